@@ -1,0 +1,42 @@
+"""Write beside, then rename: a killed job leaves no half-written file that counts as done."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def written(path: str | Path) -> Iterator[Path]:
+    """Yields a path beside `path` (file or folder) that takes its place if the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove(beside)
+    try:
+        yield beside
+        if beside.is_dir():
+            _remove(path)
+        os.replace(beside, path)
+    finally:
+        _remove(beside)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes `value` as indented JSON, atomically."""
+    with written(path) as beside:
+        beside.write_text(json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    return json.loads(Path(path).read_text())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""What a mixer sees: runs, the tokens they took from each domain, and the losses they reached, joined by key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixwright.errors import MixwrightError
+from mixwright.mixture import Array
+
+
+@dataclass(frozen=True)
+class Likelihoods:
+    """Per-example log-likelihoods of one target: `values` (examples, domains) in nats, under the proxy of each domain's vertex."""
+
+    values: Array
+    scored_tokens: Array  # (examples,)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Runs sorted by name, domains and targets sorted by name, so that the order of rows in a file never matters."""
+
+    domains: tuple[str, ...]
+    targets: tuple[str, ...]
+    runs: tuple[str, ...]
+    roles: tuple[str, ...]  # of each run
+    amounts: Array  # (runs, domains) training tokens: realised ones where known
+    losses: Array  # (runs, targets) nats/token at the run's last step
+    likelihoods: Mapping[str, Likelihoods] = field(default_factory=dict)  # target -> its examples
+
+    @property
+    def tokens(self) -> Array:
+        """(runs,) training tokens."""
+        return self.amounts.sum(axis=1)
+
+    @property
+    def weights(self) -> Array:
+        """(runs, domains) mixtures on the simplex."""
+        return self.amounts / self.tokens[:, None]
+
+    def only(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Observations":
+        """The same with a subset of the runs."""
+        index = np.arange(len(self.runs))[chosen]
+        return replace(
+            self,
+            runs=tuple(self.runs[i] for i in index),
+            roles=tuple(self.roles[i] for i in index),
+            amounts=self.amounts[index],
+            losses=self.losses[index],
+        )
+
+    def of_role(self, *roles: str) -> "Observations":
+        """The runs of these roles."""
+        return self.only(np.array([role in roles for role in self.roles], dtype=bool))
+
+
+def observe(
+    design: pd.DataFrame,
+    losses: pd.DataFrame,
+    realised: pd.DataFrame | None = None,
+    loglikelihoods: pd.DataFrame | None = None,
+) -> Observations:
+    """Joins the long tables by run; diverged runs (null loss) are refused by name."""
+    last = losses.sort_values("step").groupby(["run", "target"], as_index=False).last()
+    if last.loss.isna().any():
+        raise MixwrightError(f"losses: run {last.run[last.loss.isna()].iloc[0]} diverged; lower the learning rate or drop the run")
+    losses_wide = last.pivot(index="run", columns="target", values="loss").sort_index().sort_index(axis=1)
+    if losses_wide.isna().any(axis=None):
+        run = losses_wide.index[losses_wide.isna().any(axis=1)][0]
+        raise MixwrightError(f"losses: run {run} lacks a target that others have; collect its losses again")
+    unknown = losses_wide.index.difference(design.run)
+    if len(unknown):
+        raise MixwrightError(f"losses: run {unknown[0]} is not in the design; resolve the design again")
+    design = design[design.run.isin(losses_wide.index)]
+    amounts = (
+        design.assign(amount=design.weight * design.tokens) if realised is None else realised.rename(columns={"tokens": "amount"})
+    ).pivot(index="run", columns="domain", values="amount")
+    amounts = amounts.reindex(losses_wide.index).sort_index(axis=1).fillna(0.0)
+    roles = design.drop_duplicates("run").set_index("run").role.reindex(losses_wide.index)
+    return Observations(
+        domains=tuple(amounts.columns),
+        targets=tuple(losses_wide.columns),
+        runs=tuple(losses_wide.index),
+        roles=tuple(roles),
+        amounts=amounts.to_numpy(np.float64),
+        losses=losses_wide.to_numpy(np.float64),
+        likelihoods={} if loglikelihoods is None else _likelihoods(loglikelihoods, design, tuple(amounts.columns)),
+    )
+
+
+def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, domains: tuple[str, ...]) -> dict[str, Likelihoods]:
+    """One column a domain: the log-likelihoods under the run that trained on that domain alone."""
+    vertices = design[(design.role == "vertex") & (design.weight > 0.999)].set_index("run").domain
+    table = table.assign(domain=table.run.map(vertices)).dropna(subset=["domain"])
+    missing = sorted(set(domains) - set(table.domain))
+    if missing:
+        raise MixwrightError(f"loglikelihoods: no vertex run of {missing[0]}; train the vertex design")
+    found = {}
+    for target, rows in table.groupby("target"):
+        wide = rows.pivot(index="example", columns="domain", values="loglikelihood").reindex(columns=list(domains))
+        scored = rows.drop_duplicates("example").set_index("example").scored_tokens.reindex(wide.index)
+        found[str(target)] = Likelihoods(wide.to_numpy(np.float64), scored.to_numpy(np.float64))
+    return found

@@ -1,0 +1,118 @@
+"""The contracts between stages: every table's columns, types and key, and checked reading and writing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mixwright.errors import MixwrightError
+from mixwright.files import written
+
+
+@dataclass(frozen=True)
+class Table:
+    """A long table: one fact a row, identified by its key columns."""
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+
+
+def _table(name: str, key: str, columns: str, nullable: str = "") -> Table:
+    """`columns` is "name:type" words; only the columns named in `nullable` may hold nulls."""
+    types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+    pairs = (word.split(":") for word in columns.split())
+    fields = [pa.field(column, types[kind], column in nullable.split()) for column, kind in pairs]
+    return Table(name, pa.schema(fields), tuple(key.split()))
+
+
+DOMAINS = _table("domains", "domain split", "domain:str split:str tokens:int bytes:int documents:int")
+DESIGN = _table("design", "run domain", "run:str role:str model:str tokens:int seed:int domain:str weight:float")
+LOSSES = _table(  # loss in nats per token; unigram_loss: the same tokens under the unigram model of the run's own mixture
+    "losses",
+    "run target step",
+    "run:str target:str step:int tokens:int loss:float bits_per_byte:float scored_tokens:int unigram_loss:float status:str",
+    nullable="loss bits_per_byte",
+)
+LOGLIKELIHOODS = _table(
+    "loglikelihoods",
+    "run target example",
+    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int",
+)
+REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
+VALIDATION = _table(
+    "validation",
+    "mixer target run",
+    "mixer:str target:str run:str fold:int actual:float predicted:float",
+)
+SCORES = _table(  # value in nats/token or bits/byte; stderr over documents
+    "scores",
+    "mixer seed task metric",
+    "mixer:str seed:int task:str metric:str value:float stderr:float n:int unigram:float",
+)
+
+# What one trained run left behind, nested: one row a run. The store holds one-row files, a pack is their concatenation.
+RESULTS = Table(
+    "results",
+    pa.schema(
+        [pa.field("run", pa.string(), False), pa.field("store_key", pa.string(), False)]
+        + [
+            pa.field(table.name, pa.list_(pa.struct([f for f in table.schema if f.name != "run"])), False)
+            for table in (LOSSES, REALISED, LOGLIKELIHOODS)
+        ]
+    ),
+    ("run",),
+)
+
+
+def read(paths: str | Path | Sequence[str | Path], table: Table) -> pd.DataFrame:
+    """Reads and concatenates parquet files of one table and checks them against its contract."""
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    frames = [_read_one(path, table) for path in paths]
+    frame = pd.concat(frames, ignore_index=True) if frames else table.schema.empty_table().to_pandas()
+    return check(frame, table, ", ".join(map(str, paths)))
+
+
+def write(frame: pd.DataFrame, path: str | Path, table: Table) -> None:
+    """Checks `frame`, sorts it by its key and writes it atomically as parquet."""
+    frame = check(frame, table, str(path)).sort_values(list(table.key))
+    arrow = pa.Table.from_pandas(frame, table.schema, preserve_index=False).replace_schema_metadata()
+    with written(path) as beside:
+        pq.write_table(arrow, beside, compression="zstd")
+
+
+def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
+    """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex."""
+    missing = [name for name in table.schema.names if name not in frame]
+    if missing:
+        raise MixwrightError(f"{where}: no column {missing[0]}; a {table.name} table has {', '.join(table.schema.names)}")
+    frame = frame[table.schema.names]
+    for field in table.schema:
+        if not field.nullable and frame[field.name].isna().any():
+            row = int(frame[field.name].isna().to_numpy().argmax())
+            raise MixwrightError(f"{where}: row {row}: {field.name} is empty or NaN; drop the row or make it again")
+    duplicates = frame.duplicated(list(table.key)).to_numpy()
+    if duplicates.any():
+        key = ", ".join(f"{name} {frame[name].iloc[int(duplicates.argmax())]}" for name in table.key)
+        raise MixwrightError(f"{where}: row {int(duplicates.argmax())}: {key} stands there twice; keep one of the two rows")
+    if table is DESIGN:
+        _check_simplex(frame, where)
+    return frame
+
+
+def _check_simplex(frame: pd.DataFrame, where: str) -> None:
+    sums = frame.groupby("run").weight.sum()
+    off = sums.index[(sums - 1).abs() > 1e-6]
+    if len(off) or (frame.weight < 0).any():
+        run = off[0] if len(off) else frame.run[frame.weight < 0].iloc[0]
+        raise MixwrightError(f"{where}: the weights of run {run} are not on the simplex (sum {sums[run]:.6f}); normalise them")
+
+
+def _read_one(path: str | Path, table: Table) -> pd.DataFrame:
+    try:
+        return pq.read_table(path).to_pandas()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise MixwrightError(f"{path}: not a readable {table.name} parquet file; make it again ({error.__class__.__name__})") from None
