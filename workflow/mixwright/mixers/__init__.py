@@ -1,0 +1,74 @@
+"""Every way to choose a mixture: a new one is one file here and one line in MIXERS, and the contract tests run on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixwright.errors import MixwrightError
+
+if TYPE_CHECKING:
+    from mixwright.mixers.protocol import Mixer
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a mixer lives and which runs it reads; known without importing it, for the workflow is cut at parse time."""
+
+    module: str
+    class_name: str
+    reads: frozenset[str] = frozenset()  # roles of runs; none: the domains' token counts are enough
+    needs_loglikelihoods: bool = False
+    predicts: bool = True
+
+    def load_class(self) -> Any:
+        return getattr(import_module(f"mixwright.mixers.{self.module}"), self.class_name)
+
+
+SWARM, VERTEX, PERTURB = frozenset({"swarm"}), frozenset({"vertex"}), frozenset({"perturb"})
+
+MIXERS: dict[str, Entry] = {
+    "natural": Entry("baselines", "Natural", predicts=False),
+    "uniform": Entry("baselines", "Uniform", predicts=False),
+    "unimax": Entry("baselines", "UniMax", predicts=False),
+    "given": Entry("baselines", "Given", predicts=False),
+    "best-of-swarm": Entry("best_of_swarm", "BestOfSwarm", SWARM, predicts=False),
+    "regmix": Entry("regmix", "RegMix", SWARM),
+    "regmix-linear": Entry("regmix", "RegMixLinear", SWARM),
+    "effective-data": Entry("effective_data", "EffectiveData", SWARM),
+    "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
+    "autoscale": Entry("autoscale", "AutoScale", PERTURB),
+}
+
+
+def entry(name: str) -> Entry:
+    """The registry's entry; an unknown name is refused with the nearest known one."""
+    if name not in MIXERS:
+        raise MixwrightError(f"mixers: {name} is unknown; {_nearest(name, list(MIXERS))}")
+    return MIXERS[name]
+
+
+def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
+    """An unfitted mixer with these settings; unknown ones are refused with the nearest known name."""
+    kind = entry(name).load_class()
+    known = [field.name for field in fields(kind) if not field.metadata.get("fitted")]
+    for setting in settings or {}:
+        if setting not in known:
+            raise MixwrightError(f"mixers: {name}.{setting} is unknown; {_nearest(setting, known)}")
+    return kind(**(settings or {}))
+
+
+def load(name: str, folder: str | Path) -> "Mixer":
+    """The mixer that `save(folder)` wrote."""
+    from mixwright.mixers.saved import read_fit
+
+    return read_fit(entry(name).load_class(), Path(folder))
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known: {', '.join(known)}" if known else "it takes no settings"

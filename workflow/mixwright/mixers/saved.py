@@ -1,0 +1,76 @@
+"""Mixers are frozen dataclasses: their settings and what they learned are fields, kept as one JSON file."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixwright.errors import MixwrightError
+from mixwright.files import read_json, write_json
+from mixwright.mixture import Array, Goal
+
+FILE = "fit.json"
+
+
+def fitted(default: Any = None) -> Any:
+    """A field that `fit` fills; no setting may name it."""
+    return field(default=default, metadata={"fitted": True}, repr=False)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A mixer that can be written to a folder; equal after a round trip, to the last bit."""
+
+    def save(self, folder: str | Path) -> None:
+        write_json(Path(folder) / FILE, {f.name: _encode(getattr(self, f.name)) for f in fields(self)})
+
+
+@dataclass(frozen=True)
+class Fitted(Saved):
+    """A mixer that has seen runs over `domains`, measured on `targets`."""
+
+    domains: tuple[str, ...] = fitted(())
+    targets: tuple[str, ...] = fitted(())
+
+    def target_weights(self, goal: Goal) -> Array:
+        """(targets,) weights of the goal's targets among those seen."""
+        self.check_domains(goal)
+        unknown = sorted(set(goal.targets) - set(self.targets))
+        if unknown:
+            raise MixwrightError(f"goal: target {unknown[0]} was never measured; choose among {', '.join(self.targets)}")
+        return np.array([goal.targets.get(target, 0.0) for target in self.targets])
+
+    def check_domains(self, goal: Goal) -> None:
+        if not self.domains:
+            raise MixwrightError(f"{type(self).__name__}: not fitted; call fit before propose")
+        if goal.names != self.domains:
+            raise MixwrightError(f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again")
+
+    def in_goal(self, predicted: Array, goal: Goal) -> dict[str, float]:
+        """Predictions (targets,) of the goal's targets by name."""
+        return {target: float(value) for target, value in zip(self.targets, predicted, strict=True) if target in goal.targets}
+
+
+def read_fit(kind: type, folder: Path) -> Any:
+    """The inverse of `Saved.save`."""
+    path = folder / FILE
+    if not path.exists():
+        raise MixwrightError(f"{path}: no such fit; run fit first")
+    return kind(**{name: _decode(value) for name, value in read_json(path).items()})
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return {"array": value.tolist(), "shape": list(value.shape)}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(item) for item in value]}
+    return value
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"array", "shape"}:
+        return np.array(value["array"], dtype=np.float64).reshape(value["shape"])
+    if isinstance(value, dict) and set(value) == {"tuple"}:
+        return tuple(_decode(item) for item in value["tuple"])
+    return value
