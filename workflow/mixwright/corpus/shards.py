@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Texts to score: example j is tokens[starts[j]:starts[j + 1]], opens with the end token, and is scored from its scored_from[j]-th token on."""
+    """Texts to score: example j is tokens[starts[j]:starts[j + 1]], opens with the end token, scored from its scored_from[j]-th on."""
 
     tokens: Ints  # all examples, end to end
     starts: Ints  # (examples + 1,)
@@ -46,9 +46,7 @@ class Examples:
     def save(self, path: str | Path) -> None:
         """Writes a compressed .npz, atomically and byte for byte reproducible."""
         with written(path) as beside, beside.open("wb") as file:
-            np.savez_compressed(
-                file, tokens=self.tokens, starts=self.starts, scored_from=self.scored_from, scored_bytes=self.scored_bytes
-            )
+            np.savez_compressed(file, tokens=self.tokens, starts=self.starts, scored_from=self.scored_from, scored_bytes=self.scored_bytes)
 
     @classmethod
     def load(cls, path: str | Path) -> "Examples":

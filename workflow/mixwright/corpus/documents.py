@@ -1,0 +1,66 @@
+"""The files of cleaned documents, and the two stages that write them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mixwright.corpus.cleaning import Document, clean_domain, clean_target
+from mixwright.corpus.ngrams import Hashes, ngram_set
+from mixwright.corpus.sources import read_documents
+from mixwright.errors import MixwrightError
+from mixwright.files import written
+
+SCHEMA = pa.schema([("document", pa.int64()), ("split", pa.string()), ("text", pa.string()), ("context", pa.string())])
+
+
+def write_domain(
+    name: str,
+    source: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    targets: Sequence[str | Path],
+    to: str | Path,
+    harvested: Path | None = None,
+) -> dict[str, int]:
+    """Reads, cleans and writes one domain; `targets` are the document files of the targets, whose n-grams it may not share. Returns counts."""
+    known = target_ngrams(targets, int(settings["ngram"]))
+    documents, report = clean_domain(name, read_documents(name, source, harvested), known, settings)
+    write_documents(documents, to)
+    return report
+
+
+def write_target(
+    name: str, source: Mapping[str, Any], settings: Mapping[str, Any], to: str | Path, harvested: Path | None = None
+) -> dict[str, int]:
+    """Reads, cleans and writes one target. Returns counts."""
+    documents, report = clean_target(name, read_documents(name, source, harvested), settings)
+    write_documents(documents, to)
+    return report
+
+
+def target_ngrams(paths: Sequence[str | Path], n: int) -> Hashes:
+    """The n-grams of the targets' documents, contexts included: what no training document may share."""
+    return ngram_set((document.context + document.text for path in paths for document in read_texts(path)), n)
+
+
+def write_documents(documents: Sequence[Document], to: str | Path) -> None:
+    """Writes documents in their order, atomically."""
+    columns = [
+        list(range(len(documents))),
+        [document.split for document in documents],
+        [document.text for document in documents],
+        [document.context for document in documents],
+    ]
+    with written(to) as beside:
+        pq.write_table(pa.table(columns, schema=SCHEMA), beside, compression="zstd")
+
+
+def read_texts(path: str | Path, split: str | None = None) -> list[Document]:
+    """The documents of one file in stored order, of one split or all."""
+    try:
+        rows = pq.read_table(path, schema=SCHEMA).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise MixwrightError(f"{path}: not a readable file of documents ({error.__class__.__name__}); clean this source again") from None
+    return [Document(row["split"], row["text"], row["context"]) for row in rows if split in (None, row["split"])]

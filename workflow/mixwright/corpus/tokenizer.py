@@ -1,0 +1,103 @@
+"""The study's tokenizer: a byte-level BPE trained on the domains, or a folder of the user's own."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixwright.corpus.documents import read_texts
+from mixwright.errors import MixwrightError
+from mixwright.files import read_json, write_json, written
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+END = "<|endoftext|>"
+SPECIAL = {"bos_token": END, "eos_token": END, "pad_token": END}
+CONFIG = SPECIAL | {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "clean_up_tokenization_spaces": False,  # decoding gives back what was encoded
+    "model_max_length": 1_000_000_000,
+}
+FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "chat_template*", "config.json")
+SMALLEST = 256 + 1  # every byte, and the end token
+
+
+def train_tokenizer(documents: Sequence[str | Path], settings: Mapping[str, Any], to: str | Path) -> None:
+    """Writes a folder that AutoTokenizer loads: a copy of `settings.folder` if that is given, else a BPE of the domains' training text."""
+    with written(to) as beside:
+        beside.mkdir()
+        if settings.get("folder"):
+            _copy(Path(settings["folder"]), beside)
+            return
+        trained = train_bpe(balanced(documents, int(settings["sample_bytes"])), int(settings["vocabulary"]))
+        trained.save(str(beside / "tokenizer.json"))
+        write_json(beside / "tokenizer_config.json", CONFIG)
+        write_json(beside / "special_tokens_map.json", SPECIAL)
+
+
+def train_bpe(texts: Iterable[str], vocabulary: int) -> "Tokenizer":
+    """A byte-level BPE (GPT-2's splitting, no space put in front) of at most `vocabulary` tokens; the same texts give the same tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    if vocabulary < SMALLEST:
+        raise MixwrightError(f"tokenizer.vocabulary is {vocabulary}; every byte and the end token need at least {SMALLEST}")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def balanced(documents: Sequence[str | Path], sample_bytes: int) -> Iterator[str]:
+    """Training texts of all files, together about `sample_bytes`; all give the same share, and short ones leave theirs to the rest."""
+    files = [[document.text for document in read_texts(path, "train")] for path in sorted(documents, key=str)]
+    left = sample_bytes
+    for place, texts in enumerate(sorted(files, key=lambda texts: sum(map(len, texts)))):
+        share = left / (len(files) - place)
+        for text in texts:
+            if share <= 0:
+                break
+            yield text
+            share -= len(text.encode())
+            left -= len(text.encode())
+
+
+def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
+    """(tokenizer, id of the end token) of a tokenizer folder."""
+    from tokenizers import Tokenizer
+
+    path = Path(folder) / "tokenizer.json"
+    if not path.is_file():
+        raise MixwrightError(f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust library raises nothing narrower
+        raise MixwrightError(f"{path}: not a tokenizer ({error}); save it again with save_pretrained") from None
+    end = tokenizer.token_to_id(end_token(folder))
+    if end is None:
+        raise MixwrightError(f"{folder}: its end token {end_token(folder)} is not in its vocabulary; name one that is as eos_token")
+    return tokenizer, end
+
+
+def end_token(folder: str | Path) -> str:
+    """The end token that a tokenizer folder names, in its configuration or its map of special tokens."""
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        path = Path(folder) / name
+        token = read_json(path).get("eos_token") if path.is_file() else None
+        if token:
+            return str(token["content"] if isinstance(token, dict) else token)
+    raise MixwrightError(f"{folder}: no end token; give eos_token in tokenizer_config.json")
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """The user's tokenizer, without the weights that may lie beside it; opened once to see that it is whole."""
+    open_tokenizer(folder)
+    for path in sorted({path for pattern in FILES for path in folder.glob(pattern) if path.is_file()}):
+        shutil.copyfile(path, to / path.name)

@@ -1,0 +1,114 @@
+"""From documents to token shards: the three stages that write what shards.py reads."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixwright.corpus.cleaning import Document
+from mixwright.corpus.documents import read_texts
+from mixwright.corpus.shards import Examples
+from mixwright.corpus.tokenizer import open_tokenizer
+from mixwright.errors import MixwrightError
+from mixwright.files import read_json, write_json, written
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from tokenizers import Tokenizer
+
+BATCH = 256  # documents encoded at a time
+FORMAT = {False: np.dtype("<u2"), True: np.dtype("<u4")}  # whether the vocabulary is over 65,535
+
+
+def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to: str | Path, context: int | None = None) -> None:
+    """Writes `shards/<domain>`; a domain with under one sequence of `context` training tokens is refused."""
+    encoder, end = open_tokenizer(tokenizer)
+    vocabulary = encoder.get_vocab_size()
+    rows = read_texts(documents)
+    texts = {split: [row.text for row in rows if row.split == split] for split in ("train", "validation")}
+    stream = _stream(encoder, texts["train"], end, FORMAT[vocabulary > np.iinfo(np.uint16).max])
+    if context is not None and len(stream) <= context:
+        raise MixwrightError(
+            f"{name}: {len(stream)} training tokens, under one sequence of {context}; give the domain more text or shorten the context"
+        )
+    validation = _examples(encoder, [row for row in rows if row.split == "validation"], end)
+    with written(to) as beside:
+        beside.mkdir()
+        stream.tofile(beside / "train.bin")
+        validation.save(beside / "validation.npz")
+        np.save(beside / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
+        counted = {"train": (len(stream), "train.bin"), "validation": (int(validation.scored_tokens.sum()), "validation.npz")}
+        manifest: dict[str, Any] = {
+            "domain": name,
+            "dtype": stream.dtype.name,
+            "vocabulary": vocabulary,
+            "end_token": end,
+            "tokenizer_sha256": _sha256(Path(tokenizer) / "tokenizer.json"),
+            "source_fingerprint": fingerprint(rows),
+            "splits": {
+                split: {
+                    "tokens": tokens,
+                    "bytes": sum(len(text.encode()) for text in texts[split]),
+                    "documents": len(texts[split]),
+                    "sha256": _sha256(beside / file),
+                }
+                for split, (tokens, file) in counted.items()
+            },
+        }
+        write_json(beside / "manifest.json", manifest)
+
+
+def tokenize_target(documents: str | Path, tokenizer: str | Path, to: str | Path) -> None:
+    """Writes `targets/<target>.npz`: every document an example, its context before what is scored."""
+    encoder, end = open_tokenizer(tokenizer)
+    _examples(encoder, read_texts(documents), end).save(to)
+
+
+def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
+    """The DOMAINS table of these shards, from their manifests."""
+    import pandas as pd
+
+    manifests = [read_json(Path(folder) / "manifest.json") for folder in shards]
+    rows = [
+        {"domain": manifest["domain"], "split": split} | {key: counts[key] for key in ("tokens", "bytes", "documents")}
+        for manifest in manifests
+        for split, counts in manifest["splits"].items()
+    ]
+    return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)
+
+
+def fingerprint(documents: Sequence[Document]) -> str:
+    """SHA-256 of the documents' texts and splits in their order: the same text gives it whatever file it came in."""
+    found = hashlib.sha256()
+    for document in documents:
+        for part in (document.split, document.context, document.text):
+            found.update(part.encode() + b"\0")
+    return found.hexdigest()
+
+
+def _encoded(encoder: "Tokenizer", texts: Sequence[str]) -> Iterator[list[int]]:
+    """Token ids of each text, nothing put around it."""
+    for start in range(0, len(texts), BATCH):
+        for encoding in encoder.encode_batch_fast(list(texts[start : start + BATCH]), add_special_tokens=False):
+            yield encoding.ids
+
+
+def _stream(encoder: "Tokenizer", texts: Sequence[str], end: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    pieces = [np.array([*ids, end], dtype) for ids in _encoded(encoder, texts)]
+    return np.concatenate(pieces) if pieces else np.zeros(0, dtype)
+
+
+def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examples:
+    """Context and text are encoded apart, so that the scored tokens are exactly the scored bytes."""
+    contexts = _encoded(encoder, [row.context for row in rows])
+    texts = _encoded(encoder, [row.text for row in rows])
+    sizes = (len(row.text.encode()) for row in rows)
+    return Examples.of(zip(contexts, texts, sizes, strict=True), end)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
