@@ -1,14 +1,15 @@
 """Mixers are frozen dataclasses: their settings and what they learned are fields, kept as one JSON file."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.mixture import Array, Goal
+from mixwright.observations import Observations
 
 FILE = "fit.json"
 
@@ -32,6 +33,22 @@ class Fitted(Saved):
 
     domains: tuple[str, ...] = fitted(())
     targets: tuple[str, ...] = fitted(())
+
+    def usable(self, seen: Observations, role: str, least: int) -> Observations:
+        """The runs of one role; too few of them, or a number that is none, is refused."""
+        runs = seen.of_role(role)
+        if len(runs.runs) < least:
+            raise MixwrightError(
+                f"{type(self).__name__} needs at least {least} {role} runs and there are {len(runs.runs)}; enlarge the {role} design"
+            )
+        bad = ~(np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1))
+        if bad.any():
+            raise MixwrightError(f"{type(self).__name__}: run {runs.runs[int(bad.argmax())]} has a loss or amount of NaN; drop the run")
+        return runs
+
+    def learned(self, seen: Observations, **values: Any) -> Self:
+        """The fitted copy."""
+        return replace(self, domains=seen.domains, targets=seen.targets, **values)
 
     def target_weights(self, goal: Goal) -> Array:
         """(targets,) weights of the goal's targets among those seen."""

@@ -1,0 +1,124 @@
+"""RegMix (arXiv 2407.01492): regress each target's loss on the mixture, then average the best of many simulated mixtures."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from mixwright.mixers.saved import Fitted, fitted
+from mixwright.mixture import Array, Goal, Proposal
+from mixwright.observations import Observations
+from mixwright.simplex import sample, settle
+
+if TYPE_CHECKING:
+    import lightgbm
+
+PUBLISHED_RUNS = 100  # below this many runs the published 20 rows a leaf leave almost no tree to grow
+
+
+@dataclass(frozen=True)
+class Searched(Fitted):
+    """Proposes the mean of the `keep` best of `samples` mixtures drawn around the natural one, Dirichlet(p), inside the bounds."""
+
+    samples: int = 100_000
+    keep: int = 128
+    name = "searched"
+
+    def predict(self, amounts: Array) -> Array:
+        raise NotImplementedError
+
+    def propose(self, goal: Goal) -> Proposal:
+        importance = self.target_weights(goal)
+        rng = np.random.default_rng(goal.seed)
+        drawn = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples)
+        order = np.argsort(self.objective(drawn, importance), kind="stable")[: self.keep]
+        weights = settle(drawn[order].mean(axis=0), goal.bounds.lower, goal.bounds.upper)
+        region = drawn[order].std(axis=0).max()
+        notes = (*self.notes(), f"a region, not a point: its {len(order)} best mixtures spread by up to {region:.3f} in a weight")
+        return Proposal(self.name, weights, self.in_goal(self.predict(weights[None])[0], goal), notes=notes)
+
+    def objective(self, weights: Array, importance: Array) -> Array:
+        return self.predict(weights) @ importance
+
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class RegMix(Searched):
+    """One LightGBM a target as published: 1,000 trees, rate .01, 31 leaves, 20 rows a leaf, no early stop; fewer rows a leaf under 100 runs."""
+
+    iterations: int = 1_000
+    learning_rate: float = 0.01
+    leaves: int = 31
+    rows_per_leaf: int = 0  # 0: 20 as published, max(3, runs // 16) under 100 runs
+    workers: int = 1  # targets fitted side by side
+    runs: int = fitted(0)
+    models: tuple[str, ...] = fitted(())  # LightGBM's own text, one a target
+    name = "regmix"
+
+    def fit(self, seen: Observations) -> Self:
+        swarm = self.usable(seen, "swarm", least=8)
+        settings = self._parameters(len(swarm.runs))
+        with ThreadPoolExecutor(self.workers) as pool:  # LightGBM lets go of the interpreter while it works
+            models = tuple(pool.map(lambda losses: _grow(swarm.weights, losses, settings, self.iterations), swarm.losses.T))
+        return self.learned(swarm, runs=len(swarm.runs), models=models)
+
+    def predict(self, amounts: Array) -> Array:
+        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
+        return np.column_stack([self._predict_one(k, amounts) for k in range(len(self.targets))])
+
+    def objective(self, weights: Array, importance: Array) -> Array:
+        return sum((importance[k] * self._predict_one(k, weights) for k in np.flatnonzero(importance)), np.zeros(len(weights)))
+
+    def notes(self) -> tuple[str, ...]:
+        rows = self._parameters(self.runs)["min_data_in_leaf"]
+        return () if rows == 20 else (f"{rows} rows a leaf for {self.runs} runs, where RegMix published 20 for 512",)
+
+    def _predict_one(self, target: int, amounts: Array) -> Array:
+        return np.asarray(self._boosters[target].predict(amounts / amounts.sum(axis=1, keepdims=True), num_threads=1))
+
+    @cached_property
+    def _boosters(self) -> "list[lightgbm.Booster]":
+        import lightgbm
+
+        return [lightgbm.Booster(model_str=model) for model in self.models]
+
+    def _parameters(self, runs: int) -> dict[str, float | int | bool | str]:
+        rows = self.rows_per_leaf or (20 if runs >= PUBLISHED_RUNS else max(3, runs // 16))
+        return {
+            "objective": "regression",
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": rows,
+            "num_threads": 1,  # threads of several fits fight over the cores
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+
+@dataclass(frozen=True)
+class RegMixLinear(Searched):
+    """Ordinary least squares of each target's loss on the weights (smallest norm where they leave it open), the same search."""
+
+    coefficients: Array = fitted()  # (domains, targets) nats/token
+    name = "regmix-linear"
+
+    def fit(self, seen: Observations) -> Self:
+        swarm = self.usable(seen, "swarm", least=8)
+        # weights sum to 1, so the intercept is among the coefficients
+        return self.learned(swarm, coefficients=np.linalg.lstsq(swarm.weights, swarm.losses, rcond=1e-8)[0])
+
+    def predict(self, amounts: Array) -> Array:
+        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
+        return amounts / amounts.sum(axis=1, keepdims=True) @ self.coefficients
+
+
+def _grow(weights: Array, losses: Array, parameters: dict, iterations: int) -> str:
+    import lightgbm
+
+    data = lightgbm.Dataset(weights, losses, params=parameters, free_raw_data=True)
+    return lightgbm.train(parameters, data, num_boost_round=iterations).model_to_string()
