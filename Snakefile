@@ -1,0 +1,63 @@
+# mixwright: in what proportions should I mix my data sources?
+#
+# corpora -> token shards -> a design of mixtures -> hundreds of tiny trainings -> losses -> mixers -> proposals
+#         -> final models on every proposal and baseline -> scores -> figures and one report
+#
+# Run        snakemake --cores 2                                           the demo study, config/config.yaml
+#            snakemake --cores 2 --configfile config/studies/minipile.yaml   another study
+# Look       snakemake -n                                                  every job, before a token is read
+# Report     snakemake --report results/demo/report.html
+#
+# Files      results/{study}/documents/{name}.parquet    cleaned text of a domain or target
+#            results/{study}/shards/{domain}/            tokens, memory-mapped, with a manifest
+#            results/{study}/design.parquet              every run's weights
+#            results/{study}/packs/{pack}.parquet        what the runs of one training job measured
+#            results/{study}/losses/{role}.parquet       the same, one long table a role
+#            results/{study}/fits/{mixer}/               what a mixer learned
+#            results/{study}/mixtures/{mixer}.json       what it proposes
+#            results/{study}/finals/{pack}.parquet       final models, trained
+#            results/{study}/scores/{pack}.parquet       and measured
+#            results/{study}/report/                     figures, tables, summary
+#            results/store/                              every computed run under its content's hash, shared by studies
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+# The library works uninstalled, from any folder, and with the interpreter that runs Snakemake.
+HOUSE = Path(workflow.current_basedir)
+sys.path.insert(0, str(HOUSE / "workflow"))
+os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+if "study" not in config:
+
+    configfile: "config/config.yaml"
+
+
+wildcard_constraints:
+    study=r"[A-Za-z0-9][\w.-]*",
+    name=r"[A-Za-z0-9][\w.-]*",
+    pack=r"[0-9a-f]{16}",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpus.smk"
+include: "workflow/rules/proxies.smk"
+include: "workflow/rules/mixers.smk"
+include: "workflow/rules/final.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        f"results/{NAME}/report/summary.html",
+        expand("results/{study}/report/{figure}.svg", study=NAME, figure=FIGURES),

@@ -1,0 +1,145 @@
+"""From what a user wrote to a resolved study: checked against the schema, defaults filled, model shapes inlined."""
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from mixwright.errors import MixwrightError
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    return yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The resolved study of `config`; `folder` holds schema.yaml and models/. Raises MixwrightError with one line per study's first mistake."""
+    schema = read_yaml(folder / "schema.yaml")
+    study = _with_defaults(copy.deepcopy(dict(config)), schema, schema)
+    errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
+    if errors:
+        raise MixwrightError(_message(errors[0], schema))
+    study["mixers"] = {"natural": {}} | study["mixers"]
+    _check_names(study)
+    for part in ("proxy", "final"):
+        study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
+    return study
+
+
+def shape(model: str, folder: Path, part: str) -> dict[str, Any]:
+    """The shape that config/models/<model>.yaml describes."""
+    path = folder / f"{model}.yaml"
+    if not path.exists():
+        known = sorted(file.stem for file in folder.glob("*.yaml"))
+        raise MixwrightError(f"config: {part}.model {model} is unknown{_nearest(model, known)}; models are {', '.join(known)}")
+    return read_yaml(path)
+
+
+def keys(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every key of the schema as (dotted name, its description, default and bounds), in the schema's order."""
+
+    def walk(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        inner = dict(node.get("properties", {}))
+        if isinstance(node.get("additionalProperties"), Mapping) and "propertyNames" in node:
+            inner["<name>"] = node["additionalProperties"]
+        for name, child in inner.items():
+            child = _follow(child, schema)
+            yield f"{prefix}{name}", child
+            yield from walk(child, f"{prefix}{name}.")
+
+    return walk(schema, "")
+
+
+def _with_defaults(value: Any, node: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
+    """`value` with the schema's defaults filled in, recursively."""
+    node = _follow(node, schema)
+    if not isinstance(value, dict):
+        return value
+    for name, child in node.get("properties", {}).items():
+        child = _follow(child, schema)
+        if name not in value and "default" in child:
+            value[name] = copy.deepcopy(child["default"])
+        if name in value:
+            value[name] = _with_defaults({} if value[name] is None and child.get("type") == "object" else value[name], child, schema)
+    extra = node.get("additionalProperties")
+    if isinstance(extra, Mapping):
+        for name in value.keys() - node.get("properties", {}).keys():
+            value[name] = _with_defaults(value[name], extra, schema)
+    return value
+
+
+def _follow(node: Any, schema: Mapping[str, Any]) -> Any:
+    while isinstance(node, Mapping) and "$ref" in node:
+        found: Any = schema
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        node = found
+    return node
+
+
+def _message(error: ValidationError, schema: Mapping[str, Any]) -> str:
+    """One line for a schema error: where, what, and what to write instead."""
+    where = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(name for name in error.instance if name not in known)
+        names = [name.rsplit(".", 1)[-1] for name, _ in keys(schema)]
+        dotted = f"{where}.{unknown}".lstrip(".")
+        hint = _nearest(unknown, known, f"{where}." if where else "") or _elsewhere(unknown, names, schema)
+        return f"config: {dotted} is unknown{hint}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"config: {f'{where}.{missing}'.lstrip('.')} is missing; give it"
+    if error.validator == "anyOf":
+        return f"config: {where} is {error.instance!r}; it takes {error.schema.get('description', error.message)}"
+    if error.validator == "enum":
+        choices = [str(choice) for choice in error.validator_value]
+        return f"config: {where} is {error.instance!r}{_nearest(str(error.instance), choices)}; it takes {' or '.join(choices)}"
+    if error.validator == "type":
+        wanted = error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
+        return f"config: {where} is {error.instance!r}, a {type(error.instance).__name__}; it takes a value of type {wanted}"
+    return f"config: {where or 'the study'}: {error.message.splitlines()[0][:200]}"
+
+
+def _nearest(name: str, known: list[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
+
+
+def _elsewhere(name: str, names: list[str], schema: Mapping[str, Any]) -> str:
+    """Points a key that stands in the wrong section to the right one."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    dotted = next((full for full, _ in keys(schema) if close and full.rsplit(".", 1)[-1] == close[0]), None)
+    return f"; did you mean {dotted}?" if dotted else ""
+
+
+def _check_names(study: Mapping[str, Any]) -> None:
+    """Names that must stand elsewhere in the study: domains in caps, floors and mixtures, sources of targets."""
+    domains = list(study["domains"])
+    mixtures = {f"designs.{design}.{key}": study["designs"][design][key] for design, key in _MIXTURES}
+    named = {"goal.caps": study["goal"]["caps"], "goal.floors": study["goal"]["floors"], **mixtures}
+    for where, weights in named.items():
+        for name in weights if isinstance(weights, dict) else ():
+            if name not in domains:
+                raise MixwrightError(f"config: {where}.{name} is not a domain{_nearest(name, domains)}; domains are {', '.join(domains)}")
+    for where, weights in mixtures.items():
+        if isinstance(weights, dict) and abs(sum(weights.values()) - 1) > 1e-6:
+            raise MixwrightError(f"config: {where}: the weights sum to {sum(weights.values()):g}; make them sum to 1")
+    for name, target in study["targets"].items():
+        if name in domains and "source" in target:
+            raise MixwrightError(f"config: targets.{name} has a domain's name and a source of its own; rename it, or drop its source")
+        if name not in domains and "source" not in target:
+            raise MixwrightError(f"config: targets.{name} has no source and is not a domain{_nearest(name, domains)}; give it a source")
+    for section in ("domains", "targets"):
+        for name, source in study[section].items():
+            if source.get("source") == "files" and not source.get("files"):
+                raise MixwrightError(f"config: {section}.{name}.files is missing; give a path, a glob or a list of them")
+    if not sum(target["weight"] for target in study["targets"].values()) > 0:
+        raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
+
+
+_MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))

@@ -1,0 +1,34 @@
+"""A swarm: Dirichlet mixtures around a middle (RegMix, arXiv 2407.01492, section 3.1), exact inside the goal's bounds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mixwright.designs import Row, middle
+from mixwright.mixture import Array, Bounds, Domain
+
+STRENGTHS = 15  # log-spaced concentrations, as published
+SMALLEST = 2e-4  # published: a smaller weight is not worth a sequence
+
+
+def rows(study: Mapping[str, Any]) -> list[Row]:
+    """Row i is a pure function of (seed, i), so that growing the swarm keeps every earlier row."""
+    design, goal = study["designs"]["swarm"], study["goal"]
+    parameters = {key: design[key] for key in ("around", "temperature", "strengths")} | {
+        key: goal[key] for key in ("tokens", "max_epochs", "caps", "floors")
+    }
+    return [Row(parameters, row, study["proxy"]["tokens"], study["seed"]) for row in range(design["runs"])]
+
+
+def weights(parameters: Mapping[str, Any], row: int, seed: int, domains: Sequence[Domain]) -> Array:
+    """(domains,) Dirichlet(s p^temperature) with s drawn from the strengths, truncated to the bounds; weights under 2e-4 are dropped."""
+    from mixwright.simplex import project, sample_row  # scipy: not at parse time
+
+    bounds = Bounds.of(domains, *(parameters[key] for key in ("tokens", "caps", "floors", "max_epochs")))
+    rng = np.random.default_rng([seed, row])
+    tempered = middle(parameters["around"], domains) ** parameters["temperature"]
+    strength = rng.choice(np.geomspace(*parameters["strengths"], STRENGTHS))
+    drawn = sample_row(strength * tempered / tempered.sum(), bounds.lower, bounds.upper, rng)
+    kept = np.where((drawn < SMALLEST) & (bounds.lower < SMALLEST), 0.0, drawn)
+    return project(kept / kept.sum(), bounds.lower, bounds.upper)

@@ -1,0 +1,32 @@
+"""What a training job asks of the scheduler: memory and time from the model's shape, the tokens and the members in one process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+BASE_MB = 1_500  # torch, transformers and the memory-mapped shards' hot pages
+FLOPS_PER_MINUTE = {"cpu": 60 * 5e9, "cuda": 60 * 2e13}  # cautious: half of what small shapes reached
+START_MINUTES = 10
+
+
+def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
+    """Parameters of a Llama-shaped model with untied embeddings."""
+    width = shape["width"]
+    return int(shape["layers"] * (4 * width**2 + 3 * width * shape["hidden"] + 2 * width) + 2 * vocabulary * width + width)
+
+
+def memory_mb(study: Mapping[str, Any], part: str) -> int:
+    """Megabytes for `part` (proxy or final): weights, gradients, two moments, activations and one batch of logits a member."""
+    spec, vocabulary = study[part], study["tokenizer"]["vocabulary"]
+    shape, members = spec["shape"], spec.get("wave", 1)
+    tokens = spec["batch"] * shape["context"]
+    activations = tokens * (
+        3 * vocabulary + shape["layers"] * (16 * shape["width"] + 4 * shape["hidden"] + shape["heads"] * shape["context"])
+    )
+    return int(BASE_MB + members * 4 * (5 * parameters(shape, vocabulary) + activations) / 2**20)
+
+
+def minutes(study: Mapping[str, Any], part: str, tokens: int) -> int:
+    """Minutes to train on `tokens` in all and to evaluate about as much, twice over."""
+    spec = study[part]
+    flops = 6 * parameters(spec["shape"], study["tokenizer"]["vocabulary"]) * tokens
+    return int(START_MINUTES + 2 * 2 * flops / FLOPS_PER_MINUTE[spec["device"]])

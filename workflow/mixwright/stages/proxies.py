@@ -1,0 +1,59 @@
+"""Stages of workflow/rules/proxies.smk: from a design to losses."""
+
+from pathlib import Path
+
+
+def resolve_design(study: Path, domains: Path, to: Path) -> None:
+    """Give every run its weights; bounds that leave no mixture end the study here, before compute."""
+    from mixwright import tables
+    from mixwright.designs.resolve import resolve_design
+    from mixwright.study import Study
+
+    asked = Study.read(study)
+    goal = asked.goal(train_tokens(domains))
+    frame = resolve_design((run for runs in asked.runs.values() for run in runs), goal.domains)
+    tables.write(frame, to, tables.DESIGN)
+
+
+def train_proxies(study: Path, pack: str, design: Path, shards: list[Path], targets: list[Path], store: Path, to: Path) -> None:
+    """Train the runs of one pack and write what they measured."""
+    from mixwright import tables
+    from mixwright.corpus.shards import Examples, open_shard
+    from mixwright.learners.stage import train_pack
+    from mixwright.study import Study
+
+    asked = Study.read(study)
+    train_pack(
+        asked.packs[pack],
+        tables.read(design, tables.DESIGN),
+        [open_shard(folder) for folder in shards],
+        {path.stem: Examples.load(path) for path in targets},
+        asked.config,
+        store,
+        to,
+    )
+
+
+def collect_losses(packs: list[Path], losses: Path, realised: Path) -> None:
+    """Gather the losses and realised counts of packs into long tables."""
+    from mixwright import tables
+    from mixwright.collect import collect
+
+    tables.write(collect(packs, "losses"), losses, tables.LOSSES)
+    tables.write(collect(packs, "realised"), realised, tables.REALISED)
+
+
+def collect_loglikelihoods(packs: list[Path], to: Path) -> None:
+    """Gather the per-example log-likelihoods of packs into a long table."""
+    from mixwright import tables
+    from mixwright.collect import collect
+
+    tables.write(collect(packs, "loglikelihoods"), to, tables.LOGLIKELIHOODS)
+
+
+def train_tokens(domains: Path) -> dict[str, int]:
+    """Domain -> its training tokens."""
+    from mixwright import tables
+
+    counts = tables.read(domains, tables.DOMAINS)
+    return {str(row.domain): int(row.tokens) for row in counts[counts.split == "train"].itertuples()}

@@ -1,0 +1,162 @@
+"""A study as the workflow sees it at parse time: roles, runs, packs, arms. Pure names, no weights, nothing heavy imported."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from mixwright.designs import Row, kinds
+from mixwright.errors import MixwrightError
+from mixwright.files import read_json
+from mixwright.mixers import MIXERS
+from mixwright.mixture import Bounds, Domain, Goal, Run, digest
+from mixwright.versions import VERSIONS
+
+LONGEST_ARGUMENT = 100_000
+ROLES = ("swarm", "vertex", "perturb", "repeat")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A resolved config (see mixwright.config.resolve) and what follows from it."""
+
+    config: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> "Study":
+        return cls(read_json(path))
+
+    @property
+    def domains(self) -> list[str]:
+        return sorted(self.config["domains"])
+
+    @property
+    def targets(self) -> list[str]:
+        """The held-out targets, those with a source of their own."""
+        return sorted(name for name in self.config["targets"] if name not in self.config["domains"])
+
+    @cached_property
+    def target_weights(self) -> dict[str, float]:
+        """Target -> weight in the objective, summing to 1."""
+        weights = {name: target["weight"] for name, target in sorted(self.config["targets"].items()) if target["weight"] > 0}
+        return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+
+    def source(self, name: str) -> Mapping[str, Any]:
+        """Where the text of a domain or a target comes from."""
+        return self.config["domains"].get(name) or self.config["targets"][name]
+
+    def part(self, key: str) -> Any:
+        """The value of a dotted key; names may hold dots themselves."""
+        section, _, name = key.partition(".")
+        value = self.config[section]
+        if name in value or not name:
+            return value[name] if name else value
+        for step in name.split("."):
+            value = value[step]
+        return value
+
+    def settings(self, mixer: str) -> str:
+        """A mixer's settings as JSON."""
+        return json.dumps(self.config["mixers"][mixer], sort_keys=True)
+
+    def as_argument(self) -> str:
+        """The study as JSON for a command line, which Linux ends at 131,071 bytes."""
+        text = json.dumps(self.config, sort_keys=True)
+        if len(text.encode()) > LONGEST_ARGUMENT:
+            raise MixwrightError(
+                f"config: {len(text.encode())} bytes are more than {LONGEST_ARGUMENT}; name files by globs instead of one by one"
+            )
+        return text
+
+    @property
+    def mixers(self) -> list[str]:
+        return sorted(self.config["mixers"])
+
+    @property
+    def corpus(self) -> dict[str, Any]:
+        """What the tokens on disk depend on."""
+        targets = {name: {**target, "weight": None} for name, target in self.config["targets"].items() if name in self.targets}
+        return {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
+
+    @cached_property
+    def proxy_spec(self) -> dict[str, Any]:
+        """All that a proxy's numbers depend on, beside its mixture, its tokens and its seed; never how runs are packed."""
+        proxy = {key: self.config["proxy"][key] for key in ("shape", "batch", "optimizer", "device", "precision")}
+        return proxy | {"evaluation": self.config["evaluation"], "version": VERSIONS["proxy"]}
+
+    @cached_property
+    def runs(self) -> dict[str, tuple[Run, ...]]:
+        """Role -> its runs in row order, for every role that a mixer of the study reads, and the repeats."""
+        read = set().union(*(MIXERS[mixer].reads for mixer in self.mixers), {"repeat"})
+        return {role: self._runs(role) for role in ROLES if role in read and kinds()[role].rows(self.config)}
+
+    @cached_property
+    def packs(self) -> dict[str, tuple[Run, ...]]:
+        """Pack name -> its runs: cut in row order per role and number of steps, so that a pack's members train side by side."""
+        found = {}
+        for runs in self.runs.values():
+            for _, alike in groupby(sorted(runs, key=lambda run: run.steps), key=lambda run: run.steps):
+                found |= _cut(list(alike), self.config["proxy"]["per_job"], lambda run: run.name)
+        return found
+
+    def packs_of(self, roles: Iterable[str]) -> list[str]:
+        names = {run.name for role in roles for run in self.runs.get(role, ())}
+        return [pack for pack, runs in self.packs.items() if runs[0].name in names]
+
+    def roles_of(self, mixer: str) -> list[str]:
+        return [role for role in ROLES if role in MIXERS[mixer].reads]
+
+    @cached_property
+    def final_packs(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Pack name -> its (mixer, seed) arms: cut seed by seed, so that an added mixer or seed leaves what it can."""
+        spec = digest({key: value for key, value in self.config["final"].items() if key not in ("seeds", "per_job")})
+        arms = [(mixer, seed) for seed in self.config["final"]["seeds"] for mixer in self.mixers]
+        return _cut(arms, self.config["final"]["per_job"], lambda arm: [*arm, spec, self.final_tokens])
+
+    @property
+    def final_tokens(self) -> int:
+        """Training tokens of a final: the goal's, rounded to whole steps."""
+        return self._steps(self.config["goal"]["tokens"], "final") * self._step_tokens("final")
+
+    def goal(self, tokens: Mapping[str, int]) -> Goal:
+        """The goal, given the training tokens that each domain has."""
+        domains = tuple(Domain(name, int(tokens[name])) for name in self.domains)
+        goal = self.config["goal"]
+        bounds = Bounds.of(domains, self.final_tokens, goal["caps"], goal["floors"], goal["max_epochs"])
+        return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"])
+
+    def _runs(self, role: str) -> tuple[Run, ...]:
+        return tuple(self._run(role, row) for row in kinds()[role].rows(self.config))
+
+    def _run(self, role: str, row: Row) -> Run:
+        steps = self._steps(row.tokens, "proxy")
+        return Run(
+            role=role,
+            model=self.config["proxy"]["model"],
+            tokens=steps * self._step_tokens("proxy"),
+            steps=steps,
+            seed=row.seed,
+            kind=role,
+            parameters=row.parameters,
+            row=row.row,
+            context=self._context,
+        )
+
+    @cached_property
+    def _context(self) -> str:
+        return digest({"corpus": self.corpus, "proxy": self.proxy_spec})
+
+    def _step_tokens(self, part: str) -> int:
+        return int(self.config[part]["batch"] * self.config[part]["shape"]["context"])
+
+    def _steps(self, tokens: float, part: str) -> int:
+        return max(1, round(tokens / self._step_tokens(part)))
+
+
+def _cut(items: list[Any], size: int, name: Any) -> dict[str, tuple[Any, ...]]:
+    """Slices of at most `size`, named by the hash of their items' names."""
+    slices = [tuple(items[start : start + size]) for start in range(0, len(items), size)]
+    return {digest([name(item) for item in part]): part for part in slices}

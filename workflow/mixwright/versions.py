@@ -1,0 +1,17 @@
+"""Raise a stage's version when its numbers change: editing the library alone reruns nothing."""
+
+VERSIONS = {
+    "harvest": 1,
+    "clean": 1,
+    "tokenizer": 1,
+    "tokenize": 1,
+    "design": 1,
+    "proxy": 1,
+    "collect": 1,
+    "fit": 1,
+    "validate": 1,
+    "propose": 1,
+    "final": 1,
+    "evaluate": 1,
+    "report": 1,
+}

@@ -1,0 +1,71 @@
+# Parse-time facts only: the study, its names, what each rule's numbers depend on. No rule stands here.
+from mixwright.config import resolve
+from mixwright.corpus.sources import local_files
+from mixwright.errors import MixwrightError
+from mixwright.figures import FIGURES
+from mixwright.mixers import MIXERS
+from mixwright.mixture import digest
+from mixwright.resources import memory_mb, minutes
+from mixwright.study import Study
+from mixwright.versions import VERSIONS
+
+try:
+    STUDY = Study(resolve(config, HOUSE / "config"))
+    STUDY.check()
+except MixwrightError as error:
+    sys.exit(str(error))
+
+CONFIG, NAME = STUDY.config, STUDY.config["study"]
+LACKING = [name for name in STUDY.domains + STUDY.targets if local_files(STUDY.source(name)) == []]
+if LACKING:
+    logger.warning(f"study {NAME}: no files found for {', '.join(LACKING)}; it can be looked at (-n), not run. {STUDY.remedy(LACKING)}")
+
+
+def spec(*keys):
+    """Hash of the parts of the study that a rule's numbers depend on; a key may be dotted."""
+    return digest([STUDY.part(key) for key in keys])
+
+
+def harvest_of(name):
+    """The harvested text of the embedded corpus, where the domain or target comes from it."""
+    return f"results/{NAME}/installed" if STUDY.source(name)["source"] == "installed" else []
+
+
+def sources_of(name):
+    """The local files a domain or target is read from, so that a changed file is noticed."""
+    return local_files(STUDY.source(name)) or []
+
+
+def documents_of(names, folder):
+    return [f"results/{NAME}/{folder}/{name}.parquet" for name in names]
+
+
+def packs_of(*roles):
+    return [f"results/{NAME}/packs/{pack}.parquet" for pack in STUDY.packs_of(roles)]
+
+
+def tables_of(table, roles):
+    """The gathered table of each of these roles that the study trains."""
+    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if role in STUDY.runs]
+
+
+def loglikelihoods_of(mixer):
+    return tables_of("loglikelihoods", STUDY.roles_of(mixer)) if MIXERS[mixer].needs_loglikelihoods else []
+
+
+def fit_of(mixer):
+    """A mixer that reads no run has nothing to fit."""
+    return f"results/{NAME}/fits/{mixer}" if MIXERS[mixer].reads else []
+
+
+def mixtures_of(arms):
+    return [f"results/{NAME}/mixtures/{mixer}.json" for mixer in sorted({mixer for mixer, _ in arms})]
+
+
+def validated():
+    """Mixers whose predictions can be compared with the swarm's losses."""
+    return [mixer for mixer in STUDY.mixers if MIXERS[mixer].predicts and "swarm" in STUDY.runs]
+
+
+SHARDS = [f"results/{NAME}/shards/{name}" for name in STUDY.domains]
+TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]

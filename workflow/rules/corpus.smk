@@ -1,0 +1,140 @@
+# REQUIRES  the study's sources: local files, or the text that every installation has
+# PRODUCES  results/{study}/shards/{name}/, targets/{name}.npz, tokenizer/, domains.parquet
+
+
+rule write_study:
+    output:
+        "results/{study}/study.json",
+    log:
+        "logs/{study}/write_study.log",
+    localrule: True
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        config=STUDY.as_argument(),
+    shell:
+        "python -m mixwright write-study --config {params.config:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule harvest_installed:
+    input:
+        study=ancient("results/{study}/study.json"),
+    output:
+        directory("results/{study}/installed"),
+    log:
+        "logs/{study}/harvest_installed.log",
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        spec=spec("corpus.max_bytes", "corpus.max_document_bytes"),
+        version=VERSIONS["harvest"],
+    shell:
+        "python -m mixwright harvest-installed --study {input.study:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule read_target:
+    input:
+        study=ancient("results/{study}/study.json"),
+        harvest=lambda wc: harvest_of(wc.name),
+        files=lambda wc: sources_of(wc.name),
+    output:
+        "results/{study}/questions/{name}.parquet",
+    log:
+        "logs/{study}/read_target/{name}.log",
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        spec=lambda wc: spec(f"targets.{wc.name}", "corpus.target_bytes", "corpus.max_document_bytes"),
+        version=VERSIONS["clean"],
+    shell:
+        "python -m mixwright read-target --study {input.study:q} --target {wildcards.name:q} --harvest {input.harvest:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule clean_domain:
+    input:
+        study=ancient("results/{study}/study.json"),
+        harvest=lambda wc: harvest_of(wc.name),
+        files=lambda wc: sources_of(wc.name),
+        questions=documents_of(STUDY.targets, "questions"),
+    output:
+        "results/{study}/documents/{name}.parquet",
+    log:
+        "logs/{study}/clean_domain/{name}.log",
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        spec=lambda wc: spec(f"domains.{wc.name}", "corpus"),
+        version=VERSIONS["clean"],
+    shell:
+        "python -m mixwright clean-domain --study {input.study:q} --domain {wildcards.name:q} --harvest {input.harvest:q}"
+        " --questions {input.questions:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule train_tokenizer:
+    input:
+        study=ancient("results/{study}/study.json"),
+        documents=documents_of(STUDY.domains, "documents"),
+    output:
+        directory("results/{study}/tokenizer"),
+    log:
+        "logs/{study}/train_tokenizer.log",
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        spec=spec("tokenizer"),
+        version=VERSIONS["tokenizer"],
+    shell:
+        "python -m mixwright train-tokenizer --study {input.study:q} --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule tokenize_domain:
+    input:
+        study=ancient("results/{study}/study.json"),
+        documents="results/{study}/documents/{name}.parquet",
+        tokenizer="results/{study}/tokenizer",
+    output:
+        directory("results/{study}/shards/{name}"),
+    log:
+        "logs/{study}/tokenize_domain/{name}.log",
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        spec=spec("proxy.shape.context", "final.shape.context"),
+        version=VERSIONS["tokenize"],
+    shell:
+        "python -m mixwright tokenize-domain --study {input.study:q} --domain {wildcards.name:q} --documents {input.documents:q}"
+        " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule tokenize_target:
+    input:
+        documents="results/{study}/questions/{name}.parquet",
+        tokenizer="results/{study}/tokenizer",
+    output:
+        "results/{study}/targets/{name}.npz",
+    log:
+        "logs/{study}/tokenize_target/{name}.log",
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        version=VERSIONS["tokenize"],
+    shell:
+        "python -m mixwright tokenize-target --target {wildcards.name:q} --documents {input.documents:q}"
+        " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule count_domains:
+    input:
+        shards=SHARDS,
+    output:
+        "results/{study}/domains.parquet",
+    log:
+        "logs/{study}/count_domains.log",
+    localrule: True
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        version=VERSIONS["tokenize"],
+    shell:
+        "python -m mixwright count-domains --shards {input.shards:q} --to {output:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,50 @@
+# REQUIRES  results/{study}/mixtures/{mixer}.json, shards/{name}/, tokenizer/, targets/{name}.npz
+# PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals), scores/{pack}.parquet
+
+
+rule train_finals:
+    input:
+        study=ancient("results/{study}/study.json"),
+        mixtures=lambda wc: mixtures_of(STUDY.final_packs[wc.pack]),
+        shards=SHARDS,
+        tokenizer="results/{study}/tokenizer",
+    output:
+        "results/{study}/finals/{pack}.parquet",
+    log:
+        "logs/{study}/train_finals/{pack}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        gpu=int(CONFIG["final"]["device"] == "cuda"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "final"),
+        runtime=lambda wc, attempt: attempt * minutes(CONFIG, "final", STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
+    params:
+        version=VERSIONS["final"],
+    shell:
+        "python -m mixwright train-finals --study {input.study:q} --pack {wildcards.pack} --mixtures {input.mixtures:q} --shards {input.shards:q}"
+        " --tokenizer {input.tokenizer:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule evaluate_finals:
+    input:
+        study=ancient("results/{study}/study.json"),
+        finals="results/{study}/finals/{pack}.parquet",
+        mixtures=lambda wc: mixtures_of(STUDY.final_packs[wc.pack]),
+        shards=SHARDS,
+        targets=TARGETS,
+    output:
+        "results/{study}/scores/{pack}.parquet",
+    log:
+        "logs/{study}/evaluate_finals/{pack}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        gpu=int(CONFIG["final"]["device"] == "cuda"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "final"),
+        runtime=lambda wc, attempt: attempt * minutes(CONFIG, "final", STUDY.final_tokens),
+    params:
+        spec=spec("evaluation.final_tokens"),
+        version=VERSIONS["evaluate"],
+    shell:
+        "python -m mixwright evaluate-finals --study {input.study:q} --finals {input.finals:q} --mixtures {input.mixtures:q}"
+        " --shards {input.shards:q} --targets {input.targets:q} --to {output:q} 2>&1 | tee {log:q}"

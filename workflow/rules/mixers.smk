@@ -1,0 +1,65 @@
+# REQUIRES  results/{study}/losses/{role}.parquet, realised, loglikelihoods, design.parquet, domains.parquet
+# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{mixer}.json
+
+
+rule fit_mixer:
+    input:
+        design=ancient("results/{study}/design.parquet"),
+        losses=lambda wc: tables_of("losses", STUDY.roles_of(wc.mixer)),
+        realised=lambda wc: tables_of("realised", STUDY.roles_of(wc.mixer)),
+        loglikelihoods=lambda wc: loglikelihoods_of(wc.mixer),
+    output:
+        directory("results/{study}/fits/{mixer}"),
+    log:
+        "logs/{study}/fit_mixer/{mixer}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=lambda wc: STUDY.settings(wc.mixer),
+        version=VERSIONS["fit"],
+    shell:
+        "python -m mixwright fit --mixer {wildcards.mixer} --settings {params.settings:q} --mixtures {input.design:q} --losses {input.losses:q}"
+        " --realised {input.realised:q} --loglikelihoods {input.loglikelihoods:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule validate_mixer:
+    input:
+        study=ancient("results/{study}/study.json"),
+        design=ancient("results/{study}/design.parquet"),
+        losses=lambda wc: tables_of("losses", {*STUDY.roles_of(wc.mixer), "swarm"}),
+        realised=lambda wc: tables_of("realised", {*STUDY.roles_of(wc.mixer), "swarm"}),
+        loglikelihoods=lambda wc: loglikelihoods_of(wc.mixer),
+    output:
+        "results/{study}/validation/{mixer}.parquet",
+    log:
+        "logs/{study}/validate_mixer/{mixer}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=lambda wc: STUDY.settings(wc.mixer),
+        spec=spec("validation", "seed"),
+        version=VERSIONS["validate"],
+    shell:
+        "python -m mixwright validate --study {input.study:q} --mixer {wildcards.mixer} --settings {params.settings:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q} --loglikelihoods {input.loglikelihoods:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule propose_mixture:
+    input:
+        study=ancient("results/{study}/study.json"),
+        domains="results/{study}/domains.parquet",
+        fit=lambda wc: fit_of(wc.mixer),
+    output:
+        "results/{study}/mixtures/{mixer}.json",
+    log:
+        "logs/{study}/propose_mixture/{mixer}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=lambda wc: STUDY.settings(wc.mixer),
+        spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["seed"]]),
+        version=VERSIONS["propose"],
+    shell:
+        "python -m mixwright propose --study {input.study:q} --mixer {wildcards.mixer} --settings {params.settings:q} --fit {input.fit:q}"
+        " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"

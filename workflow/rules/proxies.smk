@@ -1,0 +1,78 @@
+# REQUIRES  results/{study}/shards/{name}/, targets/{name}.npz, domains.parquet
+# PRODUCES  results/{study}/design.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
+
+
+rule resolve_design:
+    input:
+        study=ancient("results/{study}/study.json"),
+        domains="results/{study}/domains.parquet",
+    output:
+        "results/{study}/design.parquet",
+    log:
+        "logs/{study}/resolve_design.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        runs=digest([run.name for runs in STUDY.runs.values() for run in runs]),
+        spec=spec("goal", "final.batch", "final.shape"),
+        version=VERSIONS["design"],
+    shell:
+        "python -m mixwright resolve-design --study {input.study:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule train_proxies:
+    input:
+        study=ancient("results/{study}/study.json"),
+        design=ancient("results/{study}/design.parquet"),
+        shards=SHARDS,
+        targets=TARGETS,
+    output:
+        "results/{study}/packs/{pack}.parquet",
+    log:
+        "logs/{study}/train_proxies/{pack}.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        gpu=int(CONFIG["proxy"]["device"] == "cuda"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "proxy"),
+        runtime=lambda wc, attempt: attempt * minutes(CONFIG, "proxy", sum(run.tokens for run in STUDY.packs[wc.pack])),
+    params:
+        runs=lambda wc: digest([run.name for run in STUDY.packs[wc.pack]]),
+        version=VERSIONS["proxy"],
+    shell:
+        "python -m mixwright train-proxies --study {input.study:q} --pack {wildcards.pack} --design {input.design:q}"
+        " --shards {input.shards:q} --targets {input.targets:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule collect_losses:
+    input:
+        packs=lambda wc: packs_of(wc.role),
+    output:
+        losses="results/{study}/losses/{role}.parquet",
+        realised="results/{study}/realised/{role}.parquet",
+    log:
+        "logs/{study}/collect_losses/{role}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        version=VERSIONS["collect"],
+    shell:
+        "python -m mixwright collect-losses --packs {input.packs:q} --losses {output.losses:q} --realised {output.realised:q} 2>&1 | tee {log:q}"
+
+
+rule collect_loglikelihoods:
+    input:
+        packs=lambda wc: packs_of(wc.role),
+    output:
+        "results/{study}/loglikelihoods/{role}.parquet",
+    log:
+        "logs/{study}/collect_loglikelihoods/{role}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        version=VERSIONS["collect"],
+    shell:
+        "python -m mixwright collect-loglikelihoods --packs {input.packs:q} --to {output:q} 2>&1 | tee {log:q}"
