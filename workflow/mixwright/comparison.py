@@ -1,0 +1,167 @@
+"""Which final models differ by more than chance: paired differences of loss over seeds, and over documents where known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf, nan
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from scipy.stats import t as student
+
+from mixwright.errors import MixwrightError
+from mixwright.tables import Table
+
+DOCUMENTS = Table(  # optional companion of SCORES: the same finals, one row a scored document; lets document errors be paired
+    "documents",
+    pa.schema(
+        [
+            pa.field(name, kind, False)
+            for name, kind in (
+                ("mixer", pa.string()),
+                ("seed", pa.int64()),
+                ("task", pa.string()),
+                ("example", pa.int64()),
+                ("loglikelihood", pa.float64()),
+                ("scored_tokens", pa.int64()),
+            )
+        ]
+    ),
+    ("mixer", "seed", "task", "example"),
+)
+REFERENCE = "natural"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Loss of `arm` minus loss of `reference` on the weighted mean of the targets, nats/token, with its confidence interval."""
+
+    arm: str
+    reference: str
+    value: float
+    low: float
+    high: float
+    seeds: int
+    seed_error: float  # standard error of the mean over seeds; NaN with one seed
+    document_error: float  # standard error over documents, paired; NaN where no per-document losses are known
+    identical: bool = False  # the two arms are the same model
+
+    @property
+    def verdict(self) -> str:
+        """better, worse, not distinguishable, identical, or undecided (one seed: no interval)."""
+        if self.identical:
+            return "identical"
+        if np.isnan(self.seed_error):
+            return "undecided"
+        return "better" if self.high < 0 else "worse" if self.low > 0 else "not distinguishable"
+
+    @property
+    def sentence(self) -> str:
+        """`better than natural by 0.031 nats/token [0.012, 0.050]`; the numbers count in the direction that the words name."""
+        if self.verdict == "identical":
+            return f"the same mixture as {self.reference}"
+        if self.verdict == "undecided":
+            side = "below" if self.value < 0 else "above"
+            return f"{abs(self.value):.3f} nats/token {side} {self.reference}, but one seed cannot tell that from luck"
+        if self.verdict == "not distinguishable":
+            return f"not distinguishable from {self.reference} ([{self.low:+.3f}, {self.high:+.3f}] nats/token)"
+        near, far = sorted((abs(self.low), abs(self.high)))
+        return f"{self.verdict} than {self.reference} by {abs(self.value):.3f} nats/token [{near:.3f}, {far:.3f}]"
+
+
+def objective(scores: pd.DataFrame, targets: Mapping[str, float], metric: str = "loss") -> pd.DataFrame:
+    """(mixers x seeds) weighted mean of `metric` over the targets; NaN where an arm has no such seed."""
+    rows = scores[(scores.metric == metric) & scores.task.isin(list(targets))]
+    lacking = sorted(set(targets) - set(rows.task))
+    if lacking:
+        raise MixwrightError(f"scores: no {metric} on target {lacking[0]}; evaluate the finals on every target of the study")
+    wide = rows.pivot(index=["mixer", "seed"], columns="task", values="value")
+    incomplete = wide.index[wide.isna().any(axis=1)]
+    if len(incomplete):
+        mixer, seed = incomplete[0]
+        raise MixwrightError(f"scores: {mixer} with seed {seed} lacks a target that others have; evaluate it again")
+    return (wide * pd.Series(targets)).sum(axis=1).div(sum(targets.values())).unstack("seed")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All arms' losses (mixers x seeds) and what their scatter says: the seed error is pooled over the arms, which share one recipe."""
+
+    losses: pd.DataFrame
+    targets: Mapping[str, float]
+    documents: pd.DataFrame | None = None
+
+    @property
+    def means(self) -> pd.Series:
+        """Mean loss of each arm over the seeds that all share (over its own where there is none), nats/token, lowest first."""
+        shared = self.losses.dropna(axis=1)
+        return (self.losses if shared.empty else shared).mean(axis=1).sort_values(kind="stable")
+
+    @property
+    def distinct(self) -> pd.DataFrame:
+        """The arms without those that repeat another's numbers exactly (equal mixtures are trained once), over the seeds all share."""
+        return self.losses.dropna(axis=1).drop_duplicates()
+
+    def scatter(self) -> tuple[float, int]:
+        """Variance that is left after arm and seed effects, and its degrees of freedom (arms - 1)(seeds - 1)."""
+        values = self.distinct.to_numpy()
+        freedom = (values.shape[0] - 1) * (values.shape[1] - 1)
+        if freedom < 1:
+            return nan, 0
+        left = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0, keepdims=True) + values.mean()
+        return float((left**2).sum() / freedom), freedom
+
+    def difference(self, arm: str, reference: str = REFERENCE, comparisons: int = 1, level: float = 0.95) -> Difference:
+        """Interval of arm minus reference: Student's t on the seeds' pooled error, documents' error added in quadrature
+        (degrees of freedom by Welch and Satterthwaite); `comparisons` > 1 widens it by Bonferroni."""
+        paired = self._of(arm) - self._of(reference)
+        paired = paired.dropna()
+        if paired.empty:
+            raise MixwrightError(f"scores: {arm} and {reference} share no seed; train both with the study's final.seeds")
+        value, seeds = float(paired.mean()), len(paired)
+        if arm == reference or (paired == 0).all():
+            return Difference(arm, reference, 0.0, 0.0, 0.0, seeds, 0.0, 0.0, identical=True)
+        variance, freedom = self.scatter()
+        seed_error = float(np.sqrt(2 * variance / seeds))
+        document_error, document_freedom = self._document_error(arm, reference, list(paired.index))
+        parts = [(seed_error, freedom), (document_error, document_freedom)]
+        half = _half_width([(e, f) for e, f in parts if not np.isnan(e)], 1 - (1 - level) / comparisons)
+        return Difference(arm, reference, value, value - half, value + half, seeds, seed_error, document_error)
+
+    def _of(self, arm: str) -> pd.Series:
+        if arm not in self.losses.index:
+            raise MixwrightError(f"scores: no final of {arm}; add `{arm}: {{}}` to mixers and train it")
+        return self.losses.loc[arm]
+
+    def _document_error(self, arm: str, reference: str, seeds: list[int]) -> tuple[float, float]:
+        """Standard error over documents of the paired difference, targets in quadrature; (NaN, 0) without per-document losses."""
+        if self.documents is None:
+            return nan, 0
+        rows = self.documents[self.documents.seed.isin(seeds) & self.documents.task.isin(list(self.targets))]
+        nats = -rows.pivot_table(index=["task", "example"], columns="mixer", values="loglikelihood", aggfunc="mean")
+        tokens = rows.groupby(["task", "example"]).scored_tokens.first().reindex(nats.index)
+        if not {arm, reference} <= set(nats.columns):
+            return nan, 0
+        total, variance, freedom = sum(self.targets.values()), 0.0, 0
+        for task, gap in (nats[arm] - nats[reference]).groupby("task"):
+            variance += (self.targets[str(task)] / total * ratio_error(gap.to_numpy(), tokens[gap.index].to_numpy())) ** 2
+            freedom += len(gap) - 1
+        return float(np.sqrt(variance)), freedom
+
+
+def ratio_error(numerators: np.ndarray, denominators: np.ndarray) -> float:
+    """Standard error of sum(numerators) / sum(denominators) over independent documents; infinite for one document."""
+    count = len(numerators)
+    if count < 2:
+        return inf
+    left = numerators - numerators.sum() / denominators.sum() * denominators
+    return float(np.sqrt(count / (count - 1) * (left**2).sum()) / denominators.sum())
+
+
+def _half_width(parts: list[tuple[float, float]], level: float) -> float:
+    """Half the interval of a sum of independent errors, each (standard error, degrees of freedom)."""
+    variance = sum(error**2 for error, _ in parts)
+    if not parts or variance == 0 or np.isinf(variance):
+        return nan if not parts else float(np.sqrt(variance))
+    freedom = variance**2 / sum(error**4 / free for error, free in parts)
+    return float(student.ppf((1 + level) / 2, freedom) * np.sqrt(variance))

@@ -1,0 +1,43 @@
+"""Reads the files of a study by the name of what they hold, for the figures and the report."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mixwright import tables
+from mixwright.comparison import DOCUMENTS
+from mixwright.errors import MixwrightError
+from mixwright.files import read_json
+
+Paths = Path | str | Sequence[Path | str]
+
+TABLES = {table.name: table for table in (tables.DOMAINS, tables.DESIGN, tables.LOSSES, tables.VALIDATION, tables.SCORES, DOCUMENTS)}
+
+
+def load(paths: Mapping[str, Paths], needed: Iterable[str] = (), optional: Iterable[str] | None = None) -> dict[str, Any]:
+    """`study`, `mixtures` and `manifests` as JSON, tables checked; names in neither `needed` nor `optional` are left out."""
+    given = {name: path for name, path in paths.items() if path}
+    for name in needed:
+        if name not in given:
+            raise MixwrightError(f"--{name} is missing; name the file that holds the study's {name}")
+    wanted = set(given) if optional is None else {*needed, *optional} & set(given)
+    return {name: _reader(name)(given[name]) for name in sorted(wanted)}
+
+
+def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
+    """The study's targets and their weights, sorted by name, summing to 1."""
+    weights = {name: float(target.get("weight", 1.0)) for name, target in sorted(study["targets"].items())}
+    total = sum(weights.values())
+    if not total > 0:
+        raise MixwrightError("study: the targets' weights sum to 0; give at least one target a positive weight")
+    return {name: weight / total for name, weight in weights.items() if weight > 0}
+
+
+def _reader(name: str) -> Callable[[Any], Any]:
+    if name == "study":
+        return read_json
+    if name in ("mixtures", "manifests"):
+        return lambda paths: [read_json(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if name in TABLES:
+        return lambda paths: tables.read(paths, TABLES[name])
+    raise MixwrightError(f"{name} is no result of a study; known are study, mixtures, manifests, {', '.join(sorted(TABLES))}")

@@ -1,0 +1,61 @@
+"""What the proxies are worth: each target's spread over mixtures against its spread over seeds, and the loss against a unigram model."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
+THRESHOLD = 3.0  # a target whose signal-to-noise is lower cannot tell mixtures apart
+
+
+def last_losses(design: pd.DataFrame, losses: pd.DataFrame, *roles: str) -> pd.DataFrame:
+    """The rows of each run's last step, with its role, for the runs of these roles (all roles when none is named)."""
+    role = design.drop_duplicates("run").set_index("run").role
+    last = losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")
+    last = last.assign(role=last.run.map(role))
+    return last[last.role.isin(roles)] if roles else last.dropna(subset=["role"])
+
+
+def target_signals(design: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
+    """One row a target: standard deviation over the swarm (spread) and over the repeats of one mixture (noise), nats/token, their ratio
+    with the 95% interval that the few repeats leave it, and how many swarm runs do no better than a unigram model of their own mixture."""
+    swarm = last_losses(design, losses, "swarm").dropna(subset=["loss"])
+    repeats = last_losses(design, losses, "repeat").dropna(subset=["loss"]).groupby("target").loss
+    by_target = swarm.assign(losing=swarm.loss >= swarm.unigram_loss).groupby("target")
+    table = pd.DataFrame(
+        {
+            "runs": by_target.size(),
+            "spread": by_target.loss.std(),
+            "loss": by_target.loss.median(),
+            "unigram": by_target.unigram_loss.median(),
+            "losing": by_target.losing.sum(),
+        }
+    )
+    table["noise"], table["repeats"] = repeats.std(), repeats.size()
+    table["repeats"] = table.repeats.fillna(0).astype(int)
+    table["signal_to_noise"] = table.spread / table.noise.where(table.noise > 0)
+    freedom = (table.repeats - 1).clip(lower=1)
+    table["low"] = table.signal_to_noise * np.sqrt(chi2.ppf(0.025, freedom) / freedom)
+    table["high"] = table.signal_to_noise * np.sqrt(chi2.ppf(0.975, freedom) / freedom)
+    return table.reset_index()
+
+
+def objectives(rows: pd.DataFrame, targets: Mapping[str, float], value: str, *keys: str) -> pd.Series:
+    """Weighted mean over the targets of column `value`, one number for each combination of `keys`; runs that lack a target are left out."""
+    wide = rows[rows.target.isin(list(targets))].pivot(index=list(keys), columns="target", values=value)
+    wide = wide.reindex(columns=list(targets)).dropna()
+    return (wide * pd.Series(targets)).sum(axis=1) / sum(targets.values())
+
+
+def held_out(validation: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
+    """One row a mixer and held-out run: actual and predicted weighted mean of the targets, nats/token."""
+    actual = objectives(validation, targets, "actual", "mixer", "run")
+    predicted = objectives(validation, targets, "predicted", "mixer", "run")
+    return pd.DataFrame({"actual": actual, "predicted": predicted}).dropna().reset_index()
+
+
+def rank_correlations(runs: pd.DataFrame) -> pd.Series:
+    """Spearman's correlation of predicted and actual for each mixer, highest first."""
+    found = {mixer: rows.predicted.rank().corr(rows.actual.rank()) for mixer, rows in runs.groupby("mixer")}
+    return pd.Series(found, dtype=float).sort_values(ascending=False, kind="stable")
