@@ -49,7 +49,7 @@ class Uniform(Baseline):
 
 @dataclass(frozen=True)
 class UniMax(Baseline):
-    """Equal budgets, smallest domain first, at most `max_epochs` passes over each (arXiv 2304.09151): uniform water filled under those caps."""
+    """Equal budgets, smallest domain first, at most `max_epochs` passes over each (arXiv 2304.09151): uniform, water-filled under caps."""
 
     max_epochs: float = 4.0
 

@@ -1,11 +1,11 @@
 """The run of the swarm with the lowest measured objective: no model at all, and hard to beat."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
-from mixwright.mixers.saved import Fitted, fitted
+from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 from mixwright.simplex import project
@@ -15,8 +15,8 @@ from mixwright.simplex import project
 class BestOfSwarm(Fitted):
     """Proposes the best measured mixture inside the bounds; where none is, the best projected (Euclidean) into them."""
 
-    weights: Array = fitted()  # (runs, domains)
-    losses: Array = fitted()  # (runs, targets) nats/token
+    weights: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (runs, domains)
+    losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (runs, targets) nats/token
 
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=1)

@@ -1,6 +1,6 @@
 """The effective-data law as a mixer: one convex law a target, and the certified optimum of their weighted sum."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixers.effective_law import Law, Prior, fit_law
 from mixwright.mixers.effective_optimum import best_mixture
-from mixwright.mixers.saved import Fitted, fitted
+from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 
@@ -21,7 +21,7 @@ class EffectiveData(Fitted):
 
     tolerance: float = 1e-6
     iterations: int = 200
-    parameters: Array = fitted()  # (targets, 4 + 3 domains): the columns of Law, side by side
+    parameters: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (targets, 4 + 3 domains): the columns of Law, side by side
 
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=8)

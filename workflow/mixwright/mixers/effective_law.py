@@ -13,7 +13,7 @@ PRIOR_RUNS = 64  # the priors' strengths were tuned at this many runs
 
 @dataclass(frozen=True)
 class Law:
-    """Parameters of the law, one row a target: (targets,) vectors and (targets, domains) matrices; g in (0, 1), all but `linear` positive."""
+    """Parameters of the law, one row a target: (targets,) vectors and (targets, domains) matrices; all but `linear` positive, g < 1."""
 
     level: Array  # E, nats/token
     scale: Array  # A

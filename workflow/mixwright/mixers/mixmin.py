@@ -1,13 +1,13 @@
 """MixMin (arXiv 2502.10510): the mixture of one-domain proxies that gives the targets' examples the most likelihood."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers.mixmin_solver import Problem, Solution, prepare, solve
-from mixwright.mixers.saved import Fitted, fitted
+from mixwright.mixers.saved import FITTED, Fitted
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 
@@ -27,8 +27,8 @@ class MixMin(Fitted):
     tau: float | str = "auto"
     method: str = "sqp"
     tolerance: float = 1e-6
-    likelihoods: tuple[Array, ...] = fitted(())  # a target: (examples, domains) nats
-    scored: tuple[Array, ...] = fitted(())  # a target: (examples,) scored tokens
+    likelihoods: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)  # a target: (examples, domains) nats
+    scored: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)  # a target: (examples,) scored tokens
 
     def fit(self, seen: Observations) -> Self:
         if not seen.likelihoods:
@@ -42,7 +42,7 @@ class MixMin(Fitted):
         return self.learned(seen, likelihoods=values, scored=scored)._named(targets)
 
     def predict(self, amounts: Array) -> Array:
-        """(mixtures, domains) tokens -> (mixtures, targets) nats/token of the *mixed proxies*: ranks mixtures, does not forecast a level."""
+        """(mixtures, domains) tokens -> (mixtures, targets) nats/token of the *mixed proxies*: it ranks, it does not forecast a level."""
         weights = amounts / amounts.sum(axis=1, keepdims=True)
         return np.column_stack([self._mixed_loss(k, weights) for k in range(len(self.targets))])
 
@@ -60,8 +60,6 @@ class MixMin(Fitted):
 
     def _named(self, targets: tuple[str, ...]) -> Self:
         """Only targets with likelihoods count; the others of the losses were never scored example by example."""
-        from dataclasses import replace
-
         return replace(self, targets=targets)
 
     def _strengths(self) -> tuple[float, ...]:

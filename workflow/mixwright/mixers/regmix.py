@@ -1,13 +1,13 @@
 """RegMix (arXiv 2407.01492): regress each target's loss on the mixture, then average the best of many simulated mixtures."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from mixwright.mixers.saved import Fitted, fitted
+from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 from mixwright.simplex import sample, settle
@@ -48,15 +48,15 @@ class Searched(Fitted):
 
 @dataclass(frozen=True)
 class RegMix(Searched):
-    """One LightGBM a target as published: 1,000 trees, rate .01, 31 leaves, 20 rows a leaf, no early stop; fewer rows a leaf under 100 runs."""
+    """One LightGBM a target as published: 1,000 trees, rate .01, 31 leaves, 20 rows a leaf, no early stop; fewer a leaf under 100 runs."""
 
     iterations: int = 1_000
     learning_rate: float = 0.01
     leaves: int = 31
     rows_per_leaf: int = 0  # 0: 20 as published, max(3, runs // 16) under 100 runs
     workers: int = 1  # targets fitted side by side
-    runs: int = fitted(0)
-    models: tuple[str, ...] = fitted(())  # LightGBM's own text, one a target
+    runs: int = field(default=0, metadata=FITTED)
+    models: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)  # LightGBM's own text, one a target
     name = "regmix"
 
     def fit(self, seen: Observations) -> Self:
@@ -104,7 +104,7 @@ class RegMix(Searched):
 class RegMixLinear(Searched):
     """Ordinary least squares of each target's loss on the weights (smallest norm where they leave it open), the same search."""
 
-    coefficients: Array = fitted()  # (domains, targets) nats/token
+    coefficients: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (domains, targets) nats/token
     name = "regmix-linear"
 
     def fit(self, seen: Observations) -> Self:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -12,11 +13,8 @@ from mixwright.mixture import Array, Goal
 from mixwright.observations import Observations
 
 FILE = "fit.json"
-
-
-def fitted(default: Any = None) -> Any:
-    """A field that `fit` fills; no setting may name it."""
-    return field(default=default, metadata={"fitted": True}, repr=False)
+FITTED = MappingProxyType({"fitted": True})  # metadata of the fields that `fit` fills: no setting may name them
+UNKNOWN: Any = None  # their value before
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ class Saved:
 class Fitted(Saved):
     """A mixer that has seen runs over `domains`, measured on `targets`."""
 
-    domains: tuple[str, ...] = fitted(())
-    targets: tuple[str, ...] = fitted(())
+    domains: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
+    targets: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
 
     def usable(self, seen: Observations, role: str, least: int) -> Observations:
         """The runs of one role; too few of them, or a number that is none, is refused."""
