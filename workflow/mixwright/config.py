@@ -2,6 +2,8 @@
 
 import copy
 import difflib
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -90,12 +92,13 @@ def _message(error: ValidationError, schema: Mapping[str, Any]) -> str:
         names = [name.rsplit(".", 1)[-1] for name, _ in keys(schema)]
         dotted = f"{where}.{unknown}".lstrip(".")
         hint = _nearest(unknown, known, f"{where}." if where else "") or _elsewhere(unknown, names, schema)
+        hint = hint or f"; known here: {', '.join(known) or 'nothing'}"
         return f"config: {dotted} is unknown{hint}"
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         return f"config: {f'{where}.{missing}'.lstrip('.')} is missing; give it"
     if error.validator == "anyOf":
-        return f"config: {where} is {error.instance!r}; it takes {error.schema.get('description', error.message)}"
+        return f"config: {where} is {error.instance!r}; it takes {error.schema['title']}"
     if error.validator == "enum":
         choices = [str(choice) for choice in error.validator_value]
         return f"config: {where} is {error.instance!r}{_nearest(str(error.instance), choices)}; it takes {' or '.join(choices)}"
@@ -143,3 +146,35 @@ def _check_names(study: Mapping[str, Any]) -> None:
 
 
 _MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))
+
+
+def reference(schema: Mapping[str, Any]) -> str:
+    """config/README.md: every key of the schema, its type, bounds, default and meaning."""
+    lines = [
+        "# Every key of a study",
+        "",
+        "Generated from `schema.yaml` by `python -m mixwright.config config/schema.yaml > config/README.md`; edit the schema, not this file.",
+        "`config.yaml` is the demo, `studies/` holds others, `models/` the shapes that `proxy.model` and `final.model` name.",
+        "",
+        "| key | takes | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    for name, node in keys(schema):
+        default = "" if "default" not in node or node["default"] == {} else f"`{json.dumps(node['default'])}`"
+        lines.append(f"| `{name}` | {_takes(node)} | {default} | {node.get('description', '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _takes(node: Mapping[str, Any]) -> str:
+    """What a key takes, in words: type, choices and bounds."""
+    if "title" in node:
+        return str(node["title"])
+    if "enum" in node:
+        return " or ".join(f"`{choice}`" for choice in node["enum"])
+    kind = node["type"] if isinstance(node["type"], str) else " or ".join(node["type"])
+    words = {"minimum": "at least", "exclusiveMinimum": "over", "maximum": "at most", "exclusiveMaximum": "under"}
+    return ", ".join([kind.replace("object", "section")] + [f"{word} {node[key]:,}" for key, word in words.items() if key in node])
+
+
+if __name__ == "__main__":
+    print(reference(read_yaml(Path(sys.argv[1]))), end="")

@@ -1,6 +1,6 @@
 # Parse-time facts only: the study, its names, what each rule's numbers depend on. No rule stands here.
 from mixwright.config import resolve
-from mixwright.corpus.sources import local_files
+from mixwright.corpus.sources import files_of
 from mixwright.errors import MixwrightError
 from mixwright.figures import FIGURES
 from mixwright.mixers import MIXERS
@@ -11,14 +11,27 @@ from mixwright.versions import VERSIONS
 
 try:
     STUDY = Study(resolve(config, HOUSE / "config"))
-    STUDY.check()
+    STUDY_ARGUMENT = STUDY.as_argument()
 except MixwrightError as error:
-    sys.exit(str(error))
+    sys.exit(f"mixwright: {error}")
 
 CONFIG, NAME = STUDY.config, STUDY.config["study"]
-LACKING = [name for name in STUDY.domains + STUDY.targets if local_files(STUDY.source(name)) == []]
+
+
+def files_found(name):
+    """The local files a domain or target is read from; a study whose files are elsewhere can still be looked at."""
+    source = STUDY.source(name)
+    try:
+        return files_of(name, source["files"]) if source["source"] == "files" else []
+    except MixwrightError as error:
+        LACKING.append(str(error))
+        return []
+
+
+LACKING = []
+FILES = {name: files_found(name) for name in STUDY.domains + STUDY.targets}
 if LACKING:
-    logger.warning(f"study {NAME}: no files found for {', '.join(LACKING)}; it can be looked at (-n), not run. {STUDY.remedy(LACKING)}")
+    print(f"mixwright: the study can be looked at, not run: {LACKING[0]} ({len(LACKING)} sources lack)", file=sys.stderr)
 
 
 def spec(*keys):
@@ -29,11 +42,6 @@ def spec(*keys):
 def harvest_of(name):
     """The harvested text of the embedded corpus, where the domain or target comes from it."""
     return f"results/{NAME}/installed" if STUDY.source(name)["source"] == "installed" else []
-
-
-def sources_of(name):
-    """The local files a domain or target is read from, so that a changed file is noticed."""
-    return local_files(STUDY.source(name)) or []
 
 
 def documents_of(names, folder):

@@ -11,7 +11,7 @@ rule write_study:
     conda:
         "../../envs/corpus.yaml"
     params:
-        config=STUDY.as_argument(),
+        config=STUDY_ARGUMENT,
     shell:
         "python -m mixwright write-study --config {params.config:q} --to {output:q} 2>&1 | tee {log:q}"
 
@@ -36,7 +36,7 @@ rule read_target:
     input:
         study=ancient("results/{study}/study.json"),
         harvest=lambda wc: harvest_of(wc.name),
-        files=lambda wc: sources_of(wc.name),
+        files=lambda wc: FILES[wc.name],
     output:
         "results/{study}/questions/{name}.parquet",
     log:
@@ -55,7 +55,7 @@ rule clean_domain:
     input:
         study=ancient("results/{study}/study.json"),
         harvest=lambda wc: harvest_of(wc.name),
-        files=lambda wc: sources_of(wc.name),
+        files=lambda wc: FILES[wc.name],
         questions=documents_of(STUDY.targets, "questions"),
     output:
         "results/{study}/documents/{name}.parquet",

@@ -23,7 +23,7 @@ def rows(study: Mapping[str, Any]) -> list[Row]:
 
 def weights(parameters: Mapping[str, Any], row: int, seed: int, domains: Sequence[Domain]) -> Array:
     """(domains,) Dirichlet(s p^temperature) with s drawn from the strengths, truncated to the bounds; weights under 2e-4 are dropped."""
-    from mixwright.simplex import project, sample_row  # scipy: not at parse time
+    from mixwright.simplex import sample_row, settle  # scipy: not at parse time
 
     bounds = Bounds.of(domains, *(parameters[key] for key in ("tokens", "caps", "floors", "max_epochs")))
     rng = np.random.default_rng([seed, row])
@@ -31,4 +31,4 @@ def weights(parameters: Mapping[str, Any], row: int, seed: int, domains: Sequenc
     strength = rng.choice(np.geomspace(*parameters["strengths"], STRENGTHS))
     drawn = sample_row(strength * tempered / tempered.sum(), bounds.lower, bounds.upper, rng)
     kept = np.where((drawn < SMALLEST) & (bounds.lower < SMALLEST), 0.0, drawn)
-    return project(kept / kept.sum(), bounds.lower, bounds.upper)
+    return settle(kept / kept.sum(), bounds.lower, bounds.upper)

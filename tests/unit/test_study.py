@@ -1,0 +1,110 @@
+"""Names at parse time: what changes a run, a pack, an arm, and what does not."""
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from mixwright.config import resolve
+from mixwright.errors import MixwrightError
+from mixwright.study import Study
+
+CONFIG = Path(__file__).parents[2] / "config"
+LEAST = {
+    "study": "least",
+    "domains": {name: {"source": "installed"} for name in ("cpp", "prose", "pycode")},
+    "targets": {"pytests": {"source": "installed"}},
+    "mixers": {name: {} for name in ("regmix", "mixmin", "autoscale", "uniform")},
+    "final": {"per_job": 4},
+}
+
+
+def study(**changes) -> Study:
+    config = copy.deepcopy(LEAST)
+    for key, value in changes.items():
+        config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
+    return Study(resolve(config, CONFIG))
+
+
+def names(asked: Study, role: str) -> list[str]:
+    return [run.name for run in asked.runs[role]]
+
+
+def test_only_the_roles_that_a_mixer_reads_are_trained_and_the_repeats():
+    assert set(study().runs) == {"swarm", "vertex", "perturb", "repeat"}
+    only = copy.deepcopy(LEAST) | {"mixers": {"mixmin": {}}}
+    assert set(Study(resolve(only, CONFIG)).runs) == {"vertex", "repeat"}
+
+
+def test_runs_are_counted_as_designed():
+    counts = {role: len(runs) for role, runs in study().runs.items()}
+    assert counts == {"swarm": 32, "vertex": 3, "perturb": 2 * 7, "repeat": 4}
+
+
+def test_growing_the_swarm_keeps_every_earlier_run_and_pack():
+    small, large = study(), study(designs={"swarm": {"runs": 48}})
+    assert names(large, "swarm")[:32] == names(small, "swarm")
+    assert set(small.packs) < set(large.packs)
+    assert len(large.packs) == len(small.packs) + 1
+
+
+def test_a_pack_size_changes_packs_but_no_run():
+    sixteen, eight = study(), study(proxy={"per_job": 8, "wave": 2, "checkpoint_seconds": 5})
+    assert names(sixteen, "swarm") == names(eight, "swarm")
+    assert not set(sixteen.packs_of(["swarm"])) & set(eight.packs_of(["swarm"]))
+    one = study(proxy={"per_job": 1})
+    assert len(one.packs) == sum(map(len, one.runs.values()))
+
+
+def test_packs_hold_runs_of_equal_steps_and_every_run_once():
+    asked = study()
+    assert all(len({run.steps for run in runs}) == 1 for runs in asked.packs.values())
+    assert sorted(run.name for runs in asked.packs.values() for run in runs) == sorted(n for role in asked.runs for n in names(asked, role))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"proxy": {"tokens": 50_000}},
+        {"proxy": {"optimizer": {"muon_lr": 0.03}}},
+        {"seed": 1},
+        {"corpus": {"max_bytes": 99_999}},
+        {"evaluation": {"tokens": 4096}},
+        {"goal": {"max_epochs": 2}},
+        {"tokenizer": {"vocabulary": 1024}},
+    ],
+)
+def test_what_changes_the_numbers_changes_the_names(change):
+    assert not set(names(study(), "swarm")) & set(names(study(**change), "swarm"))
+
+
+@pytest.mark.parametrize("change", [{"study": "other"}, {"final": {"seeds": [5]}}, {"targets": {"pytests": {"source": "installed", "weight": 3}}}])
+def test_what_changes_no_number_changes_no_name(change):
+    assert names(study(), "swarm") == names(study(**change), "swarm")
+
+
+def test_perturbed_runs_have_their_own_tokens():
+    asked = study(designs={"perturb": {"tokens": [102_400]}})
+    changes = {(run.parameters["domain"], run.parameters["change"]): run.tokens for run in asked.runs["perturb"]}
+    assert changes[None, 1.0] == 102_400
+    assert changes["cpp", 3.0] == pytest.approx(102_400 * (1 + 2 / 3), rel=0.01)
+    assert changes["cpp", 1 / 3] == pytest.approx(102_400 * (1 - 2 / 9), rel=0.01)
+
+
+def test_another_final_seed_changes_its_own_packs_only():
+    first, second = study(final={"per_job": 5, "seeds": [1, 2]}), study(final={"per_job": 5, "seeds": [1, 3]})
+    assert len(set(first.final_packs) & set(second.final_packs)) == 1
+
+
+def test_the_goal_counts_epochs_and_refuses_an_empty_box():
+    goal = study(goal={"tokens": 102_400}).goal({"cpp": 10_000, "prose": 1_000_000, "pycode": 1_000_000})
+    assert goal.bounds.upper[0] == pytest.approx(4 * 10_000 / 102_400)
+    with pytest.raises(MixwrightError, match="caps .* sum to 0.1172, under 1"):
+        study(goal={"tokens": 102_400}).goal(dict.fromkeys(("cpp", "prose", "pycode"), 1_000))
+
+
+def test_a_study_too_long_for_a_command_line_is_refused():
+    files = [f"part-{i:06}.parquet" for i in range(9_000)]
+    asked = study(domains={"cpp": {"source": "files", "files": files}})
+    with pytest.raises(MixwrightError, match="name files by globs"):
+        asked.as_argument()
