@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from mixwright.corpus.shards import Examples
 
 END = 0

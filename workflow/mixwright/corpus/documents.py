@@ -24,7 +24,7 @@ def write_domain(
     to: str | Path,
     harvested: Path | None = None,
 ) -> dict[str, int]:
-    """Reads, cleans and writes one domain; `targets` are the document files of the targets, whose n-grams it may not share. Returns counts."""
+    """Reads, cleans and writes one domain; it may share no n-gram with the document files `targets`. Returns counts."""
     known = target_ngrams(targets, int(settings["ngram"]))
     documents, report = clean_domain(name, read_documents(name, source, harvested), known, settings)
     write_documents(documents, to)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 BATCH = 256  # documents encoded at a time
-FORMAT = {False: np.dtype("<u2"), True: np.dtype("<u4")}  # whether the vocabulary is over 65,535
+PIECE = 512  # tokens: a validation document gives several examples, so that a few thousand tokens come from every part of the split
 
 
 def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to: str | Path, context: int | None = None) -> None:
@@ -29,12 +29,12 @@ def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to:
     vocabulary = encoder.get_vocab_size()
     rows = read_texts(documents)
     texts = {split: [row.text for row in rows if row.split == split] for split in ("train", "validation")}
-    stream = _stream(encoder, texts["train"], end, FORMAT[vocabulary > np.iinfo(np.uint16).max])
+    stream = _stream(encoder, texts["train"], end, np.dtype("uint16" if vocabulary <= 65_535 else "uint32"))
     if context is not None and len(stream) <= context:
         raise MixwrightError(
             f"{name}: {len(stream)} training tokens, under one sequence of {context}; give the domain more text or shorten the context"
         )
-    validation = _examples(encoder, [row for row in rows if row.split == "validation"], end)
+    validation = _pieces(encoder, texts["validation"], end)
     with written(to) as beside:
         beside.mkdir()
         stream.tofile(beside / "train.bin")
@@ -107,6 +107,17 @@ def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examp
     texts = _encoded(encoder, [row.text for row in rows])
     sizes = (len(row.text.encode()) for row in rows)
     return Examples.of(zip(contexts, texts, sizes, strict=True), end)
+
+
+def _pieces(encoder: "Tokenizer", texts: Sequence[str], end: int) -> Examples:
+    """The first pieces of all texts, then the second ones, and so on; bytes are in proportion to tokens."""
+    rows = []
+    for place, (ids, text) in enumerate(zip(_encoded(encoder, texts), texts, strict=True)):
+        bytes_per_token = len(text.encode()) / max(len(ids), 1)
+        for start in range(0, len(ids), PIECE):
+            piece = ids[start : start + PIECE]
+            rows.append((start, place, piece, round(len(piece) * bytes_per_token)))
+    return Examples.of((([], piece, size) for _, _, piece, size in sorted(rows, key=lambda row: row[:2])), end)
 
 
 def _sha256(path: Path) -> str:
