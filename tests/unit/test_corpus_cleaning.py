@@ -72,6 +72,7 @@ def test_a_long_line_stands_once_in_a_domain():
     assert sum(document.text.count(line) for document in documents) == 1
     assert sum(document.text.count("short") for document in documents) == 20
     assert report["repeated_lines"] == 39
+    assert clean([f"{words(i)}\n{line}" for i in range(9)], min_line=0)[1]["repeated_lines"] == 0
 
 
 def test_a_document_that_shares_an_ngram_with_a_target_is_dropped():
@@ -93,6 +94,7 @@ def test_ngrams_match_a_plain_count():
     assert ngrams("a b c", 3) != ngrams("c b a", 3)
     assert len(ngrams("a b", 3)) == 0
     assert not shares("a b c", NONE, 3)
+    assert len(ngrams("a b c", 0)) == 0  # switched off
 
 
 def test_an_empty_domain_is_refused_with_its_counts():

@@ -122,7 +122,7 @@ def _without_repeats(text: str, seen: set[bytes], min_line: int) -> tuple[str, s
     lines = text.split("\n")
     for line in lines:
         bare = line.strip()
-        if len(bare) >= min_line:
+        if 0 < min_line <= len(bare):
             key = blake2b(bare.encode(), digest_size=8).digest()
             if key in seen or key in fresh:
                 continue

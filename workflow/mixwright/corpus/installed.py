@@ -84,14 +84,15 @@ def harvest(max_bytes: int, max_document_bytes: int) -> Texts:
     return texts
 
 
-def harvest_installed(to: str | Path, max_bytes: int, max_document_bytes: int) -> None:
-    """Writes `<to>/<domain>.parquet` (one column, text) for the ten domains, and `fingerprint.json`."""
+def harvest_installed(to: str | Path, max_bytes: int, max_document_bytes: int) -> dict[str, int]:
+    """Writes `<to>/<domain>.parquet` (one column, text) for the ten domains, and `fingerprint.json`. Returns the bytes of each."""
     texts = harvest(max_bytes, max_document_bytes)
     with written(to) as beside:
         beside.mkdir()
         for name, documents in texts.items():
             pq.write_table(pa.table({"text": pa.array(documents, pa.string())}), beside / f"{name}.parquet", compression="zstd")
         write_json(beside / "fingerprint.json", describe(texts))
+    return {name: sum(len(text.encode()) for text in documents) for name, documents in texts.items()}
 
 
 def describe(texts: Mapping[str, list[str]]) -> dict[str, object]:

@@ -12,9 +12,9 @@ MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying is a bije
 
 
 def ngrams(text: str, n: int) -> Hashes:
-    """Hashes of the n-grams of lower-cased words between white space; a text under n words has none."""
+    """Hashes of the n-grams of lower-cased words between white space; a text under n words has none, nor has n = 0."""
     words = text.lower().split()
-    if len(words) < n:
+    if len(words) < n or n == 0:
         return np.zeros(0, np.uint64)
     hashes = np.array([_word(word) for word in words], np.uint64)
     windows = len(words) - n + 1

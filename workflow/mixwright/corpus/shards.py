@@ -1,15 +1,18 @@
 """Token shards: the format on disk that learners, finals and evaluation read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, written
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Ints = NDArray[np.int64]
 
@@ -124,3 +127,16 @@ def open_shard(folder: str | Path) -> Shard:
         unigram=unigram,
         validation=Examples.load(folder / "validation.npz"),
     )
+
+
+def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
+    """The DOMAINS table of these shards, from their manifests."""
+    import pandas as pd
+
+    manifests = [read_json(Path(folder) / "manifest.json") for folder in shards]
+    rows = [
+        {"domain": manifest["domain"], "split": split} | {key: counts[key] for key in ("tokens", "bytes", "documents")}
+        for manifest in manifests
+        for split, counts in manifest["splits"].items()
+    ]
+    return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import write_documents
-from mixwright.corpus.shards import Examples, open_shard
+from mixwright.corpus.shards import Examples, count_domains, open_shard
+from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
 from mixwright.corpus.tokenizer import END, balanced, end_token, open_tokenizer, train_tokenizer
-from mixwright.corpus.tokens import count_domains, tokenize_domain, tokenize_target
 from mixwright.errors import MixwrightError
 from mixwright.tables import DOMAINS, check
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory) -> Path:
     train_tokenizer([folder / "a.parquet", folder / "b.parquet"], SETTINGS, folder / "tokenizer")
     for name in ("a", "b"):
         tokenize_domain(name, folder / f"{name}.parquet", folder / "tokenizer", folder / "shards" / name, context=64)
-    tokenize_target(folder / "t.parquet", folder / "tokenizer", folder / "targets/t.npz")
+    tokenize_target("t", folder / "t.parquet", folder / "tokenizer", folder / "targets/t.npz")
     return folder
 
 

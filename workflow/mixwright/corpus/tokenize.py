@@ -1,4 +1,4 @@
-"""From documents to token shards: the three stages that write what shards.py reads."""
+"""From documents to token shards: the stages that write what shards.py reads."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,17 @@ from mixwright.corpus.documents import read_texts
 from mixwright.corpus.shards import Examples
 from mixwright.corpus.tokenizer import open_tokenizer
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, write_json, written
+from mixwright.files import write_json, written
 
 if TYPE_CHECKING:
-    import pandas as pd
     from tokenizers import Tokenizer
 
 BATCH = 256  # documents encoded at a time
 PIECE = 512  # tokens: a validation document gives several examples, so that a few thousand tokens come from every part of the split
 
 
-def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to: str | Path, context: int | None = None) -> None:
-    """Writes `shards/<domain>`; a domain with under one sequence of `context` training tokens is refused."""
+def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to: str | Path, context: int | None = None) -> dict[str, Any]:
+    """Writes `shards/<domain>` and returns its manifest; a domain with under one sequence of `context` training tokens is refused."""
     encoder, end = open_tokenizer(tokenizer)
     vocabulary = encoder.get_vocab_size()
     rows = read_texts(documents)
@@ -59,25 +58,16 @@ def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to:
             },
         }
         write_json(beside / "manifest.json", manifest)
+    return manifest
 
 
-def tokenize_target(documents: str | Path, tokenizer: str | Path, to: str | Path) -> None:
+def tokenize_target(name: str, documents: str | Path, tokenizer: str | Path, to: str | Path) -> None:
     """Writes `targets/<target>.npz`: every document an example, its context before what is scored."""
     encoder, end = open_tokenizer(tokenizer)
-    _examples(encoder, read_texts(documents), end).save(to)
-
-
-def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
-    """The DOMAINS table of these shards, from their manifests."""
-    import pandas as pd
-
-    manifests = [read_json(Path(folder) / "manifest.json") for folder in shards]
-    rows = [
-        {"domain": manifest["domain"], "split": split} | {key: counts[key] for key in ("tokens", "bytes", "documents")}
-        for manifest in manifests
-        for split, counts in manifest["splits"].items()
-    ]
-    return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)
+    examples = _examples(encoder, read_texts(documents), end)
+    if not len(examples):
+        raise MixwrightError(f"{name}: not one token to score; give the target more text")
+    examples.save(to)
 
 
 def fingerprint(documents: Sequence[Document]) -> str:
