@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.figures.style import BLUE, INK, SOFT, panels, titled
@@ -43,7 +44,7 @@ def local_mean(x: Array, y: Array, at: Array) -> Array:
     return kernel @ y / kernel.sum(axis=1)
 
 
-def _panel(axes: Axes, domain: str, weights: Array, loss: Array, best: Array, rank: float) -> None:
+def _panel(axes: Axes, domain: str, weights: Array, loss: Array, best: NDArray[np.bool_], rank: float) -> None:
     at = np.linspace(weights.min(), weights.max(), 60)
     axes.scatter(weights[~best], loss[~best], s=14, color="#b4bac3", linewidths=0)
     axes.plot(at, local_mean(weights, loss, at), color=INK, linewidth=1.2)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mixwright.errors import MixwrightError
 from mixwright.figures.style import BLUE, FAINT, INK, SOFT, VERMILION, bare, titled
@@ -47,7 +47,7 @@ def _ratios(axes: Axes, signals: pd.DataFrame) -> None:
             axes.scatter(value, row, s=46, color=colour, edgecolors="white", zorder=3)
             axes.text(value, row - 0.17, f"{value:.1f}", ha="center", va="bottom", fontsize=8, color=colour)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_major_locator(FixedLocator([0.1, 0.3, 1, 3, 10, 30, 100, 300]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("spread over mixtures / spread over seeds (95% interval)")

@@ -10,7 +10,7 @@ INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 VERDICTS = {"better": BLUE, "worse": VERMILION, "not distinguishable": SOFT, "undecided": SOFT, "identical": SOFT}
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that every machine draws the same bytes
     "font.size": 9.5,
     "text.color": INK,

@@ -1,0 +1,159 @@
+"""Writes a summary down: JSON, a table of the finals, the page, and the terminal."""
+
+import base64
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from mixwright import __version__, tables
+from mixwright.caveats import Caveat
+from mixwright.comparison import Difference
+from mixwright.figures import FIGURES
+from mixwright.files import write_json, written
+from mixwright.mixture import digest
+from mixwright.page import page
+from mixwright.report import Arm, Summary
+
+COMPARISON = tables.Table(  # one row a final mixture: what the report's table shows, for machines
+    "comparison",
+    pa.schema(
+        [pa.field("mixer", pa.string(), False), pa.field("loss", pa.float64(), False), pa.field("bits_per_byte", pa.float64(), False)]
+        + [pa.field(name, pa.float64(), False) for name in ("difference", "low", "high")]
+        + [pa.field("verdict", pa.string(), False), pa.field("seeds", pa.int64(), False), pa.field("proxy_tokens", pa.int64(), False)]
+    ),
+    ("mixer",),
+)
+VERSIONS = ("torch", "transformers", "numpy", "scipy", "lightgbm", "pyarrow", "tokenizers", "snakemake")
+
+
+def write_report(
+    summary: Summary,
+    html: str | Path,
+    *,
+    json: str | Path | None = None,
+    table: str | Path | None = None,
+    figures: Sequence[str | Path] = (),
+) -> None:
+    """Writes the self-contained page with the SVG `figures` (named like FIGURES) in it, and the same as JSON and parquet where asked."""
+    drawn = {Path(path).stem: base64.b64encode(Path(path).read_bytes()).decode() for path in figures}
+    ordered = [(FIGURES[name].title, drawn[name]) for name in FIGURES if name in drawn]
+    with written(html) as beside:
+        beside.write_text(page(summary, ordered), encoding="utf-8")
+    if json is not None:
+        write_json(json, as_json(summary))
+    if table is not None:
+        tables.write(as_table(summary), table, COMPARISON)
+
+
+def provenance(study: Mapping[str, Any], manifests: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Study, corpus and software behind a result; the versions are read from metadata, nothing is imported."""
+    corpus = sorted((manifest["domain"], manifest["splits"]["train"]["sha256"]) for manifest in manifests)
+    sources = sorted({str(manifest.get("source_fingerprint")) for manifest in manifests} - {"None"})
+    found: dict[str, Any] = {"mixwright": __version__, "study hash": digest(study)}
+    if corpus:
+        found["corpus fingerprint"] = digest(corpus)
+        found["training tokens there are"] = sum(int(manifest["splits"]["train"]["tokens"]) for manifest in manifests)
+        found["tokenizer"] = str(manifests[0]["tokenizer_sha256"])[:16]
+    if sources:
+        found["sources"] = ", ".join(source[:16] for source in sources)
+    return found | {"python": platform.python_version()} | _versions()
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """The content of `summary.json`; what is unknown is null."""
+    return _plain(
+        {
+            "study": summary.study,
+            "headline": summary.headline,
+            "detail": list(summary.detail),
+            "chosen": summary.chosen,
+            "weights": dict(next((arm.weights for arm in summary.arms if arm.mixer == summary.chosen), {})),
+            "targets": dict(summary.targets),
+            "method": summary.method,
+            "arms": [_arm_json(arm) for arm in summary.arms],
+            "caveats": [_caveat_json(caveat) for caveat in summary.caveats],
+            "signals": summary.signals.to_dict("records"),
+            "provenance": dict(summary.provenance),
+        }
+    )
+
+
+def as_table(summary: Summary) -> pd.DataFrame:
+    """A COMPARISON frame; without an interval, low and high are minus and plus infinity."""
+    rows = [
+        {
+            "mixer": arm.mixer,
+            "loss": arm.loss,
+            "bits_per_byte": arm.bits_per_byte,
+            "difference": arm.natural.value,
+            "low": -math.inf if math.isnan(arm.natural.low) else arm.natural.low,
+            "high": math.inf if math.isnan(arm.natural.high) else arm.natural.high,
+            "verdict": arm.natural.verdict,
+            "seeds": arm.natural.seeds,
+            "proxy_tokens": arm.proxy_tokens,
+        }
+        for arm in summary.arms
+    ]
+    return pd.DataFrame(rows, columns=COMPARISON.schema.names)
+
+
+def print_summary(summary: Mapping[str, Any], console: Any = None) -> None:
+    """Prints what `summary.json` holds: the headline, a line a mixer, the caveats."""
+    from rich.console import Console
+    from rich.text import Text
+
+    out = console or Console(highlight=False)
+    out.print(Text(f"\n{summary['headline']}", style="bold"))
+    for sentence in summary["detail"]:
+        out.print(Text(sentence))
+    if summary["weights"]:
+        shares = sorted(summary["weights"].items(), key=lambda pair: (-pair[1], pair[0]))
+        out.print(Text("  " + ", ".join(f"{name} {100 * weight:.1f}%" for name, weight in shares), style="cyan"))
+    out.print()
+    styles = {"better": "green", "worse": "red"}
+    for arm in summary["arms"]:
+        out.print(Text("  " + arm["sentence"], style=styles.get(arm["natural"]["verdict"], "")))
+    out.print(Text(f"\n{summary['method']}", style="dim"))
+    for caveat in summary["caveats"]:
+        out.print(Text(("! " if caveat["serious"] else "- ") + caveat["text"], style="yellow" if caveat["serious"] else "dim"))
+
+
+def _arm_json(arm: Arm) -> dict[str, Any]:
+    pair = {"natural": _difference_json(arm.natural), "uniform": _difference_json(arm.uniform) if arm.uniform else None}
+    return asdict(arm) | pair | {"sentence": arm.sentence, "notes": list(arm.notes)}
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    return asdict(difference) | {"verdict": difference.verdict}
+
+
+def _caveat_json(caveat: Caveat) -> dict[str, Any]:
+    return asdict(caveat)
+
+
+def _plain(value: Any) -> Any:
+    """Python's own types, and null for numbers that JSON does not know."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

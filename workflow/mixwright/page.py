@@ -1,0 +1,186 @@
+"""Lays a summary out as one self-contained HTML page."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from mixwright.comparison import Difference
+from mixwright.report import Arm, Summary
+
+COLOURS = {"better": "#0072b2", "worse": "#d55e00"}
+GREY = "#6b7280"
+
+STYLE = """
+:root { --ink: #22262b; --soft: #6b7280; --line: #e3e6ea; --blue: #0072b2; --orange: #d55e00; }
+* { box-sizing: border-box; }
+body { margin: 0; background: #fafaf8; color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { max-width: 1000px; margin: 0 auto; padding: 48px 28px 80px; }
+.study { color: var(--soft); letter-spacing: .04em; font-size: 14px; margin: 0 0 10px; }
+h1 { font-size: 40px; line-height: 1.15; letter-spacing: -.015em; margin: 0 0 14px; text-wrap: balance; }
+h2 { font-size: 21px; margin: 56px 0 12px; letter-spacing: -.005em; }
+.detail { font-size: 18px; margin: 0 0 4px; max-width: 68ch; }
+.small { color: var(--soft); font-size: 14px; max-width: 90ch; margin: 10px 0 0; }
+.serious { border-left: 4px solid var(--orange); background: #fff3ea; padding: 10px 16px; margin: 24px 0 0; border-radius: 0 6px 6px 0; }
+.serious p { margin: 4px 0; }
+.mixture { display: grid; grid-template-columns: max-content 1fr max-content; gap: 6px 14px; align-items: center; }
+.mixture { margin-top: 26px; max-width: 720px; }
+.mixture .bar { height: 16px; position: relative; background: #eeefec; border-radius: 3px; }
+.mixture .bar i { display: block; height: 100%; background: var(--blue); border-radius: 3px; }
+.mixture .bar b { position: absolute; top: -3px; width: 2px; height: 22px; background: var(--ink); }
+.mixture span, td, th { font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; background: white; border: 1px solid var(--line); border-radius: 8px; padding: 4px 16px; }
+table { border-collapse: collapse; width: 100%; font-size: 15px; }
+th { font-weight: 500; color: var(--soft); font-size: 13px; text-align: right; padding: 10px 9px; vertical-align: bottom; }
+td { text-align: right; padding: 8px 9px; border-top: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+td:first-child { font-weight: 600; }
+th:last-child, td:last-child { padding-right: 0; }
+td svg { display: block; }
+ul { padding: 0; margin: 0; list-style: none; max-width: 90ch; }
+li { padding: 7px 0; border-top: 1px solid var(--line); }
+li:first-child { border-top: 0; }
+li small { display: block; color: var(--soft); font-size: 14px; }
+figure { margin: 0 0 24px; background: white; border: 1px solid var(--line); border-radius: 8px; padding: 22px; }
+figure img { max-width: 100%; display: block; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 22px; font-size: 14px; margin: 0; }
+dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+@media (max-width: 640px) { h1 { font-size: 30px; } main { padding: 28px 16px 60px; } figure { padding: 10px; } }
+@media print { body { background: white; } figure, tr, li { break-inside: avoid; } }
+"""
+
+
+def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
+    """The whole page; `figures` are (title, base64 of an SVG)."""
+    body = "".join(
+        [
+            f'<p class="study">mixwright · study {escape(summary.study)}</p>',
+            f"<h1>{escape(summary.headline)}</h1>",
+            "".join(f'<p class="detail">{_text(sentence)}</p>' for sentence in summary.detail),
+            _serious(summary),
+            _mixture(summary),
+            f"<h2>The final models</h2>{_finals(summary)}",
+            f"<h2>Mixer by mixer</h2><ul>{''.join(_sentence(arm) for arm in summary.arms)}</ul>",
+            _figures(figures),
+            _caveats(summary),
+            f"<h2>Where this comes from</h2>{_provenance(summary)}",
+        ]
+    )
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>mixwright: {escape(summary.study)}</title>'
+    return f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body><main>{body}</main></body></html>\n'
+
+
+def _text(sentence: str) -> str:
+    """Escaped, with true minus signs."""
+    return escape(sentence).replace("[-", "[−").replace(", -", ", −")
+
+
+def _serious(summary: Summary) -> str:
+    lines = "".join(f"<p>{_text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious)
+    return f'<div class="serious"><p><strong>Before you trust this</strong></p>{lines}</div>' if lines else ""
+
+
+def _mixture(summary: Summary) -> str:
+    """Bars of the chosen weights, with a tick at each natural weight."""
+    arms = {arm.mixer: arm for arm in summary.arms}
+    weights = arms[summary.chosen].weights if summary.chosen in arms else {}
+    natural = arms["natural"].weights if "natural" in arms else {}
+    if not weights:
+        return ""
+    full = max([*weights.values(), *natural.values()])
+    rows = []
+    for name, weight in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])):
+        tick = f'<b style="left:{100 * natural[name] / full:.2f}%"></b>' if name in natural and summary.chosen != "natural" else ""
+        bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{tick}</div>'
+        rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %</span>")
+    legend = f"The mixture of {summary.chosen}, in percent of the training tokens."
+    note = "" if summary.chosen == "natural" else " The dark tick is the natural mixture, each domain by its size."
+    return f'<div class="mixture">{"".join(rows)}</div><p class="small">{escape(legend + note)}</p>'
+
+
+def _finals(summary: Summary) -> str:
+    columns = ["mixer", "loss", "bits/byte", "to natural", "", "95% interval", "verdict", "held-out ρ", "proxy tokens"]
+    reach = _reach(summary.arms)
+    head = "".join(f"<th>{name}</th>" for name in columns)
+    rows = "".join(_row(arm, reach) for arm in summary.arms)
+    targets = ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in summary.targets.items())
+    note = f"Losses in nats/token, mean over the targets ({targets}) and seeds; lower is better. {summary.method}"
+    rank = " Held-out ρ: rank correlation of predicted and measured loss on proxies the mixer had not seen."
+    cost = " Proxy tokens: what the runs that the mixer learned from were trained on."
+    return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{_text(note + rank + cost)}</p>'
+
+
+def _row(arm: Arm, reach: tuple[float, float]) -> str:
+    gap, own = arm.natural, arm.natural.arm == arm.natural.reference
+    colour = COLOURS.get(gap.verdict, GREY)
+    interval = f"[{_signed(gap.low)}, {_signed(gap.high)}]" if not gap.identical and np.isfinite(gap.low) else "–"
+    cells = [
+        escape(arm.mixer),
+        f"{arm.loss:.3f}",
+        f"{arm.bits_per_byte:.3f}",
+        "–" if own else _signed(gap.value),
+        "" if gap.identical else _interval(gap, colour, reach),
+        interval,
+        f'<span style="color:{colour}">{"reference" if own else gap.verdict}</span>',
+        "–" if arm.rank_correlation is None else f"{arm.rank_correlation:.2f}".replace("-", "−"),
+        quantity(arm.proxy_tokens) if arm.proxy_tokens else "–",
+    ]
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _reach(arms: Sequence[Arm]) -> tuple[float, float]:
+    """Left and right end of the drawn intervals, zero inside."""
+    ends = [end for arm in arms for end in (arm.natural.value, arm.natural.low, arm.natural.high) if np.isfinite(end)]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    margin = 0.06 * (high - low) or 0.01
+    return low - margin, high + margin
+
+
+def _interval(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
+    """A small drawing of the interval with a line at zero, 130 x 18 pixels."""
+    zero, value, low, high = (
+        130 * (end - reach[0]) / (reach[1] - reach[0]) for end in (0.0, gap.value, *np.nan_to_num([gap.low, gap.high], nan=gap.value))
+    )
+    return (
+        f'<svg width="130" height="18" role="img" aria-label="{_signed(gap.value)}"><line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="18" '
+        f'stroke="#9aa1ab"/><line x1="{low:.1f}" x2="{high:.1f}" y1="9" y2="9" stroke="{colour}" stroke-width="2.5" '
+        f'stroke-linecap="round"/><circle cx="{value:.1f}" cy="9" r="4" fill="{colour}"/></svg>'
+    )
+
+
+def _sentence(arm: Arm) -> str:
+    name, rest = arm.sentence.split(": ", 1)
+    notes = "".join(f"<small>{_text(note)}</small>" for note in arm.notes)
+    return f"<li><strong>{escape(name)}</strong>: {_text(rest)}.{notes}</li>"
+
+
+def _figures(figures: Sequence[tuple[str, str]]) -> str:
+    drawn = "".join(f'<figure><img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}"></figure>' for title, data in figures)
+    return f"<h2>The evidence</h2>{drawn}" if drawn else ""
+
+
+def _caveats(summary: Summary) -> str:
+    lines = "".join(f"<li>{_text(caveat.text)}</li>" for caveat in summary.caveats if not caveat.serious)
+    return f"<h2>What to keep in mind</h2><ul>{lines}</ul>" if lines else ""
+
+
+def _provenance(summary: Summary) -> str:
+    pairs = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd>" for name, value in summary.provenance.items())
+    return f"<dl>{pairs}</dl>"
+
+
+def _shown(value: Any) -> str:
+    return quantity(value) if isinstance(value, int) and abs(value) >= 10_000 else str(value)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def quantity(count: float) -> str:
+    """`4.8 M`: three significant digits at most and a unit a person reads."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(count) >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:g}"
