@@ -12,7 +12,7 @@ from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.figures import FIGURES, draw, draw_figure, save
 from mixwright.figures.domains import local_mean
-from mixwright.figures.mixtures import in_order
+from mixwright.figures.mixtures import in_order, percent
 from mixwright.files import write_json
 from mixwright.signals import held_out, rank_correlations, target_signals
 
@@ -70,6 +70,10 @@ def test_mixtures_start_with_natural_and_frame_the_caps():
     drawn = draw("mixtures", mixtures=study_tables.mixtures())
     assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == 1
     assert "Framed" in words(drawn)
+
+
+def test_percent_tells_zero_from_little():
+    assert [percent(weight) for weight in (0.0, 1e-5, 0.004, 0.0994, 0.0996, 0.33)] == ["0", "<.1", "0.4", "9.9", "10", "33"]
 
 
 def test_mixtures_need_natural():

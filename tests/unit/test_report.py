@@ -35,7 +35,7 @@ def caveats(summary, serious=None):
 def test_headline_names_a_clear_winner():
     summary = summed(scores=study_tables.scores(noise=0.003))
     assert summary.headline == "Mix by effective-data." and summary.chosen == "effective-data"
-    assert "interval widened for 6 comparisons" in summary.detail[0]
+    assert "interval widened for 6 comparisons" in summary.detail[0] and "only the headline's is widened" in summary.method
     assert summary.arms[0].mixer == "effective-data" and summary.arms[-1].mixer == "autoscale"
 
 

@@ -95,7 +95,9 @@ def _mixture(summary: Summary) -> str:
         bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{tick}</div>'
         rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %</span>")
     legend = f"The mixture of {summary.chosen}, in percent of the training tokens."
-    note = "" if summary.chosen == "natural" else " The dark tick is the natural mixture, each domain by its size."
+    note = " The dark tick is the natural mixture, each domain by its size."
+    if summary.chosen == "natural":
+        legend, note = "The natural mixture, each domain by its size, in percent of the training tokens.", ""
     return f'<div class="mixture">{"".join(rows)}</div><p class="small">{escape(legend + note)}</p>'
 
 

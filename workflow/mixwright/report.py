@@ -128,8 +128,10 @@ def method_of(comparison: Comparison) -> str:
     student = f"Student's t, {freedom} degrees of freedom, scatter pooled over the arms"
     basis = f"95% intervals of paired differences over {seeds} seeds ({student})"
     if comparison.documents is None:
-        return f"{basis}, on the documents scored; the choice of documents is not in them."
-    return f"{basis} and over documents (paired, errors added in quadrature)."
+        scope = "on the documents scored; the choice of documents is not in them"
+    else:
+        scope = "and over documents (paired, errors added in quadrature)"
+    return f"{basis}, {scope}. Each interval stands alone; only the headline's is widened for the choice among arms."
 
 
 def _arms(

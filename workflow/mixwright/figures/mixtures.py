@@ -60,8 +60,14 @@ def _cell(axes: Axes, row: int, column: int, weight: float, natural: float, capp
     axes.add_patch(Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=face, linewidth=0))
     if capped:
         axes.add_patch(Rectangle((column - 0.45, row - 0.42), 0.90, 0.84, fill=False, edgecolor=INK, linewidth=1.1))
-    text = "0" if weight < 5e-5 else f"{100 * weight:.1f}" if weight < 0.0995 else f"{100 * weight:.0f}"
-    axes.text(column, row, text, ha="center", va="center", fontsize=10, color="white" if abs(ratio) > 1.6 else INK)
+    axes.text(column, row, percent(weight), ha="center", va="center", fontsize=10, color="white" if abs(ratio) > 1.6 else INK)
+
+
+def percent(weight: float) -> str:
+    """Two digits, and a true zero told from a small weight."""
+    if weight < 5e-4:
+        return "0" if weight < 5e-7 else "<.1"
+    return f"{100 * weight:.1f}" if weight < 0.0995 else f"{100 * weight:.0f}"
 
 
 def _title(drawn: Figure, axes: Axes, reference: str, capped: bool) -> None:
