@@ -1,0 +1,42 @@
+"""Small synthetic shards on disk, in the format of mixwright.corpus.shards."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from mixwright.corpus.shards import Examples, Shard, open_shard
+
+END = 0
+VOCABULARY = 64
+
+
+def text(rng: np.random.Generator, length: int, domain: int, vocabulary: int = VOCABULARY) -> np.ndarray:
+    """A walk that mostly takes the domain's own step: easy to learn from context, useless to a unigram model."""
+    steps = np.where(rng.random(length) < 0.8, 3 + 4 * domain, rng.integers(1, vocabulary - 1, length))
+    return 1 + np.cumsum(steps) % (vocabulary - 1)
+
+
+def examples(domain: int, seed: int = 7, count: int = 6, length: int = 50) -> Examples:
+    rng = np.random.default_rng([seed, domain])
+    rows = [(text(rng, int(rng.integers(0, 5)), domain), text(rng, length + 3 * i, domain), 4 * (length + 3 * i)) for i in range(count)]
+    return Examples.of(rows, END)
+
+
+def write_shard(folder: Path, name: str, tokens: np.ndarray, validation: Examples, vocabulary: int = VOCABULARY) -> Shard:
+    folder = folder / name
+    folder.mkdir(parents=True)
+    stream = tokens.astype(np.uint16)
+    stream.tofile(folder / "train.bin")
+    np.save(folder / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
+    validation.save(folder / "validation.npz")
+    train = {"tokens": len(stream), "bytes": 4 * len(stream), "documents": 1, "sha256": hashlib.sha256(stream.tobytes()).hexdigest()}
+    manifest = {"domain": name, "dtype": "uint16", "vocabulary": vocabulary, "end_token": END, "splits": {"train": train}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return open_shard(folder)
+
+
+def make_shards(folder: Path, sizes: tuple[int, ...] = (4000, 900, 2500)) -> list[Shard]:
+    """Domains a, b, c of these many tokens."""
+    rng = np.random.default_rng(3)
+    return [write_shard(folder, "abcdefgh"[i], text(rng, size, i), examples(i)) for i, size in enumerate(sizes)]
