@@ -74,6 +74,24 @@ def test_the_stream_is_every_document_followed_by_the_end_token(folder):
     assert shard.unigram.tolist() == np.bincount(shard.tokens, minlength=shard.vocabulary).tolist()
 
 
+def test_a_text_that_spells_the_end_token_does_not_end_there(folder, tmp_path):
+    spelled = f"ka {END} lo"
+    write_documents([Document("train", spelled), Document("validation", "lo")], tmp_path / "d.parquet")
+    tokenize_domain("d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d")
+    shard = open_shard(tmp_path / "d")
+    encoder, end = open_tokenizer(folder / "tokenizer")
+    assert np.flatnonzero(shard.tokens == end).tolist() == [len(shard.tokens) - 1]
+    assert encoder.decode(shard.tokens[:-1].tolist()) == spelled
+
+
+def test_a_tokenizer_that_truncates_or_pads_is_told_not_to(folder, tmp_path):
+    settings = json.loads((folder / "tokenizer/tokenizer.json").read_text())
+    settings["truncation"] = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(settings))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": END}))
+    assert len(open_tokenizer(tmp_path)[0].encode(text(1)).ids) > 4
+
+
 def test_blocks_overlap_by_the_token_to_predict(folder):
     shard = open_shard(folder / "shards/a")
     blocks = shard.sequence([0, 1, shard.sequences(64) - 1], 64)

@@ -70,7 +70,7 @@ def balanced(documents: Sequence[str | Path], sample_bytes: int) -> Iterator[str
 
 
 def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
-    """(tokenizer, id of the end token) of a tokenizer folder."""
+    """(tokenizer, id of the end token) of a tokenizer folder; it encodes whole texts, as plain text whatever they spell."""
     from tokenizers import Tokenizer
 
     path = Path(folder) / "tokenizer.json"
@@ -80,6 +80,9 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises nothing narrower
         raise MixwrightError(f"{path}: not a tokenizer ({error}); save it again with save_pretrained") from None
+    tokenizer.encode_special_tokens = True  # a document that spells the end token does not end there
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
     end = tokenizer.token_to_id(end_token(folder))
     if end is None:
         raise MixwrightError(f"{folder}: its end token {end_token(folder)} is not in its vocabulary; name one that is as eos_token")
