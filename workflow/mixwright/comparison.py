@@ -6,29 +6,10 @@ from math import inf, nan
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from scipy.stats import t as student
 
 from mixwright.errors import MixwrightError
-from mixwright.tables import Table
 
-DOCUMENTS = Table(  # optional companion of SCORES: the same finals, one row a scored document; lets document errors be paired
-    "documents",
-    pa.schema(
-        [
-            pa.field(name, kind, False)
-            for name, kind in (
-                ("mixer", pa.string()),
-                ("seed", pa.int64()),
-                ("task", pa.string()),
-                ("example", pa.int64()),
-                ("loglikelihood", pa.float64()),
-                ("scored_tokens", pa.int64()),
-            )
-        ]
-    ),
-    ("mixer", "seed", "task", "example"),
-)
 REFERENCE = "natural"
 
 

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from mixwright import tables
-from mixwright.comparison import DOCUMENTS
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 
 Paths = Path | str | Sequence[Path | str]
 
-TABLES = {table.name: table for table in (tables.DOMAINS, tables.DESIGN, tables.LOSSES, tables.VALIDATION, tables.SCORES, DOCUMENTS)}
+TABLES = {table.name: table for table in (tables.DOMAINS, tables.DESIGN, tables.LOSSES, tables.VALIDATION, tables.SCORES, tables.DOCUMENTS)}
 
 
 def load(paths: Mapping[str, Paths], needed: Iterable[str] = (), optional: Iterable[str] | None = None) -> dict[str, Any]:

@@ -53,6 +53,11 @@ SCORES = _table(  # value in nats/token or bits/byte; stderr over documents
     "mixer seed task metric",
     "mixer:str seed:int task:str metric:str value:float stderr:float n:int unigram:float",
 )
+DOCUMENTS = _table(  # companion of SCORES: one row a scored document, so that two finals' losses can be paired
+    "documents",
+    "mixer seed task example",
+    "mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int",
+)
 
 # What one trained run left behind, nested: one row a run. The store holds one-row files, a pack is their concatenation.
 RESULTS = Table(
@@ -65,6 +70,15 @@ RESULTS = Table(
         ]
     ),
     ("run",),
+)
+
+_REALISED = pa.list_(pa.struct([field for field in REALISED.schema if field.name != "run"]))
+FINALS = Table(  # a trained final: its model's folder, and what it took from each domain, nested
+    "finals",
+    _table("", "", "mixer:str seed:int store_key:str folder:str tokens:int seconds:float train_loss:float").schema.append(
+        pa.field("realised", _REALISED, False)
+    ),
+    ("mixer", "seed"),
 )
 
 
