@@ -87,9 +87,9 @@ def sample_rows(alpha: Array, lower: ArrayLike, upper: ArrayLike, rngs: Sequence
     alpha = np.broadcast_to(np.asarray(alpha, dtype=np.float64), (len(rngs), np.shape(alpha)[-1]))
     low, high = _box(lower, upper, alpha.shape[1])
     candidates = np.stack([_dirichlet(a, rng, REJECTIONS) for a, rng in zip(alpha, rngs, strict=True)])
-    inside = ((candidates >= low) & (candidates <= high)).all(axis=2)
+    inside = np.asarray(((candidates >= low) & (candidates <= high)).all(axis=2))
     rows = candidates[np.arange(len(rngs)), inside.argmax(axis=1)]
-    outside = np.flatnonzero(~inside.any(axis=1))
+    outside = np.flatnonzero(~inside.any(axis=1)).tolist()
     if len(outside):
         draws = [_pairings(rngs[i], SWEEPS, alpha.shape[1]) for i in outside]
         start = np.stack([project(candidates[i, 0], low, high) for i in outside])

@@ -111,7 +111,7 @@ class AutoScale(Fitted):
         if shrinking:
             notes.append(f"the best amount falls with scale for {', '.join(shrinking)}: its extrapolation is doubtful")
         floors = self.least * np.stack([scale.base for scale in self.scales[-2:]]) * (1 + 1e-6)
-        clipped = [name for name, low in zip(self.domains, (optima[-2:] <= floors).any(axis=0), strict=True) if low]
+        clipped = [name for name, low in zip(self.domains, np.any(np.stack(optima[-2:]) <= floors, axis=0), strict=True) if low]
         if clipped:
             notes.append(f"an optimum stood at its least allowed amount for {', '.join(clipped)}: its extrapolation is doubtful")
         try:

@@ -1,6 +1,9 @@
 """The best mixture of effective-data laws inside a box: a convex programme, solved to a certified gap."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.mixers.effective_law import Law
 from mixwright.mixture import Array
@@ -32,7 +35,7 @@ def _interior_point(law: Law, importance: Array, lower: Array, upper: Array) -> 
     return settle(w, lower, upper)
 
 
-def _centre(law: Law, importance: Array, w: Array, lower: Array, upper: Array, free: Array, barrier: float) -> Array:
+def _centre(law: Law, importance: Array, w: Array, lower: Array, upper: Array, free: NDArray[np.bool_], barrier: float) -> Array:
     """Newton's method for the objective plus the barrier over the free domains."""
     low, high = lower[free], upper[free]
 
@@ -64,7 +67,7 @@ def _centre(law: Law, importance: Array, w: Array, lower: Array, upper: Array, f
     return np.where(free, _put(free, x), lower)
 
 
-def _put(free: Array, values: Array) -> Array:
+def _put(free: NDArray[np.bool_], values: Array) -> Array:
     full = np.zeros(len(free))
     full[free] = values
     return full
@@ -108,7 +111,7 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
     return max(0.0, bound - float(gain(weights).sum()))
 
 
-def _where_slope_is(slope, price: float, lower: Array, upper: Array) -> Array:
+def _where_slope_is(slope: Callable[[Array], Array], price: float, lower: Array, upper: Array) -> Array:
     """Each domain's maximiser of gain - price * x in its interval; slopes fall, and bisection in log x reaches tiny weights."""
     low, high = np.log(np.maximum(lower, SMALLEST)), np.log(np.maximum(upper, SMALLEST))
     for _ in range(60):

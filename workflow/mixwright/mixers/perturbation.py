@@ -4,11 +4,12 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 
-SAME = np.log(1.35)  # realised amounts within this factor are the same amount: counts differ by a sequence or two
+SAME = (1.05, 1.1, 1.2, 1.35)  # realised amounts within such a factor are the same amount: counts differ by a sequence or two
 OFFSETS = np.concatenate([[0.0], np.geomspace(0.01, 3.0, 24)])  # a, in units of the base amount
 EXPONENTS = np.geomspace(0.003, 3.0, 40)  # b
 
@@ -36,33 +37,50 @@ class Scale:
 
 
 def find_scales(amounts: Array, losses: Array) -> list[Scale]:
-    """The scales among (runs, domains) amounts, smallest first: a base run is one that 2 x domains others leave in a single domain."""
-    left = np.arange(len(amounts))
-    m, scales = amounts.shape[1], []
-    logs = np.log(np.maximum(amounts, 1e-9))
-    while len(left):
-        away = np.abs(logs[left, None] - logs[None, left]) > SAME
-        neighbours = (away.sum(axis=2) == 1).sum(axis=1)
-        middle = int(np.lexsort((amounts[left].sum(axis=1), -neighbours))[0])
-        if neighbours[middle] < 2 * m:
-            break
-        used, scale = _scale(left, away[middle], amounts, losses, middle)
-        scales.append(scale)
-        left = np.setdiff1d(left, used)
+    """The scales among (runs, domains) amounts, smallest first: a base run is one that 2 x domains others leave in a single domain.
+
+    The narrowest tolerance that gives the most scales counts: a wide one takes runs of neighbouring totals for each other.
+    """
+    tried = [_scales_within(np.log(factor), amounts, losses) for factor in SAME]
+    scales = max(tried, key=len)
     if not scales:
         raise MixwrightError("autoscale: no base run with every domain up and down among the perturb runs; train the whole perturb design")
     return sorted(scales, key=lambda scale: float(scale.base.sum()))
 
 
-def _scale(left: Array, away: Array, amounts: Array, losses: Array, middle: int) -> tuple[Array, Scale]:
+def _scales_within(tolerance: float, amounts: Array, losses: Array) -> list[Scale]:
+    """The scales found when amounts whose logarithms differ by less than `tolerance` are the same."""
+    left: NDArray[np.int64] = np.arange(len(amounts))
+    m, scales = amounts.shape[1], []
+    logs = np.log(np.maximum(amounts, 1e-9))
+    while len(left):
+        away = np.abs(logs[left, None] - logs[None, left]) > tolerance
+        neighbours = (away.sum(axis=2) == 1).sum(axis=1)
+        middle = int(np.lexsort((amounts[left].sum(axis=1), -neighbours))[0])
+        if neighbours[middle] < 2 * m:
+            break
+        found = _scale(left, away[middle], amounts, losses, middle)
+        if found is None:
+            break
+        scales.append(found[1])
+        left = np.setdiff1d(left, found[0])
+    return scales
+
+
+def _scale(
+    left: NDArray[np.int64], away: NDArray[np.bool_], amounts: Array, losses: Array, middle: int
+) -> tuple[NDArray[np.int64], Scale] | None:
+    """The runs of the scale around a base run, and the scale; None where a domain lacks its run up or down."""
     base = left[middle]
     same, one = left[away.sum(axis=1) == 0], away.sum(axis=1) == 1
     order, rows = [base], [losses[same].mean(axis=0)]
     for i in range(amounts.shape[1]):
         runs = left[one & away[:, i]]
+        if not len(runs):
+            return None
         order += [runs[np.argmin(amounts[runs, i])], runs[np.argmax(amounts[runs, i])]]
         if not amounts[order[-2], i] < amounts[base, i] < amounts[order[-1], i]:
-            raise MixwrightError("autoscale: a domain has no run below or above its base amount; train the whole perturb design")
+            return None
         rows += [losses[order[-2]], losses[order[-1]]]
     return np.concatenate([left[one], same]), Scale(amounts[order], np.stack(rows))
 

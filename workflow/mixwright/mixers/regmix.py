@@ -71,7 +71,7 @@ class RegMix(Searched):
         return np.column_stack([self._predict_one(k, amounts) for k in range(len(self.targets))])
 
     def objective(self, weights: Array, importance: Array) -> Array:
-        return sum((importance[k] * self._predict_one(k, weights) for k in np.flatnonzero(importance)), np.zeros(len(weights)))
+        return sum((importance[k] * self._predict_one(k, weights) for k in np.flatnonzero(importance).tolist()), np.zeros(len(weights)))
 
     def notes(self) -> tuple[str, ...]:
         rows = self._parameters(self.runs)["min_data_in_leaf"]

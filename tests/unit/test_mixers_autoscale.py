@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from mixwright.errors import MixwrightError
+from mixwright.mixers import create
+from mixwright.mixers.perturbation import find_scales, fit_robust
+from mixwright.mixers.water_filling import extrapolate, water_filling
+from mixwright.mixture import Bounds, Domain, Goal
+from mixwright.observations import Observations
+from scipy.optimize import minimize
+
+
+def perturb(base, totals, truth, factor=3.0, jitter=0.0, seed=0):
+    """The perturb design's amounts and the losses of `truth(amounts) -> (runs, targets)`."""
+    rng = np.random.default_rng(seed)
+    base = np.asarray(base)
+    rows = [base * total * factor ** (sign * np.eye(len(base))[i]) for total in totals for i in range(len(base)) for sign in (-1, 1)]
+    rows += [base * total for total in totals]
+    amounts = np.array(rows) * (1 + rng.uniform(-jitter, jitter, (len(rows), len(base))))
+    order = rng.permutation(len(rows))
+    return amounts[order], truth(amounts[order])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_water_filling_is_the_exact_minimiser(seed):
+    rng = np.random.default_rng(seed)
+    m = 5
+    a, b, c = rng.uniform(0, 1, m), rng.uniform(0.1, 2, m), rng.uniform(0.2, 3, m)
+    lower, upper = rng.uniform(0, 0.5, m), rng.uniform(1.2, 3, m)
+    found = water_filling(a, b, m, lower, upper, c)
+    other = minimize(
+        lambda n: (c * (n + a) ** -b).sum(),
+        np.ones(m),
+        bounds=list(zip(lower + 1e-12, upper, strict=True)),
+        constraints={"type": "eq", "fun": lambda n: n.sum() - m},
+        options={"ftol": 1e-14},
+    ).x
+    assert found.sum() == pytest.approx(m, abs=1e-12) and (found >= lower).all() and (found <= upper).all()
+    assert (c * (found + a) ** -b).sum() <= (c * (other + a) ** -b).sum() + 1e-9
+
+
+def test_water_filling_refuses_an_impossible_total():
+    with pytest.raises(MixwrightError, match="widen the bounds"):
+        water_filling([0.1, 0.1], [1, 1], 5, 0, [1, 2])
+
+
+def test_pure_power_laws_make_the_extrapolation_exact():
+    b, c = np.array([0.2, 0.5, 1.1]), np.array([1.0, 2.0, 0.5])
+    first, second, third = (water_filling(0, b, total, scales=c) for total in (1e6, 4e6, 3e9))
+    found, _ = extrapolate(first, second, 3e9)
+    assert found == pytest.approx(third, rel=1e-5)
+
+
+def test_extrapolation_refuses_what_has_no_answer():
+    with pytest.raises(MixwrightError, match="different totals"):
+        extrapolate([1.0, 2.0], [1.0, 2.0], 10)
+    with pytest.raises(MixwrightError, match="more tokens"):
+        extrapolate([1.0, 1.0], [4.0, 0.25], 0.5)
+
+
+@pytest.mark.parametrize("base", [(0.6, 0.4), (0.2, 0.3, 0.5), (0.05, 0.15, 0.1, 0.3, 0.4)])
+def test_scales_are_found_from_realised_amounts(base):
+    amounts, losses = perturb(base, (1e5, 4e5), lambda n: n[:, :1], jitter=0.03)
+    small, large = find_scales(amounts, losses)
+    assert small.base.sum() == pytest.approx(1e5, rel=0.05) and large.base.sum() == pytest.approx(4e5, rel=0.05)
+    assert small.points() == pytest.approx(np.tile([1 / 3, 1, 3], (len(base), 1)), rel=0.1)
+    assert large.losses[0, 0] == large.base[0]
+
+
+def test_an_incomplete_design_is_refused():
+    amounts, losses = perturb((0.2, 0.3, 0.5), (1e5,), lambda n: n[:, :1])
+    with pytest.raises(MixwrightError, match="whole perturb design"):
+        find_scales(amounts[1:], losses[1:])
+
+
+def test_a_robust_fit_holds_the_law_that_made_the_points():
+    points = np.tile([1 / 3, 1, 3], (2, 1))
+    truth = (points + np.array([[0.1], [0.3]])) ** -np.array([[0.05], [0.4]])
+    laws = fit_robust(points, truth - truth[:, 1:2] + 1, 1e-4)
+    a, b = laws.centre()
+    # a law is known by its slope between the points, not by its parameters
+    slopes = b * (1 + a) ** (-b - 1)
+    assert slopes == pytest.approx([0.05 * 1.1**-1.05, 0.4 * 1.3**-1.4], rel=0.1)
+
+
+def study(totals, exponents=(0.1, 0.3, 0.2)):
+    names = ("ants", "bees", "cats")
+    amounts, losses = perturb((0.2, 0.3, 0.5), totals, lambda n: 1 + 3 * ((n / 1e4) ** -np.array(exponents)).sum(axis=1, keepdims=True))
+    runs = tuple(f"{i:02}" for i in range(len(amounts)))
+    return Observations(names, ("target",), runs, ("perturb",) * len(runs), amounts, losses)
+
+
+def goal(tokens):
+    domains = tuple(Domain(name, 10_000_000) for name in ("ants", "bees", "cats"))
+    return Goal(domains, {"target": 1.0}, tokens, Bounds.of(domains, tokens))
+
+
+def test_two_scales_are_extrapolated_towards_the_true_optimum():
+    proposal = create("autoscale", {"noise": 2e-4}).fit(study((1e5, 4e5))).propose(goal(1.6e6))
+    best = water_filling(0, [0.1, 0.3, 0.2], 160)
+    assert proposal.weights == pytest.approx(best / best.sum(), abs=0.06)
+    assert any("within noise" in note for note in proposal.notes)
+
+
+def test_one_scale_is_kept_and_said():
+    mixer = create("autoscale").fit(study((1e5,)))
+    near, far = mixer.propose(goal(1e5)), mixer.propose(goal(1e7))
+    assert near.weights == pytest.approx(far.weights, abs=1e-12)
+    assert "one scale only" in far.notes[0]
+
+
+def test_predictions_are_exact_at_the_base_and_fall_with_tokens():
+    mixer = create("autoscale").fit(study((1e5, 4e5)))
+    base = np.array([[0.2, 0.3, 0.5]]) * 1e5
+    at_base, more, truth = mixer.predict(base), mixer.predict(base * 1.5), 1 + 3 * ((base / 1e4) ** -np.array([0.1, 0.3, 0.2])).sum()
+    assert at_base[0, 0] == pytest.approx(truth, rel=1e-12)
+    assert more[0, 0] < at_base[0, 0]
+
+
+def test_settings_are_checked():
+    with pytest.raises(MixwrightError, match="robust or published"):
+        create("autoscale", {"fit_with": "hope"})
+    with pytest.raises(MixwrightError, match="loss or perplexity"):
+        create("autoscale", {"objective": "x"})

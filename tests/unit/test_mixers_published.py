@@ -1,0 +1,127 @@
+"""Golden numbers on public tables: set MIXWRIGHT_MIRROR to the folder that holds regmix/ and autoscale/."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mixwright.mixers import create
+from mixwright.mixers.perturbation import fit_published, fit_robust
+from mixwright.mixers.water_filling import extrapolate, water_filling
+from mixwright.mixture import Bounds, Domain, Goal
+from mixwright.observations import Observations
+from scipy.stats import spearmanr
+
+MIRROR = os.environ.get("MIXWRIGHT_MIRROR")
+pytestmark = pytest.mark.skipif(not MIRROR, reason="MIXWRIGHT_MIRROR is not set")
+SIZES = ("1m", "60m", "1B")
+
+
+def wide(path, before, after=""):
+    """A wide published table as (rows, columns), rows and columns sorted by name."""
+    frame = pd.read_csv(Path(MIRROR) / path).set_index("index").sort_index()
+    frame.columns = [name.removeprefix(before).removesuffix(after) for name in frame]
+    return frame.sort_index(axis=1)
+
+
+@cache
+def pile(mixture, loss, role="swarm"):
+    weights = wide(f"regmix/{mixture}.csv", "train_the_pile_")
+    losses = wide(f"regmix/{loss}.csv", "metric/the_pile_", "_val_loss")
+    assert (weights.index == losses.index).all()
+    amounts = weights.to_numpy() / weights.to_numpy().sum(axis=1, keepdims=True)
+    runs = tuple(f"{i:04}" for i in weights.index)
+    return Observations(tuple(weights), tuple(losses), runs, (role,) * len(runs), amounts, losses.to_numpy())
+
+
+def swarm():
+    return pile("train_mixture_1m", "train_pile_loss_1m")
+
+
+@cache
+def fitted(name):
+    return create(name).fit(swarm())
+
+
+def correlations(mixer):
+    """Spearman x 100, mean over 13 targets, on the three published test sets."""
+    tests = [pile(f"test_mixture_{size}", f"test_pile_loss_{size}") for size in SIZES]
+    predicted = [mixer.predict(test.amounts) for test in tests]
+    return [
+        100 * np.mean([spearmanr(guess[:, k], test.losses[:, k]).statistic for k in range(len(test.targets))])
+        for guess, test in zip(predicted, tests, strict=True)
+    ]
+
+
+def test_regmix_reaches_its_published_correlations():
+    assert correlations(fitted("regmix")) == pytest.approx([98.96, 98.41, 94.84], abs=0.1)
+
+
+def test_linear_regression_reaches_its_published_correlations():
+    assert correlations(fitted("regmix-linear")) == pytest.approx([83.1, 83.0, 70.9], abs=0.4)
+
+
+def test_the_law_beats_the_trees_at_512_runs():
+    assert (np.array(correlations(fitted("effective-data"))) >= [98.9, 98.4, 95.3]).all()
+
+
+def test_the_law_at_64_random_runs_is_near_the_trees_at_512():
+    found = []
+    for seed in range(3):
+        chosen = np.random.default_rng(seed).permutation(512)[:64]
+        found.append(correlations(create("effective-data").fit(swarm().only(chosen))))
+    assert (np.mean(found, axis=0) >= [98.3, 97.9, 95.1]).all()
+
+
+def pile_goal(target, **bounds):
+    available = swarm().weights.mean(axis=0)  # the swarm's centre stands in for the corpus: token counts were not published with it
+    domains = tuple(Domain(name, round(1e9 * share)) for name, share in zip(swarm().domains, available, strict=True))
+    return Goal(domains, target, 1e9, Bounds.of(domains, 1e9, **bounds))
+
+
+def test_both_put_most_of_pile_cc_on_pile_cc_and_the_certificate_holds_under_caps():
+    wanted = pile_goal({"pile_cc": 1.0})
+    column = swarm().domains.index("pile_cc")
+    assert fitted("regmix").propose(wanted).weights[column] > 0.7
+    law = fitted("effective-data").propose(wanted)
+    assert law.weights[column] > 0.7 and law.gap < 1e-6
+    everything = dict.fromkeys(swarm().targets, 1 / 13)
+    assert fitted("effective-data").propose(pile_goal(everything, max_epochs=1.5)).gap < 1e-6
+
+
+@cache
+def perplexities():
+    table = pd.read_csv(Path(MIRROR) / "autoscale/ddo_perplexity_1.2B.csv").set_index("run")
+    return table, [column for column in table.columns if column != "mean"]
+
+
+def responses(values, domains):
+    return np.array([[values[f"{name}_reduced"], values["base"], values[f"{name}_x3"]] for name in domains]) / values["base"]
+
+
+def test_the_published_optimum_of_autoscale():
+    table, domains = perplexities()
+    a, b = fit_published(np.tile([1 / 5, 1, 3], (7, 1)), responses(table["mean"], domains))
+    found = water_filling(a, b, 7, 0.2)
+    assert found == pytest.approx([1.6248, 0.2, 1.2742, 1.1798, 1.8519, 0.6372, 0.2322], abs=1e-3)
+
+
+@pytest.mark.parametrize("reduced", [1 / 5, 1 / 3])
+def test_log_perplexity_is_kinder_to_github(reduced):
+    table, domains = perplexities()
+    logs = np.log(table[domains]).mean(axis=1)
+    points = np.tile([reduced, 1, 3], (7, 1))
+    found = water_filling(*fit_robust(points, responses(logs, domains), 0.002).centre(), 7, 0.2)
+    share = dict(zip(domains, found, strict=True))
+    assert 0.55 < share["github"] < 0.75 and 1.1 < share["common_crawl"] < 1.25
+
+
+def test_the_published_ladder_of_totals():
+    optima = pd.read_csv(Path(MIRROR) / "autoscale/optima.csv").set_index("tokens_billion")
+    first, second = optima.to_numpy() * optima.index.to_numpy()[:, None] / 7
+    ladder = [(first * (second / first) ** step).sum() for step in (2, 3, 4, 5)]
+    assert ladder == pytest.approx([5.0005, 21.389, 93.228, 412.44], rel=1e-4)
+    assert extrapolate(first, second, 93.228)[1] == pytest.approx(4, abs=1e-4)
+    assert extrapolate(first, second, 0.59612)[1] == pytest.approx(0.5, abs=1e-4)
