@@ -30,8 +30,8 @@ min_version("9.19")
 # The library works uninstalled, from any folder, and with the interpreter that runs Snakemake.
 HOUSE = Path(workflow.current_basedir)
 sys.path.insert(0, str(HOUSE / "workflow"))
-os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], *filter(None, [os.environ.get("PYTHONPATH")])])
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+for variable, folder in {"PYTHONPATH": sys.path[0], "PATH": os.path.dirname(sys.executable)}.items():
+    os.environ[variable] = os.pathsep.join([folder, *filter(None, [os.environ.get(variable)])])
 
 if "study" not in config:
 
@@ -57,7 +57,6 @@ report: "workflow/report/workflow.rst"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         f"results/{NAME}/report/summary.html",
-        expand("results/{study}/report/{figure}.svg", study=NAME, figure=FIGURES),
+    localrule: True

@@ -35,7 +35,10 @@ def test_defaults_and_shapes_are_filled_in():
         ({"mixers": {"regmix": {"leafs": 3}}}, "config: mixers.regmix.leafs is unknown; did you mean mixers.regmix.leaves?"),
         ({"goal": {"caps": {"z": 0.1}}}, "config: goal.caps.z is not a domain; domains are x, y"),
         ({"store": "us"}, "config: store is 'us'; did you mean use?; it takes use or refresh"),
-        ({"designs": {"swarm": {"around": "naturel"}}}, "config: designs.swarm.around is 'naturel'; it takes natural, uniform, or weights by"),
+        (
+            {"designs": {"swarm": {"around": "naturel"}}},
+            "config: designs.swarm.around is 'naturel'; it takes natural, uniform, or weights by",
+        ),
         ({"designs": {"swarm": {"around": {"x": 0.5}}}}, "config: designs.swarm.around: the weights sum to 0.5; make them sum to 1"),
         ({"targets": {"q": {}}}, "config: targets.q has no source and is not a domain; give it a source"),
         ({"targets": {"x": {"source": "installed"}}}, "config: targets.x has a domain's name and a source of its own"),

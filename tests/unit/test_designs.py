@@ -1,15 +1,14 @@
 """Every design's rows resolve to mixtures inside the bounds, and row i depends on (seed, i) alone."""
 
-
 import numpy as np
 import pytest
-from test_study import study
 
 from mixwright.designs import middle
 from mixwright.designs.resolve import resolve_design
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Domain
 from mixwright.tables import DESIGN, check
+from test_study import study
 
 DOMAINS = [Domain("cpp", 500_000), Domain("prose", 300_000), Domain("pycode", 200_000)]
 
@@ -72,5 +71,3 @@ def test_a_swarm_of_the_published_size():
     asked = study(**changes)
     domains = [Domain(name, 1000 * (i + 1)) for i, name in enumerate(asked.domains)]
     assert len(resolve_design(asked.runs["swarm"], domains)) == 512 * 20
-
-

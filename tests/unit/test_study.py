@@ -78,7 +78,9 @@ def test_what_changes_the_numbers_changes_the_names(change):
     assert not set(names(study(), "swarm")) & set(names(study(**change), "swarm"))
 
 
-@pytest.mark.parametrize("change", [{"study": "other"}, {"final": {"seeds": [5]}}, {"targets": {"pytests": {"source": "installed", "weight": 3}}}])
+@pytest.mark.parametrize(
+    "change", [{"study": "other"}, {"final": {"seeds": [5]}}, {"targets": {"pytests": {"source": "installed", "weight": 3}}}]
+)
 def test_what_changes_no_number_changes_no_name(change):
     assert names(study(), "swarm") == names(study(**change), "swarm")
 
@@ -99,7 +101,7 @@ def test_another_final_seed_changes_its_own_packs_only():
 def test_the_goal_counts_epochs_and_refuses_an_empty_box():
     goal = study(goal={"tokens": 102_400}).goal({"cpp": 10_000, "prose": 1_000_000, "pycode": 1_000_000})
     assert goal.bounds.upper[0] == pytest.approx(4 * 10_000 / 102_400)
-    with pytest.raises(MixwrightError, match="caps .* sum to 0.1172, under 1"):
+    with pytest.raises(MixwrightError, match=r"caps .* sum to 0.1172, under 1"):
         study(goal={"tokens": 102_400}).goal(dict.fromkeys(("cpp", "prose", "pycode"), 1_000))
 
 

@@ -19,7 +19,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The resolved study of `config`; `folder` holds schema.yaml and models/. Raises MixwrightError with one line per study's first mistake."""
+    """The resolved study of `config`; `folder` holds schema.yaml and models/. The first mistake is a MixwrightError of one line."""
     schema = read_yaml(folder / "schema.yaml")
     study = _with_defaults(copy.deepcopy(dict(config)), schema, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
@@ -153,7 +153,7 @@ def reference(schema: Mapping[str, Any]) -> str:
     lines = [
         "# Every key of a study",
         "",
-        "Generated from `schema.yaml` by `python -m mixwright.config config/schema.yaml > config/README.md`; edit the schema, not this file.",
+        "Generated from `schema.yaml` by `python -m mixwright.config config/schema.yaml > config/README.md`; edit the schema instead.",
         "`config.yaml` is the demo, `studies/` holds others, `models/` the shapes that `proxy.model` and `final.model` name.",
         "",
         "| key | takes | default | meaning |",

@@ -20,7 +20,7 @@ def written(path: str | Path) -> Iterator[Path]:
         yield beside
         if beside.is_dir():
             _remove(path)
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         _remove(beside)
 

@@ -80,9 +80,8 @@ class Bounds:
         if lower.sum() > 1 + 1e-9:
             raise MixwrightError(f"bounds: the floors sum to {lower.sum():.4g}, over 1; lower some of them")
         if upper.sum() < 1 - 1e-9:
-            raise MixwrightError(
-                f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g}, under 1; raise caps or max_epochs, or ask for fewer tokens"
-            )
+            remedy = "raise caps or max_epochs, or ask for fewer tokens"
+            raise MixwrightError(f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g}, under 1; {remedy}")
 
     def active(self, weights: Array, names: Sequence[str], tolerance: float = 1e-6) -> list[str]:
         """Names of the bounds that `weights` touch, as `name<=cap` and `name>=floor`; zero floors do not count."""

@@ -52,7 +52,7 @@ class Study:
         """The value of a dotted key; names may hold dots themselves."""
         section, _, name = key.partition(".")
         value = self.config[section]
-        if name in value or not name:
+        if not name or name in value:
             return value[name] if name else value
         for step in name.split("."):
             value = value[step]
@@ -96,7 +96,7 @@ class Study:
     @cached_property
     def packs(self) -> dict[str, tuple[Run, ...]]:
         """Pack name -> its runs: cut in row order per role and number of steps, so that a pack's members train side by side."""
-        found = {}
+        found: dict[str, tuple[Run, ...]] = {}
         for runs in self.runs.values():
             for _, alike in groupby(sorted(runs, key=lambda run: run.steps), key=lambda run: run.steps):
                 found |= _cut(list(alike), self.config["proxy"]["per_job"], lambda run: run.name)

@@ -75,5 +75,26 @@ def validated():
     return [mixer for mixer in STUDY.mixers if MIXERS[mixer].predicts and "swarm" in STUDY.runs]
 
 
+def drawn():
+    """Figures whose tables this study makes."""
+    return [figure for figure, entry in FIGURES.items() if all(RESULTS.get(name, True) for name in entry.inputs)]
+
+
+def figure_inputs(figure):
+    """Every option of a figure: the results it reads, nothing for the others."""
+    wanted = FIGURES[figure].inputs + FIGURES[figure].optional
+    return {name: paths if name in wanted else [] for name, paths in RESULTS.items()} | {"study": ancient(f"results/{NAME}/study.json")}
+
+
 SHARDS = [f"results/{NAME}/shards/{name}" for name in STUDY.domains]
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
+
+# What the figures and the report read, by the name of what it holds.
+RESULTS = {
+    "design": ancient(f"results/{NAME}/design.parquet"),
+    "losses": tables_of("losses", STUDY.runs),
+    "validation": expand("results/{study}/validation/{mixer}.parquet", study=NAME, mixer=validated()),
+    "mixtures": expand("results/{study}/mixtures/{mixer}.json", study=NAME, mixer=STUDY.mixers),
+    "scores": expand("results/{study}/scores/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
+    "documents": expand("results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
+}

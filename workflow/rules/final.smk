@@ -29,11 +29,11 @@ rule evaluate_finals:
     input:
         study=ancient("results/{study}/study.json"),
         finals="results/{study}/finals/{pack}.parquet",
-        mixtures=lambda wc: mixtures_of(STUDY.final_packs[wc.pack]),
         shards=SHARDS,
         targets=TARGETS,
     output:
-        "results/{study}/scores/{pack}.parquet",
+        scores="results/{study}/scores/{pack}.parquet",
+        documents="results/{study}/final_documents/{pack}.parquet",
     log:
         "logs/{study}/evaluate_finals/{pack}.log",
     conda:
@@ -46,5 +46,5 @@ rule evaluate_finals:
         spec=spec("evaluation.final_tokens"),
         version=VERSIONS["evaluate"],
     shell:
-        "python -m mixwright evaluate-finals --study {input.study:q} --finals {input.finals:q} --mixtures {input.mixtures:q}"
-        " --shards {input.shards:q} --targets {input.targets:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright evaluate-finals --study {input.study:q} --finals {input.finals:q}"
+        " --shards {input.shards:q} --targets {input.targets:q} --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"

@@ -27,8 +27,9 @@ def weights(parameters: Mapping[str, Any], row: int, seed: int, domains: Sequenc
 
     bounds = Bounds.of(domains, *(parameters[key] for key in ("tokens", "caps", "floors", "max_epochs")))
     rng = np.random.default_rng([seed, row])
+    least, greatest = parameters["strengths"]
     tempered = middle(parameters["around"], domains) ** parameters["temperature"]
-    strength = rng.choice(np.geomspace(*parameters["strengths"], STRENGTHS))
+    strength = rng.choice(np.geomspace(least, greatest, STRENGTHS))
     drawn = sample_row(strength * tempered / tempered.sum(), bounds.lower, bounds.upper, rng)
     kept = np.where((drawn < SMALLEST) & (bounds.lower < SMALLEST), 0.0, drawn)
     return settle(kept / kept.sum(), bounds.lower, bounds.upper)
