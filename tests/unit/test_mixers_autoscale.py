@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
 from mixwright.mixers.perturbation import find_scales, fit_robust
 from mixwright.mixers.water_filling import extrapolate, water_filling
 from mixwright.mixture import Bounds, Domain, Goal
 from mixwright.observations import Observations
-from scipy.optimize import minimize
 
 
 def perturb(base, totals, truth, factor=3.0, jitter=0.0, seed=0):

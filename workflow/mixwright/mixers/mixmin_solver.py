@@ -1,6 +1,6 @@
 """Weights of a mixture model by maximum likelihood over a box: f(w) = -sum_j a_j log sum_i w_i L_ji + tau KL(w || prior)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Problem:
     def value(self, w: Array, mixed: Array | None = None) -> float:
         mixed = self.ratios @ w if mixed is None else mixed
         fit = self.constant - float(self.importance @ np.log(np.maximum(mixed, 1e-300)))
-        return fit + self.tau * float((w * np.log(np.maximum(w, 1e-300) / self.prior)).sum()) if self.tau else fit
+        return fit + self.tau * float((w * np.log(np.maximum(w, 1e-300) / self.prior)).sum()) if self.tau else float(fit)
 
     def gradient(self, w: Array, mixed: Array) -> Array:
         gradient = -((self.importance / np.maximum(mixed, 1e-300)) @ self.ratios)
@@ -73,12 +73,16 @@ def solve(
     method: str = "sqp",
 ) -> Solution:
     """Best mixture for (examples, domains) log-likelihoods with example weights a (default 1/n); tolerance is relative to sum a."""
-    problem = prepare(loglikelihoods, weights, lower, upper, prior, tau)
-    if method == "published":
-        return _exponentiated_gradient(problem, tolerance)
-    if method != "sqp":
+    if method not in ("sqp", "published"):
         raise MixwrightError(f"mixmin: method {method} is unknown; use sqp or published")
-    return _sequential_quadratic(problem, tolerance, _warm_start(problem))
+    asked = prepare(loglikelihoods, weights, lower, upper, prior, tau)
+    total = float(asked.importance.sum())
+    if method == "published":
+        return _exponentiated_gradient(asked, tolerance * total)
+    # long examples make the sum tiny: solved at a sum of 1, where rounding and tolerances mean something
+    problem = replace(asked, importance=asked.importance / total, constant=asked.constant / total, tau=tau / total)
+    found = _sequential_quadratic(problem, tolerance, _warm_start(problem))
+    return replace(found, objective=found.objective * total, gap=found.gap * total)
 
 
 def prepare(
@@ -122,14 +126,13 @@ def _warm_start(problem: Problem) -> Array:
 
 def _sequential_quadratic(problem: Problem, tolerance: float, w: Array, snap: bool = True, most: int = 200) -> Solution:
     """Newton steps on the likely domains, each a small quadratic programme, until the gap closes (mixsqp, arXiv 1806.01412)."""
-    allowed = tolerance * float(problem.importance.sum())
     mixed = problem.ratios @ w
     value = problem.value(w, mixed)
     iterations = 0
     while True:
         gradient = problem.gradient(w, mixed)
         gap = problem.gap(w, gradient)
-        if gap <= allowed or iterations == most:
+        if gap <= tolerance or iterations == most:
             break
         iterations += 1
         step = _newton_step(problem, w, mixed, gradient)
@@ -144,7 +147,7 @@ def _sequential_quadratic(problem: Problem, tolerance: float, w: Array, snap: bo
         w = settle(w + length * step, problem.lower, problem.upper)
         mixed = problem.ratios @ w
         value = problem.value(w, mixed)
-    return _finish(problem, w, gap, allowed, iterations, snap)
+    return _finish(problem, w, gap, tolerance, iterations, snap)
 
 
 def _newton_step(problem: Problem, w: Array, mixed: Array, gradient: Array) -> Array:
@@ -163,15 +166,15 @@ def _newton_step(problem: Problem, w: Array, mixed: Array, gradient: Array) -> A
     return step
 
 
-def _finish(problem: Problem, w: Array, gap: float, allowed: float, iterations: int, snap: bool) -> Solution:
+def _finish(problem: Problem, w: Array, gap: float, tolerance: float, iterations: int, snap: bool) -> Solution:
     """Sets dust to its floor where the certificate still holds."""
     dust = w < problem.lower + 1e-6
     if snap and not problem.tau and dust.any() and not dust.all():
         clean = settle(np.where(dust, problem.lower, w), problem.lower, problem.upper)
         mixed = problem.ratios @ clean
-        if mixed.min() > 1e-200 and (clean_gap := problem.gap(clean, problem.gradient(clean, mixed))) <= max(gap, allowed):
+        if mixed.min() > 1e-200 and (clean_gap := problem.gap(clean, problem.gradient(clean, mixed))) <= max(gap, tolerance):
             w, gap = clean, clean_gap
-    return Solution(w, problem.value(w), gap, iterations, gap <= allowed)
+    return Solution(w, problem.value(w), gap, iterations, gap <= tolerance)
 
 
 def _exponentiated_gradient(problem: Problem, tolerance: float) -> Solution:
@@ -186,11 +189,4 @@ def _exponentiated_gradient(problem: Problem, tolerance: float) -> Solution:
         w = w * np.exp(gradient.min() - gradient)
         w /= w.sum()
     w = scale_into(w, problem.lower, problem.upper)
-    return _finish(
-        problem,
-        w,
-        problem.gap(w, problem.gradient(w, problem.ratios @ w)),
-        tolerance * float(problem.importance.sum()),
-        iterations,
-        snap=False,
-    )
+    return _finish(problem, w, problem.gap(w, problem.gradient(w, problem.ratios @ w)), tolerance, iterations, snap=False)

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from mixwright.errors import MixwrightError
+from mixwright.mixers import create
+from mixwright.mixers.mixmin import solve
+from mixwright.mixers.mixmin_solver import prepare
+from mixwright.mixture import Bounds, Domain, Goal
+from mixwright.observations import Likelihoods, Observations
+from mixwright.simplex import project
+
+
+def problem(seed, capped=False):
+    """Random log-likelihoods (nats), example weights and box."""
+    rng = np.random.default_rng(seed)
+    n, m = 150, int(rng.integers(2, 8))
+    values = rng.normal(0, (1, 5, 50)[seed % 3], (n, m)) - 100
+    weights = rng.dirichlet(np.ones(n)) * (1, 1e-3)[seed % 2]
+    prior = rng.dirichlet(np.ones(m))
+    box = (0.2 * prior, np.minimum(1, 1.3 * prior + 0.05)) if capped else (np.zeros(m), np.ones(m))
+    return values, weights, prior, *box
+
+
+def by_slsqp(values, weights, lower, upper, prior, tau):
+    """The least objective that scipy's general solver finds, per unit of example weight."""
+    asked, total = prepare(values, weights, lower, upper, prior, tau), weights.sum()
+    found = minimize(
+        lambda w: asked.value(w) / total,
+        np.full(len(prior), 1 / len(prior)),
+        jac=lambda w: asked.gradient(w, asked.ratios @ w) / total,
+        bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)),
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(len(w))},
+        method="SLSQP",
+        options={"ftol": 1e-15, "maxiter": 500},
+    )
+    assert found.x.sum() == pytest.approx(1, abs=1e-8)
+    return found.fun
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.1])
+@pytest.mark.parametrize("capped", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_objective_equals_a_general_solvers(seed, capped, tau):
+    values, weights, prior, lower, upper = problem(seed, capped)
+    total = weights.sum()
+    found = solve(values, weights, lower=lower, upper=upper, prior=prior, tau=tau * total, tolerance=1e-9)
+    assert found.converged and 0 <= found.gap <= 1e-9 * total
+    assert found.weights.sum() == pytest.approx(1, abs=1e-12)
+    assert (found.weights >= lower).all() and (found.weights <= upper).all()
+    assert found.objective / total == pytest.approx(by_slsqp(values, weights, lower, upper, prior, tau * total), abs=1e-8)
+
+
+@pytest.mark.parametrize("capped", [False, True])
+def test_the_gap_bounds_the_distance_from_the_optimum_anywhere(capped):
+    values, weights, _, lower, upper = problem(4, capped)
+    best = solve(values, weights, lower=lower, upper=upper, tolerance=1e-10).objective
+    asked = prepare(values, weights, lower, upper, None, 0.0)
+    for seed in range(20):
+        start = np.random.default_rng(seed).dirichlet(np.ones(len(lower)))
+        w = project(start, lower, upper)
+        assert asked.gap(w, asked.gradient(w, asked.ratios @ w)) >= asked.value(w) - best - 1e-12
+
+
+def test_many_domains_and_many_rows():
+    rng = np.random.default_rng(0)
+    found = solve(rng.normal(0, 20, (3_000, 60)) + rng.normal(0, 2, 60))
+    assert found.converged and found.iterations < 30
+    found = solve(rng.normal([0.0, 1.0, 0.0, -9.0], 3, (60_000, 4)))  # warm start on a sample
+    assert found.converged and found.weights[1] == found.weights.max()
+
+
+def test_planted_proportions_are_recovered():
+    rng = np.random.default_rng(1)
+    truth = np.array([0.6, 0.0, 0.3, 0.1])
+    origin = rng.choice(4, 4_000, p=truth)
+    values = rng.normal(0, 1, (4_000, 4))
+    values[np.arange(4_000), origin] += 6
+    assert solve(values).weights == pytest.approx(truth, abs=0.03)
+
+
+def test_the_published_solver_stops_early_on_long_examples():
+    rng = np.random.default_rng(2)
+    tokens = 900
+    values = tokens * (rng.normal(0, 0.01, (500, 5)) + np.linspace(0, 0.01, 5))
+    weights = np.full(500, 1 / (500 * tokens))
+    exact, published = solve(values, weights), solve(values, weights, method="published")
+    assert exact.converged and not published.converged
+    assert exact.objective < published.objective and published.iterations == 100
+
+
+def test_useless_examples_are_refused_by_name():
+    values = np.zeros((4, 2))
+    with pytest.raises(MixwrightError, match="example 2 any likelihood"):
+        solve(np.where(np.arange(4)[:, None] == 2, -np.inf, values))
+    with pytest.raises(MixwrightError, match="example 1 has a log-likelihood of NaN"):
+        solve(np.where(np.arange(4)[:, None] == 1, np.nan, values))
+    with pytest.raises(MixwrightError, match="use sqp or published"):
+        solve(values, method="magic")
+
+
+def observed(advantage, seed=0):
+    """Two targets' likelihoods under three proxies, the third better by `advantage` nats a token."""
+    rng = np.random.default_rng(seed)
+    blocks = {}
+    for target in ("north", "south"):
+        tokens = rng.integers(20, 80, 200).astype(float)
+        values = tokens[:, None] * (-3 + rng.normal(0, 0.1, (200, 3)) + np.array([0, 0, advantage]))
+        blocks[target] = Likelihoods(values, tokens)
+    return Observations(("a", "b", "c"), ("north",), ("1", "2", "3"), ("vertex",) * 3, np.eye(3), np.ones((3, 1)), blocks)
+
+
+def goal():
+    domains = (Domain("a", 10), Domain("b", 20), Domain("c", 30))
+    return Goal(domains, {"north": 0.5, "south": 0.5}, 10, Bounds.of(domains, 10))
+
+
+def test_a_real_gain_is_said_and_chance_is_not():
+    real = create("mixmin").fit(observed(0.5)).propose(goal())
+    assert real.weights[2] > 0.9 and real.notes[0].startswith("gain over natural")
+    # every proxy alike: what is left to gain is luck, and the pull to natural keeps it
+    alike = observed(0.0)
+    equal = {
+        t: Likelihoods(np.repeat(b.values[:, :1], 3, axis=1) + np.random.default_rng(3).normal(0, 0.5, (200, 3)), b.scored_tokens)
+        for t, b in alike.likelihoods.items()
+    }
+    chance = create("mixmin").fit(Observations(**{**vars(alike), "likelihoods": equal})).propose(goal())
+    assert np.abs(chance.weights - goal().natural).max() < np.abs(real.weights - goal().natural).max()
+
+
+def test_the_prediction_is_the_objective_of_each_target():
+    seen = observed(0.2)
+    mixer = create("mixmin", {"tau": 0}).fit(seen)
+    w = np.array([0.2, 0.3, 0.5])
+    block = seen.likelihoods["south"]
+    by_hand = -(np.log(np.exp(block.values) @ w) / block.scored_tokens).mean()
+    assert mixer.predict(w[None] * 1000)[0, mixer.targets.index("south")] == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_tau_is_checked():
+    with pytest.raises(MixwrightError, match="number from 0 on"):
+        create("mixmin", {"tau": "much"}).fit(observed(0.1)).propose(goal())
