@@ -35,7 +35,7 @@ for variable, folder in {"PYTHONPATH": sys.path[0], "PATH": os.path.dirname(sys.
 
 if "study" not in config:
 
-    configfile: "config/config.yaml"
+    configfile: str(HOUSE / "config" / "config.yaml")
 
 
 wildcard_constraints:

@@ -1,0 +1,64 @@
+"""What `snakemake -n` shows before a token is read, and what it refuses."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import HOUSE, changed, read_study
+
+
+def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):
+    jobs = workshop.jobs(None)
+    assert jobs["train_proxies"] == 10 and jobs["train_finals"] == 2
+    assert jobs["fit_mixer"] == 6 and jobs["propose_mixture"] == 9 and jobs["validate_mixer"] == 5
+    assert jobs["clean_domain"] == 7 and jobs["read_target"] == 3
+    assert not [path for path in workshop.folder.iterdir() if path.name not in (".snakemake",)]
+
+
+def test_one_proxy_a_job_is_literally_one_job_per_mixture(workshop, smoke):
+    jobs = workshop.jobs(changed(smoke, "proxy.per_job", 1))
+    assert jobs["train_proxies"] == 12 + 3 + 2 * 7 + 3
+
+
+def test_a_study_trains_only_the_roles_its_mixers_read(workshop, smoke):
+    jobs = workshop.jobs(smoke | {"mixers": {"mixmin": {}}})
+    assert jobs["collect_losses"] == 2 and "validate_mixer" not in jobs
+
+
+def test_a_wrong_key_is_one_line(workshop, smoke):
+    done = workshop.snakemake(changed(smoke, "proxy.token", 3), "--dry-run")
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "profile" not in line]
+    assert done.returncode != 0
+    assert said == ["mixwright: config: proxy.token is unknown; did you mean proxy.tokens?"]
+
+
+def test_a_study_without_its_mirror_can_be_looked_at(workshop):
+    done = workshop.snakemake(read_study("minipile"), "--dry-run", MIXWRIGHT_MIRROR="")
+    assert done.returncode == 0
+    assert "the study can be looked at, not run" in done.stderr and "MIXWRIGHT_MIRROR" in done.stderr
+
+
+def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):
+    """`snakemake --profile slurm` looks in the user's configuration folder, which the linking command fills."""
+    home = tmp_path / "configuration"
+    linked = [sys.executable, "-m", "mixwright", "link-profiles", "--to", str(home / "snakemake")]
+    environment = {"PYTHONPATH": str(HOUSE / "workflow"), "PATH": ""}
+    assert subprocess.run(linked, env=environment, capture_output=True).returncode == 0
+    assert (home / "snakemake" / "slurm").resolve() == HOUSE / "profiles" / "slurm"
+    done = workshop.snakemake(None, "--dry-run", "--profile", "slurm", XDG_CONFIG_HOME=str(home))
+    assert done.returncode == 0, done.stderr
+    assert "train_proxies" in done.stdout + done.stderr
+
+
+def test_linking_never_overwrites_a_profile_of_the_user(tmp_path):
+    from mixwright.profiles import link_profiles
+
+    (tmp_path / "slurm").mkdir()
+    assert link_profiles(tmp_path) == []
+    assert not (tmp_path / "slurm").is_symlink()
+
+
+@pytest.mark.parametrize("profile", ["slurm"])
+def test_the_workflow_profile_works_without_linking(workshop, profile):
+    done = workshop.snakemake(None, "--dry-run", "--workflow-profile", str(HOUSE / "profiles" / profile))
+    assert done.returncode == 0, done.stderr
