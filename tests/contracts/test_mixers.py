@@ -6,9 +6,10 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import mixwright
 import numpy as np
 import pytest
+
+import mixwright
 from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS, create, load
 from mixwright.mixture import Bounds, Domain, Goal

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
+
 from mixwright.mixers import create
 from mixwright.mixers.perturbation import fit_published, fit_robust
 from mixwright.mixers.water_filling import extrapolate, water_filling
 from mixwright.mixture import Bounds, Domain, Goal
 from mixwright.observations import Observations
-from scipy.stats import spearmanr
 
 MIRROR = os.environ.get("MIXWRIGHT_MIRROR")
 pytestmark = pytest.mark.skipif(not MIRROR, reason="MIXWRIGHT_MIRROR is not set")

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from mixwright import simplex
-from mixwright.errors import MixwrightError
 from scipy.optimize import LinearConstraint, linprog, minimize
 from scipy.stats import beta
+
+from mixwright import simplex
+from mixwright.errors import MixwrightError
 
 
 def random_box(rng, domains):
