@@ -1,0 +1,145 @@
+"""The final model of every arm (a mixer's mixture and a seed), trained once per content and kept in the store."""
+
+import fcntl
+import hashlib
+import math
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mixwright import tables
+from mixwright.corpus.allocation import Schedule
+from mixwright.corpus.shards import Shard
+from mixwright.errors import MixwrightError
+from mixwright.files import read_json, write_json, written
+from mixwright.mixture import digest
+from mixwright.versions import VERSIONS
+
+Log = Callable[[str], None]
+Study = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What a final is trained on: `weights` over the domains sorted by name."""
+
+    mixer: str
+    seed: int
+    weights: tuple[float, ...]
+
+
+def train_finals(
+    arms: Sequence[Arm],
+    shards: Sequence[Shard],
+    tokenizer: str | Path,
+    study: Study,
+    store: str | Path,
+    to: str | Path,
+    log: Log = lambda line: print(line, file=sys.stderr, flush=True),
+) -> None:
+    """Trains what the store lacks of `arms` in this process, one after the other, and writes the table FINALS.
+
+    A final stands in `<store>/finals/<key>/`: `model/` for from_pretrained, `result.json`. Equal mixtures with equal seeds share one.
+    """
+    shards = sorted(shards, key=lambda shard: shard.domain)
+    keys = [content_key(arm, shards, tokenizer, study) for arm in arms]
+    folders = [Path(store) / "finals" / key for key in keys]
+    fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
+    for number, (arm, folder) in enumerate(zip(arms, folders, strict=True)):
+        with _alone(folder):
+            if study["store"] == "refresh" and folder not in fresh:
+                _forget(folder)
+            if not (folder / "result.json").exists():
+                left = len({*folders[number:]} - {folder})
+                _train(arm, shards, Path(tokenizer), study, folder, left, log)
+        fresh.add(folder)
+        result = read_json(folder / "result.json")
+        log(f"final {number + 1}/{len(arms)}: {arm.mixer}, seed {arm.seed}: loss {result['train_loss']:.3f}")
+    rows = [_row(arm, key, folder) for arm, key, folder in zip(arms, keys, folders, strict=True)]
+    tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
+
+
+def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Study) -> str:
+    """Hash of all that a final's numbers depend on; a domain of weight 0 is none of it."""
+    weights = {shard.domain: round(weight, 12) for shard, weight in zip(shards, arm.weights, strict=True) if round(weight, 12) > 0}
+    final = study["final"]
+    return digest(
+        {
+            "weights": weights,
+            "seed": arm.seed,
+            "steps": _steps(study),
+            "recipe": {name: final[name] for name in ("shape", "batch", "optimizer", "device", "precision")},
+            "shards": {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights},
+            "tokenizer": hashlib.sha256((Path(tokenizer) / "tokenizer.json").read_bytes()).hexdigest(),
+            "version": VERSIONS["final"],
+        },
+        32,
+    )
+
+
+def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Study, folder: Path, left: int, log: Log) -> None:
+    """Trains one final and puts it into the store whole: model, tokenizer and what it measured."""
+    import torch
+
+    from mixwright.learners.causal_lm import Sequences, build
+    from mixwright.learners.finishing import finish
+    from mixwright.learners.progress import Progress
+
+    final, context = study["final"], study["final"]["shape"]["context"]
+    if final["device"] == "cpu":
+        torch.set_num_threads(1)
+    schedule = Schedule.of(arm.weights, shards, context, _steps(study) * final["batch"], arm.seed)
+    model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
+    checkpoints = _checkpoints(folder)
+    progress = Progress(log, f"final {arm.mixer}, seed {arm.seed}", final["batch"] * context, left)
+    began = time.monotonic()
+    loss = finish(model, Sequences(schedule), final, arm.seed, checkpoints, progress)
+    if not math.isfinite(loss):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        raise MixwrightError(f"final: {arm.mixer}, seed {arm.seed} diverged; lower final.optimizer.muon_lr and adam_lr")
+    realised = [{"domain": name, "tokens": taken, "epochs": epochs} for name, (taken, epochs) in schedule.realised.items()]
+    model.config.use_cache = True  # Trainer switches it off; who generates text wants it
+    with written(folder) as beside:
+        model.save_pretrained(beside / "model")
+        shutil.copytree(tokenizer, beside / "model", dirs_exist_ok=True, ignore=shutil.ignore_patterns("config.json"))
+        seconds = time.monotonic() - began  # of this attempt: what came before a checkpoint is not in it
+        result = {"tokens": len(schedule) * context, "seconds": seconds, "train_loss": loss, "realised": realised}
+        write_json(beside / "result.json", result)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _steps(study: Study) -> int:
+    final = study["final"]
+    return max(1, round(study["goal"]["tokens"] / (final["batch"] * final["shape"]["context"])))
+
+
+def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:
+    return {"mixer": arm.mixer, "seed": arm.seed, "store_key": key, "folder": str(folder / "model"), **read_json(folder / "result.json")}
+
+
+def _forget(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(_checkpoints(folder), ignore_errors=True)
+
+
+def _checkpoints(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.checkpoint")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time trains a key; another that wants the same final waits and finds it. The lock ends with its process."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)

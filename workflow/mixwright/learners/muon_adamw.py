@@ -1,0 +1,58 @@
+"""Muon on the hidden matrices and AdamW on everything else, as one torch optimizer that a Trainer steps, schedules and saves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class MuonAdamW(torch.optim.Optimizer):
+    """`torch.optim.Muon` on `hidden` (2-D), `torch.optim.AdamW` on `matrices` and, without weight decay, on `vectors`."""
+
+    def __init__(
+        self,
+        hidden: list[nn.Parameter],
+        matrices: list[nn.Parameter],
+        vectors: list[nn.Parameter],
+        recipe: Mapping[str, Any],
+    ) -> None:
+        decay = recipe["weight_decay"]
+        self._muon = torch.optim.Muon(hidden, lr=recipe["muon_lr"], weight_decay=decay)
+        self._adamw = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}],
+            lr=recipe["adam_lr"],
+            betas=tuple(recipe["betas"]),
+            fused=True,
+        )
+        super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
+
+    @classmethod
+    def of(cls, model: nn.Module, recipe: Mapping[str, Any]) -> "MuonAdamW":
+        """For a transformers model: embeddings, head and norms go to AdamW, every other matrix to Muon."""
+        outer = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        return cls(
+            hidden=[p for p in trained if p.ndim == 2 and id(p) not in outer],
+            matrices=[p for p in trained if id(p) in outer],
+            vectors=[p for p in trained if p.ndim < 2],
+            recipe=recipe,
+        )
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One step of both, on this optimizer's groups and state: a loaded checkpoint replaces these, so they are handed over each time."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part, groups in ((self._muon, self.param_groups[:1]), (self._adamw, self.param_groups[1:])):
+            part.param_groups, part.state = groups, self.state
+            part.step()
+        return loss
+
+
+def linear_decay(step: int, steps: int, warmup: float = 0.0) -> float:
+    """Factor of the learning rate at `step` (from 0): up over the first `warmup` share of the steps, then linearly down to zero."""
+    rising = round(warmup * steps)
+    return (step + 1) / (rising + 1) if step < rising else (steps - step) / max(1, steps - rising)
