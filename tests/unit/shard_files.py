@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+
 from mixwright.corpus.shards import Examples, Shard, open_shard
 
 END = 0

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mixwright.corpus.allocation import Schedule, allocate, block_order
 from mixwright.errors import MixwrightError
 from shard_files import make_shards

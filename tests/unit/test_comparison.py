@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t, ttest_rel
+
 import study_tables
 from mixwright.comparison import Comparison, objective, ratio_error
 from mixwright.errors import MixwrightError
-from scipy.stats import t, ttest_rel
 
 TARGETS = dict.fromkeys(study_tables.TARGETS, 1 / 3)
 

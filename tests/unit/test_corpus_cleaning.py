@@ -2,6 +2,7 @@ import random
 
 import numpy as np
 import pytest
+
 from mixwright.corpus.cleaning import clean_domain, clean_target, cut, split_query
 from mixwright.corpus.documents import read_texts, target_ngrams, write_domain, write_target
 from mixwright.corpus.ngrams import ngram_set, ngrams, shares

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 from mixwright.corpus import installed
 from mixwright.corpus.cleaning import clean_domain, clean_target
 from mixwright.corpus.installed import DOMAINS, HELD_OUT, harvest, harvest_installed

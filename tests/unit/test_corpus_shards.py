@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mixwright.corpus.shards import Examples
 
 END = 0

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+
 from mixwright.corpus.sources import load_arguments, read_documents
 from mixwright.errors import MixwrightError
 

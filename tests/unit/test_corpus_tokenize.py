@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import write_documents
 from mixwright.corpus.shards import Examples, count_domains, open_shard

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import study_tables
 from matplotlib.figure import Figure
+
+import study_tables
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.figures import FIGURES, draw, draw_figure, save

@@ -6,13 +6,14 @@ from io import StringIO
 
 import numpy as np
 import pytest
+from rich.console import Console
+
 import study_tables
 from mixwright import tables
 from mixwright.figures import draw, save
 from mixwright.outputs import COMPARISON, as_json, print_summary, provenance, write_report
 from mixwright.page import page, quantity
 from mixwright.report import summarise
-from rich.console import Console
 
 
 def summed(study=None, scores=None, proxies=None, mixtures=None, **more):

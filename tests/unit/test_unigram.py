@@ -1,4 +1,5 @@
 import numpy as np
+
 from mixwright.corpus.shards import Examples
 from mixwright.corpus.unigram import scored_mask, unigram_losses
 

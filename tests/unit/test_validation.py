@@ -5,7 +5,7 @@ import pytest
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.observations import Likelihoods, Observations
-from mixwright.validation import noise, score, scores, validate
+from mixwright.validation import score, scores, validate
 
 
 def study(runs=40, repeats=4, spread=0.01):
@@ -70,13 +70,3 @@ def test_scores_are_kept_apart_by_mixer_and_target():
     rows = [("m", t, f"r{i}", 0, float(i), float(i) * sign) for t, sign in (("up", 1), ("down", -1)) for i in range(5)]
     frame = pd.DataFrame(rows, columns=["mixer", "target", "run", "fold", "actual", "predicted"])
     assert scores(frame).set_index("target").spearman.to_dict() == pytest.approx({"up": 1.0, "down": -1.0})
-
-
-def test_noise_is_the_spread_over_repeats():
-    seen = study()
-    found = noise(seen).set_index("target")
-    repeats = seen.losses[[role == "repeat" for role in seen.roles]]
-    assert found.noise["second"] == pytest.approx(repeats[:, 1].std(ddof=1))
-    assert found.signal_to_noise["first"] > found.signal_to_noise["second"]
-    with pytest.raises(MixwrightError, match="repeat design"):
-        noise(study(repeats=1))

@@ -1,4 +1,4 @@
-"""How mixers are judged: predictions of runs they have not seen, and the noise no mixer can beat."""
+"""How mixers are judged: predictions of runs they have not seen."""
 
 import numpy as np
 import pandas as pd
@@ -61,16 +61,6 @@ def score(actual: Array, predicted: Array) -> dict[str, float]:
         "pairwise": float(agreement.mean()) if apart.any() else 0.5,
         "rmse": float(np.sqrt(((predicted - actual) ** 2).mean())),
     }
-
-
-def noise(seen: Observations) -> pd.DataFrame:
-    """Per target: standard deviation over the swarm, over repeats of one mixture, and their ratio (below 3: hardly measurable)."""
-    swarm, repeats = seen.of_role("swarm"), seen.of_role("repeat")
-    if len(swarm.runs) < 2 or len(repeats.runs) < 2:
-        raise MixwrightError("noise: needs two swarm runs and two repeats of one mixture; add the repeat design")
-    signal, floor = swarm.losses.std(axis=0, ddof=1), repeats.losses.std(axis=0, ddof=1)
-    ratio = np.divide(signal, floor, out=np.full(len(floor), np.inf), where=floor > 0)
-    return pd.DataFrame({"target": seen.targets, "signal": signal, "noise": floor, "signal_to_noise": ratio})
 
 
 def _frame(name: str, fitted: Mixer, held_out: Observations, fold: NDArray[np.int64]) -> pd.DataFrame:

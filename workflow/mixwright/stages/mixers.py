@@ -32,12 +32,14 @@ def validate(
     """Predict runs that the mixer has not seen, and set prediction beside measurement."""
     from mixwright import tables
     from mixwright.files import read_json
-    from mixwright.validation import validate
+    from mixwright.validation import scores, validate
 
     config = read_json(study)
     seen = _observations(mixtures, losses, realised, loglikelihoods)
     frame = validate(mixer, json.loads(settings), seen, config["validation"]["folds"], config["seed"])
     tables.write(frame, to, tables.VALIDATION)
+    ranks = scores(frame).spearman
+    log.info("%s: rank correlation on held-out runs %.2f (mean of %d targets, least %.2f)", mixer, ranks.mean(), len(ranks), ranks.min())
 
 
 def propose(study: Path, mixer: str, domains: Path, to: Path, fit: Paths = NONE, settings: str = "{}") -> None:
