@@ -18,7 +18,7 @@ from mixwright.comparison import Difference
 from mixwright.figures import FIGURES
 from mixwright.files import write_json, written
 from mixwright.mixture import digest
-from mixwright.page import page
+from mixwright.page import page, quantity
 from mixwright.report import Arm, Summary
 
 COMPARISON = tables.Table(  # one row a final mixture: what the report's table shows, for machines
@@ -30,6 +30,7 @@ COMPARISON = tables.Table(  # one row a final mixture: what the report's table s
     ),
     ("mixer",),
 )
+STYLES = {"better": "green", "worse": "red"}
 VERSIONS = ("torch", "transformers", "numpy", "scipy", "lightgbm", "pyarrow", "tokenizers", "snakemake")
 
 
@@ -116,13 +117,28 @@ def print_summary(summary: Mapping[str, Any], console: Any = None) -> None:
     if summary["weights"]:
         shares = sorted(summary["weights"].items(), key=lambda pair: (-pair[1], pair[0]))
         out.print(Text("  " + ", ".join(f"{name} {100 * weight:.1f}%" for name, weight in shares), style="cyan"))
-    out.print()
-    styles = {"better": "green", "worse": "red"}
+    out.print(_finals(summary["arms"]))
     for arm in summary["arms"]:
-        out.print(Text("  " + arm["sentence"], style=styles.get(arm["natural"]["verdict"], "")))
+        out.print(Text("  " + arm["sentence"], style=STYLES.get(arm["natural"]["verdict"], "")))
     out.print(Text(f"\n{summary['method']}", style="dim"))
     for caveat in summary["caveats"]:
         out.print(Text(("! " if caveat["serious"] else "- ") + caveat["text"], style="yellow" if caveat["serious"] else "dim"))
+
+
+def _finals(arms: Sequence[Mapping[str, Any]]) -> Any:
+    """The table of finals for the terminal."""
+    from rich.table import Table
+
+    table = Table(title="\nFinal models: loss on the targets in nats/token, and against natural", title_justify="left", box=None)
+    for column in ("mixer", "loss", "bits/byte", "change", "95% interval", "rank", "proxies"):
+        table.add_column(column, justify="left" if column == "mixer" else "right", no_wrap=True)
+    for arm in arms:
+        gap, rank = arm["natural"], arm["rank_correlation"]
+        interval = "" if gap["low"] is None or gap["verdict"] == "identical" else f"[{gap['low']:+.3f}, {gap['high']:+.3f}]"
+        cells = (f"{arm['loss']:.3f}", f"{arm['bits_per_byte']:.3f}", f"{gap['value']:+.3f}", interval)
+        last = ("" if rank is None else f"{rank:.2f}", quantity(arm["proxy_tokens"]))
+        table.add_row(arm["mixer"], *cells, *last, style=STYLES.get(gap["verdict"]))
+    return table
 
 
 def _arm_json(arm: Arm) -> dict[str, Any]:

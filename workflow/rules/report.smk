@@ -6,7 +6,7 @@ rule draw_figure:
     input:
         unpack(lambda wc: figure_inputs(wc.figure)),
     output:
-        report("results/{study}/report/{figure}.svg", caption="../report/{figure}.rst", category="Figures", labels={"figure": "{figure}"}),
+        report("results/{study}/report/{figure}.svg", caption="../report/figure.rst", category="Figures", labels={"figure": "{figure}"}),
     log:
         "logs/{study}/draw_figure/{figure}.log",
     localrule: True

@@ -1,0 +1,122 @@
+"""The smoke study through the real workflow: end to end once, then everything a user changes afterwards."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Workshop, changed
+
+ROLES = ("swarm", "vertex", "perturb", "repeat")
+
+
+def without(study, mixer):
+    return study | {"mixers": {name: settings for name, settings in study["mixers"].items() if name != mixer}}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, smoke) -> Workshop:
+    """The study without mixmin, then with it: a mixer added to a finished study."""
+    workshop = Workshop(tmp_path_factory.mktemp("smoke"))
+    workshop.run(without(smoke, "mixmin"))
+    added = workshop.jobs(smoke)
+    assert added["train_proxies"] == 1  # the three vertices
+    assert {rule for rule in added if "domain" in rule or "token" in rule or "target" in rule} == set()
+    workshop.run(smoke)
+    return workshop
+
+
+@pytest.fixture(scope="module")
+def results(finished) -> Path:
+    return finished.folder / "results" / "smoke"
+
+
+def test_a_finished_study_has_nothing_to_do(finished, smoke):
+    assert finished.jobs(smoke) == {}
+
+
+def test_every_arm_is_proposed_trained_scored_and_reported(results, smoke):
+    scores = pd.concat(map(pd.read_parquet, (results / "scores").glob("*.parquet")))
+    assert set(scores.mixer) == set(smoke["mixers"])
+    assert set(scores.task) == {*smoke["domains"], *smoke["targets"]}
+    for mixer in smoke["mixers"]:
+        proposal = json.loads((results / "mixtures" / f"{mixer}.json").read_text())
+        assert sum(proposal["weights"].values()) == pytest.approx(1, abs=1e-9)
+        assert max(proposal["epochs"].values()) <= 4 + 1e-6
+    summary = json.loads((results / "report" / "summary.json").read_text())
+    assert {arm["mixer"] for arm in summary["arms"]} == set(smoke["mixers"])
+    page = (results / "report" / "summary.html").read_text()
+    assert "natural" in page and "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_losses_are_whole_and_realised_counts_are_near_the_design(results):
+    design = pd.read_parquet(results / "design.parquet")
+    for role in ROLES:
+        losses = pd.read_parquet(results / "losses" / f"{role}.parquet")
+        asked = design[design.role == role]
+        assert set(losses.run) == set(asked.run)
+        assert (losses.groupby("run").step.nunique() == 2).all()
+        realised = pd.read_parquet(results / "realised" / f"{role}.parquet")
+        both = asked.merge(realised, on=["run", "domain"], suffixes=("", "_realised"))
+        assert len(both) == len(asked)
+        assert (both.weight * both.tokens - both.tokens_realised).abs().max() <= 64  # a sequence
+
+
+def test_a_final_loads_with_from_pretrained(finished, results):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    finals = pd.concat(map(pd.read_parquet, (results / "finals").glob("*.parquet")))
+    folder = finished.folder / finals.folder.iloc[0]
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert model(**tokenizer("def f(x):", return_tensors="pt")).logits.shape[-1] == len(tokenizer) == 512
+
+
+def test_growing_the_swarm_by_a_pack_trains_that_pack(finished, smoke):
+    jobs = finished.jobs(changed(smoke, "designs.swarm.runs", 16))
+    assert jobs["train_proxies"] == 1 and jobs["collect_losses"] == 1
+    assert jobs["fit_mixer"] == 4  # the readers of the swarm; not autoscale, not mixmin
+    assert not {"clean_domain", "tokenize_domain", "train_tokenizer", "collect_loglikelihoods"} & set(jobs)
+
+
+def test_forcing_the_fits_redoes_fits_and_what_follows(finished, smoke):
+    jobs = finished.jobs(smoke, "--forcerun", "fit_mixer")
+    assert jobs["fit_mixer"] == 6
+    assert not {"train_proxies", "collect_losses", "resolve_design", "clean_domain", "tokenize_domain"} & set(jobs)
+
+
+def test_another_final_seed_redoes_finals_only(finished, smoke):
+    jobs = finished.jobs(changed(smoke, "final.seeds", [1, 3]))
+    assert jobs["train_finals"] >= 1
+    assert set(jobs) <= {"write_study", "train_finals", "evaluate_finals", "draw_figure", "summarise", "all"}
+
+
+def stored(workshop: Workshop) -> dict[str, int]:
+    """Every proxy in the store and when it was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (workshop.folder / "results" / "store").rglob("*.parquet")}
+
+
+def tables(results: Path) -> dict[str, pd.DataFrame]:
+    return {role: pd.read_parquet(results / "losses" / f"{role}.parquet") for role in ROLES}
+
+
+def test_another_pack_size_trains_nothing_and_refresh_trains_all_with_the_same_numbers(finished, results, smoke):
+    before, losses = stored(finished), tables(results)
+    finished.run(changed(smoke, "proxy.per_job", 2), "--until", "collect_losses")
+    assert stored(finished) == before
+    for role, table in tables(results).items():
+        pd.testing.assert_frame_equal(table, losses[role])
+    finished.run(smoke | {"store": "refresh"}, "--forcerun", "train_proxies", "--until", "collect_losses")
+    after = stored(finished)
+    assert after.keys() == before.keys() and all(after[key] > before[key] for key in after)
+    for role, table in tables(results).items():
+        pd.testing.assert_frame_equal(table, losses[role])
+
+
+def test_the_same_study_twice_gives_identical_tables(results, smoke, tmp_path):
+    again = Workshop(tmp_path)
+    again.run(smoke, "--until", "collect_losses", "propose_mixture")
+    for role, table in tables(again.folder / "results" / "smoke").items():
+        pd.testing.assert_frame_equal(table, pd.read_parquet(results / "losses" / f"{role}.parquet"))
+    for mixer in smoke["mixers"]:
+        ours, theirs = (folder / "mixtures" / f"{mixer}.json" for folder in (results, again.folder / "results" / "smoke"))
+        assert json.loads(ours.read_text()) == json.loads(theirs.read_text())
