@@ -1,0 +1,174 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mixwright.learners.packed import Member, Result, Settings, train
+from mixwright.learners.transformer import Shape
+from shard_files import VOCABULARY, examples, make_shards
+
+SHAPE = Shape(layers=2, width=24, heads=3, hidden=52, context=32, vocabulary=VOCABULARY)
+RECIPE = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.01, "warmup": 0.1, "betas": [0.9, 0.95], "clip": 1.0}
+SETTINGS = Settings(batch=4, optimizer=RECIPE, evaluations=2, wave=8)
+FOURS = replace(SETTINGS, wave=4)
+STEPS, LONG = 12, 120
+
+
+def eight(steps: int = STEPS) -> list[Member]:
+    weights = np.random.default_rng(0).dirichlet(np.ones(3), 8)
+    return [Member(f"key{i}", tuple(w.tolist()), steps, seed=i // 2, wants_loglikelihoods=i in (1, 4)) for i, w in enumerate(weights)]
+
+
+def run(folder: Path, members: list[Member], settings: Settings = SETTINGS, **rest) -> dict[str, Result]:
+    """Key -> result; shards are made in `folder` unless they stand there."""
+    shards = opened(folder)
+    found: dict[str, Result] = {}
+    targets = {"held": examples(2, seed=9)} | {shard.domain: shard.validation for shard in shards}
+    rest = {"on_finished": lambda member, result: found.__setitem__(member.key, result)} | rest
+    train(members, SHAPE, shards, settings=settings, targets=targets, likelihoods={"held": targets["held"]}, **rest)
+    return found
+
+
+def opened(folder: Path) -> list:
+    from mixwright.corpus.shards import open_shard
+
+    return [open_shard(path) for path in sorted(folder.glob("[a-h]"))] or make_shards(folder)
+
+
+def numbers(result: Result) -> list:
+    return [result.losses, result.realised, {name: values.tolist() for name, values in result.loglikelihoods.items()}]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("shards")
+
+
+@pytest.fixture(scope="module")
+def together(folder) -> dict[str, Result]:
+    return run(folder, eight())
+
+
+def test_a_member_learns_from_context_what_its_mixture_holds(folder):
+    only = [Member("only", (0.0, 0.0, 1.0), 60, seed=0)]
+    last = {row["target"]: row for row in run(folder, only)["only"].losses}
+    assert last["c"]["loss"] < last["c"]["unigram_loss"] - 1
+    assert last["held"]["loss"] < last["held"]["unigram_loss"] - 1
+    assert last["a"]["loss"] > last["c"]["loss"] + 1
+
+
+@pytest.mark.parametrize("wave", [1, 2, 3])
+def test_numbers_are_the_same_alone_in_twos_in_threes_and_in_a_pack_of_eight(folder, together, wave):
+    found = run(folder, eight(), replace(SETTINGS, wave=wave))
+    assert {key: numbers(result) for key, result in found.items()} == {key: numbers(result) for key, result in together.items()}
+
+
+def test_rows_say_what_was_measured_and_read(together):
+    result = together["key1"]
+    assert [(row["step"], row["target"]) for row in result.losses] == [(step, name) for step in (6, 12) for name in ("held", "a", "b", "c")]
+    assert {row["tokens"] for row in result.losses} == {6 * 4 * 32, 12 * 4 * 32}
+    assert all(row["status"] == "ok" and row["loss"] > 0 and row["bits_per_byte"] > 0 for row in result.losses)
+    assert sum(tokens for tokens, _ in result.realised.values()) == STEPS * 4 * 32
+    scored = examples(2, seed=9)
+    last = result.losses[-4]
+    assert last["scored_tokens"] == scored.scored_tokens.sum()
+    assert np.isclose(-result.loglikelihoods["held"].sum() / last["scored_tokens"], last["loss"], rtol=1e-12)
+    assert together["key0"].loglikelihoods == {}
+
+
+def test_a_member_that_diverges_is_null_from_then_on_and_the_others_do_not_notice(folder, together, monkeypatch):
+    from mixwright.learners import wave
+
+    plain = wave.Wave.advance
+
+    def poisoned(self: wave.Wave) -> None:
+        plain(self)
+        if self.step == 8:
+            with torch.no_grad():
+                self.parameters["mlp"][2] = float("nan")
+
+    monkeypatch.setattr(wave.Wave, "advance", poisoned)
+    found = run(folder, eight())
+    assert [(row["loss"] is None, row["status"]) for row in found["key2"].losses] == [(False, "ok")] * 4 + [(True, "diverged")] * 4
+    for key in set(together) - {"key2"}:
+        assert numbers(found[key]) == numbers(together[key])
+
+
+def test_finished_members_are_not_trained_again(folder, together):
+    found = run(folder, eight(), replace(SETTINGS, wave=4), finished={"key0", "key1", "key2", "key3", "key6"})
+    assert sorted(found) == ["key4", "key5", "key7"]
+    assert all(numbers(found[key]) == numbers(together[key]) for key in found)
+
+
+def test_members_of_unequal_length_are_refused(folder):
+    with pytest.raises(ValueError, match="equal steps"):
+        run(folder, [*eight(), replace(eight()[0], steps=5)])
+
+
+CHILD = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+sys.path[:0] = {paths!r}
+import test_packed as t
+t.run(Path({folder!r}), t.eight(t.LONG), replace(t.FOURS, checkpoint_seconds=0.01), checkpoints=Path({checkpoints!r}))
+"""
+
+
+def started(folder: Path, checkpoints: Path) -> subprocess.Popen:
+    """A process that trains long, as soon as it has left two checkpoints behind."""
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "workflow")]
+    code = CHILD.format(paths=paths, folder=str(folder), checkpoints=str(checkpoints))
+    child = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE)
+    seen: set[int] = set()
+    while len(seen) < 3:
+        assert child.poll() is None, child.stderr.read().decode()
+        seen |= {path.stat().st_mtime_ns for path in checkpoints.glob("*.pt")}
+        time.sleep(0.01)
+    return child
+
+
+@pytest.fixture(scope="module")
+def unbroken(folder) -> dict[str, list]:
+    return {key: numbers(result) for key, result in run(folder, eight(LONG), FOURS).items()}
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(folder, tmp_path, unbroken, blow):
+    child = started(folder, tmp_path)
+    child.send_signal(blow)
+    assert child.wait(60) == (143 if blow == signal.SIGTERM else -9)
+    (kept,) = tmp_path.glob("*.pt")
+    assert 0 < torch.load(kept, weights_only=True)["step"] < LONG
+    resumed = run(folder, eight(LONG), FOURS, checkpoints=tmp_path)
+    assert {key: numbers(result) for key, result in resumed.items()} == unbroken
+    assert not list(tmp_path.glob("*.pt"))
+
+
+def test_a_resumed_wave_trains_only_the_members_that_are_not_stored_yet(folder, tmp_path, unbroken):
+    started(folder, tmp_path).kill()
+    found = run(folder, eight(LONG), FOURS, checkpoints=tmp_path, finished={"key0", "key2", "key4", "key5", "key6", "key7"})
+    assert {key: numbers(result) for key, result in found.items()} == {key: unbroken[key] for key in ("key1", "key3")}
+
+
+def test_what_is_stored_of_a_wave_survives_a_stop_between_two_results(folder, tmp_path, unbroken):
+    found: dict[str, Result] = {}
+
+    def fail_at_third(member: Member, result: Result) -> None:
+        if len(found) == 2:
+            raise KeyboardInterrupt
+        found[member.key] = result
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, eight(LONG), FOURS, checkpoints=tmp_path, on_finished=fail_at_third)
+    (kept,) = tmp_path.glob("*.pt")
+    assert torch.load(kept, weights_only=True)["step"] == LONG
+    rest = run(folder, eight(LONG)[:4], FOURS, checkpoints=tmp_path, finished=set(found))
+    assert {key: numbers(result) for key, result in {**found, **rest}.items()} == {f"key{i}": unbroken[f"key{i}"] for i in range(4)}

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+
+from mixwright.corpus.shards import Examples
+from mixwright.learners.scoring import Exam, losses
+from mixwright.learners.transformer import Shape, hidden_states, initial, stack
+
+SHAPE = Shape(layers=1, width=16, heads=2, hidden=24, context=8, vocabulary=40)
+RNG = np.random.default_rng(0)
+
+
+def drawn(*lengths: tuple[int, int]) -> Examples:
+    rows = [(RNG.integers(1, 40, context), RNG.integers(1, 40, scored), 3 * scored) for context, scored in lengths]
+    return Examples.of(rows, 0)
+
+
+TARGETS = {"long": drawn((0, 30), (17, 3), (0, 8)), "short": drawn((2, 1), (0, 5), (3, 4), (9, 1))}
+
+
+@pytest.fixture
+def parameters() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    stacked = stack([initial(SHAPE, seed) for seed in range(3)])
+    return {name: tensor + 0.3 * torch.randn_like(tensor) for name, tensor in stacked.items()}
+
+
+def one_by_one(parameters: dict[str, torch.Tensor], examples: Examples) -> np.ndarray:
+    """Every token on its own, with the text that its window holds before it."""
+    found = np.zeros((3, len(examples)))
+    for j in range(len(examples)):
+        text = examples.tokens[examples.starts[j] : examples.starts[j + 1]]
+        for at in range(examples.scored_from[j], len(text)):
+            start = (at - 1) // SHAPE.context * SHAPE.context
+            states = hidden_states(parameters, torch.from_numpy(text[start:at]).view(1, 1, -1), SHAPE)[:, -1:]
+            logs = torch.log_softmax(torch.bmm(states, parameters["head"])[:, 0].double(), -1)
+            found[:, j] += logs[:, text[at]].numpy()
+    return found
+
+
+def test_every_scored_token_counts_once_whatever_the_batches(parameters, monkeypatch):
+    expected = {name: one_by_one(parameters, examples) for name, examples in TARGETS.items()}
+    for size in (8, 24, 10_000):
+        monkeypatch.setattr("mixwright.learners.scoring.BATCH_TOKENS", size)
+        found = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
+        assert all(np.allclose(found[name], expected[name], atol=1e-5) for name in TARGETS)
+
+
+def test_windows_without_a_scored_token_are_not_read():
+    exam = Exam.of({"late": drawn((17, 3))}, SHAPE.context)
+    assert sum(len(batch.tokens) for batch in exam.batches) == 1
+    assert sum(len(batch.labels) for batch in exam.batches) == 3
+
+
+def test_losses_are_per_token_and_per_byte():
+    nats, bits = losses(np.array([[-10.0, -6.0, -4.0], [0.0, -41.0, 0.0]]), TARGETS["long"])
+    assert nats.tolist() == [20 / 41, 1.0]
+    assert bits.tolist() == pytest.approx([20 / np.log(2) / 123, 41 / np.log(2) / 123])
+
+
+def test_no_texts_no_work(parameters):
+    assert Exam.of({}, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32) == {}

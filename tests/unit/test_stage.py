@@ -1,0 +1,100 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from mixwright import tables
+from mixwright.collect import collect
+from mixwright.errors import MixwrightError
+from mixwright.learners import stage
+from mixwright.learners.stage import train_pack
+from shard_files import examples, make_shards
+from study_runs import RUN, STUDY
+
+RUNS = [RUN, replace(RUN, row=1), replace(RUN, role="vertex", row=2), replace(RUN, role="repeat", row=3)]
+WEIGHTS = [(0.5, 0.25, 0.25), (0.1, 0.8, 0.1), (0.0, 1.0, 0.0), (0.5, 0.25, 0.25)]  # the last is the first once more
+
+
+def design(runs=RUNS) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "run": run.name,
+                "role": run.role,
+                "model": run.model,
+                "tokens": run.tokens,
+                "seed": run.seed,
+                "domain": domain,
+                "weight": weight,
+            }
+            for run, mixture in zip(RUNS, WEIGHTS, strict=True)
+            if run in runs
+            for domain, weight in zip("abc", mixture, strict=True)
+        ]
+    )
+
+
+@pytest.fixture
+def pack(tmp_path):
+    """Trains runs into a pack under tmp_path, and counts the members that were really trained."""
+    shards = make_shards(tmp_path)
+    trained: list[int] = []
+
+    def go(runs=RUNS, name="pack", monkeypatch=None, **changes) -> Path:
+        plain = stage.train
+        monkeypatch.setattr(stage, "train", lambda members, *args, **rest: plain(members, *args, **rest | {"on_finished": counted(rest)}))
+        train_pack(runs, design(), shards[::-1], {"held": examples(2, seed=9)}, STUDY | changes, tmp_path / "store", tmp_path / name)
+        monkeypatch.setattr(stage, "train", plain)
+        return tmp_path / name
+
+    def counted(rest):
+        def keep(member, result):
+            trained.append(1)
+            rest["on_finished"](member, result)
+
+        return keep
+
+    go.trained = trained
+    return go
+
+
+def test_a_pack_becomes_long_tables_that_keep_their_contracts(pack, monkeypatch):
+    path = pack(monkeypatch=monkeypatch)
+    assert pq.read_schema(path).names == tables.RESULTS.schema.names
+    assert pq.read_table(path)["run"].to_pylist() == [run.name for run in RUNS]
+    losses = tables.check(collect([path], "losses"), tables.LOSSES, "losses")
+    assert len(losses) == 4 * 4 * 2 and set(losses.target) == {"held", "a", "b", "c"} and set(losses.step) == {4, 8}
+    realised = tables.check(collect([path], "realised"), tables.REALISED, "realised")
+    assert realised.groupby("run").tokens.sum().unique().tolist() == [8 * 4 * 32]
+    likelihoods = tables.check(collect([path], "loglikelihoods"), tables.LOGLIKELIHOODS, "loglikelihoods")
+    assert set(likelihoods.run) == {RUNS[2].name}
+    assert likelihoods.groupby("target").size().to_dict() == {"b": 3, "held": 3}
+    assert likelihoods.loglikelihood.max() < 0 and likelihoods.scored_tokens.max() <= 19
+
+
+def test_equal_mixtures_train_once_and_the_store_serves_the_rest(pack, monkeypatch):
+    first = pack(monkeypatch=monkeypatch)
+    assert len(pack.trained) == 3
+    again = pack(RUNS[1:3], "again", monkeypatch)
+    assert len(pack.trained) == 3
+    assert pq.read_table(again).equals(pq.read_table(first).slice(1, 2))
+
+
+def test_refresh_trains_again_what_is_stored(pack, monkeypatch):
+    pack(monkeypatch=monkeypatch)
+    pack(name="again", monkeypatch=monkeypatch, store="refresh")
+    assert len(pack.trained) == 6
+
+
+def test_a_run_that_the_design_lacks_is_named(pack, monkeypatch):
+    stranger = replace(RUN, row=9)
+    with pytest.raises(MixwrightError, match=f"no weights of run {stranger.name}"):
+        pack([stranger], monkeypatch=monkeypatch)
+
+
+def test_collecting_nothing_readable_names_the_pack(tmp_path):
+    (tmp_path / "pack").write_text("no parquet")
+    with pytest.raises(MixwrightError, match="train it again"):
+        collect([tmp_path / "pack"], "losses")

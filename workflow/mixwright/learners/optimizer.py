@@ -1,0 +1,94 @@
+"""Muon on the hidden matrices and AdamW on the rest, for stacked members: the recipe that the finals train with too."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # quintic of Muon (kellerjordan.github.io/posts/muon): steep at zero, singular values end near 1
+ITERATIONS = 5
+MOMENTUM = 0.95
+EPSILON_MUON = 1e-7
+EPSILON_ADAM = 1e-8
+HIDDEN = ("attention", "mlp")
+UNDECAYED = ("norms",)
+
+
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """(..., m, n) with m <= n: near U V^T of each matrix's singular value decomposition, by Newton-Schulz."""
+    a, b, c = COEFFICIENTS
+    x = matrices.flatten(0, -3)
+    norms = torch.stack([matrix.norm() for matrix in x]) if x.device.type == "cpu" else x.norm(dim=(1, 2))
+    x = x / norms.clamp_(min=EPSILON_MUON).view(-1, 1, 1)
+    for _ in range(ITERATIONS):
+        gram = torch.bmm(x, x.mT)
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.view_as(matrices)
+
+
+def slot_scales(name: str, width: int, hidden: int) -> list[float]:
+    """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, torch.optim.Muon's own adjustment."""
+    slots = [(width, width)] * 4 if name == "attention" else [(hidden, width), (hidden, width), (width, hidden)]
+    return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in slots]
+
+
+def rate(step: int, steps: int, warmup: float = 0.0) -> float:
+    """Factor of the learning rates at `step` (from 0): up over the first `warmup` share of the steps, then linearly down to zero."""
+    rising = round(warmup * steps)
+    return (step + 1) / (rising + 1) if step < rising else (steps - step) / max(1, steps - rising)
+
+
+class Optimizer:
+    """Updates stacked parameters in place; `state` holds all that a checkpoint must."""
+
+    def __init__(self, parameters: Mapping[str, Tensor], recipe: Mapping[str, Any], steps: int) -> None:
+        self.parameters, self.recipe, self.steps = parameters, recipe, steps
+        kinds = {name: ("momentum",) if name in HIDDEN else ("mean", "square") for name in parameters}
+        self.state = {f"{name}.{kind}": torch.zeros_like(parameters[name]) for name in parameters for kind in kinds[name]}
+
+    @torch.no_grad()
+    def step(self, step: int) -> None:
+        """Step number `step` (from 0); takes and clears the parameters' gradients."""
+        factor = rate(step, self.steps, self.recipe["warmup"])
+        gradients = {name: parameter.grad for name, parameter in self.parameters.items()}
+        clip(list(gradients.values()), self.recipe["clip"])
+        for name, gradient in gradients.items():
+            if name in HIDDEN:
+                self._muon(name, gradient, factor * self.recipe["muon_lr"])
+            else:
+                self._adamw(name, gradient, factor * self.recipe["adam_lr"], step + 1)
+            self.parameters[name].grad = None
+
+    def _muon(self, name: str, gradient: Tensor, learning_rate: float) -> None:
+        parameter, momentum = self.parameters[name].detach(), self.state[f"{name}.momentum"]
+        momentum.lerp_(gradient, 1 - MOMENTUM)
+        update = orthogonalised(_wide(gradient.lerp_(momentum, MOMENTUM)))
+        scales = torch.tensor(slot_scales(name, *parameter.shape[-2:]), device=parameter.device).view(-1, 1, 1)
+        parameter.mul_(1 - learning_rate * self.recipe["weight_decay"])
+        parameter.addcmul_(update if update.shape == parameter.shape else update.mT, scales, value=-learning_rate)
+
+    def _adamw(self, name: str, gradient: Tensor, learning_rate: float, count: int) -> None:
+        parameter, mean, square = self.parameters[name].detach(), self.state[f"{name}.mean"], self.state[f"{name}.square"]
+        first, second = self.recipe["betas"]
+        mean.lerp_(gradient, 1 - first)
+        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        decay = 0.0 if name in UNDECAYED else self.recipe["weight_decay"]
+        if decay:
+            parameter.mul_(1 - learning_rate * decay)
+        root = torch.sqrt(square).div_(math.sqrt(1 - second**count)).add_(EPSILON_ADAM)
+        parameter.addcdiv_(mean, root, value=-learning_rate / (1 - first**count))
+
+
+def clip(gradients: list[Tensor], limit: float) -> None:
+    """Scales each member's gradients in place to a joint norm of at most `limit`; no limit when it is 0."""
+    if limit:
+        norms = torch.stack([torch.stack([part.norm() for part in gradient]) for gradient in gradients]).norm(dim=0)
+        factors = (limit / (norms + 1e-6)).clamp_(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))
+
+
+def _wide(matrices: Tensor) -> Tensor:
+    return matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT

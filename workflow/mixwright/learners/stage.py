@@ -1,0 +1,117 @@
+"""The stage that trains a pack: from runs and weights to one parquet, by way of the store."""
+
+import hashlib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mixwright.corpus.shards import Examples, Shard
+from mixwright.errors import MixwrightError
+from mixwright.files import written
+from mixwright.learners.packed import Result, train
+from mixwright.learners.transformer import Shape
+from mixwright.learners.wave import Member, Settings
+from mixwright.mixture import Run
+from mixwright.store import Store, key_of, renamed, row
+from mixwright.study import Study
+from mixwright.versions import VERSIONS
+
+
+def train_pack(
+    runs: Sequence[Run],
+    design: pd.DataFrame,
+    shards: Sequence[Shard],
+    targets: Mapping[str, Examples],
+    study: Mapping[str, Any],
+    store_folder: Path,
+    to: Path,
+) -> None:
+    """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
+    shards = sorted(shards, key=lambda shard: shard.domain)
+    targets = dict(sorted(targets.items()))
+    validation = {shard.domain: shard.validation for shard in shards}
+    weights = _weights(runs, design, [shard.domain for shard in shards])
+    prints, spec = _fingerprints(shards, targets), Study(study).proxy_spec
+    keys = {run.name: key_of(run, weights[run.name], prints, spec, VERSIONS["proxy"]) for run in runs}
+    members = {
+        keys[run.name]: Member(keys[run.name], tuple(weights[run.name].values()), run.steps, run.seed, run.role == "vertex") for run in runs
+    }  # runs of equal mixture and seed train once
+    store = Store(Path(store_folder), refresh=study["store"] == "refresh")
+    shape, settings = Shape.of(study["proxy"]["shape"], shards[0].vocabulary), _settings(study)
+    evaluation = study["evaluation"]
+    measured = {name: texts.first(evaluation["tokens"], None, shape.context + 1) for name, texts in {**targets, **validation}.items()}
+    wanted = sorted(set(study["targets"]) & ({*targets, *validation}))
+    likelihoods = {
+        name: {**validation, **targets}[name].first(None, evaluation["examples"], evaluation["example_tokens"]) for name in wanted
+    }
+
+    def keep(member: Member, result: Result) -> None:
+        store.put(member.key, _row(member.key, result, likelihoods))
+
+    if any(key not in store for key in members):
+        train(
+            list(members.values()),
+            shape,
+            shards,
+            settings=settings,
+            targets=measured,
+            likelihoods=likelihoods,
+            on_finished=keep,
+            finished=store,
+            checkpoints=store.folder / "checkpoints",
+            log=lambda line: print(line, file=sys.stderr, flush=True),
+        )
+    with written(to) as beside:
+        pq.write_table(pa.concat_tables([renamed(_stored(store, keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
+
+
+def _settings(study: Mapping[str, Any]) -> Settings:
+    names = ("batch", "optimizer", "wave", "device", "precision", "checkpoint_seconds")
+    return Settings(evaluations=study["evaluation"]["steps"], **{name: study["proxy"][name] for name in names})
+
+
+def _weights(runs: Sequence[Run], design: pd.DataFrame, domains: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Run -> domain -> weight, every domain there."""
+    wide = design.pivot(index="run", columns="domain", values="weight").reindex(columns=list(domains)).fillna(0.0)
+    for run in runs:
+        if run.name not in wide.index:
+            raise MixwrightError(f"design: no weights of run {run.name}; resolve the design again")
+    return {run.name: dict(zip(domains, wide.loc[run.name].tolist(), strict=True)) for run in runs}
+
+
+def _fingerprints(shards: Sequence[Shard], targets: Mapping[str, Examples]) -> dict[str, str]:
+    """What the texts are: read and scored."""
+    trained = {f"train/{shard.domain}": shard.fingerprint for shard in shards}
+    scored = {
+        f"scored/{name}": _digest(texts) for name, texts in ({shard.domain: shard.validation for shard in shards} | dict(targets)).items()
+    }
+    return trained | scored
+
+
+def _digest(texts: Examples) -> str:
+    arrays = (texts.tokens, texts.starts, texts.scored_from, texts.scored_bytes)
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+
+
+def _row(key: str, result: Result, likelihoods: Mapping[str, Examples]) -> pa.Table:
+    realised = [{"domain": name, "tokens": tokens, "epochs": epochs} for name, (tokens, epochs) in result.realised.items()]
+    scored = [
+        {"target": target, "example": j, "loglikelihood": float(value), "scored_tokens": int(tokens), "bytes": int(size)}
+        for target, values in result.loglikelihoods.items()
+        for j, (value, tokens, size) in enumerate(
+            zip(values, likelihoods[target].scored_tokens, likelihoods[target].scored_bytes, strict=True)
+        )
+    ]
+    return row("", key, result.losses, realised, scored)
+
+
+def _stored(store: Store, key: str) -> pa.Table:
+    found = store.get(key)
+    if found is None:
+        raise MixwrightError(f"{store.folder}: {key} vanished while the pack was trained; run the job again")
+    return found

@@ -1,0 +1,95 @@
+"""A few members side by side: their stacked weights, what each reads, and one step of all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from mixwright.corpus.allocation import Schedule
+from mixwright.corpus.shards import Shard
+from mixwright.learners.kernels import HeadLoss
+from mixwright.learners.optimizer import Optimizer
+from mixwright.learners.scoring import reduced
+from mixwright.learners.transformer import Shape, hidden_states, initial, stack
+
+
+@dataclass(frozen=True)
+class Member:
+    """One training: what is asked of it, and the key its result is stored under."""
+
+    key: str
+    weights: tuple[float, ...]  # over the shards, which are sorted by name
+    steps: int
+    seed: int
+    wants_loglikelihoods: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all members of a pack share."""
+
+    batch: int  # sequences a step
+    optimizer: Mapping[str, Any]
+    evaluations: int  # evenly spaced, the last one at the last step
+    wave: int = 4
+    device: str = "cpu"
+    precision: str = "float32"
+    checkpoint_seconds: float = 60.0
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[self.precision]
+
+
+class Wave:
+    """Members that train in step; `rows` gathers what is measured of each on the way."""
+
+    def __init__(self, members: Sequence[Member], shape: Shape, shards: Sequence[Shard], settings: Settings) -> None:
+        self.members, self.shape, self.settings = members, shape, settings
+        self.step, self.steps = 0, members[0].steps
+        sequences = self.steps * settings.batch
+        self.schedules = [Schedule.of(member.weights, shards, shape.context, sequences, member.seed) for member in members]
+        first = stack([initial(shape, member.seed) for member in members])
+        self.parameters = {name: tensor.to(settings.device).requires_grad_() for name, tensor in first.items()}
+        self.optimizer = Optimizer(self.parameters, settings.optimizer, self.steps)
+        self.alive = torch.ones(len(members), dtype=torch.bool, device=settings.device)  # loss finite at every step so far
+        self.rows: list[list[dict[str, Any]]] = [[] for _ in members]
+
+    def advance(self) -> None:
+        """One step of every member; one that diverges goes on alone in its NaN and touches no other."""
+        settings = self.settings
+        at = np.arange(self.step * settings.batch, (self.step + 1) * settings.batch)
+        tokens = torch.from_numpy(np.stack([schedule.read(at) for schedule in self.schedules])).to(settings.device)
+        with reduced(settings.dtype, settings.device):
+            states = hidden_states(self.parameters, tokens[..., :-1], self.shape)
+        losses = HeadLoss.apply(states, self.parameters["head"], tokens[..., 1:].flatten(1), settings.dtype)
+        losses.sum().backward()
+        self.optimizer.step(self.step)
+        self.alive &= losses.detach().isfinite()
+        self.step += 1
+
+    def state(self) -> dict[str, Any]:
+        """All that a resumed wave needs."""
+        return {
+            "keys": [member.key for member in self.members],
+            "step": self.step,
+            "alive": self.alive,
+            "rows": self.rows,
+            "parameters": {name: tensor.detach() for name, tensor in self.parameters.items()},
+            "optimizer": self.optimizer.state,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Takes over its own members from a state that may hold more; a state without one of them is left aside."""
+        if not {member.key for member in self.members} <= set(state["keys"]):
+            return
+        chosen = [state["keys"].index(member.key) for member in self.members]
+        self.step, self.rows = state["step"], [state["rows"][index] for index in chosen]
+        with torch.no_grad():
+            self.alive.copy_(state["alive"][chosen])
+            for name, tensor in self.parameters.items():
+                tensor.copy_(state["parameters"][name][chosen])
+            for name, tensor in self.optimizer.state.items():
+                tensor.copy_(state["optimizer"][name][chosen])

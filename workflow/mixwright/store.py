@@ -1,0 +1,59 @@
+"""What was computed, under the hash of all that it depends on: a retry, another pack or another study finds it there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mixwright.files import written
+from mixwright.mixture import Run, digest
+from mixwright.tables import RESULTS
+
+Row = dict[str, Any]
+
+
+def key_of(run: Run, weights: Mapping[str, float], fingerprints: Mapping[str, str], spec: Mapping[str, Any], version: int) -> str:
+    """Hash of what a run's numbers depend on: resolved weights (to 1e-12), steps, seed, the texts and the spec; never its name.
+
+    Of its role counts only whether log-likelihoods are recorded (vertex).
+    """
+    asked = {"steps": run.steps, "tokens": run.tokens, "seed": run.seed, "loglikelihoods": run.role == "vertex"}
+    mixture = {name: round(float(weight), 12) for name, weight in sorted(weights.items())}
+    return digest({"run": asked, "weights": mixture, "fingerprints": dict(fingerprints), "spec": dict(spec), "version": version}, 32)
+
+
+class Store:
+    """One-row parquet files of tables.RESULTS; with `refresh`, only what this process put itself is found."""
+
+    def __init__(self, folder: Path, refresh: bool = False) -> None:
+        self.folder, self._refresh = folder, refresh
+        self._put: set[str] = set()
+
+    def __contains__(self, key: object) -> bool:
+        return (key in self._put or not self._refresh) and self._path(str(key)).exists()
+
+    def get(self, key: str) -> pa.Table | None:
+        """The row stored under `key`."""
+        return pq.read_table(self._path(key), schema=RESULTS.schema) if key in self else None
+
+    def put(self, key: str, table: pa.Table) -> None:
+        """Stores one row, atomically."""
+        with written(self._path(key)) as beside:
+            pq.write_table(table.cast(RESULTS.schema), beside, compression="zstd")
+        self._put.add(key)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.parquet"
+
+
+def row(run: str, key: str, losses: list[Row], realised: list[Row], loglikelihoods: list[Row]) -> pa.Table:
+    """One run's row of tables.RESULTS."""
+    values = {"run": run, "store_key": key, "losses": losses, "realised": realised, "loglikelihoods": loglikelihoods}
+    return pa.Table.from_pylist([values], RESULTS.schema)
+
+
+def renamed(table: pa.Table, run: str) -> pa.Table:
+    """A stored row under the name of the run that asks for it now."""
+    return table.set_column(0, RESULTS.schema.field("run"), pa.array([run], pa.string()))
