@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from mixwright.learners.optimizer import Optimizer, clip, orthogonalised, rate
+from mixwright.learners.muon_adamw import linear_decay
+from mixwright.learners.optimizer import Optimizer, clip, orthogonalised
 
 RECIPE = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.1, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 0.0}
 MEMBERS, LAYERS, WIDTH, HIDDEN, STEPS = 2, 2, 8, 24, 4
@@ -80,6 +81,6 @@ def test_each_member_is_clipped_to_the_joint_norm_of_its_own_gradients():
 
 
 def test_the_rate_rises_over_the_warmup_and_falls_to_zero():
-    assert [rate(step, 4) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
-    factors = [rate(step, 10, 0.2) for step in range(10)]
+    assert [linear_decay(step, 4) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
+    factors = [linear_decay(step, 10, 0.2) for step in range(10)]
     assert factors[:3] == pytest.approx([1 / 3, 2 / 3, 1.0]) and factors[9] == pytest.approx(1 / 8)

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mixwright.learners.muon_adamw import linear_decay
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # quintic of Muon (kellerjordan.github.io/posts/muon): steep at zero, singular values end near 1
 ITERATIONS = 5
 MOMENTUM = 0.95
-EPSILON_MUON = 1e-7
-EPSILON_ADAM = 1e-8
+SMALLEST_NORM = 1e-7
+EPSILON = 1e-8
 HIDDEN = ("attention", "mlp")
 UNDECAYED = ("norms",)
 
@@ -21,7 +23,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     a, b, c = COEFFICIENTS
     x = matrices.flatten(0, -3)
     norms = torch.stack([matrix.norm() for matrix in x]) if x.device.type == "cpu" else x.norm(dim=(1, 2))
-    x = x / norms.clamp_(min=EPSILON_MUON).view(-1, 1, 1)
+    x = x / norms.clamp_(min=SMALLEST_NORM).view(-1, 1, 1)
     for _ in range(ITERATIONS):
         gram = torch.bmm(x, x.mT)
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
@@ -32,12 +34,6 @@ def slot_scales(name: str, width: int, hidden: int) -> list[float]:
     """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, torch.optim.Muon's own adjustment."""
     slots = [(width, width)] * 4 if name == "attention" else [(hidden, width), (hidden, width), (width, hidden)]
     return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in slots]
-
-
-def rate(step: int, steps: int, warmup: float = 0.0) -> float:
-    """Factor of the learning rates at `step` (from 0): up over the first `warmup` share of the steps, then linearly down to zero."""
-    rising = round(warmup * steps)
-    return (step + 1) / (rising + 1) if step < rising else (steps - step) / max(1, steps - rising)
 
 
 class Optimizer:
@@ -51,7 +47,7 @@ class Optimizer:
     @torch.no_grad()
     def step(self, step: int) -> None:
         """Step number `step` (from 0); takes and clears the parameters' gradients."""
-        factor = rate(step, self.steps, self.recipe["warmup"])
+        factor = linear_decay(step, self.steps, self.recipe["warmup"])
         gradients = {name: parameter.grad for name, parameter in self.parameters.items()}
         clip(list(gradients.values()), self.recipe["clip"])
         for name, gradient in gradients.items():
@@ -77,7 +73,7 @@ class Optimizer:
         decay = 0.0 if name in UNDECAYED else self.recipe["weight_decay"]
         if decay:
             parameter.mul_(1 - learning_rate * decay)
-        root = torch.sqrt(square).div_(math.sqrt(1 - second**count)).add_(EPSILON_ADAM)
+        root = torch.sqrt(square).div_(math.sqrt(1 - second**count)).add_(EPSILON)
         parameter.addcdiv_(mean, root, value=-learning_rate / (1 - first**count))
 
 
