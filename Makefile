@@ -11,7 +11,7 @@ install: .venv/installed
 	touch $@
 
 demo: install
-	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/snakemake --cores $(CORES) --quiet rules
 	$(BIN)/snakemake --report results/demo/report.html
 	$(BIN)/mixwright show --summary results/demo/report/summary.json
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mixwright.errors import MixwrightError
+
 
 @contextmanager
 def written(path: str | Path) -> Iterator[Path]:
@@ -32,7 +34,13 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    return json.loads(Path(path).read_text())
+    """The JSON file's value; a file that is missing or broken is a user's mistake, named."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise MixwrightError(f"{path}: no such file; run the rule that makes it, or correct the path") from None
+    except json.JSONDecodeError as error:
+        raise MixwrightError(f"{path}: not JSON ({error}); make it again") from None
 
 
 def _remove(path: Path) -> None:

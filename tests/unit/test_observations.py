@@ -1,0 +1,71 @@
+"""Tables are joined by key, never by row order."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mixwright.errors import MixwrightError
+from mixwright.observations import observe
+
+DESIGN = pd.DataFrame(
+    [(run, role, "tiny", tokens, 0, domain, weight) for run, role, tokens, weights in
+     (("r2", "swarm", 100, (0.2, 0.8)), ("r1", "swarm", 100, (0.5, 0.5)), ("v1", "vertex", 100, (1.0, 0.0)), ("v2", "vertex", 100, (0.0, 1.0)))
+     for domain, weight in zip(("y", "x"), weights, strict=True)],
+    columns=["run", "role", "model", "tokens", "seed", "domain", "weight"],
+)  # fmt: skip
+
+
+def losses(*runs, **changes) -> pd.DataFrame:
+    rows = [
+        {"run": run, "target": target, "step": step, "tokens": 100, "loss": step + number, "bits_per_byte": 1.0, "scored_tokens": 9}
+        for number, run in enumerate(runs)
+        for target in ("b", "a")
+        for step in (10, 5)
+    ]
+    return pd.DataFrame(rows).assign(unigram_loss=9.0, status="ok", **changes)
+
+
+def test_rows_in_any_order_give_the_same_observations():
+    seen = observe(DESIGN, losses("r1", "r2"))
+    again = observe(DESIGN.sample(frac=1, random_state=1), losses("r1", "r2").sample(frac=1, random_state=2))
+    assert (seen.domains, seen.targets, seen.runs, seen.roles) == (("x", "y"), ("a", "b"), ("r1", "r2"), ("swarm", "swarm"))
+    np.testing.assert_array_equal(seen.amounts, [[50, 50], [80, 20]])
+    np.testing.assert_array_equal(seen.losses, [[10, 10], [11, 11]])  # the last step's
+    np.testing.assert_array_equal(again.losses, seen.losses)
+    np.testing.assert_array_equal(again.amounts, seen.amounts)
+
+
+def test_realised_counts_replace_the_design():
+    realised = pd.DataFrame({"run": ["r1", "r1"], "domain": ["x", "y"], "tokens": [40, 60], "epochs": 0.1})
+    np.testing.assert_array_equal(observe(DESIGN, losses("r1"), realised).amounts, [[40, 60]])
+
+
+def test_subsets_keep_runs_and_losses_together():
+    seen = observe(DESIGN, losses("r1", "r2", "v1"))
+    assert seen.of_role("vertex").runs == ("v1",) and seen.of_role("vertex").losses[0, 0] == 12
+    assert seen.only(np.array([1])).runs == ("r2",)
+
+
+def test_likelihoods_have_a_column_a_domain():
+    table = pd.DataFrame(
+        [(run, "t", example, value - example, 3, 7) for run, value in (("v1", -1.0), ("v2", -2.0)) for example in (1, 0)],
+        columns=["run", "target", "example", "loglikelihood", "scored_tokens", "bytes"],
+    )
+    found = observe(DESIGN, losses("v1", "v2"), None, table).likelihoods["t"]
+    np.testing.assert_array_equal(found.values, [[-2, -1], [-3, -2]])  # domains x, y: v2 trained on x alone
+    np.testing.assert_array_equal(found.scored_tokens, [3, 3])
+    with pytest.raises(MixwrightError, match="no vertex run of x"):
+        observe(DESIGN, losses("v1", "v2"), None, table[table.run == "v1"])
+
+
+@pytest.mark.parametrize(
+    "table, message",
+    [
+        (losses("r1", loss=None), "run r1 diverged"),
+        (losses("zz"), "run zz is not in the design"),
+        (losses("r1", "r2").iloc[:-2], "run r2 lacks a target"),
+    ],
+)
+def test_what_cannot_be_joined_is_named(table, message):
+    with pytest.raises(MixwrightError, match=message):
+        observe(DESIGN, table)
