@@ -70,6 +70,14 @@ def test_numbers_are_the_same_alone_in_twos_in_threes_and_in_a_pack_of_eight(fol
     assert {key: numbers(result) for key, result in found.items()} == {key: numbers(result) for key, result in together.items()}
 
 
+def test_bfloat16_is_as_independent_of_company_and_near_float32(folder, together):
+    halves = replace(SETTINGS, precision="bfloat16")
+    packed, alone = run(folder, eight(), halves), run(folder, eight()[:3], replace(halves, wave=1))
+    assert {key: numbers(packed[key]) for key in alone} == {key: numbers(result) for key, result in alone.items()}
+    pairs = [(row["loss"], exact["loss"]) for key in packed for row, exact in zip(packed[key].losses, together[key].losses, strict=True)]
+    assert 0 < max(abs(near - exact) for near, exact in pairs) < 0.1
+
+
 def test_rows_say_what_was_measured_and_read(together):
     result = together["key1"]
     assert [(row["step"], row["target"]) for row in result.losses] == [(step, name) for step in (6, 12) for name in ("held", "a", "b", "c")]
