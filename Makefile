@@ -22,6 +22,7 @@ lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules && $(BIN)/mypy && $(BIN)/snakemake --lint
 
 bench: install
+	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/mixers.py
 
 clean:

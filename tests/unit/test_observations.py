@@ -7,12 +7,11 @@ import pytest
 from mixwright.errors import MixwrightError
 from mixwright.observations import observe
 
+MIXTURES = {"r2": ("swarm", 0.8), "r1": ("swarm", 0.5), "v1": ("vertex", 0.0), "v2": ("vertex", 1.0)}  # run -> role, weight of x
 DESIGN = pd.DataFrame(
-    [(run, role, "tiny", tokens, 0, domain, weight) for run, role, tokens, weights in
-     (("r2", "swarm", 100, (0.2, 0.8)), ("r1", "swarm", 100, (0.5, 0.5)), ("v1", "vertex", 100, (1.0, 0.0)), ("v2", "vertex", 100, (0.0, 1.0)))
-     for domain, weight in zip(("y", "x"), weights, strict=True)],
+    [(run, role, "tiny", 100, 0, *pair) for run, (role, x) in MIXTURES.items() for pair in (("y", 1 - x), ("x", x))],
     columns=["run", "role", "model", "tokens", "seed", "domain", "weight"],
-)  # fmt: skip
+)
 
 
 def losses(*runs, **changes) -> pd.DataFrame:
