@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from itertools import pairwise
 
 from conftest import HOUSE
 
@@ -18,7 +19,7 @@ def test_the_drawn_graph_is_the_workflow(workshop):
     drawn = set()
     for line in re.findall(r"^  (\w+(?: --> \w+)+)$", README, re.MULTILINE):
         steps = line.split(" --> ")
-        drawn |= set(zip(steps, steps[1:], strict=False))
+        drawn |= set(pairwise(steps))
     assert {edge for edge in drawn if "sources" not in edge} <= edges
     assert {name for edge in drawn for name in edge} - {"sources"} == set(names.values()) - UNDRAWN
 
