@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mixwright.config import read_yaml, reference, resolve
+from mixwright.config import read_yaml, resolve
 from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS, create
+from mixwright.reference import reference
 
 CONFIG = Path(__file__).parents[2] / "config"
 LEAST = {
