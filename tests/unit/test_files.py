@@ -18,6 +18,15 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     assert path.read_text() == "whole"
 
 
+def test_two_writers_of_one_file_do_not_touch_each_others(tmp_path):
+    """Jobs on two machines may have the same process id."""
+    with written(tmp_path / "a") as one:
+        one.write_text("one")
+        with written(tmp_path / "a") as two:
+            two.write_text("two")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["one"]
+
+
 def test_a_folder_replaces_the_one_before(tmp_path):
     for content in ("first", "second"):
         with written(tmp_path / "folder") as beside:

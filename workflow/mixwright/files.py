@@ -1,23 +1,22 @@
 """Write beside, then rename: a killed job leaves no half-written file that counts as done."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from mixwright.errors import MixwrightError
 
 
 @contextmanager
 def written(path: str | Path) -> Iterator[Path]:
-    """Yields a path beside `path` (file or folder) that takes its place if the block ends without an error."""
+    """Yields a path beside `path` (file or folder) that takes its place if the block ends without an error; no other writer has it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    _remove(beside)
+    beside = path.with_name(f".{path.name}.{uuid4().hex}.partial")  # process ids repeat between machines that share a disk
     try:
         yield beside
         if beside.is_dir():
