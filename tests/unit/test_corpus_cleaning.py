@@ -117,6 +117,13 @@ def test_what_follows_the_query_is_scored(row, expected):
     assert split_query(row) == expected
 
 
+@pytest.mark.parametrize("gold", ["A", -1, 2])
+def test_an_answer_that_is_no_choice_is_refused(gold):
+    row = {"text": "is it?", "query": "is it?", "choices": ["no", "yes"], "gold": gold}
+    with pytest.raises(MixwrightError, match=f"t: gold is {gold!r}; give the number of one of the 2 choices"):
+        clean_target("t", [row], SETTINGS)
+
+
 def test_targets_are_shuffled_without_repeats_and_capped():
     rows = [{"text": f"{text} is", "query": text} for text in [*texts(50), words(4)]]
     documents, report = clean_target("t", rows, SETTINGS)

@@ -70,6 +70,11 @@ def test_a_missing_column_is_told_with_the_columns_there_are(folder):
         read(folder, "rows.jsonl")
 
 
+def test_a_column_that_is_no_text_is_refused(folder):
+    with pytest.raises(MixwrightError, match=r"column n holds int, not text; set `text` to a column of text"):
+        read(folder, "rows.jsonl", text="n")
+
+
 def test_installed_reads_the_harvest_and_names_what_it_has(folder):
     pq.write_table(pa.table({"text": ["one", "two"]}), folder / "prose.parquet")
     assert list(read_documents("prose", {"source": "installed"}, folder)) == [{"text": "one"}, {"text": "two"}]

@@ -55,7 +55,7 @@ def clean_target(name: str, rows: Iterable[Mapping[str, Any]], settings: Mapping
     read = 0
     for row in rows:
         read += 1
-        context, text = split_query(row)
+        context, text = split_query(row, name)
         text = cut(text, limit)
         if text.strip():
             documents.setdefault(content_hash(context + text), Document("target", text, context))
@@ -67,7 +67,7 @@ def clean_target(name: str, rows: Iterable[Mapping[str, Any]], settings: Mapping
     return kept, {"read": read, "duplicates": read - len(documents), "documents": len(kept), "bytes": size}
 
 
-def split_query(row: Mapping[str, Any]) -> tuple[str, str]:
+def split_query(row: Mapping[str, Any], name: str = "target") -> tuple[str, str]:
     """(context, scored text) of a target's row: what follows the query's last occurrence is scored, or the gold choice after the query.
 
     A space between the two belongs to the scored text, because byte-level tokenizers join it to the word after it.
@@ -78,7 +78,7 @@ def split_query(row: Mapping[str, Any]) -> tuple[str, str]:
     before, found, after = text.rpartition(query)
     context, scored = before + found, after
     if not found or not after.strip():
-        context, scored = query + "\n", _gold(row)
+        context, scored = query + "\n", _gold(row, name)
     bare = context.rstrip(" ")
     return bare, context[len(bare) :] + scored
 
@@ -151,8 +151,14 @@ def _up_to(limit: int, documents: Iterable[Document]) -> Iterator[Document]:
         yield document
 
 
-def _gold(row: Mapping[str, Any]) -> str:
+def _gold(row: Mapping[str, Any], name: str) -> str:
     choices, gold = row.get("choices"), row.get("gold")
     if not choices or gold is None:
         return ""
-    return str(choices[int(gold)])
+    try:
+        index = int(gold)
+    except (TypeError, ValueError):
+        index = -1
+    if not 0 <= index < len(choices):  # -1 is how published test splits hide the answer
+        raise MixwrightError(f"{name}: gold is {gold!r}; give the number of one of the {len(choices)} choices, counted from 0")
+    return str(choices[index])

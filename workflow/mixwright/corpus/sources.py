@@ -80,6 +80,9 @@ def _chosen(name: str, path: Path, row: Mapping[str, Any], columns: Mapping[str,
     for key, column in columns.items():
         if column not in row:
             raise MixwrightError(f"{name}: {path} has no column {column}; set `{key}` to one of {', '.join(map(str, row))}")
+        if key in ("text", "query") and not isinstance(row[column], str | None):
+            kind = type(row[column]).__name__
+            raise MixwrightError(f"{name}: {path}: column {column} holds {kind}, not text; set `{key}` to a column of text")
     return {key: row[column] for key, column in columns.items()}
 
 
