@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mixwright.corpus.shards import Examples
+from mixwright.errors import MixwrightError
 
 END = 0
 
@@ -35,6 +36,14 @@ def test_a_cut_example_keeps_the_end_of_its_context_and_the_start_of_its_text(ex
     assert rows(cut) == [[END, 1, 2, 3], [END, 8, 9, 10], [END, 11, 12, 13]]
     assert cut.scored_from.tolist() == [1, 2, 2]
     assert cut.scored_bytes.tolist() == [6, 4, 4]
+
+
+@pytest.mark.parametrize("part", [0, 10, 200])
+def test_a_broken_file_of_examples_is_named(examples, tmp_path, part):
+    examples.save(tmp_path / "a.npz")
+    (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:part])
+    with pytest.raises(MixwrightError, match=r"b\.npz: not a file of examples"):
+        Examples.load(tmp_path / "b.npz")
 
 
 def test_examples_survive_a_round_trip_byte_for_byte(examples, tmp_path):

@@ -176,6 +176,18 @@ def test_a_tokenizer_of_the_users_is_copied_and_checked(folder, tmp_path):
         open_tokenizer(own)
 
 
+def test_ids_with_gaps_count_up_to_the_greatest(folder, tmp_path):
+    from tokenizers import Tokenizer, models
+
+    (tmp_path / "own").mkdir()
+    Tokenizer(models.WordLevel({"ka": 0, "<end>": 70_000}, unk_token="ka")).save(str(tmp_path / "own/tokenizer.json"))
+    (tmp_path / "own/tokenizer_config.json").write_text(json.dumps({"eos_token": "<end>"}))
+    tokenize_domain("a", folder / "a.parquet", tmp_path / "own", tmp_path / "a")
+    shard = open_shard(tmp_path / "a")
+    assert shard.vocabulary == len(shard.unigram) == 70_001
+    assert shard.tokens.max() == shard.end_token == 70_000
+
+
 def test_a_vocabulary_must_hold_every_byte(folder, tmp_path):
     with pytest.raises(MixwrightError, match="need at least 257"):
         train_tokenizer([folder / "a.parquet"], SETTINGS | {"vocabulary": 100}, tmp_path / "t")

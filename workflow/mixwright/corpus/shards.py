@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class Examples:
         try:
             with np.load(path) as arrays:
                 return cls(arrays["tokens"], arrays["starts"], arrays["scored_from"], arrays["scored_bytes"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise MixwrightError(f"{path}: not a file of examples ({error.__class__.__name__}); tokenize the corpus again") from None
 
     def first(self, tokens: int | None = None, examples: int | None = None, example_tokens: int | None = None) -> "Examples":
@@ -113,7 +114,7 @@ def open_shard(folder: str | Path) -> Shard:
         manifest = read_json(folder / "manifest.json")
         tokens = np.memmap(folder / "train.bin", dtype=manifest["dtype"], mode="r")
         unigram = np.load(folder / "unigram.npy")
-    except (OSError, ValueError) as error:
+    except (MixwrightError, OSError, ValueError) as error:
         raise MixwrightError(f"{folder}: not a token shard ({error.__class__.__name__}); tokenize this domain again") from None
     train = manifest["splits"]["train"]
     if len(tokens) != train["tokens"]:

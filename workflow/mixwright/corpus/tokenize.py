@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import read_texts
 from mixwright.corpus.shards import Examples
-from mixwright.corpus.tokenizer import open_tokenizer
+from mixwright.corpus.tokenizer import open_tokenizer, vocabulary_size
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 
@@ -25,7 +25,7 @@ PIECE = 512  # tokens: a validation document gives several examples, so that a f
 def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to: str | Path, context: int | None = None) -> dict[str, Any]:
     """Writes `shards/<domain>` and returns its manifest; a domain with under one sequence of `context` training tokens is refused."""
     encoder, end = open_tokenizer(tokenizer)
-    vocabulary = encoder.get_vocab_size()
+    vocabulary = vocabulary_size(encoder)
     rows = read_texts(documents)
     texts = {split: [row.text for row in rows if row.split == split] for split in ("train", "validation")}
     stream = _stream(encoder, texts["train"], end, np.dtype("uint16" if vocabulary <= 65_535 else "uint32"))

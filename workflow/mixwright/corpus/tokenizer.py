@@ -57,16 +57,16 @@ def train_bpe(texts: Iterable[str], vocabulary: int) -> "Tokenizer":
 
 def balanced(documents: Sequence[str | Path], sample_bytes: int) -> Iterator[str]:
     """Training texts of all files, together about `sample_bytes`; all give the same share, and short ones leave theirs to the rest."""
-    files = [[document.text for document in read_texts(path, "train")] for path in sorted(documents, key=str)]
+    sizes = {path: sum(len(document.text) for document in read_texts(path, "train")) for path in sorted(documents, key=str)}
     left = sample_bytes
-    for place, texts in enumerate(sorted(files, key=lambda texts: sum(map(len, texts)))):
-        share = left / (len(files) - place)
-        for text in texts:
+    for place, path in enumerate(sorted(sizes, key=lambda path: sizes[path])):  # read again: one file at a time is in memory
+        share = left / (len(sizes) - place)
+        for document in read_texts(path, "train"):
             if share <= 0:
                 break
-            yield text
-            share -= len(text.encode())
-            left -= len(text.encode())
+            yield document.text
+            size = len(document.text.encode())
+            share, left = share - size, left - size
 
 
 def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
@@ -87,6 +87,11 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
     if end is None:
         raise MixwrightError(f"{folder}: its end token {end_token(folder)} is not in its vocabulary; name one that is as eos_token")
     return tokenizer, end
+
+
+def vocabulary_size(tokenizer: "Tokenizer") -> int:
+    """One more than the greatest id: a tokenizer whose ids have gaps has fewer tokens than that."""
+    return 1 + max(tokenizer.get_vocab().values())
 
 
 def end_token(folder: str | Path) -> str:
