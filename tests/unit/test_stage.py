@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -42,7 +43,7 @@ def pack(tmp_path):
     shards = make_shards(tmp_path)
     trained: list[int] = []
 
-    def go(runs=RUNS, name="pack", monkeypatch=None, **changes) -> Path:
+    def go(runs=RUNS, name="pack", monkeypatch=None, shards=shards, **changes) -> Path:
         plain = stage.train
         monkeypatch.setattr(stage, "train", lambda members, *args, **rest: plain(members, *args, **rest | {"on_finished": counted(rest)}))
         train_pack(runs, design(), shards[::-1], {"held": examples(2, seed=9)}, STUDY | changes, tmp_path / "store", tmp_path / name)
@@ -56,7 +57,7 @@ def pack(tmp_path):
 
         return keep
 
-    go.trained = trained
+    go.trained, go.shards = trained, shards
     return go
 
 
@@ -80,6 +81,17 @@ def test_equal_mixtures_train_once_and_the_store_serves_the_rest(pack, monkeypat
     again = pack(RUNS[1:3], "again", monkeypatch)
     assert len(pack.trained) == 3
     assert pq.read_table(again).equals(pq.read_table(first).slice(1, 2))
+
+
+def test_the_store_does_not_serve_what_it_does_not_hold(pack, monkeypatch):
+    """Another target to record, or a head of another width."""
+    pack(monkeypatch=monkeypatch)
+    more = collect([pack(name="more", monkeypatch=monkeypatch, targets=STUDY["targets"] | {"c": {"weight": 1.0}})], "loglikelihoods")
+    assert set(more.target) == {"b", "c", "held"}
+    assert len(pack.trained) == 4  # the vertex run alone
+    wider = [replace(shard, vocabulary=80, unigram=np.pad(shard.unigram, (0, 16))) for shard in pack.shards]
+    pack(name="wider", monkeypatch=monkeypatch, shards=wider)
+    assert len(pack.trained) == 7
 
 
 def test_refresh_trains_again_what_is_stored(pack, monkeypatch):

@@ -9,13 +9,14 @@ WEIGHTS = {"a": 0.25, "b": 0.75}
 PRINTS = {"train/a": "1", "train/b": "2"}
 
 
-def key(run=RUN, weights=WEIGHTS, prints=PRINTS, spec=None, version=1) -> str:
-    return key_of(run, weights, prints, spec or {"batch": 8}, version)
+def key(run=RUN, weights=WEIGHTS, prints=PRINTS, spec=None, recorded=None) -> str:
+    return key_of(run, weights, prints, spec or {"batch": 8}, recorded or {"targets": ["a"]})
 
 
 def test_a_key_holds_what_numbers_depend_on_and_nothing_else():
     same = [
         key(weights={"b": 0.75, "a": 0.25 + 1e-15}),
+        key(recorded={"targets": ["a", "b"]}),
         key(replace(RUN, row=7, parameters={"other": 1}, context="another study", kind="x", role="repeat")),
     ]
     assert set(same) == {key()}
@@ -26,7 +27,7 @@ def test_a_key_holds_what_numbers_depend_on_and_nothing_else():
         key(replace(RUN, role="vertex")),
         key(prints=PRINTS | {"train/a": "3"}),
         key(spec={"batch": 4}),
-        key(version=2),
+        key(replace(RUN, role="vertex"), recorded={"targets": ["a", "b"]}),
     ]
     assert len({key(), *different}) == 8
 

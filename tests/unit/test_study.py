@@ -72,6 +72,7 @@ def test_packs_hold_runs_of_equal_steps_and_every_run_once():
         {"evaluation": {"tokens": 4096}},
         {"goal": {"max_epochs": 2}},
         {"tokenizer": {"vocabulary": 1024}},
+        {"targets": {"prose": {}}},  # its examples' log-likelihoods are recorded too
     ],
 )
 def test_what_changes_the_numbers_changes_the_names(change):
@@ -79,7 +80,13 @@ def test_what_changes_the_numbers_changes_the_names(change):
 
 
 @pytest.mark.parametrize(
-    "change", [{"study": "other"}, {"final": {"seeds": [5]}}, {"targets": {"pytests": {"source": "installed", "weight": 3}}}]
+    "change",
+    [
+        {"study": "other"},
+        {"final": {"seeds": [5]}},
+        {"targets": {"pytests": {"source": "installed", "weight": 3}}},
+        {"evaluation": {"final_tokens": 4096}},
+    ],
 )
 def test_what_changes_no_number_changes_no_name(change):
     assert names(study(), "swarm") == names(study(**change), "swarm")

@@ -14,14 +14,16 @@ from mixwright.tables import RESULTS
 Row = dict[str, Any]
 
 
-def key_of(run: Run, weights: Mapping[str, float], fingerprints: Mapping[str, str], spec: Mapping[str, Any], version: int) -> str:
+def key_of(
+    run: Run, weights: Mapping[str, float], fingerprints: Mapping[str, str], spec: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> str:
     """Hash of what a run's numbers depend on: resolved weights (to 1e-12), steps, seed, the texts and the spec; never its name.
 
-    Of its role counts only whether log-likelihoods are recorded (vertex).
+    Of its role counts only what a vertex run records beside its losses.
     """
-    asked = {"steps": run.steps, "tokens": run.tokens, "seed": run.seed, "loglikelihoods": run.role == "vertex"}
+    asked = {"steps": run.steps, "tokens": run.tokens, "seed": run.seed, "recorded": recorded if run.role == "vertex" else None}
     mixture = {name: round(float(weight), 12) for name, weight in sorted(weights.items())}
-    return digest({"run": asked, "weights": mixture, "fingerprints": dict(fingerprints), "spec": dict(spec), "version": version}, 32)
+    return digest({"run": asked, "weights": mixture, "fingerprints": dict(fingerprints), "spec": dict(spec)}, 32)
 
 
 class Store:

@@ -83,9 +83,16 @@ class Study:
 
     @cached_property
     def proxy_spec(self) -> dict[str, Any]:
-        """All that a proxy's numbers depend on, beside its mixture, its tokens and its seed; never how runs are packed."""
+        """All that a proxy's losses depend on, beside its mixture, its tokens and its seed; never how runs are packed."""
         proxy = {key: self.config["proxy"][key] for key in ("shape", "batch", "optimizer", "device", "precision")}
-        return proxy | {"evaluation": self.config["evaluation"], "version": VERSIONS["proxy"]}
+        evaluation = {key: self.config["evaluation"][key] for key in ("tokens", "steps")}
+        return proxy | {"evaluation": evaluation, "version": VERSIONS["proxy"]}
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What a vertex run records beside its losses: whose examples, how many, how long."""
+        limits = {key: self.config["evaluation"][key] for key in ("examples", "example_tokens")}
+        return limits | {"targets": sorted(self.config["targets"])}
 
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
@@ -147,7 +154,7 @@ class Study:
 
     @cached_property
     def _context(self) -> str:
-        return digest({"corpus": self.corpus, "proxy": self.proxy_spec})
+        return digest({"corpus": self.corpus, "proxy": self.proxy_spec, "recorded": self.recorded})
 
     def _step_tokens(self, part: str) -> int:
         return int(self.config[part]["batch"] * self.config[part]["shape"]["context"])

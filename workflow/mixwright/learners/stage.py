@@ -19,7 +19,6 @@ from mixwright.learners.wave import Member, Settings
 from mixwright.mixture import Run
 from mixwright.store import Store, key_of, renamed, row
 from mixwright.study import Study
-from mixwright.versions import VERSIONS
 
 
 def train_pack(
@@ -36,19 +35,19 @@ def train_pack(
     targets = dict(sorted(targets.items()))
     validation = {shard.domain: shard.validation for shard in shards}
     weights = _weights(runs, design, [shard.domain for shard in shards])
-    prints, spec = _fingerprints(shards, targets), Study(study).proxy_spec
-    keys = {run.name: key_of(run, weights[run.name], prints, spec, VERSIONS["proxy"]) for run in runs}
+    asked, vocabulary = Study(study), shards[0].vocabulary
+    prints, spec = _fingerprints(shards, targets), asked.proxy_spec | {"vocabulary": vocabulary}
+    keys = {run.name: key_of(run, weights[run.name], prints, spec, asked.recorded) for run in runs}
     members = {
         keys[run.name]: Member(keys[run.name], tuple(weights[run.name].values()), run.steps, run.seed, run.role == "vertex") for run in runs
     }  # runs of equal mixture and seed train once
     store = Store(Path(store_folder), refresh=study["store"] == "refresh")
-    shape, settings = Shape.of(study["proxy"]["shape"], shards[0].vocabulary), _settings(study)
+    shape, settings = Shape.of(study["proxy"]["shape"], vocabulary), _settings(study)
     evaluation = study["evaluation"]
-    measured = {name: texts.first(evaluation["tokens"], None, shape.context + 1) for name, texts in {**targets, **validation}.items()}
-    wanted = sorted(set(study["targets"]) & ({*targets, *validation}))
-    likelihoods = {
-        name: {**validation, **targets}[name].first(None, evaluation["examples"], evaluation["example_tokens"]) for name in wanted
-    }
+    texts = {**targets, **validation}
+    measured = {name: given.first(evaluation["tokens"], None, shape.context + 1) for name, given in texts.items()}
+    limits = evaluation["examples"], evaluation["example_tokens"]
+    likelihoods = {name: texts[name].first(None, *limits) for name in asked.recorded["targets"]}
 
     def keep(member: Member, result: Result) -> None:
         store.put(member.key, _row(member.key, result, likelihoods))
