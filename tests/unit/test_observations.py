@@ -68,3 +68,18 @@ def test_likelihoods_have_a_column_a_domain():
 def test_what_cannot_be_joined_is_named(table, message):
     with pytest.raises(MixwrightError, match=message):
         observe(DESIGN, table)
+
+
+def test_a_run_that_diverged_after_an_evaluation_does_not_pass_with_its_earlier_loss():
+    table = losses("r1", "r2")
+    table.loc[(table.run == "r1") & (table.step == 10), "loss"] = np.nan
+    with pytest.raises(MixwrightError, match="run r1 diverged"):
+        observe(DESIGN, table)
+
+
+def test_uncounted_runs_are_named_and_uncounted_domains_kept():
+    realised = pd.DataFrame({"run": ["r1"], "domain": ["y"], "tokens": [60], "epochs": 0.1})
+    seen = observe(DESIGN, losses("r1"), realised)
+    assert seen.domains == ("x", "y") and seen.amounts.tolist() == [[0, 60]]
+    with pytest.raises(MixwrightError, match="no counts of run r2"):
+        observe(DESIGN, losses("r1", "r2"), realised)

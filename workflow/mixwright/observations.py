@@ -64,7 +64,7 @@ def observe(
     loglikelihoods: pd.DataFrame | None = None,
 ) -> Observations:
     """Joins the long tables by run; diverged runs (null loss) are refused by name."""
-    last = losses.sort_values("step").groupby(["run", "target"], as_index=False).last()
+    last = losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")  # groupby's last would skip its null
     if last.loss.isna().any():
         raise MixwrightError(f"losses: run {last.run[last.loss.isna()].iloc[0]} diverged; lower the learning rate or drop the run")
     losses_wide = last.pivot(index="run", columns="target", values="loss").sort_index().sort_index(axis=1)
@@ -74,11 +74,13 @@ def observe(
     unknown = losses_wide.index.difference(design.run)
     if len(unknown):
         raise MixwrightError(f"losses: run {unknown[0]} is not in the design; resolve the design again")
+    domains = sorted(set(design.domain))
     design = design[design.run.isin(losses_wide.index)]
-    amounts = (
-        design.assign(amount=design.weight * design.tokens) if realised is None else realised.rename(columns={"tokens": "amount"})
-    ).pivot(index="run", columns="domain", values="amount")
-    amounts = amounts.reindex(losses_wide.index).sort_index(axis=1).fillna(0.0)
+    taken = design.assign(amount=design.weight * design.tokens) if realised is None else realised.rename(columns={"tokens": "amount"})
+    uncounted = losses_wide.index.difference(taken.run)
+    if len(uncounted):
+        raise MixwrightError(f"realised: no counts of run {uncounted[0]}; collect its losses again")
+    amounts = taken.pivot(index="run", columns="domain", values="amount").reindex(index=losses_wide.index, columns=domains).fillna(0.0)
     roles = design.drop_duplicates("run").set_index("run").role.reindex(losses_wide.index)
     return Observations(
         domains=tuple(amounts.columns),
