@@ -71,3 +71,10 @@ def test_a_swarm_of_the_published_size():
     asked = study(**changes)
     domains = [Domain(name, 1000 * (i + 1)) for i, name in enumerate(asked.domains)]
     assert len(resolve_design(asked.runs["swarm"], domains)) == 512 * 20
+
+
+@pytest.mark.parametrize("bounds", [{"floors": {"prose": 0.1, "pycode": 0.05}}, {"caps": {"cpp": 0.4}}])
+def test_a_domain_that_the_middle_leaves_out_gets_what_the_bounds_force_on_it(bounds):
+    weights = resolved("swarm", designs={"swarm": {"around": {"cpp": 1.0}}}, goal={"tokens": 1000, **bounds})
+    floors = [bounds.get("floors", {}).get(domain.name, 0.0) for domain in DOMAINS]
+    assert (weights >= np.array(floors) - 1e-9).all() and (weights[:, 0] <= bounds.get("caps", {}).get("cpp", 1) + 1e-9).all()

@@ -12,6 +12,7 @@ from mixwright.mixture import Array
 
 REJECTIONS = 32  # candidates a row draws before it turns to Gibbs sampling
 SWEEPS = 24  # rounds of pairs (every domain once a round) from a projected candidate to an almost independent point
+LEAST_ALPHA = 1e-12  # an alpha of 0 leaves a domain at its floor, or what the others' caps force on it
 CHAINS = 1_000  # parallel chains of a large sample from a box that rejects nearly everything
 
 
@@ -84,7 +85,7 @@ def sample_rows(alpha: Array, lower: ArrayLike, upper: ArrayLike, rngs: Sequence
 
     The first of 32 candidates that falls inside is an exact draw; rows without one go on by Gibbs sampling, which keeps that law.
     """
-    alpha = np.broadcast_to(np.asarray(alpha, dtype=np.float64), (len(rngs), np.shape(alpha)[-1]))
+    alpha = np.maximum(np.broadcast_to(np.asarray(alpha, dtype=np.float64), (len(rngs), np.shape(alpha)[-1])), LEAST_ALPHA)
     low, high = _box(lower, upper, alpha.shape[1])
     candidates = np.stack([_dirichlet(a, rng, REJECTIONS) for a, rng in zip(alpha, rngs, strict=True)])
     inside = np.asarray(((candidates >= low) & (candidates <= high)).all(axis=2))
@@ -100,7 +101,7 @@ def sample_rows(alpha: Array, lower: ArrayLike, upper: ArrayLike, rngs: Sequence
 
 def sample(alpha: ArrayLike, lower: ArrayLike, upper: ArrayLike, rng: Generator, size: int) -> Array:
     """`size` Dirichlet(alpha) mixtures conditioned on the box, (size, domains); correlated along 1,000 chains where rejection fails."""
-    a = np.asarray(alpha, dtype=np.float64)
+    a = np.maximum(np.asarray(alpha, dtype=np.float64), LEAST_ALPHA)
     low, high = _box(lower, upper, len(a))
     kept: list[Array] = []
     for _ in range(8):
