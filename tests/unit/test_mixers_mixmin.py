@@ -70,6 +70,12 @@ def test_many_domains_and_many_rows():
     assert found.converged and found.weights[1] == found.weights.max()
 
 
+@pytest.mark.parametrize("domains", [40, 100])
+def test_the_dust_of_many_like_domains_does_not_hold_the_gap_open(domains):
+    found = solve(np.random.default_rng(1).normal(0, 2, (200, domains)))
+    assert found.converged and found.iterations < 10
+
+
 def test_planted_proportions_are_recovered():
     rng = np.random.default_rng(1)
     truth = np.array([0.6, 0.0, 0.3, 0.1])
@@ -140,3 +146,13 @@ def test_the_prediction_is_the_objective_of_each_target():
 def test_tau_is_checked():
     with pytest.raises(MixwrightError, match="number from 0 on"):
         create("mixmin", {"tau": "much"}).fit(observed(0.1)).propose(goal())
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.1])
+@pytest.mark.parametrize("domains", [4, 40])
+def test_a_domain_capped_at_zero_is_as_if_it_were_not_there(domains, tau):
+    values = np.random.default_rng(5).normal(0, 2, (200, domains))
+    found = solve(values, tau=tau, upper=np.where(np.arange(domains) == 1, 0.0, 1.0))
+    without = solve(np.delete(values, 1, axis=1), tau=tau)
+    assert found.converged and found.weights[1] == 0
+    assert np.delete(found.weights, 1) == pytest.approx(without.weights, abs=1e-3)

@@ -135,7 +135,7 @@ def _sequential_quadratic(problem: Problem, tolerance: float, w: Array, snap: bo
         if gap <= tolerance or iterations == most:
             break
         iterations += 1
-        step = _newton_step(problem, w, mixed, gradient)
+        step = _newton_step(problem, w, mixed, gradient, tolerance)
         change, length = problem.ratios @ step, 1.0
         while length > 1e-12:
             trial = problem.value(w + length * step, mixed + length * change)
@@ -150,14 +150,15 @@ def _sequential_quadratic(problem: Problem, tolerance: float, w: Array, snap: bo
     return _finish(problem, w, gap, tolerance, iterations, snap)
 
 
-def _newton_step(problem: Problem, w: Array, mixed: Array, gradient: Array) -> Array:
-    """Minimises the quadratic model over the active domains within the box; the others stay."""
+def _newton_step(problem: Problem, w: Array, mixed: Array, gradient: Array, tolerance: float) -> Array:
+    """Minimises the quadratic model over the active domains within the box; the others stay, among them those with a cap of 0."""
     m = len(w)
-    active = np.arange(m)
+    active = np.flatnonzero(problem.upper > 0)  # at a weight of 0 the pull's curvature is infinite
     if m > 32:
         likely = np.zeros(m, dtype=bool)
         likely[np.argsort(gradient)[: max(8, m // 8)]] = True
-        active = np.flatnonzero(likely | (w > problem.lower + 1e-4 / m) | (w >= problem.upper))
+        keeps_gap = (w - problem.lower) * (gradient - gradient.min()) > tolerance / (2 * m)  # dust that would hold the gap open
+        active = np.flatnonzero((problem.upper > 0) & (likely | keeps_gap | (w > problem.lower + 1e-4 / m) | (w >= problem.upper)))
     curvature = problem.hessian(w, mixed, active)
     curvature[np.diag_indices(len(active))] += 1e-10 * max(np.trace(curvature) / len(active), 1e-300)
     low = np.maximum(problem.lower, SHRINK * w)[active] - w[active]
