@@ -35,6 +35,10 @@ def test_defaults_and_shapes_are_filled_in():
         ({"mixers": {"regmx": {}}}, "config: mixers.regmx is unknown; did you mean mixers.regmix?"),
         ({"mixers": {"regmix": {"leafs": 3}}}, "config: mixers.regmix.leafs is unknown; did you mean mixers.regmix.leaves?"),
         ({"goal": {"caps": {"z": 0.1}}}, "config: goal.caps.z is not a domain; domains are x, y"),
+        (
+            {"designs": {"perturb": {"base": {"x": 1.0}}}},
+            "config: designs.perturb.base gives y no weight to change; give every domain some",
+        ),
         ({"store": "us"}, "config: store is 'us'; did you mean use?; it takes use or refresh"),
         (
             {"designs": {"swarm": {"around": "naturel"}}},

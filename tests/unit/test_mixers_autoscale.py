@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -122,3 +124,18 @@ def test_settings_are_checked():
         create("autoscale", {"fit_with": "hope"})
     with pytest.raises(MixwrightError, match="loss or perplexity"):
         create("autoscale", {"objective": "x"})
+
+
+def test_an_optimum_of_nothing_is_not_extrapolated():
+    seen = study((1e5, 4e5))
+    useless = replace(seen, losses=1 + 3 * (seen.amounts[:, :1] / 1e4) ** -0.1)
+    proposal = create("autoscale", {"least": 0, "noise": 1e-4}).fit(useless).propose(goal(1.6e6))
+    assert proposal.weights.sum() == pytest.approx(1) and proposal.weights[0] > 0.8
+    assert any("set autoscale.least above 0" in note for note in proposal.notes)
+
+
+def test_a_perturbed_run_that_took_none_of_its_domain_is_refused():
+    seen = study((1e5, 4e5))
+    starved = replace(seen, amounts=np.where(seen.amounts == seen.amounts.min(axis=0), 0, seen.amounts))
+    with pytest.raises(MixwrightError, match="the run with less ants took none of it"):
+        create("autoscale").fit(starved)

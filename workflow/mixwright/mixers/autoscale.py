@@ -44,6 +44,12 @@ class AutoScale(Fitted):
     def fit(self, seen: Observations) -> Self:
         runs = self.usable(seen, "perturb", least=2 * len(seen.domains) + 1)
         scales = find_scales(runs.amounts, runs.losses)
+        starved = np.any([scale.points()[:, 0] <= 0 for scale in scales], axis=0)
+        if starved.any():
+            name = seen.domains[int(starved.argmax())]
+            raise MixwrightError(
+                f"autoscale: the run with less {name} took none of it; raise designs.perturb.tokens or its share of the base"
+            )
         return self.learned(
             seen, amounts=np.stack([scale.amounts for scale in scales]), losses=np.stack([scale.losses for scale in scales])
         )
@@ -107,7 +113,7 @@ class AutoScale(Fitted):
             ]
         first, second = optima[-2:]
         notes = []
-        shrinking = [name for name, ratio in zip(self.domains, second / first, strict=True) if ratio < 1]
+        shrinking = [name for name, before, after in zip(self.domains, first, second, strict=True) if after < before]
         if shrinking:
             notes.append(f"the best amount falls with scale for {', '.join(shrinking)}: its extrapolation is doubtful")
         floors = self.least * np.stack([scale.base for scale in self.scales[-2:]]) * (1 + 1e-6)

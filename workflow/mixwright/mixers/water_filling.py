@@ -43,6 +43,8 @@ def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> tuple[Arra
     n1, n2 = (np.asarray(n, dtype=np.float64) for n in (first, second))
     if n2.sum() <= n1.sum():
         raise MixwrightError("autoscale: the second scale must hold more tokens than the first; give perturb two different totals")
+    if min(n1.min(), n2.min()) <= 0:
+        raise MixwrightError("autoscale: an optimum of 0 tokens has no growth factor; set autoscale.least above 0")
     growth = np.log(n2 / n1)
 
     def amounts(t: float) -> Array:
