@@ -12,8 +12,6 @@ from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 
-PARTS = tuple(Law.__dataclass_fields__)
-
 
 @dataclass(frozen=True)
 class EffectiveData(Fitted):

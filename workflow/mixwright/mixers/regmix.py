@@ -104,7 +104,7 @@ class RegMix(Searched):
 
 @dataclass(frozen=True)
 class RegMixLinear(Searched):
-    """Ordinary least squares of each target's loss on the weights (smallest norm where they leave it open), the same search."""
+    """Ordinary least squares of each target's loss on the weights (smallest slopes where they leave it open), the same search."""
 
     coefficients: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (domains, targets) nats/token
     name = "regmix-linear"
@@ -112,7 +112,12 @@ class RegMixLinear(Searched):
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=8)
         # weights sum to 1, so the intercept is among the coefficients
-        return self.learned(swarm, coefficients=np.linalg.lstsq(swarm.weights, swarm.losses, rcond=1e-8)[0])
+        coefficients, _, rank, _ = np.linalg.lstsq(swarm.weights, swarm.losses, rcond=1e-8)
+        if rank < len(swarm.domains):  # centred: what the runs leave open is drawn to their mean loss; from 0 it would draw the proposal
+            centre, level = swarm.weights.mean(axis=0), swarm.losses.mean(axis=0)
+            slopes = np.linalg.lstsq(swarm.weights - centre, swarm.losses - level, rcond=1e-8)[0]
+            coefficients = slopes + level - centre @ slopes
+        return self.learned(swarm, coefficients=coefficients)
 
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
