@@ -97,6 +97,9 @@ def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, domains: tuple[str, 
     """One column a domain: the log-likelihoods under the run that trained on that domain alone."""
     vertices = design[(design.role == "vertex") & (design.weight > 0.999)].set_index("run").domain
     table = table.assign(domain=table.run.map(vertices)).dropna(subset=["domain"])
+    shared = table.drop_duplicates("run").domain.value_counts()
+    if (shared > 1).any():
+        raise MixwrightError(f"loglikelihoods: {shared.index[0]} has {shared.iloc[0]} vertex runs; keep one of them")
     missing = sorted(set(domains) - set(table.domain))
     if missing:
         raise MixwrightError(f"loglikelihoods: no vertex run of {missing[0]}; train the vertex design")
