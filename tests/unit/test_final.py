@@ -123,6 +123,27 @@ def test_equal_arms_train_once_and_refresh_trains_them_once_again(shards, tokeni
     assert len(trained) == 4
 
 
+def test_refresh_leaves_the_old_model_to_its_readers_until_the_new_one_is_whole(shards, tokenizer, tmp_path, monkeypatch):
+    folder = Path(train([ARM], shards, tokenizer, tmp_path).folder[0])
+    there = []
+    monkeypatch.setattr(finishing, "finish", lambda *_: there.append((folder / "config.json").exists()) or 1.5)
+    train([ARM], shards, tokenizer, tmp_path, study() | {"store": "refresh"})
+    assert there == [True]
+
+
+def test_a_final_takes_one_gpu_of_several(tmp_path, monkeypatch):
+    """With more, Trainer would feed each of them a whole batch."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    arguments = finishing._arguments(FINAL | {"device": "cuda"}, 20, 1, tmp_path)
+    assert arguments.train_batch_size == FINAL["batch"]
+
+
+def test_a_gpu_that_is_not_there_is_told_in_one_line(shards, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(MixwrightError, match="device: cuda is asked for, and torch finds none"):
+        train([ARM], shards, tokenizer, tmp_path, study(device="cuda"))
+
+
 def test_the_key_holds_what_the_numbers_depend_on_and_nothing_else(shards, tokenizer):
     arm, config = Arm("regmix", 1, (0.6, 0.0, 0.4)), study()
     key = content_key(arm, shards, tokenizer, config)

@@ -160,6 +160,20 @@ def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(folde
     assert not list(tmp_path.glob("*.pt"))
 
 
+def test_sigterm_while_results_are_measured_ends_the_pack_after_them(folder, tmp_path):
+    found: list[str] = []
+
+    def end(member: Member, result: Result) -> None:
+        found.append(member.key)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as ended:
+        run(folder, eight(), replace(SETTINGS, wave=2), checkpoints=tmp_path, on_finished=end)
+    assert ended.value.code == 143
+    assert found == ["key0", "key1"]
+    assert not list(tmp_path.glob("*.pt"))
+
+
 def test_a_resumed_wave_trains_only_the_members_that_are_not_stored_yet(folder, tmp_path, unbroken):
     started(folder, tmp_path).kill()
     found = run(folder, eight(LONG), FOURS, checkpoints=tmp_path, finished={"key0", "key2", "key4", "key5", "key6", "key7"})

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from mixwright import __version__
 from mixwright.errors import MixwrightError
+from mixwright.pace import say
 from mixwright.stages import COMMANDS
 
 OPTIONS = {
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command(**options)
     except MixwrightError as error:
-        print(f"mixwright: {error}", file=sys.stderr)
+        say(f"mixwright: {error}")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -1,8 +1,7 @@
 """Scores the final models on held-out text: nats/token and bits/byte of every target and every domain's validation split."""
 
 import math
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
+from mixwright.pace import Log, say
 
 if TYPE_CHECKING:
     from torch import nn
 
-Log = Callable[[str], None]
 LOGITS = 2**24  # most logits held at a time: 64 MiB in float32
 
 
@@ -35,7 +34,7 @@ def evaluate_finals(
     targets: Mapping[str, Examples],
     shards: Sequence[Shard],
     study: Mapping[str, Any],
-    log: Log = lambda line: print(line, file=sys.stderr, flush=True),
+    log: Log = say,
 ) -> Scored:
     """Scores each model of a FINALS table once, on whole examples cut to the model's context until `evaluation.final_tokens` are reached.
 
@@ -122,9 +121,10 @@ def _model_losses(folder: str, tasks: Mapping[str, Examples], device: str) -> di
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
+    from mixwright.learners.device import prepare
+
     logging.disable_progress_bar()
-    if device == "cpu":
-        torch.set_num_threads(1)
+    prepare(device)
     if not (Path(folder) / "config.json").exists():
         raise MixwrightError(f"{folder}: the final model is gone; train it again (snakemake --forcerun train_finals)")
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()

@@ -4,9 +4,8 @@ import fcntl
 import hashlib
 import math
 import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ from mixwright.corpus.shards import Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.mixture import digest
+from mixwright.pace import Log, say
 from mixwright.versions import VERSIONS
 
-Log = Callable[[str], None]
 Study = Mapping[str, Any]
 
 
@@ -42,7 +41,7 @@ def train_finals(
     study: Study,
     store: str | Path,
     to: str | Path,
-    log: Log = lambda line: print(line, file=sys.stderr, flush=True),
+    log: Log = say,
 ) -> None:
     """Trains what the store lacks of `arms` in this process, one after the other, and writes the table FINALS.
 
@@ -51,18 +50,20 @@ def train_finals(
     shards = sorted(shards, key=lambda shard: shard.domain)
     keys = [content_key(arm, shards, tokenizer, study) for arm in arms]
     folders = [Path(store) / "finals" / key for key in keys]
+    refresh = study["store"] == "refresh"
     fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
-    for number, (arm, folder) in enumerate(zip(arms, folders, strict=True)):
+    rows = []
+    for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
         with _alone(folder):
-            if study["store"] == "refresh" and folder not in fresh:
-                _forget(folder)
-            if not (folder / "result.json").exists():
+            again = refresh and folder not in fresh
+            if again:
+                shutil.rmtree(_checkpoints(folder), ignore_errors=True)
+            if again or not (folder / "result.json").exists():
                 left = len({*folders[number:]} - {folder})
-                _train(arm, shards, Path(tokenizer), study, folder, left, log)
+                _train(arm, shards, Path(tokenizer), study, folder, left, log)  # what stood there stays until the new one is whole
+            rows.append(_row(arm, key, folder))
         fresh.add(folder)
-        result = read_json(folder / "result.json")
-        log(f"final {number + 1}/{len(arms)}: {arm.mixer}, seed {arm.seed}: loss {result['train_loss']:.3f}")
-    rows = [_row(arm, key, folder) for arm, key, folder in zip(arms, keys, folders, strict=True)]
+        log(f"final {number + 1}/{len(arms)}: {arm.mixer}, seed {arm.seed}: loss {rows[-1]['train_loss']:.3f}")
     tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
 
 
@@ -86,15 +87,13 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
 
 def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Study, folder: Path, left: int, log: Log) -> None:
     """Trains one final and puts it into the store whole: model, tokenizer and what it measured."""
-    import torch
-
     from mixwright.learners.causal_lm import Sequences, build
+    from mixwright.learners.device import prepare
     from mixwright.learners.finishing import finish
     from mixwright.learners.progress import Progress
 
     final, context = study["final"], study["final"]["shape"]["context"]
-    if final["device"] == "cpu":
-        torch.set_num_threads(1)
+    prepare(final["device"])
     schedule = Schedule.of(arm.weights, shards, context, _steps(study) * final["batch"], arm.seed)
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
     checkpoints = _checkpoints(folder)
@@ -122,11 +121,6 @@ def _steps(study: Study) -> int:
 
 def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:
     return {"mixer": arm.mixer, "seed": arm.seed, "store_key": key, "folder": str(folder / "model"), **read_json(folder / "result.json")}
-
-
-def _forget(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(_checkpoints(folder), ignore_errors=True)
 
 
 def _checkpoints(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A wave on disk: written beside and renamed, so that a kill at any moment leaves the last whole one."""
+"""A wave on disk: written beside and renamed, so that a kill at any moment leaves the last whole one; and what SIGTERM asks for."""
 
 import signal
 import threading
@@ -35,7 +35,7 @@ class Checkpoint:
 
 @contextmanager
 def terminable() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets, so that the step ends and the wave is kept before the process does; main thread only."""
+    """An event that SIGTERM sets, so that the step ends and what was trained is kept before the process does; main thread only."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked

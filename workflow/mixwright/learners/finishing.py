@@ -11,7 +11,8 @@ from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.utils import logging
 
 from mixwright.learners.causal_lm import FinalTrainer, Sequences
-from mixwright.learners.progress import TERMINATED, Interruption, Progress
+from mixwright.learners.checkpoint import TERMINATED, terminable
+from mixwright.learners.progress import Interruption, Progress
 
 logging.disable_progress_bar()
 logging.set_verbosity_error()  # a final's own progress lines say what there is to say
@@ -26,17 +27,17 @@ def finish(
     """
     if spec["device"] == "cpu" and spec["precision"] == "bfloat16":
         model.set_attn_implementation("eager")  # the fused one is several times slower here
-    interruption = Interruption()
-    trainer = FinalTrainer(
-        model=model,
-        args=_arguments(spec, len(sequences) // spec["batch"], seed, checkpoints),
-        train_dataset=sequences,
-        callbacks=[progress, interruption],
-        recipe=spec["optimizer"],
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=latest(checkpoints))
-    if interruption.asked:
+    with terminable() as asked:
+        trainer = FinalTrainer(
+            model=model,
+            args=_arguments(spec, len(sequences) // spec["batch"], seed, checkpoints),
+            train_dataset=sequences,
+            callbacks=[progress, Interruption(asked)],
+            recipe=spec["optimizer"],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train(resume_from_checkpoint=latest(checkpoints))
+    if trainer.state.global_step < trainer.state.max_steps:
         raise SystemExit(TERMINATED)
     return float(torch.stack(tuple(trainer.losses)).mean())
 
@@ -55,7 +56,7 @@ def latest(checkpoints: Path) -> str | None:
 
 def _arguments(spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path) -> TrainingArguments:
     """Nothing that a final does not need: no evaluation, no reports, no workers, no shuffling."""
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=steps,
         per_device_train_batch_size=spec["batch"],
@@ -75,3 +76,5 @@ def _arguments(spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path
         dataloader_pin_memory=spec["device"] != "cpu",
         remove_unused_columns=False,
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # Trainer would share a batch among all GPUs in sight, and make it as many times larger
+    return arguments

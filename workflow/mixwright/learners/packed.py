@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.learners.checkpoint import TERMINATED, Checkpoint, terminable
-from mixwright.learners.pace import Log, Pace
+from mixwright.learners.device import prepare
 from mixwright.learners.scoring import Exam, losses
 from mixwright.learners.transformer import Shape
 from mixwright.learners.wave import Member, Settings, Wave
 from mixwright.mixture import digest
+from mixwright.pace import Log, PackPace
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +96,10 @@ def train(
     """
     if len({member.steps for member in members}) > 1:
         raise ValueError("members of one call take equal steps")
-    if settings.device == "cpu":
-        torch.set_num_threads(1)
+    prepare(settings.device)
     exams = [Exam.of(texts, shape.context, settings.device) for texts in (targets, likelihoods)]
     pack = Pack(shape, shards, settings, *exams)
-    pace = Pace(log, sum(member.key not in finished for member in members), members[0].steps, settings.batch * shape.context)
+    pace = PackPace(log, sum(member.key not in finished for member in members), members[0].steps, settings.batch * shape.context)
     for start in range(0, len(members), settings.wave):
         whole = members[start : start + settings.wave]
         missing = [member for member in whole if member.key not in finished]
@@ -109,7 +108,7 @@ def train(
             _train_wave(pack, Wave(missing, shape, shards, settings), checkpoint, on_finished, pace)
 
 
-def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Finished, pace: Pace) -> None:
+def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Finished, pace: PackPace) -> None:
     """From its checkpoint, if there is one, to its results."""
     if state := checkpoint.load():
         wave.resume(state)
@@ -129,8 +128,10 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Fin
             pace.stepped(len(wave.members), wave.step)
         for member, result in pack.results(wave):
             on_finished(member, result)
-    checkpoint.remove()
-    pace.finished(len(wave.members))
+        checkpoint.remove()
+        pace.finished(len(wave.members))
+        if asked.is_set():  # while the results were measured
+            raise SystemExit(TERMINATED)
 
 
 def _evenly(steps: int, evaluations: int) -> set[int]:

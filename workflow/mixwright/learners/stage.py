@@ -1,7 +1,6 @@
 """The stage that trains a pack: from runs and weights to one parquet, by way of the store."""
 
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from mixwright.learners.packed import Result, train
 from mixwright.learners.transformer import Shape
 from mixwright.learners.wave import Member, Settings
 from mixwright.mixture import Run
+from mixwright.pace import say
 from mixwright.store import Store, key_of, renamed, row
 from mixwright.study import Study
 
@@ -63,7 +63,7 @@ def train_pack(
             on_finished=keep,
             finished=store,
             checkpoints=store.folder / "checkpoints",
-            log=lambda line: print(line, file=sys.stderr, flush=True),
+            log=say,
         )
     with written(to) as beside:
         pq.write_table(pa.concat_tables([renamed(_stored(store, keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
