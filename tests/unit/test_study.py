@@ -100,6 +100,11 @@ def test_perturbed_runs_have_their_own_tokens():
     assert changes["cpp", 1 / 3] == pytest.approx(102_400 * (1 - 2 / 9), rel=0.01)
 
 
+def test_scales_that_round_to_the_same_steps_are_refused():
+    with pytest.raises(MixwrightError, match="move its scales apart"):
+        _ = study(designs={"perturb": {"tokens": [50_000, 50_010]}}).runs
+
+
 def test_another_final_seed_changes_its_own_packs_only():
     first, second = study(final={"per_job": 5, "seeds": [1, 2]}), study(final={"per_job": 5, "seeds": [1, 3]})
     assert len(set(first.final_packs) & set(second.final_packs)) == 1

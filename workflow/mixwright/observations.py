@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 
+SPARE = ("swarm", "repeat")  # roles whose runs stand for one another: one that diverged can be left out
+
 
 @dataclass(frozen=True)
 class Likelihoods:
@@ -63,10 +65,9 @@ def observe(
     realised: pd.DataFrame | None = None,
     loglikelihoods: pd.DataFrame | None = None,
 ) -> Observations:
-    """Joins the long tables by run; diverged runs (null loss) are refused by name."""
+    """Joins the long tables by run. A diverged run (null loss) is left out where others stand for it, and refused by name where not."""
     last = losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")  # groupby's last would skip its null
-    if last.loss.isna().any():
-        raise MixwrightError(f"losses: run {last.run[last.loss.isna()].iloc[0]} diverged; lower the learning rate or drop the run")
+    last = _converged(last, design)
     losses_wide = last.pivot(index="run", columns="target", values="loss").sort_index().sort_index(axis=1)
     if losses_wide.isna().any(axis=None):
         run = losses_wide.index[losses_wide.isna().any(axis=1)][0]
@@ -91,6 +92,14 @@ def observe(
         losses=losses_wide.to_numpy(np.float64),
         likelihoods={} if loglikelihoods is None else _likelihoods(loglikelihoods, design, tuple(amounts.columns)),
     )
+
+
+def _converged(last: pd.DataFrame, design: pd.DataFrame) -> pd.DataFrame:
+    diverged = set(last.run[last.loss.isna()])
+    needed = sorted(diverged & set(design.run[~design.role.isin(SPARE)]))
+    if needed or (diverged and diverged >= set(last.run)):
+        raise MixwrightError(f"losses: run {(needed or sorted(diverged))[0]} diverged; lower proxy.optimizer's learning rates")
+    return last[~last.run.isin(diverged)]
 
 
 def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, domains: tuple[str, ...]) -> dict[str, Likelihoods]:

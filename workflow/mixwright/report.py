@@ -9,8 +9,8 @@ import pandas as pd
 
 from mixwright.caveats import Caveat, find_caveats
 from mixwright.comparison import REFERENCE, Comparison, Difference, objective
-from mixwright.results import targets_of
 from mixwright.signals import held_out, rank_correlations, target_signals
+from mixwright.study import targets_of
 
 
 @dataclass(frozen=True)

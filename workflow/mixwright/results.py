@@ -23,15 +23,6 @@ def load(paths: Mapping[str, Paths], needed: Iterable[str] = (), optional: Itera
     return {name: _reader(name)(given[name]) for name in sorted(wanted)}
 
 
-def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
-    """The study's targets and their weights, sorted by name, summing to 1."""
-    weights = {name: float(target.get("weight", 1.0)) for name, target in sorted(study["targets"].items())}
-    total = sum(weights.values())
-    if not total > 0:
-        raise MixwrightError("study: the targets' weights sum to 0; give at least one target a positive weight")
-    return {name: weight / total for name, weight in weights.items() if weight > 0}
-
-
 def _reader(name: str) -> Callable[[Any], Any]:
     if name == "study":
         return read_json

@@ -19,6 +19,12 @@ LONGEST_ARGUMENT = 100_000
 ROLES = ("swarm", "vertex", "perturb", "repeat")
 
 
+def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
+    """The targets that have weight, sorted by name, their weights summing to 1."""
+    weights = {name: float(target["weight"]) for name, target in sorted(study["targets"].items()) if target["weight"] > 0}
+    return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+
+
 @dataclass(frozen=True)
 class Study:
     """A resolved config (see mixwright.config.resolve) and what follows from it."""
@@ -41,8 +47,7 @@ class Study:
     @cached_property
     def target_weights(self) -> dict[str, float]:
         """Target -> weight in the objective, summing to 1."""
-        weights = {name: target["weight"] for name, target in sorted(self.config["targets"].items()) if target["weight"] > 0}
-        return {name: weight / sum(weights.values()) for name, weight in weights.items()}
+        return targets_of(self.config)
 
     def source(self, name: str) -> Mapping[str, Any]:
         """Where the text of a domain or a target comes from."""
@@ -136,7 +141,10 @@ class Study:
         return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"])
 
     def _runs(self, role: str) -> tuple[Run, ...]:
-        return tuple(self._run(role, row) for row in kinds()[role].rows(self.config))
+        runs = tuple(self._run(role, row) for row in kinds()[role].rows(self.config))
+        if len({run.name for run in runs}) < len(runs):
+            raise MixwrightError(f"config: designs.{role}: two runs come out the same; move its scales apart by more than a step")
+        return runs
 
     def _run(self, role: str, row: Row) -> Run:
         steps = self._steps(row.tokens, "proxy")

@@ -38,7 +38,7 @@ def draw(name: str, **inputs: Any) -> "Figure":
     from matplotlib import rc_context
 
     from mixwright.figures.style import STYLE
-    from mixwright.results import targets_of
+    from mixwright.study import targets_of
 
     if "study" in inputs:
         inputs["targets"] = targets_of(inputs.pop("study"))
