@@ -197,6 +197,12 @@ def test_an_unknown_architecture_is_told_what_there_is():
         build(SHAPE | {"architecture": "mamba"}, VOCABULARY, END, 1)
 
 
+@pytest.mark.parametrize("wrong", [{"width": 30, "heads": 4}, {"width": 12, "heads": 4}, {"key_value_heads": 3}])
+def test_a_shape_that_no_heads_fit_is_refused(wrong):
+    with pytest.raises(MixwrightError, match=r"final\.model: width .* do not fit \d heads; change one of them"):
+        build(SHAPE | wrong, VOCABULARY, END, 1)
+
+
 def test_bfloat16_trains_master_weights_in_float32(shards, tokenizer, tmp_path):
     finals = train([ARM], shards, tokenizer, tmp_path, study(steps=40, precision="bfloat16"))
     assert {tensor.dtype for tensor in weights(finals).values()} == {torch.float32}

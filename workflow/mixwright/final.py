@@ -20,9 +20,10 @@ from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.mixture import digest
 from mixwright.pace import Log, say
+from mixwright.study import Study
 from mixwright.versions import VERSIONS
 
-Study = Mapping[str, Any]
+Config = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def train_finals(
     arms: Sequence[Arm],
     shards: Sequence[Shard],
     tokenizer: str | Path,
-    study: Study,
+    study: Config,
     store: str | Path,
     to: str | Path,
     log: Log = say,
@@ -67,7 +68,7 @@ def train_finals(
     tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
 
 
-def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Study) -> str:
+def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Config) -> str:
     """Hash of all that a final's numbers depend on; a domain of weight 0 is none of it."""
     weights = {shard.domain: round(weight, 12) for shard, weight in zip(shards, arm.weights, strict=True) if round(weight, 12) > 0}
     final = study["final"]
@@ -75,7 +76,7 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
         {
             "weights": weights,
             "seed": arm.seed,
-            "steps": _steps(study),
+            "steps": Study(study).final_steps,
             "recipe": {name: final[name] for name in ("shape", "batch", "optimizer", "device", "precision")},
             "shards": {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights},
             "tokenizer": hashlib.sha256((Path(tokenizer) / "tokenizer.json").read_bytes()).hexdigest(),
@@ -85,7 +86,7 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
     )
 
 
-def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Study, folder: Path, left: int, log: Log) -> None:
+def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, folder: Path, left: int, log: Log) -> None:
     """Trains one final and puts it into the store whole: model, tokenizer and what it measured."""
     from mixwright.learners.causal_lm import Sequences, build
     from mixwright.learners.device import prepare
@@ -94,7 +95,7 @@ def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Study, fol
 
     final, context = study["final"], study["final"]["shape"]["context"]
     prepare(final["device"])
-    schedule = Schedule.of(arm.weights, shards, context, _steps(study) * final["batch"], arm.seed)
+    schedule = Schedule.of(arm.weights, shards, context, Study(study).final_steps * final["batch"], arm.seed)
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
     checkpoints = _checkpoints(folder)
     progress = Progress(log, f"final {arm.mixer}, seed {arm.seed}", final["batch"] * context, left)
@@ -112,11 +113,6 @@ def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Study, fol
         result = {"tokens": len(schedule) * context, "seconds": seconds, "train_loss": loss, "realised": realised}
         write_json(beside / "result.json", result)
     shutil.rmtree(checkpoints, ignore_errors=True)
-
-
-def _steps(study: Study) -> int:
-    final = study["final"]
-    return max(1, round(study["goal"]["tokens"] / (final["batch"] * final["shape"]["context"])))
 
 
 def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:

@@ -131,7 +131,11 @@ class Study:
     @property
     def final_tokens(self) -> int:
         """Training tokens of a final: the goal's, rounded to whole steps."""
-        return self._steps(self.config["goal"]["tokens"], "final") * self._step_tokens("final")
+        return self.final_steps * self._step_tokens("final")
+
+    @property
+    def final_steps(self) -> int:
+        return self._steps(self.config["goal"]["tokens"], "final")
 
     def goal(self, tokens: Mapping[str, int]) -> Goal:
         """The goal, given the training tokens that each domain has."""

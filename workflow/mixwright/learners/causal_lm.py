@@ -44,6 +44,9 @@ def build(shape: Shape, vocabulary: int, end_token: int, seed: int) -> PreTraine
     """A model of `shape` in float32 whose first weights follow from `seed` alone."""
     if shape["architecture"] not in CONFIGS:
         raise MixwrightError(f"model: no final of architecture {shape['architecture']}; there are {', '.join(sorted(CONFIGS))}")
+    heads, width = shape["heads"], shape["width"]
+    if width % (2 * heads) or heads % shape.get("key_value_heads", heads):
+        raise MixwrightError(f"final.model: width {width} and key_value_heads do not fit {heads} heads; change one of them")
     model = AutoModelForCausalLM.from_config(CONFIGS[shape["architecture"]](shape, vocabulary, end_token), dtype=torch.float32)
     _initialise(model, torch.Generator().manual_seed(seed))
     return model
