@@ -124,6 +124,12 @@ def test_an_answer_that_is_no_choice_is_refused(gold):
         clean_target("t", [row], SETTINGS)
 
 
+def test_domains_and_targets_are_spelled_alike():
+    row = {"text": "\ufeffone\r\ntwo\0 \ud800", "query": "one\r\n"}
+    assert split_query(row) == ("one\n", "two ?")
+    assert clean([row["text"], "other"])[0][0].text in {"one\ntwo ?", "other"}
+
+
 def test_targets_are_shuffled_without_repeats_and_capped():
     rows = [{"text": f"{text} is", "query": text} for text in [*texts(50), words(4)]]
     documents, report = clean_target("t", rows, SETTINGS)

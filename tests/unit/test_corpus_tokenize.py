@@ -146,6 +146,12 @@ def test_a_domain_under_one_sequence_is_refused(folder, tmp_path):
         tokenize_domain("d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d", context=64)
 
 
+def test_a_domain_without_a_validation_token_is_refused(folder, tmp_path):
+    write_documents([Document("train", text(1)), Document("validation", "")], tmp_path / "d.parquet")
+    with pytest.raises(MixwrightError, match="d: not one validation token; give the domain more text"):
+        tokenize_domain("d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d")
+
+
 def test_a_broken_shard_is_refused(folder, tmp_path):
     with pytest.raises(MixwrightError, match="not a token shard"):
         open_shard(tmp_path)

@@ -34,6 +34,8 @@ def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to:
             f"{name}: {len(stream)} training tokens, under one sequence of {context}; give the domain more text or shorten the context"
         )
     validation = _pieces(encoder, texts["validation"], end)
+    if not len(validation):
+        raise MixwrightError(f"{name}: not one validation token; give the domain more text or raise corpus.validation_share")
     with written(to) as beside:
         beside.mkdir()
         stream.tofile(beside / "train.bin")
