@@ -8,7 +8,7 @@ from mixwright.corpus.documents import read_texts, target_ngrams, write_domain, 
 from mixwright.corpus.ngrams import ngram_set, ngrams, shares
 from mixwright.errors import MixwrightError
 
-SETTINGS = {"max_bytes": 10**6, "max_document_bytes": 2000, "validation_share": 0.1, "ngram": 13, "min_line": 40}
+SETTINGS = {"target_bytes": 1_000_000, "max_bytes": 10**6, "max_document_bytes": 2000, "validation_share": 0.1, "ngram": 13, "min_line": 40}
 NONE = np.zeros(0, np.uint64)
 
 

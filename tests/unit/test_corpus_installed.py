@@ -11,7 +11,14 @@ from mixwright.corpus.ngrams import ngram_set, shares
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 
-SETTINGS = {"max_bytes": 40_000, "max_document_bytes": 8000, "validation_share": 0.1, "ngram": 13, "min_line": 40}
+SETTINGS = {
+    "target_bytes": 1_000_000,
+    "max_bytes": 40_000,
+    "max_document_bytes": 8000,
+    "validation_share": 0.1,
+    "ngram": 13,
+    "min_line": 40,
+}
 FILES = {
     "fake/code.py": '"""{}"""\n' + "value = 1\n" * 100,
     "fake/more.py": "other = 2\n" * 100,

@@ -8,8 +8,6 @@ from typing import Any
 from mixwright.corpus.ngrams import Hashes, shares
 from mixwright.errors import MixwrightError
 
-TARGET_BYTES = 1_000_000  # of one target, unless corpus.target_bytes says otherwise
-
 
 @dataclass(frozen=True)
 class Document:
@@ -61,8 +59,7 @@ def clean_target(name: str, rows: Iterable[Mapping[str, Any]], settings: Mapping
             documents.setdefault(content_hash(context + text), Document("target", text, context))
     if not documents:
         raise MixwrightError(f"{name}: no text in its {read} rows; give the target a source with text")
-    cap = int(settings.get("target_bytes") or TARGET_BYTES)
-    kept = list(_up_to(cap, (documents[key] for key in sorted(documents))))
+    kept = list(_up_to(int(settings["target_bytes"]), (documents[key] for key in sorted(documents))))
     size = sum(len((document.context + document.text).encode()) for document in kept)
     return kept, {"read": read, "duplicates": read - len(documents), "documents": len(kept), "bytes": size}
 
