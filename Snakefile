@@ -10,7 +10,7 @@
 #
 # Files      results/{study}/documents/{name}.parquet    cleaned text of a domain or target
 #            results/{study}/shards/{domain}/            tokens, memory-mapped, with a manifest
-#            results/{study}/design.parquet              every run's weights
+#            results/{study}/design/{role}.parquet       every run's weights
 #            results/{study}/packs/{pack}.parquet        what the runs of one training job measured
 #            results/{study}/losses/{role}.parquet       the same, one long table a role
 #            results/{study}/fits/{mixer}/               what a mixer learned
@@ -60,3 +60,8 @@ rule all:
     input:
         f"results/{NAME}/report/summary.html",
     localrule: True
+
+
+# What the jobs read their settings from; no rule's input, or it would hide from Snakemake what changed behind it.
+onstart:
+    STUDY.write(f"results/{NAME}/study.json")

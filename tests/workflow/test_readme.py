@@ -8,7 +8,7 @@ from itertools import pairwise
 from conftest import HOUSE
 
 README = (HOUSE / "README.md").read_text()
-UNDRAWN = {"all", "write_study", "harvest_installed", "collect_loglikelihoods"}  # said in words, or there for every rule
+UNDRAWN = {"all", "harvest_installed", "collect_loglikelihoods"}  # said in words, or there for every rule
 
 
 def test_the_drawn_graph_is_the_workflow(workshop):

@@ -14,7 +14,7 @@ from mixwright.pace import say
 from mixwright.stages import COMMANDS
 
 OPTIONS = {
-    "config": "the study as JSON",
+    "role": "role of the runs: swarm, vertex, perturb or repeat",
     "study": "study.json of the study",
     "harvest": "folder of the harvested text, where the source is the embedded corpus",
     "questions": "document files of the targets",
@@ -22,8 +22,8 @@ OPTIONS = {
     "shards": "shard folders, one a domain",
     "targets": "tokenized targets (.npz)",
     "domains": "domains.parquet",
-    "design": "design.parquet",
-    "mixtures": "mixtures of the runs (design.parquet), or proposals (.json)",
+    "design": "design tables",
+    "mixtures": "mixtures of the runs (design tables), or proposals (.json)",
     "losses": "loss tables",
     "realised": "realised counts of the runs",
     "loglikelihoods": "log-likelihood tables of the vertex runs",

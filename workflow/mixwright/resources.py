@@ -6,6 +6,7 @@ from typing import Any
 BASE_MB = 1_500  # torch, transformers and the memory-mapped shards' hot pages
 FLOPS_PER_MINUTE = {"cpu": 60 * 5e9, "cuda": 60 * 2e13}  # cautious: half of what small shapes reached
 START_MINUTES = 10
+UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 
 
 def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
@@ -16,7 +17,7 @@ def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
 
 def memory_mb(study: Mapping[str, Any], part: str) -> int:
     """Megabytes for `part` (proxy or final): weights, gradients, two moments, activations and one batch of logits a member."""
-    spec, vocabulary = study[part], study["tokenizer"]["vocabulary"]
+    spec, vocabulary = study[part], _vocabulary(study)
     shape, members = spec["shape"], spec.get("wave", 1)
     tokens = spec["batch"] * shape["context"]
     activations = tokens * (
@@ -28,5 +29,9 @@ def memory_mb(study: Mapping[str, Any], part: str) -> int:
 def minutes(study: Mapping[str, Any], part: str, tokens: int) -> int:
     """Minutes to train on `tokens` in all and to evaluate about as much, twice over."""
     spec = study[part]
-    flops = 6 * parameters(spec["shape"], study["tokenizer"]["vocabulary"]) * tokens
+    flops = 6 * parameters(spec["shape"], _vocabulary(study)) * tokens
     return int(START_MINUTES + 2 * 2 * flops / FLOPS_PER_MINUTE[spec["device"]])
+
+
+def _vocabulary(study: Mapping[str, Any]) -> int:
+    return UNREAD_VOCABULARY if study["tokenizer"]["folder"] else int(study["tokenizer"]["vocabulary"])

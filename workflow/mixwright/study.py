@@ -10,12 +10,11 @@ from typing import Any
 
 from mixwright.designs import Row, kinds
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json
+from mixwright.files import read_json, write_json
 from mixwright.mixers import MIXERS
 from mixwright.mixture import Bounds, Domain, Goal, Run, digest
 from mixwright.versions import VERSIONS
 
-LONGEST_ARGUMENT = 100_000
 ROLES = ("swarm", "vertex", "perturb", "repeat")
 
 
@@ -67,14 +66,10 @@ class Study:
         """A mixer's settings as JSON."""
         return json.dumps(self.config["mixers"][mixer], sort_keys=True)
 
-    def as_argument(self) -> str:
-        """The study as JSON for a command line, which Linux ends at 131,071 bytes."""
-        text = json.dumps(self.config, sort_keys=True)
-        if len(text.encode()) > LONGEST_ARGUMENT:
-            raise MixwrightError(
-                f"config: {len(text.encode())} bytes are more than {LONGEST_ARGUMENT}; name files by globs instead of one by one"
-            )
-        return text
+    def write(self, path: str | Path) -> None:
+        """Writes what `read` reads, unless it stands there already."""
+        if not Path(path).exists() or read_json(path) != self.config:
+            write_json(path, self.config)
 
     @property
     def mixers(self) -> list[str]:

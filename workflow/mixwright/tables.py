@@ -29,7 +29,7 @@ def _table(name: str, key: str, columns: str, nullable: str = "") -> Table:
     return Table(name, pa.schema(fields), tuple(key.split()))
 
 
-DOMAINS = _table("domains", "domain split", "domain:str split:str tokens:int bytes:int documents:int")
+DOMAINS = _table("domains", "domain split", "domain:str split:str tokens:int bytes:int documents:int sha256:str")
 DESIGN = _table("design", "run domain", "run:str role:str model:str tokens:int seed:int domain:str weight:float")
 LOSSES = _table(  # loss in nats per token; unigram_loss: the same tokens under the unigram model of the run's own mixture
     "losses",

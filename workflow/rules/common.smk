@@ -11,7 +11,6 @@ from mixwright.versions import VERSIONS
 
 try:
     STUDY = Study(resolve(config, HOUSE / "config"))
-    STUDY_ARGUMENT = STUDY.as_argument()
 except MixwrightError as error:
     sys.exit(f"mixwright: {error}")
 
@@ -83,7 +82,7 @@ def drawn():
 def figure_inputs(figure):
     """Every option of a figure: the results it reads, nothing for the others."""
     wanted = FIGURES[figure].inputs + FIGURES[figure].optional
-    return {name: paths if name in wanted else [] for name, paths in RESULTS.items()} | {"study": ancient(f"results/{NAME}/study.json")}
+    return {name: paths if name in wanted else [] for name, paths in RESULTS.items()}
 
 
 SHARDS = [f"results/{NAME}/shards/{name}" for name in STUDY.domains]
@@ -91,7 +90,7 @@ TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
 
 # What the figures and the report read, by the name of what it holds.
 RESULTS = {
-    "design": ancient(f"results/{NAME}/design.parquet"),
+    "design": tables_of("design", STUDY.runs),
     "losses": tables_of("losses", STUDY.runs),
     "validation": expand("results/{study}/validation/{mixer}.parquet", study=NAME, mixer=validated()),
     "mixtures": expand("results/{study}/mixtures/{mixer}.json", study=NAME, mixer=STUDY.mixers),

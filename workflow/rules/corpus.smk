@@ -2,23 +2,7 @@
 # PRODUCES  results/{study}/shards/{name}/, targets/{name}.npz, tokenizer/, domains.parquet
 
 
-rule write_study:
-    output:
-        "results/{study}/study.json",
-    log:
-        "logs/{study}/write_study.log",
-    localrule: True
-    conda:
-        "../../envs/corpus.yaml"
-    params:
-        config=STUDY_ARGUMENT,
-    shell:
-        "python -m mixwright write-study --config {params.config:q} --to {output:q} 2>&1 | tee {log:q}"
-
-
 rule harvest_installed:
-    input:
-        study=ancient("results/{study}/study.json"),
     output:
         directory("results/{study}/installed"),
     log:
@@ -29,12 +13,11 @@ rule harvest_installed:
         spec=spec("corpus.max_bytes", "corpus.max_document_bytes"),
         version=VERSIONS["harvest"],
     shell:
-        "python -m mixwright harvest-installed --study {input.study:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright harvest-installed --study results/{wildcards.study}/study.json --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule read_target:
     input:
-        study=ancient("results/{study}/study.json"),
         harvest=lambda wc: harvest_of(wc.name),
         files=lambda wc: FILES[wc.name],
     output:
@@ -47,13 +30,12 @@ rule read_target:
         spec=lambda wc: spec(f"targets.{wc.name}", "corpus.target_bytes", "corpus.max_document_bytes"),
         version=VERSIONS["clean"],
     shell:
-        "python -m mixwright read-target --study {input.study:q} --target {wildcards.name:q} --harvest {input.harvest:q}"
+        "python -m mixwright read-target --study results/{wildcards.study}/study.json --target {wildcards.name:q} --harvest {input.harvest:q}"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule clean_domain:
     input:
-        study=ancient("results/{study}/study.json"),
         harvest=lambda wc: harvest_of(wc.name),
         files=lambda wc: FILES[wc.name],
         questions=documents_of(STUDY.targets, "questions"),
@@ -67,13 +49,12 @@ rule clean_domain:
         spec=lambda wc: spec(f"domains.{wc.name}", "corpus"),
         version=VERSIONS["clean"],
     shell:
-        "python -m mixwright clean-domain --study {input.study:q} --domain {wildcards.name:q} --harvest {input.harvest:q}"
+        "python -m mixwright clean-domain --study results/{wildcards.study}/study.json --domain {wildcards.name:q} --harvest {input.harvest:q}"
         " --questions {input.questions:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule train_tokenizer:
     input:
-        study=ancient("results/{study}/study.json"),
         documents=documents_of(STUDY.domains, "documents"),
     output:
         directory("results/{study}/tokenizer"),
@@ -85,12 +66,11 @@ rule train_tokenizer:
         spec=spec("tokenizer"),
         version=VERSIONS["tokenizer"],
     shell:
-        "python -m mixwright train-tokenizer --study {input.study:q} --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule tokenize_domain:
     input:
-        study=ancient("results/{study}/study.json"),
         documents="results/{study}/documents/{name}.parquet",
         tokenizer="results/{study}/tokenizer",
     output:
@@ -103,7 +83,7 @@ rule tokenize_domain:
         spec=spec("proxy.shape.context", "final.shape.context"),
         version=VERSIONS["tokenize"],
     shell:
-        "python -m mixwright tokenize-domain --study {input.study:q} --domain {wildcards.name:q} --documents {input.documents:q}"
+        "python -m mixwright tokenize-domain --study results/{wildcards.study}/study.json --domain {wildcards.name:q} --documents {input.documents:q}"
         " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"
 
 

@@ -4,7 +4,6 @@
 
 rule train_finals:
     input:
-        study=ancient("results/{study}/study.json"),
         mixtures=lambda wc: mixtures_of(STUDY.final_packs[wc.pack]),
         shards=SHARDS,
         tokenizer="results/{study}/tokenizer",
@@ -21,13 +20,12 @@ rule train_finals:
     params:
         version=VERSIONS["final"],
     shell:
-        "python -m mixwright train-finals --study {input.study:q} --pack {wildcards.pack} --mixtures {input.mixtures:q} --shards {input.shards:q}"
+        "python -m mixwright train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack} --mixtures {input.mixtures:q} --shards {input.shards:q}"
         " --tokenizer {input.tokenizer:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_finals:
     input:
-        study=ancient("results/{study}/study.json"),
         finals="results/{study}/finals/{pack}.parquet",
         shards=SHARDS,
         targets=TARGETS,
@@ -46,5 +44,5 @@ rule evaluate_finals:
         spec=spec("evaluation.final_tokens"),
         version=VERSIONS["evaluate"],
     shell:
-        "python -m mixwright evaluate-finals --study {input.study:q} --finals {input.finals:q}"
+        "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json --finals {input.finals:q}"
         " --shards {input.shards:q} --targets {input.targets:q} --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"

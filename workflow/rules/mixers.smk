@@ -1,10 +1,10 @@
-# REQUIRES  results/{study}/losses/{role}.parquet, realised, loglikelihoods, design.parquet, domains.parquet
+# REQUIRES  results/{study}/losses/{role}.parquet, realised, loglikelihoods, design, domains.parquet
 # PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{mixer}.json
 
 
 rule fit_mixer:
     input:
-        design=ancient("results/{study}/design.parquet"),
+        design=lambda wc: tables_of("design", STUDY.roles_of(wc.mixer)),
         losses=lambda wc: tables_of("losses", STUDY.roles_of(wc.mixer)),
         realised=lambda wc: tables_of("realised", STUDY.roles_of(wc.mixer)),
         loglikelihoods=lambda wc: loglikelihoods_of(wc.mixer),
@@ -24,8 +24,7 @@ rule fit_mixer:
 
 rule validate_mixer:
     input:
-        study=ancient("results/{study}/study.json"),
-        design=ancient("results/{study}/design.parquet"),
+        design=lambda wc: tables_of("design", {*STUDY.roles_of(wc.mixer), "swarm"}),
         losses=lambda wc: tables_of("losses", {*STUDY.roles_of(wc.mixer), "swarm"}),
         realised=lambda wc: tables_of("realised", {*STUDY.roles_of(wc.mixer), "swarm"}),
         loglikelihoods=lambda wc: loglikelihoods_of(wc.mixer),
@@ -40,14 +39,13 @@ rule validate_mixer:
         spec=spec("validation", "seed"),
         version=VERSIONS["validate"],
     shell:
-        "python -m mixwright validate --study {input.study:q} --mixer {wildcards.mixer} --settings {params.settings:q}"
+        "python -m mixwright validate --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
         " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q} --loglikelihoods {input.loglikelihoods:q}"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule propose_mixture:
     input:
-        study=ancient("results/{study}/study.json"),
         domains="results/{study}/domains.parquet",
         fit=lambda wc: fit_of(wc.mixer),
     output:
@@ -61,5 +59,5 @@ rule propose_mixture:
         spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["seed"]]),
         version=VERSIONS["propose"],
     shell:
-        "python -m mixwright propose --study {input.study:q} --mixer {wildcards.mixer} --settings {params.settings:q} --fit {input.fit:q}"
+        "python -m mixwright propose --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q} --fit {input.fit:q}"
         " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"

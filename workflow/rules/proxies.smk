@@ -1,30 +1,29 @@
 # REQUIRES  results/{study}/shards/{name}/, targets/{name}.npz, domains.parquet
-# PRODUCES  results/{study}/design.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
+# PRODUCES  results/{study}/design/{role}.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
 
 
 rule resolve_design:
     input:
-        study=ancient("results/{study}/study.json"),
         domains="results/{study}/domains.parquet",
     output:
-        "results/{study}/design.parquet",
+        "results/{study}/design/{role}.parquet",
     log:
-        "logs/{study}/resolve_design.log",
+        "logs/{study}/resolve_design/{role}.log",
+    priority: 1
     localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
-        runs=digest([run.name for runs in STUDY.runs.values() for run in runs]),
-        spec=spec("goal", "final.batch", "final.shape"),
+        runs=lambda wc: digest([run.name for run in STUDY.runs[wc.role]]),
         version=VERSIONS["design"],
     shell:
-        "python -m mixwright resolve-design --study {input.study:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright resolve-design --study results/{wildcards.study}/study.json --role {wildcards.role}"
+        " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule train_proxies:
     input:
-        study=ancient("results/{study}/study.json"),
-        design=ancient("results/{study}/design.parquet"),
+        domains="results/{study}/domains.parquet",
         shards=SHARDS,
         targets=TARGETS,
     output:
@@ -41,7 +40,7 @@ rule train_proxies:
         runs=lambda wc: digest([run.name for run in STUDY.packs[wc.pack]]),
         version=VERSIONS["proxy"],
     shell:
-        "python -m mixwright train-proxies --study {input.study:q} --pack {wildcards.pack} --design {input.design:q}"
+        "python -m mixwright train-proxies --study results/{wildcards.study}/study.json --pack {wildcards.pack} --domains {input.domains:q}"
         " --shards {input.shards:q} --targets {input.targets:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 

@@ -1,4 +1,4 @@
-# REQUIRES  results/{study}/design.parquet, losses, validation, mixtures, scores, documents of the finals
+# REQUIRES  results/{study}/design/{role}.parquet, losses, validation, mixtures, scores, documents of the finals
 # PRODUCES  results/{study}/report/{figure}.svg, summary.html, summary.json, finals.parquet
 
 
@@ -16,7 +16,7 @@ rule draw_figure:
         spec=digest(STUDY.target_weights),
         version=VERSIONS["report"],
     shell:
-        "python -m mixwright draw --figure {wildcards.figure} --study {input.study:q} --design {input.design:q} --losses {input.losses:q}"
+        "python -m mixwright draw --figure {wildcards.figure} --study results/{wildcards.study}/study.json --design {input.design:q} --losses {input.losses:q}"
         " --validation {input.validation:q} --mixtures {input.mixtures:q} --scores {input.scores:q} --documents {input.documents:q}"
         " --to {output:q} 2>&1 | tee {log:q}"
 
@@ -24,7 +24,6 @@ rule draw_figure:
 rule summarise:
     input:
         **RESULTS,
-        study="results/{study}/study.json",
         shards=SHARDS,
         figures=expand("results/{study}/report/{figure}.svg", study=NAME, figure=drawn()),
     output:
@@ -37,8 +36,9 @@ rule summarise:
     conda:
         "../../envs/analysis.yaml"
     params:
+        spec=digest(CONFIG),
         version=VERSIONS["report"],
     shell:
-        "python -m mixwright summarise --study {input.study:q} --design {input.design:q} --losses {input.losses:q}"
+        "python -m mixwright summarise --study results/{wildcards.study}/study.json --design {input.design:q} --losses {input.losses:q}"
         " --validation {input.validation:q} --mixtures {input.mixtures:q} --scores {input.scores:q} --documents {input.documents:q}"
         " --shards {input.shards:q} --figures {input.figures:q} --html {output.html:q} --json {output.json:q} --table {output.table:q} 2>&1 | tee {log:q}"

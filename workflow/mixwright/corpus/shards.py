@@ -136,7 +136,7 @@ def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
 
     manifests = [read_json(Path(folder) / "manifest.json") for folder in shards]
     rows = [
-        {"domain": manifest["domain"], "split": split} | {key: counts[key] for key in ("tokens", "bytes", "documents")}
+        {"domain": manifest["domain"], "split": split} | {key: counts[key] for key in ("tokens", "bytes", "documents", "sha256")}
         for manifest in manifests
         for split, counts in manifest["splits"].items()
     ]

@@ -10,7 +10,6 @@ from mixwright.stages import corpus, final, mixers, proxies, report
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function
     for function in (
-        corpus.write_study,
         corpus.harvest_installed,
         corpus.read_target,
         corpus.clean_domain,

@@ -1,18 +1,12 @@
 """Stages of workflow/rules/corpus.smk: from sources to token shards."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
-from mixwright.files import read_json, write_json
+from mixwright.files import read_json
 
 log = logging.getLogger(__name__)
-
-
-def write_study(config: str, to: Path) -> None:
-    """Write the resolved study for the jobs to read."""
-    write_json(to, json.loads(config))
 
 
 def harvest_installed(study: Path, to: Path) -> None:

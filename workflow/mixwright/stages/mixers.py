@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mixwright import mixers
 from mixwright.files import write_json, written
-from mixwright.stages.proxies import train_tokens
+from mixwright.stages.proxies import corpus_fingerprint, train_tokens
 
 if TYPE_CHECKING:
     from mixwright.observations import Observations
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def fit(
-    mixer: str, mixtures: Path, losses: Paths, to: Path, realised: Paths = NONE, loglikelihoods: Paths = NONE, settings: str = "{}"
+    mixer: str, mixtures: Paths, losses: Paths, to: Path, realised: Paths = NONE, loglikelihoods: Paths = NONE, settings: str = "{}"
 ) -> None:
     """Fit a mixer to measured losses."""
     fitted = mixers.create(mixer, json.loads(settings)).fit(_observations(mixtures, losses, realised, loglikelihoods))
@@ -27,7 +27,7 @@ def fit(
 
 
 def validate(
-    study: Path, mixer: str, settings: str, mixtures: Path, losses: Paths, realised: Paths, loglikelihoods: Paths, to: Path
+    study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, realised: Paths, loglikelihoods: Paths, to: Path
 ) -> None:
     """Predict runs that the mixer has not seen, and set prediction beside measurement."""
     from mixwright import tables
@@ -51,10 +51,10 @@ def propose(study: Path, mixer: str, domains: Path, to: Path, fit: Paths = NONE,
     proposal = chosen.propose(goal)
     for note in proposal.notes:
         log.info("%s: %s", mixer, note)
-    write_json(to, proposal.as_json(goal))
+    write_json(to, proposal.as_json(goal) | {"corpus": corpus_fingerprint(domains)})
 
 
-def _observations(mixtures: Path, losses: Paths, realised: Paths, loglikelihoods: Paths) -> "Observations":
+def _observations(mixtures: Paths, losses: Paths, realised: Paths, loglikelihoods: Paths) -> "Observations":
     from mixwright import tables
     from mixwright.observations import observe
 

@@ -1,31 +1,34 @@
 """Stages of workflow/rules/proxies.smk: from a design to losses."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def resolve_design(study: Path, domains: Path, to: Path) -> None:
-    """Give every run its weights; bounds that leave no mixture end the study here, before compute."""
+def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
+    """Give every run of a role its weights; bounds that leave no mixture are told here, before compute."""
     from mixwright import tables
     from mixwright.designs.resolve import resolve_design
     from mixwright.study import Study
 
     asked = Study.read(study)
-    goal = asked.goal(train_tokens(domains))
-    frame = resolve_design((run for runs in asked.runs.values() for run in runs), goal.domains)
-    tables.write(frame, to, tables.DESIGN)
+    tables.write(resolve_design(asked.runs[role], asked.goal(train_tokens(domains)).domains), to, tables.DESIGN)
 
 
-def train_proxies(study: Path, pack: str, design: Path, shards: list[Path], targets: list[Path], store: Path, to: Path) -> None:
+def train_proxies(study: Path, pack: str, domains: Path, shards: list[Path], targets: list[Path], store: Path, to: Path) -> None:
     """Train the runs of one pack and write what they measured."""
-    from mixwright import tables
     from mixwright.corpus.shards import Examples, open_shard
+    from mixwright.designs.resolve import resolve_design
     from mixwright.learners.stage import train_pack
     from mixwright.study import Study
 
     asked = Study.read(study)
+    runs = asked.packs[pack]
     train_pack(
-        asked.packs[pack],
-        tables.read(design, tables.DESIGN),
+        runs,
+        resolve_design(runs, asked.goal(train_tokens(domains)).domains),
         [open_shard(folder) for folder in shards],
         {path.stem: Examples.load(path) for path in targets},
         asked.config,
@@ -53,7 +56,19 @@ def collect_loglikelihoods(packs: list[Path], to: Path) -> None:
 
 def train_tokens(domains: Path) -> dict[str, int]:
     """Domain -> its training tokens."""
+    counts = _domains(domains)
+    return {str(row.domain): int(row.tokens) for row in counts[counts.split == "train"].itertuples()}
+
+
+def corpus_fingerprint(domains: Path) -> str:
+    """What the results rest on: a hash of every domain's training tokens."""
+    from mixwright.mixture import digest
+
+    counts = _domains(domains)
+    return digest({str(row.domain): str(row.sha256) for row in counts[counts.split == "train"].itertuples()})
+
+
+def _domains(path: Path) -> "pd.DataFrame":
     from mixwright import tables
 
-    counts = tables.read(domains, tables.DOMAINS)
-    return {str(row.domain): int(row.tokens) for row in counts[counts.split == "train"].itertuples()}
+    return tables.read(path, tables.DOMAINS)

@@ -31,7 +31,7 @@ def draw(
 
 def summarise(
     study: Path,
-    design: Path,
+    design: Paths,
     losses: Paths,
     validation: Paths,
     mixtures: Paths,
