@@ -91,6 +91,7 @@ def _add_options(command: argparse.ArgumentParser, function: Callable[..., Any])
         command.add_argument(
             f"--{name.replace('_', '-')}",
             type=inner[0] if many or absent else kind,
+            action="extend" if many else "store",
             nargs="*" if many else "?" if absent else None,
             required=not optional,
             default=parameter.default if optional else None,

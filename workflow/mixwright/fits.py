@@ -12,6 +12,7 @@ from mixwright.errors import MixwrightError, nearest
 from mixwright.files import read_json, write_json
 from mixwright.loss_tables import Mixtures
 from mixwright.mixers.protocol import Mixer
+from mixwright.mixers.saved import FILE as FIT
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
@@ -69,6 +70,13 @@ class Source:
             known = "of weights alone" if self.weights_alone else f"of {self.least_tokens:g} to {self.most_tokens:g} tokens"
             raise MixwrightError(f"{run} has {tokens[strange][0]:g} tokens and the fit is {known}; give weights as CSV")
         return tokens
+
+
+def check_place(folder: Path) -> None:
+    """Refuses a place that holds anything but an earlier fit, for a fit replaces what stands there."""
+    free = not folder.exists() or (folder.is_dir() and ((folder / FIT).exists() or not any(folder.iterdir())))
+    if not free:
+        raise MixwrightError(f"{folder}: something stands there that is no fit; give --to a new folder")
 
 
 def save(folder: Path, fitted: Mixer, source: Source) -> None:

@@ -52,12 +52,17 @@ def read_wide(path: Path) -> Wide:
     heading, rows = _cells(path)
     kept = [k for k, name in enumerate(heading) if k and name.lower() not in IDENTITIES]
     if not kept or not rows:
-        raise MixwrightError(f"{path}: line 1: a table is an id column, one column a domain or target, and one line a run; add what lacks")
+        raise MixwrightError(
+            f"{path}: line 1: a table is an id column, one column a domain or target, one line a run, set apart by commas; add what lacks"
+        )
     twice = next((name for k, name in enumerate(heading) if name in heading[:k]), None)
     if twice is not None:
         raise MixwrightError(f"{path}: line 1: column {twice} stands there twice; keep one of the two")
     ids, lines = tuple(cells[0] for _, cells in rows), tuple(line for line, _ in rows)
     columns = short_names([heading[k] for k in kept])
+    aside = [name for name in heading[1:] if name.lower() in IDENTITIES]
+    if aside:
+        log.info("%s: runs are told apart by %s; %s is set aside", path, heading[0], ", ".join(aside))
     table = Wide(path, heading[0] or "id", ids, lines, columns, np.empty((len(rows), len(kept))))
     for row, (line, cells) in enumerate(rows):
         if len(cells) != len(heading):

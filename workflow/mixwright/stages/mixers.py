@@ -24,6 +24,7 @@ def fit(
     from mixwright import fits
     from mixwright.loss_tables import read_observations
 
+    fits.check_place(to)
     unfitted = mixers.create(mixer, _settings(settings))
     seen = read_observations(mixtures, losses, realised, loglikelihoods)
     fitted = unfitted.fit(seen)
@@ -117,12 +118,12 @@ def compare(
 
 def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
     from mixwright import fits
-    from mixwright.wishes import wish
+    from mixwright.goals import read_options
 
     if fit is None:
         raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit, or give a --study")
     source, mixer = fits.read(fit)
-    asked = wish(source, **said)
+    asked = read_options(source, **said)
     goal = asked.goal(source)
     return asked.record(source, goal, mixer.propose(goal))
 

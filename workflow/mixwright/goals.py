@@ -13,7 +13,7 @@ PARTS = 10**12  # a natural mixture without token counts, in whole parts
 
 
 @dataclass(frozen=True)
-class Wish:
+class Options:
     """Targets and their weights (none: all alike), bounds by domain, and the corpus where its size is known."""
 
     targets: Mapping[str, float]
@@ -49,7 +49,7 @@ class Wish:
         return known | {"notes": [*proposal.notes, *self.notes(source)]}
 
 
-def wish(
+def read_options(
     source: Source,
     target: Sequence[str] = (),
     cap: Sequence[str] = (),
@@ -58,9 +58,9 @@ def wish(
     tokens: float | None = None,
     max_epochs: float | None = None,
     seed: int = 0,
-) -> Wish:
+) -> Options:
     """Options as typed, checked against the fit: unknown names are refused with the nearest known one."""
-    asked = Wish(
+    asked = Options(
         targets=_numbers("target", target, source.targets, default=1.0),
         caps=_numbers("cap", cap, source.domains, most=1.0),
         floors=_numbers("floor", floor, source.domains, most=1.0),
@@ -99,7 +99,7 @@ def _is_number(text: str, most: float) -> bool:
         return False
 
 
-def _check(asked: Wish, source: Source) -> None:
+def _check(asked: Options, source: Source) -> None:
     for option, value in (("tokens", asked.tokens), ("max-epochs", asked.max_epochs)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise MixwrightError(f"--{option} {value:g}: give a number above 0")
