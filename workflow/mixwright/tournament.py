@@ -54,7 +54,7 @@ def as_table(frame: pd.DataFrame, runs: int) -> "Table":
     """The standings for the terminal."""
     from rich.table import Table
 
-    title = f"{runs} held-out runs, means of {frame.target.nunique()} targets; regret@1 and level error as the losses"
+    title = f"{runs} held-out runs, means of {frame.target.nunique()} targets; error: of the level, rmse"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, collapse_padding=True)
     for column in ("mixer", "Spearman", "Kendall", "pairs", "regret@1", "error", "worst target"):
         table.add_column(column, justify="left" if column in ("mixer", "worst target") else "right", no_wrap=column != "worst target")
