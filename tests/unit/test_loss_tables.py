@@ -62,6 +62,8 @@ def test_ids_in_one_file_only_are_refused(tmp_path):
 def test_fewer_than_three_runs_are_refused(tmp_path):
     with pytest.raises(MixwrightError, match=r"mixtures.csv: line 3 \(index r1\) is the last of 2 runs; give 3 or more"):
         read_observations(*paths(own_tables.write(tmp_path, runs=2)))
+    with pytest.raises(MixwrightError, match=r"losses.parquet: run r1 is the last of 2 swarm runs; give 3 or more"):
+        read_observations(*paths(long_tables(tmp_path, runs=2)))
 
 
 def test_long_tables_are_what_the_workflow_joins(tmp_path):

@@ -84,10 +84,15 @@ def _read_long(mixtures: Path, losses: Sequence[Path], realised: Sequence[Path],
         tables.read(realised, tables.REALISED) if realised else None,
         tables.read(loglikelihoods, tables.LOGLIKELIHOODS) if loglikelihoods else None,
     )
+    where = ", ".join(map(str, losses))
     try:
-        return observe(*frames)
+        seen = observe(*frames)
     except MixwrightError as error:
-        raise MixwrightError(f"{', '.join(map(str, losses))}: {error}") from None
+        raise MixwrightError(f"{where}: {error}") from None
+    swarm = seen.of_role("swarm").runs
+    if 0 < len(swarm) < LEAST_RUNS:
+        raise MixwrightError(f"{where}: run {swarm[-1]} is the last of {len(swarm)} swarm runs; give {LEAST_RUNS} or more")
+    return seen
 
 
 def _is_wide(path: Path) -> bool:
