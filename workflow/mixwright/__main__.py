@@ -5,7 +5,6 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from mixwright import __version__
@@ -23,17 +22,24 @@ OPTIONS = {
     "targets": "tokenized targets (.npz)",
     "domains": "domains.parquet",
     "design": "design tables",
-    "mixtures": "mixtures of the runs (design tables), or proposals (.json)",
-    "losses": "loss tables",
+    "mixtures": "mixtures of the runs (one wide .csv, or long .parquet tables); for figures and summaries: proposals (.json)",
+    "losses": "losses of the runs (one wide .csv, or long .parquet tables)",
     "realised": "realised counts of the runs",
     "loglikelihoods": "log-likelihood tables of the vertex runs",
     "packs": "result files of training jobs",
     "pack": "name of the training job",
-    "mixer": "name of the mixer",
-    "settings": "settings of the mixer as JSON",
+    "mixer": "name of the mixer; compare takes any number of them (none: all that predict)",
+    "settings": "settings of the mixer as JSON; compare takes them by mixer",
     "fit": "folder that `fit` wrote; none for a baseline that reads no runs",
     "domain": "name of the domain",
-    "target": "name of the target",
+    "target": "name of the target; propose takes any number of NAME or NAME=WEIGHT (none: all alike)",
+    "cap": "DOMAIN=MAX, any number: the largest weight of a domain",
+    "floor": "DOMAIN=MIN, any number: the least weight of a domain",
+    "available": "DOMAIN=TOKENS, for every domain: what there is to train on",
+    "tokens": "training tokens of the final run",
+    "max_epochs": "the most passes over a domain; needs --available and --tokens",
+    "folds": "parts the runs are held out in, one after the other",
+    "seed": "seed of whatever is drawn",
     "figure": "name of the figure",
     "figures": "figures to put on the page (.svg)",
     "validation": "tables of held-out predictions",
@@ -76,15 +82,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_options(command: argparse.ArgumentParser, function: Callable[..., Any]) -> None:
-    """One option a parameter: list[T] takes any number, a default makes it optional."""
+    """One option a parameter: list[T] takes any number, T | None one or nothing, a default makes it optional."""
     hints = get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
-        kind, many = hints[name], get_origin(hints[name]) is list
+        kind, many, inner = hints[name], get_origin(hints[name]) is list, get_args(hints[name])
+        absent = type(None) in inner
         optional = parameter.default is not inspect.Parameter.empty
         command.add_argument(
             f"--{name.replace('_', '-')}",
-            type=get_args(kind)[0] if many else (kind if kind in (Path, int, float) else str),
-            nargs="*" if many else None,
+            type=inner[0] if many or absent else kind,
+            action="extend" if many else "store",
+            nargs="*" if many else "?" if absent else None,
             required=not optional,
             default=parameter.default if optional else None,
             help=OPTIONS.get(name, ""),

@@ -1,5 +1,15 @@
-"""The one exception that a user's mistake raises."""
+"""The one exception that a user's mistake raises, and the hint that goes with a wrong name."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class MixwrightError(Exception):
     """A mistake told in one line that names the fix; the command line prints it without a traceback."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown name: the nearest known one, or all of them; none where none is known."""
+    names = list(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(names)}" if names else ""

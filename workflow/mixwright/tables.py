@@ -48,6 +48,11 @@ VALIDATION = _table(
     "mixer target run",
     "mixer:str target:str run:str fold:int actual:float predicted:float",
 )
+TOURNAMENT = _table(  # scores of held-out predictions; regret and rmse in nats/token
+    "tournament",
+    "mixer target",
+    "mixer:str target:str runs:int spearman:float kendall:float regret:float pairwise:float rmse:float",
+)
 SCORES = _table(  # value in nats/token or bits/byte; stderr over documents
     "scores",
     "mixer seed task metric",

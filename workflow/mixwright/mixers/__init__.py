@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, nearest
 
 if TYPE_CHECKING:
     from mixwright.mixers.protocol import Mixer
@@ -46,7 +45,7 @@ MIXERS: dict[str, Entry] = {
 def entry(name: str) -> Entry:
     """The registry's entry; an unknown name is refused with the nearest known one."""
     if name not in MIXERS:
-        raise MixwrightError(f"mixers: {name} is unknown; {_nearest(name, list(MIXERS))}")
+        raise MixwrightError(f"mixers: {name} is unknown; {nearest(name, MIXERS)}")
     return MIXERS[name]
 
 
@@ -56,7 +55,7 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
     known = [field.name for field in fields(kind) if not field.metadata.get("fitted")]
     for setting in settings or {}:
         if setting not in known:
-            raise MixwrightError(f"mixers: {name}.{setting} is unknown; {_nearest(setting, known)}")
+            raise MixwrightError(f"mixers: {name}.{setting} is unknown; {nearest(setting, known) or 'it takes no settings'}")
     return kind(**(settings or {}))
 
 
@@ -65,10 +64,3 @@ def load(name: str, folder: str | Path) -> "Mixer":
     from mixwright.mixers.saved import read_fit
 
     return read_fit(entry(name).load_class(), Path(folder))
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"known: {', '.join(known)}" if known else "it takes no settings"
