@@ -9,6 +9,7 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create, entry
 from mixwright.mixers.law_mixer import LawMixer
+from mixwright.mixers.protocol import Mixer
 from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixers.stacking import combine, stack
 from mixwright.mixture import Array, Goal, Proposal
@@ -31,7 +32,7 @@ class Ensemble(Fitted):
     keep: int = 32
     names: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
     shares: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (names, targets)
-    fits: tuple[Fitted, ...] = field(default=(), metadata=FITTED, repr=False)
+    fits: tuple[Mixer, ...] = field(default=(), metadata=FITTED, repr=False)
 
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=12)

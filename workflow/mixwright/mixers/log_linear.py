@@ -1,6 +1,6 @@
 """Data Mixing Laws (arXiv 2403.16952): L(w) = c + exp(t.w) a target, convex, with the certified optimum of their weighted sum."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -18,7 +18,7 @@ FLOORS = (0.1, 0.5, 2.0)  # starts: c this many standard deviations below the le
 
 @dataclass(frozen=True)
 class LogLinear(LawMixer):
-    """c + exp(t.w), Huber; the paper's c + k exp(t.w) with log k inside t, since weights sum to 1. Proposes corners where nothing caps it."""
+    """c + exp(t.w), Huber: the paper's c + k exp(t.w) with log k inside t, since weights sum to 1. Proposes corners if nothing caps it."""
 
     name = "log-linear"
 

@@ -14,7 +14,8 @@ Residuals = Callable[[Array, Rows], tuple[Array, Array]]  # parameters of some t
 
 def pseudo_huber(residuals: Array) -> Array:
     """HUBER^2 (sqrt(1 + (r / HUBER)^2) - 1), summed over the last axis."""
-    return HUBER**2 * (np.sqrt(1 + (residuals / HUBER) ** 2) - 1).sum(axis=-1)
+    cost: Array = HUBER**2 * (np.sqrt(1 + (residuals / HUBER) ** 2) - 1).sum(axis=-1)
+    return cost
 
 
 def minimise(theta: Array, residuals: Residuals, strength: Array, centre: Array, iterations: int) -> tuple[Array, Array]:
@@ -51,4 +52,4 @@ def _step(residuals: Array, jacobian: Array, strength: Array, away: Array, dampi
     curvature = weighted.transpose(0, 2, 1) @ jacobian
     diagonal = 2 * strength + damping[:, None] * (np.einsum("tpp->tp", curvature) + 2 * strength)
     np.einsum("tpp->tp", curvature)[...] += diagonal
-    return -np.linalg.solve(curvature, gradient[..., None])[..., 0]
+    return np.asarray(-np.linalg.solve(curvature, gradient[..., None])[..., 0], dtype=np.float64)
