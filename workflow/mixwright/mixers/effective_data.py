@@ -17,7 +17,10 @@ PARTS = tuple(Law.__dataclass_fields__)
 
 @dataclass(frozen=True)
 class EffectiveData(Fitted):
-    """L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b) + beta.w, in mixtures at the swarm's own scale; `tolerance` of the gap in nats/token."""
+    """L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b) + beta.w, in mixtures at the swarm's own scale; `tolerance` of the gap in nats/token.
+
+    A target that bears a domain's name is taken to be that domain's text.
+    """
 
     tolerance: float = 1e-6
     iterations: int = 200
@@ -27,7 +30,8 @@ class EffectiveData(Fitted):
         swarm = self.usable(seen, "swarm", least=8)
         if np.ptp(swarm.tokens) > 0.05 * swarm.tokens.max():
             raise MixwrightError("EffectiveData: the swarm mixes runs of different length; fit one proxy.tokens at a time")
-        law = fit_law(swarm.weights, swarm.losses, Prior(), self.iterations)
+        own = np.array([[float(domain == target) for domain in swarm.domains] for target in swarm.targets])
+        law = fit_law(swarm.weights, swarm.losses, Prior(), self.iterations, own)
         parameters = np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()])
         return self.learned(swarm, parameters=parameters)
 
