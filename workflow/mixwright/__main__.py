@@ -21,6 +21,8 @@ OPTIONS = {
     "shards": "shard folders, one a domain",
     "targets": "tokenized targets (.npz)",
     "domains": "domains.parquet",
+    "candidates": "mixtures to choose from: CSV, an id column first and one column a domain",
+    "runs": "number of mixtures to choose",
     "design": "design.parquet",
     "mixtures": "mixtures of the runs (design.parquet), or proposals (.json)",
     "losses": "loss tables",

@@ -130,6 +130,10 @@ def _check_names(study: Mapping[str, Any]) -> None:
     for where, weights in mixtures.items():
         if isinstance(weights, dict) and abs(sum(weights.values()) - 1) > 1e-6:
             raise MixwrightError(f"config: {where}: the weights sum to {sum(weights.values()):g}; make them sum to 1")
+    swarm = study["designs"]["swarm"]
+    if swarm["method"] == "informative" and swarm["candidates"] < swarm["runs"]:
+        few = f"{swarm['candidates']} candidates are fewer than designs.swarm.runs {swarm['runs']}"
+        raise MixwrightError(f"config: designs.swarm.candidates: {few}; raise the candidates")
     for name, target in study["targets"].items():
         if name in domains and "source" in target:
             raise MixwrightError(f"config: targets.{name} has a domain's name and a source of its own; rename it, or drop its source")

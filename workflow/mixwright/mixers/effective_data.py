@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mixwright.mixers.effective_law import Law, Prior, fit_law
 from mixwright.mixers.law_mixer import LawMixer
 from mixwright.observations import Observations
@@ -9,9 +11,10 @@ from mixwright.observations import Observations
 
 @dataclass(frozen=True)
 class EffectiveData(LawMixer):
-    """L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b) + beta.w."""
+    """L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b) + beta.w; a target that bears a domain's name is taken to be that domain's text."""
 
     name = "effective-data"
 
     def fit_law(self, swarm: Observations) -> Law:
-        return fit_law(swarm.weights, swarm.losses, Prior(), self.iterations)
+        own = np.array([[float(domain == target) for domain in swarm.domains] for target in swarm.targets])
+        return fit_law(swarm.weights, swarm.losses, Prior(), self.iterations, own)

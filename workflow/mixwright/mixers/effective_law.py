@@ -9,6 +9,7 @@ from mixwright.mixture import Array
 
 LEVEL, SCALE, POWER, OFFSET = 0, 1, 2, 3  # columns of log E, log A, log b, log eps; then log K, logit g and beta, m columns each
 PRIOR_RUNS = 64  # the priors' strengths were tuned at this many runs
+FADE = 2.0  # a run this many standard deviations above its target's best counts half
 GROWTH = 2 / 3  # of the strengths with the runs: the strongest prior within one standard error of the best in cross-validation
 
 
@@ -37,9 +38,10 @@ class Law:
 class Prior:
     """Strengths tau and centres mu of the penalty (n / 64)^(2/3) sum tau (theta - mu)^2, on the logarithmic parameters."""
 
-    transfer: tuple[float, float] = (0.004, -1.5)
+    transfer: tuple[float, float] = (0.004, -2.5)
+    own: float = 4.0  # what a target's own domain adds to the centre of its log K
     exponent: tuple[float, float] = (0.02, 0.8)
-    power: tuple[float, float] = (0.02, float(np.log(0.3)))
+    power: tuple[float, float] = (0.02, float(np.log(0.2)))
     offset: tuple[float, float] = (0.006, -2.5)
     level: float = 0.02  # centre: the data-driven start
     linear: float = 0.2
@@ -48,17 +50,28 @@ class Prior:
 ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)  # held: b = 1, eps = 0, beta = 0
 
 
-def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200) -> Law:
-    """Batched Levenberg-Marquardt on pseudo-Huber residuals: (runs, domains) and (runs, targets) -> Law."""
-    spread = np.maximum(losses.std(axis=0), 1e-9)
+def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, own: Array | None = None) -> Law:
+    """Batched Levenberg-Marquardt on pseudo-Huber residuals: (runs, domains) and (runs, targets) -> Law.
+
+    `own` (targets, domains) is 1 where a target's text is a domain's, and 0 elsewhere.
+    """
+    m, spread = weights.shape[1], np.maximum(losses.std(axis=0), 1e-9)
     start = _start(weights, losses, spread, prior)
-    strength, centre = _penalty(start, weights.shape[1], prior)
+    strength, centre = _penalty(start, m, prior)
+    if own is not None:
+        centre[:, 4 : 4 + m] += prior.own * own
     strength = strength * (len(weights) / PRIOR_RUNS) ** GROWTH
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
         return _residuals(theta, weights, losses.T[rows], spread[rows])
 
     return _law(minimise(start, residuals, strength, centre, iterations)[0], spread)
+
+
+def _trust(losses: Array, spread: Array) -> Array:
+    """(targets, runs) weights of residuals, 1 on average: the law is wanted near a target's best mixtures, not where it is starved."""
+    trust = 1 / (1 + (losses - losses.min(axis=1, keepdims=True)) / (FADE * spread[:, None]))
+    return trust / trust.mean(axis=1, keepdims=True)
 
 
 def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
@@ -122,4 +135,5 @@ def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tu
     jacobian[..., 4 + m : 4 + 2 * m] = jacobian[..., 4 : 4 + m] * growth
     jacobian[..., 4 + 2 * m :] = spread[:, None, None] * weights
     predicted = law.level[:, None] + fall + law.linear @ weights.T
-    return (predicted - losses) / spread[:, None], jacobian / spread[:, None, None]
+    trust = _trust(losses, spread) / spread[:, None]
+    return (predicted - losses) * trust, jacobian * trust[..., None]

@@ -3,6 +3,16 @@
 from pathlib import Path
 
 
+def design(candidates: Path, runs: int, to: Path) -> None:
+    """Choose the mixtures to try among candidates, the most informative first, before any loss is seen."""
+    from mixwright.designs.candidates import chosen_rows
+    from mixwright.files import written
+
+    chosen = chosen_rows(candidates, runs)
+    with written(to) as beside:
+        chosen.to_csv(beside, index=False)
+
+
 def resolve_design(study: Path, domains: Path, to: Path) -> None:
     """Give every run its weights; bounds that leave no mixture end the study here, before compute."""
     from mixwright import tables
