@@ -24,10 +24,11 @@ SETTINGS = {
     "given": {"weights": {"ants": 1.0, "bees": 2.0}},
     "regmix": {"iterations": 300, "learning_rate": 0.05, "samples": 10_000, "keep": 32},
     "regmix-linear": {"samples": 10_000, "keep": 32},
+    "ensemble": {"members": {"effective-data": {}, "regmix": {"iterations": 40, "learning_rate": 0.1}, "additive": {}}, "samples": 500},
 }
 LEARNERS = [name for name, entry in MIXERS.items() if entry.reads]
 PREDICTORS = [name for name, entry in MIXERS.items() if entry.predicts]
-SAMPLERS = {"regmix", "regmix-linear"}
+SAMPLERS = {"regmix", "regmix-linear", "ensemble"}
 
 
 def true_losses(amounts):
@@ -170,6 +171,19 @@ def test_a_planted_optimum_is_approached(name):
         proposal = create(name, SETTINGS[name]).fit(line).propose(goal(caps={"cats": 0.6}))
         ideal = np.array([0.4, 0, 0.6, 0])
         assert importance @ NEEDS @ proposal.weights == pytest.approx(importance @ NEEDS @ ideal, abs=0.03)
+        return
+
+    if name == "log-linear":  # proposes corners too, right where losses are exponentials of the weights
+        own = replace(study(), losses=2 + np.exp(-3 * study().weights @ NEEDS.T / 5))
+        grid = np.random.default_rng(1).dirichlet(np.ones(4), 20_000)
+        proposal = create(name).fit(own).propose(wanted).weights
+        assert np.exp(-3 * proposal @ NEEDS.T / 5) @ importance <= (np.exp(-3 * grid @ NEEDS.T / 5) @ importance).min() + 1e-3
+        return
+    if name == "bimix":  # right where every target needs one domain, and only there
+        own = replace(study(), losses=2 * (study().weights[:, :3] + 1e-3) ** -0.2)
+        proposal = create(name).fit(own).propose(wanted)
+        shares = np.append(importance ** (1 / 1.2), 0.0)
+        assert proposal.weights == pytest.approx(shares / shares.sum(), abs=0.01)
         return
 
     def objective(weights):

@@ -5,7 +5,7 @@ from scipy.stats import spearmanr
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.mixers.effective_law import Law, Prior, _residuals, fit_law
+from mixwright.mixers.effective_law import Law, Prior, _residuals, _trust, fit_law
 from mixwright.mixers.effective_optimum import best_mixture, certificate
 from mixwright.observations import Observations
 from mixwright.simplex import sample, settle
@@ -102,6 +102,18 @@ def test_one_wild_loss_does_little_harm():
     fitted = fit_law(train, losses, Prior())
     test = rng.dirichlet(np.full(6, 0.7), 200)
     assert np.abs(fitted.predict(test) - law.predict(test)).mean() < 0.1 * law.predict(test).std()
+
+
+def test_a_targets_own_domain_is_expected_to_hold_more_for_it_where_runs_are_few():
+    law, own = random_law(4), np.eye(3, 6)
+    train = np.random.default_rng(4).dirichlet(np.full(6, 0.7), 12)
+    blind, told = (fit_law(train, law.predict(train), Prior(), own=known) for known in (None, own))
+    assert (told.transfer > blind.transfer)[own > 0].all()
+
+
+def test_runs_far_above_the_best_count_less():
+    trust = _trust(np.array([[1.0, 1.0, 3.0, 5.0]]), np.array([1.0]))
+    assert trust.mean() == pytest.approx(1) and trust[0, 0] == pytest.approx(2 * trust[0, 2]) == pytest.approx(3 * trust[0, 3])
 
 
 def test_a_swarm_of_two_lengths_is_refused():

@@ -24,6 +24,8 @@ OPTIONS = {
     "design": "design tables",
     "mixtures": "mixtures of the runs (one wide .csv, or long .parquet tables); for figures and summaries: proposals (.json)",
     "losses": "losses of the runs (one wide .csv, or long .parquet tables)",
+    "candidates": "mixtures to choose from: CSV, an id column first and one column a domain",
+    "runs": "number of mixtures to choose",
     "realised": "realised counts of the runs",
     "loglikelihoods": "log-likelihood tables of the vertex runs",
     "packs": "result files of training jobs",

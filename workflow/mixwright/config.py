@@ -134,6 +134,10 @@ def _check_names(study: Mapping[str, Any]) -> None:
     for name in domains if isinstance(base, dict) else ():
         if not base.get(name):
             raise MixwrightError(f"config: designs.perturb.base gives {name} no weight to change; give every domain some")
+    swarm = study["designs"]["swarm"]
+    if swarm["method"] == "informative" and swarm["candidates"] < swarm["runs"]:
+        few = f"{swarm['candidates']} candidates are fewer than designs.swarm.runs {swarm['runs']}"
+        raise MixwrightError(f"config: designs.swarm.candidates: {few}; raise the candidates")
     for name, target in study["targets"].items():
         if name in domains and "source" in target:
             raise MixwrightError(f"config: targets.{name} has a domain's name and a source of its own; rename it, or drop its source")

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from mixwright.designs import Row, kinds
+from mixwright.designs import Row, kind_of, kinds
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.mixers import MIXERS
@@ -98,7 +98,7 @@ class Study:
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Role -> its runs in row order, for every role that a mixer of the study reads, and the repeats."""
         read = set().union(*(MIXERS[mixer].reads for mixer in self.mixers), {"repeat"})
-        return {role: self._runs(role) for role in ROLES if role in read and kinds()[role].rows(self.config)}
+        return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
 
     @cached_property
     def packs(self) -> dict[str, tuple[Run, ...]]:
@@ -140,10 +140,13 @@ class Study:
         return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"])
 
     def _runs(self, role: str) -> tuple[Run, ...]:
-        runs = tuple(self._run(role, row) for row in kinds()[role].rows(self.config))
+        runs = tuple(self._run(role, row) for row in self._rows(role))
         if len({run.name for run in runs}) < len(runs):
             raise MixwrightError(f"config: designs.{role}: two runs come out the same; move its scales apart by more than a step")
         return runs
+
+    def _rows(self, role: str) -> list[Row]:
+        return kinds()[kind_of(role, self.config)].rows(self.config)
 
     def _run(self, role: str, row: Row) -> Run:
         steps = self._steps(row.tokens, "proxy")
@@ -153,7 +156,7 @@ class Study:
             tokens=steps * self._step_tokens("proxy"),
             steps=steps,
             seed=row.seed,
-            kind=role,
+            kind=kind_of(role, self.config),
             parameters=row.parameters,
             row=row.row,
             context=self._context,

@@ -1,4 +1,4 @@
-"""Which mixtures to try. Each kind names its rows at parse time, without weights, and resolves a row's weights once tokens are counted."""
+"""Which mixtures to try. Each kind names its rows at parse time, without weights, and resolves their weights once tokens are counted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,12 @@ def middle(mixture: str | Mapping[str, float], domains: Sequence[Domain]) -> Arr
 
 
 def kinds() -> dict[str, ModuleType]:
-    """Role -> its design; a module with `rows(study) -> list[Row]` and `weights(parameters, row, seed, domains) -> (domains,)`."""
-    from mixwright.designs import dirichlet, perturbation, repeats, vertices
+    """Kind -> its design, a module with `rows(study) -> list[Row]` and `weights(rows, domains) -> (rows, domains)`, all of one study."""
+    from mixwright.designs import dirichlet, informative, perturbation, repeats, vertices
 
-    return {"swarm": dirichlet, "vertex": vertices, "perturb": perturbation, "repeat": repeats}
+    return {"swarm": dirichlet, "informative": informative, "vertex": vertices, "perturb": perturbation, "repeat": repeats}
+
+
+def kind_of(role: str, study: Mapping[str, Any]) -> str:
+    """The kind of design that the study asks for a role: a role's first design bears its name."""
+    return "informative" if role == "swarm" and study["designs"]["swarm"]["method"] == "informative" else role

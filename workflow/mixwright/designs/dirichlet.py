@@ -21,15 +21,17 @@ def rows(study: Mapping[str, Any]) -> list[Row]:
     return [Row(parameters, row, study["proxy"]["tokens"], study["seed"]) for row in range(design["runs"])]
 
 
-def weights(parameters: Mapping[str, Any], row: int, seed: int, domains: Sequence[Domain]) -> Array:
-    """(domains,) Dirichlet(s p^temperature) with s drawn from the strengths, truncated to the bounds; weights under 2e-4 are dropped."""
-    from mixwright.simplex import sample_row, settle  # scipy: not at parse time
+def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
+    """Dirichlet(s p^temperature), s drawn from the strengths, truncated to the bounds; weights under 2e-4 are dropped."""
+    from mixwright.simplex import sample_rows, settle  # scipy: not at parse time
 
+    parameters = rows[0].parameters  # one swarm, one set of them
     bounds = Bounds.of(domains, *(parameters[key] for key in ("tokens", "caps", "floors", "max_epochs")))
-    rng = np.random.default_rng([seed, row])
-    least, greatest = parameters["strengths"]
+    low, high = bounds.lower, bounds.upper
+    rngs = [np.random.default_rng([row.seed, row.row]) for row in rows]
     tempered = middle(parameters["around"], domains) ** parameters["temperature"]
-    strength = rng.choice(np.geomspace(least, greatest, STRENGTHS))
-    drawn = sample_row(strength * tempered / tempered.sum(), bounds.lower, bounds.upper, rng)
-    kept = np.where((drawn < SMALLEST) & (bounds.lower < SMALLEST), 0.0, drawn)
-    return settle(kept / kept.sum(), bounds.lower, bounds.upper)
+    least, greatest = parameters["strengths"]
+    strengths = np.array([rng.choice(np.geomspace(least, greatest, STRENGTHS)) for rng in rngs])
+    drawn = sample_rows(strengths[:, None] * tempered / tempered.sum(), low, high, rngs)
+    kept = np.where((drawn < SMALLEST) & (low < SMALLEST), 0.0, drawn)
+    return np.stack([settle(row / row.sum(), low, high) for row in kept])

@@ -22,7 +22,11 @@ def rows(study: Mapping[str, Any]) -> list[Row]:
     return found
 
 
-def weights(parameters: Mapping[str, Any], row: int, seed: int, domains: Sequence[Domain]) -> Array:
+def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
+    return np.stack([_weights(row.parameters, domains) for row in rows])
+
+
+def _weights(parameters: Mapping[str, Any], domains: Sequence[Domain]) -> Array:
     changes = np.array([parameters["change"] if domain.name == parameters["domain"] else 1.0 for domain in domains])
     amounts = middle(parameters["base"], domains) * changes
     return amounts / amounts.sum()

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mixwright.designs import Row, middle
 from mixwright.mixture import Array, Domain
 
@@ -12,5 +14,5 @@ def rows(study: Mapping[str, Any]) -> list[Row]:
     return [Row({"mixture": design["mixture"]}, row, study["proxy"]["tokens"], study["seed"] + 1 + row) for row in range(design["runs"])]
 
 
-def weights(parameters: Mapping[str, Any], row: int, seed: int, domains: Sequence[Domain]) -> Array:
-    return middle(parameters["mixture"], domains)
+def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
+    return np.stack([middle(row.parameters["mixture"], domains) for row in rows])

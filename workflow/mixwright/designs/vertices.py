@@ -13,5 +13,5 @@ def rows(study: Mapping[str, Any]) -> list[Row]:
     return [Row({"domain": name}, 0, study["proxy"]["tokens"], study["seed"]) for name in sorted(study["domains"])]
 
 
-def weights(parameters: Mapping[str, Any], row: int, seed: int, domains: Sequence[Domain]) -> Array:
-    return np.array([float(domain.name == parameters["domain"]) for domain in domains])
+def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
+    return np.array([[float(domain.name == row.parameters["domain"]) for domain in domains] for row in rows])

@@ -37,6 +37,10 @@ MIXERS: dict[str, Entry] = {
     "regmix": Entry("regmix", "RegMix", SWARM),
     "regmix-linear": Entry("regmix", "RegMixLinear", SWARM),
     "effective-data": Entry("effective_data", "EffectiveData", SWARM),
+    "log-linear": Entry("log_linear", "LogLinear", SWARM),
+    "additive": Entry("additive", "Additive", SWARM),
+    "bimix": Entry("bimix", "BiMix", SWARM),
+    "ensemble": Entry("ensemble", "Ensemble", SWARM),
     "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
 }

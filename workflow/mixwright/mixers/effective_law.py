@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixwright.mixers.robust_fit import Rows, minimise
 from mixwright.mixture import Array
 
-HUBER = 0.1  # of a target's standard deviation: where the loss of a residual turns from squared to absolute
 LEVEL, SCALE, POWER, OFFSET = 0, 1, 2, 3  # columns of log E, log A, log b, log eps; then log K, logit g and beta, m columns each
 PRIOR_RUNS = 64  # the priors' strengths were tuned at this many runs
+FADE = 2.0  # a run this many standard deviations above its target's best counts half
+GROWTH = 2 / 3  # of the strengths with the runs: the strongest prior within one standard error of the best in cross-validation
 
 
 @dataclass(frozen=True)
@@ -34,27 +36,45 @@ class Law:
 
 @dataclass(frozen=True)
 class Prior:
-    """Strengths tau and centres mu of the penalty (n / 64) sum tau (theta - mu)^2, on the logarithmic parameters."""
+    """Strengths tau and centres mu of the penalty (n / 64)^(2/3) sum tau (theta - mu)^2, on the logarithmic parameters."""
 
-    transfer: tuple[float, float] = (0.004, -1.5)
+    transfer: tuple[float, float] = (0.004, -2.5)
+    own: float = 4.0  # what a target's own domain adds to the centre of its log K
     exponent: tuple[float, float] = (0.02, 0.8)
-    power: tuple[float, float] = (0.02, float(np.log(0.3)))
+    power: tuple[float, float] = (0.02, float(np.log(0.2)))
     offset: tuple[float, float] = (0.006, -2.5)
     level: float = 0.02  # centre: the data-driven start
     linear: float = 0.2
 
 
-def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200) -> Law:
-    """Batched Levenberg-Marquardt on pseudo-Huber residuals: (runs, domains) and (runs, targets) -> Law."""
-    spread = np.maximum(losses.std(axis=0), 1e-9)
-    theta = _start(weights, losses, spread)
-    strength, centre = _penalty(theta, weights.shape[1], prior)
-    strength = strength * len(weights) / PRIOR_RUNS
-    theta = _minimise(theta, weights, losses.T, spread, strength, centre, iterations)
-    return _law(theta, spread)
+ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)  # held: b = 1, eps = 0, beta = 0
 
 
-def _start(weights: Array, losses: Array, spread: Array) -> Array:
+def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, own: Array | None = None) -> Law:
+    """Batched Levenberg-Marquardt on pseudo-Huber residuals: (runs, domains) and (runs, targets) -> Law.
+
+    `own` (targets, domains) is 1 where a target's text is a domain's, and 0 elsewhere.
+    """
+    m, spread = weights.shape[1], np.maximum(losses.std(axis=0), 1e-9)
+    start = _start(weights, losses, spread, prior)
+    strength, centre = _penalty(start, m, prior)
+    if own is not None:
+        centre[:, 4 : 4 + m] += prior.own * own
+    strength = strength * (len(weights) / PRIOR_RUNS) ** GROWTH
+
+    def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
+        return _residuals(theta, weights, losses.T[rows], spread[rows])
+
+    return _law(minimise(start, residuals, strength, centre, iterations)[0], spread)
+
+
+def _trust(losses: Array, spread: Array) -> Array:
+    """(targets, runs) weights of residuals, 1 on average: the law is wanted near a target's best mixtures, not where it is starved."""
+    trust = 1 / (1 + (losses - losses.min(axis=1, keepdims=True)) / (FADE * spread[:, None]))
+    return trust / trust.mean(axis=1, keepdims=True)
+
+
+def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
     """log K from each domain's correlation with the loss; E and A by regressing the loss on the effective data that makes."""
     runs, m = weights.shape
     targets = losses.shape[1]
@@ -62,10 +82,10 @@ def _start(weights: Array, losses: Array, spread: Array) -> Array:
     root = (root - root.mean(axis=0)) / np.maximum(root.std(axis=0), 1e-9)
     correlation = ((losses - losses.mean(axis=0)) / spread).T @ root / runs
     theta = np.zeros((targets, 4 + 3 * m))
-    theta[:, POWER], theta[:, OFFSET] = np.log(0.3), -2.5
+    theta[:, POWER], theta[:, OFFSET] = prior.power[1], prior.offset[1]
     theta[:, 4 : 4 + m] = -1 - 4 * correlation
-    theta[:, 4 + m : 4 + 2 * m] = 0.8
-    shape = _law(theta, spread).effective(weights) ** -0.3
+    theta[:, 4 + m : 4 + 2 * m] = prior.exponent[1]
+    shape = _law(theta, spread).effective(weights) ** -np.exp(prior.power[1])
     centred = shape - shape.mean(axis=0)
     slope = (centred * losses).sum(axis=0) / np.maximum((centred**2).sum(axis=0), 1e-12)
     slope = np.maximum(slope, 0.1 * spread / np.maximum(shape.std(axis=0), 1e-9))
@@ -115,38 +135,5 @@ def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tu
     jacobian[..., 4 + m : 4 + 2 * m] = jacobian[..., 4 : 4 + m] * growth
     jacobian[..., 4 + 2 * m :] = spread[:, None, None] * weights
     predicted = law.level[:, None] + fall + law.linear @ weights.T
-    return (predicted - losses) / spread[:, None], jacobian / spread[:, None, None]
-
-
-def _cost(residuals: Array, theta: Array, strength: Array, centre: Array) -> Array:
-    """(targets,) pseudo-Huber loss and penalty."""
-    huber = HUBER**2 * (np.sqrt(1 + (residuals / HUBER) ** 2) - 1)
-    return huber.sum(axis=1) + (strength * (theta - centre) ** 2).sum(axis=1)
-
-
-def _minimise(theta: Array, weights: Array, losses: Array, spread: Array, strength: Array, centre: Array, iterations: int) -> Array:
-    """Levenberg-Marquardt with a damping a target; a step that does not lower a target's cost is not taken."""
-    damping = np.full(len(theta), 1e-2)
-    residuals, jacobian = _residuals(theta, weights, losses, spread)
-    cost, quiet = _cost(residuals, theta, strength, centre), np.zeros(len(theta), dtype=np.int64)
-    for _ in range(iterations):
-        importance = 1 / np.sqrt(1 + (residuals / HUBER) ** 2)
-        weighted = jacobian * importance[..., None]
-        gradient = np.einsum("tnp,tn->tp", weighted, residuals) + 2 * strength * (theta - centre)
-        curvature = weighted.transpose(0, 2, 1) @ jacobian
-        diagonal = 2 * strength + damping[:, None] * (np.einsum("tpp->tp", curvature) + 2 * strength)
-        np.einsum("tpp->tp", curvature)[...] += diagonal
-        step = -np.linalg.solve(curvature, gradient[..., None])[..., 0]
-        trial = theta + np.clip(step, -2.0, 2.0)
-        trial_residuals, trial_jacobian = _residuals(trial, weights, losses, spread)
-        trial_cost = _cost(trial_residuals, trial, strength, centre)
-        better = trial_cost < cost
-        quiet = np.where(cost - trial_cost > 1e-7 * cost, 0, quiet + 1)
-        damping = np.clip(np.where(better, damping / 4, damping * 6), 1e-9, 1e9)
-        theta = np.where(better[:, None], trial, theta)
-        cost = np.where(better, trial_cost, cost)
-        residuals = np.where(better[:, None], trial_residuals, residuals)
-        jacobian = np.where(better[:, None, None], trial_jacobian, jacobian)
-        if (quiet >= 4).all():
-            break
-    return theta
+    trust = _trust(losses, spread) / spread[:, None]
+    return (predicted - losses) * trust, jacobian * trust[..., None]

@@ -6,8 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mixwright.mixers.c_mixup import augmented, helps
 from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
+from mixwright.mixers.tree_search import leaf_ranges, survivors
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 from mixwright.simplex import sample, settle
@@ -33,11 +36,16 @@ class Searched(Fitted):
         importance = self.target_weights(goal)
         rng = np.random.default_rng(goal.seed)
         drawn = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples)
+        drawn = drawn[self.candidates(drawn, importance)]
         order = np.argsort(self.objective(drawn, importance), kind="stable")[: self.keep]
         weights = settle(drawn[order].mean(axis=0), goal.bounds.lower, goal.bounds.upper)
         region = drawn[order].std(axis=0).max()
         notes = (*self.notes(), f"a region, not a point: its {len(order)} best mixtures spread by up to {region:.3f} in a weight")
         return Proposal(self.name, weights, self.in_goal(self.predict(weights[None])[0], goal), notes=notes)
+
+    def candidates(self, weights: Array, importance: Array) -> NDArray[np.int64]:
+        """Rows that may be among the best."""
+        return np.arange(len(weights))
 
     def objective(self, weights: Array, importance: Array) -> Array:
         return self.predict(weights) @ importance
@@ -54,6 +62,7 @@ class RegMix(Searched):
     learning_rate: float = 0.01
     leaves: int = 31
     rows_per_leaf: int = 0  # 0: 20 as published, max(3, runs // 16) under 100 runs
+    mixup: bool = False  # C-Mixup for the targets that it helps in cross-validation
     workers: int = 1  # targets fitted and searched side by side
     runs: int = field(default=0, metadata=FITTED)
     models: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)  # LightGBM's own text, one a target
@@ -63,24 +72,52 @@ class RegMix(Searched):
         swarm = self.usable(seen, "swarm", least=8)
         settings = self._parameters(len(swarm.runs))
         with ThreadPoolExecutor(self.workers) as pool:  # LightGBM lets go of the interpreter while it works
-            models = tuple(pool.map(lambda losses: _grow(swarm.weights, losses, settings, self.iterations), swarm.losses.T))
+            models = tuple(pool.map(lambda losses: self._grow(swarm.weights, losses, settings), swarm.losses.T))
         return self.learned(swarm, runs=len(swarm.runs), models=models)
 
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
         return np.column_stack([self._predict_one(k, amounts) for k in range(len(self.targets))])
 
+    def candidates(self, weights: Array, importance: Array) -> NDArray[np.int64]:
+        chosen = np.flatnonzero(importance).tolist()
+        ranges = [leaf_ranges(self.models[k]) for k in chosen]
+        rounds = min(len(least) for least, _ in ranges)
+        if rounds < self.iterations or len(weights) <= self.keep:  # a target whose trees ended early: no common rounds to cut by
+            return np.arange(len(weights))
+        least, greatest = (importance[chosen] @ np.stack(parts) for parts in zip(*ranges, strict=True))
+
+        def partial(mixtures: Array, first: int, last: int) -> Array:
+            return self._sum(mixtures, importance, first, last - first)
+
+        return survivors(partial, least, greatest, weights, self.keep)
+
     def objective(self, weights: Array, importance: Array) -> Array:
+        return self._sum(weights, importance)
+
+    def _sum(self, weights: Array, importance: Array, first: int = 0, count: int | None = None) -> Array:
         chosen = np.flatnonzero(importance)
         with ThreadPoolExecutor(self.workers) as pool:
-            return np.stack(list(pool.map(lambda k: self._predict_one(k, weights), chosen.tolist())), axis=1) @ importance[chosen]
+            parts = pool.map(lambda k: self._predict_one(k, weights, first, count), chosen.tolist())
+            return np.stack(list(parts), axis=1) @ importance[chosen]
 
     def notes(self) -> tuple[str, ...]:
         rows = self._parameters(self.runs)["min_data_in_leaf"]
         return () if rows == 20 else (f"{rows} rows a leaf for {self.runs} runs, where RegMix published 20 for 512",)
 
-    def _predict_one(self, target: int, amounts: Array) -> Array:
-        return np.asarray(self._boosters[target].predict(amounts / amounts.sum(axis=1, keepdims=True), num_threads=1))
+    def _predict_one(self, target: int, amounts: Array, first: int = 0, count: int | None = None) -> Array:
+        weights = amounts / amounts.sum(axis=1, keepdims=True)
+        return np.asarray(self._boosters[target].predict(weights, start_iteration=first, num_iteration=count, num_threads=1))
+
+    def _grow(self, weights: Array, losses: Array, parameters: dict) -> str:
+        import lightgbm
+
+        def predicted(x: Array, y: Array, new: Array) -> Array:
+            return np.asarray(lightgbm.Booster(model_str=_grow(x, y, parameters, self.iterations)).predict(new, num_threads=1))
+
+        if self.mixup and helps(predicted, weights, losses):
+            weights, losses = augmented(weights, losses)
+        return _grow(weights, losses, parameters, self.iterations)
 
     @cached_property
     def _boosters(self) -> "list[lightgbm.Booster]":

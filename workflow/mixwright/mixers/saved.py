@@ -76,6 +76,8 @@ def read_fit(kind: type, folder: Path) -> Any:
 
 
 def _encode(value: Any) -> Any:
+    if isinstance(value, Saved):
+        return {"mixer": type(value).__name__, "fields": {f.name: _encode(getattr(value, f.name)) for f in fields(value)}}
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "shape": list(value.shape)}
     if isinstance(value, tuple):
@@ -84,8 +86,16 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"mixer", "fields"}:
+        return _kind(value["mixer"])(**{name: _decode(item) for name, item in value["fields"].items()})
     if isinstance(value, dict) and set(value) == {"array", "shape"}:
         return np.array(value["array"], dtype=np.float64).reshape(value["shape"])
     if isinstance(value, dict) and set(value) == {"tuple"}:
         return tuple(_decode(item) for item in value["tuple"])
     return value
+
+
+def _kind(class_name: str) -> type:
+    from mixwright.mixers import MIXERS
+
+    return next(entry for entry in MIXERS.values() if entry.class_name == class_name).load_class()

@@ -17,6 +17,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         corpus.tokenize_domain,
         corpus.tokenize_target,
         corpus.count_domains,
+        proxies.design,
         proxies.resolve_design,
         proxies.train_proxies,
         proxies.collect_losses,

@@ -7,6 +7,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def design(candidates: Path, runs: int, to: Path) -> None:
+    """Choose the mixtures to try among candidates, the most informative first, before any loss is seen."""
+    from mixwright.designs.candidates import chosen_rows
+    from mixwright.files import written
+
+    chosen = chosen_rows(candidates, runs)
+    with written(to) as beside:
+        chosen.to_csv(beside, index=False)
+
+
 def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
     """Give every run of a role its weights; bounds that leave no mixture are told here, before compute."""
     from mixwright import tables

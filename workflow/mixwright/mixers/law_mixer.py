@@ -1,0 +1,63 @@
+"""What the mixers have in common whose fit is a `Law`: convex predictions, and the certified optimum of their weighted sum."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from mixwright.errors import MixwrightError
+from mixwright.mixers.effective_law import Law
+from mixwright.mixers.effective_optimum import best_mixture
+from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
+from mixwright.mixture import Array, Goal, Proposal
+from mixwright.observations import Observations
+
+
+@dataclass(frozen=True)
+class LawMixer(Fitted):
+    """A mixer in mixtures at the swarm's own scale; `tolerance` is of the gap in nats/token."""
+
+    tolerance: float = 1e-6
+    iterations: int = 200
+    parameters: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (targets, 4 + 3 domains): the columns of Law, side by side
+    name = "law"
+
+    def fit(self, seen: Observations) -> Self:
+        swarm = self.usable(seen, "swarm", least=8)
+        self.check_length(swarm)
+        law = self.fit_law(swarm)
+        return self.learned(swarm, parameters=np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()]))
+
+    def fit_law(self, swarm: Observations) -> Law:
+        raise NotImplementedError
+
+    @property
+    def law(self) -> Law:
+        m = len(self.domains)
+        parts = np.split(self.parameters, np.cumsum([1, 1, 1, 1, m, m]), axis=1)
+        return Law(*(part[:, 0] for part in parts[:4]), *parts[4:])
+
+    def predict(self, amounts: Array) -> Array:
+        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
+        return self.law.predict(amounts / amounts.sum(axis=1, keepdims=True))
+
+    def propose(self, goal: Goal) -> Proposal:
+        importance = self.target_weights(goal)
+        weights, gap = best_mixture(self.law, importance, goal.bounds.lower, goal.bounds.upper)
+        notes = (*self.gap_notes(gap), self.note(importance))
+        return Proposal(self.name, weights, self.in_goal(self.law.predict(weights[None])[0], goal), gap, notes)
+
+    def gap_notes(self, gap: float) -> tuple[str, ...]:
+        far = f"the optimum is certified to {gap:.1e} nats only, above the tolerance {self.tolerance:.0e}"
+        return () if gap <= self.tolerance else (far,)
+
+    def note(self, importance: Array) -> str:
+        """The transfer matrix in a sentence: which domains hold most effective data for the goal."""
+        share = self.law.transfer / self.law.transfer.sum(axis=1, keepdims=True)
+        order = np.argsort(-(importance @ share))[:3]
+        return "most effective data per share of training: " + ", ".join(self.domains[i] for i in order)
+
+    def check_length(self, swarm: Observations) -> None:
+        """Refuses runs of different length: in mixtures they would be one regression of two curves."""
+        if np.ptp(swarm.tokens) > 0.05 * swarm.tokens.max():
+            raise MixwrightError(f"{type(self).__name__}: the swarm mixes runs of different length; fit one proxy.tokens at a time")
