@@ -30,6 +30,8 @@ OPTIONS = {
     "pack": "name of the training job",
     "mixer": "name of the mixer",
     "settings": "settings of the mixer as JSON",
+    "more": "runs that could be trained besides (0: a quarter of those there are)",
+    "seed": "seed of what is drawn at random",
     "fit": "folder that `fit` wrote; none for a baseline that reads no runs",
     "domain": "name of the domain",
     "target": "name of the target",

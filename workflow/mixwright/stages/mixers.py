@@ -21,7 +21,7 @@ def fit(
     mixer: str, mixtures: Path, losses: Paths, to: Path, realised: Paths = NONE, loglikelihoods: Paths = NONE, settings: str = "{}"
 ) -> None:
     """Fit a mixer to measured losses."""
-    fitted = mixers.create(mixer, json.loads(settings)).fit(_observations(mixtures, losses, realised, loglikelihoods))
+    fitted = mixers.create(mixer, json.loads(settings)).fit(observations(mixtures, losses, realised, loglikelihoods))
     with written(to) as beside:
         fitted.save(beside)
 
@@ -35,7 +35,7 @@ def validate(
     from mixwright.validation import scores, validate
 
     config = read_json(study)
-    seen = _observations(mixtures, losses, realised, loglikelihoods)
+    seen = observations(mixtures, losses, realised, loglikelihoods)
     frame = validate(mixer, json.loads(settings), seen, config["validation"]["folds"], config["seed"])
     tables.write(frame, to, tables.VALIDATION)
     ranks = scores(frame).spearman
@@ -54,7 +54,8 @@ def propose(study: Path, mixer: str, domains: Path, to: Path, fit: Paths = NONE,
     write_json(to, proposal.as_json(goal))
 
 
-def _observations(mixtures: Path, losses: Paths, realised: Paths, loglikelihoods: Paths) -> "Observations":
+def observations(mixtures: Path, losses: Paths, realised: Paths, loglikelihoods: Paths) -> "Observations":
+    """The tables' runs, joined by name."""
     from mixwright import tables
     from mixwright.observations import observe
 
