@@ -84,9 +84,9 @@ def bootstrap(name: str, settings: Mapping[str, Any], seen: Observations, goal: 
     """Residual bootstrap: each draw refits the mixer to its own predictions plus held-out residuals, resampled with replacement, a run's
     targets together. Losses are read at the proposal of the full fit, held fixed; each refit proposes anew for the weights.
 
-    Refits know nothing of what the mixer's form cannot follow: intervals of losses add in quadrature what the held-out residuals hold
-    beyond the refits' own scatter and, where a mixture was trained more than once, the noise of a run. Draw b is a function of (seed, b)
-    alone. Mixers that take long are given fewer draws, and it is said.
+    Refits know nothing of what the mixer's form cannot follow: intervals of losses add in quadrature the refits' bias and what the
+    held-out residuals hold beyond the refits' own scatter and, where a mixture was trained more than once, the least noise that a run may
+    have. Draw b is a function of (seed, b) alone. Mixers that take long are given fewer draws, and it is said.
     """
     kind = mixers.entry(name)
     if "swarm" not in kind.reads or not kind.predicts:
@@ -144,8 +144,9 @@ class Refits:
         """The signed sum over proposal and natural of the weighted targets; what the mixer cannot follow counts for so many points."""
         drawn, value = self.losses @ importance, float(np.array(signs) @ (self.own[:2] @ importance))
         unexplained = ((self.held_out @ importance) ** 2).mean() - drawn[:, 2:].var(axis=0, ddof=1).mean()
-        unexplained = max(0.0, float(unexplained) - (noise.value**2 if noise else 0.0))
-        error = np.sqrt((drawn[:, :2] @ np.array(signs)).var(ddof=1) + points * unexplained)
+        unexplained = max(0.0, float(unexplained) - (noise.low**2 if noise else 0.0))
+        refitted = drawn[:, :2] @ np.array(signs)
+        error = np.sqrt(refitted.var(ddof=1) + (refitted.mean() - value) ** 2 + points * unexplained)
         half = float(student.ppf((1 + LEVEL) / 2, len(drawn) - 1) * error)
         return Interval(value, value - half, value + half)
 
