@@ -120,6 +120,7 @@ class Proposal:
     predicted: Mapping[str, float] = field(default_factory=dict)  # target -> nats/token, at the scale the mixer saw
     gap: float | None = None  # certified distance of the objective from its optimum
     notes: tuple[str, ...] = ()  # plain sentences for the report
+    intervals: Mapping[str, Any] = field(default_factory=dict)  # of weights, predicted losses and the gain over natural, where asked for
 
     def as_json(self, goal: Goal) -> dict[str, Any]:
         """The content of `mixtures/<mixer>.json`."""
@@ -131,6 +132,7 @@ class Proposal:
             "tokens": {name: weight * goal.tokens for name, weight in share.items()},
             "epochs": {domain.name: share[domain.name] * goal.tokens / domain.tokens for domain in goal.domains},
             "predicted": dict(self.predicted),
+            "intervals": dict(self.intervals),
             "active_bounds": goal.bounds.active(self.weights, goal.names),
             "gap": self.gap,
             "notes": list(self.notes),

@@ -1,10 +1,13 @@
 """What the proxies are worth: each target's spread over mixtures against its spread over seeds, and the loss against a unigram model."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2
+
+from mixwright.observations import Observations
 
 THRESHOLD = 3.0  # a target whose signal-to-noise is lower cannot tell mixtures apart
 
@@ -39,6 +42,32 @@ def target_signals(design: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
     table["low"] = table.signal_to_noise * np.sqrt(chi2.ppf(0.025, freedom) / freedom)
     table["high"] = table.signal_to_noise * np.sqrt(chi2.ppf(0.975, freedom) / freedom)
     return table.reset_index()
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """Standard deviation of one run's objective over seeds, nats/token, with the 95% interval that the repeats leave it."""
+
+    value: float
+    low: float
+    high: float
+    runs: int  # repeats it was measured on
+
+
+def noise_floor(seen: Observations, targets: Mapping[str, float]) -> NoiseFloor | None:
+    """The noise of the weighted mean of `targets`, whose errors in one run go together: pooled over the repeats of a mixture (role repeat,
+    or swarm runs of equal weights); None where no mixture was trained twice."""
+    objective = seen.losses @ np.array([targets.get(target, 0.0) for target in seen.targets]) / sum(targets.values())
+    keys = [role if role == "repeat" else weights.tobytes() for role, weights in zip(seen.roles, seen.weights.round(6) + 0.0, strict=True)]
+    chosen = [role in ("repeat", "swarm") for role in seen.roles]
+    groups = pd.Series(objective[chosen]).groupby(pd.Index(np.array(keys, dtype=object)[chosen]))
+    repeated = groups.transform("size") > 1
+    freedom = int(repeated.sum() - groups.ngroup()[repeated].nunique())
+    if not freedom:
+        return None
+    scatter = float(((pd.Series(objective[chosen]) - groups.transform("mean"))[repeated] ** 2).sum())
+    low, high = (float(np.sqrt(scatter / chi2.ppf(q, freedom))) for q in (0.975, 0.025))
+    return NoiseFloor(float(np.sqrt(scatter / freedom)), low, high, int(repeated.sum()))
 
 
 def objectives(rows: pd.DataFrame, targets: Mapping[str, float], value: str, *keys: str) -> pd.Series:

@@ -21,6 +21,7 @@ class Entry:
     reads: frozenset[str] = frozenset()  # roles of runs; none: the domains' token counts are enough
     needs_loglikelihoods: bool = False
     predicts: bool = True
+    draws: int = 200  # refits that a bootstrap gives it at most
 
     def load_class(self) -> Any:
         return getattr(import_module(f"mixwright.mixers.{self.module}"), self.class_name)
@@ -34,7 +35,7 @@ MIXERS: dict[str, Entry] = {
     "unimax": Entry("baselines", "UniMax", predicts=False),
     "given": Entry("baselines", "Given", predicts=False),
     "best-of-swarm": Entry("best_of_swarm", "BestOfSwarm", SWARM, predicts=False),
-    "regmix": Entry("regmix", "RegMix", SWARM),
+    "regmix": Entry("regmix", "RegMix", SWARM, draws=20),
     "regmix-linear": Entry("regmix", "RegMixLinear", SWARM),
     "effective-data": Entry("effective_data", "EffectiveData", SWARM),
     "log-linear": Entry("log_linear", "LogLinear", SWARM),

@@ -5,7 +5,7 @@ Each module stands for the rules file of its name; nothing heavy is imported bef
 
 from collections.abc import Callable
 
-from mixwright.stages import corpus, final, mixers, proxies, report
+from mixwright.stages import corpus, final, mixers, proxies, report, trust
 
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function
@@ -27,6 +27,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         mixers.validate,
         mixers.propose,
         mixers.compare,
+        trust.learning_curve,
         final.train_finals,
         final.evaluate_finals,
         report.draw,
