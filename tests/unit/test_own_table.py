@@ -143,7 +143,7 @@ assert not heavy, heavy
 def test_the_readme_commands_work(tmp_path, monkeypatch, capsys):
     section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
     commands = [line.split("  #")[0] for line in re.findall(r"^mixwright .*$", section.replace("\\\n", " "), re.MULTILINE)]
-    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "predict", "propose", "propose"]
+    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "predict", "propose", "propose", "bootstrap", "learning-curve"]
     own_tables.write(tmp_path)
     own_tables.write(tmp_path / "new", seed=5)
     (tmp_path / "new/mixtures.csv").rename(tmp_path / "new.csv")

@@ -80,6 +80,15 @@ def with_intervals(proposal: Proposal, found: Bootstrap) -> Proposal:
     return replace(proposal, intervals=found.as_json(), notes=(*proposal.notes, f"predicted {found.verdict}", *found.notes))
 
 
+def check(name: str, draws: int) -> None:
+    """Refuses what the bootstrap has no answer to."""
+    kind = mixers.entry(name)
+    if "swarm" not in kind.reads or not kind.predicts:
+        raise MixwrightError(f"bootstrap: {name} does not learn to predict from a swarm; ask intervals of one that does, or of none")
+    if draws < LEAST_DRAWS:
+        raise MixwrightError(f"bootstrap: {draws} draws give no interval; ask for {LEAST_DRAWS} or more (200 is usual)")
+
+
 def bootstrap(name: str, settings: Mapping[str, Any], seen: Observations, goal: Goal, draws: int = 200, seed: int = 0) -> Bootstrap:
     """Residual bootstrap: each draw refits the mixer to its own predictions plus held-out residuals, resampled with replacement, a run's
     targets together. Losses are read at the proposal of the full fit, held fixed; each refit proposes anew for the weights.
@@ -88,16 +97,12 @@ def bootstrap(name: str, settings: Mapping[str, Any], seen: Observations, goal: 
     held-out residuals hold beyond the refits' own scatter and, where a mixture was trained more than once, the least noise that a run may
     have. Draw b is a function of (seed, b) alone. Mixers that take long are given fewer draws, and it is said.
     """
-    kind = mixers.entry(name)
-    if "swarm" not in kind.reads or not kind.predicts:
-        raise MixwrightError(f"bootstrap: {name} does not learn to predict from a swarm; ask intervals of one that does, or of none")
-    if draws < LEAST_DRAWS:
-        raise MixwrightError(f"bootstrap: {draws} draws give no interval; ask for {LEAST_DRAWS} or more (200 is usual)")
+    check(name, draws)
     seen = seen.only(np.argsort(np.array(seen.runs)))
     mixer = mixers.create(name, settings)
     full = mixer.fit(seen)
     proposal = full.propose(goal)
-    many = min(draws, kind.draws)
+    many = min(draws, mixers.entry(name).draws)
     refits = Refits.of(mixer, full, seen, goal, proposal.weights, many, seed)
     noise = noise_floor(seen, goal.targets)
     spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(seen.of_role("swarm").weights)
