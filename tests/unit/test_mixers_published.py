@@ -71,10 +71,11 @@ def test_the_law_beats_the_trees_at_512_runs():
 
 def test_the_ensemble_beats_its_members_and_weighs_them_by_the_training_runs_alone():
     found = fitted("ensemble")
-    assert (np.array(correlations(found)) >= [99.25, 98.84, 95.8]).all()
+    assert (np.array(correlations(found)) >= [99.25, 98.85, 95.85]).all()
     test = pile("test_mixture_1m", "test_pile_loss_1m")
     assert ((found.predict(test.amounts) - test.losses) ** 2).mean() <= 0.0092
-    assert found.names == ("effective-data", "regmix") and found.shares[0] == pytest.approx(0.75, abs=0.05)
+    share = dict(zip(found.names, found.shares[:, 0], strict=True))
+    assert share["effective-data"] == pytest.approx(0.7, abs=0.05) and share["regmix"] == pytest.approx(0.3, abs=0.05)
 
 
 def test_other_laws_rank_worse_and_propose_corners():
