@@ -49,11 +49,22 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Domains whose weights together stay between two limits; no domain is in two groups."""
+
+    name: str
+    members: tuple[int, ...]  # positions in the goal's domains
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
 class Bounds:
-    """The box of weights that a mixture must stay in; `lower` and `upper` are (domains,)."""
+    """The weights that a mixture must stay in: a box, `lower` and `upper` (domains,), cut by sums of groups."""
 
     lower: Array
     upper: Array
+    groups: tuple[Group, ...] = ()
 
     @classmethod
     def of(
