@@ -8,7 +8,8 @@ from mixwright.mixers import create
 from mixwright.mixers.effective_law import Law, Prior, _residuals, _trust, fit_law
 from mixwright.mixers.effective_optimum import best_mixture, certificate
 from mixwright.observations import Observations
-from mixwright.simplex import sample, settle
+from mixwright.sampling import sample
+from mixwright.simplex import settle
 
 
 def random_law(seed, targets=3, domains=6):

@@ -14,7 +14,8 @@ from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixers.stacking import combine, stack
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
-from mixwright.simplex import sample, settle
+from mixwright.sampling import sample
+from mixwright.simplex import settle
 
 
 def default_members() -> dict[str, dict[str, Any]]:

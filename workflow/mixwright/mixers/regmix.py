@@ -13,7 +13,8 @@ from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixers.tree_search import leaf_ranges, survivors
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
-from mixwright.simplex import sample, settle
+from mixwright.sampling import sample
+from mixwright.simplex import settle
 
 if TYPE_CHECKING:
     import lightgbm
