@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mixwright.mixers.effective_law import SMALLEST, Law
-from mixwright.mixers.interior_point import minimise
+from mixwright.mixers.interior_point import minimise_inside
 from mixwright.mixture import Array
 from mixwright.simplex import Groups
 
@@ -29,7 +29,7 @@ def best_mixture(
     limits = np.full(len(importance), np.inf) if limits is None else limits
     chosen = (importance > 0) | np.isfinite(limits)
     law, importance, limits = law.only(chosen), importance[chosen], limits[chosen]
-    weights, multipliers = minimise(law, importance, lower, upper, groups, limits, start)
+    weights, multipliers = minimise_inside(law, importance, lower, upper, groups, limits, start)
     gap = certificate(law, importance + multipliers, weights, lower, upper, groups)
     limited = np.isfinite(limits)
     return weights, max(0.0, gap + float(multipliers[limited] @ (limits - law.predict(weights[None])[0])[limited]))

@@ -1,6 +1,5 @@
 """Minimise a weighted sum of convex losses inside bounds and under limits on single losses, by Newton's method and log barriers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +11,8 @@ from mixwright.simplex import Groups, settle
 
 EDGE = 1e-13  # a weight with less room than this on one side is no variable
 BARRIERS = 10.0 ** -np.arange(1, 12)
+SHARPEST = 1e-9  # with limits: a smaller barrier leaves less room than losses have digits, and the multipliers are read off that room
+POLISH = 12  # more steps at the last barrier, at most: undamped ones square the multipliers' error
 
 
 class Losses(Protocol):
@@ -70,7 +71,7 @@ class Region:
         return w
 
 
-def minimise(
+def minimise_inside(
     losses: Losses,
     importance: Array,
     lower: Array,
@@ -88,9 +89,12 @@ def minimise(
     w = _inside(losses, limits, region.middle, start)
     multipliers = np.zeros(len(importance))
     if region.free.sum() >= 2:
-        for barrier in BARRIERS:
-            w = _centre(losses, importance, limits, w, region, float(barrier))
-        multipliers = BARRIERS[-1] / np.maximum(limits - losses.predict(w[None])[0], 1e-300)
+        barriers = BARRIERS[BARRIERS >= SHARPEST / 2] if np.isfinite(limits).any() else BARRIERS
+        for barrier in barriers.tolist():
+            w = _centre(losses, importance, limits, w, region, barrier)
+        if np.isfinite(limits).any():
+            w = _polish(losses, importance, limits, w, region, barrier)
+            multipliers = barrier / (limits - losses.predict(w[None])[0])
     return settle(w, lower, upper, groups), multipliers
 
 
@@ -113,7 +117,7 @@ def _inside(losses: Losses, limits: Array, middle: Array, start: Array | None) -
 
 def _centre(losses: Losses, importance: Array, limits: Array, w: Array, region: Region, barrier: float) -> Array:
     """Newton's method for the objective plus the barrier."""
-    low, high, limited, count = region.lower, region.upper, np.flatnonzero(np.isfinite(limits)), int(region.free.sum())
+    low, high, limited = region.lower, region.upper, np.flatnonzero(np.isfinite(limits))
 
     def value(x: Array) -> float:
         found = losses.predict(region.weights(x)[None])[0]
@@ -125,7 +129,7 @@ def _centre(losses: Losses, importance: Array, limits: Array, w: Array, region: 
     x = region.variables(w)
     here = value(x)
     for _ in range(50):
-        step, decrement = _step(*_derivatives(losses, importance, limits, region, x, barrier), region, x)
+        step, decrement = _step(losses, importance, limits, region, x, barrier)
         if not decrement >= 1e-3 * barrier:
             break
         length = _longest(x, step, low, high)
@@ -139,33 +143,52 @@ def _centre(losses: Losses, importance: Array, limits: Array, w: Array, region: 
     return region.weights(x)
 
 
-def _derivatives(losses: Losses, importance: Array, limits: Array, region: Region, x: Array, barrier: float) -> tuple[Array, Array]:
-    """Gradient (variables,) and Hessian of the objective plus the barrier."""
+def _polish(losses: Losses, importance: Array, limits: Array, w: Array, region: Region, barrier: float) -> Array:
+    """Newton steps near the centre, where the values' last digits no longer tell better from worse."""
+    x = region.variables(w)
+    for _ in range(POLISH):
+        step, decrement = _step(losses, importance, limits, region, x, barrier)
+        if not decrement > 1e-14 * barrier:
+            break
+        length = _longest(x, step, region.lower, region.upper)
+        while not (losses.predict(region.weights(x + length * step)[None])[0] < limits).all():
+            length /= 2
+        x = x + length * step
+    return region.weights(x)
+
+
+def _step(losses: Losses, importance: Array, limits: Array, region: Region, x: Array, barrier: float) -> tuple[Array, float]:
+    """The Newton step (variables,) of objective plus barrier within the equalities, and how fast the value falls along it."""
     w, count = region.weights(x), int(region.free.sum())
     room = limits - losses.predict(w[None])[0]
     slopes, prices = losses.slopes(w), importance + barrier / room  # an infinite limit has no price
-    limited = np.isfinite(room)
-    steep = slopes[limited] / room[limited, None]
-    gradient, curvature = np.zeros(len(x)), np.zeros((len(x), len(x)))
-    gradient[:count] = (prices @ slopes)[region.free]
-    curvature[:count, :count] = (losses.curvature(prices, w) + barrier * steep.T @ steep)[np.ix_(region.free, region.free)]
     below, above = x - region.lower, region.upper - x
-    gradient += barrier / above - barrier / below
-    curvature[np.diag_indices(len(x))] += barrier / below**2 + barrier / above**2
-    return gradient, curvature
-
-
-def _step(gradient: Array, curvature: Array, region: Region, x: Array) -> tuple[Array, float]:
-    """The Newton step within the equalities, and how fast the value falls along it."""
+    gradient, curvature = barrier / above - barrier / below, np.diag(barrier / below**2 + barrier / above**2)
+    gradient[:count] += (prices @ slopes)[region.free]
+    curvature[:count, :count] += losses.curvature(prices, w)[np.ix_(region.free, region.free)]
+    steep = np.zeros((int(np.isfinite(room).sum()), len(x)))  # the limits' share of the Hessian is barrier * steep' steep
+    steep[:, :count] = (slopes / room[:, None])[np.isfinite(room)][:, region.free]
     # scaled by the distance to the bounds, so that the factorisation keeps its digits near them
-    scale = np.minimum(x - region.lower, region.upper - x)
-    sides = np.column_stack([gradient, region.equalities.T]) * scale[:, None]
-    solved = np.linalg.solve(curvature * np.outer(scale, scale), sides) * scale[:, None]
-    normal = region.equalities @ solved
-    weight = 1 / np.sqrt(np.maximum(np.diag(normal[:, 1:]), 1e-300))
-    prices = weight * np.linalg.lstsq(normal[:, 1:] * np.outer(weight, weight), normal[:, 0] * weight, rcond=1e-14)[0]
-    step = solved[:, 1:] @ prices - solved[:, 0]
+    scale = np.minimum(below, above)
+    step = scale * _solve(curvature * np.outer(scale, scale), gradient * scale, region.equalities * scale, steep * scale, barrier)
     return step, float(-gradient @ step)
+
+
+def _solve(curvature: Array, gradient: Array, equalities: Array, steep: Array, barrier: float) -> Array:
+    """The x of gradient + (curvature + barrier steep' steep) x + equalities' y = 0 and equalities x = 0, steep rows as equalities that
+    give way, for their squares would drown the rest."""
+    count, unit = len(gradient), float(curvature.diagonal().min())
+    rows, give = np.concatenate([equalities, steep]), np.concatenate([np.zeros(len(equalities)), np.full(len(steep), unit / barrier)])
+    size = np.abs(rows).max(axis=1, initial=1e-300)
+    rows, give = rows / size[:, None], give / size**2
+    held = rows[: len(equalities)].T
+    prices = np.linalg.lstsq(held, -gradient / unit, rcond=1e-14)[0]  # taken off first: what is left of the gradient is small
+    system = np.block([[curvature / unit, rows.T], [rows, -np.diag(give)]])
+    side = np.concatenate([-gradient / unit - held @ prices, np.zeros(len(rows))])
+    try:
+        return np.asarray(np.linalg.solve(system, side)[:count])
+    except np.linalg.LinAlgError:  # so many bounds meet that nothing can move
+        return np.asarray(np.linalg.lstsq(system, side, rcond=1e-14)[0][:count])
 
 
 def _longest(x: Array, step: Array, low: Array, high: Array) -> float:
