@@ -10,7 +10,7 @@ VERSIONS = {
     "collect": 1,
     "fit": 2,
     "validate": 2,
-    "propose": 1,
+    "propose": 2,
     "final": 1,
     "evaluate": 1,
     "report": 1,

@@ -59,11 +59,16 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
         price = (below + above) / 2
         prices = np.clip(price, least, most)
         x = best(prices)
-        extra = [(prices[group.members[0]] - price) for group in groups]
-        held = sum(max(e * group.lower, e * group.upper) for e, group in zip(extra, groups, strict=True))
-        bound = min(bound, float((gain(x) - prices * x).sum() + price + held))
-        below, above = (price, above) if x.sum() > 1 else (below, price)
-        if abs(x.sum() - 1) < 1e-13:
+        total = float(x.sum())
+        bound_here = float((gain(x) - prices * x).sum() + price)
+        for group in groups:  # one whose price is its own holds its limit, whatever x is at a price where it jumps
+            own = float(prices[group.members[0]]) - price
+            limit = group.upper if own > 0 else group.lower
+            bound_here += own * limit
+            total += limit - float(x[list(group.members)].sum()) if own else 0.0
+        bound = min(bound, bound_here)
+        below, above = (price, above) if total > 1 else (below, price)
+        if abs(total - 1) < 1e-13 and not groups:
             break
     return max(0.0, bound - float(gain(weights).sum()))
 

@@ -48,14 +48,14 @@ class Searched(Fitted):
         return Proposal(self.name, weights, self.in_goal(predicted, goal), notes=(*notes, *limits.notes(predicted)))
 
     def _drawn(self, goal: Goal, limits: Limits) -> Array:
-        """Mixtures to choose from; with limits those that keep them, natural among them, half of them drawn on the way to it."""
+        """Mixtures to choose from; with limits those that keep them, natural among them, the others once more somewhere on the way to it."""
         rng = np.random.default_rng(goal.seed)
         drawn = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples, goal.bounds.groups)
         if not limits.limited.any():
             return drawn
-        drawn[::2] = limits.start + rng.random((len(drawn[::2]), 1)) * (drawn[::2] - limits.start)
-        drawn = np.concatenate([limits.start[None], drawn])
-        return drawn[self.within(drawn, limits)]
+        kept = self.within(drawn, limits)
+        nearer = limits.start + rng.random((int((~kept).sum()), 1)) * (drawn[~kept] - limits.start)
+        return np.concatenate([drawn[kept], nearer[self.within(nearer, limits)], limits.start[None]])
 
     def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
         """Which mixtures keep the limits."""

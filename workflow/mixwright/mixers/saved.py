@@ -61,6 +61,9 @@ class Fitted(Saved):
             raise MixwrightError(f"{type(self).__name__}: not fitted; call fit before propose")
         if goal.names != self.domains:
             raise MixwrightError(f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again")
+        if goal.bounds.groups and not _entry(type(self).__name__).groups:
+            name = type(self).__name__
+            raise MixwrightError(f"goal: {name} keeps no sums of groups; drop goal.groups (--group), or choose another mixer")
 
     def in_goal(self, predicted: Array, goal: Goal) -> dict[str, float]:
         """Predictions (targets,) of the targets that the goal weighs or limits, by name."""
@@ -97,6 +100,10 @@ def _decode(value: Any) -> Any:
 
 
 def _kind(class_name: str) -> type:
+    return _entry(class_name).load_class()
+
+
+def _entry(class_name: str) -> Any:
     from mixwright.mixers import MIXERS
 
-    return next(entry for entry in MIXERS.values() if entry.class_name == class_name).load_class()
+    return next(entry for entry in MIXERS.values() if entry.class_name == class_name)
