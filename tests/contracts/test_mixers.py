@@ -71,7 +71,9 @@ def planted_likelihoods(rng):
 
 def goal(targets=None, never_worse=(), **bounds):
     domains = tuple(Domain(name, tokens) for name, tokens in zip(DOMAINS, AVAILABLE, strict=True))
-    return Goal(domains, targets or {"north": 0.5, "south": 0.3, "west": 0.2}, TOKENS, Bounds.of(domains, TOKENS, **bounds), 3, tuple(never_worse))
+    return Goal(
+        domains, targets or {"north": 0.5, "south": 0.3, "west": 0.2}, TOKENS, Bounds.of(domains, TOKENS, **bounds), 3, tuple(never_worse)
+    )
 
 
 GOALS = {
@@ -81,7 +83,10 @@ GOALS = {
     "tight": {"caps": {"ants": 0.26, "bees": 0.26, "cats": 0.26, "dogs": 0.26}},
     "groups": {"groups": {"pets": {"domains": ["cats", "dogs"], "least": 0.2, "most": 0.3}}, "caps": {"ants": 0.5}},
     "groups held": {
-        "groups": {"pets": {"domains": ["dogs", "cats"], "least": 0.5, "most": 0.5}, "insects": {"domains": ["ants", "bees"], "least": 0.4}},
+        "groups": {
+            "pets": {"domains": ["dogs", "cats"], "least": 0.5, "most": 0.5},
+            "insects": {"domains": ["ants", "bees"], "least": 0.4},
+        },
         "floors": {"dogs": 0.1},
     },
     "fixed": {"fixed": {"cats": 0.3}, "groups": {"few": {"domains": ["bees", "dogs"], "most": 0.25}}},
@@ -218,7 +223,9 @@ def test_a_planted_optimum_at_a_groups_limit_is_approached(name):
     grid = np.random.default_rng(1).dirichlet(np.ones(4), 60_000)
     grid = grid[wanted.bounds.contain(grid)]
     objective = true_losses(grid * TOKENS) @ importance
-    found, start = (float(true_losses(w[None] * TOKENS)[0] @ importance) for w in (proposal.weights, fitted("natural").propose(wanted).weights))
+    found, start = (
+        float(true_losses(w[None] * TOKENS)[0] @ importance) for w in (proposal.weights, fitted("natural").propose(wanted).weights)
+    )
     assert grid[objective.argmin()][[1, 3]].sum() > 0.24, "the limit must bind for this to test anything"
     assert found - objective.min() < {"effective-data": 0.02}.get(name, 0.3) * (start - objective.min())
     if name == "effective-data":

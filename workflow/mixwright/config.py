@@ -139,7 +139,9 @@ def _check_names(study: Mapping[str, Any]) -> None:
     never_worse, targets = study["goal"]["never_worse"], list(study["targets"])
     for name in never_worse if isinstance(never_worse, list) else ():
         if name not in targets:
-            raise MixwrightError(f"config: goal.never_worse: {name} is no target{_nearest(name, targets)}; targets are {', '.join(targets)}")
+            raise MixwrightError(
+                f"config: goal.never_worse: {name} is no target{_nearest(name, targets)}; targets are {', '.join(targets)}"
+            )
     base = mixtures["designs.perturb.base"]
     for name in domains if isinstance(base, dict) else ():
         if not base.get(name):

@@ -116,4 +116,3 @@ def _at(mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], share: f
             importance[target] = importance.get(target, 0.0) + part
     proposal = mixer.propose(replace(goal, targets=importance))
     return Point(share, (between[0].value(proposal.predicted), between[1].value(proposal.predicted)), proposal)
-

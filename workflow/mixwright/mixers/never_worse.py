@@ -16,7 +16,8 @@ NEAR = 1e-5  # nats/token from the limit: such a target binds
 class Predictor(Protocol):
     """What is asked of a fitted mixer."""
 
-    targets: tuple[str, ...]
+    @property
+    def targets(self) -> tuple[str, ...]: ...
 
     def predict(self, amounts: Array) -> Array: ...
 
@@ -56,5 +57,7 @@ class Limits:
         held = "all targets" if len(chosen) == len(self.targets) else ", ".join(self.targets[k] for k in chosen)
         said = f"predicted no worse than natural (to {SLACK:.0e} nats) on {held}"
         said += f"; no better on {', '.join(binding)}" if binding else ""
-        outside = "natural lies outside the bounds: limits stand at natural brought inside them, which is what the natural baseline proposes"
+        outside = (
+            "natural lies outside the bounds: limits stand at natural brought inside them, which is what the natural baseline proposes"
+        )
         return (said, outside) if self.moved else (said,)

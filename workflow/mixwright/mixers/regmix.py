@@ -48,7 +48,7 @@ class Searched(Fitted):
         return Proposal(self.name, weights, self.in_goal(predicted, goal), notes=(*notes, *limits.notes(predicted)))
 
     def _drawn(self, goal: Goal, limits: Limits) -> Array:
-        """Mixtures to choose from; with limits those that keep them, natural among them, the others once more somewhere on the way to it."""
+        """Mixtures to choose from; with limits those that keep them, natural among them, the others again on the way to it."""
         rng = np.random.default_rng(goal.seed)
         drawn = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples, goal.bounds.groups)
         if not limits.limited.any():
