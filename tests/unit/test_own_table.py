@@ -62,6 +62,18 @@ def test_a_proposal_keeps_to_its_bounds_and_says_what_it_assumed(tmp_path, fitte
     assert found["weights"]["web"] <= 0.3 + 1e-9 and found["weights"]["code"] >= 0.2 - 1e-9
     assert found["active_bounds"] == ["web<=0.3", "code>=0.2"] and set(found["predicted"]) == {"prose", "questions"}
     assert "tokens" not in found and any("mean of the 40 fitted mixtures" in note for note in found["notes"])
+    spans = found["intervals"]
+    assert all(0 <= low <= found["weights"][name] <= high <= 1 for name, (low, high) in spans["weights"].items())
+    assert all(low < found["predicted"][name] < high for name, (low, high) in spans["predicted"].items()) and set(spans["predicted"]) == {
+        "prose",
+        "questions",
+    }
+    assert spans["gain"]["low"] < spans["gain"]["high"] and f"predicted {spans['verdict']}" in found["notes"] and spans["draws"] == 100
+
+
+def test_intervals_can_be_left_out(tmp_path, fitted):
+    assert run("propose", "--fit", fitted, "--draws", 0, "--to", tmp_path / "mixture.json") == 0
+    assert json.loads((tmp_path / "mixture.json").read_text())["intervals"] == {}
 
 
 def test_epochs_bound_a_proposal(tmp_path, fitted):
@@ -92,6 +104,8 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
         (("propose", *to), "--fit: nothing to propose from"),
         (("propose", "--fit", fitted, "--mixer", "regmix", *to), "--mixer: only with --study"),
         (("propose", "--study", "s.json", "--cap", "web=0.1", *to), "--cap: not with --study"),
+        (("propose", "--study", "s.json", "--draws", 20, *to), "--draws: not with --study"),
+        (("propose", "--fit", fitted, "--draws", 3, *to), "--draws 3: too few for an interval; ask for 10 or more"),
         (("propose", "--study", "s.json", *to), "--study: a study's proposal needs --domains and --mixer too"),
         (("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "regmx", *to), "regmx is unknown; did you mean regmix?"),
         (("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "regmix", "--settings", "{", *to), "--settings {: not JSON"),
@@ -143,7 +157,7 @@ assert not heavy, heavy
 def test_the_readme_commands_work(tmp_path, monkeypatch, capsys):
     section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
     commands = [line.split("  #")[0] for line in re.findall(r"^mixwright .*$", section.replace("\\\n", " "), re.MULTILINE)]
-    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "predict", "propose", "propose", "bootstrap", "learning-curve"]
+    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "predict", "propose", "propose", "learning-curve"]
     own_tables.write(tmp_path)
     own_tables.write(tmp_path / "new", seed=5)
     (tmp_path / "new/mixtures.csv").rename(tmp_path / "new.csv")

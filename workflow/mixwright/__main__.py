@@ -32,7 +32,7 @@ OPTIONS = {
     "pack": "name of the training job",
     "mixer": "name of the mixer; compare takes any number of them (none: all that predict)",
     "settings": "settings of the mixer as JSON; compare takes them by mixer",
-    "draws": "refits of the bootstrap",
+    "draws": "refits of the mixer that give a proposal its intervals (none: 100; 0: no intervals)",
     "more": "runs that could be trained besides (0: a quarter of those there are)",
     "fit": "folder that `fit` wrote; none for a baseline that reads no runs",
     "domain": "name of the domain",

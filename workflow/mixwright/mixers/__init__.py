@@ -21,7 +21,12 @@ class Entry:
     reads: frozenset[str] = frozenset()  # roles of runs; none: the domains' token counts are enough
     needs_loglikelihoods: bool = False
     predicts: bool = True
-    draws: int = 200  # refits that a bootstrap gives it at most
+    draws: int = 1_000  # refits that a bootstrap gives it at most
+
+    @property
+    def can_refit(self) -> bool:
+        """Whether a bootstrap over the swarm's runs says anything of its proposal."""
+        return "swarm" in self.reads and self.predicts
 
     def load_class(self) -> Any:
         return getattr(import_module(f"mixwright.mixers.{self.module}"), self.class_name)
@@ -41,7 +46,7 @@ MIXERS: dict[str, Entry] = {
     "log-linear": Entry("log_linear", "LogLinear", SWARM),
     "additive": Entry("additive", "Additive", SWARM),
     "bimix": Entry("bimix", "BiMix", SWARM),
-    "ensemble": Entry("ensemble", "Ensemble", SWARM),
+    "ensemble": Entry("ensemble", "Ensemble", SWARM, draws=20),
     "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
 }

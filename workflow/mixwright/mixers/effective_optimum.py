@@ -9,6 +9,7 @@ from mixwright.mixers.effective_law import Law
 from mixwright.mixture import Array
 from mixwright.simplex import settle
 
+EXACT = 1e-9  # nats/token: a gap below this is not looked into any further
 SMALLEST = 1e-14  # weights below this count as zero where powers of them are taken
 
 
@@ -99,16 +100,18 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
     def slope(x: Array) -> Array:
         return mu @ (law.transfer * law.exponent * np.maximum(x, SMALLEST) ** (law.exponent - 1)) - cost
 
+    here, inside = float(gain(weights).sum()), (weights > lower + 1e-9) & (weights < upper - 1e-9)
     below, above = slope(upper).min() - 1.0, slope(lower).max() + 1.0
+    price = float(np.median(slope(weights)[inside])) if inside.any() else (below + above) / 2  # at the optimum the free slopes agree
     bound = np.inf
     for _ in range(80):
-        price = (below + above) / 2
         x = _where_slope_is(slope, price, lower, upper)
         bound = min(bound, float((gain(x) - price * x).sum() + price))
         below, above = (price, above) if x.sum() > 1 else (below, price)
-        if abs(x.sum() - 1) < 1e-13:
+        if bound - here < EXACT or abs(x.sum() - 1) < 1e-13:
             break
-    return max(0.0, bound - float(gain(weights).sum()))
+        price = (below + above) / 2
+    return max(0.0, bound - here)
 
 
 def _where_slope_is(slope: Callable[[Array], Array], price: float, lower: Array, upper: Array) -> Array:

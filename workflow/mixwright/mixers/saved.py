@@ -48,6 +48,13 @@ class Fitted(Saved):
         """The fitted copy."""
         return replace(self, domains=seen.domains, targets=seen.targets, **values)
 
+    def refit(self, seen: Observations) -> Self:
+        """The same mixer fitted to other losses of its runs, or to part of them, for a bootstrap: cheaper where that changes little."""
+        return self.fit(seen)
+
+    def fit(self, seen: Observations) -> Self:
+        raise NotImplementedError
+
     def target_weights(self, goal: Goal) -> Array:
         """(targets,) weights of the goal's targets among those seen."""
         self.check_domains(goal)

@@ -27,7 +27,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
         mixers.validate,
         mixers.propose,
         mixers.compare,
-        trust.bootstrap,
         trust.learning_curve,
         final.train_finals,
         final.evaluate_finals,

@@ -29,7 +29,7 @@ def fit(
     seen = read_observations(mixtures, losses, realised, loglikelihoods)
     fitted = unfitted.fit(seen)
     with written(to) as beside:
-        fits.save(beside, fitted, fits.Source.of(mixer, seen, getattr(fitted, "targets", ())))
+        fits.save(beside, mixer, fitted, seen)
 
 
 def predict(fit: Path, mixtures: Path, to: Path) -> None:
@@ -71,14 +71,15 @@ def propose(
     tokens: float | None = None,
     max_epochs: float | None = None,
     seed: int | None = None,
+    draws: int | None = None,
     study: Path | None = None,
     domains: Path | None = None,
     mixer: str | None = None,
     settings: str = "{}",
 ) -> None:
-    """Choose the best mixture inside the bounds: those of the options for a fit of your own, or a study's."""
+    """Choose the best mixture inside the bounds, those of the options for a fit of your own or a study's, and say how far to trust it."""
     words = {"target": target, "cap": cap, "floor": floor, "available": available}
-    numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed}
+    numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed, "draws": draws}
     said = {name: value for name, value in (words | numbers).items() if value not in (None, [])}
     if study is None:
         _refuse({"domains": domains, "mixer": mixer, "settings": settings if settings != "{}" else None}, "only with --study; leave it out")
@@ -117,25 +118,29 @@ def compare(
 
 
 def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
-    from mixwright import fits
+    from mixwright import bootstrap, fits
     from mixwright.goals import read_options
 
     if fit is None:
         raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit, or give a --study")
     source, mixer = fits.read(fit)
-    asked = read_options(source, **said)
+    draws = said.get("draws", bootstrap.DRAWS)
+    asked = read_options(source, **{name: value for name, value in said.items() if name != "draws"})
     goal = asked.goal(source)
-    return asked.record(source, goal, mixer.propose(goal))
+    return asked.record(source, goal, bootstrap.propose(mixer, fits.read_runs(fit), goal, draws))
 
 
 def _of_study(study: Path, domains: Path | None, mixer: str | None, fit: Path | None, settings: str) -> dict[str, Any]:
+    from mixwright import bootstrap, fits
     from mixwright.study import Study
 
     if domains is None or mixer is None:
         raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")
-    goal = Study.read(study).goal(train_tokens(domains))
+    asked = Study.read(study)
+    goal = asked.goal(train_tokens(domains))
     chosen = mixers.load(mixer, fit) if fit else mixers.create(mixer, json.loads(settings))
-    return chosen.propose(goal).as_json(goal) | {"corpus": corpus_fingerprint(domains)}
+    proposal = bootstrap.propose(chosen, fits.read_runs(fit) if fit else None, goal, asked.config["validation"]["draws"])
+    return proposal.as_json(goal) | {"corpus": corpus_fingerprint(domains)}
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:
