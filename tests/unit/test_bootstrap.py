@@ -20,10 +20,6 @@ QUICK = {"samples": 2_000, "keep": 16}
 TREES = {"iterations": 60, "learning_rate": 0.03}
 STACK = {"members": {"effective-data": {}, "regmix": TREES}, "samples": 500}
 SETTINGS = {"regmix": QUICK | TREES, "regmix-linear": QUICK, "ensemble": STACK}
-    "regmix": QUICK | TREES,
-    "regmix-linear": QUICK,
-    "ensemble": {"members": {"effective-data": {}, "regmix": TREES}, "samples": 500},
-}
 
 
 def measured(seen, goal, name="effective-data", settings=None, draws=10):

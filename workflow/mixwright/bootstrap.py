@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from scipy.stats import t as student
 from mixwright import mixers
 from mixwright.comparison import REFERENCE, Difference
 from mixwright.errors import MixwrightError
-from mixwright.mixers.saved import Fitted
+from mixwright.mixers.protocol import Mixer, Proposer
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 from mixwright.signals import NoiseFloor, noise_floor
@@ -75,17 +75,17 @@ class Bootstrap:
         }
 
 
-def propose(mixer: Any, seen: Observations | None, goal: Goal, draws: int = DRAWS) -> Proposal:
+def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int = DRAWS) -> Proposal:
     """The mixer's proposal; one that learned to predict from the swarm runs in `seen` adds intervals and the verdict, unless it has its
     own or `draws` is 0."""
-    proposal: Proposal = mixer.propose(goal)
+    proposal = mixer.propose(goal)
     if proposal.intervals or seen is None or not draws or not mixers.entry(proposal.mixer).can_refit:
         return proposal
-    found = bootstrap(mixer, seen, goal, proposal, draws)
+    found = bootstrap(cast(Mixer, mixer), seen, goal, proposal, draws)
     return replace(proposal, intervals=found.as_json(), notes=(*proposal.notes, f"predicted {found.verdict}", *found.notes))
 
 
-def bootstrap(full: Fitted, seen: Observations, goal: Goal, proposal: Proposal, draws: int = DRAWS) -> Bootstrap:
+def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int = DRAWS) -> Bootstrap:
     """Residual bootstrap of a mixer fitted to `seen`: each draw refits it to its own predictions plus held-out residuals, resampled with
     replacement, a run's targets together. Losses are read at the proposal, held fixed; each refit proposes anew for the weights.
 
@@ -124,7 +124,7 @@ class Refits:
     held_out: Array  # (swarm runs, targets) residuals
 
     @classmethod
-    def of(cls, full: Fitted, seen: Observations, goal: Goal, proposal: Array, draws: int) -> "Refits":
+    def of(cls, full: Mixer, seen: Observations, goal: Goal, proposal: Array, draws: int) -> "Refits":
         swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
         held_out = _held_out(full, seen, swarm, goal.seed)
         scale = float(np.median(seen.tokens[swarm]))
@@ -163,7 +163,7 @@ def _notes(name: str, draws: int, many: int, noise: NoiseFloor | None) -> tuple[
     return fewer if noise else (*fewer, "no mixture was trained twice: intervals count the noise of a run as the mixer's error")
 
 
-def _held_out(full: Fitted, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
+def _held_out(full: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
     """(swarm runs, targets) measured minus predicted by a fit without the run's fold."""
     fold = np.random.default_rng(seed).permutation(len(swarm)) % FOLDS
     residuals = np.empty((len(swarm), len(seen.targets)))
