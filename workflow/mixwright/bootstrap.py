@@ -22,6 +22,7 @@ LEVEL = 0.95
 FOLDS = 8  # of the held-out residuals
 DRAWS = 100  # where nothing was said
 LEAST_DRAWS = 10
+SECOND = "effective-data"  # whose law is asked what it thinks of another mixer's proposal
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,16 @@ def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, d
     """Residual bootstrap of a mixer fitted to `seen`: each draw refits it to its own predictions plus held-out residuals, resampled with
     replacement, a run's targets together. Losses are read at the proposal, held fixed; each refit proposes anew for the weights.
 
-    Refits know nothing of what the mixer's form cannot follow: intervals of losses add in quadrature the refits' bias and what the
-    held-out residuals hold beyond the refits' own scatter and, where a mixture was trained more than once, the least noise that a run may
-    have. Draw b is a function of (the goal's seed, b) alone. Mixers that take long are given fewer draws, and it is said.
+    Refits know nothing of what the mixer's form cannot follow. So intervals of losses add in quadrature the refits' bias; what the held-out
+    residuals hold beyond the refits' own scatter and, where a mixture was trained more than once, the least noise that a run may have;
+    and how far the effective-data law is from what the mixer says of its own proposal, where no run may be near.
+    Draw b is a function of (the goal's seed, b) alone. Mixers that take long are given fewer draws, and it is said.
     """
     if draws < LEAST_DRAWS:
         raise MixwrightError(f"--draws {draws}: too few for an interval; ask for {LEAST_DRAWS} or more, or for 0 to do without")
     seen = seen.only(np.argsort(np.array(seen.runs)))
     many = min(draws, mixers.entry(proposal.mixer).draws)
-    refits = Refits.of(full, seen, goal, proposal.weights, many)
+    refits = Refits.of(full, seen, goal, proposal, many)
     noise = noise_floor(seen, goal.targets)
     spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(seen.of_role("swarm").weights)
     importance = np.array([goal.targets.get(target, 0.0) for target in full.targets])
@@ -110,7 +112,7 @@ def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, d
         refits.around([-1, 1], importance, noise, 2 * min(1.0, float(spread))),
         many,
         noise,
-        _notes(proposal.mixer, draws, many, noise),
+        (*refits.opinion(importance), *_notes(proposal.mixer, draws, many, noise)),
     )
 
 
@@ -122,13 +124,14 @@ class Refits:
     losses: Array  # (draws, points, targets)
     weights: Array  # (draws, domains) proposals
     held_out: Array  # (swarm runs, targets) residuals
+    second: Array | None = None  # (2, targets) what another form says of the first two points
 
     @classmethod
-    def of(cls, full: Mixer, seen: Observations, goal: Goal, proposal: Array, draws: int) -> "Refits":
+    def of(cls, full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int) -> "Refits":
         swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
         held_out = _held_out(full, seen, swarm, goal.seed)
         scale = float(np.median(seen.tokens[swarm]))
-        points = np.concatenate([np.stack([proposal, goal.natural]) * scale, seen.amounts[swarm]])
+        points = np.concatenate([np.stack([proposal.weights, goal.natural]) * scale, seen.amounts[swarm]])
         own, losses, weights = full.predict(points), [], []
         for draw in range(draws):
             rows = np.random.default_rng([goal.seed, draw]).integers(len(swarm), size=len(swarm))
@@ -137,7 +140,7 @@ class Refits:
             refit = full.refit(replace(seen, losses=again))
             losses.append(refit.predict(points))
             weights.append(refit.propose(goal).weights)
-        return cls(own, np.stack(losses), np.stack(weights), held_out)
+        return cls(own, np.stack(losses), np.stack(weights), held_out, _second(proposal.mixer, seen, points[:2]))
 
     def around(self, signs: Sequence[int], importance: Array, noise: NoiseFloor | None, points: float = 1.0) -> Interval:
         """The signed sum over proposal and natural of the weighted targets; what the mixer cannot follow counts for so many points."""
@@ -145,9 +148,17 @@ class Refits:
         unexplained = ((self.held_out @ importance) ** 2).mean() - drawn[:, 2:].var(axis=0, ddof=1).mean()
         unexplained = max(0.0, float(unexplained) - (noise.low**2 if noise else 0.0))
         refitted = drawn[:, :2] @ np.array(signs)
-        error = np.sqrt(refitted.var(ddof=1) + (refitted.mean() - value) ** 2 + points * unexplained)
+        apart = 0.0 if self.second is None else float(np.array(signs) @ (self.second @ importance)) - value
+        error = np.sqrt(refitted.var(ddof=1) + (refitted.mean() - value) ** 2 + points * unexplained + apart**2)
         half = float(student.ppf((1 + LEVEL) / 2, len(drawn) - 1) * error)
         return Interval(value, value - half, value + half)
+
+    def opinion(self, importance: Array) -> tuple[str, ...]:
+        """What the other form says of the gain, in words."""
+        if self.second is None:
+            return ()
+        own, other = (float((losses[0] - losses[1]) @ importance) for losses in (self.own, self.second))
+        return (f"a second opinion: by {SECOND}'s law this mixture is {other:+.3f} nats/token against natural, by its own {own:+.3f}",)
 
     def weights_around(self, proposal: Array, goal: Goal) -> dict[str, Interval]:
         """Quantiles of the refits' weights and their reflection about the proposal (refits are drawn to the prior twice), in the bounds."""
@@ -161,6 +172,16 @@ class Refits:
 def _notes(name: str, draws: int, many: int, noise: NoiseFloor | None) -> tuple[str, ...]:
     fewer = (f"intervals from {many} refits, not {draws}: {name} takes long to fit",) if many < draws else ()
     return fewer if noise else (*fewer, "no mixture was trained twice: intervals count the noise of a run as the mixer's error")
+
+
+def _second(mixer: str, seen: Observations, points: Array) -> Array | None:
+    """(points, targets) of another form fitted to the same runs; none for that form itself, or where it cannot be fitted."""
+    if mixer == SECOND:
+        return None
+    try:
+        return mixers.create(SECOND).fit(seen).predict(points)
+    except MixwrightError:  # runs of different length
+        return None
 
 
 def _held_out(full: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
