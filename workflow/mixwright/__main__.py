@@ -24,6 +24,8 @@ OPTIONS = {
     "design": "design tables",
     "mixtures": "mixtures of the runs (one wide .csv, or long .parquet tables); for figures and summaries: proposals (.json)",
     "losses": "losses of the runs (one wide .csv, or long .parquet tables)",
+    "anchor_mixtures": "mixtures of a few runs at a larger scale, in the form of the fit's",
+    "anchor_losses": "losses of these runs: predictions are mapped to their level, target by target",
     "candidates": "mixtures to choose from: CSV, an id column first and one column a domain",
     "runs": "number of mixtures to choose",
     "realised": "realised counts of the runs",

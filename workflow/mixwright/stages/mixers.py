@@ -4,12 +4,17 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.stages.proxies import corpus_fingerprint, train_tokens
+
+if TYPE_CHECKING:
+    from mixwright.calibration import Calibration
+    from mixwright.fits import Source
+    from mixwright.mixers.protocol import Mixer
 
 Paths = list[Path]
 NONE: Paths = []
@@ -32,8 +37,8 @@ def fit(
         fits.save(beside, mixer, fitted, seen)
 
 
-def predict(fit: Path, mixtures: Path, to: Path) -> None:
-    """Predict the losses of mixtures, as CSV: a line a mixture, a column a target."""
+def predict(fit: Path, mixtures: Path, to: Path, anchor_mixtures: Paths = NONE, anchor_losses: Paths = NONE) -> None:
+    """Predict the losses of mixtures, as CSV: a line a mixture, a column a target; at the scale of anchor runs where they are given."""
     from mixwright import fits
     from mixwright.loss_tables import read_mixtures
     from mixwright.wide import write_wide
@@ -42,7 +47,12 @@ def predict(fit: Path, mixtures: Path, to: Path) -> None:
     if not mixers.entry(source.mixer).predicts:
         raise MixwrightError(f"{fit}: {source.mixer} predicts no losses; fit a mixer that does")
     asked = read_mixtures(mixtures)
-    write_wide(to, asked.key, asked.ids, mixer.targets, mixer.predict(source.amounts(asked)))
+    predicted = mixer.predict(source.amounts(asked))
+    if anchor_mixtures or anchor_losses:
+        level = _calibration(source, mixer, anchor_mixtures, anchor_losses)
+        log.info("%s", level.sentence)
+        predicted = level.apply(predicted)
+    write_wide(to, asked.key, asked.ids, mixer.targets, predicted)
 
 
 def validate(
@@ -115,6 +125,25 @@ def compare(
     if to is not None:
         tables.write(frame, to, tables.TOURNAMENT)
     Console(highlight=False).print(as_table(frame, len(seen.of_role("swarm").runs)))
+
+
+def _calibration(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Paths) -> "Calibration":
+    """From the mixer's predictions of the anchor runs' weights to what was measured at their scale."""
+    from mixwright.calibration import calibrate
+    from mixwright.errors import nearest
+    from mixwright.loss_tables import Mixtures, read_observations
+
+    if not (mixtures and losses):
+        raise MixwrightError("--anchor-mixtures and --anchor-losses go together; give both or neither")
+    anchors = read_observations(mixtures, losses, least=1)
+    lacking = [target for target in mixer.targets if target not in anchors.targets]
+    if lacking:
+        where = ", ".join(map(str, losses))
+        raise MixwrightError(
+            f"{where}: the anchor runs lack target {lacking[0]} of the fit; measure it, {nearest(lacking[0], anchors.targets)}"
+        )
+    predicted = mixer.predict(source.amounts(Mixtures(mixtures[0], "run", anchors.runs, anchors.domains, anchors.weights)))
+    return calibrate(mixer.targets, predicted, anchors.losses[:, [anchors.targets.index(target) for target in mixer.targets]])
 
 
 def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
