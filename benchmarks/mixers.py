@@ -36,9 +36,10 @@ def planted(rng: np.random.Generator, runs: int) -> Observations:
 
 
 def main() -> None:
+    console = Console(width=120)
     for runs in SIZES:
-        Console().print(speed(runs))
-    Console().print(regrets())
+        console.print(speed(runs))
+    console.print(regrets())
 
 
 def speed(runs: int) -> Table:

@@ -177,6 +177,16 @@ def test_proposals_without_refits_have_no_intervals_or_their_own():
     assert propose(Own(), planted.seen, planted.goal).intervals == {"level": 0.9}
 
 
+def test_a_domain_that_no_run_took_is_named():
+    planted = plant(0, runs=40)
+    weights = planted.seen.weights * [0, 1, 1, 1, 1, 1]
+    untried = replace(planted.seen, amounts=1e6 * weights / weights.sum(axis=1, keepdims=True))
+    floor = replace(planted.goal, bounds=replace(planted.goal.bounds, lower=0.05 * np.eye(6)[0]))
+    for seen, said in ((planted.seen, False), (untried, True)):
+        notes = propose(create("effective-data").fit(seen), seen, floor, draws=0).notes
+        assert any(note.startswith("no run took any of d00: the share is effective-data's prior") for note in notes) == said
+
+
 def test_too_few_draws_are_refused():
     planted = plant(0, runs=30)
     with pytest.raises(MixwrightError, match="ask for 10 or more"):

@@ -22,6 +22,7 @@ LEVEL = 0.95
 FOLDS = 8  # of the held-out residuals
 DRAWS = 100  # where nothing was said
 LEAST_DRAWS = 10
+LITTLE = 1e-3  # a weight below this is not mentioned
 SECOND = "effective-data"  # whose law is asked what it thinks of another mixer's proposal
 
 
@@ -80,6 +81,7 @@ def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int =
     """The mixer's proposal; one that learned to predict from the swarm runs in `seen` adds intervals and the verdict, unless it has its
     own or `draws` is 0."""
     proposal = mixer.propose(goal)
+    proposal = replace(proposal, notes=(*proposal.notes, *_untried(proposal, seen, goal)))
     if proposal.intervals or seen is None or not draws or not mixers.entry(proposal.mixer).can_refit:
         return proposal
     found = bootstrap(cast(Mixer, mixer), seen, goal, proposal, draws)
@@ -167,6 +169,15 @@ class Refits:
         low, high = np.clip([np.minimum(low, proposal), np.maximum(high, proposal)], goal.bounds.lower, goal.bounds.upper)
         rows = zip(goal.names, proposal.tolist(), low.tolist(), high.tolist(), strict=True)
         return {name: Interval(value, at_least, at_most) for name, value, at_least, at_most in rows}
+
+
+def _untried(proposal: Proposal, seen: Observations | None, goal: Goal) -> tuple[str, ...]:
+    """Domains that the proposal takes and no run took."""
+    if seen is None:
+        return ()
+    pairs = zip(goal.names, proposal.weights, seen.amounts.max(axis=0), strict=True)
+    names = [name for name, weight, most in pairs if weight > LITTLE and not most > 0]
+    return (f"no run took any of {', '.join(names)}: the share is {proposal.mixer}'s prior, nothing measured",) if names else ()
 
 
 def _notes(name: str, draws: int, many: int, noise: NoiseFloor | None) -> tuple[str, ...]:

@@ -135,6 +135,9 @@ class Study:
     def goal(self, tokens: Mapping[str, int]) -> Goal:
         """The goal, given the training tokens that each domain has."""
         domains = tuple(Domain(name, int(tokens[name])) for name in self.domains)
+        for domain in domains:
+            if domain.tokens < 1:
+                raise MixwrightError(f"domains: {domain.name} has no training tokens; give it more text or leave it out")
         goal = self.config["goal"]
         bounds = Bounds.of(domains, self.final_tokens, goal["caps"], goal["floors"], goal["max_epochs"])
         return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"])
