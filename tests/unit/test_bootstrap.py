@@ -187,6 +187,13 @@ def test_a_domain_that_no_run_took_is_named():
         assert any(note.startswith("no run took any of d00: the share is effective-data's prior") for note in notes) == said
 
 
+def test_few_runs_are_held_out_one_by_one_and_too_few_not_at_all():
+    for runs, left in ((9, True), (8, False)):
+        planted = plant(0, runs=runs)
+        found = propose(create("effective-data").fit(planted.seen), planted.seen, planted.goal, draws=10)
+        assert bool(found.intervals) == left and any("8 runs are too few to hold any out" in note for note in found.notes) != left
+
+
 def test_too_few_draws_are_refused():
     planted = plant(0, runs=30)
     with pytest.raises(MixwrightError, match="ask for 10 or more"):

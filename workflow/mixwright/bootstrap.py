@@ -12,14 +12,14 @@ from scipy.stats import t as student
 
 from mixwright import mixers
 from mixwright.comparison import REFERENCE, Difference
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, TooFewRunsError
 from mixwright.mixers.protocol import Mixer, Proposer
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 from mixwright.signals import NoiseFloor, noise_floor
 
 LEVEL = 0.95
-FOLDS = 8  # of the held-out residuals
+FOLDS = 8  # of the held-out residuals; under twice as many runs, each is a fold of its own
 DRAWS = 100  # where nothing was said
 LEAST_DRAWS = 10
 LITTLE = 1e-3  # a weight below this is not mentioned
@@ -84,7 +84,11 @@ def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int =
     proposal = replace(proposal, notes=(*proposal.notes, *_untried(proposal, seen, goal)))
     if proposal.intervals or seen is None or not draws or not mixers.entry(proposal.mixer).can_refit:
         return proposal
-    found = bootstrap(cast(Mixer, mixer), seen, goal, proposal, draws)
+    try:
+        found = bootstrap(cast(Mixer, mixer), seen, goal, proposal, draws)
+    except TooFewRunsError:
+        few = f"no intervals: {len(seen.of_role('swarm').runs)} runs are too few to hold any out"
+        return replace(proposal, notes=(*proposal.notes, few))
     return replace(proposal, intervals=found.as_json(), notes=(*proposal.notes, f"predicted {found.verdict}", *found.notes))
 
 
@@ -197,9 +201,9 @@ def _second(mixer: str, seen: Observations, points: Array) -> Array | None:
 
 def _held_out(full: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
     """(swarm runs, targets) measured minus predicted by a fit without the run's fold."""
-    fold = np.random.default_rng(seed).permutation(len(swarm)) % FOLDS
+    fold = np.random.default_rng(seed).permutation(len(swarm)) % (FOLDS if len(swarm) >= 2 * FOLDS else len(swarm))
     residuals = np.empty((len(swarm), len(seen.targets)))
-    for k in range(FOLDS):
+    for k in range(int(fold.max()) + 1):
         out = swarm[fold == k]
         fitted = full.refit(seen.only(np.setdiff1d(np.arange(len(seen.runs)), out)))
         residuals[fold == k] = seen.losses[out] - fitted.predict(seen.amounts[out])
