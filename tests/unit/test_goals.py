@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from mixwright import mixers
+from mixwright.bootstrap import propose
 from mixwright.errors import MixwrightError
 from mixwright.fits import Source
 from mixwright.goals import read_options
@@ -92,9 +94,8 @@ def test_groups_of_the_same_domains_are_one_and_fixed_weights_are_a_box():
 
 
 def test_what_a_mixer_does_not_see_to_is_noted():
-    source = Source("natural", 40, ALONE.domains, ALONE.targets, ALONE.mean, 1.0, 1.0)
-    asked = read_options(source, never_worse=["prose"])
-    notes = asked.record(source, asked.goal(source), Proposal("natural", np.array(source.mean)))["notes"]
+    goal = read_options(ALONE, never_worse=["prose"]).goal(ALONE)
+    notes = propose(mixers.create("natural"), None, goal).notes
     assert any("never_worse (prose) is not seen to: natural keeps no limits" in note for note in notes)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from mixwright.bounds import groups_of
 from mixwright.errors import MixwrightError, nearest
 from mixwright.fits import Source
-from mixwright.mixers import unseen
 from mixwright.mixture import Bounds, Domain, Goal, Proposal
 
 PARTS = 10**12  # a natural mixture without token counts, in whole parts
@@ -52,7 +51,7 @@ class Options:
         counted = self.tokens is not None or not source.weights_alone
         unsaid = {"tokens": not counted, "epochs": not (counted and self.available)}
         known = {name: value for name, value in known.items() if not unsaid.get(name)}
-        return known | {"notes": [*proposal.notes, *unseen(source.mixer, goal), *self.notes(source)]}
+        return known | {"notes": [*proposal.notes, *self.notes(source)]}
 
 
 def read_options(

@@ -28,6 +28,7 @@ h2 { font-size: 21px; margin: 56px 0 12px; letter-spacing: -.005em; }
 .mixture { margin-top: 26px; max-width: 720px; }
 .mixture .bar { height: 16px; position: relative; background: #eeefec; border-radius: 3px; }
 .mixture .bar i { display: block; height: 100%; background: var(--blue); border-radius: 3px; }
+.mixture .bar u { position: absolute; top: 7px; height: 2px; background: var(--orange); }
 .mixture .bar b { position: absolute; top: -3px; width: 2px; height: 22px; background: var(--ink); }
 .mixture span, td, th { font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; background: white; border: 1px solid var(--line); border-radius: 8px; padding: 4px 16px; }
@@ -61,6 +62,7 @@ def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
             _serious(summary),
             _mixture(summary),
             f"<h2>The final models</h2>{_finals(summary)}",
+            _predicted(summary),
             f"<h2>Mixer by mixer</h2><ul>{''.join(_sentence(arm) for arm in summary.arms)}</ul>",
             _figures(figures),
             _caveats(summary),
@@ -88,17 +90,51 @@ def _mixture(summary: Summary) -> str:
     natural = arms["natural"].weights if "natural" in arms else {}
     if not weights:
         return ""
-    full = max([*weights.values(), *natural.values()])
+    spans = arms[summary.chosen].intervals.get("weights", {})
+    full = max([*weights.values(), *natural.values(), *(high for _, high in spans.values())])
     rows = []
     for name, weight in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])):
         tick = f'<b style="left:{100 * natural[name] / full:.2f}%"></b>' if name in natural and summary.chosen != "natural" else ""
-        bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{tick}</div>'
-        rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %</span>")
+        span, said = _span(spans.get(name), full)
+        bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{span}{tick}</div>'
+        rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %{said}</span>")
     legend = f"The mixture of {summary.chosen}, in percent of the training tokens."
     note = " The dark tick is the natural mixture, each domain by its size."
     if summary.chosen == "natural":
         legend, note = "The natural mixture, each domain by its size, in percent of the training tokens.", ""
+    note += " The thin line and the brackets: where the weight lies in 95 % of refits." if spans else ""
     return f'<div class="mixture">{"".join(rows)}</div><p class="small">{escape(legend + note)}</p>'
+
+
+def _span(interval: Sequence[float] | None, full: float) -> tuple[str, str]:
+    """A weight's interval as a line on its bar, and in words."""
+    if interval is None:
+        return "", ""
+    low, high = interval
+    line = f'<u style="left:{100 * low / full:.2f}%;width:{100 * (high - low) / full:.2f}%"></u>'
+    return line, f" [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _predicted(summary: Summary) -> str:
+    """What each mixer's refits promised, beside what the finals gained."""
+    told = [(arm, arm.intervals["objective"], arm.intervals["gain"]) for arm in summary.arms if "gain" in arm.intervals]
+    rows = [
+        [
+            escape(arm.mixer),
+            f"{loss['value']:.3f} [{loss['low']:.3f}, {loss['high']:.3f}]",
+            f"{_signed(-gain['value'])} [{_signed(-gain['high'])}, {_signed(-gain['low'])}]",
+            _signed(arm.natural.value),
+        ]
+        for arm, loss, gain in told
+    ]
+    head = "".join(f"<th>{name}</th>" for name in ("mixer", "predicted loss", "predicted, to natural", "finals, to natural"))
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    note = (
+        "Mean over the targets in nats/token. Predicted at the proxies' size and length, with 95% intervals of refits to resampled losses:"
+        " they know the runs' noise and the error on held-out runs, not what larger models do differently. No final has been looked at."
+    )
+    table = f'<h2>What the proxies promised</h2><div class="scroll"><table><tr>{head}</tr>{body}</table></div><p class="small">{note}</p>'
+    return table if rows else ""
 
 
 def _finals(summary: Summary) -> str:

@@ -27,6 +27,7 @@ class Arm:
     weights: Mapping[str, float] = field(default_factory=dict)
     epochs: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    intervals: Mapping[str, Any] = field(default_factory=dict)  # of the proposal, as its mixer's refits saw them before any final
 
     @property
     def sentence(self) -> str:
@@ -156,6 +157,7 @@ def _arms(
             weights=chosen.get(mixer, {}).get("weights", {}),
             epochs=chosen.get(mixer, {}).get("epochs", {}),
             notes=tuple(chosen.get(mixer, {}).get("notes", ())),
+            intervals=chosen.get(mixer, {}).get("intervals", {}),
         )
         for mixer, loss in ((str(name), value) for name, value in comparison.means.items())
     )

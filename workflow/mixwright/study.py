@@ -135,6 +135,9 @@ class Study:
     def goal(self, tokens: Mapping[str, int]) -> Goal:
         """The goal, given the training tokens that each domain has."""
         domains = tuple(Domain(name, int(tokens[name])) for name in self.domains)
+        for domain in domains:
+            if domain.tokens < 1:
+                raise MixwrightError(f"domains: {domain.name} has no training tokens; give it more text or leave it out")
         goal = self.config["goal"]
         limits = {key: goal[key] for key in ("caps", "floors", "max_epochs", "groups", "fixed")}
         bounds = Bounds.of(domains, self.final_tokens, **limits)

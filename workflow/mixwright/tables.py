@@ -43,6 +43,11 @@ LOGLIKELIHOODS = _table(
     "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int",
 )
 REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
+OBSERVED = _table(  # what a fit saw, in one table: tokens by domain (measure amount) and last losses by target (measure loss)
+    "observed",
+    "run measure name",
+    "run:str role:str measure:str name:str value:float",
+)
 VALIDATION = _table(
     "validation",
     "mixer target run",

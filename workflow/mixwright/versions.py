@@ -8,7 +8,7 @@ VERSIONS = {
     "design": 1,
     "proxy": 1,
     "collect": 1,
-    "fit": 2,
+    "fit": 3,
     "validate": 2,
     "propose": 2,
     "final": 1,

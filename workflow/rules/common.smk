@@ -56,6 +56,11 @@ def tables_of(table, roles):
     return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if role in STUDY.runs]
 
 
+def kept_of(mixer):
+    """Roles whose runs a fit keeps: those its mixer reads, and the repeats, whose noise the intervals of a refitted mixer count."""
+    return STUDY.roles_of(mixer) + ["repeat"] * MIXERS[mixer].can_refit
+
+
 def loglikelihoods_of(mixer):
     return tables_of("loglikelihoods", STUDY.roles_of(mixer)) if MIXERS[mixer].needs_loglikelihoods else []
 

@@ -4,9 +4,9 @@
 
 rule fit_mixer:
     input:
-        design=lambda wc: tables_of("design", STUDY.roles_of(wc.mixer)),
-        losses=lambda wc: tables_of("losses", STUDY.roles_of(wc.mixer)),
-        realised=lambda wc: tables_of("realised", STUDY.roles_of(wc.mixer)),
+        design=lambda wc: tables_of("design", kept_of(wc.mixer)),
+        losses=lambda wc: tables_of("losses", kept_of(wc.mixer)),
+        realised=lambda wc: tables_of("realised", kept_of(wc.mixer)),
         loglikelihoods=lambda wc: loglikelihoods_of(wc.mixer),
     output:
         directory("results/{study}/fits/{mixer}"),
@@ -36,7 +36,7 @@ rule validate_mixer:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=spec("validation", "seed"),
+        spec=spec("validation.folds", "seed"),
         version=VERSIONS["validate"],
     shell:
         "python -m mixwright validate --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
@@ -56,7 +56,7 @@ rule propose_mixture:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["seed"]]),
+        spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["validation"]["draws"], CONFIG["seed"]]),
         version=VERSIONS["propose"],
     shell:
         "python -m mixwright propose --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q} --fit {input.fit:q}"

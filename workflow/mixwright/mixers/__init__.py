@@ -24,7 +24,12 @@ class Entry:
     predicts: bool = True
     limits: bool = False  # sees to the goal's never_worse
     groups: bool = True  # sees to sums of groups
-    draws: int = 200  # refits that a bootstrap gives it at most
+    draws: int = 1_000  # refits that a bootstrap gives it at most
+
+    @property
+    def can_refit(self) -> bool:
+        """Whether a bootstrap over the swarm's runs says anything of its proposal."""
+        return "swarm" in self.reads and self.predicts
 
     def load_class(self) -> Any:
         return getattr(import_module(f"mixwright.mixers.{self.module}"), self.class_name)
@@ -44,7 +49,7 @@ MIXERS: dict[str, Entry] = {
     "log-linear": Entry("log_linear", "LogLinear", SWARM, limits=True),
     "additive": Entry("additive", "Additive", SWARM, limits=True),
     "bimix": Entry("bimix", "BiMix", SWARM, limits=True),
-    "ensemble": Entry("ensemble", "Ensemble", SWARM, limits=True),
+    "ensemble": Entry("ensemble", "Ensemble", SWARM, limits=True, draws=20),
     "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True, groups=False),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
 }

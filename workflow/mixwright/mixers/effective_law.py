@@ -74,10 +74,11 @@ class Prior:
 ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)  # held: b = 1, eps = 0, beta = 0
 
 
-def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, own: Array | None = None) -> Law:
+def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, own: Array | None = None, near: Law | None = None) -> Law:
     """Batched Levenberg-Marquardt on pseudo-Huber residuals: (runs, domains) and (runs, targets) -> Law.
 
-    `own` (targets, domains) is 1 where a target's text is a domain's, and 0 elsewhere.
+    `own` (targets, domains) is 1 where a target's text is a domain's, and 0 elsewhere. `near` is where to start from; the penalty's
+    centres are the data's own all the same.
     """
     m, spread = weights.shape[1], np.maximum(losses.std(axis=0), 1e-9)
     start = _start(weights, losses, spread, prior)
@@ -89,7 +90,8 @@ def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
         return _residuals(theta, weights, losses.T[rows], spread[rows])
 
-    return _law(minimise(start, residuals, strength, centre, iterations)[0], spread)
+    first = start if near is None else _parameters(near, spread)
+    return _law(minimise(first, residuals, strength, centre, iterations)[0], spread)
 
 
 def _trust(losses: Array, spread: Array) -> Array:
@@ -139,6 +141,13 @@ def _law(theta: Array, spread: Array) -> Law:
     level, scale, power, offset = np.exp(theta[:, :4]).T
     transfer, logit, linear = np.exp(theta[:, 4 : 4 + m]), theta[:, 4 + m : 4 + 2 * m], theta[:, 4 + 2 * m :]
     return Law(level, scale, power, offset, transfer, 1 / (1 + np.exp(-logit)), spread[:, None] * linear)
+
+
+def _parameters(law: Law, spread: Array) -> Array:
+    """The inverse of `_law`."""
+    curve = np.log(np.maximum(np.column_stack([law.level, law.scale, law.power, law.offset, law.transfer]), 1e-300))
+    exponent = np.clip(law.exponent, 1e-9, 1 - 1e-9)
+    return np.column_stack([curve, np.log(exponent) - np.log1p(-exponent), law.linear / spread[:, None]])
 
 
 def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ from mixwright.mixers.interior_point import minimise_inside
 from mixwright.mixture import Array
 from mixwright.simplex import Groups
 
+EXACT = 1e-9  # nats/token: a gap below this is not looked into any further
 PRICES = 80  # bisections of a price; any price gives a valid bound
 
 
@@ -54,9 +55,11 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
 
     below, above = slope(upper).min() - 1.0, slope(lower).max() + 1.0
     least, most = _group_prices(best, below, above, len(weights), groups)
+    here, inside = float(gain(weights).sum()), (weights > lower + 1e-9) & (weights < upper - 1e-9)
+    agreed = inside.any() and not groups  # at the optimum the free slopes agree
+    price = float(np.median(slope(weights)[inside])) if agreed else (below + above) / 2
     bound = np.inf
     for _ in range(PRICES):
-        price = (below + above) / 2
         prices = np.clip(price, least, most)
         x = best(prices)
         total = float(x.sum())
@@ -68,9 +71,10 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
             total += limit - float(x[list(group.members)].sum()) if own else 0.0
         bound = min(bound, bound_here)
         below, above = (price, above) if total > 1 else (below, price)
-        if abs(total - 1) < 1e-13 and not groups:
+        if bound - here < EXACT or (abs(total - 1) < 1e-13 and not groups):
             break
-    return max(0.0, bound - float(gain(weights).sum()))
+        price = (below + above) / 2
+    return max(0.0, bound - here)
 
 
 def _group_prices(best: Callable[[Array], Array], below: float, above: float, domains: int, groups: Groups) -> tuple[Array, Array]:

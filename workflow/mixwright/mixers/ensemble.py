@@ -47,6 +47,11 @@ class Ensemble(Fitted):
         fits = tuple(create(names[i], self.members[names[i]]).fit(swarm) for i in used)
         return self.learned(swarm, names=tuple(names[i] for i in used), shares=shares[used], fits=fits)
 
+    def refit(self, seen: Observations) -> Self:
+        """The members, refitted; the weights stay."""
+        swarm = self.usable(seen, "swarm", least=12)
+        return self.learned(swarm, fits=tuple(fit.refit(swarm) for fit in self.fits))
+
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
         return combine(self.shares, np.stack([fit.predict(amounts) for fit in self.fits]))

@@ -13,6 +13,8 @@ from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixture import Array, Bounds, Goal, Proposal
 from mixwright.observations import Observations
 
+REFIT_STEPS = 10  # of a refit
+
 
 @dataclass(frozen=True)
 class LawMixer(Fitted):
@@ -26,11 +28,18 @@ class LawMixer(Fitted):
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=8)
         self.check_length(swarm)
-        law = self.fit_law(swarm)
-        return self.learned(swarm, parameters=np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()]))
+        return self._with_law(swarm, self.fit_law(swarm, self.iterations))
 
-    def fit_law(self, swarm: Observations) -> Law:
+    def refit(self, seen: Observations) -> Self:
+        """A few steps from where this fit ended: they move predictions to within a tenth of the way that more steps would."""
+        swarm = self.usable(seen, "swarm", least=8)
+        return self._with_law(swarm, self.fit_law(swarm, min(REFIT_STEPS, self.iterations), self.law))
+
+    def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
         raise NotImplementedError
+
+    def _with_law(self, swarm: Observations, law: Law) -> Self:
+        return self.learned(swarm, parameters=np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()]))
 
     @property
     def law(self) -> Law:

@@ -28,6 +28,9 @@ class LogLinear(LawMixer):
         self.check_length(swarm)
         return self.learned(swarm, parameters=fit_log_linear(swarm.weights, swarm.losses, self.iterations))
 
+    def refit(self, seen: Observations) -> Self:
+        return self.fit(seen)
+
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
         return self.parameters[:, 0] + np.exp(amounts / amounts.sum(axis=1, keepdims=True) @ self.parameters[:, 1:].T)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, TooFewRunsError
 from mixwright.files import read_json, write_json
 from mixwright.mixture import Array, Goal
 from mixwright.observations import Observations
@@ -36,7 +36,7 @@ class Fitted(Saved):
         """The runs of one role; too few of them, or a number that is none, is refused."""
         runs = seen.of_role(role)
         if len(runs.runs) < least:
-            raise MixwrightError(
+            raise TooFewRunsError(
                 f"{type(self).__name__} needs at least {least} {role} runs and there are {len(runs.runs)}; enlarge the {role} design"
             )
         bad = ~(np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1))
@@ -47,6 +47,13 @@ class Fitted(Saved):
     def learned(self, seen: Observations, **values: Any) -> Self:
         """The fitted copy."""
         return replace(self, domains=seen.domains, targets=seen.targets, **values)
+
+    def refit(self, seen: Observations) -> Self:
+        """The same mixer fitted to other losses of its runs, or to part of them, for a bootstrap: cheaper where that changes little."""
+        return self.fit(seen)
+
+    def fit(self, seen: Observations) -> Self:
+        raise NotImplementedError
 
     def target_weights(self, goal: Goal) -> Array:
         """(targets,) weights of the goal's targets among those seen."""

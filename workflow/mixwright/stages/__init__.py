@@ -28,7 +28,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
         mixers.propose,
         mixers.pareto,
         mixers.compare,
-        trust.bootstrap,
         trust.learning_curve,
         final.train_finals,
         final.evaluate_finals,

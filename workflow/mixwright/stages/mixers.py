@@ -3,14 +3,18 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.stages.proxies import corpus_fingerprint, train_tokens
+
+if TYPE_CHECKING:
+    from mixwright.calibration import Calibration
+    from mixwright.fits import Source
+    from mixwright.mixers.protocol import Mixer
 
 Paths = list[Path]
 NONE: Paths = []
@@ -30,11 +34,11 @@ def fit(
     seen = read_observations(mixtures, losses, realised, loglikelihoods)
     fitted = unfitted.fit(seen)
     with written(to) as beside:
-        fits.save(beside, fitted, fits.Source.of(mixer, seen, getattr(fitted, "targets", ())))
+        fits.save(beside, mixer, fitted, seen)
 
 
-def predict(fit: Path, mixtures: Path, to: Path) -> None:
-    """Predict the losses of mixtures, as CSV: a line a mixture, a column a target."""
+def predict(fit: Path, mixtures: Path, to: Path, anchor_mixtures: Paths = NONE, anchor_losses: Paths = NONE) -> None:
+    """Predict the losses of mixtures, as CSV: a line a mixture, a column a target; at the scale of anchor runs where they are given."""
     from mixwright import fits
     from mixwright.loss_tables import read_mixtures
     from mixwright.wide import write_wide
@@ -43,7 +47,12 @@ def predict(fit: Path, mixtures: Path, to: Path) -> None:
     if not mixers.entry(source.mixer).predicts:
         raise MixwrightError(f"{fit}: {source.mixer} predicts no losses; fit a mixer that does")
     asked = read_mixtures(mixtures)
-    write_wide(to, asked.key, asked.ids, mixer.targets, mixer.predict(source.amounts(asked)))
+    predicted = mixer.predict(source.amounts(asked))
+    if anchor_mixtures or anchor_losses:
+        level = _calibration(source, mixer, anchor_mixtures, anchor_losses)
+        log.info("%s", level.sentence)
+        predicted = level.apply(predicted)
+    write_wide(to, asked.key, asked.ids, mixer.targets, predicted)
 
 
 def validate(
@@ -75,14 +84,15 @@ def propose(
     tokens: float | None = None,
     max_epochs: float | None = None,
     seed: int | None = None,
+    draws: int | None = None,
     study: Path | None = None,
     domains: Path | None = None,
     mixer: str | None = None,
     settings: str = "{}",
 ) -> None:
-    """Choose the best mixture inside the bounds: those of the options for a fit of your own, or a study's."""
+    """Choose the best mixture inside the bounds, those of the options for a fit of your own or a study's, and say how far to trust it."""
     words = {"target": target, "cap": cap, "floor": floor, "fix": fix, "group": group, "never_worse": never_worse, "available": available}
-    numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed}
+    numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed, "draws": draws}
     said = {name: value for name, value in (words | numbers).items() if value not in (None, [])}
     if study is None:
         _refuse({"domains": domains, "mixer": mixer, "settings": settings if settings != "{}" else None}, "only with --study; leave it out")
@@ -159,28 +169,49 @@ def compare(
     Console(highlight=False).print(as_table(frame, len(seen.of_role("swarm").runs)))
 
 
+def _calibration(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Paths) -> "Calibration":
+    """From the mixer's predictions of the anchor runs' weights to what was measured at their scale."""
+    from mixwright.calibration import calibrate
+    from mixwright.errors import nearest
+    from mixwright.loss_tables import Mixtures, read_observations
+
+    if not (mixtures and losses):
+        raise MixwrightError("--anchor-mixtures and --anchor-losses go together; give both or neither")
+    anchors = read_observations(mixtures, losses, least=1)
+    lacking = [target for target in mixer.targets if target not in anchors.targets]
+    if lacking:
+        where = ", ".join(map(str, losses))
+        raise MixwrightError(
+            f"{where}: the anchor runs lack target {lacking[0]} of the fit; measure it, {nearest(lacking[0], anchors.targets)}"
+        )
+    predicted = mixer.predict(source.amounts(Mixtures(mixtures[0], "run", anchors.runs, anchors.domains, anchors.weights)))
+    return calibrate(mixer.targets, predicted, anchors.losses[:, [anchors.targets.index(target) for target in mixer.targets]])
+
+
 def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
-    from mixwright import fits
+    from mixwright import bootstrap, fits
     from mixwright.goals import read_options
 
     if fit is None:
         raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit, or give a --study")
     source, mixer = fits.read(fit)
-    asked = read_options(source, **said)
+    draws = said.get("draws", bootstrap.DRAWS)
+    asked = read_options(source, **{name: value for name, value in said.items() if name != "draws"})
     goal = asked.goal(source)
-    return asked.record(source, goal, mixer.propose(goal))
+    return asked.record(source, goal, bootstrap.propose(mixer, fits.read_runs(fit), goal, draws))
 
 
 def _of_study(study: Path, domains: Path | None, mixer: str | None, fit: Path | None, settings: str) -> dict[str, Any]:
+    from mixwright import bootstrap, fits
     from mixwright.study import Study
 
     if domains is None or mixer is None:
         raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")
-    goal = Study.read(study).goal(train_tokens(domains))
+    asked = Study.read(study)
+    goal = asked.goal(train_tokens(domains))
     chosen = mixers.load(mixer, fit) if fit else mixers.create(mixer, json.loads(settings))
-    proposal = chosen.propose(goal)
-    noted = replace(proposal, notes=(*proposal.notes, *mixers.unseen(mixer, goal)))
-    return noted.as_json(goal) | {"corpus": corpus_fingerprint(domains)}
+    proposal = bootstrap.propose(chosen, fits.read_runs(fit) if fit else None, goal, asked.config["validation"]["draws"])
+    return proposal.as_json(goal) | {"corpus": corpus_fingerprint(domains)}
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:
