@@ -48,11 +48,19 @@ wildcard_constraints:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/public.smk"
-include: "workflow/rules/corpus.smk"
-include: "workflow/rules/proxies.smk"
 include: "workflow/rules/mixers.smk"
-include: "workflow/rules/final.smk"
-include: "workflow/rules/report.smk"
+
+
+if STUDY.measured:
+
+    include: "workflow/rules/measured.smk"
+
+else:
+
+    include: "workflow/rules/corpus.smk"
+    include: "workflow/rules/proxies.smk"
+    include: "workflow/rules/final.smk"
+    include: "workflow/rules/report.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from mixwright import public
+from mixwright import measured, public
 from mixwright.errors import MixwrightError
 
 
@@ -20,12 +20,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The resolved study of `config`; `folder` holds schema.yaml and models/. The first mistake is a MixwrightError of one line."""
     schema = read_yaml(folder / "schema.yaml")
+    measured.check_kind(config)
     study = _with_defaults(copy.deepcopy(dict(config)), schema, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
         raise MixwrightError(_message(errors[0], schema))
     study["mixers"] = {"natural": {}} | study["mixers"]
-    _check_names(study)
+    public.check(study["public"])
+    if "measured" in study:
+        study |= {"domains": {}, "targets": {}}
+        measured.check(study)
+    else:
+        _check_names(study)
     for part in ("proxy", "final"):
         study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
     return study
@@ -121,7 +127,6 @@ def _elsewhere(name: str, names: list[str], schema: Mapping[str, Any]) -> str:
 
 def _check_names(study: Mapping[str, Any]) -> None:
     """Names that must stand elsewhere in the study: domains in caps, floors and mixtures, sources of targets."""
-    public.check(study["public"])
     domains = list(study["domains"])
     mixtures = {f"designs.{design}.{key}": study["designs"][design][key] for design, key in _MIXTURES}
     named = {"goal.caps": study["goal"]["caps"], "goal.floors": study["goal"]["floors"], **mixtures}

@@ -2,6 +2,9 @@
 
 VERSIONS = {
     "fetch": 1,
+    "import": 1,
+    "test": 1,
+    "region": 1,
     "harvest": 1,
     "clean": 1,
     "tokenizer": 1,

@@ -133,9 +133,12 @@ def _of_study(study: Path, domains: Path | None, mixer: str | None, fit: Path | 
 
     if domains is None or mixer is None:
         raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")
-    goal = Study.read(study).goal(train_tokens(domains))
+    asked = Study.read(study)
+    goal = asked.goal(train_tokens(domains))
     chosen = mixers.load(mixer, fit) if fit else mixers.create(mixer, json.loads(settings))
-    return chosen.propose(goal).as_json(goal) | {"corpus": corpus_fingerprint(domains)}
+    record = chosen.propose(goal).as_json(goal) | {"corpus": corpus_fingerprint(domains)}
+    unknown = ("tokens", "epochs", "corpus") if asked.measured else ()
+    return {name: value for name, value in record.items() if name not in unknown}
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:

@@ -1,0 +1,67 @@
+"""An optimum is a region where the landscape is flat: how far each weight can go at no loss that one could tell."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mixwright import mixers
+from mixwright.bootstrap import bootstrap, with_intervals
+from mixwright.mixture import Array, Goal
+from mixwright.observations import Observations
+from mixwright.pace import Log, say
+from mixwright.simplex import sample
+
+SAMPLES = 20_000
+STEPS = 201  # points on each line from the optimum
+Ranges = dict[str, list[float]]
+
+
+def find_region(
+    name: str, settings: Mapping[str, Any], seen: Observations, goal: Goal, draws: int, seeds: int, log: Log = say
+) -> dict[str, Any]:
+    """The proposal with intervals, and each weight's range by three ways of asking.
+
+    `refits`: optima of bootstrap refits. `loss`: mixtures whose predicted objective is inside the optimum's 95% interval. `seeds`:
+    proposals of searches with other seeds. Only the goal's targets are fitted.
+    """
+    wanted = [seen.targets.index(target) for target in goal.targets]
+    seen = replace(seen, targets=tuple(goal.targets), losses=seen.losses[:, wanted])
+    found = bootstrap(name, settings, seen, goal, draws, goal.seed)
+    log(f"{name}: {found.draws} refits; predicted {found.verdict}")
+    fitted, optimum = mixers.create(name, settings).fit(seen), np.array(found.proposal.weights)
+    importance = np.array([goal.targets[target] for target in fitted.targets])
+    tried = np.concatenate([optimum[None], _lines(optimum, goal), _around(optimum, goal)])
+    flat = tried[fitted.predict(tried * float(np.median(seen.tokens))) @ importance <= found.objective.high]
+    half = found.objective.high - found.objective.value
+    log(f"{name}: {len(flat):,} of {len(tried):,} mixtures tried are predicted within {half:.3f} nats/token of the optimum")
+    moved = np.stack([optimum, *(fitted.propose(replace(goal, seed=goal.seed + i)).weights for i in range(1, seeds))])
+    refits = {domain: [interval.low, interval.high] for domain, interval in found.weights.items()}
+    ranges = {"refits": refits, "loss": _ranges(flat, goal), "seeds": _ranges(moved, goal)}
+    record = with_intervals(found.proposal, found).as_json(goal) | {"ranges": ranges, "tried": len(tried), "within": len(flat)}
+    return {name: value for name, value in record.items() if name not in ("tokens", "epochs")}
+
+
+def _lines(optimum: Array, goal: Goal) -> Array:
+    """Mixtures on the way from the optimum to all of one domain, and to none of it, as far as the bounds go."""
+    steps = np.linspace(0, 1, STEPS)[1:, None]
+    ends = []
+    for i, weight in enumerate(optimum):
+        without = np.where(np.arange(len(optimum)) == i, 0.0, optimum)
+        ends += [np.eye(len(optimum))[i]] + ([without / without.sum()] if weight < 1 - 1e-9 else [])
+    tried = np.concatenate([optimum + steps * (end - optimum) for end in ends])
+    inside = ((tried >= goal.bounds.lower - 1e-12) & (tried <= goal.bounds.upper + 1e-12)).all(axis=1)
+    return tried[inside]
+
+
+def _around(optimum: Array, goal: Goal) -> Array:
+    """Random mixtures inside the bounds, most of them near the optimum."""
+    rng = np.random.default_rng(goal.seed)
+    far = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, SAMPLES)
+    return optimum + rng.random((SAMPLES, 1)) ** 2 * (far - optimum)
+
+
+def _ranges(mixtures: Array, goal: Goal) -> Ranges:
+    rows = zip(goal.names, mixtures.min(axis=0).tolist(), mixtures.max(axis=0).tolist(), strict=True)
+    return {name: [low, high] for name, low, high in rows}
