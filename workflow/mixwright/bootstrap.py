@@ -1,6 +1,6 @@
 """How far to trust a proposal: intervals by refitting the mixer to runs that could as well have been measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
@@ -132,18 +132,14 @@ class Refits:
     @classmethod
     def of(cls, mixer: Mixer, full: Mixer, seen: Observations, goal: Goal, proposal: Array, draws: int, seed: int) -> "Refits":
         swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
-        held_out = _held_out(mixer, seen, swarm, seed)
+        held_out = held_out_residuals(mixer, seen, swarm, seed)
         scale = float(np.median(seen.tokens[swarm]))
         points = np.concatenate([np.stack([proposal, goal.natural]) * scale, seen.amounts[swarm]])
-        own, light, losses, weights = full.predict(points), _lighter(mixer), [], []
-        for draw in range(draws):
-            rows = np.random.default_rng([seed, draw]).integers(len(swarm), size=len(swarm))
-            again = seen.losses.copy()
-            again[swarm] = own[2:] + (held_out - held_out.mean(axis=0))[rows]
-            refit = light.fit(replace(seen, losses=again))
+        losses, weights = [], []
+        for refit in refitted(_lighter(mixer), full, seen, held_out, draws, seed):
             losses.append(refit.predict(points))
             weights.append(refit.propose(goal).weights)
-        return cls(own, np.stack(losses), np.stack(weights), held_out)
+        return cls(full.predict(points), np.stack(losses), np.stack(weights), held_out)
 
     def around(self, signs: Sequence[int], importance: Array, noise: NoiseFloor | None, points: float = 1.0) -> Interval:
         """The signed sum over proposal and natural of the weighted targets; what the mixer cannot follow counts for so many points."""
@@ -169,7 +165,17 @@ def _notes(name: str, draws: int, many: int, noise: NoiseFloor | None) -> tuple[
     return fewer if noise else (*fewer, "no mixture was trained twice: intervals count the noise of a run as the mixer's error")
 
 
-def _held_out(mixer: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
+def refitted(mixer: Mixer, full: Mixer, seen: Observations, held_out: Array, draws: int, seed: int) -> Iterator[Mixer]:
+    """The mixer fitted to `full`'s predictions of the swarm plus resampled held-out residuals; draw b is a function of (seed, b) alone."""
+    swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
+    own, centred = full.predict(seen.amounts[swarm]), held_out - held_out.mean(axis=0)
+    for draw in range(draws):
+        again = seen.losses.copy()
+        again[swarm] = own + centred[np.random.default_rng([seed, draw]).integers(len(swarm), size=len(swarm))]
+        yield mixer.fit(replace(seen, losses=again))
+
+
+def held_out_residuals(mixer: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
     """(swarm runs, targets) measured minus predicted by a fit without the run's fold."""
     fold = np.random.default_rng(seed).permutation(len(swarm)) % FOLDS
     residuals = np.empty((len(swarm), len(seen.targets)))

@@ -37,7 +37,7 @@ FIGURES = {
 MEASURED = {
     "ranks": Entry("mixwright.figures.ranks", ("tests", "validation", "study"), "Rank correlations"),
     "tested": Entry("mixwright.figures.tested", ("tests", "study"), "Predicted against measured loss"),
-    "subsets": Entry("mixwright.figures.subsets", ("subsets",), "Runs needed"),
+    "subsets": Entry("mixwright.figures.subsets", ("subsets", "study"), "Runs needed"),
     "region": Entry("mixwright.figures.region", ("regions",), "The optimum and its region"),
     "published": Entry("mixwright.figures.published", ("predictions", "study"), "Published mixtures"),
 }
@@ -61,8 +61,16 @@ def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
     from mixwright.study import targets_of
 
     if "study" in inputs:
-        inputs["targets"] = targets_of(inputs.pop("study"))
+        study = inputs.pop("study")
+        inputs = {what: as_listed(found, study) if what in ("tests", "subsets") else found for what, found in inputs.items()}
+        inputs["targets"] = targets_of(study)
     return import_module(entry(name).module).table(**inputs)
+
+
+def as_listed(frame: "pd.DataFrame", study: Mapping[str, Any]) -> "pd.DataFrame":
+    """The rows with test sets in the order in which the study lists them."""
+    order = {test: number for number, test in enumerate(study["measured"]["tests"])}
+    return frame.sort_values("test", key=lambda column: column.map(order), kind="stable")
 
 
 def save(figure: "Figure", path: str | Path) -> None:

@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from mixwright.figures.style import BLUE, FAINT, GREEN, INK, ORANGE, SOFT, VERMILION, bare, titled
 
+LINEAR = 0.03  # nats/token over the least, up to which the axis is linear
+TICKS = (0, 0.01, 0.02, 0.03, 0.1, 0.3, 1, 3)
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
 
 
@@ -42,8 +44,13 @@ def figure(table: pd.DataFrame) -> Figure:
     axes.set_yticks(range(len(mixtures)), labels, fontsize=9.5, color=INK)
     for (origin, _), label in zip(mixtures, axes.get_yticklabels(), strict=True):
         label.set_fontweight("bold" if origin == "published" else "normal")
-    axes.set_xscale("symlog", linthresh=0.05)
+    axes.set_xscale("symlog", linthresh=LINEAR)
     axes.set(ylim=(len(mixtures) - 0.5, -0.6), xlabel="predicted loss on the goal's targets over the least, nats/token")
+    reach = max(1.2 * float((table.goal - table.groupby("mixer").goal.transform("min")).max()), LINEAR)
+    axes.set_xlim(-0.1 * LINEAR, reach)
+    ticks = [tick for tick in TICKS if tick <= reach]
+    axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False, title="predicted by", title_fontsize=9)
     bare(axes)
     axes.tick_params(axis="x", length=3)

@@ -47,7 +47,7 @@ def figure(table: pd.DataFrame) -> Figure:
     for panel, column, title in zip(axes, ("spearman", "goal"), ("mean of all targets", "the goal's targets"), strict=True):
         _panel(panel, table, column, mixers, sets)
         panel.set_title(title, loc="left", fontsize=10, color=INK)
-    axes[0].legend(loc="lower left", fontsize=8.5, frameon=False, handletextpad=0.2)
+    drawn.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=9, frameon=False, handletextpad=0.2)
     reading = "Spearman's rank correlation x 100 of predicted and measured loss. Held out: cross-validation inside the swarm."
     titled(drawn, "Which mixer ranks runs that it has not seen?", reading)
     return drawn

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mixwright.figures.style import BLUE, FAINT, GREEN, INK, ORANGE, SOFT, bare, panels, titled
 
-WAYS = {"loss": ("predicted within the interval", BLUE), "refits": ("optima of refits", ORANGE), "seeds": ("other seeds", GREEN)}
+WAYS = {"alike": ("not told apart by refits", BLUE), "refits": ("optima of refits", ORANGE), "seeds": ("other seeds", GREEN)}
 
 
 def table(regions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

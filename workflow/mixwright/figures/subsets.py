@@ -1,5 +1,7 @@
 """How many runs a mixer needs to rank test runs well."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,10 +13,14 @@ COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SOFT)
 LEAST = 0.3  # rank correlations under it are drawn at it
 
 
-def table(subsets: pd.DataFrame) -> pd.DataFrame:
-    """A row a mixer, way to choose, number of runs and test set: mean over the targets, mean and standard deviation over the draws."""
-    by_draw = subsets.groupby(["mixer", "way", "runs", "test", "draw"]).spearman.mean()
-    found = by_draw.groupby(["mixer", "way", "runs", "test"]).agg(spearman="mean", deviation="std", draws="count").reset_index()
+def table(subsets: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
+    """A row a mixer, way to choose, number of runs and test set: mean over the targets, its mean and standard deviation over the draws,
+    and the same mean of the goal's targets."""
+    keys = ["mixer", "way", "runs", "test"]
+    share = subsets.target.map(pd.Series(targets)).fillna(0.0)
+    both = subsets.assign(goal=subsets.spearman * share).groupby([*keys, "draw"]).agg(spearman=("spearman", "mean"), goal=("goal", "sum"))
+    by_draw = both.groupby(keys)
+    found = by_draw.spearman.agg(spearman="mean", deviation="std", draws="count").assign(goal=by_draw.goal.mean()).reset_index()
     order = {test: number for number, test in enumerate(dict.fromkeys(subsets.test))}
     return found.sort_values(["mixer", "way", "runs", "test"], key=lambda column: column.map(order) if column.name == "test" else column)
 

@@ -54,7 +54,7 @@ def _published(summary: Measured) -> str:
     rows = []
     for (origin, mixture), part in summary.published.groupby(["origin", "mixture"], sort=False):
         found = {str(row.mixer): row for row in part.itertuples()}
-        name = str(mixture) if origin == "published" else f"{mixture}'s proposal"
+        name = f"{mixture}, published" if origin == "published" else f"{mixture}'s proposal"
         rows.append([name, *(f"{found[mixer].goal:.3f} ({found[mixer].goal_rank})" for mixer in mixers)])
     note = "Loss on the goal's targets that each mixer (column) predicts, nats/token, and the mixture's place. Nothing was trained on them."
     return f"<h2>Published mixtures beside the proposals</h2>{_table(['mixture', *mixers], rows)}<p class='small'>{text(note)}</p>"

@@ -1,6 +1,7 @@
 """Mixtures that others published, from the files they stand in."""
 
 import csv
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,21 +10,18 @@ import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.mixture import Array
-from mixwright.wide import ROUNDING, short_names
+from mixwright.wide import ROUNDING, SEPARATORS
 
+log = logging.getLogger(__name__)
 ENTRY = re.compile(r"\s+['\"]?([\w./-]+)['\"]?\s*:\s*([\d.eE+-]+)\s*")
 
 
 def read_published(files: Mapping[str, Path], domains: Sequence[str]) -> dict[str, Array]:
     """Name -> weights (domains,) of the mixture that its file holds: YAML with weights under `train`, or a CSV with a column of the name.
 
-    Domains are matched by what is left of their names without the words they have in common, as in tables of runs; one that a file does
-    not name has weight 0.
+    A name there stands for the longest domain that it ends with, after a mark such as _ or /; a domain without a name has weight 0.
     """
-    found = {name: _read(name, path) for name, path in files.items()}
-    every = sorted({domain for weights in found.values() for domain in weights})
-    short = dict(zip(every, short_names(every), strict=True))
-    return {name: _ordered(files[name], {short[domain]: w for domain, w in weights.items()}, domains) for name, weights in found.items()}
+    return {name: _ordered(name, path, _read(name, path), domains) for name, path in files.items()}
 
 
 def _read(name: str, path: Path) -> dict[str, float]:
@@ -54,11 +52,15 @@ def _under_train(text: str) -> dict[str, float]:
     return weights
 
 
-def _ordered(path: Path, weights: Mapping[str, float], domains: Sequence[str]) -> Array:
-    for name in weights:
-        if name not in domains:
+def _ordered(mixture: str, path: Path, weights: Mapping[str, float], domains: Sequence[str]) -> Array:
+    found = np.zeros(len(domains))
+    for name, weight in weights.items():
+        meant = [domain for domain in domains if name == domain or name.endswith(tuple(mark + domain for mark in SEPARATORS))]
+        if not meant:
             raise MixwrightError(f"{path}: {name} is no domain of the measured runs; {nearest(name, domains)}")
-    found = np.array([weights.get(name, 0.0) for name in domains])
-    if (found < 0).any() or abs(found.sum() - 1) > ROUNDING:
-        raise MixwrightError(f"{path}: the weights sum to {found.sum():.4g}, not to 1 within {ROUNDING}; correct or complete them")
+        found[domains.index(max(meant, key=len))] += weight
+    if (found < 0).any() or not found.sum() > 0:
+        raise MixwrightError(f"{path}: the weights of {mixture} are no mixture; give numbers from 0 on, one of them above")
+    if abs(found.sum() - 1) > ROUNDING:
+        log.info("%s: the weights of %s sum to %.3f; divided by it, as a trainer does that draws by them", path, mixture, found.sum())
     return found / found.sum()

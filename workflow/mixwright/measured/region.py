@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
 from mixwright import mixers
-from mixwright.bootstrap import bootstrap, with_intervals
+from mixwright.bootstrap import LEVEL, bootstrap, held_out_residuals, refitted, with_intervals
+from mixwright.mixers.protocol import Mixer
 from mixwright.mixture import Array, Goal
 from mixwright.observations import Observations
 from mixwright.pace import Log, say
@@ -23,24 +25,41 @@ def find_region(
 ) -> dict[str, Any]:
     """The proposal with intervals, and each weight's range by three ways of asking.
 
-    `refits`: optima of bootstrap refits. `loss`: mixtures whose predicted objective is inside the optimum's 95% interval. `seeds`:
-    proposals of searches with other seeds. Only the goal's targets are fitted.
+    `refits`: optima of bootstrap refits. `alike`: mixtures that the refits do not tell apart from the optimum (Student's t, 95%, of the
+    paired difference of objectives). `seeds`: proposals of searches with other seeds. Only the goal's targets are fitted.
     """
     wanted = [seen.targets.index(target) for target in goal.targets]
     seen = replace(seen, targets=tuple(goal.targets), losses=seen.losses[:, wanted])
     found = bootstrap(name, settings, seen, goal, draws, goal.seed)
     log(f"{name}: {found.draws} refits; predicted {found.verdict}")
-    fitted, optimum = mixers.create(name, settings).fit(seen), np.array(found.proposal.weights)
-    importance = np.array([goal.targets[target] for target in fitted.targets])
+    mixer, optimum = mixers.create(name, settings), np.array(found.proposal.weights)
+    fitted = mixer.fit(seen)
     tried = np.concatenate([optimum[None], _lines(optimum, goal), _around(optimum, goal)])
-    flat = tried[fitted.predict(tried * float(np.median(seen.tokens))) @ importance <= found.objective.high]
-    half = found.objective.high - found.objective.value
-    log(f"{name}: {len(flat):,} of {len(tried):,} mixtures tried are predicted within {half:.3f} nats/token of the optimum")
+    worse, error = _differences(mixer, fitted, seen, goal, tried, found.draws)
+    alike = worse <= error
+    furthest = float(worse[alike].max())
+    log(f"{name}: {alike.sum():,} of {len(tried):,} mixtures tried are not told apart from the optimum, the worst by {furthest:.3f}")
     moved = np.stack([optimum, *(fitted.propose(replace(goal, seed=goal.seed + i)).weights for i in range(1, seeds))])
     refits = {domain: [interval.low, interval.high] for domain, interval in found.weights.items()}
-    ranges = {"refits": refits, "loss": _ranges(flat, goal), "seeds": _ranges(moved, goal)}
-    record = with_intervals(found.proposal, found).as_json(goal) | {"ranges": ranges, "tried": len(tried), "within": len(flat)}
-    return {name: value for name, value in record.items() if name not in ("tokens", "epochs")}
+    ranges = {"refits": refits, "alike": _ranges(tried[alike], goal), "seeds": _ranges(moved, goal)}
+    record = with_intervals(found.proposal, found).as_json(goal) | {"ranges": ranges, "worse": furthest}
+    return {key: value for key, value in record.items() if key not in ("tokens", "epochs")}
+
+
+def _differences(mixer: Mixer, fitted: Mixer, seen: Observations, goal: Goal, tried: Array, draws: int) -> tuple[Array, Array]:
+    """(tried,) objective of each mixture minus the first one's, and the half width of its 95% interval by refits, their bias counted in."""
+    importance = np.array([goal.targets[target] for target in fitted.targets])
+    amounts = tried * float(np.median(seen.tokens))
+
+    def over_first(fit: Mixer) -> Array:
+        objective = fit.predict(amounts) @ importance
+        return objective - objective[0]
+
+    worse = over_first(fitted)
+    held_out = held_out_residuals(mixer, seen, np.arange(len(seen.runs)), goal.seed)
+    drawn = np.stack([over_first(refit) for refit in refitted(mixer, fitted, seen, held_out, draws, goal.seed)])
+    error = np.sqrt(drawn.var(axis=0, ddof=1) + (drawn.mean(axis=0) - worse) ** 2)
+    return worse, float(student.ppf((1 + LEVEL) / 2, draws - 1)) * error
 
 
 def _lines(optimum: Array, goal: Goal) -> Array:

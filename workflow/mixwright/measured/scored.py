@@ -60,12 +60,12 @@ def predict_mixtures(fits: Mapping[str, Mixer], proposals: Sequence[Mapping[str,
 
 
 def mean_loss(frame: pd.DataFrame, targets: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Weighted mean over the targets (none: all alike) of measured and predicted loss, a row a mixer, test and run."""
+    """Weighted mean over the targets (none: all alike) of measured and predicted loss, a row a mixer, test and run, in their order."""
     keys, weights = ["mixer", "test", "run"], pd.Series(targets or dict.fromkeys(frame.target.unique(), 1.0))
     rows = frame[frame.target.isin(weights.index)]
     share = rows.target.map(weights / weights.sum())
     scaled = rows.assign(actual=rows.actual * share, predicted=rows.predicted * share)
-    return scaled.groupby(keys)[["actual", "predicted"]].sum().reset_index()
+    return scaled.groupby(keys, sort=False)[["actual", "predicted"]].sum().reset_index()
 
 
 def _subsets(swarm: Observations, asked: Mapping[str, Any], seed: int) -> Iterator[tuple[str, int, NDArray[np.int64]]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mixwright.figures import published, ranks
+from mixwright.figures import as_listed, published, ranks
 from mixwright.figures import subsets as runs_needed
 from mixwright.measured.scored import INFORMATIVE
 from mixwright.study import targets_of
@@ -50,7 +50,7 @@ class Measured:
         own = self.ranks[self.ranks.mixer == self.chosen]
         said = [f"{100 * row.spearman:.2f} on {row.test} ({row.runs} runs)" for row in own.itertuples() if row.test != ranks.HELD_OUT]
         inside = f"{100 * own.spearman.iloc[0]:.2f}, the best of {self.ranks.mixer.nunique()} mixers"
-        tested = f" On runs that chose nothing: {', '.join(said)}." if said else ""
+        tested = f" On the test runs: {', '.join(said)}." if said else ""
         return f"Spearman x 100, mean of {own.targets.iloc[0]} targets: {inside}, in cross-validation inside the swarm.{tested}"
 
     def _runs_needed(self) -> str:
@@ -64,7 +64,7 @@ class Measured:
             return ""
         said = []
         for (mixer, way), rows in self.subsets[self.subsets.mixer != bar].groupby(["mixer", "way"]):
-            reached = [size for size, part in rows.groupby("runs") if (part.set_index("test").spearman >= full.loc[bar]).all()]
+            reached = [size for size, part in rows.groupby("runs") if part.set_index("test").spearman.ge(full.loc[bar]).all()]
             if reached and min(reached) < most:
                 said.append(f"{mixer} from {min(reached)} {'informative' if way == INFORMATIVE else 'random'} runs")
         return f"As good as {bar} from {most} runs on every test set: {', '.join(said)}." if said else ""
@@ -74,12 +74,12 @@ class Measured:
         shares = sorted(self.proposal["weights"].items(), key=lambda pair: -pair[1])
         said = f"For {goal} it proposes {', '.join(f'{name} {100 * weight:.1f} %' for name, weight in shares[:3])}"
         first = shares[0][0]
-        ranges = [
-            f"{region['mixer']} {100 * region['ranges']['loss'][first][0]:.0f} to {100 * region['ranges']['loss'][first][1]:.0f} %"
-            for region in self.regions
-        ]
-        flat = f"; the landscape is flat, and its weight of {first} can be, within the optimum's 95% interval by {', by '.join(ranges)}"
-        return said + (flat if ranges else "") + "."
+        ranges = []
+        for region in self.regions:
+            low, high = region["ranges"]["alike"][first]
+            ranges.append(f"{region['mixer']} {100 * low:.0f} to {100 * high:.0f} % (at most {region['worse']:.3f} nats/token worse)")
+        flat = f" A region, not a point: mixtures that refits do not tell apart from their optimum have {first} at: {'; '.join(ranges)}."
+        return said + "." + (flat if ranges else "")
 
     def _published(self) -> str:
         rows = self.published[self.published.origin == "published"] if len(self.published) else NO_TABLE
@@ -102,6 +102,7 @@ def summarise(
 ) -> Measured:
     """Chooses by cross-validation, then says what the tests and the predictions say of the choice."""
     targets = targets_of(study)
+    tests, subsets = (as_listed(frame, study) if len(frame) else frame for frame in (tests, subsets))
     found = ranks.table(tests if len(tests) else validation.iloc[:0].assign(test=""), validation, targets)
     chosen = str(found.mixer.iloc[0])
     proposal = next(record for record in mixtures if record["mixer"] == chosen)
@@ -110,7 +111,7 @@ def summarise(
         chosen=chosen,
         targets=targets,
         ranks=found,
-        subsets=runs_needed.table(subsets) if len(subsets) else NO_TABLE,
+        subsets=runs_needed.table(subsets, targets) if len(subsets) else NO_TABLE,
         published=published.table(predictions, targets) if len(predictions) else NO_TABLE,
         proposal=proposal,
         regions=sorted(regions, key=lambda region: region["mixer"]),
@@ -123,6 +124,5 @@ def _notes(mixtures: Records, regions: Records) -> tuple[str, ...]:
         "Nothing was trained: losses are those that others measured, and mixtures are compared by predictions at the swarm's scale.",
         "Mixers learn from the swarm alone, and the choice among them is by cross-validation inside it; test sets are only scored.",
     )
-    verdicts = tuple(f"{region['mixer']}: predicted {region['intervals']['verdict']}." for region in regions)
-    said = tuple(f"{record['mixer']}: {note}." for record in mixtures for note in record["notes"])
-    return (*fixed, *verdicts, *said)
+    said = [f"{record['mixer']}: {note}." for record in [*regions, *mixtures] for note in record["notes"]]
+    return (*fixed, *dict.fromkeys(said))
