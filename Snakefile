@@ -5,6 +5,7 @@
 #
 # Run        snakemake --cores 2                                           the demo study, config/config.yaml
 #            snakemake --cores 2 --configfile config/studies/minipile.yaml   another study
+#            ... --configfile config/studies/regmix_pile.yaml                runs that others measured, nothing trained
 # Look       snakemake -n                                                  every job, before a token is read
 # Report     snakemake --report results/demo/report.html
 #
