@@ -15,6 +15,7 @@ from mixwright.stages import COMMANDS
 OPTIONS = {
     "role": "role of the runs: swarm, vertex, perturb or repeat",
     "study": "study.json of the study",
+    "file": "basename of a public file of the study",
     "harvest": "folder of the harvested text, where the source is the embedded corpus",
     "questions": "document files of the targets",
     "tokenizer": "tokenizer folder",
@@ -51,6 +52,11 @@ OPTIONS = {
     "max_epochs": "the most passes over a domain; needs --available and --tokens",
     "folds": "parts the runs are held out in, one after the other",
     "seed": "seed of whatever is drawn",
+    "fits": "fit folders, each called by its mixer",
+    "tests": "tables of predicted test runs",
+    "subsets": "rank correlations of fits to subsets",
+    "regions": "regions of optima (.json)",
+    "predictions": "losses predicted for mixtures",
     "figure": "name of the figure",
     "figures": "figures to put on the page (.svg)",
     "validation": "tables of held-out predictions",
@@ -60,7 +66,7 @@ OPTIONS = {
     "summary": "summary.json of a study",
     "html": "page to write",
     "json": "JSON to write",
-    "table": "parquet table to write",
+    "table": "table to write (parquet; the one behind a figure: CSV)",
     "store": "folder of everything computed before, by content",
     "to": "file or folder to write",
 }

@@ -51,6 +51,12 @@ class Bootstrap:
             return said
         return f"{said}; less than the noise of one run, {self.noise.value:.3f} over {self.noise.runs} repeats"
 
+    @property
+    def said(self) -> Proposal:
+        """The proposal with its intervals, and the verdict among its notes."""
+        notes = (*self.proposal.notes, f"predicted {self.verdict}", *self.notes)
+        return replace(self.proposal, intervals=self.as_json(), notes=notes)
+
     def as_json(self) -> dict[str, Any]:
         """What `mixtures/<mixer>.json` holds under `intervals`."""
         return {
@@ -77,7 +83,7 @@ def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int =
     except TooFewRunsError:
         few = f"no intervals: {len(seen.of_role('swarm').runs)} runs are too few to hold any out"
         return replace(proposal, notes=(*proposal.notes, few))
-    return replace(proposal, intervals=found.as_json(), notes=(*proposal.notes, f"predicted {found.verdict}", *found.notes))
+    return found.said
 
 
 def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int = DRAWS) -> Bootstrap:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from mixwright import measured, public
 from mixwright.bounds import groups_of
 from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS
@@ -21,12 +22,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The resolved study of `config`; `folder` holds schema.yaml and models/. The first mistake is a MixwrightError of one line."""
     schema = read_yaml(folder / "schema.yaml")
+    measured.check_kind(config)
     study = _with_defaults(copy.deepcopy(dict(config)), schema, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
         raise MixwrightError(_message(errors[0], schema))
     study["mixers"] = {"natural": {}} | study["mixers"]
-    _check_names(study)
+    public.check(study["public"])
+    if "measured" in study:
+        study |= {"domains": {}, "targets": {}}
+        measured.check(study)
+    else:
+        _check_names(study)
     for part in ("proxy", "final"):
         study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
     return study
@@ -159,6 +166,8 @@ def _check_names(study: Mapping[str, Any]) -> None:
         for name, source in study[section].items():
             if source.get("source") == "files" and not source.get("files"):
                 raise MixwrightError(f"config: {section}.{name}.files is missing; give a path, a glob or a list of them")
+            for pattern in public.patterns(source.get("files", [])):
+                public.named(pattern, study["public"], f"config: {section}.{name}.files")
     if not sum(target["weight"] for target in study["targets"].values()) > 0:
         raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
 

@@ -1,6 +1,6 @@
 """Lays a summary out as one self-contained HTML page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -56,30 +56,39 @@ def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
     """The whole page; `figures` are (title, base64 of an SVG)."""
     body = "".join(
         [
-            f'<p class="study">mixwright · study {escape(summary.study)}</p>',
-            f"<h1>{escape(summary.headline)}</h1>",
-            "".join(f'<p class="detail">{_text(sentence)}</p>' for sentence in summary.detail),
+            heading(summary.study, summary.headline, summary.detail),
             _serious(summary),
             _mixture(summary),
             f"<h2>The final models</h2>{_finals(summary)}",
             _predicted(summary),
             f"<h2>Mixer by mixer</h2><ul>{''.join(_sentence(arm) for arm in summary.arms)}</ul>",
-            _figures(figures),
+            drawn(figures),
             _caveats(summary),
-            f"<h2>Where this comes from</h2>{_provenance(summary)}",
+            sources(summary.provenance),
         ]
     )
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>mixwright: {escape(summary.study)}</title>'
+    return document(summary.study, body)
+
+
+def document(study: str, body: str) -> str:
+    """A page of its own, with nothing outside it."""
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>mixwright: {escape(study)}</title>'
     return f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body><main>{body}</main></body></html>\n'
 
 
-def _text(sentence: str) -> str:
+def heading(study: str, headline: str, detail: Sequence[str]) -> str:
+    """The study's name, the answer and the sentences under it."""
+    said = "".join(f'<p class="detail">{text(sentence)}</p>' for sentence in detail)
+    return f'<p class="study">mixwright · study {escape(study)}</p><h1>{escape(headline)}</h1>{said}'
+
+
+def text(sentence: str) -> str:
     """Escaped, with true minus signs."""
     return escape(sentence).replace("[-", "[−").replace(", -", ", −")
 
 
 def _serious(summary: Summary) -> str:
-    lines = "".join(f"<p>{_text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious)
+    lines = "".join(f"<p>{text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious)
     return f'<div class="serious"><p><strong>Before you trust this</strong></p>{lines}</div>' if lines else ""
 
 
@@ -146,7 +155,7 @@ def _finals(summary: Summary) -> str:
     note = f"Losses in nats/token, mean over the targets ({targets}) and seeds; lower is better. {summary.method}"
     rank = " Held-out ρ: rank correlation of predicted and measured loss on proxies the mixer had not seen."
     cost = " Proxy tokens: what the runs that the mixer learned from were trained on."
-    return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{_text(note + rank + cost)}</p>'
+    return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{text(note + rank + cost)}</p>'
 
 
 def _row(arm: Arm, reach: tuple[float, float]) -> str:
@@ -189,23 +198,25 @@ def _interval(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
 
 def _sentence(arm: Arm) -> str:
     name, rest = arm.sentence.split(": ", 1)
-    notes = "".join(f"<small>{_text(note)}</small>" for note in arm.notes)
-    return f"<li><strong>{escape(name)}</strong>: {_text(rest)}.{notes}</li>"
+    notes = "".join(f"<small>{text(note)}</small>" for note in arm.notes)
+    return f"<li><strong>{escape(name)}</strong>: {text(rest)}.{notes}</li>"
 
 
-def _figures(figures: Sequence[tuple[str, str]]) -> str:
-    drawn = "".join(f'<figure><img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}"></figure>' for title, data in figures)
-    return f"<h2>The evidence</h2>{drawn}" if drawn else ""
+def drawn(figures: Sequence[tuple[str, str]]) -> str:
+    """The figures, (title, base64 of an SVG)."""
+    images = "".join(f'<figure><img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}"></figure>' for title, data in figures)
+    return f"<h2>The evidence</h2>{images}" if images else ""
 
 
 def _caveats(summary: Summary) -> str:
-    lines = "".join(f"<li>{_text(caveat.text)}</li>" for caveat in summary.caveats if not caveat.serious)
+    lines = "".join(f"<li>{text(caveat.text)}</li>" for caveat in summary.caveats if not caveat.serious)
     return f"<h2>What to keep in mind</h2><ul>{lines}</ul>" if lines else ""
 
 
-def _provenance(summary: Summary) -> str:
-    pairs = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd>" for name, value in summary.provenance.items())
-    return f"<dl>{pairs}</dl>"
+def sources(provenance: Mapping[str, Any]) -> str:
+    """Study, data and software behind a result."""
+    pairs = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd>" for name, value in provenance.items())
+    return f"<h2>Where this comes from</h2><dl>{pairs}</dl>"
 
 
 def _shown(value: Any) -> str:

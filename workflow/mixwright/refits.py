@@ -1,6 +1,6 @@
 """A fitted mixer refitted to losses that could as well have been measured, and the intervals that follow from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,18 +41,14 @@ class Refits:
     @classmethod
     def of(cls, full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int) -> "Refits":
         swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
-        held_out = _held_out(full, seen, swarm, goal.seed)
+        held_out = held_out_residuals(full, seen, swarm, goal.seed)
         scale = float(np.median(seen.tokens[swarm]))
         points = np.concatenate([np.stack([proposal.weights, goal.natural]) * scale, seen.amounts[swarm]])
-        own, losses, weights = full.predict(points), [], []
-        for draw in range(draws):
-            rows = np.random.default_rng([goal.seed, draw]).integers(len(swarm), size=len(swarm))
-            again = seen.losses.copy()
-            again[swarm] = own[2:] + (held_out - held_out.mean(axis=0))[rows]
-            refit = full.refit(replace(seen, losses=again))
+        losses, weights = [], []
+        for refit in refitted(full, seen, held_out, draws, goal.seed):
             losses.append(refit.predict(points))
             weights.append(refit.propose(goal).weights)
-        return cls(own, np.stack(losses), np.stack(weights), held_out, _second(proposal.mixer, seen, points[:2]))
+        return cls(full.predict(points), np.stack(losses), np.stack(weights), held_out, _second(proposal.mixer, seen, points[:2]))
 
     def around(self, signs: Sequence[int], importance: Array, noise: NoiseFloor | None, points: float = 1.0) -> Interval:
         """The signed sum over proposal and natural of the weighted targets; what the mixer cannot follow counts for so many points."""
@@ -91,7 +87,17 @@ def _second(mixer: str, seen: Observations, points: Array) -> Array | None:
         return None
 
 
-def _held_out(full: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
+def refitted(full: Mixer, seen: Observations, held_out: Array, draws: int, seed: int) -> Iterator[Mixer]:
+    """`full` refitted to its predictions of the swarm plus resampled held-out residuals; draw b is a function of (seed, b) alone."""
+    swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
+    own, centred = full.predict(seen.amounts[swarm]), held_out - held_out.mean(axis=0)
+    for draw in range(draws):
+        again = seen.losses.copy()
+        again[swarm] = own + centred[np.random.default_rng([seed, draw]).integers(len(swarm), size=len(swarm))]
+        yield full.refit(replace(seen, losses=again))
+
+
+def held_out_residuals(full: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
     """(swarm runs, targets) measured minus predicted by a fit without the run's fold."""
     fold = np.random.default_rng(seed).permutation(len(swarm)) % (FOLDS if len(swarm) >= 2 * FOLDS else len(swarm))
     residuals = np.empty((len(swarm), len(seen.targets)))

@@ -1,15 +1,16 @@
 """A study as the workflow sees it at parse time: roles, runs, packs, arms. Pure names, no weights, nothing heavy imported."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from mixwright import public
 from mixwright.designs import Row, kind_of, kinds
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, nearest
 from mixwright.files import read_json, write_json
 from mixwright.mixers import MIXERS
 from mixwright.mixture import Bounds, Domain, Goal, Run, digest
@@ -20,7 +21,8 @@ ROLES = ("swarm", "vertex", "perturb", "repeat")
 
 def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
     """The targets that have weight, sorted by name, their weights summing to 1."""
-    weights = {name: float(target["weight"]) for name, target in sorted(study["targets"].items()) if target["weight"] > 0}
+    given = study["measured"]["targets"] if "measured" in study else {name: target["weight"] for name, target in study["targets"].items()}
+    weights = {name: float(weight) for name, weight in sorted(given.items()) if weight > 0}
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 
@@ -43,14 +45,51 @@ class Study:
         """The held-out targets, those with a source of their own."""
         return sorted(name for name in self.config["targets"] if name not in self.config["domains"])
 
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """Where the tables of runs stand that others measured; empty for a study that trains its own."""
+        return self.config.get("measured", {})
+
+    @property
+    def tests(self) -> dict[str, tuple[Path, Path]]:
+        """Test set -> its tables of mixtures and of losses."""
+        return {name: self.tables_of(tables) for name, tables in self.measured.get("tests", {}).items()}
+
+    @property
+    def published(self) -> dict[str, Path]:
+        """Published mixture -> the file that holds it."""
+        return {name: Path(self.located(file)[0]) for name, file in self.measured.get("published", {}).items()}
+
+    def tables_of(self, runs: Mapping[str, str]) -> tuple[Path, Path]:
+        """Where the tables of mixtures and losses of measured runs stand."""
+        mixtures, losses = (Path(self.located(runs[name])[0]) for name in ("mixtures", "losses"))
+        return mixtures, losses
+
     @cached_property
     def target_weights(self) -> dict[str, float]:
         """Target -> weight in the objective, summing to 1."""
         return targets_of(self.config)
 
-    def source(self, name: str) -> Mapping[str, Any]:
-        """Where the text of a domain or a target comes from."""
-        return self.config["domains"].get(name) or self.config["targets"][name]
+    def source(self, name: str) -> dict[str, Any]:
+        """Where the text of a domain or a target comes from; `public:<name>` among its files is the fetched file's path."""
+        source = self.config["domains"].get(name) or self.config["targets"][name]
+        return {**source, "files": self.located(source["files"])} if source.get("files") else dict(source)
+
+    def located(self, files: str | Sequence[str]) -> list[str]:
+        """File patterns with `public:<name>` as the path that rule fetch_public writes."""
+        names = {pattern: public.named(pattern, self.config["public"], "files") for pattern in public.patterns(files)}
+        return [self.public_path(name) if name else pattern for pattern, name in names.items()]
+
+    def public_path(self, name: str) -> str:
+        """The fetched copy of a public file."""
+        return f"results/{self.config['study']}/public/{public.basename(self.config['public'][name])}"
+
+    def public_name(self, file: str) -> str:
+        """The public file that is fetched to the name `file`."""
+        found = [name for name in self.config["public"] if public.basename(self.config["public"][name]) == file]
+        if not found:
+            raise MixwrightError(f"{file} is not among the study's public files; name it in the section `public`")
+        return found[0]
 
     def part(self, key: str) -> Any:
         """The value of a dotted key; names may hold dots themselves."""
@@ -79,7 +118,14 @@ class Study:
     def corpus(self) -> dict[str, Any]:
         """What the tokens on disk depend on."""
         targets = {name: {**target, "weight": None} for name, target in self.config["targets"].items() if name in self.targets}
-        return {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
+        found = {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
+        fetched = {
+            name: self.config["public"][name]["sha256"]
+            for source in [*self.config["domains"].values(), *targets.values()]
+            for pattern in public.patterns(source.get("files") or [])
+            if (name := public.named(pattern, self.config["public"], "files"))
+        }
+        return found | ({"public": fetched} if fetched else {})
 
     @cached_property
     def proxy_spec(self) -> dict[str, Any]:
@@ -97,6 +143,8 @@ class Study:
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Role -> its runs in row order, for every role that a mixer of the study reads, and the repeats."""
+        if self.measured:
+            return {"swarm": ()}  # theirs: no recipe, nothing to train
         read = set().union(*(MIXERS[mixer].reads for mixer in self.mixers), {"repeat"})
         return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
 
@@ -133,7 +181,9 @@ class Study:
         return self._steps(self.config["goal"]["tokens"], "final")
 
     def goal(self, tokens: Mapping[str, int]) -> Goal:
-        """The goal, given the training tokens that each domain has."""
+        """The goal, given the training tokens that each domain has; of runs measured by others shares are known, not tokens."""
+        if self.measured:
+            return self._goal_of_shares(tokens)
         domains = tuple(Domain(name, int(tokens[name])) for name in self.domains)
         for domain in domains:
             if domain.tokens < 1:
@@ -143,6 +193,14 @@ class Study:
         bounds = Bounds.of(domains, self.final_tokens, **limits)
         wanted = sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
         return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"], tuple(wanted))
+
+    def _goal_of_shares(self, parts: Mapping[str, int]) -> Goal:
+        domains, goal = tuple(Domain(name, int(parts[name])) for name in sorted(parts)), self.config["goal"]
+        for section in ("caps", "floors"):
+            for name in goal[section]:
+                if name not in parts:
+                    raise MixwrightError(f"config: goal.{section}.{name} is not a domain; {nearest(name, sorted(parts))}")
+        return Goal(domains, self.target_weights, 1.0, Bounds.of(domains, 1.0, goal["caps"], goal["floors"]), self.config["seed"])
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         runs = tuple(self._run(role, row) for row in self._rows(role))

@@ -2,7 +2,7 @@
 from mixwright.config import resolve
 from mixwright.corpus.sources import files_of
 from mixwright.errors import MixwrightError
-from mixwright.figures import FIGURES
+from mixwright.figures import FIGURES, MEASURED
 from mixwright.mixers import MIXERS
 from mixwright.mixture import digest
 from mixwright.resources import memory_mb, minutes
@@ -18,15 +18,17 @@ CONFIG, NAME = STUDY.config, STUDY.config["study"]
 
 
 def files_found(name):
-    """The local files a domain or target is read from; a study whose files are elsewhere can still be looked at."""
+    """The files a domain or target is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
     source = STUDY.source(name)
     try:
-        return files_of(name, source["files"]) if source["source"] == "files" else []
+        patterns = source["files"] if source["source"] == "files" else []
+        return [path for pattern in patterns for path in ([pattern] if pattern in PUBLIC else files_of(name, pattern))]
     except MixwrightError as error:
         LACKING.append(str(error))
         return []
 
 
+PUBLIC = [STUDY.public_path(name) for name in CONFIG["public"]]
 LACKING = []
 FILES = {name: files_found(name) for name in STUDY.domains + STUDY.targets}
 if LACKING:
@@ -52,8 +54,9 @@ def packs_of(*roles):
 
 
 def tables_of(table, roles):
-    """The gathered table of each of these roles that the study trains."""
-    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if role in STUDY.runs]
+    """The gathered table of each of these roles that the study has; of runs measured by others there are two tables."""
+    known = table in ("design", "losses") or not STUDY.measured
+    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if known and role in STUDY.runs]
 
 
 def kept_of(mixer):
@@ -81,12 +84,14 @@ def validated():
 
 def drawn():
     """Figures whose tables this study makes."""
-    return [figure for figure, entry in FIGURES.items() if all(RESULTS.get(name, True) for name in entry.inputs)]
+    kind = MEASURED if STUDY.measured else FIGURES
+    return [figure for figure, entry in kind.items() if all(RESULTS.get(name, True) for name in entry.inputs)]
 
 
 def figure_inputs(figure):
     """Every option of a figure: the results it reads, nothing for the others."""
-    wanted = FIGURES[figure].inputs + FIGURES[figure].optional
+    entry = (FIGURES | MEASURED)[figure]
+    wanted = entry.inputs + entry.optional
     return {name: paths if name in wanted else [] for name, paths in RESULTS.items()}
 
 
@@ -102,3 +107,15 @@ RESULTS = {
     "scores": expand("results/{study}/scores/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
     "documents": expand("results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
 }
+
+# The same for a study of runs measured by others.
+if STUDY.measured:
+    fitted = [mixer for mixer in validated() if STUDY.tests]
+    RESULTS = {
+        "validation": RESULTS["validation"],
+        "mixtures": RESULTS["mixtures"],
+        "tests": expand("results/{study}/tests/{mixer}.parquet", study=NAME, mixer=fitted),
+        "subsets": expand("results/{study}/subsets/{mixer}.parquet", study=NAME, mixer=STUDY.measured["subsets"]),
+        "regions": expand("results/{study}/regions/{mixer}.json", study=NAME, mixer=STUDY.measured["regions"]),
+        "predictions": f"results/{NAME}/predictions.parquet",
+    }

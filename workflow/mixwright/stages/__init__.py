@@ -5,11 +5,12 @@ Each module stands for the rules file of its name; nothing heavy is imported bef
 
 from collections.abc import Callable
 
-from mixwright.stages import corpus, final, mixers, proxies, report, trust
+from mixwright.stages import corpus, final, measured, mixers, proxies, public, report, trust
 
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function
     for function in (
+        public.fetch,
         corpus.harvest_installed,
         corpus.read_target,
         corpus.clean_domain,
@@ -31,6 +32,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
         trust.learning_curve,
         final.train_finals,
         final.evaluate_finals,
+        measured.import_runs,
+        measured.weigh_domains,
+        measured.predict_tests,
+        measured.score_subsets,
+        measured.find_region,
+        measured.predict_mixtures,
+        measured.summarise_measured,
         report.draw,
         report.summarise,
         report.show,

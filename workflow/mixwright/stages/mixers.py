@@ -211,7 +211,9 @@ def _of_study(study: Path, domains: Path | None, mixer: str | None, fit: Path | 
     goal = asked.goal(train_tokens(domains))
     chosen = mixers.load(mixer, fit) if fit else mixers.create(mixer, json.loads(settings))
     proposal = bootstrap.propose(chosen, fits.read_runs(fit) if fit else None, goal, asked.config["validation"]["draws"])
-    return proposal.as_json(goal) | {"corpus": corpus_fingerprint(domains)}
+    record = proposal.as_json(goal) | {"corpus": corpus_fingerprint(domains)}
+    unknown = ("tokens", "epochs", "corpus") if asked.measured else ()
+    return {name: value for name, value in record.items() if name not in unknown}
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:
