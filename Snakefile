@@ -14,7 +14,7 @@
 #            results/{study}/packs/{pack}.parquet        what the runs of one training job measured
 #            results/{study}/losses/{role}.parquet       the same, one long table a role
 #            results/{study}/fits/{mixer}/               what a mixer learned
-#            results/{study}/mixtures/{mixer}.json       what it proposes
+#            results/{study}/mixtures/{arm}.json         what it proposes; an arm is a mixer, or mixer@goal where goals are several
 #            results/{study}/finals/{pack}.parquet       final models, trained
 #            results/{study}/scores/{pack}.parquet       and measured
 #            results/{study}/report/                     figures, tables, summary
@@ -42,6 +42,8 @@ wildcard_constraints:
     study=r"[A-Za-z0-9][\w.-]*",
     name=r"[A-Za-z0-9][\w.-]*",
     pack=r"[0-9a-f]{16}",
+    mixer=r"[a-z0-9-]+",
+    arm=r"[a-z0-9-]+(?:@[A-Za-z0-9][\w.-]*)?",
 
 
 include: "workflow/rules/common.smk"

@@ -34,6 +34,7 @@ OPTIONS = {
     "settings": "settings of the mixer as JSON; compare takes them by mixer",
     "draws": "refits of the bootstrap",
     "more": "runs that could be trained besides (0: a quarter of those there are)",
+    "goal": "target that is left out, in a study with a goal for each",
     "fit": "folder that `fit` wrote; none for a baseline that reads no runs",
     "domain": "name of the domain",
     "target": "name of the target; propose takes any number of NAME or NAME=WEIGHT (none: all alike)",

@@ -10,6 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from mixwright.errors import MixwrightError
+from mixwright.shorthand import variants
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -19,11 +20,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The resolved study of `config`; `folder` holds schema.yaml and models/. The first mistake is a MixwrightError of one line."""
     schema = read_yaml(folder / "schema.yaml")
-    study = _with_defaults(copy.deepcopy(dict(config)), schema, schema)
+    written = copy.deepcopy(dict(config))
+    like = variants(written.get("mixers"), schema["properties"]["mixers"]["properties"])
+    study = _with_defaults(written, schema, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
         raise MixwrightError(_message(errors[0], schema))
     study["mixers"] = {"natural": {}} | study["mixers"]
+    study["like"] = like
     _check_names(study)
     for part in ("proxy", "final"):
         study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
@@ -149,6 +153,10 @@ def _check_names(study: Mapping[str, Any]) -> None:
                 raise MixwrightError(f"config: {section}.{name}.files is missing; give a path, a glob or a list of them")
     if not sum(target["weight"] for target in study["targets"].values()) > 0:
         raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
+    for name, target in study["targets"].items() if study["goal"]["leave_target_out"] else ():
+        if target["weight"] > 0 and name not in domains:
+            alike = _nearest(name, domains) or "; a target to leave out is a domain"
+            raise MixwrightError(f"config: goal.leave_target_out: {name} is not a domain{alike}")
 
 
 _MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))

@@ -11,7 +11,7 @@ from typing import Any
 from mixwright.designs import Row, kind_of, kinds
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
-from mixwright.mixers import MIXERS
+from mixwright.mixers import MIXERS, Entry
 from mixwright.mixture import Bounds, Domain, Goal, Run, digest
 from mixwright.versions import VERSIONS
 
@@ -75,6 +75,14 @@ class Study:
     def mixers(self) -> list[str]:
         return sorted(self.config["mixers"])
 
+    def method_name(self, mixer: str) -> str:
+        """What the registry calls a mixer of the study; several may be one method with other settings."""
+        return str(self.config.get("like", {}).get(mixer, mixer))
+
+    def method(self, mixer: str) -> Entry:
+        """The registry's entry of a mixer of the study."""
+        return MIXERS[self.method_name(mixer)]
+
     @property
     def corpus(self) -> dict[str, Any]:
         """What the tokens on disk depend on."""
@@ -97,7 +105,7 @@ class Study:
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Role -> its runs in row order, for every role that a mixer of the study reads, and the repeats."""
-        read = set().union(*(MIXERS[mixer].reads for mixer in self.mixers), {"repeat"})
+        read = set().union(*(self.method(mixer).reads for mixer in self.mixers), {"repeat"})
         return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
 
     @cached_property
@@ -114,13 +122,23 @@ class Study:
         return [pack for pack, runs in self.packs.items() if runs[0].name in names]
 
     def roles_of(self, mixer: str) -> list[str]:
-        return [role for role in ROLES if role in MIXERS[mixer].reads]
+        return [role for role in ROLES if role in self.method(mixer).reads]
+
+    @property
+    def goals(self) -> tuple[str, ...]:
+        """The goals by name: one a target where each target is left out in its turn, else a single one without a name."""
+        return tuple(self.target_weights) if self.config["goal"]["leave_target_out"] else ("",)
+
+    @cached_property
+    def arms(self) -> dict[str, tuple[str, str]]:
+        """Arm -> its mixer and its goal; an arm is called `mixer`, or `mixer@goal` where there are several goals."""
+        return {f"{mixer}@{goal}" if goal else mixer: (mixer, goal) for mixer in self.mixers for goal in self.goals}
 
     @cached_property
     def final_packs(self) -> dict[str, tuple[tuple[str, int], ...]]:
-        """Pack name -> its (mixer, seed) arms: cut seed by seed, so that an added mixer or seed leaves what it can."""
+        """Pack name -> its (arm, seed) finals: cut seed by seed, so that an added mixer or seed leaves what it can."""
         spec = digest({key: value for key, value in self.config["final"].items() if key not in ("seeds", "per_job")})
-        arms = [(mixer, seed) for seed in self.config["final"]["seeds"] for mixer in self.mixers]
+        arms = [(arm, seed) for seed in self.config["final"]["seeds"] for arm in self.arms]
         return _cut(arms, self.config["final"]["per_job"], lambda arm: [*arm, spec, self.final_tokens])
 
     @property
@@ -132,12 +150,17 @@ class Study:
     def final_steps(self) -> int:
         return self._steps(self.config["goal"]["tokens"], "final")
 
-    def goal(self, tokens: Mapping[str, int]) -> Goal:
-        """The goal, given the training tokens that each domain has."""
-        domains = tuple(Domain(name, int(tokens[name])) for name in self.domains)
+    def goal(self, tokens: Mapping[str, int], name: str = "") -> Goal:
+        """The goal of this name, given the training tokens that each domain has: its target alone counts, the target's own domain not."""
+        domains = tuple(Domain(domain, int(tokens[domain])) for domain in self.domains)
         goal = self.config["goal"]
-        bounds = Bounds.of(domains, self.final_tokens, goal["caps"], goal["floors"], goal["max_epochs"])
-        return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"])
+        caps = goal["caps"] | ({name: 0.0} if name else {})
+        bounds = Bounds.of(domains, self.final_tokens, caps, goal["floors"], goal["max_epochs"])
+        return Goal(domains, self.targets_of(name), self.final_tokens, bounds, self.config["seed"])
+
+    def targets_of(self, goal: str) -> dict[str, float]:
+        """Target -> weight in the objective of a goal, summing to 1."""
+        return {goal: 1.0} if goal else self.target_weights
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         runs = tuple(self._run(role, row) for row in self._rows(role))

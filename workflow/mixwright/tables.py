@@ -80,10 +80,10 @@ RESULTS = Table(
 _REALISED = pa.list_(pa.struct([field for field in REALISED.schema if field.name != "run"]))
 FINALS = Table(  # a trained final: its model's folder, and what it took from each domain, nested
     "finals",
-    _table("", "", "mixer:str seed:int store_key:str folder:str tokens:int seconds:float train_loss:float").schema.append(
+    _table("", "", "mixer:str goal:str seed:int store_key:str folder:str tokens:int seconds:float train_loss:float", "goal").schema.append(
         pa.field("realised", _REALISED, False)
     ),
-    ("mixer", "seed"),
+    ("mixer", "goal", "seed"),
 )
 
 
@@ -104,7 +104,11 @@ def write(frame: pd.DataFrame, path: str | Path, table: Table) -> None:
 
 
 def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
-    """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex."""
+    """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex.
+
+    A column that may hold nulls may be missing: it is younger than the file.
+    """
+    frame = frame.assign(**{field.name: None for field in table.schema if field.nullable and field.name not in frame})
     missing = [name for name in table.schema.names if name not in frame]
     if missing:
         raise MixwrightError(f"{where}: no column {missing[0]}; a {table.name} table has {', '.join(table.schema.names)}")

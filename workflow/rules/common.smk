@@ -3,7 +3,6 @@ from mixwright.config import resolve
 from mixwright.corpus.sources import files_of
 from mixwright.errors import MixwrightError
 from mixwright.figures import FIGURES
-from mixwright.mixers import MIXERS
 from mixwright.mixture import digest
 from mixwright.resources import memory_mb, minutes
 from mixwright.study import Study
@@ -57,21 +56,21 @@ def tables_of(table, roles):
 
 
 def loglikelihoods_of(mixer):
-    return tables_of("loglikelihoods", STUDY.roles_of(mixer)) if MIXERS[mixer].needs_loglikelihoods else []
+    return tables_of("loglikelihoods", STUDY.roles_of(mixer)) if STUDY.method(mixer).needs_loglikelihoods else []
 
 
 def fit_of(mixer):
     """A mixer that reads no run has nothing to fit."""
-    return f"results/{NAME}/fits/{mixer}" if MIXERS[mixer].reads else []
+    return f"results/{NAME}/fits/{mixer}" if STUDY.method(mixer).reads else []
 
 
-def mixtures_of(arms):
-    return [f"results/{NAME}/mixtures/{mixer}.json" for mixer in sorted({mixer for mixer, _ in arms})]
+def mixtures_of(finals):
+    return [f"results/{NAME}/mixtures/{arm}.json" for arm in sorted({arm for arm, _ in finals})]
 
 
 def validated():
     """Mixers whose predictions can be compared with the swarm's losses."""
-    return [mixer for mixer in STUDY.mixers if MIXERS[mixer].predicts and "swarm" in STUDY.runs]
+    return [mixer for mixer in STUDY.mixers if STUDY.method(mixer).predicts and "swarm" in STUDY.runs]
 
 
 def drawn():
@@ -93,7 +92,7 @@ RESULTS = {
     "design": tables_of("design", STUDY.runs),
     "losses": tables_of("losses", STUDY.runs),
     "validation": expand("results/{study}/validation/{mixer}.parquet", study=NAME, mixer=validated()),
-    "mixtures": expand("results/{study}/mixtures/{mixer}.json", study=NAME, mixer=STUDY.mixers),
+    "mixtures": expand("results/{study}/mixtures/{arm}.json", study=NAME, arm=STUDY.arms),
     "scores": expand("results/{study}/scores/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
     "documents": expand("results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
 }

@@ -1,4 +1,4 @@
-# REQUIRES  results/{study}/mixtures/{mixer}.json, shards/{name}/, tokenizer/, targets/{name}.npz
+# REQUIRES  results/{study}/mixtures/{arm}.json, shards/{name}/, tokenizer/, targets/{name}.npz
 # PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals), scores/{pack}.parquet
 
 

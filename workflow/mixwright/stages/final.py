@@ -8,6 +8,7 @@ from mixwright.files import read_json
 
 if TYPE_CHECKING:
     from mixwright.final import Arm
+    from mixwright.study import Study
 
 
 def train_finals(study: Path, pack: str, mixtures: list[Path], shards: list[Path], tokenizer: Path, store: Path, to: Path) -> None:
@@ -17,8 +18,7 @@ def train_finals(study: Path, pack: str, mixtures: list[Path], shards: list[Path
     from mixwright.study import Study
 
     asked = Study.read(study)
-    arms = _arms(asked.final_packs[pack], mixtures)
-    train_finals(arms, [open_shard(folder) for folder in shards], tokenizer, asked.config, store, to)
+    train_finals(_arms(asked, pack, mixtures), [open_shard(folder) for folder in shards], tokenizer, asked.config, store, to)
 
 
 def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list[Path], scores: Path, documents: Path) -> None:
@@ -33,9 +33,9 @@ def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list
     tables.write(scored.scores, scores, tables.SCORES)
 
 
-def _arms(pairs: Sequence[tuple[str, int]], mixtures: Sequence[Path]) -> list["Arm"]:
-    """The arms of these (mixer, seed) pairs; weights in the order of the domains' names."""
+def _arms(study: "Study", pack: str, mixtures: Sequence[Path]) -> list["Arm"]:
+    """The arms of a pack; weights in the order of the domains' names."""
     from mixwright.final import Arm
 
     weights = {path.stem: tuple(weight for _, weight in sorted(read_json(path)["weights"].items())) for path in mixtures}
-    return [Arm(mixer, seed, weights[mixer]) for mixer, seed in pairs]
+    return [Arm(study.arms[arm][0], seed, weights[arm], study.arms[arm][1] or None) for arm, seed in study.final_packs[pack]]
