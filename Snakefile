@@ -8,7 +8,8 @@
 # Look       snakemake -n                                                  every job, before a token is read
 # Report     snakemake --report results/demo/report.html
 #
-# Files      results/{study}/documents/{name}.parquet    cleaned text of a domain or target
+# Files      results/{study}/public/{file}                what others published, fetched and checked
+#            results/{study}/documents/{name}.parquet    cleaned text of a domain or target
 #            results/{study}/shards/{domain}/            tokens, memory-mapped, with a manifest
 #            results/{study}/design/{role}.parquet       every run's weights
 #            results/{study}/packs/{pack}.parquet        what the runs of one training job measured
@@ -41,12 +42,14 @@ if "study" not in config:
 wildcard_constraints:
     study=r"[A-Za-z0-9][\w.-]*",
     name=r"[A-Za-z0-9][\w.-]*",
+    file=r"[^/]+",
     pack=r"[0-9a-f]{16}",
     mixer=r"[a-z0-9-]+",
     arm=r"[a-z0-9-]+(?:@[A-Za-z0-9][\w.-]*)?",
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/public.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/proxies.smk"
 include: "workflow/rules/mixers.smk"

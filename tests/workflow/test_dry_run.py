@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from hashlib import sha256
 
 import pytest
 from conftest import HOUSE, changed, read_study
@@ -36,6 +37,19 @@ def test_a_study_without_its_mirror_can_be_looked_at(workshop):
     done = workshop.snakemake(read_study("minipile"), "--dry-run", MIXWRIGHT_MIRROR="")
     assert done.returncode == 0
     assert "the study can be looked at, not run" in done.stderr and "MIXWRIGHT_MIRROR" in done.stderr
+
+
+def test_a_public_file_is_fetched_for_the_source_that_names_it(workshop, smoke):
+    text = b"A public text. " * 200
+    (workshop.folder / "texts").mkdir()
+    (workshop.folder / "texts" / "text.txt").write_bytes(text)
+    entry = {"address": "https://example.org/v1/text.txt", "sha256": sha256(text).hexdigest(), "mirror": "texts/text.txt"}
+    study = changed(smoke, "targets.cython", {"source": "files", "files": "public:text"}) | {"public": {"text": entry}}
+    assert workshop.jobs(study)["fetch_public"] == 1
+    done = workshop.snakemake(study, "results/smoke/questions/cython.parquet", MIXWRIGHT_MIRROR=str(workshop.folder))
+    assert done.returncode == 0, done.stderr
+    assert (workshop.folder / "results" / "smoke" / "public" / "text.txt").read_bytes() == text
+    assert workshop.jobs(study, "results/smoke/questions/cython.parquet") == {}
 
 
 def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):

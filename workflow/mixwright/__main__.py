@@ -15,6 +15,7 @@ from mixwright.stages import COMMANDS
 OPTIONS = {
     "role": "role of the runs: swarm, vertex, perturb or repeat",
     "study": "study.json of the study",
+    "file": "basename of a public file of the study",
     "harvest": "folder of the harvested text, where the source is the embedded corpus",
     "questions": "document files of the targets",
     "tokenizer": "tokenizer folder",

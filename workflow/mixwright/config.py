@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from mixwright import public
 from mixwright.errors import MixwrightError
 from mixwright.shorthand import variants
 
@@ -124,6 +125,7 @@ def _elsewhere(name: str, names: list[str], schema: Mapping[str, Any]) -> str:
 
 def _check_names(study: Mapping[str, Any]) -> None:
     """Names that must stand elsewhere in the study: domains in caps, floors and mixtures, sources of targets."""
+    public.check(study["public"])
     domains = list(study["domains"])
     mixtures = {f"designs.{design}.{key}": study["designs"][design][key] for design, key in _MIXTURES}
     named = {"goal.caps": study["goal"]["caps"], "goal.floors": study["goal"]["floors"], **mixtures}
@@ -151,6 +153,8 @@ def _check_names(study: Mapping[str, Any]) -> None:
         for name, source in study[section].items():
             if source.get("source") == "files" and not source.get("files"):
                 raise MixwrightError(f"config: {section}.{name}.files is missing; give a path, a glob or a list of them")
+            for pattern in public.patterns(source.get("files", [])):
+                public.named(pattern, study["public"], f"config: {section}.{name}.files")
     if not sum(target["weight"] for target in study["targets"].values()) > 0:
         raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
     for name, target in study["targets"].items() if study["goal"]["leave_target_out"] else ():

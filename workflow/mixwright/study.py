@@ -1,13 +1,14 @@
 """A study as the workflow sees it at parse time: roles, runs, packs, arms. Pure names, no weights, nothing heavy imported."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from mixwright import public
 from mixwright.designs import Row, kind_of, kinds
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
@@ -48,9 +49,26 @@ class Study:
         """Target -> weight in the objective, summing to 1."""
         return targets_of(self.config)
 
-    def source(self, name: str) -> Mapping[str, Any]:
-        """Where the text of a domain or a target comes from."""
-        return self.config["domains"].get(name) or self.config["targets"][name]
+    def source(self, name: str) -> dict[str, Any]:
+        """Where the text of a domain or a target comes from; `public:<name>` among its files is the fetched file's path."""
+        source = self.config["domains"].get(name) or self.config["targets"][name]
+        return {**source, "files": self.located(source["files"])} if source.get("files") else dict(source)
+
+    def located(self, files: str | Sequence[str]) -> list[str]:
+        """File patterns with `public:<name>` as the path that rule fetch_public writes."""
+        names = {pattern: public.named(pattern, self.config["public"], "files") for pattern in public.patterns(files)}
+        return [self.public_path(name) if name else pattern for pattern, name in names.items()]
+
+    def public_path(self, name: str) -> str:
+        """The fetched copy of a public file."""
+        return f"results/{self.config['study']}/public/{public.basename(self.config['public'][name])}"
+
+    def public_name(self, file: str) -> str:
+        """The public file that is fetched to the name `file`."""
+        found = [name for name in self.config["public"] if public.basename(self.config["public"][name]) == file]
+        if not found:
+            raise MixwrightError(f"{file} is not among the study's public files; name it in the section `public`")
+        return found[0]
 
     def part(self, key: str) -> Any:
         """The value of a dotted key; names may hold dots themselves."""
@@ -87,7 +105,14 @@ class Study:
     def corpus(self) -> dict[str, Any]:
         """What the tokens on disk depend on."""
         targets = {name: {**target, "weight": None} for name, target in self.config["targets"].items() if name in self.targets}
-        return {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
+        found = {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
+        fetched = {
+            name: self.config["public"][name]["sha256"]
+            for source in [*self.config["domains"].values(), *targets.values()]
+            for pattern in public.patterns(source.get("files") or [])
+            if (name := public.named(pattern, self.config["public"], "files"))
+        }
+        return found | ({"public": fetched} if fetched else {})
 
     @cached_property
     def proxy_spec(self) -> dict[str, Any]:

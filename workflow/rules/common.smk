@@ -17,15 +17,17 @@ CONFIG, NAME = STUDY.config, STUDY.config["study"]
 
 
 def files_found(name):
-    """The local files a domain or target is read from; a study whose files are elsewhere can still be looked at."""
+    """The files a domain or target is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
     source = STUDY.source(name)
     try:
-        return files_of(name, source["files"]) if source["source"] == "files" else []
+        patterns = source["files"] if source["source"] == "files" else []
+        return [path for pattern in patterns for path in ([pattern] if pattern in PUBLIC else files_of(name, pattern))]
     except MixwrightError as error:
         LACKING.append(str(error))
         return []
 
 
+PUBLIC = [STUDY.public_path(name) for name in CONFIG["public"]]
 LACKING = []
 FILES = {name: files_found(name) for name in STUDY.domains + STUDY.targets}
 if LACKING:

@@ -5,11 +5,12 @@ Each module stands for the rules file of its name; nothing heavy is imported bef
 
 from collections.abc import Callable
 
-from mixwright.stages import corpus, final, mixers, proxies, report, trust
+from mixwright.stages import corpus, final, mixers, proxies, public, report, trust
 
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function
     for function in (
+        public.fetch,
         corpus.harvest_installed,
         corpus.read_target,
         corpus.clean_domain,

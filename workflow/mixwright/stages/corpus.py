@@ -20,17 +20,19 @@ def harvest_installed(study: Path, to: Path) -> None:
 def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None:
     """Read a held-out target's texts or questions."""
     from mixwright.corpus.documents import write_target
+    from mixwright.study import Study
 
-    config = read_json(study)
-    _say(target, write_target(target, config["targets"][target], config["corpus"], to, *harvest))
+    asked = Study.read(study)
+    _say(target, write_target(target, asked.source(target), asked.config["corpus"], to, *harvest))
 
 
 def clean_domain(study: Path, domain: str, harvest: list[Path], questions: list[Path], to: Path) -> None:
     """Clean a domain: drop repeats and what stands in a target, split train and validation."""
     from mixwright.corpus.documents import write_domain
+    from mixwright.study import Study
 
-    config = read_json(study)
-    _say(domain, write_domain(domain, config["domains"][domain], config["corpus"], questions, to, *harvest))
+    asked = Study.read(study)
+    _say(domain, write_domain(domain, asked.source(domain), asked.config["corpus"], questions, to, *harvest))
 
 
 def train_tokenizer(study: Path, documents: list[Path], to: Path) -> None:
