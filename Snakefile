@@ -11,6 +11,7 @@
 # Files      results/{study}/public/{file}                what others published, fetched and checked
 #            results/{study}/documents/{name}.parquet    cleaned text of a domain or target
 #            results/{study}/shards/{domain}/            tokens, memory-mapped, with a manifest
+#            results/{study}/datasets/{domain}/          rows of a table with their labels, where trees are the learner
 #            results/{study}/design/{role}.parquet       every run's weights
 #            results/{study}/packs/{pack}.parquet        what the runs of one training job measured
 #            results/{study}/losses/{role}.parquet       the same, one long table a role
@@ -50,7 +51,7 @@ wildcard_constraints:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/public.smk"
-include: "workflow/rules/corpus.smk"
+include: f"workflow/rules/{STUDY.learner.rules}.smk"
 include: "workflow/rules/proxies.smk"
 include: "workflow/rules/mixers.smk"
 include: "workflow/rules/final.smk"

@@ -60,7 +60,7 @@ def train_finals(
     fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
     rows = []
     for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
-        with _alone(folder):
+        with alone(folder):
             again = refresh and folder not in fresh
             if again:
                 shutil.rmtree(_checkpoints(folder), ignore_errors=True)
@@ -130,7 +130,7 @@ def _checkpoints(folder: Path) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """One process at a time trains a key; another that wants the same final waits and finds it. The lock ends with its process."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:

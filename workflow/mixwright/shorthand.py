@@ -1,4 +1,4 @@
-"""What a user may write shorter than the schema says it: variants of a mixer."""
+"""What a user may write shorter than the schema says it: variants of a mixer, and the labels of a table."""
 
 import re
 from typing import Any
@@ -21,3 +21,14 @@ def variants(mixers: Any, methods: dict[str, Any]) -> dict[str, str]:
             raise MixwrightError(f"{where}.like: {method} is unknown; {nearest(str(method), known)}")
         methods[name] = known[method]
     return found
+
+
+def add_labels(study: dict[str, Any]) -> None:
+    """Makes a domain of every label of the section `tables`; a domain written out keeps what it says."""
+    tables = study.get("tables")
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        labels = table.get("labels") if isinstance(table, dict) else None
+        for label in labels if isinstance(labels, list) else ():
+            known = study.setdefault("domains", {}).setdefault(str(label), {"source": "table", "table": name, "label": label})
+            if known.get("table") != name:
+                raise MixwrightError(f"config: tables.{name}.labels: {label} is a domain already; write it under domains by another name")

@@ -12,6 +12,7 @@ from mixwright import public
 from mixwright.designs import Row, kind_of, kinds
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
+from mixwright.learners import LEARNERS, Learner
 from mixwright.mixers import MIXERS, Entry
 from mixwright.mixture import Bounds, Domain, Goal, Run, digest
 from mixwright.versions import VERSIONS
@@ -25,6 +26,11 @@ def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 
+def learner_of(study: Mapping[str, Any]) -> Learner:
+    """The learner of a study; a language model where none is named."""
+    return LEARNERS[study.get("learner", "causal-lm")]
+
+
 @dataclass(frozen=True)
 class Study:
     """A resolved config (see mixwright.config.resolve) and what follows from it."""
@@ -34,6 +40,10 @@ class Study:
     @classmethod
     def read(cls, path: Path) -> "Study":
         return cls(read_json(path))
+
+    @property
+    def learner(self) -> Learner:
+        return learner_of(self.config)
 
     @property
     def domains(self) -> list[str]:
@@ -103,20 +113,30 @@ class Study:
 
     @property
     def corpus(self) -> dict[str, Any]:
-        """What the tokens on disk depend on."""
+        """What the tokens on disk, or the rows of tables, depend on."""
+        if not self.learner.sized:
+            return {key: self.config[key] for key in ("seed", "tables", "domains")} | {"public": self.fetched(self.table_files.values())}
         targets = {name: {**target, "weight": None} for name, target in self.config["targets"].items() if name in self.targets}
         found = {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
-        fetched = {
-            name: self.config["public"][name]["sha256"]
-            for source in [*self.config["domains"].values(), *targets.values()]
-            for pattern in public.patterns(source.get("files") or [])
-            if (name := public.named(pattern, self.config["public"], "files"))
-        }
+        sources = [*self.config["domains"].values(), *targets.values()]
+        fetched = self.fetched(pattern for source in sources for pattern in public.patterns(source.get("files") or []))
         return found | ({"public": fetched} if fetched else {})
+
+    @property
+    def table_files(self) -> dict[str, str]:
+        """Table -> its file as the config names it, sorted by name."""
+        return {name: table["file"] for name, table in sorted(self.config["tables"].items())}
+
+    def fetched(self, patterns: Iterable[str]) -> dict[str, str]:
+        """Name -> SHA-256 of the public files among these."""
+        names = (public.named(pattern, self.config["public"], "files") for pattern in patterns)
+        return {name: self.config["public"][name]["sha256"] for name in names if name}
 
     @cached_property
     def proxy_spec(self) -> dict[str, Any]:
         """All that a proxy's losses depend on, beside its mixture, its tokens and its seed; never how runs are packed."""
+        if not self.learner.sized:
+            return self._trees | {"version": VERSIONS["proxy"]}
         proxy = {key: self.config["proxy"][key] for key in ("shape", "batch", "optimizer", "device", "precision")}
         evaluation = {key: self.config["evaluation"][key] for key in ("tokens", "steps")}
         return proxy | {"evaluation": evaluation, "version": VERSIONS["proxy"]}
@@ -124,7 +144,8 @@ class Study:
     @property
     def recorded(self) -> dict[str, Any]:
         """What a vertex run records beside its losses: whose examples, how many, how long."""
-        limits = {key: self.config["evaluation"][key] for key in ("examples", "example_tokens")}
+        keys = ("examples", "example_tokens") if self.learner.sized else ()
+        limits = {key: self.config["evaluation"][key] for key in keys}
         return limits | {"targets": sorted(self.config["targets"])}
 
     @cached_property
@@ -162,7 +183,7 @@ class Study:
     @cached_property
     def final_packs(self) -> dict[str, tuple[tuple[str, int], ...]]:
         """Pack name -> its (arm, seed) finals: cut seed by seed, so that an added mixer or seed leaves what it can."""
-        spec = digest({key: value for key, value in self.config["final"].items() if key not in ("seeds", "per_job")})
+        spec = digest({key: value for key, value in self.config["final"].items() if key not in ("seeds", "per_job")} | self._trees)
         arms = [(arm, seed) for seed in self.config["final"]["seeds"] for arm in self.arms]
         return _cut(arms, self.config["final"]["per_job"], lambda arm: [*arm, spec, self.final_tokens])
 
@@ -200,7 +221,7 @@ class Study:
         steps = self._steps(row.tokens, "proxy")
         return Run(
             role=role,
-            model=self.config["proxy"]["model"],
+            model=self.config["proxy"]["model"] if self.learner.sized else self.config["trees"]["library"],
             tokens=steps * self._step_tokens("proxy"),
             steps=steps,
             seed=row.seed,
@@ -214,11 +235,17 @@ class Study:
     def _context(self) -> str:
         return digest({"corpus": self.corpus, "proxy": self.proxy_spec, "recorded": self.recorded})
 
+    @property
+    def _trees(self) -> dict[str, Any]:
+        return {} if self.learner.sized else {"trees": self.config["trees"]}
+
     def _step_tokens(self, part: str) -> int:
+        if not self.learner.sized:
+            return 1  # weights alone: a run learns from all rows
         return int(self.config[part]["batch"] * self.config[part]["shape"]["context"])
 
     def _steps(self, tokens: float, part: str) -> int:
-        return max(1, round(tokens / self._step_tokens(part)))
+        return max(1, round(tokens / self._step_tokens(part))) if self.learner.sized else 1
 
 
 def _cut(items: list[Any], size: int, name: Any) -> dict[str, tuple[Any, ...]]:

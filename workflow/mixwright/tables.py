@@ -61,7 +61,8 @@ SCORES = _table(  # value in nats/token or bits/byte; stderr over documents
 DOCUMENTS = _table(  # companion of SCORES: one row a scored document, so that two finals' losses can be paired
     "documents",
     "mixer seed task example",
-    "mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int",
+    "mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int label:float",
+    nullable="label",  # 0 or 1, where the example has one
 )
 
 # What one trained run left behind, nested: one row a run. The store holds one-row files, a pack is their concatenation.

@@ -16,11 +16,9 @@ except MixwrightError as error:
 CONFIG, NAME = STUDY.config, STUDY.config["study"]
 
 
-def files_found(name):
-    """The files a domain or target is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
-    source = STUDY.source(name)
+def files_found(name, patterns):
+    """The files a domain, target or table is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
     try:
-        patterns = source["files"] if source["source"] == "files" else []
         return [path for pattern in patterns for path in ([pattern] if pattern in PUBLIC else files_of(name, pattern))]
     except MixwrightError as error:
         LACKING.append(str(error))
@@ -29,7 +27,8 @@ def files_found(name):
 
 PUBLIC = [STUDY.public_path(name) for name in CONFIG["public"]]
 LACKING = []
-FILES = {name: files_found(name) for name in STUDY.domains + STUDY.targets}
+FILES = {name: files_found(name, STUDY.source(name).get("files", [])) for name in STUDY.domains + STUDY.targets}
+TABLES = [path for name, file in STUDY.table_files.items() for path in files_found(f"tables.{name}", STUDY.located(file))]
 if LACKING:
     print(f"mixwright: the study can be looked at, not run: {LACKING[0]} ({len(LACKING)} sources lack)", file=sys.stderr)
 
@@ -53,8 +52,9 @@ def packs_of(*roles):
 
 
 def tables_of(table, roles):
-    """The gathered table of each of these roles that the study trains."""
-    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if role in STUDY.runs]
+    """The gathered table of each of these roles that the study trains; what a run without a size took is what was asked of it."""
+    gathered = table != "realised" or STUDY.learner.sized
+    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if role in STUDY.runs and gathered]
 
 
 def loglikelihoods_of(mixer):
@@ -77,7 +77,7 @@ def validated():
 
 def drawn():
     """Figures whose tables this study makes."""
-    return [figure for figure, entry in FIGURES.items() if all(RESULTS.get(name, True) for name in entry.inputs)]
+    return [figure for figure in STUDY.learner.figures if all(RESULTS.get(name, True) for name in FIGURES[figure].inputs)]
 
 
 def figure_inputs(figure):
@@ -86,7 +86,8 @@ def figure_inputs(figure):
     return {name: paths if name in wanted else [] for name, paths in RESULTS.items()}
 
 
-SHARDS = [f"results/{NAME}/shards/{name}" for name in STUDY.domains]
+SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.domains]
+TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
 
 # What the figures and the report read, by the name of what it holds.

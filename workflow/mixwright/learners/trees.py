@@ -68,18 +68,33 @@ class Model:
 _FILES = {"lightgbm": "model.txt", "xgboost": "model.json"}
 
 
-def train(learned: Examples, validated: Examples, settings: Trees, seed: int) -> Model:
-    """Fits every depth at the most trees, and keeps the depth and the number of trees of the least log loss on `validated`.
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """A booster of every depth at the most trees: fewer trees are a prefix of more, so the grid costs one fit a depth."""
 
-    `learned` is what `Pool.mixed(weights)` gives; fewer trees are a prefix of more, so the grid costs one fit a depth.
-    """
-    fitted = {depth: _FIT[settings.library](learned, max(settings.trees), depth, settings.rate, seed) for depth in settings.depth}
-    losses = {
-        (trees, depth): weighted_loss(_probability(settings.library, fitted[depth], validated.features, trees), validated)
-        for trees, depth in product(settings.trees, settings.depth)
-    }
-    trees, depth = min(losses, key=lambda point: (losses[point], point))
-    return Model(settings.library, trees, depth, losses[trees, depth], fitted[depth])
+    settings: Trees
+    boosters: Mapping[int, Any] = field(repr=False)  # by depth
+
+    def best(self, validated: Examples) -> Model:
+        """The depth and the number of trees of the least log loss on `validated`."""
+        library = self.settings.library
+        losses = {
+            (trees, depth): weighted_loss(_probability(library, self.boosters[depth], validated.features, trees), validated)
+            for trees, depth in product(self.settings.trees, self.settings.depth)
+        }
+        trees, depth = min(losses, key=lambda point: (losses[point], point))
+        return Model(library, trees, depth, losses[trees, depth], self.boosters[depth])
+
+
+def grow(learned: Examples, settings: Trees, seed: int) -> Grown:
+    """Fits every depth on `learned`, which is what `Pool.mixed(weights)` gives."""
+    fit = _FIT[settings.library]
+    return Grown(settings, {depth: fit(learned, max(settings.trees), depth, settings.rate, seed) for depth in settings.depth})
+
+
+def train(learned: Examples, validated: Examples, settings: Trees, seed: int) -> Model:
+    """The point of the grid that is best on `validated`."""
+    return grow(learned, settings, seed).best(validated)
 
 
 def weighted_loss(probability: Array, examples: Examples) -> float:

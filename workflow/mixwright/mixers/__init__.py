@@ -21,6 +21,7 @@ class Entry:
     reads: frozenset[str] = frozenset()  # roles of runs; none: the domains' token counts are enough
     needs_loglikelihoods: bool = False
     predicts: bool = True
+    bounded: bool = True  # False: a reference that stands outside the goal's bounds on purpose
     draws: int = 200  # refits that a bootstrap gives it at most
 
     def load_class(self) -> Any:
@@ -34,6 +35,8 @@ MIXERS: dict[str, Entry] = {
     "uniform": Entry("baselines", "Uniform", predicts=False),
     "unimax": Entry("baselines", "UniMax", predicts=False),
     "given": Entry("baselines", "Given", predicts=False),
+    "own-data": Entry("own_data", "OwnData", predicts=False, bounded=False),
+    "best-source": Entry("best_source", "BestSource", VERTEX, predicts=False),
     "best-of-swarm": Entry("best_of_swarm", "BestOfSwarm", SWARM, predicts=False),
     "regmix": Entry("regmix", "RegMix", SWARM, draws=20),
     "regmix-linear": Entry("regmix", "RegMixLinear", SWARM),

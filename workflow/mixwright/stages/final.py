@@ -11,24 +11,27 @@ if TYPE_CHECKING:
     from mixwright.study import Study
 
 
-def train_finals(study: Path, pack: str, mixtures: list[Path], shards: list[Path], tokenizer: Path, store: Path, to: Path) -> None:
-    """Train the final model of every arm of a pack, with transformers."""
-    from mixwright.corpus.shards import open_shard
-    from mixwright.final import train_finals
+def train_finals(
+    study: Path, pack: str, mixtures: list[Path], shards: list[Path], store: Path, to: Path, tokenizer: Path | None = None
+) -> None:
+    """Train the final model of every arm of a pack."""
     from mixwright.study import Study
 
     asked = Study.read(study)
-    train_finals(_arms(asked, pack, mixtures), [open_shard(folder) for folder in shards], tokenizer, asked.config, store, to)
+    domains = [asked.learner.function("open_domain")(folder) for folder in shards]
+    asked.learner.function("train_finals")(_arms(asked, pack, mixtures), domains, tokenizer, asked.config, store, to)
 
 
 def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list[Path], scores: Path, documents: Path) -> None:
     """Score every final on every target and on every domain's validation split."""
     from mixwright import tables
-    from mixwright.corpus.shards import Examples, open_shard
-    from mixwright.evaluation import evaluate_finals
+    from mixwright.corpus.shards import Examples
+    from mixwright.study import Study
 
+    asked, trained = Study.read(study), tables.read(finals, tables.FINALS)
     examples = {path.stem: Examples.load(path) for path in targets}
-    scored = evaluate_finals(tables.read(finals, tables.FINALS), examples, [open_shard(folder) for folder in shards], read_json(study))
+    domains = [asked.learner.function("open_domain")(folder) for folder in shards]
+    scored = asked.learner.function("evaluate_finals")(trained, examples, domains, asked.config)
     tables.write(scored.documents, documents, tables.DOCUMENTS)
     tables.write(scored.scores, scores, tables.SCORES)
 

@@ -1,0 +1,35 @@
+"""What scores on other test rows would have been: rows drawn with replacement, the same draws for all arms and targets."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixwright.mixture import Array
+
+DRAWS = 1_000
+
+
+def average_precision_draws(documents: pd.DataFrame, targets: Iterable[str], draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+    """(task, mixer) x draws, mean over the seeds: a row that several targets label is drawn as often for all of them."""
+    rows = documents[documents.task.isin(list(targets))]
+    known = np.unique(rows.example)
+    counts = np.random.default_rng(seed).multinomial(len(known), np.full(len(known), 1 / len(known)), draws).astype(np.float32)
+    found: dict[tuple[str, str], list[Array]] = {}
+    for (task, mixer, _), part in rows.groupby(["task", "mixer", "seed"]):
+        share = np.exp(part.loglikelihood.to_numpy())
+        probability = np.where(part.label.to_numpy() > 0.5, share, 1 - share)
+        drawn = counts[:, np.searchsorted(known, part.example.to_numpy())]
+        found.setdefault((str(task), str(mixer)), []).append(drawn_precision(part.label.to_numpy(), probability, drawn))
+    return pd.DataFrame({key: np.mean(values, axis=0) for key, values in found.items()}).T.rename_axis(["task", "mixer"])
+
+
+def drawn_precision(labels: Array, scores: Array, counts: NDArray[np.float32]) -> Array:
+    """(draws,) average precision with each example counted as often as `counts` (draws, examples) says; 0 where no label 1 was drawn."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    ordered = counts[:, order]
+    true, seen = (np.cumsum(part, axis=1, dtype=np.float64)[:, ends] for part in (ordered * labels[order], ordered))
+    risen = np.diff(true, axis=1, prepend=0.0)
+    return (risen * true / np.maximum(seen, 1.0)).sum(axis=1) / np.maximum(true[:, -1], 1.0)
