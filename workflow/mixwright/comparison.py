@@ -1,7 +1,7 @@
 """Which final models differ by more than chance: paired differences over seeds, and over documents or rows where known."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from math import inf, nan
 
 import numpy as np
@@ -128,6 +128,10 @@ class Comparison:
         parts = [(seed_error, freedom), (document_error, document_freedom)]
         half = _half_width([(e, f) for e, f in parts if not np.isnan(e)], 1 - (1 - level) / comparisons)
         return Difference(arm, reference, value, value - half, value + half, seeds, seed_error, document_error, metric=self.metric)
+
+    def without(self, arms: Iterable[str]) -> "Comparison":
+        """The same without some arms."""
+        return replace(self, values=self.values.drop(index=list(arms)))
 
     def _of(self, arm: str) -> pd.Series:
         if arm not in self.values.index:

@@ -138,7 +138,7 @@ def _finals(arms: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, An
     named = f"{judged['title']} on the targets" + ("" if judged["unit"] == judged["title"] else f" in {judged['unit']}")
     table = Table(title=f"\nFinal models: {named}, and against natural", title_justify="left", box=None)
     for column in ("mixer", judged["title"], second["title"], "change", "95% interval", "rank", "proxies"):
-        table.add_column(column, justify="left" if column == "mixer" else "right", no_wrap=True)
+        table.add_column(column.replace(" ", "\n", 1), justify="left" if column == "mixer" else "right", no_wrap=True)
     for arm in arms:
         gap, rank = arm["natural"], arm["rank_correlation"]
         interval = "" if gap["low"] is None or gap["verdict"] == "identical" else f"[{gap['low']:+.3f}, {gap['high']:+.3f}]"

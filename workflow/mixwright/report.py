@@ -12,7 +12,7 @@ from mixwright.caveats import Caveat, find_caveats
 from mixwright.comparison import REFERENCE, Comparison, Difference, compare, objective
 from mixwright.learners import TEXT, Learner
 from mixwright.signals import held_out, rank_correlations, target_signals
-from mixwright.study import learner_of, targets_of
+from mixwright.study import Study, learner_of, targets_of
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def summarise(
     cells = by_target(scores, targets, learner, documents) if not learner.sized or any("goal" in mixture for mixture in mixtures) else {}
     cost = {mixer: proxy_tokens(design, roles) for mixer, roles in (reads or {}).items()}
     arms = _arms(comparison, scores, mixtures, cost, _ranks(validation, targets), learner, tallies(cells, mixtures) if cells else {})
-    headline, detail, chosen = conclude(comparison)
+    headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
     signals = target_signals(design, losses)
     return Summary(
         study=str(study["study"]),
@@ -159,6 +159,7 @@ def _arms(
 ) -> tuple[Arm, ...]:
     second = objective(scores, comparison.targets, learner.second.name).mean(axis=1)
     chosen = {mixture["mixer"]: mixture for mixture in mixtures if "goal" not in mixture}
+    notes = {mixer: _shared_notes(mixer, mixtures) for mixer in map(str, comparison.means.index)}
     uniform = "uniform" in comparison.values.index
     return tuple(
         Arm(
@@ -170,11 +171,23 @@ def _arms(
             rank_correlation=ranks.get(mixer),
             weights=chosen.get(mixer, {}).get("weights", {}),
             epochs=chosen.get(mixer, {}).get("epochs", {}),
-            notes=tuple(chosen.get(mixer, {}).get("notes", ())),
+            notes=notes[mixer],
             tally=counted.get(mixer),
         )
         for mixer, value in ((str(name), value) for name, value in comparison.means.items())
     )
+
+
+def _references(study: Mapping[str, Any], comparison: Comparison) -> list[str]:
+    """Arms that stand outside the goal's bounds on purpose, and cannot be the answer."""
+    asked = Study(study)
+    return [str(arm) for arm in comparison.values.index if not asked.method(str(arm)).bounded]
+
+
+def _shared_notes(mixer: str, mixtures: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What a mixer noted of every one of its mixtures."""
+    noted = [mixture.get("notes", ()) for mixture in mixtures if mixture["mixer"] == mixer]
+    return tuple(note for note in noted[0] if all(note in notes for notes in noted)) if noted else ()
 
 
 def _ranks(validation: pd.DataFrame | None, targets: Mapping[str, float]) -> dict[str, float]:

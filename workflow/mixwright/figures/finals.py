@@ -42,7 +42,8 @@ def _arm(axes: Axes, row: int, gap: Difference, seeds: pd.Series) -> None:
     axes.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
     if not gap.identical and np.isfinite(gap.low):
         axes.plot([gap.low, gap.high], [row, row], color=colour, linewidth=2.6, solid_capstyle="round")
-    axes.scatter(seeds.dropna(), np.full(seeds.notna().sum(), row + 0.26), s=9, color=colour, alpha=0.55, linewidths=0)
+    if len(seeds) > 1:
+        axes.scatter(seeds.dropna(), np.full(seeds.notna().sum(), row + 0.26), s=9, color=colour, alpha=0.55, linewidths=0)
     face, edge = ("white", colour) if gap.identical else (colour, "white")
     axes.scatter(gap.value, row, s=58, color=face, edgecolors=edge, zorder=3)
     place = axes.get_yaxis_transform()  # x in fractions of the axes, y in rows

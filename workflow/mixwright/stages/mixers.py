@@ -141,7 +141,8 @@ def _of_study(study: Path, domains: Path | None, mixer: str | None, goal: str, f
     wanted, method = asked.goal(train_tokens(domains), goal), asked.method_name(mixer)
     chosen = mixers.load(method, fit) if fit else mixers.create(method, json.loads(settings))
     record = chosen.propose(wanted).as_json(wanted) | {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
-    return record | ({"goal": goal} if goal else {})
+    unsaid = () if asked.learner.sized else ("tokens", "epochs")
+    return {name: value for name, value in record.items() if name not in unsaid} | ({"goal": goal} if goal else {})
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:
