@@ -19,7 +19,7 @@ from mixwright.report import summarise
 from mixwright.stages.tabular import make_datasets
 from mixwright.study import Study
 from mixwright.tabular.dataset import open_dataset
-from mixwright.tabular.draws import average_precision_draws, drawn_precision
+from mixwright.tabular.draws import average_precision_draws, drawn_precision, positive_probability
 from mixwright.tabular.evaluation import evaluate_finals
 from mixwright.tabular.final import train_finals
 from mixwright.tabular.metrics import average_precision
@@ -143,9 +143,8 @@ def test_equal_mixtures_of_a_goal_are_one_final_scored_on_rows_that_nothing_chos
     pool = Pool.of(datasets)
     part = documents[(documents.task == "two") & (documents.mixer == "own-data")]
     assert part.example.tolist() == pool.rows("two", "report").tolist()
-    share = np.where(part.label > 0.5, np.exp(part.loglikelihood), 1 - np.exp(part.loglikelihood))
     value = scores[(scores.task == "two") & (scores.mixer == "own-data") & (scores.metric == "average_precision")]
-    assert value.value.item() == pytest.approx(average_precision(part.label.to_numpy(), share))
+    assert value.value.item() == pytest.approx(average_precision(part.label.to_numpy(), positive_probability(part)))
     assert value.unigram.item() == pytest.approx(part.label.mean()) and value.value.item() > 0.5
 
 

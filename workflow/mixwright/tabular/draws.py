@@ -18,11 +18,16 @@ def average_precision_draws(documents: pd.DataFrame, targets: Iterable[str], dra
     counts = np.random.default_rng(seed).multinomial(len(known), np.full(len(known), 1 / len(known)), draws).astype(np.float32)
     found: dict[tuple[str, str], list[Array]] = {}
     for (task, mixer, _), part in rows.groupby(["task", "mixer", "seed"]):
-        share = np.exp(part.loglikelihood.to_numpy())
-        probability = np.where(part.label.to_numpy() > 0.5, share, 1 - share)
+        probability = positive_probability(part)
         drawn = counts[:, np.searchsorted(known, part.example.to_numpy())]
         found.setdefault((str(task), str(mixer)), []).append(drawn_precision(part.label.to_numpy(), probability, drawn))
     return pd.DataFrame({key: np.mean(values, axis=0) for key, values in found.items()}).T.rename_axis(["task", "mixer"])
+
+
+def positive_probability(rows: pd.DataFrame) -> Array:
+    """(rows,) probability of the label 1 that a DOCUMENTS table's rows were given; rounded, for equal ones must stay equal."""
+    true = np.exp(rows.loglikelihood.to_numpy())
+    return np.round(np.where(rows.label.to_numpy() > 0.5, true, 1 - true), 12)
 
 
 def drawn_precision(labels: Array, scores: Array, counts: NDArray[np.float32]) -> Array:
