@@ -77,7 +77,8 @@ def validated():
 
 def drawn():
     """Figures whose tables this study makes."""
-    return [figure for figure in STUDY.learner.figures if all(RESULTS.get(name, True) for name in FIGURES[figure].inputs)]
+    first = "mixtures" if STUDY.goals == ("",) else "targets"
+    return [figure for figure in (first, *STUDY.learner.figures) if all(RESULTS.get(name, True) for name in FIGURES[figure].inputs)]
 
 
 def figure_inputs(figure):

@@ -40,7 +40,7 @@ class Learner:
     loss: Metric  # what proxies are measured by
     second: Metric  # told beside the first of the finals' metrics
     reference: str  # what knows the mixture and nothing else: the column `unigram` of losses and scores
-    figures: tuple[str, ...]
+    figures: tuple[str, ...]  # beside the mixtures, or what they reached target by target
     sized: bool = True  # its runs have a number of tokens, repeat their data and depend on a seed
 
     def function(self, name: str) -> Callable[..., Any]:
@@ -63,7 +63,7 @@ LEARNERS = {
         loss=LOSS,
         second=BITS,
         reference="a unigram model",
-        figures=("mixtures", "finals", "predicted", "domains", "noise"),
+        figures=("finals", "predicted", "domains", "noise"),
     ),
     "trees": Learner(
         rules="tabular",
@@ -77,7 +77,7 @@ LEARNERS = {
         loss=LOG_LOSS,
         second=LOG_LOSS,
         reference="one probability for all rows",
-        figures=("targets", "finals", "predicted", "domains"),
+        figures=("finals", "predicted", "domains"),
         sized=False,
     ),
 }
