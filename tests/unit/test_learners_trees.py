@@ -1,5 +1,7 @@
 """Gradient-boosted trees behind one interface."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,9 @@ def test_an_unknown_library_is_refused():
     with pytest.raises(MixwrightError, match="use lightgbm or xgboost"):
         Trees.of({"library": "catboost"})
     assert Trees.of({"trees": [10], "depth": [4]}) == Trees(trees=(10,), depth=(4,))
+
+
+def test_a_library_that_is_not_installed_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(MixwrightError, match=r"xgboost is not installed; install mixwright\[tabular\], or use lightgbm"):
+        train(examples(), examples(), Trees("xgboost"), seed=0)

@@ -96,10 +96,11 @@ def _mixture(summary: Summary) -> str:
         tick = f'<b style="left:{100 * natural[name] / full:.2f}%"></b>' if name in natural and summary.chosen != "natural" else ""
         bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{tick}</div>'
         rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %</span>")
-    legend = f"The mixture of {summary.chosen}, in percent of the training tokens."
+    whole = "training tokens" if summary.learner.sized else "weight"
+    legend = f"The mixture of {summary.chosen}, in percent of the {whole}."
     note = " The dark tick is the natural mixture, each domain by its size."
     if summary.chosen == "natural":
-        legend, note = "The natural mixture, each domain by its size, in percent of the training tokens.", ""
+        legend, note = f"The natural mixture, each domain by its size, in percent of the {whole}.", ""
     return f'<div class="mixture">{"".join(rows)}</div><p class="small">{escape(legend + note)}</p>'
 
 

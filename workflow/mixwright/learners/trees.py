@@ -115,11 +115,18 @@ def _fit_lightgbm(examples: Examples, trees: int, depth: int, rate: float, seed:
 
 
 def _fit_xgboost(examples: Examples, trees: int, depth: int, rate: float, seed: int) -> Any:
-    import xgboost
-
+    xgboost = _xgboost()
     data = xgboost.QuantileDMatrix(examples.features, label=examples.labels, weight=examples.weights, nthread=1)
     known = {"objective": "binary:logistic", "max_depth": depth, "eta": rate, "tree_method": "hist", "seed": seed, "nthread": 1}
     return xgboost.train({**known, "verbosity": 0}, data, trees)
+
+
+def _xgboost() -> Any:
+    try:
+        import xgboost
+    except ImportError:
+        raise MixwrightError("trees.library: xgboost is not installed; install mixwright[tabular], or use lightgbm") from None
+    return xgboost
 
 
 _FIT = {"lightgbm": _fit_lightgbm, "xgboost": _fit_xgboost}
@@ -140,8 +147,6 @@ def _read(library: str, path: Path) -> Any:
         import lightgbm
 
         return lightgbm.Booster(model_file=str(path))
-    import xgboost
-
-    booster = xgboost.Booster({"nthread": 1})
+    booster = _xgboost().Booster({"nthread": 1})
     booster.load_model(str(path))
     return booster
