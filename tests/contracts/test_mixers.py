@@ -224,7 +224,7 @@ def test_no_runs_and_nan_are_refused(name):
         create(name, SETTINGS.get(name)).fit(replace(seen, losses=spoilt_losses, likelihoods=spoilt if entry.needs_loglikelihoods else {}))
 
 
-@pytest.mark.parametrize("name", [name for name in PREDICTORS if name != "mixmin"])
+@pytest.mark.parametrize("name", [name for name in PREDICTORS if not MIXERS[name].needs_loglikelihoods])
 def test_two_runs_are_too_few(name):
     first = [study().roles.index(role) for role in MIXERS[name].reads]
     with pytest.raises(MixwrightError, match="needs at least"):

@@ -40,7 +40,8 @@ LOSSES = _table(  # loss in nats per token; unigram_loss: the same tokens under 
 LOGLIKELIHOODS = _table(
     "loglikelihoods",
     "run target example",
-    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int",
+    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int label:float",
+    nullable="label",  # 0 or 1, where the example has one
 )
 REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
 VALIDATION = _table(

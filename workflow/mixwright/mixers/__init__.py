@@ -46,6 +46,7 @@ MIXERS: dict[str, Entry] = {
     "bimix": Entry("bimix", "BiMix", SWARM),
     "ensemble": Entry("ensemble", "Ensemble", SWARM),
     "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
+    "mixmin-ranking": Entry("mixmin_ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
 }
 

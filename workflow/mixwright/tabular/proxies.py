@@ -73,8 +73,10 @@ def _measured(run: Run, key: str, pool: Pool, weights: Array, settings: Trees, t
             }
         )
         if run.role == "vertex":
-            values = zip(pool.rows(target, CHOOSE).tolist(), loglikelihoods(probability, scored.labels).tolist(), strict=True)
-            likelihoods += [{"target": target, "example": j, "loglikelihood": v, "scored_tokens": 1, "bytes": 0} for j, v in values]
+            values = loglikelihoods(probability, scored.labels).tolist()
+            examples = zip(pool.rows(target, CHOOSE).tolist(), values, scored.labels.tolist(), strict=True)
+            known = {"target": target, "scored_tokens": 1, "bytes": 0}
+            likelihoods += [known | {"example": j, "loglikelihood": value, "label": label} for j, value, label in examples]
     return row("", key, losses, [], likelihoods)
 
 
