@@ -49,7 +49,7 @@ def finished(tmp_path_factory, chemistry) -> Workshop:
 
 @pytest.fixture(scope="module")
 def results(finished) -> Path:
-    return finished.folder / "results" / "chemistry-tests"
+    return finished.folder / "results" / "chemistry"
 
 
 @needs_tables

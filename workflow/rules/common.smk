@@ -76,9 +76,10 @@ def validated():
 
 
 def drawn():
-    """Figures whose tables this study makes."""
+    """Figures whose tables this study makes; those of losses show the swarm."""
     first = "mixtures" if STUDY.goals == ("",) else "targets"
-    return [figure for figure in (first, *STUDY.learner.figures) if all(RESULTS.get(name, True) for name in FIGURES[figure].inputs)]
+    made = {name for name, paths in RESULTS.items() if paths} - ({"losses"} if "swarm" not in STUDY.runs else set()) | {"study"}
+    return [figure for figure in (first, *STUDY.learner.figures) if made.issuperset(FIGURES[figure].inputs)]
 
 
 def figure_inputs(figure):
