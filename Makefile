@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench clean
+.PHONY: install demo chemistry toxcast test lint bench clean
 
 install: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
@@ -14,6 +14,14 @@ demo: install
 	$(BIN)/snakemake --cores $(CORES) --quiet rules
 	$(BIN)/snakemake --report results/demo/report.html
 	$(BIN)/mixwright show --summary results/demo/report/summary.json
+
+chemistry: install
+	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/studies/chemistry.yaml
+	$(BIN)/python benchmarks/chemistry.py results/chemistry
+
+toxcast: install
+	for seed in 0 1 2; do $(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/studies/toxcast.yaml --config seed=$$seed study=toxcast-$$seed || exit 1; done
+	$(BIN)/python benchmarks/chemistry.py results/toxcast-0 results/toxcast-1 results/toxcast-2
 
 test: install lint
 	$(BIN)/python -m pytest

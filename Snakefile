@@ -12,11 +12,12 @@
 # Files      results/{study}/public/{file}                what others published, fetched and checked
 #            results/{study}/documents/{name}.parquet    cleaned text of a domain or target
 #            results/{study}/shards/{domain}/            tokens, memory-mapped, with a manifest
+#            results/{study}/datasets/{domain}/          rows of a table with their labels, where trees are the learner
 #            results/{study}/design/{role}.parquet       every run's weights
 #            results/{study}/packs/{pack}.parquet        what the runs of one training job measured
 #            results/{study}/losses/{role}.parquet       the same, one long table a role
 #            results/{study}/fits/{mixer}/               what a mixer learned
-#            results/{study}/mixtures/{mixer}.json       what it proposes
+#            results/{study}/mixtures/{arm}.json         what it proposes; an arm is a mixer, or mixer@goal where goals are several
 #            results/{study}/finals/{pack}.parquet       final models, trained
 #            results/{study}/scores/{pack}.parquet       and measured
 #            results/{study}/report/                     figures, tables, summary
@@ -45,6 +46,8 @@ wildcard_constraints:
     name=r"[A-Za-z0-9][\w.-]*",
     file=r"[^/]+",
     pack=r"[0-9a-f]{16}",
+    mixer=r"[a-z0-9-]+",
+    arm=r"[a-z0-9-]+(?:@[A-Za-z0-9][\w.-]*)?",
 
 
 include: "workflow/rules/common.smk"
@@ -58,7 +61,7 @@ if STUDY.measured:
 
 else:
 
-    include: "workflow/rules/corpus.smk"
+    include: f"workflow/rules/{STUDY.learner.rules}.smk"
     include: "workflow/rules/proxies.smk"
     include: "workflow/rules/final.smk"
     include: "workflow/rules/report.smk"

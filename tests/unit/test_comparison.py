@@ -31,7 +31,7 @@ def test_objective_names_a_target_without_scores():
 def test_two_arms_give_the_paired_t_interval():
     comparison = compared(arms={"natural": 0.0, "regmix": 0.02}, seeds=(1, 2, 3, 4))
     gap = comparison.difference("regmix")
-    known = ttest_rel(comparison.losses.loc["regmix"], comparison.losses.loc["natural"]).confidence_interval(0.95)
+    known = ttest_rel(comparison.values.loc["regmix"], comparison.values.loc["natural"]).confidence_interval(0.95)
     assert (gap.low, gap.high) == pytest.approx((known.low, known.high))
 
 

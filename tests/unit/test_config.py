@@ -62,6 +62,11 @@ def test_defaults_and_shapes_are_filled_in():
         ({"domains": 3}, "config: domains is 3, a int; it takes a value of type object"),
         ({"proxy": {"optimizer": {"lr": 1}}}, "config: proxy.optimizer.lr is unknown; known here: muon_lr"),
         ({"study": "a/b"}, "config: study: 'a/b' does not match"),
+        ({"mixers": {"mine": {"like": "mixmn"}}}, "config: mixers.mine.like: mixmn is unknown; did you mean mixmin?"),
+        ({"mixers": {"mine": {"like": "mixmin", "tauu": 0}}}, "config: mixers.mine.tauu is unknown; did you mean mixers.mine.tau?"),
+        ({"mixers": {"regmix": {"like": "mixmin"}}}, "config: mixers.regmix.like: regmix is a mixer of its own"),
+        ({"mixers": {"a_b": {"like": "mixmin"}}}, "config: mixers.a_b: a variant's name has small letters, digits and dashes"),
+        ({"goal": {"leave_target_out": True}}, "config: goal.leave_target_out: t is not a domain; a target to leave out is a domain"),
     ],
 )
 def test_a_mistake_is_one_line(change, message):

@@ -38,7 +38,7 @@ def finals(model, tmp_path):
         "train_loss": 3.0,
         "realised": taken,
     }
-    return pd.DataFrame([{"mixer": "natural"} | row, {"mixer": "uniform"} | row])
+    return pd.DataFrame([{"mixer": mixer, "goal": None} | row for mixer in ("natural", "uniform")])
 
 
 def alone(model, examples: Examples) -> list[float]:
@@ -92,6 +92,13 @@ def test_scores_are_a_table_of_every_task_and_equal_finals_are_scored_once(final
     held = scored.documents[(scored.documents.task == "held") & (scored.documents.mixer == "natural")]
     value = natural[(natural.task == "held") & (natural.metric == "loss")].value.item()
     assert value == pytest.approx(-held.loglikelihood.sum() / held.scored_tokens.sum())
+
+
+def test_an_arm_with_a_goal_of_its_own_is_scored_on_that_alone(finals, tmp_path):
+    shards = make_shards(tmp_path / "shards")
+    scored = evaluate_finals(finals.assign(goal=["a", "b"]), {"held": examples(5)}, shards, study(), log=lambda line: None)
+    assert set(zip(scored.scores.mixer, scored.scores.task, strict=True)) == {("natural", "a"), ("uniform", "b")}
+    assert set(scored.documents.task) == {"a", "b"}
 
 
 def test_the_unigram_model_is_that_of_the_tokens_taken(finals, tmp_path):

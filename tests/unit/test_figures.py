@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 
 import study_tables
 from mixwright import tables
+from mixwright.by_target import by_target
 from mixwright.errors import MixwrightError
 from mixwright.figures import FIGURES, draw, draw_figure, save
 from mixwright.figures.domains import local_mean
 from mixwright.figures.mixtures import in_order, percent
 from mixwright.files import write_json
+from mixwright.learners import LEARNERS
 from mixwright.signals import held_out, rank_correlations, target_signals
 
 
@@ -74,6 +76,15 @@ def test_mixtures_start_with_natural_and_frame_the_caps():
     weight = next(mixture["weights"]["cpp"] for mixture in study_tables.mixtures() if mixture["mixer"] == "effective-data")
     assert "Framed" in text and "Small: 95% interval of refits" in text and f"{percent(0.8 * weight)}–{percent(1.25 * weight)}" in text
     assert "interval" not in words(draw("mixtures", mixtures=[m | {"intervals": {}} for m in study_tables.mixtures()]))
+
+
+def test_targets_show_every_arm_s_value_and_frame_what_an_interval_tells():
+    learner = LEARNERS["causal-lm"]
+    cells = by_target(study_tables.scores(), dict.fromkeys(study_tables.TARGETS, 1.0), learner)
+    drawn = draw("targets", **inputs_of("targets"))
+    told = [cell for row in cells.values() for cell in row.values() if cell.against.verdict in ("better", "worse")]
+    assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == len(told) > 0
+    assert f"{cells['cython']['regmix'].value:.3f}" in words(drawn) and "Blue: better" in words(drawn)
 
 
 def test_percent_tells_zero_from_little():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,31 @@ def test_best_of_swarm_takes_the_best_run_inside_the_bounds():
     assert free.weights == pytest.approx(amounts[0]) and free.predicted == {"t": 1.0}
     assert capped.weights == pytest.approx(amounts[1]) and capped.predicted == {"t": 2.0}
     assert "projected" in tight.notes[1] and tight.predicted == {} and tight.weights[0] <= 0.1
+
+
+def test_own_data_is_a_reference_outside_the_bounds_and_says_so():
+    wanted = replace(goal(caps={"small": 0.0}), targets={"small": 1.0})
+    proposal = create("own-data").propose(wanted)
+    assert proposal.weights.tolist() == [0, 0, 1] and "outside the goal's bounds on purpose" in proposal.notes[0]
+    assert create("own-data").propose(replace(goal(), targets={"big": 0.25, "small": 0.75})).notes == ()
+    with pytest.raises(MixwrightError, match="t is none; leave own-data out"):
+        create("own-data").propose(goal())
+
+
+def vertices(names=("big", "middle", "small")):
+    weights = np.array([np.eye(3)[list(SIZES).index(name)] for name in names])
+    losses = np.array([[{"big": 2.0, "middle": 1.0, "small": 1.5}[name]] for name in names])
+    return Observations(tuple(SIZES), ("t",), tuple(names), ("vertex",) * len(names), weights, losses)
+
+
+def test_the_best_source_is_alone_where_the_bounds_allow_it():
+    fitted = create("best-source").fit(vertices())
+    assert fitted.propose(goal()).weights.tolist() == [0, 1, 0]
+    assert fitted.propose(goal(caps={"middle": 0.0})).weights.tolist() == [0, 0, 1]
+    shared = fitted.propose(goal(caps={"middle": 0.7}))
+    assert shared.weights == pytest.approx([0, 0.7, 0.3]) and "2 have weight" in shared.notes[1] and not shared.predicted
+
+
+def test_a_best_source_needs_every_vertex():
+    with pytest.raises(MixwrightError, match="no vertex run of small"):
+        create("best-source").fit(vertices(("big", "middle")))

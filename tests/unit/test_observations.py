@@ -53,6 +53,9 @@ def test_likelihoods_have_a_column_a_domain():
     found = observe(DESIGN, losses("v1", "v2"), None, table).likelihoods["t"]
     np.testing.assert_array_equal(found.values, [[-2, -1], [-3, -2]])  # domains x, y: v2 trained on x alone
     np.testing.assert_array_equal(found.scored_tokens, [3, 3])
+    assert found.labels is None
+    labelled = observe(DESIGN, losses("v1", "v2"), None, table.assign(label=table.example == 1)).likelihoods["t"]
+    np.testing.assert_array_equal(labelled.labels, [0, 1])
     again = pd.concat([DESIGN, DESIGN[DESIGN.run == "v1"].assign(run="v3")])
     with pytest.raises(MixwrightError, match="y has 2 vertex runs; keep one"):
         observe(again, losses("v1", "v2", "v3"), None, pd.concat([table, table[table.run == "v1"].assign(run="v3")]))

@@ -11,7 +11,7 @@ from rich.console import Console
 import study_tables
 from mixwright import tables
 from mixwright.figures import draw, save
-from mixwright.outputs import COMPARISON, as_json, print_summary, provenance, write_report
+from mixwright.outputs import as_json, comparison_table, print_summary, provenance, write_report
 from mixwright.page import page, quantity
 from mixwright.report import summarise
 
@@ -150,7 +150,7 @@ def test_page_is_whole_and_self_contained(tmp_path):
     assert outline.open == [] and outline.links == [] and outline.rows == 1 + len(study_tables.ARMS) + 2  # and what one mixer promised
     assert outline.headings[0] == summary.headline and "The evidence" in outline.headings
     assert all(arm.mixer in text for arm in summary.arms) and "min_child_samples is 3" in text and "corpus fingerprint" in text
-    frame = tables.read(tmp_path / "comparison.parquet", COMPARISON).set_index("mixer")
+    frame = tables.read(tmp_path / "comparison.parquet", comparison_table("loss", "bits_per_byte")).set_index("mixer")
     assert frame.loc["autoscale", "verdict"] == "worse" and frame.loc["natural", "difference"] == 0.0
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -59,6 +60,16 @@ def pack(tmp_path):
 
     go.trained, go.shards = trained, shards
     return go
+
+
+def test_a_pack_older_than_a_column_is_read_with_nulls(pack, monkeypatch, tmp_path):
+    table = pq.read_table(pack(monkeypatch=monkeypatch))
+    old = pa.list_(pa.struct([field for field in table.schema.field("loglikelihoods").type.value_type if field.name != "label"]))
+    rows = [[{key: fact[key] for key in fact if key != "label"} for fact in facts] for facts in table["loglikelihoods"].to_pylist()]
+    at = table.schema.get_field_index("loglikelihoods")
+    pq.write_table(table.set_column(at, pa.field("loglikelihoods", old), pa.array(rows, old)), tmp_path / "old.parquet")
+    found = collect([tmp_path / "old.parquet"], "loglikelihoods")
+    assert len(found) and found.label.isna().all()
 
 
 def test_a_pack_becomes_long_tables_that_keep_their_contracts(pack, monkeypatch):

@@ -122,3 +122,30 @@ def test_a_study_reads_back_as_it_was_written(tmp_path):
     before = (tmp_path / "study.json").stat().st_mtime_ns
     study().write(tmp_path / "study.json")
     assert Study.read(tmp_path / "study.json") == study() and (tmp_path / "study.json").stat().st_mtime_ns == before
+
+
+def test_a_goal_for_each_target_leaves_its_own_domain_out():
+    targets = {"cpp": {}, "prose": {"weight": 2}, "pytests": {"source": "installed", "weight": 0}}
+    asked = study(targets=targets, goal={"leave_target_out": True, "max_epochs": None})
+    assert asked.goals == ("cpp", "prose")
+    assert asked.arms["regmix@prose"] == ("regmix", "prose") and len(asked.arms) == 2 * len(asked.mixers)
+    goal = asked.goal(dict.fromkeys(asked.domains, 1000), "prose")
+    assert goal.targets == {"prose": 1.0} and goal.bounds.upper.tolist() == [1, 0, 1]
+
+
+def test_one_goal_calls_its_arms_by_their_mixers():
+    assert study().arms == {mixer: (mixer, "") for mixer in study().mixers} and study().targets_of("") == study().target_weights
+
+
+def test_a_mixer_s_goals_stand_side_by_side_so_that_an_added_mixer_leaves_their_packs():
+    some = {"targets": {"cpp": {}, "prose": {}, "pytests": {"source": "installed", "weight": 0}}, "goal": {"leave_target_out": True}}
+    before = study(**some, final={"per_job": 2})
+    after = study(**some, final={"per_job": 2}, mixers={"best-of-swarm": {}})
+    assert set(before.final_packs) < set(after.final_packs)
+
+
+def test_a_variant_is_one_more_of_a_kind():
+    asked = study(mixers={"published": {"like": "mixmin", "method": "published"}})
+    assert asked.method("published") is asked.method("mixmin") and asked.roles_of("published") == ["vertex"]
+    assert '"method": "published"' in asked.settings("published") and '"tau": "auto"' in asked.settings("published")
+    assert asked.method_name("published") == "mixmin" and asked.method_name("regmix") == "regmix"

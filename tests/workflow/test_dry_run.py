@@ -26,6 +26,13 @@ def test_a_study_trains_only_the_roles_its_mixers_read(workshop, smoke):
     assert jobs["collect_losses"] == 2 and "validate_mixer" not in jobs
 
 
+def test_text_has_a_goal_a_target_too_where_targets_are_left_out(workshop, smoke):
+    study = smoke | {"targets": {"prose": {}, "pycode": {}}, "goal": {**smoke["goal"], "leave_target_out": True}}
+    jobs = workshop.jobs(study)
+    assert jobs["propose_mixture"] == 2 * len(smoke["mixers"]) and jobs["fit_mixer"] == 6
+    assert jobs["train_proxies"] == workshop.jobs(smoke)["train_proxies"]
+
+
 def test_a_wrong_key_is_one_line(workshop, smoke):
     done = workshop.snakemake(changed(smoke, "proxy.token", 3), "--dry-run")
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "profile" not in line]

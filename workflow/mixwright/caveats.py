@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from mixwright.comparison import REFERENCE, Comparison
+from mixwright.learners import Learner
 from mixwright.signals import THRESHOLD
+from mixwright.study import learner_of
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,14 @@ def find_caveats(
     mixtures: Sequence[Mapping[str, Any]],
 ) -> tuple[Caveat, ...]:
     """All caveats of a study, the serious ones first."""
+    learner = learner_of(study)
     found = chain(
-        _noisy(signals, targets),
-        _below_unigram(signals, targets),
-        _finals_below_unigram(scores, targets),
+        _noisy(signals, targets) if learner.sized else [],
+        _below_reference(signals, targets, learner),
+        _finals_below_reference(scores, targets, learner),
         _trivial_targets(study, targets),
         _intervals(comparison, scores),
-        _same_mixtures(mixtures),
+        _same_mixtures([mixture for mixture in mixtures if "goal" not in mixture]),
         _diverged(losses),
         _embedded(study),
     )
@@ -58,19 +61,26 @@ def _noisy(signals: pd.DataFrame, targets: Mapping[str, float]) -> list[Caveat]:
     return found
 
 
-def _below_unigram(signals: pd.DataFrame, targets: Mapping[str, float]) -> list[Caveat]:
+def _below_reference(signals: pd.DataFrame, targets: Mapping[str, float], learner: Learner) -> list[Caveat]:
     losing = signals[signals.target.isin(list(targets)) & (signals.losing > 0)]
-    text = "{}: {} of {} swarm proxies do no better than a unigram model of their own mixture."
-    return [Caveat(text.format(row.target, row.losing, row.runs), serious=2 * row.losing > row.runs) for row in losing.itertuples()]
+    text = "{}: {} of {} swarm proxies do no better than {} of their own mixture."
+    return [
+        Caveat(text.format(row.target, row.losing, row.runs, learner.reference), serious=2 * row.losing > row.runs)
+        for row in losing.itertuples()
+    ]
 
 
-def _finals_below_unigram(scores: pd.DataFrame, targets: Mapping[str, float]) -> list[Caveat]:
-    rows = scores[(scores.metric == "loss") & scores.task.isin(list(targets)) & (scores.value >= scores.unigram)]
-    text = "On {} a unigram model is no worse than the finals of {}: differences there mean nothing."
-    return [Caveat(text.format(task, ", ".join(sorted(set(part.mixer)))), serious=True) for task, part in rows.groupby("task")]
+def _finals_below_reference(scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner) -> list[Caveat]:
+    judged = scores[(scores.metric == learner.judged.name) & scores.task.isin(list(targets))]
+    rows = judged[judged.value <= judged.unigram if learner.judged.higher else judged.value >= judged.unigram]
+    text = "On {} {} is no worse than the finals of {}: differences there mean nothing."
+    named = ((task, learner.reference, ", ".join(sorted(set(part.mixer)))) for task, part in rows.groupby("task"))
+    return [Caveat(text.format(*names), serious=True) for names in named]
 
 
 def _trivial_targets(study: Mapping[str, Any], targets: Mapping[str, float]) -> list[Caveat]:
+    if study["goal"].get("leave_target_out"):
+        return []
     inside = sorted(set(targets) & set(study["domains"]))
     if inside and set(targets) == set(study["domains"]):
         text = "The targets are the training domains themselves: for their mean, uniform is as good as any mixture. Hold targets out."
@@ -79,7 +89,9 @@ def _trivial_targets(study: Mapping[str, Any], targets: Mapping[str, float]) -> 
 
 
 def _intervals(comparison: Comparison, scores: pd.DataFrame) -> list[Caveat]:
-    if comparison.losses.dropna(axis=1).shape[1] < 2:
+    if not comparison.seeded:
+        return [Caveat("One split of the rows: how it fell is not in the intervals. Another seed is another split.")]
+    if comparison.values.dropna(axis=1).shape[1] < 2:
         return [Caveat("One seed shared by all arms: no difference can be told from luck. Ask for two or more final.seeds.", serious=True)]
     if comparison.documents is not None:
         return []
@@ -88,7 +100,7 @@ def _intervals(comparison: Comparison, scores: pd.DataFrame) -> list[Caveat]:
 
 def _scope(comparison: Comparison, level: float) -> str:
     """What is left of the verdicts when each model's error over documents is counted in full, as if no two shared their documents."""
-    gaps = [comparison.difference(str(arm)) for arm in comparison.losses.index if arm != REFERENCE]
+    gaps = [comparison.difference(str(arm)) for arm in comparison.values.index if arm != REFERENCE]
     told = [gap for gap in gaps if gap.verdict in ("better", "worse")]
     standing = [gap for gap in told if abs(gap.value) > np.hypot(gap.high - gap.value, 1.96 * np.sqrt(2) * level)]
     return (

@@ -19,7 +19,7 @@ def collect(packs: Sequence[str | Path], table: str) -> pd.DataFrame:
 
 def _read(pack: str | Path, table: str) -> pa.Table:
     try:
-        return pq.read_table(pack, columns=["run", table])
+        return pq.read_table(pack, columns=["run", table], schema=RESULTS.schema)  # an older pack lacks younger columns
     except (OSError, pa.ArrowInvalid) as error:
         raise MixwrightError(f"{pack}: not a readable pack; remove it and train it again ({error.__class__.__name__})") from None
 

@@ -1,7 +1,7 @@
-"""Which final models differ by more than chance: paired differences of loss over seeds, and over documents where known."""
+"""Which final models differ by more than chance: paired differences over seeds, and over documents or rows where known."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from math import inf, nan
 
 import numpy as np
@@ -9,13 +9,14 @@ import pandas as pd
 from scipy.stats import t as student
 
 from mixwright.errors import MixwrightError
+from mixwright.learners import LOSS, TEXT, Learner, Metric
 
 REFERENCE = "natural"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Loss of `arm` minus loss of `reference` on the weighted mean of the targets, nats/token, with its confidence interval."""
+    """`arm` minus `reference` on the weighted mean of the targets, in the metric's unit, with its confidence interval."""
 
     arm: str
     reference: str
@@ -26,6 +27,7 @@ class Difference:
     seed_error: float  # standard error of the mean over seeds; NaN with one seed
     document_error: float  # standard error over documents, paired; NaN where no per-document losses are known
     identical: bool = False  # the two arms are the same model
+    metric: Metric = LOSS
 
     @property
     def verdict(self) -> str:
@@ -34,7 +36,8 @@ class Difference:
             return "identical"
         if np.isnan(self.seed_error):
             return "undecided"
-        return "better" if self.high < 0 else "worse" if self.low > 0 else "not distinguishable"
+        below, above = ("worse", "better") if self.metric.higher else ("better", "worse")
+        return below if self.high < 0 else above if self.low > 0 else "not distinguishable"
 
     @property
     def sentence(self) -> str:
@@ -43,11 +46,11 @@ class Difference:
             return f"the same mixture as {self.reference}"
         if self.verdict == "undecided":
             side = "below" if self.value < 0 else "above"
-            return f"{abs(self.value):.3f} nats/token {side} {self.reference}, but one seed cannot tell that from luck"
+            return f"{abs(self.value):.3f} {self.metric.unit} {side} {self.reference}, but one seed cannot tell that from luck"
         if self.verdict == "not distinguishable":
-            return f"not distinguishable from {self.reference} ([{self.low:+.3f}, {self.high:+.3f}] nats/token)"
+            return f"not distinguishable from {self.reference} ([{self.low:+.3f}, {self.high:+.3f}] {self.metric.unit})"
         near, far = sorted((abs(self.low), abs(self.high)))
-        return f"{self.verdict} than {self.reference} by {abs(self.value):.3f} nats/token [{near:.3f}, {far:.3f}]"
+        return f"{self.verdict} than {self.reference} by {abs(self.value):.3f} {self.metric.unit} [{near:.3f}, {far:.3f}]"
 
 
 def objective(scores: pd.DataFrame, targets: Mapping[str, float], metric: str = "loss") -> pd.DataFrame:
@@ -64,27 +67,44 @@ def objective(scores: pd.DataFrame, targets: Mapping[str, float], metric: str = 
     return (wide * pd.Series(targets)).sum(axis=1).div(sum(targets.values())).unstack("seed")
 
 
+def compare(
+    scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner = TEXT, documents: pd.DataFrame | None = None
+) -> "Comparison":
+    """The arms compared by what the learner's finals are judged by."""
+    values = objective(scores, targets, learner.judged.name)
+    if learner.sized or documents is None:
+        return Comparison(values, targets, documents, learner.judged, seeded=learner.sized)
+    from mixwright.tabular.draws import average_precision_draws
+
+    return Comparison(values, targets, None, learner.judged, average_precision_draws(documents, targets), seeded=False)
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """All arms' losses (mixers x seeds) and what their scatter says: the seed error is pooled over the arms, which share one recipe."""
+    """All arms' values (mixers x seeds) and what their scatter says: the seed error is pooled over the arms, which share one recipe."""
 
-    losses: pd.DataFrame
+    values: pd.DataFrame
     targets: Mapping[str, float]
     documents: pd.DataFrame | None = None
+    metric: Metric = LOSS
+    draws: pd.DataFrame | None = None  # (task, mixer) x draws: the metric on rows drawn with replacement, instead of documents
+    seeded: bool = True  # whether a model depends on its seed
 
     @property
     def means(self) -> pd.Series:
-        """Mean loss of each arm over the seeds that all share (over its own where there is none), nats/token, lowest first."""
-        shared = self.losses.dropna(axis=1)
-        return (self.losses if shared.empty else shared).mean(axis=1).sort_values(kind="stable")
+        """Mean of each arm over the seeds that all share (over its own where there is none), the best first."""
+        shared = self.values.dropna(axis=1)
+        return (self.values if shared.empty else shared).mean(axis=1).sort_values(kind="stable", ascending=not self.metric.higher)
 
     @property
     def distinct(self) -> pd.DataFrame:
         """The arms without those that repeat another's numbers exactly (equal mixtures are trained once), over the seeds all share."""
-        return self.losses.dropna(axis=1).drop_duplicates()
+        return self.values.dropna(axis=1).drop_duplicates()
 
     def scatter(self) -> tuple[float, int]:
         """Variance that is left after arm and seed effects, and its degrees of freedom (arms - 1)(seeds - 1)."""
+        if not self.seeded:
+            return 0.0, 1
         values = self.distinct.to_numpy()
         freedom = (values.shape[0] - 1) * (values.shape[1] - 1)
         if freedom < 1:
@@ -101,21 +121,27 @@ class Comparison:
             raise MixwrightError(f"scores: {arm} and {reference} share no seed; train both with the study's final.seeds")
         value, seeds = float(paired.mean()), len(paired)
         if arm == reference or (paired == 0).all():
-            return Difference(arm, reference, 0.0, 0.0, 0.0, seeds, 0.0, 0.0, identical=True)
+            return Difference(arm, reference, 0.0, 0.0, 0.0, seeds, 0.0, 0.0, identical=True, metric=self.metric)
         variance, freedom = self.scatter()
         seed_error = float(np.sqrt(2 * variance / seeds))
         document_error, document_freedom = self._document_error(arm, reference, list(paired.index))
         parts = [(seed_error, freedom), (document_error, document_freedom)]
         half = _half_width([(e, f) for e, f in parts if not np.isnan(e)], 1 - (1 - level) / comparisons)
-        return Difference(arm, reference, value, value - half, value + half, seeds, seed_error, document_error)
+        return Difference(arm, reference, value, value - half, value + half, seeds, seed_error, document_error, metric=self.metric)
+
+    def without(self, arms: Iterable[str]) -> "Comparison":
+        """The same without some arms."""
+        return replace(self, values=self.values.drop(index=list(arms)))
 
     def _of(self, arm: str) -> pd.Series:
-        if arm not in self.losses.index:
+        if arm not in self.values.index:
             raise MixwrightError(f"scores: no final of {arm}; add `{arm}: {{}}` to mixers and train it")
-        return self.losses.loc[arm]
+        return self.values.loc[arm]
 
     def _document_error(self, arm: str, reference: str, seeds: list[int]) -> tuple[float, float]:
         """Standard error over documents of the paired difference, targets in quadrature; (NaN, 0) without per-document losses."""
+        if self.draws is not None:
+            return self._drawn_error(arm, reference)
         if self.documents is None:
             return nan, 0
         rows = self.documents[self.documents.seed.isin(seeds) & self.documents.task.isin(list(self.targets))]
@@ -128,6 +154,15 @@ class Comparison:
             variance += (self.targets[str(task)] / total * ratio_error(gap.to_numpy(), tokens[gap.index].to_numpy())) ** 2
             freedom += len(gap) - 1
         return float(np.sqrt(variance)), freedom
+
+    def _drawn_error(self, arm: str, reference: str) -> tuple[float, float]:
+        """Standard deviation of the paired difference over draws of rows; as good as normal, for a draw holds all targets."""
+        assert self.draws is not None
+        total = sum(self.targets.values())
+        gaps = sum(
+            share / total * (self.draws.loc[(task, arm)] - self.draws.loc[(task, reference)]) for task, share in self.targets.items()
+        )
+        return float(np.std(gaps, ddof=1)), len(self.draws.columns)
 
 
 def ratio_error(numerators: np.ndarray, denominators: np.ndarray) -> float:

@@ -12,7 +12,9 @@ from jsonschema import Draft202012Validator, ValidationError
 from mixwright import measured, public
 from mixwright.bounds import groups_of
 from mixwright.errors import MixwrightError
+from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
+from mixwright.shorthand import add_labels, variants
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -23,19 +25,26 @@ def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The resolved study of `config`; `folder` holds schema.yaml and models/. The first mistake is a MixwrightError of one line."""
     schema = read_yaml(folder / "schema.yaml")
     measured.check_kind(config)
-    study = _with_defaults(copy.deepcopy(dict(config)), schema, schema)
+    written = copy.deepcopy(dict(config))
+    like = variants(written.get("mixers"), schema["properties"]["mixers"]["properties"])
+    add_labels(written)
+    study = _with_defaults(written, schema, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
         raise MixwrightError(_message(errors[0], schema))
     study["mixers"] = {"natural": {}} | study["mixers"]
+    study["like"] = like
     public.check(study["public"])
     if "measured" in study:
         study |= {"domains": {}, "targets": {}}
         measured.check(study)
     else:
         _check_names(study)
-    for part in ("proxy", "final"):
-        study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
+    if LEARNERS[study["learner"]].sized:
+        for part in ("proxy", "final"):
+            study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
+    else:
+        study["goal"] |= {"tokens": 1, "max_epochs": None}  # its runs read all rows there are, whatever the weights
     return study
 
 
@@ -162,6 +171,7 @@ def _check_names(study: Mapping[str, Any]) -> None:
             raise MixwrightError(f"config: targets.{name} has a domain's name and a source of its own; rename it, or drop its source")
         if name not in domains and "source" not in target:
             raise MixwrightError(f"config: targets.{name} has no source and is not a domain{_nearest(name, domains)}; give it a source")
+    _check_learner(study)
     for section in ("domains", "targets"):
         for name, source in study[section].items():
             if source.get("source") == "files" and not source.get("files"):
@@ -170,6 +180,27 @@ def _check_names(study: Mapping[str, Any]) -> None:
                 public.named(pattern, study["public"], f"config: {section}.{name}.files")
     if not sum(target["weight"] for target in study["targets"].values()) > 0:
         raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
+    for name, target in study["targets"].items() if study["goal"]["leave_target_out"] else ():
+        if target["weight"] > 0 and name not in domains:
+            alike = _nearest(name, domains) or "; a target to leave out is a domain"
+            raise MixwrightError(f"config: goal.leave_target_out: {name} is not a domain{alike}")
+
+
+def _check_learner(study: Mapping[str, Any]) -> None:
+    """Trees learn from tables, language models from text."""
+    trees = study["learner"] == "trees"
+    for name, source in study["domains"].items():
+        if trees != (source["source"] == "table"):
+            wanted = "learner: trees reads labels of the section `tables`" if trees else "a label of a table needs learner: trees"
+            raise MixwrightError(f"config: domains.{name}: {wanted}; correct one of the two")
+        if trees and source.get("table") not in study["tables"]:
+            raise MixwrightError(f"config: domains.{name}.table: {source.get('table')} is none of the section `tables`; add it there")
+    for name in study["targets"] if trees else ():
+        if name not in study["domains"]:
+            raise MixwrightError(f"config: targets.{name}: a target of trees is a domain's held-out rows; name a domain")
+    for name in study["mixers"] if trees else ():
+        if "perturb" in MIXERS[study["like"].get(name, name)].reads:
+            raise MixwrightError(f"config: mixers.{name} needs runs of several sizes, which trees do not have; leave it out")
 
 
 _MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))

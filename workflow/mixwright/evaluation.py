@@ -38,7 +38,8 @@ def evaluate_finals(
 ) -> Scored:
     """Scores each model of a FINALS table once, on whole examples cut to the model's context until `evaluation.final_tokens` are reached.
 
-    The unigram column is the loss of the unigram model of the arm's own mixture on the same tokens, in the metric's unit.
+    An arm with a goal of its own is scored on that target alone. The unigram column is the loss of the unigram model of the arm's own
+    mixture on the same tokens, in the metric's unit.
     """
     tasks = held_out(targets, shards, study)
     shards = sorted(shards, key=lambda shard: shard.domain)
@@ -49,9 +50,10 @@ def evaluate_finals(
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
             whose = {"mixer": arm.mixer, "seed": arm.seed}
-            scores += [whose | row for task, examples in tasks.items() for row in score(task, losses[task], examples, unigram[task])]
-            documents += [_documents(whose, task, losses[task], examples) for task, examples in tasks.items()]
-        log(f"scored {len(scores) // (2 * len(tasks))}/{len(finals)} finals on {len(tasks)} tasks")
+            asked = {task: examples for task, examples in tasks.items() if pd.isna(arm.goal) or arm.goal == task}
+            scores += [whose | row for task, examples in asked.items() for row in score(task, losses[task], examples, unigram[task])]
+            documents += [_documents(whose, task, losses[task], examples) for task, examples in asked.items()]
+        log(f"scored {len({(row['mixer'], row['seed'], row['task']) for row in scores}):,} pairs of a final and a task")
     return Scored(pd.DataFrame(scores), pd.concat(documents, ignore_index=True))
 
 

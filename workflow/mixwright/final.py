@@ -28,11 +28,16 @@ Config = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Arm:
-    """What a final is trained on: `weights` over the domains sorted by name."""
+    """What a final is trained on: `weights` over the domains sorted by name; `goal` names it where a study has several."""
 
     mixer: str
     seed: int
     weights: tuple[float, ...]
+    goal: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.mixer}{f' for {self.goal}' if self.goal else ''}, seed {self.seed}"
 
 
 def train_finals(
@@ -55,7 +60,7 @@ def train_finals(
     fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
     rows = []
     for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
-        with _alone(folder):
+        with alone(folder):
             again = refresh and folder not in fresh
             if again:
                 shutil.rmtree(_checkpoints(folder), ignore_errors=True)
@@ -64,7 +69,7 @@ def train_finals(
                 _train(arm, shards, Path(tokenizer), study, folder, left, log)  # what stood there stays until the new one is whole
             rows.append(_row(arm, key, folder))
         fresh.add(folder)
-        log(f"final {number + 1}/{len(arms)}: {arm.mixer}, seed {arm.seed}: loss {rows[-1]['train_loss']:.3f}")
+        log(f"final {number + 1}/{len(arms)}: {arm.label}: loss {rows[-1]['train_loss']:.3f}")
     tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
 
 
@@ -98,12 +103,12 @@ def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, fo
     schedule = Schedule.of(arm.weights, shards, context, Study(study).final_steps * final["batch"], arm.seed)
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
     checkpoints = _checkpoints(folder)
-    progress = Progress(log, f"final {arm.mixer}, seed {arm.seed}", final["batch"] * context, left)
+    progress = Progress(log, f"final {arm.label}", final["batch"] * context, left)
     began = time.monotonic()
     loss = finish(model, Sequences(schedule), final, arm.seed, checkpoints, progress)
     if not math.isfinite(loss):
         shutil.rmtree(checkpoints, ignore_errors=True)
-        raise MixwrightError(f"final: {arm.mixer}, seed {arm.seed} diverged; lower final.optimizer.muon_lr and adam_lr")
+        raise MixwrightError(f"final: {arm.label} diverged; lower final.optimizer.muon_lr and adam_lr")
     realised = [{"domain": name, "tokens": taken, "epochs": epochs} for name, (taken, epochs) in schedule.realised.items()]
     model.config.use_cache = True  # Trainer switches it off; who generates text wants it
     with written(folder) as beside:
@@ -116,7 +121,8 @@ def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, fo
 
 
 def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:
-    return {"mixer": arm.mixer, "seed": arm.seed, "store_key": key, "folder": str(folder / "model"), **read_json(folder / "result.json")}
+    whose = {"mixer": arm.mixer, "goal": arm.goal, "seed": arm.seed}
+    return whose | {"store_key": key, "folder": str(folder / "model"), **read_json(folder / "result.json")}
 
 
 def _checkpoints(folder: Path) -> Path:
@@ -124,7 +130,7 @@ def _checkpoints(folder: Path) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """One process at a time trains a key; another that wants the same final waits and finds it. The lock ends with its process."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:

@@ -19,6 +19,7 @@ class Likelihoods:
 
     values: Array
     scored_tokens: Array  # (examples,)
+    labels: Array | None = None  # (examples,) 0 or 1, where the examples have one
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, domains: tuple[str, 
     found = {}
     for target, rows in table.groupby("target"):
         wide = rows.pivot(index="example", columns="domain", values="loglikelihood").reindex(columns=list(domains))
-        scored = rows.drop_duplicates("example").set_index("example").scored_tokens.reindex(wide.index)
-        found[str(target)] = Likelihoods(wide.to_numpy(np.float64), scored.to_numpy(np.float64))
+        once = rows.drop_duplicates("example").set_index("example").reindex(wide.index)
+        labels = once.label.to_numpy(np.float64) if "label" in once and once.label.notna().all() else None
+        found[str(target)] = Likelihoods(wide.to_numpy(np.float64), once.scored_tokens.to_numpy(np.float64), labels)
     return found

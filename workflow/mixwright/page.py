@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mixwright.by_target import Cell
 from mixwright.comparison import Difference
 from mixwright.report import Arm, Summary
 
@@ -61,6 +62,7 @@ def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
             _mixture(summary),
             f"<h2>The final models</h2>{_finals(summary)}",
             _predicted(summary),
+            _targets(summary),
             f"<h2>Mixer by mixer</h2><ul>{''.join(_sentence(arm) for arm in summary.arms)}</ul>",
             drawn(figures),
             _caveats(summary),
@@ -107,10 +109,11 @@ def _mixture(summary: Summary) -> str:
         span, said = _span(spans.get(name), full)
         bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{span}{tick}</div>'
         rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %{said}</span>")
-    legend = f"The mixture of {summary.chosen}, in percent of the training tokens."
+    whole = "training tokens" if summary.learner.sized else "weight"
+    legend = f"The mixture of {summary.chosen}, in percent of the {whole}."
     note = " The dark tick is the natural mixture, each domain by its size."
     if summary.chosen == "natural":
-        legend, note = "The natural mixture, each domain by its size, in percent of the training tokens.", ""
+        legend, note = f"The natural mixture, each domain by its size, in percent of the {whole}.", ""
     note += " The thin line and the brackets: where the weight lies in 95 % of refits." if spans else ""
     return f'<div class="mixture">{"".join(rows)}</div><p class="small">{escape(legend + note)}</p>'
 
@@ -147,25 +150,56 @@ def _predicted(summary: Summary) -> str:
 
 
 def _finals(summary: Summary) -> str:
-    columns = ["mixer", "loss", "bits/byte", "to natural", "", "95% interval", "verdict", "held-out ρ", "proxy tokens"]
+    judged, second, sized = summary.learner.judged, summary.learner.second, summary.learner.sized
+    charged = "proxy tokens" if sized else "proxy runs"
+    columns = ["mixer", judged.title, second.title, "to natural", "", "95% interval", "verdict", "held-out ρ", charged]
     reach = _reach(summary.arms)
     head = "".join(f"<th>{name}</th>" for name in columns)
-    rows = "".join(_row(arm, reach) for arm in summary.arms)
+    rows = "".join(_row(arm, reach, (judged.name, second.name)) for arm in summary.arms)
     targets = ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in summary.targets.items())
-    note = f"Losses in nats/token, mean over the targets ({targets}) and seeds; lower is better. {summary.method}"
+    better = f"{judged.title} is better {'higher' if judged.higher else 'lower'}"
+    said = f"Losses in {judged.unit}, mean over the targets ({targets}) and seeds; lower is better."
+    if not sized:
+        said = f"Mean over the targets ({targets}); {better}, {second.title} ({second.unit}) lower."
+    note = f"{said} {summary.method}"
     rank = " Held-out ρ: rank correlation of predicted and measured loss on proxies the mixer had not seen."
-    cost = " Proxy tokens: what the runs that the mixer learned from were trained on."
+    cost = " Proxy tokens: what the runs that the mixer learned from were trained on." if sized else ""
     return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{text(note + rank + cost)}</p>'
 
 
-def _row(arm: Arm, reach: tuple[float, float]) -> str:
+def _targets(summary: Summary) -> str:
+    """Targets x arms: what each reached and its interval against natural; blue better, orange worse."""
+    if not summary.by_target:
+        return ""
+    arms = [arm.mixer for arm in summary.arms]
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("target", *arms))
+    rows = "".join(
+        f"<tr><td>{escape(target)}</td>{''.join(_cell(cells[arm]) for arm in arms)}</tr>" for target, cells in summary.by_target.items()
+    )
+    counted = {arm.mixer: arm.tally for arm in summary.arms}
+    lines = {
+        "mean": [f"{arm.scores[summary.learner.judged.name]:.3f}" for arm in summary.arms],
+        "better / level / worse": [f"{tally.better} / {tally.level} / {tally.worse}" if tally else "" for tally in counted.values()],
+        "proposed natural": [str(tally.same) if tally else "" for tally in counted.values()],
+    }
+    rows += "".join(f"<tr><td>{name}</td>{''.join(f'<td>{value}</td>' for value in values)}</tr>" for name, values in lines.items())
+    note = f"{summary.learner.judged.title.capitalize()}, and below it the 95% interval of the difference to natural, each standing alone."
+    return f'<h2>Target by target</h2><div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{note}</p>'
+
+
+def _cell(cell: Cell) -> str:
+    gap = cell.against
+    interval = f"[{_signed(gap.low)}, {_signed(gap.high)}]" if not gap.identical and np.isfinite(gap.low) else "&nbsp;"
+    return f'<td style="color:{COLOURS.get(gap.verdict, "inherit")}">{cell.value:.3f}<br><small>{interval}</small></td>'
+
+
+def _row(arm: Arm, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
     gap, own = arm.natural, arm.natural.arm == arm.natural.reference
     colour = COLOURS.get(gap.verdict, GREY)
     interval = f"[{_signed(gap.low)}, {_signed(gap.high)}]" if not gap.identical and np.isfinite(gap.low) else "–"
     cells = [
         escape(arm.mixer),
-        f"{arm.loss:.3f}",
-        f"{arm.bits_per_byte:.3f}",
+        *(f"{arm.scores[metric]:.3f}" for metric in metrics),
         "–" if own else _signed(gap.value),
         "" if gap.identical else _interval(gap, colour, reach),
         interval,

@@ -6,6 +6,7 @@ from typing import Any
 BASE_MB = 1_500  # torch, transformers and the memory-mapped shards' hot pages
 FLOPS_PER_MINUTE = {"cpu": 60 * 5e9, "cuda": 60 * 2e13}  # cautious: half of what small shapes reached
 START_MINUTES = 10
+UNSIZED_MB, UNSIZED_MINUTES = 2_000, 1  # of trees: the rows of all domains, and one model
 UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 
 
@@ -17,6 +18,8 @@ def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
 
 def memory_mb(study: Mapping[str, Any], part: str) -> int:
     """Megabytes for `part` (proxy or final): weights, gradients, two moments, activations and one batch of logits a member."""
+    if "shape" not in study[part]:
+        return UNSIZED_MB
     spec, vocabulary = study[part], _vocabulary(study)
     shape, members = spec["shape"], spec.get("wave", 1)
     tokens = spec["batch"] * shape["context"]
@@ -29,6 +32,8 @@ def memory_mb(study: Mapping[str, Any], part: str) -> int:
 def minutes(study: Mapping[str, Any], part: str, tokens: int) -> int:
     """Minutes to train on `tokens` in all and to evaluate about as much, twice over."""
     spec = study[part]
+    if "shape" not in spec:
+        return START_MINUTES + UNSIZED_MINUTES * tokens
     flops = 6 * parameters(spec["shape"], _vocabulary(study)) * tokens
     return int(START_MINUTES + 2 * 2 * flops / FLOPS_PER_MINUTE[spec["device"]])
 

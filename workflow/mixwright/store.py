@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.mixture import Run, digest
 from mixwright.tables import RESULTS
@@ -39,6 +40,13 @@ class Store:
     def get(self, key: str) -> pa.Table | None:
         """The row stored under `key`."""
         return pq.read_table(self._path(key), schema=RESULTS.schema) if key in self else None
+
+    def taken(self, key: str) -> pa.Table:
+        """The row that must stand under `key`."""
+        found = self.get(key)
+        if found is None:
+            raise MixwrightError(f"{self.folder}: {key} vanished while the pack was trained; run the job again")
+        return found
 
     def put(self, key: str, table: pa.Table) -> None:
         """Stores one row, atomically."""

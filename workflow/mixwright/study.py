@@ -12,7 +12,8 @@ from mixwright import public
 from mixwright.designs import Row, kind_of, kinds
 from mixwright.errors import MixwrightError, nearest
 from mixwright.files import read_json, write_json
-from mixwright.mixers import MIXERS
+from mixwright.learners import LEARNERS, Learner
+from mixwright.mixers import MIXERS, Entry
 from mixwright.mixture import Bounds, Domain, Goal, Run, digest
 from mixwright.versions import VERSIONS
 
@@ -26,6 +27,11 @@ def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 
+def learner_of(study: Mapping[str, Any]) -> Learner:
+    """The learner of a study; a language model where none is named."""
+    return LEARNERS[study.get("learner", "causal-lm")]
+
+
 @dataclass(frozen=True)
 class Study:
     """A resolved config (see mixwright.config.resolve) and what follows from it."""
@@ -35,6 +41,10 @@ class Study:
     @classmethod
     def read(cls, path: Path) -> "Study":
         return cls(read_json(path))
+
+    @property
+    def learner(self) -> Learner:
+        return learner_of(self.config)
 
     @property
     def domains(self) -> list[str]:
@@ -114,22 +124,40 @@ class Study:
     def mixers(self) -> list[str]:
         return sorted(self.config["mixers"])
 
+    def method_name(self, mixer: str) -> str:
+        """What the registry calls a mixer of the study; several may be one method with other settings."""
+        return str(self.config.get("like", {}).get(mixer, mixer))
+
+    def method(self, mixer: str) -> Entry:
+        """The registry's entry of a mixer of the study."""
+        return MIXERS[self.method_name(mixer)]
+
     @property
     def corpus(self) -> dict[str, Any]:
-        """What the tokens on disk depend on."""
+        """What the tokens on disk, or the rows of tables, depend on."""
+        if not self.learner.sized:
+            return {key: self.config[key] for key in ("seed", "tables", "domains")} | {"public": self.fetched(self.table_files.values())}
         targets = {name: {**target, "weight": None} for name, target in self.config["targets"].items() if name in self.targets}
         found = {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
-        fetched = {
-            name: self.config["public"][name]["sha256"]
-            for source in [*self.config["domains"].values(), *targets.values()]
-            for pattern in public.patterns(source.get("files") or [])
-            if (name := public.named(pattern, self.config["public"], "files"))
-        }
+        sources = [*self.config["domains"].values(), *targets.values()]
+        fetched = self.fetched(pattern for source in sources for pattern in public.patterns(source.get("files") or []))
         return found | ({"public": fetched} if fetched else {})
+
+    @property
+    def table_files(self) -> dict[str, str]:
+        """Table -> its file as the config names it, sorted by name."""
+        return {name: table["file"] for name, table in sorted(self.config["tables"].items())}
+
+    def fetched(self, patterns: Iterable[str]) -> dict[str, str]:
+        """Name -> SHA-256 of the public files among these."""
+        names = (public.named(pattern, self.config["public"], "files") for pattern in patterns)
+        return {name: self.config["public"][name]["sha256"] for name in names if name}
 
     @cached_property
     def proxy_spec(self) -> dict[str, Any]:
         """All that a proxy's losses depend on, beside its mixture, its tokens and its seed; never how runs are packed."""
+        if not self.learner.sized:
+            return self._trees | {"version": VERSIONS["proxy"]}
         proxy = {key: self.config["proxy"][key] for key in ("shape", "batch", "optimizer", "device", "precision")}
         evaluation = {key: self.config["evaluation"][key] for key in ("tokens", "steps")}
         return proxy | {"evaluation": evaluation, "version": VERSIONS["proxy"]}
@@ -137,7 +165,8 @@ class Study:
     @property
     def recorded(self) -> dict[str, Any]:
         """What a vertex run records beside its losses: whose examples, how many, how long."""
-        limits = {key: self.config["evaluation"][key] for key in ("examples", "example_tokens")}
+        keys = ("examples", "example_tokens") if self.learner.sized else ()
+        limits = {key: self.config["evaluation"][key] for key in keys}
         return limits | {"targets": sorted(self.config["targets"])}
 
     @cached_property
@@ -145,7 +174,7 @@ class Study:
         """Role -> its runs in row order, for every role that a mixer of the study reads, and the repeats."""
         if self.measured:
             return {"swarm": ()}  # theirs: no recipe, nothing to train
-        read = set().union(*(MIXERS[mixer].reads for mixer in self.mixers), {"repeat"})
+        read = set().union(*(self.method(mixer).reads for mixer in self.mixers), {"repeat"})
         return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
 
     @cached_property
@@ -162,13 +191,23 @@ class Study:
         return [pack for pack, runs in self.packs.items() if runs[0].name in names]
 
     def roles_of(self, mixer: str) -> list[str]:
-        return [role for role in ROLES if role in MIXERS[mixer].reads]
+        return [role for role in ROLES if role in self.method(mixer).reads]
+
+    @property
+    def goals(self) -> tuple[str, ...]:
+        """The goals by name: one a target where each target is left out in its turn, else a single one without a name."""
+        return tuple(self.target_weights) if self.config["goal"]["leave_target_out"] else ("",)
+
+    @cached_property
+    def arms(self) -> dict[str, tuple[str, str]]:
+        """Arm -> its mixer and its goal; an arm is called `mixer`, or `mixer@goal` where there are several goals."""
+        return {f"{mixer}@{goal}" if goal else mixer: (mixer, goal) for mixer in self.mixers for goal in self.goals}
 
     @cached_property
     def final_packs(self) -> dict[str, tuple[tuple[str, int], ...]]:
-        """Pack name -> its (mixer, seed) arms: cut seed by seed, so that an added mixer or seed leaves what it can."""
-        spec = digest({key: value for key, value in self.config["final"].items() if key not in ("seeds", "per_job")})
-        arms = [(mixer, seed) for seed in self.config["final"]["seeds"] for mixer in self.mixers]
+        """Pack name -> its (arm, seed) finals: cut seed by seed, so that an added mixer or seed leaves what it can."""
+        spec = digest({key: value for key, value in self.config["final"].items() if key not in ("seeds", "per_job")} | self._trees)
+        arms = [(arm, seed) for seed in self.config["final"]["seeds"] for arm in self.arms]
         return _cut(arms, self.config["final"]["per_job"], lambda arm: [*arm, spec, self.final_tokens])
 
     @property
@@ -180,19 +219,22 @@ class Study:
     def final_steps(self) -> int:
         return self._steps(self.config["goal"]["tokens"], "final")
 
-    def goal(self, tokens: Mapping[str, int]) -> Goal:
-        """The goal, given the training tokens that each domain has; of runs measured by others shares are known, not tokens."""
+    def goal(self, tokens: Mapping[str, int], name: str = "") -> Goal:
+        """The goal of this name, given the training tokens that each domain has: its target alone counts, the target's own domain not.
+
+        Of runs measured by others shares are known, not tokens.
+        """
         if self.measured:
             return self._goal_of_shares(tokens)
-        domains = tuple(Domain(name, int(tokens[name])) for name in self.domains)
+        domains = tuple(Domain(domain, int(tokens[domain])) for domain in self.domains)
         for domain in domains:
             if domain.tokens < 1:
                 raise MixwrightError(f"domains: {domain.name} has no training tokens; give it more text or leave it out")
         goal = self.config["goal"]
         limits = {key: goal[key] for key in ("caps", "floors", "max_epochs", "groups", "fixed")}
-        bounds = Bounds.of(domains, self.final_tokens, **limits)
-        wanted = sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
-        return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"], tuple(wanted))
+        bounds = Bounds.of(domains, self.final_tokens, **limits | {"caps": goal["caps"] | ({name: 0.0} if name else {})})
+        never_worse = sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
+        return Goal(domains, self.targets_of(name), self.final_tokens, bounds, self.config["seed"], tuple(never_worse))
 
     def _goal_of_shares(self, parts: Mapping[str, int]) -> Goal:
         domains, goal = tuple(Domain(name, int(parts[name])) for name in sorted(parts)), self.config["goal"]
@@ -201,6 +243,10 @@ class Study:
                 if name not in parts:
                     raise MixwrightError(f"config: goal.{section}.{name} is not a domain; {nearest(name, sorted(parts))}")
         return Goal(domains, self.target_weights, 1.0, Bounds.of(domains, 1.0, goal["caps"], goal["floors"]), self.config["seed"])
+
+    def targets_of(self, goal: str) -> dict[str, float]:
+        """Target -> weight in the objective of a goal, summing to 1."""
+        return {goal: 1.0} if goal else self.target_weights
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         runs = tuple(self._run(role, row) for row in self._rows(role))
@@ -215,7 +261,7 @@ class Study:
         steps = self._steps(row.tokens, "proxy")
         return Run(
             role=role,
-            model=self.config["proxy"]["model"],
+            model=self.config["proxy"]["model"] if self.learner.sized else self.config["trees"]["library"],
             tokens=steps * self._step_tokens("proxy"),
             steps=steps,
             seed=row.seed,
@@ -229,11 +275,17 @@ class Study:
     def _context(self) -> str:
         return digest({"corpus": self.corpus, "proxy": self.proxy_spec, "recorded": self.recorded})
 
+    @property
+    def _trees(self) -> dict[str, Any]:
+        return {} if self.learner.sized else {"trees": self.config["trees"]}
+
     def _step_tokens(self, part: str) -> int:
+        if not self.learner.sized:
+            return 1  # weights alone: a run learns from all rows
         return int(self.config[part]["batch"] * self.config[part]["shape"]["context"])
 
     def _steps(self, tokens: float, part: str) -> int:
-        return max(1, round(tokens / self._step_tokens(part)))
+        return max(1, round(tokens / self._step_tokens(part))) if self.learner.sized else 1
 
 
 def _cut(items: list[Any], size: int, name: Any) -> dict[str, tuple[Any, ...]]:

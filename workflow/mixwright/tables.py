@@ -40,7 +40,8 @@ LOSSES = _table(  # loss in nats per token; unigram_loss: the same tokens under 
 LOGLIKELIHOODS = _table(
     "loglikelihoods",
     "run target example",
-    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int",
+    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int label:float",
+    nullable="label",  # 0 or 1, where the example has one
 )
 REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
 OBSERVED = _table(  # what a fit saw, in one table: tokens by domain (measure amount) and last losses by target (measure loss)
@@ -81,7 +82,8 @@ SCORES = _table(  # value in nats/token or bits/byte; stderr over documents
 DOCUMENTS = _table(  # companion of SCORES: one row a scored document, so that two finals' losses can be paired
     "documents",
     "mixer seed task example",
-    "mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int",
+    "mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int label:float",
+    nullable="label",  # 0 or 1, where the example has one
 )
 
 # What one trained run left behind, nested: one row a run. The store holds one-row files, a pack is their concatenation.
@@ -100,10 +102,10 @@ RESULTS = Table(
 _REALISED = pa.list_(pa.struct([field for field in REALISED.schema if field.name != "run"]))
 FINALS = Table(  # a trained final: its model's folder, and what it took from each domain, nested
     "finals",
-    _table("", "", "mixer:str seed:int store_key:str folder:str tokens:int seconds:float train_loss:float").schema.append(
+    _table("", "", "mixer:str goal:str seed:int store_key:str folder:str tokens:int seconds:float train_loss:float", "goal").schema.append(
         pa.field("realised", _REALISED, False)
     ),
-    ("mixer", "seed"),
+    ("mixer", "goal", "seed"),
 )
 
 
@@ -124,7 +126,11 @@ def write(frame: pd.DataFrame, path: str | Path, table: Table) -> None:
 
 
 def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
-    """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex."""
+    """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex.
+
+    A column that may hold nulls may be missing: it is younger than the file.
+    """
+    frame = frame.assign(**{field.name: None for field in table.schema if field.nullable and field.name not in frame})
     missing = [name for name in table.schema.names if name not in frame]
     if missing:
         raise MixwrightError(f"{where}: no column {missing[0]}; a {table.name} table has {', '.join(table.schema.names)}")

@@ -9,6 +9,7 @@ VERSIONS = {
     "clean": 1,
     "tokenizer": 1,
     "tokenize": 1,
+    "datasets": 1,
     "design": 1,
     "proxy": 1,
     "collect": 1,

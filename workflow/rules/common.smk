@@ -3,7 +3,6 @@ from mixwright.config import resolve
 from mixwright.corpus.sources import files_of
 from mixwright.errors import MixwrightError
 from mixwright.figures import FIGURES, MEASURED
-from mixwright.mixers import MIXERS
 from mixwright.mixture import digest
 from mixwright.resources import memory_mb, minutes
 from mixwright.study import Study
@@ -17,11 +16,9 @@ except MixwrightError as error:
 CONFIG, NAME = STUDY.config, STUDY.config["study"]
 
 
-def files_found(name):
-    """The files a domain or target is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
-    source = STUDY.source(name)
+def files_found(name, patterns):
+    """The files a domain, target or table is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
     try:
-        patterns = source["files"] if source["source"] == "files" else []
         return [path for pattern in patterns for path in ([pattern] if pattern in PUBLIC else files_of(name, pattern))]
     except MixwrightError as error:
         LACKING.append(str(error))
@@ -30,7 +27,8 @@ def files_found(name):
 
 PUBLIC = [STUDY.public_path(name) for name in CONFIG["public"]]
 LACKING = []
-FILES = {name: files_found(name) for name in STUDY.domains + STUDY.targets}
+FILES = {name: files_found(name, STUDY.source(name).get("files", [])) for name in STUDY.domains + STUDY.targets}
+TABLES = [path for name, file in STUDY.table_files.items() for path in files_found(f"tables.{name}", STUDY.located(file))]
 if LACKING:
     print(f"mixwright: the study can be looked at, not run: {LACKING[0]} ({len(LACKING)} sources lack)", file=sys.stderr)
 
@@ -54,38 +52,43 @@ def packs_of(*roles):
 
 
 def tables_of(table, roles):
-    """The gathered table of each of these roles that the study has; of runs measured by others there are two tables."""
+    """The gathered table of each of these roles that the study has: what a run without a size took is what was asked of it, and of runs
+    measured by others there are two tables."""
     known = table in ("design", "losses") or not STUDY.measured
-    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if known and role in STUDY.runs]
+    gathered = known and (table != "realised" or STUDY.learner.sized)
+    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if gathered and role in STUDY.runs]
 
 
 def kept_of(mixer):
     """Roles whose runs a fit keeps: those its mixer reads, and the repeats, whose noise the intervals of a refitted mixer count."""
-    return STUDY.roles_of(mixer) + ["repeat"] * MIXERS[mixer].can_refit
+    return STUDY.roles_of(mixer) + ["repeat"] * STUDY.method(mixer).can_refit
 
 
 def loglikelihoods_of(mixer):
-    return tables_of("loglikelihoods", STUDY.roles_of(mixer)) if MIXERS[mixer].needs_loglikelihoods else []
+    return tables_of("loglikelihoods", STUDY.roles_of(mixer)) if STUDY.method(mixer).needs_loglikelihoods else []
 
 
 def fit_of(mixer):
     """A mixer that reads no run has nothing to fit."""
-    return f"results/{NAME}/fits/{mixer}" if MIXERS[mixer].reads else []
+    return f"results/{NAME}/fits/{mixer}" if STUDY.method(mixer).reads else []
 
 
-def mixtures_of(arms):
-    return [f"results/{NAME}/mixtures/{mixer}.json" for mixer in sorted({mixer for mixer, _ in arms})]
+def mixtures_of(finals):
+    return [f"results/{NAME}/mixtures/{arm}.json" for arm in sorted({arm for arm, _ in finals})]
 
 
 def validated():
     """Mixers whose predictions can be compared with the swarm's losses."""
-    return [mixer for mixer in STUDY.mixers if MIXERS[mixer].predicts and "swarm" in STUDY.runs]
+    return [mixer for mixer in STUDY.mixers if STUDY.method(mixer).predicts and "swarm" in STUDY.runs]
 
 
 def drawn():
-    """Figures whose tables this study makes."""
-    kind = MEASURED if STUDY.measured else FIGURES
-    return [figure for figure, entry in kind.items() if all(RESULTS.get(name, True) for name in entry.inputs)]
+    """Figures whose tables this study makes; those of losses show the swarm."""
+    if STUDY.measured:
+        return [figure for figure, entry in MEASURED.items() if all(RESULTS.get(name, True) for name in entry.inputs)]
+    first = "mixtures" if STUDY.goals == ("",) else "targets"
+    made = {name for name, paths in RESULTS.items() if paths} - ({"losses"} if "swarm" not in STUDY.runs else set()) | {"study"}
+    return [figure for figure in (first, *STUDY.learner.figures) if made.issuperset(FIGURES[figure].inputs)]
 
 
 def figure_inputs(figure):
@@ -95,7 +98,8 @@ def figure_inputs(figure):
     return {name: paths if name in wanted else [] for name, paths in RESULTS.items()}
 
 
-SHARDS = [f"results/{NAME}/shards/{name}" for name in STUDY.domains]
+SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.domains]
+TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
 
 # What the figures and the report read, by the name of what it holds.
@@ -103,7 +107,7 @@ RESULTS = {
     "design": tables_of("design", STUDY.runs),
     "losses": tables_of("losses", STUDY.runs),
     "validation": expand("results/{study}/validation/{mixer}.parquet", study=NAME, mixer=validated()),
-    "mixtures": expand("results/{study}/mixtures/{mixer}.json", study=NAME, mixer=STUDY.mixers),
+    "mixtures": expand("results/{study}/mixtures/{arm}.json", study=NAME, arm=STUDY.arms),
     "scores": expand("results/{study}/scores/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
     "documents": expand("results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
 }

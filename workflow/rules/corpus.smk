@@ -1,5 +1,5 @@
 # REQUIRES  the study's sources: local files, or the text that every installation has
-# PRODUCES  results/{study}/shards/{name}/, targets/{name}.npz, tokenizer/, domains.parquet
+# PRODUCES  results/{study}/shards/{name}/, targets/{name}.npz, tokenizer/
 
 
 rule harvest_installed:
@@ -102,19 +102,3 @@ rule tokenize_target:
     shell:
         "python -m mixwright tokenize-target --target {wildcards.name:q} --documents {input.documents:q}"
         " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"
-
-
-rule count_domains:
-    input:
-        shards=SHARDS,
-    output:
-        "results/{study}/domains.parquet",
-    log:
-        "logs/{study}/count_domains.log",
-    localrule: True
-    conda:
-        "../../envs/corpus.yaml"
-    params:
-        version=VERSIONS["tokenize"],
-    shell:
-        "python -m mixwright count-domains --shards {input.shards:q} --to {output:q} 2>&1 | tee {log:q}"

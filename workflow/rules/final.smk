@@ -1,4 +1,4 @@
-# REQUIRES  results/{study}/mixtures/{mixer}.json, shards/{name}/, tokenizer/, targets/{name}.npz
+# REQUIRES  results/{study}/mixtures/{arm}.json, shards/{name}/, tokenizer/, targets/{name}.npz
 # PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals), scores/{pack}.parquet
 
 
@@ -6,13 +6,13 @@ rule train_finals:
     input:
         mixtures=lambda wc: mixtures_of(STUDY.final_packs[wc.pack]),
         shards=SHARDS,
-        tokenizer="results/{study}/tokenizer",
+        tokenizer=TOKENIZER,
     output:
         "results/{study}/finals/{pack}.parquet",
     log:
         "logs/{study}/train_finals/{pack}.log",
     conda:
-        "../../envs/train.yaml"
+        f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["final"]["device"] == "cuda"),
         mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "final"),
@@ -35,7 +35,7 @@ rule evaluate_finals:
     log:
         "logs/{study}/evaluate_finals/{pack}.log",
     conda:
-        "../../envs/train.yaml"
+        f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["final"]["device"] == "cuda"),
         mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "final"),

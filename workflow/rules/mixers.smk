@@ -1,5 +1,5 @@
 # REQUIRES  results/{study}/losses/{role}.parquet, realised, loglikelihoods, design, domains.parquet
-# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{mixer}.json
+# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{arm}.json
 
 
 rule fit_mixer:
@@ -15,10 +15,11 @@ rule fit_mixer:
     conda:
         "../../envs/analysis.yaml"
     params:
+        method=lambda wc: STUDY.method_name(wc.mixer),
         settings=lambda wc: STUDY.settings(wc.mixer),
         version=VERSIONS["fit"],
     shell:
-        "python -m mixwright fit --mixer {wildcards.mixer} --settings {params.settings:q} --mixtures {input.design:q} --losses {input.losses:q}"
+        "python -m mixwright fit --mixer {params.method} --settings {params.settings:q} --mixtures {input.design:q} --losses {input.losses:q}"
         " --realised {input.realised:q} --loglikelihoods {input.loglikelihoods:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -47,17 +48,26 @@ rule validate_mixer:
 rule propose_mixture:
     input:
         domains="results/{study}/domains.parquet",
-        fit=lambda wc: fit_of(wc.mixer),
+        fit=lambda wc: fit_of(STUDY.arms[wc.arm][0]),
     output:
-        "results/{study}/mixtures/{mixer}.json",
+        "results/{study}/mixtures/{arm}.json",
     log:
-        "logs/{study}/propose_mixture/{mixer}.log",
+        "logs/{study}/propose_mixture/{arm}.log",
     conda:
         "../../envs/analysis.yaml"
     params:
-        settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["validation"]["draws"], CONFIG["seed"]]),
+        arm=lambda wc: STUDY.arms[wc.arm],
+        settings=lambda wc: STUDY.settings(STUDY.arms[wc.arm][0]),
+        spec=lambda wc: digest(
+            [
+                STUDY.targets_of(STUDY.arms[wc.arm][1]),
+                STUDY.final_tokens,
+                CONFIG["goal"],
+                CONFIG["validation"]["draws"],
+                CONFIG["seed"],
+            ]
+        ),
         version=VERSIONS["propose"],
     shell:
-        "python -m mixwright propose --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q} --fit {input.fit:q}"
-        " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright propose --study results/{wildcards.study}/study.json --mixer {params.arm[0]} --goal {params.arm[1]:q}"
+        " --settings {params.settings:q} --fit {input.fit:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"

@@ -1,5 +1,21 @@
-# REQUIRES  results/{study}/shards/{name}/, targets/{name}.npz, domains.parquet
-# PRODUCES  results/{study}/design/{role}.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
+# REQUIRES  results/{study}/shards/{name}/ (of trees: datasets/{name}/), targets/{name}.npz
+# PRODUCES  results/{study}/domains.parquet, results/{study}/design/{role}.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
+
+
+rule count_domains:
+    input:
+        shards=SHARDS,
+    output:
+        "results/{study}/domains.parquet",
+    log:
+        "logs/{study}/count_domains.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        version=VERSIONS["tokenize"],
+    shell:
+        "python -m mixwright count-domains --shards {input.shards:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule resolve_design:
@@ -31,7 +47,7 @@ rule train_proxies:
     log:
         "logs/{study}/train_proxies/{pack}.log",
     conda:
-        "../../envs/train.yaml"
+        f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
         mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "proxy"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a figure is drawn and the results it reads; `study` stands for the weights of its targets."""
+    """Where a figure is drawn and the results it reads; `study` stands for its learner and the weights of its targets."""
 
     module: str
     inputs: tuple[str, ...]
@@ -26,6 +26,7 @@ class Entry:
 
 
 FIGURES = {
+    "targets": Entry("mixwright.figures.targets", ("scores", "study"), "Final models target by target", optional=("documents",)),
     "mixtures": Entry("mixwright.figures.mixtures", ("mixtures",), "Chosen mixtures"),
     "finals": Entry("mixwright.figures.finals", ("scores", "study"), "Final models against natural", optional=("documents",)),
     "predicted": Entry("mixwright.figures.predicted", ("validation", "study"), "Predicted against measured loss"),
@@ -48,10 +49,11 @@ def draw(name: str, **inputs: Any) -> "Figure":
     from matplotlib import rc_context
 
     from mixwright.figures.style import STYLE
-    from mixwright.study import targets_of
+    from mixwright.study import learner_of, targets_of
 
     if "study" in inputs:
-        inputs["targets"] = targets_of(inputs.pop("study"))
+        study = inputs.pop("study")
+        inputs |= {"targets": targets_of(study), "learner": learner_of(study)}
     with rc_context(STYLE):
         return import_module(entry(name).module).figure(**inputs)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.figures.style import BLUE, INK, SOFT, panels, titled
+from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
 from mixwright.signals import last_losses, objectives
 
@@ -18,7 +19,7 @@ BEST = 0.125  # share of the runs drawn as the best
 BANDWIDTH = 0.15  # of the range of a domain's weights
 
 
-def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, float]) -> Figure:
+def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, float], learner: Learner = TEXT) -> Figure:
     """Small multiples over the swarm, strongest domain first: mean loss of the targets against one domain's weight, best eighth in blue."""
     loss = objectives(last_losses(design, losses, "swarm"), targets, "loss", "run")
     if loss.empty:
@@ -31,7 +32,7 @@ def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, flo
     for panel, domain in zip(axes, order, strict=True):
         _panel(panel, str(domain), weights[domain].to_numpy(), loss.to_numpy(), best.to_numpy(), ranks[domain])
     drawn.supxlabel("weight of the domain", color=SOFT, fontsize=9.5)
-    drawn.supylabel("loss, nats/token", color=SOFT, fontsize=9.5)
+    drawn.supylabel(f"loss, {learner.loss.unit}", color=SOFT, fontsize=9.5)
     reading = f"A dot is a swarm proxy; blue: the best {best.sum()} of {len(loss)}. Line: local mean. ρ: Spearman, weight to loss."
     titled(drawn, "Which domains help the targets?", reading)
     return drawn

@@ -79,7 +79,7 @@ def percent(weight: float) -> str:
 
 def _title(drawn: Figure, axes: Axes, reference: str, more: str) -> None:
     """Above the highest column label and flush with the longest row label."""
-    reading = f"Percent of the training tokens. Blue: more than {reference}, orange: less; full colour at a factor of 4."
+    reading = f"Weights in percent. Blue: more than {reference}, orange: less; full colour at a factor of 4."
     titled(drawn, "What does each mixer take more of?", reading + more)
     FigureCanvasAgg(drawn).draw()
     lift = max(label.get_window_extent().y1 for label in axes.get_xticklabels()) - drawn.bbox.height

@@ -10,10 +10,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mixwright.errors import MixwrightError
 from mixwright.figures.style import BLUE, FAINT, INK, SOFT, VERMILION, bare, titled
+from mixwright.learners import TEXT, Learner
 from mixwright.signals import THRESHOLD, last_losses, target_signals
 
 
-def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, float]) -> Figure:
+def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, float], learner: Learner = TEXT) -> Figure:
     """Left: signal-to-noise of each target with the line at 3; right: how far each swarm proxy gets below a unigram model. Targets of the
     study come first, in bold; the training domains follow."""
     signals = target_signals(design, losses)
@@ -23,7 +24,7 @@ def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, flo
     drawn = Figure(figsize=(8.2, 0.5 + 0.36 * len(signals)))
     ratio, gain = drawn.add_axes((0.15, 0, 0.36, 1)), drawn.add_axes((0.58, 0, 0.36, 1))
     _ratios(ratio, signals)
-    _gains(gain, signals, last_losses(design, losses, "swarm").dropna(subset=["loss"]))
+    _gains(gain, signals, learner, last_losses(design, losses, "swarm").dropna(subset=["loss"]))
     for axes in (ratio, gain):
         axes.set_ylim(len(signals) - 0.4, -0.6)
         bare(axes)
@@ -53,11 +54,11 @@ def _ratios(axes: Axes, signals: pd.DataFrame) -> None:
     axes.set_xlabel("spread over mixtures / spread over seeds (95% interval)")
 
 
-def _gains(axes: Axes, signals: pd.DataFrame, swarm: pd.DataFrame) -> None:
+def _gains(axes: Axes, signals: pd.DataFrame, learner: Learner, swarm: pd.DataFrame) -> None:
     axes.axvline(0, color=INK, linewidth=1)
     for row, target in enumerate(signals.target):
         axes.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
         gain = (swarm.unigram_loss - swarm.loss)[swarm.target == target].sort_values().to_numpy()
         shift = 0.22 * ((np.arange(len(gain)) * 0.618) % 1 - 0.5)  # golden-ratio jitter: spreads dots, the same every time
         axes.scatter(gain, row + shift, s=11, c=[VERMILION if g <= 0 else BLUE for g in gain], alpha=0.55, linewidths=0)
-    axes.set_xlabel("nats/token below the unigram model")
+    axes.set_xlabel(f"{learner.loss.unit} below {learner.reference}")

@@ -10,10 +10,11 @@ from matplotlib.ticker import MaxNLocator
 
 from mixwright.errors import MixwrightError
 from mixwright.figures.style import BLUE, INK, SOFT, panels, titled
+from mixwright.learners import TEXT, Learner
 from mixwright.signals import held_out, rank_correlations
 
 
-def figure(validation: pd.DataFrame, targets: Mapping[str, float]) -> Figure:
+def figure(validation: pd.DataFrame, targets: Mapping[str, float], learner: Learner = TEXT) -> Figure:
     """One panel a mixer, best rank correlation first: predicted against measured loss of held-out runs, with the line of equality."""
     runs = held_out(validation, targets)
     if runs.empty:
@@ -22,7 +23,7 @@ def figure(validation: pd.DataFrame, targets: Mapping[str, float]) -> Figure:
     drawn, axes = panels(len(ranks), 4, 2.5, 2.65)
     for panel, (mixer, rank) in zip(axes, ranks.items(), strict=True):
         _panel(panel, str(mixer), runs[runs.mixer == mixer], float(rank))
-    drawn.supxlabel("measured loss, nats/token", color=SOFT, fontsize=9.5)
+    drawn.supxlabel(f"measured loss, {learner.loss.unit}", color=SOFT, fontsize=9.5)
     drawn.supylabel("predicted loss", color=SOFT, fontsize=9.5)
     reading = "A dot is a held-out proxy, mean of the targets. ρ: Spearman's rank correlation."
     titled(drawn, "Can the mixers foretell a loss they have not seen?", reading)

@@ -66,7 +66,7 @@ def train_pack(
             log=say,
         )
     with written(to) as beside:
-        pq.write_table(pa.concat_tables([renamed(_stored(store, keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
+        pq.write_table(pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
 
 
 def _settings(study: Mapping[str, Any]) -> Settings:
@@ -107,10 +107,3 @@ def _row(key: str, result: Result, likelihoods: Mapping[str, Examples]) -> pa.Ta
         )
     ]
     return row("", key, result.losses, realised, scored)
-
-
-def _stored(store: Store, key: str) -> pa.Table:
-    found = store.get(key)
-    if found is None:
-        raise MixwrightError(f"{store.folder}: {key} vanished while the pack was trained; run the job again")
-    return found

@@ -24,6 +24,7 @@ class Entry:
     predicts: bool = True
     limits: bool = False  # sees to the goal's never_worse
     groups: bool = True  # sees to sums of groups
+    bounded: bool = True  # False: a reference that stands outside the goal's bounds on purpose
     draws: int = 1_000  # refits that a bootstrap gives it at most
 
     @property
@@ -42,6 +43,8 @@ MIXERS: dict[str, Entry] = {
     "uniform": Entry("baselines", "Uniform", predicts=False),
     "unimax": Entry("baselines", "UniMax", predicts=False),
     "given": Entry("baselines", "Given", predicts=False),
+    "own-data": Entry("own_data", "OwnData", predicts=False, bounded=False),
+    "best-source": Entry("best_source", "BestSource", VERTEX, predicts=False),
     "best-of-swarm": Entry("best_of_swarm", "BestOfSwarm", SWARM, predicts=False),
     "regmix": Entry("regmix", "RegMix", SWARM, limits=True, draws=20),
     "regmix-linear": Entry("regmix", "RegMixLinear", SWARM, limits=True),
@@ -51,6 +54,7 @@ MIXERS: dict[str, Entry] = {
     "bimix": Entry("bimix", "BiMix", SWARM, limits=True),
     "ensemble": Entry("ensemble", "Ensemble", SWARM, limits=True, draws=20),
     "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True, groups=False),
+    "mixmin-ranking": Entry("mixmin_ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True, groups=False),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
 }
 

@@ -5,7 +5,7 @@ Each module stands for the rules file of its name; nothing heavy is imported bef
 
 from collections.abc import Callable
 
-from mixwright.stages import corpus, final, measured, mixers, proxies, public, report, trust
+from mixwright.stages import corpus, final, measured, mixers, proxies, public, report, tabular, trust
 
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function
@@ -18,6 +18,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         corpus.tokenize_domain,
         corpus.tokenize_target,
         corpus.count_domains,
+        tabular.make_datasets,
         proxies.design,
         proxies.resolve_design,
         proxies.train_proxies,

@@ -8,34 +8,37 @@ from mixwright.files import read_json
 
 if TYPE_CHECKING:
     from mixwright.final import Arm
+    from mixwright.study import Study
 
 
-def train_finals(study: Path, pack: str, mixtures: list[Path], shards: list[Path], tokenizer: Path, store: Path, to: Path) -> None:
-    """Train the final model of every arm of a pack, with transformers."""
-    from mixwright.corpus.shards import open_shard
-    from mixwright.final import train_finals
+def train_finals(
+    study: Path, pack: str, mixtures: list[Path], shards: list[Path], store: Path, to: Path, tokenizer: Path | None = None
+) -> None:
+    """Train the final model of every arm of a pack."""
     from mixwright.study import Study
 
     asked = Study.read(study)
-    arms = _arms(asked.final_packs[pack], mixtures)
-    train_finals(arms, [open_shard(folder) for folder in shards], tokenizer, asked.config, store, to)
+    domains = [asked.learner.function("open_domain")(folder) for folder in shards]
+    asked.learner.function("train_finals")(_arms(asked, pack, mixtures), domains, tokenizer, asked.config, store, to)
 
 
 def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list[Path], scores: Path, documents: Path) -> None:
     """Score every final on every target and on every domain's validation split."""
     from mixwright import tables
-    from mixwright.corpus.shards import Examples, open_shard
-    from mixwright.evaluation import evaluate_finals
+    from mixwright.corpus.shards import Examples
+    from mixwright.study import Study
 
+    asked, trained = Study.read(study), tables.read(finals, tables.FINALS)
     examples = {path.stem: Examples.load(path) for path in targets}
-    scored = evaluate_finals(tables.read(finals, tables.FINALS), examples, [open_shard(folder) for folder in shards], read_json(study))
+    domains = [asked.learner.function("open_domain")(folder) for folder in shards]
+    scored = asked.learner.function("evaluate_finals")(trained, examples, domains, asked.config)
     tables.write(scored.documents, documents, tables.DOCUMENTS)
     tables.write(scored.scores, scores, tables.SCORES)
 
 
-def _arms(pairs: Sequence[tuple[str, int]], mixtures: Sequence[Path]) -> list["Arm"]:
-    """The arms of these (mixer, seed) pairs; weights in the order of the domains' names."""
+def _arms(study: "Study", pack: str, mixtures: Sequence[Path]) -> list["Arm"]:
+    """The arms of a pack; weights in the order of the domains' names."""
     from mixwright.final import Arm
 
     weights = {path.stem: tuple(weight for _, weight in sorted(read_json(path)["weights"].items())) for path in mixtures}
-    return [Arm(mixer, seed, weights[mixer]) for mixer, seed in pairs]
+    return [Arm(study.arms[arm][0], seed, weights[arm], study.arms[arm][1] or None) for arm, seed in study.final_packs[pack]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, write_json, written
+from mixwright.files import write_json, written
 from mixwright.stages.proxies import corpus_fingerprint, train_tokens
 
 if TYPE_CHECKING:
@@ -61,11 +61,13 @@ def validate(
     """Predict runs that the mixer has not seen, and set prediction beside measurement."""
     from mixwright import tables
     from mixwright.loss_tables import read_observations
+    from mixwright.study import Study
     from mixwright.validation import scores, validate
 
-    config = read_json(study)
+    asked = Study.read(study)
     seen = read_observations(mixtures, losses, realised, loglikelihoods)
-    frame = validate(mixer, json.loads(settings), seen, config["validation"]["folds"], config["seed"])
+    folds, seed = asked.config["validation"]["folds"], asked.config["seed"]
+    frame = validate(asked.method_name(mixer), json.loads(settings), seen, folds, seed).assign(mixer=mixer)
     tables.write(frame, to, tables.VALIDATION)
     ranks = scores(frame).spearman
     log.info("%s: rank correlation on held-out runs %.2f (mean of %d targets, least %.2f)", mixer, ranks.mean(), len(ranks), ranks.min())
@@ -88,6 +90,7 @@ def propose(
     study: Path | None = None,
     domains: Path | None = None,
     mixer: str | None = None,
+    goal: str = "",
     settings: str = "{}",
 ) -> None:
     """Choose the best mixture inside the bounds, those of the options for a fit of your own or a study's, and say how far to trust it."""
@@ -95,11 +98,12 @@ def propose(
     numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed, "draws": draws}
     said = {name: value for name, value in (words | numbers).items() if value not in (None, [])}
     if study is None:
-        _refuse({"domains": domains, "mixer": mixer, "settings": settings if settings != "{}" else None}, "only with --study; leave it out")
+        studied = {"domains": domains, "mixer": mixer, "goal": goal or None, "settings": settings if settings != "{}" else None}
+        _refuse(studied, "only with --study; leave it out")
         record = _of_options(fit, said)
     else:
         _refuse(said, "not with --study; the goal stands in its config")
-        record = _of_study(study, domains, mixer, fit, settings)
+        record = _of_study(study, domains, mixer, goal, fit, settings)
     for note in record["notes"]:
         log.info("%s: %s", record["mixer"], note)
     write_json(to, record)
@@ -201,19 +205,19 @@ def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
     return asked.record(source, goal, bootstrap.propose(mixer, fits.read_runs(fit), goal, draws))
 
 
-def _of_study(study: Path, domains: Path | None, mixer: str | None, fit: Path | None, settings: str) -> dict[str, Any]:
+def _of_study(study: Path, domains: Path | None, mixer: str | None, goal: str, fit: Path | None, settings: str) -> dict[str, Any]:
     from mixwright import bootstrap, fits
     from mixwright.study import Study
 
     if domains is None or mixer is None:
         raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")
     asked = Study.read(study)
-    goal = asked.goal(train_tokens(domains))
-    chosen = mixers.load(mixer, fit) if fit else mixers.create(mixer, json.loads(settings))
-    proposal = bootstrap.propose(chosen, fits.read_runs(fit) if fit else None, goal, asked.config["validation"]["draws"])
-    record = proposal.as_json(goal) | {"corpus": corpus_fingerprint(domains)}
-    unknown = ("tokens", "epochs", "corpus") if asked.measured else ()
-    return {name: value for name, value in record.items() if name not in unknown}
+    wanted, method = asked.goal(train_tokens(domains), goal), asked.method_name(mixer)
+    chosen = mixers.load(method, fit) if fit else mixers.create(method, json.loads(settings))
+    proposal = bootstrap.propose(chosen, fits.read_runs(fit) if fit else None, wanted, asked.config["validation"]["draws"])
+    record = proposal.as_json(wanted) | {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
+    unsaid = ("tokens", "epochs", "corpus") if asked.measured else () if asked.learner.sized else ("tokens", "epochs")
+    return {name: value for name, value in record.items() if name not in unsaid} | ({"goal": goal} if goal else {})
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:

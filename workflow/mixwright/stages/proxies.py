@@ -29,17 +29,16 @@ def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
 
 def train_proxies(study: Path, pack: str, domains: Path, shards: list[Path], targets: list[Path], store: Path, to: Path) -> None:
     """Train the runs of one pack and write what they measured."""
-    from mixwright.corpus.shards import Examples, open_shard
+    from mixwright.corpus.shards import Examples
     from mixwright.designs.resolve import resolve_design
-    from mixwright.learners.stage import train_pack
     from mixwright.study import Study
 
     asked = Study.read(study)
     runs = asked.packs[pack]
-    train_pack(
+    asked.learner.function("train_pack")(
         runs,
         resolve_design(runs, asked.goal(train_tokens(domains)).domains),
-        [open_shard(folder) for folder in shards],
+        [asked.learner.function("open_domain")(folder) for folder in shards],
         {path.stem: Examples.load(path) for path in targets},
         asked.config,
         store,

@@ -1,0 +1,130 @@
+"""Trees through the real workflow: the overlay of the chemistry study, end to end, and what a user changes afterwards."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Workshop, changed, read_study
+
+from mixwright.tabular.source import prepare, read_table
+
+GOALS = ("NR-AhR", "SR-MMP", "SR-p53")
+MIRRORED = Path(os.environ.get("MIXWRIGHT_MIRROR", "nowhere")) / "chemistry"
+needs_tables = pytest.mark.skipif(not (MIRRORED / "tox21.csv.gz").exists(), reason="no chemistry/ in $MIXWRIGHT_MIRROR")
+
+
+def merged(study, overlay):
+    """What Snakemake makes of two config files."""
+    both = {key: merged(study[key], value) if isinstance(study.get(key), dict) else value for key, value in overlay.items()}
+    return {**study, **both}
+
+
+@pytest.fixture(scope="module")
+def chemistry():
+    return merged(read_study("chemistry"), read_study("chemistry-tests"))
+
+
+def without(study, mixer):
+    return study | {"mixers": {name: settings for name, settings in study["mixers"].items() if name != mixer}}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, chemistry) -> Workshop:
+    """The study without regmix, then with it."""
+    pytest.importorskip("rdkit")
+    pytest.importorskip("xgboost")
+    workshop = Workshop(tmp_path_factory.mktemp("chemistry"))
+    workshop.run(without(chemistry, "regmix"))
+    jobs = workshop.jobs(chemistry)
+    assert (
+        jobs["train_proxies"] == 2 and jobs["propose_mixture"] == jobs["train_finals"] + 2 == 3
+    )  # the swarm; three goals in one job of finals
+    assert "make_datasets" not in jobs and "fetch_public" not in jobs
+    workshop.run(chemistry)
+    return workshop
+
+
+@pytest.fixture(scope="module")
+def results(finished) -> Path:
+    return finished.folder / "results" / "chemistry"
+
+
+@needs_tables
+def test_a_finished_study_has_nothing_to_do(finished, chemistry):
+    assert finished.jobs(chemistry) == {}
+
+
+@needs_tables
+def test_every_mixer_leaves_each_target_out_and_own_data_takes_it_alone(results, chemistry):
+    for mixer in chemistry["mixers"]:
+        for goal in GOALS:
+            proposal = json.loads((results / "mixtures" / f"{mixer}@{goal}.json").read_text())
+            assert sum(proposal["weights"].values()) == pytest.approx(1, abs=1e-9) and len(proposal["weights"]) == 12
+            assert proposal["weights"][goal] == (1 if mixer == "own-data" else 0) and proposal["goal"] == goal
+
+
+@needs_tables
+def test_arms_are_scored_on_their_own_target_and_reported_target_by_target(results, chemistry):
+    scores = pd.concat(map(pd.read_parquet, (results / "scores").glob("*.parquet")))
+    assert set(zip(scores.mixer, scores.task, strict=True)) == {(mixer, goal) for mixer in chemistry["mixers"] for goal in GOALS}
+    summary = json.loads((results / "report" / "summary.json").read_text())
+    assert set(summary["by_target"]) == set(GOALS) and summary["chosen"] != "own-data"
+    arms = {arm["mixer"]: arm for arm in summary["arms"]}
+    assert set(arms) == set(chemistry["mixers"]) and arms["natural"]["tally"] == {"better": 0, "level": 3, "worse": 0, "same": 3}
+    assert arms["own-data"]["average_precision"] > arms["natural"]["average_precision"]
+    page = (results / "report" / "summary.html").read_text()
+    told = page[page.index("<main") : page.index("The evidence")]
+    assert "Target by target" in told and "average precision" in told
+    assert not any(word in told for word in ("nats/token", "bits/byte", "unigram", "tokens"))
+
+
+@needs_tables
+def test_growing_the_swarm_trains_the_new_runs_only(finished, chemistry):
+    jobs = finished.jobs(changed(chemistry, "designs.swarm.runs", 18))
+    assert jobs["train_proxies"] == 1 and jobs["fit_mixer"] == 1 and jobs["propose_mixture"] == 3 and jobs["train_finals"] == 1
+
+
+@needs_tables
+def test_a_target_more_is_a_goal_more_and_trains_no_proxy(finished, chemistry):
+    jobs = finished.jobs(changed(chemistry, "targets.SR-ARE", {}))
+    assert jobs["propose_mixture"] == len(chemistry["mixers"])
+    assert not {"make_datasets", "resolve_design", "train_proxies", "fit_mixer", "validate_mixer"} & set(jobs)
+
+
+@pytest.mark.parametrize(("name", "goals", "vertices"), [("chemistry", 12, 12), ("toxcast", 8, 40)])
+def test_the_studies_list_every_job_before_a_molecule_is_read(workshop, name, goals, vertices):
+    study = read_study(name)
+    done = workshop.snakemake(study, "--dry-run", MIXWRIGHT_MIRROR="")
+    assert done.returncode == 0, done.stderr[-2000:]
+    jobs = workshop.jobs(study)
+    assert jobs["propose_mixture"] == goals * len(study["mixers"]) and jobs["make_datasets"] == 1 and jobs["fetch_public"] == 1
+    assert jobs["train_proxies"] == 4 + -(-vertices // study["proxy"]["per_job"])
+    assert not {"train_tokenizer", "harvest_installed"} & set(jobs)
+
+
+@needs_tables
+def test_toxcast_s_assays_are_those_that_the_seed_draws():
+    pytest.importorskip("rdkit")
+    study, table = read_study("toxcast"), read_table(MIRRORED / "toxcast.csv.gz")
+    labels = prepare(table, [column for column in table if column != "smiles"], smiles="smiles").labels
+    often = [name for name in labels if labels[name].count() >= 1200 and labels[name].sum() >= 150]
+    rng = np.random.default_rng(0)
+    targets = []
+    for start in (
+        "ATG_VDRE_CIS_up",
+        "ATG_Ets_CIS_dn",
+        "ATG_ERE_CIS_up",
+        "TOX21_NFkB_BLA_agonist_ch1",
+        "BSK_CASM3C",
+        "BSK_LPS",
+        "BSK_3C",
+        "BSK_SAg",
+    ):
+        alike = [name for name in often if name.startswith(start)]
+        targets.append(alike[0] if len(alike) == 1 else alike[rng.integers(len(alike))])
+    others = rng.choice([name for name in often if name not in targets], 32, replace=False)
+    assert sorted(study["targets"]) == sorted(targets)
+    assert study["tables"]["toxcast"]["labels"] == sorted([*targets, *others])
