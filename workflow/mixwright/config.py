@@ -24,10 +24,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The resolved study of `config`; `folder` holds schema.yaml and models/. The first mistake is a MixwrightError of one line."""
     schema = read_yaml(folder / "schema.yaml")
-    measured.check_kind(config)
     written = copy.deepcopy(dict(config))
     like = variants(written.get("mixers"), schema["properties"]["mixers"]["properties"])
     add_labels(written)
+    measured.check_kind(written)
     study = _with_defaults(written, schema, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
