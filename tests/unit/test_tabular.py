@@ -10,7 +10,8 @@ from scipy import sparse
 from mixwright.corpus.shards import count_domains
 from mixwright.errors import MixwrightError
 from mixwright.tabular.dataset import dataset_of, open_dataset, write_dataset
-from mixwright.tabular.metrics import average_precision, difference, loglikelihoods
+from mixwright.tabular.draws import average_precision_draws
+from mixwright.tabular.metrics import average_precision, drawn_precision, loglikelihoods
 from mixwright.tabular.pool import Pool
 from mixwright.tabular.source import prepare, read_table
 from mixwright.tabular.split import PARTS, parts_of
@@ -183,7 +184,7 @@ def test_average_precision_is_scikit_learns(ties):
         counts[0] = 1
         assert average_precision(labels, scores) == pytest.approx(metrics.average_precision_score(labels, scores), abs=1e-12)
         wanted = metrics.average_precision_score(labels, scores, sample_weight=counts)
-        assert average_precision(labels, scores, counts) == pytest.approx(wanted, abs=1e-12)
+        assert drawn_precision(labels, scores, np.stack([counts, 2 * counts])) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_average_precision_needs_a_positive():
@@ -191,14 +192,23 @@ def test_average_precision_needs_a_positive():
         average_precision(np.zeros(5), np.arange(5.0))
 
 
-def test_the_interval_of_a_difference_is_paired():
+def test_draws_of_two_arms_are_of_the_same_rows():
+    """Paired: the difference spreads less than either arm, and a row that two targets label is drawn as often for both."""
     rng = np.random.default_rng(0)
     labels = (rng.random(800) < 0.1).astype(float)
-    theirs = labels + rng.normal(size=800)
-    better = difference(labels, theirs + 0.5 * labels, theirs, draws=300)
-    assert better[1] < better[0] < better[2] and better[1] > 0
-    same = difference(labels, theirs, theirs, draws=50)
-    assert same == (0.0, 0.0, 0.0)
+    p = 1 / (1 + np.exp(3 - 2 * labels - rng.normal(size=800)))
+    arms = {"theirs": p, "same": p, "better": p ** (1 - 0.3 * labels)}
+    rows = [
+        pd.DataFrame({"mixer": arm, "seed": 1, "task": task, "example": np.arange(800), "label": labels}).assign(
+            loglikelihood=loglikelihoods(scores, labels)
+        )
+        for arm, scores in arms.items()
+        for task in ("one", "two")
+    ]
+    drawn = average_precision_draws(pd.concat(rows), ["one", "two"], draws=300)
+    assert (drawn.loc["one", "same"] == drawn.loc["one", "theirs"]).all() and (drawn.loc["two"] == drawn.loc["one"]).all(axis=None)
+    gain = drawn.loc["one", "better"] - drawn.loc["one", "theirs"]
+    assert gain.std() < drawn.loc["one", "theirs"].std() and np.quantile(gain, 0.025) > 0
 
 
 def test_loglikelihoods_are_those_of_the_true_label():

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mixwright.mixture import Array
+from mixwright.tabular.metrics import drawn_precision
 
 DRAWS = 1_000
 
@@ -28,13 +28,3 @@ def positive_probability(rows: pd.DataFrame) -> Array:
     """(rows,) probability of the label 1 that a DOCUMENTS table's rows were given; rounded, for equal ones must stay equal."""
     true = np.exp(rows.loglikelihood.to_numpy())
     return np.round(np.where(rows.label.to_numpy() > 0.5, true, 1 - true), 12)
-
-
-def drawn_precision(labels: Array, scores: Array, counts: NDArray[np.float32]) -> Array:
-    """(draws,) average precision with each example counted as often as `counts` (draws, examples) says; 0 where no label 1 was drawn."""
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
-    ordered = counts[:, order]
-    true, seen = (np.cumsum(part, axis=1, dtype=np.float64)[:, ends] for part in (ordered * labels[order], ordered))
-    risen = np.diff(true, axis=1, prepend=0.0)
-    return (risen * true / np.maximum(seen, 1.0)).sum(axis=1) / np.maximum(true[:, -1], 1.0)

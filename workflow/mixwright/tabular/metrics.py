@@ -1,4 +1,4 @@
-"""Scores of a probability of the label 1: log-likelihoods, average precision, and the interval of a difference between two arms."""
+"""Scores of a probability of the label 1: log-likelihoods and average precision, also on examples drawn anew."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,6 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 
 CLIP = 1e-7  # of a probability: float32 trees reach 0 and 1
-DRAWS = 2_000
 
 
 def loglikelihoods(probability: Array, labels: Array) -> Array:
@@ -16,35 +15,25 @@ def loglikelihoods(probability: Array, labels: Array) -> Array:
     return np.where(np.asarray(labels) > 0.5, np.log(p), np.log1p(-p))
 
 
-def average_precision(labels: Array, scores: Array, counts: NDArray[np.int64] | None = None) -> float:
-    """Σ over thresholds of precision times the rise of recall, ties together, as in scikit-learn; `counts`: how often an example stands."""
-    order = np.argsort(-np.asarray(scores), kind="stable")
-    hits = np.asarray(labels, np.float64)[order]
-    count = np.ones(len(hits)) if counts is None else counts[order].astype(np.float64)
-    ends = np.append(np.flatnonzero(np.diff(np.asarray(scores)[order])), len(hits) - 1)
-    true, seen = np.cumsum(hits * count)[ends], np.cumsum(count)[ends]
-    if true[-1] <= 0:
+def average_precision(labels: Array, scores: Array) -> float:
+    """Σ over thresholds of precision times the rise of recall, ties together, as in scikit-learn."""
+    labels = np.asarray(labels)
+    if not labels.any():
         raise MixwrightError("average precision: no example has the label 1; give the part more rows")
-    return float((np.diff(true, prepend=0.0) * true / np.maximum(seen, 1e-300)).sum() / true[-1])
+    return float(drawn_precision(labels, np.asarray(scores), np.ones((1, len(labels))))[0])
 
 
-def average_precision_draws(labels: Array, scores: Array, draws: int = DRAWS, seed: int = 0) -> Array:
-    """(draws,) average precision on examples drawn with replacement; the same seed draws the same examples, so arms can be paired."""
-    labels, scores = np.asarray(labels, np.float64), np.asarray(scores)
-    rng = np.random.default_rng(seed)
-    found = np.empty(draws)
-    for draw in range(draws):
-        counts = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)))
-        while not (counts * labels).any():
-            counts = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)))
-        found[draw] = average_precision(labels, scores, counts)
-    return found
+def average_precision_draws(labels: Array, scores: Array, draws: int, seed: int = 0) -> Array:
+    """(draws,) average precision on examples drawn with replacement."""
+    counts = np.random.default_rng(seed).multinomial(len(labels), np.full(len(labels), 1 / len(labels)), draws)
+    return drawn_precision(np.asarray(labels), np.asarray(scores), counts)
 
 
-def difference(
-    labels: Array, ours: Array, theirs: Array, level: float = 0.95, draws: int = DRAWS, seed: int = 0
-) -> tuple[float, float, float]:
-    """Average precision of `ours` minus that of `theirs` on the same examples, and the paired percentile interval over the examples."""
-    gained = average_precision_draws(labels, ours, draws, seed) - average_precision_draws(labels, theirs, draws, seed)
-    low, high = np.quantile(gained, [(1 - level) / 2, (1 + level) / 2])
-    return average_precision(labels, ours) - average_precision(labels, theirs), float(low), float(high)
+def drawn_precision(labels: Array, scores: Array, counts: NDArray[np.float32] | NDArray[np.int64] | Array) -> Array:
+    """(draws,) average precision with each example counted as often as `counts` (draws, examples) says; 0 where no label 1 was drawn."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    ordered = counts[:, order]
+    true, seen = (np.cumsum(part, axis=1, dtype=np.float64)[:, ends] for part in (ordered * labels[order], ordered))
+    risen = np.diff(true, axis=1, prepend=0.0)
+    return np.asarray((risen * true / np.maximum(seen, 1.0)).sum(axis=1) / np.maximum(true[:, -1], 1.0))
