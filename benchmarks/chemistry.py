@@ -46,7 +46,7 @@ def main(folders: Sequence[str]) -> None:
     line("proposed natural", *(str(sum(c[arm].same for c in counts)) for arm in arms))
     if DEFAULT in arms:
         best = max((name for name in SIMPLE if name in arms), key=lambda name: means[name].mean())
-        print(f"\n{DEFAULT} minus the best of {', '.join(SIMPLE)}, {best}: {gap(comparisons, DEFAULT, best)}")
+        print(f"\n{DEFAULT} minus {best}, the best of {', '.join(SIMPLE)}: {gap(comparisons, DEFAULT, best)}")
 
 
 def read(folder: Path) -> tuple[Comparison, pd.DataFrame, dict]:

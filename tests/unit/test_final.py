@@ -212,10 +212,10 @@ def test_bfloat16_trains_master_weights_in_float32(shards, tokenizer, tmp_path):
 def test_a_waiting_job_finds_what_the_other_trained(tmp_path):
     """The lock is held while a key is trained, by one process at a time."""
     folder = tmp_path / "finals" / "key"
-    with final._alone(folder):
+    with final.alone(folder):
         child = os.fork()
         if child == 0:
-            with final._alone(folder):
+            with final.alone(folder):
                 os._exit(0 if folder.exists() else 3)
         assert os.waitpid(child, os.WNOHANG) == (0, 0)
         folder.mkdir()

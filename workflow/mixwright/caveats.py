@@ -13,6 +13,8 @@ from mixwright.learners import Learner
 from mixwright.signals import THRESHOLD
 from mixwright.study import learner_of
 
+MANY = 4  # sentences of one kind that are said one by one
+
 
 @dataclass(frozen=True)
 class Caveat:
@@ -64,10 +66,16 @@ def _noisy(signals: pd.DataFrame, targets: Mapping[str, float]) -> list[Caveat]:
 def _below_reference(signals: pd.DataFrame, targets: Mapping[str, float], learner: Learner) -> list[Caveat]:
     losing = signals[signals.target.isin(list(targets)) & (signals.losing > 0)]
     text = "{}: {} of {} swarm proxies do no better than {} of their own mixture."
-    return [
+    found = [
         Caveat(text.format(row.target, row.losing, row.runs, learner.reference), serious=2 * row.losing > row.runs)
         for row in losing.itertuples()
     ]
+    light = [caveat for caveat in found if not caveat.serious]
+    if len(light) <= MANY:
+        return found
+    most = losing.losing[2 * losing.losing <= losing.runs].max()
+    short = f"On {len(light)} targets some swarm proxies, {most} of {losing.runs.max()} at most, do no better than {learner.reference} of"
+    return [*(caveat for caveat in found if caveat.serious), Caveat(f"{short} their own mixture.")]
 
 
 def _finals_below_reference(scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner) -> list[Caveat]:
