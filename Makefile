@@ -25,6 +25,7 @@ bench: install
 	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/mixers.py
 	$(BIN)/python benchmarks/few_proxies.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mixmin.py
 
 clean:
 	rm -rf results logs .snakemake

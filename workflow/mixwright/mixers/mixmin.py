@@ -4,14 +4,17 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
+from scipy.special import logsumexp
 
 from mixwright.errors import MixwrightError
-from mixwright.mixers.mixmin_solver import Problem, Solution, prepare, solve
+from mixwright.mixers.mixmin_objectives import solve_squared, solve_worst
+from mixwright.mixers.mixmin_solver import solve
 from mixwright.mixers.saved import FITTED, Fitted
+from mixwright.mixers.sequential import Solution
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 
-__all__ = ["MixMin", "Solution", "solve"]
+__all__ = ["MixMin", "Solution", "solve", "solve_squared", "solve_worst"]
 
 FOLDS = 5  # of the examples, to ask whether the gain over natural holds on examples not optimised
 STRENGTHS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)  # of the pull to natural, as shares of the examples' total weight
@@ -91,8 +94,7 @@ class MixMin(Fitted):
     def _mixed_loss(self, target: int, weights: Array) -> Array:
         values, scored = self.likelihoods[target], self.scored[target]
         a = 1 / (len(scored) * scored)
-        problem = _plain(values, a)
-        return np.array([problem.value(w) for w in weights])
+        return np.array([-float(a @ mixed(values, w)) for w in weights])
 
     def _held_out_gain(self, values: Array, importance: Array, targets: Array, goal: Goal, tau: float) -> tuple[float, float]:
         """Gain over natural (nats/token) on examples left out of the optimisation, and its standard error."""
@@ -106,9 +108,7 @@ class MixMin(Fitted):
             if not inside.any() or not outside.any():
                 continue
             weights = self._solve(values[inside], importance[inside], goal, tau).weights
-            plain = _plain(values[outside], np.ones(int(outside.sum())))
-            mixed, natural = (np.maximum(plain.ratios @ w, 1e-300) for w in (weights, goal.natural))
-            gain[outside] = np.log(mixed / natural)
+            gain[outside] = mixed(values[outside], weights) - mixed(values[outside], goal.natural)
         each = importance * gain
         return float(each.sum()), float(np.sqrt(len(each)) * each.std())
 
@@ -118,5 +118,6 @@ class MixMin(Fitted):
         return f"{verdict} on held-out examples: {mean:+.4f} +- {error:.4f} nats/token of the mixed proxies (pull to natural {tau:g})"
 
 
-def _plain(values: Array, importance: Array) -> Problem:
-    return prepare(values, importance, None, None, None, 0.0)
+def mixed(loglikelihoods: Array, weights: Array) -> Array:
+    """(examples,) log-likelihoods of the mixture of the proxies."""
+    return np.asarray(logsumexp(loglikelihoods, axis=1, b=weights))
