@@ -38,7 +38,7 @@ Answer = tuple[float, float | None]  # CPU-seconds, gap (none: not run)
 
 
 def problem(domains: int, examples: int, kind: str) -> np.ndarray:
-    """float32 log-likelihoods. easy: each example is clearly of one domain; hard: proxies say almost the same, but along four directions."""
+    """float32 log-likelihoods. easy: each example is clearly of one domain; hard: proxies are near copies, but along four directions."""
     rng = np.random.default_rng([domains, examples])
     origin = rng.choice(domains, examples, p=rng.dirichlet(np.full(domains, 0.5)))
     values = rng.standard_normal((examples, domains), dtype=np.float32)
