@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -245,3 +247,63 @@ def test_a_domain_capped_at_zero_is_as_if_it_were_not_there(domains, tau):
     without = solve(np.delete(values, 1, axis=1), tau=tau)
     assert found.converged and found.weights[1] == 0
     assert np.delete(found.weights, 1) == pytest.approx(without.weights, abs=1e-3)
+
+
+def split_observed(advantage, report, seed=0):
+    seen = observed(advantage, seed)
+    halves = {target: replace(block, report=report) for target, block in seen.likelihoods.items()}
+    return replace(seen, likelihoods=halves)
+
+
+def test_examples_that_report_never_choose():
+    report = np.arange(200) % 5 == 0
+    seen = split_observed(0.5, report)
+    spoilt = {}
+    for target, block in seen.likelihoods.items():  # what reports says the opposite of what chooses
+        values = np.where(report[:, None], block.values[:, ::-1] - 50 * np.arange(3), block.values)
+        spoilt[target] = replace(block, values=values)
+    here, there = (create("mixmin").fit(s).propose(goal()) for s in (seen, replace(seen, likelihoods=spoilt)))
+    assert here.weights.tolist() == there.weights.tolist()
+    assert here.predicted == there.predicted and here.intervals["weights"] == there.intervals["weights"]
+    assert here.notes[0].startswith("gain over natural on examples that reported only")
+    assert there.notes[0].startswith("no gain over natural on examples that reported only")
+    assert there.intervals["verdict"].startswith("no gain over natural")
+
+
+def test_the_reported_gain_is_that_of_the_reporting_examples():
+    report = np.arange(200) % 5 == 0
+    seen = split_observed(0.2, report)
+    found = create("mixmin", {"tau": 0.01}).fit(seen).propose(goal())
+    by_hand = 0.0
+    for block in seen.likelihoods.values():
+        each = np.log(np.exp(block.values) @ found.weights) - np.log(np.exp(block.values) @ goal().natural)
+        by_hand += 0.5 * (each / block.scored_tokens)[report].mean()
+    assert found.intervals["gain"]["value"] == pytest.approx(by_hand, rel=1e-9)
+    assert f"{by_hand:+.4f}" in found.notes[0]
+
+
+def test_intervals_narrow_with_examples_and_hold_the_planted_proportions():
+    truth, held, widths = np.array([0.6, 0.1, 0.3]), 0, {}
+    for seed in range(20):
+        for count in (200, 3_200):
+            rng = np.random.default_rng([seed, count])
+            values = rng.normal(0, 1, (count, 3))
+            values[np.arange(count), rng.choice(3, count, p=truth)] += 6
+            seen = replace(observed(0.0), likelihoods={t: Likelihoods(values, np.ones(count)) for t in ("north",)})
+            asked = replace(goal(), targets={"north": 1.0})
+            found = create("mixmin", {"tau": 0}).fit(seen).propose(asked).intervals
+            assert found["draws"] == 100 and found["level"] == 0.95
+            widths.setdefault(count, []).append(np.mean([high - low for low, high in found["weights"].values()]))
+            held += sum(low - 0.01 <= t <= high + 0.01 for t, (low, high) in zip(truth, found["weights"].values(), strict=True))
+    assert held >= 0.85 * 20 * 2 * 3
+    assert np.mean(widths[3_200]) == pytest.approx(np.mean(widths[200]) / 4, rel=0.3)
+
+
+def test_intervals_of_a_small_problem_take_well_under_a_second():
+    import time
+
+    mixer = create("mixmin", {"tau": 0.01}).fit(observed(0.1))
+    start = time.process_time()
+    mixer.propose(goal())
+    assert time.process_time() - start < 1
+    assert create("mixmin", {"draws": 0}).fit(observed(0.1)).propose(goal()).intervals == {}

@@ -91,8 +91,8 @@ class Study:
     @property
     def recorded(self) -> dict[str, Any]:
         """What a vertex run records beside its losses: whose examples, how many, how long."""
-        limits = {key: self.config["evaluation"][key] for key in ("examples", "example_tokens")}
-        return limits | {"targets": sorted(self.config["targets"])}
+        limits = {key: self.config["evaluation"][key] for key in ("examples", "example_tokens", "likelihood")}
+        return limits | {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
 
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:

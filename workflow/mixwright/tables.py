@@ -19,14 +19,15 @@ class Table:
     name: str
     schema: pa.Schema
     key: tuple[str, ...]
+    optional: tuple[str, ...] = ()  # columns that a table may lack; they are then null
 
 
-def _table(name: str, key: str, columns: str, nullable: str = "") -> Table:
-    """`columns` is "name:type" words; only the columns named in `nullable` may hold nulls."""
+def _table(name: str, key: str, columns: str, nullable: str = "", optional: str = "") -> Table:
+    """`columns` is "name:type" words; only the columns named in `nullable` and `optional` may hold nulls."""
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
     pairs = (word.split(":") for word in columns.split())
-    fields = [pa.field(column, types[kind], column in nullable.split()) for column, kind in pairs]
-    return Table(name, pa.schema(fields), tuple(key.split()))
+    fields = [pa.field(column, types[kind], column in (nullable + " " + optional).split()) for column, kind in pairs]
+    return Table(name, pa.schema(fields), tuple(key.split()), tuple(optional.split()))
 
 
 DOMAINS = _table("domains", "domain split", "domain:str split:str tokens:int bytes:int documents:int sha256:str")
@@ -37,10 +38,11 @@ LOSSES = _table(  # loss in nats per token; unigram_loss: the same tokens under 
     "run:str target:str step:int tokens:int loss:float bits_per_byte:float scored_tokens:int unigram_loss:float status:str",
     nullable="loss bits_per_byte",
 )
-LOGLIKELIHOODS = _table(
+LOGLIKELIHOODS = _table(  # in nats; of a classifier: log probability of the true label, one scored token. split: choose or report
     "loglikelihoods",
     "run target example",
-    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int",
+    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int split:str",
+    optional="split",
 )
 REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
 VALIDATION = _table(
@@ -105,10 +107,10 @@ def write(frame: pd.DataFrame, path: str | Path, table: Table) -> None:
 
 def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
     """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex."""
-    missing = [name for name in table.schema.names if name not in frame]
+    missing = [name for name in table.schema.names if name not in frame and name not in table.optional]
     if missing:
         raise MixwrightError(f"{where}: no column {missing[0]}; a {table.name} table has {', '.join(table.schema.names)}")
-    frame = frame[table.schema.names]
+    frame = frame.reindex(columns=table.schema.names)
     for field in table.schema:
         if not field.nullable and frame[field.name].isna().any():
             row = int(frame[field.name].isna().to_numpy().argmax())

@@ -41,6 +41,29 @@ def solve(
     return spread(found, free, values.shape[1])
 
 
+def resolve(
+    loglikelihoods: NDArray[Any],
+    weights: Array,
+    lower: Array,
+    upper: Array,
+    prior: Array,
+    tau: float,
+    start: Array,
+    tolerance: float = 1e-5,
+) -> Array:
+    """(draws, domains) best mixtures of the same examples under each row of example `weights`, (draws, examples); tau relative to their sum."""
+    region = Region.of(loglikelihoods.shape[1], lower, upper)
+    free = region.free
+    ratios = Ratios.of(loglikelihoods, weights[0], None if len(free) == len(start) else free)
+    inside, found = region.only(free), np.zeros((len(weights), len(start)))
+    begin = inside.settle(np.maximum(start[free], 1e-6 / len(free)))
+    for k, own in enumerate(weights):
+        drawn = replace(ratios, importance=own, constant=0.0)
+        pulled = Pulled.of(drawn, prior, tau * float(own.sum()), free)
+        found[k, free] = newton(drawn, pulled, inside, tolerance, begin).weights
+    return found
+
+
 def table(values: Any, dimensions: int) -> NDArray[Any]:
     """Floats as they come, a memory map among them; whole numbers as float64."""
     found = values if isinstance(values, np.ndarray) else np.asarray(values)
