@@ -8,7 +8,7 @@ from mixwright.errors import MixwrightError
 from mixwright.mixers import create
 from mixwright.mixers.likelihood_ratios import Ratios
 from mixwright.mixers.mixmin import solve
-from mixwright.mixers.sequential import Pulled, Region
+from mixwright.mixers.sequential import Pulled, Region, known_prior
 from mixwright.mixture import Bounds, Domain, Goal
 from mixwright.observations import Likelihoods, Observations
 from mixwright.simplex import project
@@ -27,7 +27,7 @@ def problem(seed, capped=False):
 
 def pulled(values, weights, prior, tau):
     """The objective as the solver has it, in float64 throughout."""
-    return Pulled.of(Ratios.of(values, weights), prior, tau, np.arange(values.shape[1]))
+    return Pulled(Ratios.of(values, weights), known_prior(prior, values.shape[1]), tau)
 
 
 def by_slsqp(values, weights, lower, upper, prior, tau):

@@ -12,7 +12,7 @@ from scipy.special import logsumexp, softmax
 from mixwright.errors import MixwrightError
 from mixwright.mixers.likelihood_ratios import CELLS, Ratios, example_weights
 from mixwright.mixers.mixmin_solver import spread, table
-from mixwright.mixers.sequential import Objective, Point, Pulled, Region, Solution, minimise
+from mixwright.mixers.sequential import Objective, Point, Pulled, Region, Solution, known_prior, minimise
 from mixwright.mixture import Array
 
 
@@ -81,7 +81,7 @@ def solve_squared(
     a, region = example_weights(weights, n), Region.of(m, lower, upper)
     quadratic, free = _quadratic(values, _one_hot(labels, n, classes), a / a.sum(), region.free), region.free
     total = float(a.sum())
-    pulled, inside = Pulled.of(quadratic, prior, tau / total, free), region.only(free)
+    pulled, inside = Pulled(quadratic, known_prior(prior, m)[free], tau / total), region.only(free)
     found = minimise(pulled, inside, inside.scale(np.full(len(free), 1 / len(free))), tolerance)
     return spread(replace(found, objective=found.objective * total, gap=found.gap * total), free, m)
 
@@ -112,7 +112,7 @@ def solve_worst(
     free, offsets = region.free, np.zeros(len(values)) if reference is None else np.asarray(reference, dtype=np.float64)
     ratios = [Ratios.of(block, own / total, None if len(free) == m else free) for block, own in zip(values, a, strict=True)]
     targets = tuple(replace(r, constant=r.constant - offset / total) for r, offset in zip(ratios, offsets.tolist(), strict=True))
-    found = _sharpened(targets, partial(Pulled.of, prior=prior, tau=tau / total, domains=free), region.only(free), tolerance)
+    found = _sharpened(targets, partial(Pulled, prior=known_prior(prior, m)[free], tau=tau / total), region.only(free), tolerance)
     return spread(replace(found, objective=found.objective * total, gap=found.gap * total), free, m)
 
 

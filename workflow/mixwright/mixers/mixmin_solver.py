@@ -9,7 +9,7 @@ from scipy.special import wrightomega
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers.likelihood_ratios import Ratios, example_weights
-from mixwright.mixers.sequential import Pulled, Region, Solution, minimise
+from mixwright.mixers.sequential import Pulled, Region, Solution, known_prior, minimise
 from mixwright.mixture import Array
 
 WARM_ROWS = 20_000  # examples that a cold start takes; then eight times as many, and so on: few steps remain for all of them
@@ -37,7 +37,7 @@ def solve(
     a, region = example_weights(weights, len(values)), Region.of(values.shape[1], lower, upper)
     free = region.free
     ratios = Ratios.of(values, a, None if len(free) == values.shape[1] else free)
-    found = METHODS[method](ratios, Pulled.of(ratios, prior, tau, free), region.only(free), tolerance)
+    found = METHODS[method](ratios, Pulled(ratios, known_prior(prior, values.shape[1])[free], tau), region.only(free), tolerance)
     return spread(found, free, values.shape[1])
 
 
@@ -51,15 +51,16 @@ def resolve(
     start: Array,
     tolerance: float = 1e-5,
 ) -> Array:
-    """(draws, domains) best mixtures of the same examples under each row of example `weights`, (draws, examples); tau relative to their sum."""
+    """(draws, domains) best mixtures of the same examples for each row of `weights` (draws, examples); tau is relative to a row's sum."""
     region = Region.of(loglikelihoods.shape[1], lower, upper)
     free = region.free
     ratios = Ratios.of(loglikelihoods, weights[0], None if len(free) == len(start) else free)
     inside, found = region.only(free), np.zeros((len(weights), len(start)))
+    known = known_prior(prior, len(start))[free]
     begin = inside.settle(np.maximum(start[free], 1e-6 / len(free)))
     for k, own in enumerate(weights):
         drawn = replace(ratios, importance=own, constant=0.0)
-        pulled = Pulled.of(drawn, prior, tau * float(own.sum()), free)
+        pulled = Pulled(drawn, known, tau * float(own.sum()))
         found[k, free] = newton(drawn, pulled, inside, tolerance, begin).weights
     return found
 

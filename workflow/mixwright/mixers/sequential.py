@@ -54,12 +54,6 @@ class Pulled:
     prior: Array
     tau: float
 
-    @classmethod
-    def of(cls, objective: Objective, prior: ArrayLike | None, tau: float, domains: NDArray[np.int64]) -> "Pulled":
-        """`prior` is over all domains, uniform where none is given; `domains` are those of the objective."""
-        known = np.ones(int(domains.max()) + 1) if prior is None else np.maximum(np.asarray(prior, dtype=np.float64), 1e-12)
-        return cls(objective, (known / known.sum())[domains], tau)
-
     def at(self, weights: Array, exact: bool = True) -> Point:
         point = self.objective.at(weights, exact)
         if not self.tau:
@@ -70,6 +64,12 @@ class Pulled:
     def slope(self, weights: Array) -> Array:
         """The gradient of the pull."""
         return np.asarray(self.tau * (np.log(np.maximum(weights, 1e-300) / self.prior) + 1))
+
+
+def known_prior(prior: ArrayLike | None, domains: int) -> Array:
+    """(domains,) summing to 1, nowhere 0; uniform where none is given."""
+    known = np.ones(domains) if prior is None else np.maximum(np.broadcast_to(np.asarray(prior, dtype=np.float64), (domains,)), 1e-12)
+    return np.asarray(known / known.sum())
 
 
 @dataclass(frozen=True)
