@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
+from mixwright.bounds import groups_of
 from mixwright.errors import MixwrightError
 
 
@@ -122,7 +123,7 @@ def _check_names(study: Mapping[str, Any]) -> None:
     """Names that must stand elsewhere in the study: domains in caps, floors and mixtures, sources of targets."""
     domains = list(study["domains"])
     mixtures = {f"designs.{design}.{key}": study["designs"][design][key] for design, key in _MIXTURES}
-    named = {"goal.caps": study["goal"]["caps"], "goal.floors": study["goal"]["floors"], **mixtures}
+    named = {f"goal.{key}": study["goal"][key] for key in ("caps", "floors", "fixed")} | mixtures
     for where, weights in named.items():
         for name in weights if isinstance(weights, dict) else ():
             if name not in domains:
@@ -130,6 +131,13 @@ def _check_names(study: Mapping[str, Any]) -> None:
     for where, weights in mixtures.items():
         if isinstance(weights, dict) and abs(sum(weights.values()) - 1) > 1e-6:
             raise MixwrightError(f"config: {where}: the weights sum to {sum(weights.values()):g}; make them sum to 1")
+    groups_of(study["goal"]["groups"], domains)
+    never_worse, targets = study["goal"]["never_worse"], list(study["targets"])
+    for name in never_worse if isinstance(never_worse, list) else ():
+        if name not in targets:
+            raise MixwrightError(
+                f"config: goal.never_worse: {name} is no target{_nearest(name, targets)}; targets are {', '.join(targets)}"
+            )
     base = mixtures["designs.perturb.base"]
     for name in domains if isinstance(base, dict) else ():
         if not base.get(name):

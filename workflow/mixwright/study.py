@@ -136,8 +136,10 @@ class Study:
         """The goal, given the training tokens that each domain has."""
         domains = tuple(Domain(name, int(tokens[name])) for name in self.domains)
         goal = self.config["goal"]
-        bounds = Bounds.of(domains, self.final_tokens, goal["caps"], goal["floors"], goal["max_epochs"])
-        return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"])
+        limits = {key: goal[key] for key in ("caps", "floors", "max_epochs", "groups", "fixed")}
+        bounds = Bounds.of(domains, self.final_tokens, **limits)
+        wanted = sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
+        return Goal(domains, self.target_weights, self.final_tokens, bounds, self.config["seed"], tuple(wanted))
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         runs = tuple(self._run(role, row) for row in self._rows(role))

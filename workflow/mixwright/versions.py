@@ -11,7 +11,7 @@ VERSIONS = {
     "collect": 2,
     "fit": 3,
     "validate": 3,
-    "propose": 2,
+    "propose": 3,
     "final": 1,
     "evaluate": 1,
     "report": 1,

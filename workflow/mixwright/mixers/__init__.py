@@ -10,6 +10,7 @@ from mixwright.errors import MixwrightError, nearest
 
 if TYPE_CHECKING:
     from mixwright.mixers.protocol import Mixer
+    from mixwright.mixture import Goal
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Entry:
     reads: frozenset[str] = frozenset()  # roles of runs; none: the domains' token counts are enough
     needs_loglikelihoods: bool = False
     predicts: bool = True
+    limits: bool = False  # sees to the goal's never_worse
     draws: int = 200  # refits that a bootstrap gives it at most
 
     def load_class(self) -> Any:
@@ -35,13 +37,13 @@ MIXERS: dict[str, Entry] = {
     "unimax": Entry("baselines", "UniMax", predicts=False),
     "given": Entry("baselines", "Given", predicts=False),
     "best-of-swarm": Entry("best_of_swarm", "BestOfSwarm", SWARM, predicts=False),
-    "regmix": Entry("regmix", "RegMix", SWARM, draws=20),
-    "regmix-linear": Entry("regmix", "RegMixLinear", SWARM),
-    "effective-data": Entry("effective_data", "EffectiveData", SWARM),
-    "log-linear": Entry("log_linear", "LogLinear", SWARM),
-    "additive": Entry("additive", "Additive", SWARM),
-    "bimix": Entry("bimix", "BiMix", SWARM),
-    "ensemble": Entry("ensemble", "Ensemble", SWARM),
+    "regmix": Entry("regmix", "RegMix", SWARM, limits=True, draws=20),
+    "regmix-linear": Entry("regmix", "RegMixLinear", SWARM, limits=True),
+    "effective-data": Entry("effective_data", "EffectiveData", SWARM, limits=True),
+    "log-linear": Entry("log_linear", "LogLinear", SWARM, limits=True),
+    "additive": Entry("additive", "Additive", SWARM, limits=True),
+    "bimix": Entry("bimix", "BiMix", SWARM, limits=True),
+    "ensemble": Entry("ensemble", "Ensemble", SWARM, limits=True),
     "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
 }
@@ -52,6 +54,12 @@ def entry(name: str) -> Entry:
     if name not in MIXERS:
         raise MixwrightError(f"mixers: {name} is unknown; {nearest(name, MIXERS)}")
     return MIXERS[name]
+
+
+def unseen(name: str, goal: "Goal") -> tuple[str, ...]:
+    """What of the goal the mixer does not see to, as notes of its proposal."""
+    unlimited = f"never_worse ({', '.join(goal.never_worse)}) is not seen to: {name} keeps no limits on single targets"
+    return (unlimited,) if goal.never_worse and not entry(name).limits else ()
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":

@@ -32,7 +32,7 @@ class BiMix(LawMixer):
         nothing = np.zeros((targets, m))
         return Law(np.zeros(targets), level[column], power[column], np.full(targets, self.offset), transfer, nothing + 1.0, nothing)
 
-    def note(self, importance: Array) -> str:
+    def note(self, importance: Array, weights: Array) -> str:
         pairs = zip(self.targets, self.law.transfer.argmax(axis=1).tolist(), importance, strict=True)
         followed = [f"{target} follows {self.domains[i]}" for target, i, weight in pairs if weight > 0 and target != self.domains[i]]
         return "each target follows one domain" + ("" if not followed else ": " + ", ".join(followed[:3]))

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.mixers.robust_fit import Rows, minimise
 from mixwright.mixture import Array
 
 LEVEL, SCALE, POWER, OFFSET = 0, 1, 2, 3  # columns of log E, log A, log b, log eps; then log K, logit g and beta, m columns each
+SMALLEST = 1e-14  # weights below this count as zero where powers of them are taken
 PRIOR_RUNS = 64  # the priors' strengths were tuned at this many runs
 FADE = 2.0  # a run this many standard deviations above its target's best counts half
 GROWTH = 2 / 3  # of the strengths with the runs: the strongest prior within one standard error of the best in cross-validation
@@ -32,6 +34,28 @@ class Law:
     def predict(self, weights: Array) -> Array:
         """(mixtures, domains) weights -> (mixtures, targets) nats/token."""
         return self.level + self.scale * self.effective(weights) ** -self.power + weights @ self.linear.T
+
+    def slopes(self, w: Array) -> Array:
+        """(targets, domains) gradients at w (domains,)."""
+        return self.linear - self.worth(w)[:, None] * self._growth(w)
+
+    def curvature(self, importance: Array, w: Array) -> Array:
+        """(domains, domains) Hessian of the losses' weighted sum at w (domains,)."""
+        mu, growth, effective = importance * self.worth(w), self._growth(w), self.effective(w[None])[0]
+        outer = (growth.T * (mu * (self.power + 1) / effective)) @ growth
+        return outer + np.diag(mu @ (growth * (1 - self.exponent)) / np.maximum(w, SMALLEST))
+
+    def worth(self, w: Array) -> Array:
+        """(targets,) fall of the loss by effective data, A b S^(-b-1), at w (domains,)."""
+        return self.scale * self.power * self.effective(w[None])[0] ** (-self.power - 1)
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Law":
+        """Of some targets."""
+        return Law(*(part[chosen] for part in vars(self).values()))
+
+    def _growth(self, w: Array) -> Array:
+        """(targets, domains) dS / dw."""
+        return self.transfer * self.exponent * np.maximum(w, SMALLEST) ** (self.exponent - 1)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixers.effective_law import Law
 from mixwright.mixers.effective_optimum import best_mixture
+from mixwright.mixers.never_worse import Limits
 from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
-from mixwright.mixture import Array, Goal, Proposal
+from mixwright.mixture import Array, Bounds, Goal, Proposal
 from mixwright.observations import Observations
 
 
@@ -42,16 +43,21 @@ class LawMixer(Fitted):
         return self.law.predict(amounts / amounts.sum(axis=1, keepdims=True))
 
     def propose(self, goal: Goal) -> Proposal:
-        importance = self.target_weights(goal)
-        weights, gap = best_mixture(self.law, importance, goal.bounds.lower, goal.bounds.upper)
-        notes = (*self.gap_notes(gap), self.note(importance))
-        return Proposal(self.name, weights, self.in_goal(self.law.predict(weights[None])[0], goal), gap, notes)
+        importance, limits = self.target_weights(goal), Limits.of(self, goal)
+        weights, gap = self.optimum(importance, goal.bounds, limits)
+        predicted = self.predict(weights[None])[0]
+        notes = (*self.gap_notes(gap), self.note(importance, weights), *limits.notes(predicted))
+        return Proposal(self.name, weights, self.in_goal(predicted, goal), gap, notes)
+
+    def optimum(self, importance: Array, bounds: Bounds, limits: Limits) -> tuple[Array, float]:
+        """The best mixture (domains,) and its certified gap (nats)."""
+        return best_mixture(self.law, importance, *bounds.parts, limits.most, limits.start)
 
     def gap_notes(self, gap: float) -> tuple[str, ...]:
         far = f"the optimum is certified to {gap:.1e} nats only, above the tolerance {self.tolerance:.0e}"
         return () if gap <= self.tolerance else (far,)
 
-    def note(self, importance: Array) -> str:
+    def note(self, importance: Array, weights: Array) -> str:
         """The transfer matrix in a sentence: which domains hold most effective data for the goal."""
         share = self.law.transfer / self.law.transfer.sum(axis=1, keepdims=True)
         order = np.argsort(-(importance @ share))[:3]

@@ -90,6 +90,7 @@ class MixMin(Fitted):
             prior=goal.natural,
             tau=tau * float(examples.importance.sum()),
             method=self.method,
+            groups=goal.bounds.groups,
         )
 
     def _held_out_gain(self, examples: Examples, goal: Goal, tau: float) -> Array:

@@ -74,7 +74,7 @@ def intervals(
     fixed, on resampled examples that report (those that choose, where none do). Another training of the proxies is not in it.
     """
     times, told = choosing.resampled(draws, goal.seed), choosing if reporting is None else reporting
-    again = resolve(choosing.values, choosing.importance * times, goal.bounds.lower, goal.bounds.upper, goal.natural, tau, start=weights)
+    again = resolve(choosing.values, choosing.importance * times, goal.bounds, goal.natural, tau, start=weights)
     counted = told.resampled(draws, goal.seed + 1)
     loss = -told.importance * logsumexp(told.values, axis=1, b=weights)
     gain = _interval(told.gains(weights, goal.natural), counted)

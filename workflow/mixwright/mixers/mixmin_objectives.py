@@ -14,6 +14,7 @@ from mixwright.mixers.likelihood_ratios import CELLS, Ratios, example_weights
 from mixwright.mixers.mixmin_solver import spread, table
 from mixwright.mixers.sequential import Objective, Point, Pulled, Region, Solution, known_prior, minimise
 from mixwright.mixture import Array
+from mixwright.simplex import Groups
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def solve_squared(
     upper: ArrayLike | None = None,
     prior: ArrayLike | None = None,
     tau: float = 0.0,
+    groups: Groups = (),
 ) -> Solution:
     """Least sum_j a_j |sum_i w_i p_ji - y_j|^2 + tau KL(w || prior): the quadratic programme of arXiv 2502.10510 for squared error.
 
@@ -78,7 +80,7 @@ def solve_squared(
     values = np.asarray(predictions)
     values = table(values[:, None] if values.ndim == 2 else values, 3)
     n, classes, m = values.shape
-    a, region = example_weights(weights, n), Region.of(m, lower, upper)
+    a, region = example_weights(weights, n), Region.of(m, lower, upper, groups)
     quadratic, free = _quadratic(values, _one_hot(labels, n, classes), a / a.sum(), region.free), region.free
     total = float(a.sum())
     pulled, inside = Pulled(quadratic, known_prior(prior, m)[free], tau / total), region.only(free)
@@ -96,6 +98,7 @@ def solve_worst(
     upper: ArrayLike | None = None,
     prior: ArrayLike | None = None,
     tau: float = 0.0,
+    groups: Groups = (),
 ) -> Solution:
     """Least max_t (f_t(w) - reference_t) + tau KL(w || prior), f_t of each target's (examples, domains) and example weights.
 
@@ -108,7 +111,7 @@ def solve_worst(
     m = values[0].shape[1]
     given = [None] * len(values) if weights is None else list(weights)
     a = [example_weights(own, len(block)) for block, own in zip(values, given, strict=True)]
-    region, total = Region.of(m, lower, upper), max(float(own.sum()) for own in a)
+    region, total = Region.of(m, lower, upper, groups), max(float(own.sum()) for own in a)
     free, offsets = region.free, np.zeros(len(values)) if reference is None else np.asarray(reference, dtype=np.float64)
     ratios = [Ratios.of(block, own / total, None if len(free) == m else free) for block, own in zip(values, a, strict=True)]
     targets = tuple(replace(r, constant=r.constant - offset / total) for r, offset in zip(ratios, offsets.tolist(), strict=True))

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import wrightomega
 
+from mixwright.bounds import Bounds
 from mixwright.errors import MixwrightError
 from mixwright.mixers.likelihood_ratios import Ratios, example_weights
 from mixwright.mixers.sequential import Pulled, Region, Solution, known_prior, minimise
 from mixwright.mixture import Array
+from mixwright.simplex import Groups
 
 WARM_ROWS = 20_000  # examples that a cold start takes; then eight times as many, and so on: few steps remain for all of them
 EM_STEPS = 20_000
@@ -26,6 +28,7 @@ def solve(
     prior: ArrayLike | None = None,
     tau: float = 0.0,
     method: str = "sqp",
+    groups: Groups = (),
 ) -> Solution:
     """Best mixture for (examples, domains) log-likelihoods, any float, example weights a (1/n); tolerance is relative to sum a.
 
@@ -34,7 +37,9 @@ def solve(
     if method not in METHODS:
         raise MixwrightError(f"mixmin: method {method} is unknown; use {', '.join(METHODS)}")
     values = table(loglikelihoods, 2)
-    a, region = example_weights(weights, len(values)), Region.of(values.shape[1], lower, upper)
+    a, region = example_weights(weights, len(values)), Region.of(values.shape[1], lower, upper, groups)
+    if method == "em" and tau and groups:
+        raise MixwrightError("mixmin: em keeps no sums of groups under a pull to a prior; use method sqp, or tau 0")
     free = region.free
     ratios = Ratios.of(values, a, None if len(free) == values.shape[1] else free)
     found = METHODS[method](ratios, Pulled(ratios, known_prior(prior, values.shape[1])[free], tau), region.only(free), tolerance)
@@ -44,15 +49,14 @@ def solve(
 def resolve(
     loglikelihoods: NDArray[Any],
     weights: Array,
-    lower: Array,
-    upper: Array,
+    bounds: Bounds,
     prior: Array,
     tau: float,
     start: Array,
     tolerance: float = 1e-5,
 ) -> Array:
     """(draws, domains) best mixtures of the same examples for each row of `weights` (draws, examples); tau is relative to a row's sum."""
-    region = Region.of(loglikelihoods.shape[1], lower, upper)
+    region = Region.of(loglikelihoods.shape[1], *bounds.parts)
     free = region.free
     ratios = Ratios.of(loglikelihoods, weights[0], None if len(free) == len(start) else free)
     inside, found = region.only(free), np.zeros((len(weights), len(start)))

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.mixers.c_mixup import augmented, helps
+from mixwright.mixers.never_worse import Limits
 from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixers.tree_search import leaf_ranges, survivors
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
-from mixwright.simplex import sample, settle
+from mixwright.sampling import sample
+from mixwright.simplex import settle
 
 if TYPE_CHECKING:
     import lightgbm
@@ -33,15 +35,31 @@ class Searched(Fitted):
         raise NotImplementedError
 
     def propose(self, goal: Goal) -> Proposal:
-        importance = self.target_weights(goal)
-        rng = np.random.default_rng(goal.seed)
-        drawn = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples)
+        importance, limits = self.target_weights(goal), Limits.of(self, goal)
+        drawn = self._drawn(goal, limits)
         drawn = drawn[self.candidates(drawn, importance)]
-        order = np.argsort(self.objective(drawn, importance), kind="stable")[: self.keep]
-        weights = settle(drawn[order].mean(axis=0), goal.bounds.lower, goal.bounds.upper)
-        region = drawn[order].std(axis=0).max()
-        notes = (*self.notes(), f"a region, not a point: its {len(order)} best mixtures spread by up to {region:.3f} in a weight")
-        return Proposal(self.name, weights, self.in_goal(self.predict(weights[None])[0], goal), notes=notes)
+        best = drawn[np.argsort(self.objective(drawn, importance), kind="stable")[: self.keep]]
+        weights, notes = settle(best.mean(axis=0), *goal.bounds.parts), [*self.notes()]
+        notes.append(f"a region, not a point: its {len(best)} best mixtures spread by up to {best.std(axis=0).max():.3f} in a weight")
+        if not limits.keep(self.predict(weights[None]))[0]:
+            weights = best[0]
+            notes.append("the mean of the best is worse than natural on a target: the single best stands for it")
+        predicted = self.predict(weights[None])[0]
+        return Proposal(self.name, weights, self.in_goal(predicted, goal), notes=(*notes, *limits.notes(predicted)))
+
+    def _drawn(self, goal: Goal, limits: Limits) -> Array:
+        """Mixtures to choose from; with limits those that keep them, natural among them, the others again on the way to it."""
+        rng = np.random.default_rng(goal.seed)
+        drawn = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples, goal.bounds.groups)
+        if not limits.limited.any():
+            return drawn
+        kept = self.within(drawn, limits)
+        nearer = limits.start + rng.random((int((~kept).sum()), 1)) * (drawn[~kept] - limits.start)
+        return np.concatenate([drawn[kept], nearer[self.within(nearer, limits)], limits.start[None]])
+
+    def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
+        """Which mixtures keep the limits."""
+        return limits.keep(self.predict(weights))
 
     def candidates(self, weights: Array, importance: Array) -> NDArray[np.int64]:
         """Rows that may be among the best."""
@@ -94,6 +112,12 @@ class RegMix(Searched):
 
     def objective(self, weights: Array, importance: Array) -> Array:
         return self._sum(weights, importance)
+
+    def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
+        kept = np.ones(len(weights), dtype=bool)
+        for k in np.flatnonzero(limits.limited).tolist():  # each target walks the trees of what the others left only
+            kept[kept] = self._predict_one(k, weights[kept]) <= limits.most[k]
+        return kept
 
     def _sum(self, weights: Array, importance: Array, first: int = 0, count: int | None = None) -> Array:
         chosen = np.flatnonzero(importance)

@@ -51,7 +51,7 @@ class Fitted(Saved):
     def target_weights(self, goal: Goal) -> Array:
         """(targets,) weights of the goal's targets among those seen."""
         self.check_domains(goal)
-        unknown = sorted(set(goal.targets) - set(self.targets))
+        unknown = sorted({*goal.targets, *goal.never_worse} - set(self.targets))
         if unknown:
             raise MixwrightError(f"goal: target {unknown[0]} was never measured; choose among {', '.join(self.targets)}")
         return np.array([goal.targets.get(target, 0.0) for target in self.targets])
@@ -63,8 +63,9 @@ class Fitted(Saved):
             raise MixwrightError(f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again")
 
     def in_goal(self, predicted: Array, goal: Goal) -> dict[str, float]:
-        """Predictions (targets,) of the goal's targets by name."""
-        return {target: float(value) for target, value in zip(self.targets, predicted, strict=True) if target in goal.targets}
+        """Predictions (targets,) of the targets that the goal weighs or limits, by name."""
+        named = {*goal.targets, *goal.never_worse}
+        return {target: float(value) for target, value in zip(self.targets, predicted, strict=True) if target in named}
 
 
 def read_fit(kind: type, folder: Path) -> Any:
@@ -96,6 +97,10 @@ def _decode(value: Any) -> Any:
 
 
 def _kind(class_name: str) -> type:
+    return _entry(class_name).load_class()
+
+
+def _entry(class_name: str) -> Any:
     from mixwright.mixers import MIXERS
 
-    return next(entry for entry in MIXERS.values() if entry.class_name == class_name).load_class()
+    return next(entry for entry in MIXERS.values() if entry.class_name == class_name)

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mixwright.mixers.interior_point import minimise_inside
 from mixwright.mixers.quadratic import entropic_step, quadratic_step
 from mixwright.mixture import Array
-from mixwright.simplex import check_box, minimise_linear, scale_into, settle
+from mixwright.simplex import Groups, check_box, minimise_linear, scale_into, settle
 
 ROUGH = 1e-2  # a gap below which the next point may be the last, and products in float32 do not tell its neighbours apart
 SLOW = 0.1  # where a step leaves more of the gap, the next takes its curvature from all examples
@@ -74,21 +75,22 @@ def known_prior(prior: ArrayLike | None, domains: int) -> Array:
 
 @dataclass(frozen=True)
 class Region:
-    """{w : lower <= w <= upper, sum w = 1}."""
+    """{w : lower <= w <= upper, sum w = 1}, cut by sums of groups."""
 
     lower: Array
     upper: Array
+    groups: Groups = ()
 
     @classmethod
-    def of(cls, domains: int, lower: ArrayLike | None, upper: ArrayLike | None) -> "Region":
+    def of(cls, domains: int, lower: ArrayLike | None, upper: ArrayLike | None, groups: Groups = ()) -> "Region":
         low = np.zeros(domains) if lower is None else np.broadcast_to(np.asarray(lower, dtype=np.float64), (domains,))
         high = np.ones(domains) if upper is None else np.minimum(np.broadcast_to(np.asarray(upper, dtype=np.float64), (domains,)), 1.0)
-        check_box(low, high)
-        return cls(low, high)
+        check_box(low, high, groups)
+        return cls(low, high, tuple(groups))
 
     def gap(self, point: Point) -> float:
         """max over feasible s of <gradient, w - s>, by filling the cheapest domains first; bounds f(w) - min f by convexity."""
-        return max(0.0, float(point.gradient @ (point.weights - minimise_linear(point.gradient, self.lower, self.upper))))
+        return max(0.0, float(point.gradient @ (point.weights - minimise_linear(point.gradient, self.lower, self.upper, self.groups))))
 
     @property
     def free(self) -> NDArray[np.int64]:
@@ -96,13 +98,50 @@ class Region:
         return np.flatnonzero(self.upper > 0)
 
     def only(self, domains: NDArray[np.int64]) -> "Region":
-        return Region(self.lower[domains], self.upper[domains])
+        place = {old: new for new, old in enumerate(domains.tolist())}
+        groups = (replace(g, members=tuple(place[i] for i in g.members if i in place)) for g in self.groups)
+        return Region(self.lower[domains], self.upper[domains], tuple(groups))
 
     def settle(self, w: Array) -> Array:
-        return settle(w, self.lower, self.upper)
+        return settle(w, self.lower, self.upper, self.groups)
 
     def scale(self, w: Array) -> Array:
-        return scale_into(w, self.lower, self.upper)
+        return scale_into(w, self.lower, self.upper, self.groups)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The quadratic model around a point, with the pull to the prior as it is, as one target's loss."""
+
+    pulled: Pulled
+    point: Point
+    active: NDArray[np.int64]  # the curvature's domains
+    bent: Array
+
+    def predict(self, weights: Array) -> Array:
+        return np.array([[self._value(w)] for w in weights])
+
+    def slopes(self, w: Array) -> Array:
+        return np.asarray(self._plain + self.curvature(np.ones(1), self.point.weights, False) @ (w - self.point.weights) + self._pull(w))[
+            None
+        ]
+
+    def curvature(self, importance: Array, w: Array, pull: bool = True) -> Array:
+        found = np.zeros((len(w), len(w)))
+        found[np.ix_(self.active, self.active)] = self.bent
+        return importance[0] * (found + np.diag(self.pulled.tau / np.maximum(w, 1e-300)) if pull and self.pulled.tau else found)
+
+    @property
+    def _plain(self) -> Array:
+        return self.point.gradient - self._pull(self.point.weights)
+
+    def _pull(self, w: Array) -> Array:
+        return self.pulled.slope(w) if self.pulled.tau else np.zeros(len(w))
+
+    def _value(self, w: Array) -> float:
+        step = w - self.point.weights
+        bent = float(step[self.active] @ self.bent @ step[self.active]) / 2
+        return float(self._plain @ step) + bent + float(w @ self._pull(w))
 
 
 def minimise(pulled: Pulled, region: Region, start: Array, tolerance: float) -> Solution:
@@ -145,7 +184,7 @@ def _newton_step(pulled: Pulled, region: Region, point: Point, tolerance: float,
     """Minimises the quadratic model over the active domains within the box, with the pull to the prior as it is; the others stay."""
     w, gradient, m = point.weights, point.gradient, len(point.weights)
     active = np.flatnonzero(region.upper > region.lower)
-    if not pulled.tau:
+    if not pulled.tau and not region.groups:
         likely = np.zeros(m, dtype=bool)
         likely[np.argsort(np.where(w < region.upper, gradient, np.inf))[: max(MANY, m // 8)]] = True
         keeps_gap = (w - region.lower) * (gradient - gradient.min()) > tolerance / (2 * m)  # dust that would hold the gap open
@@ -153,6 +192,9 @@ def _newton_step(pulled: Pulled, region: Region, point: Point, tolerance: float,
     curvature = pulled.objective.hessian(point, active, whole)
     curvature[np.diag_indices(len(active))] += 1e-10 * max(np.trace(curvature) / max(len(active), 1), 1e-300)
     step, given = np.zeros(m), w[active]
+    if region.groups:
+        model = Model(pulled, point, active, curvature)
+        return minimise_inside(model, np.ones(1), region.lower, region.upper, region.groups)[0] - w
     if pulled.tau and len(active) > 1:
         plain = gradient[active] - pulled.slope(w)[active]
         box = region.lower[active], region.upper[active]

@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         mixers.predict,
         mixers.validate,
         mixers.propose,
+        mixers.pareto,
         mixers.compare,
         trust.bootstrap,
         trust.learning_curve,

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,9 @@ def propose(
     target: list[str] = NO_WORDS,
     cap: list[str] = NO_WORDS,
     floor: list[str] = NO_WORDS,
+    fix: list[str] = NO_WORDS,
+    group: list[str] = NO_WORDS,
+    never_worse: list[str] = NO_WORDS,
     available: list[str] = NO_WORDS,
     tokens: float | None = None,
     max_epochs: float | None = None,
@@ -77,7 +81,7 @@ def propose(
     settings: str = "{}",
 ) -> None:
     """Choose the best mixture inside the bounds: those of the options for a fit of your own, or a study's."""
-    words = {"target": target, "cap": cap, "floor": floor, "available": available}
+    words = {"target": target, "cap": cap, "floor": floor, "fix": fix, "group": group, "never_worse": never_worse, "available": available}
     numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed}
     said = {name: value for name, value in (words | numbers).items() if value not in (None, [])}
     if study is None:
@@ -89,6 +93,45 @@ def propose(
     for note in record["notes"]:
         log.info("%s: %s", record["mixer"], note)
     write_json(to, record)
+
+
+def pareto(
+    fit: Path,
+    between: list[str],
+    to: Path,
+    points: int = 11,
+    cap: list[str] = NO_WORDS,
+    floor: list[str] = NO_WORDS,
+    fix: list[str] = NO_WORDS,
+    group: list[str] = NO_WORDS,
+    never_worse: list[str] = NO_WORDS,
+    available: list[str] = NO_WORDS,
+    tokens: float | None = None,
+    max_epochs: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Mixtures between the best for one objective and the best for another, as CSV: what the one costs the other."""
+    from rich.console import Console
+
+    from mixwright import fits
+    from mixwright.goals import read_options
+    from mixwright.pareto import Objective, as_frame, as_table
+    from mixwright.pareto import pareto as front
+
+    source, mixer = fits.read(fit)
+    kind = mixers.entry(source.mixer)
+    if not kind.predicts:
+        raise MixwrightError(f"{fit}: {source.mixer} predicts no losses; fit a mixer that does")
+    if len(between) != 2:
+        raise MixwrightError("--between: give two objectives, 'code=github+stackexchange' text, each a target or a mean of targets")
+    first, second = (Objective.read(text, source.targets) for text in between)
+    goal = read_options(source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse).goal(source)
+    found = front(mixer, goal, (first, second), points)
+    for note in mixers.unseen(source.mixer, goal):
+        log.info("%s: %s", source.mixer, note)
+    with written(to) as beside:
+        as_frame(found, (first, second), goal).to_csv(beside, index=False)
+    Console(highlight=False).print(as_table(found, (first, second), goal))
 
 
 def compare(
@@ -135,7 +178,9 @@ def _of_study(study: Path, domains: Path | None, mixer: str | None, fit: Path | 
         raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")
     goal = Study.read(study).goal(train_tokens(domains))
     chosen = mixers.load(mixer, fit) if fit else mixers.create(mixer, json.loads(settings))
-    return chosen.propose(goal).as_json(goal) | {"corpus": corpus_fingerprint(domains)}
+    proposal = chosen.propose(goal)
+    noted = replace(proposal, notes=(*proposal.notes, *mixers.unseen(mixer, goal)))
+    return noted.as_json(goal) | {"corpus": corpus_fingerprint(domains)}
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:

@@ -20,6 +20,9 @@ def bootstrap(
     target: list[str] = NO_WORDS,
     cap: list[str] = NO_WORDS,
     floor: list[str] = NO_WORDS,
+    fix: list[str] = NO_WORDS,
+    group: list[str] = NO_WORDS,
+    never_worse: list[str] = NO_WORDS,
     available: list[str] = NO_WORDS,
     tokens: float | None = None,
     max_epochs: float | None = None,
@@ -38,7 +41,7 @@ def bootstrap(
     check(mixer, draws)
     seen = read_observations(mixtures, losses, realised)
     source = Source.of(mixer, seen, seen.targets)
-    asked = read_options(source, target, cap, floor, available, tokens, max_epochs, seed)
+    asked = read_options(source, target, cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse)
     goal = asked.goal(source)
     found = measure(mixer, json.loads(settings), seen, goal, draws, seed)
     log.info("%s: predicted %s", mixer, found.verdict)
