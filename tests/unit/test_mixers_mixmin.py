@@ -12,6 +12,7 @@ from mixwright.mixers.sequential import Pulled, Region, known_prior
 from mixwright.mixture import Bounds, Domain, Goal
 from mixwright.observations import Likelihoods, Observations
 from mixwright.simplex import project
+from random_bounds import group_rows, on_simplex, random_groups
 
 
 def problem(seed, capped=False):
@@ -307,3 +308,31 @@ def test_intervals_of_a_small_problem_take_well_under_a_second():
     mixer.propose(goal())
     assert time.process_time() - start < 1
     assert create("mixmin", {"draws": 0}).fit(observed(0.1)).propose(goal()).intervals == {}
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.05])
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_of_groups_are_kept_with_a_valid_gap(seed, tau):
+    rng = np.random.default_rng(seed)
+    domains = int(rng.integers(9, 13))
+    lower, upper, groups = random_groups(rng, domains)
+    values = rng.normal(0, 2, (150, domains)) + rng.normal(0, 1, domains)
+    found = solve(values, lower=lower, upper=upper, groups=groups, tau=tau, tolerance=1e-8)
+    assert found.converged and on_simplex(found.weights, lower, upper, groups)
+    asked, (rows, limits) = pulled(values, np.full(150, 1 / 150), None, tau), group_rows(groups, domains)
+    best = minimize(
+        lambda w: asked.at(w).value,
+        found.weights,
+        jac=lambda w: asked.at(w).gradient,
+        bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)),
+        constraints=[
+            {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(domains)},
+            {"type": "ineq", "fun": lambda w: limits - rows @ w, "jac": lambda w: -rows},
+        ],
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    assert best.fun == pytest.approx(found.objective, abs=1e-8)
+    if not tau:
+        em = solve(values, lower=lower, upper=upper, groups=groups, method="em")
+        assert em.converged and em.objective == pytest.approx(found.objective, abs=1e-6)

@@ -122,14 +122,14 @@ class Model:
         return np.array([[self._value(w)] for w in weights])
 
     def slopes(self, w: Array) -> Array:
-        return np.asarray(self._plain + self.curvature(np.ones(1), self.point.weights, False) @ (w - self.point.weights) + self._pull(w))[
-            None
-        ]
+        found = self._plain + self._pull(w)
+        found[self.active] += self.bent @ (w - self.point.weights)[self.active]
+        return np.asarray(found)[None]
 
-    def curvature(self, importance: Array, w: Array, pull: bool = True) -> Array:
-        found = np.zeros((len(w), len(w)))
-        found[np.ix_(self.active, self.active)] = self.bent
-        return importance[0] * (found + np.diag(self.pulled.tau / np.maximum(w, 1e-300)) if pull and self.pulled.tau else found)
+    def curvature(self, importance: Array, w: Array) -> Array:
+        found = np.diag(self.pulled.tau / np.maximum(w, 1e-300))
+        found[np.ix_(self.active, self.active)] += self.bent
+        return np.asarray(importance[0] * found)
 
     @property
     def _plain(self) -> Array:
