@@ -336,3 +336,25 @@ def test_sums_of_groups_are_kept_with_a_valid_gap(seed, tau):
     if not tau:
         em = solve(values, lower=lower, upper=upper, groups=groups, method="em")
         assert em.converged and em.objective == pytest.approx(found.objective, abs=1e-6)
+
+
+def test_too_few_reporting_examples_leave_the_word_to_the_folds():
+    few = split_observed(0.5, np.arange(200) < 3)
+    found = create("mixmin").fit(few).propose(goal())
+    assert found.notes[0].startswith("gain over natural on held-out folds of the examples")
+    assert found.intervals["gain"]["low"] > 0 and set(found.intervals["predicted"]) == {"north", "south"}
+
+
+def test_a_single_precision_table_needs_no_more_steps_than_a_double_one():
+    """A search that sets sums in float64 against one in float32 finds no step and starts all over."""
+    rng = np.random.default_rng(11)
+    values = rng.standard_normal((200_000, 7), dtype=np.float32)
+    values[np.arange(len(values)), rng.choice(7, len(values), p=rng.dirichlet(np.full(7, 0.5)))] += 4
+    calls = []
+    plain, Ratios.at = Ratios.at, lambda self, *rest: (calls.append(self.blocks[0].dtype), plain(self, *rest))[1]
+    try:
+        for given in (values, values.astype(np.float64)):
+            assert solve(given).converged
+    finally:
+        Ratios.at = plain
+    assert calls.count(np.dtype("float32")) <= calls.count(np.dtype("float64")) + 6

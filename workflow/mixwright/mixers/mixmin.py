@@ -17,6 +17,7 @@ from mixwright.observations import Likelihoods, Observations
 __all__ = ["MixMin", "Solution", "solve", "solve_squared", "solve_worst"]
 
 FOLDS = 5  # of the examples, to ask which pull to natural holds on examples not optimised
+REPORTING = 8  # examples of each target that report, at least: below, held-out folds say what the mixture gains
 STRENGTHS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)  # of the pull to natural, as shares of the examples' total weight
 
 
@@ -60,14 +61,15 @@ class MixMin(Fitted):
         held_out = {tau: self._held_out_gain(choosing, goal, tau) for tau in self._strengths()}
         tau = max(held_out, key=lambda t: (held_out[t].sum(), t))
         found = self._solve(choosing, goal, tau)
-        rest = reporting if len(reporting.importance) else None
-        each = rest.gains(found.weights, goal.natural) if rest else held_out[tau]
-        notes = [gain_note(each, tau, "examples that reported only" if rest else "held-out folds of the examples")]
+        enough = reporting.least(importance) >= REPORTING
+        each = reporting.gains(found.weights, goal.natural) if enough else held_out[tau]
+        notes = [gain_note(each, tau, "examples that reported only" if enough else "held-out folds of the examples")]
         if not found.converged:
             gap = found.gap / choosing.importance.sum()
             notes.append(f"the gap {gap:.1e} stayed above the tolerance {self.tolerance:.0e} after {found.iterations} steps")
         predicted = self.predict(found.weights[None])[0]
-        trust = intervals(choosing, rest, goal, found.weights, tau, self.targets, self.draws) if self.draws else {}
+        told = reporting if enough else choosing
+        trust = intervals(choosing, told, each, goal, found.weights, tau, self.targets, self.draws) if self.draws else {}
         return Proposal("mixmin", found.weights, self.in_goal(predicted, goal), found.gap, tuple(notes), trust)
 
     def _choosing(self, importance: Array) -> Examples:

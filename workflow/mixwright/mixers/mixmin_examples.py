@@ -44,6 +44,10 @@ class Examples:
         better, worse = (logsumexp(self.values, axis=1, b=w) for w in (weights, natural))
         return np.asarray(self.importance * (better - worse))
 
+    def least(self, importance: Array) -> int:
+        """Examples of the target that has fewest, of those with importance."""
+        return min(int((self.target == k).sum()) for k in np.flatnonzero(importance))
+
     def folds(self, count: int, seed: int) -> NDArray[np.int64]:
         """(examples,) a fold each; every fold holds every target."""
         fold = np.empty(len(self.target), dtype=np.int64)
@@ -69,17 +73,17 @@ def gain_note(each: Array, tau: float, where: str) -> str:
 
 
 def intervals(
-    choosing: Examples, reporting: Examples | None, goal: Goal, weights: Array, tau: float, targets: Sequence[str], draws: int
+    choosing: Examples, told: Examples, gains: Array, goal: Goal, weights: Array, tau: float, targets: Sequence[str], draws: int
 ) -> dict[str, Any]:
-    """In the form of bootstrap.Bootstrap.as_json: weights by solving again for resampled examples; losses and gain of the proposal, held
-    fixed, on resampled examples that report (those that choose, where none do). Another training of the proxies is not in it.
+    """In the form of bootstrap.Bootstrap.as_json: weights by solving again for resampled examples that choose; the losses of the proposal,
+    held fixed, and the `gains` (examples,) over natural on resampled examples `told`. Another training of the proxies is not in it.
     """
     draws = min(draws, GROUPED) if goal.bounds.groups else draws
-    times, told = choosing.resampled(draws, goal.seed), choosing if reporting is None else reporting
+    times = choosing.resampled(draws, goal.seed)
     again = resolve(choosing.values, choosing.importance * times, goal.bounds, goal.natural, tau, start=weights)
     counted = told.resampled(draws, goal.seed + 1)
     loss = -told.importance * logsumexp(told.values, axis=1, b=weights)
-    gain = _interval(told.gains(weights, goal.natural), counted)
+    gain = _interval(gains, counted)
     verdict = "no gain over natural" if gain["low"] <= 0 else "better than natural"
     low, high = np.quantile(np.vstack([again, weights]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     bounds = zip(goal.names, np.minimum(low, weights).tolist(), np.maximum(high, weights).tolist(), strict=True)

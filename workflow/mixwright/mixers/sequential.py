@@ -11,8 +11,10 @@ from mixwright.mixers.quadratic import entropic_step, quadratic_step
 from mixwright.mixture import Array
 from mixwright.simplex import Groups, check_box, minimise_linear, scale_into, settle
 
-ROUGH = 1e-2  # a gap below which the next point may be the last, and products in float32 do not tell its neighbours apart
+ROUGH = 1e-2  # a gap below which the next point may be the last, and is summed in float64 throughout
+FINE = 1e-4  # a gap below which products in float32 do not tell neighbours apart
 SLOW = 0.1  # where a step leaves more of the gap, the next takes its curvature from all examples
+EARLY = 5  # steps in which a wide gap is that of domains yet to come in, and not of the curvature
 SHRINK = 0.01  # where a full step fails, none takes a weight below this share of itself: an early exact zero can cost an example all
 MOST = 200  # steps
 MANY = 8  # domains without weight that a step may bring in
@@ -150,17 +152,17 @@ def minimise(pulled: Pulled, region: Region, start: Array, tolerance: float) -> 
     shrink, iterations = 0.0, 0
     while True:
         gap = region.gap(point)
-        if gap <= tolerance and not exact:
+        if gap <= max(tolerance, FINE) and not exact:
             point, exact = pulled.at(point.weights, True), True
             gap = region.gap(point)
         if gap <= tolerance or iterations == MOST:
             return Solution(point.weights, point.value, gap, iterations, gap <= tolerance)
         iterations += 1
-        step = _newton_step(pulled, region, point, tolerance, shrink, whole=gap > SLOW * before)
-        exact, before = exact or gap < ROUGH, gap
-        found = _searched(pulled, region, point, step, exact)
+        whole = gap > SLOW * before and (gap < ROUGH or iterations > EARLY)
+        step, before = _newton_step(pulled, region, point, tolerance, shrink, whole), gap
+        found = _searched(pulled, region, point, step, exact or gap < ROUGH)
         if found is not None:
-            point = found
+            point, exact = found, exact or gap < ROUGH
         elif not exact:
             point, exact = pulled.at(point.weights, True), True
         elif shrink == 0.0:
