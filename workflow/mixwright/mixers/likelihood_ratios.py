@@ -80,16 +80,16 @@ class Ratios:
             start += len(block)
         return Point(w, value, -pull, mixtures)
 
-    def hessian(self, point: Point, active: NDArray[np.int64], whole: bool = True) -> Array:
-        """sum a L_A L_A' / r^2 on the active domains, in float64; unless `whole`, from blocks at even distances if there are many."""
+    def hessian(self, point: Point, active: NDArray[np.int64], effort: int = 0) -> Array:
+        """sum a L_A L_A' / r^2 of the active domains, float64; of many examples from blocks at even distances, 4^effort times as many."""
         n, k = len(self.importance), len(active)
-        every = 1 if whole else max(1, n // int(max(CURVED_ROWS, 2 * n * self.domains / k**2)))
+        every = max(1, n // int(max(CURVED_ROWS, 2 * n * self.domains / k**2) * 4**effort))
         found, counted, start = np.zeros((k, k)), 0.0, 0
         for number, (block, a) in enumerate(self._parts()):
             end = start + len(block)
             if number % every == 0:
-                part = np.asarray(block if k == self.domains else block[:, active], np.float64)
-                scaled = part * (np.sqrt(a) / point.state[start:end])[:, None]
+                part = block if k == self.domains else np.take(block, active, axis=1)
+                scaled = part * (np.sqrt(a) / np.asarray(point.state[start:end], np.float64))[:, None]
                 found += scaled.T @ scaled
                 counted += float(a.sum())
             start = end

@@ -29,7 +29,7 @@ class Quadratic:
         bent = self.curvature @ weights
         return Point(weights, float(weights @ (bent / 2 - self.linear)) + self.constant, bent - self.linear)
 
-    def hessian(self, point: Point, active: NDArray[np.int64], whole: bool = True) -> Array:
+    def hessian(self, point: Point, active: NDArray[np.int64], effort: int = 0) -> Array:
         return self.curvature[np.ix_(active, active)].copy()
 
 
@@ -47,11 +47,11 @@ class Worst:
         gradient = share @ np.stack([point.gradient for point in points])
         return Point(weights, self.smoothing * float(logsumexp(scaled)), gradient, (points, share))
 
-    def hessian(self, point: Point, active: NDArray[np.int64], whole: bool = True) -> Array:
+    def hessian(self, point: Point, active: NDArray[np.int64], effort: int = 0) -> Array:
         points, share = point.state
         slopes = np.stack([each.gradient[active] for each in points])
         slopes = slopes - share @ slopes
-        bent = sum(s * target.hessian(each, active, whole) for target, each, s in zip(self.targets, points, share, strict=True))
+        bent = sum(s * target.hessian(each, active, effort) for target, each, s in zip(self.targets, points, share, strict=True))
         return np.asarray(bent + (slopes.T * share) @ slopes / self.smoothing)
 
     def excess(self, point: Point) -> float:

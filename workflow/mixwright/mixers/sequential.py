@@ -13,7 +13,7 @@ from mixwright.simplex import Groups, check_box, minimise_linear, scale_into, se
 
 ROUGH = 1e-2  # a gap below which the next point may be the last, and is summed in float64 throughout
 FINE = 1e-4  # a gap below which products in float32 do not tell neighbours apart
-SLOW = 0.1  # where a step leaves more of the gap, the next takes its curvature from all examples
+SLOW = 0.1  # where a step leaves more of the gap, curvature is read off four times as many examples from then on
 EARLY = 5  # steps in which a wide gap is that of domains yet to come in, and not of the curvature
 SHRINK = 0.01  # where a full step fails, none takes a weight below this share of itself: an early exact zero can cost an example all
 MOST = 200  # steps
@@ -46,7 +46,7 @@ class Objective(Protocol):
 
     def at(self, weights: Array, exact: bool) -> Point: ...
 
-    def hessian(self, point: Point, active: NDArray[np.int64], whole: bool) -> Array: ...
+    def hessian(self, point: Point, active: NDArray[np.int64], effort: int) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Model:
 def minimise(pulled: Pulled, region: Region, start: Array, tolerance: float) -> Solution:
     """Until the gap closes (mixsqp, arXiv 1806.01412, with the sum of 1 kept in the programme)."""
     point, exact, before = pulled.at(start, False), False, np.inf
-    shrink, iterations = 0.0, 0
+    shrink, iterations, effort = 0.0, 0, 0
     while True:
         gap = region.gap(point)
         if gap <= max(tolerance, FINE) and not exact:
@@ -158,8 +158,8 @@ def minimise(pulled: Pulled, region: Region, start: Array, tolerance: float) -> 
         if gap <= tolerance or iterations == MOST:
             return Solution(point.weights, point.value, gap, iterations, gap <= tolerance)
         iterations += 1
-        whole = gap > SLOW * before and (gap < ROUGH or iterations > EARLY)
-        step, before = _newton_step(pulled, region, point, tolerance, shrink, whole), gap
+        effort += int(gap > SLOW * before and (gap < ROUGH or iterations > EARLY))
+        step, before = _newton_step(pulled, region, point, tolerance, shrink, effort), gap
         found = _searched(pulled, region, point, step, exact or gap < ROUGH)
         if found is not None:
             point, exact = found, exact or gap < ROUGH
@@ -182,7 +182,7 @@ def _searched(pulled: Pulled, region: Region, point: Point, step: Array, exact: 
     return None
 
 
-def _newton_step(pulled: Pulled, region: Region, point: Point, tolerance: float, shrink: float, whole: bool) -> Array:
+def _newton_step(pulled: Pulled, region: Region, point: Point, tolerance: float, shrink: float, effort: int) -> Array:
     """Minimises the quadratic model over the active domains within the box, with the pull to the prior as it is; the others stay."""
     w, gradient, m = point.weights, point.gradient, len(point.weights)
     active = np.flatnonzero(region.upper > region.lower)
@@ -191,7 +191,7 @@ def _newton_step(pulled: Pulled, region: Region, point: Point, tolerance: float,
         likely[np.argsort(np.where(w < region.upper, gradient, np.inf))[: max(MANY, m // 8)]] = True
         keeps_gap = (w - region.lower) * (gradient - gradient.min()) > tolerance / (2 * m)  # dust that would hold the gap open
         active = np.flatnonzero(likely | keeps_gap | (w > region.lower + 1e-4 / m) | (w >= region.upper))
-    curvature = pulled.objective.hessian(point, active, whole)
+    curvature = pulled.objective.hessian(point, active, effort)
     curvature[np.diag_indices(len(active))] += 1e-10 * max(np.trace(curvature) / max(len(active), 1), 1e-300)
     step, given = np.zeros(m), w[active]
     if region.groups:
