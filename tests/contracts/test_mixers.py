@@ -111,10 +111,6 @@ def reversed_study(seen):
 @pytest.mark.parametrize("name", PROPOSERS)
 def test_the_proposal_lies_on_the_simplex_inside_the_bounds(name, bounds):
     wanted = goal(**GOALS[bounds])
-    if wanted.bounds.groups and not MIXERS[name].groups:
-        with pytest.raises(MixwrightError, match="keeps no sums of groups"):
-            fitted(name).propose(wanted)
-        return
     proposal = fitted(name).propose(wanted)
     assert proposal.mixer == name
     assert abs(proposal.weights.sum() - 1) < 1e-12
@@ -143,7 +139,7 @@ def test_a_saved_mixer_loads_equal(name, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in PROPOSERS if name != "given"])
 def test_permuting_domains_permutes_the_answer(name):
-    groups = {"pets": {"domains": ["cats", "dogs"], "most": 0.35}} if MIXERS[name].groups else {}
+    groups = {"pets": {"domains": ["cats", "dogs"], "most": 0.35}}
     wanted = goal(max_epochs=1.2, groups=groups)
     here = fitted(name).propose(wanted).weights
     backwards = Goal(

@@ -24,6 +24,6 @@ STUDY: dict[str, Any] = {
         "precision": "float32",
         "checkpoint_seconds": 60,
     },
-    "evaluation": {"tokens": 100, "steps": 2, "example_tokens": 20, "examples": 3},
+    "evaluation": {"tokens": 100, "steps": 2, "example_tokens": 20, "examples": 3, "likelihood": "answer"},
     "store": "use",
 }

@@ -16,7 +16,7 @@ DOMAINS = [Domain("cpp", 500_000), Domain("prose", 300_000), Domain("pycode", 20
 
 
 def grouped(**changes):
-    """A study without MixMin, which keeps no sums of groups."""
+    """A study whose only mixer reads the swarm."""
     config = {key: value for key, value in LEAST.items() if key != "mixers"} | changes
     return Study(resolve(config | {"mixers": {"effective-data": {}}}, CONFIG))
 

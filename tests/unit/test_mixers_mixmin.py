@@ -1,14 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
+from mixwright.mixers.likelihood_ratios import Ratios
 from mixwright.mixers.mixmin import solve
-from mixwright.mixers.mixmin_solver import prepare
+from mixwright.mixers.sequential import Pulled, Region, known_prior
 from mixwright.mixture import Bounds, Domain, Goal
 from mixwright.observations import Likelihoods, Observations
 from mixwright.simplex import project
+from random_bounds import group_rows, on_simplex, random_groups
 
 
 def problem(seed, capped=False):
@@ -22,20 +26,26 @@ def problem(seed, capped=False):
     return values, weights, prior, *box
 
 
+def pulled(values, weights, prior, tau):
+    """The objective as the solver has it, in float64 throughout."""
+    return Pulled(Ratios.of(values, weights), known_prior(prior, values.shape[1]), tau)
+
+
 def by_slsqp(values, weights, lower, upper, prior, tau):
     """The least objective that scipy's general solver finds, per unit of example weight."""
-    asked, total = prepare(values, weights, lower, upper, prior, tau), weights.sum()
+    asked, total = pulled(values, weights, prior, tau), weights.sum()
     found = minimize(
-        lambda w: asked.value(w) / total,
+        lambda w: asked.at(w).value / total,
         np.full(len(prior), 1 / len(prior)),
-        jac=lambda w: asked.gradient(w, asked.ratios @ w) / total,
+        jac=lambda w: asked.at(w).gradient / total,
         bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)),
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(len(w))},
         method="SLSQP",
         options={"ftol": 1e-15, "maxiter": 500},
     )
     assert found.x.sum() == pytest.approx(1, abs=1e-8)
-    return found.fun
+    w = np.clip(found.x, 0, None)
+    return asked.at(w / w.sum()).value / total
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.1])
@@ -44,22 +54,96 @@ def by_slsqp(values, weights, lower, upper, prior, tau):
 def test_the_objective_equals_a_general_solvers(seed, capped, tau):
     values, weights, prior, lower, upper = problem(seed, capped)
     total = weights.sum()
-    found = solve(values, weights, lower=lower, upper=upper, prior=prior, tau=tau * total, tolerance=1e-9)
-    assert found.converged and 0 <= found.gap <= 1e-9 * total
+    found = solve(values, weights, lower=lower, upper=upper, prior=prior, tau=tau * total, tolerance=1e-10)
+    assert found.converged and 0 <= found.gap <= 1e-10 * total
     assert found.weights.sum() == pytest.approx(1, abs=1e-12)
     assert (found.weights >= lower).all() and (found.weights <= upper).all()
-    assert found.objective / total == pytest.approx(by_slsqp(values, weights, lower, upper, prior, tau * total), abs=1e-8)
+    assert found.objective / total == pytest.approx(by_slsqp(values, weights, lower, upper, prior, tau * total), abs=1e-9)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.1])
+@pytest.mark.parametrize("capped", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_expectation_maximisation_reaches_the_same(seed, capped, tau):
+    values, weights, prior, lower, upper = problem(seed, capped)
+    given = {"lower": lower, "upper": upper, "prior": prior, "tau": tau * weights.sum()}
+    exact, em = (solve(values, weights, **given, tolerance=1e-6, method=method) for method in ("sqp", "em"))
+    assert em.converged and em.iterations > 0
+    assert em.objective == pytest.approx(exact.objective, abs=1e-6 * weights.sum())
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.01, 0.05, 1.0])
+@pytest.mark.parametrize("cap", [1.0, 2.0, 2.3])
+@pytest.mark.parametrize("domains", [5, 40, 80])
+def test_the_gap_closes_under_caps_and_pulls_of_any_strength(domains, cap, tau):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        values = rng.normal(0, 2, (300, domains)) + rng.normal(0, 1, domains)
+        found = solve(values, tau=tau, upper=min(1.0, cap / domains), tolerance=1e-8)
+        assert found.converged and found.gap <= 1e-8 and found.weights.max() <= min(1.0, cap / domains)
 
 
 @pytest.mark.parametrize("capped", [False, True])
 def test_the_gap_bounds_the_distance_from_the_optimum_anywhere(capped):
     values, weights, _, lower, upper = problem(4, capped)
     best = solve(values, weights, lower=lower, upper=upper, tolerance=1e-10).objective
-    asked = prepare(values, weights, lower, upper, None, 0.0)
+    asked = pulled(values, weights, None, 0.0)
     for seed in range(20):
         start = np.random.default_rng(seed).dirichlet(np.ones(len(lower)))
-        w = project(start, lower, upper)
-        assert asked.gap(w, asked.gradient(w, asked.ratios @ w)) >= asked.value(w) - best - 1e-12
+        point = asked.at(project(start, lower, upper))
+        assert Region(lower, upper).gap(point) >= point.value - best - 1e-12
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+@pytest.mark.parametrize("domains", [5, 40])
+def test_any_float_and_a_memory_map_give_the_same(domains, dtype, tmp_path):
+    rng = np.random.default_rng(3)
+    values = (rng.normal(0, 2, (3_000, domains)) - 20).astype(np.float16)  # so that every type holds it exactly
+    np.save(tmp_path / "table.npy", values.astype(dtype))
+    exact = solve(values.astype(np.float64))
+    for given in (values.astype(dtype), np.asfortranarray(values.astype(dtype)), np.load(tmp_path / "table.npy", mmap_mode="r")):
+        found = solve(given)
+        assert found.converged and found.objective == pytest.approx(exact.objective, abs=1e-6)
+        assert found.weights == pytest.approx(exact.weights, abs=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gap_of_single_precision_is_that_of_double(dtype):
+    """The certificate of a float32 table holds when the same numbers are summed in float64."""
+    rng = np.random.default_rng(4)
+    values = (rng.normal(0, 2, (50_000, 40)) - 900).astype(dtype)
+    found = solve(values)
+    weights = np.full(len(values), 1 / len(values))
+    point = pulled(values.astype(np.float64), weights, None, 0.0).at(found.weights)
+    assert Region(np.zeros(40), np.ones(40)).gap(point) == pytest.approx(found.gap, abs=3e-8)
+    assert found.gap <= 1e-6
+
+
+def test_memory_stays_under_three_times_the_input(tmp_path):
+    import tracemalloc
+
+    for shape in ((400_000, 7), (60_000, 100)):
+        values = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+        np.save(tmp_path / "table.npy", values)
+        size = values.nbytes
+        del values
+        tracemalloc.start()
+        solve(np.load(tmp_path / "table.npy", mmap_mode="r"))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2 * size  # beside the input itself
+
+
+def test_sorted_examples_of_unlike_targets_are_no_harder():
+    """The warm start looks at whole blocks: one that never saw a target must not keep the answer from it."""
+    rng = np.random.default_rng(7)
+    blocks = [rng.normal(0, 1, (40_000, 6)) + 3 * np.eye(6)[k] for k in range(3)] + [rng.normal(0, 1, (700, 6)) + 3 * np.eye(6)[5]]
+    values = np.concatenate(blocks)
+    weights = np.concatenate([np.full(len(block), 0.25 / len(block)) for block in blocks])
+    found = solve(values, weights)
+    shuffled = rng.permutation(len(values))
+    assert found.converged and found.iterations < 20
+    assert found.objective == pytest.approx(solve(values[shuffled], weights[shuffled]).objective, abs=2e-6)
 
 
 def test_many_domains_and_many_rows():
@@ -101,8 +185,16 @@ def test_useless_examples_are_refused_by_name():
         solve(np.where(np.arange(4)[:, None] == 2, -np.inf, values))
     with pytest.raises(MixwrightError, match="example 1 has a log-likelihood of NaN"):
         solve(np.where(np.arange(4)[:, None] == 1, np.nan, values))
-    with pytest.raises(MixwrightError, match="use sqp or published"):
+    with pytest.raises(MixwrightError, match="use sqp, published, em"):
         solve(values, method="magic")
+    with pytest.raises(MixwrightError, match=r"example 3 has a log-likelihood of \+inf"):
+        solve(np.where(np.arange(4)[:, None] == 3, np.inf, values))
+    with pytest.raises(MixwrightError, match="bounds: no mixture fits"):
+        solve(values, upper=0.4)
+    with pytest.raises(MixwrightError, match="example weights are 4 finite numbers"):
+        solve(values, weights=[1, 1, -1, 1])
+    with pytest.raises(MixwrightError, match="no table of 2 dimensions"):
+        solve(values[:, 0])
 
 
 def observed(advantage, seed=0):
@@ -156,3 +248,113 @@ def test_a_domain_capped_at_zero_is_as_if_it_were_not_there(domains, tau):
     without = solve(np.delete(values, 1, axis=1), tau=tau)
     assert found.converged and found.weights[1] == 0
     assert np.delete(found.weights, 1) == pytest.approx(without.weights, abs=1e-3)
+
+
+def split_observed(advantage, report, seed=0):
+    seen = observed(advantage, seed)
+    halves = {target: replace(block, report=report) for target, block in seen.likelihoods.items()}
+    return replace(seen, likelihoods=halves)
+
+
+def test_examples_that_report_never_choose():
+    report = np.arange(200) % 5 == 0
+    seen = split_observed(0.5, report)
+    spoilt = {}
+    for target, block in seen.likelihoods.items():  # what reports says the opposite of what chooses
+        values = np.where(report[:, None], block.values[:, ::-1] - 50 * np.arange(3), block.values)
+        spoilt[target] = replace(block, values=values)
+    here, there = (create("mixmin").fit(s).propose(goal()) for s in (seen, replace(seen, likelihoods=spoilt)))
+    assert here.weights.tolist() == there.weights.tolist()
+    assert here.predicted == there.predicted and here.intervals["weights"] == there.intervals["weights"]
+    assert here.notes[0].startswith("gain over natural on examples that reported only")
+    assert there.notes[0].startswith("no gain over natural on examples that reported only")
+    assert there.intervals["verdict"].startswith("no gain over natural")
+
+
+def test_the_reported_gain_is_that_of_the_reporting_examples():
+    report = np.arange(200) % 5 == 0
+    seen = split_observed(0.2, report)
+    found = create("mixmin", {"tau": 0.01}).fit(seen).propose(goal())
+    by_hand = 0.0
+    for block in seen.likelihoods.values():
+        each = np.log(np.exp(block.values) @ found.weights) - np.log(np.exp(block.values) @ goal().natural)
+        by_hand += 0.5 * (each / block.scored_tokens)[report].mean()
+    assert found.intervals["gain"]["value"] == pytest.approx(by_hand, rel=1e-9)
+    assert f"{by_hand:+.4f}" in found.notes[0]
+
+
+def test_intervals_narrow_with_examples_and_hold_the_planted_proportions():
+    truth, held, widths = np.array([0.6, 0.1, 0.3]), 0, {}
+    for seed in range(20):
+        for count in (200, 3_200):
+            rng = np.random.default_rng([seed, count])
+            values = rng.normal(0, 1, (count, 3))
+            values[np.arange(count), rng.choice(3, count, p=truth)] += 6
+            seen = replace(observed(0.0), likelihoods={t: Likelihoods(values, np.ones(count)) for t in ("north",)})
+            asked = replace(goal(), targets={"north": 1.0})
+            found = create("mixmin", {"tau": 0}).fit(seen).propose(asked).intervals
+            assert found["draws"] == 100 and found["level"] == 0.95
+            widths.setdefault(count, []).append(np.mean([high - low for low, high in found["weights"].values()]))
+            held += sum(low - 0.01 <= t <= high + 0.01 for t, (low, high) in zip(truth, found["weights"].values(), strict=True))
+    assert held >= 0.85 * 20 * 2 * 3
+    assert np.mean(widths[3_200]) == pytest.approx(np.mean(widths[200]) / 4, rel=0.3)
+
+
+def test_intervals_of_a_small_problem_take_well_under_a_second():
+    import time
+
+    mixer = create("mixmin", {"tau": 0.01}).fit(observed(0.1))
+    start = time.process_time()
+    mixer.propose(goal())
+    assert time.process_time() - start < 1
+    assert create("mixmin", {"draws": 0}).fit(observed(0.1)).propose(goal()).intervals == {}
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.05])
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_of_groups_are_kept_with_a_valid_gap(seed, tau):
+    rng = np.random.default_rng(seed)
+    domains = int(rng.integers(9, 13))
+    lower, upper, groups = random_groups(rng, domains)
+    values = rng.normal(0, 2, (150, domains)) + rng.normal(0, 1, domains)
+    found = solve(values, lower=lower, upper=upper, groups=groups, tau=tau, tolerance=1e-8)
+    assert found.converged and on_simplex(found.weights, lower, upper, groups)
+    asked, (rows, limits) = pulled(values, np.full(150, 1 / 150), None, tau), group_rows(groups, domains)
+    best = minimize(
+        lambda w: asked.at(w).value,
+        found.weights,
+        jac=lambda w: asked.at(w).gradient,
+        bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)),
+        constraints=[
+            {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(domains)},
+            {"type": "ineq", "fun": lambda w: limits - rows @ w, "jac": lambda w: -rows},
+        ],
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    assert best.fun == pytest.approx(found.objective, abs=1e-8)
+    if not tau:
+        em = solve(values, lower=lower, upper=upper, groups=groups, method="em")
+        assert em.converged and em.objective == pytest.approx(found.objective, abs=1e-6)
+
+
+def test_too_few_reporting_examples_leave_the_word_to_the_folds():
+    few = split_observed(0.5, np.arange(200) < 3)
+    found = create("mixmin").fit(few).propose(goal())
+    assert found.notes[0].startswith("gain over natural on held-out folds of the examples")
+    assert found.intervals["gain"]["low"] > 0 and set(found.intervals["predicted"]) == {"north", "south"}
+
+
+def test_a_single_precision_table_needs_no_more_steps_than_a_double_one():
+    """A search that sets sums in float64 against one in float32 finds no step and starts all over."""
+    rng = np.random.default_rng(11)
+    values = rng.standard_normal((200_000, 7), dtype=np.float32)
+    values[np.arange(len(values)), rng.choice(7, len(values), p=rng.dirichlet(np.full(7, 0.5)))] += 4
+    calls = []
+    plain, Ratios.at = Ratios.at, lambda self, *rest: (calls.append(self.blocks[0].dtype), plain(self, *rest))[1]
+    try:
+        for given in (values, values.astype(np.float64)):
+            assert solve(given).converged
+    finally:
+        Ratios.at = plain
+    assert calls.count(np.dtype("float32")) <= calls.count(np.dtype("float64")) + 6

@@ -60,3 +60,26 @@ def test_losses_are_per_token_and_per_byte():
 
 def test_no_texts_no_work(parameters):
     assert Exam.of({}, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32) == {}
+
+
+def test_every_token_can_count_for_itself(parameters, monkeypatch):
+    whole = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
+    for size in (8, 10_000):
+        monkeypatch.setattr("mixwright.learners.scoring.BATCH_TOKENS", size)
+        tokens = Exam.of(TARGETS, SHAPE.context, by_token=True).loglikelihoods(parameters, SHAPE, torch.float32)
+        for name, examples in TARGETS.items():
+            assert tokens[name].shape == (3, examples.scored_tokens.sum())
+            sums = np.add.reduceat(tokens[name], np.concatenate([[0], np.cumsum(examples.scored_tokens)[:-1]]), axis=1)
+            assert np.allclose(sums, whole[name], atol=1e-5)
+
+
+def test_a_sequence_is_its_context_and_its_answer(parameters):
+    answer = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
+    for name, examples in TARGETS.items():
+        whole = examples.whole()
+        assert (whole.scored_tokens == np.diff(examples.starts) - 1).all() and (whole.scored_bytes == 3 * whole.scored_tokens).all()
+        found = Exam.of({name: whole}, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)[name]
+        assert np.allclose(found, one_by_one(parameters, whole), atol=1e-5)
+        alike = examples.scored_from == 1
+        assert np.allclose(found[:, alike], answer[name][:, alike], atol=1e-6)
+        assert (found[:, ~alike] < answer[name][:, ~alike]).all()

@@ -149,9 +149,6 @@ def _check_names(study: Mapping[str, Any]) -> None:
         if isinstance(weights, dict) and abs(sum(weights.values()) - 1) > 1e-6:
             raise MixwrightError(f"config: {where}: the weights sum to {sum(weights.values()):g}; make them sum to 1")
     groups_of(study["goal"]["groups"], domains)
-    deaf = [mixer for mixer in study["mixers"] if study["goal"]["groups"] and not MIXERS[mixer].groups]
-    if deaf:
-        raise MixwrightError(f"config: goal.groups: mixers.{deaf[0]} keeps no sums of groups; drop one of the two")
     never_worse, targets = study["goal"]["never_worse"], list(study["targets"])
     for name in never_worse if isinstance(never_worse, list) else ():
         if name not in targets:

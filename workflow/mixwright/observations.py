@@ -1,5 +1,6 @@
 """What a mixer sees: runs, the tokens they took from each domain, and the losses they reached, joined by key."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 
+REPORT = 0.2  # share of a target's examples that report (arXiv 2502.10510)
 SPARE = ("swarm", "repeat")  # roles whose runs stand for one another: one that diverged can be left out
 
 
@@ -19,7 +21,23 @@ class Likelihoods:
 
     values: Array
     scored_tokens: Array  # (examples,)
+    report: NDArray[np.bool_] | None = None  # (examples,) those that no mixture is chosen by
     labels: Array | None = None  # (examples,) 0 or 1, where the examples have one
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Likelihoods":
+        """The same with a subset of the examples."""
+        labels = None if self.labels is None else self.labels[chosen]
+        return Likelihoods(self.values[chosen], self.scored_tokens[chosen], labels=labels)
+
+    @property
+    def choosing(self) -> "Likelihoods":
+        """The examples that choose the mixture."""
+        return self if self.report is None else self.only(~self.report)
+
+    @property
+    def reporting(self) -> "Likelihoods":
+        """The examples that say what it gains; none where they were not split."""
+        return self.only(np.zeros(len(self.values), dtype=bool) if self.report is None else self.report)
 
 
 @dataclass(frozen=True)
@@ -116,7 +134,22 @@ def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, domains: tuple[str, 
     found = {}
     for target, rows in table.groupby("target"):
         wide = rows.pivot(index="example", columns="domain", values="loglikelihood").reindex(columns=list(domains))
-        once = rows.drop_duplicates("example").set_index("example").reindex(wide.index)
-        labels = once.label.to_numpy(np.float64) if "label" in once and once.label.notna().all() else None
-        found[str(target)] = Likelihoods(wide.to_numpy(np.float64), once.scored_tokens.to_numpy(np.float64), labels)
+        first = rows.drop_duplicates("example").set_index("example").reindex(wide.index)
+        labels = first.label.to_numpy(np.float64) if "label" in first and first.label.notna().all() else None
+        scored = first.scored_tokens.to_numpy(np.float64)
+        found[str(target)] = Likelihoods(wide.to_numpy(np.float64), scored, _reporting(first, str(target)), labels)
     return found
+
+
+def _reporting(examples: pd.DataFrame, target: str) -> NDArray[np.bool_]:
+    """Which examples report: as the table says, else by hash of the example's number. A side that would be empty leaves all to choose."""
+    said = examples.split if "split" in examples else pd.Series(None, examples.index, dtype=object)
+    parts = [part if isinstance(part, str) else split_of(f"{target}/{number}") for number, part in said.items()]
+    report = np.array([part == "report" for part in parts], dtype=bool)
+    return report & ~report.all()
+
+
+def split_of(text: str | bytes) -> str:
+    """choose for 80 % of the texts, report for the others, by their hash."""
+    digest = hashlib.sha256(text.encode() if isinstance(text, str) else text).digest()
+    return "report" if int.from_bytes(digest[:8], "big") < REPORT * 2**64 else "choose"

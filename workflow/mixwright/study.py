@@ -165,9 +165,9 @@ class Study:
     @property
     def recorded(self) -> dict[str, Any]:
         """What a vertex run records beside its losses: whose examples, how many, how long."""
-        keys = ("examples", "example_tokens") if self.learner.sized else ()
+        keys = ("examples", "example_tokens", "likelihood") if self.learner.sized else ()
         limits = {key: self.config["evaluation"][key] for key in keys}
-        return limits | {"targets": sorted(self.config["targets"])}
+        return limits | {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
 
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:

@@ -19,14 +19,15 @@ class Table:
     name: str
     schema: pa.Schema
     key: tuple[str, ...]
+    optional: tuple[str, ...] = ()  # columns that a table may lack; they are then null
 
 
-def _table(name: str, key: str, columns: str, nullable: str = "") -> Table:
-    """`columns` is "name:type" words; only the columns named in `nullable` may hold nulls."""
+def _table(name: str, key: str, columns: str, nullable: str = "", optional: str = "") -> Table:
+    """`columns` is "name:type" words; only the columns named in `nullable` and `optional` may hold nulls."""
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
     pairs = (word.split(":") for word in columns.split())
-    fields = [pa.field(column, types[kind], column in nullable.split()) for column, kind in pairs]
-    return Table(name, pa.schema(fields), tuple(key.split()))
+    fields = [pa.field(column, types[kind], column in (nullable + " " + optional).split()) for column, kind in pairs]
+    return Table(name, pa.schema(fields), tuple(key.split()), tuple(optional.split()))
 
 
 DOMAINS = _table("domains", "domain split", "domain:str split:str tokens:int bytes:int documents:int sha256:str")
@@ -37,11 +38,11 @@ LOSSES = _table(  # loss in nats per token; unigram_loss: the same tokens under 
     "run:str target:str step:int tokens:int loss:float bits_per_byte:float scored_tokens:int unigram_loss:float status:str",
     nullable="loss bits_per_byte",
 )
-LOGLIKELIHOODS = _table(
+LOGLIKELIHOODS = _table(  # in nats; of a classifier: log probability of the true label, one scored token. split: choose or report
     "loglikelihoods",
     "run target example",
-    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int label:float",
-    nullable="label",  # 0 or 1, where the example has one
+    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int split:str label:float",
+    optional="split label",  # label: 0 or 1, where the example has one
 )
 REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
 OBSERVED = _table(  # what a fit saw, in one table: tokens by domain (measure amount) and last losses by target (measure loss)
@@ -83,7 +84,7 @@ DOCUMENTS = _table(  # companion of SCORES: one row a scored document, so that t
     "documents",
     "mixer seed task example",
     "mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int label:float",
-    nullable="label",  # 0 or 1, where the example has one
+    optional="label",  # 0 or 1, where the example has one
 )
 
 # What one trained run left behind, nested: one row a run. The store holds one-row files, a pack is their concatenation.
@@ -100,12 +101,12 @@ RESULTS = Table(
 )
 
 _REALISED = pa.list_(pa.struct([field for field in REALISED.schema if field.name != "run"]))
+_FINAL = _table("", "", "mixer:str goal:str seed:int store_key:str folder:str tokens:int seconds:float train_loss:float", optional="goal")
 FINALS = Table(  # a trained final: its model's folder, and what it took from each domain, nested
     "finals",
-    _table("", "", "mixer:str goal:str seed:int store_key:str folder:str tokens:int seconds:float train_loss:float", "goal").schema.append(
-        pa.field("realised", _REALISED, False)
-    ),
+    _FINAL.schema.append(pa.field("realised", _REALISED, False)),
     ("mixer", "goal", "seed"),
+    _FINAL.optional,
 )
 
 
@@ -126,15 +127,11 @@ def write(frame: pd.DataFrame, path: str | Path, table: Table) -> None:
 
 
 def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
-    """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex.
-
-    A column that may hold nulls may be missing: it is younger than the file.
-    """
-    frame = frame.assign(**{field.name: None for field in table.schema if field.nullable and field.name not in frame})
-    missing = [name for name in table.schema.names if name not in frame]
+    """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex."""
+    missing = [name for name in table.schema.names if name not in frame and name not in table.optional]
     if missing:
         raise MixwrightError(f"{where}: no column {missing[0]}; a {table.name} table has {', '.join(table.schema.names)}")
-    frame = frame[table.schema.names]
+    frame = frame.reindex(columns=table.schema.names)
     for field in table.schema:
         if not field.nullable and frame[field.name].isna().any():
             row = int(frame[field.name].isna().to_numpy().argmax())

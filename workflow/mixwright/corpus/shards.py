@@ -81,6 +81,11 @@ class Examples:
         )
         return Examples.of(rows, int(self.tokens[0]) if len(self) else 0)
 
+    def whole(self) -> "Examples":
+        """The same with their context scored too; bytes grow in proportion, rounded."""
+        growth = (np.diff(self.starts) - 1) / np.maximum(self.scored_tokens, 1)
+        return Examples(self.tokens, self.starts, np.ones_like(self.scored_from), np.rint(self.scored_bytes * growth).astype(np.int64))
+
     def _bytes_of(self, scored: Ints) -> list[int]:
         return np.rint(self.scored_bytes * (scored / np.maximum(self.scored_tokens, 1))).astype(np.int64).tolist()
 

@@ -26,7 +26,7 @@ class Result:
 
     losses: list[dict[str, Any]]  # rows of tables.LOSSES without the run
     realised: Mapping[str, tuple[int, float]]  # domain -> training tokens, epochs
-    loglikelihoods: Mapping[str, NDArray[np.float64]]  # target -> (examples,), empty unless wanted
+    loglikelihoods: Mapping[str, NDArray[np.float64]]  # target -> (examples,) or (scored tokens,), empty unless wanted
 
 
 Finished = Callable[[Member, Result], None]
@@ -85,6 +85,7 @@ def train(
     targets: Mapping[str, Examples],
     likelihoods: Mapping[str, Examples],
     on_finished: Finished,
+    by_token: bool = False,
     finished: Container[str] = (),
     checkpoints: Path | None = None,
     log: Log = lambda line: None,
@@ -97,8 +98,8 @@ def train(
     if len({member.steps for member in members}) > 1:
         raise ValueError("members of one call take equal steps")
     prepare(settings.device)
-    exams = [Exam.of(texts, shape.context, settings.device) for texts in (targets, likelihoods)]
-    pack = Pack(shape, shards, settings, *exams)
+    exam = Exam.of(targets, shape.context, settings.device)
+    pack = Pack(shape, shards, settings, exam, Exam.of(likelihoods, shape.context, settings.device, by_token))
     pace = PackPace(log, sum(member.key not in finished for member in members), members[0].steps, settings.batch * shape.context)
     for start in range(0, len(members), settings.wave):
         whole = members[start : start + settings.wave]

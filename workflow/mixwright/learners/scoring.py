@@ -33,26 +33,27 @@ class Exam:
 
     targets: Mapping[str, Examples]
     batches: tuple[Batch, ...]
+    by_token: bool = False  # every scored token counts as an example
 
     @classmethod
-    def of(cls, targets: Mapping[str, Examples], context: int, device: str = "cpu") -> "Exam":
+    def of(cls, targets: Mapping[str, Examples], context: int, device: str = "cpu", by_token: bool = False) -> "Exam":
         """Documents longer than `context` are read in windows that do not overlap; windows where nothing counts are left out."""
-        windows = sorted(_windows(targets, context), key=lambda window: len(window[0]))
+        windows = sorted(_windows(targets, context, by_token), key=lambda window: len(window[0]))
         size = BATCH_TOKENS if device == "cpu" else BATCH_TOKENS_ON_DEVICE
-        return cls(targets, tuple(_padded(part, device) for part in _cut(windows, size)))
+        return cls(targets, tuple(_padded(part, device, by_token) for part in _cut(windows, size)), by_token)
 
     def loglikelihoods(self, parameters: Parameters, shape: Shape, precision: torch.dtype) -> dict[str, NDArray[np.float64]]:
-        """Target -> (K, examples) natural log-likelihoods of the scored texts, token terms float32, summed in float64."""
+        """Target -> (K, examples) natural log-likelihoods of the scored texts, token terms float32, summed in float64; or by token."""
         members = len(parameters["head"])
-        total = sum(len(examples) for examples in self.targets.values())
-        found = torch.zeros(members, total, dtype=torch.float64, device=parameters["head"].device)
+        sizes = [int(examples.scored_tokens.sum()) if self.by_token else len(examples) for examples in self.targets.values()]
+        found = torch.zeros(members, sum(sizes), dtype=torch.float64, device=parameters["head"].device)
         with torch.no_grad():
             for batch in self.batches:
                 with reduced(precision, found.device.type):
                     states = hidden_states(parameters, batch.tokens.unsqueeze(0), shape)
                 terms = loglikelihoods(states[:, batch.places], parameters["head"], batch.labels, precision)
                 found.index_add_(1, batch.examples, terms.double())
-        parts = found.cpu().split([len(examples) for examples in self.targets.values()], dim=1)
+        parts = found.cpu().split(sizes, dim=1)
         return {target: part.numpy() for target, part in zip(self.targets, parts, strict=bool(self.targets))}
 
 
@@ -67,16 +68,18 @@ def losses(loglikelihoods: NDArray[np.float64], examples: Examples) -> tuple[NDA
     return nats / examples.scored_tokens.sum(), nats / (np.log(2) * max(int(examples.scored_bytes.sum()), 1))
 
 
-def _windows(targets: Mapping[str, Examples], context: int) -> Iterator[tuple[Ints, int, int]]:
-    """(tokens read and the one after them, first scored position, example) of each window."""
+def _windows(targets: Mapping[str, Examples], context: int, by_token: bool) -> Iterator[tuple[Ints, int, int]]:
+    """(tokens read and the one after them, first scored position, example, or number of the first scored token) of each window."""
     number = 0
     for examples in targets.values():
         for start, end, scored_from in zip(examples.starts, examples.starts[1:], examples.scored_from, strict=False):
             for at in range(start, end - 1, context):
                 first = max(0, start + scored_from - 1 - at)
                 if first < context:
-                    yield examples.tokens[at : min(end, at + context + 1)], first, number
-            number += 1
+                    window = examples.tokens[at : min(end, at + context + 1)]
+                    yield window, first, number
+                    number += max(0, len(window) - 1 - first) if by_token else 0
+            number += 0 if by_token else 1
 
 
 def _cut(windows: list[tuple[Ints, int, int]], size: int) -> Iterator[list[tuple[Ints, int, int]]]:
@@ -88,13 +91,16 @@ def _cut(windows: list[tuple[Ints, int, int]], size: int) -> Iterator[list[tuple
             start = end
 
 
-def _padded(windows: list[tuple[Ints, int, int]], device: str) -> Batch:
+def _padded(windows: list[tuple[Ints, int, int]], device: str, by_token: bool) -> Batch:
     length = len(windows[-1][0]) - 1
     tokens = np.zeros((len(windows), length), np.int64)
     for row, (window, _, _) in enumerate(windows):
         tokens[row, : len(window) - 1] = window[:-1]
     places = [row * length + np.arange(first, len(window) - 1) for row, (window, first, _) in enumerate(windows)]
     labels = [window[first + 1 :] for window, first, _ in windows]
-    examples = np.repeat([example for _, _, example in windows], [len(part) for part in labels])
+    sizes = [len(part) for part in labels]
+    examples = np.repeat([number for _, _, number in windows], sizes)
+    if by_token:
+        examples = examples + np.concatenate([np.arange(size) for size in sizes])
     arrays = (tokens, np.concatenate(places), np.concatenate(labels), examples)
     return Batch(*(torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(device) for array in arrays))

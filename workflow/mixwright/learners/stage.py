@@ -13,6 +13,7 @@ from mixwright.corpus.shards import Examples, Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.learners.packed import Result, train
+from mixwright.learners.recording import Recording
 from mixwright.learners.transformer import Shape
 from mixwright.learners.wave import Member, Settings
 from mixwright.mixture import Run
@@ -46,11 +47,11 @@ def train_pack(
     evaluation = study["evaluation"]
     texts = {**targets, **validation}
     measured = {name: given.first(evaluation["tokens"], None, shape.context + 1) for name, given in texts.items()}
-    limits = evaluation["examples"], evaluation["example_tokens"]
-    likelihoods = {name: texts[name].first(None, *limits) for name in asked.recorded["targets"]}
+    record = Recording.of(evaluation, {name: texts[name] for name in asked.recorded["targets"]})
 
     def keep(member: Member, result: Result) -> None:
-        store.put(member.key, _row(member.key, result, likelihoods))
+        realised = [{"domain": name, "tokens": tokens, "epochs": epochs} for name, (tokens, epochs) in result.realised.items()]
+        store.put(member.key, row("", member.key, result.losses, realised, record.rows(result.loglikelihoods)))
 
     if any(key not in store for key in members):
         train(
@@ -59,7 +60,8 @@ def train_pack(
             shards,
             settings=settings,
             targets=measured,
-            likelihoods=likelihoods,
+            likelihoods=record.examples,
+            by_token=record.by_token,
             on_finished=keep,
             finished=store,
             checkpoints=store.folder / "checkpoints",
@@ -97,13 +99,8 @@ def _digest(texts: Examples) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
-def _row(key: str, result: Result, likelihoods: Mapping[str, Examples]) -> pa.Table:
-    realised = [{"domain": name, "tokens": tokens, "epochs": epochs} for name, (tokens, epochs) in result.realised.items()]
-    scored = [
-        {"target": target, "example": j, "loglikelihood": float(value), "scored_tokens": int(tokens), "bytes": int(size)}
-        for target, values in result.loglikelihoods.items()
-        for j, (value, tokens, size) in enumerate(
-            zip(values, likelihoods[target].scored_tokens, likelihoods[target].scored_bytes, strict=True)
-        )
-    ]
-    return row("", key, result.losses, realised, scored)
+def _stored(store: Store, key: str) -> pa.Table:
+    found = store.get(key)
+    if found is None:
+        raise MixwrightError(f"{store.folder}: {key} vanished while the pack was trained; run the job again")
+    return found

@@ -23,7 +23,6 @@ class Entry:
     needs_loglikelihoods: bool = False
     predicts: bool = True
     limits: bool = False  # sees to the goal's never_worse
-    groups: bool = True  # sees to sums of groups
     bounded: bool = True  # False: a reference that stands outside the goal's bounds on purpose
     draws: int = 1_000  # refits that a bootstrap gives it at most
 
@@ -53,8 +52,8 @@ MIXERS: dict[str, Entry] = {
     "additive": Entry("additive", "Additive", SWARM, limits=True),
     "bimix": Entry("bimix", "BiMix", SWARM, limits=True),
     "ensemble": Entry("ensemble", "Ensemble", SWARM, limits=True, draws=20),
-    "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True, groups=False),
-    "mixmin-ranking": Entry("mixmin_ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True, groups=False),
+    "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
+    "mixmin-ranking": Entry("mixmin_ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
 }
 

@@ -38,7 +38,7 @@ class MixMinRanking(Fitted):
         if not seen.likelihoods:
             raise MixwrightError("MixMin needs the log-likelihoods of the vertex runs and there are none; train the vertex design")
         targets = tuple(sorted(seen.likelihoods))
-        pairs = [_densities(target, seen.likelihoods[target]) for target in targets]
+        pairs = [_densities(target, seen.likelihoods[target].choosing) for target in targets]
         learned = self.learned(seen, lifts=tuple(lifts for lifts, _ in pairs), rates=np.stack([rates for _, rates in pairs]))
         return replace(learned, targets=targets)  # only targets with likelihoods count
 
@@ -59,13 +59,15 @@ class MixMinRanking(Fitted):
 
     def _solve(self, lifts: Array, a: Array, rates: Array, goal: Goal) -> tuple[Array, float]:
         """Mixture and certified gap: MixMin's own solver, unless bounds other than caps of 0 bind."""
-        total, free = float(a.sum()), np.flatnonzero(goal.bounds.upper > 0)
+        bounds, total, weights = goal.bounds, float(a.sum()), np.zeros(len(rates))
+        free = np.flatnonzero(bounds.upper > 0)
         problem = Rescaled(lifts[:, free], a / total, rates[free], goal.natural[free], self.tau)
-        lower, upper, weights = goal.bounds.lower[free], goal.bounds.upper[free], np.zeros(len(rates))
         found = solve(problem.lifts, problem.a, prior=problem.prior, tau=self.tau, tolerance=self.tolerance)
         weights[free], gap = problem.mixture(found.weights), found.gap
-        if (weights[free] < lower - 1e-12).any() or (weights[free] > upper + 1e-12).any():
-            weights[free], gap = problem.bounded(lower, upper)
+        if not bounds.contain(weights[None]).all():
+            places = {int(i): place for place, i in enumerate(free)}
+            groups = [replace(group, members=tuple(places[i] for i in group.members if i in places)) for group in bounds.groups]
+            weights[free], gap = problem.bounded(bounds.lower[free], bounds.upper[free], groups)
         return weights, gap
 
     def _notes(self, lifts: Array, a: Array, rates: Array, weights: Array, goal: Goal) -> tuple[str, ...]:

@@ -68,9 +68,6 @@ class Fitted(Saved):
             raise MixwrightError(f"{type(self).__name__}: not fitted; call fit before propose")
         if goal.names != self.domains:
             raise MixwrightError(f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again")
-        if goal.bounds.groups and not _entry(type(self).__name__).groups:
-            name = type(self).__name__
-            raise MixwrightError(f"goal: {name} keeps no sums of groups; drop goal.groups (--group), or choose another mixer")
 
     def in_goal(self, predicted: Array, goal: Goal) -> dict[str, float]:
         """Predictions (targets,) of the targets that the goal weighs or limits, by name."""

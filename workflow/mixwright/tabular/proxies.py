@@ -75,7 +75,7 @@ def _measured(run: Run, key: str, pool: Pool, weights: Array, settings: Trees, t
         if run.role == "vertex":
             values = loglikelihoods(probability, scored.labels).tolist()
             examples = zip(pool.rows(target, CHOOSE).tolist(), values, scored.labels.tolist(), strict=True)
-            known = {"target": target, "scored_tokens": 1, "bytes": 0}
+            known = {"target": target, "scored_tokens": 1, "bytes": 0, "split": CHOOSE}
             likelihoods += [known | {"example": j, "loglikelihood": value, "label": label} for j, value, label in examples]
     return row("", key, losses, [], likelihoods)
 
