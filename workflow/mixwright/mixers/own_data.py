@@ -23,7 +23,7 @@ class OwnData(Saved):
         if strange:
             raise MixwrightError(f"mixers: own-data needs targets that are domains, and {strange[0]} is none; leave own-data out")
         weights = np.array([goal.targets.get(name, 0.0) for name in goal.names])
-        bounds = goal.bounds
-        outside = bool((weights > bounds.upper + 1e-9).any() or (weights < bounds.lower - 1e-9).any())
-        notes = ("a reference on the targets' own data, outside the goal's bounds on purpose",) if outside else ()
-        return Proposal("own-data", weights / weights.sum(), notes=notes)
+        weights /= weights.sum()
+        inside = bool(goal.bounds.contain(weights[None]).all())
+        notes = () if inside else ("a reference on the targets' own data, outside the goal's bounds on purpose",)
+        return Proposal("own-data", weights, notes=notes)
