@@ -168,9 +168,9 @@ def test_the_report_answers_by_average_precision_and_never_with_a_reference(stud
 def test_drawn_precision_is_that_of_the_rows_drawn():
     rng = np.random.default_rng(0)
     labels, scores = (rng.random(50) < 0.3).astype(float), rng.integers(0, 8, 50) / 8  # with ties
-    counts = rng.multinomial(50, np.full(50, 1 / 50), 20).astype(np.float32)
-    known = [average_precision(labels, scores, weights) for weights in counts]
-    assert drawn_precision(labels, scores, counts) == pytest.approx(known)
+    counts = rng.multinomial(50, np.full(50, 1 / 50), 20)
+    known = [average_precision(np.repeat(labels, times), np.repeat(scores, times)) for times in counts]
+    assert drawn_precision(labels, scores, counts.astype(np.float32)) == pytest.approx(known)
 
 
 def test_draws_are_shared_by_arms_and_by_targets_that_share_rows():
