@@ -32,7 +32,6 @@ lint: install
 bench: install
 	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/mixers.py
-	$(BIN)/python benchmarks/few_proxies.py
 
 clean:
 	rm -rf results logs .snakemake

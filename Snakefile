@@ -5,6 +5,7 @@
 #
 # Run        snakemake --cores 2                                           the demo study, config/config.yaml
 #            snakemake --cores 2 --configfile config/studies/minipile.yaml   another study
+#            ... --configfile config/studies/regmix_pile.yaml                runs that others measured, nothing trained
 # Look       snakemake -n                                                  every job, before a token is read
 # Report     snakemake --report results/demo/report.html
 #
@@ -51,11 +52,19 @@ wildcard_constraints:
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/public.smk"
-include: f"workflow/rules/{STUDY.learner.rules}.smk"
-include: "workflow/rules/proxies.smk"
 include: "workflow/rules/mixers.smk"
-include: "workflow/rules/final.smk"
-include: "workflow/rules/report.smk"
+
+
+if STUDY.measured:
+
+    include: "workflow/rules/measured.smk"
+
+else:
+
+    include: f"workflow/rules/{STUDY.learner.rules}.smk"
+    include: "workflow/rules/proxies.smk"
+    include: "workflow/rules/final.smk"
+    include: "workflow/rules/report.smk"
 
 
 report: "workflow/report/workflow.rst"

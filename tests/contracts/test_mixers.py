@@ -11,7 +11,7 @@ import pytest
 
 import mixwright
 from mixwright.errors import MixwrightError
-from mixwright.mixers import MIXERS, create, load
+from mixwright.mixers import MIXERS, create, load, unseen
 from mixwright.mixture import Bounds, Domain, Goal
 from mixwright.observations import Likelihoods, Observations
 
@@ -70,9 +70,11 @@ def planted_likelihoods(rng):
     return found
 
 
-def goal(targets=None, **bounds):
+def goal(targets=None, never_worse=(), **bounds):
     domains = tuple(Domain(name, tokens) for name, tokens in zip(DOMAINS, AVAILABLE, strict=True))
-    return Goal(domains, targets or {"north": 0.5, "south": 0.3, "west": 0.2}, TOKENS, Bounds.of(domains, TOKENS, **bounds), seed=3)
+    return Goal(
+        domains, targets or {"north": 0.5, "south": 0.3, "west": 0.2}, TOKENS, Bounds.of(domains, TOKENS, **bounds), 3, tuple(never_worse)
+    )
 
 
 GOALS = {
@@ -80,6 +82,15 @@ GOALS = {
     "epochs": {"max_epochs": 1.2, "caps": {"dogs": 0.3}},
     "floors": {"caps": {"dogs": 0.2, "bees": 0.3}, "floors": {"cats": 0.25, "ants": 0.1}},
     "tight": {"caps": {"ants": 0.26, "bees": 0.26, "cats": 0.26, "dogs": 0.26}},
+    "groups": {"groups": {"pets": {"domains": ["cats", "dogs"], "least": 0.2, "most": 0.3}}, "caps": {"ants": 0.5}},
+    "groups held": {
+        "groups": {
+            "pets": {"domains": ["dogs", "cats"], "least": 0.5, "most": 0.5},
+            "insects": {"domains": ["ants", "bees"], "least": 0.4},
+        },
+        "floors": {"dogs": 0.1},
+    },
+    "fixed": {"fixed": {"cats": 0.3}, "groups": {"few": {"domains": ["bees", "dogs"], "most": 0.25}}},
     "one point": {"floors": dict(zip(DOMAINS, (0.4, 0.3, 0.2, 0.1), strict=True))},
 }
 
@@ -100,10 +111,14 @@ def reversed_study(seen):
 @pytest.mark.parametrize("name", PROPOSERS)
 def test_the_proposal_lies_on_the_simplex_inside_the_bounds(name, bounds):
     wanted = goal(**GOALS[bounds])
+    if wanted.bounds.groups and not MIXERS[name].groups:
+        with pytest.raises(MixwrightError, match="keeps no sums of groups"):
+            fitted(name).propose(wanted)
+        return
     proposal = fitted(name).propose(wanted)
     assert proposal.mixer == name
     assert abs(proposal.weights.sum() - 1) < 1e-12
-    assert (proposal.weights >= wanted.bounds.lower - 1e-9).all() and (proposal.weights <= wanted.bounds.upper + 1e-9).all()
+    assert wanted.bounds.contain(proposal.weights[None]).all()
     assert proposal.gap is None or 0 <= proposal.gap < 1e-6
     proposal.as_json(wanted)
 
@@ -128,13 +143,18 @@ def test_a_saved_mixer_loads_equal(name, tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in PROPOSERS if name != "given"])
 def test_permuting_domains_permutes_the_answer(name):
-    wanted = goal(max_epochs=1.2)
+    groups = {"pets": {"domains": ["cats", "dogs"], "most": 0.35}} if MIXERS[name].groups else {}
+    wanted = goal(max_epochs=1.2, groups=groups)
     here = fitted(name).propose(wanted).weights
     backwards = Goal(
         tuple(Domain(name, domain.tokens) for name, domain in zip(DOMAINS, wanted.domains[::-1], strict=True)),
         wanted.targets,
         wanted.tokens,
-        Bounds(wanted.bounds.lower[::-1], wanted.bounds.upper[::-1]),
+        Bounds(
+            wanted.bounds.lower[::-1],
+            wanted.bounds.upper[::-1],
+            tuple(replace(group, members=tuple(3 - i for i in group.members)) for group in wanted.bounds.groups),
+        ),
         wanted.seed,
     )
     there = create(name, SETTINGS.get(name)).fit(reversed_study(study())).propose(backwards).weights
@@ -200,10 +220,58 @@ def test_a_planted_optimum_is_approached(name):
     assert left < {"effective-data": 0.02, "autoscale": 0.15}.get(name, 0.3)
 
 
+@pytest.mark.parametrize("name", ["effective-data", "additive", "ensemble"])
+def test_a_planted_optimum_at_a_groups_limit_is_approached(name):
+    wanted = goal(groups={"pests": {"domains": ["bees", "dogs"], "most": 0.25}})
+    importance = np.array([wanted.targets[target] for target in TARGETS])
+    proposal = fitted(name).propose(wanted)
+    grid = np.random.default_rng(1).dirichlet(np.ones(4), 60_000)
+    grid = grid[wanted.bounds.contain(grid)]
+    objective = true_losses(grid * TOKENS) @ importance
+    found, start = (
+        float(true_losses(w[None] * TOKENS)[0] @ importance) for w in (proposal.weights, fitted("natural").propose(wanted).weights)
+    )
+    assert grid[objective.argmin()][[1, 3]].sum() > 0.24, "the limit must bind for this to test anything"
+    assert found - objective.min() < {"effective-data": 0.02}.get(name, 0.3) * (start - objective.min())
+    if name == "effective-data":
+        assert wanted.bounds.active(proposal.weights, wanted.names) == ["pests<=0.25"]
+
+
+@pytest.mark.parametrize("names", [("south",), TARGETS])
+@pytest.mark.parametrize("name", PROPOSERS)
+def test_limited_targets_are_predicted_no_worse_than_natural(name, names):
+    wanted = goal({"north": 1.0}, names, caps={"dogs": 0.4})
+    proposal = fitted(name).propose(wanted)
+    assert wanted.bounds.contain(proposal.weights[None]).all()
+    assert bool(unseen(name, wanted)) != MIXERS[name].limits
+    if not MIXERS[name].limits:
+        return
+    free = fitted(name).propose(replace(wanted, never_worse=()))
+    mixtures = np.stack([wanted.natural, proposal.weights, free.weights]) * TOKENS
+    natural, kept, broken = (dict(zip(TARGETS, row, strict=True)) for row in fitted(name).predict(mixtures).tolist())
+    assert all(kept[target] <= natural[target] + 1.01e-6 for target in names)
+    assert kept["north"] <= natural["north"] + 1e-6
+    assert set(proposal.predicted) == {"north", *names} and "no worse than natural" in " ".join(proposal.notes)
+    assert proposal.gap is None or proposal.gap < 1e-6
+    if proposal.gap is not None and all(broken[target] <= natural[target] for target in names):
+        assert kept["north"] == pytest.approx(broken["north"], abs=1e-6), "a limit that does not bind costs nothing"
+
+
+@pytest.mark.parametrize("name", [name for name in MIXERS if MIXERS[name].limits])
+def test_natural_outside_the_bounds_is_said_and_brought_inside(name):
+    wanted = goal({"north": 1.0}, ["south"], caps={"ants": 0.3})
+    proposal = fitted(name).propose(wanted)
+    inside = fitted("natural").propose(wanted).weights
+    limit, found = fitted(name).predict(np.stack([inside, proposal.weights]) * TOKENS)[:, TARGETS.index("south")]
+    assert found <= limit + 1.01e-6 and any("natural lies outside the bounds" in note for note in proposal.notes)
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_goals_it_cannot_serve_are_refused(name):
     with pytest.raises(MixwrightError, match="never measured"):
         fitted(name).propose(goal({"moon": 1.0}))
+    with pytest.raises(MixwrightError, match="never measured"):
+        fitted(name).propose(goal(never_worse=["moon"]))
     others = replace(goal(), domains=tuple(Domain(name, 1000) for name in ("a", "b", "c", "d")))
     with pytest.raises(MixwrightError, match="fit again"):
         fitted(name).propose(others)

@@ -47,12 +47,27 @@ def mixtures(seed: int = 0) -> list[dict[str, Any]]:
             "tokens": dict(zip(DOMAINS, (2e5 * weights).tolist(), strict=True)),
             "epochs": dict(zip(DOMAINS, (2e5 * weights / AVAILABLE).tolist(), strict=True)),
             "predicted": dict.fromkeys(TARGETS, 5.0) if name in READS and name != "best-of-swarm" else {},
+            "intervals": intervals(weights) if name == "effective-data" else {},
             "active_bounds": ["pycode<=0.45"] if name == "mixmin" else [],
             "gap": 2.5e-7 if name == "mixmin" else None,
             "notes": ["32 runs: min_child_samples is 3"] if name == "regmix" else [],
         }
         for name, weights in chosen.items()
     ]
+
+
+def intervals(weights: np.ndarray) -> dict[str, Any]:
+    """Made-up ones, in the form of mixwright.bootstrap."""
+    return {
+        "level": 0.95,
+        "draws": 20,
+        "weights": {name: [0.8 * weight, min(1.0, 1.25 * weight)] for name, weight in zip(DOMAINS, weights.tolist(), strict=True)},
+        "predicted": {name: [4.9, 5.1] for name in TARGETS},
+        "objective": {"value": 5.0, "low": 4.95, "high": 5.05},
+        "gain": {"value": 0.21, "low": 0.12, "high": 0.3},
+        "noise": None,
+        "verdict": "better than natural by 0.210 nats/token [0.120, 0.300]",
+    }
 
 
 def proxies(seed: int = 0, swarm: int = 32, repeats: int = 4) -> tuple[pd.DataFrame, pd.DataFrame]:

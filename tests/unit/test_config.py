@@ -34,6 +34,15 @@ def test_defaults_and_shapes_are_filled_in():
         ({"proxy": {"tokens": -1}}, "config: proxy.tokens: -1 is less than the minimum of 1"),
         ({"mixers": {"regmx": {}}}, "config: mixers.regmx is unknown; did you mean mixers.regmix?"),
         ({"mixers": {"regmix": {"leafs": 3}}}, "config: mixers.regmix.leafs is unknown; did you mean mixers.regmix.leaves?"),
+        ({"goal": {"fixed": {"z": 0.1}}}, "config: goal.fixed.z is not a domain; domains are x, y"),
+        ({"goal": {"groups": {"g": {"domains": ["x", "z"]}}}}, "groups: g: z is no domain; known: x, y"),
+        ({"goal": {"groups": {"g": {"domains": ["x"]}}}}, "config: goal.groups.g.domains: ['x'] is too short"),
+        ({"goal": {"groups": {"g": {"domains": ["x", "y"], "min": 0.1}}}}, "config: goal.groups.g.min is unknown"),
+        (
+            {"goal": {"groups": {"g": {"domains": ["x", "y"], "least": 0.2}}}, "mixers": {"mixmin": {}}},
+            "config: goal.groups: mixers.mixmin keeps no sums of groups; drop one of the two",
+        ),
+        ({"goal": {"never_worse": ["s"]}}, "config: goal.never_worse: s is no target; targets are t"),
         ({"goal": {"caps": {"z": 0.1}}}, "config: goal.caps.z is not a domain; domains are x, y"),
         (
             {"designs": {"perturb": {"base": {"x": 1.0}}}},

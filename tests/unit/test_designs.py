@@ -3,18 +3,26 @@
 import numpy as np
 import pytest
 
+from mixwright.config import resolve
 from mixwright.designs import middle
 from mixwright.designs.resolve import resolve_design
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Domain
+from mixwright.study import Study
 from mixwright.tables import DESIGN, check
-from test_study import study
+from test_study import CONFIG, LEAST, study
 
 DOMAINS = [Domain("cpp", 500_000), Domain("prose", 300_000), Domain("pycode", 200_000)]
 
 
-def resolved(role, domains=DOMAINS, **changes):
-    frame = check(resolve_design(study(**changes).runs[role], domains), DESIGN, "design")
+def grouped(**changes):
+    """A study without MixMin, which keeps no sums of groups."""
+    config = {key: value for key, value in LEAST.items() if key != "mixers"} | changes
+    return Study(resolve(config | {"mixers": {"effective-data": {}}}, CONFIG))
+
+
+def resolved(role, domains=DOMAINS, ask=study, **changes):
+    frame = check(resolve_design(ask(**changes).runs[role], domains), DESIGN, "design")
     return frame.pivot(index="run", columns="domain", values="weight").loc[list(dict.fromkeys(frame.run))].to_numpy()
 
 
@@ -40,6 +48,25 @@ def test_the_swarm_stays_inside_tight_bounds(epochs):
     assert (weights <= upper + 1e-3).all() and (weights[:, 2] >= 0.05 - 1e-9).all()
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-12)
     assert len(np.unique(weights.round(6), axis=0)) == 32
+
+
+def test_the_swarm_stays_within_groups_and_at_fixed_weights():
+    goal = {"tokens": 1000, "groups": {"software": {"domains": ["cpp", "pycode"], "least": 0.2, "most": 0.3}}}
+    for method in ("dirichlet", "informative"):
+        weights = resolved("swarm", ask=grouped, goal=goal, designs={"swarm": {"method": method}})
+        sums = weights[:, 0] + weights[:, 2]
+        assert (sums >= 0.2 - 1e-9).all() and (sums <= 0.3 + 1e-9).all()
+        np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-12)
+        assert len(np.unique(weights.round(6), axis=0)) == 32
+    fixed = resolved("swarm", goal={"tokens": 1000, "fixed": {"prose": 0.4}})
+    np.testing.assert_allclose(fixed[:, 1], 0.4, atol=1e-12)
+    assert len(np.unique(fixed.round(6), axis=0)) > 20  # one weight is left to choose, and weak strengths choose its ends
+
+
+def test_runs_keep_their_names_where_no_group_is_asked_for():
+    parameters = study().runs["swarm"][0].parameters
+    assert not {"groups", "fixed", "never_worse"} & set(parameters)
+    assert "groups" in grouped(goal={"groups": {"g": {"domains": ["cpp", "pycode"], "most": 0.3}}}).runs["swarm"][0].parameters
 
 
 def test_an_empty_box_is_one_line_before_compute():

@@ -72,7 +72,10 @@ def test_mixtures_start_with_natural_and_frame_the_caps():
     assert ordered[0] == "natural" and set(ordered) == set(study_tables.ARMS)
     drawn = draw("mixtures", mixtures=study_tables.mixtures())
     assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == 1
-    assert "Framed" in words(drawn)
+    text = words(drawn)
+    weight = next(mixture["weights"]["cpp"] for mixture in study_tables.mixtures() if mixture["mixer"] == "effective-data")
+    assert "Framed" in text and "Small: 95% interval of refits" in text and f"{percent(0.8 * weight)}–{percent(1.25 * weight)}" in text
+    assert "interval" not in words(draw("mixtures", mixtures=[m | {"intervals": {}} for m in study_tables.mixtures()]))
 
 
 def test_targets_show_every_arm_s_value_and_frame_what_an_interval_tells():

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from mixwright import mixers
+from mixwright.bootstrap import propose
 from mixwright.errors import MixwrightError
 from mixwright.fits import Source
 from mixwright.goals import read_options
@@ -61,6 +63,14 @@ def test_only_what_is_known_is_recorded():
         ({"floor": ["web=nan"]}, "--floor web=nan: write NAME=NUMBER"),
         ({"available": ["web=1e9"]}, "--available: nothing is said of code, wiki; give every domain its tokens"),
         ({"available": ["web=1e9", "code=0", "wiki=1"]}, "--available: a domain of no tokens"),
+        ({"group": ["code<=0.4"]}, "--group code<=0.4: write 'A.B<=NUMBER'"),
+        ({"group": ["code+web"]}, "--group code.web: write"),
+        ({"group": ["code+web<=1.4"]}, "--group code.web<=1.4: write"),
+        ({"group": ["code+wen<=0.4"]}, "--group code.wen<=0.4: wen is unknown; did you mean web?"),
+        ({"group": ["code+web<=0.4", "web+wiki>=0.2"]}, "code.web and web.wiki share web; a domain stands in one group"),
+        ({"group": ["code+web<=0.4", "web+code>=0.5"]}, "its least 0.5 is above its most 0.4"),
+        ({"fix": ["web=2"]}, "--fix web=2: write NAME=NUMBER, a number from 0 to 1"),
+        ({"never_worse": ["prosa"]}, "--never-worse prosa: no such target; did you mean prose?"),
         ({"max_epochs": 2.0}, "--max-epochs: .* give --available and --tokens too"),
         ({"max_epochs": 2.0, "available": AVAILABLE}, "--max-epochs: .* give --available and --tokens too"),
         ({"tokens": 0.0}, "--tokens 0: give a number above 0"),
@@ -69,6 +79,42 @@ def test_only_what_is_known_is_recorded():
 def test_refusals_name_the_option_and_the_remedy(options, message):
     with pytest.raises(MixwrightError, match=message.replace("?", r"\?")):
         read_options(ALONE, **options)
+
+
+def test_groups_of_the_same_domains_are_one_and_fixed_weights_are_a_box():
+    asked = read_options(ALONE, group=["code+wiki<=0.4", "wiki+code>=0.2"], fix=["web=0.7"], never_worse=["all"])
+    goal = asked.goal(ALONE)
+    (group,) = goal.bounds.groups
+    assert (group.name, group.members, group.lower, group.upper) == ("code+wiki", (0, 2), 0.2, 0.4)
+    assert goal.bounds.lower[1] == goal.bounds.upper[1] == 0.7 and goal.never_worse == ("prose", "questions")
+    (held,) = read_options(ALONE, group=["code+wiki=0.4"]).goal(ALONE).bounds.groups
+    assert held.lower == held.upper == 0.4
+    active = read_options(ALONE, group=["code+wiki<=0.4"]).goal(ALONE).bounds.active(np.array([0.1, 0.6, 0.3]), ALONE.domains)
+    assert active == ["code+wiki<=0.4"]
+
+
+def test_what_a_mixer_does_not_see_to_is_noted():
+    goal = read_options(ALONE, never_worse=["prose"]).goal(ALONE)
+    notes = propose(mixers.create("natural"), None, goal).notes
+    assert any("never_worse (prose) is not seen to: natural keeps no limits" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fix": ["web=0.5"], "cap": ["web=0.4"]}, "web is fixed at 0.5, above its cap 0.4"),
+        ({"fix": ["web=0.2"], "floor": ["web=0.4"]}, "web is fixed at 0.2, under its floor 0.4"),
+        (
+            {"fix": ["web=0.5"], "available": ["web=100", "code=1000", "wiki=1000"], "tokens": 1000.0, "max_epochs": 4.0},
+            "above its cap 0.4",
+        ),
+        ({"group": ["code+wiki<=0.4"], "floor": ["code=0.3", "wiki=0.2"]}, "floors inside group code.wiki sum to 0.5, over its most 0.4"),
+        ({"group": ["code+wiki<=0.4"], "cap": ["web=0.5"]}, r"most of all is 0.4 .group code.wiki. . 0.5 .the caps of other.* under 1"),
+    ],
+)
+def test_fixed_weights_and_groups_that_collide_are_named(options, message):
+    with pytest.raises(MixwrightError, match=message):
+        read_options(ALONE, **options).goal(ALONE)
 
 
 def test_bounds_that_collide_are_refused():

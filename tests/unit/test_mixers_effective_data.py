@@ -8,7 +8,9 @@ from mixwright.mixers import create
 from mixwright.mixers.effective_law import Law, Prior, _residuals, _trust, fit_law
 from mixwright.mixers.effective_optimum import best_mixture, certificate
 from mixwright.observations import Observations
-from mixwright.simplex import sample, settle
+from mixwright.sampling import sample
+from mixwright.simplex import scale_into, settle
+from random_bounds import on_simplex, random_groups
 
 
 def random_law(seed, targets=3, domains=6):
@@ -46,6 +48,45 @@ def test_the_optimum_is_certified_and_no_sampled_mixture_beats_it(seed, box):
     if box != "point":
         others = sample(np.full(6, 0.7), lower, upper, np.random.default_rng(seed), 3_000)
         assert (law.predict(others) @ importance).min() >= law.predict(weights[None])[0] @ importance - gap
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_optimum_within_groups_is_certified_and_no_sampled_mixture_beats_it(seed):
+    law, importance = random_law(seed, domains=9), np.array([0.5, 0.5, 0.0])
+    lower, upper, groups = random_groups(np.random.default_rng(seed), 9)
+    weights, gap = best_mixture(law, importance, lower, upper, groups)
+    assert on_simplex(weights, lower, upper, groups) and 0 <= gap < 1e-8
+    others = sample(np.full(9, 0.7), lower, upper, np.random.default_rng(seed), 200, groups)
+    assert (law.predict(others) @ importance).min() >= law.predict(weights[None])[0] @ importance - gap
+    for point in others[:3]:
+        above = (law.predict(point[None]) - law.predict(weights[None]))[0] @ importance
+        assert certificate(law, importance, point, lower, upper, groups) >= above - 1e-12
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_limits_on_single_losses_are_kept_and_the_optimum_within_them_certified(seed, grouped):
+    law, importance = random_law(seed, domains=9), np.array([1.0, 0.0, 0.0])
+    lower, upper, groups = random_groups(np.random.default_rng(seed), 9) if grouped else (np.zeros(9), np.ones(9), ())
+    start = scale_into(np.full(9, 1 / 9), lower, upper, groups)
+    most = np.array([np.inf, *(law.predict(start[None])[0][1:] + 1e-6)])
+    weights, gap = best_mixture(law, importance, lower, upper, groups, most, start)
+    found = law.predict(weights[None])[0]
+    assert on_simplex(weights, lower, upper, groups) and (found <= most).all() and found[0] <= law.predict(start[None])[0, 0] + 1e-9
+    assert 0 <= gap < 1e-6
+    other = minimize(
+        lambda w: law.predict(w[None])[0, 0],
+        start,
+        bounds=list(zip(lower, upper, strict=True)),
+        constraints=[
+            {"type": "eq", "fun": lambda w: w.sum() - 1},
+            {"type": "ineq", "fun": lambda w: (most - law.predict(w[None])[0])[1:]},
+            *({"type": "ineq", "fun": lambda w, g=g: w[list(g.members)].sum() - g.lower} for g in groups),
+            *({"type": "ineq", "fun": lambda w, g=g: g.upper - w[list(g.members)].sum()} for g in groups),
+        ],
+        options={"ftol": 1e-12, "maxiter": 500},
+    )
+    assert not other.success or other.fun >= found[0] - gap - 1e-7  # a general solver, whose own errors stay under 1e-7
 
 
 @pytest.mark.parametrize("seed", range(3))

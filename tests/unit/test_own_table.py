@@ -62,6 +62,18 @@ def test_a_proposal_keeps_to_its_bounds_and_says_what_it_assumed(tmp_path, fitte
     assert found["weights"]["web"] <= 0.3 + 1e-9 and found["weights"]["code"] >= 0.2 - 1e-9
     assert found["active_bounds"] == ["web<=0.3", "code>=0.2"] and set(found["predicted"]) == {"prose", "questions"}
     assert "tokens" not in found and any("mean of the 40 fitted mixtures" in note for note in found["notes"])
+    spans = found["intervals"]
+    assert all(0 <= low <= found["weights"][name] <= high <= 1 for name, (low, high) in spans["weights"].items())
+    assert all(low < found["predicted"][name] < high for name, (low, high) in spans["predicted"].items()) and set(spans["predicted"]) == {
+        "prose",
+        "questions",
+    }
+    assert spans["gain"]["low"] < spans["gain"]["high"] and f"predicted {spans['verdict']}" in found["notes"] and spans["draws"] == 100
+
+
+def test_intervals_can_be_left_out(tmp_path, fitted):
+    assert run("propose", "--fit", fitted, "--draws", 0, "--to", tmp_path / "mixture.json") == 0
+    assert json.loads((tmp_path / "mixture.json").read_text())["intervals"] == {}
 
 
 def test_epochs_bound_a_proposal(tmp_path, fitted):
@@ -83,15 +95,24 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
     mixtures, losses = own_tables.write(tmp_path / "again")
     lacking = own_tables.save(tmp_path / "lacking.csv", [("id", "web", "code"), ("x", 0.5, 0.5)])
     unknown = own_tables.save(tmp_path / "unknown.csv", [("id", "web", "code", "wikis"), ("x", 0.5, 0.5, 0.0)])
+    few = larger(tmp_path / "few", 4, lacking=True)
+    anchors = ("--anchor-mixtures", few[0], "--anchor-losses", few[1])
     to = ("--to", tmp_path / "x")
     for words, said in [
         (("predict", "--fit", fitted, "--mixtures", lacking, *to), "lacking.csv: line 1: no column for domain wiki; add it"),
         (("predict", "--fit", fitted, "--mixtures", unknown, *to), "the fit knows no domain wikis; did you mean wiki?"),
         (("predict", "--fit", tmp_path / "none", "--mixtures", mixtures, *to), "none: no fit stands there; make it with mixwright fit"),
+        (("predict", "--fit", fitted, "--mixtures", mixtures, "--anchor-losses", losses, *to), "go together; give both or neither"),
+        (
+            ("predict", "--fit", fitted, "--mixtures", mixtures, *anchors, *to),
+            "the anchor runs lack target prose of the fit; measure it",
+        ),
         (("propose", "--fit", tmp_path / "none", *to), "none: no fit stands there"),
         (("propose", *to), "--fit: nothing to propose from"),
         (("propose", "--fit", fitted, "--mixer", "regmix", *to), "--mixer: only with --study"),
         (("propose", "--study", "s.json", "--cap", "web=0.1", *to), "--cap: not with --study"),
+        (("propose", "--study", "s.json", "--draws", 20, *to), "--draws: not with --study"),
+        (("propose", "--fit", fitted, "--draws", 3, *to), "--draws 3: too few for an interval; ask for 10 or more"),
         (("propose", "--study", "s.json", *to), "--study: a study's proposal needs --domains and --mixer too"),
         (("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "regmx", *to), "regmx is unknown; did you mean regmix?"),
         (("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "regmix", "--settings", "{", *to), "--settings {: not JSON"),
@@ -106,6 +127,36 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
     assert run("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "best-of-swarm", "--to", tmp_path / "best") == 0
     assert run("predict", "--fit", tmp_path / "best", "--mixtures", mixtures, *to) == 1
     assert "best-of-swarm predicts no losses" in capsys.readouterr().err
+
+
+def larger(folder, count, lacking=False):
+    """Anchor runs whose losses are .7 of the table's and .1 more."""
+    mixtures, losses = own_tables.write(folder, runs=count, seed=9)
+    lines = [line.split(",") for line in losses.read_text().splitlines()]
+    rows = [[run, *(0.1 + 0.7 * float(value) for value in values)] for run, *values in lines[1:]]
+    rows = [row[:2] for row in rows] if lacking else rows
+    return mixtures, own_tables.save(losses, [lines[0][:2] if lacking else lines[0], *rows])
+
+
+def test_a_few_larger_runs_give_predictions_their_level(tmp_path, fitted, caplog):
+    for count, near in ((1, 0.2), (6, 0.02)):
+        mixtures, losses = larger(tmp_path / f"{count}", count)
+        words = ["--fit", fitted, "--mixtures", tmp_path / "mixtures.csv"]
+        assert run("predict", *words, "--to", tmp_path / "P.csv") == 0
+        with caplog.at_level("INFO"):
+            assert run("predict", *words, "--anchor-mixtures", mixtures, "--anchor-losses", losses, "--to", tmp_path / "Q.csv") == 0
+        here, there = (pd.read_csv(tmp_path / name, index_col=0).to_numpy() for name in ("P.csv", "Q.csv"))
+        assert np.median(np.abs(there - (0.1 + 0.7 * here))) < near
+        said = "1 anchor run: no error can be told" if count == 1 else "levels mapped through 6 anchor runs"
+        assert said in caplog.text
+
+
+def test_a_proposal_s_own_losses_can_be_predicted(tmp_path, fitted):
+    assert run("propose", "--fit", fitted, "--draws", 0, "--to", tmp_path / "mixture.json") == 0
+    assert run("predict", "--fit", fitted, "--mixtures", tmp_path / "mixture.json", "--to", tmp_path / "P.csv") == 0
+    row = pd.read_csv(tmp_path / "P.csv").iloc[0]
+    proposed = json.loads((tmp_path / "mixture.json").read_text())["predicted"]
+    assert row["mixture"] == "mixture" and all(row[name] == pytest.approx(value) for name, value in proposed.items())
 
 
 def test_weights_alone_refuse_mixtures_with_token_counts(tmp_path, fitted, capsys):
@@ -143,7 +194,7 @@ assert not heavy, heavy
 def test_the_readme_commands_work(tmp_path, monkeypatch, capsys):
     section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
     commands = [line.split("  #")[0] for line in re.findall(r"^mixwright .*$", section.replace("\\\n", " "), re.MULTILINE)]
-    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "predict", "propose", "propose", "bootstrap", "learning-curve"]
+    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "predict", "propose", "propose", "learning-curve"]
     own_tables.write(tmp_path)
     own_tables.write(tmp_path / "new", seed=5)
     (tmp_path / "new/mixtures.csv").rename(tmp_path / "new.csv")

@@ -147,7 +147,7 @@ def test_page_is_whole_and_self_contained(tmp_path):
     text = (tmp_path / "summary.html").read_text()
     outline = Outline()
     outline.feed(text)
-    assert outline.open == [] and outline.links == [] and outline.rows == 1 + len(study_tables.ARMS)
+    assert outline.open == [] and outline.links == [] and outline.rows == 1 + len(study_tables.ARMS) + 2  # and what one mixer promised
     assert outline.headings[0] == summary.headline and "The evidence" in outline.headings
     assert all(arm.mixer in text for arm in summary.arms) and "min_child_samples is 3" in text and "corpus fingerprint" in text
     frame = tables.read(tmp_path / "comparison.parquet", comparison_table("loss", "bits_per_byte")).set_index("mixer")
@@ -168,3 +168,13 @@ def test_terminal_says_the_same_from_the_json():
 
 def test_quantities_are_read_by_people():
     assert [quantity(count) for count in (950, 12_345, 4_800_000, 2.5e12)] == ["950", "12.3 k", "4.8 M", "2.5 T"]
+
+
+def test_the_page_sets_what_was_promised_beside_what_came():
+    summary = summed(scores=study_tables.scores(noise=0.003))
+    text = page(summary)
+    assert "What the proxies promised" in text and "5.000 [4.950, 5.050]" in text and "−0.210 [−0.300, −0.120]" in text
+    assert "<u style=" in text and "in 95 % of refits" in text  # effective-data is chosen
+    assert as_json(summary)["arms"][0]["intervals"]["gain"]["value"] == 0.21
+    bare = page(summed(mixtures=[mixture | {"intervals": {}} for mixture in study_tables.mixtures()]))
+    assert "What the proxies promised" not in bare and "<u style=" not in bare

@@ -19,10 +19,10 @@ from mixwright.report import summarise
 from mixwright.stages.tabular import make_datasets
 from mixwright.study import Study
 from mixwright.tabular.dataset import open_dataset
-from mixwright.tabular.draws import average_precision_draws, drawn_precision, positive_probability
+from mixwright.tabular.draws import average_precision_draws, positive_probability
 from mixwright.tabular.evaluation import evaluate_finals
 from mixwright.tabular.final import train_finals
-from mixwright.tabular.metrics import average_precision
+from mixwright.tabular.metrics import average_precision, drawn_precision
 from mixwright.tabular.pool import Pool
 from mixwright.tabular.proxies import train_pack
 
@@ -168,8 +168,8 @@ def test_the_report_answers_by_average_precision_and_never_with_a_reference(stud
 def test_drawn_precision_is_that_of_the_rows_drawn():
     rng = np.random.default_rng(0)
     labels, scores = (rng.random(50) < 0.3).astype(float), rng.integers(0, 8, 50) / 8  # with ties
-    counts = rng.multinomial(50, np.full(50, 1 / 50), 20).astype(np.float32)
-    known = [average_precision(labels, scores, weights) for weights in counts]
+    counts = rng.multinomial(50, np.full(50, 1 / 50), 20)
+    known = [average_precision(np.repeat(labels, often), np.repeat(scores, often)) for often in counts]
     assert drawn_precision(labels, scores, counts) == pytest.approx(known)
 
 

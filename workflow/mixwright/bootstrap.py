@@ -1,36 +1,26 @@
 """How far to trust a proposal: intervals by refitting the mixer to runs that could as well have been measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import nan
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 from scipy.stats import t as student
 
 from mixwright import mixers
 from mixwright.comparison import REFERENCE, Difference
-from mixwright.errors import MixwrightError
-from mixwright.mixers.protocol import Mixer
+from mixwright.errors import MixwrightError, TooFewRunsError
+from mixwright.mixers.protocol import Mixer, Proposer
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
+from mixwright.refits import LEVEL, Interval, Refits
 from mixwright.signals import NoiseFloor, noise_floor
 
-LEVEL = 0.95
-FOLDS = 8  # of the held-out residuals
+DRAWS = 100  # where nothing was said
 LEAST_DRAWS = 10
-SEARCH = 10_000  # mixtures that a mixer which searches draws for each refit
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and its 95% interval."""
-
-    value: float
-    low: float
-    high: float
+LITTLE = 1e-3  # a weight below this is not mentioned
 
 
 @dataclass(frozen=True)
@@ -61,6 +51,12 @@ class Bootstrap:
             return said
         return f"{said}; less than the noise of one run, {self.noise.value:.3f} over {self.noise.runs} repeats"
 
+    @property
+    def said(self) -> Proposal:
+        """The proposal with its intervals, and the verdict among its notes."""
+        notes = (*self.proposal.notes, f"predicted {self.verdict}", *self.notes)
+        return replace(self.proposal, intervals=self.as_json(), notes=notes)
+
     def as_json(self) -> dict[str, Any]:
         """What `mixtures/<mixer>.json` holds under `intervals`."""
         return {
@@ -75,35 +71,35 @@ class Bootstrap:
         }
 
 
-def with_intervals(proposal: Proposal, found: Bootstrap) -> Proposal:
-    """The proposal with its intervals and the verdict among its notes."""
-    return replace(proposal, intervals=found.as_json(), notes=(*proposal.notes, f"predicted {found.verdict}", *found.notes))
+def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int = DRAWS) -> Proposal:
+    """The mixer's proposal; one that learned to predict from the swarm runs in `seen` adds intervals and the verdict, unless it has its
+    own or `draws` is 0."""
+    proposal = mixer.propose(goal)
+    proposal = replace(proposal, notes=(*proposal.notes, *mixers.unseen(proposal.mixer, goal), *_untried(proposal, seen, goal)))
+    if proposal.intervals or seen is None or not draws or not mixers.entry(proposal.mixer).can_refit:
+        return proposal
+    try:
+        found = bootstrap(cast(Mixer, mixer), seen, goal, proposal, draws)
+    except TooFewRunsError:
+        few = f"no intervals: {len(seen.of_role('swarm').runs)} runs are too few to hold any out"
+        return replace(proposal, notes=(*proposal.notes, few))
+    return found.said
 
 
-def check(name: str, draws: int) -> None:
-    """Refuses what the bootstrap has no answer to."""
-    kind = mixers.entry(name)
-    if "swarm" not in kind.reads or not kind.predicts:
-        raise MixwrightError(f"bootstrap: {name} does not learn to predict from a swarm; ask intervals of one that does, or of none")
-    if draws < LEAST_DRAWS:
-        raise MixwrightError(f"bootstrap: {draws} draws give no interval; ask for {LEAST_DRAWS} or more (200 is usual)")
+def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int = DRAWS) -> Bootstrap:
+    """Residual bootstrap of a mixer fitted to `seen`: each draw refits it to its own predictions plus held-out residuals, resampled with
+    replacement, a run's targets together. Losses are read at the proposal, held fixed; each refit proposes anew for the weights.
 
-
-def bootstrap(name: str, settings: Mapping[str, Any], seen: Observations, goal: Goal, draws: int = 200, seed: int = 0) -> Bootstrap:
-    """Residual bootstrap: each draw refits the mixer to its own predictions plus held-out residuals, resampled with replacement, a run's
-    targets together. Losses are read at the proposal of the full fit, held fixed; each refit proposes anew for the weights.
-
-    Refits know nothing of what the mixer's form cannot follow: intervals of losses add in quadrature the refits' bias and what the
-    held-out residuals hold beyond the refits' own scatter and, where a mixture was trained more than once, the least noise that a run may
-    have. Draw b is a function of (seed, b) alone. Mixers that take long are given fewer draws, and it is said.
+    Refits know nothing of what the mixer's form cannot follow. So intervals of losses add in quadrature the refits' bias; what the held-out
+    residuals hold beyond the refits' own scatter and, where a mixture was trained more than once, the least noise that a run may have;
+    and how far the effective-data law is from what the mixer says of its own proposal, where no run may be near.
+    Draw b is a function of (the goal's seed, b) alone. Mixers that take long are given fewer draws, and it is said.
     """
-    check(name, draws)
+    if draws < LEAST_DRAWS:
+        raise MixwrightError(f"--draws {draws}: too few for an interval; ask for {LEAST_DRAWS} or more, or for 0 to do without")
     seen = seen.only(np.argsort(np.array(seen.runs)))
-    mixer = mixers.create(name, settings)
-    full = mixer.fit(seen)
-    proposal = full.propose(goal)
-    many = min(draws, mixers.entry(name).draws)
-    refits = Refits.of(mixer, full, seen, goal, proposal.weights, many, seed)
+    many = min(draws, mixers.entry(proposal.mixer).draws)
+    refits = Refits.of(full, seen, goal, proposal, many)
     noise = noise_floor(seen, goal.targets)
     spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(seen.of_role("swarm").weights)
     importance = np.array([goal.targets.get(target, 0.0) for target in full.targets])
@@ -116,74 +112,22 @@ def bootstrap(name: str, settings: Mapping[str, Any], seen: Observations, goal: 
         refits.around([-1, 1], importance, noise, 2 * min(1.0, float(spread))),
         many,
         noise,
-        _notes(name, draws, many, noise),
+        (*refits.opinion(importance), *_notes(proposal.mixer, draws, many, noise)),
     )
 
 
-@dataclass(frozen=True)
-class Refits:
-    """What the full fit and its refits predict at (0) the proposal, (1) natural and (2 and on) the swarm's runs."""
-
-    own: Array  # (points, targets)
-    losses: Array  # (draws, points, targets)
-    weights: Array  # (draws, domains) proposals
-    held_out: Array  # (swarm runs, targets) residuals
-
-    @classmethod
-    def of(cls, mixer: Mixer, full: Mixer, seen: Observations, goal: Goal, proposal: Array, draws: int, seed: int) -> "Refits":
-        swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
-        held_out = _held_out(mixer, seen, swarm, seed)
-        scale = float(np.median(seen.tokens[swarm]))
-        points = np.concatenate([np.stack([proposal, goal.natural]) * scale, seen.amounts[swarm]])
-        own, light, losses, weights = full.predict(points), _lighter(mixer), [], []
-        for draw in range(draws):
-            rows = np.random.default_rng([seed, draw]).integers(len(swarm), size=len(swarm))
-            again = seen.losses.copy()
-            again[swarm] = own[2:] + (held_out - held_out.mean(axis=0))[rows]
-            refit = light.fit(replace(seen, losses=again))
-            losses.append(refit.predict(points))
-            weights.append(refit.propose(goal).weights)
-        return cls(own, np.stack(losses), np.stack(weights), held_out)
-
-    def around(self, signs: Sequence[int], importance: Array, noise: NoiseFloor | None, points: float = 1.0) -> Interval:
-        """The signed sum over proposal and natural of the weighted targets; what the mixer cannot follow counts for so many points."""
-        drawn, value = self.losses @ importance, float(np.array(signs) @ (self.own[:2] @ importance))
-        unexplained = ((self.held_out @ importance) ** 2).mean() - drawn[:, 2:].var(axis=0, ddof=1).mean()
-        unexplained = max(0.0, float(unexplained) - (noise.low**2 if noise else 0.0))
-        refitted = drawn[:, :2] @ np.array(signs)
-        error = np.sqrt(refitted.var(ddof=1) + (refitted.mean() - value) ** 2 + points * unexplained)
-        half = float(student.ppf((1 + LEVEL) / 2, len(drawn) - 1) * error)
-        return Interval(value, value - half, value + half)
-
-    def weights_around(self, proposal: Array, goal: Goal) -> dict[str, Interval]:
-        """Quantiles of the refits' weights and their reflection about the proposal (refits are drawn to the prior twice), in the bounds."""
-        low, high = np.quantile(self.weights, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-        low, high = np.minimum(low, 2 * proposal - high), np.maximum(high, 2 * proposal - low)
-        low, high = np.clip([np.minimum(low, proposal), np.maximum(high, proposal)], goal.bounds.lower, goal.bounds.upper)
-        rows = zip(goal.names, proposal.tolist(), low.tolist(), high.tolist(), strict=True)
-        return {name: Interval(value, at_least, at_most) for name, value, at_least, at_most in rows}
+def _untried(proposal: Proposal, seen: Observations | None, goal: Goal) -> tuple[str, ...]:
+    """Domains that the proposal takes and no run took."""
+    if seen is None:
+        return ()
+    pairs = zip(goal.names, proposal.weights, seen.amounts.max(axis=0), strict=True)
+    names = [name for name, weight, most in pairs if weight > LITTLE and not most > 0]
+    return (f"no run took any of {', '.join(names)}: the share is {proposal.mixer}'s prior, nothing measured",) if names else ()
 
 
 def _notes(name: str, draws: int, many: int, noise: NoiseFloor | None) -> tuple[str, ...]:
     fewer = (f"intervals from {many} refits, not {draws}: {name} takes long to fit",) if many < draws else ()
     return fewer if noise else (*fewer, "no mixture was trained twice: intervals count the noise of a run as the mixer's error")
-
-
-def _held_out(mixer: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
-    """(swarm runs, targets) measured minus predicted by a fit without the run's fold."""
-    fold = np.random.default_rng(seed).permutation(len(swarm)) % FOLDS
-    residuals = np.empty((len(swarm), len(seen.targets)))
-    for k in range(FOLDS):
-        out = swarm[fold == k]
-        fitted = mixer.fit(seen.only(np.setdiff1d(np.arange(len(seen.runs)), out)))
-        residuals[fold == k] = seen.losses[out] - fitted.predict(seen.amounts[out])
-    return residuals
-
-
-def _lighter(mixer: Any) -> Any:
-    """The same with a smaller search, the same share of it kept: refits of a searching mixer would take minutes each."""
-    samples, keep = getattr(mixer, "samples", 0), getattr(mixer, "keep", 0)
-    return mixer if samples <= SEARCH else replace(mixer, samples=SEARCH, keep=max(1, round(keep * SEARCH / samples)))
 
 
 def _distance(weights: Array) -> float:

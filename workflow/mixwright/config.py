@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from mixwright import public
+from mixwright import measured, public
+from mixwright.bounds import groups_of
 from mixwright.errors import MixwrightError
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
@@ -26,13 +27,19 @@ def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     written = copy.deepcopy(dict(config))
     like = variants(written.get("mixers"), schema["properties"]["mixers"]["properties"])
     add_labels(written)
+    measured.check_kind(written)
     study = _with_defaults(written, schema, schema)
     errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
     if errors:
         raise MixwrightError(_message(errors[0], schema))
     study["mixers"] = {"natural": {}} | study["mixers"]
     study["like"] = like
-    _check_names(study)
+    public.check(study["public"])
+    if "measured" in study:
+        study |= {"domains": {}, "targets": {}}
+        measured.check(study)
+    else:
+        _check_names(study)
     if LEARNERS[study["learner"]].sized:
         for part in ("proxy", "final"):
             study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
@@ -131,10 +138,9 @@ def _elsewhere(name: str, names: list[str], schema: Mapping[str, Any]) -> str:
 
 def _check_names(study: Mapping[str, Any]) -> None:
     """Names that must stand elsewhere in the study: domains in caps, floors and mixtures, sources of targets."""
-    public.check(study["public"])
     domains = list(study["domains"])
     mixtures = {f"designs.{design}.{key}": study["designs"][design][key] for design, key in _MIXTURES}
-    named = {"goal.caps": study["goal"]["caps"], "goal.floors": study["goal"]["floors"], **mixtures}
+    named = {f"goal.{key}": study["goal"][key] for key in ("caps", "floors", "fixed")} | mixtures
     for where, weights in named.items():
         for name in weights if isinstance(weights, dict) else ():
             if name not in domains:
@@ -142,6 +148,16 @@ def _check_names(study: Mapping[str, Any]) -> None:
     for where, weights in mixtures.items():
         if isinstance(weights, dict) and abs(sum(weights.values()) - 1) > 1e-6:
             raise MixwrightError(f"config: {where}: the weights sum to {sum(weights.values()):g}; make them sum to 1")
+    groups_of(study["goal"]["groups"], domains)
+    deaf = [mixer for mixer in study["mixers"] if study["goal"]["groups"] and not MIXERS[mixer].groups]
+    if deaf:
+        raise MixwrightError(f"config: goal.groups: mixers.{deaf[0]} keeps no sums of groups; drop one of the two")
+    never_worse, targets = study["goal"]["never_worse"], list(study["targets"])
+    for name in never_worse if isinstance(never_worse, list) else ():
+        if name not in targets:
+            raise MixwrightError(
+                f"config: goal.never_worse: {name} is no target{_nearest(name, targets)}; targets are {', '.join(targets)}"
+            )
     base = mixtures["designs.perturb.base"]
     for name in domains if isinstance(base, dict) else ():
         if not base.get(name):

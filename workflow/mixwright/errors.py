@@ -8,6 +8,10 @@ class MixwrightError(Exception):
     """A mistake told in one line that names the fix; the command line prints it without a traceback."""
 
 
+class TooFewRunsError(MixwrightError):
+    """A mixer cannot learn from so few runs."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The remedy for an unknown name: the nearest known one, or all of them; none where none is known."""
     names = list(known)

@@ -1,4 +1,4 @@
-"""A fit on disk: the mixer, and beside it what a goal or a prediction without a study needs to know of its runs."""
+"""A fit on disk: the mixer, and beside it its runs, in brief for goals and predictions, in full for what refits it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from mixwright import mixers
+from mixwright import mixers, tables
 from mixwright.errors import MixwrightError, nearest
 from mixwright.files import read_json, write_json
 from mixwright.loss_tables import Mixtures
@@ -16,7 +17,7 @@ from mixwright.mixers.saved import FILE as FIT
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
-FILE = "runs.json"
+FILE, RUNS = "runs.json", "runs.parquet"
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,30 @@ def check_place(folder: Path) -> None:
         raise MixwrightError(f"{folder}: something stands there that is no fit; give --to a new folder")
 
 
-def save(folder: Path, fitted: Mixer, source: Source) -> None:
+def save(folder: Path, name: str, fitted: Mixer, seen: Observations) -> None:
+    """The mixer called `name`, the brief of the runs it was fitted on, and the runs."""
     fitted.save(folder)
-    write_json(folder / FILE, asdict(source))
+    write_json(folder / FILE, asdict(Source.of(name, seen, getattr(fitted, "targets", ()))))
+    measured = {"amount": (seen.domains, seen.amounts), "loss": (seen.targets, seen.losses)}
+    parts = [
+        pd.DataFrame({"run": seen.runs, "role": seen.roles, "measure": measure, "name": name, "value": column})
+        for measure, (names, values) in measured.items()
+        for name, column in zip(names, values.T, strict=True)
+    ]
+    tables.write(pd.concat(parts), folder / RUNS, tables.OBSERVED)
+
+
+def read_runs(folder: Path) -> Observations:
+    """The runs that `save` was given, without log-likelihoods."""
+    frame = tables.read(folder / RUNS, tables.OBSERVED)
+    amounts, losses = (frame[frame.measure == measure].pivot(index="run", columns="name", values="value") for measure in ("amount", "loss"))
+    roles = frame.drop_duplicates("run").set_index("run").role.reindex(amounts.index)
+    names = tuple(amounts.columns), tuple(losses.columns), tuple(amounts.index), tuple(roles)
+    return Observations(*names, amounts.to_numpy(np.float64), losses.to_numpy(np.float64))
 
 
 def read(folder: Path) -> tuple[Source, Mixer]:
-    """What `save` wrote."""
+    """The brief of the runs and the mixer that `save` wrote."""
     if not (folder / FILE).exists():
         raise MixwrightError(f"{folder}: no fit stands there; make it with mixwright fit --to {folder}")
     kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read_json(folder / FILE).items()}

@@ -1,10 +1,12 @@
 """What is wanted of a mixture, said in options of the command line: a goal without a study."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from mixwright.bounds import groups_of
 from mixwright.errors import MixwrightError, nearest
 from mixwright.fits import Source
 from mixwright.mixture import Bounds, Domain, Goal, Proposal
@@ -23,6 +25,9 @@ class Options:
     tokens: float | None = None  # of the final run
     max_epochs: float | None = None
     seed: int = 0
+    groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as mixwright.bounds.groups_of takes them
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    never_worse: tuple[str, ...] = ()
 
     def goal(self, source: Source) -> Goal:
         """The goal over the fit's domains; without token counts the mean of the fitted mixtures is the natural one."""
@@ -31,8 +36,8 @@ class Options:
         targets = self.targets or dict.fromkeys(source.targets, 1.0)
         importance = {name: weight / sum(targets.values()) for name, weight in sorted(targets.items()) if weight > 0}
         tokens = self.tokens or source.most_tokens
-        bounds = Bounds.of(domains, tokens, self.caps, self.floors, self.max_epochs)
-        return Goal(domains, importance, tokens, bounds, self.seed)
+        bounds = Bounds.of(domains, tokens, self.caps, self.floors, self.max_epochs, self.groups, self.fixed)
+        return Goal(domains, importance, tokens, bounds, self.seed, self.never_worse)
 
     def notes(self, source: Source) -> tuple[str, ...]:
         """What the goal assumes where the options were silent."""
@@ -58,6 +63,9 @@ def read_options(
     tokens: float | None = None,
     max_epochs: float | None = None,
     seed: int = 0,
+    group: Sequence[str] = (),
+    fix: Sequence[str] = (),
+    never_worse: Sequence[str] = (),
 ) -> Options:
     """Options as typed, checked against the fit: unknown names are refused with the nearest known one."""
     asked = Options(
@@ -68,6 +76,9 @@ def read_options(
         tokens=tokens,
         max_epochs=max_epochs,
         seed=seed,
+        groups=_groups(group, source.domains),
+        fixed=_numbers("fix", fix, source.domains, most=1.0),
+        never_worse=_limited(never_worse, source.targets),
     )
     _check(asked, source)
     return asked
@@ -90,6 +101,34 @@ def _numbers(
             raise MixwrightError(f"--{option} {text}: {name} has {found[name]:g} already; give it once")
         found[name] = float(number)
     return found
+
+
+def _groups(texts: Sequence[str], domains: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`code+docs<=0.4` words as groups named by their domains; words on the same domains make one group."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        parts = re.fullmatch(r"(.+?)(<=|>=|=)([^<>=]+)", text)
+        if not parts or not _is_number(parts[3], 1.0) or "+" not in parts[1]:
+            raise MixwrightError(f"--group {text}: write 'A+B<=NUMBER', '>=' or '=', two domains or more, a number from 0 to 1")
+        members, limit = sorted(parts[1].split("+")), float(parts[3])
+        for name in members:
+            if name not in domains:
+                raise MixwrightError(f"--group {text}: {name} is unknown; {nearest(name, domains)}")
+        group = found.setdefault("+".join(members), {"domains": members, "least": 0.0, "most": 1.0})
+        group["least"] = max(group["least"], limit if "<" not in parts[2] else 0.0)
+        group["most"] = min(group["most"], limit if ">" not in parts[2] else 1.0)
+    groups_of(found, domains)
+    return found
+
+
+def _limited(names: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
+    """The targets of never_worse; `all` for every one."""
+    if list(names) == ["all"] and "all" not in targets:
+        return tuple(targets)
+    for name in names:
+        if name not in targets:
+            raise MixwrightError(f"--never-worse {name}: no such target; {nearest(name, targets)} (or all)")
+    return tuple(sorted(set(names)))
 
 
 def _is_number(text: str, most: float) -> bool:

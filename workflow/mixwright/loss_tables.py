@@ -9,6 +9,7 @@ import numpy as np
 
 from mixwright import tables
 from mixwright.errors import MixwrightError
+from mixwright.files import read_json
 from mixwright.mixture import Array
 from mixwright.observations import Observations, observe
 from mixwright.wide import Wide, read_weights, read_wide
@@ -30,14 +31,18 @@ class Mixtures:
 
 
 def read_observations(
-    mixtures: Sequence[Path], losses: Sequence[Path], realised: Sequence[Path] = (), loglikelihoods: Sequence[Path] = ()
+    mixtures: Sequence[Path],
+    losses: Sequence[Path],
+    realised: Sequence[Path] = (),
+    loglikelihoods: Sequence[Path] = (),
+    least: int = LEAST_RUNS,
 ) -> Observations:
     """The runs of the tables: all wide CSV (weights alone: 1.0 tokens a run, role swarm), or all long parquet."""
     for name, given in (("mixtures", mixtures), ("losses", losses)):
         if not given:
             raise MixwrightError(f"{name}: no file; give --{name} a table of {name}")
     if not _is_wide(mixtures[0]):
-        return _read_long(mixtures, losses, realised, loglikelihoods)
+        return _read_long(mixtures, losses, realised, loglikelihoods, least)
     rest = (*mixtures[1:], *losses, *realised, *loglikelihoods)
     others = [path for path in rest if not _is_wide(path)]
     if others:
@@ -45,11 +50,14 @@ def read_observations(
     if len(rest) > 1:
         more = [*mixtures[1:], *losses[1:], *realised, *loglikelihoods]
         raise MixwrightError(f"{more[0]}: CSV tables are one of mixtures and one of losses; join them")
-    return _join(read_weights(mixtures[0]), read_wide(losses[0]))
+    return _join(read_weights(mixtures[0]), read_wide(losses[0]), least)
 
 
 def read_mixtures(path: Path) -> Mixtures:
-    """Mixtures alone, from either form."""
+    """Mixtures alone, from either form, or the one that `propose` wrote."""
+    if path.suffix == ".json":
+        weights = read_json(path)["weights"]
+        return Mixtures(path, "mixture", (path.stem,), tuple(weights), np.array([list(weights.values())], dtype=np.float64))
     if _is_wide(path):
         table = read_weights(path)
         return Mixtures(path, table.key, table.ids, table.columns, table.values)
@@ -61,15 +69,15 @@ def read_mixtures(path: Path) -> Mixtures:
     return Mixtures(path, "run", tuple(order), tuple(weights.columns), values, tokens.to_numpy(np.float64))
 
 
-def _join(mixtures: Wide, losses: Wide) -> Observations:
+def _join(mixtures: Wide, losses: Wide, least: int) -> Observations:
     for one, other, lacks in ((mixtures, losses, "losses"), (losses, mixtures, "mixture")):
         known = set(other.ids)
         alone = [row for row, name in enumerate(one.ids) if name not in known]
         if alone:
             more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
             raise MixwrightError(f"{one.where(alone[0])}{more} has no {lacks} in {other.path}; add them there or drop the row here")
-    if len(mixtures.ids) < LEAST_RUNS:
-        raise MixwrightError(f"{mixtures.where(-1)} is the last of {len(mixtures.ids)} runs; give {LEAST_RUNS} or more")
+    if len(mixtures.ids) < least:
+        raise MixwrightError(f"{mixtures.where(-1)} is the last of {len(mixtures.ids)} runs; give {least} or more")
     weights, measured = mixtures.sorted(), losses.sorted()
     log.info("%s: %d runs over %d domains: %s", mixtures.path, len(weights.ids), len(weights.columns), ", ".join(weights.columns))
     log.info("%s: %d targets: %s", losses.path, len(measured.columns), ", ".join(measured.columns))
@@ -77,7 +85,9 @@ def _join(mixtures: Wide, losses: Wide) -> Observations:
     return Observations(weights.columns, measured.columns, weights.ids, roles, weights.values, measured.values)
 
 
-def _read_long(mixtures: Sequence[Path], losses: Sequence[Path], realised: Sequence[Path], loglikelihoods: Sequence[Path]) -> Observations:
+def _read_long(
+    mixtures: Sequence[Path], losses: Sequence[Path], realised: Sequence[Path], loglikelihoods: Sequence[Path], least: int
+) -> Observations:
     wide = [path for path in (*mixtures, *losses, *realised, *loglikelihoods) if _is_wide(path)]
     if wide:
         raise MixwrightError(f"{wide[0]}: CSV beside the parquet {mixtures[0]}; give both in one form")
@@ -93,8 +103,8 @@ def _read_long(mixtures: Sequence[Path], losses: Sequence[Path], realised: Seque
     except MixwrightError as error:
         raise MixwrightError(f"{where}: {error}") from None
     swarm = seen.of_role("swarm").runs
-    if 0 < len(swarm) < LEAST_RUNS:
-        raise MixwrightError(f"{where}: run {swarm[-1]} is the last of {len(swarm)} swarm runs; give {LEAST_RUNS} or more")
+    if 0 < len(swarm) < least:
+        raise MixwrightError(f"{where}: run {swarm[-1]} is the last of {len(swarm)} swarm runs; give {least} or more")
     return seen
 
 

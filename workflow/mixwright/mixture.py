@@ -1,18 +1,17 @@
-"""The nouns: domains, bounds on their weights, runs, and what is wanted of a mixture."""
+"""The nouns: domains, runs, and what is wanted of a mixture."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mixwright.errors import MixwrightError
+from mixwright.bounds import Array, Bounds
 
-Array = NDArray[np.float64]
+__all__ = ["Array", "Bounds", "Domain", "Goal", "Proposal", "Run", "digest"]
 
 
 def digest(value: Any, length: int = 16) -> str:
@@ -49,67 +48,15 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Domains whose weights together stay between two limits; no domain is in two groups."""
-
-    name: str
-    members: tuple[int, ...]  # positions in the goal's domains
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """The weights that a mixture must stay in: a box, `lower` and `upper` (domains,), cut by sums of groups."""
-
-    lower: Array
-    upper: Array
-    groups: tuple[Group, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        domains: Sequence[Domain],
-        tokens: float,
-        caps: Mapping[str, float] | None = None,
-        floors: Mapping[str, float] | None = None,
-        max_epochs: float | None = None,
-    ) -> "Bounds":
-        """Caps and floors by name, and the cap that `max_epochs` passes over a domain's tokens mean for a run of `tokens`."""
-        lower = np.array([(floors or {}).get(domain.name, 0.0) for domain in domains])
-        upper = np.array([(caps or {}).get(domain.name, 1.0) for domain in domains])
-        if max_epochs is not None:
-            upper = np.minimum(upper, [max_epochs * domain.tokens / tokens for domain in domains])
-        cls._check(lower, upper, [domain.name for domain in domains])
-        return cls(lower, upper)
-
-    @staticmethod
-    def _check(lower: Array, upper: Array, names: Sequence[str]) -> None:
-        for name, low, high in zip(names, lower, upper, strict=True):
-            if low > high:
-                raise MixwrightError(f"bounds: {name} has floor {low:g} above its cap {high:g} (caps and epochs together); lower the floor")
-        if lower.sum() > 1 + 1e-9:
-            raise MixwrightError(f"bounds: the floors sum to {lower.sum():.4g}, over 1; lower some of them")
-        if upper.sum() < 1 - 1e-9:
-            remedy = "raise caps or max_epochs, or ask for fewer tokens"
-            raise MixwrightError(f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g}, under 1; {remedy}")
-
-    def active(self, weights: Array, names: Sequence[str], tolerance: float = 1e-6) -> list[str]:
-        """Names of the bounds that `weights` touch, as `name<=cap` and `name>=floor`; zero floors do not count."""
-        at_cap = [f"{n}<={u:.6g}" for n, w, u in zip(names, weights, self.upper, strict=True) if u < 1 and w >= u - tolerance]
-        at_floor = [f"{n}>={u:.6g}" for n, w, u in zip(names, weights, self.lower, strict=True) if u > 0 and w <= u + tolerance]
-        return at_cap + at_floor
-
-
-@dataclass(frozen=True)
 class Goal:
-    """What is wanted: the targets and their weights, the tokens of the final run, the bounds. Domains are sorted by name."""
+    """What is wanted: the targets and their weights, the tokens of the final run, the bounds, the limits. Domains are sorted by name."""
 
     domains: tuple[Domain, ...]
     targets: Mapping[str, float]  # target -> weight, summing to 1
     tokens: float
     bounds: Bounds
     seed: int = 0
+    never_worse: tuple[str, ...] = ()  # targets, of the objective or not, whose loss must not exceed natural's
 
     @property
     def names(self) -> tuple[str, ...]:

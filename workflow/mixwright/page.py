@@ -1,6 +1,6 @@
 """Lays a summary out as one self-contained HTML page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -29,6 +29,7 @@ h2 { font-size: 21px; margin: 56px 0 12px; letter-spacing: -.005em; }
 .mixture { margin-top: 26px; max-width: 720px; }
 .mixture .bar { height: 16px; position: relative; background: #eeefec; border-radius: 3px; }
 .mixture .bar i { display: block; height: 100%; background: var(--blue); border-radius: 3px; }
+.mixture .bar u { position: absolute; top: 7px; height: 2px; background: var(--orange); }
 .mixture .bar b { position: absolute; top: -3px; width: 2px; height: 22px; background: var(--ink); }
 .mixture span, td, th { font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; background: white; border: 1px solid var(--line); border-radius: 8px; padding: 4px 16px; }
@@ -56,30 +57,40 @@ def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
     """The whole page; `figures` are (title, base64 of an SVG)."""
     body = "".join(
         [
-            f'<p class="study">mixwright · study {escape(summary.study)}</p>',
-            f"<h1>{escape(summary.headline)}</h1>",
-            "".join(f'<p class="detail">{_text(sentence)}</p>' for sentence in summary.detail),
+            heading(summary.study, summary.headline, summary.detail),
             _serious(summary),
             _mixture(summary),
             f"<h2>The final models</h2>{_finals(summary)}",
             _targets(summary),
+            _predicted(summary),
             f"<h2>Mixer by mixer</h2><ul>{''.join(_sentence(arm) for arm in summary.arms)}</ul>",
-            _figures(figures),
+            drawn(figures),
             _caveats(summary),
-            f"<h2>Where this comes from</h2>{_provenance(summary)}",
+            sources(summary.provenance),
         ]
     )
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>mixwright: {escape(summary.study)}</title>'
+    return document(summary.study, body)
+
+
+def document(study: str, body: str) -> str:
+    """A page of its own, with nothing outside it."""
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>mixwright: {escape(study)}</title>'
     return f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n<body><main>{body}</main></body></html>\n'
 
 
-def _text(sentence: str) -> str:
+def heading(study: str, headline: str, detail: Sequence[str]) -> str:
+    """The study's name, the answer and the sentences under it."""
+    said = "".join(f'<p class="detail">{text(sentence)}</p>' for sentence in detail)
+    return f'<p class="study">mixwright · study {escape(study)}</p><h1>{escape(headline)}</h1>{said}'
+
+
+def text(sentence: str) -> str:
     """Escaped, with true minus signs."""
     return escape(sentence).replace("[-", "[−").replace(", -", ", −")
 
 
 def _serious(summary: Summary) -> str:
-    lines = "".join(f"<p>{_text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious)
+    lines = "".join(f"<p>{text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious)
     return f'<div class="serious"><p><strong>Before you trust this</strong></p>{lines}</div>' if lines else ""
 
 
@@ -90,18 +101,52 @@ def _mixture(summary: Summary) -> str:
     natural = arms["natural"].weights if "natural" in arms else {}
     if not weights:
         return ""
-    full = max([*weights.values(), *natural.values()])
+    spans = arms[summary.chosen].intervals.get("weights", {})
+    full = max([*weights.values(), *natural.values(), *(high for _, high in spans.values())])
     rows = []
     for name, weight in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])):
         tick = f'<b style="left:{100 * natural[name] / full:.2f}%"></b>' if name in natural and summary.chosen != "natural" else ""
-        bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{tick}</div>'
-        rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %</span>")
+        span, said = _span(spans.get(name), full)
+        bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{span}{tick}</div>'
+        rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %{said}</span>")
     whole = "training tokens" if summary.learner.sized else "weight"
     legend = f"The mixture of {summary.chosen}, in percent of the {whole}."
     note = " The dark tick is the natural mixture, each domain by its size."
     if summary.chosen == "natural":
         legend, note = f"The natural mixture, each domain by its size, in percent of the {whole}.", ""
+    note += " The thin line and the brackets: where the weight lies in 95 % of refits." if spans else ""
     return f'<div class="mixture">{"".join(rows)}</div><p class="small">{escape(legend + note)}</p>'
+
+
+def _span(interval: Sequence[float] | None, full: float) -> tuple[str, str]:
+    """A weight's interval as a line on its bar, and in words."""
+    if interval is None:
+        return "", ""
+    low, high = interval
+    line = f'<u style="left:{100 * low / full:.2f}%;width:{100 * (high - low) / full:.2f}%"></u>'
+    return line, f" [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _predicted(summary: Summary) -> str:
+    """What each mixer's refits promised, beside what the finals gained."""
+    told = [(arm, arm.intervals["objective"], arm.intervals["gain"]) for arm in summary.arms if "gain" in arm.intervals]
+    rows = [
+        [
+            escape(arm.mixer),
+            f"{loss['value']:.3f} [{loss['low']:.3f}, {loss['high']:.3f}]",
+            f"{_signed(-gain['value'])} [{_signed(-gain['high'])}, {_signed(-gain['low'])}]",
+            _signed(arm.natural.value),
+        ]
+        for arm, loss, gain in told
+    ]
+    head = "".join(f"<th>{name}</th>" for name in ("mixer", "predicted loss", "predicted, to natural", "finals, to natural"))
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    note = (
+        "Mean over the targets in nats/token. Predicted at the proxies' size and length, with 95% intervals of refits to resampled losses:"
+        " they know the runs' noise and the error on held-out runs, not what larger models do differently. No final has been looked at."
+    )
+    table = f'<h2>What the proxies promised</h2><div class="scroll"><table><tr>{head}</tr>{body}</table></div><p class="small">{note}</p>'
+    return table if rows else ""
 
 
 def _finals(summary: Summary) -> str:
@@ -119,7 +164,7 @@ def _finals(summary: Summary) -> str:
     note = f"{said} {summary.method}"
     rank = " Held-out ρ: rank correlation of predicted and measured loss on proxies the mixer had not seen."
     cost = " Proxy tokens: what the runs that the mixer learned from were trained on." if sized else ""
-    return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{_text(note + rank + cost)}</p>'
+    return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{text(note + rank + cost)}</p>'
 
 
 def _targets(summary: Summary) -> str:
@@ -187,23 +232,25 @@ def _interval(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
 
 def _sentence(arm: Arm) -> str:
     name, rest = arm.sentence.split(": ", 1)
-    notes = "".join(f"<small>{_text(note)}</small>" for note in arm.notes)
-    return f"<li><strong>{escape(name)}</strong>: {_text(rest)}.{notes}</li>"
+    notes = "".join(f"<small>{text(note)}</small>" for note in arm.notes)
+    return f"<li><strong>{escape(name)}</strong>: {text(rest)}.{notes}</li>"
 
 
-def _figures(figures: Sequence[tuple[str, str]]) -> str:
-    drawn = "".join(f'<figure><img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}"></figure>' for title, data in figures)
-    return f"<h2>The evidence</h2>{drawn}" if drawn else ""
+def drawn(figures: Sequence[tuple[str, str]]) -> str:
+    """The figures, (title, base64 of an SVG)."""
+    images = "".join(f'<figure><img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}"></figure>' for title, data in figures)
+    return f"<h2>The evidence</h2>{images}" if images else ""
 
 
 def _caveats(summary: Summary) -> str:
-    lines = "".join(f"<li>{_text(caveat.text)}</li>" for caveat in summary.caveats if not caveat.serious)
+    lines = "".join(f"<li>{text(caveat.text)}</li>" for caveat in summary.caveats if not caveat.serious)
     return f"<h2>What to keep in mind</h2><ul>{lines}</ul>" if lines else ""
 
 
-def _provenance(summary: Summary) -> str:
-    pairs = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd>" for name, value in summary.provenance.items())
-    return f"<dl>{pairs}</dl>"
+def sources(provenance: Mapping[str, Any]) -> str:
+    """Study, data and software behind a result."""
+    pairs = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd>" for name, value in provenance.items())
+    return f"<h2>Where this comes from</h2><dl>{pairs}</dl>"
 
 
 def _shown(value: Any) -> str:

@@ -29,6 +29,7 @@ class Arm:
     epochs: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     tally: Tally | None = None
+    intervals: Mapping[str, Any] = field(default_factory=dict)  # of the proposal, as its mixer's refits saw them before any final
 
     @property
     def sentence(self) -> str:
@@ -173,6 +174,7 @@ def _arms(
             epochs=chosen.get(mixer, {}).get("epochs", {}),
             notes=notes[mixer],
             tally=counted.get(mixer),
+            intervals=chosen.get(mixer, {}).get("intervals", {}),
         )
         for mixer, value in ((str(name), value) for name, value in comparison.means.items())
     )

@@ -10,11 +10,13 @@ from mixwright.files import read_json
 
 Paths = Path | str | Sequence[Path | str]
 
-TABLES = {table.name: table for table in (tables.DOMAINS, tables.DESIGN, tables.LOSSES, tables.VALIDATION, tables.SCORES, tables.DOCUMENTS)}
+OWN = (tables.DOMAINS, tables.DESIGN, tables.LOSSES, tables.VALIDATION, tables.SCORES, tables.DOCUMENTS)
+OTHERS = (tables.TESTED, tables.SUBSETS, tables.PREDICTIONS)  # of runs measured by others
+TABLES = {table.name: table for table in OWN + OTHERS}
 
 
 def load(paths: Mapping[str, Paths], needed: Iterable[str] = (), optional: Iterable[str] | None = None) -> dict[str, Any]:
-    """`study`, `mixtures` and `manifests` as JSON, tables checked; names in neither `needed` nor `optional` are left out."""
+    """`study`, `mixtures`, `regions` and `manifests` as JSON, tables checked; names in neither `needed` nor `optional` are left out."""
     given = {name: path for name, path in paths.items() if path}
     for name in needed:
         if name not in given:
@@ -26,8 +28,8 @@ def load(paths: Mapping[str, Paths], needed: Iterable[str] = (), optional: Itera
 def _reader(name: str) -> Callable[[Any], Any]:
     if name == "study":
         return read_json
-    if name in ("mixtures", "manifests"):
+    if name in ("mixtures", "regions", "manifests"):
         return lambda paths: [read_json(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     if name in TABLES:
         return lambda paths: tables.read(paths, TABLES[name])
-    raise MixwrightError(f"{name} is no result of a study; known are study, mixtures, manifests, {', '.join(sorted(TABLES))}")
+    raise MixwrightError(f"{name} is no result of a study; known are study, mixtures, regions, manifests, {', '.join(sorted(TABLES))}")

@@ -1,184 +1,144 @@
-"""The simplex cut by a box, {w : lower <= w <= upper, sum w = 1}: project onto it, minimise over it, sample inside it."""
+"""The simplex cut by a box and by sums of groups, {w : lower <= w <= upper, least_g <= sum_g w <= most_g, sum w = 1}: project, minimise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaincc, betainccinv, betaincinv
+from numpy.typing import ArrayLike
 
+from mixwright.bounds import SLACK, Array, Group, check_groups
 from mixwright.errors import MixwrightError
-from mixwright.mixture import Array
 
-REJECTIONS = 32  # candidates a row draws before it turns to Gibbs sampling
-SWEEPS = 24  # rounds of pairs (every domain once a round) from a projected candidate to an almost independent point
-LEAST_ALPHA = 1e-12  # an alpha of 0 leaves a domain at its floor, or what the others' caps force on it
-CHAINS = 1_000  # parallel chains of a large sample from a box that rejects nearly everything
+Groups = Sequence[Group]
+ROUNDS = 8  # of settling: rounding takes one or two
 
 
-def check_box(lower: ArrayLike, upper: ArrayLike, slack: float = 1e-9) -> None:
-    """Refuses a box that does not meet the simplex."""
+def check_box(lower: ArrayLike, upper: ArrayLike, groups: Groups = (), slack: float = SLACK) -> None:
+    """Refuses bounds that do not meet the simplex."""
     low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     if (low > high + slack).any() or low.sum() > 1 + slack or high.sum() < 1 - slack:
         raise MixwrightError(
             f"bounds: no mixture fits (floors sum to {low.sum():.4g}, caps to {high.sum():.4g}); raise caps or max_epochs, or lower floors"
         )
+    check_groups(low, high, groups)
 
 
-def project(point: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Array:
-    """The nearest mixture (Euclidean) to `point` (domains,) inside the box: clip(point - t), t exact by sorted breakpoints."""
+def project(point: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: Groups = ()) -> Array:
+    """The nearest mixture (Euclidean) to `point` (domains,) inside: clip(point - t), t exact by sorted breakpoints.
+
+    A group keeps its sum between its limits by staying at the t where it meets them.
+    """
     x, low, high = (np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(point, lower, upper))
-    check_box(low, high)
-    breaks = np.sort(np.concatenate([x - low, x - high]))
-    sums = np.clip(x - breaks[:, None], low, high).sum(axis=1)  # falls as the shift grows
-    k = int(np.clip(np.searchsorted(-sums, -1.0, side="left"), 1, len(breaks) - 1))
-    fall = sums[k - 1] - sums[k]
-    step = (sums[k - 1] - 1.0) / fall if fall > 0 else 0.0
-    shift = breaks[k - 1] + np.clip(step, 0, 1) * (breaks[k] - breaks[k - 1])
-    return settle(np.clip(x - shift, low, high), low, high)
+    check_box(low, high, groups)
+    return settle(_project(x, low, high, groups), low, high, groups)
 
 
-def scale_into(weights: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Array:
-    """The mixture inside the box nearest to positive `weights` (domains,) in Kullback-Leibler divergence: clip(c * weights)."""
+def scale_into(weights: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: Groups = ()) -> Array:
+    """The mixture inside nearest to positive `weights` (domains,) in Kullback-Leibler divergence: clip(c * weights), a group's c its own
+    where it would leave its limits."""
     x, low, high = (np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(weights, lower, upper))
-    check_box(low, high)
+    check_box(low, high, groups)
     x = np.maximum(x, 1e-300)
-    low_c, high_c = np.log((low / x).clip(1e-300).min()), np.log((high / x).max() + 1.0)
-    for _ in range(200):
-        middle = (low_c + high_c) / 2
-        below = np.clip(np.exp(middle) * x, low, high).sum() < 1
-        low_c, high_c = (middle, high_c) if below else (low_c, middle)
-    return settle(np.clip(np.exp(high_c) * x, low, high), low, high)
+    least, most = np.full(len(x), -np.inf), np.full(len(x), np.inf)
+    for group in groups:
+        i = list(group.members)
+        if low[i].sum() < group.lower:
+            least[i] = _log_factor(x[i], low[i], high[i], group.lower)
+        if high[i].sum() > group.upper:
+            most[i] = _log_factor(x[i], low[i], high[i], group.upper)
+    factor = np.clip(_log_factor(x, low, high, 1.0, least, most), least, most)
+    return settle(np.clip(np.exp(factor) * x, low, high), low, high, groups)
 
 
-def settle(weights: Array, lower: Array, upper: Array) -> Array:
-    """Takes rounding off: weights clipped into the box, what is missing from a sum of 1 shared in proportion to each domain's room."""
+def settle(weights: Array, lower: Array, upper: Array, groups: Groups = ()) -> Array:
+    """Takes rounding off: weights clipped into the bounds, what is missing from a sum shared in proportion to each domain's room."""
     w = np.clip(weights, lower, upper)
+    if not groups:
+        return _share(w, 1.0, lower, upper)
+    for _ in range(ROUNDS):
+        low, high = lower.copy(), upper.copy()  # of a domain, its group's room taken into account
+        for group in groups:
+            i = list(group.members)
+            total = float(w[i].sum())
+            w[i] = _share(w[i], min(max(total, group.lower), group.upper), lower[i], upper[i])
+            for limit, sign, edge in ((group.upper, 1, upper[i]), (group.lower, -1, lower[i])):
+                room = sign * (edge - w[i])
+                left = max(0.0, sign * (limit - float(w[i].sum())))
+                side = w[i] + sign * room * min(1.0, left / max(float(room.sum()), 1e-300))
+                (high if sign > 0 else low)[i] = side
+        w = _share(w, 1.0, np.minimum(low, w), np.maximum(high, w))
+        if abs(w.sum() - 1) < 1e-14:
+            return w
+    return _share(_project(w, lower, upper, groups), 1.0, lower, upper)
+
+
+def minimise_linear(costs: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: Groups = ()) -> Array:
+    """The mixture of least `costs @ w` inside, by filling the cheapest domains first: each group's least, then whoever has room."""
+    cost, low, high = (np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(costs, lower, upper))
+    w, order = low.copy(), np.argsort(cost, kind="stable")
+    if not groups:
+        w[order] += _fill(1.0 - low.sum(), (high - low)[order])
+        return w
+    for group in groups:
+        inside = order[np.isin(order, group.members)]
+        w[inside] += _fill(group.lower - low[inside].sum(), (high - low)[inside])
+    room = {i: group.name for group in groups for i in group.members}
+    left = {group.name: max(0.0, group.upper - w[list(group.members)].sum()) for group in groups}
+    missing = 1.0 - w.sum()
+    for i in order.tolist():
+        step = max(0.0, min(missing, high[i] - w[i], left.get(room.get(i, ""), np.inf)))
+        w[i] += step
+        missing -= step
+        if i in room:
+            left[room[i]] -= step
+    return w
+
+
+def _fill(total: float, room: Array) -> Array:
+    """`total` poured into rooms, the first ones first."""
+    return np.clip(total - (np.cumsum(room) - room), 0.0, room)
+
+
+def _share(w: Array, total: float, lower: Array, upper: Array) -> Array:
+    """Weights moved to the sum `total` within their bounds, in proportion to weight and room."""
     for _ in range(4):
-        missing = 1.0 - w.sum()
+        missing = total - w.sum()
         room = upper - w if missing > 0 else w - lower
         if abs(missing) < 1e-15 or room.sum() <= 0:
             break
-        # in proportion to weight and room, so that an exact zero stays zero where others can take the difference
+        # by weight and room, so that an exact zero stays zero where others can take the difference
         share = room * w if (room * w).sum() > abs(missing) else room
         w = np.clip(w + missing * share / share.sum(), lower, upper)
     return w
 
 
-def minimise_linear(costs: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Array:
-    """The mixture of least `costs @ w` inside the box, by filling the cheapest domains first."""
-    cost, low, high = (np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(costs, lower, upper))
-    w, left = low.copy(), 1.0 - low.sum()
-    order = np.argsort(cost, kind="stable")
-    room = (high - low)[order]
-    w[order] += np.clip(left - (np.cumsum(room) - room), 0.0, room)
-    return w
+def _project(x: Array, low: Array, high: Array, groups: Groups) -> Array:
+    first, last = np.full(len(x), -np.inf), np.full(len(x), np.inf)  # shifts that a domain's group leaves it
+    for group in groups:
+        i = list(group.members)
+        if high[i].sum() > group.upper:
+            first[i] = _shift(x[i], low[i], high[i], group.upper)
+        if low[i].sum() < group.lower:
+            last[i] = _shift(x[i], low[i], high[i], group.lower)
+    shift = np.clip(_shift(x, low, high, 1.0, first, last), first, last)
+    return np.clip(x - shift, low, high)
 
 
-def sample_row(alpha: ArrayLike, lower: ArrayLike, upper: ArrayLike, rng: Generator) -> Array:
-    """One Dirichlet(alpha) mixture (domains,) conditioned on the box: a pure function of the arguments and of `rng`'s state."""
-    return sample_rows(np.atleast_2d(np.asarray(alpha, dtype=np.float64)), lower, upper, [rng])[0]
+def _shift(x: Array, low: Array, high: Array, total: float, first: ArrayLike = -np.inf, last: ArrayLike = np.inf) -> float:
+    """The t at which clip(x - clip(t, first, last), low, high) sums to `total`, which is linear between its breakpoints."""
+    breaks = np.concatenate([x - low, x - high, np.ravel(first), np.ravel(last)])
+    breaks = np.sort(breaks[np.isfinite(breaks)])
+    sums = np.clip(x - np.clip(breaks[:, None], first, last), low, high).sum(axis=1)  # falls as the shift grows
+    k = int(np.clip(np.searchsorted(-sums, -total, side="left"), 1, len(breaks) - 1))
+    fall = sums[k - 1] - sums[k]
+    step = (sums[k - 1] - total) / fall if fall > 0 else 0.0
+    return float(breaks[k - 1] + np.clip(step, 0, 1) * (breaks[k] - breaks[k - 1]))
 
 
-def sample_rows(alpha: Array, lower: ArrayLike, upper: ArrayLike, rngs: Sequence[Generator]) -> Array:
-    """Row i is a Dirichlet(alpha[i]) mixture conditioned on the box, drawn with rngs[i] alone; alpha is (rows, domains) or (domains,).
-
-    The first of 32 candidates that falls inside is an exact draw; rows without one go on by Gibbs sampling, which keeps that law.
-    """
-    alpha = np.maximum(np.broadcast_to(np.asarray(alpha, dtype=np.float64), (len(rngs), np.shape(alpha)[-1])), LEAST_ALPHA)
-    low, high = _box(lower, upper, alpha.shape[1])
-    candidates = np.stack([_dirichlet(a, rng, REJECTIONS) for a, rng in zip(alpha, rngs, strict=True)])
-    inside = np.asarray(((candidates >= low) & (candidates <= high)).all(axis=2))
-    rows = candidates[np.arange(len(rngs)), inside.argmax(axis=1)]
-    outside = np.flatnonzero(~inside.any(axis=1)).tolist()
-    if len(outside):
-        draws = [_pairings(rngs[i], SWEEPS, alpha.shape[1]) for i in outside]
-        start = np.stack([project(candidates[i, 0], low, high) for i in outside])
-        orders, uniforms = (np.stack(parts, axis=1) for parts in zip(*draws, strict=True))
-        rows[outside] = _gibbs(start, alpha[outside], low, high, orders, uniforms)
-    return np.stack([settle(row, low, high) for row in rows])
-
-
-def sample(alpha: ArrayLike, lower: ArrayLike, upper: ArrayLike, rng: Generator, size: int) -> Array:
-    """`size` Dirichlet(alpha) mixtures conditioned on the box, (size, domains); correlated along 1,000 chains where rejection fails."""
-    a = np.maximum(np.asarray(alpha, dtype=np.float64), LEAST_ALPHA)
-    low, high = _box(lower, upper, len(a))
-    kept: list[Array] = []
-    for _ in range(8):
-        draw = _dirichlet(a, rng, size)
-        kept.append(draw[((draw >= low) & (draw <= high)).all(axis=1)])
-        if sum(map(len, kept)) >= size:
-            return np.concatenate(kept)[:size]
-    missing = size - sum(map(len, kept))
-    return np.concatenate([*kept, _chains(a, low, high, rng, missing)])
-
-
-def _box(lower: ArrayLike, upper: ArrayLike, domains: int) -> tuple[Array, Array]:
-    low, high = (np.broadcast_to(np.asarray(a, dtype=np.float64), (domains,)) for a in (lower, upper))
-    check_box(low, high)
-    return low, high
-
-
-def _dirichlet(alpha: Array, rng: Generator, size: int) -> Array:
-    """Dirichlet draws in log space, G(a) = G(a + 1) U^(1/a): strengths of 1e-3 underflow as plain gammas."""
-    shape = (size, len(alpha))
-    log_gamma = np.log(rng.standard_gamma(alpha + 1.0, shape)) + np.log1p(-rng.random(shape)) / alpha
-    weights = np.exp(log_gamma - log_gamma.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
-def _chains(alpha: Array, low: Array, high: Array, rng: Generator, size: int) -> Array:
-    """`size` states of parallel Gibbs chains, one kept a round after a burn-in."""
-    chains = min(size, CHAINS)
-    rounds = SWEEPS + -(-size // chains)
-    orders = rng.permuted(np.tile(np.arange(len(alpha)), (rounds, chains, 1)), axis=2)
-    uniforms = rng.random((rounds, chains, len(alpha) // 2))
-    start = np.stack([project(point, low, high) for point in _dirichlet(alpha, rng, chains)])
-    states: list[Array] = []
-    _gibbs(start, np.broadcast_to(alpha, start.shape), low, high, orders, uniforms, states.append)
-    return np.concatenate(states[SWEEPS:])[:size]
-
-
-def _pairings(rng: Generator, rounds: int, domains: int) -> tuple[NDArray[np.int64], Array]:
-    """For each round an order of the domains, whose two halves are paired, and a uniform a pair."""
-    orders = rng.permuted(np.tile(np.arange(domains), (rounds, 1)), axis=1)
-    return orders, rng.random((rounds, domains // 2))
-
-
-def _gibbs(
-    w: Array,
-    alpha: Array,
-    low: Array,
-    high: Array,
-    orders: NDArray[np.int64],
-    uniforms: Array,
-    keep: Callable[[Array], None] | None = None,
-) -> Array:
-    """Redraws pairs (i, j) given s = w_i + w_j: w_i / s is a Beta(alpha_i, alpha_j) truncated to what the box leaves."""
-    rows, half = np.arange(len(w))[:, None], w.shape[1] // 2
-    w = w.copy()
-    for order, uniform in zip(orders, uniforms, strict=True):
-        i, j = order[:, :half], order[:, half : 2 * half]
-        total = w[rows, i] + w[rows, j]
-        left = np.maximum(low[i], total - high[j])
-        right = np.maximum(np.minimum(high[i], total - low[j]), left)
-        scale = np.where(total > 0, total, 1.0)
-        share = _truncated_beta(alpha[rows, i], alpha[rows, j], left / scale, right / scale, uniform)
-        w[rows, i] = np.clip(share * total, left, right)
-        w[rows, j] = np.maximum(total - w[rows, i], 0.0)
-        if keep is not None:
-            keep(w.copy())
-    return w
-
-
-def _truncated_beta(a: Array, b: Array, left: Array, right: Array, uniform: Array) -> Array:
-    """Inverse-CDF draws of Beta(a, b) within [left, right], through whichever tail keeps the digits."""
-    left, right = np.clip(left, 0, 1), np.clip(right, 0, 1)
-    f_left, f_right = betainc(a, b, left), betainc(a, b, right)
-    lower = betaincinv(a, b, f_left + uniform * (f_right - f_left))
-    tail = f_left > 0.5
-    if tail.any():
-        c_left, c_right = betaincc(a[tail], b[tail], left[tail]), betaincc(a[tail], b[tail], right[tail])
-        lower[tail] = betainccinv(a[tail], b[tail], c_left + uniform[tail] * (c_right - c_left))
-    nearest = np.clip(a / (a + b), left, right)  # an interval so far out that its mass underflows
-    return np.clip(np.where(np.isfinite(lower), lower, nearest), left, right)
+def _log_factor(x: Array, low: Array, high: Array, total: float, least: ArrayLike = -np.inf, most: ArrayLike = np.inf) -> float:
+    """The c at which clip(exp(clip(c, least, most)) * x, low, high) sums to `total`."""
+    below, above = np.log((low / x).clip(1e-300).min()), np.log((high / x).max() + 1.0)
+    for _ in range(200):
+        middle = (below + above) / 2
+        short = np.clip(np.exp(np.clip(middle, least, most)) * x, low, high).sum() < total
+        below, above = (middle, above) if short else (below, middle)
+    return float(above)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mixwright import public
 from mixwright.designs import Row, kind_of, kinds
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, nearest
 from mixwright.files import read_json, write_json
 from mixwright.learners import LEARNERS, Learner
 from mixwright.mixers import MIXERS, Entry
@@ -22,7 +22,8 @@ ROLES = ("swarm", "vertex", "perturb", "repeat")
 
 def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
     """The targets that have weight, sorted by name, their weights summing to 1."""
-    weights = {name: float(target["weight"]) for name, target in sorted(study["targets"].items()) if target["weight"] > 0}
+    given = study["measured"]["targets"] if "measured" in study else {name: target["weight"] for name, target in study["targets"].items()}
+    weights = {name: float(weight) for name, weight in sorted(given.items()) if weight > 0}
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
 
@@ -53,6 +54,26 @@ class Study:
     def targets(self) -> list[str]:
         """The held-out targets, those with a source of their own."""
         return sorted(name for name in self.config["targets"] if name not in self.config["domains"])
+
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """Where the tables of runs stand that others measured; empty for a study that trains its own."""
+        return self.config.get("measured", {})
+
+    @property
+    def tests(self) -> dict[str, tuple[Path, Path]]:
+        """Test set -> its tables of mixtures and of losses."""
+        return {name: self.tables_of(tables) for name, tables in self.measured.get("tests", {}).items()}
+
+    @property
+    def published(self) -> dict[str, Path]:
+        """Published mixture -> the file that holds it."""
+        return {name: Path(self.located(file)[0]) for name, file in self.measured.get("published", {}).items()}
+
+    def tables_of(self, runs: Mapping[str, str]) -> tuple[Path, Path]:
+        """Where the tables of mixtures and losses of measured runs stand."""
+        mixtures, losses = (Path(self.located(runs[name])[0]) for name in ("mixtures", "losses"))
+        return mixtures, losses
 
     @cached_property
     def target_weights(self) -> dict[str, float]:
@@ -151,6 +172,8 @@ class Study:
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Role -> its runs in row order, for every role that a mixer of the study reads, and the repeats."""
+        if self.measured:
+            return {"swarm": ()}  # theirs: no recipe, nothing to train
         read = set().union(*(self.method(mixer).reads for mixer in self.mixers), {"repeat"})
         return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
 
@@ -197,16 +220,33 @@ class Study:
         return self._steps(self.config["goal"]["tokens"], "final")
 
     def goal(self, tokens: Mapping[str, int], name: str = "") -> Goal:
-        """The goal of this name, given the training tokens that each domain has: its target alone counts, the target's own domain not."""
+        """The goal of this name, given the training tokens that each domain has: its target alone counts, the target's own domain not.
+
+        Of runs measured by others shares are known, not tokens.
+        """
+        goal = self.config["goal"] | {"caps": self.config["goal"]["caps"] | ({name: 0.0} if name else {})}
+        if self.measured:
+            return self._goal_of_shares(tokens, goal)
         domains = tuple(Domain(domain, int(tokens[domain])) for domain in self.domains)
-        goal = self.config["goal"]
-        caps = goal["caps"] | ({name: 0.0} if name else {})
-        bounds = Bounds.of(domains, self.final_tokens, caps, goal["floors"], goal["max_epochs"])
-        return Goal(domains, self.targets_of(name), self.final_tokens, bounds, self.config["seed"])
+        for domain in domains:
+            if domain.tokens < 1:
+                raise MixwrightError(f"domains: {domain.name} has no training tokens; give it more text or leave it out")
+        limits = {key: goal[key] for key in ("caps", "floors", "max_epochs", "groups", "fixed")}
+        bounds = Bounds.of(domains, self.final_tokens, **limits)
+        wanted = sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
+        return Goal(domains, self.targets_of(name), self.final_tokens, bounds, self.config["seed"], tuple(wanted))
 
     def targets_of(self, goal: str) -> dict[str, float]:
         """Target -> weight in the objective of a goal, summing to 1."""
         return {goal: 1.0} if goal else self.target_weights
+
+    def _goal_of_shares(self, parts: Mapping[str, int], goal: Mapping[str, Any]) -> Goal:
+        domains = tuple(Domain(name, int(parts[name])) for name in sorted(parts))
+        for section in ("caps", "floors"):
+            for name in goal[section]:
+                if name not in parts:
+                    raise MixwrightError(f"config: goal.{section}.{name} is not a domain; {nearest(name, sorted(parts))}")
+        return Goal(domains, self.target_weights, 1.0, Bounds.of(domains, 1.0, goal["caps"], goal["floors"]), self.config["seed"])
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         runs = tuple(self._run(role, row) for row in self._rows(role))

@@ -44,10 +44,30 @@ LOGLIKELIHOODS = _table(
     nullable="label",  # 0 or 1, where the example has one
 )
 REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
+OBSERVED = _table(  # what a fit saw, in one table: tokens by domain (measure amount) and last losses by target (measure loss)
+    "observed",
+    "run measure name",
+    "run:str role:str measure:str name:str value:float",
+)
 VALIDATION = _table(
     "validation",
     "mixer target run",
     "mixer:str target:str run:str fold:int actual:float predicted:float",
+)
+TESTED = _table(  # losses of runs that no mixer learned from, nats/token
+    "tests",
+    "mixer test target run",
+    "mixer:str test:str target:str run:str actual:float predicted:float",
+)
+SUBSETS = _table(  # Spearman on a test set of a fit to some of the swarm's runs; a draw is one order of them
+    "subsets",
+    "mixer way draw runs test target",
+    "mixer:str way:str draw:int runs:int test:str target:str spearman:float",
+)
+PREDICTIONS = _table(  # nats/token that a mixer predicts of a mixture; origin: published or proposed
+    "predictions",
+    "mixer origin mixture target",
+    "mixer:str origin:str mixture:str target:str loss:float",
 )
 TOURNAMENT = _table(  # scores of held-out predictions; regret and rmse in nats/token
     "tournament",

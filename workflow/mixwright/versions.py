@@ -2,6 +2,9 @@
 
 VERSIONS = {
     "fetch": 1,
+    "import": 1,
+    "test": 1,
+    "region": 1,
     "harvest": 1,
     "clean": 1,
     "tokenizer": 1,
@@ -10,9 +13,9 @@ VERSIONS = {
     "design": 1,
     "proxy": 1,
     "collect": 1,
-    "fit": 2,
+    "fit": 3,
     "validate": 2,
-    "propose": 1,
+    "propose": 2,
     "final": 1,
     "evaluate": 1,
     "report": 1,

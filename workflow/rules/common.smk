@@ -2,7 +2,7 @@
 from mixwright.config import resolve
 from mixwright.corpus.sources import files_of
 from mixwright.errors import MixwrightError
-from mixwright.figures import FIGURES
+from mixwright.figures import FIGURES, MEASURED
 from mixwright.mixture import digest
 from mixwright.resources import memory_mb, minutes
 from mixwright.study import Study
@@ -52,9 +52,14 @@ def packs_of(*roles):
 
 
 def tables_of(table, roles):
-    """The gathered table of each of these roles that the study trains; what a run without a size took is what was asked of it."""
-    gathered = table != "realised" or STUDY.learner.sized
-    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if role in STUDY.runs and gathered]
+    """The gathered table of each of these roles that the study has; of runs measured by others, or without a size, some have none."""
+    known = table in ("design", "losses") if STUDY.measured else table != "realised" or STUDY.learner.sized
+    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if known and role in STUDY.runs]
+
+
+def kept_of(mixer):
+    """Roles whose runs a fit keeps: those its mixer reads, and the repeats, whose noise the intervals of a refitted mixer count."""
+    return STUDY.roles_of(mixer) + ["repeat"] * STUDY.method(mixer).can_refit
 
 
 def loglikelihoods_of(mixer):
@@ -77,6 +82,8 @@ def validated():
 
 def drawn():
     """Figures whose tables this study makes; those of losses show the swarm."""
+    if STUDY.measured:
+        return [figure for figure, entry in MEASURED.items() if all(RESULTS.get(name, True) for name in entry.inputs)]
     first = "mixtures" if STUDY.goals == ("",) else "targets"
     made = {name for name, paths in RESULTS.items() if paths} - ({"losses"} if "swarm" not in STUDY.runs else set()) | {"study"}
     return [figure for figure in (first, *STUDY.learner.figures) if made.issuperset(FIGURES[figure].inputs)]
@@ -84,7 +91,8 @@ def drawn():
 
 def figure_inputs(figure):
     """Every option of a figure: the results it reads, nothing for the others."""
-    wanted = FIGURES[figure].inputs + FIGURES[figure].optional
+    entry = (FIGURES | MEASURED)[figure]
+    wanted = entry.inputs + entry.optional
     return {name: paths if name in wanted else [] for name, paths in RESULTS.items()}
 
 
@@ -101,3 +109,15 @@ RESULTS = {
     "scores": expand("results/{study}/scores/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
     "documents": expand("results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
 }
+
+# The same for a study of runs measured by others.
+if STUDY.measured:
+    fitted = [mixer for mixer in validated() if STUDY.tests]
+    RESULTS = {
+        "validation": RESULTS["validation"],
+        "mixtures": RESULTS["mixtures"],
+        "tests": expand("results/{study}/tests/{mixer}.parquet", study=NAME, mixer=fitted),
+        "subsets": expand("results/{study}/subsets/{mixer}.parquet", study=NAME, mixer=STUDY.measured["subsets"]),
+        "regions": expand("results/{study}/regions/{mixer}.json", study=NAME, mixer=STUDY.measured["regions"]),
+        "predictions": f"results/{NAME}/predictions.parquet",
+    }

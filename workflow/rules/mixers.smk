@@ -4,9 +4,9 @@
 
 rule fit_mixer:
     input:
-        design=lambda wc: tables_of("design", STUDY.roles_of(wc.mixer)),
-        losses=lambda wc: tables_of("losses", STUDY.roles_of(wc.mixer)),
-        realised=lambda wc: tables_of("realised", STUDY.roles_of(wc.mixer)),
+        design=lambda wc: tables_of("design", kept_of(wc.mixer)),
+        losses=lambda wc: tables_of("losses", kept_of(wc.mixer)),
+        realised=lambda wc: tables_of("realised", kept_of(wc.mixer)),
         loglikelihoods=lambda wc: loglikelihoods_of(wc.mixer),
     output:
         directory("results/{study}/fits/{mixer}"),
@@ -37,7 +37,7 @@ rule validate_mixer:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=spec("validation", "seed"),
+        spec=spec("validation.folds", "seed"),
         version=VERSIONS["validate"],
     shell:
         "python -m mixwright validate --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
@@ -58,7 +58,9 @@ rule propose_mixture:
     params:
         arm=lambda wc: STUDY.arms[wc.arm],
         settings=lambda wc: STUDY.settings(STUDY.arms[wc.arm][0]),
-        spec=lambda wc: digest([STUDY.targets_of(STUDY.arms[wc.arm][1]), STUDY.final_tokens, CONFIG["goal"], CONFIG["seed"]]),
+        spec=lambda wc: digest(
+            [STUDY.targets_of(STUDY.arms[wc.arm][1]), STUDY.final_tokens, CONFIG["goal"], CONFIG["validation"]["draws"], CONFIG["seed"]]
+        ),
         version=VERSIONS["propose"],
     shell:
         "python -m mixwright propose --study results/{wildcards.study}/study.json --mixer {params.arm[0]} --goal {params.arm[1]:q}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mixwright.errors import MixwrightError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from mixwright.results import Paths
@@ -33,6 +34,15 @@ FIGURES = {
     "noise": Entry("mixwright.figures.noise", ("design", "losses", "study"), "Signal, noise and the unigram model"),
 }
 
+# Of runs that others measured; each of these has a table: module.table(**inputs), and module.figure(table) draws that alone.
+MEASURED = {
+    "ranks": Entry("mixwright.figures.ranks", ("tests", "validation", "study"), "Rank correlations"),
+    "tested": Entry("mixwright.figures.tested", ("tests", "study"), "Predicted against measured loss"),
+    "subsets": Entry("mixwright.figures.subsets", ("subsets", "study"), "Runs needed"),
+    "region": Entry("mixwright.figures.region", ("regions",), "The optimum and its region"),
+    "published": Entry("mixwright.figures.published", ("predictions", "study"), "Published mixtures"),
+}
+
 
 def draw(name: str, **inputs: Any) -> "Figure":
     """The figure `name` from tables already read (`study` as its dict), in the style of the house."""
@@ -48,6 +58,23 @@ def draw(name: str, **inputs: Any) -> "Figure":
         return import_module(entry(name).module).figure(**inputs)
 
 
+def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
+    """The table that the figure `name` of MEASURED draws."""
+    from mixwright.study import targets_of
+
+    if "study" in inputs:
+        study = inputs.pop("study")
+        inputs = {what: as_listed(found, study) if what in ("tests", "subsets") else found for what, found in inputs.items()}
+        inputs["targets"] = targets_of(study)
+    return import_module(entry(name).module).table(**inputs)
+
+
+def as_listed(frame: "pd.DataFrame", study: Mapping[str, Any]) -> "pd.DataFrame":
+    """The rows with test sets in the order in which the study lists them."""
+    order = {test: number for number, test in enumerate(study["measured"]["tests"])}
+    return frame.sort_values("test", key=lambda column: column.map(order), kind="stable")
+
+
 def save(figure: "Figure", path: str | Path) -> None:
     """Writes `figure` atomically as its suffix says (.svg, .png, .pdf); the same figure gives the same bytes."""
     from matplotlib import rc_context
@@ -61,16 +88,26 @@ def save(figure: "Figure", path: str | Path) -> None:
         figure.savefig(beside, format=kind, metadata=undated)
 
 
-def draw_figure(name: str, paths: "Mapping[str, Paths]", to: str | Path) -> None:
-    """Reads what figure `name` needs from `paths` (result -> file or files), draws it and writes it to `to`."""
+def draw_figure(name: str, paths: "Mapping[str, Paths]", to: str | Path, table: str | Path | None = None) -> None:
+    """Reads what figure `name` needs from `paths` (result -> file or files), draws it and writes it to `to`, the table behind it as CSV."""
+    from mixwright.files import written
     from mixwright.results import load
 
     wanted = entry(name)
-    save(draw(name, **load(paths, wanted.inputs, wanted.optional)), to)
+    read = load(paths, wanted.inputs, wanted.optional)
+    if name not in MEASURED:
+        save(draw(name, **read), to)
+        return
+    found = tabulate(name, **read)
+    if table is not None:
+        with written(table) as beside:
+            found.to_csv(beside, index=False)
+    save(draw(name, table=found), to)
 
 
 def entry(name: str) -> Entry:
     """The registry's entry of `name`; an unknown name is refused with those there are."""
-    if name not in FIGURES:
-        raise MixwrightError(f"figure {name} is unknown; there are {', '.join(FIGURES)}")
-    return FIGURES[name]
+    every = FIGURES | MEASURED
+    if name not in every:
+        raise MixwrightError(f"figure {name} is unknown; there are {', '.join(every)}")
+    return every[name]

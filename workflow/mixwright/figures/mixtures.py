@@ -18,7 +18,8 @@ COLOURS = LinearSegmentedColormap.from_list("less to more", ["#b35806", "#f1a340
 
 
 def figure(mixtures: Sequence[Mapping[str, Any]], reference: str = "natural") -> Figure:
-    """A table of weights in percent, mixers x domains, natural first; colour is the ratio to natural, a frame marks a weight at its cap."""
+    """A table of weights in percent, mixers x domains, natural first; colour is the ratio to natural, a frame marks a weight at its cap,
+    and a second line holds the weight's interval where the mixer gives one."""
     ordered = in_order(mixtures, reference)
     natural = ordered[0]["weights"]
     domains = sorted(natural, key=lambda name: (-natural[name], name))
@@ -27,15 +28,18 @@ def figure(mixtures: Sequence[Mapping[str, Any]], reference: str = "natural") ->
     axes = drawn.add_axes((0, 0, 1, 1))
     for row, mixture in enumerate(ordered):
         capped = {bound.split("<=")[0] for bound in mixture.get("active_bounds", ()) if "<=" in bound}
+        spans = mixture.get("intervals", {}).get("weights", {})
         for column, domain in enumerate(domains):
-            _cell(axes, row, column, mixture["weights"].get(domain, 0.0), natural[domain], domain in capped)
+            _cell(axes, row, column, mixture["weights"].get(domain, 0.0), natural[domain], domain in capped, spans.get(domain))
     axes.set(xlim=(-0.5, len(domains) - 0.5), ylim=(len(ordered) - 0.5, -0.5))
     axes.set_yticks(range(len(ordered)), [mixture["mixer"] for mixture in ordered], color=INK, fontsize=10)
     axes.set_xticks(range(len(domains)), domains, color=INK, fontsize=9.5, rotation=40 if wide else 0, ha="left" if wide else "center")
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.axhline(0.5, color=SOFT, linewidth=0.8)
     bare(axes)
-    _title(drawn, axes, reference, any("<=" in bound for mixture in ordered for bound in mixture.get("active_bounds", ())))
+    framed = any("<=" in bound for mixture in ordered for bound in mixture.get("active_bounds", ()))
+    spanned = any("weights" in mixture.get("intervals", {}) for mixture in ordered)
+    _title(drawn, axes, reference, (" Framed: at its cap." if framed else "") + (" Small: 95% interval of refits." if spanned else ""))
     return drawn
 
 
@@ -54,13 +58,16 @@ def in_order(mixtures: Sequence[Mapping[str, Any]], reference: str = "natural") 
     )
 
 
-def _cell(axes: Axes, row: int, column: int, weight: float, natural: float, capped: bool) -> None:
+def _cell(axes: Axes, row: int, column: int, weight: float, natural: float, capped: bool, span: Sequence[float] | None) -> None:
     ratio = np.clip(np.log2(max(weight, 1e-9) / max(natural, 1e-9)), -RANGE, RANGE)
     face = COLOURS((ratio + RANGE) / (2 * RANGE))
     axes.add_patch(Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=face, linewidth=0))
     if capped:
         axes.add_patch(Rectangle((column - 0.45, row - 0.42), 0.90, 0.84, fill=False, edgecolor=INK, linewidth=1.1))
-    axes.text(column, row, percent(weight), ha="center", va="center", fontsize=10, color="white" if abs(ratio) > 1.6 else INK)
+    colour, lift = "white" if abs(ratio) > 1.6 else INK, 0.14 if span else 0.0
+    axes.text(column, row - lift, percent(weight), ha="center", va="center", fontsize=10, color=colour)
+    if span:
+        axes.text(column, row + 0.24, "–".join(map(percent, span)), ha="center", va="center", fontsize=6.5, color=colour)
 
 
 def percent(weight: float) -> str:
@@ -70,10 +77,10 @@ def percent(weight: float) -> str:
     return f"{100 * weight:.1f}" if weight < 0.0995 else f"{100 * weight:.0f}"
 
 
-def _title(drawn: Figure, axes: Axes, reference: str, capped: bool) -> None:
+def _title(drawn: Figure, axes: Axes, reference: str, more: str) -> None:
     """Above the highest column label and flush with the longest row label."""
     reading = f"Weights in percent. Blue: more than {reference}, orange: less; full colour at a factor of 4."
-    titled(drawn, "What does each mixer take more of?", reading + (" Framed: at its cap." if capped else ""))
+    titled(drawn, "What does each mixer take more of?", reading + more)
     FigureCanvasAgg(drawn).draw()
     lift = max(label.get_window_extent().y1 for label in axes.get_xticklabels()) - drawn.bbox.height
     left = min(label.get_window_extent().x0 for label in axes.get_yticklabels())

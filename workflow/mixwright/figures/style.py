@@ -1,6 +1,6 @@
 """The look of all figures: one typeface, few lines, the colours of Okabe and Ito, which colour-blind readers can tell apart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 VERDICTS = {"better": BLUE, "worse": VERMILION, "not distinguishable": SOFT, "undecided": SOFT, "identical": SOFT}
+RANKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8)  # rank correlations x 100 that an axis may be labelled by
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that every machine draws the same bytes
@@ -61,3 +62,14 @@ def panels(count: int, columns: int, width: float, height: float, **share: Any) 
     for axes in every[count:]:
         axes.remove()
     return figure, every[:count]
+
+
+def rank_axis(axes: Axes, name: str, deficits: Iterable[float]) -> None:
+    """Makes the axis `name` (x or y) one of 1 - rank correlation, log-scaled, best at the far end, labelled by the correlation x 100."""
+    inside = [deficit for deficit in deficits if deficit > 0] or [0.01]
+    low, high = 0.8 * min(inside), 1.25 * max(inside)
+    axes.set(**{f"{name}scale": "log", f"{name}lim": (high, low)})
+    ticks = [tick for tick in RANKS if low <= 1 - tick / 100 <= high]
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_ticks([1 - tick / 100 for tick in ticks], labels=[f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)

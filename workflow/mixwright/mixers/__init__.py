@@ -10,6 +10,7 @@ from mixwright.errors import MixwrightError, nearest
 
 if TYPE_CHECKING:
     from mixwright.mixers.protocol import Mixer
+    from mixwright.mixture import Goal
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,14 @@ class Entry:
     needs_loglikelihoods: bool = False
     predicts: bool = True
     bounded: bool = True  # False: a reference that stands outside the goal's bounds on purpose
-    draws: int = 200  # refits that a bootstrap gives it at most
+    limits: bool = False  # sees to the goal's never_worse
+    groups: bool = True  # sees to sums of groups
+    draws: int = 1_000  # refits that a bootstrap gives it at most
+
+    @property
+    def can_refit(self) -> bool:
+        """Whether a bootstrap over the swarm's runs says anything of its proposal."""
+        return "swarm" in self.reads and self.predicts
 
     def load_class(self) -> Any:
         return getattr(import_module(f"mixwright.mixers.{self.module}"), self.class_name)
@@ -38,15 +46,15 @@ MIXERS: dict[str, Entry] = {
     "own-data": Entry("own_data", "OwnData", predicts=False, bounded=False),
     "best-source": Entry("best_source", "BestSource", VERTEX, predicts=False),
     "best-of-swarm": Entry("best_of_swarm", "BestOfSwarm", SWARM, predicts=False),
-    "regmix": Entry("regmix", "RegMix", SWARM, draws=20),
-    "regmix-linear": Entry("regmix", "RegMixLinear", SWARM),
-    "effective-data": Entry("effective_data", "EffectiveData", SWARM),
-    "log-linear": Entry("log_linear", "LogLinear", SWARM),
-    "additive": Entry("additive", "Additive", SWARM),
-    "bimix": Entry("bimix", "BiMix", SWARM),
-    "ensemble": Entry("ensemble", "Ensemble", SWARM),
-    "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
-    "mixmin-ranking": Entry("mixmin_ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True),
+    "regmix": Entry("regmix", "RegMix", SWARM, limits=True, draws=20),
+    "regmix-linear": Entry("regmix", "RegMixLinear", SWARM, limits=True),
+    "effective-data": Entry("effective_data", "EffectiveData", SWARM, limits=True),
+    "log-linear": Entry("log_linear", "LogLinear", SWARM, limits=True),
+    "additive": Entry("additive", "Additive", SWARM, limits=True),
+    "bimix": Entry("bimix", "BiMix", SWARM, limits=True),
+    "ensemble": Entry("ensemble", "Ensemble", SWARM, limits=True, draws=20),
+    "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True, groups=False),
+    "mixmin-ranking": Entry("mixmin_ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True, groups=False),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
 }
 
@@ -56,6 +64,12 @@ def entry(name: str) -> Entry:
     if name not in MIXERS:
         raise MixwrightError(f"mixers: {name} is unknown; {nearest(name, MIXERS)}")
     return MIXERS[name]
+
+
+def unseen(name: str, goal: "Goal") -> tuple[str, ...]:
+    """What of the goal the mixer does not see to, as notes of its proposal."""
+    unlimited = f"never_worse ({', '.join(goal.never_worse)}) is not seen to: {name} keeps no limits on single targets"
+    return (unlimited,) if goal.never_worse and not entry(name).limits else ()
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":

@@ -13,5 +13,5 @@ class Additive(LawMixer):
 
     name = "additive"
 
-    def fit_law(self, swarm: Observations) -> Law:
-        return fit_law(swarm.weights, swarm.losses, ADDITIVE, self.iterations)
+    def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
+        return fit_law(swarm.weights, swarm.losses, ADDITIVE, iterations, near=near)

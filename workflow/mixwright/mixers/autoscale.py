@@ -73,7 +73,7 @@ class AutoScale(Fitted):
         importance = self.target_weights(goal)
         laws = [self._laws(scale, self._objective(scale, importance)) for scale in self.scales]
         amounts, notes = self._at_goal([self._optimum(scale, law) for scale, law in zip(self.scales, laws, strict=True)], goal)
-        weights = scale_into(amounts / amounts.sum(), goal.bounds.lower, goal.bounds.upper)
+        weights = scale_into(amounts / amounts.sum(), *goal.bounds.parts)
         if np.abs(weights - amounts / amounts.sum()).max() > 1e-6:
             notes.append("scaled into the bounds after extrapolation")
         notes += self._warnings(laws[-1]) + self._interval(importance, goal)
@@ -144,4 +144,4 @@ class AutoScale(Fitted):
 
     def _drawn(self, laws: list[Laws], goal: Goal) -> Array:
         amounts, _ = self._at_goal([self._optimum(scale, law) for scale, law in zip(self.scales, laws, strict=True)], goal)
-        return scale_into(amounts / amounts.sum(), goal.bounds.lower, goal.bounds.upper)
+        return scale_into(amounts / amounts.sum(), *goal.bounds.parts)

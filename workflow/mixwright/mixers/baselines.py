@@ -25,7 +25,7 @@ class Baseline(Saved):
 
     def propose(self, goal: Goal) -> Proposal:
         wanted = self.wanted(goal)
-        weights = scale_into(wanted, goal.bounds.lower, goal.bounds.upper)
+        weights = scale_into(wanted, *goal.bounds.parts)
         moved = np.abs(weights - wanted).max()
         notes = (f"brought inside the bounds: weights moved by up to {moved:.3f}",) if moved > 1e-9 else ()
         return Proposal(_name(self), weights, notes=notes)

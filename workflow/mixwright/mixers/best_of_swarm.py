@@ -24,9 +24,9 @@ class BestOfSwarm(Fitted):
 
     def propose(self, goal: Goal) -> Proposal:
         objective = self.losses @ self.target_weights(goal)
-        inside = ((self.weights >= goal.bounds.lower - 1e-9) & (self.weights <= goal.bounds.upper + 1e-9)).all(axis=1)
+        inside = goal.bounds.contain(self.weights)
         best = int(np.argmin(np.where(inside, objective, np.inf) if inside.any() else objective))
-        weights = project(self.weights[best], goal.bounds.lower, goal.bounds.upper)
+        weights = project(self.weights[best], *goal.bounds.parts)
         count = f"best of {len(objective)} runs, {int(inside.sum())} of them inside the bounds"
         notes = (
             (count,) if inside.any() else (count, "the best run was projected into the bounds: its measured losses are not this mixture's")

@@ -27,7 +27,7 @@ class BestSource(Fitted):
 
     def propose(self, goal: Goal) -> Proposal:
         costs = self.losses @ self.target_weights(goal)
-        weights = minimise_linear(costs, goal.bounds.lower, goal.bounds.upper)
+        weights = minimise_linear(costs, goal.bounds.lower, goal.bounds.upper, goal.bounds.groups)
         chosen = np.argsort(-weights)[: max(1, int((weights > 0).sum()))]
         best = int(chosen[0])
         alone = bool(weights[best] > 1 - 1e-9)

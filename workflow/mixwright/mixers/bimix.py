@@ -21,10 +21,10 @@ class BiMix(LawMixer):
     offset: float = 1e-3
     name = "bimix"
 
-    def fit_law(self, swarm: Observations) -> Law:
+    def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
         m, targets = len(swarm.domains), len(swarm.targets)
         losses = np.repeat(swarm.losses, m, axis=1)  # every target on every domain, target by target
-        level, power, cost = _power_laws(np.tile(swarm.weights, targets) + self.offset, losses, self.iterations)
+        level, power, cost = _power_laws(np.tile(swarm.weights, targets) + self.offset, losses, iterations)
         best = cost.reshape(targets, m).argmin(axis=1)
         own = [swarm.domains.index(target) if target in swarm.domains else best[k] for k, target in enumerate(swarm.targets)]
         column = np.arange(targets) * m + np.array(own)
@@ -32,7 +32,7 @@ class BiMix(LawMixer):
         nothing = np.zeros((targets, m))
         return Law(np.zeros(targets), level[column], power[column], np.full(targets, self.offset), transfer, nothing + 1.0, nothing)
 
-    def note(self, importance: Array) -> str:
+    def note(self, importance: Array, weights: Array) -> str:
         pairs = zip(self.targets, self.law.transfer.argmax(axis=1).tolist(), importance, strict=True)
         followed = [f"{target} follows {self.domains[i]}" for target, i, weight in pairs if weight > 0 and target != self.domains[i]]
         return "each target follows one domain" + ("" if not followed else ": " + ", ".join(followed[:3]))

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.mixers.robust_fit import Rows, minimise
 from mixwright.mixture import Array
 
 LEVEL, SCALE, POWER, OFFSET = 0, 1, 2, 3  # columns of log E, log A, log b, log eps; then log K, logit g and beta, m columns each
+SMALLEST = 1e-14  # weights below this count as zero where powers of them are taken
 PRIOR_RUNS = 64  # the priors' strengths were tuned at this many runs
 FADE = 2.0  # a run this many standard deviations above its target's best counts half
 GROWTH = 2 / 3  # of the strengths with the runs: the strongest prior within one standard error of the best in cross-validation
@@ -33,6 +35,28 @@ class Law:
         """(mixtures, domains) weights -> (mixtures, targets) nats/token."""
         return self.level + self.scale * self.effective(weights) ** -self.power + weights @ self.linear.T
 
+    def slopes(self, w: Array) -> Array:
+        """(targets, domains) gradients at w (domains,)."""
+        return self.linear - self.worth(w)[:, None] * self._growth(w)
+
+    def curvature(self, importance: Array, w: Array) -> Array:
+        """(domains, domains) Hessian of the losses' weighted sum at w (domains,)."""
+        mu, growth, effective = importance * self.worth(w), self._growth(w), self.effective(w[None])[0]
+        outer = (growth.T * (mu * (self.power + 1) / effective)) @ growth
+        return outer + np.diag(mu @ (growth * (1 - self.exponent)) / np.maximum(w, SMALLEST))
+
+    def worth(self, w: Array) -> Array:
+        """(targets,) fall of the loss by effective data, A b S^(-b-1), at w (domains,)."""
+        return self.scale * self.power * self.effective(w[None])[0] ** (-self.power - 1)
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Law":
+        """Of some targets."""
+        return Law(*(part[chosen] for part in vars(self).values()))
+
+    def _growth(self, w: Array) -> Array:
+        """(targets, domains) dS / dw."""
+        return self.transfer * self.exponent * np.maximum(w, SMALLEST) ** (self.exponent - 1)
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -50,10 +74,11 @@ class Prior:
 ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)  # held: b = 1, eps = 0, beta = 0
 
 
-def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, own: Array | None = None) -> Law:
+def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, own: Array | None = None, near: Law | None = None) -> Law:
     """Batched Levenberg-Marquardt on pseudo-Huber residuals: (runs, domains) and (runs, targets) -> Law.
 
-    `own` (targets, domains) is 1 where a target's text is a domain's, and 0 elsewhere.
+    `own` (targets, domains) is 1 where a target's text is a domain's, and 0 elsewhere. `near` is where to start from; the penalty's
+    centres are the data's own all the same.
     """
     m, spread = weights.shape[1], np.maximum(losses.std(axis=0), 1e-9)
     start = _start(weights, losses, spread, prior)
@@ -65,7 +90,8 @@ def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
         return _residuals(theta, weights, losses.T[rows], spread[rows])
 
-    return _law(minimise(start, residuals, strength, centre, iterations)[0], spread)
+    first = start if near is None else _parameters(near, spread)
+    return _law(minimise(first, residuals, strength, centre, iterations)[0], spread)
 
 
 def _trust(losses: Array, spread: Array) -> Array:
@@ -115,6 +141,13 @@ def _law(theta: Array, spread: Array) -> Law:
     level, scale, power, offset = np.exp(theta[:, :4]).T
     transfer, logit, linear = np.exp(theta[:, 4 : 4 + m]), theta[:, 4 + m : 4 + 2 * m], theta[:, 4 + 2 * m :]
     return Law(level, scale, power, offset, transfer, 1 / (1 + np.exp(-logit)), spread[:, None] * linear)
+
+
+def _parameters(law: Law, spread: Array) -> Array:
+    """The inverse of `_law`."""
+    curve = np.log(np.maximum(np.column_stack([law.level, law.scale, law.power, law.offset, law.transfer]), 1e-300))
+    exponent = np.clip(law.exponent, 1e-9, 1 - 1e-9)
+    return np.column_stack([curve, np.log(exponent) - np.log1p(-exponent), law.linear / spread[:, None]])
 
 
 def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tuple[Array, Array]:

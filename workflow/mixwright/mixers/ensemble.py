@@ -9,12 +9,14 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create, entry
 from mixwright.mixers.law_mixer import LawMixer
+from mixwright.mixers.never_worse import Limits
 from mixwright.mixers.protocol import Mixer
 from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixers.stacking import combine, stack
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
-from mixwright.simplex import sample, settle
+from mixwright.sampling import sample
+from mixwright.simplex import settle
 
 
 def default_members() -> dict[str, dict[str, Any]]:
@@ -45,41 +47,61 @@ class Ensemble(Fitted):
         fits = tuple(create(names[i], self.members[names[i]]).fit(swarm) for i in used)
         return self.learned(swarm, names=tuple(names[i] for i in used), shares=shares[used], fits=fits)
 
+    def refit(self, seen: Observations) -> Self:
+        """The members, refitted; the weights stay."""
+        swarm = self.usable(seen, "swarm", least=12)
+        return self.learned(swarm, fits=tuple(fit.refit(swarm) for fit in self.fits))
+
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
         return combine(self.shares, np.stack([fit.predict(amounts) for fit in self.fits]))
 
     def propose(self, goal: Goal) -> Proposal:
         """The convex members' best proposal, then the mean of the best mixtures around it where the whole stack prefers that."""
-        importance = self.target_weights(goal)
+        importance, limits = self.target_weights(goal), Limits.of(self, goal)
         if len(self.fits) == 1:
             alone = self.fits[0].propose(goal)
             return replace(alone, mixer="ensemble", notes=(*self._notes(), *alone.notes))
-        start, origin = self._start(goal, importance)
-        weights = self._around(start, goal, importance)
+        start, origin = self._start(goal, importance, limits)
+        weights = self._around(start, goal, importance, limits)
         values = self.predict(np.stack([start, weights])) @ importance
         moved = bool(values[1] < values[0])
         chosen = weights if moved else start
+        predicted = self.predict(chosen[None])[0]
         distance = f"moved by up to {np.abs(weights - start).max():.3f} in a weight by a search around it"
         how = distance if moved else "no search around it did better"
-        notes = (*self._notes(), f"starts at the optimum of {origin}; {how}")
-        return Proposal("ensemble", chosen, self.in_goal(self.predict(chosen[None])[0], goal), notes=notes)
+        notes = (*self._notes(), f"starts at the optimum of {origin}; {how}", *limits.notes(predicted))
+        return Proposal("ensemble", chosen, self.in_goal(predicted, goal), notes=notes)
 
-    def _start(self, goal: Goal, importance: Array) -> tuple[Array, str]:
-        """The proposal that the stack likes best among those of its convex members, or of all where none is convex."""
+    def _start(self, goal: Goal, importance: Array, limits: Limits) -> tuple[Array, str]:
+        """The proposal that the stack likes best among those of its convex members, or of all where none is convex.
+
+        Members keep limits by their own predictions: where the stack's are broken, it goes back towards natural until they hold.
+        """
         convex = [i for i, fit in enumerate(self.fits) if isinstance(fit, LawMixer)] or range(len(self.fits))
-        proposals = np.stack([self.fits[i].propose(goal).weights for i in convex])
+        proposals = np.stack([self._pulled(self.fits[i].propose(goal).weights, limits) for i in convex])
         best = int(np.argmin(self.predict(proposals) @ importance))
         return proposals[best], self.names[list(convex)[best]]
 
-    def _around(self, start: Array, goal: Goal, importance: Array) -> Array:
-        """The mean of the best mixtures on the way from `start` to random ones inside the bounds, which keeps them inside too."""
+    def _pulled(self, weights: Array, limits: Limits) -> Array:
+        """The farthest of 64 steps from natural to `weights` at which the stack keeps the limits."""
+        steps = limits.start + np.linspace(1, 0, 65)[:, None] * (weights - limits.start)
+        return steps[int(limits.keep(self.predict(steps)).argmax())] if limits.limited.any() else weights
+
+    def _around(self, start: Array, goal: Goal, importance: Array, limits: Limits) -> Array:
+        """The mean of the best mixtures on the way from `start` to random ones inside the bounds, which keeps them inside too.
+
+        With limits only mixtures that keep them count; where their mean does not, the best of them stands for it.
+        """
         rng = np.random.default_rng(goal.seed)
-        lower, upper = goal.bounds.lower, goal.bounds.upper
-        far = sample(goal.natural, lower, upper, rng, self.samples)
+        far = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples, goal.bounds.groups)
         near = start + rng.random((self.samples, 1)) ** 2 * (far - start)
-        order = np.argsort(self.predict(near) @ importance, kind="stable")[: self.keep]
-        return settle(near[order].mean(axis=0), lower, upper)
+        near[0] = start if limits.limited.any() else near[0]
+        predicted = self.predict(near)
+        objective = np.where(limits.keep(predicted), predicted @ importance, np.inf)
+        order = np.argsort(objective, kind="stable")[: min(self.keep, int(np.isfinite(objective).sum()))]
+        mean = settle(near[order].mean(axis=0), *goal.bounds.parts)
+        return mean if limits.keep(self.predict(mean[None]))[0] else near[order[0]]
 
     def _notes(self) -> tuple[str, ...]:
         shares = ", ".join(f"{share:.2f} {name}" for name, share in zip(self.names, self.shares.mean(axis=1), strict=True))

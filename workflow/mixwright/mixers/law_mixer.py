@@ -8,9 +8,12 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixers.effective_law import Law
 from mixwright.mixers.effective_optimum import best_mixture
+from mixwright.mixers.never_worse import Limits
 from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
-from mixwright.mixture import Array, Goal, Proposal
+from mixwright.mixture import Array, Bounds, Goal, Proposal
 from mixwright.observations import Observations
+
+REFIT_STEPS = 10  # of a refit
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,18 @@ class LawMixer(Fitted):
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=8)
         self.check_length(swarm)
-        law = self.fit_law(swarm)
-        return self.learned(swarm, parameters=np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()]))
+        return self._with_law(swarm, self.fit_law(swarm, self.iterations))
 
-    def fit_law(self, swarm: Observations) -> Law:
+    def refit(self, seen: Observations) -> Self:
+        """A few steps from where this fit ended: they move predictions to within a tenth of the way that more steps would."""
+        swarm = self.usable(seen, "swarm", least=8)
+        return self._with_law(swarm, self.fit_law(swarm, min(REFIT_STEPS, self.iterations), self.law))
+
+    def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
         raise NotImplementedError
+
+    def _with_law(self, swarm: Observations, law: Law) -> Self:
+        return self.learned(swarm, parameters=np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()]))
 
     @property
     def law(self) -> Law:
@@ -42,16 +52,21 @@ class LawMixer(Fitted):
         return self.law.predict(amounts / amounts.sum(axis=1, keepdims=True))
 
     def propose(self, goal: Goal) -> Proposal:
-        importance = self.target_weights(goal)
-        weights, gap = best_mixture(self.law, importance, goal.bounds.lower, goal.bounds.upper)
-        notes = (*self.gap_notes(gap), self.note(importance))
-        return Proposal(self.name, weights, self.in_goal(self.law.predict(weights[None])[0], goal), gap, notes)
+        importance, limits = self.target_weights(goal), Limits.of(self, goal)
+        weights, gap = self.optimum(importance, goal.bounds, limits)
+        predicted = self.predict(weights[None])[0]
+        notes = (*self.gap_notes(gap), self.note(importance, weights), *limits.notes(predicted))
+        return Proposal(self.name, weights, self.in_goal(predicted, goal), gap, notes)
+
+    def optimum(self, importance: Array, bounds: Bounds, limits: Limits) -> tuple[Array, float]:
+        """The best mixture (domains,) and its certified gap (nats)."""
+        return best_mixture(self.law, importance, *bounds.parts, limits.most, limits.start)
 
     def gap_notes(self, gap: float) -> tuple[str, ...]:
         far = f"the optimum is certified to {gap:.1e} nats only, above the tolerance {self.tolerance:.0e}"
         return () if gap <= self.tolerance else (far,)
 
-    def note(self, importance: Array) -> str:
+    def note(self, importance: Array, weights: Array) -> str:
         """The transfer matrix in a sentence: which domains hold most effective data for the goal."""
         share = self.law.transfer / self.law.transfer.sum(axis=1, keepdims=True)
         order = np.argsort(-(importance @ share))[:3]

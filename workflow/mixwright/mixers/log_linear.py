@@ -5,12 +5,13 @@ from typing import Self
 
 import numpy as np
 
+from mixwright.mixers.interior_point import minimise_inside
 from mixwright.mixers.law_mixer import LawMixer
-from mixwright.mixers.quadratic import quadratic_step
+from mixwright.mixers.never_worse import Limits
 from mixwright.mixers.robust_fit import Rows, minimise
-from mixwright.mixture import Array, Goal, Proposal
+from mixwright.mixture import Array, Bounds
 from mixwright.observations import Observations
-from mixwright.simplex import minimise_linear, settle
+from mixwright.simplex import Groups, minimise_linear
 
 RIDGE = 1e-3  # on t, towards the mean of its start: domains that no run tells apart keep the same slope
 FLOORS = (0.1, 0.5, 2.0)  # starts: c this many standard deviations below the least loss
@@ -27,16 +28,35 @@ class LogLinear(LawMixer):
         self.check_length(swarm)
         return self.learned(swarm, parameters=fit_log_linear(swarm.weights, swarm.losses, self.iterations))
 
+    def refit(self, seen: Observations) -> Self:
+        return self.fit(seen)
+
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
         return self.parameters[:, 0] + np.exp(amounts / amounts.sum(axis=1, keepdims=True) @ self.parameters[:, 1:].T)
 
-    def propose(self, goal: Goal) -> Proposal:
-        importance = self.target_weights(goal)
-        weights, gap = best_mixture(self.parameters[:, 1:], importance, goal.bounds.lower, goal.bounds.upper)
-        touching = int((weights > 1e-6).sum())
-        notes = (*self.gap_notes(gap), f"{touching} of {len(weights)} domains used: a log-linear law knows no diminishing returns")
-        return Proposal(self.name, weights, self.in_goal(self.predict(weights[None])[0], goal), gap, notes)
+    def optimum(self, importance: Array, bounds: Bounds, limits: Limits) -> tuple[Array, float]:
+        return best_mixture(Exponentials(self.parameters), importance, *bounds.parts, limits.most, limits.start)
+
+    def note(self, importance: Array, weights: Array) -> str:
+        used = int((weights > 1e-6).sum())
+        return f"{used} of {len(weights)} domains used: a log-linear law knows no diminishing returns"
+
+
+@dataclass(frozen=True)
+class Exponentials:
+    """The laws' values and derivatives; `parameters` is (targets, 1 + domains), c and t."""
+
+    parameters: Array
+
+    def predict(self, weights: Array) -> Array:
+        return self.parameters[:, 0] + np.exp(weights @ self.parameters[:, 1:].T)
+
+    def slopes(self, w: Array) -> Array:
+        return np.exp(self.parameters[:, 1:] @ w)[:, None] * self.parameters[:, 1:]
+
+    def curvature(self, importance: Array, w: Array) -> Array:
+        return (self.slopes(w).T * importance) @ self.parameters[:, 1:]
 
 
 def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
@@ -62,23 +82,15 @@ def _start(weights: Array, losses: Array, floor: Array) -> Array:
     return np.column_stack([floor, slopes.T])
 
 
-def best_mixture(slopes: Array, importance: Array, lower: Array, upper: Array) -> tuple[Array, float]:
-    """Minimiser of sum_k importance_k exp(t_k.w) in the box by Newton steps on its active set, and the Frank-Wolfe gap (finite here)."""
-    slopes, importance = slopes[importance > 0], importance[importance > 0]
-    w = settle(minimise_linear(importance @ slopes, lower, upper), lower, upper)
-    best, least = w, np.inf
-    for _ in range(200):
-        rise = importance * np.exp(slopes @ w)
-        gradient = rise @ slopes
-        gap = float(gradient @ (w - minimise_linear(gradient, lower, upper)))
-        if gap < least:
-            best, least = w, gap
-        if least < 1e-10:
-            break
-        curvature = (slopes.T * rise) @ slopes
-        step = quadratic_step(curvature + 1e-8 * np.trace(curvature) * np.eye(len(w)), gradient, lower - w, upper - w)
-        length = 1.0
-        while length > 1e-6 and importance @ np.exp(slopes @ (w + length * step)) > rise.sum() + 1e-4 * length * (gradient @ step):
-            length /= 2
-        w = settle(w + length * step, lower, upper)
-    return best, max(0.0, least)
+def best_mixture(
+    laws: Exponentials, importance: Array, lower: Array, upper: Array, groups: Groups, most: Array, start: Array
+) -> tuple[Array, float]:
+    """Minimiser of sum_k importance_k exp(t_k.w) inside with laws <= most (`start` keeps them), and the Frank-Wolfe gap of the
+    Lagrangian (slopes are finite here) plus what its multipliers hold of slack."""
+    chosen = (importance > 0) | np.isfinite(most)
+    laws, importance, most = Exponentials(laws.parameters[chosen]), importance[chosen], most[chosen]
+    weights, multipliers = minimise_inside(laws, importance, lower, upper, groups, most, start)
+    slope = (importance + multipliers) @ laws.slopes(weights)
+    gap = float(slope @ (weights - minimise_linear(slope, lower, upper, groups)))
+    limited = np.isfinite(most)
+    return weights, max(0.0, gap + float(multipliers[limited] @ (most - laws.predict(weights[None])[0])[limited]))

@@ -24,3 +24,5 @@ class Mixer(Proposer, Protocol):
     targets: tuple[str, ...]  # columns of the predictions, once fitted
 
     def predict(self, amounts: Array) -> Array: ...  # (mixtures, domains) tokens -> (mixtures, targets) nats/token
+
+    def refit(self, seen: Observations) -> Self: ...  # to other losses of the same runs, or part of them, cheaper where it may be

@@ -1,7 +1,8 @@
 """RegMix (arXiv 2407.01492): regress each target's loss on the mixture, then average the best of many simulated mixtures."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -9,15 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.mixers.c_mixup import augmented, helps
+from mixwright.mixers.never_worse import Limits
 from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
 from mixwright.mixers.tree_search import leaf_ranges, survivors
 from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
-from mixwright.simplex import sample, settle
+from mixwright.sampling import sample
+from mixwright.simplex import settle
 
 if TYPE_CHECKING:
     import lightgbm
 
+REFIT_RATE = 0.033  # of a refit's trees: a third of the published rounds, as good in cross-validation
+REFIT_SAMPLES = 10_000  # mixtures that a refit's search draws
 PUBLISHED_RUNS = 100  # below this many runs the published 20 rows a leaf leave almost no tree to grow
 
 
@@ -32,16 +37,37 @@ class Searched(Fitted):
     def predict(self, amounts: Array) -> Array:
         raise NotImplementedError
 
+    def refit(self, seen: Observations) -> Self:
+        """With a smaller search, the same share of it kept."""
+        share = min(1.0, REFIT_SAMPLES / self.samples)
+        return replace(self, samples=round(share * self.samples), keep=max(1, round(share * self.keep))).fit(seen)
+
     def propose(self, goal: Goal) -> Proposal:
-        importance = self.target_weights(goal)
-        rng = np.random.default_rng(goal.seed)
-        drawn = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples)
+        importance, limits = self.target_weights(goal), Limits.of(self, goal)
+        drawn = self._drawn(goal, limits)
         drawn = drawn[self.candidates(drawn, importance)]
-        order = np.argsort(self.objective(drawn, importance), kind="stable")[: self.keep]
-        weights = settle(drawn[order].mean(axis=0), goal.bounds.lower, goal.bounds.upper)
-        region = drawn[order].std(axis=0).max()
-        notes = (*self.notes(), f"a region, not a point: its {len(order)} best mixtures spread by up to {region:.3f} in a weight")
-        return Proposal(self.name, weights, self.in_goal(self.predict(weights[None])[0], goal), notes=notes)
+        best = drawn[np.argsort(self.objective(drawn, importance), kind="stable")[: self.keep]]
+        weights, notes = settle(best.mean(axis=0), *goal.bounds.parts), [*self.notes()]
+        notes.append(f"a region, not a point: its {len(best)} best mixtures spread by up to {best.std(axis=0).max():.3f} in a weight")
+        if not limits.keep(self.predict(weights[None]))[0]:
+            weights = best[0]
+            notes.append("the mean of the best is worse than natural on a target: the single best stands for it")
+        predicted = self.predict(weights[None])[0]
+        return Proposal(self.name, weights, self.in_goal(predicted, goal), notes=(*notes, *limits.notes(predicted)))
+
+    def _drawn(self, goal: Goal, limits: Limits) -> Array:
+        """Mixtures to choose from; with limits those that keep them, natural among them, the others again on the way to it."""
+        rng = np.random.default_rng(goal.seed)
+        drawn = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, self.samples, goal.bounds.groups)
+        if not limits.limited.any():
+            return drawn
+        kept = self.within(drawn, limits)
+        nearer = limits.start + rng.random((int((~kept).sum()), 1)) * (drawn[~kept] - limits.start)
+        return np.concatenate([drawn[kept], nearer[self.within(nearer, limits)], limits.start[None]])
+
+    def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
+        """Which mixtures keep the limits."""
+        return limits.keep(self.predict(weights))
 
     def candidates(self, weights: Array, importance: Array) -> NDArray[np.int64]:
         """Rows that may be among the best."""
@@ -63,7 +89,7 @@ class RegMix(Searched):
     leaves: int = 31
     rows_per_leaf: int = 0  # 0: 20 as published, max(3, runs // 16) under 100 runs
     mixup: bool = False  # C-Mixup for the targets that it helps in cross-validation
-    workers: int = 1  # targets fitted and searched side by side
+    workers: int = 0  # targets fitted and searched side by side; 0: as many as there are cores
     runs: int = field(default=0, metadata=FITTED)
     models: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)  # LightGBM's own text, one a target
     name = "regmix"
@@ -71,9 +97,15 @@ class RegMix(Searched):
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=8)
         settings = self._parameters(len(swarm.runs))
-        with ThreadPoolExecutor(self.workers) as pool:  # LightGBM lets go of the interpreter while it works
+        with ThreadPoolExecutor(self._threads) as pool:  # LightGBM lets go of the interpreter while it works
             models = tuple(pool.map(lambda losses: self._grow(swarm.weights, losses, settings), swarm.losses.T))
         return self.learned(swarm, runs=len(swarm.runs), models=models)
+
+    def refit(self, seen: Observations) -> Self:
+        """With fewer trees at a higher rate, and the smaller search."""
+        faster = max(1.0, REFIT_RATE / self.learning_rate)
+        rounds, rate = max(1, round(self.iterations / faster)), faster * self.learning_rate
+        return super(RegMix, replace(self, iterations=rounds, learning_rate=rate)).refit(seen)
 
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
@@ -95,11 +127,23 @@ class RegMix(Searched):
     def objective(self, weights: Array, importance: Array) -> Array:
         return self._sum(weights, importance)
 
+    def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
+        kept = np.ones(len(weights), dtype=bool)
+        for k in np.flatnonzero(limits.limited).tolist():  # each target walks the trees of what the others left only
+            kept[kept] = self._predict_one(k, weights[kept]) <= limits.most[k]
+        return kept
+
     def _sum(self, weights: Array, importance: Array, first: int = 0, count: int | None = None) -> Array:
         chosen = np.flatnonzero(importance)
-        with ThreadPoolExecutor(self.workers) as pool:
+        with ThreadPoolExecutor(self._threads) as pool:
             parts = pool.map(lambda k: self._predict_one(k, weights, first, count), chosen.tolist())
             return np.stack(list(parts), axis=1) @ importance[chosen]
+
+    @property
+    def _threads(self) -> int:
+        """What OMP_NUM_THREADS leaves of the cores, which a job of the workflow has at its rule's threads."""
+        said = os.environ.get("OMP_NUM_THREADS", "")
+        return self.workers or (int(said) if said.isdigit() and int(said) else os.cpu_count() or 1)
 
     def notes(self) -> tuple[str, ...]:
         rows = self._parameters(self.runs)["min_data_in_leaf"]
@@ -164,5 +208,9 @@ class RegMixLinear(Searched):
 def _grow(weights: Array, losses: Array, parameters: dict, iterations: int) -> str:
     import lightgbm
 
-    data = lightgbm.Dataset(weights, losses, params=parameters, free_raw_data=True)
-    return lightgbm.train(parameters, data, num_boost_round=iterations).model_to_string()
+    parameters = parameters | {"num_iterations": iterations}
+    booster = lightgbm.Booster(parameters, lightgbm.Dataset(weights, losses, params=parameters))
+    for _ in range(iterations):  # lightgbm.train grows the same trees; what it does around each takes a sixth of the time
+        if booster.update():
+            break
+    return booster.model_to_string()

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, TooFewRunsError
 from mixwright.files import read_json, write_json
 from mixwright.mixture import Array, Goal
 from mixwright.observations import Observations
@@ -36,7 +36,7 @@ class Fitted(Saved):
         """The runs of one role; too few of them, or a number that is none, is refused."""
         runs = seen.of_role(role)
         if len(runs.runs) < least:
-            raise MixwrightError(
+            raise TooFewRunsError(
                 f"{type(self).__name__} needs at least {least} {role} runs and there are {len(runs.runs)}; enlarge the {role} design"
             )
         bad = ~(np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1))
@@ -48,10 +48,17 @@ class Fitted(Saved):
         """The fitted copy."""
         return replace(self, domains=seen.domains, targets=seen.targets, **values)
 
+    def refit(self, seen: Observations) -> Self:
+        """The same mixer fitted to other losses of its runs, or to part of them, for a bootstrap: cheaper where that changes little."""
+        return self.fit(seen)
+
+    def fit(self, seen: Observations) -> Self:
+        raise NotImplementedError
+
     def target_weights(self, goal: Goal) -> Array:
         """(targets,) weights of the goal's targets among those seen."""
         self.check_domains(goal)
-        unknown = sorted(set(goal.targets) - set(self.targets))
+        unknown = sorted({*goal.targets, *goal.never_worse} - set(self.targets))
         if unknown:
             raise MixwrightError(f"goal: target {unknown[0]} was never measured; choose among {', '.join(self.targets)}")
         return np.array([goal.targets.get(target, 0.0) for target in self.targets])
@@ -61,10 +68,14 @@ class Fitted(Saved):
             raise MixwrightError(f"{type(self).__name__}: not fitted; call fit before propose")
         if goal.names != self.domains:
             raise MixwrightError(f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again")
+        if goal.bounds.groups and not _entry(type(self).__name__).groups:
+            name = type(self).__name__
+            raise MixwrightError(f"goal: {name} keeps no sums of groups; drop goal.groups (--group), or choose another mixer")
 
     def in_goal(self, predicted: Array, goal: Goal) -> dict[str, float]:
-        """Predictions (targets,) of the goal's targets by name."""
-        return {target: float(value) for target, value in zip(self.targets, predicted, strict=True) if target in goal.targets}
+        """Predictions (targets,) of the targets that the goal weighs or limits, by name."""
+        named = {*goal.targets, *goal.never_worse}
+        return {target: float(value) for target, value in zip(self.targets, predicted, strict=True) if target in named}
 
 
 def read_fit(kind: type, folder: Path) -> Any:
@@ -96,6 +107,10 @@ def _decode(value: Any) -> Any:
 
 
 def _kind(class_name: str) -> type:
+    return _entry(class_name).load_class()
+
+
+def _entry(class_name: str) -> Any:
     from mixwright.mixers import MIXERS
 
-    return next(entry for entry in MIXERS.values() if entry.class_name == class_name).load_class()
+    return next(entry for entry in MIXERS.values() if entry.class_name == class_name)

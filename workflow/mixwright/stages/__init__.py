@@ -5,7 +5,7 @@ Each module stands for the rules file of its name; nothing heavy is imported bef
 
 from collections.abc import Callable
 
-from mixwright.stages import corpus, final, mixers, proxies, public, report, tabular, trust
+from mixwright.stages import corpus, final, measured, mixers, proxies, public, report, tabular, trust
 
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function
@@ -28,11 +28,18 @@ COMMANDS: dict[str, Callable[..., None]] = {
         mixers.predict,
         mixers.validate,
         mixers.propose,
+        mixers.pareto,
         mixers.compare,
-        trust.bootstrap,
         trust.learning_curve,
         final.train_finals,
         final.evaluate_finals,
+        measured.import_runs,
+        measured.weigh_domains,
+        measured.predict_tests,
+        measured.score_subsets,
+        measured.find_region,
+        measured.predict_mixtures,
+        measured.summarise_measured,
         report.draw,
         report.summarise,
         report.show,

@@ -21,12 +21,18 @@ def draw(
     mixtures: Paths = NONE,
     scores: Paths = NONE,
     documents: Paths = NONE,
+    tests: Paths = NONE,
+    subsets: Paths = NONE,
+    regions: Paths = NONE,
+    predictions: Paths = NONE,
+    table: Path | None = None,
 ) -> None:
     """Draw a figure from the study's tables."""
     from mixwright.figures import draw_figure
 
     given = {"design": design, "losses": losses, "validation": validation, "mixtures": mixtures, "scores": scores, "documents": documents}
-    draw_figure(figure, {name: paths for name, paths in given.items() if paths} | ({"study": study[0]} if study else {}), to)
+    given |= {"tests": tests, "subsets": subsets, "regions": regions, "predictions": predictions}
+    draw_figure(figure, {name: paths for name, paths in given.items() if paths} | ({"study": study[0]} if study else {}), to, table)
 
 
 def summarise(

@@ -1,0 +1,77 @@
+"""Studies of runs that others measured, through the real workflow: a made-up swarm always, RegMix's tables where they can be had."""
+
+import csv
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import HOUSE, read_study
+
+sys.path.insert(0, str(HOUSE / "tests" / "unit"))
+from published_runs import write
+
+REGMIX = read_study("regmix_pile")
+
+
+def within_reach() -> bool:
+    """Whether RegMix's tables can be had, from a mirror or from their address."""
+    if os.environ.get("MIXWRIGHT_MIRROR"):
+        return True
+    try:
+        socket.create_connection(("raw.githubusercontent.com", 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_tiny_swarm_of_others_end_to_end(workshop):
+    mirror = workshop.folder / "mirror"
+    mirror.mkdir()
+    study = write(mirror)
+    environment = {"MIXWRIGHT_MIRROR": str(mirror)}
+    done = workshop.snakemake(study, **environment)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    report = workshop.folder / "results" / "tiny" / "report"
+    drawn = {path.stem for path in report.glob("*.svg")}
+    assert drawn == {"ranks", "tested", "subsets", "region", "published"} == {path.stem for path in report.glob("*.csv")}
+    summary = json.loads((report / "summary.json").read_text())
+    assert summary["chosen"] == "effective-data" and summary["proposal"]["weights"]["web"] <= 0.5 + 1e-9
+    assert "Nothing was trained" in (report / "summary.html").read_text()
+    proposal = json.loads((workshop.folder / "results" / "tiny" / "mixtures" / "effective-data.json").read_text())
+    assert not {"tokens", "epochs"} & set(proposal)  # shares alone are known
+    again = workshop.snakemake(study, "--dry-run", **environment)
+    assert "Nothing to be done" in again.stdout + again.stderr
+    study["measured"]["targets"] = {"prose": 1}
+    goal = workshop.snakemake(study, "--dry-run", "--quiet", "rules", **environment)
+    assert goal.returncode == 0 and "fetch_public" not in goal.stdout + goal.stderr
+    lost = workshop.snakemake(study, "--forceall", MIXWRIGHT_MIRROR="")
+    assert lost.returncode != 0
+    assert "it has no address; set MIXWRIGHT_MIRROR to a folder that holds " in lost.stdout + lost.stderr
+
+
+@pytest.mark.skipif(not within_reach(), reason="RegMix's tables: neither MIXWRIGHT_MIRROR nor raw.githubusercontent.com")
+def test_the_published_tables_give_the_published_ranks(workshop):
+    """The cheap part of the study: no trees."""
+    mixers = {name: {} for name in ("additive", "effective-data", "natural")} | {"regmix-linear": {"samples": 5000}}
+    subsets = {"effective-data": {"runs": [64, 96], "random": 1}}
+    measured = REGMIX["measured"] | {"subsets": subsets, "regions": {"effective-data": {"draws": 10}}}
+    workshop.run(REGMIX | {"mixers": mixers, "measured": measured})
+    report = workshop.folder / "results" / "regmix_pile" / "report"
+    ranks = {(row["mixer"], row["test"]): 100 * float(row["spearman"]) for row in rows(report / "ranks.csv")}
+    law, line = ([ranks[mixer, test] for test in ("1M", "60M", "1B")] for mixer in ("effective-data", "regmix-linear"))
+    assert law == pytest.approx([99.24, 98.85, 95.88], abs=0.05)
+    assert line == pytest.approx([83.1, 83.0, 70.9], abs=0.4)
+    chosen = [row for row in rows(report / "subsets.csv") if (row["way"], row["runs"]) == ("informative", "64")]
+    few = {row["test"]: 100 * float(row["spearman"]) for row in chosen}
+    assert few["1M"] >= 98.90 and few["60M"] >= 98.41 and few["1B"] >= 94.84
+    predicted = [row for row in rows(report / "published.csv") if row["mixer"] == "effective-data"]
+    places = {(row["origin"], row["mixture"]): int(row["goal_rank"]) for row in predicted}
+    assert places["proposed", "effective-data"] == 1 and places["published", "regmix"] < places["published", "human"]

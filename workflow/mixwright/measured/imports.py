@@ -1,0 +1,52 @@
+"""Published tables of runs in the house's own form."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mixwright.errors import MixwrightError, nearest
+from mixwright.loss_tables import read_observations
+from mixwright.mixture import Array
+from mixwright.observations import Observations
+
+PARTS = 10**12  # shares of a corpus without token counts, in whole parts
+
+
+def import_runs(role: str, mixtures: Path, losses: Path, targets: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """DESIGN and LOSSES frames of wide tables, one step and 1 token a run: weights alone are known."""
+    seen = read_observations([mixtures], [losses])
+    for name in targets:
+        if name not in seen.targets:
+            raise MixwrightError(f"config: measured.targets.{name} was not measured in {losses}; {nearest(name, seen.targets)}")
+    return _design(role, seen), _losses(seen)
+
+
+def natural(design: pd.DataFrame, given: str | Mapping[str, float] | None, published: Mapping[str, Array]) -> pd.DataFrame:
+    """A DOMAINS frame whose tokens are shares of the natural mixture: the one given, or the mean of the runs'."""
+    shares = design.groupby("domain").weight.mean()
+    if isinstance(given, str):
+        shares = pd.Series(published[given], index=shares.index)
+    elif given is not None:
+        for name in given:
+            if name not in shares.index:
+                raise MixwrightError(f"config: measured.natural.{name} is not a domain; {nearest(name, list(shares.index))}")
+        shares = pd.Series(dict(given)).reindex(shares.index).fillna(0.0)
+    tokens = np.maximum(1, np.round(PARTS * shares / shares.sum())).astype(np.int64)
+    frame = pd.DataFrame({"domain": shares.index, "split": "train", "tokens": tokens.to_numpy()})
+    return frame.assign(bytes=0, documents=0, sha256="")
+
+
+def _design(role: str, seen: Observations) -> pd.DataFrame:
+    runs, domains = np.repeat(seen.runs, len(seen.domains)), np.tile(seen.domains, len(seen.runs))
+    frame = pd.DataFrame({"run": runs, "domain": domains, "weight": seen.weights.ravel()})
+    return frame.assign(role=role, model="", tokens=1, seed=0)
+
+
+def _losses(seen: Observations) -> pd.DataFrame:
+    runs, targets = np.repeat(seen.runs, len(seen.targets)), np.tile(seen.targets, len(seen.runs))
+    unknown: dict[str, Any] = {"bits_per_byte": np.nan, "scored_tokens": 0, "unigram_loss": np.inf}  # no unigram model to be beaten by
+    frame = pd.DataFrame({"run": runs, "target": targets, "loss": seen.losses.ravel()})
+    return frame.assign(step=1, tokens=1, status="ok", **unknown)

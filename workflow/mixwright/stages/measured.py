@@ -1,0 +1,119 @@
+"""Stages of workflow/rules/measured.smk: runs that others measured, what the fits say of them, figures and a page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixwright.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from mixwright.measured.scored import Tests
+    from mixwright.study import Study
+
+Paths = list[Path]
+NONE: Paths = []
+
+
+def import_runs(study: Path, role: str, mixtures: Path, losses: Path, design: Path, table: Path) -> None:
+    """Bring published tables of runs into the workflow's form: their design and their losses."""
+    from mixwright import tables
+    from mixwright.measured.imports import import_runs
+    from mixwright.study import Study
+
+    runs, measured = import_runs(role, mixtures, losses, list(Study.read(study).measured["targets"]))
+    tables.write(runs, design, tables.DESIGN)
+    tables.write(measured, table, tables.LOSSES)
+
+
+def weigh_domains(study: Path, design: Path, to: Path) -> None:
+    """Write the natural mixture of a study of measured losses, in place of token counts."""
+    from mixwright import tables
+    from mixwright.measured.imports import natural
+    from mixwright.measured.published import read_published
+    from mixwright.study import Study
+
+    asked, runs = Study.read(study), tables.read(design, tables.DESIGN)
+    given = asked.measured["natural"]
+    files = {given: asked.published[given]} if isinstance(given, str) else {}
+    tables.write(natural(runs, given, read_published(files, sorted(set(runs.domain)))), to, tables.DOMAINS)
+
+
+def predict_tests(study: Path, mixer: str, fit: Path, to: Path) -> None:
+    """Predict the runs of the test sets, which no mixer learns from, and set prediction beside measurement."""
+    from mixwright import mixers, tables
+    from mixwright.measured.scored import predict_tests
+    from mixwright.study import Study
+
+    tables.write(predict_tests(mixer, mixers.load(mixer, fit), _tests(Study.read(study))), to, tables.TESTED)
+
+
+def score_subsets(study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, to: Path) -> None:
+    """Fit nested subsets of the swarm and rank the test runs by each: how many runs does the mixer need?"""
+    import json
+
+    from mixwright import tables
+    from mixwright.loss_tables import read_observations
+    from mixwright.measured.scored import score_subsets
+    from mixwright.study import Study
+
+    asked = Study.read(study)
+    wanted, seed = asked.measured["subsets"][mixer], asked.config["seed"]
+    seen = read_observations(mixtures, losses)
+    tables.write(score_subsets(mixer, json.loads(settings), seen, _tests(asked), wanted, seed), to, tables.SUBSETS)
+
+
+def find_region(study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, domains: Path, to: Path) -> None:
+    """Say how far the optimum of a mixer can move at no loss that one could tell."""
+    import json
+
+    from mixwright.loss_tables import read_observations
+    from mixwright.measured.region import find_region
+    from mixwright.stages.proxies import train_tokens
+    from mixwright.study import Study
+
+    asked = Study.read(study)
+    wanted = asked.measured["regions"][mixer]
+    goal = asked.goal(train_tokens(domains))
+    write_json(to, find_region(mixer, json.loads(settings), read_observations(mixtures, losses), goal, wanted["draws"], wanted["seeds"]))
+
+
+def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> None:
+    """Predict the losses of published and proposed mixtures by every fit."""
+    from mixwright import mixers, tables
+    from mixwright.measured.scored import predict_mixtures
+    from mixwright.study import Study
+
+    fitted = {folder.name: mixers.load(folder.name, folder) for folder in fits}
+    frame = predict_mixtures(fitted, [read_json(path) for path in mixtures], Study.read(study).published)
+    tables.write(frame, to, tables.PREDICTIONS)
+
+
+def summarise_measured(
+    study: Path,
+    validation: Paths,
+    tests: Paths,
+    subsets: Paths,
+    regions: Paths,
+    predictions: Paths,
+    mixtures: Paths,
+    figures: Paths,
+    html: Path,
+    json: Path,
+) -> None:
+    """Say what the measured runs teach, and what to distrust: a page and a JSON."""
+    from mixwright.measured.page import public_files, write_page
+    from mixwright.measured.summary import summarise
+    from mixwright.outputs import provenance
+    from mixwright.results import load
+
+    paths: dict[str, Any] = {"validation": validation, "tests": tests, "subsets": subsets, "regions": regions}
+    read = load(paths | {"predictions": predictions, "mixtures": mixtures})
+    config = read_json(study)
+    summary = summarise(config, **read)
+    write_json(json, summary.as_json())
+    write_page(summary, provenance(config) | public_files(config), figures, html)
+
+
+def _tests(asked: "Study") -> "Tests":
+    from mixwright.loss_tables import read_observations
+
+    return {name: read_observations([mixtures], [losses]) for name, (mixtures, losses) in asked.tests.items()}

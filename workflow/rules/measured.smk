@@ -1,0 +1,164 @@
+# REQUIRES  the tables that the study's section `measured` names (files, or results/{study}/public/{file}); in place of corpus, proxies and finals
+# PRODUCES  results/{study}/design/{role}.parquet, losses/{role}.parquet, domains.parquet; then, beside what mixers.smk makes,
+#           tests/{mixer}.parquet, subsets/{mixer}.parquet, regions/{mixer}.json, predictions.parquet, report/{figure}.svg with .csv, summary.html
+
+
+rule import_runs:
+    input:
+        mixtures=lambda wc: STUDY.tables_of(STUDY.measured[wc.role])[0],
+        losses=lambda wc: STUDY.tables_of(STUDY.measured[wc.role])[1],
+    output:
+        design="results/{study}/design/{role}.parquet",
+        losses="results/{study}/losses/{role}.parquet",
+    log:
+        "logs/{study}/import_runs/{role}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest(sorted(STUDY.target_weights)),
+        version=VERSIONS["import"],
+    shell:
+        "python -m mixwright import-runs --study results/{wildcards.study}/study.json --role {wildcards.role} --mixtures {input.mixtures:q}"
+        " --losses {input.losses:q} --design {output.design:q} --table {output.losses:q} 2>&1 | tee {log:q}"
+
+
+rule weigh_domains:
+    input:
+        published=lambda wc: list(STUDY.published.values()) if isinstance(STUDY.measured["natural"], str) else [],
+        design="results/{study}/design/swarm.parquet",
+    output:
+        "results/{study}/domains.parquet",
+    log:
+        "logs/{study}/weigh_domains.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest(STUDY.measured["natural"]),
+        version=VERSIONS["import"],
+    shell:
+        "python -m mixwright weigh-domains --study results/{wildcards.study}/study.json --design {input.design:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+# The test sets enter here and in score_subsets, and no choice follows from either.
+rule predict_tests:
+    input:
+        tests=[path for tables in STUDY.tests.values() for path in tables],
+        fit="results/{study}/fits/{mixer}",
+    output:
+        "results/{study}/tests/{mixer}.parquet",
+    log:
+        "logs/{study}/predict_tests/{mixer}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest(sorted(STUDY.tests)),
+        version=VERSIONS["test"],
+    shell:
+        "python -m mixwright predict-tests --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --fit {input.fit:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule score_subsets:
+    input:
+        tests=[path for tables in STUDY.tests.values() for path in tables],
+        design="results/{study}/design/swarm.parquet",
+        losses="results/{study}/losses/swarm.parquet",
+    output:
+        "results/{study}/subsets/{mixer}.parquet",
+    log:
+        "logs/{study}/score_subsets/{mixer}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=lambda wc: STUDY.settings(wc.mixer),
+        spec=lambda wc: digest([STUDY.measured["subsets"][wc.mixer], sorted(STUDY.tests), CONFIG["seed"]]),
+        version=digest([VERSIONS["fit"], VERSIONS["test"]]),
+    shell:
+        "python -m mixwright score-subsets --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule find_region:
+    input:
+        design="results/{study}/design/swarm.parquet",
+        losses="results/{study}/losses/swarm.parquet",
+        domains="results/{study}/domains.parquet",
+    output:
+        "results/{study}/regions/{mixer}.json",
+    log:
+        "logs/{study}/find_region/{mixer}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=lambda wc: STUDY.settings(wc.mixer),
+        spec=lambda wc: digest([STUDY.measured["regions"][wc.mixer], STUDY.target_weights, CONFIG["goal"], CONFIG["seed"]]),
+        version=digest([VERSIONS["fit"], VERSIONS["propose"], VERSIONS["region"]]),
+    shell:
+        "python -m mixwright find-region --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule predict_mixtures:
+    input:
+        published=list(STUDY.published.values()),
+        fits=expand("results/{study}/fits/{mixer}", study=NAME, mixer=validated()),
+        mixtures=expand("results/{study}/mixtures/{mixer}.json", study=NAME, mixer=STUDY.mixers),
+    output:
+        "results/{study}/predictions.parquet",
+    log:
+        "logs/{study}/predict_mixtures.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest(sorted(STUDY.published)),
+        version=VERSIONS["test"],
+    shell:
+        "python -m mixwright predict-mixtures --study results/{wildcards.study}/study.json --fits {input.fits:q} --mixtures {input.mixtures:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule draw_measured:
+    input:
+        unpack(lambda wc: figure_inputs(wc.figure)),
+    output:
+        figure=report(
+            "results/{study}/report/{figure}.svg", caption="../report/figure.rst", category="Figures", labels={"figure": "{figure}"}
+        ),
+        table=report("results/{study}/report/{figure}.csv", caption="../report/figure.rst", category="Tables", labels={"table": "{figure}"}),
+    log:
+        "logs/{study}/draw_measured/{figure}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest(STUDY.target_weights),
+        version=VERSIONS["report"],
+    shell:
+        "python -m mixwright draw --figure {wildcards.figure} --study results/{wildcards.study}/study.json --validation {input.validation:q}"
+        " --tests {input.tests:q} --subsets {input.subsets:q} --regions {input.regions:q} --predictions {input.predictions:q}"
+        " --to {output.figure:q} --table {output.table:q} 2>&1 | tee {log:q}"
+
+
+rule summarise_measured:
+    input:
+        **RESULTS,
+        figures=expand("results/{study}/report/{figure}.svg", study=NAME, figure=drawn()),
+    output:
+        html=report("results/{study}/report/summary.html", caption="../report/measured.rst", category="Summary"),
+        json="results/{study}/report/summary.json",
+    log:
+        "logs/{study}/summarise_measured.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest(CONFIG),
+        version=VERSIONS["report"],
+    shell:
+        "python -m mixwright summarise-measured --study results/{wildcards.study}/study.json --validation {input.validation:q} --tests {input.tests:q}"
+        " --subsets {input.subsets:q} --regions {input.regions:q} --predictions {input.predictions:q} --mixtures {input.mixtures:q}"
+        " --figures {input.figures:q} --html {output.html:q} --json {output.json:q} 2>&1 | tee {log:q}"
