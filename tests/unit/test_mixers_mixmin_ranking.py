@@ -27,7 +27,7 @@ def proxies(examples=4000, seed=0):
 
 def seen(seed=0):
     p, labels = proxies(seed=seed)
-    block = Likelihoods(loglikelihoods(p, labels[:, None]), np.ones(len(labels)), labels)
+    block = Likelihoods(loglikelihoods(p, labels[:, None]), np.ones(len(labels)), labels=labels)
     return Observations(DOMAINS, ("target",), DOMAINS, ("vertex",) * 3, np.eye(3), np.zeros((3, 1)), {"target": block})
 
 
