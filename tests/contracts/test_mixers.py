@@ -234,7 +234,7 @@ def test_a_planted_optimum_at_a_groups_limit_is_approached(name):
 
 
 @pytest.mark.parametrize("names", [("south",), TARGETS])
-@pytest.mark.parametrize("name", [name for name in PROPOSERS if MIXERS[name].bounded])
+@pytest.mark.parametrize("name", PROPOSERS)
 def test_limited_targets_are_predicted_no_worse_than_natural(name, names):
     wanted = goal({"north": 1.0}, names, caps={"dogs": 0.4})
     proposal = fitted(name).propose(wanted)

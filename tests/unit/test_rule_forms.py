@@ -52,7 +52,7 @@ def test_a_fit_and_its_proposal_inside_the_bounds_of_the_study(results):
 
 def test_a_baseline_needs_no_fit(results):
     goal = "--study @/study.json --domains @/domains.parquet"
-    assert run(results, f"propose {goal} --mixer uniform --settings {{}} --fit --to @/uniform.json") == 0
+    assert run(results, f"propose {goal} --mixer uniform --goal --settings {{}} --fit --to @/uniform.json") == 0
     assert json.loads((results / "uniform.json").read_text())["weights"] == pytest.approx(dict.fromkeys(DOMAINS, 1 / 3))
 
 

@@ -19,10 +19,10 @@ from mixwright.report import summarise
 from mixwright.stages.tabular import make_datasets
 from mixwright.study import Study
 from mixwright.tabular.dataset import open_dataset
-from mixwright.tabular.draws import average_precision_draws, drawn_precision, positive_probability
+from mixwright.tabular.draws import average_precision_draws, positive_probability
 from mixwright.tabular.evaluation import evaluate_finals
 from mixwright.tabular.final import train_finals
-from mixwright.tabular.metrics import average_precision
+from mixwright.tabular.metrics import average_precision, drawn_precision
 from mixwright.tabular.pool import Pool
 from mixwright.tabular.proxies import train_pack
 
@@ -169,8 +169,8 @@ def test_drawn_precision_is_that_of_the_rows_drawn():
     rng = np.random.default_rng(0)
     labels, scores = (rng.random(50) < 0.3).astype(float), rng.integers(0, 8, 50) / 8  # with ties
     counts = rng.multinomial(50, np.full(50, 1 / 50), 20)
-    known = [average_precision(np.repeat(labels, times), np.repeat(scores, times)) for times in counts]
-    assert drawn_precision(labels, scores, counts.astype(np.float32)) == pytest.approx(known)
+    known = [average_precision(np.repeat(labels, often), np.repeat(scores, often)) for often in counts]
+    assert drawn_precision(labels, scores, counts) == pytest.approx(known)
 
 
 def test_draws_are_shared_by_arms_and_by_targets_that_share_rows():

@@ -224,29 +224,29 @@ class Study:
 
         Of runs measured by others shares are known, not tokens.
         """
+        goal = self.config["goal"] | {"caps": self.config["goal"]["caps"] | ({name: 0.0} if name else {})}
         if self.measured:
-            return self._goal_of_shares(tokens)
+            return self._goal_of_shares(tokens, goal)
         domains = tuple(Domain(domain, int(tokens[domain])) for domain in self.domains)
         for domain in domains:
             if domain.tokens < 1:
                 raise MixwrightError(f"domains: {domain.name} has no training tokens; give it more text or leave it out")
-        goal = self.config["goal"]
         limits = {key: goal[key] for key in ("caps", "floors", "max_epochs", "groups", "fixed")}
-        bounds = Bounds.of(domains, self.final_tokens, **limits | {"caps": goal["caps"] | ({name: 0.0} if name else {})})
-        never_worse = sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
-        return Goal(domains, self.targets_of(name), self.final_tokens, bounds, self.config["seed"], tuple(never_worse))
+        bounds = Bounds.of(domains, self.final_tokens, **limits)
+        wanted = sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
+        return Goal(domains, self.targets_of(name), self.final_tokens, bounds, self.config["seed"], tuple(wanted))
 
-    def _goal_of_shares(self, parts: Mapping[str, int]) -> Goal:
-        domains, goal = tuple(Domain(name, int(parts[name])) for name in sorted(parts)), self.config["goal"]
+    def targets_of(self, goal: str) -> dict[str, float]:
+        """Target -> weight in the objective of a goal, summing to 1."""
+        return {goal: 1.0} if goal else self.target_weights
+
+    def _goal_of_shares(self, parts: Mapping[str, int], goal: Mapping[str, Any]) -> Goal:
+        domains = tuple(Domain(name, int(parts[name])) for name in sorted(parts))
         for section in ("caps", "floors"):
             for name in goal[section]:
                 if name not in parts:
                     raise MixwrightError(f"config: goal.{section}.{name} is not a domain; {nearest(name, sorted(parts))}")
         return Goal(domains, self.target_weights, 1.0, Bounds.of(domains, 1.0, goal["caps"], goal["floors"]), self.config["seed"])
-
-    def targets_of(self, goal: str) -> dict[str, float]:
-        """Target -> weight in the objective of a goal, summing to 1."""
-        return {goal: 1.0} if goal else self.target_weights
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         runs = tuple(self._run(role, row) for row in self._rows(role))

@@ -52,11 +52,9 @@ def packs_of(*roles):
 
 
 def tables_of(table, roles):
-    """The gathered table of each of these roles that the study has: what a run without a size took is what was asked of it, and of runs
-    measured by others there are two tables."""
-    known = table in ("design", "losses") or not STUDY.measured
-    gathered = known and (table != "realised" or STUDY.learner.sized)
-    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if gathered and role in STUDY.runs]
+    """The gathered table of each of these roles that the study has; of runs measured by others, or without a size, some have none."""
+    known = table in ("design", "losses") if STUDY.measured else table != "realised" or STUDY.learner.sized
+    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if known and role in STUDY.runs]
 
 
 def kept_of(mixer):

@@ -59,13 +59,7 @@ rule propose_mixture:
         arm=lambda wc: STUDY.arms[wc.arm],
         settings=lambda wc: STUDY.settings(STUDY.arms[wc.arm][0]),
         spec=lambda wc: digest(
-            [
-                STUDY.targets_of(STUDY.arms[wc.arm][1]),
-                STUDY.final_tokens,
-                CONFIG["goal"],
-                CONFIG["validation"]["draws"],
-                CONFIG["seed"],
-            ]
+            [STUDY.targets_of(STUDY.arms[wc.arm][1]), STUDY.final_tokens, CONFIG["goal"], CONFIG["validation"]["draws"], CONFIG["seed"]]
         ),
         version=VERSIONS["propose"],
     shell:

@@ -90,7 +90,7 @@ def propose(
     study: Path | None = None,
     domains: Path | None = None,
     mixer: str | None = None,
-    goal: str = "",
+    goal: str | None = None,
     settings: str = "{}",
 ) -> None:
     """Choose the best mixture inside the bounds, those of the options for a fit of your own or a study's, and say how far to trust it."""
@@ -98,12 +98,12 @@ def propose(
     numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed, "draws": draws}
     said = {name: value for name, value in (words | numbers).items() if value not in (None, [])}
     if study is None:
-        studied = {"domains": domains, "mixer": mixer, "goal": goal or None, "settings": settings if settings != "{}" else None}
+        studied = {"domains": domains, "mixer": mixer, "goal": goal, "settings": settings if settings != "{}" else None}
         _refuse(studied, "only with --study; leave it out")
         record = _of_options(fit, said)
     else:
         _refuse(said, "not with --study; the goal stands in its config")
-        record = _of_study(study, domains, mixer, goal, fit, settings)
+        record = _of_study(study, domains, mixer, goal or "", fit, settings)
     for note in record["notes"]:
         log.info("%s: %s", record["mixer"], note)
     write_json(to, record)
