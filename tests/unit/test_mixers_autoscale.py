@@ -49,8 +49,7 @@ def test_water_filling_refuses_an_impossible_total():
 def test_pure_power_laws_make_the_extrapolation_exact():
     b, c = np.array([0.2, 0.5, 1.1]), np.array([1.0, 2.0, 0.5])
     first, second, third = (water_filling(0, b, total, scales=c) for total in (1e6, 4e6, 3e9))
-    found, _ = extrapolate(first, second, 3e9)
-    assert found == pytest.approx(third, rel=1e-5)
+    assert extrapolate(first, second, 3e9) == pytest.approx(third, rel=1e-6)
 
 
 def test_extrapolation_refuses_what_has_no_answer():
@@ -83,6 +82,9 @@ def test_a_robust_fit_holds_the_law_that_made_the_points():
     # a law is known by its slope between the points, not by its parameters
     slopes = b * (1 + a) ** (-b - 1)
     assert slopes == pytest.approx([0.05 * 1.1**-1.05, 0.4 * 1.3**-1.4], rel=0.1)
+
+
+OBJECTIVES = ("loss", "perplexity")
 
 
 def study(totals, exponents=(0.1, 0.3, 0.2)):
@@ -124,6 +126,45 @@ def test_settings_are_checked():
         create("autoscale", {"fit_with": "hope"})
     with pytest.raises(MixwrightError, match="loss or perplexity"):
         create("autoscale", {"objective": "x"})
+
+
+def test_the_other_objective_stands_beside_the_one_asked_for():
+    first, second = (create("autoscale", {"objective": objective}).fit(study((1e5, 4e5))).propose(goal(1.6e6)) for objective in OBJECTIVES)
+    for one, other, called in ((first, second, "perplexity"), (second, first, "log-loss")):
+        said = next(note for note in one.notes if note.startswith(f"by {called}"))
+        assert all(f"{name} {weight:.3f}" in said for name, weight in zip(("ants", "bees", "cats"), other.weights, strict=True))
+
+
+def test_what_makes_an_extrapolation_doubtful_is_said_by_domain():
+    needy = study((1e5, 4e5))
+    losses = 1 + sum(3 * (needy.amounts[:, [i]] / 1e4 + a) ** -b for i, (a, b) in enumerate(((0.0, 0.2), (30.0, 4.0), (0.0, 0.3))))
+    notes = create("autoscale", {"noise": 1e-5, "least": 0.6}).fit(replace(needy, losses=losses)).propose(goal(1.6e6)).notes
+    clipped = next(note for note in notes if "stood at its least allowed amount" in note)
+    offsets = next(note for note in notes if "offsets of at least half the base" in note)
+    assert "bees" in clipped and "cats" not in clipped and "bees" in offsets and "ants" not in offsets
+
+
+def test_a_falling_amount_is_said_by_domain():
+    mixer = create("autoscale").fit(study((1e5, 4e5)))
+    _, notes = mixer._at_goal([np.array([4e4, 3e4, 3e4]), np.array([3e4, 1.7e5, 2e5])], goal(1.6e6))
+    assert "falls with scale for ants" in notes[0]
+
+
+def test_two_identical_scales_are_one():
+    once, twice = study((1e5,)), study((1e5, 1e5))
+    first, second = (create("autoscale").fit(seen).propose(goal(1e6)) for seen in (once, twice))
+    assert second.weights == pytest.approx(first.weights, abs=1e-9) and "one scale only" in second.notes[0]
+
+
+def test_a_goal_smaller_than_the_trained_scales_is_said():
+    notes = create("autoscale").fit(study((1e5, 4e5))).propose(goal(5e4)).notes
+    assert any("fewer than the largest scale's" in note for note in notes)
+
+
+def test_a_domain_without_tokens_is_named():
+    seen = study((1e5, 4e5))
+    with pytest.raises(MixwrightError, match="no run took any bees"):
+        create("autoscale").fit(replace(seen, amounts=seen.amounts * [1, 0, 1]))
 
 
 def test_an_optimum_of_nothing_is_not_extrapolated():

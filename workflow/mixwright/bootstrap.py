@@ -101,7 +101,7 @@ def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, d
     many = min(draws, mixers.entry(proposal.mixer).draws)
     refits = Refits.of(full, seen, goal, proposal, many)
     noise = noise_floor(seen, goal.targets)
-    spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(seen.of_role("swarm").weights)
+    spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(seen.of_role(*mixers.entry(proposal.mixer).reads).weights)
     importance = np.array([goal.targets.get(target, 0.0) for target in full.targets])
     parts = {t: (np.eye(len(importance))[k], noise_floor(seen, {t: 1.0})) for k, t in enumerate(full.targets) if t in goal.targets}
     return Bootstrap(

@@ -16,6 +16,7 @@ from mixwright.signals import NoiseFloor
 
 LEVEL = 0.95
 FOLDS = 8  # of the held-out residuals; under twice as many runs, each is a fold of its own
+Rows = NDArray[np.int64]
 SECOND = "effective-data"  # whose law is asked what it thinks of another mixer's proposal
 
 
@@ -30,22 +31,22 @@ class Interval:
 
 @dataclass(frozen=True)
 class Refits:
-    """What the full fit and its refits predict at (0) the proposal, (1) natural and (2 and on) the swarm's runs."""
+    """What the full fit and its refits predict at (0) the proposal, (1) natural and (2 and on) the runs it read."""
 
     own: Array  # (points, targets)
     losses: Array  # (draws, points, targets)
     weights: Array  # (draws, domains) proposals
-    held_out: Array  # (swarm runs, targets) residuals
+    held_out: Array  # (runs it read, targets) residuals
     second: Array | None = None  # (2, targets) what another form says of the first two points
 
     @classmethod
     def of(cls, full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int) -> "Refits":
-        swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
-        held_out = held_out_residuals(full, seen, swarm, goal.seed)
-        scale = float(np.median(seen.tokens[swarm]))
-        points = np.concatenate([np.stack([proposal.weights, goal.natural]) * scale, seen.amounts[swarm]])
+        rows = np.flatnonzero(np.isin(seen.roles, list(mixers.entry(proposal.mixer).reads)))
+        held_out = held_out_residuals(full, seen, rows, goal.seed)
+        asked = full.amounts_at(goal, np.stack([proposal.weights, goal.natural]), float(np.median(seen.tokens[rows])))
+        points = np.concatenate([asked, seen.amounts[rows]])
         losses, weights = [], []
-        for refit in refitted(full, seen, held_out, draws, goal.seed):
+        for refit in refitted(full, seen, rows, held_out, draws, goal.seed):
             losses.append(refit.predict(points))
             weights.append(refit.propose(goal).weights)
         return cls(full.predict(points), np.stack(losses), np.stack(weights), held_out, _second(proposal.mixer, seen, points[:2]))
@@ -87,22 +88,21 @@ def _second(mixer: str, seen: Observations, points: Array) -> Array | None:
         return None
 
 
-def refitted(full: Mixer, seen: Observations, held_out: Array, draws: int, seed: int) -> Iterator[Mixer]:
-    """`full` refitted to its predictions of the swarm plus resampled held-out residuals; draw b is a function of (seed, b) alone."""
-    swarm = np.flatnonzero(np.array(seen.roles) == "swarm")
-    own, centred = full.predict(seen.amounts[swarm]), held_out - held_out.mean(axis=0)
+def refitted(full: Mixer, seen: Observations, rows: Rows, held_out: Array, draws: int, seed: int) -> Iterator[Mixer]:
+    """`full` refitted to its predictions of the runs `rows` plus resampled held-out residuals; draw b is a function of (seed, b) alone."""
+    own, centred = full.predict(seen.amounts[rows]), held_out - held_out.mean(axis=0)
     for draw in range(draws):
         again = seen.losses.copy()
-        again[swarm] = own + centred[np.random.default_rng([seed, draw]).integers(len(swarm), size=len(swarm))]
+        again[rows] = own + centred[np.random.default_rng([seed, draw]).integers(len(rows), size=len(rows))]
         yield full.refit(replace(seen, losses=again))
 
 
-def held_out_residuals(full: Mixer, seen: Observations, swarm: NDArray[np.int64], seed: int) -> Array:
-    """(swarm runs, targets) measured minus predicted by a fit without the run's fold."""
-    fold = np.random.default_rng(seed).permutation(len(swarm)) % (FOLDS if len(swarm) >= 2 * FOLDS else len(swarm))
-    residuals = np.empty((len(swarm), len(seen.targets)))
+def held_out_residuals(full: Mixer, seen: Observations, rows: Rows, seed: int) -> Array:
+    """(rows, targets) measured minus predicted by a fit without the run's fold."""
+    fold = np.random.default_rng(seed).permutation(len(rows)) % (FOLDS if len(rows) >= 2 * FOLDS else len(rows))
+    residuals = np.empty((len(rows), len(seen.targets)))
     for k in range(int(fold.max()) + 1):
-        out = swarm[fold == k]
+        out = rows[fold == k]
         fitted = full.refit(seen.only(np.setdiff1d(np.arange(len(seen.runs)), out)))
         residuals[fold == k] = seen.losses[out] - fitted.predict(seen.amounts[out])
     return residuals

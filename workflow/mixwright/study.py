@@ -171,10 +171,10 @@ class Study:
 
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
-        """Role -> its runs in row order, for every role that a mixer of the study reads, and the repeats."""
+        """Role -> its runs in row order, for every role that a mixer of the study needs, and the repeats."""
         if self.measured:
             return {"swarm": ()}  # theirs: no recipe, nothing to train
-        read = set().union(*(self.method(mixer).reads for mixer in self.mixers), {"repeat"})
+        read = set().union(*(self.method(mixer).trained for mixer in self.mixers), {"repeat"})
         return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
 
     @cached_property
@@ -191,7 +191,7 @@ class Study:
         return [pack for pack, runs in self.packs.items() if runs[0].name in names]
 
     def roles_of(self, mixer: str) -> list[str]:
-        return [role for role in ROLES if role in self.method(mixer).reads]
+        return [role for role in ROLES if role in self.method(mixer).reads and (role in self.runs or role in self.method(mixer).trained)]
 
     @property
     def goals(self) -> tuple[str, ...]:

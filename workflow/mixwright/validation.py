@@ -31,7 +31,8 @@ def validate(name: str, settings: dict, seen: Observations, folds: int = 8, seed
     fold = np.random.default_rng(seed).permutation(len(swarm.runs)) % min(folds, len(swarm.runs))
     frames = []
     for k in range(int(fold.max()) + 1):
-        fitted = mixer.fit(swarm.only(fold != k))
+        out = np.isin(seen.runs, np.array(swarm.runs)[fold == k])
+        fitted = mixer.fit(seen.only(~out))
         frames.append(_frame(name, fitted, swarm.only(fold == k), fold[fold == k]))
     return pd.concat(frames, ignore_index=True)
 

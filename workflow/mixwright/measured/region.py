@@ -58,8 +58,9 @@ def _differences(fitted: Mixer, seen: Observations, goal: Goal, tried: Array, dr
         return objective - objective[0]
 
     worse = over_first(fitted)
-    held_out = held_out_residuals(fitted, seen, np.arange(len(seen.runs)), goal.seed)
-    drawn = np.stack([over_first(refit) for refit in refitted(fitted, seen, held_out, draws, goal.seed)])
+    rows = np.arange(len(seen.runs))
+    held_out = held_out_residuals(fitted, seen, rows, goal.seed)
+    drawn = np.stack([over_first(refit) for refit in refitted(fitted, seen, rows, held_out, draws, goal.seed)])
     error = np.sqrt(drawn.var(axis=0, ddof=1) + (drawn.mean(axis=0) - worse) ** 2)
     return worse, float(student.ppf((1 + LEVEL) / 2, draws - 1)) * error
 

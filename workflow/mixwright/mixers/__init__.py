@@ -20,11 +20,17 @@ class Entry:
     module: str
     class_name: str
     reads: frozenset[str] = frozenset()  # roles of runs; none: the domains' token counts are enough
+    optional: frozenset[str] = frozenset()  # of these roles: read where there are runs, none trained for its sake
     needs_loglikelihoods: bool = False
     predicts: bool = True
     limits: bool = False  # sees to the goal's never_worse
     bounded: bool = True  # False: a reference that stands outside the goal's bounds on purpose
     draws: int = 1_000  # refits that a bootstrap gives it at most
+
+    @property
+    def trained(self) -> frozenset[str]:
+        """Roles whose runs a study trains for it."""
+        return self.reads - self.optional
 
     @property
     def can_refit(self) -> bool:
@@ -55,6 +61,7 @@ MIXERS: dict[str, Entry] = {
     "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
     "mixmin-ranking": Entry("mixmin_ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True),
     "autoscale": Entry("autoscale", "AutoScale", PERTURB),
+    "joint": Entry("joint", "Joint", SWARM | VERTEX | PERTURB, optional=VERTEX, limits=True),
 }
 
 

@@ -1,6 +1,6 @@
 """AutoScale (arXiv 2407.20177): each domain's amount up and down at small scales, the optimum of each scale, extrapolated to the goal's."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
@@ -14,6 +14,7 @@ from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 from mixwright.simplex import scale_into
 
+__all__ = ["AutoScale", "extrapolate", "water_filling"]
 Laws = tuple[Array, Array]  # offsets (in base amounts) and exponents, (domains,)
 DRAWS = 48  # sets of laws within noise, for the interval
 
@@ -43,6 +44,10 @@ class AutoScale(Fitted):
 
     def fit(self, seen: Observations) -> Self:
         runs = self.usable(seen, "perturb", least=2 * len(seen.domains) + 1)
+        untouched = ~(runs.amounts > 0).any(axis=0)
+        if untouched.any():
+            name = seen.domains[int(untouched.argmax())]
+            raise MixwrightError(f"autoscale: no run took any {name}; give it a share in designs.perturb.base or leave the domain out")
         scales = find_scales(runs.amounts, runs.losses)
         starved = np.any([scale.points()[:, 0] <= 0 for scale in scales], axis=0)
         if starved.any():
@@ -74,6 +79,9 @@ class AutoScale(Fitted):
         laws = [self._laws(scale, self._objective(scale, importance)) for scale in self.scales]
         amounts, notes = self._at_goal([self._optimum(scale, law) for scale, law in zip(self.scales, laws, strict=True)], goal)
         weights = scale_into(amounts / amounts.sum(), *goal.bounds.parts)
+        notes.append(self._other_objective(importance, goal))
+        if goal.tokens < 0.95 * self.scales[-1].base.sum():
+            notes.append(f"the goal's {goal.tokens:.3g} tokens are fewer than the largest scale's: its own optimum is the safer answer there")
         if np.abs(weights - amounts / amounts.sum()).max() > 1e-6:
             notes.append("scaled into the bounds after extrapolation")
         notes += self._warnings(laws[-1]) + self._interval(importance, goal)
@@ -121,9 +129,16 @@ class AutoScale(Fitted):
         if clipped:
             notes.append(f"an optimum stood at its least allowed amount for {', '.join(clipped)}: its extrapolation is doubtful")
         try:
-            return extrapolate(first, second, goal.tokens)[0], notes
+            return extrapolate(first, second, goal.tokens), notes
         except MixwrightError as error:
             return second, [*notes, f"the larger scale's proportions are kept: {error}"]
+
+    def _other_objective(self, importance: Array, goal: Goal) -> str:
+        """The weights by the objective that was not asked for, in a sentence."""
+        other = replace(self, objective="perplexity" if self.objective == "loss" else "loss")
+        laws = [other._laws(scale, other._objective(scale, importance)) for scale in self.scales]
+        said = ", ".join(f"{name} {weight:.3f}" for name, weight in zip(self.domains, other._drawn(laws, goal), strict=True))
+        return f"by {'log-loss' if other.objective == 'loss' else 'perplexity, as published,'} the weights would be {said}"
 
     def _warnings(self, laws: Laws) -> list[str]:
         large = [name for name, offset in zip(self.domains, laws[0], strict=True) if offset >= 0.5]

@@ -29,7 +29,7 @@ class Law:
 
     def effective(self, weights: Array) -> Array:
         """(mixtures, targets) effective data S = eps + sum_i K_i w_i^g_i."""
-        return self.offset + (self.transfer * np.maximum(weights, 0)[:, None, :] ** self.exponent).sum(axis=2)
+        return self.offset + self.terms(np.maximum(weights, 0)[:, None, :]).sum(axis=2)
 
     def predict(self, weights: Array) -> Array:
         """(mixtures, domains) weights -> (mixtures, targets) nats/token."""
@@ -37,13 +37,13 @@ class Law:
 
     def slopes(self, w: Array) -> Array:
         """(targets, domains) gradients at w (domains,)."""
-        return self.linear - self.worth(w)[:, None] * self._growth(w)
+        return self.linear - self.worth(w)[:, None] * self.growth(w)
 
     def curvature(self, importance: Array, w: Array) -> Array:
         """(domains, domains) Hessian of the losses' weighted sum at w (domains,)."""
-        mu, growth, effective = importance * self.worth(w), self._growth(w), self.effective(w[None])[0]
+        mu, growth, effective = importance * self.worth(w), self.growth(w), self.effective(w[None])[0]
         outer = (growth.T * (mu * (self.power + 1) / effective)) @ growth
-        return outer + np.diag(mu @ (growth * (1 - self.exponent)) / np.maximum(w, SMALLEST))
+        return outer - np.diag(mu @ self.bend(w))
 
     def worth(self, w: Array) -> Array:
         """(targets,) fall of the loss by effective data, A b S^(-b-1), at w (domains,)."""
@@ -53,9 +53,17 @@ class Law:
         """Of some targets."""
         return Law(*(part[chosen] for part in vars(self).values()))
 
-    def _growth(self, w: Array) -> Array:
+    def terms(self, w: Array) -> Array:
+        """(..., targets, domains) K_i w_i^g_i, what each domain adds to S at w (..., 1 or targets, domains)."""
+        return self.transfer * w**self.exponent
+
+    def growth(self, w: Array) -> Array:
         """(targets, domains) dS / dw."""
         return self.transfer * self.exponent * np.maximum(w, SMALLEST) ** (self.exponent - 1)
+
+    def bend(self, w: Array) -> Array:
+        """(targets, domains) d2S / dw2, never positive."""
+        return self.growth(w) * (self.exponent - 1) / np.maximum(w, SMALLEST)
 
 
 @dataclass(frozen=True)

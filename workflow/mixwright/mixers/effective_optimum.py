@@ -45,10 +45,10 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
     mu, cost = importance * law.worth(weights), importance @ law.linear
 
     def gain(x: Array) -> Array:
-        return mu @ (law.transfer * x**law.exponent) - cost * x
+        return mu @ law.terms(x) - cost * x
 
     def slope(x: Array) -> Array:
-        return mu @ (law.transfer * law.exponent * np.maximum(x, SMALLEST) ** (law.exponent - 1)) - cost
+        return mu @ law.growth(x) - cost
 
     def best(price: Array) -> Array:
         return _where_slope_is(slope, price, lower, upper)

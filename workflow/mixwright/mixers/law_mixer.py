@@ -8,9 +8,9 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixers.effective_law import Law
 from mixwright.mixers.effective_optimum import best_mixture
-from mixwright.mixers.never_worse import Limits
+from mixwright.mixers.never_worse import Limits, Predictor
 from mixwright.mixers.saved import FITTED, UNKNOWN, Fitted
-from mixwright.mixture import Array, Bounds, Goal, Proposal
+from mixwright.mixture import Array, Goal, Proposal
 from mixwright.observations import Observations
 
 REFIT_STEPS = 10  # of a refit
@@ -52,15 +52,24 @@ class LawMixer(Fitted):
         return self.law.predict(amounts / amounts.sum(axis=1, keepdims=True))
 
     def propose(self, goal: Goal) -> Proposal:
-        importance, limits = self.target_weights(goal), Limits.of(self, goal)
-        weights, gap = self.optimum(importance, goal.bounds, limits)
-        predicted = self.predict(weights[None])[0]
-        notes = (*self.gap_notes(gap), self.note(importance, weights), *limits.notes(predicted))
+        importance, of_mixtures = self.target_weights(goal), self.at(goal)
+        limits = Limits.of(of_mixtures, goal)
+        weights, gap = self.optimum(importance, goal, limits)
+        predicted = of_mixtures.predict(weights[None])[0]
+        notes = (*self.gap_notes(gap), *self.scale_notes(goal, weights), self.note(importance, weights), *limits.notes(predicted))
         return Proposal(self.name, weights, self.in_goal(predicted, goal), gap, notes)
 
-    def optimum(self, importance: Array, bounds: Bounds, limits: Limits) -> tuple[Array, float]:
+    def at(self, goal: Goal) -> Predictor:
+        """Predictions of mixtures for the goal."""
+        return self
+
+    def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
         """The best mixture (domains,) and its certified gap (nats)."""
-        return best_mixture(self.law, importance, *bounds.parts, limits.most, limits.start)
+        return best_mixture(self.law, importance, *goal.bounds.parts, limits.most, limits.start)
+
+    def scale_notes(self, goal: Goal, weights: Array) -> tuple[str, ...]:
+        """What of the goal's tokens the runs do not cover."""
+        return ()
 
     def gap_notes(self, gap: float) -> tuple[str, ...]:
         far = f"the optimum is certified to {gap:.1e} nats only, above the tolerance {self.tolerance:.0e}"

@@ -9,7 +9,7 @@ from mixwright.mixers.interior_point import minimise_inside
 from mixwright.mixers.law_mixer import LawMixer
 from mixwright.mixers.never_worse import Limits
 from mixwright.mixers.robust_fit import Rows, minimise
-from mixwright.mixture import Array, Bounds
+from mixwright.mixture import Array, Goal
 from mixwright.observations import Observations
 from mixwright.simplex import Groups, minimise_linear
 
@@ -35,8 +35,8 @@ class LogLinear(LawMixer):
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
         return self.parameters[:, 0] + np.exp(amounts / amounts.sum(axis=1, keepdims=True) @ self.parameters[:, 1:].T)
 
-    def optimum(self, importance: Array, bounds: Bounds, limits: Limits) -> tuple[Array, float]:
-        return best_mixture(Exponentials(self.parameters), importance, *bounds.parts, limits.most, limits.start)
+    def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
+        return best_mixture(Exponentials(self.parameters), importance, *goal.bounds.parts, limits.most, limits.start)
 
     def note(self, importance: Array, weights: Array) -> str:
         used = int((weights > 1e-6).sum())

@@ -26,3 +26,5 @@ class Mixer(Proposer, Protocol):
     def predict(self, amounts: Array) -> Array: ...  # (mixtures, domains) tokens -> (mixtures, targets) nats/token
 
     def refit(self, seen: Observations) -> Self: ...  # to other losses of the same runs, or part of them, cheaper where it may be
+
+    def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array: ...  # what to ask `predict` for of mixtures for the goal

@@ -32,12 +32,12 @@ class Fitted(Saved):
     domains: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
     targets: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
 
-    def usable(self, seen: Observations, role: str, least: int) -> Observations:
-        """The runs of one role; too few of them, or a number that is none, is refused."""
-        runs = seen.of_role(role)
+    def usable(self, seen: Observations, *roles: str, least: int) -> Observations:
+        """The runs of these roles; too few of them, or a number that is none, is refused."""
+        runs, named = seen.of_role(*roles), " or ".join(roles)
         if len(runs.runs) < least:
             raise TooFewRunsError(
-                f"{type(self).__name__} needs at least {least} {role} runs and there are {len(runs.runs)}; enlarge the {role} design"
+                f"{type(self).__name__} needs at least {least} {named} runs and there are {len(runs.runs)}; enlarge the {roles[0]} design"
             )
         bad = ~(np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1))
         if bad.any():
@@ -47,6 +47,10 @@ class Fitted(Saved):
     def learned(self, seen: Observations, **values: Any) -> Self:
         """The fitted copy."""
         return replace(self, domains=seen.domains, targets=seen.targets, **values)
+
+    def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
+        """(mixtures, domains) amounts to ask `predict` for, to hear what the mixer says of mixtures for the goal; its runs had `total`."""
+        return weights * total
 
     def refit(self, seen: Observations) -> Self:
         """The same mixer fitted to other losses of its runs, or to part of them, for a bootstrap: cheaper where that changes little."""

@@ -23,13 +23,14 @@ def water_filling(
     high = np.minimum(high, total)
     if low.sum() > total * (1 + 1e-12) or high.sum() < total * (1 - 1e-12):
         raise MixwrightError(f"autoscale: no amounts between {low.sum():.4g} and {high.sum():.4g} sum to {total:.4g}; widen the bounds")
-    slope = np.log(np.maximum(c * b, 1e-300))
+    slope, steepness = np.log(np.maximum(c * b, 1e-300)), b + 1
 
     def amounts(log_mu: float) -> Array:
-        return np.clip(np.exp(np.minimum((slope - log_mu) / (b + 1), 700.0)) - a, low, high)
+        return np.clip(np.exp(np.minimum((slope - log_mu) / steepness, 700.0)) - a, low, high)
 
-    left, right = -700.0, 700.0
-    for _ in range(200):
+    # every amount at its upper bound, and every amount at its lower one
+    left, right = (pick(slope - steepness * np.log(np.maximum(n + a, 1e-300))) for n, pick in ((high, np.min), (low, np.max)))
+    while right - left > 1e-14 * max(1.0, abs(left), abs(right)):
         middle = (left + right) / 2
         left, right = (middle, right) if amounts(middle).sum() > total else (left, middle)
     found = amounts(right)
@@ -38,8 +39,8 @@ def water_filling(
     return np.clip(found + (missing * free / free.sum() if free.any() else 0.0), low, high)
 
 
-def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> tuple[Array, float]:
-    """AutoScale's n_i(t) = n1_i (n2_i / n1_i)^t at the real t where the amounts sum to `total`; (domains,) amounts and t."""
+def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> Array:
+    """AutoScale's amounts (domains,) n1_i (n2_i / n1_i)^t, at the real t where they sum to `total`."""
     n1, n2 = (np.asarray(n, dtype=np.float64) for n in (first, second))
     if n2.sum() <= n1.sum():
         raise MixwrightError("autoscale: the second scale must hold more tokens than the first; give perturb two different totals")
@@ -62,4 +63,4 @@ def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> tuple[Arra
     for _ in range(200):
         middle = (left + right) / 2
         left, right = (middle, right) if amounts(middle).sum() < total else (left, middle)
-    return amounts(right), right
+    return amounts(right)

@@ -1,0 +1,99 @@
+"""One law over runs of all totals and roles, in amounts: the effective-data law as a scaling law, and its optimum at the goal's tokens."""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+
+from mixwright.mixers.effective_law import Law, Prior, fit_law
+from mixwright.mixers.effective_optimum import best_mixture
+from mixwright.mixers.law_mixer import REFIT_STEPS, LawMixer
+from mixwright.mixers.never_worse import Limits
+from mixwright.mixers.repetition import DECAY, ScaledLaw, effective_tokens
+from mixwright.mixers.saved import FITTED
+from mixwright.mixture import Array, Goal
+from mixwright.observations import Observations
+
+ROLES = ("swarm", "vertex", "perturb")
+IN_AMOUNTS = Prior(linear=1e9)  # held at 0: more tokens are never worse
+APART = 1.2  # totals within such a factor say little of scale
+
+
+@dataclass(frozen=True)
+class Joint(LawMixer):
+    """L(n) = E + A (eps + sum_i K_i D(n_i)^g_i)^(-b), D the effective tokens of n_i at the goal, `repetition` their R*.
+
+    Runs are taken as if none had repeated a domain. Amounts are in units of `unit` tokens, the middle of the runs' totals.
+    """
+
+    repetition: float = DECAY
+    span: tuple[float, ...] = field(default=(), metadata=FITTED, repr=False)  # least and most tokens of a run
+    name = "joint"
+
+    def fit(self, seen: Observations) -> Self:
+        runs = self.usable(seen, *ROLES, least=8)
+        scaled = replace(self, span=(float(runs.tokens.min()), float(runs.tokens.max())))
+        return scaled._with_law(runs, scaled.fit_law(runs, self.iterations))
+
+    def refit(self, seen: Observations) -> Self:
+        runs = self.usable(seen, *ROLES, least=8)
+        return self._with_law(runs, self.fit_law(runs, min(REFIT_STEPS, self.iterations), self.law))
+
+    def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
+        own = np.array([[float(domain == target) for domain in swarm.domains] for target in swarm.targets])
+        law = fit_law(swarm.amounts / self.unit, swarm.losses, IN_AMOUNTS, iterations, own, near)
+        return replace(law, linear=np.zeros_like(law.linear))
+
+    @property
+    def unit(self) -> float:
+        return float(np.sqrt(np.prod(self.span)))
+
+    def predict(self, amounts: Array) -> Array:
+        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the amounts' own totals, none of them repeated."""
+        return self.law.predict(amounts / self.unit)
+
+    def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
+        """Effective tokens at the goal's total, whatever the runs' own."""
+        return effective_tokens(weights * self._total(goal), np.array([domain.tokens for domain in goal.domains]), self.repetition)
+
+    def at(self, goal: Goal) -> "OfMixtures":
+        return OfMixtures(self.targets, self._scaled(goal))
+
+    def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
+        return best_mixture(self._scaled(goal), importance, *goal.bounds.parts, limits.most, limits.start)
+
+    def _scaled(self, goal: Goal) -> ScaledLaw:
+        available = np.array([float(domain.tokens) for domain in goal.domains]) / self.unit
+        return ScaledLaw.of(self.law, self._total(goal) / self.unit, available, self.repetition)
+
+    def _total(self, goal: Goal) -> float:
+        return goal.tokens if self.counted else 1.0
+
+    @property
+    def counted(self) -> bool:
+        """Whether the runs came with tokens, not as weights alone."""
+        return self.span[1] > 1 + 1e-6
+
+    def scale_notes(self, goal: Goal, weights: Array) -> tuple[str, ...]:
+        least, most = self.span
+        if not self.counted:
+            return ("the runs came without token counts: the mixture is the best at their own scale",)
+        repeated = [d.name for d, weight in zip(goal.domains, weights, strict=True) if weight * goal.tokens > 1.01 * d.tokens]
+        notes = [f"{', '.join(repeated)} repeated: a pass is worth less each time, R* = {self.repetition:g}"] if repeated else []
+        if most < APART * least and not least / APART < goal.tokens < most * APART:
+            notes.append("all runs have about one total: what changes with scale is the prior's word; add runs of another total")
+        elif goal.tokens > APART * most:
+            notes.append(f"predicted for {goal.tokens / most:.3g} times the tokens of the largest run")
+        return tuple(notes)
+
+
+@dataclass(frozen=True)
+class OfMixtures:
+    """The law of a fitted mixer in mixtures of a goal's tokens."""
+
+    targets: tuple[str, ...]
+    law: ScaledLaw
+
+    def predict(self, weights: Array) -> Array:
+        """(mixtures, domains) weights -> (mixtures, targets) nats/token."""
+        return self.law.predict(weights)
