@@ -1,6 +1,6 @@
 """The effective-data law: L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b) + beta.w, fitted to every target at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,11 @@ class Prior:
     offset: tuple[float, float] = (0.006, -2.5)
     level: float = 0.02  # centre: the data-driven start
     linear: float = 0.2
+
+    def times(self, factor: float) -> "Prior":
+        """The same centres, held `factor` times as strongly; the linear term as before."""
+        pairs = {name: (factor * getattr(self, name)[0], getattr(self, name)[1]) for name in ("transfer", "exponent", "power", "offset")}
+        return replace(self, level=factor * self.level, **pairs)
 
 
 ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)  # held: b = 1, eps = 0, beta = 0

@@ -16,6 +16,8 @@ from mixwright.observations import Observations
 
 ROLES = ("swarm", "vertex", "perturb")
 IN_AMOUNTS = Prior(linear=1e9)  # held at 0: more tokens are never worse
+FIRST = 0.03  # strength of the priors while the runs' noise is unknown
+NOISE = 0.03  # variance of residuals, in the targets' own, at which the priors are as strong as effective-data's
 APART = 1.2  # totals within such a factor say little of scale
 
 
@@ -28,12 +30,15 @@ class Joint(LawMixer):
 
     repetition: float = DECAY
     span: tuple[float, ...] = field(default=(), metadata=FITTED, repr=False)  # least and most tokens of a run
+    strength: float = field(default=1.0, metadata=FITTED, repr=False)  # of the priors, as a multiple of effective-data's
     name = "joint"
 
     def fit(self, seen: Observations) -> Self:
         runs = self.usable(seen, *ROLES, least=8)
-        scaled = replace(self, span=(float(runs.tokens.min()), float(runs.tokens.max())))
-        return scaled._with_law(runs, scaled.fit_law(runs, self.iterations))
+        first = replace(self, span=(float(runs.tokens.min()), float(runs.tokens.max())), strength=FIRST)
+        loose = first.fit_law(runs, self.iterations)
+        found = replace(first, strength=_strength(runs.losses, loose.predict(runs.amounts / first.unit), len(runs.domains)))
+        return found._with_law(runs, found.fit_law(runs, self.iterations, loose))
 
     def refit(self, seen: Observations) -> Self:
         runs = self.usable(seen, *ROLES, least=8)
@@ -41,7 +46,7 @@ class Joint(LawMixer):
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
         own = np.array([[float(domain == target) for domain in swarm.domains] for target in swarm.targets])
-        law = fit_law(swarm.amounts / self.unit, swarm.losses, IN_AMOUNTS, iterations, own, near)
+        law = fit_law(swarm.amounts / self.unit, swarm.losses, IN_AMOUNTS.times(self.strength), iterations, own, near)
         return replace(law, linear=np.zeros_like(law.linear))
 
     @property
@@ -97,3 +102,10 @@ class OfMixtures:
     def predict(self, weights: Array) -> Array:
         """(mixtures, domains) weights -> (mixtures, targets) nats/token."""
         return self.law.predict(weights)
+
+
+def _strength(losses: Array, predicted: Array, domains: int) -> float:
+    """Priors weigh as much as the residuals' variance asks for (median of the targets): runs of several totals spread far beyond noise."""
+    freedom = max(len(losses) - 4 - 2 * domains, len(losses) // 3)
+    left = ((losses - predicted) ** 2).sum(axis=0) / freedom / np.maximum(losses.var(axis=0), 1e-18)
+    return float(np.clip(np.median(left) / NOISE, 0.01, 1.0))
