@@ -83,6 +83,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "by_target": {target: {arm: _cell_json(cell) for arm, cell in row.items()} for target, row in summary.by_target.items()},
             "method": summary.method,
             "arms": [_arm_json(arm) for arm in summary.arms],
+            "backtest": dict(summary.backtest) or None,
             "caveats": [_caveat_json(caveat) for caveat in summary.caveats],
             "signals": summary.signals.to_dict("records"),
             "provenance": dict(summary.provenance),

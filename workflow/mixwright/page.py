@@ -62,6 +62,7 @@ def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
             _mixture(summary),
             f"<h2>The final models</h2>{_finals(summary)}",
             _predicted(summary),
+            _backtest(summary.backtest),
             _targets(summary),
             f"<h2>Mixer by mixer</h2><ul>{''.join(_sentence(arm) for arm in summary.arms)}</ul>",
             drawn(figures),
@@ -147,6 +148,34 @@ def _predicted(summary: Summary) -> str:
     )
     table = f'<h2>What the proxies promised</h2><div class="scroll"><table><tr>{head}</tr>{body}</table></div><p class="small">{note}</p>'
     return table if rows else ""
+
+
+def _backtest(found: Mapping[str, Any]) -> str:
+    """What the smaller scales said of the largest, and which extrapolation is trusted."""
+    if not found:
+        return ""
+    names = [arm["choice"] for arm in found["choices"]]
+    told = {prediction["mixer"]: prediction for prediction in found["predictions"]}
+    head = ("chosen without it by", "regret", "by AutoScale's law", "error on its runs", "rank correlation")
+    rows = []
+    for name, choice in zip(names, found["choices"], strict=True):
+        second, seen = choice["autoscale_regret"], told.get(name)
+        error, rank = (f"{seen['rmse']:.4f}", _ranged(seen["rank"], 2)) if seen else ("–", "–")
+        rows.append([escape(name), _ranged(choice["regret"], 4), "–" if second is None else f"{second:.4f}", error, rank])
+    table = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    scales = ", ".join(quantity(total) for total in found["scales"])
+    note = (
+        f"Scales of {scales} tokens; the {found['runs']} runs of the largest were left out. Regret and error in nats/token; regret is what"
+        " a mixture loses to the best one there, by the joint law fitted to all runs, with 95% intervals of its refits. "
+        f"{'. '.join(found['notes'])}."
+    )
+    heads = "".join(f"<th>{name}</th>" for name in head)
+    said = f'<h2>The largest scale, left out</h2><p class="detail">{text(found["verdict"])}</p>'
+    return f'{said}<div class="scroll"><table><tr>{heads}</tr>{table}</table></div><p class="small">{text(note)}</p>'
+
+
+def _ranged(interval: Mapping[str, float], digits: int) -> str:
+    return text(f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]")
 
 
 def _finals(summary: Summary) -> str:

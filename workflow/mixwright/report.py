@@ -57,6 +57,7 @@ class Summary:
     provenance: Mapping[str, Any]
     learner: Learner = TEXT
     by_target: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)  # where every target has a goal of its own
+    backtest: Mapping[str, Any] = field(default_factory=dict)  # what mixwright.backtest found, where there are several scales
 
     def arm(self, mixer: str) -> Arm:
         return next(arm for arm in self.arms if arm.mixer == mixer)
@@ -73,6 +74,7 @@ def summarise(
     documents: pd.DataFrame | None = None,
     reads: Mapping[str, Sequence[str]] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    backtest: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Compares the finals and gathers what to distrust; `reads` says which roles each mixer learned from, to charge their tokens."""
     targets, learner = targets_of(study), learner_of(study)
@@ -95,6 +97,7 @@ def summarise(
         provenance=dict(provenance or {}) | _totals(study, design, scores, comparison),
         learner=learner,
         by_target=cells,
+        backtest=backtest or {},
     )
 
 

@@ -194,6 +194,22 @@ class Study:
         return [role for role in ROLES if role in self.method(mixer).reads and (role in self.runs or role in self.method(mixer).trained)]
 
     @property
+    def backtested(self) -> bool:
+        """Whether the smaller scales of the perturb design can be asked about the largest."""
+        scales = self.config["designs"]["perturb"]["tokens"] if "perturb" in self.runs else []
+        return len(scales) > 1 and self.goals == ("",)
+
+    @property
+    def scaled_roles(self) -> list[str]:
+        """Roles whose runs a backtest reads: those of the joint law, as far as the study has them."""
+        return [role for role in ROLES if role in MIXERS["joint"].reads and role in self.runs]
+
+    @property
+    def scaled_settings(self) -> str:
+        """The settings of AutoScale and the joint law by name, as JSON, where the study has them."""
+        return json.dumps({name: self.config["mixers"][name] for name in ("autoscale", "joint") if name in self.mixers}, sort_keys=True)
+
+    @property
     def goals(self) -> tuple[str, ...]:
         """The goals by name: one a target where each target is left out in its turn, else a single one without a name."""
         return tuple(self.target_weights) if self.config["goal"]["leave_target_out"] else ("",)

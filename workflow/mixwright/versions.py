@@ -16,8 +16,9 @@ VERSIONS = {
     "collect": 2,
     "fit": 4,
     "validate": 3,
-    "propose": 4,
+    "backtest": 1,
+    "propose": 5,
     "final": 1,
     "evaluate": 1,
-    "report": 1,
+    "report": 2,
 }

@@ -106,6 +106,7 @@ RESULTS = {
     "losses": tables_of("losses", STUDY.runs),
     "validation": expand("results/{study}/validation/{mixer}.parquet", study=NAME, mixer=validated()),
     "mixtures": expand("results/{study}/mixtures/{arm}.json", study=NAME, arm=STUDY.arms),
+    "backtest": f"results/{NAME}/backtest.json" if STUDY.backtested else [],
     "scores": expand("results/{study}/scores/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
     "documents": expand("results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
 }

@@ -1,5 +1,5 @@
 # REQUIRES  results/{study}/losses/{role}.parquet, realised, loglikelihoods, design, domains.parquet
-# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{arm}.json
+# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, backtest.json, mixtures/{arm}.json
 
 
 rule fit_mixer:
@@ -65,3 +65,24 @@ rule propose_mixture:
     shell:
         "python -m mixwright propose --study results/{wildcards.study}/study.json --mixer {params.arm[0]} --goal {params.arm[1]:q}"
         " --settings {params.settings:q} --fit {input.fit:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule backtest:
+    input:
+        domains="results/{study}/domains.parquet",
+        design=tables_of("design", STUDY.scaled_roles),
+        losses=tables_of("losses", STUDY.scaled_roles),
+        realised=tables_of("realised", STUDY.scaled_roles),
+    output:
+        "results/{study}/backtest.json",
+    log:
+        "logs/{study}/backtest.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=STUDY.scaled_settings,
+        spec=spec("goal", "seed"),
+        version=VERSIONS["backtest"],
+    shell:
+        "python -m mixwright backtest --study results/{wildcards.study}/study.json --domains {input.domains:q} --settings {params.settings:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q} --to {output:q} 2>&1 | tee {log:q}"

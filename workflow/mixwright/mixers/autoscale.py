@@ -81,7 +81,9 @@ class AutoScale(Fitted):
         weights = scale_into(amounts / amounts.sum(), *goal.bounds.parts)
         notes.append(self._other_objective(importance, goal))
         if goal.tokens < 0.95 * self.scales[-1].base.sum():
-            notes.append(f"the goal's {goal.tokens:.3g} tokens are fewer than the largest scale's: its own optimum is the safer answer there")
+            notes.append(
+                f"the goal's {goal.tokens:.3g} tokens are fewer than the largest scale's: its own optimum is the safer answer there"
+            )
         if np.abs(weights - amounts / amounts.sum()).max() > 1e-6:
             notes.append("scaled into the bounds after extrapolation")
         notes += self._warnings(laws[-1]) + self._interval(importance, goal)

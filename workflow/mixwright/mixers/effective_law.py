@@ -1,6 +1,7 @@
 """The effective-data law: L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b) + beta.w, fitted to every target at once."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,8 +81,8 @@ class Prior:
 
     def times(self, factor: float) -> "Prior":
         """The same centres, held `factor` times as strongly; the linear term as before."""
-        pairs = {name: (factor * getattr(self, name)[0], getattr(self, name)[1]) for name in ("transfer", "exponent", "power", "offset")}
-        return replace(self, level=factor * self.level, **pairs)
+        held: dict[str, Any] = {n: (factor * getattr(self, n)[0], getattr(self, n)[1]) for n in ("transfer", "exponent", "power", "offset")}
+        return replace(self, level=factor * self.level, **held)
 
 
 ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)  # held: b = 1, eps = 0, beta = 0

@@ -37,7 +37,12 @@ class Scale:
 
 
 def find_scales(amounts: Array, losses: Array) -> list[Scale]:
-    """The scales among (runs, domains) amounts, smallest first: a base run is one that 2 x domains others leave in a single domain.
+    """The scales among (runs, domains) amounts, smallest first: a base run is one that 2 x domains others leave in a single domain."""
+    return [scale for _, scale in scales_with_runs(amounts, losses)]
+
+
+def scales_with_runs(amounts: Array, losses: Array) -> list[tuple[NDArray[np.int64], Scale]]:
+    """The scales, smallest first, and the rows of their runs.
 
     The narrowest tolerance that gives the most scales counts: a wide one takes runs of neighbouring totals for each other.
     """
@@ -45,13 +50,13 @@ def find_scales(amounts: Array, losses: Array) -> list[Scale]:
     scales = max(tried, key=len)
     if not scales:
         raise MixwrightError("autoscale: no base run with every domain up and down among the perturb runs; train the whole perturb design")
-    return sorted(scales, key=lambda scale: float(scale.base.sum()))
+    return sorted(scales, key=lambda found: float(found[1].base.sum()))
 
 
-def _scales_within(tolerance: float, amounts: Array, losses: Array) -> list[Scale]:
+def _scales_within(tolerance: float, amounts: Array, losses: Array) -> list[tuple[NDArray[np.int64], Scale]]:
     """The scales found when amounts whose logarithms differ by less than `tolerance` are the same."""
     left: NDArray[np.int64] = np.arange(len(amounts))
-    m, scales = amounts.shape[1], []
+    m, scales = amounts.shape[1], list[tuple[NDArray[np.int64], Scale]]()
     logs = np.log(np.maximum(amounts, 1e-9))
     while len(left):
         away = np.abs(logs[left, None] - logs[None, left]) > tolerance
@@ -62,7 +67,7 @@ def _scales_within(tolerance: float, amounts: Array, losses: Array) -> list[Scal
         found = _scale(left, away[middle], amounts, losses, middle)
         if found is None:
             break
-        scales.append(found[1])
+        scales.append(found)
         left = np.setdiff1d(left, found[0])
     return scales
 

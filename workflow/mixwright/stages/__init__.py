@@ -31,6 +31,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
         mixers.pareto,
         mixers.compare,
         trust.learning_curve,
+        trust.backtest,
+        trust.transfer,
         final.train_finals,
         final.evaluate_finals,
         measured.import_runs,

@@ -48,6 +48,7 @@ def summarise(
     html: Path,
     json: Path,
     table: Path,
+    backtest: Paths = NONE,
 ) -> None:
     """Say which mixture won, by how much, and what to distrust: a page, a JSON and a table."""
     from mixwright.outputs import provenance, write_report
@@ -60,7 +61,10 @@ def summarise(
     read = load(paths | {"documents": documents, "manifests": [folder / "manifest.json" for folder in shards]})
     facts = provenance(asked.config, read.pop("manifests"))
     reads = {mixer: asked.roles_of(mixer) for mixer in asked.mixers}
-    write_report(summarise(asked.config, **read, reads=reads, provenance=facts), html, json=json, table=table, figures=figures)
+    tested = read_json(backtest[0]) if backtest else None
+    write_report(
+        summarise(asked.config, **read, reads=reads, provenance=facts, backtest=tested), html, json=json, table=table, figures=figures
+    )
 
 
 def show(summary: Path) -> None:

@@ -1,4 +1,4 @@
-"""What to believe of proxies, from a loss table: how many runs are enough."""
+"""What to believe of proxies, from a loss table: how many runs are enough, and what carries over to other scales."""
 
 import json
 import logging
@@ -21,3 +21,29 @@ def learning_curve(
     curve = measure(mixer, json.loads(settings), read_observations(mixtures, losses, realised), seed=seed)
     log.info("%s, %d runs: %s", mixer, curve.runs, curve.answer(more or None))
     write_json(to, curve.as_json(more or None))
+
+
+def backtest(study: Path, domains: Path, settings: str, mixtures: Paths, losses: Paths, to: Path, realised: Paths = NONE) -> None:
+    """Leave the largest scale out, predict its runs and its optimum from the smaller ones, and say which extrapolation to trust."""
+    from mixwright.backtest import backtest as test
+    from mixwright.loss_tables import read_observations
+    from mixwright.stages.proxies import train_tokens
+    from mixwright.study import Study
+
+    goal = Study.read(study).goal(train_tokens(domains))
+    found = test(read_observations(mixtures, losses, realised), goal, json.loads(settings))
+    log.info("%s", found.verdict)
+    write_json(to, found.as_json())
+
+
+def transfer(mixtures: Paths, losses: Paths, to: Path | None = None) -> None:
+    """Say whether the ranking of a few mixtures at one model size holds at another: two loss tables, CSV, the smaller size's first."""
+    from mixwright.errors import MixwrightError
+    from mixwright.transfer import read_transfer
+
+    if len(mixtures) != 1 or len(losses) != 2:
+        raise MixwrightError("transfer: give one table of mixtures and two of losses, --losses small.csv large.csv")
+    found = read_transfer(mixtures[0], *losses)
+    log.info("%s", found.verdict)
+    if to is not None:
+        write_json(to, found.as_json())

@@ -1,0 +1,83 @@
+"""Does a ranking of mixtures carry over to another model size or length? Rank correlations of few mixtures, with their intervals."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import atanh, inf, sqrt, tanh
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm, spearmanr
+
+from mixwright.errors import MixwrightError
+from mixwright.mixture import Array
+from mixwright.refits import LEVEL, Interval
+from mixwright.wide import read_weights, read_wide
+
+LEAST = 4  # mixtures: fewer leave no interval
+MEAN = "mean of the targets"
+
+
+def rank_interval(first: Array, second: Array) -> Interval:
+    """Spearman's rank correlation and its 95% interval: Fisher's z, its variance (1 + r^2 / 2) / (n - 3) (Bonett and Wright, 2000).
+
+    Fewer than four pairs leave [-1, 1]; a constant ranks nothing and counts as 0.
+    """
+    constant = np.ptp(first) == 0 or np.ptp(second) == 0
+    rank = 0.0 if constant else float(spearmanr(first, second).statistic)
+    if len(first) < LEAST:
+        return Interval(rank, -1.0, 1.0)
+    half = float(norm.ppf((1 + LEVEL) / 2)) * sqrt((1 + rank**2 / 2) / (len(first) - 3))
+    z = atanh(rank) if abs(rank) < 1 else inf * np.sign(rank)
+    # a perfect order of few mixtures is still no certainty: its z is that of one step short of perfect
+    most = atanh(1 - 6 * 2 / (len(first) * (len(first) ** 2 - 1))) if abs(rank) == 1 else abs(z)
+    z = float(np.clip(z, -most, most))
+    return Interval(rank, min(rank, tanh(z - half)), max(rank, tanh(z + half)))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a few mixtures' losses at one size say of those at another; nats/token."""
+
+    mixtures: tuple[str, ...]
+    ranks: dict[str, Interval]  # target, and the mean of the targets
+    pick: str  # the best mixture at the first size, mean of the targets
+    regret: float  # its loss at the second size above the best one's there
+    spread: float  # worst minus best at the second size
+
+    @property
+    def verdict(self) -> str:
+        rank = self.ranks[MEAN]
+        said = f"rank correlation {rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}] over {len(self.mixtures)} mixtures"
+        cost = f"the first size's pick, {self.pick}, costs {self.regret:.3f} nats/token of the {self.spread:.3f} there are to lose"
+        if rank.low > 0:
+            return f"the order carries over: {said}; {cost}"
+        return f"not shown that the order carries over: {said}; {cost}; measure more mixtures at both sizes"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"verdict": self.verdict}
+
+
+def transfer(mixtures: Sequence[str], targets: Sequence[str], first: Array, second: Array) -> Transfer:
+    """Compares (mixtures, targets) losses at two sizes, row by row; all targets count alike in the mean."""
+    if len(mixtures) < LEAST:
+        raise MixwrightError(f"transfer: {len(mixtures)} mixtures at both sizes rank nothing; measure at least {LEAST}")
+    means = first.mean(axis=1), second.mean(axis=1)
+    ranks = {MEAN: rank_interval(*means)} | {t: rank_interval(first[:, k], second[:, k]) for k, t in enumerate(targets)}
+    pick = int(means[0].argmin())
+    return Transfer(tuple(mixtures), ranks, mixtures[pick], float(means[1][pick] - means[1].min()), float(np.ptp(means[1])))
+
+
+def read_transfer(mixtures: Path, first: Path, second: Path) -> Transfer:
+    """The mixtures (wide CSV) whose losses stand in both tables (wide CSV), on the targets of both."""
+    known, tables = read_weights(mixtures), (read_wide(first).sorted(), read_wide(second).sorted())
+    for table in tables:
+        strange = sorted(set(table.ids) - set(known.ids))
+        if strange:
+            raise MixwrightError(f"{table.path}: {strange[0]} is no mixture of {mixtures}; add it there or drop the row")
+    shared = [name for name in tables[0].ids if name in set(tables[1].ids)]
+    targets = [name for name in tables[0].columns if name in set(tables[1].columns)]
+    if not targets:
+        raise MixwrightError(f"{second}: no target of {first}; measure the same targets at both sizes")
+    values = (t.values[[t.ids.index(name) for name in shared]][:, [t.columns.index(name) for name in targets]] for t in tables)
+    return transfer(shared, targets, *values)
