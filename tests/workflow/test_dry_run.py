@@ -29,7 +29,7 @@ def test_a_study_trains_only_the_roles_its_mixers_read(workshop, smoke):
 def test_text_has_a_goal_a_target_too_where_targets_are_left_out(workshop, smoke):
     study = smoke | {"targets": {"prose": {}, "pycode": {}}, "goal": {**smoke["goal"], "leave_target_out": True}}
     jobs = workshop.jobs(study)
-    assert jobs["propose_mixture"] == 2 * len(smoke["mixers"]) and jobs["fit_mixer"] == 6
+    assert jobs["propose_mixture"] == 2 * len(smoke["mixers"]) and jobs["fit_mixer"] == 7
     assert jobs["train_proxies"] == workshop.jobs(smoke)["train_proxies"]
 
 

@@ -64,7 +64,7 @@ class Law:
 
     def bend(self, w: Array) -> Array:
         """(targets, domains) d2S / dw2, never positive."""
-        return self.growth(w) * (self.exponent - 1) / np.maximum(w, SMALLEST)
+        return self.transfer * self.exponent * (self.exponent - 1) * np.maximum(w, SMALLEST) ** (self.exponent - 2)
 
 
 @dataclass(frozen=True)

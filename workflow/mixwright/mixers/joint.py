@@ -18,6 +18,7 @@ ROLES = ("swarm", "vertex", "perturb")
 IN_AMOUNTS = Prior(linear=1e9)  # held at 0: more tokens are never worse
 FIRST = 0.03  # strength of the priors while the runs' noise is unknown
 NOISE = 0.03  # variance of residuals, in the targets' own, at which the priors are as strong as effective-data's
+LEAST = 5  # runs: a base run with two domains up and down
 APART = 1.2  # totals within such a factor say little of scale
 
 
@@ -34,14 +35,14 @@ class Joint(LawMixer):
     name = "joint"
 
     def fit(self, seen: Observations) -> Self:
-        runs = self.usable(seen, *ROLES, least=8)
+        runs = self.usable(seen, *ROLES, least=LEAST)
         first = replace(self, span=(float(runs.tokens.min()), float(runs.tokens.max())), strength=FIRST)
         loose = first.fit_law(runs, self.iterations)
         found = replace(first, strength=_strength(runs.losses, loose.predict(runs.amounts / first.unit), len(runs.domains)))
         return found._with_law(runs, found.fit_law(runs, self.iterations, loose))
 
     def refit(self, seen: Observations) -> Self:
-        runs = self.usable(seen, *ROLES, least=8)
+        runs = self.usable(seen, *ROLES, least=LEAST)
         return self._with_law(runs, self.fit_law(runs, min(REFIT_STEPS, self.iterations), self.law))
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
@@ -105,7 +106,12 @@ class OfMixtures:
 
 
 def _strength(losses: Array, predicted: Array, domains: int) -> float:
-    """Priors weigh as much as the residuals' variance asks for (median of the targets): runs of several totals spread far beyond noise."""
-    freedom = max(len(losses) - 4 - 2 * domains, len(losses) // 3)
+    """Priors weigh as much as the residuals' variance asks for (median of the targets): runs of several totals spread far beyond noise.
+
+    Runs that are not twice as many as the parameters say nothing of noise.
+    """
+    freedom = len(losses) - 4 - 2 * domains
+    if freedom < 4 + 2 * domains:
+        return 1.0
     left = ((losses - predicted) ** 2).sum(axis=0) / freedom / np.maximum(losses.var(axis=0), 1e-18)
     return float(np.clip(np.median(left) / NOISE, 0.01, 1.0))
