@@ -83,7 +83,9 @@ def _least(at: Callable[[Array], float], domains: int) -> float:
 
 
 def at_ten_times() -> Table:
-    table = Table("truth", "noise", "domains", *CHOICES, title="regret at 10 times the largest trained scale, % of uniform's: median (worst)")
+    table = Table(
+        "truth", "noise", "domains", *CHOICES, title="regret at 10 times the largest trained scale, % of uniform's: median (worst)"
+    )
     for kind, noise, domains in CASES:
         say(f"{kind}, noise {noise:g}, {domains} domains")
         found = [regrets(kind, noise, domains, seed) for seed in SEEDS]

@@ -80,7 +80,7 @@ def test_without_a_perturb_design_the_joint_laws_own_optimum_is_kept(seen):
 )
 def test_trust_is_earned(ahead, scatter, second, trusted):
     near = Interval(0.0, 0.0, 0.0)
-    predictions = (Prediction(AUTOSCALE, 0.02, 0.0, near), Prediction(JOINT, scatter, 0.0, near))
+    predictions = (Prediction(AUTOSCALE, 0.02, 0.0, 0.02, near), Prediction(JOINT, scatter, 0.0, scatter, near))
     choices = (Choice(KEEP, {}, near, 0.2), Choice(JOINT, {}, near, second, Interval(0.2, ahead, 0.3)))
     result = Backtest((1.0, 2.0), 5, predictions, choices, ())
     assert result.trusted == trusted and ("has a say" in result.verdict) == (trusted == KEEP and scatter > 0.02)

@@ -22,7 +22,7 @@ DRAWS = 40  # refits of the judge
 KEEP, AUTOSCALE, JOINT = "keep", "autoscale", "joint"
 CHOICES = {KEEP: "the optimum of the largest known scale, kept", AUTOSCALE: "AutoScale's extrapolation", JOINT: "the joint law's optimum"}
 
-OBJECTION = "AutoScale predicted them better than the joint law, so that its own law has a say: it puts no extrapolation ahead."
+OBJECTION = "AutoScale predicted them better than the joint law, by this or by squared errors, so that its own law has a say: it puts no extrapolation ahead."
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,13 @@ class Prediction:
     mixer: str
     rmse: float
     bias: float  # mean of predicted minus measured
+    scatter: float  # what is left of the error when the level is right, for mixtures are chosen by differences: 1.48 median deviations
     rank: Interval
 
     @property
-    def scatter(self) -> float:
-        """The error that is left when the level is right; mixtures are chosen by differences."""
-        return float(np.sqrt(max(0.0, self.rmse**2 - self.bias**2)))
+    def about_level(self) -> tuple[float, float]:
+        """The scatter, and the root mean square error about the level, which a few starved runs may make."""
+        return self.scatter, float(np.sqrt(max(0.0, self.rmse**2 - self.bias**2)))
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,13 @@ class Backtest:
 
     @property
     def judged_by(self) -> str:
-        """The law that predicted the left-out runs with less scatter without them: it is believed about their scale."""
-        return min(self.predictions, key=lambda prediction: (prediction.scatter, prediction.mixer != JOINT)).mixer
+        """AutoScale, if without them it predicted the left-out runs with less scatter or less squared error about its level: its law of
+        their scale then has a say. Else the joint law, which is no judge alone where it missed some runs widely."""
+        told = {prediction.mixer: prediction for prediction in self.predictions}
+        if AUTOSCALE not in told:
+            return JOINT
+        pairs = zip(told[AUTOSCALE].about_level, told[JOINT].about_level, strict=True)
+        return AUTOSCALE if any(one < other for one, other in pairs) else JOINT
 
     @property
     def trusted(self) -> str:
@@ -166,7 +172,8 @@ class Kept:
 def _predicted(name: str, fit: Any, out: Observations, importance: Array) -> Prediction:
     predicted, measured = fit.predict(out.amounts) @ importance, out.losses @ importance
     off = predicted - measured
-    return Prediction(name, float(np.sqrt((off**2).mean())), float(off.mean()), rank_interval(measured, predicted))
+    scatter = 1.4826 * float(np.median(np.abs(off - np.median(off))))  # a starved run must not outweigh the others
+    return Prediction(name, float(np.sqrt((off**2).mean())), float(off.mean()), scatter, rank_interval(measured, predicted))
 
 
 def _judged(
