@@ -33,6 +33,7 @@ bench: install
 	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/mixers.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mixmin.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scales.py
 
 clean:
 	rm -rf results logs .snakemake

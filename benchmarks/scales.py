@@ -1,4 +1,4 @@
-"""Regret of mixtures proposed for 10 times the largest trained scale on planted truths, in percent of uniform's, and the speed of water-filling.
+"""Regret, in percent of uniform's, of mixtures proposed for 10 times the largest trained scale of planted truths; speed of water-filling.
 
 OMP_NUM_THREADS=1 python benchmarks/scales.py      # two minutes of one core
 """

@@ -22,7 +22,10 @@ DRAWS = 40  # refits of the judge
 KEEP, AUTOSCALE, JOINT = "keep", "autoscale", "joint"
 CHOICES = {KEEP: "the optimum of the largest known scale, kept", AUTOSCALE: "AutoScale's extrapolation", JOINT: "the joint law's optimum"}
 
-OBJECTION = "AutoScale predicted them better than the joint law, by this or by squared errors, so that its own law has a say: it puts no extrapolation ahead."
+OBJECTION = (
+    "AutoScale predicted them better than the joint law, by this or by squared errors, so that its own law has a say:"
+    " it puts no extrapolation ahead."
+)
 
 
 @dataclass(frozen=True)
