@@ -1,5 +1,6 @@
 """Every way to choose a mixture: a new one is one file here and one line in MIXERS, and the contract tests run on it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import import_module
@@ -79,6 +80,17 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
         if setting not in known:
             raise MixwrightError(f"mixers: {name}.{setting} is unknown; {nearest(setting, known) or 'it takes no settings'}")
     return kind(**(settings or {}))
+
+
+def read_settings(text: str) -> dict[str, Any]:
+    """Settings as typed on the command line."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MixwrightError(f"--settings {text}: not JSON ({error}); write '{{\"name\": value}}'") from None
+    if not isinstance(found, dict):
+        raise MixwrightError(f"--settings {text}: no JSON object; write '{{\"name\": value}}'")
+    return found
 
 
 def load(name: str, folder: str | Path) -> "Mixer":
