@@ -30,6 +30,8 @@ def fit(
     fits.check_place(to)
     unfitted = mixers.create(mixer, mixers.read_settings(settings))
     seen = read_observations(mixtures, losses, realised, loglikelihoods)
+    if lacking := mixers.lacking(mixer, seen.roles):
+        raise MixwrightError(f"{mixer}: {lacking}; train them in a study, or fit a mixer that reads a swarm, such as effective-data")
     fitted = unfitted.fit(seen)
     with written(to) as beside:
         fits.save(beside, mixer, fitted, seen)
