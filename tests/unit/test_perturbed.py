@@ -74,6 +74,10 @@ def test_a_base_mixture_and_losses_as_they_are(folder, asked):
     other = asked.measured["perturb"] | {"mixture": {"books": 2, "code": 1, "web": 1}, "measure": "loss"}
     seen = read_perturbed(folder / "runs.csv", other, ["prose"])
     assert seen.amounts[seen.runs.index("origin")] == pytest.approx([2e6, 1e6, 1e6])
+    shares = natural(as_tables("perturb", seen)[0], None, {})
+    assert dict(zip(shares.domain, shares.tokens / shares.tokens.sum(), strict=True)) == pytest.approx(
+        {"books": 0.5, "code": 0.25, "web": 0.25}
+    )
     assert seen.losses[seen.runs.index("origin"), 0] == pytest.approx(np.exp(losses(np.ones((1, 3)))[0, 0]))
 
 
@@ -163,7 +167,8 @@ def test_every_figure_has_a_table_and_the_summary_says_how_far_each_mixer_goes(a
     shift = said.optimum.set_index(["mixer", "domain"]).weight["published"] - 1 / 3
     assert said.moved["published"] == pytest.approx(shift.abs().sum() / 2)
     assert said.notes[1].startswith("The ladder is doubtful for web")
-    assert "the ladder reaches" in said.detail[-1] and len(summarise(asked.config, read["mixtures"], design).detail) == 2
+    assert "They differ most on " in said.detail[1] and "the ladder reaches" in said.detail[2]
+    assert len(summarise(asked.config, read["mixtures"], design).detail) == 2
 
 
 @published

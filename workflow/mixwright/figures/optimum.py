@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 
 from mixwright.comparison import REFERENCE
 from mixwright.figures.style import BLUE, FAINT, GREEN, INK, ORANGE, SOFT, VERMILION, bare, titled
+from mixwright.measured.imports import base_mixture
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
 
 
 def table(mixtures: Sequence[Mapping[str, Any]], design: pd.DataFrame, ladder: pd.DataFrame | None = None) -> pd.DataFrame:
     """A row a mixer (or published scale) and domain: weight, and amount in base amounts at the base run's total."""
-    amounts = design.assign(amount=design.weight * design.tokens).groupby("domain").amount.median()  # all runs but two have the base's
-    base = amounts / amounts.sum()
+    base = base_mixture(design)
     rows = [("proposed", record["mixer"], pd.Series(record["weights"])) for record in mixtures if record["mixer"] != REFERENCE]
     if ladder is not None:
         for step in (0.0, 1.0):

@@ -31,8 +31,8 @@ def as_tables(role: str, seen: Observations) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def natural(design: pd.DataFrame, given: str | Mapping[str, float] | None, published: Mapping[str, Array]) -> pd.DataFrame:
-    """A DOMAINS frame whose tokens are shares of the natural mixture: the one given, or the mean of the runs'."""
-    shares = design.groupby("domain").weight.mean()
+    """A DOMAINS frame whose tokens are shares of the natural mixture: the one given, else a swarm's mean or the base run's."""
+    shares = base_mixture(design) if set(design.role) == {"perturb"} else design.groupby("domain").weight.mean()
     if isinstance(given, str):
         shares = pd.Series(published[given], index=shares.index)
     elif given is not None:
@@ -43,6 +43,12 @@ def natural(design: pd.DataFrame, given: str | Mapping[str, float] | None, publi
     tokens = np.maximum(1, np.round(PARTS * shares / shares.sum())).astype(np.int64)
     frame = pd.DataFrame({"domain": shares.index, "split": "train", "tokens": tokens.to_numpy()})
     return frame.assign(bytes=0, documents=0, sha256="")
+
+
+def base_mixture(design: pd.DataFrame) -> pd.Series:
+    """Domain -> weight in the base run of perturbations, whose amount of a domain all runs but two have."""
+    amounts = design.assign(amount=design.weight * design.tokens).groupby("domain").amount.median()
+    return amounts / amounts.sum()
 
 
 def _design(role: str, seen: Observations) -> pd.DataFrame:

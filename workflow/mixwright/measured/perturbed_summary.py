@@ -44,7 +44,7 @@ class Perturbed:
     @property
     def detail(self) -> tuple[str, ...]:
         """The sentences under the headline."""
-        return tuple(filter(None, [*(self._amounts(mixer) for mixer in self.moved.index), self._ladder()]))
+        return tuple(filter(None, [self._shares(), self._disagreement(), self._ladder()]))
 
     def as_json(self) -> dict[str, Any]:
         """The content of `summary.json`."""
@@ -52,11 +52,18 @@ class Perturbed:
         found = {name: getattr(self, name).to_dict("records") for name in ("optimum", "ladder")}
         return words | {"targets": dict(self.targets), "tokens": self.tokens, "moved": self.moved.to_dict()} | found
 
-    def _amounts(self, mixer: str) -> str:
-        rows = self.optimum[(self.optimum.origin == "proposed") & (self.optimum.mixer == mixer)]
-        ordered = rows.sort_values(["amount", "domain"], ascending=[False, True]).itertuples()
-        said = ", ".join(f"{row.domain} {row.amount:.4f}" for row in ordered)
-        return f"{mixer}, in units of the base run's amounts at {self.tokens / 1e9:.4g} B tokens: {said}."
+    def _shares(self) -> str:
+        said = ", ".join(f"{mixer} {100 * share:.1f} %" for mixer, share in self.moved.items())
+        return f"Of the base mixture, at {self.tokens / 1e9:.4g} B tokens, the best budget moves to other domains: {said}."
+
+    def _disagreement(self) -> str:
+        """The domain on which the mixers differ most."""
+        wide = self.optimum[self.optimum.origin == "proposed"].pivot(index="domain", columns="mixer", values="amount")
+        if wide.shape[1] < 2:
+            return ""
+        name = (wide.max(axis=1) - wide.min(axis=1)).idxmax()
+        row = wide.loc[name]
+        return f"They differ most on {name}: {row.min():.2f} ({row.idxmin()}) to {row.max():.2f} ({row.idxmax()}) of the base run's amount."
 
     def _ladder(self) -> str:
         if self.ladder.empty:
