@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -214,10 +215,14 @@ assert not heavy, heavy
 def test_the_readme_commands_work(tmp_path, monkeypatch, capsys):
     section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
     commands = [line.split("  #")[0] for line in re.findall(r"^mixwright .*$", section.replace("\\\n", " "), re.MULTILINE)]
-    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "predict", "propose", "propose", "learning-curve"]
+    assert [shlex.split(line)[1] for line in commands] == [
+        *("compare", "fit", "predict", "propose", "propose", "propose", "predict", "pareto", "learning-curve")
+    ]
     own_tables.write(tmp_path)
     own_tables.write(tmp_path / "new", seed=5)
-    (tmp_path / "new/mixtures.csv").rename(tmp_path / "new.csv")
+    for name in ("mixtures", "losses"):
+        (tmp_path / f"new/{name}.csv").rename(tmp_path / f"large_{name}.csv")
+    shutil.copy(tmp_path / "large_mixtures.csv", tmp_path / "new.csv")
     monkeypatch.chdir(tmp_path)
     for line in commands:
         assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)

@@ -58,6 +58,8 @@ OPTIONS = {
     "tests": "tables of predicted test runs",
     "subsets": "rank correlations of fits to subsets",
     "regions": "regions of optima (.json)",
+    "optima": "published optima of two scales (CSV)",
+    "ladder": "their extrapolation to other scales",
     "predictions": "losses predicted for mixtures",
     "figure": "name of the figure",
     "figures": "figures to put on the page (.svg)",

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         final.evaluate_finals,
         measured.import_runs,
         measured.weigh_domains,
+        measured.climb,
         measured.predict_tests,
         measured.score_subsets,
         measured.find_region,
