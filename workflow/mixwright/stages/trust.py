@@ -1,9 +1,10 @@
 """What to believe of proxies, from a loss table: how many runs are enough, and what carries over to other scales."""
 
-import json
 import logging
 from pathlib import Path
 
+from mixwright import mixers
+from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 
 Paths = list[Path]
@@ -18,7 +19,9 @@ def learning_curve(
     from mixwright.learning_curve import learning_curve as measure
     from mixwright.loss_tables import read_observations
 
-    curve = measure(mixer, json.loads(settings), read_observations(mixtures, losses, realised), seed=seed)
+    if more < 0:
+        raise MixwrightError(f"--more {more}: runs that could be trained besides; give a number above 0, or 0 for a quarter")
+    curve = measure(mixer, mixers.read_settings(settings), read_observations(mixtures, losses, realised), seed=seed)
     log.info("%s, %d runs: %s", mixer, curve.runs, curve.answer(more or None))
     write_json(to, curve.as_json(more or None))
 
@@ -31,14 +34,13 @@ def backtest(study: Path, domains: Path, settings: str, mixtures: Paths, losses:
     from mixwright.study import Study
 
     goal = Study.read(study).goal(train_tokens(domains))
-    found = test(read_observations(mixtures, losses, realised), goal, json.loads(settings))
+    found = test(read_observations(mixtures, losses, realised), goal, mixers.read_settings(settings))
     log.info("%s", found.verdict)
     write_json(to, found.as_json())
 
 
 def transfer(mixtures: Paths, losses: Paths, to: Path | None = None) -> None:
     """Say whether the ranking of a few mixtures at one model size holds at another: two loss tables, CSV, the smaller size's first."""
-    from mixwright.errors import MixwrightError
     from mixwright.transfer import read_transfer
 
     if len(mixtures) != 1 or len(losses) != 2:
