@@ -81,7 +81,7 @@ rule backtest:
         "../../envs/analysis.yaml"
     params:
         settings=STUDY.scaled_settings,
-        spec=spec("goal", "seed"),
+        spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["seed"]]),
         version=VERSIONS["backtest"],
     shell:
         "python -m mixwright backtest --study results/{wildcards.study}/study.json --domains {input.domains:q} --settings {params.settings:q}"
