@@ -22,7 +22,7 @@ def shards(tmp_path_factory):
 def test_fifteen_percent_are_chosen_and_most_of_them_hidden():
     """80 % masked, 10 % another token, 10 % as they are: 5,700 chosen tokens, four standard errors."""
     seen, places = zip(*(MASKING.masked(TEXT, "a", number) for number in range(300)), strict=True)
-    assert {len(at) for at in places} == {19} and 19 == round(0.15 * 128)
+    assert {len(at) for at in places} == {19} and round(0.15 * 128) == 19
     chosen = np.concatenate([row[at] for row, at in zip(seen, places, strict=True)])
     truth = np.concatenate([TEXT[at] for at in places])
     assert abs((chosen == MASK).mean() - 0.8) < 0.022

@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +42,12 @@ def together(texts, shape):
 
 
 def test_a_member_learns_from_context_what_its_mixture_holds(texts, shape):
-    """In the mixture's own domain most: half of the steps of a walk that has lost a token tell what it was."""
-    last = {row["target"]: row for row in run(texts, [Member("only", (0.0, 0.0, 1.0), 300, seed=0)], shape=shape)["only"].losses}
-    assert last["c"]["loss"] < last["c"]["unigram_loss"] - 1
-    assert last["held"]["loss"] < last["held"]["unigram_loss"] - 1
+    """A masked model is told 15 % of what it reads, and starts slower."""
+    settings = replace(SETTINGS, batch=16 if shape.masked else 4)
+    only = run(texts, [Member("only", (0.0, 0.0, 1.0), 300, seed=0)], settings, shape)["only"]
+    last = {row["target"]: row for row in only.losses}
+    assert last["c"]["loss"] < last["c"]["unigram_loss"] - 0.5
+    assert last["held"]["loss"] < last["held"]["unigram_loss"] - 0.5
     assert last["a"]["loss"] > last["c"]["loss"] + 1
 
 
@@ -94,7 +97,7 @@ def test_every_scored_token_is_predicted_once_with_its_set_masked(alone):
         expected = np.zeros((2, len(given)))
         for j, (start, end) in enumerate(zip(given.starts, given.starts[1:], strict=False)):
             edges = np.linspace(start, end, int(np.ceil((end - start) / BERT.context)) + 1).round().astype(int)
-            for at, until in zip(edges, edges[1:], strict=False):
+            for at, until in pairwise(edges.tolist()):
                 text = torch.from_numpy(given.tokens[at:until])
                 scored = np.arange(max(at, start + given.scored_from[j]), until) - at
                 sets = len(scored) if alone else min(7, len(scored))

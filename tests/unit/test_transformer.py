@@ -109,7 +109,11 @@ def test_first_weights_of_a_final_leave_the_blocks_idle(shape):
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"architecture": "mamba"}, "architecture llama, gpt2, bert"), ({"key_value_heads": 1}, "key_value_heads"), ({"width": 25}, "no multiple")],
+    [
+        ({"architecture": "mamba"}, "architecture llama, gpt2, bert"),
+        ({"key_value_heads": 1}, "key_value_heads"),
+        ({"width": 25}, "no multiple"),
+    ],
 )
 def test_a_shape_that_cannot_be_packed_is_refused(change, told):
     shape = {"architecture": "llama", "layers": 1, "width": 24, "heads": 3, "hidden": 40, "context": 16}

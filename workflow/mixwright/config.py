@@ -63,7 +63,9 @@ def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
     masked = LEARNERS[study["learner"]].masked
     if (study[part]["shape"]["architecture"] in MASKED) != masked:
         fits = sorted(file.stem for file in folder.glob("*.yaml") if (read_yaml(file)["architecture"] in MASKED) == masked)
-        raise MixwrightError(f"config: {part}.model {study[part]['model']} is no model for learner {study['learner']}; take {', '.join(fits)}")
+        raise MixwrightError(
+            f"config: {part}.model {study[part]['model']} is no model for learner {study['learner']}; take {', '.join(fits)}"
+        )
 
 
 def keys(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

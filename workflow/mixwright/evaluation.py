@@ -120,7 +120,7 @@ def _batches(examples: Examples, vocabulary: int) -> Iterator[tuple[NDArray[Any]
 
 
 def masked_losses(model: "nn.Module", examples: Examples, mask: int, device: str = "cpu") -> NDArray[np.float64]:
-    """(examples,) nats summed over each example's scored tokens under a BertForMaskedLM of transformers, in the proxies' windows and masks."""
+    """(examples,) nats summed over each example's scored tokens under a BertForMaskedLM, in the windows and with the masks of proxies."""
     import torch
     from torch.nn.functional import cross_entropy
 

@@ -49,9 +49,7 @@ class Schedule:
     context: int
 
     @classmethod
-    def of(
-        cls, weights: ArrayLike, shards: Sequence[Shard], context: int, sequences: int, seed: int, share: float = 1.0
-    ) -> "Schedule":
+    def of(cls, weights: ArrayLike, shards: Sequence[Shard], context: int, sequences: int, seed: int, share: float = 1.0) -> "Schedule":
         """For `shards` in the weights' order (sorted by name); the blocks of each pass over a domain come in a fresh order.
 
         With a `share` under 1 each domain has only the first so many of its blocks, in the order of the first pass, and repeats these.
@@ -80,7 +78,10 @@ class Schedule:
 
     def places(self, positions: Any) -> list[tuple[str, int]]:
         """The domain of each of these sequences, and the how-manieth of the domain's in the run it is."""
-        return [(self._pieces[index].domain, int(number)) for index, number in zip(self.domains[positions], self._numbers[positions], strict=True)]
+        return [
+            (self._pieces[index].domain, int(number))
+            for index, number in zip(self.domains[positions], self._numbers[positions], strict=True)
+        ]
 
     @cached_property
     def _numbers(self) -> Ints:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-
 MASKED = ("bert",)  # architectures that predict a token from both sides
 
 

@@ -1,10 +1,8 @@
 """GPT-2- and BERT-shaped transformers stacked over K members: learned positions, LayerNorm, GELU, biases, a head tied to the embedding.
 
-GPT-2 (Radford et al., 2019) normalises before a layer and looks back; BERT (arXiv 1810.04805) normalises after it and looks both ways. BERT's
-embedding of a sentence's kind is left out: with one kind it is a constant that the positions hold already. No dropout.
+GPT-2 (Radford et al., 2019) normalises before a layer and looks back; BERT (arXiv 1810.04805) normalises after it and looks both ways.
+BERT's embedding of a sentence's kind is left out: with one kind it is a constant that the positions hold already. No dropout.
 """
-
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,8 +20,9 @@ GELU = {"gpt2": "tanh", "bert": "none"}
 def initial(shape: Shape, seed: int) -> Parameters:
     """Zero residual outputs and biases, norms one, the rest normal(0, 0.02).
 
-    embedding (1, V, W); positions (1, T, W); attention (1, L, 4, W, W), rows are outputs, slots q k v o; mlp (1, L, 2, W, H), slots up (inputs x
-    outputs) and down (outputs x inputs); norms (1, 2 L + 1 or, with BERT's head, + 2, 2, W), scale and shift; transform (1, 1, W, W) of BERT's head.
+    embedding (1, V, W); positions (1, T, W); attention (1, L, 4, W, W), rows are outputs, slots q k v o; mlp (1, L, 2, W, H), slots up
+    (inputs x outputs) and down (outputs x inputs); norms (1, 2 L + 1, 2, W), scale and shift, one more in BERT's head; its transform
+    (1, 1, W, W).
     """
     layers, width, hidden, normal = shape.layers, shape.width, shape.hidden, FirstWeights(seed).normal
     attention, mlp = normal(layers, 4, width, width), normal(layers, 2, width, hidden)
@@ -127,9 +126,11 @@ def _bert_names(own: Parameters) -> dict[str, Tensor]:
         found |= _named(f"{at}attention.output.LayerNorm", *own["norms"][2 * layer + 1])
         found |= _named(f"{at}output.LayerNorm", *own["norms"][2 * layer + 2])
     at = "cls.predictions."
-    found |= _named(f"{at}transform.dense", own["transform"][0], own["transform_bias"]) | _named(f"{at}transform.LayerNorm", *own["norms"][-1])
+    found |= _named(f"{at}transform.dense", own["transform"][0], own["transform_bias"]) | _named(
+        f"{at}transform.LayerNorm", *own["norms"][-1]
+    )
     return found | _named(f"{at}decoder", own["embedding"], own["head_bias"]) | {f"{at}bias": own["head_bias"]}
 
 
-def _named(name: str, weight: Any, bias: Any) -> dict[str, Tensor]:
+def _named(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
     return {f"{name}.weight": weight, f"{name}.bias": bias}

@@ -38,7 +38,7 @@ class Masking:
         return np.stack(seen), at, np.take_along_axis(tokens, at, axis=1)
 
     def masked(self, tokens: Ints, domain: str, number: int) -> tuple[Ints, Ints]:
-        """(T,) what is seen of `tokens`, and the increasing places chosen: as many in every sequence, end tokens only where nothing else is left."""
+        """(T,) what is seen of `tokens`, and the increasing places chosen: as many in every sequence, end tokens only if no other is."""
         count = max(1, round(SHARE * len(tokens)))
         order, chance, token = self._draws(domain, number, len(tokens))
         chosen = np.sort(np.argsort(np.where(tokens == self.end, 1.0 + order, order), kind="stable")[:count])
@@ -57,7 +57,9 @@ class Masking:
 def mask_token(shard: Shard) -> int:
     """The token that stands for what a masked model predicts."""
     if shard.mask_token is None:
-        raise MixwrightError(f"{shard.domain}: its tokenizer has no mask token; name one as mask_token in tokenizer_config.json, or train one")
+        raise MixwrightError(
+            f"{shard.domain}: its tokenizer has no mask token; name one as mask_token in tokenizer_config.json, or train one"
+        )
     return shard.mask_token
 
 

@@ -31,7 +31,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
 
 def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
-    """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, torch.optim.Muon's own adjustment; an mlp's last slot leads back."""
+    """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, as torch.optim.Muon; an mlp's last slot leads back."""
     sizes = [(hidden, width)] * (slots - 1) + [(width, hidden)] if name == "mlp" else [(width, width)] * slots
     return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in sizes]
 
@@ -80,7 +80,8 @@ class Optimizer:
 def clip(gradients: list[Tensor], limit: float) -> None:
     """Scales each member's gradients in place to a joint norm of at most `limit`; no limit when it is 0."""
     if limit:
-        norms = torch.stack([torch.stack([part.norm() for part in gradient]) for gradient in gradients]).norm(dim=0)
+        parts = torch.stack([torch.stack([part.norm() for part in gradient]) for gradient in gradients], dim=1)
+        norms = torch.stack([part.norm() for part in parts])  # a member at a time: over a dimension, the order follows how many there are
         factors = (limit / (norms + 1e-6)).clamp_(max=1.0)
         for gradient in gradients:
             gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -121,7 +122,7 @@ def _masked_windows(targets: Mapping[str, Examples], context: int, by_token: boo
     """Every token predicted from its window, as often as there are sets of them masked together."""
     for examples, start, end, scored_from, number in _texts(targets, by_token):
         edges = np.linspace(start, end, -(-(end - start) // context) + 1).round().astype(np.int64)
-        for at, until in zip(edges, edges[1:], strict=False):
+        for at, until in pairwise(edges.tolist()):
             window = examples.tokens[at:until]
             for places in together(np.arange(max(0, start + scored_from - at), until - at), alone):
                 counted = number + (at + places - start - scored_from) * by_token
@@ -143,7 +144,11 @@ def _cut(windows: list[Window], size: int, equal: bool) -> Iterator[list[Window]
     start = 0
     for end in range(1, len(windows) + 1):
         whole = end == len(windows)
-        if whole or (end + 1 - start) * len(windows[end].tokens) > size or (equal and len(windows[end].tokens) > len(windows[start].tokens)):
+        if (
+            whole
+            or (end + 1 - start) * len(windows[end].tokens) > size
+            or (equal and len(windows[end].tokens) > len(windows[start].tokens))
+        ):
             yield windows[start:end]
             start = end
 

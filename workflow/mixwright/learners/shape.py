@@ -31,7 +31,9 @@ class Shape:
     def of(cls, shape: Mapping[str, Any], vocabulary: int) -> "Shape":
         """From a resolved study's model shape."""
         if shape["architecture"] not in PACKED:
-            raise MixwrightError(f"proxy.model: no packed trainer for {shape['architecture']}; choose a model of architecture {', '.join(PACKED)}")
+            raise MixwrightError(
+                f"proxy.model: no packed trainer for {shape['architecture']}; choose a model of architecture {', '.join(PACKED)}"
+            )
         if shape.get("key_value_heads", shape["heads"]) != shape["heads"]:
             raise MixwrightError("proxy.model: the packed trainer has no grouped keys; give the shape as many key_value_heads as heads")
         if shape["width"] % (2 * shape["heads"]):
