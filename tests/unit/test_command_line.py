@@ -45,3 +45,11 @@ def test_a_mistake_is_one_line(capsys, tmp_path):
 def test_lists_and_defaults_reach_the_function():
     options = vars(parser().parse_args(["fit", "--mixer", "uniform", "--mixtures", "d", "--losses", "a", "b", "--to", "t"]))
     assert options["losses"] == [Path("a"), Path("b")] and options["realised"] == [] and options["settings"] == "{}"
+
+
+def test_an_option_that_cannot_be_read_is_one_line(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["propose", "--to", "x", "--tokens", "many"])
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and error.count("\n") == 1
+    assert error.startswith("mixwright propose: argument --tokens: invalid float value: 'many'; mixwright propose --help")

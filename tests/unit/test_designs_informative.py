@@ -44,6 +44,11 @@ def test_the_order_of_rows_and_of_domains_does_not_matter():
     assert choose(mixtures[:, columns], 40) == choose(mixtures, 40)
 
 
+def test_candidates_of_one_prediction_can_be_chosen_from():
+    assert choose(np.tile([0.25] * 4, (9, 1)), 9) == list(range(9))
+    assert sorted(choose(np.eye(4), 4)) == [0, 1, 2, 3]
+
+
 def test_equal_candidates_are_told_apart_by_their_weights():
     vertices = np.vstack([np.eye(6), np.full((2, 6), 1 / 6)])
     rows = np.random.default_rng(3).permutation(8)
@@ -135,15 +140,15 @@ def test_the_command_writes_the_chosen_rows_as_they_stand(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("id,a,b\n1,.5,.5\n1,.2,.8\n", "id 1 stands there twice"),
-        ("id,a,b\n1,.5,.5\n2,.2,.4\n", r"row 1 \(id 2\): weights must be numbers .* sum to 0.6; correct or drop"),
-        ("id,a,b\n1,.5,.5\n2,-.2,1.2\n", "row 1"),
-        ("id,a,b\n1,.5,\n2,.2,.8\n", "row 0"),
+        ("id,a,b\n1,.5,.5\n1,.2,.8\n", r"line 3 \(id 1\): the id stands on line 2 already"),
+        ("id,a,b\n1,.5,.5\n2,.2,.4\n", r"line 3 \(id 2\): the weights sum to 0.6, not to 1 .*; complete its domains"),
+        ("id,a,b\n1,.5,.5\n2,-.2,1.2\n", r"line 3 \(id 2\): a has weight -0.2"),
+        ("id,a,b\n1,.5,\n2,.2,.8\n", r"line 2 \(id 1\): b is empty, no finite number"),
         ("id,a,b\n1,.5,.5\n", "2 runs asked for of 1 candidates"),
-        ("a\n1\n", "1 columns; give an id column"),
+        ("a\n1\n", "line 1: a table is an id column, one column a domain"),
     ],
 )
-def test_a_bad_table_is_one_line(tmp_path, capsys, text, said):
+def test_a_bad_table_of_candidates_is_one_line(tmp_path, capsys, text, said):
     (tmp_path / "m.csv").write_text(text)
     assert main(["design", "--candidates", str(tmp_path / "m.csv"), "--runs", "2", "--to", str(tmp_path / "c.csv")]) == 1
     error = capsys.readouterr().err

@@ -62,7 +62,8 @@ def test_only_what_is_known_is_recorded():
         ({"floor": ["web=-1"]}, "--floor web=-1: write NAME=NUMBER, a number from 0 to 1"),
         ({"floor": ["web=nan"]}, "--floor web=nan: write NAME=NUMBER"),
         ({"available": ["web=1e9"]}, "--available: nothing is said of code, wiki; give every domain its tokens"),
-        ({"available": ["web=1e9", "code=0", "wiki=1"]}, "--available: a domain of no tokens"),
+        ({"available": ["web=1e9", "code=0.5", "wiki=1"]}, "--available code=0.5: tokens are counted, not shares"),
+        ({"available": ["web=0", "code=0", "wiki=0"]}, "--available: no domain has tokens"),
         ({"group": ["code<=0.4"]}, "--group code<=0.4: write 'A.B<=NUMBER'"),
         ({"group": ["code+web"]}, "--group code.web: write"),
         ({"group": ["code+web<=1.4"]}, "--group code.web<=1.4: write"),
@@ -79,6 +80,17 @@ def test_only_what_is_known_is_recorded():
 def test_refusals_name_the_option_and_the_remedy(options, message):
     with pytest.raises(MixwrightError, match=message.replace("?", r"\?")):
         read_options(ALONE, **options)
+
+
+def test_a_domain_without_tokens_gets_no_weight():
+    asked = read_options(ALONE, available=["web=1e9", "code=0", "wiki=1e9"], tokens=1e9, max_epochs=4)
+    goal = asked.goal(ALONE)
+    assert goal.bounds.upper.tolist() == [0.0, 1.0, 1.0] and goal.natural.tolist() == [0.0, 0.5, 0.5]
+    assert "code has no tokens and so no weight" in asked.notes(ALONE)
+
+
+def test_blanks_in_a_group_are_no_part_of_a_name():
+    assert list(read_options(ALONE, group=["web + code <= 0.4"]).groups) == ["code+web"]
 
 
 def test_groups_of_the_same_domains_are_one_and_fixed_weights_are_a_box():

@@ -1,5 +1,7 @@
 """Mixtures and losses are joined by id, in whichever of the two forms they come."""
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,3 +106,25 @@ def test_mixtures_to_predict_keep_the_order_of_the_file(tmp_path):
     long = read_mixtures(long_tables(tmp_path)[0])
     assert (long.ids, long.domains, long.tokens.tolist()) == (("r0", "r1", "r2", "r3"), ("code", "web"), [1000] * 4)
     np.testing.assert_allclose(long.weights[:, 1], np.arange(4) / 8)
+
+
+def test_runs_of_one_mixture_teach_nothing(tmp_path):
+    mixtures, losses = own_tables.write(tmp_path, runs=4)
+    own_tables.save(mixtures, [("id", "web", "code"), *((f"r{i}", 0.5, 0.5) for i in range(4))])
+    with pytest.raises(MixwrightError, match=r"mixtures.csv: all 4 runs have the same mixture; add runs of other mixtures"):
+        read_observations([mixtures], [losses])
+
+
+def test_a_target_that_never_moves_is_said(tmp_path, caplog):
+    mixtures, losses = own_tables.write(tmp_path, runs=4)
+    own_tables.save(losses, [("id", "prose", "still"), *((f"r{i}", i, 2.0) for i in range(4))])
+    with caplog.at_level(logging.INFO):
+        read_observations([mixtures], [losses])
+    assert "still is the same in all runs and tells no mixtures apart" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", '{"weights": {}}', '{"weights": {"web": 0.4}}', '{"weights": {"web": 2, "code": -1}}'])
+def test_json_that_is_no_mixture_is_refused(tmp_path, text):
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(MixwrightError, match=r"m.json: no mixture; write .* shares from 0 on that sum to 1"):
+        read_mixtures(tmp_path / "m.json")

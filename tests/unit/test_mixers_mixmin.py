@@ -8,7 +8,7 @@ from mixwright.errors import MixwrightError
 from mixwright.mixers import create
 from mixwright.mixers.likelihood_ratios import Ratios
 from mixwright.mixers.mixmin import solve
-from mixwright.mixers.sequential import Pulled, Region, known_prior
+from mixwright.mixers.sequential import Point, Pulled, Region, known_prior
 from mixwright.mixture import Bounds, Domain, Goal
 from mixwright.observations import Likelihoods, Observations
 from mixwright.simplex import project
@@ -195,6 +195,12 @@ def test_useless_examples_are_refused_by_name():
         solve(values, weights=[1, 1, -1, 1])
     with pytest.raises(MixwrightError, match="no table of 2 dimensions"):
         solve(values[:, 0])
+    for wrong in ({"tau": np.nan}, {"tau": -1.0}, {"prior": [1, np.nan]}, {"prior": [1, -1]}, {"prior": [1, 1, 1]}, {"prior": 0}):
+        with pytest.raises(MixwrightError, match=r"tau is|(the )?prior is"):
+            solve(values, **{"tau": 0.1, **wrong})
+    for wrong in ({"upper": [np.nan, 1]}, {"lower": [-0.1, 0]}, {"upper": [1, 1, 1]}):
+        with pytest.raises(MixwrightError, match="is one finite number from 0 on, or one for each of the 2 domains"):
+            solve(values, **wrong)
 
 
 def observed(advantage, seed=0):
@@ -358,3 +364,29 @@ def test_a_single_precision_table_needs_no_more_steps_than_a_double_one():
     finally:
         Ratios.at = plain
     assert calls.count(np.dtype("float32")) <= calls.count(np.dtype("float64")) + 6
+
+
+@pytest.mark.parametrize("first", [20_000, 99_990])
+def test_examples_without_weight_are_as_if_they_were_not_there(first):
+    values = np.random.default_rng(0).normal(size=(100_000, 5))
+    weights = np.zeros(len(values))
+    weights[first : first + 500] = 1
+    found, alone = solve(values, weights), solve(values[first : first + 500])
+    assert found.converged and found.objective / weights.sum() == pytest.approx(alone.objective, abs=2e-6)
+
+
+def test_what_is_no_number_certifies_nothing():
+    region = Region.of(2, None, None)
+    assert region.gap(Point(np.array([np.nan, 1]), 0.0, np.ones(2))) == np.inf
+
+
+def test_the_curvature_of_a_sample_knows_the_rare_domains_of_all_examples():
+    rng = np.random.default_rng(0)
+    share = np.array([0.6994, 0.3, 0.0006])
+    values = rng.normal(size=(400_000, 3))
+    values[np.arange(len(values)), rng.choice(3, len(values), p=share)] += 6
+    ratios = Ratios.of(values, np.full(len(values), 1 / len(values)))
+    point = ratios.at(share)
+    assert ratios.hessian(point, np.arange(3)) @ share == pytest.approx(-point.gradient, rel=1e-6)  # an identity of the whole
+    whole, sampled = ratios.hessian(point, np.arange(3), 9), ratios.hessian(point, np.arange(3))
+    assert sampled[2, 2] == pytest.approx(whole[2, 2], rel=0.05)

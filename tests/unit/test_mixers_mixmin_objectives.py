@@ -90,3 +90,7 @@ def test_useless_tables_are_refused_by_name():
         solve_worst([values, np.where(np.arange(4)[:, None] == 1, -np.inf, values)])
     with pytest.raises(MixwrightError, match="bounds: no mixture fits"):
         solve_worst([values], upper=0.4)
+    with pytest.raises(MixwrightError, match="a table of the same domains"):
+        solve_worst([values, values[:, :1]])
+    with pytest.raises(MixwrightError, match="one finite number for each of the 2 targets"):
+        solve_worst([values, values], reference=[1.0])

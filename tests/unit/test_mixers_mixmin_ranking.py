@@ -94,6 +94,21 @@ def test_without_labels_it_is_mixmin():
     assert one == pytest.approx(create("mixmin", {"tau": 0.0}).fit(plain).propose(goal()).weights, abs=1e-4)
 
 
+def test_the_likelihoods_of_long_texts_do_not_vanish():
+    here, block = seen(), seen().likelihoods["target"]
+    short, long = (replace(here, likelihoods={"target": replace(block, values=block.values - off, labels=None)}) for off in (0.0, 3000.0))
+    near, far = (create("mixmin-ranking").fit(each).propose(goal()) for each in (short, long))
+    assert far.notes == near.notes and "gain over natural" in far.notes[0] and "+0.0000" not in far.notes[0]
+    assert far.predicted["target"] == pytest.approx(near.predicted["target"] + 3000)
+
+
+def test_too_few_labels_to_ask_are_said():
+    here, block = seen(), seen().likelihoods["target"]
+    few = replace(block, labels=np.where(np.arange(len(block.values)) < 4, 1.0, 0.0))
+    proposal = create("mixmin-ranking").fit(replace(here, likelihoods={"target": few})).propose(goal())
+    assert proposal.notes[0].startswith("only 4 examples of label 1")
+
+
 def test_a_target_without_the_label_is_refused():
     here, block = seen(), seen().likelihoods["target"]
     with pytest.raises(MixwrightError, match="target target has no example of label 1"):

@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,7 +96,8 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
     mixtures, losses = own_tables.write(tmp_path / "again")
     lacking = own_tables.save(tmp_path / "lacking.csv", [("id", "web", "code"), ("x", 0.5, 0.5)])
     unknown = own_tables.save(tmp_path / "unknown.csv", [("id", "web", "code", "wikis"), ("x", 0.5, 0.5, 0.0)])
-    few = larger(tmp_path / "few", 4, lacking=True)
+    few, small = larger(tmp_path / "few", 4, lacking=True), own_tables.write(tmp_path / "small", runs=5)
+    table = ("fit", "--mixtures", mixtures, "--losses", losses, "--mixer")
     anchors = ("--anchor-mixtures", few[0], "--anchor-losses", few[1])
     to = ("--to", tmp_path / "x")
     for words, said in [
@@ -118,7 +120,26 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
         (("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "regmix", "--settings", "{", *to), "--settings {: not JSON"),
         (("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "regmix", "--to", tmp_path), "no fit; give --to a new folder"),
         (("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "regmix", "--to", losses), "no fit; give --to a new folder"),
-        (("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "mixmin", *to), "needs the log-likelihoods of the vertex runs"),
+        (
+            ("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "mixmin", *to),
+            "mixmin: it reads vertex runs and the tables hold none; train",
+        ),
+        (
+            ("fit", "--mixtures", small[0], "--losses", small[1], "--mixer", "regmix", *to),
+            "regmix needs 8 swarm runs or more and there are 5",
+        ),
+        ((*table, "regmix", "--settings", '{"iterations": "x"}', *to), "mixers: regmix.iterations is 'x'; give a whole number"),
+        ((*table, "regmix", "--settings", '{"mixup": 1}', *to), "mixers: regmix.mixup is 1; give true or false"),
+        (("predict", "--fit", fitted, "--mixtures", fitted / "runs.json", *to), "runs.json: no mixture; write {"),
+        (
+            ("compare", *table[1:5], "--mixer", "bimix", "--settings", '{"regmix": {}}'),
+            "--settings: regmix is not compared; did you mean bimix",
+        ),
+        (("compare", *table[1:5], "--mixer", "bimix", "--settings", '{"bimix": 3}'), "--settings: bimix is 3; write"),
+        (("compare", *table[1:5], "--mixer", "natural", "uniform"), "natural predicts no losses (so 1 other mixer too, for reasons above)"),
+        (("learning-curve", *table[1:], "bimix", "--settings", "{", *to), "--settings {: not JSON"),
+        (("learning-curve", *table[1:], "bimix", "--more", -4, *to), "--more -4: runs that could be trained besides"),
+        (("pareto", "--fit", fitted, "--between", "a=prose", "a=questions", *to), "both objectives are called a"),
     ]:
         assert run(*words) == 1
         error = capsys.readouterr().err.splitlines()[-1]
@@ -194,10 +215,14 @@ assert not heavy, heavy
 def test_the_readme_commands_work(tmp_path, monkeypatch, capsys):
     section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
     commands = [line.split("  #")[0] for line in re.findall(r"^mixwright .*$", section.replace("\\\n", " "), re.MULTILINE)]
-    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "predict", "propose", "propose", "learning-curve"]
+    assert [shlex.split(line)[1] for line in commands] == [
+        *("compare", "fit", "predict", "propose", "propose", "propose", "predict", "pareto", "learning-curve")
+    ]
     own_tables.write(tmp_path)
     own_tables.write(tmp_path / "new", seed=5)
-    (tmp_path / "new/mixtures.csv").rename(tmp_path / "new.csv")
+    for name in ("mixtures", "losses"):
+        (tmp_path / f"new/{name}.csv").rename(tmp_path / f"large_{name}.csv")
+    shutil.copy(tmp_path / "large_mixtures.csv", tmp_path / "new.csv")
     monkeypatch.chdir(tmp_path)
     for line in commands:
         assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)

@@ -9,11 +9,13 @@ import pytest
 
 from mixwright.config import resolve
 from mixwright.errors import MixwrightError
-from mixwright.public import fetch
+from mixwright.public import basename, fetch
 from mixwright.study import Study
+from perturbed_runs import notebook
 from test_config import CONFIG, LEAST
 
 CONTENT = b"run,a,b\n1,.5,.5\n"
+NOTEBOOK = notebook("shares = np.array([.5, .5])*2").encode()
 NOWHERE = "http://127.0.0.1:9/table.csv"  # the discard port: nothing answers
 ENTRY = {"address": None, "sha256": sha256(CONTENT).hexdigest(), "mirror": "there/table.csv", "mirror_sha256": None}
 
@@ -29,14 +31,16 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def address():
-    """A server of this machine that has the file, and no other."""
+    """A server of this machine that has the file, a notebook, and nothing else."""
+    answers = {"/table.csv": CONTENT, "/table.ipynb": NOTEBOOK}
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/table.csv" else 404)
-            self.send_header("content-length", str(len(CONTENT)))
+            content = answers.get(self.path, b"")
+            self.send_response(200 if content else 404)
+            self.send_header("content-length", str(len(content)))
             self.end_headers()
-            self.wfile.write(CONTENT)
+            self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -56,6 +60,25 @@ def test_the_mirror_is_looked_at_first(mirror, tmp_path):
 
 def test_the_address_where_the_mirror_lacks_it(mirror, address, tmp_path):
     fetch("table", ENTRY | {"address": f"{address}/table.csv", "mirror": "else/table.csv"}, tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_bytes() == CONTENT
+
+
+def test_a_notebook_s_table_is_what_its_sum_is_of(address, tmp_path, monkeypatch):
+    monkeypatch.delenv("MIXWRIGHT_MIRROR", raising=False)
+    asked = {"heading": ["run", "a", "b"], "arrays": {"shares": ["1"]}}
+    entry = ENTRY | {"address": f"{address}/table.ipynb", "mirror": None, "notebook": asked}
+    assert basename(entry) == "table.csv"
+    fetch("table", entry, tmp_path / "out" / "table.csv")
+    assert (tmp_path / "out" / "table.csv").read_bytes() == CONTENT
+    with pytest.raises(MixwrightError, match=r"table\.ipynb has SHA-256 [0-9a-f]{64}, not"):
+        fetch("table", entry | {"notebook": asked | {"arrays": {"shares": ["2"]}}}, tmp_path / "else" / "table.csv")
+    assert list((tmp_path / "else").iterdir()) == []
+
+
+def test_a_mirror_holds_a_notebook_s_table_as_csv(mirror, tmp_path):
+    entry = ENTRY | {"address": NOWHERE, "notebook": {"heading": ["run", "a", "b"], "arrays": {"shares": ["1"]}}}
+    assert basename(entry) == "table.csv"
+    fetch("table", entry, tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_bytes() == CONTENT
 
 

@@ -58,6 +58,12 @@ def datasets(study, tmp_path):
     return [open_dataset(tmp_path / "datasets" / name) for name in study.domains]
 
 
+def test_a_table_that_was_not_found_is_one_line(study, tmp_path):
+    (tmp_path / "study.json").write_text(json.dumps(study.config))
+    with pytest.raises(MixwrightError, match="1 tables are asked for and 0 were found; correct tables"):
+        make_datasets(tmp_path / "study.json", [], tmp_path / "datasets")
+
+
 def packed(study, datasets, folder, role="vertex"):
     runs = study.runs[role]
     goal = study.goal({dataset.domain: len(dataset.where("train")) for dataset in datasets})

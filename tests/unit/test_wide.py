@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 
+import own_tables
 from mixwright.errors import MixwrightError
 from mixwright.wide import read_weights, read_wide, short_names, write_wide
 
@@ -100,3 +101,11 @@ def test_written_numbers_come_back_to_the_last_bit(tmp_path):
     read = read_wide(tmp_path / "P.csv")
     assert read.ids == ("a", "b,c", "d")
     np.testing.assert_array_equal(read.values, values)
+
+
+def test_the_order_of_columns_does_not_move_a_bit(tmp_path):
+    rows = np.random.default_rng(0).dirichlet(np.ones(9), 30).round(3)
+    order = [4, 0, 8, 2, 6, 1, 7, 3, 5]
+    for name, chosen in (("a.csv", range(9)), ("b.csv", order)):
+        own_tables.save(tmp_path / name, [("id", *(f"d{k}" for k in chosen)), *((i, *row[list(chosen)]) for i, row in enumerate(rows))])
+    assert (read_weights(tmp_path / "a.csv").values[:, order] == read_weights(tmp_path / "b.csv").values).all()

@@ -11,13 +11,14 @@ import pytest
 from conftest import HOUSE, read_study
 
 sys.path.insert(0, str(HOUSE / "tests" / "unit"))
+import perturbed_runs
 from published_runs import write
 
-REGMIX = read_study("regmix_pile")
+REGMIX, AUTOSCALE = read_study("regmix_pile"), read_study("autoscale_published")
 
 
 def within_reach() -> bool:
-    """Whether RegMix's tables can be had, from a mirror or from their address."""
+    """Whether published tables can be had, from a mirror or from their address."""
     if os.environ.get("MIXWRIGHT_MIRROR"):
         return True
     try:
@@ -55,6 +56,39 @@ def test_a_tiny_swarm_of_others_end_to_end(workshop):
     lost = workshop.snakemake(study, "--forceall", MIXWRIGHT_MIRROR="")
     assert lost.returncode != 0
     assert "it has no address; set MIXWRIGHT_MIRROR to a folder that holds " in lost.stdout + lost.stderr
+
+
+def test_tiny_perturbations_of_others_end_to_end(workshop):
+    mirror = workshop.folder / "mirror"
+    mirror.mkdir()
+    study = perturbed_runs.write(mirror)
+    done = workshop.snakemake(study, MIXWRIGHT_MIRROR=str(mirror))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    report = workshop.folder / "results" / "bent" / "report"
+    drawn = {path.stem for path in report.glob("*.svg")}
+    assert drawn == {"optimum", "ladder", "scales"} == {path.stem for path in report.glob("*.csv")}
+    summary = json.loads((report / "summary.json").read_text())
+    assert set(summary["moved"]) == {"autoscale", "published"} and "Nothing was trained" in summary["notes"][0]
+    assert "Other scales" in (report / "summary.html").read_text()
+    again = workshop.snakemake(study, "--dry-run", MIXWRIGHT_MIRROR=str(mirror))
+    assert "Nothing to be done" in again.stdout + again.stderr
+    del study["measured"]["optima"]
+    alone = workshop.snakemake(study, MIXWRIGHT_MIRROR=str(mirror))
+    assert alone.returncode == 0, alone.stdout[-3000:] + alone.stderr[-6000:]
+    assert "Other scales" not in (report / "summary.html").read_text()
+
+
+@pytest.mark.skipif(not within_reach(), reason="AutoScale's tables: neither MIXWRIGHT_MIRROR nor raw.githubusercontent.com")
+def test_the_published_perturbations_give_the_published_optimum_and_ladder(workshop):
+    workshop.run(AUTOSCALE)
+    report = workshop.folder / "results" / "autoscale_published" / "report"
+    amounts = {(row["mixer"], row["domain"]): round(float(row["amount"]), 4) for row in rows(report / "optimum.csv")}
+    domains = ("common_crawl", "github", "books", "wikipedia", "c4", "stackexchange", "arxiv")
+    assert [amounts["perplexity", name] for name in domains] == [1.6248, 0.2, 1.2742, 1.1798, 1.8519, 0.6372, 0.2322]
+    totals = {float(row["step"]): f"{float(row['total']) / 1e9:.5g}" for row in rows(report / "ladder.csv")}
+    assert [totals[step] for step in (2, 3, 4, 5, 0.5)] == ["5.0005", "21.389", "93.228", "412.44", "0.59612"]
+    shares = [float(row["weight"]) for row in rows(report / "scales.csv") if row["domain"] == "c4"]
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(0.4398, abs=1e-4)
 
 
 @pytest.mark.skipif(not within_reach(), reason="RegMix's tables: neither MIXWRIGHT_MIRROR nor raw.githubusercontent.com")

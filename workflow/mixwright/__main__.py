@@ -5,7 +5,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from mixwright import __version__
 from mixwright.errors import MixwrightError
@@ -58,6 +58,8 @@ OPTIONS = {
     "tests": "tables of predicted test runs",
     "subsets": "rank correlations of fits to subsets",
     "regions": "regions of optima (.json)",
+    "optima": "published optima of two scales (CSV)",
+    "ladder": "their extrapolation to other scales",
     "predictions": "losses predicted for mixtures",
     "figure": "name of the figure",
     "figures": "figures to put on the page (.svg)",
@@ -89,8 +91,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class OneLine(argparse.ArgumentParser):
+    """A parser whose complaints are one line, like every other mistake's."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help shows its options\n")
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="mixwright", description="In what proportions should I mix my data sources?")
+    top = OneLine(prog="mixwright", description="In what proportions should I mix my data sources?")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, function in COMMANDS.items():

@@ -12,6 +12,11 @@ class TooFewRunsError(MixwrightError):
     """A mixer cannot learn from so few runs."""
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 target`, `2 targets`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The remedy for an unknown name: the nearest known one, or all of them; none where none is known."""
     names = list(known)

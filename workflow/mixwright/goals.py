@@ -21,7 +21,7 @@ class Options:
     targets: Mapping[str, float]
     caps: Mapping[str, float]
     floors: Mapping[str, float]
-    available: Mapping[str, float]  # tokens of every domain; empty: unknown
+    available: Mapping[str, float]  # tokens of every domain, one without any gets no weight; empty: unknown
     tokens: float | None = None  # of the final run
     max_epochs: float | None = None
     seed: int = 0
@@ -36,14 +36,21 @@ class Options:
         targets = self.targets or dict.fromkeys(source.targets, 1.0)
         importance = {name: weight / sum(targets.values()) for name, weight in sorted(targets.items()) if weight > 0}
         tokens = self.tokens or source.most_tokens
-        bounds = Bounds.of(domains, tokens, self.caps, self.floors, self.max_epochs, self.groups, self.fixed)
+        empty = {name: 0.0 for name, amount in self.available.items() if not amount}
+        bounds = Bounds.of(domains, tokens, {**self.caps, **empty}, self.floors, self.max_epochs, self.groups, self.fixed)
         return Goal(domains, importance, tokens, bounds, self.seed, self.never_worse)
 
     def notes(self, source: Source) -> tuple[str, ...]:
         """What the goal assumes where the options were silent."""
         mean = f"natural stands for the mean of the {source.runs} fitted mixtures, and epochs are unknown: no --available was given"
-        every = f"the goal is the plain mean of all {len(source.targets)} targets"
-        return (() if self.targets else (every,)) + (() if self.available else (mean,))
+        one = len(source.targets) == 1
+        every = (
+            f"the goal is the one target, {source.targets[0]}"
+            if one
+            else f"the goal is the plain mean of all {len(source.targets)} targets"
+        )
+        none = tuple(f"{name} has no tokens and so no weight" for name, amount in self.available.items() if not amount)
+        return (() if self.targets else (every,)) + (none if self.available else (mean,))
 
     def record(self, source: Source, goal: Goal, proposal: Proposal) -> dict[str, Any]:
         """The proposal as JSON, without the tokens and epochs that nothing said."""
@@ -110,7 +117,7 @@ def _groups(texts: Sequence[str], domains: Sequence[str]) -> dict[str, dict[str,
         parts = re.fullmatch(r"(.+?)(<=|>=|=)([^<>=]+)", text)
         if not parts or not _is_number(parts[3], 1.0) or "+" not in parts[1]:
             raise MixwrightError(f"--group {text}: write 'A+B<=NUMBER', '>=' or '=', two domains or more, a number from 0 to 1")
-        members, limit = sorted(parts[1].split("+")), float(parts[3])
+        members, limit = sorted(name.strip() for name in parts[1].split("+")), float(parts[3])
         for name in members:
             if name not in domains:
                 raise MixwrightError(f"--group {text}: {name} is unknown; {nearest(name, domains)}")
@@ -147,7 +154,10 @@ def _check(asked: Options, source: Source) -> None:
     lacking = [name for name in source.domains if name not in asked.available] if asked.available else []
     if lacking:
         raise MixwrightError(f"--available: nothing is said of {', '.join(lacking)}; give every domain its tokens")
-    if asked.available and not all(value >= 1 for value in asked.available.values()):
-        raise MixwrightError("--available: a domain of no tokens cannot be trained on; leave it out of the table, or cap it at 0")
+    parts = next((f"{name}={value:g}" for name, value in asked.available.items() if 0 < value < 1), None)
+    if parts:
+        raise MixwrightError(f"--available {parts}: tokens are counted, not shares; give their number")
+    if asked.available and not any(asked.available.values()):
+        raise MixwrightError("--available: no domain has tokens; give one of them some")
     if asked.max_epochs is not None and not (asked.available and asked.tokens):
         raise MixwrightError("--max-epochs: passes over a domain need its tokens and the run's; give --available and --tokens too")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from mixwright import tables
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, counted
 from mixwright.files import read_json
 from mixwright.mixture import Array
 from mixwright.observations import Observations, observe
-from mixwright.wide import Wide, read_weights, read_wide
+from mixwright.wide import ROUNDING, Wide, read_weights, read_wide
 
 LEAST_RUNS = 3
 log = logging.getLogger(__name__)
@@ -56,8 +56,7 @@ def read_observations(
 def read_mixtures(path: Path) -> Mixtures:
     """Mixtures alone, from either form, or the one that `propose` wrote."""
     if path.suffix == ".json":
-        weights = read_json(path)["weights"]
-        return Mixtures(path, "mixture", (path.stem,), tuple(weights), np.array([list(weights.values())], dtype=np.float64))
+        return _of_proposal(path)
     if _is_wide(path):
         table = read_weights(path)
         return Mixtures(path, table.key, table.ids, table.columns, table.values)
@@ -67,6 +66,17 @@ def read_mixtures(path: Path) -> Mixtures:
     order = list(tokens.index)
     values = weights.reindex(order).to_numpy(np.float64)
     return Mixtures(path, "run", tuple(order), tuple(weights.columns), values, tokens.to_numpy(np.float64))
+
+
+def _of_proposal(path: Path) -> Mixtures:
+    """The mixture that `propose` wrote, or any JSON object whose `weights` are shares of 1 by domain."""
+    content = read_json(path)
+    weights = content.get("weights") if isinstance(content, dict) else None
+    shares = list(weights.values()) if isinstance(weights, dict) else []
+    if not shares or not all(isinstance(share, int | float) and share >= 0 for share in shares) or abs(sum(shares) - 1) > ROUNDING:
+        raise MixwrightError(f'{path}: no mixture; write {{"weights": {{DOMAIN: SHARE, ...}}}}, shares from 0 on that sum to 1')
+    values = np.array([shares], dtype=np.float64)
+    return Mixtures(path, "mixture", (path.stem,), tuple(weights or ()), values / values.sum())
 
 
 def _join(mixtures: Wide, losses: Wide, least: int) -> Observations:
@@ -80,7 +90,12 @@ def _join(mixtures: Wide, losses: Wide, least: int) -> Observations:
         raise MixwrightError(f"{mixtures.where(-1)} is the last of {len(mixtures.ids)} runs; give {least} or more")
     weights, measured = mixtures.sorted(), losses.sorted()
     log.info("%s: %d runs over %d domains: %s", mixtures.path, len(weights.ids), len(weights.columns), ", ".join(weights.columns))
-    log.info("%s: %d targets: %s", losses.path, len(measured.columns), ", ".join(measured.columns))
+    log.info("%s: %s: %s", losses.path, counted(len(measured.columns), "target"), ", ".join(measured.columns))
+    if least > 1 and not np.ptp(weights.values, axis=0).any():
+        raise MixwrightError(f"{mixtures.path}: all {len(weights.ids)} runs have the same mixture; add runs of other mixtures")
+    still = [name for name, spread in zip(measured.columns, np.ptp(measured.values, axis=0), strict=True) if not spread]
+    if least > 1 and still:
+        log.info("%s: %s is the same in all runs and tells no mixtures apart; drop what was not measured", losses.path, ", ".join(still))
     roles = ("swarm",) * len(weights.ids)
     return Observations(weights.columns, measured.columns, weights.ids, roles, weights.values, measured.values)
 

@@ -88,7 +88,7 @@ class Proposal:
             "seed": goal.seed,
             "weights": share,
             "tokens": {name: weight * goal.tokens for name, weight in share.items()},
-            "epochs": {domain.name: share[domain.name] * goal.tokens / domain.tokens for domain in goal.domains},
+            "epochs": {domain.name: share[domain.name] * goal.tokens / max(1, domain.tokens) for domain in goal.domains},
             "predicted": dict(self.predicted),
             "intervals": dict(self.intervals),
             "active_bounds": goal.bounds.active(self.weights, goal.names),

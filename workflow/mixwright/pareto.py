@@ -59,6 +59,8 @@ def pareto(mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], point
     """
     if set(between[0].targets) == set(between[1].targets):
         raise MixwrightError("--between: both objectives are the same targets; name two that differ")
+    if between[0].name == between[1].name:
+        raise MixwrightError(f"--between: both objectives are called {between[0].name}; give each a name of its own")
     if points < 2:
         raise MixwrightError(f"--points {points}: a front has two ends; ask for 2 or more")
     found = [_at(mixer, goal, between, share) for share in (1 - END, END)]

@@ -10,10 +10,11 @@ from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.files import written
+from mixwright.notebooks import read_table
 from mixwright.pace import Log, say
 
 PREFIX = "public:"
-Entry = Mapping[str, Any]  # address, sha256, mirror, mirror_sha256
+Entry = Mapping[str, Any]  # address, sha256, mirror, mirror_sha256, notebook
 
 
 def mirror_folder() -> Path | None:
@@ -23,7 +24,9 @@ def mirror_folder() -> Path | None:
 
 
 def basename(entry: Entry) -> str:
-    """Name of the fetched file: that of the place it comes from here, the mirror where there is one."""
+    """Name of the fetched file: that of the place it comes from here, the mirror where there is one; of a notebook its table."""
+    if entry.get("notebook"):
+        return PurePosixPath(entry["mirror"] or PurePosixPath(entry["address"]).with_suffix(".csv")).name
     place = entry["mirror"] if entry["mirror"] and (mirror_folder() or not entry["address"]) else entry["address"]
     return PurePosixPath(place).name
 
@@ -38,6 +41,9 @@ def fetch(name: str, entry: Entry, to: Path, log: Log = say) -> None:
             place, expected = str(mirrored), entry["mirror_sha256"] or entry["sha256"]
         else:
             _download(name, entry, beside, log)
+            if entry.get("notebook"):
+                found = read_table(beside.read_text(encoding="utf-8", errors="replace"), entry["address"], **entry["notebook"])
+                beside.write_text(found, encoding="utf-8", newline="")
             place, expected = entry["address"], entry["sha256"]
         found = sha256(beside)
         if found != expected:

@@ -11,7 +11,7 @@ from mixwright.files import read_json
 Paths = Path | str | Sequence[Path | str]
 
 OWN = (tables.DOMAINS, tables.DESIGN, tables.LOSSES, tables.VALIDATION, tables.SCORES, tables.DOCUMENTS)
-OTHERS = (tables.TESTED, tables.SUBSETS, tables.PREDICTIONS)  # of runs measured by others
+OTHERS = (tables.TESTED, tables.SUBSETS, tables.PREDICTIONS, tables.LADDER)  # of runs measured by others
 TABLES = {table.name: table for table in OWN + OTHERS}
 
 

@@ -179,7 +179,7 @@ class Study:
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Role -> its runs in row order, for every role that a mixer of the study reads, and the repeats."""
         if self.measured:
-            return {"swarm": ()}  # theirs: no recipe, nothing to train
+            return {role: () for role in ROLES if role in self.measured}  # theirs: no recipe, nothing to train
         read = set().union(*(self.method(mixer).reads for mixer in self.mixers), {"repeat"})
         return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
 
@@ -228,7 +228,7 @@ class Study:
     def goal(self, tokens: Mapping[str, int], name: str = "") -> Goal:
         """The goal of this name, given the training tokens that each domain has: its target alone counts, the target's own domain not.
 
-        Of runs measured by others shares are known, not tokens.
+        Of a swarm measured by others shares are known, not tokens; of perturbations the base run's total, which is the goal's.
         """
         goal = self.config["goal"] | {"caps": self.config["goal"]["caps"] | ({name: 0.0} if name else {})}
         if self.measured:
@@ -247,12 +247,13 @@ class Study:
         return {goal: 1.0} if goal else self.target_weights
 
     def _goal_of_shares(self, parts: Mapping[str, int], goal: Mapping[str, Any]) -> Goal:
+        tokens = float(self.measured.get("perturb", {"tokens": 1.0})["tokens"])
         domains = tuple(Domain(name, int(parts[name])) for name in sorted(parts))
         for section in ("caps", "floors"):
             for name in goal[section]:
                 if name not in parts:
                     raise MixwrightError(f"config: goal.{section}.{name} is not a domain; {nearest(name, sorted(parts))}")
-        return Goal(domains, self.target_weights, 1.0, Bounds.of(domains, 1.0, goal["caps"], goal["floors"]), self.config["seed"])
+        return Goal(domains, self.target_weights, tokens, Bounds.of(domains, tokens, goal["caps"], goal["floors"]), self.config["seed"])
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         runs = tuple(self._run(role, row) for row in self._rows(role))

@@ -70,6 +70,7 @@ PREDICTIONS = _table(  # nats/token that a mixer predicts of a mixture; origin: 
     "mixer origin mixture target",
     "mixer:str origin:str mixture:str target:str loss:float",
 )
+LADDER = _table("ladder", "step domain", "step:float domain:str tokens:float")  # optima at 0 and 1 published, the others extrapolated
 TOURNAMENT = _table(  # scores of held-out predictions; regret and rmse in nats/token
     "tournament",
     "mixer target",

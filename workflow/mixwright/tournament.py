@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mixwright import mixers
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.observations import Observations
 from mixwright.validation import scores, validate
 
@@ -26,8 +26,13 @@ def tournament(
     """
     if folds < 2:
         raise MixwrightError(f"--folds {folds}: at least 2 are needed to hold runs out; give 8")
+    for name, setting in (settings or {}).items():
+        if name not in (names or mixers.MIXERS):
+            raise MixwrightError(f"--settings: {name} is not compared; {nearest(name, names or mixers.MIXERS)}")
+        if not isinstance(setting, Mapping):
+            raise MixwrightError(f'--settings: {name} is {setting!r}; write \'{{"{name}": {{"setting": value}}}}\'')
     frames, left_out = [], {}
-    for name in names or [name for name, entry in mixers.MIXERS.items() if entry.predicts]:
+    for name in dict.fromkeys(names) or [name for name, entry in mixers.MIXERS.items() if entry.predicts]:
         lacking = _lacking(name, seen)
         try:
             if lacking:
@@ -39,7 +44,9 @@ def tournament(
         else:
             log.info("%s: rank correlation %.3f", name, frames[-1].spearman.mean())
     if not frames:
-        raise MixwrightError("no mixer can be compared: " + "; ".join(f"{name}: {reason}" for name, reason in left_out.items()))
+        name, reason = next(iter(left_out.items()))
+        others = f" (so {counted(len(left_out) - 1, 'other mixer')} too, for reasons above)" if len(left_out) > 1 else ""
+        raise MixwrightError(f"no mixer can be compared: {name}: {reason}{others}")
     return pd.concat(frames, ignore_index=True)
 
 
@@ -54,7 +61,7 @@ def as_table(frame: pd.DataFrame, runs: int) -> "Table":
     """The standings for the terminal."""
     from rich.table import Table
 
-    title = f"{runs} held-out runs, means of {frame.target.nunique()} targets; error: of the level, rmse"
+    title = f"{runs} held-out runs, means of {counted(frame.target.nunique(), 'target')}; error: of the level, rmse"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, collapse_padding=True)
     for column in ("mixer", "Spearman", "Kendall", "pairs", "regret@1", "error", "worst target"):
         table.add_column(column, justify="left" if column in ("mixer", "worst target") else "right", no_wrap=column != "worst target")
@@ -69,7 +76,6 @@ def _lacking(name: str, seen: Observations) -> str:
     kind = mixers.entry(name)
     if not kind.predicts:
         return f"{name} predicts no losses"
-    roles = sorted(kind.reads - set(seen.roles))
-    if roles:
-        return f"it reads {', '.join(roles)} runs and the tables hold none"
+    if lacking := mixers.lacking(name, seen.roles):
+        return lacking
     return "it reads log-likelihoods; give --loglikelihoods" if kind.needs_loglikelihoods and not seen.likelihoods else ""

@@ -3,6 +3,7 @@
 VERSIONS = {
     "fetch": 1,
     "import": 1,
+    "climb": 1,
     "test": 1,
     "region": 1,
     "harvest": 1,

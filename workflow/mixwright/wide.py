@@ -49,7 +49,7 @@ class Wide:
 
 def read_wide(path: Path) -> Wide:
     """Reads the table; the first column is the id. A line that is too short, a cell that is no number, an id twice are refused."""
-    heading, rows = _cells(path)
+    heading, rows = read_cells(path)
     kept = [k for k, name in enumerate(heading) if k and name.lower() not in IDENTITIES]
     if not kept or not rows:
         raise MixwrightError(
@@ -81,7 +81,7 @@ def read_weights(path: Path) -> Wide:
         row, k = np.argwhere(table.values < 0)[0].tolist()
         weight = f"{table.columns[k]} has weight {table.values[row, k]:g}"
         raise MixwrightError(f"{table.where(row)}: {weight}; weights are shares from 0 on, correct it or drop the row")
-    sums = table.values.sum(axis=1)
+    sums = np.array([math.fsum(row) for row in table.values.tolist()])  # exact, so that the order of columns never matters
     off = np.abs(sums - 1)
     if (off > ROUNDING).any():
         row = int((off > ROUNDING).argmax())
@@ -119,7 +119,7 @@ def _common(one: str, other: str) -> str:
     return one[:same]
 
 
-def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The headings, and every line that is not blank with its number."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

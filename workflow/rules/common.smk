@@ -119,5 +119,7 @@ if STUDY.measured:
         "tests": expand("results/{study}/tests/{mixer}.parquet", study=NAME, mixer=fitted),
         "subsets": expand("results/{study}/subsets/{mixer}.parquet", study=NAME, mixer=STUDY.measured["subsets"]),
         "regions": expand("results/{study}/regions/{mixer}.json", study=NAME, mixer=STUDY.measured["regions"]),
-        "predictions": f"results/{NAME}/predictions.parquet",
+        "predictions": f"results/{NAME}/predictions.parquet" if "swarm" in STUDY.runs else [],
+        "design": tables_of("design", {"perturb"}),
+        "ladder": f"results/{NAME}/ladder.parquet" if "optima" in STUDY.measured else [],
     }

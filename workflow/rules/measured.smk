@@ -1,12 +1,13 @@
 # REQUIRES  the tables that the study's section `measured` names (files, or results/{study}/public/{file}); in place of corpus, proxies and finals
 # PRODUCES  results/{study}/design/{role}.parquet, losses/{role}.parquet, domains.parquet; then, beside what mixers.smk makes,
-#           tests/{mixer}.parquet, subsets/{mixer}.parquet, regions/{mixer}.json, predictions.parquet, report/{figure}.svg with .csv, summary.html
+#           of a swarm tests/{mixer}.parquet, subsets/{mixer}.parquet, regions/{mixer}.json, predictions.parquet,
+#           of published optima ladder.parquet; report/{figure}.svg with .csv, summary.html
 
 
 rule import_runs:
     input:
-        mixtures=lambda wc: STUDY.tables_of(STUDY.measured[wc.role])[0],
-        losses=lambda wc: STUDY.tables_of(STUDY.measured[wc.role])[1],
+        mixtures=lambda wc: STUDY.located(STUDY.measured[wc.role].get("mixtures", [])),
+        losses=lambda wc: STUDY.located(STUDY.measured[wc.role]["losses"]),
     output:
         design="results/{study}/design/{role}.parquet",
         losses="results/{study}/losses/{role}.parquet",
@@ -16,7 +17,7 @@ rule import_runs:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=digest(sorted(STUDY.target_weights)),
+        spec=lambda wc: digest([sorted(STUDY.target_weights), STUDY.measured[wc.role]]),
         version=VERSIONS["import"],
     shell:
         "python -m mixwright import-runs --study results/{wildcards.study}/study.json --role {wildcards.role} --mixtures {input.mixtures:q}"
@@ -26,7 +27,7 @@ rule import_runs:
 rule weigh_domains:
     input:
         published=lambda wc: list(STUDY.published.values()) if isinstance(STUDY.measured["natural"], str) else [],
-        design="results/{study}/design/swarm.parquet",
+        design=tables_of("design", STUDY.runs),
     output:
         "results/{study}/domains.parquet",
     log:
@@ -39,6 +40,23 @@ rule weigh_domains:
         version=VERSIONS["import"],
     shell:
         "python -m mixwright weigh-domains --study results/{wildcards.study}/study.json --design {input.design:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule climb_ladder:
+    input:
+        lambda wc: STUDY.located(STUDY.measured["optima"]["file"]),
+    output:
+        "results/{study}/ladder.parquet",
+    log:
+        "logs/{study}/climb_ladder.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=lambda wc: digest(STUDY.measured["optima"]),
+        version=VERSIONS["climb"],
+    shell:
+        "python -m mixwright climb --study results/{wildcards.study}/study.json --optima {input:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 # The test sets enter here and in score_subsets, and no choice follows from either.
@@ -140,6 +158,7 @@ rule draw_measured:
     shell:
         "python -m mixwright draw --figure {wildcards.figure} --study results/{wildcards.study}/study.json --validation {input.validation:q}"
         " --tests {input.tests:q} --subsets {input.subsets:q} --regions {input.regions:q} --predictions {input.predictions:q}"
+        " --design {input.design:q} --mixtures {input.mixtures:q} --ladder {input.ladder:q}"
         " --to {output.figure:q} --table {output.table:q} 2>&1 | tee {log:q}"
 
 
@@ -161,4 +180,4 @@ rule summarise_measured:
     shell:
         "python -m mixwright summarise-measured --study results/{wildcards.study}/study.json --validation {input.validation:q} --tests {input.tests:q}"
         " --subsets {input.subsets:q} --regions {input.regions:q} --predictions {input.predictions:q} --mixtures {input.mixtures:q}"
-        " --figures {input.figures:q} --html {output.html:q} --json {output.json:q} 2>&1 | tee {log:q}"
+        " --design {input.design:q} --ladder {input.ladder:q} --figures {input.figures:q} --html {output.html:q} --json {output.json:q} 2>&1 | tee {log:q}"

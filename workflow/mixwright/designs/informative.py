@@ -13,6 +13,7 @@ from mixwright.mixture import Array, Domain
 TRANSFER, EXPONENT, POWER, OFFSET = (-1.2, 0.8), (1.1, 0.25), (float(np.log(0.3)), 0.3), (-2.5, 0.5)
 LEVEL = SCALE = 0.3  # variances; their means cancel against the spread of the predictions
 NOISE = 0.01  # of a run, as a share of the predictions' variance
+LEAST_SPREAD = 1e-3  # of the predictions, as a share of their mean: candidates of one prediction have none
 TIE = 1e-9  # variances closer than this (relative) are equal: the lexicographically first mixture goes first
 
 
@@ -72,4 +73,4 @@ def sensitivity(weights: Array) -> Array:
         ]
     )
     assert jacobian.shape[1] == 4 + 2 * m
-    return jacobian / max(float(fall.std()), 1e-9)
+    return jacobian / max(float(fall.std()), LEAST_SPREAD * float(fall.mean()))

@@ -41,6 +41,9 @@ MEASURED = {
     "subsets": Entry("mixwright.figures.subsets", ("subsets", "study"), "Runs needed"),
     "region": Entry("mixwright.figures.region", ("regions",), "The optimum and its region"),
     "published": Entry("mixwright.figures.published", ("predictions", "study"), "Published mixtures"),
+    "optimum": Entry("mixwright.figures.optimum", ("design", "mixtures"), "The optimum by each objective", optional=("ladder",)),
+    "ladder": Entry("mixwright.figures.ladder", ("ladder",), "The ladder of totals"),
+    "scales": Entry("mixwright.figures.scales", ("ladder",), "Weight against scale"),
 }
 
 

@@ -31,7 +31,7 @@ def figure(table: pd.DataFrame) -> Figure:
         panel.set_title(f"{mixer}, {test}", loc="left", fontsize=10, fontweight="bold", color=INK)
     drawn.supxlabel("measured loss, nats/token", color=SOFT, fontsize=9.5)
     drawn.supylabel("predicted loss", color=SOFT, fontsize=9.5)
-    reading = "A dot is a test run: blue, the mean of all targets; green, the goal's, with their rank correlations. Grey: equality."
+    reading = "A dot is a test run: its mean loss over all targets (blue) or the goal's (green); ρ ranks these means. Grey: equality."
     titled(drawn, "What is predicted for runs of other mixtures and sizes?", reading)
     return drawn
 

@@ -8,6 +8,7 @@ from mixwright.errors import MixwrightError, nearest
 from mixwright.mixers import MIXERS
 
 TRAINING = ("domains", "targets", "corpus", "tokenizer", "proxy", "evaluation", "designs", "final", "store")
+SWARMS = ("tests", "published", "subsets", "regions")  # what is said of a swarm alone
 
 
 def check_kind(config: Mapping[str, Any]) -> None:
@@ -27,10 +28,12 @@ def check_kind(config: Mapping[str, Any]) -> None:
 def check(study: Mapping[str, Any]) -> None:
     """Names that must stand elsewhere in a study of measured losses; those of domains and targets stand in its tables."""
     measured = study["measured"]
+    role = _role(measured)
     for name in study["mixers"]:
-        strange = sorted(MIXERS[name].reads - {"swarm"})
+        strange = sorted(MIXERS[study["like"].get(name, name)].reads - {role})
         if strange:
-            raise MixwrightError(f"config: mixers.{name} reads {strange[0]} runs and the measured ones are a swarm; leave it out")
+            said = "a swarm" if role == "swarm" else "perturbations"
+            raise MixwrightError(f"config: mixers.{name} reads {strange[0]} runs and the measured ones are {said}; leave it out")
     for section in ("subsets", "regions"):
         for name in measured[section]:
             if name not in study["mixers"]:
@@ -40,10 +43,30 @@ def check(study: Mapping[str, Any]) -> None:
     natural = measured["natural"]
     if isinstance(natural, str) and natural not in measured["published"]:
         raise MixwrightError(f"config: measured.natural: {natural} is no published mixture; {nearest(natural, measured['published'])}")
-    runs = {"swarm": measured["swarm"]} | {f"tests.{name}": tables for name, tables in measured["tests"].items()}
-    named = {f"{where}.{key}": file for where, tables in runs.items() for key, file in tables.items()}
+    runs = {role: measured[role]} | {f"tests.{name}": tables for name, tables in measured["tests"].items()}
+    named = {f"{where}.{key}": tables[key] for where, tables in runs.items() for key in ("mixtures", "losses") if key in tables}
+    named |= {"optima.file": measured["optima"]["file"]} if "optima" in measured else {}
     named |= {f"published.{name}": file for name, file in measured["published"].items()}
     for where, pattern in named.items():
         public.named(pattern, study["public"], f"config: measured.{where}")
     if not sum(measured["targets"].values()) > 0:
         raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
+
+
+def _role(measured: Mapping[str, Any]) -> str:
+    """What the measured runs are: a swarm, or perturbations of a base run."""
+    roles = [role for role in ("swarm", "perturb") if role in measured]
+    if len(roles) != 1:
+        said = "both swarm and perturb" if roles else "neither swarm nor perturb"
+        raise MixwrightError(f"config: measured has {said}; give one of the two")
+    if roles == ["perturb"]:
+        odd = next((name for name in SWARMS if measured[name]), None)
+        if odd:
+            raise MixwrightError(f"config: measured.{odd} says nothing without a swarm; leave it out")
+        if any(measured["perturb"][sign].count("{domain}") != 1 for sign in ("reduced", "increased")):
+            raise MixwrightError(
+                "config: measured.perturb: reduced and increased name runs by a pattern; write {domain} where its name stands"
+            )
+    elif "optima" in measured:
+        raise MixwrightError("config: measured.optima says nothing beside a swarm; give it with measured.perturb")
+    return roles[0]

@@ -9,19 +9,19 @@ from typing import Any
 from mixwright.figures import MEASURED
 from mixwright.figures.ranks import HELD_OUT
 from mixwright.files import written
+from mixwright.measured.perturbed_summary import Perturbed
 from mixwright.measured.summary import Measured
 from mixwright.page import document, drawn, heading, sources, text
 
 
-def write_page(summary: Measured, provenance: dict[str, Any], figures: Sequence[Path], html: Path) -> None:
+def write_page(summary: Measured | Perturbed, provenance: dict[str, Any], figures: Sequence[Path], html: Path) -> None:
     """Writes the page with the SVG `figures` (named like MEASURED) in it."""
     images = {path.stem: base64.b64encode(path.read_bytes()).decode() for path in figures}
     ordered = [(MEASURED[name].title, images[name]) for name in MEASURED if name in images]
     notes = "".join(f"<li>{text(note)}</li>" for note in summary.notes)
     body = [
         heading(summary.study, summary.headline, summary.detail),
-        _ranks(summary),
-        _published(summary),
+        *([_ranks(summary), _published(summary)] if isinstance(summary, Measured) else [_optimum(summary), _ladder(summary)]),
         drawn(ordered),
         f"<h2>What to keep in mind</h2><ul>{notes}</ul>",
         sources(provenance),
@@ -58,6 +58,27 @@ def _published(summary: Measured) -> str:
         rows.append([name, *(f"{found[mixer].goal:.3f} ({found[mixer].goal_rank})" for mixer in mixers)])
     note = "Loss on the goal's targets that each mixer (column) predicts, nats/token, and the mixture's place. Nothing was trained on them."
     return f"<h2>Published mixtures beside the proposals</h2>{_table(['mixture', *mixers], rows)}<p class='small'>{text(note)}</p>"
+
+
+def _optimum(summary: Perturbed) -> str:
+    sources = list(dict.fromkeys(zip(summary.optimum.origin, summary.optimum.mixer, strict=True)))
+    found = summary.optimum.set_index(["origin", "mixer", "domain"]).amount
+    rows = [[name, *(f"{found[*source, name]:.4f}" for source in sources)] for name in dict.fromkeys(summary.optimum.domain)]
+    heads = ["domain", *(mixer if origin == "proposed" else f"published, {mixer}" for origin, mixer in sources)]
+    note = f"In units of the base run's amounts, at its total of {summary.tokens / 1e9:.4g} B tokens; published optima in their own."
+    return f"<h2>The best budget</h2>{_table(heads, rows)}<p class='small'>{text(note)}</p>"
+
+
+def _ladder(summary: Perturbed) -> str:
+    if summary.ladder.empty:
+        return ""
+    names = list(dict.fromkeys(summary.ladder.domain))
+    rows = []
+    for (step, total), part in summary.ladder.groupby(["step", "total"]):
+        weights = part.set_index("domain").weight
+        rows.append([f"{step:g}", f"{total / 1e9:.5g}", *(f"{100 * weights[name]:.1f}" for name in names)])
+    note = "Step 0 and 1 are published; at the others every step multiplies each domain's tokens by the same factor. Weights in percent."
+    return f"<h2>Other scales</h2>{_table(['step', 'B tokens', *names], rows)}<p class='small'>{text(note)}</p>"
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -1,10 +1,12 @@
 """Every way to choose a mixture: a new one is one file here and one line in MIXERS, and the contract tests run on it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from mixwright.errors import MixwrightError, nearest
 
@@ -34,6 +36,8 @@ class Entry:
     def load_class(self) -> Any:
         return getattr(import_module(f"mixwright.mixers.{self.module}"), self.class_name)
 
+
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word", type(None): "null"}  # what a setting takes
 
 SWARM, VERTEX, PERTURB = frozenset({"swarm"}), frozenset({"vertex"}), frozenset({"perturb"})
 
@@ -65,6 +69,12 @@ def entry(name: str) -> Entry:
     return MIXERS[name]
 
 
+def lacking(name: str, roles: Iterable[str]) -> str:
+    """Which runs the mixer reads and the tables do not hold, in words; nothing where they do."""
+    missing = sorted(entry(name).reads - set(roles))
+    return f"it reads {', '.join(missing)} runs and the tables hold none" if missing else ""
+
+
 def unseen(name: str, goal: "Goal") -> tuple[str, ...]:
     """What of the goal the mixer does not see to, as notes of its proposal."""
     unlimited = f"never_worse ({', '.join(goal.never_worse)}) is not seen to: {name} keeps no limits on single targets"
@@ -75,10 +85,25 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
     """An unfitted mixer with these settings; unknown ones are refused with the nearest known name."""
     kind = entry(name).load_class()
     known = [field.name for field in fields(kind) if not field.metadata.get("fitted")]
-    for setting in settings or {}:
+    for setting, value in (settings or {}).items():
         if setting not in known:
             raise MixwrightError(f"mixers: {name}.{setting} is unknown; {nearest(setting, known) or 'it takes no settings'}")
+        taken = get_type_hints(kind)[setting]
+        words = [WORDS[type_] for type_ in (get_args(taken) if isinstance(taken, UnionType) else (taken,)) if type_ in WORDS]
+        if words and WORDS.get(type(value)) not in words and not (type(value) is int and WORDS[float] in words):
+            raise MixwrightError(f"mixers: {name}.{setting} is {value!r}; give {' or '.join(words)}")
     return kind(**(settings or {}))
+
+
+def read_settings(text: str) -> dict[str, Any]:
+    """Settings as typed on the command line."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MixwrightError(f"--settings {text}: not JSON ({error}); write '{{\"name\": value}}'") from None
+    if not isinstance(found, dict):
+        raise MixwrightError(f"--settings {text}: no JSON object; write '{{\"name\": value}}'")
+    return found
 
 
 def load(name: str, folder: str | Path) -> "Mixer":

@@ -53,28 +53,49 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
     def best(price: Array) -> Array:
         return _where_slope_is(slope, price, lower, upper)
 
-    below, above = slope(upper).min() - 1.0, slope(lower).max() + 1.0
-    least, most = _group_prices(best, below, above, len(weights), groups)
-    here, inside = float(gain(weights).sum()), (weights > lower + 1e-9) & (weights < upper - 1e-9)
-    agreed = inside.any() and not groups  # at the optimum the free slopes agree
-    price = float(np.median(slope(weights)[inside])) if agreed else (below + above) / 2
-    bound = np.inf
-    for _ in range(PRICES):
-        prices = np.clip(price, least, most)
+    def bound_at(price: float, prices: Array) -> tuple[float, float]:
+        """The bound at a price of the mixture and one of each domain (its group's, where that has its own), and the sum of their w'."""
         x = best(prices)
-        total = float(x.sum())
-        bound_here = float((gain(x) - prices * x).sum() + price)
+        total, bound = float(x.sum()), float((gain(x) - prices * x).sum() + price)
         for group in groups:  # one whose price is its own holds its limit, whatever x is at a price where it jumps
             own = float(prices[group.members[0]]) - price
             limit = group.upper if own > 0 else group.lower
-            bound_here += own * limit
+            bound += own * limit
             total += limit - float(x[list(group.members)].sum()) if own else 0.0
-        bound = min(bound, bound_here)
+        return bound, total
+
+    here = float(gain(weights).sum())
+    price, prices = _agreed_prices(slope(weights), weights, lower, upper, groups)
+    bound = bound_at(price, prices)[0]
+    if bound - here < EXACT:
+        return max(0.0, bound - here)
+    below, above = slope(upper).min() - 1.0, slope(lower).max() + 1.0
+    least, most = _group_prices(best, below, above, len(weights), groups)
+    for _ in range(PRICES):
+        price = (below + above) / 2
+        found, total = bound_at(price, np.clip(price, least, most))
+        bound = min(bound, found)
         below, above = (price, above) if total > 1 else (below, price)
         if bound - here < EXACT or (abs(total - 1) < 1e-13 and not groups):
             break
-        price = (below + above) / 2
     return max(0.0, bound - here)
+
+
+def _agreed_prices(slopes: Array, weights: Array, lower: Array, upper: Array, groups: Groups) -> tuple[float, Array]:
+    """The mixture's price and the domains' (domains,) that `weights` suggest: at the optimum the free slopes agree, and those inside a
+    group at its limit agree on another price."""
+    inside, loose, own = (weights > lower + 1e-9) & (weights < upper - 1e-9), np.ones(len(weights), dtype=bool), {}
+    for group in groups:
+        members = list(group.members)
+        if not group.lower + 1e-9 < weights[members].sum() < group.upper - 1e-9:
+            loose[members] = False
+            own[group] = slopes[members][inside[members]]
+    free = slopes[inside & loose]
+    price = float(np.median(free)) if len(free) else float(np.median(slopes))
+    prices = np.full(len(weights), price)
+    for group, found in own.items():
+        prices[list(group.members)] = np.median(found) if len(found) else price
+    return price, prices
 
 
 def _group_prices(best: Callable[[Array], Array], below: float, above: float, domains: int, groups: Groups) -> tuple[Array, Array]:

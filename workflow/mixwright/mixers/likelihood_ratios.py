@@ -15,6 +15,7 @@ CELLS = 2**18  # of a block: 1 MiB in float32, so that a block read twice is rea
 ROWS = 8192  # of a block at most, so that every k-th block is a sample of all
 WIDE = 32  # from so many domains on, blocks keep the rows' own order in memory
 CURVED_ROWS = 50_000  # the curvature of more examples is read off a share of their blocks, if reading all would outweigh a gradient
+BALANCING = 8  # rounds, each of which halves the logarithm of what is out of balance, or better
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ class Ratios:
         return int(self.blocks[0].shape[1])
 
     def sampled(self, rows: int) -> "Ratios":
-        """About so many examples, whole blocks at even distances, as they stand in memory."""
-        every = max(1, len(self.importance) // rows)
-        chosen = list(self._parts())[::every]
-        return Ratios(tuple(block for block, _ in chosen), np.concatenate([a for _, a in chosen]), 0.0)
+        """About so many examples, whole blocks at even distances among those that have weight, as they stand in memory."""
+        weighty = [part for part in self._parts() if self.importance[part[1]].any()]
+        chosen = weighty[:: max(1, sum(len(block) for block, _ in weighty) // rows)]
+        return Ratios(tuple(block for block, _ in chosen), np.concatenate([self.importance[part] for _, part in chosen]), 0.0)
 
     def unit(self) -> "Ratios":
         """At a sum of weights of 1: long examples make the sum tiny, and rounding and tolerances mean something at 1."""
@@ -67,39 +68,49 @@ class Ratios:
         return replace(self, importance=self.importance / total, constant=self.constant / total)
 
     def at(self, w: Array, exact: bool = True) -> Point:
-        """-sum a_j log sum_i w_i L_ji its gradient, and as state the mixture's ratios (examples,); sums are float64, products if exact."""
-        value, pull, start = self.constant, np.zeros(len(w)), 0
+        """-sum a_j log sum_i w_i L_ji, its gradient, and as state the mixture's ratios (examples,) and minus the gradient; sums are
+        float64, products if exact.
+        """
+        value, pull = self.constant, np.zeros(len(w))
         mixtures = np.empty(len(self.importance), self.blocks[0].dtype)
         least = float(np.finfo(mixtures.dtype).tiny)
-        for block, a in self._parts():
+        for block, rows in self._parts():
+            a = self.importance[rows]
             block = np.asarray(block, np.float64) if exact else block
             mixed = np.maximum((block @ w.astype(block.dtype)).astype(np.float64), least)
             value -= float(a @ np.log(mixed))
             pull += (a / mixed).astype(block.dtype) @ block
-            mixtures[start : start + len(block)] = mixed
-            start += len(block)
-        return Point(w, value, -pull, mixtures)
+            mixtures[rows] = mixed
+        return Point(w, value, -pull, (mixtures, pull))
 
     def hessian(self, point: Point, active: NDArray[np.int64], effort: int = 0) -> Array:
         """sum a L_A L_A' / r^2 of the active domains, float64; of many examples from blocks at even distances, 4^effort times as many."""
-        n, k = len(self.importance), len(active)
+        (mixtures, pull), n, k = point.state, len(self.importance), len(active)
         every = max(1, n // int(max(CURVED_ROWS, 2 * n * self.domains / k**2) * 4**effort))
-        found, counted, start = np.zeros((k, k)), 0.0, 0
-        for number, (block, a) in enumerate(self._parts()):
-            end = start + len(block)
-            if number % every == 0:
-                part = block if k == self.domains else np.take(block, active, axis=1)
-                scaled = part * (np.sqrt(a) / np.asarray(point.state[start:end], np.float64))[:, None]
-                found += scaled.T @ scaled
-                counted += float(a.sum())
-            start = end
-        return found * (float(self.importance.sum()) / counted) if counted > 0 else found
+        found = np.zeros((k, k))
+        for block, rows in [part for part in self._parts() if self.importance[part[1]].any()][::every]:
+            part = block if k == self.domains else np.take(block, active, axis=1)
+            scaled = part * (np.sqrt(self.importance[rows]) / np.asarray(mixtures[rows], np.float64))[:, None]
+            found += scaled.T @ scaled
+        return _balanced(found, point.weights[active], pull[active]) if every > 1 else found
 
-    def _parts(self) -> Iterator[tuple[NDArray[Any], Array]]:
+    def _parts(self) -> Iterator[tuple[NDArray[Any], slice]]:
         start = 0
         for block in self.blocks:
-            yield block, self.importance[start : start + len(block)]
+            yield block, slice(start, start + len(block))
             start += len(block)
+
+
+def _balanced(curvature: Array, weights: Array, pull: Array) -> Array:
+    """S H S with S diagonal and S H S w = pull, as sum_i H_ki w_i = sum_j a_j L_jk / r_j has it for the curvature of all examples.
+
+    A sample holds few examples of a domain of little weight; all of them are in the gradient.
+    """
+    scale = np.ones(len(pull))
+    for _ in range(BALANCING):
+        reached = scale * (curvature @ (scale * weights))
+        scale *= np.sqrt(np.where((reached > 0) & (pull > 0), pull / np.where(reached > 0, reached, 1.0), 1.0))
+    return scale[:, None] * curvature * scale
 
 
 def _refuse(block: NDArray[Any], top: NDArray[Any], start: int) -> None:

@@ -12,7 +12,7 @@ from scipy.special import logsumexp, softmax
 from mixwright.errors import MixwrightError
 from mixwright.mixers.likelihood_ratios import CELLS, Ratios, example_weights
 from mixwright.mixers.mixmin_solver import spread, table
-from mixwright.mixers.sequential import Objective, Point, Pulled, Region, Solution, known_prior, minimise
+from mixwright.mixers.sequential import Objective, Point, Pulled, Region, Solution, known_prior, minimise, pull_of
 from mixwright.mixture import Array
 from mixwright.simplex import Groups
 
@@ -83,7 +83,7 @@ def solve_squared(
     a, region = example_weights(weights, n), Region.of(m, lower, upper, groups)
     quadratic, free = _quadratic(values, _one_hot(labels, n, classes), a / a.sum(), region.free), region.free
     total = float(a.sum())
-    pulled, inside = Pulled(quadratic, known_prior(prior, m)[free], tau / total), region.only(free)
+    pulled, inside = Pulled(quadratic, known_prior(prior, m)[free], pull_of(tau) / total), region.only(free)
     found = minimise(pulled, inside, inside.scale(np.full(len(free), 1 / len(free))), tolerance)
     return spread(replace(found, objective=found.objective * total, gap=found.gap * total), free, m)
 
@@ -110,12 +110,16 @@ def solve_worst(
     values = [table(block, 2) for block in loglikelihoods]
     m = values[0].shape[1]
     given = [None] * len(values) if weights is None else list(weights)
+    if any(block.shape[1] != m for block in values) or len(given) != len(values):
+        raise MixwrightError("mixmin: every target has a table of the same domains and its own example weights; correct them")
     a = [example_weights(own, len(block)) for block, own in zip(values, given, strict=True)]
     region, total = Region.of(m, lower, upper, groups), max(float(own.sum()) for own in a)
     free, offsets = region.free, np.zeros(len(values)) if reference is None else np.asarray(reference, dtype=np.float64)
+    if offsets.shape != (len(values),) or not np.isfinite(offsets).all():
+        raise MixwrightError(f"mixmin: the reference is one finite number for each of the {len(values)} targets; correct it")
     ratios = [Ratios.of(block, own / total, None if len(free) == m else free) for block, own in zip(values, a, strict=True)]
     targets = tuple(replace(r, constant=r.constant - offset / total) for r, offset in zip(ratios, offsets.tolist(), strict=True))
-    found = _sharpened(targets, partial(Pulled, prior=known_prior(prior, m)[free], tau=tau / total), region.only(free), tolerance)
+    found = _sharpened(targets, partial(Pulled, prior=known_prior(prior, m)[free], tau=pull_of(tau) / total), region.only(free), tolerance)
     return spread(replace(found, objective=found.objective * total, gap=found.gap * total), free, m)
 
 

@@ -10,7 +10,7 @@ from scipy.special import wrightomega
 from mixwright.bounds import Bounds
 from mixwright.errors import MixwrightError
 from mixwright.mixers.likelihood_ratios import Ratios, example_weights
-from mixwright.mixers.sequential import Pulled, Region, Solution, known_prior, minimise
+from mixwright.mixers.sequential import Pulled, Region, Solution, known_prior, minimise, pull_of
 from mixwright.mixture import Array
 from mixwright.simplex import Groups
 
@@ -42,7 +42,7 @@ def solve(
         raise MixwrightError("mixmin: em keeps no sums of groups under a pull to a prior; use method sqp, or tau 0")
     free = region.free
     ratios = Ratios.of(values, a, None if len(free) == values.shape[1] else free)
-    found = METHODS[method](ratios, Pulled(ratios, known_prior(prior, values.shape[1])[free], tau), region.only(free), tolerance)
+    found = METHODS[method](ratios, Pulled(ratios, known_prior(prior, values.shape[1])[free], pull_of(tau)), region.only(free), tolerance)
     return spread(found, free, values.shape[1])
 
 

@@ -36,12 +36,11 @@ class Fitted(Saved):
         """The runs of one role; too few of them, or a number that is none, is refused."""
         runs = seen.of_role(role)
         if len(runs.runs) < least:
-            raise TooFewRunsError(
-                f"{type(self).__name__} needs at least {least} {role} runs and there are {len(runs.runs)}; enlarge the {role} design"
-            )
+            few = f"needs {least} {role} runs or more and there are {len(runs.runs)}"
+            raise TooFewRunsError(f"{_called(self)} {few}; train {least - len(runs.runs)} more")
         bad = ~(np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1))
         if bad.any():
-            raise MixwrightError(f"{type(self).__name__}: run {runs.runs[int(bad.argmax())]} has a loss or amount of NaN; drop the run")
+            raise MixwrightError(f"{_called(self)}: run {runs.runs[int(bad.argmax())]} has a loss or amount of NaN; drop the run")
         return runs
 
     def learned(self, seen: Observations, **values: Any) -> Self:
@@ -65,7 +64,7 @@ class Fitted(Saved):
 
     def check_domains(self, goal: Goal) -> None:
         if not self.domains:
-            raise MixwrightError(f"{type(self).__name__}: not fitted; call fit before propose")
+            raise MixwrightError(f"{_called(self)}: not fitted; call fit before propose")
         if goal.names != self.domains:
             raise MixwrightError(f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again")
 
@@ -111,3 +110,11 @@ def _entry(class_name: str) -> Any:
     from mixwright.mixers import MIXERS
 
     return next(entry for entry in MIXERS.values() if entry.class_name == class_name)
+
+
+def _called(mixer: Saved) -> str:
+    """What the registry calls the mixer."""
+    from mixwright.mixers import MIXERS
+
+    own = type(mixer).__name__
+    return next((name for name, entry in MIXERS.items() if entry.class_name == own), own)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mixwright.errors import MixwrightError
 from mixwright.mixers.interior_point import minimise_inside
 from mixwright.mixers.quadratic import entropic_step, quadratic_step
 from mixwright.mixture import Array
@@ -13,7 +14,7 @@ from mixwright.simplex import Groups, check_box, minimise_linear, scale_into, se
 
 ROUGH = 1e-2  # a gap below which the next point may be the last, and is summed in float64 throughout
 FINE = 1e-4  # a gap below which products in float32 do not tell neighbours apart
-SLOW = 0.1  # where a step leaves more of the gap, curvature is read off four times as many examples from then on
+SLOW = 0.3  # where a step leaves more of the gap, curvature is read off four times as many examples from then on
 EARLY = 5  # steps in which a wide gap is that of domains yet to come in, and not of the curvature
 SHRINK = 0.01  # where a full step fails, none takes a weight below this share of itself: an early exact zero can cost an example all
 MOST = 200  # steps
@@ -71,8 +72,26 @@ class Pulled:
 
 def known_prior(prior: ArrayLike | None, domains: int) -> Array:
     """(domains,) summing to 1, nowhere 0; uniform where none is given."""
-    known = np.ones(domains) if prior is None else np.maximum(np.broadcast_to(np.asarray(prior, dtype=np.float64), (domains,)), 1e-12)
+    known = np.ones(domains) if prior is None else _a_number_each("prior", prior, domains)
+    if not known.sum() > 0:
+        raise MixwrightError("mixmin: the prior is 0 everywhere; give some domain a share")
+    known = np.maximum(known / known.sum(), 1e-12)
     return np.asarray(known / known.sum())
+
+
+def pull_of(tau: float) -> float:
+    """A strength from 0 on."""
+    if not (np.isfinite(tau) and tau >= 0):
+        raise MixwrightError(f"mixmin: tau is {tau}; give a number from 0 on")
+    return float(tau)
+
+
+def _a_number_each(name: str, values: ArrayLike, domains: int) -> Array:
+    """(domains,) finite numbers from 0 on; one number stands for all."""
+    found = np.asarray(values, dtype=np.float64)
+    if found.shape not in ((), (1,), (domains,)) or not np.isfinite(found).all() or (found < 0).any():
+        raise MixwrightError(f"mixmin: {name} is one finite number from 0 on, or one for each of the {domains} domains; correct it")
+    return np.broadcast_to(found, (domains,))
 
 
 @dataclass(frozen=True)
@@ -85,14 +104,15 @@ class Region:
 
     @classmethod
     def of(cls, domains: int, lower: ArrayLike | None, upper: ArrayLike | None, groups: Groups = ()) -> "Region":
-        low = np.zeros(domains) if lower is None else np.broadcast_to(np.asarray(lower, dtype=np.float64), (domains,))
-        high = np.ones(domains) if upper is None else np.minimum(np.broadcast_to(np.asarray(upper, dtype=np.float64), (domains,)), 1.0)
+        low = np.zeros(domains) if lower is None else _a_number_each("lower", lower, domains)
+        high = np.ones(domains) if upper is None else np.minimum(_a_number_each("upper", upper, domains), 1.0)
         check_box(low, high, groups)
         return cls(low, high, tuple(groups))
 
     def gap(self, point: Point) -> float:
         """max over feasible s of <gradient, w - s>, by filling the cheapest domains first; bounds f(w) - min f by convexity."""
-        return max(0.0, float(point.gradient @ (point.weights - minimise_linear(point.gradient, self.lower, self.upper, self.groups))))
+        found = float(point.gradient @ (point.weights - minimise_linear(point.gradient, self.lower, self.upper, self.groups)))
+        return float("inf") if np.isnan(found) else max(0.0, found)
 
     @property
     def free(self) -> NDArray[np.int64]:

@@ -1,11 +1,11 @@
 """The stages of the workflow, one function a rule: read files, call the library, write files. A subcommand is one of these functions.
 
-Each module stands for the rules file of its name; nothing heavy is imported before a stage runs.
+Each module stands for the rules file of its name or a part of it; nothing heavy is imported before a stage runs.
 """
 
 from collections.abc import Callable
 
-from mixwright.stages import corpus, final, measured, mixers, proxies, public, report, tabular, trust
+from mixwright.stages import corpus, final, measured, mixers, proposals, proxies, public, report, tabular, trust
 
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function
@@ -27,14 +27,15 @@ COMMANDS: dict[str, Callable[..., None]] = {
         mixers.fit,
         mixers.predict,
         mixers.validate,
-        mixers.propose,
-        mixers.pareto,
         mixers.compare,
+        proposals.propose,
+        proposals.pareto,
         trust.learning_curve,
         final.train_finals,
         final.evaluate_finals,
         measured.import_runs,
         measured.weigh_domains,
+        measured.climb,
         measured.predict_tests,
         measured.score_subsets,
         measured.find_region,

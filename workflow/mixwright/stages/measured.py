@@ -13,13 +13,19 @@ Paths = list[Path]
 NONE: Paths = []
 
 
-def import_runs(study: Path, role: str, mixtures: Path, losses: Path, design: Path, table: Path) -> None:
+def import_runs(study: Path, role: str, mixtures: Path | None, losses: Path, design: Path, table: Path) -> None:
     """Bring published tables of runs into the workflow's form: their design and their losses."""
     from mixwright import tables
-    from mixwright.measured.imports import import_runs
+    from mixwright.measured.imports import as_tables, import_runs
+    from mixwright.measured.perturbed import read_perturbed
     from mixwright.study import Study
 
-    runs, measured = import_runs(role, mixtures, losses, list(Study.read(study).measured["targets"]))
+    asked = Study.read(study).measured
+    targets = list(asked["targets"])
+    if mixtures is None:
+        runs, measured = as_tables(role, read_perturbed(losses, asked[role], targets))
+    else:
+        runs, measured = import_runs(role, mixtures, losses, targets)
     tables.write(runs, design, tables.DESIGN)
     tables.write(measured, table, tables.LOSSES)
 
@@ -35,6 +41,15 @@ def weigh_domains(study: Path, design: Path, to: Path) -> None:
     given = asked.measured["natural"]
     files = {given: asked.published[given]} if isinstance(given, str) else {}
     tables.write(natural(runs, given, read_published(files, sorted(set(runs.domain)))), to, tables.DOMAINS)
+
+
+def climb(study: Path, optima: Path, to: Path) -> None:
+    """Extrapolate published optima of two scales to others, step by step."""
+    from mixwright import tables
+    from mixwright.measured.ladder import climb
+    from mixwright.study import Study
+
+    tables.write(climb(optima, Study.read(study).measured["optima"]), to, tables.LADDER)
 
 
 def predict_tests(study: Path, mixer: str, fit: Path, to: Path) -> None:
@@ -95,22 +110,24 @@ def summarise_measured(
     regions: Paths,
     predictions: Paths,
     mixtures: Paths,
+    design: Paths,
+    ladder: Paths,
     figures: Paths,
     html: Path,
     json: Path,
 ) -> None:
     """Say what the measured runs teach, and what to distrust: a page and a JSON."""
+    from mixwright.measured import perturbed_summary, summary
     from mixwright.measured.page import public_files, write_page
-    from mixwright.measured.summary import summarise
     from mixwright.outputs import provenance
     from mixwright.results import load
 
     paths: dict[str, Any] = {"validation": validation, "tests": tests, "subsets": subsets, "regions": regions}
-    read = load(paths | {"predictions": predictions, "mixtures": mixtures})
+    read = load(paths | {"predictions": predictions, "mixtures": mixtures, "design": design, "ladder": ladder})
     config = read_json(study)
-    summary = summarise(config, **read)
-    write_json(json, summary.as_json())
-    write_page(summary, provenance(config) | public_files(config), figures, html)
+    said = (perturbed_summary if "perturb" in config["measured"] else summary).summarise(config, **read)
+    write_json(json, said.as_json())
+    write_page(said, provenance(config) | public_files(config), figures, html)
 
 
 def _tests(asked: "Study") -> "Tests":

@@ -1,5 +1,6 @@
 """Stages of workflow/rules/proxies.smk: from a design to losses."""
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,8 @@ def design(candidates: Path, runs: int, to: Path) -> None:
     from mixwright.files import written
 
     chosen = chosen_rows(candidates, runs)
-    with written(to) as beside:
-        chosen.to_csv(beside, index=False)
+    with written(to) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(chosen)
 
 
 def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:

@@ -25,13 +25,14 @@ def draw(
     subsets: Paths = NONE,
     regions: Paths = NONE,
     predictions: Paths = NONE,
+    ladder: Paths = NONE,
     table: Path | None = None,
 ) -> None:
     """Draw a figure from the study's tables."""
     from mixwright.figures import draw_figure
 
     given = {"design": design, "losses": losses, "validation": validation, "mixtures": mixtures, "scores": scores, "documents": documents}
-    given |= {"tests": tests, "subsets": subsets, "regions": regions, "predictions": predictions}
+    given |= {"tests": tests, "subsets": subsets, "regions": regions, "predictions": predictions, "ladder": ladder}
     draw_figure(figure, {name: paths for name, paths in given.items() if paths} | ({"study": study[0]} if study else {}), to, table)
 
 

@@ -8,11 +8,15 @@ log = logging.getLogger(__name__)
 
 def make_datasets(study: Path, tables: list[Path], to: Path) -> None:
     """Make every domain's rows ready: features once a table, one split for all."""
+    from mixwright.errors import MixwrightError
     from mixwright.study import Study
     from mixwright.tabular.dataset import dataset_of, write_dataset
     from mixwright.tabular.source import prepare, read_table
 
     config = Study.read(study).config
+    if len(tables) != len(config["tables"]):
+        lacking = f"{len(config['tables'])} tables are asked for and {len(tables)} were found"
+        raise MixwrightError(f"tables: {lacking}; correct tables.<name>.file, or set MIXWRIGHT_MIRROR to the folder that holds it")
     for (name, table), path in zip(sorted(config["tables"].items()), tables, strict=True):
         domains = {domain: source["label"] for domain, source in sorted(config["domains"].items()) if source["table"] == name}
         rows = prepare(read_table(path), sorted(set(domains.values())), table["smiles"], table["features"], table["key"])

@@ -1,9 +1,10 @@
 """What to believe of proxies, from a loss table: how many runs are enough."""
 
-import json
 import logging
 from pathlib import Path
 
+from mixwright import mixers
+from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 
 Paths = list[Path]
@@ -18,6 +19,8 @@ def learning_curve(
     from mixwright.learning_curve import learning_curve as measure
     from mixwright.loss_tables import read_observations
 
-    curve = measure(mixer, json.loads(settings), read_observations(mixtures, losses, realised), seed=seed)
+    if more < 0:
+        raise MixwrightError(f"--more {more}: runs that could be trained besides; give a number above 0, or 0 for a quarter")
+    curve = measure(mixer, mixers.read_settings(settings), read_observations(mixtures, losses, realised), seed=seed)
     log.info("%s, %d runs: %s", mixer, curve.runs, curve.answer(more or None))
     write_json(to, curve.as_json(more or None))
