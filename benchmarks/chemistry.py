@@ -3,15 +3,15 @@
     python benchmarks/chemistry.py results/chemistry
     python benchmarks/chemistry.py results/toxcast-0 results/toxcast-1 results/toxcast-2
 
-Intervals are of paired differences over test molecules, drawn with replacement; splits count as independent, for each has its own test
-molecules. What the splits' training molecules share is not in them: the range over the splits is shown beside.
+Intervals are of paired differences over test molecules, drawn with replacement: a molecule that several splits test is drawn as often in
+each of them, for splits overlap. What the splits' training molecules share is not in them: the range over the splits is shown beside.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
@@ -22,54 +22,73 @@ from mixwright.files import read_json
 from mixwright.study import Study
 
 DEFAULT = "mixmin-ranking"
+SIGNS = {"better": " +", "worse": " -"}
 SIMPLE = ("natural", "uniform", "mixmin-exact")  # what the default must not fall behind
+
+
+@dataclass(frozen=True)
+class Split:
+    """One study: one split of the same molecules."""
+
+    name: str
+    study: Study
+    scores: pd.DataFrame
+    documents: pd.DataFrame
+    same: Mapping[str, int]
 
 
 def main(folders: Sequence[str]) -> None:
     splits = [read(Path(folder)) for folder in folders]
-    cells = pd.concat([split[1] for split in splits], keys=range(len(splits)))
-    means = cells.groupby(level=1).mean()
-    arms = list(means.mean().sort_values(ascending=False).index)
+    targets, learner = splits[0].study.target_weights, splits[0].study.learner
+    scores, documents = (pd.concat([getattr(split, name) for split in splits], ignore_index=True) for name in ("scores", "documents"))
+
+    def compared(names: Mapping[str, float], over: Sequence[Split]) -> Comparison:
+        tasks = {f"{split.name}/{target}": weight for split in over for target, weight in names.items()}
+        return compare(scores, tasks, learner, documents[documents.task.isin(list(tasks))])
+
+    whole, each = compared(targets, splits), [compared(targets, [split]) for split in splits]
+    cells = {target: compared({target: 1.0}, splits) for target in sorted(targets)}
+    arms = list(whole.means.index)
     line("target", *arms)
     line(*["---"] * (len(arms) + 1))
-    for target, row in means[arms].iterrows():
-        line(str(target), *(f"{value:.3f}" for value in row))
-    line("**mean**", *(f"**{value:.3f}**" for value in means[arms].mean()))
-    comparisons = [split[0] for split in splits]
+    for target, cell in cells.items():
+        line(target, *(f"{cell.means[arm]:.3f}{SIGNS.get(cell.difference(arm).verdict, '')}" for arm in arms))
+    line("**mean**", *(f"**{whole.means[arm]:.3f}**" for arm in arms))
     for reference in (REFERENCE, "uniform"):
-        line(f"minus {reference}", *(gap(comparisons, arm, reference) for arm in arms))
-    counts = [split[2] for split in splits]
-    line(
-        "better / level / worse than natural",
-        *(" / ".join(str(sum(getattr(c[arm], name) for c in counts)) for name in ("better", "level", "worse")) for arm in arms),
-    )
-    line("proposed natural", *(str(sum(c[arm].same for c in counts)) for arm in arms))
+        line(f"minus {reference}", *(gap(whole, each, arm, reference) for arm in arms))
+    line("better / level / worse than natural", *(tally([cell.difference(arm).verdict for cell in cells.values()]) for arm in arms))
+    line("proposed natural", *(str(sum(split.same[arm] for split in splits)) for arm in arms))
+    print(f"\n+ - better, worse than {REFERENCE} beyond the 95% interval of its target, over all splits together")
     if DEFAULT in arms:
-        best = max((name for name in SIMPLE if name in arms), key=lambda name: means[name].mean())
-        print(f"\n{DEFAULT} minus {best}, the best of {', '.join(SIMPLE)}: {gap(comparisons, DEFAULT, best)}")
+        best = max((name for name in SIMPLE if name in arms), key=lambda name: whole.means[name])
+        print(f"{DEFAULT} minus {best}, the best of {', '.join(SIMPLE)}: {gap(whole, each, DEFAULT, best)}")
 
 
-def read(folder: Path) -> tuple[Comparison, pd.DataFrame, dict]:
-    """A study's comparison, its cells (targets x arms) and its tallies."""
+def read(folder: Path) -> Split:
+    """A study's tables, each task under the name of its split, and how often its arms proposed natural."""
     study = Study.read(folder / "study.json")
     scores = tables.read(sorted((folder / "scores").glob("*.parquet")), tables.SCORES)
     documents = tables.read(sorted((folder / "final_documents").glob("*.parquet")), tables.DOCUMENTS)
     mixtures = [read_json(folder / "mixtures" / f"{arm}.json") for arm in study.arms]
-    keep = scores.mixer.isin(study.mixers)
-    cells = by_target(scores[keep], study.target_weights, study.learner, documents)
-    values = pd.DataFrame({target: {arm: cell.value for arm, cell in row.items()} for target, row in cells.items()}).T
-    return compare(scores[keep], study.target_weights, study.learner, documents), values, tallies(cells, mixtures)
+    scores = scores[scores.mixer.isin(study.mixers)]
+    cells = by_target(scores, study.target_weights, study.learner)
+    same = {arm: tally.same for arm, tally in tallies(cells, mixtures).items()}
+    named = (frame.assign(task=folder.name + "/" + frame.task.astype(str)) for frame in (scores, documents[documents.mixer.isin(same)]))
+    return Split(folder.name, study, *named, same)
 
 
-def gap(comparisons: Sequence[Comparison], arm: str, reference: str) -> str:
+def gap(whole: Comparison, each: Sequence[Comparison], arm: str, reference: str) -> str:
     """Mean difference over the splits, its 95% interval, and the range over several splits."""
     if arm == reference:
         return ""
-    found = [comparison.difference(arm, reference) for comparison in comparisons]
-    value = np.mean([one.value for one in found])
-    half = 1.96 * np.sqrt(sum(one.document_error**2 for one in found)) / len(found)
-    several = f" ({min(one.value for one in found):+.3f} to {max(one.value for one in found):+.3f})" if len(found) > 1 else ""
-    return f"{value:+.3f} [{value - half:+.3f}, {value + half:+.3f}]{several}"
+    found, values = whole.difference(arm, reference), [comparison.difference(arm, reference).value for comparison in each]
+    several = f" ({min(values):+.3f} to {max(values):+.3f})" if len(values) > 1 else ""
+    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]{several}"
+
+
+def tally(verdicts: Sequence[str]) -> str:
+    better, worse = verdicts.count("better"), verdicts.count("worse")
+    return f"{better} / {len(verdicts) - better - worse} / {worse}"
 
 
 def line(*words: str) -> None:

@@ -120,7 +120,10 @@ def test_what_a_mixer_does_not_see_to_is_noted():
             {"fix": ["web=0.5"], "available": ["web=100", "code=1000", "wiki=1000"], "tokens": 1000.0, "max_epochs": 4.0},
             "above its cap 0.4",
         ),
-        ({"group": ["code+wiki<=0.4"], "floor": ["code=0.3", "wiki=0.2"]}, "floors inside group code.wiki sum to 0.5, over its most 0.4"),
+        (
+            {"group": ["code+wiki<=0.4"], "floor": ["code=0.3", "wiki=0.2"]},
+            "floors .fixed weights counted in. inside group code.wiki sum to 0.5, over its most 0.4",
+        ),
         ({"group": ["code+wiki<=0.4"], "cap": ["web=0.5"]}, r"most of all is 0.4 .group code.wiki. . 0.5 .the caps of other.* under 1"),
     ],
 )
@@ -132,5 +135,7 @@ def test_fixed_weights_and_groups_that_collide_are_named(options, message):
 def test_bounds_that_collide_are_refused():
     with pytest.raises(MixwrightError, match=r"web has floor 0.5 above its cap 0.4"):
         read_options(ALONE, cap=["web=0.4"], floor=["web=0.5"]).goal(ALONE)
-    with pytest.raises(MixwrightError, match=r"the floors sum to 1.2"):
+    with pytest.raises(
+        MixwrightError, match=r"the floors \(fixed weights counted in\) sum to 1.2, over 1: 0.6 \(code\) \+ 0.6 \(web\); lower"
+    ):
         read_options(ALONE, floor=["web=0.6", "code=0.6"]).goal(ALONE)

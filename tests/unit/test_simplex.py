@@ -113,7 +113,12 @@ def test_settle_takes_off_whatever_is_missing_within_groups(seed):
 @pytest.mark.parametrize(
     ("lower", "upper", "limits", "message"),
     [
-        ([0.2, 0.3, 0, 0], 1.0, {"ab": ((0, 1), 0.0, 0.4)}, "the floors inside group ab sum to 0.5, over its most 0.4"),
+        (
+            [0.2, 0.3, 0, 0],
+            1.0,
+            {"ab": ((0, 1), 0.0, 0.4)},
+            "the floors .fixed weights counted in. inside group ab sum to 0.5, over its most 0.4",
+        ),
         (0.0, [0.1, 0.2, 1, 1], {"ab": ((0, 1), 0.5, 1.0)}, "the caps .* inside group ab sum to 0.3, under its least 0.5"),
         (
             0.0,

@@ -1,6 +1,8 @@
 """Trees through the stages of the workflow: proxies, finals, scores and the report, on tables of numbers."""
 
 import json
+import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from mixwright.collect import collect
 from mixwright.config import read_yaml, resolve
 from mixwright.designs.resolve import resolve_design
 from mixwright.errors import MixwrightError
+from mixwright.files import write_json
 from mixwright.final import Arm
 from mixwright.learners import LEARNERS
 from mixwright.learners.trees import Trees
@@ -184,3 +187,29 @@ def test_draws_are_shared_by_arms_and_by_targets_that_share_rows():
     documents = pd.DataFrame(rows, columns=["mixer", "seed", "task", "example", "loglikelihood", "scored_tokens", "label"])
     found = average_precision_draws(documents, ["s", "t"], draws=30)
     assert found.shape == (4, 30) and np.ptp(found.to_numpy(), axis=0).max() == 0
+
+
+def test_two_splits_that_test_the_same_molecules_are_no_surer_than_one(study, datasets, tmp_path, capsys):
+    """benchmarks/chemistry.py pools splits by molecule: a copy of a split adds no information, another test set does."""
+    trained, arms = finals(study, datasets, tmp_path)
+    scored = evaluate_finals(trained, {}, datasets, study.config)
+    pooled = runpy.run_path(str(CONFIG.parent / "benchmarks" / "chemistry.py"))["main"]
+    for name, shift in (("one", 0), ("copy", 0), ("other", 1_000)):
+        for table, frame, columns in (("scores", scored.scores, tables.SCORES), ("final_documents", scored.documents, tables.DOCUMENTS)):
+            moved = frame.assign(example=frame.example + shift) if "example" in frame else frame
+            (tmp_path / name / table).mkdir(parents=True)
+            tables.write(moved, tmp_path / name / table / "a.parquet", columns)
+        write_json(tmp_path / name / "study.json", study.config)
+        for arm in arms:
+            mixture = {"mixer": arm.mixer, "goal": arm.goal, "weights": dict(zip(LABELS, arm.weights, strict=True))}
+            write_json(tmp_path / name / "mixtures" / f"{arm.mixer}@{arm.goal}.json", mixture)
+
+    def width(*names):
+        pooled([str(tmp_path / name) for name in names])
+        lines = capsys.readouterr().out.splitlines()
+        at = lines[0].split(" | ").index("own-data")
+        low, high = re.findall(r"[+-][.\d]+", next(line for line in lines if "minus natural" in line).split(" | ")[at])[1:3]
+        return float(high) - float(low)
+
+    assert width("one", "copy") == pytest.approx(width("one"), rel=0.1)
+    assert width("one", "other") == pytest.approx(width("one") / np.sqrt(2), rel=0.1)

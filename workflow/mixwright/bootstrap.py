@@ -104,6 +104,7 @@ def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, d
     spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(seen.of_role("swarm").weights)
     importance = np.array([goal.targets.get(target, 0.0) for target in full.targets])
     parts = {t: (np.eye(len(importance))[k], noise_floor(seen, {t: 1.0})) for k, t in enumerate(full.targets) if t in goal.targets}
+    barred = () if goal.bounds.contain(goal.natural[None])[0] else ("natural lies outside the bounds: the gain is over a mixture they bar",)
     return Bootstrap(
         proposal,
         refits.weights_around(proposal.weights, goal),
@@ -112,7 +113,7 @@ def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, d
         refits.around([-1, 1], importance, noise, 2 * min(1.0, float(spread))),
         many,
         noise,
-        (*refits.opinion(importance), *_notes(proposal.mixer, draws, many, noise)),
+        (*barred, *refits.opinion(importance), *_notes(proposal.mixer, draws, many, noise)),
     )
 
 

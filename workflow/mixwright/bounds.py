@@ -119,7 +119,7 @@ def check_groups(lower: Array, upper: Array, groups: Iterable[Group]) -> None:
         low, high = float(lower[inside].sum()), float(upper[inside].sum())
         if low > group.upper + SLACK:
             over = f"sum to {low:.4g}, over its most {group.upper:g}"
-            raise MixwrightError(f"bounds: the floors inside group {group.name} {over}; lower them")
+            raise MixwrightError(f"bounds: the floors (fixed weights counted in) inside group {group.name} {over}; lower them")
         if high < group.lower - SLACK:
             under = f"sum to {high:.4g}, under its least {group.lower:g}"
             raise MixwrightError(f"bounds: the caps (max_epochs counted in) inside group {group.name} {under}; raise them")
@@ -144,7 +144,9 @@ def _check(lower: Array, upper: Array, names: Sequence[str]) -> None:
         if low > high:
             raise MixwrightError(f"bounds: {name} has floor {low:g} above its cap {high:g} (caps and epochs together); lower the floor")
     if lower.sum() > 1 + SLACK:
-        raise MixwrightError(f"bounds: the floors sum to {lower.sum():.4g}, over 1; lower some of them")
+        said = " + ".join(f"{low:g} ({name})" for name, low in zip(names, lower.tolist(), strict=True) if low)
+        raise MixwrightError(f"bounds: the floors (fixed weights counted in) sum to {lower.sum():.4g}, over 1: {said}; lower some of them")
     if upper.sum() < 1 - SLACK:
-        remedy = "raise caps or max_epochs, or ask for fewer tokens"
-        raise MixwrightError(f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g}, under 1; {remedy}")
+        said = " + ".join(f"{high:.3g} ({name})" for name, high in zip(names, upper.tolist(), strict=True) if high)
+        remedy = f"{said}; raise caps or max_epochs, or ask for fewer tokens"
+        raise MixwrightError(f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g}, under 1: {remedy}")

@@ -66,7 +66,10 @@ class Refits:
         if self.second is None:
             return ()
         own, other = (float((losses[0] - losses[1]) @ importance) for losses in (self.own, self.second))
-        return (f"a second opinion: by {SECOND}'s law this mixture is {other:+.3f} nats/token against natural, by its own {own:+.3f}",)
+        return (
+            f"a second opinion: by {SECOND}'s law this mixture is {other:+.3f} nats/token against natural, by its own {own:+.3f}",
+            "intervals of weights hold for its own form only: where that is wrong they miss the best weights",
+        )
 
     def weights_around(self, proposal: Array, goal: Goal) -> dict[str, Interval]:
         """Quantiles of the refits' weights and their reflection about the proposal (refits are drawn to the prior twice), in the bounds."""
