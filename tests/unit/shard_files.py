@@ -24,7 +24,9 @@ def examples(domain: int, seed: int = 7, count: int = 6, length: int = 50) -> Ex
     return Examples.of(rows, END)
 
 
-def write_shard(folder: Path, name: str, tokens: np.ndarray, validation: Examples, vocabulary: int = VOCABULARY) -> Shard:
+def write_shard(
+    folder: Path, name: str, tokens: np.ndarray, validation: Examples, vocabulary: int = VOCABULARY, mask_token: int | None = None
+) -> Shard:
     folder = folder / name
     folder.mkdir(parents=True)
     stream = tokens.astype(np.uint16)
@@ -33,11 +35,13 @@ def write_shard(folder: Path, name: str, tokens: np.ndarray, validation: Example
     validation.save(folder / "validation.npz")
     train = {"tokens": len(stream), "bytes": 4 * len(stream), "documents": 1, "sha256": hashlib.sha256(stream.tobytes()).hexdigest()}
     manifest = {"domain": name, "dtype": "uint16", "vocabulary": vocabulary, "end_token": END, "splits": {"train": train}}
+    manifest["mask_token"] = mask_token
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return open_shard(folder)
 
 
-def make_shards(folder: Path, sizes: tuple[int, ...] = (4000, 900, 2500)) -> list[Shard]:
-    """Domains a, b, c of these many tokens."""
+def make_shards(folder: Path, sizes: tuple[int, ...] = (4000, 900, 2500), masked: bool = False) -> list[Shard]:
+    """Domains a, b, c of these many tokens; with `masked` one more token, that no text holds, is the mask."""
     rng = np.random.default_rng(3)
-    return [write_shard(folder, "abcdefgh"[i], text(rng, size, i), examples(i)) for i, size in enumerate(sizes)]
+    mask = {"vocabulary": VOCABULARY + 1, "mask_token": VOCABULARY} if masked else {}
+    return [write_shard(folder, "abcdefgh"[i], text(rng, size, i), examples(i), **mask) for i, size in enumerate(sizes)]

@@ -55,3 +55,18 @@ def test_each_pass_over_a_domain_sees_every_block_once_and_epochs_are_counted(tm
 def test_a_domain_shorter_than_a_sequence_is_refused_by_name(tmp_path):
     with pytest.raises(MixwrightError, match=r"^b: 900 tokens"):
         Schedule.of([0.5, 0.5, 0.0], make_shards(tmp_path), context=1024, sequences=4, seed=0)
+
+
+def test_a_share_of_the_blocks_is_the_first_of_the_first_pass_and_repeats(tmp_path):
+    shards = make_shards(tmp_path)
+    whole, part = (Schedule.of((0.5, 0.3, 0.2), shards, 16, 300, seed=4, share=share) for share in (1.0, 0.1))
+    for index, shard in enumerate(shards):
+        kept = round(shard.sequences(16) / 10)
+        read, plain = (schedule.blocks[schedule.domains == index] for schedule in (part, whole))
+        assert (read[:kept] == plain[:kept]).all()
+        passes = [read[at : at + kept] for at in range(0, len(read) - kept, kept)]
+        assert len(passes) > 2 and all(set(one) == set(read[:kept]) for one in passes)
+        assert (passes[1] != passes[0]).any()
+        assert part.realised[shard.domain] == (len(read) * 16, len(read) / kept)
+    assert (Schedule.of((0.5, 0.3, 0.2), shards, 16, 300, seed=4, share=3.0).blocks == whole.blocks).all()
+    assert (Schedule.of((0.5, 0.3, 0.2), shards, 16, 9, seed=4, share=1e-9).available == 1).all()

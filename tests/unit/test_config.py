@@ -101,3 +101,22 @@ def test_schema_and_mixer_agree_on_settings_and_defaults(mixer):
     fields = {name for name, field in type(own).__dataclass_fields__.items() if not field.metadata.get("fitted")}
     assert settings == fields
     assert {name: getattr(own, name) for name in filled} == filled
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            {"learner": "masked-lm"},
+            "config: proxy.model tiny is no model for learner masked-lm; take bert-base, micro-bert, small-bert, tiny-bert",
+        ),
+        (
+            {"final": {"model": "bert-base"}},
+            "config: final.model bert-base is no model for learner causal-lm; take gpt2-large, micro, micro-gpt2, small, tiny",
+        ),
+    ],
+)
+def test_a_model_fits_its_learner(change, message):
+    with pytest.raises(MixwrightError) as error:
+        resolve(LEAST | change, CONFIG)
+    assert str(error.value) == message

@@ -205,3 +205,19 @@ def test_opening_shards_imports_nothing_heavy():
     code = f"import sys, mixwright.corpus.shards; print(*sys.modules.keys() & {heavy})"
     paths = {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow"), "PATH": ""}
     assert subprocess.run([sys.executable, "-c", code], env=paths, capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_a_tokenizer_for_masked_models_has_a_token_that_no_text_is_encoded_to(folder, tmp_path):
+    train_tokenizer([folder / "a.parquet"], SETTINGS, tmp_path / "masked", masked=True)
+    tokenize_domain("a", folder / "a.parquet", tmp_path / "masked", tmp_path / "a")
+    shard = open_shard(tmp_path / "a")
+    encoder, _ = open_tokenizer(tmp_path / "masked")
+    assert shard.mask_token == encoder.token_to_id("[MASK]") is not None
+    assert shard.mask_token not in shard.tokens and shard.mask_token not in encoder.encode("a [MASK] b").ids
+    from transformers import AutoTokenizer
+
+    assert AutoTokenizer.from_pretrained(tmp_path / "masked").mask_token == "[MASK]"
+    tokenize_domain("a", folder / "a.parquet", folder / "tokenizer", tmp_path / "plain")
+    assert open_shard(tmp_path / "plain").mask_token is None
+    with pytest.raises(MixwrightError, match="no mask token in its vocabulary; name one as mask_token"):
+        train_tokenizer([], SETTINGS | {"folder": str(folder / "tokenizer")}, tmp_path / "copied", masked=True)

@@ -11,7 +11,7 @@ from mixwright.corpus.shards import Examples
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
 from mixwright.evaluation import evaluate_finals, example_losses, ratio, score
-from mixwright.learners.causal_lm import build
+from mixwright.learners.final_models import build
 from shard_files import END, VOCABULARY, examples, make_shards
 
 

@@ -17,7 +17,8 @@ from mixwright.errors import MixwrightError
 from mixwright.evaluation import example_losses
 from mixwright.final import Arm, content_key, train_finals
 from mixwright.learners import finishing
-from mixwright.learners.causal_lm import Sequences, batched, build
+from mixwright.learners.causal_lm import Sequences
+from mixwright.learners.final_models import build
 from mixwright.learners.finishing import latest
 from mixwright.learners.progress import Progress
 from shard_files import END, VOCABULARY, make_shards
@@ -172,7 +173,7 @@ def test_a_diverged_final_names_the_fix_and_leaves_nothing(shards, tokenizer, tm
 def test_batches_follow_the_schedule_and_labels_are_the_next_tokens(shards):
     schedule = Schedule.of(ARM.weights, shards, 16, 12, seed=1)
     sequences = Sequences(schedule)
-    batch = batched(sequences.__getitems__([4, 5, 6]))
+    batch = sequences.batched(sequences.__getitems__([4, 5, 6]))
     assert np.array_equal(batch["input_ids"], schedule.read(np.arange(4, 7))[:, :-1])
     assert np.array_equal(batch["labels"], schedule.read(np.arange(4, 7))[:, 1:])
     assert np.array_equal(sequences[4], schedule.read(np.arange(4, 5))[0])
@@ -193,7 +194,7 @@ def test_first_weights_follow_from_the_seed_and_know_nothing():
 
 
 def test_an_unknown_architecture_is_told_what_there_is():
-    with pytest.raises(MixwrightError, match="no final of architecture mamba; there are llama"):
+    with pytest.raises(MixwrightError, match="no final of architecture mamba; there are bert, gpt2, llama"):
         build(SHAPE | {"architecture": "mamba"}, VOCABULARY, END, 1)
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mixwright.learners.packed import Member, Result, Settings, train
-from mixwright.learners.transformer import Shape
+from mixwright.learners.shape import Shape
 from shard_files import VOCABULARY, examples, make_shards
 
 SHAPE = Shape(layers=2, width=24, heads=3, hidden=52, context=32, vocabulary=VOCABULARY)
@@ -26,20 +26,20 @@ def eight(steps: int = STEPS) -> list[Member]:
     return [Member(f"key{i}", tuple(w.tolist()), steps, seed=i // 2, wants_loglikelihoods=i in (1, 4)) for i, w in enumerate(weights)]
 
 
-def run(folder: Path, members: list[Member], settings: Settings = SETTINGS, **rest) -> dict[str, Result]:
+def run(folder: Path, members: list[Member], settings: Settings = SETTINGS, shape: Shape = SHAPE, **rest) -> dict[str, Result]:
     """Key -> result; shards are made in `folder` unless they stand there."""
-    shards = opened(folder)
+    shards = opened(folder, shape.masked)
     found: dict[str, Result] = {}
     targets = {"held": examples(2, seed=9)} | {shard.domain: shard.validation for shard in shards}
     rest = {"on_finished": lambda member, result: found.__setitem__(member.key, result)} | rest
-    train(members, SHAPE, shards, settings=settings, targets=targets, likelihoods={"held": targets["held"]}, **rest)
+    train(members, shape, shards, settings=settings, targets=targets, likelihoods={"held": targets["held"]}, **rest)
     return found
 
 
-def opened(folder: Path) -> list:
+def opened(folder: Path, masked: bool = False) -> list:
     from mixwright.corpus.shards import open_shard
 
-    return [open_shard(path) for path in sorted(folder.glob("[a-h]"))] or make_shards(folder)
+    return [open_shard(path) for path in sorted(folder.glob("[a-h]"))] or make_shards(folder, masked=masked)
 
 
 def numbers(result: Result) -> list:
@@ -126,14 +126,14 @@ from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = {paths!r}
 import test_packed as t
-t.run(Path({folder!r}), t.eight(t.LONG), replace(t.FOURS, checkpoint_seconds=0.01), checkpoints=Path({checkpoints!r}))
+t.run(Path({folder!r}), t.eight(t.LONG), replace(t.FOURS, checkpoint_seconds=0.01), t.{shape!r}, checkpoints=Path({checkpoints!r}))
 """
 
 
-def started(folder: Path, checkpoints: Path) -> subprocess.Popen:
+def started(folder: Path, checkpoints: Path, shape: Shape = SHAPE) -> subprocess.Popen:
     """A process that trains long, as soon as it has left two checkpoints behind."""
     paths = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "workflow")]
-    code = CHILD.format(paths=paths, folder=str(folder), checkpoints=str(checkpoints))
+    code = CHILD.format(paths=paths, folder=str(folder), checkpoints=str(checkpoints), shape=shape)
     child = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE)
     seen: set[int] = set()
     while len(seen) < 3:

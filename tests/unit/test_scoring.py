@@ -4,7 +4,8 @@ import torch
 
 from mixwright.corpus.shards import Examples
 from mixwright.learners.scoring import Exam, losses
-from mixwright.learners.transformer import Shape, hidden_states, initial, stack
+from mixwright.learners.shape import Shape
+from mixwright.learners.transformer import hidden_states, initial, stack
 
 SHAPE = Shape(layers=1, width=16, heads=2, hidden=24, context=8, vocabulary=40)
 RNG = np.random.default_rng(0)

@@ -72,6 +72,8 @@ def test_packs_hold_runs_of_equal_steps_and_every_run_once():
         {"evaluation": {"tokens": 4096}},
         {"goal": {"max_epochs": 2}},
         {"tokenizer": {"vocabulary": 1024}},
+        {"proxy": {"simulated_epochs": True}},
+        {"learner": "masked-lm", "proxy": {"model": "tiny-bert"}, "final": {"model": "small-bert"}},
         {"targets": {"prose": {}}},  # its examples' log-likelihoods are recorded too
     ],
 )
@@ -90,6 +92,22 @@ def test_what_changes_the_numbers_changes_the_names(change):
 )
 def test_what_changes_no_number_changes_no_name(change):
     assert names(study(), "swarm") == names(study(**change), "swarm")
+
+
+def test_simulated_epochs_are_those_of_the_goal_s_tokens():
+    longer = [study(proxy={"simulated_epochs": on}, goal={"tokens": tokens, "caps": {}, "max_epochs": None}) for on, tokens in SIMULATED]
+    assert longer[0].epochs_of == longer[0].final_tokens and longer[2].epochs_of is None
+    assert names(longer[0], "vertex") != names(longer[1], "vertex") and names(longer[2], "vertex") == names(longer[3], "vertex")
+
+
+SIMULATED = [(True, 204_800), (True, 409_600), (False, 204_800), (False, 409_600)]
+
+
+def test_how_masked_examples_are_scored_counts_for_masked_models_alone():
+    masked = {"learner": "masked-lm", "proxy": {"model": "tiny-bert"}, "final": {"model": "small-bert"}}
+    alone = {"evaluation": {"masked": "alone"}}
+    assert names(study(**alone), "vertex") == names(study(), "vertex")
+    assert names(study(**masked, **alone), "vertex") != names(study(**masked), "vertex")
 
 
 def test_perturbed_runs_have_their_own_tokens():

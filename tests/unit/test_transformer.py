@@ -1,17 +1,21 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from mixwright.errors import MixwrightError
+from mixwright.learners.final_models import build
 from mixwright.learners.kernels import HeadLoss, loglikelihoods
-from mixwright.learners.transformer import Shape, hf_state_dict, hidden_states, initial, stack
+from mixwright.learners.shape import PACKED, Shape
+from mixwright.learners.transformer import head, hf_state_dict, hidden_states, initial, stack
 
 SHAPE = Shape(layers=2, width=24, heads=3, hidden=40, context=19, vocabulary=53)
 
 
-def members(count: int, noise: float = 0.3) -> dict[str, torch.Tensor]:
+def members(count: int, noise: float = 0.3, shape: Shape = SHAPE) -> dict[str, torch.Tensor]:
     """Members whose every weight matters (the first weights hold zeros)."""
     torch.manual_seed(0)
-    stacked = stack([initial(SHAPE, seed) for seed in range(count)])
+    stacked = stack([initial(shape, seed) for seed in range(count)])
     return {name: (tensor + noise * torch.randn_like(tensor)).requires_grad_() for name, tensor in stacked.items()}
 
 
@@ -19,46 +23,50 @@ def read(count: int, rows: int = 4) -> torch.Tensor:
     return torch.randint(SHAPE.vocabulary, (count, rows, SHAPE.context), generator=torch.Generator().manual_seed(1))
 
 
-def llama(parameters: dict[str, torch.Tensor], member: int) -> torch.nn.Module:
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig(
-        vocab_size=SHAPE.vocabulary,
-        hidden_size=SHAPE.width,
-        intermediate_size=SHAPE.hidden,
-        num_hidden_layers=SHAPE.layers,
-        num_attention_heads=SHAPE.heads,
-        num_key_value_heads=SHAPE.heads,
-        max_position_embeddings=SHAPE.context,
-        rms_norm_eps=1e-5,
-        tie_word_embeddings=False,
-        pad_token_id=None,
-    )
-    model = LlamaForCausalLM(config)
-    model.load_state_dict(hf_state_dict(parameters, member), strict=True)
+def by_transformers(parameters: dict[str, torch.Tensor], member: int, shape: Shape) -> torch.nn.Module:
+    """The final model of this shape, with a member's weights."""
+    model = build(vars(shape), shape.vocabulary, end_token=0, seed=0).train()
+    model.load_state_dict(hf_state_dict(parameters, member, shape), strict=True)
     return model
 
 
-def test_a_member_computes_what_transformers_llama_does():
-    parameters, tokens = members(3), read(3)
-    ours = torch.bmm(hidden_states(parameters, tokens, SHAPE), parameters["head"]).view(3, 4, SHAPE.context, -1)
-    theirs = llama(parameters, 2)(input_ids=tokens[2]).logits
+@pytest.fixture(params=PACKED)
+def shape(request) -> Shape:
+    return replace(SHAPE, architecture=request.param)
+
+
+def test_a_member_computes_what_transformers_does(shape):
+    parameters, tokens = members(3, shape=shape), read(3)
+    ours = torch.bmm(*head(parameters, hidden_states(parameters, tokens, shape), shape)).view(3, 4, SHAPE.context, -1)
+    model = by_transformers(parameters, 2, shape)
+    theirs = model(input_ids=tokens[2]).logits
     assert (ours[2] - theirs).abs().max() <= 1e-5
     assert theirs.std() > 0.1
+    assert type(model).__name__ == {"llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel", "bert": "BertForMaskedLM"}[shape.architecture]
 
 
-def test_the_gradients_by_hand_are_those_of_transformers_llama():
-    parameters, tokens = members(2), read(2)
+def test_the_gradients_by_hand_are_those_of_transformers(shape):
+    parameters, tokens = members(2, shape=shape), read(2)
     labels = read(2, 8)[:, 4:]
-    losses = HeadLoss.apply(hidden_states(parameters, tokens, SHAPE), parameters["head"], labels.flatten(1), torch.float32)
+    states, matrix = head(parameters, hidden_states(parameters, tokens, shape), shape)
+    losses = HeadLoss.apply(states, matrix, labels.flatten(1), torch.float32)
     losses.sum().backward()
-    model = llama(parameters, 1)
+    model = by_transformers(parameters, 1, shape)
     loss = torch.nn.functional.cross_entropy(model(input_ids=tokens[1]).logits.flatten(0, 1), labels[1].flatten())
     loss.backward()
     assert abs(losses[1].item() - loss.item()) < 1e-5
-    ours = hf_state_dict({name: tensor.grad for name, tensor in parameters.items()}, 1)
+    ours = hf_state_dict({name: tensor.grad for name, tensor in parameters.items()}, 1, shape)
     for name, parameter in model.named_parameters():
-        assert (ours[name] - parameter.grad).abs().max() <= 1e-5 * max(1, parameter.grad.abs().max()), name
+        if parameter.requires_grad:
+            assert (ours[name] - parameter.grad).abs().max() <= 1e-5 * max(1, parameter.grad.abs().max()), name
+
+
+def test_only_a_masked_model_sees_what_comes_after(shape):
+    parameters, tokens = members(1, shape=shape), read(1, 1)
+    changed = tokens.clone()
+    changed[..., -1] = (changed[..., -1] + 1) % SHAPE.vocabulary
+    first, other = (hidden_states(parameters, text, shape)[0, 0] for text in (tokens, changed))
+    assert torch.equal(first, other) != shape.masked
 
 
 def test_all_members_may_read_the_same_text():
@@ -83,16 +91,29 @@ def test_first_weights_follow_from_the_seed_and_a_fresh_model_is_uniform():
     assert not one["head"].any() and not one["attention"][:, :, 3].any() and not one["mlp"][:, :, 2].any()
 
 
-def test_plain_attention_agrees_with_the_fused_one(monkeypatch):
-    parameters, tokens = members(2), read(2)
-    fused = hidden_states(parameters, tokens, SHAPE)
-    monkeypatch.setattr("mixwright.learners.transformer._wants_explicit", lambda q: True)
-    assert torch.allclose(fused, hidden_states(parameters, tokens, SHAPE), atol=1e-5)
+def test_plain_attention_agrees_with_the_fused_one(monkeypatch, shape):
+    parameters, tokens = members(2, shape=shape), read(2)
+    fused = hidden_states(parameters, tokens, shape)
+    monkeypatch.setattr("mixwright.learners.attention._wants_explicit", lambda q: True)
+    assert torch.allclose(fused, hidden_states(parameters, tokens, shape), atol=1e-5)
+
+
+def test_first_weights_of_a_final_leave_the_blocks_idle(shape):
+    model = build(vars(shape), shape.vocabulary, end_token=0, seed=0)
+    idle = by_transformers(stack([initial(shape, 3)]), 0, shape)
+    for one in (model, idle):
+        states = one.base_model(input_ids=read(1)[0]).last_hidden_state
+        alone = one.base_model(input_ids=torch.cat([read(1)[0][:, :3], read(1)[0][:, :16] * 0], 1)).last_hidden_state
+        assert torch.allclose(states[:, :3], alone[:, :3], atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"architecture": "bert"}, "architecture llama"), ({"key_value_heads": 1}, "key_value_heads"), ({"width": 25}, "no multiple")],
+    [
+        ({"architecture": "mamba"}, "architecture llama, gpt2, bert"),
+        ({"key_value_heads": 1}, "key_value_heads"),
+        ({"width": 25}, "no multiple"),
+    ],
 )
 def test_a_shape_that_cannot_be_packed_is_refused(change, told):
     shape = {"architecture": "llama", "layers": 1, "width": 24, "heads": 3, "hidden": 40, "context": 16}

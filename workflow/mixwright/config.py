@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from mixwright import measured, public
 from mixwright.bounds import groups_of
 from mixwright.errors import MixwrightError
-from mixwright.learners import LEARNERS
+from mixwright.learners import LEARNERS, MASKED
 from mixwright.mixers import MIXERS
 from mixwright.shorthand import add_labels, variants
 
@@ -43,6 +43,7 @@ def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if LEARNERS[study["learner"]].sized:
         for part in ("proxy", "final"):
             study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
+            _check_shape(study, part, folder / "models")
     else:
         study["goal"] |= {"tokens": 1, "max_epochs": None}  # its runs read all rows there are, whatever the weights
     return study
@@ -55,6 +56,16 @@ def shape(model: str, folder: Path, part: str) -> dict[str, Any]:
         known = sorted(file.stem for file in folder.glob("*.yaml"))
         raise MixwrightError(f"config: {part}.model {model} is unknown{_nearest(model, known)}; models are {', '.join(known)}")
     return read_yaml(path)
+
+
+def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
+    """A masked language model sees both sides of a token, a causal one must not."""
+    masked = LEARNERS[study["learner"]].masked
+    if (study[part]["shape"]["architecture"] in MASKED) != masked:
+        fits = sorted(file.stem for file in folder.glob("*.yaml") if (read_yaml(file)["architecture"] in MASKED) == masked)
+        raise MixwrightError(
+            f"config: {part}.model {study[part]['model']} is no model for learner {study['learner']}; take {', '.join(fits)}"
+        )
 
 
 def keys(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -192,6 +203,8 @@ def _check_learner(study: Mapping[str, Any]) -> None:
             raise MixwrightError(f"config: domains.{name}: {wanted}; correct one of the two")
         if trees and source.get("table") not in study["tables"]:
             raise MixwrightError(f"config: domains.{name}.table: {source.get('table')} is none of the section `tables`; add it there")
+    if trees and study["proxy"]["simulated_epochs"]:
+        raise MixwrightError("config: proxy.simulated_epochs: trees do not repeat their rows; leave it out")
     for name in study["targets"] if trees else ():
         if name not in study["domains"]:
             raise MixwrightError(f"config: targets.{name}: a target of trees is a domain's held-out rows; name a domain")

@@ -14,6 +14,7 @@ from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
 from mixwright.pace import Log, say
+from mixwright.study import learner_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,7 +47,7 @@ def evaluate_finals(
     scores: list[dict[str, Any]] = []
     documents: list[pd.DataFrame] = []
     for folder, arms in finals.groupby("folder", sort=False):
-        losses = _model_losses(str(folder), tasks, study["final"]["device"])
+        losses = _model_losses(str(folder), tasks, study["final"]["device"], shards[0].mask_token if learner_of(study).masked else None)
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
             whose = {"mixer": arm.mixer, "seed": arm.seed}
@@ -118,9 +119,25 @@ def _batches(examples: Examples, vocabulary: int) -> Iterator[tuple[NDArray[Any]
         yield chosen, examples.tokens[examples.starts[chosen, None] + at], scored
 
 
-def _model_losses(folder: str, tasks: Mapping[str, Examples], device: str) -> dict[str, NDArray[np.float64]]:
+def masked_losses(model: "nn.Module", examples: Examples, mask: int, device: str = "cpu") -> NDArray[np.float64]:
+    """(examples,) nats summed over each example's scored tokens under a BertForMaskedLM, in the windows and with the masks of proxies."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from torch.nn.functional import cross_entropy
+
+    from mixwright.learners.scoring import Exam
+
+    found = torch.zeros(len(examples), dtype=torch.float64)
+    with torch.inference_mode():
+        for batch in Exam.of({"": examples}, model.config.max_position_embeddings, device, mask=mask).batches:
+            states = model.bert(input_ids=batch.tokens).last_hidden_state.flatten(0, 1)[batch.places]
+            losses = cross_entropy(model.cls(states).float(), batch.labels, reduction="none")
+            found.index_add_(0, batch.examples.cpu(), losses.double().cpu())
+    return found.numpy()
+
+
+def _model_losses(folder: str, tasks: Mapping[str, Examples], device: str, mask: int | None) -> dict[str, NDArray[np.float64]]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
     from transformers.utils import logging
 
     from mixwright.learners.device import prepare
@@ -129,7 +146,10 @@ def _model_losses(folder: str, tasks: Mapping[str, Examples], device: str) -> di
     prepare(device)
     if not (Path(folder) / "config.json").exists():
         raise MixwrightError(f"{folder}: the final model is gone; train it again (snakemake --forcerun train_finals)")
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+    kind = AutoModelForCausalLM if mask is None else AutoModelForMaskedLM
+    model = kind.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+    if mask is not None:
+        return {task: masked_losses(model, examples, mask, device) for task, examples in tasks.items()}
     return {task: example_losses(model, examples, device) for task, examples in tasks.items()}
 
 

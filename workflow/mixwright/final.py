@@ -20,7 +20,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.mixture import digest
 from mixwright.pace import Log, say
-from mixwright.study import Study
+from mixwright.study import Study, learner_of
 from mixwright.versions import VERSIONS
 
 Config = Mapping[str, Any]
@@ -93,19 +93,22 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
 
 def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, folder: Path, left: int, log: Log) -> None:
     """Trains one final and puts it into the store whole: model, tokenizer and what it measured."""
-    from mixwright.learners.causal_lm import Sequences, build
+    from mixwright.learners.causal_lm import MaskedSequences, Sequences
     from mixwright.learners.device import prepare
+    from mixwright.learners.final_models import build
     from mixwright.learners.finishing import finish
+    from mixwright.learners.masking import Masking
     from mixwright.learners.progress import Progress
 
     final, context = study["final"], study["final"]["shape"]["context"]
     prepare(final["device"])
     schedule = Schedule.of(arm.weights, shards, context, Study(study).final_steps * final["batch"], arm.seed)
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
+    sequences = MaskedSequences(schedule, Masking.of(shards[0], arm.seed)) if learner_of(study).masked else Sequences(schedule)
     checkpoints = _checkpoints(folder)
     progress = Progress(log, f"final {arm.label}", final["batch"] * context, left)
     began = time.monotonic()
-    loss = finish(model, Sequences(schedule), final, arm.seed, checkpoints, progress)
+    loss = finish(model, sequences, final, arm.seed, checkpoints, progress)
     if not math.isfinite(loss):
         shutil.rmtree(checkpoints, ignore_errors=True)
         raise MixwrightError(f"final: {arm.label} diverged; lower final.optimizer.muon_lr and adam_lr")

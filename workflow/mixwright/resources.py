@@ -11,9 +11,10 @@ UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at par
 
 
 def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
-    """Parameters of a Llama-shaped model with untied embeddings."""
-    width = shape["width"]
-    return int(shape["layers"] * (4 * width**2 + 3 * width * shape["hidden"] + 2 * width) + 2 * vocabulary * width + width)
+    """Parameters of a Llama-shaped model with untied embeddings, or of one with an embedding that is the head too and learned positions."""
+    width, own = shape["width"], shape.get("architecture", "llama") == "llama"
+    matrices, tables = (3, 2 * vocabulary) if own else (2, vocabulary + shape["context"] + width)
+    return int(shape["layers"] * (4 * width**2 + matrices * width * shape["hidden"] + 2 * width) + tables * width + width)
 
 
 def memory_mb(study: Mapping[str, Any], part: str) -> int:

@@ -141,7 +141,7 @@ class Study:
         found = {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
         sources = [*self.config["domains"].values(), *targets.values()]
         fetched = self.fetched(pattern for source in sources for pattern in public.patterns(source.get("files") or []))
-        return found | ({"public": fetched} if fetched else {})
+        return found | ({"public": fetched} if fetched else {}) | ({"mask_token": True} if self.learner.masked else {})
 
     @property
     def table_files(self) -> dict[str, str]:
@@ -160,12 +160,18 @@ class Study:
             return self._trees | {"version": VERSIONS["proxy"]}
         proxy = {key: self.config["proxy"][key] for key in ("shape", "batch", "optimizer", "device", "precision")}
         evaluation = {key: self.config["evaluation"][key] for key in ("tokens", "steps")}
-        return proxy | {"evaluation": evaluation, "version": VERSIONS["proxy"]}
+        epochs = {"epochs_of": self.epochs_of} if self.epochs_of else {}
+        return proxy | {"evaluation": evaluation, "version": VERSIONS["proxy"]} | epochs
+
+    @property
+    def epochs_of(self) -> int | None:
+        """Training tokens of the runs whose epochs the proxies' are to match; none where proxies may show all there is."""
+        return self.final_tokens if self.config["proxy"].get("simulated_epochs") else None
 
     @property
     def recorded(self) -> dict[str, Any]:
         """What a vertex run records beside its losses: whose examples, how many, how long."""
-        keys = ("examples", "example_tokens", "likelihood") if self.learner.sized else ()
+        keys = (("examples", "example_tokens", "likelihood") if self.learner.sized else ()) + ("masked",) * self.learner.masked
         limits = {key: self.config["evaluation"][key] for key in keys}
         return limits | {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
 

@@ -63,7 +63,7 @@ rule train_tokenizer:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=spec("tokenizer"),
+        spec=digest([CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked]),
         version=VERSIONS["tokenizer"],
     shell:
         "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,20 +44,24 @@ class Schedule:
     domains: Ints  # (sequences,) index into the shards
     blocks: Ints  # (sequences,)
     counts: Ints  # (shards,) sequences taken from each
-    available: Ints  # (shards,) blocks that each has
+    available: Ints  # (shards,) blocks that each has, or may show
     _pieces: Sequence[Shard] = field(repr=False)
     context: int
 
     @classmethod
-    def of(cls, weights: ArrayLike, shards: Sequence[Shard], context: int, sequences: int, seed: int) -> "Schedule":
-        """For `shards` in the weights' order (sorted by name); the blocks of each pass over a domain come in a fresh order."""
+    def of(cls, weights: ArrayLike, shards: Sequence[Shard], context: int, sequences: int, seed: int, share: float = 1.0) -> "Schedule":
+        """For `shards` in the weights' order (sorted by name); the blocks of each pass over a domain come in a fresh order.
+
+        With a `share` under 1 each domain has only the first so many of its blocks, in the order of the first pass, and repeats these.
+        """
         domains = allocate(weights, sequences)
         counts = np.bincount(domains, minlength=len(shards))
-        available = np.array([shard.sequences(context) for shard in shards])
+        whole = np.array([shard.sequences(context) for shard in shards])
+        available = np.minimum(whole, np.maximum(1, np.rint(min(share, 1.0) * whole).astype(np.int64)))
         blocks = np.empty(sequences, np.int64)
         for index, shard in enumerate(shards):
             if counts[index]:
-                blocks[domains == index] = _blocks(shard, seed, int(counts[index]), int(available[index]))
+                blocks[domains == index] = _blocks(shard, seed, int(counts[index]), int(whole[index]), int(available[index]))
         return cls(domains, blocks, counts, available, shards, context)
 
     def __len__(self) -> int:
@@ -71,6 +76,17 @@ class Schedule:
             tokens[rows] = self._pieces[index].sequence(blocks[rows], self.context)
         return tokens
 
+    def places(self, positions: Any) -> list[tuple[str, int]]:
+        """The domain of each of these sequences, and the how-manieth of the domain's in the run it is."""
+        return [
+            (self._pieces[index].domain, int(number))
+            for index, number in zip(self.domains[positions], self._numbers[positions], strict=True)
+        ]
+
+    @cached_property
+    def _numbers(self) -> Ints:
+        return ((self.domains[:, None] == np.arange(len(self._pieces))).cumsum(0)[np.arange(len(self)), self.domains] - 1).astype(np.int64)
+
     @property
     def realised(self) -> Mapping[str, tuple[int, float]]:
         """Domain -> (training tokens, epochs), as taken."""
@@ -79,9 +95,12 @@ class Schedule:
         return {name: (int(n) * self.context, float(e)) for name, n, e in zip(names, self.counts, epochs, strict=True)}
 
 
-def _blocks(shard: Shard, seed: int, count: int, available: int) -> Ints:
-    """(count,) blocks of one domain, pass after pass."""
+def _blocks(shard: Shard, seed: int, count: int, whole: int, available: int) -> Ints:
+    """(count,) blocks of one domain, pass after pass over the first `available` of the first pass's order."""
     if not available:
         raise MixwrightError(f"{shard.domain}: {len(shard.tokens)} tokens are under one sequence; give it more text or a shorter context")
-    passes = -(-count // available)
-    return np.concatenate([block_order(seed, shard.domain, epoch, available) for epoch in range(passes)])[:count]
+    passes = [block_order(seed, shard.domain, epoch, whole) for epoch in range(-(-count // available))]
+    if available < whole:
+        kept = passes[0][:available]
+        passes = [order[np.isin(order, kept)] for order in passes]
+    return np.concatenate(passes)[:count]

@@ -101,6 +101,7 @@ class Shard:
     fingerprint: str  # SHA-256 of train.bin
     unigram: Ints  # (vocabulary,) counts in the training tokens
     validation: Examples
+    mask_token: int | None = None  # of a tokenizer that has one
 
     def sequences(self, context: int) -> int:
         """Whole blocks of `context` tokens (each needs the token after it too)."""
@@ -132,6 +133,7 @@ def open_shard(folder: str | Path) -> Shard:
         fingerprint=train["sha256"],
         unigram=unigram,
         validation=Examples.load(folder / "validation.npz"),
+        mask_token=manifest.get("mask_token"),
     )
 
 

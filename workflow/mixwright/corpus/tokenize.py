@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import read_texts
 from mixwright.corpus.shards import Examples
-from mixwright.corpus.tokenizer import open_tokenizer, vocabulary_size
+from mixwright.corpus.tokenizer import mask_id, open_tokenizer, vocabulary_size
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 
@@ -47,6 +47,7 @@ def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to:
             "dtype": stream.dtype.name,
             "vocabulary": vocabulary,
             "end_token": end,
+            "mask_token": mask_id(tokenizer, encoder),
             "tokenizer_sha256": _sha256(Path(tokenizer) / "tokenizer.json"),
             "source_fingerprint": fingerprint(rows),
             "splits": {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 END = "<|endoftext|>"
+MASK = "[MASK]"
 SPECIAL = {"bos_token": END, "eos_token": END, "pad_token": END}
 CONFIG = SPECIAL | {
     "tokenizer_class": "PreTrainedTokenizerFast",
@@ -23,31 +24,39 @@ FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*",
 SMALLEST = 256 + 1  # every byte, and the end token
 
 
-def train_tokenizer(documents: Sequence[str | Path], settings: Mapping[str, Any], to: str | Path) -> None:
-    """Writes a folder that AutoTokenizer loads: a copy of `settings.folder` if that is given, else a BPE of the domains' training text."""
+def train_tokenizer(documents: Sequence[str | Path], settings: Mapping[str, Any], to: str | Path, masked: bool = False) -> None:
+    """Writes a folder that AutoTokenizer loads: a copy of `settings.folder` if that is given, else a BPE of the domains' training text.
+
+    With `masked` it has a mask token, as masked language models need.
+    """
     with written(to) as beside:
         beside.mkdir()
         if settings.get("folder"):
-            _copy(Path(settings["folder"]), beside)
+            _copy(Path(settings["folder"]), beside, masked)
             return
-        trained = train_bpe(balanced(documents, int(settings["sample_bytes"])), int(settings["vocabulary"]))
+        marks = {"mask_token": MASK} if masked else {}
+        trained = train_bpe(balanced(documents, int(settings["sample_bytes"])), int(settings["vocabulary"]), [*marks.values()])
         trained.save(str(beside / "tokenizer.json"))
-        write_json(beside / "tokenizer_config.json", CONFIG)
-        write_json(beside / "special_tokens_map.json", SPECIAL)
+        write_json(beside / "tokenizer_config.json", CONFIG | marks)
+        write_json(beside / "special_tokens_map.json", SPECIAL | marks)
 
 
-def train_bpe(texts: Iterable[str], vocabulary: int) -> "Tokenizer":
-    """A byte-level BPE (GPT-2's splitting, no space put in front) of at most `vocabulary` tokens; the same texts give the same tokens."""
+def train_bpe(texts: Iterable[str], vocabulary: int, marks: Sequence[str] = ()) -> "Tokenizer":
+    """A byte-level BPE (GPT-2's splitting, no space put in front) of at most `vocabulary` tokens; the same texts give the same tokens.
+
+    `marks` are tokens that no text is encoded to.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    if vocabulary < SMALLEST:
-        raise MixwrightError(f"tokenizer.vocabulary is {vocabulary}; every byte and the end token need at least {SMALLEST}")
+    if vocabulary < SMALLEST + len(marks):
+        others = " and ".join(["the end token", *marks])
+        raise MixwrightError(f"tokenizer.vocabulary is {vocabulary}; every byte and {others} need at least {SMALLEST + len(marks)}")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=[END],
+        special_tokens=[END, *marks],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -95,17 +104,34 @@ def vocabulary_size(tokenizer: "Tokenizer") -> int:
 
 
 def end_token(folder: str | Path) -> str:
-    """The end token that a tokenizer folder names, in its configuration or its map of special tokens."""
+    """The end token that a tokenizer folder names."""
+    found = _special(folder, "eos_token")
+    if found is None:
+        raise MixwrightError(f"{folder}: no end token; give eos_token in tokenizer_config.json")
+    return found
+
+
+def mask_id(folder: str | Path, tokenizer: "Tokenizer") -> int | None:
+    """Id of the mask token that a tokenizer folder names; none for most."""
+    named = _special(folder, "mask_token")
+    found: int | None = tokenizer.token_to_id(named) if named else None
+    return found
+
+
+def _special(folder: str | Path, kind: str) -> str | None:
+    """A token by its role, from the folder's configuration or its map of special tokens."""
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         path = Path(folder) / name
-        token = read_json(path).get("eos_token") if path.is_file() else None
+        token = read_json(path).get(kind) if path.is_file() else None
         if token:
             return str(token["content"] if isinstance(token, dict) else token)
-    raise MixwrightError(f"{folder}: no end token; give eos_token in tokenizer_config.json")
+    return None
 
 
-def _copy(folder: Path, to: Path) -> None:
+def _copy(folder: Path, to: Path, masked: bool) -> None:
     """The user's tokenizer, without the weights that may lie beside it; opened once to see that it is whole."""
-    open_tokenizer(folder)
+    tokenizer, _ = open_tokenizer(folder)
+    if masked and mask_id(folder, tokenizer) is None:
+        raise MixwrightError(f"{folder}: no mask token in its vocabulary; name one as mask_token in tokenizer_config.json")
     for path in sorted({path for pattern in FILES for path in folder.glob(pattern) if path.is_file()}):
         shutil.copyfile(path, to / path.name)

@@ -4,9 +4,11 @@ Known without importing anything heavy, for the workflow is cut at parse time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
+
+MASKED = ("bert",)  # architectures that predict a token from both sides
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Metric:
 
 LOSS = Metric("loss", "loss", "nats/token")
 BITS = Metric("bits_per_byte", "bits/byte", "bits/byte")
+MASKED_LOSS = Metric("loss", "masked loss", "nats/token")
+MASKED_BITS = Metric("bits_per_byte", "masked bits/byte", "bits/byte")
 LOG_LOSS = Metric("loss", "log loss", "nats/example")
 AVERAGE_PRECISION = Metric("average_precision", "average precision", "average precision", higher=True)
 
@@ -42,6 +46,7 @@ class Learner:
     reference: str  # what knows the mixture and nothing else: the column `unigram` of losses and scores
     figures: tuple[str, ...]  # beside the mixtures, or what they reached target by target
     sized: bool = True  # its runs have a number of tokens, repeat their data and depend on a seed
+    masked: bool = False  # it predicts tokens from both sides, in place of which it reads a mask
 
     def function(self, name: str) -> Callable[..., Any]:
         """One of the four functions above."""
@@ -50,21 +55,23 @@ class Learner:
         return found
 
 
+TEXT = Learner(
+    rules="corpus",
+    environment="train",
+    folder="shards",
+    open_domain="corpus.shards:open_shard",
+    train_pack="learners.stage:train_pack",
+    train_finals="final:train_finals",
+    evaluate_finals="evaluation:evaluate_finals",
+    judged=LOSS,
+    loss=LOSS,
+    second=BITS,
+    reference="a unigram model",
+    figures=("finals", "predicted", "domains", "noise"),
+)
 LEARNERS = {
-    "causal-lm": Learner(
-        rules="corpus",
-        environment="train",
-        folder="shards",
-        open_domain="corpus.shards:open_shard",
-        train_pack="learners.stage:train_pack",
-        train_finals="final:train_finals",
-        evaluate_finals="evaluation:evaluate_finals",
-        judged=LOSS,
-        loss=LOSS,
-        second=BITS,
-        reference="a unigram model",
-        figures=("finals", "predicted", "domains", "noise"),
-    ),
+    "causal-lm": TEXT,
+    "masked-lm": replace(TEXT, judged=MASKED_LOSS, loss=MASKED_LOSS, second=MASKED_BITS, masked=True),
     "trees": Learner(
         rules="tabular",
         environment="tabular",
@@ -81,4 +88,3 @@ LEARNERS = {
         sized=False,
     ),
 }
-TEXT = LEARNERS["causal-lm"]

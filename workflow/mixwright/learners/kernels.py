@@ -33,6 +33,40 @@ class RMSNorm(Function):
         return (grad * weight).addcmul_(unit, inner, value=-1).mul_(scale), grad_weight
 
 
+class LayerNorm(Function):
+    """(x - mean) / deviation * scale + shift for x (K, N, W) and weight (K, 2, W), in float32."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        unit = x - x.mean(-1, keepdim=True)
+        scale = unit.square().mean(-1, keepdim=True).add_(epsilon).rsqrt_()
+        unit.mul_(scale)
+        ctx.save_for_backward(unit, scale, weight)
+        return (unit * weight[:, :1]).add_(weight[:, 1:])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        unit, scale, weight = ctx.saved_tensors
+        grad_weight = torch.stack([torch.stack([(part * own).sum(0), part.sum(0)]) for part, own in zip(grad, unit, strict=True)])
+        inner = grad * weight[:, :1]
+        along = (inner * unit).mean(-1, keepdim=True)
+        return (inner - inner.mean(-1, keepdim=True)).addcmul_(unit, along, value=-1).mul_(scale), grad_weight, None
+
+
+class Shift(Function):
+    """x (K, N, W) + bias (K, W); the bias's gradient is summed a member at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, bias: Tensor) -> Tensor:
+        return x + bias.unsqueeze(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        return grad, torch.stack([part.sum(0) for part in grad])
+
+
 class Rotation(Function):
     """Rotary embedding of x (..., T, d): pairs half a head apart turn by their angles (T, d / 2); float32 contiguous out."""
 

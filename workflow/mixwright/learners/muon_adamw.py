@@ -30,7 +30,8 @@ class MuonAdamW(torch.optim.Optimizer):
     @classmethod
     def of(cls, model: nn.Module, recipe: Mapping[str, Any]) -> "MuonAdamW":
         """For a transformers model: embeddings, head and norms go to AdamW, every other matrix to Muon."""
-        outer = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
+        tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+        outer = {id(weight) for weight in (*tables, model.get_output_embeddings().weight)}
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         return cls(
             hidden=[p for p in trained if p.ndim == 2 and id(p) not in outer],

@@ -14,8 +14,8 @@ ITERATIONS = 5
 MOMENTUM = 0.95
 SMALLEST_NORM = 1e-7
 EPSILON = 1e-8
-HIDDEN = ("attention", "mlp")
-UNDECAYED = ("norms",)
+HIDDEN = ("attention", "mlp", "transform")
+UNDECAYED = ("norms", "attention_bias", "up_bias", "down_bias", "transform_bias", "head_bias")
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
@@ -30,10 +30,10 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     return x.view_as(matrices)
 
 
-def slot_scales(name: str, width: int, hidden: int) -> list[float]:
-    """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, torch.optim.Muon's own adjustment."""
-    slots = [(width, width)] * 4 if name == "attention" else [(hidden, width), (hidden, width), (width, hidden)]
-    return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in slots]
+def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
+    """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, as torch.optim.Muon; an mlp's last slot leads back."""
+    sizes = [(hidden, width)] * (slots - 1) + [(width, hidden)] if name == "mlp" else [(width, width)] * slots
+    return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in sizes]
 
 
 class Optimizer:
@@ -61,7 +61,7 @@ class Optimizer:
         parameter, momentum = self.parameters[name].detach(), self.state[f"{name}.momentum"]
         momentum.lerp_(gradient, 1 - MOMENTUM)
         update = orthogonalised(_wide(gradient.lerp_(momentum, MOMENTUM)))
-        scales = torch.tensor(slot_scales(name, *parameter.shape[-2:]), device=parameter.device).view(-1, 1, 1)
+        scales = torch.tensor(slot_scales(name, *parameter.shape[-3:]), device=parameter.device).view(-1, 1, 1)
         parameter.mul_(1 - learning_rate * self.recipe["weight_decay"])
         parameter.addcmul_(update if update.shape == parameter.shape else update.mT, scales, value=-learning_rate)
 
@@ -80,7 +80,8 @@ class Optimizer:
 def clip(gradients: list[Tensor], limit: float) -> None:
     """Scales each member's gradients in place to a joint norm of at most `limit`; no limit when it is 0."""
     if limit:
-        norms = torch.stack([torch.stack([part.norm() for part in gradient]) for gradient in gradients]).norm(dim=0)
+        parts = torch.stack([torch.stack([part.norm() for part in gradient]) for gradient in gradients], dim=1)
+        norms = torch.stack([part.norm() for part in parts])  # a member at a time: over a dimension, the order follows how many there are
         factors = (limit / (norms + 1e-6)).clamp_(max=1.0)
         for gradient in gradients:
             gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))

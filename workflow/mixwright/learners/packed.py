@@ -13,8 +13,9 @@ from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.learners.checkpoint import TERMINATED, Checkpoint, terminable
 from mixwright.learners.device import prepare
+from mixwright.learners.masking import mask_token
 from mixwright.learners.scoring import Exam, losses
-from mixwright.learners.transformer import Shape
+from mixwright.learners.shape import Shape
 from mixwright.learners.wave import Member, Settings, Wave
 from mixwright.mixture import digest
 from mixwright.pace import Log, PackPace
@@ -98,8 +99,10 @@ def train(
     if len({member.steps for member in members}) > 1:
         raise ValueError("members of one call take equal steps")
     prepare(settings.device)
-    exam = Exam.of(targets, shape.context, settings.device)
-    pack = Pack(shape, shards, settings, exam, Exam.of(likelihoods, shape.context, settings.device, by_token))
+    mask = mask_token(shards[0]) if shape.masked else None
+    exam = Exam.of(targets, shape.context, settings.device, mask=mask)
+    examples = Exam.of(likelihoods, shape.context, settings.device, by_token, mask, settings.alone)
+    pack = Pack(shape, shards, settings, exam, examples)
     pace = PackPace(log, sum(member.key not in finished for member in members), members[0].steps, settings.batch * shape.context)
     for start in range(0, len(members), settings.wave):
         whole = members[start : start + settings.wave]

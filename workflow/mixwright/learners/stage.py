@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import written
+from mixwright.learners.masking import mask_token
 from mixwright.learners.packed import Result, train
 from mixwright.learners.recording import Recording
-from mixwright.learners.transformer import Shape
+from mixwright.learners.shape import Shape
 from mixwright.learners.wave import Member, Settings
 from mixwright.mixture import Run
 from mixwright.pace import say
@@ -37,16 +38,17 @@ def train_pack(
     validation = {shard.domain: shard.validation for shard in shards}
     weights = _weights(runs, design, [shard.domain for shard in shards])
     asked, vocabulary = Study(study), shards[0].vocabulary
-    prints, spec = _fingerprints(shards, targets), asked.proxy_spec | {"vocabulary": vocabulary}
+    shape, settings = Shape.of(study["proxy"]["shape"], vocabulary), _settings(asked)
+    marks = {"mask_token": mask_token(shards[0])} if shape.masked else {}
+    prints, spec = _fingerprints(shards, targets), asked.proxy_spec | {"vocabulary": vocabulary} | marks
     keys = {run.name: key_of(run, weights[run.name], prints, spec, asked.recorded) for run in runs}
     members = {
         keys[run.name]: Member(keys[run.name], tuple(weights[run.name].values()), run.steps, run.seed, run.role == "vertex") for run in runs
     }  # runs of equal mixture and seed train once
     store = Store(Path(store_folder), refresh=study["store"] == "refresh")
-    shape, settings = Shape.of(study["proxy"]["shape"], vocabulary), _settings(study)
     evaluation = study["evaluation"]
     texts = {**targets, **validation}
-    measured = {name: given.first(evaluation["tokens"], None, shape.context + 1) for name, given in texts.items()}
+    measured = {name: given.first(evaluation["tokens"], None, shape.context + (not shape.masked)) for name, given in texts.items()}
     record = Recording.of(evaluation, {name: texts[name] for name in asked.recorded["targets"]})
 
     def keep(member: Member, result: Result) -> None:
@@ -71,9 +73,15 @@ def train_pack(
         pq.write_table(pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
 
 
-def _settings(study: Mapping[str, Any]) -> Settings:
+def _settings(study: Study) -> Settings:
+    proxy, evaluation = study.config["proxy"], study.config["evaluation"]
     names = ("batch", "optimizer", "wave", "device", "precision", "checkpoint_seconds")
-    return Settings(evaluations=study["evaluation"]["steps"], **{name: study["proxy"][name] for name in names})
+    return Settings(
+        evaluations=evaluation["steps"],
+        alone=evaluation.get("masked") == "alone",
+        epochs_of=study.epochs_of,
+        **{name: proxy[name] for name in names},
+    )
 
 
 def _weights(runs: Sequence[Run], design: pd.DataFrame, domains: Sequence[str]) -> dict[str, dict[str, float]]:

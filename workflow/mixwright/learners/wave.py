@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mixwright.corpus.allocation import Schedule
-from mixwright.corpus.shards import Shard
+from mixwright.corpus.shards import Ints, Shard
 from mixwright.learners.kernels import HeadLoss
+from mixwright.learners.masking import Masking
 from mixwright.learners.optimizer import Optimizer
 from mixwright.learners.scoring import reduced
-from mixwright.learners.transformer import Shape, hidden_states, initial, stack
+from mixwright.learners.shape import Shape
+from mixwright.learners.transformer import head, hidden_states, initial, stack
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Settings:
     device: str = "cpu"
     precision: str = "float32"
     checkpoint_seconds: float = 60.0
+    alone: bool = False  # of masked models: examples' log-likelihoods with every token masked on its own
+    epochs_of: int | None = None  # simulated epoching: domains are cut so that they repeat as often as in a run of this many tokens
 
     @property
     def dtype(self) -> torch.dtype:
@@ -50,7 +55,9 @@ class Wave:
         self.members, self.shape, self.settings = members, shape, settings
         self.step, self.steps = 0, members[0].steps
         sequences = self.steps * settings.batch
-        self.schedules = [Schedule.of(member.weights, shards, shape.context, sequences, member.seed) for member in members]
+        share = 1.0 if settings.epochs_of is None else sequences * shape.context / settings.epochs_of
+        self.schedules = [Schedule.of(member.weights, shards, shape.context, sequences, member.seed, share) for member in members]
+        self.maskings = [Masking.of(shards[0], member.seed) for member in members] if shape.masked else []
         first = stack([initial(shape, member.seed) for member in members])
         self.parameters = {name: tensor.to(settings.device).requires_grad_() for name, tensor in first.items()}
         self.optimizer = Optimizer(self.parameters, settings.optimizer, self.steps)
@@ -60,15 +67,26 @@ class Wave:
     def advance(self) -> None:
         """One step of every member; one that diverges goes on alone in its NaN and touches no other."""
         settings = self.settings
-        at = np.arange(self.step * settings.batch, (self.step + 1) * settings.batch)
-        tokens = torch.from_numpy(np.stack([schedule.read(at) for schedule in self.schedules])).to(settings.device)
+        tokens, places, labels = self._read(np.arange(self.step * settings.batch, (self.step + 1) * settings.batch))
         with reduced(settings.dtype, settings.device):
-            states = hidden_states(self.parameters, tokens[..., :-1], self.shape)
-        losses = HeadLoss.apply(states, self.parameters["head"], tokens[..., 1:].flatten(1), settings.dtype)
+            states = hidden_states(self.parameters, tokens, self.shape)
+            states, matrix = head(self.parameters, states if places is None else _taken(states, places), self.shape)
+        losses = HeadLoss.apply(states, matrix, labels, settings.dtype)
         losses.sum().backward()
         self.optimizer.step(self.step)
         self.alive &= losses.detach().isfinite()
         self.step += 1
+
+    def _read(self, at: Ints) -> tuple[Tensor, Tensor | None, Tensor]:
+        """(K, B, T) what is seen, (K, scored) what is predicted and, where not every state predicts, at which of the B T places."""
+        device = self.settings.device
+        if not self.maskings:
+            tokens = torch.from_numpy(np.stack([schedule.read(at) for schedule in self.schedules])).to(device)
+            return tokens[..., :-1], None, tokens[..., 1:].flatten(1)
+        read = [masking.read(schedule, at) for masking, schedule in zip(self.maskings, self.schedules, strict=True)]
+        seen, places, labels = (torch.from_numpy(np.stack(part)).to(device) for part in zip(*read, strict=True))
+        rows = torch.arange(len(at), device=device).view(-1, 1) * self.shape.context
+        return seen, (places + rows).flatten(1), labels.flatten(1)
 
     def state(self) -> dict[str, Any]:
         """All that a resumed wave needs."""
@@ -93,3 +111,10 @@ class Wave:
                 tensor.copy_(state["parameters"][name][chosen])
             for name, tensor in self.optimizer.state.items():
                 tensor.copy_(state["optimizer"][name][chosen])
+
+
+def _taken(states: Tensor, places: Tensor) -> Tensor:
+    """(K, scored, W) of states (K, N, W) at places (K, scored)."""
+    members, count, width = states.shape
+    rows = places + torch.arange(members, device=places.device).view(-1, 1) * count
+    return states.flatten(0, 1).index_select(0, rows.flatten()).view(members, -1, width)

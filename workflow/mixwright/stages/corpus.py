@@ -38,8 +38,10 @@ def clean_domain(study: Path, domain: str, harvest: list[Path], questions: list[
 def train_tokenizer(study: Path, documents: list[Path], to: Path) -> None:
     """Train the byte-level BPE on the domains' training text, or take the tokenizer that the study names."""
     from mixwright.corpus.tokenizer import train_tokenizer
+    from mixwright.study import Study
 
-    train_tokenizer(documents, read_json(study)["tokenizer"], to)
+    asked = Study.read(study)
+    train_tokenizer(documents, asked.config["tokenizer"], to, asked.learner.masked)
 
 
 def tokenize_domain(study: Path, domain: str, documents: Path, tokenizer: Path, to: Path) -> None:
