@@ -15,7 +15,7 @@ VERSIONS = {
     "proxy": 1,
     "record": 2,
     "collect": 2,
-    "fit": 4,
+    "fit": 5,
     "validate": 3,
     "backtest": 1,
     "propose": 5,
