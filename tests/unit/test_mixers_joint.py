@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mixwright.mixers import MIXERS, create
+from mixwright.mixers import MIXERS, create, lacking
 from mixwright.mixers.effective_law import Law
 from mixwright.mixers.effective_optimum import best_mixture
 from mixwright.mixers.repetition import ScaledLaw, effective_tokens
@@ -112,3 +112,8 @@ def test_runs_without_token_counts_are_not_scaled():
 def test_a_study_trains_no_vertices_for_it_but_reads_those_there_are():
     entry = MIXERS["joint"]
     assert entry.trained == {"swarm", "perturb"} and "vertex" in entry.reads
+
+
+def test_some_of_the_roles_it_reads_are_enough():
+    assert not lacking("joint", ["swarm"]) and not lacking("joint", ["perturb", "perturb"])
+    assert "perturb or swarm" in lacking("joint", ["vertex"])

@@ -77,9 +77,9 @@ def entry(name: str) -> Entry:
 
 
 def lacking(name: str, roles: Iterable[str]) -> str:
-    """Which runs the mixer reads and the tables do not hold, in words; nothing where they do."""
-    missing = sorted(entry(name).reads - set(roles))
-    return f"it reads {', '.join(missing)} runs and the tables hold none" if missing else ""
+    """Which runs the mixer reads and the tables do not hold, in words; nothing where they hold some of them."""
+    wanted = entry(name).trained
+    return f"it reads {' or '.join(sorted(wanted))} runs and the tables hold none" if wanted.isdisjoint(roles) and wanted else ""
 
 
 def unseen(name: str, goal: "Goal") -> tuple[str, ...]:
