@@ -32,6 +32,7 @@ lint: install
 bench: install
 	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/mixers.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/designs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mixmin.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scales.py
 

