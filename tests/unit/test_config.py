@@ -54,6 +54,10 @@ def test_defaults_and_shapes_are_filled_in():
         ({"targets": {"x": {"source": "installed"}}}, "config: targets.x has a domain's name and a source of its own"),
         ({"targets": {"t": {"source": "files"}}}, "config: targets.t.files is missing"),
         ({"targets": {"t": {"source": "installed", "weight": 0}}}, "config: the weights of all targets are 0"),
+        (
+            {"proxy": {"model": "proxy-1m-8k"}},
+            "config: proxy.model proxy-1m-8k has a vocabulary of 8192; set tokenizer.vocabulary to 8192, or take another model",
+        ),
         ({"proxy": {"model": "tinny"}}, "config: proxy.model tinny is unknown; did you mean tiny?"),
         ({"domains": 3}, "config: domains is 3, a int; it takes a value of type object"),
         ({"proxy": {"optimizer": {"lr": 1}}}, "config: proxy.optimizer.lr is unknown; known here: muon_lr"),
@@ -112,7 +116,8 @@ def test_schema_and_mixer_agree_on_settings_and_defaults(mixer):
         ),
         (
             {"final": {"model": "bert-base"}},
-            "config: final.model bert-base is no model for learner causal-lm; take gpt2-large, micro, micro-gpt2, small, tiny",
+            "config: final.model bert-base is no model for learner causal-lm; take gpt2-large, micro, micro-gpt2, micro-neox, proxy-1m, "
+            "proxy-1m-8k, proxy-60m, pythia-160m, small, tiny",
         ),
     ],
 )

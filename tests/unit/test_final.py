@@ -194,7 +194,7 @@ def test_first_weights_follow_from_the_seed_and_know_nothing():
 
 
 def test_an_unknown_architecture_is_told_what_there_is():
-    with pytest.raises(MixwrightError, match="no final of architecture mamba; there are bert, gpt2, llama"):
+    with pytest.raises(MixwrightError, match="no final of architecture mamba; there are bert, gpt2, llama, neox"):
         build(SHAPE | {"architecture": "mamba"}, VOCABULARY, END, 1)
 
 

@@ -19,6 +19,7 @@ from test_packed import FOURS, LONG, SETTINGS, SHAPE, eight, numbers, opened, ru
 
 BERT = replace(SHAPE, vocabulary=VOCABULARY + 1, architecture="bert")
 GPT2 = replace(SHAPE, architecture="gpt2")
+NEOX = replace(SHAPE, architecture="neox")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("shards")
 
 
-@pytest.fixture(scope="module", params=[BERT, GPT2], ids=["bert", "gpt2"])
+@pytest.fixture(scope="module", params=[BERT, GPT2, NEOX], ids=["bert", "gpt2", "neox"])
 def shape(request) -> Shape:
     return request.param
 

@@ -10,6 +10,7 @@ from mixwright.learners.shape import PACKED, Shape
 from mixwright.learners.transformer import head, hf_state_dict, hidden_states, initial, stack
 
 SHAPE = Shape(layers=2, width=24, heads=3, hidden=40, context=19, vocabulary=53)
+NAMES = {"llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel", "neox": "GPTNeoXForCausalLM", "bert": "BertForMaskedLM"}
 
 
 def members(count: int, noise: float = 0.3, shape: Shape = SHAPE) -> dict[str, torch.Tensor]:
@@ -42,7 +43,7 @@ def test_a_member_computes_what_transformers_does(shape):
     theirs = model(input_ids=tokens[2]).logits
     assert (ours[2] - theirs).abs().max() <= 1e-5
     assert theirs.std() > 0.1
-    assert type(model).__name__ == {"llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel", "bert": "BertForMaskedLM"}[shape.architecture]
+    assert type(model).__name__ == NAMES[shape.architecture]
 
 
 def test_the_gradients_by_hand_are_those_of_transformers(shape):
@@ -110,12 +111,21 @@ def test_first_weights_of_a_final_leave_the_blocks_idle(shape):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"architecture": "mamba"}, "architecture llama, gpt2, bert"),
+        ({"architecture": "mamba"}, "architecture llama, gpt2, neox, bert"),
         ({"key_value_heads": 1}, "key_value_heads"),
-        ({"width": 25}, "no multiple"),
+        ({"width": 25}, "no multiple of 2 times its 3 heads"),
+        ({"architecture": "neox", "width": 36}, "no multiple of 8 times its 3 heads"),
+        ({"vocabulary": 49}, "proxy.model: its vocabulary is 49, the tokenizer knows 50 tokens; take a larger one, or a smaller tokenizer"),
     ],
 )
 def test_a_shape_that_cannot_be_packed_is_refused(change, told):
     shape = {"architecture": "llama", "layers": 1, "width": 24, "heads": 3, "hidden": 40, "context": 16}
     with pytest.raises(MixwrightError, match=told):
         Shape.of(shape | change, 50)
+
+
+def test_a_shape_with_a_vocabulary_of_its_own_has_rows_to_spare():
+    padded = vars(SHAPE) | {"vocabulary": 64}
+    assert Shape.of(padded, 50).vocabulary == 64
+    assert Shape.of({name: size for name, size in padded.items() if name != "vocabulary"}, 50).vocabulary == 50
+    assert build(padded, 50, end_token=0, seed=0).get_input_embeddings().weight.shape == (64, SHAPE.width)

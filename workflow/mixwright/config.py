@@ -59,7 +59,13 @@ def shape(model: str, folder: Path, part: str) -> dict[str, Any]:
 
 
 def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
-    """A masked language model sees both sides of a token, a causal one must not."""
+    """A masked language model sees both sides of a token, a causal one must not; a shape's own vocabulary is the one that is trained."""
+    own, tokenizer = study[part]["shape"].get("vocabulary"), study["tokenizer"]
+    if own and not tokenizer["folder"] and tokenizer["vocabulary"] != own:
+        model = study[part]["model"]
+        raise MixwrightError(
+            f"config: {part}.model {model} has a vocabulary of {own}; set tokenizer.vocabulary to {own}, or take another model"
+        )
     masked = LEARNERS[study["learner"]].masked
     if (study[part]["shape"]["architecture"] in MASKED) != masked:
         fits = sorted(file.stem for file in folder.glob("*.yaml") if (read_yaml(file)["architecture"] in MASKED) == masked)

@@ -11,17 +11,23 @@ UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at par
 
 
 def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
-    """Parameters of a Llama-shaped model with untied embeddings, or of one with an embedding that is the head too and learned positions."""
-    width, own = shape["width"], shape.get("architecture", "llama") == "llama"
-    matrices, tables = (3, 2 * vocabulary) if own else (2, vocabulary + shape["context"] + width)
-    return int(shape["layers"] * (4 * width**2 + matrices * width * shape["hidden"] + 2 * width) + tables * width + width)
+    """Parameters of a model of `shape`, keys not grouped, as transformers counts them."""
+    width, hidden, architecture = shape["width"], shape["hidden"], shape.get("architecture", "llama")
+    matrices, vectors = (3, 2 * width) if architecture == "llama" else (2, 9 * width + hidden)
+    outer = {
+        "llama": 2 * vocabulary * width + width,
+        "neox": 2 * vocabulary * width + 2 * width,
+        "gpt2": (vocabulary + shape["context"]) * width + 2 * width,
+        "bert": (vocabulary + shape["context"] + width) * width + vocabulary + 5 * width,
+    }
+    return int(shape["layers"] * (4 * width**2 + matrices * width * hidden + vectors) + outer[architecture])
 
 
 def memory_mb(study: Mapping[str, Any], part: str) -> int:
     """Megabytes for `part` (proxy or final): weights, gradients, two moments, activations and one batch of logits a member."""
     if "shape" not in study[part]:
         return UNSIZED_MB
-    spec, vocabulary = study[part], _vocabulary(study)
+    spec, vocabulary = study[part], _vocabulary(study, part)
     shape, members = spec["shape"], spec.get("wave", 1)
     tokens = spec["batch"] * shape["context"]
     activations = tokens * (
@@ -35,9 +41,10 @@ def minutes(study: Mapping[str, Any], part: str, tokens: int) -> int:
     spec = study[part]
     if "shape" not in spec:
         return START_MINUTES + UNSIZED_MINUTES * tokens
-    flops = 6 * parameters(spec["shape"], _vocabulary(study)) * tokens
+    flops = 6 * parameters(spec["shape"], _vocabulary(study, part)) * tokens
     return int(START_MINUTES + 2 * 2 * flops / FLOPS_PER_MINUTE[spec["device"]])
 
 
-def _vocabulary(study: Mapping[str, Any]) -> int:
-    return UNREAD_VOCABULARY if study["tokenizer"]["folder"] else int(study["tokenizer"]["vocabulary"])
+def _vocabulary(study: Mapping[str, Any], part: str) -> int:
+    tokens = UNREAD_VOCABULARY if study["tokenizer"]["folder"] else study["tokenizer"]["vocabulary"]
+    return int(study[part]["shape"].get("vocabulary", tokens))

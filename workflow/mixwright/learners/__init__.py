@@ -3,12 +3,25 @@
 Known without importing anything heavy, for the workflow is cut at parse time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
+from mixwright.errors import MixwrightError
+
 MASKED = ("bert",)  # architectures that predict a token from both sides
+HEAD_MULTIPLE = {"neox": 8}  # what a head's width is a multiple of, for rotary embedding turns pairs, in neox in a quarter of it; else 2
+
+
+def table_rows(part: str, shape: Mapping[str, Any], tokens: int) -> int:
+    """Rows of a model's embedding for a tokenizer of so many tokens: as many, or what the shape says; spare ones are never met."""
+    rows = int(shape.get("vocabulary", tokens))
+    if tokens > rows:
+        raise MixwrightError(
+            f"{part}.model: its vocabulary is {rows}, the tokenizer knows {tokens} tokens; take a larger one, or a smaller tokenizer"
+        )
+    return rows
 
 
 @dataclass(frozen=True)

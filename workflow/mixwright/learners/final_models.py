@@ -9,13 +9,14 @@ from transformers import (
     AutoModelForMaskedLM,
     BertConfig,
     GPT2Config,
+    GPTNeoXConfig,
     LlamaConfig,
     PreTrainedConfig,
     PreTrainedModel,
 )
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import MASKED
+from mixwright.learners import HEAD_MULTIPLE, MASKED, table_rows
 
 Shape = Mapping[str, Any]
 
@@ -54,6 +55,22 @@ def _gpt2(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
     )
 
 
+def _neox(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
+    return GPTNeoXConfig(
+        vocab_size=vocabulary,
+        hidden_size=shape["width"],
+        intermediate_size=shape["hidden"],
+        num_hidden_layers=shape["layers"],
+        num_attention_heads=shape["heads"],
+        max_position_embeddings=shape["context"],
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.25},
+        tie_word_embeddings=False,
+        bos_token_id=end_token,
+        eos_token_id=end_token,
+        pad_token_id=None,
+    )
+
+
 def _bert(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
     return BertConfig(
         vocab_size=vocabulary,
@@ -70,18 +87,25 @@ def _bert(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
     )
 
 
-CONFIGS: dict[str, Callable[[Shape, int, int], PreTrainedConfig]] = {"llama": _llama, "gpt2": _gpt2, "bert": _bert}
+CONFIGS: dict[str, Callable[[Shape, int, int], PreTrainedConfig]] = {"llama": _llama, "gpt2": _gpt2, "neox": _neox, "bert": _bert}
+
+OUTPUTS = (  # of a block to the residual stream
+    *("o_proj.weight", "down_proj.weight"),
+    *("c_proj.weight", "output.dense.weight"),
+    *("attention.dense.weight", "dense_4h_to_h.weight"),
+)
 
 
-def build(shape: Shape, vocabulary: int, end_token: int, seed: int) -> PreTrainedModel:
-    """A model of `shape` in float32 whose first weights follow from `seed` alone."""
+def build(shape: Shape, tokens: int, end_token: int, seed: int) -> PreTrainedModel:
+    """A model of `shape` in float32, for a tokenizer of so many tokens, whose first weights follow from `seed` alone."""
     if shape["architecture"] not in CONFIGS:
         raise MixwrightError(f"model: no final of architecture {shape['architecture']}; there are {', '.join(sorted(CONFIGS))}")
     heads, width = shape["heads"], shape["width"]
-    if width % (2 * heads) or heads % shape.get("key_value_heads", heads):
+    if width % (HEAD_MULTIPLE.get(shape["architecture"], 2) * heads) or heads % shape.get("key_value_heads", heads):
         raise MixwrightError(f"final.model: width {width} and key_value_heads do not fit {heads} heads; change one of them")
     kind = AutoModelForMaskedLM if shape["architecture"] in MASKED else AutoModelForCausalLM
-    model = kind.from_config(CONFIGS[shape["architecture"]](shape, vocabulary, end_token), dtype=torch.float32)
+    config = CONFIGS[shape["architecture"]](shape, table_rows("final", shape, tokens), end_token)
+    model = kind.from_config(config, dtype=torch.float32)
     _initialise(model, torch.Generator().manual_seed(seed))
     return model
 
@@ -95,7 +119,7 @@ def _initialise(model: PreTrainedModel, generator: torch.Generator) -> None:
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2:
             parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-        elif name.startswith("lm_head") or name.endswith(("o_proj.weight", "down_proj.weight", "c_proj.weight", "output.dense.weight")):
+        elif name.startswith("lm_head") or name.endswith(OUTPUTS):
             parameter.zero_()
         elif name.endswith("token_type_embeddings.weight"):
             parameter.zero_().requires_grad_(False)

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import MASKED
+from mixwright.learners import HEAD_MULTIPLE, MASKED, table_rows
 
 Parameters = dict[str, Tensor]
-PACKED = ("llama", "gpt2", "bert")
+PACKED = ("llama", "gpt2", "neox", "bert")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a model. llama: no biases, grouped keys or tied weights; gpt2, bert: learned positions, biases, a tied head, no dropout."""
+    """Sizes of a model without dropout. llama, neox: a head of their own, no grouped keys; gpt2, bert: learned positions, a tied head."""
 
     layers: int
     width: int
@@ -28,20 +28,21 @@ class Shape:
     architecture: str = "llama"
 
     @classmethod
-    def of(cls, shape: Mapping[str, Any], vocabulary: int) -> "Shape":
-        """From a resolved study's model shape."""
+    def of(cls, shape: Mapping[str, Any], tokens: int) -> "Shape":
+        """From a resolved study's model shape and the tokens that its tokenizer knows."""
         if shape["architecture"] not in PACKED:
             raise MixwrightError(
                 f"proxy.model: no packed trainer for {shape['architecture']}; choose a model of architecture {', '.join(PACKED)}"
             )
         if shape.get("key_value_heads", shape["heads"]) != shape["heads"]:
             raise MixwrightError("proxy.model: the packed trainer has no grouped keys; give the shape as many key_value_heads as heads")
-        if shape["width"] % (2 * shape["heads"]):
+        multiple = HEAD_MULTIPLE.get(shape["architecture"], 2)
+        if shape["width"] % (multiple * shape["heads"]):
             raise MixwrightError(
-                f"proxy.model: width {shape['width']} is no multiple of twice its {shape['heads']} heads; change one of them"
+                f"proxy.model: width {shape['width']} is no multiple of {multiple} times its {shape['heads']} heads; change one of them"
             )
         sizes = (shape[name] for name in ("layers", "width", "heads", "hidden", "context"))
-        return cls(*sizes, vocabulary, shape["architecture"])
+        return cls(*sizes, table_rows("proxy", shape, tokens), shape["architecture"])
 
     @property
     def masked(self) -> bool:

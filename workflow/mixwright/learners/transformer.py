@@ -5,10 +5,10 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from mixwright.learners import gpt2_bert, llama
+from mixwright.learners import gpt2_bert, llama, neox
 from mixwright.learners.shape import Parameters, Shape
 
-_MODULES: dict[str, ModuleType] = {"llama": llama, "gpt2": gpt2_bert, "bert": gpt2_bert}
+_MODULES: dict[str, ModuleType] = {"llama": llama, "gpt2": gpt2_bert, "neox": neox, "bert": gpt2_bert}
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
@@ -30,11 +30,11 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
 
 def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, Tensor]:
     """(K, N, H) and (K, H, V) whose product is the logits of states (K, N, W), few of all where few are scored."""
-    return gpt2_bert.head(parameters, states, shape) if shape.architecture != "llama" else (states, parameters["head"])
+    return (states, parameters["head"]) if "head" in parameters else gpt2_bert.head(parameters, states, shape)
 
 
 def hf_state_dict(parameters: Parameters, member: int, shape: Shape) -> dict[str, Tensor]:
-    """One member's weights under the names of transformers' LlamaForCausalLM, GPT2LMHeadModel or BertForMaskedLM."""
+    """One member's weights under the names of transformers' model of this architecture."""
     own = {name: tensor[member].detach().cpu() for name, tensor in parameters.items()}
     found: dict[str, Tensor] = _MODULES[shape.architecture].hf_state_dict(own, shape)
     return {name: tensor.contiguous() for name, tensor in found.items()}
