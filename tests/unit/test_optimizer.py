@@ -16,7 +16,7 @@ def stacked(seed: int) -> dict[str, torch.Tensor]:
 
 def trained() -> dict[str, torch.Tensor]:
     parameters = {name: tensor.requires_grad_() for name, tensor in stacked(0).items()}
-    optimizer = Optimizer(parameters, RECIPE, STEPS)
+    optimizer = Optimizer(parameters, RECIPE, [STEPS] * MEMBERS)
     for step in range(STEPS):
         for name, gradient in stacked(step + 1).items():
             parameters[name].grad = gradient

@@ -23,17 +23,20 @@ def lines(monkeypatch):
 
 
 def test_a_pack_counts_what_this_process_did_and_what_is_left(lines):
-    progress = PackPace(lines.append, members=3, steps=100, step_tokens=10)
+    progress = PackPace(lines.append, members=3, steps=182, step_tokens=10)
     progress.resumed(2, 40)
-    progress.stepped(2, 41)  # at 10 s: too early for a line
-    progress.stepped(2, 60)  # at 20 s
-    progress.finished(2)
-    progress.resumed(1, 0)
-    progress.stepped(1, 40)
-    progress.stepped(1, 80)
+    progress.stepped(2, 41, 100)  # at 10 s: too early for a line
+    progress.stepped(2, 42, 100)  # at 20 s
     progress.finished(1)
-    assert lines == [
-        "0/3 members trained, step 60/100, 20 tokens/s, 90 s to go",
-        "2/3 members trained, step 80/100, 50 tokens/s, 4 s to go",
-        "3/3 members trained, step 100/100, 44 tokens/s, 0 s to go",
+    for step in range(43, 101):
+        progress.stepped(1, step, 100)
+    progress.finished(1)
+    progress.resumed(1, 0)
+    for step in range(1, 41):
+        progress.stepped(1, step, 40)
+    progress.finished(1)
+    assert lines[0] == "0/3 members trained, step 42/100, 2 tokens/s, 490 s to go"  # 4 member-steps in 20 s, 98 to go
+    assert lines[-2:] == [
+        "2/3 members trained, step 40/40, 1 tokens/s, 0 s to go",
+        "3/3 members trained, step 40/40, 1 tokens/s, 0 s to go",
     ]

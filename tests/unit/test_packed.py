@@ -115,9 +115,47 @@ def test_finished_members_are_not_trained_again(folder, together):
     assert all(numbers(found[key]) == numbers(together[key]) for key in found)
 
 
-def test_members_of_unequal_length_are_refused(folder):
-    with pytest.raises(ValueError, match="equal steps"):
-        run(folder, [*eight(), replace(eight()[0], steps=5)])
+def unequal() -> list[Member]:
+    """The eight members with lengths and rates of their own, in no order."""
+    lengths, rates = (5, 12, 2, 12, 9, 5, 12, 7), (1.0, 0.5, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0)
+    return [replace(member, steps=steps, rate=rate) for member, steps, rate in zip(eight(), lengths, rates, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def each_alone(folder) -> dict[str, list]:
+    return {key: numbers(result) for member in unequal() for key, result in run(folder, [member]).items()}
+
+
+@pytest.mark.parametrize("wave", [3, 8])
+def test_members_of_unequal_length_are_trained_as_if_alone(folder, together, each_alone, wave):
+    found = {key: numbers(result) for key, result in run(folder, unequal(), replace(SETTINGS, wave=wave)).items()}
+    assert found == each_alone
+    assert all(found[key] == numbers(together[key]) for key in ("key3", "key6"))  # as long as those, at their rate
+    assert [row["step"] for row in run(folder, [unequal()[0]])["key0"].losses] == [2] * 4 + [5] * 4
+
+
+def test_a_rate_multiplies_both_learning_rates(folder, each_alone):
+    halved = RECIPE | {"muon_lr": 0.02, "adam_lr": 0.01}
+    assert numbers(run(folder, [eight()[1]], replace(SETTINGS, optimizer=halved))["key1"]) == each_alone["key1"]
+
+
+def test_a_member_is_handed_over_when_it_ends_and_not_trained_again_after_a_stop(folder, tmp_path, each_alone):
+    """In one wave of eight: the first four that end are kept, then the process stops; the others go on at the step where it did."""
+    found: dict[str, Result] = {}
+
+    def fail_at_fifth(member: Member, result: Result) -> None:
+        if len(found) == 4:
+            raise KeyboardInterrupt
+        found[member.key] = result
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, unequal(), checkpoints=tmp_path, on_finished=fail_at_fifth)
+    assert list(found) == ["key2", "key0", "key5", "key7"]
+    (kept,) = tmp_path.glob("*.pt")
+    assert torch.load(kept, weights_only=True)["step"] == 9
+    rest = run(folder, unequal(), checkpoints=tmp_path, finished=set(found))
+    assert list(rest) == ["key4", "key1", "key3", "key6"]
+    assert {key: numbers(result) for key, result in {**found, **rest}.items()} == each_alone
 
 
 CHILD = """

@@ -56,9 +56,11 @@ def test_a_pack_size_changes_packs_but_no_run():
     assert len(one.packs) == sum(map(len, one.runs.values()))
 
 
-def test_packs_hold_runs_of_equal_steps_and_every_run_once():
-    asked = study()
-    assert all(len({run.steps for run in runs}) == 1 for runs in asked.packs.values())
+def test_packs_are_cut_in_row_order_of_a_role_whatever_the_lengths_and_hold_every_run_once():
+    asked = study(proxy={"per_job": 9})
+    rows = [[(run.role, run.row) for run in runs] for runs in asked.packs.values()]
+    assert all(pack == sorted(pack) and pack[0][0] == pack[-1][0] for pack in rows)
+    assert len(asked.packs_of(["perturb"])) == 2 and max(len({run.steps for run in runs}) for runs in asked.packs.values()) > 2
     assert sorted(run.name for runs in asked.packs.values() for run in runs) == sorted(n for role in asked.runs for n in names(asked, role))
 
 

@@ -10,7 +10,7 @@ from conftest import HOUSE, changed, read_study
 
 def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):
     jobs = workshop.jobs(None)
-    assert jobs["train_proxies"] == 10 and jobs["train_finals"] == 2
+    assert jobs["train_proxies"] == 6 and jobs["train_finals"] == 2
     assert jobs["fit_mixer"] == 6 and jobs["propose_mixture"] == 9 and jobs["validate_mixer"] == 5
     assert jobs["clean_domain"] == 7 and jobs["read_target"] == 3
     assert not [path for path in workshop.folder.iterdir() if path.name not in (".snakemake",)]

@@ -30,24 +30,30 @@ class Pace:
 
 
 class PackPace:
-    """Counts a pack's member-steps, wave by wave; its last line is always said."""
+    """Counts the steps of a pack's members, who may take unequal numbers of them; its last line is always said."""
 
     def __init__(self, log: Log, members: int, steps: int, step_tokens: int, every: float = 15.0) -> None:
         self._pace, self._members, self._steps = Pace(log, step_tokens, every), members, steps
-        self._finished = self._resumed = 0
+        self._finished = self._taken = self._resumed = 0
+        self._where = ""
 
     def resumed(self, width: int, step: int) -> None:
         """A wave of `width` members starts at `step`."""
         self._resumed += width * step
+        self._taken += width * step
 
-    def stepped(self, width: int, step: int) -> None:
-        """A wave of `width` members has taken `step` steps."""
-        taken = self._finished * self._steps + width * step
-        where = f"{self._finished}/{self._members} members trained, step {step}/{self._steps}"
-        self._pace.tell(where, taken - self._resumed, self._members * self._steps - taken, self._finished == self._members)
+    def stepped(self, width: int, step: int, steps: int) -> None:
+        """A wave of `width` members has taken one more, the `step`-th of `steps` of its longest member."""
+        self._taken += width
+        self._where = f"step {step}/{steps}"
+        self._tell()
 
-    def finished(self, width: int) -> None:
-        """A wave of `width` members is done."""
-        self._finished += width
+    def finished(self, members: int) -> None:
+        """So many members more are done."""
+        self._finished += members
         if self._finished == self._members:
-            self.stepped(0, self._steps)
+            self._tell()
+
+    def _tell(self) -> None:
+        where = f"{self._finished}/{self._members} members trained, {self._where}"
+        self._pace.tell(where, self._taken - self._resumed, self._steps - self._taken, self._finished == self._members)

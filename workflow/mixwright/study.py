@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -185,11 +184,10 @@ class Study:
 
     @cached_property
     def packs(self) -> dict[str, tuple[Run, ...]]:
-        """Pack name -> its runs: cut in row order per role and number of steps, so that a pack's members train side by side."""
+        """Pack name -> its runs: cut in row order per role; a pack may mix lengths, its trainer puts like lengths side by side."""
         found: dict[str, tuple[Run, ...]] = {}
         for runs in self.runs.values():
-            for _, alike in groupby(sorted(runs, key=lambda run: run.steps), key=lambda run: run.steps):
-                found |= _cut(list(alike), self.config["proxy"]["per_job"], lambda run: run.name)
+            found |= _cut(list(runs), self.config["proxy"]["per_job"], lambda run: run.name)
         return found
 
     def packs_of(self, roles: Iterable[str]) -> list[str]:

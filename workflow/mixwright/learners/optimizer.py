@@ -1,7 +1,7 @@
 """Muon on the hidden matrices and AdamW on the rest, for stacked members: the recipe that the finals train with too."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,44 +37,55 @@ def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
 
 
 class Optimizer:
-    """Updates stacked parameters in place; `state` holds all that a checkpoint must."""
+    """Updates stacked parameters in place, each member by its own length and rate; `state` holds all that a checkpoint must."""
 
-    def __init__(self, parameters: Mapping[str, Tensor], recipe: Mapping[str, Any], steps: int) -> None:
-        self.parameters, self.recipe, self.steps = parameters, recipe, steps
+    def __init__(
+        self, parameters: Mapping[str, Tensor], recipe: Mapping[str, Any], steps: Sequence[int], rates: Sequence[float] | None = None
+    ) -> None:
+        self.parameters, self.recipe = dict(parameters), recipe
+        self.courses = list(zip(steps, rates or [1.0] * len(steps), strict=True))  # a member's steps, and the factor of its learning rates
         kinds = {name: ("momentum",) if name in HIDDEN else ("mean", "square") for name in parameters}
         self.state = {f"{name}.{kind}": torch.zeros_like(parameters[name]) for name in parameters for kind in kinds[name]}
 
     @torch.no_grad()
     def step(self, step: int) -> None:
         """Step number `step` (from 0); takes and clears the parameters' gradients."""
-        factor = linear_decay(step, self.steps, self.recipe["warmup"])
+        factors = [rate * linear_decay(step, steps, self.recipe["warmup"]) for steps, rate in self.courses]
         gradients = {name: parameter.grad for name, parameter in self.parameters.items()}
         clip(list(gradients.values()), self.recipe["clip"])
         for name, gradient in gradients.items():
             if name in HIDDEN:
-                self._muon(name, gradient, factor * self.recipe["muon_lr"])
+                self._muon(name, gradient, [factor * self.recipe["muon_lr"] for factor in factors])
             else:
-                self._adamw(name, gradient, factor * self.recipe["adam_lr"], step + 1)
+                self._adamw(name, gradient, [factor * self.recipe["adam_lr"] for factor in factors], step + 1)
             self.parameters[name].grad = None
 
-    def _muon(self, name: str, gradient: Tensor, learning_rate: float) -> None:
+    def keep(self, parameters: Mapping[str, Tensor], members: Sequence[int]) -> None:
+        """Goes on with the `parameters` of these members alone."""
+        self.parameters = dict(parameters)
+        self.courses = [self.courses[member] for member in members]
+        self.state = {name: tensor[members] for name, tensor in self.state.items()}
+
+    def _muon(self, name: str, gradient: Tensor, learning_rates: Sequence[float]) -> None:
         parameter, momentum = self.parameters[name].detach(), self.state[f"{name}.momentum"]
         momentum.lerp_(gradient, 1 - MOMENTUM)
         update = orthogonalised(_wide(gradient.lerp_(momentum, MOMENTUM)))
+        update = update if update.shape == parameter.shape else update.mT
         scales = torch.tensor(slot_scales(name, *parameter.shape[-3:]), device=parameter.device).view(-1, 1, 1)
-        parameter.mul_(1 - learning_rate * self.recipe["weight_decay"])
-        parameter.addcmul_(update if update.shape == parameter.shape else update.mT, scales, value=-learning_rate)
+        for own, change, learning_rate in zip(parameter, update, learning_rates, strict=True):
+            own.mul_(1 - learning_rate * self.recipe["weight_decay"]).addcmul_(change, scales, value=-learning_rate)
 
-    def _adamw(self, name: str, gradient: Tensor, learning_rate: float, count: int) -> None:
+    def _adamw(self, name: str, gradient: Tensor, learning_rates: Sequence[float], count: int) -> None:
         parameter, mean, square = self.parameters[name].detach(), self.state[f"{name}.mean"], self.state[f"{name}.square"]
         first, second = self.recipe["betas"]
         mean.lerp_(gradient, 1 - first)
         square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
         decay = 0.0 if name in UNDECAYED else self.recipe["weight_decay"]
-        if decay:
-            parameter.mul_(1 - learning_rate * decay)
         root = torch.sqrt(square).div_(math.sqrt(1 - second**count)).add_(EPSILON)
-        parameter.addcdiv_(mean, root, value=-learning_rate / (1 - first**count))
+        for own, change, scale, learning_rate in zip(parameter, mean, root, learning_rates, strict=True):
+            if decay:
+                own.mul_(1 - learning_rate * decay)
+            own.addcdiv_(change, scale, value=-learning_rate / (1 - first**count))
 
 
 def clip(gradients: list[Tensor], limit: float) -> None:

@@ -44,15 +44,18 @@ class Pack:
     likelihoods: Exam  # targets whose examples are scored one by one at the end
 
     def measure(self, wave: Wave) -> None:
-        """Adds the rows of this step to each member's."""
-        scored = self.exam.loglikelihoods(wave.parameters, self.shape, self.settings.dtype)
+        """Adds the rows of this step to those of each member that is due."""
+        due = [k for k, member in enumerate(wave.members) if wave.step in _evenly(member.steps, self.settings.evaluations)]
+        if not due:
+            return
+        scored = self.exam.loglikelihoods(wave.weights(due), self.shape, self.settings.dtype)
         counts = np.stack([shard.unigram for shard in self.shards])
         for target, examples in self.exam.targets.items():
-            unigrams = [unigram_losses(member.weights, counts, examples) for member in wave.members]  # together, rounding would depend on K
-            numbers = zip(*losses(scored[target], examples), unigrams, wave.alive.tolist(), strict=True)
-            for rows, (loss, bits, unigram, alive) in zip(wave.rows, numbers, strict=True):
+            unigrams = [unigram_losses(wave.members[k].weights, counts, examples) for k in due]  # together, rounding would depend on K
+            numbers = zip(*losses(scored[target], examples), unigrams, wave.alive[due].tolist(), strict=True)
+            for k, (loss, bits, unigram, alive) in zip(due, numbers, strict=True):
                 ok = alive and bool(np.isfinite(loss))
-                rows.append(
+                wave.rows[k].append(
                     {
                         "target": target,
                         "step": wave.step,
@@ -65,16 +68,15 @@ class Pack:
                     }
                 )
 
-    def results(self, wave: Wave) -> Iterator[tuple[Member, Result]]:
-        """Each member's result after the last step."""
-        wanting = [k for k, member in enumerate(wave.members) if member.wants_loglikelihoods and bool(wave.alive[k])]
+    def results(self, wave: Wave, ended: Sequence[int]) -> Iterator[tuple[Member, Result]]:
+        """The result of each of these members, whose last step is taken."""
+        wanting = [k for k in ended if wave.members[k].wants_loglikelihoods and bool(wave.alive[k])]
         scored: dict[str, NDArray[np.float64]] = {}
         if wanting:
-            chosen = {name: tensor.detach()[wanting] for name, tensor in wave.parameters.items()}
-            scored = self.likelihoods.loglikelihoods(chosen, self.shape, self.settings.dtype)
-        for k, (member, schedule) in enumerate(zip(wave.members, wave.schedules, strict=True)):
+            scored = self.likelihoods.loglikelihoods(wave.weights(wanting), self.shape, self.settings.dtype)
+        for k in ended:
             own = {target: values[wanting.index(k)] for target, values in scored.items()} if k in wanting else {}
-            yield member, Result(wave.rows[k], schedule.realised, own)
+            yield wave.members[k], Result(wave.rows[k], wave.schedules[k].realised, own)
 
 
 def train(
@@ -91,21 +93,22 @@ def train(
     checkpoints: Path | None = None,
     log: Log = lambda line: None,
 ) -> None:
-    """Trains the members whose key is not in `finished` and hands over each wave's results as it ends; all take equal steps.
+    """Trains the members whose key is not in `finished` and hands over each one's result as it ends; lengths may differ.
 
-    Waves are cut from the full list, so that a checkpoint's name survives a retry in which some members are stored already. SIGTERM keeps a
-    checkpoint and exits with 143. At one CPU thread the numbers are bit-exact whatever the pack, the wave, or where a kill cut in.
+    Waves are cut from the full list, the longest members first and like lengths together, so that a checkpoint's name survives a retry in
+    which some members are stored already. SIGTERM keeps a checkpoint and exits with 143. At one CPU thread the numbers are bit-exact
+    whatever the pack, the wave, or where a kill cut in.
     """
-    if len({member.steps for member in members}) > 1:
-        raise ValueError("members of one call take equal steps")
     prepare(settings.device)
     mask = mask_token(shards[0]) if shape.masked else None
     exam = Exam.of(targets, shape.context, settings.device, mask=mask)
     examples = Exam.of(likelihoods, shape.context, settings.device, by_token, mask, settings.alone)
     pack = Pack(shape, shards, settings, exam, examples)
-    pace = PackPace(log, sum(member.key not in finished for member in members), members[0].steps, settings.batch * shape.context)
-    for start in range(0, len(members), settings.wave):
-        whole = members[start : start + settings.wave]
+    waiting = [member.steps for member in members if member.key not in finished]
+    pace = PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context)
+    ordered = sorted(members, key=lambda member: -member.steps)
+    for start in range(0, len(ordered), settings.wave):
+        whole = ordered[start : start + settings.wave]
         missing = [member for member in whole if member.key not in finished]
         if missing:
             checkpoint = Checkpoint(checkpoints, digest([member.key for member in whole]))
@@ -113,28 +116,29 @@ def train(
 
 
 def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Finished, pace: PackPace) -> None:
-    """From its checkpoint, if there is one, to its results."""
+    """From its checkpoint, if there is one, until its last member has ended; each is handed over when it ends."""
     if state := checkpoint.load():
         wave.resume(state)
     pace.resumed(len(wave.members), wave.step)
-    measured = _evenly(wave.steps, pack.settings.evaluations)
     saved = time.monotonic()
     with terminable() as asked:
-        while wave.step < wave.steps:
-            wave.advance()
-            if wave.step in measured:
+        while wave.members:
+            if ended := wave.ended:
+                for member, result in pack.results(wave, ended):
+                    on_finished(member, result)
+                wave.leave(ended)
+                pace.finished(len(ended))
+            else:
+                wave.advance()
                 pack.measure(wave)
-            if asked.is_set() or wave.step == wave.steps or time.monotonic() - saved > pack.settings.checkpoint_seconds:
-                checkpoint.save(wave.state())
-                saved = time.monotonic()
-            if asked.is_set():
+                pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
+                if asked.is_set() or wave.ended or time.monotonic() - saved > pack.settings.checkpoint_seconds:
+                    checkpoint.save(wave.state())
+                    saved = time.monotonic()
+            if asked.is_set() and wave.members:
                 raise SystemExit(TERMINATED)
-            pace.stepped(len(wave.members), wave.step)
-        for member, result in pack.results(wave):
-            on_finished(member, result)
         checkpoint.remove()
-        pace.finished(len(wave.members))
-        if asked.is_set():  # while the results were measured
+        if asked.is_set():  # while the last results were measured
             raise SystemExit(TERMINATED)
 
 

@@ -14,19 +14,23 @@ from mixwright.learners.kernels import HeadLoss
 from mixwright.learners.masking import Masking
 from mixwright.learners.optimizer import Optimizer
 from mixwright.learners.scoring import reduced
-from mixwright.learners.shape import Shape
+from mixwright.learners.shape import Parameters, Shape
 from mixwright.learners.transformer import head, hidden_states, initial, stack
 
 
 @dataclass(frozen=True)
 class Member:
-    """One training: what is asked of it, and the key its result is stored under."""
+    """One training: what is asked of it, and the key its result is stored under.
+
+    Its learning rate follows its own `steps`, whatever the others' are, and is the recipe's times `rate`.
+    """
 
     key: str
     weights: tuple[float, ...]  # over the shards, which are sorted by name
     steps: int
     seed: int
     wants_loglikelihoods: bool = False
+    rate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Settings:
 
     batch: int  # sequences a step
     optimizer: Mapping[str, Any]
-    evaluations: int  # evenly spaced, the last one at the last step
+    evaluations: int  # evenly spaced over a member's own steps, the last one at its last step
     wave: int = 4
     device: str = "cpu"
     precision: str = "float32"
@@ -49,20 +53,43 @@ class Settings:
 
 
 class Wave:
-    """Members that train in step; `rows` gathers what is measured of each on the way."""
+    """Members that train in step until each has taken its own steps; `rows` gathers what is measured of each on the way."""
 
     def __init__(self, members: Sequence[Member], shape: Shape, shards: Sequence[Shard], settings: Settings) -> None:
-        self.members, self.shape, self.settings = members, shape, settings
-        self.step, self.steps = 0, members[0].steps
-        sequences = self.steps * settings.batch
-        share = 1.0 if settings.epochs_of is None else sequences * shape.context / settings.epochs_of
-        self.schedules = [Schedule.of(member.weights, shards, shape.context, sequences, member.seed, share) for member in members]
+        self.members, self.shape, self.settings = list(members), shape, settings
+        self.step = 0
+        self.schedules = [self._schedule(member, shards) for member in members]
         self.maskings = [Masking.of(shards[0], member.seed) for member in members] if shape.masked else []
         first = stack([initial(shape, member.seed) for member in members])
         self.parameters = {name: tensor.to(settings.device).requires_grad_() for name, tensor in first.items()}
-        self.optimizer = Optimizer(self.parameters, settings.optimizer, self.steps)
+        steps, rates = zip(*((member.steps, member.rate) for member in members), strict=True)
+        self.optimizer = Optimizer(self.parameters, settings.optimizer, steps, rates)
         self.alive = torch.ones(len(members), dtype=torch.bool, device=settings.device)  # loss finite at every step so far
         self.rows: list[list[dict[str, Any]]] = [[] for _ in members]
+
+    def _schedule(self, member: Member, shards: Sequence[Shard]) -> Schedule:
+        sequences = member.steps * self.settings.batch
+        share = 1.0 if self.settings.epochs_of is None else sequences * self.shape.context / self.settings.epochs_of
+        return Schedule.of(member.weights, shards, self.shape.context, sequences, member.seed, share)
+
+    @property
+    def ended(self) -> list[int]:
+        """Members that have taken their last step."""
+        return [k for k, member in enumerate(self.members) if self.step >= member.steps]
+
+    def weights(self, members: Sequence[int]) -> Parameters:
+        """The parameters of some members, to be scored."""
+        whole = len(members) == len(self.members)
+        return {name: tensor.detach() if whole else tensor.detach()[members] for name, tensor in self.parameters.items()}
+
+    def leave(self, ended: Sequence[int]) -> None:
+        """Goes on without these, and without the memory that they took."""
+        kept = [k for k in range(len(self.members)) if k not in ended]
+        self.members, self.schedules, self.rows = ([of[k] for k in kept] for of in (self.members, self.schedules, self.rows))
+        self.maskings = [self.maskings[k] for k in kept] if self.maskings else []
+        self.alive = self.alive[kept]
+        self.parameters = {name: tensor.detach()[kept].requires_grad_() for name, tensor in self.parameters.items()}
+        self.optimizer.keep(self.parameters, kept)
 
     def advance(self) -> None:
         """One step of every member; one that diverges goes on alone in its NaN and touches no other."""
