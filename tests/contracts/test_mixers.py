@@ -7,13 +7,14 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mixwright
 from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS, create, load, unseen
 from mixwright.mixture import Bounds, Domain, Goal
-from mixwright.observations import Likelihoods, Observations
+from mixwright.observations import Likelihoods, Observations, observe
 
 DOMAINS = ("ants", "bees", "cats", "dogs")
 AVAILABLE = (400_000, 90_000, 250_000, 160_000)
@@ -286,6 +287,48 @@ def test_no_runs_and_nan_are_refused(name):
     spoilt_losses = np.where(np.arange(3) == 1, np.nan, seen.losses)
     with pytest.raises(MixwrightError, match="NaN"):
         create(name, SETTINGS.get(name)).fit(replace(seen, losses=spoilt_losses, likelihoods=spoilt if entry.needs_loglikelihoods else {}))
+
+
+@cache
+def long_tables(name):
+    """The runs that the mixer reads as design, losses and log-likelihoods."""
+    seen = study().of_role(*MIXERS[name].reads)
+    facts = [
+        (run, role, target, domain, amount, loss)
+        for run, role, amounts, losses in zip(seen.runs, seen.roles, seen.weights, seen.losses, strict=True)
+        for target, loss in zip(TARGETS, losses, strict=True)
+        for domain, amount in zip(DOMAINS, amounts, strict=True)
+    ]
+    frame = pd.DataFrame(facts, columns=["run", "role", "target", "domain", "weight", "loss"])
+    frame = frame.assign(step=1, tokens=frame.run.map(dict(zip(seen.runs, seen.tokens, strict=True))))
+    vertices = [run for run, role in zip(seen.runs, seen.roles, strict=True) if role == "vertex"]
+    scored = [
+        (vertex, target, example, value, tokens)
+        for target, block in (seen.likelihoods if MIXERS[name].needs_loglikelihoods else {}).items()
+        for k, vertex in enumerate(vertices)
+        for example, (value, tokens) in enumerate(zip(block.values[:, k], block.scored_tokens, strict=True))
+    ]
+    columns = ["run", "target", "example", "loglikelihood", "scored_tokens"]
+    return frame.drop_duplicates(["run", "domain"]), frame.drop_duplicates(["run", "target"]), pd.DataFrame(scored, columns=columns)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_diverged_run_is_refused_by_name_and_left_out_where_that_is_asked(name):
+    """Of the first role it reads; a mixer that needs every run says so, and which."""
+    design, losses, scored = long_tables(name)
+    lost = next(run for run, role in zip(study().runs, study().roles, strict=True) if role == min(MIXERS[name].reads))
+    losses = losses.assign(loss=losses.loss.where(losses.run != lost))
+    likelihoods = scored[scored.run != lost] if len(scored) else None
+    with pytest.raises(MixwrightError, match=f"diverged: {lost};.*diverged: drop"):
+        observe(design, losses, None, likelihoods)
+    mixer = create(name, SETTINGS.get(name))
+    if MIXERS[name].needs_loglikelihoods or not mixer.spares:
+        with pytest.raises(MixwrightError, match=f"run {lost} diverged, and no other (vertex|perturb) run stands for it"):
+            mixer.fit(observe(design, losses, None, likelihoods, "drop"))
+        return
+    dropped = mixer.fit(observe(design, losses, None, likelihoods, "drop"))
+    never = mixer.fit(observe(design[design.run != lost], losses[losses.run != lost]))
+    assert dropped.propose(goal()).weights.tolist() == never.propose(goal()).weights.tolist()
 
 
 @pytest.mark.parametrize("name", [name for name in PREDICTORS if not MIXERS[name].needs_loglikelihoods])

@@ -68,6 +68,29 @@ def test_fewer_than_three_runs_are_refused(tmp_path):
         read_observations(*paths(long_tables(tmp_path, runs=2)))
 
 
+@pytest.mark.parametrize("cell", ["nan", "inf", ""])
+def test_a_run_without_a_finite_loss_is_refused_with_its_line_or_left_out(tmp_path, cell):
+    mixtures, losses = own_tables.write(tmp_path, runs=5)
+    lines = losses.read_text().splitlines()
+    losses.write_text("\n".join([*lines[:3], f"r2,1.5,{cell}", *lines[4:], ""]))  # r4 stands first
+    wanted = r"losses.csv: line 4 \(index r2\): losses: 1 run without a finite loss, diverged: r2; .* --diverged drop"
+    with pytest.raises(MixwrightError, match=wanted.replace(" .* ", ".*")):
+        read_observations([mixtures], [losses])
+    assert read_observations([mixtures], [losses], diverged="drop").runs == ("r0", "r1", "r3", "r4")
+    with pytest.raises(MixwrightError, match="is the last of 4 runs; give 5 or more"):
+        read_observations([mixtures], [losses], least=5, diverged="drop")
+
+
+def test_a_null_loss_of_a_long_table_is_refused_with_its_file_or_left_out(tmp_path):
+    design, losses = long_tables(tmp_path)
+    frame = tables.read(losses, tables.LOSSES)
+    frame.loc[frame.run == "r2", ["loss", "status"]] = [None, "diverged"]
+    tables.write(frame, losses, tables.LOSSES)
+    with pytest.raises(MixwrightError, match=r"losses.parquet: losses: 1 run .* diverged: r2"):
+        read_observations([design], [losses])
+    assert read_observations([design], [losses], diverged="drop").runs == ("r0", "r1", "r3")
+
+
 def test_long_tables_are_what_the_workflow_joins(tmp_path):
     design, losses = long_tables(tmp_path)
     seen = read_observations([design], [losses])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mixwright.errors import MixwrightError
-from mixwright.observations import observe
+from mixwright.observations import left_out, observe
 
 MIXTURES = {"r2": ("swarm", 0.8), "r1": ("swarm", 0.5), "v1": ("vertex", 0.0), "v2": ("vertex", 1.0)}  # run -> role, weight of x
 DESIGN = pd.DataFrame(
@@ -63,20 +63,43 @@ def test_likelihoods_have_a_column_a_domain():
         observe(DESIGN, losses("v1", "v2"), None, table[table.run == "v1"])
 
 
-def test_a_diverged_run_of_the_swarm_is_left_out_and_a_vertex_is_not():
+def test_diverged_runs_are_refused_by_name_or_left_out_as_asked(caplog):
     table = losses("r1", "r2", "v1")
-    last = table.step == 10
-    table.loc[last & (table.run == "r2"), "loss"] = None
-    assert observe(DESIGN, table).runs == ("r1", "v1")
-    table.loc[last & (table.run == "v1"), "loss"] = None
-    with pytest.raises(MixwrightError, match="run v1 diverged"):
+    table.loc[(table.step == 10) & (table.run == "r2"), "loss"] = None
+    table.loc[(table.step == 10) & (table.run == "v1") & (table.target == "a"), "loss"] = float("inf")
+    with pytest.raises(MixwrightError) as refused:
         observe(DESIGN, table)
+    assert "2 runs without a finite loss, diverged: r2, v1;" in str(refused.value) and "diverged: drop (--diverged drop)" in str(
+        refused.value
+    )
+    with caplog.at_level("INFO"):
+        seen = observe(DESIGN, table, diverged="drop")
+    assert seen.runs == ("r1",) and seen.dropped == (("swarm", "r2"), ("vertex", "v1"))
+    assert "left out 2 runs without a finite loss, diverged: r2, v1" in caplog.text
+    with pytest.raises(MixwrightError, match=r"diverged is dropp; it takes refuse or drop; did you mean drop\?"):
+        observe(DESIGN, table, diverged="dropp")
+
+
+def test_many_diverged_runs_are_named_in_part():
+    assert left_out("abc", 9, "drop") == {"a", "b", "c"}
+    with pytest.raises(MixwrightError, match=r"7 runs .*: 1, 2, 3, 4, 5 and 2 more; train"):
+        left_out("1234567", 9, "refuse")
+    with pytest.raises(MixwrightError, match=r"lower learning rates$"):
+        left_out("12", 2, "drop")  # none is left to drop them for
+
+
+def test_a_vertex_whose_log_likelihoods_are_needed_is_refused_by_name():
+    table = losses("r1", "v1", "v2")
+    table.loc[(table.step == 10) & (table.run == "v1"), "loss"] = None
+    scored = pd.DataFrame([("v2", "t", 0, -1.0, 3, 7)], columns=["run", "target", "example", "loglikelihood", "scored_tokens", "bytes"])
+    with pytest.raises(MixwrightError, match="run v1 diverged, and no other vertex run stands for it; train it again"):
+        observe(DESIGN, table, None, scored, "drop")
 
 
 @pytest.mark.parametrize(
     "table, message",
     [
-        (losses("r1", loss=None), "run r1 diverged"),
+        (losses("r1", loss=None), "1 run without a finite loss, diverged: r1"),
         (losses("zz"), "run zz is not in the design"),
         (losses("r1", "r2").iloc[:-2], "run r2 lacks a target"),
     ],

@@ -37,6 +37,7 @@ OPTIONS = {
     "mixer": "name of the mixer; compare takes any number of them (none: all that predict)",
     "settings": "settings of the mixer as JSON; compare and backtest take them by mixer",
     "backtest": "backtest.json of a study of several scales",
+    "diverged": "what to do with runs whose loss is empty, NaN or infinite: refuse or drop",
     "draws": "refits of the mixer that give a proposal its intervals (none: 100; 0: no intervals)",
     "more": "runs that could be trained besides (0: a quarter of those there are)",
     "goal": "target that is left out, in a study with a goal for each",

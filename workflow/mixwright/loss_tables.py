@@ -11,7 +11,7 @@ from mixwright import tables
 from mixwright.errors import MixwrightError, counted
 from mixwright.files import read_json
 from mixwright.mixture import Array
-from mixwright.observations import Observations, observe
+from mixwright.observations import Observations, left_out, observe
 from mixwright.wide import ROUNDING, Wide, read_weights, read_wide
 
 LEAST_RUNS = 3
@@ -36,13 +36,17 @@ def read_observations(
     realised: Sequence[Path] = (),
     loglikelihoods: Sequence[Path] = (),
     least: int = LEAST_RUNS,
+    diverged: str = "refuse",
 ) -> Observations:
-    """The runs of the tables: all wide CSV (weights alone: 1.0 tokens a run, role swarm), or all long parquet."""
+    """The runs of the tables: all wide CSV (weights alone: 1.0 tokens a run, role swarm), or all long parquet.
+
+    Runs without a finite loss are refused by name, or left out where `diverged` says drop.
+    """
     for name, given in (("mixtures", mixtures), ("losses", losses)):
         if not given:
             raise MixwrightError(f"{name}: no file; give --{name} a table of {name}")
     if not _is_wide(mixtures[0]):
-        return _read_long(mixtures, losses, realised, loglikelihoods, least)
+        return _read_long(mixtures, losses, realised, loglikelihoods, least, diverged)
     rest = (*mixtures[1:], *losses, *realised, *loglikelihoods)
     others = [path for path in rest if not _is_wide(path)]
     if others:
@@ -50,7 +54,7 @@ def read_observations(
     if len(rest) > 1:
         more = [*mixtures[1:], *losses[1:], *realised, *loglikelihoods]
         raise MixwrightError(f"{more[0]}: CSV tables are one of mixtures and one of losses; join them")
-    return _join(read_weights(mixtures[0]), read_wide(losses[0]), least)
+    return _join(read_weights(mixtures[0]), read_wide(losses[0], holes=True), least, diverged)
 
 
 def read_mixtures(path: Path) -> Mixtures:
@@ -79,13 +83,14 @@ def _of_proposal(path: Path) -> Mixtures:
     return Mixtures(path, "mixture", (path.stem,), tuple(weights or ()), values / values.sum())
 
 
-def _join(mixtures: Wide, losses: Wide, least: int) -> Observations:
+def _join(mixtures: Wide, losses: Wide, least: int, diverged: str) -> Observations:
     for one, other, lacks in ((mixtures, losses, "losses"), (losses, mixtures, "mixture")):
         known = set(other.ids)
         alone = [row for row, name in enumerate(one.ids) if name not in known]
         if alone:
             more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
             raise MixwrightError(f"{one.where(alone[0])}{more} has no {lacks} in {other.path}; add them there or drop the row here")
+    mixtures, losses = _converged(mixtures, losses, diverged)
     if len(mixtures.ids) < least:
         raise MixwrightError(f"{mixtures.where(-1)} is the last of {len(mixtures.ids)} runs; give {least} or more")
     weights, measured = mixtures.sorted(), losses.sorted()
@@ -100,8 +105,23 @@ def _join(mixtures: Wide, losses: Wide, least: int) -> Observations:
     return Observations(weights.columns, measured.columns, weights.ids, roles, weights.values, measured.values)
 
 
+def _converged(mixtures: Wide, losses: Wide, diverged: str) -> tuple[Wide, Wide]:
+    """Both without the runs that lack a finite loss, unless these are refused."""
+    rows = np.flatnonzero(~np.isfinite(losses.values).all(axis=1))
+    try:
+        gone = left_out([losses.ids[row] for row in rows], len(losses.ids), diverged)
+    except MixwrightError as error:
+        raise MixwrightError(f"{losses.where(int(rows[0]))}: {error}") from None
+    return mixtures.without(gone), losses.without(gone)
+
+
 def _read_long(
-    mixtures: Sequence[Path], losses: Sequence[Path], realised: Sequence[Path], loglikelihoods: Sequence[Path], least: int
+    mixtures: Sequence[Path],
+    losses: Sequence[Path],
+    realised: Sequence[Path],
+    loglikelihoods: Sequence[Path],
+    least: int,
+    diverged: str,
 ) -> Observations:
     wide = [path for path in (*mixtures, *losses, *realised, *loglikelihoods) if _is_wide(path)]
     if wide:
@@ -114,7 +134,7 @@ def _read_long(
     )
     where = ", ".join(map(str, losses))
     try:
-        seen = observe(*frames)
+        seen = observe(*frames, diverged=diverged)
     except MixwrightError as error:
         raise MixwrightError(f"{where}: {error}") from None
     swarm = seen.of_role("swarm").runs

@@ -1,18 +1,22 @@
 """What a mixer sees: runs, the tokens they took from each domain, and the losses they reached, joined by key."""
 
 import hashlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.mixture import Array
 
 REPORT = 0.2  # share of a target's examples that report (arXiv 2502.10510)
-SPARE = ("swarm", "repeat")  # roles whose runs stand for one another: one that diverged can be left out
+DIVERGED = ("refuse", "drop")  # what to do with runs that diverged
+NAMED = 5  # runs that a message names one by one
+NEEDED = "and no other {role} run stands for it; train it again with lower learning rates"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Observations:
     amounts: Array  # (runs, domains) training tokens: realised ones where known
     losses: Array  # (runs, targets) nats/token at the run's last step
     likelihoods: Mapping[str, Likelihoods] = field(default_factory=dict)  # target -> its examples
+    dropped: tuple[tuple[str, str], ...] = ()  # (role, run) of runs that diverged and are not among these
 
     @property
     def tokens(self) -> Array:
@@ -83,10 +88,12 @@ def observe(
     losses: pd.DataFrame,
     realised: pd.DataFrame | None = None,
     loglikelihoods: pd.DataFrame | None = None,
+    diverged: str = "refuse",
 ) -> Observations:
-    """Joins the long tables by run. A diverged run (null loss) is left out where others stand for it, and refused by name where not."""
+    """Joins the long tables by run. Runs that diverged (no finite loss at the last step) are refused by name, or dropped."""
     last = losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")  # groupby's last would skip its null
-    last = _converged(last, design)
+    lost = left_out(last.run[~np.isfinite(last.loss.astype(np.float64))], last.run.nunique(), diverged)
+    last = last[~last.run.isin(lost)]
     losses_wide = last.pivot(index="run", columns="target", values="loss").sort_index().sort_index(axis=1)
     if losses_wide.isna().any(axis=None):
         run = losses_wide.index[losses_wide.isna().any(axis=1)][0]
@@ -95,6 +102,7 @@ def observe(
     if len(unknown):
         raise MixwrightError(f"losses: run {unknown[0]} is not in the design; resolve the design again")
     domains = sorted(set(design.domain))
+    dropped = design[design.run.isin(lost)]
     design = design[design.run.isin(losses_wide.index)]
     taken = design.assign(amount=design.weight * design.tokens) if realised is None else realised.rename(columns={"tokens": "amount"})
     uncounted = losses_wide.index.difference(taken.run)
@@ -109,19 +117,31 @@ def observe(
         roles=tuple(roles),
         amounts=amounts.to_numpy(np.float64),
         losses=losses_wide.to_numpy(np.float64),
-        likelihoods={} if loglikelihoods is None else _likelihoods(loglikelihoods, design, tuple(amounts.columns)),
+        likelihoods={} if loglikelihoods is None else _likelihoods(loglikelihoods, design, dropped, tuple(amounts.columns)),
+        dropped=tuple(sorted({(str(row.role), str(row.run)) for row in dropped.itertuples()})),
     )
 
 
-def _converged(last: pd.DataFrame, design: pd.DataFrame) -> pd.DataFrame:
-    diverged = set(last.run[last.loss.isna()])
-    needed = sorted(diverged & set(design.run[~design.role.isin(SPARE)]))
-    if needed or (diverged and diverged >= set(last.run)):
-        raise MixwrightError(f"losses: run {(needed or sorted(diverged))[0]} diverged; lower proxy.optimizer's learning rates")
-    return last[~last.run.isin(diverged)]
+def left_out(lost: Iterable[str], runs: int, diverged: str) -> frozenset[str]:
+    """Those of `runs` runs that diverged, where `diverged` says drop; else they are refused by name. The one place where it is decided."""
+    if diverged not in DIVERGED:
+        raise MixwrightError(f"diverged is {diverged}; it takes {' or '.join(DIVERGED)}; {nearest(diverged, DIVERGED)}")
+    gone = frozenset(map(str, lost))
+    if not gone:
+        return gone
+    said = f"{counted(len(gone), 'run')} without a finite loss, diverged: {_names(gone)}"
+    if diverged == "refuse" or len(gone) == runs:
+        rest = "" if len(gone) == runs else ", or leave them out with diverged: drop (--diverged drop)"
+        raise MixwrightError(f"losses: {said}; train them again with lower learning rates{rest}")
+    log.info("losses: left out %s", said)
+    return gone
 
 
-def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, domains: tuple[str, ...]) -> dict[str, Likelihoods]:
+def _names(runs: Collection[str]) -> str:
+    return ", ".join(sorted(runs)[:NAMED]) + (f" and {len(runs) - NAMED} more" if len(runs) > NAMED else "")
+
+
+def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, dropped: pd.DataFrame, domains: tuple[str, ...]) -> dict[str, Likelihoods]:
     """One column a domain: the log-likelihoods under the run that trained on that domain alone."""
     vertices = design[(design.role == "vertex") & (design.weight > 0.999)].set_index("run").domain
     table = table.assign(domain=table.run.map(vertices)).dropna(subset=["domain"])
@@ -130,6 +150,9 @@ def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, domains: tuple[str, 
         raise MixwrightError(f"loglikelihoods: {shared.index[0]} has {shared.iloc[0]} vertex runs; keep one of them")
     missing = sorted(set(domains) - set(table.domain))
     if missing:
+        alone = dropped[(dropped.role == "vertex") & (dropped.weight > 0.999) & dropped.domain.isin(missing)]
+        if len(alone):
+            raise MixwrightError(f"loglikelihoods: run {alone.run.iloc[0]} diverged, {NEEDED.format(role='vertex')}")
         raise MixwrightError(f"loglikelihoods: no vertex run of {missing[0]}; train the vertex design")
     found = {}
     for target, rows in table.groupby("target"):

@@ -60,6 +60,11 @@ class Study:
         return self.config.get("measured", {})
 
     @property
+    def diverged(self) -> str:
+        """What mixers do with runs that diverged: refuse or drop."""
+        return str(self.config.get("diverged", "refuse"))
+
+    @property
     def tests(self) -> dict[str, tuple[Path, Path]]:
         """Test set -> its tables of mixtures and of losses."""
         return {name: self.tables_of(tables) for name, tables in self.measured.get("tests", {}).items()}

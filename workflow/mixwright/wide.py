@@ -3,7 +3,7 @@
 import csv
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +34,13 @@ class Wide:
         """The file, the line and the id of a row, for a message."""
         return f"{self.path}: line {self.lines[row]} ({self.key} {self.ids[row]})"
 
+    def without(self, ids: Collection[str]) -> "Wide":
+        """The rows of other ids than these."""
+        rows = [row for row, name in enumerate(self.ids) if name not in ids]
+        return replace(
+            self, ids=tuple(self.ids[i] for i in rows), lines=tuple(self.lines[i] for i in rows), values=self.values[np.array(rows, int)]
+        )
+
     def sorted(self) -> "Wide":
         """Rows sorted by id and columns by name, so that their order in the file never matters."""
         rows = sorted(range(len(self.ids)), key=self.ids.__getitem__)
@@ -47,8 +54,11 @@ class Wide:
         )
 
 
-def read_wide(path: Path) -> Wide:
-    """Reads the table; the first column is the id. A line that is too short, a cell that is no number, an id twice are refused."""
+def read_wide(path: Path, holes: bool = False) -> Wide:
+    """Reads the table; the first column is the id. A line that is too short, a cell that is no number, an id twice are refused.
+
+    With `holes` a cell that is empty, NaN or infinite is NaN.
+    """
     heading, rows = read_cells(path)
     kept = [k for k, name in enumerate(heading) if k and name.lower() not in IDENTITIES]
     if not kept or not rows:
@@ -67,7 +77,7 @@ def read_wide(path: Path) -> Wide:
     for row, (line, cells) in enumerate(rows):
         if len(cells) != len(heading):
             raise MixwrightError(f"{path}: line {line}: {len(cells)} cells under {len(heading)} headings; complete the line or drop it")
-        table.values[row] = [_number(table, row, heading[k], cells[k]) for k in kept]
+        table.values[row] = [_number(table, row, heading[k], cells[k], holes) for k in kept]
     _check_ids(table)
     return table
 
@@ -132,11 +142,13 @@ def read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise MixwrightError(f"{path}: no CSV in UTF-8; save it as such") from None
 
 
-def _number(table: Wide, row: int, column: str, cell: str) -> float:
+def _number(table: Wide, row: int, column: str, cell: str, holes: bool) -> float:
     try:
-        value = float(cell)
+        value = float(cell or "nan")
     except ValueError:
-        value = float("nan")
+        value, holes = math.nan, False
+    if holes and not math.isfinite(value):
+        return math.nan
     if not math.isfinite(value):
         raise MixwrightError(f"{table.where(row)}: {column} is {cell or 'empty'}, no finite number; measure it again or drop the row")
     return value

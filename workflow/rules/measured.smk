@@ -17,7 +17,7 @@ rule import_runs:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=lambda wc: digest([sorted(STUDY.target_weights), STUDY.measured[wc.role]]),
+        spec=lambda wc: digest([sorted(STUDY.target_weights), STUDY.measured[wc.role], STUDY.diverged]),
         version=VERSIONS["import"],
     shell:
         "python -m mixwright import-runs --study results/{wildcards.study}/study.json --role {wildcards.role} --mixtures {input.mixtures:q}"
@@ -72,7 +72,7 @@ rule predict_tests:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=digest(sorted(STUDY.tests)),
+        spec=digest([sorted(STUDY.tests), STUDY.diverged]),
         version=VERSIONS["test"],
     shell:
         "python -m mixwright predict-tests --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --fit {input.fit:q}"
@@ -92,7 +92,7 @@ rule score_subsets:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=lambda wc: digest([STUDY.measured["subsets"][wc.mixer], sorted(STUDY.tests), CONFIG["seed"]]),
+        spec=lambda wc: digest([STUDY.measured["subsets"][wc.mixer], sorted(STUDY.tests), CONFIG["seed"], STUDY.diverged]),
         version=digest([VERSIONS["fit"], VERSIONS["test"]]),
     shell:
         "python -m mixwright score-subsets --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"

@@ -17,10 +17,11 @@ rule fit_mixer:
     params:
         method=lambda wc: STUDY.method_name(wc.mixer),
         settings=lambda wc: STUDY.settings(wc.mixer),
+        diverged=STUDY.diverged,
         version=VERSIONS["fit"],
     shell:
         "python -m mixwright fit --mixer {params.method} --settings {params.settings:q} --mixtures {input.design:q} --losses {input.losses:q}"
-        " --realised {input.realised:q} --loglikelihoods {input.loglikelihoods:q} --to {output:q} 2>&1 | tee {log:q}"
+        " --realised {input.realised:q} --loglikelihoods {input.loglikelihoods:q} --diverged {params.diverged} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule validate_mixer:
@@ -37,7 +38,7 @@ rule validate_mixer:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=spec("validation.folds", "seed"),
+        spec=spec("validation.folds", "seed", "diverged"),
         version=VERSIONS["validate"],
     shell:
         "python -m mixwright validate --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
@@ -81,7 +82,7 @@ rule backtest:
         "../../envs/analysis.yaml"
     params:
         settings=STUDY.scaled_settings,
-        spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["seed"]]),
+        spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["seed"], STUDY.diverged]),
         version=VERSIONS["backtest"],
     shell:
         "python -m mixwright backtest --study results/{wildcards.study}/study.json --domains {input.domains:q} --settings {params.settings:q}"

@@ -16,9 +16,11 @@ from mixwright.observations import Observations
 PARTS = 10**12  # shares of a corpus without token counts, in whole parts
 
 
-def import_runs(role: str, mixtures: Path, losses: Path, targets: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def import_runs(
+    role: str, mixtures: Path, losses: Path, targets: Sequence[str], diverged: str = "refuse"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """DESIGN and LOSSES frames of wide tables, one step and 1 token a run: weights alone are known."""
-    seen = read_observations([mixtures], [losses])
+    seen = read_observations([mixtures], [losses], diverged=diverged)
     for name in targets:
         if name not in seen.targets:
             raise MixwrightError(f"config: measured.targets.{name} was not measured in {losses}; {nearest(name, seen.targets)}")

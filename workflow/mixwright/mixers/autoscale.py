@@ -35,6 +35,7 @@ class AutoScale(Fitted):
     reduced: float | None = None
     amounts: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (scales, 2 domains + 1, domains) tokens
     losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (scales, 2 domains + 1, targets) nats/token
+    spares = False
 
     def __post_init__(self) -> None:
         if self.fit_with not in ("robust", "published"):

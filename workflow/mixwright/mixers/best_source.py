@@ -17,6 +17,7 @@ class BestSource(Fitted):
     """As much as the bounds allow of the domain whose own proxy has the lowest objective, then of the next."""
 
     losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (domains, targets) of each domain's proxy, nats/token
+    spares = False
 
     def fit(self, seen: Observations) -> Self:
         vertices = self.usable(seen, "vertex", least=1)

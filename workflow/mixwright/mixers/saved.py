@@ -10,7 +10,7 @@ import numpy as np
 from mixwright.errors import MixwrightError, TooFewRunsError
 from mixwright.files import read_json, write_json
 from mixwright.mixture import Array, Goal
-from mixwright.observations import Observations
+from mixwright.observations import NEEDED, Observations
 
 FILE = "fit.json"
 FITTED = MappingProxyType({"fitted": True})  # metadata of the fields that `fit` fills: no setting may name them
@@ -31,10 +31,14 @@ class Fitted(Saved):
 
     domains: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
     targets: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
+    spares = True  # whether it can do without one of the runs that it reads
 
     def usable(self, seen: Observations, *roles: str, least: int) -> Observations:
-        """The runs of these roles; too few of them, or a number that is none, is refused."""
+        """The runs of these roles; too few of them, a number that is none, or one that diverged and is needed, is refused."""
         runs, named = seen.of_role(*roles), " or ".join(roles)
+        needed = [run for role, run in seen.dropped if role in roles and not self.spares]
+        if needed:
+            raise MixwrightError(f"{_called(self)}: run {needed[0]} diverged, {NEEDED.format(role=named)}")
         if len(runs.runs) < least:
             few = f"needs {least} {named} runs or more and there are {len(runs.runs)}"
             raise TooFewRunsError(f"{_called(self)} {few}; train {least - len(runs.runs)} more")

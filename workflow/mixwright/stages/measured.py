@@ -20,12 +20,12 @@ def import_runs(study: Path, role: str, mixtures: Path | None, losses: Path, des
     from mixwright.measured.perturbed import read_perturbed
     from mixwright.study import Study
 
-    asked = Study.read(study).measured
-    targets = list(asked["targets"])
+    asked = Study.read(study)
+    targets = list(asked.measured["targets"])
     if mixtures is None:
-        runs, measured = as_tables(role, read_perturbed(losses, asked[role], targets))
+        runs, measured = as_tables(role, read_perturbed(losses, asked.measured[role], targets))
     else:
-        runs, measured = import_runs(role, mixtures, losses, targets)
+        runs, measured = import_runs(role, mixtures, losses, targets, asked.diverged)
     tables.write(runs, design, tables.DESIGN)
     tables.write(measured, table, tables.LOSSES)
 
@@ -72,7 +72,7 @@ def score_subsets(study: Path, mixer: str, settings: str, mixtures: Paths, losse
 
     asked = Study.read(study)
     wanted, seed = asked.measured["subsets"][mixer], asked.config["seed"]
-    seen = read_observations(mixtures, losses)
+    seen = read_observations(mixtures, losses, diverged=asked.diverged)
     tables.write(score_subsets(mixer, json.loads(settings), seen, _tests(asked), wanted, seed), to, tables.SUBSETS)
 
 
@@ -87,8 +87,8 @@ def find_region(study: Path, mixer: str, settings: str, mixtures: Paths, losses:
 
     asked = Study.read(study)
     wanted = asked.measured["regions"][mixer]
-    goal = asked.goal(train_tokens(domains))
-    write_json(to, find_region(mixer, json.loads(settings), read_observations(mixtures, losses), goal, wanted["draws"], wanted["seeds"]))
+    goal, seen = asked.goal(train_tokens(domains)), read_observations(mixtures, losses, diverged=asked.diverged)
+    write_json(to, find_region(mixer, json.loads(settings), seen, goal, wanted["draws"], wanted["seeds"]))
 
 
 def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> None:
@@ -133,4 +133,5 @@ def summarise_measured(
 def _tests(asked: "Study") -> "Tests":
     from mixwright.loss_tables import read_observations
 
-    return {name: read_observations([mixtures], [losses]) for name, (mixtures, losses) in asked.tests.items()}
+    tests = asked.tests.items()
+    return {name: read_observations([mixtures], [losses], diverged=asked.diverged) for name, (mixtures, losses) in tests}

@@ -21,7 +21,14 @@ log = logging.getLogger(__name__)
 
 
 def fit(
-    mixer: str, mixtures: Paths, losses: Paths, to: Path, realised: Paths = NONE, loglikelihoods: Paths = NONE, settings: str = "{}"
+    mixer: str,
+    mixtures: Paths,
+    losses: Paths,
+    to: Path,
+    realised: Paths = NONE,
+    loglikelihoods: Paths = NONE,
+    settings: str = "{}",
+    diverged: str = "refuse",
 ) -> None:
     """Fit a mixer to measured losses: the study's tables, or your own as CSV."""
     from mixwright import fits
@@ -29,7 +36,7 @@ def fit(
 
     fits.check_place(to)
     unfitted = mixers.create(mixer, mixers.read_settings(settings))
-    seen = read_observations(mixtures, losses, realised, loglikelihoods)
+    seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
     if lacking := mixers.lacking(mixer, seen.roles):
         raise MixwrightError(f"{mixer}: {lacking}; train them in a study, or fit a mixer that reads a swarm, such as effective-data")
     fitted = unfitted.fit(seen)
@@ -65,7 +72,7 @@ def validate(
     from mixwright.validation import scores, validate
 
     asked = Study.read(study)
-    seen = read_observations(mixtures, losses, realised, loglikelihoods)
+    seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=asked.diverged)
     folds, seed = asked.config["validation"]["folds"], asked.config["seed"]
     frame = validate(asked.method_name(mixer), json.loads(settings), seen, folds, seed).assign(mixer=mixer)
     tables.write(frame, to, tables.VALIDATION)
@@ -82,6 +89,7 @@ def compare(
     settings: str = "{}",
     realised: Paths = NONE,
     loglikelihoods: Paths = NONE,
+    diverged: str = "refuse",
     to: Path | None = None,
 ) -> None:
     """Judge mixers by predictions of held-out runs: the standings at the terminal, scores by target as parquet."""
@@ -91,7 +99,7 @@ def compare(
     from mixwright.loss_tables import read_observations
     from mixwright.tournament import as_table, tournament
 
-    seen = read_observations(mixtures, losses, realised, loglikelihoods)
+    seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
     frame = tournament(seen, mixer, mixers.read_settings(settings), folds, seed)
     if to is not None:
         tables.write(frame, to, tables.TOURNAMENT)

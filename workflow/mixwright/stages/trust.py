@@ -13,7 +13,15 @@ log = logging.getLogger(__name__)
 
 
 def learning_curve(
-    mixer: str, mixtures: Paths, losses: Paths, to: Path, realised: Paths = NONE, settings: str = "{}", more: int = 0, seed: int = 0
+    mixer: str,
+    mixtures: Paths,
+    losses: Paths,
+    to: Path,
+    realised: Paths = NONE,
+    settings: str = "{}",
+    more: int = 0,
+    seed: int = 0,
+    diverged: str = "refuse",
 ) -> None:
     """Rank correlation and regret against the number of runs, and whether more runs are worth training."""
     from mixwright.learning_curve import learning_curve as measure
@@ -21,7 +29,8 @@ def learning_curve(
 
     if more < 0:
         raise MixwrightError(f"--more {more}: runs that could be trained besides; give a number above 0, or 0 for a quarter")
-    curve = measure(mixer, mixers.read_settings(settings), read_observations(mixtures, losses, realised), seed=seed)
+    seen = read_observations(mixtures, losses, realised, diverged=diverged)
+    curve = measure(mixer, mixers.read_settings(settings), seen, seed=seed)
     log.info("%s, %d runs: %s", mixer, curve.runs, curve.answer(more or None))
     write_json(to, curve.as_json(more or None))
 
@@ -33,8 +42,9 @@ def backtest(study: Path, domains: Path, settings: str, mixtures: Paths, losses:
     from mixwright.stages.proxies import train_tokens
     from mixwright.study import Study
 
-    goal = Study.read(study).goal(train_tokens(domains))
-    found = test(read_observations(mixtures, losses, realised), goal, mixers.read_settings(settings))
+    asked = Study.read(study)
+    seen = read_observations(mixtures, losses, realised, diverged=asked.diverged)
+    found = test(seen, asked.goal(train_tokens(domains)), mixers.read_settings(settings))
     log.info("%s", found.verdict)
     write_json(to, found.as_json())
 
