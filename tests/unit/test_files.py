@@ -1,9 +1,13 @@
 """Nothing half-written counts as done."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, write_json, written
+from mixwright.files import here, is_running, read_json, write_json, written
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -25,6 +29,28 @@ def test_two_writers_of_one_file_do_not_touch_each_others(tmp_path):
         with written(tmp_path / "a") as two:
             two.write_text("two")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["one"]
+
+
+def ended() -> int:
+    """The id of a process that is no more."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def test_what_killed_writers_left_of_a_path_goes_with_its_next_write(tmp_path):
+    dead = ended()
+    assert is_running(os.getpid()) and is_running(1) and not is_running(dead)
+    names = {who: f".a.{who}.0.partial" for who in (f"{here()}.{dead}", f"{here()}.{os.getpid()}", f"elsewhere.{dead}")}
+    for name in names.values():
+        (tmp_path / name).write_text("half")
+    (tmp_path / f".b.{here()}.{dead}.0.partial").mkdir()
+    write_json(tmp_path / "a", 1)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"a", f".b.{here()}.{dead}.0.partial", *names.values()} - {names[f"{here()}.{dead}"]}
+    with written(tmp_path / "b") as beside:
+        beside.write_text("whole")
+    assert (tmp_path / "b").read_text() == "whole" and not (tmp_path / f".b.{here()}.{dead}.0.partial").exists()
 
 
 def test_a_folder_replaces_the_one_before(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from mixwright.learners import checkpoint
 from mixwright.learners.packed import Member, Result, Settings, train
 from mixwright.learners.shape import Shape
 from shard_files import VOCABULARY, examples, make_shards
@@ -139,8 +140,9 @@ def test_a_rate_multiplies_both_learning_rates(folder, each_alone):
     assert numbers(run(folder, [eight()[1]], replace(SETTINGS, optimizer=halved))["key1"]) == each_alone["key1"]
 
 
-def test_a_member_is_handed_over_when_it_ends_and_not_trained_again_after_a_stop(folder, tmp_path, each_alone):
+def test_a_member_is_handed_over_when_it_ends_and_not_trained_again_after_a_stop(folder, tmp_path, each_alone, monkeypatch):
     """In one wave of eight: the first four that end are kept, then the process stops; the others go on at the step where it did."""
+    monkeypatch.setattr(checkpoint, "SHARE", float("inf"))  # every end is saved, however short the steps
     found: dict[str, Result] = {}
 
     def fail_at_fifth(member: Member, result: Result) -> None:
@@ -164,6 +166,8 @@ from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = {paths!r}
 import test_packed as t
+from mixwright.learners import checkpoint
+checkpoint.SHARE = float('inf')
 t.run(Path({folder!r}), t.eight(t.LONG), replace(t.FOURS, checkpoint_seconds=0.01), t.{shape!r}, checkpoints=Path({checkpoints!r}))
 """
 

@@ -1,7 +1,9 @@
 """Write beside, then rename: a killed job leaves no half-written file that counts as done."""
 
 import json
+import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +15,15 @@ from mixwright.errors import MixwrightError
 
 @contextmanager
 def written(path: str | Path) -> Iterator[Path]:
-    """Yields a path beside `path` (file or folder) that takes its place if the block ends without an error; no other writer has it."""
+    """Yields a path beside `path` (file or folder) that takes its place if the block ends without an error; no other writer has it.
+
+    What a writer killed on this machine left half-written of the same path is removed.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid4().hex}.partial")  # process ids repeat between machines that share a disk
+    swept(path)
+    # whose it is stands in the name; process ids alone repeat between machines that share a disk
+    beside = path.with_name(f".{path.name}.{here()}.{os.getpid()}.{uuid4().hex}.partial")
     try:
         yield beside
         if beside.is_dir():
@@ -24,6 +31,26 @@ def written(path: str | Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         _remove(beside)
+
+
+def swept(path: Path) -> None:
+    """Removes what stands half-written beside `path` of processes of this machine that are no more."""
+    mine = f".{path.name}.{here()}."
+    left = (other for other in path.parent.iterdir() if other.name.startswith(mine) and other.name.endswith(".partial"))
+    for half in left:
+        if not is_running(int(half.name.removeprefix(mine).split(".")[0])):
+            _remove(half)
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this machine has this id."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -40,6 +67,11 @@ def read_json(path: str | Path) -> Any:
         raise MixwrightError(f"{path}: no such file; run the rule that makes it, or correct the path") from None
     except json.JSONDecodeError as error:
         raise MixwrightError(f"{path}: not JSON ({error}); make it again") from None
+
+
+def here() -> str:
+    """This machine's name, without dots."""
+    return socket.gethostname().replace(".", "-")
 
 
 def _remove(path: Path) -> None:

@@ -1,6 +1,5 @@
 """Trains many small models of one shape in one process, in waves; a member's numbers do not depend on the company it keeps."""
 
-import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
-from mixwright.learners.checkpoint import TERMINATED, Checkpoint, terminable
+from mixwright.learners.checkpoint import TERMINATED, Checkpoint, Clock, terminable
 from mixwright.learners.device import prepare
 from mixwright.learners.masking import mask_token
 from mixwright.learners.scoring import Exam, losses
@@ -106,12 +105,13 @@ def train(
     pack = Pack(shape, shards, settings, exam, examples)
     waiting = [member.steps for member in members if member.key not in finished]
     pace = PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context)
+    clock = Clock(settings.checkpoint_seconds)
     ordered = sorted(members, key=lambda member: -member.steps)
     for start in range(0, len(ordered), settings.wave):
         whole = ordered[start : start + settings.wave]
         missing = [member for member in whole if member.key not in finished]
         if missing:
-            checkpoint = Checkpoint(checkpoints, digest([member.key for member in whole]))
+            checkpoint = Checkpoint(checkpoints, digest([member.key for member in whole]), clock)
             _train_wave(pack, Wave(missing, shape, shards, settings), checkpoint, on_finished, pace)
 
 
@@ -120,7 +120,6 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Fin
     if state := checkpoint.load():
         wave.resume(state)
     pace.resumed(len(wave.members), wave.step)
-    saved = time.monotonic()
     with terminable() as asked:
         while wave.members:
             if ended := wave.ended:
@@ -132,9 +131,8 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Fin
                 wave.advance()
                 pack.measure(wave)
                 pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
-                if asked.is_set() or wave.ended or time.monotonic() - saved > pack.settings.checkpoint_seconds:
+                if asked.is_set() or checkpoint.due(soon=bool(wave.ended)):
                     checkpoint.save(wave.state())
-                    saved = time.monotonic()
             if asked.is_set() and wave.members:
                 raise SystemExit(TERMINATED)
         checkpoint.remove()
