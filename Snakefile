@@ -21,6 +21,7 @@
 #            results/{study}/finals/{pack}.parquet       final models, trained
 #            results/{study}/scores/{pack}.parquet       and measured
 #            results/{study}/report/                     figures, tables, summary
+#            results/{study}/progress/{pack}.json        what a training job says of itself while it runs; read by mixwright status
 #            results/store/                              every computed run under its content's hash, shared by studies
 import os
 import sys

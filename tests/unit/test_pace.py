@@ -35,6 +35,7 @@ def test_a_pack_counts_what_this_process_did_and_what_is_left(lines):
     for step in range(1, 41):
         progress.stepped(1, step, 40)
     progress.finished(1)
+    lines = [str(line) for line in lines]
     assert lines[0] == "0/3 members trained, step 42/100, 2 tokens/s, 490 s to go"  # 4 member-steps in 20 s, 98 to go
     assert lines[-2:] == [
         "2/3 members trained, step 40/40, 1 tokens/s, 0 s to go",

@@ -12,6 +12,7 @@ from mixwright.collect import collect
 from mixwright.errors import MixwrightError
 from mixwright.learners import stage
 from mixwright.learners.stage import train_pack
+from mixwright.pace import Done, say
 from shard_files import examples, make_shards
 from study_runs import RUN, STUDY
 
@@ -44,10 +45,10 @@ def pack(tmp_path):
     shards = make_shards(tmp_path)
     trained: list[int] = []
 
-    def go(runs=RUNS, name="pack", monkeypatch=None, shards=shards, **changes) -> Path:
+    def go(runs=RUNS, name="pack", monkeypatch=None, shards=shards, log=say, **changes) -> Path:
         plain = stage.train
         monkeypatch.setattr(stage, "train", lambda members, *args, **rest: plain(members, *args, **rest | {"on_finished": counted(rest)}))
-        train_pack(runs, design(), shards[::-1], {"held": examples(2, seed=9)}, STUDY | changes, tmp_path / "store", tmp_path / name)
+        train_pack(runs, design(), shards[::-1], {"held": examples(2, seed=9)}, STUDY | changes, tmp_path / "store", tmp_path / name, log)
         monkeypatch.setattr(stage, "train", plain)
         return tmp_path / name
 
@@ -103,6 +104,29 @@ def test_the_store_does_not_serve_what_it_does_not_hold(pack, monkeypatch):
     wider = [replace(shard, vocabulary=80, unigram=np.pad(shard.unigram, (0, 16))) for shard in pack.shards]
     pack(name="wider", monkeypatch=monkeypatch, shards=wider)
     assert len(pack.trained) == 7
+
+
+def test_a_diverged_run_is_named_in_one_line_when_it_is_trained_and_when_it_is_found(pack, monkeypatch):
+    plain = stage.train
+
+    def diverging(members, *args, on_finished, **rest):
+        def spoilt(member, result):
+            lost = [fact | {"loss": None, "bits_per_byte": None, "status": "diverged"} for fact in result.losses if fact["step"] == 8]
+            late = replace(result, losses=[fact for fact in result.losses if fact["step"] < 8] + lost, loglikelihoods={})
+            on_finished(member, late if member.seed == 0 and member.weights[1] == 0.8 else result)
+
+        plain(members, *args, on_finished=spoilt, **rest)
+
+    for name in ("first", "again"):
+        heard = []
+        monkeypatch.setattr(stage, "train", diverging)
+        pack(name=name, monkeypatch=monkeypatch, log=heard.append)
+        done = {news.run: news for news in heard if isinstance(news, Done)}
+        assert set(done) == {run.name for run in RUNS}
+        assert [str(news) for news in done.values() if str(news)] == [
+            f"run {RUNS[1].name} diverged: no finite loss at step 8; the others go on"
+        ]
+    assert len(pack.trained) == 3
 
 
 def test_refresh_trains_again_what_is_stored(pack, monkeypatch):

@@ -43,6 +43,17 @@ def test_a_row_is_found_again_under_another_runs_name(tmp_path):
     assert not list(tmp_path.rglob("*.partial"))
 
 
+@pytest.mark.parametrize("content", [b"", b"PAR1 half of it"])
+def test_half_a_file_counts_for_nothing(tmp_path, capsys, content):
+    store = Store(tmp_path)
+    store.put("0123", row("", "0123", [], [], []))
+    (tmp_path / "01" / ".0123.parquet.elsewhere.1.0.partial").write_bytes(content)  # what another machine's killed job left
+    (tmp_path / "01" / "0145.parquet").write_bytes(content)  # what a power cut left
+    assert store.get("0123") is not None and store.get("0145") is None
+    assert "0123" in store and "0145" not in store
+    assert "0145.parquet: result not readable" in capsys.readouterr().err
+
+
 def test_refresh_finds_only_what_it_put_itself(tmp_path):
     Store(tmp_path).put("0123", row("", "0123", [], [], []))
     fresh = Store(tmp_path, refresh=True)

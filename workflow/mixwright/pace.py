@@ -3,21 +3,55 @@
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-Log = Callable[[str], None]
+
+@dataclass(frozen=True)
+class Standing:
+    """Where work stands and how fast it goes; reads as a line of the log."""
+
+    where: str
+    speed: float  # in `unit` a second
+    seconds_left: float
+    unit: str = "tokens"
+
+    def __str__(self) -> str:
+        return f"{self.where}, {quantity(self.speed)} {self.unit}/s, {self.seconds_left:,.0f} s to go"
 
 
-def say(line: str) -> None:
+def quantity(speed: float) -> str:
+    """`45,210`, or two digits of a small one."""
+    return f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run that has ended; reads as what there is to say of it, which may be nothing."""
+
+    run: str
+    words: str = ""
+    diverged: bool = False
+
+    def __str__(self) -> str:
+        return self.words
+
+
+News = str | Standing | Done
+Log = Callable[[News], None]
+
+
+def say(news: News) -> None:
     """One line to stderr in one write: jobs that share a terminal do not cut into each other's lines."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    if words := str(news):
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
 
 
 class Pace:
     """Says where work stands, how fast it went since the start and how long the rest takes: one line every `every` seconds."""
 
-    def __init__(self, log: Log, step_tokens: int, every: float = 15.0) -> None:
-        self._log, self._step_tokens, self._every = log, step_tokens, every
+    def __init__(self, log: Log, step_tokens: int, every: float = 15.0, unit: str = "tokens") -> None:
+        self._log, self._step_tokens, self._every, self._unit = log, step_tokens, every, unit
         self._began = self._told = time.monotonic()
 
     def tell(self, where: str, done: int, left: int, at_once: bool = False) -> None:
@@ -26,7 +60,7 @@ class Pace:
         if at_once or now - self._told > self._every:
             self._told = now
             speed = max(done, 1) / max(now - self._began, 1e-9)  # steps a second
-            self._log(f"{where}, {speed * self._step_tokens:,.0f} tokens/s, {left / speed:,.0f} s to go")
+            self._log(Standing(where, speed * self._step_tokens, left / speed, self._unit))
 
 
 class PackPace:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.mixture import Run, digest
+from mixwright.pace import Done, say
 from mixwright.tables import RESULTS
 
 Row = dict[str, Any]
@@ -38,8 +39,15 @@ class Store:
         return (key in self._put or not self._refresh) and self._path(str(key)).exists()
 
     def get(self, key: str) -> pa.Table | None:
-        """The row stored under `key`."""
-        return pq.read_table(self._path(key), schema=RESULTS.schema) if key in self else None
+        """The row stored under `key`; a file that cannot be read, after a power cut, is told and removed, and counts for nothing."""
+        if key not in self:
+            return None
+        try:
+            return pq.read_table(self._path(key), schema=RESULTS.schema)
+        except (OSError, pa.ArrowInvalid) as error:
+            say(f"{self._path(key)}: result not readable ({error.__class__.__name__}); the run is trained again")
+            self._path(key).unlink(missing_ok=True)
+            return None
 
     def taken(self, key: str) -> pa.Table:
         """The row that must stand under `key`."""
@@ -62,6 +70,12 @@ def row(run: str, key: str, losses: list[Row], realised: list[Row], loglikelihoo
     """One run's row of tables.RESULTS."""
     values = {"run": run, "store_key": key, "losses": losses, "realised": realised, "loglikelihoods": loglikelihoods}
     return pa.Table.from_pylist([values], RESULTS.schema)
+
+
+def done(table: pa.Table, run: str) -> Done:
+    """What a run's row of tables.RESULTS says of it."""
+    lost = [int(fact["step"]) for fact in table["losses"][0].as_py() if fact["status"] == "diverged"]
+    return Done(run, f"run {run} diverged: no finite loss at step {min(lost)}; the others go on" if lost else "", bool(lost))
 
 
 def renamed(table: pa.Table, run: str) -> pa.Table:

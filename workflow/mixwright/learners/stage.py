@@ -18,8 +18,8 @@ from mixwright.learners.recording import Recording
 from mixwright.learners.shape import Shape
 from mixwright.learners.wave import Member, Settings
 from mixwright.mixture import Run
-from mixwright.pace import say
-from mixwright.store import Store, key_of, renamed, row
+from mixwright.pace import Log, say
+from mixwright.store import Store, done, key_of, renamed, row
 from mixwright.study import Study
 
 
@@ -31,6 +31,7 @@ def train_pack(
     study: Mapping[str, Any],
     store_folder: Path,
     to: Path,
+    log: Log = say,
 ) -> None:
     """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
     shards = sorted(shards, key=lambda shard: shard.domain)
@@ -54,7 +55,15 @@ def train_pack(
     def keep(member: Member, result: Result) -> None:
         realised = [{"domain": name, "tokens": tokens, "epochs": epochs} for name, (tokens, epochs) in result.realised.items()]
         store.put(member.key, row("", member.key, result.losses, realised, record.rows(result.loglikelihoods)))
+        tell(member.key)
 
+    def tell(key: str) -> None:
+        if (found := store.get(key)) is not None:
+            for run in (run.name for run in runs if keys[run.name] == key):
+                log(done(found, run))
+
+    for key in members:
+        tell(key)
     if any(key not in store for key in members):
         train(
             list(members.values()),
@@ -67,7 +76,7 @@ def train_pack(
             on_finished=keep,
             finished=store,
             checkpoints=store.folder / "checkpoints",
-            log=say,
+            log=log,
         )
     with written(to) as beside:
         pq.write_table(pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
@@ -105,10 +114,3 @@ def _fingerprints(shards: Sequence[Shard], targets: Mapping[str, Examples]) -> d
 def _digest(texts: Examples) -> str:
     arrays = (texts.tokens, texts.starts, texts.scored_from, texts.scored_bytes)
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
-
-
-def _stored(store: Store, key: str) -> pa.Table:
-    found = store.get(key)
-    if found is None:
-        raise MixwrightError(f"{store.folder}: {key} vanished while the pack was trained; run the job again")
-    return found

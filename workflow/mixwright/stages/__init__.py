@@ -46,6 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         report.draw,
         report.summarise,
         report.show,
+        report.status,
         report.link_profiles,
     )
 }

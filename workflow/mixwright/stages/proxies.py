@@ -32,19 +32,22 @@ def train_proxies(study: Path, pack: str, domains: Path, shards: list[Path], tar
     """Train the runs of one pack and write what they measured."""
     from mixwright.corpus.shards import Examples
     from mixwright.designs.resolve import resolve_design
+    from mixwright.pulse import beating, path_of
     from mixwright.study import Study
 
     asked = Study.read(study)
     runs = asked.packs[pack]
-    asked.learner.function("train_pack")(
-        runs,
-        resolve_design(runs, asked.goal(train_tokens(domains)).domains),
-        [asked.learner.function("open_domain")(folder) for folder in shards],
-        {path.stem: Examples.load(path) for path in targets},
-        asked.config,
-        store,
-        to,
-    )
+    with beating(path_of(study.parent, pack), len(runs)) as log:
+        asked.learner.function("train_pack")(
+            runs,
+            resolve_design(runs, asked.goal(train_tokens(domains)).domains),
+            [asked.learner.function("open_domain")(folder) for folder in shards],
+            {path.stem: Examples.load(path) for path in targets},
+            asked.config,
+            store,
+            to,
+            log,
+        )
 
 
 def collect_losses(packs: list[Path], losses: Path, realised: Path) -> None:

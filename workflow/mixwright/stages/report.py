@@ -75,6 +75,26 @@ def show(summary: Path) -> None:
     print_summary(read_json(summary))
 
 
+def status(study: Path | None = None) -> None:
+    """Say how far a study's training is: runs done, running, waiting and stopped, tokens/s, time to go; at any time, from any terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from mixwright import status_lines
+    from mixwright.status import find_study, swarms
+    from mixwright.study import Study
+
+    found = study or find_study(list(Path("results").glob("*/study.json")))
+    asked, out = Study.read(found), Console(highlight=False, soft_wrap=True)
+    seen, unit = swarms(asked, found.parent), "tokens" if asked.learner.sized else "runs"
+    out.print(Text("\n".join([found.parent.name, *(status_lines.sentence(swarm, unit) for swarm in seen)]), style="bold"))
+    out.print(status_lines.roles(seen))
+    for line in status_lines.jobs(seen, unit):
+        out.print(Text(line))
+    for line in status_lines.troubles(seen):
+        out.print(Text(line, style="red"))
+
+
 def link_profiles(to: Paths = NONE) -> None:
     """Link the repository's profiles where `snakemake --profile slurm` looks for them; yours are never overwritten."""
     from mixwright.profiles import link_profiles

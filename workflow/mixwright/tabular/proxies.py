@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from mixwright.files import written
 from mixwright.learners.trees import Grown, Trees, grow, weighted_loss
 from mixwright.mixture import Array, Run
-from mixwright.pace import say
-from mixwright.store import Store, key_of, renamed, row
+from mixwright.pace import Log, Pace, say
+from mixwright.store import Store, done, key_of, renamed, row
 from mixwright.study import Study
 from mixwright.tabular.dataset import Dataset
 from mixwright.tabular.metrics import loglikelihoods
@@ -30,6 +30,7 @@ def train_pack(
     study: Mapping[str, Any],
     store_folder: Path,
     to: Path,
+    log: Log = say,
 ) -> None:
     """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
     asked, pool, settings = Study(study), Pool.of(datasets), Trees.of(study["trees"])
@@ -38,11 +39,15 @@ def train_pack(
     mixtures = {run.name: dict(zip(pool.domains, weights.loc[run.name].tolist(), strict=True)) for run in runs}
     keys = {run.name: key_of(run, mixtures[run.name], prints, asked.proxy_spec, asked.recorded) for run in runs}
     store = Store(Path(store_folder), refresh=study["store"] == "refresh")
+    pace, trained = Pace(log, 1, unit="runs"), 0
     for number, run in enumerate(runs):
         if keys[run.name] not in store:
             mixture = weights.loc[run.name].to_numpy(np.float64)
             store.put(keys[run.name], _measured(run, keys[run.name], pool, mixture, settings, asked.recorded["targets"]))
-        say(f"{number + 1}/{len(runs)} {run.role} runs, {len(asked.recorded['targets'])} targets")
+            trained += 1
+        log(done(store.taken(keys[run.name]), run.name))
+        left = len(runs) - number - 1
+        pace.tell(f"{number + 1}/{len(runs)} {run.role} runs, {len(asked.recorded['targets'])} targets", trained, left, at_once=not left)
     with written(to) as beside:
         pq.write_table(pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
 
