@@ -19,15 +19,16 @@ TIE = 1e-9  # deficits closer than this are equal, so that rounding never decide
 
 def allocate(weights: ArrayLike, sequences: int) -> Ints:
     """(sequences,) domain of each: the one whose count lags its weight most, ties to the lower index; every prefix is near the mixture."""
-    share = np.asarray(weights, np.float64)
-    counts = np.zeros(len(share))
-    chosen = np.empty(sequences, np.int64)
-    for position in range(sequences):
-        deficit = share * (position + 1) - counts
-        domain = int((deficit >= deficit.max() - TIE).argmax())
-        chosen[position] = domain
+    share = np.asarray(weights, np.float64).tolist()  # of a few domains, lists are twice as fast as arrays
+    counts = [0] * len(share)
+    chosen = []
+    for position in range(1, sequences + 1):
+        deficits = [weight * position - count for weight, count in zip(share, counts, strict=True)]
+        least = max(deficits) - TIE
+        domain = next(index for index, deficit in enumerate(deficits) if deficit >= least)
+        chosen.append(domain)
         counts[domain] += 1
-    return chosen
+    return np.array(chosen, np.int64)
 
 
 def block_order(seed: int, domain: str, epoch: int, blocks: int) -> Ints:
@@ -68,12 +69,11 @@ class Schedule:
         return len(self.domains)
 
     def read(self, positions: Any) -> Ints:
-        """(positions, context + 1) tokens; one fancy index a domain."""
-        domains, blocks = self.domains[positions], self.blocks[positions]
+        """(positions, context + 1) tokens."""
+        domains, blocks = self.domains[positions].tolist(), self.blocks[positions].tolist()
         tokens = np.empty((len(domains), self.context + 1), np.int64)
-        for index in np.unique(domains):
-            rows = domains == index
-            tokens[rows] = self._pieces[index].sequence(blocks[rows], self.context)
+        for row, domain, block in zip(tokens, domains, blocks, strict=True):
+            row[:] = self._pieces[domain].sequence(block, self.context)  # a copy a block is several times faster than one fancy index
         return tokens
 
     def places(self, positions: Any) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -107,10 +108,14 @@ class Shard:
         """Whole blocks of `context` tokens (each needs the token after it too)."""
         return max(0, (len(self.tokens) - 1) // context)
 
-    def sequence(self, indices: Any, context: int) -> Ints:
-        """(indices, context + 1): block b holds tokens[b * context : b * context + context + 1]."""
-        starts = np.asarray(indices, np.int64).reshape(-1, 1) * context
-        return self.tokens[starts + np.arange(context + 1)].astype(np.int64)
+    def sequence(self, block: int, context: int) -> NDArray[Any]:
+        """(context + 1,) of `tokens`' kind: block b is tokens[b * context : b * context + context + 1]."""
+        return self._plain[block * context : (block + 1) * context + 1]
+
+    @cached_property
+    def _plain(self) -> NDArray[Any]:
+        """The tokens without memmap's class, of which a slice costs several times as much."""
+        return np.asarray(self.tokens)
 
 
 def open_shard(folder: str | Path) -> Shard:
