@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mixwright import fits
+from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS, create, lacking
 from mixwright.mixers.effective_law import Law
 from mixwright.mixers.effective_optimum import best_mixture
-from mixwright.mixers.repetition import ScaledLaw, effective_tokens
+from mixwright.mixers.repetition import ScaledLaw, amounts_worth, effective_tokens, fit_decay
 from mixwright.mixture import Bounds, Domain, Goal
 from mixwright.observations import Observations
 
@@ -92,6 +94,49 @@ def test_the_scaled_laws_derivatives_are_those_of_its_values():
     slopes = np.stack([(law.predict((w + step * e)[None]) - law.predict((w - step * e)[None]))[0] / (2 * step) for e in np.eye(4)], axis=1)
     curvature = np.stack([importance @ (law.slopes(w + step * e) - law.slopes(w - step * e)) / (2 * step) for e in np.eye(4)])
     assert law.slopes(w) == pytest.approx(slopes, rel=1e-6) and law.curvature(importance, w) == pytest.approx(curvature, rel=1e-5)
+
+
+def repeated(decay, noise=1e-3, available=(3e4, 1e5, 1e5, 3e5), seed=10):
+    """Runs that go over their domains up to thirty times."""
+    seen = observed(planted(seed), seed=seed)
+    seen = replace(seen, epochs=seen.amounts / np.array(available))
+    losses = planted(seed).predict(amounts_worth(seen, decay) / UNIT)
+    return replace(seen, losses=losses + noise * np.random.default_rng(seed).standard_normal(losses.shape))
+
+
+@pytest.mark.parametrize("decay", [3.0, 15.39])
+def test_a_planted_decay_of_repetition_is_recovered_and_told(decay):
+    seen = repeated(decay)
+    fitted = create("joint", {"repetition": "fit"}).fit(seen)
+    found, low, high = fitted.told
+    assert found == pytest.approx(decay, rel=0.25) and low <= found <= high < 2 * low
+    assert fitted.decay == found and any(f"R* of the runs {found:.3g}" in note for note in fitted.propose(goal(UNIT)).notes)
+    assumed = create("joint", {"repetition": 4 * decay}).fit(seen)
+    errors = [np.abs(fit.predict(fit.amounts_of(seen)) - seen.losses).mean() for fit in (fitted, assumed)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_runs_that_repeat_nothing_cannot_tell_the_decay_and_are_fitted_as_without():
+    seen = observed(planted(2), noise=1e-3)
+    for counted in (seen, replace(seen, epochs=np.minimum(seen.amounts / UNIT, 1.0))):
+        fitted, plain = create("joint", {"repetition": "fit"}).fit(counted), create("joint").fit(counted)
+        assert fitted.told == () and fitted.parameters.tolist() == plain.parameters.tolist()
+        assert any("too little to tell R*: 15.39 is used" in note for note in fitted.propose(goal(UNIT)).notes)
+    with pytest.raises(MixwrightError, match=r"joint\.repetition is fast; write a number or fit"):
+        create("joint", {"repetition": "fast"})
+
+
+def test_a_flat_profile_has_an_open_interval():
+    assert fit_decay(lambda decay: np.ones(2), 10)[1:] == (0.0, np.inf)
+    found, low, high = fit_decay(lambda decay: np.full(2, 1 + np.log(decay / 10.0) ** 2), 40)
+    assert found == pytest.approx(10, rel=0.13) and 0 < low < found < high < np.inf
+
+
+def test_passes_are_kept_with_the_runs_of_a_fit(tmp_path):
+    seen = repeated(8.0)
+    fits.save(tmp_path / "fit", "joint", create("joint").fit(seen), seen)
+    np.testing.assert_array_equal(fits.read_runs(tmp_path / "fit").epochs, seen.epochs)
+    assert seen.only(np.array([3, 1])).epochs.tolist() == seen.epochs[[3, 1]].tolist()
 
 
 def test_whatever_roles_there_are_will_do():

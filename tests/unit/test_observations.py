@@ -36,7 +36,9 @@ def test_rows_in_any_order_give_the_same_observations():
 
 def test_realised_counts_replace_the_design():
     realised = pd.DataFrame({"run": ["r1", "r1"], "domain": ["x", "y"], "tokens": [40, 60], "epochs": 0.1})
-    np.testing.assert_array_equal(observe(DESIGN, losses("r1"), realised).amounts, [[40, 60]])
+    seen = observe(DESIGN, losses("r1"), realised)
+    np.testing.assert_array_equal(seen.amounts, [[40, 60]])
+    np.testing.assert_array_equal(seen.epochs, [[0.1, 0.1]])
 
 
 def test_subsets_keep_runs_and_losses_together():

@@ -173,7 +173,7 @@ class Kept:
 
 
 def _predicted(name: str, fit: Any, out: Observations, importance: Array) -> Prediction:
-    predicted, measured = fit.predict(out.amounts) @ importance, out.losses @ importance
+    predicted, measured = fit.predict(fit.amounts_of(out)) @ importance, out.losses @ importance
     off = predicted - measured
     scatter = 1.4826 * float(np.median(np.abs(off - np.median(off))))  # a starved run must not outweigh the others
     return Prediction(name, float(np.sqrt((off**2).mean())), float(off.mean()), scatter, rank_interval(measured, predicted))

@@ -85,6 +85,7 @@ def save(folder: Path, name: str, fitted: Mixer, seen: Observations) -> None:
     fitted.save(folder)
     write_json(folder / FILE, asdict(Source.of(name, seen, getattr(fitted, "targets", ()))))
     measured = {"amount": (seen.domains, seen.amounts), "loss": (seen.targets, seen.losses)}
+    measured |= {} if seen.epochs is None else {"epochs": (seen.domains, seen.epochs)}
     parts = [
         pd.DataFrame({"run": seen.runs, "role": seen.roles, "measure": measure, "name": name, "value": column})
         for measure, (names, values) in measured.items()
@@ -96,10 +97,12 @@ def save(folder: Path, name: str, fitted: Mixer, seen: Observations) -> None:
 def read_runs(folder: Path) -> Observations:
     """The runs that `save` was given, without log-likelihoods."""
     frame = tables.read(folder / RUNS, tables.OBSERVED)
-    amounts, losses = (frame[frame.measure == measure].pivot(index="run", columns="name", values="value") for measure in ("amount", "loss"))
+    wide = {measure: rows.pivot(index="run", columns="name", values="value") for measure, rows in frame.groupby("measure")}
+    amounts, losses = wide["amount"], wide["loss"]
     roles = frame.drop_duplicates("run").set_index("run").role.reindex(amounts.index)
     names = tuple(amounts.columns), tuple(losses.columns), tuple(amounts.index), tuple(roles)
-    return Observations(*names, amounts.to_numpy(np.float64), losses.to_numpy(np.float64))
+    epochs = wide["epochs"].to_numpy(np.float64) if "epochs" in wide else None
+    return Observations(*names, amounts.to_numpy(np.float64), losses.to_numpy(np.float64), epochs=epochs)
 
 
 def read(folder: Path) -> tuple[Source, Mixer]:

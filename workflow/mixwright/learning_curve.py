@@ -140,7 +140,7 @@ def _held_out(mixer: Any, swarm: Observations, sizes: Sequence[int], folds: int,
         order: NDArray[np.int64] = rng.permutation(np.flatnonzero(fold != k))
         for row, size in enumerate(sizes):
             fitted = mixer.fit(swarm.only(np.sort(order[:size])))
-            predicted[row, fold == k] = fitted.predict(swarm.amounts[fold == k])
+            predicted[row, fold == k] = fitted.predict(fitted.amounts_of(swarm)[fold == k])
     return predicted
 
 

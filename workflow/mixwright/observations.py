@@ -56,6 +56,7 @@ class Observations:
     losses: Array  # (runs, targets) nats/token at the run's last step
     likelihoods: Mapping[str, Likelihoods] = field(default_factory=dict)  # target -> its examples
     dropped: tuple[tuple[str, str], ...] = ()  # (role, run) of runs that diverged and are not among these
+    epochs: Array | None = None  # (runs, domains) passes over each domain's text, where counted
 
     @property
     def tokens(self) -> Array:
@@ -76,6 +77,7 @@ class Observations:
             roles=tuple(self.roles[i] for i in index),
             amounts=self.amounts[index],
             losses=self.losses[index],
+            epochs=None if self.epochs is None else self.epochs[index],
         )
 
     def of_role(self, *roles: str) -> "Observations":
@@ -108,7 +110,7 @@ def observe(
     uncounted = losses_wide.index.difference(taken.run)
     if len(uncounted):
         raise MixwrightError(f"realised: no counts of run {uncounted[0]}; collect its losses again")
-    amounts = taken.pivot(index="run", columns="domain", values="amount").reindex(index=losses_wide.index, columns=domains).fillna(0.0)
+    amounts = _wide(taken, "amount", losses_wide.index, domains)
     roles = design.drop_duplicates("run").set_index("run").role.reindex(losses_wide.index)
     return Observations(
         domains=tuple(amounts.columns),
@@ -119,7 +121,13 @@ def observe(
         losses=losses_wide.to_numpy(np.float64),
         likelihoods={} if loglikelihoods is None else _likelihoods(loglikelihoods, design, dropped, tuple(amounts.columns)),
         dropped=tuple(sorted({(str(row.role), str(row.run)) for row in dropped.itertuples()})),
+        epochs=None if realised is None else _wide(realised, "epochs", losses_wide.index, domains).to_numpy(np.float64),
     )
+
+
+def _wide(table: pd.DataFrame, column: str, runs: pd.Index, domains: list[str]) -> pd.DataFrame:
+    """Runs x domains, 0 where a run took nothing of a domain."""
+    return table.pivot(index="run", columns="domain", values=column).reindex(index=runs, columns=domains).fillna(0.0)
 
 
 def left_out(lost: Iterable[str], runs: int, diverged: str) -> frozenset[str]:

@@ -44,7 +44,7 @@ class Refits:
         rows = np.flatnonzero(np.isin(seen.roles, list(mixers.entry(proposal.mixer).reads)))
         held_out = held_out_residuals(full, seen, rows, goal.seed)
         asked = full.amounts_at(goal, np.stack([proposal.weights, goal.natural]), float(np.median(seen.tokens[rows])))
-        points = np.concatenate([asked, seen.amounts[rows]])
+        points = np.concatenate([asked, full.amounts_of(seen)[rows]])
         losses, weights = [], []
         for refit in refitted(full, seen, rows, held_out, draws, goal.seed):
             losses.append(refit.predict(points))
@@ -93,7 +93,7 @@ def _second(mixer: str, seen: Observations, points: Array) -> Array | None:
 
 def refitted(full: Mixer, seen: Observations, rows: Rows, held_out: Array, draws: int, seed: int) -> Iterator[Mixer]:
     """`full` refitted to its predictions of the runs `rows` plus resampled held-out residuals; draw b is a function of (seed, b) alone."""
-    own, centred = full.predict(seen.amounts[rows]), held_out - held_out.mean(axis=0)
+    own, centred = full.predict(full.amounts_of(seen)[rows]), held_out - held_out.mean(axis=0)
     for draw in range(draws):
         again = seen.losses.copy()
         again[rows] = own + centred[np.random.default_rng([seed, draw]).integers(len(rows), size=len(rows))]
@@ -107,5 +107,5 @@ def held_out_residuals(full: Mixer, seen: Observations, rows: Rows, seed: int) -
     for k in range(int(fold.max()) + 1):
         out = rows[fold == k]
         fitted = full.refit(seen.only(np.setdiff1d(np.arange(len(seen.runs)), out)))
-        residuals[fold == k] = seen.losses[out] - fitted.predict(seen.amounts[out])
+        residuals[fold == k] = seen.losses[out] - fitted.predict(fitted.amounts_of(seen)[out])
     return residuals

@@ -45,7 +45,7 @@ LOGLIKELIHOODS = _table(  # in nats; of a classifier: log probability of the tru
     optional="split label",  # label: 0 or 1, where the example has one
 )
 REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
-OBSERVED = _table(  # what a fit saw, in one table: tokens by domain (measure amount) and last losses by target (measure loss)
+OBSERVED = _table(  # what a fit saw, in one table: tokens and passes by domain (measures amount, epochs) and last losses by target (loss)
     "observed",
     "run measure name",
     "run:str role:str measure:str name:str value:float",

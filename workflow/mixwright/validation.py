@@ -66,7 +66,7 @@ def score(actual: Array, predicted: Array) -> dict[str, float]:
 
 def _frame(name: str, fitted: Mixer, held_out: Observations, fold: NDArray[np.int64]) -> pd.DataFrame:
     """Long rows of the targets that the mixer predicts and the runs were measured on."""
-    predicted = fitted.predict(held_out.amounts)
+    predicted = fitted.predict(fitted.amounts_of(held_out))
     both = [target for target in fitted.targets if target in held_out.targets]
     parts = [
         pd.DataFrame(

@@ -108,10 +108,10 @@ def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, 
     return _law(minimise(first, residuals, strength, centre, iterations)[0], spread)
 
 
-def _trust(losses: Array, spread: Array) -> Array:
+def trust(losses: Array, spread: Array) -> Array:
     """(targets, runs) weights of residuals, 1 on average: the law is wanted near a target's best mixtures, not where it is starved."""
-    trust = 1 / (1 + (losses - losses.min(axis=1, keepdims=True)) / (FADE * spread[:, None]))
-    return trust / trust.mean(axis=1, keepdims=True)
+    found = 1 / (1 + (losses - losses.min(axis=1, keepdims=True)) / (FADE * spread[:, None]))
+    return found / found.mean(axis=1, keepdims=True)
 
 
 def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
@@ -182,5 +182,5 @@ def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tu
     jacobian[..., 4 + m : 4 + 2 * m] = jacobian[..., 4 : 4 + m] * growth
     jacobian[..., 4 + 2 * m :] = spread[:, None, None] * weights
     predicted = law.level[:, None] + fall + law.linear @ weights.T
-    trust = _trust(losses, spread) / spread[:, None]
-    return (predicted - losses) * trust, jacobian * trust[..., None]
+    trusted = trust(losses, spread) / spread[:, None]
+    return (predicted - losses) * trusted, jacobian * trusted[..., None]

@@ -27,4 +27,6 @@ class Mixer(Proposer, Protocol):
 
     def refit(self, seen: Observations) -> Self: ...  # to other losses of the same runs, or part of them, cheaper where it may be
 
+    def amounts_of(self, seen: Observations) -> Array: ...  # what to ask `predict` for of runs
+
     def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array: ...  # what to ask `predict` for of mixtures for the goal

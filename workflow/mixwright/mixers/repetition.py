@@ -1,5 +1,6 @@
 """What tokens are worth once a domain repeats (arXiv 2305.16264), and the effective-data law in mixtures of so many tokens."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -7,14 +8,58 @@ from numpy.typing import NDArray
 
 from mixwright.mixers.effective_law import Law
 from mixwright.mixture import Array
+from mixwright.observations import Observations
 
 DECAY = 15.39  # R*: repetitions after which one more is worth 1 / e of a first pass
+DECAYS = np.geomspace(0.5, 128.0, 13)  # that a fit tries first
+BETWEEN = np.array([-0.75, -0.5, -0.25, 0.25, 0.5, 0.75])  # and then, in steps of those, about the best
+REPEATED = 1.5  # passes from which a run says something of R*
+CHI = 1.92  # fall of the log-likelihood at the ends of a 95% interval: half of chi squared's 3.84
 
 
 def effective_tokens(tokens: Array, available: Array, decay: float = DECAY) -> Array:
     """(..., domains) D = U + U R* (1 - exp(-R / R*)), U = min(n, available), R = max(n / available - 1, 0): concave, never falling."""
     repeats = np.maximum(tokens / np.maximum(available, 1e-300) - 1, 0.0)
     return np.minimum(tokens, available) + np.where(repeats > 0, available * decay * -np.expm1(-repeats / decay), 0.0)
+
+
+def amounts_worth(seen: Observations, decay: float) -> Array:
+    """(runs, domains) effective tokens of the runs, by how often each repeated its domains; plain tokens where that was not counted."""
+    return seen.amounts if seen.epochs is None else effective_tokens(seen.amounts, seen.amounts / np.maximum(seen.epochs, 1.0), decay)
+
+
+def repeats(seen: Observations) -> bool:
+    """Whether a run went over a domain often enough to say something of R*."""
+    return seen.epochs is not None and bool((seen.epochs > REPEATED).any())
+
+
+def fit_decay(misfit: Callable[[float], Array], runs: int) -> tuple[float, float, float]:
+    """R* of the highest profile likelihood and its 95% interval, an open end of which is 0 or infinite.
+
+    `misfit` gives the sums of squares (targets,) that the best law with an R* leaves of the `runs` runs.
+    """
+
+    def likelihood(logs: Array) -> Array:
+        return np.array([-runs / 2 * np.log(np.maximum(misfit(float(np.exp(at))), 1e-300)).sum() for at in logs])
+
+    coarse = np.log(DECAYS)
+    first = likelihood(coarse)
+    near = coarse[first.argmax()] + (coarse[1] - coarse[0]) * BETWEEN
+    logs, profile = np.concatenate([coarse, near]), np.concatenate([first, likelihood(near)])
+    order = np.argsort(logs)
+    logs, profile = logs[order], profile[order]
+    best, inside = int(profile.argmax()), profile - profile.max() + CHI
+    low, high = -_edge(-logs[best::-1], inside[best::-1]), _edge(logs[best:], inside[best:])
+    return float(np.exp(logs[best])), float(np.exp(low)), float(np.exp(high))
+
+
+def _edge(logs: Array, inside: Array) -> float:
+    """Where `inside`, positive at first, reaches 0, linearly between points; infinite where it does not."""
+    out = np.flatnonzero(inside < 0)
+    if not len(out):
+        return np.inf
+    k = int(out[0])
+    return float(logs[k - 1] + (logs[k] - logs[k - 1]) * inside[k - 1] / (inside[k - 1] - inside[k]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,10 @@ class Fitted(Saved):
         """The fitted copy."""
         return replace(self, domains=seen.domains, targets=seen.targets, **values)
 
+    def amounts_of(self, seen: Observations) -> Array:
+        """(runs, domains) amounts to ask `predict` for, to hear what the mixer says of these runs."""
+        return seen.amounts
+
     def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
         """(mixtures, domains) amounts to ask `predict` for, to hear what the mixer says of mixtures for the goal; its runs had `total`."""
         return weights * total
