@@ -35,6 +35,8 @@ bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/designs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mixmin.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scales.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
+	$(BIN)/python benchmarks/proxies_gpu.py
 
 clean:
 	rm -rf results logs .snakemake

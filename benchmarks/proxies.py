@@ -1,0 +1,260 @@
+"""The packed trainer against transformers' Trainer and a plain PyTorch loop, and its loader against datasets' interleaving: CPU-seconds at
+one thread, in interleaved rounds, as medians with the least and the greatest. Ours trains with its default recipe (Muon and AdamW), which
+costs more a step than the AdamW of the other two.
+
+OMP_NUM_THREADS=1 python benchmarks/proxies.py [--quick] [--parts steady,processes,loader,memory] [--to results/benchmarks/proxies.parquet]
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import loaders
+import numpy as np
+import pandas as pd
+import rivals
+from rich.console import Console
+from rich.table import Table
+
+from mixwright.corpus.allocation import allocate
+from mixwright.files import written
+from mixwright.pace import say
+
+TOKENS, BATCH = 100_000, 8  # of a proxy and of a step, as in the schema
+DOMAINS, SEQUENCES, MIXTURES = 17, 1_000, 300
+BF16 = bool(re.search(r"avx512_bf16|amx_bf16", Path("/proc/cpuinfo").read_text()))
+WANTED = {  # case -> least wanted, and hoped for (most, for what is to be small)
+    "tiny": (2.4, 3.0),
+    "mid": (2.4, 3.0),
+    "mid, bf16": (1.25, 1.5),
+    "50 k vocabulary": (2.0, 2.8),
+    "50 k vocabulary, bf16": (1.4, 1.8),
+    "8 proxies": (4.0, 5.0),
+    "64 proxies": (5.0, 8.0),
+    "map-style": (8.0, None),
+    "iterable": (60.0, None),
+    "mean": (0.25, None),
+    "greatest": (0.45, None),
+    "RegMix": (8.0, None),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure beside the one that is wanted; `reached` is the median of the rounds' ratios, or `ours` itself."""
+
+    part: str
+    case: str
+    against: str
+    unit: str  # of ours and theirs
+    ours: float
+    theirs: float | None
+    reached: float
+    least: float
+    greatest: float
+    rounds: int
+    wanted: float | None = None
+    hoped: float | None = None
+    at_most: bool = False  # the figure is to be small
+
+    @property
+    def verdict(self) -> str:
+        if self.wanted is None:
+            return ""
+        return "met" if (self.reached <= self.wanted if self.at_most else self.reached >= self.wanted) else "MISSED"
+
+    @classmethod
+    def ratio(cls, part: str, case: str, against: str, unit: str, pairs: Sequence[tuple[float, float]], wanted: str = "") -> "Row":
+        """Theirs over ours, from the costs of both in each round."""
+        ratios = [theirs / ours for ours, theirs in pairs]
+        ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+        spread = (statistics.median(ratios), min(ratios), max(ratios))
+        return cls(part, case, against, unit, ours, theirs, *spread, len(pairs), *WANTED.get(wanted, ()))
+
+    @classmethod
+    def figure(cls, part: str, case: str, unit: str, ours: Sequence[float], wanted: str, at_most: bool = False, **rest: Any) -> "Row":
+        """Our own of each round."""
+        median, beside = statistics.median(ours), {"against": "", "theirs": None} | rest
+        spread = {"reached": median, "least": min(ours), "greatest": max(ours), "rounds": len(ours)}
+        least, hoped = WANTED[wanted]
+        return cls(part, case, unit=unit, ours=median, **beside, **spread, wanted=least, hoped=hoped, at_most=at_most)
+
+
+def steady(quick: bool) -> Iterator[Row]:
+    """CPU-seconds a million tokens once everything runs: a long call less a short one; of the rivals, the steps after the second."""
+    work = {"tiny": (BATCH, 4, 60), "mid": (BATCH, 1, 6), "50 k vocabulary": (BATCH // 2, 1, 2)}  # sequences, members, steps
+    for case, (batch, members, steps) in work.items():
+        for bf16 in (False, True) if BF16 else (False,):
+            count = 1 + 2 * (not quick) + 2 * (case == "tiny")
+            found = contest(rivals.SHAPES[case], batch, members, steps, bf16, count)
+            name = f"{case}, bf16" if bf16 else case
+            for index, against in enumerate(("HF Trainer", "plain loop"), start=1):
+                pairs = [(each[0], each[index]) for each in found]
+                yield Row.ratio("steady", name, against, "CPU-s / M tokens", pairs, name if index == 1 else "")
+
+
+def contest(shape: Mapping[str, Any], batch: int, members: int, steps: int, bf16: bool, count: int) -> list[list[float]]:
+    """Ours, HF Trainer and the plain loop, each round."""
+    settings, tokens = {"precision": "bfloat16" if bf16 else "float32", "wave": members}, batch * shape["context"] / 1e6
+    with tempfile.TemporaryDirectory() as folder:
+        shards = rivals.write_shards(Path(folder), shape["vocabulary"])
+
+        def ours() -> float:
+            short, long = (rivals.packed(shape, shards, members, n, batch, **settings) for n in (1, 1 + steps))
+            return (long - short) / steps / members / tokens
+
+        return rounds(
+            count,
+            ours,
+            lambda: rivals.trainer(shape, shards, 2 + steps, batch, warm=2, bf16=bf16) / tokens,
+            lambda: rivals.plain(shape, shards, 2 + steps, batch, warm=2, bf16=bf16) / tokens,
+        )
+
+
+def rounds(count: int, *sides: Callable[[], Any]) -> list[list[Any]]:
+    """Each side in turn, so that what else the machine does falls on all alike."""
+    return [[side() for side in sides] for _ in range(count)]
+
+
+def processes(quick: bool) -> Iterator[Row]:
+    """Process start to trained: ours in one process, HF Trainer in one a proxy, of which one a round is run and counted for each proxy."""
+    shape, tokens = rivals.SHAPES["tiny"], TOKENS // (5 if quick else 1)
+    steps = tokens // (BATCH * shape["context"])
+    with tempfile.TemporaryDirectory() as folder:
+        rivals.write_shards(Path(folder), shape["vocabulary"])
+        spec = {"shape": shape, "shards": folder, "steps": steps, "batch": BATCH}
+        found = rounds(
+            1 if quick else 3,
+            lambda: process("packed", spec | {"members": 8})[0],
+            lambda: process("trainer", spec)[0],
+        )
+        many = [] if quick else [process("packed", spec | {"members": 64})[0]]
+    case = f"proxies of {tokens:,} tokens"
+    yield Row.ratio(
+        "processes", f"8 {case}", "HF Trainer", "CPU-s", [(ours, 8 * theirs) for ours, theirs in found], "" if quick else "8 proxies"
+    )
+    for spent in many:
+        yield Row.ratio("processes", f"64 {case}", "HF Trainer", "CPU-s", [(spent, 64 * theirs) for _, theirs in found], "64 proxies")
+
+
+def process(name: str, spec: Mapping[str, Any]) -> tuple[float, float]:
+    """(CPU-seconds, peak GiB) of one process, its start and its imports included."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = subprocess.run([sys.executable, rivals.__file__, name, json.dumps(spec)], check=True, capture_output=True, text=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, json.loads(said.splitlines()[-1])["peak_gib"]
+
+
+def loader(quick: bool) -> Iterator[Row]:
+    """Batches read from files that are memory-mapped on both sides; then with what sets them up, our schedule and their interleaving."""
+    yield from mixture_error()
+    for context in (512, 2_048):
+        found = passes(context, 1_000 if quick else 4_000)
+        for index, against in enumerate(("map-style", "iterable"), start=1):
+            read = [(each[0].reading, each[index].reading) for each in found]
+            whole = [(each[0].whole, each[index].whole) for each in found]
+            for case, pairs, wanted in (("reading", read, against), ("and set up", whole, "")):
+                yield Row.ratio("loader", f"{case}, context {context:,}", against, "CPU-s / M tokens", pairs, wanted)
+
+
+def passes(context: int, sequences: int) -> list[list[loaders.Pass]]:
+    """Our schedule and both kinds of interleaved data sets, each round but the first, which pays for imports."""
+    weights = np.random.default_rng(0).dirichlet(np.ones(DOMAINS))
+    with tempfile.TemporaryDirectory() as folder:
+        shards = rivals.write_shards(Path(folder) / "shards", 50_432, DOMAINS, 1_000_000)
+        sources = loaders.saved_datasets(shards, context, Path(folder) / "datasets")
+        return rounds(
+            4,
+            lambda: loaders.scheduled(shards, weights, context, sequences, BATCH),
+            lambda: loaders.interleaved(sources, weights, context, sequences, BATCH),
+            lambda: loaders.interleaved(sources, weights, context, sequences // 10, BATCH, iterable=True),
+        )[1:]
+
+
+def mixture_error() -> Iterator[Row]:
+    """Total variation, in percent, between a mixture and the sequences that are read for it."""
+    rng = np.random.default_rng(0)
+    mixtures = rng.dirichlet(np.ones(DOMAINS), MIXTURES)
+    errors = []
+    for taken in (lambda w: np.bincount(allocate(w, SEQUENCES), minlength=DOMAINS), lambda w: rng.multinomial(SEQUENCES, w)):
+        errors.append([50 * np.abs(taken(w) / SEQUENCES - w).sum() for w in mixtures])
+    for case, reduce in (("mean", np.mean), ("greatest", np.max)):
+        ours, theirs = (float(reduce(side)) for side in errors)
+        beside = {"against": "random draws", "theirs": theirs}
+        yield Row.figure("mixture error", f"{case} of {MIXTURES} mixtures", "% total variation", [ours], case, at_most=True, **beside)
+
+
+def memory(quick: bool) -> Iterator[Row]:
+    """Peak resident memory of a process that trains four members of RegMix's shape one step, which touches all that later ones do."""
+    shape = rivals.SHAPES["RegMix"]
+    for batch in (1,) if quick else (1, BATCH):
+        with tempfile.TemporaryDirectory() as folder:
+            rivals.write_shards(Path(folder), shape["vocabulary"])
+            peak = process("packed", {"shape": shape, "shards": folder, "steps": 1, "batch": batch, "members": 4, "wave": 4})[1]
+        yield Row.figure("memory", f"RegMix's shape, K = 4, {batch} x 2,048 tokens", "GiB", [peak], "RegMix", at_most=True)
+
+
+PARTS = {"loader": loader, "processes": processes, "steady": steady, "memory": memory}
+
+
+def machine() -> str:
+    model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    return f"{model[1] if model else platform.machine()}, {os.cpu_count()} virtual cores, {'bf16' if BF16 else 'no bf16'}"
+
+
+def shown(rows: Sequence[Row]) -> Table:
+    table = Table(title="reached: theirs over ours, or the figure itself; median (least to greatest)")
+    for heading in ("part", "case", "against", "unit", "ours", "theirs", "reached", "wanted (hoped)", ""):
+        table.add_column(heading)
+    for row in rows:
+        spread = f" ({row.least:.3g} to {row.greatest:.3g})" if row.rounds > 1 else ""
+        wanted = "" if row.wanted is None else f"{'<=' if row.at_most else '>='} {row.wanted:g}{f' ({row.hoped:g})' if row.hoped else ''}"
+        theirs = "" if row.theirs is None else f"{row.theirs:.3g}"
+        figures = (f"{row.ours:.3g}", theirs, f"{row.reached:.3g}{spread}")
+        table.add_row(row.part, row.case, row.against, row.unit, *figures, wanted, row.verdict)
+    return table
+
+
+def run(parts: Mapping[str, Callable[[bool], Iterator[Row]]], to: str, machine: str, about: str) -> None:
+    """Measures the parts that are asked for, shows them and keeps them as parquet, beside those parts that stand there already."""
+    asked = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--quick", action="store_true", help="a few minutes: fewer rounds, shorter proxies")
+    asked.add_argument("--parts", default=",".join(parts), help="which to run; by default all")
+    asked.add_argument("--to", type=Path, default=Path("results/benchmarks") / to, help="the table as parquet")
+    arguments = asked.parse_args()
+    rows = []
+    for part in arguments.parts.split(","):
+        for row in parts[part](arguments.quick):
+            say(f"{row.part}: {row.case}: {row.against} {row.reached:.3g}")
+            rows.append(row)
+    where = {"machine": machine, "date": date.today().isoformat(), "quick": arguments.quick}
+    found = pd.DataFrame([asdict(row) | {"verdict": row.verdict} | where for row in rows])
+    arguments.to.parent.mkdir(parents=True, exist_ok=True)
+    if arguments.to.exists():
+        earlier = pd.read_parquet(arguments.to)
+        found = pd.concat([earlier[~earlier.part.isin(found.part)], found], ignore_index=True)
+    with written(arguments.to) as beside:
+        found.to_parquet(beside, index=False)
+    Console().print(shown(rows), f"{machine}; table in {arguments.to}", sep="\n")
+
+
+def main() -> None:
+    run(PARTS, "proxies.parquet", machine(), __doc__)
+    if not BF16:
+        say("this CPU has no bf16: its rows were not run")
+
+
+if __name__ == "__main__":
+    main()

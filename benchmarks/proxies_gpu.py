@@ -1,0 +1,64 @@
+"""The packed trainer on a GPU: tokens a second at RegMix's shape and at a small vocabulary, and against a plain eager loop and HF
+Trainer where launching kernels is what costs. Wall seconds between two synchronisations, interleaved rounds, bfloat16 everywhere.
+
+python benchmarks/proxies_gpu.py [--quick] [--parts speed,launches] [--to results/benchmarks/proxies_gpu.parquet]
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import proxies
+import rivals
+import torch
+from proxies import BATCH, Row, rounds
+
+from mixwright.corpus.shards import Shard
+
+proxies.WANTED |= {"RegMix": (3.0, 4.4), "8 k vocabulary": (8.0, 11.0), "plain loop": (3.0, None), "HF Trainer": (8.0, None)}
+
+
+def speed(quick: bool) -> Iterator[Row]:
+    """Million tokens a second of packs of a few widths."""
+    for case in ("RegMix", "8 k vocabulary"):
+        shape = rivals.SHAPES[case]
+        with tempfile.TemporaryDirectory() as folder:
+            shards = rivals.write_shards(Path(folder), shape["vocabulary"])
+            for members in (1, 4, 16):
+                found = [1 / _ours(shape, shards, members, 10 if quick else 50) for _ in range(3)]
+                yield Row.figure("speed", f"{case}, K = {members}", "M tokens / s", found, case)
+
+
+def launches(quick: bool) -> Iterator[Row]:
+    """A shape whose kernels take less time than their launches: seconds a million tokens."""
+    shape, steps, members = rivals.SHAPES["tiny"], 50 if quick else 200, 64
+    tokens = BATCH * shape["context"] / 1e6
+    with tempfile.TemporaryDirectory() as folder:
+        shards = rivals.write_shards(Path(folder), shape["vocabulary"])
+        found = rounds(
+            3,
+            lambda: _ours(shape, shards, members, steps),
+            lambda: rivals.plain(shape, shards, 10 + steps, BATCH, warm=10, device="cuda", bf16=True) / tokens,
+            lambda: rivals.trainer(shape, shards, 10 + steps, BATCH, warm=10, device="cuda", bf16=True) / tokens,
+        )
+    for index, against in enumerate(("plain loop", "HF Trainer"), start=1):
+        yield Row.ratio("launches", f"tiny, K = {members}", against, "s / M tokens", [(each[0], each[index]) for each in found], against)
+
+
+def _ours(shape: Mapping[str, Any], shards: Sequence[Shard], members: int, steps: int) -> float:
+    """Seconds a million tokens of a pack: a long call less a short one."""
+    settings = {"wave": members, "device": "cuda", "precision": "bfloat16"}
+    short, long = (rivals.packed(shape, shards, members, n, BATCH, **settings) for n in (10, 10 + steps))
+    return (long - short) / (steps * members * BATCH * shape["context"] / 1e6)
+
+
+def main() -> None:
+    if not torch.cuda.is_available():
+        print("no GPU at hand: nothing was measured")
+        return
+    proxies.run({"speed": speed, "launches": launches}, "proxies_gpu.parquet", torch.cuda.get_device_name(), __doc__)
+
+
+if __name__ == "__main__":
+    main()

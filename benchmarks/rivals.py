@@ -1,0 +1,204 @@
+"""What the packed trainer is measured against, and the texts that all of them read: transformers' Trainer, a plain PyTorch loop, ourselves.
+
+`python benchmarks/rivals.py NAME SPEC` trains in a process of its own (SPEC is JSON, see `main`) and says its peak memory.
+"""
+
+import hashlib
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixwright.corpus.shards import Examples, Shard, open_shard
+
+FIXED = {"architecture": "llama", "layers": 2}
+SHAPES: dict[str, dict[str, Any]] = {
+    "tiny": FIXED | {"width": 64, "heads": 4, "hidden": 192, "context": 64, "vocabulary": 512},
+    "mid": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 256, "vocabulary": 4_096},
+    "50 k vocabulary": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 512, "vocabulary": 50_432},
+    "RegMix": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 50_432},
+    "8 k vocabulary": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 8_192},
+}
+RECIPE = {"muon_lr": 0.02, "adam_lr": 0.02, "weight_decay": 0.0, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 1.0}  # the schema's defaults
+
+
+def write_shards(folder: Path, vocabulary: int, domains: int = 3, tokens: int = 400_000) -> list[Shard]:
+    """Random tokens in the format of mixwright.corpus.shards; what is learned does not matter for what it costs."""
+    for index in range(domains):
+        stream = np.random.default_rng(index).integers(0, vocabulary, tokens).astype(np.uint16)
+        shard = folder / f"d{index:02}"
+        shard.mkdir(parents=True)
+        stream.tofile(shard / "train.bin")
+        np.save(shard / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
+        Examples.of([([], stream[:16], 64)], 0).save(shard / "validation.npz")
+        train = {"tokens": tokens, "bytes": 4 * tokens, "documents": 1, "sha256": hashlib.sha256(stream.tobytes()).hexdigest()}
+        manifest = {"domain": shard.name, "dtype": "uint16", "vocabulary": vocabulary, "end_token": 0, "splits": {"train": train}}
+        (shard / "manifest.json").write_text(json.dumps(manifest))
+    return open_shards(folder)
+
+
+def open_shards(folder: Path) -> list[Shard]:
+    return [open_shard(path) for path in sorted(folder.iterdir())]
+
+
+class Clock:
+    """Seconds a step, once the first steps have paid for buffers and caches; nothing between first and last waits for a GPU."""
+
+    def __init__(self, device: str, steps: int, warm: int) -> None:
+        self._device, self._steps, self._warm, self._step = device, steps, warm, 0
+        self._times: list[float] = []
+
+    def tick(self) -> None:
+        """After a step."""
+        self._step += 1
+        if self._step in (self._warm, self._steps):
+            self._times.append(now(self._device))
+
+    @property
+    def seconds(self) -> float:
+        return (self._times[1] - self._times[0]) / (self._steps - self._warm)
+
+
+def now(device: str = "cpu") -> float:
+    """CPU-seconds of this process; with a GPU the wall, once the device has finished."""
+    if device == "cpu":
+        return time.process_time()
+    import torch
+
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def packed(
+    shape: Mapping[str, Any], shards: Sequence[Shard], members: int, steps: int, batch: int, device: str = "cpu", **settings: Any
+) -> float:
+    """Seconds that `train` takes for so many members of so many steps, with one short text scored at the end."""
+    from mixwright.learners.packed import Member, Settings, train
+    from mixwright.learners.shape import Shape
+
+    mixtures = np.random.default_rng(0).dirichlet(np.ones(len(shards)), members)
+    asked = [Member(f"m{i}", tuple(weights.tolist()), steps, seed=i) for i, weights in enumerate(mixtures)]
+    losses: list[float] = []
+    began = now(device)
+    train(
+        asked,
+        Shape.of(shape, shards[0].vocabulary),
+        shards,
+        settings=Settings(batch=batch, optimizer=RECIPE, evaluations=1, device=device, **settings),
+        targets={"held": shards[0].validation},
+        likelihoods={},
+        on_finished=lambda member, result: losses.append(result.losses[-1]["loss"]),
+    )
+    spent = now(device) - began
+    assert len(losses) == members and np.isfinite(losses).all()
+    return spent
+
+
+def trainer(
+    shape: Mapping[str, Any], shards: Sequence[Shard], steps: int, batch: int, warm: int = 1, device: str = "cpu", bf16: bool = False
+) -> float:
+    """Seconds a step of transformers' Trainer as it comes (AdamW) on LlamaForCausalLM, reading the shards' blocks in random order."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+    if device == "cpu":
+        torch.set_num_threads(1)
+    clock = Clock(device, steps, warm)
+
+    class Ticks(TrainerCallback):
+        def on_step_end(self, *args: Any, **rest: Any) -> None:
+            clock.tick()
+
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=shape["vocabulary"],
+            hidden_size=shape["width"],
+            intermediate_size=shape["hidden"],
+            num_hidden_layers=shape["layers"],
+            num_attention_heads=shape["heads"],
+            max_position_embeddings=shape["context"],
+        )
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            output_dir=folder,
+            max_steps=steps,
+            per_device_train_batch_size=batch,
+            bf16=bf16,
+            use_cpu=device == "cpu",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        )
+        one = Trainer(model, arguments, train_dataset=Blocks(shards, shape["context"]), callbacks=[Ticks()])
+        one.remove_callback(PrinterCallback)
+        one.train()
+    return clock.seconds
+
+
+class Blocks:
+    """A map-style data set of the shards' blocks."""
+
+    def __init__(self, shards: Sequence[Shard], context: int) -> None:
+        self.context, self.places = context, [(s.tokens, b * context) for s in shards for b in range(s.sequences(context))]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        tokens, at = self.places[index]
+        block = tokens[at : at + self.context].astype(np.int64)
+        return {"input_ids": block, "labels": block}
+
+
+def plain(
+    shape: Mapping[str, Any], shards: Sequence[Shard], steps: int, batch: int, warm: int = 1, device: str = "cpu", bf16: bool = False
+) -> float:
+    """Seconds a step of the loop one writes by hand: torch modules, fused attention, cross_entropy, AdamW, random blocks."""
+    import torch
+    from plain_llama import Llama
+    from torch.nn.functional import cross_entropy
+
+    if device == "cpu":
+        torch.set_num_threads(1)
+    model = Llama(**{name: shape[name] for name in ("layers", "width", "heads", "hidden", "vocabulary")}).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95))
+    clock, rng, context = Clock(device, steps, warm), np.random.default_rng(0), shape["context"]
+    for _ in range(steps):
+        stream = shards[rng.integers(len(shards))].tokens
+        starts = rng.integers(0, len(stream) - context - 1, batch)
+        tokens = torch.from_numpy(np.stack([stream[at : at + context + 1] for at in starts]).astype(np.int64)).to(device)
+        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+            logits = model(tokens[:, :-1])
+        loss = cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        clock.tick()
+    return clock.seconds
+
+
+def peak_gib() -> float:
+    """Greatest resident memory of this process; getrusage would count what its parent held when it forked."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1]) / 2**20
+
+
+def main() -> None:
+    """`{"shape", "shards", "steps", "batch", ...}`: what the functions above take, the shards as a folder."""
+    spec = json.loads(sys.argv[2])
+    spec["shards"] = open_shards(Path(spec["shards"]))
+    {"packed": packed, "trainer": trainer}[sys.argv[1]](**spec)
+    print(json.dumps({"peak_gib": peak_gib()}))
+
+
+if __name__ == "__main__":
+    main()
