@@ -10,7 +10,8 @@ from shard_files import VOCABULARY
 
 SHAPE = {"architecture": "llama", "layers": 1, "width": 32, "heads": 2, "hidden": 48, "context": 16}
 OPTIMIZER = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.0, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 1.0}
-FINAL = {"shape": SHAPE, "batch": 4, "optimizer": OPTIMIZER, "device": "cpu", "precision": "float32", "checkpoint_steps": 5}
+ALONE = {"nodes": 1, "processes": 1, "parallel": "ddp"}
+FINAL = {"shape": SHAPE, "batch": 4, "optimizer": OPTIMIZER, "device": "cpu", "precision": "float32", "checkpoint_steps": 5} | ALONE
 
 
 def study(steps: int = 20, **final: Any) -> dict[str, Any]:

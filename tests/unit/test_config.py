@@ -66,6 +66,8 @@ def test_defaults_and_shapes_are_filled_in():
         ({"mixers": {"mine": {"like": "mixmin", "tauu": 0}}}, "config: mixers.mine.tauu is unknown; did you mean mixers.mine.tau?"),
         ({"mixers": {"regmix": {"like": "mixmin"}}}, "config: mixers.regmix.like: regmix is a mixer of its own"),
         ({"mixers": {"a_b": {"like": "mixmin"}}}, "config: mixers.a_b: a variant's name has small letters, digits and dashes"),
+        ({"final": {"batch": 10, "nodes": 2, "processes": 4}}, "config: final.batch 10 cannot be shared equally by 2 nodes x 4 processes"),
+        ({"final": {"parallel": "fsdp"}}, "config: final.parallel: fsdp slices a model among several processes"),
         ({"goal": {"leave_target_out": True}}, "config: goal.leave_target_out: t is not a domain; a target to leave out is a domain"),
     ],
 )

@@ -46,6 +46,7 @@ def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             _check_shape(study, part, folder / "models")
     else:
         study["goal"] |= {"tokens": 1, "max_epochs": None}  # its runs read all rows there are, whatever the weights
+    _check_processes(study)
     return study
 
 
@@ -72,6 +73,19 @@ def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
         raise MixwrightError(
             f"config: {part}.model {study[part]['model']} is no model for learner {study['learner']}; take {', '.join(fits)}"
         )
+
+
+def _check_processes(study: Mapping[str, Any]) -> None:
+    """Processes that train a final together take equal parts of every batch."""
+    final = study["final"]
+    together = final["nodes"] * final["processes"]
+    if together > 1 and not LEARNERS[study["learner"]].sized:
+        raise MixwrightError("config: final.processes: trees are trained in one process; leave nodes and processes out")
+    if final["batch"] % together:
+        shared = f"final.batch {final['batch']} cannot be shared equally by {final['nodes']} nodes x {final['processes']} processes"
+        raise MixwrightError(f"config: {shared}; make it a multiple of {together}")
+    if final["parallel"] == "fsdp" and together == 1:
+        raise MixwrightError("config: final.parallel: fsdp slices a model among several processes; raise final.processes, or leave it ddp")
 
 
 def keys(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,7 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
+from mixwright.learners.ranks import Ranks, together
 from mixwright.mixture import digest
 from mixwright.pace import Log, say
 from mixwright.study import Study, learner_of
@@ -54,23 +55,34 @@ def train_finals(
     A final stands in `<store>/finals/<key>/`: `model/` for from_pretrained, `result.json`. Equal mixtures with equal seeds share one.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
+    with together(study["final"]) as ranks:
+        rows = _trained(arms, shards, Path(tokenizer), study, Path(store), log, ranks)
+    if ranks.leads:
+        tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
+
+
+def _trained(
+    arms: Sequence[Arm], shards: Sequence[Shard], tokenizer: Path, study: Config, store: Path, log: Log, ranks: Ranks
+) -> list[dict[str, Any]]:
+    """The rows of tables.FINALS, each final trained unless the store has it; of several processes the leader asks it and has the rows."""
     keys = [content_key(arm, shards, tokenizer, study) for arm in arms]
-    folders = [Path(store) / "finals" / key for key in keys]
+    folders = [store / "finals" / key for key in keys]
     refresh = study["store"] == "refresh"
     fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
-        with alone(folder):
+        with alone(folder) if ranks.leads else nullcontext():
             again = refresh and folder not in fresh
-            if again:
+            if again and ranks.leads:
                 shutil.rmtree(_checkpoints(folder), ignore_errors=True)
-            if again or not (folder / "result.json").exists():
+            if ranks.told(again or not (folder / "result.json").exists()):
                 left = len({*folders[number:]} - {folder})
-                _train(arm, shards, Path(tokenizer), study, folder, left, log)  # what stood there stays until the new one is whole
-            rows.append(_row(arm, key, folder))
+                _train(arm, shards, tokenizer, study, folder, left, log, ranks)  # what stood there stays until the new one is whole
+            if ranks.leads:
+                rows.append(_row(arm, key, folder))
+                log(f"final {number + 1}/{len(arms)}: {arm.label}: loss {rows[-1]['train_loss']:.3f}")
         fresh.add(folder)
-        log(f"final {number + 1}/{len(arms)}: {arm.label}: loss {rows[-1]['train_loss']:.3f}")
-    tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
+    return rows
 
 
 def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Config) -> str:
@@ -86,13 +98,14 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
             "shards": {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights},
             "tokenizer": hashlib.sha256((Path(tokenizer) / "tokenizer.json").read_bytes()).hexdigest(),
             "version": VERSIONS["final"],
-        },
+        }
+        | Study(study).final_together,
         32,
     )
 
 
-def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, folder: Path, left: int, log: Log) -> None:
-    """Trains one final and puts it into the store whole: model, tokenizer and what it measured."""
+def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, folder: Path, left: int, log: Log, ranks: Ranks) -> None:
+    """Trains one final, with the others of `ranks`, and puts it into the store whole: model, tokenizer and what it measured."""
     from mixwright.learners.causal_lm import MaskedSequences, Sequences
     from mixwright.learners.device import prepare
     from mixwright.learners.final_models import build
@@ -105,22 +118,28 @@ def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, fo
     schedule = Schedule.of(arm.weights, shards, context, Study(study).final_steps * final["batch"], arm.seed)
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
     sequences = MaskedSequences(schedule, Masking.of(shards[0], arm.seed)) if learner_of(study).masked else Sequences(schedule)
-    checkpoints = _checkpoints(folder)
-    progress = Progress(log, f"final {arm.label}", final["batch"] * context, left)
+    progress = Progress(log if ranks.leads else lambda line: None, f"final {arm.label}", final["batch"] * context, left)
     began = time.monotonic()
-    loss = finish(model, sequences, final, arm.seed, checkpoints, progress)
+    loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, ranks)
+    weights = None
+    if Study(study).final_together.get("parallel") == "fsdp":
+        from mixwright.learners.sliced import whole
+
+        weights = whole(model)
+    if not ranks.leads:
+        return
     if not math.isfinite(loss):
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        shutil.rmtree(_checkpoints(folder), ignore_errors=True)
         raise MixwrightError(f"final: {arm.label} diverged; lower final.optimizer.muon_lr and adam_lr")
     realised = [{"domain": name, "tokens": taken, "epochs": epochs} for name, (taken, epochs) in schedule.realised.items()]
     model.config.use_cache = True  # Trainer switches it off; who generates text wants it
     with written(folder) as beside:
-        model.save_pretrained(beside / "model")
+        model.save_pretrained(beside / "model", state_dict=weights)
         shutil.copytree(tokenizer, beside / "model", dirs_exist_ok=True, ignore=shutil.ignore_patterns("config.json"))
         seconds = time.monotonic() - began  # of this attempt: what came before a checkpoint is not in it
         result = {"tokens": len(schedule) * context, "seconds": seconds, "train_loss": loss, "realised": realised}
         write_json(beside / "result.json", result)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    shutil.rmtree(_checkpoints(folder), ignore_errors=True)
 
 
 def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:

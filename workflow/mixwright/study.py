@@ -231,9 +231,17 @@ class Study:
     @cached_property
     def final_packs(self) -> dict[str, tuple[tuple[str, int], ...]]:
         """Pack name -> its (arm, seed) finals: cut seed by seed, so that an added mixer or seed leaves what it can."""
-        spec = digest({key: value for key, value in self.config["final"].items() if key not in ("seeds", "per_job")} | self._trees)
+        aside = ("seeds", "per_job", "nodes", "processes", "parallel")
+        spec = digest({key: value for key, value in self.config["final"].items() if key not in aside} | self.final_together | self._trees)
         arms = [(arm, seed) for seed in self.config["final"]["seeds"] for arm in self.arms]
         return _cut(arms, self.config["final"]["per_job"], lambda arm: [*arm, spec, self.final_tokens])
+
+    @property
+    def final_together(self) -> dict[str, Any]:
+        """What it changes in a final's last digits that several processes share its batches; nothing where one trains it."""
+        final = self.config["final"]
+        together = final["nodes"] * final["processes"]
+        return {"processes": together, "parallel": final["parallel"]} if together > 1 else {}
 
     @property
     def final_tokens(self) -> int:

@@ -3,6 +3,7 @@ from mixwright.config import resolve
 from mixwright.corpus.sources import files_of
 from mixwright.errors import MixwrightError
 from mixwright.figures import FIGURES, MEASURED
+from mixwright.launch import launch, placement
 from mixwright.mixture import digest
 from mixwright.resources import memory_mb, minutes
 from mixwright.study import Study

@@ -13,15 +13,17 @@ rule train_finals:
         "logs/{study}/train_finals/{pack}.log",
     conda:
         f"../../envs/{STUDY.learner.environment}.yaml"
+    threads: CONFIG["final"]["processes"]
     resources:
-        gpu=int(CONFIG["final"]["device"] == "cuda"),
+        **placement(CONFIG["final"]),
         mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "final"),
         runtime=lambda wc, attempt: attempt * minutes(CONFIG, "final", STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
     params:
         version=VERSIONS["final"],
     shell:
-        "python -m mixwright train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack} --mixtures {input.mixtures:q} --shards {input.shards:q}"
-        " --tokenizer {input.tokenizer:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
+        launch(CONFIG["final"])
+        + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack} --mixtures {input.mixtures:q}"
+        " --shards {input.shards:q} --tokenizer {input.tokenizer:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_finals:

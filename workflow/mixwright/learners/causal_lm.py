@@ -76,9 +76,16 @@ class FinalTrainer(Trainer):
         self.recipe = recipe
         self.losses: deque[torch.Tensor] = deque(maxlen=max(1, self.args.max_steps // 10))
 
+    def create_accelerator_and_postprocess(self) -> None:
+        super().create_accelerator_and_postprocess()
+        if self.args.fsdp and not self.is_fsdp_enabled:
+            from mixwright.learners.sliced import slice_on_cpu
+
+            slice_on_cpu(self)
+
     def create_optimizer(self, model: PreTrainedModel | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
-            self.optimizer = MuonAdamW.of(self.model if model is None else model, self.recipe)
+            self.optimizer = MuonAdamW.of(self.model if model is None else model, self.recipe, _muon(bool(self.args.fsdp)))
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
@@ -95,3 +102,12 @@ class FinalTrainer(Trainer):
         loss = cross_entropy(outputs.logits.flatten(0, 1).float(), inputs["labels"].flatten())
         self.losses.append(loss.detach())
         return (loss, outputs) if return_outputs else loss
+
+
+def _muon(sliced: bool) -> type[torch.optim.Muon]:
+    """Torch's own, or the one for slices, whose import costs a second."""
+    if not sliced:
+        return torch.optim.Muon
+    from mixwright.learners.sliced import GatheredMuon
+
+    return GatheredMuon

@@ -13,33 +13,40 @@ from transformers.utils import logging
 from mixwright.learners.causal_lm import FinalTrainer, Sequences
 from mixwright.learners.checkpoint import TERMINATED, terminable
 from mixwright.learners.progress import Interruption, Progress
+from mixwright.learners.ranks import ALONE, Ranks
 
 logging.disable_progress_bar()
 logging.set_verbosity_error()  # a final's own progress lines say what there is to say
 
 
 def finish(
-    model: PreTrainedModel, sequences: Sequences, spec: Mapping[str, Any], seed: int, checkpoints: Path, progress: Progress
+    model: PreTrainedModel,
+    sequences: Sequences,
+    spec: Mapping[str, Any],
+    seed: int,
+    checkpoints: Path,
+    progress: Progress,
+    ranks: Ranks = ALONE,
 ) -> float:
     """Trains `model` in place on the sequences in their order; returns the mean loss over the last tenth of the steps, nats/token.
 
-    `spec` is the study's section `final`. SIGTERM saves a checkpoint and exits with 143.
+    `spec` is the study's section `final`. SIGTERM saves a checkpoint and exits with 143; of several `ranks`, all end after the same step.
     """
     if spec["device"] == "cpu" and spec["precision"] == "bfloat16":
         model.set_attn_implementation("eager")  # the fused one is several times slower here
     with terminable() as asked:
         trainer = FinalTrainer(
             model=model,
-            args=_arguments(spec, len(sequences) // spec["batch"], seed, checkpoints),
+            args=_arguments(spec, len(sequences) // spec["batch"], seed, checkpoints, ranks.size),
             train_dataset=sequences,
-            callbacks=[progress, Interruption(asked)],
+            callbacks=[progress, Interruption(lambda: ranks.any(asked.is_set()))],
             recipe=spec["optimizer"],
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=latest(checkpoints))
+        trainer.train(resume_from_checkpoint=ranks.told(latest(checkpoints) if ranks.leads else None))
     if trainer.state.global_step < trainer.state.max_steps:
         raise SystemExit(TERMINATED)
-    return float(torch.stack(tuple(trainer.losses)).mean())
+    return float(ranks.mean(torch.stack(tuple(trainer.losses)).mean()))
 
 
 def latest(checkpoints: Path) -> str | None:
@@ -54,12 +61,15 @@ def latest(checkpoints: Path) -> str | None:
     return None
 
 
-def _arguments(spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path) -> TrainingArguments:
-    """Nothing that a final does not need: no evaluation, no reports, no workers, no shuffling."""
+def _arguments(spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path, together: int = 1) -> TrainingArguments:
+    """Nothing that a final does not need: no evaluation, no reports, no workers, no shuffling.
+
+    Of `together` processes each takes its part of a batch, in order: the next sequences of the schedule, as one process would read them.
+    """
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=steps,
-        per_device_train_batch_size=spec["batch"],
+        per_device_train_batch_size=spec["batch"] // together,
         train_sampling_strategy="sequential",
         max_grad_norm=spec["optimizer"]["clip"],
         bf16=spec["precision"] == "bfloat16",
@@ -75,6 +85,8 @@ def _arguments(spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path
         disable_tqdm=True,
         dataloader_pin_memory=spec["device"] != "cpu",
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
+        fsdp=together > 1 and spec["parallel"] == "fsdp",
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # Trainer would share a batch among all GPUs in sight, and make it as many times larger
     return arguments

@@ -16,9 +16,10 @@ class MuonAdamW(torch.optim.Optimizer):
         matrices: list[nn.Parameter],
         vectors: list[nn.Parameter],
         recipe: Mapping[str, Any],
+        muon: type[torch.optim.Muon] = torch.optim.Muon,
     ) -> None:
         decay = recipe["weight_decay"]
-        self._muon = torch.optim.Muon(hidden, lr=recipe["muon_lr"], weight_decay=decay)
+        self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay)
         self._adamw = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=recipe["adam_lr"],
@@ -28,7 +29,7 @@ class MuonAdamW(torch.optim.Optimizer):
         super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
 
     @classmethod
-    def of(cls, model: nn.Module, recipe: Mapping[str, Any]) -> "MuonAdamW":
+    def of(cls, model: nn.Module, recipe: Mapping[str, Any], muon: type[torch.optim.Muon] = torch.optim.Muon) -> "MuonAdamW":
         """For a transformers model: embeddings, head and norms go to AdamW, every other matrix to Muon."""
         tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
         outer = {id(weight) for weight in (*tables, model.get_output_embeddings().weight)}
@@ -38,6 +39,7 @@ class MuonAdamW(torch.optim.Optimizer):
             matrices=[p for p in trained if id(p) in outer],
             vectors=[p for p in trained if p.ndim < 2],
             recipe=recipe,
+            muon=muon,
         )
 
     @torch.no_grad()

@@ -1,6 +1,6 @@
 """What watches a Trainer: progress lines with the time to go, and a checkpoint before a SIGTERM ends the job."""
 
-import threading
+from collections.abc import Callable
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -27,10 +27,10 @@ class Progress(TrainerCallback):
 class Interruption(TrainerCallback):
     """Once `asked`, saves a checkpoint and stops; no checkpoint after the last step, the model itself is saved then."""
 
-    def __init__(self, asked: threading.Event) -> None:
+    def __init__(self, asked: Callable[[], bool]) -> None:
         self._asked = asked
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        last = state.global_step >= state.max_steps
-        control.should_save = not last and (control.should_save or self._asked.is_set())
-        control.should_training_stop = last or self._asked.is_set()
+        last, asked = state.global_step >= state.max_steps, self._asked()
+        control.should_save = not last and (control.should_save or asked)
+        control.should_training_stop = last or asked
