@@ -23,6 +23,7 @@
 #            results/{study}/report/                     figures, tables, summary
 #            results/{study}/progress/{pack}.json        what a training job says of itself while it runs; read by mixwright status
 #            results/store/                              every computed run under its content's hash, shared by studies
+import gc
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 min_version("9.19")
+gc.set_threshold(100_000, 50, 100)  # a DAG of ten thousand jobs is no garbage: looking for some took a seventh of a dry run
 
 # The library works uninstalled, from any folder, and with the interpreter that runs Snakemake.
 HOUSE = Path(workflow.current_basedir)

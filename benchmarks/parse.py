@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 HOUSE = Path(__file__).parents[1]
-CASES = ((32, 16), (512, 16), (512, 1), (2_000, 16))  # runs in the swarm, runs a job
+CASES = ((32, 16), (512, 16), (512, 1), (2_000, 16), (10_000, 16), (10_000, 1))  # runs in the swarm, runs a job
 
 
 def dry_run(runs: int, per_job: int) -> tuple[float, float]:

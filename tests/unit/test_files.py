@@ -1,5 +1,6 @@
 """Nothing half-written counts as done."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 from mixwright.errors import MixwrightError
-from mixwright.files import here, is_running, read_json, write_json, written
+from mixwright.files import alone, here, is_running, read_json, write_json, written
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -70,3 +71,14 @@ def test_json_round_trip_and_its_mistakes(tmp_path):
     (tmp_path / "d.json").write_text("{")
     with pytest.raises(MixwrightError, match="not JSON"):
         read_json(tmp_path / "d.json")
+
+
+def test_one_at_a_time_holds_a_lock_and_whatever_ends_it_frees_it(tmp_path):
+    lock = tmp_path / "new" / "lock"
+    with pytest.raises(RuntimeError), alone(lock):
+        with lock.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        raise RuntimeError
+    with alone(lock):  # free again
+        assert lock.exists()
+    assert not lock.exists()

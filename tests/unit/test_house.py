@@ -20,6 +20,7 @@ def test_rules_use_nothing_that_breaks_on_clusters(path):
     """retries in a rule are obeyed twice, groups ask for all GPUs at once, run: parses the workflow again, a checkpoint hides the DAG."""
     text = path.read_text()
     assert not re.findall(r"^\s*(?:retries|group|run)\s*:|^checkpoint\s", text, re.MULTILINE)
+    assert "{input.packs" not in text  # 131,071 bytes is the longest command line, and packs come by the thousand
     if path.name != "common.smk":
         assert not re.findall(r"^\s*def\s", text, re.MULTILINE)
 

@@ -1,11 +1,12 @@
 """Write beside, then rename: a killed job leaves no half-written file that counts as done."""
 
+import fcntl
 import json
 import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,6 +32,17 @@ def written(path: str | Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         _remove(beside)
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """One process at a time, of all that share the file `lock`; the others wait. The lock ends with its process, however that ends."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        with suppress(OSError):  # a file system without locks: work may then be done twice, to the same results
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    lock.unlink(missing_ok=True)  # done: who comes now, or waited, finds what there was to do
 
 
 def swept(path: Path) -> None:

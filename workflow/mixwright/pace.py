@@ -67,12 +67,14 @@ class PackPace:
     """Counts the steps of a pack's members, who may take unequal numbers of them; its last line is always said."""
 
     def __init__(self, log: Log, members: int, steps: int, step_tokens: int, every: float = 15.0) -> None:
-        self._pace, self._members, self._steps = Pace(log, step_tokens, every), members, steps
+        self._log, self._pace, self._members, self._steps = log, Pace(log, step_tokens, every), members, steps
         self._finished = self._taken = self._resumed = 0
         self._where = ""
 
     def resumed(self, width: int, step: int) -> None:
         """A wave of `width` members starts at `step`."""
+        if step:
+            self._log(f"{width} members go on from step {step}")
         self._resumed += width * step
         self._taken += width * step
 

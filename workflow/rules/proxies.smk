@@ -1,5 +1,5 @@
 # REQUIRES  results/{study}/shards/{name}/ (of trees: datasets/{name}/), targets/{name}.npz
-# PRODUCES  results/{study}/domains.parquet, results/{study}/design/{role}.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
+# PRODUCES  results/{study}/domains.parquet, texts.json, design/{role}.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
 
 
 rule count_domains:
@@ -16,6 +16,24 @@ rule count_domains:
         version=VERSIONS["tokenize"],
     shell:
         "python -m mixwright count-domains --shards {input.shards:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+# One file in place of each training job's list of texts: with ten thousand jobs, half of what a dry run costs.
+rule list_texts:
+    input:
+        shards=SHARDS,
+        targets=TARGETS,
+    output:
+        "results/{study}/texts.json",
+    log:
+        "logs/{study}/list_texts.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        version=VERSIONS["collect"],
+    shell:
+        "python -m mixwright list-texts --shards {input.shards:q} --targets {input.targets:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule resolve_design:
@@ -40,8 +58,7 @@ rule resolve_design:
 rule train_proxies:
     input:
         domains="results/{study}/domains.parquet",
-        shards=SHARDS,
-        targets=TARGETS,
+        texts="results/{study}/texts.json",
     output:
         "results/{study}/packs/{pack}.parquet",
     log:
@@ -53,11 +70,10 @@ rule train_proxies:
         mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "proxy"),
         runtime=lambda wc, attempt: attempt * minutes(CONFIG, "proxy", sum(run.tokens for run in STUDY.packs[wc.pack])),
     params:
-        runs=lambda wc: digest([run.name for run in STUDY.packs[wc.pack]]),
         version=VERSIONS["proxy"],
     shell:
         "python -m mixwright train-proxies --study results/{wildcards.study}/study.json --pack {wildcards.pack} --domains {input.domains:q}"
-        " --shards {input.shards:q} --targets {input.targets:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
+        " --texts {input.texts:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule collect_losses:
@@ -74,7 +90,8 @@ rule collect_losses:
     params:
         version=VERSIONS["collect"],
     shell:
-        "python -m mixwright collect-losses --packs {input.packs:q} --losses {output.losses:q} --realised {output.realised:q} 2>&1 | tee {log:q}"
+        "python -m mixwright collect-losses --study results/{wildcards.study}/study.json --role {wildcards.role} --packs results/{wildcards.study}/packs"
+        " --losses {output.losses:q} --realised {output.realised:q} 2>&1 | tee {log:q}"
 
 
 rule collect_loglikelihoods:
@@ -90,4 +107,5 @@ rule collect_loglikelihoods:
     params:
         version=VERSIONS["collect"],
     shell:
-        "python -m mixwright collect-loglikelihoods --packs {input.packs:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright collect-loglikelihoods --study results/{wildcards.study}/study.json --role {wildcards.role}"
+        " --packs results/{wildcards.study}/packs --to {output:q} 2>&1 | tee {log:q}"

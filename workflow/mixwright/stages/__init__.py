@@ -21,6 +21,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         tabular.make_datasets,
         proxies.design,
         proxies.resolve_design,
+        proxies.list_texts,
         proxies.train_proxies,
         proxies.collect_losses,
         proxies.collect_loglikelihoods,

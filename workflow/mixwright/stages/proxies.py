@@ -28,21 +28,30 @@ def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
     tables.write(resolve_design(asked.runs[role], asked.goal(train_tokens(domains)).domains), to, tables.DESIGN)
 
 
-def train_proxies(study: Path, pack: str, domains: Path, shards: list[Path], targets: list[Path], store: Path, to: Path) -> None:
+def list_texts(shards: list[Path], targets: list[Path], to: Path) -> None:
+    """Write down what proxies learn from and are scored on, for all training jobs at once."""
+    from mixwright.files import write_json
+
+    write_json(to, {"shards": [str(path) for path in shards], "targets": [str(path) for path in targets]})
+
+
+def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Path, to: Path) -> None:
     """Train the runs of one pack and write what they measured."""
     from mixwright.corpus.shards import Examples
     from mixwright.designs.resolve import resolve_design
+    from mixwright.files import alone, read_json
     from mixwright.pulse import beating, path_of
     from mixwright.study import Study
 
-    asked = Study.read(study)
+    asked, listed = Study.read(study), read_json(texts)
     runs = asked.packs[pack]
-    with beating(path_of(study.parent, pack), len(runs)) as log:
+    # Jobs outlive a driver that was killed: the next driver's job of the same pack waits for them, and finds their results.
+    with alone(store / "checkpoints" / f"{pack}.lock"), beating(path_of(study.parent, pack), len(runs)) as log:
         asked.learner.function("train_pack")(
             runs,
             resolve_design(runs, asked.goal(train_tokens(domains)).domains),
-            [asked.learner.function("open_domain")(folder) for folder in shards],
-            {path.stem: Examples.load(path) for path in targets},
+            [asked.learner.function("open_domain")(Path(folder)) for folder in listed["shards"]],
+            {Path(path).stem: Examples.load(path) for path in listed["targets"]},
             asked.config,
             store,
             to,
@@ -50,21 +59,29 @@ def train_proxies(study: Path, pack: str, domains: Path, shards: list[Path], tar
         )
 
 
-def collect_losses(packs: list[Path], losses: Path, realised: Path) -> None:
-    """Gather the losses and realised counts of packs into long tables."""
+def collect_losses(study: Path, role: str, packs: Path, losses: Path, realised: Path) -> None:
+    """Gather the losses and realised counts of a role's packs into long tables."""
     from mixwright import tables
     from mixwright.collect import collect
 
-    tables.write(collect(packs, "losses"), losses, tables.LOSSES)
-    tables.write(collect(packs, "realised"), realised, tables.REALISED)
+    files = _packs_of(study, role, packs)
+    tables.write(collect(files, "losses"), losses, tables.LOSSES)
+    tables.write(collect(files, "realised"), realised, tables.REALISED)
 
 
-def collect_loglikelihoods(packs: list[Path], to: Path) -> None:
-    """Gather the per-example log-likelihoods of packs into a long table."""
+def collect_loglikelihoods(study: Path, role: str, packs: Path, to: Path) -> None:
+    """Gather the per-example log-likelihoods of a role's packs into a long table."""
     from mixwright import tables
     from mixwright.collect import collect
 
-    tables.write(collect(packs, "loglikelihoods"), to, tables.LOGLIKELIHOODS)
+    tables.write(collect(_packs_of(study, role, packs), "loglikelihoods"), to, tables.LOGLIKELIHOODS)
+
+
+def _packs_of(study: Path, role: str, folder: Path) -> list[Path]:
+    """The result files of a role; thousands of them are too long for a command line."""
+    from mixwright.study import Study
+
+    return [folder / f"{pack}.parquet" for pack in Study.read(study).packs_of([role])]
 
 
 def train_tokens(domains: Path) -> dict[str, int]:
