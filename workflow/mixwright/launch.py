@@ -13,7 +13,8 @@ def launch(final: Mapping[str, Any]) -> str:
         return "python -m mixwright"
     torchrun = f"torchrun --nproc-per-node={processes} --shutdown-timeout={GRACE}"
     if nodes == 1:
-        return f"{torchrun} --standalone -m mixwright"
+        lease = f"python -m mixwright.lease {processes} " if final["device"] == "cuda" else ""
+        return f"{lease}{torchrun} --standalone -m mixwright"
     # Where the nodes meet is known inside srun only: Snakemake drops what Slurm says of the job. The address is the job's first node's.
     meeting = "--node-rank=$SLURM_NODEID --master-addr=$SLURM_LAUNCH_NODE_IPADDR --master-port=$((20000 + SLURM_JOB_ID % 20000))"
     gpus = f" --gpus-per-node={processes}" if final["device"] == "cuda" else ""

@@ -15,9 +15,11 @@ def train_finals(
     study: Path, pack: str, mixtures: list[Path], shards: list[Path], store: Path, to: Path, tokenizer: Path | None = None
 ) -> None:
     """Train the final model of every arm of a pack."""
+    from mixwright.lease import hold_gpu
     from mixwright.study import Study
 
     asked = Study.read(study)
+    hold_gpu(asked.config["final"])
     domains = [asked.learner.function("open_domain")(folder) for folder in shards]
     asked.learner.function("train_finals")(_arms(asked, pack, mixtures), domains, tokenizer, asked.config, store, to)
 
@@ -26,9 +28,12 @@ def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list
     """Score every final on every target and on every domain's validation split."""
     from mixwright import tables
     from mixwright.corpus.shards import Examples
+    from mixwright.lease import hold_gpu
     from mixwright.study import Study
 
-    asked, trained = Study.read(study), tables.read(finals, tables.FINALS)
+    asked = Study.read(study)
+    hold_gpu(asked.config["final"])
+    trained = tables.read(finals, tables.FINALS)
     examples = {path.stem: Examples.load(path) for path in targets}
     domains = [asked.learner.function("open_domain")(folder) for folder in shards]
     scored = asked.learner.function("evaluate_finals")(trained, examples, domains, asked.config)

@@ -40,6 +40,7 @@ def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Pat
     from mixwright.corpus.shards import Examples
     from mixwright.designs.resolve import resolve_design
     from mixwright.files import alone, read_json
+    from mixwright.lease import hold_gpu
     from mixwright.pulse import beating, path_of
     from mixwright.study import Study
 
@@ -47,6 +48,7 @@ def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Pat
     runs = asked.packs[pack]
     # Jobs outlive a driver that was killed: the next driver's job of the same pack waits for them, and finds their results.
     with alone(store / "checkpoints" / f"{pack}.lock"), beating(path_of(study.parent, pack), len(runs)) as log:
+        hold_gpu(asked.config["proxy"])  # one that waits for the pack holds no device
         asked.learner.function("train_pack")(
             runs,
             resolve_design(runs, asked.goal(train_tokens(domains)).domains),
