@@ -185,6 +185,29 @@ def plain(
     return clock.seconds
 
 
+def products(shape: Mapping[str, Any], batch: int) -> float:
+    """CPU-seconds of a step's matrix products, forward and both ways back, and nothing else; 512 tokens of them are run."""
+    import torch
+
+    torch.set_num_threads(1)
+    width, hidden, spent = shape["width"], shape["hidden"], 0.0
+    for count, *sizes in (
+        *((shape["layers"], width, outputs) for outputs in (3 * width, width, 2 * hidden)),
+        (shape["layers"], hidden, width),
+        (1, width, shape["vocabulary"]),
+    ):
+        inputs, matrix = torch.randn(512, sizes[0]), torch.randn(sizes)
+        outputs, slopes, back = inputs @ matrix, torch.empty(sizes), torch.empty_like(inputs)  # memory is there before the clock starts
+        repeats = max(1, 2**31 // (512 * sizes[0] * sizes[1]))
+        began = now()
+        for _ in range(repeats):
+            torch.mm(inputs, matrix, out=outputs)
+            torch.mm(outputs, matrix.T, out=back)
+            torch.mm(inputs.T, outputs, out=slopes)
+        spent += count * (now() - began) / repeats
+    return spent * batch * shape["context"] / 512
+
+
 def peak_gib() -> float:
     """Greatest resident memory of this process; getrusage would count what its parent held when it forked."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
