@@ -1,8 +1,10 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from mixwright.config import read_yaml
 from mixwright.errors import MixwrightError
 from mixwright.learners.final_models import build
 from mixwright.learners.kernels import HeadLoss, loglikelihoods
@@ -129,3 +131,10 @@ def test_a_shape_with_a_vocabulary_of_its_own_has_rows_to_spare():
     assert Shape.of(padded, 50).vocabulary == 64
     assert Shape.of({name: size for name, size in padded.items() if name != "vocabulary"}, 50).vocabulary == 50
     assert build(padded, 50, end_token=0, seed=0).get_input_embeddings().weight.shape == (64, SHAPE.width)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "config/models").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shape_of_the_house_can_be_packed(path):
+    shape = read_yaml(path)
+    found = Shape.of(shape, 100)
+    assert vars(found) == {"vocabulary": 100} | shape
