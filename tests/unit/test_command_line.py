@@ -23,7 +23,7 @@ def test_every_command_says_what_it_does(capsys):
 
 def test_every_rule_calls_a_command_with_its_options():
     for path in sorted(HOUSE.glob("workflow/rules/*.smk")):
-        for name, rest in re.findall(r"python -m mixwright ([a-z-]+)((?:.|\n)*?) 2>&1", path.read_text()):
+        for name, rest in re.findall(r"(?:python -m mixwright |\+ \" )([a-z-]+)((?:.|\n)*?) 2>&1", path.read_text()):
             options = set(re.findall(r"--([a-z-]+)", rest))
             parameters = inspect.signature(COMMANDS[name]).parameters
             known = {parameter.replace("_", "-") for parameter in parameters}

@@ -74,6 +74,7 @@ OPTIONS = {
     "html": "page to write",
     "json": "JSON to write",
     "table": "table to write (parquet; the one behind a figure: CSV)",
+    "results": "folder that studies are written to",
     "store": "folder of everything computed before, by content",
     "to": "file or folder to write",
 }

@@ -49,5 +49,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
         report.show,
         report.status,
         report.link_profiles,
+        report.doctor,
     )
 }

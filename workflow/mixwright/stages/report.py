@@ -95,6 +95,30 @@ def status(study: Path | None = None) -> None:
         out.print(Text(line, style="red"))
 
 
+def doctor(results: Path = Path("results")) -> None:
+    """Look at this machine and its cluster: what of a study works, what does not, which lines the profiles need."""
+    import yaml
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from mixwright.doctor import examine, profiles
+    from mixwright.errors import MixwrightError
+
+    signs = {"ok": Text("works", style="green"), "note": Text("note", style="yellow"), "fails": Text("fails", style="bold red")}
+    out, found = Console(highlight=False), list(examine(results))
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    for finding in found:
+        table.add_row(finding.what, signs[finding.state], Text(finding.says))
+    out.print(table)
+    for profile, settings in profiles(found).items():
+        out.print(Text(f"\nlines of profiles/{profile}/config.yaml here:", style="bold"))
+        out.print(Text(yaml.safe_dump(settings, sort_keys=False).rstrip()))
+    failing = [finding.what for finding in found if finding.needed and finding.state == "fails"]
+    if failing:
+        raise MixwrightError(f"the default study cannot run here: {', '.join(failing)}; see above")
+
+
 def link_profiles(to: Paths = NONE) -> None:
     """Link the repository's profiles where `snakemake --profile slurm` looks for them; yours are never overwritten."""
     from mixwright.profiles import link_profiles
