@@ -71,3 +71,17 @@ def test_the_rate_rises_and_falls_to_zero():
     assert [linear_decay(step, 4) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]
     assert [linear_decay(step, 10, 0.2) for step in range(3)] == pytest.approx([1 / 3, 2 / 3, 1.0])
     assert linear_decay(10, 10, 0.2) == 0.0
+
+
+def test_the_recipe_may_have_no_muon():
+    from mixwright.learners.final_models import build
+
+    shape = {"architecture": "llama", "layers": 1, "width": 16, "heads": 2, "hidden": 24, "context": 16}
+    model = build(shape, 40, 0, 0)
+    optimizer = MuonAdamW.of(model, RECIPE | {"name": "adamw"})
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(model.parameters()))
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    pull(list(model.parameters()), 1)
+    optimizer.step()
+    assert all((parameter != old).any() for parameter, old in zip(model.parameters(), before, strict=True))

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mixwright.learners.muon_adamw import linear_decay
-from mixwright.learners.optimizer import Optimizer, clip, orthogonalised
+from mixwright.learners.optimizer import Optimizer, excess, orthogonalised
 
 RECIPE = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.1, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 0.0}
 MEMBERS, LAYERS, WIDTH, HIDDEN, STEPS = 2, 2, 8, 24, 4
@@ -75,12 +75,24 @@ def test_each_member_is_clipped_to_the_joint_norm_of_its_own_gradients():
         for parameter, gradient in zip(plain[k], gradients, strict=True):
             parameter.grad = gradient[k].clone()
         torch.nn.utils.clip_grad_norm_(plain[k], 1.0)
-    clip(gradients, 1.0)
+    over = excess([[part[k] for part in gradients] for k in range(2)], 1.0)
+    assert over[0] == 1 < over[1]
     for k in range(2):
-        assert all(torch.allclose(part[k], p.grad, rtol=1e-5) for part, p in zip(gradients, plain[k], strict=True))
+        assert all(torch.allclose(part[k] / over[k], p.grad, rtol=1e-5) for part, p in zip(gradients, plain[k], strict=True))
 
 
 def test_the_rate_rises_over_the_warmup_and_falls_to_zero():
     assert [linear_decay(step, 4) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
     factors = [linear_decay(step, 10, 0.2) for step in range(10)]
     assert factors[:3] == pytest.approx([1 / 3, 2 / 3, 1.0]) and factors[9] == pytest.approx(1 / 8)
+
+
+def test_adamw_alone_moves_hidden_matrices_too():
+    parameters = {name: tensor.requires_grad_() for name, tensor in stacked(0).items()}
+    optimizer = Optimizer(parameters, RECIPE | {"name": "adamw"}, [STEPS] * MEMBERS, [1.0, 0.5])
+    for step in range(STEPS):
+        for name, gradient in stacked(step + 1).items():
+            parameters[name].grad = gradient
+        optimizer.step(step)
+    theirs = by_torch(torch.optim.AdamW, lambda of: of["attention"][1], lr=0.01, betas=(0.9, 0.95), weight_decay=0.1)
+    assert torch.allclose(parameters["attention"][1], theirs, atol=1e-6)

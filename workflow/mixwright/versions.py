@@ -12,7 +12,7 @@ VERSIONS = {
     "tokenize": 1,
     "datasets": 1,
     "design": 1,
-    "proxy": 1,
+    "proxy": 2,
     "record": 2,
     "collect": 2,
     "fit": 6,

@@ -8,7 +8,7 @@ from torch import nn
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """`torch.optim.Muon` on `hidden` (2-D), `torch.optim.AdamW` on `matrices` and, without weight decay, on `vectors`."""
+    """`torch.optim.Muon` on `hidden` (2-D), if any, `torch.optim.AdamW` on `matrices` and, without weight decay, on `vectors`."""
 
     def __init__(
         self,
@@ -19,24 +19,26 @@ class MuonAdamW(torch.optim.Optimizer):
         muon: type[torch.optim.Muon] = torch.optim.Muon,
     ) -> None:
         decay = recipe["weight_decay"]
-        self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay)
+        self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay) if hidden else None
         self._adamw = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=recipe["adam_lr"],
             betas=tuple(recipe["betas"]),
             fused=True,
         )
-        super().__init__([*self._muon.param_groups, *self._adamw.param_groups], {})
+        self._parts = [part for part in (self._muon, self._adamw) if part]
+        super().__init__([group for part in self._parts for group in part.param_groups], {})
 
     @classmethod
     def of(cls, model: nn.Module, recipe: Mapping[str, Any], muon: type[torch.optim.Muon] = torch.optim.Muon) -> "MuonAdamW":
-        """For a transformers model: embeddings, head and norms go to AdamW, every other matrix to Muon."""
+        """For a transformers model: embeddings, head and norms go to AdamW, every other matrix to Muon, if the recipe has it."""
         tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
         outer = {id(weight) for weight in (*tables, model.get_output_embeddings().weight)}
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        inner = {id(p) for p in trained if p.ndim == 2 and id(p) not in outer and recipe.get("name", "muon-adamw") == "muon-adamw"}
         return cls(
-            hidden=[p for p in trained if p.ndim == 2 and id(p) not in outer],
-            matrices=[p for p in trained if id(p) in outer],
+            hidden=[p for p in trained if id(p) in inner],
+            matrices=[p for p in trained if p.ndim == 2 and id(p) not in inner],
             vectors=[p for p in trained if p.ndim < 2],
             recipe=recipe,
             muon=muon,
@@ -49,7 +51,8 @@ class MuonAdamW(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for part, groups in ((self._muon, self.param_groups[:1]), (self._adamw, self.param_groups[1:])):
+        inner = len(self._parts) - 1  # groups of Muon
+        for part, groups in zip(self._parts[::-1], (self.param_groups[inner:], self.param_groups[:inner]), strict=False):
             part.param_groups, part.state = groups, self.state
             part.step()
         return loss

@@ -37,65 +37,101 @@ def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
 
 
 class Optimizer:
-    """Updates stacked parameters in place, each member by its own length and rate; `state` holds all that a checkpoint must."""
+    """Updates stacked parameters in place, each member by its own length and rate; `state` holds all that a checkpoint must.
+
+    What a step depends on beside the gradients stands in tensors, so that a recorded step can be played again (`schedule`, then `update`).
+    """
 
     def __init__(
         self, parameters: Mapping[str, Tensor], recipe: Mapping[str, Any], steps: Sequence[int], rates: Sequence[float] | None = None
     ) -> None:
         self.parameters, self.recipe = dict(parameters), recipe
         self.courses = list(zip(steps, rates or [1.0] * len(steps), strict=True))  # a member's steps, and the factor of its learning rates
-        kinds = {name: ("momentum",) if name in HIDDEN else ("mean", "square") for name in parameters}
+        self.hidden = [name for name in parameters if name in HIDDEN and recipe.get("name", "muon-adamw") == "muon-adamw"]
+        kinds = {name: ("momentum",) if name in self.hidden else ("mean", "square") for name in parameters}
         self.state = {f"{name}.{kind}": torch.zeros_like(parameters[name]) for name in parameters for kind in kinds[name]}
+        self._room()
 
-    @torch.no_grad()
+    def _room(self) -> None:
+        device = next(iter(self.parameters.values())).device
+        self._rates = torch.zeros(2, len(self.courses), device=device)  # of Muon and of AdamW, by member
+        self._count = torch.zeros((), device=device)  # steps taken, this one included
+
     def step(self, step: int) -> None:
         """Step number `step` (from 0); takes and clears the parameters' gradients."""
+        self.schedule(step)
+        self.update({name: list(parameter.grad.unbind(0)) for name, parameter in self.parameters.items() if parameter.grad is not None})
+        for parameter in self.parameters.values():
+            parameter.grad = None
+
+    def schedule(self, step: int) -> None:
+        """The learning rates of step number `step`."""
         factors = [rate * linear_decay(step, steps, self.recipe["warmup"]) for steps, rate in self.courses]
-        gradients = {name: parameter.grad for name, parameter in self.parameters.items()}
-        clip(list(gradients.values()), self.recipe["clip"])
-        for name, gradient in gradients.items():
-            if name in HIDDEN:
-                self._muon(name, gradient, [factor * self.recipe["muon_lr"] for factor in factors])
-            else:
-                self._adamw(name, gradient, [factor * self.recipe["adam_lr"] for factor in factors], step + 1)
-            self.parameters[name].grad = None
+        self._rates.copy_(torch.tensor([[factor * self.recipe[name] for factor in factors] for name in ("muon_lr", "adam_lr")]))
+        self._count.fill_(step + 1)
+
+    @torch.no_grad()
+    def update(self, gradients: Mapping[str, Sequence[Tensor]]) -> None:
+        """One step from each parameter's gradients, member by member."""
+        limit = self.recipe["clip"]
+        over = excess([[own[k] for own in gradients.values()] for k in range(len(self.courses))], limit) if limit else None
+        for name in self.hidden:
+            self._muon(name, torch.stack(list(gradients[name])), over)
+        rest = [name for name in self.parameters if name not in self.hidden]
+        decay = self.recipe["weight_decay"]
+        for names, weight_decay in (([n for n in rest if n not in UNDECAYED], decay), ([n for n in rest if n in UNDECAYED], 0.0)):
+            for k in range(len(self.courses)):
+                self._adamw(k, names, [gradients[name][k] for name in names], weight_decay, over)
 
     def keep(self, parameters: Mapping[str, Tensor], members: Sequence[int]) -> None:
         """Goes on with the `parameters` of these members alone."""
         self.parameters = dict(parameters)
         self.courses = [self.courses[member] for member in members]
         self.state = {name: tensor[members] for name, tensor in self.state.items()}
+        self._room()
 
-    def _muon(self, name: str, gradient: Tensor, learning_rates: Sequence[float]) -> None:
+    def _muon(self, name: str, gradient: Tensor, over: Tensor | None) -> None:
         parameter, momentum = self.parameters[name].detach(), self.state[f"{name}.momentum"]
+        if over is not None:
+            gradient.div_(_by_member(over, gradient))
         momentum.lerp_(gradient, 1 - MOMENTUM)
         update = orthogonalised(_wide(gradient.lerp_(momentum, MOMENTUM)))
-        update = update if update.shape == parameter.shape else update.mT
+        rates = _by_member(self._rates[0], parameter)
+        if self.recipe["weight_decay"]:
+            parameter.mul_(1 - rates * self.recipe["weight_decay"])
         scales = torch.tensor(slot_scales(name, *parameter.shape[-3:]), device=parameter.device).view(-1, 1, 1)
-        for own, change, learning_rate in zip(parameter, update, learning_rates, strict=True):
-            own.mul_(1 - learning_rate * self.recipe["weight_decay"]).addcmul_(change, scales, value=-learning_rate)
+        parameter.addcmul_(update if update.shape == parameter.shape else update.mT, scales * rates, value=-1)
 
-    def _adamw(self, name: str, gradient: Tensor, learning_rates: Sequence[float], count: int) -> None:
-        parameter, mean, square = self.parameters[name].detach(), self.state[f"{name}.mean"], self.state[f"{name}.square"]
+    def _adamw(self, k: int, names: Sequence[str], gradients: Sequence[Tensor], weight_decay: float, over: Tensor | None) -> None:
+        """One member's, in one pass over its memory; torch.optim calls the same kernel, a state object a tensor later."""
         first, second = self.recipe["betas"]
-        mean.lerp_(gradient, 1 - first)
-        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        decay = 0.0 if name in UNDECAYED else self.recipe["weight_decay"]
-        root = torch.sqrt(square).div_(math.sqrt(1 - second**count)).add_(EPSILON)
-        for own, change, scale, learning_rate in zip(parameter, mean, root, learning_rates, strict=True):
-            if decay:
-                own.mul_(1 - learning_rate * decay)
-            own.addcdiv_(change, scale, value=-learning_rate / (1 - first**count))
+        torch._fused_adamw_(
+            [self.parameters[name].detach()[k] for name in names],
+            list(gradients),
+            [self.state[f"{name}.mean"][k] for name in names],
+            [self.state[f"{name}.square"][k] for name in names],
+            [],
+            [self._count] * len(names),
+            lr=self._rates[1, k],
+            beta1=first,
+            beta2=second,
+            weight_decay=weight_decay,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+            grad_scale=None if over is None else over[k],
+        )
 
 
-def clip(gradients: list[Tensor], limit: float) -> None:
-    """Scales each member's gradients in place to a joint norm of at most `limit`; no limit when it is 0."""
-    if limit:
-        parts = torch.stack([torch.stack([part.norm() for part in gradient]) for gradient in gradients], dim=1)
-        norms = torch.stack([part.norm() for part in parts])  # a member at a time: over a dimension, the order follows how many there are
-        factors = (limit / (norms + 1e-6)).clamp_(max=1.0)
-        for gradient in gradients:
-            gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))
+def excess(gradients: Sequence[Sequence[Tensor]], limit: float) -> Tensor:
+    """(members,) what each member's gradients have to be divided by for a joint norm of at most `limit`, at least 1; a member at a time,
+    for over a dimension the order of a sum follows how many members there are."""
+    norms = torch.stack([torch.stack(torch._foreach_norm(list(own))).norm() for own in gradients])
+    return ((norms + 1e-6) / limit).clamp_(min=1.0)
+
+
+def _by_member(values: Tensor, like: Tensor) -> Tensor:
+    return values.view(-1, *[1] * (like.dim() - 1))
 
 
 def _wide(matrices: Tensor) -> Tensor:

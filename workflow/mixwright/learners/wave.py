@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints, Shard
-from mixwright.learners.kernels import HeadLoss
+from mixwright.learners.kernels import head_loss
 from mixwright.learners.masking import Masking
 from mixwright.learners.optimizer import Optimizer
 from mixwright.learners.scoring import reduced
@@ -98,10 +98,10 @@ class Wave:
         with reduced(settings.dtype, settings.device):
             states = hidden_states(self.parameters, tokens, self.shape)
             states, matrix = head(self.parameters, states if places is None else _taken(states, places), self.shape)
-        losses = HeadLoss.apply(states, matrix, labels, settings.dtype)
-        losses.sum().backward()
+        losses, *slopes = head_loss(states.detach(), matrix.detach(), labels, settings.dtype, labels.shape[1])
+        torch.autograd.backward([states, matrix], slopes)
         self.optimizer.step(self.step)
-        self.alive &= losses.detach().isfinite()
+        self.alive &= losses.isfinite()
         self.step += 1
 
     def _read(self, at: Ints) -> tuple[Tensor, Tensor | None, Tensor]:
