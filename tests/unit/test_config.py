@@ -60,7 +60,7 @@ def test_defaults_and_shapes_are_filled_in():
         ),
         ({"proxy": {"model": "tinny"}}, "config: proxy.model tinny is unknown; did you mean tiny?"),
         ({"domains": 3}, "config: domains is 3, a int; it takes a value of type object"),
-        ({"proxy": {"optimizer": {"lr": 1}}}, "config: proxy.optimizer.lr is unknown; known here: muon_lr"),
+        ({"proxy": {"optimizer": {"lr": 1}}}, "config: proxy.optimizer.lr is unknown; known here: name, muon_lr"),
         ({"study": "a/b"}, "config: study: 'a/b' does not match"),
         ({"mixers": {"mine": {"like": "mixmn"}}}, "config: mixers.mine.like: mixmn is unknown; did you mean mixmin?"),
         ({"mixers": {"mine": {"like": "mixmin", "tauu": 0}}}, "config: mixers.mine.tauu is unknown; did you mean mixers.mine.tau?"),
