@@ -1,6 +1,6 @@
 """The packed trainer against transformers' Trainer and a plain PyTorch loop, and its loader against datasets' interleaving: CPU-seconds at
 one thread, in interleaved rounds, as medians with the least and the greatest. Ours trains with its default recipe (Muon and AdamW), which
-costs more a step than the AdamW of the other two.
+costs more a step than the AdamW of the other two, and once more with AdamW alone.
 
 OMP_NUM_THREADS=1 python benchmarks/proxies.py [--quick] [--parts steady,processes,loader,memory] [--to results/benchmarks/proxies.parquet]
 """
@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +98,12 @@ def steady(quick: bool) -> Iterator[Row]:
     rivals, the steps after the second. The products of the model's matrices alone, in float32, say what no float32 trainer can pass."""
     work = {"tiny": (BATCH, 4, 60), "mid": (BATCH, 1, 6), "50 k vocabulary": (BATCH // 2, 1, 2)}  # sequences, members, steps
     for case, (batch, members, steps) in work.items():
-        found = contest(rivals.SHAPES[case], batch, members, steps, 1 + 2 * (not quick) + 2 * (case == "tiny"))
-        for against in ("HF Trainer", "plain loop", "HF Trainer, bf16")[: 2 + BF16]:
-            pairs = [(each["ours"], each[against]) for each in found]
-            yield Row.ratio("steady", case, against, "CPU-s / M tokens", pairs, f"{case}, {against}")
+        found = contest(rivals.SHAPES[case], batch, members, steps, 2 + (case != "50 k vocabulary") if not quick else 1)
+        for recipe in rivals.RECIPES:
+            name = case if recipe == "default" else f"{case}, {recipe}"
+            for against in ("HF Trainer", "plain loop", "HF Trainer, bf16")[: 2 + BF16]:
+                pairs = [(each[recipe], each[against]) for each in found]
+                yield Row.ratio("steady", name, against, "CPU-s / M tokens", pairs, f"{case}, {against}")
         floor = [(each["matrix products"], each["HF Trainer"]) for each in found]
         yield Row.ratio("steady", f"{case}, products alone", "HF Trainer", "CPU-s / M tokens", floor)
 
@@ -111,13 +114,13 @@ def contest(shape: Mapping[str, Any], batch: int, members: int, steps: int, coun
     with tempfile.TemporaryDirectory() as folder:
         shards = rivals.write_shards(Path(folder), shape["vocabulary"])
 
-        def ours() -> float:
-            short, long = (rivals.packed(shape, shards, members, n, batch, **settings) for n in (1, 1 + steps))
+        def ours(recipe: str) -> float:
+            short, long = (rivals.packed(shape, shards, members, n, batch, recipe=recipe, **settings) for n in (1, 1 + steps))
             return (long - short) / steps / members
 
         rival = {"shape": shape, "shards": shards, "steps": 2 + steps, "batch": batch, "warm": 2}
         sides = {
-            "ours": ours,
+            **{recipe: partial(ours, recipe) for recipe in rivals.RECIPES},
             "HF Trainer": lambda: rivals.trainer(**rival),
             "plain loop": lambda: rivals.plain(**rival),
             "matrix products": lambda: rivals.products(shape, batch),
@@ -140,16 +143,16 @@ def processes(quick: bool) -> Iterator[Row]:
         spec = {"shape": shape, "shards": folder, "steps": steps, "batch": BATCH}
         found = rounds(
             1 if quick else 3,
-            lambda: process("packed", spec | {"members": 8})[0],
+            *(lambda recipe=recipe: process("packed", spec | {"members": 8, "recipe": recipe})[0] for recipe in rivals.RECIPES),
             lambda: process("trainer", spec)[0],
         )
         many = [] if quick else [process("packed", spec | {"members": 64})[0]]
     case = f"proxies of {tokens:,} tokens"
-    yield Row.ratio(
-        "processes", f"8 {case}", "HF Trainer", "CPU-s", [(ours, 8 * theirs) for ours, theirs in found], "" if quick else "8 proxies"
-    )
+    for index, name in enumerate(("", ", AdamW")):
+        pairs = [(each[index], 8 * each[-1]) for each in found]
+        yield Row.ratio("processes", f"8 {case}{name}", "HF Trainer", "CPU-s", pairs, "" if quick else "8 proxies")
     for spent in many:
-        yield Row.ratio("processes", f"64 {case}", "HF Trainer", "CPU-s", [(spent, 64 * theirs) for _, theirs in found], "64 proxies")
+        yield Row.ratio("processes", f"64 {case}", "HF Trainer", "CPU-s", [(spent, 64 * each[-1]) for each in found], "64 proxies")
 
 
 def process(name: str, spec: Mapping[str, Any]) -> tuple[float, float]:

@@ -25,7 +25,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "RegMix": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 50_432},
     "8 k vocabulary": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 8_192},
 }
-RECIPE = {"muon_lr": 0.02, "adam_lr": 0.02, "weight_decay": 0.0, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 1.0}  # the schema's defaults
+RECIPE = {"name": "muon-adamw", "muon_lr": 0.02, "adam_lr": 0.02, "weight_decay": 0.0, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 1.0}
+RECIPES = {"default": RECIPE, "AdamW": RECIPE | {"name": "adamw", "adam_lr": 0.001}}  # the schema's defaults, and the rivals' optimizer
 
 
 def write_shards(folder: Path, vocabulary: int, domains: int = 3, tokens: int = 400_000) -> list[Shard]:
@@ -76,7 +77,14 @@ def now(device: str = "cpu") -> float:
 
 
 def packed(
-    shape: Mapping[str, Any], shards: Sequence[Shard], members: int, steps: int, batch: int, device: str = "cpu", **settings: Any
+    shape: Mapping[str, Any],
+    shards: Sequence[Shard],
+    members: int,
+    steps: int,
+    batch: int,
+    device: str = "cpu",
+    recipe: str = "default",
+    **settings: Any,
 ) -> float:
     """Seconds that `train` takes for so many members of so many steps, with one short text scored at the end."""
     from mixwright.learners.packed import Member, Settings, train
@@ -90,7 +98,7 @@ def packed(
         asked,
         Shape.of(shape, shards[0].vocabulary),
         shards,
-        settings=Settings(batch=batch, optimizer=RECIPE, evaluations=1, device=device, **settings),
+        settings=Settings(batch=batch, optimizer=RECIPES[recipe], evaluations=1, device=device, **settings),
         targets={"held": shards[0].validation},
         likelihoods={},
         on_finished=lambda member, result: losses.append(result.losses[-1]["loss"]),
