@@ -26,8 +26,9 @@ PULSE |= {"updated": NOW, "error": None}
 
 @pytest.fixture
 def study():
-    """The smoke study: 12 swarm runs, 3 vertices, 14 perturbations, 3 repeats in packs of 4; 20 finals in 2 packs."""
-    return Study(resolve(read_yaml(CONFIG / "studies" / "smoke.yaml"), CONFIG))
+    """The smoke study: 12 swarm runs, 3 vertices, 14 perturbations, 3 repeats in packs of 4; 20 finals."""
+    config = read_yaml(CONFIG / "studies" / "smoke.yaml")
+    return Study(resolve(config | {"proxy": config["proxy"] | {"per_job": 4}}, CONFIG))
 
 
 @pytest.fixture

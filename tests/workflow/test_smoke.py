@@ -72,7 +72,7 @@ def test_a_final_loads_with_from_pretrained(finished, results):
 
 
 def test_growing_the_swarm_by_a_pack_trains_that_pack(finished, smoke):
-    jobs = finished.jobs(changed(smoke, "designs.swarm.runs", 16))
+    jobs = finished.jobs(changed(smoke, "designs.swarm.runs", 18))
     assert jobs["train_proxies"] == 1 and jobs["collect_losses"] == 1
     assert jobs["fit_mixer"] == 5  # the readers of the swarm; not autoscale, not mixmin
     assert not {"clean_domain", "tokenize_domain", "train_tokenizer", "collect_loglikelihoods"} & set(jobs)
@@ -101,7 +101,7 @@ def tables(results: Path) -> dict[str, pd.DataFrame]:
 
 def test_another_pack_size_trains_nothing_and_refresh_trains_all_with_the_same_numbers(finished, results, smoke):
     before, losses = stored(finished), tables(results)
-    finished.run(changed(smoke, "proxy.per_job", 2), "--until", "collect_losses")
+    finished.run(changed(smoke, "proxy.per_job", 12), "--until", "collect_losses")
     assert stored(finished) == before
     for role, table in tables(results).items():
         pd.testing.assert_frame_equal(table, losses[role])

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from mixwright import mixers
 from mixwright.comparison import REFERENCE, Difference
@@ -40,7 +40,7 @@ class Bootstrap:
     def difference(self) -> Difference:
         """The gain as finals state theirs: proposal minus natural."""
         gain, same = self.gain, self.gain.value == self.gain.low == self.gain.high == 0
-        error = (gain.high - gain.low) / (2 * float(student.ppf((1 + LEVEL) / 2, self.draws - 1)))
+        error = (gain.high - gain.low) / (2 * float(stdtrit(self.draws - 1, (1 + LEVEL) / 2)))
         return Difference(self.proposal.mixer, REFERENCE, -gain.value, -gain.high, -gain.low, 0, error, nan, identical=same)
 
     @property

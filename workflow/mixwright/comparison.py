@@ -6,7 +6,7 @@ from math import inf, nan
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from mixwright.errors import MixwrightError
 from mixwright.learners import LOSS, TEXT, Learner, Metric
@@ -180,4 +180,4 @@ def _half_width(parts: list[tuple[float, float]], level: float) -> float:
     if not parts or variance == 0 or np.isinf(variance):
         return nan if not parts else float(np.sqrt(variance))
     freedom = variance**2 / sum(error**4 / free for error, free in parts)
-    return float(student.ppf((1 + level) / 2, freedom) * np.sqrt(variance))
+    return float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance))

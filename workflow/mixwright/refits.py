@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
@@ -59,7 +59,7 @@ class Refits:
         refitted = drawn[:, :2] @ np.array(signs)
         apart = 0.0 if self.second is None else float(np.array(signs) @ (self.second @ importance)) - value
         error = np.sqrt(refitted.var(ddof=1) + (refitted.mean() - value) ** 2 + points * unexplained + apart**2)
-        half = float(student.ppf((1 + LEVEL) / 2, len(drawn) - 1) * error)
+        half = float(stdtrit(len(drawn) - 1, (1 + LEVEL) / 2) * error)
         return Interval(value, value - half, value + half)
 
     def opinion(self, importance: Array) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from mixwright.observations import Observations
 
@@ -39,8 +40,8 @@ def target_signals(design: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
     table["repeats"] = table.repeats.fillna(0).astype(int)
     table["signal_to_noise"] = table.spread / table.noise.where(table.noise > 0)
     freedom = (table.repeats - 1).clip(lower=1)
-    table["low"] = table.signal_to_noise * np.sqrt(chi2.ppf(0.025, freedom) / freedom)
-    table["high"] = table.signal_to_noise * np.sqrt(chi2.ppf(0.975, freedom) / freedom)
+    table["low"] = table.signal_to_noise * np.sqrt(_chi2(0.025, freedom) / freedom)
+    table["high"] = table.signal_to_noise * np.sqrt(_chi2(0.975, freedom) / freedom)
     return table.reset_index()
 
 
@@ -66,8 +67,13 @@ def noise_floor(seen: Observations, targets: Mapping[str, float]) -> NoiseFloor 
     if not freedom:
         return None
     scatter = float(((pd.Series(objective[chosen]) - groups.transform("mean"))[repeated] ** 2).sum())
-    low, high = (float(np.sqrt(scatter / chi2.ppf(q, freedom))) for q in (0.975, 0.025))
+    low, high = (float(np.sqrt(scatter / _chi2(q, freedom))) for q in (0.975, 0.025))
     return NoiseFloor(float(np.sqrt(scatter / freedom)), low, high, int(repeated.sum()))
+
+
+def _chi2(share: float, freedom: Any) -> Any:
+    """Quantiles of the chi-squared distribution."""
+    return 2 * gammaincinv(np.asarray(freedom) / 2, share)
 
 
 def objectives(rows: pd.DataFrame, targets: Mapping[str, float], value: str, *keys: str) -> pd.Series:

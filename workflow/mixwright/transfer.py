@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, spearmanr
+from scipy.special import ndtri
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
+from mixwright.ranks import spearman
 from mixwright.refits import LEVEL, Interval
 from mixwright.wide import read_weights, read_wide
 
@@ -23,11 +24,10 @@ def rank_interval(first: Array, second: Array) -> Interval:
 
     Fewer than four pairs leave [-1, 1]; a constant ranks nothing and counts as 0.
     """
-    constant = np.ptp(first) == 0 or np.ptp(second) == 0
-    rank = 0.0 if constant else float(spearmanr(first, second).statistic)
+    rank = spearman(first, second)
     if len(first) < LEAST:
         return Interval(rank, -1.0, 1.0)
-    half = float(norm.ppf((1 + LEVEL) / 2)) * sqrt((1 + rank**2 / 2) / (len(first) - 3))
+    half = float(ndtri((1 + LEVEL) / 2)) * sqrt((1 + rank**2 / 2) / (len(first) - 3))
     z = atanh(rank) if abs(rank) < 1 else inf * np.sign(rank)
     # a perfect order of few mixtures is still no certainty: its z is that of one step short of perfect
     most = atanh(1 - 6 * 2 / (len(first) * (len(first) ** 2 - 1))) if abs(rank) == 1 else abs(z)

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, spearmanr
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.mixers.protocol import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
+from mixwright.ranks import kendall, spearman
 
 SCORES = ("mixer", "target", "runs", "spearman", "kendall", "regret", "pairwise", "rmse")
 
@@ -48,7 +48,6 @@ def scores(frame: pd.DataFrame) -> pd.DataFrame:
 
 def score(actual: Array, predicted: Array) -> dict[str, float]:
     """The measures of one target's held-out runs; a constant prediction ranks nothing (0, pairs one half)."""
-    constant = np.ptp(predicted) == 0 or np.ptp(actual) == 0
     upper = np.triu_indices(len(actual), 1)
     truth = np.sign(actual[:, None] - actual[None])[upper]
     guess = np.sign(predicted[:, None] - predicted[None])[upper]
@@ -56,8 +55,8 @@ def score(actual: Array, predicted: Array) -> dict[str, float]:
     agreement = np.where(guess == 0, 0.5, truth == guess)[apart]
     chosen = predicted == predicted.min()  # equally good picks count by their mean
     return {
-        "spearman": 0.0 if constant else float(spearmanr(actual, predicted).statistic),
-        "kendall": 0.0 if constant else float(kendalltau(actual, predicted).statistic),
+        "spearman": spearman(actual, predicted),
+        "kendall": kendall(truth, guess),
         "regret": float(actual[chosen].mean() - actual.min()),
         "pairwise": float(agreement.mean()) if apart.any() else 0.5,
         "rmse": float(np.sqrt(((predicted - actual) ** 2).mean())),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from mixwright import mixers
 from mixwright.bootstrap import bootstrap
@@ -62,7 +62,7 @@ def _differences(fitted: Mixer, seen: Observations, goal: Goal, tried: Array, dr
     held_out = held_out_residuals(fitted, seen, rows, goal.seed)
     drawn = np.stack([over_first(refit) for refit in refitted(fitted, seen, rows, held_out, draws, goal.seed)])
     error = np.sqrt(drawn.var(axis=0, ddof=1) + (drawn.mean(axis=0) - worse) ** 2)
-    return worse, float(student.ppf((1 + LEVEL) / 2, draws - 1)) * error
+    return worse, float(stdtrit(draws - 1, (1 + LEVEL) / 2)) * error
 
 
 def _lines(optimum: Array, goal: Goal) -> Array:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from mixwright.mixers.quadratic import quadratic_step
 from mixwright.mixture import Array
+from mixwright.ranks import spearman
 
 LEAST = 0.01  # a member that earns less is left out
 
@@ -45,8 +45,7 @@ def _held_out(weights: Callable[[Array], Array], predicted: Array, errors: Array
     guess = np.empty_like(losses)
     for k in np.unique(fold):
         guess[fold == k] = combine(weights(errors[:, fold != k]), predicted[:, fold == k])
-    pairs = zip(guess.T, losses.T, strict=True)
-    return float(np.mean([0.0 if np.ptp(a) == 0 or np.ptp(b) == 0 else spearmanr(a, b).statistic for a, b in pairs]))
+    return float(np.mean([spearman(a, b) for a, b in zip(guess.T, losses.T, strict=True)]))
 
 
 def _simplex_least_squares(errors: Array) -> Array:
