@@ -5,9 +5,10 @@ BIN := .venv/bin
 .PHONY: install demo chemistry toxcast test lint bench clean
 
 install: .venv/installed
+# --no-compile: bytecode is made of what is imported, a small part of it
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable ".[demo,tabular,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt --editable ".[demo,tabular,dev]"
 	touch $@
 
 demo: install

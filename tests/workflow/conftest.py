@@ -38,9 +38,9 @@ class Workshop:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         return done.stdout + done.stderr
 
-    def jobs(self, study: Mapping[str, Any] | None, *arguments: str) -> dict[str, int]:
+    def jobs(self, study: Mapping[str, Any] | None, *arguments: str, **environment: str) -> dict[str, int]:
         """Rule -> number of jobs that a dry run lists; empty where nothing is to be done."""
-        done = self.snakemake(study, "--dry-run", *arguments)
+        done = self.snakemake(study, "--dry-run", *arguments, **environment)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         table = re.findall(r"^([a-z_]+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)
         return {rule: int(count) for rule, count in table if rule != "total"}
