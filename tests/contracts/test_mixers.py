@@ -101,6 +101,11 @@ def fitted(name):
     return create(name, SETTINGS.get(name)).fit(study())
 
 
+@cache
+def proposed(name):
+    return fitted(name).propose(goal())
+
+
 def reversed_study(seen):
     """The same facts under names that sort the other way round."""
     back = slice(None, None, -1)
@@ -122,7 +127,7 @@ def test_the_proposal_lies_on_the_simplex_inside_the_bounds(name, bounds):
 
 @pytest.mark.parametrize("name", PROPOSERS)
 def test_the_same_seed_gives_the_same_answer(name):
-    first, second = (create(name, SETTINGS.get(name)).fit(study()).propose(goal()) for _ in range(2))
+    first, second = proposed(name), create(name, SETTINGS.get(name)).fit(study()).propose(goal())
     assert first.weights.tolist() == second.weights.tolist() and first.predicted == second.predicted and first.notes == second.notes
 
 
@@ -131,7 +136,7 @@ def test_a_saved_mixer_loads_equal(name, tmp_path):
     mixer = fitted(name)
     mixer.save(tmp_path / "fit")
     again = load(name, tmp_path / "fit")
-    assert again.propose(goal()).weights.tolist() == mixer.propose(goal()).weights.tolist()
+    assert again.propose(goal()).weights.tolist() == proposed(name).weights.tolist()
     if MIXERS[name].predicts:
         amounts = study().amounts[:7]
         assert again.domains == mixer.domains and again.targets == mixer.targets
@@ -164,7 +169,7 @@ def test_only_the_roles_it_reads_are_read(name):
     if not MIXERS[name].needs_loglikelihoods:
         part = replace(part, likelihoods={})
     again = create(name, SETTINGS.get(name)).fit(part)
-    assert again.propose(goal()).weights.tolist() == fitted(name).propose(goal()).weights.tolist()
+    assert again.propose(goal()).weights.tolist() == proposed(name).weights.tolist()
 
 
 @pytest.mark.parametrize("name", PREDICTORS)
@@ -178,7 +183,7 @@ def test_predictions_have_a_column_a_target(name):
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_planted_optimum_is_approached(name):
     if name == "mixmin":
-        weights = fitted(name).propose(goal()).weights
+        weights = proposed(name).weights
         shares = NEEDS / NEEDS.sum(axis=1, keepdims=True)
         assert weights == pytest.approx(np.array([0.5, 0.3, 0.2]) @ shares, abs=0.06)
         return
@@ -213,7 +218,7 @@ def test_a_planted_optimum_is_approached(name):
 
     grid = np.random.default_rng(1).dirichlet(np.ones(4), 20_000)
     best = (true_losses(grid * TOKENS) @ importance).min()
-    left = (objective(fitted(name).propose(wanted).weights) - best) / (objective(wanted.natural) - best)
+    left = (objective(proposed(name).weights) - best) / (objective(wanted.natural) - best)
     assert left < {"effective-data": 0.02, "joint": 0.15, "autoscale": 0.15}.get(name, 0.3)
 
 
