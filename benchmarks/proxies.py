@@ -2,7 +2,7 @@
 one thread, in interleaved rounds, as medians with the least and the greatest. Ours trains with its default recipe (Muon and AdamW), which
 costs more a step than the AdamW of the other two, and once more with AdamW alone.
 
-OMP_NUM_THREADS=1 python benchmarks/proxies.py [--quick] [--parts steady,processes,loader,memory] [--to results/benchmarks/proxies.parquet]
+OMP_NUM_THREADS=1 python benchmarks/proxies.py [--quick] [--parts tiny,8] [--to results/benchmarks/proxies.parquet]
 """
 
 import argparse
@@ -93,19 +93,17 @@ class Row:
         return cls(part, case, unit=unit, ours=median, **beside, **spread, wanted=least, hoped=hoped, at_most=at_most)
 
 
-def steady(quick: bool) -> Iterator[Row]:
+def steady(case: str, batch: int, members: int, steps: int, quick: bool, count: int) -> Iterator[Row]:
     """CPU-seconds a million tokens once everything runs: of ours, in the best precision there is, a long call less a short one; of the
     rivals, the steps after the second. The products of the model's matrices alone, in float32, say what no float32 trainer can pass."""
-    work = {"tiny": (BATCH, 4, 60), "mid": (BATCH, 1, 6), "50 k vocabulary": (BATCH // 2, 1, 2)}  # sequences, members, steps
-    for case, (batch, members, steps) in work.items():
-        found = contest(rivals.SHAPES[case], batch, members, steps, 2 + (case != "50 k vocabulary") if not quick else 1)
-        for recipe in rivals.RECIPES:
-            name = case if recipe == "default" else f"{case}, {recipe}"
-            for against in ("HF Trainer", "plain loop", "HF Trainer, bf16")[: 2 + BF16]:
-                pairs = [(each[recipe], each[against]) for each in found]
-                yield Row.ratio("steady", name, against, "CPU-s / M tokens", pairs, f"{case}, {against}")
-        floor = [(each["matrix products"], each["HF Trainer"]) for each in found]
-        yield Row.ratio("steady", f"{case}, products alone", "HF Trainer", "CPU-s / M tokens", floor)
+    found = contest(rivals.SHAPES[case], batch, members, steps, count)
+    for recipe in rivals.RECIPES:
+        name = case if recipe == "default" else f"{case}, {recipe}"
+        for against in ("HF Trainer", "plain loop", "HF Trainer, bf16")[: 2 + BF16]:
+            pairs = [(each[recipe], each[against]) for each in found]
+            yield Row.ratio("steady", name, against, "CPU-s / M tokens", pairs, f"{case}, {against}")
+    floor = [(each["matrix products"], each["HF Trainer"]) for each in found]
+    yield Row.ratio("steady", f"{case}, products alone", "HF Trainer", "CPU-s / M tokens", floor)
 
 
 def contest(shape: Mapping[str, Any], batch: int, members: int, steps: int, count: int) -> list[dict[str, float]]:
@@ -134,7 +132,7 @@ def rounds(count: int, *sides: Callable[[], Any]) -> list[list[Any]]:
     return [[side() for side in sides] for _ in range(count)]
 
 
-def processes(quick: bool) -> Iterator[Row]:
+def processes(proxies: int, recipe: str, quick: bool, count: int) -> Iterator[Row]:
     """Process start to trained: ours in one process, HF Trainer in one a proxy, of which one a round is run and counted for each proxy."""
     shape, tokens = rivals.SHAPES["tiny"], TOKENS // (5 if quick else 1)
     steps = tokens // (BATCH * shape["context"])
@@ -142,17 +140,13 @@ def processes(quick: bool) -> Iterator[Row]:
         rivals.write_shards(Path(folder), shape["vocabulary"])
         spec = {"shape": shape, "shards": folder, "steps": steps, "batch": BATCH}
         found = rounds(
-            1 if quick else 3,
-            *(lambda recipe=recipe: process("packed", spec | {"members": 8, "recipe": recipe})[0] for recipe in rivals.RECIPES),
-            lambda: process("trainer", spec)[0],
+            count if proxies <= 8 else 1,
+            lambda: process("packed", spec | {"members": proxies, "recipe": recipe})[0],
+            lambda: proxies * process("trainer", spec)[0],
         )
-        many = [] if quick else [process("packed", spec | {"members": 64})[0]]
-    case = f"proxies of {tokens:,} tokens"
-    for index, name in enumerate(("", ", AdamW")):
-        pairs = [(each[index], 8 * each[-1]) for each in found]
-        yield Row.ratio("processes", f"8 {case}{name}", "HF Trainer", "CPU-s", pairs, "" if quick else "8 proxies")
-    for spent in many:
-        yield Row.ratio("processes", f"64 {case}", "HF Trainer", "CPU-s", [(spent, 64 * each[-1]) for each in found], "64 proxies")
+    name = "" if recipe == "default" else f", {recipe}"
+    wanted = "" if quick else f"{proxies} proxies"  # short ones flatter: their start is most of them
+    yield Row.ratio("processes", f"{proxies} proxies of {tokens:,} tokens{name}", "HF Trainer", "CPU-s", found, wanted)
 
 
 def process(name: str, spec: Mapping[str, Any]) -> tuple[float, float]:
@@ -163,11 +157,11 @@ def process(name: str, spec: Mapping[str, Any]) -> tuple[float, float]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, json.loads(said.splitlines()[-1])["peak_gib"]
 
 
-def loader(quick: bool) -> Iterator[Row]:
+def loader(quick: bool, count: int) -> Iterator[Row]:
     """Batches read from files that are memory-mapped on both sides; then with what sets them up, our schedule and their interleaving."""
     yield from mixture_error()
     for context in (512, 2_048):
-        found = passes(context, 1_000 if quick else 4_000)
+        found = passes(context, 1_000 if quick else 4_000, count)
         for index, against in enumerate(("map-style", "iterable"), start=1):
             read = [(each[0].reading, each[index].reading) for each in found]
             whole = [(each[0].whole, each[index].whole) for each in found]
@@ -175,14 +169,14 @@ def loader(quick: bool) -> Iterator[Row]:
                 yield Row.ratio("loader", f"{case}, context {context:,}", against, "CPU-s / M tokens", pairs, wanted)
 
 
-def passes(context: int, sequences: int) -> list[list[loaders.Pass]]:
+def passes(context: int, sequences: int, count: int) -> list[list[loaders.Pass]]:
     """Our schedule and both kinds of interleaved data sets, each round but the first, which pays for imports."""
     weights = np.random.default_rng(0).dirichlet(np.ones(DOMAINS))
     with tempfile.TemporaryDirectory() as folder:
         shards = rivals.write_shards(Path(folder) / "shards", 50_432, DOMAINS, 1_000_000)
         sources = loaders.saved_datasets(shards, context, Path(folder) / "datasets")
         return rounds(
-            4,
+            count + 1,
             lambda: loaders.scheduled(shards, weights, context, sequences, BATCH),
             lambda: loaders.interleaved(sources, weights, context, sequences, BATCH),
             lambda: loaders.interleaved(sources, weights, context, sequences // 10, BATCH, iterable=True),
@@ -202,17 +196,27 @@ def mixture_error() -> Iterator[Row]:
         yield Row.figure("mixture error", f"{case} of {MIXTURES} mixtures", "% total variation", [ours], case, at_most=True, **beside)
 
 
-def memory(quick: bool) -> Iterator[Row]:
+def memory(batch: int, quick: bool, count: int) -> Iterator[Row]:
     """Peak resident memory of a process that trains four members of RegMix's shape one step, which touches all that later ones do."""
     shape = rivals.SHAPES["RegMix"]
-    for batch in (1,) if quick else (1, BATCH):
-        with tempfile.TemporaryDirectory() as folder:
-            rivals.write_shards(Path(folder), shape["vocabulary"])
-            peak = process("packed", {"shape": shape, "shards": folder, "steps": 1, "batch": batch, "members": 4, "wave": 4})[1]
-        yield Row.figure("memory", f"RegMix's shape, K = 4, {batch} x 2,048 tokens", "GiB", [peak], "RegMix", at_most=True)
+    with tempfile.TemporaryDirectory() as folder:
+        rivals.write_shards(Path(folder), shape["vocabulary"])
+        peak = process("packed", {"shape": shape, "shards": folder, "steps": 1, "batch": batch, "members": 4, "wave": 4})[1]
+    yield Row.figure("memory", f"RegMix's shape, K = 4, {batch} x 2,048 tokens", "GiB", [peak], "RegMix", at_most=True)
 
 
-PARTS = {"loader": loader, "processes": processes, "steady": steady, "memory": memory}
+PARTS = {
+    "loader": loader,
+    "tiny": partial(steady, "tiny", BATCH, 4, 60),  # sequences a step, members, steps
+    "mid": partial(steady, "mid", BATCH, 1, 6),
+    "50k": partial(steady, "50 k vocabulary", BATCH // 2, 1, 2),
+    "8": partial(processes, 8, "default"),
+    "8-adamw": partial(processes, 8, "AdamW"),
+    "64": partial(processes, 64, "default"),
+    "memory-1": partial(memory, 1),
+    "memory-8": partial(memory, BATCH),
+}
+QUICK = ("loader", "tiny", "mid", "50k", "8", "memory-1")
 
 
 def machine() -> str:
@@ -233,31 +237,37 @@ def shown(rows: Sequence[Row]) -> Table:
     return table
 
 
-def run(parts: Mapping[str, Callable[[bool], Iterator[Row]]], to: str, machine: str, about: str) -> None:
-    """Measures the parts that are asked for, shows them and keeps them as parquet, beside those parts that stand there already."""
+def run(parts: Mapping[str, Callable[[bool, int], Iterator[Row]]], quick: Sequence[str], to: str, machine: str, about: str) -> None:
+    """Measures the parts that are asked for, shows them and keeps every figure at once as parquet, beside those of earlier runs."""
     asked = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--quick", action="store_true", help="a few minutes: fewer rounds, shorter proxies")
-    asked.add_argument("--parts", default=",".join(parts), help="which to run; by default all")
+    asked.add_argument("--quick", action="store_true", help="a few minutes: one round, shorter proxies")
+    asked.add_argument("--parts", help=f"which to run, of {','.join(parts)}; by default all, with --quick {','.join(quick)}")
+    asked.add_argument("--rounds", type=int, help="of ours and theirs in turn; by default 3, with --quick 1")
     asked.add_argument("--to", type=Path, default=Path("results/benchmarks") / to, help="the table as parquet")
     arguments = asked.parse_args()
-    rows = []
-    for part in arguments.parts.split(","):
-        for row in parts[part](arguments.quick):
-            say(f"{row.part}: {row.case}: {row.against} {row.reached:.3g}")
-            rows.append(row)
     where = {"machine": machine, "date": date.today().isoformat(), "quick": arguments.quick}
-    found = pd.DataFrame([asdict(row) | {"verdict": row.verdict} | where for row in rows])
-    arguments.to.parent.mkdir(parents=True, exist_ok=True)
-    if arguments.to.exists():
-        earlier = pd.read_parquet(arguments.to)
-        found = pd.concat([earlier[~earlier.part.isin(found.part)], found], ignore_index=True)
-    with written(arguments.to) as beside:
-        found.to_parquet(beside, index=False)
+    rows = []
+    for part in arguments.parts.split(",") if arguments.parts else quick if arguments.quick else parts:
+        for row in parts[part](arguments.quick, arguments.rounds or (1 if arguments.quick else 3)):
+            say(f"{row.part}: {row.case}: {row.against} {row.reached:.3g}")
+            keep(asdict(row) | {"verdict": row.verdict} | where, arguments.to)
+            rows.append(row)
     Console().print(shown(rows), f"{machine}; table in {arguments.to}", sep="\n")
 
 
+def keep(figure: Mapping[str, Any], to: Path) -> None:
+    """Puts it into the table in place of the same figure of an earlier run."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    found = pd.DataFrame([figure])
+    if to.exists():
+        key, earlier = ["part", "case", "against"], pd.read_parquet(to)
+        found = pd.concat([earlier, found], ignore_index=True).drop_duplicates(key, keep="last")
+    with written(to) as beside:
+        found.to_parquet(beside, index=False)
+
+
 def main() -> None:
-    run(PARTS, "proxies.parquet", machine(), __doc__)
+    run(PARTS, QUICK, "proxies.parquet", machine(), __doc__)
     if not BF16:
         say("this CPU has no bf16: its rows were not run")
 

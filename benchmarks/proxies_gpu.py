@@ -19,25 +19,25 @@ from mixwright.corpus.shards import Shard
 proxies.WANTED |= {"RegMix": (3.0, 4.4), "8 k vocabulary": (8.0, 11.0), "plain loop": (3.0, None), "HF Trainer": (8.0, None)}
 
 
-def speed(quick: bool) -> Iterator[Row]:
+def speed(quick: bool, count: int) -> Iterator[Row]:
     """Million tokens a second of packs of a few widths."""
     for case in ("RegMix", "8 k vocabulary"):
         shape = rivals.SHAPES[case]
         with tempfile.TemporaryDirectory() as folder:
             shards = rivals.write_shards(Path(folder), shape["vocabulary"])
             for members in (1, 4, 16):
-                found = [1 / _ours(shape, shards, members, 10 if quick else 50) for _ in range(3)]
+                found = [1 / _ours(shape, shards, members, 10 if quick else 50) for _ in range(count)]
                 yield Row.figure("speed", f"{case}, K = {members}", "M tokens / s", found, case)
 
 
-def launches(quick: bool) -> Iterator[Row]:
+def launches(quick: bool, count: int) -> Iterator[Row]:
     """A shape whose kernels take less time than their launches: seconds a million tokens."""
     shape, steps, members = rivals.SHAPES["tiny"], 50 if quick else 200, 64
     tokens = BATCH * shape["context"] / 1e6
     with tempfile.TemporaryDirectory() as folder:
         shards = rivals.write_shards(Path(folder), shape["vocabulary"])
         found = rounds(
-            3,
+            count,
             lambda: _ours(shape, shards, members, steps),
             lambda: rivals.plain(shape, shards, 10 + steps, BATCH, warm=10, device="cuda", bf16=True) / tokens,
             lambda: rivals.trainer(shape, shards, 10 + steps, BATCH, warm=10, device="cuda", bf16=True) / tokens,
@@ -57,7 +57,8 @@ def main() -> None:
     if not torch.cuda.is_available():
         print("no GPU at hand: nothing was measured")
         return
-    proxies.run({"speed": speed, "launches": launches}, "proxies_gpu.parquet", torch.cuda.get_device_name(), __doc__)
+    parts = {"speed": speed, "launches": launches}
+    proxies.run(parts, tuple(parts), "proxies_gpu.parquet", torch.cuda.get_device_name(), __doc__)
 
 
 if __name__ == "__main__":
