@@ -35,6 +35,7 @@ OPTIONS = {
     "loglikelihoods": "log-likelihood tables of the vertex runs",
     "packs": "folder of the training jobs' results",
     "pack": "name of the training job",
+    "calibration": "calibration.json of the study; none: as the config has it",
     "mixer": "name of the mixer; compare takes any number of them (none: all that predict)",
     "settings": "settings of the mixer as JSON; compare and backtest take them by mixer",
     "backtest": "backtest.json of a study of several scales",

@@ -162,10 +162,15 @@ class Study:
         """All that a proxy's losses depend on, beside its mixture, its tokens and its seed; never how runs are packed."""
         if not self.learner.sized:
             return self._trees | {"version": VERSIONS["proxy"]}
-        proxy = {key: self.config["proxy"][key] for key in ("shape", "batch", "optimizer", "device", "precision")}
+        keys = ("shape", "batch", "optimizer", "device", "precision", "attention", "compile", "micro_batch")
+        proxy = {key: self.config["proxy"][key] for key in keys}
         evaluation = {key: self.config["evaluation"][key] for key in ("tokens", "steps")}
         epochs = {"epochs_of": self.epochs_of} if self.epochs_of else {}
         return proxy | {"evaluation": evaluation, "version": VERSIONS["proxy"]} | epochs
+
+    def calibrated(self, choices: Mapping[str, Any]) -> "Study":
+        """The study whose proxies are computed as was chosen."""
+        return Study({**self.config, "proxy": {**self.config["proxy"], **choices}})
 
     @property
     def epochs_of(self) -> int | None:

@@ -12,6 +12,7 @@ VERSIONS = {
     "tokenize": 1,
     "datasets": 1,
     "design": 1,
+    "calibrate": 1,
     "proxy": 2,
     "record": 2,
     "collect": 2,

@@ -1,5 +1,5 @@
 # REQUIRES  results/{study}/shards/{name}/ (of trees: datasets/{name}/), targets/{name}.npz
-# PRODUCES  results/{study}/domains.parquet, texts.json, design/{role}.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
+# PRODUCES  results/{study}/domains.parquet, texts.json, calibration.json, design/{role}.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
 
 
 rule count_domains:
@@ -55,10 +55,32 @@ rule resolve_design:
         " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
+# Once a study; what was chosen before on this kind of machine is found in the store, so no timing's noise changes a number.
+rule calibrate:
+    input:
+        texts="results/{study}/texts.json",
+    output:
+        "results/{study}/calibration.json",
+    log:
+        "logs/{study}/calibrate.log",
+    conda:
+        f"../../envs/{STUDY.learner.environment}.yaml"
+    resources:
+        gpu=int(CONFIG["proxy"]["device"] == "cuda"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "proxy"),
+    params:
+        asked=digest([STUDY.proxy_spec, CONFIG["proxy"]["wave"]]),
+        version=VERSIONS["calibrate"],
+    shell:
+        "python -m mixwright calibrate --study results/{wildcards.study}/study.json --texts {input.texts:q} --store results/store"
+        " --to {output:q} 2>&1 | tee {log:q}"
+
+
 rule train_proxies:
     input:
         domains="results/{study}/domains.parquet",
         texts="results/{study}/texts.json",
+        calibration="results/{study}/calibration.json" if STUDY.learner.sized else [],
     output:
         "results/{study}/packs/{pack}.parquet",
     log:
@@ -73,7 +95,7 @@ rule train_proxies:
         version=VERSIONS["proxy"],
     shell:
         "python -m mixwright train-proxies --study results/{wildcards.study}/study.json --pack {wildcards.pack} --domains {input.domains:q}"
-        " --texts {input.texts:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
+        " --texts {input.texts:q} --calibration {input.calibration:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule collect_losses:

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-EXPLICIT_BELOW = 512  # context under which torch's fused attention in bfloat16 on CPU is 3 to 9 times slower than plain products
+from mixwright.learners import EXPLICIT_BELOW
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
-    """(n, heads, T, d) from queries, keys and values of that size."""
-    return _explicit(q, k, v, causal) if _wants_explicit(q) else scaled_dot_product_attention(q, k, v, is_causal=causal)
+def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool, kernel: str = "auto") -> Tensor:
+    """(n, heads, T, d) from queries, keys and values of that size, by the kernel `explicit` or `fused`; auto: the likely faster."""
+    explicit = _wants_explicit(q) if kernel == "auto" else kernel == "explicit"
+    return _explicit(q, k, v, causal) if explicit else scaled_dot_product_attention(q, k, v, is_causal=causal)
 
 
 def _wants_explicit(q: Tensor) -> bool:

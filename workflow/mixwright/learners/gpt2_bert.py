@@ -80,7 +80,7 @@ def _attention(x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int,
     mixed = torch.bmm(x, project.reshape(members, 3 * width, width).mT)
     mixed = Shift.apply(mixed, bias[:, :3].flatten(1)).to(mixed.dtype)
     heads = mixed.view(members * rows, length, 3, shape.heads, -1).permute(2, 0, 3, 1, 4).contiguous()
-    seen = attend(*heads.unbind(0), causal=not shape.masked).transpose(1, 2).reshape(members, rows * length, width)
+    seen = attend(*heads.unbind(0), causal=not shape.masked, kernel=shape.attention).transpose(1, 2).reshape(members, rows * length, width)
     return _shifted(torch.bmm(seen, out.squeeze(1).mT), bias[:, 3])
 
 

@@ -85,6 +85,9 @@ class Rotation(Function):
 
 
 def _rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    if torch.compiler.is_compiling():  # which joins what it is told to do by parts
+        a, b = x.float().chunk(2, -1)
+        return torch.cat([a * cosine - b * sine, b * cosine + a * sine], -1)
     out = torch.empty(x.shape, dtype=torch.float32, device=x.device)
     (a, b), (out_a, out_b) = x.chunk(2, -1), out.chunk(2, -1)
     torch.mul(a, cosine, out=out_a)

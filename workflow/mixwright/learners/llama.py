@@ -57,7 +57,7 @@ def _attention(x: Tensor, weights: Tensor, rows: int, length: int, shape: Shape)
     heads = mixed.view(members * rows, length, 3, shape.heads, -1).permute(2, 0, 3, 1, 4)  # (3, K B, heads, T, width / heads)
     q, k = Rotation.apply(heads[:2], *rotation(length, width // shape.heads, x.device)).to(mixed.dtype).unbind(0)
     v = heads[2].contiguous()  # strided values slow the attention on CPU down to half its speed
-    seen = attend(q, k, v, causal=True)
+    seen = attend(q, k, v, causal=True, kernel=shape.attention)
     return torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT)
 
 

@@ -60,7 +60,7 @@ def _attention(x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int,
     heads = mixed.view(members * rows, length, 3, shape.heads, -1).permute(2, 0, 3, 1, 4)  # (3, K B, heads, T, width / heads)
     turned, kept = heads[:2].tensor_split([heads.shape[-1] // TURNED], -1)
     turned = Rotation.apply(turned, *rotation(length, turned.shape[-1], x.device)).to(mixed.dtype)
-    seen = attend(*torch.cat([turned, kept], -1).unbind(0), heads[2].contiguous(), causal=True)
+    seen = attend(*torch.cat([turned, kept], -1).unbind(0), heads[2].contiguous(), causal=True, kernel=shape.attention)
     return _shifted(torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT), bias[:, 3])
 
 

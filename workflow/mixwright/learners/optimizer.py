@@ -57,22 +57,15 @@ class Optimizer:
         self._rates = torch.zeros(2, len(self.courses), device=device)  # of Muon and of AdamW, by member
         self._count = torch.zeros((), device=device)  # steps taken, this one included
 
-    def step(self, step: int) -> None:
-        """Step number `step` (from 0); takes and clears the parameters' gradients."""
-        self.schedule(step)
-        self.update({name: list(parameter.grad.unbind(0)) for name, parameter in self.parameters.items() if parameter.grad is not None})
-        for parameter in self.parameters.values():
-            parameter.grad = None
-
     def schedule(self, step: int) -> None:
-        """The learning rates of step number `step`."""
+        """The learning rates of step number `step` (from 0)."""
         factors = [rate * linear_decay(step, steps, self.recipe["warmup"]) for steps, rate in self.courses]
         self._rates.copy_(torch.tensor([[factor * self.recipe[name] for factor in factors] for name in ("muon_lr", "adam_lr")]))
         self._count.fill_(step + 1)
 
     @torch.no_grad()
     def update(self, gradients: Mapping[str, Sequence[Tensor]]) -> None:
-        """One step from each parameter's gradients, member by member."""
+        """One step from each parameter's gradients, member by member; they are used up."""
         limit = self.recipe["clip"]
         over = excess([[own[k] for own in gradients.values()] for k in range(len(self.courses))], limit) if limit else None
         for name in self.hidden:
@@ -91,7 +84,7 @@ class Optimizer:
         self._room()
 
     def _muon(self, name: str, gradient: Tensor, over: Tensor | None) -> None:
-        parameter, momentum = self.parameters[name].detach(), self.state[f"{name}.momentum"]
+        parameter, momentum = self.parameters[name], self.state[f"{name}.momentum"]
         if over is not None:
             gradient.div_(_by_member(over, gradient))
         momentum.lerp_(gradient, 1 - MOMENTUM)
@@ -106,7 +99,7 @@ class Optimizer:
         """One member's, in one pass over its memory; torch.optim calls the same kernel, a state object a tensor later."""
         first, second = self.recipe["betas"]
         torch._fused_adamw_(
-            [self.parameters[name].detach()[k] for name in names],
+            [self.parameters[name][k] for name in names],
             list(gradients),
             [self.state[f"{name}.mean"][k] for name in names],
             [self.state[f"{name}.square"][k] for name in names],

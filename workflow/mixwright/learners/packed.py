@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
+from mixwright.errors import MixwrightError
 from mixwright.learners.checkpoint import TERMINATED, Checkpoint, Clock, terminable
 from mixwright.learners.device import prepare
 from mixwright.learners.masking import mask_token
@@ -109,10 +111,38 @@ def train(
     ordered = sorted(members, key=lambda member: -member.steps)
     for start in range(0, len(ordered), settings.wave):
         whole = ordered[start : start + settings.wave]
-        missing = [member for member in whole if member.key not in finished]
-        if missing:
+        if missing := [member for member in whole if member.key not in finished]:
             checkpoint = Checkpoint(checkpoints, digest([member.key for member in whole]), clock)
-            _train_wave(pack, Wave(missing, shape, shards, settings), checkpoint, on_finished, pace)
+            _train_fitting(pack, missing, checkpoint, on_finished, pace, log)
+
+
+def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint, on_finished: Finished, pace: PackPace, log: Log) -> None:
+    """As many as memory holds: else half of them, which go on from the checkpoint, and then the others."""
+    gone: set[str] = set()
+
+    def on_gone(member: Member, result: Result) -> None:
+        on_finished(member, result)
+        gone.add(member.key)
+
+    try:
+        _train_wave(pack, Wave(members, pack.shape, pack.shards, pack.settings), checkpoint, on_gone, pace)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        left = [member for member in members if member.key not in gone]
+        if not _out_of_memory(error):
+            raise
+        if len(left) < 2:
+            raise MixwrightError("proxy: memory does not hold one run; set proxy.micro_batch to fewer sequences, or ask for more") from None
+        half = len(left) // 2
+        log(f"memory does not hold {len(left)} runs side by side; going on with {half}")
+    else:
+        return
+    for part in (left[:half], left[half:]):  # outside the handler, which holds on to what filled the memory
+        _train_fitting(pack, part, checkpoint, on_finished, pace, log)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """torch has no class of its own for a CPU that is full."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error)
 
 
 def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Finished, pace: PackPace) -> None:

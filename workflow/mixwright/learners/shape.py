@@ -26,9 +26,10 @@ class Shape:
     context: int
     vocabulary: int
     architecture: str = "llama"
+    attention: str = "auto"  # which kernel computes it: explicit, fused, or the one known to be faster
 
     @classmethod
-    def of(cls, shape: Mapping[str, Any], tokens: int) -> "Shape":
+    def of(cls, shape: Mapping[str, Any], tokens: int, attention: str = "auto") -> "Shape":
         """From a resolved study's model shape and the tokens that its tokenizer knows."""
         if shape["architecture"] not in PACKED:
             raise MixwrightError(
@@ -42,7 +43,7 @@ class Shape:
                 f"proxy.model: width {shape['width']} is no multiple of {multiple} times its {shape['heads']} heads; change one of them"
             )
         sizes = (shape[name] for name in ("layers", "width", "heads", "hidden", "context"))
-        return cls(*sizes, table_rows("proxy", shape, tokens), shape["architecture"])
+        return cls(*sizes, table_rows("proxy", shape, tokens), shape["architecture"], attention)
 
     @property
     def masked(self) -> bool:

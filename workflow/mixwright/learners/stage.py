@@ -1,6 +1,7 @@
 """The stage that trains a pack: from runs and weights to one parquet, by way of the store."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import written
+from mixwright.learners.calibration import KEYS, machine, rule_of_thumb
 from mixwright.learners.masking import mask_token
 from mixwright.learners.packed import Result, train
 from mixwright.learners.recording import Recording
@@ -38,8 +40,10 @@ def train_pack(
     targets = dict(sorted(targets.items()))
     validation = {shard.domain: shard.validation for shard in shards}
     weights = _weights(runs, design, [shard.domain for shard in shards])
-    asked, vocabulary = Study(study), shards[0].vocabulary
-    shape, settings = Shape.of(study["proxy"]["shape"], vocabulary), _settings(asked)
+    vocabulary = shards[0].vocabulary
+    asked = Study(study).calibrated(_chosen(study["proxy"], vocabulary))
+    study = asked.config
+    shape, settings = Shape.of(study["proxy"]["shape"], vocabulary, study["proxy"]["attention"]), _settings(asked)
     marks = {"mask_token": mask_token(shards[0])} if shape.masked else {}
     prints, spec = _fingerprints(shards, targets), asked.proxy_spec | {"vocabulary": vocabulary} | marks
     keys = {run.name: key_of(run, weights[run.name], prints, spec, asked.recorded) for run in runs}
@@ -79,13 +83,24 @@ def train_pack(
             log=log,
         )
     with written(to) as beside:
-        pq.write_table(pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
+        table = pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs])
+        how = json.dumps({key: study["proxy"][key] for key in KEYS})
+        pq.write_table(table.replace_schema_metadata({"computed": how}), beside, compression="zstd")
+
+
+def _chosen(proxy: Mapping[str, Any], vocabulary: int) -> dict[str, Any]:
+    """How to compute what no calibration has settled."""
+    if "auto" not in [proxy[key] for key in KEYS]:
+        return {}
+    choice, _ = rule_of_thumb(proxy, vocabulary, machine(proxy["device"]))
+    return {key: getattr(choice, key) for key in KEYS}
 
 
 def _settings(study: Study) -> Settings:
     proxy, evaluation = study.config["proxy"], study.config["evaluation"]
-    names = ("batch", "optimizer", "wave", "device", "precision", "checkpoint_seconds")
+    names = ("batch", "optimizer", "wave", "device", "precision", "micro_batch", "checkpoint_seconds")
     return Settings(
+        compiled=proxy["compile"],
         evaluations=evaluation["steps"],
         alone=evaluation.get("masked") == "alone",
         epochs_of=study.epochs_of,

@@ -22,6 +22,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
         proxies.design,
         proxies.resolve_design,
         proxies.list_texts,
+        proxies.calibrate,
         proxies.train_proxies,
         proxies.collect_losses,
         proxies.collect_loglikelihoods,

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mixwright.pace import Log
+    from mixwright.study import Study
+
 
 def design(candidates: Path, runs: int, to: Path) -> None:
     """Choose the mixtures to try among candidates, the most informative first, before any loss is seen."""
@@ -35,7 +38,32 @@ def list_texts(shards: list[Path], targets: list[Path], to: Path) -> None:
     write_json(to, {"shards": [str(path) for path in shards], "targets": [str(path) for path in targets]})
 
 
-def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Path, to: Path) -> None:
+def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
+    """Choose how proxies are computed on this kind of machine: precision, attention, compiler, members side by side."""
+    from functools import partial
+
+    from mixwright.errors import MixwrightError
+    from mixwright.files import read_json, write_json
+    from mixwright.learners.calibration import calibrate, machine
+    from mixwright.learners.timing import seconds_of
+    from mixwright.lease import hold_gpu
+    from mixwright.pace import say
+    from mixwright.study import Study
+
+    asked = Study.read(study)
+    proxy, shards = asked.config["proxy"], read_json(texts)["shards"]
+    if not shards:
+        raise MixwrightError(f"{texts}: no shards are listed; list the texts again")
+    hold_gpu(proxy)
+    vocabulary = read_json(Path(shards[0]) / "manifest.json")["vocabulary"]
+    largest = max(sum(run.tokens for run in runs) for runs in asked.packs.values())
+    found = calibrate(proxy, vocabulary, largest, machine(proxy["device"]), partial(seconds_of, proxy, vocabulary), store / "calibrations")
+    write_json(to, found)
+    for key, reason in found["reasons"].items():
+        say(f"{key} {found['choices'][key]}: {reason}" if key in found["choices"] else reason)
+
+
+def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Path, to: Path, calibration: Path | None = None) -> None:
     """Train the runs of one pack and write what they measured."""
     from mixwright.corpus.shards import Examples
     from mixwright.designs.resolve import resolve_design
@@ -49,6 +77,8 @@ def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Pat
     # Jobs outlive a driver that was killed: the next driver's job of the same pack waits for them, and finds their results.
     with alone(store / "checkpoints" / f"{pack}.lock"), beating(path_of(study.parent, pack), len(runs)) as log:
         hold_gpu(asked.config["proxy"])  # one that waits for the pack holds no device
+        if calibration:
+            asked = _calibrated(asked, calibration, log)
         asked.learner.function("train_pack")(
             runs,
             resolve_design(runs, asked.goal(train_tokens(domains)).domains),
@@ -59,6 +89,18 @@ def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Pat
             to,
             log,
         )
+
+
+def _calibrated(asked: "Study", calibration: Path, log: "Log") -> "Study":
+    """The study as the calibration has it computed, as far as this machine can."""
+    from mixwright.files import read_json
+    from mixwright.learners.calibration import kept_here, machine
+
+    made = read_json(calibration)
+    choices, lines = kept_here(made["choices"], made["asked"], machine(asked.config["proxy"]["device"]))
+    for line in lines:
+        log(line)
+    return asked.calibrated(choices)
 
 
 def collect_losses(study: Path, role: str, packs: Path, losses: Path, realised: Path) -> None:
