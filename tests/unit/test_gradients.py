@@ -3,12 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from mixwright.corpus.allocation import Schedule
 from mixwright.learners import packed, wave
+from mixwright.learners.resident import Resident
 from shard_files import VOCABULARY
-from test_packed import SETTINGS, SHAPE, eight, numbers, run
+from test_packed import SETTINGS, SHAPE, eight, numbers, opened, run
 from test_packed_masked import BERT
 
 CUT = replace(SETTINGS, micro_batch=3)  # of four: three and one
@@ -71,3 +74,22 @@ def test_explicit_attention_is_chosen_by_the_shape(folder):
     fused = run(folder / "llama", eight()[:1])["key0"]
     assert SHAPE.vocabulary == VOCABULARY
     assert 0 < max(abs(row["loss"] - other["loss"]) for row, other in zip(explicit.losses, fused.losses, strict=True)) < 1e-4
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint32"])
+def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, dtype):
+    shards = [replace(shard, tokens=(shard.tokens + 40_000).astype(dtype)) for shard in opened(folder / "llama")]
+    schedule = Schedule.of((0.2, 0.5, 0.3), shards, 32, 100, seed=5)
+    at = np.array([7, 3, 99, 40])
+    tokens = Resident.of(shards, 32, "cpu")
+    assert tokens.tokens.dtype == (torch.int16 if dtype == "uint16" else torch.int32)
+    starts = torch.from_numpy(np.stack([tokens.starts(schedule, at), tokens.starts(schedule, at[::-1])]))
+    assert (tokens.read(starts)[0].numpy() == schedule.read(at)).all() and (tokens.read(starts)[1].numpy() == schedule.read(at[::-1])).all()
+
+
+def test_a_wave_that_reads_on_the_device_trains_to_the_same_numbers(folder, monkeypatch):
+    host = run(folder / "llama", eight()[:2])
+    monkeypatch.setattr(packed, "resident", lambda shards, context, device: Resident.of(shards, context, device))
+    assert {key: numbers(result) for key, result in run(folder / "llama", eight()[:2]).items()} == {
+        key: numbers(result) for key, result in host.items()
+    }

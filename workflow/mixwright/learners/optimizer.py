@@ -56,6 +56,8 @@ class Optimizer:
         device = next(iter(self.parameters.values())).device
         self._rates = torch.zeros(2, len(self.courses), device=device)  # of Muon and of AdamW, by member
         self._count = torch.zeros((), device=device)  # steps taken, this one included
+        scales = {name: slot_scales(name, *self.parameters[name].shape[-3:]) for name in self.hidden}
+        self._scales = {name: torch.tensor(own, device=device).view(-1, 1, 1) for name, own in scales.items()}
 
     def schedule(self, step: int) -> None:
         """The learning rates of step number `step` (from 0)."""
@@ -92,8 +94,7 @@ class Optimizer:
         rates = _by_member(self._rates[0], parameter)
         if self.recipe["weight_decay"]:
             parameter.mul_(1 - rates * self.recipe["weight_decay"])
-        scales = torch.tensor(slot_scales(name, *parameter.shape[-3:]), device=parameter.device).view(-1, 1, 1)
-        parameter.addcmul_(update if update.shape == parameter.shape else update.mT, scales * rates, value=-1)
+        parameter.addcmul_(update if update.shape == parameter.shape else update.mT, self._scales[name] * rates, value=-1)
 
     def _adamw(self, k: int, names: Sequence[str], gradients: Sequence[Tensor], weight_decay: float, over: Tensor | None) -> None:
         """One member's, in one pass over its memory; torch.optim calls the same kernel, a state object a tensor later."""

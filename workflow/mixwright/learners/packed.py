@@ -15,6 +15,7 @@ from mixwright.errors import MixwrightError
 from mixwright.learners.checkpoint import TERMINATED, Checkpoint, Clock, terminable
 from mixwright.learners.device import prepare
 from mixwright.learners.masking import mask_token
+from mixwright.learners.resident import Resident, resident
 from mixwright.learners.scoring import Exam, losses
 from mixwright.learners.shape import Shape
 from mixwright.learners.wave import Member, Settings, Wave
@@ -43,6 +44,7 @@ class Pack:
     settings: Settings
     exam: Exam  # targets whose losses are measured on the way
     likelihoods: Exam  # targets whose examples are scored one by one at the end
+    resident: Resident | None = None
 
     def measure(self, wave: Wave) -> None:
         """Adds the rows of this step to those of each member that is due."""
@@ -104,7 +106,8 @@ def train(
     mask = mask_token(shards[0]) if shape.masked else None
     exam = Exam.of(targets, shape.context, settings.device, mask=mask)
     examples = Exam.of(likelihoods, shape.context, settings.device, by_token, mask, settings.alone)
-    pack = Pack(shape, shards, settings, exam, examples)
+    tokens = None if shape.masked else resident(shards, shape.context, settings.device)
+    pack = Pack(shape, shards, settings, exam, examples, tokens)
     waiting = [member.steps for member in members if member.key not in finished]
     pace = PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context)
     clock = Clock(settings.checkpoint_seconds)
@@ -125,7 +128,7 @@ def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint
         gone.add(member.key)
 
     try:
-        _train_wave(pack, Wave(members, pack.shape, pack.shards, pack.settings), checkpoint, on_gone, pace)
+        _train_wave(pack, Wave(members, pack.shape, pack.shards, pack.settings, pack.resident), checkpoint, on_gone, pace)
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         left = [member for member in members if member.key not in gone]
         if not _out_of_memory(error):

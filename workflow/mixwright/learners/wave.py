@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints, Shard
 from mixwright.learners.gradients import Batch, How, gradients
 from mixwright.learners.masking import Masking
 from mixwright.learners.optimizer import Optimizer
+from mixwright.learners.recorded import Recorded
+from mixwright.learners.resident import Resident
 from mixwright.learners.shape import Parameters, Shape
 from mixwright.learners.transformer import initial, stack
 
@@ -60,8 +63,11 @@ class Settings:
 class Wave:
     """Members that train in step until each has taken its own steps; `rows` gathers what is measured of each on the way."""
 
-    def __init__(self, members: Sequence[Member], shape: Shape, shards: Sequence[Shard], settings: Settings) -> None:
-        self.members, self.shape, self.settings = list(members), shape, settings
+    def __init__(
+        self, members: Sequence[Member], shape: Shape, shards: Sequence[Shard], settings: Settings, resident: Resident | None = None
+    ) -> None:
+        self.members, self.shape, self.settings, self.resident = list(members), shape, settings, resident
+        self._recorded: Recorded | None = None
         self.step = 0
         self.schedules = [self._schedule(member, shards) for member in members]
         self.maskings = [Masking.of(shards[0], member.seed) for member in members] if shape.masked else []
@@ -95,25 +101,45 @@ class Wave:
         self.alive = self.alive[kept]
         self.parameters = {name: tensor[kept] for name, tensor in self.parameters.items()}
         self.optimizer.keep(self.parameters, kept)
+        self._recorded = None
 
     def advance(self) -> None:
         """One step of every member; one that diverges goes on alone in its NaN and touches no other."""
-        batch = self._read(np.arange(self.step * self.settings.batch, (self.step + 1) * self.settings.batch))
+        read = self._read(np.arange(self.step * self.settings.batch, (self.step + 1) * self.settings.batch))
         self.optimizer.schedule(self.step)
-        losses, found = gradients(self.parameters, batch, self.shape, self.settings.how)
-        self.optimizer.update(found)
+        losses = self._step(*read) if self.settings.device == "cpu" else self._played(read)
         self.alive &= losses.isfinite()
         self.step += 1
 
-    def _read(self, at: Ints) -> Batch:
-        """What every member reads at these positions of its run."""
-        device = self.settings.device
-        if not self.maskings:
-            tokens = torch.from_numpy(np.stack([schedule.read(at) for schedule in self.schedules])).to(device)
-            return Batch(tokens[..., :-1], tokens[..., 1:])
-        read = [masking.read(schedule, at) for masking, schedule in zip(self.maskings, self.schedules, strict=True)]
-        seen, places, labels = (torch.from_numpy(np.stack(part)).to(device) for part in zip(*read, strict=True))
-        return Batch(seen, labels, places)
+    def _step(self, *read: Tensor) -> Tensor:
+        """(K,) losses; looks at no number on the host."""
+        losses, found = gradients(self.parameters, self._batch(*read), self.shape, self.settings.how)
+        self.optimizer.update(found)
+        return losses
+
+    def _played(self, read: Sequence[Tensor]) -> Tensor:
+        """The same as a graph, which lasts as long as the members."""
+        if self._recorded is None:
+            self._recorded = Recorded(self._step, read, [*self.parameters.values(), *self.optimizer.state.values()])
+        return self._recorded.play(read)
+
+    def _read(self, at: Ints) -> list[Tensor]:
+        """What every member reads at these positions: tokens, where they begin on the device, or what a masked model needs."""
+        if self.maskings:
+            rows = [masking.read(schedule, at) for masking, schedule in zip(self.maskings, self.schedules, strict=True)]
+        elif self.resident:
+            rows = [(self.resident.starts(schedule, at),) for schedule in self.schedules]
+        else:
+            rows = [(schedule.read(at),) for schedule in self.schedules]
+        parts = zip(*rows, strict=True)
+        return [torch.from_numpy(np.stack(part)).to(self.settings.device) for part in parts]
+
+    def _batch(self, *read: Tensor) -> Batch:
+        if self.maskings:
+            seen, places, labels = read
+            return Batch(seen, labels, places)
+        tokens = self.resident.read(read[0]) if self.resident else read[0]
+        return Batch(tokens[..., :-1], tokens[..., 1:])
 
     def state(self) -> dict[str, Any]:
         """All that a resumed wave needs."""
