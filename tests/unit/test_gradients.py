@@ -9,9 +9,12 @@ import torch
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.learners import packed, wave
+from mixwright.learners.final_models import build
+from mixwright.learners.muon_adamw import linear_decay
 from mixwright.learners.resident import Resident
+from mixwright.learners.transformer import hf_state_dict
 from shard_files import VOCABULARY
-from test_packed import SETTINGS, SHAPE, eight, numbers, opened, run
+from test_packed import RECIPE, SETTINGS, SHAPE, eight, numbers, opened, run
 from test_packed_masked import BERT
 
 CUT = replace(SETTINGS, micro_batch=3)  # of four: three and one
@@ -93,3 +96,27 @@ def test_a_wave_that_reads_on_the_device_trains_to_the_same_numbers(folder, monk
     assert {key: numbers(result) for key, result in run(folder / "llama", eight()[:2]).items()} == {
         key: numbers(result) for key, result in host.items()
     }
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architecture):
+    """Third of three members, against transformers' module, torch's cross entropy, AdamW, clipping and schedule: 1e-5 nats/token."""
+    shape, steps, lr = replace(SHAPE, architecture=architecture), 60, 0.003
+    recipe = RECIPE | {"name": "adamw", "adam_lr": lr, "weight_decay": 0.0}
+    members = eight(steps)[:3]
+    pack_of_three = wave.Wave(members, shape, opened(folder / "llama"), replace(SETTINGS, optimizer=recipe))
+    plain = build(vars(shape), shape.vocabulary, end_token=0, seed=0).train()
+    plain.load_state_dict(hf_state_dict(pack_of_three.parameters, 2, shape))
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: linear_decay(step, steps, recipe["warmup"]))
+    for step in range(steps):
+        at = np.arange(step * 4, step * 4 + 4)
+        pack_of_three.optimizer.schedule(step)
+        ours = pack_of_three._step(*pack_of_three._read(at))[2]
+        tokens = torch.from_numpy(pack_of_three.schedules[2].read(at))
+        loss = torch.nn.functional.cross_entropy(plain(input_ids=tokens[:, :-1]).logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(plain.parameters(), recipe["clip"])
+        optimizer.step(), schedule.step(), optimizer.zero_grad()
+        assert abs(ours.item() - loss.item()) <= 1e-5, step
+    assert loss.item() < 4.0
