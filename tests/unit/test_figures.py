@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -146,5 +147,5 @@ def test_stage_reads_files_and_names_what_is_missing(tmp_path):
 
 def test_the_registry_imports_nothing_heavy():
     code = "import sys, mixwright.figures; print(sorted({'matplotlib', 'pandas', 'numpy', 'torch'} & set(sys.modules)))"
-    path = {"PYTHONPATH": str(next(p for p in sys.path if p.endswith("workflow")))}
+    path = {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow")}
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=path, check=True).stdout.strip() == "[]"
