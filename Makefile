@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 
-.PHONY: install demo chemistry toxcast test lint bench clean
+.PHONY: install demo autoscale chemistry toxcast test lint bench clean
 
 install: .venv/installed
 # --no-compile: bytecode is made of what is imported, a small part of it
@@ -15,6 +15,9 @@ demo: install
 	$(BIN)/snakemake --cores $(CORES) --quiet rules
 	$(BIN)/snakemake --report results/demo/report.html
 	$(BIN)/mixwright show --summary results/demo/report/summary.json
+
+autoscale: install
+	for study in autoscale_minipile autoscale_minipile-masked; do $(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/studies/$$study.yaml && $(BIN)/mixwright show --summary results/$$study/report/summary.json || exit 1; done
 
 chemistry: install
 	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/studies/chemistry.yaml

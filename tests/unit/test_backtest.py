@@ -34,9 +34,10 @@ def test_scales_are_those_of_the_perturb_design(seen):
     assert [len(rows) for _, rows in find_scales(alike)] == [1, 1, 1 + 24]
 
 
-def test_one_scale_is_refused():
+@pytest.mark.parametrize("totals", [(UNIT,), (UNIT, UNIT)])
+def test_one_scale_and_two_identical_ones_are_refused(totals):
     with pytest.raises(MixwrightError, match="a second scale is needed"):
-        backtest(observed(planted(1), (UNIT,)), goal(UNIT))
+        backtest(observed(planted(1), totals), goal(UNIT))
 
 
 def test_where_the_truth_is_the_joint_laws_it_is_trusted(found):

@@ -114,7 +114,7 @@ def test_schema_and_mixer_agree_on_settings_and_defaults(mixer):
     [
         (
             {"learner": "masked-lm"},
-            "config: proxy.model tiny is no model for learner masked-lm; take bert-base, micro-bert, small-bert, tiny-bert",
+            "config: proxy.model tiny is no model for learner masked-lm; take bert-base, micro-bert, short-bert, small-bert, tiny-bert",
         ),
         (
             {"final": {"model": "bert-base"}},

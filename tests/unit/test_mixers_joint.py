@@ -147,6 +147,13 @@ def test_whatever_roles_there_are_will_do():
     assert any("the prior's word" in note for note in notes)
 
 
+def test_a_total_outside_the_trained_ones_is_said():
+    fitted = create("joint").fit(observed(planted(4)))
+    assert any("10 times the tokens of the largest run" in note for note in fitted.propose(goal(18 * UNIT)).notes)
+    assert any("nothing so short was trained" in note for note in fitted.propose(goal(UNIT / 100)).notes)
+    assert not any("predicted for" in note for note in fitted.propose(goal(UNIT / 2)).notes)
+
+
 def test_runs_without_token_counts_are_not_scaled():
     swarm = observed(planted(5)).of_role("swarm")
     fitted = create("joint").fit(replace(swarm, amounts=swarm.weights))

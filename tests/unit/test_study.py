@@ -41,6 +41,35 @@ def test_runs_are_counted_as_designed():
     assert counts == {"swarm": 32, "vertex": 3, "perturb": 2 * 7, "repeat": 4}
 
 
+def test_a_second_model_size_sees_the_swarm_s_first_mixtures():
+    plain, asked = study(), study(transfer={"model": "small", "mixtures": 5})
+    assert {role: names(asked, role) for role in plain.runs} == {role: names(plain, role) for role in plain.runs}
+    runs = asked.runs["transfer"]
+    assert [(run.role, run.kind, run.row, run.model, run.tokens) for run in runs] == [
+        ("transfer", "swarm", k, "small", 100_352) for k in range(5)
+    ]
+    assert names(study(transfer={"model": "small"}, designs={"swarm": {"runs": 48}}), "transfer")[:5] == names(asked, "transfer")
+    assert not set(names(study(transfer={"model": "small", "tokens": 50_000}), "transfer")) & set(names(asked, "transfer"))
+    pack = asked.packs_of(["transfer"])[0]
+    assert asked.of_pack(pack)["proxy"]["shape"]["width"] == 96 and asked.of_pack(asked.packs_of(["swarm"])[0]) == asked.config
+    assert "transfer" not in asked.scaled_roles and asked.roles_of("regmix") == ["swarm"]
+    only = copy.deepcopy(LEAST) | {"mixers": {"uniform": {}}, "transfer": {"model": "small"}}
+    assert set(Study(resolve(only, CONFIG)).runs) == {"swarm", "repeat", "transfer"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"transfer": {"model": "small", "mixtures": 33}}, "33 are more than designs.swarm.runs 32"),
+        ({"transfer": {"model": "tiny-bert"}}, "transfer.model tiny-bert is no model for learner causal-lm"),
+        ({"transfer": {"mixtures": 6}}, "transfer.model is missing"),
+    ],
+)
+def test_a_second_size_that_cannot_be_is_refused(change, said):
+    with pytest.raises(MixwrightError, match=said):
+        study(**change)
+
+
 def test_growing_the_swarm_keeps_every_earlier_run_and_pack():
     small, large = study(), study(designs={"swarm": {"runs": 48}})
     assert names(large, "swarm")[:32] == names(small, "swarm")
@@ -135,6 +164,11 @@ def test_the_goal_counts_epochs_and_refuses_an_empty_box():
     assert goal.bounds.upper[0] == pytest.approx(4 * 10_000 / 102_400)
     with pytest.raises(MixwrightError, match=r"caps .* sum to 0.1172, under 1"):
         study(goal={"tokens": 102_400}).goal(dict.fromkeys(("cpp", "prose", "pycode"), 1_000))
+
+
+def test_a_domain_without_tokens_is_named():
+    with pytest.raises(MixwrightError, match="domains: prose has no training tokens; give it more text or leave it out"):
+        study().goal({"cpp": 10_000, "prose": 0, "pycode": 10_000})
 
 
 def test_a_study_reads_back_as_it_was_written(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
-from mixwright.transfer import MEAN, rank_interval, transfer
+from mixwright.observations import Observations
+from mixwright.transfer import MEAN, rank_interval, transfer, transfer_of_runs
 
 
 def test_the_interval_covers_what_it_says():
@@ -28,6 +29,19 @@ def test_few_mixtures_prove_nothing():
     assert rank_interval(four, np.ones(4)).value == 0
     with pytest.raises(MixwrightError, match="at least 4"):
         transfer("abc", "t", np.ones((3, 1)), np.ones((3, 1)))
+
+
+def test_runs_of_a_study_are_paired_by_their_weights_and_its_targets_weighed():
+    weights = np.random.default_rng(0).dirichlet(np.ones(3), 7)
+    losses = np.stack([np.arange(7.0), -3 * np.arange(7.0), np.ones(7)], axis=1)
+    runs = tuple(f"r{k}" for k in range(7))
+    first = Observations(tuple("abc"), ("ants", "bees", "code"), runs, ("swarm",) * 7, 1e5 * weights, losses)
+    order = np.array([4, 2, 0, 3, 6])
+    second = Observations(tuple("abc"), ("ants", "bees", "code"), runs[:5], ("transfer",) * 5, 4e5 * weights[order], 2 + losses[order])
+    found = transfer_of_runs(first, second, {"ants": 0.9, "bees": 0.1})
+    assert found.mixtures == ("r4", "r2", "r0", "r3", "r6") and set(found.ranks) == {MEAN, "ants", "bees"}
+    assert found.ranks[MEAN].value == pytest.approx(1) and found.pick == "r0" and found.spread == pytest.approx(6 * 0.6)
+    assert transfer_of_runs(first, second, {"ants": 0.1, "bees": 0.9}).pick == "r6"
 
 
 def tables(tmp_path, second):

@@ -61,6 +61,12 @@ def changed(study: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     return new
 
 
+def merged(study: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """The study with an overlay's values in place of its own, section by section."""
+    inner = {key: merged(study.get(key, {}), value) if isinstance(value, Mapping) else value for key, value in overlay.items()}
+    return {**study, **inner}
+
+
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)

@@ -5,7 +5,8 @@ import subprocess
 import sys
 from hashlib import sha256
 
-from conftest import HOUSE, changed, read_study
+import pytest
+from conftest import HOUSE, changed, merged, read_study
 
 
 def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):
@@ -18,11 +19,12 @@ def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):
 
 def test_one_proxy_a_job_is_literally_one_job_per_mixture(workshop, smoke):
     jobs = workshop.jobs(changed(smoke, "proxy.per_job", 1))
-    assert jobs["train_proxies"] == 12 + 3 + 2 * 7 + 3
+    assert jobs["train_proxies"] == 12 + 3 + 3 * 7 + 3 + 4
 
 
 def test_a_study_trains_only_the_roles_its_mixers_read(workshop, smoke):
-    jobs = workshop.jobs(smoke | {"mixers": {"mixmin": {}}})
+    only = {section: value for section, value in smoke.items() if section != "transfer"}
+    jobs = workshop.jobs(only | {"mixers": {"mixmin": {}}})
     assert jobs["collect_losses"] == 2 and "validate_mixer" not in jobs
 
 
@@ -44,6 +46,17 @@ def test_a_study_without_its_mirror_can_be_looked_at(workshop):
     done = workshop.snakemake(read_study("minipile"), "--dry-run", MIXWRIGHT_MIRROR="")
     assert done.returncode == 0
     assert "the study can be looked at, not run" in done.stderr and "MIXWRIGHT_MIRROR" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "domains", "packs"), [("autoscale_minipile", 7, 7), ("autoscale_minipile-masked", 5, 5)])
+def test_three_scales_of_the_mini_pile_are_planned_whole_with_the_quick_overlay_too(workshop, name, domains, packs):
+    """Every job of the study, causal and masked, before a token is read; the smoke study runs three scales to their end."""
+    study, quick = read_study(name), read_study("autoscale_minipile-quick")
+    for changes in ({}, quick):
+        jobs = workshop.jobs(merged(study, changes))
+        assert jobs["clean_domain"] == domains and jobs["backtest"] == jobs["summarise"] == 1
+        assert ("transfer" in jobs) == ("transfer" in study)
+    assert jobs["train_proxies"] == packs and jobs["train_finals"] == 1
 
 
 def test_a_public_file_is_fetched_for_the_source_that_names_it(workshop, smoke):

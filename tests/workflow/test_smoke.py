@@ -62,6 +62,18 @@ def test_losses_are_whole_and_realised_counts_are_near_the_design(results):
         assert (both.weight * both.tokens - both.tokens_realised).abs().max() <= 64  # a sequence
 
 
+def test_three_scales_are_backtested_and_a_second_model_size_is_compared(results):
+    summary = json.loads((results / "report" / "summary.json").read_text())
+    backtest, transfer = summary["backtest"], summary["transfer"]
+    assert len(backtest["scales"]) == 3 and {told["mixer"] for told in backtest["predictions"]} == {"autoscale", "joint"}
+    assert not any("train a third" in note for note in backtest["notes"])
+    design = pd.read_parquet(results / "design" / "transfer.parquet")
+    assert set(design.model) == {"tiny"} and set(design.tokens) == {4096}
+    assert len(transfer["mixtures"]) == 4 and set(transfer["mixtures"]) < set(pd.read_parquet(results / "design" / "swarm.parquet").run)
+    page = (results / "report" / "summary.html").read_text()
+    assert "Another model size" in page and transfer["verdict"].split(":")[0] in page
+
+
 def test_a_final_loads_with_from_pretrained(finished, results):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

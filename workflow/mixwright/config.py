@@ -41,7 +41,9 @@ def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     else:
         _check_names(study)
     if LEARNERS[study["learner"]].sized:
-        for part in ("proxy", "final"):
+        if "transfer" in study:
+            study["transfer"]["tokens"] = study["transfer"]["tokens"] or study["proxy"]["tokens"]
+        for part in [part for part in ("proxy", "final", "transfer") if part in study]:
             study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
             _check_shape(study, part, folder / "models")
     else:
@@ -190,7 +192,10 @@ def _check_names(study: Mapping[str, Any]) -> None:
     for name in domains if isinstance(base, dict) else ():
         if not base.get(name):
             raise MixwrightError(f"config: designs.perturb.base gives {name} no weight to change; give every domain some")
-    swarm = study["designs"]["swarm"]
+    swarm, transfer = study["designs"]["swarm"], study.get("transfer")
+    if transfer and transfer["mixtures"] > swarm["runs"]:
+        few = f"more than designs.swarm.runs {swarm['runs']}"
+        raise MixwrightError(f"config: transfer.mixtures: {transfer['mixtures']} are {few}; lower it or enlarge the swarm")
     if swarm["method"] == "informative" and swarm["candidates"] < swarm["runs"]:
         few = f"{swarm['candidates']} candidates are fewer than designs.swarm.runs {swarm['runs']}"
         raise MixwrightError(f"config: designs.swarm.candidates: {few}; raise the candidates")
@@ -225,6 +230,8 @@ def _check_learner(study: Mapping[str, Any]) -> None:
             raise MixwrightError(f"config: domains.{name}.table: {source.get('table')} is none of the section `tables`; add it there")
     if trees and study["proxy"]["simulated_epochs"]:
         raise MixwrightError("config: proxy.simulated_epochs: trees do not repeat their rows; leave it out")
+    if trees and "transfer" in study:
+        raise MixwrightError("config: transfer: trees have no model of another size; leave it out")
     for name in study["targets"] if trees else ():
         if name not in study["domains"]:
             raise MixwrightError(f"config: targets.{name}: a target of trees is a domain's held-out rows; name a domain")

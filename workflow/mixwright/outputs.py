@@ -84,6 +84,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "method": summary.method,
             "arms": [_arm_json(arm) for arm in summary.arms],
             "backtest": dict(summary.backtest) or None,
+            "transfer": dict(summary.transfer) or None,
             "caveats": [_caveat_json(caveat) for caveat in summary.caveats],
             "signals": summary.signals.to_dict("records"),
             "provenance": dict(summary.provenance),

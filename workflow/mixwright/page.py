@@ -63,6 +63,7 @@ def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
             f"<h2>The final models</h2>{_finals(summary)}",
             _predicted(summary),
             _backtest(summary.backtest),
+            _transfer(summary.transfer),
             _targets(summary),
             f"<h2>Mixer by mixer</h2><ul>{''.join(_sentence(arm) for arm in summary.arms)}</ul>",
             drawn(figures),
@@ -172,6 +173,15 @@ def _backtest(found: Mapping[str, Any]) -> str:
     heads = "".join(f"<th>{name}</th>" for name in head)
     said = f'<h2>The largest scale, left out</h2><p class="detail">{text(found["verdict"])}</p>'
     return f'{said}<div class="scroll"><table><tr>{heads}</tr>{table}</table></div><p class="small">{text(note)}</p>'
+
+
+def _transfer(found: Mapping[str, Any]) -> str:
+    """Whether the ranking of a few mixtures at the proxies' size holds at a second one."""
+    if not found:
+        return ""
+    rows = "".join(f"<tr><td>{escape(target)}</td><td>{_ranged(rank, 2)}</td></tr>" for target, rank in found["ranks"].items())
+    said = f'<h2>Another model size</h2><p class="detail">{text(found["verdict"])}</p>'
+    return f'{said}<div class="scroll"><table><tr><th>target</th><th>rank correlation</th></tr>{rows}</table></div>'
 
 
 def _ranged(interval: Mapping[str, float], digits: int) -> str:

@@ -58,6 +58,7 @@ class Summary:
     learner: Learner = TEXT
     by_target: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)  # where every target has a goal of its own
     backtest: Mapping[str, Any] = field(default_factory=dict)  # what mixwright.backtest found, where there are several scales
+    transfer: Mapping[str, Any] = field(default_factory=dict)  # what mixwright.transfer found, where there are two model sizes
 
     def arm(self, mixer: str) -> Arm:
         return next(arm for arm in self.arms if arm.mixer == mixer)
@@ -75,6 +76,7 @@ def summarise(
     reads: Mapping[str, Sequence[str]] | None = None,
     provenance: Mapping[str, Any] | None = None,
     backtest: Mapping[str, Any] | None = None,
+    transfer: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Compares the finals and gathers what to distrust; `reads` says which roles each mixer learned from, to charge their tokens."""
     targets, learner = targets_of(study), learner_of(study)
@@ -98,6 +100,7 @@ def summarise(
         learner=learner,
         by_target=cells,
         backtest=backtest or {},
+        transfer=transfer or {},
     )
 
 

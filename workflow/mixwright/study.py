@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from mixwright.mixers import MIXERS, Entry
 from mixwright.mixture import Bounds, Domain, Goal, Run, digest
 from mixwright.versions import VERSIONS
 
-ROLES = ("swarm", "vertex", "perturb", "repeat")
+ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer")
+PROXIES = ROLES[:-1]  # roles of the proxies' own size
 
 
 def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
@@ -186,11 +187,24 @@ class Study:
 
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
-        """Role -> its runs in row order, for every role that a mixer of the study needs, and the repeats."""
+        """Role -> its runs in row order, for every role that a mixer needs, the repeats, and the swarm's first at another model size."""
         if self.measured:
             return {role: () for role in ROLES if role in self.measured}  # theirs: no recipe, nothing to train
-        read = set().union(*(self.method(mixer).trained for mixer in self.mixers), {"repeat"})
+        read = set().union(
+            *(self.method(mixer).trained for mixer in self.mixers), {"repeat"}, {"swarm", "transfer"} if "transfer" in self.config else ()
+        )
         return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
+
+    def of_role(self, role: str) -> "Study":
+        """The study as the runs of a role see it: those of `transfer` have a model and a number of tokens of their own."""
+        if role != "transfer":
+            return self
+        own = {key: self.config["transfer"][key] for key in ("model", "shape", "tokens")}
+        return Study({**self.config, "proxy": {**self.config["proxy"], **own}})
+
+    def of_pack(self, pack: str) -> Mapping[str, Any]:
+        """The config that the runs of a pack are trained by."""
+        return self.of_role(self.packs[pack][0].role).config
 
     @cached_property
     def packs(self) -> dict[str, tuple[Run, ...]]:
@@ -288,12 +302,15 @@ class Study:
         return Goal(domains, self.target_weights, tokens, Bounds.of(domains, tokens, goal["caps"], goal["floors"]), self.config["seed"])
 
     def _runs(self, role: str) -> tuple[Run, ...]:
+        if role == "transfer":  # of a larger swarm the same ones
+            return tuple(replace(run, role=role) for run in self.of_role(role)._runs("swarm")[: self.config["transfer"]["mixtures"]])
         runs = tuple(self._run(role, row) for row in self._rows(role))
         if len({run.name for run in runs}) < len(runs):
             raise MixwrightError(f"config: designs.{role}: two runs come out the same; move its scales apart by more than a step")
         return runs
 
     def _rows(self, role: str) -> list[Row]:
+        role = "swarm" if role == "transfer" else role
         return kinds()[kind_of(role, self.config)].rows(self.config)
 
     def _run(self, role: str, row: Row) -> Run:

@@ -1,6 +1,6 @@
 """Does a ranking of mixtures carry over to another model size or length? Rank correlations of few mixtures, with their intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import atanh, inf, sqrt, tanh
 from pathlib import Path
@@ -11,12 +11,14 @@ from scipy.special import ndtri
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
+from mixwright.observations import Observations
 from mixwright.ranks import spearman
 from mixwright.refits import LEVEL, Interval
 from mixwright.wide import read_weights, read_wide
 
 LEAST = 4  # mixtures: fewer leave no interval
 MEAN = "mean of the targets"
+SAME = 1e-9  # weights that differ by less are one mixture
 
 
 def rank_interval(first: Array, second: Array) -> Interval:
@@ -58,14 +60,23 @@ class Transfer:
         return asdict(self) | {"verdict": self.verdict}
 
 
-def transfer(mixtures: Sequence[str], targets: Sequence[str], first: Array, second: Array) -> Transfer:
-    """Compares (mixtures, targets) losses at two sizes, row by row; all targets count alike in the mean."""
+def transfer(mixtures: Sequence[str], targets: Sequence[str], first: Array, second: Array, importance: Array | None = None) -> Transfer:
+    """Compares (mixtures, targets) losses at two sizes, row by row; all targets count alike in the mean, or by `importance`."""
     if len(mixtures) < LEAST:
         raise MixwrightError(f"transfer: {len(mixtures)} mixtures at both sizes rank nothing; measure at least {LEAST}")
-    means = first.mean(axis=1), second.mean(axis=1)
+    means = np.average(first, 1, importance), np.average(second, 1, importance)
     ranks = {MEAN: rank_interval(*means)} | {t: rank_interval(first[:, k], second[:, k]) for k, t in enumerate(targets)}
     pick = int(means[0].argmin())
     return Transfer(tuple(mixtures), ranks, mixtures[pick], float(means[1][pick] - means[1].min()), float(np.ptp(means[1])))
+
+
+def transfer_of_runs(first: Observations, second: Observations, targets: Mapping[str, float]) -> Transfer:
+    """The runs of the second size beside those of the first with the same weights by design; `targets` count by their weights."""
+    apart = np.abs(second.weights[:, None] - first.weights[None]).max(axis=2)
+    there = np.flatnonzero(apart.min(axis=1) < SAME)  # a run that diverged at one size has no other
+    here = apart.argmin(axis=1)[there]
+    small, large = (seen.losses[:, [seen.targets.index(name) for name in targets]] for seen in (first, second))
+    return transfer([first.runs[k] for k in here], list(targets), small[here], large[there], np.array(list(targets.values())))
 
 
 def read_transfer(mixtures: Path, first: Path, second: Path) -> Transfer:

@@ -6,7 +6,7 @@ from mixwright.figures import FIGURES, MEASURED
 from mixwright.launch import launch, placement
 from mixwright.mixture import digest
 from mixwright.resources import memory_mb, minutes
-from mixwright.study import Study
+from mixwright.study import PROXIES, Study
 from mixwright.versions import VERSIONS
 
 try:
@@ -103,11 +103,12 @@ TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
 
 # What the figures and the report read, by the name of what it holds.
 RESULTS = {
-    "design": tables_of("design", STUDY.runs),
-    "losses": tables_of("losses", STUDY.runs),
+    "design": tables_of("design", PROXIES),
+    "losses": tables_of("losses", PROXIES),
     "validation": expand("results/{study}/validation/{mixer}.parquet", study=NAME, mixer=validated()),
     "mixtures": expand("results/{study}/mixtures/{arm}.json", study=NAME, arm=STUDY.arms),
     "backtest": f"results/{NAME}/backtest.json" if STUDY.backtested else [],
+    "transfer": f"results/{NAME}/transfer.json" if "transfer" in STUDY.runs else [],
     "scores": expand("results/{study}/scores/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
     "documents": expand("results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
 }

@@ -1,5 +1,5 @@
 # REQUIRES  results/{study}/losses/{role}.parquet, realised, loglikelihoods, design, domains.parquet
-# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, backtest.json, mixtures/{arm}.json
+# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, backtest.json, transfer.json, mixtures/{arm}.json
 
 
 rule fit_mixer:
@@ -87,3 +87,22 @@ rule backtest:
     shell:
         "python -m mixwright backtest --study results/{wildcards.study}/study.json --domains {input.domains:q} --settings {params.settings:q}"
         " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule transfer:
+    input:
+        design=tables_of("design", ["swarm", "transfer"]),
+        losses=tables_of("losses", ["swarm", "transfer"]),
+    output:
+        "results/{study}/transfer.json",
+    log:
+        "logs/{study}/transfer.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest([STUDY.target_weights, STUDY.diverged]),
+        version=VERSIONS["backtest"],
+    shell:
+        "python -m mixwright transfer --study results/{wildcards.study}/study.json --mixtures {input.design:q} --losses {input.losses:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"

@@ -89,8 +89,8 @@ rule train_proxies:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "proxy"),
-        runtime=lambda wc, attempt: attempt * minutes(CONFIG, "proxy", sum(run.tokens for run in STUDY.packs[wc.pack])),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY.of_pack(wc.pack), "proxy"),
+        runtime=lambda wc, attempt: attempt * minutes(STUDY.of_pack(wc.pack), "proxy", sum(run.tokens for run in STUDY.packs[wc.pack])),
     params:
         version=VERSIONS["proxy"],
     shell:

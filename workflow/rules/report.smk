@@ -1,4 +1,4 @@
-# REQUIRES  results/{study}/design/{role}.parquet, losses, validation, backtest.json, mixtures, scores, documents of the finals
+# REQUIRES  results/{study}/design/{role}.parquet, losses, validation, backtest.json, transfer.json, mixtures, scores, documents of the finals
 # PRODUCES  results/{study}/report/{figure}.svg, summary.html, summary.json, finals.parquet
 
 
@@ -41,4 +41,4 @@ rule summarise:
     shell:
         "python -m mixwright summarise --study results/{wildcards.study}/study.json --design {input.design:q} --losses {input.losses:q}"
         " --validation {input.validation:q} --mixtures {input.mixtures:q} --scores {input.scores:q} --documents {input.documents:q}"
-        " --backtest {input.backtest:q} --shards {input.shards:q} --figures {input.figures:q} --html {output.html:q} --json {output.json:q} --table {output.table:q} 2>&1 | tee {log:q}"
+        " --backtest {input.backtest:q} --transfer {input.transfer:q} --shards {input.shards:q} --figures {input.figures:q} --html {output.html:q} --json {output.json:q} --table {output.table:q} 2>&1 | tee {log:q}"

@@ -7,7 +7,7 @@ from mixwright import public
 from mixwright.errors import MixwrightError, nearest
 from mixwright.mixers import MIXERS
 
-TRAINING = ("domains", "targets", "corpus", "tokenizer", "proxy", "evaluation", "designs", "final", "store")
+TRAINING = ("domains", "targets", "corpus", "tokenizer", "proxy", "evaluation", "designs", "transfer", "final", "store")
 SWARMS = ("tests", "published", "subsets", "regions")  # what is said of a swarm alone
 
 

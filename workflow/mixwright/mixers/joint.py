@@ -131,6 +131,8 @@ class Joint(LawMixer):
             notes.append("all runs have about one total: what changes with scale is the prior's word; add runs of another total")
         elif goal.tokens > APART * most:
             notes.append(f"predicted for {goal.tokens / most:.3g} times the tokens of the largest run")
+        elif goal.tokens < least / APART:
+            notes.append(f"predicted for {goal.tokens / least:.3g} times the tokens of the smallest run: nothing so short was trained")
         return tuple(notes)
 
 

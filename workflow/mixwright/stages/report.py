@@ -50,6 +50,7 @@ def summarise(
     json: Path,
     table: Path,
     backtest: Paths = NONE,
+    transfer: Paths = NONE,
 ) -> None:
     """Say which mixture won, by how much, and what to distrust: a page, a JSON and a table."""
     from mixwright.outputs import provenance, write_report
@@ -62,10 +63,8 @@ def summarise(
     read = load(paths | {"documents": documents, "manifests": [folder / "manifest.json" for folder in shards]})
     facts = provenance(asked.config, read.pop("manifests"))
     reads = {mixer: asked.roles_of(mixer) for mixer in asked.mixers}
-    tested = read_json(backtest[0]) if backtest else None
-    write_report(
-        summarise(asked.config, **read, reads=reads, provenance=facts, backtest=tested), html, json=json, table=table, figures=figures
-    )
+    scales = {name: read_json(path[0]) for name, path in (("backtest", backtest), ("transfer", transfer)) if path}
+    write_report(summarise(asked.config, **read, reads=reads, provenance=facts, **scales), html, json=json, table=table, figures=figures)
 
 
 def show(summary: Path) -> None:

@@ -49,13 +49,25 @@ def backtest(study: Path, domains: Path, settings: str, mixtures: Paths, losses:
     write_json(to, found.as_json())
 
 
-def transfer(mixtures: Paths, losses: Paths, to: Path | None = None) -> None:
-    """Say whether the ranking of a few mixtures at one model size holds at another: two loss tables, CSV, the smaller size's first."""
-    from mixwright.transfer import read_transfer
+def transfer(mixtures: Paths, losses: Paths, to: Path | None = None, study: Path | None = None) -> None:
+    """Say whether the ranking of a few mixtures at one model size holds at another: two loss tables, CSV, the smaller size's first.
 
-    if len(mixtures) != 1 or len(losses) != 2:
+    With `study` they are the study's, two tables of mixtures and two of losses, and its targets count by their weights.
+    """
+    from mixwright.loss_tables import read_observations
+    from mixwright.study import Study
+    from mixwright.transfer import read_transfer, transfer_of_runs
+
+    if len(mixtures) != (1 if study is None else 2) or len(losses) != 2:
         raise MixwrightError("transfer: give one table of mixtures and two of losses, --losses small.csv large.csv")
-    found = read_transfer(mixtures[0], *losses)
+    if study is None:
+        found = read_transfer(mixtures[0], *losses)
+    else:
+        asked = Study.read(study)
+        first, second = (
+            read_observations([given], [measured], diverged=asked.diverged) for given, measured in zip(mixtures, losses, strict=True)
+        )
+        found = transfer_of_runs(first, second, asked.target_weights)
     log.info("%s", found.verdict)
     if to is not None:
         write_json(to, found.as_json())
