@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 HOUSE = Path(__file__).parents[1]
-LIFE = 5.0  # CPU-seconds of a process at most; importing torch takes half of it
+LIFE = 4.5  # CPU-seconds of a process at most; importing torch takes half of it
 INTERVAL = 0.5  # seconds between checkpoints
 ROLES = ("swarm", "vertex", "repeat")
 WANTED = [f"results/kills/{table}/{role}.parquet" for table in ("losses", "realised") for role in ROLES]
@@ -58,7 +58,7 @@ if os.environ.get("RECORD"):
 def study() -> dict:
     """The smoke study with a longer, slightly larger swarm and no final."""
     smoke = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
-    proxy = smoke["proxy"] | {"tokens": 131_072, "checkpoint_seconds": INTERVAL, "per_job": 6, "wave": 3}
+    proxy = smoke["proxy"] | {"tokens": 163_840, "checkpoint_seconds": INTERVAL, "per_job": 6, "wave": 3}
     designs = {"swarm": {"runs": 30}, "repeat": {"runs": 3}}
     return smoke | {"study": "kills", "proxy": proxy, "designs": designs, "mixers": {"effective-data": {}, "mixmin": {}}}
 

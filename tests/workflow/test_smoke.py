@@ -1,11 +1,14 @@
 """The smoke study through the real workflow: end to end once, then everything a user changes afterwards."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Workshop, changed
+from conftest import HOUSE, Workshop, changed
 
 ROLES = ("swarm", "vertex", "perturb", "repeat")
 
@@ -33,6 +36,15 @@ def results(finished) -> Path:
 
 def test_a_finished_study_has_nothing_to_do(finished, smoke):
     assert finished.jobs(smoke) == {}
+
+
+def test_status_counts_every_run_and_every_job_says_how_it_ended(finished, results):
+    environment = os.environ | {"PYTHONPATH": str(HOUSE / "workflow")}
+    command = [sys.executable, "-m", "mixwright", "status"]
+    said = subprocess.run(command, cwd=finished.folder, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "proxies: 32 of 32 done\n" in said and "finals: 20 of 20 done\n" in said
+    pulses = [json.loads(path.read_text()) for path in (results / "progress").glob("*.json")]
+    assert len(pulses) >= 10 and all(pulse["state"] == "finished" and pulse["done"] == pulse["runs"] for pulse in pulses)
 
 
 def test_every_arm_is_proposed_trained_scored_and_reported(results, smoke):

@@ -20,7 +20,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.learners.ranks import Ranks, together
 from mixwright.mixture import digest
-from mixwright.pace import Log, say
+from mixwright.pace import Done, Log, say
 from mixwright.study import Study, learner_of
 from mixwright.versions import VERSIONS
 
@@ -80,7 +80,7 @@ def _trained(
                 _train(arm, shards, tokenizer, study, folder, left, log, ranks)  # what stood there stays until the new one is whole
             if ranks.leads:
                 rows.append(_row(arm, key, folder))
-                log(f"final {number + 1}/{len(arms)}: {arm.label}: loss {rows[-1]['train_loss']:.3f}")
+                log(Done(arm.label, f"final {number + 1}/{len(arms)}: {arm.label}: loss {rows[-1]['train_loss']:.3f}"))
         fresh.add(folder)
     return rows
 

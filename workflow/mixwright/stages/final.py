@@ -1,6 +1,8 @@
 """Stages of workflow/rules/final.smk: final models, trained and measured."""
 
+import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +18,17 @@ def train_finals(
 ) -> None:
     """Train the final model of every arm of a pack."""
     from mixwright.lease import hold_gpu
+    from mixwright.pace import say
+    from mixwright.pulse import beating, path_of
     from mixwright.study import Study
 
     asked = Study.read(study)
     hold_gpu(asked.config["final"])
+    arms = _arms(asked, pack, mixtures)
     domains = [asked.learner.function("open_domain")(folder) for folder in shards]
-    asked.learner.function("train_finals")(_arms(asked, pack, mixtures), domains, tokenizer, asked.config, store, to)
+    leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    with beating(path_of(study.parent, pack), len(arms)) if leads else nullcontext(say) as log:
+        asked.learner.function("train_finals")(arms, domains, tokenizer, asked.config, store, to, log)
 
 
 def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list[Path], scores: Path, documents: Path) -> None:

@@ -13,7 +13,7 @@ from mixwright.files import read_json, write_json, written
 from mixwright.final import Arm, alone
 from mixwright.learners.trees import Trees, grow
 from mixwright.mixture import Array, digest
-from mixwright.pace import Log, say
+from mixwright.pace import Done, Log, say
 from mixwright.study import Study
 from mixwright.tabular.dataset import Dataset
 from mixwright.tabular.pool import Pool
@@ -47,6 +47,7 @@ def train_finals(
             fresh.add(key)
             whose = {"mixer": arm.mixer, "goal": arm.goal, "seed": arm.seed, "store_key": key, "folder": str(folder / "model")}
             rows.append(whose | read_json(folder / "result.json"))
+        log(Done(arm.label))
     log(f"{len(rows)} finals, {len({row['store_key'] for row in rows})} of them different")
     tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
 
