@@ -169,6 +169,12 @@ def test_measured_losses_have_no_progress(results):
         swarms(measured, results)
 
 
+def test_a_study_of_another_version_is_one_line(results, study):
+    older = Study(study.config | {"final": {name: value for name, value in study.config["final"].items() if name != "per_job"}})
+    with pytest.raises(MixwrightError, match=r"study.json: another version's, without 'per_job'; start snakemake"):
+        swarms(older, results)
+
+
 def test_ten_thousand_runs_are_told_without_torch_pandas_or_pyarrow(tmp_path):
     """A light process: what takes time is importing what is not needed."""
     config = read_yaml(CONFIG / "studies" / "smoke.yaml")

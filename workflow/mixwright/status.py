@@ -70,8 +70,11 @@ def swarms(study: Study, results: Path) -> list[Swarm]:
     """The proxies and the finals of a study whose results stand in this folder."""
     if study.measured:
         raise MixwrightError(f"{results}: nothing is trained in a study of measured losses; there is no progress to show")
-    proxies = {pack: (runs[0].role, len(runs), sum(run.tokens for run in runs)) for pack, runs in study.packs.items()}
-    finals = {pack: ("final", len(arms), len(arms) * study.final_tokens) for pack, arms in study.final_packs.items()}
+    try:
+        proxies = {pack: (runs[0].role, len(runs), sum(run.tokens for run in runs)) for pack, runs in study.packs.items()}
+        finals = {pack: ("final", len(arms), len(arms) * study.final_tokens) for pack, arms in study.final_packs.items()}
+    except KeyError as error:
+        raise MixwrightError(f"{results}/study.json: another version's, without {error}; start snakemake, which writes it anew") from None
     return [Swarm("proxies", _jobs(proxies, results, "packs")), Swarm("finals", _jobs(finals, results, "finals"))]
 
 
