@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 
-.PHONY: install demo autoscale chemistry toxcast test lint bench clean
+.PHONY: install demo autoscale chemistry toxcast test test-cluster lint bench clean
 
 install: .venv/installed
 # --no-compile: bytecode is made of what is imported, a small part of it
@@ -29,6 +29,10 @@ toxcast: install
 
 test: install lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadscope --no-loadscope-reorder
+
+# A Slurm of our own: as root it installs Debian's slurm-wlm, munge, slurmdbd and mariadb-server where they lack; nothing of it stays running.
+test-cluster: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster --durations 5
 
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules && $(BIN)/mypy && $(BIN)/snakemake --lint

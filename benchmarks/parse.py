@@ -3,7 +3,7 @@
 python benchmarks/parse.py
 """
 
-import resource
+import os
 import statistics
 import subprocess
 import sys
@@ -25,20 +25,28 @@ def dry_run(runs: int, per_job: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_text(yaml.safe_dump(study))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOUSE / "Snakefile"), "--directory", folder, "-n"]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([*command, "--configfile", str(path)], check=True, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1024
+        return spent("--snakefile", str(HOUSE / "Snakefile"), "--directory", folder, "--configfile", str(path), "-n")
+
+
+def spent(*arguments: str) -> tuple[float, float]:
+    """(CPU-seconds, peak MB) of Snakemake with these arguments."""
+    quiet = subprocess.DEVNULL
+    _, status, used = os.wait4(subprocess.Popen([sys.executable, "-m", "snakemake", *arguments], stdout=quiet, stderr=quiet).pid, 0)
+    assert status == 0, arguments
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main() -> None:
     table = Table("swarm", "runs a job", "CPU-s (median of 3)", "peak MB", title="snakemake -n")
+    table.add_row("snakemake --version", "", *summary([spent("--version") for _ in range(3)]))
     for runs, per_job in CASES:
-        measured = [dry_run(runs, per_job) for _ in range(3)]
-        seconds = statistics.median(seconds for seconds, _ in measured)
-        table.add_row(str(runs), str(per_job), f"{seconds:.2f}", f"{max(memory for _, memory in measured):.0f}")
+        table.add_row(str(runs), str(per_job), *summary([dry_run(runs, per_job) for _ in range(3)]))
     Console().print(table)
+
+
+def summary(measured: list[tuple[float, float]]) -> tuple[str, str]:
+    """Median time and greatest memory."""
+    return f"{statistics.median(seconds for seconds, _ in measured):.2f}", f"{max(memory for _, memory in measured):.0f}"
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):
     done = workshop.snakemake(None, "--dry-run", "--profile", "slurm", XDG_CONFIG_HOME=str(home))
     assert done.returncode == 0, done.stderr
     found = partitions(done.stdout + done.stderr)
-    assert found["train_proxies"] == "gpu" and found["tokenize_domain"] == found["fit_mixer"] == "cpu"
+    assert found["train_proxies"] == found["calibrate"] == "gpu" and found["tokenize_domain"] == found["fit_mixer"] == "cpu"
 
 
 def test_linking_never_overwrites_a_profile_of_the_user(tmp_path):
