@@ -33,7 +33,7 @@ LOSSES = ["--until", "collect_losses"]
 def study(runs: int, per_job: int, tokens: int) -> dict[str, Any]:
     """The smoke study with this swarm and nothing to train beside it."""
     smoke = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
-    proxy = smoke["proxy"] | {"tokens": tokens, "per_job": per_job, "checkpoint_seconds": 1}
+    proxy = smoke["proxy"] | {"tokens": tokens, "per_job": per_job, "checkpoint_seconds": 1, "wave": 4}
     return smoke | {"proxy": proxy, "designs": {"swarm": {"runs": runs}, "repeat": {"runs": 0}}, "mixers": {"regmix-linear": {}}}
 
 

@@ -17,7 +17,7 @@ SMOKE = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text()
 
 # The smoke study with fewer mixers, and packs that train long enough to be disturbed.
 STUDY: dict[str, Any] = SMOKE | {
-    "proxy": SMOKE["proxy"] | {"tokens": 131_072, "per_job": 3, "checkpoint_seconds": 0.3},
+    "proxy": SMOKE["proxy"] | {"tokens": 131_072, "per_job": 3, "checkpoint_seconds": 0.3, "wave": 4},
     "mixers": {name: SMOKE["mixers"][name] for name in ("mixmin", "natural", "regmix-linear")},
     "final": SMOKE["final"] | {"nodes": len(NODES), "seeds": [1]},
 }
