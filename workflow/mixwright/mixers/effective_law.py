@@ -54,6 +54,17 @@ class Law:
         """Of some targets."""
         return Law(*(part[chosen] for part in vars(self).values()))
 
+    def where(self, own: NDArray[np.bool_], other: "Law") -> "Law":
+        """Its own rows where `own` (targets,) is true, the other's elsewhere."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Law(*(np.where(own.reshape(-1, *[1] * (mine.ndim - 1)), mine, theirs) for mine, theirs in pairs))
+
+    def shaken(self, rng: np.random.Generator) -> "Law":
+        """A law some way off, to start a fit from: b, K and g / (1 - g) by random factors."""
+        odds = self.exponent / (1 - self.exponent) * np.exp(rng.normal(0, 1, self.exponent.shape))
+        power, transfer = (part * np.exp(rng.normal(0, spread, part.shape)) for part, spread in ((self.power, 0.4), (self.transfer, 1.0)))
+        return replace(self, power=power, transfer=transfer, exponent=odds / (1 + odds))
+
     def terms(self, w: Array) -> Array:
         """(..., targets, domains) K_i w_i^g_i, what each domain adds to S at w (..., 1 or targets, domains)."""
         return self.transfer * w**self.exponent
