@@ -5,12 +5,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import HOUSE, Workshop, changed
+from conftest import HOUSE, Workshop, changed, read_study
 
 ROLES = ("swarm", "vertex", "perturb", "repeat")
+
+
+@pytest.fixture(scope="module")
+def smoke() -> dict[str, Any]:
+    """The smoke study at three scales of tokens, with a second model size."""
+    study = changed(read_study("smoke"), "designs.perturb.tokens", [4096, 8192, 16384])
+    return study | {"transfer": {"model": "tiny", "mixtures": 4, "tokens": 4096}}
 
 
 def without(study, mixer):
