@@ -5,7 +5,7 @@ from mixwright.errors import MixwrightError
 from mixwright.figures import FIGURES, MEASURED
 from mixwright.launch import launch, placement
 from mixwright.mixture import digest
-from mixwright.resources import memory_mb, minutes
+from mixwright.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
 from mixwright.study import PROXIES, Study
 from mixwright.versions import VERSIONS
 

@@ -90,7 +90,7 @@ rule train_proxies:
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
         mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY.of_pack(wc.pack), "proxy"),
-        runtime=lambda wc, attempt: attempt * minutes(STUDY.of_pack(wc.pack), "proxy", sum(run.tokens for run in STUDY.packs[wc.pack])),
+        runtime=lambda wc, attempt: attempt * proxy_minutes(STUDY.of_pack(wc.pack), STUDY.packs[wc.pack]),
     params:
         version=VERSIONS["proxy"],
     shell:
