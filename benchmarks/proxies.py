@@ -93,32 +93,33 @@ class Row:
         return cls(part, case, unit=unit, ours=median, **beside, **spread, wanted=least, hoped=hoped, at_most=at_most)
 
 
-def steady(case: str, batch: int, members: int, steps: int, quick: bool, count: int) -> Iterator[Row]:
+def steady(case: str, batch: int, members: int, steps: int, variants: Sequence[str], quick: bool, count: int) -> Iterator[Row]:
     """CPU-seconds a million tokens once everything runs: of ours, in the best precision there is, a long call less a short one; of the
     rivals, the steps after the second. The products of the model's matrices alone, in float32, say what no float32 trainer can pass."""
-    found = contest(rivals.SHAPES[case], batch, members, steps, count)
-    for recipe in rivals.RECIPES:
-        name = case if recipe == "default" else f"{case}, {recipe}"
+    found = contest(rivals.SHAPES[case], batch, members, steps, variants, count)
+    for variant in variants:
+        name = case if variant == "default" else f"{case}, {variant}"
         for against in ("HF Trainer", "plain loop", "HF Trainer, bf16")[: 2 + BF16]:
-            pairs = [(each[recipe], each[against]) for each in found]
+            pairs = [(each[variant], each[against]) for each in found]
             yield Row.ratio("steady", name, against, "CPU-s / M tokens", pairs, f"{case}, {against}")
     floor = [(each["matrix products"], each["HF Trainer"]) for each in found]
     yield Row.ratio("steady", f"{case}, products alone", "HF Trainer", "CPU-s / M tokens", floor)
 
 
-def contest(shape: Mapping[str, Any], batch: int, members: int, steps: int, count: int) -> list[dict[str, float]]:
+def contest(shape: Mapping[str, Any], batch: int, members: int, steps: int, variants: Sequence[str], count: int) -> list[dict[str, float]]:
     """Each round's CPU-seconds a million tokens, by who spent them."""
-    settings, tokens = {"precision": "bfloat16" if BF16 else "float32", "wave": members}, batch * shape["context"] / 1e6
+    tokens = batch * shape["context"] / 1e6
     with tempfile.TemporaryDirectory() as folder:
         shards = rivals.write_shards(Path(folder), shape["vocabulary"])
 
-        def ours(recipe: str) -> float:
-            short, long = (rivals.packed(shape, shards, members, n, batch, recipe=recipe, **settings) for n in (1, 1 + steps))
+        def ours(variant: str) -> float:
+            calls = (rivals.packed(shape, shards, members, n, batch, wave=members, **rivals.VARIANTS[variant]) for n in (1, 1, 1 + steps))
+            _, short, long = calls  # the first pays for memory and graphs
             return (long - short) / steps / members
 
         rival = {"shape": shape, "shards": shards, "steps": 2 + steps, "batch": batch, "warm": 2}
         sides = {
-            **{recipe: partial(ours, recipe) for recipe in rivals.RECIPES},
+            **{variant: partial(ours, variant) for variant in variants},
             "HF Trainer": lambda: rivals.trainer(**rival),
             "plain loop": lambda: rivals.plain(**rival),
             "matrix products": lambda: rivals.products(shape, batch),
@@ -132,7 +133,7 @@ def rounds(count: int, *sides: Callable[[], Any]) -> list[list[Any]]:
     return [[side() for side in sides] for _ in range(count)]
 
 
-def processes(proxies: int, recipe: str, quick: bool, count: int) -> Iterator[Row]:
+def processes(proxies: int, variant: str, quick: bool, count: int) -> Iterator[Row]:
     """Process start to trained: ours in one process, HF Trainer in one a proxy, of which one a round is run and counted for each proxy."""
     shape, tokens = rivals.SHAPES["tiny"], TOKENS // (5 if quick else 1)
     steps = tokens // (BATCH * shape["context"])
@@ -141,10 +142,10 @@ def processes(proxies: int, recipe: str, quick: bool, count: int) -> Iterator[Ro
         spec = {"shape": shape, "shards": folder, "steps": steps, "batch": BATCH}
         found = rounds(
             count if proxies <= 8 else 1,
-            lambda: process("packed", spec | {"members": proxies, "recipe": recipe})[0],
+            lambda: process("packed", spec | {"members": proxies} | rivals.VARIANTS[variant])[0],
             lambda: proxies * process("trainer", spec)[0],
         )
-    name = "" if recipe == "default" else f", {recipe}"
+    name = "" if variant == "default" else f", {variant}"
     wanted = "" if quick else f"{proxies} proxies"  # short ones flatter: their start is most of them
     yield Row.ratio("processes", f"{proxies} proxies of {tokens:,} tokens{name}", "HF Trainer", "CPU-s", found, wanted)
 
@@ -207,9 +208,9 @@ def memory(batch: int, quick: bool, count: int) -> Iterator[Row]:
 
 PARTS = {
     "loader": loader,
-    "tiny": partial(steady, "tiny", BATCH, 4, 60),  # sequences a step, members, steps
-    "mid": partial(steady, "mid", BATCH, 1, 6),
-    "50k": partial(steady, "50 k vocabulary", BATCH // 2, 1, 2),
+    "tiny": partial(steady, "tiny", BATCH, 4, 60, ("default", "AdamW", "compiled")),  # sequences a step, members, steps
+    "mid": partial(steady, "mid", BATCH, 1, 6, ("default", "AdamW")),
+    "50k": partial(steady, "50 k vocabulary", BATCH // 2, 1, 2, ("default", "AdamW")),
     "8": partial(processes, 8, "default"),
     "8-adamw": partial(processes, 8, "AdamW"),
     "64": partial(processes, 64, "default"),

@@ -48,8 +48,7 @@ def launches(quick: bool, count: int) -> Iterator[Row]:
 
 def _ours(shape: Mapping[str, Any], shards: Sequence[Shard], members: int, steps: int) -> float:
     """Seconds a million tokens of a pack: a long call less a short one."""
-    settings = {"wave": members, "device": "cuda", "precision": "bfloat16"}
-    short, long = (rivals.packed(shape, shards, members, n, BATCH, **settings) for n in (10, 10 + steps))
+    short, long = (rivals.packed(shape, shards, members, n, BATCH, "cuda", wave=members) for n in (10, 10 + steps))
     return (long - short) / (steps * members * BATCH * shape["context"] / 1e6)
 
 

@@ -26,7 +26,11 @@ SHAPES: dict[str, dict[str, Any]] = {
     "8 k vocabulary": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 8_192},
 }
 RECIPE = {"name": "muon-adamw", "muon_lr": 0.02, "adam_lr": 0.02, "weight_decay": 0.0, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 1.0}
-RECIPES = {"default": RECIPE, "AdamW": RECIPE | {"name": "adamw", "adam_lr": 0.001}}  # the schema's defaults, and the rivals' optimizer
+VARIANTS: dict[str, dict[str, Any]] = {  # of ours; `AdamW` has the rivals' optimizer
+    "default": {"recipe": RECIPE},
+    "AdamW": {"recipe": RECIPE | {"name": "adamw", "adam_lr": 0.001}},
+    "compiled": {"recipe": RECIPE, "compile": True},
+}
 
 
 def write_shards(folder: Path, vocabulary: int, domains: int = 3, tokens: int = 400_000) -> list[Shard]:
@@ -83,22 +87,28 @@ def packed(
     steps: int,
     batch: int,
     device: str = "cpu",
-    recipe: str = "default",
-    **settings: Any,
+    recipe: Mapping[str, Any] = RECIPE,
+    **fixed: Any,
 ) -> float:
-    """Seconds that `train` takes for so many members of so many steps, with one short text scored at the end."""
+    """Seconds that `train` takes for so many members of so many steps, with one short text scored at the end.
+
+    It computes as a calibration's rule of thumb says, but for what is fixed.
+    """
+    from mixwright.learners.calibration import machine, rule_of_thumb
     from mixwright.learners.packed import Member, Settings, train
     from mixwright.learners.shape import Shape
 
+    choice, _ = rule_of_thumb({"shape": shape, "batch": batch, "device": device} | fixed, shape["vocabulary"], machine(device))
+    how = {"wave": choice.wave, "precision": choice.precision, "micro_batch": choice.micro_batch, "compiled": choice.compile}
     mixtures = np.random.default_rng(0).dirichlet(np.ones(len(shards)), members)
     asked = [Member(f"m{i}", tuple(weights.tolist()), steps, seed=i) for i, weights in enumerate(mixtures)]
     losses: list[float] = []
     began = now(device)
     train(
         asked,
-        Shape.of(shape, shards[0].vocabulary),
+        Shape.of(shape, shards[0].vocabulary, choice.attention),
         shards,
-        settings=Settings(batch=batch, optimizer=RECIPES[recipe], evaluations=1, device=device, **settings),
+        settings=Settings(batch=batch, optimizer=recipe, evaluations=1, device=device, **how),
         targets={"held": shards[0].validation},
         likelihoods={},
         on_finished=lambda member, result: losses.append(result.losses[-1]["loss"]),
