@@ -84,7 +84,7 @@ def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Pat
             resolve_design(runs, asked.goal(train_tokens(domains)).domains),
             [asked.learner.function("open_domain")(Path(folder)) for folder in listed["shards"]],
             {Path(path).stem: Examples.load(path) for path in listed["targets"]},
-            asked.of_pack(pack),
+            asked.of_role(runs[0].role).config,  # by role: a calibrated study calls its packs otherwise
             store,
             to,
             log,
