@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mixwright.corpus.allocation import Schedule
+from mixwright.learners import gradients as steps_in_parts
 from mixwright.learners import packed, wave
 from mixwright.learners.final_models import build
 from mixwright.learners.muon_adamw import linear_decay
@@ -120,3 +121,16 @@ def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architect
         optimizer.step(), schedule.step(), optimizer.zero_grad()
         assert abs(ours.item() - loss.item()) <= 1e-5, step
     assert loss.item() < 4.0
+
+
+def test_a_compiled_step_is_near_the_eager_one_and_as_independent_of_company(folder, monkeypatch):
+    """One graph for every member. Traced as for the compiler, then run as it is: compiling takes longer than all the rest of this file."""
+    monkeypatch.setattr(steps_in_parts, "BACKEND", "aot_eager")
+    compiled, one = replace(SETTINGS, compiled=True), replace(SHAPE, layers=1)
+    members = [replace(member, steps=2 + i) for i, member in enumerate(eight()[:3])]
+    together = run(folder / "llama", members, compiled, one)
+    alone = run(folder / "llama", members[2:], compiled, one)
+    assert numbers(alone["key2"]) == numbers(together["key2"])
+    eager = run(folder / "llama", members, shape=one)
+    for key, result in together.items():
+        assert max(abs(a["loss"] - b["loss"]) for a, b in zip(result.losses, eager[key].losses, strict=True)) < 1e-5

@@ -1,7 +1,7 @@
 """Losses and gradients of stacked members for one batch: all at once, a few sequences at a time, or one compiled member after another."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from mixwright.learners.scoring import reduced
 from mixwright.learners.shape import Parameters, Shape
 from mixwright.learners.transformer import head, hidden_states
 
+BACKEND = "inductor"  # of torch.compile
 Gradients = dict[str, list[Tensor]]  # by parameter, one tensor a member
 
 
@@ -78,10 +79,5 @@ def _taken(states: Tensor, places: Tensor, context: int) -> Tensor:
 def _compiled(shape: Shape) -> Callable[[Parameters, Tensor], Tensor]:
     """The body of one member by torch.compile: one graph serves every member of every wave, whatever their number."""
     torch.set_float32_matmul_precision("highest")
-    compiled: Any = torch.compile(lambda own, seen: hidden_states(own, seen, shape), fullgraph=True, dynamic=False)
+    compiled: Any = torch.compile(lambda own, seen: hidden_states(own, seen, shape), fullgraph=True, dynamic=False, backend=BACKEND)
     return compiled  # type: ignore[no-any-return]
-
-
-def eager(how: How) -> How:
-    """The same without a compiler."""
-    return replace(how, compiled=False)
