@@ -16,15 +16,16 @@ from typing import Any
 from mixwright.files import read_json, write_json
 from mixwright.learners import EXPLICIT_BELOW
 from mixwright.mixture import digest
-from mixwright.resources import CPU_MB, FLOPS_PER_MINUTE, MOST, PIECE_MB, activation_mb, member_mb, parameters
+from mixwright.resources import CPU_MB, MOST, PIECE_MB, activation_mb, member_mb, parameters
 from mixwright.versions import VERSIONS
 
 KEYS = ("precision", "attention", "compile", "micro_batch", "wave")
 TIMED = 30.0  # CPU-seconds of planned work in one process under which nothing is timed: a timing costs more than it can save
-COMPILED = 60.0  # the same for compiling, which takes 15 to 60 s
+COMPILED = 120.0  # the same for trying the compiler, which takes 10 to 60 s, saves at most a quarter, and is run by every job
+SPEED = {"cpu": 3e10, "cuda": 1e14}  # FLOP/s of small shapes, for these two questions alone
 CLEARLY = 0.95  # what is chosen over the plain way takes at most this share of its time
 
-Seconds = Callable[["Choice"], float]  # of one member's step
+Seconds = Callable[["Choice"], float]  # of one token of a member
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def calibrate(
     A folder `kept` remembers it by machine kind and by all that was asked, so that no timing's noise ever changes it.
     """
     asked = {key: proxy.get(key, "auto") for key in KEYS}
-    planned = 6 * parameters(proxy["shape"], vocabulary) * tokens / (FLOPS_PER_MINUTE[proxy["device"]] / 60)
+    looked_up = vocabulary * proxy["shape"]["width"]  # the embedding, which multiplies nothing
+    planned = 6 * (parameters(proxy["shape"], vocabulary) - looked_up) * tokens / SPEED[proxy["device"]]
     sizes = {key: proxy[key] for key in ("shape", "batch", "optimizer", "device")} | {"vocabulary": vocabulary}
     worth = (planned > TIMED, planned > COMPILED)
     name = digest({"machine": asdict(here), "asked": asked, "sizes": sizes, "worth": worth, "version": VERSIONS["calibrate"]})
@@ -86,7 +88,7 @@ def calibrate(
     if path and path.exists():
         return dict(read_json(path))
     plain, reasons = rule_of_thumb(proxy, vocabulary, here)
-    choice, timings = (plain, {}) if not worth[0] else _timed(plain, asked, planned, here, seconds, reasons)
+    choice, timings = (plain, {}) if not worth[0] else _timed(plain, asked, tokens if worth[1] else 0, here, seconds, reasons)
     if not worth[0]:
         reasons["timing"] = f"about {planned:.0f} CPU-s in the largest job: too little to time anything"
     found = {"machine": here.kind, "asked": asked, "choices": asdict(choice), "reasons": reasons, "seconds": timings}
@@ -119,9 +121,9 @@ def rule_of_thumb(proxy: Mapping[str, Any], vocabulary: int, here: Machine) -> t
 
 
 def _timed(
-    plain: Choice, asked: Mapping[str, Any], planned: float, here: Machine, seconds: Seconds, reasons: dict[str, str]
+    plain: Choice, asked: Mapping[str, Any], tokens: int, here: Machine, seconds: Seconds, reasons: dict[str, str]
 ) -> tuple[Choice, dict[str, float]]:
-    """The fastest of what may be chosen: first precision and attention, then members side by side, then the compiler."""
+    """The fastest of what may be chosen: precision and attention, members side by side, and for many `tokens` the compiler."""
     timings: dict[str, float] = {}
 
     def faster(best: Choice, other: Choice) -> Choice:
@@ -139,8 +141,8 @@ def _timed(
         best = faster(best, replace(plain, precision=precision, attention=attention))
     if asked["wave"] == "auto" and plain.wave > 1:
         best = faster(best, replace(best, wave=1))
-    if asked["compile"] == "auto" and here.compiler and planned > COMPILED:
-        best = _compiled(best, planned, seconds, timings, reasons)
+    if asked["compile"] == "auto" and here.compiler and tokens:
+        best = _compiled(best, tokens, seconds, timings, reasons)
     for key in ("precision", "attention", "wave"):
         if asked[key] == "auto":
             moved = getattr(best, key) != getattr(plain, key)
@@ -148,7 +150,7 @@ def _timed(
     return best, timings
 
 
-def _compiled(best: Choice, planned: float, seconds: Seconds, timings: dict[str, float], reasons: dict[str, str]) -> Choice:
+def _compiled(best: Choice, tokens: int, seconds: Seconds, timings: dict[str, float], reasons: dict[str, str]) -> Choice:
     """Whether compiling pays: its own time, against what it saves in the largest job."""
     import time
 
@@ -159,8 +161,8 @@ def _compiled(best: Choice, planned: float, seconds: Seconds, timings: dict[str,
         reasons["compile"] = f"the compiler failed ({error.__class__.__name__})"
         return best
     cost, eager = time.process_time() - began, timings.setdefault(best.name, seconds(best))
-    saved = planned * (1 - timings[other.name] / eager)
-    reasons["compile"] = f"compiling takes {cost:.0f} CPU-s and saves {saved:.0f} of about {planned:.0f} in the largest job"
+    saved = tokens * (eager - timings[other.name])
+    reasons["compile"] = f"compiling takes {cost:.0f} CPU-s and saves {saved:.0f} of about {tokens * eager:.0f} in the largest job"
     return other if saved > cost else best
 
 

@@ -13,7 +13,7 @@ STEPS = 2  # after the first, which warms caches up
 
 
 def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> float:
-    """Seconds of a member's step of at most TOKENS tokens, the least of a few, in CPU time on a CPU."""
+    """Seconds a token of a member, the least of a few steps of at most TOKENS tokens, in CPU time on a CPU."""
     import torch
 
     from mixwright.learners.device import prepare
@@ -43,4 +43,4 @@ def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> flo
         optimizer.update(found)
         losses.sum().item()  # waits for the device
         took.append(clock() - began)
-    return min(took[1:]) / choice.wave
+    return min(took[1:]) / (choice.wave * rows * shape.context)
