@@ -1,15 +1,20 @@
-"""A small swarm run through Snakemake while its training processes are killed -9 at random moments, against the same swarm undisturbed.
+"""A small swarm whose training processes are killed -9 at random moments, against the same swarm undisturbed.
 
-python benchmarks/kills.py [--kills 100] [--seed 0]
+python benchmarks/kills.py [--kills 100] [--seed 0] [--snakemake]
 
-A process lives for a uniformly random number of CPU-seconds, so that a busy machine changes nothing. Told are the kills, what was
-trained twice, and whether any number differs: losses, realised counts, log-likelihoods and every file of the store, bit for bit.
+A process lives for a uniformly random number of CPU-seconds, so that a busy machine changes nothing, and the next one takes the pack up
+again. It is `mixwright train-proxies` in a fork of a process that has imported torch already; with --snakemake it is started by Snakemake,
+which tries again, and most of its life is that import. Told are the kills, what was trained twice, and whether any number differs: losses,
+realised counts, log-likelihoods and every file of the store, bit for bit.
 """
 
 import argparse
+import math
 import os
 import random
+import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,7 +31,8 @@ from rich.console import Console
 from rich.table import Table
 
 HOUSE = Path(__file__).parents[1]
-LIFE = 4.5  # CPU-seconds of a process at most; importing torch takes half of it
+LIFE = 1.2  # CPU-seconds of a forked process at most
+LIFE_FROM_START = 4.5  # of one that Snakemake starts: importing torch takes more than half of it
 INTERVAL = 0.5  # seconds between checkpoints
 ROLES = ("swarm", "vertex", "repeat")
 WANTED = [f"results/kills/{table}/{role}.parquet" for table in ("losses", "realised") for role in ROLES]
@@ -100,17 +106,68 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def kill_at_random(run: subprocess.Popen, kills: int, rng: random.Random) -> list[int]:
-    """Kills training processes of `run` until there were so many kills, then waits for its end; the processes that were killed."""
+def kill_forks(folder: Path, kills: int, rng: random.Random) -> int:
+    """Trains the packs one after the other in forks of this process, of which so many are killed; the kills."""
+    import mixwright.learners.stage  # noqa: F401  what takes long to import
+
+    whole(snakemake(folder, "-n", "-p", *WANTED), folder)
+    killed = 0
+    for command in sorted(set(re.findall(r"python -m mixwright (train-proxies .*) 2>&1", (folder / "said").read_text()))):
+        status = int(signal.SIGKILL)
+        while status == signal.SIGKILL:
+            life = rng.uniform(0, LIFE) if killed < kills else math.inf
+            child = os.fork()
+            if child == 0:
+                train(folder, shlex.split(command))
+            status = outlived(child, life)
+            killed += status == signal.SIGKILL
+        if status:
+            sys.exit((folder / "said").read_text()[-3000:])
+    whole(snakemake(folder, *WANTED), folder)
+    return killed
+
+
+def train(folder: Path, words: list[str]) -> None:
+    """What a fork does: the subcommand, every step of every member noted, all that it says in a file."""
+    from mixwright.__main__ import main
+    from mixwright.learners.wave import Wave
+
+    os.chdir(folder)
+    os.dup2(os.open("said", os.O_APPEND | os.O_WRONLY), 2)
+    advance, record = Wave.advance, os.open("record", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+
+    def noted(self: Wave) -> None:
+        advance(self)
+        os.write(record, "".join(f"{os.getpid()} {member.key} {self.step}\n" for member in self.members).encode())
+
+    Wave.advance = noted  # type: ignore[method-assign]
+    os._exit(main(words))
+
+
+def outlived(child: int, life: float) -> int:
+    """How a process ended that is killed once it has used its CPU-seconds."""
+    while True:
+        gone, status = os.waitpid(child, os.WNOHANG)
+        if gone:
+            return status
+        if cpu_seconds(child) > life:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+def kill_at_random(run: subprocess.Popen, folder: Path, kills: int, rng: random.Random) -> int:
+    """Kills training processes of `run` until there were so many kills, then waits for its end; the kills."""
     lives: dict[int, float] = {}
     killed: list[int] = []
     while run.poll() is None:
-        for process in training(run.pid) if len(killed) < kills else ():
-            if process not in killed and cpu_seconds(process) > lives.setdefault(process, rng.uniform(0, LIFE)) and len(killed) < kills:
+        for process in training(run.pid):
+            life = lives.setdefault(process, rng.uniform(0, LIFE_FROM_START))
+            if process not in killed and len(killed) < kills and cpu_seconds(process) > life:
                 os.kill(process, signal.SIGKILL)
                 killed.append(process)
         time.sleep(0.02)
-    return killed
+    whole(run, folder)
+    return len(killed)
 
 
 def whole(run: subprocess.Popen, folder: Path) -> None:
@@ -146,29 +203,36 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--kills", type=int, default=100)
     asked.add_argument("--seed", type=int, default=0)
+    asked.add_argument("--snakemake", action="store_true", help="Snakemake starts the processes and tries again")
     options = asked.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    sys.path.insert(0, str(HOUSE / "workflow"))
     with tempfile.TemporaryDirectory() as place:
         calm, wild = Path(place) / "calm", Path(place) / "wild"
         (calm / "recorder").mkdir(parents=True)
         (calm / "recorder" / "sitecustomize.py").write_text(RECORDER)
         (calm / "study.yaml").write_text(yaml.safe_dump(study()))
-        whole(snakemake(calm, "results/kills/domains.parquet", *(f"results/kills/targets/{name}.npz" for name in study()["targets"])), calm)
+        whole(snakemake(calm, *WANTED, "--omit-from", "train_proxies"), calm)
         shutil.copytree(calm, wild, symlinks=True)
         whole(snakemake(calm, *WANTED), calm)
-        run = snakemake(wild, "--retries", "1000", *WANTED)
-        killed = kill_at_random(run, options.kills, random.Random(options.seed))
-        whole(run, wild)
-        needed = repeats(calm)[0]
-        taken, again, most, trained = repeats(wild)
-        odd = differences(calm, wild)
-        runs = len(list((calm / "results/store").rglob("*.parquet")))
-    table = Table(
-        title=f"{len(killed)} kills -9, seed {options.seed}, a life of up to {LIFE:g} CPU-s, a checkpoint every {INTERVAL:g} s", box=None
-    )
+        rng = random.Random(options.seed)
+        if options.snakemake:
+            killed = kill_at_random(snakemake(wild, "--retries", "1000", *WANTED), wild, options.kills, rng)
+        else:
+            killed = kill_forks(wild, options.kills, rng)
+        odd = tell(calm, wild, killed, options)
+    sys.exit(bool(odd) or killed < options.kills)
+
+
+def tell(calm: Path, wild: Path, killed: int, options: argparse.Namespace) -> list[str]:
+    """Prints what it came to; what differs."""
+    needed, odd = repeats(calm)[0], differences(calm, wild)
+    taken, again, most, trained = repeats(wild)
+    table = Table(title=f"{killed} kills -9{' through Snakemake' * options.snakemake}, seed {options.seed}", box=None)
     table.add_column("")
     table.add_column("", justify="right")
     for name, value in {
-        "members": runs,
+        "members": len(list((calm / "results/store").rglob("*.parquet"))),
         "member-steps needed": needed,
         "member-steps taken": taken,
         "taken twice": f"{again} ({again / needed:.1%})",
@@ -181,7 +245,7 @@ def main() -> None:
     Console(highlight=False).print(table)
     for line in odd:
         print(line)
-    sys.exit(bool(odd) or len(killed) < options.kills)
+    return odd
 
 
 if __name__ == "__main__":
