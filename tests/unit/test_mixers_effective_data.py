@@ -5,7 +5,7 @@ from scipy.stats import spearmanr
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.mixers.effective_law import Law, Prior, _residuals, _trust, fit_law
+from mixwright.mixers.effective_law import Law, Prior, _residuals, fit_law, trust
 from mixwright.mixers.effective_optimum import best_mixture, certificate
 from mixwright.observations import Observations
 from mixwright.sampling import sample
@@ -153,8 +153,8 @@ def test_a_targets_own_domain_is_expected_to_hold_more_for_it_where_runs_are_few
 
 
 def test_runs_far_above_the_best_count_less():
-    trust = _trust(np.array([[1.0, 1.0, 3.0, 5.0]]), np.array([1.0]))
-    assert trust.mean() == pytest.approx(1) and trust[0, 0] == pytest.approx(2 * trust[0, 2]) == pytest.approx(3 * trust[0, 3])
+    trusted = trust(np.array([[1.0, 1.0, 3.0, 5.0]]), np.array([1.0]))
+    assert trusted.mean() == pytest.approx(1) and trusted[0, 0] == pytest.approx(2 * trusted[0, 2]) == pytest.approx(3 * trusted[0, 3])
 
 
 def test_a_swarm_of_two_lengths_is_refused():
