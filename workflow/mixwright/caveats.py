@@ -10,8 +10,8 @@ import pandas as pd
 
 from mixwright.comparison import REFERENCE, Comparison
 from mixwright.learners import Learner
+from mixwright.material import learner_of
 from mixwright.signals import THRESHOLD
-from mixwright.study import learner_of
 
 MANY = 4  # sentences of one kind that are said one by one
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
+from mixwright.material import learner_of
 from mixwright.pace import Log, say
-from mixwright.study import learner_of
 
 if TYPE_CHECKING:
     from torch import nn

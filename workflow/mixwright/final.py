@@ -19,9 +19,10 @@ from mixwright.corpus.shards import Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.learners.ranks import Ranks, together
+from mixwright.material import learner_of
 from mixwright.mixture import digest
 from mixwright.pace import Done, Log, say
-from mixwright.study import Study, learner_of
+from mixwright.study import Study
 from mixwright.versions import VERSIONS
 
 Config = Mapping[str, Any]

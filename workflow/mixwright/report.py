@@ -11,8 +11,9 @@ from mixwright.by_target import Cell, Tally, by_target, tallies
 from mixwright.caveats import Caveat, find_caveats
 from mixwright.comparison import REFERENCE, Comparison, Difference, compare, objective
 from mixwright.learners import TEXT, Learner
+from mixwright.material import learner_of, targets_of
 from mixwright.signals import held_out, rank_correlations, target_signals
-from mixwright.study import Study, learner_of, targets_of
+from mixwright.study import Study
 
 
 @dataclass(frozen=True)

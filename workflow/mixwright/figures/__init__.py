@@ -52,7 +52,7 @@ def draw(name: str, **inputs: Any) -> "Figure":
     from matplotlib import rc_context
 
     from mixwright.figures.style import STYLE
-    from mixwright.study import learner_of, targets_of
+    from mixwright.material import learner_of, targets_of
 
     if "study" in inputs:
         study = inputs.pop("study")
@@ -63,7 +63,7 @@ def draw(name: str, **inputs: Any) -> "Figure":
 
 def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
     """The table that the figure `name` of MEASURED draws."""
-    from mixwright.study import targets_of
+    from mixwright.material import targets_of
 
     if "study" in inputs:
         study = inputs.pop("study")

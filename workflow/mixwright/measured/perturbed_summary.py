@@ -8,8 +8,8 @@ import pandas as pd
 
 from mixwright.figures import ladder as rungs
 from mixwright.figures import optimum
+from mixwright.material import targets_of
 from mixwright.measured.ladder import caveats
-from mixwright.study import targets_of
 
 Records = Sequence[Mapping[str, Any]]
 NO_TABLE = pd.DataFrame()

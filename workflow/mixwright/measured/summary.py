@@ -8,8 +8,8 @@ import pandas as pd
 
 from mixwright.figures import as_listed, published, ranks
 from mixwright.figures import subsets as runs_needed
+from mixwright.material import targets_of
 from mixwright.measured.scored import INFORMATIVE
-from mixwright.study import targets_of
 
 Records = Sequence[Mapping[str, Any]]
 NO_TABLE = pd.DataFrame()
