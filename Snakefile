@@ -38,6 +38,7 @@ HOUSE = Path(workflow.current_basedir)
 sys.path.insert(0, str(HOUSE / "workflow"))
 for variable, folder in {"PYTHONPATH": sys.path[0], "PATH": os.path.dirname(sys.executable)}.items():
     os.environ[variable] = os.pathsep.join([folder, *filter(None, [os.environ.get(variable)])])
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait for work leave the core to other jobs
 
 if "study" not in config:
 

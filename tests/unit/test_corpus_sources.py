@@ -54,9 +54,13 @@ def test_errors_name_the_file_and_the_fix(folder):
     (folder / "bad.txt").write_bytes(b"abc\xff")
     (folder / "bad.jsonl").write_text('{"body":\n')
     (folder / "odd.xyz").write_text("x")
+    (folder / "torn.jsonl.zst").write_bytes(b"\x00" + zstandard.compress(LINES)[1:])
+    (folder / "torn.jsonl.gz").write_bytes(gzip.compress(LINES * 99)[:40])
     for pattern, message in {
         "bad.txt": r"bad\.txt: not UTF-8 \(byte 3.*iconv",
         "bad.jsonl": r"bad\.jsonl: not readable as json",
+        "torn.jsonl.zst": r"torn\.jsonl\.zst: not readable as json",
+        "torn.jsonl.gz": r"torn\.jsonl\.gz: not readable as json",
         "odd.xyz": r"odd\.xyz: this kind of file is not read; give \.txt",
         "none/*.txt": r"it: no file matches .*none/\*\.txt; correct the path",
     }.items():

@@ -1,8 +1,10 @@
 """Where text comes from: local files in any of four formats (through Hugging Face datasets), or the embedded corpus."""
 
 import glob
+import lzma
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from mixwright.errors import MixwrightError
 
 BUILDERS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 PACKED = (".gz", ".zst", ".bz2", ".xz")
+UNREADABLE = (ValueError, TypeError, OSError, EOFError, zlib.error, lzma.LZMAError)  # what broken files raise, packed or not
 MIRROR = "mirror:"
 
 
@@ -62,6 +65,7 @@ def _matches(name: str, pattern: str) -> list[Path]:
 def _read_file(name: str, path: Path, columns: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """One file's rows; one call of load_dataset a file (3 ms), so that every error can name its file."""
     import datasets  # 0.7 CPU-s: only where files are read
+    from zstandard import ZstdError
 
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # it prints what the error below says again
     builder, arguments = load_arguments(path)
@@ -71,7 +75,7 @@ def _read_file(name: str, path: Path, columns: Mapping[str, str]) -> Iterator[di
                 yield _chosen(name, path, row, columns)
         except UnicodeDecodeError as error:
             raise MixwrightError(f"{path}: not UTF-8 (byte {error.start}: {error.reason}); convert it, e.g. with iconv -t utf-8") from None
-        except (ValueError, TypeError, OSError, datasets.exceptions.DatasetsError) as error:
+        except (*UNREADABLE, ZstdError, datasets.exceptions.DatasetsError) as error:
             reason = (str(error).splitlines() or [error.__class__.__name__])[0]
             raise MixwrightError(f"{path}: not readable as {builder} ({reason}); repair the file or leave it out") from None
 
