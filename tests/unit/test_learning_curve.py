@@ -65,6 +65,9 @@ def test_subsets_are_nested_and_never_hold_the_runs_they_predict(monkeypatch):
             taken.append(set(seen.runs))
             return self
 
+        def amounts_of(self, seen):
+            return seen.amounts
+
         def predict(self, amounts):
             return np.zeros((len(amounts), 3))
 

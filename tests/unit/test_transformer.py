@@ -137,4 +137,4 @@ def test_a_shape_with_a_vocabulary_of_its_own_has_rows_to_spare():
 def test_every_shape_of_the_house_can_be_packed(path):
     shape = read_yaml(path)
     found = Shape.of(shape, 100)
-    assert vars(found) == {"vocabulary": 100} | shape
+    assert vars(found) == {"vocabulary": 100, "attention": "auto"} | shape
