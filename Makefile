@@ -1,6 +1,8 @@
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
+# Bytecode is kept, whatever this shell says: without it each of a study's hundreds of jobs compiles all that it imports, torch in 3 seconds.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: install demo autoscale chemistry toxcast test test-cluster lint bench clean
 

@@ -23,6 +23,7 @@ NEEDS = np.array([[1.0, 4.0, 0.4, 2.0], [0.3, 2.0, 1.0, 5.0], [0.6, 3.0, 0.2, 3.
 TOKENS = 100_000.0
 SETTINGS = {
     "given": {"weights": {"ants": 1.0, "bees": 2.0}},
+    "mixmin": {"draws": 10},  # its intervals have tests of their own
     "regmix": {"iterations": 300, "learning_rate": 0.05, "samples": 10_000, "keep": 32},
     "regmix-linear": {"samples": 10_000, "keep": 32},
     "ensemble": {"members": {"effective-data": {}, "regmix": {"iterations": 40, "learning_rate": 0.1}, "additive": {}}, "samples": 500},

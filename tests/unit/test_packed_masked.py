@@ -66,8 +66,13 @@ def test_bfloat16_is_as_independent_of_company_and_near_float32(texts, shape, to
     assert 0 < max(abs(near - exact) for near, exact in pairs) < 0.1
 
 
+@pytest.fixture(scope="module")
+def unbroken(texts, shape) -> dict[str, list]:
+    return {key: numbers(result) for key, result in run(texts, eight(LONG), FOURS, shape).items()}
+
+
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(texts, shape, tmp_path, blow):
+def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(texts, shape, tmp_path, unbroken, blow):
     opened(texts, shape.masked)
     child = started(texts, tmp_path, shape)
     child.send_signal(blow)
@@ -75,8 +80,7 @@ def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(texts
     (kept,) = tmp_path.glob("*.pt")
     assert 0 < torch.load(kept, weights_only=True)["step"] < LONG
     resumed = run(texts, eight(LONG), FOURS, shape, checkpoints=tmp_path)
-    unbroken = run(texts, eight(LONG), FOURS, shape)
-    assert {key: numbers(result) for key, result in resumed.items()} == {key: numbers(result) for key, result in unbroken.items()}
+    assert {key: numbers(result) for key, result in resumed.items()} == unbroken
 
 
 def test_losses_and_loglikelihoods_are_over_all_scored_tokens(folder):

@@ -6,7 +6,6 @@ from math import nan
 from typing import Any, cast
 
 import numpy as np
-from scipy.spatial.distance import pdist
 from scipy.special import stdtrit
 
 from mixwright import mixers
@@ -133,4 +132,6 @@ def _notes(name: str, draws: int, many: int, noise: NoiseFloor | None) -> tuple[
 
 def _distance(weights: Array) -> float:
     """Mean distance of two runs' mixtures: errors of the form count as independent from there on, and less nearer by."""
+    from scipy.spatial.distance import pdist  # a third of a second, and most proposals of a study have nothing to refit
+
     return float(pdist(weights).mean()) or 1.0
