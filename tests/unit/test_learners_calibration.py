@@ -28,7 +28,7 @@ def test_little_work_is_never_timed_and_says_so():
 
 
 def test_what_is_clearly_faster_in_a_few_steps_is_chosen():
-    seconds = {("float32", "fused"): 1.0, ("float32", "explicit"): 0.97, ("bfloat16", "fused"): 2.0, ("bfloat16", "explicit"): 0.5}
+    seconds = {("float32", "fused"): 0.97, ("float32", "explicit"): 1.0, ("bfloat16", "fused"): 2.0, ("bfloat16", "explicit"): 0.5}
 
     def timed(choice: Choice) -> float:
         return seconds[choice.precision, choice.attention] * (0.8 if choice.wave == 1 else 1) * (0.9 if choice.compile else 1)
@@ -37,7 +37,7 @@ def test_what_is_clearly_faster_in_a_few_steps_is_chosen():
     assert chosen["choices"] == {"precision": "bfloat16", "attention": "explicit", "compile": True, "micro_batch": 4, "wave": 1}
     assert "saves" in chosen["reasons"]["compile"] and len(chosen["seconds"]) == 6
     plain = calibrate(PROXY | {"precision": "float32"}, 512, MUCH, replace(HERE, compiler=False), timed)
-    assert plain["choices"]["attention"] == "fused"  # 3 % is noise
+    assert plain["choices"]["attention"] == "explicit"  # 3 % is noise
     assert plain["choices"]["compile"] is False and plain["reasons"]["precision"] == "fixed in the config"
 
 
@@ -96,4 +96,4 @@ def test_the_stage_writes_how_it_computed_and_keys_its_results_by_it(tmp_path, c
         RUNS[:1], design(), make_shards(tmp_path), {"held": examples(2)}, STUDY | {"proxy": proxy}, tmp_path / "store", tmp_path / "pack"
     )
     said = json.loads(pq.read_schema(tmp_path / "pack").metadata[b"computed"])
-    assert said["micro_batch"] == (2 if calibrated else 4) and said["attention"] == "fused" and said["compile"] is False
+    assert (said["micro_batch"], said["attention"]) == ((2, "fused") if calibrated else (4, "explicit")) and said["compile"] is False

@@ -65,6 +65,15 @@ def test_newton_schulz_brings_the_singular_values_near_one():
     assert values.min() > 0.5 and values.max() < 1.3
 
 
+@pytest.mark.parametrize("rank", [2, 16])
+def test_a_long_matrix_gets_the_same_polynomial_multiplied_out(monkeypatch, rank):
+    torch.manual_seed(0)
+    long = torch.randn(3, 16, rank) @ torch.randn(3, rank, 48)
+    ours = orthogonalised(long)
+    monkeypatch.setattr("mixwright.learners.optimizer.LONG", 4.0)  # every iterate itself
+    assert torch.allclose(ours, orthogonalised(long.double()).float(), atol=1e-4)
+
+
 def test_each_member_is_clipped_to_the_joint_norm_of_its_own_gradients():
     torch.manual_seed(0)
     scales = torch.tensor([0.01, 3.0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mixwright.learners.kernels import loglikelihoods
+from mixwright.learners.fused_head import loglikelihoods
 from mixwright.learners.packed import Member, train
 from mixwright.learners.scoring import Exam
 from mixwright.learners.shape import Shape

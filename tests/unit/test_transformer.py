@@ -7,7 +7,7 @@ import torch
 from mixwright.config import read_yaml
 from mixwright.errors import MixwrightError
 from mixwright.learners.final_models import build
-from mixwright.learners.kernels import head_loss, loglikelihoods
+from mixwright.learners.fused_head import head_loss, loglikelihoods
 from mixwright.learners.shape import PACKED, Shape
 from mixwright.learners.transformer import head, hf_state_dict, hidden_states, initial, stack
 

@@ -13,7 +13,7 @@ VERSIONS = {
     "datasets": 1,
     "design": 1,
     "calibrate": 1,
-    "proxy": 2,
+    "proxy": 3,
     "record": 2,
     "collect": 2,
     "fit": 7,

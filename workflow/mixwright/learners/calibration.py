@@ -103,16 +103,14 @@ def rule_of_thumb(proxy: Mapping[str, Any], vocabulary: int, here: Machine) -> t
     fixed = {key: proxy[key] for key in KEYS if proxy.get(key, "auto") != "auto"}
     precision = "bfloat16" if here.bfloat16 else "float32"
     precision = fixed.get("precision", precision)
-    explicit = device == "cpu" and precision == "bfloat16" and shape["context"] < EXPLICIT_BELOW
+    explicit = device == "cpu" and shape["context"] < EXPLICIT_BELOW
     micro = max(1, min(proxy["batch"], int(PIECE_MB[device] // activation_mb(shape, 1))))
     micro = min(proxy["batch"], fixed.get("micro_batch", micro))
     wave = max(1, min(MOST[device], int(here.memory_mb // member_mb(shape, vocabulary, micro))))
     thumb = Choice(precision, "explicit" if explicit else "fused", False, micro, wave)
     reasons = {
         "precision": "the hardware multiplies bfloat16" if here.bfloat16 else "no hardware for bfloat16",
-        "attention": f"explicit products are faster in bfloat16 on CPU below context {EXPLICIT_BELOW}"
-        if explicit
-        else "torch's fused kernel",
+        "attention": f"explicit products are faster on a CPU below context {EXPLICIT_BELOW}" if explicit else "torch's fused kernel",
         "compile": "eager: no graph to compile",
         "micro_batch": "all of a step fits" if micro == proxy["batch"] else f"activations of {PIECE_MB[device]} MB a member",
         "wave": "what memory holds" if wave < MOST[device] else "more gain nothing",

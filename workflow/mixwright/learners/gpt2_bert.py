@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
-from mixwright.learners.attention import attend
+from mixwright.learners.attention import Heads, attend, turns
 from mixwright.learners.kernels import LayerNorm, Shift
 from mixwright.learners.llama import embedded
 from mixwright.learners.shape import FirstWeights, Parameters, Shape
@@ -79,9 +79,9 @@ def _attention(x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int,
     project, out = weights.split((3, 1), dim=1)
     mixed = torch.bmm(x, project.reshape(members, 3 * width, width).mT)
     mixed = Shift.apply(mixed, bias[:, :3].flatten(1)).to(mixed.dtype)
-    heads = mixed.view(members * rows, length, 3, shape.heads, -1).permute(2, 0, 3, 1, 4).contiguous()
-    seen = attend(*heads.unbind(0), causal=not shape.masked, kernel=shape.attention).transpose(1, 2).reshape(members, rows * length, width)
-    return _shifted(torch.bmm(seen, out.squeeze(1).mT), bias[:, 3])
+    heads = Heads.apply(mixed.view(members * rows, length, 3, shape.heads, -1), turns(length, 0, x.device))
+    seen = attend(*heads, causal=not shape.masked, kernel=shape.attention)
+    return _shifted(torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT), bias[:, 3])
 
 
 def _mlp(x: Tensor, weights: Tensor, up_bias: Tensor, down_bias: Tensor, shape: Shape) -> Tensor:

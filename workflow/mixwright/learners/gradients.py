@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixwright.learners.kernels import head_loss
+from mixwright.learners.fused_head import head_loss
 from mixwright.learners.scoring import reduced
 from mixwright.learners.shape import Parameters, Shape
 from mixwright.learners.transformer import head, hidden_states

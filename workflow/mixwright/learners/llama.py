@@ -1,16 +1,12 @@
 """A Llama-shaped transformer with every parameter stacked over K members: one batched product does the work of K models."""
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding, silu
+from torch.nn.functional import embedding
 
-from mixwright.learners.attention import attend
-from mixwright.learners.kernels import RMSNorm, Rotation
+from mixwright.learners.attention import Heads, apart, attend, turns
+from mixwright.learners.kernels import Gated, NormedProducts, RMSNorm
 from mixwright.learners.shape import FirstWeights, Parameters, Shape
-
-THETA = 10_000.0
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
@@ -38,8 +34,8 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     x = embedded(parameters["embedding"], tokens)
     rows, length = tokens.shape[1:]
     for layer, (attention, mlp) in enumerate(zip(parameters["attention"].unbind(1), parameters["mlp"].unbind(1), strict=True)):
-        x = x + _attention(RMSNorm.apply(x, norms[2 * layer]), attention, rows, length, shape)
-        x = x + _mlp(RMSNorm.apply(x, norms[2 * layer + 1]), mlp)
+        x = x + _attention(x, norms[2 * layer], attention, rows, length, shape)
+        x = x + _mlp(x, norms[2 * layer + 1], mlp)
     return RMSNorm.apply(x, norms[-1])
 
 
@@ -50,28 +46,18 @@ def embedded(table: Tensor, tokens: Tensor) -> Tensor:
     return embedding(tokens.flatten(1) + offsets, table.reshape(-1, width))
 
 
-def _attention(x: Tensor, weights: Tensor, rows: int, length: int, shape: Shape) -> Tensor:
+def _attention(x: Tensor, norm: Tensor, weights: Tensor, rows: int, length: int, shape: Shape) -> Tensor:
     members, _, _, width = weights.shape
     project, out = weights.split((3, 1), dim=1)
-    mixed = torch.bmm(x, project.reshape(members, 3 * width, width).mT)
-    heads = mixed.view(members * rows, length, 3, shape.heads, -1).permute(2, 0, 3, 1, 4)  # (3, K B, heads, T, width / heads)
-    q, k = Rotation.apply(heads[:2], *rotation(length, width // shape.heads, x.device)).to(mixed.dtype).unbind(0)
-    v = heads[2].contiguous()  # strided values slow the attention on CPU down to half its speed
-    seen = attend(q, k, v, causal=True, kernel=shape.attention)
+    (mixed,) = NormedProducts.apply(x, norm, project.reshape(members, 3 * width, width).mT)
+    heads = mixed.view(members * rows, length, 3, shape.heads, -1)
+    seen = attend(*Heads.apply(heads, turns(length, width // shape.heads, x.device)), causal=True, kernel=shape.attention)
     return torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT)
 
 
-def _mlp(x: Tensor, weights: Tensor) -> Tensor:
+def _mlp(x: Tensor, norm: Tensor, weights: Tensor) -> Tensor:
     gate, up, down = weights.unbind(1)
-    return torch.bmm(silu(torch.bmm(x, gate)) * torch.bmm(x, up), down.mT)
-
-
-@lru_cache(maxsize=64)
-def rotation(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (T, size / 2) of the rotary embedding (RoFormer, arXiv 2104.09864), pairs half a head apart."""
-    frequencies = THETA ** -(torch.arange(0, size, 2, device=device).float() / size)
-    angles = torch.outer(torch.arange(length, device=device).float(), frequencies)
-    return angles.cos(), angles.sin()
+    return torch.bmm(Gated.apply(*NormedProducts.apply(x, norm, gate, up)), down.mT)
 
 
 def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
@@ -79,7 +65,9 @@ def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
     found = {"model.embed_tokens.weight": own["embedding"], "lm_head.weight": own["head"].T, "model.norm.weight": own["norms"][-1]}
     for layer, (attention, (gate, up, down)) in enumerate(zip(own["attention"], own["mlp"], strict=True)):
         at = f"model.layers.{layer}."
-        found |= {f"{at}self_attn.{name}_proj.weight": matrix for name, matrix in zip("qkvo", attention, strict=True)}
+        q, k, v, o = attention
+        matrices = (apart(q, shape.heads), apart(k, shape.heads), v, o)
+        found |= {f"{at}self_attn.{name}_proj.weight": matrix for name, matrix in zip("qkvo", matrices, strict=True)}
         found |= {f"{at}mlp.gate_proj.weight": gate.T, f"{at}mlp.up_proj.weight": up.T, f"{at}mlp.down_proj.weight": down}
         found |= {f"{at}input_layernorm.weight": own["norms"][2 * layer]}
         found |= {f"{at}post_attention_layernorm.weight": own["norms"][2 * layer + 1]}

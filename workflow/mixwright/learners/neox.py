@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
-from mixwright.learners.attention import attend
-from mixwright.learners.kernels import LayerNorm, Rotation, Shift
-from mixwright.learners.llama import embedded, rotation
+from mixwright.learners.attention import Heads, apart, attend, turns
+from mixwright.learners.kernels import LayerNorm, Shift
+from mixwright.learners.llama import embedded
 from mixwright.learners.shape import FirstWeights, Parameters, Shape
 
 EPSILON = 1e-5
@@ -57,10 +57,8 @@ def _attention(x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int,
     project, out = weights.split((3, 1), dim=1)
     mixed = torch.bmm(x, project.reshape(members, 3 * width, width).mT)
     mixed = Shift.apply(mixed, bias[:, :3].flatten(1)).to(mixed.dtype)
-    heads = mixed.view(members * rows, length, 3, shape.heads, -1).permute(2, 0, 3, 1, 4)  # (3, K B, heads, T, width / heads)
-    turned, kept = heads[:2].tensor_split([heads.shape[-1] // TURNED], -1)
-    turned = Rotation.apply(turned, *rotation(length, turned.shape[-1], x.device)).to(mixed.dtype)
-    seen = attend(*torch.cat([turned, kept], -1).unbind(0), heads[2].contiguous(), causal=True, kernel=shape.attention)
+    heads = mixed.view(members * rows, length, 3, shape.heads, -1)
+    seen = attend(*Heads.apply(heads, turns(length, heads.shape[-1] // TURNED, x.device)), causal=True, kernel=shape.attention)
     return _shifted(torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT), bias[:, 3])
 
 
@@ -79,7 +77,7 @@ def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
     found = {"gpt_neox.embed_in.weight": own["embedding"], "lm_head.weight": own["head"].T}
     for layer, (attention, bias, (up, down)) in enumerate(zip(own["attention"], own["attention_bias"], own["mlp"], strict=True)):
         at = f"gpt_neox.layers.{layer}."
-        found |= _named(f"{at}attention.query_key_value", _by_head(attention[:3], shape), _by_head(bias[:3], shape))
+        found |= _named(f"{at}attention.query_key_value", _by_head(attention, shape), _by_head(bias, shape))
         found |= _named(f"{at}attention.dense", attention[3], bias[3])
         found |= _named(f"{at}mlp.dense_h_to_4h", up.T, own["up_bias"][layer])
         found |= _named(f"{at}mlp.dense_4h_to_h", down, own["down_bias"][layer])
@@ -89,8 +87,11 @@ def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
 
 
 def _by_head(slots: Tensor, shape: Shape) -> Tensor:
-    """(3, W, ...) as (3 W, ...): for every head its queries', keys' and values' rows."""
-    return slots.unflatten(1, (shape.heads, -1)).transpose(0, 1).flatten(0, 2)
+    """Slots q k v o (4, W, ...) as (3 W, ...): for every head its queries', keys' and values' rows."""
+    q, k, v, _ = slots
+    turned = shape.width // shape.heads // TURNED
+    rows = torch.stack([apart(q, shape.heads, turned), apart(k, shape.heads, turned), v])
+    return rows.unflatten(1, (shape.heads, -1)).transpose(0, 1).flatten(0, 2)
 
 
 def _named(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from mixwright.learners.muon_adamw import linear_decay
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # quintic of Muon (kellerjordan.github.io/posts/muon): steep at zero, singular values end near 1
 ITERATIONS = 5
+LONG = 1.5  # columns over rows from which products of (rows, rows) alone are fewer
 MOMENTUM = 0.95
 SMALLEST_NORM = 1e-7
 EPSILON = 1e-8
@@ -19,15 +20,37 @@ UNDECAYED = ("norms", "attention_bias", "up_bias", "down_bias", "transform_bias"
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """(..., m, n) with m <= n: near U V^T of each matrix's singular value decomposition, by Newton-Schulz."""
+    """(..., m, n) with m <= n: near U V^T of each matrix's singular value decomposition, by Newton-Schulz.
+
+    All iterates are a polynomial of x x^T times x. Where a matrix is long, the polynomial is multiplied out alone, in (m, m), and x once.
+    """
     a, b, c = COEFFICIENTS
     x = matrices.flatten(0, -3)
     norms = torch.stack([matrix.norm() for matrix in x]) if x.device.type == "cpu" else x.norm(dim=(1, 2))
     x = x / norms.clamp_(min=SMALLEST_NORM).view(-1, 1, 1)
+    if x.shape[2] > LONG * x.shape[1]:
+        return torch.bmm(_polynomial(torch.bmm(x, x.mT)), x).view_as(matrices)
     for _ in range(ITERATIONS):
         gram = torch.bmm(x, x.mT)
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.view_as(matrices)
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """What all iterations together multiply x by, from x x^T; factors of one matrix commute."""
+    a, b, c = COEFFICIENTS
+
+    def factor(gram: Tensor) -> Tensor:
+        found = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        found.diagonal(dim1=1, dim2=2).add_(a)
+        return found
+
+    own = total = factor(gram)
+    for _ in range(ITERATIONS - 1):
+        gram = torch.bmm(torch.bmm(own, gram), own)
+        own = factor(gram)
+        total = torch.bmm(own, total)
+    return total
 
 
 def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mixwright.corpus.shards import Examples, Ints
-from mixwright.learners.kernels import loglikelihoods
+from mixwright.learners.fused_head import loglikelihoods
 from mixwright.learners.masking import together
 from mixwright.learners.shape import Parameters, Shape
 from mixwright.learners.transformer import head, hidden_states
