@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,40 @@ from mixwright.store import Store, done, key_of, renamed, row
 from mixwright.study import Study
 
 
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A pack as the trainer takes it: resolved before anything is trained."""
+
+    shape: Shape
+    settings: Settings
+    how: str  # it is computed, as JSON
+    keys: Mapping[str, str]  # run -> what its result is stored under
+    members: Mapping[str, Member]  # by key: runs of equal mixture and seed train once
+    measured: Mapping[str, Examples]  # texts whose losses are measured on the way
+    record: Recording  # of texts whose log-likelihoods are kept
+
+    @classmethod
+    def of(
+        cls, runs: Sequence[Run], design: pd.DataFrame, shards: Sequence[Shard], targets: Mapping[str, Examples], study: Mapping[str, Any]
+    ) -> "Work":
+        """From shards and targets in the order of their names."""
+        vocabulary = shards[0].vocabulary
+        asked = Study(study).calibrated(_chosen(study["proxy"], vocabulary))
+        proxy, evaluation = asked.config["proxy"], asked.config["evaluation"]
+        shape = Shape.of(proxy["shape"], vocabulary, proxy["attention"])
+        marks = {"mask_token": mask_token(shards[0])} if shape.masked else {}
+        prints, spec = _fingerprints(shards, targets), asked.proxy_spec | {"vocabulary": vocabulary} | marks
+        weights = _weights(runs, design, [shard.domain for shard in shards])
+        keys = {run.name: key_of(run, weights[run.name], prints, spec, asked.recorded) for run in runs}
+        each = {keys[run.name]: (run, tuple(weights[run.name].values())) for run in runs}
+        members = {key: Member(key, own, run.steps, run.seed, run.role == "vertex") for key, (run, own) in each.items()}
+        texts = {**targets, **{shard.domain: shard.validation for shard in shards}}
+        measured = {name: given.first(evaluation["tokens"], None, shape.context + (not shape.masked)) for name, given in texts.items()}
+        record = Recording.of(evaluation, {name: texts[name] for name in asked.recorded["targets"]})
+        how = json.dumps({key: proxy[key] for key in KEYS})
+        return cls(shape, _settings(asked), how, keys, members, measured, record)
+
+
 def train_pack(
     runs: Sequence[Run],
     design: pd.DataFrame,
@@ -37,55 +72,38 @@ def train_pack(
 ) -> None:
     """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
     shards = sorted(shards, key=lambda shard: shard.domain)
-    targets = dict(sorted(targets.items()))
-    validation = {shard.domain: shard.validation for shard in shards}
-    weights = _weights(runs, design, [shard.domain for shard in shards])
-    vocabulary = shards[0].vocabulary
-    asked = Study(study).calibrated(_chosen(study["proxy"], vocabulary))
-    study = asked.config
-    shape, settings = Shape.of(study["proxy"]["shape"], vocabulary, study["proxy"]["attention"]), _settings(asked)
-    marks = {"mask_token": mask_token(shards[0])} if shape.masked else {}
-    prints, spec = _fingerprints(shards, targets), asked.proxy_spec | {"vocabulary": vocabulary} | marks
-    keys = {run.name: key_of(run, weights[run.name], prints, spec, asked.recorded) for run in runs}
-    members = {
-        keys[run.name]: Member(keys[run.name], tuple(weights[run.name].values()), run.steps, run.seed, run.role == "vertex") for run in runs
-    }  # runs of equal mixture and seed train once
+    work = Work.of(runs, design, shards, dict(sorted(targets.items())), study)
     store = Store(Path(store_folder), refresh=study["store"] == "refresh")
-    evaluation = study["evaluation"]
-    texts = {**targets, **validation}
-    measured = {name: given.first(evaluation["tokens"], None, shape.context + (not shape.masked)) for name, given in texts.items()}
-    record = Recording.of(evaluation, {name: texts[name] for name in asked.recorded["targets"]})
 
     def keep(member: Member, result: Result) -> None:
         realised = [{"domain": name, "tokens": tokens, "epochs": epochs} for name, (tokens, epochs) in result.realised.items()]
-        store.put(member.key, row("", member.key, result.losses, realised, record.rows(result.loglikelihoods)))
+        store.put(member.key, row("", member.key, result.losses, realised, work.record.rows(result.loglikelihoods)))
         tell(member.key)
 
     def tell(key: str) -> None:
         if (found := store.get(key)) is not None:
-            for run in (run.name for run in runs if keys[run.name] == key):
+            for run in (run.name for run in runs if work.keys[run.name] == key):
                 log(done(found, run))
 
-    for key in members:
+    for key in work.members:
         tell(key)
-    if any(key not in store for key in members):
+    if any(key not in store for key in work.members):
         train(
-            list(members.values()),
-            shape,
+            list(work.members.values()),
+            work.shape,
             shards,
-            settings=settings,
-            targets=measured,
-            likelihoods=record.examples,
-            by_token=record.by_token,
+            settings=work.settings,
+            targets=work.measured,
+            likelihoods=work.record.examples,
+            by_token=work.record.by_token,
             on_finished=keep,
             finished=store,
             checkpoints=store.folder / "checkpoints",
             log=log,
         )
     with written(to) as beside:
-        table = pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs])
-        how = json.dumps({key: study["proxy"][key] for key in KEYS})
-        pq.write_table(table.replace_schema_metadata({"computed": how}), beside, compression="zstd")
+        table = pa.concat_tables([renamed(store.taken(work.keys[run.name]), run.name) for run in runs])
+        pq.write_table(table.replace_schema_metadata({"computed": work.how}), beside, compression="zstd")
 
 
 def _chosen(proxy: Mapping[str, Any], vocabulary: int) -> dict[str, Any]:
