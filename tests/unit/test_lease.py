@@ -145,7 +145,7 @@ def test_every_stage_on_a_gpu_leases_before_it_reads_anything(tmp_path, monkeypa
     monkeypatch.setattr(lease, "take", lambda count: sys.exit(f"leased {count}"))
     none = Path("none")
     for stage in (
-        lambda: train_proxies(tmp_path / "study.json", next(iter(asked.packs)), none, tmp_path / "texts.json", tmp_path, none),
+        lambda: train_proxies(tmp_path / "study.json", next(iter(asked.packs)), tmp_path / "texts.json", tmp_path, none),
         lambda: train_finals(tmp_path / "study.json", "pack", [none], [none], none, none),
         lambda: evaluate_finals(tmp_path / "study.json", none, [none], [none], none, none),
     ):

@@ -1,5 +1,6 @@
 """What `snakemake -n` shows before a token is read, and what it refuses."""
 
+import os
 import re
 import subprocess
 import sys
@@ -56,6 +57,26 @@ def test_three_scales_of_the_mini_pile_are_planned_whole_with_the_quick_overlay_
         assert jobs["clean_domain"] == domains and jobs["backtest"] == jobs["summarise"] == 1
         assert ("transfer" in jobs) == ("transfer" in study)
     assert jobs["train_proxies"] == packs and jobs["train_finals"] == 1
+
+
+def test_changed_texts_retrain_every_pack_though_packs_read_one_file(workshop, smoke):
+    """A study all of whose files are there; then a domain, then a target is new."""
+    workshop.pretend(smoke)
+    packs = workshop.folder / "results" / "smoke" / "packs"
+
+    def changed_by(path: str) -> dict[str, int]:
+        before = (packs.parent / path).stat()
+        (packs.parent / path).write_text("another text")
+        jobs = workshop.jobs(smoke)
+        (packs.parent / path).write_text("")
+        os.utime(packs.parent / path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return jobs
+
+    by_domain, by_target = changed_by("shards/prose/.snakemake_timestamp"), changed_by("targets/cython.npz")
+    assert by_domain["count_domains"] == by_target["list_texts"] == by_domain["list_texts"] == 1
+    assert by_domain["train_proxies"] == by_target["train_proxies"] == len([*packs.iterdir()])
+    corpus = {"clean_domain", "read_target", "train_tokenizer", "tokenize_domain", "tokenize_target"}
+    assert not corpus & set(by_domain) and not (corpus | {"count_domains", "resolve_design"}) & set(by_target)
 
 
 def test_a_public_file_is_fetched_for_the_source_that_names_it(workshop, smoke):

@@ -1,8 +1,9 @@
 """Stages of workflow/rules/proxies.smk: from a design to losses."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,15 +32,15 @@ def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
     tables.write(resolve_design(asked.runs[role], asked.goal(train_tokens(domains)).domains), to, tables.DESIGN)
 
 
-def list_texts(shards: list[Path], targets: list[Path], to: Path) -> None:
+def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:
     """Write down what proxies learn from and are scored on, for all training jobs at once."""
     from mixwright.files import write_json
 
-    write_json(to, {"shards": [str(path) for path in shards], "targets": [str(path) for path in targets]})
+    write_json(to, {"shards": [str(path) for path in shards], "targets": [str(path) for path in targets], "domains": str(domains)})
 
 
 def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
-    """Choose how proxies are computed on this kind of machine: precision, attention, compiler, members side by side."""
+    """Add to what is listed how proxies are computed on this kind of machine: precision, attention, compiler, members side by side."""
     from functools import partial
 
     from mixwright.errors import MixwrightError
@@ -51,19 +52,19 @@ def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
     from mixwright.study import Study
 
     asked = Study.read(study)
-    proxy, shards = asked.config["proxy"], read_json(texts)["shards"]
-    if not shards:
+    proxy, listed = asked.config["proxy"], read_json(texts)
+    if not (shards := listed["shards"]):
         raise MixwrightError(f"{texts}: no shards are listed; list the texts again")
     hold_gpu(proxy)
     vocabulary = read_json(Path(shards[0]) / "manifest.json")["vocabulary"]
     largest = max(sum(run.tokens for run in runs) for runs in asked.packs.values())
     found = calibrate(proxy, vocabulary, largest, machine(proxy["device"]), partial(seconds_of, proxy, vocabulary), store / "calibrations")
-    write_json(to, found)
+    write_json(to, listed | found)
     for key, reason in found["reasons"].items():
         say(f"{key} {found['choices'][key]}: {reason}" if key in found["choices"] else reason)
 
 
-def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Path, to: Path, calibration: Path | None = None) -> None:
+def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) -> None:
     """Train the runs of one pack and write what they measured."""
     from mixwright.corpus.shards import Examples
     from mixwright.designs.resolve import resolve_design
@@ -77,11 +78,11 @@ def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Pat
     # Jobs outlive a driver that was killed: the next driver's job of the same pack waits for them, and finds their results.
     with alone(store / "checkpoints" / f"{pack}.lock"), beating(path_of(study.parent, pack), len(runs)) as log:
         hold_gpu(asked.config["proxy"])  # one that waits for the pack holds no device
-        if calibration:
-            asked = _calibrated(asked, calibration, log)
+        if "choices" in listed:
+            asked = _calibrated(asked, listed, log)
         asked.learner.function("train_pack")(
             runs,
-            resolve_design(runs, asked.goal(train_tokens(domains)).domains),
+            resolve_design(runs, asked.goal(train_tokens(Path(listed["domains"]))).domains),
             [asked.learner.function("open_domain")(Path(folder)) for folder in listed["shards"]],
             {Path(path).stem: Examples.load(path) for path in listed["targets"]},
             asked.of_role(runs[0].role).config,  # by role: a calibrated study calls its packs otherwise
@@ -91,12 +92,10 @@ def train_proxies(study: Path, pack: str, domains: Path, texts: Path, store: Pat
         )
 
 
-def _calibrated(asked: "Study", calibration: Path, log: "Log") -> "Study":
+def _calibrated(asked: "Study", made: Mapping[str, Any], log: "Log") -> "Study":
     """The study as the calibration has it computed, as far as this machine can."""
-    from mixwright.files import read_json
     from mixwright.learners.calibration import kept_here, machine
 
-    made = read_json(calibration)
     choices, lines = kept_here(made["choices"], made["asked"], machine(asked.config["proxy"]["device"]))
     for line in lines:
         log(line)
