@@ -22,10 +22,9 @@ import yaml
 HOUSE = Path(__file__).parents[1]
 sys.path[:0] = [str(HOUSE / "tests" / "cluster"), str(HOUSE / "workflow")]
 
-from driven import Driven  # noqa: E402
+from driven import CORPUS, Driven  # noqa: E402
 from slurm import Slurm, install, throw_away  # noqa: E402
 
-CORPUS = ("installed", "questions", "documents", "tokenizer", "shards", "targets", "domains.parquet", "texts.json", "calibration.json")
 RUNS = 32  # of the study whose drivers are killed
 LOSSES = ["--until", "collect_losses"]
 
@@ -49,10 +48,7 @@ def prepared(asked: dict[str, Any]) -> Iterator[tuple[Driven, Driven]]:
         alone.snakemake("--cores", "1", *LOSSES)
         driven = Driven(Path(work) / "driven", cluster, asked)
         driven.prepare()
-        driven.results.mkdir(parents=True)
-        for name in CORPUS:
-            copy = shutil.copytree if (alone.results / name).is_dir() else shutil.copy2
-            copy(alone.results / name, driven.results / name)
+        driven.take(alone, *CORPUS, "calibration.json")
         try:
             yield driven, alone
         finally:

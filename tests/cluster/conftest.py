@@ -1,7 +1,6 @@
 """One Slurm for all tests, and one study through it that suffers everything that happens on a cluster."""
 
 import json
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -10,22 +9,39 @@ from typing import Any
 
 import pytest
 import yaml
-from driven import HOUSE, Disturbed, Driven, kill, processes
+from driven import HOUSE, Disturbed, Driven, send
 from slurm import GPUS, NODES, Slurm, UninstallableError, install, throw_away, until
 
 SMOKE = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
 
-# The smoke study with fewer mixers, and packs that train long enough to be disturbed.
+# The smoke study with fewer mixers, in more packs than there are devices; they train long enough to be disturbed.
 STUDY: dict[str, Any] = SMOKE | {
-    "proxy": SMOKE["proxy"] | {"tokens": 131_072, "per_job": 3, "checkpoint_seconds": 0.3, "wave": 4},
+    "proxy": SMOKE["proxy"] | {"tokens": 65_536, "per_job": 3, "checkpoint_seconds": 0.3, "wave": 4},
+    "designs": SMOKE["designs"] | {"repeat": {"runs": 0}},
     "mixers": {name: SMOKE["mixers"][name] for name in ("mixmin", "natural", "regmix-linear")},
     "final": SMOKE["final"] | {"nodes": len(NODES), "seeds": [1]},
 }
-CORPUS = ("installed", "questions", "documents", "tokenizer", "shards", "targets", "domains.parquet", "texts.json", "calibration.json")
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[Slurm]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
+    """The corpus and the proxies of the study without a cluster and in other packs, started: the cluster is installed meanwhile."""
+    run = Driven(tmp_path_factory.mktemp("local"), None, STUDY | {"proxy": STUDY["proxy"] | {"per_job": 64}})
+    run.prepare()
+    run.start("--until", "collect_losses", "collect_loglikelihoods")
+    yield run
+    run.end()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(alone: Driven) -> Driven:
+    """The same, finished."""
+    assert [driver.wait(timeout=1200) for driver in alone.drivers] == [0], alone.said()[-6000:]
+    return alone
+
+
+@pytest.fixture(scope="session")
+def slurm(alone: Driven) -> Iterator[Slurm]:
     try:
         install()
     except UninstallableError as reason:
@@ -54,48 +70,42 @@ def doomed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 
 @pytest.fixture(scope="session")
-def driven(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
-    """The study with profiles linked, not started yet."""
+def disturbed(slurm: Slurm, doomed: Driven, undisturbed: Driven, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disturbed]:
+    """The study from its texts on: one pack cancelled, one killed, the controller restarted, the driver killed and started again."""
     run = Driven(tmp_path_factory.mktemp("study"), slurm, STUDY)
     run.prepare()
-    yield run
-    run.end()
-
-
-@pytest.fixture(scope="session")
-def disturbed(driven: Driven, doomed: Driven) -> Disturbed:
-    """The study end to end: one pack cancelled, one killed, the controller restarted, the driver killed and started again."""
-    run = driven
+    run.take(undisturbed)
     run.start()
-
-    def all_saved() -> dict[str, str]:
-        """The running packs, once as many as there are devices have each a checkpoint."""
-        packs = run.jobs("train_proxies")
-        return packs if len(packs) == len(NODES) * GPUS == len([*(run.store / "checkpoints").glob("*.pt")]) else {}
-
-    packs = until(all_saved, "four packs have a checkpoint", 1800)
-    cancelled, beaten, *_ = packs
-    run.slurm.ask("scancel", packs[cancelled])
-    kill(processes(packs[beaten], "train-proxies"))
-    run.slurm.restart_controller()
+    packs = held(run)
+    cancelled, beaten, *others = packs
+    slurm.ask("scancel", packs[cancelled])
+    send(signal.SIGKILL, packs[beaten])
+    send(signal.SIGCONT, packs[cancelled])
+    slurm.restart_controller()
+    for pack in others:
+        send(signal.SIGCONT, packs[pack])
     until(lambda: any(run.jobs("train_proxies").get(pack, packs[pack]) != packs[pack] for pack in (cancelled, beaten)), "one is back")
     orphans = run.jobs("train_proxies")
     before = run.stored()
     run.end()
     run.snakemake("--profile", "slurm", "--unlock")
     status = run.start().wait(timeout=1200)
-    return Disturbed(run, status, cancelled, beaten, orphans, before)
+    yield Disturbed(run, status, cancelled, beaten, orphans, before)
+    run.end()
 
 
-@pytest.fixture(scope="session")
-def undisturbed(disturbed: Disturbed, tmp_path_factory: pytest.TempPathFactory) -> Driven:
-    """The proxies of the same study on the same corpus, without a cluster and in other packs."""
-    first = disturbed.run
-    run = Driven(tmp_path_factory.mktemp("local"), first.slurm, STUDY | {"proxy": STUDY["proxy"] | {"per_job": 64}})
-    run.prepare()
-    run.results.mkdir(parents=True)
-    for name in CORPUS:
-        copy = shutil.copytree if (first.results / name).is_dir() else shutil.copy2
-        copy(first.results / name, run.results / name)
-    run.snakemake("--cores", "2", "--until", "collect_losses", "collect_loglikelihoods")
-    return run
+def held(run: Driven) -> dict[str, str]:
+    """As many packs as there are devices -> their jobs, stopped on their way and each with a checkpoint, however fast the machine is."""
+    found: dict[str, str] = {}
+
+    def begun() -> bool:
+        found.update({pack: job for pack, job in run.jobs("train_proxies").items() if send(signal.SIGSTOP, job)})
+        return len(found) == len(NODES) * GPUS
+
+    until(begun, "a pack on every device", 1800)
+    for job in found.values():
+        send(signal.SIGCONT, job)
+    until(lambda: len([*(run.store / "checkpoints").glob("*.pt")]) == len(found), "every pack has a checkpoint")
+    stopped = [send(signal.SIGSTOP, job) for job in found.values()]
+    assert all(stopped)
+    return found

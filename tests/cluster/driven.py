@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import yaml
 from slurm import Slurm
 
 HOUSE = Path(__file__).parents[2]
+ASKING = Path(__file__).with_name("asking.py")
 RETRIES = yaml.safe_load((HOUSE / "profiles" / "slurm" / "config.yaml").read_text())["retries"]
 
 # What a site changes: here the devices are pretended, so that jobs on them are asked for although they train on the CPU.
@@ -24,6 +26,7 @@ SITE = [
     "train_proxies:gpu=1",
     "train_finals:slurm_partition=gpu",
 ]
+CORPUS = ("installed", "questions", "documents", "tokenizer", "shards", "targets", "domains.parquet", "texts.json")
 QUICK = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20", "--slurm-keep-successful-logs", "--quiet", "rules"]
 
 
@@ -39,10 +42,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Driven:
-    """A working folder, the cluster that its jobs run on, and the study."""
+    """A working folder, the cluster that its jobs run on (none: this machine), and the study."""
 
     folder: Path
-    slurm: Slurm
+    slurm: Slurm | None
     study: Mapping[str, Any]
     drivers: list[subprocess.Popen[bytes]] = field(default_factory=list)  # all that were started
 
@@ -57,7 +60,7 @@ class Driven:
     @property
     def environment(self) -> dict[str, str]:
         threads = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HOUSE / "workflow"), "XDG_CONFIG_HOME": str(self.folder / "config")}
-        return self.slurm.environment | threads
+        return (self.slurm.environment if self.slurm else dict(os.environ)) | threads
 
     def prepare(self) -> None:
         """Writes the study, and links the profiles where `--profile slurm` finds them."""
@@ -66,14 +69,22 @@ class Driven:
         linked = [sys.executable, "-m", "mixwright", "link-profiles", "--to", str(self.folder / "config" / "snakemake")]
         subprocess.run(linked, env=self.environment, check=True, capture_output=True)
 
+    def take(self, other: "Driven", *names: str) -> None:
+        """Copies results of another study, those of its corpus by default."""
+        self.results.mkdir(parents=True)
+        for name in names or CORPUS:
+            copy = shutil.copytree if (other.results / name).is_dir() else shutil.copy2
+            copy(other.results / name, self.results / name)
+
     def command(self, *arguments: str) -> list[str]:
         study = ["--directory", str(self.folder), "--configfile", str(self.folder / "study.yaml")]
-        return [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(HOUSE / "Snakefile"), *study]
+        return [*arguments, "--snakefile", str(HOUSE / "Snakefile"), *study]
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A driver in the background; what it says goes to driver.log."""
+        where = ["--profile", "slurm", *SITE, *QUICK] if self.slurm else ["--cores", "2"]
         with (self.folder / "driver.log").open("ab") as log:
-            command = self.command(*arguments, "--profile", "slurm", *SITE, *QUICK)
+            command = [sys.executable, str(ASKING), *self.command(*arguments, *where)]
             driver = subprocess.Popen(command, env=self.environment, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
         self.drivers.append(driver)
         return driver
@@ -87,7 +98,8 @@ class Driven:
 
     def snakemake(self, *arguments: str) -> None:
         """Runs Snakemake to its end, which must be a good one."""
-        done = subprocess.run(self.command(*arguments), env=self.environment, cwd=self.folder, capture_output=True, text=True)
+        command = [sys.executable, "-m", "snakemake", *self.command(*arguments)]
+        done = subprocess.run(command, env=self.environment, cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
 
     def said(self) -> str:
@@ -137,9 +149,12 @@ def processes(job: str, *words: str) -> Iterator[int]:
             yield int(folder.name)
 
 
-def kill(pids: Iterator[int]) -> None:
+def send(what: signal.Signals, job: str) -> bool:
+    """Sends a signal to the training process of a pack's job; whether there is one."""
+    pids = [*processes(job, "train-proxies")]
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, what)
+    return bool(pids)
 
 
 def intervals(slurm: Slurm) -> list[Interval]:

@@ -1,0 +1,8 @@
+"""Snakemake that asks after its Slurm jobs every second: the plugin's own pause grows by ten seconds whenever no job has succeeded."""
+
+from snakemake.cli import main
+from snakemake_executor_plugin_slurm import Executor
+
+if __name__ == "__main__":
+    Executor.next_seconds_between_status_checks = property(lambda self: 1, lambda self, seconds: None)
+    main()
