@@ -99,6 +99,24 @@ def test_a_wave_that_reads_on_the_device_trains_to_the_same_numbers(folder, monk
     }
 
 
+@pytest.mark.parametrize(("error", "goes_on"), [(RuntimeError("no capture\nhere"), True), (torch.OutOfMemoryError("full"), False)])
+def test_a_step_that_cannot_be_recorded_runs_as_it_is(folder, monkeypatch, capsys, error, goes_on):
+    def failing(*args):
+        raise error
+
+    monkeypatch.setattr(wave, "Recorded", failing)
+    one, other = (wave.Wave(eight()[:2], SHAPE, opened(folder / "llama"), SETTINGS) for _ in range(2))
+    if not goes_on:
+        with pytest.raises(torch.OutOfMemoryError):
+            one._played(one._read(np.arange(4)))
+        return
+    for step in range(3):
+        one.optimizer.schedule(step), other.optimizer.schedule(step)
+        read = one._read(np.arange(4 * step, 4 * step + 4))
+        assert torch.equal(one._played(read), other._step(*read))
+    assert capsys.readouterr().err.count("(no capture)") == 1
+
+
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architecture):
     """Third of three members, against transformers' module, torch's cross entropy, AdamW, clipping and schedule: 1e-5 nats/token."""

@@ -99,7 +99,7 @@ class Heads(Function):
         (turns,) = ctx.saved_tensors
         q, k, v = (grad.transpose(1, 2).unsqueeze(2) for grad in grads)  # (n, T, 1, heads, d)
         mixed = torch.empty(*v.shape[:2], 3, *v.shape[3:], dtype=v.dtype, device=v.device)
-        back = turns * turns.new_tensor([1, -1])
+        back = torch.stack([turns[..., 0], -turns[..., 1]], -1)  # no number from the host, or it could not be recorded
         for slot, own in enumerate((q, k)):
             _turn(own, back, mixed[:, :, slot : slot + 1])
         mixed[:, :, 2:].copy_(v)

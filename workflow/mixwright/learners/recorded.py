@@ -19,12 +19,14 @@ class Recorded:
         before = [tensor.cpu() for tensor in changed]
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(WARMING):
-                step(*self._inputs)
-        torch.cuda.current_stream().wait_stream(stream)
-        for tensor, old in zip(changed, before, strict=True):
-            tensor.copy_(old)
+        try:
+            with torch.cuda.stream(stream):
+                for _ in range(WARMING):
+                    step(*self._inputs)
+        finally:
+            torch.cuda.current_stream().wait_stream(stream)
+            for tensor, old in zip(changed, before, strict=True):
+                tensor.copy_(old)
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._output = step(*self._inputs)

@@ -17,6 +17,7 @@ from mixwright.learners.recorded import Recorded
 from mixwright.learners.resident import Resident
 from mixwright.learners.shape import Parameters, Shape
 from mixwright.learners.transformer import initial, stack
+from mixwright.pace import say
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Wave:
     ) -> None:
         self.members, self.shape, self.settings, self.resident = list(members), shape, settings, resident
         self._recorded: Recorded | None = None
+        self._recordable = True
         self.step = 0
         self.schedules = [self._schedule(member, shards) for member in members]
         self.maskings = [Masking.of(shards[0], member.seed) for member in members] if shape.masked else []
@@ -118,10 +120,16 @@ class Wave:
         return losses
 
     def _played(self, read: Sequence[Tensor]) -> Tensor:
-        """The same as a graph, which lasts as long as the members."""
-        if self._recorded is None:
-            self._recorded = Recorded(self._step, read, [*self.parameters.values(), *self.optimizer.state.values()])
-        return self._recorded.play(read)
+        """The same as a graph, which lasts as long as the members; kernel by kernel where none can be recorded."""
+        if self._recorded is None and self._recordable:
+            try:
+                self._recorded = Recorded(self._step, read, [*self.parameters.values(), *self.optimizer.state.values()])
+            except torch.OutOfMemoryError:
+                raise  # who trains the pack halves it
+            except RuntimeError as error:
+                self._recordable = False
+                say(f"no graph of a step could be recorded ({str(error).splitlines()[0]}); going on without, which is slower")
+        return self._recorded.play(read) if self._recorded else self._step(*read)
 
     def _read(self, at: Ints) -> list[Tensor]:
         """What every member reads at these positions: tokens, where they begin on the device, or what a masked model needs."""
