@@ -78,7 +78,7 @@ rule calibrate:
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
-# One input, whatever the learner: each more is a tenth of what a dry run of ten thousand jobs costs.
+# One input, whatever the learner: each more is a tenth of what Snakemake calls in a dry run of ten thousand jobs.
 rule train_proxies:
     input:
         texts="results/{study}/calibration.json" if STUDY.learner.sized else "results/{study}/texts.json",
