@@ -70,6 +70,10 @@ def changed(study: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     return new
 
 
+def without(study: Mapping[str, Any], *mixers: str) -> dict[str, Any]:
+    return {**study, "mixers": {name: settings for name, settings in study["mixers"].items() if name not in mixers}}
+
+
 def merged(study: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     """The study with an overlay's values in place of its own, section by section."""
     inner = {key: merged(study.get(key, {}), value) if isinstance(value, Mapping) else value for key, value in overlay.items()}
