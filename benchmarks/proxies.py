@@ -107,25 +107,19 @@ def steady(case: str, batch: int, members: int, steps: int, variants: Sequence[s
 
 
 def contest(shape: Mapping[str, Any], batch: int, members: int, steps: int, variants: Sequence[str], count: int) -> list[dict[str, float]]:
-    """Each round's CPU-seconds a million tokens, by who spent them."""
+    """Each round's CPU-seconds a million tokens, by who spent them; each in a process of its own, for memory is kept as ours wants it."""
     tokens = batch * shape["context"] / 1e6
     with tempfile.TemporaryDirectory() as folder:
-        shards = rivals.write_shards(Path(folder), shape["vocabulary"])
-
-        def ours(variant: str) -> float:
-            calls = (rivals.packed(shape, shards, members, n, batch, wave=members, **rivals.VARIANTS[variant]) for n in (1, 1, 1 + steps))
-            _, short, long = calls  # the first pays for memory and graphs
-            return (long - short) / steps / members
-
-        rival = {"shape": shape, "shards": shards, "steps": 2 + steps, "batch": batch, "warm": 2}
-        sides = {
-            **{variant: partial(ours, variant) for variant in variants},
-            "HF Trainer": lambda: rivals.trainer(**rival),
-            "plain loop": lambda: rivals.plain(**rival),
-            "matrix products": lambda: rivals.products(shape, batch),
-        }
-        sides |= {"HF Trainer, bf16": lambda: rivals.trainer(**rival, bf16=True)} if BF16 else {}
-        return [{side: spent / tokens for side, spent in zip(sides, each, strict=True)} for each in rounds(count, *sides.values())]
+        rivals.write_shards(Path(folder), shape["vocabulary"])
+        spec = {"shape": shape, "shards": folder, "batch": batch}
+        rival = spec | {"steps": 2 + steps, "warm": 2}
+        ours = {name: spec | {"steps": steps, "members": members, "wave": members} | rivals.VARIANTS[name] for name in variants}
+        asked = [*(("step", each) for each in ours.values()), ("trainer", rival), ("plain", rival)]
+        asked += [("trainer", rival | {"bf16": True})] if BF16 else []
+        sides = [partial(lambda name, each: process(name, each).said, *each) for each in asked]
+        names = [*variants, "HF Trainer", "plain loop", *["HF Trainer, bf16"] * BF16, "matrix products"]
+        found = rounds(count, *sides, lambda: rivals.products(shape, batch))
+    return [{name: spent / tokens for name, spent in zip(names, each, strict=True)} for each in found]
 
 
 def rounds(count: int, *sides: Callable[[], Any]) -> list[list[Any]]:
@@ -142,20 +136,29 @@ def processes(proxies: int, variant: str, quick: bool, count: int) -> Iterator[R
         spec = {"shape": shape, "shards": folder, "steps": steps, "batch": BATCH}
         found = rounds(
             count if proxies <= 8 else 1,
-            lambda: process("packed", spec | {"members": proxies} | rivals.VARIANTS[variant])[0],
-            lambda: proxies * process("trainer", spec)[0],
+            lambda: process("packed", spec | {"members": proxies} | rivals.VARIANTS[variant]).spent,
+            lambda: proxies * process("trainer", spec).spent,
         )
     name = "" if variant == "default" else f", {variant}"
     wanted = "" if quick else f"{proxies} proxies"  # short ones flatter: their start is most of them
     yield Row.ratio("processes", f"{proxies} proxies of {tokens:,} tokens{name}", "HF Trainer", "CPU-s", found, wanted)
 
 
-def process(name: str, spec: Mapping[str, Any]) -> tuple[float, float]:
-    """(CPU-seconds, peak GiB) of one process, its start and its imports included."""
+@dataclass(frozen=True)
+class Ran:
+    """What a process took, its start and its imports included, and the seconds that it said."""
+
+    spent: float  # CPU-seconds
+    peak_gib: float
+    said: float
+
+
+def process(name: str, spec: Mapping[str, Any]) -> Ran:
+    """One process of benchmarks/rivals.py."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     said = subprocess.run([sys.executable, rivals.__file__, name, json.dumps(spec)], check=True, capture_output=True, text=True).stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, json.loads(said.splitlines()[-1])["peak_gib"]
+    return Ran(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, **json.loads(said.splitlines()[-1]))
 
 
 def loader(quick: bool, count: int) -> Iterator[Row]:
@@ -202,7 +205,7 @@ def memory(batch: int, quick: bool, count: int) -> Iterator[Row]:
     shape = rivals.SHAPES["RegMix"]
     with tempfile.TemporaryDirectory() as folder:
         rivals.write_shards(Path(folder), shape["vocabulary"])
-        peak = process("packed", {"shape": shape, "shards": folder, "steps": 1, "batch": batch, "members": 4, "wave": 4})[1]
+        peak = process("packed", {"shape": shape, "shards": folder, "steps": 1, "batch": batch, "members": 4, "wave": 4}).peak_gib
     yield Row.figure("memory", f"RegMix's shape, K = 4, {batch} x 2,048 tokens", "GiB", [peak], "RegMix", at_most=True)
 
 

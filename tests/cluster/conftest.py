@@ -70,11 +70,10 @@ def doomed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 
 @pytest.fixture(scope="session")
-def disturbed(slurm: Slurm, doomed: Driven, undisturbed: Driven, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disturbed]:
-    """The study from its texts on: one pack cancelled, one killed, the controller restarted, the driver killed and started again."""
+def disturbed(slurm: Slurm, doomed: Driven, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disturbed]:
+    """The study end to end: one pack cancelled, one killed, the controller restarted, the driver killed and started again."""
     run = Driven(tmp_path_factory.mktemp("study"), slurm, STUDY)
     run.prepare()
-    run.take(undisturbed)
     run.start()
     packs = held(run)
     cancelled, beaten, *others = packs

@@ -1,5 +1,7 @@
 """A step in parts: a few sequences at a time, members one after another, half of them where memory is full."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +80,23 @@ def test_explicit_attention_is_chosen_by_the_shape(folder):
     fused = run(folder / "llama", eight()[:1], shape=replace(SHAPE, attention="fused"))["key0"]
     assert SHAPE.vocabulary == VOCABULARY
     assert 0 < max(abs(row["loss"] - other["loss"]) for row, other in zip(explicit.losses, fused.losses, strict=True)) < 1e-4
+
+
+STEP = """
+import sys, torch
+from mixwright.learners.gradients import Batch, How, gradients
+from mixwright.learners.shape import Shape
+from mixwright.learners.transformer import initial
+shape, tokens = Shape(1, 8, 2, 16, 4, 11), torch.zeros(1, 1, 4, dtype=torch.int64)
+before = set(sys.modules)
+gradients(initial(shape, 0), Batch(tokens, tokens), shape, How())
+print(len({name.partition(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+def test_the_first_step_imports_nothing():
+    """It cost half a second in every job: torch reads sympy for gradients that are handed to a backward pass."""
+    assert subprocess.run([sys.executable, "-c", STEP], check=True, capture_output=True, text=True).stdout.strip() == "0"
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "uint32"])

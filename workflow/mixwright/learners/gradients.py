@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from mixwright.learners.fused_head import head_loss
 from mixwright.learners.scoring import reduced
@@ -63,8 +65,22 @@ def _backward(own: Parameters, batch: Batch, shape: Shape, how: How, count: int)
         states = _compiled(shape)(own, batch.seen) if how.compiled else hidden_states(own, batch.seen, shape)
         states, matrix = head(own, states if batch.places is None else _taken(states, batch.places, shape.context), shape)
     losses, *slopes = head_loss(states.detach(), matrix.detach(), batch.labels.flatten(1), how.dtype, count)
-    torch.autograd.backward([states, matrix], slopes)
+    Start.apply(states, matrix, *slopes).backward()
     return losses
+
+
+class Start(Function):
+    """Where a backward pass begins whose first gradients are there already; handed over as such, torch would import sympy for them."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, matrix: Tensor, *slopes: Tensor) -> Tensor:
+        ctx.save_for_backward(*slopes)
+        return states.new_zeros(())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor | None, ...]:
+        return *ctx.saved_tensors, None, None
 
 
 def _taken(states: Tensor, places: Tensor, context: int) -> Tensor:
