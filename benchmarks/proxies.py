@@ -217,6 +217,7 @@ PARTS = {
     "8": partial(processes, 8, "default"),
     "8-adamw": partial(processes, 8, "AdamW"),
     "64": partial(processes, 64, "default"),
+    "64-adamw": partial(processes, 64, "AdamW"),
     "memory-1": partial(memory, 1),
     "memory-8": partial(memory, BATCH),
 }
