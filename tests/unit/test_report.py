@@ -12,7 +12,8 @@ import study_tables
 from mixwright import tables
 from mixwright.figures import draw, save
 from mixwright.outputs import as_json, comparison_table, print_summary, provenance, write_report
-from mixwright.page import page, quantity
+from mixwright.page import page
+from mixwright.page_frame import quantity
 from mixwright.report import summarise
 
 

@@ -19,7 +19,8 @@ from mixwright.comparison import Difference
 from mixwright.figures import FIGURES
 from mixwright.files import write_json, written
 from mixwright.mixture import digest
-from mixwright.page import page, quantity
+from mixwright.page import page
+from mixwright.page_frame import quantity
 from mixwright.report import Arm, Summary
 
 

@@ -11,7 +11,7 @@ from mixwright.figures.ranks import HELD_OUT
 from mixwright.files import written
 from mixwright.measured.perturbed_summary import Perturbed
 from mixwright.measured.summary import Measured
-from mixwright.page import document, drawn, heading, sources, text
+from mixwright.page_frame import document, drawn, heading, sources, text
 
 
 def write_page(summary: Measured | Perturbed, provenance: dict[str, Any], figures: Sequence[Path], html: Path) -> None:
