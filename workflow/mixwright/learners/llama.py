@@ -12,7 +12,8 @@ from mixwright.learners.shape import FirstWeights, Parameters, Shape
 def initial(shape: Shape, seed: int) -> Parameters:
     """One member's first weights, a function of (shape, seed) alone: zero head and zero residual outputs, the rest normal(0, 0.02).
 
-    embedding (1, V, W); head (1, W, V); attention (1, L, 4, W, W), rows are outputs, slots q k v o; mlp (1, L, 3, W, H), slots gate and up
+    embedding (1, V, W); head (1, W, V); attention (1, L, 4, W, W), rows are outputs, slots q k v o, pairs that
+    positions turn side by side in q and k; mlp (1, L, 3, W, H), slots gate and up
     (inputs x outputs) and down (outputs x inputs), so that equal shapes stack; norms (1, 2 L + 1, W).
     """
     layers, width, hidden, normal = shape.layers, shape.width, shape.hidden, FirstWeights(seed).normal

@@ -19,8 +19,9 @@ TURNED = 4  # a head's dimensions over those that positions turn
 def initial(shape: Shape, seed: int) -> Parameters:
     """Zero head, residual outputs and biases, norms one, the rest normal(0, 0.02).
 
-    embedding (1, V, W); head (1, W, V); attention (1, L, 4, W, W), rows are outputs, slots q k v o; mlp (1, L, 2, W, H), slots up
-    (inputs x outputs) and down (outputs x inputs); norms (1, 2 L + 1, 2, W), scale and shift.
+    embedding (1, V, W); head (1, W, V); attention (1, L, 4, W, W), rows are outputs, slots q k v o, pairs that
+    positions turn side by side in q and k; mlp (1, L, 2, W, H), slots up (inputs x outputs) and down
+    (outputs x inputs); norms (1, 2 L + 1, 2, W), scale and shift.
     """
     layers, width, hidden, normal = shape.layers, shape.width, shape.hidden, FirstWeights(seed).normal
     attention, mlp = normal(layers, 4, width, width), normal(layers, 2, width, hidden)
