@@ -16,10 +16,10 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from mixwright import tables
-from mixwright.by_target import by_target, tallies
-from mixwright.comparison import REFERENCE, Comparison, compare
 from mixwright.files import read_json
-from mixwright.study import Study
+from mixwright.report.by_target import by_target, tallies
+from mixwright.report.comparison import REFERENCE, Comparison, compare
+from mixwright.study.study import Study
 
 DEFAULT = "mixmin-ranking"
 SIGNS = {"better": " +", "worse": " -"}

@@ -12,11 +12,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mixwright.bounds import Bounds, Group
+from mixwright.goal import Goal
 from mixwright.mixers import create
-from mixwright.mixture import Domain, Goal
+from mixwright.mixture import Domain
 from mixwright.observations import Likelihoods, Observations
-from mixwright.sampling import sample_rows
+from mixwright.simplex.bounds import Bounds, Group
+from mixwright.simplex.sampling import sample_rows
 
 ROWS, DOMAINS, EXAMPLES, ROUNDS = 512, 17, 500, 5
 

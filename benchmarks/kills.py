@@ -42,7 +42,7 @@ import importlib.util, os, sys
 class Recorder:
     """Notes every step of every member that this process takes."""
     def find_spec(self, name, path=None, target=None):
-        if name != "mixwright.learners.wave":
+        if name != "mixwright.proxies.wave":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
@@ -108,7 +108,7 @@ def cpu_seconds(process: int) -> float:
 
 def kill_forks(folder: Path, kills: int, rng: random.Random) -> int:
     """Trains the packs one after the other in forks of this process, of which so many are killed; the kills."""
-    import mixwright.learners.stage  # noqa: F401  what takes long to import
+    import mixwright.proxies.pack  # noqa: F401  what takes long to import
 
     whole(snakemake(folder, "-n", "-p", *WANTED), folder)
     killed = 0
@@ -130,7 +130,7 @@ def kill_forks(folder: Path, kills: int, rng: random.Random) -> int:
 def train(folder: Path, words: list[str]) -> None:
     """What a fork does: the subcommand, every step of every member noted, all that it says in a file."""
     from mixwright.__main__ import main
-    from mixwright.learners.wave import Wave
+    from mixwright.proxies.wave import Wave
 
     os.chdir(folder)
     os.dup2(os.open("said", os.O_APPEND | os.O_WRONLY), 2)

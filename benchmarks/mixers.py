@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from mixwright import mixers
-from mixwright.mixers.effective_law import Law
-from mixwright.mixers.effective_optimum import best_mixture
-from mixwright.mixture import Bounds, Domain, Goal
+from mixwright.goal import Goal
+from mixwright.mixers.laws.law import Law
+from mixwright.mixers.laws.optimum import best_mixture
+from mixwright.mixture import Domain
 from mixwright.observations import Observations
-from mixwright.pace import say
-from mixwright.validation import score
+from mixwright.progress import say
+from mixwright.simplex.bounds import Bounds
+from mixwright.trust.validation import score
 
 NAMES = ("regmix", "regmix-linear", "log-linear", "additive", "bimix", "effective-data")
 PROPOSERS = ("regmix", "log-linear", "additive", "effective-data", "ensemble")

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import minimize
 
-from mixwright.mixers.likelihood_ratios import Ratios, example_weights
-from mixwright.mixers.mixmin import solve
-from mixwright.mixers.sequential import Region
+from mixwright.mixers.mixmin.mixmin import solve
+from mixwright.mixers.mixmin.ratios import Ratios, example_weights
+from mixwright.numerics.sqp import Region
 
 QUICK = "--quick" in sys.argv
 SHAPES = [(7, 10_000), (7, 100_000), (100, 10_000)] if QUICK else [(7, 10_000), (7, 1_000_000), (100, 100_000), (100, 1_000_000)]

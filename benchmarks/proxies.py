@@ -31,7 +31,7 @@ from rich.table import Table
 
 from mixwright.corpus.allocation import allocate
 from mixwright.files import written
-from mixwright.pace import say
+from mixwright.progress import say
 
 TOKENS, BATCH = 100_000, 8  # of a proxy and of a step, as in the schema
 DOMAINS, SEQUENCES, MIXTURES = 17, 1_000, 300

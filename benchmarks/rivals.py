@@ -94,9 +94,9 @@ def packed(
 
     It computes as a calibration's rule of thumb says, but for what is fixed.
     """
-    from mixwright.learners.calibration import machine, rule_of_thumb
-    from mixwright.learners.packed import Member, Settings, train
-    from mixwright.learners.shape import Shape
+    from mixwright.proxies.models.shape import Shape
+    from mixwright.proxies.train import Member, Settings, train
+    from mixwright.proxies.tuning import machine, rule_of_thumb
 
     choice, _ = rule_of_thumb({"shape": shape, "batch": batch, "device": device} | fixed, shape["vocabulary"], machine(device))
     how = {"wave": choice.wave, "precision": choice.precision, "micro_batch": choice.micro_batch, "compiled": choice.compile}

@@ -13,11 +13,13 @@ from rich.table import Table
 from scipy.optimize import minimize
 
 from mixwright import mixers
-from mixwright.mixers.autoscale import water_filling
-from mixwright.mixers.effective_law import Law
-from mixwright.mixture import Array, Bounds, Domain, Goal
+from mixwright.goal import Goal
+from mixwright.mixers.autoscale.autoscale import water_filling
+from mixwright.mixers.laws.law import Law
+from mixwright.mixture import Array, Domain
 from mixwright.observations import Observations
-from mixwright.pace import say
+from mixwright.progress import say
+from mixwright.simplex.bounds import Bounds
 
 UNIT, TARGETS = 1e6, 3  # tokens of the largest trained scale
 TOTALS, FAR, FACTOR = (UNIT / 4, UNIT), 10 * UNIT, 3.0

@@ -12,9 +12,11 @@ import pytest
 
 import mixwright
 from mixwright.errors import MixwrightError
+from mixwright.goal import Goal
 from mixwright.mixers import MIXERS, create, load, unseen
-from mixwright.mixture import Bounds, Domain, Goal
+from mixwright.mixture import Domain
 from mixwright.observations import Likelihoods, Observations, observe
+from mixwright.simplex.bounds import Bounds
 
 DOMAINS = ("ants", "bees", "cats", "dogs")
 AVAILABLE = (400_000, 90_000, 250_000, 160_000)
@@ -362,7 +364,7 @@ import mixwright.mixers as mixers
 assert not {"numpy", "scipy", "pandas"} & set(sys.modules), "the registry is read at parse time"
 for entry in mixers.MIXERS.values():
     entry.load_class()
-import lightgbm, mixwright.validation
+import lightgbm, mixwright.trust.validation
 assert not {"torch", "transformers", "datasets", "matplotlib", "snakemake"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(Path(mixwright.__file__).parents[1])})

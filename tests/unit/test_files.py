@@ -2,11 +2,10 @@
 
 import fcntl
 import os
-import subprocess
-import sys
 
 import pytest
 
+from dead_process import ended
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, here, is_running, read_json, write_json, written
 
@@ -30,13 +29,6 @@ def test_two_writers_of_one_file_do_not_touch_each_others(tmp_path):
         with written(tmp_path / "a") as two:
             two.write_text("two")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["one"]
-
-
-def ended() -> int:
-    """The id of a process that is no more."""
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    return child.pid
 
 
 def test_what_killed_writers_left_of_a_path_goes_with_its_next_write(tmp_path):

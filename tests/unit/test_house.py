@@ -41,9 +41,9 @@ def test_parsing_a_study_imports_nothing_heavy():
 import sys
 import tomllib
 from pathlib import Path
-from mixwright.config import read_yaml, resolve
-from mixwright.study import Study
-import mixwright.corpus.sources, mixwright.figures, mixwright.resources, mixwright.mixers, mixwright.versions
+from mixwright.study.config import read_yaml, resolve
+from mixwright.study.study import Study
+import mixwright.sources.local, mixwright.report.figures, mixwright.jobs.resources, mixwright.mixers, mixwright.versions
 study = Study(resolve(read_yaml(Path("config/config.yaml")), Path("config")))
 assert study.packs and study.final_packs
 heavy = {"torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow", "matplotlib"} & set(sys.modules)
@@ -65,13 +65,6 @@ assert not heavy, heavy
     run([sys.executable, "-c", program])
 
 
-def test_the_package_lists_every_folder_of_the_library():
-    listed = re.search(r"packages = \[(.*?)\]\n\n\[tool.setuptools.dynamic", (HOUSE / "pyproject.toml").read_text(), re.DOTALL)
-    assert listed
-    folders = {".".join(path.parent.relative_to(HOUSE / "workflow").parts) for path in LIBRARY}
-    assert set(re.findall(r'"([\w.]+)"', listed[1])) == folders
-
-
 @pytest.mark.parametrize("path", sorted(HOUSE.glob("envs/*.yaml")), ids=lambda path: path.name)
 def test_conda_environments_repeat_the_constraints(path):
     pins = dict(line.split("==") for line in (HOUSE / "constraints.txt").read_text().split())
@@ -89,27 +82,78 @@ def test_every_dependency_is_pinned():
     assert {re.split(r"[<>=\[]", name)[0] for name in wanted} - {"mixwright"} <= pinned
 
 
-def test_imports_point_one_way():
-    """simplex, tables <- mixture <- designs <- mixers <- validation; nothing in the library imports snakemake, no mixer torch."""
+# The rooms of the library in the order of its flow: a line imports from lines above it only.
+ROOMS = """
+    __init__ errors files progress versions mixture tables observations learners
+    sources
+    corpus
+    measured
+    simplex goal
+    designs
+    numerics
+    mixers
+    study
+    proxies
+    finals
+    tabular
+    proposals
+    trust
+    jobs
+    report
+    stages
+    __main__
+"""
+UPWARD = {
+    ("sources.installed", "corpus.cleaning"): "the embedded corpus is cut as it is harvested",
+    ("trust.bootstrap", "report.comparison"): "a verdict is worded as the report words it",
+}
+
+
+def test_every_import_points_up_the_list_of_rooms():
+    floor = {room: number for number, line in enumerate(ROOMS.strip().splitlines()) for room in line.split()}
+    modules = {module_of(path): path for path in LIBRARY}
+    assert {name.split(".")[0] or "__init__" for name in modules} == set(floor)
+    upward = set()
+    for name, path in modules.items():
+        for imported in imports(path, modules):
+            if floor[(imported or "__init__").split(".")[0]] > floor[(name or "__init__").split(".")[0]]:
+                upward.add((name, imported))
+    assert upward == set(UPWARD)
+
+
+def test_the_top_of_the_package_is_small():
+    top = [path for path in (HOUSE / "workflow" / "mixwright").iterdir() if not path.name.startswith("__pycache__")]
+    assert sum(path.is_file() for path in top) <= 12 and sum(path.is_dir() for path in top) <= 16
+
+
+def test_no_module_of_the_library_imports_what_it_must_not():
+    """Nothing imports snakemake; no mixer and no noun imports torch."""
     for path in LIBRARY:
-        for module in imported(path):
-            assert not module.startswith("snakemake"), path
-            if "mixers" in path.parts or path.name in ("simplex.py", "mixture.py", "validation.py", "observations.py"):
-                assert module.split(".")[0] not in ("torch", "transformers"), path
-            if path.name in ("mixture.py", "tables.py"):
-                assert not module.startswith(("mixwright.mixers", "mixwright.designs", "mixwright.study")), path
-            if "mixers" in path.parts:
-                assert not module.startswith(("mixwright.validation", "mixwright.study", "mixwright.learners")), path
+        roots = {name.split(".")[0] for name in imported_names(path)}
+        assert "snakemake" not in roots, path
+        if {"mixers", "simplex", "numerics", "designs"} & set(path.parts) or path.name in ("mixture.py", "goal.py", "observations.py"):
+            assert not roots & {"torch", "transformers"}, path
 
 
-def imported(path: Path) -> list[str]:
-    found = []
+def module_of(path: Path) -> str:
+    parts = path.relative_to(HOUSE / "workflow" / "mixwright").with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path: Path, modules: dict[str, Path]) -> set[str]:
+    """Modules of the library that `path` imports, inside functions too."""
+    names = {name.removeprefix("mixwright").removeprefix(".") for name in imported_names(path) if name.split(".")[0] == "mixwright"}
+    return {name if name in modules else name.rpartition(".")[0] for name in names}
+
+
+def imported_names(path: Path) -> set[str]:
+    names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
-    return found
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 def run(command: list[str]) -> None:

@@ -111,7 +111,7 @@ def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):
 
 
 def test_linking_never_overwrites_a_profile_of_the_user(tmp_path):
-    from mixwright.profiles import link_profiles
+    from mixwright.jobs.profiles import link_profiles
 
     (tmp_path / "slurm").mkdir()
     assert "slurm" not in {link.name for link in link_profiles(tmp_path)}

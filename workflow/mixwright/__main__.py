@@ -9,7 +9,7 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from mixwright import __version__
 from mixwright.errors import MixwrightError
-from mixwright.pace import say
+from mixwright.progress import say
 from mixwright.stages import COMMANDS
 
 OPTIONS = {

@@ -1,12 +1,12 @@
 # Parse-time facts only: the study, its names, what each rule's numbers depend on. No rule stands here.
-from mixwright.config import resolve
-from mixwright.corpus.sources import files_of
+from mixwright.study.config import resolve
+from mixwright.sources.local import files_of
 from mixwright.errors import MixwrightError
-from mixwright.figures import FIGURES, MEASURED
-from mixwright.launch import launch, placement
+from mixwright.report.figures import FIGURES, MEASURED
+from mixwright.jobs.launch import launch, placement
 from mixwright.mixture import digest
-from mixwright.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
-from mixwright.study import PROXIES, Study
+from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
+from mixwright.study.study import PROXIES, Study
 from mixwright.versions import VERSIONS
 
 try:

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 
 from mixwright.corpus.cleaning import Document, clean_domain, clean_target
 from mixwright.corpus.ngrams import Hashes, ngram_set
-from mixwright.corpus.sources import read_documents
 from mixwright.errors import MixwrightError
 from mixwright.files import written
+from mixwright.sources.local import read_documents
 
 SCHEMA = pa.schema([("document", pa.int64()), ("split", pa.string()), ("text", pa.string()), ("context", pa.string())])
 

@@ -15,6 +15,7 @@ from mixwright.files import read_json, written
 
 if TYPE_CHECKING:
     import pandas as pd
+from typing import TYPE_CHECKING
 
 Ints = NDArray[np.int64]
 
@@ -153,3 +154,23 @@ def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
         for split, counts in manifest["splits"].items()
     ]
     return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)
+
+
+def train_tokens(domains: Path) -> dict[str, int]:
+    """Domain -> its training tokens."""
+    counts = _domains(domains)
+    return {str(row.domain): int(row.tokens) for row in counts[counts.split == "train"].itertuples()}
+
+
+def corpus_fingerprint(domains: Path) -> str:
+    """What the results rest on: a hash of every domain's training tokens."""
+    from mixwright.mixture import digest
+
+    counts = _domains(domains)
+    return digest({str(row.domain): str(row.sha256) for row in counts[counts.split == "train"].itertuples()})
+
+
+def _domains(path: Path) -> "pd.DataFrame":
+    from mixwright import tables
+
+    return tables.read(path, tables.DOMAINS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mixwright.designs.informative import choose
 from mixwright.errors import MixwrightError
-from mixwright.wide import read_cells, read_weights
+from mixwright.measured.wide import read_cells, read_weights
 
 
 def chosen_rows(path: Path, runs: int) -> list[list[str]]:

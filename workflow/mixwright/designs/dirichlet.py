@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from mixwright.designs import Row, middle
-from mixwright.mixture import Array, Bounds, Domain
+from mixwright.mixture import Array, Domain
+from mixwright.simplex.bounds import Bounds
 
 STRENGTHS = 15  # log-spaced concentrations, as published
 BOUNDS = ("tokens", "caps", "floors", "max_epochs", "groups", "fixed")
@@ -25,8 +26,8 @@ def rows(study: Mapping[str, Any]) -> list[Row]:
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
     """Dirichlet(s p^temperature), s drawn from the strengths, truncated to the bounds; weights under 2e-4 are dropped."""
-    from mixwright.sampling import sample_rows  # scipy: not at parse time
-    from mixwright.simplex import settle
+    from mixwright.simplex.geometry import settle
+    from mixwright.simplex.sampling import sample_rows
 
     parameters = rows[0].parameters  # one swarm, one set of them
     bounds = Bounds.of(domains, **{key: parameters[key] for key in BOUNDS if key in parameters})

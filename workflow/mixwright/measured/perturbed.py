@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.measured.wide import Wide, read_wide
 from mixwright.mixture import Array
 from mixwright.observations import Observations
-from mixwright.wide import Wide, read_wide
 
 DOMAIN = "{domain}"
 

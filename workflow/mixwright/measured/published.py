@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.measured.wide import ROUNDING, SEPARATORS
 from mixwright.mixture import Array
-from mixwright.wide import ROUNDING, SEPARATORS
 
 log = logging.getLogger(__name__)
 ENTRY = re.compile(r"\s+['\"]?([\w./-]+)['\"]?\s*:\s*([\d.eE+-]+)\s*")

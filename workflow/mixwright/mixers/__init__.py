@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from mixwright.errors import MixwrightError, nearest
 
 if TYPE_CHECKING:
-    from mixwright.mixers.protocol import Mixer
-    from mixwright.mixture import Goal
+    from mixwright.goal import Goal
+    from mixwright.mixers.base import Mixer
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,20 @@ MIXERS: dict[str, Entry] = {
     "uniform": Entry("baselines", "Uniform", predicts=False),
     "unimax": Entry("baselines", "UniMax", predicts=False),
     "given": Entry("baselines", "Given", predicts=False),
-    "own-data": Entry("own_data", "OwnData", predicts=False, bounded=False),
-    "best-source": Entry("best_source", "BestSource", VERTEX, predicts=False),
-    "best-of-swarm": Entry("best_of_swarm", "BestOfSwarm", SWARM, predicts=False),
-    "regmix": Entry("regmix", "RegMix", SWARM, limits=True, draws=20),
-    "regmix-linear": Entry("regmix", "RegMixLinear", SWARM, limits=True),
-    "effective-data": Entry("effective_data", "EffectiveData", SWARM, limits=True),
-    "log-linear": Entry("log_linear", "LogLinear", SWARM, limits=True),
-    "additive": Entry("additive", "Additive", SWARM, limits=True),
-    "bimix": Entry("bimix", "BiMix", SWARM, limits=True),
-    "ensemble": Entry("ensemble", "Ensemble", SWARM, limits=True, draws=20),
-    "mixmin": Entry("mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
-    "mixmin-ranking": Entry("mixmin_ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True),
-    "autoscale": Entry("autoscale", "AutoScale", PERTURB),
-    "joint": Entry("joint", "Joint", SWARM | VERTEX | PERTURB, optional=VERTEX, limits=True),
+    "own-data": Entry("baselines", "OwnData", predicts=False, bounded=False),
+    "best-source": Entry("baselines", "BestSource", VERTEX, predicts=False),
+    "best-of-swarm": Entry("baselines", "BestOfSwarm", SWARM, predicts=False),
+    "regmix": Entry("regmix.regmix", "RegMix", SWARM, limits=True, draws=20),
+    "regmix-linear": Entry("regmix.regmix", "RegMixLinear", SWARM, limits=True),
+    "effective-data": Entry("laws.effective_data", "EffectiveData", SWARM, limits=True),
+    "log-linear": Entry("laws.log_linear", "LogLinear", SWARM, limits=True),
+    "additive": Entry("laws.additive", "Additive", SWARM, limits=True),
+    "bimix": Entry("laws.bimix", "BiMix", SWARM, limits=True),
+    "ensemble": Entry("ensemble.ensemble", "Ensemble", SWARM, limits=True, draws=20),
+    "mixmin": Entry("mixmin.mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
+    "mixmin-ranking": Entry("mixmin.ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True),
+    "autoscale": Entry("autoscale.autoscale", "AutoScale", PERTURB),
+    "joint": Entry("laws.joint", "Joint", SWARM | VERTEX | PERTURB, optional=VERTEX, limits=True),
 }
 
 
@@ -115,6 +115,6 @@ def read_settings(text: str) -> dict[str, Any]:
 
 def load(name: str, folder: str | Path) -> "Mixer":
     """The mixer that `save(folder)` wrote."""
-    from mixwright.mixers.saved import read_fit
+    from mixwright.mixers.base import read_fit
 
     return read_fit(entry(name).load_class(), Path(folder))

@@ -7,10 +7,11 @@ from typing import Self
 import numpy as np
 
 from mixwright.errors import MixwrightError
-from mixwright.mixers.saved import Saved
-from mixwright.mixture import Array, Goal, Proposal
+from mixwright.goal import Goal, Proposal
+from mixwright.mixers.base import FITTED, UNKNOWN, Fitted, Saved
+from mixwright.mixture import Array
 from mixwright.observations import Observations
-from mixwright.simplex import project, scale_into
+from mixwright.simplex.geometry import minimise_linear, project, scale_into
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,69 @@ class Given(Baseline):
 
 def _name(baseline: Baseline) -> str:
     return type(baseline).__name__.lower()
+
+
+@dataclass(frozen=True)
+class OwnData(Saved):
+    """Every target's own domain, weighted as the target is. A reference: the goal's bounds do not hold for it."""
+
+    def fit(self, seen: Observations | None = None) -> Self:
+        return self
+
+    def propose(self, goal: Goal) -> Proposal:
+        strange = sorted(set(goal.targets) - set(goal.names))
+        if strange:
+            raise MixwrightError(f"mixers: own-data needs targets that are domains, and {strange[0]} is none; leave own-data out")
+        weights = np.array([goal.targets.get(name, 0.0) for name in goal.names])
+        weights /= weights.sum()
+        inside = bool(goal.bounds.contain(weights[None]).all())
+        notes = () if inside else ("a reference on the targets' own data, outside the goal's bounds on purpose",)
+        return Proposal("own-data", weights, notes=notes)
+
+
+@dataclass(frozen=True)
+class BestOfSwarm(Fitted):
+    """Proposes the best measured mixture inside the bounds; where none is, the best projected (Euclidean) into them."""
+
+    weights: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (runs, domains)
+    losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (runs, targets) nats/token
+
+    def fit(self, seen: Observations) -> Self:
+        swarm = self.usable(seen, "swarm", least=1)
+        return self.learned(swarm, weights=swarm.weights, losses=swarm.losses)
+
+    def propose(self, goal: Goal) -> Proposal:
+        objective = self.losses @ self.target_weights(goal)
+        inside = goal.bounds.contain(self.weights)
+        best = int(np.argmin(np.where(inside, objective, np.inf) if inside.any() else objective))
+        weights = project(self.weights[best], *goal.bounds.parts)
+        count = f"best of {len(objective)} runs, {int(inside.sum())} of them inside the bounds"
+        notes = (
+            (count,) if inside.any() else (count, "the best run was projected into the bounds: its measured losses are not this mixture's")
+        )
+        return Proposal("best-of-swarm", weights, self.in_goal(self.losses[best], goal) if inside.any() else {}, notes=notes)
+
+
+@dataclass(frozen=True)
+class BestSource(Fitted):
+    """As much as the bounds allow of the domain whose own proxy has the lowest objective, then of the next."""
+
+    losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (domains, targets) of each domain's proxy, nats/token
+    spares = False
+
+    def fit(self, seen: Observations) -> Self:
+        vertices = self.usable(seen, "vertex", least=1)
+        lacking = [name for name, weights in zip(seen.domains, vertices.weights.T, strict=True) if not (weights > 0.999).any()]
+        if lacking:
+            raise MixwrightError(f"best-source: no vertex run of {lacking[0]}; train the vertex design")
+        return self.learned(vertices, losses=vertices.losses[vertices.weights.argmax(axis=0)])
+
+    def propose(self, goal: Goal) -> Proposal:
+        costs = self.losses @ self.target_weights(goal)
+        weights = minimise_linear(costs, goal.bounds.lower, goal.bounds.upper, goal.bounds.groups)
+        chosen = np.argsort(-weights)[: max(1, int((weights > 0).sum()))]
+        best = int(chosen[0])
+        alone = bool(weights[best] > 1 - 1e-9)
+        more = () if alone else (f"the bounds leave no room for one domain alone: {len(chosen)} have weight",)
+        names = f"{goal.names[best]}, objective {costs[best]:.4f} alone"
+        return Proposal("best-source", weights, self.in_goal(self.losses[best], goal) if alone else {}, notes=(names, *more))

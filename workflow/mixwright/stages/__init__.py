@@ -5,7 +5,7 @@ Each module stands for the rules file of its name or a part of it; nothing heavy
 
 from collections.abc import Callable
 
-from mixwright.stages import corpus, final, measured, mixers, proposals, proxies, public, report, tabular, trust
+from mixwright.stages import corpus, designs, final, jobs, measured, mixers, proposals, proxies, public, report, tabular, trust
 
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function
@@ -19,8 +19,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
         corpus.tokenize_target,
         corpus.count_domains,
         tabular.make_datasets,
-        proxies.design,
-        proxies.resolve_design,
+        designs.design,
+        designs.resolve_design,
         proxies.list_texts,
         proxies.calibrate,
         proxies.train_proxies,
@@ -28,8 +28,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
         proxies.collect_loglikelihoods,
         mixers.fit,
         mixers.predict,
-        mixers.validate,
-        mixers.compare,
+        trust.validate,
+        trust.compare,
         proposals.propose,
         proposals.pareto,
         trust.learning_curve,
@@ -48,8 +48,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
         report.draw,
         report.summarise,
         report.show,
-        report.status,
-        report.link_profiles,
-        report.doctor,
+        jobs.status,
+        jobs.link_profiles,
+        jobs.doctor,
     )
 }

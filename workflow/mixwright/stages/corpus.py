@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 def harvest_installed(study: Path, to: Path) -> None:
     """Harvest the embedded corpus: text that every installation has."""
-    from mixwright.corpus.installed import harvest_installed
+    from mixwright.sources.installed import harvest_installed
 
     settings = read_json(study)["corpus"]
     _say("installed", harvest_installed(to, settings["max_bytes"], settings["max_document_bytes"]))
@@ -20,7 +20,7 @@ def harvest_installed(study: Path, to: Path) -> None:
 def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None:
     """Read a held-out target's texts or questions."""
     from mixwright.corpus.documents import write_target
-    from mixwright.study import Study
+    from mixwright.study.study import Study
 
     asked = Study.read(study)
     _say(target, write_target(target, asked.source(target), asked.config["corpus"], to, *harvest))
@@ -29,7 +29,7 @@ def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None
 def clean_domain(study: Path, domain: str, harvest: list[Path], questions: list[Path], to: Path) -> None:
     """Clean a domain: drop repeats and what stands in a target, split train and validation."""
     from mixwright.corpus.documents import write_domain
-    from mixwright.study import Study
+    from mixwright.study.study import Study
 
     asked = Study.read(study)
     _say(domain, write_domain(domain, asked.source(domain), asked.config["corpus"], questions, to, *harvest))
@@ -38,7 +38,7 @@ def clean_domain(study: Path, domain: str, harvest: list[Path], questions: list[
 def train_tokenizer(study: Path, documents: list[Path], to: Path) -> None:
     """Train the byte-level BPE on the domains' training text, or take the tokenizer that the study names."""
     from mixwright.corpus.tokenizer import train_tokenizer
-    from mixwright.study import Study
+    from mixwright.study.study import Study
 
     asked = Study.read(study)
     train_tokenizer(documents, asked.config["tokenizer"], to, asked.learner.masked)

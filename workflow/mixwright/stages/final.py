@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from mixwright.files import read_json
 
 if TYPE_CHECKING:
-    from mixwright.final import Arm
-    from mixwright.study import Study
+    from mixwright.finals.train import Arm
+    from mixwright.study.study import Study
 
 
 def train_finals(
     study: Path, pack: str, mixtures: list[Path], shards: list[Path], store: Path, to: Path, tokenizer: Path | None = None
 ) -> None:
     """Train the final model of every arm of a pack."""
-    from mixwright.lease import hold_gpu
-    from mixwright.pace import say
-    from mixwright.pulse import beating, path_of
-    from mixwright.study import Study
+    from mixwright.jobs.heartbeat import beating, path_of
+    from mixwright.jobs.lease import hold_gpu
+    from mixwright.progress import say
+    from mixwright.study.study import Study
 
     asked = Study.read(study)
     hold_gpu(asked.config["final"])
@@ -35,8 +35,8 @@ def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list
     """Score every final on every target and on every domain's validation split."""
     from mixwright import tables
     from mixwright.corpus.shards import Examples
-    from mixwright.lease import hold_gpu
-    from mixwright.study import Study
+    from mixwright.jobs.lease import hold_gpu
+    from mixwright.study.study import Study
 
     asked = Study.read(study)
     hold_gpu(asked.config["final"])
@@ -50,7 +50,7 @@ def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list
 
 def _arms(study: "Study", pack: str, mixtures: Sequence[Path]) -> list["Arm"]:
     """The arms of a pack; weights in the order of the domains' names."""
-    from mixwright.final import Arm
+    from mixwright.finals.train import Arm
 
     weights = {path.stem: tuple(weight for _, weight in sorted(read_json(path)["weights"].items())) for path in mixtures}
     return [Arm(study.arms[arm][0], seed, weights[arm], study.arms[arm][1] or None) for arm, seed in study.final_packs[pack]]

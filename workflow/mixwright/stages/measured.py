@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from mixwright.files import read_json, write_json
 
 if TYPE_CHECKING:
-    from mixwright.measured.scored import Tests
-    from mixwright.study import Study
+    from mixwright.study.study import Study
+    from mixwright.trust.tests import Tests
 
 Paths = list[Path]
 NONE: Paths = []
@@ -16,9 +16,9 @@ NONE: Paths = []
 def import_runs(study: Path, role: str, mixtures: Path | None, losses: Path, design: Path, table: Path) -> None:
     """Bring published tables of runs into the workflow's form: their design and their losses."""
     from mixwright import tables
-    from mixwright.measured.imports import as_tables, import_runs
     from mixwright.measured.perturbed import read_perturbed
-    from mixwright.study import Study
+    from mixwright.measured.runs import as_tables, import_runs
+    from mixwright.study.study import Study
 
     asked = Study.read(study)
     targets = list(asked.measured["targets"])
@@ -33,9 +33,9 @@ def import_runs(study: Path, role: str, mixtures: Path | None, losses: Path, des
 def weigh_domains(study: Path, design: Path, to: Path) -> None:
     """Write the natural mixture of a study of measured losses, in place of token counts."""
     from mixwright import tables
-    from mixwright.measured.imports import natural
     from mixwright.measured.published import read_published
-    from mixwright.study import Study
+    from mixwright.measured.runs import natural
+    from mixwright.study.study import Study
 
     asked, runs = Study.read(study), tables.read(design, tables.DESIGN)
     given = asked.measured["natural"]
@@ -46,8 +46,8 @@ def weigh_domains(study: Path, design: Path, to: Path) -> None:
 def climb(study: Path, optima: Path, to: Path) -> None:
     """Extrapolate published optima of two scales to others, step by step."""
     from mixwright import tables
-    from mixwright.measured.ladder import climb
-    from mixwright.study import Study
+    from mixwright.study.study import Study
+    from mixwright.trust.ladder import climb
 
     tables.write(climb(optima, Study.read(study).measured["optima"]), to, tables.LADDER)
 
@@ -55,8 +55,8 @@ def climb(study: Path, optima: Path, to: Path) -> None:
 def predict_tests(study: Path, mixer: str, fit: Path, to: Path) -> None:
     """Predict the runs of the test sets, which no mixer learns from, and set prediction beside measurement."""
     from mixwright import mixers, tables
-    from mixwright.measured.scored import predict_tests
-    from mixwright.study import Study
+    from mixwright.study.study import Study
+    from mixwright.trust.tests import predict_tests
 
     tables.write(predict_tests(mixer, mixers.load(mixer, fit), _tests(Study.read(study))), to, tables.TESTED)
 
@@ -66,9 +66,9 @@ def score_subsets(study: Path, mixer: str, settings: str, mixtures: Paths, losse
     import json
 
     from mixwright import tables
-    from mixwright.loss_tables import read_observations
-    from mixwright.measured.scored import score_subsets
-    from mixwright.study import Study
+    from mixwright.measured.loss_tables import read_observations
+    from mixwright.study.study import Study
+    from mixwright.trust.tests import score_subsets
 
     asked = Study.read(study)
     wanted, seed = asked.measured["subsets"][mixer], asked.config["seed"]
@@ -80,10 +80,10 @@ def find_region(study: Path, mixer: str, settings: str, mixtures: Paths, losses:
     """Say how far the optimum of a mixer can move at no loss that one could tell."""
     import json
 
-    from mixwright.loss_tables import read_observations
-    from mixwright.measured.region import find_region
-    from mixwright.stages.proxies import train_tokens
-    from mixwright.study import Study
+    from mixwright.corpus.shards import train_tokens
+    from mixwright.measured.loss_tables import read_observations
+    from mixwright.study.study import Study
+    from mixwright.trust.region import find_region
 
     asked = Study.read(study)
     wanted = asked.measured["regions"][mixer]
@@ -94,8 +94,8 @@ def find_region(study: Path, mixer: str, settings: str, mixtures: Paths, losses:
 def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> None:
     """Predict the losses of published and proposed mixtures by every fit."""
     from mixwright import mixers, tables
-    from mixwright.measured.scored import predict_mixtures
-    from mixwright.study import Study
+    from mixwright.study.study import Study
+    from mixwright.trust.tests import predict_mixtures
 
     fitted = {folder.name: mixers.load(folder.name, folder) for folder in fits}
     frame = predict_mixtures(fitted, [read_json(path) for path in mixtures], Study.read(study).published)
@@ -117,10 +117,11 @@ def summarise_measured(
     json: Path,
 ) -> None:
     """Say what the measured runs teach, and what to distrust: a page and a JSON."""
-    from mixwright.measured import perturbed_summary, summary
-    from mixwright.measured.page import public_files, write_page
-    from mixwright.outputs import provenance
-    from mixwright.results import load
+    from mixwright.report import measured_summary as summary
+    from mixwright.report import perturbed_summary
+    from mixwright.report.measured_page import public_files, write_page
+    from mixwright.report.outputs import provenance
+    from mixwright.report.results import load
 
     paths: dict[str, Any] = {"validation": validation, "tests": tests, "subsets": subsets, "regions": regions}
     read = load(paths | {"predictions": predictions, "mixtures": mixtures, "design": design, "ladder": ladder})
@@ -131,7 +132,7 @@ def summarise_measured(
 
 
 def _tests(asked: "Study") -> "Tests":
-    from mixwright.loss_tables import read_observations
+    from mixwright.measured.loss_tables import read_observations
 
     tests = asked.tests.items()
     return {name: read_observations([mixtures], [losses], diverged=asked.diverged) for name, (mixtures, losses) in tests}

@@ -9,7 +9,6 @@ from typing import Any
 from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
-from mixwright.stages.proxies import corpus_fingerprint, train_tokens
 
 NO_WORDS: list[str] = []
 log = logging.getLogger(__name__)
@@ -69,10 +68,10 @@ def pareto(
     """Mixtures between the best for one objective and the best for another, as CSV: what the one costs the other."""
     from rich.console import Console
 
-    from mixwright import fits
-    from mixwright.goals import read_options
-    from mixwright.pareto import Objective, as_frame, as_table
-    from mixwright.pareto import pareto as front
+    from mixwright.proposals import fits
+    from mixwright.proposals.options import read_options
+    from mixwright.proposals.pareto import Objective, as_frame, as_table
+    from mixwright.proposals.pareto import pareto as front
 
     source, mixer = fits.read(fit)
     kind = mixers.entry(source.mixer)
@@ -91,8 +90,9 @@ def pareto(
 
 
 def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
-    from mixwright import bootstrap, fits
-    from mixwright.goals import read_options
+    from mixwright.proposals import fits
+    from mixwright.proposals.options import read_options
+    from mixwright.trust import bootstrap
 
     if fit is None:
         raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit, or give a --study")
@@ -104,8 +104,10 @@ def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_study(study: Path, domains: Path | None, mixer: str | None, goal: str, fit: Path | None, settings: str) -> dict[str, Any]:
-    from mixwright import bootstrap, fits
-    from mixwright.study import Study
+    from mixwright.corpus.shards import corpus_fingerprint, train_tokens
+    from mixwright.proposals import fits
+    from mixwright.study.study import Study
+    from mixwright.trust import bootstrap
 
     if domains is None or mixer is None:
         raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")

@@ -1,35 +1,12 @@
 """Stages of workflow/rules/proxies.smk: from a design to losses."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from mixwright.pace import Log
-    from mixwright.study import Study
-
-
-def design(candidates: Path, runs: int, to: Path) -> None:
-    """Choose the mixtures to try among candidates, the most informative first, before any loss is seen."""
-    from mixwright.designs.candidates import chosen_rows
-    from mixwright.files import written
-
-    chosen = chosen_rows(candidates, runs)
-    with written(to) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(chosen)
-
-
-def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
-    """Give every run of a role its weights; bounds that leave no mixture are told here, before compute."""
-    from mixwright import tables
-    from mixwright.designs.resolve import resolve_design
-    from mixwright.study import Study
-
-    asked = Study.read(study)
-    tables.write(resolve_design(asked.runs[role], asked.goal(train_tokens(domains)).domains), to, tables.DESIGN)
+    from mixwright.progress import Log
+    from mixwright.study.study import Study
 
 
 def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:
@@ -45,11 +22,11 @@ def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
 
     from mixwright.errors import MixwrightError
     from mixwright.files import read_json, write_json
-    from mixwright.learners.calibration import calibrate, machine
-    from mixwright.learners.timing import seconds_of
-    from mixwright.lease import hold_gpu
-    from mixwright.pace import say
-    from mixwright.study import Study
+    from mixwright.jobs.lease import hold_gpu
+    from mixwright.progress import say
+    from mixwright.proxies.timing import seconds_of
+    from mixwright.proxies.tuning import calibrate, machine
+    from mixwright.study.study import Study
 
     asked = Study.read(study)
     proxy, listed = asked.config["proxy"], read_json(texts)
@@ -66,12 +43,12 @@ def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
 
 def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) -> None:
     """Train the runs of one pack and write what they measured."""
-    from mixwright.corpus.shards import Examples
+    from mixwright.corpus.shards import Examples, train_tokens
     from mixwright.designs.resolve import resolve_design
     from mixwright.files import alone, read_json
-    from mixwright.lease import hold_gpu
-    from mixwright.pulse import beating, path_of
-    from mixwright.study import Study
+    from mixwright.jobs.heartbeat import beating, path_of
+    from mixwright.jobs.lease import hold_gpu
+    from mixwright.study.study import Study
 
     asked, listed = Study.read(study), read_json(texts)
     runs = asked.packs[pack]
@@ -94,7 +71,7 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
 
 def _calibrated(asked: "Study", made: Mapping[str, Any], log: "Log") -> "Study":
     """The study as the calibration has it computed, as far as this machine can."""
-    from mixwright.learners.calibration import kept_here, machine
+    from mixwright.proxies.tuning import kept_here, machine
 
     choices, lines = kept_here(made["choices"], made["asked"], machine(asked.config["proxy"]["device"]))
     for line in lines:
@@ -105,7 +82,7 @@ def _calibrated(asked: "Study", made: Mapping[str, Any], log: "Log") -> "Study":
 def collect_losses(study: Path, role: str, packs: Path, losses: Path, realised: Path) -> None:
     """Gather the losses and realised counts of a role's packs into long tables."""
     from mixwright import tables
-    from mixwright.collect import collect
+    from mixwright.proxies.collect import collect
 
     files = _packs_of(study, role, packs)
     tables.write(collect(files, "losses"), losses, tables.LOSSES)
@@ -115,33 +92,13 @@ def collect_losses(study: Path, role: str, packs: Path, losses: Path, realised: 
 def collect_loglikelihoods(study: Path, role: str, packs: Path, to: Path) -> None:
     """Gather the per-example log-likelihoods of a role's packs into a long table."""
     from mixwright import tables
-    from mixwright.collect import collect
+    from mixwright.proxies.collect import collect
 
     tables.write(collect(_packs_of(study, role, packs), "loglikelihoods"), to, tables.LOGLIKELIHOODS)
 
 
 def _packs_of(study: Path, role: str, folder: Path) -> list[Path]:
     """The result files of a role; thousands of them are too long for a command line."""
-    from mixwright.study import Study
+    from mixwright.study.study import Study
 
     return [folder / f"{pack}.parquet" for pack in Study.read(study).packs_of([role])]
-
-
-def train_tokens(domains: Path) -> dict[str, int]:
-    """Domain -> its training tokens."""
-    counts = _domains(domains)
-    return {str(row.domain): int(row.tokens) for row in counts[counts.split == "train"].itertuples()}
-
-
-def corpus_fingerprint(domains: Path) -> str:
-    """What the results rest on: a hash of every domain's training tokens."""
-    from mixwright.mixture import digest
-
-    counts = _domains(domains)
-    return digest({str(row.domain): str(row.sha256) for row in counts[counts.split == "train"].itertuples()})
-
-
-def _domains(path: Path) -> "pd.DataFrame":
-    from mixwright import tables
-
-    return tables.read(path, tables.DOMAINS)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 def fetch(study: Path, file: str, to: Path) -> None:
     """Fetch a public file of the study, or take it from the folder $MIXWRIGHT_MIRROR; its SHA-256 is checked."""
-    from mixwright.public import fetch
-    from mixwright.study import Study
+    from mixwright.sources.public import fetch
+    from mixwright.study.study import Study
 
     asked = Study.read(study)
     name = asked.public_name(file)

@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 def make_datasets(study: Path, tables: list[Path], to: Path) -> None:
     """Make every domain's rows ready: features once a table, one split for all."""
     from mixwright.errors import MixwrightError
-    from mixwright.study import Study
+    from mixwright.study.study import Study
     from mixwright.tabular.dataset import dataset_of, write_dataset
     from mixwright.tabular.source import prepare, read_table
 

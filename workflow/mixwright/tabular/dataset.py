@@ -1,6 +1,7 @@
 """The format on disk of a domain that is a table: features, labels, ids and parts of its labelled rows, and a manifest of counts."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,17 @@ from scipy import sparse
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.tabular.source import Matrix, Rows
-from mixwright.tabular.split import PARTS, SHARES, parts_of
+
+PARTS = ("train", "choose", "report")  # learn from, choose mixtures and settings by, report on
+SHARES = (0.6, 0.2, 0.2)
+
+
+def parts_of(keys: Sequence[str], seed: int = 0, shares: Sequence[float] = SHARES) -> NDArray[np.int8]:
+    """(rows,) position in PARTS: the key's SHA-256 under `seed`, as a fraction of 1, cut at the cumulated shares."""
+    cuts = np.cumsum(shares)[:-1]
+    fractions = [int.from_bytes(hashlib.sha256(f"{seed}\0{key}".encode()).digest()[:8], "big") / 2**64 for key in keys]
+    return np.searchsorted(cuts, fractions, side="right").astype(np.int8)
+
 
 FILE = "rows.npz"
 

@@ -9,9 +9,8 @@ from scipy import sparse
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.tabular.dataset import Dataset
+from mixwright.tabular.dataset import PARTS, Dataset
 from mixwright.tabular.source import Matrix
-from mixwright.tabular.split import PARTS
 
 UNKNOWN = -1
 

@@ -1,0 +1,174 @@
+"""A step in parts: a few sequences at a time, members one after another, half of them where memory is full."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mixwright.corpus.allocation import Schedule
+from mixwright.finals.models import build
+from mixwright.proxies import gradients as steps_in_parts
+from mixwright.proxies import train as packed
+from mixwright.proxies import wave
+from mixwright.proxies.models.transformer import hf_state_dict
+from mixwright.proxies.optimizer import linear_decay
+from mixwright.proxies.resident import Resident
+from shard_files import VOCABULARY
+from small_bert import BERT
+from small_packs import RECIPE, SETTINGS, SHAPE, eight, numbers, opened, run
+
+CUT = replace(SETTINGS, micro_batch=3)  # of four: three and one
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("shards")
+
+
+@pytest.mark.parametrize("shape", [SHAPE, BERT], ids=["llama", "bert"])
+def test_micro_batches_sum_to_the_step_and_a_member_stays_independent_of_its_pack(folder, shape):
+    texts = folder / shape.architecture
+    whole, cut = run(texts, eight()[:3], shape=shape), run(texts, eight()[:3], CUT, shape)
+    for key in whole:
+        pairs = zip(whole[key].losses, cut[key].losses, strict=True)
+        assert max(abs(row["loss"] - other["loss"]) for row, other in pairs) < 1e-4
+    alone = run(texts, eight()[1:2], CUT, shape)
+    assert numbers(alone["key1"]) == numbers(cut["key1"])
+
+
+def test_where_memory_is_full_half_of_a_wave_goes_on_and_then_the_others(folder, monkeypatch):
+    plain, lines = wave.Wave.advance, []
+
+    def full(self: wave.Wave) -> None:
+        if len(self.members) > 2:
+            raise torch.OutOfMemoryError("full")
+        plain(self)
+
+    monkeypatch.setattr(wave.Wave, "advance", full)
+    found = run(folder / "llama", eight()[:6], log=lines.append)
+    monkeypatch.setattr(wave.Wave, "advance", plain)
+    assert {key: numbers(result) for key, result in found.items()} == {
+        key: numbers(result) for key, result in run(folder / "llama", eight()[:6]).items()
+    }
+    told = [str(line) for line in lines if "memory" in str(line)]
+    assert told == [f"memory does not hold {n} runs side by side; going on with {n // 2}" for n in (6, 3, 3)]
+
+
+def test_a_run_that_fills_memory_alone_is_told_with_what_to_change(folder, monkeypatch):
+    def full(self: wave.Wave) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(wave.Wave, "advance", full)
+    with pytest.raises(packed.MixwrightError, match=r"proxy\.micro_batch"):
+        run(folder / "llama", eight()[:1])
+
+
+def test_another_fault_is_no_lack_of_memory(folder, monkeypatch):
+    def broken(self: wave.Wave) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(wave.Wave, "advance", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        run(folder / "llama", eight()[:2])
+
+
+def test_explicit_attention_is_chosen_by_the_shape(folder):
+    explicit = run(folder / "llama", eight()[:1])["key0"]  # by itself, for the context is short
+    fused = run(folder / "llama", eight()[:1], shape=replace(SHAPE, attention="fused"))["key0"]
+    assert SHAPE.vocabulary == VOCABULARY
+    assert 0 < max(abs(row["loss"] - other["loss"]) for row, other in zip(explicit.losses, fused.losses, strict=True)) < 1e-4
+
+
+STEP = """
+import sys, torch
+from mixwright.proxies.gradients import Batch, How, gradients
+from mixwright.proxies.models.shape import Shape
+from mixwright.proxies.models.transformer import initial
+shape, tokens = Shape(1, 8, 2, 16, 4, 11), torch.zeros(1, 1, 4, dtype=torch.int64)
+before = set(sys.modules)
+gradients(initial(shape, 0), Batch(tokens, tokens), shape, How())
+print(len({name.partition(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+def test_the_first_step_imports_nothing():
+    """It cost half a second in every job: torch reads sympy for gradients that are handed to a backward pass."""
+    assert subprocess.run([sys.executable, "-c", STEP], check=True, capture_output=True, text=True).stdout.strip() == "0"
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint32"])
+def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, dtype):
+    shards = [replace(shard, tokens=(shard.tokens + 40_000).astype(dtype)) for shard in opened(folder / "llama")]
+    schedule = Schedule.of((0.2, 0.5, 0.3), shards, 32, 100, seed=5)
+    at = np.array([7, 3, 99, 40])
+    tokens = Resident.of(shards, 32, "cpu")
+    assert tokens.tokens.dtype == (torch.int16 if dtype == "uint16" else torch.int32)
+    starts = torch.from_numpy(np.stack([tokens.starts(schedule, at), tokens.starts(schedule, at[::-1])]))
+    assert (tokens.read(starts)[0].numpy() == schedule.read(at)).all() and (tokens.read(starts)[1].numpy() == schedule.read(at[::-1])).all()
+
+
+def test_a_wave_that_reads_on_the_device_trains_to_the_same_numbers(folder, monkeypatch):
+    host = run(folder / "llama", eight()[:2])
+    monkeypatch.setattr(packed, "resident", lambda shards, context, device: Resident.of(shards, context, device))
+    assert {key: numbers(result) for key, result in run(folder / "llama", eight()[:2]).items()} == {
+        key: numbers(result) for key, result in host.items()
+    }
+
+
+@pytest.mark.parametrize(("error", "goes_on"), [(RuntimeError("no capture\nhere"), True), (torch.OutOfMemoryError("full"), False)])
+def test_a_step_that_cannot_be_recorded_runs_as_it_is(folder, monkeypatch, capsys, error, goes_on):
+    def failing(*args):
+        raise error
+
+    monkeypatch.setattr(wave, "Recorded", failing)
+    one, other = (wave.Wave(eight()[:2], SHAPE, opened(folder / "llama"), SETTINGS) for _ in range(2))
+    if not goes_on:
+        with pytest.raises(torch.OutOfMemoryError):
+            one._played(one._read(np.arange(4)))
+        return
+    for step in range(3):
+        one.optimizer.schedule(step), other.optimizer.schedule(step)
+        read = one._read(np.arange(4 * step, 4 * step + 4))
+        assert torch.equal(one._played(read), other._step(*read))
+    assert capsys.readouterr().err.count("(no capture)") == 1
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architecture):
+    """Third of three members, against transformers' module, torch's cross entropy, AdamW, clipping and schedule: 1e-5 nats/token."""
+    shape, steps, lr = replace(SHAPE, architecture=architecture), 60, 0.003
+    recipe = RECIPE | {"name": "adamw", "adam_lr": lr, "weight_decay": 0.0}
+    members = eight(steps)[:3]
+    pack_of_three = wave.Wave(members, shape, opened(folder / "llama"), replace(SETTINGS, optimizer=recipe))
+    plain = build(vars(shape), shape.vocabulary, end_token=0, seed=0).train()
+    plain.load_state_dict(hf_state_dict(pack_of_three.parameters, 2, shape))
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: linear_decay(step, steps, recipe["warmup"]))
+    for step in range(steps):
+        at = np.arange(step * 4, step * 4 + 4)
+        pack_of_three.optimizer.schedule(step)
+        ours = pack_of_three._step(*pack_of_three._read(at))[2]
+        tokens = torch.from_numpy(pack_of_three.schedules[2].read(at))
+        loss = torch.nn.functional.cross_entropy(plain(input_ids=tokens[:, :-1]).logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(plain.parameters(), recipe["clip"])
+        optimizer.step(), schedule.step(), optimizer.zero_grad()
+        assert abs(ours.item() - loss.item()) <= 1e-5, step
+    assert loss.item() < 4.0
+
+
+def test_a_compiled_step_is_near_the_eager_one_and_as_independent_of_company(folder, monkeypatch):
+    """One graph for every member. Traced as for the compiler, then run as it is: compiling takes longer than all the rest of this file."""
+    monkeypatch.setattr(steps_in_parts, "BACKEND", "aot_eager")
+    compiled, one = replace(SETTINGS, compiled=True), replace(SHAPE, layers=1)
+    members = [replace(member, steps=2 + i) for i, member in enumerate(eight()[:3])]
+    together = run(folder / "llama", members, compiled, one)
+    alone = run(folder / "llama", members[2:], compiled, one)
+    assert numbers(alone["key2"]) == numbers(together["key2"])
+    eager = run(folder / "llama", members, shape=one)
+    for key, result in together.items():
+        assert max(abs(a["loss"] - b["loss"]) for a, b in zip(result.losses, eager[key].losses, strict=True)) < 1e-5

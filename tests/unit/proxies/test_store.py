@@ -1,0 +1,70 @@
+from dataclasses import replace
+
+import pytest
+
+from mixwright.proxies.store import Store, key_of, renamed, row
+from study_runs import RUN
+
+WEIGHTS = {"a": 0.25, "b": 0.75}
+PRINTS = {"train/a": "1", "train/b": "2"}
+
+
+def key(run=RUN, weights=WEIGHTS, prints=PRINTS, spec=None, recorded=None) -> str:
+    return key_of(run, weights, prints, spec or {"batch": 8}, recorded or {"targets": ["a"]})
+
+
+def test_a_key_holds_what_numbers_depend_on_and_nothing_else():
+    same = [
+        key(weights={"b": 0.75, "a": 0.25 + 1e-15}),
+        key(recorded={"targets": ["a", "b"]}),
+        key(replace(RUN, row=7, parameters={"other": 1}, context="another study", kind="x", role="repeat")),
+    ]
+    assert set(same) == {key()}
+    different = [
+        key(weights={"a": 0.26, "b": 0.74}),
+        key(replace(RUN, seed=1)),
+        key(replace(RUN, steps=9)),
+        key(replace(RUN, role="vertex")),
+        key(prints=PRINTS | {"train/a": "3"}),
+        key(spec={"batch": 4}),
+        key(replace(RUN, role="vertex"), recorded={"targets": ["a", "b"]}),
+    ]
+    assert len({key(), *different}) == 8
+
+
+def test_a_row_is_found_again_under_another_runs_name(tmp_path):
+    store = Store(tmp_path)
+    assert store.get("0123") is None and "0123" not in store
+    store.put("0123", row("", "0123", [], [{"domain": "a", "tokens": 5, "epochs": 0.5}], []))
+    found = renamed(store.get("0123"), "asked")
+    assert found.to_pylist() == [
+        {"run": "asked", "store_key": "0123", "losses": [], "realised": [{"domain": "a", "tokens": 5, "epochs": 0.5}], "loglikelihoods": []}
+    ]
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 half of it"])
+def test_half_a_file_counts_for_nothing(tmp_path, capsys, content):
+    store = Store(tmp_path)
+    store.put("0123", row("", "0123", [], [], []))
+    (tmp_path / "01" / ".0123.parquet.elsewhere.1.0.partial").write_bytes(content)  # what another machine's killed job left
+    (tmp_path / "01" / "0145.parquet").write_bytes(content)  # what a power cut left
+    assert store.get("0123") is not None and store.get("0145") is None
+    assert "0123" in store and "0145" not in store
+    assert "0145.parquet: result not readable" in capsys.readouterr().err
+
+
+def test_refresh_finds_only_what_it_put_itself(tmp_path):
+    Store(tmp_path).put("0123", row("", "0123", [], [], []))
+    fresh = Store(tmp_path, refresh=True)
+    assert "0123" not in fresh and fresh.get("0123") is None
+    fresh.put("0123", row("", "0123", [], [], []))
+    assert "0123" in fresh
+
+
+@pytest.mark.parametrize("missing", ["losses", "loglikelihoods"])
+def test_a_row_that_breaks_the_contract_is_not_stored(tmp_path, missing):
+    table = row("", "0123", [], [], []).drop_columns([missing])
+    with pytest.raises(ValueError):
+        Store(tmp_path).put("0123", table)
+    assert not list(tmp_path.rglob("*.parquet"))

@@ -1,0 +1,151 @@
+"""Every figure draws from tables, says what the tables say, and gives the same bytes twice."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import study_tables
+from mixwright import tables
+from mixwright.errors import MixwrightError
+from mixwright.files import write_json
+from mixwright.learners import LEARNERS
+from mixwright.report.by_target import by_target
+from mixwright.report.figures import FIGURES, draw, draw_figure, save
+from mixwright.report.figures.domains import local_mean
+from mixwright.report.figures.mixtures import in_order, percent
+from mixwright.trust.noise import held_out, rank_correlations, target_signals
+
+
+def everything():
+    design, losses = study_tables.proxies()
+    return {
+        "study": study_tables.study(),
+        "mixtures": study_tables.mixtures(),
+        "scores": study_tables.scores(),
+        "validation": study_tables.validation(),
+        "design": design,
+        "losses": losses,
+    }
+
+
+def inputs_of(name):
+    return {key: value for key, value in everything().items() if key in FIGURES[name].inputs}
+
+
+def words(figure):
+    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_draws_the_same_svg_twice(name, tmp_path):
+    for copy in ("one.svg", "two.svg"):
+        drawn = draw(name, **inputs_of(name))
+        assert isinstance(drawn, Figure)
+        save(drawn, tmp_path / copy)
+    one, two = ((tmp_path / copy).read_bytes() for copy in ("one.svg", "two.svg"))
+    assert one == two and b"<dc:date>" not in one
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_order_of_rows_does_not_matter(name, tmp_path):
+    inputs = inputs_of(name)
+    shuffled = {key: value.sample(frac=1, random_state=3) for key, value in inputs.items() if isinstance(value, pd.DataFrame)}
+    if "mixtures" in inputs:
+        shuffled["mixtures"] = list(reversed(inputs["mixtures"]))
+    save(draw(name, **inputs), tmp_path / "one.svg")
+    save(draw(name, **(inputs | shuffled)), tmp_path / "two.svg")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_finals_show_the_difference_of_every_arm():
+    text = words(draw("finals", **inputs_of("finals")))
+    assert all(arm in text for arm in study_tables.ARMS) and "Does any mixture beat natural?" in text
+    assert "−0.053  [−0.066, −0.039]" in text
+
+
+def test_mixtures_start_with_natural_and_frame_the_caps():
+    ordered = [mixture["mixer"] for mixture in in_order(study_tables.mixtures())]
+    assert ordered[0] == "natural" and set(ordered) == set(study_tables.ARMS)
+    drawn = draw("mixtures", mixtures=study_tables.mixtures())
+    assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == 1
+    text = words(drawn)
+    weight = next(mixture["weights"]["cpp"] for mixture in study_tables.mixtures() if mixture["mixer"] == "effective-data")
+    assert "Framed" in text and "Small: 95% interval of refits" in text and f"{percent(0.8 * weight)}–{percent(1.25 * weight)}" in text
+    assert "interval" not in words(draw("mixtures", mixtures=[m | {"intervals": {}} for m in study_tables.mixtures()]))
+
+
+def test_targets_show_every_arm_s_value_and_frame_what_an_interval_tells():
+    learner = LEARNERS["causal-lm"]
+    cells = by_target(study_tables.scores(), dict.fromkeys(study_tables.TARGETS, 1.0), learner)
+    drawn = draw("targets", **inputs_of("targets"))
+    told = [cell for row in cells.values() for cell in row.values() if cell.against.verdict in ("better", "worse")]
+    assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == len(told) > 0
+    assert f"{cells['cython']['regmix'].value:.3f}" in words(drawn) and "Blue: better" in words(drawn)
+
+
+def test_percent_tells_zero_from_little():
+    assert [percent(weight) for weight in (0.0, 1e-5, 0.004, 0.0994, 0.0996, 0.33)] == ["0", "<.1", "0.4", "9.9", "10", "33"]
+
+
+def test_mixtures_need_natural():
+    with pytest.raises(MixwrightError, match="natural"):
+        draw("mixtures", mixtures=[{"mixer": "regmix", "weights": {"a": 1.0}}])
+
+
+def test_predicted_panels_are_sorted_by_rank_correlation():
+    ranks = rank_correlations(held_out(study_tables.validation(), dict.fromkeys(study_tables.TARGETS, 1.0)))
+    assert list(ranks.index) == ["effective-data", "regmix", "mixmin", "autoscale"] and ranks.is_monotonic_decreasing
+    drawn = draw("predicted", **inputs_of("predicted"))
+    assert [axes.get_title("left") for axes in drawn.axes] == list(ranks.index)
+    assert f"ρ = {ranks['regmix']:.2f}" in words(drawn)
+
+
+def test_domains_have_a_panel_each():
+    drawn = draw("domains", **inputs_of("domains"))
+    assert {axes.get_title("left") for axes in drawn.axes} == set(study_tables.DOMAINS)
+
+
+def test_local_mean_of_a_constant_is_the_constant():
+    x = np.random.default_rng(0).random(20)
+    assert local_mean(x, np.full(20, 3.0), np.linspace(0, 1, 5)) == pytest.approx(np.full(5, 3.0))
+
+
+def test_signal_to_noise_is_spread_over_mixtures_by_spread_over_seeds():
+    design, losses = study_tables.proxies()
+    row = target_signals(design, losses).set_index("target").loc["cython"]
+    last = losses[(losses.target == "cython") & (losses.step == 97)].set_index("run").loss
+    swarm, repeats = last[last.index.str.startswith("swarm")], last[last.index.str.startswith("repeat")]
+    assert row.signal_to_noise == pytest.approx(swarm.std() / repeats.std())
+    assert row.low < row.signal_to_noise < row.high and row.repeats == 4 and row.losing == 0
+
+
+def test_noise_draws_without_repeats_and_with_a_diverged_run():
+    design, losses = study_tables.proxies(repeats=0)
+    losses.loc[losses.run == "swarm003", ["loss", "bits_per_byte"]] = np.nan
+    losses.loc[losses.run == "swarm003", "status"] = "diverged"
+    signals = target_signals(design, losses)
+    assert (signals.runs == 31).all() and signals.signal_to_noise.isna().all() and (signals.repeats == 0).all()
+    assert draw("noise", design=design, losses=losses, study=study_tables.study())
+
+
+def test_stage_reads_files_and_names_what_is_missing(tmp_path):
+    tables.write(study_tables.scores(), tmp_path / "scores.parquet", tables.SCORES)
+    write_json(tmp_path / "study.json", study_tables.study())
+    paths = {"scores": tmp_path / "scores.parquet", "study": tmp_path / "study.json"}
+    draw_figure("finals", paths, tmp_path / "finals.png")
+    assert (tmp_path / "finals.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(MixwrightError, match="--scores is missing"):
+        draw_figure("finals", {"study": paths["study"]}, tmp_path / "finals.svg")
+    with pytest.raises(MixwrightError, match="figure pie is unknown"):
+        draw_figure("pie", {}, tmp_path / "pie.svg")
+
+
+def test_the_registry_imports_nothing_heavy():
+    code = "import sys, mixwright.report.figures; print(sorted({'matplotlib', 'pandas', 'numpy', 'torch'} & set(sys.modules)))"
+    path = {"PYTHONPATH": str(Path(__file__).parents[3] / "workflow")}
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=path, check=True).stdout.strip() == "[]"

@@ -1,0 +1,164 @@
+"""The final model of every arm (a mixer's mixture and a seed), trained once per content and kept in the store."""
+
+import fcntl
+import hashlib
+import math
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mixwright import tables
+from mixwright.corpus.allocation import Schedule
+from mixwright.corpus.shards import Shard
+from mixwright.errors import MixwrightError
+from mixwright.files import read_json, write_json, written
+from mixwright.finals.processes import Ranks, together
+from mixwright.mixture import digest
+from mixwright.progress import Done, Log, say
+from mixwright.study.material import learner_of
+from mixwright.study.study import Study
+from mixwright.versions import VERSIONS
+
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What a final is trained on: `weights` over the domains sorted by name; `goal` names it where a study has several."""
+
+    mixer: str
+    seed: int
+    weights: tuple[float, ...]
+    goal: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"{self.mixer}{f' for {self.goal}' if self.goal else ''}, seed {self.seed}"
+
+
+def train_finals(
+    arms: Sequence[Arm],
+    shards: Sequence[Shard],
+    tokenizer: str | Path,
+    study: Config,
+    store: str | Path,
+    to: str | Path,
+    log: Log = say,
+) -> None:
+    """Trains what the store lacks of `arms` in this process, one after the other, and writes the table FINALS.
+
+    A final stands in `<store>/finals/<key>/`: `model/` for from_pretrained, `result.json`. Equal mixtures with equal seeds share one.
+    """
+    shards = sorted(shards, key=lambda shard: shard.domain)
+    with together(study["final"]) as ranks:
+        rows = _trained(arms, shards, Path(tokenizer), study, Path(store), log, ranks)
+    if ranks.leads:
+        tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
+
+
+def _trained(
+    arms: Sequence[Arm], shards: Sequence[Shard], tokenizer: Path, study: Config, store: Path, log: Log, ranks: Ranks
+) -> list[dict[str, Any]]:
+    """The rows of tables.FINALS, each final trained unless the store has it; of several processes the leader asks it and has the rows."""
+    keys = [content_key(arm, shards, tokenizer, study) for arm in arms]
+    folders = [store / "finals" / key for key in keys]
+    refresh = study["store"] == "refresh"
+    fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
+    rows: list[dict[str, Any]] = []
+    for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
+        with alone(folder) if ranks.leads else nullcontext():
+            again = refresh and folder not in fresh
+            if again and ranks.leads:
+                shutil.rmtree(_checkpoints(folder), ignore_errors=True)
+            if ranks.told(again or not (folder / "result.json").exists()):
+                left = len({*folders[number:]} - {folder})
+                _train(arm, shards, tokenizer, study, folder, left, log, ranks)  # what stood there stays until the new one is whole
+            if ranks.leads:
+                rows.append(_row(arm, key, folder))
+                log(Done(arm.label, f"final {number + 1}/{len(arms)}: {arm.label}: loss {rows[-1]['train_loss']:.3f}"))
+        fresh.add(folder)
+    return rows
+
+
+def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Config) -> str:
+    """Hash of all that a final's numbers depend on; a domain of weight 0 is none of it."""
+    weights = {shard.domain: round(weight, 12) for shard, weight in zip(shards, arm.weights, strict=True) if round(weight, 12) > 0}
+    final = study["final"]
+    return digest(
+        {
+            "weights": weights,
+            "seed": arm.seed,
+            "steps": Study(study).final_steps,
+            "recipe": {name: final[name] for name in ("shape", "batch", "optimizer", "device", "precision")},
+            "shards": {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights},
+            "tokenizer": hashlib.sha256((Path(tokenizer) / "tokenizer.json").read_bytes()).hexdigest(),
+            "version": VERSIONS["final"],
+        }
+        | Study(study).final_together,
+        32,
+    )
+
+
+def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, folder: Path, left: int, log: Log, ranks: Ranks) -> None:
+    """Trains one final, with the others of `ranks`, and puts it into the store whole: model, tokenizer and what it measured."""
+    from mixwright.finals.callbacks import Progress
+    from mixwright.finals.loop import finish
+    from mixwright.finals.models import build
+    from mixwright.finals.trainer import MaskedSequences, Sequences
+    from mixwright.proxies.device import prepare
+    from mixwright.proxies.models.masking import Masking
+
+    final, context = study["final"], study["final"]["shape"]["context"]
+    prepare(final["device"])
+    schedule = Schedule.of(arm.weights, shards, context, Study(study).final_steps * final["batch"], arm.seed)
+    model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
+    sequences = MaskedSequences(schedule, Masking.of(shards[0], arm.seed)) if learner_of(study).masked else Sequences(schedule)
+    progress = Progress(log if ranks.leads else lambda line: None, f"final {arm.label}", final["batch"] * context, left)
+    began = time.monotonic()
+    loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, ranks)
+    weights = None
+    if Study(study).final_together.get("parallel") == "fsdp":
+        from mixwright.finals.fsdp import whole
+
+        weights = whole(model)
+    if not ranks.leads:
+        return
+    if not math.isfinite(loss):
+        shutil.rmtree(_checkpoints(folder), ignore_errors=True)
+        raise MixwrightError(f"final: {arm.label} diverged; lower final.optimizer.muon_lr and adam_lr")
+    realised = [{"domain": name, "tokens": taken, "epochs": epochs} for name, (taken, epochs) in schedule.realised.items()]
+    model.config.use_cache = True  # Trainer switches it off; who generates text wants it
+    with written(folder) as beside:
+        model.save_pretrained(beside / "model", state_dict=weights)
+        shutil.copytree(tokenizer, beside / "model", dirs_exist_ok=True, ignore=shutil.ignore_patterns("config.json"))
+        seconds = time.monotonic() - began  # of this attempt: what came before a checkpoint is not in it
+        result = {"tokens": len(schedule) * context, "seconds": seconds, "train_loss": loss, "realised": realised}
+        write_json(beside / "result.json", result)
+    shutil.rmtree(_checkpoints(folder), ignore_errors=True)
+
+
+def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:
+    whose = {"mixer": arm.mixer, "goal": arm.goal, "seed": arm.seed}
+    return whose | {"store_key": key, "folder": str(folder / "model"), **read_json(folder / "result.json")}
+
+
+def _checkpoints(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.checkpoint")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process at a time trains a key; another that wants the same final waits and finds it. The lock ends with its process."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)
