@@ -14,12 +14,13 @@ import resource, sys, torch
 from mixwright.proxies.device import keep_memory
 if "keep" in sys.argv:
     keep_memory()
-def faults():
+def faults(step):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    held = [torch.ones(1 << 20) for _ in range(10)]
-    del held
+    # A little larger each time: glibc learns from freed blocks, and would keep the next of their size.
+    blocks = [torch.ones((4 << 20) + (step << 12)) for _ in range(10)]
+    del blocks
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-print([faults() for _ in range(5)][-1])
+print([faults(step) for step in range(5)][-1])
 """
 
 
