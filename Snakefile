@@ -31,14 +31,21 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 min_version("9.19")
-gc.set_threshold(100_000, 50, 100)  # a DAG of ten thousand jobs is no garbage: looking for some took a seventh of a dry run
+gc.set_threshold(
+    100_000, 50, 100
+)  # a DAG of ten thousand jobs is no garbage: looking for some took a seventh of a dry run
 
 # The library works uninstalled, from any folder, and with the interpreter that runs Snakemake.
 HOUSE = Path(workflow.current_basedir)
 sys.path.insert(0, str(HOUSE / "workflow"))
-for variable, folder in {"PYTHONPATH": sys.path[0], "PATH": os.path.dirname(sys.executable)}.items():
+for variable, folder in {
+    "PYTHONPATH": sys.path[0],
+    "PATH": os.path.dirname(sys.executable),
+}.items():
     os.environ[variable] = os.pathsep.join([folder, *filter(None, [os.environ.get(variable)])])
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait for work leave the core to other jobs
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # threads that wait for work leave the core to other jobs
 
 if "study" not in config:
 

@@ -40,10 +40,15 @@ class Split:
 def main(folders: Sequence[str]) -> None:
     splits = [read(Path(folder)) for folder in folders]
     targets, learner = splits[0].study.target_weights, splits[0].study.learner
-    scores, documents = (pd.concat([getattr(split, name) for split in splits], ignore_index=True) for name in ("scores", "documents"))
+    scores, documents = (
+        pd.concat([getattr(split, name) for split in splits], ignore_index=True)
+        for name in ("scores", "documents")
+    )
 
     def compared(names: Mapping[str, float], over: Sequence[Split]) -> Comparison:
-        tasks = {f"{split.name}/{target}": weight for split in over for target, weight in names.items()}
+        tasks = {
+            f"{split.name}/{target}": weight for split in over for target, weight in names.items()
+        }
         return compare(scores, tasks, learner, documents[documents.task.isin(list(tasks))])
 
     whole, each = compared(targets, splits), [compared(targets, [split]) for split in splits]
@@ -52,28 +57,46 @@ def main(folders: Sequence[str]) -> None:
     line("target", *arms)
     line(*["---"] * (len(arms) + 1))
     for target, cell in cells.items():
-        line(target, *(f"{cell.means[arm]:.3f}{SIGNS.get(cell.difference(arm).verdict, '')}" for arm in arms))
+        line(
+            target,
+            *(
+                f"{cell.means[arm]:.3f}{SIGNS.get(cell.difference(arm).verdict, '')}"
+                for arm in arms
+            ),
+        )
     line("**mean**", *(f"**{whole.means[arm]:.3f}**" for arm in arms))
     for reference in (REFERENCE, "uniform"):
         line(f"minus {reference}", *(gap(whole, each, arm, reference) for arm in arms))
-    line("better / level / worse than natural", *(tally([cell.difference(arm).verdict for cell in cells.values()]) for arm in arms))
+    line(
+        "better / level / worse than natural",
+        *(tally([cell.difference(arm).verdict for cell in cells.values()]) for arm in arms),
+    )
     line("proposed natural", *(str(sum(split.same[arm] for split in splits)) for arm in arms))
-    print(f"\n+ - better, worse than {REFERENCE} beyond the 95% interval of its target, over all splits together")
+    print(
+        f"\n+ - better, worse than {REFERENCE} beyond the 95% interval of its target, over all splits together"
+    )
     if DEFAULT in arms:
         best = max((name for name in SIMPLE if name in arms), key=lambda name: whole.means[name])
-        print(f"{DEFAULT} minus {best}, the best of {', '.join(SIMPLE)}: {gap(whole, each, DEFAULT, best)}")
+        print(
+            f"{DEFAULT} minus {best}, the best of {', '.join(SIMPLE)}: {gap(whole, each, DEFAULT, best)}"
+        )
 
 
 def read(folder: Path) -> Split:
     """A study's tables, each task under the name of its split, and how often its arms proposed natural."""
     study = Study.read(folder / "study.json")
     scores = tables.read(sorted((folder / "scores").glob("*.parquet")), tables.SCORES)
-    documents = tables.read(sorted((folder / "final_documents").glob("*.parquet")), tables.DOCUMENTS)
+    documents = tables.read(
+        sorted((folder / "final_documents").glob("*.parquet")), tables.DOCUMENTS
+    )
     mixtures = [read_json(folder / "mixtures" / f"{arm}.json") for arm in study.arms]
     scores = scores[scores.mixer.isin(study.mixers)]
     cells = by_target(scores, study.target_weights, study.learner)
     same = {arm: tally.same for arm, tally in tallies(cells, mixtures).items()}
-    named = (frame.assign(task=folder.name + "/" + frame.task.astype(str)) for frame in (scores, documents[documents.mixer.isin(same)]))
+    named = (
+        frame.assign(task=folder.name + "/" + frame.task.astype(str))
+        for frame in (scores, documents[documents.mixer.isin(same)])
+    )
     return Split(folder.name, study, *named, same)
 
 
@@ -81,7 +104,10 @@ def gap(whole: Comparison, each: Sequence[Comparison], arm: str, reference: str)
     """Mean difference over the splits, its 95% interval, and the range over several splits."""
     if arm == reference:
         return ""
-    found, values = whole.difference(arm, reference), [comparison.difference(arm, reference).value for comparison in each]
+    found, values = (
+        whole.difference(arm, reference),
+        [comparison.difference(arm, reference).value for comparison in each],
+    )
     several = f" ({min(values):+.3f} to {max(values):+.3f})" if len(values) > 1 else ""
     return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]{several}"
 

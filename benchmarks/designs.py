@@ -25,10 +25,23 @@ ROWS, DOMAINS, EXAMPLES, ROUNDS = 512, 17, 500, 5
 def design(tight: bool, grouped: bool) -> Callable[[], Any]:
     """Draws a swarm around natural: free, inside a box that rejects nearly everything, or inside sums of groups too."""
     natural = np.random.default_rng(0).dirichlet(np.full(DOMAINS, 0.7))
-    lower, upper = (0.2 * natural, np.minimum(1, 1.3 * natural)) if tight else (np.zeros(DOMAINS), np.ones(DOMAINS))
+    lower, upper = (
+        (0.2 * natural, np.minimum(1, 1.3 * natural))
+        if tight
+        else (np.zeros(DOMAINS), np.ones(DOMAINS))
+    )
     near = natural[:4].sum()
-    groups = (Group("a", (0, 1, 2, 3), 0.95 * near, 1.05 * near), Group("b", (5, 8, 9), 0.0, natural[[5, 8, 9]].sum()))
-    return lambda: sample_rows(0.5 * natural, lower, upper, [np.random.default_rng([1, i]) for i in range(ROWS)], groups if grouped else ())
+    groups = (
+        Group("a", (0, 1, 2, 3), 0.95 * near, 1.05 * near),
+        Group("b", (5, 8, 9), 0.0, natural[[5, 8, 9]].sum()),
+    )
+    return lambda: sample_rows(
+        0.5 * natural,
+        lower,
+        upper,
+        [np.random.default_rng([1, i]) for i in range(ROWS)],
+        groups if grouped else (),
+    )
 
 
 def intervals() -> Callable[[], Any]:
@@ -46,7 +59,9 @@ def intervals() -> Callable[[], Any]:
     )
     domains = tuple(Domain(name, 10**6) for name in names)
     mixer = create("mixmin", {"tau": 0.01}).fit(seen)
-    return lambda: mixer.propose(Goal(domains, {"t": 1.0}, 1e6, Bounds(np.zeros(len(names)), np.ones(len(names)))))
+    return lambda: mixer.propose(
+        Goal(domains, {"t": 1.0}, 1e6, Bounds(np.zeros(len(names)), np.ones(len(names))))
+    )
 
 
 def seconds(work: Callable[[], Any]) -> list[float]:
@@ -68,7 +83,9 @@ def main() -> None:
     }
     for name, work in cases.items():
         found = seconds(work)
-        table.add_row(name, *(f"{value:.2f}" for value in (statistics.median(found), min(found), max(found))))
+        table.add_row(
+            name, *(f"{value:.2f}" for value in (statistics.median(found), min(found), max(found)))
+        )
     Console().print(table)
 
 

@@ -35,7 +35,9 @@ LIFE = 1.2  # CPU-seconds of a forked process at most
 LIFE_FROM_START = 4.5  # of one that Snakemake starts: importing torch takes more than half of it
 INTERVAL = 0.5  # seconds between checkpoints
 ROLES = ("swarm", "vertex", "repeat")
-WANTED = [f"results/kills/{table}/{role}.parquet" for table in ("losses", "realised") for role in ROLES]
+WANTED = [
+    f"results/kills/{table}/{role}.parquet" for table in ("losses", "realised") for role in ROLES
+]
 WANTED.append("results/kills/loglikelihoods/vertex.parquet")
 RECORDER = r'''
 import importlib.util, os, sys
@@ -64,18 +66,45 @@ if os.environ.get("RECORD"):
 def study() -> dict:
     """The smoke study with a longer, slightly larger swarm and no final."""
     smoke = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
-    proxy = smoke["proxy"] | {"tokens": 163_840, "checkpoint_seconds": INTERVAL, "per_job": 6, "wave": 3}
+    proxy = smoke["proxy"] | {
+        "tokens": 163_840,
+        "checkpoint_seconds": INTERVAL,
+        "per_job": 6,
+        "wave": 3,
+    }
     designs = {"swarm": {"runs": 30}, "repeat": {"runs": 3}}
-    return smoke | {"study": "kills", "proxy": proxy, "designs": designs, "mixers": {"effective-data": {}, "mixmin": {}}}
+    return smoke | {
+        "study": "kills",
+        "proxy": proxy,
+        "designs": designs,
+        "mixers": {"effective-data": {}, "mixmin": {}},
+    }
 
 
 def snakemake(folder: Path, *words: str) -> subprocess.Popen:
     """A run in `folder` with two cores, in a process group of its own."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOUSE / "Snakefile"), "--directory", str(folder), "--cores", "2"]
-    paths = {"PYTHONPATH": str(folder / "recorder"), "RECORD": str(folder / "record"), "OMP_NUM_THREADS": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(HOUSE / "Snakefile"),
+        "--directory",
+        str(folder),
+        "--cores",
+        "2",
+    ]
+    paths = {
+        "PYTHONPATH": str(folder / "recorder"),
+        "RECORD": str(folder / "record"),
+        "OMP_NUM_THREADS": "1",
+    }
     with (folder / "said").open("ab") as said:
         return subprocess.Popen(
-            [*command, *words, "--configfile", str(folder / "study.yaml")], env=os.environ | paths, stdout=said, stderr=subprocess.STDOUT
+            [*command, *words, "--configfile", str(folder / "study.yaml")],
+            env=os.environ | paths,
+            stdout=said,
+            stderr=subprocess.STDOUT,
         )
 
 
@@ -84,14 +113,20 @@ def training(parent: int) -> Iterator[int]:
     children = defaultdict(list)
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            children[int(path.read_text().rsplit(")", 1)[1].split()[1])].append(int(path.parent.name))
+            children[int(path.read_text().rsplit(")", 1)[1].split()[1])].append(
+                int(path.parent.name)
+            )
         except OSError:
             continue  # gone meanwhile
     found = [parent]
     for process in found:
         found += children[process]
         try:
-            if Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[1:4] == [b"-m", b"mixwright", b"train-proxies"]:
+            if Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[1:4] == [
+                b"-m",
+                b"mixwright",
+                b"train-proxies",
+            ]:
                 yield process
         except OSError:
             continue
@@ -112,7 +147,13 @@ def kill_forks(folder: Path, kills: int, rng: random.Random) -> int:
 
     whole(snakemake(folder, "-n", "-p", *WANTED), folder)
     killed = 0
-    for command in sorted(set(re.findall(r"python -m mixwright (train-proxies .*) 2>&1", (folder / "said").read_text()))):
+    for command in sorted(
+        set(
+            re.findall(
+                r"python -m mixwright (train-proxies .*) 2>&1", (folder / "said").read_text()
+            )
+        )
+    ):
         status = int(signal.SIGKILL)
         while status == signal.SIGKILL:
             life = rng.uniform(0, LIFE) if killed < kills else math.inf
@@ -138,7 +179,12 @@ def train(folder: Path, words: list[str]) -> None:
 
     def noted(self: Wave) -> None:
         advance(self)
-        os.write(record, "".join(f"{os.getpid()} {member.key} {self.step}\n" for member in self.members).encode())
+        os.write(
+            record,
+            "".join(
+                f"{os.getpid()} {member.key} {self.step}\n" for member in self.members
+            ).encode(),
+        )
 
     Wave.advance = noted  # type: ignore[method-assign]
     os._exit(main(words))
@@ -191,10 +237,17 @@ def repeats(folder: Path) -> tuple[int, int, int, int]:
 
 def differences(one: Path, other: Path) -> list[str]:
     """Tables and stored results that are not the same to the last bit, or stand in one folder alone, and what is left half-written."""
-    stored = [{path.relative_to(folder) for path in (folder / "results/store").rglob("*.parquet")} for folder in (one, other)]
+    stored = [
+        {path.relative_to(folder) for path in (folder / "results/store").rglob("*.parquet")}
+        for folder in (one, other)
+    ]
     odd = [str(path) for path in stored[0] ^ stored[1]]
     same = [*map(Path, WANTED), *(stored[0] & stored[1])]
-    odd += [str(path) for path in same if not pq.read_table(one / path).equals(pq.read_table(other / path))]
+    odd += [
+        str(path)
+        for path in same
+        if not pq.read_table(one / path).equals(pq.read_table(other / path))
+    ]
     left = [path for path in (other / "results").rglob("*") if path.suffix in (".partial", ".pt")]
     return sorted(odd) + sorted(map(str, left))
 
@@ -203,7 +256,9 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--kills", type=int, default=100)
     asked.add_argument("--seed", type=int, default=0)
-    asked.add_argument("--snakemake", action="store_true", help="Snakemake starts the processes and tries again")
+    asked.add_argument(
+        "--snakemake", action="store_true", help="Snakemake starts the processes and tries again"
+    )
     options = asked.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.path.insert(0, str(HOUSE / "workflow"))
@@ -217,7 +272,9 @@ def main() -> None:
         whole(snakemake(calm, *WANTED), calm)
         rng = random.Random(options.seed)
         if options.snakemake:
-            killed = kill_at_random(snakemake(wild, "--retries", "1000", *WANTED), wild, options.kills, rng)
+            killed = kill_at_random(
+                snakemake(wild, "--retries", "1000", *WANTED), wild, options.kills, rng
+            )
         else:
             killed = kill_forks(wild, options.kills, rng)
         odd = tell(calm, wild, killed, options)
@@ -228,7 +285,10 @@ def tell(calm: Path, wild: Path, killed: int, options: argparse.Namespace) -> li
     """Prints what it came to; what differs."""
     needed, odd = repeats(calm)[0], differences(calm, wild)
     taken, again, most, trained = repeats(wild)
-    table = Table(title=f"{killed} kills -9{' through Snakemake' * options.snakemake}, seed {options.seed}", box=None)
+    table = Table(
+        title=f"{killed} kills -9{' through Snakemake' * options.snakemake}, seed {options.seed}",
+        box=None,
+    )
     table.add_column("")
     table.add_column("", justify="right")
     for name, value in {

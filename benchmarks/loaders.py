@@ -29,22 +29,35 @@ def saved_datasets(shards: Sequence[Shard], context: int, folder: Path) -> list[
 
     disable_progress_bars()
     for shard in shards:
-        blocks = np.stack([shard.sequence(block, context) for block in range(shard.sequences(context))])
+        blocks = np.stack(
+            [shard.sequence(block, context) for block in range(shard.sequences(context))]
+        )
         Dataset.from_dict({"input_ids": blocks}).save_to_disk(folder / shard.domain)
     return sorted(folder.iterdir())
 
 
-def scheduled(shards: Sequence[Shard], weights: np.ndarray, context: int, sequences: int, batch: int) -> Pass:
+def scheduled(
+    shards: Sequence[Shard], weights: np.ndarray, context: int, sequences: int, batch: int
+) -> Pass:
     """Our schedule, read batch by batch."""
     began = now()
     schedule = Schedule.of(weights, shards, context, sequences, seed=0)
     ready = now()
     for at in range(0, sequences, batch):
         schedule.read(np.arange(at, at + batch))
-    return Pass((ready - began) / sequences / context * 1e6, (now() - ready) / sequences / context * 1e6)
+    return Pass(
+        (ready - began) / sequences / context * 1e6, (now() - ready) / sequences / context * 1e6
+    )
 
 
-def interleaved(sources: Sequence[Path], weights: np.ndarray, context: int, sequences: int, batch: int, iterable: bool = False) -> Pass:
+def interleaved(
+    sources: Sequence[Path],
+    weights: np.ndarray,
+    context: int,
+    sequences: int,
+    batch: int,
+    iterable: bool = False,
+) -> Pass:
     """interleave_datasets until its first source ends, as batches of numpy arrays; so many of its rows are read."""
     from datasets import interleave_datasets, load_from_disk
 
@@ -54,7 +67,12 @@ def interleaved(sources: Sequence[Path], weights: np.ndarray, context: int, sequ
     mixed = interleave_datasets(parts, probabilities=list(weights / weights.sum()), seed=0)
     ready, rows = now(), sequences if iterable else len(mixed)
     sequences = min(sequences, rows)
-    for number, _ in enumerate(mixed.iter(batch) if iterable else (mixed[at : at + batch] for at in range(0, sequences, batch)), start=1):
+    for number, _ in enumerate(
+        mixed.iter(batch)
+        if iterable
+        else (mixed[at : at + batch] for at in range(0, sequences, batch)),
+        start=1,
+    ):
         if number * batch >= sequences:
             break
     return Pass((ready - began) / rows / context * 1e6, (now() - ready) / sequences / context * 1e6)

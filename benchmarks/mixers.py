@@ -23,7 +23,12 @@ from mixwright.trust.validation import score
 
 NAMES = ("regmix", "regmix-linear", "log-linear", "additive", "bimix", "effective-data")
 PROPOSERS = ("regmix", "log-linear", "additive", "effective-data", "ensemble")
-PLANTED = [(domains, capped, seed) for domains in (7, 12, 20) for capped in (False, True) for seed in range(3)]
+PLANTED = [
+    (domains, capped, seed)
+    for domains in (7, 12, 20)
+    for capped in (False, True)
+    for seed in range(3)
+]
 ROUNDS, DOMAINS, TARGETS, SIZES = 3, 17, 13, (64, 512)
 
 
@@ -33,7 +38,10 @@ def planted(rng: np.random.Generator, runs: int) -> Observations:
     transfer = np.random.default_rng(1).gamma(0.5, 1.0, (TARGETS, DOMAINS)) + 0.02
     losses = 2 + (weights**0.7 @ transfer.T) ** -0.3
     losses += 0.01 * losses.std(axis=0) * rng.standard_normal(losses.shape)
-    names = [tuple(f"{prefix}{i:03}" for i in range(count)) for prefix, count in (("d", DOMAINS), ("t", TARGETS), ("r", runs))]
+    names = [
+        tuple(f"{prefix}{i:03}" for i in range(count))
+        for prefix, count in (("d", DOMAINS), ("t", TARGETS), ("r", runs))
+    ]
     return Observations(*names, ("swarm",) * runs, weights * 1e6, losses)
 
 
@@ -49,7 +57,12 @@ def speed(runs: int) -> Table:
     rng = np.random.default_rng(0)
     seen, unseen = planted(rng, runs), planted(rng, 256)
     domains = tuple(Domain(name, 10_000_000) for name in seen.domains)
-    goal = Goal(domains, dict.fromkeys(seen.targets, 1 / TARGETS), 1e6, Bounds.of(domains, 1e6, dict.fromkeys(seen.domains, 0.3)))
+    goal = Goal(
+        domains,
+        dict.fromkeys(seen.targets, 1 / TARGETS),
+        1e6,
+        Bounds.of(domains, 1e6, dict.fromkeys(seen.domains, 0.3)),
+    )
     fits: dict[str, list[float]] = {name: [] for name in NAMES}
     last: dict[str, tuple[float, float | None, float]] = {}
     for turn in range(ROUNDS):
@@ -58,20 +71,42 @@ def speed(runs: int) -> Table:
             start = time.process_time()
             fitted = mixers.create(name).fit(seen)
             fits[name].append(time.process_time() - start)
-            if turn and "regmix" in name:  # a search of 100,000 mixtures takes its seconds; once is enough to know them
+            if (
+                turn and "regmix" in name
+            ):  # a search of 100,000 mixtures takes its seconds; once is enough to know them
                 continue
             start = time.process_time()
             proposal = fitted.propose(goal)
             seconds, predicted = time.process_time() - start, fitted.predict(unseen.amounts)
-            rank = float(np.mean([score(unseen.losses[:, k], predicted[:, k])["spearman"] for k in range(TARGETS)]))
+            rank = float(
+                np.mean(
+                    [
+                        score(unseen.losses[:, k], predicted[:, k])["spearman"]
+                        for k in range(TARGETS)
+                    ]
+                )
+            )
             last[name] = (seconds, proposal.gap, rank)
     middle = {name: statistics.median(times) for name, times in fits.items()}
     table = Table(
-        "mixer", "fit CPU-s", "against regmix", "propose CPU-s", "gap", "rank correlation", title=f"{runs} runs, {DOMAINS} x {TARGETS}"
+        "mixer",
+        "fit CPU-s",
+        "against regmix",
+        "propose CPU-s",
+        "gap",
+        "rank correlation",
+        title=f"{runs} runs, {DOMAINS} x {TARGETS}",
     )
     for name, (seconds, gap, rank) in last.items():
         certified = "" if gap is None else f"{gap:.0e}"
-        table.add_row(name, f"{middle[name]:.3f}", f"{middle[name] / middle['regmix']:.2f}", f"{seconds:.3f}", certified, f"{rank:.3f}")
+        table.add_row(
+            name,
+            f"{middle[name]:.3f}",
+            f"{middle[name] / middle['regmix']:.2f}",
+            f"{seconds:.3f}",
+            certified,
+            f"{rank:.3f}",
+        )
     return table
 
 
@@ -81,10 +116,16 @@ def regrets() -> Table:
     for number, (domains, capped, seed) in enumerate(PLANTED):
         say(f"regret: planted law {number + 1} of {len(PLANTED)}")
         found.setdefault((domains, capped), []).append(regret(domains, capped, seed))
-    table = Table("domains", "caps", *PROPOSERS, title="regret in % of uniform's at 60 runs: mean (worst)")
+    table = Table(
+        "domains", "caps", *PROPOSERS, title="regret in % of uniform's at 60 runs: mean (worst)"
+    )
     for (domains, capped), shares in found.items():
         cells = [[100 * share[name] for share in shares] for name in PROPOSERS]
-        table.add_row(str(domains), "1.5 / domains" if capped else "none", *(f"{statistics.mean(c):.1f} ({max(c):.1f})" for c in cells))
+        table.add_row(
+            str(domains),
+            "1.5 / domains" if capped else "none",
+            *(f"{statistics.mean(c):.1f} ({max(c):.1f})" for c in cells),
+        )
     return table
 
 
@@ -94,11 +135,20 @@ def regret(domains: int, capped: bool, seed: int) -> dict[str, float]:
     shape, weights = (4, domains), rng.dirichlet(np.full(domains, 0.6), 60)
     transfer = np.exp(rng.normal(-1.2, 1.2, shape))
     law = Law(
-        np.full(4, 2.0), np.ones(4), rng.uniform(0.15, 0.5, 4), np.full(4, 0.05), transfer, rng.uniform(0.5, 0.95, shape), 0 * transfer
+        np.full(4, 2.0),
+        np.ones(4),
+        rng.uniform(0.15, 0.5, 4),
+        np.full(4, 0.05),
+        transfer,
+        rng.uniform(0.5, 0.95, shape),
+        0 * transfer,
     )
     losses = law.predict(weights)
     losses += 0.01 * losses.std(axis=0) * rng.standard_normal(losses.shape)
-    names = [tuple(f"{prefix}{i:03}" for i in range(count)) for prefix, count in (("d", domains), ("t", 4), ("r", 60))]
+    names = [
+        tuple(f"{prefix}{i:03}" for i in range(count))
+        for prefix, count in (("d", domains), ("t", 4), ("r", 60))
+    ]
     seen = Observations(*names, ("swarm",) * 60, weights * 1e6, losses)
     sources = tuple(Domain(name, 10_000_000) for name in seen.domains)
     bounds = Bounds.of(sources, 1e6, dict.fromkeys(seen.domains, 1.5 / domains) if capped else {})
@@ -112,7 +162,10 @@ def regret(domains: int, capped: bool, seed: int) -> dict[str, float]:
 
     uniform = above(np.full(domains, 1 / domains))
     light = {"regmix": {"samples": 20_000, "keep": 26}}
-    return {name: above(mixers.create(name, light.get(name)).fit(seen).propose(goal).weights) / uniform for name in PROPOSERS}
+    return {
+        name: above(mixers.create(name, light.get(name)).fit(seen).propose(goal).weights) / uniform
+        for name in PROPOSERS
+    }
 
 
 if __name__ == "__main__":

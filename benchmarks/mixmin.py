@@ -24,7 +24,11 @@ from mixwright.mixers.mixmin.ratios import Ratios, example_weights
 from mixwright.numerics.sqp import Region
 
 QUICK = "--quick" in sys.argv
-SHAPES = [(7, 10_000), (7, 100_000), (100, 10_000)] if QUICK else [(7, 10_000), (7, 1_000_000), (100, 100_000), (100, 1_000_000)]
+SHAPES = (
+    [(7, 10_000), (7, 100_000), (100, 10_000)]
+    if QUICK
+    else [(7, 10_000), (7, 1_000_000), (100, 100_000), (100, 1_000_000)]
+)
 LIMIT = 3.0 if QUICK else 60.0  # CPU-seconds that a rival is given
 TOLERANCE, REPEATS, SEEDS = 1e-6, 3, 3 if QUICK else 10
 MIXSQP = """
@@ -45,7 +49,9 @@ def problem(domains: int, examples: int, kind: str) -> np.ndarray:
     if kind == "hard":
         values *= 0.1
         values += rng.normal(0, 3, (examples, 1)).astype(np.float32)
-        values += rng.standard_normal((examples, 4), dtype=np.float32) @ rng.normal(0, 0.1, (4, domains)).astype(np.float32)
+        values += rng.standard_normal((examples, 4), dtype=np.float32) @ rng.normal(
+            0, 0.1, (4, domains)
+        ).astype(np.float32)
     values[np.arange(examples), origin] += 4 if kind == "easy" else 0.2
     return values
 
@@ -74,13 +80,21 @@ def published(values: np.ndarray) -> Answer:
     return seconds, gap(values, weights)
 
 
-def first_order(update: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[np.ndarray], Answer]:
+def first_order(
+    update: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray], Answer]:
     """Full-batch steps from uniform until the gap closes or the time is up, with our own passes over the data."""
 
     def run(values: np.ndarray) -> Answer:
         start, m = time.process_time(), values.shape[1]
-        ratios, region, w = Ratios.of(values, example_weights(None, len(values))), Region(np.zeros(m), np.ones(m)), np.full(m, 1 / m)
-        while (found := region.gap(point := ratios.at(w))) > TOLERANCE and time.process_time() - start < LIMIT:
+        ratios, region, w = (
+            Ratios.of(values, example_weights(None, len(values))),
+            Region(np.zeros(m), np.ones(m)),
+            np.full(m, 1 / m),
+        )
+        while (
+            found := region.gap(point := ratios.at(w))
+        ) > TOLERANCE and time.process_time() - start < LIMIT:
             w = update(w, point.gradient)
             w = w / w.sum()
         return time.process_time() - start, found
@@ -101,7 +115,15 @@ def slsqp(values: np.ndarray) -> Answer:
 
     total = {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(m)}
     options = {"ftol": 1e-12, "maxiter": 1000}
-    found = minimize(objective, np.full(m, 1 / m), jac=True, bounds=[(0, 1)] * m, constraints=total, method="SLSQP", options=options)
+    found = minimize(
+        objective,
+        np.full(m, 1 / m),
+        jac=True,
+        bounds=[(0, 1)] * m,
+        constraints=total,
+        method="SLSQP",
+        options=options,
+    )
     return time.process_time() - start, gap(values, found.x)
 
 
@@ -113,11 +135,16 @@ def mixsqp(values: np.ndarray) -> Answer:
         np.asfortranarray(values, dtype=np.float64).T.tofile(table)
         command = ["Rscript", "-e", MIXSQP, *map(str, values.shape), str(table)]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return float(said[-values.shape[1] - 1]), gap(values, np.array(said[-values.shape[1] :], dtype=np.float64))
+    return float(said[-values.shape[1] - 1]), gap(
+        values, np.array(said[-values.shape[1] :], dtype=np.float64)
+    )
 
 
 def installed() -> bool:
-    return bool(shutil.which("Rscript")) and not subprocess.run(["Rscript", "-e", "library(mixsqp)"], capture_output=True).returncode
+    return (
+        bool(shutil.which("Rscript"))
+        and not subprocess.run(["Rscript", "-e", "library(mixsqp)"], capture_output=True).returncode
+    )
 
 
 RIVALS = {
@@ -130,15 +157,24 @@ RIVALS = {
 
 
 def solvers() -> Table:
-    table = Table("problem", "ours, CPU-s", "gap", *RIVALS, title=f"CPU-s to a gap of {TOLERANCE:g} over ours (gap where it ended)")
+    table = Table(
+        "problem",
+        "ours, CPU-s",
+        "gap",
+        *RIVALS,
+        title=f"CPU-s to a gap of {TOLERANCE:g} over ours (gap where it ended)",
+    )
     for domains, examples in SHAPES:
         for kind in ("easy", "hard"):
             values = problem(domains, examples, kind)
             seconds, reached = ours(values)
             row = [
-                f"{spent / seconds:.1f} ({left:.0e})" if left is not None else "-" for spent, left in (f(values) for f in RIVALS.values())
+                f"{spent / seconds:.1f} ({left:.0e})" if left is not None else "-"
+                for spent, left in (f(values) for f in RIVALS.values())
             ]
-            table.add_row(f"{domains} x {examples:,} {kind}", f"{seconds:.3f}", f"{reached:.0e}", *row)
+            table.add_row(
+                f"{domains} x {examples:,} {kind}", f"{seconds:.3f}", f"{reached:.0e}", *row
+            )
     return table
 
 
@@ -149,7 +185,9 @@ def memory() -> str:
         values = problem(domains, examples, "hard")
         tracemalloc.start()
         solve(values)
-        shares.append(f"{domains} x {examples:,}: {1 + tracemalloc.get_traced_memory()[1] / values.nbytes:.2f}")
+        shares.append(
+            f"{domains} x {examples:,}: {1 + tracemalloc.get_traced_memory()[1] / values.nbytes:.2f}"
+        )
         tracemalloc.stop()
     return "memory, input included, over the float32 input: " + ", ".join(shares)
 
@@ -174,18 +212,28 @@ def share(domains: int, tokens: int, seed: int) -> float:
 
 def shares() -> Table:
     table = Table(
-        "tokens an example", "7 domains", "22 domains", title=f"share of the attainable gain after the published 100 steps, {SEEDS} seeds"
+        "tokens an example",
+        "7 domains",
+        "22 domains",
+        title=f"share of the attainable gain after the published 100 steps, {SEEDS} seeds",
     )
     for tokens in (37, 900):
-        found = [[100 * share(domains, tokens, seed) for seed in range(SEEDS)] for domains in (7, 22)]
-        table.add_row(str(tokens), *(f"{np.mean(each):.0f} % ({min(each):.0f} to {max(each):.0f})" for each in found))
+        found = [
+            [100 * share(domains, tokens, seed) for seed in range(SEEDS)] for domains in (7, 22)
+        ]
+        table.add_row(
+            str(tokens),
+            *(f"{np.mean(each):.0f} % ({min(each):.0f} to {max(each):.0f})" for each in found),
+        )
     return table
 
 
 def main() -> None:
     console = Console()
     console.print(solvers())
-    console.print(f"Rivals are given {LIMIT:g} CPU-seconds. -: not run (SLSQP over 20 domains, R over 20 million cells)")
+    console.print(
+        f"Rivals are given {LIMIT:g} CPU-seconds. -: not run (SLSQP over 20 domains, R over 20 million cells)"
+    )
     if not installed():
         console.print("R's mixsqp is not installed (Debian: r-cran-mixsqp) and was left out")
     console.print(memory())

@@ -15,7 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 HOUSE = Path(__file__).parents[1]
-CASES = ((32, 16), (512, 16), (512, 1), (2_000, 16), (10_000, 16), (10_000, 1))  # runs in the swarm, runs a job
+CASES = (
+    (32, 16),
+    (512, 16),
+    (512, 1),
+    (2_000, 16),
+    (10_000, 16),
+    (10_000, 1),
+)  # runs in the swarm, runs a job
 
 
 def dry_run(runs: int, per_job: int) -> tuple[float, float]:
@@ -25,13 +32,26 @@ def dry_run(runs: int, per_job: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_text(yaml.safe_dump(study))
-        return spent("--snakefile", str(HOUSE / "Snakefile"), "--directory", folder, "--configfile", str(path), "-n")
+        return spent(
+            "--snakefile",
+            str(HOUSE / "Snakefile"),
+            "--directory",
+            folder,
+            "--configfile",
+            str(path),
+            "-n",
+        )
 
 
 def spent(*arguments: str) -> tuple[float, float]:
     """(CPU-seconds, peak MB) of Snakemake with these arguments."""
     quiet = subprocess.DEVNULL
-    _, status, used = os.wait4(subprocess.Popen([sys.executable, "-m", "snakemake", *arguments], stdout=quiet, stderr=quiet).pid, 0)
+    _, status, used = os.wait4(
+        subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *arguments], stdout=quiet, stderr=quiet
+        ).pid,
+        0,
+    )
     assert status == 0, arguments
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
@@ -46,7 +66,10 @@ def main() -> None:
 
 def summary(measured: list[tuple[float, float]]) -> tuple[str, str]:
     """Median time and greatest memory."""
-    return f"{statistics.median(seconds for seconds, _ in measured):.2f}", f"{max(memory for _, memory in measured):.0f}"
+    return (
+        f"{statistics.median(seconds for seconds, _ in measured):.2f}",
+        f"{max(memory for _, memory in measured):.0f}",
+    )
 
 
 if __name__ == "__main__":

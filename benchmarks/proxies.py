@@ -74,53 +74,118 @@ class Row:
     def verdict(self) -> str:
         if self.wanted is None:
             return ""
-        return "met" if (self.reached <= self.wanted if self.at_most else self.reached >= self.wanted) else "MISSED"
+        return (
+            "met"
+            if (self.reached <= self.wanted if self.at_most else self.reached >= self.wanted)
+            else "MISSED"
+        )
 
     @classmethod
-    def ratio(cls, part: str, case: str, against: str, unit: str, pairs: Sequence[tuple[float, float]], wanted: str = "") -> "Row":
+    def ratio(
+        cls,
+        part: str,
+        case: str,
+        against: str,
+        unit: str,
+        pairs: Sequence[tuple[float, float]],
+        wanted: str = "",
+    ) -> "Row":
         """Theirs over ours, from the costs of both in each round."""
         ratios = [theirs / ours for ours, theirs in pairs]
         ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
         spread = (statistics.median(ratios), min(ratios), max(ratios))
-        return cls(part, case, against, unit, ours, theirs, *spread, len(pairs), *WANTED.get(wanted, ()))
+        return cls(
+            part, case, against, unit, ours, theirs, *spread, len(pairs), *WANTED.get(wanted, ())
+        )
 
     @classmethod
-    def figure(cls, part: str, case: str, unit: str, ours: Sequence[float], wanted: str, at_most: bool = False, **rest: Any) -> "Row":
+    def figure(
+        cls,
+        part: str,
+        case: str,
+        unit: str,
+        ours: Sequence[float],
+        wanted: str,
+        at_most: bool = False,
+        **rest: Any,
+    ) -> "Row":
         """Our own of each round."""
         median, beside = statistics.median(ours), {"against": "", "theirs": None} | rest
         spread = {"reached": median, "least": min(ours), "greatest": max(ours), "rounds": len(ours)}
         least, hoped = WANTED[wanted]
-        return cls(part, case, unit=unit, ours=median, **beside, **spread, wanted=least, hoped=hoped, at_most=at_most)
+        return cls(
+            part,
+            case,
+            unit=unit,
+            ours=median,
+            **beside,
+            **spread,
+            wanted=least,
+            hoped=hoped,
+            at_most=at_most,
+        )
 
 
-def steady(case: str, batch: int, members: int, steps: int, variants: Sequence[str], quick: bool, count: int) -> Iterator[Row]:
+def steady(
+    case: str,
+    batch: int,
+    members: int,
+    steps: int,
+    variants: Sequence[str],
+    quick: bool,
+    count: int,
+) -> Iterator[Row]:
     """CPU-seconds a million tokens once everything runs: of ours, in the best precision there is, a long call less a short one; of the
     rivals, the steps after the second. The products of the model's matrices alone, in float32, say what no float32 trainer can pass."""
     variants = [name for name in variants if not (quick and name == "compiled")]
-    found = contest(rivals.SHAPES[case], batch, members, max(2, steps // 2) if quick else steps, variants, count)
+    found = contest(
+        rivals.SHAPES[case], batch, members, max(2, steps // 2) if quick else steps, variants, count
+    )
     for variant in variants:
         name = case if variant == "default" else f"{case}, {variant}"
         for against in ("HF Trainer", "plain loop", "HF Trainer, bf16")[: 2 + BF16]:
             pairs = [(each[variant], each[against]) for each in found]
-            yield Row.ratio("steady", name, against, "CPU-s / M tokens", pairs, f"{case}, {against}")
+            yield Row.ratio(
+                "steady", name, against, "CPU-s / M tokens", pairs, f"{case}, {against}"
+            )
     floor = [(each["matrix products"], each["HF Trainer"]) for each in found]
     yield Row.ratio("steady", f"{case}, products alone", "HF Trainer", "CPU-s / M tokens", floor)
 
 
-def contest(shape: Mapping[str, Any], batch: int, members: int, steps: int, variants: Sequence[str], count: int) -> list[dict[str, float]]:
+def contest(
+    shape: Mapping[str, Any],
+    batch: int,
+    members: int,
+    steps: int,
+    variants: Sequence[str],
+    count: int,
+) -> list[dict[str, float]]:
     """Each round's CPU-seconds a million tokens, by who spent them; each in a process of its own, for memory is kept as ours wants it."""
     tokens = batch * shape["context"] / 1e6
     with tempfile.TemporaryDirectory() as folder:
         rivals.write_shards(Path(folder), shape["vocabulary"])
         spec = {"shape": shape, "shards": folder, "batch": batch}
         rival = spec | {"steps": 2 + steps, "warm": 2}
-        ours = {name: spec | {"steps": steps, "members": members, "wave": members} | rivals.VARIANTS[name] for name in variants}
+        ours = {
+            name: spec
+            | {"steps": steps, "members": members, "wave": members}
+            | rivals.VARIANTS[name]
+            for name in variants
+        }
         asked = [*(("step", each) for each in ours.values()), ("trainer", rival), ("plain", rival)]
         asked += [("trainer", rival | {"bf16": True})] if BF16 else []
         sides = [partial(lambda name, each: process(name, each).said, *each) for each in asked]
-        names = [*variants, "HF Trainer", "plain loop", *["HF Trainer, bf16"] * BF16, "matrix products"]
+        names = [
+            *variants,
+            "HF Trainer",
+            "plain loop",
+            *["HF Trainer, bf16"] * BF16,
+            "matrix products",
+        ]
         found = rounds(count, *sides, lambda: rivals.products(shape, batch))
-    return [{name: spent / tokens for name, spent in zip(names, each, strict=True)} for each in found]
+    return [
+        {name: spent / tokens for name, spent in zip(names, each, strict=True)} for each in found
+    ]
 
 
 def rounds(count: int, *sides: Callable[[], Any]) -> list[list[Any]]:
@@ -141,8 +206,17 @@ def processes(proxies: int, variant: str, quick: bool, count: int) -> Iterator[R
             lambda: proxies * process("trainer", spec).spent,
         )
     name = "" if variant == "default" else f", {variant}"
-    wanted = "" if quick else f"{proxies} proxies"  # short ones flatter: their start is most of them
-    yield Row.ratio("processes", f"{proxies} proxies of {tokens:,} tokens{name}", "HF Trainer", "CPU-s", found, wanted)
+    wanted = (
+        "" if quick else f"{proxies} proxies"
+    )  # short ones flatter: their start is most of them
+    yield Row.ratio(
+        "processes",
+        f"{proxies} proxies of {tokens:,} tokens{name}",
+        "HF Trainer",
+        "CPU-s",
+        found,
+        wanted,
+    )
 
 
 @dataclass(frozen=True)
@@ -157,9 +231,17 @@ class Ran:
 def process(name: str, spec: Mapping[str, Any]) -> Ran:
     """One process of benchmarks/rivals.py."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = subprocess.run([sys.executable, rivals.__file__, name, json.dumps(spec)], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(
+        [sys.executable, rivals.__file__, name, json.dumps(spec)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Ran(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, **json.loads(said.splitlines()[-1]))
+    return Ran(
+        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        **json.loads(said.splitlines()[-1]),
+    )
 
 
 def loader(quick: bool, count: int) -> Iterator[Row]:
@@ -171,7 +253,14 @@ def loader(quick: bool, count: int) -> Iterator[Row]:
             read = [(each[0].reading, each[index].reading) for each in found]
             whole = [(each[0].whole, each[index].whole) for each in found]
             for case, pairs, wanted in (("reading", read, against), ("and set up", whole, "")):
-                yield Row.ratio("loader", f"{case}, context {context:,}", against, "CPU-s / M tokens", pairs, wanted)
+                yield Row.ratio(
+                    "loader",
+                    f"{case}, context {context:,}",
+                    against,
+                    "CPU-s / M tokens",
+                    pairs,
+                    wanted,
+                )
 
 
 def passes(context: int, sequences: int, count: int) -> list[list[loaders.Pass]]:
@@ -184,7 +273,9 @@ def passes(context: int, sequences: int, count: int) -> list[list[loaders.Pass]]
             count + 1,
             lambda: loaders.scheduled(shards, weights, context, sequences, BATCH),
             lambda: loaders.interleaved(sources, weights, context, sequences, BATCH),
-            lambda: loaders.interleaved(sources, weights, context, sequences // 10, BATCH, iterable=True),
+            lambda: loaders.interleaved(
+                sources, weights, context, sequences // 10, BATCH, iterable=True
+            ),
         )[1:]
 
 
@@ -193,12 +284,23 @@ def mixture_error() -> Iterator[Row]:
     rng = np.random.default_rng(0)
     mixtures = rng.dirichlet(np.ones(DOMAINS), MIXTURES)
     errors = []
-    for taken in (lambda w: np.bincount(allocate(w, SEQUENCES), minlength=DOMAINS), lambda w: rng.multinomial(SEQUENCES, w)):
+    for taken in (
+        lambda w: np.bincount(allocate(w, SEQUENCES), minlength=DOMAINS),
+        lambda w: rng.multinomial(SEQUENCES, w),
+    ):
         errors.append([50 * np.abs(taken(w) / SEQUENCES - w).sum() for w in mixtures])
     for case, reduce in (("mean", np.mean), ("greatest", np.max)):
         ours, theirs = (float(reduce(side)) for side in errors)
         beside = {"against": "random draws", "theirs": theirs}
-        yield Row.figure("mixture error", f"{case} of {MIXTURES} mixtures", "% total variation", [ours], case, at_most=True, **beside)
+        yield Row.figure(
+            "mixture error",
+            f"{case} of {MIXTURES} mixtures",
+            "% total variation",
+            [ours],
+            case,
+            at_most=True,
+            **beside,
+        )
 
 
 def memory(batch: int, quick: bool, count: int) -> Iterator[Row]:
@@ -206,13 +308,25 @@ def memory(batch: int, quick: bool, count: int) -> Iterator[Row]:
     shape = rivals.SHAPES["RegMix"]
     with tempfile.TemporaryDirectory() as folder:
         rivals.write_shards(Path(folder), shape["vocabulary"])
-        peak = process("packed", {"shape": shape, "shards": folder, "steps": 1, "batch": batch, "members": 4, "wave": 4}).peak_gib
-    yield Row.figure("memory", f"RegMix's shape, K = 4, {batch} x 2,048 tokens", "GiB", [peak], "RegMix", at_most=True)
+        peak = process(
+            "packed",
+            {"shape": shape, "shards": folder, "steps": 1, "batch": batch, "members": 4, "wave": 4},
+        ).peak_gib
+    yield Row.figure(
+        "memory",
+        f"RegMix's shape, K = 4, {batch} x 2,048 tokens",
+        "GiB",
+        [peak],
+        "RegMix",
+        at_most=True,
+    )
 
 
 PARTS = {
     "loader": loader,
-    "tiny": partial(steady, "tiny", BATCH, 4, 60, ("default", "AdamW", "compiled")),  # sequences a step, members, steps
+    "tiny": partial(
+        steady, "tiny", BATCH, 4, 60, ("default", "AdamW", "compiled")
+    ),  # sequences a step, members, steps
     "mid": partial(steady, "mid", BATCH, 1, 6, ("default", "AdamW")),
     "50k": partial(steady, "50 k vocabulary", BATCH // 2, 1, 2, ("default", "AdamW")),
     "8": partial(processes, 8, "default"),
@@ -231,29 +345,66 @@ def machine() -> str:
 
 
 def shown(rows: Sequence[Row]) -> Table:
-    table = Table(title="reached: theirs over ours, or the figure itself; median (least to greatest)")
-    for heading in ("part", "case", "against", "unit", "ours", "theirs", "reached", "wanted (hoped)", ""):
+    table = Table(
+        title="reached: theirs over ours, or the figure itself; median (least to greatest)"
+    )
+    for heading in (
+        "part",
+        "case",
+        "against",
+        "unit",
+        "ours",
+        "theirs",
+        "reached",
+        "wanted (hoped)",
+        "",
+    ):
         table.add_column(heading)
     for row in rows:
         spread = f" ({row.least:.3g} to {row.greatest:.3g})" if row.rounds > 1 else ""
-        wanted = "" if row.wanted is None else f"{'<=' if row.at_most else '>='} {row.wanted:g}{f' ({row.hoped:g})' if row.hoped else ''}"
+        wanted = (
+            ""
+            if row.wanted is None
+            else f"{'<=' if row.at_most else '>='} {row.wanted:g}{f' ({row.hoped:g})' if row.hoped else ''}"
+        )
         theirs = "" if row.theirs is None else f"{row.theirs:.3g}"
         figures = (f"{row.ours:.3g}", theirs, f"{row.reached:.3g}{spread}")
         table.add_row(row.part, row.case, row.against, row.unit, *figures, wanted, row.verdict)
     return table
 
 
-def run(parts: Mapping[str, Callable[[bool, int], Iterator[Row]]], quick: Sequence[str], to: str, machine: str, about: str) -> None:
+def run(
+    parts: Mapping[str, Callable[[bool, int], Iterator[Row]]],
+    quick: Sequence[str],
+    to: str,
+    machine: str,
+    about: str,
+) -> None:
     """Measures the parts that are asked for, shows them and keeps every figure at once as parquet, beside those of earlier runs."""
-    asked = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--quick", action="store_true", help="under 3 minutes: one round, shorter proxies, nothing compiled")
-    asked.add_argument("--parts", help=f"which to run, of {','.join(parts)}; by default all, with --quick {','.join(quick)}")
-    asked.add_argument("--rounds", type=int, help="of ours and theirs in turn; by default 3, with --quick 1")
-    asked.add_argument("--to", type=Path, default=Path("results/benchmarks") / to, help="the table as parquet")
+    asked = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    asked.add_argument(
+        "--quick",
+        action="store_true",
+        help="under 3 minutes: one round, shorter proxies, nothing compiled",
+    )
+    asked.add_argument(
+        "--parts",
+        help=f"which to run, of {','.join(parts)}; by default all, with --quick {','.join(quick)}",
+    )
+    asked.add_argument(
+        "--rounds", type=int, help="of ours and theirs in turn; by default 3, with --quick 1"
+    )
+    asked.add_argument(
+        "--to", type=Path, default=Path("results/benchmarks") / to, help="the table as parquet"
+    )
     arguments = asked.parse_args()
     where = {"machine": machine, "date": date.today().isoformat(), "quick": arguments.quick}
     rows = []
-    for part in arguments.parts.split(",") if arguments.parts else quick if arguments.quick else parts:
+    for part in (
+        arguments.parts.split(",") if arguments.parts else quick if arguments.quick else parts
+    ):
         for row in parts[part](arguments.quick, arguments.rounds or (1 if arguments.quick else 3)):
             say(f"{row.part}: {row.case}: {row.against} {row.reached:.3g}")
             keep(asdict(row) | {"verdict": row.verdict} | where, arguments.to)

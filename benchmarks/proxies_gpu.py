@@ -16,7 +16,12 @@ from proxies import BATCH, Row, rounds
 
 from mixwright.corpus.shards import Shard
 
-proxies.WANTED |= {"RegMix": (3.0, 4.4), "8 k vocabulary": (8.0, 11.0), "plain loop": (3.0, None), "HF Trainer": (8.0, None)}
+proxies.WANTED |= {
+    "RegMix": (3.0, 4.4),
+    "8 k vocabulary": (8.0, 11.0),
+    "plain loop": (3.0, None),
+    "HF Trainer": (8.0, None),
+}
 
 
 def speed(quick: bool, count: int) -> Iterator[Row]:
@@ -26,7 +31,9 @@ def speed(quick: bool, count: int) -> Iterator[Row]:
         with tempfile.TemporaryDirectory() as folder:
             shards = rivals.write_shards(Path(folder), shape["vocabulary"])
             for members in (1, 4, 16):
-                found = [1 / _ours(shape, shards, members, 10 if quick else 50) for _ in range(count)]
+                found = [
+                    1 / _ours(shape, shards, members, 10 if quick else 50) for _ in range(count)
+                ]
                 yield Row.figure("speed", f"{case}, K = {members}", "M tokens / s", found, case)
 
 
@@ -39,16 +46,32 @@ def launches(quick: bool, count: int) -> Iterator[Row]:
         found = rounds(
             count,
             lambda: _ours(shape, shards, members, steps),
-            lambda: rivals.plain(shape, shards, 10 + steps, BATCH, warm=10, device="cuda", bf16=True) / tokens,
-            lambda: rivals.trainer(shape, shards, 10 + steps, BATCH, warm=10, device="cuda", bf16=True) / tokens,
+            lambda: (
+                rivals.plain(shape, shards, 10 + steps, BATCH, warm=10, device="cuda", bf16=True)
+                / tokens
+            ),
+            lambda: (
+                rivals.trainer(shape, shards, 10 + steps, BATCH, warm=10, device="cuda", bf16=True)
+                / tokens
+            ),
         )
     for index, against in enumerate(("plain loop", "HF Trainer"), start=1):
-        yield Row.ratio("launches", f"tiny, K = {members}", against, "s / M tokens", [(each[0], each[index]) for each in found], against)
+        yield Row.ratio(
+            "launches",
+            f"tiny, K = {members}",
+            against,
+            "s / M tokens",
+            [(each[0], each[index]) for each in found],
+            against,
+        )
 
 
 def _ours(shape: Mapping[str, Any], shards: Sequence[Shard], members: int, steps: int) -> float:
     """Seconds a million tokens of a pack: a long call less a short one."""
-    short, long = (rivals.packed(shape, shards, members, n, BATCH, "cuda", wave=members) for n in (10, 10 + steps))
+    short, long = (
+        rivals.packed(shape, shards, members, n, BATCH, "cuda", wave=members)
+        for n in (10, 10 + steps)
+    )
     return (long - short) / (steps * members * BATCH * shape["context"] / 1e6)
 
 

@@ -123,9 +123,9 @@ def docstring_lines(tree: ast.AST) -> set[int]:
         if not isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS)) or not node.body:
             continue
         first = node.body[0]
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-            if isinstance(first.value.value, str):
-                numbers.update(range(first.lineno, first.end_lineno + 1))
+        value = getattr(first, "value", None)
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            numbers.update(range(first.lineno, first.end_lineno + 1))
     return numbers
 
 

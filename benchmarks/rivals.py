@@ -21,11 +21,22 @@ FIXED = {"architecture": "llama", "layers": 2}
 SHAPES: dict[str, dict[str, Any]] = {
     "tiny": FIXED | {"width": 64, "heads": 4, "hidden": 192, "context": 64, "vocabulary": 512},
     "mid": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 256, "vocabulary": 4_096},
-    "50 k vocabulary": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 512, "vocabulary": 50_432},
-    "RegMix": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 50_432},
-    "8 k vocabulary": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 8_192},
+    "50 k vocabulary": FIXED
+    | {"width": 256, "heads": 8, "hidden": 512, "context": 512, "vocabulary": 50_432},
+    "RegMix": FIXED
+    | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 50_432},
+    "8 k vocabulary": FIXED
+    | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 8_192},
 }
-RECIPE = {"name": "muon-adamw", "muon_lr": 0.02, "adam_lr": 0.02, "weight_decay": 0.0, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 1.0}
+RECIPE = {
+    "name": "muon-adamw",
+    "muon_lr": 0.02,
+    "adam_lr": 0.02,
+    "weight_decay": 0.0,
+    "warmup": 0.0,
+    "betas": [0.9, 0.95],
+    "clip": 1.0,
+}
 VARIANTS: dict[str, dict[str, Any]] = {  # of ours; `AdamW` has the rivals' optimizer
     "default": {"recipe": RECIPE},
     "AdamW": {"recipe": RECIPE | {"name": "adamw", "adam_lr": 0.001}},
@@ -33,7 +44,9 @@ VARIANTS: dict[str, dict[str, Any]] = {  # of ours; `AdamW` has the rivals' opti
 }
 
 
-def write_shards(folder: Path, vocabulary: int, domains: int = 3, tokens: int = 400_000) -> list[Shard]:
+def write_shards(
+    folder: Path, vocabulary: int, domains: int = 3, tokens: int = 400_000
+) -> list[Shard]:
     """Random tokens in the format of mixwright.corpus.shards; what is learned does not matter for what it costs."""
     for index in range(domains):
         stream = np.random.default_rng(index).integers(0, vocabulary, tokens).astype(np.uint16)
@@ -42,8 +55,19 @@ def write_shards(folder: Path, vocabulary: int, domains: int = 3, tokens: int = 
         stream.tofile(shard / "train.bin")
         np.save(shard / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
         Examples.of([([], stream[:16], 64)], 0).save(shard / "validation.npz")
-        train = {"tokens": tokens, "bytes": 4 * tokens, "documents": 1, "sha256": hashlib.sha256(stream.tobytes()).hexdigest()}
-        manifest = {"domain": shard.name, "dtype": "uint16", "vocabulary": vocabulary, "end_token": 0, "splits": {"train": train}}
+        train = {
+            "tokens": tokens,
+            "bytes": 4 * tokens,
+            "documents": 1,
+            "sha256": hashlib.sha256(stream.tobytes()).hexdigest(),
+        }
+        manifest = {
+            "domain": shard.name,
+            "dtype": "uint16",
+            "vocabulary": vocabulary,
+            "end_token": 0,
+            "splits": {"train": train},
+        }
         (shard / "manifest.json").write_text(json.dumps(manifest))
     return open_shards(folder)
 
@@ -98,10 +122,22 @@ def packed(
     from mixwright.proxies.train import Member, Settings, train
     from mixwright.proxies.tuning import machine, rule_of_thumb
 
-    choice, _ = rule_of_thumb({"shape": shape, "batch": batch, "device": device} | fixed, shape["vocabulary"], machine(device))
-    how = {"wave": choice.wave, "precision": choice.precision, "micro_batch": choice.micro_batch, "compiled": choice.compile}
+    choice, _ = rule_of_thumb(
+        {"shape": shape, "batch": batch, "device": device} | fixed,
+        shape["vocabulary"],
+        machine(device),
+    )
+    how = {
+        "wave": choice.wave,
+        "precision": choice.precision,
+        "micro_batch": choice.micro_batch,
+        "compiled": choice.compile,
+    }
     mixtures = np.random.default_rng(0).dirichlet(np.ones(len(shards)), members)
-    asked = [Member(f"m{i}", tuple(weights.tolist()), steps, seed=i) for i, weights in enumerate(mixtures)]
+    asked = [
+        Member(f"m{i}", tuple(weights.tolist()), steps, seed=i)
+        for i, weights in enumerate(mixtures)
+    ]
     losses: list[float] = []
     began = now(device)
     train(
@@ -125,11 +161,24 @@ def step(steps: int, members: int, **asked: Any) -> float:
 
 
 def trainer(
-    shape: Mapping[str, Any], shards: Sequence[Shard], steps: int, batch: int, warm: int = 1, device: str = "cpu", bf16: bool = False
+    shape: Mapping[str, Any],
+    shards: Sequence[Shard],
+    steps: int,
+    batch: int,
+    warm: int = 1,
+    device: str = "cpu",
+    bf16: bool = False,
 ) -> float:
     """Seconds a step of transformers' Trainer as it comes (AdamW) on LlamaForCausalLM, reading the shards' blocks in random order."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+    from transformers import (
+        LlamaConfig,
+        LlamaForCausalLM,
+        PrinterCallback,
+        Trainer,
+        TrainerCallback,
+        TrainingArguments,
+    )
 
     if device == "cpu":
         torch.set_num_threads(1)
@@ -160,7 +209,9 @@ def trainer(
             report_to="none",
             disable_tqdm=True,
         )
-        one = Trainer(model, arguments, train_dataset=Blocks(shards, shape["context"]), callbacks=[Ticks()])
+        one = Trainer(
+            model, arguments, train_dataset=Blocks(shards, shape["context"]), callbacks=[Ticks()]
+        )
         one.remove_callback(PrinterCallback)
         one.train()
     return clock.seconds
@@ -170,7 +221,10 @@ class Blocks:
     """A map-style data set of the shards' blocks."""
 
     def __init__(self, shards: Sequence[Shard], context: int) -> None:
-        self.context, self.places = context, [(s.tokens, b * context) for s in shards for b in range(s.sequences(context))]
+        self.context, self.places = (
+            context,
+            [(s.tokens, b * context) for s in shards for b in range(s.sequences(context))],
+        )
 
     def __len__(self) -> int:
         return len(self.places)
@@ -182,7 +236,13 @@ class Blocks:
 
 
 def plain(
-    shape: Mapping[str, Any], shards: Sequence[Shard], steps: int, batch: int, warm: int = 1, device: str = "cpu", bf16: bool = False
+    shape: Mapping[str, Any],
+    shards: Sequence[Shard],
+    steps: int,
+    batch: int,
+    warm: int = 1,
+    device: str = "cpu",
+    bf16: bool = False,
 ) -> float:
     """Seconds a step of the loop one writes by hand: torch modules, fused attention, cross_entropy, AdamW, random blocks."""
     import torch
@@ -191,13 +251,17 @@ def plain(
 
     if device == "cpu":
         torch.set_num_threads(1)
-    model = Llama(**{name: shape[name] for name in ("layers", "width", "heads", "hidden", "vocabulary")}).to(device)
+    model = Llama(
+        **{name: shape[name] for name in ("layers", "width", "heads", "hidden", "vocabulary")}
+    ).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95))
     clock, rng, context = Clock(device, steps, warm), np.random.default_rng(0), shape["context"]
     for _ in range(steps):
         stream = shards[rng.integers(len(shards))].tokens
         starts = rng.integers(0, len(stream) - context - 1, batch)
-        tokens = torch.from_numpy(np.stack([stream[at : at + context + 1] for at in starts]).astype(np.int64)).to(device)
+        tokens = torch.from_numpy(
+            np.stack([stream[at : at + context + 1] for at in starts]).astype(np.int64)
+        ).to(device)
         with torch.autocast(device, torch.bfloat16, enabled=bf16):
             logits = model(tokens[:, :-1])
         loss = cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())
@@ -221,7 +285,11 @@ def products(shape: Mapping[str, Any], batch: int) -> float:
         (1, width, shape["vocabulary"]),
     ):
         inputs, matrix = torch.randn(512, sizes[0]), torch.randn(sizes)
-        outputs, slopes, back = inputs @ matrix, torch.empty(sizes), torch.empty_like(inputs)  # memory is there before the clock starts
+        outputs, slopes, back = (
+            inputs @ matrix,
+            torch.empty(sizes),
+            torch.empty_like(inputs),
+        )  # memory is there before the clock starts
         repeats = max(1, 2**31 // (512 * sizes[0] * sizes[1]))
         began = now()
         for _ in range(repeats):
@@ -243,7 +311,9 @@ def main() -> None:
     """`{"shape", "shards", "steps", "batch", ...}`: what the functions above take, the shards as a folder."""
     spec = json.loads(sys.argv[2])
     spec["shards"] = open_shards(Path(spec["shards"]))
-    seconds = {"packed": packed, "step": step, "trainer": trainer, "plain": plain}[sys.argv[1]](**spec)
+    seconds = {"packed": packed, "step": step, "trainer": trainer, "plain": plain}[sys.argv[1]](
+        **spec
+    )
     print(json.dumps({"peak_gib": peak_gib(), "said": seconds}))
 
 

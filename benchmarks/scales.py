@@ -25,7 +25,12 @@ UNIT, TARGETS = 1e6, 3  # tokens of the largest trained scale
 TOTALS, FAR, FACTOR = (UNIT / 4, UNIT), 10 * UNIT, 3.0
 CHOICES = ("joint", "autoscale", "keep", "effective-data")
 SEEDS = range(10, 14)  # the joint law's settings were chosen on seeds 0 to 2
-CASES = [(kind, noise, domains) for kind in ("joint law", "offsets", "pure") for noise in (0.0, 0.001, 0.005) for domains in (4, 7)]
+CASES = [
+    (kind, noise, domains)
+    for kind in ("joint law", "offsets", "pure")
+    for noise in (0.0, 0.001, 0.005)
+    for domains in (4, 7)
+]
 Truth = Callable[[Array], Array]  # (runs, domains) tokens -> (runs, targets) nats/token
 
 
@@ -35,10 +40,21 @@ def truth(kind: str, domains: int, seed: int) -> Truth:
     rng = np.random.default_rng((seed, domains, 7))
     if kind == "joint law":
         shape = (TARGETS, domains)
-        levels = [rng.uniform(low, high, TARGETS) for low, high in ((1, 3), (0.5, 2), (0.15, 0.5), (0.02, 0.5))]
-        law = Law(*levels, np.exp(rng.normal(-1, 1, shape)), rng.uniform(0.4, 0.95, shape), np.zeros(shape))
+        levels = [
+            rng.uniform(low, high, TARGETS)
+            for low, high in ((1, 3), (0.5, 2), (0.15, 0.5), (0.02, 0.5))
+        ]
+        law = Law(
+            *levels,
+            np.exp(rng.normal(-1, 1, shape)),
+            rng.uniform(0.4, 0.95, shape),
+            np.zeros(shape),
+        )
         return lambda n: law.predict(n / UNIT)
-    a, b = rng.uniform(0.1, 1, domains) / domains * (kind == "offsets"), rng.uniform(0.1, 0.9, domains)
+    a, b = (
+        rng.uniform(0.1, 1, domains) / domains * (kind == "offsets"),
+        rng.uniform(0.1, 0.9, domains),
+    )
     c = rng.gamma(0.5, 1.0, domains) / domains / (b * (1 / domains + a) ** (-b - 1))
     return lambda n: 2 + (c * (n / UNIT + a) ** -b).sum(axis=1, keepdims=True)
 
@@ -49,10 +65,15 @@ def study(losses: Truth, domains: int, seed: int, noise: float) -> Observations:
     base = rng.dirichlet(np.full(domains, 3.0))
     changes = np.concatenate([np.zeros((1, domains)), np.eye(domains), -np.eye(domains)])
     perturbed = np.concatenate([base * total * FACTOR**changes for total in TOTALS])
-    amounts = np.concatenate([perturbed, UNIT * rng.dirichlet(np.maximum(base * domains * 0.8, 0.1), 32)])
+    amounts = np.concatenate(
+        [perturbed, UNIT * rng.dirichlet(np.maximum(base * domains * 0.8, 0.1), 32)]
+    )
     measured = losses(amounts)
     measured = measured + noise * rng.standard_normal(measured.shape)
-    names = [tuple(f"{prefix}{i:03}" for i in range(n)) for prefix, n in (("d", domains), ("t", measured.shape[1]), ("r", len(amounts)))]
+    names = [
+        tuple(f"{prefix}{i:03}" for i in range(n))
+        for prefix, n in (("d", domains), ("t", measured.shape[1]), ("r", len(amounts)))
+    ]
     return Observations(*names, ("perturb",) * len(perturbed) + ("swarm",) * 32, amounts, measured)
 
 
@@ -61,15 +82,27 @@ def regrets(kind: str, noise: float, domains: int, seed: int) -> dict[str, float
     losses = truth(kind, domains, seed)
     seen = study(losses, domains, seed, noise)
     sources = tuple(Domain(name, 10**12) for name in seen.domains)
-    goal = Goal(sources, dict.fromkeys(seen.targets, 1 / len(seen.targets)), FAR, Bounds.of(sources, FAR), seed)
+    goal = Goal(
+        sources,
+        dict.fromkeys(seen.targets, 1 / len(seen.targets)),
+        FAR,
+        Bounds.of(sources, FAR),
+        seed,
+    )
 
     def at(weights: Array) -> float:
         return float(losses(weights[None] * FAR).mean())
 
     best = _least(at, domains)
     uniform = at(np.full(domains, 1 / domains)) - best
-    last = seen.only(np.flatnonzero((np.array(seen.roles) == "perturb") & (np.arange(len(seen.runs)) > 2 * domains)))
-    fits = {name: mixers.create(name).fit(seen) for name in CHOICES if name != "keep"} | {"keep": mixers.create("autoscale").fit(last)}
+    last = seen.only(
+        np.flatnonzero(
+            (np.array(seen.roles) == "perturb") & (np.arange(len(seen.runs)) > 2 * domains)
+        )
+    )
+    fits = {name: mixers.create(name).fit(seen) for name in CHOICES if name != "keep"} | {
+        "keep": mixers.create("autoscale").fit(last)
+    }
     return {name: (at(fit.propose(goal).weights) - best) / uniform for name, fit in fits.items()}
 
 
@@ -80,19 +113,33 @@ def _least(at: Callable[[Array], float], domains: int) -> float:
         weights = np.exp(logits - logits.max())
         return at(weights / weights.sum())
 
-    starts = np.concatenate([np.zeros((1, domains)), np.random.default_rng(0).normal(size=(6, domains))])
-    return min(float(minimize(of_logits, start, method="BFGS", options={"gtol": 1e-10}).fun) for start in starts)
+    starts = np.concatenate(
+        [np.zeros((1, domains)), np.random.default_rng(0).normal(size=(6, domains))]
+    )
+    return min(
+        float(minimize(of_logits, start, method="BFGS", options={"gtol": 1e-10}).fun)
+        for start in starts
+    )
 
 
 def at_ten_times() -> Table:
     table = Table(
-        "truth", "noise", "domains", *CHOICES, title="regret at 10 times the largest trained scale, % of uniform's: median (worst)"
+        "truth",
+        "noise",
+        "domains",
+        *CHOICES,
+        title="regret at 10 times the largest trained scale, % of uniform's: median (worst)",
     )
     for kind, noise, domains in CASES:
         say(f"{kind}, noise {noise:g}, {domains} domains")
         found = [regrets(kind, noise, domains, seed) for seed in SEEDS]
         cells = [[100 * regret[name] for regret in found] for name in CHOICES]
-        table.add_row(kind, f"{noise:g}", str(domains), *(f"{statistics.median(cell):.2f} ({max(cell):.2f})" for cell in cells))
+        table.add_row(
+            kind,
+            f"{noise:g}",
+            str(domains),
+            *(f"{statistics.median(cell):.2f} ({max(cell):.2f})" for cell in cells),
+        )
     return table
 
 

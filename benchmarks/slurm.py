@@ -32,8 +32,17 @@ LOSSES = ["--until", "collect_losses"]
 def study(runs: int, per_job: int, tokens: int) -> dict[str, Any]:
     """The smoke study with this swarm and nothing to train beside it."""
     smoke = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
-    proxy = smoke["proxy"] | {"tokens": tokens, "per_job": per_job, "checkpoint_seconds": 1, "wave": 4}
-    return smoke | {"proxy": proxy, "designs": {"swarm": {"runs": runs}, "repeat": {"runs": 0}}, "mixers": {"regmix-linear": {}}}
+    proxy = smoke["proxy"] | {
+        "tokens": tokens,
+        "per_job": per_job,
+        "checkpoint_seconds": 1,
+        "wave": 4,
+    }
+    return smoke | {
+        "proxy": proxy,
+        "designs": {"swarm": {"runs": runs}, "repeat": {"runs": 0}},
+        "mixers": {"regmix-linear": {}},
+    }
 
 
 @contextmanager
@@ -43,7 +52,9 @@ def prepared(asked: dict[str, Any]) -> Iterator[tuple[Driven, Driven]]:
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     folder.chmod(0o755)
     with tempfile.TemporaryDirectory() as work, throw_away(folder) as cluster:
-        alone = Driven(Path(work) / "alone", cluster, asked | {"proxy": asked["proxy"] | {"per_job": 64}})
+        alone = Driven(
+            Path(work) / "alone", cluster, asked | {"proxy": asked["proxy"] | {"per_job": 64}}
+        )
         alone.prepare()
         alone.snakemake("--cores", "1", *LOSSES)
         driven = Driven(Path(work) / "driven", cluster, asked)
@@ -59,7 +70,10 @@ def cpu_seconds(cluster: Slurm) -> float:
     """Of all jobs so far, by Slurm's accounting."""
     spent = cluster.ask("sacct", "--noheader", "--parsable2", "--format=JobID,TotalCPU")
     steps = re.findall(r"^\d+\.\w+\|(?:(\d+)-)?(?:(\d+):)?(\d+):([\d.]+)$", spent, re.MULTILINE)
-    return sum(float(d or 0) * 86400 + float(h or 0) * 3600 + float(m) * 60 + float(s) for d, h, m, s in steps)
+    return sum(
+        float(d or 0) * 86400 + float(h or 0) * 3600 + float(m) * 60 + float(s)
+        for d, h, m, s in steps
+    )
 
 
 def children() -> float:
@@ -81,7 +95,9 @@ def overhead(runs: int = 64, per_job: int = 16) -> None:
         assert driven.start(*LOSSES).wait() == 0, driven.said()
         driver, jobs = children() - before, cpu_seconds(driven.slurm)
         each = (driver + jobs - training) / runs
-        print(f"{runs} proxies, {per_job} a job: driver {driver:.1f}, jobs {jobs:.1f}, training {training:.1f} CPU-s")
+        print(
+            f"{runs} proxies, {per_job} a job: driver {driver:.1f}, jobs {jobs:.1f}, training {training:.1f} CPU-s"
+        )
         print(f"beside training a proxy costs {each:.2f} CPU-s")
 
 
@@ -92,13 +108,21 @@ def kills(times: int) -> None:
             driver = driven.start(*LOSSES)
             time.sleep(random.uniform(5, 40))
             driven.end()
-            print(f"driver killed ({driver.returncode}), {len(driven.stored())} of {RUNS} stored", flush=True)
+            print(
+                f"driver killed ({driver.returncode}), {len(driven.stored())} of {RUNS} stored",
+                flush=True,
+            )
             driven.snakemake("--profile", "slurm", "--unlock")
         assert driven.start(*LOSSES).wait() == 0, driven.said()
         pd.testing.assert_frame_equal(losses(driven), losses(alone), check_exact=True)
         said = [text for texts in driven.attempts("train_proxies").values() for text in texts]
-        ended = sum(max(map(int, re.findall(r"(\d+)/\d+ members trained", text)), default=0) for text in said)
-        print(f"losses identical; {len(said)} jobs, {len(driven.stored())} members stored, {ended} trained to their end")
+        ended = sum(
+            max(map(int, re.findall(r"(\d+)/\d+ members trained", text)), default=0)
+            for text in said
+        )
+        print(
+            f"losses identical; {len(said)} jobs, {len(driven.stored())} members stored, {ended} trained to their end"
+        )
 
 
 def losses(run: Driven) -> pd.DataFrame:

@@ -4,5 +4,7 @@ from snakemake.cli import main
 from snakemake_executor_plugin_slurm import Executor
 
 if __name__ == "__main__":
-    Executor.next_seconds_between_status_checks = property(lambda self: 1, lambda self, seconds: None)
+    Executor.next_seconds_between_status_checks = property(
+        lambda self: 1, lambda self, seconds: None
+    )
     main()

@@ -16,7 +16,8 @@ SMOKE = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text()
 
 # The smoke study with fewer mixers, in more packs than there are devices; they train long enough to be disturbed.
 STUDY: dict[str, Any] = SMOKE | {
-    "proxy": SMOKE["proxy"] | {"tokens": 65_536, "per_job": 3, "checkpoint_seconds": 0.3, "wave": 4},
+    "proxy": SMOKE["proxy"]
+    | {"tokens": 65_536, "per_job": 3, "checkpoint_seconds": 0.3, "wave": 4},
     "designs": SMOKE["designs"] | {"repeat": {"runs": 0}},
     "mixers": {name: SMOKE["mixers"][name] for name in ("mixmin", "natural", "regmix-linear")},
     "final": SMOKE["final"] | {"nodes": len(NODES), "seeds": [1]},
@@ -26,7 +27,9 @@ STUDY: dict[str, Any] = SMOKE | {
 @pytest.fixture(scope="session")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
     """The corpus and the proxies of the study without a cluster and in other packs, started: the cluster is installed meanwhile."""
-    run = Driven(tmp_path_factory.mktemp("local"), None, STUDY | {"proxy": STUDY["proxy"] | {"per_job": 64}})
+    run = Driven(
+        tmp_path_factory.mktemp("local"), None, STUDY | {"proxy": STUDY["proxy"] | {"per_job": 64}}
+    )
     run.prepare()
     run.start("--until", "collect_losses", "collect_loglikelihoods")
     yield run
@@ -46,7 +49,9 @@ def slurm(alone: Driven) -> Iterator[Slurm]:
         install()
     except UninstallableError as reason:
         pytest.skip(str(reason))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who ends the tests ends the cluster too
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # who ends the tests ends the cluster too
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     folder.chmod(0o755)  # nodes read it as whoever they are
     with throw_away(folder) as cluster:
@@ -57,11 +62,27 @@ def slurm(alone: Driven) -> Iterator[Slurm]:
 def doomed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
     """A study one of whose domains is too small, started; it waits for its jobs beside the other one."""
     folder = tmp_path_factory.mktemp("doomed")
-    for name, documents in {"good": 8, "target": 8, "bad": 1}.items():  # one document can be learned from or held out, not both
-        words = (" ".join(f"{name}{number}of{document}" for number in range(200)) for document in range(documents))
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in words))
-    sources = {name: {"source": "files", "files": str(folder / f"{name}.jsonl")} for name in ("good", "bad", "target")}
-    study = {"study": "doomed", "domains": {name: sources[name] for name in ("good", "bad")}, "targets": {"target": sources["target"]}}
+    for name, documents in {
+        "good": 8,
+        "target": 8,
+        "bad": 1,
+    }.items():  # one document can be learned from or held out, not both
+        words = (
+            " ".join(f"{name}{number}of{document}" for number in range(200))
+            for document in range(documents)
+        )
+        (folder / f"{name}.jsonl").write_text(
+            "".join(json.dumps({"text": text}) + "\n" for text in words)
+        )
+    sources = {
+        name: {"source": "files", "files": str(folder / f"{name}.jsonl")}
+        for name in ("good", "bad", "target")
+    }
+    study = {
+        "study": "doomed",
+        "domains": {name: sources[name] for name in ("good", "bad")},
+        "targets": {"target": sources["target"]},
+    }
     run = Driven(folder, slurm, study | {"mixers": {"natural": {}}})
     run.prepare()
     run.start(*(f"results/doomed/documents/{name}.parquet" for name in ("good", "bad")))
@@ -70,7 +91,9 @@ def doomed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 
 @pytest.fixture(scope="session")
-def disturbed(slurm: Slurm, doomed: Driven, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disturbed]:
+def disturbed(
+    slurm: Slurm, doomed: Driven, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Disturbed]:
     """The study end to end: one pack cancelled, one killed, the controller restarted, the driver killed and started again."""
     run = Driven(tmp_path_factory.mktemp("study"), slurm, STUDY)
     run.prepare()
@@ -83,7 +106,13 @@ def disturbed(slurm: Slurm, doomed: Driven, tmp_path_factory: pytest.TempPathFac
     slurm.restart_controller()
     for pack in others:
         send(signal.SIGCONT, packs[pack])
-    until(lambda: any(run.jobs("train_proxies").get(pack, packs[pack]) != packs[pack] for pack in (cancelled, beaten)), "one is back")
+    until(
+        lambda: any(
+            run.jobs("train_proxies").get(pack, packs[pack]) != packs[pack]
+            for pack in (cancelled, beaten)
+        ),
+        "one is back",
+    )
     orphans = run.jobs("train_proxies")
     before = run.stored()
     run.end()
@@ -98,13 +127,22 @@ def held(run: Driven) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def begun() -> bool:
-        found.update({pack: job for pack, job in run.jobs("train_proxies").items() if send(signal.SIGSTOP, job)})
+        found.update(
+            {
+                pack: job
+                for pack, job in run.jobs("train_proxies").items()
+                if send(signal.SIGSTOP, job)
+            }
+        )
         return len(found) == len(NODES) * GPUS
 
     until(begun, "a pack on every device", 1800)
     for job in found.values():
         send(signal.SIGCONT, job)
-    until(lambda: len([*(run.store / "checkpoints").glob("*.pt")]) == len(found), "every pack has a checkpoint")
+    until(
+        lambda: len([*(run.store / "checkpoints").glob("*.pt")]) == len(found),
+        "every pack has a checkpoint",
+    )
     stopped = [send(signal.SIGSTOP, job) for job in found.values()]
     assert all(stopped)
     return found

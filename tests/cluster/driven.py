@@ -26,8 +26,25 @@ SITE = [
     "train_proxies:gpu=1",
     "train_finals:slurm_partition=gpu",
 ]
-CORPUS = ("installed", "questions", "documents", "tokenizer", "shards", "targets", "domains.parquet", "texts.json")
-QUICK = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20", "--slurm-keep-successful-logs", "--quiet", "rules"]
+CORPUS = (
+    "installed",
+    "questions",
+    "documents",
+    "tokenizer",
+    "shards",
+    "targets",
+    "domains.parquet",
+    "texts.json",
+)
+QUICK = [
+    "--slurm-init-seconds-before-status-checks",
+    "1",
+    "--latency-wait",
+    "20",
+    "--slurm-keep-successful-logs",
+    "--quiet",
+    "rules",
+]
 
 
 @dataclass(frozen=True)
@@ -59,14 +76,25 @@ class Driven:
 
     @property
     def environment(self) -> dict[str, str]:
-        threads = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HOUSE / "workflow"), "XDG_CONFIG_HOME": str(self.folder / "config")}
+        threads = {
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(HOUSE / "workflow"),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+        }
         return (self.slurm.environment if self.slurm else dict(os.environ)) | threads
 
     def prepare(self) -> None:
         """Writes the study, and links the profiles where `--profile slurm` finds them."""
         self.folder.mkdir(exist_ok=True)
         (self.folder / "study.yaml").write_text(yaml.safe_dump(dict(self.study)))
-        linked = [sys.executable, "-m", "mixwright", "link-profiles", "--to", str(self.folder / "config" / "snakemake")]
+        linked = [
+            sys.executable,
+            "-m",
+            "mixwright",
+            "link-profiles",
+            "--to",
+            str(self.folder / "config" / "snakemake"),
+        ]
         subprocess.run(linked, env=self.environment, check=True, capture_output=True)
 
     def take(self, other: "Driven", *names: str) -> None:
@@ -85,7 +113,14 @@ class Driven:
         where = ["--profile", "slurm", *SITE, *QUICK] if self.slurm else ["--cores", "2"]
         with (self.folder / "driver.log").open("ab") as log:
             command = [sys.executable, str(ASKING), *self.command(*arguments, *where)]
-            driver = subprocess.Popen(command, env=self.environment, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)
+            driver = subprocess.Popen(
+                command,
+                env=self.environment,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         self.drivers.append(driver)
         return driver
 
@@ -99,7 +134,9 @@ class Driven:
     def snakemake(self, *arguments: str) -> None:
         """Runs Snakemake to its end, which must be a good one."""
         command = [sys.executable, "-m", "snakemake", *self.command(*arguments)]
-        done = subprocess.run(command, env=self.environment, cwd=self.folder, capture_output=True, text=True)
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
 
     def said(self) -> str:
@@ -110,13 +147,17 @@ class Driven:
         found: dict[str, list[tuple[int, str]]] = {}
         folder = self.folder / ".snakemake" / "slurm_logs" / f"rule_{rule}"
         for path in folder.rglob("*.log"):
-            found.setdefault(str(path.parent.relative_to(folder)), []).append((int(path.stem), path.read_text(errors="replace")))
+            found.setdefault(str(path.parent.relative_to(folder)), []).append(
+                (int(path.stem), path.read_text(errors="replace"))
+            )
         return {wildcards: [text for _, text in sorted(jobs)] for wildcards, jobs in found.items()}
 
     def jobs(self, rule: str, state: str = "RUNNING") -> dict[str, str]:
         """Wildcards -> id of the rule's Slurm jobs in this state."""
         found = re.findall(
-            rf"^(\d+) {state} rule_{rule}(?:_wildcards_)?(.*)$", self.slurm.ask("squeue", "-h", "-o", "%i %T %k"), re.MULTILINE
+            rf"^(\d+) {state} rule_{rule}(?:_wildcards_)?(.*)$",
+            self.slurm.ask("squeue", "-h", "-o", "%i %T %k"),
+            re.MULTILINE,
         )
         return {wildcards: job for job, wildcards in found}
 
@@ -133,7 +174,9 @@ class Disturbed:
     status: int
     cancelled: str  # wildcards of the pack whose job was cancelled
     beaten: str  # of the pack whose training process was killed
-    orphans: Mapping[str, str]  # wildcards -> job of the packs that trained when the first driver was killed
+    orphans: Mapping[
+        str, str
+    ]  # wildcards -> job of the packs that trained when the first driver was killed
     before: Mapping[str, int]  # what was stored then
 
 
@@ -142,7 +185,10 @@ def processes(job: str, *words: str) -> Iterator[int]:
     mark = f"SLURM_JOB_ID={job}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            variables, line = (folder / "environ").read_bytes(), (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            variables, line = (
+                (folder / "environ").read_bytes(),
+                (folder / "cmdline").read_bytes().decode(errors="replace").split("\0"),
+            )
         except OSError:  # ended in the meantime
             continue
         if mark in variables.split(b"\0") and set(words) <= set(line):
@@ -169,5 +215,7 @@ def intervals(slurm: Slurm) -> list[Interval]:
             began[job, step, node] = (devices, float(at))
         elif (job, step, node) in began:
             shown, since = began.pop((job, step, node))
-            found += [Interval(job, (node, device), since, float(at)) for device in shown.split(",")]
+            found += [
+                Interval(job, (node, device), since, float(at)) for device in shown.split(",")
+            ]
     return found

@@ -96,9 +96,15 @@ def install() -> None:
         return
     if not shutil.which("apt-get"):
         raise UninstallableError(f"no apt-get here to install {', '.join(PACKAGES)} with")
-    quiet = {**os.environ, "RUNLEVEL": "1", "DEBIAN_FRONTEND": "noninteractive"}  # no service may start
+    quiet = {
+        **os.environ,
+        "RUNLEVEL": "1",
+        "DEBIAN_FRONTEND": "noninteractive",
+    }  # no service may start
     for command in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
-        done = subprocess.run(["apt-get", "-qq", *command], env=quiet, capture_output=True, text=True)
+        done = subprocess.run(
+            ["apt-get", "-qq", *command], env=quiet, capture_output=True, text=True
+        )
         if done.returncode:
             raise UninstallableError(f"apt-get {command[0]} failed: {done.stderr.strip()[-300:]}")
 
@@ -137,31 +143,60 @@ class Slurm:
         stack.callback(self._end)
         self._write(host)
         sock, log = folder / "munge.sock", folder / "munge.log"
-        files = [f"--{name}={folder}/munge.{name[:-5]}" for name in ("pid-file", "seed-file", "key-file")]
-        self._daemon("munged", "--force", "--num-threads=2", f"--socket={sock}", f"--log-file={log}", *files)
+        files = [
+            f"--{name}={folder}/munge.{name[:-5]}" for name in ("pid-file", "seed-file", "key-file")
+        ]
+        self._daemon(
+            "munged", "--force", "--num-threads=2", f"--socket={sock}", f"--log-file={log}", *files
+        )
         self._start_database()
-        self._daemon("slurmdbd", SLURM_CONF=str(folder / "slurmdbd.conf"), MYSQL_UNIX_PORT=str(folder / "mysql.sock"))
-        for what in (["cluster", "throwaway"], ["account", "proxies"], ["user", "root", "account=proxies"]):
+        self._daemon(
+            "slurmdbd",
+            SLURM_CONF=str(folder / "slurmdbd.conf"),
+            MYSQL_UNIX_PORT=str(folder / "mysql.sock"),
+        )
+        for what in (
+            ["cluster", "throwaway"],
+            ["account", "proxies"],
+            ["user", "root", "account=proxies"],
+        ):
             self.ask("sacctmgr", "--immediate", "--quiet", "add", *what)
         self._daemon("slurmctld", "-f", str(folder / "slurm.conf"))
         for node in NODES:
             self._daemon("slurmd", "-f", str(folder / "slurm.conf"), "-N", node)
-        until(lambda: self.ask("sinfo", "-h", "-N", "-p", "gpu", "-o", "%T").split() == ["idle"] * len(NODES), "the nodes are idle")
+        until(
+            lambda: (
+                self.ask("sinfo", "-h", "-N", "-p", "gpu", "-o", "%T").split()
+                == ["idle"] * len(NODES)
+            ),
+            "the nodes are idle",
+        )
 
     def _write(self, host: str) -> None:
         folder = self.folder
         for name in ("bin", "state", "dev"):
             (folder / name).mkdir()
         controller, accounting, *ports = _free_ports(2 + len(NODES))
-        nodes = "\n".join(NODE.format(name=name, host=host, port=port, gpus=GPUS) for name, port in zip(NODES, ports, strict=True))
-        facts = {"folder": folder, "host": host, "controller": controller, "accounting": accounting, "nodes": nodes}
+        nodes = "\n".join(
+            NODE.format(name=name, host=host, port=port, gpus=GPUS)
+            for name, port in zip(NODES, ports, strict=True)
+        )
+        facts = {
+            "folder": folder,
+            "host": host,
+            "controller": controller,
+            "accounting": accounting,
+            "nodes": nodes,
+        }
         _put(folder / "slurm.conf", SLURM_CONF.format(**facts), 0o644)
         _put(folder / "slurmdbd.conf", ACCOUNTING_CONF.format(**facts), 0o600)
         _put(folder / "gres.conf", f"Name=gpu File={folder}/dev/gpu[0-{GPUS - 1}]\n", 0o644)
         _put(folder / "bin" / "srun", SRUN.format(folder=folder, srun=shutil.which("srun")), 0o755)
         for event in ("prolog", "epilog"):
             _put(folder / event, RECORD.format(folder=folder, event=event), 0o755)
-        for device in range(GPUS):  # like /dev/null: of plain files Slurm sets no CUDA_VISIBLE_DEVICES
+        for device in range(
+            GPUS
+        ):  # like /dev/null: of plain files Slurm sets no CUDA_VISIBLE_DEVICES
             os.mknod(folder / "dev" / f"gpu{device}", 0o666 | 0o020000, os.makedev(1, 3))
         (folder / "munge.key").touch(0o600)
         (folder / "munge.key").write_bytes(os.urandom(1024))
@@ -169,22 +204,58 @@ class Slurm:
     def _start_database(self) -> None:
         data, sock = self.folder / "mysql", self.folder / "mysql.sock"
         common = ["--no-defaults", "--user=root", f"--datadir={data}"]
-        quick = ["--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--innodb-lock-wait-timeout=900"]
-        install = ["mariadb-install-db", *common, "--auth-root-authentication-method=socket", "--skip-test-db"]
+        quick = [
+            "--innodb-buffer-pool-size=64M",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-lock-wait-timeout=900",
+        ]
+        install = [
+            "mariadb-install-db",
+            *common,
+            "--auth-root-authentication-method=socket",
+            "--skip-test-db",
+        ]
         subprocess.run(install, check=True, capture_output=True)
-        command = ["mariadbd", *common, *quick, "--skip-networking", f"--socket={sock}", f"--pid-file={self.folder}/mariadb.pid"]
+        command = [
+            "mariadbd",
+            *common,
+            *quick,
+            "--skip-networking",
+            f"--socket={sock}",
+            f"--pid-file={self.folder}/mariadb.pid",
+        ]
         with (self.folder / "mariadb.log").open("w") as log:
             subprocess.Popen(command, stdout=log, stderr=log)
-        self.ask("mariadb", "--no-defaults", f"--socket={sock}", "-e", "create database if not exists slurm_accounting")
+        self.ask(
+            "mariadb",
+            "--no-defaults",
+            f"--socket={sock}",
+            "-e",
+            "create database if not exists slurm_accounting",
+        )
 
     def _daemon(self, *command: str, **environment: str) -> None:
-        subprocess.run(command, env=self.environment | environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            command,
+            env=self.environment | environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def _end(self) -> None:
         """Ends all jobs and daemons that there are, whatever went before, and removes the folder."""
         if (self.folder / "slurmctld.pid").exists():
-            subprocess.run(["scancel", "--quiet", "--user=root"], env=self.environment, capture_output=True)
-        for name in [*(f"slurmd.{node}" for node in NODES), "slurmctld", "slurmdbd", "mariadb", "munge"]:
+            subprocess.run(
+                ["scancel", "--quiet", "--user=root"], env=self.environment, capture_output=True
+            )
+        for name in [
+            *(f"slurmd.{node}" for node in NODES),
+            "slurmctld",
+            "slurmdbd",
+            "mariadb",
+            "munge",
+        ]:
             if (file := self.folder / f"{name}.pid").exists():
                 _kill(int(file.read_text()))
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -15,7 +15,10 @@ RESUMED = re.compile(r"members go on from step (\d+)")
 def tables(run, name):
     found = {path.stem: pd.read_parquet(path) for path in (run.results / name).glob("*.parquet")}
     assert found
-    return {role: table.sort_values([*table.columns[:3]], ignore_index=True) for role, table in found.items()}
+    return {
+        role: table.sort_values([*table.columns[:3]], ignore_index=True)
+        for role, table in found.items()
+    }
 
 
 def trained(said: str) -> int:
@@ -56,23 +59,43 @@ def test_nothing_is_trained_twice(disturbed):
 
 def test_no_device_is_used_twice_at_a_time(disturbed):
     found = intervals(disturbed.run.slurm)
-    assert {interval.device for interval in found} == {(node, str(device)) for node in NODES for device in range(GPUS)}
+    assert {interval.device for interval in found} == {
+        (node, str(device)) for node in NODES for device in range(GPUS)
+    }
     for one, other in combinations(found, 2):
-        assert one.device != other.device or one.ended <= other.began or other.ended <= one.began, (one, other)
+        assert one.device != other.device or one.ended <= other.began or other.ended <= one.began, (
+            one,
+            other,
+        )
 
 
 def test_packs_run_side_by_side_and_never_more_than_devices(disturbed):
     found = intervals(disturbed.run.slurm)
-    at_once = [len({other.job for other in found if other.began <= one.began < other.ended}) for one in found]
+    at_once = [
+        len({other.job for other in found if other.began <= one.began < other.ended})
+        for one in found
+    ]
     assert max(at_once) == len(NODES) * GPUS
 
 
 def test_the_finals_trained_on_both_nodes(disturbed):
     finals = pd.concat(map(pd.read_parquet, (disturbed.run.results / "finals").glob("*.parquet")))
-    assert set(finals.mixer) == {"mixmin", "natural", "regmix-linear"} and finals.train_loss.between(0, 7).all()
-    (job,) = {path.stem for path in (disturbed.run.folder / ".snakemake" / "slurm_logs" / "rule_train_finals").rglob("*.log")}
-    lines = [line.split() for line in (disturbed.run.slurm.folder / "tasks").read_text().splitlines()]
-    assert {node for number, step, node, *_ in lines if number == job and step != "batch"} == set(NODES)
+    assert (
+        set(finals.mixer) == {"mixmin", "natural", "regmix-linear"}
+        and finals.train_loss.between(0, 7).all()
+    )
+    (job,) = {
+        path.stem
+        for path in (
+            disturbed.run.folder / ".snakemake" / "slurm_logs" / "rule_train_finals"
+        ).rglob("*.log")
+    }
+    lines = [
+        line.split() for line in (disturbed.run.slurm.folder / "tasks").read_text().splitlines()
+    ]
+    assert {node for number, step, node, *_ in lines if number == job and step != "batch"} == set(
+        NODES
+    )
 
 
 def test_what_fails_for_good_is_tried_once_and_as_often_as_the_profile_says(doomed):

@@ -28,7 +28,10 @@ from study_runs import RUN, STUDY
 INTERVAL = 3  # steps between two checkpoints
 KILLS = 9
 STEPS = (14, 10, 10, 6)
-RUNS = [replace(RUN, row=row, steps=steps, role="vertex" if row == 3 else "swarm") for row, steps in enumerate(STEPS)]
+RUNS = [
+    replace(RUN, row=row, steps=steps, role="vertex" if row == 3 else "swarm")
+    for row, steps in enumerate(STEPS)
+]
 CONFIG = STUDY | {"proxy": STUDY["proxy"] | {"wave": 3}}
 
 
@@ -41,7 +44,9 @@ def main(folder: Path, seed: int) -> None:
     for number in range(KILLS):
         where = ("any", "writing")[number % 2]
         at = rng.randrange(1, calls[where] // 4)
-        assert not finished(lambda where=where, at=at: train(folder / "killed", Killer(**{where: at}))), "the kill came after the end"
+        assert not finished(
+            lambda where=where, at=at: train(folder / "killed", Killer(**{where: at}))
+        ), "the kill came after the end"
     assert finished(lambda: train(folder / "killed", Killer()))
 
 
@@ -124,14 +129,32 @@ def train(folder: Path, killer: Killer) -> None:
         asked[0] += 1
         return soon or asked[0] % INTERVAL == 0
 
-    wave.Wave.advance, Checkpoint.save, Checkpoint.due, store.Store.put = advanced, saved, due, stored
+    wave.Wave.advance, Checkpoint.save, Checkpoint.due, store.Store.put = (
+        advanced,
+        saved,
+        due,
+        stored,
+    )
     note("start")
     shards = [open_shard(path) for path in sorted((folder.parent / "shards").iterdir())]
     weights = np.random.default_rng(5).dirichlet(np.ones(3), len(RUNS))
-    rows = [(run.name, name, w) for run, mixture in zip(RUNS, weights, strict=True) for name, w in zip("abc", mixture, strict=True)]
+    rows = [
+        (run.name, name, w)
+        for run, mixture in zip(RUNS, weights, strict=True)
+        for name, w in zip("abc", mixture, strict=True)
+    ]
     design = pd.DataFrame(rows, columns=["run", "domain", "weight"])
     with beating(path_of(folder, "pack"), len(RUNS)) as log, killer:
-        stage.train_pack(RUNS, design, shards, {"held": examples(2, seed=9)}, CONFIG, folder / "store", folder / "pack.parquet", log)
+        stage.train_pack(
+            RUNS,
+            design,
+            shards,
+            {"held": examples(2, seed=9)},
+            CONFIG,
+            folder / "store",
+            folder / "pack.parquet",
+            log,
+        )
 
 
 if __name__ == "__main__":

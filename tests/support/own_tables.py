@@ -11,10 +11,18 @@ def write(folder: Path, runs: int = 40, order=None, seed: int = 0) -> tuple[Path
     """Writes mixtures.csv (three decimals, as published tables have) and losses.csv, each in its own order of rows."""
     rng = np.random.default_rng(seed)
     weights = rng.dirichlet(np.ones(3), runs).round(3)
-    losses = 3 + np.stack([0.3 / (0.1 + weights[:, 0]), 0.2 / (0.2 + weights[:, 2]) + 0.1 * weights[:, 1]], axis=1)
+    losses = 3 + np.stack(
+        [0.3 / (0.1 + weights[:, 0]), 0.2 / (0.2 + weights[:, 2]) + 0.1 * weights[:, 1]], axis=1
+    )
     order = range(runs) if order is None else order
-    mixtures = [("index", *(f"train_{name}" for name in DOMAINS)), *((f"r{i}", *weights[i]) for i in order)]
-    measured = [("index", *(f"valid/{name}_loss" for name in TARGETS)), *((f"r{i}", *losses[i]) for i in reversed(order))]
+    mixtures = [
+        ("index", *(f"train_{name}" for name in DOMAINS)),
+        *((f"r{i}", *weights[i]) for i in order),
+    ]
+    measured = [
+        ("index", *(f"valid/{name}_loss" for name in TARGETS)),
+        *((f"r{i}", *losses[i]) for i in reversed(order)),
+    ]
     return save(folder / "mixtures.csv", mixtures), save(folder / "losses.csv", measured)
 
 

@@ -6,10 +6,20 @@ import pandas as pd
 
 from study_runs import RUN
 
-RUNS = [RUN, replace(RUN, row=1), replace(RUN, role="vertex", row=2), replace(RUN, role="repeat", row=3)]
+RUNS = [
+    RUN,
+    replace(RUN, row=1),
+    replace(RUN, role="vertex", row=2),
+    replace(RUN, role="repeat", row=3),
+]
 
 
-WEIGHTS = [(0.5, 0.25, 0.25), (0.1, 0.8, 0.1), (0.0, 1.0, 0.0), (0.5, 0.25, 0.25)]  # the last is the first once more
+WEIGHTS = [
+    (0.5, 0.25, 0.25),
+    (0.1, 0.8, 0.1),
+    (0.0, 1.0, 0.0),
+    (0.5, 0.25, 0.25),
+]  # the last is the first once more
 
 
 def design(runs=RUNS) -> pd.DataFrame:

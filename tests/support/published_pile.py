@@ -25,4 +25,6 @@ def pile(mixture, loss, role="swarm"):
     assert (weights.index == losses.index).all()
     amounts = weights.to_numpy() / weights.to_numpy().sum(axis=1, keepdims=True)
     runs = tuple(f"{i:04}" for i in weights.index)
-    return Observations(tuple(weights), tuple(losses), runs, (role,) * len(runs), amounts, losses.to_numpy())
+    return Observations(
+        tuple(weights), tuple(losses), runs, (role,) * len(runs), amounts, losses.to_numpy()
+    )

@@ -13,12 +13,19 @@ def random_box(rng, domains):
 def random_groups(rng, domains):
     """A box and two or three groups, one of them now and then held at its sum, all with a common mixture inside."""
     inside = rng.dirichlet(np.ones(domains))
-    lower, upper = rng.uniform(0, 0.9, domains) * inside, np.minimum(1, rng.uniform(1.1, 6) * inside)
+    lower, upper = (
+        rng.uniform(0, 0.9, domains) * inside,
+        np.minimum(1, rng.uniform(1.1, 6) * inside),
+    )
     order, groups = rng.permutation(domains), []
     for g in range(rng.integers(2, 4)):
         members = tuple(order[3 * g : 3 * g + rng.integers(2, 4)].tolist())
         total = inside[list(members)].sum()
-        least, most = (total, total) if rng.random() < 0.2 else (rng.uniform(0.3, 1) * total, rng.uniform(1, 1.5) * total)
+        least, most = (
+            (total, total)
+            if rng.random() < 0.2
+            else (rng.uniform(0.3, 1) * total, rng.uniform(1, 1.5) * total)
+        )
         groups.append(Group(f"g{g}", members, float(least), float(min(1, most))))
     return lower, upper, tuple(groups)
 
@@ -26,11 +33,21 @@ def random_groups(rng, domains):
 def on_simplex(rows, lower, upper, groups=()):
     rows = np.atleast_2d(rows)
     sums = [(rows[:, list(group.members)].sum(axis=1), group) for group in groups]
-    held = all((total >= group.lower - 1e-12).all() and (total <= group.upper + 1e-12).all() for total, group in sums)
-    return held and (rows >= lower).all() and (rows <= upper).all() and np.abs(rows.sum(axis=1) - 1).max() < 1e-12
+    held = all(
+        (total >= group.lower - 1e-12).all() and (total <= group.upper + 1e-12).all()
+        for total, group in sums
+    )
+    return (
+        held
+        and (rows >= lower).all()
+        and (rows <= upper).all()
+        and np.abs(rows.sum(axis=1) - 1).max() < 1e-12
+    )
 
 
 def group_rows(groups, domains):
     """(A, b) of A w <= b for scipy."""
     rows = np.array([[float(i in group.members) for i in range(domains)] for group in groups])
-    return np.concatenate([rows, -rows]), np.array([*(group.upper for group in groups), *(-group.lower for group in groups)])
+    return np.concatenate([rows, -rows]), np.array(
+        [*(group.upper for group in groups), *(-group.lower for group in groups)]
+    )

@@ -12,20 +12,36 @@ END = 0
 VOCABULARY = 64
 
 
-def text(rng: np.random.Generator, length: int, domain: int, vocabulary: int = VOCABULARY) -> np.ndarray:
+def text(
+    rng: np.random.Generator, length: int, domain: int, vocabulary: int = VOCABULARY
+) -> np.ndarray:
     """A walk that mostly takes the domain's own step: easy to learn from context, useless to a unigram model."""
-    steps = np.where(rng.random(length) < 0.8, 3 + 4 * domain, rng.integers(1, vocabulary - 1, length))
+    steps = np.where(
+        rng.random(length) < 0.8, 3 + 4 * domain, rng.integers(1, vocabulary - 1, length)
+    )
     return 1 + np.cumsum(steps) % (vocabulary - 1)
 
 
 def examples(domain: int, seed: int = 7, count: int = 6, length: int = 50) -> Examples:
     rng = np.random.default_rng([seed, domain])
-    rows = [(text(rng, int(rng.integers(0, 5)), domain), text(rng, length + 3 * i, domain), 4 * (length + 3 * i)) for i in range(count)]
+    rows = [
+        (
+            text(rng, int(rng.integers(0, 5)), domain),
+            text(rng, length + 3 * i, domain),
+            4 * (length + 3 * i),
+        )
+        for i in range(count)
+    ]
     return Examples.of(rows, END)
 
 
 def write_shard(
-    folder: Path, name: str, tokens: np.ndarray, validation: Examples, vocabulary: int = VOCABULARY, mask_token: int | None = None
+    folder: Path,
+    name: str,
+    tokens: np.ndarray,
+    validation: Examples,
+    vocabulary: int = VOCABULARY,
+    mask_token: int | None = None,
 ) -> Shard:
     folder = folder / name
     folder.mkdir(parents=True)
@@ -33,15 +49,31 @@ def write_shard(
     stream.tofile(folder / "train.bin")
     np.save(folder / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
     validation.save(folder / "validation.npz")
-    train = {"tokens": len(stream), "bytes": 4 * len(stream), "documents": 1, "sha256": hashlib.sha256(stream.tobytes()).hexdigest()}
-    manifest = {"domain": name, "dtype": "uint16", "vocabulary": vocabulary, "end_token": END, "splits": {"train": train}}
+    train = {
+        "tokens": len(stream),
+        "bytes": 4 * len(stream),
+        "documents": 1,
+        "sha256": hashlib.sha256(stream.tobytes()).hexdigest(),
+    }
+    manifest = {
+        "domain": name,
+        "dtype": "uint16",
+        "vocabulary": vocabulary,
+        "end_token": END,
+        "splits": {"train": train},
+    }
     manifest["mask_token"] = mask_token
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return open_shard(folder)
 
 
-def make_shards(folder: Path, sizes: tuple[int, ...] = (4000, 900, 2500), masked: bool = False) -> list[Shard]:
+def make_shards(
+    folder: Path, sizes: tuple[int, ...] = (4000, 900, 2500), masked: bool = False
+) -> list[Shard]:
     """Domains a, b, c of these many tokens; with `masked` one more token, that no text holds, is the mask."""
     rng = np.random.default_rng(3)
     mask = {"vocabulary": VOCABULARY + 1, "mask_token": VOCABULARY} if masked else {}
-    return [write_shard(folder, "abcdefgh"[i], text(rng, size, i), examples(i), **mask) for i, size in enumerate(sizes)]
+    return [
+        write_shard(folder, "abcdefgh"[i], text(rng, size, i), examples(i), **mask)
+        for i, size in enumerate(sizes)
+    ]

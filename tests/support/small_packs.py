@@ -16,7 +16,14 @@ from shard_files import VOCABULARY, examples, make_shards
 SHAPE = Shape(layers=2, width=24, heads=3, hidden=52, context=32, vocabulary=VOCABULARY)
 
 
-RECIPE = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.01, "warmup": 0.1, "betas": [0.9, 0.95], "clip": 1.0}
+RECIPE = {
+    "muon_lr": 0.04,
+    "adam_lr": 0.02,
+    "weight_decay": 0.01,
+    "warmup": 0.1,
+    "betas": [0.9, 0.95],
+    "clip": 1.0,
+}
 
 
 SETTINGS = Settings(batch=4, optimizer=RECIPE, evaluations=2, wave=8)
@@ -30,27 +37,46 @@ STEPS, LONG = 12, 120
 
 def eight(steps: int = STEPS) -> list[Member]:
     weights = np.random.default_rng(0).dirichlet(np.ones(3), 8)
-    return [Member(f"key{i}", tuple(w.tolist()), steps, seed=i // 2, wants_loglikelihoods=i in (1, 4)) for i, w in enumerate(weights)]
+    return [
+        Member(f"key{i}", tuple(w.tolist()), steps, seed=i // 2, wants_loglikelihoods=i in (1, 4))
+        for i, w in enumerate(weights)
+    ]
 
 
-def run(folder: Path, members: list[Member], settings: Settings = SETTINGS, shape: Shape = SHAPE, **rest) -> dict[str, Result]:
+def run(
+    folder: Path, members: list[Member], settings: Settings = SETTINGS, shape: Shape = SHAPE, **rest
+) -> dict[str, Result]:
     """Key -> result; shards are made in `folder` unless they stand there."""
     shards = opened(folder, shape.masked)
     found: dict[str, Result] = {}
     targets = {"held": examples(2, seed=9)} | {shard.domain: shard.validation for shard in shards}
     rest = {"on_finished": lambda member, result: found.__setitem__(member.key, result)} | rest
-    train(members, shape, shards, settings=settings, targets=targets, likelihoods={"held": targets["held"]}, **rest)
+    train(
+        members,
+        shape,
+        shards,
+        settings=settings,
+        targets=targets,
+        likelihoods={"held": targets["held"]},
+        **rest,
+    )
     return found
 
 
 def opened(folder: Path, masked: bool = False) -> list:
     from mixwright.corpus.shards import open_shard
 
-    return [open_shard(path) for path in sorted(folder.glob("[a-h]"))] or make_shards(folder, masked=masked)
+    return [open_shard(path) for path in sorted(folder.glob("[a-h]"))] or make_shards(
+        folder, masked=masked
+    )
 
 
 def numbers(result: Result) -> list:
-    return [result.losses, result.realised, {name: values.tolist() for name, values in result.loglikelihoods.items()}]
+    return [
+        result.losses,
+        result.realised,
+        {name: values.tolist() for name, values in result.loglikelihoods.items()},
+    ]
 
 
 CHILD = """
@@ -70,7 +96,11 @@ def started(folder: Path, checkpoints: Path, shape: Shape = SHAPE) -> subprocess
     tests = Path(__file__).parents[1]
     paths = [str(tests / "support"), str(tests.parent / "workflow")]
     code = CHILD.format(paths=paths, folder=str(folder), checkpoints=str(checkpoints), shape=shape)
-    child = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+    )
     seen: set[int] = set()
     while len(seen) < 3:
         assert child.poll() is None, child.stderr.read().decode()

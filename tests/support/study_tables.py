@@ -18,7 +18,13 @@ ARMS = {  # mixer -> true advantage over natural, nats/token
     "mixmin": 0.003,
     "autoscale": -0.040,
 }
-READS = {"best-of-swarm": ["swarm"], "regmix": ["swarm"], "effective-data": ["swarm"], "mixmin": ["vertex"], "autoscale": ["perturb"]}
+READS = {
+    "best-of-swarm": ["swarm"],
+    "regmix": ["swarm"],
+    "effective-data": ["swarm"],
+    "mixmin": ["vertex"],
+    "autoscale": ["perturb"],
+}
 
 
 def study() -> dict[str, Any]:
@@ -37,7 +43,11 @@ def study() -> dict[str, Any]:
 def mixtures(seed: int = 0) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
     natural, uniform = AVAILABLE / AVAILABLE.sum(), np.full(7, 1 / 7)
-    chosen = {name: rng.dirichlet(6 * natural) for name in ARMS} | {"natural": natural, "uniform": uniform, "unimax": uniform}
+    chosen = {name: rng.dirichlet(6 * natural) for name in ARMS} | {
+        "natural": natural,
+        "uniform": uniform,
+        "unimax": uniform,
+    }
     chosen["mixmin"] = np.array([0.0, 0.28, 0.002, 0.45, 0.1, 0.168, 0.1])
     return [
         {
@@ -46,7 +56,9 @@ def mixtures(seed: int = 0) -> list[dict[str, Any]]:
             "weights": dict(zip(DOMAINS, weights.tolist(), strict=True)),
             "tokens": dict(zip(DOMAINS, (2e5 * weights).tolist(), strict=True)),
             "epochs": dict(zip(DOMAINS, (2e5 * weights / AVAILABLE).tolist(), strict=True)),
-            "predicted": dict.fromkeys(TARGETS, 5.0) if name in READS and name != "best-of-swarm" else {},
+            "predicted": dict.fromkeys(TARGETS, 5.0)
+            if name in READS and name != "best-of-swarm"
+            else {},
             "intervals": intervals(weights) if name == "effective-data" else {},
             "active_bounds": ["pycode<=0.45"] if name == "mixmin" else [],
             "gap": 2.5e-7 if name == "mixmin" else None,
@@ -61,7 +73,10 @@ def intervals(weights: np.ndarray) -> dict[str, Any]:
     return {
         "level": 0.95,
         "draws": 20,
-        "weights": {name: [0.8 * weight, min(1.0, 1.25 * weight)] for name, weight in zip(DOMAINS, weights.tolist(), strict=True)},
+        "weights": {
+            name: [0.8 * weight, min(1.0, 1.25 * weight)]
+            for name, weight in zip(DOMAINS, weights.tolist(), strict=True)
+        },
         "predicted": {name: [4.9, 5.1] for name in TARGETS},
         "objective": {"value": 5.0, "low": 4.95, "high": 5.05},
         "gain": {"value": 0.21, "low": 0.12, "high": 0.3},
@@ -81,20 +96,46 @@ def proxies(seed: int = 0, swarm: int = 32, repeats: int = 4) -> tuple[pd.DataFr
     pull = rng.uniform(0.1, 1.2, (7, 10))
     for index, (role, mixture) in enumerate(zip(roles, weights, strict=True)):
         run = f"{role}{index:03d}"
-        design += [(run, role, "tiny", 100_000, index, domain, w) for domain, w in zip(DOMAINS, mixture, strict=True)]
-        level = 5.2 - 0.9 * np.log1p(8 * mixture @ pull) + rng.normal(0, [0.02, 0.01, 0.09, *[0.02] * 7])
+        design += [
+            (run, role, "tiny", 100_000, index, domain, w)
+            for domain, w in zip(DOMAINS, mixture, strict=True)
+        ]
+        level = (
+            5.2
+            - 0.9 * np.log1p(8 * mixture @ pull)
+            + rng.normal(0, [0.02, 0.01, 0.09, *[0.02] * 7])
+        )
         for target, loss in zip(TARGETS + DOMAINS, level, strict=True):
             unigram = 4.6 if target == "tables" else 5.4
             for step, extra in ((10, 0.8), (97, 0.0)):
-                losses.append((run, target, step, step * 1024, loss + extra, loss / 1.4, 8192, unigram, "ok"))
-    columns = ["run", "target", "step", "tokens", "loss", "bits_per_byte", "scored_tokens", "unigram_loss", "status"]
+                losses.append(
+                    (run, target, step, step * 1024, loss + extra, loss / 1.4, 8192, unigram, "ok")
+                )
+    columns = [
+        "run",
+        "target",
+        "step",
+        "tokens",
+        "loss",
+        "bits_per_byte",
+        "scored_tokens",
+        "unigram_loss",
+        "status",
+    ]
     return (
-        pd.DataFrame(design, columns=["run", "role", "model", "tokens", "seed", "domain", "weight"]),
+        pd.DataFrame(
+            design, columns=["run", "role", "model", "tokens", "seed", "domain", "weight"]
+        ),
         pd.DataFrame(losses, columns=columns),
     )
 
 
-def scores(seed: int = 0, seeds: tuple[int, ...] = (1, 2), noise: float = 0.008, arms: dict[str, float] = ARMS) -> pd.DataFrame:
+def scores(
+    seed: int = 0,
+    seeds: tuple[int, ...] = (1, 2),
+    noise: float = 0.008,
+    arms: dict[str, float] = ARMS,
+) -> pd.DataFrame:
     """Finals whose true advantages are `arms`, with a shared seed effect and `noise` for every arm and seed; unimax is uniform again."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -103,13 +144,28 @@ def scores(seed: int = 0, seeds: tuple[int, ...] = (1, 2), noise: float = 0.008,
         own = {arm: rng.normal(0, noise) for arm in arms}
         for arm, advantage in arms.items():
             for number, task in enumerate(TARGETS + DOMAINS):
-                loss = 4.5 + 0.1 * number - advantage + shared + own["uniform" if arm == "unimax" else arm]
+                loss = (
+                    4.5
+                    + 0.1 * number
+                    - advantage
+                    + shared
+                    + own["uniform" if arm == "unimax" else arm]
+                )
                 rows.append((arm, final_seed, task, "loss", loss, 0.03, 60, 5.6))
-                rows.append((arm, final_seed, task, "bits_per_byte", loss / 1.9, 0.012, 60, 5.6 / 1.9))
-    return pd.DataFrame(rows, columns=["mixer", "seed", "task", "metric", "value", "stderr", "n", "unigram"])
+                rows.append(
+                    (arm, final_seed, task, "bits_per_byte", loss / 1.9, 0.012, 60, 5.6 / 1.9)
+                )
+    return pd.DataFrame(
+        rows, columns=["mixer", "seed", "task", "metric", "value", "stderr", "n", "unigram"]
+    )
 
 
-def documents(seed: int = 0, arms: dict[str, float] = ARMS, seeds: tuple[int, ...] = (1, 2), spread: float = 0.4) -> pd.DataFrame:
+def documents(
+    seed: int = 0,
+    arms: dict[str, float] = ARMS,
+    seeds: tuple[int, ...] = (1, 2),
+    spread: float = 0.4,
+) -> pd.DataFrame:
     """Per-document log-likelihoods: documents differ by `spread` nats/token, arms on one document by a tenth of that."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -118,17 +174,36 @@ def documents(seed: int = 0, arms: dict[str, float] = ARMS, seeds: tuple[int, ..
         for arm, advantage in arms.items():
             for final_seed in seeds:
                 loss = level - advantage + rng.normal(0, spread / 10, 60)
-                rows += [(arm, final_seed, task, j, -loss[j] * tokens[j], int(tokens[j])) for j in range(60)]
-    return pd.DataFrame(rows, columns=["mixer", "seed", "task", "example", "loglikelihood", "scored_tokens"])
+                rows += [
+                    (arm, final_seed, task, j, -loss[j] * tokens[j], int(tokens[j]))
+                    for j in range(60)
+                ]
+    return pd.DataFrame(
+        rows, columns=["mixer", "seed", "task", "example", "loglikelihood", "scored_tokens"]
+    )
 
 
 def validation(seed: int = 0, runs: int = 32) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     rows = []
-    for mixer, error in {"regmix": 0.08, "effective-data": 0.02, "mixmin": 0.15, "autoscale": 0.3}.items():
+    for mixer, error in {
+        "regmix": 0.08,
+        "effective-data": 0.02,
+        "mixmin": 0.15,
+        "autoscale": 0.3,
+    }.items():
         truth = 5.0 + 0.2 * np.random.default_rng(1).standard_normal(runs)
         for number, target in enumerate(TARGETS):
             for run in range(runs):
                 actual = truth[run] + 0.1 * number
-                rows.append((mixer, target, f"swarm{run:03d}", run % 8, actual, actual + rng.normal(0, error)))
+                rows.append(
+                    (
+                        mixer,
+                        target,
+                        f"swarm{run:03d}",
+                        run % 8,
+                        actual,
+                        actual + rng.normal(0, error),
+                    )
+                )
     return pd.DataFrame(rows, columns=["mixer", "target", "run", "fold", "actual", "predicted"])

@@ -34,16 +34,23 @@ def test_two_writers_of_one_file_do_not_touch_each_others(tmp_path):
 def test_what_killed_writers_left_of_a_path_goes_with_its_next_write(tmp_path):
     dead = ended()
     assert is_running(os.getpid()) and is_running(1) and not is_running(dead)
-    names = {who: f".a.{who}.0.partial" for who in (f"{here()}.{dead}", f"{here()}.{os.getpid()}", f"elsewhere.{dead}")}
+    names = {
+        who: f".a.{who}.0.partial"
+        for who in (f"{here()}.{dead}", f"{here()}.{os.getpid()}", f"elsewhere.{dead}")
+    }
     for name in names.values():
         (tmp_path / name).write_text("half")
     (tmp_path / f".b.{here()}.{dead}.0.partial").mkdir()
     write_json(tmp_path / "a", 1)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"a", f".b.{here()}.{dead}.0.partial", *names.values()} - {names[f"{here()}.{dead}"]}
+    assert left == {"a", f".b.{here()}.{dead}.0.partial", *names.values()} - {
+        names[f"{here()}.{dead}"]
+    }
     with written(tmp_path / "b") as beside:
         beside.write_text("whole")
-    assert (tmp_path / "b").read_text() == "whole" and not (tmp_path / f".b.{here()}.{dead}.0.partial").exists()
+    assert (tmp_path / "b").read_text() == "whole" and not (
+        tmp_path / f".b.{here()}.{dead}.0.partial"
+    ).exists()
 
 
 def test_a_folder_replaces_the_one_before(tmp_path):

@@ -20,7 +20,9 @@ def test_rules_use_nothing_that_breaks_on_clusters(path):
     """retries in a rule are obeyed twice, groups ask for all GPUs at once, run: parses the workflow again, a checkpoint hides the DAG."""
     text = path.read_text()
     assert not re.findall(r"^\s*(?:retries|group|run)\s*:|^checkpoint\s", text, re.MULTILINE)
-    assert "{input.packs" not in text  # 131,071 bytes is the longest command line, and packs come by the thousand
+    assert (
+        "{input.packs" not in text
+    )  # 131,071 bytes is the longest command line, and packs come by the thousand
     if path.name != "common.smk":
         assert not re.findall(r"^\s*def\s", text, re.MULTILINE)
 
@@ -68,7 +70,11 @@ assert not heavy, heavy
 @pytest.mark.parametrize("path", sorted(HOUSE.glob("envs/*.yaml")), ids=lambda path: path.name)
 def test_conda_environments_repeat_the_constraints(path):
     pins = dict(line.split("==") for line in (HOUSE / "constraints.txt").read_text().split())
-    packages = next(entry["pip"] for entry in yaml.safe_load(path.read_text())["dependencies"] if isinstance(entry, dict))
+    packages = next(
+        entry["pip"]
+        for entry in yaml.safe_load(path.read_text())["dependencies"]
+        if isinstance(entry, dict)
+    )
     assert packages
     for package in packages:
         name, _, version = package.partition("==")
@@ -77,8 +83,14 @@ def test_conda_environments_repeat_the_constraints(path):
 
 def test_every_dependency_is_pinned():
     project = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]
-    wanted = [name for names in (project["dependencies"], *project["optional-dependencies"].values()) for name in names]
-    pinned = {line.split("==")[0].lower() for line in (HOUSE / "constraints.txt").read_text().split()}
+    wanted = [
+        name
+        for names in (project["dependencies"], *project["optional-dependencies"].values())
+        for name in names
+    ]
+    pinned = {
+        line.split("==")[0].lower() for line in (HOUSE / "constraints.txt").read_text().split()
+    }
     assert {re.split(r"[<>=\[]", name)[0] for name in wanted} - {"mixwright"} <= pinned
 
 
@@ -110,19 +122,30 @@ UPWARD = {
 
 
 def test_every_import_points_up_the_list_of_rooms():
-    floor = {room: number for number, line in enumerate(ROOMS.strip().splitlines()) for room in line.split()}
+    floor = {
+        room: number
+        for number, line in enumerate(ROOMS.strip().splitlines())
+        for room in line.split()
+    }
     modules = {module_of(path): path for path in LIBRARY}
     assert {name.split(".")[0] or "__init__" for name in modules} == set(floor)
     upward = set()
     for name, path in modules.items():
         for imported in imports(path, modules):
-            if floor[(imported or "__init__").split(".")[0]] > floor[(name or "__init__").split(".")[0]]:
+            if (
+                floor[(imported or "__init__").split(".")[0]]
+                > floor[(name or "__init__").split(".")[0]]
+            ):
                 upward.add((name, imported))
     assert upward == set(UPWARD)
 
 
 def test_the_top_of_the_package_is_small():
-    top = [path for path in (HOUSE / "workflow" / "mixwright").iterdir() if not path.name.startswith("__pycache__")]
+    top = [
+        path
+        for path in (HOUSE / "workflow" / "mixwright").iterdir()
+        if not path.name.startswith("__pycache__")
+    ]
     assert sum(path.is_file() for path in top) <= 12 and sum(path.is_dir() for path in top) <= 16
 
 
@@ -131,7 +154,11 @@ def test_no_module_of_the_library_imports_what_it_must_not():
     for path in LIBRARY:
         roots = {name.split(".")[0] for name in imported_names(path)}
         assert "snakemake" not in roots, path
-        if {"mixers", "simplex", "numerics", "designs"} & set(path.parts) or path.name in ("mixture.py", "goal.py", "observations.py"):
+        if {"mixers", "simplex", "numerics", "designs"} & set(path.parts) or path.name in (
+            "mixture.py",
+            "goal.py",
+            "observations.py",
+        ):
             assert not roots & {"torch", "transformers"}, path
 
 
@@ -142,7 +169,11 @@ def module_of(path: Path) -> str:
 
 def imports(path: Path, modules: dict[str, Path]) -> set[str]:
     """Modules of the library that `path` imports, inside functions too."""
-    names = {name.removeprefix("mixwright").removeprefix(".") for name in imported_names(path) if name.split(".")[0] == "mixwright"}
+    names = {
+        name.removeprefix("mixwright").removeprefix(".")
+        for name in imported_names(path)
+        if name.split(".")[0] == "mixwright"
+    }
     return {name if name in modules else name.rpartition(".")[0] for name in names}
 
 
@@ -157,5 +188,11 @@ def imported_names(path: Path) -> set[str]:
 
 
 def run(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=HOUSE, env={"PYTHONPATH": str(HOUSE / "workflow"), "PATH": ""}, capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        cwd=HOUSE,
+        env={"PYTHONPATH": str(HOUSE / "workflow"), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr

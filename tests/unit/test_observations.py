@@ -7,16 +7,33 @@ import pytest
 from mixwright.errors import MixwrightError
 from mixwright.observations import left_out, observe
 
-MIXTURES = {"r2": ("swarm", 0.8), "r1": ("swarm", 0.5), "v1": ("vertex", 0.0), "v2": ("vertex", 1.0)}  # run -> role, weight of x
+MIXTURES = {
+    "r2": ("swarm", 0.8),
+    "r1": ("swarm", 0.5),
+    "v1": ("vertex", 0.0),
+    "v2": ("vertex", 1.0),
+}  # run -> role, weight of x
 DESIGN = pd.DataFrame(
-    [(run, role, "tiny", 100, 0, *pair) for run, (role, x) in MIXTURES.items() for pair in (("y", 1 - x), ("x", x))],
+    [
+        (run, role, "tiny", 100, 0, *pair)
+        for run, (role, x) in MIXTURES.items()
+        for pair in (("y", 1 - x), ("x", x))
+    ],
     columns=["run", "role", "model", "tokens", "seed", "domain", "weight"],
 )
 
 
 def losses(*runs, **changes) -> pd.DataFrame:
     rows = [
-        {"run": run, "target": target, "step": step, "tokens": 100, "loss": step + number, "bits_per_byte": 1.0, "scored_tokens": 9}
+        {
+            "run": run,
+            "target": target,
+            "step": step,
+            "tokens": 100,
+            "loss": step + number,
+            "bits_per_byte": 1.0,
+            "scored_tokens": 9,
+        }
         for number, run in enumerate(runs)
         for target in ("b", "a")
         for step in (10, 5)
@@ -26,8 +43,15 @@ def losses(*runs, **changes) -> pd.DataFrame:
 
 def test_rows_in_any_order_give_the_same_observations():
     seen = observe(DESIGN, losses("r1", "r2"))
-    again = observe(DESIGN.sample(frac=1, random_state=1), losses("r1", "r2").sample(frac=1, random_state=2))
-    assert (seen.domains, seen.targets, seen.runs, seen.roles) == (("x", "y"), ("a", "b"), ("r1", "r2"), ("swarm", "swarm"))
+    again = observe(
+        DESIGN.sample(frac=1, random_state=1), losses("r1", "r2").sample(frac=1, random_state=2)
+    )
+    assert (seen.domains, seen.targets, seen.runs, seen.roles) == (
+        ("x", "y"),
+        ("a", "b"),
+        ("r1", "r2"),
+        ("swarm", "swarm"),
+    )
     np.testing.assert_allclose(seen.amounts, [[50, 50], [80, 20]])
     np.testing.assert_array_equal(seen.losses, [[10, 10], [11, 11]])  # the last step's
     np.testing.assert_array_equal(again.losses, seen.losses)
@@ -35,7 +59,9 @@ def test_rows_in_any_order_give_the_same_observations():
 
 
 def test_realised_counts_replace_the_design():
-    realised = pd.DataFrame({"run": ["r1", "r1"], "domain": ["x", "y"], "tokens": [40, 60], "epochs": 0.1})
+    realised = pd.DataFrame(
+        {"run": ["r1", "r1"], "domain": ["x", "y"], "tokens": [40, 60], "epochs": 0.1}
+    )
     seen = observe(DESIGN, losses("r1"), realised)
     np.testing.assert_array_equal(seen.amounts, [[40, 60]])
     np.testing.assert_array_equal(seen.epochs, [[0.1, 0.1]])
@@ -49,18 +75,31 @@ def test_subsets_keep_runs_and_losses_together():
 
 def test_likelihoods_have_a_column_a_domain():
     table = pd.DataFrame(
-        [(run, "t", example, value - example, 3, 7) for run, value in (("v1", -1.0), ("v2", -2.0)) for example in (1, 0)],
+        [
+            (run, "t", example, value - example, 3, 7)
+            for run, value in (("v1", -1.0), ("v2", -2.0))
+            for example in (1, 0)
+        ],
         columns=["run", "target", "example", "loglikelihood", "scored_tokens", "bytes"],
     )
     found = observe(DESIGN, losses("v1", "v2"), None, table).likelihoods["t"]
-    np.testing.assert_array_equal(found.values, [[-2, -1], [-3, -2]])  # domains x, y: v2 trained on x alone
+    np.testing.assert_array_equal(
+        found.values, [[-2, -1], [-3, -2]]
+    )  # domains x, y: v2 trained on x alone
     np.testing.assert_array_equal(found.scored_tokens, [3, 3])
     assert found.labels is None
-    labelled = observe(DESIGN, losses("v1", "v2"), None, table.assign(label=table.example == 1)).likelihoods["t"]
+    labelled = observe(
+        DESIGN, losses("v1", "v2"), None, table.assign(label=table.example == 1)
+    ).likelihoods["t"]
     np.testing.assert_array_equal(labelled.labels, [0, 1])
     again = pd.concat([DESIGN, DESIGN[DESIGN.run == "v1"].assign(run="v3")])
     with pytest.raises(MixwrightError, match="y has 2 vertex runs; keep one"):
-        observe(again, losses("v1", "v2", "v3"), None, pd.concat([table, table[table.run == "v1"].assign(run="v3")]))
+        observe(
+            again,
+            losses("v1", "v2", "v3"),
+            None,
+            pd.concat([table, table[table.run == "v1"].assign(run="v3")]),
+        )
     with pytest.raises(MixwrightError, match="no vertex run of x"):
         observe(DESIGN, losses("v1", "v2"), None, table[table.run == "v1"])
 
@@ -68,17 +107,21 @@ def test_likelihoods_have_a_column_a_domain():
 def test_diverged_runs_are_refused_by_name_or_left_out_as_asked(caplog):
     table = losses("r1", "r2", "v1")
     table.loc[(table.step == 10) & (table.run == "r2"), "loss"] = None
-    table.loc[(table.step == 10) & (table.run == "v1") & (table.target == "a"), "loss"] = float("inf")
+    table.loc[(table.step == 10) & (table.run == "v1") & (table.target == "a"), "loss"] = float(
+        "inf"
+    )
     with pytest.raises(MixwrightError) as refused:
         observe(DESIGN, table)
-    assert "2 runs without a finite loss, diverged: r2, v1;" in str(refused.value) and "diverged: drop (--diverged drop)" in str(
+    assert "2 runs without a finite loss, diverged: r2, v1;" in str(
         refused.value
-    )
+    ) and "diverged: drop (--diverged drop)" in str(refused.value)
     with caplog.at_level("INFO"):
         seen = observe(DESIGN, table, diverged="drop")
     assert seen.runs == ("r1",) and seen.dropped == (("swarm", "r2"), ("vertex", "v1"))
     assert "left out 2 runs without a finite loss, diverged: r2, v1" in caplog.text
-    with pytest.raises(MixwrightError, match=r"diverged is dropp; it takes refuse or drop; did you mean drop\?"):
+    with pytest.raises(
+        MixwrightError, match=r"diverged is dropp; it takes refuse or drop; did you mean drop\?"
+    ):
         observe(DESIGN, table, diverged="dropp")
 
 
@@ -93,8 +136,14 @@ def test_many_diverged_runs_are_named_in_part():
 def test_a_vertex_whose_log_likelihoods_are_needed_is_refused_by_name():
     table = losses("r1", "v1", "v2")
     table.loc[(table.step == 10) & (table.run == "v1"), "loss"] = None
-    scored = pd.DataFrame([("v2", "t", 0, -1.0, 3, 7)], columns=["run", "target", "example", "loglikelihood", "scored_tokens", "bytes"])
-    with pytest.raises(MixwrightError, match="run v1 diverged, and no other vertex run stands for it; train it again"):
+    scored = pd.DataFrame(
+        [("v2", "t", 0, -1.0, 3, 7)],
+        columns=["run", "target", "example", "loglikelihood", "scored_tokens", "bytes"],
+    )
+    with pytest.raises(
+        MixwrightError,
+        match="run v1 diverged, and no other vertex run stands for it; train it again",
+    ):
         observe(DESIGN, table, None, scored, "drop")
 
 

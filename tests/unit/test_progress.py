@@ -37,7 +37,9 @@ def test_a_pack_counts_what_this_process_did_and_what_is_left(lines):
     progress.finished(1)
     lines = [str(line) for line in lines]
     assert lines[0] == "2 members go on from step 40"
-    assert lines[1] == "0/3 members trained, step 42/100, 2 tokens/s, 490 s to go"  # 4 member-steps in 20 s, 98 to go
+    assert (
+        lines[1] == "0/3 members trained, step 42/100, 2 tokens/s, 490 s to go"
+    )  # 4 member-steps in 20 s, 98 to go
     assert lines[-2:] == [
         "2/3 members trained, step 40/40, 1 tokens/s, 0 s to go",
         "3/3 members trained, step 40/40, 1 tokens/s, 0 s to go",

@@ -9,7 +9,15 @@ from mixwright.tables import DESIGN, DOMAINS, LOSSES
 
 
 def design(**changes) -> pd.DataFrame:
-    rows = {"run": ["a", "a"], "role": "swarm", "model": "tiny", "tokens": 100, "seed": 0, "domain": ["x", "y"], "weight": [0.25, 0.75]}
+    rows = {
+        "run": ["a", "a"],
+        "role": "swarm",
+        "model": "tiny",
+        "tokens": 100,
+        "seed": 0,
+        "domain": ["x", "y"],
+        "weight": [0.25, 0.75],
+    }
     return pd.DataFrame(rows | changes)
 
 
@@ -21,7 +29,9 @@ def test_round_trip_sorted_by_key(tmp_path):
 def test_files_of_one_table_are_read_together(tmp_path):
     for run in "ab":
         tables.write(design(run=[run, run]), tmp_path / f"{run}.parquet", DESIGN)
-    assert list(tables.read([tmp_path / "a.parquet", tmp_path / "b.parquet"], DESIGN).run) == list("aabb")
+    assert list(tables.read([tmp_path / "a.parquet", tmp_path / "b.parquet"], DESIGN).run) == list(
+        "aabb"
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +58,16 @@ def test_a_missing_column_and_a_broken_file_are_named(tmp_path):
 
 
 def test_only_a_diverged_run_may_lack_its_loss():
-    row = {"run": "a", "target": "t", "step": 1, "tokens": 8, "loss": None, "bits_per_byte": None, "scored_tokens": 4, "unigram_loss": 1.0}
+    row = {
+        "run": "a",
+        "target": "t",
+        "step": 1,
+        "tokens": 8,
+        "loss": None,
+        "bits_per_byte": None,
+        "scored_tokens": 4,
+        "unigram_loss": 1.0,
+    }
     tables.check(pd.DataFrame([row | {"status": "diverged"}]), LOSSES, "here")
     with pytest.raises(MixwrightError, match="status"):
         tables.check(pd.DataFrame([row | {"status": None}]), LOSSES, "here")

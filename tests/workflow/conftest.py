@@ -22,15 +22,31 @@ class Workshop:
 
     folder: Path
 
-    def snakemake(self, study: Mapping[str, Any] | None, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def snakemake(
+        self, study: Mapping[str, Any] | None, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Runs Snakemake on `study` (None: the default study) with two cores; the caller checks the return code."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOUSE / "Snakefile"), "--directory", str(self.folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(HOUSE / "Snakefile"),
+            "--directory",
+            str(self.folder),
+        ]
         if study is not None:
             path = self.folder / "study.yaml"
             path.write_text(yaml.safe_dump(dict(study)))
             command += ["--configfile", str(path)]
         variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-        return subprocess.run([*command, "--cores", "2", *arguments], env=variables, capture_output=True, text=True, cwd=self.folder)
+        return subprocess.run(
+            [*command, "--cores", "2", *arguments],
+            env=variables,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+        )
 
     def run(self, study: Mapping[str, Any], *arguments: str) -> str:
         """Runs a study to its end; returns what was said."""
@@ -38,7 +54,9 @@ class Workshop:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         return done.stdout + done.stderr
 
-    def jobs(self, study: Mapping[str, Any] | None, *arguments: str, **environment: str) -> dict[str, int]:
+    def jobs(
+        self, study: Mapping[str, Any] | None, *arguments: str, **environment: str
+    ) -> dict[str, int]:
         """Rule -> number of jobs that a dry run lists; empty where nothing is to be done."""
         done = self.snakemake(study, "--dry-run", *arguments, **environment)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
@@ -48,9 +66,15 @@ class Workshop:
     def pretend(self, study: Mapping[str, Any]) -> None:
         """Makes every file of the study, empty; folders are those without a suffix."""
         said = self.snakemake(study, "--dry-run").stdout
-        for name in {name for line in re.findall("^    output: (.*)$", said, re.MULTILINE) for name in line.split(", ")}:
+        for name in {
+            name
+            for line in re.findall("^    output: (.*)$", said, re.MULTILINE)
+            for name in line.split(", ")
+        }:
             path = self.folder / name
-            (path if path.suffix else path / ".snakemake_timestamp").parent.mkdir(parents=True, exist_ok=True)
+            (path if path.suffix else path / ".snakemake_timestamp").parent.mkdir(
+                parents=True, exist_ok=True
+            )
             (path if path.suffix else path / ".snakemake_timestamp").touch()
         self.snakemake(study, "--touch")
 
@@ -71,12 +95,20 @@ def changed(study: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 def without(study: Mapping[str, Any], *mixers: str) -> dict[str, Any]:
-    return {**study, "mixers": {name: settings for name, settings in study["mixers"].items() if name not in mixers}}
+    return {
+        **study,
+        "mixers": {
+            name: settings for name, settings in study["mixers"].items() if name not in mixers
+        },
+    }
 
 
 def merged(study: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     """The study with an overlay's values in place of its own, section by section."""
-    inner = {key: merged(study.get(key, {}), value) if isinstance(value, Mapping) else value for key, value in overlay.items()}
+    inner = {
+        key: merged(study.get(key, {}), value) if isinstance(value, Mapping) else value
+        for key, value in overlay.items()
+    }
     return {**study, **inner}
 
 

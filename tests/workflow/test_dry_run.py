@@ -29,7 +29,10 @@ def test_a_study_trains_only_the_roles_its_mixers_read(workshop, smoke):
 
 
 def test_text_has_a_goal_a_target_too_where_targets_are_left_out(workshop, smoke):
-    study = smoke | {"targets": {"prose": {}, "pycode": {}}, "goal": {**smoke["goal"], "leave_target_out": True}}
+    study = smoke | {
+        "targets": {"prose": {}, "pycode": {}},
+        "goal": {**smoke["goal"], "leave_target_out": True},
+    }
     jobs = workshop.jobs(study)
     assert jobs["propose_mixture"] == 2 * len(smoke["mixers"]) and jobs["fit_mixer"] == 7
     assert jobs["train_proxies"] == workshop.jobs(smoke)["train_proxies"]
@@ -37,7 +40,11 @@ def test_text_has_a_goal_a_target_too_where_targets_are_left_out(workshop, smoke
 
 def test_a_wrong_key_is_one_line(workshop, smoke):
     done = workshop.snakemake(changed(smoke, "proxy.token", 3), "--dry-run")
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and "profile" not in line]
+    said = [
+        line
+        for line in (done.stdout + done.stderr).splitlines()
+        if line.strip() and "profile" not in line
+    ]
     assert done.returncode != 0
     assert said == ["mixwright: config: proxy.token is unknown; did you mean proxy.tokens?"]
 
@@ -45,11 +52,18 @@ def test_a_wrong_key_is_one_line(workshop, smoke):
 def test_a_study_without_its_mirror_can_be_looked_at(workshop):
     done = workshop.snakemake(read_study("minipile"), "--dry-run", MIXWRIGHT_MIRROR="")
     assert done.returncode == 0
-    assert "the study can be looked at, not run" in done.stderr and "MIXWRIGHT_MIRROR" in done.stderr
+    assert (
+        "the study can be looked at, not run" in done.stderr and "MIXWRIGHT_MIRROR" in done.stderr
+    )
 
 
-@pytest.mark.parametrize(("name", "domains", "packs"), [("autoscale_minipile", 7, 7), ("autoscale_minipile-masked", 5, 5)])
-def test_three_scales_of_the_mini_pile_are_planned_whole_with_the_quick_overlay_too(workshop, name, domains, packs):
+@pytest.mark.parametrize(
+    ("name", "domains", "packs"),
+    [("autoscale_minipile", 7, 7), ("autoscale_minipile-masked", 5, 5)],
+)
+def test_three_scales_of_the_mini_pile_are_planned_whole_with_the_quick_overlay_too(
+    workshop, name, domains, packs
+):
     """Every job of the study, causal and masked, before a token is read; test_smoke runs three scales to their end."""
     study, quick = read_study(name), read_study("autoscale_minipile-quick")
     for changes in ({}, quick):
@@ -72,21 +86,40 @@ def test_changed_texts_retrain_every_pack_though_packs_read_one_file(workshop, s
         os.utime(packs.parent / path, ns=(before.st_atime_ns, before.st_mtime_ns))
         return jobs
 
-    by_domain, by_target = changed_by("shards/prose/.snakemake_timestamp"), changed_by("targets/cython.npz")
+    by_domain, by_target = (
+        changed_by("shards/prose/.snakemake_timestamp"),
+        changed_by("targets/cython.npz"),
+    )
     assert by_domain["count_domains"] == by_target["list_texts"] == by_domain["list_texts"] == 1
     assert by_domain["train_proxies"] == by_target["train_proxies"] == len([*packs.iterdir()])
-    corpus = {"clean_domain", "read_target", "train_tokenizer", "tokenize_domain", "tokenize_target"}
-    assert not corpus & set(by_domain) and not (corpus | {"count_domains", "resolve_design"}) & set(by_target)
+    corpus = {
+        "clean_domain",
+        "read_target",
+        "train_tokenizer",
+        "tokenize_domain",
+        "tokenize_target",
+    }
+    assert not corpus & set(by_domain) and not (corpus | {"count_domains", "resolve_design"}) & set(
+        by_target
+    )
 
 
 def test_a_public_file_is_fetched_for_the_source_that_names_it(workshop, smoke):
     text = b"A public text. " * 200
     (workshop.folder / "texts").mkdir()
     (workshop.folder / "texts" / "text.txt").write_bytes(text)
-    entry = {"address": "https://example.org/v1/text.txt", "sha256": sha256(text).hexdigest(), "mirror": "texts/text.txt"}
-    study = changed(smoke, "targets.cython", {"source": "files", "files": "public:text"}) | {"public": {"text": entry}}
+    entry = {
+        "address": "https://example.org/v1/text.txt",
+        "sha256": sha256(text).hexdigest(),
+        "mirror": "texts/text.txt",
+    }
+    study = changed(smoke, "targets.cython", {"source": "files", "files": "public:text"}) | {
+        "public": {"text": entry}
+    }
     assert workshop.jobs(study)["fetch_public"] == 1
-    done = workshop.snakemake(study, "results/smoke/questions/cython.parquet", MIXWRIGHT_MIRROR=str(workshop.folder))
+    done = workshop.snakemake(
+        study, "results/smoke/questions/cython.parquet", MIXWRIGHT_MIRROR=str(workshop.folder)
+    )
     assert done.returncode == 0, done.stderr
     assert (workshop.folder / "results" / "smoke" / "public" / "text.txt").read_bytes() == text
     assert workshop.jobs(study, "results/smoke/questions/cython.parquet") == {}
@@ -94,7 +127,13 @@ def test_a_public_file_is_fetched_for_the_source_that_names_it(workshop, smoke):
 
 def partitions(said: str) -> dict[str, str]:
     """Rule -> the partition that its jobs ask for, of a dry run."""
-    return dict(re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: .*slurm_partition=(\w+)", said, re.MULTILINE))
+    return dict(
+        re.findall(
+            r"^rule (\w+):\n(?:    .*\n)*?    resources: .*slurm_partition=(\w+)",
+            said,
+            re.MULTILINE,
+        )
+    )
 
 
 def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):
@@ -107,7 +146,10 @@ def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):
     done = workshop.snakemake(None, "--dry-run", "--profile", "slurm", XDG_CONFIG_HOME=str(home))
     assert done.returncode == 0, done.stderr
     found = partitions(done.stdout + done.stderr)
-    assert found["train_proxies"] == found["calibrate"] == "gpu" and found["tokenize_domain"] == found["fit_mixer"] == "cpu"
+    assert (
+        found["train_proxies"] == found["calibrate"] == "gpu"
+        and found["tokenize_domain"] == found["fit_mixer"] == "cpu"
+    )
 
 
 def test_linking_never_overwrites_a_profile_of_the_user(tmp_path):

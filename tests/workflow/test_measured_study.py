@@ -42,11 +42,20 @@ def test_a_tiny_swarm_of_others_end_to_end(workshop):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     report = workshop.folder / "results" / "tiny" / "report"
     drawn = {path.stem for path in report.glob("*.svg")}
-    assert drawn == {"ranks", "tested", "subsets", "region", "published"} == {path.stem for path in report.glob("*.csv")}
+    assert (
+        drawn
+        == {"ranks", "tested", "subsets", "region", "published"}
+        == {path.stem for path in report.glob("*.csv")}
+    )
     summary = json.loads((report / "summary.json").read_text())
-    assert summary["chosen"] == "effective-data" and summary["proposal"]["weights"]["web"] <= 0.5 + 1e-9
+    assert (
+        summary["chosen"] == "effective-data"
+        and summary["proposal"]["weights"]["web"] <= 0.5 + 1e-9
+    )
     assert "Nothing was trained" in (report / "summary.html").read_text()
-    proposal = json.loads((workshop.folder / "results" / "tiny" / "mixtures" / "effective-data.json").read_text())
+    proposal = json.loads(
+        (workshop.folder / "results" / "tiny" / "mixtures" / "effective-data.json").read_text()
+    )
     assert not {"tokens", "epochs"} & set(proposal)  # shares alone are known
     again = workshop.snakemake(study, "--dry-run", **environment)
     assert "Nothing to be done" in again.stdout + again.stderr
@@ -55,7 +64,10 @@ def test_a_tiny_swarm_of_others_end_to_end(workshop):
     assert goal.returncode == 0 and "fetch_public" not in goal.stdout + goal.stderr
     lost = workshop.snakemake(study, "--forceall", MIXWRIGHT_MIRROR="")
     assert lost.returncode != 0
-    assert "it has no address; set MIXWRIGHT_MIRROR to a folder that holds " in lost.stdout + lost.stderr
+    assert (
+        "it has no address; set MIXWRIGHT_MIRROR to a folder that holds "
+        in lost.stdout + lost.stderr
+    )
 
 
 def test_tiny_perturbations_of_others_end_to_end(workshop):
@@ -68,7 +80,10 @@ def test_tiny_perturbations_of_others_end_to_end(workshop):
     drawn = {path.stem for path in report.glob("*.svg")}
     assert drawn == {"optimum", "ladder", "scales"} == {path.stem for path in report.glob("*.csv")}
     summary = json.loads((report / "summary.json").read_text())
-    assert set(summary["moved"]) == {"autoscale", "published"} and "Nothing was trained" in summary["notes"][0]
+    assert (
+        set(summary["moved"]) == {"autoscale", "published"}
+        and "Nothing was trained" in summary["notes"][0]
+    )
     assert "Other scales" in (report / "summary.html").read_text()
     again = workshop.snakemake(study, "--dry-run", MIXWRIGHT_MIRROR=str(mirror))
     assert "Nothing to be done" in again.stdout + again.stderr
@@ -78,34 +93,78 @@ def test_tiny_perturbations_of_others_end_to_end(workshop):
     assert "Other scales" not in (report / "summary.html").read_text()
 
 
-@pytest.mark.skipif(not within_reach(), reason="AutoScale's tables: neither MIXWRIGHT_MIRROR nor raw.githubusercontent.com")
+@pytest.mark.skipif(
+    not within_reach(),
+    reason="AutoScale's tables: neither MIXWRIGHT_MIRROR nor raw.githubusercontent.com",
+)
 def test_the_published_perturbations_give_the_published_optimum_and_ladder(workshop):
     workshop.run(AUTOSCALE)
     report = workshop.folder / "results" / "autoscale_published" / "report"
-    amounts = {(row["mixer"], row["domain"]): round(float(row["amount"]), 4) for row in rows(report / "optimum.csv")}
+    amounts = {
+        (row["mixer"], row["domain"]): round(float(row["amount"]), 4)
+        for row in rows(report / "optimum.csv")
+    }
     domains = ("common_crawl", "github", "books", "wikipedia", "c4", "stackexchange", "arxiv")
-    assert [amounts["perplexity", name] for name in domains] == [1.6248, 0.2, 1.2742, 1.1798, 1.8519, 0.6372, 0.2322]
-    totals = {float(row["step"]): f"{float(row['total']) / 1e9:.5g}" for row in rows(report / "ladder.csv")}
-    assert [totals[step] for step in (2, 3, 4, 5, 0.5)] == ["5.0005", "21.389", "93.228", "412.44", "0.59612"]
+    assert [amounts["perplexity", name] for name in domains] == [
+        1.6248,
+        0.2,
+        1.2742,
+        1.1798,
+        1.8519,
+        0.6372,
+        0.2322,
+    ]
+    totals = {
+        float(row["step"]): f"{float(row['total']) / 1e9:.5g}"
+        for row in rows(report / "ladder.csv")
+    }
+    assert [totals[step] for step in (2, 3, 4, 5, 0.5)] == [
+        "5.0005",
+        "21.389",
+        "93.228",
+        "412.44",
+        "0.59612",
+    ]
     shares = [float(row["weight"]) for row in rows(report / "scales.csv") if row["domain"] == "c4"]
     assert shares == sorted(shares) and shares[-1] == pytest.approx(0.4398, abs=1e-4)
 
 
-@pytest.mark.skipif(not within_reach(), reason="RegMix's tables: neither MIXWRIGHT_MIRROR nor raw.githubusercontent.com")
+@pytest.mark.skipif(
+    not within_reach(),
+    reason="RegMix's tables: neither MIXWRIGHT_MIRROR nor raw.githubusercontent.com",
+)
 def test_the_published_tables_give_the_published_ranks(workshop):
     """The cheap part of the study: no trees, and few draws, for no interval is looked at."""
-    mixers = {name: {} for name in ("additive", "effective-data", "natural")} | {"regmix-linear": {"samples": 5000}}
+    mixers = {name: {} for name in ("additive", "effective-data", "natural")} | {
+        "regmix-linear": {"samples": 5000}
+    }
     subsets = {"effective-data": {"runs": [64, 96], "random": 1}}
-    measured = REGMIX["measured"] | {"subsets": subsets, "regions": {"effective-data": {"draws": 10}}}
+    measured = REGMIX["measured"] | {
+        "subsets": subsets,
+        "regions": {"effective-data": {"draws": 10}},
+    }
     workshop.run(REGMIX | {"mixers": mixers, "measured": measured, "validation": {"draws": 10}})
     report = workshop.folder / "results" / "regmix_pile" / "report"
-    ranks = {(row["mixer"], row["test"]): 100 * float(row["spearman"]) for row in rows(report / "ranks.csv")}
-    law, line = ([ranks[mixer, test] for test in ("1M", "60M", "1B")] for mixer in ("effective-data", "regmix-linear"))
+    ranks = {
+        (row["mixer"], row["test"]): 100 * float(row["spearman"])
+        for row in rows(report / "ranks.csv")
+    }
+    law, line = (
+        [ranks[mixer, test] for test in ("1M", "60M", "1B")]
+        for mixer in ("effective-data", "regmix-linear")
+    )
     assert law == pytest.approx([99.24, 98.85, 95.88], abs=0.05)
     assert line == pytest.approx([83.1, 83.0, 70.9], abs=0.4)
-    chosen = [row for row in rows(report / "subsets.csv") if (row["way"], row["runs"]) == ("informative", "64")]
+    chosen = [
+        row
+        for row in rows(report / "subsets.csv")
+        if (row["way"], row["runs"]) == ("informative", "64")
+    ]
     few = {row["test"]: 100 * float(row["spearman"]) for row in chosen}
     assert few["1M"] >= 98.90 and few["60M"] >= 98.41 and few["1B"] >= 94.84
     predicted = [row for row in rows(report / "published.csv") if row["mixer"] == "effective-data"]
     places = {(row["origin"], row["mixture"]): int(row["goal_rank"]) for row in predicted}
-    assert places["proposed", "effective-data"] == 1 and places["published", "regmix"] < places["published", "human"]
+    assert (
+        places["proposed", "effective-data"] == 1
+        and places["published", "regmix"] < places["published", "human"]
+    )

@@ -8,12 +8,26 @@ from itertools import pairwise
 from conftest import HOUSE
 
 README = (HOUSE / "README.md").read_text()
-UNDRAWN = {"all", "harvest_installed", "collect_loglikelihoods"}  # said in words, or there for every rule
+UNDRAWN = {
+    "all",
+    "harvest_installed",
+    "collect_loglikelihoods",
+}  # said in words, or there for every rule
 
 
 def test_the_drawn_graph_is_the_workflow(workshop):
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOUSE / "Snakefile"), "--directory", str(workshop.folder)]
-    text = subprocess.run([*command, "--rulegraph", "mermaid-js"], capture_output=True, text=True, check=True).stdout
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(HOUSE / "Snakefile"),
+        "--directory",
+        str(workshop.folder),
+    ]
+    text = subprocess.run(
+        [*command, "--rulegraph", "mermaid-js"], capture_output=True, text=True, check=True
+    ).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", text))
     edges = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", text)}
     drawn = set()

@@ -20,7 +20,9 @@ ROLES = ("swarm", "vertex", "perturb", "repeat")
 def smoke() -> dict[str, Any]:
     """The smoke study at three scales of tokens, with a second model size, without mixers whose rules are others' too."""
     study = changed(read_study("smoke"), "designs.perturb.tokens", [4096, 8192, 16384])
-    study = changed(study, "proxy.per_job", 12) | {"transfer": {"model": "tiny", "mixtures": 4, "tokens": 4096}}
+    study = changed(study, "proxy.per_job", 12) | {
+        "transfer": {"model": "tiny", "mixtures": 4, "tokens": 4096}
+    }
     return without(study, "regmix-linear", "unimax")
 
 
@@ -31,7 +33,9 @@ def finished(tmp_path_factory, smoke) -> Workshop:
     workshop.run(without(smoke, "mixmin"), "--until", "propose_mixture", "transfer")
     added = workshop.jobs(smoke)
     assert added["train_proxies"] == 1  # the three vertices
-    assert {rule for rule in added if "domain" in rule or "token" in rule or "target" in rule} == set()
+    assert {
+        rule for rule in added if "domain" in rule or "token" in rule or "target" in rule
+    } == set()
     workshop.run(smoke)
     return workshop
 
@@ -48,8 +52,13 @@ def test_a_finished_study_has_nothing_to_do(finished, smoke):
 def test_status_counts_every_run_and_every_job_says_how_it_ended(finished, results):
     environment = os.environ | {"PYTHONPATH": str(HOUSE / "workflow")}
     command = [sys.executable, "-m", "mixwright", "status"]
-    said = subprocess.run(command, cwd=finished.folder, env=environment, capture_output=True, text=True, check=True).stdout
-    runs = sum(len(pd.read_parquet(results / "losses" / f"{role}.parquet").run.unique()) for role in (*ROLES, "transfer"))
+    said = subprocess.run(
+        command, cwd=finished.folder, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    runs = sum(
+        len(pd.read_parquet(results / "losses" / f"{role}.parquet").run.unique())
+        for role in (*ROLES, "transfer")
+    )
     assert f"proxies: {runs} of {runs} done\n" in said and "finals: 16 of 16 done\n" in said
     pulses = [json.loads(path.read_text()) for path in (results / "progress").glob("*.json")]
     assert len(pulses) == 7 == len([*results.glob("packs/*"), *results.glob("finals/*")])
@@ -86,11 +95,16 @@ def test_losses_are_whole_and_realised_counts_are_near_the_design(results):
 def test_three_scales_are_backtested_and_a_second_model_size_is_compared(results):
     summary = json.loads((results / "report" / "summary.json").read_text())
     backtest, transfer = summary["backtest"], summary["transfer"]
-    assert len(backtest["scales"]) == 3 and {told["mixer"] for told in backtest["predictions"]} == {"autoscale", "joint"}
+    assert len(backtest["scales"]) == 3 and {told["mixer"] for told in backtest["predictions"]} == {
+        "autoscale",
+        "joint",
+    }
     assert not any("train a third" in note for note in backtest["notes"])
     design = pd.read_parquet(results / "design" / "transfer.parquet")
     assert set(design.model) == {"tiny"} and set(design.tokens) == {4096}
-    assert len(transfer["mixtures"]) == 4 and set(transfer["mixtures"]) < set(pd.read_parquet(results / "design" / "swarm.parquet").run)
+    assert len(transfer["mixtures"]) == 4 and set(transfer["mixtures"]) < set(
+        pd.read_parquet(results / "design" / "swarm.parquet").run
+    )
     page = (results / "report" / "summary.html").read_text()
     assert "Another model size" in page and transfer["verdict"].split(":")[0] in page
 
@@ -100,15 +114,31 @@ def test_a_final_loads_with_from_pretrained(finished, results):
 
     finals = pd.concat(map(pd.read_parquet, (results / "finals").glob("*.parquet")))
     folder = finished.folder / finals.folder.iloc[0]
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    assert model(**tokenizer("def f(x):", return_tensors="pt")).logits.shape[-1] == len(tokenizer) == 512
+    model, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(folder),
+        AutoTokenizer.from_pretrained(folder),
+    )
+    assert (
+        model(**tokenizer("def f(x):", return_tensors="pt")).logits.shape[-1]
+        == len(tokenizer)
+        == 512
+    )
 
 
 def test_another_mixer_of_the_same_runs_trains_its_final_alone_and_is_reported(finished, smoke):
     jobs = finished.jobs(changed(smoke, "mixers.regmix-linear", {"samples": 5000}))
     figures = jobs.pop("draw_figure")
     assert jobs == dict.fromkeys(
-        ("fit_mixer", "validate_mixer", "propose_mixture", "train_finals", "evaluate_finals", "summarise", "all"), 1
+        (
+            "fit_mixer",
+            "validate_mixer",
+            "propose_mixture",
+            "train_finals",
+            "evaluate_finals",
+            "summarise",
+            "all",
+        ),
+        1,
     )
     assert figures >= 3
 
@@ -117,13 +147,24 @@ def test_growing_the_swarm_by_a_pack_trains_that_pack(finished, smoke):
     jobs = finished.jobs(changed(smoke, "designs.swarm.runs", 18))
     assert jobs["train_proxies"] == 1 and jobs["collect_losses"] == 1
     assert jobs["fit_mixer"] == 4  # the readers of the swarm; not autoscale, not mixmin
-    assert not {"clean_domain", "tokenize_domain", "train_tokenizer", "collect_loglikelihoods"} & set(jobs)
+    assert not {
+        "clean_domain",
+        "tokenize_domain",
+        "train_tokenizer",
+        "collect_loglikelihoods",
+    } & set(jobs)
 
 
 def test_forcing_the_fits_redoes_fits_and_what_follows(finished, smoke):
     jobs = finished.jobs(smoke, "--forcerun", "fit_mixer")
     assert jobs["fit_mixer"] == 6
-    assert not {"train_proxies", "collect_losses", "resolve_design", "clean_domain", "tokenize_domain"} & set(jobs)
+    assert not {
+        "train_proxies",
+        "collect_losses",
+        "resolve_design",
+        "clean_domain",
+        "tokenize_domain",
+    } & set(jobs)
 
 
 def test_another_final_seed_redoes_finals_only(finished, smoke):
@@ -134,20 +175,27 @@ def test_another_final_seed_redoes_finals_only(finished, smoke):
 
 def stored(workshop: Workshop) -> dict[str, int]:
     """Every proxy in the store and when it was written."""
-    return {path.name: path.stat().st_mtime_ns for path in (workshop.folder / "results" / "store").rglob("*.parquet")}
+    return {
+        path.name: path.stat().st_mtime_ns
+        for path in (workshop.folder / "results" / "store").rglob("*.parquet")
+    }
 
 
 def tables(results: Path) -> dict[str, pd.DataFrame]:
     return {role: pd.read_parquet(results / "losses" / f"{role}.parquet") for role in ROLES}
 
 
-def test_another_pack_size_trains_nothing_and_refresh_trains_all_with_the_same_numbers(finished, results, smoke):
+def test_another_pack_size_trains_nothing_and_refresh_trains_all_with_the_same_numbers(
+    finished, results, smoke
+):
     before, losses = stored(finished), tables(results)
     finished.run(changed(smoke, "proxy.per_job", 11), "--until", "collect_losses")
     assert stored(finished) == before
     for role, table in tables(results).items():
         pd.testing.assert_frame_equal(table, losses[role])
-    finished.run(smoke | {"store": "refresh"}, "--forcerun", "train_proxies", "--until", "collect_losses")
+    finished.run(
+        smoke | {"store": "refresh"}, "--forcerun", "train_proxies", "--until", "collect_losses"
+    )
     after = stored(finished)
     assert after.keys() == before.keys() and all(after[key] > before[key] for key in after)
     for role, table in tables(results).items():
@@ -158,10 +206,18 @@ def test_the_same_study_twice_gives_identical_tables(results, smoke, tmp_path):
     """All that baselines read is the count of tokens; mixers that read losses propose again."""
     learned = [f"mixtures/{mixer}.json" for mixer in smoke["mixers"] if MIXERS[mixer].reads]
     again = Workshop(tmp_path)
-    again.run(smoke, *(f"results/smoke/{path}" for path in [f"losses/{role}.parquet" for role in ROLES] + learned))
+    again.run(
+        smoke,
+        *(
+            f"results/smoke/{path}"
+            for path in [f"losses/{role}.parquet" for role in ROLES] + learned
+        ),
+    )
     twice = again.folder / "results" / "smoke"
     for path in ["domains.parquet"] + [f"losses/{role}.parquet" for role in ROLES]:
-        pd.testing.assert_frame_equal(pd.read_parquet(twice / path), pd.read_parquet(results / path))
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(twice / path), pd.read_parquet(results / path)
+        )
     assert len(learned) == 6
     for path in learned:
         assert json.loads((results / path).read_text()) == json.loads((twice / path).read_text())

@@ -39,7 +39,9 @@ def alone(lock: Path) -> Iterator[None]:
     """One process at a time, of all that share the file `lock`; the others wait. The lock ends with its process, however that ends."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
-        with suppress(OSError):  # a file system without locks: work may then be done twice, to the same results
+        with suppress(
+            OSError
+        ):  # a file system without locks: work may then be done twice, to the same results
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
     lock.unlink(missing_ok=True)  # done: who comes now, or waited, finds what there was to do
@@ -48,7 +50,11 @@ def alone(lock: Path) -> Iterator[None]:
 def swept(path: Path) -> None:
     """Removes what stands half-written beside `path` of processes of this machine that are no more."""
     mine = f".{path.name}.{here()}."
-    left = (other for other in path.parent.iterdir() if other.name.startswith(mine) and other.name.endswith(".partial"))
+    left = (
+        other
+        for other in path.parent.iterdir()
+        if other.name.startswith(mine) and other.name.endswith(".partial")
+    )
     for half in left:
         if not is_running(int(half.name.removeprefix(mine).split(".")[0])):
             _remove(half)
@@ -76,7 +82,9 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
-        raise MixwrightError(f"{path}: no such file; run the rule that makes it, or correct the path") from None
+        raise MixwrightError(
+            f"{path}: no such file; run the rule that makes it, or correct the path"
+        ) from None
     except json.JSONDecodeError as error:
         raise MixwrightError(f"{path}: not JSON ({error}); make it again") from None
 

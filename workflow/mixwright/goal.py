@@ -19,7 +19,9 @@ class Goal:
     tokens: float
     bounds: Bounds
     seed: int = 0
-    never_worse: tuple[str, ...] = ()  # targets, of the objective or not, whose loss must not exceed natural's
+    never_worse: tuple[
+        str, ...
+    ] = ()  # targets, of the objective or not, whose loss must not exceed natural's
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -38,10 +40,14 @@ class Proposal:
 
     mixer: str
     weights: Array  # (domains,), in the goal's order
-    predicted: Mapping[str, float] = field(default_factory=dict)  # target -> nats/token, at the scale the mixer saw
+    predicted: Mapping[str, float] = field(
+        default_factory=dict
+    )  # target -> nats/token, at the scale the mixer saw
     gap: float | None = None  # certified distance of the objective from its optimum
     notes: tuple[str, ...] = ()  # plain sentences for the report
-    intervals: Mapping[str, Any] = field(default_factory=dict)  # of weights, predicted losses and the gain over natural, where asked for
+    intervals: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # of weights, predicted losses and the gain over natural, where asked for
 
     def as_json(self, goal: Goal) -> dict[str, Any]:
         """The content of `mixtures/<mixer>.json`."""
@@ -51,7 +57,10 @@ class Proposal:
             "seed": goal.seed,
             "weights": share,
             "tokens": {name: weight * goal.tokens for name, weight in share.items()},
-            "epochs": {domain.name: share[domain.name] * goal.tokens / max(1, domain.tokens) for domain in goal.domains},
+            "epochs": {
+                domain.name: share[domain.name] * goal.tokens / max(1, domain.tokens)
+                for domain in goal.domains
+            },
             "predicted": dict(self.predicted),
             "intervals": dict(self.intervals),
             "active_bounds": goal.bounds.active(self.weights, goal.names),

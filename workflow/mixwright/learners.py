@@ -12,7 +12,9 @@ from mixwright.errors import MixwrightError
 
 EXPLICIT_BELOW = 512  # context under which plain products on a CPU are faster than torch's fused attention, in bfloat16 3 to 9 times
 MASKED = ("bert",)  # architectures that predict a token from both sides
-HEAD_MULTIPLE = {"neox": 8}  # what a head's width is a multiple of, for rotary embedding turns pairs, in neox in a quarter of it; else 2
+HEAD_MULTIPLE = {
+    "neox": 8
+}  # what a head's width is a multiple of, for rotary embedding turns pairs, in neox in a quarter of it; else 2
 
 
 def table_rows(part: str, shape: Mapping[str, Any], tokens: int) -> int:
@@ -40,7 +42,9 @@ BITS = Metric("bits_per_byte", "bits/byte", "bits/byte")
 MASKED_LOSS = Metric("loss", "masked loss", "nats/token")
 MASKED_BITS = Metric("bits_per_byte", "masked bits/byte", "bits/byte")
 LOG_LOSS = Metric("loss", "log loss", "nats/example")
-AVERAGE_PRECISION = Metric("average_precision", "average precision", "average precision", higher=True)
+AVERAGE_PRECISION = Metric(
+    "average_precision", "average precision", "average precision", higher=True
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Learner:
     judged: Metric  # what finals are compared by
     loss: Metric  # what proxies are measured by
     second: Metric  # told beside the first of the finals' metrics
-    reference: str  # what knows the mixture and nothing else: the column `unigram` of losses and scores
+    reference: (
+        str  # what knows the mixture and nothing else: the column `unigram` of losses and scores
+    )
     figures: tuple[str, ...]  # beside the mixtures, or what they reached target by target
     sized: bool = True  # its runs have a number of tokens, repeat their data and depend on a seed
     masked: bool = False  # it predicts tokens from both sides, in place of which it reads a mask
@@ -85,7 +91,9 @@ TEXT = Learner(
 )
 LEARNERS = {
     "causal-lm": TEXT,
-    "masked-lm": replace(TEXT, judged=MASKED_LOSS, loss=MASKED_LOSS, second=MASKED_BITS, masked=True),
+    "masked-lm": replace(
+        TEXT, judged=MASKED_LOSS, loss=MASKED_LOSS, second=MASKED_BITS, masked=True
+    ),
     "trees": Learner(
         rules="tabular",
         environment="tabular",

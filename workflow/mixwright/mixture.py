@@ -39,8 +39,12 @@ class Run:
     kind: str  # the design that resolves the weights
     parameters: Mapping[str, Any]
     row: int
-    context: str  # hash of what all runs of a study share: corpus, shape, optimizer, learner version
+    context: (
+        str  # hash of what all runs of a study share: corpus, shape, optimizer, learner version
+    )
 
     @cached_property
     def name(self) -> str:
-        return digest({part.name: getattr(self, part.name) for part in fields(self)})  # asdict copies parameters: half of parse time
+        return digest(
+            {part.name: getattr(self, part.name) for part in fields(self)}
+        )  # asdict copies parameters: half of parse time

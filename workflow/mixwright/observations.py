@@ -41,7 +41,9 @@ class Likelihoods:
     @property
     def reporting(self) -> "Likelihoods":
         """The examples that say what it gains; none where they were not split."""
-        return self.only(np.zeros(len(self.values), dtype=bool) if self.report is None else self.report)
+        return self.only(
+            np.zeros(len(self.values), dtype=bool) if self.report is None else self.report
+        )
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Observations:
     amounts: Array  # (runs, domains) training tokens: realised ones where known
     losses: Array  # (runs, targets) nats/token at the run's last step
     likelihoods: Mapping[str, Likelihoods] = field(default_factory=dict)  # target -> its examples
-    dropped: tuple[tuple[str, str], ...] = ()  # (role, run) of runs that diverged and are not among these
+    dropped: tuple[
+        tuple[str, str], ...
+    ] = ()  # (role, run) of runs that diverged and are not among these
     epochs: Array | None = None  # (runs, domains) passes over each domain's text, where counted
 
     @property
@@ -93,20 +97,34 @@ def observe(
     diverged: str = "refuse",
 ) -> Observations:
     """Joins the long tables by run. Runs that diverged (no finite loss at the last step) are refused by name, or dropped."""
-    last = losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")  # groupby's last would skip its null
-    lost = left_out(last.run[~np.isfinite(last.loss.astype(np.float64))], last.run.nunique(), diverged)
+    last = losses.sort_values("step").drop_duplicates(
+        ["run", "target"], keep="last"
+    )  # groupby's last would skip its null
+    lost = left_out(
+        last.run[~np.isfinite(last.loss.astype(np.float64))], last.run.nunique(), diverged
+    )
     last = last[~last.run.isin(lost)]
-    losses_wide = last.pivot(index="run", columns="target", values="loss").sort_index().sort_index(axis=1)
+    losses_wide = (
+        last.pivot(index="run", columns="target", values="loss").sort_index().sort_index(axis=1)
+    )
     if losses_wide.isna().any(axis=None):
         run = losses_wide.index[losses_wide.isna().any(axis=1)][0]
-        raise MixwrightError(f"losses: run {run} lacks a target that others have; collect its losses again")
+        raise MixwrightError(
+            f"losses: run {run} lacks a target that others have; collect its losses again"
+        )
     unknown = losses_wide.index.difference(design.run)
     if len(unknown):
-        raise MixwrightError(f"losses: run {unknown[0]} is not in the design; resolve the design again")
+        raise MixwrightError(
+            f"losses: run {unknown[0]} is not in the design; resolve the design again"
+        )
     domains = sorted(set(design.domain))
     dropped = design[design.run.isin(lost)]
     design = design[design.run.isin(losses_wide.index)]
-    taken = design.assign(amount=design.weight * design.tokens) if realised is None else realised.rename(columns={"tokens": "amount"})
+    taken = (
+        design.assign(amount=design.weight * design.tokens)
+        if realised is None
+        else realised.rename(columns={"tokens": "amount"})
+    )
     uncounted = losses_wide.index.difference(taken.run)
     if len(uncounted):
         raise MixwrightError(f"realised: no counts of run {uncounted[0]}; collect its losses again")
@@ -119,63 +137,98 @@ def observe(
         roles=tuple(roles),
         amounts=amounts.to_numpy(np.float64),
         losses=losses_wide.to_numpy(np.float64),
-        likelihoods={} if loglikelihoods is None else _likelihoods(loglikelihoods, design, dropped, tuple(amounts.columns)),
+        likelihoods={}
+        if loglikelihoods is None
+        else _likelihoods(loglikelihoods, design, dropped, tuple(amounts.columns)),
         dropped=tuple(sorted({(str(row.role), str(row.run)) for row in dropped.itertuples()})),
-        epochs=None if realised is None else _wide(realised, "epochs", losses_wide.index, domains).to_numpy(np.float64),
+        epochs=None
+        if realised is None
+        else _wide(realised, "epochs", losses_wide.index, domains).to_numpy(np.float64),
     )
 
 
 def _wide(table: pd.DataFrame, column: str, runs: pd.Index, domains: list[str]) -> pd.DataFrame:
     """Runs x domains, 0 where a run took nothing of a domain."""
-    return table.pivot(index="run", columns="domain", values=column).reindex(index=runs, columns=domains).fillna(0.0)
+    return (
+        table.pivot(index="run", columns="domain", values=column)
+        .reindex(index=runs, columns=domains)
+        .fillna(0.0)
+    )
 
 
 def left_out(lost: Iterable[str], runs: int, diverged: str) -> frozenset[str]:
     """Those of `runs` runs that diverged, where `diverged` says drop; else they are refused by name. The one place where it is decided."""
     if diverged not in DIVERGED:
-        raise MixwrightError(f"diverged is {diverged}; it takes {' or '.join(DIVERGED)}; {nearest(diverged, DIVERGED)}")
+        raise MixwrightError(
+            f"diverged is {diverged}; it takes {' or '.join(DIVERGED)}; {nearest(diverged, DIVERGED)}"
+        )
     gone = frozenset(map(str, lost))
     if not gone:
         return gone
     said = f"{counted(len(gone), 'run')} without a finite loss, diverged: {_names(gone)}"
     if diverged == "refuse" or len(gone) == runs:
-        rest = "" if len(gone) == runs else ", or leave them out with diverged: drop (--diverged drop)"
+        rest = (
+            "" if len(gone) == runs else ", or leave them out with diverged: drop (--diverged drop)"
+        )
         raise MixwrightError(f"losses: {said}; train them again with lower learning rates{rest}")
     log.info("losses: left out %s", said)
     return gone
 
 
 def _names(runs: Collection[str]) -> str:
-    return ", ".join(sorted(runs)[:NAMED]) + (f" and {len(runs) - NAMED} more" if len(runs) > NAMED else "")
+    return ", ".join(sorted(runs)[:NAMED]) + (
+        f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
+    )
 
 
-def _likelihoods(table: pd.DataFrame, design: pd.DataFrame, dropped: pd.DataFrame, domains: tuple[str, ...]) -> dict[str, Likelihoods]:
+def _likelihoods(
+    table: pd.DataFrame, design: pd.DataFrame, dropped: pd.DataFrame, domains: tuple[str, ...]
+) -> dict[str, Likelihoods]:
     """One column a domain: the log-likelihoods under the run that trained on that domain alone."""
     vertices = design[(design.role == "vertex") & (design.weight > 0.999)].set_index("run").domain
     table = table.assign(domain=table.run.map(vertices)).dropna(subset=["domain"])
     shared = table.drop_duplicates("run").domain.value_counts()
     if (shared > 1).any():
-        raise MixwrightError(f"loglikelihoods: {shared.index[0]} has {shared.iloc[0]} vertex runs; keep one of them")
+        raise MixwrightError(
+            f"loglikelihoods: {shared.index[0]} has {shared.iloc[0]} vertex runs; keep one of them"
+        )
     missing = sorted(set(domains) - set(table.domain))
     if missing:
-        alone = dropped[(dropped.role == "vertex") & (dropped.weight > 0.999) & dropped.domain.isin(missing)]
+        alone = dropped[
+            (dropped.role == "vertex") & (dropped.weight > 0.999) & dropped.domain.isin(missing)
+        ]
         if len(alone):
-            raise MixwrightError(f"loglikelihoods: run {alone.run.iloc[0]} diverged, {NEEDED.format(role='vertex')}")
-        raise MixwrightError(f"loglikelihoods: no vertex run of {missing[0]}; train the vertex design")
+            raise MixwrightError(
+                f"loglikelihoods: run {alone.run.iloc[0]} diverged, {NEEDED.format(role='vertex')}"
+            )
+        raise MixwrightError(
+            f"loglikelihoods: no vertex run of {missing[0]}; train the vertex design"
+        )
     found = {}
     for target, rows in table.groupby("target"):
-        wide = rows.pivot(index="example", columns="domain", values="loglikelihood").reindex(columns=list(domains))
+        wide = rows.pivot(index="example", columns="domain", values="loglikelihood").reindex(
+            columns=list(domains)
+        )
         first = rows.drop_duplicates("example").set_index("example").reindex(wide.index)
-        labels = first.label.to_numpy(np.float64) if "label" in first and first.label.notna().all() else None
+        labels = (
+            first.label.to_numpy(np.float64)
+            if "label" in first and first.label.notna().all()
+            else None
+        )
         scored = first.scored_tokens.to_numpy(np.float64)
-        found[str(target)] = Likelihoods(wide.to_numpy(np.float64), scored, _reporting(first, str(target)), labels)
+        found[str(target)] = Likelihoods(
+            wide.to_numpy(np.float64), scored, _reporting(first, str(target)), labels
+        )
     return found
 
 
 def _reporting(examples: pd.DataFrame, target: str) -> NDArray[np.bool_]:
     """Which examples report: as the table says, else by hash of the example's number. A side that would be empty leaves all to choose."""
     said = examples.split if "split" in examples else pd.Series(None, examples.index, dtype=object)
-    parts = [part if isinstance(part, str) else split_of(f"{target}/{number}") for number, part in said.items()]
+    parts = [
+        part if isinstance(part, str) else split_of(f"{target}/{number}")
+        for number, part in said.items()
+    ]
     report = np.array([part == "report" for part in parts], dtype=bool)
     return report & ~report.all()
 

@@ -16,7 +16,9 @@ class Standing:
     unit: str = "tokens"
 
     def __str__(self) -> str:
-        return f"{self.where}, {quantity(self.speed)} {self.unit}/s, {self.seconds_left:,.0f} s to go"
+        return (
+            f"{self.where}, {quantity(self.speed)} {self.unit}/s, {self.seconds_left:,.0f} s to go"
+        )
 
 
 def quantity(speed: float) -> str:
@@ -50,7 +52,9 @@ def say(news: News) -> None:
 class Pace:
     """Says where work stands, how fast it went since the start and how long the rest takes: one line every `every` seconds."""
 
-    def __init__(self, log: Log, step_tokens: int, every: float = 15.0, unit: str = "tokens") -> None:
+    def __init__(
+        self, log: Log, step_tokens: int, every: float = 15.0, unit: str = "tokens"
+    ) -> None:
         self._log, self._step_tokens, self._every, self._unit = log, step_tokens, every, unit
         self._began = self._told = time.monotonic()
 
@@ -66,8 +70,15 @@ class Pace:
 class PackPace:
     """Counts the steps of a pack's members, who may take unequal numbers of them; its last line is always said."""
 
-    def __init__(self, log: Log, members: int, steps: int, step_tokens: int, every: float = 15.0) -> None:
-        self._log, self._pace, self._members, self._steps = log, Pace(log, step_tokens, every), members, steps
+    def __init__(
+        self, log: Log, members: int, steps: int, step_tokens: int, every: float = 15.0
+    ) -> None:
+        self._log, self._pace, self._members, self._steps = (
+            log,
+            Pace(log, step_tokens, every),
+            members,
+            steps,
+        )
         self._finished = self._taken = self._resumed = 0
         self._where = ""
 
@@ -92,4 +103,9 @@ class PackPace:
 
     def _tell(self) -> None:
         where = f"{self._finished}/{self._members} members trained, {self._where}"
-        self._pace.tell(where, self._taken - self._resumed, self._steps - self._taken, self._finished == self._members)
+        self._pace.tell(
+            where,
+            self._taken - self._resumed,
+            self._steps - self._taken,
+            self._finished == self._members,
+        )

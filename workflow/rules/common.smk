@@ -20,7 +20,11 @@ CONFIG, NAME = STUDY.config, STUDY.config["study"]
 def files_found(name, patterns):
     """The files a domain, target or table is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
     try:
-        return [path for pattern in patterns for path in ([pattern] if pattern in PUBLIC else files_of(name, pattern))]
+        return [
+            path
+            for pattern in patterns
+            for path in ([pattern] if pattern in PUBLIC else files_of(name, pattern))
+        ]
     except MixwrightError as error:
         LACKING.append(str(error))
         return []
@@ -28,10 +32,20 @@ def files_found(name, patterns):
 
 PUBLIC = [STUDY.public_path(name) for name in CONFIG["public"]]
 LACKING = []
-FILES = {name: files_found(name, STUDY.source(name).get("files", [])) for name in STUDY.domains + STUDY.targets}
-TABLES = [path for name, file in STUDY.table_files.items() for path in files_found(f"tables.{name}", STUDY.located(file))]
+FILES = {
+    name: files_found(name, STUDY.source(name).get("files", []))
+    for name in STUDY.domains + STUDY.targets
+}
+TABLES = [
+    path
+    for name, file in STUDY.table_files.items()
+    for path in files_found(f"tables.{name}", STUDY.located(file))
+]
 if LACKING:
-    print(f"mixwright: the study can be looked at, not run: {LACKING[0]} ({len(LACKING)} sources lack)", file=sys.stderr)
+    print(
+        f"mixwright: the study can be looked at, not run: {LACKING[0]} ({len(LACKING)} sources lack)",
+        file=sys.stderr,
+    )
 
 
 def spec(*keys):
@@ -54,8 +68,14 @@ def packs_of(*roles):
 
 def tables_of(table, roles):
     """The gathered table of each of these roles that the study has; of runs measured by others, or without a size, some have none."""
-    known = table in ("design", "losses") if STUDY.measured else table != "realised" or STUDY.learner.sized
-    return [f"results/{NAME}/{table}/{role}.parquet" for role in roles if known and role in STUDY.runs]
+    known = (
+        table in ("design", "losses")
+        if STUDY.measured
+        else table != "realised" or STUDY.learner.sized
+    )
+    return [
+        f"results/{NAME}/{table}/{role}.parquet" for role in roles if known and role in STUDY.runs
+    ]
 
 
 def kept_of(mixer):
@@ -64,7 +84,11 @@ def kept_of(mixer):
 
 
 def loglikelihoods_of(mixer):
-    return tables_of("loglikelihoods", STUDY.roles_of(mixer)) if STUDY.method(mixer).needs_loglikelihoods else []
+    return (
+        tables_of("loglikelihoods", STUDY.roles_of(mixer))
+        if STUDY.method(mixer).needs_loglikelihoods
+        else []
+    )
 
 
 def fit_of(mixer):
@@ -78,16 +102,28 @@ def mixtures_of(finals):
 
 def validated():
     """Mixers whose predictions can be compared with the swarm's losses."""
-    return [mixer for mixer in STUDY.mixers if STUDY.method(mixer).predicts and "swarm" in STUDY.runs]
+    return [
+        mixer for mixer in STUDY.mixers if STUDY.method(mixer).predicts and "swarm" in STUDY.runs
+    ]
 
 
 def drawn():
     """Figures whose tables this study makes; those of losses show the swarm."""
     if STUDY.measured:
-        return [figure for figure, entry in MEASURED.items() if all(RESULTS.get(name, True) for name in entry.inputs)]
+        return [
+            figure
+            for figure, entry in MEASURED.items()
+            if all(RESULTS.get(name, True) for name in entry.inputs)
+        ]
     first = "mixtures" if STUDY.goals == ("",) else "targets"
-    made = {name for name, paths in RESULTS.items() if paths} - ({"losses"} if "swarm" not in STUDY.runs else set()) | {"study"}
-    return [figure for figure in (first, *STUDY.learner.figures) if made.issuperset(FIGURES[figure].inputs)]
+    made = {name for name, paths in RESULTS.items() if paths} - (
+        {"losses"} if "swarm" not in STUDY.runs else set()
+    ) | {"study"}
+    return [
+        figure
+        for figure in (first, *STUDY.learner.figures)
+        if made.issuperset(FIGURES[figure].inputs)
+    ]
 
 
 def figure_inputs(figure):
@@ -105,12 +141,16 @@ TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
 RESULTS = {
     "design": tables_of("design", PROXIES),
     "losses": tables_of("losses", PROXIES),
-    "validation": expand("results/{study}/validation/{mixer}.parquet", study=NAME, mixer=validated()),
+    "validation": expand(
+        "results/{study}/validation/{mixer}.parquet", study=NAME, mixer=validated()
+    ),
     "mixtures": expand("results/{study}/mixtures/{arm}.json", study=NAME, arm=STUDY.arms),
     "backtest": f"results/{NAME}/backtest.json" if STUDY.backtested else [],
     "transfer": f"results/{NAME}/transfer.json" if "transfer" in STUDY.runs else [],
     "scores": expand("results/{study}/scores/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
-    "documents": expand("results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs),
+    "documents": expand(
+        "results/{study}/final_documents/{pack}.parquet", study=NAME, pack=STUDY.final_packs
+    ),
 }
 
 # The same for a study of runs measured by others.
@@ -120,8 +160,12 @@ if STUDY.measured:
         "validation": RESULTS["validation"],
         "mixtures": RESULTS["mixtures"],
         "tests": expand("results/{study}/tests/{mixer}.parquet", study=NAME, mixer=fitted),
-        "subsets": expand("results/{study}/subsets/{mixer}.parquet", study=NAME, mixer=STUDY.measured["subsets"]),
-        "regions": expand("results/{study}/regions/{mixer}.json", study=NAME, mixer=STUDY.measured["regions"]),
+        "subsets": expand(
+            "results/{study}/subsets/{mixer}.parquet", study=NAME, mixer=STUDY.measured["subsets"]
+        ),
+        "regions": expand(
+            "results/{study}/regions/{mixer}.json", study=NAME, mixer=STUDY.measured["regions"]
+        ),
         "predictions": f"results/{NAME}/predictions.parquet" if "swarm" in STUDY.runs else [],
         "design": tables_of("design", {"perturb"}),
         "ladder": f"results/{NAME}/ladder.parquet" if "optima" in STUDY.measured else [],

@@ -27,7 +27,9 @@ rule read_target:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=lambda wc: spec(f"targets.{wc.name}", "corpus.target_bytes", "corpus.max_document_bytes"),
+        spec=lambda wc: spec(
+            f"targets.{wc.name}", "corpus.target_bytes", "corpus.max_document_bytes"
+        ),
         version=VERSIONS["clean"],
     shell:
         "python -m mixwright read-target --study results/{wildcards.study}/study.json --target {wildcards.name:q} --harvest {input.harvest:q}"

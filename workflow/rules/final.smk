@@ -16,8 +16,10 @@ rule train_finals:
     threads: CONFIG["final"]["processes"]
     resources:
         **placement(CONFIG["final"]),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "final", CONFIG["final"]["processes"]),
-        runtime=lambda wc, attempt: attempt * final_minutes(CONFIG, STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
+        mem_mb=lambda wc, attempt: attempt
+        * memory_mb(CONFIG, "final", CONFIG["final"]["processes"]),
+        runtime=lambda wc, attempt: attempt
+        * final_minutes(CONFIG, STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
     params:
         version=VERSIONS["final"],
     shell:
@@ -41,7 +43,8 @@ rule evaluate_finals:
     resources:
         gpu=int(CONFIG["final"]["device"] == "cuda"),
         mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "final"),
-        runtime=lambda wc, attempt: attempt * scoring_minutes(CONFIG, len(STUDY.final_packs[wc.pack])),
+        runtime=lambda wc, attempt: attempt
+        * scoring_minutes(CONFIG, len(STUDY.final_packs[wc.pack])),
     params:
         spec=spec("evaluation.final_tokens"),
         version=VERSIONS["evaluate"],

@@ -17,7 +17,9 @@ rule import_runs:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=lambda wc: digest([sorted(STUDY.target_weights), STUDY.measured[wc.role], STUDY.diverged]),
+        spec=lambda wc: digest(
+            [sorted(STUDY.target_weights), STUDY.measured[wc.role], STUDY.diverged]
+        ),
         version=VERSIONS["import"],
     shell:
         "python -m mixwright import-runs --study results/{wildcards.study}/study.json --role {wildcards.role} --mixtures {input.mixtures:q}"
@@ -26,7 +28,9 @@ rule import_runs:
 
 rule weigh_domains:
     input:
-        published=lambda wc: list(STUDY.published.values()) if isinstance(STUDY.measured["natural"], str) else [],
+        published=lambda wc: (
+            list(STUDY.published.values()) if isinstance(STUDY.measured["natural"], str) else []
+        ),
         design=tables_of("design", STUDY.runs),
     output:
         "results/{study}/domains.parquet",
@@ -92,7 +96,14 @@ rule score_subsets:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=lambda wc: digest([STUDY.measured["subsets"][wc.mixer], sorted(STUDY.tests), CONFIG["seed"], STUDY.diverged]),
+        spec=lambda wc: digest(
+            [
+                STUDY.measured["subsets"][wc.mixer],
+                sorted(STUDY.tests),
+                CONFIG["seed"],
+                STUDY.diverged,
+            ]
+        ),
         version=digest([VERSIONS["fit"], VERSIONS["test"]]),
     shell:
         "python -m mixwright score-subsets --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
@@ -112,7 +123,14 @@ rule find_region:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=lambda wc: digest([STUDY.measured["regions"][wc.mixer], STUDY.target_weights, CONFIG["goal"], CONFIG["seed"]]),
+        spec=lambda wc: digest(
+            [
+                STUDY.measured["regions"][wc.mixer],
+                STUDY.target_weights,
+                CONFIG["goal"],
+                CONFIG["seed"],
+            ]
+        ),
         version=digest([VERSIONS["fit"], VERSIONS["propose"], VERSIONS["region"]]),
     shell:
         "python -m mixwright find-region --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
@@ -144,9 +162,17 @@ rule draw_measured:
         unpack(lambda wc: figure_inputs(wc.figure)),
     output:
         figure=report(
-            "results/{study}/report/{figure}.svg", caption="../report/figure.rst", category="Figures", labels={"figure": "{figure}"}
+            "results/{study}/report/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
         ),
-        table=report("results/{study}/report/{figure}.csv", caption="../report/figure.rst", category="Tables", labels={"table": "{figure}"}),
+        table=report(
+            "results/{study}/report/{figure}.csv",
+            caption="../report/figure.rst",
+            category="Tables",
+            labels={"table": "{figure}"},
+        ),
     log:
         "logs/{study}/draw_measured/{figure}.log",
     localrule: True
@@ -167,7 +193,11 @@ rule summarise_measured:
         **RESULTS,
         figures=expand("results/{study}/report/{figure}.svg", study=NAME, figure=drawn()),
     output:
-        html=report("results/{study}/report/summary.html", caption="../report/measured.rst", category="Summary"),
+        html=report(
+            "results/{study}/report/summary.html",
+            caption="../report/measured.rst",
+            category="Summary",
+        ),
         json="results/{study}/report/summary.json",
     log:
         "logs/{study}/summarise_measured.log",

@@ -60,7 +60,13 @@ rule propose_mixture:
         arm=lambda wc: STUDY.arms[wc.arm],
         settings=lambda wc: STUDY.settings(STUDY.arms[wc.arm][0]),
         spec=lambda wc: digest(
-            [STUDY.targets_of(STUDY.arms[wc.arm][1]), STUDY.final_tokens, CONFIG["goal"], CONFIG["validation"]["draws"], CONFIG["seed"]]
+            [
+                STUDY.targets_of(STUDY.arms[wc.arm][1]),
+                STUDY.final_tokens,
+                CONFIG["goal"],
+                CONFIG["validation"]["draws"],
+                CONFIG["seed"],
+            ]
         ),
         version=VERSIONS["propose"],
     shell:
@@ -82,7 +88,15 @@ rule backtest:
         "../../envs/analysis.yaml"
     params:
         settings=STUDY.scaled_settings,
-        spec=digest([STUDY.target_weights, STUDY.final_tokens, CONFIG["goal"], CONFIG["seed"], STUDY.diverged]),
+        spec=digest(
+            [
+                STUDY.target_weights,
+                STUDY.final_tokens,
+                CONFIG["goal"],
+                CONFIG["seed"],
+                STUDY.diverged,
+            ]
+        ),
         version=VERSIONS["backtest"],
     shell:
         "python -m mixwright backtest --study results/{wildcards.study}/study.json --domains {input.domains:q} --settings {params.settings:q}"

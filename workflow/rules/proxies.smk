@@ -81,7 +81,11 @@ rule calibrate:
 # One input, whatever the learner: each more is a tenth of what Snakemake calls in a dry run of ten thousand jobs.
 rule train_proxies:
     input:
-        texts="results/{study}/calibration.json" if STUDY.learner.sized else "results/{study}/texts.json",
+        texts=(
+            "results/{study}/calibration.json"
+            if STUDY.learner.sized
+            else "results/{study}/texts.json"
+        ),
     output:
         "results/{study}/packs/{pack}.parquet",
     log:
@@ -91,7 +95,8 @@ rule train_proxies:
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
         mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY.of_pack(wc.pack), "proxy"),
-        runtime=lambda wc, attempt: attempt * proxy_minutes(STUDY.of_pack(wc.pack), STUDY.packs[wc.pack]),
+        runtime=lambda wc, attempt: attempt
+        * proxy_minutes(STUDY.of_pack(wc.pack), STUDY.packs[wc.pack]),
     params:
         version=VERSIONS["proxy"],
     shell:

@@ -6,7 +6,12 @@ rule draw_figure:
     input:
         unpack(lambda wc: figure_inputs(wc.figure)),
     output:
-        report("results/{study}/report/{figure}.svg", caption="../report/figure.rst", category="Figures", labels={"figure": "{figure}"}),
+        report(
+            "results/{study}/report/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
     log:
         "logs/{study}/draw_figure/{figure}.log",
     localrule: True
@@ -27,7 +32,11 @@ rule summarise:
         shards=SHARDS,
         figures=expand("results/{study}/report/{figure}.svg", study=NAME, figure=drawn()),
     output:
-        html=report("results/{study}/report/summary.html", caption="../report/summary.rst", category="Summary"),
+        html=report(
+            "results/{study}/report/summary.html",
+            caption="../report/summary.rst",
+            category="Summary",
+        ),
         json="results/{study}/report/summary.json",
         table="results/{study}/report/finals.parquet",
     log:

@@ -6,7 +6,9 @@ rule make_datasets:
     input:
         tables=TABLES,
     output:
-        directory(expand("results/{study}/datasets/{domain}", domain=STUDY.domains, allow_missing=True)),
+        directory(
+            expand("results/{study}/datasets/{domain}", domain=STUDY.domains, allow_missing=True)
+        ),
     log:
         "logs/{study}/make_datasets.log",
     conda:

@@ -30,7 +30,16 @@ def test_block_orders_are_permutations_that_differ_by_seed_domain_and_epoch():
     orders = [block_order(*key, 50) for key in [(0, "a", 0), (1, "a", 0), (0, "b", 0), (0, "a", 1)]]
     assert all(sorted(order) == list(range(50)) for order in orders)
     assert len({tuple(order) for order in orders}) == 4
-    assert block_order(0, "a", 0, 8).tolist() == [7, 4, 3, 1, 0, 6, 2, 5]  # the stream is a promise: stored results depend on it
+    assert block_order(0, "a", 0, 8).tolist() == [
+        7,
+        4,
+        3,
+        1,
+        0,
+        6,
+        2,
+        5,
+    ]  # the stream is a promise: stored results depend on it
 
 
 def test_a_schedule_reads_what_it_says(tmp_path):
@@ -59,7 +68,9 @@ def test_a_domain_shorter_than_a_sequence_is_refused_by_name(tmp_path):
 
 def test_a_share_of_the_blocks_is_the_first_of_the_first_pass_and_repeats(tmp_path):
     shards = make_shards(tmp_path)
-    whole, part = (Schedule.of((0.5, 0.3, 0.2), shards, 16, 300, seed=4, share=share) for share in (1.0, 0.1))
+    whole, part = (
+        Schedule.of((0.5, 0.3, 0.2), shards, 16, 300, seed=4, share=share) for share in (1.0, 0.1)
+    )
     for index, shard in enumerate(shards):
         kept = round(shard.sequences(16) / 10)
         read, plain = (schedule.blocks[schedule.domains == index] for schedule in (part, whole))
@@ -68,5 +79,7 @@ def test_a_share_of_the_blocks_is_the_first_of_the_first_pass_and_repeats(tmp_pa
         assert len(passes) > 2 and all(set(one) == set(read[:kept]) for one in passes)
         assert (passes[1] != passes[0]).any()
         assert part.realised[shard.domain] == (len(read) * 16, len(read) / kept)
-    assert (Schedule.of((0.5, 0.3, 0.2), shards, 16, 300, seed=4, share=3.0).blocks == whole.blocks).all()
+    assert (
+        Schedule.of((0.5, 0.3, 0.2), shards, 16, 300, seed=4, share=3.0).blocks == whole.blocks
+    ).all()
     assert (Schedule.of((0.5, 0.3, 0.2), shards, 16, 9, seed=4, share=1e-9).available == 1).all()

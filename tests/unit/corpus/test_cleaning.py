@@ -8,7 +8,14 @@ from mixwright.corpus.documents import read_texts, target_ngrams, write_domain, 
 from mixwright.corpus.ngrams import ngram_set, ngrams, shares
 from mixwright.errors import MixwrightError
 
-SETTINGS = {"target_bytes": 1_000_000, "max_bytes": 10**6, "max_document_bytes": 2000, "validation_share": 0.1, "ngram": 13, "min_line": 40}
+SETTINGS = {
+    "target_bytes": 1_000_000,
+    "max_bytes": 10**6,
+    "max_document_bytes": 2000,
+    "validation_share": 0.1,
+    "ngram": 13,
+    "min_line": 40,
+}
 NONE = np.zeros(0, np.uint64)
 
 
@@ -99,7 +106,10 @@ def test_ngrams_match_a_plain_count():
 
 
 def test_an_empty_domain_is_refused_with_its_counts():
-    with pytest.raises(MixwrightError, match=r"d: under two documents are left of this domain \(3 read, 1 empty, 1 duplicates"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"d: under two documents are left of this domain \(3 read, 1 empty, 1 duplicates",
+    ):
         clean([words(1), words(1), ""])
 
 
@@ -109,8 +119,14 @@ def test_an_empty_domain_is_refused_with_its_counts():
         ({"text": "plain"}, ("", "plain")),
         ({"text": "Q: one two\nA: three", "query": "one two"}, ("Q: one two", "\nA: three")),
         ({"text": "a b a c", "query": "a "}, ("a b a", " c")),
-        ({"text": "context", "query": "is it?", "choices": ["no", "yes"], "gold": 1}, ("is it?\n", "yes")),
-        ({"text": "say is it?", "query": "is it?", "choices": ["no", "yes"], "gold": 0}, ("is it?\n", "no")),
+        (
+            {"text": "context", "query": "is it?", "choices": ["no", "yes"], "gold": 1},
+            ("is it?\n", "yes"),
+        ),
+        (
+            {"text": "say is it?", "query": "is it?", "choices": ["no", "yes"], "gold": 0},
+            ("is it?\n", "no"),
+        ),
     ],
 )
 def test_what_follows_the_query_is_scored(row, expected):
@@ -120,7 +136,9 @@ def test_what_follows_the_query_is_scored(row, expected):
 @pytest.mark.parametrize("gold", ["A", -1, 2])
 def test_an_answer_that_is_no_choice_is_refused(gold):
     row = {"text": "is it?", "query": "is it?", "choices": ["no", "yes"], "gold": gold}
-    with pytest.raises(MixwrightError, match=f"t: gold is {gold!r}; give the number of one of the 2 choices"):
+    with pytest.raises(
+        MixwrightError, match=f"t: gold is {gold!r}; give the number of one of the 2 choices"
+    ):
         clean_target("t", [row], SETTINGS)
 
 
@@ -147,8 +165,15 @@ def test_the_stages_keep_targets_out_of_domains(tmp_path):
     for number, text in enumerate(texts(30)):
         (tmp_path / f"{number}.txt").write_text(text)
     (tmp_path / "leak.jsonl").write_text(f'{{"text": "{words(3)}"}}\n{{"text": "{words(900)}"}}\n')
-    write_target("t", {"source": "files", "files": str(tmp_path / "leak.jsonl")}, SETTINGS, tmp_path / "out/t.parquet")
-    report = write_domain("d", source, SETTINGS, [tmp_path / "out/t.parquet"], tmp_path / "out/d.parquet")
+    write_target(
+        "t",
+        {"source": "files", "files": str(tmp_path / "leak.jsonl")},
+        SETTINGS,
+        tmp_path / "out/t.parquet",
+    )
+    report = write_domain(
+        "d", source, SETTINGS, [tmp_path / "out/t.parquet"], tmp_path / "out/d.parquet"
+    )
     assert (report["contaminated"], report["documents"]) == (1, 29)
     kept = read_texts(tmp_path / "out/d.parquet")
     known = target_ngrams([tmp_path / "out/t.parquet"], 13)

@@ -9,15 +9,30 @@ END = 0
 
 @pytest.fixture
 def examples() -> Examples:
-    return Examples.of([([], [1, 2, 3, 4], 8), ([5, 6, 7, 8], [9, 10], 4), ([], [], 0), ([11], [12, 13, 14, 15, 16], 10)], END)
+    return Examples.of(
+        [
+            ([], [1, 2, 3, 4], 8),
+            ([5, 6, 7, 8], [9, 10], 4),
+            ([], [], 0),
+            ([11], [12, 13, 14, 15, 16], 10),
+        ],
+        END,
+    )
 
 
 def rows(examples: Examples) -> list[list[int]]:
-    return [examples.tokens[a:b].tolist() for a, b in zip(examples.starts[:-1], examples.starts[1:], strict=True)]
+    return [
+        examples.tokens[a:b].tolist()
+        for a, b in zip(examples.starts[:-1], examples.starts[1:], strict=True)
+    ]
 
 
 def test_examples_open_with_the_end_token_and_the_empty_one_is_left_out(examples):
-    assert rows(examples) == [[END, 1, 2, 3, 4], [END, 5, 6, 7, 8, 9, 10], [END, 11, 12, 13, 14, 15, 16]]
+    assert rows(examples) == [
+        [END, 1, 2, 3, 4],
+        [END, 5, 6, 7, 8, 9, 10],
+        [END, 11, 12, 13, 14, 15, 16],
+    ]
     assert examples.scored_from.tolist() == [1, 5, 2]
     assert examples.scored_tokens.tolist() == [4, 2, 5]
 

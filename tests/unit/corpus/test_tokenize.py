@@ -28,12 +28,22 @@ def folder(tmp_path_factory) -> Path:
     """Two domains of different size, a target with contexts, a tokenizer."""
     folder = tmp_path_factory.mktemp("corpus")
     for name, seeds in {"a": range(40), "b": range(100, 300)}.items():
-        documents = [Document("validation" if seed % 10 == 0 else "train", text(seed)) for seed in seeds]
+        documents = [
+            Document("validation" if seed % 10 == 0 else "train", text(seed)) for seed in seeds
+        ]
         write_documents(documents, folder / f"{name}.parquet")
-    write_documents([Document("target", " ta", text(7)), Document("target", text(8))], folder / "t.parquet")
+    write_documents(
+        [Document("target", " ta", text(7)), Document("target", text(8))], folder / "t.parquet"
+    )
     train_tokenizer([folder / "a.parquet", folder / "b.parquet"], SETTINGS, folder / "tokenizer")
     for name in ("a", "b"):
-        tokenize_domain(name, folder / f"{name}.parquet", folder / "tokenizer", folder / "shards" / name, context=64)
+        tokenize_domain(
+            name,
+            folder / f"{name}.parquet",
+            folder / "tokenizer",
+            folder / "shards" / name,
+            context=64,
+        )
     tokenize_target("t", folder / "t.parquet", folder / "tokenizer", folder / "targets/t.npz")
     return folder
 
@@ -46,7 +56,10 @@ def test_training_twice_gives_the_same_tokenizer_whatever_the_order_of_files(fol
 
 def test_the_sample_is_balanced_and_short_domains_leave_their_share(folder):
     files = [folder / "a.parquet", folder / "b.parquet"]
-    size = {name: sum(len(t.encode()) for t in balanced([folder / f"{name}.parquet"], 10**9)) for name in "ab"}
+    size = {
+        name: sum(len(t.encode()) for t in balanced([folder / f"{name}.parquet"], 10**9))
+        for name in "ab"
+    }
     assert size["a"] < 12_000 < size["b"]
     sampled = sum(len(t.encode()) for t in balanced(files, 24_000))
     assert 24_000 <= sampled < 24_600
@@ -77,7 +90,9 @@ def test_the_stream_is_every_document_followed_by_the_end_token(folder):
 
 def test_a_text_that_spells_the_end_token_does_not_end_there(folder, tmp_path):
     spelled = f"ka {END} lo"
-    write_documents([Document("train", spelled), Document("validation", "lo")], tmp_path / "d.parquet")
+    write_documents(
+        [Document("train", spelled), Document("validation", "lo")], tmp_path / "d.parquet"
+    )
     tokenize_domain("d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d")
     shard = open_shard(tmp_path / "d")
     encoder, end = open_tokenizer(folder / "tokenizer")
@@ -87,7 +102,12 @@ def test_a_text_that_spells_the_end_token_does_not_end_there(folder, tmp_path):
 
 def test_a_tokenizer_that_truncates_or_pads_is_told_not_to(folder, tmp_path):
     settings = json.loads((folder / "tokenizer/tokenizer.json").read_text())
-    settings["truncation"] = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    settings["truncation"] = {
+        "direction": "Right",
+        "max_length": 4,
+        "strategy": "LongestFirst",
+        "stride": 0,
+    }
     (tmp_path / "tokenizer.json").write_text(json.dumps(settings))
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": END}))
     assert len(open_tokenizer(tmp_path)[0].encode(text(1)).ids) > 4
@@ -114,13 +134,18 @@ def test_validation_counts_every_token_and_byte(folder):
 
 
 def test_a_long_validation_document_gives_pieces_first_pieces_first(folder, tmp_path):
-    documents = [Document("train", text(1)), Document("validation", text(2, 3000)), Document("validation", text(3, 1500))]
+    documents = [
+        Document("train", text(1)),
+        Document("validation", text(2, 3000)),
+        Document("validation", text(3, 1500)),
+    ]
     write_documents(documents, tmp_path / "d.parquet")
     tokenize_domain("d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d")
     validation = open_shard(tmp_path / "d").validation
     encoder, _ = open_tokenizer(folder / "tokenizer")
     openings = [
-        encoder.decode(validation.tokens[a + 1 : b].tolist()) for a, b in zip(validation.starts, validation.starts[1:], strict=False)
+        encoder.decode(validation.tokens[a + 1 : b].tolist())
+        for a, b in zip(validation.starts, validation.starts[1:], strict=False)
     ]
     assert text(2, 3000).startswith(openings[0])
     assert text(3, 1500).startswith(openings[1])
@@ -141,13 +166,22 @@ def test_a_target_scores_its_text_after_its_context(folder):
 
 def test_a_domain_under_one_sequence_is_refused(folder, tmp_path):
     write_documents([Document("train", "ka"), Document("validation", "lo")], tmp_path / "d.parquet")
-    with pytest.raises(MixwrightError, match=r"d: \d training tokens, under one sequence of 64; give the domain more text"):
-        tokenize_domain("d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d", context=64)
+    with pytest.raises(
+        MixwrightError,
+        match=r"d: \d training tokens, under one sequence of 64; give the domain more text",
+    ):
+        tokenize_domain(
+            "d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d", context=64
+        )
 
 
 def test_a_domain_without_a_validation_token_is_refused(folder, tmp_path):
-    write_documents([Document("train", text(1)), Document("validation", "")], tmp_path / "d.parquet")
-    with pytest.raises(MixwrightError, match="d: not one validation token; give the domain more text"):
+    write_documents(
+        [Document("train", text(1)), Document("validation", "")], tmp_path / "d.parquet"
+    )
+    with pytest.raises(
+        MixwrightError, match="d: not one validation token; give the domain more text"
+    ):
         tokenize_domain("d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d")
 
 
@@ -170,7 +204,9 @@ def test_a_tokenizer_of_the_users_is_copied_and_checked(folder, tmp_path):
         (own / path.name).write_bytes(path.read_bytes())
     (own / "model.safetensors").write_bytes(b"0" * 100)
     train_tokenizer([], {"folder": str(own)}, tmp_path / "copy")
-    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == sorted(path.name for path in (folder / "tokenizer").iterdir())
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == sorted(
+        path.name for path in (folder / "tokenizer").iterdir()
+    )
     (own / "special_tokens_map.json").unlink()
     (own / "tokenizer_config.json").write_text(json.dumps({"eos_token": {"content": "</s>"}}))
     assert end_token(own) == "</s>"
@@ -185,7 +221,9 @@ def test_ids_with_gaps_count_up_to_the_greatest(folder, tmp_path):
     from tokenizers import Tokenizer, models
 
     (tmp_path / "own").mkdir()
-    Tokenizer(models.WordLevel({"ka": 0, "<end>": 70_000}, unk_token="ka")).save(str(tmp_path / "own/tokenizer.json"))
+    Tokenizer(models.WordLevel({"ka": 0, "<end>": 70_000}, unk_token="ka")).save(
+        str(tmp_path / "own/tokenizer.json")
+    )
     (tmp_path / "own/tokenizer_config.json").write_text(json.dumps({"eos_token": "<end>"}))
     tokenize_domain("a", folder / "a.parquet", tmp_path / "own", tmp_path / "a")
     shard = open_shard(tmp_path / "a")
@@ -203,7 +241,12 @@ def test_opening_shards_imports_nothing_heavy():
     heavy = ("torch", "pandas", "tokenizers", "datasets", "pyarrow")
     code = f"import sys, mixwright.corpus.shards; print(*sys.modules.keys() & {heavy})"
     paths = {"PYTHONPATH": str(Path(__file__).parents[3] / "workflow"), "PATH": ""}
-    assert subprocess.run([sys.executable, "-c", code], env=paths, capture_output=True, text=True, check=True).stdout.strip() == ""
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env=paths, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == ""
+    )
 
 
 def test_a_tokenizer_for_masked_models_has_a_token_that_no_text_is_encoded_to(folder, tmp_path):
@@ -212,11 +255,18 @@ def test_a_tokenizer_for_masked_models_has_a_token_that_no_text_is_encoded_to(fo
     shard = open_shard(tmp_path / "a")
     encoder, _ = open_tokenizer(tmp_path / "masked")
     assert shard.mask_token == encoder.token_to_id("[MASK]") is not None
-    assert shard.mask_token not in shard.tokens and shard.mask_token not in encoder.encode("a [MASK] b").ids
+    assert (
+        shard.mask_token not in shard.tokens
+        and shard.mask_token not in encoder.encode("a [MASK] b").ids
+    )
     from transformers import AutoTokenizer
 
     assert AutoTokenizer.from_pretrained(tmp_path / "masked").mask_token == "[MASK]"
     tokenize_domain("a", folder / "a.parquet", folder / "tokenizer", tmp_path / "plain")
     assert open_shard(tmp_path / "plain").mask_token is None
-    with pytest.raises(MixwrightError, match="no mask token in its vocabulary; name one as mask_token"):
-        train_tokenizer([], SETTINGS | {"folder": str(folder / "tokenizer")}, tmp_path / "copied", masked=True)
+    with pytest.raises(
+        MixwrightError, match="no mask token in its vocabulary; name one as mask_token"
+    ):
+        train_tokenizer(
+            [], SETTINGS | {"folder": str(folder / "tokenizer")}, tmp_path / "copied", masked=True
+        )

@@ -23,7 +23,11 @@ def grouped(**changes):
 
 def resolved(role, domains=DOMAINS, ask=study, **changes):
     frame = check(resolve_design(ask(**changes).runs[role], domains), DESIGN, "design")
-    return frame.pivot(index="run", columns="domain", values="weight").loc[list(dict.fromkeys(frame.run))].to_numpy()
+    return (
+        frame.pivot(index="run", columns="domain", values="weight")
+        .loc[list(dict.fromkeys(frame.run))]
+        .to_numpy()
+    )
 
 
 def test_row_i_is_a_function_of_seed_and_i():
@@ -42,7 +46,12 @@ def test_the_swarm_spreads_around_its_middle():
 
 @pytest.mark.parametrize("epochs", [1.05, 1.5, 4])
 def test_the_swarm_stays_inside_tight_bounds(epochs):
-    goal = {"tokens": 900_000, "max_epochs": epochs, "caps": {"cpp": 0.5}, "floors": {"pycode": 0.05}}
+    goal = {
+        "tokens": 900_000,
+        "max_epochs": epochs,
+        "caps": {"cpp": 0.5},
+        "floors": {"pycode": 0.05},
+    }
     weights = resolved("swarm", goal=goal)
     upper = np.minimum([0.5, 1, 1], epochs * np.array([500_000, 300_000, 200_000]) / 900_000)
     assert (weights <= upper + 1e-3).all() and (weights[:, 2] >= 0.05 - 1e-9).all()
@@ -51,7 +60,10 @@ def test_the_swarm_stays_inside_tight_bounds(epochs):
 
 
 def test_the_swarm_stays_within_groups_and_at_fixed_weights():
-    goal = {"tokens": 1000, "groups": {"software": {"domains": ["cpp", "pycode"], "least": 0.2, "most": 0.3}}}
+    goal = {
+        "tokens": 1000,
+        "groups": {"software": {"domains": ["cpp", "pycode"], "least": 0.2, "most": 0.3}},
+    }
     for method in ("dirichlet", "informative"):
         weights = resolved("swarm", ask=grouped, goal=goal, designs={"swarm": {"method": method}})
         sums = weights[:, 0] + weights[:, 2]
@@ -60,13 +72,20 @@ def test_the_swarm_stays_within_groups_and_at_fixed_weights():
         assert len(np.unique(weights.round(6), axis=0)) == 32
     fixed = resolved("swarm", goal={"tokens": 1000, "fixed": {"prose": 0.4}})
     np.testing.assert_allclose(fixed[:, 1], 0.4, atol=1e-12)
-    assert len(np.unique(fixed.round(6), axis=0)) > 20  # one weight is left to choose, and weak strengths choose its ends
+    assert (
+        len(np.unique(fixed.round(6), axis=0)) > 20
+    )  # one weight is left to choose, and weak strengths choose its ends
 
 
 def test_runs_keep_their_names_where_no_group_is_asked_for():
     parameters = study().runs["swarm"][0].parameters
     assert not {"groups", "fixed", "never_worse"} & set(parameters)
-    assert "groups" in grouped(goal={"groups": {"g": {"domains": ["cpp", "pycode"], "most": 0.3}}}).runs["swarm"][0].parameters
+    assert (
+        "groups"
+        in grouped(goal={"groups": {"g": {"domains": ["cpp", "pycode"], "most": 0.3}}})
+        .runs["swarm"][0]
+        .parameters
+    )
 
 
 def test_an_empty_box_is_one_line_before_compute():
@@ -100,8 +119,14 @@ def test_a_swarm_of_the_published_size():
     assert len(resolve_design(asked.runs["swarm"], domains)) == 512 * 20
 
 
-@pytest.mark.parametrize("bounds", [{"floors": {"prose": 0.1, "pycode": 0.05}}, {"caps": {"cpp": 0.4}}])
+@pytest.mark.parametrize(
+    "bounds", [{"floors": {"prose": 0.1, "pycode": 0.05}}, {"caps": {"cpp": 0.4}}]
+)
 def test_a_domain_that_the_middle_leaves_out_gets_what_the_bounds_force_on_it(bounds):
-    weights = resolved("swarm", designs={"swarm": {"around": {"cpp": 1.0}}}, goal={"tokens": 1000, **bounds})
+    weights = resolved(
+        "swarm", designs={"swarm": {"around": {"cpp": 1.0}}}, goal={"tokens": 1000, **bounds}
+    )
     floors = [bounds.get("floors", {}).get(domain.name, 0.0) for domain in DOMAINS]
-    assert (weights >= np.array(floors) - 1e-9).all() and (weights[:, 0] <= bounds.get("caps", {}).get("cpp", 1) + 1e-9).all()
+    assert (weights >= np.array(floors) - 1e-9).all() and (
+        weights[:, 0] <= bounds.get("caps", {}).get("cpp", 1) + 1e-9
+    ).all()

@@ -27,7 +27,11 @@ def informative(**swarm):
 
 def resolved(asked):
     frame = resolve_design(asked.runs["swarm"], DOMAINS)
-    return frame.pivot(index="run", columns="domain", values="weight").loc[list(dict.fromkeys(frame.run))].to_numpy()
+    return (
+        frame.pivot(index="run", columns="domain", values="weight")
+        .loc[list(dict.fromkeys(frame.run))]
+        .to_numpy()
+    )
 
 
 def test_the_order_is_nested_and_takes_no_row_twice():
@@ -39,7 +43,10 @@ def test_the_order_is_nested_and_takes_no_row_twice():
 
 def test_the_order_of_rows_and_of_domains_does_not_matter():
     mixtures = candidates()
-    rows, columns = np.random.default_rng(1).permutation(200), np.random.default_rng(2).permutation(8)
+    rows, columns = (
+        np.random.default_rng(1).permutation(200),
+        np.random.default_rng(2).permutation(8),
+    )
     assert [int(rows[i]) for i in choose(mixtures[rows], 40)] == choose(mixtures, 40)
     assert choose(mixtures[:, columns], 40) == choose(mixtures, 40)
 
@@ -52,7 +59,9 @@ def test_candidates_of_one_prediction_can_be_chosen_from():
 def test_equal_candidates_are_told_apart_by_their_weights():
     vertices = np.vstack([np.eye(6), np.full((2, 6), 1 / 6)])
     rows = np.random.default_rng(3).permutation(8)
-    np.testing.assert_array_equal(vertices[rows][choose(vertices[rows], 8)], vertices[choose(vertices, 8)])
+    np.testing.assert_array_equal(
+        vertices[rows][choose(vertices[rows], 8)], vertices[choose(vertices, 8)]
+    )
 
 
 def test_a_repeated_mixture_is_chosen_last():
@@ -67,7 +76,11 @@ def test_the_greedy_choice_is_the_pivoted_cholesky_of_the_kernel():
     for step in range(12):
         seen = order[:step]
         known = kernel[:, seen]
-        left = np.diag(kernel) - np.einsum("ns,ns->n", known, np.linalg.solve(kernel[np.ix_(seen, seen)] + 0.01 * np.eye(step), known.T).T)
+        left = np.diag(kernel) - np.einsum(
+            "ns,ns->n",
+            known,
+            np.linalg.solve(kernel[np.ix_(seen, seen)] + 0.01 * np.eye(step), known.T).T,
+        )
         left[seen] = -np.inf
         assert left[order[step]] == pytest.approx(left.max(), rel=1e-6)
 
@@ -90,7 +103,9 @@ def test_chosen_runs_teach_the_law_more_than_random_ones():
         losses += 0.01 * losses.std(axis=0) * rng.standard_normal(losses.shape)
 
         def error(chosen, pool=pool, losses=losses, law=law, unseen=unseen):
-            residuals = fit_law(pool[chosen], losses[chosen], Prior()).predict(unseen) - law.predict(unseen)
+            residuals = fit_law(pool[chosen], losses[chosen], Prior()).predict(
+                unseen
+            ) - law.predict(unseen)
             return np.sqrt(np.mean((residuals / losses.std(axis=0)) ** 2))
 
         ratios.append(error(choose(pool, 32)) / error(np.arange(32)))
@@ -115,7 +130,10 @@ def test_the_method_changes_no_name_of_a_dirichlet_swarm():
 
 
 def test_more_runs_than_candidates_is_one_line():
-    with pytest.raises(MixwrightError, match=r"designs\.swarm\.candidates: 20 candidates are fewer .* raise the candidates"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"designs\.swarm\.candidates: 20 candidates are fewer .* raise the candidates",
+    ):
         informative(candidates=20)
 
 
@@ -128,8 +146,16 @@ def write(path, mixtures, order=None):
 
 def test_the_command_writes_the_chosen_rows_as_they_stand(tmp_path):
     table = write(tmp_path / "m.csv", candidates())
-    assert main(["design", "--candidates", table, "--runs", "24", "--to", str(tmp_path / "chosen.csv")]) == 0
-    before, after = pd.read_csv(table, dtype=str).set_index("index"), pd.read_csv(tmp_path / "chosen.csv", dtype=str).set_index("index")
+    assert (
+        main(
+            ["design", "--candidates", table, "--runs", "24", "--to", str(tmp_path / "chosen.csv")]
+        )
+        == 0
+    )
+    before, after = (
+        pd.read_csv(table, dtype=str).set_index("index"),
+        pd.read_csv(tmp_path / "chosen.csv", dtype=str).set_index("index"),
+    )
     pd.testing.assert_frame_equal(after, before.loc[after.index])
     assert len(after) == 24
     write(tmp_path / "m.csv", candidates(), order=np.random.default_rng(5).permutation(200))
@@ -141,7 +167,10 @@ def test_the_command_writes_the_chosen_rows_as_they_stand(tmp_path):
     ("text", "said"),
     [
         ("id,a,b\n1,.5,.5\n1,.2,.8\n", r"line 3 \(id 1\): the id stands on line 2 already"),
-        ("id,a,b\n1,.5,.5\n2,.2,.4\n", r"line 3 \(id 2\): the weights sum to 0.6, not to 1 .*; complete its domains"),
+        (
+            "id,a,b\n1,.5,.5\n2,.2,.4\n",
+            r"line 3 \(id 2\): the weights sum to 0.6, not to 1 .*; complete its domains",
+        ),
         ("id,a,b\n1,.5,.5\n2,-.2,1.2\n", r"line 3 \(id 2\): a has weight -0.2"),
         ("id,a,b\n1,.5,\n2,.2,.8\n", r"line 2 \(id 1\): b is empty, no finite number"),
         ("id,a,b\n1,.5,.5\n", "2 runs asked for of 1 candidates"),
@@ -150,7 +179,20 @@ def test_the_command_writes_the_chosen_rows_as_they_stand(tmp_path):
 )
 def test_a_bad_table_of_candidates_is_one_line(tmp_path, capsys, text, said):
     (tmp_path / "m.csv").write_text(text)
-    assert main(["design", "--candidates", str(tmp_path / "m.csv"), "--runs", "2", "--to", str(tmp_path / "c.csv")]) == 1
+    assert (
+        main(
+            [
+                "design",
+                "--candidates",
+                str(tmp_path / "m.csv"),
+                "--runs",
+                "2",
+                "--to",
+                str(tmp_path / "c.csv"),
+            ]
+        )
+        == 1
+    )
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert re.search(said, error)

@@ -37,7 +37,15 @@ def tokenizer(tmp_path_factory):
 
 
 def train(arms, shards, tokenizer, folder: Path, config=None):
-    train_finals(arms, shards, tokenizer, config or study(), folder / "store", folder / "finals.parquet", log=lambda line: None)
+    train_finals(
+        arms,
+        shards,
+        tokenizer,
+        config or study(),
+        folder / "store",
+        folder / "finals.parquet",
+        log=lambda line: None,
+    )
     return tables.read(folder / "finals.parquet", tables.FINALS)
 
 
@@ -64,12 +72,18 @@ def test_it_says_what_it_took_from_each_domain(shards, tokenizer, tmp_path):
 def test_a_killed_final_goes_on_to_the_same_weights(shards, tokenizer, tmp_path, monkeypatch):
     whole = train([ARM], shards, tokenizer, tmp_path / "whole")
     work = lambda: train([ARM], shards, tokenizer, tmp_path / "killed")  # noqa: E731
-    assert os.WTERMSIG(in_a_process_that_dies(monkeypatch, 13, signal.SIGKILL, work)) == signal.SIGKILL
+    assert (
+        os.WTERMSIG(in_a_process_that_dies(monkeypatch, 13, signal.SIGKILL, work)) == signal.SIGKILL
+    )
     (checkpoints,) = (tmp_path / "killed/store/finals").glob("*.checkpoint")
     (checkpoints / "checkpoint-12").mkdir()  # half-written
     assert latest(checkpoints) == str(checkpoints / "checkpoint-10")
     reads = []
-    monkeypatch.setattr(Sequences, "__getitems__", lambda self, at: reads.extend(at) or self._schedule.read(np.asarray(at)))
+    monkeypatch.setattr(
+        Sequences,
+        "__getitems__",
+        lambda self, at: reads.extend(at) or self._schedule.read(np.asarray(at)),
+    )
     assert same(weights(work()), weights(whole))
     assert min(reads) == 40  # of 80: what was trained before is not read again
     assert not checkpoints.exists()
@@ -84,10 +98,16 @@ def test_sigterm_saves_and_exits_143(shards, tokenizer, tmp_path, monkeypatch):
     assert same(weights(work()), weights(train([ARM], shards, tokenizer, tmp_path / "whole")))
 
 
-def test_equal_arms_train_once_and_refresh_trains_them_once_again(shards, tokenizer, tmp_path, monkeypatch):
+def test_equal_arms_train_once_and_refresh_trains_them_once_again(
+    shards, tokenizer, tmp_path, monkeypatch
+):
     trained = []
     monkeypatch.setattr(finishing, "finish", lambda *_: trained.append(1) or 1.5)
-    arms = [ARM, replace(ARM, mixer="uniform", weights=(0.5 + 1e-15, 0.2, 0.3)), replace(ARM, seed=2)]
+    arms = [
+        ARM,
+        replace(ARM, mixer="uniform", weights=(0.5 + 1e-15, 0.2, 0.3)),
+        replace(ARM, seed=2),
+    ]
     finals = train(arms, shards, tokenizer, tmp_path).set_index(["mixer", "seed"])
     assert len(trained) == 2
     assert finals.folder["regmix", 1] == finals.folder["uniform", 1] != finals.folder["regmix", 2]
@@ -97,10 +117,14 @@ def test_equal_arms_train_once_and_refresh_trains_them_once_again(shards, tokeni
     assert len(trained) == 4
 
 
-def test_refresh_leaves_the_old_model_to_its_readers_until_the_new_one_is_whole(shards, tokenizer, tmp_path, monkeypatch):
+def test_refresh_leaves_the_old_model_to_its_readers_until_the_new_one_is_whole(
+    shards, tokenizer, tmp_path, monkeypatch
+):
     folder = Path(train([ARM], shards, tokenizer, tmp_path).folder[0])
     there = []
-    monkeypatch.setattr(finishing, "finish", lambda *_: there.append((folder / "config.json").exists()) or 1.5)
+    monkeypatch.setattr(
+        finishing, "finish", lambda *_: there.append((folder / "config.json").exists()) or 1.5
+    )
     train([ARM], shards, tokenizer, tmp_path, study() | {"store": "refresh"})
     assert there == [True]
 
@@ -154,7 +178,11 @@ def test_batches_follow_the_schedule_and_labels_are_the_next_tokens(shards):
 
 def test_training_reads_each_sequence_once_in_order(shards, tokenizer, tmp_path, monkeypatch):
     reads = []
-    monkeypatch.setattr(Sequences, "__getitems__", lambda self, at: reads.extend(at) or self._schedule.read(np.asarray(at)))
+    monkeypatch.setattr(
+        Sequences,
+        "__getitems__",
+        lambda self, at: reads.extend(at) or self._schedule.read(np.asarray(at)),
+    )
     train([ARM], shards, tokenizer, tmp_path)
     assert reads == list(range(80))
 
@@ -162,18 +190,26 @@ def test_training_reads_each_sequence_once_in_order(shards, tokenizer, tmp_path,
 def test_first_weights_follow_from_the_seed_and_know_nothing():
     one, again, other = (build(SHAPE, VOCABULARY, END, seed).state_dict() for seed in (1, 1, 2))
     assert same(one, again) and not same(one, other)
-    assert not one["lm_head.weight"].any() and not one["model.layers.0.self_attn.o_proj.weight"].any()
+    assert (
+        not one["lm_head.weight"].any() and not one["model.layers.0.self_attn.o_proj.weight"].any()
+    )
     assert one["model.embed_tokens.weight"][END].any()  # the end token is no padding
 
 
 def test_an_unknown_architecture_is_told_what_there_is():
-    with pytest.raises(MixwrightError, match="no final of architecture mamba; there are bert, gpt2, llama, neox"):
+    with pytest.raises(
+        MixwrightError, match="no final of architecture mamba; there are bert, gpt2, llama, neox"
+    ):
         build(SHAPE | {"architecture": "mamba"}, VOCABULARY, END, 1)
 
 
-@pytest.mark.parametrize("wrong", [{"width": 30, "heads": 4}, {"width": 12, "heads": 4}, {"key_value_heads": 3}])
+@pytest.mark.parametrize(
+    "wrong", [{"width": 30, "heads": 4}, {"width": 12, "heads": 4}, {"key_value_heads": 3}]
+)
 def test_a_shape_that_no_heads_fit_is_refused(wrong):
-    with pytest.raises(MixwrightError, match=r"final\.model: width .* do not fit \d heads; change one of them"):
+    with pytest.raises(
+        MixwrightError, match=r"final\.model: width .* do not fit \d heads; change one of them"
+    ):
         build(SHAPE | wrong, VOCABULARY, END, 1)
 
 

@@ -32,7 +32,13 @@ ARM = Arm("regmix", 1, (0.2, 0.2, 0.6))
 def study(steps: int, batch: int = 4) -> dict:
     goal = {"tokens": steps * batch * BERT["context"]}
     final = FINAL | {"shape": BERT, "batch": batch}
-    return {"learner": "masked-lm", "store": "use", "goal": goal, "evaluation": {"final_tokens": 500}, "final": final}
+    return {
+        "learner": "masked-lm",
+        "store": "use",
+        "goal": goal,
+        "evaluation": {"final_tokens": 500},
+        "final": final,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,15 @@ def tokenizer(tmp_path_factory):
 
 
 def train(shards, tokenizer, folder: Path, config):
-    train_finals([ARM], shards, tokenizer, config, folder / "store", folder / "finals.parquet", log=lambda line: None)
+    train_finals(
+        [ARM],
+        shards,
+        tokenizer,
+        config,
+        folder / "store",
+        folder / "finals.parquet",
+        log=lambda line: None,
+    )
     return tables.read(folder / "finals.parquet", tables.FINALS)
 
 
@@ -57,7 +71,10 @@ def trained(shards, tokenizer, tmp_path_factory):
 
 def test_a_masked_final_learns_and_loads_like_any_model(shards, trained):
     model = AutoModelForMaskedLM.from_pretrained(trained.folder[0])
-    assert type(model).__name__ == "BertForMaskedLM" and AutoTokenizer.from_pretrained(trained.folder[0]) is not None
+    assert (
+        type(model).__name__ == "BertForMaskedLM"
+        and AutoTokenizer.from_pretrained(trained.folder[0]) is not None
+    )
     assert not model.bert.embeddings.token_type_embeddings.weight.any()
     given = shards[2].validation.first(example_tokens=32)
     loss = masked_losses(model, given, VOCABULARY).sum() / given.scored_tokens.sum()
@@ -70,9 +87,21 @@ def test_a_proxy_of_the_same_shape_and_recipe_ends_at_a_comparable_loss(shards, 
     found = {}
     settings = Settings(batch=16, optimizer=FINAL["optimizer"], evaluations=1)
     cut = {"c": shards[2].validation.first(tokens=500, example_tokens=32)}
-    keep = {"targets": cut, "likelihoods": {}, "on_finished": lambda member, result: found.update({member.key: result})}
-    train_packed([Member("m", ARM.weights, 300, seed=1)], Shape.of(BERT, VOCABULARY + 1), shards, settings=settings, **keep)
-    scores = evaluate_finals(trained, {}, shards, study(300, batch=16), log=lambda line: None).scores
+    keep = {
+        "targets": cut,
+        "likelihoods": {},
+        "on_finished": lambda member, result: found.update({member.key: result}),
+    }
+    train_packed(
+        [Member("m", ARM.weights, 300, seed=1)],
+        Shape.of(BERT, VOCABULARY + 1),
+        shards,
+        settings=settings,
+        **keep,
+    )
+    scores = evaluate_finals(
+        trained, {}, shards, study(300, batch=16), log=lambda line: None
+    ).scores
     final = scores[(scores.task == "c") & (scores.metric == "loss")].value.item()
     assert found["m"].losses[-1]["loss"] == pytest.approx(final, abs=0.3)
 
@@ -80,15 +109,22 @@ def test_a_proxy_of_the_same_shape_and_recipe_ends_at_a_comparable_loss(shards, 
 def test_losses_of_a_final_are_the_proxies_own_for_equal_weights():
     torch.manual_seed(0)
     shape = Shape.of(BERT, VOCABULARY + 1)
-    parameters = {name: tensor + 0.3 * torch.randn_like(tensor) for name, tensor in stack([initial(shape, 1)]).items()}
+    parameters = {
+        name: tensor + 0.3 * torch.randn_like(tensor)
+        for name, tensor in stack([initial(shape, 1)]).items()
+    }
     model = build(BERT, shape.vocabulary, END, seed=0).eval()
     model.load_state_dict(hf_state_dict(parameters, 0, shape))
     given = examples(1)
-    ours = Exam.of({"b": given}, shape.context, mask=VOCABULARY).loglikelihoods(parameters, shape, torch.float32)["b"][0]
+    ours = Exam.of({"b": given}, shape.context, mask=VOCABULARY).loglikelihoods(
+        parameters, shape, torch.float32
+    )["b"][0]
     np.testing.assert_allclose(masked_losses(model, given, VOCABULARY), -ours, rtol=1e-5)
 
 
-def test_a_killed_masked_final_goes_on_to_the_same_weights(shards, tokenizer, tmp_path, monkeypatch):
+def test_a_killed_masked_final_goes_on_to_the_same_weights(
+    shards, tokenizer, tmp_path, monkeypatch
+):
     whole = train(shards, tokenizer, tmp_path / "whole", study(20))
     work = lambda: train(shards, tokenizer, tmp_path / "killed", study(20))  # noqa: E731
     assert in_a_process_that_dies(monkeypatch, 13, signal.SIGKILL, work) == signal.SIGKILL

@@ -61,7 +61,12 @@ def together(work, size: int = 2) -> list[int]:
     for rank in range(size):
         child = os.fork()
         if child == 0:
-            os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size)}
+            os.environ |= {
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": str(size),
+                "LOCAL_WORLD_SIZE": str(size),
+            }
             os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
             code = 1
             try:
@@ -76,11 +81,22 @@ def together(work, size: int = 2) -> list[int]:
 
 
 def train(arms, shards, tokenizer, folder: Path, **final):
-    train_finals(arms, shards, tokenizer, study(**final), folder / "store", folder / "finals.parquet", log=lambda line: None)
+    train_finals(
+        arms,
+        shards,
+        tokenizer,
+        study(**final),
+        folder / "store",
+        folder / "finals.parquet",
+        log=lambda line: None,
+    )
 
 
 def weights(folder: Path, number: int = 0) -> dict[str, torch.Tensor]:
-    return load_file(Path(tables.read(folder / "finals.parquet", tables.FINALS).folder[number]) / "model.safetensors")
+    return load_file(
+        Path(tables.read(folder / "finals.parquet", tables.FINALS).folder[number])
+        / "model.safetensors"
+    )
 
 
 def checkpoints(folder: Path) -> Path:
@@ -118,7 +134,14 @@ def both(request, shards, tokenizer, tmp_path_factory) -> Path:
 
     def work(rank: int) -> None:
         Sequences.__getitems__ = lambda self, at: reads.extend(map(int, at)) or read(self, at)
-        train([ARM, replace(ARM, seed=2)], shards, tokenizer, folder, processes=2, parallel=folder.name)
+        train(
+            [ARM, replace(ARM, seed=2)],
+            shards,
+            tokenizer,
+            folder,
+            processes=2,
+            parallel=folder.name,
+        )
         (folder / f"{rank}.json").write_text(json.dumps(reads))
 
     assert together(work) == [0, 0]
@@ -127,17 +150,29 @@ def both(request, shards, tokenizer, tmp_path_factory) -> Path:
 
 def test_two_processes_train_what_one_trains(both, shards, tokenizer, tmp_path):
     train([ARM, replace(ARM, seed=2)], shards, tokenizer, tmp_path)
-    one, two = (tables.read(folder / "finals.parquet", tables.FINALS) for folder in (tmp_path, both))
+    one, two = (
+        tables.read(folder / "finals.parquet", tables.FINALS) for folder in (tmp_path, both)
+    )
     assert np.allclose(one.train_loss, two.train_loss, atol=1e-3)
     assert all(apart(weights(tmp_path, number), weights(both, number)) < CLOSE for number in (0, 1))
-    first, second = (np.array(json.loads((both / f"{rank}.json").read_text())).reshape(-1, 2) for rank in (0, 1))
-    assert np.array_equal(np.hstack([first, second]).flatten(), [*range(80), *range(80)])  # half of each batch, in the schedule's order
-    assert AutoModelForCausalLM.from_pretrained(two.folder[0]).config.architectures == ["LlamaForCausalLM"]
-    assert len(list((both / "store/finals").iterdir())) == 4  # two finals and their locks, no checkpoint left
+    first, second = (
+        np.array(json.loads((both / f"{rank}.json").read_text())).reshape(-1, 2) for rank in (0, 1)
+    )
+    assert np.array_equal(
+        np.hstack([first, second]).flatten(), [*range(80), *range(80)]
+    )  # half of each batch, in the schedule's order
+    assert AutoModelForCausalLM.from_pretrained(two.folder[0]).config.architectures == [
+        "LlamaForCausalLM"
+    ]
+    assert (
+        len(list((both / "store/finals").iterdir())) == 4
+    )  # two finals and their locks, no checkpoint left
 
 
 @pytest.mark.parametrize("both", ["ddp"], indirect=True)
-def test_one_that_is_told_to_end_ends_both_after_the_same_step(both, shards, tokenizer, tmp_path, monkeypatch):
+def test_one_that_is_told_to_end_ends_both_after_the_same_step(
+    both, shards, tokenizer, tmp_path, monkeypatch
+):
     work = lambda rank: train([ARM], shards, tokenizer, tmp_path, processes=2, parallel=both.name)  # noqa: E731
     assert together(dying(monkeypatch, 1, 7, signal.SIGTERM, work)) == [143, 143]
     assert latest(checkpoints(tmp_path)).endswith("checkpoint-7")
@@ -146,7 +181,9 @@ def test_one_that_is_told_to_end_ends_both_after_the_same_step(both, shards, tok
 
 
 @pytest.mark.parametrize("both", ["fsdp"], indirect=True)
-def test_one_that_is_killed_fails_the_job_and_the_next_goes_on(both, shards, tokenizer, tmp_path, monkeypatch):
+def test_one_that_is_killed_fails_the_job_and_the_next_goes_on(
+    both, shards, tokenizer, tmp_path, monkeypatch
+):
     work = lambda rank: train([ARM], shards, tokenizer, tmp_path, processes=2, parallel=both.name)  # noqa: E731
     codes = together(dying(monkeypatch, 1, 13, signal.SIGKILL, work))
     assert codes[0] != 0 and codes[1] == -signal.SIGKILL
@@ -156,15 +193,23 @@ def test_one_that_is_killed_fails_the_job_and_the_next_goes_on(both, shards, tok
     assert apart(weights(tmp_path), weights(both)) == 0
 
 
-def test_another_number_of_processes_than_asked_for_is_told_in_one_line(shards, tokenizer, tmp_path):
-    with pytest.raises(MixwrightError, match="2 processes are to train together and 1 run; start it with torchrun --nnodes 1 --nproc-per-"):
+def test_another_number_of_processes_than_asked_for_is_told_in_one_line(
+    shards, tokenizer, tmp_path
+):
+    with pytest.raises(
+        MixwrightError,
+        match="2 processes are to train together and 1 run; start it with torchrun --nnodes 1 --nproc-per-",
+    ):
         train([ARM], shards, tokenizer, tmp_path, processes=2)
 
 
 def test_alone_the_key_is_what_it_was_and_together_it_is_another(shards, tokenizer):
     key = content_key(ARM, shards, tokenizer, study())
     assert content_key(ARM, shards, tokenizer, study(parallel="fsdp")) == key
-    two, fsdp = (content_key(ARM, shards, tokenizer, study(processes=2, parallel=parallel)) for parallel in ("ddp", "fsdp"))
+    two, fsdp = (
+        content_key(ARM, shards, tokenizer, study(processes=2, parallel=parallel))
+        for parallel in ("ddp", "fsdp")
+    )
     assert content_key(ARM, shards, tokenizer, study(nodes=2)) == two
     assert len({key, two, fsdp}) == 3
 
@@ -174,13 +219,18 @@ def test_alone_the_command_is_python_and_asks_for_nothing_more():
     assert placement(FINAL) == {"gpu": 0} and placement(FINAL | {"device": "cuda"}) == {"gpu": 1}
     several = FINAL | {"device": "cuda", "processes": 4}
     assert placement(several) == {"gpu": 4, "nodes": 1}
-    assert launch(several).startswith("python -m mixwright.jobs.lease 4 torchrun --nproc-per-node=4 ")
+    assert launch(several).startswith(
+        "python -m mixwright.jobs.lease 4 torchrun --nproc-per-node=4 "
+    )
 
 
 def test_several_nodes_meet_inside_srun():
     final = FINAL | {"device": "cuda", "nodes": 2, "processes": 4}
     asked = placement(final)
-    assert asked["slurm_extra"] == "--ntasks-per-node=1 --gpus-per-node=4 --signal=TERM@120" and asked["tasks"] == asked["nodes"] == 2
+    assert (
+        asked["slurm_extra"] == "--ntasks-per-node=1 --gpus-per-node=4 --signal=TERM@120"
+        and asked["tasks"] == asked["nodes"] == 2
+    )
     words = shlex.split(launch(final) + " train-finals --to 'a b'")
     script = words[words.index("-c") + 1]
     assert words[0] == "{resources.mpi}" and words[-3:] == ["train-finals", "--to", "a b"]
@@ -201,8 +251,14 @@ def test_torchrun_trains_what_the_command_line_asks_for(folder, shards, tokenize
     command = f"{launch(asked.config['final'])} train-finals --study study.json --pack {pack} --mixtures natural.json --shards {folders}"
     command += f" --tokenizer {shlex.quote(str(tokenizer))} --store store --to finals.parquet"
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    variables = os.environ | {"PATH": path, "PYTHONPATH": str(HOUSE / "workflow"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, shell=True, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    variables = os.environ | {
+        "PATH": path,
+        "PYTHONPATH": str(HOUSE / "workflow"),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=variables, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stderr.count("final 1/1: natural, seed 1: loss") == 1  # the leader's line alone
     (row,) = tables.read(tmp_path / "finals.parquet", tables.FINALS).itertuples()

@@ -77,12 +77,23 @@ def test_the_rate_rises_and_falls_to_zero():
 def test_the_recipe_may_have_no_muon():
     from mixwright.finals.models import build
 
-    shape = {"architecture": "llama", "layers": 1, "width": 16, "heads": 2, "hidden": 24, "context": 16}
+    shape = {
+        "architecture": "llama",
+        "layers": 1,
+        "width": 16,
+        "heads": 2,
+        "hidden": 24,
+        "context": 16,
+    }
     model = build(shape, 40, 0, 0)
     optimizer = MuonAdamW.of(model, RECIPE | {"name": "adamw"})
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
-    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(model.parameters()))
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(
+        list(model.parameters())
+    )
     before = [parameter.detach().clone() for parameter in model.parameters()]
     pull(list(model.parameters()), 1)
     optimizer.step()
-    assert all((parameter != old).any() for parameter, old in zip(model.parameters(), before, strict=True))
+    assert all(
+        (parameter != old).any() for parameter, old in zip(model.parameters(), before, strict=True)
+    )

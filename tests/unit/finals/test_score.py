@@ -29,7 +29,10 @@ def model():
 @pytest.fixture
 def finals(model, tmp_path):
     model.save_pretrained(tmp_path / "one")
-    taken = [{"domain": name, "tokens": tokens, "epochs": 1.0} for name, tokens in (("a", 640), ("b", 0), ("c", 640))]
+    taken = [
+        {"domain": name, "tokens": tokens, "epochs": 1.0}
+        for name, tokens in (("a", 640), ("b", 0), ("c", 640))
+    ]
     row = {
         "seed": 1,
         "store_key": "k",
@@ -45,7 +48,9 @@ def finals(model, tmp_path):
 def alone(model, examples: Examples) -> list[float]:
     """Each example by itself, token by token."""
     found = []
-    for start, end, first in zip(examples.starts[:-1], examples.starts[1:], examples.scored_from, strict=True):
+    for start, end, first in zip(
+        examples.starts[:-1], examples.starts[1:], examples.scored_from, strict=True
+    ):
         tokens = torch.from_numpy(examples.tokens[start:end])
         logs = model(tokens[None]).logits[0].log_softmax(-1).detach()
         found.append(-sum(float(logs[at - 1, tokens[at]]) for at in range(first, len(tokens))))
@@ -55,7 +60,12 @@ def alone(model, examples: Examples) -> list[float]:
 @pytest.mark.parametrize("logits", [1, 2 * 16 * VOCABULARY, 2**24])
 def test_losses_do_not_depend_on_batches_and_count_only_what_is_scored(model, monkeypatch, logits):
     monkeypatch.setattr(evaluation, "LOGITS", logits)
-    rows = [([], [1, 2, 3], 3), ([9, 8, 7, 6], [5], 1), ([4], list(range(1, 12)), 11), ([], [60], 1)]
+    rows = [
+        ([], [1, 2, 3], 3),
+        ([9, 8, 7, 6], [5], 1),
+        ([4], list(range(1, 12)), 11),
+        ([], [60], 1),
+    ]
     texts = Examples.of(rows, END)
     np.testing.assert_allclose(example_losses(model, texts), alone(model, texts), rtol=1e-5)
 
@@ -74,40 +84,75 @@ def test_the_standard_error_is_that_of_a_ratio_over_documents():
 def test_both_metrics_tell_the_same_losses_in_their_units():
     texts = Examples.of([([], [1, 2], 4), ([], [3, 4], 4)], END)
     loss, bits = score("t", np.array([2.0, 4.0]), texts, unigram=3.0)
-    assert loss == {"task": "t", "metric": "loss", "value": 1.5, "stderr": pytest.approx(0.5), "n": 2, "unigram": 3.0}
-    assert bits["value"] == pytest.approx(6 / math.log(2) / 8) and bits["unigram"] == pytest.approx(12 / math.log(2) / 8)
+    assert loss == {
+        "task": "t",
+        "metric": "loss",
+        "value": 1.5,
+        "stderr": pytest.approx(0.5),
+        "n": 2,
+        "unigram": 3.0,
+    }
+    assert bits["value"] == pytest.approx(6 / math.log(2) / 8) and bits["unigram"] == pytest.approx(
+        12 / math.log(2) / 8
+    )
 
 
-def test_scores_are_a_table_of_every_task_and_equal_finals_are_scored_once(finals, tmp_path, monkeypatch):
+def test_scores_are_a_table_of_every_task_and_equal_finals_are_scored_once(
+    finals, tmp_path, monkeypatch
+):
     calls = []
     losses = evaluation._model_losses
-    monkeypatch.setattr(evaluation, "_model_losses", lambda *given: calls.append(1) or losses(*given))
+    monkeypatch.setattr(
+        evaluation, "_model_losses", lambda *given: calls.append(1) or losses(*given)
+    )
     shards = make_shards(tmp_path / "shards")
-    scored = evaluate_finals(finals, {"held": examples(5, count=9)}, shards, study(), log=lambda line: None)
+    scored = evaluate_finals(
+        finals, {"held": examples(5, count=9)}, shards, study(), log=lambda line: None
+    )
     scores = tables.check(scored.scores, tables.SCORES, "scores")
     assert calls == [1]
     assert set(scores.task) == {"a", "b", "c", "held"} and len(scores) == 2 * 4 * 2
-    natural, uniform = (scores[scores.mixer == mixer].drop(columns="mixer").reset_index(drop=True) for mixer in ("natural", "uniform"))
+    natural, uniform = (
+        scores[scores.mixer == mixer].drop(columns="mixer").reset_index(drop=True)
+        for mixer in ("natural", "uniform")
+    )
     pd.testing.assert_frame_equal(natural, uniform)
     assert len(tables.check(scored.documents, tables.DOCUMENTS, "documents")) == 2 * (3 * 6 + 9)
-    held = scored.documents[(scored.documents.task == "held") & (scored.documents.mixer == "natural")]
+    held = scored.documents[
+        (scored.documents.task == "held") & (scored.documents.mixer == "natural")
+    ]
     value = natural[(natural.task == "held") & (natural.metric == "loss")].value.item()
     assert value == pytest.approx(-held.loglikelihood.sum() / held.scored_tokens.sum())
 
 
 def test_an_arm_with_a_goal_of_its_own_is_scored_on_that_alone(finals, tmp_path):
     shards = make_shards(tmp_path / "shards")
-    scored = evaluate_finals(finals.assign(goal=["a", "b"]), {"held": examples(5)}, shards, study(), log=lambda line: None)
-    assert set(zip(scored.scores.mixer, scored.scores.task, strict=True)) == {("natural", "a"), ("uniform", "b")}
+    scored = evaluate_finals(
+        finals.assign(goal=["a", "b"]),
+        {"held": examples(5)},
+        shards,
+        study(),
+        log=lambda line: None,
+    )
+    assert set(zip(scored.scores.mixer, scored.scores.task, strict=True)) == {
+        ("natural", "a"),
+        ("uniform", "b"),
+    }
     assert set(scored.documents.task) == {"a", "b"}
 
 
 def test_the_unigram_model_is_that_of_the_tokens_taken(finals, tmp_path):
     shards = make_shards(tmp_path / "shards")
     scores = evaluate_finals(finals, {}, shards, study(), log=lambda line: None).scores
-    found = scores[(scores.task == "b") & (scores.metric == "loss") & (scores.mixer == "natural")].unigram.item()
+    found = scores[
+        (scores.task == "b") & (scores.metric == "loss") & (scores.mixer == "natural")
+    ].unigram.item()
     counts = np.stack([shard.unigram for shard in shards])
-    assert found == pytest.approx(float(unigram_losses([0.5, 0.0, 0.5], counts, shards[1].validation.first(example_tokens=16))))
+    assert found == pytest.approx(
+        float(
+            unigram_losses([0.5, 0.0, 0.5], counts, shards[1].validation.first(example_tokens=16))
+        )
+    )
 
 
 def test_a_model_that_is_gone_and_an_empty_task_name_the_fix(finals, tmp_path):

@@ -42,12 +42,16 @@ def told(findings) -> dict[str, Finding]:
 
 def torch_file(folder: Path, cuda: str) -> Path:
     path = folder / "version.py"
-    path.write_text(f"__version__ = '2.13.0+cu130'\ncuda: Optional[str] = {cuda}\nhip: Optional[str] = None\n")
+    path.write_text(
+        f"__version__ = '2.13.0+cu130'\ncuda: Optional[str] = {cuda}\nhip: Optional[str] = None\n"
+    )
     return path
 
 
 def test_partitions_that_are_up_with_the_gpus_of_a_node():
-    found = {partition.name: (partition.nodes, partition.gpus) for partition in partitions(PARTITIONS)}
+    found = {
+        partition.name: (partition.nodes, partition.gpus) for partition in partitions(PARTITIONS)
+    }
     assert found == {"long": (20, 0), "debug": (2, 0), "h100": (5, 8)}
     (model,) = partitions("a|up|1:00|1|8|8000|gpu:4090:2")  # a model that is a number
     assert model.gpus == 2
@@ -57,7 +61,10 @@ def test_a_cluster_with_accounting_gets_partitions_and_an_account(tmp_path):
     found = told(slurm(answering(CLUSTER), tmp_path))
     assert found["Slurm"].says == "slurm 24.05.3" and found["Slurm accounting"].state == "ok"
     settings = profiles(found.values())["slurm"]
-    assert settings["default-resources"] == {"slurm_partition": "long", "slurm_account": "'chemistry'"}
+    assert settings["default-resources"] == {
+        "slurm_partition": "long",
+        "slurm_account": "'chemistry'",
+    }
     assert settings["set-resources"]["train_proxies"] == {"slurm_partition": "h100"}
     assert "slurm-status-command" not in settings
     assert "link-profiles" in found["profile"].says
@@ -65,30 +72,66 @@ def test_a_cluster_with_accounting_gets_partitions_and_an_account(tmp_path):
     assert told(slurm(answering(CLUSTER), tmp_path))["profile"].state == "ok"
 
 
-@pytest.mark.parametrize("said", ["Slurm accounting storage is disabled\n", "sacct: error: Problem talking to the database\n", None])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Slurm accounting storage is disabled\n",
+        "sacct: error: Problem talking to the database\n",
+        None,
+    ],
+)
 def test_without_accounting_squeue_is_asked_and_a_short_memory_told(said, tmp_path):
     found = told(slurm(answering(CLUSTER | {("sacct", "--noheader"): said}), tmp_path))
     (settings,) = profiles(found.values()).values()
-    assert settings["slurm-status-command"] == "squeue" and settings["slurm-init-seconds-before-status-checks"] == 10
+    assert (
+        settings["slurm-status-command"] == "squeue"
+        and settings["slurm-init-seconds-before-status-checks"] == 10
+    )
     assert settings["default-resources"]["slurm_partition"] == "long"
-    assert "forgotten 30 s after its end" in found["Slurm accounting"].says and "--profile slurm-nodb finds none" in found["profile"].says
+    assert (
+        "forgotten 30 s after its end" in found["Slurm accounting"].says
+        and "--profile slurm-nodb finds none" in found["profile"].says
+    )
 
 
 def test_a_cluster_without_gpus_trains_on_the_cpu_partition(tmp_path):
-    found = told(slurm(answering(CLUSTER | {("sinfo", "--noheader"): "all*|up|infinite|3|8|16000|(null)\n"}), tmp_path))
-    assert found["Slurm partitions"].state == "note" and "device: cpu" in found["Slurm partitions"].says
-    assert profiles(found.values())["slurm"]["set-resources"]["train_finals"] == {"slurm_partition": "all"}
+    found = told(
+        slurm(
+            answering(CLUSTER | {("sinfo", "--noheader"): "all*|up|infinite|3|8|16000|(null)\n"}),
+            tmp_path,
+        )
+    )
+    assert (
+        found["Slurm partitions"].state == "note"
+        and "device: cpu" in found["Slurm partitions"].says
+    )
+    assert profiles(found.values())["slurm"]["set-resources"]["train_finals"] == {
+        "slurm_partition": "all"
+    }
 
 
 def test_no_slurm_and_one_that_does_not_answer(tmp_path):
     (none,) = slurm(answering({}), tmp_path)
     assert "none on this machine" in none.says
-    (silent,) = slurm(answering({("sinfo", "--version"): "sinfo: error: x\n", ("sinfo", "--noheader"): "sinfo: fatal: no\n"}), tmp_path)
+    (silent,) = slurm(
+        answering(
+            {
+                ("sinfo", "--version"): "sinfo: error: x\n",
+                ("sinfo", "--noheader"): "sinfo: fatal: no\n",
+            }
+        ),
+        tmp_path,
+    )
     assert silent.says == "its programs are here, but no partition is up: sinfo: fatal: no"
 
 
 def test_gpus_that_torch_can_use(tmp_path):
-    run = answering({("nvidia-smi", "--query-gpu=name,memory.total,compute_cap"): H100 * 4, (sys.executable, "-c"): "True 4\n"})
+    run = answering(
+        {
+            ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap"): H100 * 4,
+            (sys.executable, "-c"): "True 4\n",
+        }
+    )
     found = told(gpus(run, tmp_path / "none", torch_file(tmp_path, "'13.0'")))
     assert found["GPUs"].says.startswith("4 x NVIDIA H100 80GB HBM3 (80 GiB)")
     assert found["torch"].says == "2.13.0+cu130, built for CUDA 13.0, sees 4 GPUs"
@@ -96,10 +139,16 @@ def test_gpus_that_torch_can_use(tmp_path):
     assert profiles(found.values()) == {"workstation": {"resources": {"gpu": 4}}}
 
 
-@pytest.mark.parametrize(("cuda", "fault"), [("None", "built without CUDA: the GPUs cannot be used"), ("'13.0'", "finds no GPU")])
+@pytest.mark.parametrize(
+    ("cuda", "fault"),
+    [("None", "built without CUDA: the GPUs cannot be used"), ("'13.0'", "finds no GPU")],
+)
 def test_gpus_that_torch_cannot_use(cuda, fault, tmp_path):
     run = answering(
-        {("nvidia-smi", "--query-gpu=name,memory.total,compute_cap"): "Tesla T4, 15360, 7.5\n", (sys.executable, "-c"): "False 0\n"}
+        {
+            ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap"): "Tesla T4, 15360, 7.5\n",
+            (sys.executable, "-c"): "False 0\n",
+        }
     )
     found = told(gpus(run, tmp_path / "none", torch_file(tmp_path, cuda)))
     assert found["torch"].state == "note" and fault in found["torch"].says
@@ -108,11 +157,15 @@ def test_gpus_that_torch_cannot_use(cuda, fault, tmp_path):
 
 def test_a_cpu_with_bfloat16(tmp_path):
     (tmp_path / "cpuinfo").write_text("model name : x\nflags : fpu avx2 avx512_bf16\n")
-    assert told(gpus(answering({}), tmp_path / "cpuinfo", torch_file(tmp_path, "None")))["bfloat16"].says.startswith("fast on CPU")
+    assert told(gpus(answering({}), tmp_path / "cpuinfo", torch_file(tmp_path, "None")))[
+        "bfloat16"
+    ].says.startswith("fast on CPU")
 
 
 def test_memory_is_the_container_s(tmp_path):
-    (tmp_path / "meminfo").write_text("MemTotal: 100000000 kB\nMemAvailable: 90000000 kB\nHugePages_Total: 0\n")
+    (tmp_path / "meminfo").write_text(
+        "MemTotal: 100000000 kB\nMemAvailable: 90000000 kB\nHugePages_Total: 0\n"
+    )
     (tmp_path / "max").write_text("3000000000\n")
     assert machine.memory(tmp_path / "meminfo", ()).says.startswith("95 GiB, 86 free")
     small = machine.memory(tmp_path / "meminfo", (tmp_path / "max", tmp_path / "none"))
@@ -129,7 +182,9 @@ def test_locks_that_keep_nobody_out_fail(tmp_path, monkeypatch):
 
 
 def house(folder: Path, pins: str) -> Path:
-    (folder / "pyproject.toml").write_text('[project]\ndependencies = ["numpy"]\noptional-dependencies = {demo = ["rich>=1"]}\n')
+    (folder / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["numpy"]\noptional-dependencies = {demo = ["rich>=1"]}\n'
+    )
     (folder / "constraints.txt").write_text(pins)
     return folder
 
@@ -145,13 +200,18 @@ def test_packages_that_lack_or_differ_are_named(tmp_path, monkeypatch):
 
 def test_the_default_study_needs_what_pyproject_says():
     project = software.tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]
-    assert {"torch", "transformers", "snakemake", "numpy", "matplotlib", "scikit-learn"} <= set(needed(project))
+    assert {"torch", "transformers", "snakemake", "numpy", "matplotlib", "scikit-learn"} <= set(
+        needed(project)
+    )
     assert not {"mixwright", "rdkit", "pytest"} & set(needed(project))
 
 
 def test_the_command_fails_where_the_default_study_cannot_run(capsys, monkeypatch, tmp_path):
     lines = {"a": {"b": 1}}
-    said = [Finding("torch", "fails", "not installed", needed=True), Finding("Slurm", "note", "some", profile="slurm", settings=lines)]
+    said = [
+        Finding("torch", "fails", "not installed", needed=True),
+        Finding("Slurm", "note", "some", profile="slurm", settings=lines),
+    ]
     monkeypatch.setattr("mixwright.jobs.doctor.examine", lambda results: iter(said))
     from mixwright.__main__ import main
 
@@ -178,15 +238,29 @@ assert found["Slurm"].state == "note" and found["GPUs"].state == "note"
 heavy = {"transformers", "datasets", "pandas", "scipy", "snakemake", "numpy"} & set(sys.modules)
 assert not heavy, heavy
 """
-    done = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": str(HOUSE / "workflow")}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(HOUSE / "workflow")},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_programs_that_are_not_there_answer_nothing():
     assert asked("no-such-program-at-all", "--version") is None
-    assert asked(sys.executable, "-c", "import sys; print(1); print(2, file=sys.stderr)") == "1\n2\n"
+    assert (
+        asked(sys.executable, "-c", "import sys; print(1); print(2, file=sys.stderr)") == "1\n2\n"
+    )
 
 
 def test_everything_is_looked_at_once(tmp_path):
     names = [finding.what for finding in examine(tmp_path, answering({}))]
-    assert len(names) == len(set(names)) and {"Python", "packages", "disk", "file locks", "torch", "Slurm"} <= set(names)
+    assert len(names) == len(set(names)) and {
+        "Python",
+        "packages",
+        "disk",
+        "file locks",
+        "torch",
+        "Slurm",
+    } <= set(names)

@@ -27,11 +27,25 @@ def test_a_pulse_says_what_it_hears_and_keeps_the_gist(path, capsys):
     heard(Done("r1"))
     heard(Done("r2", "run r2 diverged", diverged=True))
     heard(Done("r2", diverged=True))  # told twice, counted once
-    assert capsys.readouterr().err == "1/3 members trained, step 5/9, 1,234 tokens/s, 60 s to go\nrun r2 diverged\n"
+    assert (
+        capsys.readouterr().err
+        == "1/3 members trained, step 5/9, 1,234 tokens/s, 60 s to go\nrun r2 diverged\n"
+    )
     found = read(path)
-    assert (found["state"], found["runs"], found["done"], found["diverged"]) == ("running", 3, 2, ["r2"])
-    assert (found["speed"], found["seconds_left"], found["where"]) == (1234.5, 60.0, "1/3 members trained, step 5/9")
-    assert (found["host"], found["pid"]) == (here(), os.getpid()) and found["started"] <= found["told"] <= found["updated"]
+    assert (found["state"], found["runs"], found["done"], found["diverged"]) == (
+        "running",
+        3,
+        2,
+        ["r2"],
+    )
+    assert (found["speed"], found["seconds_left"], found["where"]) == (
+        1234.5,
+        60.0,
+        "1/3 members trained, step 5/9",
+    )
+    assert (found["host"], found["pid"]) == (here(), os.getpid()) and found["started"] <= found[
+        "told"
+    ] <= found["updated"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +70,9 @@ def test_a_job_leaves_how_it_ended(path, error, state, said):
         assert raised is error
     found = read(path)
     assert (found["state"], found["error"], found["done"]) == (state, said, 1)
-    assert set(threading.enumerate()) <= before and [file.name for file in path.parent.iterdir()] == [path.name]
+    assert set(threading.enumerate()) <= before and [
+        file.name for file in path.parent.iterdir()
+    ] == [path.name]
 
 
 def test_a_job_beats_while_a_step_takes_long(path, monkeypatch):

@@ -25,7 +25,9 @@ GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-1111-aaaa)
 """
 
 
-def taken(folder: Path, count: int = 1, environment=None, listing: str = FOUR, pause: float = 0.001) -> list[str]:
+def taken(
+    folder: Path, count: int = 1, environment=None, listing: str = FOUR, pause: float = 0.001
+) -> list[str]:
     return take(count, {} if environment is None else environment, lambda: listing, folder, pause)
 
 
@@ -85,7 +87,9 @@ def test_many_jobs_on_four_devices_never_share_one(tmp_path):
     logs = [path.read_text().split("\n")[:-1] for path in tmp_path.iterdir() if path.is_file()]
     assert len(logs) == 4 and sum(map(len, logs)) == 48
     for lines in logs:
-        assert lines == [f"{line.split()[0]} {word}" for line in lines[::2] for word in ("has", "leaves")]
+        assert lines == [
+            f"{line.split()[0]} {word}" for line in lines[::2] for word in ("has", "leaves")
+        ]
 
 
 def test_a_job_that_crashes_frees_its_device(tmp_path):
@@ -100,33 +104,48 @@ def test_who_waits_says_so_once_and_holds_nothing(tmp_path, monkeypatch):
     taken(tmp_path, 3)
 
     def freed(pause: float) -> None:
-        tries.append(lease._locked(tmp_path, "GPU-3333-aaaa"))  # the fourth is free for others while two are waited for
+        tries.append(
+            lease._locked(tmp_path, "GPU-3333-aaaa")
+        )  # the fourth is free for others while two are waited for
         os.close(tries[-1])
         if len(tries) == 3:
             os.close(lease._held.pop())
 
     monkeypatch.setattr(lease.time, "sleep", freed)
     assert taken(tmp_path, 2) == ["GPU-2222-aaaa", "GPU-3333-aaaa"]
-    assert said == [f"waiting for 2 of 4 GPUs; other jobs hold them ({tmp_path})"] and None not in tries
+    assert (
+        said == [f"waiting for 2 of 4 GPUs; other jobs hold them ({tmp_path})"]
+        and None not in tries
+    )
 
 
 def test_only_what_was_leased_stays_in_sight_as_it_was_spelled(tmp_path):
     environment = {"CUDA_VISIBLE_DEVICES": "3,GPU-1111"}
     assert taken(tmp_path, environment=environment) == ["3"]
     assert environment == {"CUDA_VISIBLE_DEVICES": "3"}
-    assert taken(tmp_path, environment={"CUDA_VISIBLE_DEVICES": "GPU-3333-aaaa,1"}) == ["1"]  # the other is the same device by another name
+    assert taken(tmp_path, environment={"CUDA_VISIBLE_DEVICES": "GPU-3333-aaaa,1"}) == [
+        "1"
+    ]  # the other is the same device by another name
 
 
 def test_what_a_scheduler_assigned_is_left_alone_and_a_wider_allocation_is_shared(tmp_path):
     assigned = {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "0"}
     for _ in range(2):  # two jobs that Slurm lets share a device
-        assert taken(tmp_path, environment=assigned) == [] and assigned["CUDA_VISIBLE_DEVICES"] == "0"
+        assert (
+            taken(tmp_path, environment=assigned) == [] and assigned["CUDA_VISIBLE_DEVICES"] == "0"
+        )
     wide = {"SLURM_JOB_ID": "8"}
-    assert taken(tmp_path, environment=wide) == ["GPU-0000-aaaa"] and wide["CUDA_VISIBLE_DEVICES"] == "GPU-0000-aaaa"
+    assert (
+        taken(tmp_path, environment=wide) == ["GPU-0000-aaaa"]
+        and wide["CUDA_VISIBLE_DEVICES"] == "GPU-0000-aaaa"
+    )
 
 
 def test_too_few_devices_are_told_in_one_line_and_unknown_ones_left_to_torch(tmp_path):
-    with pytest.raises(MixwrightError, match="device: 2 GPUs are needed and 1 in sight; widen CUDA_VISIBLE_DEVICES, or ask for fewer"):
+    with pytest.raises(
+        MixwrightError,
+        match="device: 2 GPUs are needed and 1 in sight; widen CUDA_VISIBLE_DEVICES, or ask for fewer",
+    ):
         taken(tmp_path, 2, {"CUDA_VISIBLE_DEVICES": "1"})
     assert taken(tmp_path, listing="") == []
 
@@ -145,7 +164,13 @@ def test_every_stage_on_a_gpu_leases_before_it_reads_anything(tmp_path, monkeypa
     monkeypatch.setattr(lease, "take", lambda count: sys.exit(f"leased {count}"))
     none = Path("none")
     for stage in (
-        lambda: train_proxies(tmp_path / "study.json", next(iter(asked.packs)), tmp_path / "texts.json", tmp_path, none),
+        lambda: train_proxies(
+            tmp_path / "study.json",
+            next(iter(asked.packs)),
+            tmp_path / "texts.json",
+            tmp_path,
+            none,
+        ),
         lambda: train_finals(tmp_path / "study.json", "pack", [none], [none], none, none),
         lambda: evaluate_finals(tmp_path / "study.json", none, [none], [none], none, none),
     ):
@@ -159,11 +184,28 @@ def test_the_command_that_follows_keeps_the_lease(tmp_path):
     tool.write_text(f"#!/bin/sh\ncat <<'END'\n{FOUR}\nEND\n")
     tool.chmod(0o755)
     house = Path(__file__).parents[3] / "workflow"
-    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(house), "MIXWRIGHT_LEASES": str(tmp_path / "locks")}
-    command = [sys.executable, "-m", "mixwright.jobs.lease", "2", "sh", "-c", "echo $CUDA_VISIBLE_DEVICES; read end"]
-    job = subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    variables = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PYTHONPATH": str(house),
+        "MIXWRIGHT_LEASES": str(tmp_path / "locks"),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "mixwright.jobs.lease",
+        "2",
+        "sh",
+        "-c",
+        "echo $CUDA_VISIBLE_DEVICES; read end",
+    ]
+    job = subprocess.Popen(
+        command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert job.stdout.readline() == "GPU-0000-aaaa,GPU-1111-aaaa\n"
     free = {uuid: lease._locked(tmp_path / "locks", uuid) for uuid in visible(None, FOUR).values()}
-    assert [uuid for uuid, lock in free.items() if lock is None] == ["GPU-0000-aaaa", "GPU-1111-aaaa"]
+    assert [uuid for uuid, lock in free.items() if lock is None] == [
+        "GPU-0000-aaaa",
+        "GPU-1111-aaaa",
+    ]
     job.communicate()
     assert lease._locked(tmp_path / "locks", "GPU-0000-aaaa") is not None

@@ -5,7 +5,10 @@ import yaml
 
 from least_study import HOUSE
 
-PROFILES = {path.parent.name: yaml.safe_load(path.read_text()) for path in sorted(HOUSE.glob("profiles/*/config.yaml"))}
+PROFILES = {
+    path.parent.name: yaml.safe_load(path.read_text())
+    for path in sorted(HOUSE.glob("profiles/*/config.yaml"))
+}
 
 
 def test_there_is_one_for_every_kind_of_machine():
@@ -16,8 +19,12 @@ def test_there_is_one_for_every_kind_of_machine():
 def test_the_default_profile_takes_nothing_from_another(name):
     """It is loaded beside `--profile` and wins key by key: its default-resources once hid a cluster's partition."""
     profile = PROFILES[name]
-    assert {key: profile[key] for key in PROFILES["default"].keys() & profile.keys()}.items() <= PROFILES["default"].items()
-    assert profile["rerun-incomplete"] and profile["default-resources"]["disk_mb"]  # `--workflow-profile` leaves the default aside
+    assert {
+        key: profile[key] for key in PROFILES["default"].keys() & profile.keys()
+    }.items() <= PROFILES["default"].items()
+    assert (
+        profile["rerun-incomplete"] and profile["default-resources"]["disk_mb"]
+    )  # `--workflow-profile` leaves the default aside
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
@@ -25,7 +32,9 @@ def test_no_profile_asks_for_arrays_or_groups_and_clusters_alone_retry(name):
     profile = PROFILES[name]
     assert not {key for key in profile if "array" in key or "group" in key}
     assert ("retries" in profile) == ("jobs" in profile)
-    assert not {"retries"} & {key for rule in profile.get("set-resources", {}).values() for key in rule}
+    assert not {"retries"} & {
+        key for rule in profile.get("set-resources", {}).values() for key in rule
+    }
 
 
 def test_clusters_without_accounting_differ_in_how_jobs_are_asked_after():

@@ -10,17 +10,28 @@ from mixwright.study.config import read_yaml
 
 
 def test_parameters_are_those_of_the_published_proxies():
-    published = {"proxy-1m": 1_312_000, "proxy-60m": 58_998_528, "pythia-160m": 85_056_000}  # without embedding and head
+    published = {
+        "proxy-1m": 1_312_000,
+        "proxy-60m": 58_998_528,
+        "pythia-160m": 85_056_000,
+    }  # without embedding and head
     for model, body in published.items():
         shape = read_yaml(CONFIG / "models" / f"{model}.yaml")
         assert parameters(shape, 0) == body
-        assert parameters(shape, shape["vocabulary"]) == body + 2 * shape["vocabulary"] * shape["width"]
+        assert (
+            parameters(shape, shape["vocabulary"])
+            == body + 2 * shape["vocabulary"] * shape["width"]
+        )
 
 
 @pytest.mark.parametrize("model", ["micro", "micro-gpt2", "micro-neox", "micro-bert"])
 def test_parameters_are_those_that_transformers_counts(model):
     shape = read_yaml(CONFIG / "models" / f"{model}.yaml")
-    trained = [parameter.numel() for parameter in build(shape, 100, end_token=0, seed=0).parameters() if parameter.requires_grad]
+    trained = [
+        parameter.numel()
+        for parameter in build(shape, 100, end_token=0, seed=0).parameters()
+        if parameter.requires_grad
+    ]
     assert parameters(shape, 100) == sum(trained)
 
 
@@ -28,10 +39,15 @@ def test_memory_and_time_grow_with_the_work():
     small, wide = study(), study(proxy={"wave": 16})
     assert memory_mb(small.config, "proxy") < memory_mb(wide.config, "proxy")
     asked = study(proxy={"tokens": 10**8}, goal={"tokens": 10**9})
-    packs = [max(found.packs.values(), key=lambda runs: sum(run.tokens for run in runs)) for found in (small, asked)]
+    packs = [
+        max(found.packs.values(), key=lambda runs: sum(run.tokens for run in runs))
+        for found in (small, asked)
+    ]
     assert proxy_minutes(small.config, packs[0]) < proxy_minutes(small.config, packs[1])
     assert final_minutes(small.config, 10**6) < final_minutes(small.config, 10**9)
-    assert scoring_minutes(small.config, 1) < scoring_minutes(study(evaluation={"final_tokens": 10**8}).config, 1)
+    assert scoring_minutes(small.config, 1) < scoring_minutes(
+        study(evaluation={"final_tokens": 10**8}).config, 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,10 +58,19 @@ def test_memory_and_time_grow_with_the_work():
         ("proxy", "proxy-1m-8k", 8192, 1, 4, 981),
         ("proxy", "proxy-1m", 50432, 1, 2, 1376),
         ("final", "small", 2048, 8, 1, 544),
-        ("final", "proxy-1m", 50432, 1, 1, 1435 + 450),  # at a context of 1,024, half the shape's: 450 MB more of activations and logits
+        (
+            "final",
+            "proxy-1m",
+            50432,
+            1,
+            1,
+            1435 + 450,
+        ),  # at a context of 1,024, half the shape's: 450 MB more of activations and logits
     ],
 )
-def test_memory_asked_for_is_what_was_measured_and_not_thrice_that(part, model, vocabulary, batch, wave, measured):
+def test_memory_asked_for_is_what_was_measured_and_not_thrice_that(
+    part, model, vocabulary, batch, wave, measured
+):
     """Peaks of the resident set in MB, of two steps on a CPU."""
     settings = {"model": model, "batch": batch} | ({"wave": wave} if part == "proxy" else {})
     config = study(tokenizer={"vocabulary": vocabulary}, **{part: settings}).config
@@ -54,7 +79,11 @@ def test_memory_asked_for_is_what_was_measured_and_not_thrice_that(part, model, 
 
 def test_a_final_of_several_processes_asks_for_a_node_s_memory_and_less_time():
     one, four = study(), study(final={"processes": 4})
-    assert memory_mb(one.config, "final") < memory_mb(four.config, "final", 4) < 4 * memory_mb(one.config, "final")
+    assert (
+        memory_mb(one.config, "final")
+        < memory_mb(four.config, "final", 4)
+        < 4 * memory_mb(one.config, "final")
+    )
     assert final_minutes(four.config, 10**10) < final_minutes(one.config, 10**10) / 3
     assert scoring_minutes(four.config, 3) == scoring_minutes(one.config, 3)  # in one process
 

@@ -20,7 +20,16 @@ from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
 
 NOW = 1_000_000.0
-PULSE = {"state": "running", "done": 1, "diverged": [], "speed": 100.0, "seconds_left": 50.0, "told": NOW, "host": "far", "pid": 1}
+PULSE = {
+    "state": "running",
+    "done": 1,
+    "diverged": [],
+    "speed": 100.0,
+    "seconds_left": 50.0,
+    "told": NOW,
+    "host": "far",
+    "pid": 1,
+}
 PULSE |= {"updated": NOW, "error": None}
 
 
@@ -54,12 +63,21 @@ def proxies(study, results) -> dict[str, Job]:
 
 def test_before_anything_runs_all_runs_wait(study, results):
     found = swarms(study, results)
-    assert [(swarm.kind, {job.state for job in swarm.jobs}) for swarm in found] == [("proxies", {"waiting"}), ("finals", {"waiting"})]
-    runs = {role: status_lines.counts(jobs)["waiting"] for role, jobs in status_lines.by_role(found).items()}
-    assert runs == {role: len(runs) for role, runs in study.runs.items()} | {"final": sum(map(len, study.final_packs.values()))}
+    assert [(swarm.kind, {job.state for job in swarm.jobs}) for swarm in found] == [
+        ("proxies", {"waiting"}),
+        ("finals", {"waiting"}),
+    ]
+    runs = {
+        role: status_lines.counts(jobs)["waiting"]
+        for role, jobs in status_lines.by_role(found).items()
+    }
+    assert runs == {role: len(runs) for role, runs in study.runs.items()} | {
+        "final": sum(map(len, study.final_packs.values()))
+    }
     assert (
         found[0].seconds_left is None
-        and status_lines.sentence(found[0]) == f"proxies: 0 of {sum(map(len, study.runs.values()))} done; no job runs"
+        and status_lines.sentence(found[0])
+        == f"proxies: 0 of {sum(map(len, study.runs.values()))} done; no job runs"
     )
 
 
@@ -67,10 +85,16 @@ def test_before_anything_runs_all_runs_wait(study, results):
     "pulse, state",
     [
         ({}, "running"),
-        ({"updated": NOW - SILENT + 1, "told": NOW - 9e4}, "running"),  # a step that takes a day: slow, not dead
+        (
+            {"updated": NOW - SILENT + 1, "told": NOW - 9e4},
+            "running",
+        ),  # a step that takes a day: slow, not dead
         ({"updated": NOW - SILENT}, "silent"),
         ({"host": here(), "pid": os.getpid()}, "running"),
-        ({"host": here(), "pid": None, "updated": NOW}, "killed"),  # None: a process that is no more
+        (
+            {"host": here(), "pid": None, "updated": NOW},
+            "killed",
+        ),  # None: a process that is no more
         ({"state": "stopped"}, "stopped"),
         ({"state": "failed", "error": "no weights"}, "failed"),
         ({"state": "finished"}, "waiting"),  # its pack was removed since
@@ -92,7 +116,9 @@ def test_a_pack_that_is_there_is_done_whatever_its_pulse_says(study, results):
     path_of(results, second).write_text("{half")
     (results / "packs" / f"{third}.parquet").touch()
     found = proxies(study, results)
-    assert [(found[pack].state, found[pack].done) for pack in (first, second, third)] == [("finished", 4)] * 3
+    assert [(found[pack].state, found[pack].done) for pack in (first, second, third)] == [
+        ("finished", 4)
+    ] * 3
     assert found[first].diverged == ("r1",)
 
 
@@ -103,15 +129,28 @@ def test_runs_add_up_and_the_lost_are_named(study, results):
     tell(results, packs[2], state="failed", error="no weights of run x", done=1)
     found = swarms(study, results)
     numbers = status_lines.counts(found[0].jobs)
-    assert numbers == {"runs": 32, "done": 8, "running": 1, "stopped": 3, "waiting": 20, "diverged": 1}
+    assert numbers == {
+        "runs": 32,
+        "done": 8,
+        "running": 1,
+        "stopped": 3,
+        "waiting": 20,
+        "diverged": 1,
+    }
     said = list(status_lines.troubles(found))
-    assert said[0].startswith(f"swarm {packs[2]} on far failed (no weights of run x): 1 of 4 done; start snakemake again")
+    assert said[0].startswith(
+        f"swarm {packs[2]} on far failed (no weights of run x): 1 of 4 done; start snakemake again"
+    )
     assert said[1].startswith("diverged: abc;") and len(said) == 2
-    assert list(status_lines.jobs(found)) == [f"swarm {packs[1]} on far: 3 of 4 done, 100 tokens/s, 50 s to go"]
+    assert list(status_lines.jobs(found)) == [
+        f"swarm {packs[1]} on far: 3 of 4 done, 100 tokens/s, 50 s to go"
+    ]
 
 
 def job(state: str, **changes) -> Job:
-    return Job(**{"pack": "p", "role": "swarm", "state": state, "runs": 4, "tokens": 1000} | changes)
+    return Job(
+        **{"pack": "p", "role": "swarm", "state": state, "runs": 4, "tokens": 1000} | changes
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,16 +161,33 @@ def job(state: str, **changes) -> Job:
         ([job("running"), job("waiting")], None, None),  # nothing measured
         ([job("running", speed=100.0, seconds_left=5.0)], 100.0, 5.0),
         ([job("running", speed=100.0, seconds_left=5.0), job("waiting")], 100.0, 15.0),
-        ([job("running", speed=100.0, seconds_left=5.0), job("running", done=2), job("waiting")], 200.0, 10.0),  # as fast as the other
-        ([job("running", done=3), job("finished", done=4, speed=50.0)], 50.0, 5.0),  # as fast as those before
+        (
+            [job("running", speed=100.0, seconds_left=5.0), job("running", done=2), job("waiting")],
+            200.0,
+            10.0,
+        ),  # as fast as the other
+        (
+            [job("running", done=3), job("finished", done=4, speed=50.0)],
+            50.0,
+            5.0,
+        ),  # as fast as those before
         ([job("running", speed=100.0, seconds_left=5.0), job("killed", done=1)], 100.0, 12.5),
-        ([job("running", speed=10.0, seconds_left=90.0), job("running", speed=990.0, seconds_left=1.0)], 1000.0, 90.0),  # the slowest
+        (
+            [
+                job("running", speed=10.0, seconds_left=90.0),
+                job("running", speed=990.0, seconds_left=1.0),
+            ],
+            1000.0,
+            90.0,
+        ),  # the slowest
     ],
 )
 def test_time_to_go_follows_from_what_was_measured_and_is_unknown_else(jobs, speed, left):
     swarm = Swarm("proxies", tuple(jobs))
     assert (swarm.speed, swarm.seconds_left) == (speed, left)
-    assert ("unknown" in status_lines.sentence(swarm)) == (speed is None and any(job.state == "running" for job in jobs))
+    assert ("unknown" in status_lines.sentence(swarm)) == (
+        speed is None and any(job.state == "running" for job in jobs)
+    )
 
 
 def test_durations_read_well():
@@ -145,12 +201,17 @@ def test_durations_read_well():
     ]
 
 
-def test_the_command_finds_the_only_study_and_says_where_it_stands(results, study, capsys, monkeypatch):
+def test_the_command_finds_the_only_study_and_says_where_it_stands(
+    results, study, capsys, monkeypatch
+):
     monkeypatch.chdir(results.parents[1])
     tell(results, next(iter(study.packs)))
     assert main(["status"]) == 0
     said = capsys.readouterr().out
-    assert "proxies: 1 of 32 done; 1 job, 100 tokens/s" in said and "finals: 0 of 20 done; no job runs" in said
+    assert (
+        "proxies: 1 of 32 done; 1 job, 100 tokens/s" in said
+        and "finals: 0 of 20 done; no job runs" in said
+    )
     (results.parent / "other").mkdir()
     study.write(results.parent / "other" / "study.json")
     assert main(["status"]) == 1
@@ -159,7 +220,9 @@ def test_the_command_finds_the_only_study_and_says_where_it_stands(results, stud
         == "mixwright: status: several studies stand under results: other, smoke; give --study results/NAME/study.json\n"
     )
     assert main(["status", "--study", "results/smoke/study.json"]) == 0
-    with pytest.raises(MixwrightError, match="no study stands under results; start one with snakemake"):
+    with pytest.raises(
+        MixwrightError, match="no study stands under results; start one with snakemake"
+    ):
         find_study([])
 
 
@@ -170,15 +233,30 @@ def test_measured_losses_have_no_progress(results):
 
 
 def test_a_study_of_another_version_is_one_line(results, study):
-    older = Study(study.config | {"final": {name: value for name, value in study.config["final"].items() if name != "per_job"}})
-    with pytest.raises(MixwrightError, match=r"study.json: another version's, without 'per_job'; start snakemake"):
+    older = Study(
+        study.config
+        | {
+            "final": {
+                name: value for name, value in study.config["final"].items() if name != "per_job"
+            }
+        }
+    )
+    with pytest.raises(
+        MixwrightError, match=r"study.json: another version's, without 'per_job'; start snakemake"
+    ):
         swarms(older, results)
 
 
 def test_ten_thousand_runs_are_told_without_torch_pandas_or_pyarrow(tmp_path):
     """A light process: what takes time is importing what is not needed."""
     config = read_yaml(CONFIG / "studies" / "smoke.yaml")
-    study = Study(resolve(config | {"designs": {"swarm": {"runs": 10_000}}, "proxy": {"per_job": 16, "model": "micro"}}, CONFIG))
+    study = Study(
+        resolve(
+            config
+            | {"designs": {"swarm": {"runs": 10_000}}, "proxy": {"per_job": 16, "model": "micro"}},
+            CONFIG,
+        )
+    )
     study.write(tmp_path / "study.json")
     for pack in study.packs:
         finish(tmp_path, pack, told=time.time())
@@ -190,6 +268,12 @@ heavy = {{"torch", "transformers", "datasets", "pandas", "scipy", "pyarrow", "ma
 assert not heavy, heavy
 """
     environment = {"PYTHONPATH": str(CONFIG.parent / "workflow")}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
     assert done.returncode == 0, done.stderr
-    assert "proxies: 100" in done.stdout and json.loads(path_of(tmp_path, next(iter(study.packs))).read_text())["state"] == "finished"
+    assert (
+        "proxies: 100" in done.stdout
+        and json.loads(path_of(tmp_path, next(iter(study.packs))).read_text())["state"]
+        == "finished"
+    )

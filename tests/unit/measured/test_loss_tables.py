@@ -15,7 +15,9 @@ from mixwright.observations import observe
 
 def long_tables(folder, runs=4):
     rows = [
-        (f"r{i}", "swarm", "tiny", 1000, 0, name, weight) for i in range(runs) for name, weight in (("web", i / 8), ("code", 1 - i / 8))
+        (f"r{i}", "swarm", "tiny", 1000, 0, name, weight)
+        for i in range(runs)
+        for name, weight in (("web", i / 8), ("code", 1 - i / 8))
     ]
     design = pd.DataFrame(rows, columns=tables.DESIGN.schema.names)
     rows = [(f"r{i}", "prose", 9, 1000, 3.0 + i, 1.0, 50, 7.0, "ok") for i in range(runs)]
@@ -38,7 +40,9 @@ def test_rows_and_columns_in_any_order_give_the_same_observations(tmp_path):
     order = np.random.default_rng(1).permutation(40).tolist()
     again = read_observations(*paths(own_tables.write(tmp_path / "b", order=order)))
     table = pd.read_csv(tmp_path / "b/mixtures.csv")
-    table[["index", "train_wiki", "train_web", "train_code"]].to_csv(tmp_path / "b/mixtures.csv", index=False)
+    table[["index", "train_wiki", "train_web", "train_code"]].to_csv(
+        tmp_path / "b/mixtures.csv", index=False
+    )
     turned = read_observations([tmp_path / "b/mixtures.csv"], [tmp_path / "b/losses.csv"])
     for other in (again, turned):
         assert (other.domains, other.targets, other.runs) == (seen.domains, seen.targets, seen.runs)
@@ -53,18 +57,33 @@ def paths(written):
 def test_ids_in_one_file_only_are_refused(tmp_path):
     mixtures, losses = own_tables.write(tmp_path, runs=5)
     text = losses.read_text()
-    losses.write_text("".join(line for line in text.splitlines(keepends=True) if not line.startswith(("r3", "r4"))))
-    with pytest.raises(MixwrightError, match=r"mixtures.csv: line 5 \(index r3\) \(and 1 more\) has no losses in .*losses.csv; add them"):
+    losses.write_text(
+        "".join(
+            line for line in text.splitlines(keepends=True) if not line.startswith(("r3", "r4"))
+        )
+    )
+    with pytest.raises(
+        MixwrightError,
+        match=r"mixtures.csv: line 5 \(index r3\) \(and 1 more\) has no losses in .*losses.csv; add them",
+    ):
         read_observations([mixtures], [losses])
     losses.write_text(text + "zz,3,3\n")
-    with pytest.raises(MixwrightError, match=r"losses.csv: line 7 \(index zz\) has no mixture in .*mixtures.csv; add them there or drop"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"losses.csv: line 7 \(index zz\) has no mixture in .*mixtures.csv; add them there or drop",
+    ):
         read_observations([mixtures], [losses])
 
 
 def test_fewer_than_three_runs_are_refused(tmp_path):
-    with pytest.raises(MixwrightError, match=r"mixtures.csv: line 3 \(index r1\) is the last of 2 runs; give 3 or more"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"mixtures.csv: line 3 \(index r1\) is the last of 2 runs; give 3 or more",
+    ):
         read_observations(*paths(own_tables.write(tmp_path, runs=2)))
-    with pytest.raises(MixwrightError, match=r"losses.parquet: run r1 is the last of 2 swarm runs; give 3 or more"):
+    with pytest.raises(
+        MixwrightError, match=r"losses.parquet: run r1 is the last of 2 swarm runs; give 3 or more"
+    ):
         read_observations(*paths(long_tables(tmp_path, runs=2)))
 
 
@@ -102,13 +121,24 @@ def test_long_tables_are_what_the_workflow_joins(tmp_path):
 def test_the_two_forms_do_not_mix(tmp_path):
     mixtures, wide = own_tables.write(tmp_path)
     design, losses = long_tables(tmp_path)
-    with pytest.raises(MixwrightError, match=r"losses.parquet: parquet beside the CSV .*mixtures.csv; give both in one form"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"losses.parquet: parquet beside the CSV .*mixtures.csv; give both in one form",
+    ):
         read_observations([mixtures], [losses])
-    with pytest.raises(MixwrightError, match=r"losses.csv: CSV beside the parquet .*design.parquet; give both in one form"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"losses.csv: CSV beside the parquet .*design.parquet; give both in one form",
+    ):
         read_observations([design], [wide])
-    with pytest.raises(MixwrightError, match=r"losses.csv: CSV tables are one of mixtures and one of losses; join them"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"losses.csv: CSV tables are one of mixtures and one of losses; join them",
+    ):
         read_observations([mixtures], [wide, wide])
-    with pytest.raises(MixwrightError, match=r"M.xlsx: neither .csv nor .parquet; save the table as CSV"):
+    with pytest.raises(
+        MixwrightError, match=r"M.xlsx: neither .csv nor .parquet; save the table as CSV"
+    ):
         read_observations([tmp_path / "M.xlsx"], [wide])
     with pytest.raises(MixwrightError, match="--losses"):
         read_observations([mixtures], [])
@@ -118,23 +148,36 @@ def test_a_run_that_cannot_be_joined_is_refused_with_its_file(tmp_path):
     design, losses = long_tables(tmp_path)
     frame = tables.read(losses, tables.LOSSES)
     tables.write(frame.assign(run=frame.run.replace("r2", "zz")), losses, tables.LOSSES)
-    with pytest.raises(MixwrightError, match=r"losses.parquet: losses: run zz is not in the design"):
+    with pytest.raises(
+        MixwrightError, match=r"losses.parquet: losses: run zz is not in the design"
+    ):
         read_observations([design], [losses])
 
 
 def test_mixtures_to_predict_keep_the_order_of_the_file(tmp_path):
     mixtures, _ = own_tables.write(tmp_path, order=list(range(9, -1, -1)), runs=10)
     asked = read_mixtures(mixtures)
-    assert asked.ids == tuple(f"r{i}" for i in range(9, -1, -1)) and asked.domains == own_tables.DOMAINS and asked.tokens is None
+    assert (
+        asked.ids == tuple(f"r{i}" for i in range(9, -1, -1))
+        and asked.domains == own_tables.DOMAINS
+        and asked.tokens is None
+    )
     long = read_mixtures(long_tables(tmp_path)[0])
-    assert (long.ids, long.domains, long.tokens.tolist()) == (("r0", "r1", "r2", "r3"), ("code", "web"), [1000] * 4)
+    assert (long.ids, long.domains, long.tokens.tolist()) == (
+        ("r0", "r1", "r2", "r3"),
+        ("code", "web"),
+        [1000] * 4,
+    )
     np.testing.assert_allclose(long.weights[:, 1], np.arange(4) / 8)
 
 
 def test_runs_of_one_mixture_teach_nothing(tmp_path):
     mixtures, losses = own_tables.write(tmp_path, runs=4)
     own_tables.save(mixtures, [("id", "web", "code"), *((f"r{i}", 0.5, 0.5) for i in range(4))])
-    with pytest.raises(MixwrightError, match=r"mixtures.csv: all 4 runs have the same mixture; add runs of other mixtures"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"mixtures.csv: all 4 runs have the same mixture; add runs of other mixtures",
+    ):
         read_observations([mixtures], [losses])
 
 
@@ -146,8 +189,19 @@ def test_a_target_that_never_moves_is_said(tmp_path, caplog):
     assert "still is the same in all runs and tells no mixtures apart" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["{}", "[1]", '{"weights": {}}', '{"weights": {"web": 0.4}}', '{"weights": {"web": 2, "code": -1}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[1]",
+        '{"weights": {}}',
+        '{"weights": {"web": 0.4}}',
+        '{"weights": {"web": 2, "code": -1}}',
+    ],
+)
 def test_json_that_is_no_mixture_is_refused(tmp_path, text):
     (tmp_path / "m.json").write_text(text)
-    with pytest.raises(MixwrightError, match=r"m.json: no mixture; write .* shares from 0 on that sum to 1"):
+    with pytest.raises(
+        MixwrightError, match=r"m.json: no mixture; write .* shares from 0 on that sum to 1"
+    ):
         read_mixtures(tmp_path / "m.json")

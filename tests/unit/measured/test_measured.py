@@ -47,18 +47,31 @@ def swarm(folder, asked):
 
 @pytest.fixture(scope="module")
 def goal(folder, swarm, asked):
-    design, _ = import_runs("swarm", folder / "swarm_mixtures.csv", folder / "swarm_losses.csv", ["prose"])
-    shares = natural(design, "by_hand", read_published({"by_hand": folder / "by_hand.yaml"}, DOMAINS))
+    design, _ = import_runs(
+        "swarm", folder / "swarm_mixtures.csv", folder / "swarm_losses.csv", ["prose"]
+    )
+    shares = natural(
+        design, "by_hand", read_published({"by_hand": folder / "by_hand.yaml"}, DOMAINS)
+    )
     return asked.goal(dict(zip(shares.domain, shares.tokens, strict=True)))
 
 
 def test_imported_runs_are_what_the_tables_say(folder, swarm, tmp_path):
     """Through the long tables and back: the same runs, joined by key although the losses stand in another order."""
-    design, measured = import_runs("swarm", folder / "swarm_mixtures.csv", folder / "swarm_losses.csv", ["prose"])
+    design, measured = import_runs(
+        "swarm", folder / "swarm_mixtures.csv", folder / "swarm_losses.csv", ["prose"]
+    )
     tables.write(design, tmp_path / "design.parquet", tables.DESIGN)
     tables.write(measured, tmp_path / "losses.parquet", tables.LOSSES)
-    seen = observe(tables.read(tmp_path / "design.parquet", tables.DESIGN), tables.read(tmp_path / "losses.parquet", tables.LOSSES))
-    assert seen.targets == ("programs", "prose") and seen.domains == DOMAINS and set(seen.roles) == {"swarm"}
+    seen = observe(
+        tables.read(tmp_path / "design.parquet", tables.DESIGN),
+        tables.read(tmp_path / "losses.parquet", tables.LOSSES),
+    )
+    assert (
+        seen.targets == ("programs", "prose")
+        and seen.domains == DOMAINS
+        and set(seen.roles) == {"swarm"}
+    )
     np.testing.assert_allclose(seen.weights, swarm.weights, atol=1e-12)
     np.testing.assert_allclose(seen.losses, losses(seen.weights)[:, ::-1], atol=1e-9)
 
@@ -72,23 +85,40 @@ def test_a_study_of_measured_runs_trains_nothing(asked):
 def test_natural_is_given_by_name_by_weights_or_is_the_mean(folder, swarm):
     design, _ = import_runs("swarm", folder / "swarm_mixtures.csv", folder / "swarm_losses.csv", [])
     by_hand = read_published({"by_hand": folder / "by_hand.yaml"}, DOMAINS)
-    for given, expected in (("by_hand", (0.2, 0.2, 0.6)), ({"web": 3, "code": 1}, (0, 0.25, 0.75)), (None, swarm.weights.mean(axis=0))):
+    for given, expected in (
+        ("by_hand", (0.2, 0.2, 0.6)),
+        ({"web": 3, "code": 1}, (0, 0.25, 0.75)),
+        (None, swarm.weights.mean(axis=0)),
+    ):
         shares = natural(design, given, by_hand)
-        assert (shares.tokens / shares.tokens.sum()).to_numpy() == pytest.approx(np.array(expected), abs=1e-9)
-    with pytest.raises(MixwrightError, match=r"measured\.natural\.wbe is not a domain; did you mean web\?"):
+        assert (shares.tokens / shares.tokens.sum()).to_numpy() == pytest.approx(
+            np.array(expected), abs=1e-9
+        )
+    with pytest.raises(
+        MixwrightError, match=r"measured\.natural\.wbe is not a domain; did you mean web\?"
+    ):
         natural(design, {"wbe": 1.0}, {})
 
 
 def test_published_mixtures_are_read_from_either_form_and_normalised(folder, tmp_path, caplog):
-    found = read_published({"by_hand": folder / "by_hand.yaml", "one_only": folder / "one_only.csv"}, DOMAINS)
-    assert found["by_hand"] == pytest.approx([0.2, 0.2, 0.6]) and found["one_only"] == pytest.approx([0, 0, 1])
+    found = read_published(
+        {"by_hand": folder / "by_hand.yaml", "one_only": folder / "one_only.csv"}, DOMAINS
+    )
+    assert found["by_hand"] == pytest.approx([0.2, 0.2, 0.6]) and found[
+        "one_only"
+    ] == pytest.approx([0, 0, 1])
     (tmp_path / "half.yaml").write_text("train:\n  train_the_books: 0.25\n  train_the_web: 0.25\n")
     caplog.set_level("INFO")
-    assert read_published({"half": tmp_path / "half.yaml"}, DOMAINS)["half"] == pytest.approx([0.5, 0, 0.5])
+    assert read_published({"half": tmp_path / "half.yaml"}, DOMAINS)["half"] == pytest.approx(
+        [0.5, 0, 0.5]
+    )
     assert "the weights of half sum to 0.500" in caplog.text
     (tmp_path / "odd.csv").write_text("domain,odd\nthe_books,.5\nthe_wbe,.5\n")
     for file, message in (
-        ("odd.csv", r"odd\.csv: the_wbe is no domain of the measured runs; known: books, code, web"),
+        (
+            "odd.csv",
+            r"odd\.csv: the_wbe is no domain of the measured runs; known: books, code, web",
+        ),
         ("half.yaml", "no mixture"),
     ):
         (tmp_path / "half.yaml").write_text("valid:\n  the_books: 1\n")
@@ -97,10 +127,14 @@ def test_published_mixtures_are_read_from_either_form_and_normalised(folder, tmp
 
 
 def test_test_runs_are_predicted_at_the_swarms_level_and_ranked(folder, swarm):
-    frame = predict_tests("effective-data", create("effective-data").fit(swarm), {"large": runs(folder, "large")})
+    frame = predict_tests(
+        "effective-data", create("effective-data").fit(swarm), {"large": runs(folder, "large")}
+    )
     tables.check(frame, tables.TESTED, "frame")
     assert len(frame) == 16 * 2
-    assert (frame.predicted - frame.actual).to_numpy() == pytest.approx(np.ones(32), abs=0.05)  # the level differs by 1, nothing else
+    assert (frame.predicted - frame.actual).to_numpy() == pytest.approx(
+        np.ones(32), abs=0.05
+    )  # the level differs by 1, nothing else
 
 
 def test_a_test_set_of_other_domains_is_refused(folder, swarm):
@@ -110,14 +144,26 @@ def test_a_test_set_of_other_domains_is_refused(folder, swarm):
 
 
 def test_subsets_are_nested_and_all_runs_are_fitted_once(folder, swarm):
-    tests, wanted, said = {"large": runs(folder, "large")}, {"runs": [12, 20, 32], "random": 2, "informative": True}, []
+    tests, wanted, said = (
+        {"large": runs(folder, "large")},
+        {"runs": [12, 20, 32], "random": 2, "informative": True},
+        [],
+    )
     frame = score_subsets("effective-data", {}, swarm, tests, wanted, 0, said.append)
     tables.check(frame, tables.SUBSETS, "frame")
     counts = frame[frame.target == "prose"].groupby(["way", "runs"]).size().to_dict()
-    assert counts == {("random", 12): 2, ("random", 20): 2, ("random", 32): 1, ("informative", 12): 1, ("informative", 20): 1}
+    assert counts == {
+        ("random", 12): 2,
+        ("random", 20): 2,
+        ("random", 32): 1,
+        ("informative", 12): 1,
+        ("informative", 20): 1,
+    }
     assert said[-1].startswith("effective-data: 7/7 subsets fitted, 0 s to go")
     whole = predict_tests("effective-data", create("effective-data").fit(swarm), tests)
-    ranks = whole.groupby("target").apply(lambda part: part.actual.corr(part.predicted, method="spearman"), include_groups=False)
+    ranks = whole.groupby("target").apply(
+        lambda part: part.actual.corr(part.predicted, method="spearman"), include_groups=False
+    )
     everything = frame[frame.runs == 32].set_index("target").spearman
     assert everything.to_dict() == pytest.approx(ranks.to_dict())
     with pytest.raises(MixwrightError, match="40 runs are more than the 32 there are"):
@@ -129,15 +175,24 @@ def test_the_region_holds_the_optimum_and_stays_in_the_bounds(swarm, goal):
     assert set(found["ranges"]) == {"refits", "alike", "seeds"} and found["worse"] >= 0
     for ranges in found["ranges"].values():
         for domain, (low, high) in ranges.items():
-            assert -1e-9 <= low <= found["weights"][domain] + 1e-9 and found["weights"][domain] <= high + 1e-9
+            assert (
+                -1e-9 <= low <= found["weights"][domain] + 1e-9
+                and found["weights"][domain] <= high + 1e-9
+            )
             assert high <= (0.5 if domain == "web" else 1.0) + 1e-9
-    noisy = replace(swarm, losses=swarm.losses + np.random.default_rng(1).normal(0, 0.1, swarm.losses.shape))
+    noisy = replace(
+        swarm, losses=swarm.losses + np.random.default_rng(1).normal(0, 0.1, swarm.losses.shape)
+    )
     wider = find_region("effective-data", {}, noisy, goal, 10, 1)["ranges"]["alike"]
     sharp = found["ranges"]["alike"]
-    assert sum(high - low for low, high in wider.values()) > 2 * sum(high - low for low, high in sharp.values())
+    assert sum(high - low for low, high in wider.values()) > 2 * sum(
+        high - low for low, high in sharp.values()
+    )
 
 
-def test_every_figure_has_a_table_and_the_summary_says_who_was_chosen_and_how(folder, swarm, goal, asked):
+def test_every_figure_has_a_table_and_the_summary_says_who_was_chosen_and_how(
+    folder, swarm, goal, asked
+):
     fits = {name: create(name).fit(swarm) for name in ("effective-data", "regmix-linear")}
     proposals = [fit.propose(goal).as_json(goal) for fit in fits.values()]
     files = {"by_hand": folder / "by_hand.yaml", "one_only": folder / "one_only.csv"}
@@ -145,21 +200,41 @@ def test_every_figure_has_a_table_and_the_summary_says_who_was_chosen_and_how(fo
     read = {
         "validation": pd.concat([validate(name, {}, swarm, 4) for name in fits]),
         "tests": pd.concat([predict_tests(name, fit, tests) for name, fit in fits.items()]),
-        "subsets": score_subsets("effective-data", {}, swarm, tests, {"runs": [12, 32], "random": 1, "informative": False}, 0),
+        "subsets": score_subsets(
+            "effective-data",
+            {},
+            swarm,
+            tests,
+            {"runs": [12, 32], "random": 1, "informative": False},
+            0,
+        ),
         "regions": [find_region("effective-data", {}, swarm, goal, 10, 1)],
         "predictions": predict_mixtures(fits, proposals, files),
     }
-    of_a_swarm = {name: entry for name, entry in MEASURED.items() if set(entry.inputs) <= {*read, "study"}}
-    assert set(MEASURED) - set(of_a_swarm) == {"optimum", "ladder", "scales"}  # those of perturbations
+    of_a_swarm = {
+        name: entry for name, entry in MEASURED.items() if set(entry.inputs) <= {*read, "study"}
+    }
+    assert set(MEASURED) - set(of_a_swarm) == {
+        "optimum",
+        "ladder",
+        "scales",
+    }  # those of perturbations
     for name, entry in of_a_swarm.items():
-        found = tabulate(name, **{what: asked.config if what == "study" else read[what] for what in entry.inputs})
+        found = tabulate(
+            name, **{what: asked.config if what == "study" else read[what] for what in entry.inputs}
+        )
         assert len(found) and draw(name, table=found).axes
     said = summarise(asked.config, mixtures=proposals, **read)
-    assert said.chosen == "effective-data" and said.headline == "effective-data ranks held-out runs best."
+    assert (
+        said.chosen == "effective-data"
+        and said.headline == "effective-data ranks held-out runs best."
+    )
     assert list(said.ranks.test.unique()) == ["held out", "large"]
     published = said.published[said.published.mixer == "effective-data"].set_index("mixture").goal
     for name, weights in {"by_hand": (0.2, 0.2, 0.6), "one_only": (0.0, 0.0, 1.0)}.items():
-        assert published[name] == pytest.approx(losses(np.array([weights]))[0] @ [2 / 3, 1 / 3], abs=0.05)
+        assert published[name] == pytest.approx(
+            losses(np.array([weights]))[0] @ [2 / 3, 1 / 3], abs=0.05
+        )
     assert any("Nothing was trained" in sentence for sentence in said.detail)
 
 
@@ -168,29 +243,58 @@ def test_the_choice_is_blind_to_the_tests(folder, swarm, goal, asked):
     fits = {name: create(name).fit(swarm) for name in ("effective-data", "regmix-linear")}
     tests = {"large": runs(folder, "large")}
     frame = pd.concat([predict_tests(name, fit, tests) for name, fit in fits.items()])
-    turned = frame.assign(actual=np.where(frame.mixer == "effective-data", -frame.actual, frame.predicted))
+    turned = frame.assign(
+        actual=np.where(frame.mixer == "effective-data", -frame.actual, frame.predicted)
+    )
     validation = pd.concat([validate(name, {}, swarm, 4) for name in fits])
     proposals = [fit.propose(goal).as_json(goal) for fit in fits.values()]
-    chosen = {summarise(asked.config, validation, proposals, tests=found).chosen for found in (frame, turned)}
+    chosen = {
+        summarise(asked.config, validation, proposals, tests=found).chosen
+        for found in (frame, turned)
+    }
     assert chosen == {"effective-data"}
 
 
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"domains": {"x": {}}}, "config: domains says nothing where losses are measured by others; leave it or `measured` out"),
+        (
+            {"domains": {"x": {}}},
+            "config: domains says nothing where losses are measured by others; leave it or `measured` out",
+        ),
         ({"proxy": {}}, "config: proxy says nothing where losses are measured by others"),
-        ({"goal": {"tokens": 5}}, "config: goal.tokens says nothing where losses are measured by others"),
-        ({"mixers": {"mixmin": {}}}, "config: mixers.mixmin reads vertex runs and the measured ones are a swarm; leave it out"),
-        ({"measured": {"swarm": {"mixtures": "a.csv"}}}, "config: measured.targets is missing; give it"),
-        ({"measured.natural": "by_hnd"}, "config: measured.natural: by_hnd is no published mixture; did you mean by_hand?"),
-        ({"measured.swarm.losses": "public:x"}, "config: measured.swarm.losses: public:x is not among the study's public files"),
+        (
+            {"goal": {"tokens": 5}},
+            "config: goal.tokens says nothing where losses are measured by others",
+        ),
+        (
+            {"mixers": {"mixmin": {}}},
+            "config: mixers.mixmin reads vertex runs and the measured ones are a swarm; leave it out",
+        ),
+        (
+            {"measured": {"swarm": {"mixtures": "a.csv"}}},
+            "config: measured.targets is missing; give it",
+        ),
+        (
+            {"measured.natural": "by_hnd"},
+            "config: measured.natural: by_hnd is no published mixture; did you mean by_hand?",
+        ),
+        (
+            {"measured.swarm.losses": "public:x"},
+            "config: measured.swarm.losses: public:x is not among the study's public files",
+        ),
         (
             {"measured.subsets": {"regmix": {"runs": [8]}}},
             "config: measured.subsets.regmix is not among the study's mixers; add",
         ),
-        ({"measured.regions": {"best-of-swarm": {}}}, "config: measured.regions.best-of-swarm predicts nothing from a swarm"),
-        ({"measured.targets": {"prose": 0}}, "config: the weights of all targets are 0; give one of them a weight"),
+        (
+            {"measured.regions": {"best-of-swarm": {}}},
+            "config: measured.regions.best-of-swarm predicts nothing from a swarm",
+        ),
+        (
+            {"measured.targets": {"prose": 0}},
+            "config: the weights of all targets are 0; give one of them a weight",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(folder, asked, change, message):
@@ -207,13 +311,21 @@ def test_a_mistake_is_one_line(folder, asked, change, message):
 
 
 def test_a_study_has_domains_and_targets_or_measured_losses():
-    with pytest.raises(MixwrightError, match="config: neither domains and targets nor measured losses; give one of the two"):
+    with pytest.raises(
+        MixwrightError,
+        match="config: neither domains and targets nor measured losses; give one of the two",
+    ):
         resolve({"study": "a"}, CONFIG)
 
 
 def test_an_unknown_cap_or_target_is_told_when_the_tables_are_read(folder, asked):
     capped = Study(resolve(study(folder) | {"goal": {"caps": {"wbe": 0.5}}}, CONFIG))
-    with pytest.raises(MixwrightError, match=r"config: goal\.caps\.wbe is not a domain; did you mean web\?"):
+    with pytest.raises(
+        MixwrightError, match=r"config: goal\.caps\.wbe is not a domain; did you mean web\?"
+    ):
         capped.goal(dict.fromkeys(DOMAINS, 10))
-    with pytest.raises(MixwrightError, match=r"measured\.targets\.verse was not measured in .*; did you mean prose\?"):
+    with pytest.raises(
+        MixwrightError,
+        match=r"measured\.targets\.verse was not measured in .*; did you mean prose\?",
+    ):
         import_runs("swarm", folder / "swarm_mixtures.csv", folder / "swarm_losses.csv", ["verse"])

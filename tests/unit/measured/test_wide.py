@@ -22,7 +22,10 @@ def table(tmp_path, text):
     "names, short",
     [
         (("train_the_pile_arxiv", "train_the_pile_pile_cc"), ("arxiv", "pile_cc")),
-        (("metric/the_pile_arxiv_val_loss", "metric/the_pile_pile_cc_val_loss"), ("arxiv", "pile_cc")),
+        (
+            ("metric/the_pile_arxiv_val_loss", "metric/the_pile_pile_cc_val_loss"),
+            ("arxiv", "pile_cc"),
+        ),
         (("dclm:art", "dclm:history"), ("art", "history")),
         (("web", "wiki"), ("web", "wiki")),  # letters in common are no words
         (("en", "en_wiki"), ("en", "en_wiki")),  # nothing would be left of the first
@@ -36,13 +39,22 @@ def test_what_all_headings_share_is_left_out(names, short):
 
 def test_ids_numbers_and_lines(tmp_path):
     read = read_wide(table(tmp_path, "\ufeff" + GOOD.replace("2,", "\n 2 ,")))
-    assert (read.key, read.ids, read.lines, read.columns) == ("index", ("1", "2"), (2, 4), ("web", "code"))
+    assert (read.key, read.ids, read.lines, read.columns) == (
+        "index",
+        ("1", "2"),
+        (2, 4),
+        ("web", "code"),
+    )
     np.testing.assert_array_equal(read.values, [[0.5, 0.5], [0.25, 0.75]])
 
 
 def test_further_columns_that_name_the_run_are_no_domains(tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    read = read_weights(table(tmp_path, "run,name,index,dclm:web,dclm:code\nx1,first,0,0.5,0.5\nx2,second,1,0.2,0.8\n"))
+    read = read_weights(
+        table(
+            tmp_path, "run,name,index,dclm:web,dclm:code\nx1,first,0,0.5,0.5\nx2,second,1,0.2,0.8\n"
+        )
+    )
     assert (read.key, read.ids, read.columns) == ("run", ("x1", "x2"), ("web", "code"))
     assert "runs are told apart by run; name, index is set aside" in caplog.text
 
@@ -51,12 +63,17 @@ def test_rounding_is_taken_off_and_said(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         read = read_weights(table(tmp_path, GOOD.replace("0.75", "0.746")))
     np.testing.assert_allclose(read.values.sum(axis=1), 1)
-    assert "M.csv: 1 of 2 rows renormalised: rounding left their sums up to 0.004 from 1" in caplog.text
+    assert (
+        "M.csv: 1 of 2 rows renormalised: rounding left their sums up to 0.004 from 1"
+        in caplog.text
+    )
 
 
 def test_nothing_is_said_of_exact_weights(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        np.testing.assert_array_equal(read_weights(table(tmp_path, GOOD)).values, [[0.5, 0.5], [0.25, 0.75]])
+        np.testing.assert_array_equal(
+            read_weights(table(tmp_path, GOOD)).values, [[0.5, 0.5], [0.25, 0.75]]
+        )
     assert not caplog.text
 
 
@@ -72,12 +89,21 @@ def test_nothing_is_said_of_exact_weights(tmp_path, caplog):
         (GOOD + "3,1,0,0\n", "M.csv: line 4: 4 cells under 3 headings"),
         (GOOD + "2,1,0\n", r"M.csv: line 4 \(index 2\): the id stands on line 3 already; keep one"),
         (GOOD + ",1,0\n", "M.csv: line 4: the id is empty; name the run or drop the row"),
-        (GOOD + "3,,1\n", r"M.csv: line 4 \(index 3\): train_web is empty, no finite number; measure it again or drop the row"),
+        (
+            GOOD + "3,,1\n",
+            r"M.csv: line 4 \(index 3\): train_web is empty, no finite number; measure it again or drop the row",
+        ),
         (GOOD + "3,1,nan\n", r"M.csv: line 4 \(index 3\): train_code is nan"),
         (GOOD + "3,inf,1\n", r"M.csv: line 4 \(index 3\): train_web is inf"),
         (GOOD + "3,much,1\n", r"M.csv: line 4 \(index 3\): train_web is much"),
-        (GOOD + "3,1.2,-0.2\n", r"M.csv: line 4 \(index 3\): code has weight -0.2; weights are shares from 0 on, correct it or drop"),
-        (GOOD + "3,0.5,0.4\n", r"M.csv: line 4 \(index 3\): the weights sum to 0.9, not to 1 within 0.01; complete its domains, or divide"),
+        (
+            GOOD + "3,1.2,-0.2\n",
+            r"M.csv: line 4 \(index 3\): code has weight -0.2; weights are shares from 0 on, correct it or drop",
+        ),
+        (
+            GOOD + "3,0.5,0.4\n",
+            r"M.csv: line 4 \(index 3\): the weights sum to 0.9, not to 1 within 0.01; complete its domains, or divide",
+        ),
         (GOOD + "3,50,50\n", r"M.csv: line 4 \(index 3\): the weights sum to 100"),
     ],
 )
@@ -88,7 +114,9 @@ def test_refusals_name_file_row_and_remedy(tmp_path, text, message):
 
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path):
-    with pytest.raises(MixwrightError, match=r"none.csv: no such file or directory; correct the path"):
+    with pytest.raises(
+        MixwrightError, match=r"none.csv: no such file or directory; correct the path"
+    ):
         read_wide(tmp_path / "none.csv")
     (tmp_path / "M.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(MixwrightError, match=r"M.csv: no CSV in UTF-8"):
@@ -107,5 +135,13 @@ def test_the_order_of_columns_does_not_move_a_bit(tmp_path):
     rows = np.random.default_rng(0).dirichlet(np.ones(9), 30).round(3)
     order = [4, 0, 8, 2, 6, 1, 7, 3, 5]
     for name, chosen in (("a.csv", range(9)), ("b.csv", order)):
-        own_tables.save(tmp_path / name, [("id", *(f"d{k}" for k in chosen)), *((i, *row[list(chosen)]) for i, row in enumerate(rows))])
-    assert (read_weights(tmp_path / "a.csv").values[:, order] == read_weights(tmp_path / "b.csv").values).all()
+        own_tables.save(
+            tmp_path / name,
+            [
+                ("id", *(f"d{k}" for k in chosen)),
+                *((i, *row[list(chosen)]) for i, row in enumerate(rows)),
+            ],
+        )
+    assert (
+        read_weights(tmp_path / "a.csv").values[:, order] == read_weights(tmp_path / "b.csv").values
+    ).all()

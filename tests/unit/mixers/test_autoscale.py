@@ -18,7 +18,12 @@ def perturb(base, totals, truth, factor=3.0, jitter=0.0, seed=0):
     """The perturb design's amounts and the losses of `truth(amounts) -> (runs, targets)`."""
     rng = np.random.default_rng(seed)
     base = np.asarray(base)
-    rows = [base * total * factor ** (sign * np.eye(len(base))[i]) for total in totals for i in range(len(base)) for sign in (-1, 1)]
+    rows = [
+        base * total * factor ** (sign * np.eye(len(base))[i])
+        for total in totals
+        for i in range(len(base))
+        for sign in (-1, 1)
+    ]
     rows += [base * total for total in totals]
     amounts = np.array(rows) * (1 + rng.uniform(-jitter, jitter, (len(rows), len(base))))
     order = rng.permutation(len(rows))
@@ -39,7 +44,11 @@ def test_water_filling_is_the_exact_minimiser(seed):
         constraints={"type": "eq", "fun": lambda n: n.sum() - m},
         options={"ftol": 1e-14},
     ).x
-    assert found.sum() == pytest.approx(m, abs=1e-12) and (found >= lower).all() and (found <= upper).all()
+    assert (
+        found.sum() == pytest.approx(m, abs=1e-12)
+        and (found >= lower).all()
+        and (found <= upper).all()
+    )
     assert (c * (found + a) ** -b).sum() <= (c * (other + a) ** -b).sum() + 1e-9
 
 
@@ -65,7 +74,9 @@ def test_extrapolation_refuses_what_has_no_answer():
 def test_scales_are_found_from_realised_amounts(base):
     amounts, losses = perturb(base, (1e5, 4e5), lambda n: n[:, :1], jitter=0.03)
     small, large = find_scales(amounts, losses)
-    assert small.base.sum() == pytest.approx(1e5, rel=0.05) and large.base.sum() == pytest.approx(4e5, rel=0.05)
+    assert small.base.sum() == pytest.approx(1e5, rel=0.05) and large.base.sum() == pytest.approx(
+        4e5, rel=0.05
+    )
     assert small.points() == pytest.approx(np.tile([1 / 3, 1, 3], (len(base), 1)), rel=0.1)
     assert large.losses[0, 0] == large.base[0]
 
@@ -91,7 +102,11 @@ OBJECTIVES = ("loss", "perplexity")
 
 def study(totals, exponents=(0.1, 0.3, 0.2)):
     names = ("ants", "bees", "cats")
-    amounts, losses = perturb((0.2, 0.3, 0.5), totals, lambda n: 1 + 3 * ((n / 1e4) ** -np.array(exponents)).sum(axis=1, keepdims=True))
+    amounts, losses = perturb(
+        (0.2, 0.3, 0.5),
+        totals,
+        lambda n: 1 + 3 * ((n / 1e4) ** -np.array(exponents)).sum(axis=1, keepdims=True),
+    )
     runs = tuple(f"{i:02}" for i in range(len(amounts)))
     return Observations(names, ("target",), runs, ("perturb",) * len(runs), amounts, losses)
 
@@ -118,7 +133,11 @@ def test_one_scale_is_kept_and_said():
 def test_predictions_are_exact_at_the_base_and_fall_with_tokens():
     mixer = create("autoscale").fit(study((1e5, 4e5)))
     base = np.array([[0.2, 0.3, 0.5]]) * 1e5
-    at_base, more, truth = mixer.predict(base), mixer.predict(base * 1.5), 1 + 3 * ((base / 1e4) ** -np.array([0.1, 0.3, 0.2])).sum()
+    at_base, more, truth = (
+        mixer.predict(base),
+        mixer.predict(base * 1.5),
+        1 + 3 * ((base / 1e4) ** -np.array([0.1, 0.3, 0.2])).sum(),
+    )
     assert at_base[0, 0] == pytest.approx(truth, rel=1e-12)
     assert more[0, 0] < at_base[0, 0]
 
@@ -131,19 +150,35 @@ def test_settings_are_checked():
 
 
 def test_the_other_objective_stands_beside_the_one_asked_for():
-    first, second = (create("autoscale", {"objective": objective}).fit(study((1e5, 4e5))).propose(goal(1.6e6)) for objective in OBJECTIVES)
+    first, second = (
+        create("autoscale", {"objective": objective}).fit(study((1e5, 4e5))).propose(goal(1.6e6))
+        for objective in OBJECTIVES
+    )
     for one, other, called in ((first, second, "perplexity"), (second, first, "log-loss")):
         said = next(note for note in one.notes if note.startswith(f"by {called}"))
-        assert all(f"{name} {weight:.3f}" in said for name, weight in zip(("ants", "bees", "cats"), other.weights, strict=True))
+        assert all(
+            f"{name} {weight:.3f}" in said
+            for name, weight in zip(("ants", "bees", "cats"), other.weights, strict=True)
+        )
 
 
 def test_what_makes_an_extrapolation_doubtful_is_said_by_domain():
     needy = study((1e5, 4e5))
-    losses = 1 + sum(3 * (needy.amounts[:, [i]] / 1e4 + a) ** -b for i, (a, b) in enumerate(((0.0, 0.2), (30.0, 4.0), (0.0, 0.3))))
-    notes = create("autoscale", {"noise": 1e-5, "least": 0.6}).fit(replace(needy, losses=losses)).propose(goal(1.6e6)).notes
+    losses = 1 + sum(
+        3 * (needy.amounts[:, [i]] / 1e4 + a) ** -b
+        for i, (a, b) in enumerate(((0.0, 0.2), (30.0, 4.0), (0.0, 0.3)))
+    )
+    notes = (
+        create("autoscale", {"noise": 1e-5, "least": 0.6})
+        .fit(replace(needy, losses=losses))
+        .propose(goal(1.6e6))
+        .notes
+    )
     clipped = next(note for note in notes if "stood at its least allowed amount" in note)
     offsets = next(note for note in notes if "offsets of at least half the base" in note)
-    assert "bees" in clipped and "cats" not in clipped and "bees" in offsets and "ants" not in offsets
+    assert (
+        "bees" in clipped and "cats" not in clipped and "bees" in offsets and "ants" not in offsets
+    )
 
 
 def test_a_falling_amount_is_said_by_domain():
@@ -155,7 +190,10 @@ def test_a_falling_amount_is_said_by_domain():
 def test_two_identical_scales_are_one():
     once, twice = study((1e5,)), study((1e5, 1e5))
     first, second = (create("autoscale").fit(seen).propose(goal(1e6)) for seen in (once, twice))
-    assert second.weights == pytest.approx(first.weights, abs=1e-9) and "one scale only" in second.notes[0]
+    assert (
+        second.weights == pytest.approx(first.weights, abs=1e-9)
+        and "one scale only" in second.notes[0]
+    )
 
 
 def test_a_goal_smaller_than_the_trained_scales_is_said():
@@ -179,6 +217,8 @@ def test_an_optimum_of_nothing_is_not_extrapolated():
 
 def test_a_perturbed_run_that_took_none_of_its_domain_is_refused():
     seen = study((1e5, 4e5))
-    starved = replace(seen, amounts=np.where(seen.amounts == seen.amounts.min(axis=0), 0, seen.amounts))
+    starved = replace(
+        seen, amounts=np.where(seen.amounts == seen.amounts.min(axis=0), 0, seen.amounts)
+    )
     with pytest.raises(MixwrightError, match="the run with less ants took none of it"):
         create("autoscale").fit(starved)

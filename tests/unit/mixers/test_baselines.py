@@ -38,7 +38,10 @@ def test_uniform_is_uniform_and_says_when_it_was_moved():
     ("tokens", "expected"),
     [
         (1_000, [1 / 3, 1 / 3, 1 / 3]),  # nothing repeats: uniform
-        (6_000, [5 / 12, 5 / 12, 1 / 6]),  # the small domain stops at one epoch, the others share the rest
+        (
+            6_000,
+            [5 / 12, 5 / 12, 1 / 6],
+        ),  # the small domain stops at one epoch, the others share the rest
         (20_000, [0.6, 0.3, 0.1]),  # more than all of it: the same passes over everything
     ],
 )
@@ -47,7 +50,9 @@ def test_unimax_fills_equal_budgets_under_epoch_caps(tokens, expected):
 
 
 def test_a_given_mixture_is_normalised_and_checked():
-    assert weights("given", goal(), weights={"big": 3, "small": 1}) == pytest.approx([0.75, 0, 0.25])
+    assert weights("given", goal(), weights={"big": 3, "small": 1}) == pytest.approx(
+        [0.75, 0, 0.25]
+    )
     with pytest.raises(MixwrightError, match=r"given.weights.huge is no domain"):
         weights("given", goal(), weights={"huge": 1})
     with pytest.raises(MixwrightError, match="positive"):
@@ -56,9 +61,20 @@ def test_a_given_mixture_is_normalised_and_checked():
 
 def test_best_of_swarm_takes_the_best_run_inside_the_bounds():
     amounts = np.array([[0.9, 0.1, 0.0], [0.2, 0.4, 0.4], [0.4, 0.3, 0.3]])
-    seen = Observations(tuple(SIZES), ("t",), ("r0", "r1", "r2"), ("swarm",) * 3, amounts, np.array([[1.0], [2.0], [3.0]]))
+    seen = Observations(
+        tuple(SIZES),
+        ("t",),
+        ("r0", "r1", "r2"),
+        ("swarm",) * 3,
+        amounts,
+        np.array([[1.0], [2.0], [3.0]]),
+    )
     best = create("best-of-swarm").fit(seen)
-    free, capped, tight = best.propose(goal()), best.propose(goal(caps={"big": 0.5})), best.propose(goal(caps={"big": 0.1}))
+    free, capped, tight = (
+        best.propose(goal()),
+        best.propose(goal(caps={"big": 0.5})),
+        best.propose(goal(caps={"big": 0.1})),
+    )
     assert free.weights == pytest.approx(amounts[0]) and free.predicted == {"t": 1.0}
     assert capped.weights == pytest.approx(amounts[1]) and capped.predicted == {"t": 2.0}
     assert "projected" in tight.notes[1] and tight.predicted == {} and tight.weights[0] <= 0.1
@@ -67,8 +83,14 @@ def test_best_of_swarm_takes_the_best_run_inside_the_bounds():
 def test_own_data_is_a_reference_outside_the_bounds_and_says_so():
     wanted = replace(goal(caps={"small": 0.0}), targets={"small": 1.0})
     proposal = create("own-data").propose(wanted)
-    assert proposal.weights.tolist() == [0, 0, 1] and "outside the goal's bounds on purpose" in proposal.notes[0]
-    assert create("own-data").propose(replace(goal(), targets={"big": 0.25, "small": 0.75})).notes == ()
+    assert (
+        proposal.weights.tolist() == [0, 0, 1]
+        and "outside the goal's bounds on purpose" in proposal.notes[0]
+    )
+    assert (
+        create("own-data").propose(replace(goal(), targets={"big": 0.25, "small": 0.75})).notes
+        == ()
+    )
     with pytest.raises(MixwrightError, match="t is none; leave own-data out"):
         create("own-data").propose(goal())
 
@@ -76,7 +98,9 @@ def test_own_data_is_a_reference_outside_the_bounds_and_says_so():
 def vertices(names=("big", "middle", "small")):
     weights = np.array([np.eye(3)[list(SIZES).index(name)] for name in names])
     losses = np.array([[{"big": 2.0, "middle": 1.0, "small": 1.5}[name]] for name in names])
-    return Observations(tuple(SIZES), ("t",), tuple(names), ("vertex",) * len(names), weights, losses)
+    return Observations(
+        tuple(SIZES), ("t",), tuple(names), ("vertex",) * len(names), weights, losses
+    )
 
 
 def test_the_best_source_is_alone_where_the_bounds_allow_it():
@@ -84,7 +108,11 @@ def test_the_best_source_is_alone_where_the_bounds_allow_it():
     assert fitted.propose(goal()).weights.tolist() == [0, 1, 0]
     assert fitted.propose(goal(caps={"middle": 0.0})).weights.tolist() == [0, 0, 1]
     shared = fitted.propose(goal(caps={"middle": 0.7}))
-    assert shared.weights == pytest.approx([0, 0.7, 0.3]) and "2 have weight" in shared.notes[1] and not shared.predicted
+    assert (
+        shared.weights == pytest.approx([0, 0.7, 0.3])
+        and "2 have weight" in shared.notes[1]
+        and not shared.predicted
+    )
 
 
 def test_a_best_source_needs_every_vertex():

@@ -47,7 +47,9 @@ def test_the_optimum_is_certified_and_no_sampled_mixture_beats_it(seed, box):
     assert 0 <= gap < 1e-8
     if box != "point":
         others = sample(np.full(6, 0.7), lower, upper, np.random.default_rng(seed), 3_000)
-        assert (law.predict(others) @ importance).min() >= law.predict(weights[None])[0] @ importance - gap
+        assert (law.predict(others) @ importance).min() >= law.predict(weights[None])[
+            0
+        ] @ importance - gap
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -57,7 +59,9 @@ def test_the_optimum_within_groups_is_certified_and_no_sampled_mixture_beats_it(
     weights, gap = best_mixture(law, importance, lower, upper, groups)
     assert on_simplex(weights, lower, upper, groups) and 0 <= gap < 1e-8
     others = sample(np.full(9, 0.7), lower, upper, np.random.default_rng(seed), 200, groups)
-    assert (law.predict(others) @ importance).min() >= law.predict(weights[None])[0] @ importance - gap
+    assert (law.predict(others) @ importance).min() >= law.predict(weights[None])[
+        0
+    ] @ importance - gap
     for point in others[:3]:
         above = (law.predict(point[None]) - law.predict(weights[None]))[0] @ importance
         assert certificate(law, importance, point, lower, upper, groups) >= above - 1e-12
@@ -67,12 +71,18 @@ def test_the_optimum_within_groups_is_certified_and_no_sampled_mixture_beats_it(
 @pytest.mark.parametrize("seed", range(3))
 def test_limits_on_single_losses_are_kept_and_the_optimum_within_them_certified(seed, grouped):
     law, importance = random_law(seed, domains=9), np.array([1.0, 0.0, 0.0])
-    lower, upper, groups = random_groups(np.random.default_rng(seed), 9) if grouped else (np.zeros(9), np.ones(9), ())
+    lower, upper, groups = (
+        random_groups(np.random.default_rng(seed), 9) if grouped else (np.zeros(9), np.ones(9), ())
+    )
     start = scale_into(np.full(9, 1 / 9), lower, upper, groups)
     most = np.array([np.inf, *(law.predict(start[None])[0][1:] + 1e-6)])
     weights, gap = best_mixture(law, importance, lower, upper, groups, most, start)
     found = law.predict(weights[None])[0]
-    assert on_simplex(weights, lower, upper, groups) and (found <= most).all() and found[0] <= law.predict(start[None])[0, 0] + 1e-9
+    assert (
+        on_simplex(weights, lower, upper, groups)
+        and (found <= most).all()
+        and found[0] <= law.predict(start[None])[0, 0] + 1e-9
+    )
     assert 0 <= gap < 1e-6
     other = minimize(
         lambda w: law.predict(w[None])[0, 0],
@@ -81,12 +91,20 @@ def test_limits_on_single_losses_are_kept_and_the_optimum_within_them_certified(
         constraints=[
             {"type": "eq", "fun": lambda w: w.sum() - 1},
             {"type": "ineq", "fun": lambda w: (most - law.predict(w[None])[0])[1:]},
-            *({"type": "ineq", "fun": lambda w, g=g: w[list(g.members)].sum() - g.lower} for g in groups),
-            *({"type": "ineq", "fun": lambda w, g=g: g.upper - w[list(g.members)].sum()} for g in groups),
+            *(
+                {"type": "ineq", "fun": lambda w, g=g: w[list(g.members)].sum() - g.lower}
+                for g in groups
+            ),
+            *(
+                {"type": "ineq", "fun": lambda w, g=g: g.upper - w[list(g.members)].sum()}
+                for g in groups
+            ),
         ],
         options={"ftol": 1e-12, "maxiter": 500},
     )
-    assert not other.success or other.fun >= found[0] - gap - 1e-7  # a general solver, whose own errors stay under 1e-7
+    assert (
+        not other.success or other.fun >= found[0] - gap - 1e-7
+    )  # a general solver, whose own errors stay under 1e-7
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -115,7 +133,11 @@ def test_a_general_solver_finds_nothing_better():
 
 def test_the_jacobian_is_the_derivative():
     rng = np.random.default_rng(0)
-    weights, losses, spread = rng.dirichlet(np.ones(4), 9), rng.normal(3, 1, (2, 9)), np.array([0.5, 2.0])
+    weights, losses, spread = (
+        rng.dirichlet(np.ones(4), 9),
+        rng.normal(3, 1, (2, 9)),
+        np.array([0.5, 2.0]),
+    )
     theta = rng.normal(-0.5, 0.5, (2, 16))
     _, jacobian = _residuals(theta, weights, losses, spread)
     for p in range(16):
@@ -154,13 +176,17 @@ def test_a_targets_own_domain_is_expected_to_hold_more_for_it_where_runs_are_few
 
 def test_runs_far_above_the_best_count_less():
     trusted = trust(np.array([[1.0, 1.0, 3.0, 5.0]]), np.array([1.0]))
-    assert trusted.mean() == pytest.approx(1) and trusted[0, 0] == pytest.approx(2 * trusted[0, 2]) == pytest.approx(3 * trusted[0, 3])
+    assert trusted.mean() == pytest.approx(1) and trusted[0, 0] == pytest.approx(
+        2 * trusted[0, 2]
+    ) == pytest.approx(3 * trusted[0, 3])
 
 
 def test_a_swarm_of_two_lengths_is_refused():
     rng = np.random.default_rng(3)
     amounts = rng.dirichlet(np.ones(3), 20) * np.where(np.arange(20) < 10, 1e5, 2e5)[:, None]
     runs = tuple(f"{i:02}" for i in range(20))
-    seen = Observations(("a", "b", "c"), ("t",), runs, ("swarm",) * 20, amounts, rng.normal(3, 1, (20, 1)))
+    seen = Observations(
+        ("a", "b", "c"), ("t",), runs, ("swarm",) * 20, amounts, rng.normal(3, 1, (20, 1))
+    )
     with pytest.raises(MixwrightError, match=r"one proxy\.tokens at a time"):
         create("effective-data").fit(seen)

@@ -15,11 +15,18 @@ from planted_scales import NAMES, UNIT, goal, observed, planted
 
 
 def least(law, tokens):
-    return best_mixture(ScaledLaw.of(law, tokens / UNIT, np.full(4, 1e9), 15.39), np.full(2, 0.5), np.zeros(4), np.ones(4))[0]
+    return best_mixture(
+        ScaledLaw.of(law, tokens / UNIT, np.full(4, 1e9), 15.39),
+        np.full(2, 0.5),
+        np.zeros(4),
+        np.ones(4),
+    )[0]
 
 
 @pytest.mark.parametrize("seed", [10, 12])  # 14 of the seeds 10 to 29 pass, AutoScale none
-def test_a_planted_optimum_at_ten_times_the_largest_scale_is_recovered_where_autoscale_misses_it(seed):
+def test_a_planted_optimum_at_ten_times_the_largest_scale_is_recovered_where_autoscale_misses_it(
+    seed,
+):
     law, wanted = planted(seed), goal(10 * UNIT)
     seen = observed(law, noise=1e-3)
 
@@ -48,26 +55,49 @@ def test_effective_tokens_are_the_published_ones():
 
 def test_repetition_is_convex_certified_and_moves_the_optimum():
     fitted = create("joint").fit(observed(planted(2)))
-    domains = tuple(Domain(name, tokens) for name, tokens in zip(NAMES, (10**5, 10**7, 10**7, 10**7), strict=True))
+    domains = tuple(
+        Domain(name, tokens)
+        for name, tokens in zip(NAMES, (10**5, 10**7, 10**7, 10**7), strict=True)
+    )
     free = goal(10 * UNIT, floors={"ants": 0.05})
     scarce = replace(free, domains=domains)
     first, second = fitted.propose(free), fitted.propose(scarce)
-    assert second.gap < 1e-6 and second.weights[0] <= first.weights[0] + 1e-9 and any("ants repeated" in note for note in second.notes)
+    assert (
+        second.gap < 1e-6
+        and second.weights[0] <= first.weights[0] + 1e-9
+        and any("ants repeated" in note for note in second.notes)
+    )
     law, rng = fitted.at(scarce).law, np.random.default_rng(0)
     for a, b in rng.dirichlet(np.ones(4), (200, 2)):
         low, middle, high = law.predict(np.stack([a, (a + b) / 2, b]))
         assert (middle <= (low + high) / 2 + 1e-12).all()
     tried = rng.dirichlet(np.ones(4), 20_000)
     tried = tried[tried[:, 0] >= 0.05]
-    assert law.predict(second.weights[None]).mean() <= law.predict(tried).mean(axis=1).min() + second.gap
+    assert (
+        law.predict(second.weights[None]).mean()
+        <= law.predict(tried).mean(axis=1).min() + second.gap
+    )
 
 
 def test_the_scaled_laws_derivatives_are_those_of_its_values():
     law = ScaledLaw.of(planted(3), 10.0, np.array([0.4, 5.0, 1.0, 0.2]), 15.39)
     w, importance, step = np.array([0.3, 0.2, 0.4, 0.1]), np.array([0.3, 0.7]), 1e-6
-    slopes = np.stack([(law.predict((w + step * e)[None]) - law.predict((w - step * e)[None]))[0] / (2 * step) for e in np.eye(4)], axis=1)
-    curvature = np.stack([importance @ (law.slopes(w + step * e) - law.slopes(w - step * e)) / (2 * step) for e in np.eye(4)])
-    assert law.slopes(w) == pytest.approx(slopes, rel=1e-6) and law.curvature(importance, w) == pytest.approx(curvature, rel=1e-5)
+    slopes = np.stack(
+        [
+            (law.predict((w + step * e)[None]) - law.predict((w - step * e)[None]))[0] / (2 * step)
+            for e in np.eye(4)
+        ],
+        axis=1,
+    )
+    curvature = np.stack(
+        [
+            importance @ (law.slopes(w + step * e) - law.slopes(w - step * e)) / (2 * step)
+            for e in np.eye(4)
+        ]
+    )
+    assert law.slopes(w) == pytest.approx(slopes, rel=1e-6) and law.curvature(
+        importance, w
+    ) == pytest.approx(curvature, rel=1e-5)
 
 
 def repeated(decay, noise=1e-3, available=(3e4, 1e5, 1e5, 3e5), seed=10):
@@ -75,7 +105,9 @@ def repeated(decay, noise=1e-3, available=(3e4, 1e5, 1e5, 3e5), seed=10):
     seen = observed(planted(seed), seed=seed)
     seen = replace(seen, epochs=seen.amounts / np.array(available))
     losses = planted(seed).predict(amounts_worth(seen, decay) / UNIT)
-    return replace(seen, losses=losses + noise * np.random.default_rng(seed).standard_normal(losses.shape))
+    return replace(
+        seen, losses=losses + noise * np.random.default_rng(seed).standard_normal(losses.shape)
+    )
 
 
 @pytest.mark.parametrize("decay", [3.0, 15.39])
@@ -84,18 +116,28 @@ def test_a_planted_decay_of_repetition_is_recovered_and_told(decay):
     fitted = create("joint", {"repetition": "fit"}).fit(seen)
     found, low, high = fitted.told
     assert found == pytest.approx(decay, rel=0.25) and low <= found <= high < 2 * low
-    assert fitted.decay == found and any(f"R* of the runs {found:.3g}" in note for note in fitted.propose(goal(UNIT)).notes)
+    assert fitted.decay == found and any(
+        f"R* of the runs {found:.3g}" in note for note in fitted.propose(goal(UNIT)).notes
+    )
     assumed = create("joint", {"repetition": 4 * decay}).fit(seen)
-    errors = [np.abs(fit.predict(fit.amounts_of(seen)) - seen.losses).mean() for fit in (fitted, assumed)]
+    errors = [
+        np.abs(fit.predict(fit.amounts_of(seen)) - seen.losses).mean() for fit in (fitted, assumed)
+    ]
     assert errors[0] < 0.5 * errors[1]
 
 
 def test_runs_that_repeat_nothing_cannot_tell_the_decay_and_are_fitted_as_without():
     seen = observed(planted(2), noise=1e-3)
     for counted in (seen, replace(seen, epochs=np.minimum(seen.amounts / UNIT, 1.0))):
-        fitted, plain = create("joint", {"repetition": "fit"}).fit(counted), create("joint").fit(counted)
+        fitted, plain = (
+            create("joint", {"repetition": "fit"}).fit(counted),
+            create("joint").fit(counted),
+        )
         assert fitted.told == () and fitted.parameters.tolist() == plain.parameters.tolist()
-        assert any("too little to tell R*: 15.39 is used" in note for note in fitted.propose(goal(UNIT)).notes)
+        assert any(
+            "too little to tell R*: 15.39 is used" in note
+            for note in fitted.propose(goal(UNIT)).notes
+        )
     with pytest.raises(MixwrightError, match=r"joint\.repetition is fast; write a number or fit"):
         create("joint", {"repetition": "fast"})
 
@@ -115,7 +157,11 @@ def test_passes_are_kept_with_the_runs_of_a_fit(tmp_path):
 
 def test_whatever_roles_there_are_will_do():
     seen = observed(planted(4))
-    for part in (seen.of_role("perturb"), seen.of_role("swarm"), replace(seen, roles=("vertex",) * len(seen.roles))):
+    for part in (
+        seen.of_role("perturb"),
+        seen.of_role("swarm"),
+        replace(seen, roles=("vertex",) * len(seen.roles)),
+    ):
         assert create("joint").fit(part).propose(goal(UNIT)).weights.sum() == pytest.approx(1)
     notes = create("joint").fit(seen.of_role("swarm")).propose(goal(10 * UNIT)).notes
     assert any("the prior's word" in note for note in notes)
@@ -123,8 +169,13 @@ def test_whatever_roles_there_are_will_do():
 
 def test_a_total_outside_the_trained_ones_is_said():
     fitted = create("joint").fit(observed(planted(4)))
-    assert any("10 times the tokens of the largest run" in note for note in fitted.propose(goal(18 * UNIT)).notes)
-    assert any("nothing so short was trained" in note for note in fitted.propose(goal(UNIT / 100)).notes)
+    assert any(
+        "10 times the tokens of the largest run" in note
+        for note in fitted.propose(goal(18 * UNIT)).notes
+    )
+    assert any(
+        "nothing so short was trained" in note for note in fitted.propose(goal(UNIT / 100)).notes
+    )
     assert not any("predicted for" in note for note in fitted.propose(goal(UNIT / 2)).notes)
 
 

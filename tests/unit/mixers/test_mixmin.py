@@ -56,11 +56,15 @@ def by_slsqp(values, weights, lower, upper, prior, tau):
 def test_the_objective_equals_a_general_solvers(seed, capped, tau):
     values, weights, prior, lower, upper = problem(seed, capped)
     total = weights.sum()
-    found = solve(values, weights, lower=lower, upper=upper, prior=prior, tau=tau * total, tolerance=1e-10)
+    found = solve(
+        values, weights, lower=lower, upper=upper, prior=prior, tau=tau * total, tolerance=1e-10
+    )
     assert found.converged and 0 <= found.gap <= 1e-10 * total
     assert found.weights.sum() == pytest.approx(1, abs=1e-12)
     assert (found.weights >= lower).all() and (found.weights <= upper).all()
-    assert found.objective / total == pytest.approx(by_slsqp(values, weights, lower, upper, prior, tau * total), abs=1e-9)
+    assert found.objective / total == pytest.approx(
+        by_slsqp(values, weights, lower, upper, prior, tau * total), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.1])
@@ -69,7 +73,9 @@ def test_the_objective_equals_a_general_solvers(seed, capped, tau):
 def test_expectation_maximisation_reaches_the_same(seed, capped, tau):
     values, weights, prior, lower, upper = problem(seed, capped)
     given = {"lower": lower, "upper": upper, "prior": prior, "tau": tau * weights.sum()}
-    exact, em = (solve(values, weights, **given, tolerance=1e-6, method=method) for method in ("sqp", "em"))
+    exact, em = (
+        solve(values, weights, **given, tolerance=1e-6, method=method) for method in ("sqp", "em")
+    )
     assert em.converged and em.iterations > 0
     assert em.objective == pytest.approx(exact.objective, abs=1e-6 * weights.sum())
 
@@ -82,7 +88,9 @@ def test_the_gap_closes_under_caps_and_pulls_of_any_strength(domains, cap, tau):
         rng = np.random.default_rng(seed)
         values = rng.normal(0, 2, (300, domains)) + rng.normal(0, 1, domains)
         found = solve(values, tau=tau, upper=min(1.0, cap / domains), tolerance=1e-8)
-        assert found.converged and found.gap <= 1e-8 and found.weights.max() <= min(1.0, cap / domains)
+        assert (
+            found.converged and found.gap <= 1e-8 and found.weights.max() <= min(1.0, cap / domains)
+        )
 
 
 @pytest.mark.parametrize("capped", [False, True])
@@ -100,10 +108,16 @@ def test_the_gap_bounds_the_distance_from_the_optimum_anywhere(capped):
 @pytest.mark.parametrize("domains", [5, 40])
 def test_any_float_and_a_memory_map_give_the_same(domains, dtype, tmp_path):
     rng = np.random.default_rng(3)
-    values = (rng.normal(0, 2, (3_000, domains)) - 20).astype(np.float16)  # so that every type holds it exactly
+    values = (rng.normal(0, 2, (3_000, domains)) - 20).astype(
+        np.float16
+    )  # so that every type holds it exactly
     np.save(tmp_path / "table.npy", values.astype(dtype))
     exact = solve(values.astype(np.float64))
-    for given in (values.astype(dtype), np.asfortranarray(values.astype(dtype)), np.load(tmp_path / "table.npy", mmap_mode="r")):
+    for given in (
+        values.astype(dtype),
+        np.asfortranarray(values.astype(dtype)),
+        np.load(tmp_path / "table.npy", mmap_mode="r"),
+    ):
         found = solve(given)
         assert found.converged and found.objective == pytest.approx(exact.objective, abs=1e-6)
         assert found.weights == pytest.approx(exact.weights, abs=1e-3)
@@ -139,13 +153,17 @@ def test_memory_stays_under_three_times_the_input(tmp_path):
 def test_sorted_examples_of_unlike_targets_are_no_harder():
     """The warm start looks at whole blocks: one that never saw a target must not keep the answer from it."""
     rng = np.random.default_rng(7)
-    blocks = [rng.normal(0, 1, (40_000, 6)) + 3 * np.eye(6)[k] for k in range(3)] + [rng.normal(0, 1, (700, 6)) + 3 * np.eye(6)[5]]
+    blocks = [rng.normal(0, 1, (40_000, 6)) + 3 * np.eye(6)[k] for k in range(3)] + [
+        rng.normal(0, 1, (700, 6)) + 3 * np.eye(6)[5]
+    ]
     values = np.concatenate(blocks)
     weights = np.concatenate([np.full(len(block), 0.25 / len(block)) for block in blocks])
     found = solve(values, weights)
     shuffled = rng.permutation(len(values))
     assert found.converged and found.iterations < 20
-    assert found.objective == pytest.approx(solve(values[shuffled], weights[shuffled]).objective, abs=2e-6)
+    assert found.objective == pytest.approx(
+        solve(values[shuffled], weights[shuffled]).objective, abs=2e-6
+    )
 
 
 def test_many_domains_and_many_rows():
@@ -197,11 +215,20 @@ def test_useless_examples_are_refused_by_name():
         solve(values, weights=[1, 1, -1, 1])
     with pytest.raises(MixwrightError, match="no table of 2 dimensions"):
         solve(values[:, 0])
-    for wrong in ({"tau": np.nan}, {"tau": -1.0}, {"prior": [1, np.nan]}, {"prior": [1, -1]}, {"prior": [1, 1, 1]}, {"prior": 0}):
+    for wrong in (
+        {"tau": np.nan},
+        {"tau": -1.0},
+        {"prior": [1, np.nan]},
+        {"prior": [1, -1]},
+        {"prior": [1, 1, 1]},
+        {"prior": 0},
+    ):
         with pytest.raises(MixwrightError, match=r"tau is|(the )?prior is"):
             solve(values, **{"tau": 0.1, **wrong})
     for wrong in ({"upper": [np.nan, 1]}, {"lower": [-0.1, 0]}, {"upper": [1, 1, 1]}):
-        with pytest.raises(MixwrightError, match="is one finite number from 0 on, or one for each of the 2 domains"):
+        with pytest.raises(
+            MixwrightError, match="is one finite number from 0 on, or one for each of the 2 domains"
+        ):
             solve(values, **wrong)
 
 
@@ -213,7 +240,15 @@ def observed(advantage, seed=0):
         tokens = rng.integers(20, 80, 200).astype(float)
         values = tokens[:, None] * (-3 + rng.normal(0, 0.1, (200, 3)) + np.array([0, 0, advantage]))
         blocks[target] = Likelihoods(values, tokens)
-    return Observations(("a", "b", "c"), ("north",), ("1", "2", "3"), ("vertex",) * 3, np.eye(3), np.ones((3, 1)), blocks)
+    return Observations(
+        ("a", "b", "c"),
+        ("north",),
+        ("1", "2", "3"),
+        ("vertex",) * 3,
+        np.eye(3),
+        np.ones((3, 1)),
+        blocks,
+    )
 
 
 def goal():
@@ -227,11 +262,19 @@ def test_a_real_gain_is_said_and_chance_is_not():
     # every proxy alike: what is left to gain is luck, and the pull to natural keeps it
     alike = observed(0.0)
     equal = {
-        t: Likelihoods(np.repeat(b.values[:, :1], 3, axis=1) + np.random.default_rng(3).normal(0, 0.5, (200, 3)), b.scored_tokens)
+        t: Likelihoods(
+            np.repeat(b.values[:, :1], 3, axis=1)
+            + np.random.default_rng(3).normal(0, 0.5, (200, 3)),
+            b.scored_tokens,
+        )
         for t, b in alike.likelihoods.items()
     }
-    chance = create("mixmin").fit(Observations(**{**vars(alike), "likelihoods": equal})).propose(goal())
-    assert np.abs(chance.weights - goal().natural).max() < np.abs(real.weights - goal().natural).max()
+    chance = (
+        create("mixmin").fit(Observations(**{**vars(alike), "likelihoods": equal})).propose(goal())
+    )
+    assert (
+        np.abs(chance.weights - goal().natural).max() < np.abs(real.weights - goal().natural).max()
+    )
 
 
 def test_the_prediction_is_the_objective_of_each_target():
@@ -240,7 +283,9 @@ def test_the_prediction_is_the_objective_of_each_target():
     w = np.array([0.2, 0.3, 0.5])
     block = seen.likelihoods["south"]
     by_hand = -(np.log(np.exp(block.values) @ w) / block.scored_tokens).mean()
-    assert mixer.predict(w[None] * 1000)[0, mixer.targets.index("south")] == pytest.approx(by_hand, rel=1e-12)
+    assert mixer.predict(w[None] * 1000)[0, mixer.targets.index("south")] == pytest.approx(
+        by_hand, rel=1e-12
+    )
 
 
 def test_tau_is_checked():
@@ -271,9 +316,14 @@ def test_examples_that_report_never_choose():
     for target, block in seen.likelihoods.items():  # what reports says the opposite of what chooses
         values = np.where(report[:, None], block.values[:, ::-1] - 50 * np.arange(3), block.values)
         spoilt[target] = replace(block, values=values)
-    here, there = (create("mixmin").fit(s).propose(goal()) for s in (seen, replace(seen, likelihoods=spoilt)))
+    here, there = (
+        create("mixmin").fit(s).propose(goal()) for s in (seen, replace(seen, likelihoods=spoilt))
+    )
     assert here.weights.tolist() == there.weights.tolist()
-    assert here.predicted == there.predicted and here.intervals["weights"] == there.intervals["weights"]
+    assert (
+        here.predicted == there.predicted
+        and here.intervals["weights"] == there.intervals["weights"]
+    )
     assert here.notes[0].startswith("gain over natural on examples that reported only")
     assert there.notes[0].startswith("no gain over natural on examples that reported only")
     assert there.intervals["verdict"].startswith("no gain over natural")
@@ -285,7 +335,9 @@ def test_the_reported_gain_is_that_of_the_reporting_examples():
     found = create("mixmin", {"tau": 0.01}).fit(seen).propose(goal())
     by_hand = 0.0
     for block in seen.likelihoods.values():
-        each = np.log(np.exp(block.values) @ found.weights) - np.log(np.exp(block.values) @ goal().natural)
+        each = np.log(np.exp(block.values) @ found.weights) - np.log(
+            np.exp(block.values) @ goal().natural
+        )
         by_hand += 0.5 * (each / block.scored_tokens)[report].mean()
     assert found.intervals["gain"]["value"] == pytest.approx(by_hand, rel=1e-9)
     assert f"{by_hand:+.4f}" in found.notes[0]
@@ -298,12 +350,20 @@ def test_intervals_narrow_with_examples_and_hold_the_planted_proportions():
             rng = np.random.default_rng([seed, count])
             values = rng.normal(0, 1, (count, 3))
             values[np.arange(count), rng.choice(3, count, p=truth)] += 6
-            seen = replace(observed(0.0), likelihoods={t: Likelihoods(values, np.ones(count)) for t in ("north",)})
+            seen = replace(
+                observed(0.0),
+                likelihoods={t: Likelihoods(values, np.ones(count)) for t in ("north",)},
+            )
             asked = replace(goal(), targets={"north": 1.0})
             found = create("mixmin", {"tau": 0}).fit(seen).propose(asked).intervals
             assert found["draws"] == 100 and found["level"] == 0.95
-            widths.setdefault(count, []).append(np.mean([high - low for low, high in found["weights"].values()]))
-            held += sum(low - 0.01 <= t <= high + 0.01 for t, (low, high) in zip(truth, found["weights"].values(), strict=True))
+            widths.setdefault(count, []).append(
+                np.mean([high - low for low, high in found["weights"].values()])
+            )
+            held += sum(
+                low - 0.01 <= t <= high + 0.01
+                for t, (low, high) in zip(truth, found["weights"].values(), strict=True)
+            )
     assert held >= 0.85 * 20 * 2 * 3
     assert np.mean(widths[3_200]) == pytest.approx(np.mean(widths[200]) / 4, rel=0.3)
 
@@ -322,7 +382,10 @@ def test_sums_of_groups_are_kept_with_a_valid_gap(seed, tau):
     values = rng.normal(0, 2, (150, domains)) + rng.normal(0, 1, domains)
     found = solve(values, lower=lower, upper=upper, groups=groups, tau=tau, tolerance=1e-8)
     assert found.converged and on_simplex(found.weights, lower, upper, groups)
-    asked, (rows, limits) = pulled(values, np.full(150, 1 / 150), None, tau), group_rows(groups, domains)
+    asked, (rows, limits) = (
+        pulled(values, np.full(150, 1 / 150), None, tau),
+        group_rows(groups, domains),
+    )
     best = minimize(
         lambda w: asked.at(w).value,
         found.weights,
@@ -345,16 +408,24 @@ def test_too_few_reporting_examples_leave_the_word_to_the_folds():
     few = split_observed(0.5, np.arange(200) < 3)
     found = create("mixmin").fit(few).propose(goal())
     assert found.notes[0].startswith("gain over natural on held-out folds of the examples")
-    assert found.intervals["gain"]["low"] > 0 and set(found.intervals["predicted"]) == {"north", "south"}
+    assert found.intervals["gain"]["low"] > 0 and set(found.intervals["predicted"]) == {
+        "north",
+        "south",
+    }
 
 
 def test_a_single_precision_table_needs_no_more_steps_than_a_double_one():
     """A search that sets sums in float64 against one in float32 finds no step and starts all over."""
     rng = np.random.default_rng(11)
     values = rng.standard_normal((200_000, 7), dtype=np.float32)
-    values[np.arange(len(values)), rng.choice(7, len(values), p=rng.dirichlet(np.full(7, 0.5)))] += 4
+    values[
+        np.arange(len(values)), rng.choice(7, len(values), p=rng.dirichlet(np.full(7, 0.5)))
+    ] += 4
     calls = []
-    plain, Ratios.at = Ratios.at, lambda self, *rest: (calls.append(self.blocks[0].dtype), plain(self, *rest))[1]
+    plain, Ratios.at = (
+        Ratios.at,
+        lambda self, *rest: (calls.append(self.blocks[0].dtype), plain(self, *rest))[1],
+    )
     try:
         for given in (values, values.astype(np.float64)):
             assert solve(given).converged
@@ -369,7 +440,9 @@ def test_examples_without_weight_are_as_if_they_were_not_there(first):
     weights = np.zeros(len(values))
     weights[first : first + 500] = 1
     found, alone = solve(values, weights), solve(values[first : first + 500])
-    assert found.converged and found.objective / weights.sum() == pytest.approx(alone.objective, abs=2e-6)
+    assert found.converged and found.objective / weights.sum() == pytest.approx(
+        alone.objective, abs=2e-6
+    )
 
 
 def test_what_is_no_number_certifies_nothing():
@@ -384,6 +457,8 @@ def test_the_curvature_of_a_sample_knows_the_rare_domains_of_all_examples():
     values[np.arange(len(values)), rng.choice(3, len(values), p=share)] += 6
     ratios = Ratios.of(values, np.full(len(values), 1 / len(values)))
     point = ratios.at(share)
-    assert ratios.hessian(point, np.arange(3)) @ share == pytest.approx(-point.gradient, rel=1e-6)  # an identity of the whole
+    assert ratios.hessian(point, np.arange(3)) @ share == pytest.approx(
+        -point.gradient, rel=1e-6
+    )  # an identity of the whole
     whole, sampled = ratios.hessian(point, np.arange(3), 9), ratios.hessian(point, np.arange(3))
     assert sampled[2, 2] == pytest.approx(whole[2, 2], rel=0.05)

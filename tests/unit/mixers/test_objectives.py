@@ -11,7 +11,8 @@ def by_slsqp(objective, domains, lower, upper, extra=()):
     found = minimize(
         lambda x: objective(x[:domains]) if not extra else x[-1],
         np.append(np.full(domains, 1 / domains), 9.0) if extra else np.full(domains, 1 / domains),
-        bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)) + [(None, None)] * bool(extra),
+        bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True))
+        + [(None, None)] * bool(extra),
         constraints=[{"type": "eq", "fun": lambda x: x[:domains].sum() - 1}]
         + [{"type": "ineq", "fun": lambda x, f=f: x[-1] - f(x[:domains])} for f in extra],
         method="SLSQP",
@@ -57,7 +58,9 @@ def test_the_worst_target_is_as_good_as_it_can_be(seed, capped, tau):
     lower, upper = (np.full(m, 0.05), np.full(m, 0.4)) if capped else (np.zeros(m), np.ones(m))
     found = solve_worst(blocks, reference=reference, lower=lower, upper=upper, tau=tau)
     each = [
-        lambda w, b=b, r=r: -logsumexp(b, axis=1, b=np.maximum(w, 0)).mean() - r + pull(np.maximum(w, 0), tau)
+        lambda w, b=b, r=r: (
+            -logsumexp(b, axis=1, b=np.maximum(w, 0)).mean() - r + pull(np.maximum(w, 0), tau)
+        )
         for b, r in zip(blocks, reference, strict=True)
     ]
     best = by_slsqp(None, m, lower, upper, each)
@@ -71,7 +74,9 @@ def test_one_target_is_the_plain_problem_and_caps_of_zero_are_kept():
 
     values = np.random.default_rng(0).normal(0, 2, (100, 4))
     upper = np.array([0.0, 1, 1, 1])
-    assert solve_worst([values], upper=upper).objective == pytest.approx(solve(values, upper=upper).objective, abs=1e-6)
+    assert solve_worst([values], upper=upper).objective == pytest.approx(
+        solve(values, upper=upper).objective, abs=1e-6
+    )
     assert solve_worst([values], upper=upper).weights[0] == 0
     assert solve_squared(np.abs(values), np.ones(100), upper=upper).weights[0] == 0
 

@@ -35,7 +35,10 @@ def correlations(mixer):
     tests = [pile(f"test_mixture_{size}", f"test_pile_loss_{size}") for size in SIZES]
     predicted = [mixer.predict(test.amounts) for test in tests]
     return [
-        100 * np.mean([spearmanr(guess[:, k], test.losses[:, k]).statistic for k in range(len(test.targets))])
+        100
+        * np.mean(
+            [spearmanr(guess[:, k], test.losses[:, k]).statistic for k in range(len(test.targets))]
+        )
         for guess, test in zip(predicted, tests, strict=True)
     ]
 
@@ -58,12 +61,16 @@ def test_the_ensemble_beats_its_members_and_weighs_them_by_the_training_runs_alo
     test = pile("test_mixture_1m", "test_pile_loss_1m")
     assert ((found.predict(test.amounts) - test.losses) ** 2).mean() <= 0.0092
     share = dict(zip(found.names, found.shares[:, 0], strict=True))
-    assert share["effective-data"] == pytest.approx(0.7, abs=0.05) and share["regmix"] == pytest.approx(0.3, abs=0.05)
+    assert share["effective-data"] == pytest.approx(0.7, abs=0.05) and share[
+        "regmix"
+    ] == pytest.approx(0.3, abs=0.05)
 
 
 def test_other_laws_rank_worse_and_propose_corners():
     assert np.array(correlations(fitted("additive"))) == pytest.approx([98.9, 98.6, 95.7], abs=0.2)
-    assert np.array(correlations(fitted("log-linear"))) == pytest.approx([96.0, 95.6, 92.2], abs=0.5)
+    assert np.array(correlations(fitted("log-linear"))) == pytest.approx(
+        [96.0, 95.6, 92.2], abs=0.5
+    )
     assert fitted("log-linear").propose(pile_goal({"pile_cc": 1.0})).weights.max() > 0.99
 
 
@@ -81,12 +88,20 @@ def test_the_law_at_96_random_runs_beats_the_trees_at_512():
 @pytest.mark.parametrize(("runs", "short"), [(64, 0.0), (48, 0.1)])
 def test_the_law_at_64_chosen_runs_beats_the_trees_at_512_and_at_48_is_near(runs, short):
     chosen = np.array(choose(swarm().weights, runs))
-    assert (np.array(correlations(create("effective-data").fit(swarm().only(chosen)))) >= np.array(TREES_AT_512) - short).all()
+    assert (
+        np.array(correlations(create("effective-data").fit(swarm().only(chosen))))
+        >= np.array(TREES_AT_512) - short
+    ).all()
 
 
 def pile_goal(target, **bounds):
-    available = swarm().weights.mean(axis=0)  # the swarm's centre stands in for the corpus: token counts were not published with it
-    domains = tuple(Domain(name, round(1e9 * share)) for name, share in zip(swarm().domains, available, strict=True))
+    available = swarm().weights.mean(
+        axis=0
+    )  # the swarm's centre stands in for the corpus: token counts were not published with it
+    domains = tuple(
+        Domain(name, round(1e9 * share))
+        for name, share in zip(swarm().domains, available, strict=True)
+    )
     return Goal(domains, target, 1e9, Bounds.of(domains, 1e9, **bounds))
 
 
@@ -107,14 +122,21 @@ def perplexities():
 
 
 def responses(values, domains):
-    return np.array([[values[f"{name}_reduced"], values["base"], values[f"{name}_x3"]] for name in domains]) / values["base"]
+    return (
+        np.array(
+            [[values[f"{name}_reduced"], values["base"], values[f"{name}_x3"]] for name in domains]
+        )
+        / values["base"]
+    )
 
 
 def test_the_published_optimum_of_autoscale():
     table, domains = perplexities()
     a, b = fit_published(np.tile([1 / 5, 1, 3], (7, 1)), responses(table["mean"], domains))
     found = water_filling(a, b, 7, 0.2)
-    assert found == pytest.approx([1.6248, 0.2, 1.2742, 1.1798, 1.8519, 0.6372, 0.2322], abs=5.1e-5)  # all digits printed
+    assert found == pytest.approx(
+        [1.6248, 0.2, 1.2742, 1.1798, 1.8519, 0.6372, 0.2322], abs=5.1e-5
+    )  # all digits printed
 
 
 @pytest.mark.parametrize("reduced", [1 / 5, 1 / 3])
@@ -131,8 +153,12 @@ def test_the_published_ladder_of_totals():
     optima = pd.read_csv(Path(MIRROR) / "autoscale/optima.csv").set_index("tokens_billion")
     first, second = optima.to_numpy() * optima.index.to_numpy()[:, None] / 7
     ladder = [(first * (second / first) ** step).sum() for step in (2, 3, 4, 5)]
-    for total, printed, digits in zip(ladder, [5.0005, 21.389, 93.228, 412.44], (4, 3, 3, 2), strict=True):
+    for total, printed, digits in zip(
+        ladder, [5.0005, 21.389, 93.228, 412.44], (4, 3, 3, 2), strict=True
+    ):
         assert round(total, digits) == printed
     for step, total in ((2, ladder[0]), (4, ladder[2]), (0.5, 0.59612)):
-        assert extrapolate(first, second, total) == pytest.approx(first * (second / first) ** step, rel=1e-4)
+        assert extrapolate(first, second, total) == pytest.approx(
+            first * (second / first) ** step, rel=1e-4
+        )
     assert round((first * (second / first) ** 0.5).sum(), 5) == 0.59612

@@ -20,8 +20,13 @@ def swarm(runs=60, domains=5):
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(domains), runs)
     losses = 2 + (weights @ rng.gamma(1.0, 1.0, (domains, 2)) + 0.1) ** -0.3
-    names = [tuple(f"{prefix}{i:02}" for i in range(count)) for prefix, count in (("d", domains), ("t", 2), ("r", runs))]
-    return Observations(*names, ("swarm",) * runs, weights * 1e6, losses + rng.normal(0, 1e-3, losses.shape))
+    names = [
+        tuple(f"{prefix}{i:02}" for i in range(count))
+        for prefix, count in (("d", domains), ("t", 2), ("r", runs))
+    ]
+    return Observations(
+        *names, ("swarm",) * runs, weights * 1e6, losses + rng.normal(0, 1e-3, losses.shape)
+    )
 
 
 def everything(seen):
@@ -42,7 +47,10 @@ def test_weights_go_to_who_predicts_unseen_runs():
 
 def test_a_lone_member_proposes_with_its_own_certificate():
     seen = swarm()
-    alone, law = create("ensemble", {"members": {"effective-data": {}}}).fit(seen), create("effective-data").fit(seen)
+    alone, law = (
+        create("ensemble", {"members": {"effective-data": {}}}).fit(seen),
+        create("effective-data").fit(seen),
+    )
     assert (alone.predict(seen.amounts) == law.predict(seen.amounts)).all()
     assert alone.propose(everything(seen)).gap == law.propose(everything(seen)).gap
 
@@ -61,7 +69,9 @@ class Everywhere(RegMix):
 
 def test_the_trees_search_drops_no_mixture_that_is_among_the_best():
     seen = swarm()
-    mixer = create("regmix", {"iterations": 200, "learning_rate": 0.03, "samples": 5_000, "keep": 16}).fit(seen)
+    mixer = create(
+        "regmix", {"iterations": 200, "learning_rate": 0.03, "samples": 5_000, "keep": 16}
+    ).fit(seen)
     slow = Everywhere(**{field.name: getattr(mixer, field.name) for field in fields(mixer)})
     goal = everything(seen)
     assert mixer.propose(goal).weights.tolist() == slow.propose(goal).weights.tolist()
@@ -82,7 +92,9 @@ def test_c_mixup_is_taken_only_where_it_helps_held_out_runs():
     truth = {tuple(row): loss for row, loss in zip(seen.weights, seen.losses[:, 0], strict=True)}
 
     def right(when):
-        return lambda x, y, new: np.array([truth[tuple(row)] if when(len(y)) else 0.0 for row in new])
+        return lambda x, y, new: np.array(
+            [truth[tuple(row)] if when(len(y)) else 0.0 for row in new]
+        )
 
     assert helps(right(lambda rows: rows > 60), seen.weights, seen.losses[:, 0])
     assert not helps(right(lambda rows: rows <= 60), seen.weights, seen.losses[:, 0])

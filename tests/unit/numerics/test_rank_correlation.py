@@ -19,8 +19,12 @@ def signs(values):
 def test_correlations_are_scipy_s_ties_or_none(seed):
     rng = np.random.default_rng(seed)
     for first, second in (rng.normal(size=(2, 50)), rng.integers(0, 6, (2, 50))):
-        assert spearman(first, second) == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
-        assert kendall(signs(first), signs(second)) == pytest.approx(kendalltau(first, second).statistic, abs=1e-12)
+        assert spearman(first, second) == pytest.approx(
+            spearmanr(first, second).statistic, abs=1e-12
+        )
+        assert kendall(signs(first), signs(second)) == pytest.approx(
+            kendalltau(first, second).statistic, abs=1e-12
+        )
 
 
 def test_a_perfect_order_is_exactly_one_and_a_constant_ranks_nothing():

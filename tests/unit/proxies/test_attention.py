@@ -28,9 +28,14 @@ print([faults(step) for step in range(5)][-1])
 @pytest.mark.parametrize("length", [5, ROWS, 2 * ROWS + 7])
 def test_explicit_attention_and_its_gradients_are_torchs(length, causal):
     torch.manual_seed(0)
-    given = [torch.randn(2, 3, length, 8, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    given = [
+        torch.randn(2, 3, length, 8, dtype=torch.float64, requires_grad=True) for _ in range(3)
+    ]
     slope = torch.randn(2, 3, length, 8, dtype=torch.float64)
-    sides = (attend(*given, causal=causal, kernel="explicit"), scaled_dot_product_attention(*given, is_causal=causal))
+    sides = (
+        attend(*given, causal=causal, kernel="explicit"),
+        scaled_dot_product_attention(*given, is_causal=causal),
+    )
     ours, theirs = ([side, *torch.autograd.grad(side, given, slope)] for side in sides)
     for own, other in zip(ours, theirs, strict=True):
         assert torch.allclose(own, other, atol=1e-12)
@@ -43,7 +48,10 @@ def test_heads_are_turned_as_rotary_embedding_says_and_the_rest_is_left(turned):
     slopes = torch.randn(3, 2, 2, 6, 8)
     found = torch.stack(Heads.apply(mixed, turns(6, turned, mixed.device)))
     by_hand = mixed.permute(2, 0, 3, 1, 4)
-    (cosine, sine), (pairs, rest) = turns(6, turned, mixed.device).unbind(-1), by_hand.tensor_split([turned], -1)
+    (cosine, sine), (pairs, rest) = (
+        turns(6, turned, mixed.device).unbind(-1),
+        by_hand.tensor_split([turned], -1),
+    )
     a, b = pairs[..., ::2], pairs[..., 1::2]
     both = torch.stack([a * cosine - b * sine, a * sine + b * cosine], -1).flatten(-2)
     wanted = torch.cat([torch.cat([both, rest], -1)[:2], by_hand[2:]])
@@ -61,6 +69,11 @@ def test_rows_of_pairs_are_laid_apart_within_a_head():
 def test_what_a_step_frees_is_there_for_the_next_one():
     """Page faults of the fifth step, beside those of a process that hands its memory back."""
     kept, handed_back = (
-        int(subprocess.run([sys.executable, "-c", KEPT, how], check=True, capture_output=True, text=True).stdout) for how in ("keep", "")
+        int(
+            subprocess.run(
+                [sys.executable, "-c", KEPT, how], check=True, capture_output=True, text=True
+            ).stdout
+        )
+        for how in ("keep", "")
     )
     assert kept < handed_back / 20

@@ -29,7 +29,9 @@ def test_saving_never_takes_more_than_its_share_of_the_time(now):
     for took, pause in ((1.0, 60), (3.0, 60), (30.0, 600), (2.0, 60)):
         with clock.saving():
             now[0] += took
-        assert due_at(clock, now) == pause, "twenty times what the last one took, if that is more than asked"
+        assert due_at(clock, now) == pause, (
+            "twenty times what the last one took, if that is more than asked"
+        )
 
 
 def test_a_member_that_ends_is_saved_as_early_as_can_be_afforded(now):
@@ -47,7 +49,9 @@ def test_a_checkpoint_that_cannot_be_read_is_told_and_removed(tmp_path, capsys, 
     assert kept.load() == {"step": 3}
     (tmp_path / "wave.pt").write_bytes(content)
     assert kept.load() is None
-    assert "wave.pt: checkpoint not readable" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert "wave.pt: checkpoint not readable" in capsys.readouterr().err and not list(
+        tmp_path.iterdir()
+    )
 
 
 def test_half_of_a_checkpoint_is_told_from_the_whole(tmp_path, capsys):

@@ -55,7 +55,9 @@ def test_where_memory_is_full_half_of_a_wave_goes_on_and_then_the_others(folder,
         key: numbers(result) for key, result in run(folder / "llama", eight()[:6]).items()
     }
     told = [str(line) for line in lines if "memory" in str(line)]
-    assert told == [f"memory does not hold {n} runs side by side; going on with {n // 2}" for n in (6, 3, 3)]
+    assert told == [
+        f"memory does not hold {n} runs side by side; going on with {n // 2}" for n in (6, 3, 3)
+    ]
 
 
 def test_a_run_that_fills_memory_alone_is_told_with_what_to_change(folder, monkeypatch):
@@ -80,7 +82,14 @@ def test_explicit_attention_is_chosen_by_the_shape(folder):
     explicit = run(folder / "llama", eight()[:1])["key0"]  # by itself, for the context is short
     fused = run(folder / "llama", eight()[:1], shape=replace(SHAPE, attention="fused"))["key0"]
     assert SHAPE.vocabulary == VOCABULARY
-    assert 0 < max(abs(row["loss"] - other["loss"]) for row, other in zip(explicit.losses, fused.losses, strict=True)) < 1e-4
+    assert (
+        0
+        < max(
+            abs(row["loss"] - other["loss"])
+            for row, other in zip(explicit.losses, fused.losses, strict=True)
+        )
+        < 1e-4
+    )
 
 
 STEP = """
@@ -97,35 +106,54 @@ print(len({name.partition(".")[0] for name in set(sys.modules) - before}))
 
 def test_the_first_step_imports_nothing():
     """It cost half a second in every job: torch reads sympy for gradients that are handed to a backward pass."""
-    assert subprocess.run([sys.executable, "-c", STEP], check=True, capture_output=True, text=True).stdout.strip() == "0"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", STEP], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        == "0"
+    )
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "uint32"])
 def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, dtype):
-    shards = [replace(shard, tokens=(shard.tokens + 40_000).astype(dtype)) for shard in opened(folder / "llama")]
+    shards = [
+        replace(shard, tokens=(shard.tokens + 40_000).astype(dtype))
+        for shard in opened(folder / "llama")
+    ]
     schedule = Schedule.of((0.2, 0.5, 0.3), shards, 32, 100, seed=5)
     at = np.array([7, 3, 99, 40])
     tokens = Resident.of(shards, 32, "cpu")
     assert tokens.tokens.dtype == (torch.int16 if dtype == "uint16" else torch.int32)
-    starts = torch.from_numpy(np.stack([tokens.starts(schedule, at), tokens.starts(schedule, at[::-1])]))
-    assert (tokens.read(starts)[0].numpy() == schedule.read(at)).all() and (tokens.read(starts)[1].numpy() == schedule.read(at[::-1])).all()
+    starts = torch.from_numpy(
+        np.stack([tokens.starts(schedule, at), tokens.starts(schedule, at[::-1])])
+    )
+    assert (tokens.read(starts)[0].numpy() == schedule.read(at)).all() and (
+        tokens.read(starts)[1].numpy() == schedule.read(at[::-1])
+    ).all()
 
 
 def test_a_wave_that_reads_on_the_device_trains_to_the_same_numbers(folder, monkeypatch):
     host = run(folder / "llama", eight()[:2])
-    monkeypatch.setattr(packed, "resident", lambda shards, context, device: Resident.of(shards, context, device))
+    monkeypatch.setattr(
+        packed, "resident", lambda shards, context, device: Resident.of(shards, context, device)
+    )
     assert {key: numbers(result) for key, result in run(folder / "llama", eight()[:2]).items()} == {
         key: numbers(result) for key, result in host.items()
     }
 
 
-@pytest.mark.parametrize(("error", "goes_on"), [(RuntimeError("no capture\nhere"), True), (torch.OutOfMemoryError("full"), False)])
+@pytest.mark.parametrize(
+    ("error", "goes_on"),
+    [(RuntimeError("no capture\nhere"), True), (torch.OutOfMemoryError("full"), False)],
+)
 def test_a_step_that_cannot_be_recorded_runs_as_it_is(folder, monkeypatch, capsys, error, goes_on):
     def failing(*args):
         raise error
 
     monkeypatch.setattr(wave, "Recorded", failing)
-    one, other = (wave.Wave(eight()[:2], SHAPE, opened(folder / "llama"), SETTINGS) for _ in range(2))
+    one, other = (
+        wave.Wave(eight()[:2], SHAPE, opened(folder / "llama"), SETTINGS) for _ in range(2)
+    )
     if not goes_on:
         with pytest.raises(torch.OutOfMemoryError):
             one._played(one._read(np.arange(4)))
@@ -143,17 +171,23 @@ def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architect
     shape, steps, lr = replace(SHAPE, architecture=architecture), 60, 0.003
     recipe = RECIPE | {"name": "adamw", "adam_lr": lr, "weight_decay": 0.0}
     members = eight(steps)[:3]
-    pack_of_three = wave.Wave(members, shape, opened(folder / "llama"), replace(SETTINGS, optimizer=recipe))
+    pack_of_three = wave.Wave(
+        members, shape, opened(folder / "llama"), replace(SETTINGS, optimizer=recipe)
+    )
     plain = build(vars(shape), shape.vocabulary, end_token=0, seed=0).train()
     plain.load_state_dict(hf_state_dict(pack_of_three.parameters, 2, shape))
     optimizer = torch.optim.AdamW(plain.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: linear_decay(step, steps, recipe["warmup"]))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: linear_decay(step, steps, recipe["warmup"])
+    )
     for step in range(steps):
         at = np.arange(step * 4, step * 4 + 4)
         pack_of_three.optimizer.schedule(step)
         ours = pack_of_three._step(*pack_of_three._read(at))[2]
         tokens = torch.from_numpy(pack_of_three.schedules[2].read(at))
-        loss = torch.nn.functional.cross_entropy(plain(input_ids=tokens[:, :-1]).logits.flatten(0, 1), tokens[:, 1:].flatten())
+        loss = torch.nn.functional.cross_entropy(
+            plain(input_ids=tokens[:, :-1]).logits.flatten(0, 1), tokens[:, 1:].flatten()
+        )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(plain.parameters(), recipe["clip"])
         optimizer.step(), schedule.step(), optimizer.zero_grad()
@@ -171,4 +205,10 @@ def test_a_compiled_step_is_near_the_eager_one_and_as_independent_of_company(fol
     assert numbers(alone["key2"]) == numbers(together["key2"])
     eager = run(folder / "llama", members, shape=one)
     for key, result in together.items():
-        assert max(abs(a["loss"] - b["loss"]) for a, b in zip(result.losses, eager[key].losses, strict=True)) < 1e-5
+        assert (
+            max(
+                abs(a["loss"] - b["loss"])
+                for a, b in zip(result.losses, eager[key].losses, strict=True)
+            )
+            < 1e-5
+        )

@@ -20,7 +20,12 @@ def folder(tmp_path_factory) -> Path:
     here = Path(__file__).parents[2] / "support"
     paths = os.pathsep.join([str(here), str(here.parents[1] / "workflow")])
     command = [sys.executable, str(here / "killed_packs.py"), str(folder), "0"]
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -35,7 +40,12 @@ def attempts(folder: Path) -> list[list[list[str]]]:
 def test_nothing_is_lost_and_nothing_is_different(folder):
     killed, whole = (pq.read_table(folder / name / "pack.parquet") for name in ("killed", "whole"))
     assert killed.equals(whole) and killed.num_rows == len(killed_packs.RUNS)
-    rows = {name: {path.name: pq.read_table(path) for path in (folder / name / "store").rglob("*.parquet")} for name in ("killed", "whole")}
+    rows = {
+        name: {
+            path.name: pq.read_table(path) for path in (folder / name / "store").rglob("*.parquet")
+        }
+        for name in ("killed", "whole")
+    }
     assert rows["killed"].keys() == rows["whole"].keys()
     assert all(table.equals(rows["whole"][name]) for name, table in rows["killed"].items())
 
@@ -51,7 +61,9 @@ def test_a_kill_costs_no_more_than_what_was_trained_since_the_last_checkpoint(fo
                 step = int(*number)
                 if key not in begun:
                     assert step <= reached[key] + 1, "no step is left out"
-                    assert step > reached[key] - killed_packs.INTERVAL, "one interval is repeated at most"
+                    assert step > reached[key] - killed_packs.INTERVAL, (
+                        "one interval is repeated at most"
+                    )
                     assert key not in stored, "what is stored is not trained again"
                     repeated += reached[key] - step + 1
                     begun.add(key)
@@ -60,11 +72,20 @@ def test_a_kill_costs_no_more_than_what_was_trained_since_the_last_checkpoint(fo
                 stored.add(key)
     assert repeated > 0, "the kills must have cut into the training for this to test anything"
     assert sorted(reached.values()) == sorted(killed_packs.STEPS)
-    assert sum(note[0] == "step" for notes in found for note in notes) == sum(killed_packs.STEPS) + repeated
+    assert (
+        sum(note[0] == "step" for notes in found for note in notes)
+        == sum(killed_packs.STEPS) + repeated
+    )
 
 
 def test_the_killed_leave_nothing_half_written_behind(folder):
     left = [path for path in (folder / "killed").rglob("*") if path.is_file()]
-    assert not [path.name for path in left if path.name.endswith(".partial") or path.suffix == ".pt"]
+    assert not [
+        path.name for path in left if path.name.endswith(".partial") or path.suffix == ".pt"
+    ]
     pulse = json.loads((folder / "killed" / "progress" / "pack.json").read_text())
-    assert (pulse["state"], pulse["done"], pulse["diverged"]) == ("finished", len(killed_packs.RUNS), [])
+    assert (pulse["state"], pulse["done"], pulse["diverged"]) == (
+        "finished",
+        len(killed_packs.RUNS),
+        [],
+    )

@@ -11,7 +11,10 @@ RNG = np.random.default_rng(0)
 
 
 def texts(count, longest=60):
-    rows = [(RNG.integers(1, 40, 5), RNG.integers(1, 40, int(RNG.integers(3, longest))), 30) for _ in range(count)]
+    rows = [
+        (RNG.integers(1, 40, 5), RNG.integers(1, 40, int(RNG.integers(3, longest))), 30)
+        for _ in range(count)
+    ]
     return Examples.of(rows, 0)
 
 
@@ -22,14 +25,29 @@ def settings(level="sequence", examples=400, example_tokens=None):
 def test_long_examples_are_kept_whole_unless_cut():
     given = texts(10)
     whole = Recording.of(settings(), {"t": given}).examples["t"]
-    assert (whole.tokens == given.tokens).all() and (whole.scored_tokens == given.scored_tokens + 5).all()
-    assert Recording.of(settings(example_tokens=12), {"t": given}).examples["t"].scored_tokens.max() == 11
-    assert (Recording.of(settings("answer"), {"t": given}).examples["t"].scored_tokens == given.scored_tokens).all()
+    assert (whole.tokens == given.tokens).all() and (
+        whole.scored_tokens == given.scored_tokens + 5
+    ).all()
+    assert (
+        Recording.of(settings(example_tokens=12), {"t": given}).examples["t"].scored_tokens.max()
+        == 11
+    )
+    assert (
+        Recording.of(settings("answer"), {"t": given}).examples["t"].scored_tokens
+        == given.scored_tokens
+    ).all()
 
 
 def test_a_fifth_reports_and_equal_texts_fall_together():
     given = texts(400)
-    twice = Examples.of([(given.tokens[a + 1 : b], [7], 1) for a, b in zip(given.starts, given.starts[1:], strict=False)] * 2, 0)
+    twice = Examples.of(
+        [
+            (given.tokens[a + 1 : b], [7], 1)
+            for a, b in zip(given.starts, given.starts[1:], strict=False)
+        ]
+        * 2,
+        0,
+    )
     splits = Recording.of(settings(examples=800), {"t": twice}).splits["t"]
     assert splits[:400] == splits[400:]
     assert 0.14 < splits.count("report") / len(splits) < 0.26
@@ -51,10 +69,29 @@ def test_rows_are_a_table_and_a_tokens_rows_are_sampled_over_all_examples():
 
 
 def test_a_table_without_splits_is_split_by_number():
-    design = pd.DataFrame({"run": ["a", "b"], "role": "vertex", "model": "m", "tokens": 1, "seed": 0, "domain": ["a", "b"], "weight": 1.0})
+    design = pd.DataFrame(
+        {
+            "run": ["a", "b"],
+            "role": "vertex",
+            "model": "m",
+            "tokens": 1,
+            "seed": 0,
+            "domain": ["a", "b"],
+            "weight": 1.0,
+        }
+    )
     losses = pd.DataFrame({"run": ["a", "b"], "target": "t", "step": 1, "loss": 1.0})
     rows = [
-        {"run": r, "target": "t", "example": j, "loglikelihood": -1.0, "scored_tokens": 1, "bytes": 1} for r in "ab" for j in range(500)
+        {
+            "run": r,
+            "target": "t",
+            "example": j,
+            "loglikelihood": -1.0,
+            "scored_tokens": 1,
+            "bytes": 1,
+        }
+        for r in "ab"
+        for j in range(500)
     ]
     table = tables.check(pd.DataFrame(rows), tables.LOGLIKELIHOODS, "rows")
     found = observe(design, losses, None, table).likelihoods["t"]
@@ -62,7 +99,9 @@ def test_a_table_without_splits_is_split_by_number():
     assert found.report.tolist() == [split_of(f"t/{j}") == "report" for j in range(500)]
     assert len(found.choosing.values) + len(found.reporting.values) == 500
     said = table.assign(split=np.where(table.example < 100, "report", "choose"))
-    assert observe(design, losses, None, said).likelihoods["t"].report.tolist() == [j < 100 for j in range(500)]
+    assert observe(design, losses, None, said).likelihoods["t"].report.tolist() == [
+        j < 100 for j in range(500)
+    ]
     alone = observe(design, losses, None, table.assign(split="report")).likelihoods["t"]
     assert not alone.report.any()  # one side is left: all choose
 
@@ -71,4 +110,8 @@ def test_another_column_that_lacks_is_still_refused():
     from mixwright.errors import MixwrightError
 
     with pytest.raises(MixwrightError, match="no column loglikelihood"):
-        tables.check(pd.DataFrame({"run": ["a"]}).assign(target="t", example=0), tables.LOGLIKELIHOODS, "rows")
+        tables.check(
+            pd.DataFrame({"run": ["a"]}).assign(target="t", example=0),
+            tables.LOGLIKELIHOODS,
+            "rows",
+        )

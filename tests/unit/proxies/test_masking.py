@@ -29,15 +29,24 @@ def test_fifteen_percent_are_chosen_and_most_of_them_hidden():
     assert abs((chosen == truth).mean() - 0.1 * (1 + 1 / 65)) < 0.016
     others = chosen[(chosen != MASK) & (chosen != truth)]
     assert len(set(others.tolist())) > 60
-    assert all((np.delete(row, at) == np.delete(TEXT, at)).all() for row, at in zip(seen, places, strict=True))
+    assert all(
+        (np.delete(row, at) == np.delete(TEXT, at)).all()
+        for row, at in zip(seen, places, strict=True)
+    )
     hits = np.bincount(np.concatenate(places), minlength=128)
     assert abs(hits - 300 * 19 / 128).max() < 5 * np.sqrt(300 * 0.15 * 0.85)
 
 
 def test_a_mask_is_a_function_of_seed_domain_and_number_alone():
     first = MASKING.masked(TEXT, "a", 3)
-    assert all((one == other).all() for one, other in zip(first, MASKING.masked(TEXT, "a", 3), strict=True))
-    for other in (MASKING.masked(TEXT, "b", 3), MASKING.masked(TEXT, "a", 4), replace(MASKING, seed=6).masked(TEXT, "a", 3)):
+    assert all(
+        (one == other).all() for one, other in zip(first, MASKING.masked(TEXT, "a", 3), strict=True)
+    )
+    for other in (
+        MASKING.masked(TEXT, "b", 3),
+        MASKING.masked(TEXT, "a", 4),
+        replace(MASKING, seed=6).masked(TEXT, "a", 3),
+    ):
         assert (first[1] != other[1]).any()
 
 
@@ -78,10 +87,14 @@ def test_sets_masked_together_hold_every_place_once(count):
     sets = list(together(places, alone=False))
     assert sorted(np.concatenate(sets).tolist()) == places.tolist()
     assert len(sets) == min(7, count) and max(map(len, sets)) == -(-count // 7)
-    assert [one.tolist() for one in together(places, alone=True)] == [[place] for place in places.tolist()]
+    assert [one.tolist() for one in together(places, alone=True)] == [
+        [place] for place in places.tolist()
+    ]
 
 
 def test_a_tokenizer_without_a_mask_is_refused(shards):
     assert mask_token(shards[0]) == MASK
-    with pytest.raises(MixwrightError, match="a: its tokenizer has no mask token; name one as mask_token"):
+    with pytest.raises(
+        MixwrightError, match="a: its tokenizer has no mask token; name one as mask_token"
+    ):
         mask_token(replace(shards[0], mask_token=None))

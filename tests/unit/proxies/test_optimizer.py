@@ -3,13 +3,25 @@ import torch
 
 from mixwright.proxies.optimizer import Optimizer, excess, linear_decay, orthogonalised
 
-RECIPE = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.1, "warmup": 0.0, "betas": [0.9, 0.95], "clip": 0.0}
+RECIPE = {
+    "muon_lr": 0.04,
+    "adam_lr": 0.02,
+    "weight_decay": 0.1,
+    "warmup": 0.0,
+    "betas": [0.9, 0.95],
+    "clip": 0.0,
+}
 MEMBERS, LAYERS, WIDTH, HIDDEN, STEPS = 2, 2, 8, 24, 4
 
 
 def stacked(seed: int) -> dict[str, torch.Tensor]:
     torch.manual_seed(seed)
-    shapes = {"attention": (LAYERS, 4, WIDTH, WIDTH), "mlp": (LAYERS, 3, WIDTH, HIDDEN), "embedding": (30, WIDTH), "norms": (5, WIDTH)}
+    shapes = {
+        "attention": (LAYERS, 4, WIDTH, WIDTH),
+        "mlp": (LAYERS, 3, WIDTH, HIDDEN),
+        "embedding": (30, WIDTH),
+        "norms": (5, WIDTH),
+    }
     return {name: torch.randn(MEMBERS, *shape) for name, shape in shapes.items()}
 
 
@@ -38,7 +50,9 @@ def by_torch(kind: type, pick, **settings) -> torch.Tensor:
     "pick",
     [
         lambda of: of["attention"][1, 1, 2],
-        lambda of: of["mlp"][1, 0, 1].T,  # up: hidden x width in a plain model, the update scaled by sqrt(3)
+        lambda of: (
+            of["mlp"][1, 0, 1].T
+        ),  # up: hidden x width in a plain model, the update scaled by sqrt(3)
         lambda of: of["mlp"][0, 1, 2],  # down: width x hidden
     ],
     ids=["attention", "up", "down"],
@@ -51,9 +65,17 @@ def test_hidden_matrices_move_as_under_torch_muon(pick):
 
 
 def test_everything_else_moves_as_under_torch_adamw():
-    theirs = by_torch(torch.optim.AdamW, lambda of: of["embedding"][1], lr=0.02, betas=(0.9, 0.95), weight_decay=0.1)
+    theirs = by_torch(
+        torch.optim.AdamW,
+        lambda of: of["embedding"][1],
+        lr=0.02,
+        betas=(0.9, 0.95),
+        weight_decay=0.1,
+    )
     assert torch.allclose(trained()["embedding"][1], theirs, atol=1e-6)
-    theirs = by_torch(torch.optim.AdamW, lambda of: of["norms"][0], lr=0.02, betas=(0.9, 0.95), weight_decay=0.0)
+    theirs = by_torch(
+        torch.optim.AdamW, lambda of: of["norms"][0], lr=0.02, betas=(0.9, 0.95), weight_decay=0.0
+    )
     assert torch.allclose(trained()["norms"][0], theirs, atol=1e-6)
 
 
@@ -77,7 +99,9 @@ def test_each_member_is_clipped_to_the_joint_norm_of_its_own_gradients():
     torch.manual_seed(0)
     scales = torch.tensor([0.01, 3.0])
     gradients = [torch.randn(2, 5, 6) * scales.view(2, 1, 1), torch.randn(2, 7) * scales.view(2, 1)]
-    plain = [[torch.nn.Parameter(torch.zeros_like(part[k])) for part in gradients] for k in range(2)]
+    plain = [
+        [torch.nn.Parameter(torch.zeros_like(part[k])) for part in gradients] for k in range(2)
+    ]
     for k in range(2):
         for parameter, gradient in zip(plain[k], gradients, strict=True):
             parameter.grad = gradient[k].clone()
@@ -85,7 +109,10 @@ def test_each_member_is_clipped_to_the_joint_norm_of_its_own_gradients():
     over = excess([[part[k] for part in gradients] for k in range(2)], 1.0)
     assert over[0] == 1 < over[1]
     for k in range(2):
-        assert all(torch.allclose(part[k] / over[k], p.grad, rtol=1e-5) for part, p in zip(gradients, plain[k], strict=True))
+        assert all(
+            torch.allclose(part[k] / over[k], p.grad, rtol=1e-5)
+            for part, p in zip(gradients, plain[k], strict=True)
+        )
 
 
 def test_the_rate_rises_over_the_warmup_and_falls_to_zero():
@@ -100,5 +127,11 @@ def test_adamw_alone_moves_hidden_matrices_too():
     for step in range(STEPS):
         optimizer.schedule(step)
         optimizer.update({name: list(gradient) for name, gradient in stacked(step + 1).items()})
-    theirs = by_torch(torch.optim.AdamW, lambda of: of["attention"][1], lr=0.01, betas=(0.9, 0.95), weight_decay=0.1)
+    theirs = by_torch(
+        torch.optim.AdamW,
+        lambda of: of["attention"][1],
+        lr=0.01,
+        betas=(0.9, 0.95),
+        weight_decay=0.1,
+    )
     assert torch.allclose(parameters["attention"][1], theirs, atol=1e-6)

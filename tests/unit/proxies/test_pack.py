@@ -25,8 +25,23 @@ def pack(tmp_path):
 
     def go(runs=RUNS, name="pack", monkeypatch=None, shards=shards, log=say, **changes) -> Path:
         plain = stage.train
-        monkeypatch.setattr(stage, "train", lambda members, *args, **rest: plain(members, *args, **rest | {"on_finished": counted(rest)}))
-        train_pack(runs, design(), shards[::-1], {"held": examples(2, seed=9)}, STUDY | changes, tmp_path / "store", tmp_path / name, log)
+        monkeypatch.setattr(
+            stage,
+            "train",
+            lambda members, *args, **rest: plain(
+                members, *args, **rest | {"on_finished": counted(rest)}
+            ),
+        )
+        train_pack(
+            runs,
+            design(),
+            shards[::-1],
+            {"held": examples(2, seed=9)},
+            STUDY | changes,
+            tmp_path / "store",
+            tmp_path / name,
+            log,
+        )
         monkeypatch.setattr(stage, "train", plain)
         return tmp_path / name
 
@@ -43,10 +58,24 @@ def pack(tmp_path):
 
 def test_a_pack_older_than_a_column_is_read_with_nulls(pack, monkeypatch, tmp_path):
     table = pq.read_table(pack(monkeypatch=monkeypatch))
-    old = pa.list_(pa.struct([field for field in table.schema.field("loglikelihoods").type.value_type if field.name != "label"]))
-    rows = [[{key: fact[key] for key in fact if key != "label"} for fact in facts] for facts in table["loglikelihoods"].to_pylist()]
+    old = pa.list_(
+        pa.struct(
+            [
+                field
+                for field in table.schema.field("loglikelihoods").type.value_type
+                if field.name != "label"
+            ]
+        )
+    )
+    rows = [
+        [{key: fact[key] for key in fact if key != "label"} for fact in facts]
+        for facts in table["loglikelihoods"].to_pylist()
+    ]
     at = table.schema.get_field_index("loglikelihoods")
-    pq.write_table(table.set_column(at, pa.field("loglikelihoods", old), pa.array(rows, old)), tmp_path / "old.parquet")
+    pq.write_table(
+        table.set_column(at, pa.field("loglikelihoods", old), pa.array(rows, old)),
+        tmp_path / "old.parquet",
+    )
     found = collect([tmp_path / "old.parquet"], "loglikelihoods")
     assert len(found) and found.label.isna().all()
 
@@ -56,10 +85,16 @@ def test_a_pack_becomes_long_tables_that_keep_their_contracts(pack, monkeypatch)
     assert pq.read_schema(path).names == tables.RESULTS.schema.names
     assert pq.read_table(path)["run"].to_pylist() == [run.name for run in RUNS]
     losses = tables.check(collect([path], "losses"), tables.LOSSES, "losses")
-    assert len(losses) == 4 * 4 * 2 and set(losses.target) == {"held", "a", "b", "c"} and set(losses.step) == {4, 8}
+    assert (
+        len(losses) == 4 * 4 * 2
+        and set(losses.target) == {"held", "a", "b", "c"}
+        and set(losses.step) == {4, 8}
+    )
     realised = tables.check(collect([path], "realised"), tables.REALISED, "realised")
     assert realised.groupby("run").tokens.sum().unique().tolist() == [8 * 4 * 32]
-    likelihoods = tables.check(collect([path], "loglikelihoods"), tables.LOGLIKELIHOODS, "loglikelihoods")
+    likelihoods = tables.check(
+        collect([path], "loglikelihoods"), tables.LOGLIKELIHOODS, "loglikelihoods"
+    )
     assert set(likelihoods.run) == {RUNS[2].name}
     assert likelihoods.groupby("target").size().to_dict() == {"b": 3, "held": 3}
     assert likelihoods.loglikelihood.max() < 0 and likelihoods.scored_tokens.max() <= 19
@@ -76,21 +111,43 @@ def test_equal_mixtures_train_once_and_the_store_serves_the_rest(pack, monkeypat
 def test_the_store_does_not_serve_what_it_does_not_hold(pack, monkeypatch):
     """Another target to record, or a head of another width."""
     pack(monkeypatch=monkeypatch)
-    more = collect([pack(name="more", monkeypatch=monkeypatch, targets=STUDY["targets"] | {"c": {"weight": 1.0}})], "loglikelihoods")
+    more = collect(
+        [
+            pack(
+                name="more",
+                monkeypatch=monkeypatch,
+                targets=STUDY["targets"] | {"c": {"weight": 1.0}},
+            )
+        ],
+        "loglikelihoods",
+    )
     assert set(more.target) == {"b", "c", "held"}
     assert len(pack.trained) == 4  # the vertex run alone
-    wider = [replace(shard, vocabulary=80, unigram=np.pad(shard.unigram, (0, 16))) for shard in pack.shards]
+    wider = [
+        replace(shard, vocabulary=80, unigram=np.pad(shard.unigram, (0, 16)))
+        for shard in pack.shards
+    ]
     pack(name="wider", monkeypatch=monkeypatch, shards=wider)
     assert len(pack.trained) == 7
 
 
-def test_a_diverged_run_is_named_in_one_line_when_it_is_trained_and_when_it_is_found(pack, monkeypatch):
+def test_a_diverged_run_is_named_in_one_line_when_it_is_trained_and_when_it_is_found(
+    pack, monkeypatch
+):
     plain = stage.train
 
     def diverging(members, *args, on_finished, **rest):
         def spoilt(member, result):
-            lost = [fact | {"loss": None, "bits_per_byte": None, "status": "diverged"} for fact in result.losses if fact["step"] == 8]
-            late = replace(result, losses=[fact for fact in result.losses if fact["step"] < 8] + lost, loglikelihoods={})
+            lost = [
+                fact | {"loss": None, "bits_per_byte": None, "status": "diverged"}
+                for fact in result.losses
+                if fact["step"] == 8
+            ]
+            late = replace(
+                result,
+                losses=[fact for fact in result.losses if fact["step"] < 8] + lost,
+                loglikelihoods={},
+            )
             on_finished(member, late if member.seed == 0 and member.weights[1] == 0.8 else result)
 
         plain(members, *args, on_finished=spoilt, **rest)

@@ -12,7 +12,10 @@ RNG = np.random.default_rng(0)
 
 
 def drawn(*lengths: tuple[int, int]) -> Examples:
-    rows = [(RNG.integers(1, 40, context), RNG.integers(1, 40, scored), 3 * scored) for context, scored in lengths]
+    rows = [
+        (RNG.integers(1, 40, context), RNG.integers(1, 40, scored), 3 * scored)
+        for context, scored in lengths
+    ]
     return Examples.of(rows, 0)
 
 
@@ -33,7 +36,9 @@ def one_by_one(parameters: dict[str, torch.Tensor], examples: Examples) -> np.nd
         text = examples.tokens[examples.starts[j] : examples.starts[j + 1]]
         for at in range(examples.scored_from[j], len(text)):
             start = (at - 1) // SHAPE.context * SHAPE.context
-            states = hidden_states(parameters, torch.from_numpy(text[start:at]).view(1, 1, -1), SHAPE)[:, -1:]
+            states = hidden_states(
+                parameters, torch.from_numpy(text[start:at]).view(1, 1, -1), SHAPE
+            )[:, -1:]
             logs = torch.log_softmax(torch.bmm(states, parameters["head"])[:, 0].double(), -1)
             found[:, j] += logs[:, text[at]].numpy()
     return found
@@ -67,10 +72,14 @@ def test_every_token_can_count_for_itself(parameters, monkeypatch):
     whole = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
     for size in (8, 10_000):
         monkeypatch.setattr("mixwright.proxies.scoring.BATCH_TOKENS", size)
-        tokens = Exam.of(TARGETS, SHAPE.context, by_token=True).loglikelihoods(parameters, SHAPE, torch.float32)
+        tokens = Exam.of(TARGETS, SHAPE.context, by_token=True).loglikelihoods(
+            parameters, SHAPE, torch.float32
+        )
         for name, examples in TARGETS.items():
             assert tokens[name].shape == (3, examples.scored_tokens.sum())
-            sums = np.add.reduceat(tokens[name], np.concatenate([[0], np.cumsum(examples.scored_tokens)[:-1]]), axis=1)
+            sums = np.add.reduceat(
+                tokens[name], np.concatenate([[0], np.cumsum(examples.scored_tokens)[:-1]]), axis=1
+            )
             assert np.allclose(sums, whole[name], atol=1e-5)
 
 
@@ -78,8 +87,12 @@ def test_a_sequence_is_its_context_and_its_answer(parameters):
     answer = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
     for name, examples in TARGETS.items():
         whole = examples.whole()
-        assert (whole.scored_tokens == np.diff(examples.starts) - 1).all() and (whole.scored_bytes == 3 * whole.scored_tokens).all()
-        found = Exam.of({name: whole}, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)[name]
+        assert (whole.scored_tokens == np.diff(examples.starts) - 1).all() and (
+            whole.scored_bytes == 3 * whole.scored_tokens
+        ).all()
+        found = Exam.of({name: whole}, SHAPE.context).loglikelihoods(
+            parameters, SHAPE, torch.float32
+        )[name]
         assert np.allclose(found, one_by_one(parameters, whole), atol=1e-5)
         alike = examples.scored_from == 1
         assert np.allclose(found[:, alike], answer[name][:, alike], atol=1e-6)

@@ -17,7 +17,16 @@ def test_a_key_holds_what_numbers_depend_on_and_nothing_else():
     same = [
         key(weights={"b": 0.75, "a": 0.25 + 1e-15}),
         key(recorded={"targets": ["a", "b"]}),
-        key(replace(RUN, row=7, parameters={"other": 1}, context="another study", kind="x", role="repeat")),
+        key(
+            replace(
+                RUN,
+                row=7,
+                parameters={"other": 1},
+                context="another study",
+                kind="x",
+                role="repeat",
+            )
+        ),
     ]
     assert set(same) == {key()}
     different = [
@@ -38,7 +47,13 @@ def test_a_row_is_found_again_under_another_runs_name(tmp_path):
     store.put("0123", row("", "0123", [], [{"domain": "a", "tokens": 5, "epochs": 0.5}], []))
     found = renamed(store.get("0123"), "asked")
     assert found.to_pylist() == [
-        {"run": "asked", "store_key": "0123", "losses": [], "realised": [{"domain": "a", "tokens": 5, "epochs": 0.5}], "loglikelihoods": []}
+        {
+            "run": "asked",
+            "store_key": "0123",
+            "losses": [],
+            "realised": [{"domain": "a", "tokens": 5, "epochs": 0.5}],
+            "loglikelihoods": [],
+        }
     ]
     assert not list(tmp_path.rglob("*.partial"))
 
@@ -47,7 +62,9 @@ def test_a_row_is_found_again_under_another_runs_name(tmp_path):
 def test_half_a_file_counts_for_nothing(tmp_path, capsys, content):
     store = Store(tmp_path)
     store.put("0123", row("", "0123", [], [], []))
-    (tmp_path / "01" / ".0123.parquet.elsewhere.1.0.partial").write_bytes(content)  # what another machine's killed job left
+    (tmp_path / "01" / ".0123.parquet.elsewhere.1.0.partial").write_bytes(
+        content
+    )  # what another machine's killed job left
     (tmp_path / "01" / "0145.parquet").write_bytes(content)  # what a power cut left
     assert store.get("0123") is not None and store.get("0145") is None
     assert "0123" in store and "0145" not in store

@@ -32,33 +32,52 @@ def test_a_member_learns_from_context_what_its_mixture_holds(folder):
 
 
 @pytest.mark.parametrize("wave", [1, 2, 3])
-def test_numbers_are_the_same_alone_in_twos_in_threes_and_in_a_pack_of_eight(folder, together, wave):
+def test_numbers_are_the_same_alone_in_twos_in_threes_and_in_a_pack_of_eight(
+    folder, together, wave
+):
     found = run(folder, eight(), replace(SETTINGS, wave=wave))
-    assert {key: numbers(result) for key, result in found.items()} == {key: numbers(result) for key, result in together.items()}
+    assert {key: numbers(result) for key, result in found.items()} == {
+        key: numbers(result) for key, result in together.items()
+    }
 
 
 def test_bfloat16_is_as_independent_of_company_and_near_float32(folder, together):
     halves = replace(SETTINGS, precision="bfloat16")
     packed, alone = run(folder, eight(), halves), run(folder, eight()[:3], replace(halves, wave=1))
-    assert {key: numbers(packed[key]) for key in alone} == {key: numbers(result) for key, result in alone.items()}
-    pairs = [(row["loss"], exact["loss"]) for key in packed for row, exact in zip(packed[key].losses, together[key].losses, strict=True)]
+    assert {key: numbers(packed[key]) for key in alone} == {
+        key: numbers(result) for key, result in alone.items()
+    }
+    pairs = [
+        (row["loss"], exact["loss"])
+        for key in packed
+        for row, exact in zip(packed[key].losses, together[key].losses, strict=True)
+    ]
     assert 0 < max(abs(near - exact) for near, exact in pairs) < 0.1
 
 
 def test_rows_say_what_was_measured_and_read(together):
     result = together["key1"]
-    assert [(row["step"], row["target"]) for row in result.losses] == [(step, name) for step in (6, 12) for name in ("held", "a", "b", "c")]
+    assert [(row["step"], row["target"]) for row in result.losses] == [
+        (step, name) for step in (6, 12) for name in ("held", "a", "b", "c")
+    ]
     assert {row["tokens"] for row in result.losses} == {6 * 4 * 32, 12 * 4 * 32}
-    assert all(row["status"] == "ok" and row["loss"] > 0 and row["bits_per_byte"] > 0 for row in result.losses)
+    assert all(
+        row["status"] == "ok" and row["loss"] > 0 and row["bits_per_byte"] > 0
+        for row in result.losses
+    )
     assert sum(tokens for tokens, _ in result.realised.values()) == STEPS * 4 * 32
     scored = examples(2, seed=9)
     last = result.losses[-4]
     assert last["scored_tokens"] == scored.scored_tokens.sum()
-    assert np.isclose(-result.loglikelihoods["held"].sum() / last["scored_tokens"], last["loss"], rtol=1e-12)
+    assert np.isclose(
+        -result.loglikelihoods["held"].sum() / last["scored_tokens"], last["loss"], rtol=1e-12
+    )
     assert together["key0"].loglikelihoods == {}
 
 
-def test_a_member_that_diverges_is_null_from_then_on_and_the_others_do_not_notice(folder, together, monkeypatch):
+def test_a_member_that_diverges_is_null_from_then_on_and_the_others_do_not_notice(
+    folder, together, monkeypatch
+):
     from mixwright.proxies import wave
 
     plain = wave.Wave.advance
@@ -71,13 +90,20 @@ def test_a_member_that_diverges_is_null_from_then_on_and_the_others_do_not_notic
 
     monkeypatch.setattr(wave.Wave, "advance", poisoned)
     found = run(folder, eight())
-    assert [(row["loss"] is None, row["status"]) for row in found["key2"].losses] == [(False, "ok")] * 4 + [(True, "diverged")] * 4
+    assert [(row["loss"] is None, row["status"]) for row in found["key2"].losses] == [
+        (False, "ok")
+    ] * 4 + [(True, "diverged")] * 4
     for key in set(together) - {"key2"}:
         assert numbers(found[key]) == numbers(together[key])
 
 
 def test_finished_members_are_not_trained_again(folder, together):
-    found = run(folder, eight(), replace(SETTINGS, wave=4), finished={"key0", "key1", "key2", "key3", "key6"})
+    found = run(
+        folder,
+        eight(),
+        replace(SETTINGS, wave=4),
+        finished={"key0", "key1", "key2", "key3", "key6"},
+    )
     assert sorted(found) == ["key4", "key5", "key7"]
     assert all(numbers(found[key]) == numbers(together[key]) for key in found)
 
@@ -85,30 +111,49 @@ def test_finished_members_are_not_trained_again(folder, together):
 def unequal() -> list[Member]:
     """The eight members with lengths and rates of their own, in no order."""
     lengths, rates = (5, 12, 2, 12, 9, 5, 12, 7), (1.0, 0.5, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0)
-    return [replace(member, steps=steps, rate=rate) for member, steps, rate in zip(eight(), lengths, rates, strict=True)]
+    return [
+        replace(member, steps=steps, rate=rate)
+        for member, steps, rate in zip(eight(), lengths, rates, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")
 def each_alone(folder) -> dict[str, list]:
-    return {key: numbers(result) for member in unequal() for key, result in run(folder, [member]).items()}
+    return {
+        key: numbers(result)
+        for member in unequal()
+        for key, result in run(folder, [member]).items()
+    }
 
 
 @pytest.mark.parametrize("wave", [3, 8])
 def test_members_of_unequal_length_are_trained_as_if_alone(folder, together, each_alone, wave):
-    found = {key: numbers(result) for key, result in run(folder, unequal(), replace(SETTINGS, wave=wave)).items()}
+    found = {
+        key: numbers(result)
+        for key, result in run(folder, unequal(), replace(SETTINGS, wave=wave)).items()
+    }
     assert found == each_alone
-    assert all(found[key] == numbers(together[key]) for key in ("key3", "key6"))  # as long as those, at their rate
+    assert all(
+        found[key] == numbers(together[key]) for key in ("key3", "key6")
+    )  # as long as those, at their rate
     assert [row["step"] for row in run(folder, [unequal()[0]])["key0"].losses] == [2] * 4 + [5] * 4
 
 
 def test_a_rate_multiplies_both_learning_rates(folder, each_alone):
     halved = RECIPE | {"muon_lr": 0.02, "adam_lr": 0.01}
-    assert numbers(run(folder, [eight()[1]], replace(SETTINGS, optimizer=halved))["key1"]) == each_alone["key1"]
+    assert (
+        numbers(run(folder, [eight()[1]], replace(SETTINGS, optimizer=halved))["key1"])
+        == each_alone["key1"]
+    )
 
 
-def test_a_member_is_handed_over_when_it_ends_and_not_trained_again_after_a_stop(folder, tmp_path, each_alone, monkeypatch):
+def test_a_member_is_handed_over_when_it_ends_and_not_trained_again_after_a_stop(
+    folder, tmp_path, each_alone, monkeypatch
+):
     """In one wave of eight: the first four that end are kept, then the process stops; the others go on at the step where it did."""
-    monkeypatch.setattr(checkpoint, "SHARE", float("inf"))  # every end is saved, however short the steps
+    monkeypatch.setattr(
+        checkpoint, "SHARE", float("inf")
+    )  # every end is saved, however short the steps
     found: dict[str, Result] = {}
 
     def fail_at_fifth(member: Member, result: Result) -> None:
@@ -132,7 +177,9 @@ def unbroken(folder) -> dict[str, list]:
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(folder, tmp_path, unbroken, blow):
+def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(
+    folder, tmp_path, unbroken, blow
+):
     child = started(folder, tmp_path)
     child.send_signal(blow)
     assert child.wait(60) == (143 if blow == signal.SIGTERM else -9)
@@ -159,8 +206,16 @@ def test_sigterm_while_results_are_measured_ends_the_pack_after_them(folder, tmp
 
 def test_a_resumed_wave_trains_only_the_members_that_are_not_stored_yet(folder, tmp_path, unbroken):
     started(folder, tmp_path).kill()
-    found = run(folder, eight(LONG), FOURS, checkpoints=tmp_path, finished={"key0", "key2", "key4", "key5", "key6", "key7"})
-    assert {key: numbers(result) for key, result in found.items()} == {key: unbroken[key] for key in ("key1", "key3")}
+    found = run(
+        folder,
+        eight(LONG),
+        FOURS,
+        checkpoints=tmp_path,
+        finished={"key0", "key2", "key4", "key5", "key6", "key7"},
+    )
+    assert {key: numbers(result) for key, result in found.items()} == {
+        key: unbroken[key] for key in ("key1", "key3")
+    }
 
 
 def test_what_is_stored_of_a_wave_survives_a_stop_between_two_results(folder, tmp_path, unbroken):
@@ -176,4 +231,6 @@ def test_what_is_stored_of_a_wave_survives_a_stop_between_two_results(folder, tm
     (kept,) = tmp_path.glob("*.pt")
     assert torch.load(kept, weights_only=True)["step"] == LONG
     rest = run(folder, eight(LONG)[:4], FOURS, checkpoints=tmp_path, finished=set(found))
-    assert {key: numbers(result) for key, result in {**found, **rest}.items()} == {f"key{i}": unbroken[f"key{i}"] for i in range(4)}
+    assert {key: numbers(result) for key, result in {**found, **rest}.items()} == {
+        f"key{i}": unbroken[f"key{i}"] for i in range(4)
+    }

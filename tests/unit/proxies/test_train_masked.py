@@ -53,16 +53,29 @@ def test_a_member_learns_from_context_what_its_mixture_holds(texts, shape):
 
 
 @pytest.mark.parametrize("wave", [1, 2, 3])
-def test_numbers_are_the_same_alone_in_twos_in_threes_and_in_a_pack_of_eight(texts, shape, together, wave):
+def test_numbers_are_the_same_alone_in_twos_in_threes_and_in_a_pack_of_eight(
+    texts, shape, together, wave
+):
     found = run(texts, eight(), replace(SETTINGS, wave=wave), shape)
-    assert {key: numbers(result) for key, result in found.items()} == {key: numbers(result) for key, result in together.items()}
+    assert {key: numbers(result) for key, result in found.items()} == {
+        key: numbers(result) for key, result in together.items()
+    }
 
 
 def test_bfloat16_is_as_independent_of_company_and_near_float32(texts, shape, together):
     halves = replace(SETTINGS, precision="bfloat16")
-    packed, alone = run(texts, eight(), halves, shape), run(texts, eight()[:3], replace(halves, wave=1), shape)
-    assert {key: numbers(packed[key]) for key in alone} == {key: numbers(result) for key, result in alone.items()}
-    pairs = [(row["loss"], exact["loss"]) for key in packed for row, exact in zip(packed[key].losses, together[key].losses, strict=True)]
+    packed, alone = (
+        run(texts, eight(), halves, shape),
+        run(texts, eight()[:3], replace(halves, wave=1), shape),
+    )
+    assert {key: numbers(packed[key]) for key in alone} == {
+        key: numbers(result) for key, result in alone.items()
+    }
+    pairs = [
+        (row["loss"], exact["loss"])
+        for key in packed
+        for row, exact in zip(packed[key].losses, together[key].losses, strict=True)
+    ]
     assert 0 < max(abs(near - exact) for near, exact in pairs) < 0.1
 
 
@@ -72,7 +85,9 @@ def unbroken(texts, shape) -> dict[str, list]:
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(texts, shape, tmp_path, unbroken, blow):
+def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(
+    texts, shape, tmp_path, unbroken, blow
+):
     opened(texts, shape.masked)
     child = started(texts, tmp_path, shape)
     child.send_signal(blow)
@@ -87,7 +102,9 @@ def test_losses_and_loglikelihoods_are_over_all_scored_tokens(folder):
     result = run(folder / "bert", eight(), shape=BERT)["key1"]
     scored = examples(2, seed=9).scored_tokens
     assert result.losses[-4]["scored_tokens"] == scored.sum()
-    assert np.isclose(-result.loglikelihoods["held"].sum() / scored.sum(), result.losses[-4]["loss"], rtol=1e-12)
+    assert np.isclose(
+        -result.loglikelihoods["held"].sum() / scored.sum(), result.losses[-4]["loss"], rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("alone", [False, True])
@@ -95,13 +112,24 @@ def test_every_scored_token_is_predicted_once_with_its_set_masked(alone):
     """One forward pass of every window and set, by hand."""
     torch.manual_seed(0)
     mask, texts = BERT.vocabulary - 1, {"held": examples(2, seed=9), "b": examples(1)}
-    parameters = {name: tensor + 0.3 * torch.randn_like(tensor) for name, tensor in stack([initial(BERT, 1), initial(BERT, 2)]).items()}
-    found = Exam.of(texts, BERT.context, mask=mask, alone=alone).loglikelihoods(parameters, BERT, torch.float32)
-    tokens_of = Exam.of(texts, BERT.context, by_token=True, mask=mask, alone=alone).loglikelihoods(parameters, BERT, torch.float32)
+    parameters = {
+        name: tensor + 0.3 * torch.randn_like(tensor)
+        for name, tensor in stack([initial(BERT, 1), initial(BERT, 2)]).items()
+    }
+    found = Exam.of(texts, BERT.context, mask=mask, alone=alone).loglikelihoods(
+        parameters, BERT, torch.float32
+    )
+    tokens_of = Exam.of(texts, BERT.context, by_token=True, mask=mask, alone=alone).loglikelihoods(
+        parameters, BERT, torch.float32
+    )
     for name, given in texts.items():
         expected = np.zeros((2, len(given)))
         for j, (start, end) in enumerate(zip(given.starts, given.starts[1:], strict=False)):
-            edges = np.linspace(start, end, int(np.ceil((end - start) / BERT.context)) + 1).round().astype(int)
+            edges = (
+                np.linspace(start, end, int(np.ceil((end - start) / BERT.context)) + 1)
+                .round()
+                .astype(int)
+            )
             for at, until in pairwise(edges.tolist()):
                 text = torch.from_numpy(given.tokens[at:until])
                 scored = np.arange(max(at, start + given.scored_from[j]), until) - at
@@ -109,10 +137,21 @@ def test_every_scored_token_is_predicted_once_with_its_set_masked(alone):
                 for places in (scored[k::sets] for k in range(sets)):
                     seen = text.clone()
                     seen[places] = mask
-                    states, matrix = head(parameters, hidden_states(parameters, seen.view(1, 1, -1), BERT)[:, places], BERT)
-                    expected[:, j] += loglikelihoods(states, matrix, text[places], torch.float32).sum(1).double().numpy()
+                    states, matrix = head(
+                        parameters,
+                        hidden_states(parameters, seen.view(1, 1, -1), BERT)[:, places],
+                        BERT,
+                    )
+                    expected[:, j] += (
+                        loglikelihoods(states, matrix, text[places], torch.float32)
+                        .sum(1)
+                        .double()
+                        .numpy()
+                    )
         assert np.allclose(found[name], expected, atol=1e-4)
-        sums = np.add.reduceat(tokens_of[name], np.concatenate([[0], np.cumsum(given.scored_tokens)[:-1]]), axis=1)
+        sums = np.add.reduceat(
+            tokens_of[name], np.concatenate([[0], np.cumsum(given.scored_tokens)[:-1]]), axis=1
+        )
         assert np.allclose(sums, expected, atol=1e-4)
 
 
@@ -121,10 +160,17 @@ def test_simulated_epochs_cut_every_domain_to_the_run_s_share(tmp_path):
     shards = make_shards(tmp_path)
     settings = replace(SETTINGS, epochs_of=10 * 12 * SETTINGS.batch * SHAPE.context)
     found = {}
-    keep = {"targets": {"held": examples(2)}, "likelihoods": {}, "on_finished": lambda member, result: found.update({member.key: result})}
+    keep = {
+        "targets": {"held": examples(2)},
+        "likelihoods": {},
+        "on_finished": lambda member, result: found.update({member.key: result}),
+    }
     for key, chosen in (("cut", settings), ("whole", SETTINGS)):
         train([Member(key, (0.5, 0.25, 0.25), 12, seed=0)], SHAPE, shards, settings=chosen, **keep)
     for shard, count in zip(shards, (24, 12, 12), strict=True):
         kept = round(shard.sequences(SHAPE.context) / 10)
         assert found["cut"].realised[shard.domain] == (count * SHAPE.context, count / kept)
-        assert found["whole"].realised[shard.domain] == (count * SHAPE.context, count / shard.sequences(SHAPE.context))
+        assert found["whole"].realised[shard.domain] == (
+            count * SHAPE.context,
+            count / shard.sequences(SHAPE.context),
+        )

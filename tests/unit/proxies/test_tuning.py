@@ -22,23 +22,56 @@ def never(choice: Choice) -> float:
 
 def test_little_work_is_never_timed_and_says_so():
     found = calibrate(PROXY, 512, 8192, HERE, never)
-    assert found["choices"] == {"precision": "bfloat16", "attention": "explicit", "compile": False, "micro_batch": 4, "wave": 4}
-    assert "too little to time" in found["reasons"]["timing"] and found["seconds"] == {} and found["machine"] == HERE.kind
-    assert calibrate(PROXY, 512, 8192, replace(HERE, bfloat16=False), never)["choices"]["precision"] == "float32"
+    assert found["choices"] == {
+        "precision": "bfloat16",
+        "attention": "explicit",
+        "compile": False,
+        "micro_batch": 4,
+        "wave": 4,
+    }
+    assert (
+        "too little to time" in found["reasons"]["timing"]
+        and found["seconds"] == {}
+        and found["machine"] == HERE.kind
+    )
+    assert (
+        calibrate(PROXY, 512, 8192, replace(HERE, bfloat16=False), never)["choices"]["precision"]
+        == "float32"
+    )
 
 
 def test_what_is_clearly_faster_in_a_few_steps_is_chosen():
-    seconds = {("float32", "fused"): 0.97, ("float32", "explicit"): 1.0, ("bfloat16", "fused"): 2.0, ("bfloat16", "explicit"): 0.5}
+    seconds = {
+        ("float32", "fused"): 0.97,
+        ("float32", "explicit"): 1.0,
+        ("bfloat16", "fused"): 2.0,
+        ("bfloat16", "explicit"): 0.5,
+    }
 
     def timed(choice: Choice) -> float:
-        return seconds[choice.precision, choice.attention] * (0.8 if choice.wave == 1 else 1) * (0.9 if choice.compile else 1)
+        return (
+            seconds[choice.precision, choice.attention]
+            * (0.8 if choice.wave == 1 else 1)
+            * (0.9 if choice.compile else 1)
+        )
 
     chosen = calibrate(PROXY, 512, MUCH, HERE, timed)
-    assert chosen["choices"] == {"precision": "bfloat16", "attention": "explicit", "compile": True, "micro_batch": 4, "wave": 1}
+    assert chosen["choices"] == {
+        "precision": "bfloat16",
+        "attention": "explicit",
+        "compile": True,
+        "micro_batch": 4,
+        "wave": 1,
+    }
     assert "saves" in chosen["reasons"]["compile"] and len(chosen["seconds"]) == 6
-    plain = calibrate(PROXY | {"precision": "float32"}, 512, MUCH, replace(HERE, compiler=False), timed)
+    plain = calibrate(
+        PROXY | {"precision": "float32"}, 512, MUCH, replace(HERE, compiler=False), timed
+    )
     assert plain["choices"]["attention"] == "explicit"  # 3 % is noise
-    assert plain["choices"]["compile"] is False and plain["reasons"]["precision"] == "fixed in the config"
+    assert (
+        plain["choices"]["compile"] is False
+        and plain["reasons"]["precision"] == "fixed in the config"
+    )
 
 
 def test_a_compiler_that_fails_or_does_not_pay_is_left_out():
@@ -48,7 +81,10 @@ def test_a_compiler_that_fails_or_does_not_pay_is_left_out():
         return 1.0
 
     found = calibrate(PROXY, 512, MUCH, HERE, failing)
-    assert found["choices"]["compile"] is False and "the compiler failed" in found["reasons"]["compile"]
+    assert (
+        found["choices"]["compile"] is False
+        and "the compiler failed" in found["reasons"]["compile"]
+    )
     assert calibrate(PROXY, 512, MUCH, HERE, lambda choice: 1.0)["choices"]["compile"] is False
 
 
@@ -61,16 +97,47 @@ def test_what_was_chosen_once_on_a_machine_stays_whatever_the_clock_says(tmp_pat
 
 
 def test_what_the_config_fixes_is_chosen_and_a_batch_that_fills_memory_is_cut():
-    fixed = {"precision": "bfloat16", "attention": "fused", "compile": False, "micro_batch": 2, "wave": 3}
-    assert calibrate(PROXY | fixed, 512, MUCH, replace(HERE, bfloat16=False), never)["choices"] == fixed
-    shape = {"architecture": "llama", "layers": 2, "width": 256, "heads": 8, "hidden": 512, "context": 2048}
+    fixed = {
+        "precision": "bfloat16",
+        "attention": "fused",
+        "compile": False,
+        "micro_batch": 2,
+        "wave": 3,
+    }
+    assert (
+        calibrate(PROXY | fixed, 512, MUCH, replace(HERE, bfloat16=False), never)["choices"]
+        == fixed
+    )
+    shape = {
+        "architecture": "llama",
+        "layers": 2,
+        "width": 256,
+        "heads": 8,
+        "hidden": 512,
+        "context": 2048,
+    }
     choice, reasons = rule_of_thumb(PROXY | {"shape": shape, "batch": 512}, 50_432, HERE)
-    assert 1 <= choice.micro_batch < 16 and choice.wave == 4 and "activations" in reasons["micro_batch"]
-    assert rule_of_thumb(PROXY | {"shape": shape, "batch": 512}, 50_432, replace(HERE, memory_mb=2_500))[0].wave == 2
+    assert (
+        1 <= choice.micro_batch < 16
+        and choice.wave == 4
+        and "activations" in reasons["micro_batch"]
+    )
+    assert (
+        rule_of_thumb(
+            PROXY | {"shape": shape, "batch": 512}, 50_432, replace(HERE, memory_mb=2_500)
+        )[0].wave
+        == 2
+    )
 
 
 def test_a_machine_that_cannot_keep_a_choice_says_what_it_does_instead():
-    made = {"precision": "bfloat16", "attention": "explicit", "compile": True, "micro_batch": 4, "wave": 4}
+    made = {
+        "precision": "bfloat16",
+        "attention": "explicit",
+        "compile": True,
+        "micro_batch": 4,
+        "wave": 4,
+    }
     bare = Machine("old", bfloat16=False, compiler=False, memory_mb=1_000)
     kept, lines = kept_here(made, AUTO, bare)
     assert kept == made | {"precision": "float32", "compile": False} and len(lines) == 2
@@ -91,9 +158,21 @@ def test_the_stage_writes_how_it_computed_and_keys_its_results_by_it(tmp_path, c
     from pack_runs import RUNS, design
     from shard_files import examples, make_shards
 
-    proxy = STUDY["proxy"] | ({"precision": "float32", "micro_batch": 2} if calibrated else AUTO | {"precision": "float32"})
+    proxy = STUDY["proxy"] | (
+        {"precision": "float32", "micro_batch": 2}
+        if calibrated
+        else AUTO | {"precision": "float32"}
+    )
     train_pack(
-        RUNS[:1], design(), make_shards(tmp_path), {"held": examples(2)}, STUDY | {"proxy": proxy}, tmp_path / "store", tmp_path / "pack"
+        RUNS[:1],
+        design(),
+        make_shards(tmp_path),
+        {"held": examples(2)},
+        STUDY | {"proxy": proxy},
+        tmp_path / "store",
+        tmp_path / "pack",
     )
     said = json.loads(pq.read_schema(tmp_path / "pack").metadata[b"computed"])
-    assert (said["micro_batch"], said["attention"]) == ((2, "fused") if calibrated else (4, "explicit")) and said["compile"] is False
+    assert (said["micro_batch"], said["attention"]) == (
+        (2, "fused") if calibrated else (4, "explicit")
+    ) and said["compile"] is False

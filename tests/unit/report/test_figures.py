@@ -38,7 +38,9 @@ def inputs_of(name):
 
 
 def words(figure):
-    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+    return " ".join(
+        text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    )
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -54,7 +56,11 @@ def test_draws_the_same_svg_twice(name, tmp_path):
 @pytest.mark.parametrize("name", FIGURES)
 def test_order_of_rows_does_not_matter(name, tmp_path):
     inputs = inputs_of(name)
-    shuffled = {key: value.sample(frac=1, random_state=3) for key, value in inputs.items() if isinstance(value, pd.DataFrame)}
+    shuffled = {
+        key: value.sample(frac=1, random_state=3)
+        for key, value in inputs.items()
+        if isinstance(value, pd.DataFrame)
+    }
     if "mixtures" in inputs:
         shuffled["mixtures"] = list(reversed(inputs["mixtures"]))
     save(draw(name, **inputs), tmp_path / "one.svg")
@@ -64,7 +70,9 @@ def test_order_of_rows_does_not_matter(name, tmp_path):
 
 def test_finals_show_the_difference_of_every_arm():
     text = words(draw("finals", **inputs_of("finals")))
-    assert all(arm in text for arm in study_tables.ARMS) and "Does any mixture beat natural?" in text
+    assert (
+        all(arm in text for arm in study_tables.ARMS) and "Does any mixture beat natural?" in text
+    )
     assert "−0.053  [−0.066, −0.039]" in text
 
 
@@ -74,22 +82,46 @@ def test_mixtures_start_with_natural_and_frame_the_caps():
     drawn = draw("mixtures", mixtures=study_tables.mixtures())
     assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == 1
     text = words(drawn)
-    weight = next(mixture["weights"]["cpp"] for mixture in study_tables.mixtures() if mixture["mixer"] == "effective-data")
-    assert "Framed" in text and "Small: 95% interval of refits" in text and f"{percent(0.8 * weight)}–{percent(1.25 * weight)}" in text
-    assert "interval" not in words(draw("mixtures", mixtures=[m | {"intervals": {}} for m in study_tables.mixtures()]))
+    weight = next(
+        mixture["weights"]["cpp"]
+        for mixture in study_tables.mixtures()
+        if mixture["mixer"] == "effective-data"
+    )
+    assert (
+        "Framed" in text
+        and "Small: 95% interval of refits" in text
+        and f"{percent(0.8 * weight)}–{percent(1.25 * weight)}" in text
+    )
+    assert "interval" not in words(
+        draw("mixtures", mixtures=[m | {"intervals": {}} for m in study_tables.mixtures()])
+    )
 
 
 def test_targets_show_every_arm_s_value_and_frame_what_an_interval_tells():
     learner = LEARNERS["causal-lm"]
     cells = by_target(study_tables.scores(), dict.fromkeys(study_tables.TARGETS, 1.0), learner)
     drawn = draw("targets", **inputs_of("targets"))
-    told = [cell for row in cells.values() for cell in row.values() if cell.against.verdict in ("better", "worse")]
+    told = [
+        cell
+        for row in cells.values()
+        for cell in row.values()
+        if cell.against.verdict in ("better", "worse")
+    ]
     assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == len(told) > 0
-    assert f"{cells['cython']['regmix'].value:.3f}" in words(drawn) and "Blue: better" in words(drawn)
+    assert f"{cells['cython']['regmix'].value:.3f}" in words(drawn) and "Blue: better" in words(
+        drawn
+    )
 
 
 def test_percent_tells_zero_from_little():
-    assert [percent(weight) for weight in (0.0, 1e-5, 0.004, 0.0994, 0.0996, 0.33)] == ["0", "<.1", "0.4", "9.9", "10", "33"]
+    assert [percent(weight) for weight in (0.0, 1e-5, 0.004, 0.0994, 0.0996, 0.33)] == [
+        "0",
+        "<.1",
+        "0.4",
+        "9.9",
+        "10",
+        "33",
+    ]
 
 
 def test_mixtures_need_natural():
@@ -98,8 +130,13 @@ def test_mixtures_need_natural():
 
 
 def test_predicted_panels_are_sorted_by_rank_correlation():
-    ranks = rank_correlations(held_out(study_tables.validation(), dict.fromkeys(study_tables.TARGETS, 1.0)))
-    assert list(ranks.index) == ["effective-data", "regmix", "mixmin", "autoscale"] and ranks.is_monotonic_decreasing
+    ranks = rank_correlations(
+        held_out(study_tables.validation(), dict.fromkeys(study_tables.TARGETS, 1.0))
+    )
+    assert (
+        list(ranks.index) == ["effective-data", "regmix", "mixmin", "autoscale"]
+        and ranks.is_monotonic_decreasing
+    )
     drawn = draw("predicted", **inputs_of("predicted"))
     assert [axes.get_title("left") for axes in drawn.axes] == list(ranks.index)
     assert f"ρ = {ranks['regmix']:.2f}" in words(drawn)
@@ -119,7 +156,10 @@ def test_signal_to_noise_is_spread_over_mixtures_by_spread_over_seeds():
     design, losses = study_tables.proxies()
     row = target_signals(design, losses).set_index("target").loc["cython"]
     last = losses[(losses.target == "cython") & (losses.step == 97)].set_index("run").loss
-    swarm, repeats = last[last.index.str.startswith("swarm")], last[last.index.str.startswith("repeat")]
+    swarm, repeats = (
+        last[last.index.str.startswith("swarm")],
+        last[last.index.str.startswith("repeat")],
+    )
     assert row.signal_to_noise == pytest.approx(swarm.std() / repeats.std())
     assert row.low < row.signal_to_noise < row.high and row.repeats == 4 and row.losing == 0
 
@@ -129,7 +169,11 @@ def test_noise_draws_without_repeats_and_with_a_diverged_run():
     losses.loc[losses.run == "swarm003", ["loss", "bits_per_byte"]] = np.nan
     losses.loc[losses.run == "swarm003", "status"] = "diverged"
     signals = target_signals(design, losses)
-    assert (signals.runs == 31).all() and signals.signal_to_noise.isna().all() and (signals.repeats == 0).all()
+    assert (
+        (signals.runs == 31).all()
+        and signals.signal_to_noise.isna().all()
+        and (signals.repeats == 0).all()
+    )
     assert draw("noise", design=design, losses=losses, study=study_tables.study())
 
 
@@ -148,4 +192,9 @@ def test_stage_reads_files_and_names_what_is_missing(tmp_path):
 def test_the_registry_imports_nothing_heavy():
     code = "import sys, mixwright.report.figures; print(sorted({'matplotlib', 'pandas', 'numpy', 'torch'} & set(sys.modules)))"
     path = {"PYTHONPATH": str(Path(__file__).parents[3] / "workflow")}
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=path, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=path, check=True
+        ).stdout.strip()
+        == "[]"
+    )

@@ -30,7 +30,9 @@ def test_project_is_the_nearest_point(seed):
 def test_project_keeps_a_point_that_is_inside_and_finds_corners():
     assert simplex.project([0.2, 0.3, 0.5], 0, 1) == pytest.approx([0.2, 0.3, 0.5], abs=1e-15)
     assert simplex.project([9.0, 0.0, 0.0], 0, 1).tolist() == [1, 0, 0]
-    assert simplex.project([0.0, 0.0, 0.0], [0, 0, 0.5], [0.25, 0.25, 1]) == pytest.approx([0.25, 0.25, 0.5])
+    assert simplex.project([0.0, 0.0, 0.0], [0, 0, 0.5], [0.25, 0.25, 1]) == pytest.approx(
+        [0.25, 0.25, 0.5]
+    )
 
 
 def test_scale_into_is_the_nearest_in_divergence():
@@ -58,7 +60,9 @@ def test_minimise_linear_agrees_with_linear_programming(seed):
     lower, upper = random_box(rng, 7)
     costs = rng.normal(size=7)
     found = simplex.minimise_linear(costs, lower, upper)
-    best = linprog(costs, A_eq=np.ones((1, 7)), b_eq=[1], bounds=list(zip(lower, upper, strict=True)))
+    best = linprog(
+        costs, A_eq=np.ones((1, 7)), b_eq=[1], bounds=list(zip(lower, upper, strict=True))
+    )
     assert on_simplex(found, lower, upper)
     assert costs @ found == pytest.approx(best.fun, abs=1e-12)
 
@@ -73,7 +77,9 @@ def test_project_is_the_nearest_point_within_groups(seed):
     assert simplex.project(found, lower, upper, groups) == pytest.approx(found, abs=1e-12)
     # nearest: no feasible point lies on the other side of the tangent plane there
     towards = 2 * (found - point)
-    best = linprog(towards, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True)))
+    best = linprog(
+        towards, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True))
+    )
     assert towards @ found == pytest.approx(best.fun, abs=1e-9)
 
 
@@ -85,7 +91,9 @@ def test_scale_into_is_the_nearest_in_divergence_within_groups(seed):
     found = simplex.scale_into(prior, lower, upper, groups)
     assert on_simplex(found, lower, upper, groups)
     towards = np.log(found / prior)
-    best = linprog(towards, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True)))
+    best = linprog(
+        towards, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True))
+    )
     assert towards @ found == pytest.approx(best.fun, abs=1e-9)
 
 
@@ -95,7 +103,9 @@ def test_minimise_linear_agrees_with_linear_programming_within_groups(seed):
     lower, upper, groups = random_groups(rng, 9)
     costs = rng.normal(size=9)
     found = simplex.minimise_linear(costs, lower, upper, groups)
-    best = linprog(costs, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True)))
+    best = linprog(
+        costs, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True))
+    )
     assert on_simplex(found, lower - 1e-15, upper + 1e-15, groups)
     assert costs @ found == pytest.approx(best.fun, abs=1e-12)
 
@@ -120,14 +130,24 @@ def test_settle_takes_off_whatever_is_missing_within_groups(seed):
             {"ab": ((0, 1), 0.0, 0.4)},
             "the floors .fixed weights counted in. inside group ab sum to 0.5, over its most 0.4",
         ),
-        (0.0, [0.1, 0.2, 1, 1], {"ab": ((0, 1), 0.5, 1.0)}, "the caps .* inside group ab sum to 0.3, under its least 0.5"),
+        (
+            0.0,
+            [0.1, 0.2, 1, 1],
+            {"ab": ((0, 1), 0.5, 1.0)},
+            "the caps .* inside group ab sum to 0.3, under its least 0.5",
+        ),
         (
             0.0,
             1.0,
             {"ab": ((0, 1), 0.6, 1.0), "cd": ((2, 3), 0.5, 1.0)},
             r"least of all is 0.6 \(group ab\) \+ 0.5 \(group cd\) = 1.1, over 1",
         ),
-        (0.0, [1, 1, 0.2, 0.1], {"ab": ((0, 1), 0.0, 0.6)}, r"most of all is 0.6 \(group ab\) \+ 0.3 \(the caps of other.* = 0.9, under 1"),
+        (
+            0.0,
+            [1, 1, 0.2, 0.1],
+            {"ab": ((0, 1), 0.0, 0.6)},
+            r"most of all is 0.6 \(group ab\) \+ 0.3 \(the caps of other.* = 0.9, under 1",
+        ),
     ],
 )
 def test_groups_that_leave_no_mixture_are_named(lower, upper, limits, message):

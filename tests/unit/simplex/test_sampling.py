@@ -13,20 +13,30 @@ from random_bounds import on_simplex, random_groups
 def test_sampled_rows_are_inside_and_functions_of_their_rng(cap):
     natural = np.random.default_rng(0).dirichlet(np.full(17, 0.7))
     lower, upper = 0.2 * natural, np.minimum(1, cap * natural)
-    rows = sampling.sample_rows(natural * 0.5, lower, upper, [np.random.default_rng([1, i]) for i in range(40)])
+    rows = sampling.sample_rows(
+        natural * 0.5, lower, upper, [np.random.default_rng([1, i]) for i in range(40)]
+    )
     assert on_simplex(rows, lower, upper)
-    assert (sampling.sample_row(natural * 0.5, lower, upper, np.random.default_rng([1, 33])) == rows[33]).all()
+    assert (
+        sampling.sample_row(natural * 0.5, lower, upper, np.random.default_rng([1, 33])) == rows[33]
+    ).all()
     assert len(np.unique(rows, axis=0)) == 40
 
 
-@pytest.mark.parametrize(("alpha", "cap"), [((0.3, 0.5), 0.6), ((30.0, 2.0), 0.55), ((0.01, 0.02), 0.999)])
+@pytest.mark.parametrize(
+    ("alpha", "cap"), [((0.3, 0.5), 0.6), ((30.0, 2.0), 0.55), ((0.01, 0.02), 0.999)]
+)
 def test_a_truncated_pair_has_the_law_of_a_truncated_beta(alpha, cap):
     lower, upper = np.array([1 - cap, 1 - cap]), np.array([cap, cap])
-    rows = sampling.sample_rows(np.array(alpha), lower, upper, [np.random.default_rng([2, i]) for i in range(3000)])
+    rows = sampling.sample_rows(
+        np.array(alpha), lower, upper, [np.random.default_rng([2, i]) for i in range(3000)]
+    )
     law = beta(*alpha)
     low, high = law.cdf(1 - cap), law.cdf(cap)
     ranks = np.sort((law.cdf(rows[:, 0]) - low) / (high - low))
-    assert np.abs(ranks - (np.arange(3000) + 0.5) / 3000).max() < 0.035  # Kolmogorov's distance; 5 % would be 0.025
+    assert (
+        np.abs(ranks - (np.arange(3000) + 0.5) / 3000).max() < 0.035
+    )  # Kolmogorov's distance; 5 % would be 0.025
 
 
 def test_gibbs_agrees_with_rejection():
@@ -50,14 +60,28 @@ def test_tiny_strengths_do_not_underflow():
 @pytest.mark.parametrize("seed", range(6))
 def test_rows_stay_within_groups_and_are_functions_of_their_rng(seed):
     lower, upper, groups = random_groups(np.random.default_rng(seed), 9)
-    rows = sampling.sample_rows(np.full(9, 0.5), lower, upper, [np.random.default_rng([1, i]) for i in range(40)], groups)
+    rows = sampling.sample_rows(
+        np.full(9, 0.5), lower, upper, [np.random.default_rng([1, i]) for i in range(40)], groups
+    )
     assert on_simplex(rows, lower, upper, groups) and len(np.unique(rows, axis=0)) == 40
-    assert (sampling.sample_row(np.full(9, 0.5), lower, upper, np.random.default_rng([1, 33]), groups) == rows[33]).all()
-    assert on_simplex(sampling.sample(np.full(9, 0.5), lower, upper, np.random.default_rng(0), 300, groups), lower, upper, groups)
+    assert (
+        sampling.sample_row(np.full(9, 0.5), lower, upper, np.random.default_rng([1, 33]), groups)
+        == rows[33]
+    ).all()
+    assert on_simplex(
+        sampling.sample(np.full(9, 0.5), lower, upper, np.random.default_rng(0), 300, groups),
+        lower,
+        upper,
+        groups,
+    )
 
 
 def test_gibbs_agrees_with_rejection_within_groups():
-    bounds = Bounds(np.zeros(5), np.array([0.5, 0.6, 0.3, 0.5, 1.0]), (Group("ab", (0, 1), 0.3, 0.45), Group("cd", (2, 3), 0.0, 0.3)))
+    bounds = Bounds(
+        np.zeros(5),
+        np.array([0.5, 0.6, 0.3, 0.5, 1.0]),
+        (Group("ab", (0, 1), 0.3, 0.45), Group("cd", (2, 3), 0.0, 0.3)),
+    )
     alpha, rng = np.array([0.7, 0.4, 1.5, 0.9, 0.6]), np.random.default_rng(3)
     draws = rng.dirichlet(alpha, 400_000)
     exact = draws[bounds.contain(draws, 0.0)]
@@ -66,7 +90,12 @@ def test_gibbs_agrees_with_rejection_within_groups():
         np.tile(exact.mean(axis=0), (20_000, 1)),
         np.tile(alpha, (20_000, 1)),
         bounds,
-        *(np.stack(part, axis=1) for part in zip(*(sampling._pairings(rng, sampling.SWEEPS, 5) for _ in range(20_000)), strict=True)),
+        *(
+            np.stack(part, axis=1)
+            for part in zip(
+                *(sampling._pairings(rng, sampling.SWEEPS, 5) for _ in range(20_000)), strict=True
+            )
+        ),
     )
     for found in (chained, rows):
         assert on_simplex(found, bounds.lower, bounds.upper, bounds.groups)
@@ -77,7 +106,13 @@ def test_gibbs_agrees_with_rejection_within_groups():
 
 def test_a_group_held_at_its_sum_splits_like_a_dirichlet_of_its_own():
     groups = (Group("abc", (0, 1, 2), 0.4, 0.4),)
-    rows = sampling.sample_rows(np.array([0.5, 1.0, 2.0, 1.0]), 0.0, 1.0, [np.random.default_rng([4, i]) for i in range(3000)], groups)
+    rows = sampling.sample_rows(
+        np.array([0.5, 1.0, 2.0, 1.0]),
+        0.0,
+        1.0,
+        [np.random.default_rng([4, i]) for i in range(3000)],
+        groups,
+    )
     assert rows[:, 3] == pytest.approx(np.full(3000, 0.6), abs=1e-12)
     ranks = np.sort(beta(0.5, 3.0).cdf(rows[:, 0] / 0.4))
     assert np.abs(ranks - (np.arange(3000) + 0.5) / 3000).max() < 0.035

@@ -63,20 +63,32 @@ def test_every_domain_has_its_bytes_in_documents_of_bounded_size(texts):
 def test_the_domains_are_what_they_say(texts):
     assert all(text.startswith(">>> ") for text in texts["doctest"])
     assert not any('"""' in text.split("\n")[0] or ">>>" in text for text in texts["prose"])
-    assert not any(line.lstrip().startswith("#") for text in texts["pycode"] for line in text.split("\n"))
-    assert sum("#include" in text or "#pragma" in text for text in texts["cpp"]) > 0.8 * len(texts["cpp"])
+    assert not any(
+        line.lstrip().startswith("#") for text in texts["pycode"] for line in text.split("\n")
+    )
+    assert sum("#include" in text or "#pragma" in text for text in texts["cpp"]) > 0.8 * len(
+        texts["cpp"]
+    )
     assert sum("def test" in text for text in texts["pytests"]) > 0.8 * len(texts["pytests"])
 
 
 def test_nothing_held_out_stands_in_a_cleaned_domain(texts):
     known = ngram_set(
-        (document.text for name in HELD_OUT for document in clean_target(name, ({"text": text} for text in texts[name]), SETTINGS)[0]),
+        (
+            document.text
+            for name in HELD_OUT
+            for document in clean_target(name, ({"text": text} for text in texts[name]), SETTINGS)[
+                0
+            ]
+        ),
         13,
     )
     for name in DOMAINS:
         documents, _ = clean_domain(name, [{"text": text} for text in texts[name]], known, SETTINGS)
         assert not any(shares(document.text, known, 13) for document in documents)
-        assert sum(shares(text, known, 13) for text in texts[name]) <= 0.05 * len(texts[name]), name  # apart before cleaning too
+        assert sum(shares(text, known, 13) for text in texts[name]) <= 0.05 * len(texts[name]), (
+            name
+        )  # apart before cleaning too
         assert sum(len(document.text) for document in documents) > 20_000, name
 
 
@@ -104,5 +116,8 @@ def test_other_text_has_another_fingerprint(tmp_path):
 
 def test_a_missing_distribution_is_named_with_the_fix(monkeypatch):
     monkeypatch.setattr(installed, "DISTRIBUTIONS", ("no-such-package",))
-    with pytest.raises(MixwrightError, match="reads the package no-such-package, which is not installed; run `make install`"):
+    with pytest.raises(
+        MixwrightError,
+        match="reads the package no-such-package, which is not installed; run `make install`",
+    ):
         harvest(1000, 1000)

@@ -27,7 +27,11 @@ def folder(tmp_path: Path) -> Path:
 
 def read(folder: Path, pattern: str | list[str], **source: str) -> list[dict]:
     patterns = [pattern] if isinstance(pattern, str) else pattern
-    return list(read_documents("it", {"source": "files", "files": [str(folder / p) for p in patterns], **source}))
+    return list(
+        read_documents(
+            "it", {"source": "files", "files": [str(folder / p) for p in patterns], **source}
+        )
+    )
 
 
 def test_a_text_file_is_one_document_and_a_glob_is_read_in_order(folder):
@@ -44,7 +48,9 @@ def test_every_format_gives_the_same_rows(folder, name):
 def test_the_mirror_is_a_folder_in_the_environment(folder, monkeypatch):
     source = {"source": "files", "files": "mirror:a.txt"}
     monkeypatch.delenv("MIXWRIGHT_MIRROR", raising=False)
-    with pytest.raises(MixwrightError, match=r"set MIXWRIGHT_MIRROR to the folder that holds a\.txt"):
+    with pytest.raises(
+        MixwrightError, match=r"set MIXWRIGHT_MIRROR to the folder that holds a\.txt"
+    ):
         list(read_documents("it", source))
     monkeypatch.setenv("MIXWRIGHT_MIRROR", str(folder))
     assert list(read_documents("it", source)) == [{"text": "first é"}]
@@ -70,18 +76,25 @@ def test_errors_name_the_file_and_the_fix(folder):
 
 
 def test_a_missing_column_is_told_with_the_columns_there_are(folder):
-    with pytest.raises(MixwrightError, match=r"has no column text; set `text` to one of body, ask, n"):
+    with pytest.raises(
+        MixwrightError, match=r"has no column text; set `text` to one of body, ask, n"
+    ):
         read(folder, "rows.jsonl")
 
 
 def test_a_column_that_is_no_text_is_refused(folder):
-    with pytest.raises(MixwrightError, match=r"column n holds int, not text; set `text` to a column of text"):
+    with pytest.raises(
+        MixwrightError, match=r"column n holds int, not text; set `text` to a column of text"
+    ):
         read(folder, "rows.jsonl", text="n")
 
 
 def test_installed_reads_the_harvest_and_names_what_it_has(folder):
     pq.write_table(pa.table({"text": ["one", "two"]}), folder / "prose.parquet")
-    assert list(read_documents("prose", {"source": "installed"}, folder)) == [{"text": "one"}, {"text": "two"}]
+    assert list(read_documents("prose", {"source": "installed"}, folder)) == [
+        {"text": "one"},
+        {"text": "two"},
+    ]
     with pytest.raises(MixwrightError, match="has no poems; it has prose, rows"):
         list(read_documents("poems", {"source": "installed"}, folder))
     with pytest.raises(MixwrightError, match="use installed or files"):

@@ -28,7 +28,11 @@ def test_numbers_stay_as_they_are_spelled():
     [
         ("run a b", {"tabel": ["x", "y"]}, r"there\.ipynb: no array tabel; did you mean table\?"),
         ("run a b", {"names": ["x"]}, r"there\.ipynb: no array names"),
-        ("run a b", {"table": ["x"]}, r"there\.ipynb: table has 2 rows of 2, not 1 of 2; correct notebook\.arrays"),
+        (
+            "run a b",
+            {"table": ["x"]},
+            r"there\.ipynb: table has 2 rows of 2, not 1 of 2; correct notebook\.arrays",
+        ),
         ("run a b c", {"table": ["x", "y"]}, r"table has 2 rows of 2, not 2 of 3"),
     ],
 )
@@ -39,5 +43,7 @@ def test_what_is_not_there_is_named(heading, arrays, message):
 
 @pytest.mark.parametrize("text", ["not json", "{}", "[1]"])
 def test_a_file_of_another_kind_is_refused(text):
-    with pytest.raises(MixwrightError, match=r"there\.ipynb: no Jupyter notebook; correct its address"):
+    with pytest.raises(
+        MixwrightError, match=r"there\.ipynb: no Jupyter notebook; correct its address"
+    ):
         read_table(text, "there.ipynb", ["run", "a"], {"x": ["y"]})

@@ -55,7 +55,11 @@ def test_the_three_parts_share_nothing_and_code_is_kept():
         '        value = """a string, not a docstring"""\n        return f"{value}#{other}"\n'
     )
     assert parts.comments == ("This block of comments is long enough\nto be kept as one text.",)
-    assert [text.split("\n")[0][:12] for text in parts.docstrings] == ["The module s", "A thing has ", "Not indented"]
+    assert [text.split("\n")[0][:12] for text in parts.docstrings] == [
+        "The module s",
+        "A thing has ",
+        "Not indented",
+    ]
 
 
 def test_prose_is_whole_sentences_at_the_outer_indentation():
@@ -71,11 +75,17 @@ def test_reference_reads_both_styles():
     assert "Args:\n    other: the other one,\n        on two lines." in found
     assert "Returns:\n    Nothing at all." in found
     assert ">>>" not in found
-    assert reference([":param a: the first\n    of two\n:returns: it\n\nText."]) == ":param a: the first\n    of two\n:returns: it"
+    assert (
+        reference([":param a: the first\n    of two\n:returns: it\n\nText."])
+        == ":param a: the first\n    of two\n:returns: it"
+    )
 
 
 def test_sessions_end_at_an_empty_line():
-    assert sessions(take_apart(SOURCE).docstrings) == ">>> Thing(1)\nThing(1)\n>>> for _ in ():\n...     pass"
+    assert (
+        sessions(take_apart(SOURCE).docstrings)
+        == ">>> Thing(1)\nThing(1)\n>>> for _ in ():\n...     pass"
+    )
 
 
 def test_only_leading_comments_on_licences_go():

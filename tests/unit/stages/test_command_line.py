@@ -23,16 +23,26 @@ def test_every_command_says_what_it_does(capsys):
 
 def test_every_rule_calls_a_command_with_its_options():
     for path in sorted(HOUSE.glob("workflow/rules/*.smk")):
-        for name, rest in re.findall(r"(?:python -m mixwright |\+ \" )([a-z-]+)((?:.|\n)*?) 2>&1", path.read_text()):
+        for name, rest in re.findall(
+            r"(?:python -m mixwright |\+ \" )([a-z-]+)((?:.|\n)*?) 2>&1", path.read_text()
+        ):
             options = set(re.findall(r"--([a-z-]+)", rest))
             parameters = inspect.signature(COMMANDS[name]).parameters
             known = {parameter.replace("_", "-") for parameter in parameters}
-            needed = {key.replace("_", "-") for key, parameter in parameters.items() if parameter.default is parameter.empty}
+            needed = {
+                key.replace("_", "-")
+                for key, parameter in parameters.items()
+                if parameter.default is parameter.empty
+            }
             assert needed <= options <= known, (path.name, name)
 
 
 def test_every_option_is_explained():
-    names = {parameter for function in COMMANDS.values() for parameter in inspect.signature(function).parameters}
+    names = {
+        parameter
+        for function in COMMANDS.values()
+        for parameter in inspect.signature(function).parameters
+    }
     assert names <= set(OPTIONS)
 
 
@@ -43,8 +53,16 @@ def test_a_mistake_is_one_line(capsys, tmp_path):
 
 
 def test_lists_and_defaults_reach_the_function():
-    options = vars(parser().parse_args(["fit", "--mixer", "uniform", "--mixtures", "d", "--losses", "a", "b", "--to", "t"]))
-    assert options["losses"] == [Path("a"), Path("b")] and options["realised"] == [] and options["settings"] == "{}"
+    options = vars(
+        parser().parse_args(
+            ["fit", "--mixer", "uniform", "--mixtures", "d", "--losses", "a", "b", "--to", "t"]
+        )
+    )
+    assert (
+        options["losses"] == [Path("a"), Path("b")]
+        and options["realised"] == []
+        and options["settings"] == "{}"
+    )
 
 
 def test_an_option_that_cannot_be_read_is_one_line(capsys):
@@ -52,4 +70,6 @@ def test_an_option_that_cannot_be_read_is_one_line(capsys):
         main(["propose", "--to", "x", "--tokens", "many"])
     error = capsys.readouterr().err
     assert stopped.value.code == 2 and error.count("\n") == 1
-    assert error.startswith("mixwright propose: argument --tokens: invalid float value: 'many'; mixwright propose --help")
+    assert error.startswith(
+        "mixwright propose: argument --tokens: invalid float value: 'many'; mixwright propose --help"
+    )

@@ -28,11 +28,24 @@ def results(tmp_path):
     }
     (tmp_path / "study.json").write_text(json.dumps(Study(resolve(config, CONFIG)).config))
     weights = np.random.default_rng(0).dirichlet(np.ones(3), 12)
-    rows = [(f"r{i}", "swarm", "tiny", 1000, 0, name, w) for i, row in enumerate(weights) for name, w in zip(DOMAINS, row, strict=True)]
-    losses = [(f"r{i}", "pytests", 9, 1000, 3.0 - row[1], 1.0, 50, 7.0, "ok") for i, row in enumerate(weights)]
+    rows = [
+        (f"r{i}", "swarm", "tiny", 1000, 0, name, w)
+        for i, row in enumerate(weights)
+        for name, w in zip(DOMAINS, row, strict=True)
+    ]
+    losses = [
+        (f"r{i}", "pytests", 9, 1000, 3.0 - row[1], 1.0, 50, 7.0, "ok")
+        for i, row in enumerate(weights)
+    ]
     counts = [(name, "train", 10**6, 4 * 10**6, 100, "f" * 64) for name in DOMAINS]
-    for name, table, content in (("design", tables.DESIGN, rows), ("losses", tables.LOSSES, losses), ("domains", tables.DOMAINS, counts)):
-        tables.write(pd.DataFrame(content, columns=table.schema.names), tmp_path / f"{name}.parquet", table)
+    for name, table, content in (
+        ("design", tables.DESIGN, rows),
+        ("losses", tables.LOSSES, losses),
+        ("domains", tables.DOMAINS, counts),
+    ):
+        tables.write(
+            pd.DataFrame(content, columns=table.schema.names), tmp_path / f"{name}.parquet", table
+        )
     return tmp_path
 
 
@@ -42,26 +55,58 @@ def run(folder, line):
 
 def test_a_fit_and_its_proposal_inside_the_bounds_of_the_study(results):
     settings = '--settings {"samples":1000}'
-    tables_of_it = "--mixtures @/design.parquet --losses @/losses.parquet --realised --loglikelihoods"
+    tables_of_it = (
+        "--mixtures @/design.parquet --losses @/losses.parquet --realised --loglikelihoods"
+    )
     assert run(results, f"fit --mixer regmix-linear {settings} {tables_of_it} --to @/fit") == 0
     goal = "--study @/study.json --domains @/domains.parquet"
-    assert run(results, f"propose {goal} --mixer regmix-linear {settings} --fit @/fit --to @/regmix-linear.json") == 0
+    assert (
+        run(
+            results,
+            f"propose {goal} --mixer regmix-linear {settings} --fit @/fit --to @/regmix-linear.json",
+        )
+        == 0
+    )
     found = json.loads((results / "regmix-linear.json").read_text())
-    assert found["weights"]["prose"] <= 0.4 + 1e-9 and set(found) >= {"tokens", "epochs", "predicted", "gap"}
+    assert found["weights"]["prose"] <= 0.4 + 1e-9 and set(found) >= {
+        "tokens",
+        "epochs",
+        "predicted",
+        "gap",
+    }
 
 
 def test_a_baseline_needs_no_fit(results):
     goal = "--study @/study.json --domains @/domains.parquet"
-    assert run(results, f"propose {goal} --mixer uniform --goal --settings {{}} --fit --to @/uniform.json") == 0
-    assert json.loads((results / "uniform.json").read_text())["weights"] == pytest.approx(dict.fromkeys(DOMAINS, 1 / 3))
+    assert (
+        run(
+            results,
+            f"propose {goal} --mixer uniform --goal --settings {{}} --fit --to @/uniform.json",
+        )
+        == 0
+    )
+    assert json.loads((results / "uniform.json").read_text())["weights"] == pytest.approx(
+        dict.fromkeys(DOMAINS, 1 / 3)
+    )
 
 
 def test_a_fit_of_long_tables_predicts_and_proposes_without_a_study(results):
-    assert run(results, "fit --mixer regmix-linear --mixtures @/design.parquet --losses @/losses.parquet --to @/fit") == 0
+    assert (
+        run(
+            results,
+            "fit --mixer regmix-linear --mixtures @/design.parquet --losses @/losses.parquet --to @/fit",
+        )
+        == 0
+    )
     assert run(results, "predict --fit @/fit --mixtures @/design.parquet --to @/P.csv") == 0
     predicted = pd.read_csv(results / "P.csv").set_index("run").pytests
-    design = tables.read(results / "design.parquet", tables.DESIGN).pivot(index="run", columns="domain", values="weight")
+    design = tables.read(results / "design.parquet", tables.DESIGN).pivot(
+        index="run", columns="domain", values="weight"
+    )
     np.testing.assert_allclose(predicted, 3 - design.prose.loc[predicted.index], atol=1e-9)
     assert run(results, "propose --fit @/fit --cap prose=0.3 --to @/own.json") == 0
     found = json.loads((results / "own.json").read_text())
-    assert sum(found["tokens"].values()) == pytest.approx(1000) and found["weights"]["prose"] <= 0.3 + 1e-9
+    assert (
+        sum(found["tokens"].values()) == pytest.approx(1000)
+        and found["weights"]["prose"] <= 0.3 + 1e-9
+    )

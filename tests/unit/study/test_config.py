@@ -22,15 +22,33 @@ def test_defaults_and_shapes_are_filled_in():
     [
         ({"proxy": {"token": 3}}, "config: proxy.token is unknown; did you mean proxy.tokens?"),
         ({"wave": 3}, "config: wave is unknown; did you mean proxy.wave?"),
-        ({"proxy": {"tokens": "a"}}, "config: proxy.tokens is 'a', a str; it takes a value of type integer"),
+        (
+            {"proxy": {"tokens": "a"}},
+            "config: proxy.tokens is 'a', a str; it takes a value of type integer",
+        ),
         ({"proxy": {"tokens": -1}}, "config: proxy.tokens: -1 is less than the minimum of 1"),
         ({"mixers": {"regmx": {}}}, "config: mixers.regmx is unknown; did you mean mixers.regmix?"),
-        ({"mixers": {"regmix": {"leafs": 3}}}, "config: mixers.regmix.leafs is unknown; did you mean mixers.regmix.leaves?"),
+        (
+            {"mixers": {"regmix": {"leafs": 3}}},
+            "config: mixers.regmix.leafs is unknown; did you mean mixers.regmix.leaves?",
+        ),
         ({"goal": {"fixed": {"z": 0.1}}}, "config: goal.fixed.z is not a domain; domains are x, y"),
-        ({"goal": {"groups": {"g": {"domains": ["x", "z"]}}}}, "groups: g: z is no domain; known: x, y"),
-        ({"goal": {"groups": {"g": {"domains": ["x"]}}}}, "config: goal.groups.g.domains: ['x'] is too short"),
-        ({"goal": {"groups": {"g": {"domains": ["x", "y"], "min": 0.1}}}}, "config: goal.groups.g.min is unknown"),
-        ({"goal": {"never_worse": ["s"]}}, "config: goal.never_worse: s is no target; targets are t"),
+        (
+            {"goal": {"groups": {"g": {"domains": ["x", "z"]}}}},
+            "groups: g: z is no domain; known: x, y",
+        ),
+        (
+            {"goal": {"groups": {"g": {"domains": ["x"]}}}},
+            "config: goal.groups.g.domains: ['x'] is too short",
+        ),
+        (
+            {"goal": {"groups": {"g": {"domains": ["x", "y"], "min": 0.1}}}},
+            "config: goal.groups.g.min is unknown",
+        ),
+        (
+            {"goal": {"never_worse": ["s"]}},
+            "config: goal.never_worse: s is no target; targets are t",
+        ),
         ({"goal": {"caps": {"z": 0.1}}}, "config: goal.caps.z is not a domain; domains are x, y"),
         (
             {"designs": {"perturb": {"base": {"x": 1.0}}}},
@@ -41,26 +59,62 @@ def test_defaults_and_shapes_are_filled_in():
             {"designs": {"swarm": {"around": "naturel"}}},
             "config: designs.swarm.around is 'naturel'; it takes natural, uniform, or weights by",
         ),
-        ({"designs": {"swarm": {"around": {"x": 0.5}}}}, "config: designs.swarm.around: the weights sum to 0.5; make them sum to 1"),
-        ({"targets": {"q": {}}}, "config: targets.q has no source and is not a domain; give it a source"),
-        ({"targets": {"x": {"source": "installed"}}}, "config: targets.x has a domain's name and a source of its own"),
+        (
+            {"designs": {"swarm": {"around": {"x": 0.5}}}},
+            "config: designs.swarm.around: the weights sum to 0.5; make them sum to 1",
+        ),
+        (
+            {"targets": {"q": {}}},
+            "config: targets.q has no source and is not a domain; give it a source",
+        ),
+        (
+            {"targets": {"x": {"source": "installed"}}},
+            "config: targets.x has a domain's name and a source of its own",
+        ),
         ({"targets": {"t": {"source": "files"}}}, "config: targets.t.files is missing"),
-        ({"targets": {"t": {"source": "installed", "weight": 0}}}, "config: the weights of all targets are 0"),
+        (
+            {"targets": {"t": {"source": "installed", "weight": 0}}},
+            "config: the weights of all targets are 0",
+        ),
         (
             {"proxy": {"model": "proxy-1m-8k"}},
             "config: proxy.model proxy-1m-8k has a vocabulary of 8192; set tokenizer.vocabulary to 8192, or take another model",
         ),
         ({"proxy": {"model": "tinny"}}, "config: proxy.model tinny is unknown; did you mean tiny?"),
         ({"domains": 3}, "config: domains is 3, a int; it takes a value of type object"),
-        ({"proxy": {"optimizer": {"lr": 1}}}, "config: proxy.optimizer.lr is unknown; known here: name, muon_lr"),
+        (
+            {"proxy": {"optimizer": {"lr": 1}}},
+            "config: proxy.optimizer.lr is unknown; known here: name, muon_lr",
+        ),
         ({"study": "a/b"}, "config: study: 'a/b' does not match"),
-        ({"mixers": {"mine": {"like": "mixmn"}}}, "config: mixers.mine.like: mixmn is unknown; did you mean mixmin?"),
-        ({"mixers": {"mine": {"like": "mixmin", "tauu": 0}}}, "config: mixers.mine.tauu is unknown; did you mean mixers.mine.tau?"),
-        ({"mixers": {"regmix": {"like": "mixmin"}}}, "config: mixers.regmix.like: regmix is a mixer of its own"),
-        ({"mixers": {"a_b": {"like": "mixmin"}}}, "config: mixers.a_b: a variant's name has small letters, digits and dashes"),
-        ({"final": {"batch": 10, "nodes": 2, "processes": 4}}, "config: final.batch 10 cannot be shared equally by 2 nodes x 4 processes"),
-        ({"final": {"parallel": "fsdp"}}, "config: final.parallel: fsdp slices a model among several processes"),
-        ({"goal": {"leave_target_out": True}}, "config: goal.leave_target_out: t is not a domain; a target to leave out is a domain"),
+        (
+            {"mixers": {"mine": {"like": "mixmn"}}},
+            "config: mixers.mine.like: mixmn is unknown; did you mean mixmin?",
+        ),
+        (
+            {"mixers": {"mine": {"like": "mixmin", "tauu": 0}}},
+            "config: mixers.mine.tauu is unknown; did you mean mixers.mine.tau?",
+        ),
+        (
+            {"mixers": {"regmix": {"like": "mixmin"}}},
+            "config: mixers.regmix.like: regmix is a mixer of its own",
+        ),
+        (
+            {"mixers": {"a_b": {"like": "mixmin"}}},
+            "config: mixers.a_b: a variant's name has small letters, digits and dashes",
+        ),
+        (
+            {"final": {"batch": 10, "nodes": 2, "processes": 4}},
+            "config: final.batch 10 cannot be shared equally by 2 nodes x 4 processes",
+        ),
+        (
+            {"final": {"parallel": "fsdp"}},
+            "config: final.parallel: fsdp slices a model among several processes",
+        ),
+        (
+            {"goal": {"leave_target_out": True}},
+            "config: goal.leave_target_out: t is not a domain; a target to leave out is a domain",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(change, message):
@@ -75,7 +129,11 @@ def test_a_study_needs_a_name_domains_and_targets():
         resolve({"study": "a", "domains": LEAST["domains"]}, CONFIG)
 
 
-@pytest.mark.parametrize("path", sorted(CONFIG.glob("studies/*.yaml")) + [CONFIG / "config.yaml"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted(CONFIG.glob("studies/*.yaml")) + [CONFIG / "config.yaml"],
+    ids=lambda path: path.stem,
+)
 def test_every_study_in_the_house_resolves(path):
     study = read_yaml(path)
     if "study" not in study:  # an overlay
@@ -96,7 +154,11 @@ def test_schema_and_mixer_agree_on_settings_and_defaults(mixer):
     filled = resolve(LEAST | {"mixers": {mixer: {}}}, CONFIG)["mixers"][mixer]
     settings = set(node.get("properties", {}))
     own = create(mixer)
-    fields = {name for name, field in type(own).__dataclass_fields__.items() if not field.metadata.get("fitted")}
+    fields = {
+        name
+        for name, field in type(own).__dataclass_fields__.items()
+        if not field.metadata.get("fitted")
+    }
     assert settings == fields
     assert {name: getattr(own, name) for name in filled} == filled
 

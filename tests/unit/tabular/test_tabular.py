@@ -22,8 +22,14 @@ def table(rows=400, seed=0):
     """Numbers whose sign gives the label of `plain`, another column of `other`, and half of the labels empty in `rare`."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(rows, 3)).astype(np.float32)
-    labels = {"plain": values[:, 0] > 0, "other": values[:, 1] > 0.3, "rare": np.where(rng.random(rows) < 0.5, np.nan, values[:, 2] > 1)}
-    return pd.DataFrame(values, columns=FEATURES).assign(**{name: np.asarray(column, float) for name, column in labels.items()})
+    labels = {
+        "plain": values[:, 0] > 0,
+        "other": values[:, 1] > 0.3,
+        "rare": np.where(rng.random(rows) < 0.5, np.nan, values[:, 2] > 1),
+    }
+    return pd.DataFrame(values, columns=FEATURES).assign(
+        **{name: np.asarray(column, float) for name, column in labels.items()}
+    )
 
 
 def datasets(rows=400):
@@ -33,25 +39,46 @@ def datasets(rows=400):
 
 def molecules():
     pytest.importorskip("rdkit")
-    rows = [("CCO", 1, 0), ("OCC", 1, 1), ("C1CC", 0, 1), ("c1ccccc1", 0, None), ("N[C@@H](C)C(=O)O", 1, 1), ("N[C@H](C)C(=O)O", 0, 1)]
+    rows = [
+        ("CCO", 1, 0),
+        ("OCC", 1, 1),
+        ("C1CC", 0, 1),
+        ("c1ccccc1", 0, None),
+        ("N[C@@H](C)C(=O)O", 1, 1),
+        ("N[C@H](C)C(=O)O", 0, 1),
+    ]
     return prepare(pd.DataFrame(rows, columns=["smiles", "x", "y"]), ["x", "y"], smiles="smiles")
 
 
 def test_molecules_written_twice_are_one_row_and_unreadable_ones_are_counted():
     found = molecules()
-    assert set(found.ids) == {"CCO", "c1ccccc1", "CC(N)C(=O)O"} and found.unreadable == 1 and found.repeated == 2
-    assert found.features.shape == (3, 2048) and set(found.features.data) == {1.0} and found.features[found.ids.index("CCO")].nnz == 6
+    assert (
+        set(found.ids) == {"CCO", "c1ccccc1", "CC(N)C(=O)O"}
+        and found.unreadable == 1
+        and found.repeated == 2
+    )
+    assert (
+        found.features.shape == (3, 2048)
+        and set(found.features.data) == {1.0}
+        and found.features[found.ids.index("CCO")].nnz == 6
+    )
     labels = found.labels.set_index(pd.Index(found.ids))
     assert labels.x["CCO"] == 1 and np.isnan(labels.y["CCO"])  # one says 0, one says 1
-    assert np.isnan(labels.x["CC(N)C(=O)O"]) and labels.y["CC(N)C(=O)O"] == 1  # mirror images have one fingerprint
+    assert (
+        np.isnan(labels.x["CC(N)C(=O)O"]) and labels.y["CC(N)C(=O)O"] == 1
+    )  # mirror images have one fingerprint
     assert np.isnan(labels.y["c1ccccc1"])
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "rows.parquet"])
 def test_tables_are_read_from_csv_and_parquet(tmp_path, name):
     written = table(20)
-    written.to_parquet(tmp_path / name) if name.endswith("parquet") else written.to_csv(tmp_path / name, index=False)
-    pd.testing.assert_frame_equal(read_table(tmp_path / name).astype(float), written.astype(float), rtol=1e-6)
+    written.to_parquet(tmp_path / name) if name.endswith("parquet") else written.to_csv(
+        tmp_path / name, index=False
+    )
+    pd.testing.assert_frame_equal(
+        read_table(tmp_path / name).astype(float), written.astype(float), rtol=1e-6
+    )
 
 
 def test_what_is_no_table_or_no_label_is_refused(tmp_path):
@@ -71,7 +98,9 @@ def test_what_is_no_table_or_no_label_is_refused(tmp_path):
     with pytest.raises(MixwrightError, match="name a smiles column or feature columns"):
         prepare(table(), ["plain"])
     with pytest.raises(MixwrightError, match="train part has rows of one class only"):
-        dataset_of(prepare(table().assign(plain=1.0), ["plain"], features=FEATURES), "plain", "plain")
+        dataset_of(
+            prepare(table().assign(plain=1.0), ["plain"], features=FEATURES), "plain", "plain"
+        )
 
 
 def test_parts_follow_from_the_key_alone_in_the_asked_shares():
@@ -103,9 +132,17 @@ def test_a_domain_comes_back_from_its_folder_and_its_counts_are_a_domains_table(
     for dataset in made:
         write_dataset(dataset, {"made": "here"}, tmp_path / dataset.domain)
         again = open_dataset(tmp_path / dataset.domain)
-        assert again.fingerprint == dataset.fingerprint and again.split == dataset.split and (again.ids == dataset.ids).all()
-        assert np.array_equal(again.features, dataset.features) and np.array_equal(again.labels, dataset.labels)
-    counted = count_domains([tmp_path / dataset.domain for dataset in made]).set_index(["domain", "split"])
+        assert (
+            again.fingerprint == dataset.fingerprint
+            and again.split == dataset.split
+            and (again.ids == dataset.ids).all()
+        )
+        assert np.array_equal(again.features, dataset.features) and np.array_equal(
+            again.labels, dataset.labels
+        )
+    counted = count_domains([tmp_path / dataset.domain for dataset in made]).set_index(
+        ["domain", "split"]
+    )
     for dataset in made:
         assert counted.tokens[dataset.domain, "train"] == len(dataset.where("train"))
     assert counted.documents.xs("plain").sum() == 400
@@ -145,7 +182,10 @@ def test_a_mixture_weighs_rows_as_their_union_would():
     mixed = pool.mixed(weights)
     assert mixed.weights.mean() == pytest.approx(1) and len(mixed) == (pool.parts == 0).sum()
     p = np.random.default_rng(1).random(len(mixed))
-    merged = -(mixed.weights @ (mixed.labels * np.log(p) + (1 - mixed.labels) * np.log(1 - p))) / mixed.weights.sum()
+    merged = (
+        -(mixed.weights @ (mixed.labels * np.log(p) + (1 - mixed.labels) * np.log(1 - p)))
+        / mixed.weights.sum()
+    )
     place = {name: j for j, name in enumerate(pool.ids[pool.parts == 0])}
     union = 0.0
     for i, domain in enumerate(pool.domains):
@@ -159,7 +199,11 @@ def test_a_domain_alone_is_its_own_rows():
     pool = Pool.of(datasets())
     alone, own = pool.mixed(np.array([0.0, 0.0, 1.0])), pool.examples("rare", "train")
     assert pool.domains[2] == "rare" and len(alone) == len(own) == pool.sizes()[2]
-    assert np.array_equal(alone.labels, own.labels) and np.allclose(alone.weights, 1) and np.array_equal(alone.features, own.features)
+    assert (
+        np.array_equal(alone.labels, own.labels)
+        and np.allclose(alone.weights, 1)
+        and np.array_equal(alone.features, own.features)
+    )
 
 
 def test_datasets_of_other_features_or_another_split_do_not_pool():
@@ -181,9 +225,13 @@ def test_average_precision_is_scikit_learns(ties):
         scores = rng.integers(0, 12, 200) / 12 if ties else rng.random(200)
         counts = rng.integers(0, 3, 200)
         counts[0] = 1
-        assert average_precision(labels, scores) == pytest.approx(metrics.average_precision_score(labels, scores), abs=1e-12)
+        assert average_precision(labels, scores) == pytest.approx(
+            metrics.average_precision_score(labels, scores), abs=1e-12
+        )
         wanted = metrics.average_precision_score(labels, scores, sample_weight=counts)
-        assert drawn_precision(labels, scores, np.stack([counts, 2 * counts])) == pytest.approx(wanted, abs=1e-12)
+        assert drawn_precision(labels, scores, np.stack([counts, 2 * counts])) == pytest.approx(
+            wanted, abs=1e-12
+        )
 
 
 def test_average_precision_needs_a_positive():
@@ -198,17 +246,21 @@ def test_draws_of_two_arms_are_of_the_same_rows():
     p = 1 / (1 + np.exp(3 - 2 * labels - rng.normal(size=800)))
     arms = {"theirs": p, "same": p, "better": p ** (1 - 0.3 * labels)}
     rows = [
-        pd.DataFrame({"mixer": arm, "seed": 1, "task": task, "example": np.arange(800), "label": labels}).assign(
-            loglikelihood=loglikelihoods(scores, labels)
-        )
+        pd.DataFrame(
+            {"mixer": arm, "seed": 1, "task": task, "example": np.arange(800), "label": labels}
+        ).assign(loglikelihood=loglikelihoods(scores, labels))
         for arm, scores in arms.items()
         for task in ("one", "two")
     ]
     drawn = average_precision_draws(pd.concat(rows), ["one", "two"], draws=300)
-    assert (drawn.loc["one", "same"] == drawn.loc["one", "theirs"]).all() and (drawn.loc["two"] == drawn.loc["one"]).all(axis=None)
+    assert (drawn.loc["one", "same"] == drawn.loc["one", "theirs"]).all() and (
+        drawn.loc["two"] == drawn.loc["one"]
+    ).all(axis=None)
     gain = drawn.loc["one", "better"] - drawn.loc["one", "theirs"]
     assert gain.std() < drawn.loc["one", "theirs"].std() and np.quantile(gain, 0.025) > 0
 
 
 def test_loglikelihoods_are_those_of_the_true_label():
-    assert loglikelihoods(np.array([0.25, 0.25, 1.0]), np.array([1, 0, 0])) == pytest.approx(np.log([0.25, 0.75, 1e-7]), rel=1e-6)
+    assert loglikelihoods(np.array([0.25, 0.25, 1.0]), np.array([1, 0, 0])) == pytest.approx(
+        np.log([0.25, 0.75, 1e-7]), rel=1e-6
+    )

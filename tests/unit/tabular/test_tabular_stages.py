@@ -53,8 +53,13 @@ def datasets(study, tmp_path):
     rng = np.random.default_rng(0)
     values = rng.normal(size=(900, 3)).astype(np.float32)
     frame = pd.DataFrame(values, columns=["a", "b", "c"])
-    frame["one"], frame["three"] = (values[:, 0] > 0.4).astype(float), (values[:, 2] > 0.8).astype(float)
-    frame["two"] = np.where(rng.random(900) < 0.5, np.nan, values[:, 0] + 0.5 * rng.normal(size=900) > 0.5)
+    frame["one"], frame["three"] = (
+        (values[:, 0] > 0.4).astype(float),
+        (values[:, 2] > 0.8).astype(float),
+    )
+    frame["two"] = np.where(
+        rng.random(900) < 0.5, np.nan, values[:, 0] + 0.5 * rng.normal(size=900) > 0.5
+    )
     frame.to_csv(tmp_path / "rows.csv", index=False)
     (tmp_path / "study.json").write_text(json.dumps(study.config))
     make_datasets(tmp_path / "study.json", [tmp_path / "rows.csv"], tmp_path / "datasets")
@@ -63,30 +68,52 @@ def datasets(study, tmp_path):
 
 def test_a_table_that_was_not_found_is_one_line(study, tmp_path):
     (tmp_path / "study.json").write_text(json.dumps(study.config))
-    with pytest.raises(MixwrightError, match="1 tables are asked for and 0 were found; correct tables"):
+    with pytest.raises(
+        MixwrightError, match="1 tables are asked for and 0 were found; correct tables"
+    ):
         make_datasets(tmp_path / "study.json", [], tmp_path / "datasets")
 
 
 def packed(study, datasets, folder, role="vertex"):
     runs = study.runs[role]
     goal = study.goal({dataset.domain: len(dataset.where("train")) for dataset in datasets})
-    train_pack(runs, resolve_design(runs, goal.domains), datasets, {}, study.config, folder / "store", folder / f"{role}.parquet")
-    return {name: collect([folder / f"{role}.parquet"], name) for name in ("losses", "loglikelihoods")}
+    train_pack(
+        runs,
+        resolve_design(runs, goal.domains),
+        datasets,
+        {},
+        study.config,
+        folder / "store",
+        folder / f"{role}.parquet",
+    )
+    return {
+        name: collect([folder / f"{role}.parquet"], name) for name in ("losses", "loglikelihoods")
+    }
 
 
 def test_every_learner_names_functions_that_exist():
     for learner in LEARNERS.values():
-        assert all(callable(learner.function(name)) for name in ("open_domain", "train_pack", "train_finals", "evaluate_finals"))
+        assert all(
+            callable(learner.function(name))
+            for name in ("open_domain", "train_pack", "train_finals", "evaluate_finals")
+        )
 
 
 def test_the_schema_s_trees_are_those_of_the_learner():
-    defaults = {key: node["default"] for key, node in read_yaml(CONFIG / "schema.yaml")["properties"]["trees"]["properties"].items()}
+    defaults = {
+        key: node["default"]
+        for key, node in read_yaml(CONFIG / "schema.yaml")["properties"]["trees"][
+            "properties"
+        ].items()
+    }
     assert Trees.of(defaults) == Trees()
 
 
 def test_labels_of_a_table_are_domains_and_a_run_is_weights_alone(study):
     assert study.domains == LABELS and study.targets == []
-    assert {run.tokens for runs in study.runs.values() for run in runs} == {1} and study.final_tokens == 1
+    assert {run.tokens for runs in study.runs.values() for run in runs} == {
+        1
+    } and study.final_tokens == 1
     assert study.goal(dict.fromkeys(LABELS, 7), "two").bounds.upper.tolist() == [1, 1, 0]
 
 
@@ -94,11 +121,23 @@ def test_labels_of_a_table_are_domains_and_a_run_is_weights_alone(study):
     ("change", "message"),
     [
         ({"learner": "causal-lm"}, "config: domains.one: a label of a table needs learner: trees"),
-        ({"targets": {"four": {"source": "installed"}}}, "config: targets.four: a target of trees is a domain's held-out rows"),
+        (
+            {"targets": {"four": {"source": "installed"}}},
+            "config: targets.four: a target of trees is a domain's held-out rows",
+        ),
         ({"mixers": {"autoscale": {}}}, "config: mixers.autoscale needs runs of several sizes"),
-        ({"domains": {"text": {"source": "installed"}}}, "config: domains.text: learner: trees reads labels of the section"),
-        ({"domains": {"x": {"source": "table", "table": "row", "label": "x"}}}, "config: domains.x.table: row is none of the section"),
-        ({"domains": {"one": {"source": "table", "table": "other"}}}, "config: tables.rows.labels: one is a domain already"),
+        (
+            {"domains": {"text": {"source": "installed"}}},
+            "config: domains.text: learner: trees reads labels of the section",
+        ),
+        (
+            {"domains": {"x": {"source": "table", "table": "row", "label": "x"}}},
+            "config: domains.x.table: row is none of the section",
+        ),
+        (
+            {"domains": {"one": {"source": "table", "table": "other"}}},
+            "config: tables.rows.labels: one is a domain already",
+        ),
     ],
 )
 def test_what_does_not_go_with_trees_is_one_line(change, message):
@@ -107,18 +146,26 @@ def test_what_does_not_go_with_trees_is_one_line(change, message):
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
 
 
-def test_a_vertex_knows_what_is_near_it_and_records_rows_that_targets_share(study, datasets, tmp_path):
+def test_a_vertex_knows_what_is_near_it_and_records_rows_that_targets_share(
+    study, datasets, tmp_path
+):
     found = packed(study, datasets, tmp_path)
     losses = tables.check(found["losses"], tables.LOSSES, "losses")
     names = {run.name: run.parameters["domain"] for run in study.runs["vertex"]}
-    wide = losses.assign(run=losses.run.map(names)).pivot(index="run", columns="target", values="loss")
-    assert list(wide.columns) == ["one", "two"] and wide.loc["one", "two"] < wide.loc["three", "two"]
+    wide = losses.assign(run=losses.run.map(names)).pivot(
+        index="run", columns="target", values="loss"
+    )
+    assert (
+        list(wide.columns) == ["one", "two"] and wide.loc["one", "two"] < wide.loc["three", "two"]
+    )
     assert (losses.loss < losses.unigram_loss).any()
     pool = Pool.of(datasets)
     rows = found["loglikelihoods"]
     one = rows[(rows.run == rows.run.iloc[0]) & (rows.target == "one")]
     assert one.example.tolist() == pool.rows("one", "choose").tolist()
-    assert -one.loglikelihood.mean() == pytest.approx(losses[(losses.run == one.run.iloc[0]) & (losses.target == "one")].loss.item())
+    assert -one.loglikelihood.mean() == pytest.approx(
+        losses[(losses.run == one.run.iloc[0]) & (losses.target == "one")].loss.item()
+    )
 
 
 def test_the_store_answers_a_second_time(study, datasets, tmp_path, monkeypatch):
@@ -136,15 +183,34 @@ def finals(study, datasets, folder):
         own = np.eye(3)[pool.domains.index(goal)]
         left = (1 - own) / 2
         natural = wanted.natural * (1 - own)
-        mixtures = {"natural": natural / natural.sum(), "uniform": left, "own-data": own, "best-source": natural / natural.sum()}
-        arms += [Arm(mixer, 1, tuple(weights.tolist()), goal) for mixer, weights in mixtures.items()]
-    train_finals(arms, datasets, None, study.config, folder / "store", folder / "finals.parquet", log=lambda line: None)
+        mixtures = {
+            "natural": natural / natural.sum(),
+            "uniform": left,
+            "own-data": own,
+            "best-source": natural / natural.sum(),
+        }
+        arms += [
+            Arm(mixer, 1, tuple(weights.tolist()), goal) for mixer, weights in mixtures.items()
+        ]
+    train_finals(
+        arms,
+        datasets,
+        None,
+        study.config,
+        folder / "store",
+        folder / "finals.parquet",
+        log=lambda line: None,
+    )
     return tables.read(folder / "finals.parquet", tables.FINALS), arms
 
 
-def test_equal_mixtures_of_a_goal_are_one_final_scored_on_rows_that_nothing_chose(study, datasets, tmp_path):
+def test_equal_mixtures_of_a_goal_are_one_final_scored_on_rows_that_nothing_chose(
+    study, datasets, tmp_path
+):
     trained, _ = finals(study, datasets, tmp_path)
-    assert trained.set_index(["mixer", "goal"]).store_key.nunique() == 5  # without `two` uniform is natural too
+    assert (
+        trained.set_index(["mixer", "goal"]).store_key.nunique() == 5
+    )  # without `two` uniform is natural too
     scored = evaluate_finals(trained, {}, datasets, study.config)
     scores = tables.check(scored.scores, tables.SCORES, "scores")
     documents = tables.check(scored.documents, tables.DOCUMENTS, "documents")
@@ -152,25 +218,53 @@ def test_equal_mixtures_of_a_goal_are_one_final_scored_on_rows_that_nothing_chos
     pool = Pool.of(datasets)
     part = documents[(documents.task == "two") & (documents.mixer == "own-data")]
     assert part.example.tolist() == pool.rows("two", "report").tolist()
-    value = scores[(scores.task == "two") & (scores.mixer == "own-data") & (scores.metric == "average_precision")]
-    assert value.value.item() == pytest.approx(average_precision(part.label.to_numpy(), positive_probability(part)))
+    value = scores[
+        (scores.task == "two")
+        & (scores.mixer == "own-data")
+        & (scores.metric == "average_precision")
+    ]
+    assert value.value.item() == pytest.approx(
+        average_precision(part.label.to_numpy(), positive_probability(part))
+    )
     assert value.unigram.item() == pytest.approx(part.label.mean()) and value.value.item() > 0.5
 
 
-def test_the_report_answers_by_average_precision_and_never_with_a_reference(study, datasets, tmp_path):
+def test_the_report_answers_by_average_precision_and_never_with_a_reference(
+    study, datasets, tmp_path
+):
     trained, arms = finals(study, datasets, tmp_path)
     scored = evaluate_finals(trained, {}, datasets, study.config)
     mixtures = [
-        {"mixer": arm.mixer, "goal": arm.goal, "weights": dict(zip(LABELS, arm.weights, strict=True)), "notes": ["n"]} for arm in arms
+        {
+            "mixer": arm.mixer,
+            "goal": arm.goal,
+            "weights": dict(zip(LABELS, arm.weights, strict=True)),
+            "notes": ["n"],
+        }
+        for arm in arms
     ]
     design = resolve_design(study.runs["vertex"], study.goal(dict.fromkeys(LABELS, 9)).domains)
     losses = packed(study, datasets, tmp_path)["losses"]
-    summary = summarise(study.config, scored.scores, design, losses, mixtures, documents=scored.documents)
+    summary = summarise(
+        study.config, scored.scores, design, losses, mixtures, documents=scored.documents
+    )
     assert summary.arms[0].mixer == "own-data" and summary.chosen != "own-data"
-    assert summary.arm("own-data").natural.verdict == "better" and "average precision" in summary.arm("own-data").sentence
-    assert summary.arm("best-source").tally.same == 2 and summary.arm("best-source").natural.identical
+    assert (
+        summary.arm("own-data").natural.verdict == "better"
+        and "average precision" in summary.arm("own-data").sentence
+    )
+    assert (
+        summary.arm("best-source").tally.same == 2 and summary.arm("best-source").natural.identical
+    )
     assert summary.arm("own-data").tally.better == 2 and summary.arm("own-data").notes == ("n",)
-    told = " ".join([summary.headline, *summary.detail, summary.method, *(caveat.text for caveat in summary.caveats)])
+    told = " ".join(
+        [
+            summary.headline,
+            *summary.detail,
+            summary.method,
+            *(caveat.text for caveat in summary.caveats),
+        ]
+    )
     assert not any(word in told for word in ("token", "unigram", "bits", "seeds", "document"))
 
 
@@ -178,37 +272,58 @@ def test_drawn_precision_is_that_of_the_rows_drawn():
     rng = np.random.default_rng(0)
     labels, scores = (rng.random(50) < 0.3).astype(float), rng.integers(0, 8, 50) / 8  # with ties
     counts = rng.multinomial(50, np.full(50, 1 / 50), 20)
-    known = [average_precision(np.repeat(labels, often), np.repeat(scores, often)) for often in counts]
+    known = [
+        average_precision(np.repeat(labels, often), np.repeat(scores, often)) for often in counts
+    ]
     assert drawn_precision(labels, scores, counts) == pytest.approx(known)
 
 
 def test_draws_are_shared_by_arms_and_by_targets_that_share_rows():
-    rows = [(mixer, 1, task, j, np.log(0.6), 1, float(j % 2)) for mixer in "ab" for task in ("s", "t") for j in range(40)]
-    documents = pd.DataFrame(rows, columns=["mixer", "seed", "task", "example", "loglikelihood", "scored_tokens", "label"])
+    rows = [
+        (mixer, 1, task, j, np.log(0.6), 1, float(j % 2))
+        for mixer in "ab"
+        for task in ("s", "t")
+        for j in range(40)
+    ]
+    documents = pd.DataFrame(
+        rows,
+        columns=["mixer", "seed", "task", "example", "loglikelihood", "scored_tokens", "label"],
+    )
     found = average_precision_draws(documents, ["s", "t"], draws=30)
     assert found.shape == (4, 30) and np.ptp(found.to_numpy(), axis=0).max() == 0
 
 
-def test_two_splits_that_test_the_same_molecules_are_no_surer_than_one(study, datasets, tmp_path, capsys):
+def test_two_splits_that_test_the_same_molecules_are_no_surer_than_one(
+    study, datasets, tmp_path, capsys
+):
     """benchmarks/chemistry.py pools splits by molecule: a copy of a split adds no information, another test set does."""
     trained, arms = finals(study, datasets, tmp_path)
     scored = evaluate_finals(trained, {}, datasets, study.config)
     pooled = runpy.run_path(str(CONFIG.parent / "benchmarks" / "chemistry.py"))["main"]
     for name, shift in (("one", 0), ("copy", 0), ("other", 1_000)):
-        for table, frame, columns in (("scores", scored.scores, tables.SCORES), ("final_documents", scored.documents, tables.DOCUMENTS)):
+        for table, frame, columns in (
+            ("scores", scored.scores, tables.SCORES),
+            ("final_documents", scored.documents, tables.DOCUMENTS),
+        ):
             moved = frame.assign(example=frame.example + shift) if "example" in frame else frame
             (tmp_path / name / table).mkdir(parents=True)
             tables.write(moved, tmp_path / name / table / "a.parquet", columns)
         write_json(tmp_path / name / "study.json", study.config)
         for arm in arms:
-            mixture = {"mixer": arm.mixer, "goal": arm.goal, "weights": dict(zip(LABELS, arm.weights, strict=True))}
+            mixture = {
+                "mixer": arm.mixer,
+                "goal": arm.goal,
+                "weights": dict(zip(LABELS, arm.weights, strict=True)),
+            }
             write_json(tmp_path / name / "mixtures" / f"{arm.mixer}@{arm.goal}.json", mixture)
 
     def width(*names):
         pooled([str(tmp_path / name) for name in names])
         lines = capsys.readouterr().out.splitlines()
         at = lines[0].split(" | ").index("own-data")
-        low, high = re.findall(r"[+-][.\d]+", next(line for line in lines if "minus natural" in line).split(" | ")[at])[1:3]
+        low, high = re.findall(
+            r"[+-][.\d]+", next(line for line in lines if "minus natural" in line).split(" | ")[at]
+        )[1:3]
         return float(high) - float(low)
 
     assert width("one", "copy") == pytest.approx(width("one"), rel=0.1)

@@ -42,7 +42,9 @@ def test_two_anchors_share_one_slope_between_their_own_and_1():
 
 def test_anchors_that_do_not_differ_keep_slope_1():
     found = calibrate(NAMES, np.full((3, 3), 4.0), np.full((3, 3), 2.0))
-    assert found.slope.tolist() == [1, 1, 1] and found.apply(np.full((1, 3), 4.0)) == pytest.approx(np.full((1, 3), 2.0))
+    assert found.slope.tolist() == [1, 1, 1] and found.apply(np.full((1, 3), 4.0)) == pytest.approx(
+        np.full((1, 3), 2.0)
+    )
 
 
 def test_the_error_left_out_is_the_error_elsewhere():
@@ -57,8 +59,15 @@ def test_the_error_left_out_is_the_error_elsewhere():
 
 def test_the_order_of_anchors_and_targets_does_not_matter():
     predicted, measured = anchors(6, noise=0.1)
-    found, back = calibrate(NAMES, predicted, measured), calibrate(NAMES[::-1], predicted[::-1, ::-1], measured[::-1, ::-1])
-    assert back.slope[::-1] == pytest.approx(found.slope) and back.error == pytest.approx(found.error) and back.pull == found.pull
+    found, back = (
+        calibrate(NAMES, predicted, measured),
+        calibrate(NAMES[::-1], predicted[::-1, ::-1], measured[::-1, ::-1]),
+    )
+    assert (
+        back.slope[::-1] == pytest.approx(found.slope)
+        and back.error == pytest.approx(found.error)
+        and back.pull == found.pull
+    )
 
 
 def test_anchors_must_match_and_be_finite():
@@ -72,16 +81,29 @@ def test_anchors_must_match_and_be_finite():
 @pytest.mark.skipif(not os.environ.get("MIXWRIGHT_MIRROR"), reason="MIXWRIGHT_MIRROR is not set")
 def test_eight_of_the_billion_runs_give_the_level_of_the_others():
     large = pile("test_mixture_1B", "test_pile_loss_1B")
-    predicted = create("effective-data").fit(pile("train_mixture_1m", "train_pile_loss_1m")).predict(large.amounts)
+    predicted = (
+        create("effective-data")
+        .fit(pile("train_mixture_1m", "train_pile_loss_1m"))
+        .predict(large.amounts)
+    )
     errors = {2: [], 8: []}
     constant = []
     for seed in range(40):
         order = np.random.default_rng(seed).permutation(len(large.runs))
         for count, found in errors.items():
             chosen, others = order[:count], order[count:]
-            left = calibrate(large.targets, predicted[chosen], large.losses[chosen]).apply(predicted[others]) - large.losses[others]
+            left = (
+                calibrate(large.targets, predicted[chosen], large.losses[chosen]).apply(
+                    predicted[others]
+                )
+                - large.losses[others]
+            )
             found.append(np.sqrt((left**2).mean()))
-        constant.append(np.sqrt(((large.losses[chosen].mean(axis=0) - large.losses[others]) ** 2).mean()))
-    assert np.mean(errors[8]) == pytest.approx(0.074, abs=0.004)  # a plain least-squares map through the same anchors: .074
+        constant.append(
+            np.sqrt(((large.losses[chosen].mean(axis=0) - large.losses[others]) ** 2).mean())
+        )
+    assert np.mean(errors[8]) == pytest.approx(
+        0.074, abs=0.004
+    )  # a plain least-squares map through the same anchors: .074
     assert np.mean(constant) == pytest.approx(0.21, abs=0.01)
     assert np.mean(errors[2]) < 0.18  # least squares through two: 3.0

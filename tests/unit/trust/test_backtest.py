@@ -8,7 +8,16 @@ import pytest
 
 from mixwright.errors import MixwrightError
 from mixwright.report.page import _backtest
-from mixwright.trust.backtest import AUTOSCALE, JOINT, KEEP, Backtest, Choice, Prediction, backtest, find_scales
+from mixwright.trust.backtest import (
+    AUTOSCALE,
+    JOINT,
+    KEEP,
+    Backtest,
+    Choice,
+    Prediction,
+    backtest,
+    find_scales,
+)
 from mixwright.trust.intervals import Interval
 from planted_scales import UNIT, goal, observed, planted
 
@@ -54,7 +63,9 @@ def test_what_is_tested_has_not_seen_the_largest_scale(seen, found):
     again = backtest(replace(seen, losses=losses), goal(10 * UNIT))
     for one, other in zip(found.choices, again.choices, strict=True):
         assert one.weights == other.weights
-    assert all(p.rmse > 5 * q.rmse for p, q in zip(again.predictions, found.predictions, strict=True))
+    assert all(
+        p.rmse > 5 * q.rmse for p, q in zip(again.predictions, found.predictions, strict=True)
+    )
 
 
 def test_two_scales_make_autoscale_keep_and_it_is_said(seen):
@@ -81,13 +92,23 @@ def test_without_a_perturb_design_the_joint_laws_own_optimum_is_kept(seen):
 )
 def test_trust_is_earned(ahead, scatter, second, trusted):
     near = Interval(0.0, 0.0, 0.0)
-    predictions = (Prediction(AUTOSCALE, 0.02, 0.0, 0.02, near), Prediction(JOINT, scatter, 0.0, scatter, near))
-    choices = (Choice(KEEP, {}, near, 0.2), Choice(JOINT, {}, near, second, Interval(0.2, ahead, 0.3)))
+    predictions = (
+        Prediction(AUTOSCALE, 0.02, 0.0, 0.02, near),
+        Prediction(JOINT, scatter, 0.0, scatter, near),
+    )
+    choices = (
+        Choice(KEEP, {}, near, 0.2),
+        Choice(JOINT, {}, near, second, Interval(0.2, ahead, 0.3)),
+    )
     result = Backtest((1.0, 2.0), 5, predictions, choices, ())
-    assert result.trusted == trusted and ("has a say" in result.verdict) == (trusted == KEEP and scatter > 0.02)
+    assert result.trusted == trusted and ("has a say" in result.verdict) == (
+        trusted == KEEP and scatter > 0.02
+    )
 
 
 def test_the_report_shows_it(found):
     page = _backtest(json.loads(json.dumps(found.as_json())))
-    assert "The largest scale, left out" in page and all(f"<td>{choice.choice}</td>" in page for choice in found.choices)
+    assert "The largest scale, left out" in page and all(
+        f"<td>{choice.choice}</td>" in page for choice in found.choices
+    )
     assert _backtest({}) == ""

@@ -29,8 +29,13 @@ def test_a_power_law_is_carried_on():
 
 
 def test_a_floor_is_found():
-    laws, belief = _power_laws(np.array([12.0, 16, 24, 32, 48, 64]), 0.05 + 3 * np.array([12.0, 16, 24, 32, 48, 64]) ** -1.2)
-    assert belief.sum() == pytest.approx(1) and belief @ laws[:, 0] == pytest.approx(0.05, abs=0.005)
+    laws, belief = _power_laws(
+        np.array([12.0, 16, 24, 32, 48, 64]),
+        0.05 + 3 * np.array([12.0, 16, 24, 32, 48, 64]) ** -1.2,
+    )
+    assert belief.sum() == pytest.approx(1) and belief @ laws[:, 0] == pytest.approx(
+        0.05, abs=0.005
+    )
 
 
 def test_the_rule_stops_where_a_quarter_more_is_worth_little():
@@ -38,7 +43,9 @@ def test_the_rule_stops_where_a_quarter_more_is_worth_little():
     assert flat.answer().endswith(": stop") and flat.enough() == flat.runs
     assert "go on, to about" in steep.answer() and steep.enough() > steep.runs
     assert steep.raised_by(round(steep.enough() / 4), steep.enough()).value < 0.005
-    assert steep.answer(more=7).startswith("7 more runs would raise the rank correlation by about 0.0")
+    assert steep.answer(more=7).startswith(
+        "7 more runs would raise the rank correlation by about 0.0"
+    )
 
 
 def test_the_curve_rises_and_foresees_runs_it_has_not_seen():
@@ -82,15 +89,26 @@ def test_subsets_are_nested_and_never_hold_the_runs_they_predict(monkeypatch):
 
 def test_permuted_runs_and_the_same_seed_give_the_same_curve():
     seen = plant(1, runs=30).seen
-    first, again = (learning_curve("regmix-linear", {}, s, seed=3) for s in (seen, seen.only(np.arange(30)[::-1])))
+    first, again = (
+        learning_curve("regmix-linear", {}, s, seed=3)
+        for s in (seen, seen.only(np.arange(30)[::-1]))
+    )
     assert first.spearman.tolist() == again.spearman.tolist() and first.answer() == again.answer()
 
 
 def test_a_goal_of_one_target_reads_that_target_alone():
     seen = plant(1, runs=30).seen
-    spoilt = replace(seen, losses=np.where(np.arange(3) == 2, np.random.default_rng(0).permutation(30)[:, None], seen.losses))
+    spoilt = replace(
+        seen,
+        losses=np.where(
+            np.arange(3) == 2, np.random.default_rng(0).permutation(30)[:, None], seen.losses
+        ),
+    )
     one = learning_curve("regmix-linear", {}, spoilt, {"north": 1.0})
-    assert one.spearman.tolist() == learning_curve("regmix-linear", {}, seen, {"north": 1.0}).spearman.tolist()
+    assert (
+        one.spearman.tolist()
+        == learning_curve("regmix-linear", {}, seen, {"north": 1.0}).spearman.tolist()
+    )
     assert one.spearman[-1] > learning_curve("regmix-linear", {}, spoilt).spearman[-1]
 
 
@@ -117,14 +135,45 @@ def test_the_command_writes_points_and_the_answer(tmp_path):
         for run, row in zip(seen.runs, seen.weights, strict=True)
         for d, w in zip(seen.domains, row, strict=True)
     ]
-    tables.write(pd.DataFrame(weights, columns=tables.DESIGN.schema.names), tmp_path / "design.parquet", tables.DESIGN)
+    tables.write(
+        pd.DataFrame(weights, columns=tables.DESIGN.schema.names),
+        tmp_path / "design.parquet",
+        tables.DESIGN,
+    )
     losses = [
         (run, target, 1, 10**6, loss, loss, 10, 9.0, "ok")
         for run, row in zip(seen.runs, seen.losses, strict=True)
         for target, loss in zip(seen.targets, row, strict=True)
     ]
-    tables.write(pd.DataFrame(losses, columns=tables.LOSSES.schema.names), tmp_path / "losses.parquet", tables.LOSSES)
-    where = ["--mixtures", str(tmp_path / "design.parquet"), "--losses", str(tmp_path / "losses.parquet")]
-    assert main(["learning-curve", "--mixer", "regmix-linear", *where, "--more", "10", "--to", str(tmp_path / "c.json")]) == 0
+    tables.write(
+        pd.DataFrame(losses, columns=tables.LOSSES.schema.names),
+        tmp_path / "losses.parquet",
+        tables.LOSSES,
+    )
+    where = [
+        "--mixtures",
+        str(tmp_path / "design.parquet"),
+        "--losses",
+        str(tmp_path / "losses.parquet"),
+    ]
+    assert (
+        main(
+            [
+                "learning-curve",
+                "--mixer",
+                "regmix-linear",
+                *where,
+                "--more",
+                "10",
+                "--to",
+                str(tmp_path / "c.json"),
+            ]
+        )
+        == 0
+    )
     found = json.loads((tmp_path / "c.json").read_text())
-    assert found["answer"].startswith("10 more runs would raise") and len(found["points"]) == 6 and found["next"]["more"] == 10
+    assert (
+        found["answer"].startswith("10 more runs would raise")
+        and len(found["points"]) == 6
+        and found["next"]["more"] == 10
+    )

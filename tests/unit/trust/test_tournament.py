@@ -20,14 +20,20 @@ def test_a_named_mixer_is_scored_target_by_target_and_ranked():
     first, second = standings(frame).to_dict("records")
     assert (first["mixer"], second["mixer"]) == ("effective-data", "regmix-linear")
     mine = frame[frame.mixer == "effective-data"].set_index("target")
-    assert first["spearman"] == pytest.approx(mine.spearman.mean()) and first["rmse"] == pytest.approx(mine.rmse.mean())
+    assert first["spearman"] == pytest.approx(mine.spearman.mean()) and first[
+        "rmse"
+    ] == pytest.approx(mine.rmse.mean())
     assert first["worst"] == mine.spearman.idxmin() and first["least"] == mine.spearman.min()
 
 
 def test_none_named_means_all_that_predict_and_can_be_fitted(caplog):
     with caplog.at_level(logging.INFO):
         found = set(tournament(study(), settings=QUICK, folds=2).mixer)
-    assert {"regmix", "regmix-linear", "effective-data"} <= found <= {name for name, entry in MIXERS.items() if entry.predicts}
+    assert (
+        {"regmix", "regmix-linear", "effective-data"}
+        <= found
+        <= {name for name, entry in MIXERS.items() if entry.predicts}
+    )
     assert "autoscale is left out: it reads perturb runs and the tables hold none" in caplog.text
     assert "mixmin" not in found and "mixmin is left out: it reads vertex runs" in caplog.text
 
@@ -53,6 +59,7 @@ def test_the_table_fits_a_terminal_and_names_the_worst_target(capsys):
     Console(width=80).print(as_table(frame, 40))
     said = capsys.readouterr().out
     assert "40 held-out runs" in said and all(
-        word in said for word in ("Spearman", "Kendall", "pairs", "regret@1", "error", "worst target")
+        word in said
+        for word in ("Spearman", "Kendall", "pairs", "regret@1", "error", "worst target")
     )
     assert "effective-data" in said and standings(frame).worst[0] in said and "…" not in said

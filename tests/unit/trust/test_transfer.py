@@ -36,30 +36,69 @@ def test_runs_of_a_study_are_paired_by_their_weights_and_its_targets_weighed():
     weights = np.random.default_rng(0).dirichlet(np.ones(3), 7)
     losses = np.stack([np.arange(7.0), -3 * np.arange(7.0), np.ones(7)], axis=1)
     runs = tuple(f"r{k}" for k in range(7))
-    first = Observations(tuple("abc"), ("ants", "bees", "code"), runs, ("swarm",) * 7, 1e5 * weights, losses)
+    first = Observations(
+        tuple("abc"), ("ants", "bees", "code"), runs, ("swarm",) * 7, 1e5 * weights, losses
+    )
     order = np.array([4, 2, 0, 3, 6])
-    second = Observations(tuple("abc"), ("ants", "bees", "code"), runs[:5], ("transfer",) * 5, 4e5 * weights[order], 2 + losses[order])
+    second = Observations(
+        tuple("abc"),
+        ("ants", "bees", "code"),
+        runs[:5],
+        ("transfer",) * 5,
+        4e5 * weights[order],
+        2 + losses[order],
+    )
     found = transfer_of_runs(first, second, {"ants": 0.9, "bees": 0.1})
-    assert found.mixtures == ("r4", "r2", "r0", "r3", "r6") and set(found.ranks) == {MEAN, "ants", "bees"}
-    assert found.ranks[MEAN].value == pytest.approx(1) and found.pick == "r0" and found.spread == pytest.approx(6 * 0.6)
+    assert found.mixtures == ("r4", "r2", "r0", "r3", "r6") and set(found.ranks) == {
+        MEAN,
+        "ants",
+        "bees",
+    }
+    assert (
+        found.ranks[MEAN].value == pytest.approx(1)
+        and found.pick == "r0"
+        and found.spread == pytest.approx(6 * 0.6)
+    )
     assert transfer_of_runs(first, second, {"ants": 0.1, "bees": 0.9}).pick == "r6"
 
 
 def tables(tmp_path, second):
     names = [f"m{i}" for i in range(8)]
-    (tmp_path / "mixtures.csv").write_text("run,code,prose\n" + "".join(f"{n},{i / 10},{1 - i / 10}\n" for i, n in enumerate(names)))
-    (tmp_path / "small.csv").write_text("run,x,y\n" + "".join(f"{n},{3 + i / 10},{4 - i / 100}\n" for i, n in enumerate(names)))
-    (tmp_path / "large.csv").write_text("run,y,x\n" + "".join(f"{n},{2 - i / 100},{second(i)}\n" for i, n in list(enumerate(names))[::-1]))
+    (tmp_path / "mixtures.csv").write_text(
+        "run,code,prose\n" + "".join(f"{n},{i / 10},{1 - i / 10}\n" for i, n in enumerate(names))
+    )
+    (tmp_path / "small.csv").write_text(
+        "run,x,y\n" + "".join(f"{n},{3 + i / 10},{4 - i / 100}\n" for i, n in enumerate(names))
+    )
+    (tmp_path / "large.csv").write_text(
+        "run,y,x\n"
+        + "".join(f"{n},{2 - i / 100},{second(i)}\n" for i, n in list(enumerate(names))[::-1])
+    )
     paths = [str(tmp_path / name) for name in ("mixtures.csv", "small.csv", "large.csv")]
-    return ["transfer", "--mixtures", paths[0], "--losses", *paths[1:], "--to", str(tmp_path / "found.json")]
+    return [
+        "transfer",
+        "--mixtures",
+        paths[0],
+        "--losses",
+        *paths[1:],
+        "--to",
+        str(tmp_path / "found.json"),
+    ]
 
 
-@pytest.mark.parametrize(("second", "said"), [(lambda i: 2 + i / 10, "the order carries over"), (lambda i: 2 + i % 3 / 10, "not shown")])
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [(lambda i: 2 + i / 10, "the order carries over"), (lambda i: 2 + i % 3 / 10, "not shown")],
+)
 def test_the_command_says_whether_the_order_carries_over(second, said, tmp_path, capsys):
     assert main(tables(tmp_path, second)) == 0
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["verdict"].startswith(said) and found["ranks"]["y"]["value"] == pytest.approx(1)
-    assert set(found["ranks"]) == {MEAN, "x", "y"} and found["pick"] == "m0" and found["regret"] == pytest.approx(0, abs=0.08)
+    assert (
+        set(found["ranks"]) == {MEAN, "x", "y"}
+        and found["pick"] == "m0"
+        and found["regret"] == pytest.approx(0, abs=0.08)
+    )
 
 
 def test_tables_that_do_not_fit_are_refused(tmp_path, capsys):

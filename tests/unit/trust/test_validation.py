@@ -12,12 +12,21 @@ def study(runs=40, repeats=4, spread=0.01):
     """A smooth truth over three domains, with repeats of one mixture."""
     rng = np.random.default_rng(0)
     amounts = np.concatenate([rng.dirichlet(np.ones(3), runs), np.full((repeats, 3), 1 / 3)]) * 1e5
-    losses = 3 + np.stack([1 / (0.1 + amounts[:, 0] / 1e5), 1 / (0.3 + amounts[:, 1] / 1e5)], axis=1) * 0.1
+    losses = (
+        3
+        + np.stack([1 / (0.1 + amounts[:, 0] / 1e5), 1 / (0.3 + amounts[:, 1] / 1e5)], axis=1) * 0.1
+    )
     losses = losses + rng.normal(0, spread, losses.shape) * [0.1, 1]
     roles = ("swarm",) * runs + ("repeat",) * repeats
     likelihoods = {"first": Likelihoods(rng.normal(-50, 3, (20, 3)), np.full(20, 10.0))}
     return Observations(
-        ("a", "b", "c"), ("first", "second"), tuple(f"r{i:02}" for i in range(len(roles))), roles, amounts, losses, likelihoods
+        ("a", "b", "c"),
+        ("first", "second"),
+        tuple(f"r{i:02}" for i in range(len(roles))),
+        roles,
+        amounts,
+        losses,
+        likelihoods,
     )
 
 
@@ -34,7 +43,9 @@ def test_held_out_losses_do_not_leak_into_their_own_predictions():
     frame = validate("regmix-linear", {}, seen, folds=4, seed=1)
     chosen = frame[frame.fold == 2].run.unique()
     spoilt = np.where(np.isin(seen.runs, chosen)[:, None], 9.0, seen.losses)
-    again = validate("regmix-linear", {}, Observations(**{**vars(seen), "losses": spoilt}), folds=4, seed=1)
+    again = validate(
+        "regmix-linear", {}, Observations(**{**vars(seen), "losses": spoilt}), folds=4, seed=1
+    )
     held = frame.fold == 2
     assert again[held].predicted.tolist() == frame[held].predicted.tolist()
     assert again[~held].predicted.tolist() != frame[~held].predicted.tolist()
@@ -63,10 +74,21 @@ def test_scores_by_hand():
 
 def test_a_constant_prediction_ranks_nothing():
     found = score(np.array([1.0, 2.0, 6.0]), np.ones(3))
-    assert (found["spearman"], found["kendall"], found["pairwise"], found["regret"]) == (0, 0, 0.5, 2.0)
+    assert (found["spearman"], found["kendall"], found["pairwise"], found["regret"]) == (
+        0,
+        0,
+        0.5,
+        2.0,
+    )
 
 
 def test_scores_are_kept_apart_by_mixer_and_target():
-    rows = [("m", t, f"r{i}", 0, float(i), float(i) * sign) for t, sign in (("up", 1), ("down", -1)) for i in range(5)]
+    rows = [
+        ("m", t, f"r{i}", 0, float(i), float(i) * sign)
+        for t, sign in (("up", 1), ("down", -1))
+        for i in range(5)
+    ]
     frame = pd.DataFrame(rows, columns=["mixer", "target", "run", "fold", "actual", "predicted"])
-    assert scores(frame).set_index("target").spearman.to_dict() == pytest.approx({"up": 1.0, "down": -1.0})
+    assert scores(frame).set_index("target").spearman.to_dict() == pytest.approx(
+        {"up": 1.0, "down": -1.0}
+    )

@@ -19,7 +19,9 @@ TIE = 1e-9  # deficits closer than this are equal, so that rounding never decide
 
 def allocate(weights: ArrayLike, sequences: int) -> Ints:
     """(sequences,) domain of each: the one whose count lags its weight most, ties to the lower index; every prefix is near the mixture."""
-    share = np.asarray(weights, np.float64).tolist()  # of a few domains, lists are twice as fast as arrays
+    share = np.asarray(
+        weights, np.float64
+    ).tolist()  # of a few domains, lists are twice as fast as arrays
     counts = [0] * len(share)
     chosen = []
     for position in range(1, sequences + 1):
@@ -50,7 +52,15 @@ class Schedule:
     context: int
 
     @classmethod
-    def of(cls, weights: ArrayLike, shards: Sequence[Shard], context: int, sequences: int, seed: int, share: float = 1.0) -> "Schedule":
+    def of(
+        cls,
+        weights: ArrayLike,
+        shards: Sequence[Shard],
+        context: int,
+        sequences: int,
+        seed: int,
+        share: float = 1.0,
+    ) -> "Schedule":
         """For `shards` in the weights' order (sorted by name); the blocks of each pass over a domain come in a fresh order.
 
         With a `share` under 1 each domain has only the first so many of its blocks, in the order of the first pass, and repeats these.
@@ -58,11 +68,15 @@ class Schedule:
         domains = allocate(weights, sequences)
         counts = np.bincount(domains, minlength=len(shards))
         whole = np.array([shard.sequences(context) for shard in shards])
-        available = np.minimum(whole, np.maximum(1, np.rint(min(share, 1.0) * whole).astype(np.int64)))
+        available = np.minimum(
+            whole, np.maximum(1, np.rint(min(share, 1.0) * whole).astype(np.int64))
+        )
         blocks = np.empty(sequences, np.int64)
         for index, shard in enumerate(shards):
             if counts[index]:
-                blocks[domains == index] = _blocks(shard, seed, int(counts[index]), int(whole[index]), int(available[index]))
+                blocks[domains == index] = _blocks(
+                    shard, seed, int(counts[index]), int(whole[index]), int(available[index])
+                )
         return cls(domains, blocks, counts, available, shards, context)
 
     def __len__(self) -> int:
@@ -73,7 +87,9 @@ class Schedule:
         domains, blocks = self.domains[positions].tolist(), self.blocks[positions].tolist()
         tokens = np.empty((len(domains), self.context + 1), np.int64)
         for row, domain, block in zip(tokens, domains, blocks, strict=True):
-            row[:] = self._pieces[domain].sequence(block, self.context)  # a copy a block is several times faster than one fancy index
+            row[:] = self._pieces[domain].sequence(
+                block, self.context
+            )  # a copy a block is several times faster than one fancy index
         return tokens
 
     def places(self, positions: Any) -> list[tuple[str, int]]:
@@ -85,21 +101,33 @@ class Schedule:
 
     @cached_property
     def _numbers(self) -> Ints:
-        return ((self.domains[:, None] == np.arange(len(self._pieces))).cumsum(0)[np.arange(len(self)), self.domains] - 1).astype(np.int64)
+        return (
+            (self.domains[:, None] == np.arange(len(self._pieces))).cumsum(0)[
+                np.arange(len(self)), self.domains
+            ]
+            - 1
+        ).astype(np.int64)
 
     @property
     def realised(self) -> Mapping[str, tuple[int, float]]:
         """Domain -> (training tokens, epochs), as taken."""
         epochs = self.counts / np.maximum(self.available, 1)
         names = (shard.domain for shard in self._pieces)
-        return {name: (int(n) * self.context, float(e)) for name, n, e in zip(names, self.counts, epochs, strict=True)}
+        return {
+            name: (int(n) * self.context, float(e))
+            for name, n, e in zip(names, self.counts, epochs, strict=True)
+        }
 
 
 def _blocks(shard: Shard, seed: int, count: int, whole: int, available: int) -> Ints:
     """(count,) blocks of one domain, pass after pass over the first `available` of the first pass's order."""
     if not available:
-        raise MixwrightError(f"{shard.domain}: {len(shard.tokens)} tokens are under one sequence; give it more text or a shorter context")
-    passes = [block_order(seed, shard.domain, epoch, whole) for epoch in range(-(-count // available))]
+        raise MixwrightError(
+            f"{shard.domain}: {len(shard.tokens)} tokens are under one sequence; give it more text or a shorter context"
+        )
+    passes = [
+        block_order(seed, shard.domain, epoch, whole) for epoch in range(-(-count // available))
+    ]
     if available < whole:
         kept = passes[0][:available]
         passes = [order[np.isin(order, kept)] for order in passes]

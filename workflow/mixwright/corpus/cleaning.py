@@ -46,7 +46,9 @@ def clean_domain(
     return [Document(splits[key], text) for key, text in kept.items()], report
 
 
-def clean_target(name: str, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]) -> tuple[list[Document], dict[str, int]]:
+def clean_target(
+    name: str, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> tuple[list[Document], dict[str, int]]:
     """The documents of a target, without repeats, ordered by content hash, up to target_bytes (context counted in)."""
     limit = int(settings["max_document_bytes"])
     documents: dict[bytes, Document] = {}
@@ -58,10 +60,19 @@ def clean_target(name: str, rows: Iterable[Mapping[str, Any]], settings: Mapping
         if text.strip():
             documents.setdefault(content_hash(context + text), Document("target", text, context))
     if not documents:
-        raise MixwrightError(f"{name}: no text in its {read} rows; give the target a source with text")
-    kept = list(_up_to(int(settings["target_bytes"]), (documents[key] for key in sorted(documents))))
+        raise MixwrightError(
+            f"{name}: no text in its {read} rows; give the target a source with text"
+        )
+    kept = list(
+        _up_to(int(settings["target_bytes"]), (documents[key] for key in sorted(documents)))
+    )
     size = sum(len((document.context + document.text).encode()) for document in kept)
-    return kept, {"read": read, "duplicates": read - len(documents), "documents": len(kept), "bytes": size}
+    return kept, {
+        "read": read,
+        "duplicates": read - len(documents),
+        "documents": len(kept),
+        "bytes": size,
+    }
 
 
 def split_query(row: Mapping[str, Any], name: str = "target") -> tuple[str, str]:
@@ -87,7 +98,11 @@ def content_hash(text: str) -> bytes:
 
 def cut(text: str, limit: int) -> str:
     """At most `limit` bytes of UTF-8, ending at a character."""
-    return text if len(text) * 4 <= limit else text.encode(errors="replace")[:limit].decode(errors="ignore")
+    return (
+        text
+        if len(text) * 4 <= limit
+        else text.encode(errors="replace")[:limit].decode(errors="ignore")
+    )
 
 
 def _distinct(texts: Iterable[str | None], limit: int) -> tuple[dict[bytes, str], dict[str, int]]:
@@ -129,12 +144,16 @@ def _without_repeats(text: str, seen: set[bytes], min_line: int) -> tuple[str, s
     return ("\n".join(kept).strip("\n").rstrip() if dropped else text), fresh, dropped
 
 
-def _splits(name: str, keys: list[bytes], share: float, report: Mapping[str, int]) -> dict[bytes, str]:
+def _splits(
+    name: str, keys: list[bytes], share: float, report: Mapping[str, int]
+) -> dict[bytes, str]:
     """A key's first bytes order the documents; its last ones, independent of them, choose the split. Neither split is empty."""
     draws = {key: int.from_bytes(key[8:], "big") / 2**64 for key in keys}
     if len(keys) < 2:
         told = ", ".join(f"{count} {what}" for what, count in report.items() if count)
-        raise MixwrightError(f"{name}: under two documents are left of this domain ({told or '0 read'}); give it more or other text")
+        raise MixwrightError(
+            f"{name}: under two documents are left of this domain ({told or '0 read'}); give it more or other text"
+        )
     limit = min(max(share, *sorted(draws.values())[:1]), sorted(draws.values())[-2])
     return {key: "validation" if draw <= limit else "train" for key, draw in draws.items()}
 
@@ -157,5 +176,7 @@ def _gold(row: Mapping[str, Any], name: str) -> str:
     except (TypeError, ValueError):
         index = -1
     if not 0 <= index < len(choices):  # -1 is how published test splits hide the answer
-        raise MixwrightError(f"{name}: gold is {gold!r}; give the number of one of the {len(choices)} choices, counted from 0")
+        raise MixwrightError(
+            f"{name}: gold is {gold!r}; give the number of one of the {len(choices)} choices, counted from 0"
+        )
     return _plain(str(choices[index]))

@@ -13,7 +13,14 @@ from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.sources.local import read_documents
 
-SCHEMA = pa.schema([("document", pa.int64()), ("split", pa.string()), ("text", pa.string()), ("context", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("document", pa.int64()),
+        ("split", pa.string()),
+        ("text", pa.string()),
+        ("context", pa.string()),
+    ]
+)
 
 
 def write_domain(
@@ -32,7 +39,11 @@ def write_domain(
 
 
 def write_target(
-    name: str, source: Mapping[str, Any], settings: Mapping[str, Any], to: str | Path, harvested: Path | None = None
+    name: str,
+    source: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    to: str | Path,
+    harvested: Path | None = None,
 ) -> dict[str, int]:
     """Reads, cleans and writes one target. Returns counts."""
     documents, report = clean_target(name, read_documents(name, source, harvested), settings)
@@ -42,7 +53,9 @@ def write_target(
 
 def target_ngrams(paths: Sequence[str | Path], n: int) -> Hashes:
     """The n-grams of the targets' documents, contexts included: what no training document may share."""
-    return ngram_set((document.context + document.text for path in paths for document in read_texts(path)), n)
+    return ngram_set(
+        (document.context + document.text for path in paths for document in read_texts(path)), n
+    )
 
 
 def write_documents(documents: Sequence[Document], to: str | Path) -> None:
@@ -62,5 +75,11 @@ def read_texts(path: str | Path, split: str | None = None) -> list[Document]:
     try:
         rows = pq.read_table(path, schema=SCHEMA).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
-        raise MixwrightError(f"{path}: not a readable file of documents ({error.__class__.__name__}); clean this source again") from None
-    return [Document(row["split"], row["text"], row["context"]) for row in rows if split in (None, row["split"])]
+        raise MixwrightError(
+            f"{path}: not a readable file of documents ({error.__class__.__name__}); clean this source again"
+        ) from None
+    return [
+        Document(row["split"], row["text"], row["context"])
+        for row in rows
+        if split in (None, row["split"])
+    ]

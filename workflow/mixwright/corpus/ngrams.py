@@ -41,4 +41,6 @@ def shares(text: str, known: Hashes, n: int) -> bool:
 
 @lru_cache(maxsize=1 << 19)
 def _word(word: str) -> int:
-    return int.from_bytes(blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
+    return int.from_bytes(
+        blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest(), "little"
+    )

@@ -35,8 +35,13 @@ class Examples:
         kept = [(context, scored, size) for context, scored, size in rows if len(scored)]
         pieces = [part for context, scored, _ in kept for part in ([end_token], context, scored)]
         return cls(
-            tokens=np.concatenate([np.asarray(piece, np.int64) for piece in pieces]) if pieces else np.zeros(0, np.int64),
-            starts=np.cumsum([0] + [1 + len(context) + len(scored) for context, scored, _ in kept], dtype=np.int64),
+            tokens=np.concatenate([np.asarray(piece, np.int64) for piece in pieces])
+            if pieces
+            else np.zeros(0, np.int64),
+            starts=np.cumsum(
+                [0] + [1 + len(context) + len(scored) for context, scored, _ in kept],
+                dtype=np.int64,
+            ),
             scored_from=np.array([1 + len(context) for context, _, _ in kept], np.int64),
             scored_bytes=np.array([size for _, _, size in kept], np.int64),
         )
@@ -52,17 +57,35 @@ class Examples:
     def save(self, path: str | Path) -> None:
         """Writes a compressed .npz, atomically and byte for byte reproducible."""
         with written(path) as beside, beside.open("wb") as file:
-            np.savez_compressed(file, tokens=self.tokens, starts=self.starts, scored_from=self.scored_from, scored_bytes=self.scored_bytes)
+            np.savez_compressed(
+                file,
+                tokens=self.tokens,
+                starts=self.starts,
+                scored_from=self.scored_from,
+                scored_bytes=self.scored_bytes,
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> "Examples":
         try:
             with np.load(path) as arrays:
-                return cls(arrays["tokens"], arrays["starts"], arrays["scored_from"], arrays["scored_bytes"])
+                return cls(
+                    arrays["tokens"],
+                    arrays["starts"],
+                    arrays["scored_from"],
+                    arrays["scored_bytes"],
+                )
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-            raise MixwrightError(f"{path}: not a file of examples ({error.__class__.__name__}); tokenize the corpus again") from None
+            raise MixwrightError(
+                f"{path}: not a file of examples ({error.__class__.__name__}); tokenize the corpus again"
+            ) from None
 
-    def first(self, tokens: int | None = None, examples: int | None = None, example_tokens: int | None = None) -> "Examples":
+    def first(
+        self,
+        tokens: int | None = None,
+        examples: int | None = None,
+        example_tokens: int | None = None,
+    ) -> "Examples":
         """The first whole examples until `tokens` scored tokens are reached (at least one), each cut to `example_tokens`.
 
         An example that is too long keeps the end token, the last tokens of its context (at least half the room, if it has them) and the
@@ -79,17 +102,28 @@ class Examples:
         opens = self.starts[:count] + self.scored_from[:count]
         rows = (
             (self.tokens[at - before : at], self.tokens[at : at + after], size)
-            for at, before, after, size in zip(opens, context, scored, self._bytes_of(scored), strict=False)
+            for at, before, after, size in zip(
+                opens, context, scored, self._bytes_of(scored), strict=False
+            )
         )
         return Examples.of(rows, int(self.tokens[0]) if len(self) else 0)
 
     def whole(self) -> "Examples":
         """The same with their context scored too; bytes grow in proportion, rounded."""
         growth = (np.diff(self.starts) - 1) / np.maximum(self.scored_tokens, 1)
-        return Examples(self.tokens, self.starts, np.ones_like(self.scored_from), np.rint(self.scored_bytes * growth).astype(np.int64))
+        return Examples(
+            self.tokens,
+            self.starts,
+            np.ones_like(self.scored_from),
+            np.rint(self.scored_bytes * growth).astype(np.int64),
+        )
 
     def _bytes_of(self, scored: Ints) -> list[int]:
-        return np.rint(self.scored_bytes * (scored / np.maximum(self.scored_tokens, 1))).astype(np.int64).tolist()
+        return (
+            np.rint(self.scored_bytes * (scored / np.maximum(self.scored_tokens, 1)))
+            .astype(np.int64)
+            .tolist()
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +161,14 @@ def open_shard(folder: str | Path) -> Shard:
         tokens = np.memmap(folder / "train.bin", dtype=manifest["dtype"], mode="r")
         unigram = np.load(folder / "unigram.npy")
     except (MixwrightError, OSError, ValueError) as error:
-        raise MixwrightError(f"{folder}: not a token shard ({error.__class__.__name__}); tokenize this domain again") from None
+        raise MixwrightError(
+            f"{folder}: not a token shard ({error.__class__.__name__}); tokenize this domain again"
+        ) from None
     train = manifest["splits"]["train"]
     if len(tokens) != train["tokens"]:
-        raise MixwrightError(f"{folder}: train.bin has {len(tokens)} tokens, its manifest {train['tokens']}; tokenize this domain again")
+        raise MixwrightError(
+            f"{folder}: train.bin has {len(tokens)} tokens, its manifest {train['tokens']}; tokenize this domain again"
+        )
     return Shard(
         domain=manifest["domain"],
         tokens=tokens,
@@ -149,7 +187,8 @@ def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
 
     manifests = [read_json(Path(folder) / "manifest.json") for folder in shards]
     rows = [
-        {"domain": manifest["domain"], "split": split} | {key: counts[key] for key in ("tokens", "bytes", "documents", "sha256")}
+        {"domain": manifest["domain"], "split": split}
+        | {key: counts[key] for key in ("tokens", "bytes", "documents", "sha256")}
         for manifest in manifests
         for split, counts in manifest["splits"].items()
     ]
@@ -159,7 +198,9 @@ def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
 def train_tokens(domains: Path) -> dict[str, int]:
     """Domain -> its training tokens."""
     counts = _domains(domains)
-    return {str(row.domain): int(row.tokens) for row in counts[counts.split == "train"].itertuples()}
+    return {
+        str(row.domain): int(row.tokens) for row in counts[counts.split == "train"].itertuples()
+    }
 
 
 def corpus_fingerprint(domains: Path) -> str:
@@ -167,7 +208,9 @@ def corpus_fingerprint(domains: Path) -> str:
     from mixwright.mixture import digest
 
     counts = _domains(domains)
-    return digest({str(row.domain): str(row.sha256) for row in counts[counts.split == "train"].itertuples()})
+    return digest(
+        {str(row.domain): str(row.sha256) for row in counts[counts.split == "train"].itertuples()}
+    )
 
 
 def _domains(path: Path) -> "pd.DataFrame":

@@ -22,26 +22,41 @@ BATCH = 256  # documents encoded at a time
 PIECE = 512  # tokens: a validation document gives several examples, so that a few thousand tokens come from every part of the split
 
 
-def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to: str | Path, context: int | None = None) -> dict[str, Any]:
+def tokenize_domain(
+    name: str,
+    documents: str | Path,
+    tokenizer: str | Path,
+    to: str | Path,
+    context: int | None = None,
+) -> dict[str, Any]:
     """Writes `shards/<domain>` and returns its manifest; a domain with under one sequence of `context` training tokens is refused."""
     encoder, end = open_tokenizer(tokenizer)
     vocabulary = vocabulary_size(encoder)
     rows = read_texts(documents)
-    texts = {split: [row.text for row in rows if row.split == split] for split in ("train", "validation")}
-    stream = _stream(encoder, texts["train"], end, np.dtype("uint16" if vocabulary <= 65_535 else "uint32"))
+    texts = {
+        split: [row.text for row in rows if row.split == split] for split in ("train", "validation")
+    }
+    stream = _stream(
+        encoder, texts["train"], end, np.dtype("uint16" if vocabulary <= 65_535 else "uint32")
+    )
     if context is not None and len(stream) <= context:
         raise MixwrightError(
             f"{name}: {len(stream)} training tokens, under one sequence of {context}; give the domain more text or shorten the context"
         )
     validation = _pieces(encoder, texts["validation"], end)
     if not len(validation):
-        raise MixwrightError(f"{name}: not one validation token; give the domain more text or raise corpus.validation_share")
+        raise MixwrightError(
+            f"{name}: not one validation token; give the domain more text or raise corpus.validation_share"
+        )
     with written(to) as beside:
         beside.mkdir()
         stream.tofile(beside / "train.bin")
         validation.save(beside / "validation.npz")
         np.save(beside / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
-        counted = {"train": (len(stream), "train.bin"), "validation": (int(validation.scored_tokens.sum()), "validation.npz")}
+        counted = {
+            "train": (len(stream), "train.bin"),
+            "validation": (int(validation.scored_tokens.sum()), "validation.npz"),
+        }
         manifest: dict[str, Any] = {
             "domain": name,
             "dtype": stream.dtype.name,
@@ -64,7 +79,9 @@ def tokenize_domain(name: str, documents: str | Path, tokenizer: str | Path, to:
     return manifest
 
 
-def tokenize_target(name: str, documents: str | Path, tokenizer: str | Path, to: str | Path) -> None:
+def tokenize_target(
+    name: str, documents: str | Path, tokenizer: str | Path, to: str | Path
+) -> None:
     """Writes `targets/<target>.npz`: every document an example, its context before what is scored."""
     encoder, end = open_tokenizer(tokenizer)
     examples = _examples(encoder, read_texts(documents), end)
@@ -85,11 +102,15 @@ def fingerprint(documents: Sequence[Document]) -> str:
 def _encoded(encoder: "Tokenizer", texts: Sequence[str]) -> Iterator[list[int]]:
     """Token ids of each text, nothing put around it."""
     for start in range(0, len(texts), BATCH):
-        for encoding in encoder.encode_batch_fast(list(texts[start : start + BATCH]), add_special_tokens=False):
+        for encoding in encoder.encode_batch_fast(
+            list(texts[start : start + BATCH]), add_special_tokens=False
+        ):
             yield encoding.ids
 
 
-def _stream(encoder: "Tokenizer", texts: Sequence[str], end: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _stream(
+    encoder: "Tokenizer", texts: Sequence[str], end: int, dtype: np.dtype[Any]
+) -> NDArray[Any]:
     pieces = [np.array([*ids, end], dtype) for ids in _encoded(encoder, texts)]
     return np.concatenate(pieces) if pieces else np.zeros(0, dtype)
 
@@ -110,7 +131,9 @@ def _pieces(encoder: "Tokenizer", texts: Sequence[str], end: int) -> Examples:
         for start in range(0, len(ids), PIECE):
             piece = ids[start : start + PIECE]
             rows.append((start, place, piece, round(len(piece) * bytes_per_token)))
-    return Examples.of((([], piece, size) for _, _, piece, size in sorted(rows, key=lambda row: row[:2])), end)
+    return Examples.of(
+        (([], piece, size) for _, _, piece, size in sorted(rows, key=lambda row: row[:2])), end
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -20,11 +20,24 @@ CONFIG = SPECIAL | {
     "clean_up_tokenization_spaces": False,  # decoding gives back what was encoded
     "model_max_length": 1_000_000_000,
 }
-FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "chat_template*", "config.json")
+FILES = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "chat_template*",
+    "config.json",
+)
 SMALLEST = 256 + 1  # every byte, and the end token
 
 
-def train_tokenizer(documents: Sequence[str | Path], settings: Mapping[str, Any], to: str | Path, masked: bool = False) -> None:
+def train_tokenizer(
+    documents: Sequence[str | Path],
+    settings: Mapping[str, Any],
+    to: str | Path,
+    masked: bool = False,
+) -> None:
     """Writes a folder that AutoTokenizer loads: a copy of `settings.folder` if that is given, else a BPE of the domains' training text.
 
     With `masked` it has a mask token, as masked language models need.
@@ -35,7 +48,11 @@ def train_tokenizer(documents: Sequence[str | Path], settings: Mapping[str, Any]
             _copy(Path(settings["folder"]), beside, masked)
             return
         marks = {"mask_token": MASK} if masked else {}
-        trained = train_bpe(balanced(documents, int(settings["sample_bytes"])), int(settings["vocabulary"]), [*marks.values()])
+        trained = train_bpe(
+            balanced(documents, int(settings["sample_bytes"])),
+            int(settings["vocabulary"]),
+            [*marks.values()],
+        )
         trained.save(str(beside / "tokenizer.json"))
         write_json(beside / "tokenizer_config.json", CONFIG | marks)
         write_json(beside / "special_tokens_map.json", SPECIAL | marks)
@@ -50,7 +67,9 @@ def train_bpe(texts: Iterable[str], vocabulary: int, marks: Sequence[str] = ()) 
 
     if vocabulary < SMALLEST + len(marks):
         others = " and ".join(["the end token", *marks])
-        raise MixwrightError(f"tokenizer.vocabulary is {vocabulary}; every byte and {others} need at least {SMALLEST + len(marks)}")
+        raise MixwrightError(
+            f"tokenizer.vocabulary is {vocabulary}; every byte and {others} need at least {SMALLEST + len(marks)}"
+        )
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -66,9 +85,14 @@ def train_bpe(texts: Iterable[str], vocabulary: int, marks: Sequence[str] = ()) 
 
 def balanced(documents: Sequence[str | Path], sample_bytes: int) -> Iterator[str]:
     """Training texts of all files, together about `sample_bytes`; all give the same share, and short ones leave theirs to the rest."""
-    sizes = {path: sum(len(document.text) for document in read_texts(path, "train")) for path in sorted(documents, key=str)}
+    sizes = {
+        path: sum(len(document.text) for document in read_texts(path, "train"))
+        for path in sorted(documents, key=str)
+    }
     left = sample_bytes
-    for place, path in enumerate(sorted(sizes, key=lambda path: sizes[path])):  # read again: one file at a time is in memory
+    for place, path in enumerate(
+        sorted(sizes, key=lambda path: sizes[path])
+    ):  # read again: one file at a time is in memory
         share = left / (len(sizes) - place)
         for document in read_texts(path, "train"):
             if share <= 0:
@@ -84,17 +108,25 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
 
     path = Path(folder) / "tokenizer.json"
     if not path.is_file():
-        raise MixwrightError(f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained")
+        raise MixwrightError(
+            f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained"
+        )
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises nothing narrower
-        raise MixwrightError(f"{path}: not a tokenizer ({error}); save it again with save_pretrained") from None
-    tokenizer.encode_special_tokens = True  # a document that spells the end token does not end there
+        raise MixwrightError(
+            f"{path}: not a tokenizer ({error}); save it again with save_pretrained"
+        ) from None
+    tokenizer.encode_special_tokens = (
+        True  # a document that spells the end token does not end there
+    )
     tokenizer.no_truncation()
     tokenizer.no_padding()
     end = tokenizer.token_to_id(end_token(folder))
     if end is None:
-        raise MixwrightError(f"{folder}: its end token {end_token(folder)} is not in its vocabulary; name one that is as eos_token")
+        raise MixwrightError(
+            f"{folder}: its end token {end_token(folder)} is not in its vocabulary; name one that is as eos_token"
+        )
     return tokenizer, end
 
 
@@ -132,6 +164,10 @@ def _copy(folder: Path, to: Path, masked: bool) -> None:
     """The user's tokenizer, without the weights that may lie beside it; opened once to see that it is whole."""
     tokenizer, _ = open_tokenizer(folder)
     if masked and mask_id(folder, tokenizer) is None:
-        raise MixwrightError(f"{folder}: no mask token in its vocabulary; name one as mask_token in tokenizer_config.json")
-    for path in sorted({path for pattern in FILES for path in folder.glob(pattern) if path.is_file()}):
+        raise MixwrightError(
+            f"{folder}: no mask token in its vocabulary; name one as mask_token in tokenizer_config.json"
+        )
+    for path in sorted(
+        {path for pattern in FILES for path in folder.glob(pattern) if path.is_file()}
+    ):
         shutil.copyfile(path, to / path.name)

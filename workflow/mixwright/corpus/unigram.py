@@ -6,7 +6,9 @@ from numpy.typing import ArrayLike, NDArray
 from mixwright.corpus.shards import Examples, Ints
 
 
-def unigram_losses(weights: ArrayLike, counts: ArrayLike, examples: Examples) -> NDArray[np.float64]:
+def unigram_losses(
+    weights: ArrayLike, counts: ArrayLike, examples: Examples
+) -> NDArray[np.float64]:
     """(...) nats/token of the scored tokens under each mixture of `weights` (..., domains) of the domains' unigram models.
 
     `counts` is (domains, vocabulary). Probabilities are mixed by weight, then add-one smoothed as if counted on the domains' mean number of
@@ -23,7 +25,9 @@ def unigram_losses(weights: ArrayLike, counts: ArrayLike, examples: Examples) ->
 
 def scored_counts(examples: Examples, vocabulary: int) -> Ints:
     """(vocabulary,) how often each token stands in the scored part of the examples."""
-    return np.bincount(examples.tokens[scored_mask(examples)], minlength=vocabulary).astype(np.int64)
+    return np.bincount(examples.tokens[scored_mask(examples)], minlength=vocabulary).astype(
+        np.int64
+    )
 
 
 def scored_mask(examples: Examples) -> NDArray[np.bool_]:

@@ -36,9 +36,19 @@ def kinds() -> dict[str, ModuleType]:
     """Kind -> its design, a module with `rows(study) -> list[Row]` and `weights(rows, domains) -> (rows, domains)`, all of one study."""
     from mixwright.designs import dirichlet, informative, perturbation, repeats, vertices
 
-    return {"swarm": dirichlet, "informative": informative, "vertex": vertices, "perturb": perturbation, "repeat": repeats}
+    return {
+        "swarm": dirichlet,
+        "informative": informative,
+        "vertex": vertices,
+        "perturb": perturbation,
+        "repeat": repeats,
+    }
 
 
 def kind_of(role: str, study: Mapping[str, Any]) -> str:
     """The kind of design that the study asks for a role: a role's first design bears its name."""
-    return "informative" if role == "swarm" and study["designs"]["swarm"]["method"] == "informative" else role
+    return (
+        "informative"
+        if role == "swarm" and study["designs"]["swarm"]["method"] == "informative"
+        else role
+    )

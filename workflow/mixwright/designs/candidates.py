@@ -14,5 +14,7 @@ def chosen_rows(path: Path, runs: int) -> list[list[str]]:
         many = f"{runs} runs asked for of {len(table.ids)} candidates"
         raise MixwrightError(f"{path}: {many}; ask for 1 to {len(table.ids)}, or add candidates")
     heading, lines = read_cells(path)
-    domains = sorted(range(len(table.columns)), key=table.columns.__getitem__)  # the order of columns never matters
+    domains = sorted(
+        range(len(table.columns)), key=table.columns.__getitem__
+    )  # the order of columns never matters
     return [heading, *(lines[row][1] for row in choose(table.values[:, domains], runs))]

@@ -20,8 +20,13 @@ def rows(study: Mapping[str, Any]) -> list[Row]:
     parameters = {key: design[key] for key in ("around", "temperature", "strengths")} | {
         key: goal[key] for key in ("tokens", "max_epochs", "caps", "floors")
     }
-    parameters |= {key: goal[key] for key in ("groups", "fixed") if goal[key]}  # absent, a run is named as it was before they were known
-    return [Row(parameters, row, study["proxy"]["tokens"], study["seed"]) for row in range(design["runs"])]
+    parameters |= {
+        key: goal[key] for key in ("groups", "fixed") if goal[key]
+    }  # absent, a run is named as it was before they were known
+    return [
+        Row(parameters, row, study["proxy"]["tokens"], study["seed"])
+        for row in range(design["runs"])
+    ]
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
@@ -35,6 +40,12 @@ def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
     tempered = middle(parameters["around"], domains) ** parameters["temperature"]
     least, greatest = parameters["strengths"]
     strengths = np.array([rng.choice(np.geomspace(least, greatest, STRENGTHS)) for rng in rngs])
-    drawn = sample_rows(strengths[:, None] * tempered / tempered.sum(), bounds.lower, bounds.upper, rngs, bounds.groups)
+    drawn = sample_rows(
+        strengths[:, None] * tempered / tempered.sum(),
+        bounds.lower,
+        bounds.upper,
+        rngs,
+        bounds.groups,
+    )
     kept = np.where((drawn < SMALLEST) & (bounds.lower < SMALLEST), 0.0, drawn)
     return np.stack([settle(row / row.sum(), *bounds.parts) for row in kept])

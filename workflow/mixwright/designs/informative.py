@@ -13,19 +13,25 @@ from mixwright.mixture import Array, Domain
 TRANSFER, EXPONENT, POWER, OFFSET = (-1.2, 0.8), (1.1, 0.25), (float(np.log(0.3)), 0.3), (-2.5, 0.5)
 LEVEL = SCALE = 0.3  # variances; their means cancel against the spread of the predictions
 NOISE = 0.01  # of a run, as a share of the predictions' variance
-LEAST_SPREAD = 1e-3  # of the predictions, as a share of their mean: candidates of one prediction have none
+LEAST_SPREAD = (
+    1e-3  # of the predictions, as a share of their mean: candidates of one prediction have none
+)
 TIE = 1e-9  # variances closer than this (relative) are equal: the lexicographically first mixture goes first
 
 
 def rows(study: Mapping[str, Any]) -> list[Row]:
     """Row i is the i-th choice among the candidates, so that growing the swarm keeps every earlier row."""
     candidates = {"candidates": study["designs"]["swarm"]["candidates"]}
-    return [replace(row, parameters={**row.parameters, **candidates}) for row in dirichlet.rows(study)]
+    return [
+        replace(row, parameters={**row.parameters, **candidates}) for row in dirichlet.rows(study)
+    ]
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
     """(rows, domains) the chosen candidates: Dirichlet rows of the same seed and bounds."""
-    candidates = dirichlet.weights([replace(rows[0], row=i) for i in range(rows[0].parameters["candidates"])], domains)
+    candidates = dirichlet.weights(
+        [replace(rows[0], row=i) for i in range(rows[0].parameters["candidates"])], domains
+    )
     chosen = choose(candidates, 1 + max(row.row for row in rows))
     return candidates[[chosen[row.row] for row in rows]]
 

@@ -11,7 +11,10 @@ from mixwright.mixture import Array, Domain
 
 def rows(study: Mapping[str, Any]) -> list[Row]:
     design = study["designs"]["repeat"]
-    return [Row({"mixture": design["mixture"]}, row, study["proxy"]["tokens"], study["seed"] + 1 + row) for row in range(design["runs"])]
+    return [
+        Row({"mixture": design["mixture"]}, row, study["proxy"]["tokens"], study["seed"] + 1 + row)
+        for row in range(design["runs"])
+    ]
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:

@@ -14,8 +14,14 @@ def resolve_design(runs: Iterable[Run], domains: Sequence[Domain]) -> pd.DataFra
     found, designs = [], kinds()
     for kind, alike in groupby(runs, key=lambda run: run.kind):
         group = list(alike)
-        weights = designs[kind].weights([Row(run.parameters, run.row, run.tokens, run.seed) for run in group], domains)
+        weights = designs[kind].weights(
+            [Row(run.parameters, run.row, run.tokens, run.seed) for run in group], domains
+        )
         for run, row in zip(group, weights.tolist(), strict=True):
             for domain, weight in zip(domains, row, strict=True):
-                found.append((run.name, run.role, run.model, run.tokens, run.seed, domain.name, weight))
-    return pd.DataFrame(found, columns=["run", "role", "model", "tokens", "seed", "domain", "weight"])
+                found.append(
+                    (run.name, run.role, run.model, run.tokens, run.seed, domain.name, weight)
+                )
+    return pd.DataFrame(
+        found, columns=["run", "role", "model", "tokens", "seed", "domain", "weight"]
+    )

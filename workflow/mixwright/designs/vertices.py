@@ -10,8 +10,13 @@ from mixwright.mixture import Array, Domain
 
 
 def rows(study: Mapping[str, Any]) -> list[Row]:
-    return [Row({"domain": name}, 0, study["proxy"]["tokens"], study["seed"]) for name in sorted(study["domains"])]
+    return [
+        Row({"domain": name}, 0, study["proxy"]["tokens"], study["seed"])
+        for name in sorted(study["domains"])
+    ]
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
-    return np.array([[float(domain.name == row.parameters["domain"]) for domain in domains] for row in rows])
+    return np.array(
+        [[float(domain.name == row.parameters["domain"]) for domain in domains] for row in rows]
+    )

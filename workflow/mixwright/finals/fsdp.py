@@ -32,19 +32,29 @@ class GatheredMuon(torch.optim.Muon):
         momentum.lerp_(gradient, 1 - kept)
         moved = torch.zeros(parameter.shape, device=gradient.device)
         moved.grad = gradient.lerp(momentum, kept).full_tensor()
-        torch.optim.Muon([moved], lr=group["lr"], weight_decay=0.0, momentum=0.0, nesterov=False).step()
+        torch.optim.Muon(
+            [moved], lr=group["lr"], weight_decay=0.0, momentum=0.0, nesterov=False
+        ).step()
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(DTensor.from_local(moved, parameter.device_mesh).redistribute(placements=parameter.placements))
+        parameter.add_(
+            DTensor.from_local(moved, parameter.device_mesh).redistribute(
+                placements=parameter.placements
+            )
+        )
 
 
 def slice_on_cpu(trainer: Trainer) -> None:
     """Makes accelerate slice a model on CPUs too: it lays FSDP aside there without a word, though its code for it runs on gloo."""
     for state in (PartialState, AcceleratorState):
         state._shared_state["distributed_type"] = DistributedType.FSDP
-    AcceleratorState._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(**trainer.args.fsdp_plugin_args)
+    AcceleratorState._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(
+        **trainer.args.fsdp_plugin_args
+    )
     trainer.is_fsdp_enabled = True
 
 
 def whole(model: nn.Module) -> dict[str, Tensor]:
     """The weights put together, in the memory of the process that leads; empty in the others. All must ask."""
-    return get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    return get_model_state_dict(
+        model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
+    )

@@ -43,7 +43,9 @@ def finish(
             recipe=spec["optimizer"],
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=ranks.told(latest(checkpoints) if ranks.leads else None))
+        trainer.train(
+            resume_from_checkpoint=ranks.told(latest(checkpoints) if ranks.leads else None)
+        )
     if trainer.state.global_step < trainer.state.max_steps:
         raise SystemExit(TERMINATED)
     return float(ranks.mean(torch.stack(tuple(trainer.losses)).mean()))
@@ -51,7 +53,9 @@ def finish(
 
 def latest(checkpoints: Path) -> str | None:
     """The last whole checkpoint; one that a kill left half-written is removed (Trainer writes trainer_state.json last)."""
-    for folder in sorted(checkpoints.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
+    for folder in sorted(
+        checkpoints.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])
+    ):
         try:
             json.loads((folder / "trainer_state.json").read_text())
         except (OSError, ValueError):
@@ -61,7 +65,9 @@ def latest(checkpoints: Path) -> str | None:
     return None
 
 
-def _arguments(spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path, together: int = 1) -> TrainingArguments:
+def _arguments(
+    spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path, together: int = 1
+) -> TrainingArguments:
     """Nothing that a final does not need: no evaluation, no reports, no workers, no shuffling.
 
     Of `together` processes each takes its part of a batch, in order: the next sequences of the schedule, as one process would read them.
@@ -88,5 +94,7 @@ def _arguments(spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path
         ddp_find_unused_parameters=False,
         fsdp=together > 1 and spec["parallel"] == "fsdp",
     )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # Trainer would share a batch among all GPUs in sight, and make it as many times larger
+    arguments._n_gpu = min(
+        arguments.n_gpu, 1
+    )  # Trainer would share a batch among all GPUs in sight, and make it as many times larger
     return arguments

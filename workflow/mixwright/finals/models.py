@@ -63,7 +63,11 @@ def _neox(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         num_hidden_layers=shape["layers"],
         num_attention_heads=shape["heads"],
         max_position_embeddings=shape["context"],
-        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.25},
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": 10_000.0,
+            "partial_rotary_factor": 0.25,
+        },
         tie_word_embeddings=False,
         bos_token_id=end_token,
         eos_token_id=end_token,
@@ -87,7 +91,12 @@ def _bert(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
     )
 
 
-CONFIGS: dict[str, Callable[[Shape, int, int], PreTrainedConfig]] = {"llama": _llama, "gpt2": _gpt2, "neox": _neox, "bert": _bert}
+CONFIGS: dict[str, Callable[[Shape, int, int], PreTrainedConfig]] = {
+    "llama": _llama,
+    "gpt2": _gpt2,
+    "neox": _neox,
+    "bert": _bert,
+}
 
 OUTPUTS = (  # of a block to the residual stream
     *("o_proj.weight", "down_proj.weight"),
@@ -99,10 +108,16 @@ OUTPUTS = (  # of a block to the residual stream
 def build(shape: Shape, tokens: int, end_token: int, seed: int) -> PreTrainedModel:
     """A model of `shape` in float32, for a tokenizer of so many tokens, whose first weights follow from `seed` alone."""
     if shape["architecture"] not in CONFIGS:
-        raise MixwrightError(f"model: no final of architecture {shape['architecture']}; there are {', '.join(sorted(CONFIGS))}")
+        raise MixwrightError(
+            f"model: no final of architecture {shape['architecture']}; there are {', '.join(sorted(CONFIGS))}"
+        )
     heads, width = shape["heads"], shape["width"]
-    if width % (HEAD_MULTIPLE.get(shape["architecture"], 2) * heads) or heads % shape.get("key_value_heads", heads):
-        raise MixwrightError(f"final.model: width {width} and key_value_heads do not fit {heads} heads; change one of them")
+    if width % (HEAD_MULTIPLE.get(shape["architecture"], 2) * heads) or heads % shape.get(
+        "key_value_heads", heads
+    ):
+        raise MixwrightError(
+            f"final.model: width {width} and key_value_heads do not fit {heads} heads; change one of them"
+        )
     kind = AutoModelForMaskedLM if shape["architecture"] in MASKED else AutoModelForCausalLM
     config = CONFIGS[shape["architecture"]](shape, table_rows("final", shape, tokens), end_token)
     model = kind.from_config(config, dtype=torch.float32)

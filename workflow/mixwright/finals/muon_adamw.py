@@ -30,12 +30,23 @@ class MuonAdamW(torch.optim.Optimizer):
         super().__init__([group for part in self._parts for group in part.param_groups], {})
 
     @classmethod
-    def of(cls, model: nn.Module, recipe: Mapping[str, Any], muon: type[torch.optim.Muon] = torch.optim.Muon) -> "MuonAdamW":
+    def of(
+        cls,
+        model: nn.Module,
+        recipe: Mapping[str, Any],
+        muon: type[torch.optim.Muon] = torch.optim.Muon,
+    ) -> "MuonAdamW":
         """For a transformers model: embeddings, head and norms go to AdamW, every other matrix to Muon, if the recipe has it."""
         tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
         outer = {id(weight) for weight in (*tables, model.get_output_embeddings().weight)}
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        inner = {id(p) for p in trained if p.ndim == 2 and id(p) not in outer and recipe.get("name", "muon-adamw") == "muon-adamw"}
+        inner = {
+            id(p)
+            for p in trained
+            if p.ndim == 2
+            and id(p) not in outer
+            and recipe.get("name", "muon-adamw") == "muon-adamw"
+        }
         return cls(
             hidden=[p for p in trained if id(p) in inner],
             matrices=[p for p in trained if p.ndim == 2 and id(p) not in inner],
@@ -52,7 +63,9 @@ class MuonAdamW(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         inner = len(self._parts) - 1  # groups of Muon
-        for part, groups in zip(self._parts[::-1], (self.param_groups[inner:], self.param_groups[:inner]), strict=False):
+        for part, groups in zip(
+            self._parts[::-1], (self.param_groups[inner:], self.param_groups[:inner]), strict=False
+        ):
             part.param_groups, part.state = groups, self.state
             part.step()
         return loss

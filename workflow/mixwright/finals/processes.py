@@ -12,7 +12,9 @@ from mixwright.errors import MixwrightError
 if TYPE_CHECKING:
     from torch import Tensor
 
-PATIENCE = timedelta(days=7)  # the others wait while the leader waits for a final that another job trains
+PATIENCE = timedelta(
+    days=7
+)  # the others wait while the leader waits for a final that another job trains
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,24 @@ def together(final: Mapping[str, Any]) -> Iterator[Ranks]:
     """The processes that the study's section `final` asks for, met as torchrun's environment tells; one needs no torch for it."""
     asked, found = final["nodes"] * final["processes"], int(os.environ.get("WORLD_SIZE", "1"))
     if asked != found:
-        start = "python" if asked == 1 else f"torchrun --nnodes {final['nodes']} --nproc-per-node {final['processes']}"
-        raise MixwrightError(f"final: {asked} processes are to train together and {found} run; start it with {start} -m mixwright")
+        start = (
+            "python"
+            if asked == 1
+            else f"torchrun --nnodes {final['nodes']} --nproc-per-node {final['processes']}"
+        )
+        raise MixwrightError(
+            f"final: {asked} processes are to train together and {found} run; start it with {start} -m mixwright"
+        )
     if asked == 1:
         yield ALONE
         return
     from torch import distributed
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # unset, accelerate takes all cores for every process
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # unset, accelerate takes all cores for every process
     distributed.init_process_group("gloo" if final["device"] == "cpu" else "cuda:nccl,cpu:gloo")
-    yield Ranks(distributed.get_rank(), asked, distributed.new_group(backend="gloo", timeout=PATIENCE))
+    yield Ranks(
+        distributed.get_rank(), asked, distributed.new_group(backend="gloo", timeout=PATIENCE)
+    )
     distributed.destroy_process_group()

@@ -63,7 +63,13 @@ def train_finals(
 
 
 def _trained(
-    arms: Sequence[Arm], shards: Sequence[Shard], tokenizer: Path, study: Config, store: Path, log: Log, ranks: Ranks
+    arms: Sequence[Arm],
+    shards: Sequence[Shard],
+    tokenizer: Path,
+    study: Config,
+    store: Path,
+    log: Log,
+    ranks: Ranks,
 ) -> list[dict[str, Any]]:
     """The rows of tables.FINALS, each final trained unless the store has it; of several processes the leader asks it and has the rows."""
     keys = [content_key(arm, shards, tokenizer, study) for arm in arms]
@@ -78,26 +84,43 @@ def _trained(
                 shutil.rmtree(_checkpoints(folder), ignore_errors=True)
             if ranks.told(again or not (folder / "result.json").exists()):
                 left = len({*folders[number:]} - {folder})
-                _train(arm, shards, tokenizer, study, folder, left, log, ranks)  # what stood there stays until the new one is whole
+                _train(
+                    arm, shards, tokenizer, study, folder, left, log, ranks
+                )  # what stood there stays until the new one is whole
             if ranks.leads:
                 rows.append(_row(arm, key, folder))
-                log(Done(arm.label, f"final {number + 1}/{len(arms)}: {arm.label}: loss {rows[-1]['train_loss']:.3f}"))
+                log(
+                    Done(
+                        arm.label,
+                        f"final {number + 1}/{len(arms)}: {arm.label}: loss {rows[-1]['train_loss']:.3f}",
+                    )
+                )
         fresh.add(folder)
     return rows
 
 
 def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Config) -> str:
     """Hash of all that a final's numbers depend on; a domain of weight 0 is none of it."""
-    weights = {shard.domain: round(weight, 12) for shard, weight in zip(shards, arm.weights, strict=True) if round(weight, 12) > 0}
+    weights = {
+        shard.domain: round(weight, 12)
+        for shard, weight in zip(shards, arm.weights, strict=True)
+        if round(weight, 12) > 0
+    }
     final = study["final"]
     return digest(
         {
             "weights": weights,
             "seed": arm.seed,
             "steps": Study(study).final_steps,
-            "recipe": {name: final[name] for name in ("shape", "batch", "optimizer", "device", "precision")},
-            "shards": {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights},
-            "tokenizer": hashlib.sha256((Path(tokenizer) / "tokenizer.json").read_bytes()).hexdigest(),
+            "recipe": {
+                name: final[name] for name in ("shape", "batch", "optimizer", "device", "precision")
+            },
+            "shards": {
+                shard.domain: shard.fingerprint for shard in shards if shard.domain in weights
+            },
+            "tokenizer": hashlib.sha256(
+                (Path(tokenizer) / "tokenizer.json").read_bytes()
+            ).hexdigest(),
             "version": VERSIONS["final"],
         }
         | Study(study).final_together,
@@ -105,7 +128,16 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
     )
 
 
-def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, folder: Path, left: int, log: Log, ranks: Ranks) -> None:
+def _train(
+    arm: Arm,
+    shards: Sequence[Shard],
+    tokenizer: Path,
+    study: Config,
+    folder: Path,
+    left: int,
+    log: Log,
+    ranks: Ranks,
+) -> None:
     """Trains one final, with the others of `ranks`, and puts it into the store whole: model, tokenizer and what it measured."""
     from mixwright.finals.callbacks import Progress
     from mixwright.finals.loop import finish
@@ -116,10 +148,21 @@ def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, fo
 
     final, context = study["final"], study["final"]["shape"]["context"]
     prepare(final["device"])
-    schedule = Schedule.of(arm.weights, shards, context, Study(study).final_steps * final["batch"], arm.seed)
+    schedule = Schedule.of(
+        arm.weights, shards, context, Study(study).final_steps * final["batch"], arm.seed
+    )
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
-    sequences = MaskedSequences(schedule, Masking.of(shards[0], arm.seed)) if learner_of(study).masked else Sequences(schedule)
-    progress = Progress(log if ranks.leads else lambda line: None, f"final {arm.label}", final["batch"] * context, left)
+    sequences = (
+        MaskedSequences(schedule, Masking.of(shards[0], arm.seed))
+        if learner_of(study).masked
+        else Sequences(schedule)
+    )
+    progress = Progress(
+        log if ranks.leads else lambda line: None,
+        f"final {arm.label}",
+        final["batch"] * context,
+        left,
+    )
     began = time.monotonic()
     loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, ranks)
     weights = None
@@ -131,21 +174,42 @@ def _train(arm: Arm, shards: Sequence[Shard], tokenizer: Path, study: Config, fo
         return
     if not math.isfinite(loss):
         shutil.rmtree(_checkpoints(folder), ignore_errors=True)
-        raise MixwrightError(f"final: {arm.label} diverged; lower final.optimizer.muon_lr and adam_lr")
-    realised = [{"domain": name, "tokens": taken, "epochs": epochs} for name, (taken, epochs) in schedule.realised.items()]
+        raise MixwrightError(
+            f"final: {arm.label} diverged; lower final.optimizer.muon_lr and adam_lr"
+        )
+    realised = [
+        {"domain": name, "tokens": taken, "epochs": epochs}
+        for name, (taken, epochs) in schedule.realised.items()
+    ]
     model.config.use_cache = True  # Trainer switches it off; who generates text wants it
     with written(folder) as beside:
         model.save_pretrained(beside / "model", state_dict=weights)
-        shutil.copytree(tokenizer, beside / "model", dirs_exist_ok=True, ignore=shutil.ignore_patterns("config.json"))
-        seconds = time.monotonic() - began  # of this attempt: what came before a checkpoint is not in it
-        result = {"tokens": len(schedule) * context, "seconds": seconds, "train_loss": loss, "realised": realised}
+        shutil.copytree(
+            tokenizer,
+            beside / "model",
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("config.json"),
+        )
+        seconds = (
+            time.monotonic() - began
+        )  # of this attempt: what came before a checkpoint is not in it
+        result = {
+            "tokens": len(schedule) * context,
+            "seconds": seconds,
+            "train_loss": loss,
+            "realised": realised,
+        }
         write_json(beside / "result.json", result)
     shutil.rmtree(_checkpoints(folder), ignore_errors=True)
 
 
 def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:
     whose = {"mixer": arm.mixer, "goal": arm.goal, "seed": arm.seed}
-    return whose | {"store_key": key, "folder": str(folder / "model"), **read_json(folder / "result.json")}
+    return whose | {
+        "store_key": key,
+        "folder": str(folder / "model"),
+        **read_json(folder / "result.json"),
+    }
 
 
 def _checkpoints(folder: Path) -> Path:

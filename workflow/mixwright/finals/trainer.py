@@ -86,17 +86,25 @@ class FinalTrainer(Trainer):
 
     def create_optimizer(self, model: PreTrainedModel | None = None) -> torch.optim.Optimizer:
         if self.optimizer is None:
-            self.optimizer = MuonAdamW.of(self.model if model is None else model, self.recipe, _muon(bool(self.args.fsdp)))
+            self.optimizer = MuonAdamW.of(
+                self.model if model is None else model, self.recipe, _muon(bool(self.args.fsdp))
+            )
         return self.optimizer
 
-    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> LRScheduler:
         if self.lr_scheduler is None:
             factor = partial(linear_decay, steps=num_training_steps, warmup=self.recipe["warmup"])
             self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
         return self.lr_scheduler
 
     def compute_loss(
-        self, model: PreTrainedModel, inputs: Mapping[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: PreTrainedModel,
+        inputs: Mapping[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> Any:
         """Mean nats/token of the batch."""
         outputs = model(input_ids=inputs["input_ids"], use_cache=False)

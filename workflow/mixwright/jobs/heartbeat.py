@@ -29,17 +29,33 @@ class Pulse:
     def __init__(self, path: Path, runs: int) -> None:
         now = time.time()
         self._path, self._lock, self._done = path, threading.Lock(), set[str]()
-        self._said: dict[str, Any] = {"state": "running", "runs": runs, "done": 0, "diverged": [], "where": ""}
+        self._said: dict[str, Any] = {
+            "state": "running",
+            "runs": runs,
+            "done": 0,
+            "diverged": [],
+            "where": "",
+        }
         self._said |= {"speed": None, "seconds_left": None, "told": now}
-        self._said |= {"host": here(), "pid": os.getpid(), "started": now, "updated": now, "error": None}
+        self._said |= {
+            "host": here(),
+            "pid": os.getpid(),
+            "started": now,
+            "updated": now,
+            "error": None,
+        }
 
     def __call__(self, news: News) -> None:
         say(news)
         if isinstance(news, Standing):
-            self.beat(where=news.where, speed=news.speed, seconds_left=news.seconds_left, told=time.time())
+            self.beat(
+                where=news.where, speed=news.speed, seconds_left=news.seconds_left, told=time.time()
+            )
         elif isinstance(news, Done) and news.run not in self._done:
             self._done.add(news.run)
-            self.beat(done=len(self._done), diverged=self._said["diverged"] + [news.run] * news.diverged)
+            self.beat(
+                done=len(self._done), diverged=self._said["diverged"] + [news.run] * news.diverged
+            )
 
     def beat(self, **changes: Any) -> None:
         """Writes the file; a disk that is full costs the beat, not the training."""

@@ -28,4 +28,9 @@ def placement(final: Mapping[str, Any]) -> dict[str, Any]:
     if nodes == 1:
         return {"gpu": processes * cuda} | ({"nodes": 1} if processes > 1 else {})
     gpus = f"--gpus-per-node={processes} " if cuda else ""
-    return {"mpi": "srun", "nodes": nodes, "tasks": nodes, "slurm_extra": f"--ntasks-per-node=1 {gpus}--signal=TERM@{GRACE}"}
+    return {
+        "mpi": "srun",
+        "nodes": nodes,
+        "tasks": nodes,
+        "slurm_extra": f"--ntasks-per-node=1 {gpus}--signal=TERM@{GRACE}",
+    }

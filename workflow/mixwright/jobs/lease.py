@@ -17,16 +17,22 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.progress import say
 
-FOLDER = Path(os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus"))  # of the machine, for all its users: TMPDIR may be a job's own
+FOLDER = Path(
+    os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus")
+)  # of the machine, for all its users: TMPDIR may be a job's own
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID", "FLUX_JOB_ID")
 PAUSE = 1.0  # seconds between two tries
-_held: list[int] = []  # open files: a lease lasts as long as its process, and so does what the process keeps on the device
+_held: list[
+    int
+] = []  # open files: a lease lasts as long as its process, and so does what the process keeps on the device
 
 
 def hold_gpu(part: Mapping[str, Any]) -> None:
     """A GPU for a stage that trains or scores with the settings `part`; before torch is imported, which looks once."""
-    if part["device"] == "cuda" and "LOCAL_RANK" not in os.environ:  # torchrun's processes share what was leased before it
+    if (
+        part["device"] == "cuda" and "LOCAL_RANK" not in os.environ
+    ):  # torchrun's processes share what was leased before it
         take(1)
 
 
@@ -44,10 +50,14 @@ def take(
     """
     devices = visible(environment.get(VARIABLE), (listing or _listing)())
     assigned = any(name in environment for name in SCHEDULERS) and len(devices) <= count
-    if assigned or (not devices and VARIABLE not in environment):  # of unknown devices torch says what is wrong
+    if assigned or (
+        not devices and VARIABLE not in environment
+    ):  # of unknown devices torch says what is wrong
         return []
     if len(devices) < count:
-        raise MixwrightError(f"device: {count} GPUs are needed and {len(devices)} in sight; widen {VARIABLE}, or ask for fewer")
+        raise MixwrightError(
+            f"device: {count} GPUs are needed and {len(devices)} in sight; widen {VARIABLE}, or ask for fewer"
+        )
     told = False
     while not (taken := _tried(devices, count, folder)):
         if not told:
@@ -73,7 +83,9 @@ def visible(variable: str | None, listing: str) -> dict[str, str]:
         if name.isdigit():
             found[name] = devices[int(name)][0] if int(name) < len(devices) else name
         else:
-            found[name] = next((uuid for gpu in gpus for uuid in gpu if uuid.startswith(name)), name)
+            found[name] = next(
+                (uuid for gpu in gpus for uuid in gpu if uuid.startswith(name)), name
+            )
     return found
 
 
@@ -111,7 +123,9 @@ def _locked(folder: Path, uuid: str) -> int | None:
 
 def _listing() -> str:
     try:
-        return subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60).stdout
+        return subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
 

@@ -9,11 +9,17 @@ from typing import Any
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, PIECE_MB, activation_mb, member_mb, parameters
 
-BASE_MB = {"proxy": 900, "final": 1_200}  # measured 250 and 470; and 300 of the two Snakemakes that a Slurm job runs beside it
+BASE_MB = {
+    "proxy": 900,
+    "final": 1_200,
+}  # measured 250 and 470; and 300 of the two Snakemakes that a Slurm job runs beside it
 CUDA_MB = 4_000  # of a process that has a GPU, in the machine's memory
 MARGIN = 1.25
 TRAINER_LOGITS = 3  # of finals: copies of a whole batch's; measured 2
-FLOPS_PER_MINUTE = {"cpu": 60 * 5e9, "cuda": 60 * 2e13}  # cautious: half of what small shapes reached
+FLOPS_PER_MINUTE = {
+    "cpu": 60 * 5e9,
+    "cuda": 60 * 2e13,
+}  # cautious: half of what small shapes reached
 START_MINUTES, CAUTION = 10, 2
 MASKED_PASSES = 7  # every seventh token at a time
 EXAMPLE_TOKENS = 512  # of examples that are not cut
@@ -42,7 +48,14 @@ def _proxy_mb(study: Mapping[str, Any]) -> float:
     if device == "cuda":
         members = MOST[device] if spec["wave"] == "auto" else spec["wave"]
         return CUDA_MB + members * 4 * 4 * parameters(shape, vocabulary) / 2**20
-    return float(own * (max(1, min(MOST[device], int(CPU_MB // own))) if spec["wave"] == "auto" else spec["wave"]))
+    return float(
+        own
+        * (
+            max(1, min(MOST[device], int(CPU_MB // own)))
+            if spec["wave"] == "auto"
+            else spec["wave"]
+        )
+    )
 
 
 def _final_mb(study: Mapping[str, Any], processes: int) -> float:
@@ -51,10 +64,14 @@ def _final_mb(study: Mapping[str, Any], processes: int) -> float:
     shape, weights = spec["shape"], parameters(spec["shape"], vocabulary)
     if spec["device"] == "cuda":
         return CUDA_MB + MARGIN * 4 * 4 * weights / 2**20
-    floats = shape["layers"] * (16 * shape["width"] + 4 * shape["hidden"]) + TRAINER_LOGITS * vocabulary
+    floats = (
+        shape["layers"] * (16 * shape["width"] + 4 * shape["hidden"]) + TRAINER_LOGITS * vocabulary
+    )
     if spec["precision"] == "bfloat16":
         floats += 3 * shape["layers"] * shape["heads"] * shape["context"]  # attention in the open
-    return MARGIN * 4 * (5 * weights + spec["batch"] / processes * shape["context"] * floats) / 2**20
+    return (
+        MARGIN * 4 * (5 * weights + spec["batch"] / processes * shape["context"] * floats) / 2**20
+    )
 
 
 def proxy_minutes(study: Mapping[str, Any], runs: Sequence[Run]) -> int:
@@ -62,15 +79,26 @@ def proxy_minutes(study: Mapping[str, Any], runs: Sequence[Run]) -> int:
     if "shape" not in study["proxy"]:
         return START_MINUTES + UNSIZED_MINUTES * len(runs)
     asked = study["evaluation"]
-    examples = sum(run.role == "vertex" for run in runs) * asked["examples"] * (asked["example_tokens"] or EXAMPLE_TOKENS)
-    return _minutes(study, "proxy", sum(run.tokens for run in runs), len(runs) * asked["steps"] * asked["tokens"] + examples)
+    examples = (
+        sum(run.role == "vertex" for run in runs)
+        * asked["examples"]
+        * (asked["example_tokens"] or EXAMPLE_TOKENS)
+    )
+    return _minutes(
+        study,
+        "proxy",
+        sum(run.tokens for run in runs),
+        len(runs) * asked["steps"] * asked["tokens"] + examples,
+    )
 
 
 def final_minutes(study: Mapping[str, Any], tokens: int) -> int:
     """Minutes to train finals on `tokens` in all, by all the processes that train one together."""
     if "shape" not in study["final"]:
         return START_MINUTES + UNSIZED_MINUTES * tokens
-    return _minutes(study, "final", tokens, 0, study["final"]["nodes"] * study["final"]["processes"])
+    return _minutes(
+        study, "final", tokens, 0, study["final"]["nodes"] * study["final"]["processes"]
+    )
 
 
 def scoring_minutes(study: Mapping[str, Any], finals: int) -> int:
@@ -80,11 +108,19 @@ def scoring_minutes(study: Mapping[str, Any], finals: int) -> int:
     return _minutes(study, "final", 0, finals * study["evaluation"]["final_tokens"])
 
 
-def _minutes(study: Mapping[str, Any], part: str, trained: int, scored: int, processes: int = 1) -> int:
+def _minutes(
+    study: Mapping[str, Any], part: str, trained: int, scored: int, processes: int = 1
+) -> int:
     """For tokens trained on, and tokens scored of each text."""
-    texts = len({*study["domains"], *study["targets"]}) * (MASKED_PASSES if study["learner"] == "masked-lm" else 1)
-    operations = parameters(study[part]["shape"], _vocabulary(study, part)) * (6 * trained + 2 * texts * scored)
-    return int(START_MINUTES + CAUTION * operations / FLOPS_PER_MINUTE[study[part]["device"]] / processes)
+    texts = len({*study["domains"], *study["targets"]}) * (
+        MASKED_PASSES if study["learner"] == "masked-lm" else 1
+    )
+    operations = parameters(study[part]["shape"], _vocabulary(study, part)) * (
+        6 * trained + 2 * texts * scored
+    )
+    return int(
+        START_MINUTES + CAUTION * operations / FLOPS_PER_MINUTE[study[part]["device"]] / processes
+    )
 
 
 def _vocabulary(study: Mapping[str, Any], part: str) -> int:

@@ -53,9 +53,16 @@ class Swarm:
     @property
     def speed(self) -> float | None:
         """Tokens/s of the running jobs together; one that has measured nothing yet counts as the mean of those that have. None: unknown."""
-        running, measured = self.having("running"), [job.speed for job in self.having("running") if job.speed]
+        running, measured = (
+            self.having("running"),
+            [job.speed for job in self.having("running") if job.speed],
+        )
         usual = measured or [job.speed for job in self.having("finished") if job.speed]
-        return sum(measured) + (len(running) - len(measured)) * sum(usual) / len(usual) if running and usual else None
+        return (
+            sum(measured) + (len(running) - len(measured)) * sum(usual) / len(usual)
+            if running and usual
+            else None
+        )
 
     @property
     def seconds_left(self) -> float | None:
@@ -63,19 +70,34 @@ class Swarm:
         if self.speed is None:
             return None
         longest = max(job.seconds_left or 0.0 for job in self.having("running"))
-        return max(longest, sum(job.left for job in self.jobs if job.state != "finished") / self.speed)
+        return max(
+            longest, sum(job.left for job in self.jobs if job.state != "finished") / self.speed
+        )
 
 
 def swarms(study: Study, results: Path) -> list[Swarm]:
     """The proxies and the finals of a study whose results stand in this folder."""
     if study.measured:
-        raise MixwrightError(f"{results}: nothing is trained in a study of measured losses; there is no progress to show")
+        raise MixwrightError(
+            f"{results}: nothing is trained in a study of measured losses; there is no progress to show"
+        )
     try:
-        proxies = {pack: (runs[0].role, len(runs), sum(run.tokens for run in runs)) for pack, runs in study.packs.items()}
-        finals = {pack: ("final", len(arms), len(arms) * study.final_tokens) for pack, arms in study.final_packs.items()}
+        proxies = {
+            pack: (runs[0].role, len(runs), sum(run.tokens for run in runs))
+            for pack, runs in study.packs.items()
+        }
+        finals = {
+            pack: ("final", len(arms), len(arms) * study.final_tokens)
+            for pack, arms in study.final_packs.items()
+        }
     except KeyError as error:
-        raise MixwrightError(f"{results}/study.json: another version's, without {error}; start snakemake, which writes it anew") from None
-    return [Swarm("proxies", _jobs(proxies, results, "packs")), Swarm("finals", _jobs(finals, results, "finals"))]
+        raise MixwrightError(
+            f"{results}/study.json: another version's, without {error}; start snakemake, which writes it anew"
+        ) from None
+    return [
+        Swarm("proxies", _jobs(proxies, results, "packs")),
+        Swarm("finals", _jobs(finals, results, "finals")),
+    ]
 
 
 def _jobs(packs: Mapping[str, tuple[str, int, int]], results: Path, folder: str) -> tuple[Job, ...]:
@@ -83,19 +105,54 @@ def _jobs(packs: Mapping[str, tuple[str, int, int]], results: Path, folder: str)
     told = {path.stem for path in path_of(results, "x").parent.glob("*.json")}
     now, host = time.time(), here()
     pulses = {pack: _read(path_of(results, pack)) if pack in told else {} for pack in packs}
-    return tuple(_job(pack, *facts, pulses[pack], pack in finished, now, host) for pack, facts in packs.items())
+    return tuple(
+        _job(pack, *facts, pulses[pack], pack in finished, now, host)
+        for pack, facts in packs.items()
+    )
 
 
-def _job(pack: str, role: str, runs: int, tokens: int, pulse: Mapping[str, Any], finished: bool, now: float, host: str) -> Job:
-    if not finished and pulse.get("state", "finished") == "finished":  # never begun, or its result was removed
+def _job(
+    pack: str,
+    role: str,
+    runs: int,
+    tokens: int,
+    pulse: Mapping[str, Any],
+    finished: bool,
+    now: float,
+    host: str,
+) -> Job:
+    if (
+        not finished and pulse.get("state", "finished") == "finished"
+    ):  # never begun, or its result was removed
         return Job(pack, role, "waiting", runs, tokens)
     known: dict[str, Any] = {name: pulse.get(name) or "" for name in ("host", "error")}
     if finished:
-        return Job(pack, role, "finished", runs, tokens, runs, tuple(pulse.get("diverged", ())), pulse.get("speed"), **known)
+        return Job(
+            pack,
+            role,
+            "finished",
+            runs,
+            tokens,
+            runs,
+            tuple(pulse.get("diverged", ())),
+            pulse.get("speed"),
+            **known,
+        )
     done, lost = min(int(pulse["done"]), runs), tuple(pulse["diverged"])
     state, left = _state(pulse, now, host), pulse["seconds_left"]
     since = None if left is None else max(0.0, left - (now - pulse["told"]))
-    return Job(pack, role, state, runs, tokens, done, lost, pulse["speed"], since if state == "running" else None, **known)
+    return Job(
+        pack,
+        role,
+        state,
+        runs,
+        tokens,
+        done,
+        lost,
+        pulse["speed"],
+        since if state == "running" else None,
+        **known,
+    )
 
 
 def _state(pulse: Mapping[str, Any], now: float, host: str) -> str:
@@ -118,10 +175,14 @@ def _read(path: Path) -> dict[str, Any]:
 def find_study(studies: Sequence[Path]) -> Path:
     """The study that stands there, when it is the only one."""
     if not studies:
-        raise MixwrightError("status: no study stands under results; start one with snakemake, or give --study FOLDER/study.json")
+        raise MixwrightError(
+            "status: no study stands under results; start one with snakemake, or give --study FOLDER/study.json"
+        )
     if len(studies) > 1:
         names = ", ".join(sorted(path.parent.name for path in studies))
-        raise MixwrightError(f"status: several studies stand under results: {names}; give --study results/NAME/study.json")
+        raise MixwrightError(
+            f"status: several studies stand under results: {names}; give --study results/NAME/study.json"
+        )
     return studies[0]
 
 
@@ -130,5 +191,7 @@ def counts(jobs: Iterable[Job]) -> Counter[str]:
     found: Counter[str] = Counter()
     for job in jobs:
         found += Counter(runs=job.runs, done=job.done, diverged=len(job.diverged))
-        found[job.state if job.state in ("running", "waiting", "finished") else "stopped"] += job.runs - job.done
+        found[job.state if job.state in ("running", "waiting", "finished") else "stopped"] += (
+            job.runs - job.done
+        )
     return found

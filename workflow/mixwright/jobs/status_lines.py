@@ -26,7 +26,11 @@ def sentence(swarm: Swarm, unit: str = "tokens") -> str:
     if not running:
         return f"{said}; no job runs"
     speed = "speed unknown" if swarm.speed is None else f"{quantity(swarm.speed)} {unit}/s"
-    left = "time to go unknown" if swarm.seconds_left is None else f"{duration(swarm.seconds_left)} to go"
+    left = (
+        "time to go unknown"
+        if swarm.seconds_left is None
+        else f"{duration(swarm.seconds_left)} to go"
+    )
     return f"{said}; {counted(len(running), 'job')}, {speed}, {left}"
 
 

@@ -27,7 +27,9 @@ class Mixtures:
     ids: tuple[str, ...]
     domains: tuple[str, ...]
     weights: Array  # (mixtures, domains)
-    tokens: Array | None = None  # (mixtures,) training tokens; none where the file knows weights alone
+    tokens: Array | None = (
+        None  # (mixtures,) training tokens; none where the file knows weights alone
+    )
 
 
 def read_observations(
@@ -50,10 +52,14 @@ def read_observations(
     rest = (*mixtures[1:], *losses, *realised, *loglikelihoods)
     others = [path for path in rest if not _is_wide(path)]
     if others:
-        raise MixwrightError(f"{others[0]}: parquet beside the CSV {mixtures[0]}; give both in one form")
+        raise MixwrightError(
+            f"{others[0]}: parquet beside the CSV {mixtures[0]}; give both in one form"
+        )
     if len(rest) > 1:
         more = [*mixtures[1:], *losses[1:], *realised, *loglikelihoods]
-        raise MixwrightError(f"{more[0]}: CSV tables are one of mixtures and one of losses; join them")
+        raise MixwrightError(
+            f"{more[0]}: CSV tables are one of mixtures and one of losses; join them"
+        )
     return _join(read_weights(mixtures[0]), read_wide(losses[0], holes=True), least, diverged)
 
 
@@ -69,7 +75,9 @@ def read_mixtures(path: Path) -> Mixtures:
     tokens = design.drop_duplicates("run").set_index("run").tokens
     order = list(tokens.index)
     values = weights.reindex(order).to_numpy(np.float64)
-    return Mixtures(path, "run", tuple(order), tuple(weights.columns), values, tokens.to_numpy(np.float64))
+    return Mixtures(
+        path, "run", tuple(order), tuple(weights.columns), values, tokens.to_numpy(np.float64)
+    )
 
 
 def _of_proposal(path: Path) -> Mixtures:
@@ -77,8 +85,14 @@ def _of_proposal(path: Path) -> Mixtures:
     content = read_json(path)
     weights = content.get("weights") if isinstance(content, dict) else None
     shares = list(weights.values()) if isinstance(weights, dict) else []
-    if not shares or not all(isinstance(share, int | float) and share >= 0 for share in shares) or abs(sum(shares) - 1) > ROUNDING:
-        raise MixwrightError(f'{path}: no mixture; write {{"weights": {{DOMAIN: SHARE, ...}}}}, shares from 0 on that sum to 1')
+    if (
+        not shares
+        or not all(isinstance(share, int | float) and share >= 0 for share in shares)
+        or abs(sum(shares) - 1) > ROUNDING
+    ):
+        raise MixwrightError(
+            f'{path}: no mixture; write {{"weights": {{DOMAIN: SHARE, ...}}}}, shares from 0 on that sum to 1'
+        )
     values = np.array([shares], dtype=np.float64)
     return Mixtures(path, "mixture", (path.stem,), tuple(weights or ()), values / values.sum())
 
@@ -89,20 +103,47 @@ def _join(mixtures: Wide, losses: Wide, least: int, diverged: str) -> Observatio
         alone = [row for row, name in enumerate(one.ids) if name not in known]
         if alone:
             more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
-            raise MixwrightError(f"{one.where(alone[0])}{more} has no {lacks} in {other.path}; add them there or drop the row here")
+            raise MixwrightError(
+                f"{one.where(alone[0])}{more} has no {lacks} in {other.path}; add them there or drop the row here"
+            )
     mixtures, losses = _converged(mixtures, losses, diverged)
     if len(mixtures.ids) < least:
-        raise MixwrightError(f"{mixtures.where(-1)} is the last of {len(mixtures.ids)} runs; give {least} or more")
+        raise MixwrightError(
+            f"{mixtures.where(-1)} is the last of {len(mixtures.ids)} runs; give {least} or more"
+        )
     weights, measured = mixtures.sorted(), losses.sorted()
-    log.info("%s: %d runs over %d domains: %s", mixtures.path, len(weights.ids), len(weights.columns), ", ".join(weights.columns))
-    log.info("%s: %s: %s", losses.path, counted(len(measured.columns), "target"), ", ".join(measured.columns))
+    log.info(
+        "%s: %d runs over %d domains: %s",
+        mixtures.path,
+        len(weights.ids),
+        len(weights.columns),
+        ", ".join(weights.columns),
+    )
+    log.info(
+        "%s: %s: %s",
+        losses.path,
+        counted(len(measured.columns), "target"),
+        ", ".join(measured.columns),
+    )
     if least > 1 and not np.ptp(weights.values, axis=0).any():
-        raise MixwrightError(f"{mixtures.path}: all {len(weights.ids)} runs have the same mixture; add runs of other mixtures")
-    still = [name for name, spread in zip(measured.columns, np.ptp(measured.values, axis=0), strict=True) if not spread]
+        raise MixwrightError(
+            f"{mixtures.path}: all {len(weights.ids)} runs have the same mixture; add runs of other mixtures"
+        )
+    still = [
+        name
+        for name, spread in zip(measured.columns, np.ptp(measured.values, axis=0), strict=True)
+        if not spread
+    ]
     if least > 1 and still:
-        log.info("%s: %s is the same in all runs and tells no mixtures apart; drop what was not measured", losses.path, ", ".join(still))
+        log.info(
+            "%s: %s is the same in all runs and tells no mixtures apart; drop what was not measured",
+            losses.path,
+            ", ".join(still),
+        )
     roles = ("swarm",) * len(weights.ids)
-    return Observations(weights.columns, measured.columns, weights.ids, roles, weights.values, measured.values)
+    return Observations(
+        weights.columns, measured.columns, weights.ids, roles, weights.values, measured.values
+    )
 
 
 def _converged(mixtures: Wide, losses: Wide, diverged: str) -> tuple[Wide, Wide]:
@@ -125,7 +166,9 @@ def _read_long(
 ) -> Observations:
     wide = [path for path in (*mixtures, *losses, *realised, *loglikelihoods) if _is_wide(path)]
     if wide:
-        raise MixwrightError(f"{wide[0]}: CSV beside the parquet {mixtures[0]}; give both in one form")
+        raise MixwrightError(
+            f"{wide[0]}: CSV beside the parquet {mixtures[0]}; give both in one form"
+        )
     frames = (
         tables.read(mixtures, tables.DESIGN),
         tables.read(losses, tables.LOSSES),
@@ -139,7 +182,9 @@ def _read_long(
         raise MixwrightError(f"{where}: {error}") from None
     swarm = seen.of_role("swarm").runs
     if 0 < len(swarm) < least:
-        raise MixwrightError(f"{where}: run {swarm[-1]} is the last of {len(swarm)} swarm runs; give {least} or more")
+        raise MixwrightError(
+            f"{where}: run {swarm[-1]} is the last of {len(swarm)} swarm runs; give {least} or more"
+        )
     return seen
 
 

@@ -28,16 +28,24 @@ def _read(name: str, path: Path) -> dict[str, float]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise MixwrightError(f"{path}: not readable as text; fetch the mixture {name} again, or correct the path") from None
+        raise MixwrightError(
+            f"{path}: not readable as text; fetch the mixture {name} again, or correct the path"
+        ) from None
     weights = _column(name, text) if path.suffix == ".csv" else _under_train(text)
     if not weights:
-        raise MixwrightError(f"{path}: no mixture {name}; a CSV has a column `domain` and one of that name, a YAML weights under `train`")
+        raise MixwrightError(
+            f"{path}: no mixture {name}; a CSV has a column `domain` and one of that name, a YAML weights under `train`"
+        )
     return weights
 
 
 def _column(name: str, text: str) -> dict[str, float]:
     rows = list(csv.DictReader(text.splitlines()))
-    return {row["domain"]: float(row[name]) for row in rows} if rows and {"domain", name} <= set(rows[0]) else {}
+    return (
+        {row["domain"]: float(row[name]) for row in rows}
+        if rows and {"domain", name} <= set(rows[0])
+        else {}
+    )
 
 
 def _under_train(text: str) -> dict[str, float]:
@@ -52,15 +60,30 @@ def _under_train(text: str) -> dict[str, float]:
     return weights
 
 
-def _ordered(mixture: str, path: Path, weights: Mapping[str, float], domains: Sequence[str]) -> Array:
+def _ordered(
+    mixture: str, path: Path, weights: Mapping[str, float], domains: Sequence[str]
+) -> Array:
     found = np.zeros(len(domains))
     for name, weight in weights.items():
-        meant = [domain for domain in domains if name == domain or name.endswith(tuple(mark + domain for mark in SEPARATORS))]
+        meant = [
+            domain
+            for domain in domains
+            if name == domain or name.endswith(tuple(mark + domain for mark in SEPARATORS))
+        ]
         if not meant:
-            raise MixwrightError(f"{path}: {name} is no domain of the measured runs; {nearest(name, domains)}")
+            raise MixwrightError(
+                f"{path}: {name} is no domain of the measured runs; {nearest(name, domains)}"
+            )
         found[domains.index(max(meant, key=len))] += weight
     if (found < 0).any() or not found.sum() > 0:
-        raise MixwrightError(f"{path}: the weights of {mixture} are no mixture; give numbers from 0 on, one of them above")
+        raise MixwrightError(
+            f"{path}: the weights of {mixture} are no mixture; give numbers from 0 on, one of them above"
+        )
     if abs(found.sum() - 1) > ROUNDING:
-        log.info("%s: the weights of %s sum to %.3f; divided by it, as a trainer does that draws by them", path, mixture, found.sum())
+        log.info(
+            "%s: the weights of %s sum to %.3f; divided by it, as a trainer does that draws by them",
+            path,
+            mixture,
+            found.sum(),
+        )
     return found / found.sum()

@@ -23,7 +23,9 @@ def import_runs(
     seen = read_observations([mixtures], [losses], diverged=diverged)
     for name in targets:
         if name not in seen.targets:
-            raise MixwrightError(f"config: measured.targets.{name} was not measured in {losses}; {nearest(name, seen.targets)}")
+            raise MixwrightError(
+                f"config: measured.targets.{name} was not measured in {losses}; {nearest(name, seen.targets)}"
+            )
     return as_tables(role, seen)
 
 
@@ -32,15 +34,23 @@ def as_tables(role: str, seen: Observations) -> tuple[pd.DataFrame, pd.DataFrame
     return _design(role, seen), _losses(seen)
 
 
-def natural(design: pd.DataFrame, given: str | Mapping[str, float] | None, published: Mapping[str, Array]) -> pd.DataFrame:
+def natural(
+    design: pd.DataFrame, given: str | Mapping[str, float] | None, published: Mapping[str, Array]
+) -> pd.DataFrame:
     """A DOMAINS frame whose tokens are shares of the natural mixture: the one given, else a swarm's mean or the base run's."""
-    shares = base_mixture(design) if set(design.role) == {"perturb"} else design.groupby("domain").weight.mean()
+    shares = (
+        base_mixture(design)
+        if set(design.role) == {"perturb"}
+        else design.groupby("domain").weight.mean()
+    )
     if isinstance(given, str):
         shares = pd.Series(published[given], index=shares.index)
     elif given is not None:
         for name in given:
             if name not in shares.index:
-                raise MixwrightError(f"config: measured.natural.{name} is not a domain; {nearest(name, list(shares.index))}")
+                raise MixwrightError(
+                    f"config: measured.natural.{name} is not a domain; {nearest(name, list(shares.index))}"
+                )
         shares = pd.Series(dict(given)).reindex(shares.index).fillna(0.0)
     tokens = np.maximum(1, np.round(PARTS * shares / shares.sum())).astype(np.int64)
     frame = pd.DataFrame({"domain": shares.index, "split": "train", "tokens": tokens.to_numpy()})
@@ -61,7 +71,11 @@ def _design(role: str, seen: Observations) -> pd.DataFrame:
 
 def _losses(seen: Observations) -> pd.DataFrame:
     runs, targets = np.repeat(seen.runs, len(seen.targets)), np.tile(seen.targets, len(seen.runs))
-    unknown: dict[str, Any] = {"bits_per_byte": np.nan, "scored_tokens": 0, "unigram_loss": np.inf}  # no unigram model to be beaten by
+    unknown: dict[str, Any] = {
+        "bits_per_byte": np.nan,
+        "scored_tokens": 0,
+        "unigram_loss": np.inf,
+    }  # no unigram model to be beaten by
     frame = pd.DataFrame({"run": runs, "target": targets, "loss": seen.losses.ravel()})
     return frame.assign(step=1, tokens=_tokens(seen, seen.targets), status="ok", **unknown)
 

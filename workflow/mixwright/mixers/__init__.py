@@ -22,7 +22,9 @@ class Entry:
     module: str
     class_name: str
     reads: frozenset[str] = frozenset()  # roles of runs; none: the domains' token counts are enough
-    optional: frozenset[str] = frozenset()  # of these roles: read where there are runs, none trained for its sake
+    optional: frozenset[str] = (
+        frozenset()
+    )  # of these roles: read where there are runs, none trained for its sake
     needs_loglikelihoods: bool = False
     predicts: bool = True
     limits: bool = False  # sees to the goal's never_worse
@@ -43,7 +45,13 @@ class Entry:
         return getattr(import_module(f"mixwright.mixers.{self.module}"), self.class_name)
 
 
-WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word", type(None): "null"}  # what a setting takes
+WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    type(None): "null",
+}  # what a setting takes
 
 SWARM, VERTEX, PERTURB = frozenset({"swarm"}), frozenset({"vertex"}), frozenset({"perturb"})
 
@@ -79,7 +87,11 @@ def entry(name: str) -> Entry:
 def lacking(name: str, roles: Iterable[str]) -> str:
     """Which runs the mixer reads and the tables do not hold, in words; nothing where they hold some of them."""
     wanted = entry(name).trained
-    return f"it reads {' or '.join(sorted(wanted))} runs and the tables hold none" if wanted.isdisjoint(roles) and wanted else ""
+    return (
+        f"it reads {' or '.join(sorted(wanted))} runs and the tables hold none"
+        if wanted.isdisjoint(roles) and wanted
+        else ""
+    )
 
 
 def unseen(name: str, goal: "Goal") -> tuple[str, ...]:
@@ -94,11 +106,23 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
     known = [field.name for field in fields(kind) if not field.metadata.get("fitted")]
     for setting, value in (settings or {}).items():
         if setting not in known:
-            raise MixwrightError(f"mixers: {name}.{setting} is unknown; {nearest(setting, known) or 'it takes no settings'}")
+            raise MixwrightError(
+                f"mixers: {name}.{setting} is unknown; {nearest(setting, known) or 'it takes no settings'}"
+            )
         taken = get_type_hints(kind)[setting]
-        words = [WORDS[type_] for type_ in (get_args(taken) if isinstance(taken, UnionType) else (taken,)) if type_ in WORDS]
-        if words and WORDS.get(type(value)) not in words and not (type(value) is int and WORDS[float] in words):
-            raise MixwrightError(f"mixers: {name}.{setting} is {value!r}; give {' or '.join(words)}")
+        words = [
+            WORDS[type_]
+            for type_ in (get_args(taken) if isinstance(taken, UnionType) else (taken,))
+            if type_ in WORDS
+        ]
+        if (
+            words
+            and WORDS.get(type(value)) not in words
+            and not (type(value) is int and WORDS[float] in words)
+        ):
+            raise MixwrightError(
+                f"mixers: {name}.{setting} is {value!r}; give {' or '.join(words)}"
+            )
     return kind(**(settings or {}))
 
 
@@ -107,7 +131,9 @@ def read_settings(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
-        raise MixwrightError(f"--settings {text}: not JSON ({error}); write '{{\"name\": value}}'") from None
+        raise MixwrightError(
+            f"--settings {text}: not JSON ({error}); write '{{\"name\": value}}'"
+        ) from None
     if not isinstance(found, dict):
         raise MixwrightError(f"--settings {text}: no JSON object; write '{{\"name\": value}}'")
     return found

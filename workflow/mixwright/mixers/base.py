@@ -14,7 +14,9 @@ from mixwright.mixture import Array
 from mixwright.observations import NEEDED, Observations
 
 FILE = "fit.json"
-FITTED = MappingProxyType({"fitted": True})  # metadata of the fields that `fit` fills: no setting may name them
+FITTED = MappingProxyType(
+    {"fitted": True}
+)  # metadata of the fields that `fit` fills: no setting may name them
 UNKNOWN: Any = None  # their value before
 
 
@@ -23,7 +25,9 @@ class Saved:
     """A mixer that can be written to a folder; equal after a round trip, to the last bit."""
 
     def save(self, folder: str | Path) -> None:
-        write_json(Path(folder) / FILE, {f.name: _encode(getattr(self, f.name)) for f in fields(self)})
+        write_json(
+            Path(folder) / FILE, {f.name: _encode(getattr(self, f.name)) for f in fields(self)}
+        )
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,17 @@ class Fitted(Saved):
         runs, named = seen.of_role(*roles), " or ".join(roles)
         needed = [run for role, run in seen.dropped if role in roles and not self.spares]
         if needed:
-            raise MixwrightError(f"{_called(self)}: run {needed[0]} diverged, {NEEDED.format(role=named)}")
+            raise MixwrightError(
+                f"{_called(self)}: run {needed[0]} diverged, {NEEDED.format(role=named)}"
+            )
         if len(runs.runs) < least:
             few = f"needs {least} {named} runs or more and there are {len(runs.runs)}"
             raise TooFewRunsError(f"{_called(self)} {few}; train {least - len(runs.runs)} more")
         bad = ~(np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1))
         if bad.any():
-            raise MixwrightError(f"{_called(self)}: run {runs.runs[int(bad.argmax())]} has a loss or amount of NaN; drop the run")
+            raise MixwrightError(
+                f"{_called(self)}: run {runs.runs[int(bad.argmax())]} has a loss or amount of NaN; drop the run"
+            )
         return runs
 
     def learned(self, seen: Observations, **values: Any) -> Self:
@@ -72,19 +80,27 @@ class Fitted(Saved):
         self.check_domains(goal)
         unknown = sorted({*goal.targets, *goal.never_worse} - set(self.targets))
         if unknown:
-            raise MixwrightError(f"goal: target {unknown[0]} was never measured; choose among {', '.join(self.targets)}")
+            raise MixwrightError(
+                f"goal: target {unknown[0]} was never measured; choose among {', '.join(self.targets)}"
+            )
         return np.array([goal.targets.get(target, 0.0) for target in self.targets])
 
     def check_domains(self, goal: Goal) -> None:
         if not self.domains:
             raise MixwrightError(f"{_called(self)}: not fitted; call fit before propose")
         if goal.names != self.domains:
-            raise MixwrightError(f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again")
+            raise MixwrightError(
+                f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again"
+            )
 
     def in_goal(self, predicted: Array, goal: Goal) -> dict[str, float]:
         """Predictions (targets,) of the targets that the goal weighs or limits, by name."""
         named = {*goal.targets, *goal.never_worse}
-        return {target: float(value) for target, value in zip(self.targets, predicted, strict=True) if target in named}
+        return {
+            target: float(value)
+            for target, value in zip(self.targets, predicted, strict=True)
+            if target in named
+        }
 
 
 def read_fit(kind: type, folder: Path) -> Any:
@@ -97,7 +113,10 @@ def read_fit(kind: type, folder: Path) -> Any:
 
 def _encode(value: Any) -> Any:
     if isinstance(value, Saved):
-        return {"mixer": type(value).__name__, "fields": {f.name: _encode(getattr(value, f.name)) for f in fields(value)}}
+        return {
+            "mixer": type(value).__name__,
+            "fields": {f.name: _encode(getattr(value, f.name)) for f in fields(value)},
+        }
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "shape": list(value.shape)}
     if isinstance(value, tuple):
@@ -107,7 +126,9 @@ def _encode(value: Any) -> Any:
 
 def _decode(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"mixer", "fields"}:
-        return _kind(value["mixer"])(**{name: _decode(item) for name, item in value["fields"].items()})
+        return _kind(value["mixer"])(
+            **{name: _decode(item) for name, item in value["fields"].items()}
+        )
     if isinstance(value, dict) and set(value) == {"array", "shape"}:
         return np.array(value["array"], dtype=np.float64).reshape(value["shape"])
     if isinstance(value, dict) and set(value) == {"tuple"}:
@@ -149,10 +170,16 @@ class Mixer(Proposer, Protocol):
     domains: tuple[str, ...]  # columns of the amounts, once fitted
     targets: tuple[str, ...]  # columns of the predictions, once fitted
 
-    def predict(self, amounts: Array) -> Array: ...  # (mixtures, domains) tokens -> (mixtures, targets) nats/token
+    def predict(
+        self, amounts: Array
+    ) -> Array: ...  # (mixtures, domains) tokens -> (mixtures, targets) nats/token
 
-    def refit(self, seen: Observations) -> Self: ...  # to other losses of the same runs, or part of them, cheaper where it may be
+    def refit(
+        self, seen: Observations
+    ) -> Self: ...  # to other losses of the same runs, or part of them, cheaper where it may be
 
     def amounts_of(self, seen: Observations) -> Array: ...  # what to ask `predict` for of runs
 
-    def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array: ...  # what to ask `predict` for of mixtures for the goal
+    def amounts_at(
+        self, goal: Goal, weights: Array, total: float
+    ) -> Array: ...  # what to ask `predict` for of mixtures for the goal

@@ -28,7 +28,11 @@ class Baseline(Saved):
         wanted = self.wanted(goal)
         weights = scale_into(wanted, *goal.bounds.parts)
         moved = np.abs(weights - wanted).max()
-        notes = (f"brought inside the bounds: weights moved by up to {moved:.3f}",) if moved > 1e-9 else ()
+        notes = (
+            (f"brought inside the bounds: weights moved by up to {moved:.3f}",)
+            if moved > 1e-9
+            else ()
+        )
         return Proposal(_name(self), weights, notes=notes)
 
 
@@ -55,9 +59,14 @@ class UniMax(Baseline):
     max_epochs: float = 4.0
 
     def wanted(self, goal: Goal) -> Array:
-        most = np.minimum(1.0, self.max_epochs * np.array([domain.tokens for domain in goal.domains]) / goal.tokens)
+        most = np.minimum(
+            1.0,
+            self.max_epochs * np.array([domain.tokens for domain in goal.domains]) / goal.tokens,
+        )
         if most.sum() <= 1:
-            return goal.natural  # the corpus is too small for the budget: every domain at the same number of passes
+            return (
+                goal.natural
+            )  # the corpus is too small for the budget: every domain at the same number of passes
         return project(np.full(len(most), 1 / len(most)), 0.0, most)
 
 
@@ -70,10 +79,14 @@ class Given(Baseline):
     def wanted(self, goal: Goal) -> Array:
         unknown = sorted(set(self.weights) - set(goal.names))
         if unknown:
-            raise MixwrightError(f"mixers: given.weights.{unknown[0]} is no domain; domains are {', '.join(goal.names)}")
+            raise MixwrightError(
+                f"mixers: given.weights.{unknown[0]} is no domain; domains are {', '.join(goal.names)}"
+            )
         weights = np.array([self.weights.get(name, 0.0) for name in goal.names])
         if not (weights >= 0).all() or weights.sum() <= 0:
-            raise MixwrightError("mixers: given.weights must be positive numbers; write weights: {domain: share}")
+            raise MixwrightError(
+                "mixers: given.weights must be positive numbers; write weights: {domain: share}"
+            )
         return weights / weights.sum()
 
 
@@ -91,11 +104,17 @@ class OwnData(Saved):
     def propose(self, goal: Goal) -> Proposal:
         strange = sorted(set(goal.targets) - set(goal.names))
         if strange:
-            raise MixwrightError(f"mixers: own-data needs targets that are domains, and {strange[0]} is none; leave own-data out")
+            raise MixwrightError(
+                f"mixers: own-data needs targets that are domains, and {strange[0]} is none; leave own-data out"
+            )
         weights = np.array([goal.targets.get(name, 0.0) for name in goal.names])
         weights /= weights.sum()
         inside = bool(goal.bounds.contain(weights[None]).all())
-        notes = () if inside else ("a reference on the targets' own data, outside the goal's bounds on purpose",)
+        notes = (
+            ()
+            if inside
+            else ("a reference on the targets' own data, outside the goal's bounds on purpose",)
+        )
         return Proposal("own-data", weights, notes=notes)
 
 
@@ -104,7 +123,9 @@ class BestOfSwarm(Fitted):
     """Proposes the best measured mixture inside the bounds; where none is, the best projected (Euclidean) into them."""
 
     weights: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (runs, domains)
-    losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (runs, targets) nats/token
+    losses: Array = field(
+        default=UNKNOWN, metadata=FITTED, repr=False
+    )  # (runs, targets) nats/token
 
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=1)
@@ -117,23 +138,41 @@ class BestOfSwarm(Fitted):
         weights = project(self.weights[best], *goal.bounds.parts)
         count = f"best of {len(objective)} runs, {int(inside.sum())} of them inside the bounds"
         notes = (
-            (count,) if inside.any() else (count, "the best run was projected into the bounds: its measured losses are not this mixture's")
+            (count,)
+            if inside.any()
+            else (
+                count,
+                "the best run was projected into the bounds: its measured losses are not this mixture's",
+            )
         )
-        return Proposal("best-of-swarm", weights, self.in_goal(self.losses[best], goal) if inside.any() else {}, notes=notes)
+        return Proposal(
+            "best-of-swarm",
+            weights,
+            self.in_goal(self.losses[best], goal) if inside.any() else {},
+            notes=notes,
+        )
 
 
 @dataclass(frozen=True)
 class BestSource(Fitted):
     """As much as the bounds allow of the domain whose own proxy has the lowest objective, then of the next."""
 
-    losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (domains, targets) of each domain's proxy, nats/token
+    losses: Array = field(
+        default=UNKNOWN, metadata=FITTED, repr=False
+    )  # (domains, targets) of each domain's proxy, nats/token
     spares = False
 
     def fit(self, seen: Observations) -> Self:
         vertices = self.usable(seen, "vertex", least=1)
-        lacking = [name for name, weights in zip(seen.domains, vertices.weights.T, strict=True) if not (weights > 0.999).any()]
+        lacking = [
+            name
+            for name, weights in zip(seen.domains, vertices.weights.T, strict=True)
+            if not (weights > 0.999).any()
+        ]
         if lacking:
-            raise MixwrightError(f"best-source: no vertex run of {lacking[0]}; train the vertex design")
+            raise MixwrightError(
+                f"best-source: no vertex run of {lacking[0]}; train the vertex design"
+            )
         return self.learned(vertices, losses=vertices.losses[vertices.weights.argmax(axis=0)])
 
     def propose(self, goal: Goal) -> Proposal:
@@ -142,6 +181,15 @@ class BestSource(Fitted):
         chosen = np.argsort(-weights)[: max(1, int((weights > 0).sum()))]
         best = int(chosen[0])
         alone = bool(weights[best] > 1 - 1e-9)
-        more = () if alone else (f"the bounds leave no room for one domain alone: {len(chosen)} have weight",)
+        more = (
+            ()
+            if alone
+            else (f"the bounds leave no room for one domain alone: {len(chosen)} have weight",)
+        )
         names = f"{goal.names[best]}, objective {costs[best]:.4f} alone"
-        return Proposal("best-source", weights, self.in_goal(self.losses[best], goal) if alone else {}, notes=(names, *more))
+        return Proposal(
+            "best-source",
+            weights,
+            self.in_goal(self.losses[best], goal) if alone else {},
+            notes=(names, *more),
+        )

@@ -39,7 +39,9 @@ class Limits:
         most = np.full(len(limited), np.inf)
         if limited.any():
             most[limited] = mixer.predict(start[None])[0][limited] + SLACK
-        return cls(start, most, tuple(mixer.targets), bool(np.abs(start - goal.natural).max() > 1e-9))
+        return cls(
+            start, most, tuple(mixer.targets), bool(np.abs(start - goal.natural).max() > 1e-9)
+        )
 
     @property
     def limited(self) -> NDArray[np.bool_]:
@@ -55,10 +57,12 @@ class Limits:
             return ()
         chosen = np.flatnonzero(self.limited).tolist()
         binding = [self.targets[k] for k in chosen if predicted[k] > self.most[k] - NEAR]
-        held = "all targets" if len(chosen) == len(self.targets) else ", ".join(self.targets[k] for k in chosen)
+        held = (
+            "all targets"
+            if len(chosen) == len(self.targets)
+            else ", ".join(self.targets[k] for k in chosen)
+        )
         said = f"predicted no worse than natural (to {SLACK:.0e} nats) on {held}"
         said += f"; no better on {', '.join(binding)}" if binding else ""
-        outside = (
-            "natural lies outside the bounds: limits stand at natural brought inside them, which is what the natural baseline proposes"
-        )
+        outside = "natural lies outside the bounds: limits stand at natural brought inside them, which is what the natural baseline proposes"
         return (said, outside) if self.moved else (said,)

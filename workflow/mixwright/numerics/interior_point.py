@@ -20,9 +20,13 @@ class Losses(Protocol):
 
     def predict(self, weights: Array) -> Array: ...  # (mixtures, domains) -> (mixtures, targets)
 
-    def slopes(self, w: Array) -> Array: ...  # gradients (targets, domains) at w (domains,), of positive weights
+    def slopes(
+        self, w: Array
+    ) -> Array: ...  # gradients (targets, domains) at w (domains,), of positive weights
 
-    def curvature(self, importance: Array, w: Array) -> Array: ...  # Hessian (domains, domains) of importance @ losses
+    def curvature(
+        self, importance: Array, w: Array
+    ) -> Array: ...  # Hessian (domains, domains) of importance @ losses
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,30 @@ class Region:
     @classmethod
     def of(cls, lower: Array, upper: Array, groups: Groups) -> "Region":
         """Every weight as far between its limits as the others of its group, every group as far as the other groups and domains."""
-        member = np.array([[float(i in group.members) for i in range(len(lower))] for group in groups]).reshape(len(groups), len(lower))
+        member = np.array(
+            [[float(i in group.members) for i in range(len(lower))] for group in groups]
+        ).reshape(len(groups), len(lower))
         alone = member.sum(axis=0) == 0
         least = np.maximum(member @ lower, [group.lower for group in groups])
         most = np.maximum(np.minimum(member @ upper, [group.upper for group in groups]), least)
-        share = _share(1.0, np.concatenate([least, lower[alone]]), np.concatenate([most, upper[alone]]))
+        share = _share(
+            1.0, np.concatenate([least, lower[alone]]), np.concatenate([most, upper[alone]])
+        )
         sums, middle = least + share * (most - least), lower + share * (upper - lower)
         for total, inside in zip(sums, member > 0, strict=True):
-            middle[inside] = lower[inside] + _share(total, lower[inside], upper[inside]) * (upper - lower)[inside]
+            middle[inside] = (
+                lower[inside]
+                + _share(total, lower[inside], upper[inside]) * (upper - lower)[inside]
+            )
         free = np.minimum(middle - lower, upper - middle) > EDGE
         loose = np.minimum(sums - least, most - sums) > EDGE
         rows = np.concatenate([np.ones((1, len(lower))), member])[:, free]
-        equalities = np.hstack([rows, np.vstack([np.zeros((1, int(loose.sum()))), -np.eye(len(groups))[:, loose]])])
-        kept = np.concatenate([[bool((free & alone).any() or loose.any())], member @ free > 0])  # tight groups of all imply the first
+        equalities = np.hstack(
+            [rows, np.vstack([np.zeros((1, int(loose.sum()))), -np.eye(len(groups))[:, loose]])]
+        )
+        kept = np.concatenate(
+            [[bool((free & alone).any() or loose.any())], member @ free > 0]
+        )  # tight groups of all imply the first
         kept[0] |= not groups
         return cls(
             middle,
@@ -110,12 +125,17 @@ def _inside(losses: Losses, limits: Array, middle: Array, start: Array | None) -
     if start is None or not np.isfinite(limits).any():
         return middle
     step = 1.0
-    while step > 1e-12 and not (losses.predict((start + step * (middle - start))[None])[0] < limits).all():
+    while (
+        step > 1e-12
+        and not (losses.predict((start + step * (middle - start))[None])[0] < limits).all()
+    ):
         step /= 2
     return start + step * (middle - start)
 
 
-def _centre(losses: Losses, importance: Array, limits: Array, w: Array, region: Region, barrier: float) -> Array:
+def _centre(
+    losses: Losses, importance: Array, limits: Array, w: Array, region: Region, barrier: float
+) -> Array:
     """Newton's method for the objective plus the barrier."""
     low, high, limited = region.lower, region.upper, np.flatnonzero(np.isfinite(limits))
 
@@ -124,7 +144,10 @@ def _centre(losses: Losses, importance: Array, limits: Array, w: Array, region: 
         room = (limits - found)[limited]
         if (room <= 0).any():
             return np.inf
-        return float(importance @ found - barrier * (np.log(x - low).sum() + np.log(high - x).sum() + np.log(room).sum()))
+        return float(
+            importance @ found
+            - barrier * (np.log(x - low).sum() + np.log(high - x).sum() + np.log(room).sum())
+        )
 
     x = region.variables(w)
     here = value(x)
@@ -143,7 +166,9 @@ def _centre(losses: Losses, importance: Array, limits: Array, w: Array, region: 
     return region.weights(x)
 
 
-def _polish(losses: Losses, importance: Array, limits: Array, w: Array, region: Region, barrier: float) -> Array:
+def _polish(
+    losses: Losses, importance: Array, limits: Array, w: Array, region: Region, barrier: float
+) -> Array:
     """Newton steps near the centre, where the values' last digits no longer tell better from worse."""
     x = region.variables(w)
     for _ in range(POLISH):
@@ -157,32 +182,52 @@ def _polish(losses: Losses, importance: Array, limits: Array, w: Array, region: 
     return region.weights(x)
 
 
-def _step(losses: Losses, importance: Array, limits: Array, region: Region, x: Array, barrier: float) -> tuple[Array, float]:
+def _step(
+    losses: Losses, importance: Array, limits: Array, region: Region, x: Array, barrier: float
+) -> tuple[Array, float]:
     """The Newton step (variables,) of objective plus barrier within the equalities, and how fast the value falls along it."""
     w, count = region.weights(x), int(region.free.sum())
     room = limits - losses.predict(w[None])[0]
     slopes, prices = losses.slopes(w), importance + barrier / room  # an infinite limit has no price
     below, above = x - region.lower, region.upper - x
-    gradient, curvature = barrier / above - barrier / below, np.diag(barrier / below**2 + barrier / above**2)
+    gradient, curvature = (
+        barrier / above - barrier / below,
+        np.diag(barrier / below**2 + barrier / above**2),
+    )
     gradient[:count] += (prices @ slopes)[region.free]
     curvature[:count, :count] += losses.curvature(prices, w)[np.ix_(region.free, region.free)]
-    steep = np.zeros((int(np.isfinite(room).sum()), len(x)))  # the limits' share of the Hessian is barrier * steep' steep
+    steep = np.zeros(
+        (int(np.isfinite(room).sum()), len(x))
+    )  # the limits' share of the Hessian is barrier * steep' steep
     steep[:, :count] = (slopes / room[:, None])[np.isfinite(room)][:, region.free]
     # scaled by the distance to the bounds, so that the factorisation keeps its digits near them
     scale = np.minimum(below, above)
-    step = scale * _solve(curvature * np.outer(scale, scale), gradient * scale, region.equalities * scale, steep * scale, barrier)
+    step = scale * _solve(
+        curvature * np.outer(scale, scale),
+        gradient * scale,
+        region.equalities * scale,
+        steep * scale,
+        barrier,
+    )
     return step, float(-gradient @ step)
 
 
-def _solve(curvature: Array, gradient: Array, equalities: Array, steep: Array, barrier: float) -> Array:
+def _solve(
+    curvature: Array, gradient: Array, equalities: Array, steep: Array, barrier: float
+) -> Array:
     """The x of gradient + (curvature + barrier steep' steep) x + equalities' y = 0 and equalities x = 0, steep rows as equalities that
     give way, for their squares would drown the rest."""
     count, unit = len(gradient), float(curvature.diagonal().min())
-    rows, give = np.concatenate([equalities, steep]), np.concatenate([np.zeros(len(equalities)), np.full(len(steep), unit / barrier)])
+    rows, give = (
+        np.concatenate([equalities, steep]),
+        np.concatenate([np.zeros(len(equalities)), np.full(len(steep), unit / barrier)]),
+    )
     size = np.abs(rows).max(axis=1, initial=1e-300)
     rows, give = rows / size[:, None], give / size**2
     held = rows[: len(equalities)].T
-    prices = np.linalg.lstsq(held, -gradient / unit, rcond=1e-14)[0]  # taken off first: what is left of the gradient is small
+    prices = np.linalg.lstsq(held, -gradient / unit, rcond=1e-14)[
+        0
+    ]  # taken off first: what is left of the gradient is small
     system = np.block([[curvature / unit, rows.T], [rows, -np.diag(give)]])
     side = np.concatenate([-gradient / unit - held @ prices, np.zeros(len(rows))])
     try:

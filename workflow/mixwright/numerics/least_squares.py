@@ -9,7 +9,9 @@ from mixwright.mixture import Array
 
 HUBER = 0.1  # of a target's standard deviation: where the loss of a residual turns from squared to absolute
 Rows = NDArray[np.int64]
-Residuals = Callable[[Array, Rows], tuple[Array, Array]]  # parameters of some targets, which -> residuals (t, runs), Jacobian (t, runs, p)
+Residuals = Callable[
+    [Array, Rows], tuple[Array, Array]
+]  # parameters of some targets, which -> residuals (t, runs), Jacobian (t, runs, p)
 
 
 def pseudo_huber(residuals: Array) -> Array:
@@ -18,7 +20,9 @@ def pseudo_huber(residuals: Array) -> Array:
     return cost
 
 
-def minimise(theta: Array, residuals: Residuals, strength: Array, centre: Array, iterations: int) -> tuple[Array, Array]:
+def minimise(
+    theta: Array, residuals: Residuals, strength: Array, centre: Array, iterations: int
+) -> tuple[Array, Array]:
     """Parameters (targets, p) and costs (targets,) of sum pseudo-Huber + sum strength (theta - centre)^2, from the start `theta`.
 
     Each target has a damping of its own, takes no step that does not lower its cost, and rests once four steps have changed nothing.
@@ -29,7 +33,9 @@ def minimise(theta: Array, residuals: Residuals, strength: Array, centre: Array,
     cost[:] = pseudo_huber(r) + (strength * (theta - centre) ** 2).sum(axis=1)
     damping, quiet = np.full(len(theta), 1e-2), np.zeros(len(theta), dtype=np.int64)
     for _ in range(iterations):
-        trial = theta[rows] + np.clip(_step(r, jacobian, strength, theta[rows] - centre[rows], damping), -2.0, 2.0)
+        trial = theta[rows] + np.clip(
+            _step(r, jacobian, strength, theta[rows] - centre[rows], damping), -2.0, 2.0
+        )
         trial_r, trial_jacobian = residuals(trial, rows)
         trial_cost = pseudo_huber(trial_r) + (strength * (trial - centre[rows]) ** 2).sum(axis=1)
         better = trial_cost < cost[rows]
@@ -39,7 +45,13 @@ def minimise(theta: Array, residuals: Residuals, strength: Array, centre: Array,
         r[better], jacobian[better] = trial_r[better], trial_jacobian[better]
         if (quiet >= 4).any():
             awake = quiet < 4
-            rows, r, jacobian, damping, quiet = rows[awake], r[awake], jacobian[awake], damping[awake], quiet[awake]
+            rows, r, jacobian, damping, quiet = (
+                rows[awake],
+                r[awake],
+                jacobian[awake],
+                damping[awake],
+                quiet[awake],
+            )
         if not len(rows):
             break
     return theta, cost

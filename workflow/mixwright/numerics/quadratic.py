@@ -17,12 +17,18 @@ def quadratic_step(curvature: Array, gradient: Array, lower: Array, upper: Array
         move, price = _equality_step(curvature, slope, free)
         if len(free) and np.abs(move).max() > 1e-14:
             with np.errstate(divide="ignore", invalid="ignore"):
-                room = np.where(move < 0, (lower - x)[free] / move, np.where(move > 0, (upper - x)[free] / move, np.inf))
+                room = np.where(
+                    move < 0,
+                    (lower - x)[free] / move,
+                    np.where(move > 0, (upper - x)[free] / move, np.inf),
+                )
             blocking = int(np.argmin(room))
             x[free] += min(1.0, float(room[blocking])) * move
             if room[blocking] < 1:
                 side[free[blocking]] = -1 if move[blocking] < 0 else 1
-                x[free[blocking]] = lower[free[blocking]] if move[blocking] < 0 else upper[free[blocking]]
+                x[free[blocking]] = (
+                    lower[free[blocking]] if move[blocking] < 0 else upper[free[blocking]]
+                )
                 continue
             slope = gradient + curvature @ x
         # a domain held at a bound is let go where the slope pulls it back inside
@@ -40,12 +46,22 @@ def _equality_step(curvature: Array, slope: Array, free: NDArray[np.int64]) -> t
         return np.zeros(0), float(np.median(slope))
     if len(free) == 1:
         return np.zeros(1), float(slope[free[0]])
-    solved = np.linalg.solve(curvature[np.ix_(free, free)], np.stack([slope[free], np.ones(len(free))], axis=1))
+    solved = np.linalg.solve(
+        curvature[np.ix_(free, free)], np.stack([slope[free], np.ones(len(free))], axis=1)
+    )
     price = solved[:, 0].sum() / solved[:, 1].sum()
     return price * solved[:, 1] - solved[:, 0], float(price)
 
 
-def entropic_step(curvature: Array, gradient: Array, tau: float, prior: Array, lower: Array, upper: Array, start: Array) -> Array:
+def entropic_step(
+    curvature: Array,
+    gradient: Array,
+    tau: float,
+    prior: Array,
+    lower: Array,
+    upper: Array,
+    start: Array,
+) -> Array:
     """Minimiser v of gradient.(v - start) + (v - start)'H(v - start)/2 + tau sum v log(v/prior) in the box, its sum kept, by a
     primal-dual interior point method: the pull's curvature tau/v spans hundreds of orders of magnitude, which no active set outlives."""
     middle, total = (lower + upper) / 2, float(start.sum())
@@ -55,21 +71,30 @@ def entropic_step(curvature: Array, gradient: Array, tau: float, prior: Array, l
     for _ in range(100):
         slope = gradient + curvature @ (v - start) + tau * (np.log(v / prior) + 1)
         missing = total - v.sum()
-        if complementarity < 1e-13 and abs(missing) < 1e-13 and np.abs((slope - price - below + above) * low * high).max() < 1e-13:
+        if (
+            complementarity < 1e-13
+            and abs(missing) < 1e-13
+            and np.abs((slope - price - below + above) * low * high).max() < 1e-13
+        ):
             break
         aim = 0.1 * complementarity
         hessian = curvature + np.diag(tau / v + below / low + above / high)
         right = -(slope - price - aim / low + aim / high)
         scale = 1 / np.sqrt(np.diag(hessian))  # the diagonal alone is badly scaled, not the problem
         both = scale[:, None] * np.linalg.solve(
-            hessian * scale[:, None] * scale, np.stack([right, np.ones(len(v))], axis=1) * scale[:, None]
+            hessian * scale[:, None] * scale,
+            np.stack([right, np.ones(len(v))], axis=1) * scale[:, None],
         )
         more = (missing - both[:, 0].sum()) / both[:, 1].sum()
         move = both[:, 0] + more * both[:, 1]
         down = (aim - below * move) / low - below
         up = (aim + above * move) / high - above
-        length = min(1.0, 0.99 / max(1e-300, float((-move / low).max()), float((move / high).max())))
-        other = min(1.0, 0.99 / max(1e-300, float((-down / below).max()), float((-up / above).max())))
+        length = min(
+            1.0, 0.99 / max(1e-300, float((-move / low).max()), float((move / high).max()))
+        )
+        other = min(
+            1.0, 0.99 / max(1e-300, float((-down / below).max()), float((-up / above).max()))
+        )
         low, high = low + length * move, high - length * move
         v = np.where(low < high, lower + low, upper - high)
         price, below, above = price + other * more, below + other * down, above + other * up

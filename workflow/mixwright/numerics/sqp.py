@@ -12,7 +12,9 @@ from mixwright.numerics.interior_point import minimise_inside
 from mixwright.numerics.quadratic import entropic_step, quadratic_step
 from mixwright.simplex.geometry import Groups, check_box, minimise_linear, scale_into, settle
 
-ROUGH = 1e-2  # a gap below which the next point may be the last, and is summed in float64 throughout
+ROUGH = (
+    1e-2  # a gap below which the next point may be the last, and is summed in float64 throughout
+)
 FINE = 1e-4  # a gap below which products in float32 do not tell neighbours apart
 SLOW = 0.3  # where a step leaves more of the gap, curvature is read off four times as many examples from then on
 EARLY = 5  # steps in which a wide gap is that of domains yet to come in, and not of the curvature
@@ -63,7 +65,11 @@ class Pulled:
         if not self.tau:
             return point
         pull = self.slope(weights)
-        return replace(point, value=point.value + float(weights @ pull) - self.tau, gradient=point.gradient + pull)
+        return replace(
+            point,
+            value=point.value + float(weights @ pull) - self.tau,
+            gradient=point.gradient + pull,
+        )
 
     def slope(self, weights: Array) -> Array:
         """The gradient of the pull."""
@@ -89,8 +95,14 @@ def pull_of(tau: float) -> float:
 def _a_number_each(name: str, values: ArrayLike, domains: int) -> Array:
     """(domains,) finite numbers from 0 on; one number stands for all."""
     found = np.asarray(values, dtype=np.float64)
-    if found.shape not in ((), (1,), (domains,)) or not np.isfinite(found).all() or (found < 0).any():
-        raise MixwrightError(f"mixmin: {name} is one finite number from 0 on, or one for each of the {domains} domains; correct it")
+    if (
+        found.shape not in ((), (1,), (domains,))
+        or not np.isfinite(found).all()
+        or (found < 0).any()
+    ):
+        raise MixwrightError(
+            f"mixmin: {name} is one finite number from 0 on, or one for each of the {domains} domains; correct it"
+        )
     return np.broadcast_to(found, (domains,))
 
 
@@ -103,15 +115,24 @@ class Region:
     groups: Groups = ()
 
     @classmethod
-    def of(cls, domains: int, lower: ArrayLike | None, upper: ArrayLike | None, groups: Groups = ()) -> "Region":
+    def of(
+        cls, domains: int, lower: ArrayLike | None, upper: ArrayLike | None, groups: Groups = ()
+    ) -> "Region":
         low = np.zeros(domains) if lower is None else _a_number_each("lower", lower, domains)
-        high = np.ones(domains) if upper is None else np.minimum(_a_number_each("upper", upper, domains), 1.0)
+        high = (
+            np.ones(domains)
+            if upper is None
+            else np.minimum(_a_number_each("upper", upper, domains), 1.0)
+        )
         check_box(low, high, groups)
         return cls(low, high, tuple(groups))
 
     def gap(self, point: Point) -> float:
         """max over feasible s of <gradient, w - s>, by filling the cheapest domains first; bounds f(w) - min f by convexity."""
-        found = float(point.gradient @ (point.weights - minimise_linear(point.gradient, self.lower, self.upper, self.groups)))
+        found = float(
+            point.gradient
+            @ (point.weights - minimise_linear(point.gradient, self.lower, self.upper, self.groups))
+        )
         return float("inf") if np.isnan(found) else max(0.0, found)
 
     @property
@@ -121,7 +142,10 @@ class Region:
 
     def only(self, domains: NDArray[np.int64]) -> "Region":
         place = {old: new for new, old in enumerate(domains.tolist())}
-        groups = (replace(g, members=tuple(place[i] for i in g.members if i in place)) for g in self.groups)
+        groups = (
+            replace(g, members=tuple(place[i] for i in g.members if i in place))
+            for g in self.groups
+        )
         return Region(self.lower[domains], self.upper[domains], tuple(groups))
 
     def settle(self, w: Array) -> Array:
@@ -191,7 +215,9 @@ def minimise(pulled: Pulled, region: Region, start: Array, tolerance: float) -> 
             return Solution(point.weights, point.value, gap, iterations, False)
 
 
-def _searched(pulled: Pulled, region: Region, point: Point, step: Array, exact: bool) -> Point | None:
+def _searched(
+    pulled: Pulled, region: Region, point: Point, step: Array, exact: bool
+) -> Point | None:
     """The first of full, half … steps that lowers the objective enough; none where the direction has no such step."""
     slope, length = float((point.gradient - point.gradient.mean()) @ step), 1.0
     while length > 1e-9:
@@ -202,17 +228,25 @@ def _searched(pulled: Pulled, region: Region, point: Point, step: Array, exact: 
     return None
 
 
-def _newton_step(pulled: Pulled, region: Region, point: Point, tolerance: float, shrink: float, effort: int) -> Array:
+def _newton_step(
+    pulled: Pulled, region: Region, point: Point, tolerance: float, shrink: float, effort: int
+) -> Array:
     """Minimises the quadratic model over the active domains within the box, with the pull to the prior as it is; the others stay."""
     w, gradient, m = point.weights, point.gradient, len(point.weights)
     active = np.flatnonzero(region.upper > region.lower)
     if not pulled.tau and not region.groups:
         likely = np.zeros(m, dtype=bool)
         likely[np.argsort(np.where(w < region.upper, gradient, np.inf))[: max(MANY, m // 8)]] = True
-        keeps_gap = (w - region.lower) * (gradient - gradient.min()) > tolerance / (2 * m)  # dust that would hold the gap open
-        active = np.flatnonzero(likely | keeps_gap | (w > region.lower + 1e-4 / m) | (w >= region.upper))
+        keeps_gap = (w - region.lower) * (gradient - gradient.min()) > tolerance / (
+            2 * m
+        )  # dust that would hold the gap open
+        active = np.flatnonzero(
+            likely | keeps_gap | (w > region.lower + 1e-4 / m) | (w >= region.upper)
+        )
     curvature = pulled.objective.hessian(point, active, effort)
-    curvature[np.diag_indices(len(active))] += 1e-10 * max(np.trace(curvature) / max(len(active), 1), 1e-300)
+    curvature[np.diag_indices(len(active))] += 1e-10 * max(
+        np.trace(curvature) / max(len(active), 1), 1e-300
+    )
     step, given = np.zeros(m), w[active]
     if region.groups:
         model = Model(pulled, point, active, curvature)
@@ -220,8 +254,15 @@ def _newton_step(pulled: Pulled, region: Region, point: Point, tolerance: float,
     if pulled.tau and len(active) > 1:
         plain = gradient[active] - pulled.slope(w)[active]
         box = region.lower[active], region.upper[active]
-        step[active] = entropic_step(curvature, plain, pulled.tau, pulled.prior[active], *box, given) - given
+        step[active] = (
+            entropic_step(curvature, plain, pulled.tau, pulled.prior[active], *box, given) - given
+        )
     else:
         low = np.maximum(region.lower, shrink * w)[active] - given
-        step[active] = quadratic_step(curvature, gradient[active], np.minimum(low, 0.0), np.maximum(region.upper[active] - given, 0.0))
+        step[active] = quadratic_step(
+            curvature,
+            gradient[active],
+            np.minimum(low, 0.0),
+            np.maximum(region.upper[active] - given, 0.0),
+        )
     return step

@@ -56,28 +56,44 @@ class Source:
         """(mixtures, domains) tokens in the fit's order; other domains, and totals that the runs never had, are refused."""
         for name in asked.domains:
             if name not in self.domains:
-                raise MixwrightError(f"{asked.path}: line 1: the fit knows no domain {name}; {nearest(name, self.domains)}")
+                raise MixwrightError(
+                    f"{asked.path}: line 1: the fit knows no domain {name}; {nearest(name, self.domains)}"
+                )
         for name in self.domains:
             if name not in asked.domains:
-                raise MixwrightError(f"{asked.path}: line 1: no column for domain {name}; add it, with zeros where it is not used")
+                raise MixwrightError(
+                    f"{asked.path}: line 1: no column for domain {name}; add it, with zeros where it is not used"
+                )
         weights = asked.weights[:, [asked.domains.index(name) for name in self.domains]]
-        return weights * (self.most_tokens if asked.tokens is None else self._checked(asked)[:, None])
+        return weights * (
+            self.most_tokens if asked.tokens is None else self._checked(asked)[:, None]
+        )
 
     def _checked(self, asked: Mixtures) -> Array:
         tokens = np.asarray(asked.tokens)
         strange = (tokens < 0.95 * self.least_tokens) | (tokens > 1.05 * self.most_tokens)
         if strange.any():
             run = f"{asked.path}: {asked.key} {asked.ids[int(strange.argmax())]}"
-            known = "of weights alone" if self.weights_alone else f"of {self.least_tokens:g} to {self.most_tokens:g} tokens"
-            raise MixwrightError(f"{run} has {tokens[strange][0]:g} tokens and the fit is {known}; give weights as CSV")
+            known = (
+                "of weights alone"
+                if self.weights_alone
+                else f"of {self.least_tokens:g} to {self.most_tokens:g} tokens"
+            )
+            raise MixwrightError(
+                f"{run} has {tokens[strange][0]:g} tokens and the fit is {known}; give weights as CSV"
+            )
         return tokens
 
 
 def check_place(folder: Path) -> None:
     """Refuses a place that holds anything but an earlier fit, for a fit replaces what stands there."""
-    free = not folder.exists() or (folder.is_dir() and ((folder / FIT).exists() or not any(folder.iterdir())))
+    free = not folder.exists() or (
+        folder.is_dir() and ((folder / FIT).exists() or not any(folder.iterdir()))
+    )
     if not free:
-        raise MixwrightError(f"{folder}: something stands there that is no fit; give --to a new folder")
+        raise MixwrightError(
+            f"{folder}: something stands there that is no fit; give --to a new folder"
+        )
 
 
 def save(folder: Path, name: str, fitted: Mixer, seen: Observations) -> None:
@@ -87,7 +103,15 @@ def save(folder: Path, name: str, fitted: Mixer, seen: Observations) -> None:
     measured = {"amount": (seen.domains, seen.amounts), "loss": (seen.targets, seen.losses)}
     measured |= {} if seen.epochs is None else {"epochs": (seen.domains, seen.epochs)}
     parts = [
-        pd.DataFrame({"run": seen.runs, "role": seen.roles, "measure": measure, "name": name, "value": column})
+        pd.DataFrame(
+            {
+                "run": seen.runs,
+                "role": seen.roles,
+                "measure": measure,
+                "name": name,
+                "value": column,
+            }
+        )
         for measure, (names, values) in measured.items()
         for name, column in zip(names, values.T, strict=True)
     ]
@@ -97,18 +121,28 @@ def save(folder: Path, name: str, fitted: Mixer, seen: Observations) -> None:
 def read_runs(folder: Path) -> Observations:
     """The runs that `save` was given, without log-likelihoods."""
     frame = tables.read(folder / RUNS, tables.OBSERVED)
-    wide = {measure: rows.pivot(index="run", columns="name", values="value") for measure, rows in frame.groupby("measure")}
+    wide = {
+        measure: rows.pivot(index="run", columns="name", values="value")
+        for measure, rows in frame.groupby("measure")
+    }
     amounts, losses = wide["amount"], wide["loss"]
     roles = frame.drop_duplicates("run").set_index("run").role.reindex(amounts.index)
     names = tuple(amounts.columns), tuple(losses.columns), tuple(amounts.index), tuple(roles)
     epochs = wide["epochs"].to_numpy(np.float64) if "epochs" in wide else None
-    return Observations(*names, amounts.to_numpy(np.float64), losses.to_numpy(np.float64), epochs=epochs)
+    return Observations(
+        *names, amounts.to_numpy(np.float64), losses.to_numpy(np.float64), epochs=epochs
+    )
 
 
 def read(folder: Path) -> tuple[Source, Mixer]:
     """The brief of the runs and the mixer that `save` wrote."""
     if not (folder / FILE).exists():
-        raise MixwrightError(f"{folder}: no fit stands there; make it with mixwright fit --to {folder}")
-    kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read_json(folder / FILE).items()}
+        raise MixwrightError(
+            f"{folder}: no fit stands there; make it with mixwright fit --to {folder}"
+        )
+    kept: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in read_json(folder / FILE).items()
+    }
     source = Source(**kept)
     return source, mixers.load(source.mixer, folder)

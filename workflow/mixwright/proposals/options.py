@@ -22,23 +22,42 @@ class Options:
     targets: Mapping[str, float]
     caps: Mapping[str, float]
     floors: Mapping[str, float]
-    available: Mapping[str, float]  # tokens of every domain, one without any gets no weight; empty: unknown
+    available: Mapping[
+        str, float
+    ]  # tokens of every domain, one without any gets no weight; empty: unknown
     tokens: float | None = None  # of the final run
     max_epochs: float | None = None
     seed: int = 0
-    groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as mixwright.simplex.bounds.groups_of takes them
+    groups: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # as mixwright.simplex.bounds.groups_of takes them
     fixed: Mapping[str, float] = field(default_factory=dict)
     never_worse: tuple[str, ...] = ()
 
     def goal(self, source: Source) -> Goal:
         """The goal over the fit's domains; without token counts the mean of the fitted mixtures is the natural one."""
-        amounts = self.available or {name: max(1.0, PARTS * share) for name, share in zip(source.domains, source.mean, strict=True)}
+        amounts = self.available or {
+            name: max(1.0, PARTS * share)
+            for name, share in zip(source.domains, source.mean, strict=True)
+        }
         domains = tuple(Domain(name, round(amounts[name])) for name in source.domains)
         targets = self.targets or dict.fromkeys(source.targets, 1.0)
-        importance = {name: weight / sum(targets.values()) for name, weight in sorted(targets.items()) if weight > 0}
+        importance = {
+            name: weight / sum(targets.values())
+            for name, weight in sorted(targets.items())
+            if weight > 0
+        }
         tokens = self.tokens or source.most_tokens
         empty = {name: 0.0 for name, amount in self.available.items() if not amount}
-        bounds = Bounds.of(domains, tokens, {**self.caps, **empty}, self.floors, self.max_epochs, self.groups, self.fixed)
+        bounds = Bounds.of(
+            domains,
+            tokens,
+            {**self.caps, **empty},
+            self.floors,
+            self.max_epochs,
+            self.groups,
+            self.fixed,
+        )
         return Goal(domains, importance, tokens, bounds, self.seed, self.never_worse)
 
     def notes(self, source: Source) -> tuple[str, ...]:
@@ -50,7 +69,11 @@ class Options:
             if one
             else f"the goal is the plain mean of all {len(source.targets)} targets"
         )
-        none = tuple(f"{name} has no tokens and so no weight" for name, amount in self.available.items() if not amount)
+        none = tuple(
+            f"{name} has no tokens and so no weight"
+            for name, amount in self.available.items()
+            if not amount
+        )
         return (() if self.targets else (every,)) + (none if self.available else (mean,))
 
     def record(self, source: Source, goal: Goal, proposal: Proposal) -> dict[str, Any]:
@@ -93,20 +116,28 @@ def read_options(
 
 
 def _numbers(
-    option: str, texts: Sequence[str], names: Sequence[str], default: float | None = None, most: float = math.inf
+    option: str,
+    texts: Sequence[str],
+    names: Sequence[str],
+    default: float | None = None,
+    most: float = math.inf,
 ) -> dict[str, float]:
     """NAME=NUMBER words as a mapping; a bare name stands for the default where there is one."""
     found: dict[str, float] = {}
     for text in texts:
         bare = default is not None and "=" not in text
-        name, _, number = (text, "=", str(default)) if bare or text in names else text.rpartition("=")
+        name, _, number = (
+            (text, "=", str(default)) if bare or text in names else text.rpartition("=")
+        )
         if not name or not _is_number(number, most):
             limit = "from 0 on" if most == math.inf else f"from 0 to {most:g}"
             raise MixwrightError(f"--{option} {text}: write NAME=NUMBER, a number {limit}")
         if name not in names:
             raise MixwrightError(f"--{option} {text}: {name} is unknown; {nearest(name, names)}")
         if name in found:
-            raise MixwrightError(f"--{option} {text}: {name} has {found[name]:g} already; give it once")
+            raise MixwrightError(
+                f"--{option} {text}: {name} has {found[name]:g} already; give it once"
+            )
         found[name] = float(number)
     return found
 
@@ -117,7 +148,9 @@ def _groups(texts: Sequence[str], domains: Sequence[str]) -> dict[str, dict[str,
     for text in texts:
         parts = re.fullmatch(r"(.+?)(<=|>=|=)([^<>=]+)", text)
         if not parts or not _is_number(parts[3], 1.0) or "+" not in parts[1]:
-            raise MixwrightError(f"--group {text}: write 'A+B<=NUMBER', '>=' or '=', two domains or more, a number from 0 to 1")
+            raise MixwrightError(
+                f"--group {text}: write 'A+B<=NUMBER', '>=' or '=', two domains or more, a number from 0 to 1"
+            )
         members, limit = sorted(name.strip() for name in parts[1].split("+")), float(parts[3])
         for name in members:
             if name not in domains:
@@ -135,7 +168,9 @@ def _limited(names: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
         return tuple(targets)
     for name in names:
         if name not in targets:
-            raise MixwrightError(f"--never-worse {name}: no such target; {nearest(name, targets)} (or all)")
+            raise MixwrightError(
+                f"--never-worse {name}: no such target; {nearest(name, targets)} (or all)"
+            )
     return tuple(sorted(set(names)))
 
 
@@ -152,13 +187,23 @@ def _check(asked: Options, source: Source) -> None:
             raise MixwrightError(f"--{option} {value:g}: give a number above 0")
     if asked.targets and not sum(asked.targets.values()) > 0:
         raise MixwrightError("--target: all weights are 0; give one of them a weight")
-    lacking = [name for name in source.domains if name not in asked.available] if asked.available else []
+    lacking = (
+        [name for name in source.domains if name not in asked.available] if asked.available else []
+    )
     if lacking:
-        raise MixwrightError(f"--available: nothing is said of {', '.join(lacking)}; give every domain its tokens")
-    parts = next((f"{name}={value:g}" for name, value in asked.available.items() if 0 < value < 1), None)
+        raise MixwrightError(
+            f"--available: nothing is said of {', '.join(lacking)}; give every domain its tokens"
+        )
+    parts = next(
+        (f"{name}={value:g}" for name, value in asked.available.items() if 0 < value < 1), None
+    )
     if parts:
-        raise MixwrightError(f"--available {parts}: tokens are counted, not shares; give their number")
+        raise MixwrightError(
+            f"--available {parts}: tokens are counted, not shares; give their number"
+        )
     if asked.available and not any(asked.available.values()):
         raise MixwrightError("--available: no domain has tokens; give one of them some")
     if asked.max_epochs is not None and not (asked.available and asked.tokens):
-        raise MixwrightError("--max-epochs: passes over a domain need its tokens and the run's; give --available and --tokens too")
+        raise MixwrightError(
+            "--max-epochs: passes over a domain need its tokens and the run's; give --available and --tokens too"
+        )

@@ -26,11 +26,15 @@ class Objective:
     @classmethod
     def read(cls, text: str, known: Sequence[str]) -> "Objective":
         """`NAME=A+B`, `A+B` or a target."""
-        name, _, content = text.partition("=") if text not in known and "=" in text else (text, "", text)
+        name, _, content = (
+            text.partition("=") if text not in known and "=" in text else (text, "", text)
+        )
         targets = (content,) if content in known else tuple(content.split("+"))
         for target in targets:
             if target not in known:
-                raise MixwrightError(f"--between {text}: {target} is no target; {nearest(target, known)}")
+                raise MixwrightError(
+                    f"--between {text}: {target} is no target; {nearest(target, known)}"
+                )
         if not name or len(set(targets)) < len(targets):
             raise MixwrightError(f"--between {text}: write NAME=A+B, every target once")
         return cls(name, targets)
@@ -51,16 +55,22 @@ class Point:
     proposal: Proposal
 
 
-def pareto(mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], points: int) -> list[Point]:
+def pareto(
+    mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], points: int
+) -> list[Point]:
     """At most `points` mixtures from the best for the first objective to the best for the second, dominated ones removed.
 
     Always the weighted sum at right angles to the widest pair of neighbours is minimised next (Cohon 1979's non-inferior set estimation):
     with convex losses that reaches the whole front; a mixer that searches yields its supported points.
     """
     if set(between[0].targets) == set(between[1].targets):
-        raise MixwrightError("--between: both objectives are the same targets; name two that differ")
+        raise MixwrightError(
+            "--between: both objectives are the same targets; name two that differ"
+        )
     if between[0].name == between[1].name:
-        raise MixwrightError(f"--between: both objectives are called {between[0].name}; give each a name of its own")
+        raise MixwrightError(
+            f"--between: both objectives are called {between[0].name}; give each a name of its own"
+        )
     if points < 2:
         raise MixwrightError(f"--points {points}: a front has two ends; ask for 2 or more")
     found = [_at(mixer, goal, between, share) for share in (1 - END, END)]
@@ -77,7 +87,10 @@ def pareto(mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], point
             break
         rise, fall = second.values[0] - first.values[0], first.values[1] - second.values[1]
         new = _at(mixer, goal, between, fall / (rise + fall)) if min(rise, fall) > 0 else first
-        if min(width(first, new), width(new, second)) <= SAME or not first.share > new.share > second.share:
+        if (
+            min(width(first, new), width(new, second)) <= SAME
+            or not first.share > new.share > second.share
+        ):
             done.add(first.share)
         else:
             found.insert(k + 1, new)
@@ -93,11 +106,24 @@ def undominated(points: Sequence[Point]) -> list[Point]:
     return kept
 
 
-def as_frame(points: Sequence[Point], between: tuple[Objective, Objective], goal: Goal) -> pd.DataFrame:
+def as_frame(
+    points: Sequence[Point], between: tuple[Objective, Objective], goal: Goal
+) -> pd.DataFrame:
     """A row a point: the objectives' predicted losses (nats/token), the first one's share, the weights of the domains, the gap."""
-    rows = [[*point.values, point.share, *point.proposal.weights.tolist(), point.proposal.gap] for point in points]
+    rows = [
+        [*point.values, point.share, *point.proposal.weights.tolist(), point.proposal.gap]
+        for point in points
+    ]
     losses = [f"loss_{objective.name}" for objective in between]
-    return pd.DataFrame(rows, columns=[*losses, f"share_{between[0].name}", *(f"weight_{name}" for name in goal.names), "gap"])
+    return pd.DataFrame(
+        rows,
+        columns=[
+            *losses,
+            f"share_{between[0].name}",
+            *(f"weight_{name}" for name in goal.names),
+            "gap",
+        ],
+    )
 
 
 def as_table(points: Sequence[Point], between: tuple[Objective, Objective], goal: Goal) -> Table:
@@ -117,4 +143,8 @@ def _at(mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], share: f
         for target, part in objective.importance(weight).items():
             importance[target] = importance.get(target, 0.0) + part
     proposal = mixer.propose(replace(goal, targets=importance))
-    return Point(share, (between[0].value(proposal.predicted), between[1].value(proposal.predicted)), proposal)
+    return Point(
+        share,
+        (between[0].value(proposal.predicted), between[1].value(proposal.predicted)),
+        proposal,
+    )

@@ -26,7 +26,9 @@ class Clock:
 
     def due(self, soon: bool = False) -> bool:
         """Whether it is time; `soon`: as early as can be afforded."""
-        return time.monotonic() - self._last >= max(0.0 if soon else self._seconds, self._took / SHARE)
+        return time.monotonic() - self._last >= max(
+            0.0 if soon else self._seconds, self._took / SHARE
+        )
 
     @contextmanager
     def saving(self) -> Iterator[None]:
@@ -59,7 +61,9 @@ class Checkpoint:
         try:
             found: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
         except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            say(f"{self._path}: checkpoint not readable ({error.__class__.__name__}); its members start again")
+            say(
+                f"{self._path}: checkpoint not readable ({error.__class__.__name__}); its members start again"
+            )
             self.remove()
             return None
         return found

@@ -19,9 +19,13 @@ def collect(packs: Sequence[str | Path], table: str) -> pd.DataFrame:
 
 def _read(pack: str | Path, table: str) -> pa.Table:
     try:
-        return pq.read_table(pack, columns=["run", table], schema=RESULTS.schema)  # an older pack lacks younger columns
+        return pq.read_table(
+            pack, columns=["run", table], schema=RESULTS.schema
+        )  # an older pack lacks younger columns
     except (OSError, pa.ArrowInvalid) as error:
-        raise MixwrightError(f"{pack}: not a readable pack; remove it and train it again ({error.__class__.__name__})") from None
+        raise MixwrightError(
+            f"{pack}: not a readable pack; remove it and train it again ({error.__class__.__name__})"
+        ) from None
 
 
 def _long(nested: pa.Table, table: str) -> pd.DataFrame:
@@ -29,4 +33,6 @@ def _long(nested: pa.Table, table: str) -> pd.DataFrame:
     runs = nested["run"].combine_chunks().take(pc.list_parent_indices(column))
     facts = pc.list_flatten(column)
     names = [field.name for field in RESULTS.schema.field(table).type.value_type]
-    return pa.table({"run": runs, **{name: pc.struct_field(facts, name) for name in names}}).to_pandas()
+    return pa.table(
+        {"run": runs, **{name: pc.struct_field(facts, name) for name in names}}
+    ).to_pandas()

@@ -14,7 +14,9 @@ class Recorded:
     Needs a GPU; nothing in it may look at a number on the host.
     """
 
-    def __init__(self, step: Callable[..., Tensor], inputs: Sequence[Tensor], changed: Sequence[Tensor]) -> None:
+    def __init__(
+        self, step: Callable[..., Tensor], inputs: Sequence[Tensor], changed: Sequence[Tensor]
+    ) -> None:
         self._inputs = [tensor.clone() for tensor in inputs]
         before = [tensor.cpu() for tensor in changed]
         stream = torch.cuda.Stream()

@@ -16,7 +16,9 @@ def prepare(device: str) -> None:
         torch.set_num_threads(1)
         keep_memory()
     elif not torch.cuda.is_available():
-        raise MixwrightError(f"device: {device} is asked for, and torch finds none; ask the scheduler for a GPU, or set the device to cpu")
+        raise MixwrightError(
+            f"device: {device} is asked for, and torch finds none; ask the scheduler for a GPU, or set the device to cpu"
+        )
 
 
 def keep_memory() -> None:

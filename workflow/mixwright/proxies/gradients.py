@@ -25,7 +25,9 @@ class How:
 
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
-    micro_batch: int | None = None  # sequences of a member at a time, their gradients summed; none is all of a step
+    micro_batch: int | None = (
+        None  # sequences of a member at a time, their gradients summed; none is all of a step
+    )
     compiled: bool = False
 
 
@@ -43,7 +45,9 @@ class Batch:
         return Batch(self.seen[members, rows], self.labels[members, rows], places)
 
 
-def gradients(parameters: Parameters, batch: Batch, shape: Shape, how: How) -> tuple[Tensor, Gradients]:
+def gradients(
+    parameters: Parameters, batch: Batch, shape: Shape, how: How
+) -> tuple[Tensor, Gradients]:
     """(K,) mean nats/token and its gradients; a member's do not depend on how many there are."""
     members, rows = batch.seen.shape[:2]
     size = how.micro_batch or rows
@@ -53,7 +57,9 @@ def gradients(parameters: Parameters, batch: Batch, shape: Shape, how: How) -> t
     for at in groups:
         own = {name: tensor.detach()[at].requires_grad_() for name, tensor in parameters.items()}
         parts = [batch.part(at, slice(start, start + size)) for start in range(0, rows, size)]
-        losses.append(sum(_backward(own, part, shape, how, batch.labels[0].numel()) for part in parts))
+        losses.append(
+            sum(_backward(own, part, shape, how, batch.labels[0].numel()) for part in parts)
+        )
         for name, tensor in own.items():
             found[name] += tensor.grad.unbind(0)  # type: ignore[union-attr]
     return torch.cat(losses), found
@@ -62,9 +68,19 @@ def gradients(parameters: Parameters, batch: Batch, shape: Shape, how: How) -> t
 def _backward(own: Parameters, batch: Batch, shape: Shape, how: How, count: int) -> Tensor:
     """(K,) nats over `count`; adds to the gradients of `own`."""
     with reduced(how.dtype, how.device):
-        states = _compiled(shape)(own, batch.seen) if how.compiled else hidden_states(own, batch.seen, shape)
-        states, matrix = head(own, states if batch.places is None else _taken(states, batch.places, shape.context), shape)
-    losses, *slopes = head_loss(states.detach(), matrix.detach(), batch.labels.flatten(1), how.dtype, count)
+        states = (
+            _compiled(shape)(own, batch.seen)
+            if how.compiled
+            else hidden_states(own, batch.seen, shape)
+        )
+        states, matrix = head(
+            own,
+            states if batch.places is None else _taken(states, batch.places, shape.context),
+            shape,
+        )
+    losses, *slopes = head_loss(
+        states.detach(), matrix.detach(), batch.labels.flatten(1), how.dtype, count
+    )
     Start.apply(states, matrix, *slopes).backward()
     return losses
 
@@ -95,5 +111,10 @@ def _taken(states: Tensor, places: Tensor, context: int) -> Tensor:
 def _compiled(shape: Shape) -> Callable[[Parameters, Tensor], Tensor]:
     """The body of one member by torch.compile: one graph serves every member of every wave, whatever their number."""
     torch.set_float32_matmul_precision("highest")
-    compiled: Any = torch.compile(lambda own, seen: hidden_states(own, seen, shape), fullgraph=True, dynamic=False, backend=BACKEND)
+    compiled: Any = torch.compile(
+        lambda own, seen: hidden_states(own, seen, shape),
+        fullgraph=True,
+        dynamic=False,
+        backend=BACKEND,
+    )
     return compiled  # type: ignore[no-any-return]

@@ -28,13 +28,22 @@ class Recording:
         """`evaluation.likelihood`: of the sequence (context and answer), of the answer given its context, or of the answer's tokens."""
         first = {name: given.first(None, evaluation["examples"]) for name, given in texts.items()}
         splits = {name: tuple(map(split_of, _bytes(given))) for name, given in first.items()}
-        cut = {name: given.first(None, None, evaluation["example_tokens"]) for name, given in first.items()}
+        cut = {
+            name: given.first(None, None, evaluation["example_tokens"])
+            for name, given in first.items()
+        }
         level = evaluation["likelihood"]
-        return cls({name: given.whole() if level == "sequence" else given for name, given in cut.items()}, splits, level == "token")
+        return cls(
+            {name: given.whole() if level == "sequence" else given for name, given in cut.items()},
+            splits,
+            level == "token",
+        )
 
     def rows(self, loglikelihoods: Mapping[str, NDArray[np.float64]]) -> list[Row]:
         """Rows of tables.LOGLIKELIHOODS without the run."""
-        return [row for target, values in loglikelihoods.items() for row in self._rows(target, values)]
+        return [
+            row for target, values in loglikelihoods.items() for row in self._rows(target, values)
+        ]
 
     def _rows(self, target: str, values: NDArray[np.float64]) -> Iterator[Row]:
         given = self.examples[target]
@@ -42,9 +51,16 @@ class Recording:
         of = np.arange(len(given))
         chosen = of
         if self.by_token:
-            chosen = np.unique(np.linspace(0, len(values) - 1, min(len(values), TOKENS_AN_EXAMPLE * len(given))).astype(np.int64))
+            chosen = np.unique(
+                np.linspace(
+                    0, len(values) - 1, min(len(values), TOKENS_AN_EXAMPLE * len(given))
+                ).astype(np.int64)
+            )
             of = np.repeat(of, counts)[chosen]
-            sizes, counts = np.rint(sizes / np.maximum(counts, 1)).astype(np.int64), np.ones_like(counts)
+            sizes, counts = (
+                np.rint(sizes / np.maximum(counts, 1)).astype(np.int64),
+                np.ones_like(counts),
+            )
         for number, example in zip(chosen.tolist(), of.tolist(), strict=True):
             yield {
                 "target": target,

@@ -7,7 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # quintic of Muon (kellerjordan.github.io/posts/muon): steep at zero, singular values end near 1
+COEFFICIENTS = (
+    3.4445,
+    -4.7750,
+    2.0315,
+)  # quintic of Muon (kellerjordan.github.io/posts/muon): steep at zero, singular values end near 1
 ITERATIONS = 5
 LONG = 1.5  # columns over rows from which products of (rows, rows) alone are fewer
 MOMENTUM = 0.95
@@ -24,7 +28,11 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     """
     a, b, c = COEFFICIENTS
     x = matrices.flatten(0, -3)
-    norms = torch.stack([matrix.norm() for matrix in x]) if x.device.type == "cpu" else x.norm(dim=(1, 2))
+    norms = (
+        torch.stack([matrix.norm() for matrix in x])
+        if x.device.type == "cpu"
+        else x.norm(dim=(1, 2))
+    )
     x = x / norms.clamp_(min=SMALLEST_NORM).view(-1, 1, 1)
     if x.shape[2] > LONG * x.shape[1]:
         return torch.bmm(_polynomial(torch.bmm(x, x.mT)), x).view_as(matrices)
@@ -53,7 +61,11 @@ def _polynomial(gram: Tensor) -> Tensor:
 
 def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
     """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, as torch.optim.Muon; an mlp's last slot leads back."""
-    sizes = [(hidden, width)] * (slots - 1) + [(width, hidden)] if name == "mlp" else [(width, width)] * slots
+    sizes = (
+        [(hidden, width)] * (slots - 1) + [(width, hidden)]
+        if name == "mlp"
+        else [(width, width)] * slots
+    )
     return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in sizes]
 
 
@@ -64,38 +76,79 @@ class Optimizer:
     """
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], recipe: Mapping[str, Any], steps: Sequence[int], rates: Sequence[float] | None = None
+        self,
+        parameters: Mapping[str, Tensor],
+        recipe: Mapping[str, Any],
+        steps: Sequence[int],
+        rates: Sequence[float] | None = None,
     ) -> None:
         self.parameters, self.recipe = dict(parameters), recipe
-        self.courses = list(zip(steps, rates or [1.0] * len(steps), strict=True))  # a member's steps, and the factor of its learning rates
-        self.hidden = [name for name in parameters if name in HIDDEN and recipe.get("name", "muon-adamw") == "muon-adamw"]
-        kinds = {name: ("momentum",) if name in self.hidden else ("mean", "square") for name in parameters}
-        self.state = {f"{name}.{kind}": torch.zeros_like(parameters[name]) for name in parameters for kind in kinds[name]}
+        self.courses = list(
+            zip(steps, rates or [1.0] * len(steps), strict=True)
+        )  # a member's steps, and the factor of its learning rates
+        self.hidden = [
+            name
+            for name in parameters
+            if name in HIDDEN and recipe.get("name", "muon-adamw") == "muon-adamw"
+        ]
+        kinds = {
+            name: ("momentum",) if name in self.hidden else ("mean", "square")
+            for name in parameters
+        }
+        self.state = {
+            f"{name}.{kind}": torch.zeros_like(parameters[name])
+            for name in parameters
+            for kind in kinds[name]
+        }
         self._room()
 
     def _room(self) -> None:
         device = next(iter(self.parameters.values())).device
-        self._rates = torch.zeros(2, len(self.courses), device=device)  # of Muon and of AdamW, by member
+        self._rates = torch.zeros(
+            2, len(self.courses), device=device
+        )  # of Muon and of AdamW, by member
         self._count = torch.zeros((), device=device)  # steps taken, this one included
-        scales = {name: slot_scales(name, *self.parameters[name].shape[-3:]) for name in self.hidden}
-        self._scales = {name: torch.tensor(own, device=device).view(-1, 1, 1) for name, own in scales.items()}
+        scales = {
+            name: slot_scales(name, *self.parameters[name].shape[-3:]) for name in self.hidden
+        }
+        self._scales = {
+            name: torch.tensor(own, device=device).view(-1, 1, 1) for name, own in scales.items()
+        }
 
     def schedule(self, step: int) -> None:
         """The learning rates of step number `step` (from 0)."""
-        factors = [rate * linear_decay(step, steps, self.recipe["warmup"]) for steps, rate in self.courses]
-        self._rates.copy_(torch.tensor([[factor * self.recipe[name] for factor in factors] for name in ("muon_lr", "adam_lr")]))
+        factors = [
+            rate * linear_decay(step, steps, self.recipe["warmup"]) for steps, rate in self.courses
+        ]
+        self._rates.copy_(
+            torch.tensor(
+                [
+                    [factor * self.recipe[name] for factor in factors]
+                    for name in ("muon_lr", "adam_lr")
+                ]
+            )
+        )
         self._count.fill_(step + 1)
 
     @torch.no_grad()
     def update(self, gradients: Mapping[str, Sequence[Tensor]]) -> None:
         """One step from each parameter's gradients, member by member; they are used up."""
         limit = self.recipe["clip"]
-        over = excess([[own[k] for own in gradients.values()] for k in range(len(self.courses))], limit) if limit else None
+        over = (
+            excess(
+                [[own[k] for own in gradients.values()] for k in range(len(self.courses))], limit
+            )
+            if limit
+            else None
+        )
         for name in self.hidden:
             self._muon(name, torch.stack(list(gradients[name])), over)
         rest = [name for name in self.parameters if name not in self.hidden]
         decay = self.recipe["weight_decay"]
-        for names, weight_decay in (([n for n in rest if n not in UNDECAYED], decay), ([n for n in rest if n in UNDECAYED], 0.0)):
+        for names, weight_decay in (
+            ([n for n in rest if n not in UNDECAYED], decay),
+            ([n for n in rest if n in UNDECAYED], 0.0),
+        ):
             for k in range(len(self.courses)):
                 self._adamw(k, names, [gradients[name][k] for name in names], weight_decay, over)
 
@@ -115,9 +168,20 @@ class Optimizer:
         rates = _by_member(self._rates[0], parameter)
         if self.recipe["weight_decay"]:
             parameter.mul_(1 - rates * self.recipe["weight_decay"])
-        parameter.addcmul_(update if update.shape == parameter.shape else update.mT, self._scales[name] * rates, value=-1)
+        parameter.addcmul_(
+            update if update.shape == parameter.shape else update.mT,
+            self._scales[name] * rates,
+            value=-1,
+        )
 
-    def _adamw(self, k: int, names: Sequence[str], gradients: Sequence[Tensor], weight_decay: float, over: Tensor | None) -> None:
+    def _adamw(
+        self,
+        k: int,
+        names: Sequence[str],
+        gradients: Sequence[Tensor],
+        weight_decay: float,
+        over: Tensor | None,
+    ) -> None:
         """One member's, in one pass over its memory; torch.optim calls the same kernel, a state object a tensor later."""
         first, second = self.recipe["betas"]
         torch._fused_adamw_(

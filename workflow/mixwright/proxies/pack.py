@@ -40,7 +40,12 @@ class Work:
 
     @classmethod
     def of(
-        cls, runs: Sequence[Run], design: pd.DataFrame, shards: Sequence[Shard], targets: Mapping[str, Examples], study: Mapping[str, Any]
+        cls,
+        runs: Sequence[Run],
+        design: pd.DataFrame,
+        shards: Sequence[Shard],
+        targets: Mapping[str, Examples],
+        study: Mapping[str, Any],
     ) -> "Work":
         """From shards and targets in the order of their names."""
         vocabulary = shards[0].vocabulary
@@ -48,13 +53,24 @@ class Work:
         proxy, evaluation = asked.config["proxy"], asked.config["evaluation"]
         shape = Shape.of(proxy["shape"], vocabulary, proxy["attention"])
         marks = {"mask_token": mask_token(shards[0])} if shape.masked else {}
-        prints, spec = _fingerprints(shards, targets), asked.proxy_spec | {"vocabulary": vocabulary} | marks
+        prints, spec = (
+            _fingerprints(shards, targets),
+            asked.proxy_spec | {"vocabulary": vocabulary} | marks,
+        )
         weights = _weights(runs, design, [shard.domain for shard in shards])
-        keys = {run.name: key_of(run, weights[run.name], prints, spec, asked.recorded) for run in runs}
+        keys = {
+            run.name: key_of(run, weights[run.name], prints, spec, asked.recorded) for run in runs
+        }
         each = {keys[run.name]: (run, tuple(weights[run.name].values())) for run in runs}
-        members = {key: Member(key, own, run.steps, run.seed, run.role == "vertex") for key, (run, own) in each.items()}
+        members = {
+            key: Member(key, own, run.steps, run.seed, run.role == "vertex")
+            for key, (run, own) in each.items()
+        }
         texts = {**targets, **{shard.domain: shard.validation for shard in shards}}
-        measured = {name: given.first(evaluation["tokens"], None, shape.context + (not shape.masked)) for name, given in texts.items()}
+        measured = {
+            name: given.first(evaluation["tokens"], None, shape.context + (not shape.masked))
+            for name, given in texts.items()
+        }
         record = Recording.of(evaluation, {name: texts[name] for name in asked.recorded["targets"]})
         how = json.dumps({key: proxy[key] for key in KEYS})
         return cls(shape, _settings(asked), how, keys, members, measured, record)
@@ -76,8 +92,14 @@ def train_pack(
     store = Store(Path(store_folder), refresh=study["store"] == "refresh")
 
     def keep(member: Member, result: Result) -> None:
-        realised = [{"domain": name, "tokens": tokens, "epochs": epochs} for name, (tokens, epochs) in result.realised.items()]
-        store.put(member.key, row("", member.key, result.losses, realised, work.record.rows(result.loglikelihoods)))
+        realised = [
+            {"domain": name, "tokens": tokens, "epochs": epochs}
+            for name, (tokens, epochs) in result.realised.items()
+        ]
+        store.put(
+            member.key,
+            row("", member.key, result.losses, realised, work.record.rows(result.loglikelihoods)),
+        )
         tell(member.key)
 
     def tell(key: str) -> None:
@@ -102,8 +124,12 @@ def train_pack(
             log=log,
         )
     with written(to) as beside:
-        table = pa.concat_tables([renamed(store.taken(work.keys[run.name]), run.name) for run in runs])
-        pq.write_table(table.replace_schema_metadata({"computed": work.how}), beside, compression="zstd")
+        table = pa.concat_tables(
+            [renamed(store.taken(work.keys[run.name]), run.name) for run in runs]
+        )
+        pq.write_table(
+            table.replace_schema_metadata({"computed": work.how}), beside, compression="zstd"
+        )
 
 
 def _chosen(proxy: Mapping[str, Any], vocabulary: int) -> dict[str, Any]:
@@ -116,7 +142,15 @@ def _chosen(proxy: Mapping[str, Any], vocabulary: int) -> dict[str, Any]:
 
 def _settings(study: Study) -> Settings:
     proxy, evaluation = study.config["proxy"], study.config["evaluation"]
-    names = ("batch", "optimizer", "wave", "device", "precision", "micro_batch", "checkpoint_seconds")
+    names = (
+        "batch",
+        "optimizer",
+        "wave",
+        "device",
+        "precision",
+        "micro_batch",
+        "checkpoint_seconds",
+    )
     return Settings(
         compiled=proxy["compile"],
         evaluations=evaluation["steps"],
@@ -126,9 +160,15 @@ def _settings(study: Study) -> Settings:
     )
 
 
-def _weights(runs: Sequence[Run], design: pd.DataFrame, domains: Sequence[str]) -> dict[str, dict[str, float]]:
+def _weights(
+    runs: Sequence[Run], design: pd.DataFrame, domains: Sequence[str]
+) -> dict[str, dict[str, float]]:
     """Run -> domain -> weight, every domain there."""
-    wide = design.pivot(index="run", columns="domain", values="weight").reindex(columns=list(domains)).fillna(0.0)
+    wide = (
+        design.pivot(index="run", columns="domain", values="weight")
+        .reindex(columns=list(domains))
+        .fillna(0.0)
+    )
     for run in runs:
         if run.name not in wide.index:
             raise MixwrightError(f"design: no weights of run {run.name}; resolve the design again")
@@ -139,7 +179,10 @@ def _fingerprints(shards: Sequence[Shard], targets: Mapping[str, Examples]) -> d
     """What the texts are: read and scored."""
     trained = {f"train/{shard.domain}": shard.fingerprint for shard in shards}
     scored = {
-        f"scored/{name}": _digest(texts) for name, texts in ({shard.domain: shard.validation for shard in shards} | dict(targets)).items()
+        f"scored/{name}": _digest(texts)
+        for name, texts in (
+            {shard.domain: shard.validation for shard in shards} | dict(targets)
+        ).items()
     }
     return trained | scored
 

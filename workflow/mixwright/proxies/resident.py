@@ -25,9 +25,13 @@ class Resident:
     def of(cls, shards: Sequence[Shard], context: int, device: str) -> "Resident":
         """In the order of a schedule's shards."""
         small = all(shard.tokens.dtype == np.uint16 for shard in shards)
-        flat = np.concatenate([np.asarray(shard.tokens).astype(np.uint16 if small else np.int32) for shard in shards])
+        flat = np.concatenate(
+            [np.asarray(shard.tokens).astype(np.uint16 if small else np.int32) for shard in shards]
+        )
         offsets = np.cumsum([0] + [len(shard.tokens) for shard in shards[:-1]], dtype=np.int64)
-        return cls(torch.from_numpy(flat.view(np.int16) if small else flat).to(device), offsets, context)
+        return cls(
+            torch.from_numpy(flat.view(np.int16) if small else flat).to(device), offsets, context
+        )
 
     def starts(self, schedule: Schedule, at: Ints) -> Ints:
         """(positions,) where the sequences of a run at these positions begin."""
@@ -35,7 +39,9 @@ class Resident:
 
     def read(self, starts: Tensor) -> Tensor:
         """(..., context + 1) int64 tokens from (...) starts, on the device."""
-        found = self.tokens[starts.unsqueeze(-1) + torch.arange(self.context + 1, device=starts.device)].long()
+        found = self.tokens[
+            starts.unsqueeze(-1) + torch.arange(self.context + 1, device=starts.device)
+        ].long()
         return found & 0xFFFF if self.tokens.dtype == torch.int16 else found
 
 
@@ -44,4 +50,8 @@ def resident(shards: Sequence[Shard], context: int, device: str) -> Resident | N
     if device == "cpu":
         return None
     room = SHARE * torch.cuda.get_device_properties(0).total_memory
-    return Resident.of(shards, context, device) if sum(shard.tokens.nbytes for shard in shards) < room else None
+    return (
+        Resident.of(shards, context, device)
+        if sum(shard.tokens.nbytes for shard in shards) < room
+        else None
+    )

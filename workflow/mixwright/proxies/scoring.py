@@ -28,7 +28,9 @@ class Window:
     tokens: Ints  # (T,)
     places: Ints  # (scored,)
     labels: Ints  # (scored,)
-    examples: Ints  # (scored,) running number over all targets, of the example or of the scored token
+    examples: (
+        Ints  # (scored,) running number over all targets, of the example or of the scored token
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,9 @@ class Exam:
     parts: tuple[list[Window], ...]
     device: str = "cpu"
     by_token: bool = False  # every scored token counts as an example
-    mask: int | None = None  # what stands for a token that is predicted from both sides; None: from what is before it
+    mask: int | None = (
+        None  # what stands for a token that is predicted from both sides; None: from what is before it
+    )
     alone: bool = False
 
     @classmethod
@@ -67,23 +71,38 @@ class Exam:
         With `mask` a window is read once for every set of tokens masked together: every seventh, so that all are once, or each `alone`
         (pseudo-log-likelihood, arXiv 1910.14659); windows of one document are about equally long, those of one batch exactly.
         """
-        read = _windows(targets, context, by_token) if mask is None else _masked_windows(targets, context, by_token, alone)
+        read = (
+            _windows(targets, context, by_token)
+            if mask is None
+            else _masked_windows(targets, context, by_token, alone)
+        )
         windows = sorted(read, key=lambda window: len(window.tokens))
         size = BATCH_TOKENS if device == "cpu" else BATCH_TOKENS_ON_DEVICE
-        return cls(targets, tuple(_cut(windows, size, mask is not None)), device, by_token, mask, alone)
+        return cls(
+            targets, tuple(_cut(windows, size, mask is not None)), device, by_token, mask, alone
+        )
 
     @property
     def batches(self) -> Iterable[Batch]:
-        return (_padded(part, self.device, self.mask) for part in self.parts) if self.alone else self._kept
+        return (
+            (_padded(part, self.device, self.mask) for part in self.parts)
+            if self.alone
+            else self._kept
+        )
 
     @cached_property
     def _kept(self) -> tuple[Batch, ...]:
         return tuple(_padded(part, self.device, self.mask) for part in self.parts)
 
-    def loglikelihoods(self, parameters: Parameters, shape: Shape, precision: torch.dtype) -> dict[str, NDArray[np.float64]]:
+    def loglikelihoods(
+        self, parameters: Parameters, shape: Shape, precision: torch.dtype
+    ) -> dict[str, NDArray[np.float64]]:
         """Target -> (K, examples) natural log-likelihoods of the scored texts, token terms float32, summed in float64; or by token."""
         table = parameters["embedding"]
-        sizes = [int(examples.scored_tokens.sum()) if self.by_token else len(examples) for examples in self.targets.values()]
+        sizes = [
+            int(examples.scored_tokens.sum()) if self.by_token else len(examples)
+            for examples in self.targets.values()
+        ]
         found = torch.zeros(len(table), sum(sizes), dtype=torch.float64, device=table.device)
         with torch.no_grad():
             for batch in self.batches:
@@ -93,7 +112,10 @@ class Exam:
                 terms = loglikelihoods(states, matrix, batch.labels, precision)
                 found.index_add_(1, batch.examples, terms.double())
         parts = found.cpu().split(sizes, dim=1)
-        return {target: part.numpy() for target, part in zip(self.targets, parts, strict=bool(self.targets))}
+        return {
+            target: part.numpy()
+            for target, part in zip(self.targets, parts, strict=bool(self.targets))
+        }
 
 
 def reduced(precision: torch.dtype, device: str) -> AbstractContextManager[None]:
@@ -101,10 +123,14 @@ def reduced(precision: torch.dtype, device: str) -> AbstractContextManager[None]
     return torch.autocast(device, torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
-def losses(loglikelihoods: NDArray[np.float64], examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def losses(
+    loglikelihoods: NDArray[np.float64], examples: Examples
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(K,) nats/token and bits/byte from (K, examples) log-likelihoods, over all scored tokens together."""
     nats = -loglikelihoods.sum(axis=1)
-    return nats / examples.scored_tokens.sum(), nats / (np.log(2) * max(int(examples.scored_bytes.sum()), 1))
+    return nats / examples.scored_tokens.sum(), nats / (
+        np.log(2) * max(int(examples.scored_bytes.sum()), 1)
+    )
 
 
 def _windows(targets: Mapping[str, Examples], context: int, by_token: bool) -> Iterator[Window]:
@@ -118,7 +144,9 @@ def _windows(targets: Mapping[str, Examples], context: int, by_token: bool) -> I
                 yield Window(window[:-1], places, window[places + 1], counted)
 
 
-def _masked_windows(targets: Mapping[str, Examples], context: int, by_token: bool, alone: bool) -> Iterator[Window]:
+def _masked_windows(
+    targets: Mapping[str, Examples], context: int, by_token: bool, alone: bool
+) -> Iterator[Window]:
     """Every token predicted from its window, as often as there are sets of them masked together."""
     for examples, start, end, scored_from, number in _texts(targets, by_token):
         edges = np.linspace(start, end, -(-(end - start) // context) + 1).round().astype(np.int64)
@@ -129,11 +157,18 @@ def _masked_windows(targets: Mapping[str, Examples], context: int, by_token: boo
                 yield Window(window, places, window[places], counted)
 
 
-def _texts(targets: Mapping[str, Examples], by_token: bool) -> Iterator[tuple[Examples, int, int, int, int]]:
+def _texts(
+    targets: Mapping[str, Examples], by_token: bool
+) -> Iterator[tuple[Examples, int, int, int, int]]:
     """Of each example: start, end, first scored place, and its running number, or that of its first scored token."""
     number = 0
     for examples in targets.values():
-        bounds = zip(examples.starts.tolist(), examples.starts[1:].tolist(), examples.scored_from.tolist(), strict=False)
+        bounds = zip(
+            examples.starts.tolist(),
+            examples.starts[1:].tolist(),
+            examples.scored_from.tolist(),
+            strict=False,
+        )
         for start, end, scored_from in bounds:
             yield examples, start, end, scored_from, number
             number += end - start - scored_from if by_token else 1
@@ -161,5 +196,12 @@ def _padded(windows: list[Window], device: str, mask: int | None) -> Batch:
     places = np.concatenate([row * length + window.places for row, window in enumerate(windows)])
     if mask is not None:
         tokens.reshape(-1)[places] = mask
-    arrays = (tokens, places, np.concatenate([w.labels for w in windows]), np.concatenate([w.examples for w in windows]))
-    return Batch(*(torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(device) for array in arrays))
+    arrays = (
+        tokens,
+        places,
+        np.concatenate([w.labels for w in windows]),
+        np.concatenate([w.examples for w in windows]),
+    )
+    return Batch(
+        *(torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(device) for array in arrays)
+    )

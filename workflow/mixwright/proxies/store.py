@@ -17,15 +17,27 @@ Row = dict[str, Any]
 
 
 def key_of(
-    run: Run, weights: Mapping[str, float], fingerprints: Mapping[str, str], spec: Mapping[str, Any], recorded: Mapping[str, Any]
+    run: Run,
+    weights: Mapping[str, float],
+    fingerprints: Mapping[str, str],
+    spec: Mapping[str, Any],
+    recorded: Mapping[str, Any],
 ) -> str:
     """Hash of what a run's numbers depend on: resolved weights (to 1e-12), steps, seed, the texts and the spec; never its name.
 
     Of its role counts only what a vertex run records beside its losses.
     """
-    asked = {"steps": run.steps, "tokens": run.tokens, "seed": run.seed, "recorded": recorded if run.role == "vertex" else None}
+    asked = {
+        "steps": run.steps,
+        "tokens": run.tokens,
+        "seed": run.seed,
+        "recorded": recorded if run.role == "vertex" else None,
+    }
     mixture = {name: round(float(weight), 12) for name, weight in sorted(weights.items())}
-    return digest({"run": asked, "weights": mixture, "fingerprints": dict(fingerprints), "spec": dict(spec)}, 32)
+    return digest(
+        {"run": asked, "weights": mixture, "fingerprints": dict(fingerprints), "spec": dict(spec)},
+        32,
+    )
 
 
 class Store:
@@ -45,7 +57,9 @@ class Store:
         try:
             return pq.read_table(self._path(key), schema=RESULTS.schema)
         except (OSError, pa.ArrowInvalid) as error:
-            say(f"{self._path(key)}: result not readable ({error.__class__.__name__}); the run is trained again")
+            say(
+                f"{self._path(key)}: result not readable ({error.__class__.__name__}); the run is trained again"
+            )
             self._path(key).unlink(missing_ok=True)
             return None
 
@@ -53,7 +67,9 @@ class Store:
         """The row that must stand under `key`."""
         found = self.get(key)
         if found is None:
-            raise MixwrightError(f"{self.folder}: {key} vanished while the pack was trained; run the job again")
+            raise MixwrightError(
+                f"{self.folder}: {key} vanished while the pack was trained; run the job again"
+            )
         return found
 
     def put(self, key: str, table: pa.Table) -> None:
@@ -66,16 +82,30 @@ class Store:
         return self.folder / key[:2] / f"{key}.parquet"
 
 
-def row(run: str, key: str, losses: list[Row], realised: list[Row], loglikelihoods: list[Row]) -> pa.Table:
+def row(
+    run: str, key: str, losses: list[Row], realised: list[Row], loglikelihoods: list[Row]
+) -> pa.Table:
     """One run's row of tables.RESULTS."""
-    values = {"run": run, "store_key": key, "losses": losses, "realised": realised, "loglikelihoods": loglikelihoods}
+    values = {
+        "run": run,
+        "store_key": key,
+        "losses": losses,
+        "realised": realised,
+        "loglikelihoods": loglikelihoods,
+    }
     return pa.Table.from_pylist([values], RESULTS.schema)
 
 
 def done(table: pa.Table, run: str) -> Done:
     """What a run's row of tables.RESULTS says of it."""
-    lost = [int(fact["step"]) for fact in table["losses"][0].as_py() if fact["status"] == "diverged"]
-    return Done(run, f"run {run} diverged: no finite loss at step {min(lost)}; the others go on" if lost else "", bool(lost))
+    lost = [
+        int(fact["step"]) for fact in table["losses"][0].as_py() if fact["status"] == "diverged"
+    ]
+    return Done(
+        run,
+        f"run {run} diverged: no finite loss at step {min(lost)}; the others go on" if lost else "",
+        bool(lost),
+    )
 
 
 def renamed(table: pa.Table, run: str) -> pa.Table:

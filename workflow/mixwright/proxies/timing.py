@@ -26,20 +26,36 @@ def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> flo
     prepare(proxy["device"])
     shape = Shape.of(proxy["shape"], vocabulary, choice.attention)
     rows = max(1, min(proxy["batch"], choice.micro_batch, TOKENS // shape.context))
-    settings = Settings(rows, proxy["optimizer"], 1, choice.wave, proxy["device"], choice.precision, compiled=choice.compile)
+    settings = Settings(
+        rows,
+        proxy["optimizer"],
+        1,
+        choice.wave,
+        proxy["device"],
+        choice.precision,
+        compiled=choice.compile,
+    )
     first = stack([initial(shape, seed) for seed in range(choice.wave)])
     parameters = {name: tensor.to(settings.device) for name, tensor in first.items()}
     optimizer = Optimizer(parameters, settings.optimizer, [10] * choice.wave)
-    tokens = np.random.default_rng(0).integers(0, vocabulary, (choice.wave, rows, shape.context + 1))
+    tokens = np.random.default_rng(0).integers(
+        0, vocabulary, (choice.wave, rows, shape.context + 1)
+    )
     read = torch.from_numpy(tokens).to(settings.device)
-    places = torch.arange(0, shape.context, 7, device=read.device).expand(choice.wave, rows, -1) if shape.masked else None
+    places = (
+        torch.arange(0, shape.context, 7, device=read.device).expand(choice.wave, rows, -1)
+        if shape.masked
+        else None
+    )
     labels = read[..., 1:] if places is None else read[..., :-1].gather(2, places)
     clock = time.process_time if settings.device == "cpu" else time.monotonic
     took = []
     for step in range(STEPS + 1):
         began = clock()
         optimizer.schedule(step)
-        losses, found = gradients(parameters, Batch(read[..., :-1], labels, places), shape, settings.how)
+        losses, found = gradients(
+            parameters, Batch(read[..., :-1], labels, places), shape, settings.how
+        )
         optimizer.update(found)
         losses.sum().item()  # waits for the device
         took.append(clock() - began)

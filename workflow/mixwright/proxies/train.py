@@ -29,7 +29,9 @@ class Result:
 
     losses: list[dict[str, Any]]  # rows of tables.LOSSES without the run
     realised: Mapping[str, tuple[int, float]]  # domain -> training tokens, epochs
-    loglikelihoods: Mapping[str, NDArray[np.float64]]  # target -> (examples,) or (scored tokens,), empty unless wanted
+    loglikelihoods: Mapping[
+        str, NDArray[np.float64]
+    ]  # target -> (examples,) or (scored tokens,), empty unless wanted
 
 
 Finished = Callable[[Member, Result], None]
@@ -48,14 +50,22 @@ class Pack:
 
     def measure(self, wave: Wave) -> None:
         """Adds the rows of this step to those of each member that is due."""
-        due = [k for k, member in enumerate(wave.members) if wave.step in _evenly(member.steps, self.settings.evaluations)]
+        due = [
+            k
+            for k, member in enumerate(wave.members)
+            if wave.step in _evenly(member.steps, self.settings.evaluations)
+        ]
         if not due:
             return
         scored = self.exam.loglikelihoods(wave.weights(due), self.shape, self.settings.dtype)
         counts = np.stack([shard.unigram for shard in self.shards])
         for target, examples in self.exam.targets.items():
-            unigrams = [unigram_losses(wave.members[k].weights, counts, examples) for k in due]  # together, rounding would depend on K
-            numbers = zip(*losses(scored[target], examples), unigrams, wave.alive[due].tolist(), strict=True)
+            unigrams = [
+                unigram_losses(wave.members[k].weights, counts, examples) for k in due
+            ]  # together, rounding would depend on K
+            numbers = zip(
+                *losses(scored[target], examples), unigrams, wave.alive[due].tolist(), strict=True
+            )
             for k, (loss, bits, unigram, alive) in zip(due, numbers, strict=True):
                 ok = alive and bool(np.isfinite(loss))
                 wave.rows[k].append(
@@ -76,9 +86,15 @@ class Pack:
         wanting = [k for k in ended if wave.members[k].wants_loglikelihoods and bool(wave.alive[k])]
         scored: dict[str, NDArray[np.float64]] = {}
         if wanting:
-            scored = self.likelihoods.loglikelihoods(wave.weights(wanting), self.shape, self.settings.dtype)
+            scored = self.likelihoods.loglikelihoods(
+                wave.weights(wanting), self.shape, self.settings.dtype
+            )
         for k in ended:
-            own = {target: values[wanting.index(k)] for target, values in scored.items()} if k in wanting else {}
+            own = (
+                {target: values[wanting.index(k)] for target, values in scored.items()}
+                if k in wanting
+                else {}
+            )
             yield wave.members[k], Result(wave.rows[k], wave.schedules[k].realised, own)
 
 
@@ -119,7 +135,14 @@ def train(
             _train_fitting(pack, missing, checkpoint, on_finished, pace, log)
 
 
-def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint, on_finished: Finished, pace: PackPace, log: Log) -> None:
+def _train_fitting(
+    pack: Pack,
+    members: Sequence[Member],
+    checkpoint: Checkpoint,
+    on_finished: Finished,
+    pace: PackPace,
+    log: Log,
+) -> None:
     """As many as memory holds: else half of them, which go on from the checkpoint, and then the others."""
     gone: set[str] = set()
 
@@ -128,27 +151,42 @@ def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint
         gone.add(member.key)
 
     try:
-        _train_wave(pack, Wave(members, pack.shape, pack.shards, pack.settings, pack.resident), checkpoint, on_gone, pace)
+        _train_wave(
+            pack,
+            Wave(members, pack.shape, pack.shards, pack.settings, pack.resident),
+            checkpoint,
+            on_gone,
+            pace,
+        )
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         left = [member for member in members if member.key not in gone]
         if not _out_of_memory(error):
             raise
         if len(left) < 2:
-            raise MixwrightError("proxy: memory does not hold one run; set proxy.micro_batch to fewer sequences, or ask for more") from None
+            raise MixwrightError(
+                "proxy: memory does not hold one run; set proxy.micro_batch to fewer sequences, or ask for more"
+            ) from None
         half = len(left) // 2
         log(f"memory does not hold {len(left)} runs side by side; going on with {half}")
     else:
         return
-    for part in (left[:half], left[half:]):  # outside the handler, which holds on to what filled the memory
+    for part in (
+        left[:half],
+        left[half:],
+    ):  # outside the handler, which holds on to what filled the memory
         _train_fitting(pack, part, checkpoint, on_finished, pace, log)
 
 
 def _out_of_memory(error: Exception) -> bool:
     """torch has no class of its own for a CPU that is full."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(
+        error
+    )
 
 
-def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Finished, pace: PackPace) -> None:
+def _train_wave(
+    pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Finished, pace: PackPace
+) -> None:
     """From its checkpoint, if there is one, until its last member has ended; each is handed over when it ends."""
     if state := checkpoint.load():
         wave.resume(state)

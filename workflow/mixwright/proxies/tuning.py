@@ -62,17 +62,29 @@ def machine(device: str) -> Machine:
 
         found = torch.cuda.get_device_properties(0)
         kind = f"{found.name}, torch {torch.__version__}"
-        return Machine(kind, torch.cuda.is_bf16_supported(), compiler, found.total_memory * 8 // 10 >> 20)
+        return Machine(
+            kind, torch.cuda.is_bf16_supported(), compiler, found.total_memory * 8 // 10 >> 20
+        )
     cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    model, flags = (re.search(rf"^{name}\s*: (.*)$", cpu, re.MULTILINE) for name in ("model name", "flags"))
+    model, flags = (
+        re.search(rf"^{name}\s*: (.*)$", cpu, re.MULTILINE) for name in ("model name", "flags")
+    )
     known = set(flags[1].split()) if flags else set()
-    widest = next((name for name in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if name in known), platform.machine())
+    widest = next(
+        (name for name in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if name in known),
+        platform.machine(),
+    )
     kind = f"{model[1] if model else platform.processor()}, {widest}"
     return Machine(kind, bool({"amx_bf16", "avx512_bf16"} & known), compiler, CPU_MB)
 
 
 def calibrate(
-    proxy: Mapping[str, Any], vocabulary: int, tokens: int, here: Machine, seconds: Seconds, kept: Path | None = None
+    proxy: Mapping[str, Any],
+    vocabulary: int,
+    tokens: int,
+    here: Machine,
+    seconds: Seconds,
+    kept: Path | None = None,
 ) -> dict[str, Any]:
     """The choice for a resolved study's `proxy`, whose largest pack trains on `tokens`: its reasons, and the timings they rest on.
 
@@ -80,24 +92,50 @@ def calibrate(
     """
     asked = {key: proxy.get(key, "auto") for key in KEYS}
     looked_up = vocabulary * proxy["shape"]["width"]  # the embedding, which multiplies nothing
-    planned = 6 * (parameters(proxy["shape"], vocabulary) - looked_up) * tokens / SPEED[proxy["device"]]
-    sizes = {key: proxy[key] for key in ("shape", "batch", "optimizer", "device")} | {"vocabulary": vocabulary}
+    planned = (
+        6 * (parameters(proxy["shape"], vocabulary) - looked_up) * tokens / SPEED[proxy["device"]]
+    )
+    sizes = {key: proxy[key] for key in ("shape", "batch", "optimizer", "device")} | {
+        "vocabulary": vocabulary
+    }
     worth = (planned > TIMED, planned > COMPILED)
-    name = digest({"machine": asdict(here), "asked": asked, "sizes": sizes, "worth": worth, "version": VERSIONS["calibrate"]})
+    name = digest(
+        {
+            "machine": asdict(here),
+            "asked": asked,
+            "sizes": sizes,
+            "worth": worth,
+            "version": VERSIONS["calibrate"],
+        }
+    )
     path = kept / f"{name}.json" if kept else None
     if path and path.exists():
         return dict(read_json(path))
     plain, reasons = rule_of_thumb(proxy, vocabulary, here)
-    choice, timings = (plain, {}) if not worth[0] else _timed(plain, asked, tokens if worth[1] else 0, here, seconds, reasons)
+    choice, timings = (
+        (plain, {})
+        if not worth[0]
+        else _timed(plain, asked, tokens if worth[1] else 0, here, seconds, reasons)
+    )
     if not worth[0]:
-        reasons["timing"] = f"about {planned:.0f} CPU-s in the largest job: too little to time anything"
-    found = {"machine": here.kind, "asked": asked, "choices": asdict(choice), "reasons": reasons, "seconds": timings}
+        reasons["timing"] = (
+            f"about {planned:.0f} CPU-s in the largest job: too little to time anything"
+        )
+    found = {
+        "machine": here.kind,
+        "asked": asked,
+        "choices": asdict(choice),
+        "reasons": reasons,
+        "seconds": timings,
+    }
     if path:
         write_json(path, found)
     return found
 
 
-def rule_of_thumb(proxy: Mapping[str, Any], vocabulary: int, here: Machine) -> tuple[Choice, dict[str, str]]:
+def rule_of_thumb(
+    proxy: Mapping[str, Any], vocabulary: int, here: Machine
+) -> tuple[Choice, dict[str, str]]:
     """What is known to be fast without timing, and why; what the config fixes is kept."""
     shape, device = proxy["shape"], proxy["device"]
     fixed = {key: proxy[key] for key in KEYS if proxy.get(key, "auto") != "auto"}
@@ -109,17 +147,30 @@ def rule_of_thumb(proxy: Mapping[str, Any], vocabulary: int, here: Machine) -> t
     wave = max(1, min(MOST[device], int(here.memory_mb // member_mb(shape, vocabulary, micro))))
     thumb = Choice(precision, "explicit" if explicit else "fused", False, micro, wave)
     reasons = {
-        "precision": "the hardware multiplies bfloat16" if here.bfloat16 else "no hardware for bfloat16",
-        "attention": f"explicit products are faster on a CPU below context {EXPLICIT_BELOW}" if explicit else "torch's fused kernel",
+        "precision": "the hardware multiplies bfloat16"
+        if here.bfloat16
+        else "no hardware for bfloat16",
+        "attention": f"explicit products are faster on a CPU below context {EXPLICIT_BELOW}"
+        if explicit
+        else "torch's fused kernel",
         "compile": "eager: no graph to compile",
-        "micro_batch": "all of a step fits" if micro == proxy["batch"] else f"activations of {PIECE_MB[device]} MB a member",
+        "micro_batch": "all of a step fits"
+        if micro == proxy["batch"]
+        else f"activations of {PIECE_MB[device]} MB a member",
         "wave": "what memory holds" if wave < MOST[device] else "more gain nothing",
     }
-    return replace(thumb, **fixed | {"micro_batch": micro}), reasons | dict.fromkeys(fixed, "fixed in the config")
+    return replace(thumb, **fixed | {"micro_batch": micro}), reasons | dict.fromkeys(
+        fixed, "fixed in the config"
+    )
 
 
 def _timed(
-    plain: Choice, asked: Mapping[str, Any], tokens: int, here: Machine, seconds: Seconds, reasons: dict[str, str]
+    plain: Choice,
+    asked: Mapping[str, Any],
+    tokens: int,
+    here: Machine,
+    seconds: Seconds,
+    reasons: dict[str, str],
 ) -> tuple[Choice, dict[str, float]]:
     """The fastest of what may be chosen: precision and attention, members side by side, and for many `tokens` the compiler."""
     timings: dict[str, float] = {}
@@ -133,7 +184,11 @@ def _timed(
         return other if timings[other.name] < CLEARLY * timings[best.name] else best
 
     best = plain
-    precisions = ["float32", "bfloat16"] if asked["precision"] == "auto" and here.bfloat16 else [plain.precision]
+    precisions = (
+        ["float32", "bfloat16"]
+        if asked["precision"] == "auto" and here.bfloat16
+        else [plain.precision]
+    )
     kernels = ["fused", "explicit"] if asked["attention"] == "auto" else [plain.attention]
     for precision, attention in product(precisions, kernels):
         best = faster(best, replace(plain, precision=precision, attention=attention))
@@ -144,11 +199,17 @@ def _timed(
     for key in ("precision", "attention", "wave"):
         if asked[key] == "auto":
             moved = getattr(best, key) != getattr(plain, key)
-            reasons[key] = "the faster in a few steps" if moved else f"{reasons[key]}; nothing timed was faster"
+            reasons[key] = (
+                "the faster in a few steps"
+                if moved
+                else f"{reasons[key]}; nothing timed was faster"
+            )
     return best, timings
 
 
-def _compiled(best: Choice, tokens: int, seconds: Seconds, timings: dict[str, float], reasons: dict[str, str]) -> Choice:
+def _compiled(
+    best: Choice, tokens: int, seconds: Seconds, timings: dict[str, float], reasons: dict[str, str]
+) -> Choice:
     """Whether compiling pays: its own time, against what it saves in the largest job."""
     import time
 
@@ -160,17 +221,29 @@ def _compiled(best: Choice, tokens: int, seconds: Seconds, timings: dict[str, fl
         return best
     cost, eager = time.process_time() - began, timings.setdefault(best.name, seconds(best))
     saved = tokens * (eager - timings[other.name])
-    reasons["compile"] = f"compiling takes {cost:.0f} CPU-s and saves {saved:.0f} of about {tokens * eager:.0f} in the largest job"
+    reasons["compile"] = (
+        f"compiling takes {cost:.0f} CPU-s and saves {saved:.0f} of about {tokens * eager:.0f} in the largest job"
+    )
     return other if saved > cost else best
 
 
-def kept_here(choice: Mapping[str, Any], asked: Mapping[str, Any], here: Machine) -> tuple[dict[str, Any], list[str]]:
+def kept_here(
+    choice: Mapping[str, Any], asked: Mapping[str, Any], here: Machine
+) -> tuple[dict[str, Any], list[str]]:
     """The choice as far as this machine can keep it, and what is said of the rest; what the config fixes in words is obeyed."""
     kept, lines = dict(choice), []
     if kept["compile"] and not here.compiler:
         kept["compile"] = False
-        lines.append("calibration: compiled where it was made, no C++ compiler here; going on without")
-    if kept["precision"] == "bfloat16" and not here.bfloat16 and asked.get("precision", "auto") == "auto":
+        lines.append(
+            "calibration: compiled where it was made, no C++ compiler here; going on without"
+        )
+    if (
+        kept["precision"] == "bfloat16"
+        and not here.bfloat16
+        and asked.get("precision", "auto") == "auto"
+    ):
         kept["precision"] = "float32"
-        lines.append("calibration: bfloat16 where it was made, no hardware for it here; going on in float32")
+        lines.append(
+            "calibration: bfloat16 where it was made, no hardware for it here; going on in float32"
+        )
     return kept, lines

@@ -48,8 +48,12 @@ class Settings:
     micro_batch: int | None = None  # sequences of a member at a time; none is all of a step
     compiled: bool = False
     checkpoint_seconds: float = 60.0
-    alone: bool = False  # of masked models: examples' log-likelihoods with every token masked on its own
-    epochs_of: int | None = None  # simulated epoching: domains are cut so that they repeat as often as in a run of this many tokens
+    alone: bool = (
+        False  # of masked models: examples' log-likelihoods with every token masked on its own
+    )
+    epochs_of: int | None = (
+        None  # simulated epoching: domains are cut so that they repeat as often as in a run of this many tokens
+    )
 
     @property
     def dtype(self) -> torch.dtype:
@@ -65,25 +69,45 @@ class Wave:
     """Members that train in step until each has taken its own steps; `rows` gathers what is measured of each on the way."""
 
     def __init__(
-        self, members: Sequence[Member], shape: Shape, shards: Sequence[Shard], settings: Settings, resident: Resident | None = None
+        self,
+        members: Sequence[Member],
+        shape: Shape,
+        shards: Sequence[Shard],
+        settings: Settings,
+        resident: Resident | None = None,
     ) -> None:
-        self.members, self.shape, self.settings, self.resident = list(members), shape, settings, resident
+        self.members, self.shape, self.settings, self.resident = (
+            list(members),
+            shape,
+            settings,
+            resident,
+        )
         self._recorded: Recorded | None = None
         self._recordable = True
         self.step = 0
         self.schedules = [self._schedule(member, shards) for member in members]
-        self.maskings = [Masking.of(shards[0], member.seed) for member in members] if shape.masked else []
+        self.maskings = (
+            [Masking.of(shards[0], member.seed) for member in members] if shape.masked else []
+        )
         first = stack([initial(shape, member.seed) for member in members])
         self.parameters = {name: tensor.to(settings.device) for name, tensor in first.items()}
         steps, rates = zip(*((member.steps, member.rate) for member in members), strict=True)
         self.optimizer = Optimizer(self.parameters, settings.optimizer, steps, rates)
-        self.alive = torch.ones(len(members), dtype=torch.bool, device=settings.device)  # loss finite at every step so far
+        self.alive = torch.ones(
+            len(members), dtype=torch.bool, device=settings.device
+        )  # loss finite at every step so far
         self.rows: list[list[dict[str, Any]]] = [[] for _ in members]
 
     def _schedule(self, member: Member, shards: Sequence[Shard]) -> Schedule:
         sequences = member.steps * self.settings.batch
-        share = 1.0 if self.settings.epochs_of is None else sequences * self.shape.context / self.settings.epochs_of
-        return Schedule.of(member.weights, shards, self.shape.context, sequences, member.seed, share)
+        share = (
+            1.0
+            if self.settings.epochs_of is None
+            else sequences * self.shape.context / self.settings.epochs_of
+        )
+        return Schedule.of(
+            member.weights, shards, self.shape.context, sequences, member.seed, share
+        )
 
     @property
     def ended(self) -> list[int]:
@@ -93,12 +117,16 @@ class Wave:
     def weights(self, members: Sequence[int]) -> Parameters:
         """The parameters of some members, to be scored."""
         whole = len(members) == len(self.members)
-        return {name: tensor if whole else tensor[members] for name, tensor in self.parameters.items()}
+        return {
+            name: tensor if whole else tensor[members] for name, tensor in self.parameters.items()
+        }
 
     def leave(self, ended: Sequence[int]) -> None:
         """Goes on without these, and without the memory that they took."""
         kept = [k for k in range(len(self.members)) if k not in ended]
-        self.members, self.schedules, self.rows = ([of[k] for k in kept] for of in (self.members, self.schedules, self.rows))
+        self.members, self.schedules, self.rows = (
+            [of[k] for k in kept] for of in (self.members, self.schedules, self.rows)
+        )
         self.maskings = [self.maskings[k] for k in kept] if self.maskings else []
         self.alive = self.alive[kept]
         self.parameters = {name: tensor[kept] for name, tensor in self.parameters.items()}
@@ -107,7 +135,9 @@ class Wave:
 
     def advance(self) -> None:
         """One step of every member; one that diverges goes on alone in its NaN and touches no other."""
-        read = self._read(np.arange(self.step * self.settings.batch, (self.step + 1) * self.settings.batch))
+        read = self._read(
+            np.arange(self.step * self.settings.batch, (self.step + 1) * self.settings.batch)
+        )
         self.optimizer.schedule(self.step)
         losses = self._step(*read) if self.settings.device == "cpu" else self._played(read)
         self.alive &= losses.isfinite()
@@ -115,7 +145,9 @@ class Wave:
 
     def _step(self, *read: Tensor) -> Tensor:
         """(K,) losses; looks at no number on the host."""
-        losses, found = gradients(self.parameters, self._batch(*read), self.shape, self.settings.how)
+        losses, found = gradients(
+            self.parameters, self._batch(*read), self.shape, self.settings.how
+        )
         self.optimizer.update(found)
         return losses
 
@@ -123,18 +155,25 @@ class Wave:
         """The same as a graph, which lasts as long as the members; kernel by kernel where none can be recorded."""
         if self._recorded is None and self._recordable:
             try:
-                self._recorded = Recorded(self._step, read, [*self.parameters.values(), *self.optimizer.state.values()])
+                self._recorded = Recorded(
+                    self._step, read, [*self.parameters.values(), *self.optimizer.state.values()]
+                )
             except torch.OutOfMemoryError:
                 raise  # who trains the pack halves it
             except RuntimeError as error:
                 self._recordable = False
-                say(f"no graph of a step could be recorded ({str(error).splitlines()[0]}); going on without, which is slower")
+                say(
+                    f"no graph of a step could be recorded ({str(error).splitlines()[0]}); going on without, which is slower"
+                )
         return self._recorded.play(read) if self._recorded else self._step(*read)
 
     def _read(self, at: Ints) -> list[Tensor]:
         """What every member reads at these positions: tokens, where they begin on the device, or what a masked model needs."""
         if self.maskings:
-            rows = [masking.read(schedule, at) for masking, schedule in zip(self.maskings, self.schedules, strict=True)]
+            rows = [
+                masking.read(schedule, at)
+                for masking, schedule in zip(self.maskings, self.schedules, strict=True)
+            ]
         elif self.resident:
             rows = [(self.resident.starts(schedule, at),) for schedule in self.schedules]
         else:

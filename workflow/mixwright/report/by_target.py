@@ -32,7 +32,10 @@ class Tally:
 
 
 def by_target(
-    scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner, documents: pd.DataFrame | None = None
+    scores: pd.DataFrame,
+    targets: Mapping[str, float],
+    learner: Learner,
+    documents: pd.DataFrame | None = None,
 ) -> dict[str, dict[str, Cell]]:
     """Target -> arm -> cell, arms sorted by name."""
     found = {}
@@ -40,22 +43,31 @@ def by_target(
         rows = None if documents is None else documents[documents.task == target]
         comparison = compare(scores, {target: 1.0}, learner, rows)
         found[target] = {
-            str(arm): Cell(float(comparison.means[arm]), comparison.difference(str(arm))) for arm in sorted(comparison.means.index)
+            str(arm): Cell(float(comparison.means[arm]), comparison.difference(str(arm)))
+            for arm in sorted(comparison.means.index)
         }
     return found
 
 
-def tallies(cells: Mapping[str, Mapping[str, Cell]], mixtures: Sequence[Mapping[str, Any]]) -> dict[str, Tally]:
+def tallies(
+    cells: Mapping[str, Mapping[str, Cell]], mixtures: Sequence[Mapping[str, Any]]
+) -> dict[str, Tally]:
     """Arm -> its tally over the targets."""
     chosen = {(mixture["mixer"], mixture.get("goal")): mixture["weights"] for mixture in mixtures}
     found = {}
     for arm in next(iter(cells.values())):
         verdicts = [row[arm].against.verdict for row in cells.values()]
-        same = sum(_same(chosen.get((arm, target)), chosen.get((REFERENCE, target))) for target in cells)
+        same = sum(
+            _same(chosen.get((arm, target)), chosen.get((REFERENCE, target))) for target in cells
+        )
         better, worse = verdicts.count("better"), verdicts.count("worse")
         found[arm] = Tally(better, len(verdicts) - better - worse, worse, same)
     return found
 
 
 def _same(ours: Mapping[str, float] | None, theirs: Mapping[str, float] | None) -> bool:
-    return ours is not None and theirs is not None and all(abs(weight - theirs.get(name, 0.0)) < SAME for name, weight in ours.items())
+    return (
+        ours is not None
+        and theirs is not None
+        and all(abs(weight - theirs.get(name, 0.0)) < SAME for name, weight in ours.items())
+    )

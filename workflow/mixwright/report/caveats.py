@@ -63,11 +63,16 @@ def _noisy(signals: pd.DataFrame, targets: Mapping[str, float]) -> list[Caveat]:
     return found
 
 
-def _below_reference(signals: pd.DataFrame, targets: Mapping[str, float], learner: Learner) -> list[Caveat]:
+def _below_reference(
+    signals: pd.DataFrame, targets: Mapping[str, float], learner: Learner
+) -> list[Caveat]:
     losing = signals[signals.target.isin(list(targets)) & (signals.losing > 0)]
     text = "{}: {} of {} swarm proxies do no better than {} of their own mixture."
     found = [
-        Caveat(text.format(row.target, row.losing, row.runs, learner.reference), serious=2 * row.losing > row.runs)
+        Caveat(
+            text.format(row.target, row.losing, row.runs, learner.reference),
+            serious=2 * row.losing > row.runs,
+        )
         for row in losing.itertuples()
     ]
     light = [caveat for caveat in found if not caveat.serious]
@@ -78,11 +83,18 @@ def _below_reference(signals: pd.DataFrame, targets: Mapping[str, float], learne
     return [*(caveat for caveat in found if caveat.serious), Caveat(f"{short} their own mixture.")]
 
 
-def _finals_below_reference(scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner) -> list[Caveat]:
+def _finals_below_reference(
+    scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner
+) -> list[Caveat]:
     judged = scores[(scores.metric == learner.judged.name) & scores.task.isin(list(targets))]
-    rows = judged[judged.value <= judged.unigram if learner.judged.higher else judged.value >= judged.unigram]
+    rows = judged[
+        judged.value <= judged.unigram if learner.judged.higher else judged.value >= judged.unigram
+    ]
     text = "On {} {} is no worse than the finals of {}: differences there mean nothing."
-    named = ((task, learner.reference, ", ".join(sorted(set(part.mixer)))) for task, part in rows.groupby("task"))
+    named = (
+        (task, learner.reference, ", ".join(sorted(set(part.mixer))))
+        for task, part in rows.groupby("task")
+    )
     return [Caveat(text.format(*names), serious=True) for names in named]
 
 
@@ -93,14 +105,28 @@ def _trivial_targets(study: Mapping[str, Any], targets: Mapping[str, float]) -> 
     if inside and set(targets) == set(study["domains"]):
         text = "The targets are the training domains themselves: for their mean, uniform is as good as any mixture. Hold targets out."
         return [Caveat(text, serious=True)]
-    return [Caveat(f"Target {name} is also a training domain: more of it is always better for it. Hold a target out.") for name in inside]
+    return [
+        Caveat(
+            f"Target {name} is also a training domain: more of it is always better for it. Hold a target out."
+        )
+        for name in inside
+    ]
 
 
 def _intervals(comparison: Comparison, scores: pd.DataFrame) -> list[Caveat]:
     if not comparison.seeded:
-        return [Caveat("One split of the rows: how it fell is not in the intervals. Another seed is another split.")]
+        return [
+            Caveat(
+                "One split of the rows: how it fell is not in the intervals. Another seed is another split."
+            )
+        ]
     if comparison.values.dropna(axis=1).shape[1] < 2:
-        return [Caveat("One seed shared by all arms: no difference can be told from luck. Ask for two or more final.seeds.", serious=True)]
+        return [
+            Caveat(
+                "One seed shared by all arms: no difference can be told from luck. Ask for two or more final.seeds.",
+                serious=True,
+            )
+        ]
     if comparison.documents is not None:
         return []
     return [Caveat(_scope(comparison, _level_error(comparison, scores)))]
@@ -110,7 +136,11 @@ def _scope(comparison: Comparison, level: float) -> str:
     """What is left of the verdicts when each model's error over documents is counted in full, as if no two shared their documents."""
     gaps = [comparison.difference(str(arm)) for arm in comparison.values.index if arm != REFERENCE]
     told = [gap for gap in gaps if gap.verdict in ("better", "worse")]
-    standing = [gap for gap in told if abs(gap.value) > np.hypot(gap.high - gap.value, 1.96 * np.sqrt(2) * level)]
+    standing = [
+        gap
+        for gap in told
+        if abs(gap.value) > np.hypot(gap.high - gap.value, 1.96 * np.sqrt(2) * level)
+    ]
     return (
         "No per-document losses: the intervals hold for the documents scored, not for new ones. One model's loss is known to "
         f"± {level:.3f} over documents; counted in full, as if no two models shared them, {len(standing)} of {len(told)} verdicts stand."
@@ -127,10 +157,15 @@ def _level_error(comparison: Comparison, scores: pd.DataFrame) -> float:
 def _same_mixtures(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
     alike: dict[tuple[tuple[str, float], ...], list[str]] = {}
     for mixture in mixtures:
-        key = tuple(sorted((name, round(weight, 6) + 0.0) for name, weight in mixture["weights"].items()))
+        key = tuple(
+            sorted((name, round(weight, 6) + 0.0) for name, weight in mixture["weights"].items())
+        )
         alike.setdefault(key, []).append(mixture["mixer"])
     shared = [" and ".join(names) for names in alike.values() if len(names) > 1]
-    return [Caveat(f"{names} chose the same mixture: one final model stands for them.") for names in shared]
+    return [
+        Caveat(f"{names} chose the same mixture: one final model stands for them.")
+        for names in shared
+    ]
 
 
 def _diverged(losses: pd.DataFrame) -> list[Caveat]:
@@ -141,5 +176,9 @@ def _diverged(losses: pd.DataFrame) -> list[Caveat]:
 
 def _embedded(study: Mapping[str, Any]) -> list[Caveat]:
     if any(domain.get("source") == "installed" for domain in study["domains"].values()):
-        return [Caveat("The embedded corpus is all software text: a demonstration that needs no network, not a basis for conclusions.")]
+        return [
+            Caveat(
+                "The embedded corpus is all software text: a demonstration that needs no network, not a basis for conclusions."
+            )
+        ]
     return []

@@ -53,7 +53,9 @@ def document(study: str, body: str) -> str:
 def heading(study: str, headline: str, detail: Sequence[str]) -> str:
     """The study's name, the answer and the sentences under it."""
     said = "".join(f'<p class="detail">{text(sentence)}</p>' for sentence in detail)
-    return f'<p class="study">mixwright · study {escape(study)}</p><h1>{escape(headline)}</h1>{said}'
+    return (
+        f'<p class="study">mixwright · study {escape(study)}</p><h1>{escape(headline)}</h1>{said}'
+    )
 
 
 def text(sentence: str) -> str:
@@ -63,13 +65,19 @@ def text(sentence: str) -> str:
 
 def drawn(figures: Sequence[tuple[str, str]]) -> str:
     """The figures, (title, base64 of an SVG)."""
-    images = "".join(f'<figure><img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}"></figure>' for title, data in figures)
+    images = "".join(
+        f'<figure><img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}"></figure>'
+        for title, data in figures
+    )
     return f"<h2>The evidence</h2>{images}" if images else ""
 
 
 def sources(provenance: Mapping[str, Any]) -> str:
     """Study, data and software behind a result."""
-    pairs = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd>" for name, value in provenance.items())
+    pairs = "".join(
+        f"<dt>{escape(str(name))}</dt><dd>{escape(_shown(value))}</dd>"
+        for name, value in provenance.items()
+    )
     return f"<h2>Where this comes from</h2><dl>{pairs}</dl>"
 
 

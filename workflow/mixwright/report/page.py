@@ -38,7 +38,11 @@ def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
 
 def _serious(summary: Summary) -> str:
     lines = "".join(f"<p>{text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious)
-    return f'<div class="serious"><p><strong>Before you trust this</strong></p>{lines}</div>' if lines else ""
+    return (
+        f'<div class="serious"><p><strong>Before you trust this</strong></p>{lines}</div>'
+        if lines
+        else ""
+    )
 
 
 def _mixture(summary: Summary) -> str:
@@ -52,7 +56,11 @@ def _mixture(summary: Summary) -> str:
     full = max([*weights.values(), *natural.values(), *(high for _, high in spans.values())])
     rows = []
     for name, weight in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])):
-        tick = f'<b style="left:{100 * natural[name] / full:.2f}%"></b>' if name in natural and summary.chosen != "natural" else ""
+        tick = (
+            f'<b style="left:{100 * natural[name] / full:.2f}%"></b>'
+            if name in natural and summary.chosen != "natural"
+            else ""
+        )
         span, said = _span(spans.get(name), full)
         bar = f'<div class="bar"><i style="width:{100 * weight / full:.2f}%"></i>{span}{tick}</div>'
         rows.append(f"<span>{escape(name)}</span>{bar}<span>{100 * weight:.1f} %{said}</span>")
@@ -60,8 +68,13 @@ def _mixture(summary: Summary) -> str:
     legend = f"The mixture of {summary.chosen}, in percent of the {whole}."
     note = " The dark tick is the natural mixture, each domain by its size."
     if summary.chosen == "natural":
-        legend, note = f"The natural mixture, each domain by its size, in percent of the {whole}.", ""
-    note += " The thin line and the brackets: where the weight lies in 95 % of refits." if spans else ""
+        legend, note = (
+            f"The natural mixture, each domain by its size, in percent of the {whole}.",
+            "",
+        )
+    note += (
+        " The thin line and the brackets: where the weight lies in 95 % of refits." if spans else ""
+    )
     return f'<div class="mixture">{"".join(rows)}</div><p class="small">{escape(legend + note)}</p>'
 
 
@@ -76,7 +89,11 @@ def _span(interval: Sequence[float] | None, full: float) -> tuple[str, str]:
 
 def _predicted(summary: Summary) -> str:
     """What each mixer's refits promised, beside what the finals gained."""
-    told = [(arm, arm.intervals["objective"], arm.intervals["gain"]) for arm in summary.arms if "gain" in arm.intervals]
+    told = [
+        (arm, arm.intervals["objective"], arm.intervals["gain"])
+        for arm in summary.arms
+        if "gain" in arm.intervals
+    ]
     rows = [
         [
             escape(arm.mixer),
@@ -86,7 +103,10 @@ def _predicted(summary: Summary) -> str:
         ]
         for arm, loss, gain in told
     ]
-    head = "".join(f"<th>{name}</th>" for name in ("mixer", "predicted loss", "predicted, to natural", "finals, to natural"))
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("mixer", "predicted loss", "predicted, to natural", "finals, to natural")
+    )
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     note = (
         "Mean over the targets in nats/token. Predicted at the proxies' size and length, with 95% intervals of refits to resampled losses:"
@@ -102,12 +122,26 @@ def _backtest(found: Mapping[str, Any]) -> str:
         return ""
     names = [arm["choice"] for arm in found["choices"]]
     told = {prediction["mixer"]: prediction for prediction in found["predictions"]}
-    head = ("chosen without it by", "regret", "by AutoScale's law", "error on its runs", "rank correlation")
+    head = (
+        "chosen without it by",
+        "regret",
+        "by AutoScale's law",
+        "error on its runs",
+        "rank correlation",
+    )
     rows = []
     for name, choice in zip(names, found["choices"], strict=True):
         second, seen = choice["autoscale_regret"], told.get(name)
         error, rank = (f"{seen['rmse']:.4f}", _ranged(seen["rank"], 2)) if seen else ("–", "–")
-        rows.append([escape(name), _ranged(choice["regret"], 4), "–" if second is None else f"{second:.4f}", error, rank])
+        rows.append(
+            [
+                escape(name),
+                _ranged(choice["regret"], 4),
+                "–" if second is None else f"{second:.4f}",
+                error,
+                rank,
+            ]
+        )
     table = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     scales = ", ".join(quantity(total) for total in found["scales"])
     note = (
@@ -124,19 +158,34 @@ def _transfer(found: Mapping[str, Any]) -> str:
     """Whether the ranking of a few mixtures at the proxies' size holds at a second one."""
     if not found:
         return ""
-    rows = "".join(f"<tr><td>{escape(target)}</td><td>{_ranged(rank, 2)}</td></tr>" for target, rank in found["ranks"].items())
+    rows = "".join(
+        f"<tr><td>{escape(target)}</td><td>{_ranged(rank, 2)}</td></tr>"
+        for target, rank in found["ranks"].items()
+    )
     said = f'<h2>Another model size</h2><p class="detail">{text(found["verdict"])}</p>'
     return f'{said}<div class="scroll"><table><tr><th>target</th><th>rank correlation</th></tr>{rows}</table></div>'
 
 
 def _ranged(interval: Mapping[str, float], digits: int) -> str:
-    return text(f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]")
+    return text(
+        f"{interval['value']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
+    )
 
 
 def _finals(summary: Summary) -> str:
     judged, second, sized = summary.learner.judged, summary.learner.second, summary.learner.sized
     charged = "proxy tokens" if sized else "proxy runs"
-    columns = ["mixer", judged.title, second.title, "to natural", "", "95% interval", "verdict", "held-out ρ", charged]
+    columns = [
+        "mixer",
+        judged.title,
+        second.title,
+        "to natural",
+        "",
+        "95% interval",
+        "verdict",
+        "held-out ρ",
+        charged,
+    ]
     reach = _reach(summary.arms)
     head = "".join(f"<th>{name}</th>" for name in columns)
     rows = "".join(_row(arm, reach, (judged.name, second.name)) for arm in summary.arms)
@@ -147,7 +196,9 @@ def _finals(summary: Summary) -> str:
         said = f"Mean over the targets ({targets}); {better}, {second.title} ({second.unit}) lower."
     note = f"{said} {summary.method}"
     rank = " Held-out ρ: rank correlation of predicted and measured loss on proxies the mixer had not seen."
-    cost = " Proxy tokens: what the runs that the mixer learned from were trained on." if sized else ""
+    cost = (
+        " Proxy tokens: what the runs that the mixer learned from were trained on." if sized else ""
+    )
     return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{text(note + rank + cost)}</p>'
 
 
@@ -158,29 +209,44 @@ def _targets(summary: Summary) -> str:
     arms = [arm.mixer for arm in summary.arms]
     head = "".join(f"<th>{escape(name)}</th>" for name in ("target", *arms))
     rows = "".join(
-        f"<tr><td>{escape(target)}</td>{''.join(_cell(cells[arm]) for arm in arms)}</tr>" for target, cells in summary.by_target.items()
+        f"<tr><td>{escape(target)}</td>{''.join(_cell(cells[arm]) for arm in arms)}</tr>"
+        for target, cells in summary.by_target.items()
     )
     counted = {arm.mixer: arm.tally for arm in summary.arms}
     lines = {
         "mean": [f"{arm.scores[summary.learner.judged.name]:.3f}" for arm in summary.arms],
-        "better / level / worse": [f"{tally.better} / {tally.level} / {tally.worse}" if tally else "" for tally in counted.values()],
+        "better / level / worse": [
+            f"{tally.better} / {tally.level} / {tally.worse}" if tally else ""
+            for tally in counted.values()
+        ],
         "proposed natural": [str(tally.same) if tally else "" for tally in counted.values()],
     }
-    rows += "".join(f"<tr><td>{name}</td>{''.join(f'<td>{value}</td>' for value in values)}</tr>" for name, values in lines.items())
+    rows += "".join(
+        f"<tr><td>{name}</td>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
+        for name, values in lines.items()
+    )
     note = f"{summary.learner.judged.title.capitalize()}, and below it the 95% interval of the difference to natural, each standing alone."
     return f'<h2>Target by target</h2><div class="scroll"><table><tr>{head}</tr>{rows}</table></div><p class="small">{note}</p>'
 
 
 def _cell(cell: Cell) -> str:
     gap = cell.against
-    interval = f"[{_signed(gap.low)}, {_signed(gap.high)}]" if not gap.identical and np.isfinite(gap.low) else "&nbsp;"
+    interval = (
+        f"[{_signed(gap.low)}, {_signed(gap.high)}]"
+        if not gap.identical and np.isfinite(gap.low)
+        else "&nbsp;"
+    )
     return f'<td style="color:{COLOURS.get(gap.verdict, "inherit")}">{cell.value:.3f}<br><small>{interval}</small></td>'
 
 
 def _row(arm: Arm, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
     gap, own = arm.natural, arm.natural.arm == arm.natural.reference
     colour = COLOURS.get(gap.verdict, GREY)
-    interval = f"[{_signed(gap.low)}, {_signed(gap.high)}]" if not gap.identical and np.isfinite(gap.low) else "–"
+    interval = (
+        f"[{_signed(gap.low)}, {_signed(gap.high)}]"
+        if not gap.identical and np.isfinite(gap.low)
+        else "–"
+    )
     cells = [
         escape(arm.mixer),
         *(f"{arm.scores[metric]:.3f}" for metric in metrics),
@@ -196,7 +262,12 @@ def _row(arm: Arm, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
 
 def _reach(arms: Sequence[Arm]) -> tuple[float, float]:
     """Left and right end of the drawn intervals, zero inside."""
-    ends = [end for arm in arms for end in (arm.natural.value, arm.natural.low, arm.natural.high) if np.isfinite(end)]
+    ends = [
+        end
+        for arm in arms
+        for end in (arm.natural.value, arm.natural.low, arm.natural.high)
+        if np.isfinite(end)
+    ]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     margin = 0.06 * (high - low) or 0.01
     return low - margin, high + margin
@@ -205,7 +276,8 @@ def _reach(arms: Sequence[Arm]) -> tuple[float, float]:
 def _interval(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
     """A small drawing of the interval with a line at zero, 130 x 18 pixels."""
     zero, value, low, high = (
-        130 * (end - reach[0]) / (reach[1] - reach[0]) for end in (0.0, gap.value, *np.nan_to_num([gap.low, gap.high], nan=gap.value))
+        130 * (end - reach[0]) / (reach[1] - reach[0])
+        for end in (0.0, gap.value, *np.nan_to_num([gap.low, gap.high], nan=gap.value))
     )
     return (
         f'<svg width="130" height="18" role="img" aria-label="{_signed(gap.value)}"><line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="18" '
@@ -221,7 +293,9 @@ def _sentence(arm: Arm) -> str:
 
 
 def _caveats(summary: Summary) -> str:
-    lines = "".join(f"<li>{text(caveat.text)}</li>" for caveat in summary.caveats if not caveat.serious)
+    lines = "".join(
+        f"<li>{text(caveat.text)}</li>" for caveat in summary.caveats if not caveat.serious
+    )
     return f"<h2>What to keep in mind</h2><ul>{lines}</ul>" if lines else ""
 
 

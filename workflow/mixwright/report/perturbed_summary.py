@@ -13,7 +13,9 @@ from mixwright.trust.ladder import caveats
 
 Records = Sequence[Mapping[str, Any]]
 NO_TABLE = pd.DataFrame()
-NOTHING_TRAINED = "Nothing was trained: losses are those that others measured, at one scale, each run once."
+NOTHING_TRAINED = (
+    "Nothing was trained: losses are those that others measured, at one scale, each run once."
+)
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,18 @@ class Perturbed:
 
     def as_json(self) -> dict[str, Any]:
         """The content of `summary.json`."""
-        words = {"study": self.study, "headline": self.headline, "detail": list(self.detail), "notes": list(self.notes)}
+        words = {
+            "study": self.study,
+            "headline": self.headline,
+            "detail": list(self.detail),
+            "notes": list(self.notes),
+        }
         found = {name: getattr(self, name).to_dict("records") for name in ("optimum", "ladder")}
-        return words | {"targets": dict(self.targets), "tokens": self.tokens, "moved": self.moved.to_dict()} | found
+        return (
+            words
+            | {"targets": dict(self.targets), "tokens": self.tokens, "moved": self.moved.to_dict()}
+            | found
+        )
 
     def _shares(self) -> str:
         said = ", ".join(f"{mixer} {100 * share:.1f} %" for mixer, share in self.moved.items())
@@ -58,7 +69,9 @@ class Perturbed:
 
     def _disagreement(self) -> str:
         """The domain on which the mixers differ most."""
-        wide = self.optimum[self.optimum.origin == "proposed"].pivot(index="domain", columns="mixer", values="amount")
+        wide = self.optimum[self.optimum.origin == "proposed"].pivot(
+            index="domain", columns="mixer", values="amount"
+        )
         if wide.shape[1] < 2:
             return ""
         name = (wide.max(axis=1) - wide.min(axis=1)).idxmax()
@@ -70,7 +83,9 @@ class Perturbed:
             return ""
         totals = self.ladder[self.ladder.step % 1 == 0].groupby("step").total.first()
         climbed = ", ".join(f"{total / 1e9:.5g}" for total in totals.iloc[2:])
-        ends = self.ladder[self.ladder.step.isin([1.0, totals.index[-1]])].pivot(index="domain", columns="step", values="weight")
+        ends = self.ladder[self.ladder.step.isin([1.0, totals.index[-1]])].pivot(
+            index="domain", columns="step", values="weight"
+        )
         change = (ends.iloc[:, 1] - ends.iloc[:, 0]).sort_values()
         told = [
             f"{name}'s weight from {100 * ends.loc[name].iloc[0]:.1f} to {100 * ends.loc[name].iloc[1]:.1f} %"
@@ -80,7 +95,12 @@ class Perturbed:
         return f"From the published optima at {start} B tokens the ladder reaches {climbed} B, which takes {' and '.join(told)}."
 
 
-def summarise(study: Mapping[str, Any], mixtures: Records, design: pd.DataFrame, ladder: pd.DataFrame = NO_TABLE) -> Perturbed:
+def summarise(
+    study: Mapping[str, Any],
+    mixtures: Records,
+    design: pd.DataFrame,
+    ladder: pd.DataFrame = NO_TABLE,
+) -> Perturbed:
     """Sets the proposals beside each other and beside the published optima; nothing is chosen."""
     asked = study["measured"]
     said = [f"{record['mixer']}: {note}." for record in mixtures for note in record["notes"]]

@@ -26,11 +26,15 @@ class Arm:
     natural: Difference
     uniform: Difference | None
     proxy_tokens: int  # tokens of all runs of the roles that its mixer reads; where runs have no size, their number
-    rank_correlation: float | None  # Spearman on held-out runs; None where the mixer predicts nothing
+    rank_correlation: (
+        float | None
+    )  # Spearman on held-out runs; None where the mixer predicts nothing
     weights: Mapping[str, float] = field(default_factory=dict)
     epochs: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    intervals: Mapping[str, Any] = field(default_factory=dict)  # of the proposal, as its mixer's refits saw them before any final
+    intervals: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # of the proposal, as its mixer's refits saw them before any final
     tally: Tally | None = None
 
     @property
@@ -39,7 +43,11 @@ class Arm:
         if self.natural.arm == self.natural.reference:
             metric = self.natural.metric
             return f"{self.mixer}: the reference of all comparisons, {self.scores[metric.name]:.3f} {metric.unit}"
-        against = "" if self.uniform is None or self.mixer == self.uniform.reference else f"; {self.uniform.sentence}"
+        against = (
+            ""
+            if self.uniform is None or self.mixer == self.uniform.reference
+            else f"; {self.uniform.sentence}"
+        )
         return f"{self.mixer}: {self.natural.sentence}{against}"
 
 
@@ -58,9 +66,15 @@ class Summary:
     targets: Mapping[str, float]
     provenance: Mapping[str, Any]
     learner: Learner = TEXT
-    by_target: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)  # where every target has a goal of its own
-    backtest: Mapping[str, Any] = field(default_factory=dict)  # what mixwright.trust.backtest found, where there are several scales
-    transfer: Mapping[str, Any] = field(default_factory=dict)  # what mixwright.trust.transfer found, where there are two model sizes
+    by_target: Mapping[str, Mapping[str, Cell]] = field(
+        default_factory=dict
+    )  # where every target has a goal of its own
+    backtest: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what mixwright.trust.backtest found, where there are several scales
+    transfer: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what mixwright.trust.transfer found, where there are two model sizes
 
     def arm(self, mixer: str) -> Arm:
         return next(arm for arm in self.arms if arm.mixer == mixer)
@@ -83,9 +97,21 @@ def summarise(
     """Compares the finals and gathers what to distrust; `reads` says which roles each mixer learned from, to charge their tokens."""
     targets, learner = targets_of(study), learner_of(study)
     comparison = compare(scores, targets, learner, documents)
-    cells = by_target(scores, targets, learner, documents) if not learner.sized or any("goal" in mixture for mixture in mixtures) else {}
+    cells = (
+        by_target(scores, targets, learner, documents)
+        if not learner.sized or any("goal" in mixture for mixture in mixtures)
+        else {}
+    )
     cost = {mixer: proxy_tokens(design, roles) for mixer, roles in (reads or {}).items()}
-    arms = _arms(comparison, scores, mixtures, cost, _ranks(validation, targets), learner, tallies(cells, mixtures) if cells else {})
+    arms = _arms(
+        comparison,
+        scores,
+        mixtures,
+        cost,
+        _ranks(validation, targets),
+        learner,
+        tallies(cells, mixtures) if cells else {},
+    )
     headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
     signals = target_signals(design, losses)
     return Summary(
@@ -116,9 +142,17 @@ def conclude(comparison: Comparison) -> tuple[str, tuple[str, ...], str]:
     superlative = f"{'highest' if gap.metric.higher else 'lowest'} {gap.metric.title}"
     width = f" (interval widened for {others} comparisons)" if others > 1 else ""
     if gap.verdict == "identical":
-        return "Keep the natural mixture.", (f"No other mixture reached a {comparative} on the targets.",), REFERENCE
+        return (
+            "Keep the natural mixture.",
+            (f"No other mixture reached a {comparative} on the targets.",),
+            REFERENCE,
+        )
     if gap.verdict == "undecided":
-        return "Too few seeds to choose a mixture.", (f"The {superlative} is {best}'s: {gap.sentence}.",), REFERENCE
+        return (
+            "Too few seeds to choose a mixture.",
+            (f"The {superlative} is {best}'s: {gap.sentence}.",),
+            REFERENCE,
+        )
     if gap.verdict != "better":
         side = "over" if gap.metric.higher else "under"
         lead = f"The {superlative} is {best}'s, {abs(gap.value):.3f} {gap.metric.unit} {side} natural, but its interval"
@@ -126,9 +160,15 @@ def conclude(comparison: Comparison) -> tuple[str, tuple[str, ...], str]:
         return "No mixture is distinguishably better than natural.", tuple(detail), REFERENCE
     detail = [f"Its final models are {gap.sentence}{width}."]
     if "uniform" in comparison.values.index and best != "uniform":
-        detail.append(f"Against the uniform mixture, which needs no proxies: {comparison.difference(best, 'uniform').sentence}.")
+        detail.append(
+            f"Against the uniform mixture, which needs no proxies: {comparison.difference(best, 'uniform').sentence}."
+        )
     level = ("not distinguishable", "identical")
-    tied = [str(arm) for arm in comparison.means.index[1:] if comparison.difference(str(arm), best).verdict in level]
+    tied = [
+        str(arm)
+        for arm in comparison.means.index[1:]
+        if comparison.difference(str(arm), best).verdict in level
+    ]
     if tied:
         detail.append(f"Not distinguishable from it: {', '.join(tied)}.")
     return f"Mix by {best}.", tuple(detail), best
@@ -197,19 +237,30 @@ def _references(study: Mapping[str, Any], comparison: Comparison) -> list[str]:
 def _shared_notes(mixer: str, mixtures: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """What a mixer noted of every one of its mixtures."""
     noted = [mixture.get("notes", ()) for mixture in mixtures if mixture["mixer"] == mixer]
-    return tuple(note for note in noted[0] if all(note in notes for notes in noted)) if noted else ()
+    return (
+        tuple(note for note in noted[0] if all(note in notes for notes in noted)) if noted else ()
+    )
 
 
 def _ranks(validation: pd.DataFrame | None, targets: Mapping[str, float]) -> dict[str, float]:
     if validation is None or validation.empty:
         return {}
-    return {str(mixer): float(rank) for mixer, rank in rank_correlations(held_out(validation, targets)).items() if not np.isnan(rank)}
+    return {
+        str(mixer): float(rank)
+        for mixer, rank in rank_correlations(held_out(validation, targets)).items()
+        if not np.isnan(rank)
+    }
 
 
-def _totals(study: Mapping[str, Any], design: pd.DataFrame, scores: pd.DataFrame, comparison: Comparison) -> dict[str, Any]:
+def _totals(
+    study: Mapping[str, Any], design: pd.DataFrame, scores: pd.DataFrame, comparison: Comparison
+) -> dict[str, Any]:
     if not comparison.seeded:
         judged = scores[scores.metric == comparison.metric.name]
-        return {"proxy runs": int(design.run.nunique()), "final models": len(judged.drop_duplicates(["task", "seed", "value"]))}
+        return {
+            "proxy runs": int(design.run.nunique()),
+            "final models": len(judged.drop_duplicates(["task", "seed", "value"])),
+        }
     finals = int(comparison.values.drop_duplicates().notna().sum().sum())
     return {
         "proxy runs": int(design.run.nunique()),

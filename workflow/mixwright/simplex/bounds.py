@@ -57,8 +57,14 @@ class Bounds:
         for name, weight in (fixed or {}).items():
             i = names.index(name)
             if not lower[i] <= weight <= upper[i]:
-                side = f"under its floor {lower[i]:g}" if weight < lower[i] else f"above its cap {upper[i]:g} (caps and epochs together)"
-                raise MixwrightError(f"bounds: {name} is fixed at {weight:g}, {side}; change one of the two")
+                side = (
+                    f"under its floor {lower[i]:g}"
+                    if weight < lower[i]
+                    else f"above its cap {upper[i]:g} (caps and epochs together)"
+                )
+                raise MixwrightError(
+                    f"bounds: {name} is fixed at {weight:g}, {side}; change one of the two"
+                )
             lower[i] = upper[i] = weight
         _check(lower, upper, names)
         found = groups_of(groups or {}, names)
@@ -80,10 +86,24 @@ class Bounds:
 
     def active(self, weights: Array, names: Sequence[str], tolerance: float = 1e-6) -> list[str]:
         """Names of the bounds that `weights` touch, as `name<=cap` and `name>=floor`, groups among them; zero floors do not count."""
-        sums = [(group.name, float(weights[list(group.members)].sum()), group.lower, group.upper) for group in self.groups]
-        rows = [*zip(names, weights.tolist(), self.lower.tolist(), self.upper.tolist(), strict=True), *sums]
-        at_cap = [f"{name}<={high:.6g}" for name, weight, _, high in rows if high < 1 and weight >= high - tolerance]
-        at_floor = [f"{name}>={low:.6g}" for name, weight, low, _ in rows if low > 0 and weight <= low + tolerance]
+        sums = [
+            (group.name, float(weights[list(group.members)].sum()), group.lower, group.upper)
+            for group in self.groups
+        ]
+        rows = [
+            *zip(names, weights.tolist(), self.lower.tolist(), self.upper.tolist(), strict=True),
+            *sums,
+        ]
+        at_cap = [
+            f"{name}<={high:.6g}"
+            for name, weight, _, high in rows
+            if high < 1 and weight >= high - tolerance
+        ]
+        at_floor = [
+            f"{name}>={low:.6g}"
+            for name, weight, low, _ in rows
+            if low > 0 and weight <= low + tolerance
+        ]
         return at_cap + at_floor
 
 
@@ -91,22 +111,43 @@ def groups_of(groups: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> 
     """Groups as a config writes them, their domains looked up in `names`; two that share a domain are refused."""
     found: dict[str, str] = {}  # domain -> its group
     for group, content in groups.items():
-        members, least, most = content["domains"], content.get("least", 0.0), content.get("most", 1.0)
+        members, least, most = (
+            content["domains"],
+            content.get("least", 0.0),
+            content.get("most", 1.0),
+        )
         for name in members:
             if name not in names:
-                raise MixwrightError(f"groups: {group}: {name} is no domain; {nearest(name, names)}")
+                raise MixwrightError(
+                    f"groups: {group}: {name} is no domain; {nearest(name, names)}"
+                )
             if name in found:
-                again = f"{group} holds {name} twice" if found[name] == group else f"{found[name]} and {group} share {name}"
+                again = (
+                    f"{group} holds {name} twice"
+                    if found[name] == group
+                    else f"{found[name]} and {group} share {name}"
+                )
                 raise MixwrightError(f"groups: {again}; a domain stands in one group, once")
             found[name] = group
         if group in names:
-            raise MixwrightError(f"groups: {group} is the name of a domain too; rename the group, or write a cap or floor of that domain")
+            raise MixwrightError(
+                f"groups: {group} is the name of a domain too; rename the group, or write a cap or floor of that domain"
+            )
         if len(members) < 2:
-            raise MixwrightError(f"groups: {group} holds {len(members)} domain; a group has two or more, one has a cap and a floor")
+            raise MixwrightError(
+                f"groups: {group} holds {len(members)} domain; a group has two or more, one has a cap and a floor"
+            )
         if least > most:
-            raise MixwrightError(f"groups: {group}: its least {least:g} is above its most {most:g}; change one of the two")
+            raise MixwrightError(
+                f"groups: {group}: its least {least:g} is above its most {most:g}; change one of the two"
+            )
     return tuple(
-        Group(name, tuple(list(names).index(member) for member in content["domains"]), content.get("least", 0.0), content.get("most", 1.0))
+        Group(
+            name,
+            tuple(list(names).index(member) for member in content["domains"]),
+            content.get("least", 0.0),
+            content.get("most", 1.0),
+        )
         for name, content in groups.items()
     )
 
@@ -119,16 +160,24 @@ def check_groups(lower: Array, upper: Array, groups: Iterable[Group]) -> None:
         low, high = float(lower[inside].sum()), float(upper[inside].sum())
         if low > group.upper + SLACK:
             over = f"sum to {low:.4g}, over its most {group.upper:g}"
-            raise MixwrightError(f"bounds: the floors (fixed weights counted in) inside group {group.name} {over}; lower them")
+            raise MixwrightError(
+                f"bounds: the floors (fixed weights counted in) inside group {group.name} {over}; lower them"
+            )
         if high < group.lower - SLACK:
             under = f"sum to {high:.4g}, under its least {group.lower:g}"
-            raise MixwrightError(f"bounds: the caps (max_epochs counted in) inside group {group.name} {under}; raise them")
+            raise MixwrightError(
+                f"bounds: the caps (max_epochs counted in) inside group {group.name} {under}; raise them"
+            )
         rest[inside] = False
         least.append((f"group {group.name}", max(low, group.lower)))
         most.append((f"group {group.name}", min(high, group.upper)))
     if least:
-        _check_sum("least", [*least, ("the floors of other domains", float(lower[rest].sum()))], over=True)
-        _check_sum("most", [*most, ("the caps of other domains", float(upper[rest].sum()))], over=False)
+        _check_sum(
+            "least", [*least, ("the floors of other domains", float(lower[rest].sum()))], over=True
+        )
+        _check_sum(
+            "most", [*most, ("the caps of other domains", float(upper[rest].sum()))], over=False
+        )
 
 
 def _check_sum(side: str, parts: Sequence[tuple[str, float]], over: bool) -> None:
@@ -136,17 +185,29 @@ def _check_sum(side: str, parts: Sequence[tuple[str, float]], over: bool) -> Non
     if (total > 1 + SLACK) if over else (total < 1 - SLACK):
         said = " + ".join(f"{value:.4g} ({name})" for name, value in parts if value or not over)
         remedy = "over 1; lower some" if over else "under 1; raise some"
-        raise MixwrightError(f"bounds: no mixture fits: the {side} of all is {said} = {total:.4g}, {remedy}")
+        raise MixwrightError(
+            f"bounds: no mixture fits: the {side} of all is {said} = {total:.4g}, {remedy}"
+        )
 
 
 def _check(lower: Array, upper: Array, names: Sequence[str]) -> None:
     for name, low, high in zip(names, lower, upper, strict=True):
         if low > high:
-            raise MixwrightError(f"bounds: {name} has floor {low:g} above its cap {high:g} (caps and epochs together); lower the floor")
+            raise MixwrightError(
+                f"bounds: {name} has floor {low:g} above its cap {high:g} (caps and epochs together); lower the floor"
+            )
     if lower.sum() > 1 + SLACK:
-        said = " + ".join(f"{low:g} ({name})" for name, low in zip(names, lower.tolist(), strict=True) if low)
-        raise MixwrightError(f"bounds: the floors (fixed weights counted in) sum to {lower.sum():.4g}, over 1: {said}; lower some of them")
+        said = " + ".join(
+            f"{low:g} ({name})" for name, low in zip(names, lower.tolist(), strict=True) if low
+        )
+        raise MixwrightError(
+            f"bounds: the floors (fixed weights counted in) sum to {lower.sum():.4g}, over 1: {said}; lower some of them"
+        )
     if upper.sum() < 1 - SLACK:
-        said = " + ".join(f"{high:.3g} ({name})" for name, high in zip(names, upper.tolist(), strict=True) if high)
+        said = " + ".join(
+            f"{high:.3g} ({name})" for name, high in zip(names, upper.tolist(), strict=True) if high
+        )
         remedy = f"{said}; raise caps or max_epochs, or ask for fewer tokens"
-        raise MixwrightError(f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g}, under 1: {remedy}")
+        raise MixwrightError(
+            f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g}, under 1: {remedy}"
+        )

@@ -13,7 +13,9 @@ Groups = Sequence[Group]
 ROUNDS = 8  # of settling: rounding takes one or two
 
 
-def check_box(lower: ArrayLike, upper: ArrayLike, groups: Groups = (), slack: float = SLACK) -> None:
+def check_box(
+    lower: ArrayLike, upper: ArrayLike, groups: Groups = (), slack: float = SLACK
+) -> None:
     """Refuses bounds that do not meet the simplex."""
     low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     if (low > high + slack).any() or low.sum() > 1 + slack or high.sum() < 1 - slack:
@@ -28,15 +30,21 @@ def project(point: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: Groups
 
     A group keeps its sum between its limits by staying at the t where it meets them.
     """
-    x, low, high = (np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(point, lower, upper))
+    x, low, high = (
+        np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(point, lower, upper)
+    )
     check_box(low, high, groups)
     return settle(_project(x, low, high, groups), low, high, groups)
 
 
-def scale_into(weights: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: Groups = ()) -> Array:
+def scale_into(
+    weights: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: Groups = ()
+) -> Array:
     """The mixture inside nearest to positive `weights` (domains,) in Kullback-Leibler divergence: clip(c * weights), a group's c its own
     where it would leave its limits."""
-    x, low, high = (np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(weights, lower, upper))
+    x, low, high = (
+        np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(weights, lower, upper)
+    )
     check_box(low, high, groups)
     x = np.maximum(x, 1e-300)
     least, most = np.full(len(x), -np.inf), np.full(len(x), np.inf)
@@ -72,9 +80,13 @@ def settle(weights: Array, lower: Array, upper: Array, groups: Groups = ()) -> A
     return _share(_project(w, lower, upper, groups), 1.0, lower, upper)
 
 
-def minimise_linear(costs: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: Groups = ()) -> Array:
+def minimise_linear(
+    costs: ArrayLike, lower: ArrayLike, upper: ArrayLike, groups: Groups = ()
+) -> Array:
     """The mixture of least `costs @ w` inside, by filling the cheapest domains first: each group's least, then whoever has room."""
-    cost, low, high = (np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(costs, lower, upper))
+    cost, low, high = (
+        np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(costs, lower, upper)
+    )
     w, order = low.copy(), np.argsort(cost, kind="stable")
     if not groups:
         w[order] += _fill(1.0 - low.sum(), (high - low)[order])
@@ -113,7 +125,10 @@ def _share(w: Array, total: float, lower: Array, upper: Array) -> Array:
 
 
 def _project(x: Array, low: Array, high: Array, groups: Groups) -> Array:
-    first, last = np.full(len(x), -np.inf), np.full(len(x), np.inf)  # shifts that a domain's group leaves it
+    first, last = (
+        np.full(len(x), -np.inf),
+        np.full(len(x), np.inf),
+    )  # shifts that a domain's group leaves it
     for group in groups:
         i = list(group.members)
         if high[i].sum() > group.upper:
@@ -124,18 +139,34 @@ def _project(x: Array, low: Array, high: Array, groups: Groups) -> Array:
     return np.clip(x - shift, low, high)
 
 
-def _shift(x: Array, low: Array, high: Array, total: float, first: ArrayLike = -np.inf, last: ArrayLike = np.inf) -> float:
+def _shift(
+    x: Array,
+    low: Array,
+    high: Array,
+    total: float,
+    first: ArrayLike = -np.inf,
+    last: ArrayLike = np.inf,
+) -> float:
     """The t at which clip(x - clip(t, first, last), low, high) sums to `total`, which is linear between its breakpoints."""
     breaks = np.concatenate([x - low, x - high, np.ravel(first), np.ravel(last)])
     breaks = np.sort(breaks[np.isfinite(breaks)])
-    sums = np.clip(x - np.clip(breaks[:, None], first, last), low, high).sum(axis=1)  # falls as the shift grows
+    sums = np.clip(x - np.clip(breaks[:, None], first, last), low, high).sum(
+        axis=1
+    )  # falls as the shift grows
     k = int(np.clip(np.searchsorted(-sums, -total, side="left"), 1, len(breaks) - 1))
     fall = sums[k - 1] - sums[k]
     step = (sums[k - 1] - total) / fall if fall > 0 else 0.0
     return float(breaks[k - 1] + np.clip(step, 0, 1) * (breaks[k] - breaks[k - 1]))
 
 
-def _log_factor(x: Array, low: Array, high: Array, total: float, least: ArrayLike = -np.inf, most: ArrayLike = np.inf) -> float:
+def _log_factor(
+    x: Array,
+    low: Array,
+    high: Array,
+    total: float,
+    least: ArrayLike = -np.inf,
+    most: ArrayLike = np.inf,
+) -> float:
     """The c at which clip(exp(clip(c, least, most)) * x, low, high) sums to `total`."""
     below, above = np.log((low / x).clip(1e-300).min()), np.log((high / x).max() + 1.0)
     for _ in range(200):

@@ -47,7 +47,10 @@ BUILD_SPECIFIC = (  # what differs between platforms and builds of one version
     "torch/include/oneapi/dnnl/*",
 )
 GENERATED = ("torch/include/ATen/ops/", "torch/testing/")
-TABLE_BYTES, TABLE_SLICES = 4_000, 24  # a long table gives several short documents: one of 24 kB would be a tenth of a validation split
+TABLE_BYTES, TABLE_SLICES = (
+    4_000,
+    24,
+)  # a long table gives several short documents: one of 24 kB would be a tenth of a validation split
 SMALLEST = 400  # bytes: a document under this is left out
 LONGEST = 200_000  # characters of a file that are read: megabytes of generated text say nothing new
 
@@ -90,9 +93,15 @@ def harvest_installed(to: str | Path, max_bytes: int, max_document_bytes: int) -
     with written(to) as beside:
         beside.mkdir()
         for name, documents in texts.items():
-            pq.write_table(pa.table({"text": pa.array(documents, pa.string())}), beside / f"{name}.parquet", compression="zstd")
+            pq.write_table(
+                pa.table({"text": pa.array(documents, pa.string())}),
+                beside / f"{name}.parquet",
+                compression="zstd",
+            )
         write_json(beside / "fingerprint.json", describe(texts))
-    return {name: sum(len(text.encode()) for text in documents) for name, documents in texts.items()}
+    return {
+        name: sum(len(text.encode()) for text in documents) for name, documents in texts.items()
+    }
 
 
 def describe(texts: Mapping[str, list[str]]) -> dict[str, object]:
@@ -107,7 +116,11 @@ def describe(texts: Mapping[str, list[str]]) -> dict[str, object]:
     }
     whole = "".join(f"{name} {found['sha256']}\n" for name, found in sorted(domains.items()))
     versions = {name: _distribution(name).version for name in DISTRIBUTIONS}
-    return {"fingerprint": hashlib.sha256(whole.encode()).hexdigest(), "distributions": versions, "domains": domains}
+    return {
+        "fingerprint": hashlib.sha256(whole.encode()).hexdigest(),
+        "distributions": versions,
+        "domains": domains,
+    }
 
 
 def _files() -> list[tuple[PurePosixPath, Path]]:
@@ -116,11 +129,15 @@ def _files() -> list[tuple[PurePosixPath, Path]]:
     for name in DISTRIBUTIONS:
         files = _distribution(name).files
         if files is None:
-            raise MixwrightError(f"the package {name} has no list of its files; install it with pip: run `make install`")
+            raise MixwrightError(
+                f"the package {name} has no list of its files; install it with pip: run `make install`"
+            )
         for file in files:
             path = PurePosixPath(file.as_posix())
             if _reader(path)[0]:
-                found.append((hashlib.sha256(str(path).encode()).digest(), path, Path(str(file.locate()))))
+                found.append(
+                    (hashlib.sha256(str(path).encode()).digest(), path, Path(str(file.locate())))
+                )
     return [(path, located) for _, path, located in sorted(found)]
 
 
@@ -128,16 +145,30 @@ def _distribution(name: str) -> metadata.Distribution:
     try:
         return metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        raise MixwrightError(f"the embedded corpus reads the package {name}, which is not installed; run `make install`") from None
+        raise MixwrightError(
+            f"the embedded corpus reads the package {name}, which is not installed; run `make install`"
+        ) from None
 
 
 def _reader(path: PurePosixPath) -> tuple[tuple[str, ...], Splitter]:
     """The domains that a file fills, and how it is split among them; no domains: the file is not used."""
-    if path.suffix not in SUFFIXES or str(path).startswith(GENERATED) or any(path.match(pattern) for pattern in BUILD_SPECIFIC):
+    if (
+        path.suffix not in SUFFIXES
+        or str(path).startswith(GENERATED)
+        or any(path.match(pattern) for pattern in BUILD_SPECIFIC)
+    ):
         return (), _nothing
-    tests = "tests" in path.parts or path.name.startswith(("test_", "conftest")) or path.stem.endswith("_test")
+    tests = (
+        "tests" in path.parts
+        or path.name.startswith(("test_", "conftest"))
+        or path.stem.endswith("_test")
+    )
     if path.suffix == ".py":
-        return (("pytests",), _whole("pytests")) if tests else (("comments", "doctest", "prose", "pycode", "reference"), _python)
+        return (
+            (("pytests",), _whole("pytests"))
+            if tests
+            else (("comments", "doctest", "prose", "pycode", "reference"), _python)
+        )
     name = SUFFIXES[path.suffix]
     if name == "tables":
         return ((name,), _table) if tests or path.suffix != ".txt" else ((), _nothing)

@@ -8,7 +8,9 @@ from typing import Any
 from mixwright.errors import MixwrightError, nearest
 
 
-def read_table(notebook: str, where: str, heading: Sequence[str], arrays: Mapping[str, Sequence[str]]) -> str:
+def read_table(
+    notebook: str, where: str, heading: Sequence[str], arrays: Mapping[str, Sequence[str]]
+) -> str:
     """CSV of the rows of `arrays` (variable -> ids of its rows), numbers as spelled, under `heading` (that of the ids first).
 
     notebook: the file's text; where: its place, for messages.
@@ -17,11 +19,17 @@ def read_table(notebook: str, where: str, heading: Sequence[str], arrays: Mappin
     lines = [",".join(heading)]
     for variable, ids in arrays.items():
         if variable not in found:
-            raise MixwrightError(f"{where}: no array {variable}; {nearest(variable, sorted(found)) or 'correct notebook.arrays'}")
+            raise MixwrightError(
+                f"{where}: no array {variable}; {nearest(variable, sorted(found)) or 'correct notebook.arrays'}"
+            )
         rows = found[variable]
         if len(rows) != len(ids) or any(len(row) != len(heading) - 1 for row in rows):
-            shape = f"{len(rows)} rows of {' or '.join(map(str, sorted({len(row) for row in rows})))}"
-            raise MixwrightError(f"{where}: {variable} has {shape}, not {len(ids)} of {len(heading) - 1}; correct notebook.arrays")
+            shape = (
+                f"{len(rows)} rows of {' or '.join(map(str, sorted({len(row) for row in rows})))}"
+            )
+            raise MixwrightError(
+                f"{where}: {variable} has {shape}, not {len(ids)} of {len(heading) - 1}; correct notebook.arrays"
+            )
         lines += [",".join([name, *row]) for name, row in zip(ids, rows, strict=True)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -66,5 +74,7 @@ def _rows(node: ast.stmt, source: str) -> list[list[str]]:
 
 
 def _is_number(item: ast.expr) -> bool:
-    inner = item.operand if isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub) else item
+    inner = (
+        item.operand if isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub) else item
+    )
     return isinstance(inner, ast.Constant) and type(inner.value) in (int, float)

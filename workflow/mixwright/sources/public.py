@@ -26,8 +26,14 @@ def mirror_folder() -> Path | None:
 def basename(entry: Entry) -> str:
     """Name of the fetched file: that of the place it comes from here, the mirror where there is one; of a notebook its table."""
     if entry.get("notebook"):
-        return PurePosixPath(entry["mirror"] or PurePosixPath(entry["address"]).with_suffix(".csv")).name
-    place = entry["mirror"] if entry["mirror"] and (mirror_folder() or not entry["address"]) else entry["address"]
+        return PurePosixPath(
+            entry["mirror"] or PurePosixPath(entry["address"]).with_suffix(".csv")
+        ).name
+    place = (
+        entry["mirror"]
+        if entry["mirror"] and (mirror_folder() or not entry["address"])
+        else entry["address"]
+    )
     return PurePosixPath(place).name
 
 
@@ -42,12 +48,18 @@ def fetch(name: str, entry: Entry, to: Path, log: Log = say) -> None:
         else:
             _download(name, entry, beside, log)
             if entry.get("notebook"):
-                found = read_table(beside.read_text(encoding="utf-8", errors="replace"), entry["address"], **entry["notebook"])
+                found = read_table(
+                    beside.read_text(encoding="utf-8", errors="replace"),
+                    entry["address"],
+                    **entry["notebook"],
+                )
                 beside.write_text(found, encoding="utf-8", newline="")
             place, expected = entry["address"], entry["sha256"]
         found = sha256(beside)
         if found != expected:
-            raise MixwrightError(f"public.{name}: {place} has SHA-256 {found}, not {expected}; correct sha256 if you trust the file")
+            raise MixwrightError(
+                f"public.{name}: {place} has SHA-256 {found}, not {expected}; correct sha256 if you trust the file"
+            )
         log(f"public.{name}: {beside.stat().st_size:,} bytes from {place}, SHA-256 as expected")
 
 
@@ -66,7 +78,9 @@ def check(entries: Mapping[str, Entry]) -> None:
         content = (entry["mirror_sha256"] if mirror_folder() else None) or entry["sha256"]
         other, same = places.setdefault(basename(entry), (name, content))
         if same != content:
-            raise MixwrightError(f"config: public.{name} and public.{other} are both fetched to {basename(entry)}; leave one of them out")
+            raise MixwrightError(
+                f"config: public.{name} and public.{other} are both fetched to {basename(entry)}; leave one of them out"
+            )
 
 
 def patterns(files: str | Sequence[str]) -> list[str]:
@@ -80,7 +94,9 @@ def named(pattern: str, entries: Mapping[str, Entry], where: str) -> str | None:
         return None
     name = pattern.removeprefix(PREFIX)
     if name not in entries:
-        raise MixwrightError(f"{where}: {pattern} is not among the study's public files; {nearest(name, entries) or f'add public.{name}'}")
+        raise MixwrightError(
+            f"{where}: {pattern} is not among the study's public files; {nearest(name, entries) or f'add public.{name}'}"
+        )
     return name
 
 
@@ -88,15 +104,23 @@ def _download(name: str, entry: Entry, to: Path, log: Log) -> None:
     import pooch
     from requests.exceptions import RequestException
 
-    where = f"set MIXWRIGHT_MIRROR to a folder that holds {entry['mirror']}" if entry["mirror"] else "give it a mirror"
+    where = (
+        f"set MIXWRIGHT_MIRROR to a folder that holds {entry['mirror']}"
+        if entry["mirror"]
+        else "give it a mirror"
+    )
     if not entry["address"]:
         raise MixwrightError(f"public.{name}: it has no address; {where}")
     try:
-        pooch.HTTPDownloader(progressbar=_Progress(name, log), timeout=30)(entry["address"], str(to), None)
+        pooch.HTTPDownloader(progressbar=_Progress(name, log), timeout=30)(
+            entry["address"], str(to), None
+        )
     except (RequestException, OSError) as error:
         answer = getattr(error, "response", None)
         reason = type(error).__name__ if answer is None else f"HTTP {answer.status_code}"
-        raise MixwrightError(f"public.{name}: {entry['address']} is out of reach ({reason}); connect, or {where}") from None
+        raise MixwrightError(
+            f"public.{name}: {entry['address']} is out of reach ({reason}); connect, or {where}"
+        ) from None
 
 
 class _Progress:

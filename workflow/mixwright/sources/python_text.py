@@ -7,18 +7,25 @@ from textwrap import dedent
 
 TRIPLE = r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""' + r"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
 SINGLE = r'"(?:[^"\\\n]|\\.)*"' + r"|'(?:[^'\\\n]|\\.)*'"
-LITERAL = re.compile(rf"(?P<prefix>\b[rRbBuUfF]{{1,2}})?(?:(?P<triple>{TRIPLE})|{SINGLE})|(?P<comment>\#[^\n]*)", re.S)
+LITERAL = re.compile(
+    rf"(?P<prefix>\b[rRbBuUfF]{{1,2}})?(?:(?P<triple>{TRIPLE})|{SINGLE})|(?P<comment>\#[^\n]*)",
+    re.S,
+)
 
 SECTIONS = "Parameters|Other Parameters|Returns|Yields|Receives|Raises|Warns|Attributes|Methods"
 NUMPY_STYLE = rf"^(?:{SECTIONS})\n-{{3,}}\n.*?(?=^\S[^\n]*\n-{{3,}}|\Z)"
-FIELDS = "Args|Arguments|Keyword args|Keyword Arguments|Parameters|Returns?|Yields|Raises|Attributes"
+FIELDS = (
+    "Args|Arguments|Keyword args|Keyword Arguments|Parameters|Returns?|Yields|Raises|Attributes"
+)
 GOOGLE_STYLE = rf"^(?P<in>[ ]*)(?:{FIELDS}):[^\n]*\n(?:(?P=in)[ ]+[^\n]*\n?|[ ]*\n)+"
 SPHINX_STYLE = r"(?:^:(?:param|type|returns?|rtype|raises)\b[^\n]*\n?(?:^[ ]+\S[^\n]*\n?)*)+"
 REFERENCE = re.compile(f"{NUMPY_STYLE}|{GOOGLE_STYLE}|{SPHINX_STYLE}", re.M | re.S)
 SESSION = re.compile(r"^[ ]*>>> [^\n]*(?:\n(?![ ]*```)[^\n]*\S[^\n]*)*", re.M)
 LICENCE = re.compile(r"copyright|licen[sc]e|SPDX", re.I)
 LEADING_COMMENTS = re.compile(r"\s*(?:(?:\#|//)[^\n]*\n\s*|/\*.*?\*/\s*)+", re.S)
-DIRECTIVE = re.compile(r"noqa|type: ?ignore|pragma|pylint|fmt: ?o|isort|mypy:|pyright|!|-\*-|cython:|[=\-#*~+]{4}")
+DIRECTIVE = re.compile(
+    r"noqa|type: ?ignore|pragma|pylint|fmt: ?o|isort|mypy:|pyright|!|-\*-|cython:|[=\-#*~+]{4}"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,9 @@ def take_apart(source: str) -> Parts:
         alone = not source[source.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
         if match["comment"]:
             if alone and any(map(str.strip, code)):
-                comments.append((source.count("\n", 0, match.start()), match["comment"].lstrip("#")))
+                comments.append(
+                    (source.count("\n", 0, match.start()), match["comment"].lstrip("#"))
+                )
         elif match["triple"] and alone and opened and (match["prefix"] or "r") in "rRuU":
             docstrings.append(_bare(match["triple"][3:-3]))
             opened = False
@@ -59,7 +68,12 @@ def take_apart(source: str) -> Parts:
 
 def prose(docstrings: Iterable[str]) -> str:
     """The paragraphs of whole sentences at the outer indentation, one a line."""
-    return "\n\n".join(line for text in docstrings for block in re.split(r"\n\s*\n", text) if (line := _sentences(block)))
+    return "\n\n".join(
+        line
+        for text in docstrings
+        for block in re.split(r"\n\s*\n", text)
+        if (line := _sentences(block))
+    )
 
 
 def reference(docstrings: Iterable[str]) -> str:
@@ -70,7 +84,9 @@ def reference(docstrings: Iterable[str]) -> str:
 
 def sessions(docstrings: Iterable[str]) -> str:
     """The interactive sessions: every prompt with what follows up to an empty line."""
-    return "\n\n".join(dedent(match[0]).strip() for text in docstrings for match in SESSION.finditer(text))
+    return "\n\n".join(
+        dedent(match[0]).strip() for text in docstrings for match in SESSION.finditer(text)
+    )
 
 
 def without_licence(source: str) -> str:
@@ -87,11 +103,19 @@ def _bare(docstring: str) -> str:
 
 def _sentences(block: str) -> str | None:
     """The block on one line if it is a paragraph of prose."""
-    if not re.match(r"[A-Z][a-z]* |[AI] ", block) or ">>>" in block or re.search(r"^(?: |\.\. |[-*] |:)|-{3,}|={3,}", block, re.M):
+    if (
+        not re.match(r"[A-Z][a-z]* |[AI] ", block)
+        or ">>>" in block
+        or re.search(r"^(?: |\.\. |[-*] |:)|-{3,}|={3,}", block, re.M)
+    ):
         return None
     line = " ".join(block.split())
     letters = sum(character.isalpha() or character in " ,.'" for character in line)
-    return line if line.endswith((".", "!", "?")) and line.count(" ") >= 8 and letters >= 0.92 * len(line) else None
+    return (
+        line
+        if line.endswith((".", "!", "?")) and line.count(" ") >= 8 and letters >= 0.92 * len(line)
+        else None
+    )
 
 
 def _blocks(comments: Iterable[tuple[int, str]]) -> Iterator[str]:

@@ -5,7 +5,20 @@ Each module stands for the rules file of its name or a part of it; nothing heavy
 
 from collections.abc import Callable
 
-from mixwright.stages import corpus, designs, final, jobs, measured, mixers, proposals, proxies, public, report, tabular, trust
+from mixwright.stages import (
+    corpus,
+    designs,
+    final,
+    jobs,
+    measured,
+    mixers,
+    proposals,
+    proxies,
+    public,
+    report,
+    tabular,
+    trust,
+)
 
 COMMANDS: dict[str, Callable[..., None]] = {
     function.__name__.rstrip("_").replace("_", "-"): function

@@ -26,13 +26,18 @@ def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None
     _say(target, write_target(target, asked.source(target), asked.config["corpus"], to, *harvest))
 
 
-def clean_domain(study: Path, domain: str, harvest: list[Path], questions: list[Path], to: Path) -> None:
+def clean_domain(
+    study: Path, domain: str, harvest: list[Path], questions: list[Path], to: Path
+) -> None:
     """Clean a domain: drop repeats and what stands in a target, split train and validation."""
     from mixwright.corpus.documents import write_domain
     from mixwright.study.study import Study
 
     asked = Study.read(study)
-    _say(domain, write_domain(domain, asked.source(domain), asked.config["corpus"], questions, to, *harvest))
+    _say(
+        domain,
+        write_domain(domain, asked.source(domain), asked.config["corpus"], questions, to, *harvest),
+    )
 
 
 def train_tokenizer(study: Path, documents: list[Path], to: Path) -> None:
@@ -69,4 +74,11 @@ def count_domains(shards: list[Path], to: Path) -> None:
 
 
 def _say(name: str, counts: dict[str, Any]) -> None:
-    log.info("%s: %s", name, ", ".join(f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in counts.items()))
+    log.info(
+        "%s: %s",
+        name,
+        ", ".join(
+            f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}"
+            for key, value in counts.items()
+        ),
+    )

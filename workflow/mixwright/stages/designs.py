@@ -22,4 +22,8 @@ def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
     from mixwright.study.study import Study
 
     asked = Study.read(study)
-    tables.write(resolve_design(asked.runs[role], asked.goal(train_tokens(domains)).domains), to, tables.DESIGN)
+    tables.write(
+        resolve_design(asked.runs[role], asked.goal(train_tokens(domains)).domains),
+        to,
+        tables.DESIGN,
+    )

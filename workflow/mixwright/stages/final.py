@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def train_finals(
-    study: Path, pack: str, mixtures: list[Path], shards: list[Path], store: Path, to: Path, tokenizer: Path | None = None
+    study: Path,
+    pack: str,
+    mixtures: list[Path],
+    shards: list[Path],
+    store: Path,
+    to: Path,
+    tokenizer: Path | None = None,
 ) -> None:
     """Train the final model of every arm of a pack."""
     from mixwright.jobs.heartbeat import beating, path_of
@@ -28,10 +34,19 @@ def train_finals(
     domains = [asked.learner.function("open_domain")(folder) for folder in shards]
     leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
     with beating(path_of(study.parent, pack), len(arms)) if leads else nullcontext(say) as log:
-        asked.learner.function("train_finals")(arms, domains, tokenizer, asked.config, store, to, log)
+        asked.learner.function("train_finals")(
+            arms, domains, tokenizer, asked.config, store, to, log
+        )
 
 
-def evaluate_finals(study: Path, finals: Path, shards: list[Path], targets: list[Path], scores: Path, documents: Path) -> None:
+def evaluate_finals(
+    study: Path,
+    finals: Path,
+    shards: list[Path],
+    targets: list[Path],
+    scores: Path,
+    documents: Path,
+) -> None:
     """Score every final on every target and on every domain's validation split."""
     from mixwright import tables
     from mixwright.corpus.shards import Examples
@@ -52,5 +67,11 @@ def _arms(study: "Study", pack: str, mixtures: Sequence[Path]) -> list["Arm"]:
     """The arms of a pack; weights in the order of the domains' names."""
     from mixwright.finals.train import Arm
 
-    weights = {path.stem: tuple(weight for _, weight in sorted(read_json(path)["weights"].items())) for path in mixtures}
-    return [Arm(study.arms[arm][0], seed, weights[arm], study.arms[arm][1] or None) for arm, seed in study.final_packs[pack]]
+    weights = {
+        path.stem: tuple(weight for _, weight in sorted(read_json(path)["weights"].items()))
+        for path in mixtures
+    }
+    return [
+        Arm(study.arms[arm][0], seed, weights[arm], study.arms[arm][1] or None)
+        for arm, seed in study.final_packs[pack]
+    ]

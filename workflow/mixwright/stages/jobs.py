@@ -20,7 +20,12 @@ def status(study: Path | None = None) -> None:
     found = study or find_study(list(Path("results").glob("*/study.json")))
     asked, out = Study.read(found), Console(highlight=False, soft_wrap=True)
     seen, unit = swarms(asked, found.parent), "tokens" if asked.learner.sized else "runs"
-    out.print(Text("\n".join([found.parent.name, *(status_lines.sentence(swarm, unit) for swarm in seen)]), style="bold"))
+    out.print(
+        Text(
+            "\n".join([found.parent.name, *(status_lines.sentence(swarm, unit) for swarm in seen)]),
+            style="bold",
+        )
+    )
     out.print(status_lines.roles(seen))
     for line in status_lines.jobs(seen, unit):
         out.print(Text(line))
@@ -38,7 +43,11 @@ def doctor(results: Path = Path("results")) -> None:
     from mixwright.errors import MixwrightError
     from mixwright.jobs.doctor import examine, profiles
 
-    signs = {"ok": Text("works", style="green"), "note": Text("note", style="yellow"), "fails": Text("fails", style="bold red")}
+    signs = {
+        "ok": Text("works", style="green"),
+        "note": Text("note", style="yellow"),
+        "fails": Text("fails", style="bold red"),
+    }
     out, found = Console(highlight=False), list(examine(results))
     table = Table(box=None, show_header=False, padding=(0, 1))
     for finding in found:

@@ -13,7 +13,9 @@ Paths = list[Path]
 NONE: Paths = []
 
 
-def import_runs(study: Path, role: str, mixtures: Path | None, losses: Path, design: Path, table: Path) -> None:
+def import_runs(
+    study: Path, role: str, mixtures: Path | None, losses: Path, design: Path, table: Path
+) -> None:
     """Bring published tables of runs into the workflow's form: their design and their losses."""
     from mixwright import tables
     from mixwright.measured.perturbed import read_perturbed
@@ -40,7 +42,9 @@ def weigh_domains(study: Path, design: Path, to: Path) -> None:
     asked, runs = Study.read(study), tables.read(design, tables.DESIGN)
     given = asked.measured["natural"]
     files = {given: asked.published[given]} if isinstance(given, str) else {}
-    tables.write(natural(runs, given, read_published(files, sorted(set(runs.domain)))), to, tables.DOMAINS)
+    tables.write(
+        natural(runs, given, read_published(files, sorted(set(runs.domain)))), to, tables.DOMAINS
+    )
 
 
 def climb(study: Path, optima: Path, to: Path) -> None:
@@ -58,10 +62,14 @@ def predict_tests(study: Path, mixer: str, fit: Path, to: Path) -> None:
     from mixwright.study.study import Study
     from mixwright.trust.tests import predict_tests
 
-    tables.write(predict_tests(mixer, mixers.load(mixer, fit), _tests(Study.read(study))), to, tables.TESTED)
+    tables.write(
+        predict_tests(mixer, mixers.load(mixer, fit), _tests(Study.read(study))), to, tables.TESTED
+    )
 
 
-def score_subsets(study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, to: Path) -> None:
+def score_subsets(
+    study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, to: Path
+) -> None:
     """Fit nested subsets of the swarm and rank the test runs by each: how many runs does the mixer need?"""
     import json
 
@@ -73,10 +81,16 @@ def score_subsets(study: Path, mixer: str, settings: str, mixtures: Paths, losse
     asked = Study.read(study)
     wanted, seed = asked.measured["subsets"][mixer], asked.config["seed"]
     seen = read_observations(mixtures, losses, diverged=asked.diverged)
-    tables.write(score_subsets(mixer, json.loads(settings), seen, _tests(asked), wanted, seed), to, tables.SUBSETS)
+    tables.write(
+        score_subsets(mixer, json.loads(settings), seen, _tests(asked), wanted, seed),
+        to,
+        tables.SUBSETS,
+    )
 
 
-def find_region(study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, domains: Path, to: Path) -> None:
+def find_region(
+    study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, domains: Path, to: Path
+) -> None:
     """Say how far the optimum of a mixer can move at no loss that one could tell."""
     import json
 
@@ -87,8 +101,13 @@ def find_region(study: Path, mixer: str, settings: str, mixtures: Paths, losses:
 
     asked = Study.read(study)
     wanted = asked.measured["regions"][mixer]
-    goal, seen = asked.goal(train_tokens(domains)), read_observations(mixtures, losses, diverged=asked.diverged)
-    write_json(to, find_region(mixer, json.loads(settings), seen, goal, wanted["draws"], wanted["seeds"]))
+    goal, seen = (
+        asked.goal(train_tokens(domains)),
+        read_observations(mixtures, losses, diverged=asked.diverged),
+    )
+    write_json(
+        to, find_region(mixer, json.loads(settings), seen, goal, wanted["draws"], wanted["seeds"])
+    )
 
 
 def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> None:
@@ -98,7 +117,9 @@ def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> Non
     from mixwright.trust.tests import predict_mixtures
 
     fitted = {folder.name: mixers.load(folder.name, folder) for folder in fits}
-    frame = predict_mixtures(fitted, [read_json(path) for path in mixtures], Study.read(study).published)
+    frame = predict_mixtures(
+        fitted, [read_json(path) for path in mixtures], Study.read(study).published
+    )
     tables.write(frame, to, tables.PREDICTIONS)
 
 
@@ -123,10 +144,20 @@ def summarise_measured(
     from mixwright.report.outputs import provenance
     from mixwright.report.results import load
 
-    paths: dict[str, Any] = {"validation": validation, "tests": tests, "subsets": subsets, "regions": regions}
-    read = load(paths | {"predictions": predictions, "mixtures": mixtures, "design": design, "ladder": ladder})
+    paths: dict[str, Any] = {
+        "validation": validation,
+        "tests": tests,
+        "subsets": subsets,
+        "regions": regions,
+    }
+    read = load(
+        paths
+        | {"predictions": predictions, "mixtures": mixtures, "design": design, "ladder": ladder}
+    )
     config = read_json(study)
-    said = (perturbed_summary if "perturb" in config["measured"] else summary).summarise(config, **read)
+    said = (perturbed_summary if "perturb" in config["measured"] else summary).summarise(
+        config, **read
+    )
     write_json(json, said.as_json())
     write_page(said, provenance(config) | public_files(config), figures, html)
 
@@ -135,4 +166,7 @@ def _tests(asked: "Study") -> "Tests":
     from mixwright.measured.loss_tables import read_observations
 
     tests = asked.tests.items()
-    return {name: read_observations([mixtures], [losses], diverged=asked.diverged) for name, (mixtures, losses) in tests}
+    return {
+        name: read_observations([mixtures], [losses], diverged=asked.diverged)
+        for name, (mixtures, losses) in tests
+    }

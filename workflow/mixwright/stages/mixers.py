@@ -37,13 +37,17 @@ def fit(
     unfitted = mixers.create(mixer, mixers.read_settings(settings))
     seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
     if lacking := mixers.lacking(mixer, seen.roles):
-        raise MixwrightError(f"{mixer}: {lacking}; train them in a study, or fit a mixer that reads a swarm, such as effective-data")
+        raise MixwrightError(
+            f"{mixer}: {lacking}; train them in a study, or fit a mixer that reads a swarm, such as effective-data"
+        )
     fitted = unfitted.fit(seen)
     with written(to) as beside:
         fits.save(beside, mixer, fitted, seen)
 
 
-def predict(fit: Path, mixtures: Path, to: Path, anchor_mixtures: Paths = NONE, anchor_losses: Paths = NONE) -> None:
+def predict(
+    fit: Path, mixtures: Path, to: Path, anchor_mixtures: Paths = NONE, anchor_losses: Paths = NONE
+) -> None:
     """Predict the losses of mixtures, as CSV: a line a mixture, a column a target; at the scale of anchor runs where they are given."""
     from mixwright.measured.loss_tables import read_mixtures
     from mixwright.measured.wide import write_wide
@@ -68,7 +72,9 @@ def _calibration(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Path
     from mixwright.trust.anchors import calibrate
 
     if not (mixtures and losses):
-        raise MixwrightError("--anchor-mixtures and --anchor-losses go together; give both or neither")
+        raise MixwrightError(
+            "--anchor-mixtures and --anchor-losses go together; give both or neither"
+        )
     anchors = read_observations(mixtures, losses, least=1)
     lacking = [target for target in mixer.targets if target not in anchors.targets]
     if lacking:
@@ -76,5 +82,11 @@ def _calibration(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Path
         raise MixwrightError(
             f"{where}: the anchor runs lack target {lacking[0]} of the fit; measure it, {nearest(lacking[0], anchors.targets)}"
         )
-    predicted = mixer.predict(source.amounts(Mixtures(mixtures[0], "run", anchors.runs, anchors.domains, anchors.weights)))
-    return calibrate(mixer.targets, predicted, anchors.losses[:, [anchors.targets.index(target) for target in mixer.targets]])
+    predicted = mixer.predict(
+        source.amounts(Mixtures(mixtures[0], "run", anchors.runs, anchors.domains, anchors.weights))
+    )
+    return calibrate(
+        mixer.targets,
+        predicted,
+        anchors.losses[:, [anchors.targets.index(target) for target in mixer.targets]],
+    )

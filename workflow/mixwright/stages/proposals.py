@@ -35,11 +35,24 @@ def propose(
     settings: str = "{}",
 ) -> None:
     """Choose the best mixture inside the bounds, those of the options for a fit of your own or a study's, and say how far to trust it."""
-    words = {"target": target, "cap": cap, "floor": floor, "fix": fix, "group": group, "never_worse": never_worse, "available": available}
+    words = {
+        "target": target,
+        "cap": cap,
+        "floor": floor,
+        "fix": fix,
+        "group": group,
+        "never_worse": never_worse,
+        "available": available,
+    }
     numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed, "draws": draws}
     said = {name: value for name, value in (words | numbers).items() if value not in (None, [])}
     if study is None:
-        studied = {"domains": domains, "mixer": mixer, "goal": goal, "settings": settings if settings != "{}" else None}
+        studied = {
+            "domains": domains,
+            "mixer": mixer,
+            "goal": goal,
+            "settings": settings if settings != "{}" else None,
+        }
         _refuse(studied, "only with --study; leave it out")
         record = _of_options(fit, said)
     else:
@@ -78,9 +91,13 @@ def pareto(
     if not kind.predicts:
         raise MixwrightError(f"{fit}: {source.mixer} predicts no losses; fit a mixer that does")
     if len(between) != 2:
-        raise MixwrightError("--between: give two objectives, 'code=github+stackexchange' text, each a target or a mean of targets")
+        raise MixwrightError(
+            "--between: give two objectives, 'code=github+stackexchange' text, each a target or a mean of targets"
+        )
     first, second = (Objective.read(text, source.targets) for text in between)
-    goal = read_options(source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse).goal(source)
+    goal = read_options(
+        source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
+    ).goal(source)
     found = front(mixer, goal, (first, second), points)
     for note in mixers.unseen(source.mixer, goal):
         log.info("%s: %s", source.mixer, note)
@@ -95,7 +112,9 @@ def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
     from mixwright.trust import bootstrap
 
     if fit is None:
-        raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit, or give a --study")
+        raise MixwrightError(
+            "--fit: nothing to propose from; make a fit with mixwright fit, or give a --study"
+        )
     source, mixer = fits.read(fit)
     draws = said.get("draws", bootstrap.DRAWS)
     asked = read_options(source, **{name: value for name, value in said.items() if name != "draws"})
@@ -103,7 +122,9 @@ def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
     return asked.record(source, goal, bootstrap.propose(mixer, fits.read_runs(fit), goal, draws))
 
 
-def _of_study(study: Path, domains: Path | None, mixer: str | None, goal: str, fit: Path | None, settings: str) -> dict[str, Any]:
+def _of_study(
+    study: Path, domains: Path | None, mixer: str | None, goal: str, fit: Path | None, settings: str
+) -> dict[str, Any]:
     from mixwright.corpus.shards import corpus_fingerprint, train_tokens
     from mixwright.proposals import fits
     from mixwright.study.study import Study
@@ -114,10 +135,20 @@ def _of_study(study: Path, domains: Path | None, mixer: str | None, goal: str, f
     asked = Study.read(study)
     wanted, method = asked.goal(train_tokens(domains), goal), asked.method_name(mixer)
     chosen = mixers.load(method, fit) if fit else mixers.create(method, json.loads(settings))
-    proposal = bootstrap.propose(chosen, fits.read_runs(fit) if fit else None, wanted, asked.config["validation"]["draws"])
+    proposal = bootstrap.propose(
+        chosen, fits.read_runs(fit) if fit else None, wanted, asked.config["validation"]["draws"]
+    )
     record = proposal.as_json(wanted) | {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
-    unsaid = ("tokens", "epochs", "corpus") if asked.measured else () if asked.learner.sized else ("tokens", "epochs")
-    return {name: value for name, value in record.items() if name not in unsaid} | ({"goal": goal} if goal else {})
+    unsaid = (
+        ("tokens", "epochs", "corpus")
+        if asked.measured
+        else ()
+        if asked.learner.sized
+        else ("tokens", "epochs")
+    )
+    return {name: value for name, value in record.items() if name not in unsaid} | (
+        {"goal": goal} if goal else {}
+    )
 
 
 def _refuse(options: Mapping[str, Any], why: str) -> None:

@@ -13,7 +13,14 @@ def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path)
     """Write down what proxies learn from and are scored on, for all training jobs at once."""
     from mixwright.files import write_json
 
-    write_json(to, {"shards": [str(path) for path in shards], "targets": [str(path) for path in targets], "domains": str(domains)})
+    write_json(
+        to,
+        {
+            "shards": [str(path) for path in shards],
+            "targets": [str(path) for path in targets],
+            "domains": str(domains),
+        },
+    )
 
 
 def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
@@ -35,7 +42,14 @@ def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
     hold_gpu(proxy)
     vocabulary = read_json(Path(shards[0]) / "manifest.json")["vocabulary"]
     largest = max(sum(run.tokens for run in runs) for runs in asked.packs.values())
-    found = calibrate(proxy, vocabulary, largest, machine(proxy["device"]), partial(seconds_of, proxy, vocabulary), store / "calibrations")
+    found = calibrate(
+        proxy,
+        vocabulary,
+        largest,
+        machine(proxy["device"]),
+        partial(seconds_of, proxy, vocabulary),
+        store / "calibrations",
+    )
     write_json(to, listed | found)
     for key, reason in found["reasons"].items():
         say(f"{key} {found['choices'][key]}: {reason}" if key in found["choices"] else reason)
@@ -53,7 +67,10 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
     asked, listed = Study.read(study), read_json(texts)
     runs = asked.packs[pack]
     # Jobs outlive a driver that was killed: the next driver's job of the same pack waits for them, and finds their results.
-    with alone(store / "checkpoints" / f"{pack}.lock"), beating(path_of(study.parent, pack), len(runs)) as log:
+    with (
+        alone(store / "checkpoints" / f"{pack}.lock"),
+        beating(path_of(study.parent, pack), len(runs)) as log,
+    ):
         hold_gpu(asked.config["proxy"])  # one that waits for the pack holds no device
         if "choices" in listed:
             asked = _calibrated(asked, listed, log)
@@ -62,7 +79,9 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
             resolve_design(runs, asked.goal(train_tokens(Path(listed["domains"]))).domains),
             [asked.learner.function("open_domain")(Path(folder)) for folder in listed["shards"]],
             {Path(path).stem: Examples.load(path) for path in listed["targets"]},
-            asked.of_role(runs[0].role).config,  # by role: a calibrated study calls its packs otherwise
+            asked.of_role(
+                runs[0].role
+            ).config,  # by role: a calibrated study calls its packs otherwise
             store,
             to,
             log,
@@ -73,7 +92,9 @@ def _calibrated(asked: "Study", made: Mapping[str, Any], log: "Log") -> "Study":
     """The study as the calibration has it computed, as far as this machine can."""
     from mixwright.proxies.tuning import kept_here, machine
 
-    choices, lines = kept_here(made["choices"], made["asked"], machine(asked.config["proxy"]["device"]))
+    choices, lines = kept_here(
+        made["choices"], made["asked"], machine(asked.config["proxy"]["device"])
+    )
     for line in lines:
         log(line)
     return asked.calibrated(choices)
@@ -94,7 +115,9 @@ def collect_loglikelihoods(study: Path, role: str, packs: Path, to: Path) -> Non
     from mixwright import tables
     from mixwright.proxies.collect import collect
 
-    tables.write(collect(_packs_of(study, role, packs), "loglikelihoods"), to, tables.LOGLIKELIHOODS)
+    tables.write(
+        collect(_packs_of(study, role, packs), "loglikelihoods"), to, tables.LOGLIKELIHOODS
+    )
 
 
 def _packs_of(study: Path, role: str, folder: Path) -> list[Path]:

@@ -31,9 +31,28 @@ def draw(
     """Draw a figure from the study's tables."""
     from mixwright.report.figures import draw_figure
 
-    given = {"design": design, "losses": losses, "validation": validation, "mixtures": mixtures, "scores": scores, "documents": documents}
-    given |= {"tests": tests, "subsets": subsets, "regions": regions, "predictions": predictions, "ladder": ladder}
-    draw_figure(figure, {name: paths for name, paths in given.items() if paths} | ({"study": study[0]} if study else {}), to, table)
+    given = {
+        "design": design,
+        "losses": losses,
+        "validation": validation,
+        "mixtures": mixtures,
+        "scores": scores,
+        "documents": documents,
+    }
+    given |= {
+        "tests": tests,
+        "subsets": subsets,
+        "regions": regions,
+        "predictions": predictions,
+        "ladder": ladder,
+    }
+    draw_figure(
+        figure,
+        {name: paths for name, paths in given.items() if paths}
+        | ({"study": study[0]} if study else {}),
+        to,
+        table,
+    )
 
 
 def summarise(
@@ -59,12 +78,31 @@ def summarise(
     from mixwright.study.study import Study
 
     asked = Study.read(study)
-    paths: dict[str, Any] = {"design": design, "losses": losses, "validation": validation, "mixtures": mixtures, "scores": scores}
-    read = load(paths | {"documents": documents, "manifests": [folder / "manifest.json" for folder in shards]})
+    paths: dict[str, Any] = {
+        "design": design,
+        "losses": losses,
+        "validation": validation,
+        "mixtures": mixtures,
+        "scores": scores,
+    }
+    read = load(
+        paths
+        | {"documents": documents, "manifests": [folder / "manifest.json" for folder in shards]}
+    )
     facts = provenance(asked.config, read.pop("manifests"))
     reads = {mixer: asked.roles_of(mixer) for mixer in asked.mixers}
-    scales = {name: read_json(path[0]) for name, path in (("backtest", backtest), ("transfer", transfer)) if path}
-    write_report(summarise(asked.config, **read, reads=reads, provenance=facts, **scales), html, json=json, table=table, figures=figures)
+    scales = {
+        name: read_json(path[0])
+        for name, path in (("backtest", backtest), ("transfer", transfer))
+        if path
+    }
+    write_report(
+        summarise(asked.config, **read, reads=reads, provenance=facts, **scales),
+        html,
+        json=json,
+        table=table,
+        figures=figures,
+    )
 
 
 def show(summary: Path) -> None:

@@ -30,14 +30,24 @@ def learning_curve(
     from mixwright.trust.learning_curve import learning_curve as measure
 
     if more < 0:
-        raise MixwrightError(f"--more {more}: runs that could be trained besides; give a number above 0, or 0 for a quarter")
+        raise MixwrightError(
+            f"--more {more}: runs that could be trained besides; give a number above 0, or 0 for a quarter"
+        )
     seen = read_observations(mixtures, losses, realised, diverged=diverged)
     curve = measure(mixer, mixers.read_settings(settings), seen, seed=seed)
     log.info("%s, %d runs: %s", mixer, curve.runs, curve.answer(more or None))
     write_json(to, curve.as_json(more or None))
 
 
-def backtest(study: Path, domains: Path, settings: str, mixtures: Paths, losses: Paths, to: Path, realised: Paths = NONE) -> None:
+def backtest(
+    study: Path,
+    domains: Path,
+    settings: str,
+    mixtures: Paths,
+    losses: Paths,
+    to: Path,
+    realised: Paths = NONE,
+) -> None:
     """Leave the largest scale out, predict its runs and its optimum from the smaller ones, and say which extrapolation to trust."""
     from mixwright.corpus.shards import train_tokens
     from mixwright.measured.loss_tables import read_observations
@@ -51,7 +61,9 @@ def backtest(study: Path, domains: Path, settings: str, mixtures: Paths, losses:
     write_json(to, found.as_json())
 
 
-def transfer(mixtures: Paths, losses: Paths, to: Path | None = None, study: Path | None = None) -> None:
+def transfer(
+    mixtures: Paths, losses: Paths, to: Path | None = None, study: Path | None = None
+) -> None:
     """Say whether the ranking of a few mixtures at one model size holds at another: two loss tables, CSV, the smaller size's first.
 
     With `study` they are the study's, two tables of mixtures and two of losses, and its targets count by their weights.
@@ -61,13 +73,16 @@ def transfer(mixtures: Paths, losses: Paths, to: Path | None = None, study: Path
     from mixwright.trust.transfer import read_transfer, transfer_of_runs
 
     if len(mixtures) != (1 if study is None else 2) or len(losses) != 2:
-        raise MixwrightError("transfer: give one table of mixtures and two of losses, --losses small.csv large.csv")
+        raise MixwrightError(
+            "transfer: give one table of mixtures and two of losses, --losses small.csv large.csv"
+        )
     if study is None:
         found = read_transfer(mixtures[0], *losses)
     else:
         asked = Study.read(study)
         first, second = (
-            read_observations([given], [measured], diverged=asked.diverged) for given, measured in zip(mixtures, losses, strict=True)
+            read_observations([given], [measured], diverged=asked.diverged)
+            for given, measured in zip(mixtures, losses, strict=True)
         )
         found = transfer_of_runs(first, second, asked.target_weights)
     log.info("%s", found.verdict)
@@ -76,7 +91,14 @@ def transfer(mixtures: Paths, losses: Paths, to: Path | None = None, study: Path
 
 
 def validate(
-    study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, realised: Paths, loglikelihoods: Paths, to: Path
+    study: Path,
+    mixer: str,
+    settings: str,
+    mixtures: Paths,
+    losses: Paths,
+    realised: Paths,
+    loglikelihoods: Paths,
+    to: Path,
 ) -> None:
     """Predict runs that the mixer has not seen, and set prediction beside measurement."""
     from mixwright import tables
@@ -87,10 +109,18 @@ def validate(
     asked = Study.read(study)
     seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=asked.diverged)
     folds, seed = asked.config["validation"]["folds"], asked.config["seed"]
-    frame = validate(asked.method_name(mixer), json.loads(settings), seen, folds, seed).assign(mixer=mixer)
+    frame = validate(asked.method_name(mixer), json.loads(settings), seen, folds, seed).assign(
+        mixer=mixer
+    )
     tables.write(frame, to, tables.VALIDATION)
     ranks = scores(frame).spearman
-    log.info("%s: rank correlation on held-out runs %.2f (mean of %d targets, least %.2f)", mixer, ranks.mean(), len(ranks), ranks.min())
+    log.info(
+        "%s: rank correlation on held-out runs %.2f (mean of %d targets, least %.2f)",
+        mixer,
+        ranks.mean(),
+        len(ranks),
+        ranks.min(),
+    )
 
 
 def compare(

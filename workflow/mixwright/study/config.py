@@ -30,7 +30,10 @@ def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     add_labels(written)
     measured.check_kind(written)
     study = _with_defaults(written, schema, schema)
-    errors = sorted(Draft202012Validator(schema).iter_errors(study), key=lambda error: list(map(str, error.absolute_path)))
+    errors = sorted(
+        Draft202012Validator(schema).iter_errors(study),
+        key=lambda error: list(map(str, error.absolute_path)),
+    )
     if errors:
         raise MixwrightError(_message(errors[0], schema))
     study["mixers"] = {"natural": {}} | study["mixers"]
@@ -48,7 +51,10 @@ def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             study[part]["shape"] = shape(study[part]["model"], folder / "models", part)
             _check_shape(study, part, folder / "models")
     else:
-        study["goal"] |= {"tokens": 1, "max_epochs": None}  # its runs read all rows there are, whatever the weights
+        study["goal"] |= {
+            "tokens": 1,
+            "max_epochs": None,
+        }  # its runs read all rows there are, whatever the weights
     _check_processes(study)
     return study
 
@@ -58,7 +64,9 @@ def shape(model: str, folder: Path, part: str) -> dict[str, Any]:
     path = folder / f"{model}.yaml"
     if not path.exists():
         known = sorted(file.stem for file in folder.glob("*.yaml"))
-        raise MixwrightError(f"config: {part}.model {model} is unknown{_nearest(model, known)}; models are {', '.join(known)}")
+        raise MixwrightError(
+            f"config: {part}.model {model} is unknown{_nearest(model, known)}; models are {', '.join(known)}"
+        )
     return read_yaml(path)
 
 
@@ -72,7 +80,11 @@ def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
         )
     masked = LEARNERS[study["learner"]].masked
     if (study[part]["shape"]["architecture"] in MASKED) != masked:
-        fits = sorted(file.stem for file in folder.glob("*.yaml") if (read_yaml(file)["architecture"] in MASKED) == masked)
+        fits = sorted(
+            file.stem
+            for file in folder.glob("*.yaml")
+            if (read_yaml(file)["architecture"] in MASKED) == masked
+        )
         raise MixwrightError(
             f"config: {part}.model {study[part]['model']} is no model for learner {study['learner']}; take {', '.join(fits)}"
         )
@@ -83,12 +95,16 @@ def _check_processes(study: Mapping[str, Any]) -> None:
     final = study["final"]
     together = final["nodes"] * final["processes"]
     if together > 1 and not LEARNERS[study["learner"]].sized:
-        raise MixwrightError("config: final.processes: trees are trained in one process; leave nodes and processes out")
+        raise MixwrightError(
+            "config: final.processes: trees are trained in one process; leave nodes and processes out"
+        )
     if final["batch"] % together:
         shared = f"final.batch {final['batch']} cannot be shared equally by {final['nodes']} nodes x {final['processes']} processes"
         raise MixwrightError(f"config: {shared}; make it a multiple of {together}")
     if final["parallel"] == "fsdp" and together == 1:
-        raise MixwrightError("config: final.parallel: fsdp slices a model among several processes; raise final.processes, or leave it ddp")
+        raise MixwrightError(
+            "config: final.parallel: fsdp slices a model among several processes; raise final.processes, or leave it ddp"
+        )
 
 
 def keys(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -116,7 +132,11 @@ def _with_defaults(value: Any, node: Mapping[str, Any], schema: Mapping[str, Any
         if name not in value and "default" in child:
             value[name] = copy.deepcopy(child["default"])
         if name in value:
-            value[name] = _with_defaults({} if value[name] is None and child.get("type") == "object" else value[name], child, schema)
+            value[name] = _with_defaults(
+                {} if value[name] is None and child.get("type") == "object" else value[name],
+                child,
+                schema,
+            )
     extra = node.get("additionalProperties")
     if isinstance(extra, Mapping):
         for name in value.keys() - node.get("properties", {}).keys():
@@ -141,7 +161,9 @@ def _message(error: ValidationError, schema: Mapping[str, Any]) -> str:
         unknown = next(name for name in error.instance if name not in known)
         names = [name.rsplit(".", 1)[-1] for name, _ in keys(schema)]
         dotted = f"{where}.{unknown}".lstrip(".")
-        hint = _nearest(unknown, known, f"{where}." if where else "") or _elsewhere(unknown, names, schema)
+        hint = _nearest(unknown, known, f"{where}." if where else "") or _elsewhere(
+            unknown, names, schema
+        )
         hint = hint or f"; known here: {', '.join(known) or 'nothing'}"
         return f"config: {dotted} is unknown{hint}"
     if error.validator == "required":
@@ -153,7 +175,11 @@ def _message(error: ValidationError, schema: Mapping[str, Any]) -> str:
         choices = [str(choice) for choice in error.validator_value]
         return f"config: {where} is {error.instance!r}{_nearest(str(error.instance), choices)}; it takes {' or '.join(choices)}"
     if error.validator == "type":
-        wanted = error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
+        wanted = (
+            error.validator_value
+            if isinstance(error.validator_value, str)
+            else " or ".join(error.validator_value)
+        )
         return f"config: {where} is {error.instance!r}, a {type(error.instance).__name__}; it takes a value of type {wanted}"
     return f"config: {where or 'the study'}: {error.message.splitlines()[0][:200]}"
 
@@ -166,22 +192,30 @@ def _nearest(name: str, known: list[str], prefix: str = "") -> str:
 def _elsewhere(name: str, names: list[str], schema: Mapping[str, Any]) -> str:
     """Points a key that stands in the wrong section to the right one."""
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    dotted = next((full for full, _ in keys(schema) if close and full.rsplit(".", 1)[-1] == close[0]), None)
+    dotted = next(
+        (full for full, _ in keys(schema) if close and full.rsplit(".", 1)[-1] == close[0]), None
+    )
     return f"; did you mean {dotted}?" if dotted else ""
 
 
 def _check_names(study: Mapping[str, Any]) -> None:
     """Names that must stand elsewhere in the study: domains in caps, floors and mixtures, sources of targets."""
     domains = list(study["domains"])
-    mixtures = {f"designs.{design}.{key}": study["designs"][design][key] for design, key in _MIXTURES}
+    mixtures = {
+        f"designs.{design}.{key}": study["designs"][design][key] for design, key in _MIXTURES
+    }
     named = {f"goal.{key}": study["goal"][key] for key in ("caps", "floors", "fixed")} | mixtures
     for where, weights in named.items():
         for name in weights if isinstance(weights, dict) else ():
             if name not in domains:
-                raise MixwrightError(f"config: {where}.{name} is not a domain{_nearest(name, domains)}; domains are {', '.join(domains)}")
+                raise MixwrightError(
+                    f"config: {where}.{name} is not a domain{_nearest(name, domains)}; domains are {', '.join(domains)}"
+                )
     for where, weights in mixtures.items():
         if isinstance(weights, dict) and abs(sum(weights.values()) - 1) > 1e-6:
-            raise MixwrightError(f"config: {where}: the weights sum to {sum(weights.values()):g}; make them sum to 1")
+            raise MixwrightError(
+                f"config: {where}: the weights sum to {sum(weights.values()):g}; make them sum to 1"
+            )
     groups_of(study["goal"]["groups"], domains)
     never_worse, targets = study["goal"]["never_worse"], list(study["targets"])
     for name in never_worse if isinstance(never_worse, list) else ():
@@ -192,24 +226,34 @@ def _check_names(study: Mapping[str, Any]) -> None:
     base = mixtures["designs.perturb.base"]
     for name in domains if isinstance(base, dict) else ():
         if not base.get(name):
-            raise MixwrightError(f"config: designs.perturb.base gives {name} no weight to change; give every domain some")
+            raise MixwrightError(
+                f"config: designs.perturb.base gives {name} no weight to change; give every domain some"
+            )
     swarm, transfer = study["designs"]["swarm"], study.get("transfer")
     if transfer and transfer["mixtures"] > swarm["runs"]:
         few = f"more than designs.swarm.runs {swarm['runs']}"
-        raise MixwrightError(f"config: transfer.mixtures: {transfer['mixtures']} are {few}; lower it or enlarge the swarm")
+        raise MixwrightError(
+            f"config: transfer.mixtures: {transfer['mixtures']} are {few}; lower it or enlarge the swarm"
+        )
     if swarm["method"] == "informative" and swarm["candidates"] < swarm["runs"]:
         few = f"{swarm['candidates']} candidates are fewer than designs.swarm.runs {swarm['runs']}"
         raise MixwrightError(f"config: designs.swarm.candidates: {few}; raise the candidates")
     for name, target in study["targets"].items():
         if name in domains and "source" in target:
-            raise MixwrightError(f"config: targets.{name} has a domain's name and a source of its own; rename it, or drop its source")
+            raise MixwrightError(
+                f"config: targets.{name} has a domain's name and a source of its own; rename it, or drop its source"
+            )
         if name not in domains and "source" not in target:
-            raise MixwrightError(f"config: targets.{name} has no source and is not a domain{_nearest(name, domains)}; give it a source")
+            raise MixwrightError(
+                f"config: targets.{name} has no source and is not a domain{_nearest(name, domains)}; give it a source"
+            )
     _check_learner(study)
     for section in ("domains", "targets"):
         for name, source in study[section].items():
             if source.get("source") == "files" and not source.get("files"):
-                raise MixwrightError(f"config: {section}.{name}.files is missing; give a path, a glob or a list of them")
+                raise MixwrightError(
+                    f"config: {section}.{name}.files is missing; give a path, a glob or a list of them"
+                )
             for pattern in public.patterns(source.get("files", [])):
                 public.named(pattern, study["public"], f"config: {section}.{name}.files")
     if not sum(target["weight"] for target in study["targets"].values()) > 0:
@@ -225,20 +269,32 @@ def _check_learner(study: Mapping[str, Any]) -> None:
     trees = study["learner"] == "trees"
     for name, source in study["domains"].items():
         if trees != (source["source"] == "table"):
-            wanted = "learner: trees reads labels of the section `tables`" if trees else "a label of a table needs learner: trees"
+            wanted = (
+                "learner: trees reads labels of the section `tables`"
+                if trees
+                else "a label of a table needs learner: trees"
+            )
             raise MixwrightError(f"config: domains.{name}: {wanted}; correct one of the two")
         if trees and source.get("table") not in study["tables"]:
-            raise MixwrightError(f"config: domains.{name}.table: {source.get('table')} is none of the section `tables`; add it there")
+            raise MixwrightError(
+                f"config: domains.{name}.table: {source.get('table')} is none of the section `tables`; add it there"
+            )
     if trees and study["proxy"]["simulated_epochs"]:
-        raise MixwrightError("config: proxy.simulated_epochs: trees do not repeat their rows; leave it out")
+        raise MixwrightError(
+            "config: proxy.simulated_epochs: trees do not repeat their rows; leave it out"
+        )
     if trees and "transfer" in study:
         raise MixwrightError("config: transfer: trees have no model of another size; leave it out")
     for name in study["targets"] if trees else ():
         if name not in study["domains"]:
-            raise MixwrightError(f"config: targets.{name}: a target of trees is a domain's held-out rows; name a domain")
+            raise MixwrightError(
+                f"config: targets.{name}: a target of trees is a domain's held-out rows; name a domain"
+            )
     for name in study["mixers"] if trees else ():
         if "perturb" in MIXERS[study["like"].get(name, name)].reads:
-            raise MixwrightError(f"config: mixers.{name} needs runs of several sizes, which trees do not have; leave it out")
+            raise MixwrightError(
+                f"config: mixers.{name} needs runs of several sizes, which trees do not have; leave it out"
+            )
 
 
 _MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))

@@ -14,7 +14,11 @@ from mixwright.sources import public
 
 def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
     """The targets that have weight, sorted by name, their weights summing to 1."""
-    given = study["measured"]["targets"] if "measured" in study else {name: target["weight"] for name, target in study["targets"].items()}
+    given = (
+        study["measured"]["targets"]
+        if "measured" in study
+        else {name: target["weight"] for name, target in study["targets"].items()}
+    )
     weights = {name: float(weight) for name, weight in sorted(given.items()) if weight > 0}
     return {name: weight / sum(weights.values()) for name, weight in weights.items()}
 
@@ -65,12 +69,17 @@ class Material:
     @property
     def tests(self) -> dict[str, tuple[Path, Path]]:
         """Test set -> its tables of mixtures and of losses."""
-        return {name: self.tables_of(tables) for name, tables in self.measured.get("tests", {}).items()}
+        return {
+            name: self.tables_of(tables) for name, tables in self.measured.get("tests", {}).items()
+        }
 
     @property
     def published(self) -> dict[str, Path]:
         """Published mixture -> the file that holds it."""
-        return {name: Path(self.located(file)[0]) for name, file in self.measured.get("published", {}).items()}
+        return {
+            name: Path(self.located(file)[0])
+            for name, file in self.measured.get("published", {}).items()
+        }
 
     def tables_of(self, runs: Mapping[str, str]) -> tuple[Path, Path]:
         """Where the tables of mixtures and losses of measured runs stand."""
@@ -80,22 +89,37 @@ class Material:
     def source(self, name: str) -> dict[str, Any]:
         """Where the text of a domain or a target comes from; `public:<name>` among its files is the fetched file's path."""
         source = self.config["domains"].get(name) or self.config["targets"][name]
-        return {**source, "files": self.located(source["files"])} if source.get("files") else dict(source)
+        return (
+            {**source, "files": self.located(source["files"])}
+            if source.get("files")
+            else dict(source)
+        )
 
     def located(self, files: str | Sequence[str]) -> list[str]:
         """File patterns with `public:<name>` as the path that rule fetch_public writes."""
-        names = {pattern: public.named(pattern, self.config["public"], "files") for pattern in public.patterns(files)}
+        names = {
+            pattern: public.named(pattern, self.config["public"], "files")
+            for pattern in public.patterns(files)
+        }
         return [self.public_path(name) if name else pattern for pattern, name in names.items()]
 
     def public_path(self, name: str) -> str:
         """The fetched copy of a public file."""
-        return f"results/{self.config['study']}/public/{public.basename(self.config['public'][name])}"
+        return (
+            f"results/{self.config['study']}/public/{public.basename(self.config['public'][name])}"
+        )
 
     def public_name(self, file: str) -> str:
         """The public file that is fetched to the name `file`."""
-        found = [name for name in self.config["public"] if public.basename(self.config["public"][name]) == file]
+        found = [
+            name
+            for name in self.config["public"]
+            if public.basename(self.config["public"][name]) == file
+        ]
         if not found:
-            raise MixwrightError(f"{file} is not among the study's public files; name it in the section `public`")
+            raise MixwrightError(
+                f"{file} is not among the study's public files; name it in the section `public`"
+            )
         return found[0]
 
     def part(self, key: str) -> Any:
@@ -112,12 +136,26 @@ class Material:
     def corpus(self) -> dict[str, Any]:
         """What the tokens on disk, or the rows of tables, depend on."""
         if not self.learner.sized:
-            return {key: self.config[key] for key in ("seed", "tables", "domains")} | {"public": self.fetched(self.table_files.values())}
-        targets = {name: {**target, "weight": None} for name, target in self.config["targets"].items() if name in self.targets}
-        found = {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {"targets": targets}
+            return {key: self.config[key] for key in ("seed", "tables", "domains")} | {
+                "public": self.fetched(self.table_files.values())
+            }
+        targets = {
+            name: {**target, "weight": None}
+            for name, target in self.config["targets"].items()
+            if name in self.targets
+        }
+        found = {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {
+            "targets": targets
+        }
         sources = [*self.config["domains"].values(), *targets.values()]
-        fetched = self.fetched(pattern for source in sources for pattern in public.patterns(source.get("files") or []))
-        return found | ({"public": fetched} if fetched else {}) | ({"mask_token": True} if self.learner.masked else {})
+        fetched = self.fetched(
+            pattern for source in sources for pattern in public.patterns(source.get("files") or [])
+        )
+        return (
+            found
+            | ({"public": fetched} if fetched else {})
+            | ({"mask_token": True} if self.learner.masked else {})
+        )
 
     @property
     def table_files(self) -> dict[str, str]:

@@ -22,7 +22,11 @@ def reference(schema: Mapping[str, Any]) -> str:
         "|---|---|---|---|",
     ]
     for name, node in keys(schema):
-        default = "" if "default" not in node or node["default"] == {} else f"`{json.dumps(node['default'])}`"
+        default = (
+            ""
+            if "default" not in node or node["default"] == {}
+            else f"`{json.dumps(node['default'])}`"
+        )
         lines.append(f"| `{name}` | {_takes(node)} | {default} | {node.get('description', '')} |")
     return "\n".join(lines) + "\n"
 
@@ -34,8 +38,16 @@ def _takes(node: Mapping[str, Any]) -> str:
     if "enum" in node:
         return " or ".join(f"`{choice}`" for choice in node["enum"])
     kind = node["type"] if isinstance(node["type"], str) else " or ".join(node["type"])
-    words = {"minimum": "at least", "exclusiveMinimum": "over", "maximum": "at most", "exclusiveMaximum": "under"}
-    return ", ".join([kind.replace("object", "section")] + [f"{word} {node[key]:,}" for key, word in words.items() if key in node])
+    words = {
+        "minimum": "at least",
+        "exclusiveMinimum": "over",
+        "maximum": "at most",
+        "exclusiveMaximum": "under",
+    }
+    return ", ".join(
+        [kind.replace("object", "section")]
+        + [f"{word} {node[key]:,}" for key, word in words.items() if key in node]
+    )
 
 
 if __name__ == "__main__":

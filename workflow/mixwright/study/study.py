@@ -49,7 +49,16 @@ class Study(Material):
         """All that a proxy's losses depend on, beside its mixture, its tokens and its seed; never how runs are packed."""
         if not self.learner.sized:
             return self._trees | {"version": VERSIONS["proxy"]}
-        keys = ("shape", "batch", "optimizer", "device", "precision", "attention", "compile", "micro_batch")
+        keys = (
+            "shape",
+            "batch",
+            "optimizer",
+            "device",
+            "precision",
+            "attention",
+            "compile",
+            "micro_batch",
+        )
         proxy = {key: self.config["proxy"][key] for key in keys}
         evaluation = {key: self.config["evaluation"][key] for key in ("tokens", "steps")}
         epochs = {"epochs_of": self.epochs_of} if self.epochs_of else {}
@@ -67,7 +76,9 @@ class Study(Material):
     @property
     def recorded(self) -> dict[str, Any]:
         """What a vertex run records beside its losses: whose examples, how many, how long."""
-        keys = (("examples", "example_tokens", "likelihood") if self.learner.sized else ()) + ("masked",) * self.learner.masked
+        keys = (("examples", "example_tokens", "likelihood") if self.learner.sized else ()) + (
+            "masked",
+        ) * self.learner.masked
         limits = {key: self.config["evaluation"][key] for key in keys}
         return limits | {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
 
@@ -75,9 +86,13 @@ class Study(Material):
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Role -> its runs in row order, for every role that a mixer needs, the repeats, and the swarm's first at another model size."""
         if self.measured:
-            return {role: () for role in ROLES if role in self.measured}  # theirs: no recipe, nothing to train
+            return {
+                role: () for role in ROLES if role in self.measured
+            }  # theirs: no recipe, nothing to train
         read = set().union(
-            *(self.method(mixer).trained for mixer in self.mixers), {"repeat"}, {"swarm", "transfer"} if "transfer" in self.config else ()
+            *(self.method(mixer).trained for mixer in self.mixers),
+            {"repeat"},
+            {"swarm", "transfer"} if "transfer" in self.config else (),
         )
         return {role: self._runs(role) for role in ROLES if role in read and self._rows(role)}
 
@@ -105,12 +120,21 @@ class Study(Material):
         return [pack for pack, runs in self.packs.items() if runs[0].name in names]
 
     def roles_of(self, mixer: str) -> list[str]:
-        return [role for role in ROLES if role in self.method(mixer).reads and (role in self.runs or role in self.method(mixer).trained)]
+        return [
+            role
+            for role in ROLES
+            if role in self.method(mixer).reads
+            and (role in self.runs or role in self.method(mixer).trained)
+        ]
 
     @property
     def backtested(self) -> bool:
         """Whether the smaller scales of the perturb design can be asked about the largest."""
-        scales = self.config["designs"]["perturb"]["tokens"] if "perturb" in self.runs and not self.measured else []
+        scales = (
+            self.config["designs"]["perturb"]["tokens"]
+            if "perturb" in self.runs and not self.measured
+            else []
+        )
         return len(scales) > 1 and self.goals == ("",)
 
     @property
@@ -121,7 +145,14 @@ class Study(Material):
     @property
     def scaled_settings(self) -> str:
         """The settings of AutoScale and the joint law by name, as JSON, where the study has them."""
-        return json.dumps({name: self.config["mixers"][name] for name in ("autoscale", "joint") if name in self.mixers}, sort_keys=True)
+        return json.dumps(
+            {
+                name: self.config["mixers"][name]
+                for name in ("autoscale", "joint")
+                if name in self.mixers
+            },
+            sort_keys=True,
+        )
 
     @property
     def goals(self) -> tuple[str, ...]:
@@ -131,15 +162,25 @@ class Study(Material):
     @cached_property
     def arms(self) -> dict[str, tuple[str, str]]:
         """Arm -> its mixer and its goal; an arm is called `mixer`, or `mixer@goal` where there are several goals."""
-        return {f"{mixer}@{goal}" if goal else mixer: (mixer, goal) for mixer in self.mixers for goal in self.goals}
+        return {
+            f"{mixer}@{goal}" if goal else mixer: (mixer, goal)
+            for mixer in self.mixers
+            for goal in self.goals
+        }
 
     @cached_property
     def final_packs(self) -> dict[str, tuple[tuple[str, int], ...]]:
         """Pack name -> its (arm, seed) finals: cut seed by seed, so that an added mixer or seed leaves what it can."""
         aside = ("seeds", "per_job", "nodes", "processes", "parallel")
-        spec = digest({key: value for key, value in self.config["final"].items() if key not in aside} | self.final_together | self._trees)
+        spec = digest(
+            {key: value for key, value in self.config["final"].items() if key not in aside}
+            | self.final_together
+            | self._trees
+        )
         arms = [(arm, seed) for seed in self.config["final"]["seeds"] for arm in self.arms]
-        return _cut(arms, self.config["final"]["per_job"], lambda arm: [*arm, spec, self.final_tokens])
+        return _cut(
+            arms, self.config["final"]["per_job"], lambda arm: [*arm, spec, self.final_tokens]
+        )
 
     @property
     def final_together(self) -> dict[str, Any]:
@@ -162,17 +203,30 @@ class Study(Material):
 
         Of a swarm measured by others shares are known, not tokens; of perturbations the base run's total, which is the goal's.
         """
-        goal = self.config["goal"] | {"caps": self.config["goal"]["caps"] | ({name: 0.0} if name else {})}
+        goal = self.config["goal"] | {
+            "caps": self.config["goal"]["caps"] | ({name: 0.0} if name else {})
+        }
         if self.measured:
             return self._goal_of_shares(tokens, goal)
         domains = tuple(Domain(domain, int(tokens[domain])) for domain in self.domains)
         for domain in domains:
             if domain.tokens < 1:
-                raise MixwrightError(f"domains: {domain.name} has no training tokens; give it more text or leave it out")
+                raise MixwrightError(
+                    f"domains: {domain.name} has no training tokens; give it more text or leave it out"
+                )
         limits = {key: goal[key] for key in ("caps", "floors", "max_epochs", "groups", "fixed")}
         bounds = Bounds.of(domains, self.final_tokens, **limits)
-        wanted = sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
-        return Goal(domains, self.targets_of(name), self.final_tokens, bounds, self.config["seed"], tuple(wanted))
+        wanted = (
+            sorted(self.config["targets"]) if goal["never_worse"] == "all" else goal["never_worse"]
+        )
+        return Goal(
+            domains,
+            self.targets_of(name),
+            self.final_tokens,
+            bounds,
+            self.config["seed"],
+            tuple(wanted),
+        )
 
     def targets_of(self, goal: str) -> dict[str, float]:
         """Target -> weight in the objective of a goal, summing to 1."""
@@ -184,15 +238,28 @@ class Study(Material):
         for section in ("caps", "floors"):
             for name in goal[section]:
                 if name not in parts:
-                    raise MixwrightError(f"config: goal.{section}.{name} is not a domain; {nearest(name, sorted(parts))}")
-        return Goal(domains, self.target_weights, tokens, Bounds.of(domains, tokens, goal["caps"], goal["floors"]), self.config["seed"])
+                    raise MixwrightError(
+                        f"config: goal.{section}.{name} is not a domain; {nearest(name, sorted(parts))}"
+                    )
+        return Goal(
+            domains,
+            self.target_weights,
+            tokens,
+            Bounds.of(domains, tokens, goal["caps"], goal["floors"]),
+            self.config["seed"],
+        )
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         if role == "transfer":  # of a larger swarm the same ones
-            return tuple(replace(run, role=role) for run in self.of_role(role)._runs("swarm")[: self.config["transfer"]["mixtures"]])
+            return tuple(
+                replace(run, role=role)
+                for run in self.of_role(role)._runs("swarm")[: self.config["transfer"]["mixtures"]]
+            )
         runs = tuple(self._run(role, row) for row in self._rows(role))
         if len({run.name for run in runs}) < len(runs):
-            raise MixwrightError(f"config: designs.{role}: two runs come out the same; move its scales apart by more than a step")
+            raise MixwrightError(
+                f"config: designs.{role}: two runs come out the same; move its scales apart by more than a step"
+            )
         return runs
 
     def _rows(self, role: str) -> list[Row]:
@@ -203,7 +270,9 @@ class Study(Material):
         steps = self._steps(row.tokens, "proxy")
         return Run(
             role=role,
-            model=self.config["proxy"]["model"] if self.learner.sized else self.config["trees"]["library"],
+            model=self.config["proxy"]["model"]
+            if self.learner.sized
+            else self.config["trees"]["library"],
             tokens=steps * self._step_tokens("proxy"),
             steps=steps,
             seed=row.seed,

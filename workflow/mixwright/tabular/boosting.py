@@ -30,9 +30,16 @@ class Trees:
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Trees":
         """From a config; an unknown library is refused."""
-        found = cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+        found = cls(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in settings.items()
+            }
+        )
         if found.library not in LIBRARIES:
-            raise MixwrightError(f"trees: library {found.library} is unknown; use {' or '.join(LIBRARIES)}")
+            raise MixwrightError(
+                f"trees: library {found.library} is unknown; use {' or '.join(LIBRARIES)}"
+            )
         return found
 
 
@@ -55,14 +62,19 @@ class Model:
         with written(folder) as beside:
             beside.mkdir()
             self.booster.save_model(str(beside / _FILES[self.library]))
-            chosen = {name: getattr(self, name) for name in ("library", "trees", "depth", "validation_loss")}
+            chosen = {
+                name: getattr(self, name)
+                for name in ("library", "trees", "depth", "validation_loss")
+            }
             write_json(beside / "trees.json", chosen)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Model":
         """What `save` wrote."""
         chosen = read_json(Path(folder) / "trees.json")
-        return cls(booster=_read(chosen["library"], Path(folder) / _FILES[chosen["library"]]), **chosen)
+        return cls(
+            booster=_read(chosen["library"], Path(folder) / _FILES[chosen["library"]]), **chosen
+        )
 
 
 _FILES = {"lightgbm": "model.txt", "xgboost": "model.json"}
@@ -79,7 +91,9 @@ class Grown:
         """The depth and the number of trees of the least log loss on `validated`."""
         library = self.settings.library
         losses = {
-            (trees, depth): weighted_loss(_probability(library, self.boosters[depth], validated.features, trees), validated)
+            (trees, depth): weighted_loss(
+                _probability(library, self.boosters[depth], validated.features, trees), validated
+            )
             for trees, depth in product(self.settings.trees, self.settings.depth)
         }
         trees, depth = min(losses, key=lambda point: (losses[point], point))
@@ -89,7 +103,13 @@ class Grown:
 def grow(learned: Examples, settings: Trees, seed: int) -> Grown:
     """Fits every depth on `learned`, which is what `Pool.mixed(weights)` gives."""
     fit = _FIT[settings.library]
-    return Grown(settings, {depth: fit(learned, max(settings.trees), depth, settings.rate, seed) for depth in settings.depth})
+    return Grown(
+        settings,
+        {
+            depth: fit(learned, max(settings.trees), depth, settings.rate, seed)
+            for depth in settings.depth
+        },
+    )
 
 
 def train(learned: Examples, validated: Examples, settings: Trees, seed: int) -> Model:
@@ -100,24 +120,55 @@ def train(learned: Examples, validated: Examples, settings: Trees, seed: int) ->
 def weighted_loss(probability: Array, examples: Examples) -> float:
     """Log loss in nats per unit of weight; labels may lie between 0 and 1."""
     p, y = np.clip(np.asarray(probability, np.float64), CLIP, 1 - CLIP), examples.labels
-    return float(-(examples.weights @ (y * np.log(p) + (1 - y) * np.log1p(-p))) / examples.weights.sum())
+    return float(
+        -(examples.weights @ (y * np.log(p) + (1 - y) * np.log1p(-p))) / examples.weights.sum()
+    )
 
 
 def _fit_lightgbm(examples: Examples, trees: int, depth: int, rate: float, seed: int) -> Any:
     """Cross entropy takes labels between 0 and 1. Rows a leaf are not counted, for one row may stand for several: the curvature is."""
     import lightgbm
 
-    shape = {"max_depth": depth, "num_leaves": 2**depth, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 1.0}
-    exact = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "seed": seed, "verbosity": -1}
-    known = {"objective": "cross_entropy", "learning_rate": rate, "feature_pre_filter": False, "min_data_in_bin": 1, **shape, **exact}
-    data = lightgbm.Dataset(examples.features, examples.labels, weight=examples.weights, params=known)
+    shape = {
+        "max_depth": depth,
+        "num_leaves": 2**depth,
+        "min_data_in_leaf": 1,
+        "min_sum_hessian_in_leaf": 1.0,
+    }
+    exact = {
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": seed,
+        "verbosity": -1,
+    }
+    known = {
+        "objective": "cross_entropy",
+        "learning_rate": rate,
+        "feature_pre_filter": False,
+        "min_data_in_bin": 1,
+        **shape,
+        **exact,
+    }
+    data = lightgbm.Dataset(
+        examples.features, examples.labels, weight=examples.weights, params=known
+    )
     return lightgbm.train(known, data, trees)
 
 
 def _fit_xgboost(examples: Examples, trees: int, depth: int, rate: float, seed: int) -> Any:
     xgboost = _xgboost()
-    data = xgboost.QuantileDMatrix(examples.features, label=examples.labels, weight=examples.weights, nthread=1)
-    known = {"objective": "binary:logistic", "max_depth": depth, "eta": rate, "tree_method": "hist", "seed": seed, "nthread": 1}
+    data = xgboost.QuantileDMatrix(
+        examples.features, label=examples.labels, weight=examples.weights, nthread=1
+    )
+    known = {
+        "objective": "binary:logistic",
+        "max_depth": depth,
+        "eta": rate,
+        "tree_method": "hist",
+        "seed": seed,
+        "nthread": 1,
+    }
     return xgboost.train({**known, "verbosity": 0}, data, trees)
 
 
@@ -125,7 +176,9 @@ def _xgboost() -> Any:
     try:
         import xgboost
     except ImportError:
-        raise MixwrightError("trees.library: xgboost is not installed; install mixwright[tabular], or use lightgbm") from None
+        raise MixwrightError(
+            "trees.library: xgboost is not installed; install mixwright[tabular], or use lightgbm"
+        ) from None
     return xgboost
 
 

@@ -19,21 +19,32 @@ def average_precision(labels: Array, scores: Array) -> float:
     """Σ over thresholds of precision times the rise of recall, ties together, as in scikit-learn."""
     labels = np.asarray(labels)
     if not labels.any():
-        raise MixwrightError("average precision: no example has the label 1; give the part more rows")
+        raise MixwrightError(
+            "average precision: no example has the label 1; give the part more rows"
+        )
     return float(drawn_precision(labels, np.asarray(scores), np.ones((1, len(labels))))[0])
 
 
 def average_precision_draws(labels: Array, scores: Array, draws: int, seed: int = 0) -> Array:
     """(draws,) average precision on examples drawn with replacement."""
-    counts = np.random.default_rng(seed).multinomial(len(labels), np.full(len(labels), 1 / len(labels)), draws)
+    counts = np.random.default_rng(seed).multinomial(
+        len(labels), np.full(len(labels), 1 / len(labels)), draws
+    )
     return drawn_precision(np.asarray(labels), np.asarray(scores), counts)
 
 
-def drawn_precision(labels: Array, scores: Array, counts: NDArray[np.float32] | NDArray[np.int64] | Array) -> Array:
+def drawn_precision(
+    labels: Array, scores: Array, counts: NDArray[np.float32] | NDArray[np.int64] | Array
+) -> Array:
     """(draws,) average precision with each example counted as often as `counts` (draws, examples) says; 0 where no label 1 was drawn."""
     order = np.argsort(-scores, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
     ordered = counts[:, order]
-    true, seen = (np.cumsum(part, axis=1, dtype=np.float64)[:, ends] for part in (ordered * labels[order], ordered))
+    true, seen = (
+        np.cumsum(part, axis=1, dtype=np.float64)[:, ends]
+        for part in (ordered * labels[order], ordered)
+    )
     risen = np.diff(true, axis=1, prepend=0.0)
-    return np.asarray((risen * true / np.maximum(seen, 1.0)).sum(axis=1) / np.maximum(true[:, -1], 1.0))
+    return np.asarray(
+        (risen * true / np.maximum(seen, 1.0)).sum(axis=1) / np.maximum(true[:, -1], 1.0)
+    )

@@ -34,22 +34,44 @@ def train_pack(
 ) -> None:
     """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
     asked, pool, settings = Study(study), Pool.of(datasets), Trees.of(study["trees"])
-    weights = design.pivot(index="run", columns="domain", values="weight").reindex(columns=list(pool.domains)).fillna(0.0)
+    weights = (
+        design.pivot(index="run", columns="domain", values="weight")
+        .reindex(columns=list(pool.domains))
+        .fillna(0.0)
+    )
     prints = {dataset.domain: dataset.fingerprint for dataset in datasets}
-    mixtures = {run.name: dict(zip(pool.domains, weights.loc[run.name].tolist(), strict=True)) for run in runs}
-    keys = {run.name: key_of(run, mixtures[run.name], prints, asked.proxy_spec, asked.recorded) for run in runs}
+    mixtures = {
+        run.name: dict(zip(pool.domains, weights.loc[run.name].tolist(), strict=True))
+        for run in runs
+    }
+    keys = {
+        run.name: key_of(run, mixtures[run.name], prints, asked.proxy_spec, asked.recorded)
+        for run in runs
+    }
     store = Store(Path(store_folder), refresh=study["store"] == "refresh")
     pace, trained = Pace(log, 1, unit="runs"), 0
     for number, run in enumerate(runs):
         if keys[run.name] not in store:
             mixture = weights.loc[run.name].to_numpy(np.float64)
-            store.put(keys[run.name], _measured(run, keys[run.name], pool, mixture, settings, asked.recorded["targets"]))
+            store.put(
+                keys[run.name],
+                _measured(run, keys[run.name], pool, mixture, settings, asked.recorded["targets"]),
+            )
             trained += 1
         log(done(store.taken(keys[run.name]), run.name))
         left = len(runs) - number - 1
-        pace.tell(f"{number + 1}/{len(runs)} {run.role} runs, {len(asked.recorded['targets'])} targets", trained, left, at_once=not left)
+        pace.tell(
+            f"{number + 1}/{len(runs)} {run.role} runs, {len(asked.recorded['targets'])} targets",
+            trained,
+            left,
+            at_once=not left,
+        )
     with written(to) as beside:
-        pq.write_table(pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs]), beside, compression="zstd")
+        pq.write_table(
+            pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs]),
+            beside,
+            compression="zstd",
+        )
 
 
 def constant_loss(learned: Examples, scored: Examples) -> float:
@@ -58,7 +80,9 @@ def constant_loss(learned: Examples, scored: Examples) -> float:
     return weighted_loss(np.full(len(scored), share), scored)
 
 
-def _measured(run: Run, key: str, pool: Pool, weights: Array, settings: Trees, targets: Sequence[str]) -> pa.Table:
+def _measured(
+    run: Run, key: str, pool: Pool, weights: Array, settings: Trees, targets: Sequence[str]
+) -> pa.Table:
     learned = pool.mixed(weights)
     grown = grow(learned, settings, run.seed)
     losses, likelihoods = [], []
@@ -79,9 +103,14 @@ def _measured(run: Run, key: str, pool: Pool, weights: Array, settings: Trees, t
         )
         if run.role == "vertex":
             values = loglikelihoods(probability, scored.labels).tolist()
-            examples = zip(pool.rows(target, CHOOSE).tolist(), values, scored.labels.tolist(), strict=True)
+            examples = zip(
+                pool.rows(target, CHOOSE).tolist(), values, scored.labels.tolist(), strict=True
+            )
             known = {"target": target, "scored_tokens": 1, "bytes": 0, "split": CHOOSE}
-            likelihoods += [known | {"example": j, "loglikelihood": value, "label": label} for j, value, label in examples]
+            likelihoods += [
+                known | {"example": j, "loglikelihood": value, "label": label}
+                for j, value, label in examples
+            ]
     return row("", key, losses, [], likelihoods)
 
 

@@ -43,22 +43,37 @@ class Pool:
         datasets = sorted(datasets, key=lambda dataset: dataset.domain)
         first = datasets[0]
         for other in datasets[1:]:
-            if other.features.shape[1] != first.features.shape[1] or sparse.issparse(other.features) != sparse.issparse(first.features):
-                raise MixwrightError(f"{other.domain}: other features than {first.domain}; give all domains of a study the same")
+            if other.features.shape[1] != first.features.shape[1] or sparse.issparse(
+                other.features
+            ) != sparse.issparse(first.features):
+                raise MixwrightError(
+                    f"{other.domain}: other features than {first.domain}; give all domains of a study the same"
+                )
             if other.split != first.split:
-                raise MixwrightError(f"{other.domain}: another split than {first.domain}; make both with one seed and the same shares")
-        ids, where = np.unique(np.concatenate([dataset.ids for dataset in datasets]), return_index=True)
+                raise MixwrightError(
+                    f"{other.domain}: another split than {first.domain}; make both with one seed and the same shares"
+                )
+        ids, where = np.unique(
+            np.concatenate([dataset.ids for dataset in datasets]), return_index=True
+        )
         labels = np.full((len(ids), len(datasets)), UNKNOWN, np.int8)
         for column, dataset in enumerate(datasets):
             labels[np.searchsorted(ids, dataset.ids), column] = dataset.labels
         every = [dataset.features for dataset in datasets]
-        features = (sparse.vstack(every, format="csr") if sparse.issparse(first.features) else np.concatenate(every))[where]
+        features = (
+            sparse.vstack(every, format="csr")
+            if sparse.issparse(first.features)
+            else np.concatenate(every)
+        )[where]
         parts = np.concatenate([dataset.parts for dataset in datasets])[where]
         return cls(tuple(dataset.domain for dataset in datasets), ids, features, labels, parts)
 
     def rows(self, domain: str, part: str) -> NDArray[np.int64]:
         """The rows of `part` that `domain` labels, in order of id."""
-        return np.flatnonzero((self.parts == PARTS.index(part)) & (self.labels[:, self.domains.index(domain)] != UNKNOWN))
+        return np.flatnonzero(
+            (self.parts == PARTS.index(part))
+            & (self.labels[:, self.domains.index(domain)] != UNKNOWN)
+        )
 
     def sizes(self, part: str = "train") -> NDArray[np.int64]:
         """(domains,) |D_i|, labelled rows of each."""
@@ -82,4 +97,8 @@ class Pool:
         total = known @ each
         kept = total > 0
         positive = ((self.labels[inside] == 1) @ each)[kept]
-        return Examples(self.features[inside[kept]], positive / total[kept], total[kept] * (kept.sum() / total[kept].sum()))
+        return Examples(
+            self.features[inside[kept]],
+            positive / total[kept],
+            total[kept] * (kept.sum() / total[kept].sum()),
+        )

@@ -19,7 +19,12 @@ REPORT = "report"
 DRAWS = 200  # of the standard error of one average precision
 
 
-def evaluate_finals(finals: pd.DataFrame, targets: Mapping[str, Any], datasets: Sequence[Dataset], study: Mapping[str, Any]) -> Scored:
+def evaluate_finals(
+    finals: pd.DataFrame,
+    targets: Mapping[str, Any],
+    datasets: Sequence[Dataset],
+    study: Mapping[str, Any],
+) -> Scored:
     """Rows of tables.SCORES and DOCUMENTS: an arm with a goal of its own is scored on that target, any other on all targets of the study.
 
     The column `unigram` is what one probability for all rows reaches: the share of the label 1 for average precision, and for the log
@@ -33,8 +38,16 @@ def evaluate_finals(finals: pd.DataFrame, targets: Mapping[str, Any], datasets: 
             probability = model.probability(examples.features)
             whose = {"mixer": arm.mixer, "seed": arm.seed, "task": task}
             values = loglikelihoods(probability, examples.labels)
-            scores += [whose | row for row in score(probability, examples.labels, constant_loss(learned, examples))]
-            rows = {"example": pool.rows(task, REPORT), "loglikelihood": values, "scored_tokens": 1, "label": examples.labels}
+            scores += [
+                whose | row
+                for row in score(probability, examples.labels, constant_loss(learned, examples))
+            ]
+            rows = {
+                "example": pool.rows(task, REPORT),
+                "loglikelihood": values,
+                "scored_tokens": 1,
+                "label": examples.labels,
+            }
             documents.append(pd.DataFrame(whose | rows))
     return Scored(pd.DataFrame(scores), pd.concat(documents, ignore_index=True))
 
@@ -43,9 +56,20 @@ def score(probability: Array, labels: Array, constant: float) -> list[dict[str, 
     """A target's two rows of tables.SCORES."""
     losses = -loglikelihoods(probability, labels)
     error = float(average_precision_draws(labels, probability, DRAWS).std())
-    precision = {"metric": "average_precision", "value": average_precision(labels, probability), "stderr": error}
-    loss = {"metric": "loss", "value": float(losses.mean()), "stderr": float(losses.std(ddof=1) / np.sqrt(len(losses)))}
-    return [precision | {"n": len(labels), "unigram": float(labels.mean())}, loss | {"n": len(labels), "unigram": constant}]
+    precision = {
+        "metric": "average_precision",
+        "value": average_precision(labels, probability),
+        "stderr": error,
+    }
+    loss = {
+        "metric": "loss",
+        "value": float(losses.mean()),
+        "stderr": float(losses.std(ddof=1) / np.sqrt(len(losses))),
+    }
+    return [
+        precision | {"n": len(labels), "unigram": float(labels.mean())},
+        loss | {"n": len(labels), "unigram": constant},
+    ]
 
 
 def _weights(realised: Sequence[Mapping[str, Any]], pool: Pool) -> Array:

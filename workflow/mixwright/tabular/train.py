@@ -45,28 +45,51 @@ def train_finals(
             if (refresh and key not in fresh) or not (folder / "result.json").exists():
                 _train(arm, targets, pool, Trees.of(study["trees"]), folder)
             fresh.add(key)
-            whose = {"mixer": arm.mixer, "goal": arm.goal, "seed": arm.seed, "store_key": key, "folder": str(folder / "model")}
+            whose = {
+                "mixer": arm.mixer,
+                "goal": arm.goal,
+                "seed": arm.seed,
+                "store_key": key,
+                "folder": str(folder / "model"),
+            }
             rows.append(whose | read_json(folder / "result.json"))
         log(Done(arm.label))
     log(f"{len(rows)} finals, {len({row['store_key'] for row in rows})} of them different")
     tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
 
 
-def content_key(arm: Arm, targets: Mapping[str, float], prints: Mapping[str, str], study: Mapping[str, Any]) -> str:
+def content_key(
+    arm: Arm, targets: Mapping[str, float], prints: Mapping[str, str], study: Mapping[str, Any]
+) -> str:
     """Hash of all that a final's numbers depend on: a domain without weight counts only where its held-out rows choose the settings."""
-    weights = {domain: round(weight, 12) for domain, weight in zip(sorted(prints), arm.weights, strict=True) if round(weight, 12) > 0}
+    weights = {
+        domain: round(weight, 12)
+        for domain, weight in zip(sorted(prints), arm.weights, strict=True)
+        if round(weight, 12) > 0
+    }
     read = {domain: prints[domain] for domain in {*weights, *targets}}
-    asked = {"weights": weights, "targets": dict(targets), "seed": arm.seed, "trees": study["trees"]}
+    asked = {
+        "weights": weights,
+        "targets": dict(targets),
+        "seed": arm.seed,
+        "trees": study["trees"],
+    }
     return digest({"arm": asked, "datasets": read, "version": VERSIONS["final"]}, 32)
 
 
-def _train(arm: Arm, targets: Mapping[str, float], pool: Pool, settings: Trees, folder: Path) -> None:
+def _train(
+    arm: Arm, targets: Mapping[str, float], pool: Pool, settings: Trees, folder: Path
+) -> None:
     began = time.monotonic()
     weights = np.array(arm.weights)
     learned = pool.mixed(weights)
     validated = pool.mixed(np.array([targets.get(domain, 0.0) for domain in pool.domains]), CHOOSE)
     model = grow(learned, settings, arm.seed).best(validated)
-    result = {"tokens": len(learned), "train_loss": model.validation_loss, "realised": realised(pool, weights)}
+    result = {
+        "tokens": len(learned),
+        "train_loss": model.validation_loss,
+        "realised": realised(pool, weights),
+    }
     with written(folder) as beside:
         model.save(beside / "model")
         write_json(beside / "result.json", result | {"seconds": time.monotonic() - began})

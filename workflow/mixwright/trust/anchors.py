@@ -9,7 +9,16 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 
 COMMON = np.inf  # a pull that nothing moves: all targets share one slope
-PULLS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, COMMON)  # strengths tried, in anchors that would have said the common slope
+PULLS = (
+    0.0,
+    0.5,
+    1.0,
+    2.0,
+    4.0,
+    8.0,
+    16.0,
+    COMMON,
+)  # strengths tried, in anchors that would have said the common slope
 DOUBT = 2.0  # differences between anchors that it takes to move the common slope halfway from 1
 
 
@@ -44,15 +53,27 @@ class Calibration:
 def calibrate(targets: tuple[str, ...], predicted: Array, measured: Array) -> Calibration:
     """Ridge regression of (anchors, targets) `measured` on `predicted` losses; one strength for all targets, the one of least
     leave-one-out error, and the strongest where the anchors cannot tell."""
-    predicted, measured = np.asarray(predicted, dtype=np.float64), np.asarray(measured, dtype=np.float64)
-    if predicted.shape != measured.shape or predicted.ndim != 2 or predicted.shape[1] != len(targets) or not len(predicted):
+    predicted, measured = (
+        np.asarray(predicted, dtype=np.float64),
+        np.asarray(measured, dtype=np.float64),
+    )
+    if (
+        predicted.shape != measured.shape
+        or predicted.ndim != 2
+        or predicted.shape[1] != len(targets)
+        or not len(predicted)
+    ):
         raise MixwrightError(
             f"calibration: {predicted.shape} predicted and {measured.shape} measured losses; give one row an anchor run in both"
         )
     if not (np.isfinite(predicted).all() and np.isfinite(measured).all()):
         raise MixwrightError("calibration: an anchor's loss is NaN; drop the run")
     trials = {pull: _left_out(predicted, measured, pull) for pull in reversed(PULLS)}
-    pull = min(trials, key=lambda strength: float(np.nan_to_num((trials[strength] ** 2).mean()))) if len(predicted) > 2 else COMMON
+    pull = (
+        min(trials, key=lambda strength: float(np.nan_to_num((trials[strength] ** 2).mean())))
+        if len(predicted) > 2
+        else COMMON
+    )
     level, slope = _affine(predicted, measured, pull)
     return Calibration(targets, level, slope, pull, trials[pull])
 
@@ -63,7 +84,9 @@ def _affine(predicted: Array, measured: Array, pull: float) -> tuple[Array, Arra
     spread = ((predicted - x) ** 2).sum(axis=0)
     covariance = ((predicted - x) * (measured - y)).sum(axis=0)
     contrasts = (len(predicted) - 1) * predicted.shape[1]
-    common = 1 + contrasts / (contrasts + DOUBT) * _ratio(covariance.sum() - spread.sum(), spread.sum())
+    common = 1 + contrasts / (contrasts + DOUBT) * _ratio(
+        covariance.sum() - spread.sum(), spread.sum()
+    )
     own = 0.0 if np.isinf(pull) else 1 / (1 + pull / len(predicted))
     slope = common + own * _ratio(covariance - common * spread, spread)
     return y - slope * x, slope

@@ -21,7 +21,11 @@ from mixwright.trust.refits import Rows, held_out_residuals, refitted
 SCALE = 1.3  # totals within such a factor of a neighbour's are one scale, where no perturb runs say what one is
 DRAWS = 40  # refits of the judge
 KEEP, AUTOSCALE, JOINT = "keep", "autoscale", "joint"
-CHOICES = {KEEP: "the optimum of the largest known scale, kept", AUTOSCALE: "AutoScale's extrapolation", JOINT: "the joint law's optimum"}
+CHOICES = {
+    KEEP: "the optimum of the largest known scale, kept",
+    AUTOSCALE: "AutoScale's extrapolation",
+    JOINT: "the joint law's optimum",
+}
 
 OBJECTION = (
     "AutoScale predicted them better than the joint law, by this or by squared errors, so that its own law has a say:"
@@ -80,10 +84,18 @@ class Backtest:
     def trusted(self) -> str:
         """The choice of least regret among those that beat keeping beyond the judge's interval; else keep. Where AutoScale predicted the
         left-out runs better, its own law must put a choice ahead of keeping too."""
-        rivals = [choice for choice in self.choices if choice.choice in (AUTOSCALE, JOINT) and choice.ahead and choice.ahead.low > 0]
+        rivals = [
+            choice
+            for choice in self.choices
+            if choice.choice in (AUTOSCALE, JOINT) and choice.ahead and choice.ahead.low > 0
+        ]
         if self.judged_by == AUTOSCALE:
             kept = self._choice(KEEP).autoscale_regret or 0.0
-            rivals = [choice for choice in rivals if choice.autoscale_regret is not None and choice.autoscale_regret < kept]
+            rivals = [
+                choice
+                for choice in rivals
+                if choice.autoscale_regret is not None and choice.autoscale_regret < kept
+            ]
         return min(rivals, key=lambda choice: choice.regret.value).choice if rivals else KEEP
 
     @property
@@ -92,9 +104,15 @@ class Backtest:
         total, name = f"{self.scales[-1]:.3g} tokens", self.trusted
         errors = ", ".join(f"{p.mixer} {p.scatter:.4f}" for p in self.predictions)
         scatter = f"The runs left out were predicted with a scatter of (nats/token): {errors}."
-        rivals = [f"{c.choice} {_said(c.ahead)}" for c in self.choices if c.choice in (AUTOSCALE, JOINT) and c.ahead]
+        rivals = [
+            f"{c.choice} {_said(c.ahead)}"
+            for c in self.choices
+            if c.choice in (AUTOSCALE, JOINT) and c.ahead
+        ]
         ahead = f"Ahead of keeping at {total}, as the law of all runs judges: {', '.join(rivals)} nats/token."
-        return f"Trust {CHOICES[name]}. {ahead} {scatter}" + (f" {OBJECTION}" if name == KEEP and self.judged_by == AUTOSCALE else "")
+        return f"Trust {CHOICES[name]}. {ahead} {scatter}" + (
+            f" {OBJECTION}" if name == KEEP and self.judged_by == AUTOSCALE else ""
+        )
 
     def _choice(self, name: str) -> Choice:
         return next(choice for choice in self.choices if choice.choice == name)
@@ -123,29 +141,49 @@ def find_scales(seen: Observations) -> list[tuple[float, Rows]]:
     return [(float(np.median(seen.tokens[rows])), np.sort(rows)) for rows in parts if len(rows)]
 
 
-def backtest(seen: Observations, goal: Goal, settings: Mapping[str, Mapping[str, Any]] | None = None) -> Backtest:
+def backtest(
+    seen: Observations, goal: Goal, settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> Backtest:
     """Leaves the largest scale out. The goal's weights' bounds hold at it; `settings` are the mixers', by name."""
     seen = seen.only(np.argsort(np.array(seen.runs)))
     scales = find_scales(seen)
     if len(scales) < 2:
         only = f"all runs have about {scales[0][0]:.3g} tokens" if scales else "there are no runs"
-        raise MixwrightError(f"backtest: {only}; a second scale is needed, such as another total in designs.perturb.tokens")
+        raise MixwrightError(
+            f"backtest: {only}; a second scale is needed, such as another total in designs.perturb.tokens"
+        )
     total, out = scales[-1]
     known = seen.only(np.setdiff1d(np.arange(len(seen.runs)), out))
-    there, importance = replace(goal, tokens=total), np.array([goal.targets.get(target, 0.0) for target in seen.targets])
+    there, importance = (
+        replace(goal, tokens=total),
+        np.array([goal.targets.get(target, 0.0) for target in seen.targets]),
+    )
     fits, notes = _fits(seen, known, seen.only(scales[-2][1]), settings or {})
     if len(scales) == 2 and AUTOSCALE in fits:
-        notes.append("one scale is left when the largest is out: AutoScale keeps its proportions, so that it is `keep` here; train a third")
-    predictions = tuple(_predicted(name, fit, seen.only(out), importance) for name, fit in fits.items() if name != KEEP)
+        notes.append(
+            "one scale is left when the largest is out: AutoScale keeps its proportions, so that it is `keep` here; train a third"
+        )
+    predictions = tuple(
+        _predicted(name, fit, seen.only(out), importance)
+        for name, fit in fits.items()
+        if name != KEEP
+    )
     uniform = scale_into(np.full(len(goal.domains), 1 / len(goal.domains)), *goal.bounds.parts)
     proposed = {name: fit.propose(there).weights for name, fit in fits.items()}
     natural = scale_into(goal.natural, *goal.bounds.parts)
-    choices = _judged(seen, there, importance, proposed | {"natural": natural, "uniform": uniform}, settings or {})
-    return Backtest(tuple(tokens for tokens, _ in scales), len(out), predictions, choices, tuple(notes))
+    choices = _judged(
+        seen, there, importance, proposed | {"natural": natural, "uniform": uniform}, settings or {}
+    )
+    return Backtest(
+        tuple(tokens for tokens, _ in scales), len(out), predictions, choices, tuple(notes)
+    )
 
 
 def _fits(
-    seen: Observations, known: Observations, last: Observations, settings: Mapping[str, Mapping[str, Any]]
+    seen: Observations,
+    known: Observations,
+    last: Observations,
+    settings: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, Any], list[str]]:
     """keep, autoscale and joint, fitted without the largest scale; where AutoScale cannot be, the joint law's word is kept."""
     found: dict[str, Any]
@@ -155,7 +193,9 @@ def _fits(
         found[AUTOSCALE] = mixers.create(AUTOSCALE, settings.get(AUTOSCALE)).fit(known)
     except MixwrightError as error:
         found = {KEEP: Kept(joint, float(np.median(last.tokens)))}
-        notes.append(f"AutoScale cannot be fitted ({error}); kept is the joint law's optimum at {np.median(last.tokens):.3g} tokens")
+        notes.append(
+            f"AutoScale cannot be fitted ({error}); kept is the joint law's optimum at {np.median(last.tokens):.3g} tokens"
+        )
     notes.append(
         "two judges: the joint law fitted to all runs is of the joint law's own family, AutoScale's law of that scale of AutoScale's"
     )
@@ -176,12 +216,24 @@ class Kept:
 def _predicted(name: str, fit: Any, out: Observations, importance: Array) -> Prediction:
     predicted, measured = fit.predict(fit.amounts_of(out)) @ importance, out.losses @ importance
     off = predicted - measured
-    scatter = 1.4826 * float(np.median(np.abs(off - np.median(off))))  # a starved run must not outweigh the others
-    return Prediction(name, float(np.sqrt((off**2).mean())), float(off.mean()), scatter, rank_interval(measured, predicted))
+    scatter = 1.4826 * float(
+        np.median(np.abs(off - np.median(off)))
+    )  # a starved run must not outweigh the others
+    return Prediction(
+        name,
+        float(np.sqrt((off**2).mean())),
+        float(off.mean()),
+        scatter,
+        rank_interval(measured, predicted),
+    )
 
 
 def _judged(
-    seen: Observations, goal: Goal, importance: Array, weights: Mapping[str, Array], settings: Mapping[str, Mapping[str, Any]]
+    seen: Observations,
+    goal: Goal,
+    importance: Array,
+    weights: Mapping[str, Array],
+    settings: Mapping[str, Mapping[str, Any]],
 ) -> tuple[Choice, ...]:
     """Regrets at the goal's tokens: the judge's, with intervals of its refits, and the second judge's."""
     judge = mixers.create(JOINT, settings.get(JOINT)).fit(seen)
@@ -189,7 +241,12 @@ def _judged(
     held_out = held_out_residuals(judge, seen, rows, goal.seed)
     mixtures = np.stack(list(weights.values()))
     own = _regrets(judge, goal, importance, mixtures)
-    drawn = np.stack([_regrets(fit, goal, importance, mixtures) for fit in refitted(judge, seen, rows, held_out, DRAWS, goal.seed)])
+    drawn = np.stack(
+        [
+            _regrets(fit, goal, importance, mixtures)
+            for fit in refitted(judge, seen, rows, held_out, DRAWS, goal.seed)
+        ]
+    )
     second, kept = _second(seen, goal, importance, mixtures, settings), list(weights).index(KEEP)
     return tuple(
         Choice(
@@ -205,11 +262,19 @@ def _judged(
 
 def _regrets(judge: Mixer, goal: Goal, importance: Array, mixtures: Array) -> Array:
     best = judge.propose(goal).weights
-    values = cast(Joint, judge).at(goal).predict(np.concatenate([best[None], mixtures])) @ importance
+    values = (
+        cast(Joint, judge).at(goal).predict(np.concatenate([best[None], mixtures])) @ importance
+    )
     return np.asarray(np.maximum(values[1:] - values[0], 0.0))
 
 
-def _second(seen: Observations, goal: Goal, importance: Array, mixtures: Array, settings: Mapping[str, Mapping[str, Any]]) -> Array | None:
+def _second(
+    seen: Observations,
+    goal: Goal,
+    importance: Array,
+    mixtures: Array,
+    settings: Mapping[str, Mapping[str, Any]],
+) -> Array | None:
     try:
         judge = mixers.create(AUTOSCALE, settings.get(AUTOSCALE)).fit(seen)
     except MixwrightError:

@@ -42,13 +42,27 @@ class Bootstrap:
         """The gain as finals state theirs: proposal minus natural."""
         gain, same = self.gain, self.gain.value == self.gain.low == self.gain.high == 0
         error = (gain.high - gain.low) / (2 * float(stdtrit(self.draws - 1, (1 + LEVEL) / 2)))
-        return Difference(self.proposal.mixer, REFERENCE, -gain.value, -gain.high, -gain.low, 0, error, nan, identical=same)
+        return Difference(
+            self.proposal.mixer,
+            REFERENCE,
+            -gain.value,
+            -gain.high,
+            -gain.low,
+            0,
+            error,
+            nan,
+            identical=same,
+        )
 
     @property
     def verdict(self) -> str:
         """`better than natural by x [lo, hi]` or `not distinguishable from natural`, predicted; a gain below one run's noise is said."""
         said = self.difference.sentence
-        if self.noise is None or self.difference.identical or abs(self.gain.value) >= self.noise.value:
+        if (
+            self.noise is None
+            or self.difference.identical
+            or abs(self.gain.value) >= self.noise.value
+        ):
             return said
         return f"{said}; less than the noise of one run, {self.noise.value:.3f} over {self.noise.runs} repeats"
 
@@ -63,8 +77,12 @@ class Bootstrap:
         return {
             "level": LEVEL,
             "draws": self.draws,
-            "weights": {name: [interval.low, interval.high] for name, interval in self.weights.items()},
-            "predicted": {name: [interval.low, interval.high] for name, interval in self.predicted.items()},
+            "weights": {
+                name: [interval.low, interval.high] for name, interval in self.weights.items()
+            },
+            "predicted": {
+                name: [interval.low, interval.high] for name, interval in self.predicted.items()
+            },
             "objective": vars(self.objective),
             "gain": vars(self.gain),
             "noise": None if self.noise is None else vars(self.noise),
@@ -76,8 +94,20 @@ def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int =
     """The mixer's proposal; one that learned to predict from the swarm runs in `seen` adds intervals and the verdict, unless it has its
     own or `draws` is 0."""
     proposal = mixer.propose(goal)
-    proposal = replace(proposal, notes=(*proposal.notes, *mixers.unseen(proposal.mixer, goal), *_untried(proposal, seen, goal)))
-    if proposal.intervals or seen is None or not draws or not mixers.entry(proposal.mixer).can_refit:
+    proposal = replace(
+        proposal,
+        notes=(
+            *proposal.notes,
+            *mixers.unseen(proposal.mixer, goal),
+            *_untried(proposal, seen, goal),
+        ),
+    )
+    if (
+        proposal.intervals
+        or seen is None
+        or not draws
+        or not mixers.entry(proposal.mixer).can_refit
+    ):
         return proposal
     try:
         found = bootstrap(cast(Mixer, mixer), seen, goal, proposal, draws)
@@ -87,7 +117,9 @@ def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int =
     return found.said
 
 
-def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int = DRAWS) -> Bootstrap:
+def bootstrap(
+    full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int = DRAWS
+) -> Bootstrap:
     """Residual bootstrap of a mixer fitted to `seen`: each draw refits it to its own predictions plus held-out residuals, resampled with
     replacement, a run's targets together. Losses are read at the proposal, held fixed; each refit proposes anew for the weights.
 
@@ -97,15 +129,27 @@ def bootstrap(full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, d
     Draw b is a function of (the goal's seed, b) alone. Mixers that take long are given fewer draws, and it is said.
     """
     if draws < LEAST_DRAWS:
-        raise MixwrightError(f"--draws {draws}: too few for an interval; ask for {LEAST_DRAWS} or more, or for 0 to do without")
+        raise MixwrightError(
+            f"--draws {draws}: too few for an interval; ask for {LEAST_DRAWS} or more, or for 0 to do without"
+        )
     seen = seen.only(np.argsort(np.array(seen.runs)))
     many = min(draws, mixers.entry(proposal.mixer).draws)
     refits = Refits.of(full, seen, goal, proposal, many)
     noise = noise_floor(seen, goal.targets)
-    spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(seen.of_role(*mixers.entry(proposal.mixer).reads).weights)
+    spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(
+        seen.of_role(*mixers.entry(proposal.mixer).reads).weights
+    )
     importance = np.array([goal.targets.get(target, 0.0) for target in full.targets])
-    parts = {t: (np.eye(len(importance))[k], noise_floor(seen, {t: 1.0})) for k, t in enumerate(full.targets) if t in goal.targets}
-    barred = () if goal.bounds.contain(goal.natural[None])[0] else ("natural lies outside the bounds: the gain is over a mixture they bar",)
+    parts = {
+        t: (np.eye(len(importance))[k], noise_floor(seen, {t: 1.0}))
+        for k, t in enumerate(full.targets)
+        if t in goal.targets
+    }
+    barred = (
+        ()
+        if goal.bounds.contain(goal.natural[None])[0]
+        else ("natural lies outside the bounds: the gain is over a mixture they bar",)
+    )
     return Bootstrap(
         proposal,
         refits.weights_around(proposal.weights, goal),
@@ -124,16 +168,35 @@ def _untried(proposal: Proposal, seen: Observations | None, goal: Goal) -> tuple
         return ()
     pairs = zip(goal.names, proposal.weights, seen.amounts.max(axis=0), strict=True)
     names = [name for name, weight, most in pairs if weight > LITTLE and not most > 0]
-    return (f"no run took any of {', '.join(names)}: the share is {proposal.mixer}'s prior, nothing measured",) if names else ()
+    return (
+        (
+            f"no run took any of {', '.join(names)}: the share is {proposal.mixer}'s prior, nothing measured",
+        )
+        if names
+        else ()
+    )
 
 
 def _notes(name: str, draws: int, many: int, noise: NoiseFloor | None) -> tuple[str, ...]:
-    fewer = (f"intervals from {many} refits, not {draws}: {name} takes long to fit",) if many < draws else ()
-    return fewer if noise else (*fewer, "no mixture was trained twice: intervals count the noise of a run as the mixer's error")
+    fewer = (
+        (f"intervals from {many} refits, not {draws}: {name} takes long to fit",)
+        if many < draws
+        else ()
+    )
+    return (
+        fewer
+        if noise
+        else (
+            *fewer,
+            "no mixture was trained twice: intervals count the noise of a run as the mixer's error",
+        )
+    )
 
 
 def _distance(weights: Array) -> float:
     """Mean distance of two runs' mixtures: errors of the form count as independent from there on, and less nearer by."""
-    from scipy.spatial.distance import pdist  # a third of a second, and most proposals of a study have nothing to refit
+    from scipy.spatial.distance import (
+        pdist,
+    )  # a third of a second, and most proposals of a study have nothing to refit
 
     return float(pdist(weights).mean()) or 1.0

@@ -33,7 +33,9 @@ class Difference:
     high: float
     seeds: int
     seed_error: float  # standard error of the mean over seeds; NaN with one seed
-    document_error: float  # standard error over documents, paired; NaN where no per-document losses are known
+    document_error: (
+        float  # standard error over documents, paired; NaN where no per-document losses are known
+    )
     identical: bool = False  # the two arms are the same model
     metric: Metric = LOSS
 

@@ -22,10 +22,14 @@ def climb(path: Path, asked: Mapping[str, Any]) -> pd.DataFrame:
     table = read_wide(path)
     optima = _amounts(table, float(asked["unit"]))
     if len(optima) < 2:
-        raise MixwrightError(f"{path}: {len(optima)} optimum; two scales are needed to extrapolate from")
+        raise MixwrightError(
+            f"{path}: {len(optima)} optimum; two scales are needed to extrapolate from"
+        )
     first, second = optima[np.argsort(optima.sum(axis=1))[-2:]]
     if not second.sum() > first.sum() * (1 + 1e-9):
-        raise MixwrightError(f"{path}: both optima are of {first.sum():.4g} tokens; two different scales are needed to extrapolate from")
+        raise MixwrightError(
+            f"{path}: both optima are of {first.sum():.4g} tokens; two different scales are needed to extrapolate from"
+        )
     steps = np.arange(PER_STEP * asked["steps"] + 1) / PER_STEP
     amounts = first * (second / first) ** steps[:, None]
     names = {"step": np.repeat(steps, len(first)), "domain": np.tile(table.columns, len(steps))}
@@ -36,10 +40,21 @@ def caveats(ladder: pd.DataFrame, least: float) -> tuple[str, ...]:
     """Domains whose extrapolation is doubtful: at their least amount (in base amounts) in a published optimum, or falling with scale."""
     wide = ladder.pivot(index="step", columns="domain", values="tokens")
     first, second = wide.loc[0.0], wide.loc[1.0]
-    clipped = [name for name in wide if any(n[name] <= least * (1 + 1e-6) * n.mean() for n in (first, second))]
+    clipped = [
+        name
+        for name in wide
+        if any(n[name] <= least * (1 + 1e-6) * n.mean() for n in (first, second))
+    ]
     falling = [name for name in wide if second[name] < first[name]]
-    said = {"least allowed amount in a published optimum": clipped, "amount falls with scale": falling}
-    return tuple(f"The ladder is doubtful for {', '.join(names)} ({why})." for why, names in said.items() if names)
+    said = {
+        "least allowed amount in a published optimum": clipped,
+        "amount falls with scale": falling,
+    }
+    return tuple(
+        f"The ladder is doubtful for {', '.join(names)} ({why})."
+        for why, names in said.items()
+        if names
+    )
 
 
 def _amounts(table: Wide, unit: float) -> Array:
@@ -49,7 +64,9 @@ def _amounts(table: Wide, unit: float) -> Array:
         try:
             totals.append(float(name) * unit)
         except ValueError:
-            raise MixwrightError(f"{table.where(row)}: the first column is the scale's total tokens; write a number") from None
+            raise MixwrightError(
+                f"{table.where(row)}: the first column is the scale's total tokens; write a number"
+            ) from None
         share = table.values[row].sum() / len(table.columns)
         if not table.values[row].min() > 0 or abs(share - 1) > ROUNDING:
             raise MixwrightError(

@@ -18,7 +18,9 @@ LEAST_RUNS = 24
 WORTH = 0.005  # a quarter more runs that raise the rank correlation by less are not worth training
 DRAWS = 200  # resamples of the held-out runs
 GOLDEN = (5**0.5 - 1) / 2
-FLOORS = np.linspace(0.0, 0.95, 20)  # tried shares of the smallest deficit that no number of runs takes away
+FLOORS = np.linspace(
+    0.0, 0.95, 20
+)  # tried shares of the smallest deficit that no number of runs takes away
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ class LearningCurve:
         those of its resamples, each at one floor drawn by belief (at evenly spread quantiles)."""
         sizes = np.array(self.sizes, dtype=np.float64)
         laws, beliefs = (
-            np.stack(part) for part in zip(*(_power_laws(sizes, 1 - c) for c in (self.spearman, *self.resampled)), strict=True)
+            np.stack(part)
+            for part in zip(
+                *(_power_laws(sizes, 1 - c) for c in (self.spearman, *self.resampled)), strict=True
+            )
         )
         quantiles = (np.arange(len(self.resampled)) * GOLDEN % 1)[:, None]
         drawn = (np.cumsum(beliefs[1:], axis=1) < quantiles * (1 - 1e-9)).sum(axis=1)
@@ -57,7 +62,9 @@ class LearningCurve:
     def at(self, runs: float) -> Array:
         """(1 + draws,) rank correlations that the power laws expect of so many runs."""
         laws, weights = self._laws
-        return 1 - (weights * (laws[..., 0] + laws[..., 1] * float(runs) ** -laws[..., 2])).sum(axis=1)
+        return 1 - (weights * (laws[..., 0] + laws[..., 1] * float(runs) ** -laws[..., 2])).sum(
+            axis=1
+        )
 
     def raised_by(self, more: int, runs: int | None = None) -> Raise:
         """What `more` runs add to `runs` (all there are), by the power law."""
@@ -70,7 +77,9 @@ class LearningCurve:
         """The least number of runs, not under those there are, where a quarter more raises the rank correlation by less than `worth`;
         None if `most` times the runs are not enough."""
         tried = np.unique(np.round(self.runs * np.geomspace(1, most, 200)).astype(int))
-        return next((int(n) for n in tried if self.raised_by(_quarter(n), int(n)).value < worth), None)
+        return next(
+            (int(n) for n in tried if self.raised_by(_quarter(n), int(n)).value < worth), None
+        )
 
     def answer(self, more: int | None = None, worth: float = WORTH) -> str:
         """`24 more runs would raise the rank correlation by about 0.003 [0.001, 0.005], to 0.989: stop`."""
@@ -85,11 +94,20 @@ class LearningCurve:
     def as_json(self, more: int | None = None, worth: float = WORTH) -> dict[str, Any]:
         """Points, power law, the next quarter's worth and the answer."""
         low, high = np.quantile(self.resampled, [0.025, 0.975], axis=0)
-        columns = {"runs": self.sizes, "spearman": self.spearman, "low": low, "high": high, "regret": self.regret}
+        columns = {
+            "runs": self.sizes,
+            "spearman": self.spearman,
+            "low": low,
+            "high": high,
+            "regret": self.regret,
+        }
         return {
             "mixer": self.mixer,
             "runs": self.runs,
-            "points": [dict(zip(columns, (int(row[0]), *map(float, row[1:])), strict=True)) for row in zip(*columns.values(), strict=True)],
+            "points": [
+                dict(zip(columns, (int(row[0]), *map(float, row[1:])), strict=True))
+                for row in zip(*columns.values(), strict=True)
+            ],
             "next": vars(self.raised_by(more or _quarter(self.runs))),
             "enough": self.enough(worth),
             "answer": self.answer(more, worth),
@@ -115,7 +133,9 @@ def learning_curve(
     swarm = swarm.only(np.argsort(np.array(swarm.runs)))
     runs = len(swarm.runs)
     if runs < LEAST_RUNS:
-        raise MixwrightError(f"learning curve: {runs} swarm runs are too few; train at least {LEAST_RUNS}")
+        raise MixwrightError(
+            f"learning curve: {runs} swarm runs are too few; train at least {LEAST_RUNS}"
+        )
     sizes = tuple(sorted(set(sizes))) or _sizes(runs, folds)
     if len(sizes) < 3 or sizes[-1] > runs - -(-runs // folds):
         raise MixwrightError(
@@ -124,14 +144,21 @@ def learning_curve(
     predicted = _held_out(mixers.create(name, settings), swarm, sizes, folds, seed)
     weights = _target_weights(swarm, targets)
     rng = np.random.default_rng([seed, 1])
-    draws = [_spearman(swarm.losses[rows], predicted[:, rows], weights) for rows in rng.integers(runs, size=(DRAWS, runs))]
+    draws = [
+        _spearman(swarm.losses[rows], predicted[:, rows], weights)
+        for rows in rng.integers(runs, size=(DRAWS, runs))
+    ]
     picks = (predicted @ weights).argmin(axis=1)
     objective = swarm.losses @ weights
     spearman = _spearman(swarm.losses, predicted, weights)
-    return LearningCurve(name, runs, sizes, spearman, objective[picks] - objective.min(), np.stack(draws))
+    return LearningCurve(
+        name, runs, sizes, spearman, objective[picks] - objective.min(), np.stack(draws)
+    )
 
 
-def _held_out(mixer: Any, swarm: Observations, sizes: Sequence[int], folds: int, seed: int) -> Array:
+def _held_out(
+    mixer: Any, swarm: Observations, sizes: Sequence[int], folds: int, seed: int
+) -> Array:
     """(sizes, runs, targets) predictions of each run by fits without its fold."""
     rng = np.random.default_rng(seed)
     fold = rng.permutation(len(swarm.runs)) % folds
@@ -147,14 +174,21 @@ def _held_out(mixer: Any, swarm: Observations, sizes: Sequence[int], folds: int,
 def _sizes(runs: int, folds: int) -> tuple[int, ...]:
     """Six sizes, evenly spaced in their logarithm, from a fifth of the runs (at least 12) to what a fold leaves."""
     most = runs - -(-runs // folds)
-    return tuple(int(size) for size in np.unique(np.round(np.geomspace(max(12, runs // 5), most, 6)).astype(int)))
+    return tuple(
+        int(size)
+        for size in np.unique(np.round(np.geomspace(max(12, runs // 5), most, 6)).astype(int))
+    )
 
 
 def _target_weights(swarm: Observations, targets: Mapping[str, float] | None) -> Array:
     unknown = sorted(set(targets or {}) - set(swarm.targets))
     if unknown:
-        raise MixwrightError(f"learning curve: target {unknown[0]} was never measured; choose among {', '.join(swarm.targets)}")
-    weights = np.array([1.0 if targets is None else targets.get(target, 0.0) for target in swarm.targets])
+        raise MixwrightError(
+            f"learning curve: target {unknown[0]} was never measured; choose among {', '.join(swarm.targets)}"
+        )
+    weights = np.array(
+        [1.0 if targets is None else targets.get(target, 0.0) for target in swarm.targets]
+    )
     return weights / weights.sum()
 
 

@@ -58,15 +58,24 @@ class NoiseFloor:
 def noise_floor(seen: Observations, targets: Mapping[str, float]) -> NoiseFloor | None:
     """The noise of the weighted mean of `targets`, whose errors in one run go together: pooled over the repeats of a mixture (role repeat,
     or swarm runs of equal weights); None where no mixture was trained twice."""
-    objective = seen.losses @ np.array([targets.get(target, 0.0) for target in seen.targets]) / sum(targets.values())
-    keys = [role if role == "repeat" else weights.tobytes() for role, weights in zip(seen.roles, seen.weights.round(6) + 0.0, strict=True)]
+    objective = (
+        seen.losses
+        @ np.array([targets.get(target, 0.0) for target in seen.targets])
+        / sum(targets.values())
+    )
+    keys = [
+        role if role == "repeat" else weights.tobytes()
+        for role, weights in zip(seen.roles, seen.weights.round(6) + 0.0, strict=True)
+    ]
     chosen = [role in ("repeat", "swarm") for role in seen.roles]
     groups = pd.Series(objective[chosen]).groupby(pd.Index(np.array(keys, dtype=object)[chosen]))
     repeated = groups.transform("size") > 1
     freedom = int(repeated.sum() - groups.ngroup()[repeated].nunique())
     if not freedom:
         return None
-    scatter = float(((pd.Series(objective[chosen]) - groups.transform("mean"))[repeated] ** 2).sum())
+    scatter = float(
+        ((pd.Series(objective[chosen]) - groups.transform("mean"))[repeated] ** 2).sum()
+    )
     low, high = (float(np.sqrt(scatter / _chi2(q, freedom))) for q in (0.975, 0.025))
     return NoiseFloor(float(np.sqrt(scatter / freedom)), low, high, int(repeated.sum()))
 
@@ -76,9 +85,13 @@ def _chi2(share: float, freedom: Any) -> Any:
     return 2 * gammaincinv(np.asarray(freedom) / 2, share)
 
 
-def objectives(rows: pd.DataFrame, targets: Mapping[str, float], value: str, *keys: str) -> pd.Series:
+def objectives(
+    rows: pd.DataFrame, targets: Mapping[str, float], value: str, *keys: str
+) -> pd.Series:
     """Weighted mean over the targets of column `value`, one number for each combination of `keys`; runs that lack a target are left out."""
-    wide = rows[rows.target.isin(list(targets))].pivot(index=list(keys), columns="target", values=value)
+    wide = rows[rows.target.isin(list(targets))].pivot(
+        index=list(keys), columns="target", values=value
+    )
     wide = wide.reindex(columns=list(targets)).dropna()
     return (wide * pd.Series(targets)).sum(axis=1) / sum(targets.values())
 
@@ -92,5 +105,8 @@ def held_out(validation: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataF
 
 def rank_correlations(runs: pd.DataFrame) -> pd.Series:
     """Spearman's correlation of predicted and actual for each mixer, highest first."""
-    found = {mixer: rows.predicted.rank().corr(rows.actual.rank()) for mixer, rows in runs.groupby("mixer")}
+    found = {
+        mixer: rows.predicted.rank().corr(rows.actual.rank())
+        for mixer, rows in runs.groupby("mixer")
+    }
     return pd.Series(found, dtype=float).sort_values(ascending=False, kind="stable")

@@ -32,25 +32,48 @@ class Refits:
     second: Array | None = None  # (2, targets) what another form says of the first two points
 
     @classmethod
-    def of(cls, full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int) -> "Refits":
+    def of(
+        cls, full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int
+    ) -> "Refits":
         rows = np.flatnonzero(np.isin(seen.roles, list(mixers.entry(proposal.mixer).reads)))
         held_out = held_out_residuals(full, seen, rows, goal.seed)
-        asked = full.amounts_at(goal, np.stack([proposal.weights, goal.natural]), float(np.median(seen.tokens[rows])))
+        asked = full.amounts_at(
+            goal, np.stack([proposal.weights, goal.natural]), float(np.median(seen.tokens[rows]))
+        )
         points = np.concatenate([asked, full.amounts_of(seen)[rows]])
         losses, weights = [], []
         for refit in refitted(full, seen, rows, held_out, draws, goal.seed):
             losses.append(refit.predict(points))
             weights.append(refit.propose(goal).weights)
-        return cls(full.predict(points), np.stack(losses), np.stack(weights), held_out, _second(proposal.mixer, seen, points[:2]))
+        return cls(
+            full.predict(points),
+            np.stack(losses),
+            np.stack(weights),
+            held_out,
+            _second(proposal.mixer, seen, points[:2]),
+        )
 
-    def around(self, signs: Sequence[int], importance: Array, noise: NoiseFloor | None, points: float = 1.0) -> Interval:
+    def around(
+        self, signs: Sequence[int], importance: Array, noise: NoiseFloor | None, points: float = 1.0
+    ) -> Interval:
         """The signed sum over proposal and natural of the weighted targets; what the mixer cannot follow counts for so many points."""
-        drawn, value = self.losses @ importance, float(np.array(signs) @ (self.own[:2] @ importance))
-        unexplained = ((self.held_out @ importance) ** 2).mean() - drawn[:, 2:].var(axis=0, ddof=1).mean()
+        drawn, value = (
+            self.losses @ importance,
+            float(np.array(signs) @ (self.own[:2] @ importance)),
+        )
+        unexplained = ((self.held_out @ importance) ** 2).mean() - drawn[:, 2:].var(
+            axis=0, ddof=1
+        ).mean()
         unexplained = max(0.0, float(unexplained) - (noise.low**2 if noise else 0.0))
         refitted = drawn[:, :2] @ np.array(signs)
-        apart = 0.0 if self.second is None else float(np.array(signs) @ (self.second @ importance)) - value
-        error = np.sqrt(refitted.var(ddof=1) + (refitted.mean() - value) ** 2 + points * unexplained + apart**2)
+        apart = (
+            0.0
+            if self.second is None
+            else float(np.array(signs) @ (self.second @ importance)) - value
+        )
+        error = np.sqrt(
+            refitted.var(ddof=1) + (refitted.mean() - value) ** 2 + points * unexplained + apart**2
+        )
         half = float(stdtrit(len(drawn) - 1, (1 + LEVEL) / 2) * error)
         return Interval(value, value - half, value + half)
 
@@ -58,7 +81,9 @@ class Refits:
         """What the other form says of the gain, in words."""
         if self.second is None:
             return ()
-        own, other = (float((losses[0] - losses[1]) @ importance) for losses in (self.own, self.second))
+        own, other = (
+            float((losses[0] - losses[1]) @ importance) for losses in (self.own, self.second)
+        )
         return (
             f"a second opinion: by {SECOND}'s law this mixture is {other:+.3f} nats/token against natural, by its own {own:+.3f}",
             "intervals of weights hold for its own form only: where that is wrong they miss the best weights",
@@ -68,7 +93,11 @@ class Refits:
         """Quantiles of the refits' weights and their reflection about the proposal (refits are drawn to the prior twice), in the bounds."""
         low, high = np.quantile(self.weights, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
         low, high = np.minimum(low, 2 * proposal - high), np.maximum(high, 2 * proposal - low)
-        low, high = np.clip([np.minimum(low, proposal), np.maximum(high, proposal)], goal.bounds.lower, goal.bounds.upper)
+        low, high = np.clip(
+            [np.minimum(low, proposal), np.maximum(high, proposal)],
+            goal.bounds.lower,
+            goal.bounds.upper,
+        )
         rows = zip(goal.names, proposal.tolist(), low.tolist(), high.tolist(), strict=True)
         return {name: Interval(value, at_least, at_most) for name, value, at_least, at_most in rows}
 
@@ -83,18 +112,24 @@ def _second(mixer: str, seen: Observations, points: Array) -> Array | None:
         return None
 
 
-def refitted(full: Mixer, seen: Observations, rows: Rows, held_out: Array, draws: int, seed: int) -> Iterator[Mixer]:
+def refitted(
+    full: Mixer, seen: Observations, rows: Rows, held_out: Array, draws: int, seed: int
+) -> Iterator[Mixer]:
     """`full` refitted to its predictions of the runs `rows` plus resampled held-out residuals; draw b is a function of (seed, b) alone."""
     own, centred = full.predict(full.amounts_of(seen)[rows]), held_out - held_out.mean(axis=0)
     for draw in range(draws):
         again = seen.losses.copy()
-        again[rows] = own + centred[np.random.default_rng([seed, draw]).integers(len(rows), size=len(rows))]
+        again[rows] = (
+            own + centred[np.random.default_rng([seed, draw]).integers(len(rows), size=len(rows))]
+        )
         yield full.refit(replace(seen, losses=again))
 
 
 def held_out_residuals(full: Mixer, seen: Observations, rows: Rows, seed: int) -> Array:
     """(rows, targets) measured minus predicted by a fit without the run's fold."""
-    fold = np.random.default_rng(seed).permutation(len(rows)) % (FOLDS if len(rows) >= 2 * FOLDS else len(rows))
+    fold = np.random.default_rng(seed).permutation(len(rows)) % (
+        FOLDS if len(rows) >= 2 * FOLDS else len(rows)
+    )
     residuals = np.empty((len(rows), len(seen.targets)))
     for k in range(int(fold.max()) + 1):
         out = rows[fold == k]

@@ -24,7 +24,13 @@ Ranges = dict[str, list[float]]
 
 
 def find_region(
-    name: str, settings: Mapping[str, Any], seen: Observations, goal: Goal, draws: int, seeds: int, log: Log = say
+    name: str,
+    settings: Mapping[str, Any],
+    seen: Observations,
+    goal: Goal,
+    draws: int,
+    seeds: int,
+    log: Log = say,
 ) -> dict[str, Any]:
     """The proposal with intervals, and each weight's range by three ways of asking.
 
@@ -42,15 +48,24 @@ def find_region(
     worse, error = _differences(fitted, seen, goal, tried, found.draws)
     alike = worse <= error
     furthest = float(worse[alike].max())
-    log(f"{name}: {alike.sum():,} of {len(tried):,} mixtures tried are not told apart from the optimum, the worst by {furthest:.3f}")
-    moved = np.stack([optimum, *(fitted.propose(replace(goal, seed=goal.seed + i)).weights for i in range(1, seeds))])
+    log(
+        f"{name}: {alike.sum():,} of {len(tried):,} mixtures tried are not told apart from the optimum, the worst by {furthest:.3f}"
+    )
+    moved = np.stack(
+        [
+            optimum,
+            *(fitted.propose(replace(goal, seed=goal.seed + i)).weights for i in range(1, seeds)),
+        ]
+    )
     refits = {domain: [interval.low, interval.high] for domain, interval in found.weights.items()}
     ranges = {"refits": refits, "alike": _ranges(tried[alike], goal), "seeds": _ranges(moved, goal)}
     record = found.said.as_json(goal) | {"ranges": ranges, "worse": furthest}
     return {key: value for key, value in record.items() if key not in ("tokens", "epochs")}
 
 
-def _differences(fitted: Mixer, seen: Observations, goal: Goal, tried: Array, draws: int) -> tuple[Array, Array]:
+def _differences(
+    fitted: Mixer, seen: Observations, goal: Goal, tried: Array, draws: int
+) -> tuple[Array, Array]:
     """(tried,) objective of each mixture minus the first one's, and the half width of its 95% interval by refits, their bias counted in."""
     importance = np.array([goal.targets[target] for target in fitted.targets])
     amounts = tried * float(np.median(seen.tokens))
@@ -62,7 +77,9 @@ def _differences(fitted: Mixer, seen: Observations, goal: Goal, tried: Array, dr
     worse = over_first(fitted)
     rows = np.arange(len(seen.runs))
     held_out = held_out_residuals(fitted, seen, rows, goal.seed)
-    drawn = np.stack([over_first(refit) for refit in refitted(fitted, seen, rows, held_out, draws, goal.seed)])
+    drawn = np.stack(
+        [over_first(refit) for refit in refitted(fitted, seen, rows, held_out, draws, goal.seed)]
+    )
     error = np.sqrt(drawn.var(axis=0, ddof=1) + (drawn.mean(axis=0) - worse) ** 2)
     return worse, float(stdtrit(draws - 1, (1 + LEVEL) / 2)) * error
 
@@ -81,10 +98,14 @@ def _lines(optimum: Array, goal: Goal) -> Array:
 def _around(optimum: Array, goal: Goal) -> Array:
     """Random mixtures inside the bounds, most of them near the optimum."""
     rng = np.random.default_rng(goal.seed)
-    far = sample(goal.natural, goal.bounds.lower, goal.bounds.upper, rng, SAMPLES, goal.bounds.groups)
+    far = sample(
+        goal.natural, goal.bounds.lower, goal.bounds.upper, rng, SAMPLES, goal.bounds.groups
+    )
     return optimum + rng.random((SAMPLES, 1)) ** 2 * (far - optimum)
 
 
 def _ranges(mixtures: Array, goal: Goal) -> Ranges:
-    rows = zip(goal.names, mixtures.min(axis=0).tolist(), mixtures.max(axis=0).tolist(), strict=True)
+    rows = zip(
+        goal.names, mixtures.min(axis=0).tolist(), mixtures.max(axis=0).tolist(), strict=True
+    )
     return {name: [low, high] for name, low, high in rows}

@@ -40,23 +40,49 @@ class Transfer:
         return asdict(self) | {"verdict": self.verdict}
 
 
-def transfer(mixtures: Sequence[str], targets: Sequence[str], first: Array, second: Array, importance: Array | None = None) -> Transfer:
+def transfer(
+    mixtures: Sequence[str],
+    targets: Sequence[str],
+    first: Array,
+    second: Array,
+    importance: Array | None = None,
+) -> Transfer:
     """Compares (mixtures, targets) losses at two sizes, row by row; all targets count alike in the mean, or by `importance`."""
     if len(mixtures) < LEAST:
-        raise MixwrightError(f"transfer: {len(mixtures)} mixtures at both sizes rank nothing; measure at least {LEAST}")
+        raise MixwrightError(
+            f"transfer: {len(mixtures)} mixtures at both sizes rank nothing; measure at least {LEAST}"
+        )
     means = np.average(first, 1, importance), np.average(second, 1, importance)
-    ranks = {MEAN: rank_interval(*means)} | {t: rank_interval(first[:, k], second[:, k]) for k, t in enumerate(targets)}
+    ranks = {MEAN: rank_interval(*means)} | {
+        t: rank_interval(first[:, k], second[:, k]) for k, t in enumerate(targets)
+    }
     pick = int(means[0].argmin())
-    return Transfer(tuple(mixtures), ranks, mixtures[pick], float(means[1][pick] - means[1].min()), float(np.ptp(means[1])))
+    return Transfer(
+        tuple(mixtures),
+        ranks,
+        mixtures[pick],
+        float(means[1][pick] - means[1].min()),
+        float(np.ptp(means[1])),
+    )
 
 
-def transfer_of_runs(first: Observations, second: Observations, targets: Mapping[str, float]) -> Transfer:
+def transfer_of_runs(
+    first: Observations, second: Observations, targets: Mapping[str, float]
+) -> Transfer:
     """The runs of the second size beside those of the first with the same weights by design; `targets` count by their weights."""
     apart = np.abs(second.weights[:, None] - first.weights[None]).max(axis=2)
     there = np.flatnonzero(apart.min(axis=1) < SAME)  # a run that diverged at one size has no other
     here = apart.argmin(axis=1)[there]
-    small, large = (seen.losses[:, [seen.targets.index(name) for name in targets]] for seen in (first, second))
-    return transfer([first.runs[k] for k in here], list(targets), small[here], large[there], np.array(list(targets.values())))
+    small, large = (
+        seen.losses[:, [seen.targets.index(name) for name in targets]] for seen in (first, second)
+    )
+    return transfer(
+        [first.runs[k] for k in here],
+        list(targets),
+        small[here],
+        large[there],
+        np.array(list(targets.values())),
+    )
 
 
 def read_transfer(mixtures: Path, first: Path, second: Path) -> Transfer:
@@ -65,10 +91,19 @@ def read_transfer(mixtures: Path, first: Path, second: Path) -> Transfer:
     for table in tables:
         strange = sorted(set(table.ids) - set(known.ids))
         if strange:
-            raise MixwrightError(f"{table.path}: {strange[0]} is no mixture of {mixtures}; add it there or drop the row")
+            raise MixwrightError(
+                f"{table.path}: {strange[0]} is no mixture of {mixtures}; add it there or drop the row"
+            )
     shared = [name for name in tables[0].ids if name in set(tables[1].ids)]
     targets = [name for name in tables[0].columns if name in set(tables[1].columns)]
     if not targets:
-        raise MixwrightError(f"{second}: no target of {first}; measure the same targets at both sizes")
-    values = (t.values[[t.ids.index(name) for name in shared]][:, [t.columns.index(name) for name in targets]] for t in tables)
+        raise MixwrightError(
+            f"{second}: no target of {first}; measure the same targets at both sizes"
+        )
+    values = (
+        t.values[[t.ids.index(name) for name in shared]][
+            :, [t.columns.index(name) for name in targets]
+        ]
+        for t in tables
+    )
     return transfer(shared, targets, *values)

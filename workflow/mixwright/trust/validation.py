@@ -14,7 +14,9 @@ from mixwright.observations import Observations
 SCORES = ("mixer", "target", "runs", "spearman", "kendall", "regret", "pairwise", "rmse")
 
 
-def validate(name: str, settings: dict, seen: Observations, folds: int = 8, seed: int = 0) -> pd.DataFrame:
+def validate(
+    name: str, settings: dict, seen: Observations, folds: int = 8, seed: int = 0
+) -> pd.DataFrame:
     """A tables.VALIDATION frame: each swarm run predicted by a fit that has not seen it.
 
     Mixers that read the swarm are fitted once a fold; for the others every swarm run is held out already (fold 0).
@@ -24,7 +26,9 @@ def validate(name: str, settings: dict, seen: Observations, folds: int = 8, seed
         raise MixwrightError(f"validation: {name} predicts no losses; validate a mixer that does")
     swarm = seen.of_role("swarm")
     if len(swarm.runs) < 2:
-        raise MixwrightError(f"validation: {len(swarm.runs)} swarm runs are too few to hold out; enlarge the swarm design")
+        raise MixwrightError(
+            f"validation: {len(swarm.runs)} swarm runs are too few to hold out; enlarge the swarm design"
+        )
     mixer = mixers.create(name, settings)
     if "swarm" not in kind.reads:
         return _frame(name, mixer.fit(seen), swarm, np.zeros(len(swarm.runs), dtype=np.int64))
@@ -40,7 +44,12 @@ def validate(name: str, settings: dict, seen: Observations, folds: int = 8, seed
 def scores(frame: pd.DataFrame) -> pd.DataFrame:
     """Per mixer and target: rank correlations, regret@1 and error of the level in nats/token, share of pairs ranked right."""
     rows = [
-        {"mixer": mixer, "target": target, "runs": len(part), **score(part.actual.to_numpy(), part.predicted.to_numpy())}
+        {
+            "mixer": mixer,
+            "target": target,
+            "runs": len(part),
+            **score(part.actual.to_numpy(), part.predicted.to_numpy()),
+        }
         for (mixer, target), part in frame.groupby(["mixer", "target"])
     ]
     return pd.DataFrame(rows, columns=list(SCORES))
@@ -63,7 +72,9 @@ def score(actual: Array, predicted: Array) -> dict[str, float]:
     }
 
 
-def _frame(name: str, fitted: Mixer, held_out: Observations, fold: NDArray[np.int64]) -> pd.DataFrame:
+def _frame(
+    name: str, fitted: Mixer, held_out: Observations, fold: NDArray[np.int64]
+) -> pd.DataFrame:
     """Long rows of the targets that the mixer predicts and the runs were measured on."""
     predicted = fitted.predict(fitted.amounts_of(held_out))
     both = [target for target in fitted.targets if target in held_out.targets]
@@ -81,5 +92,7 @@ def _frame(name: str, fitted: Mixer, held_out: Observations, fold: NDArray[np.in
         for target in both
     ]
     if not parts:
-        raise MixwrightError(f"validation: {name} predicts none of the measured targets; score the vertex runs on the study's targets")
+        raise MixwrightError(
+            f"validation: {name} predicts none of the measured targets; score the vertex runs on the study's targets"
+        )
     return pd.concat(parts, ignore_index=True)

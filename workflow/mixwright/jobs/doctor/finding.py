@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Run = Callable[..., str | None]  # words of a command -> what it said on both streams; None: it is not there, or does not answer
+Run = Callable[
+    ..., str | None
+]  # words of a command -> what it said on both streams; None: it is not there, or does not answer
 PATIENCE = 5.0  # seconds: a client of Slurm without a controller tries for a minute
 
 

@@ -24,13 +24,24 @@ def python(found: tuple[int, ...] = sys.version_info[:3]) -> Finding:
 def packages(house: Path = HOUSE) -> Finding:
     """What the default study needs, and whether its versions are those that the tests ran with."""
     if not (house / "pyproject.toml").exists():
-        return Finding("packages", "note", "no clone of the repository here, so nothing says which are needed")
+        return Finding(
+            "packages", "note", "no clone of the repository here, so nothing says which are needed"
+        )
     pins = dict(line.split("==") for line in (house / "constraints.txt").read_text().split())
-    found = {name: _version(name) for name in needed(tomllib.loads((house / "pyproject.toml").read_text())["project"])}
+    found = {
+        name: _version(name)
+        for name in needed(tomllib.loads((house / "pyproject.toml").read_text())["project"])
+    }
     missing = [name for name, own in found.items() if own is None]
     if missing:
-        return Finding("packages", "fails", f"missing: {', '.join(missing)}; run `make install`", needed=True)
-    others = [f"{name} {own} for {pins[name]}" for name, own in found.items() if name in pins and plain(own) != pins[name]]
+        return Finding(
+            "packages", "fails", f"missing: {', '.join(missing)}; run `make install`", needed=True
+        )
+    others = [
+        f"{name} {own} for {pins[name]}"
+        for name, own in found.items()
+        if name in pins and plain(own) != pins[name]
+    ]
     if others:
         rest = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
         told = f"{', '.join(others[:NAMED])}{rest}, with which the tests were run; `make install` brings them"
@@ -46,7 +57,11 @@ def needed(project: Mapping[str, Any]) -> list[str]:
         found: list[str] = []
         for name in names:
             inner = re.match(r"mixwright\[(.*)\]", name)
-            found += flat(part for extra in inner[1].split(",") for part in extras[extra]) if inner else [re.split(r"[<>=\[]", name)[0]]
+            found += (
+                flat(part for extra in inner[1].split(",") for part in extras[extra])
+                if inner
+                else [re.split(r"[<>=\[]", name)[0]]
+            )
         return found
 
     return flat([*project["dependencies"], *extras["demo"]])

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 
-SAME = (1.05, 1.1, 1.2, 1.35)  # realised amounts within such a factor are the same amount: counts differ by a sequence or two
+SAME = (
+    1.05,
+    1.1,
+    1.2,
+    1.35,
+)  # realised amounts within such a factor are the same amount: counts differ by a sequence or two
 OFFSETS = np.concatenate([[0.0], np.geomspace(0.01, 3.0, 24)])  # a, in units of the base amount
 EXPONENTS = np.geomspace(0.003, 3.0, 40)  # b
 
@@ -29,11 +34,20 @@ class Scale:
         """(domains, 3) amounts down, base and up in units of the base amount."""
         m = len(self.base)
         steps = np.arange(m)
-        return np.stack([self.amounts[1 + 2 * steps, steps], self.base, self.amounts[2 + 2 * steps, steps]], axis=1) / self.base[:, None]
+        return (
+            np.stack(
+                [self.amounts[1 + 2 * steps, steps], self.base, self.amounts[2 + 2 * steps, steps]],
+                axis=1,
+            )
+            / self.base[:, None]
+        )
 
     def responses(self, values: Array) -> Array:
         """(domains, 3) relative change of `values` (2 domains + 1,), one a run, at those points."""
-        return np.stack([values[1::2], np.full(len(self.base), values[0]), values[2::2]], axis=1) / values[0]
+        return (
+            np.stack([values[1::2], np.full(len(self.base), values[0]), values[2::2]], axis=1)
+            / values[0]
+        )
 
 
 def find_scales(amounts: Array, losses: Array) -> list[Scale]:
@@ -49,11 +63,15 @@ def scales_with_runs(amounts: Array, losses: Array) -> list[tuple[NDArray[np.int
     tried = [_scales_within(np.log(factor), amounts, losses) for factor in SAME]
     scales = max(tried, key=len)
     if not scales:
-        raise MixwrightError("autoscale: no base run with every domain up and down among the perturb runs; train the whole perturb design")
+        raise MixwrightError(
+            "autoscale: no base run with every domain up and down among the perturb runs; train the whole perturb design"
+        )
     return sorted(scales, key=lambda found: float(found[1].base.sum()))
 
 
-def _scales_within(tolerance: float, amounts: Array, losses: Array) -> list[tuple[NDArray[np.int64], Scale]]:
+def _scales_within(
+    tolerance: float, amounts: Array, losses: Array
+) -> list[tuple[NDArray[np.int64], Scale]]:
     """The scales found when amounts whose logarithms differ by less than `tolerance` are the same."""
     left: NDArray[np.int64] = np.arange(len(amounts))
     m, scales = amounts.shape[1], list[tuple[NDArray[np.int64], Scale]]()
@@ -99,10 +117,19 @@ def fit_published(points: Array, responses: Array) -> tuple[Array, Array]:
 
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", OptimizeWarning)  # three points leave no covariance to estimate
-            found = np.array([curve_fit(law, x, y, maxfev=20_000)[0] for x, y in zip(points, responses, strict=True)])
+            warnings.simplefilter(
+                "ignore", OptimizeWarning
+            )  # three points leave no covariance to estimate
+            found = np.array(
+                [
+                    curve_fit(law, x, y, maxfev=20_000)[0]
+                    for x, y in zip(points, responses, strict=True)
+                ]
+            )
     except RuntimeError:
-        raise MixwrightError("autoscale: the published fit of a domain does not converge; use fit: robust") from None
+        raise MixwrightError(
+            "autoscale: the published fit of a domain does not converge; use fit: robust"
+        ) from None
     return found[:, 0], found[:, 1]
 
 
@@ -132,5 +159,7 @@ def fit_robust(points: Array, responses: Array, noise: float) -> PowerLaws:
     misfit = misfit - misfit.mean(axis=2, keepdims=True)  # the best c
     cost = (misfit**2).sum(axis=2) / (2 * noise**2)
     # a grid's finest misfit may exceed the noise: never sharper than the best law's own misfit; and small offsets are likelier
-    likelihood = np.exp(-(cost - cost.min(axis=1, keepdims=True)) / (1 + cost.min(axis=1, keepdims=True)) - a / 1.0)
+    likelihood = np.exp(
+        -(cost - cost.min(axis=1, keepdims=True)) / (1 + cost.min(axis=1, keepdims=True)) - a / 1.0
+    )
     return PowerLaws(a, b, likelihood / likelihood.sum(axis=1, keepdims=True))

@@ -19,17 +19,25 @@ def water_filling(
 
     n_i = clip((c_i b_i / mu)^(1 / (b_i + 1)) - a_i), with mu found by bisection of its logarithm.
     """
-    a, b, low, high, c = (np.asarray(x, dtype=np.float64) for x in np.broadcast_arrays(offsets, exponents, lower, upper, scales))
+    a, b, low, high, c = (
+        np.asarray(x, dtype=np.float64)
+        for x in np.broadcast_arrays(offsets, exponents, lower, upper, scales)
+    )
     high = np.minimum(high, total)
     if low.sum() > total * (1 + 1e-12) or high.sum() < total * (1 - 1e-12):
-        raise MixwrightError(f"autoscale: no amounts between {low.sum():.4g} and {high.sum():.4g} sum to {total:.4g}; widen the bounds")
+        raise MixwrightError(
+            f"autoscale: no amounts between {low.sum():.4g} and {high.sum():.4g} sum to {total:.4g}; widen the bounds"
+        )
     slope, steepness = np.log(np.maximum(c * b, 1e-300)), b + 1
 
     def amounts(log_mu: float) -> Array:
         return np.clip(np.exp(np.minimum((slope - log_mu) / steepness, 700.0)) - a, low, high)
 
     # every amount at its upper bound, and every amount at its lower one
-    left, right = (pick(slope - steepness * np.log(np.maximum(n + a, 1e-300))) for n, pick in ((high, np.min), (low, np.max)))
+    left, right = (
+        pick(slope - steepness * np.log(np.maximum(n + a, 1e-300)))
+        for n, pick in ((high, np.min), (low, np.max))
+    )
     while right - left > 1e-14 * max(1.0, abs(left), abs(right)):
         middle = (left + right) / 2
         left, right = (middle, right) if amounts(middle).sum() > total else (left, middle)
@@ -43,9 +51,13 @@ def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> Array:
     """AutoScale's amounts (domains,) n1_i (n2_i / n1_i)^t, at the real t where they sum to `total`."""
     n1, n2 = (np.asarray(n, dtype=np.float64) for n in (first, second))
     if n2.sum() <= n1.sum():
-        raise MixwrightError("autoscale: the second scale must hold more tokens than the first; give perturb two different totals")
+        raise MixwrightError(
+            "autoscale: the second scale must hold more tokens than the first; give perturb two different totals"
+        )
     if min(n1.min(), n2.min()) <= 0:
-        raise MixwrightError("autoscale: an optimum of 0 tokens has no growth factor; set autoscale.least above 0")
+        raise MixwrightError(
+            "autoscale: an optimum of 0 tokens has no growth factor; set autoscale.least above 0"
+        )
     growth = np.log(n2 / n1)
 
     def amounts(t: float) -> Array:
@@ -59,7 +71,9 @@ def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> Array:
         low, high = (middle, high) if amounts(middle) @ growth < 0 else (low, middle)
     left = high
     if amounts(left).sum() > total:
-        raise MixwrightError(f"autoscale: no scale of these two optima is as small as {total:.4g} tokens; ask for more tokens")
+        raise MixwrightError(
+            f"autoscale: no scale of these two optima is as small as {total:.4g} tokens; ask for more tokens"
+        )
     for _ in range(200):
         middle = (left + right) / 2
         left, right = (middle, right) if amounts(middle).sum() < total else (left, middle)

@@ -27,12 +27,16 @@ def stack(predicted: Array, losses: Array, fold: NDArray[np.int64]) -> Array:
 
 def shared(errors: Array) -> Array:
     """One weight a member: (members, targets) with equal columns."""
-    return np.repeat(_simplex_least_squares(errors.reshape(len(errors), -1))[:, None], errors.shape[2], axis=1)
+    return np.repeat(
+        _simplex_least_squares(errors.reshape(len(errors), -1))[:, None], errors.shape[2], axis=1
+    )
 
 
 def separate(errors: Array) -> Array:
     """Weights of each target's own."""
-    return np.stack([_simplex_least_squares(errors[:, :, k]) for k in range(errors.shape[2])], axis=1)
+    return np.stack(
+        [_simplex_least_squares(errors[:, :, k]) for k in range(errors.shape[2])], axis=1
+    )
 
 
 def combine(weights: Array, predicted: Array) -> Array:
@@ -40,7 +44,13 @@ def combine(weights: Array, predicted: Array) -> Array:
     return (weights[:, None, :] * predicted).sum(axis=0)
 
 
-def _held_out(weights: Callable[[Array], Array], predicted: Array, errors: Array, losses: Array, fold: NDArray[np.int64]) -> float:
+def _held_out(
+    weights: Callable[[Array], Array],
+    predicted: Array,
+    errors: Array,
+    losses: Array,
+    fold: NDArray[np.int64],
+) -> float:
     """Rank correlation on each fold of a stack weighted by the others."""
     guess = np.empty_like(losses)
     for k in np.unique(fold):
@@ -53,5 +63,7 @@ def _simplex_least_squares(errors: Array) -> Array:
     curvature = errors @ errors.T / errors.shape[1]
     curvature += 1e-9 * np.trace(curvature) * np.eye(len(curvature)) + 1e-300
     start = np.full(len(curvature), 1 / len(curvature))
-    found = np.clip(start + quadratic_step(curvature, curvature @ start, -start, 1 - start), 0, None)
+    found = np.clip(
+        start + quadratic_step(curvature, curvature @ start, -start, 1 - start), 0, None
+    )
     return found / found.sum()

@@ -16,5 +16,7 @@ class EffectiveData(LawMixer):
     name = "effective-data"
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
-        own = np.array([[float(domain == target) for domain in swarm.domains] for target in swarm.targets])
+        own = np.array(
+            [[float(domain == target) for domain in swarm.domains] for target in swarm.targets]
+        )
         return fit_law(swarm.weights, swarm.losses, Prior(), iterations, own, near)

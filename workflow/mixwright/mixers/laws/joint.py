@@ -11,7 +11,14 @@ from mixwright.mixers.base import FITTED
 from mixwright.mixers.laws.law import Law, Prior, fit_law, trust
 from mixwright.mixers.laws.mixer import REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
-from mixwright.mixers.laws.repetition import DECAY, ScaledLaw, amounts_worth, effective_tokens, fit_decay, repeats
+from mixwright.mixers.laws.repetition import (
+    DECAY,
+    ScaledLaw,
+    amounts_worth,
+    effective_tokens,
+    fit_decay,
+    repeats,
+)
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -36,21 +43,37 @@ class Joint(LawMixer):
     """
 
     repetition: float | str = DECAY
-    span: tuple[float, ...] = field(default=(), metadata=FITTED, repr=False)  # least and most tokens of a run
-    strength: float = field(default=1.0, metadata=FITTED, repr=False)  # of the priors, as a multiple of effective-data's
-    told: tuple[float, ...] = field(default=(), metadata=FITTED, repr=False)  # the runs' R* and its interval; none where they cannot tell
+    span: tuple[float, ...] = field(
+        default=(), metadata=FITTED, repr=False
+    )  # least and most tokens of a run
+    strength: float = field(
+        default=1.0, metadata=FITTED, repr=False
+    )  # of the priors, as a multiple of effective-data's
+    told: tuple[float, ...] = field(
+        default=(), metadata=FITTED, repr=False
+    )  # the runs' R* and its interval; none where they cannot tell
     name = "joint"
 
     def __post_init__(self) -> None:
         if isinstance(self.repetition, str) and self.repetition != FIT:
-            raise MixwrightError(f"mixers: joint.repetition is {self.repetition}; write a number or {FIT}")
+            raise MixwrightError(
+                f"mixers: joint.repetition is {self.repetition}; write a number or {FIT}"
+            )
 
     def fit(self, seen: Observations) -> Self:
         runs = self.usable(seen, *ROLES, least=LEAST)
-        first = replace(self, span=(float(runs.tokens.min()), float(runs.tokens.max())), strength=FIRST, told=())
-        first = replace(first, told=first._told(runs)) if self.repetition == FIT and repeats(runs) else first
+        first = replace(
+            self, span=(float(runs.tokens.min()), float(runs.tokens.max())), strength=FIRST, told=()
+        )
+        first = (
+            replace(first, told=first._told(runs))
+            if self.repetition == FIT and repeats(runs)
+            else first
+        )
         loose = first._best_start(runs)
-        found = replace(first, strength=_strength(runs.losses, first._of_runs(loose, runs), len(runs.domains)))
+        found = replace(
+            first, strength=_strength(runs.losses, first._of_runs(loose, runs), len(runs.domains))
+        )
         return found._with_law(runs, found.fit_law(runs, 2 * self.iterations, loose))
 
     def refit(self, seen: Observations) -> Self:
@@ -58,7 +81,9 @@ class Joint(LawMixer):
         return self._with_law(runs, self.fit_law(runs, min(REFIT_STEPS, self.iterations), self.law))
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
-        own = np.array([[float(domain == target) for domain in swarm.domains] for target in swarm.targets])
+        own = np.array(
+            [[float(domain == target) for domain in swarm.domains] for target in swarm.targets]
+        )
         amounts = self.amounts_of(swarm) / self.unit
         law = fit_law(amounts, swarm.losses, IN_AMOUNTS.times(self.strength), iterations, own, near)
         return replace(law, linear=np.zeros_like(law.linear))
@@ -75,7 +100,10 @@ class Joint(LawMixer):
 
     def _told(self, runs: Observations) -> tuple[float, ...]:
         """R* of the runs and its interval; none where the interval is open at both ends."""
-        near, trusted = self.fit_law(runs, self.iterations), trust(runs.losses.T, np.maximum(runs.losses.std(axis=0), 1e-9))
+        near, trusted = (
+            self.fit_law(runs, self.iterations),
+            trust(runs.losses.T, np.maximum(runs.losses.std(axis=0), 1e-9)),
+        )
 
         def misfit(decay: float) -> Array:
             tried = replace(self, told=(decay,))
@@ -91,7 +119,13 @@ class Joint(LawMixer):
     @property
     def decay(self) -> float:
         """R* in use."""
-        return self.told[0] if self.told else DECAY if isinstance(self.repetition, str) else self.repetition
+        return (
+            self.told[0]
+            if self.told
+            else DECAY
+            if isinstance(self.repetition, str)
+            else self.repetition
+        )
 
     @property
     def unit(self) -> float:
@@ -106,13 +140,19 @@ class Joint(LawMixer):
 
     def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
         """Effective tokens at the goal's total, whatever the runs' own."""
-        return effective_tokens(weights * self._total(goal), np.array([domain.tokens for domain in goal.domains]), self.decay)
+        return effective_tokens(
+            weights * self._total(goal),
+            np.array([domain.tokens for domain in goal.domains]),
+            self.decay,
+        )
 
     def at(self, goal: Goal) -> "OfMixtures":
         return OfMixtures(self.targets, self._scaled(goal))
 
     def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
-        return best_mixture(self._scaled(goal), importance, *goal.bounds.parts, limits.most, limits.start)
+        return best_mixture(
+            self._scaled(goal), importance, *goal.bounds.parts, limits.most, limits.start
+        )
 
     def _scaled(self, goal: Goal) -> ScaledLaw:
         available = np.array([float(domain.tokens) for domain in goal.domains]) / self.unit
@@ -135,16 +175,34 @@ class Joint(LawMixer):
     def scale_notes(self, goal: Goal, weights: Array) -> tuple[str, ...]:
         least, most = self.span
         if not self.counted:
-            return ("the runs came without token counts: the mixture is the best at their own scale",)
-        repeated = [d.name for d, weight in zip(goal.domains, weights, strict=True) if weight * goal.tokens > 1.01 * d.tokens]
-        notes = [f"{', '.join(repeated)} repeated: a pass is worth less each time, R* = {self.decay:.4g}"] if repeated else []
+            return (
+                "the runs came without token counts: the mixture is the best at their own scale",
+            )
+        repeated = [
+            d.name
+            for d, weight in zip(goal.domains, weights, strict=True)
+            if weight * goal.tokens > 1.01 * d.tokens
+        ]
+        notes = (
+            [
+                f"{', '.join(repeated)} repeated: a pass is worth less each time, R* = {self.decay:.4g}"
+            ]
+            if repeated
+            else []
+        )
         notes += [self._decay_note()] if self.repetition == FIT else []
         if most < APART * least and not least / APART < goal.tokens < most * APART:
-            notes.append("all runs have about one total: what changes with scale is the prior's word; add runs of another total")
+            notes.append(
+                "all runs have about one total: what changes with scale is the prior's word; add runs of another total"
+            )
         elif goal.tokens > APART * most:
-            notes.append(f"predicted for {goal.tokens / most:.3g} times the tokens of the largest run")
+            notes.append(
+                f"predicted for {goal.tokens / most:.3g} times the tokens of the largest run"
+            )
         elif goal.tokens < least / APART:
-            notes.append(f"predicted for {goal.tokens / least:.3g} times the tokens of the smallest run: nothing so short was trained")
+            notes.append(
+                f"predicted for {goal.tokens / least:.3g} times the tokens of the smallest run: nothing so short was trained"
+            )
         return tuple(notes)
 
 

@@ -9,11 +9,18 @@ from numpy.typing import NDArray
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
 
-LEVEL, SCALE, POWER, OFFSET = 0, 1, 2, 3  # columns of log E, log A, log b, log eps; then log K, logit g and beta, m columns each
+LEVEL, SCALE, POWER, OFFSET = (
+    0,
+    1,
+    2,
+    3,
+)  # columns of log E, log A, log b, log eps; then log K, logit g and beta, m columns each
 SMALLEST = 1e-14  # weights below this count as zero where powers of them are taken
 PRIOR_RUNS = 64  # the priors' strengths were tuned at this many runs
 FADE = 2.0  # a run this many standard deviations above its target's best counts half
-GROWTH = 2 / 3  # of the strengths with the runs: the strongest prior within one standard error of the best in cross-validation
+GROWTH = (
+    2 / 3
+)  # of the strengths with the runs: the strongest prior within one standard error of the best in cross-validation
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,11 @@ class Law:
 
     def predict(self, weights: Array) -> Array:
         """(mixtures, domains) weights -> (mixtures, targets) nats/token."""
-        return self.level + self.scale * self.effective(weights) ** -self.power + weights @ self.linear.T
+        return (
+            self.level
+            + self.scale * self.effective(weights) ** -self.power
+            + weights @ self.linear.T
+        )
 
     def slopes(self, w: Array) -> Array:
         """(targets, domains) gradients at w (domains,)."""
@@ -42,7 +53,11 @@ class Law:
 
     def curvature(self, importance: Array, w: Array) -> Array:
         """(domains, domains) Hessian of the losses' weighted sum at w (domains,)."""
-        mu, growth, effective = importance * self.worth(w), self.growth(w), self.effective(w[None])[0]
+        mu, growth, effective = (
+            importance * self.worth(w),
+            self.growth(w),
+            self.effective(w[None])[0],
+        )
         outer = (growth.T * (mu * (self.power + 1) / effective)) @ growth
         return outer - np.diag(mu @ self.bend(w))
 
@@ -57,12 +72,20 @@ class Law:
     def where(self, own: NDArray[np.bool_], other: "Law") -> "Law":
         """Its own rows where `own` (targets,) is true, the other's elsewhere."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Law(*(np.where(own.reshape(-1, *[1] * (mine.ndim - 1)), mine, theirs) for mine, theirs in pairs))
+        return Law(
+            *(
+                np.where(own.reshape(-1, *[1] * (mine.ndim - 1)), mine, theirs)
+                for mine, theirs in pairs
+            )
+        )
 
     def shaken(self, rng: np.random.Generator) -> "Law":
         """A law some way off, to start a fit from: b, K and g / (1 - g) by random factors."""
         odds = self.exponent / (1 - self.exponent) * np.exp(rng.normal(0, 1, self.exponent.shape))
-        power, transfer = (part * np.exp(rng.normal(0, spread, part.shape)) for part, spread in ((self.power, 0.4), (self.transfer, 1.0)))
+        power, transfer = (
+            part * np.exp(rng.normal(0, spread, part.shape))
+            for part, spread in ((self.power, 0.4), (self.transfer, 1.0))
+        )
         return replace(self, power=power, transfer=transfer, exponent=odds / (1 + odds))
 
     def terms(self, w: Array) -> Array:
@@ -75,7 +98,12 @@ class Law:
 
     def bend(self, w: Array) -> Array:
         """(targets, domains) d2S / dw2, never positive."""
-        return self.transfer * self.exponent * (self.exponent - 1) * np.maximum(w, SMALLEST) ** (self.exponent - 2)
+        return (
+            self.transfer
+            * self.exponent
+            * (self.exponent - 1)
+            * np.maximum(w, SMALLEST) ** (self.exponent - 2)
+        )
 
 
 @dataclass(frozen=True)
@@ -92,14 +120,26 @@ class Prior:
 
     def times(self, factor: float) -> "Prior":
         """The same centres, held `factor` times as strongly; the linear term as before."""
-        held: dict[str, Any] = {n: (factor * getattr(self, n)[0], getattr(self, n)[1]) for n in ("transfer", "exponent", "power", "offset")}
+        held: dict[str, Any] = {
+            n: (factor * getattr(self, n)[0], getattr(self, n)[1])
+            for n in ("transfer", "exponent", "power", "offset")
+        }
         return replace(self, level=factor * self.level, **held)
 
 
-ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)  # held: b = 1, eps = 0, beta = 0
+ADDITIVE = Prior(
+    power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9
+)  # held: b = 1, eps = 0, beta = 0
 
 
-def fit_law(weights: Array, losses: Array, prior: Prior, iterations: int = 200, own: Array | None = None, near: Law | None = None) -> Law:
+def fit_law(
+    weights: Array,
+    losses: Array,
+    prior: Prior,
+    iterations: int = 200,
+    own: Array | None = None,
+    near: Law | None = None,
+) -> Law:
     """Batched Levenberg-Marquardt on pseudo-Huber residuals: (runs, domains) and (runs, targets) -> Law.
 
     `own` (targets, domains) is 1 where a target's text is a domain's, and 0 elsewhere. `near` is where to start from; the penalty's
@@ -140,7 +180,9 @@ def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
     centred = shape - shape.mean(axis=0)
     slope = (centred * losses).sum(axis=0) / np.maximum((centred**2).sum(axis=0), 1e-12)
     slope = np.maximum(slope, 0.1 * spread / np.maximum(shape.std(axis=0), 1e-9))
-    level = np.maximum(losses.mean(axis=0) - slope * shape.mean(axis=0), 0.1 * np.abs(losses.min(axis=0)) + 1e-6)
+    level = np.maximum(
+        losses.mean(axis=0) - slope * shape.mean(axis=0), 0.1 * np.abs(losses.min(axis=0)) + 1e-6
+    )
     theta[:, LEVEL], theta[:, SCALE] = np.log(level), np.log(slope)
     return theta
 
@@ -164,22 +206,36 @@ def _penalty(start: Array, m: int, prior: Prior) -> tuple[Array, Array]:
 def _law(theta: Array, spread: Array) -> Law:
     m = (theta.shape[1] - 4) // 3
     level, scale, power, offset = np.exp(theta[:, :4]).T
-    transfer, logit, linear = np.exp(theta[:, 4 : 4 + m]), theta[:, 4 + m : 4 + 2 * m], theta[:, 4 + 2 * m :]
-    return Law(level, scale, power, offset, transfer, 1 / (1 + np.exp(-logit)), spread[:, None] * linear)
+    transfer, logit, linear = (
+        np.exp(theta[:, 4 : 4 + m]),
+        theta[:, 4 + m : 4 + 2 * m],
+        theta[:, 4 + 2 * m :],
+    )
+    return Law(
+        level, scale, power, offset, transfer, 1 / (1 + np.exp(-logit)), spread[:, None] * linear
+    )
 
 
 def _parameters(law: Law, spread: Array) -> Array:
     """The inverse of `_law`."""
-    curve = np.log(np.maximum(np.column_stack([law.level, law.scale, law.power, law.offset, law.transfer]), 1e-300))
+    curve = np.log(
+        np.maximum(
+            np.column_stack([law.level, law.scale, law.power, law.offset, law.transfer]), 1e-300
+        )
+    )
     exponent = np.clip(law.exponent, 1e-9, 1 - 1e-9)
-    return np.column_stack([curve, np.log(exponent) - np.log1p(-exponent), law.linear / spread[:, None]])
+    return np.column_stack(
+        [curve, np.log(exponent) - np.log1p(-exponent), law.linear / spread[:, None]]
+    )
 
 
 def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tuple[Array, Array]:
     """(targets, runs) residuals in standard deviations and their (targets, runs, parameters) Jacobian."""
     law, m = _law(theta, spread), weights.shape[1]
     logs = np.log(np.maximum(weights, 1e-300))
-    terms = law.transfer[:, None, :] * np.where(weights > 0, np.exp(law.exponent[:, None, :] * logs), 0.0)
+    terms = law.transfer[:, None, :] * np.where(
+        weights > 0, np.exp(law.exponent[:, None, :] * logs), 0.0
+    )
     effective = law.offset[:, None] + terms.sum(axis=2)
     fall = law.scale[:, None] * effective ** -law.power[:, None]
     slope = -law.power[:, None] * fall / effective  # d loss / d effective data

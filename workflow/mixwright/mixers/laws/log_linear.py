@@ -14,7 +14,9 @@ from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import Groups, minimise_linear
 
-RIDGE = 1e-3  # on t, towards the mean of its start: domains that no run tells apart keep the same slope
+RIDGE = (
+    1e-3  # on t, towards the mean of its start: domains that no run tells apart keep the same slope
+)
 FLOORS = (0.1, 0.5, 2.0)  # starts: c this many standard deviations below the least loss
 
 
@@ -27,21 +29,29 @@ class LogLinear(LawMixer):
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=8)
         self.check_length(swarm)
-        return self.learned(swarm, parameters=fit_log_linear(swarm.weights, swarm.losses, self.iterations))
+        return self.learned(
+            swarm, parameters=fit_log_linear(swarm.weights, swarm.losses, self.iterations)
+        )
 
     def refit(self, seen: Observations) -> Self:
         return self.fit(seen)
 
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
-        return self.parameters[:, 0] + np.exp(amounts / amounts.sum(axis=1, keepdims=True) @ self.parameters[:, 1:].T)
+        return self.parameters[:, 0] + np.exp(
+            amounts / amounts.sum(axis=1, keepdims=True) @ self.parameters[:, 1:].T
+        )
 
     def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
-        return best_mixture(Exponentials(self.parameters), importance, *goal.bounds.parts, limits.most, limits.start)
+        return best_mixture(
+            Exponentials(self.parameters), importance, *goal.bounds.parts, limits.most, limits.start
+        )
 
     def note(self, importance: Array, weights: Array) -> str:
         used = int((weights > 1e-6).sum())
-        return f"{used} of {len(weights)} domains used: a log-linear law knows no diminishing returns"
+        return (
+            f"{used} of {len(weights)} domains used: a log-linear law knows no diminishing returns"
+        )
 
 
 @dataclass(frozen=True)
@@ -63,16 +73,28 @@ class Exponentials:
 def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
     """(targets, 1 + domains): c and t of every target, the best of three starts."""
     spread = np.maximum(losses.std(axis=0), 1e-9)
-    starts = np.stack([_start(weights, losses, losses.min(axis=0) - floor * spread) for floor in FLOORS])
+    starts = np.stack(
+        [_start(weights, losses, losses.min(axis=0) - floor * spread) for floor in FLOORS]
+    )
     strength = np.r_[0.0, np.full(weights.shape[1], RIDGE)]
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
         rise = np.exp(np.minimum(theta[:, 1:] @ weights.T, 50.0))
         jacobian = np.concatenate([np.ones((*rise.shape, 1)), rise[..., None] * weights], axis=2)
-        return (theta[:, :1] + rise - losses.T[rows]) / spread[rows, None], jacobian / spread[rows, None, None]
+        return (theta[:, :1] + rise - losses.T[rows]) / spread[rows, None], jacobian / spread[
+            rows, None, None
+        ]
 
-    centre = [np.column_stack([start[:, 0], np.tile(start[:, 1:].mean(axis=1, keepdims=True), weights.shape[1])]) for start in starts]
-    fits = [minimise(start, residuals, strength, middle, iterations) for start, middle in zip(starts, centre, strict=True)]
+    centre = [
+        np.column_stack(
+            [start[:, 0], np.tile(start[:, 1:].mean(axis=1, keepdims=True), weights.shape[1])]
+        )
+        for start in starts
+    ]
+    fits = [
+        minimise(start, residuals, strength, middle, iterations)
+        for start, middle in zip(starts, centre, strict=True)
+    ]
     best = np.argmin([cost for _, cost in fits], axis=0)
     return np.stack([theta for theta, _ in fits])[best, np.arange(len(best))]
 
@@ -84,7 +106,13 @@ def _start(weights: Array, losses: Array, floor: Array) -> Array:
 
 
 def best_mixture(
-    laws: Exponentials, importance: Array, lower: Array, upper: Array, groups: Groups, most: Array, start: Array
+    laws: Exponentials,
+    importance: Array,
+    lower: Array,
+    upper: Array,
+    groups: Groups,
+    most: Array,
+    start: Array,
 ) -> tuple[Array, float]:
     """Minimiser of sum_k importance_k exp(t_k.w) inside with laws <= most (`start` keeps them), and the Frank-Wolfe gap of the
     Lagrangian (slopes are finite here) plus what its multipliers hold of slack."""
@@ -94,4 +122,6 @@ def best_mixture(
     slope = (importance + multipliers) @ laws.slopes(weights)
     gap = float(slope @ (weights - minimise_linear(slope, lower, upper, groups)))
     limited = np.isfinite(most)
-    return weights, max(0.0, gap + float(multipliers[limited] @ (most - laws.predict(weights[None])[0])[limited]))
+    return weights, max(
+        0.0, gap + float(multipliers[limited] @ (most - laws.predict(weights[None])[0])[limited])
+    )

@@ -23,7 +23,9 @@ class LawMixer(Fitted):
 
     tolerance: float = 1e-6
     iterations: int = 200
-    parameters: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (targets, 4 + 3 domains): the columns of Law, side by side
+    parameters: Array = field(
+        default=UNKNOWN, metadata=FITTED, repr=False
+    )  # (targets, 4 + 3 domains): the columns of Law, side by side
     name = "law"
 
     def fit(self, seen: Observations) -> Self:
@@ -34,13 +36,18 @@ class LawMixer(Fitted):
     def refit(self, seen: Observations) -> Self:
         """A few steps from where this fit ended: they move predictions to within a tenth of the way that more steps would."""
         swarm = self.usable(seen, "swarm", least=8)
-        return self._with_law(swarm, self.fit_law(swarm, min(REFIT_STEPS, self.iterations), self.law))
+        return self._with_law(
+            swarm, self.fit_law(swarm, min(REFIT_STEPS, self.iterations), self.law)
+        )
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
         raise NotImplementedError
 
     def _with_law(self, swarm: Observations, law: Law) -> Self:
-        return self.learned(swarm, parameters=np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()]))
+        return self.learned(
+            swarm,
+            parameters=np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()]),
+        )
 
     @property
     def law(self) -> Law:
@@ -57,7 +64,12 @@ class LawMixer(Fitted):
         limits = Limits.of(of_mixtures, goal)
         weights, gap = self.optimum(importance, goal, limits)
         predicted = of_mixtures.predict(weights[None])[0]
-        notes = (*self.gap_notes(gap), *self.scale_notes(goal, weights), self.note(importance, weights), *limits.notes(predicted))
+        notes = (
+            *self.gap_notes(gap),
+            *self.scale_notes(goal, weights),
+            self.note(importance, weights),
+            *limits.notes(predicted),
+        )
         return Proposal(self.name, weights, self.in_goal(predicted, goal), gap, notes)
 
     def at(self, goal: Goal) -> Predictor:
@@ -80,9 +92,13 @@ class LawMixer(Fitted):
         """The transfer matrix in a sentence: which domains hold most effective data for the goal."""
         share = self.law.transfer / self.law.transfer.sum(axis=1, keepdims=True)
         order = np.argsort(-(importance @ share))[:3]
-        return "most effective data per share of training: " + ", ".join(self.domains[i] for i in order)
+        return "most effective data per share of training: " + ", ".join(
+            self.domains[i] for i in order
+        )
 
     def check_length(self, swarm: Observations) -> None:
         """Refuses runs of different length: in mixtures they would be one regression of two curves."""
         if np.ptp(swarm.tokens) > 0.05 * swarm.tokens.max():
-            raise MixwrightError(f"{type(self).__name__}: the swarm mixes runs of different length; fit one proxy.tokens at a time")
+            raise MixwrightError(
+                f"{type(self).__name__}: the swarm mixes runs of different length; fit one proxy.tokens at a time"
+            )

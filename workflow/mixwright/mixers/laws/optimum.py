@@ -33,10 +33,14 @@ def best_mixture(
     weights, multipliers = minimise_inside(law, importance, lower, upper, groups, limits, start)
     gap = certificate(law, importance + multipliers, weights, lower, upper, groups)
     limited = np.isfinite(limits)
-    return weights, max(0.0, gap + float(multipliers[limited] @ (limits - law.predict(weights[None])[0])[limited]))
+    return weights, max(
+        0.0, gap + float(multipliers[limited] @ (limits - law.predict(weights[None])[0])[limited])
+    )
 
 
-def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper: Array, groups: Groups = ()) -> float:
+def certificate(
+    law: Law, importance: Array, weights: Array, lower: Array, upper: Array, groups: Groups = ()
+) -> float:
     """A bound on f(weights) - min f: the most that sum_k mu_k (S_k(w') - S_k(w)) - beta.(w' - w) can gain over feasible w'.
 
     f lies above its linearisation in S because S^(-b) is convex, and the gain is separable and concave in w'. Any multipliers of
@@ -57,7 +61,9 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
         """The bound at a price of the mixture and one of each domain (its group's, where that has its own), and the sum of their w'."""
         x = best(prices)
         total, bound = float(x.sum()), float((gain(x) - prices * x).sum() + price)
-        for group in groups:  # one whose price is its own holds its limit, whatever x is at a price where it jumps
+        for group in (
+            groups
+        ):  # one whose price is its own holds its limit, whatever x is at a price where it jumps
             own = float(prices[group.members[0]]) - price
             limit = group.upper if own > 0 else group.lower
             bound += own * limit
@@ -81,10 +87,16 @@ def certificate(law: Law, importance: Array, weights: Array, lower: Array, upper
     return max(0.0, bound - here)
 
 
-def _agreed_prices(slopes: Array, weights: Array, lower: Array, upper: Array, groups: Groups) -> tuple[float, Array]:
+def _agreed_prices(
+    slopes: Array, weights: Array, lower: Array, upper: Array, groups: Groups
+) -> tuple[float, Array]:
     """The mixture's price and the domains' (domains,) that `weights` suggest: at the optimum the free slopes agree, and those inside a
     group at its limit agree on another price."""
-    inside, loose, own = (weights > lower + 1e-9) & (weights < upper - 1e-9), np.ones(len(weights), dtype=bool), {}
+    inside, loose, own = (
+        (weights > lower + 1e-9) & (weights < upper - 1e-9),
+        np.ones(len(weights), dtype=bool),
+        {},
+    )
     for group in groups:
         members = list(group.members)
         if not group.lower + 1e-9 < weights[members].sum() < group.upper - 1e-9:
@@ -98,9 +110,13 @@ def _agreed_prices(slopes: Array, weights: Array, lower: Array, upper: Array, gr
     return price, prices
 
 
-def _group_prices(best: Callable[[Array], Array], below: float, above: float, domains: int, groups: Groups) -> tuple[Array, Array]:
+def _group_prices(
+    best: Callable[[Array], Array], below: float, above: float, domains: int, groups: Groups
+) -> tuple[Array, Array]:
     """(domains,) least and most prices: those at which a domain's group has its greatest and its least sum."""
-    member = np.array([[float(i in group.members) for i in range(domains)] for group in groups]).reshape(len(groups), domains)
+    member = np.array(
+        [[float(i in group.members) for i in range(domains)] for group in groups]
+    ).reshape(len(groups), domains)
     limits = np.array([[group.upper, group.lower] for group in groups]).reshape(len(groups), 2)
     found = []
     for side, open_end in ((0, -np.inf), (1, np.inf)):
@@ -116,7 +132,9 @@ def _group_prices(best: Callable[[Array], Array], below: float, above: float, do
     return found[0], found[1]
 
 
-def _where_slope_is(slope: Callable[[Array], Array], price: Array, lower: Array, upper: Array) -> Array:
+def _where_slope_is(
+    slope: Callable[[Array], Array], price: Array, lower: Array, upper: Array
+) -> Array:
     """Each domain's maximiser of gain - price * x in its interval; slopes fall, and bisection in log x reaches tiny weights."""
     low, high = np.log(np.maximum(lower, SMALLEST)), np.log(np.maximum(upper, SMALLEST))
     for _ in range(60):

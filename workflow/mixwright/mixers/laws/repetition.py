@@ -12,7 +12,9 @@ from mixwright.observations import Observations
 
 DECAY = 15.39  # R*: repetitions after which one more is worth 1 / e of a first pass
 DECAYS = np.geomspace(0.5, 128.0, 13)  # that a fit tries first
-BETWEEN = np.array([-0.75, -0.5, -0.25, 0.25, 0.5, 0.75])  # and then, in steps of those, about the best
+BETWEEN = np.array(
+    [-0.75, -0.5, -0.25, 0.25, 0.5, 0.75]
+)  # and then, in steps of those, about the best
 REPEATED = 1.5  # passes from which a run says something of R*
 CHI = 1.92  # fall of the log-likelihood at the ends of a 95% interval: half of chi squared's 3.84
 
@@ -20,12 +22,18 @@ CHI = 1.92  # fall of the log-likelihood at the ends of a 95% interval: half of 
 def effective_tokens(tokens: Array, available: Array, decay: float = DECAY) -> Array:
     """(..., domains) D = U + U R* (1 - exp(-R / R*)), U = min(n, available), R = max(n / available - 1, 0): concave, never falling."""
     repeats = np.maximum(tokens / np.maximum(available, 1e-300) - 1, 0.0)
-    return np.minimum(tokens, available) + np.where(repeats > 0, available * decay * -np.expm1(-repeats / decay), 0.0)
+    return np.minimum(tokens, available) + np.where(
+        repeats > 0, available * decay * -np.expm1(-repeats / decay), 0.0
+    )
 
 
 def amounts_worth(seen: Observations, decay: float) -> Array:
     """(runs, domains) effective tokens of the runs, by how often each repeated its domains; plain tokens where that was not counted."""
-    return seen.amounts if seen.epochs is None else effective_tokens(seen.amounts, seen.amounts / np.maximum(seen.epochs, 1.0), decay)
+    return (
+        seen.amounts
+        if seen.epochs is None
+        else effective_tokens(seen.amounts, seen.amounts / np.maximum(seen.epochs, 1.0), decay)
+    )
 
 
 def repeats(seen: Observations) -> bool:
@@ -40,7 +48,9 @@ def fit_decay(misfit: Callable[[float], Array], runs: int) -> tuple[float, float
     """
 
     def likelihood(logs: Array) -> Array:
-        return np.array([-runs / 2 * np.log(np.maximum(misfit(float(np.exp(at))), 1e-300)).sum() for at in logs])
+        return np.array(
+            [-runs / 2 * np.log(np.maximum(misfit(float(np.exp(at))), 1e-300)).sum() for at in logs]
+        )
 
     coarse = np.log(DECAYS)
     first = likelihood(coarse)
@@ -59,7 +69,9 @@ def _edge(logs: Array, inside: Array) -> float:
     if not len(out):
         return np.inf
     k = int(out[0])
-    return float(logs[k - 1] + (logs[k] - logs[k - 1]) * inside[k - 1] / (inside[k - 1] - inside[k]))
+    return float(
+        logs[k - 1] + (logs[k] - logs[k - 1]) * inside[k - 1] / (inside[k - 1] - inside[k])
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +95,15 @@ class ScaledLaw(Law):
     def bend(self, w: Array) -> Array:
         amounts, more = self._amounts(w), self._worth_of_more(w)
         repeated = w * self.total > self.available
-        falling = np.where(repeated, more * self.total / np.maximum(self.available * self.decay, 1e-300), 0.0)
+        falling = np.where(
+            repeated, more * self.total / np.maximum(self.available * self.decay, 1e-300), 0.0
+        )
         return super().bend(amounts) * more**2 - super().growth(amounts) * falling
 
     def only(self, chosen: NDArray[np.bool_]) -> "ScaledLaw":
-        return replace(self, **{part.name: getattr(self, part.name)[chosen] for part in fields(Law)})
+        return replace(
+            self, **{part.name: getattr(self, part.name)[chosen] for part in fields(Law)}
+        )
 
     def _amounts(self, w: Array) -> Array:
         return effective_tokens(w * self.total, self.available, self.decay)

@@ -13,7 +13,16 @@ from mixwright.errors import MixwrightError
 from mixwright.mixers.mixmin.ratios import CELLS, Ratios, example_weights
 from mixwright.mixers.mixmin.solver import spread, table
 from mixwright.mixture import Array
-from mixwright.numerics.sqp import Objective, Point, Pulled, Region, Solution, known_prior, minimise, pull_of
+from mixwright.numerics.sqp import (
+    Objective,
+    Point,
+    Pulled,
+    Region,
+    Solution,
+    known_prior,
+    minimise,
+    pull_of,
+)
 from mixwright.simplex.geometry import Groups
 
 
@@ -27,7 +36,9 @@ class Quadratic:
 
     def at(self, weights: Array, exact: bool = True) -> Point:
         bent = self.curvature @ weights
-        return Point(weights, float(weights @ (bent / 2 - self.linear)) + self.constant, bent - self.linear)
+        return Point(
+            weights, float(weights @ (bent / 2 - self.linear)) + self.constant, bent - self.linear
+        )
 
     def hessian(self, point: Point, active: NDArray[np.int64], effort: int = 0) -> Array:
         return self.curvature[np.ix_(active, active)].copy()
@@ -51,7 +62,10 @@ class Worst:
         points, share = point.state
         slopes = np.stack([each.gradient[active] for each in points])
         slopes = slopes - share @ slopes
-        bent = sum(s * target.hessian(each, active, effort) for target, each, s in zip(self.targets, points, share, strict=True))
+        bent = sum(
+            s * target.hessian(each, active, effort)
+            for target, each, s in zip(self.targets, points, share, strict=True)
+        )
         return np.asarray(bent + (slopes.T * share) @ slopes / self.smoothing)
 
     def excess(self, point: Point) -> float:
@@ -81,9 +95,15 @@ def solve_squared(
     values = table(values[:, None] if values.ndim == 2 else values, 3)
     n, classes, m = values.shape
     a, region = example_weights(weights, n), Region.of(m, lower, upper, groups)
-    quadratic, free = _quadratic(values, _one_hot(labels, n, classes), a / a.sum(), region.free), region.free
+    quadratic, free = (
+        _quadratic(values, _one_hot(labels, n, classes), a / a.sum(), region.free),
+        region.free,
+    )
     total = float(a.sum())
-    pulled, inside = Pulled(quadratic, known_prior(prior, m)[free], pull_of(tau) / total), region.only(free)
+    pulled, inside = (
+        Pulled(quadratic, known_prior(prior, m)[free], pull_of(tau) / total),
+        region.only(free),
+    )
     found = minimise(pulled, inside, inside.scale(np.full(len(free), 1 / len(free))), tolerance)
     return spread(replace(found, objective=found.objective * total, gap=found.gap * total), free, m)
 
@@ -111,19 +131,39 @@ def solve_worst(
     m = values[0].shape[1]
     given = [None] * len(values) if weights is None else list(weights)
     if any(block.shape[1] != m for block in values) or len(given) != len(values):
-        raise MixwrightError("mixmin: every target has a table of the same domains and its own example weights; correct them")
+        raise MixwrightError(
+            "mixmin: every target has a table of the same domains and its own example weights; correct them"
+        )
     a = [example_weights(own, len(block)) for block, own in zip(values, given, strict=True)]
     region, total = Region.of(m, lower, upper, groups), max(float(own.sum()) for own in a)
-    free, offsets = region.free, np.zeros(len(values)) if reference is None else np.asarray(reference, dtype=np.float64)
+    free, offsets = (
+        region.free,
+        np.zeros(len(values)) if reference is None else np.asarray(reference, dtype=np.float64),
+    )
     if offsets.shape != (len(values),) or not np.isfinite(offsets).all():
-        raise MixwrightError(f"mixmin: the reference is one finite number for each of the {len(values)} targets; correct it")
-    ratios = [Ratios.of(block, own / total, None if len(free) == m else free) for block, own in zip(values, a, strict=True)]
-    targets = tuple(replace(r, constant=r.constant - offset / total) for r, offset in zip(ratios, offsets.tolist(), strict=True))
-    found = _sharpened(targets, partial(Pulled, prior=known_prior(prior, m)[free], tau=pull_of(tau) / total), region.only(free), tolerance)
+        raise MixwrightError(
+            f"mixmin: the reference is one finite number for each of the {len(values)} targets; correct it"
+        )
+    ratios = [
+        Ratios.of(block, own / total, None if len(free) == m else free)
+        for block, own in zip(values, a, strict=True)
+    ]
+    targets = tuple(
+        replace(r, constant=r.constant - offset / total)
+        for r, offset in zip(ratios, offsets.tolist(), strict=True)
+    )
+    found = _sharpened(
+        targets,
+        partial(Pulled, prior=known_prior(prior, m)[free], tau=pull_of(tau) / total),
+        region.only(free),
+        tolerance,
+    )
     return spread(replace(found, objective=found.objective * total, gap=found.gap * total), free, m)
 
 
-def _sharpened(targets: tuple[Ratios, ...], pulled: Any, region: Region, tolerance: float) -> Solution:
+def _sharpened(
+    targets: tuple[Ratios, ...], pulled: Any, region: Region, tolerance: float
+) -> Solution:
     """Each smoothing's answer starts the next, a fifth as smooth."""
     w, steps = region.scale(np.full(targets[0].domains, 1 / targets[0].domains)), 0
     least = tolerance / (2 * np.log(max(2, len(targets))))
@@ -142,16 +182,25 @@ def _sharpened(targets: tuple[Ratios, ...], pulled: Any, region: Region, toleran
     return Solution(w, value, gap, steps, gap <= tolerance)
 
 
-def _quadratic(values: NDArray[Any], labels: Array, importance: Array, free: NDArray[np.int64]) -> Quadratic:
+def _quadratic(
+    values: NDArray[Any], labels: Array, importance: Array, free: NDArray[np.int64]
+) -> Quadratic:
     """The objective's coefficients, accumulated in blocks of examples."""
     m = len(free)
-    curvature, linear, constant, size = np.zeros((m, m)), np.zeros(m), 0.0, max(1, CELLS // (m * values.shape[1]))
+    curvature, linear, constant, size = (
+        np.zeros((m, m)),
+        np.zeros(m),
+        0.0,
+        max(1, CELLS // (m * values.shape[1])),
+    )
     for start in range(0, len(values), size):
         rows = slice(start, start + size)
         block = np.asarray(values[rows][:, :, free], dtype=np.float64).reshape(-1, m)
         if not np.isfinite(block).all():
             row = start + int((~np.isfinite(block)).any(axis=1).argmax()) // values.shape[1]
-            raise MixwrightError(f"mixmin: example {row} has a prediction that is not finite; score it again")
+            raise MixwrightError(
+                f"mixmin: example {row} has a prediction that is not finite; score it again"
+            )
         a, y = np.repeat(importance[rows], values.shape[1]), labels[rows].reshape(-1)
         curvature += 2 * (block.T * a) @ block
         linear += 2 * (a * y) @ block
@@ -165,9 +214,13 @@ def _one_hot(labels: ArrayLike, examples: int, classes: int) -> Array:
     if found.shape == (examples, classes):
         return found.astype(np.float64)
     if found.shape != (examples,):
-        raise MixwrightError(f"mixmin: labels of shape {found.shape} do not fit {examples} examples; give one an example")
+        raise MixwrightError(
+            f"mixmin: labels of shape {found.shape} do not fit {examples} examples; give one an example"
+        )
     if classes == 1:
         return found.astype(np.float64)[:, None]
     if found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= classes:
-        raise MixwrightError(f"mixmin: labels are whole numbers from 0 to {classes - 1}; number the classes so")
+        raise MixwrightError(
+            f"mixmin: labels are whole numbers from 0 to {classes - 1}; number the classes so"
+        )
     return np.eye(classes)[found]

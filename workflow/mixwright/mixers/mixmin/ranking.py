@@ -32,46 +32,76 @@ class MixMinRanking(Fitted):
 
     tau: float = 0.1
     tolerance: float = 1e-6
-    lifts: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)  # a target: (labels 1, domains) log densities
-    rates: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (targets, domains) mean_l p_i(x_l)
+    lifts: tuple[Array, ...] = field(
+        default=(), metadata=FITTED, repr=False
+    )  # a target: (labels 1, domains) log densities
+    rates: Array = field(
+        default=UNKNOWN, metadata=FITTED, repr=False
+    )  # (targets, domains) mean_l p_i(x_l)
 
     def fit(self, seen: Observations) -> Self:
         if not seen.likelihoods:
-            raise MixwrightError("MixMin needs the log-likelihoods of the vertex runs and there are none; train the vertex design")
+            raise MixwrightError(
+                "MixMin needs the log-likelihoods of the vertex runs and there are none; train the vertex design"
+            )
         targets = tuple(sorted(seen.likelihoods))
         pairs = [_densities(target, seen.likelihoods[target].choosing) for target in targets]
-        learned = self.learned(seen, lifts=tuple(lifts for lifts, _ in pairs), rates=np.stack([rates for _, rates in pairs]))
+        learned = self.learned(
+            seen,
+            lifts=tuple(lifts for lifts, _ in pairs),
+            rates=np.stack([rates for _, rates in pairs]),
+        )
         return replace(learned, targets=targets)  # only targets with likelihoods count
 
     def predict(self, amounts: Array) -> Array:
         """(mixtures, domains) tokens -> (mixtures, targets) -mean log density of the mixed proxies, nats an example of label 1."""
         shares = amounts[:, None, :] * self.rates
         shares = shares / shares.sum(axis=2, keepdims=True)
-        return np.column_stack([-_mixed(lifts, shares[:, k]).mean(axis=1) for k, lifts in enumerate(self.lifts)])
+        return np.column_stack(
+            [-_mixed(lifts, shares[:, k]).mean(axis=1) for k, lifts in enumerate(self.lifts)]
+        )
 
     def propose(self, goal: Goal) -> Proposal:
         importance = self.target_weights(goal)
         rates = importance @ self.rates
         lifts = np.concatenate([self.lifts[k] for k in np.flatnonzero(importance)])
-        a = np.concatenate([np.full(len(self.lifts[k]), importance[k] / len(self.lifts[k])) for k in np.flatnonzero(importance)])
+        a = np.concatenate(
+            [
+                np.full(len(self.lifts[k]), importance[k] / len(self.lifts[k]))
+                for k in np.flatnonzero(importance)
+            ]
+        )
         weights, gap = self._solve(lifts, a, rates, goal)
         predicted = self.predict(weights[None])[0]
-        return Proposal("mixmin-ranking", weights, self.in_goal(predicted, goal), gap, self._notes(lifts, a, rates, weights, goal))
+        return Proposal(
+            "mixmin-ranking",
+            weights,
+            self.in_goal(predicted, goal),
+            gap,
+            self._notes(lifts, a, rates, weights, goal),
+        )
 
     def _solve(self, lifts: Array, a: Array, rates: Array, goal: Goal) -> tuple[Array, float]:
         """Mixture and certified gap: MixMin's own solver, unless bounds other than caps of 0 bind."""
         bounds, total, weights = goal.bounds, float(a.sum()), np.zeros(len(rates))
         free = np.flatnonzero(bounds.upper > 0)
         problem = Rescaled(lifts[:, free], a / total, rates[free], goal.natural[free], self.tau)
-        found = solve(problem.lifts, problem.a, prior=problem.prior, tau=self.tau, tolerance=self.tolerance)
+        found = solve(
+            problem.lifts, problem.a, prior=problem.prior, tau=self.tau, tolerance=self.tolerance
+        )
         weights[free], gap = problem.mixture(found.weights), found.gap
         if not bounds.contain(weights[None]).all():
             places = {int(i): place for place, i in enumerate(free)}
-            groups = [replace(group, members=tuple(places[i] for i in group.members if i in places)) for group in bounds.groups]
+            groups = [
+                replace(group, members=tuple(places[i] for i in group.members if i in places))
+                for group in bounds.groups
+            ]
             weights[free], gap = problem.bounded(bounds.lower[free], bounds.upper[free], groups)
         return weights, gap
 
-    def _notes(self, lifts: Array, a: Array, rates: Array, weights: Array, goal: Goal) -> tuple[str, ...]:
+    def _notes(
+        self, lifts: Array, a: Array, rates: Array, weights: Array, goal: Goal
+    ) -> tuple[str, ...]:
         known = goal.natural * (goal.bounds.upper > 0)
         moved = 0.5 * float(np.abs(weights - known / known.sum()).sum())
         returned = "" if moved < 0.01 else "not "
@@ -84,7 +114,10 @@ class MixMinRanking(Fitted):
         """The gain over natural of each fold's examples under the mixture that the other folds choose, as one sentence."""
         if len(lifts) < 2 * FOLDS:
             return f"only {len(lifts)} examples of label 1: whether the gain over natural holds on others was not asked"
-        fold, gain = np.random.default_rng(goal.seed).permutation(len(lifts)) % FOLDS, np.zeros(len(lifts))
+        fold, gain = (
+            np.random.default_rng(goal.seed).permutation(len(lifts)) % FOLDS,
+            np.zeros(len(lifts)),
+        )
         for k in range(FOLDS):
             inside = fold != k
             both = np.stack([self._solve(lifts[inside], a[inside], rates, goal)[0], known]) * rates
@@ -103,7 +136,9 @@ def _densities(target: str, block: Likelihoods) -> tuple[Array, Array]:
         return block.values, np.ones(block.values.shape[1])
     ones = block.labels > 0.5
     if not ones.any():
-        raise MixwrightError(f"MixMin: target {target} has no example of label 1; give it more examples")
+        raise MixwrightError(
+            f"MixMin: target {target} has no example of label 1; give it more examples"
+        )
     p = np.clip(np.where(ones[:, None], np.exp(block.values), -np.expm1(block.values)), LEAST, 1.0)
     rates = p.mean(axis=0)
     return np.log(p[ones] / rates), rates

@@ -27,7 +27,12 @@ class Ratios:
     constant: float  # -sum a_j maximum_j
 
     @classmethod
-    def of(cls, loglikelihoods: NDArray[Any], importance: Array, columns: NDArray[np.int64] | None = None) -> "Ratios":
+    def of(
+        cls,
+        loglikelihoods: NDArray[Any],
+        importance: Array,
+        columns: NDArray[np.int64] | None = None,
+    ) -> "Ratios":
         """Reads (examples, domains), which may be a memory map, block by block; `columns` are the domains that may have weight."""
         n, m = len(loglikelihoods), loglikelihoods.shape[1] if columns is None else len(columns)
         kind = np.float32 if loglikelihoods.dtype.itemsize <= 4 else np.float64
@@ -58,7 +63,11 @@ class Ratios:
         """About so many examples, whole blocks at even distances among those that have weight, as they stand in memory."""
         weighty = [part for part in self._parts() if self.importance[part[1]].any()]
         chosen = weighty[:: max(1, sum(len(block) for block, _ in weighty) // rows)]
-        return Ratios(tuple(block for block, _ in chosen), np.concatenate([self.importance[part] for _, part in chosen]), 0.0)
+        return Ratios(
+            tuple(block for block, _ in chosen),
+            np.concatenate([self.importance[part] for _, part in chosen]),
+            0.0,
+        )
 
     def unit(self) -> "Ratios":
         """At a sum of weights of 1: long examples make the sum tiny, and rounding and tolerances mean something at 1."""
@@ -88,9 +97,14 @@ class Ratios:
         (mixtures, pull), n, k = point.state, len(self.importance), len(active)
         every = max(1, n // int(max(CURVED_ROWS, 2 * n * self.domains / k**2) * 4**effort))
         found = np.zeros((k, k))
-        for block, rows in [part for part in self._parts() if self.importance[part[1]].any()][::every]:
+        for block, rows in [part for part in self._parts() if self.importance[part[1]].any()][
+            ::every
+        ]:
             part = block if k == self.domains else np.take(block, active, axis=1)
-            scaled = part * (np.sqrt(self.importance[rows]) / np.asarray(mixtures[rows], np.float64))[:, None]
+            scaled = (
+                part
+                * (np.sqrt(self.importance[rows]) / np.asarray(mixtures[rows], np.float64))[:, None]
+            )
             found += scaled.T @ scaled
         return _balanced(found, point.weights[active], pull[active]) if every > 1 else found
 
@@ -109,17 +123,25 @@ def _balanced(curvature: Array, weights: Array, pull: Array) -> Array:
     scale = np.ones(len(pull))
     for _ in range(BALANCING):
         reached = scale * (curvature @ (scale * weights))
-        scale *= np.sqrt(np.where((reached > 0) & (pull > 0), pull / np.where(reached > 0, reached, 1.0), 1.0))
+        scale *= np.sqrt(
+            np.where((reached > 0) & (pull > 0), pull / np.where(reached > 0, reached, 1.0), 1.0)
+        )
     return scale[:, None] * curvature * scale
 
 
 def _refuse(block: NDArray[Any], top: NDArray[Any], start: int) -> None:
     row = int((~np.isfinite(top)).argmax())
     if np.isnan(block[row]).any():
-        raise MixwrightError(f"mixmin: example {start + row} has a log-likelihood of NaN; score it again")
+        raise MixwrightError(
+            f"mixmin: example {start + row} has a log-likelihood of NaN; score it again"
+        )
     if top[row] > 0:
-        raise MixwrightError(f"mixmin: example {start + row} has a log-likelihood of +inf; score it again")
-    raise MixwrightError(f"mixmin: no proxy gives example {start + row} any likelihood; drop the example")
+        raise MixwrightError(
+            f"mixmin: example {start + row} has a log-likelihood of +inf; score it again"
+        )
+    raise MixwrightError(
+        f"mixmin: no proxy gives example {start + row} any likelihood; drop the example"
+    )
 
 
 def example_weights(weights: ArrayLike | None, examples: int) -> Array:
@@ -129,6 +151,13 @@ def example_weights(weights: ArrayLike | None, examples: int) -> Array:
     if weights is None:
         return np.broadcast_to(np.float64(1 / examples), (examples,))  # takes no memory
     found = np.asarray(weights, dtype=np.float64)
-    if found.shape != (examples,) or not np.isfinite(found).all() or (found < 0).any() or found.sum() <= 0:
-        raise MixwrightError(f"mixmin: example weights are {examples} finite numbers from 0 on, not all 0; correct them")
+    if (
+        found.shape != (examples,)
+        or not np.isfinite(found).all()
+        or (found < 0).any()
+        or found.sum() <= 0
+    ):
+        raise MixwrightError(
+            f"mixmin: example weights are {examples} finite numbers from 0 on, not all 0; correct them"
+        )
     return found

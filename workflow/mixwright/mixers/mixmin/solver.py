@@ -37,12 +37,22 @@ def solve(
     if method not in METHODS:
         raise MixwrightError(f"mixmin: method {method} is unknown; use {', '.join(METHODS)}")
     values = table(loglikelihoods, 2)
-    a, region = example_weights(weights, len(values)), Region.of(values.shape[1], lower, upper, groups)
+    a, region = (
+        example_weights(weights, len(values)),
+        Region.of(values.shape[1], lower, upper, groups),
+    )
     if method == "em" and tau and groups:
-        raise MixwrightError("mixmin: em keeps no sums of groups under a pull to a prior; use method sqp, or tau 0")
+        raise MixwrightError(
+            "mixmin: em keeps no sums of groups under a pull to a prior; use method sqp, or tau 0"
+        )
     free = region.free
     ratios = Ratios.of(values, a, None if len(free) == values.shape[1] else free)
-    found = METHODS[method](ratios, Pulled(ratios, known_prior(prior, values.shape[1])[free], pull_of(tau)), region.only(free), tolerance)
+    found = METHODS[method](
+        ratios,
+        Pulled(ratios, known_prior(prior, values.shape[1])[free], pull_of(tau)),
+        region.only(free),
+        tolerance,
+    )
     return spread(found, free, values.shape[1])
 
 
@@ -74,7 +84,9 @@ def table(values: Any, dimensions: int) -> NDArray[Any]:
     found = values if isinstance(values, np.ndarray) else np.asarray(values)
     found = found.astype(np.float64) if found.dtype.kind in "iub" else found
     if found.ndim != dimensions or found.dtype.kind != "f":
-        raise MixwrightError(f"mixmin: {found.dtype} of shape {found.shape} is no table of {dimensions} dimensions of floats; reshape it")
+        raise MixwrightError(
+            f"mixmin: {found.dtype} of shape {found.shape} is no table of {dimensions} dimensions of floats; reshape it"
+        )
     return found
 
 
@@ -85,11 +97,15 @@ def spread(found: Solution, free: NDArray[np.int64], domains: int) -> Solution:
     return replace(found, weights=weights)
 
 
-def newton(ratios: Ratios, pulled: Pulled, region: Region, tolerance: float, start: Array | None = None) -> Solution:
+def newton(
+    ratios: Ratios, pulled: Pulled, region: Region, tolerance: float, start: Array | None = None
+) -> Solution:
     """By Newton steps, at a sum of example weights of 1."""
     total = float(ratios.importance.sum())
     scaled = replace(pulled, objective=ratios.unit(), tau=pulled.tau / total)
-    found = minimise(scaled, region, _warm_start(scaled, region) if start is None else start, tolerance)
+    found = minimise(
+        scaled, region, _warm_start(scaled, region) if start is None else start, tolerance
+    )
     return replace(found, objective=found.objective * total, gap=found.gap * total)
 
 
@@ -100,7 +116,9 @@ def _warm_start(pulled: Pulled, region: Region) -> Array:
     if n > 2 * WARM_ROWS:
         sample = ratios.sampled(max(WARM_ROWS, n // 8)).unit()
         small = replace(pulled, objective=sample)
-        found = minimise(small, region, _warm_start(small, region), 0.1 * m / len(sample.importance))
+        found = minimise(
+            small, region, _warm_start(small, region), 0.1 * m / len(sample.importance)
+        )
         return region.settle(np.maximum(found.weights, 1e-6 / m))
     w = region.scale(np.full(m, 1 / m))
     for _ in range(3):
@@ -108,7 +126,9 @@ def _warm_start(pulled: Pulled, region: Region) -> Array:
     return w
 
 
-def _expectation_maximisation(ratios: Ratios, pulled: Pulled, region: Region, tolerance: float) -> Solution:
+def _expectation_maximisation(
+    ratios: Ratios, pulled: Pulled, region: Region, tolerance: float
+) -> Solution:
     """w <- the mixture that best explains the shares of the examples that each domain accounts for (with tau: that, and the pull)."""
     total = float(ratios.importance.sum())
     w = region.scale(np.full(ratios.domains, 1 / ratios.domains))
@@ -129,7 +149,11 @@ def _between(shares: Array, pulled: Pulled, region: Region) -> Array:
     low, high = -1e3, 1e3 + 2 * float(shares.sum()) / pulled.tau
     for _ in range(200):
         middle = (low + high) / 2
-        w = np.clip(shares / (pulled.tau * np.maximum(wrightomega(base + middle), 1e-300)), region.lower, region.upper)
+        w = np.clip(
+            shares / (pulled.tau * np.maximum(wrightomega(base + middle), 1e-300)),
+            region.lower,
+            region.upper,
+        )
         low, high = (middle, high) if w.sum() > 1 else (low, middle)
     return region.settle(w)
 
@@ -146,7 +170,13 @@ def _published(ratios: Ratios, pulled: Pulled, region: Region, tolerance: float)
         w /= w.sum()
     point = pulled.at(region.scale(w))
     gap = region.gap(point)
-    return Solution(point.weights, point.value, gap, iterations, gap <= tolerance * float(ratios.importance.sum()))
+    return Solution(
+        point.weights,
+        point.value,
+        gap,
+        iterations,
+        gap <= tolerance * float(ratios.importance.sum()),
+    )
 
 
 METHODS = {"sqp": newton, "published": _published, "em": _expectation_maximisation}

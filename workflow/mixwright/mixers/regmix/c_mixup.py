@@ -23,10 +23,17 @@ def augmented(weights: Array, losses: Array) -> tuple[Array, Array]:
     share = rng.beta(STRENGTH, STRENGTH, (COPIES, len(losses)))
     x = share[..., None] * weights + (1 - share)[..., None] * weights[partner]
     y = share * losses + (1 - share) * losses[partner]
-    return np.concatenate([weights, x.reshape(-1, weights.shape[1])]), np.concatenate([losses, y.ravel()])
+    return np.concatenate([weights, x.reshape(-1, weights.shape[1])]), np.concatenate(
+        [losses, y.ravel()]
+    )
 
 
-def helps(fit_predict: Callable[[Array, Array, Array], Array], weights: Array, losses: Array, folds: int = 4) -> bool:
+def helps(
+    fit_predict: Callable[[Array, Array, Array], Array],
+    weights: Array,
+    losses: Array,
+    folds: int = 4,
+) -> bool:
     """Whether runs of held-out folds are predicted better (squared error) from combined rows; fit_predict(weights, losses, new weights)."""
     fold = np.random.default_rng(0).permutation(len(losses)) % folds
     error = np.zeros(2)

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     import lightgbm
 from mixwright.mixers.search import Searched
 
-REFIT_RATE = 0.033  # of a refit's trees: a third of the published rounds, as good in cross-validation
-PUBLISHED_RUNS = 100  # below this many runs the published 20 rows a leaf leave almost no tree to grow
+REFIT_RATE = (
+    0.033  # of a refit's trees: a third of the published rounds, as good in cross-validation
+)
+PUBLISHED_RUNS = (
+    100  # below this many runs the published 20 rows a leaf leave almost no tree to grow
+)
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,20 @@ class RegMix(Searched):
     mixup: bool = False  # C-Mixup for the targets that it helps in cross-validation
     workers: int = 0  # targets fitted and searched side by side; 0: as many as there are cores
     runs: int = field(default=0, metadata=FITTED)
-    models: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)  # LightGBM's own text, one a target
+    models: tuple[str, ...] = field(
+        default=(), metadata=FITTED, repr=False
+    )  # LightGBM's own text, one a target
     name = "regmix"
 
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=8)
         settings = self._parameters(len(swarm.runs))
-        with ThreadPoolExecutor(self._threads) as pool:  # LightGBM lets go of the interpreter while it works
-            models = tuple(pool.map(lambda losses: self._grow(swarm.weights, losses, settings), swarm.losses.T))
+        with ThreadPoolExecutor(
+            self._threads
+        ) as pool:  # LightGBM lets go of the interpreter while it works
+            models = tuple(
+                pool.map(lambda losses: self._grow(swarm.weights, losses, settings), swarm.losses.T)
+            )
         return self.learned(swarm, runs=len(swarm.runs), models=models)
 
     def refit(self, seen: Observations) -> Self:
@@ -59,9 +69,13 @@ class RegMix(Searched):
         chosen = np.flatnonzero(importance).tolist()
         ranges = [leaf_ranges(self.models[k]) for k in chosen]
         rounds = min(len(least) for least, _ in ranges)
-        if rounds < self.iterations or len(weights) <= self.keep:  # a target whose trees ended early: no common rounds to cut by
+        if (
+            rounds < self.iterations or len(weights) <= self.keep
+        ):  # a target whose trees ended early: no common rounds to cut by
             return np.arange(len(weights))
-        least, greatest = (importance[chosen] @ np.stack(parts) for parts in zip(*ranges, strict=True))
+        least, greatest = (
+            importance[chosen] @ np.stack(parts) for parts in zip(*ranges, strict=True)
+        )
 
         def partial(mixtures: Array, first: int, last: int) -> Array:
             return self._sum(mixtures, importance, first, last - first)
@@ -73,11 +87,15 @@ class RegMix(Searched):
 
     def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
         kept = np.ones(len(weights), dtype=bool)
-        for k in np.flatnonzero(limits.limited).tolist():  # each target walks the trees of what the others left only
+        for k in np.flatnonzero(
+            limits.limited
+        ).tolist():  # each target walks the trees of what the others left only
             kept[kept] = self._predict_one(k, weights[kept]) <= limits.most[k]
         return kept
 
-    def _sum(self, weights: Array, importance: Array, first: int = 0, count: int | None = None) -> Array:
+    def _sum(
+        self, weights: Array, importance: Array, first: int = 0, count: int | None = None
+    ) -> Array:
         chosen = np.flatnonzero(importance)
         with ThreadPoolExecutor(self._threads) as pool:
             parts = pool.map(lambda k: self._predict_one(k, weights, first, count), chosen.tolist())
@@ -91,17 +109,31 @@ class RegMix(Searched):
 
     def notes(self) -> tuple[str, ...]:
         rows = self._parameters(self.runs)["min_data_in_leaf"]
-        return () if rows == 20 else (f"{rows} rows a leaf for {self.runs} runs, where RegMix published 20 for 512",)
+        return (
+            ()
+            if rows == 20
+            else (f"{rows} rows a leaf for {self.runs} runs, where RegMix published 20 for 512",)
+        )
 
-    def _predict_one(self, target: int, amounts: Array, first: int = 0, count: int | None = None) -> Array:
+    def _predict_one(
+        self, target: int, amounts: Array, first: int = 0, count: int | None = None
+    ) -> Array:
         weights = amounts / amounts.sum(axis=1, keepdims=True)
-        return np.asarray(self._boosters[target].predict(weights, start_iteration=first, num_iteration=count, num_threads=1))
+        return np.asarray(
+            self._boosters[target].predict(
+                weights, start_iteration=first, num_iteration=count, num_threads=1
+            )
+        )
 
     def _grow(self, weights: Array, losses: Array, parameters: dict) -> str:
         import lightgbm
 
         def predicted(x: Array, y: Array, new: Array) -> Array:
-            return np.asarray(lightgbm.Booster(model_str=_grow(x, y, parameters, self.iterations)).predict(new, num_threads=1))
+            return np.asarray(
+                lightgbm.Booster(model_str=_grow(x, y, parameters, self.iterations)).predict(
+                    new, num_threads=1
+                )
+            )
 
         if self.mixup and helps(predicted, weights, losses):
             weights, losses = augmented(weights, losses)
@@ -131,14 +163,18 @@ class RegMix(Searched):
 class RegMixLinear(Searched):
     """Ordinary least squares of each target's loss on the weights (smallest slopes where they leave it open), the same search."""
 
-    coefficients: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (domains, targets) nats/token
+    coefficients: Array = field(
+        default=UNKNOWN, metadata=FITTED, repr=False
+    )  # (domains, targets) nats/token
     name = "regmix-linear"
 
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=8)
         # weights sum to 1, so the intercept is among the coefficients
         coefficients, _, rank, _ = np.linalg.lstsq(swarm.weights, swarm.losses, rcond=1e-8)
-        if rank < len(swarm.domains):  # centred: what the runs leave open is drawn to their mean loss; from 0 it would draw the proposal
+        if (
+            rank < len(swarm.domains)
+        ):  # centred: what the runs leave open is drawn to their mean loss; from 0 it would draw the proposal
             centre, level = swarm.weights.mean(axis=0), swarm.losses.mean(axis=0)
             slopes = np.linalg.lstsq(swarm.weights - centre, swarm.losses - level, rcond=1e-8)[0]
             coefficients = slopes + level - centre @ slopes
@@ -154,7 +190,9 @@ def _grow(weights: Array, losses: Array, parameters: dict, iterations: int) -> s
 
     parameters = parameters | {"num_iterations": iterations}
     booster = lightgbm.Booster(parameters, lightgbm.Dataset(weights, losses, params=parameters))
-    for _ in range(iterations):  # lightgbm.train grows the same trees; what it does around each takes a sixth of the time
+    for _ in range(
+        iterations
+    ):  # lightgbm.train grows the same trees; what it does around each takes a sixth of the time
         if booster.update():
             break
     return booster.model_to_string()

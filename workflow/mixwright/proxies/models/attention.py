@@ -37,8 +37,12 @@ class Explicit(Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
         seen, kept, scale = [], [], q.shape[-1] ** -0.5
         for rows, until in _blocks(q.shape[1], causal):
-            hidden = _hidden(rows.stop - rows.start, until, causal, q.dtype, q.device).expand(len(q), -1, -1)
-            chances = torch.softmax(torch.baddbmm(hidden, q[:, rows], k[:, :until].mT, alpha=scale), -1).to(v.dtype)
+            hidden = _hidden(rows.stop - rows.start, until, causal, q.dtype, q.device).expand(
+                len(q), -1, -1
+            )
+            chances = torch.softmax(
+                torch.baddbmm(hidden, q[:, rows], k[:, :until].mT, alpha=scale), -1
+            ).to(v.dtype)
             seen.append(torch.bmm(chances, v[:, :until]))
             kept.append(chances)
         ctx.save_for_backward(q, k, v, *kept)
@@ -49,10 +53,17 @@ class Explicit(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, *kept = ctx.saved_tensors
-        grad_q, grad_k, grad_v, scale = [], torch.zeros_like(k), torch.zeros_like(v), q.shape[-1] ** -0.5
+        grad_q, grad_k, grad_v, scale = (
+            [],
+            torch.zeros_like(k),
+            torch.zeros_like(v),
+            q.shape[-1] ** -0.5,
+        )
         for (rows, until), chances in zip(_blocks(q.shape[1], ctx.causal), kept, strict=True):
             own = grad[:, rows]
-            slope = torch._softmax_backward_data(torch.bmm(own, v[:, :until].mT), chances, -1, chances.dtype)
+            slope = torch._softmax_backward_data(
+                torch.bmm(own, v[:, :until].mT), chances, -1, chances.dtype
+            )
             grad_v[:, :until].baddbmm_(chances.mT, own)
             grad_k[:, :until].baddbmm_(slope.mT, q[:, rows], alpha=scale)
             grad_q.append(torch.bmm(slope, k[:, :until]))
@@ -72,9 +83,13 @@ def _blocks(length: int, causal: bool) -> Iterator[tuple[slice, int]]:
 
 
 @lru_cache(maxsize=64)
-def _hidden(rows: int, until: int, causal: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _hidden(
+    rows: int, until: int, causal: bool, dtype: torch.dtype, device: torch.device
+) -> Tensor:
     """(rows, until) minus infinity where the last `rows` queries of `until` places must not look."""
-    return torch.full((rows, until), -math.inf if causal else 0.0, dtype=dtype, device=device).triu(until - rows + 1)
+    return torch.full((rows, until), -math.inf if causal else 0.0, dtype=dtype, device=device).triu(
+        until - rows + 1
+    )
 
 
 class Heads(Function):
@@ -99,7 +114,9 @@ class Heads(Function):
         (turns,) = ctx.saved_tensors
         q, k, v = (grad.transpose(1, 2).unsqueeze(2) for grad in grads)  # (n, T, 1, heads, d)
         mixed = torch.empty(*v.shape[:2], 3, *v.shape[3:], dtype=v.dtype, device=v.device)
-        back = torch.stack([turns[..., 0], -turns[..., 1]], -1)  # no number from the host, or it could not be recorded
+        back = torch.stack(
+            [turns[..., 0], -turns[..., 1]], -1
+        )  # no number from the host, or it could not be recorded
         for slot, own in enumerate((q, k)):
             _turn(own, back, mixed[:, :, slot : slot + 1])
         mixed[:, :, 2:].copy_(v)
@@ -119,7 +136,11 @@ def _turn(x: Tensor, turns: Tensor, to: Tensor) -> None:
         (a, b), (cosine, sine) = _pairs(own.float()).unbind(-1), angles.unbind(-1)
         there.copy_(torch.stack([a * cosine - b * sine, a * sine + b * cosine], -1).flatten(-2))
     elif x.dtype == torch.float32:
-        torch.mul(torch.view_as_complex(_pairs(own)), torch.view_as_complex(angles), out=torch.view_as_complex(_pairs(there)))
+        torch.mul(
+            torch.view_as_complex(_pairs(own)),
+            torch.view_as_complex(angles),
+            out=torch.view_as_complex(_pairs(there)),
+        )
     else:
         turned = torch.view_as_complex(_pairs(own.float())) * torch.view_as_complex(angles)
         there.copy_(torch.view_as_real(turned).flatten(-2))
@@ -141,4 +162,6 @@ def apart(rows: Tensor, heads: int, turned: int | None = None) -> Tensor:
     """A head's first `turned` rows of (W, ...), pair beside pair, in transformers' order: a pair's halves lie half of them apart."""
     by_head = rows.unflatten(0, (heads, -1))
     own, rest = by_head.tensor_split([turned or by_head.shape[1]], 1)
-    return torch.cat([own.unflatten(1, (-1, 2)).transpose(1, 2).flatten(1, 2), rest], 1).flatten(0, 1)
+    return torch.cat([own.unflatten(1, (-1, 2)).transpose(1, 2).flatten(1, 2), rest], 1).flatten(
+        0, 1
+    )

@@ -11,12 +11,18 @@ LOGITS_ON_DEVICE = 1 << 27
 
 
 @torch.no_grad()
-def head_loss(states: Tensor, head: Tensor, labels: Tensor, dtype: torch.dtype, count: int) -> tuple[Tensor, Tensor, Tensor]:
+def head_loss(
+    states: Tensor, head: Tensor, labels: Tensor, dtype: torch.dtype, count: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """(K,) nats of `labels` (K, N) under softmax(states (K, N, W) @ head (K, W, V)), over `count`, and the gradients of states and head.
 
     A few rows of logits at a time: they never leave the cache where the vocabulary is small, and never fill the memory where it is not.
     """
-    losses, grad_states, grad_head = torch.zeros(len(states), device=states.device), torch.empty_like(states), torch.empty_like(head)
+    losses, grad_states, grad_head = (
+        torch.zeros(len(states), device=states.device),
+        torch.empty_like(states),
+        torch.empty_like(head),
+    )
     for at in _groups(states):
         matrix, total = head[at].to(dtype), grad_head[at]
         for rows, (logits, chances) in _rooms(states[at], head.shape[2], dtype):
@@ -43,7 +49,9 @@ def _accumulate(total: Tensor, x: Tensor, slope: Tensor, scale: float, first: bo
         total.add_(torch.bmm(x, slope), alpha=scale)
 
 
-def _rooms(states: Tensor, vocabulary: int, dtype: torch.dtype) -> Iterator[tuple[slice, tuple[Tensor, Tensor]]]:
+def _rooms(
+    states: Tensor, vocabulary: int, dtype: torch.dtype
+) -> Iterator[tuple[slice, tuple[Tensor, Tensor]]]:
     """Each chunk of rows and where its logits (in `dtype`) and probabilities (float32) go: the same memory again, fresh pages are dear."""
     chunks = _chunks(states, vocabulary)
     size = (len(states), min(chunks[0].stop, states.shape[1]), vocabulary)
@@ -61,7 +69,9 @@ def loglikelihoods(states: Tensor, head: Tensor, labels: Tensor, dtype: torch.dt
         matrix = head[at].to(dtype)
         for rows in _chunks(states[at], head.shape[2]):
             logs = torch.log_softmax(torch.bmm(states[at, rows].to(dtype), matrix).float(), -1)
-            found[at, rows] = logs.gather(2, labels[rows].expand(len(logs), -1).unsqueeze(2)).squeeze(2)
+            found[at, rows] = logs.gather(
+                2, labels[rows].expand(len(logs), -1).unsqueeze(2)
+            ).squeeze(2)
     return found
 
 

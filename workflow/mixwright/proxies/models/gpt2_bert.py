@@ -24,7 +24,12 @@ def initial(shape: Shape, seed: int) -> Parameters:
     (inputs x outputs) and down (outputs x inputs); norms (1, 2 L + 1, 2, W), scale and shift, one more in BERT's head; its transform
     (1, 1, W, W).
     """
-    layers, width, hidden, normal = shape.layers, shape.width, shape.hidden, FirstWeights(seed).normal
+    layers, width, hidden, normal = (
+        shape.layers,
+        shape.width,
+        shape.hidden,
+        FirstWeights(seed).normal,
+    )
     attention, mlp = normal(layers, 4, width, width), normal(layers, 2, width, hidden)
     attention[:, :, 3] = 0
     mlp[:, :, 1] = 0
@@ -40,26 +45,40 @@ def initial(shape: Shape, seed: int) -> Parameters:
         "up_bias": torch.zeros(1, layers, hidden),
         "down_bias": torch.zeros(1, layers, width),
     }
-    own = {"transform": normal(1, width, width), "transform_bias": torch.zeros(1, width), "head_bias": torch.zeros(1, shape.vocabulary)}
+    own = {
+        "transform": normal(1, width, width),
+        "transform_bias": torch.zeros(1, width),
+        "head_bias": torch.zeros(1, shape.vocabulary),
+    }
     return found | (own if shape.masked else {})
 
 
 def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tensor:
     """(K, B T, W) final normed states, before BERT's head; `tokens` is (K, B, T) or (1, B, T) int64."""
     rows, length = tokens.shape[1:]
-    norms, epsilon, first = parameters["norms"].unbind(1), EPSILON[shape.architecture], int(shape.masked)
+    norms, epsilon, first = (
+        parameters["norms"].unbind(1),
+        EPSILON[shape.architecture],
+        int(shape.masked),
+    )
     x = embedded(parameters["embedding"], tokens)
     places = parameters["positions"][:, :length].flatten(1)  # (K, T W), the same for every row
     x = Shift.apply(x.view(len(x), rows, -1), places).view(x.shape)
     x = LayerNorm.apply(x, norms[0], epsilon) if shape.masked else x
     names = ("attention", "attention_bias", "mlp", "up_bias", "down_bias")
-    for layer, (attention, bias, mlp, up, down) in enumerate(zip(*(parameters[name].unbind(1) for name in names), strict=True)):
+    for layer, (attention, bias, mlp, up, down) in enumerate(
+        zip(*(parameters[name].unbind(1) for name in names), strict=True)
+    ):
         before, after = norms[2 * layer + first], norms[2 * layer + 1 + first]
         if shape.masked:
-            x = LayerNorm.apply(x + _attention(x, attention, bias, rows, length, shape), before, epsilon)
+            x = LayerNorm.apply(
+                x + _attention(x, attention, bias, rows, length, shape), before, epsilon
+            )
             x = LayerNorm.apply(x + _mlp(x, mlp, up, down, shape), after, epsilon)
         else:
-            x = x + _attention(LayerNorm.apply(x, before, epsilon), attention, bias, rows, length, shape)
+            x = x + _attention(
+                LayerNorm.apply(x, before, epsilon), attention, bias, rows, length, shape
+            )
             x = x + _mlp(LayerNorm.apply(x, after, epsilon), mlp, up, down, shape)
     return x if shape.masked else LayerNorm.apply(x, norms[-1], epsilon)
 
@@ -69,19 +88,34 @@ def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, 
     matrix = parameters["embedding"].mT
     if not shape.masked:
         return states, matrix
-    x = Shift.apply(torch.bmm(states, parameters["transform"].squeeze(1).mT), parameters["transform_bias"])
-    x = LayerNorm.apply(gelu(x, approximate=GELU[shape.architecture]), parameters["norms"][:, -1], EPSILON[shape.architecture])
-    return torch.cat([x, torch.ones_like(x[..., :1])], -1), torch.cat([matrix, parameters["head_bias"].unsqueeze(1)], 1)
+    x = Shift.apply(
+        torch.bmm(states, parameters["transform"].squeeze(1).mT), parameters["transform_bias"]
+    )
+    x = LayerNorm.apply(
+        gelu(x, approximate=GELU[shape.architecture]),
+        parameters["norms"][:, -1],
+        EPSILON[shape.architecture],
+    )
+    return torch.cat([x, torch.ones_like(x[..., :1])], -1), torch.cat(
+        [matrix, parameters["head_bias"].unsqueeze(1)], 1
+    )
 
 
-def _attention(x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int, shape: Shape) -> Tensor:
+def _attention(
+    x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int, shape: Shape
+) -> Tensor:
     members, _, _, width = weights.shape
     project, out = weights.split((3, 1), dim=1)
     mixed = torch.bmm(x, project.reshape(members, 3 * width, width).mT)
     mixed = Shift.apply(mixed, bias[:, :3].flatten(1)).to(mixed.dtype)
-    heads = Heads.apply(mixed.view(members * rows, length, 3, shape.heads, -1), turns(length, 0, x.device))
+    heads = Heads.apply(
+        mixed.view(members * rows, length, 3, shape.heads, -1), turns(length, 0, x.device)
+    )
     seen = attend(*heads, causal=not shape.masked, kernel=shape.attention)
-    return _shifted(torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT), bias[:, 3])
+    return _shifted(
+        torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT),
+        bias[:, 3],
+    )
 
 
 def _mlp(x: Tensor, weights: Tensor, up_bias: Tensor, down_bias: Tensor, shape: Shape) -> Tensor:
@@ -101,13 +135,27 @@ def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
 
 
 def _gpt2_names(own: Parameters) -> dict[str, Tensor]:
-    found = {"transformer.wte.weight": own["embedding"], "transformer.wpe.weight": own["positions"], "lm_head.weight": own["embedding"]}
+    found = {
+        "transformer.wte.weight": own["embedding"],
+        "transformer.wpe.weight": own["positions"],
+        "lm_head.weight": own["embedding"],
+    }
     for layer in range(len(own["attention"])):
         at = f"transformer.h.{layer}."
-        (q, k, v, o), bias, (up, down) = own["attention"][layer], own["attention_bias"][layer], own["mlp"][layer]
-        found |= _named(f"{at}attn.c_attn", torch.cat([q, k, v]).T, bias[:3].flatten()) | _named(f"{at}attn.c_proj", o.T, bias[3])
-        found |= _named(f"{at}mlp.c_fc", up, own["up_bias"][layer]) | _named(f"{at}mlp.c_proj", down.T, own["down_bias"][layer])
-        found |= _named(f"{at}ln_1", *own["norms"][2 * layer]) | _named(f"{at}ln_2", *own["norms"][2 * layer + 1])
+        (q, k, v, o), bias, (up, down) = (
+            own["attention"][layer],
+            own["attention_bias"][layer],
+            own["mlp"][layer],
+        )
+        found |= _named(f"{at}attn.c_attn", torch.cat([q, k, v]).T, bias[:3].flatten()) | _named(
+            f"{at}attn.c_proj", o.T, bias[3]
+        )
+        found |= _named(f"{at}mlp.c_fc", up, own["up_bias"][layer]) | _named(
+            f"{at}mlp.c_proj", down.T, own["down_bias"][layer]
+        )
+        found |= _named(f"{at}ln_1", *own["norms"][2 * layer]) | _named(
+            f"{at}ln_2", *own["norms"][2 * layer + 1]
+        )
     return found | _named("transformer.ln_f", *own["norms"][-1])
 
 
@@ -118,18 +166,33 @@ def _bert_names(own: Parameters) -> dict[str, Tensor]:
     found |= _named("bert.embeddings.LayerNorm", *own["norms"][0])
     for layer in range(len(own["attention"])):
         at = f"bert.encoder.layer.{layer}."
-        matrices, bias, (up, down) = own["attention"][layer], own["attention_bias"][layer], own["mlp"][layer]
-        places = ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense")
+        matrices, bias, (up, down) = (
+            own["attention"][layer],
+            own["attention_bias"][layer],
+            own["mlp"][layer],
+        )
+        places = (
+            "attention.self.query",
+            "attention.self.key",
+            "attention.self.value",
+            "attention.output.dense",
+        )
         for name, matrix, row in zip(places, matrices, bias, strict=True):
             found |= _named(at + name, matrix, row)
-        found |= _named(f"{at}intermediate.dense", up.T, own["up_bias"][layer]) | _named(f"{at}output.dense", down, own["down_bias"][layer])
+        found |= _named(f"{at}intermediate.dense", up.T, own["up_bias"][layer]) | _named(
+            f"{at}output.dense", down, own["down_bias"][layer]
+        )
         found |= _named(f"{at}attention.output.LayerNorm", *own["norms"][2 * layer + 1])
         found |= _named(f"{at}output.LayerNorm", *own["norms"][2 * layer + 2])
     at = "cls.predictions."
     found |= _named(f"{at}transform.dense", own["transform"][0], own["transform_bias"]) | _named(
         f"{at}transform.LayerNorm", *own["norms"][-1]
     )
-    return found | _named(f"{at}decoder", own["embedding"], own["head_bias"]) | {f"{at}bias": own["head_bias"]}
+    return (
+        found
+        | _named(f"{at}decoder", own["embedding"], own["head_bias"])
+        | {f"{at}bias": own["head_bias"]}
+    )
 
 
 def _named(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:

@@ -24,7 +24,9 @@ class RMSNorm(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         unit, scale, weight = ctx.saved_tensors
-        grad_weight = torch.stack([part.sum(0) for part in grad * unit])  # a member at a time: the sum's order must not depend on K
+        grad_weight = torch.stack(
+            [part.sum(0) for part in grad * unit]
+        )  # a member at a time: the sum's order must not depend on K
         return _before_rms(grad * weight.unsqueeze(1), unit, scale), grad_weight
 
 
@@ -53,12 +55,24 @@ class NormedProducts(Function):
         for grad, matrix in zip(grads[1:], folded[1:], strict=True):
             slope = slope.baddbmm_(grad, matrix.mT)
         raw = [_laid_like(matrix, read, grad) for matrix, grad in zip(matrices, grads, strict=True)]
-        grad_weight = torch.stack([(own * matrix).sum(2) for own, matrix in zip(raw, matrices, strict=True)]).sum(0)
-        return _before_rms(slope.float(), unit, scale), grad_weight, *(own.mul_(weight.unsqueeze(2)) for own in raw)
+        grad_weight = torch.stack(
+            [(own * matrix).sum(2) for own, matrix in zip(raw, matrices, strict=True)]
+        ).sum(0)
+        return (
+            _before_rms(slope.float(), unit, scale),
+            grad_weight,
+            *(own.mul_(weight.unsqueeze(2)) for own in raw),
+        )
 
 
 def _inverse_rms(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(EPSILON).rsqrt_()
+    return (
+        torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        .square_()
+        .div_(x.shape[-1])
+        .add_(EPSILON)
+        .rsqrt_()
+    )
 
 
 def _before_rms(grad: Tensor, unit: Tensor, scale: Tensor) -> Tensor:
@@ -112,10 +126,19 @@ class LayerNorm(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         unit, scale, weight = ctx.saved_tensors
-        grad_weight = torch.stack([torch.stack([(part * own).sum(0), part.sum(0)]) for part, own in zip(grad, unit, strict=True)])
+        grad_weight = torch.stack(
+            [
+                torch.stack([(part * own).sum(0), part.sum(0)])
+                for part, own in zip(grad, unit, strict=True)
+            ]
+        )
         inner = grad * weight[:, :1]
         along = (inner * unit).mean(-1, keepdim=True)
-        return (inner - inner.mean(-1, keepdim=True)).addcmul_(unit, along, value=-1).mul_(scale), grad_weight, None
+        return (
+            (inner - inner.mean(-1, keepdim=True)).addcmul_(unit, along, value=-1).mul_(scale),
+            grad_weight,
+            None,
+        )
 
 
 class Shift(Function):

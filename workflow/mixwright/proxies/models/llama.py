@@ -16,7 +16,12 @@ def initial(shape: Shape, seed: int) -> Parameters:
     positions turn side by side in q and k; mlp (1, L, 3, W, H), slots gate and up
     (inputs x outputs) and down (outputs x inputs), so that equal shapes stack; norms (1, 2 L + 1, W).
     """
-    layers, width, hidden, normal = shape.layers, shape.width, shape.hidden, FirstWeights(seed).normal
+    layers, width, hidden, normal = (
+        shape.layers,
+        shape.width,
+        shape.hidden,
+        FirstWeights(seed).normal,
+    )
     attention, mlp = normal(layers, 4, width, width), normal(layers, 3, width, hidden)
     attention[:, :, 3] = 0
     mlp[:, :, 2] = 0
@@ -34,7 +39,9 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     norms = parameters["norms"].unbind(1)
     x = embedded(parameters["embedding"], tokens)
     rows, length = tokens.shape[1:]
-    for layer, (attention, mlp) in enumerate(zip(parameters["attention"].unbind(1), parameters["mlp"].unbind(1), strict=True)):
+    for layer, (attention, mlp) in enumerate(
+        zip(parameters["attention"].unbind(1), parameters["mlp"].unbind(1), strict=True)
+    ):
         x = x + _attention(x, norms[2 * layer], attention, rows, length, shape)
         x = x + _mlp(x, norms[2 * layer + 1], mlp)
     return RMSNorm.apply(x, norms[-1])
@@ -47,12 +54,18 @@ def embedded(table: Tensor, tokens: Tensor) -> Tensor:
     return embedding(tokens.flatten(1) + offsets, table.reshape(-1, width))
 
 
-def _attention(x: Tensor, norm: Tensor, weights: Tensor, rows: int, length: int, shape: Shape) -> Tensor:
+def _attention(
+    x: Tensor, norm: Tensor, weights: Tensor, rows: int, length: int, shape: Shape
+) -> Tensor:
     members, _, _, width = weights.shape
     project, out = weights.split((3, 1), dim=1)
     (mixed,) = NormedProducts.apply(x, norm, project.reshape(members, 3 * width, width).mT)
     heads = mixed.view(members * rows, length, 3, shape.heads, -1)
-    seen = attend(*Heads.apply(heads, turns(length, width // shape.heads, x.device)), causal=True, kernel=shape.attention)
+    seen = attend(
+        *Heads.apply(heads, turns(length, width // shape.heads, x.device)),
+        causal=True,
+        kernel=shape.attention,
+    )
     return torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT)
 
 
@@ -63,13 +76,26 @@ def _mlp(x: Tensor, norm: Tensor, weights: Tensor) -> Tensor:
 
 def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
     """One member's weights under the names of LlamaForCausalLM."""
-    found = {"model.embed_tokens.weight": own["embedding"], "lm_head.weight": own["head"].T, "model.norm.weight": own["norms"][-1]}
-    for layer, (attention, (gate, up, down)) in enumerate(zip(own["attention"], own["mlp"], strict=True)):
+    found = {
+        "model.embed_tokens.weight": own["embedding"],
+        "lm_head.weight": own["head"].T,
+        "model.norm.weight": own["norms"][-1],
+    }
+    for layer, (attention, (gate, up, down)) in enumerate(
+        zip(own["attention"], own["mlp"], strict=True)
+    ):
         at = f"model.layers.{layer}."
         q, k, v, o = attention
         matrices = (apart(q, shape.heads), apart(k, shape.heads), v, o)
-        found |= {f"{at}self_attn.{name}_proj.weight": matrix for name, matrix in zip("qkvo", matrices, strict=True)}
-        found |= {f"{at}mlp.gate_proj.weight": gate.T, f"{at}mlp.up_proj.weight": up.T, f"{at}mlp.down_proj.weight": down}
+        found |= {
+            f"{at}self_attn.{name}_proj.weight": matrix
+            for name, matrix in zip("qkvo", matrices, strict=True)
+        }
+        found |= {
+            f"{at}mlp.gate_proj.weight": gate.T,
+            f"{at}mlp.up_proj.weight": up.T,
+            f"{at}mlp.down_proj.weight": down,
+        }
         found |= {f"{at}input_layernorm.weight": own["norms"][2 * layer]}
         found |= {f"{at}post_attention_layernorm.weight": own["norms"][2 * layer + 1]}
     return found

@@ -33,7 +33,9 @@ class Masking:
         """Of the run's sequences at `positions`: (n, T) what is seen, (n, m) increasing places to predict, (n, m) what stands there."""
         tokens = schedule.read(positions)[:, :-1]
         pairs = zip(tokens, schedule.places(positions), strict=True)
-        seen, places = zip(*(self.masked(row, domain, number) for row, (domain, number) in pairs), strict=True)
+        seen, places = zip(
+            *(self.masked(row, domain, number) for row, (domain, number) in pairs), strict=True
+        )
         at = np.stack(places)
         return np.stack(seen), at, np.take_along_axis(tokens, at, axis=1)
 
@@ -41,10 +43,16 @@ class Masking:
         """(T,) what is seen of `tokens`, and the increasing places chosen: as many in every sequence, end tokens only if no other is."""
         count = max(1, round(SHARE * len(tokens)))
         order, chance, token = self._draws(domain, number, len(tokens))
-        chosen = np.sort(np.argsort(np.where(tokens == self.end, 1.0 + order, order), kind="stable")[:count])
+        chosen = np.sort(
+            np.argsort(np.where(tokens == self.end, 1.0 + order, order), kind="stable")[:count]
+        )
         other = (token[chosen] * self.vocabulary).astype(np.int64)
         seen = tokens.copy()
-        seen[chosen] = np.select([chance[chosen] < MASKED, chance[chosen] < MASKED + RANDOM], [np.int64(self.mask), other], tokens[chosen])
+        seen[chosen] = np.select(
+            [chance[chosen] < MASKED, chance[chosen] < MASKED + RANDOM],
+            [np.int64(self.mask), other],
+            tokens[chosen],
+        )
         return seen, chosen
 
     def _draws(self, domain: str, number: int, length: int) -> NDArray[np.float64]:

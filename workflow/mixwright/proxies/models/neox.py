@@ -23,7 +23,12 @@ def initial(shape: Shape, seed: int) -> Parameters:
     positions turn side by side in q and k; mlp (1, L, 2, W, H), slots up (inputs x outputs) and down
     (outputs x inputs); norms (1, 2 L + 1, 2, W), scale and shift.
     """
-    layers, width, hidden, normal = shape.layers, shape.width, shape.hidden, FirstWeights(seed).normal
+    layers, width, hidden, normal = (
+        shape.layers,
+        shape.width,
+        shape.hidden,
+        FirstWeights(seed).normal,
+    )
     attention, mlp = normal(layers, 4, width, width), normal(layers, 2, width, hidden)
     attention[:, :, 3] = 0
     mlp[:, :, 1] = 0
@@ -47,20 +52,33 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     norms = parameters["norms"].unbind(1)
     x = embedded(parameters["embedding"], tokens)
     names = ("attention", "attention_bias", "mlp", "up_bias", "down_bias")
-    for layer, (attention, bias, mlp, up, down) in enumerate(zip(*(parameters[name].unbind(1) for name in names), strict=True)):
-        seen = _attention(LayerNorm.apply(x, norms[2 * layer], EPSILON), attention, bias, rows, length, shape)
+    for layer, (attention, bias, mlp, up, down) in enumerate(
+        zip(*(parameters[name].unbind(1) for name in names), strict=True)
+    ):
+        seen = _attention(
+            LayerNorm.apply(x, norms[2 * layer], EPSILON), attention, bias, rows, length, shape
+        )
         x = x + seen + _mlp(LayerNorm.apply(x, norms[2 * layer + 1], EPSILON), mlp, up, down)
     return LayerNorm.apply(x, norms[-1], EPSILON)
 
 
-def _attention(x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int, shape: Shape) -> Tensor:
+def _attention(
+    x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int, shape: Shape
+) -> Tensor:
     members, _, _, width = weights.shape
     project, out = weights.split((3, 1), dim=1)
     mixed = torch.bmm(x, project.reshape(members, 3 * width, width).mT)
     mixed = Shift.apply(mixed, bias[:, :3].flatten(1)).to(mixed.dtype)
     heads = mixed.view(members * rows, length, 3, shape.heads, -1)
-    seen = attend(*Heads.apply(heads, turns(length, heads.shape[-1] // TURNED, x.device)), causal=True, kernel=shape.attention)
-    return _shifted(torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT), bias[:, 3])
+    seen = attend(
+        *Heads.apply(heads, turns(length, heads.shape[-1] // TURNED, x.device)),
+        causal=True,
+        kernel=shape.attention,
+    )
+    return _shifted(
+        torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT),
+        bias[:, 3],
+    )
 
 
 def _mlp(x: Tensor, weights: Tensor, up_bias: Tensor, down_bias: Tensor) -> Tensor:
@@ -76,9 +94,13 @@ def _shifted(x: Tensor, bias: Tensor) -> Tensor:
 def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
     """One member's weights under the names of GPTNeoXForCausalLM, whose rows of queries, keys and values alternate head by head."""
     found = {"gpt_neox.embed_in.weight": own["embedding"], "lm_head.weight": own["head"].T}
-    for layer, (attention, bias, (up, down)) in enumerate(zip(own["attention"], own["attention_bias"], own["mlp"], strict=True)):
+    for layer, (attention, bias, (up, down)) in enumerate(
+        zip(own["attention"], own["attention_bias"], own["mlp"], strict=True)
+    ):
         at = f"gpt_neox.layers.{layer}."
-        found |= _named(f"{at}attention.query_key_value", _by_head(attention, shape), _by_head(bias, shape))
+        found |= _named(
+            f"{at}attention.query_key_value", _by_head(attention, shape), _by_head(bias, shape)
+        )
         found |= _named(f"{at}attention.dense", attention[3], bias[3])
         found |= _named(f"{at}mlp.dense_h_to_4h", up.T, own["up_bias"][layer])
         found |= _named(f"{at}mlp.dense_4h_to_h", down, own["down_bias"][layer])

@@ -26,7 +26,9 @@ class Shape:
     context: int
     vocabulary: int
     architecture: str = "llama"
-    attention: str = "auto"  # which kernel computes it: explicit, fused, or the one known to be faster
+    attention: str = (
+        "auto"  # which kernel computes it: explicit, fused, or the one known to be faster
+    )
 
     @classmethod
     def of(cls, shape: Mapping[str, Any], tokens: int, attention: str = "auto") -> "Shape":
@@ -36,7 +38,9 @@ class Shape:
                 f"proxy.model: no packed trainer for {shape['architecture']}; choose a model of architecture {', '.join(PACKED)}"
             )
         if shape.get("key_value_heads", shape["heads"]) != shape["heads"]:
-            raise MixwrightError("proxy.model: the packed trainer has no grouped keys; give the shape as many key_value_heads as heads")
+            raise MixwrightError(
+                "proxy.model: the packed trainer has no grouped keys; give the shape as many key_value_heads as heads"
+            )
         multiple = HEAD_MULTIPLE.get(shape["architecture"], 2)
         if shape["width"] % (multiple * shape["heads"]):
             raise MixwrightError(

@@ -8,7 +8,12 @@ from torch import Tensor
 from mixwright.proxies.models import gpt2_bert, llama, neox
 from mixwright.proxies.models.shape import Parameters, Shape
 
-_MODULES: dict[str, ModuleType] = {"llama": llama, "gpt2": gpt2_bert, "neox": neox, "bert": gpt2_bert}
+_MODULES: dict[str, ModuleType] = {
+    "llama": llama,
+    "gpt2": gpt2_bert,
+    "neox": neox,
+    "bert": gpt2_bert,
+}
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
@@ -30,7 +35,11 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
 
 def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, Tensor]:
     """(K, N, H) and (K, H, V) whose product is the logits of states (K, N, W), few of all where few are scored."""
-    return (states, parameters["head"]) if "head" in parameters else gpt2_bert.head(parameters, states, shape)
+    return (
+        (states, parameters["head"])
+        if "head" in parameters
+        else gpt2_bert.head(parameters, states, shape)
+    )
 
 
 def hf_state_dict(parameters: Parameters, member: int, shape: Shape) -> dict[str, Tensor]:

@@ -26,22 +26,55 @@ class Entry:
 
 
 FIGURES = {
-    "targets": Entry("mixwright.report.figures.targets", ("scores", "study"), "Final models target by target", optional=("documents",)),
+    "targets": Entry(
+        "mixwright.report.figures.targets",
+        ("scores", "study"),
+        "Final models target by target",
+        optional=("documents",),
+    ),
     "mixtures": Entry("mixwright.report.figures.mixtures", ("mixtures",), "Chosen mixtures"),
-    "finals": Entry("mixwright.report.figures.finals", ("scores", "study"), "Final models against natural", optional=("documents",)),
-    "predicted": Entry("mixwright.report.figures.predicted", ("validation", "study"), "Predicted against measured loss"),
-    "domains": Entry("mixwright.report.figures.domains", ("design", "losses", "study"), "Loss against each domain's weight"),
-    "noise": Entry("mixwright.report.figures.noise", ("design", "losses", "study"), "Signal, noise and the unigram model"),
+    "finals": Entry(
+        "mixwright.report.figures.finals",
+        ("scores", "study"),
+        "Final models against natural",
+        optional=("documents",),
+    ),
+    "predicted": Entry(
+        "mixwright.report.figures.predicted",
+        ("validation", "study"),
+        "Predicted against measured loss",
+    ),
+    "domains": Entry(
+        "mixwright.report.figures.domains",
+        ("design", "losses", "study"),
+        "Loss against each domain's weight",
+    ),
+    "noise": Entry(
+        "mixwright.report.figures.noise",
+        ("design", "losses", "study"),
+        "Signal, noise and the unigram model",
+    ),
 }
 
 # Of runs that others measured; each of these has a table: module.table(**inputs), and module.figure(table) draws that alone.
 MEASURED = {
-    "ranks": Entry("mixwright.report.figures.ranks", ("tests", "validation", "study"), "Rank correlations"),
-    "tested": Entry("mixwright.report.figures.tested", ("tests", "study"), "Predicted against measured loss"),
+    "ranks": Entry(
+        "mixwright.report.figures.ranks", ("tests", "validation", "study"), "Rank correlations"
+    ),
+    "tested": Entry(
+        "mixwright.report.figures.tested", ("tests", "study"), "Predicted against measured loss"
+    ),
     "subsets": Entry("mixwright.report.figures.subsets", ("subsets", "study"), "Runs needed"),
     "region": Entry("mixwright.report.figures.region", ("regions",), "The optimum and its region"),
-    "published": Entry("mixwright.report.figures.published", ("predictions", "study"), "Published mixtures"),
-    "optimum": Entry("mixwright.report.figures.optimum", ("design", "mixtures"), "The optimum by each objective", optional=("ladder",)),
+    "published": Entry(
+        "mixwright.report.figures.published", ("predictions", "study"), "Published mixtures"
+    ),
+    "optimum": Entry(
+        "mixwright.report.figures.optimum",
+        ("design", "mixtures"),
+        "The optimum by each objective",
+        optional=("ladder",),
+    ),
     "ladder": Entry("mixwright.report.figures.ladder", ("ladder",), "The ladder of totals"),
     "scales": Entry("mixwright.report.figures.scales", ("ladder",), "Weight against scale"),
 }
@@ -67,7 +100,10 @@ def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
 
     if "study" in inputs:
         study = inputs.pop("study")
-        inputs = {what: as_listed(found, study) if what in ("tests", "subsets") else found for what, found in inputs.items()}
+        inputs = {
+            what: as_listed(found, study) if what in ("tests", "subsets") else found
+            for what, found in inputs.items()
+        }
         inputs["targets"] = targets_of(study)
     return import_module(entry(name).module).table(**inputs)
 
@@ -91,7 +127,9 @@ def save(figure: "Figure", path: str | Path) -> None:
         figure.savefig(beside, format=kind, metadata=undated)
 
 
-def draw_figure(name: str, paths: "Mapping[str, Paths]", to: str | Path, table: str | Path | None = None) -> None:
+def draw_figure(
+    name: str, paths: "Mapping[str, Paths]", to: str | Path, table: str | Path | None = None
+) -> None:
     """Reads what figure `name` needs from `paths` (result -> file or files), draws it and writes it to `to`, the table behind it as CSV."""
     from mixwright.files import written
     from mixwright.report.results import load

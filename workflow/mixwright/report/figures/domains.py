@@ -19,18 +19,35 @@ BEST = 0.125  # share of the runs drawn as the best
 BANDWIDTH = 0.15  # of the range of a domain's weights
 
 
-def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, float], learner: Learner = TEXT) -> Figure:
+def figure(
+    design: pd.DataFrame,
+    losses: pd.DataFrame,
+    targets: Mapping[str, float],
+    learner: Learner = TEXT,
+) -> Figure:
     """Small multiples over the swarm, strongest domain first: mean loss of the targets against one domain's weight, best eighth in blue."""
     loss = objectives(last_losses(design, losses, "swarm"), targets, "loss", "run")
     if loss.empty:
         raise MixwrightError("losses: no run of the swarm has all targets; train the swarm first")
-    weights = design[design.run.isin(loss.index)].pivot(index="run", columns="domain", values="weight").reindex(loss.index).fillna(0.0)
+    weights = (
+        design[design.run.isin(loss.index)]
+        .pivot(index="run", columns="domain", values="weight")
+        .reindex(loss.index)
+        .fillna(0.0)
+    )
     ranks = {domain: weights[domain].rank().corr(loss.rank()) for domain in weights}
     order = sorted(weights, key=lambda domain: (-np.nan_to_num(abs(ranks[domain])), domain))
     best = loss.rank(method="first") <= max(1, round(BEST * len(loss)))
     drawn, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
     for panel, domain in zip(axes, order, strict=True):
-        _panel(panel, str(domain), weights[domain].to_numpy(), loss.to_numpy(), best.to_numpy(), ranks[domain])
+        _panel(
+            panel,
+            str(domain),
+            weights[domain].to_numpy(),
+            loss.to_numpy(),
+            best.to_numpy(),
+            ranks[domain],
+        )
     drawn.supxlabel("weight of the domain", color=SOFT, fontsize=9.5)
     drawn.supylabel(f"loss, {learner.loss.unit}", color=SOFT, fontsize=9.5)
     reading = f"A dot is a swarm proxy; blue: the best {best.sum()} of {len(loss)}. Line: local mean. ρ: Spearman, weight to loss."
@@ -45,14 +62,22 @@ def local_mean(x: Array, y: Array, at: Array) -> Array:
     return kernel @ y / kernel.sum(axis=1)
 
 
-def _panel(axes: Axes, domain: str, weights: Array, loss: Array, best: NDArray[np.bool_], rank: float) -> None:
+def _panel(
+    axes: Axes, domain: str, weights: Array, loss: Array, best: NDArray[np.bool_], rank: float
+) -> None:
     at = np.linspace(weights.min(), weights.max(), 60)
     axes.scatter(weights[~best], loss[~best], s=14, color="#b4bac3", linewidths=0)
     axes.plot(at, local_mean(weights, loss, at), color=INK, linewidth=1.2)
     axes.scatter(weights[best], loss[best], s=22, color=BLUE, linewidths=0, zorder=3)
     axes.set_title(domain, loc="left", fontsize=10, fontweight="bold", color=INK, pad=5)
     if not np.isnan(rank):
-        axes.set_title(f"ρ {round(rank, 2) + 0.0:+.2f}".replace("-", "−"), loc="right", fontsize=9, color=SOFT, pad=5)
+        axes.set_title(
+            f"ρ {round(rank, 2) + 0.0:+.2f}".replace("-", "−"),
+            loc="right",
+            fontsize=9,
+            color=SOFT,
+            pad=5,
+        )
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.yaxis.set_major_locator(MaxNLocator(4))

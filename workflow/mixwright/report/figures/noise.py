@@ -14,13 +14,20 @@ from mixwright.report.figures.style import BLUE, FAINT, INK, SOFT, VERMILION, ba
 from mixwright.trust.noise import THRESHOLD, last_losses, target_signals
 
 
-def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, float], learner: Learner = TEXT) -> Figure:
+def figure(
+    design: pd.DataFrame,
+    losses: pd.DataFrame,
+    targets: Mapping[str, float],
+    learner: Learner = TEXT,
+) -> Figure:
     """Left: signal-to-noise of each target with the line at 3; right: how far each swarm proxy gets below a unigram model. Targets of the
     study come first, in bold; the training domains follow."""
     signals = target_signals(design, losses)
     if signals.empty:
         raise MixwrightError("losses: the swarm has no runs; train the swarm first")
-    signals = signals.assign(asked=signals.target.isin(list(targets))).sort_values(["asked", "signal_to_noise"], ascending=False)
+    signals = signals.assign(asked=signals.target.isin(list(targets))).sort_values(
+        ["asked", "signal_to_noise"], ascending=False
+    )
     drawn = Figure(figsize=(8.2, 0.5 + 0.36 * len(signals)))
     ratio, gain = drawn.add_axes((0.15, 0, 0.36, 1)), drawn.add_axes((0.58, 0, 0.36, 1))
     _ratios(ratio, signals)
@@ -40,13 +47,30 @@ def figure(design: pd.DataFrame, losses: pd.DataFrame, targets: Mapping[str, flo
 
 def _ratios(axes: Axes, signals: pd.DataFrame) -> None:
     axes.axvline(THRESHOLD, color=INK, linewidth=1)
-    for row, (value, low, high) in enumerate(signals[["signal_to_noise", "low", "high"]].to_numpy()):
+    for row, (value, low, high) in enumerate(
+        signals[["signal_to_noise", "low", "high"]].to_numpy()
+    ):
         axes.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
         if np.isfinite(value):
             colour = VERMILION if value < THRESHOLD else BLUE
-            axes.plot([low, high], [row, row], color=colour, linewidth=2.2, alpha=0.35, solid_capstyle="round")
+            axes.plot(
+                [low, high],
+                [row, row],
+                color=colour,
+                linewidth=2.2,
+                alpha=0.35,
+                solid_capstyle="round",
+            )
             axes.scatter(value, row, s=46, color=colour, edgecolors="white", zorder=3)
-            axes.text(value, row - 0.17, f"{value:.1f}", ha="center", va="bottom", fontsize=8, color=colour)
+            axes.text(
+                value,
+                row - 0.17,
+                f"{value:.1f}",
+                ha="center",
+                va="bottom",
+                fontsize=8,
+                color=colour,
+            )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_major_locator(FixedLocator([0.1, 0.3, 1, 3, 10, 30, 100, 300]))
@@ -59,6 +83,15 @@ def _gains(axes: Axes, signals: pd.DataFrame, learner: Learner, swarm: pd.DataFr
     for row, target in enumerate(signals.target):
         axes.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
         gain = (swarm.unigram_loss - swarm.loss)[swarm.target == target].sort_values().to_numpy()
-        shift = 0.22 * ((np.arange(len(gain)) * 0.618) % 1 - 0.5)  # golden-ratio jitter: spreads dots, the same every time
-        axes.scatter(gain, row + shift, s=11, c=[VERMILION if g <= 0 else BLUE for g in gain], alpha=0.55, linewidths=0)
+        shift = 0.22 * (
+            (np.arange(len(gain)) * 0.618) % 1 - 0.5
+        )  # golden-ratio jitter: spreads dots, the same every time
+        axes.scatter(
+            gain,
+            row + shift,
+            s=11,
+            c=[VERMILION if g <= 0 else BLUE for g in gain],
+            alpha=0.55,
+            linewidths=0,
+        )
     axes.set_xlabel(f"{learner.loss.unit} below {learner.reference}")

@@ -14,11 +14,15 @@ from mixwright.report.figures.style import BLUE, INK, SOFT, panels, titled
 from mixwright.trust.noise import held_out, rank_correlations
 
 
-def figure(validation: pd.DataFrame, targets: Mapping[str, float], learner: Learner = TEXT) -> Figure:
+def figure(
+    validation: pd.DataFrame, targets: Mapping[str, float], learner: Learner = TEXT
+) -> Figure:
     """One panel a mixer, best rank correlation first: predicted against measured loss of held-out runs, with the line of equality."""
     runs = held_out(validation, targets)
     if runs.empty:
-        raise MixwrightError("validation: no mixer predicted every target on held-out runs; validate a mixer that predicts")
+        raise MixwrightError(
+            "validation: no mixer predicted every target on held-out runs; validate a mixer that predicts"
+        )
     ranks = rank_correlations(runs)
     drawn, axes = panels(len(ranks), 4, 2.5, 2.65)
     for panel, (mixer, rank) in zip(axes, ranks.items(), strict=True):
@@ -41,4 +45,12 @@ def _panel(axes: Axes, mixer: str, rows: pd.DataFrame, rank: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.set_title(mixer, loc="left", fontsize=10, fontweight="bold", color=INK, pad=8)
-    axes.text(0.04, 0.96, "ρ = —" if np.isnan(rank) else f"ρ = {rank:.2f}", transform=axes.transAxes, va="top", fontsize=10, color=BLUE)
+    axes.text(
+        0.04,
+        0.96,
+        "ρ = —" if np.isnan(rank) else f"ρ = {rank:.2f}",
+        transform=axes.transAxes,
+        va="top",
+        fontsize=10,
+        color=BLUE,
+    )

@@ -7,17 +7,40 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import BLUE, FAINT, GREEN, INK, ORANGE, SOFT, bare, panels, titled
+from mixwright.report.figures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    SOFT,
+    bare,
+    panels,
+    titled,
+)
 
-WAYS = {"alike": ("not told apart by refits", BLUE), "refits": ("optima of refits", ORANGE), "seeds": ("other seeds", GREEN)}
+WAYS = {
+    "alike": ("not told apart by refits", BLUE),
+    "refits": ("optima of refits", ORANGE),
+    "seeds": ("other seeds", GREEN),
+}
 
 
 def table(regions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """A row a mixer, domain and way: the weight at the optimum, and the least and greatest weight of the region."""
     rows = [
-        {"mixer": region["mixer"], "domain": domain, "weight": weight, "way": way, "low": low, "high": high}
+        {
+            "mixer": region["mixer"],
+            "domain": domain,
+            "weight": weight,
+            "way": way,
+            "low": low,
+            "high": high,
+        }
         for region in sorted(regions, key=lambda region: region["mixer"])
-        for domain, weight in sorted(region["weights"].items(), key=lambda pair: (-pair[1], pair[0]))
+        for domain, weight in sorted(
+            region["weights"].items(), key=lambda pair: (-pair[1], pair[0])
+        )
         for way in WAYS
         for low, high in [region["ranges"][way][domain]]
     ]

@@ -10,7 +10,11 @@ def table(ladder: pd.DataFrame) -> pd.DataFrame:
     """A row a step of the ladder, fractional ones too, and domain: its weight, and the total."""
     total = ladder.groupby("step").tokens.transform("sum")
     found = ladder.assign(weight=ladder.tokens / total, total=total)
-    return found[["step", "total", "domain", "weight"]].sort_values(["step", "domain"]).reset_index(drop=True)
+    return (
+        found[["step", "total", "domain", "weight"]]
+        .sort_values(["step", "domain"])
+        .reset_index(drop=True)
+    )
 
 
 def figure(table: pd.DataFrame) -> Figure:

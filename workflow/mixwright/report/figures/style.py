@@ -8,8 +8,26 @@ from matplotlib.figure import Figure
 
 INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
-VERDICTS = {"better": BLUE, "worse": VERMILION, "not distinguishable": SOFT, "undecided": SOFT, "identical": SOFT}
-RANKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8)  # rank correlations x 100 that an axis may be labelled by
+VERDICTS = {
+    "better": BLUE,
+    "worse": VERMILION,
+    "not distinguishable": SOFT,
+    "undecided": SOFT,
+    "identical": SOFT,
+}
+RANKS = (
+    0,
+    50,
+    70,
+    80,
+    90,
+    95,
+    97,
+    98,
+    99,
+    99.5,
+    99.8,
+)  # rank correlations x 100 that an axis may be labelled by
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that every machine draws the same bytes
@@ -41,8 +59,18 @@ STYLE: Any = {
 def titled(figure: Figure, question: str, reading: str) -> None:
     """A question in bold at the top left and one line on how to read the figure under it, over the axes placed so far."""
     width, height = figure.get_size_inches()
-    figure.text(0.1 / width, 1 + 0.40 / height, question, fontsize=13, fontweight="bold", va="bottom", ha="left")
-    figure.text(0.1 / width, 1 + 0.12 / height, reading, fontsize=9.5, color=SOFT, va="bottom", ha="left")
+    figure.text(
+        0.1 / width,
+        1 + 0.40 / height,
+        question,
+        fontsize=13,
+        fontweight="bold",
+        va="bottom",
+        ha="left",
+    )
+    figure.text(
+        0.1 / width, 1 + 0.12 / height, reading, fontsize=9.5, color=SOFT, va="bottom", ha="left"
+    )
 
 
 def bare(axes: Axes) -> None:
@@ -52,7 +80,9 @@ def bare(axes: Axes) -> None:
     axes.tick_params(length=0)
 
 
-def panels(count: int, columns: int, width: float, height: float, **share: Any) -> tuple[Figure, Sequence[Axes]]:
+def panels(
+    count: int, columns: int, width: float, height: float, **share: Any
+) -> tuple[Figure, Sequence[Axes]]:
     """A grid of `count` panels of width x height inches, row by row; empty places are taken away."""
     columns = min(columns, count)
     rows = -(-count // columns)

@@ -6,7 +6,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import BLUE, GREEN, INK, ORANGE, SOFT, VERMILION, panels, rank_axis, titled
+from mixwright.report.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    SOFT,
+    VERMILION,
+    panels,
+    rank_axis,
+    titled,
+)
 from mixwright.trust.tests import INFORMATIVE
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SOFT)
@@ -18,11 +28,22 @@ def table(subsets: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
     and the same mean of the goal's targets."""
     keys = ["mixer", "way", "runs", "test"]
     share = subsets.target.map(pd.Series(targets)).fillna(0.0)
-    both = subsets.assign(goal=subsets.spearman * share).groupby([*keys, "draw"]).agg(spearman=("spearman", "mean"), goal=("goal", "sum"))
+    both = (
+        subsets.assign(goal=subsets.spearman * share)
+        .groupby([*keys, "draw"])
+        .agg(spearman=("spearman", "mean"), goal=("goal", "sum"))
+    )
     by_draw = both.groupby(keys)
-    found = by_draw.spearman.agg(spearman="mean", deviation="std", draws="count").assign(goal=by_draw.goal.mean()).reset_index()
+    found = (
+        by_draw.spearman.agg(spearman="mean", deviation="std", draws="count")
+        .assign(goal=by_draw.goal.mean())
+        .reset_index()
+    )
     order = {test: number for number, test in enumerate(dict.fromkeys(subsets.test))}
-    return found.sort_values(["mixer", "way", "runs", "test"], key=lambda column: column.map(order) if column.name == "test" else column)
+    return found.sort_values(
+        ["mixer", "way", "runs", "test"],
+        key=lambda column: column.map(order) if column.name == "test" else column,
+    )
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -46,13 +67,32 @@ def _panel(axes: Axes, rows: pd.DataFrame, mixers: list[str]) -> None:
     for (mixer, way), line in rows.groupby(["mixer", "way"], sort=False):
         colour, chosen = COLOURS[mixers.index(mixer) % len(COLOURS)], way == INFORMATIVE
         if chosen:  # all runs are the same runs in any order
-            line = pd.concat([line, everything[(everything.mixer == mixer) & (everything.way != way)]]).drop_duplicates("runs")
+            line = pd.concat(
+                [line, everything[(everything.mixer == mixer) & (everything.way != way)]]
+            ).drop_duplicates("runs")
         line = line.assign(deficit=1 - line.spearman.clip(lower=LEAST)).sort_values("runs")
         label = f"{mixer}, informative" if chosen else str(mixer)
-        axes.plot(line.runs, line.deficit, "o--" if chosen else "o-", color=colour, linewidth=1.6, markersize=3.5, label=label)
+        axes.plot(
+            line.runs,
+            line.deficit,
+            "o--" if chosen else "o-",
+            color=colour,
+            linewidth=1.6,
+            markersize=3.5,
+            label=label,
+        )
         spread = line.deviation.fillna(0.0)
-        axes.fill_between(line.runs, (line.deficit - spread).clip(lower=1e-4), line.deficit + spread, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(
+            line.runs,
+            (line.deficit - spread).clip(lower=1e-4),
+            line.deficit + spread,
+            color=colour,
+            alpha=0.15,
+            linewidth=0,
+        )
     axes.set_xscale("log", base=2)
-    ticks = [size for size in sorted(set(rows.runs)) if size & (size - 1) == 0] or sorted(set(rows.runs))
+    ticks = [size for size in sorted(set(rows.runs)) if size & (size - 1) == 0] or sorted(
+        set(rows.runs)
+    )
     axes.set_xticks(ticks, labels=[str(size) for size in ticks])
     axes.set_xticks([], minor=True)

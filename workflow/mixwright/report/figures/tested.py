@@ -17,7 +17,10 @@ ALL, GOAL = "all targets", "goal"
 
 def table(tests: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
     """A row a mixer, test set and run: measured and predicted loss, the mean of all targets and the goal's."""
-    return pd.concat([mean_loss(tests).assign(of=ALL), mean_loss(tests, targets).assign(of=GOAL)], ignore_index=True)
+    return pd.concat(
+        [mean_loss(tests).assign(of=ALL), mean_loss(tests, targets).assign(of=GOAL)],
+        ignore_index=True,
+    )
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -39,9 +42,19 @@ def figure(table: pd.DataFrame) -> Figure:
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     for of, colour, height in ((ALL, BLUE, 0.97), (GOAL, GREEN, 0.86)):
         part = rows[rows.of == of]
-        axes.scatter(part.actual, part.predicted, s=9, color=colour, alpha=0.6, linewidths=0, zorder=2)
+        axes.scatter(
+            part.actual, part.predicted, s=9, color=colour, alpha=0.6, linewidths=0, zorder=2
+        )
         rank = score(part.actual.to_numpy(), part.predicted.to_numpy())["spearman"]
-        axes.text(0.03, height, f"ρ = {rank:.3f}", transform=axes.transAxes, va="top", fontsize=9, color=colour)
+        axes.text(
+            0.03,
+            height,
+            f"ρ = {rank:.3f}",
+            transform=axes.transAxes,
+            va="top",
+            fontsize=9,
+            color=colour,
+        )
     limits = axes.get_xlim(), axes.get_ylim()
     ends = np.array([min(limits[0][0], limits[1][0]), max(limits[0][1], limits[1][1])])
     axes.plot(ends, ends, color=SOFT, linewidth=0.9, zorder=1)
