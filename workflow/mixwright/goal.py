@@ -1,37 +1,42 @@
-"""What is wanted of a mixture, and what a mixer answers: goal and proposal."""
+"""What is asked of a mixture, and what a mixer answers: goal and proposal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
-import numpy as np
-
-from mixwright.mixture import Array, Domain
+from mixwright.mixture import Array, Domain, Mixture, natural_weights
 from mixwright.simplex.bounds import Bounds
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What is wanted: the targets and their weights, the tokens of the final run, the bounds, the limits. Domains are sorted by name."""
+    """What a mixture is chosen for: targets, the budget of the final run, bounds and limits."""
 
+    # sorted by name
     domains: tuple[Domain, ...]
-    targets: Mapping[str, float]  # target -> weight, summing to 1
+    # target -> weight in the objective, summing to 1
+    targets: Mapping[str, float]
+    # training tokens of the final run
     tokens: float
     bounds: Bounds
     seed: int = 0
-    never_worse: tuple[
-        str, ...
-    ] = ()  # targets, of the objective or not, whose loss must not exceed natural's
+    # targets, of the objective or not, whose predicted loss must not exceed natural's
+    never_worse: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the domains."""
         return tuple(domain.name for domain in self.domains)
 
     @property
     def natural(self) -> Array:
-        """The token-proportional mixture."""
-        available = np.array([domain.tokens for domain in self.domains], dtype=np.float64)
-        return available / available.sum()
+        """(domains,) weights in proportion to the domains' tokens."""
+        return natural_weights(self.domains)
+
+    def mixture(self, weights: Array) -> Mixture:
+        """Returns the mixture of (domains,) `weights` in the goal's order."""
+        return Mixture(self.names, weights)
 
 
 @dataclass(frozen=True)
@@ -39,28 +44,36 @@ class Proposal:
     """A chosen mixture and what its mixer says of it."""
 
     mixer: str
-    weights: Array  # (domains,), in the goal's order
-    predicted: Mapping[str, float] = field(
-        default_factory=dict
-    )  # target -> nats/token, at the scale the mixer saw
-    gap: float | None = None  # certified distance of the objective from its optimum
-    notes: tuple[str, ...] = ()  # plain sentences for the report
-    intervals: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # of weights, predicted losses and the gain over natural, where asked for
+    mixture: Mixture
+    # target -> nats/token, at the scale of the runs that the mixer was fitted to
+    predicted: Mapping[str, float] = field(default_factory=dict)
+    # certified distance of the objective from its optimum; None where the mixer certifies none
+    gap: float | None = None
+    # plain sentences for the report
+    notes: tuple[str, ...] = ()
+    # of weights, predicted losses and the gain over natural, where they were asked for
+    intervals: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> Array:
+        """(domains,) weights in the goal's order."""
+        return self.mixture.weights
 
     def as_json(self, goal: Goal) -> dict[str, Any]:
-        """The content of `mixtures/<mixer>.json`."""
-        share = dict(zip(goal.names, self.weights.tolist(), strict=True))
+        """Returns the content of `mixtures/<mixer>.json`."""
+        weights = self.mixture.as_dict()
+        epochs: dict[str, float | None] = {}
+        for domain in goal.domains:
+            tokens = weights[domain.name] * goal.tokens
+            epochs[domain.name] = None
+            if isfinite(domain.available):
+                epochs[domain.name] = tokens / max(1, domain.available)
         return {
             "mixer": self.mixer,
             "seed": goal.seed,
-            "weights": share,
-            "tokens": {name: weight * goal.tokens for name, weight in share.items()},
-            "epochs": {
-                domain.name: share[domain.name] * goal.tokens / max(1, domain.tokens)
-                for domain in goal.domains
-            },
+            "weights": weights,
+            "tokens": {name: weight * goal.tokens for name, weight in weights.items()},
+            "epochs": epochs,
             "predicted": dict(self.predicted),
             "intervals": dict(self.intervals),
             "active_bounds": goal.bounds.active(self.weights, goal.names),

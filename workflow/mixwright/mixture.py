@@ -1,37 +1,126 @@
-"""The nouns that everything else speaks of: domains, runs, and the hash that names them."""
+"""The nouns that everything else speaks of: mixtures, domains, runs, and the hash that names runs."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from math import inf
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixwright.errors import MixwrightError
+
 Array = NDArray[np.float64]
+SUM_TOLERANCE = 1e-6
 
 
 def digest(value: Any, length: int = 16) -> str:
-    """SHA-256 (hex, shortened) of the canonical JSON of `value`."""
+    """Returns the first `length` hex digits of the SHA-256 of the canonical JSON of `value`."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Weights of named domains: each is 0 or more, and they sum to 1.
+
+    Raises:
+        MixwrightError: names repeat, or the weights are not one number a name on the simplex.
+    """
+
+    names: tuple[str, ...]
+    # (domains,), in the order of the names
+    weights: Array
+
+    def __post_init__(self) -> None:
+        weights = np.array(self.weights, dtype=np.float64)
+        weights.setflags(write=False)
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "weights", weights)
+        if len(set(self.names)) < len(self.names):
+            raise MixwrightError(f"mixture: a domain stands there twice: {', '.join(self.names)}")
+        if weights.shape != (len(self.names),):
+            raise MixwrightError(
+                f"mixture: {len(self.names)} domains and weights of shape {weights.shape};"
+                " give one weight a domain"
+            )
+        total = float(weights.sum())
+        if not (weights >= 0).all() or not abs(total - 1) <= SUM_TOLERANCE:
+            raise MixwrightError(
+                f"mixture: the weights sum to {total:.6f} and the least is {weights.min():.6f};"
+                " give numbers from 0 on that sum to 1"
+            )
+
+    @classmethod
+    def of(cls, weights: Mapping[str, float]) -> Self:
+        """Returns the mixture of a mapping, domain -> weight, in the mapping's order."""
+        return cls(tuple(weights), np.array(list(weights.values()), dtype=np.float64))
+
+    def as_dict(self) -> dict[str, float]:
+        """Returns domain -> weight."""
+        return dict(zip(self.names, self.weights.tolist(), strict=True))
+
+    def over(self, names: Iterable[str]) -> Self:
+        """Returns the same mixture with its domains in the order of `names`.
+
+        A name that the mixture lacks gets weight 0. A domain with weight may not be left out.
+        """
+        weights = self.as_dict()
+        return type(self).of({name: weights.get(name, 0.0) for name in names})
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.weights[self.names.index(name)])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mixture):
+            return NotImplemented
+        return self.names == other.names and np.array_equal(self.weights, other.weights)
+
+    def __hash__(self) -> int:
+        return hash((self.names, self.weights.tobytes()))
+
+    def __repr__(self) -> str:
+        order = np.argsort(-self.weights, kind="stable")
+        shares = ", ".join(f"{self.names[i]} {self.weights[i]:.1%}" for i in order)
+        return f"Mixture({shares})"
+
+
 @dataclass(frozen=True)
 class Domain:
-    """A source of training text and the tokens it has for training."""
+    """A source of training text or of labelled rows, and how much of it there is."""
 
     name: str
-    tokens: int
+    # what there is to train on; None where nobody counted
+    tokens: int | None
+    # share of the natural mixture, where tokens are not counted
+    share: float | None = None
+
+    @property
+    def available(self) -> float:
+        """Tokens to train on; infinite where nobody counted them."""
+        return inf if self.tokens is None else float(self.tokens)
+
+
+def natural_weights(domains: Sequence[Domain]) -> Array:
+    """Returns (domains,) weights in proportion to tokens, or to shares where none are counted."""
+    if all(domain.tokens is not None for domain in domains):
+        sizes = np.array([domain.tokens for domain in domains], dtype=np.float64)
+    else:
+        sizes = np.array([domain.share or 0.0 for domain in domains], dtype=np.float64)
+    return sizes / sizes.sum()
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was asked of one training: a recipe, never resolved weights. Its name is the recipe's hash."""
+    """What one training was asked to do: a recipe, never resolved weights.
 
-    role: str  # swarm, vertex, perturb, repeat
+    Its name is the recipe's hash, so that it is known before a token is counted.
+    """
+
+    role: str  # swarm, vertex, perturb, repeat or transfer
     model: str
     tokens: int
     steps: int
@@ -39,12 +128,10 @@ class Run:
     kind: str  # the design that resolves the weights
     parameters: Mapping[str, Any]
     row: int
-    context: (
-        str  # hash of what all runs of a study share: corpus, shape, optimizer, learner version
-    )
+    # hash of what all runs of a study share: corpus, shape, optimizer, the trainer's version
+    context: str
 
     @cached_property
     def name(self) -> str:
-        return digest(
-            {part.name: getattr(self, part.name) for part in fields(self)}
-        )  # asdict copies parameters: half of parse time
+        # Not dataclasses.asdict: it copies the parameters, which took half of the parse time.
+        return digest({part.name: getattr(self, part.name) for part in fields(self)})

@@ -55,7 +55,9 @@ def test_only_what_is_known_is_recorded():
     def keys(source, **options):
         asked = read_options(source, **options)
         goal = asked.goal(source)
-        return set(asked.record(source, goal, Proposal("effective-data", goal.natural))) & {
+        return set(
+            asked.record(source, goal, Proposal("effective-data", goal.mixture(goal.natural)))
+        ) & {
             "tokens",
             "epochs",
         }

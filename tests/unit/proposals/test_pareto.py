@@ -11,7 +11,7 @@ from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Proposal
 from mixwright.mixers import create
-from mixwright.mixture import Domain
+from mixwright.mixture import Domain, Mixture
 from mixwright.observations import Observations
 from mixwright.proposals.pareto import Objective, Point, as_frame, pareto, undominated
 from mixwright.simplex.bounds import Bounds
@@ -121,7 +121,7 @@ def test_corners_and_searches_give_supported_points(name):
 
 def test_dominated_points_are_removed():
     points = [
-        Point(0.5, values, Proposal("m", np.ones(1)))
+        Point(0.5, values, Proposal("m", Mixture(("a",), np.ones(1))))
         for values in [(1.0, 3.0), (2.0, 2.0), (2.5, 2.0), (2.0, 2.5), (3.0, 1.0), (1.0, 4.0)]
     ]
     assert [point.values for point in undominated(points)] == [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mixwright.mixture import Array, Domain
+from mixwright.mixture import Array, Domain, natural_weights
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Row:
 def middle(mixture: str | Mapping[str, float], domains: Sequence[Domain]) -> Array:
     """(domains,) weights of `natural`, `uniform` or a mixture by name; domains not named get none."""
     if mixture == "natural":
-        weights = np.array([domain.tokens for domain in domains], dtype=np.float64)
+        return natural_weights(domains)
     elif mixture == "uniform":
         weights = np.ones(len(domains))
     else:

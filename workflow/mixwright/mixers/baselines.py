@@ -33,7 +33,7 @@ class Baseline(Saved):
             if moved > 1e-9
             else ()
         )
-        return Proposal(_name(self), weights, notes=notes)
+        return Proposal(_name(self), goal.mixture(weights), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class UniMax(Baseline):
     def wanted(self, goal: Goal) -> Array:
         most = np.minimum(
             1.0,
-            self.max_epochs * np.array([domain.tokens for domain in goal.domains]) / goal.tokens,
+            self.max_epochs * np.array([domain.available for domain in goal.domains]) / goal.tokens,
         )
         if most.sum() <= 1:
             return (
@@ -115,7 +115,7 @@ class OwnData(Saved):
             if inside
             else ("a reference on the targets' own data, outside the goal's bounds on purpose",)
         )
-        return Proposal("own-data", weights, notes=notes)
+        return Proposal("own-data", goal.mixture(weights), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class BestOfSwarm(Fitted):
         )
         return Proposal(
             "best-of-swarm",
-            weights,
+            goal.mixture(weights),
             self.in_goal(self.losses[best], goal) if inside.any() else {},
             notes=notes,
         )
@@ -189,7 +189,7 @@ class BestSource(Fitted):
         names = f"{goal.names[best]}, objective {costs[best]:.4f} alone"
         return Proposal(
             "best-source",
-            weights,
+            goal.mixture(weights),
             self.in_goal(self.losses[best], goal) if alone else {},
             notes=(names, *more),
         )

@@ -64,5 +64,8 @@ class Limits:
         )
         said = f"predicted no worse than natural (to {SLACK:.0e} nats) on {held}"
         said += f"; no better on {', '.join(binding)}" if binding else ""
-        outside = "natural lies outside the bounds: limits stand at natural brought inside them, which is what the natural baseline proposes"
+        outside = (
+            "natural lies outside the bounds: limits stand at natural brought inside them,"
+            " which is what the natural baseline proposes"
+        )
         return (said, outside) if self.moved else (said,)

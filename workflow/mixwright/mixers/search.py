@@ -52,7 +52,7 @@ class Searched(Fitted):
         predicted = self.predict(weights[None])[0]
         return Proposal(
             self.name,
-            weights,
+            goal.mixture(weights),
             self.in_goal(predicted, goal),
             notes=(*notes, *limits.notes(predicted)),
         )

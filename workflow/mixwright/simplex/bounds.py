@@ -53,7 +53,9 @@ class Bounds:
         lower = np.array([(floors or {}).get(name, 0.0) for name in names])
         upper = np.array([(caps or {}).get(name, 1.0) for name in names])
         if max_epochs is not None:
-            upper = np.minimum(upper, [max_epochs * domain.tokens / tokens for domain in domains])
+            upper = np.minimum(
+                upper, [max_epochs * domain.available / tokens for domain in domains]
+            )
         for name, weight in (fixed or {}).items():
             i = names.index(name)
             if not lower[i] <= weight <= upper[i]:

@@ -210,7 +210,7 @@ class Study(Material):
             return self._goal_of_shares(tokens, goal)
         domains = tuple(Domain(domain, int(tokens[domain])) for domain in self.domains)
         for domain in domains:
-            if domain.tokens < 1:
+            if domain.available < 1:
                 raise MixwrightError(
                     f"domains: {domain.name} has no training tokens; give it more text or leave it out"
                 )

@@ -110,7 +110,7 @@ class AutoScale(Fitted):
         notes += self._warnings(laws[-1]) + self._interval(importance, goal)
         return Proposal(
             "autoscale",
-            weights,
+            goal.mixture(weights),
             self.in_goal(self.predict(weights[None] * goal.tokens)[0], goal),
             notes=tuple(notes),
         )

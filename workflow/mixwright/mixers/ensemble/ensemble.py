@@ -88,7 +88,9 @@ class Ensemble(Fitted):
             f"starts at the optimum of {origin}; {how}",
             *limits.notes(predicted),
         )
-        return Proposal("ensemble", chosen, self.in_goal(predicted, goal), notes=notes)
+        return Proposal(
+            "ensemble", goal.mixture(chosen), self.in_goal(predicted, goal), notes=notes
+        )
 
     def _start(self, goal: Goal, importance: Array, limits: Limits) -> tuple[Array, str]:
         """The proposal that the stack likes best among those of its convex members, or of all where none is convex.

@@ -142,7 +142,7 @@ class Joint(LawMixer):
         """Effective tokens at the goal's total, whatever the runs' own."""
         return effective_tokens(
             weights * self._total(goal),
-            np.array([domain.tokens for domain in goal.domains]),
+            np.array([domain.available for domain in goal.domains]),
             self.decay,
         )
 
@@ -155,7 +155,7 @@ class Joint(LawMixer):
         )
 
     def _scaled(self, goal: Goal) -> ScaledLaw:
-        available = np.array([float(domain.tokens) for domain in goal.domains]) / self.unit
+        available = np.array([domain.available for domain in goal.domains]) / self.unit
         return ScaledLaw.of(self.law, self._total(goal) / self.unit, available, self.decay)
 
     def _decay_note(self) -> str:
@@ -181,7 +181,7 @@ class Joint(LawMixer):
         repeated = [
             d.name
             for d, weight in zip(goal.domains, weights, strict=True)
-            if weight * goal.tokens > 1.01 * d.tokens
+            if weight * goal.tokens > 1.01 * d.available
         ]
         notes = (
             [

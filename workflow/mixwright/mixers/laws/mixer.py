@@ -70,7 +70,7 @@ class LawMixer(Fitted):
             self.note(importance, weights),
             *limits.notes(predicted),
         )
-        return Proposal(self.name, weights, self.in_goal(predicted, goal), gap, notes)
+        return Proposal(self.name, goal.mixture(weights), self.in_goal(predicted, goal), gap, notes)
 
     def at(self, goal: Goal) -> Predictor:
         """Predictions of mixtures for the goal."""

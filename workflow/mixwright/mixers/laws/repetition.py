@@ -22,9 +22,9 @@ CHI = 1.92  # fall of the log-likelihood at the ends of a 95% interval: half of 
 def effective_tokens(tokens: Array, available: Array, decay: float = DECAY) -> Array:
     """(..., domains) D = U + U R* (1 - exp(-R / R*)), U = min(n, available), R = max(n / available - 1, 0): concave, never falling."""
     repeats = np.maximum(tokens / np.maximum(available, 1e-300) - 1, 0.0)
-    return np.minimum(tokens, available) + np.where(
-        repeats > 0, available * decay * -np.expm1(-repeats / decay), 0.0
-    )
+    # An infinite supply never repeats, and would be no number times 0.
+    repeating = np.where(repeats > 0, available, 0.0)
+    return np.minimum(tokens, available) + repeating * decay * -np.expm1(-repeats / decay)
 
 
 def amounts_worth(seen: Observations, decay: float) -> Array:

@@ -119,7 +119,12 @@ class MixMin(Fitted):
             else {}
         )
         return Proposal(
-            "mixmin", found.weights, self.in_goal(predicted, goal), found.gap, tuple(notes), trust
+            "mixmin",
+            goal.mixture(found.weights),
+            self.in_goal(predicted, goal),
+            found.gap,
+            tuple(notes),
+            trust,
         )
 
     def _choosing(self, importance: Array) -> Examples:

@@ -75,7 +75,7 @@ class MixMinRanking(Fitted):
         predicted = self.predict(weights[None])[0]
         return Proposal(
             "mixmin-ranking",
-            weights,
+            goal.mixture(weights),
             self.in_goal(predicted, goal),
             gap,
             self._notes(lifts, a, rates, weights, goal),
