@@ -1,5 +1,6 @@
 # REQUIRES  results/{study}/mixtures/{arm}.json, shards/{name}/, tokenizer/, targets/{name}.npz
-# PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals), scores/{pack}.parquet
+# PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals),
+#           scores/{pack}.parquet, final_documents/{pack}.parquet
 
 
 rule train_finals:
@@ -24,8 +25,9 @@ rule train_finals:
         version=VERSIONS["final"],
     shell:
         launch(CONFIG["final"])
-        + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack} --mixtures {input.mixtures:q}"
-        " --shards {input.shards:q} --tokenizer {input.tokenizer:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
+        + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack}"
+        " --mixtures {input.mixtures:q} --shards {input.shards:q} --tokenizer {input.tokenizer:q}"
+        " --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_finals:
@@ -49,5 +51,6 @@ rule evaluate_finals:
         spec=spec("evaluation.final_tokens"),
         version=VERSIONS["evaluate"],
     shell:
-        "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json --finals {input.finals:q}"
-        " --shards {input.shards:q} --targets {input.targets:q} --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"
+        "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json"
+        " --finals {input.finals:q} --shards {input.shards:q} --targets {input.targets:q}"
+        " --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"
