@@ -194,16 +194,9 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
         ),
         (("propose", "--fit", tmp_path / "none", *to), "none: no fit stands there"),
         (("propose", *to), "--fit: nothing to propose from"),
-        (("propose", "--fit", fitted, "--mixer", "regmix", *to), "--mixer: only with --study"),
-        (("propose", "--study", "s.json", "--cap", "web=0.1", *to), "--cap: not with --study"),
-        (("propose", "--study", "s.json", "--draws", 20, *to), "--draws: not with --study"),
         (
             ("propose", "--fit", fitted, "--draws", 3, *to),
             "--draws 3: too few for an interval; ask for 10 or more",
-        ),
-        (
-            ("propose", "--study", "s.json", *to),
-            "--study: a study's proposal needs --domains and --mixer too",
         ),
         (
             ("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "regmx", *to),
