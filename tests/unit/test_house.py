@@ -162,6 +162,13 @@ def test_no_module_of_the_library_imports_what_it_must_not():
             assert not roots & {"torch", "transformers"}, path
 
 
+def test_make_without_a_target_lists_every_target():
+    text = (HOUSE / "Makefile").read_text()
+    assert ".DEFAULT_GOAL := help" in text
+    targets = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split()
+    assert re.findall(r"^([a-z-]+):.* ## [^ ].*$", text, re.MULTILINE) == targets
+
+
 def module_of(path: Path) -> str:
     parts = path.relative_to(HOUSE / "workflow" / "mixwright").with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
