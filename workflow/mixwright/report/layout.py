@@ -89,14 +89,14 @@ def figure_paths(study: Study, folder: Folder, figure: str) -> dict[str, list[st
         MixwrightError: the figure is unknown, or needs a result that this study does not make.
     """
     results = result_paths(study, folder)
-    wanted = entry(figure)
-    for name in wanted.inputs:
+    registered = entry(figure)
+    for name in registered.inputs:
         if name != "study" and not results.get(name):
             raise MixwrightError(
                 f"figure {figure} needs {name}, which this study does not make; "
                 f"choose one of {', '.join(drawn(study))}"
             )
-    names = [*wanted.inputs, *wanted.optional]
+    names = [*registered.inputs, *registered.optional]
     return {name: results[name] for name in names if name in results}
 
 

@@ -70,7 +70,7 @@ def propose_mixture(
             --to mixture.json
     """
     plan = Study.read(study)
-    wanted = plan.goal(train_tokens(domains), goal or "")
+    study_goal = plan.goal(train_tokens(domains), goal or "")
     method = plan.method_name(mixer)
     if fit is None:
         fitted = mixers.create(method, json.loads(settings))
@@ -78,8 +78,8 @@ def propose_mixture(
     else:
         fitted = mixers.load(method, fit)
         runs = fits.read_runs(fit)
-    proposal = bootstrap.propose(fitted, runs, wanted, plan.config["validation"]["draws"])
-    record = proposal.as_json(wanted)
+    proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
+    record = proposal.as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
     for name in _unknown(plan):
         record.pop(name, None)

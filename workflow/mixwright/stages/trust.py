@@ -43,8 +43,8 @@ def learning_curve(
 
     if more < 0:
         raise MixwrightError(
-            f"--more {more}: runs that could be trained besides; "
-            "give a number above 0, or 0 for a quarter"
+            f"--more {more}: a number of runs is not negative; "
+            "give 1 or more, or 0 for a quarter of those there are"
         )
     observations = read_observations(mixtures, losses, realised, diverged=diverged)
     curve = curves.learning_curve(mixer, mixers.read_settings(settings), observations, seed=seed)
@@ -133,7 +133,7 @@ def validate_mixer(
     tables.write(frame, to, tables.VALIDATION)
     ranks = validation.scores(frame).spearman
     log.info(
-        "%s: rank correlation on held-out runs %.2f (mean of %d targets, least %.2f)",
+        "%s: rank correlation on held-out runs %.2f (mean of %d targets, lowest %.2f)",
         mixer,
         ranks.mean(),
         len(ranks),
