@@ -280,7 +280,7 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
         (("learning-curve", *table[1:], "bimix", "--settings", "{", *to), "--settings {: not JSON"),
         (
             ("learning-curve", *table[1:], "bimix", "--more", -4, *to),
-            "--more -4: runs that could be trained besides",
+            "--more -4: a number of runs is not negative; give 1 or more, or 0 for a quarter",
         ),
         (
             ("pareto", "--fit", fitted, "--between", "a=prose", "a=questions", *to),
