@@ -1,6 +1,6 @@
 """The contracts between stages: every table's columns, types and key, and checked reading and writing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,6 +176,23 @@ def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
     if table is DESIGN:
         _check_simplex(frame, where)
     return frame
+
+
+def design_matrix(
+    frame: pd.DataFrame,
+    runs: Iterable[str] | None = None,
+    domains: Iterable[str] | None = None,
+    column: str = "weight",
+) -> pd.DataFrame:
+    """Turns a long table of runs and domains, such as a design, into a matrix (runs, domains).
+
+    Args:
+        runs: the matrix's rows, in this order; those of the table, sorted, where none are named.
+        domains: its columns, likewise.
+        column: what it holds; 0 where the table has no row of a run and a domain.
+    """
+    matrix = frame.pivot(index="run", columns="domain", values=column)
+    return matrix.reindex(index=runs, columns=domains).fillna(0.0)
 
 
 def _check_simplex(frame: pd.DataFrame, where: str) -> None:

@@ -5,16 +5,17 @@ from itertools import groupby
 
 import pandas as pd
 
-from mixwright.designs import Row, kinds
+from mixwright.designs import KINDS
+from mixwright.designs.row import Row
 from mixwright.mixture import Domain, Run
 
 
 def resolve_design(runs: Iterable[Run], domains: Sequence[Domain]) -> pd.DataFrame:
     """The design table (tables.DESIGN) of one study's `runs`, role by role, over `domains`."""
-    found, designs = [], kinds()
+    found = []
     for kind, alike in groupby(runs, key=lambda run: run.kind):
         group = list(alike)
-        weights = designs[kind].weights(
+        weights = KINDS[kind].weights(
             [Row(run.parameters, run.row, run.tokens, run.seed) for run in group], domains
         )
         for run, row in zip(group, weights.tolist(), strict=True):

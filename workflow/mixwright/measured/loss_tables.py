@@ -71,10 +71,10 @@ def read_mixtures(path: Path) -> Mixtures:
         table = read_weights(path)
         return Mixtures(path, table.key, table.ids, table.columns, table.values)
     design = tables.read(path, tables.DESIGN)
-    weights = design.pivot(index="run", columns="domain", values="weight").fillna(0.0)
     tokens = design.drop_duplicates("run").set_index("run").tokens
     order = list(tokens.index)
-    values = weights.reindex(order).to_numpy(np.float64)
+    weights = tables.design_matrix(design, runs=order)
+    values = weights.to_numpy(np.float64)
     return Mixtures(
         path, "run", tuple(order), tuple(weights.columns), values, tokens.to_numpy(np.float64)
     )

@@ -36,7 +36,7 @@ def fit(
     fits.check_place(to)
     unfitted = mixers.create(mixer, mixers.read_settings(settings))
     seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
-    if lacking := mixers.lacking(mixer, seen.roles):
+    if lacking := mixers.missing_runs(mixer, seen.roles):
         raise MixwrightError(
             f"{mixer}: {lacking}; train them in a study, or fit a mixer that reads a swarm, such as effective-data"
         )

@@ -99,7 +99,7 @@ def pareto(
         source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
     ).goal(source)
     found = front(mixer, goal, (first, second), points)
-    for note in mixers.unseen(source.mixer, goal):
+    for note in mixers.ignored_limits(source.mixer, goal):
         log.info("%s: %s", source.mixer, note)
     with written(to) as beside:
         as_frame(found, (first, second), goal).to_csv(beside, index=False)

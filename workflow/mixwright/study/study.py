@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from mixwright.designs import Row, kind_of, kinds
+from mixwright.designs import KINDS, kind_of
+from mixwright.designs.row import Row
 from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal
-from mixwright.mixers import MIXERS, Entry
+from mixwright.mixers import MIXERS, Method
 from mixwright.mixture import Domain, Run, digest
 from mixwright.simplex.bounds import Bounds
 from mixwright.study.material import Material
@@ -40,7 +41,7 @@ class Study(Material):
         """What the registry calls a mixer of the study; several may be one method with other settings."""
         return str(self.config.get("like", {}).get(mixer, mixer))
 
-    def method(self, mixer: str) -> Entry:
+    def method(self, mixer: str) -> Method:
         """The registry's entry of a mixer of the study."""
         return MIXERS[self.method_name(mixer)]
 
@@ -264,7 +265,7 @@ class Study(Material):
 
     def _rows(self, role: str) -> list[Row]:
         role = "swarm" if role == "transfer" else role
-        return kinds()[kind_of(role, self.config)].rows(self.config)
+        return KINDS[kind_of(role, self.config)].rows(self.config)
 
     def _run(self, role: str, row: Row) -> Run:
         steps = self._steps(row.tokens, "proxy")
