@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever this shell says: without it each of a study's hundreds of jobs compiles all that it imports, torch in 3 seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo autoscale chemistry toxcast test test-cluster lint bench clean
+.PHONY: install demo autoscale chemistry toxcast test test-cluster lint docs bench clean
 
 install: .venv/installed
 # --no-compile: bytecode is made of what is imported, a small part of it
@@ -38,6 +38,11 @@ test-cluster: install
 
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules && $(BIN)/mypy && $(BIN)/snakemake --lint
+
+# the tables that are written from the schema and from the registry of mixers
+docs: install
+	$(BIN)/python -m mixwright.study.reference config/schema.yaml > config/README.md
+	$(BIN)/python -m mixwright.mixers.table docs/mixers.md
 
 bench: install
 	$(BIN)/python benchmarks/parse.py

@@ -140,6 +140,14 @@ def test_every_import_points_up_the_list_of_rooms():
     assert upward == set(UPWARD)
 
 
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports inside functions count too: a circle of modules is one module in several files."""
+    modules = {module_of(path): path for path in LIBRARY}
+    graph = {name: imports(path, modules) for name, path in modules.items()}
+    circles = {name for name in graph if name in reachable(name, graph)}
+    assert not circles
+
+
 def test_the_top_of_the_package_is_small():
     top = [
         path
@@ -175,6 +183,17 @@ def imports(path: Path, modules: dict[str, Path]) -> set[str]:
         if name.split(".")[0] == "mixwright"
     }
     return {name if name in modules else name.rpartition(".")[0] for name in names}
+
+
+def reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
+    """All that `start` imports, directly or not."""
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = graph.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    return reached
 
 
 def imported_names(path: Path) -> set[str]:

@@ -51,7 +51,7 @@ def fitted(tmp_path):
     "mixer", [name for name, entry in MIXERS.items() if entry.reads == {"swarm"}]
 )
 def test_permuted_rows_give_the_identical_fit(tmp_path, mixer):
-    settings = '{"iterations": 50}' if mixer == "regmix" else "{}"
+    settings = json.dumps(MIXERS[mixer].quick)
     for name, order in (("a", None), ("b", np.random.default_rng(3).permutation(40).tolist())):
         mixtures, losses = own_tables.write(tmp_path / name, order=order)
         options = ("--mixer", mixer, "--settings", settings, "--to", tmp_path / name / "fit")
