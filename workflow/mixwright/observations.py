@@ -97,7 +97,9 @@ class Observations:
     def only(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Observations":
         """Returns the same with a subset of the runs."""
         index = np.arange(len(self.runs))[chosen]
-        epochs = None if self.epochs is None else self.epochs[index]
+        epochs = self.epochs
+        if epochs is not None:
+            epochs = epochs[index]
         return replace(
             self,
             runs=tuple(self.runs[i] for i in index),
@@ -109,7 +111,8 @@ class Observations:
 
     def of_role(self, *roles: str) -> "Observations":
         """Returns the runs of these roles."""
-        return self.only(np.array([role in roles for role in self.roles], dtype=bool))
+        chosen = np.array([role in roles for role in self.roles], dtype=bool)
+        return self.only(chosen)
 
 
 def observe(
@@ -144,13 +147,13 @@ def observe(
     likelihoods: dict[str, Likelihoods] = {}
     if loglikelihoods is not None:
         likelihoods = _likelihoods(loglikelihoods, design, dropped, domains)
-    roles = design.drop_duplicates("run").set_index("run").role.reindex(last.index)
+    roles = design.drop_duplicates("run").set_index("run").role
     pairs = {(str(row.role), str(row.run)) for row in dropped.itertuples()}
     return Observations(
         domains=tuple(domains),
         targets=tuple(last.columns),
         runs=tuple(last.index),
-        roles=tuple(roles),
+        roles=tuple(roles.reindex(last.index)),
         amounts=amounts,
         losses=last.to_numpy(np.float64),
         likelihoods=likelihoods,

@@ -1,4 +1,4 @@
-"""A table of candidate mixtures: wide CSV, an id column first and one column of weights a domain."""
+"""A table of candidate mixtures: wide CSV with an id column, then one column of weights a domain."""
 
 from pathlib import Path
 
@@ -26,4 +26,7 @@ def chosen_rows(path: Path, runs: int) -> list[list[str]]:
     # sorted, so that the order of the columns never matters
     by_name = sorted(range(len(table.columns)), key=table.columns.__getitem__)
     chosen = choose(table.values[:, by_name], runs)
-    return [headings] + [lines[row][1] for row in chosen]
+    cells = [headings]
+    for row in chosen:
+        cells.append(lines[row][1])
+    return cells

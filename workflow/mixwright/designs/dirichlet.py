@@ -27,14 +27,25 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
     """
     swarm = config["designs"]["swarm"]
     goal = config["goal"]
-    parameters = {key: swarm[key] for key in ("around", "temperature", "strengths")}
-    parameters |= {key: goal[key] for key in ("tokens", "max_epochs", "caps", "floors")}
+    parameters = {}
+    for key in ("around", "temperature", "strengths"):
+        parameters[key] = swarm[key]
+    for key in ("tokens", "max_epochs", "caps", "floors"):
+        parameters[key] = goal[key]
     for key in ("groups", "fixed"):
         # left out where empty: runs keep the names that they had before these keys were known
         if goal[key]:
             parameters[key] = goal[key]
-    tokens, seed = config["proxy"]["tokens"], config["seed"]
-    return [Row(parameters, row, tokens, seed) for row in range(swarm["runs"])]
+    rows = []
+    for number in range(swarm["runs"]):
+        row = Row(
+            parameters=parameters,
+            row=number,
+            tokens=config["proxy"]["tokens"],
+            seed=config["seed"],
+        )
+        rows.append(row)
+    return rows
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
@@ -47,15 +58,35 @@ def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
 
     # the rows are of one swarm and share their parameters
     parameters = rows[0].parameters
-    limits = {key: parameters[key] for key in BOUNDS if key in parameters}
-    bounds = Bounds.of(domains, **limits)
-    rngs = [np.random.default_rng([row.seed, row.row]) for row in rows]
-    tempered = mixture_weights(parameters["around"], domains) ** parameters["temperature"]
+    bounds = _bounds(parameters, domains)
+    middle = mixture_weights(parameters["around"], domains)
+    tempered = middle ** parameters["temperature"]
     weakest, strongest = parameters["strengths"]
     choices = np.geomspace(weakest, strongest, STRENGTHS)
-    strengths = np.array([rng.choice(choices) for rng in rngs])
-    alpha = strengths[:, None] * tempered / tempered.sum()
-    drawn = sample_rows(alpha, bounds.lower, bounds.upper, rngs, bounds.groups)
+    rngs = []
+    strengths = np.zeros(len(rows))
+    for i, row in enumerate(rows):
+        rng = np.random.default_rng([row.seed, row.row])
+        strengths[i] = rng.choice(choices)
+        rngs.append(rng)
+    drawn = sample_rows(
+        alpha=strengths[:, None] * tempered / tempered.sum(),
+        lower=bounds.lower,
+        upper=bounds.upper,
+        rngs=rngs,
+        groups=bounds.groups,
+    )
     dropped = (drawn < SMALLEST) & (bounds.lower < SMALLEST)
-    remaining = np.where(dropped, 0.0, drawn)
-    return np.stack([settle(row / row.sum(), *bounds.parts) for row in remaining])
+    drawn[dropped] = 0.0
+    for i, mixture in enumerate(drawn):
+        drawn[i] = settle(mixture / mixture.sum(), *bounds.parts)
+    return drawn
+
+
+def _bounds(parameters: Mapping[str, Any], domains: Sequence[Domain]) -> Bounds:
+    """The goal's bounds, from the parameters of the rows."""
+    limits = {}
+    for key in BOUNDS:
+        if key in parameters:
+            limits[key] = parameters[key]
+    return Bounds.of(domains, **limits)

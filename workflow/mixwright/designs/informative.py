@@ -13,15 +13,15 @@ from mixwright.designs import dirichlet
 from mixwright.designs.row import Row
 from mixwright.mixture import Array, Domain
 
-# The law is L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b). Each pair is the mean and the variance of a
-# parameter before any run: log K, logit g, log b and log eps.
-TRANSFER = (-1.2, 0.8)
-EXPONENT = (1.1, 0.25)
-POWER = (float(np.log(0.3)), 0.3)
-OFFSET = (-2.5, 0.5)
-# variances of E and of log A; their means cancel against the spread of the predictions
-LEVEL = 0.3
-SCALE = 0.3
+# The law is L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b). Before any run its parameters are normal,
+# with these means and standard deviations: log K, logit g, log b and log eps.
+TRANSFER, TRANSFER_SPREAD = -1.2, np.sqrt(0.8)
+EXPONENT, EXPONENT_SPREAD = 1.1, np.sqrt(0.25)
+POWER, POWER_SPREAD = float(np.log(0.3)), np.sqrt(0.3)
+OFFSET, OFFSET_SPREAD = -2.5, np.sqrt(0.5)
+# of E and of log A; their means cancel against the spread of the predictions
+LEVEL_SPREAD = np.sqrt(0.3)
+SCALE_SPREAD = np.sqrt(0.3)
 # variance of a run's noise, as a share of the predictions' variance
 NOISE = 0.01
 # least spread of the predictions, as a share of their mean: equal candidates have none
@@ -35,18 +35,24 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
 
     Row i is the i-th choice among the candidates, so that a larger swarm keeps every earlier row.
     """
-    added = {"candidates": config["designs"]["swarm"]["candidates"]}
-    drawn = dirichlet.rows(config)
-    return [replace(row, parameters={**row.parameters, **added}) for row in drawn]
+    candidates = config["designs"]["swarm"]["candidates"]
+    rows = []
+    for row in dirichlet.rows(config):
+        parameters = {**row.parameters, "candidates": candidates}
+        rows.append(replace(row, parameters=parameters))
+    return rows
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
     """Returns (rows, domains) the chosen candidates: Dirichlet rows of the same seed and bounds."""
     first = rows[0]
-    pool = [replace(first, row=i) for i in range(first.parameters["candidates"])]
+    count = first.parameters["candidates"]
+    pool = [replace(first, row=i) for i in range(count)]
     candidates = dirichlet.weights(pool, domains)
-    order = choose(candidates, 1 + max(row.row for row in rows))
-    return candidates[[order[row.row] for row in rows]]
+    numbers = [row.row for row in rows]
+    order = choose(candidates, 1 + max(numbers))
+    chosen = np.array(order)[numbers]
+    return candidates[chosen]
 
 
 def choose(candidates: Array, runs: int) -> list[int]:
@@ -56,22 +62,26 @@ def choose(candidates: Array, runs: int) -> list[int]:
     Cholesky factorisation of the prior's kernel J V J' (greedy D-optimal design). So a longer
     choice begins with the shorter one, and the order of the candidates does not matter.
     """
+    count = len(candidates)
     features = sensitivity(candidates)
+    # of each candidate's loss, in units of the predictions' variance
     variance = (features**2).sum(axis=1)
-    # covariance of the standardised parameters, after the runs chosen so far
+    # of the standardised parameters, after the runs chosen so far
     covariance = np.eye(features.shape[1])
-    rank = np.empty(len(candidates), dtype=np.int64)
-    rank[np.lexsort(candidates.T[::-1])] = np.arange(len(candidates))
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.lexsort(candidates.T[::-1])] = np.arange(count)
     order: list[int] = []
-    for _ in range(min(runs, len(candidates))):
-        best = np.flatnonzero(variance >= variance.max() * (1 - TIE))
+    for _ in range(min(runs, count)):
+        greatest = variance.max() * (1 - TIE)
+        best = np.flatnonzero(variance >= greatest)
         pick = int(best[np.argmin(rank[best])])
-        step = covariance @ features[pick]
-        step /= np.sqrt(features[pick] @ step + NOISE)
+        order.append(pick)
+        feature = features[pick]
+        step = covariance @ feature
+        step /= np.sqrt(feature @ step + NOISE)
         covariance -= np.outer(step, step)
         variance = np.maximum(variance - (features @ step) ** 2, 0.0)
-        variance[[*order, pick]] = -np.inf
-        order.append(pick)
+        variance[order] = -np.inf
     return order
 
 
@@ -81,21 +91,31 @@ def sensitivity(weights: Array) -> Array:
     They are taken at the prior's means, for mixtures (n, domains). Each is in the parameter's prior
     standard deviation, over the spread of the predictions.
     """
-    power = np.exp(POWER[0])
-    offset = np.exp(OFFSET[0])
-    exponent = 1 / (1 + np.exp(-EXPONENT[0]))
-    terms = np.exp(TRANSFER[0]) * weights**exponent
+    power = np.exp(POWER)
+    offset = np.exp(OFFSET)
+    exponent = 1 / (1 + np.exp(-EXPONENT))
+    terms = np.exp(TRANSFER) * weights**exponent
     effective = offset + terms.sum(axis=1, keepdims=True)
     fall = effective**-power
     slope = -power * fall / effective
+    # w^g log w is 0 at 0
     logs = np.log(np.where(weights > 0, weights, 1.0))
-    by_parameter = [
-        np.full_like(fall, np.sqrt(LEVEL)),
-        np.sqrt(SCALE) * fall,
-        -np.sqrt(POWER[1]) * power * fall * np.log(effective),
-        np.sqrt(OFFSET[1]) * slope * offset,
-        np.sqrt(TRANSFER[1]) * slope * terms,
-        np.sqrt(EXPONENT[1]) * slope * terms * exponent * (1 - exponent) * logs,
-    ]
-    spread = max(float(fall.std()), LEAST_SPREAD * float(fall.mean()))
-    return np.hstack(by_parameter) / spread
+    by_level = np.full_like(fall, LEVEL_SPREAD)
+    by_scale = SCALE_SPREAD * fall
+    by_power = -POWER_SPREAD * power * fall * np.log(effective)
+    by_offset = OFFSET_SPREAD * slope * offset
+    by_transfer = TRANSFER_SPREAD * slope * terms
+    by_exponent = EXPONENT_SPREAD * slope * terms * exponent * (1 - exponent) * logs
+    jacobian = np.hstack(
+        [
+            by_level,
+            by_scale,
+            by_power,
+            by_offset,
+            by_transfer,
+            by_exponent,
+        ]
+    )
+    spread = float(fall.std())
+    least = LEAST_SPREAD * float(fall.mean())
+    return jacobian / max(spread, least)

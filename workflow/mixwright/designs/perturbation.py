@@ -20,22 +20,29 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
     perturb = config["designs"]["perturb"]
     names = sorted(config["domains"])
     # the base mixture is explicit or uniform, so that the number of tokens does not matter
-    base = mixture_weights(perturb["base"], [Domain(name, 1) for name in names]).tolist()
+    domains = [Domain(name, 1) for name in names]
+    base = mixture_weights(perturb["base"], domains).tolist()
     up = float(perturb["factor"])
     down = 1 / perturb["factor"]
-    changes: list[tuple[str | None, float, float]] = [(None, 0.0, 1.0)]
-    for change in (up, down):
-        for name, share in zip(names, base, strict=True):
-            changes.append((name, share, change))
     rows = []
     for tokens in perturb["tokens"]:
-        for name, share, change in changes:
-            total = tokens
-            if name is not None:
+        rows.append(_row(config, None, 1.0, tokens))
+        for change in (up, down):
+            for name, share in zip(names, base, strict=True):
                 total = tokens * (1 + (change - 1) * share)
-            parameters = {"base": perturb["base"], "domain": name, "change": change}
-            rows.append(Row(parameters, 0, total, config["seed"]))
+                rows.append(_row(config, name, change, total))
     return rows
+
+
+def _row(config: Mapping[str, Any], domain: str | None, change: float, tokens: float) -> Row:
+    """The row in which one domain's amount is `change` times the base's; None is the base."""
+    base = config["designs"]["perturb"]["base"]
+    return Row(
+        parameters={"base": base, "domain": domain, "change": change},
+        row=0,
+        tokens=tokens,
+        seed=config["seed"],
+    )
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:

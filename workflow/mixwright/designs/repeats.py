@@ -12,9 +12,16 @@ from mixwright.mixture import Array, Domain
 def rows(config: Mapping[str, Any]) -> list[Row]:
     """Returns one row a repeat; their seeds follow the study's."""
     repeat = config["designs"]["repeat"]
-    tokens, first = config["proxy"]["tokens"], config["seed"] + 1
-    parameters = {"mixture": repeat["mixture"]}
-    return [Row(parameters, row, tokens, first + row) for row in range(repeat["runs"])]
+    rows = []
+    for number in range(repeat["runs"]):
+        row = Row(
+            parameters={"mixture": repeat["mixture"]},
+            row=number,
+            tokens=config["proxy"]["tokens"],
+            seed=config["seed"] + 1 + number,
+        )
+        rows.append(row)
+    return rows
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:

@@ -11,8 +11,16 @@ from mixwright.mixture import Array, Domain
 
 def rows(config: Mapping[str, Any]) -> list[Row]:
     """Returns one row a domain, by name."""
-    tokens, seed = config["proxy"]["tokens"], config["seed"]
-    return [Row({"domain": name}, 0, tokens, seed) for name in sorted(config["domains"])]
+    rows = []
+    for name in sorted(config["domains"]):
+        row = Row(
+            parameters={"domain": name},
+            row=0,
+            tokens=config["proxy"]["tokens"],
+            seed=config["seed"],
+        )
+        rows.append(row)
+    return rows
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:

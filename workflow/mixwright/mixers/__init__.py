@@ -1,7 +1,7 @@
 """The registry of mixers: every way to choose a mixture, by name.
 
-A new mixer is a file in this folder, an entry of MIXERS, a section of `config/schema.yaml` and a row
-of `docs/mixers.md`. `docs/how-to/add-a-mixer.md` shows each.
+A new mixer is a file in this folder, an entry of MIXERS, a section of `config/schema.yaml` and a
+row of `docs/mixers.md`. `docs/how-to/add-a-mixer.md` shows each.
 """
 
 import json

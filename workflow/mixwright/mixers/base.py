@@ -58,11 +58,9 @@ class Fitted(Saved):
         """
         runs = observations.of_role(*roles)
         role = " or ".join(roles)
-        diverged = [name for its_role, name in observations.dropped if its_role in roles]
-        if diverged and not self.spares:
-            raise MixwrightError(
-                f"{self.name}: run {diverged[0]} diverged, {NEEDED.format(role=role)}"
-            )
+        for role_of_run, run in observations.dropped:
+            if role_of_run in roles and not self.spares:
+                raise MixwrightError(f"{self.name}: run {run} diverged, {NEEDED.format(role=role)}")
         count = len(runs.runs)
         if count < least:
             raise TooFewRunsError(
@@ -71,14 +69,14 @@ class Fitted(Saved):
             )
         finite = np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1)
         if not finite.all():
-            name = runs.runs[int(finite.argmin())]
+            run = runs.runs[int(finite.argmin())]
             raise MixwrightError(
-                f"{self.name}: run {name} has a loss or amount of NaN; drop the run"
+                f"{self.name}: run {run} has a loss or amount of NaN; drop the run"
             )
         return runs
 
     def fit(self, observations: Observations) -> Self:
-        """Returns a copy that has learned from the runs; `usable` and `learned` help to write it."""
+        """Returns a copy that has learned from the runs; see `usable` and `learned`."""
         raise NotImplementedError
 
     def learned(self, observations: Observations, **values: Any) -> Self:
@@ -119,7 +117,10 @@ class Fitted(Saved):
                 f"goal: target {unknown[0]} was never measured;"
                 f" choose among {', '.join(self.targets)}"
             )
-        return np.array([goal.targets.get(target, 0.0) for target in self.targets])
+        weights = np.zeros(len(self.targets))
+        for k, target in enumerate(self.targets):
+            weights[k] = goal.targets.get(target, 0.0)
+        return weights
 
     def check_domains(self, goal: Goal) -> None:
         """Refuses a goal before `fit`, and a goal over other domains than the runs'."""

@@ -65,7 +65,8 @@ class Uniform(Baseline):
 
     def ideal(self, goal: Goal) -> Array:
         """Returns (domains,) equal weights."""
-        return np.full(len(goal.domains), 1 / len(goal.domains))
+        count = len(goal.domains)
+        return np.full(count, 1 / count)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ class UniMax(Baseline):
         most = np.minimum(1.0, self.max_epochs * available / goal.tokens)
         if most.sum() <= 1:
             return goal.natural
-        return project(np.full(len(most), 1 / len(most)), 0.0, most)
+        count = len(goal.domains)
+        uniform = np.full(count, 1 / count)
+        return project(uniform, 0.0, most)
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,13 @@ class Given(Baseline):
                 f"mixers: given.weights.{unknown[0]} is no domain;"
                 f" domains are {', '.join(goal.names)}"
             )
-        weights = np.array([self.weights.get(name, 0.0) for name in goal.names])
-        if not (weights >= 0).all() or weights.sum() <= 0:
+        weights = _by_domain(self.weights, goal)
+        total = weights.sum()
+        if not (weights >= 0).all() or total <= 0:
             raise MixwrightError(
                 "mixers: given.weights must be positive numbers; write weights: {domain: share}"
             )
-        return weights / weights.sum()
+        return weights / total
 
 
 @dataclass(frozen=True)
@@ -141,10 +145,11 @@ class OwnData(Saved):
                 f"mixers: own-data needs targets that are domains, and {unknown[0]} is none;"
                 " leave own-data out"
             )
-        weights = np.array([goal.targets.get(name, 0.0) for name in goal.names])
+        weights = _by_domain(goal.targets, goal)
         weights /= weights.sum()
+        inside = goal.bounds.contain(weights[None])[0]
         notes = []
-        if not goal.bounds.contain(weights[None]).all():
+        if not inside:
             notes.append(
                 "a reference on the targets' own data, outside the goal's bounds on purpose"
             )
@@ -177,7 +182,8 @@ class BestOfSwarm(Fitted):
         notes = [f"best of {len(objective)} runs, {count} of them inside the bounds"]
         losses = {}
         if count:
-            best = int(np.argmin(np.where(inside, objective, np.inf)))
+            objective = np.where(inside, objective, np.inf)
+            best = int(np.argmin(objective))
             losses = self.in_goal(self.losses[best], goal)
         else:
             best = int(np.argmin(objective))
@@ -186,7 +192,12 @@ class BestOfSwarm(Fitted):
                 " its measured losses are not this mixture's"
             )
         weights = project(self.weights[best], *goal.bounds.parts)
-        return Proposal(self.name, goal.mixture(weights), losses, notes=tuple(notes))
+        return Proposal(
+            mixer=self.name,
+            mixture=goal.mixture(weights),
+            predicted=losses,
+            notes=tuple(notes),
+        )
 
 
 @dataclass(frozen=True)
@@ -205,11 +216,14 @@ class BestSource(Fitted):
             MixwrightError: a domain has no vertex run.
         """
         vertices = self.usable(observations, "vertex", least=1)
-        trained = (vertices.weights > ALONE).any(axis=0)
+        weights = vertices.weights
+        trained = (weights > ALONE).any(axis=0)
         if not trained.all():
             name = observations.domains[int(trained.argmin())]
             raise MixwrightError(f"best-source: no vertex run of {name}; train the vertex design")
-        return self.learned(vertices, losses=vertices.losses[vertices.weights.argmax(axis=0)])
+        # the run of each domain
+        rows = weights.argmax(axis=0)
+        return self.learned(vertices, losses=vertices.losses[rows])
 
     def propose(self, goal: Goal) -> Proposal:
         """Returns the mixture of least weighted sum of the domains' objectives."""
@@ -224,4 +238,17 @@ class BestSource(Fitted):
             losses = self.in_goal(self.losses[best], goal)
         else:
             notes.append(f"the bounds leave no room for one domain alone: {used} have weight")
-        return Proposal(self.name, goal.mixture(weights), losses, notes=tuple(notes))
+        return Proposal(
+            mixer=self.name,
+            mixture=goal.mixture(weights),
+            predicted=losses,
+            notes=tuple(notes),
+        )
+
+
+def _by_domain(weights: Mapping[str, float], goal: Goal) -> Array:
+    """(domains,) weights in the goal's order, 0 for domains without one."""
+    by_domain = np.zeros(len(goal.names))
+    for i, name in enumerate(goal.names):
+        by_domain[i] = weights.get(name, 0.0)
+    return by_domain

@@ -50,12 +50,20 @@ class Limits:
     def of(cls, mixer: Predictor, goal: Goal) -> Self:
         """Returns the limits that a goal sets to a fitted mixer's predictions."""
         start = scale_into(goal.natural, *goal.bounds.parts)
-        limited = np.array([target in goal.never_worse for target in mixer.targets], dtype=bool)
+        limited = np.zeros(len(mixer.targets), dtype=bool)
+        for k, target in enumerate(mixer.targets):
+            limited[k] = target in goal.never_worse
         most = np.full(len(limited), np.inf)
         if limited.any():
-            most[limited] = mixer.predict(start[None])[0][limited] + SLACK
-        moved = bool(np.abs(start - goal.natural).max() > MOVED)
-        return cls(start, most, tuple(mixer.targets), moved)
+            predicted = mixer.predict(start[None])[0]
+            most[limited] = predicted[limited] + SLACK
+        distance = np.abs(start - goal.natural).max()
+        return cls(
+            start=start,
+            most=most,
+            targets=tuple(mixer.targets),
+            moved=bool(distance > MOVED),
+        )
 
     @property
     def limited(self) -> NDArray[np.bool_]:
@@ -70,12 +78,16 @@ class Limits:
         """Returns a proposal's notes on its limits, from its predictions (targets,)."""
         if not self.limited.any():
             return ()
-        limited = np.flatnonzero(self.limited).tolist()
-        names = ", ".join(self.targets[k] for k in limited)
+        limited = []
+        binding = []
+        for k in np.flatnonzero(self.limited).tolist():
+            limited.append(self.targets[k])
+            if predicted[k] > self.most[k] - NEAR:
+                binding.append(self.targets[k])
+        names = ", ".join(limited)
         if len(limited) == len(self.targets):
             names = "all targets"
         note = f"predicted no worse than natural (to {SLACK:.0e} nats) on {names}"
-        binding = [self.targets[k] for k in limited if predicted[k] > self.most[k] - NEAR]
         if binding:
             note += f"; no better on {', '.join(binding)}"
         if not self.moved:

@@ -1,4 +1,4 @@
-"""Proposals by search: the best of many random mixtures, for mixers without a formula for theirs."""
+"""Proposals by search: the best of many random mixtures, for mixers that have no formula."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -48,30 +48,40 @@ class Searched(Fitted):
         return replace(self, samples=samples, keep=keep).fit(observations)
 
     def propose(self, goal: Goal) -> Proposal:
-        """Returns the mean of the best mixtures; the single best where their mean breaks a limit."""
+        """Returns the mean of the best mixtures, or the single best if the mean breaks a limit."""
         importance = self.target_weights(goal)
         limits = Limits.of(self, goal)
-        drawn = self._drawn(goal, limits)
-        drawn = drawn[self.candidates(drawn, importance)]
-        order = np.argsort(self.objective(drawn, importance), kind="stable")
-        best = drawn[order[: self.keep]]
+        best = self._best(goal, importance, limits)
         weights = settle(best.mean(axis=0), *goal.bounds.parts)
+        predicted = self.predict(weights[None])[0]
         spread = best.std(axis=0).max()
-        notes = [
-            *self.notes(),
+        notes = list(self.notes())
+        notes.append(
             f"a region, not a point: its {len(best)} best mixtures spread by up to {spread:.3f}"
-            " in a weight",
-        ]
-        if not limits.keep(self.predict(weights[None]))[0]:
+            " in a weight"
+        )
+        if not limits.keep(predicted[None])[0]:
             weights = best[0]
+            predicted = self.predict(weights[None])[0]
             notes.append(
                 "the mean of the best is worse than natural on a target:"
                 " the single best stands for it"
             )
-        predicted = self.predict(weights[None])[0]
         notes += limits.notes(predicted)
-        losses = self.in_goal(predicted, goal)
-        return Proposal(self.name, goal.mixture(weights), losses, notes=tuple(notes))
+        return Proposal(
+            mixer=self.name,
+            mixture=goal.mixture(weights),
+            predicted=self.in_goal(predicted, goal),
+            notes=tuple(notes),
+        )
+
+    def _best(self, goal: Goal, importance: Array, limits: Limits) -> Array:
+        """(up to `keep`, domains) the mixtures of least objective, the best first."""
+        drawn = self._drawn(goal, limits)
+        drawn = drawn[self.candidates(drawn, importance)]
+        objective = self.objective(drawn, importance)
+        order = np.argsort(objective, kind="stable")
+        return drawn[order[: self.keep]]
 
     def _drawn(self, goal: Goal, limits: Limits) -> Array:
         """(mixtures, domains) to choose from.
@@ -81,12 +91,20 @@ class Searched(Fitted):
         """
         rng = np.random.default_rng(goal.seed)
         bounds = goal.bounds
-        drawn = sample(goal.natural, bounds.lower, bounds.upper, rng, self.samples, bounds.groups)
+        drawn = sample(
+            alpha=goal.natural,
+            lower=bounds.lower,
+            upper=bounds.upper,
+            rng=rng,
+            size=self.samples,
+            groups=bounds.groups,
+        )
         if not limits.limited.any():
             return drawn
         inside = self.within(drawn, limits)
         outside = drawn[~inside]
-        nearer = limits.start + rng.random((len(outside), 1)) * (outside - limits.start)
+        steps = rng.random((len(outside), 1))
+        nearer = limits.start + steps * (outside - limits.start)
         nearer = nearer[self.within(nearer, limits)]
         return np.concatenate([drawn[inside], nearer, limits.start[None]])
 

@@ -12,16 +12,22 @@ from mixwright.mixers import MIXERS, Method
 # lines of the page between which the table stands
 FIRST = "<!-- the table of mixers: written by `make docs` -->"
 LAST = "<!-- end of the table -->"
+HEADINGS = (
+    "name",
+    "method",
+    "paper",
+    "reads",
+    "predicts losses",
+    "keeps `never_worse`",
+    "needs all runs",
+)
 ROLES = ("swarm", "vertex", "perturb")
 ADDRESS = "https://arxiv.org/abs/"
 
 
 def table() -> str:
     """Returns the table of all mixers as Markdown, a row a mixer, in the registry's order."""
-    lines = [
-        "| name | method | paper | reads | predicts losses | keeps `never_worse` | needs all runs |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = [f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
     for name, method in MIXERS.items():
         cells = [
             f"`{name}`",
