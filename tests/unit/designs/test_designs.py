@@ -1,4 +1,4 @@
-"""Every design's rows resolve to mixtures inside the bounds, and row i depends on (seed, i) alone."""
+"""Rows of every design resolve to mixtures inside the bounds; row i depends on (seed, i) alone."""
 
 import numpy as np
 import pytest
@@ -114,9 +114,9 @@ def test_a_swarm_of_the_published_size():
         "designs": {"swarm": {"runs": 512}},
         "goal": {"tokens": 100_000, "max_epochs": 1.6},
     }
-    asked = study(**changes)
-    domains = [Domain(name, 1000 * (i + 1)) for i, name in enumerate(asked.domains)]
-    assert len(resolve_design(asked.runs["swarm"], domains)) == 512 * 20
+    large = study(**changes)
+    domains = [Domain(name, 1000 * (i + 1)) for i, name in enumerate(large.domains)]
+    assert len(resolve_design(large.runs["swarm"], domains)) == 512 * 20
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A table of candidate mixtures: wide CSV with an id column, then one column of weights a domain."""
+"""A table of candidate mixtures: CSV with an id column and one column of weights a domain."""
 
 from pathlib import Path
 
