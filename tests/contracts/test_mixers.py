@@ -22,6 +22,7 @@ from mixwright.mixture import Domain
 from mixwright.observations import Likelihoods, Observations, observe
 from mixwright.simplex.bounds import Bounds
 
+DOCS = Path(__file__).parents[2] / "docs"
 DOMAINS = ("ants", "bees", "cats", "dogs")
 AVAILABLE = (400_000, 90_000, 250_000, 160_000)
 TARGETS = ("north", "south", "west")
@@ -434,8 +435,21 @@ def test_unknown_names_are_refused_with_the_nearest():
         create("natural", {"colour": 1})
 
 
+def test_the_example_of_the_guide_approaches_the_planted_optimum():
+    """The code of docs/how-to/add-a-mixer.md, as it stands there."""
+    page = (DOCS / "how-to" / "add-a-mixer.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    module = {"__name__": "nearby"}
+    exec(code, module)
+    proposal = module["Nearby"](samples=10_000, keep=32).fit(study()).propose(goal())
+    assert proposal.mixer == "nearby"
+    natural, reached = objective(np.stack([goal().natural, proposal.weights]))
+    best = objective(np.random.default_rng(1).dirichlet(np.ones(4), 20_000)).min()
+    assert (reached - best) / (natural - best) < 0.3
+
+
 def test_the_documentation_lists_every_mixer():
-    page = (Path(__file__).parents[2] / "docs" / "mixers.md").read_text()
+    page = (DOCS / "mixers.md").read_text()
     assert page == renewed(page), "docs/mixers.md is behind the registry: run `make docs`"
 
 

@@ -115,6 +115,7 @@ ROOMS = """
     stages
     __main__
 """
+WITHOUT_TORCH = {"mixture", "goal", "observations", "simplex", "numerics", "designs", "mixers"}
 UPWARD = {
     ("sources.installed", "corpus.cleaning"): "the embedded corpus is cut as it is harvested",
     ("trust.bootstrap", "report.comparison"): "a verdict is worded as the report words it",
@@ -162,11 +163,7 @@ def test_no_module_of_the_library_imports_what_it_must_not():
     for path in LIBRARY:
         roots = {name.split(".")[0] for name in imported_names(path)}
         assert "snakemake" not in roots, path
-        if {"mixers", "simplex", "numerics", "designs"} & set(path.parts) or path.name in (
-            "mixture.py",
-            "goal.py",
-            "observations.py",
-        ):
+        if module_of(path).split(".")[0] in WITHOUT_TORCH:
             assert not roots & {"torch", "transformers"}, path
 
 
