@@ -13,8 +13,8 @@ def chosen_rows(path: Path, runs: int) -> list[list[str]]:
     if not 0 < runs <= len(table.ids):
         many = f"{runs} runs asked for of {len(table.ids)} candidates"
         raise MixwrightError(f"{path}: {many}; ask for 1 to {len(table.ids)}, or add candidates")
-    heading, lines = read_cells(path)
+    cells = read_cells(path)
     domains = sorted(
         range(len(table.columns)), key=table.columns.__getitem__
     )  # the order of columns never matters
-    return [heading, *(lines[row][1] for row in choose(table.values[:, domains], runs))]
+    return [cells.heading, *(cells.rows[row] for row in choose(table.values[:, domains], runs))]

@@ -79,7 +79,7 @@ def _losses(table: Wide, targets: Sequence[str], measure: str) -> Array:
     for name in targets:
         if name not in table.columns:
             raise MixwrightError(
-                f"config: measured.targets.{name} was not measured in {table.path}; {nearest(name, table.columns)}"
+                f"config: measured.targets.{name} was not measured in {table.source}; {nearest(name, table.columns)}"
             )
     values = table.values[:, [table.columns.index(name) for name in targets]]
     if measure == "loss":
