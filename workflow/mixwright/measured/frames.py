@@ -1,4 +1,4 @@
-"""Tables that come as pandas DataFrames in place of files, with the name that messages call them."""
+"""Tables that come as pandas DataFrames in place of files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,18 +39,22 @@ class Frame:
         or where it holds words. Else they are the index.
         """
         frame = self.content
-        if frame.shape[1] and _holds_ids(frame):
-            columns = [frame.iloc[:, k] for k in range(frame.shape[1])]
-        else:
-            index = frame.index.to_series(name=frame.index.name or "run")
-            columns = [index, *(frame.iloc[:, k] for k in range(frame.shape[1]))]
-        heading = [_heading(column.name) for column in columns]
-        texts = [_texts(column) for column in columns]
+        heading = []
+        texts = []
+        if not _holds_ids(frame):
+            heading.append(str(frame.index.name or "run"))
+            texts.append(_texts(frame.index))
+        for k, name in enumerate(frame.columns):
+            heading.append(_heading(name))
+            texts.append(_texts(frame.iloc[:, k]))
         rows = [list(row) for row in zip(*texts, strict=True)]
         return Cells(self.name, heading, rows, list(range(1, len(rows) + 1)), "row")
 
 
 def _holds_ids(frame: pd.DataFrame) -> bool:
+    """Whether the first column says which run a row is."""
+    if not frame.shape[1]:
+        return False
     first = frame.iloc[:, 0]
     if _heading(first.name).lower() in ("", *IDENTITIES):
         return True
@@ -63,7 +67,7 @@ def _heading(name: object) -> str:
     return "" if text.startswith("Unnamed: ") else text
 
 
-def _texts(column: pd.Series) -> list[str]:
+def _texts(column: pd.Series | pd.Index) -> list[str]:
     """Returns the cells as text, numbers to the last bit; what is missing is empty."""
     texts = []
     for value in column.tolist():

@@ -73,11 +73,7 @@ def read_observations(
         return _read_long(mixtures, losses, realised, loglikelihoods, least, diverged)
     others = [*mixtures[1:], *losses, *realised, *loglikelihoods]
     for table in others:
-        if not _is_wide(table):
-            raise MixwrightError(
-                f"{table}: {_form(table)} beside the {_form(mixtures[0])} {mixtures[0]};"
-                " give both in one form"
-            )
+        _check_form(table, mixtures[0])
     if len(others) > 1:
         more = [*mixtures[1:], *losses[1:], *realised, *loglikelihoods]
         raise MixwrightError(
@@ -95,8 +91,10 @@ def read_mixtures(table: Table) -> Mixtures:
     """
     if isinstance(table, Path) and table.suffix == ".json":
         content = read_json(table)
-        weights = content.get("weights") if isinstance(content, dict) else None
-        return _one_mixture(str(table), table.stem, weights, IN_FILE)
+        shares = None
+        if isinstance(content, dict):
+            shares = content.get("weights")
+        return _one_mixture(str(table), table.stem, shares, IN_FILE)
     if _is_wide(table):
         wide = read_weights(_cells(table))
         return Mixtures(wide.source, wide.key, wide.ids, wide.columns, wide.values)
@@ -128,12 +126,19 @@ def as_mixtures(value: Any) -> Mixtures:
     if not isinstance(value, Sequence) or not value:
         raise MixwrightError(
             f"mixtures: {type(value).__name__} is no mixture; give a DataFrame, a path,"
-            " a dict or Mixture, or a list of these"
+            " a dict or Mixture, or a list of dicts and Mixtures"
         )
+    return _several_mixtures(value)
+
+
+def _several_mixtures(values: Sequence[Any]) -> Mixtures:
+    """Returns mixtures called by their numbers, domains in the order of the first."""
     single = []
-    for number, part in enumerate(value):
-        single.append(_one_mixture(f"mixture {number}", str(number), _shares(part), IN_PYTHON))
+    for number, value in enumerate(values):
+        source = f"mixture {number}"
+        single.append(_one_mixture(source, str(number), _shares(value), IN_PYTHON))
     domains = single[0].domains
+    ids = []
     rows = []
     for mixture in single:
         if set(mixture.domains) != set(domains):
@@ -143,8 +148,8 @@ def as_mixtures(value: Any) -> Mixtures:
             )
         order = [mixture.domains.index(name) for name in domains]
         rows.append(mixture.weights[0, order])
-    ids = tuple(mixture.ids[0] for mixture in single)
-    return Mixtures("mixtures", "mixture", ids, domains, np.array(rows))
+        ids.append(mixture.ids[0])
+    return Mixtures("mixtures", "mixture", tuple(ids), domains, np.array(rows))
 
 
 def _shares(value: Any) -> Any:
@@ -163,10 +168,10 @@ def _are_shares(shares: Any) -> bool:
     """Whether the value maps names to numbers from 0 on that sum to 1, but for rounding."""
     if not isinstance(shares, Mapping) or not shares:
         return False
-    for share in shares.values():
-        if not isinstance(share, Real) or not float(share) >= 0:
-            return False
-    return abs(sum(shares.values()) - 1) <= ROUNDING
+    values = list(shares.values())
+    if not all(isinstance(share, Real) for share in values):
+        return False
+    return min(values) >= 0 and abs(sum(values) - 1) <= ROUNDING
 
 
 def _join(mixtures: Wide, losses: Wide, least: int, diverged: str) -> Observations:
@@ -211,7 +216,9 @@ def _check_joined(table: Wide, other: Wide, missing: str) -> None:
     alone = [row for row, name in enumerate(table.ids) if name not in known]
     if not alone:
         return
-    more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
+    more = ""
+    if len(alone) > 1:
+        more = f" (and {len(alone) - 1} more)"
     raise MixwrightError(
         f"{table.where(alone[0])}{more} has no {missing} in {other.source};"
         " add them there or drop the row here"
@@ -219,7 +226,7 @@ def _check_joined(table: Wide, other: Wide, missing: str) -> None:
 
 
 def _check_spread(mixtures: Wide, losses: Wide) -> None:
-    """Refuses runs that all have one mixture; logs targets whose loss is the same in all runs."""
+    """Refuses runs that all have one mixture; logs targets whose loss never differs."""
     if not np.ptp(mixtures.values, axis=0).any():
         raise MixwrightError(
             f"{mixtures.source}: all {len(mixtures.ids)} runs have the same mixture;"
@@ -229,7 +236,8 @@ def _check_spread(mixtures: Wide, losses: Wide) -> None:
     constant = [losses.columns[k] for k in np.flatnonzero(spread == 0).tolist()]
     if constant:
         log.info(
-            "%s: %s is the same in all runs and tells no mixtures apart; drop what was not measured",
+            "%s: %s is the same in all runs and tells no mixtures apart;"
+            " drop what was not measured",
             losses.source,
             ", ".join(constant),
         )
@@ -238,8 +246,9 @@ def _check_spread(mixtures: Wide, losses: Wide) -> None:
 def _converged(mixtures: Wide, losses: Wide, diverged: str) -> tuple[Wide, Wide]:
     """Returns both tables without the runs that have no finite loss, unless these are refused."""
     rows = np.flatnonzero(~np.isfinite(losses.values).all(axis=1)).tolist()
+    lost = [losses.ids[row] for row in rows]
     try:
-        dropped = left_out([losses.ids[row] for row in rows], len(losses.ids), diverged)
+        dropped = left_out(lost, len(losses.ids), diverged)
     except MixwrightError as error:
         if not rows:
             raise
@@ -257,14 +266,12 @@ def _read_long(
 ) -> Observations:
     """Reads runs from the workflow's own tables."""
     for table in (*mixtures, *losses, *realised, *loglikelihoods):
-        if _is_wide(table):
-            raise MixwrightError(
-                f"{table}: {_form(table)} beside the {_form(mixtures[0])} {mixtures[0]};"
-                " give both in one form"
-            )
+        _check_form(table, mixtures[0])
     design = _read_table(mixtures, tables.DESIGN)
     measured = _read_table(losses, tables.LOSSES)
-    counts = _read_table(realised, tables.REALISED) if realised else None
+    counts = None
+    if realised:
+        counts = _read_table(realised, tables.REALISED)
     likelihoods = None
     if loglikelihoods:
         likelihoods = _read_table(loglikelihoods, tables.LOGLIKELIHOODS)
@@ -283,8 +290,13 @@ def _read_long(
 
 def _read_table(parts: Sequence[Table], table: tables.Table) -> pd.DataFrame:
     """Returns the rows of the parts of one long table, checked against its contract."""
-    frames = [part.rows(table) for part in parts if isinstance(part, Frame)]
-    paths = [part for part in parts if isinstance(part, Path)]
+    frames = []
+    paths = []
+    for part in parts:
+        if isinstance(part, Frame):
+            frames.append(part.rows(table))
+        else:
+            paths.append(part)
     if not frames:
         return tables.read(paths, table)
     if paths:
@@ -294,6 +306,14 @@ def _read_table(parts: Sequence[Table], table: tables.Table) -> pd.DataFrame:
 
 def _cells(table: Table) -> Path | Cells:
     return table.cells() if isinstance(table, Frame) else table
+
+
+def _check_form(table: Table, first: Table) -> None:
+    """Refuses a table that is long where the first one is wide, or wide where that is long."""
+    if _is_wide(table) != _is_wide(first):
+        raise MixwrightError(
+            f"{table}: {_form(table)} beside the {_form(first)} {first}; give both in one form"
+        )
 
 
 def _form(table: Table) -> str:

@@ -76,7 +76,8 @@ class Wide:
 
     def without(self, ids: Collection[str]) -> "Wide":
         """Returns the table without the rows of these ids."""
-        return self._select([row for row, name in enumerate(self.ids) if name not in ids])
+        rows = [row for row, name in enumerate(self.ids) if name not in ids]
+        return self._select(rows)
 
     def sorted(self) -> "Wide":
         """Returns rows sorted by id and columns by name, so that their order never matters."""
@@ -110,7 +111,7 @@ def read_wide(table: Path | Cells, holes: bool = False) -> Wide:
     chosen = _value_columns(cells)
     headings = [cells.heading[k] for k in chosen]
     values = np.empty((len(cells.rows), len(chosen)))
-    ids = tuple(row[0] for row in cells.rows)
+    ids = tuple(content[0] for content in cells.rows)
     wide = Wide(
         source=cells.source,
         key=cells.heading[0] or "id",
@@ -163,7 +164,7 @@ def _value_columns(cells: Cells) -> list[int]:
 
 
 def read_weights(table: Path | Cells) -> Wide:
-    """Reads mixtures: weights are shares of 1. What rounding left of the sum is taken off and logged.
+    """Reads mixtures, whose weights are shares of 1; takes off what rounding left of their sum.
 
     Raises:
         MixwrightError: there is one domain only, a weight is negative, or a row does not sum to 1

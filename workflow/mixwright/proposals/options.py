@@ -1,4 +1,4 @@
-"""What is wanted of a mixture without a study: options of the command line or of Python, as a goal."""
+"""What is wanted of a mixture without a study: options, typed or from Python, and their goal."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

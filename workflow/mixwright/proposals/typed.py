@@ -1,4 +1,4 @@
-"""Options as people type them: NAME=NUMBER words, sums of domains with a limit, lists of targets."""
+"""Options as people type them: NAME=NUMBER words, limits of sums of domains, targets."""
 
 import math
 import re
@@ -53,7 +53,8 @@ def _split(word: str, names: Sequence[str], default: float | None) -> tuple[str,
 def groups(option: str, words: Sequence[str], domains: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Returns `code+docs<=0.4` words as groups named by their domains.
 
-    Words on the same domains make one group. The form is that of mixwright.simplex.bounds.groups_of.
+    Words on the same domains make one group, in the form that
+    mixwright.simplex.bounds.groups_of takes.
     """
     result: dict[str, dict[str, Any]] = {}
     for word in words:
