@@ -12,7 +12,6 @@ from mixwright.proposals import typed
 from mixwright.proposals.fits import Source
 from mixwright.simplex.bounds import Bounds, groups_of
 
-PARTS = 10**12  # a natural mixture without token counts, in whole parts
 # What the command line calls the options; Python calls them by their names here.
 COMMAND_LINE = {
     "targets": "--target",
@@ -47,11 +46,11 @@ class Options:
 
     def goal(self, source: Source) -> Goal:
         """The goal over the fit's domains; without token counts the mean of the fitted mixtures is the natural one."""
-        amounts = self.available or {
-            name: max(1.0, PARTS * share)
-            for name, share in zip(source.domains, source.mean, strict=True)
-        }
-        domains = tuple(Domain(name, round(amounts[name])) for name in source.domains)
+        if self.available:
+            domains = tuple(Domain(name, round(self.available[name])) for name in source.domains)
+        else:
+            means = zip(source.domains, source.mean, strict=True)
+            domains = tuple(Domain(name, None, share) for name, share in means)
         targets = self.targets or dict.fromkeys(source.targets, 1.0)
         importance = {
             name: weight / sum(targets.values())
