@@ -148,7 +148,7 @@ TABLE = {"address": "https://example.org/v1/table.csv", "sha256": "a" * 64}
 
 def test_a_source_names_the_fetched_file():
     asked = study(table=TABLE)
-    assert asked.source("x")["files"] == ["own/*.txt", "results/least/public/table.csv"]
+    assert asked.source("x").files == ["own/*.txt", "results/least/public/table.csv"]
     assert asked.public_name("table.csv") == "table"
     assert asked.corpus["domains"]["x"]["files"] == [
         "own/*.txt",

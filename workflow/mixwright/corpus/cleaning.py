@@ -7,6 +7,7 @@ from typing import Any
 
 from mixwright.corpus.ngrams import Hashes, shares
 from mixwright.errors import MixwrightError
+from mixwright.sources.text import cut
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,6 @@ def split_query(row: Mapping[str, Any], name: str = "target") -> tuple[str, str]
 def content_hash(text: str) -> bytes:
     """16 bytes of the text with its white space normalised: the identity of a document, and its place in every order."""
     return blake2b(" ".join(text.split()).encode(errors="replace"), digest_size=16).digest()
-
-
-def cut(text: str, limit: int) -> str:
-    """At most `limit` bytes of UTF-8, ending at a character."""
-    return (
-        text
-        if len(text) * 4 <= limit
-        else text.encode(errors="replace")[:limit].decode(errors="ignore")
-    )
 
 
 def _distinct(texts: Iterable[str | None], limit: int) -> tuple[dict[bytes, str], dict[str, int]]:

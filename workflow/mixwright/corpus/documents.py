@@ -11,7 +11,7 @@ from mixwright.corpus.cleaning import Document, clean_domain, clean_target
 from mixwright.corpus.ngrams import Hashes, ngram_set
 from mixwright.errors import MixwrightError
 from mixwright.files import written
-from mixwright.sources.local import read_documents
+from mixwright.sources.base import Source
 
 SCHEMA = pa.schema(
     [
@@ -24,29 +24,35 @@ SCHEMA = pa.schema(
 
 
 def write_domain(
-    name: str,
-    source: Mapping[str, Any],
+    source: Source,
     settings: Mapping[str, Any],
     targets: Sequence[str | Path],
     to: str | Path,
-    harvested: Path | None = None,
+    prepared: Path | None = None,
 ) -> dict[str, int]:
-    """Reads, cleans and writes one domain; it may share no n-gram with the document files `targets`. Returns counts."""
+    """Reads, cleans and writes one domain, and returns counts.
+
+    Args:
+        source: where its text comes from.
+        settings: the config's section `corpus`.
+        targets: document files; the domain may share no n-gram with them.
+        to: the file to write.
+        prepared: what a rule made for the source (see Source.prepared).
+    """
     known = target_ngrams(targets, int(settings["ngram"]))
-    documents, report = clean_domain(name, read_documents(name, source, harvested), known, settings)
+    documents, report = clean_domain(source.name, source.documents(prepared), known, settings)
     write_documents(documents, to)
     return report
 
 
 def write_target(
-    name: str,
-    source: Mapping[str, Any],
+    source: Source,
     settings: Mapping[str, Any],
     to: str | Path,
-    harvested: Path | None = None,
+    prepared: Path | None = None,
 ) -> dict[str, int]:
-    """Reads, cleans and writes one target. Returns counts."""
-    documents, report = clean_target(name, read_documents(name, source, harvested), settings)
+    """Reads, cleans and writes one target, and returns counts; arguments as for `write_domain`."""
+    documents, report = clean_target(source.name, source.documents(prepared), settings)
     write_documents(documents, to)
     return report
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +14,8 @@ from mixwright.progress import Log, say
 from mixwright.sources.notebooks import read_table
 
 PREFIX = "public:"
-Entry = Mapping[str, Any]  # address, sha256, mirror, mirror_sha256, notebook
+# An entry of the section `public`: address, sha256, mirror, mirror_sha256, notebook.
+PublicFile = Mapping[str, Any]
 
 
 def mirror_folder() -> Path | None:
@@ -23,7 +24,7 @@ def mirror_folder() -> Path | None:
     return Path(named) if named else None
 
 
-def basename(entry: Entry) -> str:
+def basename(entry: PublicFile) -> str:
     """Name of the fetched file: that of the place it comes from here, the mirror where there is one; of a notebook its table."""
     if entry.get("notebook"):
         return PurePosixPath(
@@ -37,7 +38,7 @@ def basename(entry: Entry) -> str:
     return PurePosixPath(place).name
 
 
-def fetch(name: str, entry: Entry, to: Path, log: Log = say) -> None:
+def fetch(name: str, entry: PublicFile, to: Path, log: Log = say) -> None:
     """Writes the file `name` whole, or not at all: from the mirror if that has it, else from its address; checked by SHA-256."""
     mirror = mirror_folder()
     mirrored = mirror / entry["mirror"] if mirror and entry["mirror"] else None
@@ -69,7 +70,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check(entries: Mapping[str, Entry]) -> None:
+def check(entries: Mapping[str, PublicFile]) -> None:
     """Every file can be had from somewhere, and no two of different content would be fetched to one place."""
     places: dict[str, tuple[str, str]] = {}
     for name, entry in entries.items():
@@ -83,12 +84,7 @@ def check(entries: Mapping[str, Entry]) -> None:
             )
 
 
-def patterns(files: str | Sequence[str]) -> list[str]:
-    """What a source's `files` lists, one pattern or several."""
-    return [files] if isinstance(files, str) else list(files)
-
-
-def named(pattern: str, entries: Mapping[str, Entry], where: str) -> str | None:
+def named(pattern: str, entries: Mapping[str, PublicFile], where: str) -> str | None:
     """The public file that a pattern `public:<name>` names; None for any other pattern."""
     if not pattern.startswith(PREFIX):
         return None
@@ -100,7 +96,7 @@ def named(pattern: str, entries: Mapping[str, Entry], where: str) -> str | None:
     return name
 
 
-def _download(name: str, entry: Entry, to: Path, log: Log) -> None:
+def _download(name: str, entry: PublicFile, to: Path, log: Log) -> None:
     import pooch
     from requests.exceptions import RequestException
 
