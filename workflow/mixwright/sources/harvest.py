@@ -1,4 +1,4 @@
-"""The embedded corpus: text that every installation already has, harvested from an explicit list of its pinned distributions.
+"""Collects the embedded corpus: text that every installation has, from its pinned packages.
 
 It is all software text: a demonstration that needs no network, not a corpus for conclusions.
 """
@@ -32,10 +32,12 @@ DISTRIBUTIONS = (
     "torch",
     "transformers",
 )
+# Domains to train on, and texts to hold out.
 DOMAINS = ("cpp", "doctest", "prose", "pycode", "reference", "stubs", "tables")
 HELD_OUT = ("comments", "cython", "pytests")
 
-BUILD_SPECIFIC = (  # what differs between platforms and builds of one version
+# What differs between platforms and builds of one version.
+BUILD_SPECIFIC = (
     "__config__.py",
     "_version.py",
     "version.py",
@@ -47,98 +49,114 @@ BUILD_SPECIFIC = (  # what differs between platforms and builds of one version
     "torch/include/oneapi/dnnl/*",
 )
 GENERATED = ("torch/include/ATen/ops/", "torch/testing/")
-TABLE_BYTES, TABLE_SLICES = (
-    4_000,
-    24,
-)  # a long table gives several short documents: one of 24 kB would be a tenth of a validation split
-SMALLEST = 400  # bytes: a document under this is left out
-LONGEST = 200_000  # characters of a file that are read: megabytes of generated text say nothing new
+# A long table gives several short documents: one of 24 kB would be a tenth of a validation split.
+TABLE_BYTES = 4_000
+TABLE_SLICES = 24
+# Bytes: a shorter document is left out.
+SMALLEST = 400
+# Characters of a file that are read: megabytes of generated text say nothing new.
+LONGEST = 200_000
 
+# The end of a file's name -> the domain it fills. Python source fills others besides.
 SUFFIXES = {
-    ".py": "pycode",  # and what else Python source gives
+    ".py": "pycode",
     ".pyi": "stubs",
     **dict.fromkeys((".pyx", ".pxd", ".pxi"), "cython"),
     **dict.fromkeys((".h", ".hpp", ".cuh"), "cpp"),
     **dict.fromkeys((".arff", ".csv", ".dat", ".tsv", ".txt"), "tables"),
 }
+PYTHON_DOMAINS = ("comments", "doctest", "prose", "pycode", "reference")
 
+# Domain -> its documents.
 Texts = dict[str, list[str]]
+# (source text, most bytes of a document) -> (domain, document) pairs.
 Splitter = Callable[[str, int], Iterator[tuple[str, str]]]
 
 
 def harvest(max_bytes: int, max_document_bytes: int) -> Texts:
-    """The texts of the ten domains, each up to `max_bytes`; a file gives a domain one document of at most `max_document_bytes`.
+    """Returns the texts of the ten domains.
 
-    Files come in the order of the SHA-256 of their path inside the installation: no clock, file system or install path has a say.
+    Files come in the order of the SHA-256 of their path inside the installation, so that no
+    clock, file system or install path has a say.
+
+    Args:
+        max_bytes: a domain is full when it has as many bytes.
+        max_document_bytes: the longest document; a file gives a domain one, a table several.
     """
     texts: Texts = {name: [] for name in sorted(DOMAINS + HELD_OUT)}
-    left = dict.fromkeys(texts, max_bytes)
-    for path, located in _files():
-        fills, split = _reader(path)
-        if not any(left[name] > 0 for name in fills):
+    room = dict.fromkeys(texts, max_bytes)
+    for path, place in _files():
+        domains, split = _reader(path)
+        if all(room[name] <= 0 for name in domains):
             continue
-        for name, text in split(_read(located), max_document_bytes):
+        for name, text in split(_read(place), max_document_bytes):
             size = len(text.encode())
-            if left[name] > 0 and size >= SMALLEST:
+            if room[name] > 0 and size >= SMALLEST:
                 texts[name].append(text)
-                left[name] -= size
-        if max(left.values()) <= 0:
+                room[name] -= size
+        if max(room.values()) <= 0:
             break
     return texts
 
 
 def harvest_installed(to: str | Path, max_bytes: int, max_document_bytes: int) -> dict[str, int]:
-    """Writes `<to>/<domain>.parquet` (one column, text) for the ten domains, and `fingerprint.json`. Returns the bytes of each."""
+    """Writes `<to>/<domain>.parquet` (one column, text) and `<to>/fingerprint.json`.
+
+    Returns:
+        Domain -> its bytes.
+    """
     texts = harvest(max_bytes, max_document_bytes)
     with written(to) as beside:
         beside.mkdir()
         for name, documents in texts.items():
-            pq.write_table(
-                pa.table({"text": pa.array(documents, pa.string())}),
-                beside / f"{name}.parquet",
-                compression="zstd",
-            )
+            table = pa.table({"text": pa.array(documents, pa.string())})
+            pq.write_table(table, beside / f"{name}.parquet", compression="zstd")
         write_json(beside / "fingerprint.json", describe(texts))
-    return {
-        name: sum(len(text.encode()) for text in documents) for name, documents in texts.items()
-    }
+    return {name: _bytes(documents) for name, documents in texts.items()}
 
 
 def describe(texts: Mapping[str, list[str]]) -> dict[str, object]:
-    """The fingerprint of the whole harvest, the versions it came from, and size and hash of every domain."""
-    domains = {
-        name: {
+    """Returns what fingerprint.json holds: hashes, sizes and the packages' versions."""
+    domains = {}
+    for name, documents in texts.items():
+        domains[name] = {
             "documents": len(documents),
-            "bytes": sum(len(text.encode()) for text in documents),
-            "sha256": hashlib.sha256("\0".join(documents).encode()).hexdigest(),
+            "bytes": _bytes(documents),
+            "sha256": _sha256("\0".join(documents)),
         }
-        for name, documents in texts.items()
-    }
-    whole = "".join(f"{name} {found['sha256']}\n" for name, found in sorted(domains.items()))
-    versions = {name: _distribution(name).version for name in DISTRIBUTIONS}
+    lines = [f"{name} {domains[name]['sha256']}\n" for name in sorted(domains)]
     return {
-        "fingerprint": hashlib.sha256(whole.encode()).hexdigest(),
-        "distributions": versions,
+        "fingerprint": _sha256("".join(lines)),
+        "distributions": {name: _distribution(name).version for name in DISTRIBUTIONS},
         "domains": domains,
     }
 
 
+def _bytes(documents: list[str]) -> int:
+    return sum(len(text.encode()) for text in documents)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _files() -> list[tuple[PurePosixPath, Path]]:
-    """(path inside the installation, path on this machine) of every file that a domain may use, in hash order."""
-    found = []
+    """Files that a domain may use, in hash order: (path in the installation, path on disk)."""
+    hashed = []
     for name in DISTRIBUTIONS:
         files = _distribution(name).files
         if files is None:
             raise MixwrightError(
-                f"the package {name} has no list of its files; install it with pip: run `make install`"
+                f"the package {name} has no list of its files;"
+                " install it with pip: run `make install`"
             )
         for file in files:
             path = PurePosixPath(file.as_posix())
-            if _reader(path)[0]:
-                found.append(
-                    (hashlib.sha256(str(path).encode()).digest(), path, Path(str(file.locate())))
-                )
-    return [(path, located) for _, path, located in sorted(found)]
+            domains, _ = _reader(path)
+            if domains:
+                key = hashlib.sha256(str(path).encode()).digest()
+                hashed.append((key, path, Path(str(file.locate()))))
+    return [(path, place) for _, path, place in sorted(hashed)]
 
 
 def _distribution(name: str) -> metadata.Distribution:
@@ -146,33 +164,37 @@ def _distribution(name: str) -> metadata.Distribution:
         return metadata.distribution(name)
     except metadata.PackageNotFoundError:
         raise MixwrightError(
-            f"the embedded corpus reads the package {name}, which is not installed; run `make install`"
+            f"the embedded corpus reads the package {name}, which is not installed;"
+            " run `make install`"
         ) from None
 
 
 def _reader(path: PurePosixPath) -> tuple[tuple[str, ...], Splitter]:
-    """The domains that a file fills, and how it is split among them; no domains: the file is not used."""
-    if (
-        path.suffix not in SUFFIXES
-        or str(path).startswith(GENERATED)
-        or any(path.match(pattern) for pattern in BUILD_SPECIFIC)
-    ):
-        return (), _nothing
-    tests = (
-        "tests" in path.parts
-        or path.name.startswith(("test_", "conftest"))
-        or path.stem.endswith("_test")
-    )
-    if path.suffix == ".py":
-        return (
-            (("pytests",), _whole("pytests"))
-            if tests
-            else (("comments", "doctest", "prose", "pycode", "reference"), _python)
-        )
+    """The domains that a file fills, and how it is split among them; none: it is not used."""
+    unused = (), _nothing
+    if path.suffix not in SUFFIXES or str(path).startswith(GENERATED):
+        return unused
+    if any(path.match(pattern) for pattern in BUILD_SPECIFIC):
+        return unused
     name = SUFFIXES[path.suffix]
+    if path.suffix == ".py":
+        if _is_test(path):
+            return ("pytests",), _whole("pytests")
+        return PYTHON_DOMAINS, _python
     if name == "tables":
-        return ((name,), _table) if tests or path.suffix != ".txt" else ((), _nothing)
-    return ((name,), _whole(name)) if name != "cpp" or not tests else ((), _nothing)
+        # Outside tests a .txt file is rarely a table.
+        if path.suffix == ".txt" and not _is_test(path):
+            return unused
+        return (name,), _table
+    if name == "cpp" and _is_test(path):
+        return unused
+    return (name,), _whole(name)
+
+
+def _is_test(path: PurePosixPath) -> bool:
+    if "tests" in path.parts:
+        return True
+    return path.name.startswith(("test_", "conftest")) or path.stem.endswith("_test")
 
 
 def _read(path: Path) -> str:
@@ -181,7 +203,9 @@ def _read(path: Path) -> str:
         text = path.read_text(encoding="utf-8")[:LONGEST]
     except (OSError, UnicodeDecodeError):
         return ""
-    return "" if "\0" in text else text
+    if "\0" in text:
+        return ""
+    return text
 
 
 def _nothing(source: str, limit: int) -> Iterator[tuple[str, str]]:
@@ -189,7 +213,10 @@ def _nothing(source: str, limit: int) -> Iterator[tuple[str, str]]:
 
 
 def _whole(name: str) -> Splitter:
-    return lambda source, limit: iter([(name, _head(without_licence(source), limit))])
+    def split(source: str, limit: int) -> Iterator[tuple[str, str]]:
+        yield name, _head(without_licence(source), limit)
+
+    return split
 
 
 def _python(source: str, limit: int) -> Iterator[tuple[str, str]]:
@@ -212,4 +239,6 @@ def _table(source: str, limit: int) -> Iterator[tuple[str, str]]:
 def _head(text: str, limit: int) -> str:
     """At most `limit` bytes, ending with a whole line where there is one."""
     head = cut(text, limit)
-    return head if len(head) == len(text) or "\n" not in head else head[: head.rindex("\n") + 1]
+    if len(head) == len(text) or "\n" not in head:
+        return head
+    return head[: head.rindex("\n") + 1]

@@ -59,8 +59,12 @@ class Places:
 
     def pinned(self, files: Iterable[str]) -> dict[str, str]:
         """Returns name -> SHA-256 of the public files among file patterns."""
-        names = (named(pattern, self.public, "files") for pattern in files)
-        return {name: self.public[name]["sha256"] for name in names if name}
+        hashes = {}
+        for pattern in files:
+            name = named(pattern, self.public, "files")
+            if name:
+                hashes[name] = self.public[name]["sha256"]
+        return hashes
 
 
 def patterns(files: str | Sequence[str] | None) -> list[str]:
@@ -82,7 +86,10 @@ def files_of(where: str, files: str | Sequence[str]) -> list[Path]:
     """
     if not patterns(files):
         raise MixwrightError(f"{where}: no files given; list paths or globs under `files`")
-    return [path for pattern in patterns(files) for path in matches(where, pattern)]
+    paths = []
+    for pattern in patterns(files):
+        paths += matches(where, pattern)
+    return paths
 
 
 def matches(where: str, pattern: str) -> list[Path]:
