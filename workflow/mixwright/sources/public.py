@@ -3,7 +3,6 @@
 A file is taken from the folder $MIXWRIGHT_MIRROR where that has it.
 """
 
-import hashlib
 import os
 import shutil
 import time
@@ -12,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.files import written
+from mixwright.files import sha256, written
 from mixwright.progress import Log, say
 from mixwright.sources.notebooks import read_table
 
@@ -75,12 +74,6 @@ def fetch(name: str, entry: PublicFile, to: Path, log: Log = say) -> None:
                 " correct sha256 if you trust the file"
             )
         log(f"public.{name}: {beside.stat().st_size:,} bytes from {place}, SHA-256 as expected")
-
-
-def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file's content, in hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check(entries: Mapping[str, PublicFile]) -> None:
