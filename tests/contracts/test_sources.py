@@ -15,6 +15,7 @@ from mixwright.sources import LABELS, SOURCES, TEXT, create
 from mixwright.sources.base import Source
 from mixwright.sources.places import Places
 from mixwright.study.config import read_yaml, resolve
+from mixwright.study.study import Study
 
 READ = [kind for kind, entry in SOURCES.items() if entry.yields == TEXT]
 SCHEMA = read_yaml(CONFIG / "schema.yaml")["$defs"]
@@ -100,9 +101,9 @@ assert not heavy, f"import {{heavy}} inside the function that reads files"
 def test_the_fingerprint_follows_the_settings(example, kind):
     source = example(kind)
     assert source.fingerprint == example(kind).fingerprint
-    for key, value in source.settings.items():
+    for key in (*source.settings, "text"):
         if key != "source":
-            other = example(kind, **{key: f"{value}, another"})
+            other = example(kind, **{key: f"{source.settings.get(key)}, another"})
             assert other.fingerprint != source.fingerprint, f"facts() leaves {key} out"
     assert example(kind, weight=None).facts() == {**source.settings, "weight": None}
 
@@ -146,9 +147,12 @@ def test_a_missing_input_is_one_line_that_names_it(example, kind):
 @pytest.mark.parametrize("kind", READ)
 def test_a_study_on_the_source_resolves(example, kind):
     source = example(kind)
-    settings = {key: value for key, value in source.settings.items() if value is not None}
-    study = resolve(LEAST | {"domains": {**LEAST["domains"], "example": settings}}, CONFIG)
-    assert study["domains"]["example"] == source.settings
+    domains = {**LEAST["domains"], "example": dict(source.settings)}
+    study = Study(resolve(LEAST | {"domains": domains}, CONFIG))
+    resolved = study.source("example")
+    assert resolved.settings.items() >= source.settings.items()
+    assert resolved.inputs() == source.inputs()
+    assert study.corpus["domains"]["example"] == resolved.facts()
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest_name():

@@ -43,4 +43,4 @@ class Installed(Source):
         (folder / "installed").mkdir()
         texts = pa.table({"text": ["one text", "another text"]})
         pq.write_table(texts, folder / "installed" / "example.parquet")
-        return {"source": "installed", "text": "text"}
+        return {"source": "installed"}

@@ -10,7 +10,7 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.sources import public
 from mixwright.sources.base import Row, Source
-from mixwright.sources.places import files_of, patterns
+from mixwright.sources.places import patterns
 
 # The end of a file's name -> the builder of datasets.load_dataset that reads it.
 BUILDERS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
@@ -44,14 +44,14 @@ class LocalFiles(Source):
         for key in ("query", "choices", "gold"):
             if self.settings.get(key):
                 columns[key] = self.settings[key]
-        for path in files_of(self.name, self.files):
+        for path in self.places.files(self.name, self._patterns):
             yield from _read_file(self.name, path, columns)
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
         for number in range(3):
             (folder / f"{number}.txt").write_text(f"text {number}\n")
-        return {"source": "files", "files": str(folder / "*.txt"), "text": "text"}
+        return {"source": "files", "files": str(folder / "*.txt")}
 
     @property
     def _patterns(self) -> list[str]:

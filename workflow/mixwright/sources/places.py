@@ -30,7 +30,11 @@ class Places:
         return located
 
     def inputs(self, where: str, files: str | Sequence[str]) -> list[Path]:
-        """Returns the files that patterns name; a public file is named before it is fetched.
+        """Returns the files that patterns name, at parse time: before public files are fetched.
+
+        Args:
+            where: what messages name, a domain, a target or a table.
+            files: paths, globs, `mirror:` paths and `public:` names.
 
         Raises:
             MixwrightError: a pattern matches no file; the message starts with `where`.
@@ -42,6 +46,18 @@ class Places:
                 paths.append(Path(self.fetched(name)))
             else:
                 paths += matches(where, pattern)
+        return paths
+
+    def files(self, where: str, files: str | Sequence[str]) -> list[Path]:
+        """Returns the files that patterns name, in a job: all of them are there.
+
+        Files are sorted within each pattern. Arguments and errors are as for `inputs`.
+        """
+        if not patterns(files):
+            raise MixwrightError(f"{where}: no files given; list paths or globs under `files`")
+        paths = []
+        for pattern in self.located(files):
+            paths += matches(where, pattern)
         return paths
 
     def fetched(self, name: str) -> str:
@@ -72,24 +88,6 @@ def patterns(files: str | Sequence[str] | None) -> list[str]:
     if isinstance(files, str):
         return [files]
     return list(files or [])
-
-
-def files_of(where: str, files: str | Sequence[str]) -> list[Path]:
-    """Returns the files that patterns match, sorted within each pattern.
-
-    Args:
-        where: what messages name, a domain or a target.
-        files: paths, globs and `mirror:` paths.
-
-    Raises:
-        MixwrightError: there is no pattern, or one matches no file.
-    """
-    if not patterns(files):
-        raise MixwrightError(f"{where}: no files given; list paths or globs under `files`")
-    paths = []
-    for pattern in patterns(files):
-        paths += matches(where, pattern)
-    return paths
 
 
 def matches(where: str, pattern: str) -> list[Path]:

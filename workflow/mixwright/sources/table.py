@@ -22,4 +22,4 @@ class TableLabel(Source):
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
-        return {"source": "table", "table": "assays", "label": "toxic", "text": "text"}
+        return {"source": "table", "table": "assays", "label": "toxic"}
