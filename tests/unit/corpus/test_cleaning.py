@@ -176,8 +176,8 @@ def test_the_stages_keep_targets_out_of_domains(tmp_path):
         create("d", source), SETTINGS, [tmp_path / "out/t.parquet"], tmp_path / "out/d.parquet"
     )
     assert (report["contaminated"], report["documents"]) == (1, 29)
-    kept = read_texts(tmp_path / "out/d.parquet")
+    documents = read_texts(tmp_path / "out/d.parquet")
     known = target_ngrams([tmp_path / "out/t.parquet"], 13)
-    assert len(kept) == 29
-    assert not any(shares(document.text, known, 13) for document in kept)
+    assert len(documents) == 29
+    assert not any(shares(document.text, known, 13) for document in documents)
     assert len(read_texts(tmp_path / "out/d.parquet", "train")) < 29

@@ -98,14 +98,14 @@ def test_what_is_harvested_depends_on_neither_place_nor_time_nor_order(tmp_path,
         harvest_installed(tmp_path / "a", 10**6, 8000)
     install(tmp_path / "elsewhere" / "two", monkeypatch, order=-1)
     harvest_installed(tmp_path / "b", 10**6, 8000)
-    found = read_json(tmp_path / "a/fingerprint.json")
-    assert found == read_json(tmp_path / "b/fingerprint.json")
-    assert found["distributions"] == {"fake": "1.0"}
+    description = read_json(tmp_path / "a/fingerprint.json")
+    assert description == read_json(tmp_path / "b/fingerprint.json")
+    assert description["distributions"] == {"fake": "1.0"}
     counts = {"pycode": 2, "pytests": 1, "cython": 1, "tables": 3}
     for name in (*DOMAINS, *HELD_OUT):
         documents = pq.read_table(tmp_path / f"a/{name}.parquet").column("text").to_pylist()
         assert len(documents) == counts.get(name, 0), name
-    assert found["domains"]["pycode"]["documents"] == 2
+    assert description["domains"]["pycode"]["documents"] == 2
 
 
 def test_other_text_has_another_fingerprint(tmp_path):

@@ -80,8 +80,8 @@ def write_documents(documents: Sequence[Document], to: str | Path) -> None:
         columns["split"].append(document.split)
         columns["text"].append(document.text)
         columns["context"].append(document.context)
-    with written(to) as beside:
-        pq.write_table(pa.table(columns, schema=SCHEMA), beside, compression="zstd")
+    with written(to) as temporary:
+        pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
 
 
 def read_texts(path: str | Path, split: str | None = None) -> list[Document]:

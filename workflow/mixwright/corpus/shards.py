@@ -73,7 +73,7 @@ class Examples:
 
     def save(self, path: str | Path) -> None:
         """Writes a compressed .npz, atomically and byte for byte reproducible."""
-        with written(path) as beside, beside.open("wb") as file:
+        with written(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 tokens=self.tokens,

@@ -55,12 +55,12 @@ def tokenize_domain(
     stream = _stream(encoder, texts["train"], end, dtype)
     validation = _pieces(encoder, texts["validation"], end)
     _check_size(name, stream, validation, context)
-    with written(to) as beside:
-        beside.mkdir()
-        stream.tofile(beside / "train.bin")
-        validation.save(beside / "validation.npz")
+    with written(to) as temporary:
+        temporary.mkdir()
+        stream.tofile(temporary / "train.bin")
+        validation.save(temporary / "validation.npz")
         unigram = np.bincount(stream, minlength=vocabulary)
-        np.save(beside / "unigram.npy", unigram.astype(np.int64))
+        np.save(temporary / "unigram.npy", unigram.astype(np.int64))
         scored_tokens = int(validation.scored_tokens.sum())
         manifest: dict[str, Any] = {
             "domain": name,
@@ -71,13 +71,13 @@ def tokenize_domain(
             "tokenizer_sha256": sha256(Path(tokenizer) / "tokenizer.json"),
             "source_fingerprint": fingerprint(rows),
             "splits": {
-                "train": _counts(len(stream), texts["train"], beside / "train.bin"),
+                "train": _counts(len(stream), texts["train"], temporary / "train.bin"),
                 "validation": _counts(
-                    scored_tokens, texts["validation"], beside / "validation.npz"
+                    scored_tokens, texts["validation"], temporary / "validation.npz"
                 ),
             },
         }
-        write_json(beside / "manifest.json", manifest)
+        write_json(temporary / "manifest.json", manifest)
     return manifest
 
 

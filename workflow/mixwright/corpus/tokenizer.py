@@ -50,17 +50,17 @@ def train_tokenizer(
         to: the folder to write.
         masked: whether it needs a mask token, as masked language models do.
     """
-    with written(to) as beside:
-        beside.mkdir()
+    with written(to) as temporary:
+        temporary.mkdir()
         if settings.get("folder"):
-            _copy(Path(settings["folder"]), beside, masked)
+            _copy(Path(settings["folder"]), temporary, masked)
             return
         marks = {"mask_token": MASK} if masked else {}
         texts = balanced(documents, int(settings["sample_bytes"]))
         tokenizer = train_bpe(texts, int(settings["vocabulary"]), list(marks.values()))
-        tokenizer.save(str(beside / "tokenizer.json"))
-        write_json(beside / "tokenizer_config.json", CONFIG | marks)
-        write_json(beside / "special_tokens_map.json", SPECIAL | marks)
+        tokenizer.save(str(temporary / "tokenizer.json"))
+        write_json(temporary / "tokenizer_config.json", CONFIG | marks)
+        write_json(temporary / "special_tokens_map.json", SPECIAL | marks)
 
 
 def train_bpe(texts: Iterable[str], vocabulary: int, marks: Sequence[str] = ()) -> "Tokenizer":

@@ -106,12 +106,12 @@ def harvest_installed(to: str | Path, max_bytes: int, max_document_bytes: int) -
         Domain -> its bytes.
     """
     texts = harvest(max_bytes, max_document_bytes)
-    with written(to) as beside:
-        beside.mkdir()
+    with written(to) as temporary:
+        temporary.mkdir()
         for name, documents in texts.items():
             table = pa.table({"text": pa.array(documents, pa.string())})
-            pq.write_table(table, beside / f"{name}.parquet", compression="zstd")
-        write_json(beside / "fingerprint.json", describe(texts))
+            pq.write_table(table, temporary / f"{name}.parquet", compression="zstd")
+        write_json(temporary / "fingerprint.json", describe(texts))
     return {name: _bytes(documents) for name, documents in texts.items()}
 
 

@@ -55,25 +55,25 @@ def fetch(name: str, entry: PublicFile, to: Path, log: Log = say) -> None:
     Raises:
         MixwrightError: the file is out of reach, or its SHA-256 is not the expected one.
     """
-    with written(to) as beside:
+    with written(to) as temporary:
         mirrored = _mirrored(entry)
         if mirrored:
-            shutil.copyfile(mirrored, beside)
+            shutil.copyfile(mirrored, temporary)
             place = str(mirrored)
             expected = entry["mirror_sha256"] or entry["sha256"]
         else:
-            _download(name, entry, beside, log)
+            _download(name, entry, temporary, log)
             if entry.get("notebook"):
-                _replace_by_table(entry, beside)
+                _replace_by_table(entry, temporary)
             place = entry["address"]
             expected = entry["sha256"]
-        actual = sha256(beside)
+        actual = sha256(temporary)
         if actual != expected:
             raise MixwrightError(
                 f"public.{name}: {place} has SHA-256 {actual}, not {expected};"
                 " correct sha256 if you trust the file"
             )
-        log(f"public.{name}: {beside.stat().st_size:,} bytes from {place}, SHA-256 as expected")
+        log(f"public.{name}: {temporary.stat().st_size:,} bytes from {place}, SHA-256 as expected")
 
 
 def check(entries: Mapping[str, PublicFile]) -> None:
