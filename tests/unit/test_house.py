@@ -45,7 +45,8 @@ import tomllib
 from pathlib import Path
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
-import mixwright.sources.local, mixwright.report.figures, mixwright.jobs.resources, mixwright.mixers, mixwright.versions
+import mixwright.sources.local, mixwright.sources.installed, mixwright.sources.table
+import mixwright.report.figures, mixwright.jobs.resources, mixwright.mixers, mixwright.versions
 study = Study(resolve(read_yaml(Path("config/config.yaml")), Path("config")))
 assert study.packs and study.final_packs
 heavy = {"torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow", "matplotlib"} & set(sys.modules)
@@ -131,7 +132,6 @@ ROOMS = """
 # What `import mixwright` offers comes from one module, which it reads on first use only.
 ENTRANCE = ("", "face")
 UPWARD = {
-    ("sources.installed", "corpus.cleaning"): "the embedded corpus is cut as it is harvested",
     ("trust.bootstrap", "report.comparison"): "a verdict is worded as the report words it",
 }
 
