@@ -1,6 +1,5 @@
 # Parse-time facts only: the study, its names, what each rule's numbers depend on. No rule stands here.
 from mixwright.study.config import resolve
-from mixwright.sources.local import files_of
 from mixwright.errors import MixwrightError
 from mixwright.report.figures import FIGURES, MEASURED
 from mixwright.jobs.launch import launch, placement
@@ -17,29 +16,22 @@ except MixwrightError as error:
 CONFIG, NAME = STUDY.config, STUDY.config["study"]
 
 
-def files_found(name, patterns):
-    """The files a domain, target or table is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
+def listed(list_inputs, *arguments):
+    """The files that a source or a table is read from; a study whose files are elsewhere can still be looked at."""
     try:
-        return [
-            path
-            for pattern in patterns
-            for path in ([pattern] if pattern in PUBLIC else files_of(name, pattern))
-        ]
+        return list_inputs(*arguments)
     except MixwrightError as error:
         LACKING.append(str(error))
         return []
 
 
-PUBLIC = [STUDY.public_path(name) for name in CONFIG["public"]]
 LACKING = []
-FILES = {
-    name: files_found(name, STUDY.source(name).get("files", []))
-    for name in STUDY.domains + STUDY.targets
-}
+SOURCES = {name: STUDY.source(name) for name in STUDY.domains + STUDY.targets}
+FILES = {name: listed(source.inputs) for name, source in SOURCES.items()}
 TABLES = [
     path
     for name, file in STUDY.table_files.items()
-    for path in files_found(f"tables.{name}", STUDY.located(file))
+    for path in listed(STUDY.places.inputs, f"tables.{name}", file)
 ]
 if LACKING:
     print(
@@ -51,11 +43,6 @@ if LACKING:
 def spec(*keys):
     """Hash of the parts of the study that a rule's numbers depend on; a key may be dotted."""
     return digest([STUDY.part(key) for key in keys])
-
-
-def harvest_of(name):
-    """The harvested text of the embedded corpus, where the domain or target comes from it."""
-    return f"results/{NAME}/installed" if STUDY.source(name)["source"] == "installed" else []
 
 
 def documents_of(names, folder):

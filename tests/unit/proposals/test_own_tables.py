@@ -174,7 +174,7 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
     for words, said in [
         (
             ("predict", "--fit", fitted, "--mixtures", lacking, *to),
-            "lacking.csv: line 1: no column for domain wiki; add it",
+            "lacking.csv: no column for domain wiki; add it",
         ),
         (
             ("predict", "--fit", fitted, "--mixtures", unknown, *to),
@@ -236,7 +236,7 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
                 "--to",
                 tmp_path,
             ),
-            "no fit; give --to a new folder",
+            "no fit; give a new folder",
         ),
         (
             (
@@ -250,7 +250,7 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
                 "--to",
                 losses,
             ),
-            "no fit; give --to a new folder",
+            "no fit; give a new folder",
         ),
         (
             ("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "mixmin", *to),

@@ -22,11 +22,11 @@ def chosen_rows(path: Path, runs: int) -> list[list[str]]:
             f"{path}: {runs} runs asked for of {count} candidates;"
             f" ask for 1 to {count}, or add candidates"
         )
-    headings, lines = read_cells(path)
+    cells = read_cells(path)
     # sorted, so that the order of the columns never matters
     by_name = sorted(range(len(table.columns)), key=table.columns.__getitem__)
     chosen = choose(table.values[:, by_name], runs)
-    cells = [headings]
+    rows = [cells.heading]
     for row in chosen:
-        cells.append(lines[row][1])
-    return cells
+        rows.append(cells.rows[row])
+    return rows

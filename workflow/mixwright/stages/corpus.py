@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 def harvest_installed(study: Path, to: Path) -> None:
     """Harvest the embedded corpus: text that every installation has."""
-    from mixwright.sources.installed import harvest_installed
+    from mixwright.sources.harvest import harvest_installed
 
     settings = read_json(study)["corpus"]
     _say("installed", harvest_installed(to, settings["max_bytes"], settings["max_document_bytes"]))
@@ -23,7 +23,7 @@ def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None
     from mixwright.study.study import Study
 
     asked = Study.read(study)
-    _say(target, write_target(target, asked.source(target), asked.config["corpus"], to, *harvest))
+    _say(target, write_target(asked.source(target), asked.config["corpus"], to, *harvest))
 
 
 def clean_domain(
@@ -36,7 +36,7 @@ def clean_domain(
     asked = Study.read(study)
     _say(
         domain,
-        write_domain(domain, asked.source(domain), asked.config["corpus"], questions, to, *harvest),
+        write_domain(asked.source(domain), asked.config["corpus"], questions, to, *harvest),
     )
 
 

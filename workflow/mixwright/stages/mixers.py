@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
-from mixwright.files import written
 
 if TYPE_CHECKING:
     from mixwright.mixers.base import Mixer
@@ -34,15 +33,8 @@ def fit(
     from mixwright.proposals import fits
 
     fits.check_place(to)
-    unfitted = mixers.create(mixer, mixers.read_settings(settings))
-    seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
-    if lacking := mixers.missing_runs(mixer, seen.roles):
-        raise MixwrightError(
-            f"{mixer}: {lacking}; train them in a study, or fit a mixer that reads a swarm, such as effective-data"
-        )
-    fitted = unfitted.fit(seen)
-    with written(to) as beside:
-        fits.save(beside, mixer, fitted, seen)
+    runs = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
+    fits.Fit.of(runs, mixer, mixers.read_settings(settings)).save(to)
 
 
 def predict(
@@ -51,18 +43,16 @@ def predict(
     """Predict the losses of mixtures, as CSV: a line a mixture, a column a target; at the scale of anchor runs where they are given."""
     from mixwright.measured.loss_tables import read_mixtures
     from mixwright.measured.wide import write_wide
-    from mixwright.proposals import fits
+    from mixwright.proposals.fits import Fit
 
-    source, mixer = fits.read(fit)
-    if not mixers.entry(source.mixer).predicts:
-        raise MixwrightError(f"{fit}: {source.mixer} predicts no losses; fit a mixer that does")
-    asked = read_mixtures(mixtures)
-    predicted = mixer.predict(source.amounts(asked))
+    fitted = Fit.load(fit)
+    table = read_mixtures(mixtures)
+    predicted = fitted.predict(table)
     if anchor_mixtures or anchor_losses:
-        level = _calibration(source, mixer, anchor_mixtures, anchor_losses)
+        level = _calibration(fitted.source, fitted.mixer, anchor_mixtures, anchor_losses)
         log.info("%s", level.sentence)
         predicted = level.apply(predicted)
-    write_wide(to, asked.key, asked.ids, mixer.targets, predicted)
+    write_wide(to, table.key, table.ids, fitted.mixer.targets, predicted)
 
 
 def _calibration(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Paths) -> "Calibration":
@@ -83,7 +73,9 @@ def _calibration(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Path
             f"{where}: the anchor runs lack target {lacking[0]} of the fit; measure it, {nearest(lacking[0], anchors.targets)}"
         )
     predicted = mixer.predict(
-        source.amounts(Mixtures(mixtures[0], "run", anchors.runs, anchors.domains, anchors.weights))
+        source.amounts(
+            Mixtures(str(mixtures[0]), "run", anchors.runs, anchors.domains, anchors.weights)
+        )
     )
     return calibrate(
         mixer.targets,

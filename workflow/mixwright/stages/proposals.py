@@ -81,15 +81,14 @@ def pareto(
     """Mixtures between the best for one objective and the best for another, as CSV: what the one costs the other."""
     from rich.console import Console
 
-    from mixwright.proposals import fits
+    from mixwright.proposals.fits import Fit
     from mixwright.proposals.options import read_options
     from mixwright.proposals.pareto import Objective, as_frame, as_table
     from mixwright.proposals.pareto import pareto as front
 
-    source, mixer = fits.read(fit)
-    kind = mixers.entry(source.mixer)
-    if not kind.predicts:
-        raise MixwrightError(f"{fit}: {source.mixer} predicts no losses; fit a mixer that does")
+    fitted = Fit.load(fit)
+    source, mixer = fitted.source, fitted.mixer
+    fitted.check_predicts()
     if len(between) != 2:
         raise MixwrightError(
             "--between: give two objectives, 'code=github+stackexchange' text, each a target or a mean of targets"
@@ -107,25 +106,26 @@ def pareto(
 
 
 def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
-    from mixwright.proposals import fits
+    from mixwright.proposals.fits import Fit
     from mixwright.proposals.options import read_options
-    from mixwright.trust import bootstrap
+    from mixwright.trust.bootstrap import DRAWS
+    from mixwright.trust.proposal import propose_within
 
     if fit is None:
         raise MixwrightError(
             "--fit: nothing to propose from; make a fit with mixwright fit, or give a --study"
         )
-    source, mixer = fits.read(fit)
-    draws = said.get("draws", bootstrap.DRAWS)
-    asked = read_options(source, **{name: value for name, value in said.items() if name != "draws"})
-    goal = asked.goal(source)
-    return asked.record(source, goal, bootstrap.propose(mixer, fits.read_runs(fit), goal, draws))
+    fitted = Fit.load(fit)
+    words = dict(said)
+    draws = words.pop("draws", DRAWS)
+    options = read_options(fitted.source, **words)
+    return options.record(fitted.source, propose_within(fitted, options, draws))
 
 
 def _of_study(
     study: Path, domains: Path | None, mixer: str | None, goal: str, fit: Path | None, settings: str
 ) -> dict[str, Any]:
-    from mixwright.corpus.shards import corpus_fingerprint, train_tokens
+    from mixwright.corpus.shards import corpus_fingerprint, train_domains
     from mixwright.proposals import fits
     from mixwright.study.study import Study
     from mixwright.trust import bootstrap
@@ -133,7 +133,7 @@ def _of_study(
     if domains is None or mixer is None:
         raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")
     asked = Study.read(study)
-    wanted, method = asked.goal(train_tokens(domains), goal), asked.method_name(mixer)
+    wanted, method = asked.goal(train_domains(domains), goal), asked.method_name(mixer)
     chosen = mixers.load(method, fit) if fit else mixers.create(method, json.loads(settings))
     proposal = bootstrap.propose(
         chosen, fits.read_runs(fit) if fit else None, wanted, asked.config["validation"]["draws"]
