@@ -115,6 +115,12 @@ class Observations:
         return self.only(chosen)
 
 
+def last_losses(losses: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows of a LOSSES table at each run's last step, one a run and target."""
+    # groupby's last would skip its null
+    return losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")
+
+
 def observe(
     design: pd.DataFrame,
     losses: pd.DataFrame,
@@ -131,7 +137,7 @@ def observe(
     Raises:
         MixwrightError: runs diverged and are refused, or the tables do not fit together.
     """
-    last, lost = _last_losses(losses, diverged)
+    last, lost = _converged(losses, diverged)
     unknown = last.index.difference(design.run)
     if len(unknown):
         raise MixwrightError(
@@ -210,10 +216,9 @@ def _listed(runs: Collection[str]) -> str:
     return names
 
 
-def _last_losses(losses: pd.DataFrame, diverged: str) -> tuple[pd.DataFrame, frozenset[str]]:
+def _converged(losses: pd.DataFrame, diverged: str) -> tuple[pd.DataFrame, frozenset[str]]:
     """(runs, targets) losses at the last step, both sorted by name, and the runs left out."""
-    # not groupby's last, which would skip a null
-    last = losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")
+    last = last_losses(losses)
     infinite = ~np.isfinite(last.loss.astype(np.float64))
     lost = left_out(last.run[infinite], last.run.nunique(), diverged)
     last = last[~last.run.isin(lost)]
