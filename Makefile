@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo autoscale chemistry toxcast test test-cluster lint bench clean
+.PHONY: help install demo autoscale chemistry toxcast test test-cluster lint docs bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ lint: install ## check style, types and rules
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+
+docs: install ## write the tables of config keys and of mixers from their registries
+	$(BIN)/python -m mixwright.study.reference config/schema.yaml > config/README.md
+	$(BIN)/python -m mixwright.mixers.table docs/mixers.md
 
 bench: install ## run the benchmarks
 	$(BIN)/python benchmarks/parse.py

@@ -42,9 +42,3 @@ def test_every_folder_and_module_the_tree_names_exists():
     tree = README.split("## The tree")[1].split("```")[1]
     for name in re.findall(r"^\s*([\w./]+/)\s", tree, re.MULTILINE):
         assert any(HOUSE.glob(f"**/{name.rstrip('/')}")), name
-
-
-def test_every_mixer_is_in_the_readme():
-    from mixwright.mixers import MIXERS
-
-    assert all(f"`{name}`" in README for name in MIXERS)

@@ -1,6 +1,7 @@
 """Write beside, then rename: a killed job leaves no half-written file that counts as done."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -87,6 +88,12 @@ def read_json(path: str | Path) -> Any:
         ) from None
     except json.JSONDecodeError as error:
         raise MixwrightError(f"{path}: not JSON ({error}); make it again") from None
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def here() -> str:

@@ -71,6 +71,14 @@ class Mixture:
         weights = self.as_dict()
         return type(self).of({name: weights.get(name, 0.0) for name in names})
 
+    def rounded(self, digits: int = 12) -> dict[str, float]:
+        """Returns domain -> weight to so many digits, without domains of weight 0: for hashes."""
+        weights = {}
+        for name, weight in self.as_dict().items():
+            if round(weight, digits) > 0:
+                weights[name] = round(weight, digits)
+        return weights
+
     def __getitem__(self, name: str) -> float:
         return float(self.weights[self.names.index(name)])
 
@@ -82,10 +90,12 @@ class Mixture:
     def __hash__(self) -> int:
         return hash((self.names, self.weights.tobytes()))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         order = np.argsort(-self.weights, kind="stable")
-        shares = ", ".join(f"{self.names[i]} {self.weights[i]:.1%}" for i in order)
-        return f"Mixture({shares})"
+        return ", ".join(f"{self.names[i]} {self.weights[i]:.1%}" for i in order)
+
+    def __repr__(self) -> str:
+        return f"Mixture({self})"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The contracts between stages: every table's columns, types and key, and checked reading and writing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,17 +33,25 @@ def _table(name: str, key: str, columns: str, nullable: str = "", optional: str 
     return Table(name, pa.schema(fields), tuple(key.split()), tuple(optional.split()))
 
 
+# bytes, documents and sha256 are null where runs were measured by others. So are tokens, in which
+# case `share` is the domain's share of the natural mixture.
 DOMAINS = _table(
-    "domains", "domain split", "domain:str split:str tokens:int bytes:int documents:int sha256:str"
+    "domains",
+    "domain split",
+    "domain:str split:str tokens:int bytes:int documents:int sha256:str share:float",
+    nullable="tokens bytes documents sha256",
+    optional="share",
 )
 DESIGN = _table(
     "design", "run domain", "run:str role:str model:str tokens:int seed:int domain:str weight:float"
 )
-LOSSES = _table(  # loss in nats per token; unigram_loss: the same tokens under the unigram model of the run's own mixture
+# loss in nats per token. unigram_loss: the same tokens under the unigram model of the run's mixture.
+# Runs measured by others have neither scored tokens nor a unigram loss.
+LOSSES = _table(
     "losses",
     "run target step",
     "run:str target:str step:int tokens:int loss:float bits_per_byte:float scored_tokens:int unigram_loss:float status:str",
-    nullable="loss bits_per_byte",
+    nullable="loss bits_per_byte scored_tokens unigram_loss",
 )
 LOGLIKELIHOODS = _table(  # in nats; of a classifier: log probability of the true label, one scored token. split: choose or report
     "loglikelihoods",
@@ -176,6 +184,23 @@ def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
     if table is DESIGN:
         _check_simplex(frame, where)
     return frame
+
+
+def design_matrix(
+    frame: pd.DataFrame,
+    runs: Iterable[str] | None = None,
+    domains: Iterable[str] | None = None,
+    column: str = "weight",
+) -> pd.DataFrame:
+    """Turns a long table of runs and domains, such as a design, into a matrix (runs, domains).
+
+    Args:
+        runs: the matrix's rows, in this order; those of the table, sorted, where none are named.
+        domains: its columns, likewise.
+        column: what it holds; 0 where the table has no row of a run and a domain.
+    """
+    matrix = frame.pivot(index="run", columns="domain", values=column)
+    return matrix.reindex(index=runs, columns=domains).fillna(0.0)
 
 
 def _check_simplex(frame: pd.DataFrame, where: str) -> None:

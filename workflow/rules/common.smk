@@ -1,7 +1,6 @@
 # What is known at parse time: the study, its names, and what each rule's numbers depend on.
 # There are no rules here.
 from mixwright.study.config import resolve
-from mixwright.sources.local import files_of
 from mixwright.errors import MixwrightError
 from mixwright.jobs.launch import launch, placement
 from mixwright.mixture import digest
@@ -26,33 +25,30 @@ NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
 
 
-def files_found(name, patterns):
-    """The files a domain, target or table is read from, local or fetched; a study whose files are elsewhere can still be looked at."""
+def listed(list_inputs, *arguments):
+    """The files that a source or a table is read from.
+
+    A study whose files are elsewhere can still be looked at: what is missing is noted.
+    """
     try:
-        return [
-            path
-            for pattern in patterns
-            for path in ([pattern] if pattern in PUBLIC else files_of(name, pattern))
-        ]
+        return list_inputs(*arguments)
     except MixwrightError as error:
         LACKING.append(str(error))
         return []
 
 
-PUBLIC = [STUDY.public_path(name) for name in CONFIG["public"]]
 LACKING = []
-FILES = {
-    name: files_found(name, STUDY.source(name).get("files", []))
-    for name in STUDY.domains + STUDY.targets
-}
+SOURCES = {name: STUDY.source(name) for name in STUDY.domains + STUDY.targets}
+FILES = {name: listed(source.inputs) for name, source in SOURCES.items()}
 TABLES = [
     path
     for name, file in STUDY.table_files.items()
-    for path in files_found(f"tables.{name}", STUDY.located(file))
+    for path in listed(STUDY.places.inputs, f"tables.{name}", file)
 ]
 if LACKING:
     print(
-        f"mixwright: the study can be looked at, not run: {LACKING[0]} ({len(LACKING)} sources lack)",
+        f"mixwright: the study can be looked at, not run: {LACKING[0]}"
+        f" ({len(LACKING)} sources lack)",
         file=sys.stderr,
     )
 
@@ -60,13 +56,6 @@ if LACKING:
 def spec(*keys):
     """Hashes the parts of the study that a rule's numbers depend on. A key may be dotted."""
     return digest([STUDY.part(key) for key in keys])
-
-
-def harvest_of(name):
-    """The harvested text of the embedded corpus, if the domain or target comes from it."""
-    if STUDY.source(name)["source"] == "installed":
-        return f"results/{NAME}/installed"
-    return []
 
 
 def documents_of(names, folder):

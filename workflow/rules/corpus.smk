@@ -1,5 +1,6 @@
 # REQUIRES  the study's sources: local files, or the text that every installation has
 # PRODUCES  results/{study}/shards/{name}/, targets/{name}.npz, tokenizer/
+# harvest is what a rule made ready for the source, nothing for most kinds of source.
 
 
 rule harvest_installed:
@@ -19,7 +20,7 @@ rule harvest_installed:
 
 rule read_target:
     input:
-        harvest=lambda wc: harvest_of(wc.name),
+        harvest=lambda wc: SOURCES[wc.name].prepared(),
         files=lambda wc: FILES[wc.name],
     output:
         "results/{study}/questions/{name}.parquet",
@@ -40,7 +41,7 @@ rule read_target:
 
 rule clean_domain:
     input:
-        harvest=lambda wc: harvest_of(wc.name),
+        harvest=lambda wc: SOURCES[wc.name].prepared(),
         files=lambda wc: FILES[wc.name],
         questions=documents_of(STUDY.targets, "questions"),
     output:

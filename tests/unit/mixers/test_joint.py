@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mixwright.errors import MixwrightError
-from mixwright.mixers import MIXERS, create, lacking
+from mixwright.mixers import MIXERS, create, missing_runs
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.laws.repetition import ScaledLaw, amounts_worth, effective_tokens, fit_decay
 from mixwright.mixture import Domain
@@ -192,5 +192,7 @@ def test_a_study_trains_no_vertices_for_it_but_reads_those_there_are():
 
 
 def test_some_of_the_roles_it_reads_are_enough():
-    assert not lacking("joint", ["swarm"]) and not lacking("joint", ["perturb", "perturb"])
-    assert "perturb or swarm" in lacking("joint", ["vertex"])
+    assert not missing_runs("joint", ["swarm"]) and not missing_runs(
+        "joint", ["perturb", "perturb"]
+    )
+    assert "perturb or swarm" in missing_runs("joint", ["vertex"])

@@ -8,7 +8,7 @@ from mixwright.corpus import tokenize
 from mixwright.corpus import tokenizer as bpe
 from mixwright.corpus.documents import write_domain, write_target
 from mixwright.files import read_json
-from mixwright.sources import installed
+from mixwright.sources import harvest as embedded
 from mixwright.study.study import Study
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ def harvest_installed(study: Path, to: Path) -> None:
         mixwright harvest-installed --study results/demo/study.json --to results/demo/installed
     """
     corpus = read_json(study)["corpus"]
-    counts = installed.harvest_installed(to, corpus["max_bytes"], corpus["max_document_bytes"])
+    counts = embedded.harvest_installed(to, corpus["max_bytes"], corpus["max_document_bytes"])
     _log_counts("installed", counts)
 
 
@@ -33,7 +33,7 @@ def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None
             --to results/demo/questions/questions.parquet
     """
     plan = Study.read(study)
-    counts = write_target(target, plan.source(target), plan.config["corpus"], to, *harvest)
+    counts = write_target(plan.source(target), plan.config["corpus"], to, *harvest)
     _log_counts(target, counts)
 
 
@@ -49,7 +49,7 @@ def clean_domain(
     """
     plan = Study.read(study)
     corpus = plan.config["corpus"]
-    counts = write_domain(domain, plan.source(domain), corpus, questions, to, *harvest)
+    counts = write_domain(plan.source(domain), corpus, questions, to, *harvest)
     _log_counts(domain, counts)
 
 

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from mixwright import tables
-from mixwright.corpus.shards import train_tokens
+from mixwright.corpus.shards import train_domains
 from mixwright.designs import resolve
 from mixwright.designs.candidates import chosen_rows
 from mixwright.files import written
@@ -30,6 +30,6 @@ def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
             --domains results/demo/domains.parquet --to results/demo/design/swarm.parquet
     """
     plan = Study.read(study)
-    goal = plan.goal(train_tokens(domains))
+    goal = plan.goal(train_domains(domains))
     weights = resolve.resolve_design(plan.runs[role], goal.domains)
     tables.write(weights, to, tables.DESIGN)

@@ -11,6 +11,7 @@ from mixwright.files import read_json
 from mixwright.finals.train import Arm
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
+from mixwright.mixture import Mixture
 from mixwright.progress import say
 from mixwright.study.study import Study
 
@@ -41,7 +42,7 @@ def train_finals(
     leads = os.environ.get("RANK", "0") == "0"
     progress = beating(path_of(study.parent, pack), len(arms)) if leads else nullcontext(say)
     with progress as log:
-        train(arms, domains, tokenizer, plan.config, store, to, log)
+        train(arms, domains, tokenizer, plan, store, to, log)
 
 
 def evaluate_finals(
@@ -66,19 +67,19 @@ def evaluate_finals(
     examples = {path.stem: Examples.load(path) for path in targets}
     domains = list(map(plan.learner.function("open_domain"), shards))
     evaluate = plan.learner.function("evaluate_finals")
-    result = evaluate(models, examples, domains, plan.config)
+    result = evaluate(models, examples, domains, plan)
     tables.write(result.documents, documents, tables.DOCUMENTS)
     tables.write(result.scores, scores, tables.SCORES)
 
 
 def _arms(plan: Study, pack: str, mixtures: Sequence[Path]) -> list[Arm]:
-    """The arms of a pack; weights in the order of the domains' names."""
-    weights = {}
+    """The arms of a pack, with the mixtures that were proposed for them."""
+    proposed = {}
     for path in mixtures:
-        by_domain = read_json(path)["weights"]
-        weights[path.stem] = tuple(by_domain[domain] for domain in sorted(by_domain))
+        weights = read_json(path)["weights"]
+        proposed[path.stem] = Mixture.of(weights).over(sorted(weights))
     arms = []
     for name, seed in plan.final_packs[pack]:
         mixer, goal = plan.arms[name]
-        arms.append(Arm(mixer, seed, weights[name], goal or None))
+        arms.append(Arm(mixer, seed, proposed[name], goal or None))
     return arms

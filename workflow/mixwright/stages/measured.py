@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from mixwright import mixers, tables
-from mixwright.corpus.shards import train_tokens
+from mixwright.corpus.shards import train_domains
 from mixwright.files import read_json, write_json
 from mixwright.measured import runs
 from mixwright.measured.loss_tables import read_observations
@@ -112,7 +112,7 @@ def find_region(
     """
     plan = Study.read(study)
     search = plan.measured["regions"][mixer]
-    goal = plan.goal(train_tokens(domains))
+    goal = plan.goal(train_domains(domains))
     swarm = read_observations(mixtures, losses, diverged=plan.diverged)
     result = region.find_region(
         mixer, json.loads(settings), swarm, goal, search["draws"], search["seeds"]

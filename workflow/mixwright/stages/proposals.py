@@ -8,16 +8,17 @@ from typing import Any
 from rich.console import Console
 
 from mixwright import mixers
-from mixwright.corpus.shards import corpus_fingerprint, train_tokens
+from mixwright.corpus.shards import corpus_fingerprint, train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
-from mixwright.proposals import fits
+from mixwright.proposals.fits import Fit, read_runs
 from mixwright.proposals.options import read_options
 from mixwright.proposals.pareto import Objective, as_frame, as_table
 from mixwright.proposals.pareto import pareto as trace_front
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap
+from mixwright.trust.proposal import propose_within
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,12 @@ def propose(
     """
     if fit is None:
         raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit")
-    source, mixer = fits.read(fit)
+    fitted = Fit.load(fit)
+    source = fitted.source
     options = read_options(
         source, target, cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
     )
-    goal = options.goal(source)
-    proposal = bootstrap.propose(mixer, fits.read_runs(fit), goal, draws)
-    _write(options.record(source, goal, proposal), to)
+    _write(options.record(source, propose_within(fitted, options, draws)), to)
 
 
 def propose_mixture(
@@ -70,14 +70,14 @@ def propose_mixture(
             --to mixture.json
     """
     plan = Study.read(study)
-    study_goal = plan.goal(train_tokens(domains), goal or "")
+    study_goal = plan.goal(train_domains(domains), goal or "")
     method = plan.method_name(mixer)
     if fit is None:
         fitted = mixers.create(method, json.loads(settings))
         runs = None
     else:
         fitted = mixers.load(method, fit)
-        runs = fits.read_runs(fit)
+        runs = read_runs(fit)
     proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
     record = proposal.as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
@@ -108,9 +108,9 @@ def pareto(
     Example:
         mixwright pareto --fit fit --between prose code=github+stackexchange --to front.csv
     """
-    source, mixer = fits.read(fit)
-    if not mixers.entry(source.mixer).predicts:
-        raise MixwrightError(f"{fit}: {source.mixer} predicts no losses; fit a mixer that does")
+    fitted = Fit.load(fit)
+    source = fitted.source
+    fitted.check_predicts()
     if len(between) != 2:
         raise MixwrightError(
             "--between: give two objectives, 'code=github+stackexchange' text, "
@@ -124,8 +124,8 @@ def pareto(
         source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
     )
     goal = options.goal(source)
-    front = trace_front(mixer, goal, objectives, points)
-    for note in mixers.unseen(source.mixer, goal):
+    front = trace_front(fitted.mixer, goal, objectives, points)
+    for note in mixers.ignored_limits(source.mixer, goal):
         log.info("%s: %s", source.mixer, note)
     with written(to) as partial:
         as_frame(front, objectives, goal).to_csv(partial, index=False)

@@ -7,8 +7,8 @@ from typing import Any
 
 from mixwright import tables
 from mixwright.corpus import shards as counting
-from mixwright.corpus.shards import Examples, train_tokens
-from mixwright.designs.resolve import resolve_design
+from mixwright.corpus.shards import Examples, train_domains
+from mixwright.designs.resolve import resolve_mixtures
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, read_json, write_json
 from mixwright.jobs.heartbeat import beating, path_of
@@ -100,15 +100,15 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
         hold_gpu(plan.config["proxy"])
         if "choices" in listed:
             plan = _calibrated(plan, listed, log)
-        goal = plan.goal(train_tokens(Path(listed["domains"])))
-        design = resolve_design(runs, goal.domains)
+        goal = plan.goal(train_domains(Path(listed["domains"])))
+        resolved = resolve_mixtures(runs, goal.domains)
         open_domain = plan.learner.function("open_domain")
         domains = [open_domain(Path(folder)) for folder in listed["shards"]]
         examples = {Path(path).stem: Examples.load(path) for path in listed["targets"]}
         # By role and not by pack: a calibrated study gives its packs other names.
-        config = plan.of_role(runs[0].role).config
+        trained = plan.of_role(runs[0].role)
         train_pack = plan.learner.function("train_pack")
-        train_pack(runs, design, domains, examples, config, store, to, log)
+        train_pack(runs, resolved, domains, examples, trained, store, to, log)
 
 
 def collect_losses(study: Path, role: str, packs: Path, losses: Path, realised: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mixwright import mixers, tables
-from mixwright.corpus.shards import train_tokens
+from mixwright.corpus.shards import train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.measured.loss_tables import read_observations
@@ -73,7 +73,7 @@ def backtest(
     """
     plan = Study.read(study)
     observations = read_observations(mixtures, losses, realised, diverged=plan.diverged)
-    goal = plan.goal(train_tokens(domains))
+    goal = plan.goal(train_domains(domains))
     result = scales.backtest(observations, goal, mixers.read_settings(settings))
     log.info("%s", result.verdict)
     write_json(to, result.as_json())

@@ -13,7 +13,8 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import LEARNERS, MASKED
 from mixwright.mixers import MIXERS
 from mixwright.simplex.bounds import groups_of
-from mixwright.sources import public
+from mixwright.sources import LABELS, create, entry, public
+from mixwright.sources.places import Places
 from mixwright.study import checks as measured
 from mixwright.study.shorthand import add_labels, variants
 
@@ -248,14 +249,11 @@ def _check_names(study: Mapping[str, Any]) -> None:
                 f"config: targets.{name} has no source and is not a domain{_nearest(name, domains)}; give it a source"
             )
     _check_learner(study)
+    places = Places(f"results/{study['study']}", study["public"])
     for section in ("domains", "targets"):
-        for name, source in study[section].items():
-            if source.get("source") == "files" and not source.get("files"):
-                raise MixwrightError(
-                    f"config: {section}.{name}.files is missing; give a path, a glob or a list of them"
-                )
-            for pattern in public.patterns(source.get("files", [])):
-                public.named(pattern, study["public"], f"config: {section}.{name}.files")
+        for name, settings in study[section].items():
+            if "source" in settings:
+                create(name, settings, places).check(f"config: {section}.{name}")
     if not sum(target["weight"] for target in study["targets"].values()) > 0:
         raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
     for name, target in study["targets"].items() if study["goal"]["leave_target_out"] else ():
@@ -268,7 +266,7 @@ def _check_learner(study: Mapping[str, Any]) -> None:
     """Trees learn from tables, language models from text."""
     trees = study["learner"] == "trees"
     for name, source in study["domains"].items():
-        if trees != (source["source"] == "table"):
+        if trees != (entry(source["source"], name).yields == LABELS):
             wanted = (
                 "learner: trees reads labels of the section `tables`"
                 if trees

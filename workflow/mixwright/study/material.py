@@ -1,15 +1,16 @@
 """What a study is made of: its domains and targets, and the files, local, fetched or measured by others, that they are read from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from mixwright.errors import MixwrightError
+from mixwright import sources
 from mixwright.files import read_json, write_json
 from mixwright.learners import LEARNERS, Learner
-from mixwright.sources import public
+from mixwright.sources.base import Source
+from mixwright.sources.places import Places
 
 
 def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
@@ -86,41 +87,26 @@ class Material:
         mixtures, losses = (Path(self.located(runs[name])[0]) for name in ("mixtures", "losses"))
         return mixtures, losses
 
-    def source(self, name: str) -> dict[str, Any]:
-        """Where the text of a domain or a target comes from; `public:<name>` among its files is the fetched file's path."""
-        source = self.config["domains"].get(name) or self.config["targets"][name]
-        return (
-            {**source, "files": self.located(source["files"])}
-            if source.get("files")
-            else dict(source)
-        )
+    @property
+    def places(self) -> Places:
+        """Where the files that the study names lie."""
+        return Places(f"results/{self.config['study']}", self.config["public"])
+
+    def source(self, name: str) -> Source:
+        """Where the text of a domain or of a held-out target comes from."""
+        settings = self.config["domains"].get(name)
+        if settings is None:
+            # How much a target counts changes none of its text.
+            settings = {**self.config["targets"][name], "weight": None}
+        return sources.create(name, settings, self.places)
 
     def located(self, files: str | Sequence[str]) -> list[str]:
         """File patterns with `public:<name>` as the path that rule fetch_public writes."""
-        names = {
-            pattern: public.named(pattern, self.config["public"], "files")
-            for pattern in public.patterns(files)
-        }
-        return [self.public_path(name) if name else pattern for pattern, name in names.items()]
-
-    def public_path(self, name: str) -> str:
-        """The fetched copy of a public file."""
-        return (
-            f"results/{self.config['study']}/public/{public.basename(self.config['public'][name])}"
-        )
+        return self.places.located(files)
 
     def public_name(self, file: str) -> str:
         """The public file that is fetched to the name `file`."""
-        found = [
-            name
-            for name in self.config["public"]
-            if public.basename(self.config["public"][name]) == file
-        ]
-        if not found:
-            raise MixwrightError(
-                f"{file} is not among the study's public files; name it in the section `public`"
-            )
-        return found[0]
+        return self.places.name_of(file)
 
     def part(self, key: str) -> Any:
         """The value of a dotted key; names may hold dots themselves."""
@@ -137,32 +123,23 @@ class Material:
         """What the tokens on disk, or the rows of tables, depend on."""
         if not self.learner.sized:
             return {key: self.config[key] for key in ("seed", "tables", "domains")} | {
-                "public": self.fetched(self.table_files.values())
+                "public": self.places.pinned(self.table_files.values())
             }
-        targets = {
-            name: {**target, "weight": None}
-            for name, target in self.config["targets"].items()
-            if name in self.targets
-        }
-        found = {key: self.config[key] for key in ("corpus", "domains", "tokenizer")} | {
-            "targets": targets
-        }
-        sources = [*self.config["domains"].values(), *targets.values()]
-        fetched = self.fetched(
-            pattern for source in sources for pattern in public.patterns(source.get("files") or [])
-        )
-        return (
-            found
-            | ({"public": fetched} if fetched else {})
-            | ({"mask_token": True} if self.learner.masked else {})
-        )
+        facts: dict[str, Any] = {key: self.config[key] for key in ("corpus", "tokenizer")}
+        pinned: dict[str, str] = {}
+        for section, names in (("domains", self.domains), ("targets", self.targets)):
+            facts[section] = {}
+            for name in names:
+                source = self.source(name)
+                facts[section][name] = source.facts()
+                pinned |= source.pinned()
+        if pinned:
+            facts["public"] = pinned
+        if self.learner.masked:
+            facts["mask_token"] = True
+        return facts
 
     @property
     def table_files(self) -> dict[str, str]:
         """Table -> its file as the config names it, sorted by name."""
         return {name: table["file"] for name, table in sorted(self.config["tables"].items())}
-
-    def fetched(self, patterns: Iterable[str]) -> dict[str, str]:
-        """Name -> SHA-256 of the public files among these."""
-        names = (public.named(pattern, self.config["public"], "files") for pattern in patterns)
-        return {name: self.config["public"][name]["sha256"] for name in names if name}

@@ -98,7 +98,7 @@ def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int =
         proposal,
         notes=(
             *proposal.notes,
-            *mixers.unseen(proposal.mixer, goal),
+            *mixers.ignored_limits(proposal.mixer, goal),
             *_untried(proposal, seen, goal),
         ),
     )

@@ -112,7 +112,7 @@ def _lacking(name: str, seen: Observations) -> str:
     kind = mixers.entry(name)
     if not kind.predicts:
         return f"{name} predicts no losses"
-    if lacking := mixers.lacking(name, seen.roles):
+    if lacking := mixers.missing_runs(name, seen.roles):
         return lacking
     return (
         "it reads log-likelihoods; give --loglikelihoods"

@@ -92,7 +92,7 @@ def read_transfer(mixtures: Path, first: Path, second: Path) -> Transfer:
         strange = sorted(set(table.ids) - set(known.ids))
         if strange:
             raise MixwrightError(
-                f"{table.path}: {strange[0]} is no mixture of {mixtures}; add it there or drop the row"
+                f"{table.source}: {strange[0]} is no mixture of {mixtures}; add it there or drop the row"
             )
     shared = [name for name in tables[0].ids if name in set(tables[1].ids)]
     targets = [name for name in tables[0].columns if name in set(tables[1].columns)]

@@ -41,6 +41,7 @@ class AutoScale(Fitted):
         default=UNKNOWN, metadata=FITTED, repr=False
     )  # (scales, 2 domains + 1, targets) nats/token
     spares = False
+    name = "autoscale"
 
     def __post_init__(self) -> None:
         if self.fit_with not in ("robust", "published"):

@@ -40,6 +40,7 @@ class Ensemble(Fitted):
     names: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
     shares: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (names, targets)
     fits: tuple[Mixer, ...] = field(default=(), metadata=FITTED, repr=False)
+    name = "ensemble"
 
     def fit(self, seen: Observations) -> Self:
         swarm = self.usable(seen, "swarm", least=12)

@@ -51,6 +51,7 @@ class MixMin(Fitted):
         default=(), metadata=FITTED, repr=False
     )  # the same of the examples that report
     reported_scored: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)
+    name = "mixmin"
 
     def fit(self, seen: Observations) -> Self:
         if not seen.likelihoods:

@@ -38,6 +38,7 @@ class MixMinRanking(Fitted):
     rates: Array = field(
         default=UNKNOWN, metadata=FITTED, repr=False
     )  # (targets, domains) mean_l p_i(x_l)
+    name = "mixmin-ranking"
 
     def fit(self, seen: Observations) -> Self:
         if not seen.likelihoods:
