@@ -154,6 +154,14 @@ def groups_of(groups: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> 
     )
 
 
+def membership(groups: Sequence[Group], domains: int) -> Array:
+    """Returns (groups, domains): 1 where a domain is a member of a group, 0 elsewhere."""
+    member = np.zeros((len(groups), domains))
+    for row, group in enumerate(groups):
+        member[row, list(group.members)] = 1.0
+    return member
+
+
 def check_groups(lower: Array, upper: Array, groups: Iterable[Group]) -> None:
     """Refuses groups that leave no mixture of the box, and names the constraints that collide."""
     rest, least, most = np.ones(len(lower), dtype=bool), [], []
