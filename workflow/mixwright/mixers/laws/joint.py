@@ -8,7 +8,7 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED
-from mixwright.mixers.laws.law import Law, Prior, fit_law, trust
+from mixwright.mixers.laws.law import Law, Prior, fit_law, same_text, trust
 from mixwright.mixers.laws.mixer import REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.laws.repetition import (
@@ -81,11 +81,11 @@ class Joint(LawMixer):
         return self._with_law(runs, self.fit_law(runs, min(REFIT_STEPS, self.iterations), self.law))
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
-        own = np.array(
-            [[float(domain == target) for domain in swarm.domains] for target in swarm.targets]
-        )
+        same = same_text(swarm.targets, swarm.domains)
         amounts = self.amounts_of(swarm) / self.unit
-        law = fit_law(amounts, swarm.losses, IN_AMOUNTS.times(self.strength), iterations, own, near)
+        law = fit_law(
+            amounts, swarm.losses, IN_AMOUNTS.times(self.strength), iterations, same, near
+        )
         return replace(law, linear=np.zeros_like(law.linear))
 
     def _best_start(self, runs: Observations) -> Law:
