@@ -3,7 +3,8 @@
     q(w) = g.(w - v) + (w - v)'H(w - v) / 2 + w.p(w),   p(w) = tau (log(w / prior) + 1)
 
 v is the point, g and H the objective's gradient and Hessian there without the pull, and
-w.p(w) is the pull tau KL(w || prior) up to a constant.
+w.p(w) is the pull tau KL(w || prior) plus tau, where weights sum to 1. Values and slopes of the
+model are those of a function on the simplex: only differences along it count.
 """
 
 from dataclasses import dataclass
