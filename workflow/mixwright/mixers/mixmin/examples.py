@@ -51,9 +51,11 @@ class Examples:
         if not chosen:
             return cls(np.zeros((0, 0)), np.zeros(0), np.zeros(0, np.int64))
         weights = []
+        counts = []
         for k in chosen:
-            weights.append(importance[k] / (len(scored[k]) * scored[k]))
-        counts = [len(scored[k]) for k in chosen]
+            count = len(scored[k])
+            weights.append(importance[k] / (count * scored[k]))
+            counts.append(count)
         return cls(
             values=np.concatenate([values[k] for k in chosen]),
             importance=np.concatenate(weights),
@@ -62,7 +64,11 @@ class Examples:
 
     def only(self, rows: NDArray[np.bool_]) -> "Examples":
         """Returns the examples where `rows` (examples,) is true."""
-        return Examples(self.values[rows], self.importance[rows], self.target[rows])
+        return Examples(
+            values=self.values[rows],
+            importance=self.importance[rows],
+            target=self.target[rows],
+        )
 
     def losses(self, weights: Array) -> Array:
         """Returns (mixtures,) losses, nats/token, of (mixtures, domains) weights."""
@@ -83,7 +89,11 @@ class Examples:
 
     def fewest(self, importance: Array) -> int:
         """Returns how many examples the target with fewest has, among those with importance."""
-        return min(int((self.target == k).sum()) for k in np.flatnonzero(importance))
+        counts = []
+        for k in np.flatnonzero(importance):
+            rows = self.target == k
+            counts.append(int(rows.sum()))
+        return min(counts)
 
     def folds(self, count: int, seed: int) -> NDArray[np.int64]:
         """Returns (examples,) the fold of each example; every fold holds every target."""
@@ -102,9 +112,9 @@ class Examples:
         times = np.zeros((draws, len(self.target)), dtype=np.int64)
         for target in np.unique(self.target):
             rows = np.flatnonzero(self.target == target)
-            rng = np.random.default_rng([seed, int(target)])
             equal = np.full(len(rows), 1 / len(rows))
-            times[:, rows] = rng.multinomial(len(rows), equal, draws)
+            rng = np.random.default_rng([seed, int(target)])
+            times[:, rows] = rng.multinomial(len(rows), pvals=equal, size=draws)
         return times
 
 
@@ -163,12 +173,14 @@ def intervals(
     if goal.bounds.groups:
         draws = min(draws, GROUPED)
     times = judging.resampled(draws, goal.seed + 1)
-    losses = -judging.importance * logsumexp(judging.values, axis=1, b=weights)
+    loglikelihoods = logsumexp(judging.values, axis=1, b=weights)
+    losses = -judging.importance * loglikelihoods
     predicted = {}
     for k in np.unique(judging.target).tolist():
         rows = judging.target == k
         name = targets[k]
-        predicted[name] = _ends(losses[rows] / goal.targets[name], times[:, rows])
+        alone = losses[rows] / goal.targets[name]
+        predicted[name] = _ends(alone, times[:, rows])
     gain = _interval(gains, times)
     verdict = "no gain over natural" if gain["low"] <= 0 else "better than natural"
     return {
@@ -191,8 +203,16 @@ def _weight_intervals(
 ) -> dict[str, list[float]]:
     """Domain -> interval of its weight over resampled examples; it holds the proposal's weight."""
     importance = choosing.importance * choosing.resampled(draws, goal.seed)
-    again = resolve(choosing.values, importance, goal.bounds, goal.natural, tau, start=weights)
-    low, high = np.quantile(np.vstack([again, weights]), _tails(), axis=0)
+    again = resolve(
+        choosing.values,
+        importance,
+        goal.bounds,
+        prior=goal.natural,
+        tau=tau,
+        start=weights,
+    )
+    mixtures = np.vstack([again, weights])
+    low, high = np.quantile(mixtures, _tails(), axis=0)
     low = np.minimum(low, weights)
     high = np.maximum(high, weights)
     ends = np.stack([low, high], axis=1)
@@ -206,9 +226,13 @@ def _interval(values: Array, times: NDArray[np.int64]) -> dict[str, float]:
 
 
 def _ends(values: Array, times: NDArray[np.int64]) -> list[float]:
-    return [float(end) for end in np.quantile(times @ values, _tails())]
+    sums = times @ values
+    ends: list[float] = np.quantile(sums, _tails()).tolist()
+    return ends
 
 
 def _tails() -> list[float]:
     """The two quantiles that enclose LEVEL."""
-    return [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    low = (1 - LEVEL) / 2
+    high = (1 + LEVEL) / 2
+    return [low, high]

@@ -84,21 +84,22 @@ class Worst:
         gradients = np.stack([point.gradient for point in points])
         return Point(
             weights,
-            self.smoothing * float(logsumexp(scaled)),
-            shares @ gradients,
-            (points, shares),
+            value=self.smoothing * float(logsumexp(scaled)),
+            gradient=shares @ gradients,
+            state=(points, shares),
         )
 
     def hessian(self, point: Point, active: NDArray[np.int64], effort: int = 0) -> Array:
         """Returns (active, active) curvature: the targets' mean, and how their gradients differ."""
         points, shares = point.state
-        slopes = np.stack([part.gradient[active] for part in points])
-        slopes = slopes - shares @ slopes
-        curvature = np.zeros((len(active), len(active)))
+        count = len(active)
+        curvature = np.zeros((count, count))
         for target, part, share in zip(self.targets, points, shares, strict=True):
             curvature += share * target.hessian(part, active, effort)
-        spread_of_slopes = (slopes.T * shares) @ slopes
-        return np.asarray(curvature + spread_of_slopes / self.smoothing)
+        slopes = np.stack([part.gradient[active] for part in points])
+        slopes = slopes - shares @ slopes
+        unlikeness = (slopes.T * shares) @ slopes
+        return np.asarray(curvature + unlikeness / self.smoothing)
 
     def excess(self, point: Point) -> float:
         """Returns the greatest f_t minus the mean of all f_t by their shares.
@@ -193,9 +194,11 @@ def solve_worst(
     total = max(float(a.sum()) for a in importance)
     columns = None if len(free) == domains else free
     targets = []
-    for block, a, offset in zip(values, importance, _offsets(reference, len(values)), strict=True):
+    offsets = _offsets(reference, len(values))
+    for block, a, offset in zip(values, importance, offsets, strict=True):
         ratios = Ratios.of(block, a / total, columns)
-        targets.append(replace(ratios, constant=ratios.constant - offset / total))
+        constant = ratios.constant - offset / total
+        targets.append(replace(ratios, constant=constant))
     known = known_prior(prior, domains)
     pulled = partial(Pulled, prior=known[free], tau=pull_of(tau) / total)
     solution = _sharpened(tuple(targets), pulled, region.only(free), tolerance)
@@ -208,7 +211,7 @@ def _tables(
     """The targets' tables and their example weights, checked."""
     if not len(loglikelihoods):
         raise MixwrightError("mixmin: no target; give the log-likelihoods of one or more")
-    values = [table(block, 2) for block in loglikelihoods]
+    values = [table(block, dimensions=2) for block in loglikelihoods]
     if weights is None:
         weights = [None] * len(values)
     domains = {block.shape[1] for block in values}
@@ -248,7 +251,8 @@ def _sharpened(
     smoothing = max(0.1, finest)
     while True:
         worst = Worst(targets, smoothing)
-        solution = minimise(pulled(worst), region, w, max(tolerance / 2, 0.1 * smoothing))
+        rough = max(tolerance / 2, 0.1 * smoothing)
+        solution = minimise(pulled(worst), region, w, rough)
         w = solution.weights
         steps += solution.iterations
         if smoothing <= finest:
@@ -257,8 +261,15 @@ def _sharpened(
     point = worst.at(w)
     gap = solution.gap + worst.excess(point)
     # The pull stays, the greatest target takes the place of its stand-in.
-    value = solution.objective - point.value + max(part.value for part in point.state[0])
-    return Solution(w, value, gap, steps, gap <= tolerance)
+    points, _ = point.state
+    greatest = max(part.value for part in points)
+    return Solution(
+        weights=w,
+        objective=solution.objective - point.value + greatest,
+        gap=gap,
+        iterations=steps,
+        converged=gap <= tolerance,
+    )
 
 
 def _quadratic(
@@ -280,8 +291,8 @@ def _quadratic(
     constant = 0.0
     for start in range(0, examples, size):
         rows = slice(start, start + size)
-        block = np.asarray(values[rows][:, :, free], dtype=np.float64)
-        block = block.reshape(-1, domains)
+        block = values[rows][:, :, free]
+        block = np.asarray(block, dtype=np.float64).reshape(-1, domains)
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
             example = start + int(finite.argmin()) // classes

@@ -71,10 +71,15 @@ class MixMinRanking(Fitted):
         all_lifts = []
         all_rates = []
         for target in targets:
-            lifts, rates = _densities(target, observations.likelihoods[target].choosing)
+            block = observations.likelihoods[target].choosing
+            lifts, rates = _densities(target, block)
             all_lifts.append(lifts)
             all_rates.append(rates)
-        fitted = self.learned(observations, lifts=tuple(all_lifts), rates=np.stack(all_rates))
+        fitted = self.learned(
+            observations,
+            lifts=tuple(all_lifts),
+            rates=np.stack(all_rates),
+        )
         # The other targets of the losses have no examples to mix on.
         return replace(fitted, targets=targets)
 
@@ -90,7 +95,8 @@ class MixMinRanking(Fitted):
         shares = shares / shares.sum(axis=2, keepdims=True)
         columns = []
         for k, lifts in enumerate(self.lifts):
-            columns.append(-_mixed(lifts, shares[:, k]).mean(axis=1))
+            mixed = _mixed(lifts, shares[:, k])
+            columns.append(-mixed.mean(axis=1))
         return np.column_stack(columns)
 
     def propose(self, goal: Goal) -> Proposal:
@@ -98,8 +104,10 @@ class MixMinRanking(Fitted):
         problem = self._problem(self.target_weights(goal))
         weights, gap = self._solve(problem, goal)
         predicted = self.predict(weights[None])[0]
+        # A domain with a cap of 0 is as if it were not there.
         natural = goal.natural * (goal.bounds.upper > 0)
-        moved = 0.5 * float(np.abs(weights - natural / natural.sum()).sum())
+        change = weights - natural / natural.sum()
+        moved = 0.5 * float(np.abs(change).sum())
         returned = "" if moved < 0.01 else "not "
         notes = (
             self._held_out(problem, natural, goal),
@@ -153,7 +161,9 @@ class MixMinRanking(Fitted):
         weights[free] = mixed.mixture(solution.weights)
         if not bounds.contain(weights[None]).all():
             groups = _groups_among(bounds, free.tolist())
-            weights[free], gap = mixed.bounded(bounds.lower[free], bounds.upper[free], groups)
+            lower = bounds.lower[free]
+            upper = bounds.upper[free]
+            weights[free], gap = mixed.bounded(lower, upper, groups)
         return weights, gap
 
     def _held_out(self, problem: Problem, natural: Array, goal: Goal) -> str:
@@ -164,7 +174,8 @@ class MixMinRanking(Fitted):
                 f"only {count} examples of label 1:"
                 " whether the gain over natural holds on others was not asked"
             )
-        fold = np.random.default_rng(goal.seed).permutation(count) % FOLDS
+        rng = np.random.default_rng(goal.seed)
+        fold = rng.permutation(count) % FOLDS
         gains = np.zeros(count)
         for k in range(FOLDS):
             inside = fold != k
@@ -204,7 +215,9 @@ def _densities(target: str, block: Likelihoods) -> tuple[Array, Array]:
             f"MixMin: target {target} has no example of label 1; give it more examples"
         )
     # The values are log-likelihoods of the true label; of label 0 that is log(1 - p).
-    p = np.where(ones[:, None], np.exp(block.values), -np.expm1(block.values))
+    of_ones = np.exp(block.values)
+    of_zeros = -np.expm1(block.values)
+    p = np.where(ones[:, None], of_ones, of_zeros)
     p = np.clip(p, SMALLEST, 1.0)
     rates = p.mean(axis=0)
     return np.log(p[ones] / rates), rates
@@ -216,5 +229,6 @@ def _mixed(lifts: Array, shares: Array) -> Array:
     Relative to each example's largest, for the likelihood of a long text is too small for float64.
     """
     top = lifts.max(axis=1)
-    densities = shares @ np.exp(lifts - top[:, None]).T
-    return np.asarray(top + np.log(np.maximum(densities, 1e-300)))
+    relative = np.exp(lifts - top[:, None])
+    densities = np.maximum(shares @ relative.T, 1e-300)
+    return np.asarray(top + np.log(densities))

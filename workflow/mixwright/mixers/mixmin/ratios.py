@@ -94,14 +94,18 @@ class Ratios:
         left out where a whole block of them has none.
         """
         weighty = self._weighty_blocks()
-        total = sum(len(block) for block, _ in weighty)
-        stride = max(1, total // rows)
+        examples = sum(len(block) for block, _ in weighty)
+        stride = max(1, examples // rows)
         blocks = []
         importance = []
         for block, places in weighty[::stride]:
             blocks.append(block)
             importance.append(self.importance[places])
-        return Ratios(tuple(blocks), np.concatenate(importance), 0.0)
+        return Ratios(
+            blocks=tuple(blocks),
+            importance=np.concatenate(importance),
+            constant=0.0,
+        )
 
     def unit(self) -> "Ratios":
         """Returns the same objective with example weights that sum to 1.
@@ -112,7 +116,8 @@ class Ratios:
         if abs(total - 1) < 1e-9:
             return self
         importance = self.importance / total
-        return replace(self, importance=importance, constant=self.constant / total)
+        constant = self.constant / total
+        return replace(self, importance=importance, constant=constant)
 
     def at(self, w: Array, exact: bool = True) -> Point:
         """Evaluates f and its gradient at a mixture.
@@ -139,7 +144,12 @@ class Ratios:
             value -= float(a @ np.log(mixed))
             slope = a / mixed
             descent += slope.astype(block.dtype) @ block
-        return Point(w, value, -descent, (mixtures, descent))
+        return Point(
+            w,
+            value=value,
+            gradient=-descent,
+            state=(mixtures, descent),
+        )
 
     def hessian(self, point: Point, active: NDArray[np.int64], effort: int = 0) -> Array:
         """Returns the curvature sum_j a_j L_jA L_jA' / r_j^2 between the active domains A.

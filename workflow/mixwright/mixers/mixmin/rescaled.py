@@ -11,9 +11,8 @@
 Bounds on w are linear inequalities of u: lower_i <= w_i means u_i / r_i >= lower_i sum_l u_l / r_l.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -47,11 +46,13 @@ class Rescaled:
 
     def shares(self, weights: Array) -> Array:
         """Returns (domains,) u of w."""
-        return weights * self.rates / float(weights @ self.rates)
+        counted = weights * self.rates
+        return counted / float(weights @ self.rates)
 
     def mixture(self, shares: Array) -> Array:
         """Returns (domains,) w of u."""
-        return shares / self.rates / float((shares / self.rates).sum())
+        amounts = shares / self.rates
+        return amounts / float(amounts.sum())
 
     def at(self, shares: Array) -> tuple[float, Array]:
         """Returns f and its gradient (domains,) at u."""
@@ -60,8 +61,10 @@ class Rescaled:
         known = np.maximum(shares, SMALLEST)
         mixed = np.maximum(densities @ shares, 1e-300)
         pull = self.tau * np.log(known / self.prior)
-        value = float(known @ pull - self.a @ (np.log(mixed) + top[:, 0]))
-        gradient = pull + self.tau - (self.a / mixed) @ densities
+        loglikelihoods = np.log(mixed) + top[:, 0]
+        value = float(known @ pull - self.a @ loglikelihoods)
+        slope = self.a / mixed
+        gradient = pull + self.tau - slope @ densities
         return value, gradient
 
     def bounded(
@@ -76,17 +79,23 @@ class Rescaled:
         Returns:
             (domains,) the best w, and its certified gap.
         """
-        start = self.shares(scale_into(np.maximum(self.natural, 1e-9), lower, upper, groups))
+        natural = np.maximum(self.natural, 1e-9)
+        start = self.shares(scale_into(natural, lower, upper, groups))
+        inside = self._inequalities(lower, upper, groups)
         result = minimize(
             self.at,
             start,
             jac=True,
             method="SLSQP",
             bounds=[(0.0, 1.0)] * len(start),
-            constraints=[_above_zero(self._inequalities(lower, upper, groups)), SUMS_TO_ONE],
+            constraints=[
+                {"type": "ineq", "fun": lambda u: inside @ u, "jac": lambda u: inside},
+                {"type": "eq", "fun": lambda u: u.sum() - 1, "jac": lambda u: np.ones(len(u))},
+            ],
             options={"ftol": 1e-15, "maxiter": 1000},
         )
-        weights = settle(self.mixture(np.maximum(result.x, 0.0)), lower, upper, groups)
+        weights = self.mixture(np.maximum(result.x, 0.0))
+        weights = settle(weights, lower, upper, groups)
         return weights, self.gap(weights, lower, upper, groups)
 
     def _inequalities(self, lower: Array, upper: Array, groups: Sequence[Group]) -> Array:
@@ -95,16 +104,17 @@ class Rescaled:
         A row sets a sum of w against its share of all w.
         """
         domains = np.eye(len(self.rates))
-        sums = [domains]
-        least = [lower]
-        most = [upper]
+        rows = list(domains)
+        least = lower.tolist()
+        most = upper.tolist()
         for group in groups:
-            sums.append(domains[list(group.members)].sum(axis=0)[None])
-            least.append(np.array([group.lower]))
-            most.append(np.array([group.upper]))
-        rows = np.vstack(sums)
-        above = rows - np.concatenate(least)[:, None]
-        below = np.concatenate(most)[:, None] - rows
+            members = list(group.members)
+            rows.append(domains[members].sum(axis=0))
+            least.append(group.lower)
+            most.append(group.upper)
+        sums = np.array(rows)
+        above = sums - np.array(least)[:, None]
+        below = np.array(most)[:, None] - sums
         return np.vstack([above, below]) * (1 / self.rates)
 
     def gap(
@@ -126,13 +136,3 @@ class Rescaled:
             if value >= lowest - 1e-15:
                 return start - lowest
             lowest = value
-
-
-def _above_zero(rows: Array) -> dict[str, Any]:
-    """scipy's constraint rows @ u >= 0."""
-    value: Callable[[Array], Array] = lambda u: rows @ u
-    return {"type": "ineq", "fun": value, "jac": lambda u: rows}
-
-
-# scipy's constraint that the shares sum to 1.
-SUMS_TO_ONE = {"type": "eq", "fun": lambda u: u.sum() - 1, "jac": lambda u: np.ones(len(u))}
