@@ -81,7 +81,9 @@ class AutoScale(Fitted):
                 " give it a share in designs.perturb.base or leave the domain out"
             )
         scales = find_scales(runs.amounts, runs.losses)
-        starved = np.any([scale.points()[:, 0] <= 0 for scale in scales], axis=0)
+        starved = np.zeros(len(domains), dtype=bool)
+        for scale in scales:
+            starved |= scale.points()[:, 0] <= 0
         if starved.any():
             name = domains[int(starved.argmax())]
             raise MixwrightError(
@@ -97,7 +99,10 @@ class AutoScale(Fitted):
     @property
     def scales(self) -> list[Scale]:
         """The scales, smallest first."""
-        return list(map(Scale, self.amounts, self.losses))
+        scales = []
+        for amounts, losses in zip(self.amounts, self.losses, strict=True):
+            scales.append(Scale(amounts, losses))
+        return scales
 
     def predict(self, amounts: Array) -> Array:
         """Returns (mixtures, targets) nats/token, by the laws of the nearest scale.
@@ -108,16 +113,18 @@ class AutoScale(Fitted):
             amounts: (mixtures, domains) tokens.
         """
         totals = np.array([scale.base.sum() for scale in self.scales])
-        tokens = amounts.sum(axis=1)
-        distance = np.abs(np.log(tokens)[:, None] - np.log(totals))
+        logs = np.log(amounts.sum(axis=1))
+        distance = np.abs(logs[:, None] - np.log(totals))
         nearest = distance.argmin(axis=1)
-        predicted = np.empty((len(amounts), len(self.targets)))
+        shape = (len(amounts), len(self.targets))
+        predicted = np.empty(shape)
         for s, scale in enumerate(self.scales):
             rows = nearest == s
             x = amounts[rows] / scale.base
+            base_losses = scale.losses[0]
             for k, (a, b) in enumerate(self._target_laws[s]):
-                change = ((x + a) ** -b - (1 + a) ** -b).sum(axis=1)
-                predicted[rows, k] = scale.losses[0, k] * (1 + change)
+                change = (x + a) ** -b - (1 + a) ** -b
+                predicted[rows, k] = base_losses[k] * (1 + change.sum(axis=1))
         return predicted
 
     def propose(self, goal: Goal) -> Proposal:
@@ -128,7 +135,8 @@ class AutoScale(Fitted):
         extrapolated = amounts / amounts.sum()
         weights = scale_into(extrapolated, *goal.bounds.parts)
         notes.append(self._other_objective(importance, goal))
-        if goal.tokens < 0.95 * self.scales[-1].base.sum():
+        largest = self.scales[-1].base.sum()
+        if goal.tokens < 0.95 * largest:
             notes.append(
                 f"the goal's {goal.tokens:.3g} tokens are fewer than the largest scale's:"
                 " its own optimum is the safer answer there"
@@ -150,14 +158,16 @@ class AutoScale(Fitted):
         """Of each scale, each target's laws."""
         targets = []
         for scale in self.scales:
-            targets.append([self._laws(scale, column) for column in scale.losses.T])
+            laws = [self._laws(scale, losses) for losses in scale.losses.T]
+            targets.append(laws)
         return targets
 
     def _goal_laws(self, importance: Array) -> list[Laws]:
         """Of each scale, the laws of the goal's objective."""
         laws = []
         for scale in self.scales:
-            laws.append(self._laws(scale, self._objective(scale, importance)))
+            values = self._objective(scale, importance)
+            laws.append(self._laws(scale, values))
         return laws
 
     def _objective(self, scale: Scale, importance: Array) -> Array:
@@ -268,8 +278,9 @@ class AutoScale(Fitted):
             )
         clouds = []
         for scale in self.scales:
+            points = self._points(scale)
             responses = scale.responses(self._objective(scale, importance))
-            clouds.append(fit_robust(self._points(scale), responses, self.noise))
+            clouds.append(fit_robust(points, responses, self.noise))
         rng = np.random.default_rng(goal.seed)
         draws = []
         for _ in range(DRAWS):

@@ -46,9 +46,11 @@ class Scale:
     def points(self) -> Array:
         """Returns (domains, 3) amounts down, base and up, in units of the base amount."""
         domains = np.arange(len(self.base))
-        down = self.amounts[1 + 2 * domains, domains]
-        up = self.amounts[2 + 2 * domains, domains]
-        return np.stack([down, self.base, up], axis=1) / self.base[:, None]
+        rows = 1 + 2 * domains
+        down = self.amounts[rows, domains]
+        up = self.amounts[rows + 1, domains]
+        points = np.stack([down, self.base, up], axis=1)
+        return points / self.base[:, None]
 
     def responses(self, values: Array) -> Array:
         """Returns (domains, 3) values at those points, in units of the base run's value.
@@ -59,7 +61,8 @@ class Scale:
         down = values[1::2]
         up = values[2::2]
         base = np.full(len(self.base), values[0])
-        return np.stack([down, base, up], axis=1) / values[0]
+        responses = np.stack([down, base, up], axis=1)
+        return responses / values[0]
 
 
 def find_scales(amounts: Array, losses: Array) -> list[Scale]:
@@ -88,7 +91,8 @@ def scales_with_runs(amounts: Array, losses: Array) -> list[tuple[Rows, Scale]]:
     """
     scales: list[tuple[Rows, Scale]] = []
     for factor in SAME:
-        within = _scales_within(np.log(factor), amounts, losses)
+        tolerance = np.log(factor)
+        within = _scales_within(tolerance, amounts, losses)
         if len(within) > len(scales):
             scales = within
     if not scales:
@@ -96,7 +100,11 @@ def scales_with_runs(amounts: Array, losses: Array) -> list[tuple[Rows, Scale]]:
             "autoscale: no base run with every domain up and down among the perturb runs;"
             " train the whole perturb design"
         )
-    return sorted(scales, key=lambda pair: float(pair[1].base.sum()))
+
+    def tokens(scale: tuple[Rows, Scale]) -> float:
+        return float(scale[1].base.sum())
+
+    return sorted(scales, key=tokens)
 
 
 def _scales_within(tolerance: float, amounts: Array, losses: Array) -> list[tuple[Rows, Scale]]:
@@ -108,10 +116,12 @@ def _scales_within(tolerance: float, amounts: Array, losses: Array) -> list[tupl
     while len(remaining):
         distances = np.abs(logs[remaining, None] - logs[None, remaining])
         differs = distances > tolerance
-        neighbours = (differs.sum(axis=2) == 1).sum(axis=1)
+        count = differs.sum(axis=2)
+        neighbours = (count == 1).sum(axis=1)
         # Of equals the run of fewest tokens.
         tokens = amounts[remaining].sum(axis=1)
-        middle = int(np.lexsort((tokens, -neighbours))[0])
+        order = np.lexsort((tokens, -neighbours))
+        middle = order[0]
         if neighbours[middle] < 2 * domains:
             break
         base = remaining[middle]
@@ -119,7 +129,8 @@ def _scales_within(tolerance: float, amounts: Array, losses: Array) -> list[tupl
         if scale is None:
             break
         scales.append(scale)
-        remaining = np.setdiff1d(remaining, scale[0])
+        rows, _ = scale
+        remaining = np.setdiff1d(remaining, rows)
     return scales
 
 
@@ -133,10 +144,11 @@ def _scale(
     """
     count = differs.sum(axis=1)
     repeats = remaining[count == 0]
+    in_one = count == 1
     order = [base]
-    scale_losses = [losses[repeats].mean(axis=0)]
-    for domain in range(amounts.shape[1]):
-        runs = remaining[(count == 1) & differs[:, domain]]
+    rows = [losses[repeats].mean(axis=0)]
+    for domain, differing in enumerate(differs.T):
+        runs = remaining[in_one & differing]
         if not len(runs):
             return None
         column = amounts[:, domain]
@@ -144,10 +156,15 @@ def _scale(
         up = runs[np.argmax(column[runs])]
         if not column[down] < column[base] < column[up]:
             return None
-        order += [down, up]
-        scale_losses += [losses[down], losses[up]]
-    members = np.concatenate([remaining[count == 1], repeats])
-    return members, Scale(amounts[order], np.stack(scale_losses))
+        order.append(down)
+        order.append(up)
+        rows.append(losses[down])
+        rows.append(losses[up])
+    scale = Scale(
+        amounts=amounts[order],
+        losses=np.stack(rows),
+    )
+    return np.concatenate([remaining[in_one], repeats]), scale
 
 
 def fit_published(points: Array, responses: Array) -> tuple[Array, Array]:
@@ -197,12 +214,15 @@ class PowerLaws:
     def centre(self) -> tuple[Array, Array]:
         """Returns (domains,) the mean of a, and (domains,) the geometric mean of b."""
         offsets = self.likelihood @ self.offsets
-        exponents = np.exp(self.likelihood @ np.log(self.exponents))
-        return offsets, exponents
+        logs = self.likelihood @ np.log(self.exponents)
+        return offsets, np.exp(logs)
 
     def draw(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """Returns (domains,) a and (domains,) b: one law a domain, drawn by likelihood."""
-        laws = [rng.choice(len(row), p=row) for row in self.likelihood]
+        laws = []
+        for likelihood in self.likelihood:
+            law = rng.choice(len(likelihood), p=likelihood)
+            laws.append(law)
         index = np.array(laws)
         return self.offsets[index], self.exponents[index]
 
@@ -220,17 +240,21 @@ def fit_robust(points: Array, responses: Array, noise: float) -> PowerLaws:
     a = a_grid.ravel()
     b = b_grid.ravel()
     # (domains, laws, 3)
-    curves = (points[:, None, :] + a[:, None]) ** -b[:, None]
+    shifted = points[:, None, :] + a[:, None]
+    curves = shifted ** -b[:, None]
     misfit = responses[:, None, :] - curves
     # The mean is the best c of each law.
     misfit = misfit - misfit.mean(axis=2, keepdims=True)
-    cost = (misfit**2).sum(axis=2) / (2 * noise**2)
+    squares = (misfit**2).sum(axis=2)
+    cost = squares / (2 * noise**2)
     # The grid's best law may miss by more than the noise: its misfit then counts as noise too.
     best = cost.min(axis=1, keepdims=True)
+    excess = (cost - best) / (1 + best)
     # Small offsets are likelier: the prior of a is exp(-a).
-    likelihood = np.exp(-(cost - best) / (1 + best) - a / 1.0)
+    likelihood = np.exp(-excess - a)
+    total = likelihood.sum(axis=1, keepdims=True)
     return PowerLaws(
         offsets=a,
         exponents=b,
-        likelihood=likelihood / likelihood.sum(axis=1, keepdims=True),
+        likelihood=likelihood / total,
     )

@@ -59,11 +59,14 @@ def water_filling(
     steepness = b + 1
 
     def amounts(log_mu: float) -> Array:
-        log_amounts = np.minimum((log_gain - log_mu) / steepness, 700.0)
+        log_amounts = (log_gain - log_mu) / steepness
+        # 700: so that the exponential stays finite.
+        log_amounts = np.minimum(log_amounts, 700.0)
         return np.clip(np.exp(log_amounts) - a, low, high)
 
     def log_gain_at(n: Array) -> Array:
-        return log_gain - steepness * np.log(np.maximum(n + a, 1e-300))
+        log_amounts = np.log(np.maximum(n + a, 1e-300))
+        return log_gain - steepness * log_amounts
 
     # From where every amount is at its upper bound to where every amount is at its lower one.
     left = np.min(log_gain_at(high))
@@ -104,13 +107,14 @@ def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> Array:
         raise MixwrightError(
             "autoscale: an optimum of 0 tokens has no growth factor; set autoscale.least above 0"
         )
+    logs = np.log(n1)
     growth = np.log(n2 / n1)
 
     def amounts(t: float) -> Array:
-        return np.exp(np.log(n1) + t * growth)
+        return np.exp(logs + t * growth)
 
     # The sum is convex in t: it grows from its lowest point on, and a smaller total has no answer.
-    left = _lowest(growth, n1)
+    left = _lowest(logs, growth)
     if amounts(left).sum() > total:
         raise MixwrightError(
             f"autoscale: no scale of these two optima is as small as {total:.4g} tokens;"
@@ -126,14 +130,15 @@ def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> Array:
     return amounts(right)
 
 
-def _lowest(growth: Array, n1: Array) -> float:
-    """The t at which the sum of n1_i exp(t growth_i) is lowest, 1 at most."""
-    low = -60.0 / max(float(np.abs(growth).max()), 1e-3)
+def _lowest(logs: Array, growth: Array) -> float:
+    """The t at which the sum of exp(logs_i + t growth_i) is lowest, 1 at most."""
+    fastest = float(np.abs(growth).max())
+    low = -60.0 / max(fastest, 1e-3)
     high = 1.0
     for _ in range(STEPS):
         middle = (low + high) / 2
-        slope = np.exp(np.log(n1) + middle * growth) @ growth
-        if slope < 0:
+        amounts = np.exp(logs + middle * growth)
+        if amounts @ growth < 0:
             low = middle
         else:
             high = middle
