@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaincinv
 
+from mixwright.numerics.rank_correlation import spearman
 from mixwright.observations import Observations
 
 THRESHOLD = 3.0  # a target whose signal-to-noise is lower cannot tell mixtures apart
@@ -104,9 +105,13 @@ def held_out(validation: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataF
 
 
 def rank_correlations(runs: pd.DataFrame) -> pd.Series:
-    """Spearman's correlation of predicted and actual for each mixer, highest first."""
-    found = {
-        mixer: rows.predicted.rank().corr(rows.actual.rank())
-        for mixer, rows in runs.groupby("mixer")
-    }
-    return pd.Series(found, dtype=float).sort_values(ascending=False, kind="stable")
+    """Returns Spearman's correlation of predicted and actual for each mixer, highest first.
+
+    It is NaN where all predictions, or all losses, are equal.
+    """
+    ranks = {}
+    for mixer, rows in runs.groupby("mixer"):
+        constant = rows.predicted.nunique() < 2 or rows.actual.nunique() < 2
+        pair = rows.predicted.to_numpy(), rows.actual.to_numpy()
+        ranks[mixer] = np.nan if constant else spearman(*pair)
+    return pd.Series(ranks, dtype=float).sort_values(ascending=False, kind="stable")

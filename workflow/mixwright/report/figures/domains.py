@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
+from mixwright.numerics.rank_correlation import spearman
 from mixwright.report.figures.style import BLUE, INK, SOFT, panels, titled
 from mixwright.trust.noise import last_losses, objectives
 
@@ -35,8 +36,8 @@ def figure(
         .reindex(loss.index)
         .fillna(0.0)
     )
-    ranks = {domain: weights[domain].rank().corr(loss.rank()) for domain in weights}
-    order = sorted(weights, key=lambda domain: (-np.nan_to_num(abs(ranks[domain])), domain))
+    ranks = {domain: spearman(weights[domain].to_numpy(), loss.to_numpy()) for domain in weights}
+    order = sorted(weights, key=lambda domain: (-abs(ranks[domain]), domain))
     best = loss.rank(method="first") <= max(1, round(BEST * len(loss)))
     drawn, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
     for panel, domain in zip(axes, order, strict=True):
@@ -70,7 +71,7 @@ def _panel(
     axes.plot(at, local_mean(weights, loss, at), color=INK, linewidth=1.2)
     axes.scatter(weights[best], loss[best], s=22, color=BLUE, linewidths=0, zorder=3)
     axes.set_title(domain, loc="left", fontsize=10, fontweight="bold", color=INK, pad=5)
-    if not np.isnan(rank):
+    if np.ptp(weights) > 0:
         axes.set_title(
             f"ρ {round(rank, 2) + 0.0:+.2f}".replace("-", "−"),
             loc="right",
