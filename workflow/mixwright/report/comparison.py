@@ -10,7 +10,8 @@ from scipy.special import stdtrit
 
 from mixwright.errors import MixwrightError
 from mixwright.learners import LOSS, TEXT, Learner, Metric
-from mixwright.trust.intervals import Difference, ratio_error
+from mixwright.numerics.ratio import ratio
+from mixwright.trust.intervals import Difference
 
 REFERENCE = "natural"
 
@@ -164,11 +165,8 @@ class Comparison:
             return nan, 0
         total, variance, freedom = sum(self.targets.values()), 0.0, 0
         for task, gap in (nats[arm] - nats[reference]).groupby("task"):
-            variance += (
-                self.targets[str(task)]
-                / total
-                * ratio_error(gap.to_numpy(), tokens[gap.index].to_numpy())
-            ) ** 2
+            _, error = ratio(gap.to_numpy(), tokens[gap.index].to_numpy())
+            variance += (self.targets[str(task)] / total * error) ** 2
             freedom += len(gap) - 1
         return float(np.sqrt(variance)), freedom
 
