@@ -117,7 +117,6 @@ ROOMS = """
 """
 UPWARD = {
     ("sources.installed", "corpus.cleaning"): "the embedded corpus is cut as it is harvested",
-    ("trust.bootstrap", "report.comparison"): "a verdict is worded as the report words it",
 }
 
 

@@ -11,9 +11,7 @@ from scipy.special import stdtrit
 from mixwright.errors import MixwrightError
 from mixwright.learners import LOSS, TEXT, Learner, Metric
 from mixwright.numerics.ratio import ratio
-from mixwright.trust.intervals import Difference
-
-REFERENCE = "natural"
+from mixwright.trust.intervals import REFERENCE, Difference
 
 
 def objective(

@@ -11,6 +11,7 @@ from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 
 LEVEL = 0.95
+REFERENCE = "natural"  # the mixture that all others are compared with
 
 
 @dataclass(frozen=True)

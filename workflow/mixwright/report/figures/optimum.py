@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mixwright.measured.runs import base_mixture
-from mixwright.report.comparison import REFERENCE
 from mixwright.report.figures.style import (
     BLUE,
     FAINT,
@@ -20,6 +19,7 @@ from mixwright.report.figures.style import (
     bare,
     titled,
 )
+from mixwright.trust.intervals import REFERENCE
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
 

@@ -11,8 +11,8 @@ from matplotlib.patches import Rectangle
 
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, by_target
-from mixwright.report.comparison import REFERENCE
 from mixwright.report.figures.style import BLUE, INK, SOFT, bare, titled
+from mixwright.trust.intervals import REFERENCE
 
 COLOURS = LinearSegmentedColormap.from_list(
     "worse to better", ["#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE]
