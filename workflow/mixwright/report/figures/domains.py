@@ -14,7 +14,7 @@ from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 from mixwright.report.figures.style import BLUE, INK, SOFT, panels, titled
-from mixwright.trust.noise import last_losses, objectives
+from mixwright.trust.noise import losses_of_role, objectives
 
 BEST = 0.125  # share of the runs drawn as the best
 BANDWIDTH = 0.15  # of the range of a domain's weights
@@ -27,7 +27,7 @@ def figure(
     learner: Learner = TEXT,
 ) -> Figure:
     """Small multiples over the swarm, strongest domain first: mean loss of the targets against one domain's weight, best eighth in blue."""
-    loss = objectives(last_losses(design, losses, "swarm"), targets, "loss", "run")
+    loss = objectives(losses_of_role(design, losses, "swarm"), targets, "loss", "run")
     if loss.empty:
         raise MixwrightError("losses: no run of the swarm has all targets; train the swarm first")
     weights = (
