@@ -44,14 +44,14 @@ def compare(
     values = objective(scores, targets, learner.judged.name)
     if learner.sized or documents is None:
         return Comparison(values, targets, documents, learner.judged, seeded=learner.sized)
-    from mixwright.tabular.draws import average_precision_draws
+    from mixwright.tabular.metrics import score_draws
 
     return Comparison(
         values,
         targets,
         None,
         learner.judged,
-        average_precision_draws(documents, targets),
+        score_draws(documents, targets),
         seeded=False,
     )
 
