@@ -3,9 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import BLUE, FAINT, GREEN, INK, ORANGE, SOFT, VERMILION, titled
+from mixwright.report.figures.style import FAINT, INK, SERIES, titled
 
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
 NEXT = 2  # steps up to 1 are published
 
 
@@ -55,7 +54,7 @@ def _lines(table: pd.DataFrame, value: str, label: str, question: str, log: str 
     for number, domain in enumerate(last.domain):
         rows, colour = (
             table[table.domain == domain].sort_values("step"),
-            COLOURS[number % len(COLOURS)],
+            SERIES[number % len(SERIES)],
         )
         axes.plot(rows.total, rows[value], color=colour, linewidth=1.7, label=domain)
         for published in (True, False):
