@@ -118,6 +118,7 @@ def packed(
 
     It computes as a calibration's rule of thumb says, but for what is fixed.
     """
+    from mixwright.mixture import Mixture
     from mixwright.proxies.models.shape import Shape
     from mixwright.proxies.train import Member, Settings, train
     from mixwright.proxies.tuning import machine, rule_of_thumb
@@ -133,9 +134,10 @@ def packed(
         "micro_batch": choice.micro_batch,
         "compiled": choice.compile,
     }
+    names = tuple(shard.domain for shard in shards)
     mixtures = np.random.default_rng(0).dirichlet(np.ones(len(shards)), members)
     asked = [
-        Member(f"m{i}", tuple(weights.tolist()), steps, seed=i)
+        Member(f"m{i}", Mixture(names, weights), steps, seed=i)
         for i, weights in enumerate(mixtures)
     ]
     losses: list[float] = []

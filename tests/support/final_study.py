@@ -6,6 +6,7 @@ from typing import Any
 from tokenizers import Tokenizer, models
 
 from mixwright.files import write_json
+from mixwright.study.study import Study
 from shard_files import VOCABULARY
 
 SHAPE = {"architecture": "llama", "layers": 1, "width": 32, "heads": 2, "hidden": 48, "context": 16}
@@ -28,13 +29,14 @@ FINAL = {
 } | ALONE
 
 
-def study(steps: int = 20, **final: Any) -> dict[str, Any]:
-    return {
-        "store": "use",
+def study(steps: int = 20, store: str = "use", **final: Any) -> Study:
+    config = {
+        "store": store,
         "goal": {"tokens": steps * FINAL["batch"] * SHAPE["context"]},
         "evaluation": {"final_tokens": 500},
         "final": FINAL | final,
     }
+    return Study(config)
 
 
 def write_tokenizer(folder: Path) -> Path:

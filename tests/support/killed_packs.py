@@ -13,15 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from mixwright import files
 from mixwright.corpus.shards import open_shard
 from mixwright.jobs.heartbeat import beating, path_of
+from mixwright.mixture import Mixture
 from mixwright.proxies import pack as stage
 from mixwright.proxies import store, wave
 from mixwright.proxies import train as packed
 from mixwright.proxies.checkpoint import Checkpoint
+from mixwright.study.study import Study
 from shard_files import examples, make_shards
 from study_runs import RUN, STUDY
 
@@ -138,19 +139,16 @@ def train(folder: Path, killer: Killer) -> None:
     note("start")
     shards = [open_shard(path) for path in sorted((folder.parent / "shards").iterdir())]
     weights = np.random.default_rng(5).dirichlet(np.ones(3), len(RUNS))
-    rows = [
-        (run.name, name, w)
-        for run, mixture in zip(RUNS, weights, strict=True)
-        for name, w in zip("abc", mixture, strict=True)
-    ]
-    design = pd.DataFrame(rows, columns=["run", "domain", "weight"])
+    mixtures = {}
+    for run, run_weights in zip(RUNS, weights, strict=True):
+        mixtures[run.name] = Mixture(tuple("abc"), run_weights)
     with beating(path_of(folder, "pack"), len(RUNS)) as log, killer:
         stage.train_pack(
             RUNS,
-            design,
+            mixtures,
             shards,
             {"held": examples(2, seed=9)},
-            CONFIG,
+            Study(CONFIG),
             folder / "store",
             folder / "pack.parquet",
             log,

@@ -1,8 +1,10 @@
 """The smallest study that parses, and how tests change it."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 
+from mixwright.mixture import Domain
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 
@@ -28,3 +30,8 @@ def study(**changes) -> Study:
 
 def names(asked: Study, role: str) -> list[str]:
     return [run.name for run in asked.runs[role]]
+
+
+def domains_of(tokens: Mapping[str, int]) -> tuple[Domain, ...]:
+    """Domains with so many training tokens."""
+    return tuple(Domain(name, int(count)) for name, count in tokens.items())

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-import pandas as pd
-
+from mixwright.mixture import Mixture
 from study_runs import RUN
 
 RUNS = [
@@ -22,20 +21,7 @@ WEIGHTS = [
 ]  # the last is the first once more
 
 
-def design(runs=RUNS) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "run": run.name,
-                "role": run.role,
-                "model": run.model,
-                "tokens": run.tokens,
-                "seed": run.seed,
-                "domain": domain,
-                "weight": weight,
-            }
-            for run, mixture in zip(RUNS, WEIGHTS, strict=True)
-            if run in runs
-            for domain, weight in zip("abc", mixture, strict=True)
-        ]
-    )
+def mixtures(runs=RUNS) -> dict[str, Mixture]:
+    """Run name -> mixture."""
+    pairs = zip(RUNS, WEIGHTS, strict=True)
+    return {run.name: Mixture(tuple("abc"), weights) for run, weights in pairs if run in runs}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mixwright.mixture import Mixture
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.train import Member, Result, Settings, train
 from shard_files import VOCABULARY, examples, make_shards
@@ -38,7 +39,13 @@ STEPS, LONG = 12, 120
 def eight(steps: int = STEPS) -> list[Member]:
     weights = np.random.default_rng(0).dirichlet(np.ones(3), 8)
     return [
-        Member(f"key{i}", tuple(w.tolist()), steps, seed=i // 2, wants_loglikelihoods=i in (1, 4))
+        Member(
+            f"key{i}",
+            Mixture(tuple("abc"), w),
+            steps,
+            seed=i // 2,
+            wants_loglikelihoods=i in (1, 4),
+        )
         for i, w in enumerate(weights)
     ]
 

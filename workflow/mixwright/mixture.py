@@ -71,6 +71,14 @@ class Mixture:
         weights = self.as_dict()
         return type(self).of({name: weights.get(name, 0.0) for name in names})
 
+    def rounded(self, digits: int = 12) -> dict[str, float]:
+        """Returns domain -> weight to so many digits, without domains of weight 0: for hashes."""
+        weights = {}
+        for name, weight in self.as_dict().items():
+            if round(weight, digits) > 0:
+                weights[name] = round(weight, digits)
+        return weights
+
     def __getitem__(self, name: str) -> float:
         return float(self.weights[self.names.index(name)])
 

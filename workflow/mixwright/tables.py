@@ -33,17 +33,25 @@ def _table(name: str, key: str, columns: str, nullable: str = "", optional: str 
     return Table(name, pa.schema(fields), tuple(key.split()), tuple(optional.split()))
 
 
+# bytes, documents and sha256 are null where runs were measured by others. So are tokens, in which
+# case `share` is the domain's share of the natural mixture.
 DOMAINS = _table(
-    "domains", "domain split", "domain:str split:str tokens:int bytes:int documents:int sha256:str"
+    "domains",
+    "domain split",
+    "domain:str split:str tokens:int bytes:int documents:int sha256:str share:float",
+    nullable="tokens bytes documents sha256",
+    optional="share",
 )
 DESIGN = _table(
     "design", "run domain", "run:str role:str model:str tokens:int seed:int domain:str weight:float"
 )
-LOSSES = _table(  # loss in nats per token; unigram_loss: the same tokens under the unigram model of the run's own mixture
+# loss in nats per token. unigram_loss: the same tokens under the unigram model of the run's mixture.
+# Runs measured by others have neither scored tokens nor a unigram loss.
+LOSSES = _table(
     "losses",
     "run target step",
     "run:str target:str step:int tokens:int loss:float bits_per_byte:float scored_tokens:int unigram_loss:float status:str",
-    nullable="loss bits_per_byte",
+    nullable="loss bits_per_byte scored_tokens unigram_loss",
 )
 LOGLIKELIHOODS = _table(  # in nats; of a classifier: log probability of the true label, one scored token. split: choose or report
     "loglikelihoods",

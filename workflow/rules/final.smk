@@ -16,10 +16,9 @@ rule train_finals:
     threads: CONFIG["final"]["processes"]
     resources:
         **placement(CONFIG["final"]),
-        mem_mb=lambda wc, attempt: attempt
-        * memory_mb(CONFIG, "final", CONFIG["final"]["processes"]),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final", CONFIG["final"]["processes"]),
         runtime=lambda wc, attempt: attempt
-        * final_minutes(CONFIG, STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
+        * final_minutes(STUDY, STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
     params:
         version=VERSIONS["final"],
     shell:
@@ -42,9 +41,9 @@ rule evaluate_finals:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["final"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "final"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final"),
         runtime=lambda wc, attempt: attempt
-        * scoring_minutes(CONFIG, len(STUDY.final_packs[wc.pack])),
+        * scoring_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
     params:
         spec=spec("evaluation.final_tokens"),
         version=VERSIONS["evaluate"],

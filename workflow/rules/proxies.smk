@@ -69,7 +69,7 @@ rule calibrate:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(CONFIG, "proxy"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "proxy"),
     params:
         asked=digest([STUDY.proxy_spec, CONFIG["proxy"]["wave"]]),
         version=VERSIONS["calibrate"],

@@ -22,9 +22,10 @@ from mixwright.finals.models import build
 from mixwright.finals.score import example_losses
 from mixwright.finals.train import Arm, content_key, train_finals
 from mixwright.finals.trainer import Sequences
+from mixwright.mixture import Mixture
 from shard_files import END, VOCABULARY, make_shards
 
-ARM = Arm("regmix", 1, (0.5, 0.2, 0.3))
+ARM = Arm("regmix", 1, Mixture(("a", "b", "c"), (0.5, 0.2, 0.3)))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_a_final_beats_the_unigram_model_and_loads_like_any_model(shards, tokeni
     for shard in shards:
         examples = shard.validation.first(example_tokens=16)
         loss = example_losses(model, examples).sum() / examples.scored_tokens.sum()
-        assert loss < unigram_losses(ARM.weights, counts, examples) - 0.3
+        assert loss < unigram_losses(ARM.mixture.weights, counts, examples) - 0.3
     assert model.config.use_cache
     assert finals.train_loss[0] < 3.5 and finals.tokens[0] == 150 * 64
 
@@ -106,7 +107,7 @@ def test_equal_arms_train_once_and_refresh_trains_them_once_again(
     monkeypatch.setattr(finishing, "finish", lambda *_: trained.append(1) or 1.5)
     arms = [
         ARM,
-        replace(ARM, mixer="uniform", weights=(0.5 + 1e-15, 0.2, 0.3)),
+        replace(ARM, mixer="uniform", mixture=Mixture(tuple("abc"), (0.5 + 1e-15, 0.2, 0.3))),
         replace(ARM, seed=2),
     ]
     finals = train(arms, shards, tokenizer, tmp_path).set_index(["mixer", "seed"])
@@ -114,7 +115,7 @@ def test_equal_arms_train_once_and_refresh_trains_them_once_again(
     assert finals.folder["regmix", 1] == finals.folder["uniform", 1] != finals.folder["regmix", 2]
     train(arms, shards, tokenizer, tmp_path)
     assert len(trained) == 2
-    train(arms, shards, tokenizer, tmp_path, study() | {"store": "refresh"})
+    train(arms, shards, tokenizer, tmp_path, study(store="refresh"))
     assert len(trained) == 4
 
 
@@ -126,7 +127,7 @@ def test_refresh_leaves_the_old_model_to_its_readers_until_the_new_one_is_whole(
     monkeypatch.setattr(
         finishing, "finish", lambda *_: there.append((folder / "config.json").exists()) or 1.5
     )
-    train([ARM], shards, tokenizer, tmp_path, study() | {"store": "refresh"})
+    train([ARM], shards, tokenizer, tmp_path, study(store="refresh"))
     assert there == [True]
 
 
@@ -144,7 +145,7 @@ def test_a_gpu_that_is_not_there_is_told_in_one_line(shards, tokenizer, tmp_path
 
 
 def test_the_key_holds_what_the_numbers_depend_on_and_nothing_else(shards, tokenizer):
-    arm, config = Arm("regmix", 1, (0.6, 0.0, 0.4)), study()
+    arm, config = Arm("regmix", 1, Mixture(("a", "b", "c"), (0.6, 0.0, 0.4))), study()
     key = content_key(arm, shards, tokenizer, config)
     unused = [shards[0], replace(shards[1], fingerprint="other"), shards[2]]
     changed = [replace(shards[0], fingerprint="other"), *shards[1:]]
@@ -154,7 +155,12 @@ def test_the_key_holds_what_the_numbers_depend_on_and_nothing_else(shards, token
     others = [
         content_key(arm, changed, tokenizer, config),
         content_key(replace(arm, seed=2), shards, tokenizer, config),
-        content_key(replace(arm, weights=(0.59, 0.0, 0.41)), shards, tokenizer, config),
+        content_key(
+            replace(arm, mixture=Mixture(tuple("abc"), (0.59, 0.0, 0.41))),
+            shards,
+            tokenizer,
+            config,
+        ),
         content_key(arm, shards, tokenizer, study(steps=21)),
         content_key(arm, shards, tokenizer, study(optimizer=OPTIMIZER | {"clip": 2.0})),
     ]
@@ -169,7 +175,7 @@ def test_a_diverged_final_names_the_fix_and_leaves_nothing(shards, tokenizer, tm
 
 
 def test_batches_follow_the_schedule_and_labels_are_the_next_tokens(shards):
-    schedule = Schedule.of(ARM.weights, shards, 16, 12, seed=1)
+    schedule = Schedule.of(ARM.mixture.weights, shards, 16, 12, seed=1)
     sequences = Sequences(schedule)
     batch = sequences.batched(sequences.__getitems__([4, 5, 6]))
     assert np.array_equal(batch["input_ids"], schedule.read(np.arange(4, 7))[:, :-1])

@@ -17,28 +17,31 @@ from mixwright.corpus.unigram import unigram_losses
 from mixwright.finals.models import build
 from mixwright.finals.score import evaluate_finals, masked_losses
 from mixwright.finals.train import Arm, train_finals
+from mixwright.mixture import Mixture
 from mixwright.proxies.models.masking import Masking
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.models.transformer import hf_state_dict, initial, stack
 from mixwright.proxies.scoring import Exam
 from mixwright.proxies.train import train as train_packed
 from mixwright.proxies.wave import Member, Settings
+from mixwright.study.study import Study
 from shard_files import END, VOCABULARY, examples, make_shards
 
 BERT = SHAPE | {"architecture": "bert", "context": 32}
-ARM = Arm("regmix", 1, (0.2, 0.2, 0.6))
+ARM = Arm("regmix", 1, Mixture(("a", "b", "c"), (0.2, 0.2, 0.6)))
 
 
-def study(steps: int, batch: int = 4) -> dict:
+def study(steps: int, batch: int = 4) -> Study:
     goal = {"tokens": steps * batch * BERT["context"]}
     final = FINAL | {"shape": BERT, "batch": batch}
-    return {
+    config = {
         "learner": "masked-lm",
         "store": "use",
         "goal": goal,
         "evaluation": {"final_tokens": 500},
         "final": final,
     }
+    return Study(config)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def test_a_masked_final_learns_and_loads_like_any_model(shards, trained):
     given = shards[2].validation.first(example_tokens=32)
     loss = masked_losses(model, given, VOCABULARY).sum() / given.scored_tokens.sum()
     counts = np.stack([shard.unigram for shard in shards])
-    assert loss < unigram_losses(ARM.weights, counts, given) - 0.2
+    assert loss < unigram_losses(ARM.mixture.weights, counts, given) - 0.2
 
 
 def test_a_proxy_of_the_same_shape_and_recipe_ends_at_a_comparable_loss(shards, trained):
@@ -93,7 +96,7 @@ def test_a_proxy_of_the_same_shape_and_recipe_ends_at_a_comparable_loss(shards, 
         "on_finished": lambda member, result: found.update({member.key: result}),
     }
     train_packed(
-        [Member("m", ARM.weights, 300, seed=1)],
+        [Member("m", ARM.mixture, 300, seed=1)],
         Shape.of(BERT, VOCABULARY + 1),
         shards,
         settings=settings,
@@ -132,7 +135,7 @@ def test_a_killed_masked_final_goes_on_to_the_same_weights(
 
 
 def test_another_seed_masks_other_tokens(shards):
-    schedule = Schedule.of(ARM.weights, shards, 32, 20, seed=1)
+    schedule = Schedule.of(ARM.mixture.weights, shards, 32, 20, seed=1)
     one, other = (Masking.of(shards[0], seed).read(schedule, np.arange(20))[1] for seed in (1, 2))
     assert (one != other).any()
     assert replace(Masking.of(shards[0], 1), seed=2) == Masking.of(shards[0], 2)

@@ -25,11 +25,12 @@ from mixwright.finals.loop import latest
 from mixwright.finals.train import Arm, content_key, train_finals
 from mixwright.finals.trainer import Sequences
 from mixwright.jobs.launch import launch, placement
+from mixwright.mixture import Mixture
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 from shard_files import make_shards
 
-ARM = Arm("regmix", 1, (0.5, 0.2, 0.3))
+ARM = Arm("regmix", 1, Mixture(("a", "b", "c"), (0.5, 0.2, 0.3)))
 HOUSE = Path(__file__).parents[3]
 CLOSE = 0.02  # of the norm of all weights: gradients are summed in another order, and Muon's products are bfloat16
 

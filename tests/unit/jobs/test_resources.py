@@ -7,6 +7,7 @@ from mixwright.finals.models import build
 from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
 from mixwright.proxies.footprint import parameters
 from mixwright.study.config import read_yaml
+from mixwright.study.study import Study
 
 
 def test_parameters_are_those_of_the_published_proxies():
@@ -37,17 +38,15 @@ def test_parameters_are_those_that_transformers_counts(model):
 
 def test_memory_and_time_grow_with_the_work():
     small, wide = study(), study(proxy={"wave": 16})
-    assert memory_mb(small.config, "proxy") < memory_mb(wide.config, "proxy")
+    assert memory_mb(small, "proxy") < memory_mb(wide, "proxy")
     asked = study(proxy={"tokens": 10**8}, goal={"tokens": 10**9})
     packs = [
         max(found.packs.values(), key=lambda runs: sum(run.tokens for run in runs))
         for found in (small, asked)
     ]
-    assert proxy_minutes(small.config, packs[0]) < proxy_minutes(small.config, packs[1])
-    assert final_minutes(small.config, 10**6) < final_minutes(small.config, 10**9)
-    assert scoring_minutes(small.config, 1) < scoring_minutes(
-        study(evaluation={"final_tokens": 10**8}).config, 1
-    )
+    assert proxy_minutes(small, packs[0]) < proxy_minutes(small, packs[1])
+    assert final_minutes(small, 10**6) < final_minutes(small, 10**9)
+    assert scoring_minutes(small, 1) < scoring_minutes(study(evaluation={"final_tokens": 10**8}), 1)
 
 
 @pytest.mark.parametrize(
@@ -73,42 +72,38 @@ def test_memory_asked_for_is_what_was_measured_and_not_thrice_that(
 ):
     """Peaks of the resident set in MB, of two steps on a CPU."""
     settings = {"model": model, "batch": batch} | ({"wave": wave} if part == "proxy" else {})
-    config = study(tokenizer={"vocabulary": vocabulary}, **{part: settings}).config
+    config = study(tokenizer={"vocabulary": vocabulary}, **{part: settings})
     assert 1.2 * measured < memory_mb(config, part) < 2 * measured + 800
 
 
 def test_a_final_of_several_processes_asks_for_a_node_s_memory_and_less_time():
     one, four = study(), study(final={"processes": 4})
-    assert (
-        memory_mb(one.config, "final")
-        < memory_mb(four.config, "final", 4)
-        < 4 * memory_mb(one.config, "final")
-    )
-    assert final_minutes(four.config, 10**10) < final_minutes(one.config, 10**10) / 3
-    assert scoring_minutes(four.config, 3) == scoring_minutes(one.config, 3)  # in one process
+    assert memory_mb(one, "final") < memory_mb(four, "final", 4) < 4 * memory_mb(one, "final")
+    assert final_minutes(four, 10**10) < final_minutes(one, 10**10) / 3
+    assert scoring_minutes(four, 3) == scoring_minutes(one, 3)  # in one process
 
 
 def test_on_a_gpu_the_machine_s_memory_holds_weights_and_no_batch():
-    small, large = (study(final={"device": "cuda", "batch": batch}).config for batch in (8, 800))
+    small, large = (study(final={"device": "cuda", "batch": batch}) for batch in (8, 800))
     assert memory_mb(small, "final") == memory_mb(large, "final") > 4_000
 
 
 def test_masked_models_and_vertices_ask_for_the_time_of_their_scoring():
     asked = study(evaluation={"examples": 10**6})
     (vertex,) = [runs for runs in asked.packs.values() if runs[0].role == "vertex"]
-    assert proxy_minutes(asked.config, vertex) > proxy_minutes(study().config, vertex)
-    masked = asked.config | {"learner": "masked-lm"}
-    assert proxy_minutes(masked, vertex) > 5 * proxy_minutes(asked.config, vertex)
+    assert proxy_minutes(asked, vertex) > proxy_minutes(study(), vertex)
+    masked = Study({**asked.config, "learner": "masked-lm"})
+    assert proxy_minutes(masked, vertex) > 5 * proxy_minutes(asked, vertex)
 
 
 def test_a_tokenizer_of_ones_own_is_taken_for_a_large_one():
-    own = study(tokenizer={"folder": "somewhere"}).config
-    assert memory_mb(own, "final") > memory_mb(study().config, "final")
+    own = study(tokenizer={"folder": "somewhere"})
+    assert memory_mb(own, "final") > memory_mb(study(), "final")
 
 
 def test_a_shape_with_a_vocabulary_of_its_own_asks_for_its_rows():
-    own = study(tokenizer={"folder": "somewhere"}, proxy={"model": "proxy-1m-8k"}).config
-    other = study(tokenizer={"folder": "somewhere"}, proxy={"model": "proxy-1m"}).config
+    own = study(tokenizer={"folder": "somewhere"}, proxy={"model": "proxy-1m-8k"})
+    other = study(tokenizer={"folder": "somewhere"}, proxy={"model": "proxy-1m"})
     assert memory_mb(own, "proxy") < memory_mb(other, "proxy")
     runs = study(proxy={"tokens": 10**9}).packs.popitem()[1]
     assert proxy_minutes(own, runs) < proxy_minutes(other, runs)

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from least_study import domains_of
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.published import read_published
 from mixwright.measured.runs import import_runs, natural
 from mixwright.mixers import create
+from mixwright.mixture import Domain
 from mixwright.observations import observe
 from mixwright.report.figures import MEASURED, draw, tabulate
 from mixwright.report.measured_summary import summarise
@@ -53,7 +55,7 @@ def goal(folder, swarm, asked):
     shares = natural(
         design, "by_hand", read_published({"by_hand": folder / "by_hand.yaml"}, DOMAINS)
     )
-    return asked.goal(dict(zip(shares.domain, shares.tokens, strict=True)))
+    return asked.goal([Domain(row.domain, None, row.share) for row in shares.itertuples()])
 
 
 def test_imported_runs_are_what_the_tables_say(folder, swarm, tmp_path):
@@ -91,9 +93,8 @@ def test_natural_is_given_by_name_by_weights_or_is_the_mean(folder, swarm):
         (None, swarm.weights.mean(axis=0)),
     ):
         shares = natural(design, given, by_hand)
-        assert (shares.tokens / shares.tokens.sum()).to_numpy() == pytest.approx(
-            np.array(expected), abs=1e-9
-        )
+        assert shares.tokens.isna().all()
+        assert shares.share.to_numpy() == pytest.approx(np.array(expected), abs=1e-9)
     with pytest.raises(
         MixwrightError, match=r"measured\.natural\.wbe is not a domain; did you mean web\?"
     ):
@@ -323,7 +324,7 @@ def test_an_unknown_cap_or_target_is_told_when_the_tables_are_read(folder, asked
     with pytest.raises(
         MixwrightError, match=r"config: goal\.caps\.wbe is not a domain; did you mean web\?"
     ):
-        capped.goal(dict.fromkeys(DOMAINS, 10))
+        capped.goal(domains_of(dict.fromkeys(DOMAINS, 10)))
     with pytest.raises(
         MixwrightError,
         match=r"measured\.targets\.verse was not measured in .*; did you mean prose\?",

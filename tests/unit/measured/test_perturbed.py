@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from least_study import domains_of
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.measured.perturbed import read_perturbed
 from mixwright.measured.runs import as_tables, natural
 from mixwright.mixers import create
 from mixwright.mixers.autoscale.autoscale import extrapolate
+from mixwright.mixture import Domain
 from mixwright.observations import observe
 from mixwright.report.figures import MEASURED, draw, tabulate
 from mixwright.report.perturbed_summary import summarise
@@ -52,7 +54,7 @@ def ladder(folder, asked):
 def proposals(asked, design, measured):
     """What the study's own mixers propose, through the long tables that its rules write."""
     shares = natural(design, None, {})
-    goal = asked.goal(dict(zip(shares.domain, shares.tokens, strict=True)))
+    goal = asked.goal([Domain(row.domain, None, row.share) for row in shares.itertuples()])
     seen = observe(design, measured)
     mixers = {
         name: create(asked.method_name(name), asked.config["mixers"][name]) for name in asked.mixers
@@ -79,7 +81,10 @@ def test_amounts_are_rebuilt_and_perplexities_become_losses(runs, asked):
     assert seen.amounts[seen.runs.index("code_less")] == pytest.approx(base * [1, 0.5, 1], rel=1e-6)
     assert seen.amounts[seen.runs.index("web_more")] == pytest.approx(base * [1, 1, 3], rel=1e-6)
     np.testing.assert_allclose(seen.losses[:, ::-1], losses(seen.amounts / base), atol=1e-6)
-    assert list(asked.runs) == ["perturb"] and asked.goal(dict.fromkeys(DOMAINS, 1)).tokens == 4e6
+    assert (
+        list(asked.runs) == ["perturb"]
+        and asked.goal(domains_of(dict.fromkeys(DOMAINS, 1))).tokens == 4e6
+    )
 
 
 def test_a_base_mixture_and_losses_as_they_are(folder, asked):
@@ -90,9 +95,9 @@ def test_a_base_mixture_and_losses_as_they_are(folder, asked):
     seen = read_perturbed(folder / "runs.csv", other, ["prose"])
     assert seen.amounts[seen.runs.index("origin")] == pytest.approx([2e6, 1e6, 1e6])
     shares = natural(as_tables("perturb", seen)[0], None, {})
-    assert dict(
-        zip(shares.domain, shares.tokens / shares.tokens.sum(), strict=True)
-    ) == pytest.approx({"books": 0.5, "code": 0.25, "web": 0.25})
+    assert dict(zip(shares.domain, shares.share, strict=True)) == pytest.approx(
+        {"books": 0.5, "code": 0.25, "web": 0.25}
+    )
     assert seen.losses[seen.runs.index("origin"), 0] == pytest.approx(
         np.exp(losses(np.ones((1, 3)))[0, 0])
     )

@@ -12,7 +12,8 @@ from mixwright.progress import Done, say
 from mixwright.proxies import pack as stage
 from mixwright.proxies.collect import collect
 from mixwright.proxies.pack import train_pack
-from pack_runs import RUNS, design
+from mixwright.study.study import Study
+from pack_runs import RUNS, mixtures
 from shard_files import examples, make_shards
 from study_runs import RUN, STUDY
 
@@ -34,10 +35,10 @@ def pack(tmp_path):
         )
         train_pack(
             runs,
-            design(),
+            mixtures(),
             shards[::-1],
             {"held": examples(2, seed=9)},
-            STUDY | changes,
+            Study(STUDY | changes),
             tmp_path / "store",
             tmp_path / name,
             log,
@@ -148,7 +149,7 @@ def test_a_diverged_run_is_named_in_one_line_when_it_is_trained_and_when_it_is_f
                 losses=[fact for fact in result.losses if fact["step"] < 8] + lost,
                 loglikelihoods={},
             )
-            on_finished(member, late if member.seed == 0 and member.weights[1] == 0.8 else result)
+            on_finished(member, late if member.seed == 0 and member.mixture["b"] == 0.8 else result)
 
         plain(members, *args, on_finished=spoilt, **rest)
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from mixwright.mixture import Mixture
 from mixwright.proxies.store import Store, key_of, renamed, row
 from study_runs import RUN
 
@@ -10,7 +11,9 @@ PRINTS = {"train/a": "1", "train/b": "2"}
 
 
 def key(run=RUN, weights=WEIGHTS, prints=PRINTS, spec=None, recorded=None) -> str:
-    return key_of(run, weights, prints, spec or {"batch": 8}, recorded or {"targets": ["a"]})
+    return key_of(
+        run, Mixture.of(weights), prints, spec or {"batch": 8}, recorded or {"targets": ["a"]}
+    )
 
 
 def test_a_key_holds_what_numbers_depend_on_and_nothing_else():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from mixwright.mixture import Mixture
 from mixwright.proxies import checkpoint
 from mixwright.proxies.train import Member, Result
 from shard_files import examples
@@ -24,7 +25,7 @@ def together(folder) -> dict[str, Result]:
 
 
 def test_a_member_learns_from_context_what_its_mixture_holds(folder):
-    only = [Member("only", (0.0, 0.0, 1.0), 60, seed=0)]
+    only = [Member("only", Mixture(tuple("abc"), (0.0, 0.0, 1.0)), 60, seed=0)]
     last = {row["target"]: row for row in run(folder, only)["only"].losses}
     assert last["c"]["loss"] < last["c"]["unigram_loss"] - 1
     assert last["held"]["loss"] < last["held"]["unigram_loss"] - 1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mixwright.mixture import Mixture
 from mixwright.proxies.models.fused_head import loglikelihoods
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.models.transformer import head, hidden_states, initial, stack
@@ -45,7 +46,12 @@ def together(texts, shape):
 def test_a_member_learns_from_context_what_its_mixture_holds(texts, shape):
     """A masked model is told 15 % of what it reads, and starts slower."""
     settings = replace(SETTINGS, batch=16 if shape.masked else 4)
-    only = run(texts, [Member("only", (0.0, 0.0, 1.0), 300, seed=0)], settings, shape)["only"]
+    only = run(
+        texts,
+        [Member("only", Mixture(tuple("abc"), (0.0, 0.0, 1.0)), 300, seed=0)],
+        settings,
+        shape,
+    )["only"]
     last = {row["target"]: row for row in only.losses}
     assert last["c"]["loss"] < last["c"]["unigram_loss"] - 0.5
     assert last["held"]["loss"] < last["held"]["unigram_loss"] - 0.5
@@ -166,7 +172,13 @@ def test_simulated_epochs_cut_every_domain_to_the_run_s_share(tmp_path):
         "on_finished": lambda member, result: found.update({member.key: result}),
     }
     for key, chosen in (("cut", settings), ("whole", SETTINGS)):
-        train([Member(key, (0.5, 0.25, 0.25), 12, seed=0)], SHAPE, shards, settings=chosen, **keep)
+        train(
+            [Member(key, Mixture(tuple("abc"), (0.5, 0.25, 0.25)), 12, seed=0)],
+            SHAPE,
+            shards,
+            settings=chosen,
+            **keep,
+        )
     for shard, count in zip(shards, (24, 12, 12), strict=True):
         kept = round(shard.sequences(SHAPE.context) / 10)
         assert found["cut"].realised[shard.domain] == (count * SHAPE.context, count / kept)

@@ -8,6 +8,7 @@ import pytest
 
 from mixwright.proxies.timing import seconds_of
 from mixwright.proxies.tuning import Choice, Machine, calibrate, kept_here, machine, rule_of_thumb
+from mixwright.study.study import Study
 from study_runs import STUDY
 
 AUTO = dict.fromkeys(("precision", "attention", "compile", "micro_batch", "wave"), "auto")
@@ -155,7 +156,7 @@ def test_a_step_of_the_real_shape_is_timed():
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_the_stage_writes_how_it_computed_and_keys_its_results_by_it(tmp_path, calibrated):
     from mixwright.proxies.pack import train_pack
-    from pack_runs import RUNS, design
+    from pack_runs import RUNS, mixtures
     from shard_files import examples, make_shards
 
     proxy = STUDY["proxy"] | (
@@ -165,10 +166,10 @@ def test_the_stage_writes_how_it_computed_and_keys_its_results_by_it(tmp_path, c
     )
     train_pack(
         RUNS[:1],
-        design(),
+        mixtures(),
         make_shards(tmp_path),
         {"held": examples(2)},
-        STUDY | {"proxy": proxy},
+        Study(STUDY | {"proxy": proxy}),
         tmp_path / "store",
         tmp_path / "pack",
     )

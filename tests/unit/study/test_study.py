@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from least_study import CONFIG, LEAST, names, study
+from least_study import CONFIG, LEAST, domains_of, names, study
 from mixwright.errors import MixwrightError
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
@@ -38,8 +38,8 @@ def test_a_second_model_size_sees_the_swarm_s_first_mixtures():
     )
     pack = asked.packs_of(["transfer"])[0]
     assert (
-        asked.of_pack(pack)["proxy"]["shape"]["width"] == 96
-        and asked.of_pack(asked.packs_of(["swarm"])[0]) == asked.config
+        asked.of_pack(pack).config["proxy"]["shape"]["width"] == 96
+        and asked.of_pack(asked.packs_of(["swarm"])[0]) is asked
     )
     assert "transfer" not in asked.scaled_roles and asked.roles_of("regmix") == ["swarm"]
     only = copy.deepcopy(LEAST) | {"mixers": {"uniform": {}}, "transfer": {"model": "small"}}
@@ -178,11 +178,13 @@ def test_another_final_seed_changes_its_own_packs_only():
 
 def test_the_goal_counts_epochs_and_refuses_an_empty_box():
     goal = study(goal={"tokens": 102_400}).goal(
-        {"cpp": 10_000, "prose": 1_000_000, "pycode": 1_000_000}
+        domains_of({"cpp": 10_000, "prose": 1_000_000, "pycode": 1_000_000})
     )
     assert goal.bounds.upper[0] == pytest.approx(4 * 10_000 / 102_400)
     with pytest.raises(MixwrightError, match=r"caps .* sum to 0.1172, under 1"):
-        study(goal={"tokens": 102_400}).goal(dict.fromkeys(("cpp", "prose", "pycode"), 1_000))
+        study(goal={"tokens": 102_400}).goal(
+            domains_of(dict.fromkeys(("cpp", "prose", "pycode"), 1_000))
+        )
 
 
 def test_a_domain_without_tokens_is_named():
@@ -190,7 +192,7 @@ def test_a_domain_without_tokens_is_named():
         MixwrightError,
         match="domains: prose has no training tokens; give it more text or leave it out",
     ):
-        study().goal({"cpp": 10_000, "prose": 0, "pycode": 10_000})
+        study().goal(domains_of({"cpp": 10_000, "prose": 0, "pycode": 10_000}))
 
 
 def test_a_study_reads_back_as_it_was_written(tmp_path):
@@ -210,7 +212,7 @@ def test_a_goal_for_each_target_leaves_its_own_domain_out():
     assert asked.arms["regmix@prose"] == ("regmix", "prose") and len(asked.arms) == 2 * len(
         asked.mixers
     )
-    goal = asked.goal(dict.fromkeys(asked.domains, 1000), "prose")
+    goal = asked.goal(domains_of(dict.fromkeys(asked.domains, 1000)), "prose")
     assert goal.targets == {"prose": 1.0} and goal.bounds.upper.tolist() == [1, 0, 1]
 
 

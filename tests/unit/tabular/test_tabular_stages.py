@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from least_study import domains_of
 from mixwright import tables
-from mixwright.designs.resolve import resolve_design
+from mixwright.designs.resolve import resolve_design, resolve_mixtures
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.finals.train import Arm
 from mixwright.learners import LEARNERS
+from mixwright.mixture import Mixture
 from mixwright.proxies.collect import collect
 from mixwright.report.summary import summarise
 from mixwright.stages.tabular import make_datasets
@@ -80,13 +82,14 @@ def test_a_table_that_was_not_found_is_one_line(study, tmp_path):
 
 def packed(study, datasets, folder, role="vertex"):
     runs = study.runs[role]
-    goal = study.goal({dataset.domain: len(dataset.where("train")) for dataset in datasets})
+    counts = {dataset.domain: len(dataset.where("train")) for dataset in datasets}
+    goal = study.goal(domains_of(counts))
     train_pack(
         runs,
-        resolve_design(runs, goal.domains),
+        resolve_mixtures(runs, goal.domains),
         datasets,
         {},
-        study.config,
+        study,
         folder / "store",
         folder / f"{role}.parquet",
     )
@@ -118,7 +121,11 @@ def test_labels_of_a_table_are_domains_and_a_run_is_weights_alone(study):
     assert {run.tokens for runs in study.runs.values() for run in runs} == {
         1
     } and study.final_tokens == 1
-    assert study.goal(dict.fromkeys(LABELS, 7), "two").bounds.upper.tolist() == [1, 1, 0]
+    assert study.goal(domains_of(dict.fromkeys(LABELS, 7)), "two").bounds.upper.tolist() == [
+        1,
+        1,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +190,7 @@ def finals(study, datasets, folder):
     pool = Pool.of(datasets)
     arms = []
     for goal in study.goals:
-        wanted = study.goal(dict(zip(pool.domains, pool.sizes(), strict=True)), goal)
+        wanted = study.goal(domains_of(dict(zip(pool.domains, pool.sizes(), strict=True))), goal)
         own = np.eye(3)[pool.domains.index(goal)]
         left = (1 - own) / 2
         natural = wanted.natural * (1 - own)
@@ -194,13 +201,14 @@ def finals(study, datasets, folder):
             "best-source": natural / natural.sum(),
         }
         arms += [
-            Arm(mixer, 1, tuple(weights.tolist()), goal) for mixer, weights in mixtures.items()
+            Arm(mixer, 1, Mixture(pool.domains, weights), goal)
+            for mixer, weights in mixtures.items()
         ]
     train_finals(
         arms,
         datasets,
         None,
-        study.config,
+        study,
         folder / "store",
         folder / "finals.parquet",
         log=lambda line: None,
@@ -215,7 +223,7 @@ def test_equal_mixtures_of_a_goal_are_one_final_scored_on_rows_that_nothing_chos
     assert (
         trained.set_index(["mixer", "goal"]).store_key.nunique() == 5
     )  # without `two` uniform is natural too
-    scored = evaluate_finals(trained, {}, datasets, study.config)
+    scored = evaluate_finals(trained, {}, datasets, study)
     scores = tables.check(scored.scores, tables.SCORES, "scores")
     documents = tables.check(scored.documents, tables.DOCUMENTS, "documents")
     assert len(scores) == 2 * 8 and set(scores.metric) == {"loss", "average_precision"}
@@ -237,17 +245,19 @@ def test_the_report_answers_by_average_precision_and_never_with_a_reference(
     study, datasets, tmp_path
 ):
     trained, arms = finals(study, datasets, tmp_path)
-    scored = evaluate_finals(trained, {}, datasets, study.config)
+    scored = evaluate_finals(trained, {}, datasets, study)
     mixtures = [
         {
             "mixer": arm.mixer,
             "goal": arm.goal,
-            "weights": dict(zip(LABELS, arm.weights, strict=True)),
+            "weights": arm.mixture.as_dict(),
             "notes": ["n"],
         }
         for arm in arms
     ]
-    design = resolve_design(study.runs["vertex"], study.goal(dict.fromkeys(LABELS, 9)).domains)
+    design = resolve_design(
+        study.runs["vertex"], study.goal(domains_of(dict.fromkeys(LABELS, 9))).domains
+    )
     losses = packed(study, datasets, tmp_path)["losses"]
     summary = summarise(
         study.config, scored.scores, design, losses, mixtures, documents=scored.documents
@@ -302,7 +312,7 @@ def test_two_splits_that_test_the_same_molecules_are_no_surer_than_one(
 ):
     """benchmarks/chemistry.py pools splits by molecule: a copy of a split adds no information, another test set does."""
     trained, arms = finals(study, datasets, tmp_path)
-    scored = evaluate_finals(trained, {}, datasets, study.config)
+    scored = evaluate_finals(trained, {}, datasets, study)
     pooled = runpy.run_path(str(CONFIG.parent / "benchmarks" / "chemistry.py"))["main"]
     for name, shift in (("one", 0), ("copy", 0), ("other", 1_000)):
         for table, frame, columns in (
@@ -317,7 +327,7 @@ def test_two_splits_that_test_the_same_molecules_are_no_surer_than_one(
             mixture = {
                 "mixer": arm.mixer,
                 "goal": arm.goal,
-                "weights": dict(zip(LABELS, arm.weights, strict=True)),
+                "weights": arm.mixture.as_dict(),
             }
             write_json(tmp_path / name / "mixtures" / f"{arm.mixer}@{arm.goal}.json", mixture)
 

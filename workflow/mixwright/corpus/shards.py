@@ -1,5 +1,6 @@
 """Token shards: the format on disk that learners, finals and evaluation read."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, written
+from mixwright.mixture import Domain, digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,18 +197,19 @@ def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
     return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)
 
 
-def train_tokens(domains: Path) -> dict[str, int]:
-    """Domain -> its training tokens."""
-    counts = _domains(domains)
-    return {
-        str(row.domain): int(row.tokens) for row in counts[counts.split == "train"].itertuples()
-    }
+def train_domains(path: Path) -> tuple[Domain, ...]:
+    """Returns the domains of a DOMAINS table with their training tokens, or their natural shares."""
+    counts = _domains(path)
+    domains = []
+    for row in counts[counts.split == "train"].itertuples():
+        tokens = None if math.isnan(row.tokens) else int(row.tokens)
+        share = None if math.isnan(row.share) else float(row.share)
+        domains.append(Domain(str(row.domain), tokens, share))
+    return tuple(domains)
 
 
 def corpus_fingerprint(domains: Path) -> str:
     """What the results rest on: a hash of every domain's training tokens."""
-    from mixwright.mixture import digest
-
     counts = _domains(domains)
     return digest(
         {str(row.domain): str(row.sha256) for row in counts[counts.split == "train"].itertuples()}

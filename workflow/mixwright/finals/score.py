@@ -15,7 +15,7 @@ from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
-from mixwright.study.material import learner_of
+from mixwright.study.study import Study
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +35,7 @@ def evaluate_finals(
     finals: pd.DataFrame,
     targets: Mapping[str, Examples],
     shards: Sequence[Shard],
-    study: Mapping[str, Any],
+    study: Study,
     log: Log = say,
 ) -> Scored:
     """Scores each model of a FINALS table once, on whole examples cut to the model's context until `evaluation.final_tokens` are reached.
@@ -51,8 +51,8 @@ def evaluate_finals(
         losses = _model_losses(
             str(folder),
             tasks,
-            study["final"]["device"],
-            shards[0].mask_token if learner_of(study).masked else None,
+            study.config["final"]["device"],
+            shards[0].mask_token if study.learner.masked else None,
         )
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
@@ -77,13 +77,15 @@ def evaluate_finals(
 
 
 def held_out(
-    targets: Mapping[str, Examples], shards: Sequence[Shard], study: Mapping[str, Any]
+    targets: Mapping[str, Examples], shards: Sequence[Shard], study: Study
 ) -> dict[str, Examples]:
     """What a final is scored on, by name: targets and validation splits, as the final's context cuts them."""
     found = {shard.domain: shard.validation for shard in shards} | dict(targets)
-    context = study["final"]["shape"]["context"]
+    context = study.config["final"]["shape"]["context"]
     cut = {
-        name: found[name].first(tokens=study["evaluation"]["final_tokens"], example_tokens=context)
+        name: found[name].first(
+            tokens=study.config["evaluation"]["final_tokens"], example_tokens=context
+        )
         for name in sorted(found)
     }
     for name, examples in cut.items():

@@ -4,7 +4,7 @@ import hashlib
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,22 +18,19 @@ from mixwright.corpus.shards import Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, read_json, write_json, written
 from mixwright.finals.processes import Ranks, together
-from mixwright.mixture import digest
+from mixwright.mixture import Mixture, digest
 from mixwright.progress import Done, Log, say
-from mixwright.study.material import learner_of
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
-
-Config = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Arm:
-    """What a final is trained on: `weights` over the domains sorted by name; `goal` names it where a study has several."""
+    """What a final is trained on; `goal` names it where a study has several."""
 
     mixer: str
     seed: int
-    weights: tuple[float, ...]
+    mixture: Mixture
     goal: str | None = None
 
     @property
@@ -45,7 +42,7 @@ def train_finals(
     arms: Sequence[Arm],
     shards: Sequence[Shard],
     tokenizer: str | Path,
-    study: Config,
+    study: Study,
     store: str | Path,
     to: str | Path,
     log: Log = say,
@@ -55,7 +52,7 @@ def train_finals(
     A final stands in `<store>/finals/<key>/`: `model/` for from_pretrained, `result.json`. Equal mixtures with equal seeds share one.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
-    with together(study["final"]) as ranks:
+    with together(study.config["final"]) as ranks:
         rows = _trained(arms, shards, Path(tokenizer), study, Path(store), log, ranks)
     if ranks.leads:
         tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
@@ -65,7 +62,7 @@ def _trained(
     arms: Sequence[Arm],
     shards: Sequence[Shard],
     tokenizer: Path,
-    study: Config,
+    study: Study,
     store: Path,
     log: Log,
     ranks: Ranks,
@@ -73,7 +70,7 @@ def _trained(
     """The rows of tables.FINALS, each final trained unless the store has it; of several processes the leader asks it and has the rows."""
     keys = [content_key(arm, shards, tokenizer, study) for arm in arms]
     folders = [store / "finals" / key for key in keys]
-    refresh = study["store"] == "refresh"
+    refresh = study.config["store"] == "refresh"
     fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
     rows: list[dict[str, Any]] = []
     for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
@@ -98,19 +95,15 @@ def _trained(
     return rows
 
 
-def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Config) -> str:
+def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Study) -> str:
     """Hash of all that a final's numbers depend on; a domain of weight 0 is none of it."""
-    weights = {
-        shard.domain: round(weight, 12)
-        for shard, weight in zip(shards, arm.weights, strict=True)
-        if round(weight, 12) > 0
-    }
-    final = study["final"]
+    weights = arm.mixture.rounded()
+    final = study.config["final"]
     return digest(
         {
             "weights": weights,
             "seed": arm.seed,
-            "steps": Study(study).final_steps,
+            "steps": study.final_steps,
             "recipe": {
                 name: final[name] for name in ("shape", "batch", "optimizer", "device", "precision")
             },
@@ -122,7 +115,7 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
             ).hexdigest(),
             "version": VERSIONS["final"],
         }
-        | Study(study).final_together,
+        | study.final_together,
         32,
     )
 
@@ -131,7 +124,7 @@ def _train(
     arm: Arm,
     shards: Sequence[Shard],
     tokenizer: Path,
-    study: Config,
+    study: Study,
     folder: Path,
     left: int,
     log: Log,
@@ -145,15 +138,19 @@ def _train(
     from mixwright.proxies.device import prepare
     from mixwright.proxies.models.masking import Masking
 
-    final, context = study["final"], study["final"]["shape"]["context"]
+    final, context = study.config["final"], study.config["final"]["shape"]["context"]
     prepare(final["device"])
     schedule = Schedule.of(
-        arm.weights, shards, context, Study(study).final_steps * final["batch"], arm.seed
+        arm.mixture.over([shard.domain for shard in shards]).weights,
+        shards,
+        context,
+        study.final_steps * final["batch"],
+        arm.seed,
     )
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
     sequences = (
         MaskedSequences(schedule, Masking.of(shards[0], arm.seed))
-        if learner_of(study).masked
+        if study.learner.masked
         else Sequences(schedule)
     )
     progress = Progress(
@@ -165,7 +162,7 @@ def _train(
     began = time.monotonic()
     loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, ranks)
     weights = None
-    if Study(study).final_together.get("parallel") == "fsdp":
+    if study.final_together.get("parallel") == "fsdp":
         from mixwright.finals.fsdp import whole
 
         weights = whole(model)

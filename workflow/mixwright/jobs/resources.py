@@ -3,11 +3,11 @@
 The rules multiply both by the attempt. A job at its time limit gets SIGTERM, keeps a checkpoint and fails; its next try goes on from it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, PIECE_MB, activation_mb, member_mb, parameters
+from mixwright.study.study import Study
 
 BASE_MB = {
     "proxy": 900,
@@ -27,20 +27,20 @@ UNSIZED_MB, UNSIZED_MINUTES = 2_000, 1  # of trees: the rows of all domains, and
 UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 
 
-def memory_mb(study: Mapping[str, Any], part: str, processes: int = 1) -> int:
+def memory_mb(study: Study, part: str, processes: int = 1) -> int:
     """Megabytes on one node for `part` (proxy or final), of which so many processes run there; of the machine, not of a GPU.
 
     Lengths of runs and sizes of packs do not matter: waves of members pass one after another.
     """
-    if "shape" not in study[part]:
+    if "shape" not in study.config[part]:
         return UNSIZED_MB
     own = _proxy_mb(study) if part == "proxy" else _final_mb(study, processes)
     return int(processes * (BASE_MB[part] + own))
 
 
-def _proxy_mb(study: Mapping[str, Any]) -> float:
+def _proxy_mb(study: Study) -> float:
     """On a CPU all that a wave holds; beside a GPU first weights, and a checkpoint on its way to disk."""
-    spec, vocabulary = study["proxy"], _vocabulary(study, "proxy")
+    spec, vocabulary = study.config["proxy"], _vocabulary(study, "proxy")
     shape, device, sequences = spec["shape"], spec["device"], spec["micro_batch"]
     sequences = spec["batch"] if sequences == "auto" else min(sequences, spec["batch"])
     own = member_mb(shape, vocabulary, 0)
@@ -58,9 +58,9 @@ def _proxy_mb(study: Mapping[str, Any]) -> float:
     )
 
 
-def _final_mb(study: Mapping[str, Any], processes: int) -> float:
+def _final_mb(study: Study, processes: int) -> float:
     """On a CPU weights, gradients, two moments, activations and logits of this process's part of a batch."""
-    spec, vocabulary = study["final"], _vocabulary(study, "final")
+    spec, vocabulary = study.config["final"], _vocabulary(study, "final")
     shape, weights = spec["shape"], parameters(spec["shape"], vocabulary)
     if spec["device"] == "cuda":
         return CUDA_MB + MARGIN * 4 * 4 * weights / 2**20
@@ -74,11 +74,11 @@ def _final_mb(study: Mapping[str, Any], processes: int) -> float:
     )
 
 
-def proxy_minutes(study: Mapping[str, Any], runs: Sequence[Run]) -> int:
+def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
     """Minutes to train a pack's runs, whatever their lengths, and to score them; vertex runs score examples besides."""
-    if "shape" not in study["proxy"]:
+    if "shape" not in study.config["proxy"]:
         return START_MINUTES + UNSIZED_MINUTES * len(runs)
-    asked = study["evaluation"]
+    asked = study.config["evaluation"]
     examples = (
         sum(run.role == "vertex" for run in runs)
         * asked["examples"]
@@ -92,37 +92,44 @@ def proxy_minutes(study: Mapping[str, Any], runs: Sequence[Run]) -> int:
     )
 
 
-def final_minutes(study: Mapping[str, Any], tokens: int) -> int:
+def final_minutes(study: Study, tokens: int) -> int:
     """Minutes to train finals on `tokens` in all, by all the processes that train one together."""
-    if "shape" not in study["final"]:
+    if "shape" not in study.config["final"]:
         return START_MINUTES + UNSIZED_MINUTES * tokens
     return _minutes(
-        study, "final", tokens, 0, study["final"]["nodes"] * study["final"]["processes"]
+        study,
+        "final",
+        tokens,
+        0,
+        study.config["final"]["nodes"] * study.config["final"]["processes"],
     )
 
 
-def scoring_minutes(study: Mapping[str, Any], finals: int) -> int:
+def scoring_minutes(study: Study, finals: int) -> int:
     """Minutes to score so many finals on every text, in one process."""
-    if "shape" not in study["final"]:
+    if "shape" not in study.config["final"]:
         return START_MINUTES + UNSIZED_MINUTES * finals
-    return _minutes(study, "final", 0, finals * study["evaluation"]["final_tokens"])
+    return _minutes(study, "final", 0, finals * study.config["evaluation"]["final_tokens"])
 
 
-def _minutes(
-    study: Mapping[str, Any], part: str, trained: int, scored: int, processes: int = 1
-) -> int:
+def _minutes(study: Study, part: str, trained: int, scored: int, processes: int = 1) -> int:
     """For tokens trained on, and tokens scored of each text."""
-    texts = len({*study["domains"], *study["targets"]}) * (
-        MASKED_PASSES if study["learner"] == "masked-lm" else 1
+    texts = len({*study.config["domains"], *study.config["targets"]}) * (
+        MASKED_PASSES if study.config["learner"] == "masked-lm" else 1
     )
-    operations = parameters(study[part]["shape"], _vocabulary(study, part)) * (
+    operations = parameters(study.config[part]["shape"], _vocabulary(study, part)) * (
         6 * trained + 2 * texts * scored
     )
     return int(
-        START_MINUTES + CAUTION * operations / FLOPS_PER_MINUTE[study[part]["device"]] / processes
+        START_MINUTES
+        + CAUTION * operations / FLOPS_PER_MINUTE[study.config[part]["device"]] / processes
     )
 
 
-def _vocabulary(study: Mapping[str, Any], part: str) -> int:
-    tokens = UNREAD_VOCABULARY if study["tokenizer"]["folder"] else study["tokenizer"]["vocabulary"]
-    return int(study[part]["shape"].get("vocabulary", tokens))
+def _vocabulary(study: Study, part: str) -> int:
+    tokens = (
+        UNREAD_VOCABULARY
+        if study.config["tokenizer"]["folder"]
+        else study.config["tokenizer"]["vocabulary"]
+    )
+    return int(study.config[part]["shape"].get("vocabulary", tokens))

@@ -13,8 +13,6 @@ from mixwright.measured.loss_tables import read_observations
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
-PARTS = 10**12  # shares of a corpus without token counts, in whole parts
-
 
 def import_runs(
     role: str, mixtures: Path, losses: Path, targets: Sequence[str], diverged: str = "refuse"
@@ -37,7 +35,7 @@ def as_tables(role: str, seen: Observations) -> tuple[pd.DataFrame, pd.DataFrame
 def natural(
     design: pd.DataFrame, given: str | Mapping[str, float] | None, published: Mapping[str, Array]
 ) -> pd.DataFrame:
-    """A DOMAINS frame whose tokens are shares of the natural mixture: the one given, else a swarm's mean or the base run's."""
+    """A DOMAINS frame with the shares of the natural mixture and no tokens: the one given, else a swarm's mean or the base run's."""
     shares = (
         base_mixture(design)
         if set(design.role) == {"perturb"}
@@ -52,9 +50,9 @@ def natural(
                     f"config: measured.natural.{name} is not a domain; {nearest(name, list(shares.index))}"
                 )
         shares = pd.Series(dict(given)).reindex(shares.index).fillna(0.0)
-    tokens = np.maximum(1, np.round(PARTS * shares / shares.sum())).astype(np.int64)
-    frame = pd.DataFrame({"domain": shares.index, "split": "train", "tokens": tokens.to_numpy()})
-    return frame.assign(bytes=0, documents=0, sha256="")
+    frame = pd.DataFrame({"domain": shares.index, "split": "train"})
+    frame["share"] = (shares / shares.sum()).to_numpy()
+    return frame.assign(tokens=None, bytes=None, documents=None, sha256=None)
 
 
 def base_mixture(design: pd.DataFrame) -> pd.Series:
@@ -73,8 +71,8 @@ def _losses(seen: Observations) -> pd.DataFrame:
     runs, targets = np.repeat(seen.runs, len(seen.targets)), np.tile(seen.targets, len(seen.runs))
     unknown: dict[str, Any] = {
         "bits_per_byte": np.nan,
-        "scored_tokens": 0,
-        "unigram_loss": np.inf,
+        "scored_tokens": None,
+        "unigram_loss": np.nan,
     }  # no unigram model to be beaten by
     frame = pd.DataFrame({"run": runs, "target": targets, "loss": seen.losses.ravel()})
     return frame.assign(step=1, tokens=_tokens(seen, seen.targets), status="ok", **unknown)

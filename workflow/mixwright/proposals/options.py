@@ -12,8 +12,6 @@ from mixwright.mixture import Domain
 from mixwright.proposals.fits import Source
 from mixwright.simplex.bounds import Bounds, groups_of
 
-PARTS = 10**12  # a natural mixture without token counts, in whole parts
-
 
 @dataclass(frozen=True)
 class Options:
@@ -36,11 +34,11 @@ class Options:
 
     def goal(self, source: Source) -> Goal:
         """The goal over the fit's domains; without token counts the mean of the fitted mixtures is the natural one."""
-        amounts = self.available or {
-            name: max(1.0, PARTS * share)
-            for name, share in zip(source.domains, source.mean, strict=True)
-        }
-        domains = tuple(Domain(name, round(amounts[name])) for name in source.domains)
+        if self.available:
+            domains = tuple(Domain(name, round(self.available[name])) for name in source.domains)
+        else:
+            means = zip(source.domains, source.mean, strict=True)
+            domains = tuple(Domain(name, None, share) for name, share in means)
         targets = self.targets or dict.fromkeys(source.targets, 1.0)
         importance = {
             name: weight / sum(targets.values())

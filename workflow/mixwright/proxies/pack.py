@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mixwright.corpus.shards import Examples, Shard
-from mixwright.errors import MixwrightError
 from mixwright.files import written
-from mixwright.mixture import Run
+from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
 from mixwright.proxies.loglikelihoods import Recording
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Shape
-from mixwright.proxies.store import Store, done, key_of, renamed, row
+from mixwright.proxies.store import Store, done, key_of, mixture_of, renamed, row
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import KEYS, machine, rule_of_thumb
 from mixwright.proxies.wave import Member, Settings
@@ -42,54 +40,53 @@ class Work:
     def of(
         cls,
         runs: Sequence[Run],
-        design: pd.DataFrame,
+        mixtures: Mapping[str, Mixture],
         shards: Sequence[Shard],
         targets: Mapping[str, Examples],
-        study: Mapping[str, Any],
+        study: Study,
     ) -> "Work":
         """From shards and targets in the order of their names."""
         vocabulary = shards[0].vocabulary
-        asked = Study(study).calibrated(_chosen(study["proxy"], vocabulary))
-        proxy, evaluation = asked.config["proxy"], asked.config["evaluation"]
+        study = study.calibrated(_chosen(study.config["proxy"], vocabulary))
+        proxy, evaluation = study.config["proxy"], study.config["evaluation"]
         shape = Shape.of(proxy["shape"], vocabulary, proxy["attention"])
         marks = {"mask_token": mask_token(shards[0])} if shape.masked else {}
         prints, spec = (
             _fingerprints(shards, targets),
-            asked.proxy_spec | {"vocabulary": vocabulary} | marks,
+            study.proxy_spec | {"vocabulary": vocabulary} | marks,
         )
-        weights = _weights(runs, design, [shard.domain for shard in shards])
-        keys = {
-            run.name: key_of(run, weights[run.name], prints, spec, asked.recorded) for run in runs
-        }
-        each = {keys[run.name]: (run, tuple(weights[run.name].values())) for run in runs}
-        members = {
-            key: Member(key, own, run.steps, run.seed, run.role == "vertex")
-            for key, (run, own) in each.items()
-        }
+        domains = [shard.domain for shard in shards]
+        keys: dict[str, str] = {}
+        members: dict[str, Member] = {}
+        for run in runs:
+            mixture = mixture_of(run, mixtures).over(domains)
+            key = key_of(run, mixture, prints, spec, study.recorded)
+            keys[run.name] = key
+            members[key] = Member(key, mixture, run.steps, run.seed, run.role == "vertex")
         texts = {**targets, **{shard.domain: shard.validation for shard in shards}}
         measured = {
             name: given.first(evaluation["tokens"], None, shape.context + (not shape.masked))
             for name, given in texts.items()
         }
-        record = Recording.of(evaluation, {name: texts[name] for name in asked.recorded["targets"]})
+        record = Recording.of(evaluation, {name: texts[name] for name in study.recorded["targets"]})
         how = json.dumps({key: proxy[key] for key in KEYS})
-        return cls(shape, _settings(asked), how, keys, members, measured, record)
+        return cls(shape, _settings(study), how, keys, members, measured, record)
 
 
 def train_pack(
     runs: Sequence[Run],
-    design: pd.DataFrame,
+    mixtures: Mapping[str, Mixture],
     shards: Sequence[Shard],
     targets: Mapping[str, Examples],
-    study: Mapping[str, Any],
+    study: Study,
     store_folder: Path,
     to: Path,
     log: Log = say,
 ) -> None:
     """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
     shards = sorted(shards, key=lambda shard: shard.domain)
-    work = Work.of(runs, design, shards, dict(sorted(targets.items())), study)
-    store = Store(Path(store_folder), refresh=study["store"] == "refresh")
+    work = Work.of(runs, mixtures, shards, dict(sorted(targets.items())), study)
+    store = Store(Path(store_folder), refresh=study.config["store"] == "refresh")
 
     def keep(member: Member, result: Result) -> None:
         realised = [
@@ -158,21 +155,6 @@ def _settings(study: Study) -> Settings:
         epochs_of=study.epochs_of,
         **{name: proxy[name] for name in names},
     )
-
-
-def _weights(
-    runs: Sequence[Run], design: pd.DataFrame, domains: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Run -> domain -> weight, every domain there."""
-    wide = (
-        design.pivot(index="run", columns="domain", values="weight")
-        .reindex(columns=list(domains))
-        .fillna(0.0)
-    )
-    for run in runs:
-        if run.name not in wide.index:
-            raise MixwrightError(f"design: no weights of run {run.name}; resolve the design again")
-    return {run.name: dict(zip(domains, wide.loc[run.name].tolist(), strict=True)) for run in runs}
 
 
 def _fingerprints(shards: Sequence[Shard], targets: Mapping[str, Examples]) -> dict[str, str]:

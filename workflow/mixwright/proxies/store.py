@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from mixwright.errors import MixwrightError
 from mixwright.files import written
-from mixwright.mixture import Run, digest
+from mixwright.mixture import Mixture, Run, digest
 from mixwright.progress import Done, say
 from mixwright.tables import RESULTS
 
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 def key_of(
     run: Run,
-    weights: Mapping[str, float],
+    mixture: Mixture,
     fingerprints: Mapping[str, str],
     spec: Mapping[str, Any],
     recorded: Mapping[str, Any],
@@ -33,11 +33,18 @@ def key_of(
         "seed": run.seed,
         "recorded": recorded if run.role == "vertex" else None,
     }
-    mixture = {name: round(float(weight), 12) for name, weight in sorted(weights.items())}
+    weights = {name: round(weight, 12) for name, weight in sorted(mixture.as_dict().items())}
     return digest(
-        {"run": asked, "weights": mixture, "fingerprints": dict(fingerprints), "spec": dict(spec)},
+        {"run": asked, "weights": weights, "fingerprints": dict(fingerprints), "spec": dict(spec)},
         32,
     )
+
+
+def mixture_of(run: Run, mixtures: Mapping[str, Mixture]) -> Mixture:
+    """Returns the resolved mixture of a run; one that nobody resolved is refused."""
+    if run.name not in mixtures:
+        raise MixwrightError(f"design: no weights of run {run.name}; resolve the design again")
+    return mixtures[run.name]
 
 
 class Store:

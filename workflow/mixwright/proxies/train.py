@@ -61,7 +61,7 @@ class Pack:
         counts = np.stack([shard.unigram for shard in self.shards])
         for target, examples in self.exam.targets.items():
             unigrams = [
-                unigram_losses(wave.members[k].weights, counts, examples) for k in due
+                unigram_losses(wave.members[k].mixture.weights, counts, examples) for k in due
             ]  # together, rounding would depend on K
             numbers = zip(
                 *losses(scored[target], examples), unigrams, wave.alive[due].tolist(), strict=True

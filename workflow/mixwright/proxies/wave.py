@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints, Shard
+from mixwright.mixture import Mixture
 from mixwright.progress import say
 from mixwright.proxies.cuda_graph import Recorded
 from mixwright.proxies.gradients import Batch, How, gradients
@@ -28,7 +29,7 @@ class Member:
     """
 
     key: str
-    weights: tuple[float, ...]  # over the shards, which are sorted by name
+    mixture: Mixture  # over the shards' domains, which are sorted by name
     steps: int
     seed: int
     wants_loglikelihoods: bool = False
@@ -106,7 +107,7 @@ class Wave:
             else sequences * self.shape.context / self.settings.epochs_of
         )
         return Schedule.of(
-            member.weights, shards, self.shape.context, sequences, member.seed, share
+            member.mixture.weights, shards, self.shape.context, sequences, member.seed, share
         )
 
     @property

@@ -17,13 +17,13 @@ def design(candidates: Path, runs: int, to: Path) -> None:
 def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
     """Give every run of a role its weights; bounds that leave no mixture are told here, before compute."""
     from mixwright import tables
-    from mixwright.corpus.shards import train_tokens
+    from mixwright.corpus.shards import train_domains
     from mixwright.designs.resolve import resolve_design
     from mixwright.study.study import Study
 
     asked = Study.read(study)
     tables.write(
-        resolve_design(asked.runs[role], asked.goal(train_tokens(domains)).domains),
+        resolve_design(asked.runs[role], asked.goal(train_domains(domains)).domains),
         to,
         tables.DESIGN,
     )

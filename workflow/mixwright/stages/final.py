@@ -34,9 +34,7 @@ def train_finals(
     domains = [asked.learner.function("open_domain")(folder) for folder in shards]
     leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
     with beating(path_of(study.parent, pack), len(arms)) if leads else nullcontext(say) as log:
-        asked.learner.function("train_finals")(
-            arms, domains, tokenizer, asked.config, store, to, log
-        )
+        asked.learner.function("train_finals")(arms, domains, tokenizer, asked, store, to, log)
 
 
 def evaluate_finals(
@@ -58,20 +56,21 @@ def evaluate_finals(
     trained = tables.read(finals, tables.FINALS)
     examples = {path.stem: Examples.load(path) for path in targets}
     domains = [asked.learner.function("open_domain")(folder) for folder in shards]
-    scored = asked.learner.function("evaluate_finals")(trained, examples, domains, asked.config)
+    scored = asked.learner.function("evaluate_finals")(trained, examples, domains, asked)
     tables.write(scored.documents, documents, tables.DOCUMENTS)
     tables.write(scored.scores, scores, tables.SCORES)
 
 
 def _arms(study: "Study", pack: str, mixtures: Sequence[Path]) -> list["Arm"]:
-    """The arms of a pack; weights in the order of the domains' names."""
+    """The arms of a pack, with the mixtures that were proposed for them."""
     from mixwright.finals.train import Arm
+    from mixwright.mixture import Mixture
 
-    weights = {
-        path.stem: tuple(weight for _, weight in sorted(read_json(path)["weights"].items()))
-        for path in mixtures
-    }
+    proposed = {}
+    for path in mixtures:
+        weights = read_json(path)["weights"]
+        proposed[path.stem] = Mixture.of(weights).over(sorted(weights))
     return [
-        Arm(study.arms[arm][0], seed, weights[arm], study.arms[arm][1] or None)
+        Arm(study.arms[arm][0], seed, proposed[arm], study.arms[arm][1] or None)
         for arm, seed in study.final_packs[pack]
     ]

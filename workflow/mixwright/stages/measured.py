@@ -94,7 +94,7 @@ def find_region(
     """Say how far the optimum of a mixer can move at no loss that one could tell."""
     import json
 
-    from mixwright.corpus.shards import train_tokens
+    from mixwright.corpus.shards import train_domains
     from mixwright.measured.loss_tables import read_observations
     from mixwright.study.study import Study
     from mixwright.trust.region import find_region
@@ -102,7 +102,7 @@ def find_region(
     asked = Study.read(study)
     wanted = asked.measured["regions"][mixer]
     goal, seen = (
-        asked.goal(train_tokens(domains)),
+        asked.goal(train_domains(domains)),
         read_observations(mixtures, losses, diverged=asked.diverged),
     )
     write_json(

@@ -125,7 +125,7 @@ def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
 def _of_study(
     study: Path, domains: Path | None, mixer: str | None, goal: str, fit: Path | None, settings: str
 ) -> dict[str, Any]:
-    from mixwright.corpus.shards import corpus_fingerprint, train_tokens
+    from mixwright.corpus.shards import corpus_fingerprint, train_domains
     from mixwright.proposals import fits
     from mixwright.study.study import Study
     from mixwright.trust import bootstrap
@@ -133,7 +133,7 @@ def _of_study(
     if domains is None or mixer is None:
         raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")
     asked = Study.read(study)
-    wanted, method = asked.goal(train_tokens(domains), goal), asked.method_name(mixer)
+    wanted, method = asked.goal(train_domains(domains), goal), asked.method_name(mixer)
     chosen = mixers.load(method, fit) if fit else mixers.create(method, json.loads(settings))
     proposal = bootstrap.propose(
         chosen, fits.read_runs(fit) if fit else None, wanted, asked.config["validation"]["draws"]

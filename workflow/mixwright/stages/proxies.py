@@ -57,8 +57,8 @@ def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
 
 def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) -> None:
     """Train the runs of one pack and write what they measured."""
-    from mixwright.corpus.shards import Examples, train_tokens
-    from mixwright.designs.resolve import resolve_design
+    from mixwright.corpus.shards import Examples, train_domains
+    from mixwright.designs.resolve import resolve_mixtures
     from mixwright.files import alone, read_json
     from mixwright.jobs.heartbeat import beating, path_of
     from mixwright.jobs.lease import hold_gpu
@@ -76,12 +76,10 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
             asked = _calibrated(asked, listed, log)
         asked.learner.function("train_pack")(
             runs,
-            resolve_design(runs, asked.goal(train_tokens(Path(listed["domains"]))).domains),
+            resolve_mixtures(runs, asked.goal(train_domains(Path(listed["domains"]))).domains),
             [asked.learner.function("open_domain")(Path(folder)) for folder in listed["shards"]],
             {Path(path).stem: Examples.load(path) for path in listed["targets"]},
-            asked.of_role(
-                runs[0].role
-            ).config,  # by role: a calibrated study calls its packs otherwise
+            asked.of_role(runs[0].role),  # by role: a calibrated study calls its packs otherwise
             store,
             to,
             log,

@@ -49,14 +49,14 @@ def backtest(
     realised: Paths = NONE,
 ) -> None:
     """Leave the largest scale out, predict its runs and its optimum from the smaller ones, and say which extrapolation to trust."""
-    from mixwright.corpus.shards import train_tokens
+    from mixwright.corpus.shards import train_domains
     from mixwright.measured.loss_tables import read_observations
     from mixwright.study.study import Study
     from mixwright.trust.backtest import backtest as test
 
     asked = Study.read(study)
     seen = read_observations(mixtures, losses, realised, diverged=asked.diverged)
-    found = test(seen, asked.goal(train_tokens(domains)), mixers.read_settings(settings))
+    found = test(seen, asked.goal(train_domains(domains)), mixers.read_settings(settings))
     log.info("%s", found.verdict)
     write_json(to, found.as_json())
 

@@ -1,7 +1,7 @@
 """A study as the workflow sees it at parse time: roles, runs, packs, arms. Pure names, no weights, nothing heavy imported."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -103,9 +103,9 @@ class Study(Material):
         own = {key: self.config["transfer"][key] for key in ("model", "shape", "tokens")}
         return Study({**self.config, "proxy": {**self.config["proxy"], **own}})
 
-    def of_pack(self, pack: str) -> Mapping[str, Any]:
-        """The config that the runs of a pack are trained by."""
-        return self.of_role(self.packs[pack][0].role).config
+    def of_pack(self, pack: str) -> "Study":
+        """Returns the study as the runs of a pack see it."""
+        return self.of_role(self.packs[pack][0].role)
 
     @cached_property
     def packs(self) -> dict[str, tuple[Run, ...]]:
@@ -198,17 +198,17 @@ class Study(Material):
     def final_steps(self) -> int:
         return self._steps(self.config["goal"]["tokens"], "final")
 
-    def goal(self, tokens: Mapping[str, int], name: str = "") -> Goal:
-        """The goal of this name, given the training tokens that each domain has: its target alone counts, the target's own domain not.
+    def goal(self, domains: Sequence[Domain], name: str = "") -> Goal:
+        """Returns the goal of this name over the study's domains, as a DOMAINS table counts them.
 
-        Of a swarm measured by others shares are known, not tokens; of perturbations the base run's total, which is the goal's.
+        A goal with a name counts that target alone, and the target's own domain gets no weight.
         """
         goal = self.config["goal"] | {
             "caps": self.config["goal"]["caps"] | ({name: 0.0} if name else {})
         }
         if self.measured:
-            return self._goal_of_shares(tokens, goal)
-        domains = tuple(Domain(domain, int(tokens[domain])) for domain in self.domains)
+            return self._goal_of_shares(domains, goal)
+        domains = tuple(sorted(domains, key=lambda domain: domain.name))
         for domain in domains:
             if domain.available < 1:
                 raise MixwrightError(
@@ -232,14 +232,17 @@ class Study(Material):
         """Target -> weight in the objective of a goal, summing to 1."""
         return {goal: 1.0} if goal else self.target_weights
 
-    def _goal_of_shares(self, parts: Mapping[str, int], goal: Mapping[str, Any]) -> Goal:
+    def _goal_of_shares(self, domains: Sequence[Domain], goal: Mapping[str, Any]) -> Goal:
+        """Of a swarm that others measured shares are known, not tokens. Of perturbations the base
+        run's total is known, and is the goal's."""
         tokens = float(self.measured.get("perturb", {"tokens": 1.0})["tokens"])
-        domains = tuple(Domain(name, int(parts[name])) for name in sorted(parts))
+        domains = tuple(sorted(domains, key=lambda domain: domain.name))
+        names = [domain.name for domain in domains]
         for section in ("caps", "floors"):
             for name in goal[section]:
-                if name not in parts:
+                if name not in names:
                     raise MixwrightError(
-                        f"config: goal.{section}.{name} is not a domain; {nearest(name, sorted(parts))}"
+                        f"config: goal.{section}.{name} is not a domain; {nearest(name, names)}"
                     )
         return Goal(
             domains,

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mixwright.files import written
-from mixwright.mixture import Array, Run
+from mixwright.mixture import Array, Mixture, Run
 from mixwright.progress import Log, Pace, say
-from mixwright.proxies.store import Store, done, key_of, renamed, row
+from mixwright.proxies.store import Store, done, key_of, mixture_of, renamed, row
 from mixwright.study.study import Study
 from mixwright.tabular.boosting import Grown, Trees, grow, weighted_loss
 from mixwright.tabular.dataset import Dataset
@@ -24,44 +23,37 @@ CHOOSE = "choose"  # the part of a target's rows that mixtures are chosen by
 
 def train_pack(
     runs: Sequence[Run],
-    design: pd.DataFrame,
+    mixtures: Mapping[str, Mixture],
     datasets: Sequence[Dataset],
     targets: Mapping[str, Any],  # none: a target of trees is a domain's held-out rows
-    study: Mapping[str, Any],
+    study: Study,
     store_folder: Path,
     to: Path,
     log: Log = say,
 ) -> None:
     """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
-    asked, pool, settings = Study(study), Pool.of(datasets), Trees.of(study["trees"])
-    weights = (
-        design.pivot(index="run", columns="domain", values="weight")
-        .reindex(columns=list(pool.domains))
-        .fillna(0.0)
-    )
+    pool = Pool.of(datasets)
+    settings = Trees.of(study.config["trees"])
     prints = {dataset.domain: dataset.fingerprint for dataset in datasets}
-    mixtures = {
-        run.name: dict(zip(pool.domains, weights.loc[run.name].tolist(), strict=True))
-        for run in runs
-    }
-    keys = {
-        run.name: key_of(run, mixtures[run.name], prints, asked.proxy_spec, asked.recorded)
-        for run in runs
-    }
-    store = Store(Path(store_folder), refresh=study["store"] == "refresh")
+    keys = {}
+    for run in runs:
+        keys[run.name] = key_of(
+            run, mixture_of(run, mixtures), prints, study.proxy_spec, study.recorded
+        )
+    store = Store(Path(store_folder), refresh=study.config["store"] == "refresh")
     pace, trained = Pace(log, 1, unit="runs"), 0
     for number, run in enumerate(runs):
         if keys[run.name] not in store:
-            mixture = weights.loc[run.name].to_numpy(np.float64)
+            weights = mixtures[run.name].over(pool.domains).weights
             store.put(
                 keys[run.name],
-                _measured(run, keys[run.name], pool, mixture, settings, asked.recorded["targets"]),
+                _measured(run, keys[run.name], pool, weights, settings, study.recorded["targets"]),
             )
             trained += 1
         log(done(store.taken(keys[run.name]), run.name))
         left = len(runs) - number - 1
         pace.tell(
-            f"{number + 1}/{len(runs)} {run.role} runs, {len(asked.recorded['targets'])} targets",
+            f"{number + 1}/{len(runs)} {run.role} runs, {len(study.recorded['targets'])} targets",
             trained,
             left,
             at_once=not left,

@@ -23,7 +23,7 @@ def evaluate_finals(
     finals: pd.DataFrame,
     targets: Mapping[str, Any],
     datasets: Sequence[Dataset],
-    study: Mapping[str, Any],
+    study: Study,
 ) -> Scored:
     """Rows of tables.SCORES and DOCUMENTS: an arm with a goal of its own is scored on that target, any other on all targets of the study.
 
@@ -33,7 +33,7 @@ def evaluate_finals(
     pool, scores, documents = Pool.of(datasets), [], []
     for arm in finals.itertuples():
         model, learned = Model.load(arm.folder), pool.mixed(_weights(arm.realised, pool))
-        for task in sorted(Study(study).target_weights) if pd.isna(arm.goal) else [arm.goal]:
+        for task in sorted(study.target_weights) if pd.isna(arm.goal) else [arm.goal]:
             examples = pool.examples(task, REPORT)
             probability = model.probability(examples.features)
             whose = {"mixer": arm.mixer, "seed": arm.seed, "task": task}

@@ -25,7 +25,7 @@ def train_finals(
     arms: Sequence[Arm],
     datasets: Sequence[Dataset],
     tokenizer: None,
-    study: Mapping[str, Any],
+    study: Study,
     store: str | Path,
     to: str | Path,
     log: Log = say,
@@ -34,16 +34,16 @@ def train_finals(
 
     A final stands in `<store>/finals/<key>/`: `model/` in the library's own format, `result.json`.
     """
-    pool, asked = Pool.of(datasets), Study(study)
+    pool = Pool.of(datasets)
     prints = {dataset.domain: dataset.fingerprint for dataset in datasets}
-    refresh, fresh, rows = study["store"] == "refresh", set(), []
+    refresh, fresh, rows = study.config["store"] == "refresh", set(), []
     for arm in arms:
-        targets = asked.targets_of(arm.goal or "")
+        targets = study.targets_of(arm.goal or "")
         key = content_key(arm, targets, prints, study)
         folder = Path(store) / "finals" / key
         with alone(lock_of(folder)):
             if (refresh and key not in fresh) or not (folder / "result.json").exists():
-                _train(arm, targets, pool, Trees.of(study["trees"]), folder)
+                _train(arm, targets, pool, Trees.of(study.config["trees"]), folder)
             fresh.add(key)
             whose = {
                 "mixer": arm.mixer,
@@ -59,20 +59,16 @@ def train_finals(
 
 
 def content_key(
-    arm: Arm, targets: Mapping[str, float], prints: Mapping[str, str], study: Mapping[str, Any]
+    arm: Arm, targets: Mapping[str, float], prints: Mapping[str, str], study: Study
 ) -> str:
     """Hash of all that a final's numbers depend on: a domain without weight counts only where its held-out rows choose the settings."""
-    weights = {
-        domain: round(weight, 12)
-        for domain, weight in zip(sorted(prints), arm.weights, strict=True)
-        if round(weight, 12) > 0
-    }
+    weights = arm.mixture.rounded()
     read = {domain: prints[domain] for domain in {*weights, *targets}}
     asked = {
         "weights": weights,
         "targets": dict(targets),
         "seed": arm.seed,
-        "trees": study["trees"],
+        "trees": study.config["trees"],
     }
     return digest({"arm": asked, "datasets": read, "version": VERSIONS["final"]}, 32)
 
@@ -81,7 +77,7 @@ def _train(
     arm: Arm, targets: Mapping[str, float], pool: Pool, settings: Trees, folder: Path
 ) -> None:
     began = time.monotonic()
-    weights = np.array(arm.weights)
+    weights = arm.mixture.over(pool.domains).weights
     learned = pool.mixed(weights)
     validated = pool.mixed(np.array([targets.get(domain, 0.0) for domain in pool.domains]), CHOOSE)
     model = grow(learned, settings, arm.seed).best(validated)
