@@ -66,7 +66,7 @@ class Bootstrap:
         return f"{said}; less than the noise of one run, {self.noise.value:.3f} over {self.noise.runs} repeats"
 
     @property
-    def said(self) -> Proposal:
+    def annotated(self) -> Proposal:
         """The proposal with its intervals, and the verdict among its notes."""
         notes = (*self.proposal.notes, f"predicted {self.verdict}", *self.notes)
         return replace(self.proposal, intervals=self.as_json(), notes=notes)
@@ -113,7 +113,7 @@ def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int =
     except TooFewRunsError:
         few = f"no intervals: {len(seen.of_role('swarm').runs)} runs are too few to hold any out"
         return replace(proposal, notes=(*proposal.notes, few))
-    return found.said
+    return found.annotated
 
 
 def bootstrap(
