@@ -105,13 +105,12 @@ class Backtest:
         It must beat keeping beyond the judge's interval. Where AutoScale has a say, its law must
         put the choice ahead of keeping too.
         """
-        ahead = [choice for choice in self._rivals if choice.ahead and choice.ahead.low > 0]
-        if self.judged_by == AUTOSCALE:
-            keep_regret = self._choice(KEEP).autoscale_regret or 0.0
-            ahead = [choice for choice in ahead if _regret_below(choice, keep_regret)]
-        if not ahead:
-            return KEEP
-        best = min(ahead, key=lambda choice: choice.regret.value)
+        best = self._choice(KEEP)
+        for choice in self._rivals:
+            if not self._beats_keeping(choice):
+                continue
+            if best.choice == KEEP or choice.regret.value < best.regret.value:
+                best = choice
         return best.choice
 
     @property
@@ -121,10 +120,12 @@ class Backtest:
         rivals = []
         for choice in self._rivals:
             if choice.ahead:
-                rivals.append(f"{choice.choice} {_signed(choice.ahead)}")
+                gain = _signed(choice.ahead)
+                rivals.append(f"{choice.choice} {gain}")
         errors = []
         for prediction in self.predictions:
-            errors.append(f"{prediction.mixer} {prediction.scatter:.4f}")
+            scatter = f"{prediction.scatter:.4f}"
+            errors.append(f"{prediction.mixer} {scatter}")
         sentences = [
             f"Trust {CHOICES[self.trusted]}.",
             f"Ahead of keeping at {total}, as the law of all runs judges:"
@@ -135,6 +136,17 @@ class Backtest:
         if self.trusted == KEEP and self.judged_by == AUTOSCALE:
             sentences.append(OBJECTION)
         return " ".join(sentences)
+
+    def _beats_keeping(self, choice: Choice) -> bool:
+        """Whether all judges that have a say put the choice ahead of keeping."""
+        if choice.ahead is None or not choice.ahead.low > 0:
+            return False
+        if self.judged_by == JOINT:
+            return True
+        keep_regret = self._choice(KEEP).autoscale_regret or 0.0
+        if choice.autoscale_regret is None:
+            return False
+        return choice.autoscale_regret < keep_regret
 
     @property
     def _rivals(self) -> list[Choice]:
@@ -169,13 +181,16 @@ def find_scales(observations: Observations) -> list[tuple[float, Rows]]:
     The perturb design says which scales there are, and other runs belong to the nearest one.
     Without such a design, totals that lie together are a scale.
     """
-    read = np.flatnonzero(np.isin(observations.roles, ROLES))
-    perturbed = np.flatnonzero(np.array(observations.roles) == "perturb")
+    roles = np.array(observations.roles)
+    read = np.flatnonzero(np.isin(roles, ROLES))
+    perturbed = np.flatnonzero(roles == "perturb")
     if len(perturbed):
-        return _scales_of_design(observations, perturbed, np.setdiff1d(read, perturbed))
+        others = np.setdiff1d(read, perturbed)
+        return _scales_of_design(observations, perturbed, others)
     logs = np.log(observations.tokens)
     order = read[np.argsort(logs[read], kind="stable")]
-    gaps = np.flatnonzero(np.diff(logs[order]) > np.log(SCALE))
+    steps = np.diff(logs[order])
+    gaps = np.flatnonzero(steps > np.log(SCALE))
     scales = []
     for rows in np.split(order, gaps + 1):
         if len(rows):
@@ -212,7 +227,8 @@ def backtest(
         )
     total, out = scales[-1]
     left_out = observations.only(out)
-    known = observations.only(np.setdiff1d(np.arange(len(observations.runs)), out))
+    everything = np.arange(len(observations.runs))
+    known = observations.only(np.setdiff1d(everything, out))
     largest_known = observations.only(scales[-2][1])
     goal = replace(goal, tokens=total)
     importance = target_weights(goal.targets, observations.targets)
@@ -222,7 +238,8 @@ def backtest(
     predictions = []
     for name, fit in fits.items():
         if name != KEEP:
-            predictions.append(_prediction(name, fit, left_out, importance))
+            prediction = _prediction(name, fit, left_out, importance)
+            predictions.append(prediction)
     mixtures = {name: fit.propose(goal).weights for name, fit in fits.items()}
     count = len(goal.domains)
     uniform = np.full(count, 1 / count)
@@ -232,7 +249,13 @@ def backtest(
         scales=tuple(tokens for tokens, _ in scales),
         runs=len(out),
         predictions=tuple(predictions),
-        choices=judge(observations, goal, importance, mixtures, settings),
+        choices=judge(
+            observations,
+            goal,
+            importance,
+            mixtures,
+            settings,
+        ),
         notes=tuple(notes),
     )
 
@@ -300,11 +323,6 @@ def _prediction(name: str, fit: Any, left_out: Observations, importance: Array) 
         scatter=1.4826 * float(np.median(deviations)),
         rank=rank_interval(measured, predicted),
     )
-
-
-def _regret_below(choice: Choice, limit: float) -> bool:
-    """Whether AutoScale's law gives the choice a regret, and one below the limit."""
-    return choice.autoscale_regret is not None and choice.autoscale_regret < limit
 
 
 def _signed(interval: Interval) -> str:

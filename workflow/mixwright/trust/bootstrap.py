@@ -125,7 +125,13 @@ def propose(
     if not mixers.entry(name).can_refit:
         return proposal
     try:
-        result = bootstrap(cast(Mixer, mixer), observations, goal, proposal, draws)
+        result = bootstrap(
+            cast(Mixer, mixer),
+            observations,
+            goal,
+            proposal,
+            draws,
+        )
     except TooFewRunsError:
         runs = len(observations.of_role("swarm").runs)
         return _noted(proposal, f"no intervals: {runs} runs are too few to hold any out")
@@ -166,7 +172,13 @@ def bootstrap(
     observations = observations.only(np.argsort(np.array(observations.runs)))
     entry = mixers.entry(proposal.mixer)
     done = min(draws, entry.draws)
-    refits = Refits.of(full, observations, goal, proposal, done)
+    refits = Refits.of(
+        full,
+        observations,
+        goal,
+        proposal,
+        done,
+    )
     importance = target_weights(goal.targets, full.targets)
     noise = noise_floor(observations, goal.targets)
     predicted = {}

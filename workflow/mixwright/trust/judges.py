@@ -70,9 +70,22 @@ def judge(
     held_out = held_out_residuals(law, observations, rows, goal.seed)
     mixtures = np.stack(list(weights.values()))
     regrets = _regrets(law, goal, importance, mixtures)
-    refits = refitted(law, observations, rows, held_out, DRAWS, goal.seed)
+    refits = refitted(
+        law,
+        observations,
+        rows,
+        held_out,
+        DRAWS,
+        goal.seed,
+    )
     drawn = np.stack([_regrets(refit, goal, importance, mixtures) for refit in refits])
-    second = _autoscale_regrets(observations, goal, importance, mixtures, settings)
+    second = _autoscale_regrets(
+        observations,
+        goal,
+        importance,
+        mixtures,
+        settings,
+    )
     keep = list(weights).index(KEEP)
     choices = []
     for k, name in enumerate(weights):

@@ -77,21 +77,29 @@ class LearningCurve:
         beliefs = np.stack(all_beliefs)
         draws = np.arange(len(self.resampled))
         quantiles = (draws * GOLDEN % 1)[:, None]
-        below = np.cumsum(beliefs[1:], axis=1) < quantiles * (1 - 1e-9)
-        drawn = np.eye(len(FLOORS))[below.sum(axis=1)]
-        return np.stack(all_laws), np.concatenate([beliefs[:1], drawn])
+        cumulated = np.cumsum(beliefs[1:], axis=1)
+        below = cumulated < quantiles * (1 - 1e-9)
+        one_floor = np.eye(len(FLOORS))
+        drawn = one_floor[below.sum(axis=1)]
+        weights = np.concatenate([beliefs[:1], drawn])
+        return np.stack(all_laws), weights
 
     def at(self, runs: float) -> Array:
         """Returns (1 + draws,) rank correlations that the power laws expect of so many runs."""
         laws, weights = self._laws
-        floor, scale, power = laws[..., 0], laws[..., 1], laws[..., 2]
+        floor = laws[..., 0]
+        scale = laws[..., 1]
+        power = laws[..., 2]
         deficits = floor + scale * float(runs) ** -power
-        return 1 - (weights * deficits).sum(axis=1)
+        mean = (weights * deficits).sum(axis=1)
+        return 1 - mean
 
     def raised_by(self, more: int, runs: int | None = None) -> Raise:
         """Returns what `more` runs add to `runs` (none: all there are), by the power law."""
         start = runs or self.runs
-        gains = self.at(start + more) - self.at(start)
+        before = self.at(start)
+        after = self.at(start + more)
+        gains = after - before
         value = float(gains[0])
         low, high = np.quantile(gains[1:], ENDS)
         return Raise(
@@ -108,8 +116,8 @@ class LearningCurve:
         correlation by less than `worth`; None if `most` times the runs are not enough.
         """
         factors = np.geomspace(1, most, 200)
-        tried = np.unique(np.round(self.runs * factors).astype(int))
-        for runs in tried.tolist():
+        tried = np.round(self.runs * factors).astype(int)
+        for runs in np.unique(tried).tolist():
             step = self.raised_by(_quarter(runs), runs)
             if step.value < worth:
                 return int(runs)
@@ -122,7 +130,8 @@ class LearningCurve:
         to 0.989: stop`.
         """
         step = self.raised_by(more or _quarter(self.runs))
-        expected = self.at(self.runs + step.more)[0]
+        after = self.at(self.runs + step.more)
+        expected = after[0]
         sentence = (
             f"{step.more} more runs would raise the rank correlation"
             f" by about {step.value:.3f} [{step.low:.3f}, {step.high:.3f}], to {expected:.3f}"
@@ -185,14 +194,23 @@ def learning_curve(
     if len(sizes) < 3 or sizes[-1] > most:
         names = ", ".join(map(str, sizes))
         raise MixwrightError(f"learning curve: sizes {names}; name three or more up to {most} runs")
-    predicted = _held_out(mixers.create(name, settings), swarm, sizes, folds, seed)
+    mixer = mixers.create(name, settings)
+    predicted = _held_out(
+        mixer,
+        swarm,
+        sizes,
+        folds,
+        seed,
+    )
     weights = _shares(swarm, targets)
     rng = np.random.default_rng([seed, 1])
     resampled = []
     for rows in rng.integers(runs, size=(DRAWS, runs)):
-        resampled.append(_spearman(swarm.losses[rows], predicted[:, rows], weights))
-    picks = (predicted @ weights).argmin(axis=1)
+        ranks = _spearman(swarm.losses[rows], predicted[:, rows], weights)
+        resampled.append(ranks)
     objective = swarm.losses @ weights
+    predicted_objective = predicted @ weights
+    picks = predicted_objective.argmin(axis=1)
     return LearningCurve(
         mixer=name,
         runs=runs,
@@ -234,7 +252,8 @@ def _held_out(
         held_out = fold == k
         order: NDArray[np.int64] = rng.permutation(np.flatnonzero(~held_out))
         for row, size in enumerate(sizes):
-            fitted = mixer.fit(swarm.only(np.sort(order[:size])))
+            subset = np.sort(order[:size])
+            fitted = mixer.fit(swarm.only(subset))
             amounts = fitted.amounts_of(swarm)[held_out]
             predicted[row, held_out] = fitted.predict(amounts)
     return predicted
@@ -242,14 +261,16 @@ def _held_out(
 
 def _most(runs: int, folds: int) -> int:
     """The runs that are left when the largest fold is held out."""
-    return runs - -(-runs // folds)
+    largest_fold = -(-runs // folds)
+    return runs - largest_fold
 
 
 def _sizes(runs: int, most: int) -> tuple[int, ...]:
     """Six sizes, evenly spaced in their logarithm, from a fifth of the runs (at least 12) on."""
     least = max(12, runs // 5)
     spaced = np.geomspace(least, most, 6)
-    return tuple(np.unique(np.round(spaced).astype(int)).tolist())
+    rounded = np.round(spaced).astype(int)
+    return tuple(np.unique(rounded).tolist())
 
 
 def _shares(swarm: Observations, targets: Mapping[str, float] | None) -> Array:
@@ -269,7 +290,9 @@ def _spearman(actual: Array, predicted: Array, weights: Array) -> Array:
 
     `actual` is (runs, targets), `predicted` (sizes, runs, targets).
     """
-    return spearman_of_rows(actual.T, np.swapaxes(predicted, 1, 2)) @ weights
+    by_target = np.swapaxes(predicted, 1, 2)
+    ranks = spearman_of_rows(actual.T, by_target)
+    return ranks @ weights
 
 
 def _power_laws(sizes: Array, deficit: Array) -> tuple[Array, Array]:
@@ -280,10 +303,12 @@ def _power_laws(sizes: Array, deficit: Array) -> tuple[Array, Array]:
     """
     deficit = np.maximum(deficit, 1e-6)
     floors = FLOORS * deficit.min()
-    centre = np.log(sizes).mean()
-    x = np.log(sizes) - centre
+    log_sizes = np.log(sizes)
+    centre = log_sizes.mean()
+    x = log_sizes - centre
     logs = np.log(deficit - floors[:, None])
-    power = np.clip(-(logs @ x) / (x @ x), 0.0, 4.0)
+    slope = -(logs @ x) / (x @ x)
+    power = np.clip(slope, 0.0, 4.0)
     scale = np.exp(logs.mean(axis=1) + power * centre)
     fitted = floors[:, None] + scale[:, None] * sizes ** -power[:, None]
     misses = np.log(fitted) - np.log(deficit)

@@ -95,14 +95,16 @@ def noise_floor(observations: Observations, targets: Mapping[str, float]) -> Noi
             mixtures.append(weights.tobytes())
             values.append(value)
     column = pd.Series(values, dtype=np.float64)
-    by_mixture = column.groupby(pd.Index(np.array(mixtures, dtype=object)))
+    keys = pd.Index(np.array(mixtures, dtype=object))
+    by_mixture = column.groupby(keys)
     repeated = by_mixture.transform("size") > 1
     runs = int(repeated.sum())
-    freedom = runs - by_mixture.ngroup()[repeated].nunique()
+    repeated_mixtures = by_mixture.ngroup()[repeated].nunique()
+    freedom = runs - repeated_mixtures
     if not freedom:
         return None
-    deviations = (column - by_mixture.transform("mean"))[repeated]
-    scatter = float((deviations**2).sum())
+    deviations = column - by_mixture.transform("mean")
+    scatter = float((deviations[repeated] ** 2).sum())
     return NoiseFloor(
         value=float(np.sqrt(scatter / freedom)),
         low=float(np.sqrt(scatter / _chi2(0.975, freedom))),

@@ -62,10 +62,18 @@ class Refits:
         mixtures = np.stack([proposal.weights, goal.natural])
         total = float(np.median(observations.tokens[rows]))
         amounts = full.amounts_at(goal, mixtures, total)
-        points = np.concatenate([amounts, full.amounts_of(observations)[rows]])
+        of_runs = full.amounts_of(observations)[rows]
+        points = np.concatenate([amounts, of_runs])
         losses = []
         weights = []
-        for refit in refitted(full, observations, rows, held_out, draws, goal.seed):
+        for refit in refitted(
+            full,
+            observations,
+            rows,
+            held_out,
+            draws,
+            goal.seed,
+        ):
             losses.append(refit.predict(points))
             weights.append(refit.propose(goal).weights)
         return cls(
@@ -96,15 +104,18 @@ class Refits:
             points: independent points that what the mixer cannot follow counts for.
         """
         sign = np.array(signs)
-        value = float(sign @ (self.full[:2] @ importance))
+        both = self.full[:2] @ importance
+        value = float(sign @ both)
         drawn = self.losses @ importance
         sums = drawn[:, :2] @ sign
         bias = sums.mean() - value
         unexplained = points * self._unexplained(drawn, importance, noise)
         apart = 0.0
         if self.second is not None:
-            apart = float(sign @ (self.second @ importance)) - value
-        error = np.sqrt(sums.var(ddof=1) + bias**2 + unexplained + apart**2)
+            both = self.second @ importance
+            apart = float(sign @ both) - value
+        variance = sums.var(ddof=1) + bias**2 + unexplained + apart**2
+        error = np.sqrt(variance)
         quantile = stdtrit(len(drawn) - 1, (1 + LEVEL) / 2)
         half = float(quantile * error)
         return Interval(value, value - half, value + half)
@@ -113,8 +124,10 @@ class Refits:
         """What the other form says of the gain, in words; nothing where none was asked."""
         if self.second is None:
             return ()
-        gain = float((self.full[0] - self.full[1]) @ importance)
-        second_gain = float((self.second[0] - self.second[1]) @ importance)
+        differences = self.full[0] - self.full[1]
+        gain = float(differences @ importance)
+        differences = self.second[0] - self.second[1]
+        second_gain = float(differences @ importance)
         numbers = f"{second_gain:+.3f} nats/token against natural, by its own {gain:+.3f}"
         return (
             f"a second opinion: by {SECOND}'s law this mixture is {numbers}",
@@ -177,8 +190,9 @@ def refitted(
     runs = len(rows)
     for draw in range(draws):
         rng = np.random.default_rng([seed, draw])
+        picks = rng.integers(runs, size=runs)
         losses = observations.losses.copy()
-        losses[rows] = predicted + centred[rng.integers(runs, size=runs)]
+        losses[rows] = predicted + centred[picks]
         yield full.refit(replace(observations, losses=losses))
 
 
@@ -195,7 +209,8 @@ def held_out_residuals(full: Mixer, observations: Observations, rows: Rows, seed
         out = rows[fold == k]
         inside = np.setdiff1d(everything, out)
         fitted = full.refit(observations.only(inside))
-        predicted = fitted.predict(fitted.amounts_of(observations)[out])
+        amounts = fitted.amounts_of(observations)[out]
+        predicted = fitted.predict(amounts)
         residuals[fold == k] = observations.losses[out] - predicted
     return residuals
 

@@ -74,9 +74,21 @@ def find_region(
     fitted = mixers.create(name, settings).fit(observations)
     proposal = fitted.propose(goal)
     optimum = np.array(proposal.weights)
-    intervals = bootstrap(fitted, observations, goal, proposal, draws)
+    intervals = bootstrap(
+        fitted,
+        observations,
+        goal,
+        proposal,
+        draws,
+    )
     log(f"{name}: {intervals.draws} refits; predicted {intervals.verdict}")
-    tried = _tried(fitted, observations, goal, optimum, intervals.draws)
+    tried = _tried(
+        fitted,
+        observations,
+        goal,
+        optimum,
+        intervals.draws,
+    )
     furthest = float(tried.worse[tried.alike].max())
     count = f"{tried.alike.sum():,} of {len(tried.weights):,} mixtures tried"
     log(f"{name}: {count} are not told apart from the optimum, the worst by {furthest:.3f}")
@@ -117,7 +129,13 @@ def _tried(
     The interval of a difference is that of the refits, with their bias counted in.
     """
     rng = np.random.default_rng(goal.seed)
-    near = sample_around(optimum, goal.natural, goal.bounds, rng, SAMPLES)
+    near = sample_around(
+        optimum,
+        goal.natural,
+        goal.bounds,
+        rng,
+        SAMPLES,
+    )
     weights = np.concatenate([optimum[None], _lines(optimum, goal), near])
     importance = target_weights(goal.targets, fitted.targets)
     amounts = weights * float(np.median(observations.tokens))
@@ -129,10 +147,18 @@ def _tried(
     worse = over_first(fitted)
     rows = np.arange(len(observations.runs))
     held_out = held_out_residuals(fitted, observations, rows, goal.seed)
-    refits = refitted(fitted, observations, rows, held_out, draws, goal.seed)
+    refits = refitted(
+        fitted,
+        observations,
+        rows,
+        held_out,
+        draws,
+        goal.seed,
+    )
     drawn = np.stack([over_first(refit) for refit in refits])
     bias = drawn.mean(axis=0) - worse
-    error = np.sqrt(drawn.var(axis=0, ddof=1) + bias**2)
+    variance = drawn.var(axis=0, ddof=1) + bias**2
+    error = np.sqrt(variance)
     quantile = float(stdtrit(draws - 1, (1 + LEVEL) / 2))
     return Tried(
         weights=weights,

@@ -84,11 +84,13 @@ def score_subsets(
         }
         for test, runs in tests.items():
             for target, rank in _ranks(fitted, runs):
-                scores.append(row | {"test": test, "target": target, "spearman": rank})
+                where = {"test": test, "target": target}
+                scores.append(row | where | {"spearman": rank})
         # a fit takes about as long as it has runs
         runs_fitted += len(subset.rows)
-        left = (runs_to_fit - runs_fitted) / runs_fitted
-        seconds = (time.monotonic() - began) * left
+        runs_left = runs_to_fit - runs_fitted
+        seconds_taken = time.monotonic() - began
+        seconds = seconds_taken * runs_left / runs_fitted
         log(f"{name}: {done}/{len(chosen)} subsets fitted, {seconds:,.0f} s to go")
     return pd.DataFrame(scores)
 

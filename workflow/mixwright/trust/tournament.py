@@ -49,7 +49,13 @@ def tournament(
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(names) or _all_that_predict():
         try:
-            frame = _scored(name, settings.get(name, {}), observations, folds, seed)
+            frame = _scored(
+                name,
+                settings.get(name, {}),
+                observations,
+                folds,
+                seed,
+            )
         except MixwrightError as error:
             left_out[name] = str(error)
             log.info("%s is left out: %s", name, error)
@@ -129,7 +135,15 @@ def _scored(
     obstacle = _obstacle(name, observations)
     if obstacle:
         raise MixwrightError(obstacle)
-    return scores(validate(name, dict(settings), observations, folds, seed))
+    return scores(
+        validate(
+            name,
+            dict(settings),
+            observations,
+            folds,
+            seed,
+        )
+    )
 
 
 def _obstacle(name: str, observations: Observations) -> str:
