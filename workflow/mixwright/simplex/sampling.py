@@ -342,3 +342,14 @@ def _between(
     """Returns the points where cdf is `uniform` of the way from `start` to its value at `high`."""
     mass = cdf(a, b, high) - start
     return inverse(a, b, start + uniform * mass)
+
+
+def sample_around(centre: Array, alpha: Array, bounds: Bounds, rng: Generator, size: int) -> Array:
+    """Returns (size, domains) mixtures inside the bounds, most of them near `centre`.
+
+    Each lies on the way from `centre`, which is inside too, to a Dirichlet(alpha) mixture;
+    how far along is the square of a uniform number.
+    """
+    far = sample(alpha, bounds.lower, bounds.upper, rng, size, bounds.groups)
+    share = rng.random((size, 1)) ** 2
+    return np.asarray(centre + share * (far - centre))

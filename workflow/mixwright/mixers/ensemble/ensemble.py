@@ -28,7 +28,7 @@ from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import settle
-from mixwright.simplex.sampling import sample
+from mixwright.simplex.sampling import sample_around
 
 # Runs at least.
 RUNS = 12
@@ -177,17 +177,7 @@ class Ensemble(Fitted):
         them stands for it.
         """
         rng = np.random.default_rng(goal.seed)
-        far = sample(
-            goal.natural,
-            goal.bounds.lower,
-            goal.bounds.upper,
-            rng,
-            self.samples,
-            goal.bounds.groups,
-        )
-        # Squared: most of them lie near the start.
-        way = rng.random((self.samples, 1)) ** 2
-        near = start + way * (far - start)
+        near = sample_around(start, goal.natural, goal.bounds, rng, self.samples)
         if limits.limited.any():
             near[0] = start
         predicted = self.predict(near)
