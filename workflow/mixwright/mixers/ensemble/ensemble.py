@@ -149,15 +149,17 @@ class Ensemble(Fitted):
         Only convex members count where there are any: their optimum is exact. Members keep limits
         by their own predictions; where the stack's are broken, `_pulled` mends that.
         """
-        convex = [i for i, member in enumerate(self.fits) if isinstance(member, LawMixer)]
-        chosen = convex or list(range(len(self.fits)))
+        convex = [isinstance(member, LawMixer) for member in self.fits]
+        names = []
         proposals = []
-        for i in chosen:
-            proposal = self.fits[i].propose(goal)
-            proposals.append(self._pulled(proposal.weights, limits))
-        objective = self.predict(np.stack(proposals)) @ importance
-        best = int(np.argmin(objective))
-        return proposals[best], self.names[chosen[best]]
+        for name, member, is_convex in zip(self.names, self.fits, convex, strict=True):
+            if is_convex or not any(convex):
+                proposal = member.propose(goal)
+                names.append(name)
+                proposals.append(self._pulled(proposal.weights, limits))
+        predicted = self.predict(np.stack(proposals))
+        best = int(np.argmin(predicted @ importance))
+        return proposals[best], names[best]
 
     def _pulled(self, weights: Array, limits: Limits) -> Array:
         """The last of STEPS steps from natural to `weights` at which the stack keeps the limits."""

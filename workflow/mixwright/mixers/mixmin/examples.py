@@ -3,7 +3,7 @@
 They give the mixture's loss and its gain over natural, and how far to trust both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,9 +98,7 @@ class Examples:
     def folds(self, count: int, seed: int) -> NDArray[np.int64]:
         """Returns (examples,) the fold of each example; every fold holds every target."""
         fold = np.empty(len(self.target), dtype=np.int64)
-        for target in np.unique(self.target):
-            rows = np.flatnonzero(self.target == target)
-            rng = np.random.default_rng([seed, int(target)])
+        for rows, rng in self._targets(seed):
             fold[rows] = rng.permutation(len(rows)) % count
         return fold
 
@@ -110,12 +108,17 @@ class Examples:
         A draw takes as many examples of a target as it has, with replacement.
         """
         times = np.zeros((draws, len(self.target)), dtype=np.int64)
-        for target in np.unique(self.target):
-            rows = np.flatnonzero(self.target == target)
-            equal = np.full(len(rows), 1 / len(rows))
-            rng = np.random.default_rng([seed, int(target)])
-            times[:, rows] = rng.multinomial(len(rows), pvals=equal, size=draws)
+        for rows, rng in self._targets(seed):
+            count = len(rows)
+            equal = np.full(count, 1 / count)
+            times[:, rows] = rng.multinomial(count, equal, draws)
         return times
+
+    def _targets(self, seed: int) -> Iterator[tuple[NDArray[np.int64], np.random.Generator]]:
+        """Of each target the rows of its examples, and random numbers of its own."""
+        for target in np.unique(self.target).tolist():
+            rows = np.flatnonzero(self.target == target)
+            yield rows, np.random.default_rng([seed, target])
 
 
 def scored_targets(observations: Observations) -> tuple[str, ...]:
