@@ -22,7 +22,8 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED
-from mixwright.mixers.laws.law import Law, Prior, fit_law, same_text, trust
+from mixwright.mixers.laws.fit import Prior, fit_law, matching_names, trust
+from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.laws.repetition import (
@@ -112,7 +113,7 @@ class Joint(LawMixer):
             swarm.losses,
             IN_AMOUNTS.times(self.strength),
             iterations,
-            same_text(swarm.targets, swarm.domains),
+            matching_names(swarm.targets, swarm.domains),
             near,
         )
         return replace(law, linear=np.zeros_like(law.linear))

@@ -129,13 +129,15 @@ def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
     strength[0] = 0.0
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
-        rise = np.exp(np.minimum(theta[:, 1:] @ weights.T, GREATEST))
-        by_level = np.ones((*rise.shape, 1))
-        by_effect = rise[..., None] * weights
-        jacobian = np.concatenate([by_level, by_effect], axis=2)
-        predicted = theta[:, :1] + rise
-        scaled = (predicted - losses.T[rows]) / spread[rows, None]
-        return scaled, jacobian / spread[rows, None, None]
+        level = theta[:, :1]
+        effect = theta[:, 1:]
+        rise = np.exp(np.minimum(effect @ weights.T, GREATEST))
+        jacobian = np.empty((*rise.shape, 1 + weights.shape[1]))
+        jacobian[..., 0] = 1.0
+        jacobian[..., 1:] = rise[..., None] * weights
+        jacobian /= spread[rows, None, None]
+        residual = level + rise - losses.T[rows]
+        return residual / spread[rows, None], jacobian
 
     fits = []
     costs = []
