@@ -97,7 +97,7 @@ def summarise(
         if path
     }
     write_report(
-        summarise(asked.config, **read, reads=reads, provenance=facts, **scales),
+        summarise(asked, **read, reads=reads, provenance=facts, **scales),
         html,
         json=json,
         table=table,
