@@ -254,7 +254,7 @@ def test_the_page_sets_what_was_promised_beside_what_came():
     summary = summed(scores=study_tables.scores(noise=0.003))
     text = summary_page(summary)
     assert (
-        "What the proxies promised" in text
+        "What the proxies predicted" in text
         and "5.000 [4.950, 5.050]" in text
         and "−0.210 [−0.300, −0.120]" in text
     )
@@ -263,4 +263,4 @@ def test_the_page_sets_what_was_promised_beside_what_came():
     bare = summary_page(
         summed(mixtures=[mixture | {"intervals": {}} for mixture in study_tables.mixtures()])
     )
-    assert "What the proxies promised" not in bare and "<u style=" not in bare
+    assert "What the proxies predicted" not in bare and "<u style=" not in bare
