@@ -84,7 +84,8 @@ def test_sentences_hold_both_comparisons():
     summary = summed()
     sentence = summary.arm("effective-data").sentence
     assert sentence.startswith(
-        "effective-data: better than natural by 0.053 nats/token [0.039, 0.066]; better than uniform by"
+        "effective-data: better than natural by 0.053 nats/token [0.039, 0.066];"
+        " better than uniform by"
     )
     assert summary.arm("unimax").sentence.endswith("the same mixture as uniform")
     assert "reference" in summary.arm("natural").sentence
@@ -194,7 +195,8 @@ def test_page_is_whole_and_self_contained(tmp_path):
         for name in study_tables.DOMAINS
     ]
     summary = summed(
-        validation=study_tables.validation(), provenance=provenance(study_tables.study(), manifests)
+        validation=study_tables.validation(),
+        provenance=provenance(Study(study_tables.study()), manifests),
     )
     save(draw("mixtures", mixtures=study_tables.mixtures()), tmp_path / "mixtures.svg")
     where = {

@@ -1,7 +1,9 @@
 """Frames every page alike: its style, heading, tables, figures and sources, as HTML text."""
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from mixwright.report.figures.style import BLUE, FAINT, INK, SOFT, VERMILION
@@ -138,6 +140,22 @@ def bullets(items: Iterable[str]) -> str:
 def text(sentence: str) -> str:
     """Escapes a sentence, and writes true minus signs in its intervals."""
     return escape(sentence).replace("[-", "[−").replace(", -", ", −")
+
+
+def embedded(paths: Iterable[str | Path], titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Returns the title and the base64 of SVG files, in the order of `titles`.
+
+    Args:
+        paths: the files; those without a title are left out.
+        titles: file name without its suffix -> title.
+    """
+    files = {Path(path).stem: Path(path) for path in paths}
+    images = []
+    for name, title in titles.items():
+        if name in files:
+            data = base64.b64encode(files[name].read_bytes()).decode()
+            images.append((title, data))
+    return images
 
 
 def drawn(figures: Sequence[tuple[str, str]]) -> str:

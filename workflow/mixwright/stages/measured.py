@@ -143,6 +143,7 @@ def summarise_measured(
     from mixwright.report.measured_page import public_files, write_page
     from mixwright.report.outputs import provenance
     from mixwright.report.results import load
+    from mixwright.study.study import Study
 
     paths: dict[str, Any] = {
         "validation": validation,
@@ -154,12 +155,10 @@ def summarise_measured(
         paths
         | {"predictions": predictions, "mixtures": mixtures, "design": design, "ladder": ladder}
     )
-    config = read_json(study)
-    said = (perturbed_summary if "perturb" in config["measured"] else summary).summarise(
-        config, **read
-    )
+    asked = Study.read(study)
+    said = (perturbed_summary if "perturb" in asked.measured else summary).summarise(asked, **read)
     write_json(json, said.as_json())
-    write_page(said, provenance(config) | public_files(config), figures, html)
+    write_page(said, provenance(asked) | public_files(asked), figures, html)
 
 
 def _tests(asked: "Study") -> "Tests":

@@ -89,7 +89,7 @@ def summarise(
         paths
         | {"documents": documents, "manifests": [folder / "manifest.json" for folder in shards]}
     )
-    facts = provenance(asked.config, read.pop("manifests"))
+    facts = provenance(asked, read.pop("manifests"))
     reads = {mixer: asked.roles_of(mixer) for mixer in asked.mixers}
     scales = {
         name: read_json(path[0])
