@@ -45,7 +45,8 @@ import tomllib
 from pathlib import Path
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
-import mixwright.sources.local, mixwright.report.figures, mixwright.jobs.resources, mixwright.mixers, mixwright.versions
+import mixwright.sources.local, mixwright.sources.installed, mixwright.sources.table
+import mixwright.report.figures, mixwright.jobs.resources, mixwright.mixers, mixwright.versions
 study = Study(resolve(read_yaml(Path("config/config.yaml")), Path("config")))
 assert study.packs and study.final_packs
 heavy = {"torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow", "matplotlib"} & set(sys.modules)
@@ -94,6 +95,18 @@ def test_every_dependency_is_pinned():
     assert {re.split(r"[<>=\[]", name)[0] for name in wanted} - {"mixwright"} <= pinned
 
 
+def test_importing_the_package_imports_nothing_heavy():
+    """The functions for Python are there, and what they need is read on their first use."""
+    program = """
+import sys
+import mixwright
+assert "propose" in dir(mixwright) and mixwright.__version__
+heavy = {"numpy", "pandas", "scipy", "torch", "mixwright.face"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    run([sys.executable, "-c", program])
+
+
 # The rooms of the library in the order of its flow: a line imports from lines above it only.
 ROOMS = """
     __init__ errors files progress versions mixture tables observations learners
@@ -112,12 +125,14 @@ ROOMS = """
     trust
     jobs
     report
+    face
     stages
     __main__
 """
-UPWARD = {
-    ("sources.installed", "corpus.cleaning"): "the embedded corpus is cut as it is harvested",
-}
+WITHOUT_TORCH = {"mixture", "goal", "observations", "simplex", "numerics", "designs", "mixers"}
+# What `import mixwright` offers comes from one module, which it reads on first use only.
+ENTRANCE = ("", "face")
+UPWARD = {}
 
 
 def test_every_import_points_up_the_list_of_rooms():
@@ -136,14 +151,23 @@ def test_every_import_points_up_the_list_of_rooms():
                 > floor[(name or "__init__").split(".")[0]]
             ):
                 upward.add((name, imported))
-    assert upward == set(UPWARD)
+    assert upward == {ENTRANCE, *UPWARD}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports inside functions count too: a circle of modules is one module in several files."""
+    modules = {module_of(path): path for path in LIBRARY}
+    graph = {name: imports(path, modules) for name, path in modules.items()}
+    circles = {name for name in graph if name in reachable(name, graph)}
+    assert not circles
 
 
 def test_the_top_of_the_package_is_small():
     top = [
         path
         for path in (HOUSE / "workflow" / "mixwright").iterdir()
-        if not path.name.startswith("__pycache__")
+        # py.typed is an empty mark for type checkers, no door
+        if path.name != "py.typed" and not path.name.startswith("__pycache__")
     ]
     assert sum(path.is_file() for path in top) <= 12 and sum(path.is_dir() for path in top) <= 16
 
@@ -153,12 +177,15 @@ def test_no_module_of_the_library_imports_what_it_must_not():
     for path in LIBRARY:
         roots = {name.split(".")[0] for name in imported_names(path)}
         assert "snakemake" not in roots, path
-        if {"mixers", "simplex", "numerics", "designs"} & set(path.parts) or path.name in (
-            "mixture.py",
-            "goal.py",
-            "observations.py",
-        ):
+        if module_of(path).split(".")[0] in WITHOUT_TORCH:
             assert not roots & {"torch", "transformers"}, path
+
+
+def test_make_without_a_target_lists_every_target():
+    text = (HOUSE / "Makefile").read_text()
+    assert ".DEFAULT_GOAL := help" in text
+    targets = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split()
+    assert re.findall(r"^([a-z-]+):.* ## [^ ].*$", text, re.MULTILINE) == targets
 
 
 def module_of(path: Path) -> str:
@@ -174,6 +201,17 @@ def imports(path: Path, modules: dict[str, Path]) -> set[str]:
         if name.split(".")[0] == "mixwright"
     }
     return {name if name in modules else name.rpartition(".")[0] for name in names}
+
+
+def reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
+    """All that `start` imports, directly or not."""
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = graph.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    return reached
 
 
 def imported_names(path: Path) -> set[str]:

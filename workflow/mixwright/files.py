@@ -1,6 +1,7 @@
 """Files that a killed job leaves whole or not at all, JSON, and a lock between processes."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -97,6 +98,12 @@ def read_json(path: str | Path) -> Any:
         ) from None
     except json.JSONDecodeError as error:
         raise MixwrightError(f"{path}: not JSON ({error}); make it again") from None
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def machine_name() -> str:

@@ -59,6 +59,29 @@ class Proposal:
         """(domains,) weights in the goal's order."""
         return self.mixture.weights
 
+    @property
+    def verdict(self) -> str:
+        """What the intervals say of the gain over natural; empty where none were asked for."""
+        return str(self.intervals.get("verdict", ""))
+
+    def __repr__(self) -> str:
+        lines = [f"Proposal by {self.mixer}", f"  mixture    {self.mixture}"]
+        for target, loss in self.predicted.items():
+            interval = self.intervals.get("predicted", {}).get(target)
+            words = f"  predicted  {target} {loss:.4f} nats/token"
+            if interval:
+                words += f" [{interval[0]:.4f}, {interval[1]:.4f}]"
+            lines.append(words)
+        if self.verdict:
+            lines.append(f"  gain       {self.verdict}")
+        if self.gap is not None:
+            lines.append(f"  gap        {self.gap:.1e} nats/token")
+        for note in self.notes:
+            # The verdict has a line of its own.
+            if not (self.verdict and note == f"predicted {self.verdict}"):
+                lines.append(f"  note       {note}")
+        return "\n".join(lines)
+
     def as_json(self, goal: Goal) -> dict[str, Any]:
         """Returns the content of `mixtures/<mixer>.json`."""
         weights = self.mixture.as_dict()

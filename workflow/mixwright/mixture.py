@@ -1,4 +1,4 @@
-"""The nouns that everything else speaks of: mixtures, domains, runs, and the hash that names runs."""
+"""The nouns that everything else speaks of: mixtures, domains, runs, and hashes that name runs."""
 
 import hashlib
 import json
@@ -90,10 +90,12 @@ class Mixture:
     def __hash__(self) -> int:
         return hash((self.names, self.weights.tobytes()))
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         order = np.argsort(-self.weights, kind="stable")
-        shares = ", ".join(f"{self.names[i]} {self.weights[i]:.1%}" for i in order)
-        return f"Mixture({shares})"
+        return ", ".join(f"{self.names[i]} {self.weights[i]:.1%}" for i in order)
+
+    def __repr__(self) -> str:
+        return f"Mixture({self})"
 
 
 @dataclass(frozen=True)

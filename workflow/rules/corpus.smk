@@ -1,5 +1,6 @@
 # REQUIRES  the study's sources: local files, or the text that every installation has
 # PRODUCES  results/{study}/shards/{name}/, targets/{name}.npz, tokenizer/
+# harvest is what a rule made ready for the source, nothing for most kinds of source.
 
 
 rule harvest_installed:
@@ -13,12 +14,13 @@ rule harvest_installed:
         spec=spec("corpus.max_bytes", "corpus.max_document_bytes"),
         version=VERSIONS["harvest"],
     shell:
-        "python -m mixwright harvest-installed --study results/{wildcards.study}/study.json --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright harvest-installed --study results/{wildcards.study}/study.json"
+        " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule read_target:
     input:
-        harvest=lambda wc: harvest_of(wc.name),
+        harvest=lambda wc: SOURCES[wc.name].prepared(),
         files=lambda wc: FILES[wc.name],
     output:
         "results/{study}/questions/{name}.parquet",
@@ -32,13 +34,14 @@ rule read_target:
         ),
         version=VERSIONS["clean"],
     shell:
-        "python -m mixwright read-target --study results/{wildcards.study}/study.json --target {wildcards.name:q} --harvest {input.harvest:q}"
+        "python -m mixwright read-target --study results/{wildcards.study}/study.json"
+        " --target {wildcards.name:q} --harvest {input.harvest:q}"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule clean_domain:
     input:
-        harvest=lambda wc: harvest_of(wc.name),
+        harvest=lambda wc: SOURCES[wc.name].prepared(),
         files=lambda wc: FILES[wc.name],
         questions=documents_of(STUDY.targets, "questions"),
     output:
@@ -51,7 +54,8 @@ rule clean_domain:
         spec=lambda wc: spec(f"domains.{wc.name}", "corpus"),
         version=VERSIONS["clean"],
     shell:
-        "python -m mixwright clean-domain --study results/{wildcards.study}/study.json --domain {wildcards.name:q} --harvest {input.harvest:q}"
+        "python -m mixwright clean-domain --study results/{wildcards.study}/study.json"
+        " --domain {wildcards.name:q} --harvest {input.harvest:q}"
         " --questions {input.questions:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -68,7 +72,8 @@ rule train_tokenizer:
         spec=digest([CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked]),
         version=VERSIONS["tokenizer"],
     shell:
-        "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json"
+        " --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule tokenize_domain:
@@ -85,7 +90,8 @@ rule tokenize_domain:
         spec=spec("proxy.shape.context", "final.shape.context"),
         version=VERSIONS["tokenize"],
     shell:
-        "python -m mixwright tokenize-domain --study results/{wildcards.study}/study.json --domain {wildcards.name:q} --documents {input.documents:q}"
+        "python -m mixwright tokenize-domain --study results/{wildcards.study}/study.json"
+        " --domain {wildcards.name:q} --documents {input.documents:q}"
         " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -102,5 +108,6 @@ rule tokenize_target:
     params:
         version=VERSIONS["tokenize"],
     shell:
-        "python -m mixwright tokenize-target --target {wildcards.name:q} --documents {input.documents:q}"
+        "python -m mixwright tokenize-target"
+        " --target {wildcards.name:q} --documents {input.documents:q}"
         " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"

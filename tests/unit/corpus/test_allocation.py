@@ -72,13 +72,13 @@ def test_a_share_of_the_blocks_is_the_first_of_the_first_pass_and_repeats(tmp_pa
         Schedule.of((0.5, 0.3, 0.2), shards, 16, 300, seed=4, share=share) for share in (1.0, 0.1)
     )
     for index, shard in enumerate(shards):
-        kept = round(shard.sequences(16) / 10)
+        shown = round(shard.sequences(16) / 10)
         read, plain = (schedule.blocks[schedule.domains == index] for schedule in (part, whole))
-        assert (read[:kept] == plain[:kept]).all()
-        passes = [read[at : at + kept] for at in range(0, len(read) - kept, kept)]
-        assert len(passes) > 2 and all(set(one) == set(read[:kept]) for one in passes)
+        assert (read[:shown] == plain[:shown]).all()
+        passes = [read[at : at + shown] for at in range(0, len(read) - shown, shown)]
+        assert len(passes) > 2 and all(set(one) == set(read[:shown]) for one in passes)
         assert (passes[1] != passes[0]).any()
-        assert part.realised[shard.domain] == (len(read) * 16, len(read) / kept)
+        assert part.realised[shard.domain] == (len(read) * 16, len(read) / shown)
     assert (
         Schedule.of((0.5, 0.3, 0.2), shards, 16, 300, seed=4, share=3.0).blocks == whole.blocks
     ).all()

@@ -3,10 +3,12 @@ import random
 import numpy as np
 import pytest
 
-from mixwright.corpus.cleaning import clean_domain, clean_target, cut, split_query
+from mixwright.corpus.cleaning import clean_domain, clean_target, split_query
 from mixwright.corpus.documents import read_texts, target_ngrams, write_domain, write_target
 from mixwright.corpus.ngrams import ngram_set, ngrams, shares
 from mixwright.errors import MixwrightError
+from mixwright.sources import create
+from mixwright.sources.text import cut
 
 SETTINGS = {
     "target_bytes": 1_000_000,
@@ -166,17 +168,16 @@ def test_the_stages_keep_targets_out_of_domains(tmp_path):
         (tmp_path / f"{number}.txt").write_text(text)
     (tmp_path / "leak.jsonl").write_text(f'{{"text": "{words(3)}"}}\n{{"text": "{words(900)}"}}\n')
     write_target(
-        "t",
-        {"source": "files", "files": str(tmp_path / "leak.jsonl")},
+        create("t", {"source": "files", "files": str(tmp_path / "leak.jsonl")}),
         SETTINGS,
         tmp_path / "out/t.parquet",
     )
     report = write_domain(
-        "d", source, SETTINGS, [tmp_path / "out/t.parquet"], tmp_path / "out/d.parquet"
+        create("d", source), SETTINGS, [tmp_path / "out/t.parquet"], tmp_path / "out/d.parquet"
     )
     assert (report["contaminated"], report["documents"]) == (1, 29)
-    kept = read_texts(tmp_path / "out/d.parquet")
+    documents = read_texts(tmp_path / "out/d.parquet")
     known = target_ngrams([tmp_path / "out/t.parquet"], 13)
-    assert len(kept) == 29
-    assert not any(shares(document.text, known, 13) for document in kept)
+    assert len(documents) == 29
+    assert not any(shares(document.text, known, 13) for document in documents)
     assert len(read_texts(tmp_path / "out/d.parquet", "train")) < 29

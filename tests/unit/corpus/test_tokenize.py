@@ -127,10 +127,10 @@ def test_validation_counts_every_token_and_byte(folder):
     rows = count_domains([folder / "shards/b", folder / "shards/a"])
     check(rows, DOMAINS, "domains")
     assert rows.domain.tolist() == ["a", "a", "b", "b"]
-    here = rows[(rows.domain == "b") & (rows.split == "validation")].iloc[0]
-    assert validation.scored_tokens.sum() == here.tokens
-    assert abs(int(validation.scored_bytes.sum()) - here.bytes) <= len(validation)
-    assert here.documents == 20
+    counts = rows[(rows.domain == "b") & (rows.split == "validation")].iloc[0]
+    assert validation.scored_tokens.sum() == counts.tokens
+    assert abs(int(validation.scored_bytes.sum()) - counts.bytes) <= len(validation)
+    assert counts.documents == 20
 
 
 def test_a_long_validation_document_gives_pieces_first_pieces_first(folder, tmp_path):
@@ -196,25 +196,25 @@ def test_a_broken_shard_is_refused(folder, tmp_path):
 
 
 def test_a_tokenizer_of_the_users_is_copied_and_checked(folder, tmp_path):
-    own = tmp_path / "own"
-    own.mkdir()
+    users = tmp_path / "own"
+    users.mkdir()
     with pytest.raises(MixwrightError, match=r"no tokenizer\.json"):
-        train_tokenizer([], {"folder": str(own)}, tmp_path / "copy")
+        train_tokenizer([], {"folder": str(users)}, tmp_path / "copy")
     for path in (folder / "tokenizer").iterdir():
-        (own / path.name).write_bytes(path.read_bytes())
-    (own / "model.safetensors").write_bytes(b"0" * 100)
-    train_tokenizer([], {"folder": str(own)}, tmp_path / "copy")
+        (users / path.name).write_bytes(path.read_bytes())
+    (users / "model.safetensors").write_bytes(b"0" * 100)
+    train_tokenizer([], {"folder": str(users)}, tmp_path / "copy")
     assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == sorted(
         path.name for path in (folder / "tokenizer").iterdir()
     )
-    (own / "special_tokens_map.json").unlink()
-    (own / "tokenizer_config.json").write_text(json.dumps({"eos_token": {"content": "</s>"}}))
-    assert end_token(own) == "</s>"
+    (users / "special_tokens_map.json").unlink()
+    (users / "tokenizer_config.json").write_text(json.dumps({"eos_token": {"content": "</s>"}}))
+    assert end_token(users) == "</s>"
     with pytest.raises(MixwrightError, match=r"its end token </s> is not in its vocabulary"):
-        open_tokenizer(own)
-    (own / "tokenizer_config.json").write_text("{}")
+        open_tokenizer(users)
+    (users / "tokenizer_config.json").write_text("{}")
     with pytest.raises(MixwrightError, match="give eos_token"):
-        open_tokenizer(own)
+        open_tokenizer(users)
 
 
 def test_ids_with_gaps_count_up_to_the_greatest(folder, tmp_path):

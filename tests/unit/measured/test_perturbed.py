@@ -116,7 +116,7 @@ def test_a_base_mixture_and_losses_as_they_are(folder, asked):
         ),
         (
             {"mixture": {"books": 1, "code": 1}},
-            "config: measured.perturb.mixture.web: it stands there or among the runs only",
+            "config: measured.perturb.mixture.web: only the mixture or only the runs name it",
         ),
     ],
 )

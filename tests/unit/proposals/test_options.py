@@ -31,7 +31,8 @@ def test_silence_means_the_plain_mean_of_all_targets_and_the_mean_mixture():
     assert goal.bounds.lower.tolist() == [0, 0, 0] and goal.bounds.upper.tolist() == [1, 1, 1]
     assert options.notes(ALONE) == (
         "the goal is the plain mean of all 2 targets",
-        "natural stands for the mean of the 40 fitted mixtures, and epochs are unknown: no --available was given",
+        "natural stands for the mean of the 40 fitted mixtures, and epochs are unknown:"
+        " the domains' tokens were not given (available)",
     )
 
 
@@ -55,9 +56,7 @@ def test_only_what_is_known_is_recorded():
     def keys(source, **options):
         asked = read_options(source, **options)
         goal = asked.goal(source)
-        return set(
-            asked.record(source, goal, Proposal("effective-data", goal.mixture(goal.natural)))
-        ) & {
+        return set(asked.record(source, Proposal("effective-data", goal.mixture(goal.natural)))) & {
             "tokens",
             "epochs",
         }

@@ -8,7 +8,8 @@ import pytest
 import zstandard
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.local import load_arguments, read_documents
+from mixwright.sources import create
+from mixwright.sources.local import load_arguments
 
 ROWS = [{"body": f"text {i}", "ask": f"what {i}?", "n": i} for i in range(3)]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
@@ -27,11 +28,8 @@ def folder(tmp_path: Path) -> Path:
 
 def read(folder: Path, pattern: str | list[str], **source: str) -> list[dict]:
     patterns = [pattern] if isinstance(pattern, str) else pattern
-    return list(
-        read_documents(
-            "it", {"source": "files", "files": [str(folder / p) for p in patterns], **source}
-        )
-    )
+    settings = {"source": "files", "files": [str(folder / p) for p in patterns], **source}
+    return list(create("it", settings).documents())
 
 
 def test_a_text_file_is_one_document_and_a_glob_is_read_in_order(folder):
@@ -51,9 +49,9 @@ def test_the_mirror_is_a_folder_in_the_environment(folder, monkeypatch):
     with pytest.raises(
         MixwrightError, match=r"set MIXWRIGHT_MIRROR to the folder that holds a\.txt"
     ):
-        list(read_documents("it", source))
+        list(create("it", source).documents())
     monkeypatch.setenv("MIXWRIGHT_MIRROR", str(folder))
-    assert list(read_documents("it", source)) == [{"text": "first é"}]
+    assert list(create("it", source).documents()) == [{"text": "first é"}]
 
 
 def test_errors_name_the_file_and_the_fix(folder):
@@ -91,14 +89,14 @@ def test_a_column_that_is_no_text_is_refused(folder):
 
 def test_installed_reads_the_harvest_and_names_what_it_has(folder):
     pq.write_table(pa.table({"text": ["one", "two"]}), folder / "prose.parquet")
-    assert list(read_documents("prose", {"source": "installed"}, folder)) == [
+    assert list(create("prose", {"source": "installed"}).documents(folder)) == [
         {"text": "one"},
         {"text": "two"},
     ]
     with pytest.raises(MixwrightError, match="has no poems; it has prose, rows"):
-        list(read_documents("poems", {"source": "installed"}, folder))
-    with pytest.raises(MixwrightError, match="use installed or files"):
-        list(read_documents("prose", {"source": "web"}))
+        list(create("poems", {"source": "installed"}).documents(folder))
+    with pytest.raises(MixwrightError, match="no harvested corpus in None; run harvest-installed"):
+        list(create("prose", {"source": "installed"}).documents())
 
 
 def test_load_arguments_is_a_pure_mapping():

@@ -57,10 +57,10 @@ def address():
 
 
 def test_the_mirror_is_looked_at_first(mirror, tmp_path):
-    said: list[str] = []
-    fetch("table", ENTRY | {"address": NOWHERE}, tmp_path / "out" / "table.csv", said.append)
+    lines: list[str] = []
+    fetch("table", ENTRY | {"address": NOWHERE}, tmp_path / "out" / "table.csv", lines.append)
     assert (tmp_path / "out" / "table.csv").read_bytes() == CONTENT
-    assert said == [f"public.table: 16 bytes from {mirror}/there/table.csv, SHA-256 as expected"]
+    assert lines == [f"public.table: 16 bytes from {mirror}/there/table.csv, SHA-256 as expected"]
 
 
 def test_the_address_where_the_mirror_lacks_it(mirror, address, tmp_path):
@@ -74,15 +74,15 @@ def test_the_address_where_the_mirror_lacks_it(mirror, address, tmp_path):
 
 def test_a_notebook_s_table_is_what_its_sum_is_of(address, tmp_path, monkeypatch):
     monkeypatch.delenv("MIXWRIGHT_MIRROR", raising=False)
-    asked = {"heading": ["run", "a", "b"], "arrays": {"shares": ["1"]}}
-    entry = ENTRY | {"address": f"{address}/table.ipynb", "mirror": None, "notebook": asked}
+    table = {"heading": ["run", "a", "b"], "arrays": {"shares": ["1"]}}
+    entry = ENTRY | {"address": f"{address}/table.ipynb", "mirror": None, "notebook": table}
     assert basename(entry) == "table.csv"
     fetch("table", entry, tmp_path / "out" / "table.csv")
     assert (tmp_path / "out" / "table.csv").read_bytes() == CONTENT
     with pytest.raises(MixwrightError, match=r"table\.ipynb has SHA-256 [0-9a-f]{64}, not"):
         fetch(
             "table",
-            entry | {"notebook": asked | {"arrays": {"shares": ["2"]}}},
+            entry | {"notebook": table | {"arrays": {"shares": ["2"]}}},
             tmp_path / "else" / "table.csv",
         )
     assert list((tmp_path / "else").iterdir()) == []
@@ -147,14 +147,14 @@ TABLE = {"address": "https://example.org/v1/table.csv", "sha256": "a" * 64}
 
 
 def test_a_source_names_the_fetched_file():
-    asked = study(table=TABLE)
-    assert asked.source("x")["files"] == ["own/*.txt", "results/least/public/table.csv"]
-    assert asked.public_name("table.csv") == "table"
-    assert asked.corpus["domains"]["x"]["files"] == [
+    resolved = study(table=TABLE)
+    assert resolved.source("x").files == ["own/*.txt", "results/least/public/table.csv"]
+    assert resolved.public_name("table.csv") == "table"
+    assert resolved.corpus["domains"]["x"]["files"] == [
         "own/*.txt",
         "public:table",
     ]  # no study's name in what runs are called by
-    assert asked.corpus != study(table=TABLE | {"sha256": "b" * 64}).corpus
+    assert resolved.corpus != study(table=TABLE | {"sha256": "b" * 64}).corpus
 
 
 @pytest.mark.parametrize(

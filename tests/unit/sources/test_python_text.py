@@ -70,11 +70,11 @@ def test_prose_is_whole_sentences_at_the_outer_indentation():
 
 
 def test_reference_reads_both_styles():
-    found = reference(take_apart(SOURCE).docstrings)
-    assert found.startswith("Parameters\n----------\nsize : int\n    How large it is.")
-    assert "Args:\n    other: the other one,\n        on two lines." in found
-    assert "Returns:\n    Nothing at all." in found
-    assert ">>>" not in found
+    sections = reference(take_apart(SOURCE).docstrings)
+    assert sections.startswith("Parameters\n----------\nsize : int\n    How large it is.")
+    assert "Args:\n    other: the other one,\n        on two lines." in sections
+    assert "Returns:\n    Nothing at all." in sections
+    assert ">>>" not in sections
     assert (
         reference([":param a: the first\n    of two\n:returns: it\n\nText."])
         == ":param a: the first\n    of two\n:returns: it"

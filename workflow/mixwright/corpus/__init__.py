@@ -1,1 +1,1 @@
-"""From sources of text to token shards: read, clean, tokenize, and the order in which training reads them."""
+"""From text to token shards: clean, tokenize, count, and the order in which training reads."""

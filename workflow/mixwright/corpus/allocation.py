@@ -1,4 +1,7 @@
-"""Which domain, and which of its blocks, feeds each sequence of a run: the same for proxies and finals, packed, resumed or sharded."""
+"""Which domain, and which of its blocks, feeds each sequence of a run.
+
+The answer is the same for proxies and finals, packed, resumed or sharded.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,41 +17,63 @@ from mixwright.errors import MixwrightError
 
 Ints = NDArray[np.int64]
 
-TIE = 1e-9  # deficits closer than this are equal, so that rounding never decides
+# Deficits closer than this are equal, so that rounding never decides.
+TIE = 1e-9
 
 
 def allocate(weights: ArrayLike, sequences: int) -> Ints:
-    """(sequences,) domain of each: the one whose count lags its weight most, ties to the lower index; every prefix is near the mixture."""
-    share = np.asarray(
-        weights, np.float64
-    ).tolist()  # of a few domains, lists are twice as fast as arrays
+    """Returns the domain of each sequence: the one whose count lags its weight most.
+
+    Ties go to the lower index. Every prefix is near the mixture.
+
+    Args:
+        weights: (domains,).
+        sequences: number of sequences.
+
+    Returns:
+        (sequences,) indices of domains.
+    """
+    # Of a few domains, lists are twice as fast as arrays.
+    share = np.asarray(weights, np.float64).tolist()
     counts = [0] * len(share)
     chosen = []
     for position in range(1, sequences + 1):
         deficits = [weight * position - count for weight, count in zip(share, counts, strict=True)]
-        least = max(deficits) - TIE
-        domain = next(index for index, deficit in enumerate(deficits) if deficit >= least)
+        limit = max(deficits) - TIE
+        domain = next(index for index, deficit in enumerate(deficits) if deficit >= limit)
         chosen.append(domain)
         counts[domain] += 1
     return np.array(chosen, np.int64)
 
 
 def block_order(seed: int, domain: str, epoch: int, blocks: int) -> Ints:
-    """The permutation of a domain's blocks in one pass; sorted raw 64-bit draws, whose stream numpy keeps between versions."""
+    """Returns (blocks,): the order of a domain's blocks in one pass.
+
+    It sorts raw 64-bit draws, whose stream numpy keeps between versions.
+    """
     name = hashlib.sha256(f"{seed}/{domain}/{epoch}".encode()).digest()
-    draws = np.random.PCG64(int.from_bytes(name[:16], "little")).random_raw(blocks)
+    stream = np.random.PCG64(int.from_bytes(name[:16], "little"))
+    draws = stream.random_raw(blocks)
     return np.argsort(draws, kind="stable")
 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """The (domain, block) of each sequence of a run: a pure function of weights, seed and the domains' sizes."""
+    """The (domain, block) of each sequence of a run.
 
-    domains: Ints  # (sequences,) index into the shards
-    blocks: Ints  # (sequences,)
-    counts: Ints  # (shards,) sequences taken from each
-    available: Ints  # (shards,) blocks that each has, or may show
-    _pieces: Sequence[Shard] = field(repr=False)
+    It is a pure function of weights, seed and the domains' sizes.
+    """
+
+    # (sequences,) index into the shards
+    domains: Ints
+    # (sequences,)
+    blocks: Ints
+    # (shards,) sequences taken from each
+    counts: Ints
+    # (shards,) blocks that each has, or may show
+    available: Ints
+    _shards: Sequence[Shard] = field(repr=False)
+    # tokens a sequence
     context: int
 
     @classmethod
@@ -61,74 +86,91 @@ class Schedule:
         seed: int,
         share: float = 1.0,
     ) -> "Schedule":
-        """For `shards` in the weights' order (sorted by name); the blocks of each pass over a domain come in a fresh order.
+        """Returns the schedule of a run; the blocks of each pass come in a fresh order.
 
-        With a `share` under 1 each domain has only the first so many of its blocks, in the order of the first pass, and repeats these.
+        Args:
+            weights: (shards,).
+            shards: the domains, in the weights' order (sorted by name).
+            context: tokens a sequence.
+            sequences: number of sequences of the run.
+            seed: seed of the orders.
+            share: part of each domain's blocks that the run may show. Below 1 these are the
+                first blocks in the order of the first pass, and the run repeats them.
+
+        Raises:
+            MixwrightError: a domain with weight has under one sequence of tokens.
         """
         domains = allocate(weights, sequences)
         counts = np.bincount(domains, minlength=len(shards))
         whole = np.array([shard.sequences(context) for shard in shards])
-        available = np.minimum(
-            whole, np.maximum(1, np.rint(min(share, 1.0) * whole).astype(np.int64))
-        )
+        shown = np.rint(min(share, 1.0) * whole).astype(np.int64)
+        available = np.minimum(whole, np.maximum(1, shown))
         blocks = np.empty(sequences, np.int64)
         for index, shard in enumerate(shards):
-            if counts[index]:
-                blocks[domains == index] = _blocks(
-                    shard, seed, int(counts[index]), int(whole[index]), int(available[index])
-                )
+            count = int(counts[index])
+            if count == 0:
+                continue
+            places = domains == index
+            blocks[places] = _blocks(
+                shard,
+                seed,
+                count,
+                whole=int(whole[index]),
+                available=int(available[index]),
+            )
         return cls(domains, blocks, counts, available, shards, context)
 
     def __len__(self) -> int:
         return len(self.domains)
 
     def read(self, positions: Any) -> Ints:
-        """(positions, context + 1) tokens."""
-        domains, blocks = self.domains[positions].tolist(), self.blocks[positions].tolist()
+        """Returns (positions, context + 1) tokens."""
+        domains = self.domains[positions].tolist()
+        blocks = self.blocks[positions].tolist()
         tokens = np.empty((len(domains), self.context + 1), np.int64)
         for row, domain, block in zip(tokens, domains, blocks, strict=True):
-            row[:] = self._pieces[domain].sequence(
-                block, self.context
-            )  # a copy a block is several times faster than one fancy index
+            # A copy a block is several times faster than one fancy index.
+            row[:] = self._shards[domain].sequence(block, self.context)
         return tokens
 
     def places(self, positions: Any) -> list[tuple[str, int]]:
-        """The domain of each of these sequences, and the how-manieth of the domain's in the run it is."""
-        return [
-            (self._pieces[index].domain, int(number))
-            for index, number in zip(self.domains[positions], self._numbers[positions], strict=True)
-        ]
+        """Returns the domain of each sequence, and its number among the domain's in the run."""
+        domains = self.domains[positions]
+        numbers = self._numbers[positions]
+        places = []
+        for index, number in zip(domains, numbers, strict=True):
+            name = self._shards[index].domain
+            places.append((name, int(number)))
+        return places
 
     @cached_property
     def _numbers(self) -> Ints:
-        return (
-            (self.domains[:, None] == np.arange(len(self._pieces))).cumsum(0)[
-                np.arange(len(self)), self.domains
-            ]
-            - 1
-        ).astype(np.int64)
+        """(sequences,) how many of its domain's sequences came before each."""
+        of_domain = self.domains[:, None] == np.arange(len(self._shards))
+        counts = of_domain.cumsum(0)
+        numbers = counts[np.arange(len(self)), self.domains] - 1
+        return numbers.astype(np.int64)
 
     @property
     def realised(self) -> Mapping[str, tuple[int, float]]:
-        """Domain -> (training tokens, epochs), as taken."""
+        """Returns domain -> (training tokens, epochs), as taken."""
         epochs = self.counts / np.maximum(self.available, 1)
-        names = (shard.domain for shard in self._pieces)
-        return {
-            name: (int(n) * self.context, float(e))
-            for name, n, e in zip(names, self.counts, epochs, strict=True)
-        }
+        realised = {}
+        for shard, count, passes in zip(self._shards, self.counts, epochs, strict=True):
+            realised[shard.domain] = (int(count) * self.context, float(passes))
+        return realised
 
 
 def _blocks(shard: Shard, seed: int, count: int, whole: int, available: int) -> Ints:
-    """(count,) blocks of one domain, pass after pass over the first `available` of the first pass's order."""
+    """(count,) blocks of a domain: pass after pass over the first `available` of the first."""
     if not available:
         raise MixwrightError(
-            f"{shard.domain}: {len(shard.tokens)} tokens are under one sequence; give it more text or a shorter context"
+            f"{shard.domain}: {len(shard.tokens)} tokens are under one sequence;"
+            " give it more text or a shorter context"
         )
-    passes = [
-        block_order(seed, shard.domain, epoch, whole) for epoch in range(-(-count // available))
-    ]
+    epochs = -(-count // available)
+    passes = [block_order(seed, shard.domain, epoch, whole) for epoch in range(epochs)]
     if available < whole:
-        kept = passes[0][:available]
-        passes = [order[np.isin(order, kept)] for order in passes]
+        shown = passes[0][:available]
+        passes = [order[np.isin(order, shown)] for order in passes]
     return np.concatenate(passes)[:count]

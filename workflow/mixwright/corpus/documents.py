@@ -1,17 +1,17 @@
 """The files of cleaned documents, and the two stages that write them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mixwright.corpus.cleaning import Document, clean_domain, clean_target
+from mixwright.corpus.cleaning import Document, Report, clean_domain, clean_target
 from mixwright.corpus.ngrams import Hashes, ngram_set
 from mixwright.errors import MixwrightError
 from mixwright.files import written
-from mixwright.sources.local import read_documents
+from mixwright.sources.base import Source
 
 SCHEMA = pa.schema(
     [
@@ -24,62 +24,85 @@ SCHEMA = pa.schema(
 
 
 def write_domain(
-    name: str,
-    source: Mapping[str, Any],
+    source: Source,
     settings: Mapping[str, Any],
     targets: Sequence[str | Path],
     to: str | Path,
-    harvested: Path | None = None,
-) -> dict[str, int]:
-    """Reads, cleans and writes one domain; it may share no n-gram with the document files `targets`. Returns counts."""
+    prepared: Path | None = None,
+) -> Report:
+    """Reads, cleans and writes one domain, and returns counts.
+
+    Args:
+        source: where its text comes from.
+        settings: the config's section `corpus`.
+        targets: document files; the domain may share no n-gram with them.
+        to: the file to write.
+        prepared: what a rule made for the source (see Source.prepared).
+    """
     known = target_ngrams(targets, int(settings["ngram"]))
-    documents, report = clean_domain(name, read_documents(name, source, harvested), known, settings)
+    documents, report = clean_domain(source.name, source.documents(prepared), known, settings)
     write_documents(documents, to)
     return report
 
 
 def write_target(
-    name: str,
-    source: Mapping[str, Any],
+    source: Source,
     settings: Mapping[str, Any],
     to: str | Path,
-    harvested: Path | None = None,
-) -> dict[str, int]:
-    """Reads, cleans and writes one target. Returns counts."""
-    documents, report = clean_target(name, read_documents(name, source, harvested), settings)
+    prepared: Path | None = None,
+) -> Report:
+    """Reads, cleans and writes one target, and returns counts; arguments as for `write_domain`."""
+    documents, report = clean_target(source.name, source.documents(prepared), settings)
     write_documents(documents, to)
     return report
 
 
 def target_ngrams(paths: Sequence[str | Path], n: int) -> Hashes:
-    """The n-grams of the targets' documents, contexts included: what no training document may share."""
-    return ngram_set(
-        (document.context + document.text for path in paths for document in read_texts(path)), n
-    )
+    """Returns the n-grams of the targets' documents, contexts included.
+
+    No training document may share one.
+    """
+    return ngram_set(_whole_texts(paths), n)
+
+
+def _whole_texts(paths: Sequence[str | Path]) -> Iterator[str]:
+    """Every document of the files, context and text."""
+    for path in paths:
+        for document in read_texts(path):
+            yield document.context + document.text
 
 
 def write_documents(documents: Sequence[Document], to: str | Path) -> None:
     """Writes documents in their order, atomically."""
-    columns = [
-        list(range(len(documents))),
-        [document.split for document in documents],
-        [document.text for document in documents],
-        [document.context for document in documents],
-    ]
-    with written(to) as beside:
-        pq.write_table(pa.table(columns, schema=SCHEMA), beside, compression="zstd")
+    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    for number, document in enumerate(documents):
+        columns["document"].append(number)
+        columns["split"].append(document.split)
+        columns["text"].append(document.text)
+        columns["context"].append(document.context)
+    with written(to) as temporary:
+        pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
 
 
 def read_texts(path: str | Path, split: str | None = None) -> list[Document]:
-    """The documents of one file in stored order, of one split or all."""
+    """Returns the documents of one file in stored order.
+
+    Args:
+        path: a file that `write_documents` wrote.
+        split: the one split to read; None for all.
+
+    Raises:
+        MixwrightError: the file is missing or broken.
+    """
     try:
         rows = pq.read_table(path, schema=SCHEMA).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise MixwrightError(
-            f"{path}: not a readable file of documents ({error.__class__.__name__}); clean this source again"
+            f"{path}: not a readable file of documents ({error.__class__.__name__});"
+            " clean this source again"
         ) from None
-    return [
-        Document(row["split"], row["text"], row["context"])
-        for row in rows
-        if split in (None, row["split"])
-    ]
+    documents = []
+    for row in rows:
+        if split is None or row["split"] == split:
+            documents.append(Document(row["split"], row["text"], row["context"]))
+    return documents

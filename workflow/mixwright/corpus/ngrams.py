@@ -8,11 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying is a bijection modulo 2^64
+# Odd, so that multiplying is a bijection modulo 2^64.
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def ngrams(text: str, n: int) -> Hashes:
-    """Hashes of the n-grams of lower-cased words between white space; a text under n words has none, nor has n = 0."""
+    """Returns the hashes of a text's n-grams, in their order.
+
+    Words are lower-cased and stand between white space. A text under n words has no n-gram, and
+    with n = 0 no text has one.
+    """
     words = text.lower().split()
     if len(words) < n or n == 0:
         return np.zeros(0, np.uint64)
@@ -25,22 +30,23 @@ def ngrams(text: str, n: int) -> Hashes:
 
 
 def ngram_set(texts: Iterable[str], n: int) -> Hashes:
-    """The sorted distinct n-grams of all texts."""
-    found = [ngrams(text, n) for text in texts]
-    return np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
+    """Returns the sorted distinct n-grams of all texts."""
+    hashes = [ngrams(text, n) for text in texts]
+    if not hashes:
+        return np.zeros(0, np.uint64)
+    return np.unique(np.concatenate(hashes))
 
 
 def shares(text: str, known: Hashes, n: int) -> bool:
-    """Whether one n-gram of `text` stands in the sorted set `known`."""
+    """Returns whether one n-gram of `text` stands in the sorted set `known`."""
     if not len(known):
         return False
-    own = ngrams(text, n)
-    places = np.minimum(np.searchsorted(known, own), len(known) - 1)
-    return bool((known[places] == own).any())
+    hashes = ngrams(text, n)
+    places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return bool((known[places] == hashes).any())
 
 
 @lru_cache(maxsize=1 << 19)
 def _word(word: str) -> int:
-    return int.from_bytes(
-        blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest(), "little"
-    )
+    code = blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(code, "little")

@@ -17,35 +17,52 @@ from mixwright.mixture import Domain, digest
 
 if TYPE_CHECKING:
     import pandas as pd
-from typing import TYPE_CHECKING
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Texts to score: example j is tokens[starts[j]:starts[j + 1]], opens with the end token, scored from its scored_from[j]-th on."""
+    """Texts to score.
 
-    tokens: Ints  # all examples, end to end
-    starts: Ints  # (examples + 1,)
-    scored_from: Ints  # (examples,), each >= 1
-    scored_bytes: Ints  # (examples,) UTF-8 bytes of the scored text
+    Example j is tokens[starts[j]:starts[j + 1]]. It opens with the end token, and is scored from
+    its token number scored_from[j] on.
+    """
+
+    # (tokens,) all examples, end to end
+    tokens: Ints
+    # (examples + 1,)
+    starts: Ints
+    # (examples,) each >= 1
+    scored_from: Ints
+    # (examples,) UTF-8 bytes of the scored text
+    scored_bytes: Ints
 
     @classmethod
     def of(cls, rows: Iterable[tuple[Any, Any, int]], end_token: int) -> "Examples":
-        """From (context tokens, scored tokens, bytes of the scored text); examples without a scored token are left out."""
-        kept = [(context, scored, size) for context, scored, size in rows if len(scored)]
-        pieces = [part for context, scored, _ in kept for part in ([end_token], context, scored)]
+        """Returns the examples of rows; those without a scored token are left out.
+
+        Args:
+            rows: (context tokens, scored tokens, bytes of the scored text).
+            end_token: id of the token that opens each example.
+        """
+        pieces = [np.zeros(0, np.int64)]
+        lengths = [0]
+        scored_from = []
+        scored_bytes = []
+        for context, scored, size in rows:
+            if len(scored) == 0:
+                continue
+            for part in ([end_token], context, scored):
+                pieces.append(np.asarray(part, np.int64))
+            lengths.append(1 + len(context) + len(scored))
+            scored_from.append(1 + len(context))
+            scored_bytes.append(size)
         return cls(
-            tokens=np.concatenate([np.asarray(piece, np.int64) for piece in pieces])
-            if pieces
-            else np.zeros(0, np.int64),
-            starts=np.cumsum(
-                [0] + [1 + len(context) + len(scored) for context, scored, _ in kept],
-                dtype=np.int64,
-            ),
-            scored_from=np.array([1 + len(context) for context, _, _ in kept], np.int64),
-            scored_bytes=np.array([size for _, _, size in kept], np.int64),
+            tokens=np.concatenate(pieces),
+            starts=np.cumsum(lengths, dtype=np.int64),
+            scored_from=np.array(scored_from, np.int64),
+            scored_bytes=np.array(scored_bytes, np.int64),
         )
 
     def __len__(self) -> int:
@@ -53,12 +70,12 @@ class Examples:
 
     @property
     def scored_tokens(self) -> Ints:
-        """(examples,) tokens whose loss counts."""
+        """Returns (examples,): tokens whose loss counts."""
         return np.diff(self.starts) - self.scored_from
 
     def save(self, path: str | Path) -> None:
         """Writes a compressed .npz, atomically and byte for byte reproducible."""
-        with written(path) as beside, beside.open("wb") as file:
+        with written(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 tokens=self.tokens,
@@ -69,6 +86,7 @@ class Examples:
 
     @classmethod
     def load(cls, path: str | Path) -> "Examples":
+        """Reads what `save` wrote; a missing or broken file is a MixwrightError."""
         try:
             with np.load(path) as arrays:
                 return cls(
@@ -79,7 +97,8 @@ class Examples:
                 )
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise MixwrightError(
-                f"{path}: not a file of examples ({error.__class__.__name__}); tokenize the corpus again"
+                f"{path}: not a file of examples ({error.__class__.__name__});"
+                " tokenize the corpus again"
             ) from None
 
     def first(
@@ -88,30 +107,46 @@ class Examples:
         examples: int | None = None,
         example_tokens: int | None = None,
     ) -> "Examples":
-        """The first whole examples until `tokens` scored tokens are reached (at least one), each cut to `example_tokens`.
+        """Returns the first whole examples, each cut to a length.
 
-        An example that is too long keeps the end token, the last tokens of its context (at least half the room, if it has them) and the
-        start of its scored text, so that short answers after long contexts stay scored; bytes shrink in proportion, rounded.
+        An example that is too long keeps the end token, the last tokens of its context (at least
+        half the room, if it has them) and the start of its scored text, so that short answers
+        after long contexts stay scored. Bytes shrink in proportion, rounded.
+
+        Args:
+            tokens: scored tokens to reach, by one example at least; None for all.
+            examples: examples at most; None for all.
+            example_tokens: tokens of an example at most; None for its length.
         """
-        context, scored = self.scored_from - 1, self.scored_tokens
+        context = self.scored_from - 1
+        scored = self.scored_tokens
         if example_tokens is not None:
             room = example_tokens - 1
             context = np.minimum(context, np.maximum(room - scored, room // 2))
             scored = np.minimum(scored, room - context)
-        count = len(self) if examples is None else min(examples, len(self))
+        count = len(self)
+        if examples is not None:
+            count = min(examples, count)
         if tokens is not None:
             count = min(count, int(np.searchsorted(np.cumsum(scored), tokens)) + 1)
+        end_token = int(self.tokens[0]) if len(self) else 0
+        return Examples.of(self._cut(context[:count], scored[:count]), end_token)
+
+    def _cut(self, context: Ints, scored: Ints) -> Iterable[tuple[Ints, Ints, int]]:
+        """Rows of the first examples with so many tokens before and after scoring starts."""
+        # Places where scoring starts.
+        count = len(context)
         opens = self.starts[:count] + self.scored_from[:count]
-        rows = (
-            (self.tokens[at - before : at], self.tokens[at : at + after], size)
-            for at, before, after, size in zip(
-                opens, context, scored, self._bytes_of(scored), strict=False
-            )
-        )
-        return Examples.of(rows, int(self.tokens[0]) if len(self) else 0)
+        whole = np.maximum(self.scored_tokens[:count], 1)
+        sizes = np.rint(self.scored_bytes[:count] * (scored / whole)).astype(np.int64)
+        for at, before, after, size in zip(opens, context, scored, sizes.tolist(), strict=True):
+            yield self.tokens[at - before : at], self.tokens[at : at + after], size
 
     def whole(self) -> "Examples":
-        """The same with their context scored too; bytes grow in proportion, rounded."""
+        """Returns the same examples with their context scored too.
+
+        Bytes grow in proportion, rounded.
+        """
         growth = (np.diff(self.starts) - 1) / np.maximum(self.scored_tokens, 1)
         return Examples(
             self.tokens,
@@ -120,33 +155,34 @@ class Examples:
             np.rint(self.scored_bytes * growth).astype(np.int64),
         )
 
-    def _bytes_of(self, scored: Ints) -> list[int]:
-        return (
-            np.rint(self.scored_bytes * (scored / np.maximum(self.scored_tokens, 1)))
-            .astype(np.int64)
-            .tolist()
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """A domain's tokens: one flat stream for training, every document followed by the end token, and examples for validation."""
+    """A domain's tokens: one flat stream for training, and examples for validation.
+
+    In the stream every document is followed by the end token.
+    """
 
     domain: str
-    tokens: NDArray[Any]  # (tokens,) uint16 or uint32, a memory map of train.bin
+    # (tokens,) uint16 or uint32, a memory map of train.bin
+    tokens: NDArray[Any]
     end_token: int
+    # one more than the greatest token id
     vocabulary: int
-    fingerprint: str  # SHA-256 of train.bin
-    unigram: Ints  # (vocabulary,) counts in the training tokens
+    # SHA-256 of train.bin
+    fingerprint: str
+    # (vocabulary,) counts in the training tokens
+    unigram: Ints
     validation: Examples
-    mask_token: int | None = None  # of a tokenizer that has one
+    # of a tokenizer that has one
+    mask_token: int | None = None
 
     def sequences(self, context: int) -> int:
-        """Whole blocks of `context` tokens (each needs the token after it too)."""
+        """Returns the number of blocks of `context` tokens; each needs the token after it too."""
         return max(0, (len(self.tokens) - 1) // context)
 
     def sequence(self, block: int, context: int) -> NDArray[Any]:
-        """(context + 1,) of `tokens`' kind: block b is tokens[b * context : b * context + context + 1]."""
+        """Returns (context + 1,) tokens; block b starts at token b * context."""
         return self._plain[block * context : (block + 1) * context + 1]
 
     @cached_property
@@ -156,7 +192,11 @@ class Shard:
 
 
 def open_shard(folder: str | Path) -> Shard:
-    """Opens `shards/<domain>`; a shard that is missing or does not have the tokens its manifest says is refused."""
+    """Opens the folder `shards/<domain>`.
+
+    Raises:
+        MixwrightError: the shard is missing, or has other tokens than its manifest says.
+    """
     folder = Path(folder)
     try:
         manifest = read_json(folder / "manifest.json")
@@ -169,7 +209,8 @@ def open_shard(folder: str | Path) -> Shard:
     train = manifest["splits"]["train"]
     if len(tokens) != train["tokens"]:
         raise MixwrightError(
-            f"{folder}: train.bin has {len(tokens)} tokens, its manifest {train['tokens']}; tokenize this domain again"
+            f"{folder}: train.bin has {len(tokens)} tokens, its manifest {train['tokens']};"
+            " tokenize this domain again"
         )
     return Shard(
         domain=manifest["domain"],
@@ -184,24 +225,24 @@ def open_shard(folder: str | Path) -> Shard:
 
 
 def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
-    """The DOMAINS table of these shards, from their manifests."""
+    """Returns the DOMAINS table of shards, from their manifests."""
     import pandas as pd
 
-    manifests = [read_json(Path(folder) / "manifest.json") for folder in shards]
-    rows = [
-        {"domain": manifest["domain"], "split": split}
-        | {key: counts[key] for key in ("tokens", "bytes", "documents", "sha256")}
-        for manifest in manifests
-        for split, counts in manifest["splits"].items()
-    ]
+    rows = []
+    for folder in shards:
+        manifest = read_json(Path(folder) / "manifest.json")
+        for split, counts in manifest["splits"].items():
+            row = {"domain": manifest["domain"], "split": split}
+            for key in ("tokens", "bytes", "documents", "sha256"):
+                row[key] = counts[key]
+            rows.append(row)
     return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)
 
 
 def train_domains(path: Path) -> tuple[Domain, ...]:
     """Returns the domains of a DOMAINS table with their training tokens, or their natural shares."""
-    counts = _domains(path)
     domains = []
-    for row in counts[counts.split == "train"].itertuples():
+    for row in _train_rows(path):
         tokens = None if math.isnan(row.tokens) else int(row.tokens)
         share = None if math.isnan(row.share) else float(row.share)
         domains.append(Domain(str(row.domain), tokens, share))
@@ -209,14 +250,13 @@ def train_domains(path: Path) -> tuple[Domain, ...]:
 
 
 def corpus_fingerprint(domains: Path) -> str:
-    """What the results rest on: a hash of every domain's training tokens."""
-    counts = _domains(domains)
-    return digest(
-        {str(row.domain): str(row.sha256) for row in counts[counts.split == "train"].itertuples()}
-    )
+    """Returns what results rest on: a hash of every domain's training tokens."""
+    return digest({str(row.domain): str(row.sha256) for row in _train_rows(domains)})
 
 
-def _domains(path: Path) -> "pd.DataFrame":
+def _train_rows(domains: Path) -> Iterable[Any]:
+    """Rows of the split train of a file of the DOMAINS table."""
     from mixwright import tables
 
-    return tables.read(path, tables.DOMAINS)
+    counts = tables.read(domains, tables.DOMAINS)
+    return counts[counts.split == "train"].itertuples()

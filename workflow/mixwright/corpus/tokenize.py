@@ -1,7 +1,7 @@
 """From documents to token shards: the stages that write what shards.py reads."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,16 @@ from mixwright.corpus.documents import read_texts
 from mixwright.corpus.shards import Examples
 from mixwright.corpus.tokenizer import mask_id, open_tokenizer, vocabulary_size
 from mixwright.errors import MixwrightError
-from mixwright.files import write_json, written
+from mixwright.files import sha256, write_json, written
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-BATCH = 256  # documents encoded at a time
-PIECE = 512  # tokens: a validation document gives several examples, so that a few thousand tokens come from every part of the split
+# Documents encoded at a time.
+BATCH = 256
+# Tokens of a validation example: a document gives several examples, so that a few thousand tokens
+# come from every part of the split.
+PIECE = 512
 
 
 def tokenize_domain(
@@ -29,60 +32,69 @@ def tokenize_domain(
     to: str | Path,
     context: int | None = None,
 ) -> dict[str, Any]:
-    """Writes `shards/<domain>` and returns its manifest; a domain with under one sequence of `context` training tokens is refused."""
+    """Writes the folder `shards/<domain>` and returns its manifest.
+
+    Args:
+        name: the domain.
+        documents: its file of documents.
+        tokenizer: folder of the tokenizer.
+        to: the folder to write.
+        context: training tokens that the domain must exceed, one sequence; None for no limit.
+
+    Raises:
+        MixwrightError: the domain has too few training tokens, or no validation token.
+    """
     encoder, end = open_tokenizer(tokenizer)
     vocabulary = vocabulary_size(encoder)
     rows = read_texts(documents)
-    texts = {
-        split: [row.text for row in rows if row.split == split] for split in ("train", "validation")
-    }
-    stream = _stream(
-        encoder, texts["train"], end, np.dtype("uint16" if vocabulary <= 65_535 else "uint32")
-    )
-    if context is not None and len(stream) <= context:
-        raise MixwrightError(
-            f"{name}: {len(stream)} training tokens, under one sequence of {context}; give the domain more text or shorten the context"
-        )
+    texts: dict[str, list[str]] = {"train": [], "validation": []}
+    for row in rows:
+        if row.split in texts:
+            texts[row.split].append(row.text)
+    dtype = np.dtype("uint16" if vocabulary <= 65_535 else "uint32")
+    stream = _stream(encoder, texts["train"], end, dtype)
     validation = _pieces(encoder, texts["validation"], end)
-    if not len(validation):
-        raise MixwrightError(
-            f"{name}: not one validation token; give the domain more text or raise corpus.validation_share"
-        )
-    with written(to) as beside:
-        beside.mkdir()
-        stream.tofile(beside / "train.bin")
-        validation.save(beside / "validation.npz")
-        np.save(beside / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
-        counted = {
-            "train": (len(stream), "train.bin"),
-            "validation": (int(validation.scored_tokens.sum()), "validation.npz"),
-        }
+    _check_size(name, stream, validation, context)
+    with written(to) as temporary:
+        temporary.mkdir()
+        stream.tofile(temporary / "train.bin")
+        validation.save(temporary / "validation.npz")
+        unigram = np.bincount(stream, minlength=vocabulary)
+        np.save(temporary / "unigram.npy", unigram.astype(np.int64))
+        scored_tokens = int(validation.scored_tokens.sum())
         manifest: dict[str, Any] = {
             "domain": name,
             "dtype": stream.dtype.name,
             "vocabulary": vocabulary,
             "end_token": end,
             "mask_token": mask_id(tokenizer, encoder),
-            "tokenizer_sha256": _sha256(Path(tokenizer) / "tokenizer.json"),
+            "tokenizer_sha256": sha256(Path(tokenizer) / "tokenizer.json"),
             "source_fingerprint": fingerprint(rows),
             "splits": {
-                split: {
-                    "tokens": tokens,
-                    "bytes": sum(len(text.encode()) for text in texts[split]),
-                    "documents": len(texts[split]),
-                    "sha256": _sha256(beside / file),
-                }
-                for split, (tokens, file) in counted.items()
+                "train": _counts(len(stream), texts["train"], temporary / "train.bin"),
+                "validation": _counts(
+                    scored_tokens, texts["validation"], temporary / "validation.npz"
+                ),
             },
         }
-        write_json(beside / "manifest.json", manifest)
+        write_json(temporary / "manifest.json", manifest)
     return manifest
 
 
 def tokenize_target(
     name: str, documents: str | Path, tokenizer: str | Path, to: str | Path
 ) -> None:
-    """Writes `targets/<target>.npz`: every document an example, its context before what is scored."""
+    """Writes `targets/<target>.npz`: every document an example, its context before what is scored.
+
+    Args:
+        name: the target, for messages.
+        documents: its file of documents.
+        tokenizer: folder of the tokenizer.
+        to: the file to write.
+
+    Raises:
+        MixwrightError: there is no token to score.
+    """
     encoder, end = open_tokenizer(tokenizer)
     examples = _examples(encoder, read_texts(documents), end)
     if not len(examples):
@@ -91,32 +103,61 @@ def tokenize_target(
 
 
 def fingerprint(documents: Sequence[Document]) -> str:
-    """SHA-256 of the documents' texts and splits in their order: the same text gives it whatever file it came in."""
-    found = hashlib.sha256()
+    """Returns the SHA-256 of the documents' texts and splits in their order.
+
+    The same text gives it whatever file it came in.
+    """
+    total = hashlib.sha256()
     for document in documents:
         for part in (document.split, document.context, document.text):
-            found.update(part.encode() + b"\0")
-    return found.hexdigest()
+            total.update(part.encode() + b"\0")
+    return total.hexdigest()
+
+
+def _check_size(name: str, stream: NDArray[Any], validation: Examples, context: int | None) -> None:
+    """Refuses a domain with too few tokens."""
+    if context is not None and len(stream) <= context:
+        raise MixwrightError(
+            f"{name}: {len(stream)} training tokens, under one sequence of {context};"
+            " give the domain more text or shorten the context"
+        )
+    if not len(validation):
+        raise MixwrightError(
+            f"{name}: not one validation token;"
+            " give the domain more text or raise corpus.validation_share"
+        )
+
+
+def _counts(tokens: int, texts: Sequence[str], file: Path) -> Mapping[str, Any]:
+    """What the manifest says of a split."""
+    return {
+        "tokens": tokens,
+        "bytes": sum(len(text.encode()) for text in texts),
+        "documents": len(texts),
+        "sha256": sha256(file),
+    }
 
 
 def _encoded(encoder: "Tokenizer", texts: Sequence[str]) -> Iterator[list[int]]:
     """Token ids of each text, nothing put around it."""
     for start in range(0, len(texts), BATCH):
-        for encoding in encoder.encode_batch_fast(
-            list(texts[start : start + BATCH]), add_special_tokens=False
-        ):
+        batch = list(texts[start : start + BATCH])
+        for encoding in encoder.encode_batch_fast(batch, add_special_tokens=False):
             yield encoding.ids
 
 
 def _stream(
     encoder: "Tokenizer", texts: Sequence[str], end: int, dtype: np.dtype[Any]
 ) -> NDArray[Any]:
-    pieces = [np.array([*ids, end], dtype) for ids in _encoded(encoder, texts)]
-    return np.concatenate(pieces) if pieces else np.zeros(0, dtype)
+    """(tokens,) all texts, the end token after each."""
+    pieces = [np.zeros(0, dtype)]
+    for ids in _encoded(encoder, texts):
+        pieces.append(np.array([*ids, end], dtype))
+    return np.concatenate(pieces)
 
 
 def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examples:
-    """Context and text are encoded apart, so that the scored tokens are exactly the scored bytes."""
+    """Context and text are encoded apart, so that the scored tokens are the scored bytes."""
     contexts = _encoded(encoder, [row.context for row in rows])
     texts = _encoded(encoder, [row.text for row in rows])
     sizes = (len(row.text.encode()) for row in rows)
@@ -124,18 +165,18 @@ def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examp
 
 
 def _pieces(encoder: "Tokenizer", texts: Sequence[str], end: int) -> Examples:
-    """The first pieces of all texts, then the second ones, and so on; bytes are in proportion to tokens."""
-    rows = []
-    for place, (ids, text) in enumerate(zip(_encoded(encoder, texts), texts, strict=True)):
+    """The first pieces of all texts, then the second ones, and so on.
+
+    Bytes are in proportion to tokens.
+    """
+    # (place in the text, number of the text) -> (context, token ids, bytes)
+    pieces: dict[tuple[int, int], tuple[list[int], list[int], int]] = {}
+    encoded = _encoded(encoder, texts)
+    for number, (ids, text) in enumerate(zip(encoded, texts, strict=True)):
         bytes_per_token = len(text.encode()) / max(len(ids), 1)
         for start in range(0, len(ids), PIECE):
             piece = ids[start : start + PIECE]
-            rows.append((start, place, piece, round(len(piece) * bytes_per_token)))
-    return Examples.of(
-        (([], piece, size) for _, _, piece, size in sorted(rows, key=lambda row: row[:2])), end
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            size = round(len(piece) * bytes_per_token)
+            pieces[start, number] = ([], piece, size)
+    ordered = [pieces[key] for key in sorted(pieces)]
+    return Examples.of(ordered, end)

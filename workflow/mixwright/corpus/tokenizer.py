@@ -1,4 +1,4 @@
-"""The study's tokenizer: a byte-level BPE trained on the domains, or a folder of the user's own."""
+"""The study's tokenizer: a byte-level BPE trained on the domains, or a folder of the user."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,9 +17,11 @@ MASK = "[MASK]"
 SPECIAL = {"bos_token": END, "eos_token": END, "pad_token": END}
 CONFIG = SPECIAL | {
     "tokenizer_class": "PreTrainedTokenizerFast",
-    "clean_up_tokenization_spaces": False,  # decoding gives back what was encoded
+    # Decoding gives back what was encoded.
+    "clean_up_tokenization_spaces": False,
     "model_max_length": 1_000_000_000,
 }
+# What is copied of a tokenizer folder.
 FILES = (
     "tokenizer*",
     "special_tokens_map.json",
@@ -29,7 +31,8 @@ FILES = (
     "chat_template*",
     "config.json",
 )
-SMALLEST = 256 + 1  # every byte, and the end token
+# Every byte, and the end token.
+SMALLEST = 256 + 1
 
 
 def train_tokenizer(
@@ -38,37 +41,49 @@ def train_tokenizer(
     to: str | Path,
     masked: bool = False,
 ) -> None:
-    """Writes a folder that AutoTokenizer loads: a copy of `settings.folder` if that is given, else a BPE of the domains' training text.
+    """Writes a tokenizer folder that AutoTokenizer loads.
 
-    With `masked` it has a mask token, as masked language models need.
+    Args:
+        documents: the domains' files of documents.
+        settings: the config's section `tokenizer`. With `folder` that folder is copied, else a
+            BPE is trained on the domains' training text.
+        to: the folder to write.
+        masked: whether it needs a mask token, as masked language models do.
     """
-    with written(to) as beside:
-        beside.mkdir()
+    with written(to) as temporary:
+        temporary.mkdir()
         if settings.get("folder"):
-            _copy(Path(settings["folder"]), beside, masked)
+            _copy(Path(settings["folder"]), temporary, masked)
             return
         marks = {"mask_token": MASK} if masked else {}
-        trained = train_bpe(
-            balanced(documents, int(settings["sample_bytes"])),
-            int(settings["vocabulary"]),
-            [*marks.values()],
-        )
-        trained.save(str(beside / "tokenizer.json"))
-        write_json(beside / "tokenizer_config.json", CONFIG | marks)
-        write_json(beside / "special_tokens_map.json", SPECIAL | marks)
+        texts = balanced(documents, int(settings["sample_bytes"]))
+        tokenizer = train_bpe(texts, int(settings["vocabulary"]), list(marks.values()))
+        tokenizer.save(str(temporary / "tokenizer.json"))
+        write_json(temporary / "tokenizer_config.json", CONFIG | marks)
+        write_json(temporary / "special_tokens_map.json", SPECIAL | marks)
 
 
 def train_bpe(texts: Iterable[str], vocabulary: int, marks: Sequence[str] = ()) -> "Tokenizer":
-    """A byte-level BPE (GPT-2's splitting, no space put in front) of at most `vocabulary` tokens; the same texts give the same tokens.
+    """Trains a byte-level BPE (GPT-2's splitting, no space put in front).
 
-    `marks` are tokens that no text is encoded to.
+    The same texts give the same tokens.
+
+    Args:
+        texts: what it is trained on.
+        vocabulary: number of tokens at most.
+        marks: tokens that no text is encoded to.
+
+    Raises:
+        MixwrightError: the vocabulary is too small for every byte.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    if vocabulary < SMALLEST + len(marks):
+    smallest = SMALLEST + len(marks)
+    if vocabulary < smallest:
         others = " and ".join(["the end token", *marks])
         raise MixwrightError(
-            f"tokenizer.vocabulary is {vocabulary}; every byte and {others} need at least {SMALLEST + len(marks)}"
+            f"tokenizer.vocabulary is {vocabulary};"
+            f" every byte and {others} need at least {smallest}"
         )
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -84,26 +99,34 @@ def train_bpe(texts: Iterable[str], vocabulary: int, marks: Sequence[str] = ()) 
 
 
 def balanced(documents: Sequence[str | Path], sample_bytes: int) -> Iterator[str]:
-    """Training texts of all files, together about `sample_bytes`; all give the same share, and short ones leave theirs to the rest."""
-    sizes = {
-        path: sum(len(document.text) for document in read_texts(path, "train"))
-        for path in sorted(documents, key=str)
-    }
+    """Yields training texts of all files, about `sample_bytes` of them.
+
+    Every file gives the same share, and short ones leave theirs to the rest.
+    """
+    sizes = {}
+    for path in sorted(documents, key=str):
+        sizes[path] = sum(len(document.text) for document in read_texts(path, "train"))
     left = sample_bytes
-    for place, path in enumerate(
-        sorted(sizes, key=lambda path: sizes[path])
-    ):  # read again: one file at a time is in memory
+    for place, path in enumerate(sorted(sizes, key=sizes.__getitem__)):
         share = left / (len(sizes) - place)
+        # The file is read again, so that one at a time is in memory.
         for document in read_texts(path, "train"):
             if share <= 0:
                 break
             yield document.text
             size = len(document.text.encode())
-            share, left = share - size, left - size
+            share -= size
+            left -= size
 
 
 def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
-    """(tokenizer, id of the end token) of a tokenizer folder; it encodes whole texts, as plain text whatever they spell."""
+    """Returns the tokenizer of a folder and the id of its end token.
+
+    It encodes whole texts, as plain text whatever they spell.
+
+    Raises:
+        MixwrightError: the folder holds no tokenizer, or one without an end token.
+    """
     from tokenizers import Tokenizer
 
     path = Path(folder) / "tokenizer.json"
@@ -113,61 +136,72 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
         )
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust library raises nothing narrower
+    except Exception as error:
+        # The Rust library raises nothing narrower.
         raise MixwrightError(
             f"{path}: not a tokenizer ({error}); save it again with save_pretrained"
         ) from None
-    tokenizer.encode_special_tokens = (
-        True  # a document that spells the end token does not end there
-    )
+    # A document that spells the end token does not end there.
+    tokenizer.encode_special_tokens = True
     tokenizer.no_truncation()
     tokenizer.no_padding()
     end = tokenizer.token_to_id(end_token(folder))
     if end is None:
         raise MixwrightError(
-            f"{folder}: its end token {end_token(folder)} is not in its vocabulary; name one that is as eos_token"
+            f"{folder}: its end token {end_token(folder)} is not in its vocabulary;"
+            " name one that is as eos_token"
         )
     return tokenizer, end
 
 
 def vocabulary_size(tokenizer: "Tokenizer") -> int:
-    """One more than the greatest id: a tokenizer whose ids have gaps has fewer tokens than that."""
+    """Returns one more than the greatest id: where ids have gaps there are fewer tokens."""
     return 1 + max(tokenizer.get_vocab().values())
 
 
 def end_token(folder: str | Path) -> str:
-    """The end token that a tokenizer folder names."""
-    found = _special(folder, "eos_token")
-    if found is None:
+    """Returns the end token that a tokenizer folder names."""
+    token = _special(folder, "eos_token")
+    if token is None:
         raise MixwrightError(f"{folder}: no end token; give eos_token in tokenizer_config.json")
-    return found
+    return token
 
 
 def mask_id(folder: str | Path, tokenizer: "Tokenizer") -> int | None:
-    """Id of the mask token that a tokenizer folder names; none for most."""
-    named = _special(folder, "mask_token")
-    found: int | None = tokenizer.token_to_id(named) if named else None
-    return found
+    """Returns the id of the mask token that a tokenizer folder names; most name none."""
+    token = _special(folder, "mask_token")
+    if not token:
+        return None
+    number: int | None = tokenizer.token_to_id(token)
+    return number
 
 
 def _special(folder: str | Path, kind: str) -> str | None:
     """A token by its role, from the folder's configuration or its map of special tokens."""
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         path = Path(folder) / name
-        token = read_json(path).get(kind) if path.is_file() else None
+        if not path.is_file():
+            continue
+        token = read_json(path).get(kind)
+        if isinstance(token, dict):
+            token = token["content"]
         if token:
-            return str(token["content"] if isinstance(token, dict) else token)
+            return str(token)
     return None
 
 
 def _copy(folder: Path, to: Path, masked: bool) -> None:
-    """The user's tokenizer, without the weights that may lie beside it; opened once to see that it is whole."""
+    """Copies the user's tokenizer, without the weights that may lie beside it.
+
+    It is opened once to see that it is whole.
+    """
     tokenizer, _ = open_tokenizer(folder)
     if masked and mask_id(folder, tokenizer) is None:
         raise MixwrightError(
-            f"{folder}: no mask token in its vocabulary; name one as mask_token in tokenizer_config.json"
+            f"{folder}: no mask token in its vocabulary;"
+            " name one as mask_token in tokenizer_config.json"
         )
-    for path in sorted(
-        {path for pattern in FILES for path in folder.glob(pattern) if path.is_file()}
-    ):
-        shutil.copyfile(path, to / path.name)
+    for pattern in FILES:
+        for path in sorted(folder.glob(pattern)):
+            if path.is_file():
+                shutil.copyfile(path, to / path.name)

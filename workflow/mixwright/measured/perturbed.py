@@ -1,4 +1,4 @@
-"""Perturbation runs that others measured: a base run, and for every domain one with less and one with more of it."""
+"""Perturbation runs of others: a base run, and for each domain one with less and one with more."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,81 +12,114 @@ from mixwright.measured.wide import Wide, read_wide
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
+# What stands for the domain in a pattern of run ids.
 DOMAIN = "{domain}"
 
 
-def read_perturbed(path: Path, asked: Mapping[str, Any], targets: Sequence[str]) -> Observations:
-    """The perturb runs of a wide table of losses or perplexities, their amounts rebuilt from what `asked` (measured.perturb) says of them.
+def read_perturbed(path: Path, settings: Mapping[str, Any], targets: Sequence[str]) -> Observations:
+    """Reads the perturb runs of a wide table of losses or perplexities, and rebuilds their amounts.
 
-    Run ids name the domain by the patterns `reduced` and `increased`; of the columns those of `targets` are read.
+    Args:
+        path: a CSV file, a line a run.
+        settings: the config's measured.perturb. Run ids name the domain by its patterns `reduced`
+            and `increased`, and `factors` say how much of it these runs took.
+        targets: the columns to read.
+
+    Returns:
+        The runs, with amounts in tokens and losses in nats/token.
+
+    Raises:
+        MixwrightError: a run or a target is not in the table, or a cell is no perplexity.
     """
     table = read_wide(path)
-    rows = {name: row for row, name in enumerate(table.ids)}
-    if asked["base"] not in rows:
+    base = settings["base"]
+    if base not in table.ids:
         raise MixwrightError(
-            f"config: measured.perturb.base: {path} has no run {asked['base']}; {nearest(asked['base'], table.ids)}"
+            f"config: measured.perturb.base: {path} has no run {base}; {nearest(base, table.ids)}"
         )
-    changed = {sign: _named(table.ids, asked[sign]) for sign in ("reduced", "increased")}
-    domains = tuple(sorted(changed["reduced"]))
-    for sign, found in changed.items():
-        lacking = sorted({*changed["reduced"], *changed["increased"]} - set(found))
-        if lacking or not found:
-            name = asked[sign].replace(DOMAIN, lacking[0]) if lacking else asked[sign]
-            raise MixwrightError(
-                f"{path}: no run {name}; add it, or correct measured.perturb.{sign}"
-            )
-    runs = {asked["base"]: np.ones(len(domains))}
-    for sign, factor in zip(("reduced", "increased"), asked["factors"], strict=True):
-        runs |= {
-            changed[sign][name]: np.where(np.arange(len(domains)) == i, factor, 1.0)
-            for i, name in enumerate(domains)
-        }
-    amounts = _base(asked, domains) * np.array([runs[name] for name in sorted(runs)])
-    losses = _losses(table, sorted(targets), asked["measure"])[
-        [rows[name] for name in sorted(runs)]
-    ]
+    reduced = _runs_of_domains(table.ids, settings["reduced"])
+    increased = _runs_of_domains(table.ids, settings["increased"])
+    _check_complete(path, settings, reduced, increased)
+    domains = tuple(sorted(reduced))
+    less, more = settings["factors"]
+    # Run -> (domains,) amounts in those of the base run.
+    factors = {base: np.ones(len(domains))}
+    for names, factor in ((reduced, less), (increased, more)):
+        for i, domain in enumerate(domains):
+            factors[names[domain]] = np.ones(len(domains))
+            factors[names[domain]][i] = factor
+    runs = tuple(sorted(factors))
+    rows = [table.ids.index(name) for name in runs]
+    amounts = _base_amounts(settings, domains) * np.stack([factors[name] for name in runs])
+    columns = tuple(sorted(targets))
     return Observations(
-        domains,
-        tuple(sorted(targets)),
-        tuple(sorted(runs)),
-        ("perturb",) * len(runs),
-        amounts,
-        losses,
+        domains=domains,
+        targets=columns,
+        runs=runs,
+        roles=("perturb",) * len(runs),
+        amounts=amounts,
+        losses=_losses(table, columns, settings["measure"])[rows],
     )
 
 
-def _named(ids: Sequence[str], pattern: str) -> dict[str, str]:
-    """Domain -> run whose id follows the pattern."""
-    before, after = (re.escape(part) for part in pattern.split(DOMAIN))
-    found = ((re.fullmatch(f"{before}(.+){after}", name), name) for name in ids)
-    return {match[1]: name for match, name in found if match}
+def _runs_of_domains(ids: Sequence[str], pattern: str) -> dict[str, str]:
+    """Returns domain -> run whose id follows the pattern."""
+    before, after = pattern.split(DOMAIN)
+    expression = re.compile(f"{re.escape(before)}(.+){re.escape(after)}")
+    runs = {}
+    for name in ids:
+        match = expression.fullmatch(name)
+        if match:
+            runs[match[1]] = name
+    return runs
 
 
-def _base(asked: Mapping[str, Any], domains: Sequence[str]) -> Array:
-    """(domains,) tokens of the base run."""
-    mixture = asked["mixture"] or dict.fromkeys(domains, 1.0)
-    odd = sorted(set(mixture) ^ set(domains))
-    if odd:
+def _check_complete(
+    path: Path,
+    settings: Mapping[str, Any],
+    reduced: Mapping[str, str],
+    increased: Mapping[str, str],
+) -> None:
+    """Refuses a table where a domain has no run with less of it, or none with more."""
+    for option, runs in (("reduced", reduced), ("increased", increased)):
+        missing = sorted({*reduced, *increased} - set(runs))
+        if runs and not missing:
+            continue
+        name = settings[option]
+        if missing:
+            name = name.replace(DOMAIN, missing[0])
+        raise MixwrightError(f"{path}: no run {name}; add it, or correct measured.perturb.{option}")
+
+
+def _base_amounts(settings: Mapping[str, Any], domains: Sequence[str]) -> Array:
+    """Returns (domains,) tokens of the base run."""
+    mixture = settings["mixture"] or dict.fromkeys(domains, 1.0)
+    unmatched = sorted(set(mixture) ^ set(domains))
+    if unmatched:
         raise MixwrightError(
-            f"config: measured.perturb.mixture.{odd[0]}: it stands there or among the runs only; name every domain"
+            f"config: measured.perturb.mixture.{unmatched[0]}: only the mixture or only the runs"
+            " name it; name every domain in both"
         )
     weights = np.array([mixture[name] for name in domains])
-    return float(asked["tokens"]) * weights / weights.sum()
+    return float(settings["tokens"]) * weights / weights.sum()
 
 
 def _losses(table: Wide, targets: Sequence[str], measure: str) -> Array:
-    """(runs, targets) nats/token."""
+    """Returns (runs, targets) nats/token; `measure` says whether the table has these."""
     for name in targets:
         if name not in table.columns:
             raise MixwrightError(
-                f"config: measured.targets.{name} was not measured in {table.path}; {nearest(name, table.columns)}"
+                f"config: measured.targets.{name} was not measured in {table.source};"
+                f" {nearest(name, table.columns)}"
             )
-    values = table.values[:, [table.columns.index(name) for name in targets]]
+    order = [table.columns.index(name) for name in targets]
+    values = table.values[:, order]
     if measure == "loss":
         return values
     if (values < 1).any():
         row, k = np.argwhere(values < 1)[0].tolist()
         raise MixwrightError(
-            f"{table.where(row)}: {targets[k]} is {values[row, k]:g}, no perplexity; set measured.perturb.measure to loss"
+            f"{table.where(row)}: {targets[k]} is {values[row, k]:g}, no perplexity;"
+            " set measured.perturb.measure to loss"
         )
     return np.log(values)

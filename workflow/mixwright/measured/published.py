@@ -1,4 +1,4 @@
-"""Mixtures that others published, from the files they stand in."""
+"""Mixtures that others published, from the files they are in."""
 
 import csv
 import logging
@@ -13,18 +13,33 @@ from mixwright.measured.wide import ROUNDING, SEPARATORS
 from mixwright.mixture import Array
 
 log = logging.getLogger(__name__)
+# A line such as `  train_pile_cc: 0.87`.
 ENTRY = re.compile(r"\s+['\"]?([\w./-]+)['\"]?\s*:\s*([\d.eE+-]+)\s*")
 
 
 def read_published(files: Mapping[str, Path], domains: Sequence[str]) -> dict[str, Array]:
-    """Name -> weights (domains,) of the mixture that its file holds: YAML with weights under `train`, or a CSV with a column of the name.
+    """Reads mixtures: YAML with weights under `train`, or CSV with a column of the mixture's name.
 
-    A name there stands for the longest domain that it ends with, after a mark such as _ or /; a domain without a name has weight 0.
+    A name in a file stands for the longest domain that it ends with, after a mark such as _ or /.
+    A domain that no name stands for has weight 0.
+
+    Args:
+        files: mixture -> its file.
+
+    Returns:
+        mixture -> (domains,) weights.
+
+    Raises:
+        MixwrightError: a file holds no such mixture, or a name stands for no domain.
     """
-    return {name: _ordered(name, path, _read(name, path), domains) for name, path in files.items()}
+    mixtures = {}
+    for name, path in files.items():
+        mixtures[name] = _over_domains(name, path, _read(name, path), domains)
+    return mixtures
 
 
 def _read(name: str, path: Path) -> dict[str, float]:
+    """Returns the weights of a mixture by the names that its file uses."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
@@ -34,23 +49,24 @@ def _read(name: str, path: Path) -> dict[str, float]:
     weights = _column(name, text) if path.suffix == ".csv" else _under_train(text)
     if not weights:
         raise MixwrightError(
-            f"{path}: no mixture {name}; a CSV has a column `domain` and one of that name, a YAML weights under `train`"
+            f"{path}: no mixture {name}; a CSV has a column `domain` and one of that name,"
+            " a YAML weights under `train`"
         )
     return weights
 
 
 def _column(name: str, text: str) -> dict[str, float]:
-    rows = list(csv.DictReader(text.splitlines()))
-    return (
-        {row["domain"]: float(row[name]) for row in rows}
-        if rows and {"domain", name} <= set(rows[0])
-        else {}
-    )
+    weights = {}
+    for row in csv.DictReader(text.splitlines()):
+        if "domain" in row and name in row:
+            weights[row["domain"]] = float(row[name])
+    return weights
 
 
 def _under_train(text: str) -> dict[str, float]:
-    """Line by line: published trainer configs are not always YAML to the last line."""
-    section, weights = "", {}
+    """Reads line by line: published trainer configs are not always YAML to the last line."""
+    section = ""
+    weights = {}
     for line in text.splitlines():
         entry = ENTRY.fullmatch(line)
         if entry and section == "train":
@@ -60,30 +76,41 @@ def _under_train(text: str) -> dict[str, float]:
     return weights
 
 
-def _ordered(
-    mixture: str, path: Path, weights: Mapping[str, float], domains: Sequence[str]
+def _over_domains(
+    mixture: str, path: Path, shares: Mapping[str, float], domains: Sequence[str]
 ) -> Array:
-    found = np.zeros(len(domains))
-    for name, weight in weights.items():
-        meant = [
-            domain
-            for domain in domains
-            if name == domain or name.endswith(tuple(mark + domain for mark in SEPARATORS))
-        ]
-        if not meant:
+    """Returns (domains,) weights that sum to 1."""
+    weights = np.zeros(len(domains))
+    for name, share in shares.items():
+        domain = _domain_of(name, domains)
+        if domain is None:
             raise MixwrightError(
                 f"{path}: {name} is no domain of the measured runs; {nearest(name, domains)}"
             )
-        found[domains.index(max(meant, key=len))] += weight
-    if (found < 0).any() or not found.sum() > 0:
+        weights[domains.index(domain)] += share
+    total = weights.sum()
+    if (weights < 0).any() or not total > 0:
         raise MixwrightError(
-            f"{path}: the weights of {mixture} are no mixture; give numbers from 0 on, one of them above"
+            f"{path}: the weights of {mixture} are no mixture;"
+            " give numbers from 0 on, one of them above"
         )
-    if abs(found.sum() - 1) > ROUNDING:
+    if abs(total - 1) > ROUNDING:
         log.info(
-            "%s: the weights of %s sum to %.3f; divided by it, as a trainer does that draws by them",
+            "%s: the weights of %s sum to %.3f; divided by it, as trainers that draw by them do",
             path,
             mixture,
-            found.sum(),
+            total,
         )
-    return found / found.sum()
+    return weights / total
+
+
+def _domain_of(name: str, domains: Sequence[str]) -> str | None:
+    """Returns the longest domain that a name ends with, after a mark."""
+    longest: str | None = None
+    for domain in domains:
+        ends = name.endswith(tuple(mark + domain for mark in SEPARATORS))
+        if name != domain and not ends:
+            continue
+        if longest is None or len(domain) > len(longest):
+            longest = domain
+    return longest

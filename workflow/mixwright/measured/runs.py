@@ -1,8 +1,7 @@
-"""Published tables of runs in the house's own form."""
+"""Runs that others measured, in the form of the workflow's own tables."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,19 +16,27 @@ from mixwright.observations import Observations
 def import_runs(
     role: str, mixtures: Path, losses: Path, targets: Sequence[str], diverged: str = "refuse"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """DESIGN and LOSSES frames of wide tables, one step and 1 token a run: weights alone are known."""
-    seen = read_observations([mixtures], [losses], diverged=diverged)
+    """Returns DESIGN and LOSSES frames of wide tables.
+
+    Weights alone are known: each run counts as one step of 1 token.
+
+    Args:
+        targets: those that must be in the losses.
+        diverged: `refuse` or `drop`.
+    """
+    observations = read_observations([mixtures], [losses], diverged=diverged)
     for name in targets:
-        if name not in seen.targets:
+        if name not in observations.targets:
             raise MixwrightError(
-                f"config: measured.targets.{name} was not measured in {losses}; {nearest(name, seen.targets)}"
+                f"config: measured.targets.{name} was not measured in {losses};"
+                f" {nearest(name, observations.targets)}"
             )
-    return as_tables(role, seen)
+    return as_tables(role, observations)
 
 
-def as_tables(role: str, seen: Observations) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """DESIGN and LOSSES frames of runs, one step each."""
-    return _design(role, seen), _losses(seen)
+def as_tables(role: str, observations: Observations) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Returns DESIGN and LOSSES frames of runs, one step each."""
+    return _design(role, observations), _losses(observations)
 
 
 def natural(
@@ -56,28 +63,46 @@ def natural(
 
 
 def base_mixture(design: pd.DataFrame) -> pd.Series:
-    """Domain -> weight in the base run of perturbations, whose amount of a domain all runs but two have."""
+    """Returns domain -> weight in the base run of perturbations.
+
+    All runs but two take the base run's amount of a domain, so it is the median.
+    """
     amounts = design.assign(amount=design.weight * design.tokens).groupby("domain").amount.median()
     return amounts / amounts.sum()
 
 
-def _design(role: str, seen: Observations) -> pd.DataFrame:
-    runs, domains = np.repeat(seen.runs, len(seen.domains)), np.tile(seen.domains, len(seen.runs))
-    frame = pd.DataFrame({"run": runs, "domain": domains, "weight": seen.weights.ravel()})
-    return frame.assign(role=role, model="", tokens=_tokens(seen, seen.domains), seed=0)
+def _design(role: str, observations: Observations) -> pd.DataFrame:
+    domains = observations.domains
+    frame = pd.DataFrame(
+        {
+            "run": np.repeat(observations.runs, len(domains)),
+            "domain": np.tile(domains, len(observations.runs)),
+            "weight": observations.weights.ravel(),
+        }
+    )
+    return frame.assign(role=role, model="", tokens=_tokens(observations, domains), seed=0)
 
 
-def _losses(seen: Observations) -> pd.DataFrame:
-    runs, targets = np.repeat(seen.runs, len(seen.targets)), np.tile(seen.targets, len(seen.runs))
-    unknown: dict[str, Any] = {
-        "bits_per_byte": np.nan,
-        "scored_tokens": None,
-        "unigram_loss": np.nan,
-    }  # no unigram model to be beaten by
-    frame = pd.DataFrame({"run": runs, "target": targets, "loss": seen.losses.ravel()})
-    return frame.assign(step=1, tokens=_tokens(seen, seen.targets), status="ok", **unknown)
+def _losses(observations: Observations) -> pd.DataFrame:
+    targets = observations.targets
+    frame = pd.DataFrame(
+        {
+            "run": np.repeat(observations.runs, len(targets)),
+            "target": np.tile(targets, len(observations.runs)),
+            "loss": observations.losses.ravel(),
+        }
+    )
+    return frame.assign(
+        step=1,
+        tokens=_tokens(observations, targets),
+        status="ok",
+        # Nobody told what the losses were measured on.
+        bits_per_byte=np.nan,
+        scored_tokens=None,
+        unigram_loss=np.nan,
+    )
 
 
-def _tokens(seen: Observations, names: Sequence[str]) -> NDArray[np.int64]:
-    """Each run's total, once a name."""
-    return np.repeat(np.round(seen.tokens).astype(np.int64), len(names))
+def _tokens(observations: Observations, names: Sequence[str]) -> NDArray[np.int64]:
+    """Returns each run's total of tokens, once for each name."""
+    return np.repeat(np.round(observations.tokens).astype(np.int64), len(names))

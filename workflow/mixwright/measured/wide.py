@@ -1,4 +1,4 @@
-"""Wide CSV tables as others publish them: one line a run, its id, one column a domain or a target."""
+"""Wide tables as others publish them: one row a run, its id, then one column a domain or target."""
 
 import csv
 import logging
@@ -13,196 +13,283 @@ from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.mixture import Array
 
-IDENTITIES = (
-    "run",
-    "name",
-    "index",
-    "id",
-)  # further columns of these names beside the first say who a run is, not what it has
+# Beside the first column, columns of these names say which run a row is. They hold no values.
+IDENTITIES = ("run", "name", "index", "id")
 SEPARATORS = "_/-.: "
-ROUNDING = 0.01  # of a row's sum: 17 weights of three decimals may miss 1 by .0085
+# A row's sum may miss 1 by this much: 17 weights of three decimals may miss it by 0.0085.
+ROUNDING = 0.01
+# A sum that misses 1 by less than this is exact but for the last bits.
+EXACT = 1e-9
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wide:
-    """A table of numbers, its rows found by id; `lines` are those of the file."""
+class Cells:
+    """A table as text, before its cells are read as numbers; blank lines are left out."""
 
-    path: Path
-    key: str  # heading of the ids
+    # what messages call the table: the path of a file, the name of a DataFrame
+    source: str
+    heading: list[str]
+    # one list of cells for each line
+    rows: list[list[str]]
+    # number of each row, for messages: its line in a file, its position in a DataFrame
+    lines: list[int]
+    # what such a number counts
+    unit: str = "line"
+
+    @property
+    def head(self) -> str:
+        """What messages call the row of headings."""
+        return _head(self.source, self.unit)
+
+    def line(self, row: int) -> str:
+        """What messages call a row."""
+        return f"{self.source}: {self.unit} {self.lines[row]}"
+
+
+@dataclass(frozen=True)
+class Wide:
+    """A table of numbers whose rows have an id."""
+
+    # what messages call the table: the path of a file, the name of a DataFrame
+    source: str
+    # heading of the ids
+    key: str
     ids: tuple[str, ...]
+    # number of each row, for messages
     lines: tuple[int, ...]
-    columns: tuple[str, ...]  # without what all headings have in common
-    values: Array  # (rows, columns)
+    # names without the words that all headings have in common
+    columns: tuple[str, ...]
+    # (rows, columns)
+    values: Array
+    # what the numbers of rows count
+    unit: str = "line"
+
+    @property
+    def head(self) -> str:
+        """What messages call the row of headings."""
+        return _head(self.source, self.unit)
 
     def where(self, row: int) -> str:
-        """The file, the line and the id of a row, for a message."""
-        return f"{self.path}: line {self.lines[row]} ({self.key} {self.ids[row]})"
+        """The table, the line and the id of a row, for a message."""
+        return f"{self.source}: {self.unit} {self.lines[row]} ({self.key} {self.ids[row]})"
 
     def without(self, ids: Collection[str]) -> "Wide":
-        """The rows of other ids than these."""
+        """Returns the table without the rows of these ids."""
         rows = [row for row, name in enumerate(self.ids) if name not in ids]
-        return replace(
-            self,
-            ids=tuple(self.ids[i] for i in rows),
-            lines=tuple(self.lines[i] for i in rows),
-            values=self.values[np.array(rows, int)],
-        )
+        return self._select(rows)
 
     def sorted(self) -> "Wide":
-        """Rows sorted by id and columns by name, so that their order in the file never matters."""
-        rows = sorted(range(len(self.ids)), key=self.ids.__getitem__)
+        """Returns rows sorted by id and columns by name, so that their order never matters."""
+        table = self._select(sorted(range(len(self.ids)), key=self.ids.__getitem__))
         order = sorted(range(len(self.columns)), key=self.columns.__getitem__)
-        return replace(
-            self,
-            ids=tuple(self.ids[i] for i in rows),
-            lines=tuple(self.lines[i] for i in rows),
-            columns=tuple(self.columns[k] for k in order),
-            values=self.values[np.ix_(rows, order)],
-        )
+        columns = tuple(self.columns[k] for k in order)
+        values = np.ascontiguousarray(table.values[:, order])
+        return replace(table, columns=columns, values=values)
+
+    def _select(self, rows: list[int]) -> "Wide":
+        ids = tuple(self.ids[row] for row in rows)
+        lines = tuple(self.lines[row] for row in rows)
+        return replace(self, ids=ids, lines=lines, values=self.values[np.array(rows, int)])
 
 
-def read_wide(path: Path, holes: bool = False) -> Wide:
-    """Reads the table; the first column is the id. A line that is too short, a cell that is no number, an id twice are refused.
+def _head(source: str, unit: str) -> str:
+    return f"{source}: line 1" if unit == "line" else source
 
-    With `holes` a cell that is empty, NaN or infinite is NaN.
+
+def read_wide(table: Path | Cells, holes: bool = False) -> Wide:
+    """Reads a table of numbers; its first column is the id of a row.
+
+    Args:
+        table: a CSV file, or the cells of a table.
+        holes: whether a cell may be empty, NaN or infinite; such a cell is then NaN.
+
+    Raises:
+        MixwrightError: a line is too short or too long, a cell is no number, an id stands twice.
     """
-    heading, rows = read_cells(path)
-    kept = [k for k, name in enumerate(heading) if k and name.lower() not in IDENTITIES]
-    if not kept or not rows:
-        raise MixwrightError(
-            f"{path}: line 1: a table is an id column, one column a domain or target, one line a run, set apart by commas; add what lacks"
-        )
-    twice = next((name for k, name in enumerate(heading) if name in heading[:k]), None)
-    if twice is not None:
-        raise MixwrightError(
-            f"{path}: line 1: column {twice} stands there twice; keep one of the two"
-        )
-    ids, lines = tuple(cells[0] for _, cells in rows), tuple(line for line, _ in rows)
-    columns = short_names([heading[k] for k in kept])
-    aside = [name for name in heading[1:] if name.lower() in IDENTITIES]
-    if aside:
-        log.info(
-            "%s: runs are told apart by %s; %s is set aside", path, heading[0], ", ".join(aside)
-        )
-    table = Wide(path, heading[0] or "id", ids, lines, columns, np.empty((len(rows), len(kept))))
-    for row, (line, cells) in enumerate(rows):
-        if len(cells) != len(heading):
+    cells = table if isinstance(table, Cells) else read_cells(table)
+    chosen = _value_columns(cells)
+    headings = [cells.heading[k] for k in chosen]
+    values = np.empty((len(cells.rows), len(chosen)))
+    ids = tuple(content[0] for content in cells.rows)
+    wide = Wide(
+        source=cells.source,
+        key=cells.heading[0] or "id",
+        ids=ids,
+        lines=tuple(cells.lines),
+        columns=short_names(headings),
+        values=values,
+        unit=cells.unit,
+    )
+    for row, content in enumerate(cells.rows):
+        if len(content) != len(cells.heading):
             raise MixwrightError(
-                f"{path}: line {line}: {len(cells)} cells under {len(heading)} headings; complete the line or drop it"
+                f"{cells.line(row)}: {len(content)} cells under {len(cells.heading)} headings;"
+                " complete the line or drop it"
             )
-        table.values[row] = [_number(table, row, heading[k], cells[k], holes) for k in kept]
-    _check_ids(table)
-    return table
+        for k, column in enumerate(chosen):
+            values[row, k] = _number(wide, row, headings[k], content[column], holes)
+    _check_ids(wide)
+    return wide
 
 
-def read_weights(path: Path) -> Wide:
-    """Reads mixtures: weights are shares of 1; what rounding left of a sum of 1 is taken off, and said."""
-    table = read_wide(path)
-    if len(table.columns) < 2:
+def _value_columns(cells: Cells) -> list[int]:
+    """Returns the positions of the columns that hold values, and checks the headings."""
+    chosen, ignored = [], []
+    for k, name in enumerate(cells.heading):
+        if k == 0:
+            continue
+        if name.lower() in IDENTITIES:
+            ignored.append(name)
+        else:
+            chosen.append(k)
+    if not chosen or not cells.rows:
         raise MixwrightError(
-            f"{path}: line 1: one domain alone leaves nothing to mix; give a column a domain"
+            f"{cells.head}: a table is an id column, one column a domain or target, one line a run,"
+            " set apart by commas; add what is missing"
         )
-    if (table.values < 0).any():
-        row, k = np.argwhere(table.values < 0)[0].tolist()
-        weight = f"{table.columns[k]} has weight {table.values[row, k]:g}"
+    for k, name in enumerate(cells.heading):
+        if name in cells.heading[:k]:
+            raise MixwrightError(
+                f"{cells.head}: column {name} stands there twice; keep one of the two"
+            )
+    if ignored:
+        log.info(
+            "%s: runs are told apart by %s; %s is set aside",
+            cells.source,
+            cells.heading[0],
+            ", ".join(ignored),
+        )
+    return chosen
+
+
+def read_weights(table: Path | Cells) -> Wide:
+    """Reads mixtures, whose weights are shares of 1; takes off what rounding left of their sum.
+
+    Raises:
+        MixwrightError: there is one domain only, a weight is negative, or a row does not sum to 1
+            within `ROUNDING`.
+    """
+    wide = read_wide(table)
+    if len(wide.columns) < 2:
         raise MixwrightError(
-            f"{table.where(row)}: {weight}; weights are shares from 0 on, correct it or drop the row"
+            f"{wide.head}: one domain alone leaves nothing to mix; give a column a domain"
         )
-    sums = np.array(
-        [math.fsum(row) for row in table.values.tolist()]
-    )  # exact, so that the order of columns never matters
-    off = np.abs(sums - 1)
-    if (off > ROUNDING).any():
-        row = int((off > ROUNDING).argmax())
-        remedy = "complete its domains, or divide its weights by their sum"
+    if (wide.values < 0).any():
+        row, k = np.argwhere(wide.values < 0)[0].tolist()
         raise MixwrightError(
-            f"{table.where(row)}: the weights sum to {sums[row]:.4g}, not to 1 within {ROUNDING}; {remedy}"
+            f"{wide.where(row)}: {wide.columns[k]} has weight {wide.values[row, k]:g};"
+            " weights are shares from 0 on, correct it or drop the row"
         )
-    if off.max() > 1e-9:
-        missed = int((off > 1e-9).sum())
+    # Exact sums, so that the order of columns never matters.
+    sums = np.array([math.fsum(row) for row in wide.values.tolist()])
+    missing = np.abs(sums - 1)
+    if (missing > ROUNDING).any():
+        row = int((missing > ROUNDING).argmax())
+        raise MixwrightError(
+            f"{wide.where(row)}: the weights sum to {sums[row]:.4g}, not to 1 within {ROUNDING};"
+            " complete its domains, or divide its weights by their sum"
+        )
+    if missing.max() > EXACT:
         log.info(
             "%s: %d of %d rows renormalised: rounding left their sums up to %.2g from 1",
-            path,
-            missed,
-            len(off),
-            off.max(),
+            wide.source,
+            int((missing > EXACT).sum()),
+            len(missing),
+            missing.max(),
         )
-    return replace(table, values=table.values / sums[:, None])
+    return replace(wide, values=wide.values / sums[:, None])
 
 
 def write_wide(
     path: Path, key: str, ids: Sequence[str], columns: Sequence[str], values: Array
 ) -> None:
-    """Writes a line a row, numbers to the last bit."""
-    with written(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow([key, *columns])
-        out.writerows([name, *row] for name, row in zip(ids, values.tolist(), strict=True))
+    """Writes a line a row, numbers to the last bit.
+
+    Args:
+        key: the heading of the ids.
+        values: (ids, columns).
+    """
+    with written(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([key, *columns])
+        for name, row in zip(ids, values.tolist(), strict=True):
+            writer.writerow([name, *row])
 
 
 def short_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The names without the words they all begin with and the words they all end with, such as train_the_pile_ and _val_loss."""
+    """Returns the names without the words that all of them begin with or end with.
+
+    Such words are `train_the_pile_` and `_val_loss`.
+    """
+    if len(names) < 2:
+        return tuple(names)
     short = list(names)
-    for turn in (1, -1):
-        turned = [name[::turn] for name in short]
-        common = _common(min(turned), max(turned)) if len(short) > 1 else ""
+    for direction in (1, -1):
+        turned = [name[::direction] for name in short]
+        common = _common_start(min(turned), max(turned))
         cut = 1 + max(common.rfind(mark) for mark in SEPARATORS)
         if cut and all(len(name) > cut for name in short):
-            short = [name[::turn][cut:][::turn] for name in short]
+            short = [name[cut:][::direction] for name in turned]
     return tuple(short)
 
 
-def _common(one: str, other: str) -> str:
-    """What both begin with."""
-    same = next(
-        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-        min(len(one), len(other)),
-    )
-    return one[:same]
+def _common_start(first: str, second: str) -> str:
+    """Returns what both begin with."""
+    length = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        length += 1
+    return first[:length]
 
 
-def read_cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The headings, and every line that is not blank with its number."""
+def read_cells(path: Path) -> Cells:
+    """Reads a CSV file as text: the headings, and every line that is not blank."""
+    rows, lines = [], []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             heading = [name.strip() for name in next(reader, [])]
-            return heading, [
-                (reader.line_num, [cell.strip() for cell in cells])
-                for cells in reader
-                if any(cells)
-            ]
+            for row in reader:
+                if any(row):
+                    rows.append([cell.strip() for cell in row])
+                    lines.append(reader.line_num)
     except OSError as error:
-        raise MixwrightError(
-            f"{path}: {(error.strerror or 'not readable').lower()}; correct the path"
-        ) from None
+        reason = (error.strerror or "not readable").lower()
+        raise MixwrightError(f"{path}: {reason}; correct the path") from None
     except (UnicodeDecodeError, csv.Error):
         raise MixwrightError(f"{path}: no CSV in UTF-8; save it as such") from None
+    return Cells(str(path), heading, rows, lines)
 
 
-def _number(table: Wide, row: int, column: str, cell: str, holes: bool) -> float:
+def _number(wide: Wide, row: int, column: str, cell: str, holes: bool) -> float:
+    """Returns the number in a cell, NaN for a hole."""
     try:
         value = float(cell or "nan")
+        is_number = True
     except ValueError:
-        value, holes = math.nan, False
-    if holes and not math.isfinite(value):
+        value = math.nan
+        is_number = False
+    if math.isfinite(value):
+        return value
+    if holes and is_number:
         return math.nan
-    if not math.isfinite(value):
-        raise MixwrightError(
-            f"{table.where(row)}: {column} is {cell or 'empty'}, no finite number; measure it again or drop the row"
-        )
-    return value
+    raise MixwrightError(
+        f"{wide.where(row)}: {column} is {cell or 'empty'}, no finite number;"
+        " measure it again or drop the row"
+    )
 
 
-def _check_ids(table: Wide) -> None:
+def _check_ids(wide: Wide) -> None:
     first: dict[str, int] = {}
-    for row, name in enumerate(table.ids):
+    for name, line in zip(wide.ids, wide.lines, strict=True):
+        place = f"{wide.source}: {wide.unit} {line}"
         if not name:
+            raise MixwrightError(f"{place}: the id is empty; name the run or drop the row")
+        if name in first:
             raise MixwrightError(
-                f"{table.path}: line {table.lines[row]}: the id is empty; name the run or drop the row"
+                f"{place} ({wide.key} {name}): the id stands on {wide.unit} {first[name]} already;"
+                " keep one of the two rows"
             )
-        if first.setdefault(name, row) != row:
-            raise MixwrightError(
-                f"{table.where(row)}: the id stands on line {table.lines[first[name]]} already; keep one of the two rows"
-            )
+        first[name] = line

@@ -1,6 +1,6 @@
-"""A fit on disk: the mixer, and beside it its runs, in brief for goals and predictions, in full for what refits it."""
+"""A fitted mixer with the runs that it was fitted to, and the folder that keeps both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mixwright import mixers, tables
-from mixwright.errors import MixwrightError, nearest
-from mixwright.files import read_json, write_json
+from mixwright.errors import MixwrightError, counted, nearest
+from mixwright.files import read_json, write_json, written
 from mixwright.measured.loss_tables import Mixtures
 from mixwright.mixers.base import FILE as FIT
 from mixwright.mixers.base import Mixer
@@ -18,33 +18,45 @@ from mixwright.mixture import Array
 from mixwright.observations import Observations
 
 FILE, RUNS = "runs.json", "runs.parquet"
+# Totals of tokens may lie outside those of the runs by these factors.
+LEAST_TOTAL, MOST_TOTAL = 0.95, 1.05
+# Names that a fit shows when it is printed.
+SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Source:
-    """The runs a mixer was fitted on, in brief; domains and targets sorted by name."""
+    """The runs that a mixer was fitted to, in brief; domains and targets are sorted by name."""
 
     mixer: str
+    # number of runs that the mixer reads
     runs: int
     domains: tuple[str, ...]
+    # those that the mixer predicts
     targets: tuple[str, ...]
-    mean: tuple[float, ...]  # (domains,) of the runs' mixtures
+    # (domains,) mean of the runs' mixtures
+    mean: tuple[float, ...]
+    # of the runs' training tokens
     least_tokens: float
     most_tokens: float
 
     @classmethod
-    def of(cls, mixer: str, seen: Observations, targets: Sequence[str] = ()) -> "Source":
-        """The runs of `seen` that the mixer reads; `targets` are those it can be asked about."""
-        reads = mixers.entry(mixer).reads
-        read = seen.of_role(*reads) if reads else seen
+    def of(cls, mixer: str, observations: Observations, targets: Sequence[str] = ()) -> "Source":
+        """Returns the brief of those runs that the mixer reads.
+
+        Args:
+            targets: those that the mixer predicts, where they are not those of the runs.
+        """
+        roles = mixers.entry(mixer).reads
+        runs = observations.of_role(*roles) if roles else observations
         return cls(
             mixer=mixer,
-            runs=len(read.runs),
-            domains=seen.domains,
-            targets=tuple(targets or seen.targets),
-            mean=tuple(read.weights.mean(axis=0).tolist()),
-            least_tokens=float(read.tokens.min()),
-            most_tokens=float(read.tokens.max()),
+            runs=len(runs.runs),
+            domains=observations.domains,
+            targets=tuple(targets or observations.targets),
+            mean=tuple(runs.weights.mean(axis=0).tolist()),
+            least_tokens=float(runs.tokens.min()),
+            most_tokens=float(runs.tokens.max()),
         )
 
     @property
@@ -52,97 +64,206 @@ class Source:
         """Whether the runs came without token counts, each as 1.0 tokens."""
         return self.most_tokens < 1 + 1e-6
 
-    def amounts(self, asked: Mixtures) -> Array:
-        """(mixtures, domains) tokens in the fit's order; other domains, and totals that the runs never had, are refused."""
-        for name in asked.domains:
+    def amounts(self, mixtures: Mixtures) -> Array:
+        """Returns (mixtures, domains) tokens, domains in the order of the fit.
+
+        Raises:
+            MixwrightError: the domains are not those of the fit, or a total of tokens is none that
+                the runs had.
+        """
+        for name in mixtures.domains:
             if name not in self.domains:
                 raise MixwrightError(
-                    f"{asked.path}: line 1: the fit knows no domain {name}; {nearest(name, self.domains)}"
+                    f"{mixtures.source}: the fit knows no domain {name};"
+                    f" {nearest(name, self.domains)}"
                 )
         for name in self.domains:
-            if name not in asked.domains:
+            if name not in mixtures.domains:
                 raise MixwrightError(
-                    f"{asked.path}: line 1: no column for domain {name}; add it, with zeros where it is not used"
+                    f"{mixtures.source}: no column for domain {name};"
+                    " add it, with zeros where it is not used"
                 )
-        weights = asked.weights[:, [asked.domains.index(name) for name in self.domains]]
-        return weights * (
-            self.most_tokens if asked.tokens is None else self._checked(asked)[:, None]
+        order = [mixtures.domains.index(name) for name in self.domains]
+        weights = mixtures.weights[:, order]
+        if mixtures.tokens is None:
+            return weights * self.most_tokens
+        self._check_totals(mixtures)
+        return weights * mixtures.tokens[:, None]
+
+    def _check_totals(self, mixtures: Mixtures) -> None:
+        """Refuses mixtures whose total is none that the runs had."""
+        totals = np.asarray(mixtures.tokens)
+        low = totals < LEAST_TOTAL * self.least_tokens
+        outside = low | (totals > MOST_TOTAL * self.most_tokens)
+        if not outside.any():
+            return
+        row = int(outside.argmax())
+        known = f"of {self.least_tokens:g} to {self.most_tokens:g} tokens"
+        if self.weights_alone:
+            known = "of weights alone"
+        raise MixwrightError(
+            f"{mixtures.source}: {mixtures.key} {mixtures.ids[row]} has {totals[row]:g} tokens"
+            f" and the fit is {known}; give weights as CSV"
         )
 
-    def _checked(self, asked: Mixtures) -> Array:
-        tokens = np.asarray(asked.tokens)
-        strange = (tokens < 0.95 * self.least_tokens) | (tokens > 1.05 * self.most_tokens)
-        if strange.any():
-            run = f"{asked.path}: {asked.key} {asked.ids[int(strange.argmax())]}"
-            known = (
-                "of weights alone"
-                if self.weights_alone
-                else f"of {self.least_tokens:g} to {self.most_tokens:g} tokens"
-            )
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Fit:
+    """A fitted mixer, and the runs that it was fitted to."""
+
+    source: Source
+    mixer: Mixer
+    # as they were given; a fit that was loaded has no log-likelihoods
+    runs: Observations
+
+    @classmethod
+    def of(cls, runs: Observations, mixer: str, settings: Mapping[str, Any] | None = None) -> "Fit":
+        """Fits the mixer of this name to runs.
+
+        Raises:
+            MixwrightError: the mixer or a setting is unknown, or the runs are not those it needs.
+        """
+        unfitted = mixers.create(mixer, settings)
+        missing = mixers.missing_runs(mixer, runs.roles)
+        if missing:
             raise MixwrightError(
-                f"{run} has {tokens[strange][0]:g} tokens and the fit is {known}; give weights as CSV"
+                f"{mixer}: {missing}; train them in a study,"
+                " or fit a mixer that reads a swarm, such as effective-data"
             )
-        return tokens
+        fitted = unfitted.fit(runs)
+        targets = getattr(fitted, "targets", ())
+        return cls(Source.of(mixer, runs, targets), fitted, runs)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Fit":
+        """Reads the fit that `save` wrote."""
+        folder = Path(folder)
+        source, mixer = read(folder)
+        return cls(source, mixer, read_runs(folder))
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the fit to a folder, in place of an earlier fit.
+
+        Raises:
+            MixwrightError: the folder holds something that is no fit.
+        """
+        check_place(Path(folder))
+        with written(folder) as partial:
+            save(partial, self.name, self.mixer, self.runs)
+
+    @property
+    def name(self) -> str:
+        """Name of the mixer."""
+        return self.source.mixer
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of the domains, sorted."""
+        return self.source.domains
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets, sorted."""
+        return self.source.targets
+
+    def predict(self, mixtures: Mixtures) -> Array:
+        """Returns (mixtures, targets) predicted losses, nats/token.
+
+        Raises:
+            MixwrightError: the mixer predicts no losses, or the mixtures are not of its domains.
+        """
+        self.check_predicts()
+        return self.mixer.predict(self.source.amounts(mixtures))
+
+    def check_predicts(self) -> None:
+        """Refuses a mixer that predicts no losses."""
+        if not mixers.entry(self.name).predicts:
+            raise MixwrightError(f"{self.name} predicts no losses; fit a mixer that does")
+
+    def __repr__(self) -> str:
+        runs = counted(self.source.runs, "run")
+        domains = _shown(self.domains, "domain")
+        targets = _shown(self.targets, "target")
+        return f"Fit({self.name}: {runs}; {domains}; {targets})"
+
+
+def _shown(names: Sequence[str], noun: str) -> str:
+    """`3 domains: code, web, wiki`; of many names the first."""
+    words = ", ".join(names[:SHOWN])
+    if len(names) > SHOWN:
+        words += ", ..."
+    return f"{counted(len(names), noun)}: {words}"
 
 
 def check_place(folder: Path) -> None:
-    """Refuses a place that holds anything but an earlier fit, for a fit replaces what stands there."""
-    free = not folder.exists() or (
-        folder.is_dir() and ((folder / FIT).exists() or not any(folder.iterdir()))
-    )
-    if not free:
-        raise MixwrightError(
-            f"{folder}: something stands there that is no fit; give --to a new folder"
-        )
+    """Refuses a place that holds anything but an earlier fit, for a fit replaces what is there."""
+    if not folder.exists() or (folder / FIT).exists():
+        return
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    raise MixwrightError(f"{folder}: something stands there that is no fit; give a new folder")
 
 
-def save(folder: Path, name: str, fitted: Mixer, seen: Observations) -> None:
-    """The mixer called `name`, the brief of the runs it was fitted on, and the runs."""
+def save(folder: Path, name: str, fitted: Mixer, observations: Observations) -> None:
+    """Writes the mixer called `name`, the brief of the runs it was fitted to, and the runs."""
     fitted.save(folder)
-    write_json(folder / FILE, asdict(Source.of(name, seen, getattr(fitted, "targets", ()))))
-    measured = {"amount": (seen.domains, seen.amounts), "loss": (seen.targets, seen.losses)}
-    measured |= {} if seen.epochs is None else {"epochs": (seen.domains, seen.epochs)}
+    source = Source.of(name, observations, getattr(fitted, "targets", ()))
+    write_json(folder / FILE, asdict(source))
     parts = [
-        pd.DataFrame(
-            {
-                "run": seen.runs,
-                "role": seen.roles,
-                "measure": measure,
-                "name": name,
-                "value": column,
-            }
-        )
-        for measure, (names, values) in measured.items()
-        for name, column in zip(names, values.T, strict=True)
+        *_long(observations, "amount", observations.domains, observations.amounts),
+        *_long(observations, "loss", observations.targets, observations.losses),
     ]
+    if observations.epochs is not None:
+        parts += _long(observations, "epochs", observations.domains, observations.epochs)
     tables.write(pd.concat(parts), folder / RUNS, tables.OBSERVED)
 
 
+def _long(
+    observations: Observations, measure: str, names: Sequence[str], values: Array
+) -> list[pd.DataFrame]:
+    """Returns OBSERVED rows of one measure, a frame for each column of `values` (runs, names)."""
+    frames = []
+    for name, column in zip(names, values.T, strict=True):
+        frame = pd.DataFrame({"run": observations.runs, "role": observations.roles})
+        frames.append(frame.assign(measure=measure, name=name, value=column))
+    return frames
+
+
 def read_runs(folder: Path) -> Observations:
-    """The runs that `save` was given, without log-likelihoods."""
+    """Reads the runs that `save` was given, without log-likelihoods."""
     frame = tables.read(folder / RUNS, tables.OBSERVED)
-    wide = {
-        measure: rows.pivot(index="run", columns="name", values="value")
-        for measure, rows in frame.groupby("measure")
-    }
-    amounts, losses = wide["amount"], wide["loss"]
+    wide = {}
+    for measure, rows in frame.groupby("measure"):
+        wide[measure] = rows.pivot(index="run", columns="name", values="value")
+    amounts = wide["amount"]
+    losses = wide["loss"]
     roles = frame.drop_duplicates("run").set_index("run").role.reindex(amounts.index)
-    names = tuple(amounts.columns), tuple(losses.columns), tuple(amounts.index), tuple(roles)
-    epochs = wide["epochs"].to_numpy(np.float64) if "epochs" in wide else None
+    epochs = None
+    if "epochs" in wide:
+        epochs = wide["epochs"].to_numpy(np.float64)
     return Observations(
-        *names, amounts.to_numpy(np.float64), losses.to_numpy(np.float64), epochs=epochs
+        domains=tuple(amounts.columns),
+        targets=tuple(losses.columns),
+        runs=tuple(amounts.index),
+        roles=tuple(roles),
+        amounts=amounts.to_numpy(np.float64),
+        losses=losses.to_numpy(np.float64),
+        epochs=epochs,
     )
 
 
 def read(folder: Path) -> tuple[Source, Mixer]:
-    """The brief of the runs and the mixer that `save` wrote."""
+    """Reads the brief of the runs and the mixer that `save` wrote.
+
+    Raises:
+        MixwrightError: no fit is there.
+    """
     if not (folder / FILE).exists():
         raise MixwrightError(
             f"{folder}: no fit stands there; make it with mixwright fit --to {folder}"
         )
-    kept: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in read_json(folder / FILE).items()
-    }
-    source = Source(**kept)
+    values: dict[str, Any] = {}
+    for name, value in read_json(folder / FILE).items():
+        values[name] = tuple(value) if isinstance(value, list) else value
+    source = Source(**values)
     return source, mixers.load(source.mixer, folder)

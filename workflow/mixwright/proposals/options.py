@@ -1,35 +1,47 @@
-"""What is wanted of a mixture, said in options of the command line: a goal without a study."""
+"""What is wanted of a mixture without a study: options, typed or from Python, and their goal."""
 
 import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal, Proposal
 from mixwright.mixture import Domain
+from mixwright.proposals import typed
 from mixwright.proposals.fits import Source
 from mixwright.simplex.bounds import Bounds, groups_of
+
+# What the command line calls the options; Python calls them by their names here.
+COMMAND_LINE = {
+    "targets": "--target",
+    "available": "--available",
+    "tokens": "--tokens",
+    "max_epochs": "--max-epochs",
+}
 
 
 @dataclass(frozen=True)
 class Options:
-    """Targets and their weights (none: all alike), bounds by domain, and the corpus where its size is known."""
+    """Targets and their weights, bounds by domain, and the sizes of the domains where known."""
 
+    # target -> weight in the objective; empty: all targets alike
     targets: Mapping[str, float]
+    # domain -> largest weight
     caps: Mapping[str, float]
+    # domain -> least weight
     floors: Mapping[str, float]
-    available: Mapping[
-        str, float
-    ]  # tokens of every domain, one without any gets no weight; empty: unknown
-    tokens: float | None = None  # of the final run
+    # domain -> tokens there are, of every domain; one with 0 gets no weight; empty: unknown
+    available: Mapping[str, float]
+    # training tokens of the final run
+    tokens: float | None = None
     max_epochs: float | None = None
     seed: int = 0
-    groups: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict
-    )  # as mixwright.simplex.bounds.groups_of takes them
+    # as mixwright.simplex.bounds.groups_of takes them
+    groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # domain -> weight
     fixed: Mapping[str, float] = field(default_factory=dict)
+    # targets whose predicted loss must not exceed natural's
     never_worse: tuple[str, ...] = ()
 
     def goal(self, source: Source) -> Goal:
@@ -59,28 +71,80 @@ class Options:
         return Goal(domains, importance, tokens, bounds, self.seed, self.never_worse)
 
     def notes(self, source: Source) -> tuple[str, ...]:
-        """What the goal assumes where the options were silent."""
-        mean = f"natural stands for the mean of the {source.runs} fitted mixtures, and epochs are unknown: no --available was given"
-        one = len(source.targets) == 1
-        every = (
-            f"the goal is the one target, {source.targets[0]}"
-            if one
-            else f"the goal is the plain mean of all {len(source.targets)} targets"
-        )
-        none = tuple(
-            f"{name} has no tokens and so no weight"
-            for name, amount in self.available.items()
-            if not amount
-        )
-        return (() if self.targets else (every,)) + (none if self.available else (mean,))
+        """Returns what the goal assumes where the options say nothing."""
+        notes = []
+        if not self.targets and len(source.targets) == 1:
+            notes.append(f"the goal is the one target, {source.targets[0]}")
+        elif not self.targets:
+            notes.append(f"the goal is the plain mean of all {len(source.targets)} targets")
+        if not self.available:
+            notes.append(
+                f"natural stands for the mean of the {source.runs} fitted mixtures, and epochs are"
+                " unknown: the domains' tokens were not given (available)"
+            )
+        for name, amount in self.available.items():
+            if not amount:
+                notes.append(f"{name} has no tokens and so no weight")
+        return tuple(notes)
 
-    def record(self, source: Source, goal: Goal, proposal: Proposal) -> dict[str, Any]:
-        """The proposal as JSON, without the tokens and epochs that nothing said."""
-        known = proposal.as_json(goal)
-        counted = self.tokens is not None or not source.weights_alone
-        unsaid = {"tokens": not counted, "epochs": not (counted and self.available)}
-        known = {name: value for name, value in known.items() if not unsaid.get(name)}
-        return known | {"notes": [*proposal.notes, *self.notes(source)]}
+    def annotate(self, proposal: Proposal, source: Source) -> Proposal:
+        """Returns the proposal with the notes of these options after its own."""
+        return replace(proposal, notes=(*proposal.notes, *self.notes(source)))
+
+    def record(self, source: Source, proposal: Proposal) -> dict[str, Any]:
+        """Returns the proposal as JSON, without tokens and epochs where they are unknown."""
+        record = proposal.as_json(self.goal(source))
+        has_tokens = self.tokens is not None or not source.weights_alone
+        if not has_tokens:
+            del record["tokens"]
+        if not (has_tokens and self.available):
+            del record["epochs"]
+        return record
+
+
+def make_options(
+    source: Source,
+    targets: Mapping[str, float] | Iterable[str] | str | None = None,
+    caps: Mapping[str, float] | None = None,
+    floors: Mapping[str, float] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    groups: Mapping[str, Mapping[str, Any]] | Sequence[str] | None = None,
+    available: Mapping[str, float] | None = None,
+    tokens: float | None = None,
+    max_epochs: float | None = None,
+    never_worse: Iterable[str] | str = (),
+    seed: int = 0,
+) -> Options:
+    """Returns options as Python gives them, checked against the fit.
+
+    Args:
+        targets: a target, several, or target -> weight; None: all alike.
+        groups: `A+B<=0.4` words, or name -> {domains, least, most}.
+        never_worse: targets, or `all`.
+
+    Raises:
+        MixwrightError: a name is unknown, a number is out of range, or options do not fit together.
+    """
+    if isinstance(targets, str):
+        targets = [targets]
+    if targets is not None and not isinstance(targets, Mapping):
+        targets = dict.fromkeys(targets, 1.0)
+    if isinstance(never_worse, str):
+        never_worse = [never_worse]
+    options = Options(
+        targets=_numbers("targets", targets, source.targets),
+        caps=_numbers("caps", caps, source.domains, most=1.0),
+        floors=_numbers("floors", floors, source.domains, most=1.0),
+        fixed=_numbers("fixed", fixed, source.domains, most=1.0),
+        groups=_groups(groups, source.domains),
+        available=_numbers("available", available, source.domains),
+        tokens=tokens,
+        max_epochs=max_epochs,
+        never_worse=typed.limited("never_worse", list(never_worse), source.targets),
+        seed=seed,
+    )
+    _check(options, source, {})
+    return options
 
 
 def read_options(
@@ -96,112 +160,85 @@ def read_options(
     fix: Sequence[str] = (),
     never_worse: Sequence[str] = (),
 ) -> Options:
-    """Options as typed, checked against the fit: unknown names are refused with the nearest known one."""
-    asked = Options(
-        targets=_numbers("target", target, source.targets, default=1.0),
-        caps=_numbers("cap", cap, source.domains, most=1.0),
-        floors=_numbers("floor", floor, source.domains, most=1.0),
-        available=_numbers("available", available, source.domains),
+    """Returns options as typed on the command line, checked against the fit.
+
+    Raises:
+        MixwrightError: a name is unknown, a number is out of range, or options do not fit together.
+    """
+    options = Options(
+        targets=typed.numbers("--target", target, source.targets, default=1.0),
+        caps=typed.numbers("--cap", cap, source.domains, most=1.0),
+        floors=typed.numbers("--floor", floor, source.domains, most=1.0),
+        available=typed.numbers("--available", available, source.domains),
         tokens=tokens,
         max_epochs=max_epochs,
         seed=seed,
-        groups=_groups(group, source.domains),
-        fixed=_numbers("fix", fix, source.domains, most=1.0),
-        never_worse=_limited(never_worse, source.targets),
+        groups=typed.groups("--group", group, source.domains),
+        fixed=typed.numbers("--fix", fix, source.domains, most=1.0),
+        never_worse=typed.limited("--never-worse", never_worse, source.targets),
     )
-    _check(asked, source)
-    return asked
+    _check(options, source, COMMAND_LINE)
+    return options
 
 
 def _numbers(
-    option: str,
-    texts: Sequence[str],
-    names: Sequence[str],
-    default: float | None = None,
-    most: float = math.inf,
+    option: str, values: Mapping[str, float] | None, names: Sequence[str], most: float = math.inf
 ) -> dict[str, float]:
-    """NAME=NUMBER words as a mapping; a bare name stands for the default where there is one."""
-    found: dict[str, float] = {}
-    for text in texts:
-        bare = default is not None and "=" not in text
-        name, _, number = (
-            (text, "=", str(default)) if bare or text in names else text.rpartition("=")
-        )
-        if not name or not _is_number(number, most):
-            limit = "from 0 on" if most == math.inf else f"from 0 to {most:g}"
-            raise MixwrightError(f"--{option} {text}: write NAME=NUMBER, a number {limit}")
+    """Returns the mapping with its names and numbers checked."""
+    numbers: dict[str, float] = {}
+    for name, value in (values or {}).items():
         if name not in names:
-            raise MixwrightError(f"--{option} {text}: {name} is unknown; {nearest(name, names)}")
-        if name in found:
+            raise MixwrightError(f"{option}: {name} is unknown; {nearest(name, names)}")
+        if not typed.is_number(value, most):
             raise MixwrightError(
-                f"--{option} {text}: {name} has {found[name]:g} already; give it once"
+                f"{option}: {name} is {value!r}; give a number {typed.limit_words(most)}"
             )
-        found[name] = float(number)
-    return found
+        numbers[name] = float(value)
+    return numbers
 
 
-def _groups(texts: Sequence[str], domains: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`code+docs<=0.4` words as groups named by their domains; words on the same domains make one group."""
-    found: dict[str, dict[str, Any]] = {}
-    for text in texts:
-        parts = re.fullmatch(r"(.+?)(<=|>=|=)([^<>=]+)", text)
-        if not parts or not _is_number(parts[3], 1.0) or "+" not in parts[1]:
+def _groups(
+    groups: Mapping[str, Mapping[str, Any]] | Sequence[str] | None, domains: Sequence[str]
+) -> Mapping[str, Mapping[str, Any]]:
+    if not isinstance(groups, Mapping):
+        return typed.groups("groups", groups or (), domains)
+    for name, group in groups.items():
+        unknown = sorted(set(group) - {"domains", "least", "most"})
+        if unknown or "domains" not in group:
             raise MixwrightError(
-                f"--group {text}: write 'A+B<=NUMBER', '>=' or '=', two domains or more, a number from 0 to 1"
+                f"groups: {name} is {dict(group)!r}; give its domains, and least or most"
             )
-        members, limit = sorted(name.strip() for name in parts[1].split("+")), float(parts[3])
-        for name in members:
-            if name not in domains:
-                raise MixwrightError(f"--group {text}: {name} is unknown; {nearest(name, domains)}")
-        group = found.setdefault("+".join(members), {"domains": members, "least": 0.0, "most": 1.0})
-        group["least"] = max(group["least"], limit if "<" not in parts[2] else 0.0)
-        group["most"] = min(group["most"], limit if ">" not in parts[2] else 1.0)
-    groups_of(found, domains)
-    return found
+    groups_of(groups, domains)
+    return groups
 
 
-def _limited(names: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
-    """The targets of never_worse; `all` for every one."""
-    if list(names) == ["all"] and "all" not in targets:
-        return tuple(targets)
-    for name in names:
-        if name not in targets:
-            raise MixwrightError(
-                f"--never-worse {name}: no such target; {nearest(name, targets)} (or all)"
-            )
-    return tuple(sorted(set(names)))
-
-
-def _is_number(text: str, most: float) -> bool:
-    try:
-        return 0 <= float(text) <= most and math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _check(asked: Options, source: Source) -> None:
-    for option, value in (("tokens", asked.tokens), ("max-epochs", asked.max_epochs)):
+def _check(options: Options, source: Source, spelled: Mapping[str, str]) -> None:
+    """Refuses options that do not fit together; `spelled` is option -> what messages call it."""
+    names = {name: spelled.get(name, name) for name in COMMAND_LINE}
+    for option, value in (("tokens", options.tokens), ("max_epochs", options.max_epochs)):
         if value is not None and not (math.isfinite(value) and value > 0):
-            raise MixwrightError(f"--{option} {value:g}: give a number above 0")
-    if asked.targets and not sum(asked.targets.values()) > 0:
-        raise MixwrightError("--target: all weights are 0; give one of them a weight")
-    lacking = (
-        [name for name in source.domains if name not in asked.available] if asked.available else []
-    )
-    if lacking:
+            raise MixwrightError(f"{names[option]} {value:g}: give a number above 0")
+    if options.targets and not sum(options.targets.values()) > 0:
+        raise MixwrightError(f"{names['targets']}: all weights are 0; give one of them a weight")
+    if options.available:
+        _check_available(names["available"], options.available, source)
+    if options.max_epochs is not None and not (options.available and options.tokens):
         raise MixwrightError(
-            f"--available: nothing is said of {', '.join(lacking)}; give every domain its tokens"
+            f"{names['max_epochs']}: passes over a domain need its tokens and the run's;"
+            f" give {names['available']} and {names['tokens']} too"
         )
-    parts = next(
-        (f"{name}={value:g}" for name, value in asked.available.items() if 0 < value < 1), None
-    )
-    if parts:
+
+
+def _check_available(option: str, available: Mapping[str, float], source: Source) -> None:
+    missing = [name for name in source.domains if name not in available]
+    if missing:
         raise MixwrightError(
-            f"--available {parts}: tokens are counted, not shares; give their number"
+            f"{option}: nothing is said of {', '.join(missing)}; give every domain its tokens"
         )
-    if asked.available and not any(asked.available.values()):
-        raise MixwrightError("--available: no domain has tokens; give one of them some")
-    if asked.max_epochs is not None and not (asked.available and asked.tokens):
-        raise MixwrightError(
-            "--max-epochs: passes over a domain need its tokens and the run's; give --available and --tokens too"
-        )
+    for name, tokens in available.items():
+        if 0 < tokens < 1:
+            raise MixwrightError(
+                f"{option} {name}={tokens:g}: tokens are counted, not shares; give their number"
+            )
+    if not any(available.values()):
+        raise MixwrightError(f"{option}: no domain has tokens; give one of them some")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,15 @@ from rich.table import Table
 from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal, Proposal
 from mixwright.mixers.base import Mixer
+from mixwright.mixture import Array
 
-END = 1e-5  # weight of the other objective at the ends: among mixtures as good on one, the best on the other
-SAME = 1e-4  # of the front's extent: points nearer than this are one
+# Weight of the other objective at the two ends: of mixtures that are as good on one objective, an
+# end is the best on the other.
+END = 1e-5
+# Share of the front's extent: points that are nearer than this are one.
+SAME = 1e-4
+# Domains of a mixture that the terminal shows.
+SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,17 @@ class Objective:
 
     @classmethod
     def read(cls, text: str, known: Sequence[str]) -> "Objective":
-        """`NAME=A+B`, `A+B` or a target."""
-        name, _, content = (
-            text.partition("=") if text not in known and "=" in text else (text, "", text)
-        )
-        targets = (content,) if content in known else tuple(content.split("+"))
+        """Reads `NAME=A+B`, `A+B` or a target; `known` are the targets that there are.
+
+        Raises:
+            MixwrightError: a target is unknown or stands there twice.
+        """
+        name = content = text
+        if text not in known and "=" in text:
+            name, _, content = text.partition("=")
+        targets = tuple(content.split("+"))
+        if content in known:
+            targets = (content,)
         for target in targets:
             if target not in known:
                 raise MixwrightError(
@@ -40,111 +51,161 @@ class Objective:
         return cls(name, targets)
 
     def importance(self, weight: float) -> dict[str, float]:
+        """Returns target -> its part of the objective's `weight`."""
         return dict.fromkeys(self.targets, weight / len(self.targets))
 
     def value(self, predicted: Mapping[str, float]) -> float:
+        """Returns the objective, nats/token, from target -> loss."""
         return float(np.mean([predicted[target] for target in self.targets]))
 
 
 @dataclass(frozen=True)
 class Point:
-    """A mixture of the front: `share` of the importance is the first objective's, `gap` is of that weighted sum."""
+    """A mixture of the front."""
 
+    # weight of the first objective in the sum that the mixture minimises
     share: float
+    # of both objectives, nats/token
     values: tuple[float, float]
+    # its gap is that of the weighted sum
     proposal: Proposal
 
 
 def pareto(
     mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], points: int
 ) -> list[Point]:
-    """At most `points` mixtures from the best for the first objective to the best for the second, dominated ones removed.
+    """Returns at most `points` mixtures, from the best for one objective to the best for the other.
 
-    Always the weighted sum at right angles to the widest pair of neighbours is minimised next (Cohon 1979's non-inferior set estimation):
-    with convex losses that reaches the whole front; a mixer that searches yields its supported points.
+    The next mixture always minimises the weighted sum at right angles to the widest pair of
+    neighbours (non-inferior set estimation, Cohon 1979). With convex losses that reaches the
+    whole front; a mixer that searches yields the points of its convex hull. Dominated mixtures are
+    left out.
+
+    Raises:
+        MixwrightError: the objectives are the same, or fewer than two points are asked for.
     """
-    if set(between[0].targets) == set(between[1].targets):
+    _check(between, points)
+    front = [_at(mixer, goal, between, 1 - END), _at(mixer, goal, between, END)]
+    extent = np.maximum(np.abs(np.subtract(front[0].values, front[1].values)), 1e-12)
+    # Shares of points that have nothing between them and the next point.
+    finished: set[float] = set()
+    while len(front) < points:
+        k, width = _widest(front, finished, extent)
+        if width <= SAME:
+            break
+        first, second = front[k], front[k + 1]
+        new = _between(mixer, goal, between, first, second)
+        if new is not None and _separates(new, first, second, extent):
+            front.insert(k + 1, new)
+        else:
+            finished.add(first.share)
+    return undominated(front)
+
+
+def _check(between: tuple[Objective, Objective], points: int) -> None:
+    first, second = between
+    if set(first.targets) == set(second.targets):
         raise MixwrightError(
             "--between: both objectives are the same targets; name two that differ"
         )
-    if between[0].name == between[1].name:
+    if first.name == second.name:
         raise MixwrightError(
-            f"--between: both objectives are called {between[0].name}; give each a name of its own"
+            f"--between: both objectives are called {first.name}; give each its own name"
         )
     if points < 2:
         raise MixwrightError(f"--points {points}: a front has two ends; ask for 2 or more")
-    found = [_at(mixer, goal, between, share) for share in (1 - END, END)]
-    extent = np.maximum(np.abs(np.subtract(found[0].values, found[1].values)), 1e-12)
 
-    def width(first: Point, second: Point) -> float:
-        return float(np.hypot(*(np.subtract(first.values, second.values) / extent)))
 
-    done: set[float] = set()  # shares of points with nothing between them and the next
-    while len(found) < points:
-        widths = [0.0 if a.share in done else width(a, b) for a, b in pairwise(found)]
-        first, second = found[k := int(np.argmax(widths))], found[k + 1]
-        if widths[k] <= SAME:
-            break
-        rise, fall = second.values[0] - first.values[0], first.values[1] - second.values[1]
-        new = _at(mixer, goal, between, fall / (rise + fall)) if min(rise, fall) > 0 else first
-        if (
-            min(width(first, new), width(new, second)) <= SAME
-            or not first.share > new.share > second.share
-        ):
-            done.add(first.share)
-        else:
-            found.insert(k + 1, new)
-    return undominated(found)
+def _width(first: Point, second: Point, extent: Array) -> float:
+    """Returns the distance of two points, in the front's `extent` (2,) of both objectives."""
+    return float(np.hypot(*(np.subtract(first.values, second.values) / extent)))
+
+
+def _separates(new: Point, first: Point, second: Point, extent: Array) -> bool:
+    """Whether a point lies between two others, and is neither of them."""
+    if not first.share > new.share > second.share:
+        return False
+    return min(_width(first, new, extent), _width(new, second, extent)) > SAME
+
+
+def _widest(front: Sequence[Point], finished: set[float], extent: Array) -> tuple[int, float]:
+    """Returns where the widest pair of neighbours begins, and how far apart the two are."""
+    widths = []
+    for k in range(len(front) - 1):
+        width = 0.0
+        if front[k].share not in finished:
+            width = _width(front[k], front[k + 1], extent)
+        widths.append(width)
+    widest = int(np.argmax(widths))
+    return widest, widths[widest]
+
+
+def _between(
+    mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], first: Point, second: Point
+) -> Point | None:
+    """Returns the mixture that minimises the sum at right angles to two points.
+
+    There is none where one of the two is no worse on both objectives.
+    """
+    rise = second.values[0] - first.values[0]
+    fall = first.values[1] - second.values[1]
+    if min(rise, fall) <= 0:
+        return None
+    return _at(mixer, goal, between, fall / (rise + fall))
 
 
 def undominated(points: Sequence[Point]) -> list[Point]:
-    """The points that no other is at least as good as on both objectives, the best for the first objective first."""
-    kept: list[Point] = []
+    """Returns the points that no other is at least as good as on both objectives.
+
+    The best for the first objective comes first.
+    """
+    remaining: list[Point] = []
     for point in sorted(points, key=lambda point: point.values):
-        if not kept or point.values[1] < kept[-1].values[1]:
-            kept.append(point)
-    return kept
+        if not remaining or point.values[1] < remaining[-1].values[1]:
+            remaining.append(point)
+    return remaining
 
 
 def as_frame(
     points: Sequence[Point], between: tuple[Objective, Objective], goal: Goal
 ) -> pd.DataFrame:
-    """A row a point: the objectives' predicted losses (nats/token), the first one's share, the weights of the domains, the gap."""
-    rows = [
-        [*point.values, point.share, *point.proposal.weights.tolist(), point.proposal.gap]
-        for point in points
-    ]
-    losses = [f"loss_{objective.name}" for objective in between]
-    return pd.DataFrame(
-        rows,
-        columns=[
-            *losses,
-            f"share_{between[0].name}",
-            *(f"weight_{name}" for name in goal.names),
-            "gap",
-        ],
-    )
+    """Returns a row a point.
+
+    Columns: both objectives' predicted losses (nats/token), the first one's share, the weights of
+    the domains, the gap.
+    """
+    rows = []
+    for point in points:
+        weights = point.proposal.weights.tolist()
+        rows.append([*point.values, point.share, *weights, point.proposal.gap])
+    columns = [f"loss_{objective.name}" for objective in between]
+    columns.append(f"share_{between[0].name}")
+    columns += [f"weight_{name}" for name in goal.names]
+    columns.append("gap")
+    return pd.DataFrame(rows, columns=columns)
 
 
 def as_table(points: Sequence[Point], between: tuple[Objective, Objective], goal: Goal) -> Table:
-    """The front for the terminal: losses and the largest weights."""
-    table = Table(*(f"loss {objective.name}" for objective in between), "gap", "mixture")
+    """Returns the front for the terminal: losses and the largest weights."""
+    table = Table(f"loss {between[0].name}", f"loss {between[1].name}", "gap", "mixture")
     for point in points:
-        largest = np.argsort(-point.proposal.weights, kind="stable")[:4].tolist()
-        mixture = ", ".join(f"{goal.names[i]} {point.proposal.weights[i]:.1%}" for i in largest)
-        gap = "" if point.proposal.gap is None else f"{point.proposal.gap:.0e}"
-        table.add_row(*(f"{value:.4f}" for value in point.values), gap, mixture)
+        weights = point.proposal.weights
+        largest = np.argsort(-weights, kind="stable")[:SHOWN].tolist()
+        mixture = ", ".join(f"{goal.names[i]} {weights[i]:.1%}" for i in largest)
+        gap = ""
+        if point.proposal.gap is not None:
+            gap = f"{point.proposal.gap:.0e}"
+        first, second = point.values
+        table.add_row(f"{first:.4f}", f"{second:.4f}", gap, mixture)
     return table
 
 
 def _at(mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], share: float) -> Point:
-    importance: dict[str, float] = {}
-    for objective, weight in zip(between, (share, 1 - share), strict=True):
-        for target, part in objective.importance(weight).items():
-            importance[target] = importance.get(target, 0.0) + part
+    """Returns the best mixture for `share` of the first objective and the rest of the second."""
+    first, second = between
+    importance = first.importance(share)
+    for target, part in second.importance(1 - share).items():
+        importance[target] = importance.get(target, 0.0) + part
     proposal = mixer.propose(replace(goal, targets=importance))
-    return Point(
-        share,
-        (between[0].value(proposal.predicted), between[1].value(proposal.predicted)),
-        proposal,
-    )
+    values = (first.value(proposal.predicted), second.value(proposal.predicted))
+    return Point(share, values, proposal)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mixwright.learners import Learner
 from mixwright.report.comparison import Comparison
+from mixwright.sources import SOURCES
 from mixwright.study.material import learner_of
 from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.noise import THRESHOLD
@@ -44,7 +45,7 @@ def find_caveats(
         _intervals(comparison, scores),
         _same_mixtures([mixture for mixture in mixtures if "goal" not in mixture]),
         _diverged(losses),
-        _embedded(study),
+        _of_sources(study),
     )
     return tuple(sorted(found, key=lambda caveat: not caveat.serious))
 
@@ -175,11 +176,8 @@ def _diverged(losses: pd.DataFrame) -> list[Caveat]:
     return [Caveat(text)] if count else []
 
 
-def _embedded(study: Mapping[str, Any]) -> list[Caveat]:
-    if any(domain.get("source") == "installed" for domain in study["domains"].values()):
-        return [
-            Caveat(
-                "The embedded corpus is all software text: a demonstration that needs no network, not a basis for conclusions."
-            )
-        ]
-    return []
+def _of_sources(study: Mapping[str, Any]) -> list[Caveat]:
+    kinds = {domain.get("source") for domain in study["domains"].values()}
+    return [
+        Caveat(source.caveat) for kind, source in SOURCES.items() if kind in kinds and source.caveat
+    ]

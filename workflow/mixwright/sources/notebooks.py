@@ -1,37 +1,52 @@
-"""Tables that others published as array literals of a Jupyter notebook: read from its source, never run."""
+"""Reads tables that others published as array literals of a Jupyter notebook; runs nothing."""
 
 import ast
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
+
+# Rows of numbers, as they are spelled.
+Numbers = list[list[str]]
 
 
 def read_table(
     notebook: str, where: str, heading: Sequence[str], arrays: Mapping[str, Sequence[str]]
 ) -> str:
-    """CSV of the rows of `arrays` (variable -> ids of its rows), numbers as spelled, under `heading` (that of the ids first).
+    """Returns rows of arrays as CSV, the numbers as they are spelled.
 
-    notebook: the file's text; where: its place, for messages.
+    Args:
+        notebook: the file's text.
+        where: its address, for messages.
+        heading: column names, that of the rows' ids first.
+        arrays: variable -> ids of its rows.
+
+    Raises:
+        MixwrightError: a variable is missing or has another shape.
     """
-    found = dict(_arrays(_cells(notebook, where)))
+    numbers = dict(_arrays(_cells(notebook, where)))
     lines = [",".join(heading)]
     for variable, ids in arrays.items():
-        if variable not in found:
-            raise MixwrightError(
-                f"{where}: no array {variable}; {nearest(variable, sorted(found)) or 'correct notebook.arrays'}"
-            )
-        rows = found[variable]
-        if len(rows) != len(ids) or any(len(row) != len(heading) - 1 for row in rows):
-            shape = (
-                f"{len(rows)} rows of {' or '.join(map(str, sorted({len(row) for row in rows})))}"
-            )
-            raise MixwrightError(
-                f"{where}: {variable} has {shape}, not {len(ids)} of {len(heading) - 1}; correct notebook.arrays"
-            )
-        lines += [",".join([name, *row]) for name, row in zip(ids, rows, strict=True)]
-    return "".join(f"{line}\n" for line in lines)
+        if variable not in numbers:
+            remedy = nearest(variable, sorted(numbers)) or "correct notebook.arrays"
+            raise MixwrightError(f"{where}: no array {variable}; {remedy}")
+        rows = numbers[variable]
+        _check_shape(f"{where}: {variable}", rows, len(ids), len(heading) - 1)
+        for name, row in zip(ids, rows, strict=True):
+            lines.append(",".join([name, *row]))
+    return "\n".join(lines) + "\n"
+
+
+def _check_shape(where: str, rows: Numbers, count: int, width: int) -> None:
+    """Refuses an array that has not `count` rows of `width` numbers."""
+    widths = sorted({len(row) for row in rows})
+    if len(rows) != count or widths != [width]:
+        words = " or ".join(map(str, widths))
+        raise MixwrightError(
+            f"{where} has {len(rows)} rows of {words}, not {count} of {width};"
+            " correct notebook.arrays"
+        )
 
 
 def _cells(notebook: str, where: str) -> Iterator[str]:
@@ -45,36 +60,49 @@ def _cells(notebook: str, where: str) -> Iterator[str]:
             yield "".join(cell.get("source", []))
 
 
-def _arrays(cells: Iterator[str]) -> Iterator[tuple[str, list[list[str]]]]:
-    """Variable -> rows of the first list of numbers in what it is assigned, as spelled; a cell that is not Python holds none."""
-    seen: set[str] = set()
+def _arrays(cells: Iterable[str]) -> Iterator[tuple[str, Numbers]]:
+    """Variable -> rows of the first list of numbers that it is assigned."""
+    names: set[str] = set()
     for source in cells:
         try:
             body = ast.parse(source).body
         except SyntaxError:
+            # A cell that is not Python holds no array.
             continue
         for node in body:
-            target = node.targets[0] if isinstance(node, ast.Assign) else None
-            rows = _rows(node, source) if isinstance(target, ast.Name) else []
-            if isinstance(target, ast.Name) and rows and target.id not in seen:
-                seen.add(target.id)
-                yield target.id, rows
+            name = _assigned(node)
+            if name is None or name in names:
+                continue
+            rows = _rows(node, source)
+            if rows:
+                names.add(name)
+                yield name, rows
 
 
-def _rows(node: ast.stmt, source: str) -> list[list[str]]:
-    """The outermost list literal of numbers, or of lists of numbers; nothing where there is none."""
+def _assigned(node: ast.stmt) -> str | None:
+    """The variable that a statement assigns."""
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    return None
+
+
+def _rows(node: ast.stmt, source: str) -> Numbers:
+    """The outermost list literal of numbers, or of lists of numbers; empty where there is none."""
     outer = next((part for part in ast.walk(node) if isinstance(part, ast.List)), None)
     if outer is None:
         return []
-    inner = [part for part in outer.elts if isinstance(part, ast.List)]
-    rows = inner if inner and len(inner) == len(outer.elts) else [outer]
-    if not all(_is_number(item) for row in rows for item in row.elts):
-        return []
-    return [[ast.get_source_segment(source, item) or "" for item in row.elts] for row in rows]
+    rows = [part for part in outer.elts if isinstance(part, ast.List)]
+    if not rows or len(rows) < len(outer.elts):
+        rows = [outer]
+    spelled: Numbers = []
+    for row in rows:
+        if not all(map(_is_number, row.elts)):
+            return []
+        spelled.append([ast.get_source_segment(source, item) or "" for item in row.elts])
+    return spelled
 
 
 def _is_number(item: ast.expr) -> bool:
-    inner = (
-        item.operand if isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub) else item
-    )
-    return isinstance(inner, ast.Constant) and type(inner.value) in (int, float)
+    if isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub):
+        item = item.operand
+    return isinstance(item, ast.Constant) and type(item.value) in (int, float)

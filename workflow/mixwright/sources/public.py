@@ -1,145 +1,171 @@
-"""Files that others published: named in the study with address and SHA-256, fetched once, or taken from a mirror folder."""
+"""Files that others published: named in the study with address and SHA-256, and fetched once.
 
-import hashlib
+A file is taken from the folder $MIXWRIGHT_MIRROR where that has it.
+"""
+
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.files import written
+from mixwright.files import sha256, written
 from mixwright.progress import Log, say
 from mixwright.sources.notebooks import read_table
 
 PREFIX = "public:"
-Entry = Mapping[str, Any]  # address, sha256, mirror, mirror_sha256, notebook
+# Seconds between two lines on a download.
+EVERY = 5.0
+# An entry of the section `public`: address, sha256, mirror, mirror_sha256, notebook.
+PublicFile = Mapping[str, Any]
 
 
 def mirror_folder() -> Path | None:
-    """The folder that $MIXWRIGHT_MIRROR names."""
-    named = os.environ.get("MIXWRIGHT_MIRROR")
-    return Path(named) if named else None
+    """Returns the folder that $MIXWRIGHT_MIRROR names."""
+    folder = os.environ.get("MIXWRIGHT_MIRROR")
+    if not folder:
+        return None
+    return Path(folder)
 
 
-def basename(entry: Entry) -> str:
-    """Name of the fetched file: that of the place it comes from here, the mirror where there is one; of a notebook its table."""
+def basename(entry: PublicFile) -> str:
+    """Returns the name of the fetched file: that of the place it comes from on this machine.
+
+    That is the mirror where there is one. Of a notebook the file is its table.
+    """
+    address, mirror = entry["address"], entry["mirror"]
     if entry.get("notebook"):
-        return PurePosixPath(
-            entry["mirror"] or PurePosixPath(entry["address"]).with_suffix(".csv")
-        ).name
-    place = (
-        entry["mirror"]
-        if entry["mirror"] and (mirror_folder() or not entry["address"])
-        else entry["address"]
-    )
-    return PurePosixPath(place).name
+        return PurePosixPath(mirror or PurePosixPath(address).with_suffix(".csv")).name
+    if mirror and (mirror_folder() or not address):
+        return PurePosixPath(mirror).name
+    return PurePosixPath(address).name
 
 
-def fetch(name: str, entry: Entry, to: Path, log: Log = say) -> None:
-    """Writes the file `name` whole, or not at all: from the mirror if that has it, else from its address; checked by SHA-256."""
-    mirror = mirror_folder()
-    mirrored = mirror / entry["mirror"] if mirror and entry["mirror"] else None
-    with written(to) as beside:
-        if mirrored and mirrored.is_file():
-            shutil.copyfile(mirrored, beside)
-            place, expected = str(mirrored), entry["mirror_sha256"] or entry["sha256"]
+def fetch(name: str, entry: PublicFile, to: Path, log: Log = say) -> None:
+    """Writes a public file whole, or not at all.
+
+    Args:
+        name: its name in the section `public`.
+        entry: what that section says of it.
+        to: the file to write.
+        log: takes lines on the progress.
+
+    Raises:
+        MixwrightError: the file is out of reach, or its SHA-256 is not the expected one.
+    """
+    with written(to) as temporary:
+        mirrored = _mirrored(entry)
+        if mirrored:
+            shutil.copyfile(mirrored, temporary)
+            place = str(mirrored)
+            expected = entry["mirror_sha256"] or entry["sha256"]
         else:
-            _download(name, entry, beside, log)
+            _download(name, entry, temporary, log)
             if entry.get("notebook"):
-                found = read_table(
-                    beside.read_text(encoding="utf-8", errors="replace"),
-                    entry["address"],
-                    **entry["notebook"],
-                )
-                beside.write_text(found, encoding="utf-8", newline="")
-            place, expected = entry["address"], entry["sha256"]
-        found = sha256(beside)
-        if found != expected:
+                _replace_by_table(entry, temporary)
+            place = entry["address"]
+            expected = entry["sha256"]
+        actual = sha256(temporary)
+        if actual != expected:
             raise MixwrightError(
-                f"public.{name}: {place} has SHA-256 {found}, not {expected}; correct sha256 if you trust the file"
+                f"public.{name}: {place} has SHA-256 {actual}, not {expected};"
+                " correct sha256 if you trust the file"
             )
-        log(f"public.{name}: {beside.stat().st_size:,} bytes from {place}, SHA-256 as expected")
+        log(f"public.{name}: {temporary.stat().st_size:,} bytes from {place}, SHA-256 as expected")
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def check(entries: Mapping[str, Entry]) -> None:
-    """Every file can be had from somewhere, and no two of different content would be fetched to one place."""
+def check(entries: Mapping[str, PublicFile]) -> None:
+    """Refuses a file that is nowhere to be had, and two files that are fetched to one place."""
+    # Place -> the first file that is fetched to it, and its SHA-256.
     places: dict[str, tuple[str, str]] = {}
     for name, entry in entries.items():
         if not entry["address"] and not entry["mirror"]:
             raise MixwrightError(f"config: public.{name} has neither address nor mirror; give one")
-        content = (entry["mirror_sha256"] if mirror_folder() else None) or entry["sha256"]
-        other, same = places.setdefault(basename(entry), (name, content))
-        if same != content:
+        content = entry["sha256"]
+        if mirror_folder() and entry["mirror_sha256"]:
+            content = entry["mirror_sha256"]
+        first, first_content = places.setdefault(basename(entry), (name, content))
+        if first_content != content:
             raise MixwrightError(
-                f"config: public.{name} and public.{other} are both fetched to {basename(entry)}; leave one of them out"
+                f"config: public.{name} and public.{first} are both fetched to {basename(entry)};"
+                " leave one of them out"
             )
 
 
-def patterns(files: str | Sequence[str]) -> list[str]:
-    """What a source's `files` lists, one pattern or several."""
-    return [files] if isinstance(files, str) else list(files)
-
-
-def named(pattern: str, entries: Mapping[str, Entry], where: str) -> str | None:
-    """The public file that a pattern `public:<name>` names; None for any other pattern."""
+def named(pattern: str, entries: Mapping[str, PublicFile], where: str) -> str | None:
+    """Returns the public file that a pattern `public:<name>` names; None for other patterns."""
     if not pattern.startswith(PREFIX):
         return None
     name = pattern.removeprefix(PREFIX)
     if name not in entries:
-        raise MixwrightError(
-            f"{where}: {pattern} is not among the study's public files; {nearest(name, entries) or f'add public.{name}'}"
-        )
+        remedy = nearest(name, entries) or f"add public.{name}"
+        raise MixwrightError(f"{where}: {pattern} is not among the study's public files; {remedy}")
     return name
 
 
-def _download(name: str, entry: Entry, to: Path, log: Log) -> None:
+def _mirrored(entry: PublicFile) -> Path | None:
+    """The file in the mirror folder, where there is one."""
+    mirror = mirror_folder()
+    if mirror is None or not entry["mirror"]:
+        return None
+    path = mirror / entry["mirror"]
+    if not path.is_file():
+        return None
+    return path
+
+
+def _replace_by_table(entry: PublicFile, path: Path) -> None:
+    """Writes a notebook's table in the notebook's place."""
+    notebook = path.read_text(encoding="utf-8", errors="replace")
+    table = read_table(notebook, entry["address"], **entry["notebook"])
+    path.write_text(table, encoding="utf-8", newline="")
+
+
+def _download(name: str, entry: PublicFile, to: Path, log: Log) -> None:
     import pooch
     from requests.exceptions import RequestException
 
-    where = (
-        f"set MIXWRIGHT_MIRROR to a folder that holds {entry['mirror']}"
-        if entry["mirror"]
-        else "give it a mirror"
-    )
-    if not entry["address"]:
-        raise MixwrightError(f"public.{name}: it has no address; {where}")
+    address = entry["address"]
+    remedy = "give it a mirror"
+    if entry["mirror"]:
+        remedy = f"set MIXWRIGHT_MIRROR to a folder that holds {entry['mirror']}"
+    if not address:
+        raise MixwrightError(f"public.{name}: it has no address; {remedy}")
+    download = pooch.HTTPDownloader(progressbar=_Progress(name, log), timeout=30)
     try:
-        pooch.HTTPDownloader(progressbar=_Progress(name, log), timeout=30)(
-            entry["address"], str(to), None
-        )
+        download(address, str(to), None)
     except (RequestException, OSError) as error:
-        answer = getattr(error, "response", None)
-        reason = type(error).__name__ if answer is None else f"HTTP {answer.status_code}"
+        response = getattr(error, "response", None)
+        reason = type(error).__name__
+        if response is not None:
+            reason = f"HTTP {response.status_code}"
         raise MixwrightError(
-            f"public.{name}: {entry['address']} is out of reach ({reason}); connect, or {where}"
+            f"public.{name}: {address} is out of reach ({reason}); connect, or {remedy}"
         ) from None
 
 
 class _Progress:
-    """What pooch asks of a progress bar, as a line every few seconds."""
+    """What pooch needs of a progress bar: a line every few seconds."""
 
+    # Bytes, set by pooch.
     total = 0
 
-    def __init__(self, name: str, log: Log, every: float = 5.0) -> None:
-        self._name, self._log, self._every = name, log, every
-        self._done, self._told = 0, time.monotonic()
+    def __init__(self, name: str, log: Log) -> None:
+        self._name = name
+        self._log = log
+        self._bytes = 0
+        self._last_line = time.monotonic()
 
     def update(self, size: int) -> None:
-        self._done += size
-        if time.monotonic() - self._told > self._every:
-            self._told = time.monotonic()
-            self._log(f"public.{self._name}: {self._done:,} of {self.total:,} bytes")
+        self._bytes += size
+        if time.monotonic() - self._last_line > EVERY:
+            self._last_line = time.monotonic()
+            self._log(f"public.{self._name}: {self._bytes:,} of {self.total:,} bytes")
 
     def reset(self) -> None:
-        self._done = 0
+        self._bytes = 0
 
     def close(self) -> None:
         pass

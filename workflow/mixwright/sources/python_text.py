@@ -1,4 +1,7 @@
-"""Takes Python source apart by pattern, not by grammar, so that every version of Python finds the same text: code, comments, docstrings."""
+"""Takes Python source apart into code, comments and docstrings.
+
+It works by patterns, not by grammar, so that every version of Python finds the same text.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -26,6 +29,9 @@ LEADING_COMMENTS = re.compile(r"\s*(?:(?:\#|//)[^\n]*\n\s*|/\*.*?\*/\s*)+", re.S
 DIRECTIVE = re.compile(
     r"noqa|type: ?ignore|pragma|pylint|fmt: ?o|isort|mypy:|pyright|!|-\*-|cython:|[=\-#*~+]{4}"
 )
+# How a paragraph of prose begins, and what stands in none.
+OPENING = re.compile(r"[A-Z][a-z]* |[AI] ")
+MARKUP = re.compile(r"^(?: |\.\. |[-*] |:)|-{3,}|={3,}", re.M)
 
 
 @dataclass(frozen=True)
@@ -33,29 +39,36 @@ class Parts:
     """A source file taken apart; nothing stands in two of the three."""
 
     code: str
-    comments: tuple[str, ...]  # blocks of whole-line comments, without their marks
-    docstrings: tuple[str, ...]  # indentation taken out
+    # Blocks of whole-line comments, without their marks.
+    comments: tuple[str, ...]
+    # Without indentation.
+    docstrings: tuple[str, ...]
 
 
 def take_apart(source: str) -> Parts:
-    """Code without docstrings and comments, and these two; comments before the first code (licences) are left out."""
+    """Returns code, comments and docstrings of a file; comments before the first code go.
+
+    What stands before the first code is mostly a licence.
+    """
     code: list[str] = []
-    comments: list[tuple[int, str]] = []  # line number, text
+    # (line number, text)
+    comments: list[tuple[int, str]] = []
     docstrings: list[str] = []
     end = 0
-    opened = True  # nothing, or a colon, ends the code so far: a string that stands alone here is a docstring
+    # Nothing, or a colon, ends the code so far: a string that stands alone here is a docstring.
+    opened = True
     for match in LITERAL.finditer(source):
         between = source[end : match.start()]
         code.append(between)
         if between.strip():
             opened = between.rstrip().endswith(":")
-        alone = not source[source.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
+        line_start = source.rfind("\n", 0, match.start()) + 1
+        alone = not source[line_start : match.start()].strip()
         if match["comment"]:
             if alone and any(map(str.strip, code)):
-                comments.append(
-                    (source.count("\n", 0, match.start()), match["comment"].lstrip("#"))
-                )
-        elif match["triple"] and alone and opened and (match["prefix"] or "r") in "rRuU":
+                line = source.count("\n", 0, match.start())
+                comments.append((line, match["comment"].lstrip("#")))
+        elif alone and opened and _may_document(match):
             docstrings.append(_bare(match["triple"][3:-3]))
             opened = False
         else:
@@ -67,32 +80,51 @@ def take_apart(source: str) -> Parts:
 
 
 def prose(docstrings: Iterable[str]) -> str:
-    """The paragraphs of whole sentences at the outer indentation, one a line."""
-    return "\n\n".join(
-        line
-        for text in docstrings
-        for block in re.split(r"\n\s*\n", text)
-        if (line := _sentences(block))
-    )
+    """Returns the paragraphs of whole sentences at the outer indentation, one a line."""
+    lines = []
+    for text in docstrings:
+        for block in re.split(r"\n\s*\n", text):
+            line = _sentences(block)
+            if line:
+                lines.append(line)
+    return "\n\n".join(lines)
 
 
 def reference(docstrings: Iterable[str]) -> str:
-    """The sections on parameters, results and exceptions, in the styles of numpydoc, Google and Sphinx."""
-    found = (dedent(match[0]).strip() for text in docstrings for match in REFERENCE.finditer(text))
-    return "\n\n".join(section for section in found if ">>>" not in section)
+    """Returns the sections on parameters, results and exceptions.
+
+    They are written in the style of numpydoc, Google or Sphinx.
+    """
+    sections = [section for section in _matches(REFERENCE, docstrings) if ">>>" not in section]
+    return "\n\n".join(sections)
 
 
 def sessions(docstrings: Iterable[str]) -> str:
-    """The interactive sessions: every prompt with what follows up to an empty line."""
-    return "\n\n".join(
-        dedent(match[0]).strip() for text in docstrings for match in SESSION.finditer(text)
-    )
+    """Returns the interactive sessions: every prompt with what follows up to an empty line."""
+    return "\n\n".join(_matches(SESSION, docstrings))
 
 
 def without_licence(source: str) -> str:
-    """Without the comments that open the file, if they speak of a licence (the same page in hundreds of files)."""
+    """Returns the file without opening comments that speak of a licence.
+
+    Hundreds of files have the same page.
+    """
     leading = LEADING_COMMENTS.match(source)
-    return source[leading.end() :] if leading and LICENCE.search(leading[0]) else source
+    if leading and LICENCE.search(leading[0]):
+        return source[leading.end() :]
+    return source
+
+
+def _may_document(literal: re.Match[str]) -> bool:
+    """Whether a literal is triple-quoted and of a kind that can be a docstring."""
+    return bool(literal["triple"]) and (literal["prefix"] or "r") in "rRuU"
+
+
+def _matches(pattern: re.Pattern[str], docstrings: Iterable[str]) -> Iterator[str]:
+    """Every match in every docstring, without indentation."""
+    for text in docstrings:
+        for match in pattern.finditer(text):
+            yield dedent(match[0]).strip()
 
 
 def _bare(docstring: str) -> str:
@@ -103,25 +135,22 @@ def _bare(docstring: str) -> str:
 
 def _sentences(block: str) -> str | None:
     """The block on one line if it is a paragraph of prose."""
-    if (
-        not re.match(r"[A-Z][a-z]* |[AI] ", block)
-        or ">>>" in block
-        or re.search(r"^(?: |\.\. |[-*] |:)|-{3,}|={3,}", block, re.M)
-    ):
+    if not OPENING.match(block) or ">>>" in block or MARKUP.search(block):
         return None
     line = " ".join(block.split())
+    if not line.endswith((".", "!", "?")) or line.count(" ") < 8:
+        return None
     letters = sum(character.isalpha() or character in " ,.'" for character in line)
-    return (
-        line
-        if line.endswith((".", "!", "?")) and line.count(" ") >= 8 and letters >= 0.92 * len(line)
-        else None
-    )
+    if letters < 0.92 * len(line):
+        return None
+    return line
 
 
 def _blocks(comments: Iterable[tuple[int, str]]) -> Iterator[str]:
     """Comments on consecutive lines, joined; those of at least six words."""
     lines: list[str] = []
     last = -1
+    # The line that is added ends the last block.
     for number, text in [*comments, (-9, "")]:
         if number != last + 1:
             if sum(len(line.split()) for line in lines) >= 6:
@@ -134,4 +163,5 @@ def _blocks(comments: Iterable[tuple[int, str]]) -> Iterator[str]:
 
 def _tidy(code: str) -> str:
     """Without trailing space and without runs of empty lines."""
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", code)).strip("\n") + "\n"
+    trimmed = re.sub(r"[ \t]+\n", "\n", code)
+    return re.sub(r"\n{3,}", "\n\n", trimmed).strip("\n") + "\n"

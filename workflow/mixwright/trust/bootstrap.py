@@ -119,7 +119,8 @@ def propose(
     """
     proposal = mixer.propose(goal)
     name = proposal.mixer
-    proposal = _noted(proposal, *mixers.unseen(name, goal), *_untried(proposal, observations, goal))
+    ignored = mixers.ignored_limits(name, goal)
+    proposal = _noted(proposal, *ignored, *_untried(proposal, observations, goal))
     if proposal.intervals or observations is None or not draws:
         return proposal
     if not mixers.entry(name).can_refit:

@@ -151,7 +151,7 @@ def _obstacle(name: str, observations: Observations) -> str:
     entry = mixers.entry(name)
     if not entry.predicts:
         return f"{name} predicts no losses"
-    lacking = mixers.lacking(name, observations.roles)
+    lacking = mixers.missing_runs(name, observations.roles)
     if lacking:
         return lacking
     if entry.needs_loglikelihoods and not observations.likelihoods:

@@ -131,7 +131,7 @@ def read_transfer(mixtures: Path, first: Path, second: Path) -> Transfer:
     for table in (small, large):
         unknown = sorted(set(table.ids) - set(known.ids))
         if unknown:
-            problem = f"{table.path}: {unknown[0]} is no mixture of {mixtures}"
+            problem = f"{table.source}: {unknown[0]} is no mixture of {mixtures}"
             raise MixwrightError(f"{problem}; add it there or drop the row")
     shared = [name for name in small.ids if name in large.ids]
     targets = [name for name in small.columns if name in large.columns]

@@ -8,8 +8,8 @@ from mixwright.corpus.cleaning import clean_domain, clean_target
 from mixwright.corpus.ngrams import ngram_set, shares
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
-from mixwright.sources import installed
-from mixwright.sources.installed import DOMAINS, HELD_OUT, harvest, harvest_installed
+from mixwright.sources import harvest as module
+from mixwright.sources.harvest import DOMAINS, HELD_OUT, harvest, harvest_installed
 
 SETTINGS = {
     "target_bytes": 1_000_000,
@@ -33,7 +33,7 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def texts() -> installed.Texts:
+def texts() -> module.Texts:
     return harvest(SETTINGS["max_bytes"], SETTINGS["max_document_bytes"])
 
 
@@ -48,7 +48,7 @@ def install(site: Path, monkeypatch, order: int = 1) -> None:
         (site / path).write_text(text)
         os.utime(site / path, (order + 2, order + 2))
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setattr(installed, "DISTRIBUTIONS", ("fake",))
+    monkeypatch.setattr(module, "DISTRIBUTIONS", ("fake",))
 
 
 def test_every_domain_has_its_bytes_in_documents_of_bounded_size(texts):
@@ -56,7 +56,7 @@ def test_every_domain_has_its_bytes_in_documents_of_bounded_size(texts):
     for name, documents in texts.items():
         sizes = [len(text.encode()) for text in documents]
         assert 40_000 <= sum(sizes) < 48_000, name
-        assert min(sizes) >= installed.SMALLEST, name
+        assert min(sizes) >= module.SMALLEST, name
         assert max(sizes) <= 8000, name
 
 
@@ -98,24 +98,24 @@ def test_what_is_harvested_depends_on_neither_place_nor_time_nor_order(tmp_path,
         harvest_installed(tmp_path / "a", 10**6, 8000)
     install(tmp_path / "elsewhere" / "two", monkeypatch, order=-1)
     harvest_installed(tmp_path / "b", 10**6, 8000)
-    found = read_json(tmp_path / "a/fingerprint.json")
-    assert found == read_json(tmp_path / "b/fingerprint.json")
-    assert found["distributions"] == {"fake": "1.0"}
+    description = read_json(tmp_path / "a/fingerprint.json")
+    assert description == read_json(tmp_path / "b/fingerprint.json")
+    assert description["distributions"] == {"fake": "1.0"}
     counts = {"pycode": 2, "pytests": 1, "cython": 1, "tables": 3}
     for name in (*DOMAINS, *HELD_OUT):
         documents = pq.read_table(tmp_path / f"a/{name}.parquet").column("text").to_pylist()
         assert len(documents) == counts.get(name, 0), name
-    assert found["domains"]["pycode"]["documents"] == 2
+    assert description["domains"]["pycode"]["documents"] == 2
 
 
 def test_other_text_has_another_fingerprint(tmp_path):
-    one, two = installed.describe({"a": ["x", "y"]}), installed.describe({"a": ["x", "z"]})
+    one, two = module.describe({"a": ["x", "y"]}), module.describe({"a": ["x", "z"]})
     assert one["fingerprint"] != two["fingerprint"]
-    assert one["fingerprint"] == installed.describe({"a": ["x", "y"]})["fingerprint"]
+    assert one["fingerprint"] == module.describe({"a": ["x", "y"]})["fingerprint"]
 
 
 def test_a_missing_distribution_is_named_with_the_fix(monkeypatch):
-    monkeypatch.setattr(installed, "DISTRIBUTIONS", ("no-such-package",))
+    monkeypatch.setattr(module, "DISTRIBUTIONS", ("no-such-package",))
     with pytest.raises(
         MixwrightError,
         match="reads the package no-such-package, which is not installed; run `make install`",

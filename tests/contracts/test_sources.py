@@ -1,0 +1,166 @@
+"""Every source keeps every promise: a new line in SOURCES is tested because it is listed."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from least_config import CONFIG, LEAST
+from mixwright.corpus.documents import read_texts, write_target
+from mixwright.errors import MixwrightError
+from mixwright.sources import LABELS, SOURCES, TEXT, create
+from mixwright.sources.base import Source
+from mixwright.sources.places import Places
+from mixwright.study.config import read_yaml, resolve
+from mixwright.study.study import Study
+
+READ = [kind for kind, entry in SOURCES.items() if entry.yields == TEXT]
+SCHEMA = read_yaml(CONFIG / "schema.yaml")["$defs"]
+HEAVY = {"torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow"}
+
+
+@pytest.fixture
+def example(tmp_path: Path):
+    """Makes the example of a kind of source, which its class writes."""
+
+    def make(kind: str, **changes: object) -> Source:
+        folder = tmp_path / kind
+        settings_file = tmp_path / f"{kind}.json"
+        if not settings_file.exists():
+            folder.mkdir()
+            written = SOURCES[kind].load_class().example(folder)
+            assert written["source"] == kind, f"example() of {kind} must say `source: {kind}`"
+            settings_file.write_text(json.dumps(written))
+        settings = json.loads(settings_file.read_text()) | changes
+        return create("example", settings, Places(str(folder)))
+
+    return make
+
+
+def read(source: Source) -> list[dict]:
+    prepared = source.prepared()
+    return list(source.documents(*prepared[:1]))
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_the_schema_knows_the_source(kind):
+    assert kind in SCHEMA["source"]["properties"]["source"]["enum"], (
+        f"add {kind} to $defs.source.properties.source.enum in config/schema.yaml"
+    )
+
+
+def test_the_schema_knows_no_other_source():
+    assert set(SCHEMA["source"]["properties"]["source"]["enum"]) == set(SOURCES)
+
+
+def test_a_source_s_keys_are_those_of_domains_and_targets():
+    """Only a table's keys are no target's. A new default would enter the names of all runs."""
+    keys = SCHEMA["source"]["properties"]
+    missing = set(keys) - {"table", "label"} - set(SCHEMA["target"]["properties"])
+    assert not missing, f"add {missing} to $defs.target.properties in config/schema.yaml"
+    defaults = {key for key, schema in keys.items() if "default" in schema}
+    assert defaults == {"text"}, "give the key no default in the schema, but in the source's class"
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_the_schema_has_every_key_of_the_example(example, kind):
+    unknown = set(example(kind).settings) - set(SCHEMA["source"]["properties"])
+    assert not unknown, f"add {unknown} to $defs.source.properties in config/schema.yaml"
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_inputs_are_listed_without_importing_anything_heavy(example, kind):
+    source = example(kind)
+    program = f"""
+import json, sys
+from mixwright.sources import create
+from mixwright.sources.places import Places
+source = create("example", json.loads(sys.argv[1]), Places(sys.argv[2]))
+source.check("config: domains.example")
+print(json.dumps([str(path) for path in source.inputs() + source.prepared()]))
+print(source.fingerprint)
+heavy = set({HEAVY!r}) & set(sys.modules)
+assert not heavy, f"import {{heavy}} inside the function that reads files"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(source.settings), source.places.results],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(CONFIG.parent / "workflow"), "PATH": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    paths, fingerprint = done.stdout.splitlines()
+    assert json.loads(paths) == [str(path) for path in source.inputs() + source.prepared()]
+    assert fingerprint == source.fingerprint
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_the_fingerprint_follows_the_settings(example, kind):
+    source = example(kind)
+    assert source.fingerprint == example(kind).fingerprint
+    for key in (*source.settings, "text"):
+        if key != "source":
+            other = example(kind, **{key: f"{source.settings.get(key)}, another"})
+            assert other.fingerprint != source.fingerprint, f"facts() leaves {key} out"
+    assert example(kind, weight=None).facts() == {**source.settings, "weight": None}
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_documents_are_text_in_one_order(example, kind):
+    rows = read(example(kind))
+    assert len(rows) >= 2, f"example() of {kind} must write two documents or more"
+    for row in rows:
+        assert isinstance(row["text"], str) and row["text"].strip()
+        assert set(row) <= {"text", "query", "choices", "gold"}
+    assert rows == read(example(kind))
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_documents_become_the_examples_of_a_target(example, kind, tmp_path):
+    source = example(kind)
+    settings = {"max_document_bytes": 1000, "target_bytes": 10**6}
+    report = write_target(source, settings, tmp_path / "example.parquet", *source.prepared()[:1])
+    assert report["documents"] == len(read_texts(tmp_path / "example.parquet")) >= 2
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_missing_input_is_one_line_that_names_it(example, kind):
+    source = example(kind)
+    paths = source.inputs() + source.prepared()
+    assert paths, f"inputs() or prepared() of {kind} must list what it reads"
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    with pytest.raises(MixwrightError) as caught:
+        source.inputs()
+        read(source)
+    message = str(caught.value)
+    assert "\n" not in message and ";" in message, "say what is wrong; then how to mend it"
+    assert "example" in message and source.places.results in message
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_study_on_the_source_resolves(example, kind):
+    source = example(kind)
+    domains = {**LEAST["domains"], "example": dict(source.settings)}
+    study = Study(resolve(LEAST | {"domains": domains}, CONFIG))
+    resolved = study.source("example")
+    assert resolved.settings.items() >= source.settings.items()
+    assert resolved.inputs() == source.inputs()
+    assert study.corpus["domains"]["example"] == resolved.facts()
+
+
+def test_an_unknown_kind_is_refused_with_the_nearest_name():
+    with pytest.raises(MixwrightError, match=r"^web: source file is unknown; did you mean files\?"):
+        create("web", {"source": "file"})
+    with pytest.raises(MixwrightError, match=r"^config: domains\.x\.source is 'file'; did you me"):
+        resolve(LEAST | {"domains": {**LEAST["domains"], "x": {"source": "file"}}}, CONFIG)
+
+
+def test_every_source_says_what_it_yields():
+    assert {entry.yields for entry in SOURCES.values()} <= {TEXT, LABELS}

@@ -1,0 +1,207 @@
+"""mixwright from Python: what `import mixwright` offers.
+
+The functions are those of the command line: the same inputs give the same numbers. Losses are in
+nats/token, weights are shares of 1. Every mistake raises `mixwright.errors.MixwrightError`, whose
+one line names the fix.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from mixwright.goal import Proposal
+from mixwright.measured.frames import Frame
+from mixwright.measured.loss_tables import Table, as_mixtures, read_observations
+from mixwright.mixture import Mixture
+from mixwright.observations import Observations
+from mixwright.proposals.fits import Fit
+from mixwright.proposals.options import make_options
+from mixwright.trust.bootstrap import DRAWS
+from mixwright.trust.proposal import propose_within
+from mixwright.trust.tournament import standings, tournament
+
+# A table: a CSV or parquet file, or a DataFrame; the workflow's own tables may come in parts.
+Part: TypeAlias = str | Path | pd.DataFrame
+Parts: TypeAlias = Part | Sequence[Part]
+# One mixture, domain -> share or a Mixture.
+One: TypeAlias = Mapping[str, float] | Mixture
+
+
+def read_runs(
+    mixtures: Parts,
+    losses: Parts,
+    *,
+    realised: Parts | None = None,
+    loglikelihoods: Parts | None = None,
+    diverged: str = "refuse",
+) -> Observations:
+    """Reads runs: their mixtures and the losses that they reached, joined by the runs' ids.
+
+    A table has one row a run. The first column of a file holds the ids. Those of a DataFrame are
+    its first column if it is called `run`, `name`, `index` or `id` or holds words, else its index.
+
+    Args:
+        mixtures: (runs, domains) weights, shares of 1.
+        losses: (runs, targets) losses, nats/token.
+        realised: tokens that each run took from each domain; with the workflow's own tables only.
+        loglikelihoods: of the targets' examples; with the workflow's own tables only.
+        diverged: what becomes of runs without a finite loss: `refuse` or `drop`.
+
+    Returns:
+        The runs, sorted by id, with domains and targets sorted by name.
+
+    Raises:
+        MixwrightError: a table cannot be read, or the tables do not fit together.
+    """
+    return read_observations(
+        _parts("mixtures", mixtures),
+        _parts("losses", losses),
+        _parts("realised", realised),
+        _parts("loglikelihoods", loglikelihoods),
+        diverged=diverged,
+    )
+
+
+def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> Fit:
+    """Fits a mixer to runs.
+
+    Args:
+        runs: what `read_runs` returned.
+        mixer: name of the mixer, such as `effective-data` or `regmix`.
+        settings: settings of the mixer.
+
+    Returns:
+        The fit; `fit.save(folder)` writes it as `mixwright fit` does.
+
+    Raises:
+        MixwrightError: the mixer or a setting is unknown, or it needs other or more runs.
+    """
+    return Fit.of(runs, mixer, settings)
+
+
+def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One]) -> pd.DataFrame:
+    """Predicts the losses of mixtures.
+
+    Args:
+        mixtures: a DataFrame or file with a row a mixture and a column a domain, the file that
+            `propose` wrote, one mixture as a dict or `Mixture`, or a list of these. Weights are
+            shares of 1 of all domains of the fit.
+
+    Returns:
+        (mixtures, targets) losses, nats/token, at the scale of the runs; indexed by mixture.
+
+    Raises:
+        MixwrightError: the mixer predicts no losses, or the mixtures are not of the fit's domains.
+    """
+    table = as_mixtures(mixtures)
+    index = pd.Index(table.ids, name=table.key)
+    return pd.DataFrame(fit.predict(table), index=index, columns=list(fit.mixer.targets))
+
+
+def propose(
+    fit: Fit,
+    *,
+    targets: Mapping[str, float] | Iterable[str] | str | None = None,
+    caps: Mapping[str, float] | None = None,
+    floors: Mapping[str, float] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    groups: Mapping[str, Mapping[str, Any]] | Sequence[str] | None = None,
+    available: Mapping[str, float] | None = None,
+    tokens: float | None = None,
+    max_epochs: float | None = None,
+    never_worse: Iterable[str] | str = (),
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Proposal:
+    """Chooses the best mixture inside the bounds, and says how far to trust it.
+
+    Args:
+        targets: target -> weight in the objective, or targets of equal weight; None: all of them.
+        caps: domain -> largest weight.
+        floors: domain -> least weight.
+        fixed: domain -> weight.
+        groups: limits of sums of weights: `["code+web<=0.7"]`, or name -> {"domains": [...],
+            "least": x, "most": y}.
+        available: domain -> tokens there are, of every domain. Without it the mean of the runs'
+            mixtures stands for the natural one.
+        tokens: training tokens of the final run.
+        max_epochs: the most passes over a domain; needs `available` and `tokens`.
+        never_worse: targets, or `all`, whose predicted loss must not exceed natural's.
+        draws: refits of the mixer that give the intervals; 0: no intervals.
+        seed: seed of whatever is drawn.
+
+    Returns:
+        The mixture, its predicted losses (nats/token), intervals, the gain over natural, the gap to
+        the optimum of what was fitted where the mixer certifies one, and notes.
+
+    Raises:
+        MixwrightError: a name is unknown, the bounds leave no mixture, or there are too few draws.
+    """
+    options = make_options(
+        fit.source,
+        targets=targets,
+        caps=caps,
+        floors=floors,
+        fixed=fixed,
+        groups=groups,
+        available=available,
+        tokens=tokens,
+        max_epochs=max_epochs,
+        never_worse=never_worse,
+        seed=seed,
+    )
+    return propose_within(fit, options, draws)
+
+
+def compare(
+    runs: Observations,
+    mixers: Iterable[str] | str | None = None,
+    folds: int = 8,
+    seed: int = 0,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> pd.DataFrame:
+    """Judges mixers by their predictions of held-out runs.
+
+    Args:
+        mixers: names of mixers; None: all that predict losses.
+        folds: parts of the runs that are held out in turn.
+        seed: seed of the cut into parts.
+        settings: mixer -> its settings.
+
+    Returns:
+        A row a mixer, the best first, with means over the targets: `spearman`, `kendall` and
+        `pairwise` (share of pairs) rank the runs, `regret` and `rmse` are in nats/token. `worst` is
+        the target that the mixer ranks worst, `least` its Spearman correlation there.
+
+    Raises:
+        MixwrightError: a mixer is unknown, or none can be fitted to these runs.
+    """
+    if isinstance(mixers, str):
+        mixers = [mixers]
+    return standings(tournament(runs, list(mixers or ()), settings, folds, seed))
+
+
+def load(folder: str | Path) -> Fit:
+    """Reads a fit that `fit.save(folder)` or `mixwright fit --to folder` wrote.
+
+    Raises:
+        MixwrightError: no fit is there.
+    """
+    return Fit.load(folder)
+
+
+def _parts(name: str, parts: Parts | None) -> list[Table]:
+    """Returns the parts of a table, DataFrames with the name that messages call them."""
+    if parts is None:
+        return []
+    if isinstance(parts, str | Path | pd.DataFrame):
+        parts = [parts]
+    tables: list[Table] = []
+    for part in parts:
+        if isinstance(part, pd.DataFrame):
+            tables.append(Frame(name, part))
+        else:
+            tables.append(Path(part))
+    return tables

@@ -1,0 +1,120 @@
+"""Where the files that a study names lie: paths and globs, the mirror folder, public files."""
+
+import glob
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mixwright.errors import MixwrightError
+from mixwright.sources.public import PublicFile, basename, mirror_folder, named
+
+MIRROR = "mirror:"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folder of a study's results, and the public files that the study names."""
+
+    # results/{study}
+    results: str = "results"
+    # The config's section `public`.
+    public: Mapping[str, PublicFile] = field(default_factory=dict)
+
+    def located(self, files: str | Sequence[str]) -> list[str]:
+        """Returns file patterns with `public:<name>` as the path of the fetched file."""
+        located = []
+        # A pattern that is listed twice is read once.
+        for pattern in dict.fromkeys(patterns(files)):
+            name = named(pattern, self.public, "files")
+            located.append(self.fetched(name) if name else pattern)
+        return located
+
+    def inputs(self, where: str, files: str | Sequence[str]) -> list[Path]:
+        """Returns the files that patterns name, at parse time: before public files are fetched.
+
+        Args:
+            where: what messages name, a domain, a target or a table.
+            files: paths, globs, `mirror:` paths and `public:` names.
+
+        Raises:
+            MixwrightError: a pattern matches no file; the message starts with `where`.
+        """
+        paths: list[Path] = []
+        for pattern in dict.fromkeys(patterns(files)):
+            name = named(pattern, self.public, "files")
+            if name:
+                paths.append(Path(self.fetched(name)))
+            else:
+                paths += matches(where, pattern)
+        return paths
+
+    def files(self, where: str, files: str | Sequence[str]) -> list[Path]:
+        """Returns the files that patterns name, in a job: all of them are there.
+
+        Files are sorted within each pattern. Arguments and errors are as for `inputs`.
+        """
+        if not patterns(files):
+            raise MixwrightError(f"{where}: no files given; list paths or globs under `files`")
+        paths = []
+        for pattern in self.located(files):
+            paths += matches(where, pattern)
+        return paths
+
+    def fetched(self, name: str) -> str:
+        """Returns the path of the fetched copy of a public file."""
+        return f"{self.results}/public/{basename(self.public[name])}"
+
+    def name_of(self, file: str) -> str:
+        """Returns the public file that is fetched to the file name `file`."""
+        for name, entry in self.public.items():
+            if basename(entry) == file:
+                return name
+        raise MixwrightError(
+            f"{file} is not among the study's public files; name it in the section `public`"
+        )
+
+    def pinned(self, files: Iterable[str]) -> dict[str, str]:
+        """Returns name -> SHA-256 of the public files among file patterns."""
+        hashes = {}
+        for pattern in files:
+            name = named(pattern, self.public, "files")
+            if name:
+                hashes[name] = self.public[name]["sha256"]
+        return hashes
+
+
+def patterns(files: str | Sequence[str] | None) -> list[str]:
+    """Returns what a key `files` lists: no pattern, one or several."""
+    if isinstance(files, str):
+        return [files]
+    return list(files or [])
+
+
+def matches(where: str, pattern: str) -> list[Path]:
+    """Returns the files that one pattern matches, sorted, as absolute paths."""
+    located = pattern
+    if pattern.startswith(MIRROR):
+        located = _in_mirror(where, pattern)
+    paths = [located]
+    if not Path(located).is_file():
+        # Path.glob takes no absolute pattern.
+        paths = glob.glob(located, recursive=True)  # noqa: PTH207
+    files = sorted(Path(path).resolve() for path in paths if Path(path).is_file())
+    if not files:
+        raise MixwrightError(
+            f"{where}: no file matches {located};"
+            f" correct the path (relative ones start at {Path.cwd()})"
+        )
+    return files
+
+
+def _in_mirror(where: str, pattern: str) -> str:
+    """The pattern's place on this machine, in the folder that $MIXWRIGHT_MIRROR names."""
+    inner = pattern.removeprefix(MIRROR)
+    mirror = mirror_folder()
+    if mirror is None:
+        raise MixwrightError(
+            f"{where}: {pattern} needs a mirror;"
+            f" set MIXWRIGHT_MIRROR to the folder that holds {Path(inner)}"
+        )
+    return str(mirror / inner)

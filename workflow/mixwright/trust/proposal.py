@@ -1,0 +1,20 @@
+"""A proposal from a fit of one's own, without a study: chosen inside options, with intervals."""
+
+from mixwright.goal import Proposal
+from mixwright.proposals.fits import Fit
+from mixwright.proposals.options import Options
+from mixwright.trust import bootstrap
+
+
+def propose_within(fit: Fit, options: Options, draws: int = bootstrap.DRAWS) -> Proposal:
+    """Returns the best mixture of a fit inside the options, and how far to trust it.
+
+    Args:
+        draws: refits of the mixer that give the intervals; 0: no intervals.
+
+    Raises:
+        MixwrightError: the bounds leave no mixture, or there are too few draws.
+    """
+    goal = options.goal(fit.source)
+    proposal = bootstrap.propose(fit.mixer, fit.runs, goal, draws)
+    return options.annotate(proposal, fit.source)
