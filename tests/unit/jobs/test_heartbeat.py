@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mixwright.files import here
+from mixwright.files import machine_name
 from mixwright.jobs import heartbeat as pulse
 from mixwright.jobs.heartbeat import Pulse, beating, path_of
 from mixwright.progress import Done, Standing
@@ -43,9 +43,9 @@ def test_a_pulse_says_what_it_hears_and_keeps_the_gist(path, capsys):
         60.0,
         "1/3 members trained, step 5/9",
     )
-    assert (found["host"], found["pid"]) == (here(), os.getpid()) and found["started"] <= found[
-        "told"
-    ] <= found["updated"]
+    assert (found["host"], found["pid"]) == (machine_name(), os.getpid()) and found[
+        "started"
+    ] <= found["told"] <= found["updated"]
 
 
 @pytest.mark.parametrize(

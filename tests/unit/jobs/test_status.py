@@ -12,7 +12,7 @@ from dead_process import ended
 from least_study import CONFIG
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
-from mixwright.files import here, write_json
+from mixwright.files import machine_name, write_json
 from mixwright.jobs import status, status_lines
 from mixwright.jobs.heartbeat import path_of
 from mixwright.jobs.status import SILENT, Job, Swarm, find_study, swarms
@@ -90,9 +90,9 @@ def test_before_anything_runs_all_runs_wait(study, results):
             "running",
         ),  # a step that takes a day: slow, not dead
         ({"updated": NOW - SILENT}, "silent"),
-        ({"host": here(), "pid": os.getpid()}, "running"),
+        ({"host": machine_name(), "pid": os.getpid()}, "running"),
         (
-            {"host": here(), "pid": None, "updated": NOW},
+            {"host": machine_name(), "pid": None, "updated": NOW},
             "killed",
         ),  # None: a process that is no more
         ({"state": "stopped"}, "stopped"),

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mixwright.files import here, write_json
+from mixwright.files import machine_name, write_json
 from mixwright.progress import Done, News, Standing, say
 
 EVERY = 15.0  # seconds between two beats
@@ -38,7 +38,7 @@ class Pulse:
         }
         self._said |= {"speed": None, "seconds_left": None, "told": now}
         self._said |= {
-            "host": here(),
+            "host": machine_name(),
             "pid": os.getpid(),
             "started": now,
             "updated": now,

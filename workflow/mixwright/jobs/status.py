@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.files import here, is_running
+from mixwright.files import is_running, machine_name
 from mixwright.jobs.heartbeat import EVERY, path_of
 from mixwright.study.study import Study
 
@@ -103,7 +103,7 @@ def swarms(study: Study, results: Path) -> list[Swarm]:
 def _jobs(packs: Mapping[str, tuple[str, int, int]], results: Path, folder: str) -> tuple[Job, ...]:
     finished = {path.stem for path in (results / folder).glob("*.parquet")}
     told = {path.stem for path in path_of(results, "x").parent.glob("*.json")}
-    now, host = time.time(), here()
+    now, host = time.time(), machine_name()
     pulses = {pack: _read(path_of(results, pack)) if pack in told else {} for pack in packs}
     return tuple(
         _job(pack, *facts, pulses[pack], pack in finished, now, host)

@@ -5,7 +5,7 @@ from typing import Any
 
 from mixwright.errors import counted
 from mixwright.jobs.status import Job, Swarm, counts
-from mixwright.progress import quantity
+from mixwright.progress import speed_text
 
 COLUMNS = ("runs", "done", "running", "waiting", "stopped", "diverged")
 SHOWN = 10  # jobs, or names, that are told one by one
@@ -25,7 +25,7 @@ def sentence(swarm: Swarm, unit: str = "tokens") -> str:
         return said
     if not running:
         return f"{said}; no job runs"
-    speed = "speed unknown" if swarm.speed is None else f"{quantity(swarm.speed)} {unit}/s"
+    speed = "speed unknown" if swarm.speed is None else f"{speed_text(swarm.speed)} {unit}/s"
     left = (
         "time to go unknown"
         if swarm.seconds_left is None
@@ -61,7 +61,7 @@ def jobs(swarms: Sequence[Swarm], unit: str = "tokens") -> Iterator[str]:
     """A line a running job, those that take longest first."""
     running = [job for swarm in swarms for job in swarm.having("running")]
     for job in sorted(running, key=lambda job: -(job.seconds_left or 0.0))[:SHOWN]:
-        speed = "not measured yet" if job.speed is None else f"{quantity(job.speed)} {unit}/s"
+        speed = "not measured yet" if job.speed is None else f"{speed_text(job.speed)} {unit}/s"
         left = "" if job.seconds_left is None else f", {duration(job.seconds_left)} to go"
         yield f"{_named(job)}: {job.done} of {job.runs} done, {speed}{left}"
     yield from _rest(len(running), "running job")
