@@ -132,7 +132,6 @@ ROOMS = """
 ENTRANCE = ("", "face")
 UPWARD = {
     ("sources.installed", "corpus.cleaning"): "the embedded corpus is cut as it is harvested",
-    ("trust.bootstrap", "report.comparison"): "a verdict is worded as the report words it",
 }
 
 
