@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -43,10 +43,15 @@ def alone(lock: Path) -> Iterator[None]:
     warning says so and the process goes on: work may be done twice, to the same results.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(lock):
-        yield
-        # whoever waited for this file takes a new one, and finds what was done
-        lock.unlink(missing_ok=True)
+    with _locked(lock) as file:
+        try:
+            yield
+            # whoever waited for this file takes a new one, and finds what was done
+            lock.unlink(missing_ok=True)
+        finally:
+            # closing is not enough: a process forked inside the block has the file open too
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _locked(path: Path) -> IO[str]:
