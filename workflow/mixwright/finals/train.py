@@ -163,9 +163,9 @@ def _train(
     loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, ranks)
     weights = None
     if study.final_together.get("parallel") == "fsdp":
-        from mixwright.finals.fsdp import whole
+        from mixwright.finals.fsdp import gathered_weights
 
-        weights = whole(model)
+        weights = gathered_weights(model)
     if not ranks.leads:
         return
     if not math.isfinite(loss):
