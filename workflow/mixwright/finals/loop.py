@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.utils import logging
 
 from mixwright.finals.callbacks import Interruption, Progress
-from mixwright.finals.processes import ALONE, Ranks
+from mixwright.finals.processes import ALONE, Processes
 from mixwright.finals.trainer import FinalTrainer, Sequences
 from mixwright.proxies.checkpoint import TERMINATED, terminable
 
@@ -27,14 +27,14 @@ def finish(
     seed: int,
     checkpoints: Path,
     progress: Progress,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> float:
     """Trains `model` in place on the sequences, in their order.
 
     Args:
         spec: the study's section `final`.
         checkpoints: the folder of this model's checkpoints.
-        ranks: the processes that train it together; all end after the same step.
+        processes: those that train it together; all end after the same step.
 
     Returns:
         The mean loss of the last tenth of the steps, in nats/token.
@@ -49,20 +49,20 @@ def finish(
     with terminable() as terminated:
         trainer = FinalTrainer(
             model=model,
-            args=_arguments(spec, steps, seed, checkpoints, ranks.size),
+            args=_arguments(spec, steps, seed, checkpoints, processes.size),
             train_dataset=sequences,
-            callbacks=[progress, Interruption(lambda: ranks.any(terminated.is_set()))],
+            callbacks=[progress, Interruption(lambda: processes.any(terminated.is_set()))],
             recipe=spec["optimizer"],
         )
         trainer.remove_callback(PrinterCallback)
         checkpoint = None
-        if ranks.leads:
+        if processes.leads:
             checkpoint = latest(checkpoints)
-        trainer.train(resume_from_checkpoint=ranks.told(checkpoint))
+        trainer.train(resume_from_checkpoint=processes.from_leader(checkpoint))
     if trainer.state.global_step < trainer.state.max_steps:
         raise SystemExit(TERMINATED)
     loss = torch.stack(tuple(trainer.losses)).mean()
-    return float(ranks.mean(loss))
+    return float(processes.mean(loss))
 
 
 def latest(checkpoints: Path) -> str | None:

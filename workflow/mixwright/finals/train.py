@@ -17,7 +17,7 @@ from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, read_json, write_json, written
-from mixwright.finals.processes import Ranks, together
+from mixwright.finals.processes import Processes, joined
 from mixwright.mixture import Mixture, digest
 from mixwright.progress import Done, Log, say
 from mixwright.study.study import Study
@@ -52,9 +52,9 @@ def train_finals(
     A final stands in `<store>/finals/<key>/`: `model/` for from_pretrained, `result.json`. Equal mixtures with equal seeds share one.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
-    with together(study.config["final"]) as ranks:
-        rows = _trained(arms, shards, Path(tokenizer), study, Path(store), log, ranks)
-    if ranks.leads:
+    with joined(study.config["final"]) as processes:
+        rows = _trained(arms, shards, Path(tokenizer), study, Path(store), log, processes)
+    if processes.leads:
         tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
 
 
@@ -65,7 +65,7 @@ def _trained(
     study: Study,
     store: Path,
     log: Log,
-    ranks: Ranks,
+    processes: Processes,
 ) -> list[dict[str, Any]]:
     """The rows of tables.FINALS, each final trained unless the store has it; of several processes the leader asks it and has the rows."""
     keys = [content_key(arm, shards, tokenizer, study) for arm in arms]
@@ -74,16 +74,16 @@ def _trained(
     fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
     rows: list[dict[str, Any]] = []
     for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
-        with alone(lock_of(folder)) if ranks.leads else nullcontext():
+        with alone(lock_of(folder)) if processes.leads else nullcontext():
             again = refresh and folder not in fresh
-            if again and ranks.leads:
+            if again and processes.leads:
                 shutil.rmtree(_checkpoints(folder), ignore_errors=True)
-            if ranks.told(again or not (folder / "result.json").exists()):
+            if processes.from_leader(again or not (folder / "result.json").exists()):
                 left = len({*folders[number:]} - {folder})
                 _train(
-                    arm, shards, tokenizer, study, folder, left, log, ranks
+                    arm, shards, tokenizer, study, folder, left, log, processes
                 )  # what stood there stays until the new one is whole
-            if ranks.leads:
+            if processes.leads:
                 rows.append(_row(arm, key, folder))
                 log(
                     Done(
@@ -115,7 +115,7 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
             ).hexdigest(),
             "version": VERSIONS["final"],
         }
-        | study.final_together,
+        | study.final_processes,
         32,
     )
 
@@ -128,9 +128,9 @@ def _train(
     folder: Path,
     left: int,
     log: Log,
-    ranks: Ranks,
+    processes: Processes,
 ) -> None:
-    """Trains one final, with the others of `ranks`, and puts it into the store whole: model, tokenizer and what it measured."""
+    """Trains one final, with the others of `processes`, and puts it into the store whole: model, tokenizer and what it measured."""
     from mixwright.finals.callbacks import Progress
     from mixwright.finals.loop import finish
     from mixwright.finals.models import build
@@ -154,19 +154,19 @@ def _train(
         else Sequences(schedule)
     )
     progress = Progress(
-        log if ranks.leads else lambda line: None,
+        log if processes.leads else lambda line: None,
         f"final {arm.label}",
         final["batch"] * context,
         left,
     )
     began = time.monotonic()
-    loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, ranks)
+    loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, processes)
     weights = None
-    if study.final_together.get("parallel") == "fsdp":
+    if study.final_processes.get("parallel") == "fsdp":
         from mixwright.finals.fsdp import gathered_weights
 
         weights = gathered_weights(model)
-    if not ranks.leads:
+    if not processes.leads:
         return
     if not math.isfinite(loss):
         shutil.rmtree(_checkpoints(folder), ignore_errors=True)

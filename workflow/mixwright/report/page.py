@@ -9,11 +9,11 @@ import numpy as np
 from mixwright.report.by_target import Cell
 from mixwright.report.figures.style import AXIS, VERDICTS
 from mixwright.report.frame import document, drawn, heading, quantity, sources, text
-from mixwright.report.summary import Arm, Summary
+from mixwright.report.summary import ArmSummary, Summary
 from mixwright.trust.intervals import Difference
 
 
-def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
+def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
     """The whole page; `figures` are (title, base64 of an SVG)."""
     body = "".join(
         [
@@ -238,7 +238,7 @@ def _cell(cell: Cell) -> str:
     return f'<td style="color:{colour}">{cell.value:.3f}<br><small>{interval}</small></td>'
 
 
-def _row(arm: Arm, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
+def _row(arm: ArmSummary, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
     gap, own = arm.natural, arm.natural.arm == arm.natural.reference
     colour = VERDICTS[gap.verdict]
     interval = (
@@ -259,7 +259,7 @@ def _row(arm: Arm, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _reach(arms: Sequence[Arm]) -> tuple[float, float]:
+def _reach(arms: Sequence[ArmSummary]) -> tuple[float, float]:
     """Left and right end of the drawn intervals, zero inside."""
     ends = [
         end
@@ -285,7 +285,7 @@ def _interval(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
     )
 
 
-def _sentence(arm: Arm) -> str:
+def _sentence(arm: ArmSummary) -> str:
     name, rest = arm.sentence.split(": ", 1)
     notes = "".join(f"<small>{text(note)}</small>" for note in arm.notes)
     return f"<li><strong>{escape(name)}</strong>: {text(rest)}.{notes}</li>"

@@ -92,15 +92,15 @@ def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
 def _check_processes(study: Mapping[str, Any]) -> None:
     """Processes that train a final together take equal parts of every batch."""
     final = study["final"]
-    together = final["nodes"] * final["processes"]
-    if together > 1 and not LEARNERS[study["learner"]].sized:
+    processes = final["nodes"] * final["processes"]
+    if processes > 1 and not LEARNERS[study["learner"]].sized:
         raise MixwrightError(
             "config: final.processes: trees are trained in one process; leave nodes and processes out"
         )
-    if final["batch"] % together:
+    if final["batch"] % processes:
         shared = f"final.batch {final['batch']} cannot be shared equally by {final['nodes']} nodes x {final['processes']} processes"
-        raise MixwrightError(f"config: {shared}; make it a multiple of {together}")
-    if final["parallel"] == "fsdp" and together == 1:
+        raise MixwrightError(f"config: {shared}; make it a multiple of {processes}")
+    if final["parallel"] == "fsdp" and processes == 1:
         raise MixwrightError(
             "config: final.parallel: fsdp slices a model among several processes; raise final.processes, or leave it ddp"
         )
