@@ -88,9 +88,7 @@ class MuonAdamW(torch.optim.Optimizer):
             self._step_part(self._muon, self.param_groups[:1])
         return loss
 
-    def _step_part(
-        self, part: torch.optim.Optimizer, groups: list[dict[str, Any]]
-    ) -> None:
+    def _step_part(self, part: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> None:
         """Steps Muon or AdamW on this optimizer's groups and state.
 
         They are handed over each time, for a checkpoint that is loaded replaces them.

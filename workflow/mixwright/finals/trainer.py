@@ -1,4 +1,4 @@
-"""The Trainer of a final model: it reads the sequences that proxies read, and predicts what they do."""
+"""The Trainer of a final model: it reads what proxies read, and predicts what they predict."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
