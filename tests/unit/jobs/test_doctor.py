@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mixwright.jobs.doctor import examine, machine, profiles, software
-from mixwright.jobs.doctor.finding import Finding, asked
+from mixwright.jobs.doctor.finding import Finding, output_of
 from mixwright.jobs.doctor.gpus import gpus
 from mixwright.jobs.doctor.slurm import partitions, slurm
 from mixwright.jobs.doctor.software import needed, packages
@@ -248,9 +248,10 @@ assert not heavy, heavy
 
 
 def test_programs_that_are_not_there_answer_nothing():
-    assert asked("no-such-program-at-all", "--version") is None
+    assert output_of("no-such-program-at-all", "--version") is None
     assert (
-        asked(sys.executable, "-c", "import sys; print(1); print(2, file=sys.stderr)") == "1\n2\n"
+        output_of(sys.executable, "-c", "import sys; print(1); print(2, file=sys.stderr)")
+        == "1\n2\n"
     )
 
 
