@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.tensor import DTensor
 from transformers import Trainer
@@ -24,24 +24,27 @@ class GatheredMuon(torch.optim.Muon):
     """
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         """Updates every parameter that has a gradient."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._step(parameter, self.state[parameter], group)
+                    self._step(parameter, parameter.grad, self.state[parameter], group)
+        return None
 
     @staticmethod
-    def _step(parameter: DTensor, state: dict[str, Any], group: Mapping[str, Any]) -> None:
-        gradient = parameter.grad
+    def _step(
+        parameter: DTensor, gradient: DTensor, state: dict[str, Any], group: Mapping[str, Any]
+    ) -> None:
         decay = group["momentum"]
         momentum = state.setdefault("momentum_buffer", torch.zeros_like(gradient))
         momentum.lerp_(gradient, 1 - decay)
-        direction = gradient.lerp(momentum, decay).full_tensor()
+        direction = gradient.lerp(momentum, decay)
+        assert isinstance(direction, DTensor)
 
         # torch's own step on zeros, without momentum, turns the direction into the update
         update = torch.zeros(parameter.shape, device=gradient.device)
-        update.grad = direction
+        update.grad = direction.full_tensor()
         torch.optim.Muon(
             [update], lr=group["lr"], weight_decay=0.0, momentum=0.0, nesterov=False
         ).step()
@@ -63,12 +66,11 @@ def slice_on_cpu(trainer: Trainer) -> None:
     trainer.is_fsdp_enabled = True
 
 
-def gathered_weights(model: nn.Module) -> dict[str, Tensor]:
+def gathered_weights(model: nn.Module) -> dict[str, Any]:
     """Gathers the slices of a model's weights; every process has to call it.
 
     Returns:
         The whole weights in the machine's memory, in the process that leads; nothing in the others.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    weights: dict[str, Tensor] = get_model_state_dict(model, options=options)
-    return weights
+    return get_model_state_dict(model, options=options)

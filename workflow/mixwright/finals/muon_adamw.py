@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 
 class MuonAdamW(torch.optim.Optimizer):
@@ -47,7 +48,7 @@ class MuonAdamW(torch.optim.Optimizer):
     @classmethod
     def of(
         cls,
-        model: nn.Module,
+        model: PreTrainedModel,
         recipe: Mapping[str, Any],
         muon: type[torch.optim.Muon] = torch.optim.Muon,
     ) -> "MuonAdamW":

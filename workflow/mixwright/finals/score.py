@@ -21,7 +21,7 @@ from mixwright.progress import Log, say
 from mixwright.study.study import Study
 
 if TYPE_CHECKING:
-    from torch import nn
+    from transformers import BertForMaskedLM, PreTrainedModel
 
 LOGITS = 2**24  # most logits held at a time: 64 MiB in float32
 
@@ -128,7 +128,7 @@ def score(
 
 
 def example_losses(
-    model: "nn.Module", examples: Examples, device: str = "cpu"
+    model: "PreTrainedModel", examples: Examples, device: str = "cpu"
 ) -> NDArray[np.float64]:
     """Scores examples under a causal language model of transformers.
 
@@ -178,7 +178,7 @@ def _batches(
 
 
 def masked_losses(
-    model: "nn.Module", examples: Examples, mask: int, device: str = "cpu"
+    model: "BertForMaskedLM", examples: Examples, mask: int, device: str = "cpu"
 ) -> NDArray[np.float64]:
     """Scores examples under a BertForMaskedLM, in the windows and with the masks of proxies.
 

@@ -7,7 +7,7 @@ import hashlib
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,7 +232,7 @@ def _realised(schedule: Schedule) -> list[dict[str, Any]]:
 
 
 def _save(
-    folder: Path, model: "PreTrainedModel", weights: Mapping[str, Any] | None, tokenizer: Path
+    folder: Path, model: "PreTrainedModel", weights: dict[str, Any] | None, tokenizer: Path
 ) -> None:
     """Writes model and tokenizer for from_pretrained.
 

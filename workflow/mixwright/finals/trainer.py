@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, Trainer
 
@@ -87,7 +88,7 @@ class FinalTrainer(Trainer):
 
     loss_is_scaled_for_ga = False
     optimizer: torch.optim.Optimizer | None
-    lr_scheduler: LRScheduler | None
+    lr_scheduler: LambdaLR | None
 
     def __init__(self, *args: Any, recipe: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, data_collator=kwargs["train_dataset"].batched, **kwargs)
@@ -112,16 +113,16 @@ class FinalTrainer(Trainer):
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
-    ) -> LRScheduler:
+    ) -> LambdaLR:
         """Returns the schedule of learning rates; creates it on the first call."""
         if self.lr_scheduler is None:
             factor = partial(linear_decay, steps=num_training_steps, warmup=self.recipe["warmup"])
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
+            self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), factor)
         return self.lr_scheduler
 
     def compute_loss(
         self,
-        model: PreTrainedModel,
+        model: nn.Module,
         inputs: Mapping[str, torch.Tensor],
         return_outputs: bool = False,
         num_items_in_batch: Any = None,

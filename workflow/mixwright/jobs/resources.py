@@ -51,8 +51,10 @@ def _proxy_mb(study: Study) -> float:
     shape = spec["shape"]
     device = spec["device"]
     vocabulary = _vocabulary(study, "proxy")
+    members = spec["wave"]
     if device == "cuda":
-        members = MOST[device] if spec["wave"] == "auto" else spec["wave"]
+        if members == "auto":
+            members = MOST[device]
         return CUDA_MB + members * 4 * 4 * parameters(shape, vocabulary) / 2**20
     sequences = spec["batch"]
     if spec["micro_batch"] != "auto":
@@ -60,7 +62,6 @@ def _proxy_mb(study: Study) -> float:
     piece = max(PIECE_MB[device], activation_mb(shape, 1))
     member = member_mb(shape, vocabulary, 0)
     member += min(activation_mb(shape, sequences), piece)
-    members = spec["wave"]
     if members == "auto":
         members = max(1, min(MOST[device], int(CPU_MB // member)))
     return float(member * members)

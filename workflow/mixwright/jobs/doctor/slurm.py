@@ -101,11 +101,15 @@ def _partitions(listed: Sequence[Partition], profile: str) -> Finding:
     message = ", ".join(texts)
     without_gpus = [partition.name for partition in listed if not partition.gpus]
     with_gpus = [partition.name for partition in listed if partition.gpus]
-    for_cpu = [*without_gpus, listed[0].name][0]
-    for_training = [*with_gpus, for_cpu][0]
-    state = "ok"
-    if not with_gpus:
-        state = "note"
+    for_cpu = listed[0].name
+    if without_gpus:
+        for_cpu = without_gpus[0]
+    for_training = for_cpu
+    state = "note"
+    if with_gpus:
+        for_training = with_gpus[0]
+        state = "ok"
+    else:
         message += "; none has GPUs that Slurm knows of: keep device: cpu"
     settings = {
         "default-resources": {"slurm_partition": for_cpu},
