@@ -1,5 +1,6 @@
 """A step in parts: a few sequences at a time, members one after another, half of them where memory is full."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -94,24 +95,26 @@ def test_explicit_attention_is_chosen_by_the_shape(folder):
 
 STEP = """
 import sys, torch
-from mixwright.proxies.gradients import Batch, How, gradients
+from mixwright.proxies.gradients import Batch, Execution, gradients
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.models.transformer import initial
 shape, tokens = Shape(1, 8, 2, 16, 4, 11), torch.zeros(1, 1, 4, dtype=torch.int64)
 before = set(sys.modules)
-gradients(initial(shape, 0), Batch(tokens, tokens), shape, How())
+gradients(initial(shape, 0), Batch(tokens, tokens), shape, Execution())
 print(len({name.partition(".")[0] for name in set(sys.modules) - before}))
 """
 
 
 def test_the_first_step_imports_nothing():
     """It cost half a second in every job: torch reads sympy for gradients that are handed to a backward pass."""
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", STEP], check=True, capture_output=True, text=True
-        ).stdout.strip()
-        == "0"
+    child = subprocess.run(
+        [sys.executable, "-c", STEP],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3] / "workflow")},
     )
+    assert child.stdout.strip() == "0"
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "uint32"])
@@ -150,18 +153,18 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is(folder, monkeypatch, capsy
     def failing(*args):
         raise error
 
-    monkeypatch.setattr(wave, "Recorded", failing)
+    monkeypatch.setattr(wave, "StepGraph", failing)
     one, other = (
         wave.Wave(eight()[:2], SHAPE, opened(folder / "llama"), SETTINGS) for _ in range(2)
     )
     if not goes_on:
         with pytest.raises(torch.OutOfMemoryError):
-            one._played(one._read(np.arange(4)))
+            one._play(one._read(np.arange(4)))
         return
     for step in range(3):
         one.optimizer.schedule(step), other.optimizer.schedule(step)
         read = one._read(np.arange(4 * step, 4 * step + 4))
-        assert torch.equal(one._played(read), other._step(*read))
+        assert torch.equal(one._play(read), other._step(*read))
     assert capsys.readouterr().err.count("(no capture)") == 1
 
 
