@@ -28,7 +28,10 @@ Gradients = dict[str, list[Tensor]]
 
 @dataclass(frozen=True)
 class Execution:
-    """How a step is computed. What of it changes numbers, by rounding, is part of the store's key."""
+    """How a step is computed.
+
+    What of it changes numbers, by rounding, is part of the store's key.
+    """
 
     device: str = "cpu"
     # of products; weights stay float32

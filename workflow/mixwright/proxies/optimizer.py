@@ -1,4 +1,7 @@
-"""Muon on the hidden matrices and AdamW on the rest, for stacked members: the recipe that the finals train with too."""
+"""Updates stacked members: Muon on the hidden matrices and AdamW on the rest.
+
+Finals train with the same recipe.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,33 +10,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-COEFFICIENTS = (
-    3.4445,
-    -4.7750,
-    2.0315,
-)  # quintic of Muon (kellerjordan.github.io/posts/muon): steep at zero, singular values end near 1
+# Of Muon's quintic a x + b x^3 + c x^5 (kellerjordan.github.io/posts/muon): steep at zero, and it
+# brings singular values near 1.
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
-LONG = 1.5  # columns over rows from which products of (rows, rows) alone are fewer
+# columns over rows above which products of (rows, rows) alone cost less
+LONG = 1.5
 MOMENTUM = 0.95
 SMALLEST_NORM = 1e-7
+# of AdamW
 EPSILON = 1e-8
+# parameters that Muon updates
 HIDDEN = ("attention", "mlp", "transform")
+# parameters without weight decay
 UNDECAYED = ("norms", "attention_bias", "up_bias", "down_bias", "transform_bias", "head_bias")
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """(..., m, n) with m <= n: near U V^T of each matrix's singular value decomposition, by Newton-Schulz.
+    """Returns near U V^T of each matrix's singular value decomposition, by Newton-Schulz.
 
-    All iterates are a polynomial of x x^T times x. Where a matrix is long, the polynomial is multiplied out alone, in (m, m), and x once.
+    Every iterate is a polynomial of x x^T times x. For long matrices the polynomial is multiplied
+    out first, in (m, m), and x is multiplied once.
+
+    Args:
+        matrices: (..., m, n) with m <= n.
     """
     a, b, c = COEFFICIENTS
     x = matrices.flatten(0, -3)
-    norms = (
-        torch.stack([matrix.norm() for matrix in x])
-        if x.device.type == "cpu"
-        else x.norm(dim=(1, 2))
-    )
-    x = x / norms.clamp_(min=SMALLEST_NORM).view(-1, 1, 1)
+    x = x / _norms(x).clamp_(min=SMALLEST_NORM).view(-1, 1, 1)
     if x.shape[2] > LONG * x.shape[1]:
         return torch.bmm(_polynomial(torch.bmm(x, x.mT)), x).view_as(matrices)
     for _ in range(ITERATIONS):
@@ -42,37 +46,55 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     return x.view_as(matrices)
 
 
+def _norms(matrices: Tensor) -> Tensor:
+    """Returns (n,) Frobenius norms of (n, m, k)."""
+    if matrices.device.type == "cpu":
+        # One by one, so that no norm depends on how many matrices there are.
+        return torch.stack([matrix.norm() for matrix in matrices])
+    return matrices.norm(dim=(1, 2))
+
+
 def _polynomial(gram: Tensor) -> Tensor:
-    """What all iterations together multiply x by, from x x^T; factors of one matrix commute."""
-    a, b, c = COEFFICIENTS
-
-    def factor(gram: Tensor) -> Tensor:
-        found = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        found.diagonal(dim1=1, dim2=2).add_(a)
-        return found
-
-    own = total = factor(gram)
+    """Returns what all iterations multiply x by, from x x^T; factors of one matrix commute."""
+    factor = _factor(gram)
+    total = factor
     for _ in range(ITERATIONS - 1):
-        gram = torch.bmm(torch.bmm(own, gram), own)
-        own = factor(gram)
-        total = torch.bmm(own, total)
+        gram = torch.bmm(torch.bmm(factor, gram), factor)
+        factor = _factor(gram)
+        total = torch.bmm(factor, total)
     return total
 
 
+def _factor(gram: Tensor) -> Tensor:
+    """Returns a I + b gram + c gram^2, by which one iteration multiplies."""
+    a, b, c = COEFFICIENTS
+    factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    factor.diagonal(dim1=1, dim2=2).add_(a)
+    return factor
+
+
 def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
-    """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, as torch.optim.Muon; an mlp's last slot leads back."""
-    sizes = (
-        [(hidden, width)] * (slots - 1) + [(width, hidden)]
-        if name == "mlp"
-        else [(width, width)] * slots
-    )
+    """Returns sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter.
+
+    torch.optim.Muon scales updates by the same. The last slot of an mlp leads back to the width.
+    """
+    sizes = [(width, width)] * slots
+    if name == "mlp":
+        sizes = [(hidden, width)] * (slots - 1) + [(width, hidden)]
     return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in sizes]
 
 
 class Optimizer:
-    """Updates stacked parameters in place, each member by its own length and rate; `state` holds all that a checkpoint must.
+    """Updates stacked parameters in place, each member by its own length and rate.
 
-    What a step depends on beside the gradients stands in tensors, so that a recorded step can be played again (`schedule`, then `update`).
+    What a step depends on, besides the gradients, is held in tensors, so that a recorded step can
+    be replayed: call `schedule`, then `update`.
+
+    Attributes:
+        parameters: By name, each (K, ...).
+        courses: Each member's steps, and the factor of its learning rates.
+        hidden: Names of the parameters that Muon updates.
+        state: Moments by name, each (K, ...); all that a checkpoint must hold.
     """
 
     def __init__(
@@ -82,97 +104,90 @@ class Optimizer:
         steps: Sequence[int],
         rates: Sequence[float] | None = None,
     ) -> None:
-        self.parameters, self.recipe = dict(parameters), recipe
-        self.courses = list(
-            zip(steps, rates or [1.0] * len(steps), strict=True)
-        )  # a member's steps, and the factor of its learning rates
-        self.hidden = [
-            name
-            for name in parameters
-            if name in HIDDEN and recipe.get("name", "muon-adamw") == "muon-adamw"
-        ]
-        kinds = {
-            name: ("momentum",) if name in self.hidden else ("mean", "square")
-            for name in parameters
-        }
-        self.state = {
-            f"{name}.{kind}": torch.zeros_like(parameters[name])
-            for name in parameters
-            for kind in kinds[name]
-        }
-        self._room()
+        self.parameters = dict(parameters)
+        self.recipe = recipe
+        self.courses = list(zip(steps, rates or [1.0] * len(steps), strict=True))
+        self.hidden: list[str] = []
+        if recipe.get("name", "muon-adamw") == "muon-adamw":
+            self.hidden = [name for name in parameters if name in HIDDEN]
+        self._decayed: list[str] = []
+        self._undecayed: list[str] = []
+        self.state: dict[str, Tensor] = {}
+        for name, tensor in parameters.items():
+            if name in self.hidden:
+                self.state[f"{name}.momentum"] = torch.zeros_like(tensor)
+                continue
+            self.state[f"{name}.mean"] = torch.zeros_like(tensor)
+            self.state[f"{name}.square"] = torch.zeros_like(tensor)
+            if name in UNDECAYED:
+                self._undecayed.append(name)
+            else:
+                self._decayed.append(name)
+        self._allocate()
 
-    def _room(self) -> None:
+    def _allocate(self) -> None:
+        """Makes the tensors that a step depends on, for the members of now."""
         device = next(iter(self.parameters.values())).device
-        self._rates = torch.zeros(
-            2, len(self.courses), device=device
-        )  # of Muon and of AdamW, by member
-        self._count = torch.zeros((), device=device)  # steps taken, this one included
-        scales = {
-            name: slot_scales(name, *self.parameters[name].shape[-3:]) for name in self.hidden
-        }
-        self._scales = {
-            name: torch.tensor(own, device=device).view(-1, 1, 1) for name, own in scales.items()
-        }
+        # (2, K) learning rates of Muon and of AdamW
+        self._rates = torch.zeros(2, len(self.courses), device=device)
+        # steps taken, this one included
+        self._count = torch.zeros((), device=device)
+        self._scales: dict[str, Tensor] = {}
+        for name in self.hidden:
+            scales = slot_scales(name, *self.parameters[name].shape[-3:])
+            self._scales[name] = torch.tensor(scales, device=device).view(-1, 1, 1)
 
     def schedule(self, step: int) -> None:
-        """The learning rates of step number `step` (from 0)."""
-        factors = [
-            rate * linear_decay(step, steps, self.recipe["warmup"]) for steps, rate in self.courses
-        ]
-        self._rates.copy_(
-            torch.tensor(
-                [
-                    [factor * self.recipe[name] for factor in factors]
-                    for name in ("muon_lr", "adam_lr")
-                ]
-            )
-        )
+        """Sets the learning rates of step number `step` (from 0)."""
+        muon_rates = []
+        adam_rates = []
+        for steps, rate in self.courses:
+            factor = rate * linear_decay(step, steps, self.recipe["warmup"])
+            muon_rates.append(factor * self.recipe["muon_lr"])
+            adam_rates.append(factor * self.recipe["adam_lr"])
+        self._rates.copy_(torch.tensor([muon_rates, adam_rates]))
         self._count.fill_(step + 1)
 
     @torch.no_grad()
     def update(self, gradients: Mapping[str, Sequence[Tensor]]) -> None:
-        """One step from each parameter's gradients, member by member; they are used up."""
-        limit = self.recipe["clip"]
-        over = (
-            excess(
-                [[own[k] for own in gradients.values()] for k in range(len(self.courses))], limit
-            )
-            if limit
-            else None
-        )
+        """Takes one step.
+
+        Args:
+            gradients: By parameter, one tensor a member. They are overwritten.
+        """
+        members = range(len(self.courses))
+        divisors = None
+        if self.recipe["clip"]:
+            by_member = [[tensors[k] for tensors in gradients.values()] for k in members]
+            divisors = excess(by_member, self.recipe["clip"])
         for name in self.hidden:
-            self._muon(name, torch.stack(list(gradients[name])), over)
-        rest = [name for name in self.parameters if name not in self.hidden]
-        decay = self.recipe["weight_decay"]
-        for names, weight_decay in (
-            ([n for n in rest if n not in UNDECAYED], decay),
-            ([n for n in rest if n in UNDECAYED], 0.0),
-        ):
-            for k in range(len(self.courses)):
-                self._adamw(k, names, [gradients[name][k] for name in names], weight_decay, over)
+            self._muon(name, torch.stack(list(gradients[name])), divisors)
+        weight_decay = self.recipe["weight_decay"]
+        for names, decay in ((self._decayed, weight_decay), (self._undecayed, 0.0)):
+            for k in members:
+                tensors = [gradients[name][k] for name in names]
+                self._adamw(k, names, tensors, decay, divisors)
 
     def keep(self, parameters: Mapping[str, Tensor], members: Sequence[int]) -> None:
-        """Goes on with the `parameters` of these members alone."""
+        """Goes on with some members alone; `parameters` are theirs."""
         self.parameters = dict(parameters)
         self.courses = [self.courses[member] for member in members]
         self.state = {name: tensor[members] for name, tensor in self.state.items()}
-        self._room()
+        self._allocate()
 
-    def _muon(self, name: str, gradient: Tensor, over: Tensor | None) -> None:
-        parameter, momentum = self.parameters[name], self.state[f"{name}.momentum"]
-        if over is not None:
-            gradient.div_(_by_member(over, gradient))
+    def _muon(self, name: str, gradient: Tensor, divisors: Tensor | None) -> None:
+        parameter = self.parameters[name]
+        momentum = self.state[f"{name}.momentum"]
+        if divisors is not None:
+            gradient.div_(_by_member(divisors, gradient))
         momentum.lerp_(gradient, 1 - MOMENTUM)
         update = orthogonalised(_wide(gradient.lerp_(momentum, MOMENTUM)))
+        if update.shape != parameter.shape:
+            update = update.mT
         rates = _by_member(self._rates[0], parameter)
         if self.recipe["weight_decay"]:
             parameter.mul_(1 - rates * self.recipe["weight_decay"])
-        parameter.addcmul_(
-            update if update.shape == parameter.shape else update.mT,
-            self._scales[name] * rates,
-            value=-1,
-        )
+        parameter.addcmul_(update, self._scales[name] * rates, value=-1)
 
     def _adamw(
         self,
@@ -180,9 +195,12 @@ class Optimizer:
         names: Sequence[str],
         gradients: Sequence[Tensor],
         weight_decay: float,
-        over: Tensor | None,
+        divisors: Tensor | None,
     ) -> None:
-        """One member's, in one pass over its memory; torch.optim calls the same kernel, a state object a tensor later."""
+        """Updates some parameters of member `k`, in one pass over its memory.
+
+        torch.optim.AdamW calls the same kernel.
+        """
         first, second = self.recipe["betas"]
         torch._fused_adamw_(
             [self.parameters[name][k] for name in names],
@@ -198,26 +216,44 @@ class Optimizer:
             eps=EPSILON,
             amsgrad=False,
             maximize=False,
-            grad_scale=None if over is None else over[k],
+            grad_scale=None if divisors is None else divisors[k],
         )
 
 
 def excess(gradients: Sequence[Sequence[Tensor]], limit: float) -> Tensor:
-    """(members,) what each member's gradients have to be divided by for a joint norm of at most `limit`, at least 1; a member at a time,
-    for over a dimension the order of a sum follows how many members there are."""
-    norms = torch.stack([torch.stack(torch._foreach_norm(list(own))).norm() for own in gradients])
-    return ((norms + 1e-6) / limit).clamp_(min=1.0)
+    """Returns (members,) divisors, 1 or more, that clip gradients to a joint norm of `limit`.
+
+    Norms are taken one member at a time: over a dimension, the order of a sum depends on how many
+    members there are.
+
+    Args:
+        gradients: By member, one tensor a parameter.
+        limit: The largest norm of a member's gradients together.
+    """
+    norms = []
+    for tensors in gradients:
+        norms.append(torch.stack(torch._foreach_norm(list(tensors))).norm())
+    return ((torch.stack(norms) + 1e-6) / limit).clamp_(min=1.0)
 
 
 def _by_member(values: Tensor, like: Tensor) -> Tensor:
+    """Returns (K,) values as (K, 1, ...), with as many dimensions as `like`."""
     return values.view(-1, *[1] * (like.dim() - 1))
 
 
 def _wide(matrices: Tensor) -> Tensor:
-    return matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT
+    """Returns matrices with at least as many columns as rows."""
+    if matrices.shape[-2] <= matrices.shape[-1]:
+        return matrices
+    return matrices.mT
 
 
 def linear_decay(step: int, steps: int, warmup: float = 0.0) -> float:
-    """Factor of the learning rate at `step` (from 0): up over the first `warmup` share of the steps, then linearly down to zero."""
+    """Returns the factor of the learning rate at `step` (from 0) of `steps`.
+
+    It rises over the first `warmup` share of the steps, then falls linearly to zero.
+    """
     rising = round(warmup * steps)
-    return (step + 1) / (rising + 1) if step < rising else (steps - step) / max(1, steps - rising)
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    return (steps - step) / max(1, steps - rising)

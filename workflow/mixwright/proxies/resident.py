@@ -56,7 +56,7 @@ class Resident:
 
 
 def resident(shards: Sequence[Shard], context: int, device: str) -> Resident | None:
-    """Returns the shards on a GPU, or None on a CPU and where they take over SHARE of its memory."""
+    """Returns the shards on a GPU; None on a CPU, and where they take SHARE of its memory."""
     if device == "cpu":
         return None
     size = sum(shard.tokens.nbytes for shard in shards)

@@ -1,4 +1,4 @@
-"""Times one training step of a study's shape, on made-up tokens, for one choice of how to compute."""
+"""Times one training step of a study's shape, on made-up tokens, computed by a given choice."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Trains a few members side by side: their stacked weights, what each reads, and one step of all."""
+"""Trains a few members side by side: stacked weights, what each reads, and one step of all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
