@@ -22,7 +22,9 @@ def collect(packs: Sequence[str | Path], table: str) -> pd.DataFrame:
     Raises:
         MixwrightError: A pack cannot be read.
     """
-    frames = [_unnested(_read(pack, table), table) for pack in packs]
+    frames = []
+    for pack in packs:
+        frames.append(_unnested(_read(pack, table), table))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -40,7 +42,10 @@ def _unnested(results: pa.Table, table: str) -> pd.DataFrame:
     """Returns one row a fact, with the run that it belongs to."""
     nested = results[table].combine_chunks()
     facts = pc.list_flatten(nested)
-    columns = {"run": results["run"].combine_chunks().take(pc.list_parent_indices(nested))}
-    for field in RESULTS.schema.field(table).type.value_type:
+    owners = pc.list_parent_indices(nested)
+    runs = results["run"].combine_chunks()
+    columns = {"run": runs.take(owners)}
+    fields = RESULTS.schema.field(table).type.value_type
+    for field in fields:
         columns[field.name] = pc.struct_field(facts, field.name)
     return pa.table(columns).to_pandas()

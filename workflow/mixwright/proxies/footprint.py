@@ -32,6 +32,8 @@ def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
     width = shape["width"]
     hidden = shape["hidden"]
     context = shape["context"]
+    table = vocabulary * width
+    positions = context * width
     architecture = shape.get("architecture", "llama")
     # Of one layer: matrices of (width, hidden), and numbers in norms and biases.
     if architecture == "llama":
@@ -43,10 +45,10 @@ def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
     layer = 4 * width**2 + matrices * width * hidden + vectors
     # Outside the layers: embeddings, head and the last norm.
     outside = {
-        "llama": 2 * vocabulary * width + width,
-        "neox": 2 * vocabulary * width + 2 * width,
-        "gpt2": (vocabulary + context) * width + 2 * width,
-        "bert": (vocabulary + context + width) * width + vocabulary + 5 * width,
+        "llama": 2 * table + width,
+        "neox": 2 * table + 2 * width,
+        "gpt2": table + positions + 2 * width,
+        "bert": table + positions + width**2 + vocabulary + 5 * width,
     }
     return int(shape["layers"] * layer + outside[architecture])
 
@@ -60,16 +62,22 @@ def activation_mb(shape: Mapping[str, Any], sequences: int) -> float:
 
     Logits are not counted.
     """
+    width = shape["width"]
+    hidden = shape["hidden"]
+    context = shape["context"]
     # Explicit attention keeps a probability for each pair of a query and a key.
     pairs = 0
-    if shape["context"] < EXPLICIT_BELOW:
-        pairs = shape["heads"] * shape["context"]
-    layer = 24 * shape["width"] + 6 * shape["hidden"] + 2 * pairs
-    floats = shape["layers"] * layer + 6 * shape["width"]
-    return float(sequences * shape["context"] * FLOAT_BYTES * floats / 2**20)
+    if context < EXPLICIT_BELOW:
+        pairs = shape["heads"] * context
+    layer = 24 * width + 6 * hidden + 2 * pairs
+    floats = shape["layers"] * layer + 6 * width
+    tokens = sequences * context
+    return float(tokens * FLOAT_BYTES * floats / 2**20)
 
 
 def member_mb(shape: Mapping[str, Any], vocabulary: int, sequences: int) -> float:
     """Returns megabytes of one packed member that reads so many `sequences` at a time."""
-    floats = COPIES * parameters(shape, vocabulary) + LOGIT_COPIES * LOGIT_ROWS * vocabulary
-    return FLOAT_BYTES * floats / 2**20 + activation_mb(shape, sequences)
+    weights = COPIES * parameters(shape, vocabulary)
+    logits = LOGIT_COPIES * LOGIT_ROWS * vocabulary
+    held_mb = FLOAT_BYTES * (weights + logits) / 2**20
+    return held_mb + activation_mb(shape, sequences)

@@ -69,12 +69,11 @@ def gradients(
     A member's numbers do not depend on how many members there are.
     """
     members = len(batch.tokens)
-    slices = [slice(0, members)]
-    if execution.compiled:
-        slices = [slice(member, member + 1) for member in range(members)]
+    size = 1 if execution.compiled else members
     losses = []
     by_name: Gradients = {name: [] for name in parameters}
-    for chosen in slices:
+    for first in range(0, members, size):
+        chosen = slice(first, first + size)
         leaves = {}
         for name, tensor in parameters.items():
             leaves[name] = tensor.detach()[chosen].requires_grad_()
@@ -115,7 +114,8 @@ def _backward(
         states, matrix = head(leaves, states, shape)
     labels = batch.labels.flatten(1)
     losses, *slopes = head_loss(states.detach(), matrix.detach(), labels, execution.dtype, count)
-    Start.apply(states, matrix, *slopes).backward()
+    start = Start.apply(states, matrix, *slopes)
+    start.backward()
     return losses
 
 
@@ -147,11 +147,13 @@ class Start(Function):
 def _states_at(states: Tensor, places: Tensor, context: int) -> Tensor:
     """Returns (K, scored, W) of states (K, B T, W) at places (K, B, scored) of T."""
     members, count, width = states.shape
-    sequences = torch.arange(places.shape[1], device=places.device).view(-1, 1)
-    rows = (places + sequences * context).flatten(1)
-    # rows of all members end to end
-    rows = rows + torch.arange(members, device=places.device).view(-1, 1) * count
-    return states.flatten(0, 1).index_select(0, rows.flatten()).view(members, -1, width)
+    sequences = torch.arange(places.shape[1], device=places.device)
+    rows = places + sequences.view(-1, 1) * context
+    # The states of all members, end to end: one index_select is enough.
+    numbers = torch.arange(members, device=places.device)
+    rows = rows.flatten(1) + numbers.view(-1, 1) * count
+    chosen = states.flatten(0, 1).index_select(0, rows.flatten())
+    return chosen.view(members, -1, width)
 
 
 @lru_cache(maxsize=4)

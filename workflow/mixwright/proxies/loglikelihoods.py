@@ -48,7 +48,7 @@ class Recording:
         for target, all_texts in texts.items():
             first = all_texts.first(None, evaluation["examples"])
             # Before texts are cut: equal texts fall in the same part at any length.
-            splits[target] = tuple(split_of(tokens) for tokens in _bytes(first))
+            splits[target] = tuple(map(split_of, _bytes(first)))
             cut = first.first(None, None, evaluation["example_tokens"])
             examples[target] = cut.whole() if level == "sequence" else cut
         return cls(examples, splits, level == "token")
@@ -87,9 +87,11 @@ class Recording:
         tokens = examples.scored_tokens
         sizes = np.rint(examples.scored_bytes / np.maximum(tokens, 1)).astype(np.int64)
         count = min(len(values), TOKENS_AN_EXAMPLE * len(examples))
-        sample = np.unique(np.linspace(0, len(values) - 1, count).astype(np.int64))
-        owners = np.repeat(np.arange(len(examples)), tokens)[sample]
-        for number, example in zip(sample.tolist(), owners.tolist(), strict=True):
+        spread = np.linspace(0, len(values) - 1, count)
+        sample = np.unique(spread.astype(np.int64))
+        owners = np.repeat(np.arange(len(examples)), tokens)
+        for number in sample.tolist():
+            example = int(owners[number])
             yield {
                 "target": target,
                 "example": number,

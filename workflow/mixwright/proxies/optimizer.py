@@ -37,12 +37,16 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     """
     a, b, c = COEFFICIENTS
     x = matrices.flatten(0, -3)
-    x = x / _norms(x).clamp_(min=SMALLEST_NORM).view(-1, 1, 1)
-    if x.shape[2] > LONG * x.shape[1]:
-        return torch.bmm(_polynomial(torch.bmm(x, x.mT)), x).view_as(matrices)
+    norms = _norms(x).clamp_(min=SMALLEST_NORM)
+    x = x / norms.view(-1, 1, 1)
+    rows, columns = x.shape[1:]
+    if columns > LONG * rows:
+        polynomial = _polynomial(torch.bmm(x, x.mT))
+        return torch.bmm(polynomial, x).view_as(matrices)
     for _ in range(ITERATIONS):
         gram = torch.bmm(x, x.mT)
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        higher = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, higher, x, beta=a)
     return x.view_as(matrices)
 
 
@@ -59,7 +63,8 @@ def _polynomial(gram: Tensor) -> Tensor:
     factor = _factor(gram)
     total = factor
     for _ in range(ITERATIONS - 1):
-        gram = torch.bmm(torch.bmm(factor, gram), factor)
+        half = torch.bmm(factor, gram)
+        gram = torch.bmm(half, factor)
         factor = _factor(gram)
         total = torch.bmm(factor, total)
     return total
@@ -81,7 +86,10 @@ def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
     sizes = [(width, width)] * slots
     if name == "mlp":
         sizes = [(hidden, width)] * (slots - 1) + [(width, hidden)]
-    return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in sizes]
+    scales = []
+    for outputs, inputs in sizes:
+        scales.append(math.sqrt(max(1.0, outputs / inputs)))
+    return scales
 
 
 class Optimizer:
@@ -106,15 +114,17 @@ class Optimizer:
     ) -> None:
         self.parameters = dict(parameters)
         self.recipe = recipe
-        self.courses = list(zip(steps, rates or [1.0] * len(steps), strict=True))
+        if rates is None:
+            rates = [1.0] * len(steps)
+        self.courses = list(zip(steps, rates, strict=True))
         self.hidden: list[str] = []
-        if recipe.get("name", "muon-adamw") == "muon-adamw":
-            self.hidden = [name for name in parameters if name in HIDDEN]
+        with_muon = recipe.get("name", "muon-adamw") == "muon-adamw"
         self._decayed: list[str] = []
         self._undecayed: list[str] = []
         self.state: dict[str, Tensor] = {}
         for name, tensor in parameters.items():
-            if name in self.hidden:
+            if with_muon and name in HIDDEN:
+                self.hidden.append(name)
                 self.state[f"{name}.momentum"] = torch.zeros_like(tensor)
                 continue
             self.state[f"{name}.mean"] = torch.zeros_like(tensor)
@@ -134,8 +144,9 @@ class Optimizer:
         self._count = torch.zeros((), device=device)
         self._scales: dict[str, Tensor] = {}
         for name in self.hidden:
-            scales = slot_scales(name, *self.parameters[name].shape[-3:])
-            self._scales[name] = torch.tensor(scales, device=device).view(-1, 1, 1)
+            slots, width, hidden = self.parameters[name].shape[-3:]
+            scales = torch.tensor(slot_scales(name, slots, width, hidden), device=device)
+            self._scales[name] = scales.view(-1, 1, 1)
 
     def schedule(self, step: int) -> None:
         """Sets the learning rates of step number `step` (from 0)."""
@@ -155,18 +166,21 @@ class Optimizer:
         Args:
             gradients: By parameter, one tensor a member. They are overwritten.
         """
-        members = range(len(self.courses))
-        divisors = None
-        if self.recipe["clip"]:
-            by_member = [[tensors[k] for tensors in gradients.values()] for k in members]
-            divisors = excess(by_member, self.recipe["clip"])
+        divisors = self._divisors(gradients)
         for name in self.hidden:
-            self._muon(name, torch.stack(list(gradients[name])), divisors)
-        weight_decay = self.recipe["weight_decay"]
-        for names, decay in ((self._decayed, weight_decay), (self._undecayed, 0.0)):
-            for k in members:
-                tensors = [gradients[name][k] for name in names]
-                self._adamw(k, names, tensors, decay, divisors)
+            gradient = torch.stack(list(gradients[name]))
+            self._muon(name, gradient, divisors)
+        for k in range(len(self.courses)):
+            self._adamw(k, self._decayed, gradients, self.recipe["weight_decay"], divisors)
+            self._adamw(k, self._undecayed, gradients, 0.0, divisors)
+
+    def _divisors(self, gradients: Mapping[str, Sequence[Tensor]]) -> Tensor | None:
+        """Returns (K,) numbers that gradients are divided by, or None where nothing is clipped."""
+        limit = self.recipe["clip"]
+        if not limit:
+            return None
+        by_member = list(zip(*gradients.values(), strict=True))
+        return excess(by_member, limit)
 
     def keep(self, parameters: Mapping[str, Tensor], members: Sequence[int]) -> None:
         """Goes on with some members alone; `parameters` are theirs."""
@@ -181,19 +195,21 @@ class Optimizer:
         if divisors is not None:
             gradient.div_(_by_member(divisors, gradient))
         momentum.lerp_(gradient, 1 - MOMENTUM)
-        update = orthogonalised(_wide(gradient.lerp_(momentum, MOMENTUM)))
+        ahead = gradient.lerp_(momentum, MOMENTUM)
+        update = orthogonalised(_wide(ahead))
         if update.shape != parameter.shape:
             update = update.mT
         rates = _by_member(self._rates[0], parameter)
-        if self.recipe["weight_decay"]:
-            parameter.mul_(1 - rates * self.recipe["weight_decay"])
+        weight_decay = self.recipe["weight_decay"]
+        if weight_decay:
+            parameter.mul_(1 - rates * weight_decay)
         parameter.addcmul_(update, self._scales[name] * rates, value=-1)
 
     def _adamw(
         self,
         k: int,
         names: Sequence[str],
-        gradients: Sequence[Tensor],
+        gradients: Mapping[str, Sequence[Tensor]],
         weight_decay: float,
         divisors: Tensor | None,
     ) -> None:
@@ -201,12 +217,22 @@ class Optimizer:
 
         torch.optim.AdamW calls the same kernel.
         """
+        parameters = []
+        slopes = []
+        means = []
+        squares = []
+        for name in names:
+            parameters.append(self.parameters[name][k])
+            slopes.append(gradients[name][k])
+            means.append(self.state[f"{name}.mean"][k])
+            squares.append(self.state[f"{name}.square"][k])
         first, second = self.recipe["betas"]
         torch._fused_adamw_(
-            [self.parameters[name][k] for name in names],
-            list(gradients),
-            [self.state[f"{name}.mean"][k] for name in names],
-            [self.state[f"{name}.square"][k] for name in names],
+            parameters,
+            slopes,
+            means,
+            squares,
+            # of the largest squares, which amsgrad alone reads
             [],
             [self._count] * len(names),
             lr=self._rates[1, k],
@@ -216,6 +242,7 @@ class Optimizer:
             eps=EPSILON,
             amsgrad=False,
             maximize=False,
+            # The kernel divides gradients by it.
             grad_scale=None if divisors is None else divisors[k],
         )
 
@@ -232,13 +259,16 @@ def excess(gradients: Sequence[Sequence[Tensor]], limit: float) -> Tensor:
     """
     norms = []
     for tensors in gradients:
-        norms.append(torch.stack(torch._foreach_norm(list(tensors))).norm())
-    return ((torch.stack(norms) + 1e-6) / limit).clamp_(min=1.0)
+        by_parameter = torch.stack(torch._foreach_norm(list(tensors)))
+        norms.append(by_parameter.norm())
+    divisors = (torch.stack(norms) + 1e-6) / limit
+    return divisors.clamp_(min=1.0)
 
 
 def _by_member(values: Tensor, like: Tensor) -> Tensor:
     """Returns (K,) values as (K, 1, ...), with as many dimensions as `like`."""
-    return values.view(-1, *[1] * (like.dim() - 1))
+    ones = [1] * (like.dim() - 1)
+    return values.view(-1, *ones)
 
 
 def _wide(matrices: Tensor) -> Tensor:
@@ -256,4 +286,5 @@ def linear_decay(step: int, steps: int, warmup: float = 0.0) -> float:
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / (rising + 1)
-    return (steps - step) / max(1, steps - rising)
+    falling = max(1, steps - rising)
+    return (steps - step) / falling

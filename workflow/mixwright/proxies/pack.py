@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class Work:
             measured[name] = examples.first(evaluation["tokens"], None, longest)
         recorded = {name: texts[name] for name in study.recorded["targets"]}
         recording = Recording.of(evaluation, recorded)
-        computed = json.dumps({key: proxy[key] for key in KEYS})
+        computed = json.dumps(_how(proxy))
         return cls(shape, _settings(study), computed, keys, members, measured, recording)
 
 
@@ -147,7 +147,10 @@ def train_pack(
             checkpoints=store.folder / "checkpoints",
             log=log,
         )
-    rows = [renamed(store.taken(work.keys[run.name]), run.name) for run in runs]
+    rows = []
+    for run in runs:
+        stored = store.taken(work.keys[run.name])
+        rows.append(renamed(stored, run.name))
     table = pa.concat_tables(rows).replace_schema_metadata({"computed": work.computed})
     with written(to) as partial:
         pq.write_table(table, partial, compression="zstd")
@@ -163,10 +166,15 @@ def _stored(key: str, result: Result, recording: Recording) -> pa.Table:
 
 def _chosen(proxy: Mapping[str, Any], vocabulary: int) -> dict[str, Any]:
     """Returns how to compute what is still "auto", for no calibration has settled it."""
-    if all(proxy[key] != "auto" for key in KEYS):
+    if "auto" not in _how(proxy).values():
         return {}
     choice, _ = rule_of_thumb(proxy, vocabulary, machine(proxy["device"]))
-    return {key: getattr(choice, key) for key in KEYS}
+    return _how(asdict(choice))
+
+
+def _how(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of how to compute, in the order of tuning.KEYS."""
+    return {key: settings[key] for key in KEYS}
 
 
 def _settings(study: Study) -> Settings:
@@ -200,5 +208,9 @@ def _fingerprints(shards: Sequence[Shard], targets: Mapping[str, Examples]) -> d
 
 def _digest(examples: Examples) -> str:
     """Returns the SHA-256 of the examples' arrays."""
-    arrays = (examples.tokens, examples.starts, examples.scored_from, examples.scored_bytes)
-    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+    content = hashlib.sha256()
+    content.update(examples.tokens.tobytes())
+    content.update(examples.starts.tobytes())
+    content.update(examples.scored_from.tobytes())
+    content.update(examples.scored_bytes.tobytes())
+    return content.hexdigest()

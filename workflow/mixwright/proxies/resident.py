@@ -31,25 +31,32 @@ class Resident:
     @classmethod
     def of(cls, shards: Sequence[Shard], context: int, device: str) -> "Resident":
         """Copies the shards to `device`, in the order that schedules number them by."""
-        two_bytes = all(shard.tokens.dtype == np.uint16 for shard in shards)
-        dtype = np.uint16 if two_bytes else np.int32
-        flat = np.concatenate([np.asarray(shard.tokens).astype(dtype) for shard in shards])
-        if two_bytes:
-            # torch computes little with uint16.
-            flat = flat.view(np.int16)
-        lengths = [len(shard.tokens) for shard in shards]
-        offsets = np.cumsum([0, *lengths[:-1]], dtype=np.int64)
-        return cls(torch.from_numpy(flat).to(device), offsets, context)
+        arrays = []
+        offsets = []
+        total = 0
+        for shard in shards:
+            arrays.append(np.asarray(shard.tokens))
+            offsets.append(total)
+            total += len(shard.tokens)
+        if all(array.dtype == np.uint16 for array in arrays):
+            # The same bits: torch computes little with uint16.
+            flat = np.concatenate(arrays).view(np.int16)
+        else:
+            flat = np.concatenate(arrays, dtype=np.int32, casting="unsafe")
+        tokens = torch.from_numpy(flat).to(device)
+        return cls(tokens, np.array(offsets, np.int64), context)
 
     def starts(self, schedule: Schedule, positions: Ints) -> Ints:
         """Returns (n,) where the run's sequences at these positions begin among all tokens."""
+        domains = schedule.domains[positions]
         blocks = schedule.blocks[positions]
-        return self.offsets[schedule.domains[positions]] + blocks * self.context
+        return self.offsets[domains] + blocks * self.context
 
     def read(self, starts: Tensor) -> Tensor:
         """Returns (..., context + 1) int64 tokens from (...) starts, on the device."""
         steps = torch.arange(self.context + 1, device=starts.device)
-        tokens = self.tokens[starts.unsqueeze(-1) + steps].long()
+        positions = starts.unsqueeze(-1) + steps
+        tokens = self.tokens[positions].long()
         if self.tokens.dtype == torch.int16:
             tokens = tokens & 0xFFFF
         return tokens
@@ -60,6 +67,7 @@ def resident(shards: Sequence[Shard], context: int, device: str) -> Resident | N
     if device == "cpu":
         return None
     size = sum(shard.tokens.nbytes for shard in shards)
-    if size >= SHARE * torch.cuda.get_device_properties(0).total_memory:
+    memory = torch.cuda.get_device_properties(0).total_memory
+    if size >= SHARE * memory:
         return None
     return Resident.of(shards, context, device)

@@ -4,6 +4,7 @@ Texts are read in windows of the context's length, windows of about one length t
 output head is computed only where a token counts.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -126,8 +127,9 @@ class Exam:
         With `by_token` it is (K, scored tokens). A token's term is float32; terms are summed in
         float64. `precision` is that of products.
         """
+        results: dict[str, NDArray[np.float64]] = {}
         if not self.targets:
-            return {}
+            return results
         sizes = [self._columns_of(examples) for examples in self.targets.values()]
         table = parameters["embedding"]
         sums = torch.zeros(len(table), sum(sizes), dtype=torch.float64, device=table.device)
@@ -140,7 +142,9 @@ class Exam:
                 terms = loglikelihoods(states, matrix, batch.labels, precision)
                 sums.index_add_(1, batch.columns, terms.double())
         by_target = sums.cpu().split(sizes, dim=1)
-        return {name: part.numpy() for name, part in zip(self.targets, by_target, strict=True)}
+        for target, part in zip(self.targets, by_target, strict=True):
+            results[target] = part.numpy()
+        return results
 
     def _columns_of(self, examples: Examples) -> int:
         if self.by_token:
@@ -226,7 +230,7 @@ def _masked_windows(
 ) -> Iterator[Window]:
     """Yields each window once for every set of its tokens that are masked together."""
     for text in _texts(targets, by_token):
-        count = -(-(text.end - text.start) // context)
+        count = math.ceil((text.end - text.start) / context)
         edges = np.linspace(text.start, text.end, count + 1).round().astype(np.int64)
         for start, end in pairwise(edges.tolist()):
             tokens = text.tokens[start:end]
@@ -259,21 +263,24 @@ def _padded(windows: list[Window], device: str, mask: int | None) -> Batch:
     length = len(windows[-1].tokens)
     tokens = np.zeros((len(windows), length), np.int64)
     places = []
+    labels = []
+    columns = []
     for row, window in enumerate(windows):
         tokens[row, : len(window.tokens)] = window.tokens
         places.append(row * length + window.places)
-    flat_places = np.concatenate(places)
+        labels.append(window.labels)
+        columns.append(window.columns)
     if mask is not None:
-        tokens.reshape(-1)[flat_places] = mask
-    labels = np.concatenate([window.labels for window in windows])
-    columns = np.concatenate([window.columns for window in windows])
+        tokens.reshape(-1)[np.concatenate(places)] = mask
     return Batch(
-        _on_device(tokens, device),
-        _on_device(flat_places, device),
-        _on_device(labels, device),
-        _on_device(columns, device),
+        torch.from_numpy(tokens).to(device),
+        _joined(places, device),
+        _joined(labels, device),
+        _joined(columns, device),
     )
 
 
-def _on_device(array: Ints, device: str) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(device)
+def _joined(arrays: list[Ints], device: str) -> Tensor:
+    """Returns arrays end to end, as int64 on the device."""
+    flat = np.concatenate(arrays, dtype=np.int64)
+    return torch.from_numpy(flat).to(device)

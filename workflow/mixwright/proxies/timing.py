@@ -34,9 +34,8 @@ def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> flo
     from mixwright.proxies.device import prepare
     from mixwright.proxies.gradients import gradients
     from mixwright.proxies.models.shape import Shape
-    from mixwright.proxies.models.transformer import initial, stack
     from mixwright.proxies.optimizer import Optimizer
-    from mixwright.proxies.wave import Settings
+    from mixwright.proxies.wave import Settings, first_weights
 
     device = proxy["device"]
     prepare(device)
@@ -51,8 +50,7 @@ def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> flo
         precision=choice.precision,
         compiled=choice.compile,
     )
-    first = stack([initial(shape, seed) for seed in range(choice.wave)])
-    parameters = {name: tensor.to(device) for name, tensor in first.items()}
+    parameters = first_weights(shape, range(choice.wave), device)
     optimizer = Optimizer(parameters, settings.optimizer, [10] * choice.wave)
     batch = _made_up(shape, vocabulary, choice.wave, rows, device)
     clock = time.process_time if device == "cpu" else time.monotonic
@@ -65,7 +63,8 @@ def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> flo
         # Reading a number waits for the device.
         losses.sum().item()
         seconds.append(clock() - began)
-    return min(seconds[1:]) / (choice.wave * rows * shape.context)
+    tokens = choice.wave * rows * shape.context
+    return min(seconds[1:]) / tokens
 
 
 def _made_up(shape: "Shape", vocabulary: int, members: int, rows: int, device: str) -> "Batch":
@@ -77,8 +76,10 @@ def _made_up(shape: "Shape", vocabulary: int, members: int, rows: int, device: s
     size = (members, rows, shape.context + 1)
     random = np.random.default_rng(0).integers(0, vocabulary, size)
     tokens = torch.from_numpy(random).to(device)
+    inputs = tokens[..., :-1]
     if not shape.masked:
-        return Batch(tokens[..., :-1], tokens[..., 1:])
+        return Batch(inputs, tokens[..., 1:])
     places = torch.arange(0, shape.context, MASKED_EVERY, device=tokens.device)
     places = places.expand(members, rows, -1)
-    return Batch(tokens[..., :-1], tokens[..., :-1].gather(2, places), places)
+    labels = inputs.gather(2, places)
+    return Batch(inputs, labels, places)

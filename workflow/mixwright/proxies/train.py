@@ -72,15 +72,15 @@ class Pack:
                 due.append(k)
         if not due:
             return
-        weights = wave.weights(due)
-        scored = self.exam.loglikelihoods(weights, self.shape, self.settings.dtype)
+        scored = self._scored(self.exam, wave, due)
         alive = wave.alive[due].tolist()
         counts = np.stack([shard.unigram for shard in self.shards])
         for target, examples in self.exam.targets.items():
             nats, bits = losses(scored[target], examples)
             for i, k in enumerate(due):
                 # One mixture at a time: of several at once, rounding depends on their number.
-                mixture = wave.members[k].mixture
+                weights = wave.members[k].mixture.weights
+                unigram = unigram_losses(weights, counts, examples)
                 row = {
                     "target": target,
                     "step": wave.step,
@@ -88,7 +88,7 @@ class Pack:
                     "loss": float(nats[i]),
                     "bits_per_byte": float(bits[i]),
                     "scored_tokens": int(examples.scored_tokens.sum()),
-                    "unigram_loss": float(unigram_losses(mixture.weights, counts, examples)),
+                    "unigram_loss": float(unigram),
                     "status": "ok",
                 }
                 if not alive[i] or not np.isfinite(nats[i]):
@@ -108,14 +108,21 @@ class Pack:
                 wanting.append(k)
         scored: dict[str, NDArray[np.float64]] = {}
         if wanting:
-            weights = wave.weights(wanting)
-            scored = self.likelihoods.loglikelihoods(weights, self.shape, self.settings.dtype)
+            scored = self._scored(self.likelihoods, wave, wanting)
         for k in ended:
             loglikelihoods = {}
             if k in wanting:
                 row = wanting.index(k)
                 loglikelihoods = {target: values[row] for target, values in scored.items()}
-            yield wave.members[k], Result(wave.rows[k], wave.schedules[k].realised, loglikelihoods)
+            realised = wave.schedules[k].realised
+            yield wave.members[k], Result(wave.rows[k], realised, loglikelihoods)
+
+    def _scored(
+        self, exam: Exam, wave: Wave, members: Sequence[int]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Returns target -> (members, ...) log-likelihoods of an exam's texts."""
+        weights = wave.weights(members)
+        return exam.loglikelihoods(weights, self.shape, self.settings.dtype)
 
 
 def train(

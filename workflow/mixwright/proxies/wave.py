@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import initial, stack
 from mixwright.proxies.optimizer import Optimizer
 from mixwright.proxies.resident import Resident
+
+T = TypeVar("T")
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -99,15 +101,21 @@ class Wave:
         self.settings = settings
         self.resident = resident
         self.step = 0
-        self.rows: list[list[dict[str, Any]]] = [[] for _ in members]
-        self.schedules = [self._schedule(member, shards) for member in members]
+        self.rows: list[list[dict[str, Any]]] = []
+        self.schedules: list[Schedule] = []
         self.maskings: list[Masking] = []
-        if shape.masked:
-            self.maskings = [Masking.of(shards[0], member.seed) for member in members]
-        first = stack([initial(shape, member.seed) for member in members])
-        self.parameters = {name: tensor.to(settings.device) for name, tensor in first.items()}
-        steps = [member.steps for member in members]
-        rates = [member.rate for member in members]
+        seeds = []
+        steps = []
+        rates = []
+        for member in members:
+            self.rows.append([])
+            self.schedules.append(self._schedule(member, shards))
+            if shape.masked:
+                self.maskings.append(Masking.of(shards[0], member.seed))
+            seeds.append(member.seed)
+            steps.append(member.steps)
+            rates.append(member.rate)
+        self.parameters = first_weights(shape, seeds, settings.device)
         self.optimizer = Optimizer(self.parameters, settings.optimizer, steps, rates)
         self.alive = torch.ones(len(members), dtype=torch.bool, device=settings.device)
         self._graph: StepGraph | None = None
@@ -131,18 +139,18 @@ class Wave:
         """Returns the parameters of some members, to score them."""
         if len(members) == len(self.members):
             return dict(self.parameters)
-        return {name: tensor[members] for name, tensor in self.parameters.items()}
+        return _of_members(self.parameters, members)
 
     def leave(self, ended: Sequence[int]) -> None:
         """Goes on without these members, and frees their memory."""
         remaining = [k for k in range(len(self.members)) if k not in ended]
-        self.members = [self.members[k] for k in remaining]
-        self.schedules = [self.schedules[k] for k in remaining]
-        self.rows = [self.rows[k] for k in remaining]
+        self.members = _chosen(self.members, remaining)
+        self.schedules = _chosen(self.schedules, remaining)
+        self.rows = _chosen(self.rows, remaining)
         if self.maskings:
-            self.maskings = [self.maskings[k] for k in remaining]
+            self.maskings = _chosen(self.maskings, remaining)
         self.alive = self.alive[remaining]
-        self.parameters = {name: tensor[remaining] for name, tensor in self.parameters.items()}
+        self.parameters = _of_members(self.parameters, remaining)
         self.optimizer.keep(self.parameters, remaining)
         self._graph = None
 
@@ -203,9 +211,11 @@ class Wave:
                 by_member.append((self.resident.starts(schedule, positions),))
             else:
                 by_member.append((schedule.read(positions),))
-        device = self.settings.device
-        arrays = zip(*by_member, strict=True)
-        return [torch.from_numpy(np.stack(array)).to(device) for array in arrays]
+        inputs = []
+        for arrays in zip(*by_member, strict=True):
+            stacked = torch.from_numpy(np.stack(arrays))
+            inputs.append(stacked.to(self.settings.device))
+        return inputs
 
     def _batch(self, *inputs: Tensor) -> Batch:
         """Makes a batch of what `_read` returns."""
@@ -217,10 +227,13 @@ class Wave:
             tokens = self.resident.read(tokens)
         return Batch(tokens[..., :-1], tokens[..., 1:])
 
+    def _keys(self) -> list[str]:
+        return [member.key for member in self.members]
+
     def state(self) -> dict[str, Any]:
         """Returns all that a resumed wave needs."""
         return {
-            "keys": [member.key for member in self.members],
+            "keys": self._keys(),
             "step": self.step,
             "alive": self.alive,
             "rows": self.rows,
@@ -234,13 +247,30 @@ class Wave:
         A state that lacks one of them is not used.
         """
         keys = state["keys"]
-        if not {member.key for member in self.members} <= set(keys):
+        if not set(self._keys()) <= set(keys):
             return
-        chosen = [keys.index(member.key) for member in self.members]
+        chosen = [keys.index(key) for key in self._keys()]
         self.step = state["step"]
-        self.rows = [state["rows"][index] for index in chosen]
+        self.rows = _chosen(state["rows"], chosen)
         self.alive.copy_(state["alive"][chosen])
         for name, tensor in self.parameters.items():
             tensor.copy_(state["parameters"][name][chosen])
         for name, tensor in self.optimizer.state.items():
             tensor.copy_(state["optimizer"][name][chosen])
+
+
+def first_weights(shape: Shape, seeds: Sequence[int], device: str) -> Parameters:
+    """Returns the first weights of members with these seeds, each (K, ...), on the device."""
+    members = [initial(shape, seed) for seed in seeds]
+    parameters = {}
+    for name, tensor in stack(members).items():
+        parameters[name] = tensor.to(device)
+    return parameters
+
+
+def _chosen(values: Sequence[T], indices: Sequence[int]) -> list[T]:
+    return [values[index] for index in indices]
+
+
+def _of_members(parameters: Parameters, members: Sequence[int]) -> Parameters:
+    return {name: tensor[members] for name, tensor in parameters.items()}
