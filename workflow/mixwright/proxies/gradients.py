@@ -146,13 +146,15 @@ class Start(Function):
 
 def _states_at(states: Tensor, places: Tensor, context: int) -> Tensor:
     """Returns (K, scored, W) of states (K, B T, W) at places (K, B, scored) of T."""
+    device = places.device
     members, count, width = states.shape
-    sequences = torch.arange(places.shape[1], device=places.device)
-    rows = places + sequences.view(-1, 1) * context
+    sequences = torch.arange(places.shape[1], device=device).view(-1, 1)
+    rows = places + sequences * context
     # The states of all members, end to end: one index_select is enough.
-    numbers = torch.arange(members, device=places.device)
-    rows = rows.flatten(1) + numbers.view(-1, 1) * count
-    chosen = states.flatten(0, 1).index_select(0, rows.flatten())
+    numbers = torch.arange(members, device=device).view(-1, 1)
+    rows = rows.flatten(1) + numbers * count
+    end_to_end = states.flatten(0, 1)
+    chosen = end_to_end.index_select(0, rows.flatten())
     return chosen.view(members, -1, width)
 
 

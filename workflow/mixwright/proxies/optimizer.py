@@ -137,26 +137,32 @@ class Optimizer:
 
     def _allocate(self) -> None:
         """Makes the tensors that a step depends on, for the members of now."""
-        device = next(iter(self.parameters.values())).device
+        members = len(self.courses)
+        some_parameter = next(iter(self.parameters.values()))
+        device = some_parameter.device
         # (2, K) learning rates of Muon and of AdamW
-        self._rates = torch.zeros(2, len(self.courses), device=device)
+        self._rates = torch.zeros(2, members, device=device)
         # steps taken, this one included
         self._count = torch.zeros((), device=device)
         self._scales: dict[str, Tensor] = {}
         for name in self.hidden:
             slots, width, hidden = self.parameters[name].shape[-3:]
-            scales = torch.tensor(slot_scales(name, slots, width, hidden), device=device)
-            self._scales[name] = scales.view(-1, 1, 1)
+            scales = slot_scales(name, slots, width, hidden)
+            on_device = torch.tensor(scales, device=device)
+            self._scales[name] = on_device.view(-1, 1, 1)
 
     def schedule(self, step: int) -> None:
         """Sets the learning rates of step number `step` (from 0)."""
         muon_rates = []
         adam_rates = []
+        muon_rate = self.recipe["muon_lr"]
+        adam_rate = self.recipe["adam_lr"]
         for steps, rate in self.courses:
             factor = rate * linear_decay(step, steps, self.recipe["warmup"])
-            muon_rates.append(factor * self.recipe["muon_lr"])
-            adam_rates.append(factor * self.recipe["adam_lr"])
-        self._rates.copy_(torch.tensor([muon_rates, adam_rates]))
+            muon_rates.append(factor * muon_rate)
+            adam_rates.append(factor * adam_rate)
+        rates = torch.tensor([muon_rates, adam_rates])
+        self._rates.copy_(rates)
         self._count.fill_(step + 1)
 
     @torch.no_grad()

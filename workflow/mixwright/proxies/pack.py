@@ -65,11 +65,11 @@ class Work:
         evaluation = study.config["evaluation"]
         shape = Shape.of(proxy["shape"], vocabulary, proxy["attention"])
         spec = study.proxy_spec | {"vocabulary": vocabulary}
+        # A causal model's last token is predicted and not read.
+        longest = shape.context + 1
         if shape.masked:
             spec["mask_token"] = mask_token(shards[0])
-        texts = dict(targets)
-        for shard in shards:
-            texts[shard.domain] = shard.validation
+            longest = shape.context
         fingerprints = _fingerprints(shards, targets)
         domains = [shard.domain for shard in shards]
         keys: dict[str, str] = {}
@@ -78,16 +78,23 @@ class Work:
             mixture = mixture_of(run, mixtures).over(domains)
             key = key_of(run, mixture, fingerprints, spec, study.recorded)
             keys[run.name] = key
-            members[key] = Member(key, mixture, run.steps, run.seed, run.role == "vertex")
-        # A causal model's last token is predicted and not read.
-        longest = shape.context if shape.masked else shape.context + 1
+            members[key] = _member(run, mixture, key)
+        texts = dict(targets)
+        for shard in shards:
+            texts[shard.domain] = shard.validation
         measured = {}
         for name, examples in texts.items():
             measured[name] = examples.first(evaluation["tokens"], None, longest)
         recorded = {name: texts[name] for name in study.recorded["targets"]}
-        recording = Recording.of(evaluation, recorded)
-        computed = json.dumps(_how(proxy))
-        return cls(shape, _settings(study), computed, keys, members, measured, recording)
+        return cls(
+            shape,
+            _settings(study),
+            computed=json.dumps(_how(proxy)),
+            keys=keys,
+            members=members,
+            measured=measured,
+            recording=Recording.of(evaluation, recorded),
+        )
 
 
 def train_pack(
@@ -154,6 +161,16 @@ def train_pack(
     table = pa.concat_tables(rows).replace_schema_metadata({"computed": work.computed})
     with written(to) as partial:
         pq.write_table(table, partial, compression="zstd")
+
+
+def _member(run: Run, mixture: Mixture, key: str) -> Member:
+    return Member(
+        key,
+        mixture,
+        run.steps,
+        run.seed,
+        wants_loglikelihoods=run.role == "vertex",
+    )
 
 
 def _stored(key: str, result: Result, recording: Recording) -> pa.Table:

@@ -132,11 +132,14 @@ class Exam:
             return results
         sizes = [self._columns_of(examples) for examples in self.targets.values()]
         table = parameters["embedding"]
-        sums = torch.zeros(len(table), sum(sizes), dtype=torch.float64, device=table.device)
+        device = table.device
+        members = len(table)
+        sums = torch.zeros(members, sum(sizes), dtype=torch.float64, device=device)
         with torch.no_grad():
             for batch in self.batches:
-                with products_in(precision, table.device.type):
-                    states = hidden_states(parameters, batch.tokens.unsqueeze(0), shape)
+                tokens = batch.tokens.unsqueeze(0)
+                with products_in(precision, device.type):
+                    states = hidden_states(parameters, tokens, shape)
                     # The same name: the states of all tokens are freed before the head is computed.
                     states, matrix = head(parameters, states[:, batch.places], shape)
                 terms = loglikelihoods(states, matrix, batch.labels, precision)
@@ -231,12 +234,15 @@ def _masked_windows(
     """Yields each window once for every set of its tokens that are masked together."""
     for text in _texts(targets, by_token):
         count = math.ceil((text.end - text.start) / context)
-        edges = np.linspace(text.start, text.end, count + 1).round().astype(np.int64)
+        spread = np.linspace(text.start, text.end, count + 1)
+        edges = spread.round().astype(np.int64)
         for start, end in pairwise(edges.tolist()):
             tokens = text.tokens[start:end]
-            scored = np.arange(max(0, text.scored - start), end - start)
+            first = max(0, text.scored - start)
+            scored = np.arange(first, len(tokens))
             for places in together(scored, alone):
-                yield Window(tokens, places, tokens[places], text.columns(start + places))
+                columns = text.columns(start + places)
+                yield Window(tokens, places, tokens[places], columns)
 
 
 def _chunks(windows: list[Window], size: int, equal: bool) -> Iterator[list[Window]]:

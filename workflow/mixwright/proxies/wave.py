@@ -253,10 +253,8 @@ class Wave:
         self.step = state["step"]
         self.rows = _chosen(state["rows"], chosen)
         self.alive.copy_(state["alive"][chosen])
-        for name, tensor in self.parameters.items():
-            tensor.copy_(state["parameters"][name][chosen])
-        for name, tensor in self.optimizer.state.items():
-            tensor.copy_(state["optimizer"][name][chosen])
+        _copy(state["parameters"], chosen, self.parameters)
+        _copy(state["optimizer"], chosen, self.optimizer.state)
 
 
 def first_weights(shape: Shape, seeds: Sequence[int], device: str) -> Parameters:
@@ -270,6 +268,12 @@ def first_weights(shape: Shape, seeds: Sequence[int], device: str) -> Parameters
 
 def _chosen(values: Sequence[T], indices: Sequence[int]) -> list[T]:
     return [values[index] for index in indices]
+
+
+def _copy(saved: Parameters, chosen: Sequence[int], to: Parameters) -> None:
+    """Copies the chosen rows of saved tensors into tensors of the same names."""
+    for name, tensor in to.items():
+        tensor.copy_(saved[name][chosen])
 
 
 def _of_members(parameters: Parameters, members: Sequence[int]) -> Parameters:
