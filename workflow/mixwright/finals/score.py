@@ -197,7 +197,7 @@ def masked_losses(
             states = model.bert(input_ids=batch.tokens).last_hidden_state
             logits = model.cls(states.flatten(0, 1)[batch.places])
             losses = cross_entropy(logits.float(), batch.labels, reduction="none")
-            sums.index_add_(0, batch.examples.cpu(), losses.double().cpu())
+            sums.index_add_(0, batch.columns.cpu(), losses.double().cpu())
     return sums.numpy()
 
 
