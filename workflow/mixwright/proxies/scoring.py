@@ -34,7 +34,7 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class ExamBatch:
     """Windows of about one length, padded at the end: what is read, which rows of the flattened states count, and for which example."""
 
     tokens: Tensor  # (B, T)
@@ -83,7 +83,7 @@ class Exam:
         )
 
     @property
-    def batches(self) -> Iterable[Batch]:
+    def batches(self) -> Iterable[ExamBatch]:
         return (
             (_padded(part, self.device, self.mask) for part in self.parts)
             if self.alone
@@ -91,7 +91,7 @@ class Exam:
         )
 
     @cached_property
-    def _kept(self) -> tuple[Batch, ...]:
+    def _kept(self) -> tuple[ExamBatch, ...]:
         return tuple(_padded(part, self.device, self.mask) for part in self.parts)
 
     def loglikelihoods(
@@ -190,7 +190,7 @@ def _cut(windows: list[Window], size: int, equal: bool) -> Iterator[list[Window]
             start = end
 
 
-def _padded(windows: list[Window], device: str, mask: int | None) -> Batch:
+def _padded(windows: list[Window], device: str, mask: int | None) -> ExamBatch:
     length = len(windows[-1].tokens)
     tokens = np.zeros((len(windows), length), np.int64)
     for row, window in enumerate(windows):
@@ -204,6 +204,6 @@ def _padded(windows: list[Window], device: str, mask: int | None) -> Batch:
         np.concatenate([w.labels for w in windows]),
         np.concatenate([w.examples for w in windows]),
     )
-    return Batch(
+    return ExamBatch(
         *(torch.from_numpy(np.ascontiguousarray(array, np.int64)).to(device) for array in arrays)
     )
