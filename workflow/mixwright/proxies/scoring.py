@@ -42,7 +42,7 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class ExamBatch:
     """Windows of about one length, padded at their ends, on the device."""
 
     # (B, T) what all members see
@@ -105,18 +105,18 @@ class Exam:
         return cls(targets, chunks, device, by_token, mask, alone)
 
     @property
-    def batches(self) -> Iterable[Batch]:
+    def batches(self) -> Iterable[ExamBatch]:
         """The batches, held on the device; if `alone` they are too many and made each time."""
         if self.alone:
             return self._made_batches()
         return self._held_batches
 
-    def _made_batches(self) -> Iterator[Batch]:
+    def _made_batches(self) -> Iterator[ExamBatch]:
         for windows in self.chunks:
             yield _padded(windows, self.device, self.mask)
 
     @cached_property
-    def _held_batches(self) -> tuple[Batch, ...]:
+    def _held_batches(self) -> tuple[ExamBatch, ...]:
         return tuple(self._made_batches())
 
     def loglikelihoods(
@@ -264,7 +264,7 @@ def _chunks(windows: list[Window], size: int, equal: bool) -> Iterator[list[Wind
         yield chunk
 
 
-def _padded(windows: list[Window], device: str, mask: int | None) -> Batch:
+def _padded(windows: list[Window], device: str, mask: int | None) -> ExamBatch:
     """Makes a batch; its last window is the longest."""
     length = len(windows[-1].tokens)
     tokens = np.zeros((len(windows), length), np.int64)
@@ -278,7 +278,7 @@ def _padded(windows: list[Window], device: str, mask: int | None) -> Batch:
         columns.append(window.columns)
     if mask is not None:
         tokens.reshape(-1)[np.concatenate(places)] = mask
-    return Batch(
+    return ExamBatch(
         torch.from_numpy(tokens).to(device),
         _joined(places, device),
         _joined(labels, device),

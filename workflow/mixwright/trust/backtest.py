@@ -16,7 +16,7 @@ from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into
 from mixwright.trust.intervals import Interval, rank_interval
-from mixwright.trust.judges import AUTOSCALE, JOINT, KEEP, Choice, Settings, create, judge
+from mixwright.trust.judges import AUTOSCALE, JOINT, KEEP, JudgedMixture, Settings, create, judge
 from mixwright.trust.noise import target_weights
 from mixwright.trust.refits import Rows
 
@@ -78,7 +78,7 @@ class Backtest:
     # number of runs left out
     runs: int
     predictions: tuple[Prediction, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[JudgedMixture, ...]
     notes: tuple[str, ...]
 
     @property
@@ -137,7 +137,7 @@ class Backtest:
             sentences.append(OBJECTION)
         return " ".join(sentences)
 
-    def _beats_keeping(self, choice: Choice) -> bool:
+    def _beats_keeping(self, choice: JudgedMixture) -> bool:
         """Whether all judges that have a say put the choice ahead of keeping."""
         if choice.ahead is None or not choice.ahead.low > 0:
             return False
@@ -149,11 +149,11 @@ class Backtest:
         return choice.autoscale_regret < keep_regret
 
     @property
-    def _rivals(self) -> list[Choice]:
+    def _rivals(self) -> list[JudgedMixture]:
         """The extrapolations."""
         return [choice for choice in self.choices if choice.choice in (AUTOSCALE, JOINT)]
 
-    def _choice(self, name: str) -> Choice:
+    def _choice(self, name: str) -> JudgedMixture:
         return next(choice for choice in self.choices if choice.choice == name)
 
     def as_json(self) -> dict[str, Any]:

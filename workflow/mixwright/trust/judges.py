@@ -25,7 +25,7 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Choice:
+class JudgedMixture:
     """A mixture for the largest scale chosen without it, and its regret there.
 
     A regret is a loss minus the best mixture's, as judged, nats/token.
@@ -53,7 +53,7 @@ def judge(
     importance: Array,
     weights: Mapping[str, Array],
     settings: Settings,
-) -> tuple[Choice, ...]:
+) -> tuple[JudgedMixture, ...]:
     """Returns the regret of each mixture at the goal's tokens.
 
     The judge is the joint law fitted to all runs, with the intervals of its refits. The second
@@ -96,7 +96,7 @@ def judge(
         autoscale_regret = None
         if second is not None:
             autoscale_regret = float(second[k])
-        choice = Choice(
+        choice = JudgedMixture(
             choice=name,
             weights=dict(zip(goal.names, mixtures[k].tolist(), strict=True)),
             regret=_interval(regrets[k], drawn[:, k]),

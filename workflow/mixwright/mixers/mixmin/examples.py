@@ -23,7 +23,7 @@ GROUPED = 20
 
 
 @dataclass(frozen=True)
-class Examples:
+class GoalExamples:
     """All targets' examples one below the other.
 
     An example of target k weighs a_j = importance_k / (examples of k * scored tokens of j), so
@@ -38,7 +38,9 @@ class Examples:
     target: NDArray[np.int64]
 
     @classmethod
-    def of(cls, values: Sequence[Array], scored: Sequence[Array], importance: Array) -> "Examples":
+    def of(
+        cls, values: Sequence[Array], scored: Sequence[Array], importance: Array
+    ) -> "GoalExamples":
         """Takes the examples of the targets with importance.
 
         Args:
@@ -62,9 +64,9 @@ class Examples:
             target=np.repeat(chosen, counts),
         )
 
-    def only(self, rows: NDArray[np.bool_]) -> "Examples":
+    def only(self, rows: NDArray[np.bool_]) -> "GoalExamples":
         """Returns the examples where `rows` (examples,) is true."""
-        return Examples(
+        return GoalExamples(
             values=self.values[rows],
             importance=self.importance[rows],
             target=self.target[rows],
@@ -149,8 +151,8 @@ def gain_note(gains: Array, tau: float, where: str) -> str:
 
 
 def intervals(
-    choosing: Examples,
-    judging: Examples,
+    choosing: GoalExamples,
+    judging: GoalExamples,
     gains: Array,
     goal: Goal,
     weights: Array,
@@ -202,7 +204,7 @@ def intervals(
 
 
 def _weight_intervals(
-    choosing: Examples, goal: Goal, weights: Array, tau: float, draws: int
+    choosing: GoalExamples, goal: Goal, weights: Array, tau: float, draws: int
 ) -> dict[str, list[float]]:
     """Domain -> interval of its weight over resampled examples; it holds the proposal's weight."""
     importance = choosing.importance * choosing.resampled(draws, goal.seed)
