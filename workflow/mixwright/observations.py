@@ -89,6 +89,12 @@ class Observations:
         return self.only(np.array([role in roles for role in self.roles], dtype=bool))
 
 
+def last_losses(losses: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows of a LOSSES table at each run's last step, one a run and target."""
+    # groupby's last would skip its null
+    return losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")
+
+
 def observe(
     design: pd.DataFrame,
     losses: pd.DataFrame,
@@ -97,9 +103,7 @@ def observe(
     diverged: str = "refuse",
 ) -> Observations:
     """Joins the long tables by run. Runs that diverged (no finite loss at the last step) are refused by name, or dropped."""
-    last = losses.sort_values("step").drop_duplicates(
-        ["run", "target"], keep="last"
-    )  # groupby's last would skip its null
+    last = last_losses(losses)
     lost = left_out(
         last.run[~np.isfinite(last.loss.astype(np.float64))], last.run.nunique(), diverged
     )

@@ -5,7 +5,7 @@ import pytest
 from mixwright import tables
 from mixwright.corpus.shards import Examples
 from mixwright.observations import observe, split_of
-from mixwright.proxies.loglikelihoods import TOKENS_AN_EXAMPLE, Recording
+from mixwright.proxies.loglikelihoods import TOKENS_AN_EXAMPLE, LikelihoodTexts
 
 RNG = np.random.default_rng(0)
 
@@ -24,16 +24,18 @@ def settings(level="sequence", examples=400, example_tokens=None):
 
 def test_long_examples_are_kept_whole_unless_cut():
     given = texts(10)
-    whole = Recording.of(settings(), {"t": given}).examples["t"]
+    whole = LikelihoodTexts.of(settings(), {"t": given}).examples["t"]
     assert (whole.tokens == given.tokens).all() and (
         whole.scored_tokens == given.scored_tokens + 5
     ).all()
     assert (
-        Recording.of(settings(example_tokens=12), {"t": given}).examples["t"].scored_tokens.max()
+        LikelihoodTexts.of(settings(example_tokens=12), {"t": given})
+        .examples["t"]
+        .scored_tokens.max()
         == 11
     )
     assert (
-        Recording.of(settings("answer"), {"t": given}).examples["t"].scored_tokens
+        LikelihoodTexts.of(settings("answer"), {"t": given}).examples["t"].scored_tokens
         == given.scored_tokens
     ).all()
 
@@ -48,16 +50,16 @@ def test_a_fifth_reports_and_equal_texts_fall_together():
         * 2,
         0,
     )
-    splits = Recording.of(settings(examples=800), {"t": twice}).splits["t"]
+    splits = LikelihoodTexts.of(settings(examples=800), {"t": twice}).splits["t"]
     assert splits[:400] == splits[400:]
     assert 0.14 < splits.count("report") / len(splits) < 0.26
-    cut = Recording.of(settings(examples=800, example_tokens=4), {"t": twice})
+    cut = LikelihoodTexts.of(settings(examples=800, example_tokens=4), {"t": twice})
     assert cut.splits["t"] == splits  # the text decides, not what is read of it
 
 
 def test_rows_are_a_table_and_a_tokens_rows_are_sampled_over_all_examples():
     given = texts(50, longest=200)
-    record = Recording.of(settings("token"), {"t": given})
+    record = LikelihoodTexts.of(settings("token"), {"t": given})
     values = -RNG.random(int(given.scored_tokens.sum()))
     rows = pd.DataFrame(record.rows({"t": values})).assign(run="r")
     tables.check(rows, tables.LOGLIKELIHOODS, "rows")

@@ -6,7 +6,7 @@ import pytest
 from mixwright.corpus.allocation import Schedule
 from mixwright.errors import MixwrightError
 from mixwright.finals.trainer import MaskedSequences
-from mixwright.proxies.models.masking import Masking, mask_token, together
+from mixwright.proxies.models.masking import Masking, mask_token, masked_sets
 from shard_files import END, VOCABULARY, make_shards
 
 MASK = VOCABULARY
@@ -84,10 +84,10 @@ def test_finals_read_what_proxies_do(shards):
 @pytest.mark.parametrize("count", [1, 3, 7, 30])
 def test_sets_masked_together_hold_every_place_once(count):
     places = np.arange(10, 10 + count)
-    sets = list(together(places, alone=False))
+    sets = list(masked_sets(places, alone=False))
     assert sorted(np.concatenate(sets).tolist()) == places.tolist()
     assert len(sets) == min(7, count) and max(map(len, sets)) == -(-count // 7)
-    assert [one.tolist() for one in together(places, alone=True)] == [
+    assert [one.tolist() for one in masked_sets(places, alone=True)] == [
         [place] for place in places.tolist()
     ]
 

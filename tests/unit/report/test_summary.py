@@ -19,7 +19,7 @@ from mixwright.report.outputs import (
     provenance,
     write_report,
 )
-from mixwright.report.page import page
+from mixwright.report.page import summary_page
 from mixwright.report.summary import summarise
 
 
@@ -222,7 +222,7 @@ def test_page_is_whole_and_self_contained(tmp_path):
 
 def test_page_escapes_names():
     text = summed(study=study_tables.study() | {"study": "<script>"})
-    assert "<script>" not in page(text)
+    assert "<script>" not in summary_page(text)
 
 
 def test_terminal_says_the_same_from_the_json():
@@ -247,7 +247,7 @@ def test_quantities_are_read_by_people():
 
 def test_the_page_sets_what_was_promised_beside_what_came():
     summary = summed(scores=study_tables.scores(noise=0.003))
-    text = page(summary)
+    text = summary_page(summary)
     assert (
         "What the proxies promised" in text
         and "5.000 [4.950, 5.050]" in text
@@ -255,7 +255,7 @@ def test_the_page_sets_what_was_promised_beside_what_came():
     )
     assert "<u style=" in text and "in 95 % of refits" in text  # effective-data is chosen
     assert as_json(summary)["arms"][0]["intervals"]["gain"]["value"] == 0.21
-    bare = page(
+    bare = summary_page(
         summed(mixtures=[mixture | {"intervals": {}} for mixture in study_tables.mixtures()])
     )
     assert "What the proxies promised" not in bare and "<u style=" not in bare

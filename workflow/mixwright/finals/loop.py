@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.utils import logging
 
 from mixwright.finals.callbacks import Interruption, Progress
-from mixwright.finals.processes import ALONE, Ranks
+from mixwright.finals.processes import ALONE, Processes
 from mixwright.finals.trainer import FinalTrainer, Sequences
 from mixwright.proxies.checkpoint import TERMINATED, terminable
 
@@ -26,29 +26,33 @@ def finish(
     seed: int,
     checkpoints: Path,
     progress: Progress,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> float:
     """Trains `model` in place on the sequences in their order; returns the mean loss over the last tenth of the steps, nats/token.
 
-    `spec` is the study's section `final`. SIGTERM saves a checkpoint and exits with 143; of several `ranks`, all end after the same step.
+    `spec` is the study's section `final`. SIGTERM saves a checkpoint and exits with 143; several processes all end after the same step.
     """
     if spec["device"] == "cpu" and spec["precision"] == "bfloat16":
         model.set_attn_implementation("eager")  # the fused one is several times slower here
     with terminable() as asked:
         trainer = FinalTrainer(
             model=model,
-            args=_arguments(spec, len(sequences) // spec["batch"], seed, checkpoints, ranks.size),
+            args=_arguments(
+                spec, len(sequences) // spec["batch"], seed, checkpoints, processes.size
+            ),
             train_dataset=sequences,
-            callbacks=[progress, Interruption(lambda: ranks.any(asked.is_set()))],
+            callbacks=[progress, Interruption(lambda: processes.any(asked.is_set()))],
             recipe=spec["optimizer"],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(
-            resume_from_checkpoint=ranks.told(latest(checkpoints) if ranks.leads else None)
+            resume_from_checkpoint=processes.from_leader(
+                latest(checkpoints) if processes.leads else None
+            )
         )
     if trainer.state.global_step < trainer.state.max_steps:
         raise SystemExit(TERMINATED)
-    return float(ranks.mean(torch.stack(tuple(trainer.losses)).mean()))
+    return float(processes.mean(torch.stack(tuple(trainer.losses)).mean()))
 
 
 def latest(checkpoints: Path) -> str | None:
@@ -66,16 +70,16 @@ def latest(checkpoints: Path) -> str | None:
 
 
 def _arguments(
-    spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path, together: int = 1
+    spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path, processes: int = 1
 ) -> TrainingArguments:
     """Nothing that a final does not need: no evaluation, no reports, no workers, no shuffling.
 
-    Of `together` processes each takes its part of a batch, in order: the next sequences of the schedule, as one process would read them.
+    Of several `processes` each takes its part of a batch, in order: the next sequences of the schedule, as one process would read them.
     """
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=steps,
-        per_device_train_batch_size=spec["batch"] // together,
+        per_device_train_batch_size=spec["batch"] // processes,
         train_sampling_strategy="sequential",
         max_grad_norm=spec["optimizer"]["clip"],
         bf16=spec["precision"] == "bfloat16",
@@ -92,7 +96,7 @@ def _arguments(
         dataloader_pin_memory=spec["device"] != "cpu",
         remove_unused_columns=False,
         ddp_find_unused_parameters=False,
-        fsdp=together > 1 and spec["parallel"] == "fsdp",
+        fsdp=processes > 1 and spec["parallel"] == "fsdp",
     )
     arguments._n_gpu = min(
         arguments.n_gpu, 1

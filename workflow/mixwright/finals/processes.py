@@ -18,7 +18,7 @@ PATIENCE = timedelta(
 
 
 @dataclass(frozen=True)
-class Ranks:
+class Processes:
     """This process among `size`; alone, all that they agree on is its own opinion. Only the leader writes files."""
 
     rank: int = 0
@@ -29,7 +29,7 @@ class Ranks:
     def leads(self) -> bool:
         return self.rank == 0
 
-    def told(self, value: Any) -> Any:
+    def from_leader(self, value: Any) -> Any:
         """What the leader holds, in every process; all must ask."""
         if self.size == 1:
             return value
@@ -59,11 +59,11 @@ class Ranks:
         return total
 
 
-ALONE = Ranks()
+ALONE = Processes()
 
 
 @contextmanager
-def together(final: Mapping[str, Any]) -> Iterator[Ranks]:
+def joined(final: Mapping[str, Any]) -> Iterator[Processes]:
     """The processes that the study's section `final` asks for, met as torchrun's environment tells; one needs no torch for it."""
     asked, found = final["nodes"] * final["processes"], int(os.environ.get("WORLD_SIZE", "1"))
     if asked != found:
@@ -84,7 +84,7 @@ def together(final: Mapping[str, Any]) -> Iterator[Ranks]:
         "OMP_NUM_THREADS", "1"
     )  # unset, accelerate takes all cores for every process
     distributed.init_process_group("gloo" if final["device"] == "cpu" else "cuda:nccl,cpu:gloo")
-    yield Ranks(
+    yield Processes(
         distributed.get_rank(), asked, distributed.new_group(backend="gloo", timeout=PATIENCE)
     )
     distributed.destroy_process_group()

@@ -1,12 +1,11 @@
 """The final model of every arm (a mixer's mixture and a seed), trained once per content and kept in the store."""
 
-import fcntl
 import hashlib
 import math
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from mixwright import tables
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, write_json, written
-from mixwright.finals.processes import Ranks, together
+from mixwright.files import alone, read_json, write_json, written
+from mixwright.finals.processes import Processes, joined
 from mixwright.mixture import Mixture, digest
 from mixwright.progress import Done, Log, say
 from mixwright.study.study import Study
@@ -53,9 +52,9 @@ def train_finals(
     A final stands in `<store>/finals/<key>/`: `model/` for from_pretrained, `result.json`. Equal mixtures with equal seeds share one.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
-    with together(study.config["final"]) as ranks:
-        rows = _trained(arms, shards, Path(tokenizer), study, Path(store), log, ranks)
-    if ranks.leads:
+    with joined(study.config["final"]) as processes:
+        rows = _trained(arms, shards, Path(tokenizer), study, Path(store), log, processes)
+    if processes.leads:
         tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
 
 
@@ -66,7 +65,7 @@ def _trained(
     study: Study,
     store: Path,
     log: Log,
-    ranks: Ranks,
+    processes: Processes,
 ) -> list[dict[str, Any]]:
     """The rows of tables.FINALS, each final trained unless the store has it; of several processes the leader asks it and has the rows."""
     keys = [content_key(arm, shards, tokenizer, study) for arm in arms]
@@ -75,16 +74,16 @@ def _trained(
     fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
     rows: list[dict[str, Any]] = []
     for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
-        with alone(folder) if ranks.leads else nullcontext():
+        with alone(lock_of(folder)) if processes.leads else nullcontext():
             again = refresh and folder not in fresh
-            if again and ranks.leads:
+            if again and processes.leads:
                 shutil.rmtree(_checkpoints(folder), ignore_errors=True)
-            if ranks.told(again or not (folder / "result.json").exists()):
+            if processes.from_leader(again or not (folder / "result.json").exists()):
                 left = len({*folders[number:]} - {folder})
                 _train(
-                    arm, shards, tokenizer, study, folder, left, log, ranks
+                    arm, shards, tokenizer, study, folder, left, log, processes
                 )  # what stood there stays until the new one is whole
-            if ranks.leads:
+            if processes.leads:
                 rows.append(_row(arm, key, folder))
                 log(
                     Done(
@@ -116,7 +115,7 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
             ).hexdigest(),
             "version": VERSIONS["final"],
         }
-        | study.final_together,
+        | study.final_processes,
         32,
     )
 
@@ -129,9 +128,9 @@ def _train(
     folder: Path,
     left: int,
     log: Log,
-    ranks: Ranks,
+    processes: Processes,
 ) -> None:
-    """Trains one final, with the others of `ranks`, and puts it into the store whole: model, tokenizer and what it measured."""
+    """Trains one final, with the others of `processes`, and puts it into the store whole: model, tokenizer and what it measured."""
     from mixwright.finals.callbacks import Progress
     from mixwright.finals.loop import finish
     from mixwright.finals.models import build
@@ -155,19 +154,19 @@ def _train(
         else Sequences(schedule)
     )
     progress = Progress(
-        log if ranks.leads else lambda line: None,
+        log if processes.leads else lambda line: None,
         f"final {arm.label}",
         final["batch"] * context,
         left,
     )
     began = time.monotonic()
-    loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, ranks)
+    loss = finish(model, sequences, final, arm.seed, _checkpoints(folder), progress, processes)
     weights = None
-    if study.final_together.get("parallel") == "fsdp":
+    if study.final_processes.get("parallel") == "fsdp":
         from mixwright.finals.fsdp import whole
 
         weights = whole(model)
-    if not ranks.leads:
+    if not processes.leads:
         return
     if not math.isfinite(loss):
         shutil.rmtree(_checkpoints(folder), ignore_errors=True)
@@ -209,17 +208,10 @@ def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:
     }
 
 
+def lock_of(folder: Path) -> Path:
+    """Returns the lock that whoever trains the final of `folder` holds; others that want the same final wait."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
 def _checkpoints(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.checkpoint")
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """One process at a time trains a key; another that wants the same final waits and finds it. The lock ends with its process."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
+class LikelihoodTexts:
     """Examples of each target, and the part of them, choose or report, that the hash of their tokens puts them in."""
 
     examples: Mapping[str, Examples]
@@ -24,7 +24,7 @@ class Recording:
     by_token: bool
 
     @classmethod
-    def of(cls, evaluation: Mapping[str, Any], texts: Mapping[str, Examples]) -> "Recording":
+    def of(cls, evaluation: Mapping[str, Any], texts: Mapping[str, Examples]) -> "LikelihoodTexts":
         """`evaluation.likelihood`: of the sequence (context and answer), of the answer given its context, or of the answer's tokens."""
         first = {name: given.first(None, evaluation["examples"]) for name, given in texts.items()}
         splits = {name: tuple(map(split_of, _bytes(given))) for name, given in first.items()}

@@ -14,7 +14,7 @@ from mixwright.corpus.shards import Examples, Shard
 from mixwright.files import written
 from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
-from mixwright.proxies.loglikelihoods import Recording
+from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.store import Store, done, key_of, mixture_of, renamed, row
@@ -34,7 +34,7 @@ class Work:
     keys: Mapping[str, str]  # run -> what its result is stored under
     members: Mapping[str, Member]  # by key: runs of equal mixture and seed train once
     measured: Mapping[str, Examples]  # texts whose losses are measured on the way
-    record: Recording  # of texts whose log-likelihoods are kept
+    likelihoods: LikelihoodTexts  # of texts whose log-likelihoods are kept
 
     @classmethod
     def of(
@@ -68,9 +68,11 @@ class Work:
             name: given.first(evaluation["tokens"], None, shape.context + (not shape.masked))
             for name, given in texts.items()
         }
-        record = Recording.of(evaluation, {name: texts[name] for name in study.recorded["targets"]})
+        likelihoods = LikelihoodTexts.of(
+            evaluation, {name: texts[name] for name in study.recorded["targets"]}
+        )
         how = json.dumps({key: proxy[key] for key in KEYS})
-        return cls(shape, _settings(study), how, keys, members, measured, record)
+        return cls(shape, _settings(study), how, keys, members, measured, likelihoods)
 
 
 def train_pack(
@@ -95,7 +97,13 @@ def train_pack(
         ]
         store.put(
             member.key,
-            row("", member.key, result.losses, realised, work.record.rows(result.loglikelihoods)),
+            row(
+                "",
+                member.key,
+                result.losses,
+                realised,
+                work.likelihoods.rows(result.loglikelihoods),
+            ),
         )
         tell(member.key)
 
@@ -113,8 +121,8 @@ def train_pack(
             shards,
             settings=work.settings,
             targets=work.measured,
-            likelihoods=work.record.examples,
-            by_token=work.record.by_token,
+            likelihoods=work.likelihoods.examples,
+            by_token=work.likelihoods.by_token,
             on_finished=keep,
             finished=store,
             checkpoints=store.folder / "checkpoints",

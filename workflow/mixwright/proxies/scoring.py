@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mixwright.corpus.shards import Examples, Ints
 from mixwright.proxies.models.fused_head import loglikelihoods
-from mixwright.proxies.models.masking import together
+from mixwright.proxies.models.masking import masked_sets
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import head, hidden_states
 
@@ -152,7 +152,9 @@ def _masked_windows(
         edges = np.linspace(start, end, -(-(end - start) // context) + 1).round().astype(np.int64)
         for at, until in pairwise(edges.tolist()):
             window = examples.tokens[at:until]
-            for places in together(np.arange(max(0, start + scored_from - at), until - at), alone):
+            for places in masked_sets(
+                np.arange(max(0, start + scored_from - at), until - at), alone
+            ):
                 counted = number + (at + places - start - scored_from) * by_token
                 yield Window(window, places, window[places], counted)
 

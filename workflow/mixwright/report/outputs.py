@@ -19,8 +19,8 @@ from mixwright.report.by_target import Cell
 from mixwright.report.caveats import Caveat
 from mixwright.report.figures import FIGURES
 from mixwright.report.frame import quantity
-from mixwright.report.page import page
-from mixwright.report.summary import Arm, Summary
+from mixwright.report.page import summary_page
+from mixwright.report.summary import ArmSummary, Summary
 from mixwright.trust.intervals import Difference
 
 
@@ -70,7 +70,7 @@ def write_report(
     }
     ordered = [(FIGURES[name].title, drawn[name]) for name in FIGURES if name in drawn]
     with written(html) as beside:
-        beside.write_text(page(summary, ordered), encoding="utf-8")
+        beside.write_text(summary_page(summary, ordered), encoding="utf-8")
     if json is not None:
         write_json(json, as_json(summary))
     if table is not None:
@@ -247,7 +247,7 @@ def _targets(rows: Mapping[str, Mapping[str, Any]]) -> Any:
     return table
 
 
-def _arm_json(arm: Arm) -> dict[str, Any]:
+def _arm_json(arm: ArmSummary) -> dict[str, Any]:
     pair = {
         "natural": _difference_json(arm.natural),
         "uniform": _difference_json(arm.uniform) if arm.uniform else None,

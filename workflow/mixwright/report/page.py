@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 
 from mixwright.report.by_target import Cell
+from mixwright.report.figures.style import AXIS, VERDICTS
 from mixwright.report.frame import document, drawn, heading, quantity, sources, text
-from mixwright.report.summary import Arm, Summary
+from mixwright.report.summary import ArmSummary, Summary
 from mixwright.trust.intervals import Difference
 
-COLOURS = {"better": "#0072b2", "worse": "#d55e00"}
-GREY = "#6b7280"
 
-
-def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
+def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
     """The whole page; `figures` are (title, base64 of an SVG)."""
     body = "".join(
         [
@@ -236,12 +234,13 @@ def _cell(cell: Cell) -> str:
         if not gap.identical and np.isfinite(gap.low)
         else "&nbsp;"
     )
-    return f'<td style="color:{COLOURS.get(gap.verdict, "inherit")}">{cell.value:.3f}<br><small>{interval}</small></td>'
+    colour = VERDICTS[gap.verdict] if gap.verdict in ("better", "worse") else "inherit"
+    return f'<td style="color:{colour}">{cell.value:.3f}<br><small>{interval}</small></td>'
 
 
-def _row(arm: Arm, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
+def _row(arm: ArmSummary, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
     gap, own = arm.natural, arm.natural.arm == arm.natural.reference
-    colour = COLOURS.get(gap.verdict, GREY)
+    colour = VERDICTS[gap.verdict]
     interval = (
         f"[{_signed(gap.low)}, {_signed(gap.high)}]"
         if not gap.identical and np.isfinite(gap.low)
@@ -260,7 +259,7 @@ def _row(arm: Arm, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _reach(arms: Sequence[Arm]) -> tuple[float, float]:
+def _reach(arms: Sequence[ArmSummary]) -> tuple[float, float]:
     """Left and right end of the drawn intervals, zero inside."""
     ends = [
         end
@@ -281,12 +280,12 @@ def _interval(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
     )
     return (
         f'<svg width="130" height="18" role="img" aria-label="{_signed(gap.value)}"><line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="18" '
-        f'stroke="#9aa1ab"/><line x1="{low:.1f}" x2="{high:.1f}" y1="9" y2="9" stroke="{colour}" stroke-width="2.5" '
+        f'stroke="{AXIS}"/><line x1="{low:.1f}" x2="{high:.1f}" y1="9" y2="9" stroke="{colour}" stroke-width="2.5" '
         f'stroke-linecap="round"/><circle cx="{value:.1f}" cy="9" r="4" fill="{colour}"/></svg>'
     )
 
 
-def _sentence(arm: Arm) -> str:
+def _sentence(arm: ArmSummary) -> str:
     name, rest = arm.sentence.split(": ", 1)
     notes = "".join(f"<small>{text(note)}</small>" for note in arm.notes)
     return f"<li><strong>{escape(name)}</strong>: {text(rest)}.{notes}</li>"

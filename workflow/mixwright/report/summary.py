@@ -10,15 +10,15 @@ import pandas as pd
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.caveats import Caveat, find_caveats
-from mixwright.report.comparison import REFERENCE, Comparison, compare, objective
+from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.study.material import learner_of, targets_of
 from mixwright.study.study import Study
-from mixwright.trust.intervals import Difference
+from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
 
 
 @dataclass(frozen=True)
-class Arm:
+class ArmSummary:
     """One mixture that was trained to a final model, and how it did."""
 
     mixer: str
@@ -59,7 +59,7 @@ class Summary:
     headline: str
     detail: tuple[str, ...]  # the sentences under the headline
     chosen: str  # the arm whose mixture the headline names
-    arms: tuple[Arm, ...]  # the best first
+    arms: tuple[ArmSummary, ...]  # the best first
     method: str  # what the intervals are
     caveats: tuple[Caveat, ...]
     signals: pd.DataFrame
@@ -76,7 +76,7 @@ class Summary:
         default_factory=dict
     )  # what mixwright.trust.transfer found, where there are two model sizes
 
-    def arm(self, mixer: str) -> Arm:
+    def arm(self, mixer: str) -> ArmSummary:
         return next(arm for arm in self.arms if arm.mixer == mixer)
 
 
@@ -205,13 +205,13 @@ def _arms(
     ranks: Mapping[str, float],
     learner: Learner,
     counted: Mapping[str, Tally],
-) -> tuple[Arm, ...]:
+) -> tuple[ArmSummary, ...]:
     second = objective(scores, comparison.targets, learner.second.name).mean(axis=1)
     chosen = {mixture["mixer"]: mixture for mixture in mixtures if "goal" not in mixture}
     notes = {mixer: _shared_notes(mixer, mixtures) for mixer in map(str, comparison.means.index)}
     uniform = "uniform" in comparison.values.index
     return tuple(
-        Arm(
+        ArmSummary(
             mixer=mixer,
             scores={learner.judged.name: float(value), learner.second.name: float(second[mixer])},
             natural=comparison.difference(mixer),

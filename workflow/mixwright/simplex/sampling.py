@@ -196,3 +196,14 @@ def _truncated_beta(a: Array, b: Array, left: Array, right: Array, uniform: Arra
     nearest = np.clip(a / (a + b), low, high)  # an interval so far out that its mass underflows
     drawn[open_] = np.clip(np.where(np.isfinite(found), found, nearest), low, high)
     return drawn
+
+
+def sample_around(centre: Array, alpha: Array, bounds: Bounds, rng: Generator, size: int) -> Array:
+    """Returns (size, domains) mixtures inside the bounds, most of them near `centre`.
+
+    Each lies on the way from `centre`, which is inside too, to a Dirichlet(alpha) mixture;
+    how far along is the square of a uniform number.
+    """
+    far = sample(alpha, bounds.lower, bounds.upper, rng, size, bounds.groups)
+    share = rng.random((size, 1)) ** 2
+    return np.asarray(centre + share * (far - centre))

@@ -10,7 +10,7 @@ from mixwright.errors import MixwrightError
 if TYPE_CHECKING:
     from mixwright.mixers.base import Mixer
     from mixwright.proposals.fits import Source
-    from mixwright.trust.anchors import Calibration
+    from mixwright.trust.anchors import AnchorMap
 
 Paths = list[Path]
 NONE: Paths = []
@@ -49,17 +49,17 @@ def predict(
     table = read_mixtures(mixtures)
     predicted = fitted.predict(table)
     if anchor_mixtures or anchor_losses:
-        level = _calibration(fitted.source, fitted.mixer, anchor_mixtures, anchor_losses)
+        level = _anchor_map(fitted.source, fitted.mixer, anchor_mixtures, anchor_losses)
         log.info("%s", level.sentence)
         predicted = level.apply(predicted)
     write_wide(to, table.key, table.ids, fitted.mixer.targets, predicted)
 
 
-def _calibration(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Paths) -> "Calibration":
+def _anchor_map(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Paths) -> "AnchorMap":
     """From the mixer's predictions of the anchor runs' weights to what was measured at their scale."""
     from mixwright.errors import nearest
     from mixwright.measured.loss_tables import Mixtures, read_observations
-    from mixwright.trust.anchors import calibrate
+    from mixwright.trust.anchors import fit_anchors
 
     if not (mixtures and losses):
         raise MixwrightError(
@@ -77,7 +77,7 @@ def _calibration(source: "Source", mixer: "Mixer", mixtures: Paths, losses: Path
             Mixtures(str(mixtures[0]), "run", anchors.runs, anchors.domains, anchors.weights)
         )
     )
-    return calibrate(
+    return fit_anchors(
         mixer.targets,
         predicted,
         anchors.losses[:, [anchors.targets.index(target) for target in mixer.targets]],

@@ -1,7 +1,6 @@
 """From what a user wrote to a resolved study: checked against the schema, defaults filled, model shapes inlined."""
 
 import copy
-import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, closest
 from mixwright.learners import LEARNERS, MASKED
 from mixwright.mixers import MIXERS
 from mixwright.simplex.bounds import groups_of
@@ -66,7 +65,7 @@ def shape(model: str, folder: Path, part: str) -> dict[str, Any]:
     if not path.exists():
         known = sorted(file.stem for file in folder.glob("*.yaml"))
         raise MixwrightError(
-            f"config: {part}.model {model} is unknown{_nearest(model, known)}; models are {', '.join(known)}"
+            f"config: {part}.model {model} is unknown{_did_you_mean(model, known)}; models are {', '.join(known)}"
         )
     return read_yaml(path)
 
@@ -94,15 +93,15 @@ def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
 def _check_processes(study: Mapping[str, Any]) -> None:
     """Processes that train a final together take equal parts of every batch."""
     final = study["final"]
-    together = final["nodes"] * final["processes"]
-    if together > 1 and not LEARNERS[study["learner"]].sized:
+    processes = final["nodes"] * final["processes"]
+    if processes > 1 and not LEARNERS[study["learner"]].sized:
         raise MixwrightError(
             "config: final.processes: trees are trained in one process; leave nodes and processes out"
         )
-    if final["batch"] % together:
+    if final["batch"] % processes:
         shared = f"final.batch {final['batch']} cannot be shared equally by {final['nodes']} nodes x {final['processes']} processes"
-        raise MixwrightError(f"config: {shared}; make it a multiple of {together}")
-    if final["parallel"] == "fsdp" and together == 1:
+        raise MixwrightError(f"config: {shared}; make it a multiple of {processes}")
+    if final["parallel"] == "fsdp" and processes == 1:
         raise MixwrightError(
             "config: final.parallel: fsdp slices a model among several processes; raise final.processes, or leave it ddp"
         )
@@ -162,7 +161,7 @@ def _message(error: ValidationError, schema: Mapping[str, Any]) -> str:
         unknown = next(name for name in error.instance if name not in known)
         names = [name.rsplit(".", 1)[-1] for name, _ in keys(schema)]
         dotted = f"{where}.{unknown}".lstrip(".")
-        hint = _nearest(unknown, known, f"{where}." if where else "") or _elsewhere(
+        hint = _did_you_mean(unknown, known, f"{where}." if where else "") or _elsewhere(
             unknown, names, schema
         )
         hint = hint or f"; known here: {', '.join(known) or 'nothing'}"
@@ -174,7 +173,7 @@ def _message(error: ValidationError, schema: Mapping[str, Any]) -> str:
         return f"config: {where} is {error.instance!r}; it takes {error.schema['title']}"
     if error.validator == "enum":
         choices = [str(choice) for choice in error.validator_value]
-        return f"config: {where} is {error.instance!r}{_nearest(str(error.instance), choices)}; it takes {' or '.join(choices)}"
+        return f"config: {where} is {error.instance!r}{_did_you_mean(str(error.instance), choices)}; it takes {' or '.join(choices)}"
     if error.validator == "type":
         wanted = (
             error.validator_value
@@ -185,17 +184,15 @@ def _message(error: ValidationError, schema: Mapping[str, Any]) -> str:
     return f"config: {where or 'the study'}: {error.message.splitlines()[0][:200]}"
 
 
-def _nearest(name: str, known: list[str], prefix: str = "") -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {prefix}{close[0]}?" if close else ""
+def _did_you_mean(name: str, known: list[str], prefix: str = "") -> str:
+    close = closest(name, known)
+    return f"; did you mean {prefix}{close}?" if close else ""
 
 
 def _elsewhere(name: str, names: list[str], schema: Mapping[str, Any]) -> str:
     """Points a key that stands in the wrong section to the right one."""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    dotted = next(
-        (full for full, _ in keys(schema) if close and full.rsplit(".", 1)[-1] == close[0]), None
-    )
+    close = closest(name, names, cutoff=0.6)
+    dotted = next((full for full, _ in keys(schema) if full.rsplit(".", 1)[-1] == close), None)
     return f"; did you mean {dotted}?" if dotted else ""
 
 
@@ -210,7 +207,7 @@ def _check_names(study: Mapping[str, Any]) -> None:
         for name in weights if isinstance(weights, dict) else ():
             if name not in domains:
                 raise MixwrightError(
-                    f"config: {where}.{name} is not a domain{_nearest(name, domains)}; domains are {', '.join(domains)}"
+                    f"config: {where}.{name} is not a domain{_did_you_mean(name, domains)}; domains are {', '.join(domains)}"
                 )
     for where, weights in mixtures.items():
         if isinstance(weights, dict) and abs(sum(weights.values()) - 1) > 1e-6:
@@ -222,7 +219,7 @@ def _check_names(study: Mapping[str, Any]) -> None:
     for name in never_worse if isinstance(never_worse, list) else ():
         if name not in targets:
             raise MixwrightError(
-                f"config: goal.never_worse: {name} is no target{_nearest(name, targets)}; targets are {', '.join(targets)}"
+                f"config: goal.never_worse: {name} is no target{_did_you_mean(name, targets)}; targets are {', '.join(targets)}"
             )
     base = mixtures["designs.perturb.base"]
     for name in domains if isinstance(base, dict) else ():
@@ -246,7 +243,7 @@ def _check_names(study: Mapping[str, Any]) -> None:
             )
         if name not in domains and "source" not in target:
             raise MixwrightError(
-                f"config: targets.{name} has no source and is not a domain{_nearest(name, domains)}; give it a source"
+                f"config: targets.{name} has no source and is not a domain{_did_you_mean(name, domains)}; give it a source"
             )
     _check_learner(study)
     places = Places(f"results/{study['study']}", study["public"])
@@ -258,7 +255,7 @@ def _check_names(study: Mapping[str, Any]) -> None:
         raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
     for name, target in study["targets"].items() if study["goal"]["leave_target_out"] else ():
         if target["weight"] > 0 and name not in domains:
-            alike = _nearest(name, domains) or "; a target to leave out is a domain"
+            alike = _did_you_mean(name, domains) or "; a target to leave out is a domain"
             raise MixwrightError(f"config: goal.leave_target_out: {name} is not a domain{alike}")
 
 

@@ -174,7 +174,7 @@ class Study(Material):
         aside = ("seeds", "per_job", "nodes", "processes", "parallel")
         spec = digest(
             {key: value for key, value in self.config["final"].items() if key not in aside}
-            | self.final_together
+            | self.final_processes
             | self._trees
         )
         arms = [(arm, seed) for seed in self.config["final"]["seeds"] for arm in self.arms]
@@ -183,11 +183,11 @@ class Study(Material):
         )
 
     @property
-    def final_together(self) -> dict[str, Any]:
+    def final_processes(self) -> dict[str, Any]:
         """What it changes in a final's last digits that several processes share its batches; nothing where one trains it."""
         final = self.config["final"]
-        together = final["nodes"] * final["processes"]
-        return {"processes": together, "parallel": final["parallel"]} if together > 1 else {}
+        processes = final["nodes"] * final["processes"]
+        return {"processes": processes, "parallel": final["parallel"]} if processes > 1 else {}
 
     @property
     def final_tokens(self) -> int:

@@ -12,7 +12,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.mixture import Array
 from mixwright.tabular.metrics import CLIP
-from mixwright.tabular.pool import Examples
+from mixwright.tabular.pool import LabelledRows
 from mixwright.tabular.source import Matrix
 
 LIBRARIES = ("lightgbm", "xgboost")
@@ -87,7 +87,7 @@ class Grown:
     settings: Trees
     boosters: Mapping[int, Any] = field(repr=False)  # by depth
 
-    def best(self, validated: Examples) -> Model:
+    def best(self, validated: LabelledRows) -> Model:
         """The depth and the number of trees of the least log loss on `validated`."""
         library = self.settings.library
         losses = {
@@ -100,7 +100,7 @@ class Grown:
         return Model(library, trees, depth, losses[trees, depth], self.boosters[depth])
 
 
-def grow(learned: Examples, settings: Trees, seed: int) -> Grown:
+def grow(learned: LabelledRows, settings: Trees, seed: int) -> Grown:
     """Fits every depth on `learned`, which is what `Pool.mixed(weights)` gives."""
     fit = _FIT[settings.library]
     return Grown(
@@ -112,12 +112,12 @@ def grow(learned: Examples, settings: Trees, seed: int) -> Grown:
     )
 
 
-def train(learned: Examples, validated: Examples, settings: Trees, seed: int) -> Model:
+def train(learned: LabelledRows, validated: LabelledRows, settings: Trees, seed: int) -> Model:
     """The point of the grid that is best on `validated`."""
     return grow(learned, settings, seed).best(validated)
 
 
-def weighted_loss(probability: Array, examples: Examples) -> float:
+def weighted_loss(probability: Array, examples: LabelledRows) -> float:
     """Log loss in nats per unit of weight; labels may lie between 0 and 1."""
     p, y = np.clip(np.asarray(probability, np.float64), CLIP, 1 - CLIP), examples.labels
     return float(
@@ -125,7 +125,7 @@ def weighted_loss(probability: Array, examples: Examples) -> float:
     )
 
 
-def _fit_lightgbm(examples: Examples, trees: int, depth: int, rate: float, seed: int) -> Any:
+def _fit_lightgbm(examples: LabelledRows, trees: int, depth: int, rate: float, seed: int) -> Any:
     """Cross entropy takes labels between 0 and 1. Rows a leaf are not counted, for one row may stand for several: the curvature is."""
     import lightgbm
 
@@ -156,7 +156,7 @@ def _fit_lightgbm(examples: Examples, trees: int, depth: int, rate: float, seed:
     return lightgbm.train(known, data, trees)
 
 
-def _fit_xgboost(examples: Examples, trees: int, depth: int, rate: float, seed: int) -> Any:
+def _fit_xgboost(examples: LabelledRows, trees: int, depth: int, rate: float, seed: int) -> Any:
     xgboost = _xgboost()
     data = xgboost.QuantileDMatrix(
         examples.features, label=examples.labels, weight=examples.weights, nthread=1

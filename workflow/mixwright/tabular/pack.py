@@ -16,7 +16,7 @@ from mixwright.study.study import Study
 from mixwright.tabular.boosting import Grown, Trees, grow, weighted_loss
 from mixwright.tabular.dataset import Dataset
 from mixwright.tabular.metrics import loglikelihoods
-from mixwright.tabular.pool import Examples, Pool
+from mixwright.tabular.pool import LabelledRows, Pool
 
 CHOOSE = "choose"  # the part of a target's rows that mixtures are chosen by
 
@@ -66,7 +66,7 @@ def train_pack(
         )
 
 
-def constant_loss(learned: Examples, scored: Examples) -> float:
+def constant_loss(learned: LabelledRows, scored: LabelledRows) -> float:
     """Log loss, nats/example, of one probability for all rows, the learned rows' share of the label 1: it knows the mixture, no feature."""
     share = float(learned.weights @ learned.labels / learned.weights.sum())
     return weighted_loss(np.full(len(scored), share), scored)
@@ -106,7 +106,7 @@ def _measured(
     return row("", key, losses, [], likelihoods)
 
 
-def _probability(grown: Grown, run: Run, pool: Pool, weights: Array, scored: Examples) -> Array:
+def _probability(grown: Grown, run: Run, pool: Pool, weights: Array, scored: LabelledRows) -> Array:
     """Of the label 1 for the scored rows. A domain's own model keeps the settings that its own rows choose, whomever it is asked about;
     any other run's settings are chosen by the target's rows, as the final's will be."""
     validated = pool.mixed(weights, CHOOSE) if run.role == "vertex" else scored

@@ -16,7 +16,7 @@ UNKNOWN = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class LabelledRows:
     """Rows to learn from or to score: `labels` in [0, 1], `weights` with a mean of 1."""
 
     features: Matrix  # (rows, features)
@@ -79,13 +79,13 @@ class Pool:
         """(domains,) |D_i|, labelled rows of each."""
         return (self.labels[self.parts == PARTS.index(part)] != UNKNOWN).sum(axis=0)
 
-    def examples(self, domain: str, part: str) -> Examples:
+    def examples(self, domain: str, part: str) -> LabelledRows:
         """A domain's rows with their 0/1 labels, all of weight 1, in order of id."""
         rows = self.rows(domain, part)
         labels = self.labels[rows, self.domains.index(domain)].astype(np.float64)
-        return Examples(self.features[rows], labels, np.ones(len(rows)))
+        return LabelledRows(self.features[rows], labels, np.ones(len(rows)))
 
-    def mixed(self, weights: Array, part: str = "train") -> Examples:
+    def mixed(self, weights: Array, part: str = "train") -> LabelledRows:
         """The union of the domains' rows with weight w_i / |D_i| each, as published (arXiv 2502.10510), scaled to a mean of 1.
 
         A row that several domains label is one row: its weight is their sum s, its label their weighted mean y. The log loss is linear
@@ -97,7 +97,7 @@ class Pool:
         total = known @ each
         kept = total > 0
         positive = ((self.labels[inside] == 1) @ each)[kept]
-        return Examples(
+        return LabelledRows(
             self.features[inside[kept]],
             positive / total[kept],
             total[kept] * (kept.sum() / total[kept].sum()),

@@ -23,7 +23,7 @@ DOUBT = 2.0  # differences between anchors that it takes to move the common slop
 
 
 @dataclass(frozen=True)
-class Calibration:
+class AnchorMap:
     """Predicted losses of the proxies' scale -> losses of the anchors' scale, `level + slope * predicted` for each target."""
 
     targets: tuple[str, ...]
@@ -50,7 +50,7 @@ class Calibration:
         return self.level + self.slope * predicted
 
 
-def calibrate(targets: tuple[str, ...], predicted: Array, measured: Array) -> Calibration:
+def fit_anchors(targets: tuple[str, ...], predicted: Array, measured: Array) -> AnchorMap:
     """Ridge regression of (anchors, targets) `measured` on `predicted` losses; one strength for all targets, the one of least
     leave-one-out error, and the strongest where the anchors cannot tell."""
     predicted, measured = (
@@ -64,10 +64,10 @@ def calibrate(targets: tuple[str, ...], predicted: Array, measured: Array) -> Ca
         or not len(predicted)
     ):
         raise MixwrightError(
-            f"calibration: {predicted.shape} predicted and {measured.shape} measured losses; give one row an anchor run in both"
+            f"anchors: {predicted.shape} predicted and {measured.shape} measured losses; give one row an anchor run in both"
         )
     if not (np.isfinite(predicted).all() and np.isfinite(measured).all()):
-        raise MixwrightError("calibration: an anchor's loss is NaN; drop the run")
+        raise MixwrightError("anchors: an anchor's loss is NaN; drop the run")
     trials = {pull: _left_out(predicted, measured, pull) for pull in reversed(PULLS)}
     pull = (
         min(trials, key=lambda strength: float(np.nan_to_num((trials[strength] ** 2).mean())))
@@ -75,7 +75,7 @@ def calibrate(targets: tuple[str, ...], predicted: Array, measured: Array) -> Ca
         else COMMON
     )
     level, slope = _affine(predicted, measured, pull)
-    return Calibration(targets, level, slope, pull, trials[pull])
+    return AnchorMap(targets, level, slope, pull, trials[pull])
 
 
 def _affine(predicted: Array, measured: Array, pull: float) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.progress import Log, say
-from mixwright.simplex.sampling import sample
+from mixwright.simplex.sampling import sample_around
 from mixwright.trust.bootstrap import bootstrap
 from mixwright.trust.intervals import LEVEL
 from mixwright.trust.refits import held_out_residuals, refitted
@@ -44,7 +44,9 @@ def find_region(
     found = bootstrap(fitted, seen, goal, proposal, draws)
     log(f"{name}: {found.draws} refits; predicted {found.verdict}")
     optimum = np.array(proposal.weights)
-    tried = np.concatenate([optimum[None], _lines(optimum, goal), _around(optimum, goal)])
+    rng = np.random.default_rng(goal.seed)
+    near = sample_around(optimum, goal.natural, goal.bounds, rng, SAMPLES)
+    tried = np.concatenate([optimum[None], _lines(optimum, goal), near])
     worse, error = _differences(fitted, seen, goal, tried, found.draws)
     alike = worse <= error
     furthest = float(worse[alike].max())
@@ -93,15 +95,6 @@ def _lines(optimum: Array, goal: Goal) -> Array:
         ends += [np.eye(len(optimum))[i]] + ([without / without.sum()] if weight < 1 - 1e-9 else [])
     tried = np.concatenate([optimum + steps * (end - optimum) for end in ends])
     return tried[goal.bounds.contain(tried)]
-
-
-def _around(optimum: Array, goal: Goal) -> Array:
-    """Random mixtures inside the bounds, most of them near the optimum."""
-    rng = np.random.default_rng(goal.seed)
-    far = sample(
-        goal.natural, goal.bounds.lower, goal.bounds.upper, rng, SAMPLES, goal.bounds.groups
-    )
-    return optimum + rng.random((SAMPLES, 1)) ** 2 * (far - optimum)
 
 
 def _ranges(mixtures: Array, goal: Goal) -> Ranges:

@@ -16,7 +16,7 @@ from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import settle
-from mixwright.simplex.sampling import sample
+from mixwright.simplex.sampling import sample_around
 
 
 def default_members() -> dict[str, dict[str, Any]]:
@@ -121,15 +121,7 @@ class Ensemble(Fitted):
         With limits only mixtures that keep them count; where their mean does not, the best of them stands for it.
         """
         rng = np.random.default_rng(goal.seed)
-        far = sample(
-            goal.natural,
-            goal.bounds.lower,
-            goal.bounds.upper,
-            rng,
-            self.samples,
-            goal.bounds.groups,
-        )
-        near = start + rng.random((self.samples, 1)) ** 2 * (far - start)
+        near = sample_around(start, goal.natural, goal.bounds, rng, self.samples)
         near[0] = start if limits.limited.any() else near[0]
         predicted = self.predict(near)
         objective = np.where(limits.keep(predicted), predicted @ importance, np.inf)

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.goal import Goal
 from mixwright.mixers.laws.mixer import LawMixer
+from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
-from mixwright.numerics.interior_point import minimise_inside
 from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import Groups, minimise_linear
@@ -43,9 +44,9 @@ class LogLinear(LawMixer):
         )
 
     def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
-        return best_mixture(
-            Exponentials(self.parameters), importance, *goal.bounds.parts, limits.most, limits.start
-        )
+        laws = Exponentials(self.parameters)
+        inside = (*goal.bounds.parts, limits.most, limits.start)
+        return best_mixture(laws, importance, *inside, certify=_linear_gap)
 
     def note(self, importance: Array, weights: Array) -> str:
         used = int((weights > 1e-6).sum())
@@ -59,6 +60,10 @@ class Exponentials:
     """The laws' values and derivatives; `parameters` is (targets, 1 + domains), c and t."""
 
     parameters: Array
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Exponentials":
+        """Those of some targets."""
+        return Exponentials(self.parameters[chosen])
 
     def predict(self, weights: Array) -> Array:
         return self.parameters[:, 0] + np.exp(weights @ self.parameters[:, 1:].T)
@@ -105,23 +110,14 @@ def _start(weights: Array, losses: Array, floor: Array) -> Array:
     return np.column_stack([floor, slopes.T])
 
 
-def best_mixture(
+def _linear_gap(
     laws: Exponentials,
     importance: Array,
+    weights: Array,
     lower: Array,
     upper: Array,
-    groups: Groups,
-    most: Array,
-    start: Array,
-) -> tuple[Array, float]:
-    """Minimiser of sum_k importance_k exp(t_k.w) inside with laws <= most (`start` keeps them), and the Frank-Wolfe gap of the
-    Lagrangian (slopes are finite here) plus what its multipliers hold of slack."""
-    chosen = (importance > 0) | np.isfinite(most)
-    laws, importance, most = Exponentials(laws.parameters[chosen]), importance[chosen], most[chosen]
-    weights, multipliers = minimise_inside(laws, importance, lower, upper, groups, most, start)
-    slope = (importance + multipliers) @ laws.slopes(weights)
-    gap = float(slope @ (weights - minimise_linear(slope, lower, upper, groups)))
-    limited = np.isfinite(most)
-    return weights, max(
-        0.0, gap + float(multipliers[limited] @ (most - laws.predict(weights[None])[0])[limited])
-    )
+    groups: Groups = (),
+) -> float:
+    """The Frank-Wolfe gap: what the linearised objective can still gain inside; slopes are finite here."""
+    slope = importance @ laws.slopes(weights)
+    return float(slope @ (weights - minimise_linear(slope, lower, upper, groups)))

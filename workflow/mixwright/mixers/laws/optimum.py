@@ -1,41 +1,56 @@
 """The best mixture of effective-data laws inside bounds and limits: a convex programme, solved to a certified gap."""
 
 from collections.abc import Callable
+from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.mixers.laws.law import SMALLEST, Law
 from mixwright.mixture import Array
-from mixwright.numerics.interior_point import minimise_inside
+from mixwright.numerics.interior_point import Losses, minimise_inside
 from mixwright.simplex.geometry import Groups
 
 EXACT = 1e-9  # nats/token: a gap below this is not looked into any further
 PRICES = 80  # bisections of a price; any price gives a valid bound
 
 
+# bounds f(weights) - min f, of (laws, importance, weights, lower, upper, groups)
+Certify = Callable[..., float]
+
+
+class Laws(Losses, Protocol):
+    """Convex laws of a mixture, one a target."""
+
+    def only(self, chosen: NDArray[np.bool_]) -> Self:
+        """Those of some targets."""
+        ...
+
+
 def best_mixture(
-    law: Law,
+    laws: Laws,
     importance: Array,
     lower: Array,
     upper: Array,
     groups: Groups = (),
     limits: Array | None = None,
     start: Array | None = None,
+    certify: Certify | None = None,
 ) -> tuple[Array, float]:
     """Minimiser (domains,) of sum_k importance_k L_k(w) inside, with L_k(w) <= limits_k (`start` keeps them), and a bound on its
-    distance from the optimum (nats).
+    distance from the optimum (nats), by `certify` (that of effective-data laws where none is named).
 
     With limits the bound is the Lagrangian's, a weighted sum of laws too: its certificate plus what the multipliers hold of slack.
     """
     limits = np.full(len(importance), np.inf) if limits is None else limits
     chosen = (importance > 0) | np.isfinite(limits)
-    law, importance, limits = law.only(chosen), importance[chosen], limits[chosen]
-    weights, multipliers = minimise_inside(law, importance, lower, upper, groups, limits, start)
-    gap = certificate(law, importance + multipliers, weights, lower, upper, groups)
+    laws, importance, limits = laws.only(chosen), importance[chosen], limits[chosen]
+    weights, multipliers = minimise_inside(laws, importance, lower, upper, groups, limits, start)
+    bound: Certify = certificate if certify is None else certify
+    gap = bound(laws, importance + multipliers, weights, lower, upper, groups)
     limited = np.isfinite(limits)
-    return weights, max(
-        0.0, gap + float(multipliers[limited] @ (limits - law.predict(weights[None])[0])[limited])
-    )
+    slack = (limits - laws.predict(weights[None])[0])[limited]
+    return weights, max(0.0, gap + float(multipliers[limited] @ slack))
 
 
 def certificate(

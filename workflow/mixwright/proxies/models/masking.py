@@ -71,7 +71,7 @@ def mask_token(shard: Shard) -> int:
     return shard.mask_token
 
 
-def together(scored: Ints, alone: bool) -> Iterator[Ints]:
+def masked_sets(scored: Ints, alone: bool) -> Iterator[Ints]:
     """The sets of scored places that are masked together: every seventh, or one by one; each place is in one set."""
     sets = len(scored) if alone else min(SETS, len(scored))
     return (scored[first::sets] for first in range(sets))

@@ -1,6 +1,6 @@
 """The figures of a study: one file a figure, each a pure function from tables to a matplotlib Figure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Entry:
     """Where a figure is drawn and the results it reads; `study` stands for its learner and the weights of its targets."""
 
-    module: str
+    module: str  # "module" holds figure and table; "module:name" holds name_figure and name_table
     inputs: tuple[str, ...]
     title: str
     optional: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ MEASURED = {
         optional=("ladder",),
     ),
     "ladder": Entry("mixwright.report.figures.ladder", ("ladder",), "The ladder of totals"),
-    "scales": Entry("mixwright.report.figures.scales", ("ladder",), "Weight against scale"),
+    "scales": Entry("mixwright.report.figures.ladder:scales", ("ladder",), "Weight against scale"),
 }
 
 
@@ -91,7 +91,7 @@ def draw(name: str, **inputs: Any) -> "Figure":
         study = inputs.pop("study")
         inputs |= {"targets": targets_of(study), "learner": learner_of(study)}
     with rc_context(STYLE):
-        return import_module(entry(name).module).figure(**inputs)
+        return _function(name, "figure")(**inputs)
 
 
 def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
@@ -105,7 +105,15 @@ def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
             for what, found in inputs.items()
         }
         inputs["targets"] = targets_of(study)
-    return import_module(entry(name).module).table(**inputs)
+    return _function(name, "table")(**inputs)
+
+
+def _function(name: str, what: str) -> Callable[..., Any]:
+    """The function of the figure `name` that makes its `figure` or its `table`."""
+    module, _, part = entry(name).module.partition(":")
+    function: Callable[..., Any]
+    function = getattr(import_module(module), f"{part}_{what}" if part else what)
+    return function
 
 
 def as_listed(frame: "pd.DataFrame", study: Mapping[str, Any]) -> "pd.DataFrame":
