@@ -23,10 +23,12 @@ from torch.nn.functional import gelu
 from mixwright.proxies.models.kernels import LayerNorm
 from mixwright.proxies.models.parts import (
     Layer,
+    Modules,
     biased_attention,
     biased_mlp,
     embedded,
     initial_layers,
+    layer_of,
     layers_of,
     named,
     shifted,
@@ -35,13 +37,6 @@ from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 
 EPSILON = {"gpt2": 1e-5, "bert": 1e-12}
 GELU = {"gpt2": "tanh", "bert": "none"}
-# Where transformers' BERT keeps the slots q k v o of a layer's attention.
-BERT_ATTENTION = (
-    "attention.self.query",
-    "attention.self.key",
-    "attention.self.value",
-    "attention.output.dense",
-)
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
@@ -152,25 +147,27 @@ def hf_state_dict(weights: Parameters, shape: Shape) -> dict[str, Tensor]:
 
 
 def _gpt2_names(weights: Parameters) -> dict[str, Tensor]:
-    """Returns the weights under the names of GPT2LMHeadModel, whose matrices are inputs x outputs."""
+    """Returns the weights under the names of GPT2LMHeadModel; its matrices are inputs x outputs."""
     renamed = {
         "transformer.wte.weight": weights["embedding"],
         "transformer.wpe.weight": weights["positions"],
         "lm_head.weight": weights["embedding"],
     }
-    for layer in range(len(weights["attention"])):
-        at = f"transformer.h.{layer}."
-        q, k, v, o = weights["attention"][layer]
-        bias = weights["attention_bias"][layer]
-        up, down = weights["mlp"][layer]
-        norm_1, norm_2 = weights["norms"][2 * layer : 2 * layer + 2]
-        renamed |= named(f"{at}attn.c_attn", torch.cat([q, k, v]).T, bias[:3].flatten())
-        renamed |= named(f"{at}attn.c_proj", o.T, bias[3])
-        renamed |= named(f"{at}mlp.c_fc", up, weights["up_bias"][layer])
-        renamed |= named(f"{at}mlp.c_proj", down.T, weights["down_bias"][layer])
-        renamed |= named(f"{at}ln_1", *norm_1)
-        renamed |= named(f"{at}ln_2", *norm_2)
-    return renamed | named("transformer.ln_f", *weights["norms"][-1])
+    norms = weights["norms"]
+    for number in range(len(weights["attention"])):
+        layer = layer_of(weights, number)
+        q, k, v, o = layer.attention
+        up, down = layer.mlp
+        modules: Modules = {
+            "attn.c_attn": (torch.cat([q, k, v]).T, layer.attention_bias[:3].flatten()),
+            "attn.c_proj": (o.T, layer.attention_bias[3]),
+            "mlp.c_fc": (up, layer.up_bias),
+            "mlp.c_proj": (down.T, layer.down_bias),
+            "ln_1": norms[2 * number],
+            "ln_2": norms[2 * number + 1],
+        }
+        renamed |= named(f"transformer.h.{number}.", modules)
+    return renamed | named("transformer.", {"ln_f": norms[-1]})
 
 
 def _bert_names(weights: Parameters) -> dict[str, Tensor]:
@@ -181,23 +178,28 @@ def _bert_names(weights: Parameters) -> dict[str, Tensor]:
         "bert.embeddings.position_embeddings.weight": weights["positions"],
         "bert.embeddings.token_type_embeddings.weight": kinds,
     }
-    renamed |= named("bert.embeddings.LayerNorm", *weights["norms"][0])
-    for layer in range(len(weights["attention"])):
-        at = f"bert.encoder.layer.{layer}."
-        matrices = weights["attention"][layer]
-        biases = weights["attention_bias"][layer]
-        up, down = weights["mlp"][layer]
-        norm_1, norm_2 = weights["norms"][2 * layer + 1 : 2 * layer + 3]
-        for name, matrix, bias in zip(BERT_ATTENTION, matrices, biases, strict=True):
-            renamed |= named(at + name, matrix, bias)
-        renamed |= named(f"{at}intermediate.dense", up.T, weights["up_bias"][layer])
-        renamed |= named(f"{at}output.dense", down, weights["down_bias"][layer])
-        renamed |= named(f"{at}attention.output.LayerNorm", *norm_1)
-        renamed |= named(f"{at}output.LayerNorm", *norm_2)
-    at = "cls.predictions."
-    transform = weights["transform"][0]
-    renamed |= named(f"{at}transform.dense", transform, weights["transform_bias"])
-    renamed |= named(f"{at}transform.LayerNorm", *weights["norms"][-1])
-    renamed |= named(f"{at}decoder", weights["embedding"], weights["head_bias"])
-    renamed[f"{at}bias"] = weights["head_bias"]
+    norms = weights["norms"]
+    renamed |= named("bert.embeddings.", {"LayerNorm": norms[0]})
+    for number in range(len(weights["attention"])):
+        layer = layer_of(weights, number)
+        q, k, v, o = zip(layer.attention, layer.attention_bias, strict=True)
+        up, down = layer.mlp
+        modules: Modules = {
+            "attention.self.query": q,
+            "attention.self.key": k,
+            "attention.self.value": v,
+            "attention.output.dense": o,
+            "intermediate.dense": (up.T, layer.up_bias),
+            "output.dense": (down, layer.down_bias),
+            "attention.output.LayerNorm": norms[2 * number + 1],
+            "output.LayerNorm": norms[2 * number + 2],
+        }
+        renamed |= named(f"bert.encoder.layer.{number}.", modules)
+    head_modules: Modules = {
+        "transform.dense": (weights["transform"][0], weights["transform_bias"]),
+        "transform.LayerNorm": norms[-1],
+        "decoder": (weights["embedding"], weights["head_bias"]),
+    }
+    renamed |= named("cls.predictions.", head_modules)
+    renamed["cls.predictions.bias"] = weights["head_bias"]
     return renamed

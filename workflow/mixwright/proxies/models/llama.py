@@ -11,9 +11,9 @@ and the logits are rmsnorm(x) times a head of its own. There are no biases and n
 import torch
 from torch import Tensor
 
-from mixwright.proxies.models.attention import Heads, apart, attend, turns
+from mixwright.proxies.models.attention import apart
 from mixwright.proxies.models.kernels import Gated, NormedProducts, RMSNorm
-from mixwright.proxies.models.parts import embedded, heads_joined
+from mixwright.proxies.models.parts import attention_of, embedded
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 
 
@@ -61,13 +61,10 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
 
 def _attention(x: Tensor, norm: Tensor, weights: Tensor, length: int, shape: Shape) -> Tensor:
     """Returns attention (K, B T, W) of the normed x (K, B T, W)."""
-    members, _, width = x.shape
     project, out = weights.split((3, 1), dim=1)
-    (mixed,) = NormedProducts.apply(x, norm, project.reshape(members, 3 * width, width).mT)
-    by_head = mixed.view(-1, length, 3, shape.heads, shape.head_width)
-    q, k, v = Heads.apply(by_head, turns(length, shape.head_width, x.device))
-    attended = attend(q, k, v, causal=True, kernel=shape.attention)
-    return torch.bmm(heads_joined(attended, members), out.squeeze(1).mT)
+    (mixed,) = NormedProducts.apply(x, norm, project.flatten(1, 2).mT)
+    attended = attention_of(mixed, length, shape, turned=shape.head_width, causal=True)
+    return torch.bmm(attended, out.squeeze(1).mT)
 
 
 def _mlp(x: Tensor, norm: Tensor, weights: Tensor) -> Tensor:
@@ -79,22 +76,27 @@ def _mlp(x: Tensor, norm: Tensor, weights: Tensor) -> Tensor:
 
 def hf_state_dict(weights: Parameters, shape: Shape) -> dict[str, Tensor]:
     """Returns one member's weights under the names of LlamaForCausalLM."""
+    norms = weights["norms"]
     renamed = {
         "model.embed_tokens.weight": weights["embedding"],
         "lm_head.weight": weights["head"].T,
-        "model.norm.weight": weights["norms"][-1],
+        "model.norm.weight": norms[-1],
     }
-    for layer in range(shape.layers):
-        at = f"model.layers.{layer}."
-        q, k, v, o = weights["attention"][layer]
-        gate, up, down = weights["mlp"][layer]
-        renamed[f"{at}self_attn.q_proj.weight"] = apart(q, shape.heads)
-        renamed[f"{at}self_attn.k_proj.weight"] = apart(k, shape.heads)
-        renamed[f"{at}self_attn.v_proj.weight"] = v
-        renamed[f"{at}self_attn.o_proj.weight"] = o
-        renamed[f"{at}mlp.gate_proj.weight"] = gate.T
-        renamed[f"{at}mlp.up_proj.weight"] = up.T
-        renamed[f"{at}mlp.down_proj.weight"] = down
-        renamed[f"{at}input_layernorm.weight"] = weights["norms"][2 * layer]
-        renamed[f"{at}post_attention_layernorm.weight"] = weights["norms"][2 * layer + 1]
+    layers = zip(weights["attention"], weights["mlp"], strict=True)
+    for layer, (attention, mlp) in enumerate(layers):
+        q, k, v, o = attention
+        gate, up, down = mlp
+        matrices = {
+            "self_attn.q_proj": apart(q, shape.heads),
+            "self_attn.k_proj": apart(k, shape.heads),
+            "self_attn.v_proj": v,
+            "self_attn.o_proj": o,
+            "mlp.gate_proj": gate.T,
+            "mlp.up_proj": up.T,
+            "mlp.down_proj": down,
+            "input_layernorm": norms[2 * layer],
+            "post_attention_layernorm": norms[2 * layer + 1],
+        }
+        for name, matrix in matrices.items():
+            renamed[f"model.layers.{layer}.{name}.weight"] = matrix
     return renamed

@@ -16,10 +16,12 @@ from mixwright.proxies.models.attention import apart
 from mixwright.proxies.models.kernels import LayerNorm
 from mixwright.proxies.models.parts import (
     Layer,
+    Modules,
     biased_attention,
     biased_mlp,
     embedded,
     initial_layers,
+    layer_of,
     layers_of,
     named,
 )
@@ -74,20 +76,21 @@ def hf_state_dict(weights: Parameters, shape: Shape) -> dict[str, Tensor]:
         "gpt_neox.embed_in.weight": weights["embedding"],
         "lm_head.weight": weights["head"].T,
     }
-    for layer in range(shape.layers):
-        at = f"gpt_neox.layers.{layer}."
-        attention = weights["attention"][layer]
-        bias = weights["attention_bias"][layer]
-        up, down = weights["mlp"][layer]
-        norm_1, norm_2 = weights["norms"][2 * layer : 2 * layer + 2]
-        mixed = _by_head(attention, shape), _by_head(bias, shape)
-        renamed |= named(f"{at}attention.query_key_value", *mixed)
-        renamed |= named(f"{at}attention.dense", attention[3], bias[3])
-        renamed |= named(f"{at}mlp.dense_h_to_4h", up.T, weights["up_bias"][layer])
-        renamed |= named(f"{at}mlp.dense_4h_to_h", down, weights["down_bias"][layer])
-        renamed |= named(f"{at}input_layernorm", *norm_1)
-        renamed |= named(f"{at}post_attention_layernorm", *norm_2)
-    return renamed | named("gpt_neox.final_layer_norm", *weights["norms"][-1])
+    norms = weights["norms"]
+    for number in range(shape.layers):
+        layer = layer_of(weights, number)
+        up, down = layer.mlp
+        mixed = _by_head(layer.attention, shape), _by_head(layer.attention_bias, shape)
+        modules: Modules = {
+            "attention.query_key_value": mixed,
+            "attention.dense": (layer.attention[3], layer.attention_bias[3]),
+            "mlp.dense_h_to_4h": (up.T, layer.up_bias),
+            "mlp.dense_4h_to_h": (down, layer.down_bias),
+            "input_layernorm": norms[2 * number],
+            "post_attention_layernorm": norms[2 * number + 1],
+        }
+        renamed |= named(f"gpt_neox.layers.{number}.", modules)
+    return renamed | named("gpt_neox.", {"final_layer_norm": norms[-1]})
 
 
 def _by_head(slots: Tensor, shape: Shape) -> Tensor:

@@ -7,7 +7,7 @@ GPT-2, BERT and GPT-NeoX have the same attention and MLP, with biases:
     mlp(x)       = gelu(x U + b_u) D^T + b_d
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -18,9 +18,15 @@ from mixwright.proxies.models.attention import Heads, attend, turns
 from mixwright.proxies.models.kernels import Shift
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 
+# Of each module by its name: weight and bias, or a norm (2, W) of scale and shift.
+Modules = Mapping[str, Iterable[Tensor]]
+
 
 class Layer(NamedTuple):
-    """The weights of one layer with biases, of K members."""
+    """The weights of one layer with biases, of K members.
+
+    What is added to the residual stream comes from the products o and down.
+    """
 
     attention: Tensor  # (K, 4, W, W), slots q k v o, rows are outputs
     attention_bias: Tensor  # (K, 4, W)
@@ -68,35 +74,36 @@ def embedded(table: Tensor, tokens: Tensor) -> Tensor:
     return embedding(tokens.flatten(1) + offsets, table.reshape(-1, width))
 
 
-def biased_attention(
-    x: Tensor, layer: Layer, length: int, shape: Shape, turned: int, causal: bool
-) -> Tensor:
-    """Returns attention (K, B T, W) of states x (K, B T, W) in sequences of `length` places.
+def attention_of(mixed: Tensor, length: int, shape: Shape, turned: int, causal: bool) -> Tensor:
+    """Returns attention (K, B T, W), before its last product.
 
     Args:
-        x: states, normed where the architecture norms before attention.
-        layer: the layer's weights.
+        mixed: queries, keys and values side by side, (K, B T, 3 W).
         length: T.
         shape: the members' sizes.
         turned: dimensions of a head that rotary embedding turns, 0 for none.
         causal: whether a place sees only those up to itself.
     """
-    members, _, width = x.shape
-    project, out = layer.attention.split((3, 1), dim=1)
-    mixed = torch.bmm(x, project.reshape(members, 3 * width, width).mT)
-    # The bias is float32; attention is computed in the precision of the product.
-    mixed = shifted(mixed, layer.attention_bias[:, :3].flatten(1)).to(mixed.dtype)
+    members = len(mixed)
     by_head = mixed.view(-1, length, 3, shape.heads, shape.head_width)
-    q, k, v = Heads.apply(by_head, turns(length, turned, x.device))
+    q, k, v = Heads.apply(by_head, turns(length, turned, mixed.device))
     attended = attend(q, k, v, causal=causal, kernel=shape.attention)
-    product = torch.bmm(heads_joined(attended, members), out.squeeze(1).mT)
-    return shifted(product, layer.attention_bias[:, 3])
+    return attended.transpose(1, 2).reshape(members, -1, shape.width)
 
 
-def heads_joined(attended: Tensor, members: int) -> Tensor:
-    """Returns (K, B T, W) of attention by head (K B, h, T, d)."""
-    _, heads, _, size = attended.shape
-    return attended.transpose(1, 2).reshape(members, -1, heads * size)
+def biased_attention(
+    x: Tensor, layer: Layer, length: int, shape: Shape, turned: int, causal: bool
+) -> Tensor:
+    """Returns attention (K, B T, W) of states x (K, B T, W), with biases.
+
+    The other arguments are those of `attention_of`.
+    """
+    project, out = layer.attention.split((3, 1), dim=1)
+    product = torch.bmm(x, project.flatten(1, 2).mT)
+    # The bias is float32; attention is computed in the precision of the product.
+    mixed = shifted(product, layer.attention_bias[:, :3].flatten(1)).to(product.dtype)
+    attended = attention_of(mixed, length, shape, turned, causal)
+    return shifted(torch.bmm(attended, out.squeeze(1).mT), layer.attention_bias[:, 3])
 
 
 def biased_mlp(x: Tensor, layer: Layer, approximate: str) -> Tensor:
@@ -112,6 +119,20 @@ def shifted(x: Tensor, bias: Tensor) -> Tensor:
     return result
 
 
-def named(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
-    """Returns a module's weight and bias under transformers' names."""
-    return {f"{name}.weight": weight, f"{name}.bias": bias}
+def layer_of(weights: Parameters, number: int) -> Layer:
+    """Returns the weights of one layer of one member, without the leading K."""
+    return Layer(*(weights[name][number] for name in Layer._fields))
+
+
+def named(prefix: str, modules: Modules) -> dict[str, Tensor]:
+    """Returns modules' weights and biases under transformers' names.
+
+    Args:
+        prefix: what each module's name is put behind.
+        modules: their weights and biases.
+    """
+    renamed = {}
+    for name, (weight, bias) in modules.items():
+        renamed[f"{prefix}{name}.weight"] = weight
+        renamed[f"{prefix}{name}.bias"] = bias
+    return renamed
