@@ -1,45 +1,68 @@
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
-# Bytecode is kept, whatever this shell says: without it each of a study's hundreds of jobs compiles all that it imports, torch in 3 seconds.
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules
+# Bytecode is kept, whatever this shell says. Without it each of a study's hundreds of jobs compiles
+# all that it imports; for torch that takes 3 seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo autoscale chemistry toxcast test test-cluster lint bench clean
+.DEFAULT_GOAL := help
+.PHONY: help install demo autoscale chemistry toxcast test test-cluster lint docs bench clean
 
-install: .venv/installed
-# --no-compile: bytecode is made of what is imported, a small part of it
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/installed ## make the virtual environment .venv
+# --no-compile: Python makes bytecode of what is imported, which is a small part of it.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt --editable ".[demo,tabular,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		-c constraints.txt --editable ".[demo,tabular,dev]"
 	touch $@
 
-demo: install
-	$(BIN)/snakemake --cores $(CORES) --quiet rules
+demo: install ## run the demo study on the embedded corpus: 2 cores, minutes
+	$(SNAKEMAKE)
 	$(BIN)/snakemake --report results/demo/report.html
 	$(BIN)/mixwright show --summary results/demo/report/summary.json
 
-autoscale: install
-	for study in autoscale_minipile autoscale_minipile-masked; do $(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/studies/$$study.yaml && $(BIN)/mixwright show --summary results/$$study/report/summary.json || exit 1; done
+autoscale: install ## AutoScale at a small size, causal and masked: 60 CPU-minutes
+	for study in autoscale_minipile autoscale_minipile-masked; do \
+		$(SNAKEMAKE) --configfile config/studies/$$study.yaml || exit 1; \
+		$(BIN)/mixwright show --summary results/$$study/report/summary.json || exit 1; \
+	done
 
-chemistry: install
-	$(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/studies/chemistry.yaml
+chemistry: install ## mix assays of Tox21: 5 minutes on 2 cores
+	$(SNAKEMAKE) --configfile config/studies/chemistry.yaml
 	$(BIN)/python benchmarks/chemistry.py results/chemistry
 
-toxcast: install
-	for seed in 0 1 2; do $(BIN)/snakemake --cores $(CORES) --quiet rules --configfile config/studies/toxcast.yaml --config seed=$$seed study=toxcast-$$seed || exit 1; done
+toxcast: install ## mix assays of ToxCast, three splits: 7 CPU-minutes each
+	for seed in 0 1 2; do \
+		$(SNAKEMAKE) --configfile config/studies/toxcast.yaml \
+			--config seed=$$seed study=toxcast-$$seed || exit 1; \
+	done
 	$(BIN)/python benchmarks/chemistry.py results/toxcast-0 results/toxcast-1 results/toxcast-2
 
-test: install lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) --dist loadscope --no-loadscope-reorder
+test: install lint ## lint, then all tests but those of the cluster
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) \
+		--dist loadscope --no-loadscope-reorder
 
-# A Slurm of our own: as root it installs Debian's slurm-wlm, munge, slurmdbd and mariadb-server where they lack; nothing of it stays running.
-test-cluster: install
+# As root it installs Debian's slurm-wlm, munge, slurmdbd and mariadb-server where they are missing.
+# None of them runs afterwards.
+test-cluster: install ## run studies through a temporary Slurm
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster --durations 5
 
-lint: install
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules && $(BIN)/mypy && $(BIN)/snakemake --lint
+lint: install ## check style, types and rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
 
-bench: install
+docs: install ## write the tables of config keys and of mixers from their registries
+	$(BIN)/python -m mixwright.study.reference config/schema.yaml > config/README.md
+	$(BIN)/python -m mixwright.mixers.table docs/mixers.md
+
+bench: install ## run the benchmarks
 	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/mixers.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/designs.py
@@ -48,5 +71,5 @@ bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
 	$(BIN)/python benchmarks/proxies_gpu.py
 
-clean:
+clean: ## remove results, logs and Snakemake's records, the store of computed runs included
 	rm -rf results logs .snakemake

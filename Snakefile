@@ -1,28 +1,41 @@
 # mixwright: in what proportions should I mix my data sources?
 #
-# corpora -> token shards -> a design of mixtures -> hundreds of tiny trainings -> losses -> mixers -> proposals
-#         -> final models on every proposal and baseline -> scores -> figures and one report
+# corpora -> token shards -> a design of mixtures -> hundreds of tiny trainings -> losses -> mixers
+#         -> proposals -> final models on every proposal and baseline -> scores -> figures, report
 #
-# Run        snakemake --cores 2                                           the demo study, config/config.yaml
-#            snakemake --cores 2 --configfile config/studies/minipile.yaml   another study
-#            ... --configfile config/studies/regmix_pile.yaml                runs that others measured, nothing trained
-# Look       snakemake -n                                                  every job, before a token is read
+# Run        snakemake --cores 2
+#                the demo study, config/config.yaml
+#            snakemake --cores 2 --configfile config/studies/minipile.yaml
+#                another study
+#            snakemake --cores 2 --configfile config/studies/regmix_pile.yaml
+#                runs that others measured; nothing is trained
+# Look       snakemake -n
+#                every job, before a token is read
 # Report     snakemake --report results/demo/report.html
 #
-# Files      results/{study}/public/{file}                what others published, fetched and checked
-#            results/{study}/documents/{name}.parquet    cleaned text of a domain or target
-#            results/{study}/shards/{domain}/            tokens, memory-mapped, with a manifest
-#            results/{study}/datasets/{domain}/          rows of a table with their labels, where trees are the learner
-#            results/{study}/design/{role}.parquet       every run's weights
-#            results/{study}/packs/{pack}.parquet        what the runs of one training job measured
-#            results/{study}/losses/{role}.parquet       the same, one long table a role
-#            results/{study}/fits/{mixer}/               what a mixer learned
-#            results/{study}/mixtures/{arm}.json         what it proposes; an arm is a mixer, or mixer@goal where goals are several
-#            results/{study}/finals/{pack}.parquet       final models, trained
-#            results/{study}/scores/{pack}.parquet       and measured
-#            results/{study}/report/                     figures, tables, summary
-#            results/{study}/progress/{pack}.json        what a training job says of itself while it runs; read by mixwright status
-#            results/store/                              every computed run under its content's hash, shared by studies
+# Files      results/{study}/study.json               the resolved config, which jobs read
+#            results/{study}/public/{file}            public files, fetched and checked
+#            results/{study}/documents/{name}.parquet cleaned text of a domain
+#            results/{study}/questions/{name}.parquet text of a target
+#            results/{study}/tokenizer/               the tokenizer
+#            results/{study}/shards/{domain}/         tokens, memory-mapped, with a manifest
+#            results/{study}/targets/{name}.npz       tokens of a target
+#            results/{study}/datasets/{domain}/       rows of a table with labels, for trees
+#            results/{study}/domains.parquet          tokens of every domain
+#            results/{study}/design/{role}.parquet    the weights of every run
+#            results/{study}/packs/{pack}.parquet     what one training job measured on its runs
+#            results/{study}/losses/{role}.parquet    the same, one long table a role
+#            results/{study}/fits/{mixer}/            fitted mixers
+#            results/{study}/validation/{mixer}.parquet  predictions of held-out runs
+#            results/{study}/mixtures/{arm}.json      proposals; an arm is a mixer, or mixer@goal
+#                                                     in a study with several goals
+#            results/{study}/finals/{pack}.parquet    final models, trained
+#            results/{study}/scores/{pack}.parquet    and scored
+#            results/{study}/report/                  figures, tables, summary
+#            results/{study}/progress/{pack}.json     progress of a running training job, which
+#                                                     `mixwright status` reads
+#            results/store/                           computed runs by the hash of their content,
+#                                                     shared by studies
 import gc
 import os
 import sys
@@ -31,11 +44,10 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 min_version("9.19")
-gc.set_threshold(
-    100_000, 50, 100
-)  # a DAG of ten thousand jobs is no garbage: looking for some took a seventh of a dry run
+# A DAG of ten thousand jobs holds no garbage. Looking for some took a seventh of a dry run.
+gc.set_threshold(100_000, 50, 100)
 
-# The library works uninstalled, from any folder, and with the interpreter that runs Snakemake.
+# The library works uninstalled and from any folder. Jobs use the interpreter that runs Snakemake.
 HOUSE = Path(workflow.current_basedir)
 sys.path.insert(0, str(HOUSE / "workflow"))
 for variable, folder in {
@@ -43,9 +55,8 @@ for variable, folder in {
     "PATH": os.path.dirname(sys.executable),
 }.items():
     os.environ[variable] = os.pathsep.join([folder, *filter(None, [os.environ.get(variable)])])
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "PASSIVE"
-)  # threads that wait for work leave the core to other jobs
+# Threads that wait for work leave the core to other jobs.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if "study" not in config:
 
@@ -88,6 +99,7 @@ rule all:
     localrule: True
 
 
-# What the jobs read their settings from; no rule's input, or it would hide from Snakemake what changed behind it.
+# Jobs read their settings from this file. It is no input of a rule: each rule's params say which
+# part of the study its numbers depend on, so that a changed key reruns only what depends on it.
 onstart:
     STUDY.write(f"results/{NAME}/study.json")

@@ -129,9 +129,10 @@ ROOMS = """
     stages
     __main__
 """
+WITHOUT_TORCH = {"mixture", "goal", "observations", "simplex", "numerics", "designs", "mixers"}
 # What `import mixwright` offers comes from one module, which it reads on first use only.
 ENTRANCE = ("", "face")
-UPWARD = {}
+UPWARD: dict[tuple[str, str], str] = {}
 
 
 def test_every_import_points_up_the_list_of_rooms():
@@ -153,6 +154,14 @@ def test_every_import_points_up_the_list_of_rooms():
     assert upward == {ENTRANCE, *UPWARD}
 
 
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports inside functions count too: a circle of modules is one module in several files."""
+    modules = {module_of(path): path for path in LIBRARY}
+    graph = {name: imports(path, modules) for name, path in modules.items()}
+    circles = {name for name in graph if name in reachable(name, graph)}
+    assert not circles
+
+
 def test_the_top_of_the_package_is_small():
     top = [
         path
@@ -168,12 +177,15 @@ def test_no_module_of_the_library_imports_what_it_must_not():
     for path in LIBRARY:
         roots = {name.split(".")[0] for name in imported_names(path)}
         assert "snakemake" not in roots, path
-        if {"mixers", "simplex", "numerics", "designs"} & set(path.parts) or path.name in (
-            "mixture.py",
-            "goal.py",
-            "observations.py",
-        ):
+        if module_of(path).split(".")[0] in WITHOUT_TORCH:
             assert not roots & {"torch", "transformers"}, path
+
+
+def test_make_without_a_target_lists_every_target():
+    text = (HOUSE / "Makefile").read_text()
+    assert ".DEFAULT_GOAL := help" in text
+    targets = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split()
+    assert re.findall(r"^([a-z-]+):.* ## [^ ].*$", text, re.MULTILINE) == targets
 
 
 def module_of(path: Path) -> str:
@@ -189,6 +201,17 @@ def imports(path: Path, modules: dict[str, Path]) -> set[str]:
         if name.split(".")[0] == "mixwright"
     }
     return {name if name in modules else name.rpartition(".")[0] for name in names}
+
+
+def reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
+    """All that `start` imports, directly or not."""
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = graph.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    return reached
 
 
 def imported_names(path: Path) -> set[str]:

@@ -42,35 +42,38 @@ def losses(*runs, **changes) -> pd.DataFrame:
 
 
 def test_rows_in_any_order_give_the_same_observations():
-    seen = observe(DESIGN, losses("r1", "r2"))
+    observations = observe(DESIGN, losses("r1", "r2"))
     again = observe(
         DESIGN.sample(frac=1, random_state=1), losses("r1", "r2").sample(frac=1, random_state=2)
     )
-    assert (seen.domains, seen.targets, seen.runs, seen.roles) == (
+    assert (observations.domains, observations.targets, observations.runs, observations.roles) == (
         ("x", "y"),
         ("a", "b"),
         ("r1", "r2"),
         ("swarm", "swarm"),
     )
-    np.testing.assert_allclose(seen.amounts, [[50, 50], [80, 20]])
-    np.testing.assert_array_equal(seen.losses, [[10, 10], [11, 11]])  # the last step's
-    np.testing.assert_array_equal(again.losses, seen.losses)
-    np.testing.assert_array_equal(again.amounts, seen.amounts)
+    np.testing.assert_allclose(observations.amounts, [[50, 50], [80, 20]])
+    np.testing.assert_array_equal(observations.losses, [[10, 10], [11, 11]])  # the last step's
+    np.testing.assert_array_equal(again.losses, observations.losses)
+    np.testing.assert_array_equal(again.amounts, observations.amounts)
 
 
 def test_realised_counts_replace_the_design():
     realised = pd.DataFrame(
         {"run": ["r1", "r1"], "domain": ["x", "y"], "tokens": [40, 60], "epochs": 0.1}
     )
-    seen = observe(DESIGN, losses("r1"), realised)
-    np.testing.assert_array_equal(seen.amounts, [[40, 60]])
-    np.testing.assert_array_equal(seen.epochs, [[0.1, 0.1]])
+    observations = observe(DESIGN, losses("r1"), realised)
+    np.testing.assert_array_equal(observations.amounts, [[40, 60]])
+    np.testing.assert_array_equal(observations.epochs, [[0.1, 0.1]])
 
 
 def test_subsets_keep_runs_and_losses_together():
-    seen = observe(DESIGN, losses("r1", "r2", "v1"))
-    assert seen.of_role("vertex").runs == ("v1",) and seen.of_role("vertex").losses[0, 0] == 12
-    assert seen.only(np.array([1])).runs == ("r2",)
+    observations = observe(DESIGN, losses("r1", "r2", "v1"))
+    assert (
+        observations.of_role("vertex").runs == ("v1",)
+        and observations.of_role("vertex").losses[0, 0] == 12
+    )
+    assert observations.only(np.array([1])).runs == ("r2",)
 
 
 def test_likelihoods_have_a_column_a_domain():
@@ -82,12 +85,12 @@ def test_likelihoods_have_a_column_a_domain():
         ],
         columns=["run", "target", "example", "loglikelihood", "scored_tokens", "bytes"],
     )
-    found = observe(DESIGN, losses("v1", "v2"), None, table).likelihoods["t"]
+    likelihoods = observe(DESIGN, losses("v1", "v2"), None, table).likelihoods["t"]
     np.testing.assert_array_equal(
-        found.values, [[-2, -1], [-3, -2]]
+        likelihoods.values, [[-2, -1], [-3, -2]]
     )  # domains x, y: v2 trained on x alone
-    np.testing.assert_array_equal(found.scored_tokens, [3, 3])
-    assert found.labels is None
+    np.testing.assert_array_equal(likelihoods.scored_tokens, [3, 3])
+    assert likelihoods.labels is None
     labelled = observe(
         DESIGN, losses("v1", "v2"), None, table.assign(label=table.example == 1)
     ).likelihoods["t"]
@@ -116,8 +119,11 @@ def test_diverged_runs_are_refused_by_name_or_left_out_as_asked(caplog):
         refused.value
     ) and "diverged: drop (--diverged drop)" in str(refused.value)
     with caplog.at_level("INFO"):
-        seen = observe(DESIGN, table, diverged="drop")
-    assert seen.runs == ("r1",) and seen.dropped == (("swarm", "r2"), ("vertex", "v1"))
+        observations = observe(DESIGN, table, diverged="drop")
+    assert observations.runs == ("r1",) and observations.dropped == (
+        ("swarm", "r2"),
+        ("vertex", "v1"),
+    )
     assert "left out 2 runs without a finite loss, diverged: r2, v1" in caplog.text
     with pytest.raises(
         MixwrightError, match=r"diverged is dropp; it takes refuse or drop; did you mean drop\?"
@@ -162,7 +168,7 @@ def test_what_cannot_be_joined_is_named(table, message):
 
 def test_uncounted_runs_are_named_and_uncounted_domains_kept():
     realised = pd.DataFrame({"run": ["r1"], "domain": ["y"], "tokens": [60], "epochs": 0.1})
-    seen = observe(DESIGN, losses("r1"), realised)
-    assert seen.domains == ("x", "y") and seen.amounts.tolist() == [[0, 60]]
+    observations = observe(DESIGN, losses("r1"), realised)
+    assert observations.domains == ("x", "y") and observations.amounts.tolist() == [[0, 60]]
     with pytest.raises(MixwrightError, match="no counts of run r2"):
         observe(DESIGN, losses("r1", "r2"), realised)

@@ -1,93 +1,42 @@
-"""The command line: every stage is a subcommand, its options are the function's parameters."""
+"""The command line: a command is a function of mixwright.stages, its options are the parameters.
+
+`mixwright --help` reads the registry alone; the module of a command is imported when the command
+runs or shows its help.
+"""
 
 import argparse
 import inspect
 import logging
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
+from types import UnionType
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from mixwright import __version__
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, nearest
+from mixwright.mixers import MIXERS
 from mixwright.progress import say
-from mixwright.stages import COMMANDS
+from mixwright.report.figures import FIGURES, MEASURED
+from mixwright.stages import COMMANDS, GROUPS, current
+from mixwright.stages.options import OPTIONS
 
-OPTIONS = {
-    "role": "role of the runs: swarm, vertex, perturb or repeat",
-    "study": "study.json of the study",
-    "file": "basename of a public file of the study",
-    "harvest": "folder of the harvested text, where the source is the embedded corpus",
-    "questions": "document files of the targets",
-    "tokenizer": "tokenizer folder",
-    "tables": "files of the study's tables, in the order of the tables' names",
-    "shards": "folders of what is learned from, one a domain: token shards, or datasets of tables",
-    "targets": "tokenized targets (.npz)",
-    "domains": "domains.parquet",
-    "texts": "texts.json: where shards, targets and their counts lie; or calibration.json: the same, and how proxies are computed",
-    "design": "design tables",
-    "mixtures": "mixtures of the runs (one wide .csv, or long .parquet tables); for figures and summaries: proposals (.json)",
-    "losses": "losses of the runs (one wide .csv, or long .parquet tables); transfer takes two, of two model sizes",
-    "anchor_mixtures": "mixtures of a few runs at a larger scale, in the form of the fit's",
-    "anchor_losses": "losses of these runs: predictions are mapped to their level, target by target",
-    "candidates": "mixtures to choose from: CSV, an id column first and one column a domain",
-    "runs": "number of mixtures to choose",
-    "realised": "realised counts of the runs",
-    "loglikelihoods": "log-likelihood tables of the vertex runs",
-    "packs": "folder of the training jobs' results",
-    "pack": "name of the training job",
-    "mixer": "name of the mixer; compare takes any number of them (none: all that predict)",
-    "settings": "settings of the mixer as JSON; compare and backtest take them by mixer",
-    "backtest": "backtest.json of a study of several scales",
-    "transfer": "transfer.json of a study with a second model size",
-    "diverged": "what to do with runs whose loss is empty, NaN or infinite: refuse or drop",
-    "draws": "refits of the mixer that give a proposal its intervals (none: 100; 0: no intervals)",
-    "more": "runs that could be trained besides (0: a quarter of those there are)",
-    "goal": "target that is left out, in a study with a goal for each",
-    "fit": "folder that `fit` wrote; none for a baseline that reads no runs",
-    "domain": "name of the domain",
-    "target": "name of the target; propose takes any number of NAME or NAME=WEIGHT (none: all alike)",
-    "cap": "DOMAIN=MAX, any number: the largest weight of a domain",
-    "floor": "DOMAIN=MIN, any number: the least weight of a domain",
-    "fix": "DOMAIN=WEIGHT, any number: a domain's weight",
-    "group": "'A+B<=NUMBER', '>=' or '=', any number: limits of a sum of weights",
-    "never_worse": "targets, or all: predicted losses that must not exceed natural's",
-    "between": "two targets or means of targets to weigh against each other: NAME=A+B, or a target",
-    "points": "points of the front, at most",
-    "available": "DOMAIN=TOKENS, for every domain: what there is to train on",
-    "tokens": "training tokens of the final run",
-    "max_epochs": "the most passes over a domain; needs --available and --tokens",
-    "folds": "parts the runs are held out in, one after the other",
-    "seed": "seed of whatever is drawn",
-    "fits": "fit folders, each called by its mixer",
-    "tests": "tables of predicted test runs",
-    "subsets": "rank correlations of fits to subsets",
-    "regions": "regions of optima (.json)",
-    "optima": "published optima of two scales (CSV)",
-    "ladder": "their extrapolation to other scales",
-    "predictions": "losses predicted for mixtures",
-    "figure": "name of the figure",
-    "figures": "figures to put on the page (.svg)",
-    "validation": "tables of held-out predictions",
-    "scores": "score tables of the finals",
-    "documents": "document files; of finals: their losses by document",
-    "finals": "finals.parquet of a training job",
-    "summary": "summary.json of a study",
-    "html": "page to write",
-    "json": "JSON to write",
-    "table": "table to write (parquet; the one behind a figure: CSV)",
-    "results": "folder that studies are written to",
-    "store": "folder of everything computed before, by content",
-    "to": "file or folder to write",
-}
+EXAMPLE = "Example:\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one subcommand; a user's mistake is one line on stderr and exit code 1."""
-    options = vars(parser().parse_args(arguments))
-    command = COMMANDS[options.pop("command")]
+    """Runs one command and returns its exit code; a user's mistake is one line on stderr, and 1."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0].startswith("-"):
+        # --help and --version end here; all else is a mistake.
+        top = parser()
+        top.parse_args(words)
+        top.error("name a command")
+    name = _current(words[0], words[1:])
+    options = command_parser(name).parse_args(words[1:])
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        command(**options)
+        COMMANDS[name].load()(**vars(options))
     except MixwrightError as error:
         say(f"mixwright: {error}")
         return 1
@@ -96,40 +45,107 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-class OneLine(argparse.ArgumentParser):
-    """A parser whose complaints are one line, like every other mistake's."""
+class Parser(argparse.ArgumentParser):
+    """A parser whose help opens with what the command does, and whose errors are one line."""
+
+    def __init__(self, prog: str, opening: str, example: str = "", usage: str | None = None):
+        super().__init__(
+            prog=prog,
+            usage=usage,
+            epilog=example or None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.opening = opening
+
+    def format_help(self) -> str:
+        return f"{self.opening}\n\n{super().format_help()}"
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; {self.prog} --help shows its options\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    top = OneLine(prog="mixwright", description="In what proportions should I mix my data sources?")
+def parser() -> Parser:
+    """The parser of `mixwright` without a command: its help lists the commands in three groups."""
+    lines = []
+    for group in GROUPS:
+        lines += ["", f"{group}:"]
+        for name, command in COMMANDS.items():
+            if command.group == group:
+                lines.append(f"  {name:<23} {command.purpose}")
+    lines += ["", "mixwright COMMAND --help explains a command and shows an example."]
+    top = Parser(
+        "mixwright",
+        "mixwright: in what proportions should I mix my data sources?",
+        "\n".join(lines).lstrip(),
+        "mixwright COMMAND [OPTIONS]",
+    )
     top.add_argument("--version", action="version", version=__version__)
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, function in COMMANDS.items():
-        purpose = (inspect.getdoc(function) or "").splitlines()[0]
-        command = commands.add_parser(name, help=purpose, description=purpose)
-        _add_options(command, function)
     return top
 
 
-def _add_options(command: argparse.ArgumentParser, function: Callable[..., Any]) -> None:
-    """One option a parameter: list[T] takes any number, T | None one or nothing, a default makes it optional."""
+def command_parser(name: str) -> Parser:
+    """The parser of one command: an option for each parameter of its function."""
+    function = COMMANDS[name].load()
+    text, _, example = (inspect.getdoc(function) or "").partition(EXAMPLE)
+    command = Parser(f"mixwright {name}", text.strip(), _example(example))
+    _add_options(command, name, function)
+    return command
+
+
+def _current(name: str, options: list[str]) -> str:
+    """What the command is called now; says so where its name is an old one."""
+    today = current(name, options)
+    if today not in COMMANDS:
+        parser().exit(2, f"mixwright: {name} is no command; {_hint(name)}\n")
+    if today != name:
+        old = f"{name} --study" if name in COMMANDS else name
+        say(f"mixwright: {old} is called {today} now; use that name")
+    return today
+
+
+def _hint(name: str) -> str:
+    """The command that was probably meant, or where the commands are listed."""
+    hint = nearest(name, COMMANDS)
+    if hint.startswith("did you mean"):
+        return hint
+    return "mixwright --help lists the commands"
+
+
+def _example(text: str) -> str:
+    """An example as it can be typed: a line that is continued ends with a backslash."""
+    lines = textwrap.dedent(text).strip().splitlines()
+    return "example:\n" + " \\\n".join(f"  {line}" for line in lines)
+
+
+def _add_options(command: Parser, name: str, function: Callable[..., Any]) -> None:
+    """Adds an option for each parameter, by its type and default.
+
+    `list[T]` takes any number of values, `T | None` one or none. A default makes it optional.
+    """
     hints = get_type_hints(function)
-    for name, parameter in inspect.signature(function).parameters.items():
-        kind, many, inner = hints[name], get_origin(hints[name]) is list, get_args(hints[name])
-        absent = type(None) in inner
-        optional = parameter.default is not inspect.Parameter.empty
-        command.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=inner[0] if many or absent else kind,
-            action="extend" if many else "store",
-            nargs="*" if many else "?" if absent else None,
-            required=not optional,
-            default=parameter.default if optional else None,
-            help=OPTIONS.get(name, ""),
-        )
+    for parameter in inspect.signature(function).parameters.values():
+        kind = hints[parameter.name]
+        required = parameter.default is inspect.Parameter.empty
+        keywords: dict[str, Any] = {"type": kind, "required": required}
+        if get_origin(kind) is list:
+            keywords |= {"type": get_args(kind)[0], "nargs": "*", "action": "extend"}
+        elif isinstance(kind, UnionType):
+            keywords |= {"type": get_args(kind)[0], "nargs": "?"}
+        if not required:
+            keywords["default"] = parameter.default
+        option = f"--{parameter.name.replace('_', '-')}"
+        command.add_argument(option, help=_explanation(name, parameter.name), **keywords)
+
+
+def _explanation(command: str, option: str) -> str:
+    """What an option means; a mixer and a figure are listed from their registries."""
+    text = OPTIONS.get(f"{command}.{option}", OPTIONS[option])
+    if option == "mixer":
+        return f"{text}: {', '.join(MIXERS)}"
+    if option == "figure":
+        by_command = {"draw-figure": FIGURES, "draw-measured": MEASURED}
+        return f"{text}: {', '.join(by_command.get(command, FIGURES | MEASURED))}"
+    return text
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""What can be trained on a mixture: a new learner is one entry in LEARNERS, and the workflow's rules are the same for all.
+"""What can be trained on a mixture: a new learner is one entry in LEARNERS.
 
-Known without importing anything heavy, for the workflow is cut at parse time.
+The workflow's rules are the same for all learners. Nothing heavy is imported: the workflow is
+parsed with this module.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,19 +11,34 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 
-EXPLICIT_BELOW = 512  # context under which plain products on a CPU are faster than torch's fused attention, in bfloat16 3 to 9 times
-MASKED = ("bert",)  # architectures that predict a token from both sides
-HEAD_MULTIPLE = {
-    "neox": 8
-}  # what a head's width is a multiple of, for rotary embedding turns pairs, in neox in a quarter of it; else 2
+# Under this context, plain products on a CPU are faster than torch's fused attention: 3 to 9 times
+# in bfloat16.
+EXPLICIT_BELOW = 512
+# Architectures that predict a token from both sides.
+MASKED = ("bert",)
+# What the width of a head is a multiple of; 2 where nothing stands here. Rotary embedding turns
+# pairs, and in neox a quarter of a head only.
+HEAD_MULTIPLE = {"neox": 8}
 
 
 def table_rows(part: str, shape: Mapping[str, Any], tokens: int) -> int:
-    """Rows of a model's embedding for a tokenizer of so many tokens: as many, or what the shape says; spare ones are never met."""
+    """Returns the rows of a model's embedding: what its shape says, or one a token.
+
+    Rows to spare are never read.
+
+    Args:
+        part: the section that names the model, for the error.
+        shape: the model's shape.
+        tokens: how many tokens the tokenizer knows.
+
+    Raises:
+        MixwrightError: the tokenizer knows more tokens than the shape has rows.
+    """
     rows = int(shape.get("vocabulary", tokens))
     if tokens > rows:
         raise MixwrightError(
-            f"{part}.model: its vocabulary is {rows}, the tokenizer knows {tokens} tokens; take a larger one, or a smaller tokenizer"
+            f"{part}.model: its vocabulary is {rows}, the tokenizer knows {tokens} tokens;"
+            " take a larger one, or a smaller tokenizer"
         )
     return rows
 
@@ -49,30 +65,30 @@ AVERAGE_PRECISION = Metric(
 
 @dataclass(frozen=True)
 class Learner:
-    """Where the functions of a learner live, as `module:function`, and what is said of its numbers."""
+    """Where a learner's functions live, as `module:function`, and how its numbers are named."""
 
-    rules: str  # the rules file that makes what it reads
-    environment: str  # envs/<environment>.yaml: what it trains with
-    folder: str  # results/{study}/<folder>/{domain}: what it reads of a domain
+    rules: str  # workflow/rules/<rules>.smk makes what it reads
+    environment: str  # envs/<environment>.yaml is what it trains with
+    folder: str  # results/{study}/<folder>/{domain} is what it reads of a domain
     open_domain: str
     train_pack: str
     train_finals: str
     evaluate_finals: str
     judged: Metric  # what finals are compared by
     loss: Metric  # what proxies are measured by
-    second: Metric  # told beside the first of the finals' metrics
-    reference: (
-        str  # what knows the mixture and nothing else: the column `unigram` of losses and scores
-    )
-    figures: tuple[str, ...]  # beside the mixtures, or what they reached target by target
-    sized: bool = True  # its runs have a number of tokens, repeat their data and depend on a seed
-    masked: bool = False  # it predicts tokens from both sides, in place of which it reads a mask
+    second: Metric  # shown beside the first of the finals' metrics
+    # What knows the mixture and nothing else: the column `unigram` of losses and scores.
+    reference: str
+    # Figures beside that of the mixtures.
+    figures: tuple[str, ...]
+    sized: bool = True  # its runs have a number of tokens, repeat their data, depend on a seed
+    masked: bool = False  # it predicts masked tokens from both sides
 
     def function(self, name: str) -> Callable[..., Any]:
-        """One of the four functions above."""
-        module, _, function = getattr(self, name).partition(":")
-        found: Callable[..., Any] = getattr(import_module(f"mixwright.{module}"), function)
-        return found
+        """Returns one of the four functions above, by the name of its field."""
+        module, _, function_name = getattr(self, name).partition(":")
+        function: Callable[..., Any] = getattr(import_module(f"mixwright.{module}"), function_name)
+        return function
 
 
 TEXT = Learner(

@@ -1,4 +1,4 @@
-"""The nouns that everything else speaks of: mixtures, domains, runs, and the hash that names runs."""
+"""The nouns that everything else speaks of: mixtures, domains, runs, and hashes that name runs."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
-"""The contracts between stages: every table's columns, types and key, and checked reading and writing."""
+"""The contracts between stages: every table's columns, types and key, read and written checked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 
 from mixwright.errors import MixwrightError
 from mixwright.files import written
+from mixwright.mixture import SUM_TOLERANCE
+
+TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
 
 
 @dataclass(frozen=True)
@@ -19,180 +22,226 @@ class Table:
     name: str
     schema: pa.Schema
     key: tuple[str, ...]
-    optional: tuple[str, ...] = ()  # columns that a table may lack; they are then null
+    # columns that a table may lack; they are then null
+    optional: tuple[str, ...] = ()
 
 
 def _table(name: str, key: str, columns: str, nullable: str = "", optional: str = "") -> Table:
-    """`columns` is "name:type" words; only the columns named in `nullable` and `optional` may hold nulls."""
-    types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
-    pairs = (word.split(":") for word in columns.split())
-    fields = [
-        pa.field(column, types[kind], column in (nullable + " " + optional).split())
-        for column, kind in pairs
-    ]
+    """A table from words: columns are `name:type`; only nullable and optional ones may be null."""
+    may_be_null = {*nullable.split(), *optional.split()}
+    fields = []
+    for word in columns.split():
+        column, _, kind = word.partition(":")
+        fields.append(pa.field(column, TYPES[kind], column in may_be_null))
     return Table(name, pa.schema(fields), tuple(key.split()), tuple(optional.split()))
+
+
+def _nested(table: Table) -> pa.DataType:
+    """Rows of a table as a list, for a column of a table with one row a run."""
+    return pa.list_(pa.struct([field for field in table.schema if field.name != "run"]))
 
 
 # bytes, documents and sha256 are null where runs were measured by others. So are tokens, in which
 # case `share` is the domain's share of the natural mixture.
 DOMAINS = _table(
     "domains",
-    "domain split",
-    "domain:str split:str tokens:int bytes:int documents:int sha256:str share:float",
+    key="domain split",
+    columns="domain:str split:str tokens:int bytes:int documents:int sha256:str share:float",
     nullable="tokens bytes documents sha256",
     optional="share",
 )
 DESIGN = _table(
-    "design", "run domain", "run:str role:str model:str tokens:int seed:int domain:str weight:float"
+    "design",
+    key="run domain",
+    columns="run:str role:str model:str tokens:int seed:int domain:str weight:float",
 )
-# loss in nats per token. unigram_loss: the same tokens under the unigram model of the run's mixture.
+# loss in nats/token. unigram_loss: the same tokens under the unigram model of the run's mixture.
 # Runs measured by others have neither scored tokens nor a unigram loss.
 LOSSES = _table(
     "losses",
-    "run target step",
-    "run:str target:str step:int tokens:int loss:float bits_per_byte:float scored_tokens:int unigram_loss:float status:str",
+    key="run target step",
+    columns="run:str target:str step:int tokens:int loss:float bits_per_byte:float"
+    " scored_tokens:int unigram_loss:float status:str",
     nullable="loss bits_per_byte scored_tokens unigram_loss",
 )
-LOGLIKELIHOODS = _table(  # in nats; of a classifier: log probability of the true label, one scored token. split: choose or report
+# loglikelihood in nats. Of a classifier: the log probability of the true label, as one scored
+# token. split: choose or report. label: 0 or 1, where the example has one.
+LOGLIKELIHOODS = _table(
     "loglikelihoods",
-    "run target example",
-    "run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int split:str label:float",
-    optional="split label",  # label: 0 or 1, where the example has one
+    key="run target example",
+    columns="run:str target:str example:int loglikelihood:float scored_tokens:int bytes:int"
+    " split:str label:float",
+    optional="split label",
 )
-REALISED = _table("realised", "run domain", "run:str domain:str tokens:int epochs:float")
-OBSERVED = _table(  # what a fit saw, in one table: tokens and passes by domain (measures amount, epochs) and last losses by target (loss)
+REALISED = _table(
+    "realised", key="run domain", columns="run:str domain:str tokens:int epochs:float"
+)
+# What a fit was given, in one table: tokens and passes by domain (measures amount and epochs), and
+# last losses by target (measure loss).
+OBSERVED = _table(
     "observed",
-    "run measure name",
-    "run:str role:str measure:str name:str value:float",
+    key="run measure name",
+    columns="run:str role:str measure:str name:str value:float",
 )
 VALIDATION = _table(
     "validation",
-    "mixer target run",
-    "mixer:str target:str run:str fold:int actual:float predicted:float",
+    key="mixer target run",
+    columns="mixer:str target:str run:str fold:int actual:float predicted:float",
 )
-TESTED = _table(  # losses of runs that no mixer learned from, nats/token
+# Losses of runs that no mixer was fitted to, nats/token.
+TESTED = _table(
     "tests",
-    "mixer test target run",
-    "mixer:str test:str target:str run:str actual:float predicted:float",
+    key="mixer test target run",
+    columns="mixer:str test:str target:str run:str actual:float predicted:float",
 )
-SUBSETS = _table(  # Spearman on a test set of a fit to some of the swarm's runs; a draw is one order of them
+# Rank correlation on a test set, of a fit to some of the swarm's runs. A draw is one order of them.
+SUBSETS = _table(
     "subsets",
-    "mixer way draw runs test target",
-    "mixer:str way:str draw:int runs:int test:str target:str spearman:float",
+    key="mixer way draw runs test target",
+    columns="mixer:str way:str draw:int runs:int test:str target:str spearman:float",
 )
-PREDICTIONS = (
-    _table(  # nats/token that a mixer predicts of a mixture; origin: published or proposed
-        "predictions",
-        "mixer origin mixture target",
-        "mixer:str origin:str mixture:str target:str loss:float",
-    )
+# nats/token that a mixer predicts for a mixture. origin: published or proposed.
+PREDICTIONS = _table(
+    "predictions",
+    key="mixer origin mixture target",
+    columns="mixer:str origin:str mixture:str target:str loss:float",
 )
-LADDER = _table(
-    "ladder", "step domain", "step:float domain:str tokens:float"
-)  # optima at 0 and 1 published, the others extrapolated
-TOURNAMENT = _table(  # scores of held-out predictions; regret and rmse in nats/token
+# The optima at steps 0 and 1 are published, the others extrapolated.
+LADDER = _table("ladder", key="step domain", columns="step:float domain:str tokens:float")
+# Scores of held-out predictions; regret and rmse in nats/token.
+TOURNAMENT = _table(
     "tournament",
-    "mixer target",
-    "mixer:str target:str runs:int spearman:float kendall:float regret:float pairwise:float rmse:float",
+    key="mixer target",
+    columns="mixer:str target:str runs:int spearman:float kendall:float regret:float"
+    " pairwise:float rmse:float",
 )
-SCORES = _table(  # value in nats/token or bits/byte; stderr over documents
+# value in nats/token or bits/byte; stderr over documents.
+SCORES = _table(
     "scores",
-    "mixer seed task metric",
-    "mixer:str seed:int task:str metric:str value:float stderr:float n:int unigram:float",
+    key="mixer seed task metric",
+    columns="mixer:str seed:int task:str metric:str value:float stderr:float n:int unigram:float",
 )
-DOCUMENTS = _table(  # companion of SCORES: one row a scored document, so that two finals' losses can be paired
+# Companion of SCORES: one row a scored document, so that the losses of two finals can be paired.
+# label: 0 or 1, where the example has one.
+DOCUMENTS = _table(
     "documents",
-    "mixer seed task example",
-    "mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int label:float",
-    optional="label",  # 0 or 1, where the example has one
+    key="mixer seed task example",
+    columns="mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int"
+    " label:float",
+    optional="label",
 )
 
-# What one trained run left behind, nested: one row a run. The store holds one-row files, a pack is their concatenation.
+# What one trained run left, nested: one row a run. The store holds files of one row, and a pack is
+# their concatenation.
 RESULTS = Table(
     "results",
     pa.schema(
-        [pa.field("run", pa.string(), False), pa.field("store_key", pa.string(), False)]
-        + [
-            pa.field(
-                table.name, pa.list_(pa.struct([f for f in table.schema if f.name != "run"])), False
-            )
-            for table in (LOSSES, REALISED, LOGLIKELIHOODS)
+        [
+            pa.field("run", pa.string(), False),
+            pa.field("store_key", pa.string(), False),
+            pa.field("losses", _nested(LOSSES), False),
+            pa.field("realised", _nested(REALISED), False),
+            pa.field("loglikelihoods", _nested(LOGLIKELIHOODS), False),
         ]
     ),
     ("run",),
 )
 
-_REALISED = pa.list_(pa.struct([field for field in REALISED.schema if field.name != "run"]))
 _FINAL = _table(
     "",
-    "",
-    "mixer:str goal:str seed:int store_key:str folder:str tokens:int seconds:float train_loss:float",
+    key="",
+    columns="mixer:str goal:str seed:int store_key:str folder:str tokens:int seconds:float"
+    " train_loss:float",
     optional="goal",
 )
-FINALS = Table(  # a trained final: its model's folder, and what it took from each domain, nested
+# A trained final: its model's folder, and what it took from each domain, nested.
+FINALS = Table(
     "finals",
-    _FINAL.schema.append(pa.field("realised", _REALISED, False)),
+    _FINAL.schema.append(pa.field("realised", _nested(REALISED), False)),
     ("mixer", "goal", "seed"),
     _FINAL.optional,
 )
 
 
 def read(paths: str | Path | Sequence[str | Path], table: Table) -> pd.DataFrame:
-    """Reads and concatenates parquet files of one table and checks them against its contract."""
+    """Reads parquet files of one table, one below the other, and checks them as `check` does."""
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    frames = [_read_one(path, table) for path in paths]
-    frame = (
-        pd.concat(frames, ignore_index=True) if frames else table.schema.empty_table().to_pandas()
-    )
+    if paths:
+        frame = pd.concat([_read_one(path, table) for path in paths], ignore_index=True)
+    else:
+        frame = table.schema.empty_table().to_pandas()
     return check(frame, table, ", ".join(map(str, paths)))
 
 
 def write(frame: pd.DataFrame, path: str | Path, table: Table) -> None:
-    """Checks `frame`, sorts it by its key and writes it atomically as parquet."""
+    """Checks `frame`, sorts it by its key and writes it as parquet, whole or not at all."""
     frame = check(frame, table, str(path)).sort_values(list(table.key))
-    arrow = pa.Table.from_pandas(
-        frame, table.schema, preserve_index=False
-    ).replace_schema_metadata()
-    with written(path) as beside:
-        pq.write_table(arrow, beside, compression="zstd")
+    arrow = pa.Table.from_pandas(frame, table.schema, preserve_index=False)
+    with written(path) as partial:
+        pq.write_table(arrow.replace_schema_metadata(), partial, compression="zstd")
 
 
 def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
-    """Returns the table's columns of `frame`; refuses missing columns, nulls, duplicate keys and weights off the simplex."""
-    missing = [
-        name for name in table.schema.names if name not in frame and name not in table.optional
-    ]
-    if missing:
-        raise MixwrightError(
-            f"{where}: no column {missing[0]}; a {table.name} table has {', '.join(table.schema.names)}"
-        )
-    frame = frame.reindex(columns=table.schema.names)
+    """Returns the table's columns of `frame`, in the table's order.
+
+    Args:
+        where: what the errors call the frame, such as its file.
+
+    Raises:
+        MixwrightError: a column is missing, a value is empty that may not be, a key stands there
+            twice, or the weights of a design are not on the simplex.
+    """
+    names = table.schema.names
+    for name in names:
+        if name not in frame and name not in table.optional:
+            raise MixwrightError(
+                f"{where}: no column {name}; a {table.name} table has {', '.join(names)}"
+            )
+    frame = frame.reindex(columns=names)
     for field in table.schema:
-        if not field.nullable and frame[field.name].isna().any():
-            row = int(frame[field.name].isna().to_numpy().argmax())
+        empty = frame[field.name].isna().to_numpy()
+        if not field.nullable and empty.any():
+            row = int(empty.argmax())
             raise MixwrightError(
                 f"{where}: row {row}: {field.name} is empty or NaN; drop the row or make it again"
             )
     duplicates = frame.duplicated(list(table.key)).to_numpy()
     if duplicates.any():
-        key = ", ".join(
-            f"{name} {frame[name].iloc[int(duplicates.argmax())]}" for name in table.key
-        )
+        row = int(duplicates.argmax())
+        key = ", ".join(f"{name} {frame[name].iloc[row]}" for name in table.key)
         raise MixwrightError(
-            f"{where}: row {int(duplicates.argmax())}: {key} stands there twice; keep one of the two rows"
+            f"{where}: row {row}: {key} stands there twice; keep one of the two rows"
         )
     if table is DESIGN:
         _check_simplex(frame, where)
     return frame
 
 
+def design_matrix(
+    frame: pd.DataFrame,
+    runs: Iterable[str] | None = None,
+    domains: Iterable[str] | None = None,
+    column: str = "weight",
+) -> pd.DataFrame:
+    """Turns a long table of runs and domains, such as a design, into a matrix (runs, domains).
+
+    Args:
+        runs: the matrix's rows, in this order; those of the table, sorted, where none are named.
+        domains: its columns, likewise.
+        column: what it holds; 0 where the table has no row of a run and a domain.
+    """
+    matrix = frame.pivot(index="run", columns="domain", values=column)
+    return matrix.reindex(index=runs, columns=domains).fillna(0.0)
+
+
 def _check_simplex(frame: pd.DataFrame, where: str) -> None:
     sums = frame.groupby("run").weight.sum()
-    off = sums.index[(sums - 1).abs() > 1e-6]
-    if len(off) or (frame.weight < 0).any():
-        run = off[0] if len(off) else frame.run[frame.weight < 0].iloc[0]
+    wrong_sums = sums.index[(sums - 1).abs() > SUM_TOLERANCE]
+    negative = frame.run[frame.weight < 0]
+    for run in [*wrong_sums[:1], *negative[:1]]:
         raise MixwrightError(
-            f"{where}: the weights of run {run} are not on the simplex (sum {sums[run]:.6f}); normalise them"
+            f"{where}: the weights of run {run} are not on the simplex"
+            f" (sum {sums[run]:.6f}); normalise them"
         )
 
 
@@ -201,5 +250,6 @@ def _read_one(path: str | Path, table: Table) -> pd.DataFrame:
         return pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowInvalid) as error:
         raise MixwrightError(
-            f"{path}: not a readable {table.name} parquet file; make it again ({error.__class__.__name__})"
+            f"{path}: not a readable {table.name} parquet file;"
+            f" make it again ({error.__class__.__name__})"
         ) from None

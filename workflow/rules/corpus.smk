@@ -14,7 +14,8 @@ rule harvest_installed:
         spec=spec("corpus.max_bytes", "corpus.max_document_bytes"),
         version=VERSIONS["harvest"],
     shell:
-        "python -m mixwright harvest-installed --study results/{wildcards.study}/study.json --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright harvest-installed --study results/{wildcards.study}/study.json"
+        " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule read_target:
@@ -33,7 +34,8 @@ rule read_target:
         ),
         version=VERSIONS["clean"],
     shell:
-        "python -m mixwright read-target --study results/{wildcards.study}/study.json --target {wildcards.name:q} --harvest {input.harvest:q}"
+        "python -m mixwright read-target --study results/{wildcards.study}/study.json"
+        " --target {wildcards.name:q} --harvest {input.harvest:q}"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -52,7 +54,8 @@ rule clean_domain:
         spec=lambda wc: spec(f"domains.{wc.name}", "corpus"),
         version=VERSIONS["clean"],
     shell:
-        "python -m mixwright clean-domain --study results/{wildcards.study}/study.json --domain {wildcards.name:q} --harvest {input.harvest:q}"
+        "python -m mixwright clean-domain --study results/{wildcards.study}/study.json"
+        " --domain {wildcards.name:q} --harvest {input.harvest:q}"
         " --questions {input.questions:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -69,7 +72,8 @@ rule train_tokenizer:
         spec=digest([CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked]),
         version=VERSIONS["tokenizer"],
     shell:
-        "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json"
+        " --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule tokenize_domain:
@@ -86,7 +90,8 @@ rule tokenize_domain:
         spec=spec("proxy.shape.context", "final.shape.context"),
         version=VERSIONS["tokenize"],
     shell:
-        "python -m mixwright tokenize-domain --study results/{wildcards.study}/study.json --domain {wildcards.name:q} --documents {input.documents:q}"
+        "python -m mixwright tokenize-domain --study results/{wildcards.study}/study.json"
+        " --domain {wildcards.name:q} --documents {input.documents:q}"
         " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -103,5 +108,6 @@ rule tokenize_target:
     params:
         version=VERSIONS["tokenize"],
     shell:
-        "python -m mixwright tokenize-target --target {wildcards.name:q} --documents {input.documents:q}"
+        "python -m mixwright tokenize-target"
+        " --target {wildcards.name:q} --documents {input.documents:q}"
         " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"

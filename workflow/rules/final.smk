@@ -1,5 +1,6 @@
 # REQUIRES  results/{study}/mixtures/{arm}.json, shards/{name}/, tokenizer/, targets/{name}.npz
-# PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals), scores/{pack}.parquet
+# PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals),
+#           scores/{pack}.parquet, final_documents/{pack}.parquet
 
 
 rule train_finals:
@@ -16,15 +17,16 @@ rule train_finals:
     threads: CONFIG["final"]["processes"]
     resources:
         **placement(CONFIG["final"]),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final", CONFIG["final"]["processes"]),
+        mem_mb=lambda _, attempt: attempt * memory_mb(STUDY, "final", CONFIG["final"]["processes"]),
         runtime=lambda wc, attempt: attempt
         * final_minutes(STUDY, STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
     params:
         version=VERSIONS["final"],
     shell:
         launch(CONFIG["final"])
-        + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack} --mixtures {input.mixtures:q}"
-        " --shards {input.shards:q} --tokenizer {input.tokenizer:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
+        + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack}"
+        " --mixtures {input.mixtures:q} --shards {input.shards:q} --tokenizer {input.tokenizer:q}"
+        " --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_finals:
@@ -48,5 +50,6 @@ rule evaluate_finals:
         spec=spec("evaluation.final_tokens"),
         version=VERSIONS["evaluate"],
     shell:
-        "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json --finals {input.finals:q}"
-        " --shards {input.shards:q} --targets {input.targets:q} --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"
+        "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json"
+        " --finals {input.finals:q} --shards {input.shards:q} --targets {input.targets:q}"
+        " --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"

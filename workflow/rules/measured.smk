@@ -1,7 +1,10 @@
-# REQUIRES  the tables that the study's section `measured` names (files, or results/{study}/public/{file}); in place of corpus, proxies and finals
-# PRODUCES  results/{study}/design/{role}.parquet, losses/{role}.parquet, domains.parquet; then, beside what mixers.smk makes,
-#           of a swarm tests/{mixer}.parquet, subsets/{mixer}.parquet, regions/{mixer}.json, predictions.parquet,
-#           of published optima ladder.parquet; report/{figure}.svg with .csv, summary.html
+# Takes the place of corpus, proxies and finals where others measured the losses.
+# REQUIRES  the tables that the study's section `measured` names: files, or public/{file}
+# PRODUCES  results/{study}/design/{role}.parquet, losses/{role}.parquet, domains.parquet
+#           of a swarm: tests/{mixer}.parquet, subsets/{mixer}.parquet, regions/{mixer}.json,
+#           predictions.parquet
+#           of published optima: ladder.parquet
+#           report/{figure}.svg with .csv, summary.html, summary.json
 
 
 rule import_runs:
@@ -22,8 +25,9 @@ rule import_runs:
         ),
         version=VERSIONS["import"],
     shell:
-        "python -m mixwright import-runs --study results/{wildcards.study}/study.json --role {wildcards.role} --mixtures {input.mixtures:q}"
-        " --losses {input.losses:q} --design {output.design:q} --table {output.losses:q} 2>&1 | tee {log:q}"
+        "python -m mixwright import-runs --study results/{wildcards.study}/study.json"
+        " --role {wildcards.role} --mixtures {input.mixtures:q} --losses {input.losses:q}"
+        " --design {output.design:q} --table {output.losses:q} 2>&1 | tee {log:q}"
 
 
 rule weigh_domains:
@@ -43,7 +47,8 @@ rule weigh_domains:
         spec=digest(STUDY.measured["natural"]),
         version=VERSIONS["import"],
     shell:
-        "python -m mixwright weigh-domains --study results/{wildcards.study}/study.json --design {input.design:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright weigh-domains --study results/{wildcards.study}/study.json"
+        " --design {input.design:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule climb_ladder:
@@ -60,10 +65,11 @@ rule climb_ladder:
         spec=lambda wc: digest(STUDY.measured["optima"]),
         version=VERSIONS["climb"],
     shell:
-        "python -m mixwright climb --study results/{wildcards.study}/study.json --optima {input:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright climb-ladder --study results/{wildcards.study}/study.json"
+        " --optima {input:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
-# The test sets enter here and in score_subsets, and no choice follows from either.
+# The test sets are read here and in score_subsets only. No choice depends on either rule.
 rule predict_tests:
     input:
         tests=[path for tables in STUDY.tests.values() for path in tables],
@@ -79,7 +85,8 @@ rule predict_tests:
         spec=digest([sorted(STUDY.tests), STUDY.diverged]),
         version=VERSIONS["test"],
     shell:
-        "python -m mixwright predict-tests --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --fit {input.fit:q}"
+        "python -m mixwright predict-tests --study results/{wildcards.study}/study.json"
+        " --mixer {wildcards.mixer} --fit {input.fit:q}"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -106,7 +113,8 @@ rule score_subsets:
         ),
         version=digest([VERSIONS["fit"], VERSIONS["test"]]),
     shell:
-        "python -m mixwright score-subsets --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
+        "python -m mixwright score-subsets --study results/{wildcards.study}/study.json"
+        " --mixer {wildcards.mixer} --settings {params.settings:q}"
         " --mixtures {input.design:q} --losses {input.losses:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -133,14 +141,16 @@ rule find_region:
         ),
         version=digest([VERSIONS["fit"], VERSIONS["propose"], VERSIONS["region"]]),
     shell:
-        "python -m mixwright find-region --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
-        " --mixtures {input.design:q} --losses {input.losses:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright find-region --study results/{wildcards.study}/study.json"
+        " --mixer {wildcards.mixer} --settings {params.settings:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --domains {input.domains:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule predict_mixtures:
     input:
         published=list(STUDY.published.values()),
-        fits=expand("results/{study}/fits/{mixer}", study=NAME, mixer=validated()),
+        fits=expand("results/{study}/fits/{mixer}", study=NAME, mixer=validated(STUDY)),
         mixtures=expand("results/{study}/mixtures/{mixer}.json", study=NAME, mixer=STUDY.mixers),
     output:
         "results/{study}/predictions.parquet",
@@ -153,13 +163,14 @@ rule predict_mixtures:
         spec=digest(sorted(STUDY.published)),
         version=VERSIONS["test"],
     shell:
-        "python -m mixwright predict-mixtures --study results/{wildcards.study}/study.json --fits {input.fits:q} --mixtures {input.mixtures:q}"
+        "python -m mixwright predict-mixtures --study results/{wildcards.study}/study.json"
+        " --fits {input.fits:q} --mixtures {input.mixtures:q}"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule draw_measured:
     input:
-        unpack(lambda wc: figure_inputs(wc.figure)),
+        unpack(lambda wc: figure_paths(STUDY, RESULTS_FOLDER, wc.figure)),
     output:
         figure=report(
             "results/{study}/report/{figure}.svg",
@@ -182,16 +193,15 @@ rule draw_measured:
         spec=digest(STUDY.target_weights),
         version=VERSIONS["report"],
     shell:
-        "python -m mixwright draw --figure {wildcards.figure} --study results/{wildcards.study}/study.json --validation {input.validation:q}"
-        " --tests {input.tests:q} --subsets {input.subsets:q} --regions {input.regions:q} --predictions {input.predictions:q}"
-        " --design {input.design:q} --mixtures {input.mixtures:q} --ladder {input.ladder:q}"
-        " --to {output.figure:q} --table {output.table:q} 2>&1 | tee {log:q}"
+        "python -m mixwright draw-measured --study results/{wildcards.study}/study.json"
+        " --figure {wildcards.figure} --to {output.figure:q} --table {output.table:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule summarise_measured:
     input:
-        **RESULTS,
-        figures=expand("results/{study}/report/{figure}.svg", study=NAME, figure=drawn()),
+        **result_paths(STUDY, RESULTS_FOLDER),
+        figures=figure_files(STUDY, RESULTS_FOLDER),
     output:
         html=report(
             "results/{study}/report/summary.html",
@@ -208,6 +218,5 @@ rule summarise_measured:
         spec=digest(CONFIG),
         version=VERSIONS["report"],
     shell:
-        "python -m mixwright summarise-measured --study results/{wildcards.study}/study.json --validation {input.validation:q} --tests {input.tests:q}"
-        " --subsets {input.subsets:q} --regions {input.regions:q} --predictions {input.predictions:q} --mixtures {input.mixtures:q}"
-        " --design {input.design:q} --ladder {input.ladder:q} --figures {input.figures:q} --html {output.html:q} --json {output.json:q} 2>&1 | tee {log:q}"
+        "python -m mixwright summarise-measured --study results/{wildcards.study}/study.json"
+        " --html {output.html:q} --json {output.json:q} 2>&1 | tee {log:q}"

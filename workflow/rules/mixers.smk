@@ -1,5 +1,7 @@
-# REQUIRES  results/{study}/losses/{role}.parquet, realised, loglikelihoods, design, domains.parquet
-# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, backtest.json, transfer.json, mixtures/{arm}.json
+# REQUIRES  results/{study}/design/{role}.parquet, losses/, realised/, loglikelihoods/,
+#           domains.parquet
+# PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{arm}.json,
+#           backtest.json, transfer.json
 
 
 rule fit_mixer:
@@ -20,8 +22,10 @@ rule fit_mixer:
         diverged=STUDY.diverged,
         version=VERSIONS["fit"],
     shell:
-        "python -m mixwright fit --mixer {params.method} --settings {params.settings:q} --mixtures {input.design:q} --losses {input.losses:q}"
-        " --realised {input.realised:q} --loglikelihoods {input.loglikelihoods:q} --diverged {params.diverged} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright fit-mixer --mixer {params.method} --settings {params.settings:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q}"
+        " --loglikelihoods {input.loglikelihoods:q} --diverged {params.diverged}"
+        " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule validate_mixer:
@@ -41,9 +45,10 @@ rule validate_mixer:
         spec=spec("validation.folds", "seed", "diverged"),
         version=VERSIONS["validate"],
     shell:
-        "python -m mixwright validate --study results/{wildcards.study}/study.json --mixer {wildcards.mixer} --settings {params.settings:q}"
-        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q} --loglikelihoods {input.loglikelihoods:q}"
-        " --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright validate-mixer --study results/{wildcards.study}/study.json"
+        " --mixer {wildcards.mixer} --settings {params.settings:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q}"
+        " --loglikelihoods {input.loglikelihoods:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule propose_mixture:
@@ -70,8 +75,9 @@ rule propose_mixture:
         ),
         version=VERSIONS["propose"],
     shell:
-        "python -m mixwright propose --study results/{wildcards.study}/study.json --mixer {params.arm[0]} --goal {params.arm[1]:q}"
-        " --settings {params.settings:q} --fit {input.fit:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright propose-mixture --study results/{wildcards.study}/study.json"
+        " --mixer {params.arm[0]} --goal {params.arm[1]:q} --settings {params.settings:q}"
+        " --fit {input.fit:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule backtest:
@@ -99,8 +105,10 @@ rule backtest:
         ),
         version=VERSIONS["backtest"],
     shell:
-        "python -m mixwright backtest --study results/{wildcards.study}/study.json --domains {input.domains:q} --settings {params.settings:q}"
-        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright backtest --study results/{wildcards.study}/study.json"
+        " --domains {input.domains:q} --settings {params.settings:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule transfer:
@@ -118,5 +126,6 @@ rule transfer:
         spec=digest([STUDY.target_weights, STUDY.diverged]),
         version=VERSIONS["backtest"],
     shell:
-        "python -m mixwright transfer --study results/{wildcards.study}/study.json --mixtures {input.design:q} --losses {input.losses:q}"
+        "python -m mixwright transfer --study results/{wildcards.study}/study.json"
+        " --mixtures {input.design:q} --losses {input.losses:q}"
         " --to {output:q} 2>&1 | tee {log:q}"

@@ -1,5 +1,7 @@
 # REQUIRES  results/{study}/shards/{name}/ (of trees: datasets/{name}/), targets/{name}.npz
-# PRODUCES  results/{study}/domains.parquet, texts.json, calibration.json, design/{role}.parquet, losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
+# PRODUCES  results/{study}/domains.parquet, texts.json, calibration.json, design/{role}.parquet,
+#           packs/{pack}.parquet, losses/{role}.parquet, realised/{role}.parquet,
+#           loglikelihoods/{role}.parquet
 
 
 rule count_domains:
@@ -15,10 +17,12 @@ rule count_domains:
     params:
         version=VERSIONS["tokenize"],
     shell:
-        "python -m mixwright count-domains --shards {input.shards:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright count-domains"
+        " --shards {input.shards:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
-# One file in place of each training job's list of texts: with ten thousand jobs, half of what a dry run costs.
+# Training jobs read this one file in place of a list of texts each. With ten thousand jobs the
+# lists were half the cost of a dry run.
 rule list_texts:
     input:
         shards=SHARDS,
@@ -53,11 +57,13 @@ rule resolve_design:
         runs=lambda wc: digest([run.name for run in STUDY.runs[wc.role]]),
         version=VERSIONS["design"],
     shell:
-        "python -m mixwright resolve-design --study results/{wildcards.study}/study.json --role {wildcards.role}"
+        "python -m mixwright resolve-design --study results/{wildcards.study}/study.json"
+        " --role {wildcards.role}"
         " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
-# Once a study; what was chosen before on this kind of machine is found in the store, so no timing's noise changes a number.
+# Runs once a study. A choice made before on this machine type is taken from the store, so that the
+# noise of a timing changes no number.
 rule calibrate:
     input:
         texts="results/{study}/texts.json",
@@ -74,11 +80,12 @@ rule calibrate:
         asked=digest([STUDY.proxy_spec, CONFIG["proxy"]["wave"]]),
         version=VERSIONS["calibrate"],
     shell:
-        "python -m mixwright calibrate --study results/{wildcards.study}/study.json --texts {input.texts:q} --store results/store"
+        "python -m mixwright calibrate --study results/{wildcards.study}/study.json"
+        " --texts {input.texts:q} --store results/store"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
-# One input, whatever the learner: each more is a tenth of what Snakemake calls in a dry run of ten thousand jobs.
+# One input, whatever the learner. Each more adds a tenth to the dry run of ten thousand jobs.
 rule train_proxies:
     input:
         texts=(
@@ -100,7 +107,8 @@ rule train_proxies:
     params:
         version=VERSIONS["proxy"],
     shell:
-        "python -m mixwright train-proxies --study results/{wildcards.study}/study.json --pack {wildcards.pack} --texts {input.texts:q}"
+        "python -m mixwright train-proxies --study results/{wildcards.study}/study.json"
+        " --pack {wildcards.pack} --texts {input.texts:q}"
         " --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -118,7 +126,8 @@ rule collect_losses:
     params:
         version=VERSIONS["collect"],
     shell:
-        "python -m mixwright collect-losses --study results/{wildcards.study}/study.json --role {wildcards.role} --packs results/{wildcards.study}/packs"
+        "python -m mixwright collect-losses --study results/{wildcards.study}/study.json"
+        " --role {wildcards.role} --packs results/{wildcards.study}/packs"
         " --losses {output.losses:q} --realised {output.realised:q} 2>&1 | tee {log:q}"
 
 
@@ -135,5 +144,6 @@ rule collect_loglikelihoods:
     params:
         version=VERSIONS["collect"],
     shell:
-        "python -m mixwright collect-loglikelihoods --study results/{wildcards.study}/study.json --role {wildcards.role}"
+        "python -m mixwright collect-loglikelihoods --study results/{wildcards.study}/study.json"
+        " --role {wildcards.role}"
         " --packs results/{wildcards.study}/packs --to {output:q} 2>&1 | tee {log:q}"

@@ -14,4 +14,5 @@ rule fetch_public:
         spec=lambda wc: digest(CONFIG["public"][STUDY.public_name(wc.file)]),
         version=VERSIONS["fetch"],
     shell:
-        "python -m mixwright fetch --study results/{wildcards.study}/study.json --file {wildcards.file:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright fetch-public --study results/{wildcards.study}/study.json"
+        " --file {wildcards.file:q} --to {output:q} 2>&1 | tee {log:q}"

@@ -1,10 +1,11 @@
-# REQUIRES  results/{study}/design/{role}.parquet, losses, validation, backtest.json, transfer.json, mixtures, scores, documents of the finals
+# REQUIRES  results/{study}/design/{role}.parquet, losses/, validation/, mixtures/, scores/,
+#           final_documents/, backtest.json, transfer.json
 # PRODUCES  results/{study}/report/{figure}.svg, summary.html, summary.json, finals.parquet
 
 
 rule draw_figure:
     input:
-        unpack(lambda wc: figure_inputs(wc.figure)),
+        unpack(lambda wc: figure_paths(STUDY, RESULTS_FOLDER, wc.figure)),
     output:
         report(
             "results/{study}/report/{figure}.svg",
@@ -21,16 +22,15 @@ rule draw_figure:
         spec=digest(STUDY.target_weights),
         version=VERSIONS["report"],
     shell:
-        "python -m mixwright draw --figure {wildcards.figure} --study results/{wildcards.study}/study.json --design {input.design:q} --losses {input.losses:q}"
-        " --validation {input.validation:q} --mixtures {input.mixtures:q} --scores {input.scores:q} --documents {input.documents:q}"
-        " --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright draw-figure --study results/{wildcards.study}/study.json"
+        " --figure {wildcards.figure} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule summarise:
     input:
-        **RESULTS,
+        **result_paths(STUDY, RESULTS_FOLDER),
         shards=SHARDS,
-        figures=expand("results/{study}/report/{figure}.svg", study=NAME, figure=drawn()),
+        figures=figure_files(STUDY, RESULTS_FOLDER),
     output:
         html=report(
             "results/{study}/report/summary.html",
@@ -48,6 +48,6 @@ rule summarise:
         spec=digest(CONFIG),
         version=VERSIONS["report"],
     shell:
-        "python -m mixwright summarise --study results/{wildcards.study}/study.json --design {input.design:q} --losses {input.losses:q}"
-        " --validation {input.validation:q} --mixtures {input.mixtures:q} --scores {input.scores:q} --documents {input.documents:q}"
-        " --backtest {input.backtest:q} --transfer {input.transfer:q} --shards {input.shards:q} --figures {input.figures:q} --html {output.html:q} --json {output.json:q} --table {output.table:q} 2>&1 | tee {log:q}"
+        "python -m mixwright summarise --study results/{wildcards.study}/study.json"
+        " --html {output.html:q} --json {output.json:q} --table {output.table:q}"
+        " 2>&1 | tee {log:q}"

@@ -17,5 +17,6 @@ rule make_datasets:
         spec=spec("tables", "domains", "seed"),
         version=VERSIONS["datasets"],
     shell:
-        "python -m mixwright make-datasets --study results/{wildcards.study}/study.json --tables {input.tables:q}"
+        "python -m mixwright make-datasets --study results/{wildcards.study}/study.json"
+        " --tables {input.tables:q}"
         " --to results/{wildcards.study}/datasets 2>&1 | tee {log:q}"

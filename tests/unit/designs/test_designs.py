@@ -1,11 +1,11 @@
-"""Every design's rows resolve to mixtures inside the bounds, and row i depends on (seed, i) alone."""
+"""Rows of every design resolve to mixtures inside the bounds; row i depends on (seed, i) alone."""
 
 import numpy as np
 import pytest
 
 from least_study import CONFIG, LEAST, study
-from mixwright.designs import middle
 from mixwright.designs.resolve import resolve_design
+from mixwright.designs.row import mixture_weights
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Domain
 from mixwright.study.config import resolve
@@ -36,7 +36,7 @@ def test_row_i_is_a_function_of_seed_and_i():
     assert np.abs(resolved("swarm", seed=1) - small).max() > 0.1
 
 
-def test_the_swarm_spreads_around_its_middle():
+def test_the_swarm_spreads_around_its_mixture_weights():
     weights = resolved("swarm", designs={"swarm": {"runs": 400}}, goal={"tokens": 1000})
     tempered = np.sqrt([0.5, 0.3, 0.2])
     np.testing.assert_allclose(weights.mean(axis=0), tempered / tempered.sum(), atol=0.05)
@@ -102,8 +102,8 @@ def test_vertices_repeats_and_perturbations():
 
 
 def test_middles():
-    np.testing.assert_allclose(middle("natural", DOMAINS), [0.5, 0.3, 0.2])
-    np.testing.assert_allclose(middle({"prose": 1.0}, DOMAINS), [0, 1, 0])
+    np.testing.assert_allclose(mixture_weights("natural", DOMAINS), [0.5, 0.3, 0.2])
+    np.testing.assert_allclose(mixture_weights({"prose": 1.0}, DOMAINS), [0, 1, 0])
 
 
 def test_a_swarm_of_the_published_size():
@@ -114,9 +114,9 @@ def test_a_swarm_of_the_published_size():
         "designs": {"swarm": {"runs": 512}},
         "goal": {"tokens": 100_000, "max_epochs": 1.6},
     }
-    asked = study(**changes)
-    domains = [Domain(name, 1000 * (i + 1)) for i, name in enumerate(asked.domains)]
-    assert len(resolve_design(asked.runs["swarm"], domains)) == 512 * 20
+    large = study(**changes)
+    domains = [Domain(name, 1000 * (i + 1)) for i, name in enumerate(large.domains)]
+    assert len(resolve_design(large.runs["swarm"], domains)) == 512 * 20
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The informative design: nested, a function of the mixtures alone, better than chance, and resolved without a token counted."""
+"""The informative design: nested, blind to losses, better than chance, resolved without tokens."""
 
 import re
 
@@ -11,7 +11,8 @@ from mixwright.__main__ import main
 from mixwright.designs.informative import choose, sensitivity
 from mixwright.designs.resolve import resolve_design
 from mixwright.errors import MixwrightError
-from mixwright.mixers.laws.law import Law, Prior, fit_law
+from mixwright.mixers.laws.fit import Prior, fit_law
+from mixwright.mixers.laws.law import Law
 from mixwright.mixture import Domain
 
 DOMAINS = [Domain("cpp", 500_000), Domain("prose", 300_000), Domain("pycode", 200_000)]
@@ -25,8 +26,8 @@ def informative(**swarm):
     return study(designs={"swarm": {"method": "informative", "candidates": 64, **swarm}})
 
 
-def resolved(asked):
-    frame = resolve_design(asked.runs["swarm"], DOMAINS)
+def resolved(study):
+    frame = resolve_design(study.runs["swarm"], DOMAINS)
     return (
         frame.pivot(index="run", columns="domain", values="weight")
         .loc[list(dict.fromkeys(frame.run))]
@@ -74,14 +75,14 @@ def test_the_greedy_choice_is_the_pivoted_cholesky_of_the_kernel():
     features = sensitivity(mixtures)
     kernel, order = features @ features.T, choose(mixtures, 12)
     for step in range(12):
-        seen = order[:step]
-        known = kernel[:, seen]
+        chosen = order[:step]
+        known = kernel[:, chosen]
         left = np.diag(kernel) - np.einsum(
             "ns,ns->n",
             known,
-            np.linalg.solve(kernel[np.ix_(seen, seen)] + 0.01 * np.eye(step), known.T).T,
+            np.linalg.solve(kernel[np.ix_(chosen, chosen)] + 0.01 * np.eye(step), known.T).T,
         )
-        left[seen] = -np.inf
+        left[chosen] = -np.inf
         assert left[order[step]] == pytest.approx(left.max(), rel=1e-6)
 
 
@@ -164,7 +165,7 @@ def test_the_command_writes_the_chosen_rows_as_they_stand(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("id,a,b\n1,.5,.5\n1,.2,.8\n", r"line 3 \(id 1\): the id stands on line 2 already"),
         (
@@ -177,7 +178,7 @@ def test_the_command_writes_the_chosen_rows_as_they_stand(tmp_path):
         ("a\n1\n", "line 1: a table is an id column, one column a domain"),
     ],
 )
-def test_a_bad_table_of_candidates_is_one_line(tmp_path, capsys, text, said):
+def test_a_bad_table_of_candidates_is_one_line(tmp_path, capsys, text, message):
     (tmp_path / "m.csv").write_text(text)
     assert (
         main(
@@ -195,4 +196,4 @@ def test_a_bad_table_of_candidates_is_one_line(tmp_path, capsys, text, said):
     )
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert re.search(said, error)
+    assert re.search(message, error)

@@ -17,7 +17,10 @@ def test_there_is_one_for_every_kind_of_machine():
 
 @pytest.mark.parametrize("name", sorted(set(PROFILES) - {"default"}))
 def test_the_default_profile_takes_nothing_from_another(name):
-    """It is loaded beside `--profile` and wins key by key: its default-resources once hid a cluster's partition."""
+    """It is loaded beside `--profile` and wins key by key.
+
+    Its default-resources once hid a cluster's partition.
+    """
     profile = PROFILES[name]
     assert {
         key: profile[key] for key in PROFILES["default"].keys() & profile.keys()
@@ -41,3 +44,9 @@ def test_clusters_without_accounting_differ_in_how_jobs_are_asked_after():
     with_it, without = PROFILES["slurm"], PROFILES["slurm-nodb"]
     assert {key for key in without if without[key] != with_it.get(key)} == {"slurm-status-command"}
     assert "code" not in with_it["rerun-triggers"] and with_it["slurm-status-attempts"] >= 500
+
+
+def test_renaming_a_command_reruns_nothing():
+    """Versions, which are params of the rules, say when numbers change; shell text does not."""
+    triggers = {tuple(profile["rerun-triggers"]) for profile in PROFILES.values()}
+    assert triggers == {("mtime", "params", "input", "software-env")}

@@ -36,7 +36,7 @@ def test_water_filling_is_the_exact_minimiser(seed):
     m = 5
     a, b, c = rng.uniform(0, 1, m), rng.uniform(0.1, 2, m), rng.uniform(0.2, 3, m)
     lower, upper = rng.uniform(0, 0.5, m), rng.uniform(1.2, 3, m)
-    found = water_filling(a, b, m, lower, upper, c)
+    best = water_filling(a, b, m, lower, upper, c)
     other = minimize(
         lambda n: (c * (n + a) ** -b).sum(),
         np.ones(m),
@@ -45,11 +45,11 @@ def test_water_filling_is_the_exact_minimiser(seed):
         options={"ftol": 1e-14},
     ).x
     assert (
-        found.sum() == pytest.approx(m, abs=1e-12)
-        and (found >= lower).all()
-        and (found <= upper).all()
+        best.sum() == pytest.approx(m, abs=1e-12)
+        and (best >= lower).all()
+        and (best <= upper).all()
     )
-    assert (c * (found + a) ** -b).sum() <= (c * (other + a) ** -b).sum() + 1e-9
+    assert (c * (best + a) ** -b).sum() <= (c * (other + a) ** -b).sum() + 1e-9
 
 
 def test_water_filling_refuses_an_impossible_total():
@@ -155,9 +155,9 @@ def test_the_other_objective_stands_beside_the_one_asked_for():
         for objective in OBJECTIVES
     )
     for one, other, called in ((first, second, "perplexity"), (second, first, "log-loss")):
-        said = next(note for note in one.notes if note.startswith(f"by {called}"))
+        sentence = next(note for note in one.notes if note.startswith(f"by {called}"))
         assert all(
-            f"{name} {weight:.3f}" in said
+            f"{name} {weight:.3f}" in sentence
             for name, weight in zip(("ants", "bees", "cats"), other.weights, strict=True)
         )
 
@@ -176,9 +176,8 @@ def test_what_makes_an_extrapolation_doubtful_is_said_by_domain():
     )
     clipped = next(note for note in notes if "stood at its least allowed amount" in note)
     offsets = next(note for note in notes if "offsets of at least half the base" in note)
-    assert (
-        "bees" in clipped and "cats" not in clipped and "bees" in offsets and "ants" not in offsets
-    )
+    assert "bees" in clipped and "cats" not in clipped
+    assert "bees" in offsets and "ants" not in offsets
 
 
 def test_a_falling_amount_is_said_by_domain():
@@ -189,11 +188,10 @@ def test_a_falling_amount_is_said_by_domain():
 
 def test_two_identical_scales_are_one():
     once, twice = study((1e5,)), study((1e5, 1e5))
-    first, second = (create("autoscale").fit(seen).propose(goal(1e6)) for seen in (once, twice))
-    assert (
-        second.weights == pytest.approx(first.weights, abs=1e-9)
-        and "one scale only" in second.notes[0]
-    )
+    first = create("autoscale").fit(once).propose(goal(1e6))
+    second = create("autoscale").fit(twice).propose(goal(1e6))
+    assert second.weights == pytest.approx(first.weights, abs=1e-9)
+    assert "one scale only" in second.notes[0]
 
 
 def test_a_goal_smaller_than_the_trained_scales_is_said():
@@ -202,23 +200,23 @@ def test_a_goal_smaller_than_the_trained_scales_is_said():
 
 
 def test_a_domain_without_tokens_is_named():
-    seen = study((1e5, 4e5))
+    observations = study((1e5, 4e5))
     with pytest.raises(MixwrightError, match="no run took any bees"):
-        create("autoscale").fit(replace(seen, amounts=seen.amounts * [1, 0, 1]))
+        create("autoscale").fit(replace(observations, amounts=observations.amounts * [1, 0, 1]))
 
 
 def test_an_optimum_of_nothing_is_not_extrapolated():
-    seen = study((1e5, 4e5))
-    useless = replace(seen, losses=1 + 3 * (seen.amounts[:, :1] / 1e4) ** -0.1)
+    observations = study((1e5, 4e5))
+    useless = replace(observations, losses=1 + 3 * (observations.amounts[:, :1] / 1e4) ** -0.1)
     proposal = create("autoscale", {"least": 0, "noise": 1e-4}).fit(useless).propose(goal(1.6e6))
     assert proposal.weights.sum() == pytest.approx(1) and proposal.weights[0] > 0.8
     assert any("set autoscale.least above 0" in note for note in proposal.notes)
 
 
 def test_a_perturbed_run_that_took_none_of_its_domain_is_refused():
-    seen = study((1e5, 4e5))
-    starved = replace(
-        seen, amounts=np.where(seen.amounts == seen.amounts.min(axis=0), 0, seen.amounts)
-    )
+    observations = study((1e5, 4e5))
+    amounts = observations.amounts
+    lowest = amounts == amounts.min(axis=0)
+    starved = replace(observations, amounts=np.where(lowest, 0, amounts))
     with pytest.raises(MixwrightError, match="the run with less ants took none of it"):
         create("autoscale").fit(starved)

@@ -1,3 +1,5 @@
+"""Mixtures that need no model of the loss: what each proposes, free and inside bounds."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +20,8 @@ def goal(tokens=6_000, **bounds):
     return Goal(domains, {"t": 1.0}, tokens, Bounds.of(domains, tokens, **bounds))
 
 
-def weights(name, wanted, **settings):
-    return create(name, settings).fit(None).propose(wanted).weights
+def weights(name, aim, **settings):
+    return create(name, settings).fit(None).propose(aim).weights
 
 
 def test_natural_keeps_its_proportions_under_a_cap():
@@ -37,12 +39,12 @@ def test_uniform_is_uniform_and_says_when_it_was_moved():
 @pytest.mark.parametrize(
     ("tokens", "expected"),
     [
-        (1_000, [1 / 3, 1 / 3, 1 / 3]),  # nothing repeats: uniform
-        (
-            6_000,
-            [5 / 12, 5 / 12, 1 / 6],
-        ),  # the small domain stops at one epoch, the others share the rest
-        (20_000, [0.6, 0.3, 0.1]),  # more than all of it: the same passes over everything
+        # nothing repeats: uniform
+        (1_000, [1 / 3, 1 / 3, 1 / 3]),
+        # the small domain stops at one epoch, the others share the rest
+        (6_000, [5 / 12, 5 / 12, 1 / 6]),
+        # more than all there is: the same passes over everything
+        (20_000, [0.6, 0.3, 0.1]),
     ],
 )
 def test_unimax_fills_equal_budgets_under_epoch_caps(tokens, expected):
@@ -61,43 +63,32 @@ def test_a_given_mixture_is_normalised_and_checked():
 
 def test_best_of_swarm_takes_the_best_run_inside_the_bounds():
     amounts = np.array([[0.9, 0.1, 0.0], [0.2, 0.4, 0.4], [0.4, 0.3, 0.3]])
-    seen = Observations(
-        tuple(SIZES),
-        ("t",),
-        ("r0", "r1", "r2"),
-        ("swarm",) * 3,
-        amounts,
-        np.array([[1.0], [2.0], [3.0]]),
-    )
-    best = create("best-of-swarm").fit(seen)
-    free, capped, tight = (
-        best.propose(goal()),
-        best.propose(goal(caps={"big": 0.5})),
-        best.propose(goal(caps={"big": 0.1})),
-    )
+    losses = np.array([[1.0], [2.0], [3.0]])
+    swarm = Observations(tuple(SIZES), ("t",), ("r0", "r1", "r2"), ("swarm",) * 3, amounts, losses)
+    best = create("best-of-swarm").fit(swarm)
+    free = best.propose(goal())
+    capped = best.propose(goal(caps={"big": 0.5}))
+    tight = best.propose(goal(caps={"big": 0.1}))
     assert free.weights == pytest.approx(amounts[0]) and free.predicted == {"t": 1.0}
     assert capped.weights == pytest.approx(amounts[1]) and capped.predicted == {"t": 2.0}
     assert "projected" in tight.notes[1] and tight.predicted == {} and tight.weights[0] <= 0.1
 
 
 def test_own_data_is_a_reference_outside_the_bounds_and_says_so():
-    wanted = replace(goal(caps={"small": 0.0}), targets={"small": 1.0})
-    proposal = create("own-data").propose(wanted)
-    assert (
-        proposal.weights.tolist() == [0, 0, 1]
-        and "outside the goal's bounds on purpose" in proposal.notes[0]
-    )
-    assert (
-        create("own-data").propose(replace(goal(), targets={"big": 0.25, "small": 0.75})).notes
-        == ()
-    )
+    barred = replace(goal(caps={"small": 0.0}), targets={"small": 1.0})
+    proposal = create("own-data").propose(barred)
+    assert proposal.weights.tolist() == [0, 0, 1]
+    assert "outside the goal's bounds on purpose" in proposal.notes[0]
+    allowed = replace(goal(), targets={"big": 0.25, "small": 0.75})
+    assert create("own-data").propose(allowed).notes == ()
     with pytest.raises(MixwrightError, match="t is none; leave own-data out"):
         create("own-data").propose(goal())
 
 
 def vertices(names=("big", "middle", "small")):
-    weights = np.array([np.eye(3)[list(SIZES).index(name)] for name in names])
-    losses = np.array([[{"big": 2.0, "middle": 1.0, "small": 1.5}[name]] for name in names])
+    rows = [list(SIZES).index(name) for name in names]
+    weights = np.eye(3)[rows]
+    losses = np.array([[2.0], [1.0], [1.5]])[rows]
     return Observations(
         tuple(SIZES), ("t",), tuple(names), ("vertex",) * len(names), weights, losses
     )
@@ -108,11 +99,9 @@ def test_the_best_source_is_alone_where_the_bounds_allow_it():
     assert fitted.propose(goal()).weights.tolist() == [0, 1, 0]
     assert fitted.propose(goal(caps={"middle": 0.0})).weights.tolist() == [0, 0, 1]
     shared = fitted.propose(goal(caps={"middle": 0.7}))
-    assert (
-        shared.weights == pytest.approx([0, 0.7, 0.3])
-        and "2 have weight" in shared.notes[1]
-        and not shared.predicted
-    )
+    assert shared.weights == pytest.approx([0, 0.7, 0.3])
+    assert "2 have weight" in shared.notes[1]
+    assert not shared.predicted
 
 
 def test_a_best_source_needs_every_vertex():

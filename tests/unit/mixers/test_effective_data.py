@@ -5,7 +5,8 @@ from scipy.stats import spearmanr
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.mixers.laws.law import Law, Prior, _residuals, fit_law, trust
+from mixwright.mixers.laws.fit import Prior, _residuals, fit_law, trust
+from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.optimum import best_mixture, certificate
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into, settle
@@ -77,11 +78,11 @@ def test_limits_on_single_losses_are_kept_and_the_optimum_within_them_certified(
     start = scale_into(np.full(9, 1 / 9), lower, upper, groups)
     most = np.array([np.inf, *(law.predict(start[None])[0][1:] + 1e-6)])
     weights, gap = best_mixture(law, importance, lower, upper, groups, most, start)
-    found = law.predict(weights[None])[0]
+    losses = law.predict(weights[None])[0]
     assert (
         on_simplex(weights, lower, upper, groups)
-        and (found <= most).all()
-        and found[0] <= law.predict(start[None])[0, 0] + 1e-9
+        and (losses <= most).all()
+        and losses[0] <= law.predict(start[None])[0, 0] + 1e-9
     )
     assert 0 <= gap < 1e-6
     other = minimize(
@@ -103,7 +104,7 @@ def test_limits_on_single_losses_are_kept_and_the_optimum_within_them_certified(
         options={"ftol": 1e-12, "maxiter": 500},
     )
     assert (
-        not other.success or other.fun >= found[0] - gap - 1e-7
+        not other.success or other.fun >= losses[0] - gap - 1e-7
     )  # a general solver, whose own errors stay under 1e-7
 
 
@@ -168,10 +169,12 @@ def test_one_wild_loss_does_little_harm():
 
 
 def test_a_targets_own_domain_is_expected_to_hold_more_for_it_where_runs_are_few():
-    law, own = random_law(4), np.eye(3, 6)
+    law, same = random_law(4), np.eye(3, 6)
     train = np.random.default_rng(4).dirichlet(np.full(6, 0.7), 12)
-    blind, told = (fit_law(train, law.predict(train), Prior(), own=known) for known in (None, own))
-    assert (told.transfer > blind.transfer)[own > 0].all()
+    losses = law.predict(train)
+    blind = fit_law(train, losses, Prior())
+    informed = fit_law(train, losses, Prior(), same_text=same)
+    assert (informed.transfer > blind.transfer)[same > 0].all()
 
 
 def test_runs_far_above_the_best_count_less():
@@ -185,8 +188,8 @@ def test_a_swarm_of_two_lengths_is_refused():
     rng = np.random.default_rng(3)
     amounts = rng.dirichlet(np.ones(3), 20) * np.where(np.arange(20) < 10, 1e5, 2e5)[:, None]
     runs = tuple(f"{i:02}" for i in range(20))
-    seen = Observations(
+    observations = Observations(
         ("a", "b", "c"), ("t",), runs, ("swarm",) * 20, amounts, rng.normal(3, 1, (20, 1))
     )
     with pytest.raises(MixwrightError, match=r"one proxy\.tokens at a time"):
-        create("effective-data").fit(seen)
+        create("effective-data").fit(observations)

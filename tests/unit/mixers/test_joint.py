@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mixwright.errors import MixwrightError
-from mixwright.mixers import MIXERS, create, lacking
+from mixwright.mixers import MIXERS, create, missing_runs
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.laws.repetition import ScaledLaw, amounts_worth, effective_tokens, fit_decay
 from mixwright.mixture import Domain
@@ -27,15 +27,18 @@ def least(law, tokens):
 def test_a_planted_optimum_at_ten_times_the_largest_scale_is_recovered_where_autoscale_misses_it(
     seed,
 ):
-    law, wanted = planted(seed), goal(10 * UNIT)
-    seen = observed(law, noise=1e-3)
+    law = planted(seed)
+    far = goal(10 * UNIT)
+    observations = observed(law, noise=1e-3)
 
     def objective(weights):
         return float(law.predict(weights[None] * 10)[0].mean())
 
     best = objective(least(law, 10 * UNIT))
     uniform = objective(np.full(4, 0.25)) - best
-    joint, autoscale = (create(name).fit(seen).propose(wanted) for name in ("joint", "autoscale"))
+    joint, autoscale = (
+        create(name).fit(observations).propose(far) for name in ("joint", "autoscale")
+    )
     assert joint.gap < 1e-6
     assert objective(joint.weights) - best < 0.01 * uniform < objective(autoscale.weights) - best
 
@@ -48,8 +51,8 @@ def test_more_tokens_are_never_worse():
 
 
 def test_effective_tokens_are_the_published_ones():
-    found = effective_tokens(np.array([0.5, 1.0, 2.0, 1e6]), np.ones(4))
-    assert found == pytest.approx([0.5, 1.0, 1 + 15.39 * (1 - np.exp(-1 / 15.39)), 1 + 15.39])
+    tokens = effective_tokens(np.array([0.5, 1.0, 2.0, 1e6]), np.ones(4))
+    assert tokens == pytest.approx([0.5, 1.0, 1 + 15.39 * (1 - np.exp(-1 / 15.39)), 1 + 15.39])
     assert effective_tokens(np.array([3.0]), np.array([0.0])).tolist() == [0.0]
 
 
@@ -102,33 +105,39 @@ def test_the_scaled_laws_derivatives_are_those_of_its_values():
 
 def repeated(decay, noise=1e-3, available=(3e4, 1e5, 1e5, 3e5), seed=10):
     """Runs that go over their domains up to thirty times."""
-    seen = observed(planted(seed), seed=seed)
-    seen = replace(seen, epochs=seen.amounts / np.array(available))
-    losses = planted(seed).predict(amounts_worth(seen, decay) / UNIT)
+    observations = observed(planted(seed), seed=seed)
+    observations = replace(observations, epochs=observations.amounts / np.array(available))
+    losses = planted(seed).predict(amounts_worth(observations, decay) / UNIT)
     return replace(
-        seen, losses=losses + noise * np.random.default_rng(seed).standard_normal(losses.shape)
+        observations,
+        losses=losses + noise * np.random.default_rng(seed).standard_normal(losses.shape),
     )
 
 
 @pytest.mark.parametrize("decay", [3.0, 15.39])
-def test_a_planted_decay_of_repetition_is_recovered_and_told(decay):
-    seen = repeated(decay)
-    fitted = create("joint", {"repetition": "fit"}).fit(seen)
-    found, low, high = fitted.told
-    assert found == pytest.approx(decay, rel=0.25) and low <= found <= high < 2 * low
-    assert fitted.decay == found and any(
-        f"R* of the runs {found:.3g}" in note for note in fitted.propose(goal(UNIT)).notes
-    )
-    assumed = create("joint", {"repetition": 4 * decay}).fit(seen)
+def test_a_planted_decay_of_repetition_is_recovered(decay):
+    observations = repeated(decay)
+    fitted = create("joint", {"repetition": "fit"}).fit(observations)
+    decay_of_runs, low, high = fitted.told
+    assert decay_of_runs == pytest.approx(decay, rel=0.25)
+    assert low <= decay_of_runs <= high < 2 * low
+    assert fitted.decay == decay_of_runs
+    notes = fitted.propose(goal(UNIT)).notes
+    assert any(f"R* of the runs {decay_of_runs:.3g}" in note for note in notes)
+    assumed = create("joint", {"repetition": 4 * decay}).fit(observations)
     errors = [
-        np.abs(fit.predict(fit.amounts_of(seen)) - seen.losses).mean() for fit in (fitted, assumed)
+        np.abs(fit.predict(fit.amounts_of(observations)) - observations.losses).mean()
+        for fit in (fitted, assumed)
     ]
     assert errors[0] < 0.5 * errors[1]
 
 
 def test_runs_that_repeat_nothing_cannot_tell_the_decay_and_are_fitted_as_without():
-    seen = observed(planted(2), noise=1e-3)
-    for counted in (seen, replace(seen, epochs=np.minimum(seen.amounts / UNIT, 1.0))):
+    observations = observed(planted(2), noise=1e-3)
+    for counted in (
+        observations,
+        replace(observations, epochs=np.minimum(observations.amounts / UNIT, 1.0)),
+    ):
         fitted, plain = (
             create("joint", {"repetition": "fit"}).fit(counted),
             create("joint").fit(counted),
@@ -144,30 +153,32 @@ def test_runs_that_repeat_nothing_cannot_tell_the_decay_and_are_fitted_as_withou
 
 def test_a_flat_profile_has_an_open_interval():
     assert fit_decay(lambda decay: np.ones(2), 10)[1:] == (0.0, np.inf)
-    found, low, high = fit_decay(lambda decay: np.full(2, 1 + np.log(decay / 10.0) ** 2), 40)
-    assert found == pytest.approx(10, rel=0.13) and 0 < low < found < high < np.inf
+    decay, low, high = fit_decay(lambda tried: np.full(2, 1 + np.log(tried / 10.0) ** 2), 40)
+    assert decay == pytest.approx(10, rel=0.13) and 0 < low < decay < high < np.inf
 
 
 def test_passes_are_kept_with_the_runs_of_a_fit(tmp_path):
-    seen = repeated(8.0)
-    fits.save(tmp_path / "fit", "joint", create("joint").fit(seen), seen)
-    np.testing.assert_array_equal(fits.read_runs(tmp_path / "fit").epochs, seen.epochs)
-    assert seen.only(np.array([3, 1])).epochs.tolist() == seen.epochs[[3, 1]].tolist()
+    observations = repeated(8.0)
+    fits.save(tmp_path / "fit", "joint", create("joint").fit(observations), observations)
+    np.testing.assert_array_equal(fits.read_runs(tmp_path / "fit").epochs, observations.epochs)
+    assert (
+        observations.only(np.array([3, 1])).epochs.tolist() == observations.epochs[[3, 1]].tolist()
+    )
 
 
 def test_whatever_roles_there_are_will_do():
-    seen = observed(planted(4))
+    observations = observed(planted(4))
     for part in (
-        seen.of_role("perturb"),
-        seen.of_role("swarm"),
-        replace(seen, roles=("vertex",) * len(seen.roles)),
+        observations.of_role("perturb"),
+        observations.of_role("swarm"),
+        replace(observations, roles=("vertex",) * len(observations.roles)),
     ):
         assert create("joint").fit(part).propose(goal(UNIT)).weights.sum() == pytest.approx(1)
-    notes = create("joint").fit(seen.of_role("swarm")).propose(goal(10 * UNIT)).notes
-    assert any("the prior's word" in note for note in notes)
+    notes = create("joint").fit(observations.of_role("swarm")).propose(goal(10 * UNIT)).notes
+    assert any("the prior alone" in note for note in notes)
 
 
-def test_a_total_outside_the_trained_ones_is_said():
+def test_a_total_outside_the_trained_ones_has_a_note():
     fitted = create("joint").fit(observed(planted(4)))
     assert any(
         "10 times the tokens of the largest run" in note
@@ -192,5 +203,7 @@ def test_a_study_trains_no_vertices_for_it_but_reads_those_there_are():
 
 
 def test_some_of_the_roles_it_reads_are_enough():
-    assert not lacking("joint", ["swarm"]) and not lacking("joint", ["perturb", "perturb"])
-    assert "perturb or swarm" in lacking("joint", ["vertex"])
+    assert not missing_runs("joint", ["swarm"]) and not missing_runs(
+        "joint", ["perturb", "perturb"]
+    )
+    assert "perturb or swarm" in missing_runs("joint", ["vertex"])

@@ -35,19 +35,19 @@ def pulled(values, weights, prior, tau):
 
 def by_slsqp(values, weights, lower, upper, prior, tau):
     """The least objective that scipy's general solver finds, per unit of example weight."""
-    asked, total = pulled(values, weights, prior, tau), weights.sum()
-    found = minimize(
-        lambda w: asked.at(w).value / total,
+    objective, total = pulled(values, weights, prior, tau), weights.sum()
+    solution = minimize(
+        lambda w: objective.at(w).value / total,
         np.full(len(prior), 1 / len(prior)),
-        jac=lambda w: asked.at(w).gradient / total,
+        jac=lambda w: objective.at(w).gradient / total,
         bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)),
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(len(w))},
         method="SLSQP",
         options={"ftol": 1e-15, "maxiter": 500},
     )
-    assert found.x.sum() == pytest.approx(1, abs=1e-8)
-    w = np.clip(found.x, 0, None)
-    return asked.at(w / w.sum()).value / total
+    assert solution.x.sum() == pytest.approx(1, abs=1e-8)
+    w = np.clip(solution.x, 0, None)
+    return objective.at(w / w.sum()).value / total
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.1])
@@ -56,13 +56,13 @@ def by_slsqp(values, weights, lower, upper, prior, tau):
 def test_the_objective_equals_a_general_solvers(seed, capped, tau):
     values, weights, prior, lower, upper = problem(seed, capped)
     total = weights.sum()
-    found = solve(
+    solution = solve(
         values, weights, lower=lower, upper=upper, prior=prior, tau=tau * total, tolerance=1e-10
     )
-    assert found.converged and 0 <= found.gap <= 1e-10 * total
-    assert found.weights.sum() == pytest.approx(1, abs=1e-12)
-    assert (found.weights >= lower).all() and (found.weights <= upper).all()
-    assert found.objective / total == pytest.approx(
+    assert solution.converged and 0 <= solution.gap <= 1e-10 * total
+    assert solution.weights.sum() == pytest.approx(1, abs=1e-12)
+    assert (solution.weights >= lower).all() and (solution.weights <= upper).all()
+    assert solution.objective / total == pytest.approx(
         by_slsqp(values, weights, lower, upper, prior, tau * total), abs=1e-9
     )
 
@@ -72,10 +72,9 @@ def test_the_objective_equals_a_general_solvers(seed, capped, tau):
 @pytest.mark.parametrize("seed", range(3))
 def test_expectation_maximisation_reaches_the_same(seed, capped, tau):
     values, weights, prior, lower, upper = problem(seed, capped)
-    given = {"lower": lower, "upper": upper, "prior": prior, "tau": tau * weights.sum()}
-    exact, em = (
-        solve(values, weights, **given, tolerance=1e-6, method=method) for method in ("sqp", "em")
-    )
+    options = {"lower": lower, "upper": upper, "prior": prior, "tau": tau * weights.sum()}
+    exact = solve(values, weights, **options, tolerance=1e-6, method="sqp")
+    em = solve(values, weights, **options, tolerance=1e-6, method="em")
     assert em.converged and em.iterations > 0
     assert em.objective == pytest.approx(exact.objective, abs=1e-6 * weights.sum())
 
@@ -87,20 +86,19 @@ def test_the_gap_closes_under_caps_and_pulls_of_any_strength(domains, cap, tau):
     for seed in range(3):
         rng = np.random.default_rng(seed)
         values = rng.normal(0, 2, (300, domains)) + rng.normal(0, 1, domains)
-        found = solve(values, tau=tau, upper=min(1.0, cap / domains), tolerance=1e-8)
-        assert (
-            found.converged and found.gap <= 1e-8 and found.weights.max() <= min(1.0, cap / domains)
-        )
+        solution = solve(values, tau=tau, upper=min(1.0, cap / domains), tolerance=1e-8)
+        assert solution.converged and solution.gap <= 1e-8
+        assert solution.weights.max() <= min(1.0, cap / domains)
 
 
 @pytest.mark.parametrize("capped", [False, True])
 def test_the_gap_bounds_the_distance_from_the_optimum_anywhere(capped):
     values, weights, _, lower, upper = problem(4, capped)
     best = solve(values, weights, lower=lower, upper=upper, tolerance=1e-10).objective
-    asked = pulled(values, weights, None, 0.0)
+    objective = pulled(values, weights, None, 0.0)
     for seed in range(20):
         start = np.random.default_rng(seed).dirichlet(np.ones(len(lower)))
-        point = asked.at(project(start, lower, upper))
+        point = objective.at(project(start, lower, upper))
         assert Region(lower, upper).gap(point) >= point.value - best - 1e-12
 
 
@@ -108,19 +106,18 @@ def test_the_gap_bounds_the_distance_from_the_optimum_anywhere(capped):
 @pytest.mark.parametrize("domains", [5, 40])
 def test_any_float_and_a_memory_map_give_the_same(domains, dtype, tmp_path):
     rng = np.random.default_rng(3)
-    values = (rng.normal(0, 2, (3_000, domains)) - 20).astype(
-        np.float16
-    )  # so that every type holds it exactly
+    # In float16 first, so that every type holds the numbers exactly.
+    values = (rng.normal(0, 2, (3_000, domains)) - 20).astype(np.float16)
     np.save(tmp_path / "table.npy", values.astype(dtype))
     exact = solve(values.astype(np.float64))
-    for given in (
+    for table in (
         values.astype(dtype),
         np.asfortranarray(values.astype(dtype)),
         np.load(tmp_path / "table.npy", mmap_mode="r"),
     ):
-        found = solve(given)
-        assert found.converged and found.objective == pytest.approx(exact.objective, abs=1e-6)
-        assert found.weights == pytest.approx(exact.weights, abs=1e-3)
+        solution = solve(table)
+        assert solution.converged and solution.objective == pytest.approx(exact.objective, abs=1e-6)
+        assert solution.weights == pytest.approx(exact.weights, abs=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -128,11 +125,11 @@ def test_the_gap_of_single_precision_is_that_of_double(dtype):
     """The certificate of a float32 table holds when the same numbers are summed in float64."""
     rng = np.random.default_rng(4)
     values = (rng.normal(0, 2, (50_000, 40)) - 900).astype(dtype)
-    found = solve(values)
+    solution = solve(values)
     weights = np.full(len(values), 1 / len(values))
-    point = pulled(values.astype(np.float64), weights, None, 0.0).at(found.weights)
-    assert Region(np.zeros(40), np.ones(40)).gap(point) == pytest.approx(found.gap, abs=3e-8)
-    assert found.gap <= 1e-6
+    point = pulled(values.astype(np.float64), weights, None, 0.0).at(solution.weights)
+    assert Region(np.zeros(40), np.ones(40)).gap(point) == pytest.approx(solution.gap, abs=3e-8)
+    assert solution.gap <= 1e-6
 
 
 def test_memory_stays_under_three_times_the_input(tmp_path):
@@ -147,37 +144,38 @@ def test_memory_stays_under_three_times_the_input(tmp_path):
         solve(np.load(tmp_path / "table.npy", mmap_mode="r"))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 2 * size  # beside the input itself
+        # The input itself is not counted.
+        assert peak < 2 * size
 
 
 def test_sorted_examples_of_unlike_targets_are_no_harder():
-    """The warm start looks at whole blocks: one that never saw a target must not keep the answer from it."""
+    """The warm start takes whole blocks: one without a target must not keep the answer from it."""
     rng = np.random.default_rng(7)
-    blocks = [rng.normal(0, 1, (40_000, 6)) + 3 * np.eye(6)[k] for k in range(3)] + [
-        rng.normal(0, 1, (700, 6)) + 3 * np.eye(6)[5]
-    ]
+    blocks = [rng.normal(0, 1, (40_000, 6)) + 3 * np.eye(6)[k] for k in range(3)]
+    blocks.append(rng.normal(0, 1, (700, 6)) + 3 * np.eye(6)[5])
     values = np.concatenate(blocks)
     weights = np.concatenate([np.full(len(block), 0.25 / len(block)) for block in blocks])
-    found = solve(values, weights)
+    solution = solve(values, weights)
     shuffled = rng.permutation(len(values))
-    assert found.converged and found.iterations < 20
-    assert found.objective == pytest.approx(
+    assert solution.converged and solution.iterations < 20
+    assert solution.objective == pytest.approx(
         solve(values[shuffled], weights[shuffled]).objective, abs=2e-6
     )
 
 
 def test_many_domains_and_many_rows():
     rng = np.random.default_rng(0)
-    found = solve(rng.normal(0, 20, (3_000, 60)) + rng.normal(0, 2, 60))
-    assert found.converged and found.iterations < 30
-    found = solve(rng.normal([0.0, 1.0, 0.0, -9.0], 3, (60_000, 4)))  # warm start on a sample
-    assert found.converged and found.weights[1] == found.weights.max()
+    solution = solve(rng.normal(0, 20, (3_000, 60)) + rng.normal(0, 2, 60))
+    assert solution.converged and solution.iterations < 30
+    # So many rows start warm, from a sample.
+    solution = solve(rng.normal([0.0, 1.0, 0.0, -9.0], 3, (60_000, 4)))
+    assert solution.converged and solution.weights[1] == solution.weights.max()
 
 
 @pytest.mark.parametrize("domains", [40, 100])
 def test_the_dust_of_many_like_domains_does_not_hold_the_gap_open(domains):
-    found = solve(np.random.default_rng(1).normal(0, 2, (200, domains)))
-    assert found.converged and found.iterations < 10
+    solution = solve(np.random.default_rng(1).normal(0, 2, (200, domains)))
+    assert solution.converged and solution.iterations < 10
 
 
 def test_planted_proportions_are_recovered():
@@ -233,7 +231,7 @@ def test_useless_examples_are_refused_by_name():
 
 
 def observed(advantage, seed=0):
-    """Two targets' likelihoods under three proxies, the third better by `advantage` nats a token."""
+    """Two targets' likelihoods under three proxies, the third `advantage` nats a token better."""
     rng = np.random.default_rng(seed)
     blocks = {}
     for target in ("north", "south"):
@@ -261,27 +259,20 @@ def test_a_real_gain_is_said_and_chance_is_not():
     assert real.weights[2] > 0.9 and real.notes[0].startswith("gain over natural")
     # every proxy alike: what is left to gain is luck, and the pull to natural keeps it
     alike = observed(0.0)
-    equal = {
-        t: Likelihoods(
-            np.repeat(b.values[:, :1], 3, axis=1)
-            + np.random.default_rng(3).normal(0, 0.5, (200, 3)),
-            b.scored_tokens,
-        )
-        for t, b in alike.likelihoods.items()
-    }
-    chance = (
-        create("mixmin").fit(Observations(**{**vars(alike), "likelihoods": equal})).propose(goal())
-    )
-    assert (
-        np.abs(chance.weights - goal().natural).max() < np.abs(real.weights - goal().natural).max()
-    )
+    equal = {}
+    for target, block in alike.likelihoods.items():
+        noise = np.random.default_rng(3).normal(0, 0.5, (200, 3))
+        equal[target] = Likelihoods(block.values[:, :1] + noise, block.scored_tokens)
+    chance = create("mixmin").fit(replace(alike, likelihoods=equal)).propose(goal())
+    natural = goal().natural
+    assert np.abs(chance.weights - natural).max() < np.abs(real.weights - natural).max()
 
 
 def test_the_prediction_is_the_objective_of_each_target():
-    seen = observed(0.2)
-    mixer = create("mixmin", {"tau": 0}).fit(seen)
+    observations = observed(0.2)
+    mixer = create("mixmin", {"tau": 0}).fit(observations)
     w = np.array([0.2, 0.3, 0.5])
-    block = seen.likelihoods["south"]
+    block = observations.likelihoods["south"]
     by_hand = -(np.log(np.exp(block.values) @ w) / block.scored_tokens).mean()
     assert mixer.predict(w[None] * 1000)[0, mixer.targets.index("south")] == pytest.approx(
         by_hand, rel=1e-12
@@ -297,74 +288,71 @@ def test_tau_is_checked():
 @pytest.mark.parametrize("domains", [4, 40])
 def test_a_domain_capped_at_zero_is_as_if_it_were_not_there(domains, tau):
     values = np.random.default_rng(5).normal(0, 2, (200, domains))
-    found = solve(values, tau=tau, upper=np.where(np.arange(domains) == 1, 0.0, 1.0))
+    solution = solve(values, tau=tau, upper=np.where(np.arange(domains) == 1, 0.0, 1.0))
     without = solve(np.delete(values, 1, axis=1), tau=tau)
-    assert found.converged and found.weights[1] == 0
-    assert np.delete(found.weights, 1) == pytest.approx(without.weights, abs=1e-3)
+    assert solution.converged and solution.weights[1] == 0
+    assert np.delete(solution.weights, 1) == pytest.approx(without.weights, abs=1e-3)
 
 
 def split_observed(advantage, report, seed=0):
-    seen = observed(advantage, seed)
-    halves = {target: replace(block, report=report) for target, block in seen.likelihoods.items()}
-    return replace(seen, likelihoods=halves)
+    observations = observed(advantage, seed)
+    halves = {}
+    for target, block in observations.likelihoods.items():
+        halves[target] = replace(block, report=report)
+    return replace(observations, likelihoods=halves)
 
 
 def test_examples_that_report_never_choose():
     report = np.arange(200) % 5 == 0
-    seen = split_observed(0.5, report)
+    observations = split_observed(0.5, report)
     spoilt = {}
-    for target, block in seen.likelihoods.items():  # what reports says the opposite of what chooses
+    # What reports now says the opposite of what chooses.
+    for target, block in observations.likelihoods.items():
         values = np.where(report[:, None], block.values[:, ::-1] - 50 * np.arange(3), block.values)
         spoilt[target] = replace(block, values=values)
-    here, there = (
-        create("mixmin").fit(s).propose(goal()) for s in (seen, replace(seen, likelihoods=spoilt))
-    )
-    assert here.weights.tolist() == there.weights.tolist()
+    first = create("mixmin").fit(observations).propose(goal())
+    second = create("mixmin").fit(replace(observations, likelihoods=spoilt)).propose(goal())
+    assert first.weights.tolist() == second.weights.tolist()
     assert (
-        here.predicted == there.predicted
-        and here.intervals["weights"] == there.intervals["weights"]
+        first.predicted == second.predicted
+        and first.intervals["weights"] == second.intervals["weights"]
     )
-    assert here.notes[0].startswith("gain over natural on examples that reported only")
-    assert there.notes[0].startswith("no gain over natural on examples that reported only")
-    assert there.intervals["verdict"].startswith("no gain over natural")
+    assert first.notes[0].startswith("gain over natural on examples that reported only")
+    assert second.notes[0].startswith("no gain over natural on examples that reported only")
+    assert second.intervals["verdict"].startswith("no gain over natural")
 
 
 def test_the_reported_gain_is_that_of_the_reporting_examples():
     report = np.arange(200) % 5 == 0
-    seen = split_observed(0.2, report)
-    found = create("mixmin", {"tau": 0.01}).fit(seen).propose(goal())
+    observations = split_observed(0.2, report)
+    proposal = create("mixmin", {"tau": 0.01}).fit(observations).propose(goal())
     by_hand = 0.0
-    for block in seen.likelihoods.values():
-        each = np.log(np.exp(block.values) @ found.weights) - np.log(
-            np.exp(block.values) @ goal().natural
-        )
-        by_hand += 0.5 * (each / block.scored_tokens)[report].mean()
-    assert found.intervals["gain"]["value"] == pytest.approx(by_hand, rel=1e-9)
-    assert f"{by_hand:+.4f}" in found.notes[0]
+    for block in observations.likelihoods.values():
+        likelihoods = np.exp(block.values)
+        gains = np.log(likelihoods @ proposal.weights) - np.log(likelihoods @ goal().natural)
+        by_hand += 0.5 * (gains / block.scored_tokens)[report].mean()
+    assert proposal.intervals["gain"]["value"] == pytest.approx(by_hand, rel=1e-9)
+    assert f"{by_hand:+.4f}" in proposal.notes[0]
 
 
 def test_intervals_narrow_with_examples_and_hold_the_planted_proportions():
-    truth, held, widths = np.array([0.6, 0.1, 0.3]), 0, {}
+    truth = np.array([0.6, 0.1, 0.3])
+    inside = 0
+    widths = {200: [], 3_200: []}
     for seed in range(20):
-        for count in (200, 3_200):
+        for count in widths:
             rng = np.random.default_rng([seed, count])
             values = rng.normal(0, 1, (count, 3))
             values[np.arange(count), rng.choice(3, count, p=truth)] += 6
-            seen = replace(
-                observed(0.0),
-                likelihoods={t: Likelihoods(values, np.ones(count)) for t in ("north",)},
-            )
-            asked = replace(goal(), targets={"north": 1.0})
-            found = create("mixmin", {"tau": 0}).fit(seen).propose(asked).intervals
-            assert found["draws"] == 100 and found["level"] == 0.95
-            widths.setdefault(count, []).append(
-                np.mean([high - low for low, high in found["weights"].values()])
-            )
-            held += sum(
-                low - 0.01 <= t <= high + 0.01
-                for t, (low, high) in zip(truth, found["weights"].values(), strict=True)
-            )
-    assert held >= 0.85 * 20 * 2 * 3
+            block = Likelihoods(values, np.ones(count))
+            observations = replace(observed(0.0), likelihoods={"north": block})
+            request = replace(goal(), targets={"north": 1.0})
+            proposal = create("mixmin", {"tau": 0}).fit(observations).propose(request)
+            assert proposal.intervals["draws"] == 100 and proposal.intervals["level"] == 0.95
+            low, high = np.array(list(proposal.intervals["weights"].values())).T
+            widths[count].append(np.mean(high - low))
+            inside += ((low - 0.01 <= truth) & (truth <= high + 0.01)).sum()
+    assert inside >= 0.85 * 20 * 2 * 3
     assert np.mean(widths[3_200]) == pytest.approx(np.mean(widths[200]) / 4, rel=0.3)
 
 
@@ -380,16 +368,14 @@ def test_sums_of_groups_are_kept_with_a_valid_gap(seed, tau):
     domains = int(rng.integers(9, 13))
     lower, upper, groups = random_groups(rng, domains)
     values = rng.normal(0, 2, (150, domains)) + rng.normal(0, 1, domains)
-    found = solve(values, lower=lower, upper=upper, groups=groups, tau=tau, tolerance=1e-8)
-    assert found.converged and on_simplex(found.weights, lower, upper, groups)
-    asked, (rows, limits) = (
-        pulled(values, np.full(150, 1 / 150), None, tau),
-        group_rows(groups, domains),
-    )
+    solution = solve(values, lower=lower, upper=upper, groups=groups, tau=tau, tolerance=1e-8)
+    assert solution.converged and on_simplex(solution.weights, lower, upper, groups)
+    objective = pulled(values, np.full(150, 1 / 150), None, tau)
+    rows, limits = group_rows(groups, domains)
     best = minimize(
-        lambda w: asked.at(w).value,
-        found.weights,
-        jac=lambda w: asked.at(w).gradient,
+        lambda w: objective.at(w).value,
+        solution.weights,
+        jac=lambda w: objective.at(w).gradient,
         bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)),
         constraints=[
             {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(domains)},
@@ -398,39 +384,36 @@ def test_sums_of_groups_are_kept_with_a_valid_gap(seed, tau):
         method="SLSQP",
         options={"ftol": 1e-14, "maxiter": 500},
     )
-    assert best.fun == pytest.approx(found.objective, abs=1e-8)
+    assert best.fun == pytest.approx(solution.objective, abs=1e-8)
     if not tau:
         em = solve(values, lower=lower, upper=upper, groups=groups, method="em")
-        assert em.converged and em.objective == pytest.approx(found.objective, abs=1e-6)
+        assert em.converged and em.objective == pytest.approx(solution.objective, abs=1e-6)
 
 
 def test_too_few_reporting_examples_leave_the_word_to_the_folds():
     few = split_observed(0.5, np.arange(200) < 3)
-    found = create("mixmin").fit(few).propose(goal())
-    assert found.notes[0].startswith("gain over natural on held-out folds of the examples")
-    assert found.intervals["gain"]["low"] > 0 and set(found.intervals["predicted"]) == {
-        "north",
-        "south",
-    }
+    proposal = create("mixmin").fit(few).propose(goal())
+    assert proposal.notes[0].startswith("gain over natural on held-out folds of the examples")
+    assert proposal.intervals["gain"]["low"] > 0
+    assert set(proposal.intervals["predicted"]) == {"north", "south"}
 
 
-def test_a_single_precision_table_needs_no_more_steps_than_a_double_one():
-    """A search that sets sums in float64 against one in float32 finds no step and starts all over."""
+def test_a_single_precision_table_needs_no_more_steps_than_a_double_one(monkeypatch):
+    """A search that sets float64 sums against float32 sums finds no step and starts all over."""
     rng = np.random.default_rng(11)
     values = rng.standard_normal((200_000, 7), dtype=np.float32)
-    values[
-        np.arange(len(values)), rng.choice(7, len(values), p=rng.dirichlet(np.full(7, 0.5)))
-    ] += 4
+    origin = rng.choice(7, len(values), p=rng.dirichlet(np.full(7, 0.5)))
+    values[np.arange(len(values)), origin] += 4
     calls = []
-    plain, Ratios.at = (
-        Ratios.at,
-        lambda self, *rest: (calls.append(self.blocks[0].dtype), plain(self, *rest))[1],
-    )
-    try:
-        for given in (values, values.astype(np.float64)):
-            assert solve(given).converged
-    finally:
-        Ratios.at = plain
+    plain = Ratios.at
+
+    def counted(self, *arguments):
+        calls.append(self.blocks[0].dtype)
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Ratios, "at", counted)
+    for table in (values, values.astype(np.float64)):
+        assert solve(table).converged
     assert calls.count(np.dtype("float32")) <= calls.count(np.dtype("float64")) + 6
 
 
@@ -439,10 +422,10 @@ def test_examples_without_weight_are_as_if_they_were_not_there(first):
     values = np.random.default_rng(0).normal(size=(100_000, 5))
     weights = np.zeros(len(values))
     weights[first : first + 500] = 1
-    found, alone = solve(values, weights), solve(values[first : first + 500])
-    assert found.converged and found.objective / weights.sum() == pytest.approx(
-        alone.objective, abs=2e-6
-    )
+    solution = solve(values, weights)
+    alone = solve(values[first : first + 500])
+    assert solution.converged
+    assert solution.objective / weights.sum() == pytest.approx(alone.objective, abs=2e-6)
 
 
 def test_what_is_no_number_certifies_nothing():
@@ -457,8 +440,8 @@ def test_the_curvature_of_a_sample_knows_the_rare_domains_of_all_examples():
     values[np.arange(len(values)), rng.choice(3, len(values), p=share)] += 6
     ratios = Ratios.of(values, np.full(len(values), 1 / len(values)))
     point = ratios.at(share)
-    assert ratios.hessian(point, np.arange(3)) @ share == pytest.approx(
-        -point.gradient, rel=1e-6
-    )  # an identity of the whole
-    whole, sampled = ratios.hessian(point, np.arange(3), 9), ratios.hessian(point, np.arange(3))
+    sampled = ratios.hessian(point, np.arange(3))
+    whole = ratios.hessian(point, np.arange(3), effort=9)
+    # The curvature of all examples has this identity.
+    assert sampled @ share == pytest.approx(-point.gradient, rel=1e-6)
     assert sampled[2, 2] == pytest.approx(whole[2, 2], rel=0.05)

@@ -1,14 +1,16 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from mixwright.errors import MixwrightError
-from mixwright.mixers.mixmin.mixmin import solve_squared, solve_worst
+from mixwright.mixers.mixmin.mixmin import solve, solve_squared, solve_worst
 
 
 def by_slsqp(objective, domains, lower, upper, extra=()):
-    found = minimize(
+    solution = minimize(
         lambda x: objective(x[:domains]) if not extra else x[-1],
         np.append(np.full(domains, 1 / domains), 9.0) if extra else np.full(domains, 1 / domains),
         bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True))
@@ -18,7 +20,7 @@ def by_slsqp(objective, domains, lower, upper, extra=()):
         method="SLSQP",
         options={"ftol": 1e-15, "maxiter": 1000},
     )
-    return found.fun
+    return solution.fun
 
 
 def pull(w, tau):
@@ -30,21 +32,22 @@ def pull(w, tau):
 @pytest.mark.parametrize("seed", range(4))
 def test_squared_error_is_the_quadratic_programmes(seed, capped, tau):
     rng = np.random.default_rng(seed)
-    n, m, classes = 80, 6, (1, 3)[seed % 2]
+    n, m = 80, 6
+    classes = (1, 3)[seed % 2]
     predictions = rng.dirichlet(np.ones(max(2, classes)), (n, m)).transpose(0, 2, 1)[:, :classes]
     labels = rng.integers(max(2, classes), size=n)
     truth = np.eye(classes)[labels] if classes > 1 else labels[:, None]
     lower, upper = (np.full(m, 0.02), np.full(m, 0.3)) if capped else (np.zeros(m), np.ones(m))
-    given = predictions[:, 0] if classes == 1 else predictions
-    found = solve_squared(given, labels, tolerance=1e-10, lower=lower, upper=upper, tau=tau)
+    values = predictions[:, 0] if classes == 1 else predictions
+    solution = solve_squared(values, labels, tolerance=1e-10, lower=lower, upper=upper, tau=tau)
 
     def objective(w):
         return float(((predictions @ w - truth) ** 2).sum() / n) + pull(w, tau)
 
-    assert found.converged and 0 <= found.gap <= 1e-10
-    assert found.objective == pytest.approx(objective(found.weights), abs=1e-12)
-    assert found.objective == pytest.approx(by_slsqp(objective, m, lower, upper), abs=1e-8)
-    assert found.objective <= by_slsqp(objective, m, lower, upper) + 1e-9
+    assert solution.converged and 0 <= solution.gap <= 1e-10
+    assert solution.objective == pytest.approx(objective(solution.weights), abs=1e-12)
+    assert solution.objective == pytest.approx(by_slsqp(objective, m, lower, upper), abs=1e-8)
+    assert solution.objective <= by_slsqp(objective, m, lower, upper) + 1e-9
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.05])
@@ -56,22 +59,23 @@ def test_the_worst_target_is_as_good_as_it_can_be(seed, capped, tau):
     blocks = [rng.normal(0, 2, (n, m)) + rng.normal(0, 1, m) for n in (40, 90, 200)]
     reference = rng.normal(0, 0.3, 3)
     lower, upper = (np.full(m, 0.05), np.full(m, 0.4)) if capped else (np.zeros(m), np.ones(m))
-    found = solve_worst(blocks, reference=reference, lower=lower, upper=upper, tau=tau)
-    each = [
-        lambda w, b=b, r=r: (
-            -logsumexp(b, axis=1, b=np.maximum(w, 0)).mean() - r + pull(np.maximum(w, 0), tau)
-        )
-        for b, r in zip(blocks, reference, strict=True)
-    ]
-    best = by_slsqp(None, m, lower, upper, each)
-    assert found.converged and 0 <= found.gap <= 1e-6
-    assert found.objective == pytest.approx(max(f(found.weights) for f in each), abs=1e-10)
-    assert -1e-8 <= found.objective - best <= found.gap + 1e-8
+    solution = solve_worst(blocks, reference=reference, lower=lower, upper=upper, tau=tau)
+
+    def excess(w, block, least):
+        w = np.maximum(w, 0)
+        return -logsumexp(block, axis=1, b=w).mean() - least + pull(w, tau)
+
+    objectives = []
+    for block, least in zip(blocks, reference, strict=True):
+        objectives.append(partial(excess, block=block, least=least))
+    best = by_slsqp(None, m, lower, upper, objectives)
+    greatest = max(f(solution.weights) for f in objectives)
+    assert solution.converged and 0 <= solution.gap <= 1e-6
+    assert solution.objective == pytest.approx(greatest, abs=1e-10)
+    assert -1e-8 <= solution.objective - best <= solution.gap + 1e-8
 
 
 def test_one_target_is_the_plain_problem_and_caps_of_zero_are_kept():
-    from mixwright.mixers.mixmin.mixmin import solve
-
     values = np.random.default_rng(0).normal(0, 2, (100, 4))
     upper = np.array([0.0, 1, 1, 1])
     assert solve_worst([values], upper=upper).objective == pytest.approx(

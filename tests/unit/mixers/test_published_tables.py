@@ -1,4 +1,7 @@
-"""Golden numbers on public tables: set MIXWRIGHT_MIRROR to the folder that holds regmix/ and autoscale/."""
+"""Golden numbers on public tables.
+
+MIXWRIGHT_MIRROR names the folder that holds regmix/ and autoscale/.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -34,13 +37,11 @@ def correlations(mixer):
     """Spearman x 100, mean over 13 targets, on the three published test sets."""
     tests = [pile(f"test_mixture_{size}", f"test_pile_loss_{size}") for size in SIZES]
     predicted = [mixer.predict(test.amounts) for test in tests]
-    return [
-        100
-        * np.mean(
-            [spearmanr(guess[:, k], test.losses[:, k]).statistic for k in range(len(test.targets))]
-        )
-        for guess, test in zip(predicted, tests, strict=True)
-    ]
+    means = []
+    for guess, test in zip(predicted, tests, strict=True):
+        ranks = [spearmanr(x, y).statistic for x, y in zip(guess.T, test.losses.T, strict=True)]
+        means.append(100 * np.mean(ranks))
+    return means
 
 
 def test_regmix_reaches_its_published_correlations():
@@ -56,14 +57,13 @@ def test_the_law_beats_the_trees_at_512_runs():
 
 
 def test_the_ensemble_beats_its_members_and_weighs_them_by_the_training_runs_alone():
-    found = fitted("ensemble")
-    assert (np.array(correlations(found)) >= [99.25, 98.85, 95.85]).all()
+    result = fitted("ensemble")
+    assert (np.array(correlations(result)) >= [99.25, 98.85, 95.85]).all()
     test = pile("test_mixture_1m", "test_pile_loss_1m")
-    assert ((found.predict(test.amounts) - test.losses) ** 2).mean() <= 0.0092
-    share = dict(zip(found.names, found.shares[:, 0], strict=True))
-    assert share["effective-data"] == pytest.approx(0.7, abs=0.05) and share[
-        "regmix"
-    ] == pytest.approx(0.3, abs=0.05)
+    assert ((result.predict(test.amounts) - test.losses) ** 2).mean() <= 0.0092
+    share = dict(zip(result.names, result.shares[:, 0], strict=True))
+    assert share["effective-data"] == pytest.approx(0.7, abs=0.05)
+    assert share["regmix"] == pytest.approx(0.3, abs=0.05)
 
 
 def test_other_laws_rank_worse_and_propose_corners():
@@ -78,38 +78,34 @@ TREES_AT_512 = [98.96, 98.41, 94.84]
 
 
 def test_the_law_at_96_random_runs_beats_the_trees_at_512():
-    found = []
+    results = []
     for seed in range(5):
         chosen = np.random.default_rng(seed).permutation(512)[:96]
-        found.append(correlations(create("effective-data").fit(swarm().only(chosen))))
-    assert (np.mean(found, axis=0) >= TREES_AT_512).all()
+        mixer = create("effective-data").fit(swarm().only(chosen))
+        results.append(correlations(mixer))
+    assert (np.mean(results, axis=0) >= TREES_AT_512).all()
 
 
 @pytest.mark.parametrize(("runs", "short"), [(64, 0.0), (48, 0.1)])
 def test_the_law_at_64_chosen_runs_beats_the_trees_at_512_and_at_48_is_near(runs, short):
     chosen = np.array(choose(swarm().weights, runs))
-    assert (
-        np.array(correlations(create("effective-data").fit(swarm().only(chosen))))
-        >= np.array(TREES_AT_512) - short
-    ).all()
+    mixer = create("effective-data").fit(swarm().only(chosen))
+    assert (np.array(correlations(mixer)) >= np.array(TREES_AT_512) - short).all()
 
 
 def pile_goal(target, **bounds):
-    available = swarm().weights.mean(
-        axis=0
-    )  # the swarm's centre stands in for the corpus: token counts were not published with it
-    domains = tuple(
-        Domain(name, round(1e9 * share))
-        for name, share in zip(swarm().domains, available, strict=True)
-    )
+    # The swarm's centre stands in for the corpus: its token counts were not published.
+    centre = swarm().weights.mean(axis=0)
+    tokens = [round(1e9 * share) for share in centre]
+    domains = tuple(map(Domain, swarm().domains, tokens))
     return Goal(domains, target, 1e9, Bounds.of(domains, 1e9, **bounds))
 
 
 def test_both_put_most_of_pile_cc_on_pile_cc_and_the_certificate_holds_under_caps():
-    wanted = pile_goal({"pile_cc": 1.0})
+    goal = pile_goal({"pile_cc": 1.0})
     column = swarm().domains.index("pile_cc")
-    assert fitted("regmix").propose(wanted).weights[column] > 0.7
-    law = fitted("effective-data").propose(wanted)
+    assert fitted("regmix").propose(goal).weights[column] > 0.7
+    law = fitted("effective-data").propose(goal)
     assert law.weights[column] > 0.7 and law.gap < 1e-6
     everything = dict.fromkeys(swarm().targets, 1 / 13)
     assert fitted("effective-data").propose(pile_goal(everything, max_epochs=1.5)).gap < 1e-6
@@ -133,8 +129,8 @@ def responses(values, domains):
 def test_the_published_optimum_of_autoscale():
     table, domains = perplexities()
     a, b = fit_published(np.tile([1 / 5, 1, 3], (7, 1)), responses(table["mean"], domains))
-    found = water_filling(a, b, 7, 0.2)
-    assert found == pytest.approx(
+    result = water_filling(a, b, 7, 0.2)
+    assert result == pytest.approx(
         [1.6248, 0.2, 1.2742, 1.1798, 1.8519, 0.6372, 0.2322], abs=5.1e-5
     )  # all digits printed
 
@@ -144,8 +140,8 @@ def test_log_perplexity_is_kinder_to_github(reduced):
     table, domains = perplexities()
     logs = np.log(table[domains]).mean(axis=1)
     points = np.tile([reduced, 1, 3], (7, 1))
-    found = water_filling(*fit_robust(points, responses(logs, domains), 0.002).centre(), 7, 0.2)
-    share = dict(zip(domains, found, strict=True))
+    result = water_filling(*fit_robust(points, responses(logs, domains), 0.002).centre(), 7, 0.2)
+    share = dict(zip(domains, result, strict=True))
     assert 0.55 < share["github"] < 0.75 and 1.1 < share["common_crawl"] < 1.25
 
 

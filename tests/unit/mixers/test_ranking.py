@@ -19,7 +19,10 @@ NATURAL = np.array([0.5, 0.1, 0.4])
 
 
 def proxies(examples=4000, seed=0):
-    """(examples, domains) probabilities and labels: `kin` ranks like the target at a tenth of its rate, `common` and `noise` do not."""
+    """(examples, domains) probabilities and labels.
+
+    `kin` ranks like the target at a tenth of its rate, `common` and `noise` do not.
+    """
     rng = np.random.default_rng(seed)
     truth = rng.beta(0.5, 1.0, examples)
     labels = (rng.random(examples) < truth).astype(float)
@@ -27,7 +30,7 @@ def proxies(examples=4000, seed=0):
     return np.column_stack([noise[:, 0], truth / 10, noise[:, 1] / 5]), labels
 
 
-def seen(seed=0):
+def observations(seed=0):
     p, labels = proxies(seed=seed)
     block = Likelihoods(loglikelihoods(p, labels[:, None]), np.ones(len(labels)), labels=labels)
     return Observations(
@@ -41,44 +44,55 @@ def seen(seed=0):
     )
 
 
+def with_block(**changes):
+    """The observations with parts of the target's likelihoods changed."""
+    before = observations()
+    block = replace(before.likelihoods["target"], **changes)
+    return replace(before, likelihoods={"target": block})
+
+
+def problem(mixer, tau):
+    """What the mixer minimises for its only target."""
+    lifts = mixer.lifts[0]
+    a = np.full(len(lifts), 1 / len(lifts))
+    return Rescaled(lifts, a, mixer.rates[0], NATURAL, tau)
+
+
 def goal(**bounds):
-    domains = tuple(
-        Domain(name, round(1000 * share)) for name, share in zip(DOMAINS, NATURAL, strict=True)
-    )
+    tokens = np.round(1000 * NATURAL).astype(int).tolist()
+    domains = tuple(map(Domain, DOMAINS, tokens))
     return Goal(domains, {"target": 1.0}, 1000.0, Bounds.of(domains, 1000.0, **bounds))
 
 
 def test_it_finds_the_domain_that_ranks_alike_however_rare_its_label_is():
     p, labels = proxies(seed=1)
-    here = create("mixmin-ranking", {"tau": 0.0}).fit(seen()).propose(goal()).weights
-    published = create("mixmin", {"tau": 0.0}).fit(seen()).propose(goal()).weights
-    assert here[1] > 0.9 > published[1]
-    assert average_precision(labels, p @ here) > average_precision(labels, p @ published) + 0.05
+    ranking = create("mixmin-ranking", {"tau": 0.0}).fit(observations()).propose(goal()).weights
+    published = create("mixmin", {"tau": 0.0}).fit(observations()).propose(goal()).weights
+    assert ranking[1] > 0.9 > published[1]
+    precision = average_precision(labels, p @ ranking)
+    assert precision > average_precision(labels, p @ published) + 0.05
 
 
 def test_its_weights_undo_the_rates():
-    """Making a proxy say everything half as often doubles its weight's share of the rest and leaves the ranking as it was."""
-    here, block = seen(), seen().likelihoods["target"]
+    """A proxy that says everything half as often gets twice the weight; the ranking stays."""
     p, labels = proxies()
     halved = p * np.array([1.0, 0.5, 1.0])
-    there = replace(
-        here, likelihoods={"target": replace(block, values=loglikelihoods(halved, labels[:, None]))}
-    )
-    one, two = (
-        create("mixmin-ranking", {"tau": 0.0}).fit(data).propose(goal()).weights
-        for data in (here, there)
-    )
-    assert p @ one / (p @ one).sum() == pytest.approx(halved @ two / (halved @ two).sum(), abs=1e-6)
+    changed = with_block(values=loglikelihoods(halved, labels[:, None]))
+    mixer = create("mixmin-ranking", {"tau": 0.0})
+    first = p @ mixer.fit(observations()).propose(goal()).weights
+    second = halved @ mixer.fit(changed).propose(goal()).weights
+    assert first / first.sum() == pytest.approx(second / second.sum(), abs=1e-6)
 
 
 def test_the_pull_ends_at_natural_without_the_domains_that_are_capped_at_0():
-    far = create("mixmin-ranking", {"tau": 1e4}).fit(seen()).propose(goal(caps={"kin": 0.0}))
+    far = (
+        create("mixmin-ranking", {"tau": 1e4}).fit(observations()).propose(goal(caps={"kin": 0.0}))
+    )
     assert far.weights == pytest.approx([5 / 9, 0, 4 / 9], abs=1e-3)
     assert "natural itself was returned" in " ".join(far.notes)
-    near = create("mixmin-ranking").fit(seen()).propose(goal())
-    assert "natural itself was not returned" in " ".join(near.notes) and near.notes[0].startswith(
-        "gain over natural"
-    )
+    near = create("mixmin-ranking").fit(observations()).propose(goal())
+    assert "natural itself was not returned" in " ".join(near.notes)
+    assert near.notes[0].startswith("gain over natural")
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.1])
@@ -86,80 +100,57 @@ def test_the_pull_ends_at_natural_without_the_domains_that_are_capped_at_0():
     "bounds", [{"caps": {"kin": 0.4}}, {"floors": {"noise": 0.3}, "caps": {"kin": 0.5}}]
 )
 def test_bounds_that_bind_keep_the_optimum_certified(tau, bounds):
-    mixer = create("mixmin-ranking", {"tau": tau}).fit(seen())
-    wanted = goal(**bounds)
-    proposal = mixer.propose(wanted)
+    mixer = create("mixmin-ranking", {"tau": tau}).fit(observations())
+    request = goal(**bounds)
+    proposal = mixer.propose(request)
     assert 0 <= proposal.gap < 1e-6
-    problem = Rescaled(
-        mixer.lifts[0],
-        np.full(len(mixer.lifts[0]), 1 / len(mixer.lifts[0])),
-        mixer.rates[0],
-        NATURAL,
-        tau,
-    )
-    best = problem.at(problem.shares(proposal.weights))[0]
-    tried = np.random.default_rng(0).dirichlet(np.ones(3), 3000)
-    tried = tried[((tried >= wanted.bounds.lower) & (tried <= wanted.bounds.upper)).all(axis=1)]
-    values = [problem.at(problem.shares(w))[0] for w in tried]
+    rescaled = problem(mixer, tau)
+    best = rescaled.at(rescaled.shares(proposal.weights))[0]
+    mixtures = np.random.default_rng(0).dirichlet(np.ones(3), 3000)
+    inside = (mixtures >= request.bounds.lower) & (mixtures <= request.bounds.upper)
+    values = [rescaled.at(rescaled.shares(w))[0] for w in mixtures[inside.all(axis=1)]]
     assert len(values) > 300 and min(values) >= best - 1e-9
 
 
 def test_the_gap_is_the_distance_at_least():
-    mixer = create("mixmin-ranking", {"tau": 0.1}).fit(seen())
-    problem = Rescaled(
-        mixer.lifts[0],
-        np.full(len(mixer.lifts[0]), 1 / len(mixer.lifts[0])),
-        mixer.rates[0],
-        NATURAL,
-        0.1,
-    )
-    lower, upper = np.zeros(3), np.array([1.0, 0.4, 1.0])
-    best = problem.at(problem.shares(problem.bounded(lower, upper)[0]))[0]
+    mixer = create("mixmin-ranking", {"tau": 0.1}).fit(observations())
+    rescaled = problem(mixer, 0.1)
+    lower = np.zeros(3)
+    upper = np.array([1.0, 0.4, 1.0])
+    weights, _ = rescaled.bounded(lower, upper)
+    best = rescaled.at(rescaled.shares(weights))[0]
     for w in np.random.default_rng(0).dirichlet(np.ones(3), 50):
         if w[1] <= 0.4:
-            assert problem.gap(w, lower, upper) >= problem.at(problem.shares(w))[0] - best - 1e-9
+            distance = rescaled.at(rescaled.shares(w))[0] - best
+            assert rescaled.gap(w, lower, upper) >= distance - 1e-9
 
 
 def test_without_labels_it_is_mixmin():
-    here, block = seen(), seen().likelihoods["target"]
-    plain = replace(here, likelihoods={"target": replace(block, labels=None)})
-    one = create("mixmin-ranking", {"tau": 0.0}).fit(plain).propose(goal()).weights
-    assert one == pytest.approx(
-        create("mixmin", {"tau": 0.0}).fit(plain).propose(goal()).weights, abs=1e-4
-    )
+    plain = with_block(labels=None)
+    ranking = create("mixmin-ranking", {"tau": 0.0}).fit(plain).propose(goal())
+    published = create("mixmin", {"tau": 0.0}).fit(plain).propose(goal())
+    assert ranking.weights == pytest.approx(published.weights, abs=1e-4)
 
 
 def test_the_likelihoods_of_long_texts_do_not_vanish():
-    here, block = seen(), seen().likelihoods["target"]
-    short, long = (
-        replace(
-            here, likelihoods={"target": replace(block, values=block.values - off, labels=None)}
-        )
-        for off in (0.0, 3000.0)
-    )
-    near, far = (create("mixmin-ranking").fit(each).propose(goal()) for each in (short, long))
-    assert (
-        far.notes == near.notes
-        and "gain over natural" in far.notes[0]
-        and "+0.0000" not in far.notes[0]
-    )
+    values = observations().likelihoods["target"].values
+    short = with_block(values=values, labels=None)
+    long = with_block(values=values - 3000.0, labels=None)
+    near = create("mixmin-ranking").fit(short).propose(goal())
+    far = create("mixmin-ranking").fit(long).propose(goal())
+    assert far.notes == near.notes
+    assert "gain over natural" in far.notes[0] and "+0.0000" not in far.notes[0]
     assert far.predicted["target"] == pytest.approx(near.predicted["target"] + 3000)
 
 
 def test_too_few_labels_to_ask_are_said():
-    here, block = seen(), seen().likelihoods["target"]
-    few = replace(block, labels=np.where(np.arange(len(block.values)) < 4, 1.0, 0.0))
-    proposal = (
-        create("mixmin-ranking").fit(replace(here, likelihoods={"target": few})).propose(goal())
-    )
+    _, labels = proxies()
+    few = np.where(np.arange(len(labels)) < 4, 1.0, 0.0)
+    proposal = create("mixmin-ranking").fit(with_block(labels=few)).propose(goal())
     assert proposal.notes[0].startswith("only 4 examples of label 1")
 
 
 def test_a_target_without_the_label_is_refused():
-    here, block = seen(), seen().likelihoods["target"]
+    _, labels = proxies()
     with pytest.raises(MixwrightError, match="target target has no example of label 1"):
-        create("mixmin-ranking").fit(
-            replace(
-                here, likelihoods={"target": replace(block, labels=np.zeros(len(block.values)))}
-            )
-        )
+        create("mixmin-ranking").fit(with_block(labels=np.zeros(len(labels))))

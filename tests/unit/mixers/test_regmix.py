@@ -18,21 +18,21 @@ def swarm(weights):
 
 
 def test_a_domain_that_no_run_holds_does_not_look_free_of_loss():
-    seen = swarm(
-        np.column_stack([np.random.default_rng(0).dirichlet(np.ones(3), 40), np.zeros(40)])
-    )
+    drawn = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    observations = swarm(np.column_stack([drawn, np.zeros(40)]))
     domains = tuple(Domain(name, 400_000) for name in NAMES)
     goal = Goal(domains, {"t": 1.0}, 1e5, Bounds.of(domains, 1e5))
-    mixer = create("regmix-linear", {"samples": 5_000}).fit(seen)
-    assert mixer.predict(seen.amounts) == pytest.approx(seen.losses, abs=1e-9)
-    assert mixer.coefficients[3, 0] == pytest.approx(3.3)  # between those of the others
+    mixer = create("regmix-linear", {"samples": 5_000}).fit(observations)
+    assert mixer.predict(observations.amounts) == pytest.approx(observations.losses, abs=1e-9)
+    # Between those of the other domains.
+    assert mixer.coefficients[3, 0] == pytest.approx(3.3)
     assert mixer.propose(goal).weights[0] > 0.8
 
 
 def test_targets_side_by_side_do_not_change_a_tree_and_a_job_keeps_its_threads(monkeypatch):
-    seen = swarm(np.random.default_rng(0).dirichlet(np.ones(4), 40))
+    observations = swarm(np.random.default_rng(0).dirichlet(np.ones(4), 40))
     models = [
-        create("regmix", {"iterations": 20, "workers": workers}).fit(seen).models
+        create("regmix", {"iterations": 20, "workers": workers}).fit(observations).models
         for workers in (1, 3, 0)
     ]
     assert models[0] == models[1] == models[2]
@@ -41,27 +41,22 @@ def test_targets_side_by_side_do_not_change_a_tree_and_a_job_keeps_its_threads(m
 
 
 def test_trees_grow_as_lightgbm_s_own_training_grows_them():
-    seen = swarm(np.random.default_rng(1).dirichlet(np.ones(4), 40))
+    observations = swarm(np.random.default_rng(1).dirichlet(np.ones(4), 40))
     mixer = create("regmix", {"iterations": 30})
     parameters = mixer._parameters(40)
-    own = lightgbm.train(
+    booster = lightgbm.train(
         parameters,
-        lightgbm.Dataset(seen.weights, seen.losses[:, 0], params=parameters),
+        lightgbm.Dataset(observations.weights, observations.losses[:, 0], params=parameters),
         num_boost_round=30,
     )
-    assert own.model_to_string() == mixer.fit(seen).models[0]
+    assert booster.model_to_string() == mixer.fit(observations).models[0]
 
 
 def test_a_refit_has_fewer_trees_at_a_higher_rate():
-    seen = swarm(np.random.default_rng(2).dirichlet(np.ones(4), 60))
-    full = create("regmix").fit(seen)
-    again = full.refit(seen)
-    assert (again.iterations, again.samples, again.keep) == (
-        303,
-        10_000,
-        13,
-    ) and again.learning_rate == pytest.approx(0.033)
-    assert (
-        np.abs(again.predict(seen.amounts) - full.predict(seen.amounts)).max()
-        < 0.05 * seen.losses.std()
-    )
+    observations = swarm(np.random.default_rng(2).dirichlet(np.ones(4), 60))
+    full = create("regmix").fit(observations)
+    again = full.refit(observations)
+    assert (again.iterations, again.samples, again.keep) == (303, 10_000, 13)
+    assert again.learning_rate == pytest.approx(0.033)
+    difference = again.predict(observations.amounts) - full.predict(observations.amounts)
+    assert np.abs(difference).max() < 0.05 * observations.losses.std()

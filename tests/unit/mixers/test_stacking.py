@@ -20,17 +20,18 @@ def swarm(runs=60, domains=5):
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(domains), runs)
     losses = 2 + (weights @ rng.gamma(1.0, 1.0, (domains, 2)) + 0.1) ** -0.3
-    names = [
-        tuple(f"{prefix}{i:02}" for i in range(count))
-        for prefix, count in (("d", domains), ("t", 2), ("r", runs))
-    ]
     return Observations(
-        *names, ("swarm",) * runs, weights * 1e6, losses + rng.normal(0, 1e-3, losses.shape)
+        domains=tuple(f"d{i:02}" for i in range(domains)),
+        targets=("t00", "t01"),
+        runs=tuple(f"r{i:02}" for i in range(runs)),
+        roles=("swarm",) * runs,
+        amounts=weights * 1e6,
+        losses=losses + rng.normal(0, 1e-3, losses.shape),
     )
 
 
-def everything(seen):
-    domains = tuple(Domain(name, 10**7) for name in seen.domains)
+def everything(observations):
+    domains = tuple(Domain(name, 10**7) for name in observations.domains)
     return Goal(domains, {"t00": 0.5, "t01": 0.5}, 1e6, Bounds.of(domains, 1e6))
 
 
@@ -46,13 +47,11 @@ def test_weights_go_to_who_predicts_unseen_runs():
 
 
 def test_a_lone_member_proposes_with_its_own_certificate():
-    seen = swarm()
-    alone, law = (
-        create("ensemble", {"members": {"effective-data": {}}}).fit(seen),
-        create("effective-data").fit(seen),
-    )
-    assert (alone.predict(seen.amounts) == law.predict(seen.amounts)).all()
-    assert alone.propose(everything(seen)).gap == law.propose(everything(seen)).gap
+    observations = swarm()
+    alone = create("ensemble", {"members": {"effective-data": {}}}).fit(observations)
+    law = create("effective-data").fit(observations)
+    assert (alone.predict(observations.amounts) == law.predict(observations.amounts)).all()
+    assert alone.propose(everything(observations)).gap == law.propose(everything(observations)).gap
 
 
 def test_members_must_predict_from_the_swarm():
@@ -68,35 +67,38 @@ class Everywhere(RegMix):
 
 
 def test_the_trees_search_drops_no_mixture_that_is_among_the_best():
-    seen = swarm()
-    mixer = create(
-        "regmix", {"iterations": 200, "learning_rate": 0.03, "samples": 5_000, "keep": 16}
-    ).fit(seen)
+    observations = swarm()
+    settings = {"iterations": 200, "learning_rate": 0.03, "samples": 5_000, "keep": 16}
+    mixer = create("regmix", settings).fit(observations)
     slow = Everywhere(**{field.name: getattr(mixer, field.name) for field in fields(mixer)})
-    goal = everything(seen)
+    goal = everything(observations)
     assert mixer.propose(goal).weights.tolist() == slow.propose(goal).weights.tolist()
-    drawn = seen.weights[np.random.default_rng(0).integers(0, 60, 3_000)]
+    drawn = observations.weights[np.random.default_rng(0).integers(0, 60, 3_000)]
     assert len(mixer.candidates(drawn, np.array([0.5, 0.5]))) < 3_000
 
 
 def test_c_mixup_adds_mixtures_between_runs_of_like_loss():
-    seen = swarm()
-    weights, losses = augmented(seen.weights, seen.losses[:, 0])
-    assert len(weights) == len(losses) == 4 * 60 and (weights[:60] == seen.weights).all()
+    observations = swarm()
+    weights, losses = augmented(observations.weights, observations.losses[:, 0])
+    assert len(weights) == len(losses) == 4 * 60 and (weights[:60] == observations.weights).all()
     assert weights.sum(axis=1) == pytest.approx(np.ones(240)) and (weights >= 0).all()
     assert np.corrcoef(losses[60:120], losses[:60])[0, 1] > 0.9
 
 
 def test_c_mixup_is_taken_only_where_it_helps_held_out_runs():
-    seen = swarm()
-    truth = {tuple(row): loss for row, loss in zip(seen.weights, seen.losses[:, 0], strict=True)}
+    observations = swarm()
+    weights = observations.weights
+    losses = observations.losses[:, 0]
+    truth = {tuple(row): loss for row, loss in zip(weights, losses, strict=True)}
 
-    def right(when):
-        return lambda x, y, new: np.array(
-            [truth[tuple(row)] if when(len(y)) else 0.0 for row in new]
-        )
+    def right_with_combined_rows(x, y, new):
+        return np.array([truth[tuple(row)] * (len(y) > 60) for row in new])
 
-    assert helps(right(lambda rows: rows > 60), seen.weights, seen.losses[:, 0])
-    assert not helps(right(lambda rows: rows <= 60), seen.weights, seen.losses[:, 0])
+    def right_with_runs_alone(x, y, new):
+        return np.array([truth[tuple(row)] * (len(y) <= 60) for row in new])
+
+    assert helps(right_with_combined_rows, weights, losses)
+    assert not helps(right_with_runs_alone, weights, losses)
     settings = {"iterations": 40, "learning_rate": 0.1, "rows_per_leaf": 3, "mixup": True}
-    assert np.isfinite(create("regmix", settings).fit(seen).predict(seen.amounts)).all()
+    mixer = create("regmix", settings).fit(observations)
+    assert np.isfinite(mixer.predict(observations.amounts)).all()

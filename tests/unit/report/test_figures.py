@@ -183,7 +183,7 @@ def test_stage_reads_files_and_names_what_is_missing(tmp_path):
     paths = {"scores": tmp_path / "scores.parquet", "study": tmp_path / "study.json"}
     draw_figure("finals", paths, tmp_path / "finals.png")
     assert (tmp_path / "finals.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(MixwrightError, match="--scores is missing"):
+    with pytest.raises(MixwrightError, match="scores is missing; name the files"):
         draw_figure("finals", {"study": paths["study"]}, tmp_path / "finals.svg")
     with pytest.raises(MixwrightError, match="figure pie is unknown"):
         draw_figure("pie", {}, tmp_path / "pie.svg")

@@ -14,8 +14,8 @@ def test_project_is_the_nearest_point(seed):
     rng = np.random.default_rng(seed)
     lower, upper = random_box(rng, 6)
     point = rng.normal(0.2, 0.5, 6)
-    found = simplex.project(point, lower, upper)
-    other = minimize(
+    result = simplex.project(point, lower, upper)
+    solved = minimize(
         lambda w: ((w - point) ** 2).sum(),
         (lower + upper) / 2,
         bounds=list(zip(lower, upper, strict=True)),
@@ -23,8 +23,8 @@ def test_project_is_the_nearest_point(seed):
         method="SLSQP",
         options={"ftol": 1e-14},
     ).x
-    assert on_simplex(found, lower, upper)
-    assert ((found - point) ** 2).sum() <= ((other - point) ** 2).sum() + 1e-9
+    assert on_simplex(result, lower, upper)
+    assert ((result - point) ** 2).sum() <= ((solved - point) ** 2).sum() + 1e-9
 
 
 def test_project_keeps_a_point_that_is_inside_and_finds_corners():
@@ -39,10 +39,10 @@ def test_scale_into_is_the_nearest_in_divergence():
     rng = np.random.default_rng(1)
     lower, upper = random_box(rng, 5)
     prior = rng.dirichlet(np.ones(5))
-    found = simplex.scale_into(prior, lower, upper)
-    assert on_simplex(found, lower, upper)
+    result = simplex.scale_into(prior, lower, upper)
+    assert on_simplex(result, lower, upper)
     others = sampling.sample(np.ones(5), lower, upper, rng, 2000)
-    divergence = (found * np.log(found / prior)).sum()
+    divergence = (result * np.log(result / prior)).sum()
     assert divergence <= (others * np.log(others / prior)).sum(axis=1).min() + 1e-9
     assert simplex.scale_into(prior, 0, 1) == pytest.approx(prior, abs=1e-14)
 
@@ -59,12 +59,12 @@ def test_minimise_linear_agrees_with_linear_programming(seed):
     rng = np.random.default_rng(seed)
     lower, upper = random_box(rng, 7)
     costs = rng.normal(size=7)
-    found = simplex.minimise_linear(costs, lower, upper)
+    result = simplex.minimise_linear(costs, lower, upper)
     best = linprog(
         costs, A_eq=np.ones((1, 7)), b_eq=[1], bounds=list(zip(lower, upper, strict=True))
     )
-    assert on_simplex(found, lower, upper)
-    assert costs @ found == pytest.approx(best.fun, abs=1e-12)
+    assert on_simplex(result, lower, upper)
+    assert costs @ result == pytest.approx(best.fun, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -72,15 +72,15 @@ def test_project_is_the_nearest_point_within_groups(seed):
     rng = np.random.default_rng(seed)
     lower, upper, groups = random_groups(rng, 9)
     point = rng.normal(0.2, 0.5, 9)
-    found = simplex.project(point, lower, upper, groups)
-    assert on_simplex(found, lower, upper, groups)
-    assert simplex.project(found, lower, upper, groups) == pytest.approx(found, abs=1e-12)
+    result = simplex.project(point, lower, upper, groups)
+    assert on_simplex(result, lower, upper, groups)
+    assert simplex.project(result, lower, upper, groups) == pytest.approx(result, abs=1e-12)
     # nearest: no feasible point lies on the other side of the tangent plane there
-    towards = 2 * (found - point)
+    towards = 2 * (result - point)
     best = linprog(
         towards, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True))
     )
-    assert towards @ found == pytest.approx(best.fun, abs=1e-9)
+    assert towards @ result == pytest.approx(best.fun, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -88,13 +88,13 @@ def test_scale_into_is_the_nearest_in_divergence_within_groups(seed):
     rng = np.random.default_rng(seed)
     lower, upper, groups = random_groups(rng, 9)
     prior = rng.dirichlet(np.ones(9))
-    found = simplex.scale_into(prior, lower, upper, groups)
-    assert on_simplex(found, lower, upper, groups)
-    towards = np.log(found / prior)
+    result = simplex.scale_into(prior, lower, upper, groups)
+    assert on_simplex(result, lower, upper, groups)
+    towards = np.log(result / prior)
     best = linprog(
         towards, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True))
     )
-    assert towards @ found == pytest.approx(best.fun, abs=1e-9)
+    assert towards @ result == pytest.approx(best.fun, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -102,12 +102,12 @@ def test_minimise_linear_agrees_with_linear_programming_within_groups(seed):
     rng = np.random.default_rng(seed)
     lower, upper, groups = random_groups(rng, 9)
     costs = rng.normal(size=9)
-    found = simplex.minimise_linear(costs, lower, upper, groups)
+    result = simplex.minimise_linear(costs, lower, upper, groups)
     best = linprog(
         costs, *group_rows(groups, 9), np.ones((1, 9)), [1], list(zip(lower, upper, strict=True))
     )
-    assert on_simplex(found, lower - 1e-15, upper + 1e-15, groups)
-    assert costs @ found == pytest.approx(best.fun, abs=1e-12)
+    assert on_simplex(result, lower - 1e-15, upper + 1e-15, groups)
+    assert costs @ result == pytest.approx(best.fun, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(12))

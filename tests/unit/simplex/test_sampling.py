@@ -45,10 +45,10 @@ def test_gibbs_agrees_with_rejection():
     rng = np.random.default_rng(3)
     draws = rng.dirichlet(alpha, 200_000)
     exact = draws[(draws <= upper).all(axis=1)]
-    chained = sampling._chains(alpha, Bounds(lower, upper), rng, 50_000)
-    assert on_simplex(chained, lower, upper)
-    assert chained.mean(axis=0) == pytest.approx(exact.mean(axis=0), abs=0.01)
-    assert chained.std(axis=0) == pytest.approx(exact.std(axis=0), abs=0.01)
+    chain = sampling._chains(alpha, Bounds(lower, upper), rng, 50_000)
+    assert on_simplex(chain, lower, upper)
+    assert chain.mean(axis=0) == pytest.approx(exact.mean(axis=0), abs=0.01)
+    assert chain.std(axis=0) == pytest.approx(exact.std(axis=0), abs=0.01)
 
 
 def test_tiny_strengths_do_not_underflow():
@@ -85,7 +85,7 @@ def test_gibbs_agrees_with_rejection_within_groups():
     alpha, rng = np.array([0.7, 0.4, 1.5, 0.9, 0.6]), np.random.default_rng(3)
     draws = rng.dirichlet(alpha, 400_000)
     exact = draws[bounds.contain(draws, 0.0)]
-    chained = sampling._chains(alpha, bounds, rng, 50_000)
+    chain = sampling._chains(alpha, bounds, rng, 50_000)
     rows = sampling._gibbs(
         np.tile(exact.mean(axis=0), (20_000, 1)),
         np.tile(alpha, (20_000, 1)),
@@ -97,11 +97,11 @@ def test_gibbs_agrees_with_rejection_within_groups():
             )
         ),
     )
-    for found in (chained, rows):
-        assert on_simplex(found, bounds.lower, bounds.upper, bounds.groups)
-        assert found.mean(axis=0) == pytest.approx(exact.mean(axis=0), abs=0.01)
-        assert found.std(axis=0) == pytest.approx(exact.std(axis=0), abs=0.01)
-        assert np.cov(found.T) == pytest.approx(np.cov(exact.T), abs=0.003)
+    for draws in (chain, rows):
+        assert on_simplex(draws, bounds.lower, bounds.upper, bounds.groups)
+        assert draws.mean(axis=0) == pytest.approx(exact.mean(axis=0), abs=0.01)
+        assert draws.std(axis=0) == pytest.approx(exact.std(axis=0), abs=0.01)
+        assert np.cov(draws.T) == pytest.approx(np.cov(exact.T), abs=0.003)
 
 
 def test_a_group_held_at_its_sum_splits_like_a_dirichlet_of_its_own():

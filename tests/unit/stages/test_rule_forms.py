@@ -1,4 +1,4 @@
-"""fit and propose as workflow/rules/mixers.smk types them: long tables, options left empty, the goal from the study."""
+"""fit-mixer and propose-mixture as workflow/rules/mixers.smk types them: long tables, empty options."""
 
 import json
 from pathlib import Path
@@ -58,12 +58,14 @@ def test_a_fit_and_its_proposal_inside_the_bounds_of_the_study(results):
     tables_of_it = (
         "--mixtures @/design.parquet --losses @/losses.parquet --realised --loglikelihoods"
     )
-    assert run(results, f"fit --mixer regmix-linear {settings} {tables_of_it} --to @/fit") == 0
+    assert (
+        run(results, f"fit-mixer --mixer regmix-linear {settings} {tables_of_it} --to @/fit") == 0
+    )
     goal = "--study @/study.json --domains @/domains.parquet"
     assert (
         run(
             results,
-            f"propose {goal} --mixer regmix-linear {settings} --fit @/fit --to @/regmix-linear.json",
+            f"propose-mixture {goal} --mixer regmix-linear {settings} --fit @/fit --to @/regmix-linear.json",
         )
         == 0
     )
@@ -81,7 +83,7 @@ def test_a_baseline_needs_no_fit(results):
     assert (
         run(
             results,
-            f"propose {goal} --mixer uniform --goal --settings {{}} --fit --to @/uniform.json",
+            f"propose-mixture {goal} --mixer uniform --goal --settings {{}} --fit --to @/uniform.json",
         )
         == 0
     )
@@ -110,3 +112,10 @@ def test_a_fit_of_long_tables_predicts_and_proposes_without_a_study(results):
         sum(found["tokens"].values()) == pytest.approx(1000)
         and found["weights"]["prose"] <= 0.3 + 1e-9
     )
+
+
+def test_propose_with_a_study_still_answers(results, capsys):
+    goal = "--study @/study.json --domains @/domains.parquet"
+    assert run(results, f"propose {goal} --mixer uniform --to @/uniform.json") == 0
+    assert "propose-mixture" in capsys.readouterr().err
+    assert json.loads((results / "uniform.json").read_text())["mixer"] == "uniform"

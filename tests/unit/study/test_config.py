@@ -1,10 +1,12 @@
 """The schema's contract with a user: defaults filled, mistakes answered in one line that names the fix."""
 
+from dataclasses import fields
+
 import pytest
 
 from least_config import CONFIG, LEAST
 from mixwright.errors import MixwrightError
-from mixwright.mixers import MIXERS, create
+from mixwright.mixers import MIXERS, create, is_setting
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.reference import reference
 
@@ -153,14 +155,9 @@ def test_schema_and_mixer_agree_on_settings_and_defaults(mixer):
     node = schema["properties"]["mixers"]["properties"][mixer]
     filled = resolve(LEAST | {"mixers": {mixer: {}}}, CONFIG)["mixers"][mixer]
     settings = set(node.get("properties", {}))
-    own = create(mixer)
-    fields = {
-        name
-        for name, field in type(own).__dataclass_fields__.items()
-        if not field.metadata.get("fitted")
-    }
-    assert settings == fields
-    assert {name: getattr(own, name) for name in filled} == filled
+    unfitted = create(mixer)
+    assert settings == {part.name for part in fields(unfitted) if is_setting(part)}
+    assert {name: getattr(unfitted, name) for name in filled} == filled
 
 
 @pytest.mark.parametrize(

@@ -259,9 +259,7 @@ def test_the_report_answers_by_average_precision_and_never_with_a_reference(
         study.runs["vertex"], study.goal(domains_of(dict.fromkeys(LABELS, 9))).domains
     )
     losses = packed(study, datasets, tmp_path)["losses"]
-    summary = summarise(
-        study.config, scored.scores, design, losses, mixtures, documents=scored.documents
-    )
+    summary = summarise(study, scored.scores, design, losses, mixtures, documents=scored.documents)
     assert summary.arms[0].mixer == "own-data" and summary.chosen != "own-data"
     assert (
         summary.arm("own-data").natural.verdict == "better"

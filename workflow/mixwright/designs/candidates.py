@@ -1,4 +1,4 @@
-"""A table of candidate mixtures: wide CSV, an id column first and one column of weights a domain."""
+"""A table of candidate mixtures: CSV with an id column and one column of weights a domain."""
 
 from pathlib import Path
 
@@ -8,13 +8,25 @@ from mixwright.measured.wide import read_cells, read_weights
 
 
 def chosen_rows(path: Path, runs: int) -> list[list[str]]:
-    """The table's headings, and the `runs` most informative of its lines, best first and as they stand there."""
+    """Returns the cells of the `runs` most informative lines of a table, best first.
+
+    The headings come before them. Cells are text, as they stand in the file.
+
+    Raises:
+        MixwrightError: the table is faulty, or has fewer lines.
+    """
     table = read_weights(path)
-    if not 0 < runs <= len(table.ids):
-        many = f"{runs} runs asked for of {len(table.ids)} candidates"
-        raise MixwrightError(f"{path}: {many}; ask for 1 to {len(table.ids)}, or add candidates")
+    count = len(table.ids)
+    if not 0 < runs <= count:
+        raise MixwrightError(
+            f"{path}: {runs} runs asked for of {count} candidates;"
+            f" ask for 1 to {count}, or add candidates"
+        )
     cells = read_cells(path)
-    domains = sorted(
-        range(len(table.columns)), key=table.columns.__getitem__
-    )  # the order of columns never matters
-    return [cells.heading, *(cells.rows[row] for row in choose(table.values[:, domains], runs))]
+    # sorted, so that the order of the columns never matters
+    by_name = sorted(range(len(table.columns)), key=table.columns.__getitem__)
+    chosen = choose(table.values[:, by_name], runs)
+    rows = [cells.heading]
+    for row in chosen:
+        rows.append(cells.rows[row])
+    return rows

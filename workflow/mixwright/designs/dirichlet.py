@@ -1,51 +1,92 @@
-"""A swarm: Dirichlet mixtures around a middle (RegMix, arXiv 2407.01492, section 3.1), exact inside the goal's bounds."""
+"""A swarm: Dirichlet mixtures around a middle, exact inside the goal's bounds.
+
+The strengths of the Dirichlet vary as in RegMix (arXiv 2407.01492, section 3.1).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from mixwright.designs import Row, middle
+from mixwright.designs.row import Row, mixture_weights
 from mixwright.mixture import Array, Domain
 from mixwright.simplex.bounds import Bounds
 
-STRENGTHS = 15  # log-spaced concentrations, as published
+# number of log-spaced strengths, as published
+STRENGTHS = 15
+# as published: a smaller weight is not worth a sequence
+SMALLEST = 2e-4
+# parameters of a row that the bounds follow from
 BOUNDS = ("tokens", "caps", "floors", "max_epochs", "groups", "fixed")
-SMALLEST = 2e-4  # published: a smaller weight is not worth a sequence
 
 
-def rows(study: Mapping[str, Any]) -> list[Row]:
-    """Row i is a pure function of (seed, i), so that growing the swarm keeps every earlier row."""
-    design, goal = study["designs"]["swarm"], study["goal"]
-    parameters = {key: design[key] for key in ("around", "temperature", "strengths")} | {
-        key: goal[key] for key in ("tokens", "max_epochs", "caps", "floors")
-    }
-    parameters |= {
-        key: goal[key] for key in ("groups", "fixed") if goal[key]
-    }  # absent, a run is named as it was before they were known
-    return [
-        Row(parameters, row, study["proxy"]["tokens"], study["seed"])
-        for row in range(design["runs"])
-    ]
+def rows(config: Mapping[str, Any]) -> list[Row]:
+    """Returns the rows of the swarm.
+
+    Row i is a function of (seed, i) alone, so that a larger swarm keeps every earlier row.
+    """
+    swarm = config["designs"]["swarm"]
+    goal = config["goal"]
+    parameters = {}
+    for key in ("around", "temperature", "strengths"):
+        parameters[key] = swarm[key]
+    for key in ("tokens", "max_epochs", "caps", "floors"):
+        parameters[key] = goal[key]
+    for key in ("groups", "fixed"):
+        # left out where empty: runs keep the names that they had before these keys were known
+        if goal[key]:
+            parameters[key] = goal[key]
+    rows = []
+    for number in range(swarm["runs"]):
+        row = Row(
+            parameters=parameters,
+            row=number,
+            tokens=config["proxy"]["tokens"],
+            seed=config["seed"],
+        )
+        rows.append(row)
+    return rows
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
-    """Dirichlet(s p^temperature), s drawn from the strengths, truncated to the bounds; weights under 2e-4 are dropped."""
+    """Returns (rows, domains) draws of Dirichlet(s p^temperature) truncated to the bounds.
+
+    p is the mixture in the middle, s is drawn from the strengths. Weights under 2e-4 are dropped.
+    """
     from mixwright.simplex.geometry import settle
     from mixwright.simplex.sampling import sample_rows
 
-    parameters = rows[0].parameters  # one swarm, one set of them
-    bounds = Bounds.of(domains, **{key: parameters[key] for key in BOUNDS if key in parameters})
-    rngs = [np.random.default_rng([row.seed, row.row]) for row in rows]
-    tempered = middle(parameters["around"], domains) ** parameters["temperature"]
-    least, greatest = parameters["strengths"]
-    strengths = np.array([rng.choice(np.geomspace(least, greatest, STRENGTHS)) for rng in rngs])
+    # the rows are of one swarm and share their parameters
+    parameters = rows[0].parameters
+    bounds = _bounds(parameters, domains)
+    middle = mixture_weights(parameters["around"], domains)
+    tempered = middle ** parameters["temperature"]
+    weakest, strongest = parameters["strengths"]
+    choices = np.geomspace(weakest, strongest, STRENGTHS)
+    rngs = []
+    strengths = np.zeros(len(rows))
+    for i, row in enumerate(rows):
+        rng = np.random.default_rng([row.seed, row.row])
+        strengths[i] = rng.choice(choices)
+        rngs.append(rng)
     drawn = sample_rows(
-        strengths[:, None] * tempered / tempered.sum(),
-        bounds.lower,
-        bounds.upper,
-        rngs,
-        bounds.groups,
+        alpha=strengths[:, None] * tempered / tempered.sum(),
+        lower=bounds.lower,
+        upper=bounds.upper,
+        rngs=rngs,
+        groups=bounds.groups,
     )
-    kept = np.where((drawn < SMALLEST) & (bounds.lower < SMALLEST), 0.0, drawn)
-    return np.stack([settle(row / row.sum(), *bounds.parts) for row in kept])
+    dropped = (drawn < SMALLEST) & (bounds.lower < SMALLEST)
+    drawn[dropped] = 0.0
+    for i, mixture in enumerate(drawn):
+        drawn[i] = settle(mixture / mixture.sum(), *bounds.parts)
+    return drawn
+
+
+def _bounds(parameters: Mapping[str, Any], domains: Sequence[Domain]) -> Bounds:
+    """The goal's bounds, from the parameters of the rows."""
+    limits = {}
+    for key in BOUNDS:
+        if key in parameters:
+            limits[key] = parameters[key]
+    return Bounds.of(domains, **limits)

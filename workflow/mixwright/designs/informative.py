@@ -1,4 +1,7 @@
-"""A swarm of chosen rows: the most informative Dirichlet candidates under the effective-data law's prior, before any loss is seen."""
+"""A swarm of chosen rows: the Dirichlet candidates that teach the effective-data law most.
+
+The choice looks at the law's prior alone, never at a loss.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,77 +9,113 @@ from typing import Any
 
 import numpy as np
 
-from mixwright.designs import Row, dirichlet
+from mixwright.designs import dirichlet
+from mixwright.designs.row import Row
 from mixwright.mixture import Array, Domain
 
-# Mean and variance of the law's parameters before any run, by name: L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b), logarithms and logit.
-TRANSFER, EXPONENT, POWER, OFFSET = (-1.2, 0.8), (1.1, 0.25), (float(np.log(0.3)), 0.3), (-2.5, 0.5)
-LEVEL = SCALE = 0.3  # variances; their means cancel against the spread of the predictions
-NOISE = 0.01  # of a run, as a share of the predictions' variance
-LEAST_SPREAD = (
-    1e-3  # of the predictions, as a share of their mean: candidates of one prediction have none
-)
-TIE = 1e-9  # variances closer than this (relative) are equal: the lexicographically first mixture goes first
+# The law is L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b). Before any run its parameters are normal,
+# with these means and standard deviations: log K, logit g, log b and log eps.
+TRANSFER, TRANSFER_SPREAD = -1.2, np.sqrt(0.8)
+EXPONENT, EXPONENT_SPREAD = 1.1, np.sqrt(0.25)
+POWER, POWER_SPREAD = float(np.log(0.3)), np.sqrt(0.3)
+OFFSET, OFFSET_SPREAD = -2.5, np.sqrt(0.5)
+# of E and of log A; their means cancel against the spread of the predictions
+LEVEL_SPREAD = np.sqrt(0.3)
+SCALE_SPREAD = np.sqrt(0.3)
+# variance of a run's noise, as a share of the predictions' variance
+NOISE = 0.01
+# least spread of the predictions, as a share of their mean: equal candidates have none
+LEAST_SPREAD = 1e-3
+# variances closer than this (relative) are equal: the lexicographically first mixture goes first
+TIE = 1e-9
 
 
-def rows(study: Mapping[str, Any]) -> list[Row]:
-    """Row i is the i-th choice among the candidates, so that growing the swarm keeps every earlier row."""
-    candidates = {"candidates": study["designs"]["swarm"]["candidates"]}
-    return [
-        replace(row, parameters={**row.parameters, **candidates}) for row in dirichlet.rows(study)
-    ]
+def rows(config: Mapping[str, Any]) -> list[Row]:
+    """Returns the rows of the swarm.
+
+    Row i is the i-th choice among the candidates, so that a larger swarm keeps every earlier row.
+    """
+    candidates = config["designs"]["swarm"]["candidates"]
+    rows = []
+    for row in dirichlet.rows(config):
+        parameters = {**row.parameters, "candidates": candidates}
+        rows.append(replace(row, parameters=parameters))
+    return rows
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
-    """(rows, domains) the chosen candidates: Dirichlet rows of the same seed and bounds."""
-    candidates = dirichlet.weights(
-        [replace(rows[0], row=i) for i in range(rows[0].parameters["candidates"])], domains
-    )
-    chosen = choose(candidates, 1 + max(row.row for row in rows))
-    return candidates[[chosen[row.row] for row in rows]]
+    """Returns (rows, domains) the chosen candidates: Dirichlet rows of the same seed and bounds."""
+    first = rows[0]
+    count = first.parameters["candidates"]
+    pool = [replace(first, row=i) for i in range(count)]
+    candidates = dirichlet.weights(pool, domains)
+    numbers = [row.row for row in rows]
+    order = choose(candidates, 1 + max(numbers))
+    chosen = np.array(order)[numbers]
+    return candidates[chosen]
 
 
 def choose(candidates: Array, runs: int) -> list[int]:
-    """Indices of `runs` of the candidates (n, domains), best first: always the one whose loss the earlier ones leave most uncertain.
+    """Returns the indices of `runs` of the candidates (n, domains), the most informative first.
 
-    The pivots of a Cholesky factorisation of the prior's kernel J V J' (greedy D-optimal design): nested, and blind to the rows' order.
+    Each is the one whose loss the earlier ones leave most uncertain. These are the pivots of a
+    Cholesky factorisation of the prior's kernel J V J' (greedy D-optimal design). So a longer
+    choice begins with the shorter one, and the order of the candidates does not matter.
     """
+    count = len(candidates)
     features = sensitivity(candidates)
+    # of each candidate's loss, in units of the predictions' variance
     variance = (features**2).sum(axis=1)
-    covariance = np.eye(features.shape[1])  # of the standardised parameters, given the rows chosen
-    rank = np.empty(len(candidates), dtype=np.int64)
-    rank[np.lexsort(candidates.T[::-1])] = np.arange(len(candidates))
+    # of the standardised parameters, after the runs chosen so far
+    covariance = np.eye(features.shape[1])
+    rank = np.empty(count, dtype=np.int64)
+    rank[np.lexsort(candidates.T[::-1])] = np.arange(count)
     order: list[int] = []
-    for _ in range(min(runs, len(candidates))):
-        best = np.flatnonzero(variance >= variance.max() * (1 - TIE))
+    for _ in range(min(runs, count)):
+        greatest = variance.max() * (1 - TIE)
+        best = np.flatnonzero(variance >= greatest)
         pick = int(best[np.argmin(rank[best])])
-        step = covariance @ features[pick]
-        step /= np.sqrt(features[pick] @ step + NOISE)
+        order.append(pick)
+        feature = features[pick]
+        step = covariance @ feature
+        step /= np.sqrt(feature @ step + NOISE)
         covariance -= np.outer(step, step)
         variance = np.maximum(variance - (features @ step) ** 2, 0.0)
-        variance[[*order, pick]] = -np.inf
-        order.append(pick)
+        variance[order] = -np.inf
     return order
 
 
 def sensitivity(weights: Array) -> Array:
-    """(n, 4 + 2 domains) derivatives of the prior's prediction by its parameters, each in prior standard deviations, over its spread."""
-    m = weights.shape[1]
-    power, offset, exponent = np.exp(POWER[0]), np.exp(OFFSET[0]), 1 / (1 + np.exp(-EXPONENT[0]))
-    terms = np.exp(TRANSFER[0]) * weights**exponent
+    """Returns (n, 4 + 2 domains) derivatives of the law's prediction by its parameters.
+
+    They are taken at the prior's means, for mixtures (n, domains). Each is in the parameter's prior
+    standard deviation, over the spread of the predictions.
+    """
+    power = np.exp(POWER)
+    offset = np.exp(OFFSET)
+    exponent = 1 / (1 + np.exp(-EXPONENT))
+    terms = np.exp(TRANSFER) * weights**exponent
     effective = offset + terms.sum(axis=1, keepdims=True)
     fall = effective**-power
     slope = -power * fall / effective
+    # w^g log w is 0 at 0
     logs = np.log(np.where(weights > 0, weights, 1.0))
+    by_level = np.full_like(fall, LEVEL_SPREAD)
+    by_scale = SCALE_SPREAD * fall
+    by_power = -POWER_SPREAD * power * fall * np.log(effective)
+    by_offset = OFFSET_SPREAD * slope * offset
+    by_transfer = TRANSFER_SPREAD * slope * terms
+    by_exponent = EXPONENT_SPREAD * slope * terms * exponent * (1 - exponent) * logs
     jacobian = np.hstack(
         [
-            np.full_like(fall, np.sqrt(LEVEL)),
-            np.sqrt(SCALE) * fall,
-            -np.sqrt(POWER[1]) * power * fall * np.log(effective),
-            np.sqrt(OFFSET[1]) * slope * offset,
-            np.sqrt(TRANSFER[1]) * slope * terms,
-            np.sqrt(EXPONENT[1]) * slope * terms * exponent * (1 - exponent) * logs,
+            by_level,
+            by_scale,
+            by_power,
+            by_offset,
+            by_transfer,
+            by_exponent,
         ]
     )
-    assert jacobian.shape[1] == 4 + 2 * m
-    return jacobian / max(float(fall.std()), LEAST_SPREAD * float(fall.mean()))
+    spread = float(fall.std())
+    least = LEAST_SPREAD * float(fall.mean())
+    return jacobian / max(spread, least)

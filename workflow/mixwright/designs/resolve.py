@@ -11,7 +11,8 @@ from itertools import groupby
 
 import pandas as pd
 
-from mixwright.designs import Row, kinds
+from mixwright.designs import KINDS
+from mixwright.designs.row import Row
 from mixwright.mixture import Domain, Mixture, Run
 
 
@@ -22,12 +23,11 @@ def resolve_mixtures(runs: Iterable[Run], domains: Sequence[Domain]) -> dict[str
         MixwrightError: the bounds of a design leave no mixture.
     """
     mixtures: dict[str, Mixture] = {}
-    designs = kinds()
     names = tuple(domain.name for domain in domains)
     for kind, runs_of_kind in groupby(runs, key=lambda run: run.kind):
         batch = list(runs_of_kind)
         rows = [Row(run.parameters, run.row, run.tokens, run.seed) for run in batch]
-        weights = designs[kind].weights(rows, domains)
+        weights = KINDS[kind].weights(rows, domains)
         for run, run_weights in zip(batch, weights, strict=True):
             mixtures[run.name] = Mixture(names, run_weights)
     return mixtures

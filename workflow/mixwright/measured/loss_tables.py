@@ -99,10 +99,10 @@ def read_mixtures(table: Table) -> Mixtures:
         wide = read_weights(_cells(table))
         return Mixtures(wide.source, wide.key, wide.ids, wide.columns, wide.values)
     design = _read_table([table], tables.DESIGN)
-    weights = design.pivot(index="run", columns="domain", values="weight").fillna(0.0)
     tokens = design.drop_duplicates("run").set_index("run").tokens
     order = list(tokens.index)
-    values = weights.reindex(order).to_numpy(np.float64)
+    weights = tables.design_matrix(design, runs=order)
+    values = weights.to_numpy(np.float64)
     counts = tokens.to_numpy(np.float64)
     return Mixtures(str(table), "run", tuple(order), tuple(weights.columns), values, counts)
 

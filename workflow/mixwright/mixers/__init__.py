@@ -1,8 +1,12 @@
-"""Every way to choose a mixture: a new one is one file here and one line in MIXERS, and the contract tests run on it."""
+"""The registry of mixers: every way to choose a mixture, by name.
+
+A new mixer is a file in this folder, an entry of MIXERS, a section of `config/schema.yaml` and a
+row of `docs/mixers.md`. `docs/how-to/add-a-mixer.md` shows each.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
@@ -14,22 +18,45 @@ if TYPE_CHECKING:
     from mixwright.goal import Goal
     from mixwright.mixers.base import Mixer
 
+SWARM = frozenset({"swarm"})
+VERTEX = frozenset({"vertex"})
+PERTURB = frozenset({"perturb"})
+
 
 @dataclass(frozen=True)
-class Entry:
-    """Where a mixer lives and which runs it reads; known without importing it, for the workflow is cut at parse time."""
+class Method:
+    """An entry of the registry: where a mixer's class is, what it does, which runs it reads.
 
-    module: str
-    class_name: str
-    reads: frozenset[str] = frozenset()  # roles of runs; none: the domains' token counts are enough
-    optional: frozenset[str] = (
-        frozenset()
-    )  # of these roles: read where there are runs, none trained for its sake
+    All of it is known without importing the class, because a study is cut into runs at parse time.
+    """
+
+    # "module:Class", the module's name relative to this package
+    place: str
+    # what it does, in one sentence, for docs/mixers.md
+    text: str
+    # "Name, arXiv number" of the paper; empty where there is none
+    paper: str = ""
+    # roles of the runs that it learns from; none where the goal alone is enough
+    reads: frozenset[str] = frozenset()
+    # of these roles: those that it reads where a study has them, and that no study trains for it
+    optional: frozenset[str] = frozenset()
+    # whether it learns from the log-likelihoods of the vertex runs
     needs_loglikelihoods: bool = False
+    # whether it predicts the losses of a mixture
     predicts: bool = True
-    limits: bool = False  # sees to the goal's never_worse
-    bounded: bool = True  # False: a reference that stands outside the goal's bounds on purpose
-    draws: int = 1_000  # refits that a bootstrap gives it at most
+    # whether its proposals keep the goal's never_worse
+    limits: bool = False
+    # whether its proposals stay inside the goal's bounds; False for a reference that must not
+    bounded: bool = True
+    # most refits that a bootstrap asks of it; few for a mixer that takes long to fit
+    draws: int = 1_000
+    # settings with which it is fitted in a second: every test of all mixers takes them
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def class_name(self) -> str:
+        """Name of the class; fit.json keeps it."""
+        return self.place.partition(":")[2]
 
     @property
     def trained(self) -> frozenset[str]:
@@ -38,109 +65,254 @@ class Entry:
 
     @property
     def can_refit(self) -> bool:
-        """Whether a bootstrap over the swarm's runs says anything of its proposal."""
+        """Whether a bootstrap over the swarm's runs tells how far to trust its proposal."""
         return "swarm" in self.reads and self.predicts
 
     def load_class(self) -> Any:
-        return getattr(import_module(f"mixwright.mixers.{self.module}"), self.class_name)
+        """Imports the module and returns the class."""
+        module = import_module(f"mixwright.mixers.{self.place.partition(':')[0]}")
+        return getattr(module, self.class_name)
 
 
+MIXERS: dict[str, Method] = {
+    "natural": Method(
+        "baselines:Natural",
+        "Baseline: every domain in proportion to its tokens.",
+        predicts=False,
+    ),
+    "uniform": Method(
+        "baselines:Uniform",
+        "Baseline: the same weight for every domain.",
+        predicts=False,
+    ),
+    "unimax": Method(
+        "baselines:UniMax",
+        "Baseline: equal budgets, smallest domain first, at most `max_epochs` passes over each.",
+        "UniMax, arXiv 2304.09151",
+        predicts=False,
+    ),
+    "given": Method(
+        "baselines:Given",
+        "Baseline: a mixture written by hand.",
+        predicts=False,
+    ),
+    "own-data": Method(
+        "baselines:OwnData",
+        "Reference: the targets' own domains, outside the goal's bounds on purpose.",
+        predicts=False,
+        bounded=False,
+    ),
+    "best-source": Method(
+        "baselines:BestSource",
+        "Baseline: the domain whose own proxy has the lowest measured objective, as much of it as"
+        " the bounds allow, then the next.",
+        reads=VERTEX,
+        predicts=False,
+    ),
+    "best-of-swarm": Method(
+        "baselines:BestOfSwarm",
+        "Baseline: the run of the swarm with the lowest measured objective.",
+        reads=SWARM,
+        predicts=False,
+    ),
+    "regmix": Method(
+        "regmix.regmix:RegMix",
+        "Boosted trees (LightGBM) predict each target; the mean of the best simulated mixtures.",
+        "RegMix, arXiv 2407.01492",
+        reads=SWARM,
+        limits=True,
+        draws=20,
+        quick={"iterations": 300, "learning_rate": 0.05, "samples": 10_000, "keep": 32},
+    ),
+    "regmix-linear": Method(
+        "regmix.regmix:RegMixLinear",
+        "RegMix with a linear regression, the paper's other regressor.",
+        "RegMix, arXiv 2407.01492",
+        reads=SWARM,
+        limits=True,
+        quick={"samples": 10_000, "keep": 32},
+    ),
+    "effective-data": Method(
+        "laws.effective_data:EffectiveData",
+        "A convex law for each target, `E + A (eps + sum_i K_i w_i^g_i)^-b + beta.w`; its optimum"
+        " has a certified gap.",
+        reads=SWARM,
+        limits=True,
+    ),
+    "log-linear": Method(
+        "laws.log_linear:LogLinear",
+        "The law `c + exp(t.w)`, certified; it proposes corners.",
+        "Data Mixing Laws, arXiv 2403.16952",
+        reads=SWARM,
+        limits=True,
+    ),
+    "additive": Method(
+        "laws.additive:Additive",
+        "The law `E + 1 / sum_i C_i w_i^g_i` at one scale, certified.",
+        "additive law, arXiv 2507.09404",
+        reads=SWARM,
+        limits=True,
+    ),
+    "bimix": Method(
+        "laws.bimix:BiMix",
+        "A power law of one domain's own weight for each target, at one scale, certified.",
+        "BiMix, arXiv 2405.14908",
+        reads=SWARM,
+        limits=True,
+    ),
+    "ensemble": Method(
+        "ensemble.ensemble:Ensemble",
+        "A stack of other mixers, weighted by cross-validation on the swarm; the convex members'"
+        " optimum, refined by a search around it.",
+        reads=SWARM,
+        limits=True,
+        draws=20,
+        quick={
+            "members": {
+                "effective-data": {},
+                "regmix": {"iterations": 40, "learning_rate": 0.1},
+                "additive": {},
+            },
+            "samples": 500,
+        },
+    ),
+    "mixmin": Method(
+        "mixmin.mixmin:MixMin",
+        "The mixture of single-domain proxies that gives the targets' examples the highest"
+        " likelihood, solved to a certified gap.",
+        "MixMin, arXiv 2502.10510",
+        reads=VERTEX,
+        needs_loglikelihoods=True,
+        quick={"draws": 10},
+    ),
+    "mixmin-ranking": Method(
+        "mixmin.ranking:MixMinRanking",
+        "MixMin for targets that are ranked: it ignores how common the label is in a domain, and"
+        " is pulled to natural.",
+        "MixMin, arXiv 2502.10510",
+        reads=VERTEX,
+        needs_loglikelihoods=True,
+    ),
+    "autoscale": Method(
+        "autoscale.autoscale:AutoScale",
+        "Power laws of perturbed amounts; the optima of the scales are extrapolated to the goal's"
+        " tokens.",
+        "AutoScale, arXiv 2407.20177",
+        reads=PERTURB,
+    ),
+    "joint": Method(
+        "laws.joint:Joint",
+        "The effective-data law in tokens, over runs of all totals, with its optimum at the goal's"
+        " tokens; trust it where the backtest does.",
+        reads=SWARM | VERTEX | PERTURB,
+        optional=VERTEX,
+        limits=True,
+    ),
+}
+
+# What a setting of a type takes, in words.
 WORDS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
     str: "a word",
     type(None): "null",
-}  # what a setting takes
-
-SWARM, VERTEX, PERTURB = frozenset({"swarm"}), frozenset({"vertex"}), frozenset({"perturb"})
-
-MIXERS: dict[str, Entry] = {
-    "natural": Entry("baselines", "Natural", predicts=False),
-    "uniform": Entry("baselines", "Uniform", predicts=False),
-    "unimax": Entry("baselines", "UniMax", predicts=False),
-    "given": Entry("baselines", "Given", predicts=False),
-    "own-data": Entry("baselines", "OwnData", predicts=False, bounded=False),
-    "best-source": Entry("baselines", "BestSource", VERTEX, predicts=False),
-    "best-of-swarm": Entry("baselines", "BestOfSwarm", SWARM, predicts=False),
-    "regmix": Entry("regmix.regmix", "RegMix", SWARM, limits=True, draws=20),
-    "regmix-linear": Entry("regmix.regmix", "RegMixLinear", SWARM, limits=True),
-    "effective-data": Entry("laws.effective_data", "EffectiveData", SWARM, limits=True),
-    "log-linear": Entry("laws.log_linear", "LogLinear", SWARM, limits=True),
-    "additive": Entry("laws.additive", "Additive", SWARM, limits=True),
-    "bimix": Entry("laws.bimix", "BiMix", SWARM, limits=True),
-    "ensemble": Entry("ensemble.ensemble", "Ensemble", SWARM, limits=True, draws=20),
-    "mixmin": Entry("mixmin.mixmin", "MixMin", VERTEX, needs_loglikelihoods=True),
-    "mixmin-ranking": Entry("mixmin.ranking", "MixMinRanking", VERTEX, needs_loglikelihoods=True),
-    "autoscale": Entry("autoscale.autoscale", "AutoScale", PERTURB),
-    "joint": Entry("laws.joint", "Joint", SWARM | VERTEX | PERTURB, optional=VERTEX, limits=True),
 }
 
 
-def entry(name: str) -> Entry:
-    """The registry's entry; an unknown name is refused with the nearest known one."""
+def entry(name: str) -> Method:
+    """Returns the registry's entry of a mixer.
+
+    Raises:
+        MixwrightError: no mixer has this name; the message has the nearest one.
+    """
     if name not in MIXERS:
         raise MixwrightError(f"mixers: {name} is unknown; {nearest(name, MIXERS)}")
     return MIXERS[name]
 
 
-def lacking(name: str, roles: Iterable[str]) -> str:
-    """Which runs the mixer reads and the tables do not hold, in words; nothing where they hold some of them."""
-    wanted = entry(name).trained
-    return (
-        f"it reads {' or '.join(sorted(wanted))} runs and the tables hold none"
-        if wanted.isdisjoint(roles) and wanted
-        else ""
-    )
+def missing_runs(name: str, roles: Iterable[str]) -> str:
+    """Returns what a mixer lacks in tables with runs of these roles, in words.
+
+    Empty where the tables hold runs of one role that a study would train for it.
+    """
+    trained = entry(name).trained
+    if not trained or not trained.isdisjoint(roles):
+        return ""
+    return f"it reads {' or '.join(sorted(trained))} runs and the tables hold none"
 
 
-def unseen(name: str, goal: "Goal") -> tuple[str, ...]:
-    """What of the goal the mixer does not see to, as notes of its proposal."""
-    unlimited = f"never_worse ({', '.join(goal.never_worse)}) is not seen to: {name} keeps no limits on single targets"
-    return (unlimited,) if goal.never_worse and not entry(name).limits else ()
+def ignored_limits(name: str, goal: "Goal") -> tuple[str, ...]:
+    """Returns a proposal's notes on what the mixer does not keep of the goal's never_worse."""
+    if not goal.never_worse or entry(name).limits:
+        return ()
+    targets = ", ".join(goal.never_worse)
+    return (f"never_worse ({targets}) is not seen to: {name} keeps no limits on single targets",)
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
-    """An unfitted mixer with these settings; unknown ones are refused with the nearest known name."""
-    kind = entry(name).load_class()
-    known = [field.name for field in fields(kind) if not field.metadata.get("fitted")]
-    for setting, value in (settings or {}).items():
+    """Returns an unfitted mixer with these settings; the others have their defaults.
+
+    Raises:
+        MixwrightError: the mixer or a setting is unknown, or a value is of the wrong kind.
+    """
+    mixer_class = entry(name).load_class()
+    settings = dict(settings or {})
+    known = [part.name for part in fields(mixer_class) if is_setting(part)]
+    types = get_type_hints(mixer_class)
+    for setting, value in settings.items():
         if setting not in known:
+            hint = nearest(setting, known) or "it takes no settings"
+            raise MixwrightError(f"mixers: {name}.{setting} is unknown; {hint}")
+        takes = kinds_of_value(types[setting])
+        if takes and not is_of_kind(value, takes):
             raise MixwrightError(
-                f"mixers: {name}.{setting} is unknown; {nearest(setting, known) or 'it takes no settings'}"
+                f"mixers: {name}.{setting} is {value!r}; give {' or '.join(takes)}"
             )
-        taken = get_type_hints(kind)[setting]
-        words = [
-            WORDS[type_]
-            for type_ in (get_args(taken) if isinstance(taken, UnionType) else (taken,))
-            if type_ in WORDS
-        ]
-        if (
-            words
-            and WORDS.get(type(value)) not in words
-            and not (type(value) is int and WORDS[float] in words)
-        ):
-            raise MixwrightError(
-                f"mixers: {name}.{setting} is {value!r}; give {' or '.join(words)}"
-            )
-    return kind(**(settings or {}))
+    return mixer_class(**settings)
+
+
+def is_setting(part: Field) -> bool:
+    """Whether a field of a mixer is a setting; the others are filled by `fit`."""
+    return not part.metadata.get("fitted")
+
+
+def kinds_of_value(annotation: Any) -> list[str]:
+    """Returns in words what a setting of this type takes; none where it may be anything."""
+    types = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return [WORDS[type_] for type_ in types if type_ in WORDS]
+
+
+def is_of_kind(value: Any, kinds: list[str]) -> bool:
+    """Whether a setting that takes `kinds` may have this value; a whole number is a number."""
+    if type(value) is int and WORDS[float] in kinds:
+        return True
+    return WORDS.get(type(value)) in kinds
 
 
 def read_settings(text: str) -> dict[str, Any]:
-    """Settings as typed on the command line."""
+    """Reads settings as they were typed on the command line, as a JSON object."""
     try:
-        found = json.loads(text)
+        settings = json.loads(text)
     except json.JSONDecodeError as error:
         raise MixwrightError(
             f"--settings {text}: not JSON ({error}); write '{{\"name\": value}}'"
         ) from None
-    if not isinstance(found, dict):
+    if not isinstance(settings, dict):
         raise MixwrightError(f"--settings {text}: no JSON object; write '{{\"name\": value}}'")
-    return found
+    return settings
 
 
 def load(name: str, folder: str | Path) -> "Mixer":
-    """The mixer that `save(folder)` wrote."""
+    """Reads the mixer that `Mixer.save(folder)` wrote."""
     from mixwright.mixers.base import read_fit
 
-    return read_fit(entry(name).load_class(), Path(folder))
+    return read_fit(entry(name).load_class(), Path(folder), class_named)
+
+
+def class_named(class_name: str) -> Any:
+    """Returns the class of a mixer by the name that fit.json keeps of it."""
+    for method in MIXERS.values():
+        if method.class_name == class_name:
+            return method.load_class()
+    raise MixwrightError(f"fit.json: this version has no mixer class {class_name}; fit again")

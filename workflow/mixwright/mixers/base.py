@@ -1,9 +1,14 @@
-"""Mixers are frozen dataclasses: their settings and what they learned are fields, kept as one JSON file."""
+"""What all mixers have in common: they are frozen dataclasses, saved as one JSON file.
 
+A field is either a setting or what `fit` learned. `Proposer` and `Mixer` list the methods that the
+rest of the library calls.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -14,172 +19,214 @@ from mixwright.mixture import Array
 from mixwright.observations import NEEDED, Observations
 
 FILE = "fit.json"
-FITTED = MappingProxyType(
-    {"fitted": True}
-)  # metadata of the fields that `fit` fills: no setting may name them
-UNKNOWN: Any = None  # their value before
+# Metadata of the fields that `fit` fills: a study may not set them.
+FITTED: Mapping[str, bool] = MappingProxyType({"fitted": True})
+# Value of such a field before `fit`.
+UNKNOWN: Any = None
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A mixer that can be written to a folder; equal after a round trip, to the last bit."""
+    """A mixer that can be written to a folder and read again, equal to the last bit."""
+
+    # its name in the registry
+    name: ClassVar[str] = ""
 
     def save(self, folder: str | Path) -> None:
-        write_json(
-            Path(folder) / FILE, {f.name: _encode(getattr(self, f.name)) for f in fields(self)}
-        )
+        """Writes all fields to `fit.json` in `folder`; `mixwright.mixers.load` reads them."""
+        write_json(Path(folder) / FILE, _encoded_fields(self))
 
 
 @dataclass(frozen=True)
 class Fitted(Saved):
-    """A mixer that has seen runs over `domains`, measured on `targets`."""
+    """A mixer that learns from runs."""
 
+    # columns of the amounts, once fitted
     domains: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
+    # columns of the predictions, once fitted
     targets: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
-    spares = True  # whether it can do without one of the runs that it reads
+    # whether it can do without one of the runs that it reads
+    spares: ClassVar[bool] = True
 
-    def usable(self, seen: Observations, *roles: str, least: int) -> Observations:
-        """The runs of these roles; too few of them, a number that is none, or one that diverged and is needed, is refused."""
-        runs, named = seen.of_role(*roles), " or ".join(roles)
-        needed = [run for role, run in seen.dropped if role in roles and not self.spares]
-        if needed:
-            raise MixwrightError(
-                f"{_called(self)}: run {needed[0]} diverged, {NEEDED.format(role=named)}"
+    def usable(self, observations: Observations, *roles: str, least: int) -> Observations:
+        """Returns the runs of these roles.
+
+        Raises:
+            TooFewRunsError: there are fewer than `least`.
+            MixwrightError: a loss or an amount is NaN or infinite, or a run diverged and the mixer
+                needs every run.
+        """
+        runs = observations.of_role(*roles)
+        role = " or ".join(roles)
+        for role_of_run, run in observations.dropped:
+            if role_of_run in roles and not self.spares:
+                raise MixwrightError(f"{self.name}: run {run} diverged, {NEEDED.format(role=role)}")
+        count = len(runs.runs)
+        if count < least:
+            raise TooFewRunsError(
+                f"{self.name} needs {least} {role} runs or more and there are {count};"
+                f" train {least - count} more"
             )
-        if len(runs.runs) < least:
-            few = f"needs {least} {named} runs or more and there are {len(runs.runs)}"
-            raise TooFewRunsError(f"{_called(self)} {few}; train {least - len(runs.runs)} more")
-        bad = ~(np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1))
-        if bad.any():
+        finite = np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1)
+        if not finite.all():
+            run = runs.runs[int(finite.argmin())]
             raise MixwrightError(
-                f"{_called(self)}: run {runs.runs[int(bad.argmax())]} has a loss or amount of NaN; drop the run"
+                f"{self.name}: run {run} has a loss or amount of NaN; drop the run"
             )
         return runs
 
-    def learned(self, seen: Observations, **values: Any) -> Self:
-        """The fitted copy."""
-        return replace(self, domains=seen.domains, targets=seen.targets, **values)
-
-    def amounts_of(self, seen: Observations) -> Array:
-        """(runs, domains) amounts to ask `predict` for, to hear what the mixer says of these runs."""
-        return seen.amounts
-
-    def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
-        """(mixtures, domains) amounts to ask `predict` for, to hear what the mixer says of mixtures for the goal; its runs had `total`."""
-        return weights * total
-
-    def refit(self, seen: Observations) -> Self:
-        """The same mixer fitted to other losses of its runs, or to part of them, for a bootstrap: cheaper where that changes little."""
-        return self.fit(seen)
-
-    def fit(self, seen: Observations) -> Self:
+    def fit(self, observations: Observations) -> Self:
+        """Returns a copy that has learned from the runs; see `usable` and `learned`."""
         raise NotImplementedError
 
+    def learned(self, observations: Observations, **values: Any) -> Self:
+        """Returns a fitted copy: the runs' domains and targets, and these values of its fields."""
+        return replace(self, domains=observations.domains, targets=observations.targets, **values)
+
+    def refit(self, observations: Observations) -> Self:
+        """Returns a copy fitted to other losses of the same runs, or to part of the runs.
+
+        A bootstrap calls it many times. A mixer may override it with a cheaper fit that gives
+        almost the same predictions.
+        """
+        return self.fit(observations)
+
+    def amounts_of(self, observations: Observations) -> Array:
+        """Returns (runs, domains) amounts at which `predict` tells the losses of these runs."""
+        return observations.amounts
+
+    def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
+        """Returns amounts at which `predict` tells the losses of mixtures for the goal.
+
+        Args:
+            weights: (mixtures, domains) on the simplex.
+            total: tokens of the runs that the mixer was fitted to.
+        """
+        return weights * total
+
     def target_weights(self, goal: Goal) -> Array:
-        """(targets,) weights of the goal's targets among those seen."""
+        """Returns (targets,) weights in the goal's objective, 0 for targets without a weight.
+
+        Raises:
+            MixwrightError: the mixer is not fitted, or the goal has another domain or target.
+        """
         self.check_domains(goal)
         unknown = sorted({*goal.targets, *goal.never_worse} - set(self.targets))
         if unknown:
             raise MixwrightError(
-                f"goal: target {unknown[0]} was never measured; choose among {', '.join(self.targets)}"
+                f"goal: target {unknown[0]} was never measured;"
+                f" choose among {', '.join(self.targets)}"
             )
-        return np.array([goal.targets.get(target, 0.0) for target in self.targets])
+        weights = np.zeros(len(self.targets))
+        for k, target in enumerate(self.targets):
+            weights[k] = goal.targets.get(target, 0.0)
+        return weights
 
     def check_domains(self, goal: Goal) -> None:
+        """Refuses a goal before `fit`, and a goal over other domains than the runs'."""
         if not self.domains:
-            raise MixwrightError(f"{_called(self)}: not fitted; call fit before propose")
+            raise MixwrightError(f"{self.name}: not fitted; call fit before propose")
         if goal.names != self.domains:
             raise MixwrightError(
-                f"goal: domains {', '.join(goal.names)} are not the runs' {', '.join(self.domains)}; fit again"
+                f"goal: domains {', '.join(goal.names)} are not the runs'"
+                f" {', '.join(self.domains)}; fit again"
             )
 
     def in_goal(self, predicted: Array, goal: Goal) -> dict[str, float]:
-        """Predictions (targets,) of the targets that the goal weighs or limits, by name."""
-        named = {*goal.targets, *goal.never_worse}
-        return {
-            target: float(value)
-            for target, value in zip(self.targets, predicted, strict=True)
-            if target in named
-        }
+        """Returns by name the predictions (targets,) that the goal weighs or limits."""
+        of_goal = {*goal.targets, *goal.never_worse}
+        losses = {}
+        for target, loss in zip(self.targets, predicted, strict=True):
+            if target in of_goal:
+                losses[target] = float(loss)
+        return losses
 
 
-def read_fit(kind: type, folder: Path) -> Any:
-    """The inverse of `Saved.save`."""
+def read_fit(mixer_class: type, folder: Path, class_named: Callable[[str], type]) -> Any:
+    """Reads a mixer that `Saved.save` wrote.
+
+    Args:
+        mixer_class: its class.
+        class_named: looks up the class of a mixer inside it, by the class's name.
+    """
     path = folder / FILE
     if not path.exists():
         raise MixwrightError(f"{path}: no such fit; run fit first")
-    return kind(**{name: _decode(value) for name, value in read_json(path).items()})
+    return mixer_class(**_decoded_fields(read_json(path), class_named))
 
 
-def _encode(value: Any) -> Any:
+def _encoded_fields(mixer: Saved) -> dict[str, Any]:
+    return {part.name: _encoded(getattr(mixer, part.name)) for part in fields(mixer)}
+
+
+def _encoded(value: Any) -> Any:
+    """A field's value as JSON: mixers, arrays and tuples become objects that say what they are."""
     if isinstance(value, Saved):
-        return {
-            "mixer": type(value).__name__,
-            "fields": {f.name: _encode(getattr(value, f.name)) for f in fields(value)},
-        }
+        return {"mixer": type(value).__name__, "fields": _encoded_fields(value)}
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "shape": list(value.shape)}
     if isinstance(value, tuple):
-        return {"tuple": [_encode(item) for item in value]}
+        return {"tuple": [_encoded(part) for part in value]}
     return value
 
 
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict) and set(value) == {"mixer", "fields"}:
-        return _kind(value["mixer"])(
-            **{name: _decode(item) for name, item in value["fields"].items()}
-        )
-    if isinstance(value, dict) and set(value) == {"array", "shape"}:
+def _decoded_fields(
+    encoded: Mapping[str, Any], class_named: Callable[[str], type]
+) -> dict[str, Any]:
+    return {name: _decoded(value, class_named) for name, value in encoded.items()}
+
+
+def _decoded(value: Any, class_named: Callable[[str], type]) -> Any:
+    """The inverse of `_encoded`; an object with other keys is a setting that is a mapping."""
+    if not isinstance(value, dict):
+        return value
+    keys = set(value)
+    if keys == {"mixer", "fields"}:
+        mixer_class = class_named(value["mixer"])
+        return mixer_class(**_decoded_fields(value["fields"], class_named))
+    if keys == {"array", "shape"}:
         return np.array(value["array"], dtype=np.float64).reshape(value["shape"])
-    if isinstance(value, dict) and set(value) == {"tuple"}:
-        return tuple(_decode(item) for item in value["tuple"])
+    if keys == {"tuple"}:
+        return tuple(_decoded(part, class_named) for part in value["tuple"])
     return value
-
-
-def _kind(class_name: str) -> type:
-    return _entry(class_name).load_class()
-
-
-def _entry(class_name: str) -> Any:
-    from mixwright.mixers import MIXERS
-
-    return next(entry for entry in MIXERS.values() if entry.class_name == class_name)
-
-
-def _called(mixer: Saved) -> str:
-    """What the registry calls the mixer."""
-    from mixwright.mixers import MIXERS
-
-    own = type(mixer).__name__
-    return next((name for name, entry in MIXERS.items() if entry.class_name == own), own)
 
 
 class Proposer(Protocol):
-    """Chooses a mixture; baselines need no more than this (their `fit` learns nothing and accepts None)."""
+    """A mixer that chooses a mixture. A baseline needs no more than this."""
 
-    def fit(self, seen: Observations | None) -> Self: ...  # a fitted copy
+    def fit(self, observations: Observations | None) -> Self:
+        """Returns a fitted copy; a mixer that reads no runs accepts None."""
+        ...
 
-    def propose(self, goal: Goal) -> Proposal: ...  # inside goal.bounds
+    def propose(self, goal: Goal) -> Proposal:
+        """Returns a mixture inside `goal.bounds`, with notes for the report."""
+        ...
 
-    def save(self, folder: str | Path) -> None: ...  # what mixwright.mixers.load reads
+    def save(self, folder: str | Path) -> None:
+        """Writes what `mixwright.mixers.load` reads."""
+        ...
 
 
 class Mixer(Proposer, Protocol):
-    """Learns how loss depends on the mixture, then proposes the best one."""
+    """A mixer that learns how the loss depends on the mixture and proposes the best one."""
 
-    domains: tuple[str, ...]  # columns of the amounts, once fitted
-    targets: tuple[str, ...]  # columns of the predictions, once fitted
+    # columns of the amounts, once fitted
+    domains: tuple[str, ...]
+    # columns of the predictions, once fitted
+    targets: tuple[str, ...]
 
-    def predict(
-        self, amounts: Array
-    ) -> Array: ...  # (mixtures, domains) tokens -> (mixtures, targets) nats/token
+    def predict(self, amounts: Array) -> Array:
+        """Returns (mixtures, targets) losses in nats/token of (mixtures, domains) tokens."""
+        ...
 
-    def refit(
-        self, seen: Observations
-    ) -> Self: ...  # to other losses of the same runs, or part of them, cheaper where it may be
+    def refit(self, observations: Observations) -> Self:
+        """Returns a copy fitted to other losses of the same runs, or to part of the runs."""
+        ...
 
-    def amounts_of(self, seen: Observations) -> Array: ...  # what to ask `predict` for of runs
+    def amounts_of(self, observations: Observations) -> Array:
+        """Returns the amounts at which `predict` tells the losses of these runs."""
+        ...
 
-    def amounts_at(
-        self, goal: Goal, weights: Array, total: float
-    ) -> Array: ...  # what to ask `predict` for of mixtures for the goal
+    def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
+        """Returns the amounts at which `predict` tells the losses of mixtures for the goal."""
+        ...

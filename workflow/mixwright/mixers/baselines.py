@@ -1,8 +1,8 @@
-"""Mixtures that need no proxy: every comparison carries them."""
+"""Mixtures that need no model of the loss: a comparison without them proves little."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -13,183 +13,242 @@ from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import minimise_linear, project, scale_into
 
+# change of a weight from which a mixture counts as moved
+MOVED = 1e-9
+# weight from which a run counts as trained on one domain alone
+ALONE = 0.999
+
 
 @dataclass(frozen=True)
 class Baseline(Saved):
-    """A mixture known from the goal alone, brought inside the bounds by scaling (nearest in Kullback-Leibler divergence)."""
+    """A mixture that follows from the goal alone.
 
-    def fit(self, seen: Observations | None = None) -> Self:
+    Scaling brings it inside the bounds: of all mixtures there it has the least Kullback-Leibler
+    divergence from the one outside.
+    """
+
+    def fit(self, observations: Observations | None = None) -> Self:
+        """Returns the baseline itself: it learns nothing."""
         return self
 
-    def wanted(self, goal: Goal) -> Array:
+    def ideal(self, goal: Goal) -> Array:
+        """Returns (domains,) weights, not yet inside the bounds."""
         raise NotImplementedError
 
     def propose(self, goal: Goal) -> Proposal:
-        wanted = self.wanted(goal)
-        weights = scale_into(wanted, *goal.bounds.parts)
-        moved = np.abs(weights - wanted).max()
-        notes = (
-            (f"brought inside the bounds: weights moved by up to {moved:.3f}",)
-            if moved > 1e-9
-            else ()
-        )
-        return Proposal(_name(self), goal.mixture(weights), notes=notes)
+        """Returns the mixture, scaled into the bounds where it lies outside."""
+        ideal = self.ideal(goal)
+        weights = scale_into(ideal, *goal.bounds.parts)
+        moved = np.abs(weights - ideal).max()
+        notes = []
+        if moved > MOVED:
+            notes.append(f"brought inside the bounds: weights moved by up to {moved:.3f}")
+        return Proposal(self.name, goal.mixture(weights), notes=tuple(notes))
 
 
 @dataclass(frozen=True)
 class Natural(Baseline):
     """Every domain in proportion to its tokens."""
 
-    def wanted(self, goal: Goal) -> Array:
+    name: ClassVar[str] = "natural"
+
+    def ideal(self, goal: Goal) -> Array:
+        """Returns (domains,) weights in proportion to the domains' tokens."""
         return goal.natural
 
 
 @dataclass(frozen=True)
 class Uniform(Baseline):
-    """Every domain alike."""
+    """The same weight for every domain."""
 
-    def wanted(self, goal: Goal) -> Array:
-        return np.full(len(goal.domains), 1 / len(goal.domains))
+    name: ClassVar[str] = "uniform"
+
+    def ideal(self, goal: Goal) -> Array:
+        """Returns (domains,) equal weights."""
+        count = len(goal.domains)
+        return np.full(count, 1 / count)
 
 
 @dataclass(frozen=True)
 class UniMax(Baseline):
-    """Equal budgets, smallest domain first, at most `max_epochs` passes over each (arXiv 2304.09151): uniform, water-filled under caps."""
+    """Equal budgets, smallest domain first, at most `max_epochs` passes (arXiv 2304.09151)."""
 
+    # passes after which a small domain leaves its share to the others
     max_epochs: float = 4.0
+    name: ClassVar[str] = "unimax"
 
-    def wanted(self, goal: Goal) -> Array:
-        most = np.minimum(
-            1.0,
-            self.max_epochs * np.array([domain.available for domain in goal.domains]) / goal.tokens,
-        )
+    def ideal(self, goal: Goal) -> Array:
+        """Returns (domains,) weights: uniform, projected below `max_epochs` passes of each domain.
+
+        A corpus too small for the budget is taken whole: all domains have the same passes.
+        """
+        available = np.array([domain.available for domain in goal.domains])
+        most = np.minimum(1.0, self.max_epochs * available / goal.tokens)
         if most.sum() <= 1:
-            return (
-                goal.natural
-            )  # the corpus is too small for the budget: every domain at the same number of passes
-        return project(np.full(len(most), 1 / len(most)), 0.0, most)
+            return goal.natural
+        count = len(goal.domains)
+        uniform = np.full(count, 1 / count)
+        return project(uniform, 0.0, most)
 
 
 @dataclass(frozen=True)
 class Given(Baseline):
-    """A mixture written by hand; domains left out get none, and the sum may be anything positive."""
+    """A mixture written by hand."""
 
+    # weight by domain; a domain that is left out gets none, and the sum may be anything positive
     weights: Mapping[str, float] = field(default_factory=dict)
+    name: ClassVar[str] = "given"
 
-    def wanted(self, goal: Goal) -> Array:
+    def ideal(self, goal: Goal) -> Array:
+        """Returns (domains,) the weights, normalised.
+
+        Raises:
+            MixwrightError: a name is no domain, or no weight is positive.
+        """
         unknown = sorted(set(self.weights) - set(goal.names))
         if unknown:
             raise MixwrightError(
-                f"mixers: given.weights.{unknown[0]} is no domain; domains are {', '.join(goal.names)}"
+                f"mixers: given.weights.{unknown[0]} is no domain;"
+                f" domains are {', '.join(goal.names)}"
             )
-        weights = np.array([self.weights.get(name, 0.0) for name in goal.names])
-        if not (weights >= 0).all() or weights.sum() <= 0:
+        weights = _by_domain(self.weights, goal)
+        total = weights.sum()
+        if not (weights >= 0).all() or total <= 0:
             raise MixwrightError(
                 "mixers: given.weights must be positive numbers; write weights: {domain: share}"
             )
-        return weights / weights.sum()
-
-
-def _name(baseline: Baseline) -> str:
-    return type(baseline).__name__.lower()
+        return weights / total
 
 
 @dataclass(frozen=True)
 class OwnData(Saved):
-    """Every target's own domain, weighted as the target is. A reference: the goal's bounds do not hold for it."""
+    """The targets' own domains, weighted as the targets are.
 
-    def fit(self, seen: Observations | None = None) -> Self:
+    It is a reference, and so the goal's bounds do not hold for it.
+    """
+
+    name: ClassVar[str] = "own-data"
+
+    def fit(self, observations: Observations | None = None) -> Self:
+        """Returns the reference itself: it learns nothing."""
         return self
 
     def propose(self, goal: Goal) -> Proposal:
-        strange = sorted(set(goal.targets) - set(goal.names))
-        if strange:
+        """Returns the mixture, and a note where it lies outside the bounds.
+
+        Raises:
+            MixwrightError: a target is no domain.
+        """
+        unknown = sorted(set(goal.targets) - set(goal.names))
+        if unknown:
             raise MixwrightError(
-                f"mixers: own-data needs targets that are domains, and {strange[0]} is none; leave own-data out"
+                f"mixers: own-data needs targets that are domains, and {unknown[0]} is none;"
+                " leave own-data out"
             )
-        weights = np.array([goal.targets.get(name, 0.0) for name in goal.names])
+        weights = _by_domain(goal.targets, goal)
         weights /= weights.sum()
-        inside = bool(goal.bounds.contain(weights[None]).all())
-        notes = (
-            ()
-            if inside
-            else ("a reference on the targets' own data, outside the goal's bounds on purpose",)
-        )
-        return Proposal("own-data", goal.mixture(weights), notes=notes)
+        inside = goal.bounds.contain(weights[None])[0]
+        notes = []
+        if not inside:
+            notes.append(
+                "a reference on the targets' own data, outside the goal's bounds on purpose"
+            )
+        return Proposal(self.name, goal.mixture(weights), notes=tuple(notes))
 
 
 @dataclass(frozen=True)
 class BestOfSwarm(Fitted):
-    """Proposes the best measured mixture inside the bounds; where none is, the best projected (Euclidean) into them."""
+    """The best measured mixture inside the bounds.
 
-    weights: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (runs, domains)
-    losses: Array = field(
-        default=UNKNOWN, metadata=FITTED, repr=False
-    )  # (runs, targets) nats/token
+    Where no run lies inside, the best of all, moved to the nearest mixture there.
+    """
 
-    def fit(self, seen: Observations) -> Self:
-        swarm = self.usable(seen, "swarm", least=1)
+    # (runs, domains)
+    weights: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
+    # (runs, targets) nats/token
+    losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
+    name: ClassVar[str] = "best-of-swarm"
+
+    def fit(self, observations: Observations) -> Self:
+        """Returns a copy that holds the swarm's mixtures and losses."""
+        swarm = self.usable(observations, "swarm", least=1)
         return self.learned(swarm, weights=swarm.weights, losses=swarm.losses)
 
     def propose(self, goal: Goal) -> Proposal:
+        """Returns the best run's mixture; its losses too, where it was not moved."""
         objective = self.losses @ self.target_weights(goal)
         inside = goal.bounds.contain(self.weights)
-        best = int(np.argmin(np.where(inside, objective, np.inf) if inside.any() else objective))
-        weights = project(self.weights[best], *goal.bounds.parts)
-        count = f"best of {len(objective)} runs, {int(inside.sum())} of them inside the bounds"
-        notes = (
-            (count,)
-            if inside.any()
-            else (
-                count,
-                "the best run was projected into the bounds: its measured losses are not this mixture's",
+        count = int(inside.sum())
+        notes = [f"best of {len(objective)} runs, {count} of them inside the bounds"]
+        losses = {}
+        if count:
+            objective = np.where(inside, objective, np.inf)
+            best = int(np.argmin(objective))
+            losses = self.in_goal(self.losses[best], goal)
+        else:
+            best = int(np.argmin(objective))
+            notes.append(
+                "the best run was projected into the bounds:"
+                " its measured losses are not this mixture's"
             )
-        )
+        weights = project(self.weights[best], *goal.bounds.parts)
         return Proposal(
-            "best-of-swarm",
-            goal.mixture(weights),
-            self.in_goal(self.losses[best], goal) if inside.any() else {},
-            notes=notes,
+            mixer=self.name,
+            mixture=goal.mixture(weights),
+            predicted=losses,
+            notes=tuple(notes),
         )
 
 
 @dataclass(frozen=True)
 class BestSource(Fitted):
-    """As much as the bounds allow of the domain whose own proxy has the lowest objective, then of the next."""
+    """The domain whose own proxy has the lowest objective, then the next, as the bounds allow."""
 
-    losses: Array = field(
-        default=UNKNOWN, metadata=FITTED, repr=False
-    )  # (domains, targets) of each domain's proxy, nats/token
-    spares = False
+    # (domains, targets) nats/token of each domain's own proxy
+    losses: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
+    name: ClassVar[str] = "best-source"
+    spares: ClassVar[bool] = False
 
-    def fit(self, seen: Observations) -> Self:
-        vertices = self.usable(seen, "vertex", least=1)
-        lacking = [
-            name
-            for name, weights in zip(seen.domains, vertices.weights.T, strict=True)
-            if not (weights > 0.999).any()
-        ]
-        if lacking:
-            raise MixwrightError(
-                f"best-source: no vertex run of {lacking[0]}; train the vertex design"
-            )
-        return self.learned(vertices, losses=vertices.losses[vertices.weights.argmax(axis=0)])
+    def fit(self, observations: Observations) -> Self:
+        """Returns a copy that holds the losses of the vertex runs.
+
+        Raises:
+            MixwrightError: a domain has no vertex run.
+        """
+        vertices = self.usable(observations, "vertex", least=1)
+        weights = vertices.weights
+        trained = (weights > ALONE).any(axis=0)
+        if not trained.all():
+            name = observations.domains[int(trained.argmin())]
+            raise MixwrightError(f"best-source: no vertex run of {name}; train the vertex design")
+        # the run of each domain
+        rows = weights.argmax(axis=0)
+        return self.learned(vertices, losses=vertices.losses[rows])
 
     def propose(self, goal: Goal) -> Proposal:
+        """Returns the mixture of least weighted sum of the domains' objectives."""
         costs = self.losses @ self.target_weights(goal)
-        weights = minimise_linear(costs, goal.bounds.lower, goal.bounds.upper, goal.bounds.groups)
-        chosen = np.argsort(-weights)[: max(1, int((weights > 0).sum()))]
-        best = int(chosen[0])
-        alone = bool(weights[best] > 1 - 1e-9)
-        more = (
-            ()
-            if alone
-            else (f"the bounds leave no room for one domain alone: {len(chosen)} have weight",)
-        )
-        names = f"{goal.names[best]}, objective {costs[best]:.4f} alone"
+        bounds = goal.bounds
+        weights = minimise_linear(costs, bounds.lower, bounds.upper, bounds.groups)
+        used = max(1, int((weights > 0).sum()))
+        best = int(np.argsort(-weights)[0])
+        notes = [f"{goal.names[best]}, objective {costs[best]:.4f} alone"]
+        losses = {}
+        if weights[best] > 1 - MOVED:
+            losses = self.in_goal(self.losses[best], goal)
+        else:
+            notes.append(f"the bounds leave no room for one domain alone: {used} have weight")
         return Proposal(
-            "best-source",
-            goal.mixture(weights),
-            self.in_goal(self.losses[best], goal) if alone else {},
-            notes=(names, *more),
+            mixer=self.name,
+            mixture=goal.mixture(weights),
+            predicted=losses,
+            notes=tuple(notes),
         )
+
+
+def _by_domain(weights: Mapping[str, float], goal: Goal) -> Array:
+    """(domains,) weights in the goal's order, 0 for domains without one."""
+    by_domain = np.zeros(len(goal.names))
+    for i, name in enumerate(goal.names):
+        by_domain[i] = weights.get(name, 0.0)
+    return by_domain

@@ -1,4 +1,4 @@
-"""Limits on single targets: what a goal's never_worse asks of a mixer's own predictions."""
+"""Limits on single targets: a goal's never_worse as bounds on a mixer's own predictions."""
 
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -10,62 +10,90 @@ from mixwright.goal import Goal
 from mixwright.mixture import Array
 from mixwright.simplex.geometry import scale_into
 
-SLACK = 1e-6  # nats/token above natural's loss that still count as no worse: the limits then hold natural in their inside
-NEAR = 1e-5  # nats/token from the limit: such a target binds
+# nats/token above natural's loss that still count as no worse: natural then lies inside the limits
+SLACK = 1e-6
+# nats/token below its limit at which a target is said to be no better than with natural
+NEAR = 1e-5
+# change of a weight from which a mixture counts as moved
+MOVED = 1e-9
 
 
 class Predictor(Protocol):
-    """What is asked of a fitted mixer."""
+    """What limits need of a fitted mixer."""
 
     @property
-    def targets(self) -> tuple[str, ...]: ...
+    def targets(self) -> tuple[str, ...]:
+        """Names of the predictions' columns."""
+        ...
 
-    def predict(self, amounts: Array) -> Array: ...
+    def predict(self, amounts: Array) -> Array:
+        """Returns (mixtures, targets) losses in nats/token."""
+        ...
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that a mixer may predict for each target: its prediction at the natural mixture, brought inside the bounds."""
+    """The greatest loss that a mixer may predict for each target.
 
-    start: Array  # (domains,) that mixture
-    most: Array  # (targets,) nats/token, infinite where the goal sets no limit
+    It is what the mixer predicts at the natural mixture, brought inside the bounds.
+    """
+
+    # (domains,) that mixture
+    start: Array
+    # (targets,) nats/token; infinite where the goal sets no limit
+    most: Array
     targets: tuple[str, ...]
-    moved: bool  # natural itself lies outside the bounds
+    # whether natural itself lies outside the bounds
+    moved: bool
 
     @classmethod
     def of(cls, mixer: Predictor, goal: Goal) -> Self:
+        """Returns the limits that a goal sets to a fitted mixer's predictions."""
         start = scale_into(goal.natural, *goal.bounds.parts)
-        limited = np.array([target in goal.never_worse for target in mixer.targets], dtype=bool)
+        limited = np.zeros(len(mixer.targets), dtype=bool)
+        for k, target in enumerate(mixer.targets):
+            limited[k] = target in goal.never_worse
         most = np.full(len(limited), np.inf)
         if limited.any():
-            most[limited] = mixer.predict(start[None])[0][limited] + SLACK
+            predicted = mixer.predict(start[None])[0]
+            most[limited] = predicted[limited] + SLACK
+        distance = np.abs(start - goal.natural).max()
         return cls(
-            start, most, tuple(mixer.targets), bool(np.abs(start - goal.natural).max() > 1e-9)
+            start=start,
+            most=most,
+            targets=tuple(mixer.targets),
+            moved=bool(distance > MOVED),
         )
 
     @property
     def limited(self) -> NDArray[np.bool_]:
+        """(targets,) whether the goal limits a target."""
         return np.isfinite(self.most)
 
     def keep(self, predicted: Array) -> NDArray[np.bool_]:
-        """Which predictions (mixtures, targets) stay within the limits."""
+        """Returns which predictions (mixtures, targets) are within all limits."""
         return np.asarray((predicted <= self.most).all(axis=1))
 
     def notes(self, predicted: Array) -> tuple[str, ...]:
-        """What a proposal with these predictions (targets,) says of its limits."""
+        """Returns a proposal's notes on its limits, from its predictions (targets,)."""
         if not self.limited.any():
             return ()
-        chosen = np.flatnonzero(self.limited).tolist()
-        binding = [self.targets[k] for k in chosen if predicted[k] > self.most[k] - NEAR]
-        held = (
-            "all targets"
-            if len(chosen) == len(self.targets)
-            else ", ".join(self.targets[k] for k in chosen)
-        )
-        said = f"predicted no worse than natural (to {SLACK:.0e} nats) on {held}"
-        said += f"; no better on {', '.join(binding)}" if binding else ""
+        limited = []
+        binding = []
+        for k in np.flatnonzero(self.limited).tolist():
+            limited.append(self.targets[k])
+            if predicted[k] > self.most[k] - NEAR:
+                binding.append(self.targets[k])
+        names = ", ".join(limited)
+        if len(limited) == len(self.targets):
+            names = "all targets"
+        note = f"predicted no worse than natural (to {SLACK:.0e} nats) on {names}"
+        if binding:
+            note += f"; no better on {', '.join(binding)}"
+        if not self.moved:
+            return (note,)
         outside = (
             "natural lies outside the bounds: limits stand at natural brought inside them,"
             " which is what the natural baseline proposes"
         )
-        return (said, outside) if self.moved else (said,)
+        return (note, outside)

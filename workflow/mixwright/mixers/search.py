@@ -1,7 +1,7 @@
-"""Proposals by search: the best of many simulated mixtures, for mixers whose optimum has no closed form."""
+"""Proposals by search: the best of many random mixtures, for mixers that have no formula."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,78 +14,112 @@ from mixwright.observations import Observations
 from mixwright.simplex.geometry import settle
 from mixwright.simplex.sampling import sample
 
-REFIT_SAMPLES = 10_000  # mixtures that a refit's search draws
+# mixtures that the search of a refit draws
+REFIT_SAMPLES = 10_000
 
 
 @dataclass(frozen=True)
 class Searched(Fitted):
-    """Proposes the mean of the `keep` best of `samples` mixtures drawn around the natural one, Dirichlet(p), inside the bounds."""
+    """Proposes the mean of the best of many mixtures, drawn inside the bounds around natural.
 
+    A mixer that searches defines `fit` and `predict`. It may override the methods from `within` on,
+    where it has a faster way to the same answer. The draws are Dirichlet(p), p the natural mixture
+    (RegMix, arXiv 2407.01492).
+    """
+
+    # mixtures drawn
     samples: int = 100_000
+    # how many of the best are averaged
     keep: int = 128
-    name = "searched"
+    name: ClassVar[str] = "searched"
 
     def predict(self, amounts: Array) -> Array:
+        """Returns (mixtures, targets) losses in nats/token of (mixtures, domains) amounts.
+
+        The search gives weights, which sum to 1: predictions must not depend on the total.
+        """
         raise NotImplementedError
 
-    def refit(self, seen: Observations) -> Self:
-        """With a smaller search, the same share of it kept."""
+    def refit(self, observations: Observations) -> Self:
+        """Returns a copy fitted to these runs that searches less and keeps the same share."""
         share = min(1.0, REFIT_SAMPLES / self.samples)
-        return replace(
-            self, samples=round(share * self.samples), keep=max(1, round(share * self.keep))
-        ).fit(seen)
+        samples = round(share * self.samples)
+        keep = max(1, round(share * self.keep))
+        return replace(self, samples=samples, keep=keep).fit(observations)
 
     def propose(self, goal: Goal) -> Proposal:
-        importance, limits = self.target_weights(goal), Limits.of(self, goal)
-        drawn = self._drawn(goal, limits)
-        drawn = drawn[self.candidates(drawn, importance)]
-        best = drawn[np.argsort(self.objective(drawn, importance), kind="stable")[: self.keep]]
-        weights, notes = settle(best.mean(axis=0), *goal.bounds.parts), [*self.notes()]
-        notes.append(
-            f"a region, not a point: its {len(best)} best mixtures spread by up to {best.std(axis=0).max():.3f} in a weight"
-        )
-        if not limits.keep(self.predict(weights[None]))[0]:
-            weights = best[0]
-            notes.append(
-                "the mean of the best is worse than natural on a target: the single best stands for it"
-            )
+        """Returns the mean of the best mixtures, or the single best if the mean breaks a limit."""
+        importance = self.target_weights(goal)
+        limits = Limits.of(self, goal)
+        best = self._best(goal, importance, limits)
+        weights = settle(best.mean(axis=0), *goal.bounds.parts)
         predicted = self.predict(weights[None])[0]
+        spread = best.std(axis=0).max()
+        notes = list(self.notes())
+        notes.append(
+            f"a region, not a point: its {len(best)} best mixtures spread by up to {spread:.3f}"
+            " in a weight"
+        )
+        if not limits.keep(predicted[None])[0]:
+            weights = best[0]
+            predicted = self.predict(weights[None])[0]
+            notes.append(
+                "the mean of the best is worse than natural on a target:"
+                " the single best stands for it"
+            )
+        notes += limits.notes(predicted)
         return Proposal(
-            self.name,
-            goal.mixture(weights),
-            self.in_goal(predicted, goal),
-            notes=(*notes, *limits.notes(predicted)),
+            mixer=self.name,
+            mixture=goal.mixture(weights),
+            predicted=self.in_goal(predicted, goal),
+            notes=tuple(notes),
         )
 
+    def _best(self, goal: Goal, importance: Array, limits: Limits) -> Array:
+        """(up to `keep`, domains) the mixtures of least objective, the best first."""
+        drawn = self._drawn(goal, limits)
+        drawn = drawn[self.candidates(drawn, importance)]
+        objective = self.objective(drawn, importance)
+        order = np.argsort(objective, kind="stable")
+        return drawn[order[: self.keep]]
+
     def _drawn(self, goal: Goal, limits: Limits) -> Array:
-        """Mixtures to choose from; with limits those that keep them, natural among them, the others again on the way to it."""
+        """(mixtures, domains) to choose from.
+
+        With limits, only those that keep them: mixtures that do not get a second chance nearer to
+        natural, which always keeps them and is the last row.
+        """
         rng = np.random.default_rng(goal.seed)
+        bounds = goal.bounds
         drawn = sample(
-            goal.natural,
-            goal.bounds.lower,
-            goal.bounds.upper,
-            rng,
-            self.samples,
-            goal.bounds.groups,
+            alpha=goal.natural,
+            lower=bounds.lower,
+            upper=bounds.upper,
+            rng=rng,
+            size=self.samples,
+            groups=bounds.groups,
         )
         if not limits.limited.any():
             return drawn
-        kept = self.within(drawn, limits)
-        nearer = limits.start + rng.random((int((~kept).sum()), 1)) * (drawn[~kept] - limits.start)
-        return np.concatenate(
-            [drawn[kept], nearer[self.within(nearer, limits)], limits.start[None]]
-        )
+        inside = self.within(drawn, limits)
+        outside = drawn[~inside]
+        steps = rng.random((len(outside), 1))
+        nearer = limits.start + steps * (outside - limits.start)
+        nearer = nearer[self.within(nearer, limits)]
+        return np.concatenate([drawn[inside], nearer, limits.start[None]])
 
     def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
-        """Which mixtures keep the limits."""
+        """Returns which of these mixtures (mixtures, domains) keep the limits."""
         return limits.keep(self.predict(weights))
 
     def candidates(self, weights: Array, importance: Array) -> NDArray[np.int64]:
-        """Rows that may be among the best."""
+        """Returns the rows of `weights` that may be among the best."""
         return np.arange(len(weights))
 
     def objective(self, weights: Array, importance: Array) -> Array:
+        """Returns (mixtures,) the targets' losses weighted by `importance` (targets,)."""
         return self.predict(weights) @ importance
 
     def notes(self) -> tuple[str, ...]:
+        """Returns what the report should know of the fit."""
         return ()

@@ -1,0 +1,1 @@
+"""Small solvers that know nothing of mixing: regressions, convex programmes, rank correlations."""

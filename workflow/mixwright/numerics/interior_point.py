@@ -1,89 +1,48 @@
-"""Minimise a weighted sum of convex losses inside bounds and under limits on single losses, by Newton's method and log barriers."""
+"""Minimises a weighted sum of convex losses inside bounds and under limits on single losses.
+
+    minimise  sum_k a_k L_k(w)
+    subject to  lower <= w <= upper,  sum w = 1,  least_g <= sum_g w <= most_g,  L_k(w) <= M_k
+
+by Newton's method on the objective plus logarithmic barriers,
+
+    sum_k a_k L_k(w) - t (sum log(distance to a bound) + sum_k log(M_k - L_k(w))),
+
+for a barrier t that shrinks tenfold at a time. The bounds are made a box first (see open_box), so
+that every step only has to keep a few sums.
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.mixture import Array
+from mixwright.numerics.open_box import OpenBox
 from mixwright.simplex.geometry import Groups, settle
 
-EDGE = 1e-13  # a weight with less room than this on one side is no variable
 BARRIERS = 10.0 ** -np.arange(1, 12)
-SHARPEST = 1e-9  # with limits: a smaller barrier leaves less room than losses have digits, and the multipliers are read off that room
-POLISH = 12  # more steps at the last barrier, at most: undamped ones square the multipliers' error
+# The smallest barrier with limits. A smaller one leaves less room below a limit than losses have
+# digits, and the multipliers are read off that room.
+SHARPEST = 1e-9
+# Newton steps at one barrier, at most.
+STEPS = 50
+# More steps at the last barrier, at most: undamped steps square the multipliers' error.
+POLISH = 12
 
 
 class Losses(Protocol):
     """Convex losses of a mixture, one a target."""
 
-    def predict(self, weights: Array) -> Array: ...  # (mixtures, domains) -> (mixtures, targets)
+    def predict(self, weights: Array) -> Array:
+        """Returns (mixtures, targets) losses of (mixtures, domains) weights."""
 
-    def slopes(
-        self, w: Array
-    ) -> Array: ...  # gradients (targets, domains) at w (domains,), of positive weights
+    def slopes(self, w: Array) -> Array:
+        """Returns (targets, domains) gradients at w (domains,), whose weights are positive."""
 
-    def curvature(
-        self, importance: Array, w: Array
-    ) -> Array: ...  # Hessian (domains, domains) of importance @ losses
-
-
-@dataclass(frozen=True)
-class Region:
-    """The bounds as an open box of variables, free weights first and then free sums of groups, and equalities every step keeps."""
-
-    middle: Array  # (domains,) a mixture inside; its weights that are not free stay
-    free: NDArray[np.bool_]  # (domains,)
-    members: Array  # (free groups, domains) 1 where a domain counts in the sum
-    lower: Array  # (variables,)
-    upper: Array
-    equalities: Array  # (rows, variables)
-
-    @classmethod
-    def of(cls, lower: Array, upper: Array, groups: Groups) -> "Region":
-        """Every weight as far between its limits as the others of its group, every group as far as the other groups and domains."""
-        member = np.array(
-            [[float(i in group.members) for i in range(len(lower))] for group in groups]
-        ).reshape(len(groups), len(lower))
-        alone = member.sum(axis=0) == 0
-        least = np.maximum(member @ lower, [group.lower for group in groups])
-        most = np.maximum(np.minimum(member @ upper, [group.upper for group in groups]), least)
-        share = _share(
-            1.0, np.concatenate([least, lower[alone]]), np.concatenate([most, upper[alone]])
-        )
-        sums, middle = least + share * (most - least), lower + share * (upper - lower)
-        for total, inside in zip(sums, member > 0, strict=True):
-            middle[inside] = (
-                lower[inside]
-                + _share(total, lower[inside], upper[inside]) * (upper - lower)[inside]
-            )
-        free = np.minimum(middle - lower, upper - middle) > EDGE
-        loose = np.minimum(sums - least, most - sums) > EDGE
-        rows = np.concatenate([np.ones((1, len(lower))), member])[:, free]
-        equalities = np.hstack(
-            [rows, np.vstack([np.zeros((1, int(loose.sum()))), -np.eye(len(groups))[:, loose]])]
-        )
-        kept = np.concatenate(
-            [[bool((free & alone).any() or loose.any())], member @ free > 0]
-        )  # tight groups of all imply the first
-        kept[0] |= not groups
-        return cls(
-            middle,
-            free,
-            member[loose],
-            np.concatenate([lower[free], least[loose]]),
-            np.concatenate([upper[free], most[loose]]),
-            equalities[kept],
-        )
-
-    def variables(self, w: Array) -> Array:
-        return np.concatenate([w[self.free], self.members @ w])
-
-    def weights(self, x: Array) -> Array:
-        w = self.middle.copy()
-        w[self.free] = x[: int(self.free.sum())]
-        return w
+    def curvature(self, importance: Array, w: Array) -> Array:
+        """Returns the (domains, domains) Hessian of importance @ losses at w (domains,)."""
 
 
 def minimise_inside(
@@ -95,149 +54,203 @@ def minimise_inside(
     limits: Array | None = None,
     start: Array | None = None,
 ) -> tuple[Array, Array]:
-    """The mixture (domains,) of least importance @ losses with losses < limits (targets,), and the multipliers (targets,) of the limits.
+    """Returns the mixture of least importance @ losses inside bounds and limits.
 
-    `start` is a mixture inside the bounds that keeps the limits; without limits none is needed.
+    Args:
+        losses: convex losses of a mixture.
+        importance: (targets,) weights of the losses, from 0 on.
+        lower: (domains,) floors.
+        upper: (domains,) caps.
+        groups: bounds of sums of weights.
+        limits: (targets,) the most that each loss may be (nats/token), infinite where nothing
+            limits it; None where nothing limits any.
+        start: (domains,) a mixture inside the bounds that keeps the limits. Without limits none
+            is needed.
+
+    Returns:
+        The mixture (domains,), and the multipliers (targets,) of the limits: by how much the
+        objective would fall for each nat that a limit is raised.
     """
-    limits = np.full(len(importance), np.inf) if limits is None else limits
-    region = Region.of(lower, upper, groups)
-    w = _inside(losses, limits, region.middle, start)
+    if limits is None:
+        limits = np.full(len(importance), np.inf)
+    box = OpenBox.of(lower, upper, groups)
+    w = _inside(losses, limits, box.middle, start)
     multipliers = np.zeros(len(importance))
-    if region.free.sum() >= 2:
-        barriers = BARRIERS[BARRIERS >= SHARPEST / 2] if np.isfinite(limits).any() else BARRIERS
-        for barrier in barriers.tolist():
-            w = _centre(losses, importance, limits, w, region, barrier)
-        if np.isfinite(limits).any():
-            w = _polish(losses, importance, limits, w, region, barrier)
-            multipliers = barrier / (limits - losses.predict(w[None])[0])
+    if box.free_weights < 2:
+        return settle(w, lower, upper, groups), multipliers
+
+    limited = np.isfinite(limits).any()
+    barriers = BARRIERS
+    if limited:
+        barriers = BARRIERS[BARRIERS >= SHARPEST / 2]
+    for barrier in barriers.tolist():
+        problem = _Problem(losses, importance, limits, box, barrier)
+        w = problem.centre(w)
+    if limited:
+        w = problem.polish(w)
+        multipliers = problem.barrier / (limits - losses.predict(w[None])[0])
     return settle(w, lower, upper, groups), multipliers
 
 
-def _share(total: float, lower: Array, upper: Array) -> float:
-    """How far from lower to upper the sum is `total`; 0 and 1 where it is so near that nothing can move."""
-    room = float((upper - lower).sum())
-    share = (total - float(lower.sum())) / room if room > 1e-12 else 0.0
-    return 0.0 if share < 1e-9 else 1.0 if share > 1 - 1e-9 else share
-
-
 def _inside(losses: Losses, limits: Array, middle: Array, start: Array | None) -> Array:
-    """A point off the bounds within the limits: from the middle towards the start, as far as the limits ask."""
+    """Returns a point off the bounds and within the limits.
+
+    It goes from `start` towards the middle, by halves until it keeps the limits.
+    """
     if start is None or not np.isfinite(limits).any():
         return middle
     step = 1.0
-    while (
-        step > 1e-12
-        and not (losses.predict((start + step * (middle - start))[None])[0] < limits).all()
-    ):
+    point = start + step * (middle - start)
+    while step > 1e-12 and not (losses.predict(point[None])[0] < limits).all():
         step /= 2
-    return start + step * (middle - start)
+        point = start + step * (middle - start)
+    return point
 
 
-def _centre(
-    losses: Losses, importance: Array, limits: Array, w: Array, region: Region, barrier: float
-) -> Array:
-    """Newton's method for the objective plus the barrier."""
-    low, high, limited = region.lower, region.upper, np.flatnonzero(np.isfinite(limits))
+@dataclass(frozen=True)
+class _Problem:
+    """The objective plus the barriers of all bounds and limits."""
 
-    def value(x: Array) -> float:
-        found = losses.predict(region.weights(x)[None])[0]
-        room = (limits - found)[limited]
+    losses: Losses
+    # (targets,)
+    importance: Array
+    # (targets,) nats/token
+    limits: Array
+    box: OpenBox
+    # strength of the barriers, nats/token
+    barrier: float
+
+    @cached_property
+    def limited(self) -> NDArray[np.int64]:
+        """Indices of the targets that have a limit."""
+        return np.flatnonzero(np.isfinite(self.limits))
+
+    def losses_at(self, x: Array) -> Array:
+        """Returns (targets,) losses at (variables,)."""
+        return self.losses.predict(self.box.weights(x)[None])[0]
+
+    def value(self, x: Array) -> float:
+        """Returns objective plus barriers; infinite where a limit is not kept."""
+        losses = self.losses_at(x)
+        room = (self.limits - losses)[self.limited]
         if (room <= 0).any():
             return np.inf
-        return float(
-            importance @ found
-            - barrier * (np.log(x - low).sum() + np.log(high - x).sum() + np.log(room).sum())
+        to_lower = np.log(x - self.box.lower).sum()
+        to_upper = np.log(self.box.upper - x).sum()
+        logs = to_lower + to_upper + np.log(room).sum()
+        return float(self.importance @ losses - self.barrier * logs)
+
+    def centre(self, w: Array) -> Array:
+        """Minimises the value from the mixture w (domains,), by damped Newton steps."""
+        x = self.box.variables(w)
+        value = self.value(x)
+        for _ in range(STEPS):
+            step, decrement = self.newton_step(x)
+            # Written so that a decrement that is no number ends the search too.
+            if not decrement >= 1e-3 * self.barrier:
+                break
+            length = self.longest(x, step)
+            trial = self.value(x + length * step)
+            while length > 1e-10 and not trial <= value - 1e-4 * length * decrement:
+                length /= 2
+                trial = self.value(x + length * step)
+            if length <= 1e-10:
+                break
+            x = x + length * step
+            value = trial
+        return self.box.weights(x)
+
+    def polish(self, w: Array) -> Array:
+        """Takes Newton steps near the centre that no longer compare values.
+
+        The values' last digits do not tell better from worse there.
+        """
+        x = self.box.variables(w)
+        for _ in range(POLISH):
+            step, decrement = self.newton_step(x)
+            if not decrement > 1e-14 * self.barrier:
+                break
+            length = self.longest(x, step)
+            while not (self.losses_at(x + length * step) < self.limits).all():
+                length /= 2
+            x = x + length * step
+        return self.box.weights(x)
+
+    def newton_step(self, x: Array) -> tuple[Array, float]:
+        """Returns the Newton step (variables,) that keeps the equalities, and its decrement.
+
+        The decrement is how fast the value falls along the step.
+        """
+        barrier = self.barrier
+        free = self.box.free
+        count = self.box.free_weights
+        w = self.box.weights(x)
+        room = self.limits - self.losses.predict(w[None])[0]
+        slopes = self.losses.slopes(w)
+        # An infinite limit has no price.
+        prices = self.importance + barrier / room
+
+        below = x - self.box.lower
+        above = self.box.upper - x
+        gradient = barrier / above - barrier / below
+        gradient[:count] += (prices @ slopes)[free]
+        curvature = np.diag(barrier / below**2 + barrier / above**2)
+        bend = self.losses.curvature(prices, w)
+        curvature[:count, :count] += bend[np.ix_(free, free)]
+        # The limits' own share of the Hessian is barrier * steep' steep.
+        limited = np.isfinite(room)
+        steep = np.zeros((int(limited.sum()), len(x)))
+        steep[:, :count] = (slopes / room[:, None])[limited][:, free]
+
+        # Scaled by the distance to the bounds, so that the factorisation keeps its digits there.
+        scale = np.minimum(below, above)
+        step = scale * _solve(
+            curvature * np.outer(scale, scale),
+            gradient * scale,
+            self.box.equalities * scale,
+            steep * scale,
+            barrier,
         )
+        return step, float(-gradient @ step)
 
-    x = region.variables(w)
-    here = value(x)
-    for _ in range(50):
-        step, decrement = _step(losses, importance, limits, region, x, barrier)
-        if not decrement >= 1e-3 * barrier:
-            break
-        length = _longest(x, step, low, high)
-        there = value(x + length * step)
-        while length > 1e-10 and not there <= here - 1e-4 * length * decrement:
-            length /= 2
-            there = value(x + length * step)
-        if length <= 1e-10:
-            break
-        x, here = x + length * step, there
-    return region.weights(x)
-
-
-def _polish(
-    losses: Losses, importance: Array, limits: Array, w: Array, region: Region, barrier: float
-) -> Array:
-    """Newton steps near the centre, where the values' last digits no longer tell better from worse."""
-    x = region.variables(w)
-    for _ in range(POLISH):
-        step, decrement = _step(losses, importance, limits, region, x, barrier)
-        if not decrement > 1e-14 * barrier:
-            break
-        length = _longest(x, step, region.lower, region.upper)
-        while not (losses.predict(region.weights(x + length * step)[None])[0] < limits).all():
-            length /= 2
-        x = x + length * step
-    return region.weights(x)
-
-
-def _step(
-    losses: Losses, importance: Array, limits: Array, region: Region, x: Array, barrier: float
-) -> tuple[Array, float]:
-    """The Newton step (variables,) of objective plus barrier within the equalities, and how fast the value falls along it."""
-    w, count = region.weights(x), int(region.free.sum())
-    room = limits - losses.predict(w[None])[0]
-    slopes, prices = losses.slopes(w), importance + barrier / room  # an infinite limit has no price
-    below, above = x - region.lower, region.upper - x
-    gradient, curvature = (
-        barrier / above - barrier / below,
-        np.diag(barrier / below**2 + barrier / above**2),
-    )
-    gradient[:count] += (prices @ slopes)[region.free]
-    curvature[:count, :count] += losses.curvature(prices, w)[np.ix_(region.free, region.free)]
-    steep = np.zeros(
-        (int(np.isfinite(room).sum()), len(x))
-    )  # the limits' share of the Hessian is barrier * steep' steep
-    steep[:, :count] = (slopes / room[:, None])[np.isfinite(room)][:, region.free]
-    # scaled by the distance to the bounds, so that the factorisation keeps its digits near them
-    scale = np.minimum(below, above)
-    step = scale * _solve(
-        curvature * np.outer(scale, scale),
-        gradient * scale,
-        region.equalities * scale,
-        steep * scale,
-        barrier,
-    )
-    return step, float(-gradient @ step)
+    def longest(self, x: Array, step: Array) -> float:
+        """Returns the longest part of the step, 1 at most, that stays off the bounds."""
+        with np.errstate(divide="ignore"):
+            falling = (self.box.lower - x) / step
+            rising = (self.box.upper - x) / np.where(step == 0, 1e-300, step)
+            room = np.where(step < 0, falling, rising)
+        return min(1.0, 0.99 * float(room.min()))
 
 
 def _solve(
-    curvature: Array, gradient: Array, equalities: Array, steep: Array, barrier: float
+    curvature: Array,
+    gradient: Array,
+    equalities: Array,
+    steep: Array,
+    barrier: float,
 ) -> Array:
-    """The x of gradient + (curvature + barrier steep' steep) x + equalities' y = 0 and equalities x = 0, steep rows as equalities that
-    give way, for their squares would drown the rest."""
-    count, unit = len(gradient), float(curvature.diagonal().min())
-    rows, give = (
-        np.concatenate([equalities, steep]),
-        np.concatenate([np.zeros(len(equalities)), np.full(len(steep), unit / barrier)]),
-    )
+    """Returns the x of g + (H + barrier S'S) x + E'y = 0 and E x = 0.
+
+    H is the curvature, g the gradient, E the equalities, S the rows of `steep`. These stand in
+    the system as equalities that give way, for their squares would drown the rest.
+    """
+    count = len(gradient)
+    unit = float(curvature.diagonal().min())
+    rows = np.concatenate([equalities, steep])
+    give = np.concatenate([np.zeros(len(equalities)), np.full(len(steep), unit / barrier)])
     size = np.abs(rows).max(axis=1, initial=1e-300)
-    rows, give = rows / size[:, None], give / size**2
-    held = rows[: len(equalities)].T
-    prices = np.linalg.lstsq(held, -gradient / unit, rcond=1e-14)[
-        0
-    ]  # taken off first: what is left of the gradient is small
+    rows = rows / size[:, None]
+    give = give / size**2
+    # The prices of the equalities are taken off first: what is left of the gradient is small.
+    equal = rows[: len(equalities)].T
+    prices = np.linalg.lstsq(equal, -gradient / unit, rcond=1e-14)[0]
+    remaining = -gradient / unit - equal @ prices
+
     system = np.block([[curvature / unit, rows.T], [rows, -np.diag(give)]])
-    side = np.concatenate([-gradient / unit - held @ prices, np.zeros(len(rows))])
+    side = np.concatenate([remaining, np.zeros(len(rows))])
     try:
-        return np.asarray(np.linalg.solve(system, side)[:count])
-    except np.linalg.LinAlgError:  # so many bounds meet that nothing can move
-        return np.asarray(np.linalg.lstsq(system, side, rcond=1e-14)[0][:count])
-
-
-def _longest(x: Array, step: Array, low: Array, high: Array) -> float:
-    """The longest part of the step, at most all of it, that stays off the bounds."""
-    with np.errstate(divide="ignore"):
-        room = np.where(step < 0, (low - x) / step, (high - x) / np.where(step == 0, 1e-300, step))
-    return min(1.0, 0.99 * float(room.min()))
+        solved = np.linalg.solve(system, side)
+    except np.linalg.LinAlgError:
+        # So many bounds meet that nothing can move.
+        solved = np.linalg.lstsq(system, side, rcond=1e-14)[0]
+    return np.asarray(solved[:count])

@@ -1,4 +1,7 @@
-"""Rank correlations, without scipy.stats: its import takes longer than most jobs of the workflow compute."""
+"""Rank correlations of two lists of numbers: Spearman's rho and Kendall's tau-b.
+
+They are written here because importing scipy.stats takes longer than most jobs compute.
+"""
 
 import numpy as np
 
@@ -6,7 +9,10 @@ from mixwright.mixture import Array
 
 
 def spearman(first: Array, second: Array) -> float:
-    """Returns Spearman's correlation of two rows of values; a constant ranks nothing and counts as 0."""
+    """Returns Spearman's rank correlation of two lists (values,), from -1 to 1.
+
+    Equal values share their mean rank. A constant list ranks nothing: the result is 0.
+    """
     return float(spearman_of_rows(first, second))
 
 
@@ -24,12 +30,17 @@ def spearman_of_rows(first: Array, second: Array) -> Array:
 
 
 def kendall(first: Array, second: Array) -> float:
-    """Returns Kendall's tau-b from the signs (pairs,) of all differences.
+    """Returns Kendall's tau-b, from -1 to 1; a constant list ranks nothing and gives 0.
 
-    A constant ranks nothing and counts as 0.
+    Args:
+        first: (pairs,) signs (-1, 0, 1) of the differences of all pairs of values in one list.
+        second: (pairs,) the same of the other list, pair by pair.
     """
-    scale = np.sqrt(float(np.count_nonzero(first)) * np.count_nonzero(second))
-    return float(first @ second / scale) if scale > 0 else 0.0
+    untied = float(np.count_nonzero(first))
+    scale = np.sqrt(untied * np.count_nonzero(second))
+    if scale > 0:
+        return float(first @ second / scale)
+    return 0.0
 
 
 def _centred_ranks(values: Array) -> Array:
@@ -41,7 +52,7 @@ def _centred_ranks(values: Array) -> Array:
     count = values.shape[-1]
     order = np.argsort(values, axis=-1, kind="stable")
     ordered = np.take_along_axis(values, order, axis=-1)
-    # a tie is a run of equal values: where each starts, and how long it is
+    # A tie is a run of equal values: where each starts, and how long it is
     starts = np.ones(values.shape, dtype=bool)
     starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
     first = np.broadcast_to(np.arange(1, count + 1), values.shape)[starts]

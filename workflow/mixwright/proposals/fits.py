@@ -124,10 +124,10 @@ class Fit:
             MixwrightError: the mixer or a setting is unknown, or the runs are not those it needs.
         """
         unfitted = mixers.create(mixer, settings)
-        lacking = mixers.lacking(mixer, runs.roles)
-        if lacking:
+        missing = mixers.missing_runs(mixer, runs.roles)
+        if missing:
             raise MixwrightError(
-                f"{mixer}: {lacking}; train them in a study,"
+                f"{mixer}: {missing}; train them in a study,"
                 " or fit a mixer that reads a swarm, such as effective-data"
             )
         fitted = unfitted.fit(runs)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from mixwright.files import swept, written
+from mixwright.files import remove_leftovers, written
 from mixwright.progress import say
 
 TERMINATED = 128 + signal.SIGTERM
@@ -72,7 +72,7 @@ class Checkpoint:
         """The file, and what killed jobs left half-written of it."""
         if self._path:
             self._path.unlink(missing_ok=True)
-            swept(self._path)
+            remove_leftovers(self._path)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""Reads the files of a study by the name of what they hold, for the figures and the report."""
+"""Reads results of a study by name, for figures and the report; layout.py says where they lie."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,46 +10,58 @@ from mixwright.files import read_json
 
 Paths = Path | str | Sequence[Path | str]
 
-OWN = (
-    tables.DOMAINS,
-    tables.DESIGN,
-    tables.LOSSES,
-    tables.VALIDATION,
-    tables.SCORES,
-    tables.DOCUMENTS,
-)
-OTHERS = (
-    tables.TESTED,
-    tables.SUBSETS,
-    tables.PREDICTIONS,
-    tables.LADDER,
-)  # of runs measured by others
-TABLES = {table.name: table for table in OWN + OTHERS}
+# Read as JSON: one file, or a list of files.
+ONE_FILE = ("study", "backtest", "transfer")
+SEVERAL_FILES = ("mixtures", "regions", "manifests")
+# Read as one table, whatever the number of files. The last four are of runs measured by others.
+TABLES = {
+    table.name: table
+    for table in (
+        tables.DOMAINS,
+        tables.DESIGN,
+        tables.LOSSES,
+        tables.VALIDATION,
+        tables.SCORES,
+        tables.DOCUMENTS,
+        tables.TESTED,
+        tables.SUBSETS,
+        tables.PREDICTIONS,
+        tables.LADDER,
+    )
+}
 
 
 def load(
     paths: Mapping[str, Paths], needed: Iterable[str] = (), optional: Iterable[str] | None = None
 ) -> dict[str, Any]:
-    """`study`, `mixtures`, `regions` and `manifests` as JSON, tables checked; names in neither `needed` nor `optional` are left out."""
-    given = {name: path for name, path in paths.items() if path}
+    """Reads results: tables as checked data frames, all others as JSON.
+
+    Args:
+        paths: name of a result -> its file or files; a name with an empty list is left out.
+        needed: names that must be there.
+        optional: names that may be there; the others are left out. None: all are read.
+
+    Raises:
+        MixwrightError: a needed result is missing, or a name is unknown.
+    """
+    present = {name: files for name, files in paths.items() if files}
     for name in needed:
-        if name not in given:
-            raise MixwrightError(
-                f"--{name} is missing; name the file that holds the study's {name}"
-            )
-    wanted = set(given) if optional is None else {*needed, *optional} & set(given)
-    return {name: _reader(name)(given[name]) for name in sorted(wanted)}
+        if name not in present:
+            raise MixwrightError(f"{name} is missing; name the files that hold the study's {name}")
+    names = set(present)
+    if optional is not None:
+        names &= {*needed, *optional}
+    return {name: _read(name, present[name]) for name in sorted(names)}
 
 
-def _reader(name: str) -> Callable[[Any], Any]:
-    if name == "study":
-        return read_json
-    if name in ("mixtures", "regions", "manifests"):
-        return lambda paths: [
-            read_json(path) for path in ([paths] if isinstance(paths, str | Path) else paths)
-        ]
+def _read(name: str, files: Paths) -> Any:
+    """Reads one result."""
     if name in TABLES:
-        return lambda paths: tables.read(paths, TABLES[name])
-    raise MixwrightError(
-        f"{name} is no result of a study; known are study, mixtures, regions, manifests, {', '.join(sorted(TABLES))}"
-    )
+        return tables.read(files, TABLES[name])
+    listed = [files] if isinstance(files, str | Path) else list(files)
+    if name in ONE_FILE:
+        return read_json(listed[0])
+    if name in SEVERAL_FILES:
+        return [read_json(path) for path in listed]
+    known = ", ".join(sorted([*ONE_FILE, *SEVERAL_FILES, *TABLES]))
+    raise MixwrightError(f"{name} is no result of a study; known are {known}")

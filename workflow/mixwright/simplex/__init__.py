@@ -1,0 +1,1 @@
+"""Mixtures as points: the bounds they stay in, projections and linear programmes, random draws."""

@@ -1,19 +1,22 @@
-"""The weights that a mixture must stay in: caps, floors and fixed weights of domains, and sums of groups of them."""
+"""The bounds of a mixture: caps, floors and fixed weights of domains, and sums of groups of them.
+
+    lower_i <= w_i <= upper_i,    least_g <= sum of w_i over the members of group g <= most_g
+
+Bounds that leave no mixture are refused here, and the message names the ones that collide.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.mixture import Array, Domain
 
-if TYPE_CHECKING:
-    from mixwright.mixture import Domain
-from mixwright.mixture import Array
-
-SLACK = 1e-9  # of sums, before a set counts as empty
+# By how much a sum may miss before a set counts as empty.
+SLACK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,18 @@ class Group:
     """Domains whose weights together stay between two limits; no domain is in two groups."""
 
     name: str
-    members: tuple[int, ...]  # positions in the goal's domains
+    # positions in the goal's domains
+    members: tuple[int, ...]
+    # least and most that the members' weights may sum to
     lower: float
     upper: float
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """A box, `lower` and `upper` (domains,), cut by sums of groups."""
+    """A box of weights, cut by sums of groups."""
 
+    # (domains,) each
     lower: Array
     upper: Array
     groups: tuple[Group, ...] = ()
@@ -37,7 +43,7 @@ class Bounds:
     @classmethod
     def of(
         cls,
-        domains: "Sequence[Domain]",
+        domains: Sequence[Domain],
         tokens: float,
         caps: Mapping[str, float] | None = None,
         floors: Mapping[str, float] | None = None,
@@ -45,171 +51,242 @@ class Bounds:
         groups: Mapping[str, Mapping[str, Any]] | None = None,
         fixed: Mapping[str, float] | None = None,
     ) -> "Bounds":
-        """Bounds by name, and the cap that `max_epochs` passes over a domain's tokens mean for a run of `tokens`.
+        """Builds the bounds that a config names.
 
-        `groups` is name -> {domains: [...], least: x, most: y}; a fixed weight is a floor and a cap at once.
+        Args:
+            domains: the domains, in the order of the weights.
+            tokens: training tokens of the run that the mixture is for.
+            caps: domain -> the most weight, 1 where none is named.
+            floors: domain -> the least weight, 0 where none is named.
+            max_epochs: passes over a domain's tokens that the run may make; it becomes a cap.
+            groups: group -> {domains: [...], least: x, most: y}.
+            fixed: domain -> weight, a floor and a cap at once.
+
+        Raises:
+            MixwrightError: the bounds contradict each other or leave no mixture.
         """
         names = [domain.name for domain in domains]
-        lower = np.array([(floors or {}).get(name, 0.0) for name in names])
-        upper = np.array([(caps or {}).get(name, 1.0) for name in names])
+        floors = floors or {}
+        caps = caps or {}
+        lower = np.zeros(len(names))
+        upper = np.ones(len(names))
+        for i, name in enumerate(names):
+            lower[i] = floors.get(name, 0.0)
+            upper[i] = caps.get(name, 1.0)
         if max_epochs is not None:
-            upper = np.minimum(
-                upper, [max_epochs * domain.available / tokens for domain in domains]
-            )
+            weights_of_epochs = [max_epochs * domain.available / tokens for domain in domains]
+            upper = np.minimum(upper, weights_of_epochs)
         for name, weight in (fixed or {}).items():
             i = names.index(name)
-            if not lower[i] <= weight <= upper[i]:
-                side = (
-                    f"under its floor {lower[i]:g}"
-                    if weight < lower[i]
-                    else f"above its cap {upper[i]:g} (caps and epochs together)"
-                )
-                raise MixwrightError(
-                    f"bounds: {name} is fixed at {weight:g}, {side}; change one of the two"
-                )
-            lower[i] = upper[i] = weight
-        _check(lower, upper, names)
-        found = groups_of(groups or {}, names)
-        check_groups(lower, upper, found)
-        return cls(lower, upper, found)
+            _check_fixed(name, weight, lower[i], upper[i])
+            lower[i] = weight
+            upper[i] = weight
+        _check_box(lower, upper, names)
+        group_bounds = groups_of(groups or {}, names)
+        check_groups(lower, upper, group_bounds)
+        return cls(lower, upper, group_bounds)
 
     @property
     def parts(self) -> tuple[Array, Array, tuple[Group, ...]]:
-        """What the functions of mixwright.simplex.geometry take last."""
+        """Lower, upper and groups: the last arguments of the functions of simplex.geometry."""
         return self.lower, self.upper, self.groups
 
     def contain(self, weights: Array, slack: float = SLACK) -> NDArray[np.bool_]:
-        """Which mixtures (rows, domains) lie inside."""
-        inside = ((weights >= self.lower - slack) & (weights <= self.upper + slack)).all(axis=1)
+        """Returns (mixtures,): which of the mixtures (mixtures, domains) lie inside."""
+        above_floors = weights >= self.lower - slack
+        below_caps = weights <= self.upper + slack
+        inside = (above_floors & below_caps).all(axis=1)
         for group in self.groups:
             sums = weights[:, list(group.members)].sum(axis=1)
             inside &= (sums >= group.lower - slack) & (sums <= group.upper + slack)
         return np.asarray(inside)
 
     def active(self, weights: Array, names: Sequence[str], tolerance: float = 1e-6) -> list[str]:
-        """Names of the bounds that `weights` touch, as `name<=cap` and `name>=floor`, groups among them; zero floors do not count."""
-        sums = [
-            (group.name, float(weights[list(group.members)].sum()), group.lower, group.upper)
-            for group in self.groups
-        ]
-        rows = [
-            *zip(names, weights.tolist(), self.lower.tolist(), self.upper.tolist(), strict=True),
-            *sums,
-        ]
-        at_cap = [
-            f"{name}<={high:.6g}"
-            for name, weight, _, high in rows
-            if high < 1 and weight >= high - tolerance
-        ]
-        at_floor = [
-            f"{name}>={low:.6g}"
-            for name, weight, low, _ in rows
-            if low > 0 and weight <= low + tolerance
-        ]
+        """Returns the bounds that a mixture (domains,) touches, floors of 0 and caps of 1 aside.
+
+        They are written as `name<=cap` and then `name>=floor`, groups after domains.
+        """
+        names = list(names)
+        values = weights.tolist()
+        lows = self.lower.tolist()
+        highs = self.upper.tolist()
+        for group in self.groups:
+            names.append(group.name)
+            values.append(float(weights[list(group.members)].sum()))
+            lows.append(group.lower)
+            highs.append(group.upper)
+
+        at_cap = []
+        at_floor = []
+        for name, value, low, high in zip(names, values, lows, highs, strict=True):
+            if high < 1 and value >= high - tolerance:
+                at_cap.append(f"{name}<={high:.6g}")
+            if low > 0 and value <= low + tolerance:
+                at_floor.append(f"{name}>={low:.6g}")
         return at_cap + at_floor
 
 
 def groups_of(groups: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> tuple[Group, ...]:
-    """Groups as a config writes them, their domains looked up in `names`; two that share a domain are refused."""
-    found: dict[str, str] = {}  # domain -> its group
-    for group, content in groups.items():
-        members, least, most = (
-            content["domains"],
-            content.get("least", 0.0),
-            content.get("most", 1.0),
-        )
-        for name in members:
-            if name not in names:
-                raise MixwrightError(
-                    f"groups: {group}: {name} is no domain; {nearest(name, names)}"
-                )
-            if name in found:
-                again = (
-                    f"{group} holds {name} twice"
-                    if found[name] == group
-                    else f"{found[name]} and {group} share {name}"
-                )
-                raise MixwrightError(f"groups: {again}; a domain stands in one group, once")
-            found[name] = group
-        if group in names:
+    """Reads groups as a config writes them, group -> {domains: [...], least: x, most: y}.
+
+    Args:
+        groups: the groups; least is 0 and most is 1 where it is not written.
+        names: the goal's domains, in order.
+
+    Raises:
+        MixwrightError: a group has unknown or too few domains, shares one with another group, has
+            a domain's name, or has a least above its most.
+    """
+    order = list(names)
+    group_of: dict[str, str] = {}
+    parsed = []
+    for name, content in groups.items():
+        members = content["domains"]
+        least = content.get("least", 0.0)
+        most = content.get("most", 1.0)
+        for member in members:
+            _check_member(name, member, order, group_of)
+            group_of[member] = name
+        if name in order:
             raise MixwrightError(
-                f"groups: {group} is the name of a domain too; rename the group, or write a cap or floor of that domain"
+                f"groups: {name} is the name of a domain too;"
+                " rename the group, or write a cap or floor of that domain"
             )
         if len(members) < 2:
             raise MixwrightError(
-                f"groups: {group} holds {len(members)} domain; a group has two or more, one has a cap and a floor"
+                f"groups: {name} holds {len(members)} domain;"
+                " a group has two or more, one has a cap and a floor"
             )
         if least > most:
             raise MixwrightError(
-                f"groups: {group}: its least {least:g} is above its most {most:g}; change one of the two"
+                f"groups: {name}: its least {least:g} is above its most {most:g};"
+                " change one of the two"
             )
-    return tuple(
-        Group(
-            name,
-            tuple(list(names).index(member) for member in content["domains"]),
-            content.get("least", 0.0),
-            content.get("most", 1.0),
-        )
-        for name, content in groups.items()
-    )
+        positions = tuple(order.index(member) for member in members)
+        parsed.append(Group(name, positions, least, most))
+    return tuple(parsed)
+
+
+def _check_member(
+    group: str,
+    member: str,
+    names: Sequence[str],
+    group_of: Mapping[str, str],
+) -> None:
+    """Refuses a member that is no domain or stands in a group already (`group_of` it)."""
+    if member not in names:
+        raise MixwrightError(f"groups: {group}: {member} is no domain; {nearest(member, names)}")
+    if member not in group_of:
+        return
+    other = group_of[member]
+    message = f"{other} and {group} share {member}"
+    if other == group:
+        message = f"{group} holds {member} twice"
+    raise MixwrightError(f"groups: {message}; a domain stands in one group, once")
+
+
+def membership(groups: Sequence[Group], domains: int) -> Array:
+    """Returns (groups, domains): 1 where a domain is a member of a group, 0 elsewhere."""
+    member = np.zeros((len(groups), domains))
+    for row, group in enumerate(groups):
+        member[row, list(group.members)] = 1.0
+    return member
 
 
 def check_groups(lower: Array, upper: Array, groups: Iterable[Group]) -> None:
-    """Refuses groups that leave no mixture of the box, and names the constraints that collide."""
-    rest, least, most = np.ones(len(lower), dtype=bool), [], []
+    """Refuses groups that leave no mixture of the box, and names the bounds that collide.
+
+    Args:
+        lower: (domains,) floors.
+        upper: (domains,) caps.
+        groups: the groups, none of which share a domain.
+    """
+    ungrouped = np.ones(len(lower), dtype=bool)
+    # The least and the most weight of each group, box and limits taken together.
+    least: list[tuple[str, float]] = []
+    most: list[tuple[str, float]] = []
     for group in groups:
-        inside = list(group.members)
-        low, high = float(lower[inside].sum()), float(upper[inside].sum())
+        members = list(group.members)
+        low = float(lower[members].sum())
+        high = float(upper[members].sum())
         if low > group.upper + SLACK:
-            over = f"sum to {low:.4g}, over its most {group.upper:g}"
             raise MixwrightError(
-                f"bounds: the floors (fixed weights counted in) inside group {group.name} {over}; lower them"
+                f"bounds: the floors (fixed weights counted in) inside group {group.name}"
+                f" sum to {low:.4g}, over its most {group.upper:g}; lower them"
             )
         if high < group.lower - SLACK:
-            under = f"sum to {high:.4g}, under its least {group.lower:g}"
             raise MixwrightError(
-                f"bounds: the caps (max_epochs counted in) inside group {group.name} {under}; raise them"
+                f"bounds: the caps (max_epochs counted in) inside group {group.name}"
+                f" sum to {high:.4g}, under its least {group.lower:g}; raise them"
             )
-        rest[inside] = False
+        ungrouped[members] = False
         least.append((f"group {group.name}", max(low, group.lower)))
         most.append((f"group {group.name}", min(high, group.upper)))
-    if least:
-        _check_sum(
-            "least", [*least, ("the floors of other domains", float(lower[rest].sum()))], over=True
-        )
-        _check_sum(
-            "most", [*most, ("the caps of other domains", float(upper[rest].sum()))], over=False
-        )
+    if not least:
+        return
+    least.append(("the floors of other domains", float(lower[ungrouped].sum())))
+    most.append(("the caps of other domains", float(upper[ungrouped].sum())))
+    _check_least(least)
+    _check_most(most)
 
 
-def _check_sum(side: str, parts: Sequence[tuple[str, float]], over: bool) -> None:
+def _check_least(parts: Sequence[tuple[str, float]]) -> None:
+    """Refuses least weights, (name, weight), that sum to more than 1."""
     total = sum(value for _, value in parts)
-    if (total > 1 + SLACK) if over else (total < 1 - SLACK):
-        said = " + ".join(f"{value:.4g} ({name})" for name, value in parts if value or not over)
-        remedy = "over 1; lower some" if over else "under 1; raise some"
+    if total > 1 + SLACK:
+        nonzero = [(name, value) for name, value in parts if value]
         raise MixwrightError(
-            f"bounds: no mixture fits: the {side} of all is {said} = {total:.4g}, {remedy}"
+            f"bounds: no mixture fits: the least of all is {_sum(nonzero, 4)} = {total:.4g},"
+            " over 1; lower some"
         )
 
 
-def _check(lower: Array, upper: Array, names: Sequence[str]) -> None:
-    for name, low, high in zip(names, lower, upper, strict=True):
+def _check_most(parts: Sequence[tuple[str, float]]) -> None:
+    """Refuses most weights, (name, weight), that sum to less than 1."""
+    total = sum(value for _, value in parts)
+    if total < 1 - SLACK:
+        raise MixwrightError(
+            f"bounds: no mixture fits: the most of all is {_sum(parts, 4)} = {total:.4g},"
+            " under 1; raise some"
+        )
+
+
+def _sum(parts: Iterable[tuple[str, float]], digits: int) -> str:
+    """Writes (name, weight) parts as a sum: `0.6 (code) + 0.6 (web)`."""
+    return " + ".join(f"{value:.{digits}g} ({name})" for name, value in parts)
+
+
+def _check_fixed(name: str, weight: float, floor: float, cap: float) -> None:
+    """Refuses a fixed weight outside the domain's floor and cap."""
+    if floor <= weight <= cap:
+        return
+    side = f"above its cap {cap:g} (caps and epochs together)"
+    if weight < floor:
+        side = f"under its floor {floor:g}"
+    raise MixwrightError(f"bounds: {name} is fixed at {weight:g}, {side}; change one of the two")
+
+
+def _check_box(lower: Array, upper: Array, names: Sequence[str]) -> None:
+    """Refuses floors and caps (domains,) between which there is no mixture."""
+    floors = []
+    caps = []
+    for name, low, high in zip(names, lower.tolist(), upper.tolist(), strict=True):
         if low > high:
             raise MixwrightError(
-                f"bounds: {name} has floor {low:g} above its cap {high:g} (caps and epochs together); lower the floor"
+                f"bounds: {name} has floor {low:g} above its cap {high:g}"
+                " (caps and epochs together); lower the floor"
             )
+        if low:
+            floors.append((name, low))
+        if high:
+            caps.append((name, high))
     if lower.sum() > 1 + SLACK:
-        said = " + ".join(
-            f"{low:g} ({name})" for name, low in zip(names, lower.tolist(), strict=True) if low
-        )
         raise MixwrightError(
-            f"bounds: the floors (fixed weights counted in) sum to {lower.sum():.4g}, over 1: {said}; lower some of them"
+            f"bounds: the floors (fixed weights counted in) sum to {lower.sum():.4g},"
+            f" over 1: {_sum(floors, 6)}; lower some of them"
         )
     if upper.sum() < 1 - SLACK:
-        said = " + ".join(
-            f"{high:.3g} ({name})" for name, high in zip(names, upper.tolist(), strict=True) if high
-        )
-        remedy = f"{said}; raise caps or max_epochs, or ask for fewer tokens"
         raise MixwrightError(
-            f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g}, under 1: {remedy}"
+            f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g},"
+            f" under 1: {_sum(caps, 3)}; raise caps or max_epochs, or ask for fewer tokens"
         )

@@ -1,4 +1,9 @@
-"""Dirichlet mixtures conditioned on bounds: exact by rejection where that is quick, by Gibbs sampling where it is not."""
+"""Random mixtures inside bounds: draws of Dirichlet(alpha) conditioned on them.
+
+A draw from the plain Dirichlet that falls inside the bounds is exact (rejection). Where such draws
+are rare, Gibbs sampling goes on: it redraws the split of two domains at a time, which keeps the
+law of the conditioned Dirichlet.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -11,48 +16,87 @@ from mixwright.mixture import Array
 from mixwright.simplex.bounds import Bounds
 from mixwright.simplex.geometry import Groups, check_box, project, settle
 
-REJECTIONS = 32  # candidates a row draws before it turns to Gibbs sampling
-SWEEPS = 24  # rounds of pairs (every domain once a round) from a projected candidate to an almost independent point
-LEAST_ALPHA = (
-    1e-12  # an alpha of 0 leaves a domain at its floor, or what the others' caps force on it
-)
-CHAINS = 1_000  # parallel chains of a large sample from bounds that reject nearly everything
+Indices = NDArray[np.int64]
+
+# Candidates that a row draws before it turns to Gibbs sampling.
+REJECTIONS = 32
+# Rounds of pairs, every domain once a round, from a projected candidate to an almost independent
+# point.
+SWEEPS = 24
+# Stands for an alpha of 0, which leaves a domain at its floor, or at what the others' caps force
+# on it.
+LEAST_ALPHA = 1e-12
+# Parallel chains of a large sample from bounds that reject nearly everything.
+CHAINS = 1_000
+# Times that a sample of full size is drawn and what lies outside rejected, before chains.
+DRAWS = 8
 
 
 def sample_row(
-    alpha: ArrayLike, lower: ArrayLike, upper: ArrayLike, rng: Generator, groups: Groups = ()
+    alpha: ArrayLike,
+    lower: ArrayLike,
+    upper: ArrayLike,
+    rng: Generator,
+    groups: Groups = (),
 ) -> Array:
-    """One Dirichlet(alpha) mixture (domains,) conditioned on the bounds: a pure function of the arguments and of `rng`'s state."""
-    return sample_rows(
-        np.atleast_2d(np.asarray(alpha, dtype=np.float64)), lower, upper, [rng], groups
-    )[0]
+    """Draws one Dirichlet(alpha) mixture (domains,) conditioned on the bounds.
+
+    It is a pure function of the arguments and of the state of `rng`.
+    """
+    rows = np.atleast_2d(np.asarray(alpha, dtype=np.float64))
+    return sample_rows(rows, lower, upper, [rng], groups)[0]
 
 
 def sample_rows(
-    alpha: Array, lower: ArrayLike, upper: ArrayLike, rngs: Sequence[Generator], groups: Groups = ()
+    alpha: Array,
+    lower: ArrayLike,
+    upper: ArrayLike,
+    rngs: Sequence[Generator],
+    groups: Groups = (),
 ) -> Array:
-    """Row i is a Dirichlet(alpha[i]) mixture conditioned on the bounds, drawn with rngs[i] alone; alpha is (rows, domains) or (domains,).
+    """Draws mixtures conditioned on the bounds, each with a random generator of its own.
 
-    The first of 32 candidates that falls inside is an exact draw; rows without one go on by Gibbs sampling, which keeps that law.
+    Row i takes the first of REJECTIONS candidates that lies inside, which is an exact draw. Rows
+    without one go on by Gibbs sampling.
+
+    Args:
+        alpha: (rows, domains) or (domains,) strengths of the Dirichlet law.
+        lower: (domains,) floors, or one number.
+        upper: (domains,) caps, or one number.
+        rngs: of each row; row i depends on rngs[i] alone.
+        groups: bounds of sums of weights.
+
+    Returns:
+        (rows, domains) mixtures.
     """
-    alpha = np.maximum(
-        np.broadcast_to(np.asarray(alpha, dtype=np.float64), (len(rngs), np.shape(alpha)[-1])),
-        LEAST_ALPHA,
-    )
-    bounds = _bounds(lower, upper, groups, alpha.shape[1])
-    candidates = np.stack(
-        [_dirichlet(a, rng, REJECTIONS) for a, rng in zip(alpha, rngs, strict=True)]
-    )
-    inside = bounds.contain(candidates.reshape(-1, alpha.shape[1]), 0.0).reshape(
-        candidates.shape[:2]
-    )
+    domains = np.shape(alpha)[-1]
+    strengths = np.broadcast_to(np.asarray(alpha, dtype=np.float64), (len(rngs), domains))
+    strengths = np.maximum(strengths, LEAST_ALPHA)
+    bounds = _bounds(lower, upper, groups, domains)
+    candidates = np.empty((len(rngs), REJECTIONS, domains))
+    for row, rng in enumerate(rngs):
+        candidates[row] = _dirichlet(strengths[row], rng, REJECTIONS)
+    inside = bounds.contain(candidates.reshape(-1, domains), 0.0)
+    inside = inside.reshape(candidates.shape[:2])
     rows = candidates[np.arange(len(rngs)), inside.argmax(axis=1)]
+
     outside = np.flatnonzero(~inside.any(axis=1)).tolist()
-    if len(outside):
-        draws = [_pairings(rngs[i], SWEEPS, alpha.shape[1]) for i in outside]
-        start = np.stack([project(candidates[i, 0], *bounds.parts) for i in outside])
-        orders, uniforms = (np.stack(parts, axis=1) for parts in zip(*draws, strict=True))
-        rows[outside] = _gibbs(start, alpha[outside], bounds, orders, uniforms)
+    if outside:
+        starts = []
+        orders = []
+        uniforms = []
+        for row in outside:
+            order, uniform = _pairings(rngs[row], SWEEPS, domains)
+            orders.append(order)
+            uniforms.append(uniform)
+            starts.append(project(candidates[row, 0], *bounds.parts))
+        rows[outside] = _gibbs(
+            np.stack(starts),
+            strengths[outside],
+            bounds,
+            np.stack(orders, axis=1),
+            np.stack(uniforms, axis=1),
+        )
     return np.stack([settle(row, *bounds.parts) for row in rows])
 
 
@@ -64,51 +108,74 @@ def sample(
     size: int,
     groups: Groups = (),
 ) -> Array:
-    """`size` Dirichlet(alpha) mixtures conditioned on the bounds, (size, domains); correlated along 1,000 chains where rejection fails."""
-    a = np.maximum(np.asarray(alpha, dtype=np.float64), LEAST_ALPHA)
-    bounds = _bounds(lower, upper, groups, len(a))
-    kept: list[Array] = []
-    for _ in range(8):
-        draw = _dirichlet(a, rng, size)
-        kept.append(draw[bounds.contain(draw, 0.0)])
-        if sum(map(len, kept)) >= size:
-            return np.concatenate(kept)[:size]
-    missing = size - sum(map(len, kept))
-    return np.concatenate([*kept, _chains(a, bounds, rng, missing)])
+    """Draws `size` Dirichlet(alpha) mixtures (size, domains) conditioned on the bounds.
+
+    They are independent where rejection yields enough of them. The rest comes from CHAINS Gibbs
+    chains, along which neighbours are correlated.
+
+    Args:
+        alpha: (domains,) strengths of the Dirichlet law.
+        lower: (domains,) floors, or one number.
+        upper: (domains,) caps, or one number.
+        rng: where all draws come from.
+        size: how many mixtures.
+        groups: bounds of sums of weights.
+    """
+    strengths = np.maximum(np.asarray(alpha, dtype=np.float64), LEAST_ALPHA)
+    bounds = _bounds(lower, upper, groups, len(strengths))
+    parts: list[Array] = []
+    missing = size
+    for _ in range(DRAWS):
+        draw = _dirichlet(strengths, rng, size)
+        inside = draw[bounds.contain(draw, 0.0)]
+        parts.append(inside)
+        missing -= len(inside)
+        if missing <= 0:
+            return np.concatenate(parts)[:size]
+    parts.append(_chains(strengths, bounds, rng, missing))
+    return np.concatenate(parts)
 
 
 def _bounds(lower: ArrayLike, upper: ArrayLike, groups: Groups, domains: int) -> Bounds:
-    low, high = (
-        np.broadcast_to(np.asarray(a, dtype=np.float64), (domains,)) for a in (lower, upper)
-    )
+    """Returns the bounds with one number a domain, and refuses those that leave no mixture."""
+    low = np.broadcast_to(np.asarray(lower, dtype=np.float64), (domains,))
+    high = np.broadcast_to(np.asarray(upper, dtype=np.float64), (domains,))
     check_box(low, high, groups)
     return Bounds(low, high, tuple(groups))
 
 
 def _dirichlet(alpha: Array, rng: Generator, size: int) -> Array:
-    """Dirichlet draws in log space, G(a) = G(a + 1) U^(1/a): strengths of 1e-3 underflow as plain gammas."""
+    """Draws (size, domains) mixtures of Dirichlet(alpha) in log space.
+
+    With G(a) = G(a + 1) U^(1/a), strengths of 1e-3 do not underflow as plain gamma draws do.
+    """
     shape = (size, len(alpha))
-    log_gamma = (
-        np.log(rng.standard_gamma(alpha + 1.0, shape)) + np.log1p(-rng.random(shape)) / alpha
-    )
+    log_gamma = np.log(rng.standard_gamma(alpha + 1.0, shape))
+    log_gamma += np.log1p(-rng.random(shape)) / alpha
     weights = np.exp(log_gamma - log_gamma.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _chains(alpha: Array, bounds: Bounds, rng: Generator, size: int) -> Array:
-    """`size` states of parallel Gibbs chains, one kept a round after a burn-in."""
+    """Returns (size, domains) states of parallel Gibbs chains, one a round after a burn-in."""
     chains = min(size, CHAINS)
     rounds = SWEEPS + -(-size // chains)
-    orders = rng.permuted(np.tile(np.arange(len(alpha)), (rounds, chains, 1)), axis=2)
+    identity = np.tile(np.arange(len(alpha)), (rounds, chains, 1))
+    orders = rng.permuted(identity, axis=2)
     uniforms = rng.random((rounds, chains, len(alpha) // 2))
-    start = np.stack([project(point, *bounds.parts) for point in _dirichlet(alpha, rng, chains)])
+    candidates = _dirichlet(alpha, rng, chains)
+    start = np.stack([project(point, *bounds.parts) for point in candidates])
     states: list[Array] = []
-    _gibbs(start, np.broadcast_to(alpha, start.shape), bounds, orders, uniforms, states.append)
+    strengths = np.broadcast_to(alpha, start.shape)
+    _gibbs(start, strengths, bounds, orders, uniforms, states.append)
     return np.concatenate(states[SWEEPS:])[:size]
 
 
-def _pairings(rng: Generator, rounds: int, domains: int) -> tuple[NDArray[np.int64], Array]:
-    """For each round an order of the domains, whose two halves are paired, and a uniform a pair."""
+def _pairings(rng: Generator, rounds: int, domains: int) -> tuple[Indices, Array]:
+    """Draws each round's order (rounds, domains) and uniforms (rounds, pairs).
+
+    The first half of an order is paired with the second half; each pair has a uniform.
+    """
     orders = rng.permuted(np.tile(np.arange(domains), (rounds, 1)), axis=1)
     return orders, rng.random((rounds, domains // 2))
 
@@ -117,85 +184,164 @@ def _gibbs(
     w: Array,
     alpha: Array,
     bounds: Bounds,
-    orders: NDArray[np.int64],
+    orders: Indices,
     uniforms: Array,
     keep: Callable[[Array], None] | None = None,
 ) -> Array:
-    """Redraws pairs (i, j) given s = w_i + w_j: w_i / s is a Beta(alpha_i, alpha_j) truncated to what the bounds leave.
+    """Redraws pairs of weights (i, j) given their sum s = w_i + w_j, round by round.
 
-    The pairs of a round are redrawn at once in a box; with groups one after the other, for each moves the sums that limit the next.
+    w_i / s follows Beta(alpha_i, alpha_j), truncated to what the bounds leave. In a box all pairs
+    of a round are redrawn at once. With groups they go one after the other, for each pair moves
+    the sums that limit the next.
+
+    Args:
+        w: (rows, domains) mixtures inside the bounds, to start from.
+        alpha: (rows, domains) strengths of the Dirichlet law.
+        bounds: what the mixtures stay in.
+        orders: (rounds, rows, domains) orders, whose two halves are paired.
+        uniforms: (rounds, rows, pairs) uniform draws from 0 to 1.
+        keep: called with the state (rows, domains) after each round.
+
+    Returns:
+        (rows, domains) the last state.
     """
-    rows, half, sums = np.arange(len(w))[:, None], w.shape[1] // 2, _Sums(bounds)
     w = w.copy()
-    turns = [slice(0, half)] if not bounds.groups else [slice(k, k + 1) for k in range(half)]
+    half = w.shape[1] // 2
+    sums = _Sums(bounds)
+    turns = [slice(0, half)]
+    if bounds.groups:
+        turns = [slice(k, k + 1) for k in range(half)]
     for order, uniform in zip(orders, uniforms, strict=True):
+        first = order[:, :half]
+        second = order[:, half : 2 * half]
         for turn in turns:
-            i, j = order[:, :half][:, turn], order[:, half : 2 * half][:, turn]
-            total = w[rows, i] + w[rows, j]
-            left = np.maximum(bounds.lower[i], total - bounds.upper[j])
-            right = np.minimum(bounds.upper[i], total - bounds.lower[j])
-            if bounds.groups:
-                fall, rise = sums.room(w, i, j)
-                left, right = (
-                    np.maximum(left, w[rows, i] - fall),
-                    np.minimum(right, w[rows, i] + rise),
-                )
-            right = np.maximum(right, left)
-            scale = np.where(total > 0, total, 1.0)
-            share = _truncated_beta(
-                alpha[rows, i], alpha[rows, j], left / scale, right / scale, uniform[:, turn]
-            )
-            w[rows, i] = np.clip(share * total, left, right)
-            w[rows, j] = np.maximum(total - w[rows, i], 0.0)
+            _redraw(w, alpha, bounds, sums, first[:, turn], second[:, turn], uniform[:, turn])
         if keep is not None:
             keep(w.copy())
     return w
+
+
+def _redraw(
+    w: Array,
+    alpha: Array,
+    bounds: Bounds,
+    sums: "_Sums",
+    i: Indices,
+    j: Indices,
+    uniform: Array,
+) -> None:
+    """Redraws the pairs (i, j), (rows, pairs) each, in place."""
+    rows = np.arange(len(w))[:, None]
+    total = w[rows, i] + w[rows, j]
+    left = np.maximum(bounds.lower[i], total - bounds.upper[j])
+    right = np.minimum(bounds.upper[i], total - bounds.lower[j])
+    if bounds.groups:
+        fall, rise = sums.room(w, i, j)
+        left = np.maximum(left, w[rows, i] - fall)
+        right = np.minimum(right, w[rows, i] + rise)
+    right = np.maximum(right, left)
+    scale = np.where(total > 0, total, 1.0)
+    share = _truncated_beta(
+        alpha[rows, i],
+        alpha[rows, j],
+        left / scale,
+        right / scale,
+        uniform,
+    )
+    w[rows, i] = np.clip(share * total, left, right)
+    w[rows, j] = np.maximum(total - w[rows, i], 0.0)
 
 
 class _Sums:
     """How far weight can move between two domains before a group's sum meets its limit."""
 
     def __init__(self, bounds: Bounds) -> None:
-        groups, domains = bounds.groups, len(bounds.lower)
-        self.owner = np.full(
-            domains, len(groups)
-        )  # of each domain its group; one more for those in none
-        for g, group in enumerate(groups):
-            self.owner[list(group.members)] = g
-        self.members = (self.owner[:, None] == np.arange(len(groups) + 1)).astype(np.float64)
-        self.lower = np.array([*(group.lower for group in groups), -np.inf])
-        self.upper = np.array([*(group.upper for group in groups), np.inf])
+        groups = bounds.groups
+        # Of each domain its group; one more, without limits, for the domains in none.
+        self.owner = np.full(len(bounds.lower), len(groups))
+        self.lower = np.full(len(groups) + 1, -np.inf)
+        self.upper = np.full(len(groups) + 1, np.inf)
+        for row, group in enumerate(groups):
+            self.owner[list(group.members)] = row
+            self.lower[row] = group.lower
+            self.upper[row] = group.upper
+        everyone = np.arange(len(groups) + 1)
+        self.members = (self.owner[:, None] == everyone).astype(np.float64)
 
-    def room(self, w: Array, i: NDArray[np.int64], j: NDArray[np.int64]) -> tuple[Array, Array]:
-        """(rows, 1) what can move from i to j, and from j to i; all of it within one group."""
+    def room(self, w: Array, i: Indices, j: Indices) -> tuple[Array, Array]:
+        """Returns (rows, 1) what can move from i to j, and from j to i.
+
+        Two domains of one group, or of none, move without limit.
+        """
         sums = w @ self.members
-        below, above = np.maximum(sums - self.lower, 0.0), np.maximum(self.upper - sums, 0.0)
-        rows, of_i, of_j = np.arange(len(w))[:, None], self.owner[i], self.owner[j]
-        fall, rise = (
-            np.minimum(below[rows, of_i], above[rows, of_j]),
-            np.minimum(above[rows, of_i], below[rows, of_j]),
-        )
-        return np.where(of_i == of_j, np.inf, fall), np.where(of_i == of_j, np.inf, rise)
+        below = np.maximum(sums - self.lower, 0.0)
+        above = np.maximum(self.upper - sums, 0.0)
+        rows = np.arange(len(w))[:, None]
+        of_i = self.owner[i]
+        of_j = self.owner[j]
+        fall = np.minimum(below[rows, of_i], above[rows, of_j])
+        rise = np.minimum(above[rows, of_i], below[rows, of_j])
+        same = of_i == of_j
+        return np.where(same, np.inf, fall), np.where(same, np.inf, rise)
 
 
 def _truncated_beta(a: Array, b: Array, left: Array, right: Array, uniform: Array) -> Array:
-    """Inverse-CDF draws of Beta(a, b) within [left, right], through whichever tail keeps the digits."""
-    left, right = np.clip(left, 0, 1), np.clip(right, 0, 1)
-    drawn = left.copy()
+    """Draws from Beta(a, b) within [left, right] by the inverse of its distribution function.
+
+    All arguments have one shape, and so have the draws. Beyond the median the upper tail is
+    inverted: each tail keeps the digits of its own end.
+    """
+    left = np.clip(left, 0, 1)
+    right = np.clip(right, 0, 1)
+    draws = left.copy()
     open_ = right > left
-    a, b, low, high, uniform = (part[open_] for part in (a, b, left, right, uniform))
-    f_low = betainc(a, b, low)
-    found, tail = np.empty_like(low), f_low > 0.5
-    for side, cdf, inverse in ((~tail, betainc, betaincinv), (tail, betaincc, betainccinv)):
-        x, y, start = (
-            a[side],
-            b[side],
-            f_low[side] if cdf is betainc else betaincc(a[side], b[side], low[side]),
-        )
-        found[side] = inverse(x, y, start + uniform[side] * (cdf(x, y, high[side]) - start))
-    nearest = np.clip(a / (a + b), low, high)  # an interval so far out that its mass underflows
-    drawn[open_] = np.clip(np.where(np.isfinite(found), found, nearest), low, high)
-    return drawn
+    a = a[open_]
+    b = b[open_]
+    low = left[open_]
+    high = right[open_]
+    uniform = uniform[open_]
+
+    mass_below = betainc(a, b, low)
+    tail = mass_below > 0.5
+    body = ~tail
+    inverted = np.empty_like(low)
+    inverted[body] = _between(
+        betainc,
+        betaincinv,
+        a[body],
+        b[body],
+        mass_below[body],
+        high[body],
+        uniform[body],
+    )
+    inverted[tail] = _between(
+        betaincc,
+        betainccinv,
+        a[tail],
+        b[tail],
+        betaincc(a[tail], b[tail], low[tail]),
+        high[tail],
+        uniform[tail],
+    )
+    # An interval may lie so far out that its mass underflows: then its end nearest the mean.
+    nearest = np.clip(a / (a + b), low, high)
+    inverted = np.where(np.isfinite(inverted), inverted, nearest)
+    draws[open_] = np.clip(inverted, low, high)
+    return draws
+
+
+def _between(
+    cdf: Callable[..., Array],
+    inverse: Callable[..., Array],
+    a: Array,
+    b: Array,
+    start: Array,
+    high: Array,
+    uniform: Array,
+) -> Array:
+    """Returns the points where cdf is `uniform` of the way from `start` to its value at `high`."""
+    mass = cdf(a, b, high) - start
+    return inverse(a, b, start + uniform * mass)
 
 
 def sample_around(centre: Array, alpha: Array, bounds: Bounds, rng: Generator, size: int) -> Array:

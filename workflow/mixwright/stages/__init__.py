@@ -1,68 +1,133 @@
-"""The stages of the workflow, one function a rule: read files, call the library, write files. A subcommand is one of these functions.
+"""The commands of mixwright: the function of each, its group in the help, and its line there.
 
-Each module stands for the rules file of its name or a part of it; nothing heavy is imported before a stage runs.
+Each other module here holds the stages of a rules file, or a part of them: a stage reads files,
+calls the library and writes files. A rule, its command and its function have the same name. A
+module is imported when one of its commands runs or shows its help, so that `mixwright --help` is
+quick.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from mixwright.stages import (
-    corpus,
-    designs,
-    final,
-    jobs,
-    measured,
-    mixers,
-    proposals,
-    proxies,
-    public,
-    report,
-    tabular,
-    trust,
-)
+TABLES = "your own tables of mixtures and losses"
+MANAGE = "watch and manage a study"
+STAGES = "stages of the workflow, called by its rules"
+GROUPS = (TABLES, MANAGE, STAGES)
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    function.__name__.rstrip("_").replace("_", "-"): function
-    for function in (
-        public.fetch,
-        corpus.harvest_installed,
-        corpus.read_target,
-        corpus.clean_domain,
-        corpus.train_tokenizer,
-        corpus.tokenize_domain,
-        corpus.tokenize_target,
-        corpus.count_domains,
-        tabular.make_datasets,
-        designs.design,
-        designs.resolve_design,
-        proxies.list_texts,
-        proxies.calibrate,
-        proxies.train_proxies,
-        proxies.collect_losses,
-        proxies.collect_loglikelihoods,
-        mixers.fit,
-        mixers.predict,
-        trust.validate,
-        trust.compare,
-        proposals.propose,
-        proposals.pareto,
-        trust.learning_curve,
-        trust.backtest,
-        trust.transfer,
-        final.train_finals,
-        final.evaluate_finals,
-        measured.import_runs,
-        measured.weigh_domains,
-        measured.climb,
-        measured.predict_tests,
-        measured.score_subsets,
-        measured.find_region,
-        measured.predict_mixtures,
-        measured.summarise_measured,
-        report.draw,
-        report.summarise,
-        report.show,
-        jobs.status,
-        jobs.link_profiles,
-        jobs.doctor,
-    )
+
+@dataclass(frozen=True)
+class Command:
+    """Where the function of a command is, and what `mixwright --help` says of the command."""
+
+    group: str
+    target: str  # module:function, in mixwright.stages
+    purpose: str  # one line
+
+    def load(self) -> Callable[..., Any]:
+        """Imports the module and returns the function."""
+        module, _, function = self.target.partition(":")
+        return getattr(import_module(f"mixwright.stages.{module}"), function)
+
+
+COMMANDS = {
+    "compare": Command(TABLES, "trust:compare", "Compare how well mixers predict unseen runs"),
+    "fit": Command(TABLES, "mixers:fit_mixer", "Fit a mixer to measured losses"),
+    "predict": Command(TABLES, "mixers:predict", "Predict the losses of new mixtures"),
+    "propose": Command(TABLES, "proposals:propose", "Propose the best mixture inside your bounds"),
+    "pareto": Command(TABLES, "proposals:pareto", "List the best mixtures between two objectives"),
+    "design": Command(TABLES, "designs:design", "Choose which mixtures to train first"),
+    "learning-curve": Command(
+        TABLES, "trust:learning_curve", "Say whether more runs are worth training"
+    ),
+    "transfer": Command(TABLES, "trust:transfer", "Say whether a ranking holds at another size"),
+    "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
+    "show": Command(MANAGE, "report:show", "Print the summary of a finished study"),
+    "draw": Command(MANAGE, "report:draw", "Draw one figure of a finished study"),
+    "doctor": Command(MANAGE, "machine:doctor", "Check what works on this machine and cluster"),
+    "link-profiles": Command(
+        MANAGE, "machine:link_profiles", "Link the profiles to where Snakemake looks for them"
+    ),
+    "fetch-public": Command(STAGES, "public:fetch_public", "Fetch a public file and check it"),
+    "harvest-installed": Command(
+        STAGES, "corpus:harvest_installed", "Collect the text of the embedded corpus"
+    ),
+    "read-target": Command(STAGES, "corpus:read_target", "Read the documents of a target"),
+    "clean-domain": Command(STAGES, "corpus:clean_domain", "Clean and split a domain's text"),
+    "train-tokenizer": Command(STAGES, "corpus:train_tokenizer", "Train or copy the tokenizer"),
+    "tokenize-domain": Command(STAGES, "corpus:tokenize_domain", "Write the tokens of a domain"),
+    "tokenize-target": Command(STAGES, "corpus:tokenize_target", "Write the tokens of a target"),
+    "make-datasets": Command(
+        STAGES, "tabular:make_datasets", "Turn tables into one data set a domain"
+    ),
+    "count-domains": Command(STAGES, "proxies:count_domains", "Count the tokens of every domain"),
+    "list-texts": Command(STAGES, "proxies:list_texts", "List what training jobs read"),
+    "resolve-design": Command(
+        STAGES, "designs:resolve_design", "Compute the weights of every run of a role"
+    ),
+    "calibrate": Command(
+        STAGES, "proxies:calibrate", "Choose the fastest way to train proxies here"
+    ),
+    "train-proxies": Command(STAGES, "proxies:train_proxies", "Train and measure a pack of runs"),
+    "collect-losses": Command(
+        STAGES, "proxies:collect_losses", "Gather the losses of a role's runs"
+    ),
+    "collect-loglikelihoods": Command(
+        STAGES, "proxies:collect_loglikelihoods", "Gather the log-likelihoods of a role's runs"
+    ),
+    "fit-mixer": Command(STAGES, "mixers:fit_mixer", "Fit a mixer to the losses of a study"),
+    "validate-mixer": Command(
+        STAGES, "trust:validate_mixer", "Predict held-out runs of a study by a mixer"
+    ),
+    "propose-mixture": Command(
+        STAGES, "proposals:propose_mixture", "Propose a mixture for the goal of a study"
+    ),
+    "backtest": Command(
+        STAGES, "trust:backtest", "Predict the largest scale from the smaller ones"
+    ),
+    "train-finals": Command(STAGES, "final:train_finals", "Train a pack of final models"),
+    "evaluate-finals": Command(STAGES, "final:evaluate_finals", "Score a pack of final models"),
+    "import-runs": Command(STAGES, "measured:import_runs", "Import tables of runs of others"),
+    "weigh-domains": Command(
+        STAGES, "measured:weigh_domains", "Write the natural mixture of measured runs"
+    ),
+    "climb-ladder": Command(
+        STAGES, "measured:climb_ladder", "Extrapolate published optima to other scales"
+    ),
+    "predict-tests": Command(STAGES, "measured:predict_tests", "Predict the runs of the test sets"),
+    "score-subsets": Command(
+        STAGES, "measured:score_subsets", "Fit parts of the swarm and rank the test runs"
+    ),
+    "find-region": Command(
+        STAGES, "measured:find_region", "Find how far the optimum of a mixer can move"
+    ),
+    "predict-mixtures": Command(
+        STAGES, "measured:predict_mixtures", "Predict published and proposed mixtures"
+    ),
+    "draw-figure": Command(STAGES, "report:draw_figure", "Draw a figure of a study"),
+    "draw-measured": Command(
+        STAGES, "measured_report:draw_measured", "Draw a figure of measured runs, with its table"
+    ),
+    "summarise": Command(STAGES, "report:summarise", "Write the summary of a study"),
+    "summarise-measured": Command(
+        STAGES, "measured_report:summarise_measured", "Write the summary of measured runs"
+    ),
 }
+
+# Commands for people that run the function of a stage: `fit` is short for `fit-mixer`.
+SHORT = {"fit": "fit-mixer"}
+
+# What commands were called before. They run, and say what they are called now.
+OLD = {"climb": "climb-ladder", "fetch": "fetch-public", "validate": "validate-mixer"}
+
+# Commands that had a second form, with --study; that form is a stage of its own now.
+WITH_STUDY = {"propose": "propose-mixture"}
+
+
+def current(name: str, options: list[str]) -> str:
+    """Returns what the command `name` with these options is called now."""
+    has_study = any(option.partition("=")[0] == "--study" for option in options)
+    if has_study and name in WITH_STUDY:
+        return WITH_STUDY[name]
+    return OLD.get(name, name)

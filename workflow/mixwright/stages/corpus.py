@@ -4,81 +4,95 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from mixwright.corpus import tokenize
+from mixwright.corpus import tokenizer as bpe
+from mixwright.corpus.documents import write_domain, write_target
 from mixwright.files import read_json
+from mixwright.sources import harvest as embedded
+from mixwright.study.study import Study
 
 log = logging.getLogger(__name__)
 
 
 def harvest_installed(study: Path, to: Path) -> None:
-    """Harvest the embedded corpus: text that every installation has."""
-    from mixwright.sources.harvest import harvest_installed
+    """Collect the text of the embedded corpus: text that every Python installation has.
 
-    settings = read_json(study)["corpus"]
-    _say("installed", harvest_installed(to, settings["max_bytes"], settings["max_document_bytes"]))
+    Example:
+        mixwright harvest-installed --study results/demo/study.json --to results/demo/installed
+    """
+    corpus = read_json(study)["corpus"]
+    counts = embedded.harvest_installed(to, corpus["max_bytes"], corpus["max_document_bytes"])
+    _log_counts("installed", counts)
 
 
 def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None:
-    """Read a held-out target's texts or questions."""
-    from mixwright.corpus.documents import write_target
-    from mixwright.study.study import Study
+    """Read the texts or questions of a held-out target into one table of documents.
 
-    asked = Study.read(study)
-    _say(target, write_target(asked.source(target), asked.config["corpus"], to, *harvest))
+    Example:
+        mixwright read-target --study results/demo/study.json --target questions --harvest
+            --to results/demo/questions/questions.parquet
+    """
+    plan = Study.read(study)
+    counts = write_target(plan.source(target), plan.config["corpus"], to, *harvest)
+    _log_counts(target, counts)
 
 
 def clean_domain(
     study: Path, domain: str, harvest: list[Path], questions: list[Path], to: Path
 ) -> None:
-    """Clean a domain: drop repeats and what stands in a target, split train and validation."""
-    from mixwright.corpus.documents import write_domain
-    from mixwright.study.study import Study
+    """Clean a domain: drop repeated text and text of the targets, split train from validation.
 
-    asked = Study.read(study)
-    _say(
-        domain,
-        write_domain(asked.source(domain), asked.config["corpus"], questions, to, *harvest),
-    )
+    Example:
+        mixwright clean-domain --study results/demo/study.json --domain prose
+            --harvest results/demo/installed --questions results/demo/questions/questions.parquet
+            --to results/demo/documents/prose.parquet
+    """
+    plan = Study.read(study)
+    corpus = plan.config["corpus"]
+    counts = write_domain(plan.source(domain), corpus, questions, to, *harvest)
+    _log_counts(domain, counts)
 
 
 def train_tokenizer(study: Path, documents: list[Path], to: Path) -> None:
-    """Train the byte-level BPE on the domains' training text, or take the tokenizer that the study names."""
-    from mixwright.corpus.tokenizer import train_tokenizer
-    from mixwright.study.study import Study
+    """Train a byte-level BPE on the domains' training text, or copy the one the study names.
 
-    asked = Study.read(study)
-    train_tokenizer(documents, asked.config["tokenizer"], to, asked.learner.masked)
+    Example:
+        mixwright train-tokenizer --study results/demo/study.json
+            --documents results/demo/documents/prose.parquet --to results/demo/tokenizer
+    """
+    plan = Study.read(study)
+    bpe.train_tokenizer(documents, plan.config["tokenizer"], to, plan.learner.masked)
 
 
 def tokenize_domain(study: Path, domain: str, documents: Path, tokenizer: Path, to: Path) -> None:
-    """Write a domain's tokens as a memory-mapped shard with a manifest."""
-    from mixwright.corpus.tokenize import tokenize_domain
+    """Write the tokens of a domain: a memory-mapped shard with a manifest.
 
+    Example:
+        mixwright tokenize-domain --study results/demo/study.json --domain prose
+            --documents results/demo/documents/prose.parquet --tokenizer results/demo/tokenizer
+            --to results/demo/shards/prose
+    """
     config = read_json(study)
     context = max(config[part]["shape"]["context"] for part in ("proxy", "final"))
-    _say(domain, tokenize_domain(domain, documents, tokenizer, to, context)["splits"]["train"])
+    manifest = tokenize.tokenize_domain(domain, documents, tokenizer, to, context)
+    _log_counts(domain, manifest["splits"]["train"])
 
 
 def tokenize_target(target: str, documents: Path, tokenizer: Path, to: Path) -> None:
-    """Write a target's tokens."""
-    from mixwright.corpus.tokenize import tokenize_target
+    """Write the tokens of a target.
 
-    tokenize_target(target, documents, tokenizer, to)
-
-
-def count_domains(shards: list[Path], to: Path) -> None:
-    """Count tokens, bytes and documents of every domain and split."""
-    from mixwright import tables
-    from mixwright.corpus.shards import count_domains
-
-    tables.write(count_domains(shards), to, tables.DOMAINS)
+    Example:
+        mixwright tokenize-target --target questions --tokenizer results/demo/tokenizer
+            --documents results/demo/questions/questions.parquet
+            --to results/demo/targets/questions.npz
+    """
+    tokenize.tokenize_target(target, documents, tokenizer, to)
 
 
-def _say(name: str, counts: dict[str, Any]) -> None:
-    log.info(
-        "%s: %s",
-        name,
-        ", ".join(
-            f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}"
-            for key, value in counts.items()
-        ),
-    )
+def _log_counts(name: str, counts: dict[str, Any]) -> None:
+    """Logs one line: the name, then each count, whole numbers with thousands separators."""
+    words = []
+    for key, value in counts.items():
+        number = f"{value:,}" if isinstance(value, int) else value
+        words.append(f"{key} {number}")
+    log.info("%s: %s", name, ", ".join(words))

@@ -1,29 +1,35 @@
-"""Stages of workflow/rules/proxies.smk that choose mixtures to try: their weights, before any compute."""
+"""Stages of workflow/rules/proxies.smk that choose mixtures to train, before any loss is known."""
 
 import csv
 from pathlib import Path
 
+from mixwright import tables
+from mixwright.corpus.shards import train_domains
+from mixwright.designs import resolve
+from mixwright.designs.candidates import chosen_rows
+from mixwright.files import written
+from mixwright.study.study import Study
+
 
 def design(candidates: Path, runs: int, to: Path) -> None:
-    """Choose the mixtures to try among candidates, the most informative first, before any loss is seen."""
-    from mixwright.designs.candidates import chosen_rows
-    from mixwright.files import written
+    """Choose which mixtures to train, the most informative first, before any loss is known.
 
-    chosen = chosen_rows(candidates, runs)
-    with written(to) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(chosen)
+    Example:
+        mixwright design --candidates mixtures.csv --runs 64 --to chosen.csv
+    """
+    rows = chosen_rows(candidates, runs)
+    with written(to) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
-    """Give every run of a role its weights; bounds that leave no mixture are told here, before compute."""
-    from mixwright import tables
-    from mixwright.corpus.shards import train_domains
-    from mixwright.designs.resolve import resolve_design
-    from mixwright.study.study import Study
+    """Compute the weights of every run of a role; bounds that leave no mixture stop here.
 
-    asked = Study.read(study)
-    tables.write(
-        resolve_design(asked.runs[role], asked.goal(train_domains(domains)).domains),
-        to,
-        tables.DESIGN,
-    )
+    Example:
+        mixwright resolve-design --study results/demo/study.json --role swarm
+            --domains results/demo/domains.parquet --to results/demo/design/swarm.parquet
+    """
+    plan = Study.read(study)
+    goal = plan.goal(train_domains(domains))
+    weights = resolve.resolve_design(plan.runs[role], goal.domains)
+    tables.write(weights, to, tables.DESIGN)

@@ -1,16 +1,19 @@
-"""Stages of workflow/rules/final.smk: final models, trained and measured."""
+"""Stages of workflow/rules/final.smk: final models, trained and scored."""
 
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mixwright import tables
+from mixwright.corpus.shards import Examples
 from mixwright.files import read_json
-
-if TYPE_CHECKING:
-    from mixwright.finals.train import Arm
-    from mixwright.study.study import Study
+from mixwright.finals.train import Arm
+from mixwright.jobs.heartbeat import beating, path_of
+from mixwright.jobs.lease import hold_gpu
+from mixwright.mixture import Mixture
+from mixwright.progress import say
+from mixwright.study.study import Study
 
 
 def train_finals(
@@ -22,19 +25,24 @@ def train_finals(
     to: Path,
     tokenizer: Path | None = None,
 ) -> None:
-    """Train the final model of every arm of a pack."""
-    from mixwright.jobs.heartbeat import beating, path_of
-    from mixwright.jobs.lease import hold_gpu
-    from mixwright.progress import say
-    from mixwright.study.study import Study
+    """Train the final model of every arm of a pack.
 
-    asked = Study.read(study)
-    hold_gpu(asked.config["final"])
-    arms = _arms(asked, pack, mixtures)
-    domains = [asked.learner.function("open_domain")(folder) for folder in shards]
-    leads = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
-    with beating(path_of(study.parent, pack), len(arms)) if leads else nullcontext(say) as log:
-        asked.learner.function("train_finals")(arms, domains, tokenizer, asked, store, to, log)
+    Example:
+        mixwright train-finals --study results/demo/study.json --pack 0123456789abcdef
+            --mixtures results/demo/mixtures/uniform.json --shards results/demo/shards/prose
+            --tokenizer results/demo/tokenizer --store results/store
+            --to results/demo/finals/0123456789abcdef.parquet
+    """
+    plan = Study.read(study)
+    hold_gpu(plan.config["final"])
+    arms = _arms(plan, pack, mixtures)
+    domains = list(map(plan.learner.function("open_domain"), shards))
+    train = plan.learner.function("train_finals")
+    # Of the processes that torchrun starts, the first alone writes the progress file.
+    leads = os.environ.get("RANK", "0") == "0"
+    progress = beating(path_of(study.parent, pack), len(arms)) if leads else nullcontext(say)
+    with progress as log:
+        train(arms, domains, tokenizer, plan, store, to, log)
 
 
 def evaluate_finals(
@@ -45,32 +53,33 @@ def evaluate_finals(
     scores: Path,
     documents: Path,
 ) -> None:
-    """Score every final on every target and on every domain's validation split."""
-    from mixwright import tables
-    from mixwright.corpus.shards import Examples
-    from mixwright.jobs.lease import hold_gpu
-    from mixwright.study.study import Study
+    """Score every final model on every target and on the validation split of every domain.
 
-    asked = Study.read(study)
-    hold_gpu(asked.config["final"])
-    trained = tables.read(finals, tables.FINALS)
+    Example:
+        mixwright evaluate-finals --study results/demo/study.json
+            --finals results/demo/finals/0123456789abcdef.parquet
+            --shards results/demo/shards/prose --targets results/demo/targets/questions.npz
+            --scores scores.parquet --documents documents.parquet
+    """
+    plan = Study.read(study)
+    hold_gpu(plan.config["final"])
+    models = tables.read(finals, tables.FINALS)
     examples = {path.stem: Examples.load(path) for path in targets}
-    domains = [asked.learner.function("open_domain")(folder) for folder in shards]
-    scored = asked.learner.function("evaluate_finals")(trained, examples, domains, asked)
-    tables.write(scored.documents, documents, tables.DOCUMENTS)
-    tables.write(scored.scores, scores, tables.SCORES)
+    domains = list(map(plan.learner.function("open_domain"), shards))
+    evaluate = plan.learner.function("evaluate_finals")
+    result = evaluate(models, examples, domains, plan)
+    tables.write(result.documents, documents, tables.DOCUMENTS)
+    tables.write(result.scores, scores, tables.SCORES)
 
 
-def _arms(study: "Study", pack: str, mixtures: Sequence[Path]) -> list["Arm"]:
+def _arms(plan: Study, pack: str, mixtures: Sequence[Path]) -> list[Arm]:
     """The arms of a pack, with the mixtures that were proposed for them."""
-    from mixwright.finals.train import Arm
-    from mixwright.mixture import Mixture
-
     proposed = {}
     for path in mixtures:
         weights = read_json(path)["weights"]
         proposed[path.stem] = Mixture.of(weights).over(sorted(weights))
-    return [
-        Arm(study.arms[arm][0], seed, proposed[arm], study.arms[arm][1] or None)
-        for arm, seed in study.final_packs[pack]
-    ]
+    arms = []
+    for name, seed in plan.final_packs[pack]:
+        mixer, goal = plan.arms[name]
+        arms.append(Arm(mixer, seed, proposed[name], goal or None))
+    return arms

@@ -1,172 +1,144 @@
-"""Stages of workflow/rules/measured.smk: runs that others measured, what the fits say of them, figures and a page."""
+"""Stages of workflow/rules/measured.smk: runs that others measured, and what fits say of them."""
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from mixwright import mixers, tables
+from mixwright.corpus.shards import train_domains
 from mixwright.files import read_json, write_json
-
-if TYPE_CHECKING:
-    from mixwright.study.study import Study
-    from mixwright.trust.tests import Tests
-
-Paths = list[Path]
-NONE: Paths = []
+from mixwright.measured import runs
+from mixwright.measured.loss_tables import read_observations
+from mixwright.measured.perturbed import read_perturbed
+from mixwright.measured.published import read_published
+from mixwright.observations import Observations
+from mixwright.stages.options import Paths
+from mixwright.study.study import Study
+from mixwright.trust import ladder, region, tests
 
 
 def import_runs(
     study: Path, role: str, mixtures: Path | None, losses: Path, design: Path, table: Path
 ) -> None:
-    """Bring published tables of runs into the workflow's form: their design and their losses."""
-    from mixwright import tables
-    from mixwright.measured.perturbed import read_perturbed
-    from mixwright.measured.runs import as_tables, import_runs
-    from mixwright.study.study import Study
+    """Import tables of runs that others measured, as a design and losses in the workflow's form.
 
-    asked = Study.read(study)
-    targets = list(asked.measured["targets"])
+    Example:
+        mixwright import-runs --study results/regmix_pile/study.json --role swarm
+            --mixtures mixtures.csv --losses losses.csv
+            --design results/regmix_pile/design/swarm.parquet
+            --table results/regmix_pile/losses/swarm.parquet
+    """
+    plan = Study.read(study)
+    targets = list(plan.measured["targets"])
     if mixtures is None:
-        runs, measured = as_tables(role, read_perturbed(losses, asked.measured[role], targets))
+        perturbed = read_perturbed(losses, plan.measured[role], targets)
+        weights, measured = runs.as_tables(role, perturbed)
     else:
-        runs, measured = import_runs(role, mixtures, losses, targets, asked.diverged)
-    tables.write(runs, design, tables.DESIGN)
+        weights, measured = runs.import_runs(role, mixtures, losses, targets, plan.diverged)
+    tables.write(weights, design, tables.DESIGN)
     tables.write(measured, table, tables.LOSSES)
 
 
 def weigh_domains(study: Path, design: Path, to: Path) -> None:
-    """Write the natural mixture of a study of measured losses, in place of token counts."""
-    from mixwright import tables
-    from mixwright.measured.published import read_published
-    from mixwright.measured.runs import natural
-    from mixwright.study.study import Study
+    """Write the natural mixture of measured runs, which have no token counts.
 
-    asked, runs = Study.read(study), tables.read(design, tables.DESIGN)
-    given = asked.measured["natural"]
-    files = {given: asked.published[given]} if isinstance(given, str) else {}
-    tables.write(
-        natural(runs, given, read_published(files, sorted(set(runs.domain)))), to, tables.DOMAINS
-    )
+    Example:
+        mixwright weigh-domains --study results/regmix_pile/study.json
+            --design results/regmix_pile/design/swarm.parquet
+            --to results/regmix_pile/domains.parquet
+    """
+    plan = Study.read(study)
+    weights = tables.read(design, tables.DESIGN)
+    natural = plan.measured["natural"]
+    # A word names a published mixture of the study; otherwise the weights are in the config.
+    files = {natural: plan.published[natural]} if isinstance(natural, str) else {}
+    published = read_published(files, sorted(set(weights.domain)))
+    tables.write(runs.natural(weights, natural, published), to, tables.DOMAINS)
 
 
-def climb(study: Path, optima: Path, to: Path) -> None:
-    """Extrapolate published optima of two scales to others, step by step."""
-    from mixwright import tables
-    from mixwright.study.study import Study
-    from mixwright.trust.ladder import climb
+def climb_ladder(study: Path, optima: Path, to: Path) -> None:
+    """Extrapolate published optima of two scales to other scales, step by step.
 
-    tables.write(climb(optima, Study.read(study).measured["optima"]), to, tables.LADDER)
+    Example:
+        mixwright climb-ladder --study results/autoscale_published/study.json --optima optima.csv
+            --to results/autoscale_published/ladder.parquet
+    """
+    plan = Study.read(study)
+    tables.write(ladder.climb(optima, plan.measured["optima"]), to, tables.LADDER)
 
 
 def predict_tests(study: Path, mixer: str, fit: Path, to: Path) -> None:
-    """Predict the runs of the test sets, which no mixer learns from, and set prediction beside measurement."""
-    from mixwright import mixers, tables
-    from mixwright.study.study import Study
-    from mixwright.trust.tests import predict_tests
+    """Predict the runs of the test sets, which no mixer learns from, beside what was measured.
 
-    tables.write(
-        predict_tests(mixer, mixers.load(mixer, fit), _tests(Study.read(study))), to, tables.TESTED
-    )
+    Example:
+        mixwright predict-tests --study results/regmix_pile/study.json --mixer regmix
+            --fit results/regmix_pile/fits/regmix --to results/regmix_pile/tests/regmix.parquet
+    """
+    plan = Study.read(study)
+    frame = tests.predict_tests(mixer, mixers.load(mixer, fit), _test_runs(plan))
+    tables.write(frame, to, tables.TESTED)
 
 
 def score_subsets(
     study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, to: Path
 ) -> None:
-    """Fit nested subsets of the swarm and rank the test runs by each: how many runs does the mixer need?"""
-    import json
+    """Fit nested parts of the swarm and rank the test runs by each: how many runs are enough?
 
-    from mixwright import tables
-    from mixwright.measured.loss_tables import read_observations
-    from mixwright.study.study import Study
-    from mixwright.trust.tests import score_subsets
-
-    asked = Study.read(study)
-    wanted, seed = asked.measured["subsets"][mixer], asked.config["seed"]
-    seen = read_observations(mixtures, losses, diverged=asked.diverged)
-    tables.write(
-        score_subsets(mixer, json.loads(settings), seen, _tests(asked), wanted, seed),
-        to,
-        tables.SUBSETS,
+    Example:
+        mixwright score-subsets --study results/regmix_pile/study.json --mixer regmix
+            --settings {} --mixtures results/regmix_pile/design/swarm.parquet
+            --losses results/regmix_pile/losses/swarm.parquet
+            --to results/regmix_pile/subsets/regmix.parquet
+    """
+    plan = Study.read(study)
+    swarm = read_observations(mixtures, losses, diverged=plan.diverged)
+    subsets = plan.measured["subsets"][mixer]
+    frame = tests.score_subsets(
+        mixer, json.loads(settings), swarm, _test_runs(plan), subsets, plan.config["seed"]
     )
+    tables.write(frame, to, tables.SUBSETS)
 
 
 def find_region(
     study: Path, mixer: str, settings: str, mixtures: Paths, losses: Paths, domains: Path, to: Path
 ) -> None:
-    """Say how far the optimum of a mixer can move at no loss that one could tell."""
-    import json
+    """Find how far the optimum of a mixer can move before the loss gets measurably worse.
 
-    from mixwright.corpus.shards import train_domains
-    from mixwright.measured.loss_tables import read_observations
-    from mixwright.study.study import Study
-    from mixwright.trust.region import find_region
-
-    asked = Study.read(study)
-    wanted = asked.measured["regions"][mixer]
-    goal, seen = (
-        asked.goal(train_domains(domains)),
-        read_observations(mixtures, losses, diverged=asked.diverged),
+    Example:
+        mixwright find-region --study results/regmix_pile/study.json --mixer regmix --settings {}
+            --mixtures results/regmix_pile/design/swarm.parquet
+            --losses results/regmix_pile/losses/swarm.parquet
+            --domains results/regmix_pile/domains.parquet
+            --to results/regmix_pile/regions/regmix.json
+    """
+    plan = Study.read(study)
+    search = plan.measured["regions"][mixer]
+    goal = plan.goal(train_domains(domains))
+    swarm = read_observations(mixtures, losses, diverged=plan.diverged)
+    result = region.find_region(
+        mixer, json.loads(settings), swarm, goal, search["draws"], search["seeds"]
     )
-    write_json(
-        to, find_region(mixer, json.loads(settings), seen, goal, wanted["draws"], wanted["seeds"])
-    )
+    write_json(to, result)
 
 
 def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> None:
-    """Predict the losses of published and proposed mixtures by every fit."""
-    from mixwright import mixers, tables
-    from mixwright.study.study import Study
-    from mixwright.trust.tests import predict_mixtures
+    """Predict the losses of published and proposed mixtures by every fit.
 
+    Example:
+        mixwright predict-mixtures --study results/regmix_pile/study.json
+            --fits results/regmix_pile/fits/regmix
+            --mixtures results/regmix_pile/mixtures/regmix.json
+            --to results/regmix_pile/predictions.parquet
+    """
+    plan = Study.read(study)
     fitted = {folder.name: mixers.load(folder.name, folder) for folder in fits}
-    frame = predict_mixtures(
-        fitted, [read_json(path) for path in mixtures], Study.read(study).published
-    )
+    proposals = [read_json(path) for path in mixtures]
+    frame = tests.predict_mixtures(fitted, proposals, plan.published)
     tables.write(frame, to, tables.PREDICTIONS)
 
 
-def summarise_measured(
-    study: Path,
-    validation: Paths,
-    tests: Paths,
-    subsets: Paths,
-    regions: Paths,
-    predictions: Paths,
-    mixtures: Paths,
-    design: Paths,
-    ladder: Paths,
-    figures: Paths,
-    html: Path,
-    json: Path,
-) -> None:
-    """Say what the measured runs teach, and what to distrust: a page and a JSON."""
-    from mixwright.report import measured_summary as summary
-    from mixwright.report import perturbed_summary
-    from mixwright.report.measured_page import public_files, write_page
-    from mixwright.report.outputs import provenance
-    from mixwright.report.results import load
-
-    paths: dict[str, Any] = {
-        "validation": validation,
-        "tests": tests,
-        "subsets": subsets,
-        "regions": regions,
-    }
-    read = load(
-        paths
-        | {"predictions": predictions, "mixtures": mixtures, "design": design, "ladder": ladder}
-    )
-    config = read_json(study)
-    said = (perturbed_summary if "perturb" in config["measured"] else summary).summarise(
-        config, **read
-    )
-    write_json(json, said.as_json())
-    write_page(said, provenance(config) | public_files(config), figures, html)
-
-
-def _tests(asked: "Study") -> "Tests":
-    from mixwright.measured.loss_tables import read_observations
-
-    tests = asked.tests.items()
-    return {
-        name: read_observations([mixtures], [losses], diverged=asked.diverged)
-        for name, (mixtures, losses) in tests
-    }
+def _test_runs(plan: Study) -> dict[str, Observations]:
+    """The runs of each test set of the study, by the name of the set."""
+    by_set = {}
+    for name, (mixtures, losses) in plan.tests.items():
+        by_set[name] = read_observations([mixtures], [losses], diverged=plan.diverged)
+    return by_set

@@ -1,16 +1,25 @@
-"""Stages of workflow/rules/mixers.smk that choose: one mixture, or the front between two objectives."""
+"""Choose mixtures: for a fit of your own, for the goal of a study, or between two objectives."""
 
 import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from mixwright import mixers
+from mixwright.corpus.shards import corpus_fingerprint, train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
+from mixwright.proposals.fits import Fit, read_runs
+from mixwright.proposals.options import read_options
+from mixwright.proposals.pareto import Objective, as_frame, as_table
+from mixwright.proposals.pareto import pareto as trace_front
+from mixwright.stages.options import NO_WORDS
+from mixwright.study.study import Study
+from mixwright.trust import bootstrap
+from mixwright.trust.proposal import propose_within
 
-NO_WORDS: list[str] = []
 log = logging.getLogger(__name__)
 
 
@@ -26,41 +35,57 @@ def propose(
     available: list[str] = NO_WORDS,
     tokens: float | None = None,
     max_epochs: float | None = None,
-    seed: int | None = None,
-    draws: int | None = None,
-    study: Path | None = None,
-    domains: Path | None = None,
-    mixer: str | None = None,
+    seed: int = 0,
+    draws: int = bootstrap.DRAWS,
+) -> None:
+    """Propose the best mixture inside your bounds, and say how far to trust it.
+
+    Example:
+        mixwright propose --fit fit --target prose=2 questions --cap web=0.5 --to mixture.json
+    """
+    if fit is None:
+        raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit")
+    fitted = Fit.load(fit)
+    source = fitted.source
+    options = read_options(
+        source, target, cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
+    )
+    _write(options.record(source, propose_within(fitted, options, draws)), to)
+
+
+def propose_mixture(
+    study: Path,
+    mixer: str,
+    domains: Path,
+    to: Path,
+    fit: Path | None = None,
     goal: str | None = None,
     settings: str = "{}",
 ) -> None:
-    """Choose the best mixture inside the bounds, those of the options for a fit of your own or a study's, and say how far to trust it."""
-    words = {
-        "target": target,
-        "cap": cap,
-        "floor": floor,
-        "fix": fix,
-        "group": group,
-        "never_worse": never_worse,
-        "available": available,
-    }
-    numbers = {"tokens": tokens, "max_epochs": max_epochs, "seed": seed, "draws": draws}
-    said = {name: value for name, value in (words | numbers).items() if value not in (None, [])}
-    if study is None:
-        studied = {
-            "domains": domains,
-            "mixer": mixer,
-            "goal": goal,
-            "settings": settings if settings != "{}" else None,
-        }
-        _refuse(studied, "only with --study; leave it out")
-        record = _of_options(fit, said)
+    """Propose a mixture for the goal of a study, inside the bounds of its config.
+
+    Example:
+        mixwright propose-mixture --study results/demo/study.json --mixer regmix
+            --fit results/demo/fits/regmix --domains results/demo/domains.parquet
+            --to mixture.json
+    """
+    plan = Study.read(study)
+    study_goal = plan.goal(train_domains(domains), goal or "")
+    method = plan.method_name(mixer)
+    if fit is None:
+        fitted = mixers.create(method, json.loads(settings))
+        runs = None
     else:
-        _refuse(said, "not with --study; the goal stands in its config")
-        record = _of_study(study, domains, mixer, goal or "", fit, settings)
-    for note in record["notes"]:
-        log.info("%s: %s", record["mixer"], note)
-    write_json(to, record)
+        fitted = mixers.load(method, fit)
+        runs = read_runs(fit)
+    proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
+    record = proposal.as_json(study_goal)
+    record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
+    for name in _unknown(plan):
+        record.pop(name, None)
+    if goal:
+        record["goal"] = goal
+    _write(record, to)
 
 
 def pareto(
@@ -78,80 +103,46 @@ def pareto(
     max_epochs: float | None = None,
     seed: int = 0,
 ) -> None:
-    """Mixtures between the best for one objective and the best for another, as CSV: what the one costs the other."""
-    from rich.console import Console
+    """List the best mixtures between two objectives, as CSV: what does one cost the other?
 
-    from mixwright.proposals.fits import Fit
-    from mixwright.proposals.options import read_options
-    from mixwright.proposals.pareto import Objective, as_frame, as_table
-    from mixwright.proposals.pareto import pareto as front
-
+    Example:
+        mixwright pareto --fit fit --between prose code=github+stackexchange --to front.csv
+    """
     fitted = Fit.load(fit)
-    source, mixer = fitted.source, fitted.mixer
+    source = fitted.source
     fitted.check_predicts()
     if len(between) != 2:
         raise MixwrightError(
-            "--between: give two objectives, 'code=github+stackexchange' text, each a target or a mean of targets"
+            "--between: give two objectives, 'code=github+stackexchange' text, "
+            "each a target or a mean of targets"
         )
-    first, second = (Objective.read(text, source.targets) for text in between)
-    goal = read_options(
+    objectives = (
+        Objective.read(between[0], source.targets),
+        Objective.read(between[1], source.targets),
+    )
+    options = read_options(
         source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
-    ).goal(source)
-    found = front(mixer, goal, (first, second), points)
-    for note in mixers.unseen(source.mixer, goal):
+    )
+    goal = options.goal(source)
+    front = trace_front(fitted.mixer, goal, objectives, points)
+    for note in mixers.ignored_limits(source.mixer, goal):
         log.info("%s: %s", source.mixer, note)
-    with written(to) as beside:
-        as_frame(found, (first, second), goal).to_csv(beside, index=False)
-    Console(highlight=False).print(as_table(found, (first, second), goal))
+    with written(to) as partial:
+        as_frame(front, objectives, goal).to_csv(partial, index=False)
+    Console(highlight=False).print(as_table(front, objectives, goal))
 
 
-def _of_options(fit: Path | None, said: Mapping[str, Any]) -> dict[str, Any]:
-    from mixwright.proposals.fits import Fit
-    from mixwright.proposals.options import read_options
-    from mixwright.trust.bootstrap import DRAWS
-    from mixwright.trust.proposal import propose_within
-
-    if fit is None:
-        raise MixwrightError(
-            "--fit: nothing to propose from; make a fit with mixwright fit, or give a --study"
-        )
-    fitted = Fit.load(fit)
-    words = dict(said)
-    draws = words.pop("draws", DRAWS)
-    options = read_options(fitted.source, **words)
-    return options.record(fitted.source, propose_within(fitted, options, draws))
+def _unknown(plan: Study) -> tuple[str, ...]:
+    """What a proposal of this study cannot say: measured runs and trees have no token counts."""
+    if plan.measured:
+        return ("tokens", "epochs", "corpus")
+    if not plan.learner.sized:
+        return ("tokens", "epochs")
+    return ()
 
 
-def _of_study(
-    study: Path, domains: Path | None, mixer: str | None, goal: str, fit: Path | None, settings: str
-) -> dict[str, Any]:
-    from mixwright.corpus.shards import corpus_fingerprint, train_domains
-    from mixwright.proposals import fits
-    from mixwright.study.study import Study
-    from mixwright.trust import bootstrap
-
-    if domains is None or mixer is None:
-        raise MixwrightError("--study: a study's proposal needs --domains and --mixer too")
-    asked = Study.read(study)
-    wanted, method = asked.goal(train_domains(domains), goal), asked.method_name(mixer)
-    chosen = mixers.load(method, fit) if fit else mixers.create(method, json.loads(settings))
-    proposal = bootstrap.propose(
-        chosen, fits.read_runs(fit) if fit else None, wanted, asked.config["validation"]["draws"]
-    )
-    record = proposal.as_json(wanted) | {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
-    unsaid = (
-        ("tokens", "epochs", "corpus")
-        if asked.measured
-        else ()
-        if asked.learner.sized
-        else ("tokens", "epochs")
-    )
-    return {name: value for name, value in record.items() if name not in unsaid} | (
-        {"goal": goal} if goal else {}
-    )
-
-
-def _refuse(options: Mapping[str, Any], why: str) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise MixwrightError(f"--{name.replace('_', '-')}: {why}")
+def _write(record: dict[str, Any], to: Path) -> None:
+    """Logs the notes of a proposal and writes it."""
+    for note in record["notes"]:
+        log.info("%s: %s", record["mixer"], note)
+    write_json(to, record)

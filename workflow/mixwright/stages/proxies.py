@@ -1,125 +1,149 @@
-"""Stages of workflow/rules/proxies.smk: from a design to losses."""
+"""Stages of workflow/rules/proxies.smk: from shards and a design to losses."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mixwright.progress import Log
-    from mixwright.study.study import Study
+from mixwright import tables
+from mixwright.corpus import shards as counting
+from mixwright.corpus.shards import Examples, train_domains
+from mixwright.designs.resolve import resolve_mixtures
+from mixwright.errors import MixwrightError
+from mixwright.files import alone, read_json, write_json
+from mixwright.jobs.heartbeat import beating, path_of
+from mixwright.jobs.lease import hold_gpu
+from mixwright.progress import Log, say
+from mixwright.proxies import tuning
+from mixwright.proxies.collect import collect
+from mixwright.proxies.timing import seconds_of
+from mixwright.study.study import Study
+
+
+def count_domains(shards: list[Path], to: Path) -> None:
+    """Count the tokens, bytes and documents of every domain and split.
+
+    Example:
+        mixwright count-domains --shards results/demo/shards/* --to results/demo/domains.parquet
+    """
+    tables.write(counting.count_domains(shards), to, tables.DOMAINS)
 
 
 def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:
-    """Write down what proxies learn from and are scored on, for all training jobs at once."""
-    from mixwright.files import write_json
+    """List what proxies learn from and are scored on, in one file for all training jobs.
 
-    write_json(
-        to,
-        {
-            "shards": [str(path) for path in shards],
-            "targets": [str(path) for path in targets],
-            "domains": str(domains),
-        },
-    )
+    Example:
+        mixwright list-texts --shards results/demo/shards/* --targets results/demo/targets/*.npz
+            --domains results/demo/domains.parquet --to results/demo/texts.json
+    """
+    texts = {
+        "shards": list(map(str, shards)),
+        "targets": list(map(str, targets)),
+        "domains": str(domains),
+    }
+    write_json(to, texts)
 
 
 def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
-    """Add to what is listed how proxies are computed on this kind of machine: precision, attention, compiler, members side by side."""
-    from functools import partial
+    """Time precision, attention kernel, compiler and packing once per machine type.
 
-    from mixwright.errors import MixwrightError
-    from mixwright.files import read_json, write_json
-    from mixwright.jobs.lease import hold_gpu
-    from mixwright.progress import say
-    from mixwright.proxies.timing import seconds_of
-    from mixwright.proxies.tuning import calibrate, machine
-    from mixwright.study.study import Study
+    The choice is written to calibration.json and kept in the store.
 
-    asked = Study.read(study)
-    proxy, listed = asked.config["proxy"], read_json(texts)
-    if not (shards := listed["shards"]):
+    Example:
+        mixwright calibrate --study results/demo/study.json --texts results/demo/texts.json
+            --store results/store --to results/demo/calibration.json
+    """
+    plan = Study.read(study)
+    proxy = plan.config["proxy"]
+    listed = read_json(texts)
+    if not listed["shards"]:
         raise MixwrightError(f"{texts}: no shards are listed; list the texts again")
     hold_gpu(proxy)
-    vocabulary = read_json(Path(shards[0]) / "manifest.json")["vocabulary"]
-    largest = max(sum(run.tokens for run in runs) for runs in asked.packs.values())
-    found = calibrate(
+    manifest = read_json(Path(listed["shards"][0]) / "manifest.json")
+    vocabulary = manifest["vocabulary"]
+    longest = max(sum(run.tokens for run in runs) for runs in plan.packs.values())
+    result = tuning.calibrate(
         proxy,
         vocabulary,
-        largest,
-        machine(proxy["device"]),
+        longest,
+        tuning.machine(proxy["device"]),
         partial(seconds_of, proxy, vocabulary),
         store / "calibrations",
     )
-    write_json(to, listed | found)
-    for key, reason in found["reasons"].items():
-        say(f"{key} {found['choices'][key]}: {reason}" if key in found["choices"] else reason)
+    write_json(to, listed | result)
+    choices = result["choices"]
+    for key, reason in result["reasons"].items():
+        if key in choices:
+            say(f"{key} {choices[key]}: {reason}")
+        else:
+            say(reason)
 
 
 def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) -> None:
-    """Train the runs of one pack and write what they measured."""
-    from mixwright.corpus.shards import Examples, train_domains
-    from mixwright.designs.resolve import resolve_mixtures
-    from mixwright.files import alone, read_json
-    from mixwright.jobs.heartbeat import beating, path_of
-    from mixwright.jobs.lease import hold_gpu
-    from mixwright.study.study import Study
+    """Train the runs of one pack and write what was measured on them.
 
-    asked, listed = Study.read(study), read_json(texts)
-    runs = asked.packs[pack]
-    # Jobs outlive a driver that was killed: the next driver's job of the same pack waits for them, and finds their results.
+    Example:
+        mixwright train-proxies --study results/demo/study.json --pack 0123456789abcdef
+            --texts results/demo/calibration.json --store results/store
+            --to results/demo/packs/0123456789abcdef.parquet
+    """
+    plan = Study.read(study)
+    listed = read_json(texts)
+    runs = plan.packs[pack]
+    # Jobs outlive a driver that was killed. The next driver's job of the same pack waits for them
+    # here, and finds their results.
     with (
         alone(store / "checkpoints" / f"{pack}.lock"),
         beating(path_of(study.parent, pack), len(runs)) as log,
     ):
-        hold_gpu(asked.config["proxy"])  # one that waits for the pack holds no device
+        # After the lock: a job that waits for its pack holds no device.
+        hold_gpu(plan.config["proxy"])
         if "choices" in listed:
-            asked = _calibrated(asked, listed, log)
-        asked.learner.function("train_pack")(
-            runs,
-            resolve_mixtures(runs, asked.goal(train_domains(Path(listed["domains"]))).domains),
-            [asked.learner.function("open_domain")(Path(folder)) for folder in listed["shards"]],
-            {Path(path).stem: Examples.load(path) for path in listed["targets"]},
-            asked.of_role(runs[0].role),  # by role: a calibrated study calls its packs otherwise
-            store,
-            to,
-            log,
-        )
-
-
-def _calibrated(asked: "Study", made: Mapping[str, Any], log: "Log") -> "Study":
-    """The study as the calibration has it computed, as far as this machine can."""
-    from mixwright.proxies.tuning import kept_here, machine
-
-    choices, lines = kept_here(
-        made["choices"], made["asked"], machine(asked.config["proxy"]["device"])
-    )
-    for line in lines:
-        log(line)
-    return asked.calibrated(choices)
+            plan = _calibrated(plan, listed, log)
+        goal = plan.goal(train_domains(Path(listed["domains"])))
+        resolved = resolve_mixtures(runs, goal.domains)
+        open_domain = plan.learner.function("open_domain")
+        domains = [open_domain(Path(folder)) for folder in listed["shards"]]
+        examples = {Path(path).stem: Examples.load(path) for path in listed["targets"]}
+        # By role and not by pack: a calibrated study gives its packs other names.
+        trained = plan.of_role(runs[0].role)
+        train_pack = plan.learner.function("train_pack")
+        train_pack(runs, resolved, domains, examples, trained, store, to, log)
 
 
 def collect_losses(study: Path, role: str, packs: Path, losses: Path, realised: Path) -> None:
-    """Gather the losses and realised counts of a role's packs into long tables."""
-    from mixwright import tables
-    from mixwright.proxies.collect import collect
+    """Gather the losses and realised token counts of a role's packs into long tables.
 
+    Example:
+        mixwright collect-losses --study results/demo/study.json --role swarm
+            --packs results/demo/packs --losses results/demo/losses/swarm.parquet
+            --realised results/demo/realised/swarm.parquet
+    """
     files = _packs_of(study, role, packs)
     tables.write(collect(files, "losses"), losses, tables.LOSSES)
     tables.write(collect(files, "realised"), realised, tables.REALISED)
 
 
 def collect_loglikelihoods(study: Path, role: str, packs: Path, to: Path) -> None:
-    """Gather the per-example log-likelihoods of a role's packs into a long table."""
-    from mixwright import tables
-    from mixwright.proxies.collect import collect
+    """Gather the log-likelihoods of single examples of a role's packs into a long table.
 
-    tables.write(
-        collect(_packs_of(study, role, packs), "loglikelihoods"), to, tables.LOGLIKELIHOODS
-    )
+    Example:
+        mixwright collect-loglikelihoods --study results/demo/study.json --role vertex
+            --packs results/demo/packs --to results/demo/loglikelihoods/vertex.parquet
+    """
+    files = _packs_of(study, role, packs)
+    tables.write(collect(files, "loglikelihoods"), to, tables.LOGLIKELIHOODS)
+
+
+def _calibrated(plan: Study, calibration: Mapping[str, Any], log: Log) -> Study:
+    """The study with the choices of the calibration, as far as this machine can follow them."""
+    machine = tuning.machine(plan.config["proxy"]["device"])
+    choices, lines = tuning.kept_here(calibration["choices"], calibration["asked"], machine)
+    for line in lines:
+        log(line)
+    return plan.calibrated(choices)
 
 
 def _packs_of(study: Path, role: str, folder: Path) -> list[Path]:
     """The result files of a role; thousands of them are too long for a command line."""
-    from mixwright.study.study import Study
-
     return [folder / f"{pack}.parquet" for pack in Study.read(study).packs_of([role])]

@@ -1,112 +1,59 @@
-"""Stages of workflow/rules/report.smk: figures, summary, and what is shown at the terminal."""
+"""Stages of workflow/rules/report.smk: figures and the summary, and the same for people."""
 
-import logging
 from pathlib import Path
-from typing import Any
 
 from mixwright.files import read_json
+from mixwright.report import figures, layout
+from mixwright.report.outputs import print_summary, provenance, write_report
+from mixwright.report.results import load
+from mixwright.report.summary import summarise as compare_finals
+from mixwright.study.study import Study
 
-Paths = list[Path]
-NONE: Paths = []
-log = logging.getLogger(__name__)
+
+def draw_figure(figure: str, study: Path, to: Path) -> None:
+    """Draw a figure from the results of a study.
+
+    Example:
+        mixwright draw-figure --figure finals --study results/demo/study.json --to finals.svg
+    """
+    draw(figure, study, to)
 
 
-def draw(
-    figure: str,
-    to: Path,
-    study: Paths = NONE,
-    design: Paths = NONE,
-    losses: Paths = NONE,
-    validation: Paths = NONE,
-    mixtures: Paths = NONE,
-    scores: Paths = NONE,
-    documents: Paths = NONE,
-    tests: Paths = NONE,
-    subsets: Paths = NONE,
-    regions: Paths = NONE,
-    predictions: Paths = NONE,
-    ladder: Paths = NONE,
-    table: Path | None = None,
-) -> None:
-    """Draw a figure from the study's tables."""
-    from mixwright.report.figures import draw_figure
+def draw(figure: str, study: Path, to: Path, table: Path | None = None) -> None:
+    """Draw one figure of a finished study; the suffix of --to says how: .svg, .png or .pdf.
 
-    given = {
-        "design": design,
-        "losses": losses,
-        "validation": validation,
-        "mixtures": mixtures,
-        "scores": scores,
-        "documents": documents,
-    }
-    given |= {
-        "tests": tests,
-        "subsets": subsets,
-        "regions": regions,
-        "predictions": predictions,
-        "ladder": ladder,
-    }
-    draw_figure(
-        figure,
-        {name: paths for name, paths in given.items() if paths}
-        | ({"study": study[0]} if study else {}),
-        to,
-        table,
+    Example:
+        mixwright draw --figure finals --study results/demo/study.json --to finals.png
+    """
+    paths = layout.figure_paths(Study.read(study), study.parent, figure)
+    figures.draw_figure(figure, {**paths, "study": study}, to, table)
+
+
+def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
+    """Write which mixture won, by how much, and what to distrust: a page, a JSON and a table.
+
+    Example:
+        mixwright summarise --study results/demo/study.json --html summary.html
+            --json summary.json --table finals.parquet
+    """
+    plan = Study.read(study)
+    folder = study.parent
+    results = load(layout.result_paths(plan, folder))
+    manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
+    summary = compare_finals(
+        plan,
+        **results,
+        reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
+        provenance=provenance(plan, manifests),
     )
-
-
-def summarise(
-    study: Path,
-    design: Paths,
-    losses: Paths,
-    validation: Paths,
-    mixtures: Paths,
-    scores: Paths,
-    documents: Paths,
-    shards: Paths,
-    figures: Paths,
-    html: Path,
-    json: Path,
-    table: Path,
-    backtest: Paths = NONE,
-    transfer: Paths = NONE,
-) -> None:
-    """Say which mixture won, by how much, and what to distrust: a page, a JSON and a table."""
-    from mixwright.report.outputs import provenance, write_report
-    from mixwright.report.results import load
-    from mixwright.report.summary import summarise
-    from mixwright.study.study import Study
-
-    asked = Study.read(study)
-    paths: dict[str, Any] = {
-        "design": design,
-        "losses": losses,
-        "validation": validation,
-        "mixtures": mixtures,
-        "scores": scores,
-    }
-    read = load(
-        paths
-        | {"documents": documents, "manifests": [folder / "manifest.json" for folder in shards]}
-    )
-    facts = provenance(asked.config, read.pop("manifests"))
-    reads = {mixer: asked.roles_of(mixer) for mixer in asked.mixers}
-    scales = {
-        name: read_json(path[0])
-        for name, path in (("backtest", backtest), ("transfer", transfer))
-        if path
-    }
-    write_report(
-        summarise(asked.config, **read, reads=reads, provenance=facts, **scales),
-        html,
-        json=json,
-        table=table,
-        figures=figures,
-    )
+    drawn = layout.figure_files(plan, folder)
+    write_report(summary, html, json=json, table=table, figures=drawn)
 
 
 def show(summary: Path) -> None:
-    """Print a study's summary at the terminal."""
-    from mixwright.report.outputs import print_summary
+    """Print the summary of a finished study: the headline, a line a mixer, the caveats.
 
+    Example:
+        mixwright show --summary results/demo/report/summary.json
+    """
     print_summary(read_json(summary))

@@ -1,53 +1,60 @@
 """Stage of workflow/rules/tabular.smk: from tables with labels to the domains of trees."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from mixwright.errors import MixwrightError
+from mixwright.study.study import Study
+from mixwright.tabular.dataset import dataset_of, write_dataset
+from mixwright.tabular.source import Rows, prepare, read_table
 
 log = logging.getLogger(__name__)
 
 
 def make_datasets(study: Path, tables: list[Path], to: Path) -> None:
-    """Make every domain's rows ready: features once a table, one split for all."""
-    from mixwright.errors import MixwrightError
-    from mixwright.study.study import Study
-    from mixwright.tabular.dataset import dataset_of, write_dataset
-    from mixwright.tabular.source import prepare, read_table
+    """Turn tables with labels into one data set a domain: features once a table, one split for all.
 
+    Example:
+        mixwright make-datasets --study results/chemistry/study.json --tables tox21.csv.gz
+            --to results/chemistry/datasets
+    """
     config = Study.read(study).config
-    if len(tables) != len(config["tables"]):
-        lacking = f"{len(config['tables'])} tables are asked for and {len(tables)} were found"
+    named = sorted(config["tables"].items())
+    if len(tables) != len(named):
         raise MixwrightError(
-            f"tables: {lacking}; correct tables.<name>.file, or set MIXWRIGHT_MIRROR to the folder that holds it"
+            f"tables: {len(named)} tables are asked for and {len(tables)} were found; "
+            "correct tables.<name>.file, or set MIXWRIGHT_MIRROR to the folder that holds it"
         )
-    for (name, table), path in zip(sorted(config["tables"].items()), tables, strict=True):
-        domains = {
-            domain: source["label"]
-            for domain, source in sorted(config["domains"].items())
-            if source["table"] == name
-        }
-        rows = prepare(
-            read_table(path),
-            sorted(set(domains.values())),
-            table["smiles"],
-            table["features"],
-            table["key"],
-        )
+    for (name, table), path in zip(named, tables, strict=True):
+        labels = _labels_of(name, config["domains"])
+        columns = sorted(set(labels.values()))
+        rows = prepare(read_table(path), columns, table["smiles"], table["features"], table["key"])
         log.info(
-            "%s: %s rows, %d of %s",
+            "%s: %s rows, %d merged, %d not readable",
             name,
             f"{len(rows.ids):,}",
             rows.repeated,
-            f"merged, {rows.unreadable} not readable",
+            rows.unreadable,
         )
-        for domain, label in domains.items():
-            counts = write_dataset(
-                dataset_of(rows, domain, label, config["seed"]), rows.versions, to / domain
-            )["splits"]
-            log.info(
-                "%s: %s",
-                domain,
-                ", ".join(
-                    f"{part} {count['tokens']:,} ({count['positives']:,})"
-                    for part, count in counts.items()
-                ),
-            )
+        for domain, label in labels.items():
+            _write_domain(rows, domain, label, config["seed"], to / domain)
+
+
+def _labels_of(table: str, domains: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Domain -> the label column that it stands for, of the domains made from this table."""
+    labels = {}
+    for domain, source in sorted(domains.items()):
+        if source["table"] == table:
+            labels[domain] = source["label"]
+    return labels
+
+
+def _write_domain(rows: Rows, domain: str, label: str, seed: int, to: Path) -> None:
+    """Writes the rows of one domain and logs their number, and that of positive labels, a split."""
+    manifest = write_dataset(dataset_of(rows, domain, label, seed), rows.versions, to)
+    parts = []
+    for split, count in manifest["splits"].items():
+        parts.append(f"{split} {count['tokens']:,} ({count['positives']:,})")
+    log.info("%s: %s", domain, ", ".join(parts))

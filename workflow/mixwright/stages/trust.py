@@ -1,16 +1,23 @@
-"""What to believe of proxies, from a loss table: how many runs are enough, and what carries over to other scales."""
+"""How far to trust mixers: on held-out runs, with fewer runs, at other scales and model sizes."""
 
 import json
 import logging
 from pathlib import Path
 
-from mixwright import mixers
+from rich.console import Console
+
+from mixwright import mixers, tables
+from mixwright.corpus.shards import train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
+from mixwright.measured.loss_tables import read_observations
+from mixwright.stages.options import NO_WORDS, NONE, Paths
+from mixwright.study.study import Study
+from mixwright.trust import backtest as scales
+from mixwright.trust import validation
+from mixwright.trust.tournament import as_table, tournament
+from mixwright.trust.transfer import Transfer, read_transfer, transfer_of_runs
 
-Paths = list[Path]
-NONE: Paths = []
-NO_WORDS: list[str] = []
 log = logging.getLogger(__name__)
 
 
@@ -25,16 +32,22 @@ def learning_curve(
     seed: int = 0,
     diverged: str = "refuse",
 ) -> None:
-    """Rank correlation and regret against the number of runs, and whether more runs are worth training."""
-    from mixwright.measured.loss_tables import read_observations
-    from mixwright.trust.learning_curve import learning_curve as measure
+    """Say whether more runs are worth training: rank correlation and regret by number of runs.
+
+    Example:
+        mixwright learning-curve --mixtures mixtures.csv --losses losses.csv
+            --mixer effective-data --to curve.json
+    """
+    # scipy.stats takes half a second to import, and no other command here needs it.
+    from mixwright.trust import learning_curve as curves
 
     if more < 0:
         raise MixwrightError(
-            f"--more {more}: runs that could be trained besides; give a number above 0, or 0 for a quarter"
+            f"--more {more}: a number of runs is not negative; "
+            "give 1 or more, or 0 for a quarter of those there are"
         )
-    seen = read_observations(mixtures, losses, realised, diverged=diverged)
-    curve = measure(mixer, mixers.read_settings(settings), seen, seed=seed)
+    observations = read_observations(mixtures, losses, realised, diverged=diverged)
+    curve = curves.learning_curve(mixer, mixers.read_settings(settings), observations, seed=seed)
     log.info("%s, %d runs: %s", mixer, curve.runs, curve.answer(more or None))
     write_json(to, curve.as_json(more or None))
 
@@ -48,49 +61,47 @@ def backtest(
     to: Path,
     realised: Paths = NONE,
 ) -> None:
-    """Leave the largest scale out, predict its runs and its optimum from the smaller ones, and say which extrapolation to trust."""
-    from mixwright.corpus.shards import train_domains
-    from mixwright.measured.loss_tables import read_observations
-    from mixwright.study.study import Study
-    from mixwright.trust.backtest import backtest as test
+    """Predict the runs and the optimum of the largest scale from the smaller ones.
 
-    asked = Study.read(study)
-    seen = read_observations(mixtures, losses, realised, diverged=asked.diverged)
-    found = test(seen, asked.goal(train_domains(domains)), mixers.read_settings(settings))
-    log.info("%s", found.verdict)
-    write_json(to, found.as_json())
+    It says which extrapolation to trust.
+
+    Example:
+        mixwright backtest --study results/demo/study.json --settings {}
+            --domains results/demo/domains.parquet
+            --mixtures results/demo/design/perturb.parquet
+            --losses results/demo/losses/perturb.parquet --to backtest.json
+    """
+    plan = Study.read(study)
+    observations = read_observations(mixtures, losses, realised, diverged=plan.diverged)
+    goal = plan.goal(train_domains(domains))
+    result = scales.backtest(observations, goal, mixers.read_settings(settings))
+    log.info("%s", result.verdict)
+    write_json(to, result.as_json())
 
 
 def transfer(
     mixtures: Paths, losses: Paths, to: Path | None = None, study: Path | None = None
 ) -> None:
-    """Say whether the ranking of a few mixtures at one model size holds at another: two loss tables, CSV, the smaller size's first.
+    """Say whether the ranking of a few mixtures at one model size holds at another.
 
-    With `study` they are the study's, two tables of mixtures and two of losses, and its targets count by their weights.
+    Give one table of mixtures and two of losses, the smaller size's first. With --study these are
+    tables of the study, two of mixtures and two of losses; its targets count by their weights.
+
+    Example:
+        mixwright transfer --mixtures mixtures.csv --losses small.csv large.csv --to transfer.json
     """
-    from mixwright.measured.loss_tables import read_observations
-    from mixwright.study.study import Study
-    from mixwright.trust.transfer import read_transfer, transfer_of_runs
-
-    if len(mixtures) != (1 if study is None else 2) or len(losses) != 2:
+    number_of_mixtures = 1 if study is None else 2
+    if len(mixtures) != number_of_mixtures or len(losses) != 2:
         raise MixwrightError(
             "transfer: give one table of mixtures and two of losses, --losses small.csv large.csv"
         )
-    if study is None:
-        found = read_transfer(mixtures[0], *losses)
-    else:
-        asked = Study.read(study)
-        first, second = (
-            read_observations([given], [measured], diverged=asked.diverged)
-            for given, measured in zip(mixtures, losses, strict=True)
-        )
-        found = transfer_of_runs(first, second, asked.target_weights)
-    log.info("%s", found.verdict)
+    result = _transfer(mixtures, losses, study)
+    log.info("%s", result.verdict)
     if to is not None:
-        write_json(to, found.as_json())
+        write_json(to, result.as_json())
 
 
-def validate(
+def validate_mixer(
     study: Path,
     mixer: str,
     settings: str,
@@ -100,22 +111,29 @@ def validate(
     loglikelihoods: Paths,
     to: Path,
 ) -> None:
-    """Predict runs that the mixer has not seen, and set prediction beside measurement."""
-    from mixwright import tables
-    from mixwright.measured.loss_tables import read_observations
-    from mixwright.study.study import Study
-    from mixwright.trust.validation import scores, validate
+    """Predict runs that the mixer has not seen, and set prediction beside measurement.
 
-    asked = Study.read(study)
-    seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=asked.diverged)
-    folds, seed = asked.config["validation"]["folds"], asked.config["seed"]
-    frame = validate(asked.method_name(mixer), json.loads(settings), seen, folds, seed).assign(
-        mixer=mixer
+    Example:
+        mixwright validate-mixer --study results/demo/study.json --mixer regmix --settings {}
+            --mixtures results/demo/design/swarm.parquet
+            --losses results/demo/losses/swarm.parquet
+            --realised results/demo/realised/swarm.parquet --loglikelihoods
+            --to results/demo/validation/regmix.parquet
+    """
+    plan = Study.read(study)
+    observations = read_observations(
+        mixtures, losses, realised, loglikelihoods, diverged=plan.diverged
     )
+    folds = plan.config["validation"]["folds"]
+    seed = plan.config["seed"]
+    method = plan.method_name(mixer)
+    frame = validation.validate(method, json.loads(settings), observations, folds, seed)
+    # A study may give one method several names, each with its settings.
+    frame = frame.assign(mixer=mixer)
     tables.write(frame, to, tables.VALIDATION)
-    ranks = scores(frame).spearman
+    ranks = validation.scores(frame).spearman
     log.info(
-        "%s: rank correlation on held-out runs %.2f (mean of %d targets, least %.2f)",
+        "%s: rank correlation on held-out runs %.2f (mean of %d targets, lowest %.2f)",
         mixer,
         ranks.mean(),
         len(ranks),
@@ -135,15 +153,26 @@ def compare(
     diverged: str = "refuse",
     to: Path | None = None,
 ) -> None:
-    """Judge mixers by predictions of held-out runs: the standings at the terminal, scores by target as parquet."""
-    from rich.console import Console
+    """Compare how well mixers predict held-out runs: standings at the terminal.
 
-    from mixwright import tables
-    from mixwright.measured.loss_tables import read_observations
-    from mixwright.trust.tournament import as_table, tournament
+    With --to the scores by target are written as parquet.
 
-    seen = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
-    frame = tournament(seen, mixer, mixers.read_settings(settings), folds, seed)
+    Example:
+        mixwright compare --mixtures mixtures.csv --losses losses.csv
+    """
+    observations = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
+    frame = tournament(observations, mixer, mixers.read_settings(settings), folds, seed)
     if to is not None:
         tables.write(frame, to, tables.TOURNAMENT)
-    Console(highlight=False).print(as_table(frame, len(seen.of_role("swarm").runs)))
+    runs = len(observations.of_role("swarm").runs)
+    Console(highlight=False).print(as_table(frame, runs))
+
+
+def _transfer(mixtures: Paths, losses: Paths, study: Path | None) -> Transfer:
+    """Compares two rankings, the smaller model's first: of two CSV tables, or of a study."""
+    if study is None:
+        return read_transfer(mixtures[0], *losses)
+    plan = Study.read(study)
+    small = read_observations([mixtures[0]], [losses[0]], diverged=plan.diverged)
+    large = read_observations([mixtures[1]], [losses[1]], diverged=plan.diverged)
+    return transfer_of_runs(small, large, plan.target_weights)

@@ -1,12 +1,20 @@
-"""Studies of runs that others trained and measured: what their config must say. Read at parse time; nothing heavy is imported."""
+"""What must agree between the sections of a study: names, learners, runs that others measured.
 
-from collections.abc import Mapping
+Read at parse time; nothing heavy is imported.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
-from mixwright.sources import public
+from mixwright.simplex.bounds import groups_of
+from mixwright.sources import LABELS, create, entry, public
+from mixwright.sources.places import Places
+from mixwright.study.schema import did_you_mean
 
+# Sections of a study that trains runs of its own.
 TRAINING = (
     "domains",
     "targets",
@@ -19,97 +27,294 @@ TRAINING = (
     "final",
     "store",
 )
-SWARMS = ("tests", "published", "subsets", "regions")  # what is said of a swarm alone
+# Keys of the goal that mean nothing for runs that others measured.
+TRAINING_GOAL = ("tokens", "max_epochs")
+# Keys of `measured` that need a swarm.
+SWARM_KEYS = ("tests", "published", "subsets", "regions")
+# Where a mixture may be written out in a design: (design, key).
+DESIGN_MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))
+SUM_TOLERANCE = 1e-6
 
 
 def check_kind(config: Mapping[str, Any]) -> None:
-    """A study trains runs of its own on domains for targets, or takes runs that others measured."""
-    if "measured" in config:
-        odd = next((name for name in TRAINING if name in config), None)
-        odd = odd or next(
-            (
-                f"goal.{name}"
-                for name in ("tokens", "max_epochs")
-                if name in (config.get("goal") or {})
-            ),
-            None,
-        )
-        if odd:
+    """Checks that a study trains runs of its own, or takes runs that others measured."""
+    if "measured" not in config:
+        if "domains" not in config and "targets" not in config:
             raise MixwrightError(
-                f"config: {odd} says nothing where losses are measured by others; leave it or `measured` out"
+                "config: neither domains and targets nor measured losses; give one of the two"
             )
-    elif "domains" not in config and "targets" not in config:
+        for name in ("domains", "targets"):
+            if name not in config:
+                raise MixwrightError(f"config: {name} is missing; give it")
+        return
+    goal = config.get("goal") or {}
+    useless = [name for name in TRAINING if name in config]
+    useless += [f"goal.{name}" for name in TRAINING_GOAL if name in goal]
+    if useless:
         raise MixwrightError(
-            "config: neither domains and targets nor measured losses; give one of the two"
+            f"config: {useless[0]} says nothing where losses are measured by others;"
+            " leave it or `measured` out"
         )
-    for name in ("domains", "targets"):
-        if "measured" not in config and name not in config:
-            raise MixwrightError(f"config: {name} is missing; give it")
 
 
-def check(study: Mapping[str, Any]) -> None:
-    """Names that must stand elsewhere in a study of measured losses; those of domains and targets stand in its tables."""
+def check_names(study: Mapping[str, Any]) -> None:
+    """Checks a study that trains: names that must stand elsewhere in it, and its sources."""
+    domains = list(study["domains"])
+    _check_mixtures(study, domains)
+    groups_of(study["goal"]["groups"], domains)
+    _check_limits(study)
+    _check_designs(study)
+    _check_target_names(study, domains)
+    _check_learner(study)
+    _check_sources(study)
+    _check_target_weights(target["weight"] for target in study["targets"].values())
+    _check_left_out_targets(study, domains)
+
+
+def check_processes(study: Mapping[str, Any]) -> None:
+    """Checks that processes that train a final together take equal parts of every batch."""
+    final = study["final"]
+    processes = final["nodes"] * final["processes"]
+    if processes > 1 and not LEARNERS[study["learner"]].sized:
+        raise MixwrightError(
+            "config: final.processes: trees are trained in one process;"
+            " leave nodes and processes out"
+        )
+    if final["batch"] % processes:
+        raise MixwrightError(
+            f"config: final.batch {final['batch']} cannot be shared equally by {final['nodes']}"
+            f" nodes x {final['processes']} processes; make it a multiple of {processes}"
+        )
+    if final["parallel"] == "fsdp" and processes == 1:
+        raise MixwrightError(
+            "config: final.parallel: fsdp slices a model among several processes;"
+            " raise final.processes, or leave it ddp"
+        )
+
+
+def check_measured(study: Mapping[str, Any]) -> None:
+    """Checks a study of measured runs: mixers, published mixtures and public files it names."""
     measured = study["measured"]
-    role = _role(measured)
+    role = _measured_role(measured)
     for name in study["mixers"]:
-        strange = sorted(MIXERS[study["like"].get(name, name)].reads - {role})
-        if strange:
-            said = "a swarm" if role == "swarm" else "perturbations"
+        missing = sorted(MIXERS[study["like"].get(name, name)].reads - {role})
+        if missing:
+            measured_runs = "a swarm" if role == "swarm" else "perturbations"
             raise MixwrightError(
-                f"config: mixers.{name} reads {strange[0]} runs and the measured ones are {said}; leave it out"
+                f"config: mixers.{name} reads {missing[0]} runs and the measured ones are"
+                f" {measured_runs}; leave it out"
             )
     for section in ("subsets", "regions"):
         for name in measured[section]:
-            if name not in study["mixers"]:
-                raise MixwrightError(
-                    f"config: measured.{section}.{name} is not among the study's mixers; add mixers.{name}"
-                )
-            if not MIXERS[name].reads or not MIXERS[name].predicts:
-                raise MixwrightError(
-                    f"config: measured.{section}.{name} predicts nothing from a swarm; name a mixer that does"
-                )
-    natural = measured["natural"]
-    if isinstance(natural, str) and natural not in measured["published"]:
-        raise MixwrightError(
-            f"config: measured.natural: {natural} is no published mixture; {nearest(natural, measured['published'])}"
-        )
-    runs = {role: measured[role]} | {
-        f"tests.{name}": tables for name, tables in measured["tests"].items()
-    }
-    named = {
-        f"{where}.{key}": tables[key]
-        for where, tables in runs.items()
-        for key in ("mixtures", "losses")
-        if key in tables
-    }
-    named |= {"optima.file": measured["optima"]["file"]} if "optima" in measured else {}
-    named |= {f"published.{name}": file for name, file in measured["published"].items()}
-    for where, pattern in named.items():
+            _check_measured_mixer(f"measured.{section}.{name}", name, study)
+    natural, published = measured["natural"], measured["published"]
+    if isinstance(natural, str) and natural not in published:
+        hint = nearest(natural, published)
+        raise MixwrightError(f"config: measured.natural: {natural} is no published mixture; {hint}")
+    for where, pattern in _measured_files(measured, role).items():
         public.named(pattern, study["public"], f"config: measured.{where}")
-    if not sum(measured["targets"].values()) > 0:
+    _check_target_weights(measured["targets"].values())
+
+
+def _check_mixtures(study: Mapping[str, Any], domains: Sequence[str]) -> None:
+    """Mixtures and bounds name domains, and mixtures sum to 1."""
+    goal = study["goal"]
+    mixtures = {}
+    for design, key in DESIGN_MIXTURES:
+        mixtures[f"designs.{design}.{key}"] = study["designs"][design][key]
+    bounds = {f"goal.{key}": goal[key] for key in ("caps", "floors", "fixed")}
+    for where, weights in (bounds | mixtures).items():
+        # A mixture may also be a word, such as natural.
+        if not isinstance(weights, dict):
+            continue
+        for name in weights:
+            if name not in domains:
+                hint = did_you_mean(name, domains)
+                raise MixwrightError(
+                    f"config: {where}.{name} is not a domain{hint};"
+                    f" domains are {', '.join(domains)}"
+                )
+    for where, weights in mixtures.items():
+        if not isinstance(weights, dict):
+            continue
+        total = sum(weights.values())
+        if abs(total - 1) > SUM_TOLERANCE:
+            raise MixwrightError(
+                f"config: {where}: the weights sum to {total:g}; make them sum to 1"
+            )
+
+
+def _check_limits(study: Mapping[str, Any]) -> None:
+    never_worse, targets = study["goal"]["never_worse"], list(study["targets"])
+    if not isinstance(never_worse, list):
+        return
+    for name in never_worse:
+        if name not in targets:
+            hint = did_you_mean(name, targets)
+            raise MixwrightError(
+                f"config: goal.never_worse: {name} is no target{hint};"
+                f" targets are {', '.join(targets)}"
+            )
+
+
+def _check_designs(study: Mapping[str, Any]) -> None:
+    base = study["designs"]["perturb"]["base"]
+    if isinstance(base, dict):
+        for name in study["domains"]:
+            if not base.get(name):
+                raise MixwrightError(
+                    f"config: designs.perturb.base gives {name} no weight to change;"
+                    " give every domain some"
+                )
+    swarm, transfer = study["designs"]["swarm"], study.get("transfer")
+    if transfer and transfer["mixtures"] > swarm["runs"]:
+        raise MixwrightError(
+            f"config: transfer.mixtures: {transfer['mixtures']} are more than"
+            f" designs.swarm.runs {swarm['runs']}; lower it or enlarge the swarm"
+        )
+    if swarm["method"] == "informative" and swarm["candidates"] < swarm["runs"]:
+        raise MixwrightError(
+            f"config: designs.swarm.candidates: {swarm['candidates']} candidates are fewer than"
+            f" designs.swarm.runs {swarm['runs']}; raise the candidates"
+        )
+
+
+def _check_target_names(study: Mapping[str, Any], domains: Sequence[str]) -> None:
+    """A target is a domain, or has a source of its own."""
+    for name, target in study["targets"].items():
+        if name in domains and "source" in target:
+            raise MixwrightError(
+                f"config: targets.{name} has a domain's name and a source of its own;"
+                " rename it, or drop its source"
+            )
+        if name not in domains and "source" not in target:
+            hint = did_you_mean(name, domains)
+            raise MixwrightError(
+                f"config: targets.{name} has no source and is not a domain{hint}; give it a source"
+            )
+
+
+def _check_learner(study: Mapping[str, Any]) -> None:
+    """Trees learn from tables, language models from text."""
+    trees = study["learner"] == "trees"
+    for name, source in study["domains"].items():
+        labels = entry(source["source"], name).yields == LABELS
+        if trees and not labels:
+            raise MixwrightError(
+                f"config: domains.{name}: learner: trees reads labels of the section `tables`;"
+                " correct one of the two"
+            )
+        if labels and not trees:
+            raise MixwrightError(
+                f"config: domains.{name}: a label of a table needs learner: trees;"
+                " correct one of the two"
+            )
+    if trees:
+        _check_trees(study)
+
+
+def _check_trees(study: Mapping[str, Any]) -> None:
+    for name, source in study["domains"].items():
+        table = source.get("table")
+        if table not in study["tables"]:
+            raise MixwrightError(
+                f"config: domains.{name}.table: {table} is none of the section `tables`;"
+                " add it there"
+            )
+    if study["proxy"]["simulated_epochs"]:
+        raise MixwrightError(
+            "config: proxy.simulated_epochs: trees do not repeat their rows; leave it out"
+        )
+    if "transfer" in study:
+        raise MixwrightError("config: transfer: trees have no model of another size; leave it out")
+    for name in study["targets"]:
+        if name not in study["domains"]:
+            raise MixwrightError(
+                f"config: targets.{name}: a target of trees is a domain's held-out rows;"
+                " name a domain"
+            )
+    for name in study["mixers"]:
+        if "perturb" in MIXERS[study["like"].get(name, name)].reads:
+            raise MixwrightError(
+                f"config: mixers.{name} needs runs of several sizes, which trees do not have;"
+                " leave it out"
+            )
+
+
+def _check_sources(study: Mapping[str, Any]) -> None:
+    places = Places(f"results/{study['study']}", study["public"])
+    for section in ("domains", "targets"):
+        for name, settings in study[section].items():
+            if "source" in settings:
+                create(name, settings, places).check(f"config: {section}.{name}")
+
+
+def _check_target_weights(weights: Iterable[float]) -> None:
+    if not sum(weights) > 0:
         raise MixwrightError("config: the weights of all targets are 0; give one of them a weight")
 
 
-def _role(measured: Mapping[str, Any]) -> str:
+def _check_left_out_targets(study: Mapping[str, Any], domains: Sequence[str]) -> None:
+    """A goal that leaves a target out leaves out the domain of its name."""
+    if not study["goal"]["leave_target_out"]:
+        return
+    for name, target in study["targets"].items():
+        if target["weight"] > 0 and name not in domains:
+            hint = did_you_mean(name, domains) or "; a target to leave out is a domain"
+            raise MixwrightError(f"config: goal.leave_target_out: {name} is not a domain{hint}")
+
+
+def _check_measured_mixer(where: str, name: str, study: Mapping[str, Any]) -> None:
+    """Subsets and regions are asked of mixers of the study that predict from a swarm."""
+    if name not in study["mixers"]:
+        raise MixwrightError(f"config: {where} is not among the study's mixers; add mixers.{name}")
+    if not MIXERS[name].reads or not MIXERS[name].predicts:
+        raise MixwrightError(
+            f"config: {where} predicts nothing from a swarm; name a mixer that does"
+        )
+
+
+def _measured_files(measured: Mapping[str, Any], role: str) -> dict[str, str]:
+    """Dotted key -> file, for every file that the section `measured` names."""
+    tables_by_key = {role: measured[role]}
+    for name, tables in measured["tests"].items():
+        tables_by_key[f"tests.{name}"] = tables
+    files = {}
+    for where, tables in tables_by_key.items():
+        for key in ("mixtures", "losses"):
+            if key in tables:
+                files[f"{where}.{key}"] = tables[key]
+    if "optima" in measured:
+        files["optima.file"] = measured["optima"]["file"]
+    for name, file in measured["published"].items():
+        files[f"published.{name}"] = file
+    return files
+
+
+def _measured_role(measured: Mapping[str, Any]) -> str:
     """What the measured runs are: a swarm, or perturbations of a base run."""
     roles = [role for role in ("swarm", "perturb") if role in measured]
     if len(roles) != 1:
-        said = "both swarm and perturb" if roles else "neither swarm nor perturb"
-        raise MixwrightError(f"config: measured has {said}; give one of the two")
+        present = "both swarm and perturb" if roles else "neither swarm nor perturb"
+        raise MixwrightError(f"config: measured has {present}; give one of the two")
     if roles == ["perturb"]:
-        odd = next((name for name in SWARMS if measured[name]), None)
-        if odd:
-            raise MixwrightError(
-                f"config: measured.{odd} says nothing without a swarm; leave it out"
-            )
-        if any(
-            measured["perturb"][sign].count("{domain}") != 1 for sign in ("reduced", "increased")
-        ):
-            raise MixwrightError(
-                "config: measured.perturb: reduced and increased name runs by a pattern; write {domain} where its name stands"
-            )
+        _check_perturb(measured)
     elif "optima" in measured:
         raise MixwrightError(
             "config: measured.optima says nothing beside a swarm; give it with measured.perturb"
         )
     return roles[0]
+
+
+def _check_perturb(measured: Mapping[str, Any]) -> None:
+    useless = [name for name in SWARM_KEYS if measured[name]]
+    if useless:
+        raise MixwrightError(
+            f"config: measured.{useless[0]} says nothing without a swarm; leave it out"
+        )
+    for sign in ("reduced", "increased"):
+        if measured["perturb"][sign].count("{domain}") != 1:
+            raise MixwrightError(
+                "config: measured.perturb: reduced and increased name runs by a pattern;"
+                " write {domain} where its name stands"
+            )

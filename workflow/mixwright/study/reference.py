@@ -1,4 +1,4 @@
-"""config/README.md, generated from the schema."""
+"""Writes config/README.md from the schema, so that every key is described once."""
 
 import json
 import sys
@@ -6,48 +6,60 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mixwright.study.config import keys, read_yaml
+from mixwright.study.schema import keys, read_yaml
+
+GENERATED = (
+    "Generated from `schema.yaml` by"
+    " `python -m mixwright.study.reference config/schema.yaml > config/README.md`;"
+    " edit the schema instead."
+)
+FILES = (
+    "`config.yaml` is the demo, `studies/` holds others,"
+    " `models/` the shapes that `proxy.model` and `final.model` name."
+)
+HEAD = f"""# Every key of a study
+
+{GENERATED}
+{FILES}
+
+| key | takes | default | meaning |
+|---|---|---|---|
+"""
+# Bounds of a number, in words.
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "over",
+    "maximum": "at most",
+    "exclusiveMaximum": "under",
+}
 
 
 def reference(schema: Mapping[str, Any]) -> str:
-    """config/README.md: every key of the schema, its type, bounds, default and meaning."""
-    lines = [
-        "# Every key of a study",
-        "",
-        "Generated from `schema.yaml` by `python -m mixwright.study.reference config/schema.yaml > config/README.md`;"
-        " edit the schema instead.",
-        "`config.yaml` is the demo, `studies/` holds others, `models/` the shapes that `proxy.model` and `final.model` name.",
-        "",
-        "| key | takes | default | meaning |",
-        "|---|---|---|---|",
-    ]
+    """Returns config/README.md: every key of the schema, its type, bounds, default and meaning."""
+    rows = []
     for name, node in keys(schema):
-        default = (
-            ""
-            if "default" not in node or node["default"] == {}
-            else f"`{json.dumps(node['default'])}`"
-        )
-        lines.append(f"| `{name}` | {_takes(node)} | {default} | {node.get('description', '')} |")
-    return "\n".join(lines) + "\n"
+        default = ""
+        if node.get("default", {}) != {}:
+            default = f"`{json.dumps(node['default'])}`"
+        meaning = node.get("description", "")
+        rows.append(f"| `{name}` | {_values(node)} | {default} | {meaning} |\n")
+    return HEAD + "".join(rows)
 
 
-def _takes(node: Mapping[str, Any]) -> str:
+def _values(node: Mapping[str, Any]) -> str:
     """What a key takes, in words: type, choices and bounds."""
     if "title" in node:
         return str(node["title"])
     if "enum" in node:
         return " or ".join(f"`{choice}`" for choice in node["enum"])
-    kind = node["type"] if isinstance(node["type"], str) else " or ".join(node["type"])
-    words = {
-        "minimum": "at least",
-        "exclusiveMinimum": "over",
-        "maximum": "at most",
-        "exclusiveMaximum": "under",
-    }
-    return ", ".join(
-        [kind.replace("object", "section")]
-        + [f"{word} {node[key]:,}" for key, word in words.items() if key in node]
-    )
+    types = node["type"]
+    if not isinstance(types, str):
+        types = " or ".join(types)
+    words = [types.replace("object", "section")]
+    for key, word in BOUNDS.items():
+        if key in node:
+            words.append(f"{word} {node[key]:,}")
+    return ", ".join(words)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a user may write shorter than the schema says it: variants of a mixer, and the labels of a table."""
+"""What a user may write shorter than the schema says it: variants of a mixer, labels of a table."""
 
 import re
 from typing import Any
@@ -7,15 +7,20 @@ from mixwright.errors import MixwrightError, nearest
 
 
 def variants(mixers: Any, methods: dict[str, Any]) -> dict[str, str]:
-    """Name -> method of the mixers written `name: {like: method, ...}`; each joins `methods`, the schemas by name, with its method's."""
+    """Takes `like` out of mixers that are written `name: {like: method, ...}`.
+
+    Each name joins `methods`, which holds the schema of every method, with its method's schema.
+
+    Returns:
+        name -> method of these mixers.
+    """
     written = mixers if isinstance(mixers, dict) else {}
-    found = {
-        name: settings.pop("like")
-        for name, settings in written.items()
-        if isinstance(settings, dict) and "like" in settings
-    }
     known = dict(methods)
-    for name, method in found.items():
+    method_of: dict[str, str] = {}
+    for name, settings in written.items():
+        if not isinstance(settings, dict) or "like" not in settings:
+            continue
+        method = settings.pop("like")
         where = f"config: mixers.{name}"
         if name in known:
             raise MixwrightError(
@@ -26,23 +31,32 @@ def variants(mixers: Any, methods: dict[str, Any]) -> dict[str, str]:
                 f"{where}: a variant's name has small letters, digits and dashes; rename it"
             )
         if method not in known:
-            raise MixwrightError(
-                f"{where}.like: {method} is unknown; {nearest(str(method), known)}"
-            )
+            hint = nearest(str(method), known)
+            raise MixwrightError(f"{where}.like: {method} is unknown; {hint}")
         methods[name] = known[method]
-    return found
+        method_of[name] = method
+    return method_of
 
 
 def add_labels(study: dict[str, Any]) -> None:
-    """Makes a domain of every label of the section `tables`; a domain written out keeps what it says."""
+    """Makes a domain of every label of the section `tables`.
+
+    A domain that is written out keeps what it says. Values of a wrong type are left for the
+    schema to refuse.
+    """
     tables = study.get("tables")
-    for name, table in tables.items() if isinstance(tables, dict) else ():
+    if not isinstance(tables, dict):
+        return
+    for name, table in tables.items():
         labels = table.get("labels") if isinstance(table, dict) else None
-        for label in labels if isinstance(labels, list) else ():
-            known = study.setdefault("domains", {}).setdefault(
-                str(label), {"source": "table", "table": name, "label": label}
-            )
-            if known.get("table") != name:
+        if not isinstance(labels, list):
+            continue
+        domains = study.setdefault("domains", {})
+        for label in labels:
+            settings = {"source": "table", "table": name, "label": label}
+            domain = domains.setdefault(str(label), settings)
+            if domain.get("table") != name:
                 raise MixwrightError(
-                    f"config: tables.{name}.labels: {label} is a domain already; write it under domains by another name"
+                    f"config: tables.{name}.labels: {label} is a domain already;"
+                    " write it under domains by another name"
                 )

@@ -1,10 +1,22 @@
-"""A stack of mixers whose weights are chosen by cross-validation on the runs at hand (Wolpert 1992, Breiman 1996)."""
+"""Ensemble: a stack of mixers (Wolpert 1992, Breiman 1996), weighed by cross-validation.
+
+    y'_k(w) = sum_m v_mk y'_mk(w)
+
+    w      mixture
+    y'_k   predicted loss of target k, nats/token; y'_mk by member m alone
+    v_mk   weight of member m for target k: 0 or more, summing to 1 over the members, chosen on
+           runs of the swarm that the members were not fitted to (stacking.py)
+
+It proposes the best optimum of its convex members, or the mean of the best mixtures around it
+where the whole stack prefers that.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Proposal
@@ -18,9 +30,18 @@ from mixwright.observations import Observations
 from mixwright.simplex.geometry import settle
 from mixwright.simplex.sampling import sample_around
 
+# Runs at least.
+RUNS = 12
+# Steps from natural to a mixture, where the whole way breaks a limit.
+STEPS = 64
+
 
 def default_members() -> dict[str, dict[str, Any]]:
-    """The law, the trees in a third of the rounds (as good in cross-validation), and two laws that rarely earn a weight."""
+    """Returns the usual members and their settings.
+
+    They are the effective-data law, trees in a third of the published rounds (as good in
+    cross-validation), and two laws that rarely earn a weight.
+    """
     return {
         "effective-data": {},
         "regmix": {"iterations": 300, "learning_rate": 0.033},
@@ -31,131 +52,175 @@ def default_members() -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Ensemble(Fitted):
-    """Weighted mean of the members' predictions; weights from out-of-fold predictions, members without weight are left out."""
+    """Predicts the weighted mean of its members; members without weight are left out."""
 
+    # mixer -> its settings
     members: Mapping[str, Mapping[str, Any]] = field(default_factory=default_members)
+    # folds of the swarm, for the weights
     folds: int = 8
+    # mixtures that the search around the start draws
     samples: int = 4_000
+    # how many of the best of them are averaged
     keep: int = 32
+    # members with weight
     names: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
-    shares: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)  # (names, targets)
+    # (names, targets) v
+    shares: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
+    # the members' fits to all runs
     fits: tuple[Mixer, ...] = field(default=(), metadata=FITTED, repr=False)
+    name = "ensemble"
 
-    def fit(self, seen: Observations) -> Self:
-        swarm = self.usable(seen, "swarm", least=12)
-        names = [name for name in self.members if self._reads_only_the_swarm(name)]
-        # a fixed shuffle of runs sorted by name: the same runs fall into the same folds in whatever order they came
-        fold = np.random.default_rng(0).permutation(len(swarm.runs)) % self.folds
-        predicted = np.stack([self._out_of_fold(name, swarm, fold) for name in names])
-        shares = (
-            stack(predicted, swarm.losses, fold)
-            if len(names) > 1
-            else np.ones((1, len(swarm.targets)))
-        )
+    def fit(self, observations: Observations) -> Self:
+        """Weighs the members on held-out folds of the swarm, then fits them to all of it."""
+        swarm = self.usable(observations, "swarm", least=RUNS)
+        names = list(self.members)
+        for name in names:
+            _check_member(name)
+        # Runs are sorted by name and the shuffle is fixed: the same runs fall into the same folds
+        # in whatever order they came.
+        rng = np.random.default_rng(0)
+        fold = rng.permutation(len(swarm.runs)) % self.folds
+        predicted = [self._out_of_fold(name, swarm, fold) for name in names]
+        shares = np.ones((1, len(swarm.targets)))
+        if len(names) > 1:
+            shares = stack(np.stack(predicted), swarm.losses, fold)
         used = np.flatnonzero(shares.any(axis=1)).tolist()
-        fits = tuple(create(names[i], self.members[names[i]]).fit(swarm) for i in used)
+        used_names = [names[i] for i in used]
+        fits = []
+        for name in used_names:
+            member = create(name, self.members[name])
+            fits.append(member.fit(swarm))
         return self.learned(
-            swarm, names=tuple(names[i] for i in used), shares=shares[used], fits=fits
+            swarm,
+            names=tuple(used_names),
+            shares=shares[used],
+            fits=tuple(fits),
         )
 
-    def refit(self, seen: Observations) -> Self:
-        """The members, refitted; the weights stay."""
-        swarm = self.usable(seen, "swarm", least=12)
-        return self.learned(swarm, fits=tuple(fit.refit(swarm) for fit in self.fits))
+    def refit(self, observations: Observations) -> Self:
+        """Fits the members again; the weights stay."""
+        swarm = self.usable(observations, "swarm", least=RUNS)
+        fits = tuple(member.refit(swarm) for member in self.fits)
+        return self.learned(swarm, fits=fits)
 
     def predict(self, amounts: Array) -> Array:
-        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
-        return combine(self.shares, np.stack([fit.predict(amounts) for fit in self.fits]))
+        """Returns (mixtures, targets) nats/token, at the swarm's total whatever theirs.
+
+        Args:
+            amounts: (mixtures, domains) tokens.
+        """
+        predicted = np.stack([member.predict(amounts) for member in self.fits])
+        return combine(self.shares, predicted)
 
     def propose(self, goal: Goal) -> Proposal:
-        """The convex members' best proposal, then the mean of the best mixtures around it where the whole stack prefers that."""
-        importance, limits = self.target_weights(goal), Limits.of(self, goal)
+        """Starts at the best convex member's optimum, and searches around it."""
+        importance = self.target_weights(goal)
+        limits = Limits.of(self, goal)
         if len(self.fits) == 1:
             alone = self.fits[0].propose(goal)
-            return replace(alone, mixer="ensemble", notes=(*self._notes(), *alone.notes))
+            notes = (self._stack_note(), *alone.notes)
+            return replace(alone, mixer="ensemble", notes=notes)
         start, origin = self._start(goal, importance, limits)
-        weights = self._around(start, goal, importance, limits)
-        values = self.predict(np.stack([start, weights])) @ importance
-        moved = bool(values[1] < values[0])
-        chosen = weights if moved else start
-        predicted = self.predict(chosen[None])[0]
-        distance = (
-            f"moved by up to {np.abs(weights - start).max():.3f} in a weight by a search around it"
-        )
-        how = distance if moved else "no search around it did better"
-        notes = (
-            *self._notes(),
-            f"starts at the optimum of {origin}; {how}",
-            *limits.notes(predicted),
-        )
+        around = self._around(start, goal, importance, limits)
+        both = np.stack([start, around])
+        objective = self.predict(both) @ importance
+        if objective[1] < objective[0]:
+            weights = around
+            distance = np.abs(around - start).max()
+            outcome = f"moved by up to {distance:.3f} in a weight by a search around it"
+        else:
+            weights = start
+            outcome = "no search around it did better"
+        predicted = self.predict(weights[None])[0]
         return Proposal(
-            "ensemble", goal.mixture(chosen), self.in_goal(predicted, goal), notes=notes
-        )
-
-    def _start(self, goal: Goal, importance: Array, limits: Limits) -> tuple[Array, str]:
-        """The proposal that the stack likes best among those of its convex members, or of all where none is convex.
-
-        Members keep limits by their own predictions: where the stack's are broken, it goes back towards natural until they hold.
-        """
-        convex = [i for i, fit in enumerate(self.fits) if isinstance(fit, LawMixer)] or range(
-            len(self.fits)
-        )
-        proposals = np.stack(
-            [self._pulled(self.fits[i].propose(goal).weights, limits) for i in convex]
-        )
-        best = int(np.argmin(self.predict(proposals) @ importance))
-        return proposals[best], self.names[list(convex)[best]]
-
-    def _pulled(self, weights: Array, limits: Limits) -> Array:
-        """The farthest of 64 steps from natural to `weights` at which the stack keeps the limits."""
-        steps = limits.start + np.linspace(1, 0, 65)[:, None] * (weights - limits.start)
-        return (
-            steps[int(limits.keep(self.predict(steps)).argmax())]
-            if limits.limited.any()
-            else weights
-        )
-
-    def _around(self, start: Array, goal: Goal, importance: Array, limits: Limits) -> Array:
-        """The mean of the best mixtures on the way from `start` to random ones inside the bounds, which keeps them inside too.
-
-        With limits only mixtures that keep them count; where their mean does not, the best of them stands for it.
-        """
-        rng = np.random.default_rng(goal.seed)
-        near = sample_around(start, goal.natural, goal.bounds, rng, self.samples)
-        near[0] = start if limits.limited.any() else near[0]
-        predicted = self.predict(near)
-        objective = np.where(limits.keep(predicted), predicted @ importance, np.inf)
-        order = np.argsort(objective, kind="stable")[
-            : min(self.keep, int(np.isfinite(objective).sum()))
-        ]
-        mean = settle(near[order].mean(axis=0), *goal.bounds.parts)
-        return mean if limits.keep(self.predict(mean[None]))[0] else near[order[0]]
-
-    def _notes(self) -> tuple[str, ...]:
-        shares = ", ".join(
-            f"{share:.2f} {name}"
-            for name, share in zip(self.names, self.shares.mean(axis=1), strict=True)
-        )
-        return (
-            f"stack of {shares}"
-            + (
-                ""
-                if np.ptp(self.shares, axis=1).max() < 1e-12
-                else " (mean of the targets' own weights)"
+            mixer="ensemble",
+            mixture=goal.mixture(weights),
+            predicted=self.in_goal(predicted, goal),
+            notes=(
+                self._stack_note(),
+                f"starts at the optimum of {origin}; {outcome}",
+                *limits.notes(predicted),
             ),
         )
 
-    def _out_of_fold(self, name: str, swarm: Observations, fold: np.ndarray) -> Array:
+    def _start(self, goal: Goal, importance: Array, limits: Limits) -> tuple[Array, str]:
+        """The members' proposal that the stack likes best, and the name of its member.
+
+        Only convex members count where there are any: their optimum is exact. Members keep limits
+        by their own predictions; where the stack's are broken, `_pulled` mends that.
+        """
+        convex = [isinstance(member, LawMixer) for member in self.fits]
+        names = []
+        proposals = []
+        for name, member, is_convex in zip(self.names, self.fits, convex, strict=True):
+            if is_convex or not any(convex):
+                proposal = member.propose(goal)
+                names.append(name)
+                proposals.append(self._pulled(proposal.weights, limits))
+        predicted = self.predict(np.stack(proposals))
+        best = int(np.argmin(predicted @ importance))
+        return proposals[best], names[best]
+
+    def _pulled(self, weights: Array, limits: Limits) -> Array:
+        """The last of STEPS steps from natural to `weights` at which the stack keeps the limits."""
+        if not limits.limited.any():
+            return weights
+        natural = limits.start
+        way = np.linspace(1, 0, STEPS + 1)
+        mixtures = natural + way[:, None] * (weights - natural)
+        keeps = limits.keep(self.predict(mixtures))
+        last = int(keeps.argmax())
+        return mixtures[last]
+
+    def _around(self, start: Array, goal: Goal, importance: Array, limits: Limits) -> Array:
+        """The mean of the best mixtures on the way from `start` to random ones inside the bounds.
+
+        With limits only mixtures that keep them count; where their mean does not, the best of
+        them stands for it.
+        """
+        rng = np.random.default_rng(goal.seed)
+        near = sample_around(start, goal.natural, goal.bounds, rng, self.samples)
+        if limits.limited.any():
+            near[0] = start
+        predicted = self.predict(near)
+        keeps = limits.keep(predicted)
+        objective = np.where(keeps, predicted @ importance, np.inf)
+        usable = int(np.isfinite(objective).sum())
+        order = np.argsort(objective, kind="stable")
+        first = order[: min(self.keep, usable)]
+        best = near[first]
+        mean = settle(best.mean(axis=0), *goal.bounds.parts)
+        predicted = self.predict(mean[None])
+        mean_keeps = limits.keep(predicted)[0]
+        return mean if mean_keeps else best[0]
+
+    def _stack_note(self) -> str:
+        """The members' weights, in a sentence."""
+        parts = []
+        shares = self.shares.mean(axis=1)
+        for name, share in zip(self.names, shares, strict=True):
+            parts.append(f"{share:.2f} {name}")
+        note = f"stack of {', '.join(parts)}"
+        spread = np.ptp(self.shares, axis=1).max()
+        if spread >= 1e-12:
+            note += " (mean of the targets' own weights)"
+        return note
+
+    def _out_of_fold(self, name: str, swarm: Observations, fold: NDArray[np.int64]) -> Array:
+        """(runs, targets) predictions of a member, of each fold when fitted to the others."""
         predicted = np.empty_like(swarm.losses)
         for k in np.unique(fold):
-            fitted = create(name, self.members[name]).fit(swarm.only(fold != k))
-            predicted[fold == k] = fitted.predict(swarm.amounts[fold == k])
+            outside = fold == k
+            member = create(name, self.members[name])
+            fitted = member.fit(swarm.only(~outside))
+            predicted[outside] = fitted.predict(swarm.amounts[outside])
         return predicted
 
-    def _reads_only_the_swarm(self, name: str) -> bool:
-        kind = entry(name)
-        if not kind.predicts or kind.reads != {"swarm"} or name == "ensemble":
-            raise MixwrightError(
-                f"ensemble: {name} cannot be a member; name mixers that predict from the swarm"
-            )
-        return True
+
+def _check_member(name: str) -> None:
+    """Refuses mixers that do not predict from the swarm alone."""
+    kind = entry(name)
+    if not kind.predicts or kind.reads != {"swarm"} or name == "ensemble":
+        raise MixwrightError(
+            f"ensemble: {name} cannot be a member; name mixers that predict from the swarm"
+        )

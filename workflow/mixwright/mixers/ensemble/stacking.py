@@ -1,4 +1,12 @@
-"""Weights of a stack from predictions of runs that no member had seen: nonnegative, summing to 1, shared by the targets or not."""
+"""Weights of a stack of mixers (Wolpert 1992, Breiman 1996), from predictions of unseen runs.
+
+minimise  sum_rk ( sum_m v_m (y'_mrk - y_rk) / s_k )^2   over v_m >= 0, sum_m v_m = 1
+
+v_m     weight of member m, shared by all targets; or one of its own for each target
+y'_mrk  loss of target k in run r that member m predicts, fitted to other folds of the runs
+y_rk    the measured loss, nats/token
+s_k     standard deviation of target k's losses
+"""
 
 from collections.abc import Callable
 
@@ -9,61 +17,101 @@ from mixwright.mixture import Array
 from mixwright.numerics.quadratic import quadratic_step
 from mixwright.numerics.rank_correlation import spearman
 
-LEAST = 0.01  # a member that earns less is left out
+# A member that earns a smaller weight is left out.
+SMALLEST = 0.01
 
 
 def stack(predicted: Array, losses: Array, fold: NDArray[np.int64]) -> Array:
-    """(members, targets) weights from (members, runs, targets) out-of-fold predictions and (runs, targets) losses.
+    """Returns (members, targets) weights; each column sums to 1.
 
-    Least squares in standard deviations of each target. Weights of each target's own are taken only where they rank runs of
-    folds that did not choose them better (Spearman, mean of the targets) than shared ones do.
+    Each target gets weights of its own only if they rank the runs of held-out folds better
+    (Spearman, mean of the targets) than shared ones do.
+
+    Args:
+        predicted: (members, runs, targets) out-of-fold predictions, nats/token.
+        losses: (runs, targets) nats/token.
+        fold: (runs,) the fold of each run.
     """
-    errors = (predicted - losses) / np.maximum(losses.std(axis=0), 1e-9)
-    ranks = [_held_out(weights, predicted, errors, losses, fold) for weights in (shared, separate)]
-    chosen = (separate if ranks[1] > ranks[0] else shared)(errors)
-    chosen = np.where(chosen < LEAST, 0.0, chosen)
-    return chosen / chosen.sum(axis=0)
+    deviations = np.maximum(losses.std(axis=0), 1e-9)
+    errors = (predicted - losses) / deviations
+    rank_shared = _held_out(shared, predicted, errors, losses, fold)
+    rank_separate = _held_out(separate, predicted, errors, losses, fold)
+    choose = separate if rank_separate > rank_shared else shared
+    weights = choose(errors)
+    weights = np.where(weights < SMALLEST, 0.0, weights)
+    return weights / weights.sum(axis=0)
 
 
 def shared(errors: Array) -> Array:
-    """One weight a member: (members, targets) with equal columns."""
-    return np.repeat(
-        _simplex_least_squares(errors.reshape(len(errors), -1))[:, None], errors.shape[2], axis=1
-    )
+    """Returns (members, targets) weights with equal columns.
+
+    Args:
+        errors: (members, runs, targets), in standard deviations.
+    """
+    members, _, targets = errors.shape
+    weights = _simplex_least_squares(errors.reshape(members, -1))
+    return np.repeat(weights[:, None], targets, axis=1)
 
 
 def separate(errors: Array) -> Array:
-    """Weights of each target's own."""
-    return np.stack(
-        [_simplex_least_squares(errors[:, :, k]) for k in range(errors.shape[2])], axis=1
-    )
+    """Returns (members, targets) weights, each target's from its own errors.
+
+    Args:
+        errors: (members, runs, targets), in standard deviations.
+    """
+    columns = []
+    for k in range(errors.shape[2]):
+        weights = _simplex_least_squares(errors[:, :, k])
+        columns.append(weights)
+    return np.stack(columns, axis=1)
 
 
 def combine(weights: Array, predicted: Array) -> Array:
-    """(runs, targets) from (members, targets) weights and (members, runs, targets) predictions."""
-    return (weights[:, None, :] * predicted).sum(axis=0)
+    """Returns (runs, targets) the stack's predictions.
+
+    Args:
+        weights: (members, targets).
+        predicted: (members, runs, targets).
+    """
+    weighted = weights[:, None, :] * predicted
+    return weighted.sum(axis=0)
 
 
 def _held_out(
-    weights: Callable[[Array], Array],
+    choose: Callable[[Array], Array],
     predicted: Array,
     errors: Array,
     losses: Array,
     fold: NDArray[np.int64],
 ) -> float:
-    """Rank correlation on each fold of a stack weighted by the others."""
-    guess = np.empty_like(losses)
+    """Rank correlation of a stack whose weights for each fold are chosen on the other folds."""
+    stacked = np.empty_like(losses)
     for k in np.unique(fold):
-        guess[fold == k] = combine(weights(errors[:, fold != k]), predicted[:, fold == k])
-    return float(np.mean([spearman(a, b) for a, b in zip(guess.T, losses.T, strict=True)]))
+        outside = fold == k
+        weights = choose(errors[:, ~outside])
+        stacked[outside] = combine(weights, predicted[:, outside])
+    correlations = []
+    for guess, truth in zip(stacked.T, losses.T, strict=True):
+        correlations.append(spearman(guess, truth))
+    return float(np.mean(correlations))
 
 
 def _simplex_least_squares(errors: Array) -> Array:
-    """Minimiser of the mean squared weighted sum of errors (members, n) over the simplex."""
-    curvature = errors @ errors.T / errors.shape[1]
-    curvature += 1e-9 * np.trace(curvature) * np.eye(len(curvature)) + 1e-300
-    start = np.full(len(curvature), 1 / len(curvature))
-    found = np.clip(
-        start + quadratic_step(curvature, curvature @ start, -start, 1 - start), 0, None
+    """(members,) weights on the simplex of least mean squared sum_m v_m errors_m.
+
+    `errors` are (members, n). The problem is quadratic: v'Hv / 2 with H = errors errors' / n.
+    """
+    members, n = errors.shape
+    curvature = errors @ errors.T / n
+    # A little of the identity, so that members that agree share the weight.
+    ridge = 1e-9 * np.trace(curvature) * np.eye(members)
+    curvature += ridge + 1e-300
+    start = np.full(members, 1 / members)
+    step = quadratic_step(
+        curvature,
+        gradient=curvature @ start,
+        lower=-start,
+        upper=1 - start,
     )
-    return found / found.sum()
+    weights = np.clip(start + step, 0, None)
+    return weights / weights.sum()

@@ -1,85 +1,112 @@
-"""BiMix (arXiv 2405.14908) at one scale: the loss on a domain is a power law of that domain's own proportion."""
+"""BiMix at one scale (Ge et al., arXiv 2405.14908): a target follows one domain's weight.
+
+    L_d(w, s) = (A_d / w_d^a_d) (B_d / s^b_d + C_d)
+
+    L_d                 loss on domain d, nats/token
+    w_d                 weight of domain d in the training mixture
+    s                   amount of training, in steps
+    a_d, b_d            powers
+    A_d, B_d, C_d       scales
+
+All runs of a swarm have the same s, so the second factor is part of A_d here, and the law of a
+target k that follows domain d is
+
+    L_k(w) = A_k (offset + w_d)^(-a_k)
+
+with a small offset that keeps a weight of 0 finite.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from mixwright.mixers.laws.law import Law
-from mixwright.mixers.laws.mixer import LawMixer
+from mixwright.mixers.laws.mixer import NAMED, LawMixer
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.observations import Observations
 
+# Centre of log a; log A has none that matters.
+CENTRE_POWER = float(np.log(0.1))
+# Strengths of the penalties on log A and log a.
+STRENGTH = (1e-6, 1e-3)
+
 
 @dataclass(frozen=True)
 class BiMix(LawMixer):
-    """L_k(w) = A_k (offset + w_d)^(-a_k), d the domain called k; at one scale the paper's factor B_k / s^b_k + C_k is part of A_k.
+    """Fits one power law a target, in the weight of one domain.
 
-    A target that is no domain follows the domain that explains it best. The offset keeps a weight of 0 finite.
+    A target with a domain's name follows that domain. Another target follows the domain that
+    explains it best.
     """
 
+    # added to weights, in shares
     offset: float = 1e-3
     name = "bimix"
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
-        m, targets = len(swarm.domains), len(swarm.targets)
-        losses = np.repeat(
-            swarm.losses, m, axis=1
-        )  # every target on every domain, target by target
-        level, power, cost = _power_laws(
-            np.tile(swarm.weights, targets) + self.offset, losses, iterations
-        )
-        best = cost.reshape(targets, m).argmin(axis=1)
-        own = [
-            swarm.domains.index(target) if target in swarm.domains else best[k]
-            for k, target in enumerate(swarm.targets)
-        ]
-        column = np.arange(targets) * m + np.array(own)
-        transfer = np.eye(m)[own]
-        nothing = np.zeros((targets, m))
+        """Fits every target on every domain and keeps one domain a target; `near` does nothing.
+
+        The result is an effective-data law with K = 1 for that domain and 0 for the others.
+        """
+        m = len(swarm.domains)
+        targets = len(swarm.targets)
+        # Column k * m + d: target k on domain d.
+        losses = np.repeat(swarm.losses, m, axis=1)
+        weights = np.tile(swarm.weights, targets) + self.offset
+        scale, power, cost = _power_laws(weights, losses, iterations)
+        followed = cost.reshape(targets, m).argmin(axis=1)
+        for k, target in enumerate(swarm.targets):
+            if target in swarm.domains:
+                followed[k] = swarm.domains.index(target)
+        column = np.arange(targets) * m + followed
         return Law(
-            np.zeros(targets),
-            level[column],
-            power[column],
-            np.full(targets, self.offset),
-            transfer,
-            nothing + 1.0,
-            nothing,
+            level=np.zeros(targets),
+            scale=scale[column],
+            power=power[column],
+            offset=np.full(targets, self.offset),
+            transfer=np.eye(m)[followed],
+            exponent=np.ones((targets, m)),
+            linear=np.zeros((targets, m)),
         )
 
     def note(self, importance: Array, weights: Array) -> str:
-        pairs = zip(
-            self.targets, self.law.transfer.argmax(axis=1).tolist(), importance, strict=True
-        )
-        followed = [
-            f"{target} follows {self.domains[i]}"
-            for target, i, weight in pairs
-            if weight > 0 and target != self.domains[i]
-        ]
-        return "each target follows one domain" + (
-            "" if not followed else ": " + ", ".join(followed[:3])
-        )
+        """Returns a sentence on which domains the goal's targets follow."""
+        followed = self.law.transfer.argmax(axis=1).tolist()
+        pairs = []
+        for target, i, weight in zip(self.targets, followed, importance, strict=True):
+            if weight > 0 and target != self.domains[i]:
+                pairs.append(f"{target} follows {self.domains[i]}")
+        note = "each target follows one domain"
+        if pairs:
+            note += f": {', '.join(pairs[:NAMED])}"
+        return note
 
 
 def _power_laws(x: Array, losses: Array, iterations: int) -> tuple[Array, Array, Array]:
-    """A, a and the cost of losses = A x^-a, column by column of x and losses, both (runs, columns)."""
+    """Fits losses = A x^-a column by column of x and losses, (runs, columns) each.
+
+    Returns A, a and the cost of each column.
+    """
     spread = np.maximum(losses.std(axis=0), 1e-9)[:, None]
     logs = np.log(x).T
-    strength, centre = np.array([1e-6, 1e-3]), np.array([0.0, np.log(0.1)])
-    start = np.column_stack(
-        [
-            np.log(np.maximum(losses.mean(axis=0), 1e-9)) + 0.1 * logs.mean(axis=1),
-            np.full(len(logs), np.log(0.1)),
-        ]
-    )
+    mean_loss = np.maximum(losses.mean(axis=0), 1e-9)
+    mean_log = logs.mean(axis=1)
+    start = np.empty((len(logs), 2))
+    start[:, 0] = np.log(mean_loss) + 0.1 * mean_log
+    start[:, 1] = CENTRE_POWER
+    centre = np.zeros_like(start)
+    centre[:, 1] = CENTRE_POWER
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
+        log_scale = theta[:, :1]
         power = np.exp(theta[:, 1:])
-        predicted = np.exp(theta[:, :1] - power * logs[rows])
-        jacobian = np.stack([predicted, -predicted * power * logs[rows]], axis=2)
-        return (predicted - losses.T[rows]) / spread[rows], jacobian / spread[rows][..., None]
+        predicted = np.exp(log_scale - power * logs[rows])
+        by_power = -predicted * power * logs[rows]
+        jacobian = np.stack([predicted, by_power], axis=2)
+        unit = spread[rows]
+        residual = predicted - losses.T[rows]
+        return residual / unit, jacobian / unit[..., None]
 
-    theta, cost = minimise(
-        start, residuals, strength, np.broadcast_to(centre, start.shape), iterations
-    )
+    theta, cost = minimise(start, residuals, np.array(STRENGTH), centre, iterations)
     return np.exp(theta[:, 0]), np.exp(theta[:, 1]), cost

@@ -1,22 +1,37 @@
-"""The effective-data law as a mixer: one convex law a target, and the certified optimum of their weighted sum."""
+"""The effective-data law as a mixer, one law a target.
+
+    L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b) + beta.w
+
+    L         loss of a target, nats/token
+    w_i       weight of domain i in the training mixture
+    E         level, nats/token
+    A, b      scale (nats/token) and power of the fall of the loss with effective data
+    eps       effective data from no domain
+    K_i, g_i  transfer and diminishing returns of domain i
+    beta_i    linear rest, nats/token
+
+It widens the additive law of arXiv 2507.09404 (see `additive`) by the power b, the offset eps and
+the linear term. How it is fitted stands in `fit`, how it is minimised in `optimum`.
+"""
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from mixwright.mixers.laws.law import Law, Prior, fit_law
+from mixwright.mixers.laws.fit import Prior, fit_law, matching_names
+from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import LawMixer
 from mixwright.observations import Observations
 
 
 @dataclass(frozen=True)
 class EffectiveData(LawMixer):
-    """L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b) + beta.w; a target that bears a domain's name is taken to be that domain's text."""
+    """Fits the effective-data law to a swarm and proposes its certified optimum.
+
+    A target that bears a domain's name is taken to be that domain's text.
+    """
 
     name = "effective-data"
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
-        own = np.array(
-            [[float(domain == target) for domain in swarm.domains] for target in swarm.targets]
-        )
-        return fit_law(swarm.weights, swarm.losses, Prior(), iterations, own, near)
+        """Fits the law to a swarm, `near` some law if one is given."""
+        same = matching_names(swarm.targets, swarm.domains)
+        return fit_law(swarm.weights, swarm.losses, Prior(), iterations, same, near)

@@ -1,4 +1,18 @@
-"""One law over runs of all totals and roles, in amounts: the effective-data law as a scaling law, and its optimum at the goal's tokens."""
+"""One law over runs of all lengths and roles: the effective-data law in tokens.
+
+    L(n) = E + A (eps + sum_i K_i D(n_i)^g_i)^(-b)
+
+    L         loss of a target, nats/token
+    n_i       tokens of domain i in a training, in units of the middle of the runs' totals
+    D         effective tokens once a domain repeats (arXiv 2305.16264, see `repetition`)
+    E         level, nats/token
+    A, b      scale (nats/token) and power of the fall of the loss with effective data
+    eps       effective data from no domain
+    K_i, g_i  transfer and diminishing returns of domain i
+
+Amounts in place of weights carry scale, so that the law predicts at the goal's tokens. It has no
+linear term: more tokens are never worse.
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -8,7 +22,8 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED
-from mixwright.mixers.laws.law import Law, Prior, fit_law, trust
+from mixwright.mixers.laws.fit import Prior, fit_law, matching_names, trust
+from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.laws.repetition import (
@@ -24,34 +39,42 @@ from mixwright.mixture import Array
 from mixwright.observations import Observations
 
 ROLES = ("swarm", "vertex", "perturb")
-IN_AMOUNTS = Prior(linear=1e9)  # held at 0: more tokens are never worse
-FIRST = 0.03  # strength of the priors while the runs' noise is unknown
-NOISE = 0.03  # variance of residuals, in the targets' own, at which the priors are as strong as effective-data's
-LEAST = 5  # runs: a base run with two domains up and down
-APART = 1.2  # totals within such a factor say little of scale
+# Holds the linear term at 0: more tokens are never worse.
+IN_AMOUNTS = Prior(linear=1e9)
+# Strength of the priors while the noise of the runs is unknown.
+FIRST = 0.03
+# Variance of the residuals, as a share of the target's, at which the priors are as strong as those
+# of effective-data.
+NOISE = 0.03
+# The fewest runs of a fit: a base run, and two domains up and down.
+LEAST = 5
+# Totals within such a factor say little of scale.
+APART = 1.2
+# The setting that asks for the runs' own R*.
 FIT = "fit"
-STARTS, START_STEPS = 6, 60  # of the first fit beside the usual one, and their steps
-PROFILE_STEPS = 60  # of a fit with one R*, from where that with 15.39 ended
+# The first fit has so many starts beside the usual one, each with at most so many steps.
+STARTS = 6
+START_STEPS = 60
+# Steps of a fit with one R*, at most, from where the fit with 15.39 ended.
+PROFILE_STEPS = 60
 
 
 @dataclass(frozen=True)
 class Joint(LawMixer):
-    """L(n) = E + A (eps + sum_i K_i D(n_i)^g_i)^(-b), D the effective tokens of n_i.
+    """Fits the joint law to swarm, vertex and perturb runs; proposes for the goal's tokens.
 
-    A run's repeat as often as was counted (not at all where it was not), the goal's by the tokens that each domain has. `repetition` is
-    their R*, or `fit`: the runs' own, by profile likelihood. Amounts are in units of `unit` tokens, the middle of the runs' totals.
+    A run repeats its domains as often as was counted, not at all where nothing was counted. The
+    goal repeats them by the tokens that each domain has.
     """
 
+    # R*, or `fit`: the runs' own, by profile likelihood
     repetition: float | str = DECAY
-    span: tuple[float, ...] = field(
-        default=(), metadata=FITTED, repr=False
-    )  # least and most tokens of a run
-    strength: float = field(
-        default=1.0, metadata=FITTED, repr=False
-    )  # of the priors, as a multiple of effective-data's
-    told: tuple[float, ...] = field(
-        default=(), metadata=FITTED, repr=False
-    )  # the runs' R* and its interval; none where they cannot tell
+    # least and most tokens of a run
+    span: tuple[float, ...] = field(default=(), metadata=FITTED, repr=False)
+    # strength of the priors, as a multiple of effective-data's
+    strength: float = field(default=1.0, metadata=FITTED, repr=False)
+    # the runs' R* and its interval; empty where the runs do not determine it
+    told: tuple[float, ...] = field(default=(), metadata=FITTED, repr=False)
     name = "joint"
 
     def __post_init__(self) -> None:
@@ -60,112 +83,132 @@ class Joint(LawMixer):
                 f"mixers: joint.repetition is {self.repetition}; write a number or {FIT}"
             )
 
-    def fit(self, seen: Observations) -> Self:
-        runs = self.usable(seen, *ROLES, least=LEAST)
-        first = replace(
-            self, span=(float(runs.tokens.min()), float(runs.tokens.max())), strength=FIRST, told=()
-        )
-        first = (
-            replace(first, told=first._told(runs))
-            if self.repetition == FIT and repeats(runs)
-            else first
-        )
-        loose = first._best_start(runs)
-        found = replace(
-            first, strength=_strength(runs.losses, first._of_runs(loose, runs), len(runs.domains))
-        )
-        return found._with_law(runs, found.fit_law(runs, 2 * self.iterations, loose))
+    def fit(self, observations: Observations) -> Self:
+        """Returns a fitted copy.
 
-    def refit(self, seen: Observations) -> Self:
-        runs = self.usable(seen, *ROLES, least=LEAST)
-        return self._with_law(runs, self.fit_law(runs, min(REFIT_STEPS, self.iterations), self.law))
+        A first fit with weak priors measures the noise of the runs. It decides how strong the
+        priors of the second fit are, which starts where the first one ended.
+        """
+        runs = self.usable(observations, *ROLES, least=LEAST)
+        span = (float(runs.tokens.min()), float(runs.tokens.max()))
+        first = replace(self, span=span, strength=FIRST, told=())
+        if self.repetition == FIT and repeats(runs):
+            first = replace(first, told=first._fitted_decay(runs))
+        loose = first._best_start(runs)
+        predicted = first._losses_of(loose, runs)
+        strength = _strength(runs.losses, predicted, len(runs.domains))
+        second = replace(first, strength=strength)
+        return second._with_law(runs, second.fit_law(runs, 2 * self.iterations, loose))
+
+    def refit(self, observations: Observations) -> Self:
+        """Returns a copy after a few steps from where this fit ended, with its R* and priors."""
+        runs = self.usable(observations, *ROLES, least=LEAST)
+        steps = min(REFIT_STEPS, self.iterations)
+        return self._with_law(runs, self.fit_law(runs, steps, self.law))
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
-        own = np.array(
-            [[float(domain == target) for domain in swarm.domains] for target in swarm.targets]
+        """Fits the law to runs of any role, in at most so many steps, from `near` if given."""
+        law = fit_law(
+            self.amounts_of(swarm) / self.unit,
+            swarm.losses,
+            IN_AMOUNTS.times(self.strength),
+            iterations,
+            matching_names(swarm.targets, swarm.domains),
+            near,
         )
-        amounts = self.amounts_of(swarm) / self.unit
-        law = fit_law(amounts, swarm.losses, IN_AMOUNTS.times(self.strength), iterations, own, near)
         return replace(law, linear=np.zeros_like(law.linear))
 
     def _best_start(self, runs: Observations) -> Law:
-        """Target by target the law of least squares among fits from several starts: some valleys of a target's cost hide its best."""
-        best, rng = self.fit_law(runs, self.iterations), np.random.default_rng(0)
-        first, least = best, ((runs.losses - self._of_runs(best, runs)) ** 2).sum(axis=0)
+        """Returns target by target the law of least squares among fits from several starts.
+
+        Some valleys of a target's cost hide its best one.
+        """
+        rng = np.random.default_rng(0)
+        usual = self.fit_law(runs, self.iterations)
+        best = usual
+        least = _squares(runs.losses, self._losses_of(usual, runs))
         for _ in range(STARTS):
-            tried = self.fit_law(runs, min(START_STEPS, self.iterations), first.shaken(rng))
-            misfit = ((runs.losses - self._of_runs(tried, runs)) ** 2).sum(axis=0)
-            best, least = best.where(misfit >= least, tried), np.minimum(least, misfit)
+            steps = min(START_STEPS, self.iterations)
+            other = self.fit_law(runs, steps, usual.shaken(rng))
+            squares = _squares(runs.losses, self._losses_of(other, runs))
+            best = best.where(squares >= least, other)
+            least = np.minimum(least, squares)
         return best
 
-    def _told(self, runs: Observations) -> tuple[float, ...]:
-        """R* of the runs and its interval; none where the interval is open at both ends."""
-        near, trusted = (
-            self.fit_law(runs, self.iterations),
-            trust(runs.losses.T, np.maximum(runs.losses.std(axis=0), 1e-9)),
-        )
+    def _fitted_decay(self, runs: Observations) -> tuple[float, ...]:
+        """Returns the runs' R* and its interval; nothing where that is open at both ends."""
+        near = self.fit_law(runs, self.iterations)
+        spread = np.maximum(runs.losses.std(axis=0), 1e-9)
+        trusted = trust(runs.losses.T, spread)
 
         def misfit(decay: float) -> Array:
-            tried = replace(self, told=(decay,))
-            left = runs.losses - tried._of_runs(tried.fit_law(runs, PROFILE_STEPS, near), runs)
-            return np.asarray(((trusted * left.T) ** 2).sum(axis=1))
+            mixer = replace(self, told=(decay,))
+            law = mixer.fit_law(runs, PROFILE_STEPS, near)
+            residuals = runs.losses - mixer._losses_of(law, runs)
+            return np.asarray(((trusted * residuals.T) ** 2).sum(axis=1))
 
-        found = fit_decay(misfit, len(runs.runs))
-        return found if found[1] > 0 or np.isfinite(found[2]) else ()
+        decay, low, high = fit_decay(misfit, len(runs.runs))
+        if low > 0 or np.isfinite(high):
+            return decay, low, high
+        return ()
 
-    def _of_runs(self, law: Law, runs: Observations) -> Array:
+    def _losses_of(self, law: Law, runs: Observations) -> Array:
+        """Returns (runs, targets) losses that a law predicts for runs, nats/token."""
         return law.predict(self.amounts_of(runs) / self.unit)
 
     @property
     def decay(self) -> float:
-        """R* in use."""
-        return (
-            self.told[0]
-            if self.told
-            else DECAY
-            if isinstance(self.repetition, str)
-            else self.repetition
-        )
+        """R* in use: the runs' own, the setting, or the published one."""
+        if self.told:
+            return self.told[0]
+        if isinstance(self.repetition, str):
+            return DECAY
+        return self.repetition
 
     @property
     def unit(self) -> float:
+        """Tokens of one unit of the law's amounts: the geometric middle of the runs' totals."""
         return float(np.sqrt(np.prod(self.span)))
 
     def predict(self, amounts: Array) -> Array:
-        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the amounts' own totals, none of them repeated."""
+        """Returns (mixtures, targets) nats/token of (mixtures, domains) tokens, none repeated.
+
+        They are predicted at the amounts' own totals.
+        """
         return self.law.predict(amounts / self.unit)
 
-    def amounts_of(self, seen: Observations) -> Array:
-        return amounts_worth(seen, self.decay)
+    def amounts_of(self, observations: Observations) -> Array:
+        """Returns (runs, domains) effective tokens of runs."""
+        return amounts_worth(observations, self.decay)
 
     def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
-        """Effective tokens at the goal's total, whatever the runs' own."""
-        return effective_tokens(
-            weights * self._total(goal),
-            np.array([domain.available for domain in goal.domains]),
-            self.decay,
-        )
+        """Returns (mixtures, domains) effective tokens at the goal's total, not at `total`."""
+        available = np.array([domain.available for domain in goal.domains])
+        return effective_tokens(weights * self._total(goal), available, self.decay)
 
     def at(self, goal: Goal) -> "OfMixtures":
+        """Returns the law in mixtures of the goal's tokens."""
         return OfMixtures(self.targets, self._scaled(goal))
 
     def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
+        """Returns the best mixture (domains,) and its certified gap, nats/token."""
         return best_mixture(
-            self._scaled(goal), importance, *goal.bounds.parts, limits.most, limits.start
+            self._scaled(goal),
+            importance,
+            *goal.bounds.parts,
+            limits.most,
+            limits.start,
         )
 
     def _scaled(self, goal: Goal) -> ScaledLaw:
         available = np.array([domain.available for domain in goal.domains]) / self.unit
         return ScaledLaw.of(self.law, self._total(goal) / self.unit, available, self.decay)
 
-    def _decay_note(self) -> str:
-        if not self.told:
-            return f"the runs repeat their domains too little to tell R*: {DECAY} is used"
-        value, low, high = self.told
-        return f"R* of the runs {value:.3g} [{low:.3g}, {high:.3g}]"
-
     def _total(self, goal: Goal) -> float:
-        return goal.tokens if self.counted else 1.0
+        """Returns the goal's tokens in the runs' own unit: 1 where these came as weights."""
+        if self.counted:
+            return goal.tokens
+        return 1.0
 
     @property
     def counted(self) -> bool:
@@ -173,37 +216,59 @@ class Joint(LawMixer):
         return self.span[1] > 1 + 1e-6
 
     def scale_notes(self, goal: Goal, weights: Array) -> tuple[str, ...]:
-        least, most = self.span
+        """Returns notes on repetition, and on a total that the runs do not cover."""
         if not self.counted:
             return (
                 "the runs came without token counts: the mixture is the best at their own scale",
             )
-        repeated = [
-            d.name
-            for d, weight in zip(goal.domains, weights, strict=True)
-            if weight * goal.tokens > 1.01 * d.available
-        ]
-        notes = (
-            [
-                f"{', '.join(repeated)} repeated: a pass is worth less each time, R* = {self.decay:.4g}"
-            ]
-            if repeated
-            else []
+        return (
+            *self._repetition_notes(goal, weights),
+            *self._decay_notes(),
+            *self._total_notes(goal),
         )
-        notes += [self._decay_note()] if self.repetition == FIT else []
-        if most < APART * least and not least / APART < goal.tokens < most * APART:
-            notes.append(
-                "all runs have about one total: what changes with scale is the prior's word; add runs of another total"
+
+    def _repetition_notes(self, goal: Goal, weights: Array) -> tuple[str, ...]:
+        """Names the domains that the goal's run repeats by more than a hundredth."""
+        repeated = []
+        for domain, weight in zip(goal.domains, weights, strict=True):
+            if weight * goal.tokens > 1.01 * domain.available:
+                repeated.append(domain.name)
+        if not repeated:
+            return ()
+        note = (
+            f"{', '.join(repeated)} repeated: a pass is worth less each time, R* = {self.decay:.4g}"
+        )
+        return (note,)
+
+    def _decay_notes(self) -> tuple[str, ...]:
+        """Says what a fit of R* found."""
+        if self.repetition != FIT:
+            return ()
+        if not self.told:
+            return (f"the runs repeat their domains too little to tell R*: {DECAY} is used",)
+        value, low, high = self.told
+        return (f"R* of the runs {value:.3g} [{low:.3g}, {high:.3g}]",)
+
+    def _total_notes(self, goal: Goal) -> tuple[str, ...]:
+        """Says where the goal's total is far from those of the runs."""
+        least, most = self.span
+        shorter = goal.tokens <= least / APART
+        longer = goal.tokens >= most * APART
+        if most < APART * least and (shorter or longer):
+            return (
+                "all runs have about one total: what changes with scale comes from the prior alone;"
+                " add runs of another total",
             )
-        elif goal.tokens > APART * most:
-            notes.append(
-                f"predicted for {goal.tokens / most:.3g} times the tokens of the largest run"
+        if goal.tokens > APART * most:
+            factor = goal.tokens / most
+            return (f"predicted for {factor:.3g} times the tokens of the largest run",)
+        if goal.tokens < least / APART:
+            factor = goal.tokens / least
+            return (
+                f"predicted for {factor:.3g} times the tokens of the smallest run:"
+                " nothing so short was trained",
             )
-        elif goal.tokens < least / APART:
-            notes.append(
-                f"predicted for {goal.tokens / least:.3g} times the tokens of the smallest run: nothing so short was trained"
-            )
-        return tuple(notes)
+        return ()
 
 
 @dataclass(frozen=True)
@@ -214,17 +279,26 @@ class OfMixtures:
     law: ScaledLaw
 
     def predict(self, weights: Array) -> Array:
-        """(mixtures, domains) weights -> (mixtures, targets) nats/token."""
+        """Returns (mixtures, targets) nats/token of weights (mixtures, domains)."""
         return self.law.predict(weights)
 
 
-def _strength(losses: Array, predicted: Array, domains: int) -> float:
-    """Priors weigh as much as the residuals' variance asks for (median of the targets): runs of several totals spread far beyond noise.
+def _squares(losses: Array, predicted: Array) -> Array:
+    """Returns (targets,) sums of squared residuals of (runs, targets) losses."""
+    return np.asarray(((losses - predicted) ** 2).sum(axis=0))
 
-    Runs that are not twice as many as the parameters say nothing of noise.
+
+def _strength(losses: Array, predicted: Array, domains: int) -> float:
+    """Returns how strong the priors are, from the variance of the residuals (median target).
+
+    Runs of several totals spread far beyond noise, so the spread of the losses says nothing of it.
+    Runs that are fewer than twice the parameters say nothing of noise: the priors keep full
+    strength.
     """
-    freedom = len(losses) - 4 - 2 * domains
-    if freedom < 4 + 2 * domains:
+    parameters = 4 + 2 * domains
+    freedom = len(losses) - parameters
+    if freedom < parameters:
         return 1.0
-    left = ((losses - predicted) ** 2).sum(axis=0) / freedom / np.maximum(losses.var(axis=0), 1e-18)
-    return float(np.clip(np.median(left) / NOISE, 0.001, 1.0))
+    variance = np.maximum(losses.var(axis=0), 1e-18)
+    noise = _squares(losses, predicted) / freedom / variance
+    return float(np.clip(np.median(noise) / NOISE, 0.001, 1.0))

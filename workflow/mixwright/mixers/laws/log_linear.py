@@ -1,4 +1,16 @@
-"""Data Mixing Laws (arXiv 2403.16952): L(w) = c + exp(t.w) a target, convex, with the certified optimum of their weighted sum."""
+"""The log-linear law of "Data Mixing Laws" (Ye et al., arXiv 2403.16952).
+
+    L(w) = c + k exp(sum_i t_i w_i)
+
+    L    loss of a target, nats/token
+    w_i  weight of domain i in the training mixture
+    c    level, nats/token
+    k    scale, nats/token
+    t_i  effect of domain i: below 0 it lowers the loss, above 0 it raises it
+
+Weights sum to 1, so log k is part of every t_i here. The law is convex in w, and its optimum is
+certified. It knows no diminishing returns: without caps it proposes corners.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.goal import Goal
-from mixwright.mixers.laws.mixer import LawMixer
+from mixwright.mixers.laws.mixer import LEAST, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
@@ -15,40 +27,51 @@ from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import Groups, minimise_linear
 
-RIDGE = (
-    1e-3  # on t, towards the mean of its start: domains that no run tells apart keep the same slope
-)
-FLOORS = (0.1, 0.5, 2.0)  # starts: c this many standard deviations below the least loss
+# Strength of the penalty on t, towards the mean of its start: domains that no run tells apart keep
+# the same effect.
+RIDGE = 1e-3
+# Starts of c: so many standard deviations below the least loss.
+FLOORS = (0.1, 0.5, 2.0)
+# Exponents are cut here while a fit looks for its way, so that none overflows.
+GREATEST = 50.0
 
 
 @dataclass(frozen=True)
 class LogLinear(LawMixer):
-    """c + exp(t.w), Huber: the paper's c + k exp(t.w) with log k inside t, since weights sum to 1. Proposes corners if nothing caps it."""
+    """Fits c + exp(t.w) to each target by pseudo-Huber loss, and proposes the certified optimum.
+
+    `parameters` is (targets, 1 + domains): c and t.
+    """
 
     name = "log-linear"
 
-    def fit(self, seen: Observations) -> Self:
-        swarm = self.usable(seen, "swarm", least=8)
+    def fit(self, observations: Observations) -> Self:
+        """Returns a copy fitted to the swarm runs of one length."""
+        swarm = self.usable(observations, "swarm", least=LEAST)
         self.check_length(swarm)
-        return self.learned(
-            swarm, parameters=fit_log_linear(swarm.weights, swarm.losses, self.iterations)
-        )
+        parameters = fit_log_linear(swarm.weights, swarm.losses, self.iterations)
+        return self.learned(swarm, parameters=parameters)
 
-    def refit(self, seen: Observations) -> Self:
-        return self.fit(seen)
+    def refit(self, observations: Observations) -> Self:
+        """Returns a new fit: it is cheap."""
+        return self.fit(observations)
 
     def predict(self, amounts: Array) -> Array:
-        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
-        return self.parameters[:, 0] + np.exp(
-            amounts / amounts.sum(axis=1, keepdims=True) @ self.parameters[:, 1:].T
-        )
+        """Returns (mixtures, targets) nats/token of (mixtures, domains) tokens.
+
+        They are predicted at the swarm's total, whatever the total of the amounts.
+        """
+        weights = amounts / amounts.sum(axis=1, keepdims=True)
+        return Exponentials(self.parameters).predict(weights)
 
     def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
+        """Returns the best mixture (domains,) and its certified gap, nats/token."""
         laws = Exponentials(self.parameters)
         inside = (*goal.bounds.parts, limits.most, limits.start)
         return best_mixture(laws, importance, *inside, certify=_linear_gap)
 
     def note(self, importance: Array, weights: Array) -> str:
+        """Returns a sentence on how many domains the proposal uses."""
         used = int((weights > 1e-6).sum())
         return (
             f"{used} of {len(weights)} domains used: a log-linear law knows no diminishing returns"
@@ -57,57 +80,83 @@ class LogLinear(LawMixer):
 
 @dataclass(frozen=True)
 class Exponentials:
-    """The laws' values and derivatives; `parameters` is (targets, 1 + domains), c and t."""
+    """The laws c + exp(t.w) of some targets: their values and derivatives."""
 
+    # (targets, 1 + domains): c (nats/token) and t
     parameters: Array
 
+    @property
+    def level(self) -> Array:
+        """c (targets,), nats/token."""
+        return self.parameters[:, 0]
+
+    @property
+    def effect(self) -> Array:
+        """t (targets, domains)."""
+        return self.parameters[:, 1:]
+
     def only(self, chosen: NDArray[np.bool_]) -> "Exponentials":
-        """Those of some targets."""
+        """Returns the laws of the chosen targets."""
         return Exponentials(self.parameters[chosen])
 
     def predict(self, weights: Array) -> Array:
-        return self.parameters[:, 0] + np.exp(weights @ self.parameters[:, 1:].T)
+        """Returns (mixtures, targets) losses, nats/token, of weights (mixtures, domains)."""
+        return self.level + np.exp(weights @ self.effect.T)
 
     def slopes(self, w: Array) -> Array:
-        return np.exp(self.parameters[:, 1:] @ w)[:, None] * self.parameters[:, 1:]
+        """Returns (targets, domains) gradients at w (domains,)."""
+        rise = np.exp(self.effect @ w)
+        return rise[:, None] * self.effect
 
     def curvature(self, importance: Array, w: Array) -> Array:
-        return (self.slopes(w).T * importance) @ self.parameters[:, 1:]
+        """Returns the (domains, domains) Hessian of importance @ losses at w (domains,)."""
+        return (self.slopes(w).T * importance) @ self.effect
 
 
 def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
-    """(targets, 1 + domains): c and t of every target, the best of three starts."""
+    """Fits c and t of every target, and keeps the best of three starts.
+
+    Args:
+        weights: (runs, domains).
+        losses: (runs, targets) nats/token.
+        iterations: the most steps of each start.
+
+    Returns:
+        (targets, 1 + domains): c and t.
+    """
     spread = np.maximum(losses.std(axis=0), 1e-9)
-    starts = np.stack(
-        [_start(weights, losses, losses.min(axis=0) - floor * spread) for floor in FLOORS]
-    )
-    strength = np.r_[0.0, np.full(weights.shape[1], RIDGE)]
+    strength = np.full(1 + weights.shape[1], RIDGE)
+    strength[0] = 0.0
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
-        rise = np.exp(np.minimum(theta[:, 1:] @ weights.T, 50.0))
-        jacobian = np.concatenate([np.ones((*rise.shape, 1)), rise[..., None] * weights], axis=2)
-        return (theta[:, :1] + rise - losses.T[rows]) / spread[rows, None], jacobian / spread[
-            rows, None, None
-        ]
+        level = theta[:, :1]
+        effect = theta[:, 1:]
+        rise = np.exp(np.minimum(effect @ weights.T, GREATEST))
+        jacobian = np.empty((*rise.shape, 1 + weights.shape[1]))
+        jacobian[..., 0] = 1.0
+        jacobian[..., 1:] = rise[..., None] * weights
+        jacobian /= spread[rows, None, None]
+        residual = level + rise - losses.T[rows]
+        return residual / spread[rows, None], jacobian
 
-    centre = [
-        np.column_stack(
-            [start[:, 0], np.tile(start[:, 1:].mean(axis=1, keepdims=True), weights.shape[1])]
-        )
-        for start in starts
-    ]
-    fits = [
-        minimise(start, residuals, strength, middle, iterations)
-        for start, middle in zip(starts, centre, strict=True)
-    ]
-    best = np.argmin([cost for _, cost in fits], axis=0)
-    return np.stack([theta for theta, _ in fits])[best, np.arange(len(best))]
+    fits = []
+    costs = []
+    for floor in FLOORS:
+        level = losses.min(axis=0) - floor * spread
+        start = _start(weights, losses, level)
+        centre = start.copy()
+        centre[:, 1:] = start[:, 1:].mean(axis=1, keepdims=True)
+        theta, cost = minimise(start, residuals, strength, centre, iterations)
+        fits.append(theta)
+        costs.append(cost)
+    best = np.argmin(costs, axis=0)
+    return np.stack(fits)[best, np.arange(len(best))]
 
 
-def _start(weights: Array, losses: Array, floor: Array) -> Array:
-    """c given, t by regressing log(loss - c)."""
-    slopes = np.linalg.lstsq(weights, np.log(losses - floor), rcond=1e-6)[0]
-    return np.column_stack([floor, slopes.T])
+def _start(weights: Array, losses: Array, level: Array) -> Array:
+    """Returns (targets, 1 + domains): the level c as it is, t by regression of log(loss - c)."""
+    effect = np.linalg.lstsq(weights, np.log(losses - level), rcond=1e-6)[0]
+    return np.column_stack([level, effect.T])
 
 
 def _linear_gap(
@@ -118,6 +167,10 @@ def _linear_gap(
     upper: Array,
     groups: Groups = (),
 ) -> float:
-    """The Frank-Wolfe gap: what the linearised objective can still gain inside; slopes are finite here."""
+    """Returns the Frank-Wolfe gap, max over w' of slope.(w - w'), nats/token.
+
+    It bounds what the mixture misses. It is useful here because slopes are finite.
+    """
     slope = importance @ laws.slopes(weights)
-    return float(slope @ (weights - minimise_linear(slope, lower, upper, groups)))
+    cheapest = minimise_linear(slope, lower, upper, groups)
+    return float(slope @ (weights - cheapest))

@@ -1,4 +1,4 @@
-"""What the mixers have in common whose fit is a `Law`: convex predictions, and the certified optimum of their weighted sum."""
+"""What the mixers have in common whose fit is a `Law`: predictions and the certified optimum."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -14,53 +14,72 @@ from mixwright.mixers.limits import Limits, Predictor
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
-REFIT_STEPS = 10  # of a refit
+# Steps of a refit, at most.
+REFIT_STEPS = 10
+# The fewest runs of a fit.
+LEAST = 8
+# By how much the lengths of a swarm's runs may differ, as a share of the longest.
+SAME_LENGTH = 0.05
+# Domains that a note names.
+NAMED = 3
 
 
 @dataclass(frozen=True)
 class LawMixer(Fitted):
-    """A mixer in mixtures at the swarm's own scale; `tolerance` is of the gap in nats/token."""
+    """A mixer whose predictions are laws in weights, at the swarm's own scale."""
 
+    # gap in nats/token above which a proposal's note says how far the optimum is certified
     tolerance: float = 1e-6
+    # steps of a fit, at most
     iterations: int = 200
-    parameters: Array = field(
-        default=UNKNOWN, metadata=FITTED, repr=False
-    )  # (targets, 4 + 3 domains): the columns of Law, side by side
+    # (targets, 4 + 3 domains): the fields of Law, side by side
+    parameters: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
     name = "law"
 
-    def fit(self, seen: Observations) -> Self:
-        swarm = self.usable(seen, "swarm", least=8)
+    def fit(self, observations: Observations) -> Self:
+        """Returns a copy fitted to the swarm runs of one length."""
+        swarm = self.usable(observations, "swarm", least=LEAST)
         self.check_length(swarm)
         return self._with_law(swarm, self.fit_law(swarm, self.iterations))
 
-    def refit(self, seen: Observations) -> Self:
-        """A few steps from where this fit ended: they move predictions to within a tenth of the way that more steps would."""
-        swarm = self.usable(seen, "swarm", least=8)
-        return self._with_law(
-            swarm, self.fit_law(swarm, min(REFIT_STEPS, self.iterations), self.law)
-        )
+    def refit(self, observations: Observations) -> Self:
+        """Returns a copy after a few steps from where this fit ended.
+
+        They move predictions to within a tenth of the way that more steps would.
+        """
+        swarm = self.usable(observations, "swarm", least=LEAST)
+        steps = min(REFIT_STEPS, self.iterations)
+        return self._with_law(swarm, self.fit_law(swarm, steps, self.law))
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
+        """Fits the mixer's law in at most so many steps, from `near` if a law is given."""
         raise NotImplementedError
 
-    def _with_law(self, swarm: Observations, law: Law) -> Self:
-        return self.learned(
-            swarm,
-            parameters=np.column_stack([np.atleast_2d(part.T).T for part in vars(law).values()]),
-        )
+    def _with_law(self, runs: Observations, law: Law) -> Self:
+        """Returns a fitted copy that holds the law."""
+        # A part of (targets,) becomes a column; one of (targets, domains) stays as it is.
+        columns = [np.atleast_2d(part.T).T for part in vars(law).values()]
+        return self.learned(runs, parameters=np.column_stack(columns))
 
     @property
     def law(self) -> Law:
+        """The fitted law."""
         m = len(self.domains)
         parts = np.split(self.parameters, np.cumsum([1, 1, 1, 1, m, m]), axis=1)
-        return Law(*(part[:, 0] for part in parts[:4]), *parts[4:])
+        columns = [part[:, 0] for part in parts[:4]]
+        return Law(*columns, *parts[4:])
 
     def predict(self, amounts: Array) -> Array:
-        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
+        """Returns (mixtures, targets) nats/token of (mixtures, domains) tokens.
+
+        They are predicted at the swarm's total, whatever the total of the amounts.
+        """
         return self.law.predict(amounts / amounts.sum(axis=1, keepdims=True))
 
     def propose(self, goal: Goal) -> Proposal:
-        importance, of_mixtures = self.target_weights(goal), self.at(goal)
+        """Returns the mixture of the least predicted objective inside bounds and limits."""
+        importance = self.target_weights(goal)
+        of_mixtures = self.at(goal)
         limits = Limits.of(of_mixtures, goal)
         weights, gap = self.optimum(importance, goal, limits)
         predicted = of_mixtures.predict(weights[None])[0]
@@ -70,35 +89,53 @@ class LawMixer(Fitted):
             self.note(importance, weights),
             *limits.notes(predicted),
         )
-        return Proposal(self.name, goal.mixture(weights), self.in_goal(predicted, goal), gap, notes)
+        return Proposal(
+            mixer=self.name,
+            mixture=goal.mixture(weights),
+            predicted=self.in_goal(predicted, goal),
+            gap=gap,
+            notes=notes,
+        )
 
     def at(self, goal: Goal) -> Predictor:
-        """Predictions of mixtures for the goal."""
+        """Returns what predicts mixtures (mixtures, domains) for the goal."""
         return self
 
     def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
-        """The best mixture (domains,) and its certified gap (nats)."""
-        return best_mixture(self.law, importance, *goal.bounds.parts, limits.most, limits.start)
+        """Returns the best mixture (domains,) and its certified gap, nats/token."""
+        return best_mixture(
+            self.law,
+            importance,
+            *goal.bounds.parts,
+            limits.most,
+            limits.start,
+        )
 
     def scale_notes(self, goal: Goal, weights: Array) -> tuple[str, ...]:
-        """What of the goal's tokens the runs do not cover."""
+        """Returns notes on what of the goal's tokens the runs do not cover."""
         return ()
 
     def gap_notes(self, gap: float) -> tuple[str, ...]:
-        far = f"the optimum is certified to {gap:.1e} nats only, above the tolerance {self.tolerance:.0e}"
-        return () if gap <= self.tolerance else (far,)
+        """Returns a note where the gap is above the tolerance."""
+        if gap <= self.tolerance:
+            return ()
+        note = (
+            f"the optimum is certified to {gap:.1e} nats only,"
+            f" above the tolerance {self.tolerance:.0e}"
+        )
+        return (note,)
 
     def note(self, importance: Array, weights: Array) -> str:
-        """The transfer matrix in a sentence: which domains hold most effective data for the goal."""
+        """Returns a sentence on the law: which domains hold most effective data for the goal."""
         share = self.law.transfer / self.law.transfer.sum(axis=1, keepdims=True)
-        order = np.argsort(-(importance @ share))[:3]
-        return "most effective data per share of training: " + ", ".join(
-            self.domains[i] for i in order
-        )
+        order = np.argsort(-(importance @ share))[:NAMED]
+        names = [self.domains[i] for i in order]
+        return f"most effective data per share of training: {', '.join(names)}"
 
     def check_length(self, swarm: Observations) -> None:
-        """Refuses runs of different length: in mixtures they would be one regression of two curves."""
-        if np.ptp(swarm.tokens) > 0.05 * swarm.tokens.max():
+        """Refuses runs of different length: in weights they would be points of two curves."""
+        if np.ptp(swarm.tokens) > SAME_LENGTH * swarm.tokens.max():
             raise MixwrightError(
-                f"{type(self).__name__}: the swarm mixes runs of different length; fit one proxy.tokens at a time"
+                f"{self.name}: the swarm mixes runs of different length;"
+                " fit one proxy.tokens at a time"
             )

@@ -1,5 +1,20 @@
-"""MixMin (arXiv 2502.10510): the mixture of one-domain proxies that gives the targets' examples the most likelihood."""
+"""MixMin (arXiv 2502.10510): the mixture of one-domain proxies most likely to write the targets.
 
+One proxy is trained on each domain alone. The mixture minimises the cross-entropy of the mixed
+proxies on the targets' examples, and a pull to the natural mixture:
+
+    f(w) = -sum_j a_j log( sum_i w_i L_ji ) + tau (sum_j a_j) KL(w || natural)
+
+    w_i   weight of domain i; the weights lie on the simplex, inside the goal's bounds
+    L_ji  likelihood of the whole example j under the proxy of domain i
+    a_j   weight of example j, 1 / tokens: (goal's weight of its target) / (examples of the target
+          * scored tokens of j), so that f is in nats/token
+    tau   strength of the pull, no unit; the paper has none (tau = 0)
+
+f is convex: solver.py finds its minimum and certifies it by a gap.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -8,7 +23,13 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Proposal
 from mixwright.mixers.base import FITTED, Fitted
-from mixwright.mixers.mixmin.examples import Examples, gain_note, intervals
+from mixwright.mixers.mixmin.examples import (
+    Examples,
+    gain_note,
+    intervals,
+    refuse_nan,
+    scored_targets,
+)
 from mixwright.mixers.mixmin.objectives import solve_squared, solve_worst
 from mixwright.mixers.mixmin.solver import solve
 from mixwright.mixture import Array
@@ -17,120 +38,130 @@ from mixwright.observations import Likelihoods, Observations
 
 __all__ = ["MixMin", "Solution", "solve", "solve_squared", "solve_worst"]
 
-FOLDS = 5  # of the examples, to ask which pull to natural holds on examples not optimised
-REPORTING = 8  # examples of each target that report, at least: below, held-out folds say what the mixture gains
-STRENGTHS = (
-    0.0,
-    0.003,
-    0.01,
-    0.03,
-    0.1,
-    0.3,
-)  # of the pull to natural, as shares of the examples' total weight
+# Folds of the examples, to ask which pull to natural holds on examples that did not choose.
+FOLDS = 5
+# Reporting examples of each target at least. With fewer, held-out folds say what is gained.
+REPORTING = 8
+# Pulls to natural that "auto" tries.
+STRENGTHS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 
 @dataclass(frozen=True)
 class MixMin(Fitted):
-    """Minimises -sum_j a_j log sum_i w_i L_ji + tau KL(w || natural), with a_j = 1 / (examples * tokens of j), by target.
+    """Fits nothing but the table of likelihoods; `propose` solves.
 
-    `tau` is relative to sum_j a_j; "auto" chooses it among a few on held-out folds. `method: published` is the paper's own solver.
-    Examples that report never choose: neither the mixture nor tau; the gain over natural is theirs, where there are such.
+    Examples that report never choose, neither the mixture nor tau. Where there are such examples,
+    the gain over natural is measured on them.
     """
 
+    # a number, or "auto": the one among STRENGTHS that gains most on held-out folds
     tau: float | str = "auto"
+    # sqp, em or published (the paper's own solver, without a pull)
     method: str = "sqp"
+    # gap at which the solver stops, relative to sum_j a_j
     tolerance: float = 1e-6
+    # resampled examples that intervals are made from; 0: no intervals
     draws: int = 100
-    likelihoods: tuple[Array, ...] = field(
-        default=(), metadata=FITTED, repr=False
-    )  # a target: (examples, domains) nats
-    scored: tuple[Array, ...] = field(
-        default=(), metadata=FITTED, repr=False
-    )  # a target: (examples,) scored tokens
-    reported: tuple[Array, ...] = field(
-        default=(), metadata=FITTED, repr=False
-    )  # the same of the examples that report
+    # of each target (examples, domains) nats, and (examples,) scored tokens
+    likelihoods: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)
+    scored: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)
+    # the same of the examples that report
+    reported: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)
     reported_scored: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)
+    name = "mixmin"
 
-    def fit(self, seen: Observations) -> Self:
-        if not seen.likelihoods:
-            raise MixwrightError(
-                "MixMin needs the log-likelihoods of the vertex runs and there are none; train the vertex design"
-            )
-        targets = tuple(sorted(seen.likelihoods))
-        for target in targets:
-            if np.isnan(seen.likelihoods[target].values).any():
-                raise MixwrightError(
-                    f"MixMin: target {target} has a log-likelihood of NaN; score it again"
-                )
-        values, scored = _tables([seen.likelihoods[target].choosing for target in targets])
-        reported, reported_scored = _tables(
-            [seen.likelihoods[target].reporting for target in targets]
-        )
-        found = self.learned(
-            seen,
+    def fit(self, observations: Observations) -> Self:
+        """Takes the likelihoods of every target that was scored example by example."""
+        targets = scored_targets(observations)
+        blocks = [observations.likelihoods[target] for target in targets]
+        for target, block in zip(targets, blocks, strict=True):
+            refuse_nan(target, block.values)
+        values, scored = _tables([block.choosing for block in blocks])
+        reported, reported_scored = _tables([block.reporting for block in blocks])
+        fitted = self.learned(
+            observations,
             likelihoods=values,
             scored=scored,
             reported=reported,
             reported_scored=reported_scored,
         )
-        return replace(
-            found, targets=targets
-        )  # the others of the losses were never scored example by example
+        # The other targets of the losses have no examples to mix on.
+        return replace(fitted, targets=targets)
 
     def predict(self, amounts: Array) -> Array:
-        """(mixtures, domains) tokens -> (mixtures, targets) nats/token of the *mixed proxies*: it ranks, it does not forecast a level."""
+        """Returns (mixtures, targets) losses of the *mixed proxies*, nats/token.
+
+        They rank mixtures; they do not forecast the loss of a model.
+
+        Args:
+            amounts: (mixtures, domains) tokens.
+        """
         weights = amounts / amounts.sum(axis=1, keepdims=True)
-        return np.column_stack(
-            [
-                self._choosing(np.eye(len(self.targets))[k]).losses(weights)
-                for k in range(len(self.targets))
-            ]
-        )
+        columns = []
+        for alone in np.eye(len(self.targets)):
+            columns.append(self._choosing(alone).losses(weights))
+        return np.column_stack(columns)
 
     def propose(self, goal: Goal) -> Proposal:
+        """Minimises f, and says what its minimum gains over natural."""
         importance = self.target_weights(goal)
-        choosing, reporting = (
-            self._choosing(importance),
-            Examples.of(self.reported, self.reported_scored, importance),
-        )
-        held_out = {tau: self._held_out_gain(choosing, goal, tau) for tau in self._strengths()}
-        tau = max(held_out, key=lambda t: (held_out[t].sum(), t))
-        found = self._solve(choosing, goal, tau)
-        enough = reporting.least(importance) >= REPORTING
-        each = reporting.gains(found.weights, goal.natural) if enough else held_out[tau]
-        notes = [
-            gain_note(
-                each,
+        choosing = self._choosing(importance)
+        reporting = Examples.of(self.reported, self.reported_scored, importance)
+        tau, held_out = self._choose_tau(choosing, goal)
+        solution = self._solve(choosing, goal, tau)
+        if reporting.fewest(importance) >= REPORTING:
+            judging = reporting
+            gains = reporting.gains(solution.weights, goal.natural)
+            where = "examples that reported only"
+        else:
+            judging = choosing
+            gains = held_out
+            where = "held-out folds of the examples"
+        trust = {}
+        if self.draws:
+            trust = intervals(
+                choosing,
+                judging,
+                gains,
+                goal,
+                solution.weights,
                 tau,
-                "examples that reported only" if enough else "held-out folds of the examples",
+                self.targets,
+                self.draws,
             )
-        ]
-        if not found.converged:
-            gap = found.gap / choosing.importance.sum()
-            notes.append(
-                f"the gap {gap:.1e} stayed above the tolerance {self.tolerance:.0e} after {found.iterations} steps"
-            )
-        predicted = self.predict(found.weights[None])[0]
-        told = reporting if enough else choosing
-        trust = (
-            intervals(choosing, told, each, goal, found.weights, tau, self.targets, self.draws)
-            if self.draws
-            else {}
-        )
+        predicted = self.predict(solution.weights[None])[0]
         return Proposal(
-            "mixmin",
-            goal.mixture(found.weights),
-            self.in_goal(predicted, goal),
-            found.gap,
-            tuple(notes),
-            trust,
+            mixer="mixmin",
+            mixture=goal.mixture(solution.weights),
+            predicted=self.in_goal(predicted, goal),
+            gap=solution.gap,
+            notes=(gain_note(gains, tau, where), *self._gap_notes(solution, choosing)),
+            intervals=trust,
         )
+
+    def _gap_notes(self, solution: Solution, choosing: Examples) -> list[str]:
+        if solution.converged:
+            return []
+        gap = solution.gap / choosing.importance.sum()
+        return [
+            f"the gap {gap:.1e} stayed above the tolerance {self.tolerance:.0e}"
+            f" after {solution.iterations} steps"
+        ]
 
     def _choosing(self, importance: Array) -> Examples:
+        """The examples that choose, weighted by (targets,) importance."""
         return Examples.of(self.likelihoods, self.scored, importance)
 
+    def _choose_tau(self, choosing: Examples, goal: Goal) -> tuple[float, Array]:
+        """The pull that gains most on held-out folds, the strongest of equals; and its gains."""
+        gains = {}
+        for tau in self._strengths():
+            gains[tau] = self._held_out_gains(choosing, goal, tau)
+        best = max(gains, key=lambda tau: (gains[tau].sum(), tau))
+        return best, gains[best]
+
     def _strengths(self) -> tuple[float, ...]:
+        """The pulls to try."""
         if self.tau == "auto":
             return (0.0,) if self.method == "published" else STRENGTHS
         if isinstance(self.tau, str) or self.tau < 0:
@@ -140,6 +171,7 @@ class MixMin(Fitted):
         return (float(self.tau),)
 
     def _solve(self, examples: Examples, goal: Goal, tau: float) -> Solution:
+        total = float(examples.importance.sum())
         return solve(
             examples.values,
             examples.importance,
@@ -147,23 +179,29 @@ class MixMin(Fitted):
             lower=goal.bounds.lower,
             upper=goal.bounds.upper,
             prior=goal.natural,
-            tau=tau * float(examples.importance.sum()),
+            tau=tau * total,
             method=self.method,
             groups=goal.bounds.groups,
         )
 
-    def _held_out_gain(self, examples: Examples, goal: Goal, tau: float) -> Array:
-        """(examples,) gain over natural, weighted, of each example under the mixture that the other folds choose."""
-        fold, gain = examples.folds(FOLDS, goal.seed), np.zeros(len(examples.importance))
+    def _held_out_gains(self, examples: Examples, goal: Goal, tau: float) -> Array:
+        """(examples,) weighted gains over natural, under what the other folds choose."""
+        fold = examples.folds(FOLDS, goal.seed)
+        gains = np.zeros(len(examples.importance))
         for k in range(FOLDS):
-            inside, outside = fold != k, fold == k
+            inside = fold != k
+            outside = fold == k
             if inside.any() and outside.any():
                 weights = self._solve(examples.only(inside), goal, tau).weights
-                gain[outside] = examples.only(outside).gains(weights, goal.natural)
-        return gain
+                gains[outside] = examples.only(outside).gains(weights, goal.natural)
+        return gains
 
 
-def _tables(likelihoods: list[Likelihoods]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    return tuple(each.values for each in likelihoods), tuple(
-        np.maximum(each.scored_tokens, 1.0) for each in likelihoods
-    )
+def _tables(blocks: Sequence[Likelihoods]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Of each target the log-likelihoods, and the scored tokens, at least 1 an example."""
+    values = []
+    scored = []
+    for block in blocks:
+        values.append(block.values)
+        scored.append(np.maximum(block.scored_tokens, 1.0))
+    return tuple(values), tuple(scored)

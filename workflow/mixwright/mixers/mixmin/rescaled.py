@@ -1,4 +1,15 @@
-"""A mixture of densities whose shares are u_i = w_i r_i / sum_l w_l r_l: bounds on w are linear inequalities of u."""
+"""A mixture of densities whose shares are a rescaled mixture of domains.
+
+    u_i = w_i r_i / sum_l w_l r_l        minimise f(u) = -sum_j a_j log( sum_i u_i d_ji )
+                                                         + tau KL(u || prior)
+
+    w_i   weight of domain i;  u_i its share of the mixed density
+    r_i   rate of domain i: how much its weight counts
+    d_ji  density of domain i's proxy at example j
+    a_j   weight of example j
+
+Bounds on w are linear inequalities of u: lower_i <= w_i means u_i / r_i >= lower_i sum_l u_l / r_l.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,90 +21,118 @@ from mixwright.mixture import Array
 from mixwright.simplex.bounds import Group
 from mixwright.simplex.geometry import minimise_linear, scale_into, settle
 
-LEAST = 1e-12  # of a share, where its logarithm is asked for
+# Of a share, where its logarithm is taken.
+SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
 class Rescaled:
-    """f(u) = -sum_j a_j log sum_i u_i d_ji + tau KL(u || prior): convex in u, and of one stationary value in w."""
+    """f is convex in u. As a function of w every stationary point has the same value."""
 
-    lifts: Array  # (examples, domains) log d
-    a: Array  # (examples,)
-    rates: Array  # (domains,) r
-    natural: Array  # (domains,) in w
+    # (examples, domains) log d
+    lifts: Array
+    # (examples,)
+    a: Array
+    # (domains,) r
+    rates: Array
+    # (domains,) in w
+    natural: Array
     tau: float
 
     @property
     def prior(self) -> Array:
-        """natural in u."""
-        return self.shares(np.maximum(self.natural, LEAST))
+        """(domains,) natural in u."""
+        return self.shares(np.maximum(self.natural, SMALLEST))
 
     def shares(self, weights: Array) -> Array:
-        return weights * self.rates / float(weights @ self.rates)
+        """Returns (domains,) u of w."""
+        counted = weights * self.rates
+        return counted / float(weights @ self.rates)
 
     def mixture(self, shares: Array) -> Array:
-        return shares / self.rates / float((shares / self.rates).sum())
+        """Returns (domains,) w of u."""
+        amounts = shares / self.rates
+        return amounts / float(amounts.sum())
 
     def at(self, shares: Array) -> tuple[float, Array]:
-        """f and its gradient."""
+        """Returns f and its gradient (domains,) at u."""
         top = self.lifts.max(axis=1, keepdims=True)
-        densities, known = np.exp(self.lifts - top), np.maximum(shares, LEAST)
+        densities = np.exp(self.lifts - top)
+        known = np.maximum(shares, SMALLEST)
         mixed = np.maximum(densities @ shares, 1e-300)
         pull = self.tau * np.log(known / self.prior)
-        return float(known @ pull - self.a @ (np.log(mixed) + top[:, 0])), pull + self.tau - (
-            self.a / mixed
-        ) @ densities
+        loglikelihoods = np.log(mixed) + top[:, 0]
+        value = float(known @ pull - self.a @ loglikelihoods)
+        slope = self.a / mixed
+        gradient = pull + self.tau - slope @ densities
+        return value, gradient
 
     def bounded(
         self, lower: Array, upper: Array, groups: Sequence[Group] = ()
     ) -> tuple[Array, float]:
-        """The best w inside the bounds and its certified gap, by SLSQP."""
-        scale = 1 / self.rates
-        one = np.eye(len(scale))
-        sums = np.array([one[list(group.members)].sum(axis=0) for group in groups]).reshape(
-            len(groups), len(scale)
-        )
-        least, most = (
-            np.concatenate([edge, limits])
-            for edge, limits in (
-                (lower, [g.lower for g in groups]),
-                (upper, [g.upper for g in groups]),
-            )
-        )
-        every = np.vstack([one, sums])
-        rows = (
-            np.vstack([every - least[:, None], most[:, None] - every]) * scale
-        )  # on u: a sum of w against its share of all w
-        limits = [
-            {"type": "ineq", "fun": lambda u: rows @ u, "jac": lambda u: rows},
-            {"type": "eq", "fun": lambda u: u.sum() - 1, "jac": lambda u: np.ones(len(u))},
-        ]
-        start = self.shares(scale_into(np.maximum(self.natural, 1e-9), lower, upper, groups))
-        settings = {"ftol": 1e-15, "maxiter": 1000}
-        box = [(0.0, 1.0)] * len(scale)
-        found = minimize(
+        """Minimises f over the mixtures inside the bounds, by SLSQP.
+
+        Args:
+            lower, upper: (domains,) bounds of w.
+            groups: bounds on sums of w.
+
+        Returns:
+            (domains,) the best w, and its certified gap.
+        """
+        natural = np.maximum(self.natural, 1e-9)
+        start = self.shares(scale_into(natural, lower, upper, groups))
+        inside = self._inequalities(lower, upper, groups)
+        result = minimize(
             self.at,
             start,
             jac=True,
             method="SLSQP",
-            bounds=box,
-            constraints=limits,
-            options=settings,
+            bounds=[(0.0, 1.0)] * len(start),
+            constraints=[
+                {"type": "ineq", "fun": lambda u: inside @ u, "jac": lambda u: inside},
+                {"type": "eq", "fun": lambda u: u.sum() - 1, "jac": lambda u: np.ones(len(u))},
+            ],
+            options={"ftol": 1e-15, "maxiter": 1000},
         )
-        weights = settle(self.mixture(np.maximum(found.x, 0.0)), lower, upper, groups)
+        weights = self.mixture(np.maximum(result.x, 0.0))
+        weights = settle(weights, lower, upper, groups)
         return weights, self.gap(weights, lower, upper, groups)
+
+    def _inequalities(self, lower: Array, upper: Array, groups: Sequence[Group]) -> Array:
+        """Rows R with R u >= 0 inside the bounds: of each domain and group, then its upper side.
+
+        A row sets a sum of w against its share of all w.
+        """
+        domains = np.eye(len(self.rates))
+        rows = list(domains)
+        least = lower.tolist()
+        most = upper.tolist()
+        for group in groups:
+            members = list(group.members)
+            rows.append(domains[members].sum(axis=0))
+            least.append(group.lower)
+            most.append(group.upper)
+        sums = np.array(rows)
+        above = sums - np.array(least)[:, None]
+        below = np.array(most)[:, None] - sums
+        return np.vstack([above, below]) * (1 / self.rates)
 
     def gap(
         self, weights: Array, lower: Array, upper: Array, groups: Sequence[Group] = ()
     ) -> float:
-        """max over w' inside the bounds of <grad f(u), u - u'>: a ratio of linear functions of w', lowered until it stays (Dinkelbach)."""
+        """Returns max over w' inside the bounds of <grad f(u), u - u'>, which bounds f - min f.
+
+        <grad, u'> is a ratio of linear functions of w'. Dinkelbach's method minimises it: a trial
+        value is lowered until it stays.
+        """
         shares = self.shares(weights)
         gradient = self.at(shares)[1]
-        here = least = float(gradient @ shares)
+        start = float(gradient @ shares)
+        lowest = start
         while True:
-            trial = self.shares(
-                minimise_linear((gradient - least) * self.rates, lower, upper, groups)
-            )
-            if (lower_still := float(gradient @ trial)) >= least - 1e-15:
-                return here - least
-            least = lower_still
+            costs = (gradient - lowest) * self.rates
+            trial = self.shares(minimise_linear(costs, lower, upper, groups))
+            value = float(gradient @ trial)
+            if value >= lowest - 1e-15:
+                return start - lowest
+            lowest = value

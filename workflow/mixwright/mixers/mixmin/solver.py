@@ -1,5 +1,19 @@
-"""Weights of a mixture model by maximum likelihood over a box: f(w) = -sum_j a_j log sum_i w_i L_ji + tau KL(w || prior)."""
+"""MixMin's problem (arXiv 2502.10510): weights of a mixture model by maximum likelihood.
 
+    minimise  f(w) = -sum_j a_j log( sum_i w_i L_ji ) + tau KL(w || p)
+    over      sum_i w_i = 1,  lower_i <= w_i <= upper_i,  and bounds on sums of groups of domains
+
+    w_i   weight of domain i
+    L_ji  likelihood of example j under the proxy of domain i
+    a_j   weight of example j; with a_j = 1 / (examples * tokens of j) f is in nats/token
+    p     prior mixture, and tau >= 0 the strength of the pull to it; KL(w || p) = sum w log(w / p)
+
+f is convex. Every answer comes with its gap, which bounds f(w) - min f:
+
+    gap(w) = max over feasible s of <grad f(w), w - s>
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +24,14 @@ from scipy.special import wrightomega
 from mixwright.errors import MixwrightError
 from mixwright.mixers.mixmin.ratios import Ratios, example_weights
 from mixwright.mixture import Array
-from mixwright.numerics.sqp import Pulled, Region, Solution, known_prior, minimise, pull_of
+from mixwright.numerics.sqp import Point, Pulled, Region, Solution, known_prior, minimise, pull_of
 from mixwright.simplex.bounds import Bounds
 from mixwright.simplex.geometry import Groups
 
-WARM_ROWS = 20_000  # examples that a cold start takes; then eight times as many, and so on: few steps remain for all of them
+# Examples of a cold start's first sample. The next sample is eight times as large, and so on, so
+# that few steps are left for all examples.
+WARM_ROWS = 20_000
+# Steps of expectation maximisation at most.
 EM_STEPS = 20_000
 
 
@@ -30,30 +47,39 @@ def solve(
     method: str = "sqp",
     groups: Groups = (),
 ) -> Solution:
-    """Best mixture for (examples, domains) log-likelihoods, any float, example weights a (1/n); tolerance is relative to sum a.
+    """Minimises f over the mixtures inside the bounds.
 
-    sqp: active-set Newton steps. em: expectation maximisation. published: 100 steps of exponentiated gradient. Each with its gap.
+    Args:
+        loglikelihoods: (examples, domains) log L_ji in nats, of any floating type.
+        weights: (examples,) a_j; 1 / examples where None.
+        tolerance: gap at which to stop, relative to sum_j a_j.
+        lower, upper: (domains,) or one number for all; 0 and 1 where None.
+        prior: (domains,) p; uniform where None.
+        tau: strength of the pull to the prior, in the unit of f.
+        method: sqp (active-set Newton steps), em (expectation maximisation) or published (100
+            steps of exponentiated gradient, as in the paper).
+        groups: bounds on sums of domains.
+
+    Raises:
+        MixwrightError: useless numbers, an unknown method, or bounds that no mixture fits.
     """
     if method not in METHODS:
-        raise MixwrightError(f"mixmin: method {method} is unknown; use {', '.join(METHODS)}")
+        names = ", ".join(METHODS)
+        raise MixwrightError(f"mixmin: method {method} is unknown; use {names}")
     values = table(loglikelihoods, 2)
-    a, region = (
-        example_weights(weights, len(values)),
-        Region.of(values.shape[1], lower, upper, groups),
-    )
+    examples, domains = values.shape
+    importance = example_weights(weights, examples)
+    region = Region.of(domains, lower, upper, groups)
     if method == "em" and tau and groups:
         raise MixwrightError(
             "mixmin: em keeps no sums of groups under a pull to a prior; use method sqp, or tau 0"
         )
     free = region.free
-    ratios = Ratios.of(values, a, None if len(free) == values.shape[1] else free)
-    found = METHODS[method](
-        ratios,
-        Pulled(ratios, known_prior(prior, values.shape[1])[free], pull_of(tau)),
-        region.only(free),
-        tolerance,
-    )
-    return spread(found, free, values.shape[1])
+    ratios = _ratios(values, importance, free)
+    known = known_prior(prior, domains)
+    pulled = Pulled(ratios, known[free], pull_of(tau))
+    solution = METHODS[method](ratios, pulled, region.only(free), tolerance)
+    return spread(solution, free, domains)
 
 
 def resolve(
@@ -65,101 +91,160 @@ def resolve(
     start: Array,
     tolerance: float = 1e-5,
 ) -> Array:
-    """(draws, domains) best mixtures of the same examples for each row of `weights` (draws, examples); tau is relative to a row's sum."""
+    """Minimises f again and again: the same examples under other example weights.
+
+    Args:
+        loglikelihoods: (examples, domains) nats.
+        weights: (draws, examples) a_j of each draw.
+        bounds: bounds of the mixture.
+        prior: (domains,) p.
+        tau: strength of the pull to the prior, relative to the draw's sum_j a_j.
+        start: (domains,) mixture near the answers.
+        tolerance: gap at which to stop, relative to the draw's sum_j a_j.
+
+    Returns:
+        (draws, domains) the best mixture of each draw.
+    """
+    domains = len(start)
     region = Region.of(loglikelihoods.shape[1], *bounds.parts)
     free = region.free
-    ratios = Ratios.of(loglikelihoods, weights[0], None if len(free) == len(start) else free)
-    inside, found = region.only(free), np.zeros((len(weights), len(start)))
-    known = known_prior(prior, len(start))[free]
+    ratios = _ratios(loglikelihoods, weights[0], free)
+    inside = region.only(free)
+    known = known_prior(prior, domains)[free]
     begin = inside.settle(np.maximum(start[free], 1e-6 / len(free)))
-    for k, own in enumerate(weights):
-        drawn = replace(ratios, importance=own, constant=0.0)
-        pulled = Pulled(drawn, known, tau * float(own.sum()))
-        found[k, free] = newton(drawn, pulled, inside, tolerance, begin).weights
-    return found
+    mixtures = np.zeros((len(weights), domains))
+    for draw, importance in enumerate(weights):
+        drawn = replace(ratios, importance=importance, constant=0.0)
+        pulled = Pulled(drawn, known, tau * float(importance.sum()))
+        solution = newton(drawn, pulled, inside, tolerance, begin)
+        mixtures[draw, free] = solution.weights
+    return mixtures
 
 
 def table(values: Any, dimensions: int) -> NDArray[Any]:
-    """Floats as they come, a memory map among them; whole numbers as float64."""
-    found = values if isinstance(values, np.ndarray) else np.asarray(values)
-    found = found.astype(np.float64) if found.dtype.kind in "iub" else found
-    if found.ndim != dimensions or found.dtype.kind != "f":
+    """Returns `values` as an array of floats of so many dimensions.
+
+    Floats stay as they are, a memory map among them. Whole numbers become float64.
+
+    Raises:
+        MixwrightError: other content or another number of dimensions.
+    """
+    array = np.asanyarray(values)
+    if array.dtype.kind in "iub":
+        array = array.astype(np.float64)
+    if array.ndim != dimensions or array.dtype.kind != "f":
         raise MixwrightError(
-            f"mixmin: {found.dtype} of shape {found.shape} is no table of {dimensions} dimensions of floats; reshape it"
+            f"mixmin: {array.dtype} of shape {array.shape} is no table of {dimensions} dimensions"
+            " of floats; reshape it"
         )
-    return found
+    return array
 
 
-def spread(found: Solution, free: NDArray[np.int64], domains: int) -> Solution:
-    """The same over all domains, those that may have no weight at 0."""
+def spread(solution: Solution, free: NDArray[np.int64], domains: int) -> Solution:
+    """Returns a solution over all domains: those that are not `free` have weight 0."""
     weights = np.zeros(domains)
-    weights[free] = found.weights
-    return replace(found, weights=weights)
+    weights[free] = solution.weights
+    return replace(solution, weights=weights)
+
+
+def rescaled(solution: Solution, total: float) -> Solution:
+    """Returns the solution of a problem whose example weights were divided by `total`."""
+    objective = solution.objective * total
+    return replace(solution, objective=objective, gap=solution.gap * total)
+
+
+def _ratios(loglikelihoods: NDArray[Any], importance: Array, free: NDArray[np.int64]) -> Ratios:
+    """The objective over the `free` domains; no columns are copied where that is all of them."""
+    if len(free) == loglikelihoods.shape[1]:
+        return Ratios.of(loglikelihoods, importance)
+    return Ratios.of(loglikelihoods, importance, free)
 
 
 def newton(
     ratios: Ratios, pulled: Pulled, region: Region, tolerance: float, start: Array | None = None
 ) -> Solution:
-    """By Newton steps, at a sum of example weights of 1."""
+    """Minimises f by Newton steps, with example weights scaled to a sum of 1 meanwhile."""
     total = float(ratios.importance.sum())
     scaled = replace(pulled, objective=ratios.unit(), tau=pulled.tau / total)
-    found = minimise(
-        scaled, region, _warm_start(scaled, region) if start is None else start, tolerance
-    )
-    return replace(found, objective=found.objective * total, gap=found.gap * total)
+    if start is None:
+        start = _warm_start(scaled, region)
+    solution = minimise(scaled, region, start, tolerance)
+    return rescaled(solution, total)
 
 
 def _warm_start(pulled: Pulled, region: Region) -> Array:
-    """Three steps of expectation maximisation, or the answer of a sample where the examples are many."""
+    """A mixture to start from.
+
+    Many examples: the answer of a sample of them. Few: three steps of expectation maximisation.
+    """
     ratios: Any = pulled.objective
-    n, m = len(ratios.importance), ratios.domains
-    if n > 2 * WARM_ROWS:
-        sample = ratios.sampled(max(WARM_ROWS, n // 8)).unit()
-        small = replace(pulled, objective=sample)
-        found = minimise(
-            small, region, _warm_start(small, region), 0.1 * m / len(sample.importance)
-        )
-        return region.settle(np.maximum(found.weights, 1e-6 / m))
-    w = region.scale(np.full(m, 1 / m))
-    for _ in range(3):
-        w = region.scale(np.maximum(-w * ratios.at(w).gradient, 1e-6 / m))
-    return w
+    examples = len(ratios.importance)
+    domains = ratios.domains
+    floor = 1e-6 / domains
+    if examples <= 2 * WARM_ROWS:
+        w = region.scale(np.full(domains, 1 / domains))
+        for _ in range(3):
+            shares = -w * ratios.at(w).gradient
+            w = region.scale(np.maximum(shares, floor))
+        return w
+    rows = max(WARM_ROWS, examples // 8)
+    sample = ratios.sampled(rows).unit()
+    small = replace(pulled, objective=sample)
+    start = _warm_start(small, region)
+    tolerance = 0.1 * domains / len(sample.importance)
+    solution = minimise(small, region, start, tolerance)
+    w = np.maximum(solution.weights, floor)
+    return region.settle(w)
 
 
 def _expectation_maximisation(
     ratios: Ratios, pulled: Pulled, region: Region, tolerance: float
 ) -> Solution:
-    """w <- the mixture that best explains the shares of the examples that each domain accounts for (with tau: that, and the pull)."""
-    total = float(ratios.importance.sum())
+    """Minimises f by expectation maximisation.
+
+    The shares of a step are what each domain accounts for of the examples:
+    s_i = w_i sum_j a_j L_ji / sum_l w_l L_jl. The next w is the best mixture for these shares.
+    """
+    limit = tolerance * float(ratios.importance.sum())
     w = region.scale(np.full(ratios.domains, 1 / ratios.domains))
     for iterations in range(EM_STEPS + 1):  # noqa: B007
         plain = ratios.at(w)
         point = pulled.at(w) if pulled.tau else plain
         gap = region.gap(point)
-        if gap <= tolerance * total:
+        if gap <= limit:
             break
         shares = np.maximum(-w * plain.gradient, 1e-300)
-        w = _between(shares, pulled, region) if pulled.tau else region.scale(shares)
-    return Solution(point.weights, point.value, gap, iterations, gap <= tolerance * total)
+        w = _pulled_shares(shares, pulled, region) if pulled.tau else region.scale(shares)
+    return _certified(point, gap, iterations, limit)
 
 
-def _between(shares: Array, pulled: Pulled, region: Region) -> Array:
-    """Minimiser of -shares.log w + tau KL(w || prior): w = shares / (tau omega(log(shares / (tau prior)) + c)), c by bisection."""
+def _pulled_shares(shares: Array, pulled: Pulled, region: Region) -> Array:
+    """Minimises -sum_i s_i log w_i + tau KL(w || p) inside the bounds, s being `shares`.
+
+    w_i = s_i / (tau omega(log(s_i / (tau p_i)) + c)), omega being Wright's function: the w that
+    solves omega + log omega = its argument. Bisection finds the c at which w sums to 1.
+    """
     base = np.log(shares / (pulled.tau * pulled.prior))
-    low, high = -1e3, 1e3 + 2 * float(shares.sum()) / pulled.tau
+    low = -1e3
+    high = 1e3 + 2 * float(shares.sum()) / pulled.tau
     for _ in range(200):
         middle = (low + high) / 2
-        w = np.clip(
-            shares / (pulled.tau * np.maximum(wrightomega(base + middle), 1e-300)),
-            region.lower,
-            region.upper,
-        )
-        low, high = (middle, high) if w.sum() > 1 else (low, middle)
+        omega = np.maximum(wrightomega(base + middle), 1e-300)
+        w = shares / (pulled.tau * omega)
+        w = np.clip(w, region.lower, region.upper)
+        if w.sum() > 1:
+            low = middle
+        else:
+            high = middle
     return region.settle(w)
 
 
 def _published(ratios: Ratios, pulled: Pulled, region: Region, tolerance: float) -> Solution:
-    """As published (arXiv 2502.10510): from uniform, step 1, at most 100 steps, stop at max|gradient| < 1e-4; bounds only at the end."""
+    """Runs the paper's own solver: w_i <- w_i exp(-grad_i), renormalised, from uniform.
+
+    At most 100 steps, stop at max_i |grad_i| < 1e-4. The bounds count only at the end.
+    """
+    limit = tolerance * float(ratios.importance.sum())
     w = np.full(ratios.domains, 1 / ratios.domains)
     iterations = 0
     for iterations in range(1, 101):  # noqa: B007
@@ -170,13 +255,22 @@ def _published(ratios: Ratios, pulled: Pulled, region: Region, tolerance: float)
         w /= w.sum()
     point = pulled.at(region.scale(w))
     gap = region.gap(point)
+    return _certified(point, gap, iterations, limit)
+
+
+def _certified(point: Point, gap: float, iterations: int, limit: float) -> Solution:
+    """The solution at a point; it converged where the gap is within the limit."""
     return Solution(
-        point.weights,
-        point.value,
-        gap,
-        iterations,
-        gap <= tolerance * float(ratios.importance.sum()),
+        weights=point.weights,
+        objective=point.value,
+        gap=gap,
+        iterations=iterations,
+        converged=gap <= limit,
     )
 
 
-METHODS = {"sqp": newton, "published": _published, "em": _expectation_maximisation}
+METHODS: dict[str, Callable[[Ratios, Pulled, Region, float], Solution]] = {
+    "sqp": newton,
+    "published": _published,
+    "em": _expectation_maximisation,
+}

@@ -1,4 +1,14 @@
-"""RegMix (arXiv 2407.01492): regress each target's loss on the mixture, then average the best of many simulated mixtures."""
+"""RegMix (arXiv 2407.01492): regress each target's loss on the mixture, then search mixtures.
+
+    loss_k(w) ~ g_k(w)                                 fitted on the runs of the swarm
+    proposal  = mean of the `keep` drawn mixtures w of least sum_k c_k g_k(w)
+
+    w    mixture, (domains,) weights on the simplex, drawn from Dirichlet(natural)
+    g_k  regression of target k: boosted trees, or a line (both are in the paper), nats/token
+    c_k  weight of target k in the goal
+
+The regression knows the mixture only: it holds at the swarm's number of tokens.
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -13,131 +23,171 @@ from mixwright.mixers.base import FITTED, UNKNOWN
 from mixwright.mixers.limits import Limits
 from mixwright.mixers.regmix.c_mixup import augmented, helps
 from mixwright.mixers.regmix.tree_search import leaf_ranges, survivors
+from mixwright.mixers.search import Searched
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
 if TYPE_CHECKING:
     import lightgbm
-from mixwright.mixers.search import Searched
 
-REFIT_RATE = (
-    0.033  # of a refit's trees: a third of the published rounds, as good in cross-validation
-)
-PUBLISHED_RUNS = (
-    100  # below this many runs the published 20 rows a leaf leave almost no tree to grow
-)
+# Learning rate of a refit: a third of the published rounds, as good in cross-validation.
+REFIT_RATE = 0.033
+# With fewer runs the published 20 rows a leaf leave almost no tree to grow.
+PUBLISHED_RUNS = 100
+PUBLISHED_ROWS = 20
+# Runs at least.
+RUNS = 8
+Parameters = dict[str, float | int | bool | str]
 
 
 @dataclass(frozen=True)
 class RegMix(Searched):
-    """One LightGBM a target as published: 1,000 trees, rate .01, 31 leaves, 20 rows a leaf, no early stop; fewer a leaf under 100 runs."""
+    """Boosted trees (LightGBM), one model a target, with the paper's settings.
+
+    They are 1,000 trees at rate .01, 31 leaves and 20 rows a leaf, without early stop. With fewer
+    than 100 runs a leaf takes fewer rows.
+    """
 
     iterations: int = 1_000
     learning_rate: float = 0.01
     leaves: int = 31
-    rows_per_leaf: int = 0  # 0: 20 as published, max(3, runs // 16) under 100 runs
-    mixup: bool = False  # C-Mixup for the targets that it helps in cross-validation
-    workers: int = 0  # targets fitted and searched side by side; 0: as many as there are cores
+    # 0: 20 as published, max(3, runs // 16) with fewer than 100 runs
+    rows_per_leaf: int = 0
+    # C-Mixup, for the targets that it helps in cross-validation
+    mixup: bool = False
+    # targets that are fitted and searched at a time; 0: as many as there are cores
+    workers: int = 0
+    # runs that were fitted
     runs: int = field(default=0, metadata=FITTED)
-    models: tuple[str, ...] = field(
-        default=(), metadata=FITTED, repr=False
-    )  # LightGBM's own text, one a target
+    # of each target LightGBM's own text
+    models: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
     name = "regmix"
 
-    def fit(self, seen: Observations) -> Self:
-        swarm = self.usable(seen, "swarm", least=8)
-        settings = self._parameters(len(swarm.runs))
-        with ThreadPoolExecutor(
-            self._threads
-        ) as pool:  # LightGBM lets go of the interpreter while it works
-            models = tuple(
-                pool.map(lambda losses: self._grow(swarm.weights, losses, settings), swarm.losses.T)
-            )
-        return self.learned(swarm, runs=len(swarm.runs), models=models)
+    def fit(self, observations: Observations) -> Self:
+        """Grows one model a target on the runs of the swarm."""
+        swarm = self.usable(observations, "swarm", least=RUNS)
+        runs = len(swarm.runs)
+        parameters = self._parameters(runs)
 
-    def refit(self, seen: Observations) -> Self:
-        """With fewer trees at a higher rate, and the smaller search."""
-        faster = max(1.0, REFIT_RATE / self.learning_rate)
-        rounds, rate = max(1, round(self.iterations / faster)), faster * self.learning_rate
-        return super(RegMix, replace(self, iterations=rounds, learning_rate=rate)).refit(seen)
+        def grow_target(losses: Array) -> str:
+            return self._grow(swarm.weights, losses, parameters)
+
+        # Threads are enough: LightGBM lets go of the interpreter while it works.
+        with ThreadPoolExecutor(self._threads) as pool:
+            models = tuple(pool.map(grow_target, swarm.losses.T))
+        return self.learned(swarm, runs=runs, models=models)
+
+    def refit(self, observations: Observations) -> Self:
+        """Fits again with fewer trees at a higher rate, and a smaller search."""
+        factor = max(1.0, REFIT_RATE / self.learning_rate)
+        rounds = max(1, round(self.iterations / factor))
+        rate = factor * self.learning_rate
+        faster = replace(self, iterations=rounds, learning_rate=rate)
+        return Searched.refit(faster, observations)
 
     def predict(self, amounts: Array) -> Array:
-        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
-        return np.column_stack([self._predict_one(k, amounts) for k in range(len(self.targets))])
+        """Returns (mixtures, targets) nats/token, at the swarm's total whatever theirs.
+
+        Args:
+            amounts: (mixtures, domains) tokens.
+        """
+        columns = [self._predict_one(k, amounts) for k in range(len(self.targets))]
+        return np.column_stack(columns)
 
     def candidates(self, weights: Array, importance: Array) -> NDArray[np.int64]:
+        """Returns the rows of `weights` that may be among the best, without walking every tree."""
         chosen = np.flatnonzero(importance).tolist()
-        ranges = [leaf_ranges(self.models[k]) for k in chosen]
-        rounds = min(len(least) for least, _ in ranges)
-        if (
-            rounds < self.iterations or len(weights) <= self.keep
-        ):  # a target whose trees ended early: no common rounds to cut by
+        least = []
+        greatest = []
+        for k in chosen:
+            low, high = leaf_ranges(self.models[k])
+            least.append(low)
+            greatest.append(high)
+        rounds = min(len(low) for low in least)
+        # A target whose trees ended early leaves no common rounds to stop at.
+        if rounds < self.iterations or len(weights) <= self.keep:
             return np.arange(len(weights))
-        least, greatest = (
-            importance[chosen] @ np.stack(parts) for parts in zip(*ranges, strict=True)
-        )
 
         def partial(mixtures: Array, first: int, last: int) -> Array:
             return self._sum(mixtures, importance, first, last - first)
 
-        return survivors(partial, least, greatest, weights, self.keep)
+        return survivors(
+            partial,
+            least=importance[chosen] @ np.stack(least),
+            greatest=importance[chosen] @ np.stack(greatest),
+            weights=weights,
+            keep=self.keep,
+        )
 
     def objective(self, weights: Array, importance: Array) -> Array:
+        """Returns (mixtures,) sum_k c_k g_k(w)."""
         return self._sum(weights, importance)
 
     def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
-        kept = np.ones(len(weights), dtype=bool)
-        for k in np.flatnonzero(
-            limits.limited
-        ).tolist():  # each target walks the trees of what the others left only
-            kept[kept] = self._predict_one(k, weights[kept]) <= limits.most[k]
-        return kept
+        """Returns (mixtures,) which mixtures keep the limits.
+
+        Each target walks the trees only for the mixtures that the targets before it left.
+        """
+        inside = np.ones(len(weights), dtype=bool)
+        for k in np.flatnonzero(limits.limited).tolist():
+            inside[inside] = self._predict_one(k, weights[inside]) <= limits.most[k]
+        return inside
 
     def _sum(
         self, weights: Array, importance: Array, first: int = 0, count: int | None = None
     ) -> Array:
+        """(mixtures,) the objective's share of `count` rounds of trees from `first` on."""
         chosen = np.flatnonzero(importance)
+
+        def predict_target(k: int) -> Array:
+            return self._predict_one(k, weights, first, count)
+
         with ThreadPoolExecutor(self._threads) as pool:
-            parts = pool.map(lambda k: self._predict_one(k, weights, first, count), chosen.tolist())
-            return np.stack(list(parts), axis=1) @ importance[chosen]
+            parts = list(pool.map(predict_target, chosen.tolist()))
+        return np.stack(parts, axis=1) @ importance[chosen]
 
     @property
     def _threads(self) -> int:
-        """What OMP_NUM_THREADS leaves of the cores, which a job of the workflow has at its rule's threads."""
-        said = os.environ.get("OMP_NUM_THREADS", "")
-        return self.workers or (int(said) if said.isdigit() and int(said) else os.cpu_count() or 1)
+        """Targets at a time; a job of the workflow has its rule's threads in OMP_NUM_THREADS."""
+        if self.workers:
+            return self.workers
+        allowed = os.environ.get("OMP_NUM_THREADS", "")
+        if allowed.isdigit() and int(allowed):
+            return int(allowed)
+        return os.cpu_count() or 1
 
     def notes(self) -> tuple[str, ...]:
+        """Says where the rows a leaf differ from the paper's."""
         rows = self._parameters(self.runs)["min_data_in_leaf"]
-        return (
-            ()
-            if rows == 20
-            else (f"{rows} rows a leaf for {self.runs} runs, where RegMix published 20 for 512",)
-        )
+        if rows == PUBLISHED_ROWS:
+            return ()
+        return (f"{rows} rows a leaf for {self.runs} runs, where RegMix published 20 for 512",)
 
     def _predict_one(
         self, target: int, amounts: Array, first: int = 0, count: int | None = None
     ) -> Array:
+        """(mixtures,) nats/token of one target, by `count` rounds of trees from `first` on."""
         weights = amounts / amounts.sum(axis=1, keepdims=True)
-        return np.asarray(
-            self._boosters[target].predict(
-                weights, start_iteration=first, num_iteration=count, num_threads=1
-            )
+        predicted = self._boosters[target].predict(
+            weights,
+            start_iteration=first,
+            num_iteration=count,
+            num_threads=1,
         )
+        return np.asarray(predicted)
 
-    def _grow(self, weights: Array, losses: Array, parameters: dict) -> str:
+    def _grow(self, weights: Array, losses: Array, parameters: Parameters) -> str:
+        """One target's model, with C-Mixup where that is asked for and helps."""
         import lightgbm
 
-        def predicted(x: Array, y: Array, new: Array) -> Array:
-            return np.asarray(
-                lightgbm.Booster(model_str=_grow(x, y, parameters, self.iterations)).predict(
-                    new, num_threads=1
-                )
-            )
+        def fit_predict(x: Array, y: Array, new: Array) -> Array:
+            model = _grow_trees(x, y, parameters, self.iterations)
+            booster = lightgbm.Booster(model_str=model)
+            return np.asarray(booster.predict(new, num_threads=1))
 
-        if self.mixup and helps(predicted, weights, losses):
+        if self.mixup and helps(fit_predict, weights, losses):
             weights, losses = augmented(weights, losses)
-        return _grow(weights, losses, parameters, self.iterations)
+        return _grow_trees(weights, losses, parameters, self.iterations)
 
     @cached_property
     def _boosters(self) -> "list[lightgbm.Booster]":
@@ -145,14 +195,18 @@ class RegMix(Searched):
 
         return [lightgbm.Booster(model_str=model) for model in self.models]
 
-    def _parameters(self, runs: int) -> dict[str, float | int | bool | str]:
-        rows = self.rows_per_leaf or (20 if runs >= PUBLISHED_RUNS else max(3, runs // 16))
+    def _parameters(self, runs: int) -> Parameters:
+        """LightGBM's parameters for so many runs."""
+        rows = self.rows_per_leaf
+        if not rows:
+            rows = PUBLISHED_ROWS if runs >= PUBLISHED_RUNS else max(3, runs // 16)
         return {
             "objective": "regression",
             "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,
             "min_data_in_leaf": rows,
-            "num_threads": 1,  # threads of several fits fight over the cores
+            # threads of several fits fight over the cores
+            "num_threads": 1,
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
@@ -161,38 +215,52 @@ class RegMix(Searched):
 
 @dataclass(frozen=True)
 class RegMixLinear(Searched):
-    """Ordinary least squares of each target's loss on the weights (smallest slopes where they leave it open), the same search."""
+    """Least squares, the paper's other regression: g_k(w) = sum_i w_i b_ik, the same search.
 
-    coefficients: Array = field(
-        default=UNKNOWN, metadata=FITTED, repr=False
-    )  # (domains, targets) nats/token
+    Weights sum to 1, so the intercept is among the coefficients b.
+    """
+
+    # (domains, targets) b, nats/token
+    coefficients: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
     name = "regmix-linear"
 
-    def fit(self, seen: Observations) -> Self:
-        swarm = self.usable(seen, "swarm", least=8)
-        # weights sum to 1, so the intercept is among the coefficients
+    def fit(self, observations: Observations) -> Self:
+        """Solves for the coefficients; smallest slopes where the runs leave them open."""
+        swarm = self.usable(observations, "swarm", least=RUNS)
         coefficients, _, rank, _ = np.linalg.lstsq(swarm.weights, swarm.losses, rcond=1e-8)
-        if (
-            rank < len(swarm.domains)
-        ):  # centred: what the runs leave open is drawn to their mean loss; from 0 it would draw the proposal
-            centre, level = swarm.weights.mean(axis=0), swarm.losses.mean(axis=0)
-            slopes = np.linalg.lstsq(swarm.weights - centre, swarm.losses - level, rcond=1e-8)[0]
+        if rank < len(swarm.domains):
+            # Centred: what the runs leave open is then drawn to their mean loss. Drawn to a loss
+            # of 0, it would draw the proposal.
+            centre = swarm.weights.mean(axis=0)
+            level = swarm.losses.mean(axis=0)
+            weights = swarm.weights - centre
+            losses = swarm.losses - level
+            slopes, *_ = np.linalg.lstsq(weights, losses, rcond=1e-8)
             coefficients = slopes + level - centre @ slopes
         return self.learned(swarm, coefficients=coefficients)
 
     def predict(self, amounts: Array) -> Array:
-        """(mixtures, domains) tokens -> (mixtures, targets) nats/token, at the swarm's total whatever the amounts' total."""
-        return amounts / amounts.sum(axis=1, keepdims=True) @ self.coefficients
+        """Returns (mixtures, targets) nats/token, at the swarm's total whatever theirs.
+
+        Args:
+            amounts: (mixtures, domains) tokens.
+        """
+        weights = amounts / amounts.sum(axis=1, keepdims=True)
+        return weights @ self.coefficients
 
 
-def _grow(weights: Array, losses: Array, parameters: dict, iterations: int) -> str:
+def _grow_trees(weights: Array, losses: Array, parameters: Parameters, iterations: int) -> str:
+    """LightGBM's own text of a model of (runs, domains) weights and (runs,) losses.
+
+    lightgbm.train grows the same trees; what it does around each tree takes a sixth of the time.
+    """
     import lightgbm
 
     parameters = parameters | {"num_iterations": iterations}
-    booster = lightgbm.Booster(parameters, lightgbm.Dataset(weights, losses, params=parameters))
-    for _ in range(
-        iterations
-    ):  # lightgbm.train grows the same trees; what it does around each takes a sixth of the time
-        if booster.update():
+    data = lightgbm.Dataset(weights, losses, params=parameters)
+    booster = lightgbm.Booster(parameters, data)
+    for _ in range(iterations):
+        ended = booster.update()
+        if ended:
             break
     return booster.model_to_string()

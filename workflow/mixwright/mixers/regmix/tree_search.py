@@ -1,4 +1,8 @@
-"""The best of many mixtures by a weighted sum of boosted trees, without walking every tree for every mixture."""
+"""The best of many mixtures by a weighted sum of boosted trees, without walking every tree.
+
+After some rounds of trees a mixture is dropped if it cannot be among the best any more, whatever
+the leaves that it reaches in the rounds left.
+"""
 
 from collections.abc import Callable
 
@@ -7,25 +11,22 @@ from numpy.typing import NDArray
 
 from mixwright.mixture import Array
 
-STAGES = (
-    0.04,
-    0.08,
-    0.14,
-    0.2,
-    0.3,
-    0.45,
-    0.7,
-)  # of the trees: after each, mixtures that cannot be among the best any more are dropped
+# Shares of the rounds, after each of which mixtures are dropped.
+STAGES = (0.04, 0.08, 0.14, 0.2, 0.3, 0.45, 0.7)
+LEAVES = "leaf_value="
 
 
 def leaf_ranges(model: str) -> tuple[Array, Array]:
-    """(trees,) least and greatest leaf of each tree in LightGBM's own text."""
-    leaves = [
-        np.array(line[11:].split(), dtype=np.float64)
-        for line in model.splitlines()
-        if line.startswith("leaf_value=")
-    ]
-    return np.array([leaf.min() for leaf in leaves]), np.array([leaf.max() for leaf in leaves])
+    """Returns (trees,) the least and (trees,) the greatest leaf, from LightGBM's own text."""
+    least = []
+    greatest = []
+    for line in model.splitlines():
+        if line.startswith(LEAVES):
+            numbers = line.removeprefix(LEAVES).split()
+            leaves = np.array(numbers, dtype=np.float64)
+            least.append(leaves.min())
+            greatest.append(leaves.max())
+    return np.array(least), np.array(greatest)
 
 
 def survivors(
@@ -35,22 +36,35 @@ def survivors(
     weights: Array,
     keep: int,
 ) -> NDArray[np.int64]:
-    """Rows of `weights`, in order, among which the `keep` of least objective are for certain.
+    """Finds rows among which the `keep` mixtures of least objective are for certain.
 
-    partial(mixtures, first, last) is the objective's share of the rounds first to last, between the sums of `least` and `greatest`
-    (rounds,). A row whose best possible sum exceeds the keep-th worst possible one is out.
+    A row is out if its best possible objective exceeds the keep-th worst possible one.
+
+    Args:
+        partial: (mixtures, first, last) -> (mixtures,) what the rounds first to last - 1 add to
+            the objective.
+        least: (rounds,) the least that a round can add.
+        greatest: (rounds,) the most that a round can add.
+        weights: (mixtures, domains).
+        keep: how many mixtures are sought.
+
+    Returns:
+        Positions in `weights`, in order.
     """
-    rounds, alive, so_far = len(least), np.arange(len(weights)), np.zeros(len(weights))
+    rounds = len(least)
+    alive = np.arange(len(weights))
+    objective = np.zeros(len(weights))
     first = 0
     for stage in STAGES:
         last = max(first, round(stage * rounds))
         if last == first or len(alive) <= keep:
             continue
-        so_far = so_far + partial(weights[alive], first, last)
+        objective = objective + partial(weights[alive], first, last)
         first = last
-        bar = (
-            np.partition(so_far, keep - 1)[keep - 1] + greatest[first:].sum() - least[first:].sum()
-        )
-        inside = so_far <= bar + 1e-9 * (1 + abs(bar))
-        alive, so_far = alive[inside], so_far[inside]
+        keepth = np.partition(objective, keep - 1)[keep - 1]
+        bar = keepth + greatest[first:].sum() - least[first:].sum()
+        rounding = 1e-9 * (1 + abs(bar))
+        inside = objective <= bar + rounding
+        alive = alive[inside]
+        objective = objective[inside]
     return alive

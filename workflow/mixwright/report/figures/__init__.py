@@ -1,4 +1,7 @@
-"""The figures of a study: one file a figure, each a pure function from tables to a matplotlib Figure."""
+"""The figures of a study: one file a figure, a pure function from tables to a matplotlib Figure.
+
+The registry is read at parse time; a figure's module is imported when it is drawn.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,11 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a figure is drawn and the results it reads; `study` stands for its learner and the weights of its targets."""
+    """Where a figure is drawn, and which results it reads."""
 
-    module: str  # "module" holds figure and table; "module:name" holds name_figure and name_table
+    # "module" holds figure and table; "module:name" holds name_figure and name_table.
+    module: str
+    # Names as in mixwright.report.layout; `study` is its learner and the weights of its targets.
     inputs: tuple[str, ...]
+    # Heading on the page.
     title: str
+    # Results that are read where the study makes them.
     optional: tuple[str, ...] = ()
 
 
@@ -56,7 +63,8 @@ FIGURES = {
     ),
 }
 
-# Of runs that others measured; each of these has a table: module.table(**inputs), and module.figure(table) draws that alone.
+# Figures of runs that others measured. Each has a table, made by module.table(**inputs);
+# module.figure(table) draws from the table alone.
 MEASURED = {
     "ranks": Entry(
         "mixwright.report.figures.ranks", ("tests", "validation", "study"), "Rank correlations"
@@ -81,7 +89,12 @@ MEASURED = {
 
 
 def draw(name: str, **inputs: Any) -> "Figure":
-    """The figure `name` from tables already read (`study` as its dict), in the style of the house."""
+    """Draws a figure in the common style.
+
+    Args:
+        name: name of the figure.
+        inputs: the results it reads, tables as data frames; `study` as the resolved config.
+    """
     from matplotlib import rc_context
 
     from mixwright.report.figures.style import STYLE
@@ -90,20 +103,20 @@ def draw(name: str, **inputs: Any) -> "Figure":
     if "study" in inputs:
         study = inputs.pop("study")
         inputs |= {"targets": targets_of(study), "learner": learner_of(study)}
+    function = _function(name, "figure")
     with rc_context(STYLE):
-        return _function(name, "figure")(**inputs)
+        return function(**inputs)
 
 
 def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
-    """The table that the figure `name` of MEASURED draws."""
+    """Makes the table that a figure of MEASURED draws; arguments as of `draw`."""
     from mixwright.study.material import targets_of
 
     if "study" in inputs:
         study = inputs.pop("study")
-        inputs = {
-            what: as_listed(found, study) if what in ("tests", "subsets") else found
-            for what, found in inputs.items()
-        }
+        for result in ("tests", "subsets"):
+            if result in inputs:
+                inputs[result] = as_listed(inputs[result], study)
         inputs["targets"] = targets_of(study)
     return _function(name, "table")(**inputs)
 
@@ -117,46 +130,55 @@ def _function(name: str, what: str) -> Callable[..., Any]:
 
 
 def as_listed(frame: "pd.DataFrame", study: Mapping[str, Any]) -> "pd.DataFrame":
-    """The rows with test sets in the order in which the study lists them."""
+    """Sorts rows by test set, in the order in which the study's config lists the sets."""
     order = {test: number for number, test in enumerate(study["measured"]["tests"])}
     return frame.sort_values("test", key=lambda column: column.map(order), kind="stable")
 
 
 def save(figure: "Figure", path: str | Path) -> None:
-    """Writes `figure` atomically as its suffix says (.svg, .png, .pdf); the same figure gives the same bytes."""
+    """Writes a figure as its suffix says: .svg, .png or .pdf. Equal figures give equal bytes."""
     from matplotlib import rc_context
 
     from mixwright.files import written
     from mixwright.report.figures.style import STYLE
 
     kind = Path(path).suffix.lstrip(".") or "svg"
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-    with rc_context(STYLE), written(path) as beside:
-        figure.savefig(beside, format=kind, metadata=undated)
+    # Without the date of drawing.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    with rc_context(STYLE), written(path) as partial:
+        figure.savefig(partial, format=kind, metadata=metadata)
 
 
 def draw_figure(
     name: str, paths: "Mapping[str, Paths]", to: str | Path, table: str | Path | None = None
 ) -> None:
-    """Reads what figure `name` needs from `paths` (result -> file or files), draws it and writes it to `to`, the table behind it as CSV."""
+    """Reads what a figure needs, draws it and writes it.
+
+    Args:
+        name: name of the figure.
+        paths: name of a result -> its file or files; results that the figure does not read are
+            left aside.
+        to: file of the figure.
+        table: CSV file for the numbers behind a figure of MEASURED; the other figures have none.
+    """
     from mixwright.files import written
     from mixwright.report.results import load
 
-    wanted = entry(name)
-    read = load(paths, wanted.inputs, wanted.optional)
+    figure = entry(name)
+    results = load(paths, figure.inputs, figure.optional)
     if name not in MEASURED:
-        save(draw(name, **read), to)
+        save(draw(name, **results), to)
         return
-    found = tabulate(name, **read)
+    frame = tabulate(name, **results)
     if table is not None:
-        with written(table) as beside:
-            found.to_csv(beside, index=False)
-    save(draw(name, table=found), to)
+        with written(table) as partial:
+            frame.to_csv(partial, index=False)
+    save(draw(name, table=frame), to)
 
 
 def entry(name: str) -> Entry:
-    """The registry's entry of `name`; an unknown name is refused with those there are."""
-    every = FIGURES | MEASURED
-    if name not in every:
-        raise MixwrightError(f"figure {name} is unknown; there are {', '.join(every)}")
-    return every[name]
+    """Returns the registry's entry of a figure; an unknown name is refused with the known ones."""
+    figures = FIGURES | MEASURED
+    if name not in figures:
+        raise MixwrightError(f"figure {name} is unknown; there are {', '.join(figures)}")
+    return figures[name]

@@ -14,6 +14,7 @@ from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 from mixwright.report.figures.style import BLUE, INK, SOFT, panels, titled
+from mixwright.tables import design_matrix
 from mixwright.trust.noise import losses_of_role, objectives
 
 BEST = 0.125  # share of the runs drawn as the best
@@ -30,12 +31,7 @@ def figure(
     loss = objectives(losses_of_role(design, losses, "swarm"), targets, "loss", "run")
     if loss.empty:
         raise MixwrightError("losses: no run of the swarm has all targets; train the swarm first")
-    weights = (
-        design[design.run.isin(loss.index)]
-        .pivot(index="run", columns="domain", values="weight")
-        .reindex(loss.index)
-        .fillna(0.0)
-    )
+    weights = design_matrix(design[design.run.isin(loss.index)], runs=loss.index)
     ranks = {domain: spearman(weights[domain].to_numpy(), loss.to_numpy()) for domain in weights}
     order = sorted(weights, key=lambda domain: (-abs(ranks[domain]), domain))
     best = loss.rank(method="first") <= max(1, round(BEST * len(loss)))

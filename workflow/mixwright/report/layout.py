@@ -1,0 +1,123 @@
+"""Where each result of a study lies, by the name that the figures and the report read it by.
+
+The header of the Snakefile shows the same paths. The Snakefile imports this module to declare the
+inputs of its rules, so nothing heavy is imported here.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mixwright.errors import MixwrightError
+from mixwright.report.figures import MEASURED, entry
+from mixwright.study.study import PROXIES, Study
+
+Folder = Path | str
+
+
+def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) -> list[str]:
+    """Returns the gathered table of each of these roles whose runs the study has.
+
+    Runs measured by others have a design and losses only; trees have no realised token counts.
+    """
+    if study.measured and table not in ("design", "losses"):
+        return []
+    if table == "realised" and not study.learner.sized:
+        return []
+    return _files(folder, table, [role for role in roles if role in study.runs])
+
+
+def validated(study: Study) -> list[str]:
+    """Returns the mixers whose predictions can be compared with the losses of the swarm."""
+    if "swarm" not in study.runs:
+        return []
+    return [mixer for mixer in study.mixers if study.method(mixer).predicts]
+
+
+def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
+    """Returns name -> files of every result that figures and the report read; none: an empty list.
+
+    Args:
+        study: the study.
+        folder: its results folder, `results/{study}`.
+    """
+    paths = {
+        "validation": _files(folder, "validation", validated(study)),
+        "mixtures": _files(folder, "mixtures", study.arms, "json"),
+    }
+    if study.measured:
+        return paths | _measured_paths(study, folder)
+    return paths | {
+        "design": table_paths(study, folder, "design", PROXIES),
+        "losses": table_paths(study, folder, "losses", PROXIES),
+        "backtest": _file(folder, "backtest.json", study.backtested),
+        "transfer": _file(folder, "transfer.json", "transfer" in study.runs),
+        "scores": _files(folder, "scores", study.final_packs),
+        "documents": _files(folder, "final_documents", study.final_packs),
+    }
+
+
+def manifest_paths(study: Study, folder: Folder) -> list[str]:
+    """Returns the manifest of what is learned from, one a domain."""
+    shards = f"{folder}/{study.learner.folder}"
+    return [f"{shards}/{domain}/manifest.json" for domain in study.domains]
+
+
+def drawn(study: Study) -> list[str]:
+    """Returns the figures whose results this study makes, in the order of the page."""
+    results = {name for name, files in result_paths(study, "").items() if files}
+    # Figures of losses show the swarm.
+    if "swarm" not in study.runs:
+        results.discard("losses")
+    results.add("study")
+    if study.measured:
+        candidates = list(MEASURED)
+    else:
+        first = "mixtures" if study.goals == ("",) else "targets"
+        candidates = [first, *study.learner.figures]
+    return [figure for figure in candidates if results.issuperset(entry(figure).inputs)]
+
+
+def figure_files(study: Study, folder: Folder) -> list[str]:
+    """Returns the files of the figures that this study draws."""
+    return _files(folder, "report", drawn(study), "svg")
+
+
+def figure_paths(study: Study, folder: Folder, figure: str) -> dict[str, list[str]]:
+    """Returns name -> files of the results that a figure reads, without `study` itself.
+
+    Raises:
+        MixwrightError: the figure is unknown, or needs a result that this study does not make.
+    """
+    results = result_paths(study, folder)
+    registered = entry(figure)
+    for name in registered.inputs:
+        if name != "study" and not results.get(name):
+            raise MixwrightError(
+                f"figure {figure} needs {name}, which this study does not make; "
+                f"choose one of {', '.join(drawn(study))}"
+            )
+    names = [*registered.inputs, *registered.optional]
+    return {name: results[name] for name in names if name in results}
+
+
+def _measured_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
+    """What only a study of runs measured by others makes."""
+    tested = validated(study) if study.tests else []
+    return {
+        "tests": _files(folder, "tests", tested),
+        "subsets": _files(folder, "subsets", study.measured["subsets"]),
+        "regions": _files(folder, "regions", study.measured["regions"], "json"),
+        "predictions": _file(folder, "predictions.parquet", "swarm" in study.runs),
+        "design": table_paths(study, folder, "design", ["perturb"]),
+        "ladder": _file(folder, "ladder.parquet", "optima" in study.measured),
+    }
+
+
+def _file(folder: Folder, name: str, exists: bool) -> list[str]:
+    """A result that is one file, if the study makes it."""
+    return [f"{folder}/{name}"] if exists else []
+
+
+def _files(folder: Folder, kind: str, names: Iterable[str], suffix: str = "parquet") -> list[str]:
+    """One file a name, in the folder of their kind."""
+    return [f"{folder}/{kind}/{name}.{suffix}" for name in names]

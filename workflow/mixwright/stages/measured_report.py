@@ -1,0 +1,47 @@
+"""Stages of workflow/rules/measured.smk that show results: figures with tables, and a page."""
+
+from pathlib import Path
+from typing import Any
+
+from mixwright.files import write_json
+from mixwright.report import layout, measured_page, measured_summary, perturbed_summary
+from mixwright.report.figures import draw_figure
+from mixwright.report.measured_summary import Measured
+from mixwright.report.outputs import provenance
+from mixwright.report.perturbed_summary import Perturbed
+from mixwright.report.results import load
+from mixwright.study.study import Study
+
+
+def draw_measured(figure: str, study: Path, to: Path, table: Path) -> None:
+    """Draw a figure of runs that others measured, and write the numbers behind it as CSV.
+
+    Example:
+        mixwright draw-measured --figure ranks --study results/regmix_pile/study.json
+            --to ranks.svg --table ranks.csv
+    """
+    paths = layout.figure_paths(Study.read(study), study.parent, figure)
+    draw_figure(figure, {**paths, "study": study}, to, table)
+
+
+def summarise_measured(study: Path, html: Path, json: Path) -> None:
+    """Write what the measured runs teach and what to distrust, as a page and a JSON.
+
+    Example:
+        mixwright summarise-measured --study results/regmix_pile/study.json
+            --html summary.html --json summary.json
+    """
+    plan = Study.read(study)
+    results = load(layout.result_paths(plan, study.parent))
+    summary = _summary(plan, results)
+    write_json(json, summary.as_json())
+    facts = provenance(plan) | measured_page.public_files(plan)
+    figures = [Path(path) for path in layout.figure_files(plan, study.parent)]
+    measured_page.write_page(summary, facts, figures, html)
+
+
+def _summary(plan: Study, results: dict[str, Any]) -> Measured | Perturbed:
+    """Summarises a swarm, or perturbation runs."""
+    if "perturb" in plan.measured:
+        return perturbed_summary.summarise(plan, **results)
+    return measured_summary.summarise(plan, **results)

@@ -1,0 +1,70 @@
+"""From rows of a design to runs: how many steps a run takes, and what its recipe holds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from mixwright.designs import KINDS, kind_of
+from mixwright.designs.row import Row
+from mixwright.mixture import Run, digest
+from mixwright.study.material import Material
+
+Part = TypeVar("Part")
+
+
+def step_tokens(study: Material, part: str) -> int:
+    """Returns the training tokens of one step of `part`, proxy or final.
+
+    It is 1 for trees, whose runs learn from all rows: their weights alone count.
+    """
+    if not study.learner.sized:
+        return 1
+    settings = study.config[part]
+    return int(settings["batch"] * settings["shape"]["context"])
+
+
+def steps(study: Material, tokens: float, part: str) -> int:
+    """Returns the whole steps of `part` that come nearest to so many tokens, at least one."""
+    if not study.learner.sized:
+        return 1
+    return max(1, round(tokens / step_tokens(study, part)))
+
+
+def rows_of(study: Material, role: str) -> list[Row]:
+    """Returns the rows of a role's design. The role transfer has the swarm's."""
+    if role == "transfer":
+        role = "swarm"
+    return KINDS[kind_of(role, study.config)].rows(study.config)
+
+
+def run_of(study: Material, role: str, row: Row, context: str) -> Run:
+    """Returns the run that a row of a design asks for.
+
+    `context` is the hash of what all runs of the study share.
+    """
+    if study.learner.sized:
+        model = study.config["proxy"]["model"]
+    else:
+        model = study.config["trees"]["library"]
+    run_steps = steps(study, row.tokens, "proxy")
+    return Run(
+        role=role,
+        model=model,
+        tokens=run_steps * step_tokens(study, "proxy"),
+        steps=run_steps,
+        seed=row.seed,
+        kind=kind_of(role, study.config),
+        parameters=row.parameters,
+        row=row.row,
+        context=context,
+    )
+
+
+def cut(
+    parts: Sequence[Part], size: int, name: Callable[[Part], Any]
+) -> dict[str, tuple[Part, ...]]:
+    """Returns slices of at most `size` parts, each named by the hash of its parts' names."""
+    packs = {}
+    for start in range(0, len(parts), size):
+        pack = tuple(parts[start : start + size])
+        packs[digest([name(part) for part in pack])] = pack
+    return packs
