@@ -68,7 +68,7 @@ def test_saved_and_loaded_it_answers_the_same(library, tmp_path):
 
 
 def test_a_label_between_stands_for_rows_of_both_labels(library):
-    """A row of weight 2 and label .5 is one row of each label: the union of domains, each molecule once."""
+    """A row of weight 2 and label .5 is one row of each label: a union has each molecule once."""
     one = examples(weights=np.full(600, 2.0))
     one = LabelledRows(
         np.round(one.features * 4) / 4, one.labels, one.weights
@@ -85,11 +85,10 @@ def test_a_label_between_stands_for_rows_of_both_labels(library):
         np.ones(1200),
     )
     settings = Trees(library, trees=(20,), depth=(3,))
-    here, there = (
-        train(given, examples(seed=1), settings, seed=0).probability(examples(seed=2).features)
-        for given in (half, twice)
-    )
-    assert here == pytest.approx(there, abs=2e-3)
+    features = examples(seed=2).features
+    of_half = train(half, examples(seed=1), settings, seed=0).probability(features)
+    of_twice = train(twice, examples(seed=1), settings, seed=0).probability(features)
+    assert of_half == pytest.approx(of_twice, abs=2e-3)
 
 
 def test_an_unknown_library_is_refused():
