@@ -45,30 +45,42 @@ class Options:
     never_worse: tuple[str, ...] = ()
 
     def goal(self, source: FittedRuns) -> Goal:
-        """The goal over the fit's domains; without token counts the mean of the fitted mixtures is the natural one."""
+        """Returns the goal over the fit's domains.
+
+        Without token counts the mean of the fitted mixtures stands for the natural one. Without
+        targets the goal is the plain mean of all.
+        """
+        return Goal(
+            domains=self._domains(source),
+            targets=self._importance(source),
+            tokens=self.tokens or source.most_tokens,
+            bounds=self._bounds(source),
+            seed=self.seed,
+            never_worse=self.never_worse,
+        )
+
+    def _domains(self, source: FittedRuns) -> tuple[Domain, ...]:
         if self.available:
-            domains = tuple(Domain(name, round(self.available[name])) for name in source.domains)
-        else:
-            means = zip(source.domains, source.mean, strict=True)
-            domains = tuple(Domain(name, None, share) for name, share in means)
+            return tuple(Domain(name, round(self.available[name])) for name in source.domains)
+        means = zip(source.domains, source.mean, strict=True)
+        return tuple(Domain(name, None, share) for name, share in means)
+
+    def _importance(self, source: FittedRuns) -> dict[str, float]:
         targets = self.targets or dict.fromkeys(source.targets, 1.0)
-        importance = {
-            name: weight / sum(targets.values())
-            for name, weight in sorted(targets.items())
-            if weight > 0
-        }
-        tokens = self.tokens or source.most_tokens
+        total = sum(targets.values())
+        return {name: weight / total for name, weight in sorted(targets.items()) if weight > 0}
+
+    def _bounds(self, source: FittedRuns) -> Bounds:
         empty = {name: 0.0 for name, amount in self.available.items() if not amount}
-        bounds = Bounds.of(
-            domains,
-            tokens,
+        return Bounds.of(
+            self._domains(source),
+            self.tokens or source.most_tokens,
             {**self.caps, **empty},
             self.floors,
             self.max_epochs,
             self.groups,
             self.fixed,
         )
-        return Goal(domains, importance, tokens, bounds, self.seed, self.never_worse)
 
     def notes(self, source: FittedRuns) -> tuple[str, ...]:
         """Returns what the goal assumes where the options say nothing."""
