@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from mixwright import tables
 from mixwright.files import read_json
 from mixwright.report.by_target import by_target, tallies
-from mixwright.report.comparison import REFERENCE, Comparison, compare
+from mixwright.report.comparison import Comparison, compare
 from mixwright.study.study import Study
+from mixwright.trust.intervals import REFERENCE
 
 DEFAULT = "mixmin-ranking"
 SIGNS = {"better": " +", "worse": " -"}

@@ -1,11 +1,14 @@
 """Nothing half-written counts as done."""
 
+import errno
 import fcntl
 import os
+import time
 
 import pytest
 
 from dead_process import ended
+from mixwright import files
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, here, is_running, read_json, write_json, written
 
@@ -81,3 +84,38 @@ def test_one_at_a_time_holds_a_lock_and_whatever_ends_it_frees_it(tmp_path):
     with alone(lock):  # free again
         assert lock.exists()
     assert not lock.exists()
+
+
+def test_who_waited_holds_the_lock_that_others_see(tmp_path):
+    """The file is removed by who held it: one that waited for it must not hold a file that nobody else opens."""
+    lock = tmp_path / "lock"
+    ready, done = tmp_path / "ready", tmp_path / "done"
+    with alone(lock):
+        child = os.fork()
+        if child == 0:
+            with alone(lock):
+                ready.touch()
+                while not done.exists():
+                    time.sleep(0.01)
+            os._exit(0)
+        time.sleep(0.2)
+        assert not ready.exists()
+    while not ready.exists():
+        time.sleep(0.01)
+    with lock.open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    done.touch()
+    assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 0 and not lock.exists()
+
+
+@pytest.mark.parametrize("code", ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "EINVAL", "ENOSYS"])
+def test_a_file_system_without_locks_costs_a_warning(code, tmp_path, monkeypatch, capsys):
+    def refuse(file, operation):
+        raise OSError(getattr(errno, code), "no locks here")
+
+    monkeypatch.setattr(files.fcntl, "flock", refuse)
+    with alone(tmp_path / "lock"):
+        (tmp_path / "work").touch()
+    assert (tmp_path / "work").exists() and not (tmp_path / "lock").exists()
+    warning = capsys.readouterr().err
+    assert warning.count("\n") == 1 and "cannot be locked (no locks here)" in warning

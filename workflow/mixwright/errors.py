@@ -5,7 +5,10 @@ from difflib import get_close_matches
 
 
 class MixwrightError(Exception):
-    """A mistake told in one line that names the fix; the command line prints it without a traceback."""
+    """A user's mistake: one line that names the fix.
+
+    The command line prints it without a traceback.
+    """
 
 
 class TooFewRunsError(MixwrightError):
@@ -13,12 +16,27 @@ class TooFewRunsError(MixwrightError):
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 target`, `2 targets`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """Returns `1 target`, `2 targets`."""
+    if number == 1:
+        return f"{number} {noun}"
+    return f"{number} {noun}s"
+
+
+def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """Returns the known name that reads most like `name`; None where none reads like it."""
+    matches = get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return matches[0] if matches else None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown name: the nearest known one, or all of them; none where none is known."""
+    """Returns the remedy for an unknown name: the closest known one, or all of them.
+
+    It is empty where no name is known.
+    """
     names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(names)}" if names else ""
+    close = closest(name, names)
+    if close:
+        return f"did you mean {close}?"
+    if names:
+        return f"known: {', '.join(names)}"
+    return ""

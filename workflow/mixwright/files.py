@@ -7,12 +7,13 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 from mixwright.errors import MixwrightError
+from mixwright.progress import say
 
 
 @contextmanager
@@ -37,15 +38,38 @@ def written(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
-    """One process at a time, of all that share the file `lock`; the others wait. The lock ends with its process, however that ends."""
+    """Lets in one process at a time, of all that share the file `lock`; the others wait.
+
+    The lock ends with its process, however that ends. Where the file system has no locks, a
+    warning says so and the process goes on: work may be done twice, to the same results.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        with suppress(
-            OSError
-        ):  # a file system without locks: work may then be done twice, to the same results
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with _locked(lock):
         yield
-    lock.unlink(missing_ok=True)  # done: who comes now, or waited, finds what there was to do
+        # whoever waited for this file takes a new one, and finds what was done
+        lock.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> IO[str]:
+    """The open file `path`, locked."""
+    while True:
+        file = path.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            say(f"{path}: cannot be locked ({error.strerror}); two jobs may do the same work twice")
+            return file
+        if _is_file_of(path, file):
+            return file
+        file.close()
+
+
+def _is_file_of(path: Path, file: IO[str]) -> bool:
+    """Whether `path` still names this open file; its last holder removes it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def swept(path: Path) -> None:

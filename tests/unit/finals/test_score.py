@@ -12,7 +12,7 @@ from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
 from mixwright.finals import score as evaluation
 from mixwright.finals.models import build
-from mixwright.finals.score import evaluate_finals, example_losses, ratio, score
+from mixwright.finals.score import evaluate_finals, example_losses, score
 from shard_files import END, VOCABULARY, examples, make_shards
 
 
@@ -68,17 +68,6 @@ def test_losses_do_not_depend_on_batches_and_count_only_what_is_scored(model, mo
     ]
     texts = Examples.of(rows, END)
     np.testing.assert_allclose(example_losses(model, texts), alone(model, texts), rtol=1e-5)
-
-
-def test_the_standard_error_is_that_of_a_ratio_over_documents():
-    rng = np.random.default_rng(0)
-    sizes = rng.integers(5, 200, 400)
-    sums = sizes * rng.normal(3.0, 0.5, 400)
-    value, stderr = ratio(sums, sizes)
-    assert value == pytest.approx(sums.sum() / sizes.sum())
-    draws = rng.integers(0, 400, (2000, 400))
-    assert stderr == pytest.approx(np.std(sums[draws].sum(1) / sizes[draws].sum(1)), rel=0.1)
-    assert ratio(np.array([6.0]), np.array([2])) == (3.0, math.inf)
 
 
 def test_both_metrics_tell_the_same_losses_in_their_units():

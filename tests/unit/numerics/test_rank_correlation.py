@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from mixwright.numerics.rank_correlation import kendall, spearman
+from mixwright.numerics.rank_correlation import kendall, spearman, spearman_of_rows
 
 
 def signs(values):
@@ -31,6 +31,17 @@ def test_a_perfect_order_is_exactly_one_and_a_constant_ranks_nothing():
     order = np.random.default_rng(0).normal(size=37)
     assert spearman(order, np.exp(order)) == 1 and spearman(order, -order) == -1
     assert spearman(order, np.ones(37)) == 0 == kendall(signs(order), signs(np.ones(37)))
+
+
+def test_rows_are_ranked_as_they_are_one_by_one():
+    rng = np.random.default_rng(1)
+    first, second = rng.integers(0, 9, (3, 40)), rng.normal(size=(2, 3, 40))
+    second[1, 2] = 7.0
+    ranks = spearman_of_rows(first, second)
+    assert ranks.shape == (2, 3) and ranks[1, 2] == 0
+    for size in range(2):
+        for target in range(3):
+            assert ranks[size, target] == spearman(first[target], second[size, target])
 
 
 def test_proposing_and_validating_do_without_scipy_stats():

@@ -8,7 +8,6 @@ from scipy.stats import t, ttest_rel
 import study_tables
 from mixwright.errors import MixwrightError
 from mixwright.report.comparison import Comparison, objective
-from mixwright.trust.intervals import ratio_error
 
 TARGETS = dict.fromkeys(study_tables.TARGETS, 1 / 3)
 
@@ -122,13 +121,6 @@ def test_differences_between_documents_cancel():
         for table in (documents, far)
     )
     assert spread == pytest.approx(near)
-
-
-def test_ratio_error_is_the_mean_s_error_for_equal_documents():
-    values = np.random.default_rng(0).normal(size=50)
-    assert ratio_error(values * 7.0, np.full(50, 7.0)) == pytest.approx(
-        values.std(ddof=1) / np.sqrt(50)
-    )
 
 
 def test_a_missing_arm_and_unshared_seeds_are_named():

@@ -10,8 +10,12 @@ from scipy import sparse
 from mixwright.corpus.shards import count_domains
 from mixwright.errors import MixwrightError
 from mixwright.tabular.dataset import PARTS, dataset_of, open_dataset, parts_of, write_dataset
-from mixwright.tabular.draws import average_precision_draws
-from mixwright.tabular.metrics import average_precision, drawn_precision, loglikelihoods
+from mixwright.tabular.metrics import (
+    average_precision,
+    drawn_precision,
+    loglikelihoods,
+    score_draws,
+)
 from mixwright.tabular.pool import Pool
 from mixwright.tabular.source import prepare, read_table
 
@@ -252,7 +256,7 @@ def test_draws_of_two_arms_are_of_the_same_rows():
         for arm, scores in arms.items()
         for task in ("one", "two")
     ]
-    drawn = average_precision_draws(pd.concat(rows), ["one", "two"], draws=300)
+    drawn = score_draws(pd.concat(rows), ["one", "two"], draws=300)
     assert (drawn.loc["one", "same"] == drawn.loc["one", "theirs"]).all() and (
         drawn.loc["two"] == drawn.loc["one"]
     ).all(axis=None)

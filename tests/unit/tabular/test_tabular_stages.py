@@ -24,8 +24,12 @@ from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
 from mixwright.tabular.boosting import Trees
 from mixwright.tabular.dataset import open_dataset
-from mixwright.tabular.draws import average_precision_draws, positive_probability
-from mixwright.tabular.metrics import average_precision, drawn_precision
+from mixwright.tabular.metrics import (
+    average_precision,
+    drawn_precision,
+    positive_probability,
+    score_draws,
+)
 from mixwright.tabular.pack import train_pack
 from mixwright.tabular.pool import Pool
 from mixwright.tabular.score import evaluate_finals
@@ -299,7 +303,7 @@ def test_draws_are_shared_by_arms_and_by_targets_that_share_rows():
         rows,
         columns=["mixer", "seed", "task", "example", "loglikelihood", "scored_tokens", "label"],
     )
-    found = average_precision_draws(documents, ["s", "t"], draws=30)
+    found = score_draws(documents, ["s", "t"], draws=30)
     assert found.shape == (4, 30) and np.ptp(found.to_numpy(), axis=0).max() == 0
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
+from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
 from mixwright.study.study import Study
 
@@ -116,15 +117,6 @@ def score(
             ("bits_per_byte", per_byte, unigram_bits),
         )
     ]
-
-
-def ratio(sums: NDArray[Any], sizes: NDArray[Any]) -> tuple[float, float]:
-    """Σ sums / Σ sizes over documents, and its standard error: the ratio estimator's, infinite where there is one document only."""
-    value, count = sums.sum() / sizes.sum(), len(sums)
-    if count < 2:
-        return float(value), math.inf
-    residuals = sums - value * sizes
-    return float(value), float(np.sqrt(count / (count - 1) * (residuals**2).sum()) / sizes.sum())
 
 
 def example_losses(

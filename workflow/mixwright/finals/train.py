@@ -1,12 +1,11 @@
 """The final model of every arm (a mixer's mixture and a seed), trained once per content and kept in the store."""
 
-import fcntl
 import hashlib
 import math
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from mixwright import tables
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, write_json, written
+from mixwright.files import alone, read_json, write_json, written
 from mixwright.finals.processes import Ranks, together
 from mixwright.mixture import Mixture, digest
 from mixwright.progress import Done, Log, say
@@ -75,7 +74,7 @@ def _trained(
     fresh: set[Path] = set()  # with `store: refresh`, what this call has trained already
     rows: list[dict[str, Any]] = []
     for number, (arm, key, folder) in enumerate(zip(arms, keys, folders, strict=True)):
-        with alone(folder) if ranks.leads else nullcontext():
+        with alone(lock_of(folder)) if ranks.leads else nullcontext():
             again = refresh and folder not in fresh
             if again and ranks.leads:
                 shutil.rmtree(_checkpoints(folder), ignore_errors=True)
@@ -209,17 +208,10 @@ def _row(arm: Arm, key: str, folder: Path) -> dict[str, Any]:
     }
 
 
+def lock_of(folder: Path) -> Path:
+    """Returns the lock that whoever trains the final of `folder` holds; others that want the same final wait."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
 def _checkpoints(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.checkpoint")
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """One process at a time trains a key; another that wants the same final waits and finds it. The lock ends with its process."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)

@@ -13,12 +13,20 @@ def spearman(first: Array, second: Array) -> float:
 
     Equal values share their mean rank. A constant list ranks nothing: the result is 0.
     """
-    first_ranks = _centred_ranks(first)
-    second_ranks = _centred_ranks(second)
-    scale = np.sqrt((first_ranks @ first_ranks) * (second_ranks @ second_ranks))
-    if scale > 0:
-        return float(first_ranks @ second_ranks / scale)
-    return 0.0
+    return float(spearman_of_rows(first, second))
+
+
+def spearman_of_rows(first: Array, second: Array) -> Array:
+    """Returns Spearman's correlation along the last axis, ties at their mean rank.
+
+    The axes before the last broadcast: (targets, runs) and (sizes, targets, runs) give
+    (sizes, targets). A constant row ranks nothing and counts as 0.
+    """
+    a = _centred_ranks(first)
+    b = _centred_ranks(second)
+    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    product = (a * b).sum(axis=-1)
+    return np.divide(product, scale, out=np.zeros(product.shape), where=scale > 0)
 
 
 def kendall(first: Array, second: Array) -> float:
@@ -36,11 +44,20 @@ def kendall(first: Array, second: Array) -> float:
 
 
 def _centred_ranks(values: Array) -> Array:
-    """Returns twice the ranks less twice their mean, equal values at their mean rank.
+    """Twice the ranks less their mean, along the last axis.
 
-    Doubled ranks are whole numbers, so that two equal orders correlate exactly 1.
+    These are whole numbers, so that a perfect order correlates exactly 1.
     """
-    _, place, ties = np.unique(values, return_inverse=True, return_counts=True)
-    last = ties.cumsum()
-    doubled = np.asarray((2 * last - ties + 1)[place], dtype=float)
-    return doubled - (len(values) + 1)
+    values = np.asarray(values)
+    count = values.shape[-1]
+    order = np.argsort(values, axis=-1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=-1)
+    # a tie is a run of equal values: where each starts, and how long it is
+    starts = np.ones(values.shape, dtype=bool)
+    starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    first = np.broadcast_to(np.arange(1, count + 1), values.shape)[starts]
+    ties = np.diff(np.flatnonzero(starts), append=values.size)
+    doubled = np.repeat(2 * first + ties - 1, ties).reshape(values.shape)
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, doubled - (count + 1.0), axis=-1)
+    return ranks

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from mixwright.learners import Learner
-from mixwright.report.comparison import REFERENCE, compare
-from mixwright.trust.intervals import Difference
+from mixwright.report.comparison import compare
+from mixwright.trust.intervals import REFERENCE, Difference
 
 SAME = 1e-6  # weights that differ by less are the same mixture
 

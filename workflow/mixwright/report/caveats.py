@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mixwright.learners import Learner
-from mixwright.report.comparison import REFERENCE, Comparison
+from mixwright.report.comparison import Comparison
 from mixwright.sources import SOURCES
 from mixwright.study.material import learner_of
+from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.noise import THRESHOLD
 
 MANY = 4  # sentences of one kind that are said one by one

@@ -10,9 +10,8 @@ from scipy.special import stdtrit
 
 from mixwright.errors import MixwrightError
 from mixwright.learners import LOSS, TEXT, Learner, Metric
-from mixwright.trust.intervals import Difference, ratio_error
-
-REFERENCE = "natural"
+from mixwright.numerics.ratio import ratio
+from mixwright.trust.intervals import REFERENCE, Difference
 
 
 def objective(
@@ -45,14 +44,14 @@ def compare(
     values = objective(scores, targets, learner.judged.name)
     if learner.sized or documents is None:
         return Comparison(values, targets, documents, learner.judged, seeded=learner.sized)
-    from mixwright.tabular.draws import average_precision_draws
+    from mixwright.tabular.metrics import score_draws
 
     return Comparison(
         values,
         targets,
         None,
         learner.judged,
-        average_precision_draws(documents, targets),
+        score_draws(documents, targets),
         seeded=False,
     )
 
@@ -164,11 +163,8 @@ class Comparison:
             return nan, 0
         total, variance, freedom = sum(self.targets.values()), 0.0, 0
         for task, gap in (nats[arm] - nats[reference]).groupby("task"):
-            variance += (
-                self.targets[str(task)]
-                / total
-                * ratio_error(gap.to_numpy(), tokens[gap.index].to_numpy())
-            ) ** 2
+            _, error = ratio(gap.to_numpy(), tokens[gap.index].to_numpy())
+            variance += (self.targets[str(task)] / total * error) ** 2
             freedom += len(gap) - 1
         return float(np.sqrt(variance)), freedom
 

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-STYLE = """
-:root { --ink: #22262b; --soft: #6b7280; --line: #e3e6ea; --blue: #0072b2; --orange: #d55e00; }
+from mixwright.report.figures.style import BLUE, FAINT, INK, SOFT, VERMILION
+
+COLOURS = f"--ink: {INK}; --soft: {SOFT}; --line: {FAINT}; --blue: {BLUE}; --orange: {VERMILION};"
+STYLE = f"\n:root {{ {COLOURS} }}\n"
+STYLE += """\
 * { box-sizing: border-box; }
 body { margin: 0; background: #fafaf8; color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 main { max-width: 1000px; margin: 0 auto; padding: 48px 28px 80px; }

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from mixwright.report.by_target import Cell
+from mixwright.report.figures.style import AXIS, VERDICTS
 from mixwright.report.frame import document, drawn, heading, quantity, sources, text
 from mixwright.report.summary import Arm, Summary
 from mixwright.trust.intervals import Difference
-
-COLOURS = {"better": "#0072b2", "worse": "#d55e00"}
-GREY = "#6b7280"
 
 
 def page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
@@ -236,12 +234,13 @@ def _cell(cell: Cell) -> str:
         if not gap.identical and np.isfinite(gap.low)
         else "&nbsp;"
     )
-    return f'<td style="color:{COLOURS.get(gap.verdict, "inherit")}">{cell.value:.3f}<br><small>{interval}</small></td>'
+    colour = VERDICTS[gap.verdict] if gap.verdict in ("better", "worse") else "inherit"
+    return f'<td style="color:{colour}">{cell.value:.3f}<br><small>{interval}</small></td>'
 
 
 def _row(arm: Arm, reach: tuple[float, float], metrics: tuple[str, str]) -> str:
     gap, own = arm.natural, arm.natural.arm == arm.natural.reference
-    colour = COLOURS.get(gap.verdict, GREY)
+    colour = VERDICTS[gap.verdict]
     interval = (
         f"[{_signed(gap.low)}, {_signed(gap.high)}]"
         if not gap.identical and np.isfinite(gap.low)
@@ -281,7 +280,7 @@ def _interval(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
     )
     return (
         f'<svg width="130" height="18" role="img" aria-label="{_signed(gap.value)}"><line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="18" '
-        f'stroke="#9aa1ab"/><line x1="{low:.1f}" x2="{high:.1f}" y1="9" y2="9" stroke="{colour}" stroke-width="2.5" '
+        f'stroke="{AXIS}"/><line x1="{low:.1f}" x2="{high:.1f}" y1="9" y2="9" stroke="{colour}" stroke-width="2.5" '
         f'stroke-linecap="round"/><circle cx="{value:.1f}" cy="9" r="4" fill="{colour}"/></svg>'
     )
 

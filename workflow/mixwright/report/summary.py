@@ -10,10 +10,10 @@ import pandas as pd
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.caveats import Caveat, find_caveats
-from mixwright.report.comparison import REFERENCE, Comparison, compare, objective
+from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.study.material import learner_of, targets_of
 from mixwright.study.study import Study
-from mixwright.trust.intervals import Difference
+from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
 
 

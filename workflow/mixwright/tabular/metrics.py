@@ -1,6 +1,9 @@
 """Scores of a probability of the label 1: log-likelihoods and average precision, also on examples drawn anew."""
 
+from collections.abc import Iterable
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
@@ -48,3 +51,42 @@ def drawn_precision(
     return np.asarray(
         (risen * true / np.maximum(seen, 1.0)).sum(axis=1) / np.maximum(true[:, -1], 1.0)
     )
+
+
+def score_draws(
+    documents: pd.DataFrame, targets: Iterable[str], draws: int = 1_000, seed: int = 0
+) -> pd.DataFrame:
+    """Returns (task, mixer) x draws: average precision on resampled rows, mean of the seeds.
+
+    A draw is the same for all mixers and targets: a row that several targets label counts as
+    often for each of them.
+
+    Args:
+        documents: rows of tables.DOCUMENTS.
+    """
+    rows = documents[documents.task.isin(list(targets))]
+    known = np.unique(rows.example)
+    counts = (
+        np.random.default_rng(seed)
+        .multinomial(len(known), np.full(len(known), 1 / len(known)), draws)
+        .astype(np.float32)
+    )
+    precisions: dict[tuple[str, str], list[Array]] = {}
+    for (task, mixer, _), part in rows.groupby(["task", "mixer", "seed"]):
+        probability = positive_probability(part)
+        drawn = counts[:, np.searchsorted(known, part.example.to_numpy())]
+        precisions.setdefault((str(task), str(mixer)), []).append(
+            drawn_precision(part.label.to_numpy(), probability, drawn)
+        )
+    return pd.DataFrame(
+        {key: np.mean(values, axis=0) for key, values in precisions.items()}
+    ).T.rename_axis(["task", "mixer"])
+
+
+def positive_probability(rows: pd.DataFrame) -> Array:
+    """Returns (rows,) the probability of the label 1 that each row of a DOCUMENTS table was given.
+
+    It is rounded, because equal ones must stay equal.
+    """
+    true = np.exp(rows.loglikelihood.to_numpy())
+    return np.round(np.where(rows.label.to_numpy() > 0.5, true, 1 - true), 12)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mixwright import tables
-from mixwright.files import read_json, write_json, written
-from mixwright.finals.train import Arm, alone
+from mixwright.files import alone, read_json, write_json, written
+from mixwright.finals.train import Arm, lock_of
 from mixwright.mixture import Array, digest
 from mixwright.progress import Done, Log, say
 from mixwright.study.study import Study
@@ -41,7 +41,7 @@ def train_finals(
         targets = study.targets_of(arm.goal or "")
         key = content_key(arm, targets, prints, study)
         folder = Path(store) / "finals" / key
-        with alone(folder):
+        with alone(lock_of(folder)):
             if (refresh and key not in fresh) or not (folder / "result.json").exists():
                 _train(arm, targets, pool, Trees.of(study.config["trees"]), folder)
             fresh.add(key)

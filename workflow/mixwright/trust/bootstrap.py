@@ -14,8 +14,7 @@ from mixwright.goal import Goal, Proposal
 from mixwright.mixers.base import Mixer, Proposer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
-from mixwright.report.comparison import REFERENCE
-from mixwright.trust.intervals import LEVEL, Difference, Interval
+from mixwright.trust.intervals import LEVEL, REFERENCE, Difference, Interval
 from mixwright.trust.noise import NoiseFloor, noise_floor
 from mixwright.trust.refits import Refits
 

@@ -1,4 +1,4 @@
-"""Estimates with their intervals: of differences between arms, of ratios, of rank correlations."""
+"""Estimates with their intervals: of differences between arms and of rank correlations."""
 
 from dataclasses import dataclass
 from math import atanh, inf, sqrt, tanh
@@ -11,6 +11,7 @@ from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 
 LEVEL = 0.95
+REFERENCE = "natural"  # the mixture that all others are compared with
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,6 @@ class Difference:
             return f"not distinguishable from {self.reference} ([{self.low:+.3f}, {self.high:+.3f}] {self.metric.unit})"
         near, far = sorted((abs(self.low), abs(self.high)))
         return f"{self.verdict} than {self.reference} by {abs(self.value):.3f} {self.metric.unit} [{near:.3f}, {far:.3f}]"
-
-
-def ratio_error(numerators: np.ndarray, denominators: np.ndarray) -> float:
-    """Standard error of sum(numerators) / sum(denominators) over independent documents; infinite for one document."""
-    count = len(numerators)
-    if count < 2:
-        return inf
-    left = numerators - numerators.sum() / denominators.sum() * denominators
-    return float(np.sqrt(count / (count - 1) * (left**2).sum()) / denominators.sum())
 
 
 LEAST = 4  # mixtures: fewer leave no interval

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
+from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.observations import Observations
 
 LEAST_RUNS = 24
@@ -194,11 +194,7 @@ def _target_weights(swarm: Observations, targets: Mapping[str, float] | None) ->
 
 def _spearman(actual: Array, predicted: Array, weights: Array) -> Array:
     """(sizes,) weighted mean over the targets; a constant ranks nothing."""
-    truth, guess = rankdata(actual, axis=0), rankdata(predicted, axis=1)
-    truth, guess = truth - truth.mean(axis=0), guess - guess.mean(axis=1, keepdims=True)
-    scale = np.sqrt((truth**2).sum(axis=0) * (guess**2).sum(axis=1))
-    product = (truth * guess).sum(axis=1)
-    return np.divide(product, scale, out=np.zeros_like(scale), where=scale > 0) @ weights
+    return spearman_of_rows(actual.T, np.swapaxes(predicted, 1, 2)) @ weights
 
 
 def _power_laws(sizes: Array, deficit: Array) -> tuple[Array, Array]:

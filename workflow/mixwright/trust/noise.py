@@ -8,24 +8,26 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaincinv
 
-from mixwright.observations import Observations
+from mixwright.numerics.rank_correlation import spearman
+from mixwright.observations import Observations, last_losses
 
 THRESHOLD = 3.0  # a target whose signal-to-noise is lower cannot tell mixtures apart
 
 
-def last_losses(design: pd.DataFrame, losses: pd.DataFrame, *roles: str) -> pd.DataFrame:
-    """The rows of each run's last step, with its role, for the runs of these roles (all roles when none is named)."""
-    role = design.drop_duplicates("run").set_index("run").role
-    last = losses.sort_values("step").drop_duplicates(["run", "target"], keep="last")
-    last = last.assign(role=last.run.map(role))
-    return last[last.role.isin(roles)] if roles else last.dropna(subset=["role"])
+def losses_of_role(design: pd.DataFrame, losses: pd.DataFrame, role: str) -> pd.DataFrame:
+    """Returns the rows of each run's last step, for the runs of this role."""
+    runs = design.run[design.role == role].unique()
+    last = last_losses(losses)
+    return last[last.run.isin(runs)]
 
 
 def target_signals(design: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
     """One row a target: standard deviation over the swarm (spread) and over the repeats of one mixture (noise), nats/token, their ratio
     with the 95% interval that the few repeats leave it, and how many swarm runs do no better than a unigram model of their own mixture."""
-    swarm = last_losses(design, losses, "swarm").dropna(subset=["loss"])
-    repeats = last_losses(design, losses, "repeat").dropna(subset=["loss"]).groupby("target").loss
+    swarm = losses_of_role(design, losses, "swarm").dropna(subset=["loss"])
+    repeats = (
+        losses_of_role(design, losses, "repeat").dropna(subset=["loss"]).groupby("target").loss
+    )
     by_target = swarm.assign(losing=swarm.loss >= swarm.unigram_loss).groupby("target")
     table = pd.DataFrame(
         {
@@ -104,9 +106,13 @@ def held_out(validation: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataF
 
 
 def rank_correlations(runs: pd.DataFrame) -> pd.Series:
-    """Spearman's correlation of predicted and actual for each mixer, highest first."""
-    found = {
-        mixer: rows.predicted.rank().corr(rows.actual.rank())
-        for mixer, rows in runs.groupby("mixer")
-    }
-    return pd.Series(found, dtype=float).sort_values(ascending=False, kind="stable")
+    """Returns Spearman's correlation of predicted and actual for each mixer, highest first.
+
+    It is NaN where all predictions, or all losses, are equal.
+    """
+    ranks = {}
+    for mixer, rows in runs.groupby("mixer"):
+        constant = rows.predicted.nunique() < 2 or rows.actual.nunique() < 2
+        pair = rows.predicted.to_numpy(), rows.actual.to_numpy()
+        ranks[mixer] = np.nan if constant else spearman(*pair)
+    return pd.Series(ranks, dtype=float).sort_values(ascending=False, kind="stable")

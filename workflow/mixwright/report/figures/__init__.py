@@ -3,7 +3,7 @@
 The registry is read at parse time; a figure's module is imported when it is drawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Entry:
     """Where a figure is drawn, and which results it reads."""
 
+    # "module" holds figure and table; "module:name" holds name_figure and name_table.
     module: str
     # Names as in mixwright.report.layout; `study` is its learner and the weights of its targets.
     inputs: tuple[str, ...]
@@ -83,7 +84,7 @@ MEASURED = {
         optional=("ladder",),
     ),
     "ladder": Entry("mixwright.report.figures.ladder", ("ladder",), "The ladder of totals"),
-    "scales": Entry("mixwright.report.figures.scales", ("ladder",), "Weight against scale"),
+    "scales": Entry("mixwright.report.figures.ladder:scales", ("ladder",), "Weight against scale"),
 }
 
 
@@ -102,9 +103,8 @@ def draw(name: str, **inputs: Any) -> "Figure":
     if "study" in inputs:
         study = inputs.pop("study")
         inputs |= {"targets": targets_of(study), "learner": learner_of(study)}
-    module = import_module(entry(name).module)
     with rc_context(STYLE):
-        return module.figure(**inputs)
+        return _function(name, "figure")(**inputs)
 
 
 def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
@@ -117,7 +117,15 @@ def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
             if result in inputs:
                 inputs[result] = as_listed(inputs[result], study)
         inputs["targets"] = targets_of(study)
-    return import_module(entry(name).module).table(**inputs)
+    return _function(name, "table")(**inputs)
+
+
+def _function(name: str, what: str) -> Callable[..., Any]:
+    """The function of the figure `name` that makes its `figure` or its `table`."""
+    module, _, part = entry(name).module.partition(":")
+    function: Callable[..., Any]
+    function = getattr(import_module(module), f"{part}_{what}" if part else what)
+    return function
 
 
 def as_listed(frame: "pd.DataFrame", study: Mapping[str, Any]) -> "pd.DataFrame":

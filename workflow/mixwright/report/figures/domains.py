@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
+from mixwright.numerics.rank_correlation import spearman
 from mixwright.report.figures.style import BLUE, INK, SOFT, panels, titled
 from mixwright.tables import design_matrix
-from mixwright.trust.noise import last_losses, objectives
+from mixwright.trust.noise import losses_of_role, objectives
 
 BEST = 0.125  # share of the runs drawn as the best
 BANDWIDTH = 0.15  # of the range of a domain's weights
@@ -27,12 +28,12 @@ def figure(
     learner: Learner = TEXT,
 ) -> Figure:
     """Small multiples over the swarm, strongest domain first: mean loss of the targets against one domain's weight, best eighth in blue."""
-    loss = objectives(last_losses(design, losses, "swarm"), targets, "loss", "run")
+    loss = objectives(losses_of_role(design, losses, "swarm"), targets, "loss", "run")
     if loss.empty:
         raise MixwrightError("losses: no run of the swarm has all targets; train the swarm first")
     weights = design_matrix(design[design.run.isin(loss.index)], runs=loss.index)
-    ranks = {domain: weights[domain].rank().corr(loss.rank()) for domain in weights}
-    order = sorted(weights, key=lambda domain: (-np.nan_to_num(abs(ranks[domain])), domain))
+    ranks = {domain: spearman(weights[domain].to_numpy(), loss.to_numpy()) for domain in weights}
+    order = sorted(weights, key=lambda domain: (-abs(ranks[domain]), domain))
     best = loss.rank(method="first") <= max(1, round(BEST * len(loss)))
     drawn, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
     for panel, domain in zip(axes, order, strict=True):
@@ -66,7 +67,7 @@ def _panel(
     axes.plot(at, local_mean(weights, loss, at), color=INK, linewidth=1.2)
     axes.scatter(weights[best], loss[best], s=22, color=BLUE, linewidths=0, zorder=3)
     axes.set_title(domain, loc="left", fontsize=10, fontweight="bold", color=INK, pad=5)
-    if not np.isnan(rank):
+    if np.ptp(weights) > 0:
         axes.set_title(
             f"ρ {round(rank, 2) + 0.0:+.2f}".replace("-", "−"),
             loc="right",

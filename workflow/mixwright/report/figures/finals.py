@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.learners import TEXT, Learner, Metric
-from mixwright.report.comparison import REFERENCE, compare
+from mixwright.report.comparison import compare
 from mixwright.report.figures.style import FAINT, INK, SOFT, VERDICTS, bare, titled
-from mixwright.trust.intervals import Difference
+from mixwright.trust.intervals import REFERENCE, Difference
 
 
 def figure(

@@ -1,11 +1,10 @@
-"""The tokens of each domain over the ladder of totals that two published optima reach."""
+"""Where two published optima lead at other totals: each domain's tokens, and its weight."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import BLUE, FAINT, GREEN, INK, ORANGE, SOFT, VERMILION, titled
+from mixwright.report.figures.style import FAINT, INK, SERIES, titled
 
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
 NEXT = 2  # steps up to 1 are published
 
 
@@ -22,12 +21,30 @@ def table(ladder: pd.DataFrame) -> pd.DataFrame:
 
 def figure(table: pd.DataFrame) -> Figure:
     """A line a domain, tokens against total tokens, both in logarithms; a mark at every step whose total is written below."""
-    return lines(
+    return _lines(
         table, "tokens", "tokens of the domain", "Which totals does the ladder reach?", "y"
     )
 
 
-def lines(table: pd.DataFrame, value: str, label: str, question: str, log: str = "") -> Figure:
+def scales_table(ladder: pd.DataFrame) -> pd.DataFrame:
+    """A row a step of the ladder, fractional ones too, and domain: its weight, and the total."""
+    total = ladder.groupby("step").tokens.transform("sum")
+    weights = ladder.assign(weight=ladder.tokens / total, total=total)
+    return (
+        weights[["step", "total", "domain", "weight"]]
+        .sort_values(["step", "domain"])
+        .reset_index(drop=True)
+    )
+
+
+def scales_figure(table: pd.DataFrame) -> Figure:
+    """A line a domain, weight against total tokens."""
+    percent = table.assign(percent=100 * table.weight)
+    question = "How does the best mixture move with scale?"
+    return _lines(percent, "percent", "weight, percent", question)
+
+
+def _lines(table: pd.DataFrame, value: str, label: str, question: str, log: str = "") -> Figure:
     """`value` of every domain against the total, published steps with full marks."""
     drawn = Figure(figsize=(7.4, 4.2))
     axes = drawn.add_axes((0.1, 0, 0.72, 1))
@@ -37,7 +54,7 @@ def lines(table: pd.DataFrame, value: str, label: str, question: str, log: str =
     for number, domain in enumerate(last.domain):
         rows, colour = (
             table[table.domain == domain].sort_values("step"),
-            COLOURS[number % len(COLOURS)],
+            SERIES[number % len(SERIES)],
         )
         axes.plot(rows.total, rows[value], color=colour, linewidth=1.7, label=domain)
         for published in (True, False):

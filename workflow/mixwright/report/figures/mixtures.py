@@ -6,17 +6,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mixwright.errors import MixwrightError
-from mixwright.report.figures.style import BLUE, INK, SOFT, bare, titled
+from mixwright.report.figures.style import INK, SOFT, bare, diverging, titled
 
 RANGE = 2.0  # colours end at a quarter and at four times the natural weight
-COLOURS = LinearSegmentedColormap.from_list(
-    "less to more", ["#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE]
-)
+COLOURS = diverging()
 
 
 def figure(mixtures: Sequence[Mapping[str, Any]], reference: str = "natural") -> Figure:

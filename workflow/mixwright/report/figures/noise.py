@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.report.figures.style import BLUE, FAINT, INK, SOFT, VERMILION, bare, titled
-from mixwright.trust.noise import THRESHOLD, last_losses, target_signals
+from mixwright.trust.noise import THRESHOLD, losses_of_role, target_signals
 
 
 def figure(
@@ -31,7 +31,7 @@ def figure(
     drawn = Figure(figsize=(8.2, 0.5 + 0.36 * len(signals)))
     ratio, gain = drawn.add_axes((0.15, 0, 0.36, 1)), drawn.add_axes((0.58, 0, 0.36, 1))
     _ratios(ratio, signals)
-    _gains(gain, signals, learner, last_losses(design, losses, "swarm").dropna(subset=["loss"]))
+    _gains(gain, signals, learner, losses_of_role(design, losses, "swarm").dropna(subset=["loss"]))
     for axes in (ratio, gain):
         axes.set_ylim(len(signals) - 0.4, -0.6)
         bare(axes)

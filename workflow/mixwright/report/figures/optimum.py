@@ -8,20 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mixwright.measured.runs import base_mixture
-from mixwright.report.comparison import REFERENCE
-from mixwright.report.figures.style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    SOFT,
-    VERMILION,
-    bare,
-    titled,
-)
-
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
+from mixwright.report.figures.style import FAINT, INK, SERIES, SOFT, bare, titled
+from mixwright.trust.intervals import REFERENCE
 
 
 def table(
@@ -70,7 +58,7 @@ def figure(table: pd.DataFrame) -> Figure:
             .reindex(domains)
         )
         at = np.arange(len(domains)) + 0.11 * (number - (len(sources) - 1) / 2)
-        colour, published = COLOURS[number % len(COLOURS)], origin == "published"
+        colour, published = SERIES[number % len(SERIES)], origin == "published"
         face, label = ("white", f"published, {mixer}") if published else (colour, mixer)
         axes.scatter(
             rows.amount,

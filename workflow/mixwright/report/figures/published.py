@@ -5,21 +5,10 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    ORANGE,
-    SOFT,
-    VERMILION,
-    bare,
-    titled,
-)
+from mixwright.report.figures.style import FAINT, INK, SERIES, bare, titled
 
 LINEAR = 0.03  # nats/token over the least, up to which the axis is linear
 TICKS = (0, 0.01, 0.02, 0.03, 0.1, 0.3, 1, 3)
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
 
 
 def table(predictions: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
@@ -60,7 +49,7 @@ def figure(table: pd.DataFrame) -> Figure:
             rows.goal - rows.goal.min(),
             at,
             s=30,
-            color=COLOURS[number % len(COLOURS)],
+            color=SERIES[number % len(SERIES)],
             linewidths=0,
             label=mixer,
         )

@@ -1,13 +1,20 @@
 """The look of all figures: one typeface, few lines, the colours of Okabe and Ito, which colour-blind readers can tell apart."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+# pages take their colours from here, and need no matplotlib
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
 
 INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+SERIES = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
+# less than the reference, the same, more
+DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE)
+AXIS = "#9aa1ab"
 VERDICTS = {
     "better": BLUE,
     "worse": VERMILION,
@@ -35,7 +42,7 @@ STYLE: Any = {
     "text.color": INK,
     "axes.labelcolor": SOFT,
     "axes.labelsize": 9.5,
-    "axes.edgecolor": "#9aa1ab",
+    "axes.edgecolor": AXIS,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -56,7 +63,14 @@ STYLE: Any = {
 }
 
 
-def titled(figure: Figure, question: str, reading: str) -> None:
+def diverging() -> "Colormap":
+    """Returns the colours of DIVERGING as a map of 0 (less) to 1 (more)."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("less to more", DIVERGING)
+
+
+def titled(figure: "Figure", question: str, reading: str) -> None:
     """A question in bold at the top left and one line on how to read the figure under it, over the axes placed so far."""
     width, height = figure.get_size_inches()
     figure.text(
@@ -73,7 +87,7 @@ def titled(figure: Figure, question: str, reading: str) -> None:
     )
 
 
-def bare(axes: Axes) -> None:
+def bare(axes: "Axes") -> None:
     """Takes away the frame and the tick marks."""
     for side in axes.spines.values():
         side.set_visible(False)
@@ -82,8 +96,10 @@ def bare(axes: Axes) -> None:
 
 def panels(
     count: int, columns: int, width: float, height: float, **share: Any
-) -> tuple[Figure, Sequence[Axes]]:
+) -> "tuple[Figure, Sequence[Axes]]":
     """A grid of `count` panels of width x height inches, row by row; empty places are taken away."""
+    from matplotlib.figure import Figure
+
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
@@ -94,7 +110,7 @@ def panels(
     return figure, every[:count]
 
 
-def rank_axis(axes: Axes, name: str, deficits: Iterable[float]) -> None:
+def rank_axis(axes: "Axes", name: str, deficits: Iterable[float]) -> None:
     """Makes the axis `name` (x or y) one of 1 - rank correlation, log-scaled, best at the far end, labelled by the correlation x 100."""
     inside = [deficit for deficit in deficits if deficit > 0] or [0.01]
     low, high = 0.8 * min(inside), 1.25 * max(inside)

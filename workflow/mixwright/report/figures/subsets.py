@@ -6,20 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import (
-    BLUE,
-    GREEN,
-    INK,
-    ORANGE,
-    SOFT,
-    VERMILION,
-    panels,
-    rank_axis,
-    titled,
-)
+from mixwright.report.figures.style import INK, SERIES, SOFT, panels, rank_axis, titled
 from mixwright.trust.tests import INFORMATIVE
 
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, SOFT)
+COLOURS = (*SERIES[:4], SOFT)
 LEAST = 0.3  # rank correlations under it are drawn at it
 
 

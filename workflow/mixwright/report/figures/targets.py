@@ -5,18 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, by_target
-from mixwright.report.comparison import REFERENCE
-from mixwright.report.figures.style import BLUE, INK, SOFT, bare, titled
+from mixwright.report.figures.style import INK, SOFT, bare, diverging, titled
+from mixwright.trust.intervals import REFERENCE
 
-COLOURS = LinearSegmentedColormap.from_list(
-    "worse to better", ["#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE]
-)
+COLOURS = diverging()
 
 
 def figure(
