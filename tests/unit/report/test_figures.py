@@ -18,13 +18,14 @@ from mixwright.report.by_target import by_target
 from mixwright.report.figures import FIGURES, draw, draw_figure, save
 from mixwright.report.figures.domains import local_mean
 from mixwright.report.figures.mixtures import in_order, percent
+from mixwright.study.study import Study
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
 
 
 def everything():
     design, losses = study_tables.proxies()
     return {
-        "study": study_tables.study(),
+        "study": Study(study_tables.study()),
         "mixtures": study_tables.mixtures(),
         "scores": study_tables.scores(),
         "validation": study_tables.validation(),
@@ -174,7 +175,7 @@ def test_noise_draws_without_repeats_and_with_a_diverged_run():
         and signals.signal_to_noise.isna().all()
         and (signals.repeats == 0).all()
     )
-    assert draw("noise", design=design, losses=losses, study=study_tables.study())
+    assert draw("noise", design=design, losses=losses, study=Study(study_tables.study()))
 
 
 def test_stage_reads_files_and_names_what_is_missing(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 from mixwright.report.figures import as_listed, published, ranks
 from mixwright.report.figures import subsets as runs_needed
 from mixwright.study.material import targets_of
+from mixwright.study.study import Study
 from mixwright.trust.tests import INFORMATIVE
 
 Records = Sequence[Mapping[str, Any]]
@@ -146,7 +147,7 @@ def summarise(
     """Chooses by cross-validation, then says what the tests and the predictions say of the choice."""
     targets = targets_of(study)
     tests, subsets = (
-        as_listed(frame, study) if len(frame) else frame for frame in (tests, subsets)
+        as_listed(frame, Study(study)) if len(frame) else frame for frame in (tests, subsets)
     )
     found = ranks.table(
         tests if len(tests) else validation.iloc[:0].assign(test=""), validation, targets
