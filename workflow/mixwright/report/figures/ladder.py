@@ -85,8 +85,8 @@ def _lines(table: pd.DataFrame, value: str, question: str) -> tuple[Figure, Axes
         loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9, frameon=False, labelcolor=INK
     )
     reading = (
-        "Full marks: published optima. Empty ones: extrapolated,"
-        " each step multiplying every domain's tokens alike."
+        "Full marks: published optima. Empty marks: extrapolated;"
+        " a domain's tokens grow by the same factor at each step."
     )
     titled(drawing, question, reading)
     return drawing, axes

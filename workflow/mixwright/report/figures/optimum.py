@@ -67,8 +67,8 @@ def figure(table: pd.DataFrame) -> Figure:
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
     bare(axes, ticks="x")
     reading = (
-        "The best budget of the base run's total. Line: the base run."
-        " The choice of objective moves it."
+        "The best amounts at the base run's total. Line: the base run."
+        " The optimum depends on the objective."
     )
     titled(drawing, "How much of each domain?", reading)
     return drawing

@@ -35,7 +35,7 @@ def figure(
     drawing.supxlabel(f"measured loss, {learner.loss.unit}", color=SOFT, fontsize=9.5)
     drawing.supylabel("predicted loss", color=SOFT, fontsize=9.5)
     reading = "A dot is a held-out proxy, mean of the targets. ρ: Spearman's rank correlation."
-    titled(drawing, "Can the mixers foretell a loss they have not seen?", reading)
+    titled(drawing, "Can the mixers predict losses of runs that they have not seen?", reading)
     return drawing
 
 

@@ -48,7 +48,7 @@ def figure(table: pd.DataFrame) -> Figure:
     _names(axes, mixtures)
     _scale(axes, reach=max(1.2 * float(excess.max()), LINEAR))
     axes.set_ylim(len(mixtures) - 0.5, -0.6)
-    axes.set_xlabel("predicted loss on the goal's targets over the least, nats/token")
+    axes.set_xlabel("predicted loss on the goal's targets above the lowest, nats/token")
     axes.legend(
         loc="center left",
         bbox_to_anchor=(1.02, 0.5),
@@ -59,10 +59,10 @@ def figure(table: pd.DataFrame) -> Figure:
     )
     bare(axes, ticks="x")
     reading = (
-        "Bold: published. Each dot is one mixer's prediction, over the least that it predicts for"
-        " any of them. Nothing was trained."
+        "Bold: published. A dot is one mixer's prediction, above its lowest prediction."
+        " Nothing was trained."
     )
-    titled(drawing, "How good are the published mixtures held to be?", reading)
+    titled(drawing, "What do the mixers predict for published mixtures?", reading)
     return drawing
 
 

@@ -76,7 +76,7 @@ def figure(table: pd.DataFrame) -> Figure:
         "Spearman's rank correlation x 100 of predicted and measured loss."
         " Held out: cross-validation inside the swarm."
     )
-    titled(drawing, "Which mixer ranks runs that it has not seen?", reading)
+    titled(drawing, "Which mixer ranks unseen runs best?", reading)
     return drawing
 
 

@@ -1,4 +1,4 @@
-"""How far each weight of the optimum can move at no loss that one could tell."""
+"""How far each weight of the optimum can move before a difference in loss can be told."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -53,8 +53,8 @@ def figure(table: pd.DataFrame) -> Figure:
     axes[0].set_ylabel("rank correlation x 100")
     drawing.supxlabel("runs fitted", color=SOFT, fontsize=9.5)
     reading = (
-        "Mean of all targets. Full lines: random subsets, mean and standard deviation of the"
-        " orders. Dashes: informative ones."
+        "Mean of all targets. Full lines: random subsets, mean and standard deviation."
+        " Dashes: informative subsets."
     )
     titled(drawing, "How many runs does a mixer need?", reading)
     return drawing
