@@ -153,7 +153,7 @@ def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
 
 def as_listed(frame: "pd.DataFrame", study: "Study") -> "pd.DataFrame":
     """Sorts rows by test set, in the order in which the study lists the sets."""
-    order = {test: number for number, test in enumerate(study.tests)}
+    order = {test: number for number, test in enumerate(study.measured["tests"])}
     return frame.sort_values("test", key=lambda column: column.map(order), kind="stable")
 
 

@@ -20,8 +20,11 @@ def table(tests: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
 
     Each stands there twice: as the mean of all targets and of the goal's, named in the column `of`.
     """
-    of_all = mean_loss(tests).assign(of=ALL)
-    of_goal = mean_loss(tests, targets).assign(of=GOAL)
+    sets = list(dict.fromkeys(tests.test))
+    placed = tests.assign(place=tests.test.map(sets.index))
+    ordered = placed.sort_values(["place", "mixer", "target", "run"])
+    of_all = mean_loss(ordered).assign(of=ALL)
+    of_goal = mean_loss(ordered, targets).assign(of=GOAL)
     return pd.concat([of_all, of_goal], ignore_index=True)
 
 
