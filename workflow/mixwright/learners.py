@@ -79,8 +79,6 @@ class Learner:
     second: Metric  # shown beside the first of the finals' metrics
     # What knows the mixture and nothing else: the column `unigram` of losses and scores.
     reference: str
-    # Figures beside that of the mixtures.
-    figures: tuple[str, ...]
     sized: bool = True  # its runs have a number of tokens, repeat their data, depend on a seed
     masked: bool = False  # it predicts masked tokens from both sides
 
@@ -103,7 +101,6 @@ TEXT = Learner(
     loss=LOSS,
     second=BITS,
     reference="a unigram model",
-    figures=("finals", "predicted", "domains", "noise"),
 )
 LEARNERS = {
     "causal-lm": TEXT,
@@ -122,7 +119,6 @@ LEARNERS = {
         loss=LOG_LOSS,
         second=LOG_LOSS,
         reference="one probability for all rows",
-        figures=("finals", "predicted", "domains"),
         sized=False,
     ),
 }

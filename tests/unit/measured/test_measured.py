@@ -222,7 +222,7 @@ def test_every_figure_has_a_table_and_the_summary_says_who_was_chosen_and_how(
     }  # those of perturbations
     for name, entry in of_a_swarm.items():
         found = tabulate(
-            name, **{what: asked.config if what == "study" else read[what] for what in entry.inputs}
+            name, **{what: asked if what == "study" else read[what] for what in entry.inputs}
         )
         assert len(found) and draw(name, table=found).axes
     said = summarise(asked, mixtures=proposals, **read)

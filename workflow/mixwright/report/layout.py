@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
-from mixwright.report.figures import MEASURED, entry
+from mixwright.report.figures import FIGURES, MEASURED, entry
 from mixwright.study.study import PROXIES, Study
 
 Folder = Path | str
@@ -69,12 +69,12 @@ def drawn(study: Study) -> list[str]:
     if "swarm" not in study.runs:
         results.discard("losses")
     results.add("study")
-    if study.measured:
-        candidates = list(MEASURED)
-    else:
-        first = "mixtures" if study.goals == ("",) else "targets"
-        candidates = [first, *study.learner.figures]
-    return [figure for figure in candidates if results.issuperset(entry(figure).inputs)]
+    registry = MEASURED if study.measured else FIGURES
+    names = []
+    for name, figure in registry.items():
+        if figure.shown(study) and results.issuperset(figure.inputs):
+            names.append(name)
+    return names
 
 
 def figure_files(study: Study, folder: Folder) -> list[str]:

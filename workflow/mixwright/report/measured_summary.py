@@ -172,9 +172,9 @@ def summarise(
     targets = study.target_weights
     scored = validation.iloc[:0].assign(test="")
     if len(tests):
-        scored = as_listed(tests, study.config)
+        scored = as_listed(tests, study)
     if len(subsets):
-        subsets = runs_needed.table(as_listed(subsets, study.config), targets)
+        subsets = runs_needed.table(as_listed(subsets, study), targets)
     if len(predictions):
         predictions = published.table(predictions, targets)
     correlations = ranks.table(scored, validation, targets)

@@ -9,7 +9,7 @@ from mixwright.mixture import Array
 
 
 def truncated_beta(a: Array, b: Array, left: Array, right: Array, uniform: Array) -> Array:
-    """Returns draws from Beta(a, b) within [left, right] by the inverse of its distribution function.
+    """Returns draws from Beta(a, b) within [left, right], by the inverse of its distribution.
 
     All arguments have one shape, and so have the draws. Beyond the median the upper tail is
     inverted: each tail keeps the digits of its own end.

@@ -3,7 +3,7 @@
 The registry is read at parse time; a figure's module is imported when it is drawn.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,17 +12,39 @@ from typing import TYPE_CHECKING, Any
 from mixwright.errors import MixwrightError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from matplotlib.figure import Figure
 
     from mixwright.report.results import Paths
+    from mixwright.study.study import Study
+
+
+def _always(study: "Study") -> bool:
+    return True
+
+
+def _one_goal(study: "Study") -> bool:
+    return study.goals == ("",)
+
+
+def _several_goals(study: "Study") -> bool:
+    """Whether mixers propose for several goals, such as each without one target."""
+    return not _one_goal(study)
+
+
+def _trained_by_tokens(study: "Study") -> bool:
+    """Whether what is trained depends on a seed, and a unigram model can stand beside it."""
+    return study.learner.sized
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Where a figure is drawn, and which results it reads."""
+class FigureEntry:
+    """Where a figure is drawn, which results it reads, and which studies show it."""
 
-    # "module" holds figure and table; "module:name" holds name_figure and name_table.
+    # A module of this folder. "module" holds `figure` and `table`; "module:name" holds
+    # `name_figure` and `name_table`.
     module: str
     # Names as in mixwright.report.layout; `study` is its learner and the weights of its targets.
     inputs: tuple[str, ...]
@@ -30,108 +52,108 @@ class Entry:
     title: str
     # Results that are read where the study makes them.
     optional: tuple[str, ...] = ()
+    # Whether a study that makes the inputs shows the figure.
+    shown: Callable[["Study"], bool] = _always
 
 
+# Of studies that train their proxies; in the order of the page.
 FIGURES = {
-    "targets": Entry(
-        "mixwright.report.figures.targets",
+    "targets": FigureEntry(
+        "targets",
         ("scores", "study"),
         "Final models target by target",
         optional=("documents",),
+        shown=_several_goals,
     ),
-    "mixtures": Entry("mixwright.report.figures.mixtures", ("mixtures",), "Chosen mixtures"),
-    "finals": Entry(
-        "mixwright.report.figures.finals",
+    "mixtures": FigureEntry("mixtures", ("mixtures",), "Chosen mixtures", shown=_one_goal),
+    "finals": FigureEntry(
+        "finals",
         ("scores", "study"),
         "Final models against natural",
         optional=("documents",),
     ),
-    "predicted": Entry(
-        "mixwright.report.figures.predicted",
-        ("validation", "study"),
-        "Predicted against measured loss",
+    "predicted": FigureEntry(
+        "predicted", ("validation", "study"), "Predicted against measured loss"
     ),
-    "domains": Entry(
-        "mixwright.report.figures.domains",
-        ("design", "losses", "study"),
-        "Loss against each domain's weight",
+    "domains": FigureEntry(
+        "domains", ("design", "losses", "study"), "Loss against each domain's weight"
     ),
-    "noise": Entry(
-        "mixwright.report.figures.noise",
+    "noise": FigureEntry(
+        "noise",
         ("design", "losses", "study"),
         "Signal, noise and the unigram model",
+        shown=_trained_by_tokens,
     ),
 }
 
-# Figures of runs that others measured. Each has a table, made by module.table(**inputs);
-# module.figure(table) draws from the table alone.
+# Of studies whose runs others measured; in the order of the page. Each has a table as well:
+# module.table(**inputs) makes it, and module.figure(table) draws it alone.
 MEASURED = {
-    "ranks": Entry(
-        "mixwright.report.figures.ranks", ("tests", "validation", "study"), "Rank correlations"
-    ),
-    "tested": Entry(
-        "mixwright.report.figures.tested", ("tests", "study"), "Predicted against measured loss"
-    ),
-    "subsets": Entry("mixwright.report.figures.subsets", ("subsets", "study"), "Runs needed"),
-    "region": Entry("mixwright.report.figures.region", ("regions",), "The optimum and its region"),
-    "published": Entry(
-        "mixwright.report.figures.published", ("predictions", "study"), "Published mixtures"
-    ),
-    "optimum": Entry(
-        "mixwright.report.figures.optimum",
+    "ranks": FigureEntry("ranks", ("tests", "validation", "study"), "Rank correlations"),
+    "tested": FigureEntry("tested", ("tests", "study"), "Predicted against measured loss"),
+    "subsets": FigureEntry("subsets", ("subsets", "study"), "Runs needed"),
+    "region": FigureEntry("region", ("regions",), "The optimum and its region"),
+    "published": FigureEntry("published", ("predictions", "study"), "Published mixtures"),
+    "optimum": FigureEntry(
+        "optimum",
         ("design", "mixtures"),
         "The optimum by each objective",
         optional=("ladder",),
     ),
-    "ladder": Entry("mixwright.report.figures.ladder", ("ladder",), "The ladder of totals"),
-    "scales": Entry("mixwright.report.figures.ladder:scales", ("ladder",), "Weight against scale"),
+    "ladder": FigureEntry("ladder", ("ladder",), "The ladder of totals"),
+    "scales": FigureEntry("ladder:scales", ("ladder",), "Weight against scale"),
 }
+
+
+def entry(name: str) -> FigureEntry:
+    """Returns a figure's entry.
+
+    Raises:
+        MixwrightError: no figure has this name; the message lists those there are.
+    """
+    registry = FIGURES | MEASURED
+    if name not in registry:
+        raise MixwrightError(f"figure {name} is unknown; there are {', '.join(registry)}")
+    return registry[name]
 
 
 def draw(name: str, **inputs: Any) -> "Figure":
     """Draws a figure in the common style.
 
     Args:
-        name: name of the figure.
-        inputs: the results it reads, tables as data frames; `study` as the resolved config.
+        name: a figure of FIGURES or MEASURED.
+        inputs: the results it reads, tables as data frames, `study` as a Study. For a figure of
+            MEASURED: `table`, as `tabulate` returns it.
     """
     from matplotlib import rc_context
 
     from mixwright.report.figures.style import STYLE
-    from mixwright.study.material import learner_of, targets_of
 
-    if "study" in inputs:
-        study = inputs.pop("study")
-        inputs |= {"targets": targets_of(study), "learner": learner_of(study)}
-    function = _function(name, "figure")
+    figure = _function(name, "figure")
+    study = inputs.pop("study", None)
+    if study is not None:
+        inputs["targets"] = study.target_weights
+        inputs["learner"] = study.learner
     with rc_context(STYLE):
-        return function(**inputs)
+        drawing: Figure = figure(**inputs)
+    return drawing
 
 
 def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
     """Makes the table that a figure of MEASURED draws; arguments as of `draw`."""
-    from mixwright.study.material import targets_of
-
-    if "study" in inputs:
-        study = inputs.pop("study")
+    study = inputs.pop("study", None)
+    if study is not None:
         for result in ("tests", "subsets"):
             if result in inputs:
                 inputs[result] = as_listed(inputs[result], study)
-        inputs["targets"] = targets_of(study)
-    return _function(name, "table")(**inputs)
+        inputs["targets"] = study.target_weights
+    table: pd.DataFrame = _function(name, "table")(**inputs)
+    return table
 
 
-def _function(name: str, what: str) -> Callable[..., Any]:
-    """The function of the figure `name` that makes its `figure` or its `table`."""
-    module, _, part = entry(name).module.partition(":")
-    function: Callable[..., Any]
-    function = getattr(import_module(module), f"{part}_{what}" if part else what)
-    return function
-
-
-def as_listed(frame: "pd.DataFrame", study: Mapping[str, Any]) -> "pd.DataFrame":
-    """Sorts rows by test set, in the order in which the study's config lists the sets."""
-    order = {test: number for number, test in enumerate(study["measured"]["tests"])}
+def as_listed(frame: "pd.DataFrame", study: "Study") -> "pd.DataFrame":
+    """Sorts rows by test set, in the order in which the study lists the sets."""
+    order = {test: number for number, test in enumerate(study.measured["tests"])}
     return frame.sort_values("test", key=lambda column: column.map(order), kind="stable")
 
 
@@ -152,33 +174,36 @@ def save(figure: "Figure", path: str | Path) -> None:
 def draw_figure(
     name: str, paths: "Mapping[str, Paths]", to: str | Path, table: str | Path | None = None
 ) -> None:
-    """Reads what a figure needs, draws it and writes it.
+    """Reads the results that a figure needs, draws it and writes it.
 
     Args:
-        name: name of the figure.
-        paths: name of a result -> its file or files; results that the figure does not read are
-            left aside.
-        to: file of the figure.
-        table: CSV file for the numbers behind a figure of MEASURED; the other figures have none.
+        name: a figure of FIGURES or MEASURED.
+        paths: name of a result -> its file or files.
+        to: the file to write the figure to.
+        table: the CSV file to write the numbers behind it to; figures of MEASURED only.
     """
     from mixwright.files import written
     from mixwright.report.results import load
+    from mixwright.study.study import Study
 
-    figure = entry(name)
-    results = load(paths, figure.inputs, figure.optional)
-    if name not in MEASURED:
+    registered = entry(name)
+    results = load(paths, registered.inputs, registered.optional)
+    if "study" in results:
+        results["study"] = Study(results["study"])
+    if name in FIGURES:
         save(draw(name, **results), to)
         return
-    frame = tabulate(name, **results)
+    rows = tabulate(name, **results)
     if table is not None:
         with written(table) as partial:
-            frame.to_csv(partial, index=False)
-    save(draw(name, table=frame), to)
+            rows.to_csv(partial, index=False)
+    save(draw(name, table=rows), to)
 
 
-def entry(name: str) -> Entry:
-    """Returns the registry's entry of a figure; an unknown name is refused with the known ones."""
-    figures = FIGURES | MEASURED
-    if name not in figures:
-        raise MixwrightError(f"figure {name} is unknown; there are {', '.join(figures)}")
-    return figures[name]
+def _function(name: str, kind: str) -> Callable[..., Any]:
+    """The function that makes the `figure` or the `table` of this name."""
+    module, _, prefix = entry(name).module.partition(":")
+    function_name = f"{prefix}_{kind}" if prefix else kind
+    function: Callable[..., Any]
+    function = getattr(import_module(f"{__name__}.{module}"), function_name)
+    return function

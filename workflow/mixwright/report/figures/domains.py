@@ -13,12 +13,15 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
-from mixwright.report.figures.style import BLUE, INK, SOFT, panels, titled
+from mixwright.report.figures.style import BLUE, INK, SOFT, panel_title, panels, titled
 from mixwright.tables import design_matrix
 from mixwright.trust.noise import losses_of_role, objectives
 
-BEST = 0.125  # share of the runs drawn as the best
-BANDWIDTH = 0.15  # of the range of a domain's weights
+# Share of the runs drawn as the best.
+BEST = 0.125
+# Width of the local mean, as a share of the range of a domain's weights.
+BANDWIDTH = 0.15
+GREY = "#b4bac3"
 
 
 def figure(
@@ -27,49 +30,65 @@ def figure(
     targets: Mapping[str, float],
     learner: Learner = TEXT,
 ) -> Figure:
-    """Small multiples over the swarm, strongest domain first: mean loss of the targets against one domain's weight, best eighth in blue."""
+    """Draws the swarm's losses, mean of the targets, against the weight of one domain.
+
+    Each domain has a panel, the strongest rank correlation first. The best runs are blue.
+    """
     loss = objectives(losses_of_role(design, losses, "swarm"), targets, "loss", "run")
     if loss.empty:
         raise MixwrightError("losses: no run of the swarm has all targets; train the swarm first")
     weights = design_matrix(design[design.run.isin(loss.index)], runs=loss.index)
-    ranks = {domain: spearman(weights[domain].to_numpy(), loss.to_numpy()) for domain in weights}
+    ranks = {}
+    for domain in weights:
+        ranks[domain] = spearman(weights[domain].to_numpy(), loss.to_numpy())
     order = sorted(weights, key=lambda domain: (-abs(ranks[domain]), domain))
     best = loss.rank(method="first") <= max(1, round(BEST * len(loss)))
-    drawn, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
+    drawing, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
     for panel, domain in zip(axes, order, strict=True):
-        _panel(
-            panel,
-            str(domain),
-            weights[domain].to_numpy(),
-            loss.to_numpy(),
-            best.to_numpy(),
-            ranks[domain],
-        )
-    drawn.supxlabel("weight of the domain", color=SOFT, fontsize=9.5)
-    drawn.supylabel(f"loss, {learner.loss.unit}", color=SOFT, fontsize=9.5)
-    reading = f"A dot is a swarm proxy; blue: the best {best.sum()} of {len(loss)}. Line: local mean. ρ: Spearman, weight to loss."
-    titled(drawn, "Which domains help the targets?", reading)
-    return drawn
+        panel_title(panel, str(domain), pad=5)
+        column = weights[domain].to_numpy()
+        _panel(panel, column, loss.to_numpy(), best.to_numpy(), ranks[domain])
+    drawing.supxlabel("weight of the domain", color=SOFT, fontsize=9.5)
+    drawing.supylabel(f"loss, {learner.loss.unit}", color=SOFT, fontsize=9.5)
+    reading = (
+        f"A dot is a swarm proxy; blue: the best {best.sum()} of {len(loss)}."
+        " Line: local mean. ρ: Spearman, weight to loss."
+    )
+    titled(drawing, "Which domains help the targets?", reading)
+    return drawing
 
 
 def local_mean(x: Array, y: Array, at: Array) -> Array:
-    """Mean of y near each point of `at`, with Gaussian weights in x."""
-    distance = (at[:, None] - x[None, :]) / (BANDWIDTH * max(float(np.ptp(x)), 1e-9))
+    """Returns (points,) means of y (runs,) near the points `at`, with Gaussian weights in x."""
+    width = BANDWIDTH * max(float(np.ptp(x)), 1e-9)
+    distance = (at[:, None] - x[None, :]) / width
     kernel = np.exp(-0.5 * distance**2)
     return kernel @ y / kernel.sum(axis=1)
 
 
-def _panel(
-    axes: Axes, domain: str, weights: Array, loss: Array, best: NDArray[np.bool_], rank: float
-) -> None:
+def _panel(axes: Axes, weights: Array, loss: Array, best: NDArray[np.bool_], rank: float) -> None:
     at = np.linspace(weights.min(), weights.max(), 60)
-    axes.scatter(weights[~best], loss[~best], s=14, color="#b4bac3", linewidths=0)
+    axes.scatter(
+        weights[~best],
+        loss[~best],
+        s=14,
+        color=GREY,
+        linewidths=0,
+    )
     axes.plot(at, local_mean(weights, loss, at), color=INK, linewidth=1.2)
-    axes.scatter(weights[best], loss[best], s=22, color=BLUE, linewidths=0, zorder=3)
-    axes.set_title(domain, loc="left", fontsize=10, fontweight="bold", color=INK, pad=5)
+    axes.scatter(
+        weights[best],
+        loss[best],
+        s=22,
+        color=BLUE,
+        linewidths=0,
+        zorder=3,
+    )
     if np.ptp(weights) > 0:
+        # + 0.0: no minus before a zero
+        correlation = f"ρ {round(rank, 2) + 0.0:+.2f}".replace("-", "−")
         axes.set_title(
-            f"ρ {round(rank, 2) + 0.0:+.2f}".replace("-", "−"),
+            correlation,
             loc="right",
             fontsize=9,
             color=SOFT,

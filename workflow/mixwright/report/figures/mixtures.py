@@ -7,45 +7,134 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from mixwright.errors import MixwrightError
-from mixwright.report.figures.style import INK, SOFT, bare, diverging, titled
+from mixwright.report.figures.style import INK, SOFT, bare, diverging, table_cell, titled
 
-RANGE = 2.0  # colours end at a quarter and at four times the natural weight
+# As a mixture's JSON file holds it.
+Record = Mapping[str, Any]
+
+# Colours end at a quarter and at four times the natural weight: log2 of the ratio.
+RANGE = 2.0
 COLOURS = diverging()
+# More domains than this have narrow columns and slanted names.
+WIDE = 8
 
 
-def figure(mixtures: Sequence[Mapping[str, Any]], reference: str = "natural") -> Figure:
-    """A table of weights in percent, mixers x domains, natural first; colour is the ratio to natural, a frame marks a weight at its cap,
-    and a second line holds the weight's interval where the mixer gives one."""
+def figure(mixtures: Sequence[Record], reference: str = "natural") -> Figure:
+    """Draws a table of weights in percent, mixers by domains, natural first.
+
+    Colour is the ratio to natural and a frame marks a weight at its cap. A second line holds the
+    weight's interval where the mixer gives one.
+    """
     ordered = in_order(mixtures, reference)
     natural = ordered[0]["weights"]
     domains = sorted(natural, key=lambda name: (-natural[name], name))
-    wide = len(domains) > 8
-    drawn = Figure(
-        figsize=(1.9 + (0.62 if wide else 0.95) * len(domains), 0.5 + 0.42 * len(ordered))
-    )
-    axes = drawn.add_axes((0, 0, 1, 1))
-    for row, mixture in enumerate(ordered):
-        capped = {
-            bound.split("<=")[0] for bound in mixture.get("active_bounds", ()) if "<=" in bound
-        }
-        spans = mixture.get("intervals", {}).get("weights", {})
+    width = 0.62 if len(domains) > WIDE else 0.95
+    drawing = Figure(figsize=(1.9 + width * len(domains), 0.5 + 0.42 * len(ordered)))
+    axes = drawing.add_axes((0, 0, 1, 1))
+    for row, record in enumerate(ordered):
+        capped = _capped(record)
         for column, domain in enumerate(domains):
-            _cell(
-                axes,
-                row,
-                column,
-                mixture["weights"].get(domain, 0.0),
-                natural[domain],
-                domain in capped,
-                spans.get(domain),
-            )
-    axes.set(xlim=(-0.5, len(domains) - 0.5), ylim=(len(ordered) - 0.5, -0.5))
-    axes.set_yticks(
-        range(len(ordered)), [mixture["mixer"] for mixture in ordered], color=INK, fontsize=10
+            weight = record["weights"].get(domain, 0.0)
+            interval = _intervals(record).get(domain)
+            _cell(axes, row, column, weight, natural[domain], domain in capped, interval)
+    _frame(axes, [record["mixer"] for record in ordered], domains)
+    _title(drawing, axes, _reading(ordered, reference))
+    return drawing
+
+
+def in_order(mixtures: Sequence[Record], reference: str = "natural") -> list[Record]:
+    """Sorts mixtures so that alike ones stand together: the reference first, then the nearest.
+
+    Distance is the total variation from the reference.
+
+    Raises:
+        MixwrightError: the reference is not among them.
+    """
+    base = None
+    for record in mixtures:
+        if record["mixer"] == reference:
+            base = record["weights"]
+    if base is None:
+        raise MixwrightError(
+            f"mixtures: there is none of {reference}; add `{reference}: {{}}` to mixers"
+        )
+
+    def place(record: Record) -> tuple[bool, float, str]:
+        weights = record["weights"]
+        distance = sum(abs(weights.get(name, 0.0) - share) for name, share in base.items())
+        return record["mixer"] != reference, distance, record["mixer"]
+
+    return sorted(mixtures, key=place)
+
+
+def percent(weight: float) -> str:
+    """Writes a weight in percent with two digits, and tells a true zero from a small weight."""
+    if weight < 5e-7:
+        return "0"
+    if weight < 5e-4:
+        return "<.1"
+    if weight < 0.0995:
+        return f"{100 * weight:.1f}"
+    return f"{100 * weight:.0f}"
+
+
+def _capped(record: Record) -> set[str]:
+    """Domains whose weight is at its upper bound."""
+    bounds = record.get("active_bounds", ())
+    return {bound.split("<=")[0] for bound in bounds if "<=" in bound}
+
+
+def _intervals(record: Record) -> Mapping[str, Sequence[float]]:
+    """Domain -> interval of its weight; empty where the mixer gives none."""
+    intervals: Mapping[str, Sequence[float]] = record.get("intervals", {}).get("weights", {})
+    return intervals
+
+
+def _cell(
+    axes: Axes,
+    row: int,
+    column: int,
+    weight: float,
+    natural: float,
+    capped: bool,
+    interval: Sequence[float] | None,
+) -> None:
+    ratio = np.clip(np.log2(max(weight, 1e-9) / max(natural, 1e-9)), -RANGE, RANGE)
+    table_cell(axes, row, column, COLOURS((ratio + RANGE) / (2 * RANGE)), framed=capped)
+    colour = "white" if abs(ratio) > 1.6 else INK
+    middle: dict[str, Any] = {"ha": "center", "va": "center", "color": colour}
+    if not interval:
+        axes.text(
+            column,
+            row,
+            percent(weight),
+            fontsize=10,
+            **middle,
+        )
+        return
+    axes.text(
+        column,
+        row - 0.14,
+        percent(weight),
+        fontsize=10,
+        **middle,
     )
+    axes.text(
+        column,
+        row + 0.24,
+        "–".join(map(percent, interval)),
+        fontsize=6.5,
+        **middle,
+    )
+
+
+def _frame(axes: Axes, mixers: Sequence[str], domains: Sequence[str]) -> None:
+    """Names of the rows at the left, of the columns above, and a line under the reference."""
+    axes.set(xlim=(-0.5, len(domains) - 0.5), ylim=(len(mixers) - 0.5, -0.5))
+    axes.set_yticks(range(len(mixers)), mixers, color=INK, fontsize=10)
+    wide = len(domains) > WIDE
     axes.set_xticks(
         range(len(domains)),
         domains,
@@ -57,84 +146,29 @@ def figure(mixtures: Sequence[Mapping[str, Any]], reference: str = "natural") ->
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.axhline(0.5, color=SOFT, linewidth=0.8)
     bare(axes)
-    framed = any("<=" in bound for mixture in ordered for bound in mixture.get("active_bounds", ()))
-    spanned = any("weights" in mixture.get("intervals", {}) for mixture in ordered)
-    _title(
-        drawn,
-        axes,
-        reference,
-        (" Framed: at its cap." if framed else "")
-        + (" Small: 95% interval of refits." if spanned else ""),
+
+
+def _reading(records: Sequence[Record], reference: str) -> str:
+    """How to read the table; frames and intervals are explained where there are any."""
+    reading = (
+        f"Weights in percent. Blue: more than {reference}, orange: less;"
+        " full colour at a factor of 4."
     )
-    return drawn
+    if any(_capped(record) for record in records):
+        reading += " Framed: at its cap."
+    if any("weights" in record.get("intervals", {}) for record in records):
+        reading += " Small: 95% interval of refits."
+    return reading
 
 
-def in_order(
-    mixtures: Sequence[Mapping[str, Any]], reference: str = "natural"
-) -> list[Mapping[str, Any]]:
-    """The reference first, then by distance from it (total variation), nearest first, so that alike mixtures stand together."""
-    base = next((mixture["weights"] for mixture in mixtures if mixture["mixer"] == reference), None)
-    if base is None:
-        raise MixwrightError(
-            f"mixtures: there is none of {reference}; add `{reference}: {{}}` to mixers"
-        )
-    return sorted(
-        mixtures,
-        key=lambda mixture: (
-            mixture["mixer"] != reference,
-            sum(abs(mixture["weights"].get(name, 0.0) - share) for name, share in base.items()),
-            mixture["mixer"],
-        ),
-    )
-
-
-def _cell(
-    axes: Axes,
-    row: int,
-    column: int,
-    weight: float,
-    natural: float,
-    capped: bool,
-    span: Sequence[float] | None,
-) -> None:
-    ratio = np.clip(np.log2(max(weight, 1e-9) / max(natural, 1e-9)), -RANGE, RANGE)
-    face = COLOURS((ratio + RANGE) / (2 * RANGE))
-    axes.add_patch(Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=face, linewidth=0))
-    if capped:
-        axes.add_patch(
-            Rectangle(
-                (column - 0.45, row - 0.42), 0.90, 0.84, fill=False, edgecolor=INK, linewidth=1.1
-            )
-        )
-    colour, lift = "white" if abs(ratio) > 1.6 else INK, 0.14 if span else 0.0
-    axes.text(
-        column, row - lift, percent(weight), ha="center", va="center", fontsize=10, color=colour
-    )
-    if span:
-        axes.text(
-            column,
-            row + 0.24,
-            "–".join(map(percent, span)),
-            ha="center",
-            va="center",
-            fontsize=6.5,
-            color=colour,
-        )
-
-
-def percent(weight: float) -> str:
-    """Two digits, and a true zero told from a small weight."""
-    if weight < 5e-4:
-        return "0" if weight < 5e-7 else "<.1"
-    return f"{100 * weight:.1f}" if weight < 0.0995 else f"{100 * weight:.0f}"
-
-
-def _title(drawn: Figure, axes: Axes, reference: str, more: str) -> None:
+def _title(drawing: Figure, axes: Axes, reading: str) -> None:
     """Above the highest column label and flush with the longest row label."""
-    reading = f"Weights in percent. Blue: more than {reference}, orange: less; full colour at a factor of 4."
-    titled(drawn, "What does each mixer take more of?", reading + more)
-    FigureCanvasAgg(drawn).draw()
-    lift = max(label.get_window_extent().y1 for label in axes.get_xticklabels()) - drawn.bbox.height
-    left = min(label.get_window_extent().x0 for label in axes.get_yticklabels())
-    for text in drawn.texts:
-        text.set(x=left / drawn.bbox.width, y=text.get_position()[1] + lift / drawn.bbox.height)
+    titled(drawing, "What does each mixer take more of?", reading)
+    FigureCanvasAgg(drawing).draw()
+    columns = [label.get_window_extent() for label in axes.get_xticklabels()]
+    rows = [label.get_window_extent() for label in axes.get_yticklabels()]
+    lift = max(extent.y1 for extent in columns) - drawing.bbox.height
+    left = min(extent.x0 for extent in rows)
+    for text in drawing.texts:
+        height = text.get_position()[1]
+        text.set(x=left / drawing.bbox.width, y=height + lift / drawing.bbox.height)

@@ -1,87 +1,111 @@
-"""How much of each domain the mixers ask for at the measured scale, in units of the base run's amount, beside published optima."""
+"""How much of each domain the mixers ask for at the measured scale, beside published optima.
+
+Amounts are in units of the base run's.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.measured.runs import base_mixture
-from mixwright.report.figures.style import FAINT, INK, SERIES, SOFT, bare, titled
+from mixwright.report.figures.style import INK, SERIES, SOFT, bare, row_lines, titled
 from mixwright.trust.intervals import REFERENCE
+
+PUBLISHED = "published"
 
 
 def table(
     mixtures: Sequence[Mapping[str, Any]], design: pd.DataFrame, ladder: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """A row a mixer (or published scale) and domain: weight, and amount in base amounts at the base run's total."""
+    """Returns a row a mixer (or published scale) and domain, proposals first.
+
+    Columns: `weight`; `amount`, in units of the base run's, at the base run's total.
+
+    Args:
+        mixtures: the proposals, as their JSON files hold them.
+        ladder: its steps 0 and 1 are published optima.
+    """
     base = base_mixture(design)
-    rows = [
-        ("proposed", record["mixer"], pd.Series(record["weights"]))
-        for record in mixtures
-        if record["mixer"] != REFERENCE
-    ]
+    proposed = {}
+    for record in mixtures:
+        if record["mixer"] != REFERENCE:
+            proposed[record["mixer"]] = pd.Series(record["weights"])
+    parts = [_rows("proposed", mixer, proposed[mixer], base) for mixer in sorted(proposed)]
     if ladder is not None:
-        for step in (0.0, 1.0):
-            tokens = ladder[ladder.step == step].set_index("domain").tokens
-            rows.append(("published", f"{tokens.sum() / 1e9:.4g} B tokens", tokens / tokens.sum()))
-    parts = [
-        pd.DataFrame(
-            {
-                "origin": origin,
-                "mixer": mixer,
-                "domain": base.index,
-                "weight": weights.reindex(base.index).to_numpy(),
-            }
-        )
-        for origin, mixer, weights in sorted(rows, key=lambda row: (row[0] != "proposed", row[1]))
-    ]
-    found = pd.concat(parts, ignore_index=True)
-    return found.assign(amount=found.weight / found.domain.map(base))
+        published = _published(ladder)
+        parts += [_rows(PUBLISHED, name, published[name], base) for name in sorted(published)]
+    return pd.concat(parts, ignore_index=True)
 
 
 def figure(table: pd.DataFrame) -> Figure:
-    """A row a domain, largest first; a dot a mixer, an empty one a published optimum."""
-    sources = list(dict.fromkeys(zip(table.origin, table.mixer, strict=True)))
-    first = table[(table.origin == sources[0][0]) & (table.mixer == sources[0][1])]
+    """Draws a row a domain, the largest first: a dot a mixer, an empty dot a published optimum."""
+    optima = list(dict.fromkeys(zip(table.origin, table.mixer, strict=True)))
+    origin, mixer = optima[0]
+    first = table[(table.origin == origin) & (table.mixer == mixer)]
     domains = list(first.sort_values(["amount", "domain"], ascending=[False, True]).domain)
-    drawn = Figure(figsize=(8.2, 0.8 + 0.42 * len(domains)))
-    axes = drawn.add_axes((0.16, 0, 0.58, 1))
-    for row in range(len(domains)):
-        axes.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
+    drawing = Figure(figsize=(8.2, 0.8 + 0.42 * len(domains)))
+    axes = drawing.add_axes((0.16, 0, 0.58, 1))
+    row_lines(axes, len(domains))
     axes.axvline(1, color=SOFT, linewidth=1, zorder=0)
-    for number, (origin, mixer) in enumerate(sources):
-        rows = (
-            table[(table.origin == origin) & (table.mixer == mixer)]
-            .set_index("domain")
-            .reindex(domains)
-        )
-        at = np.arange(len(domains)) + 0.11 * (number - (len(sources) - 1) / 2)
-        colour, published = SERIES[number % len(SERIES)], origin == "published"
-        face, label = ("white", f"published, {mixer}") if published else (colour, mixer)
-        axes.scatter(
-            rows.amount,
-            at,
-            s=34,
-            facecolors=face,
-            edgecolors=colour,
-            linewidths=1.3,
-            label=label,
-            zorder=3,
-        )
+    for number, (origin, mixer) in enumerate(optima):
+        rows = table[(table.origin == origin) & (table.mixer == mixer)]
+        amounts = rows.set_index("domain").reindex(domains).amount
+        shift = 0.11 * (number - (len(optima) - 1) / 2)
+        colour = SERIES[number % len(SERIES)]
+        if origin == PUBLISHED:
+            _dots(axes, amounts, shift, colour, "white", f"published, {mixer}")
+        else:
+            _dots(axes, amounts, shift, colour, colour, mixer)
     axes.set_yticks(range(len(domains)), domains, fontsize=9.5, color=INK)
-    axes.set(
-        ylim=(len(domains) - 0.5, -0.5),
-        xlim=(0, 1.08 * float(table.amount.max())),
-        xlabel="amount in units of the base run's",
-    )
+    axes.set_ylim(len(domains) - 0.5, -0.5)
+    axes.set_xlim(0, 1.08 * float(table.amount.max()))
+    axes.set_xlabel("amount in units of the base run's")
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
-    bare(axes)
-    axes.tick_params(axis="x", length=3)
-    titled(
-        drawn,
-        "How much of each domain?",
-        "The best budget of the base run's total. Line: the base run. The choice of objective moves it.",
+    bare(axes, ticks="x")
+    reading = (
+        "The best amounts at the base run's total. Line: the base run."
+        " The optimum depends on the objective."
     )
-    return drawn
+    titled(drawing, "How much of each domain?", reading)
+    return drawing
+
+
+def _published(ladder: pd.DataFrame) -> dict[str, pd.Series]:
+    """Total in words -> weights by domain."""
+    published = {}
+    for step in (0.0, 1.0):
+        tokens = ladder[ladder.step == step].set_index("domain").tokens
+        published[f"{tokens.sum() / 1e9:.4g} B tokens"] = tokens / tokens.sum()
+    return published
+
+
+def _rows(origin: str, mixer: str, weights: pd.Series, base: pd.Series) -> pd.DataFrame:
+    """Rows of one mixture; `base` is the weights of the base run."""
+    weight = weights.reindex(base.index).to_numpy()
+    return pd.DataFrame(
+        {
+            "origin": origin,
+            "mixer": mixer,
+            "domain": base.index,
+            "weight": weight,
+            "amount": weight / base.to_numpy(),
+        }
+    )
+
+
+def _dots(axes: Axes, amounts: pd.Series, shift: float, colour: str, face: str, label: str) -> None:
+    """Dots of one mixture, `shift` below the middle of their rows."""
+    axes.scatter(
+        amounts,
+        np.arange(len(amounts)) + shift,
+        s=34,
+        facecolors=face,
+        edgecolors=colour,
+        linewidths=1.3,
+        label=label,
+        zorder=3,
+    )

@@ -1,77 +1,54 @@
-"""What every mixer predicts for published mixtures, beside the ones proposed."""
+"""What every mixer predicts for published mixtures, beside those that the mixers propose."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import FAINT, INK, SERIES, bare, titled
+from mixwright.report.figures.style import INK, SERIES, bare, row_lines, titled
 
-LINEAR = 0.03  # nats/token over the least, up to which the axis is linear
+# nats/token above the least, up to which the axis is linear.
+LINEAR = 0.03
 TICKS = (0, 0.01, 0.02, 0.03, 0.1, 0.3, 1, 3)
+KEYS = ["origin", "mixture", "mixer"]
+COLUMNS = [*KEYS, "goal", "goal_rank", "mean", "mean_rank"]
 
 
 def table(predictions: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
-    """A row a mixture and predicting mixer: the goal's loss with its rank among the mixtures (1: least), the mean of all targets with its.
+    """Returns a row a mixture and predicting mixer, by the mixtures' mean rank on the goal.
 
-    Mixtures stand by their mean rank on the goal.
+    Columns: `goal`, the loss on the goal's targets, and `mean`, that on all, nats/token; `_rank`
+    of each among the mixtures (1: least).
     """
-    keys = ["origin", "mixture", "mixer"]
     share = predictions.target.map(pd.Series(targets)).fillna(0.0)
-    goal = (predictions.loss * share).groupby([predictions[key] for key in keys]).sum()
-    found = pd.DataFrame(
-        {"goal": goal, "mean": predictions.groupby(keys).loss.mean()}
-    ).reset_index()
+    keys = [predictions[key] for key in KEYS]
+    goal = (predictions.loss * share).groupby(keys).sum()
+    mean = predictions.groupby(KEYS).loss.mean()
+    result = pd.DataFrame({"goal": goal, "mean": mean}).reset_index()
     for column in ("goal", "mean"):
-        found[f"{column}_rank"] = found.groupby("mixer")[column].rank(method="min").astype(int)
-    place = found.groupby(["origin", "mixture"]).goal_rank.transform("mean")
-    found = found.assign(place=place).sort_values(["place", "origin", "mixture", "mixer"])
-    return found[
-        ["origin", "mixture", "mixer", "goal", "goal_rank", "mean", "mean_rank"]
-    ].reset_index(drop=True)
+        ranks = result.groupby("mixer")[column].rank(method="min")
+        result[f"{column}_rank"] = ranks.astype(int)
+    result["place"] = result.groupby(["origin", "mixture"]).goal_rank.transform("mean")
+    ordered = result.sort_values(["place", *KEYS])
+    return ordered[COLUMNS].reset_index(drop=True)
 
 
 def figure(table: pd.DataFrame) -> Figure:
-    """A row a mixture, best first; a dot a mixer's prediction of the goal's loss, over its least one."""
+    """Draws a row a mixture, the best first, and a dot a mixer.
+
+    A dot is the mixer's prediction of the goal's loss, less the least that it predicts.
+    """
     mixtures = list(dict.fromkeys(zip(table.origin, table.mixture, strict=True)))
-    mixers = sorted(set(table.mixer))
-    drawn = Figure(figsize=(8.2, 0.7 + 0.36 * len(mixtures)))
-    axes = drawn.add_axes((0.24, 0, 0.56, 1))
-    for row in range(len(mixtures)):
-        axes.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
-    for number, mixer in enumerate(mixers):
-        rows = table[table.mixer == mixer]
-        at = [
-            mixtures.index(key) + 0.09 * (number - (len(mixers) - 1) / 2)
-            for key in zip(rows.origin, rows.mixture, strict=True)
-        ]
-        axes.scatter(
-            rows.goal - rows.goal.min(),
-            at,
-            s=30,
-            color=SERIES[number % len(SERIES)],
-            linewidths=0,
-            label=mixer,
-        )
-    labels = [
-        mixture if origin == "published" else f"{mixture}'s proposal"
-        for origin, mixture in mixtures
-    ]
-    axes.set_yticks(range(len(mixtures)), labels, fontsize=9.5, color=INK)
-    for (origin, _), label in zip(mixtures, axes.get_yticklabels(), strict=True):
-        label.set_fontweight("bold" if origin == "published" else "normal")
-    axes.set_xscale("symlog", linthresh=LINEAR)
-    axes.set(
-        ylim=(len(mixtures) - 0.5, -0.6),
-        xlabel="predicted loss on the goal's targets over the least, nats/token",
-    )
-    reach = max(
-        1.2 * float((table.goal - table.groupby("mixer").goal.transform("min")).max()), LINEAR
-    )
-    axes.set_xlim(-0.1 * LINEAR, reach)
-    ticks = [tick for tick in TICKS if tick <= reach]
-    axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
+    drawing = Figure(figsize=(8.2, 0.7 + 0.36 * len(mixtures)))
+    axes = drawing.add_axes((0.24, 0, 0.56, 1))
+    row_lines(axes, len(mixtures))
+    excess = table.goal - table.groupby("mixer").goal.transform("min")
+    _dots(axes, table.assign(excess=excess), mixtures)
+    _names(axes, mixtures)
+    _scale(axes, reach=max(1.2 * float(excess.max()), LINEAR))
+    axes.set_ylim(len(mixtures) - 0.5, -0.6)
+    axes.set_xlabel("predicted loss on the goal's targets above the lowest, nats/token")
     axes.legend(
         loc="center left",
         bbox_to_anchor=(1.02, 0.5),
@@ -80,8 +57,49 @@ def figure(table: pd.DataFrame) -> Figure:
         title="predicted by",
         title_fontsize=9,
     )
-    bare(axes)
-    axes.tick_params(axis="x", length=3)
-    reading = "Bold: published. Each dot is one mixer's prediction, over the least that it predicts for any of them. Nothing was trained."
-    titled(drawn, "How good are the published mixtures held to be?", reading)
-    return drawn
+    bare(axes, ticks="x")
+    reading = (
+        "Bold: published. A dot is one mixer's prediction, above its lowest prediction."
+        " Nothing was trained."
+    )
+    titled(drawing, "What do the mixers predict for published mixtures?", reading)
+    return drawing
+
+
+def _dots(axes: Axes, table: pd.DataFrame, mixtures: Sequence[tuple[str, str]]) -> None:
+    """The mixers' dots in a row lie below each other."""
+    mixers = sorted(set(table.mixer))
+    for number, mixer in enumerate(mixers):
+        rows = table[table.mixer == mixer]
+        shift = 0.09 * (number - (len(mixers) - 1) / 2)
+        heights = []
+        for mixture in zip(rows.origin, rows.mixture, strict=True):
+            heights.append(mixtures.index(mixture) + shift)
+        colour = SERIES[number % len(SERIES)]
+        axes.scatter(
+            rows.excess,
+            heights,
+            s=30,
+            color=colour,
+            linewidths=0,
+            label=mixer,
+        )
+
+
+def _names(axes: Axes, mixtures: Sequence[tuple[str, str]]) -> None:
+    """Names of the mixtures, published ones in bold."""
+    names = []
+    for origin, mixture in mixtures:
+        names.append(mixture if origin == "published" else f"{mixture}'s proposal")
+    axes.set_yticks(range(len(names)), names, fontsize=9.5, color=INK)
+    for (origin, _), label in zip(mixtures, axes.get_yticklabels(), strict=True):
+        label.set_fontweight("bold" if origin == "published" else "normal")
+
+
+def _scale(axes: Axes, reach: float) -> None:
+    """Makes the x axis linear near the least and logarithmic from LINEAR to `reach`."""
+    axes.set_xscale("symlog", linthresh=LINEAR)
+    axes.set_xlim(-0.1 * LINEAR, reach)
+    ticks = [tick for tick in TICKS if tick <= reach]
+    axes.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)

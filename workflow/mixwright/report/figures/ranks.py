@@ -1,6 +1,9 @@
-"""How well each mixer ranks runs that it has not seen: held out of its swarm, and of other sizes."""
+"""How well each mixer ranks runs that it was not fitted to.
 
-from collections.abc import Mapping
+They are those held out of its swarm, and those of the test sets, such as of other sizes.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +12,6 @@ from matplotlib.figure import Figure
 
 from mixwright.report.figures.style import (
     BLUE,
-    FAINT,
     GREEN,
     INK,
     ORANGE,
@@ -18,83 +20,86 @@ from mixwright.report.figures.style import (
     bare,
     panels,
     rank_axis,
+    row_lines,
     titled,
 )
 from mixwright.trust.validation import score
 
 HELD_OUT = "held out"
 COLOURS = (SOFT, BLUE, GREEN, ORANGE, VERMILION)
+KEYS = ["mixer", "test"]
+COLUMNS = ["mixer", "test", "runs", "targets", "spearman", "goal", "mse"]
 
 
 def table(
     tests: pd.DataFrame, validation: pd.DataFrame, targets: Mapping[str, float]
 ) -> pd.DataFrame:
-    """A row a mixer and set of runs: Spearman's rank correlation, mean of all targets and of the goal's, and the mean squared error of all.
+    """Returns a row a mixer and set of runs, the best mixer first.
 
-    The set `held out` is the cross-validation inside the swarm, by which a mixer is chosen; the others only report. Best mixer first.
+    Columns: `spearman`, the mean rank correlation of all targets; `goal`, that of the goal's
+    targets by weight; `mse`, the mean squared error of all predictions. The set `held out` is the
+    cross-validation inside the swarm, by which a mixer is chosen; the others only report.
     """
     frame = pd.concat([validation.assign(test=HELD_OUT), tests], ignore_index=True)
-    by_target = pd.DataFrame(
-        [
-            {
-                "mixer": mixer,
-                "test": test,
-                "target": target,
-                **score(part.actual.to_numpy(), part.predicted.to_numpy()),
-            }
-            for (mixer, test, target), part in frame.groupby(["mixer", "test", "target"])
-        ]
-    )
-    goal = by_target[by_target.target.isin(targets)]
-    share = goal.target.map(pd.Series(targets))
-    keys = ["mixer", "test"]
-    found = by_target.groupby(keys).agg(
-        targets=("target", "nunique"), spearman=("spearman", "mean")
-    )
-    found["goal"] = (goal.spearman * share).groupby([goal.mixer, goal.test]).sum() / share.groupby(
-        [goal.mixer, goal.test]
-    ).sum()
-    found["mse"] = ((frame.predicted - frame.actual) ** 2).groupby([frame.mixer, frame.test]).mean()
-    found["runs"] = frame.groupby(keys).run.nunique()
-    found = found.reset_index()
-    order = (
-        found[found.test == HELD_OUT]
-        .sort_values(["spearman", "mixer"], ascending=[False, True])
-        .mixer.tolist()
-    )
+    scores = _scores(frame)
+    by_set = scores.groupby(KEYS)
+    result = by_set.agg(targets=("target", "nunique"), spearman=("spearman", "mean"))
+    result["goal"] = _weighted(scores, targets)
+    squares = (frame.predicted - frame.actual) ** 2
+    result["mse"] = squares.groupby([frame.mixer, frame.test]).mean()
+    result["runs"] = frame.groupby(KEYS).run.nunique()
+    result = result.reset_index()
+    held_out = result[result.test == HELD_OUT]
+    best_first = held_out.sort_values(["spearman", "mixer"], ascending=[False, True])
+    mixers = list(best_first.mixer)
     sets = [HELD_OUT, *dict.fromkeys(tests.test)]
-    found["place"] = found.mixer.map(order.index) * len(sets) + found.test.map(sets.index)
-    return found.sort_values("place")[
-        ["mixer", "test", "runs", "targets", "spearman", "goal", "mse"]
-    ].reset_index(drop=True)
+    result["place"] = result.mixer.map(mixers.index) * len(sets) + result.test.map(sets.index)
+    return result.sort_values("place")[COLUMNS].reset_index(drop=True)
 
 
 def figure(table: pd.DataFrame) -> Figure:
-    """Two panels, all targets and the goal's: a row a mixer, a dot a set of runs."""
-    mixers, sets = list(dict.fromkeys(table.mixer)), list(dict.fromkeys(table.test))
-    drawn, axes = panels(2, 2, 4.1, 0.9 + 0.36 * len(mixers), sharey=True)
-    for panel, column, title in zip(
-        axes, ("spearman", "goal"), ("mean of all targets", "the goal's targets"), strict=True
-    ):
-        _panel(panel, table, column, mixers, sets)
-        panel.set_title(title, loc="left", fontsize=10, color=INK)
-    drawn.legend(
+    """Draws two panels, all targets and the goal's: a row a mixer, a dot a set of runs."""
+    mixers = list(dict.fromkeys(table.mixer))
+    drawing, axes = panels(2, 2, 4.1, 0.9 + 0.36 * len(mixers), sharey=True)
+    _panel(axes[0], table, "spearman", mixers)
+    axes[0].set_title("mean of all targets", loc="left", fontsize=10, color=INK)
+    _panel(axes[1], table, "goal", mixers)
+    axes[1].set_title("the goal's targets", loc="left", fontsize=10, color=INK)
+    drawing.legend(
         *axes[0].get_legend_handles_labels(),
         loc="outside right center",
         fontsize=9,
         frameon=False,
         handletextpad=0.2,
     )
-    reading = "Spearman's rank correlation x 100 of predicted and measured loss. Held out: cross-validation inside the swarm."
-    titled(drawn, "Which mixer ranks runs that it has not seen?", reading)
-    return drawn
+    reading = (
+        "Spearman's rank correlation x 100 of predicted and measured loss."
+        " Held out: cross-validation inside the swarm."
+    )
+    titled(drawing, "Which mixer ranks unseen runs best?", reading)
+    return drawing
 
 
-def _panel(
-    axes: Axes, table: pd.DataFrame, column: str, mixers: list[str], sets: list[str]
-) -> None:
-    for row in range(len(mixers)):
-        axes.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
+def _scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row a mixer, set of runs and target."""
+    rows = []
+    for (mixer, test, target), part in frame.groupby([*KEYS, "target"]):
+        scores = score(part.actual.to_numpy(), part.predicted.to_numpy())
+        rows.append({"mixer": mixer, "test": test, "target": target, **scores})
+    return pd.DataFrame(rows)
+
+
+def _weighted(scores: pd.DataFrame, targets: Mapping[str, float]) -> pd.Series:
+    """Mean rank correlation of the goal's targets, by their weights; a row a mixer and set."""
+    goal = scores[scores.target.isin(targets)]
+    share = goal.target.map(pd.Series(targets))
+    keys = [goal.mixer, goal.test]
+    return (goal.spearman * share).groupby(keys).sum() / share.groupby(keys).sum()
+
+
+def _panel(axes: Axes, table: pd.DataFrame, column: str, mixers: Sequence[str]) -> None:
+    row_lines(axes, len(mixers))
+    sets = list(dict.fromkeys(table.test))
     for colour, name in zip(np.resize(COLOURS, len(sets)), sets, strict=True):
         rows = table[table.test == name]
         axes.scatter(

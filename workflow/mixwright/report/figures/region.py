@@ -1,4 +1,4 @@
-"""How far each weight of the optimum can move at no loss that one could tell."""
+"""How far each weight of the optimum can move before a difference in loss can be told."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,70 +9,85 @@ from matplotlib.figure import Figure
 
 from mixwright.report.figures.style import (
     BLUE,
-    FAINT,
     GREEN,
     INK,
     ORANGE,
     SOFT,
     bare,
+    panel_title,
     panels,
+    row_lines,
     titled,
 )
 
+# Way to find a region -> what it is called, its colour, and its place below a row's middle, rows.
 WAYS = {
-    "alike": ("not told apart by refits", BLUE),
-    "refits": ("optima of refits", ORANGE),
-    "seeds": ("other seeds", GREEN),
+    "alike": ("not told apart by refits", BLUE, -0.22),
+    "refits": ("optima of refits", ORANGE, 0.0),
+    "seeds": ("other seeds", GREEN, 0.22),
 }
 
 
 def table(regions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """A row a mixer, domain and way: the weight at the optimum, and the least and greatest weight of the region."""
-    rows = [
-        {
-            "mixer": region["mixer"],
-            "domain": domain,
-            "weight": weight,
-            "way": way,
-            "low": low,
-            "high": high,
-        }
-        for region in sorted(regions, key=lambda region: region["mixer"])
-        for domain, weight in sorted(
-            region["weights"].items(), key=lambda pair: (-pair[1], pair[0])
-        )
-        for way in WAYS
-        for low, high in [region["ranges"][way][domain]]
-    ]
+    """Returns a row a mixer, domain and way to find the region.
+
+    Columns: `weight` at the optimum; `low` and `high`, the least and the greatest weight of the
+    region.
+    """
+    rows = []
+    for region in sorted(regions, key=lambda region: region["mixer"]):
+        weights = region["weights"]
+        for domain in sorted(weights, key=lambda domain: (-weights[domain], domain)):
+            for way in WAYS:
+                low, high = region["ranges"][way][domain]
+                row = {"mixer": region["mixer"], "domain": domain, "weight": weights[domain]}
+                rows.append(row | {"way": way, "low": low, "high": high})
     return pd.DataFrame(rows)
 
 
 def figure(table: pd.DataFrame) -> Figure:
-    """A panel a mixer: a row a domain, the optimum a dot, the three ranges as lines under each other."""
+    """Draws a panel a mixer, a row a domain: the optimum as a dot, the regions as lines."""
     mixers = sorted(set(table.mixer))
-    order = table.groupby("domain").weight.max().sort_values(ascending=False).index.tolist()
-    drawn, axes = panels(len(mixers), len(mixers), 4.3, 0.8 + 0.34 * len(order), sharey=True)
+    weights = table.groupby("domain").weight.max().sort_values(ascending=False)
+    domains = list(weights.index)
+    drawing, axes = panels(len(mixers), len(mixers), 4.3, 0.8 + 0.34 * len(domains), sharey=True)
     for panel, mixer in zip(axes, mixers, strict=True):
-        _panel(panel, table[table.mixer == mixer], order)
-        panel.set_title(mixer, loc="left", fontsize=10, fontweight="bold", color=INK)
+        _panel(panel, table[table.mixer == mixer], domains)
+        panel_title(panel, mixer)
     axes[0].legend(loc="lower right", fontsize=8.5, frameon=False)
-    drawn.supxlabel("weight", color=SOFT, fontsize=9.5)
-    reading = "Dot: the proposal. Lines: from the least to the greatest weight in each region, one weight at a time."
-    titled(drawn, "How sharp is the optimum?", reading)
-    return drawn
+    drawing.supxlabel("weight", color=SOFT, fontsize=9.5)
+    reading = (
+        "Dot: the proposal. Lines: from the least to the greatest weight in each region,"
+        " one weight at a time."
+    )
+    titled(drawing, "How sharp is the optimum?", reading)
+    return drawing
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, order: list[str]) -> None:
-    for number in range(len(order)):
-        axes.axhline(number, color=FAINT, linewidth=0.8, zorder=0)
-    for shift, (way, (label, colour)) in zip((-0.22, 0.0, 0.22), WAYS.items(), strict=True):
+def _panel(axes: Axes, rows: pd.DataFrame, domains: Sequence[str]) -> None:
+    row_lines(axes, len(domains))
+    for way, (label, colour, shift) in WAYS.items():
         part = rows[rows.way == way]
-        at = part.domain.map(order.index) + shift
-        axes.hlines(at, part.low, part.high, color=colour, linewidth=2.2, label=label)
-    part = rows.drop_duplicates("domain")
-    axes.scatter(part.weight, part.domain.map(order.index), s=22, color=INK, zorder=3, linewidths=0)
-    axes.set_yticks(range(len(order)), order, color=INK, fontsize=9.5)
-    axes.set_ylim(len(order) - 0.5, -0.6)
+        heights = part.domain.map(domains.index) + shift
+        axes.hlines(
+            heights,
+            part.low,
+            part.high,
+            color=colour,
+            linewidth=2.2,
+            label=label,
+        )
+    optimum = rows.drop_duplicates("domain")
+    heights = optimum.domain.map(domains.index)
+    axes.scatter(
+        optimum.weight,
+        heights,
+        s=22,
+        color=INK,
+        zorder=3,
+        linewidths=0,
+    )
+    axes.set_yticks(range(len(domains)), domains, color=INK, fontsize=9.5)
+    axes.set_ylim(len(domains) - 0.5, -0.6)
     axes.set_xlim(-0.01, min(1.02, 1.05 * max(rows.high.max(), rows.weight.max())))
-    bare(axes)
-    axes.tick_params(axis="x", length=3)
+    bare(axes, ticks="x")

@@ -1,20 +1,28 @@
-"""The look of all figures: one typeface, few lines, the colours of Okabe and Ito, which colour-blind readers can tell apart."""
+"""The look of all figures: one typeface, few lines, colours that colour-blind people tell apart.
 
+The colours are those of Okabe and Ito. Pages take theirs from here too.
+"""
+
+import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-# pages take their colours from here, and need no matplotlib
+# Pages need the colours alone: matplotlib is imported where it is used.
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
+# Of words, of words that matter less, and of lines behind the data.
 INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+# Of lines and dots that stand beside each other.
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
-# less than the reference, the same, more
+# Less than the reference, the same, more.
 DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE)
+# Of the lines of axes.
 AXIS = "#9aa1ab"
+# Of a comparison's verdicts.
 VERDICTS = {
     "better": BLUE,
     "worse": VERMILION,
@@ -22,22 +30,12 @@ VERDICTS = {
     "undecided": SOFT,
     "identical": SOFT,
 }
-RANKS = (
-    0,
-    50,
-    70,
-    80,
-    90,
-    95,
-    97,
-    98,
-    99,
-    99.5,
-    99.8,
-)  # rank correlations x 100 that an axis may be labelled by
+# Rank correlations x 100 that an axis may be labelled by.
+RANKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8)
 
 STYLE: Any = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib, so that every machine draws the same bytes
+    # Ships with matplotlib, so that every machine draws the same bytes.
+    "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "text.color": INK,
     "axes.labelcolor": SOFT,
@@ -71,10 +69,16 @@ def diverging() -> "Colormap":
 
 
 def titled(figure: "Figure", question: str, reading: str) -> None:
-    """A question in bold at the top left and one line on how to read the figure under it, over the axes placed so far."""
+    """Writes the two lines above the axes.
+
+    Args:
+        question: what the figure answers, in bold.
+        reading: how to read the figure, in one line.
+    """
     width, height = figure.get_size_inches()
+    left = 0.1 / width
     figure.text(
-        0.1 / width,
+        left,
         1 + 0.40 / height,
         question,
         fontsize=13,
@@ -83,39 +87,108 @@ def titled(figure: "Figure", question: str, reading: str) -> None:
         ha="left",
     )
     figure.text(
-        0.1 / width, 1 + 0.12 / height, reading, fontsize=9.5, color=SOFT, va="bottom", ha="left"
+        left,
+        1 + 0.12 / height,
+        reading,
+        fontsize=9.5,
+        color=SOFT,
+        va="bottom",
+        ha="left",
     )
 
 
-def bare(axes: "Axes") -> None:
-    """Takes away the frame and the tick marks."""
+def bare(axes: "Axes", ticks: Literal["x", "y"] | None = None) -> None:
+    """Takes away the frame and the tick marks; those of the axis `ticks` (x or y) stay, short."""
     for side in axes.spines.values():
         side.set_visible(False)
     axes.tick_params(length=0)
+    if ticks is not None:
+        axes.tick_params(axis=ticks, length=3)
+
+
+def row_lines(axes: "Axes", count: int) -> None:
+    """Draws a faint line behind each of `count` rows, at heights 0, 1, 2, ..."""
+    for row in range(count):
+        axes.axhline(row, color=FAINT, linewidth=0.8, zorder=0)
+
+
+def table_cell(axes: "Axes", row: int, column: int, colour: Any, framed: bool) -> None:
+    """Draws a coloured cell of a table, centred on (column, row), with a frame inside if framed."""
+    from matplotlib.patches import Rectangle
+
+    left, top = column - 0.48, row - 0.46
+    axes.add_patch(
+        Rectangle(
+            (left, top),
+            0.96,
+            0.92,
+            facecolor=colour,
+            linewidth=0,
+        )
+    )
+    if framed:
+        left, top = column - 0.45, row - 0.42
+        frame = Rectangle(
+            (left, top),
+            0.90,
+            0.84,
+            fill=False,
+            edgecolor=INK,
+            linewidth=1.1,
+        )
+        axes.add_patch(frame)
 
 
 def panels(
     count: int, columns: int, width: float, height: float, **share: Any
 ) -> "tuple[Figure, Sequence[Axes]]":
-    """A grid of `count` panels of width x height inches, row by row; empty places are taken away."""
+    """Makes a figure of `count` panels, row by row.
+
+    Args:
+        columns: panels in a row, at most.
+        width: of a panel, inches.
+        height: of a panel, inches.
+        share: `sharex` and `sharey` of matplotlib's subplots.
+    """
     from matplotlib.figure import Figure
 
     columns = min(columns, count)
-    rows = -(-count // columns)
+    rows = math.ceil(count / columns)
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # type: ignore[union-attr, call-arg]
-    every = figure.subplots(rows, columns, squeeze=False, **share).ravel()
-    for axes in every[count:]:
-        axes.remove()
-    return figure, every[:count]
+    grid = figure.subplots(rows, columns, squeeze=False, **share).ravel()
+    for empty in grid[count:]:
+        empty.remove()
+    return figure, grid[:count]
+
+
+def panel_title(axes: "Axes", title: str, **options: Any) -> None:
+    """Writes a panel's title in bold at its top left; options of matplotlib's set_title."""
+    axes.set_title(
+        title,
+        loc="left",
+        fontsize=10,
+        fontweight="bold",
+        color=INK,
+        **options,
+    )
 
 
 def rank_axis(axes: "Axes", name: str, deficits: Iterable[float]) -> None:
-    """Makes the axis `name` (x or y) one of 1 - rank correlation, log-scaled, best at the far end, labelled by the correlation x 100."""
-    inside = [deficit for deficit in deficits if deficit > 0] or [0.01]
-    low, high = 0.8 * min(inside), 1.25 * max(inside)
+    """Makes an axis one of 1 - rank correlation: logarithmic, the best at the far end.
+
+    Its labels are rank correlations x 100.
+
+    Args:
+        name: the axis, x or y.
+        deficits: 1 - rank correlation of what is drawn, which sets the range.
+    """
+    positive = [deficit for deficit in deficits if deficit > 0] or [0.01]
+    low = 0.8 * min(positive)
+    high = 1.25 * max(positive)
     axes.set(**{f"{name}scale": "log", f"{name}lim": (high, low)})
-    ticks = [tick for tick in RANKS if low <= 1 - tick / 100 <= high]
     axis = axes.xaxis if name == "x" else axes.yaxis
-    axis.set_ticks([1 - tick / 100 for tick in ticks], labels=[f"{tick:g}" for tick in ticks])
+    ranks = [rank for rank in RANKS if low <= 1 - rank / 100 <= high]
+    places = [1 - rank / 100 for rank in ranks]
+    axis.set_ticks(places, labels=[f"{rank:g}" for rank in ranks])
     axis.set_ticks([], minor=True)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mixwright.report.figures.style import BLUE, GREEN, INK, SOFT, panels, titled
+from mixwright.report.figures.style import BLUE, GREEN, SOFT, panel_title, panels, titled
 from mixwright.trust.tests import mean_loss
 from mixwright.trust.validation import score
 
@@ -16,48 +16,76 @@ ALL, GOAL = "all targets", "goal"
 
 
 def table(tests: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
-    """A row a mixer, test set and run: measured and predicted loss, the mean of all targets and the goal's."""
-    return pd.concat(
-        [mean_loss(tests).assign(of=ALL), mean_loss(tests, targets).assign(of=GOAL)],
-        ignore_index=True,
-    )
+    """Returns a row a mixer, test set and run: its measured and its predicted loss, nats/token.
+
+    Each stands there twice: as the mean of all targets and of the goal's, named in the column `of`.
+    """
+    sets = list(dict.fromkeys(tests.test))
+    placed = tests.assign(place=tests.test.map(sets.index))
+    ordered = placed.sort_values(["place", "mixer", "target", "run"])
+    of_all = mean_loss(ordered).assign(of=ALL)
+    of_goal = mean_loss(ordered, targets).assign(of=GOAL)
+    return pd.concat([of_all, of_goal], ignore_index=True)
 
 
 def figure(table: pd.DataFrame) -> Figure:
-    """A row a mixer, a column a test set; the line of equality is drawn where it comes near the runs."""
-    mixers, sets = list(dict.fromkeys(table.mixer)), list(dict.fromkeys(table.test))
-    drawn, axes = panels(len(mixers) * len(sets), len(sets), 2.7, 2.3)
+    """Draws a row a mixer and a column a test set.
+
+    The line of equality is drawn where it comes near the runs.
+    """
+    mixers = list(dict.fromkeys(table.mixer))
+    sets = list(dict.fromkeys(table.test))
+    drawing, axes = panels(len(mixers) * len(sets), len(sets), 2.7, 2.3)
     for number, panel in enumerate(axes):
-        mixer, test = mixers[number // len(sets)], sets[number % len(sets)]
-        rows = table[(table.mixer == mixer) & (table.test == test)]
-        _panel(panel, rows)
-        panel.set_title(f"{mixer}, {test}", loc="left", fontsize=10, fontweight="bold", color=INK)
-    drawn.supxlabel("measured loss, nats/token", color=SOFT, fontsize=9.5)
-    drawn.supylabel("predicted loss", color=SOFT, fontsize=9.5)
-    reading = "A dot is a test run: its mean loss over all targets (blue) or the goal's (green); ρ ranks these means. Grey: equality."
-    titled(drawn, "What is predicted for runs of other mixtures and sizes?", reading)
-    return drawn
+        row, column = divmod(number, len(sets))
+        mixer, test = mixers[row], sets[column]
+        _panel(panel, table[(table.mixer == mixer) & (table.test == test)])
+        panel_title(panel, f"{mixer}, {test}")
+    drawing.supxlabel("measured loss, nats/token", color=SOFT, fontsize=9.5)
+    drawing.supylabel("predicted loss", color=SOFT, fontsize=9.5)
+    reading = (
+        "A dot is a test run: its mean loss over all targets (blue) or the goal's (green);"
+        " ρ ranks these means. Grey: equality."
+    )
+    titled(drawing, "What is predicted for runs of other mixtures and sizes?", reading)
+    return drawing
 
 
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
-    for of, colour, height in ((ALL, BLUE, 0.97), (GOAL, GREEN, 0.86)):
-        part = rows[rows.of == of]
-        axes.scatter(
-            part.actual, part.predicted, s=9, color=colour, alpha=0.6, linewidths=0, zorder=2
-        )
-        rank = score(part.actual.to_numpy(), part.predicted.to_numpy())["spearman"]
-        axes.text(
-            0.03,
-            height,
-            f"ρ = {rank:.3f}",
-            transform=axes.transAxes,
-            va="top",
-            fontsize=9,
-            color=colour,
-        )
-    limits = axes.get_xlim(), axes.get_ylim()
-    ends = np.array([min(limits[0][0], limits[1][0]), max(limits[0][1], limits[1][1])])
-    axes.plot(ends, ends, color=SOFT, linewidth=0.9, zorder=1)
-    axes.set(xlim=limits[0], ylim=limits[1])
+    _dots(axes, rows[rows.of == ALL], BLUE, 0.97)
+    _dots(axes, rows[rows.of == GOAL], GREEN, 0.86)
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    ends = np.array([min(left, bottom), max(right, top)])
+    axes.plot(
+        ends,
+        ends,
+        color=SOFT,
+        linewidth=0.9,
+        zorder=1,
+    )
+    axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(4))
+
+
+def _dots(axes: Axes, rows: pd.DataFrame, colour: str, height: float) -> None:
+    """Dots of one mean, and their rank correlation at a height in fractions of the axes."""
+    axes.scatter(
+        rows.actual,
+        rows.predicted,
+        s=9,
+        color=colour,
+        alpha=0.6,
+        linewidths=0,
+        zorder=2,
+    )
+    rank = score(rows.actual.to_numpy(), rows.predicted.to_numpy())["spearman"]
+    axes.text(
+        0.03,
+        height,
+        f"ρ = {rank:.3f}",
+        transform=axes.transAxes,
+        va="top",
+        fontsize=9,
+        color=colour,
+    )

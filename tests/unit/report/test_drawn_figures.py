@@ -1,71 +1,37 @@
-"""Every figure draws from tables, says what the tables say, and gives the same bytes twice."""
+"""What single figures show; the contract tests hold what all of them promise."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
+import figure_results
 import study_tables
+from least_study import study
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.learners import LEARNERS
 from mixwright.report.by_target import by_target
-from mixwright.report.figures import FIGURES, draw, draw_figure, save
+from mixwright.report.figures import FIGURES, draw, draw_figure
 from mixwright.report.figures.domains import local_mean
 from mixwright.report.figures.mixtures import in_order, percent
+from mixwright.report.layout import drawn
+from mixwright.study.study import Study
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
 
 
-def everything():
-    design, losses = study_tables.proxies()
-    return {
-        "study": study_tables.study(),
-        "mixtures": study_tables.mixtures(),
-        "scores": study_tables.scores(),
-        "validation": study_tables.validation(),
-        "design": design,
-        "losses": losses,
-    }
-
-
 def inputs_of(name):
-    return {key: value for key, value in everything().items() if key in FIGURES[name].inputs}
+    results = figure_results.trained()
+    return {result: results[result] for result in FIGURES[name].inputs}
 
 
 def words(figure):
     return " ".join(
         text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
     )
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_draws_the_same_svg_twice(name, tmp_path):
-    for copy in ("one.svg", "two.svg"):
-        drawn = draw(name, **inputs_of(name))
-        assert isinstance(drawn, Figure)
-        save(drawn, tmp_path / copy)
-    one, two = ((tmp_path / copy).read_bytes() for copy in ("one.svg", "two.svg"))
-    assert one == two and b"<dc:date>" not in one
-
-
-@pytest.mark.parametrize("name", FIGURES)
-def test_order_of_rows_does_not_matter(name, tmp_path):
-    inputs = inputs_of(name)
-    shuffled = {
-        key: value.sample(frac=1, random_state=3)
-        for key, value in inputs.items()
-        if isinstance(value, pd.DataFrame)
-    }
-    if "mixtures" in inputs:
-        shuffled["mixtures"] = list(reversed(inputs["mixtures"]))
-    save(draw(name, **inputs), tmp_path / "one.svg")
-    save(draw(name, **(inputs | shuffled)), tmp_path / "two.svg")
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
 def test_finals_show_the_difference_of_every_arm():
@@ -97,17 +63,17 @@ def test_mixtures_start_with_natural_and_frame_the_caps():
     )
 
 
-def test_targets_show_every_arm_s_value_and_frame_what_an_interval_tells():
+def test_targets_show_every_arm_s_value_and_frame_what_lies_beyond_its_interval():
     learner = LEARNERS["causal-lm"]
     cells = by_target(study_tables.scores(), dict.fromkeys(study_tables.TARGETS, 1.0), learner)
     drawn = draw("targets", **inputs_of("targets"))
-    told = [
+    decided = [
         cell
         for row in cells.values()
         for cell in row.values()
         if cell.against.verdict in ("better", "worse")
     ]
-    assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == len(told) > 0
+    assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == len(decided) > 0
     assert f"{cells['cython']['regmix'].value:.3f}" in words(drawn) and "Blue: better" in words(
         drawn
     )
@@ -174,7 +140,7 @@ def test_noise_draws_without_repeats_and_with_a_diverged_run():
         and signals.signal_to_noise.isna().all()
         and (signals.repeats == 0).all()
     )
-    assert draw("noise", design=design, losses=losses, study=study_tables.study())
+    assert draw("noise", design=design, losses=losses, study=Study(study_tables.study()))
 
 
 def test_stage_reads_files_and_names_what_is_missing(tmp_path):
@@ -187,6 +153,18 @@ def test_stage_reads_files_and_names_what_is_missing(tmp_path):
         draw_figure("finals", {"study": paths["study"]}, tmp_path / "finals.svg")
     with pytest.raises(MixwrightError, match="figure pie is unknown"):
         draw_figure("pie", {}, tmp_path / "pie.svg")
+
+
+def test_a_study_with_several_goals_shows_targets_in_place_of_mixtures():
+    targets = {"pytests": {"source": "installed", "weight": 0}, "cpp": {}}
+    several = study(goal={"leave_target_out": True}, targets=targets)
+    assert "targets" in drawn(several) and "mixtures" not in drawn(several)
+    assert "mixtures" in drawn(study()) and "targets" not in drawn(study())
+
+
+def test_only_models_that_a_unigram_model_can_stand_beside_show_their_noise():
+    for learner in LEARNERS:
+        assert FIGURES["noise"].shown(Study({"learner": learner})) == (learner != "trees")
 
 
 def test_the_registry_imports_nothing_heavy():
