@@ -55,6 +55,7 @@ lint: install ## check style, types and rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/python benchmarks/readability.py --check
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 

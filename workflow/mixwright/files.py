@@ -27,7 +27,8 @@ def written(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
     # the machine is in the name: process ids repeat between machines that share a disk
-    partial = path.with_name(_prefix(path) + f"{os.getpid()}.{uuid4().hex}.partial")
+    unique = f"{os.getpid()}.{uuid4().hex}"
+    partial = path.with_name(f"{_prefix(path)}{unique}.partial")
     try:
         yield partial
         if partial.is_dir():

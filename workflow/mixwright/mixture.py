@@ -92,7 +92,10 @@ class Mixture:
 
     def __str__(self) -> str:
         order = np.argsort(-self.weights, kind="stable")
-        return ", ".join(f"{self.names[i]} {self.weights[i]:.1%}" for i in order)
+        parts = []
+        for i in order:
+            parts.append(f"{self.names[i]} {self.weights[i]:.1%}")
+        return ", ".join(parts)
 
     def __repr__(self) -> str:
         return f"Mixture({self})"

@@ -208,7 +208,10 @@ def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
     duplicates = frame.duplicated(list(table.key)).to_numpy()
     if duplicates.any():
         row = int(duplicates.argmax())
-        key = ", ".join(f"{name} {frame[name].iloc[row]}" for name in table.key)
+        parts = []
+        for name in table.key:
+            parts.append(f"{name} {frame[name].iloc[row]}")
+        key = ", ".join(parts)
         raise MixwrightError(
             f"{where}: row {row}: {key} stands there twice; keep one of the two rows"
         )

@@ -138,7 +138,8 @@ class Examples:
         count = len(context)
         opens = self.starts[:count] + self.scored_from[:count]
         whole = np.maximum(self.scored_tokens[:count], 1)
-        sizes = np.rint(self.scored_bytes[:count] * (scored / whole)).astype(np.int64)
+        share = scored / whole
+        sizes = np.rint(self.scored_bytes[:count] * share).astype(np.int64)
         for at, before, after, size in zip(opens, context, scored, sizes.tolist(), strict=True):
             yield self.tokens[at - before : at], self.tokens[at : at + after], size
 

@@ -39,6 +39,7 @@ def resolve_design(runs: Sequence[Run], domains: Sequence[Domain]) -> pd.DataFra
     rows = []
     for run in runs:
         for domain, weight in mixtures[run.name].as_dict().items():
-            rows.append((run.name, run.role, run.model, run.tokens, run.seed, domain, weight))
+            facts = (run.name, run.role, run.model, run.tokens, run.seed)
+            rows.append((*facts, domain, weight))
     columns = ["run", "role", "model", "tokens", "seed", "domain", "weight"]
     return pd.DataFrame(rows, columns=columns)

@@ -52,7 +52,7 @@ def evaluate_finals(
     """
     tasks = held_out(targets, shards, study)
     shards = sorted(shards, key=lambda shard: shard.domain)
-    device = study.config["final"]["device"]
+    device = study.final["device"]
     mask = shards[0].mask_token if study.learner.masked else None
     scores: list[dict[str, Any]] = []
     documents: list[pd.DataFrame] = []
@@ -83,8 +83,8 @@ def held_out(
     """
     texts = {shard.domain: shard.validation for shard in shards}
     texts |= targets
-    tokens = study.config["evaluation"]["final_tokens"]
-    context = study.config["final"]["shape"]["context"]
+    tokens = study.evaluation["final_tokens"]
+    context = study.final["shape"]["context"]
     tasks: dict[str, Examples] = {}
     for name in sorted(texts):
         tasks[name] = texts[name].first(tokens=tokens, example_tokens=context)

@@ -90,7 +90,7 @@ def train_finals(
         SystemExit: with 143, after SIGTERM; a checkpoint is saved then.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
-    with joined(study.config["final"]) as processes:
+    with joined(study.final) as processes:
         shared = _Shared(shards, Path(tokenizer), study, processes, log)
         rows = _train_missing(arms, Path(store), shared)
     if processes.leads:
@@ -140,7 +140,7 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
 
     A domain of weight 0 has no part in it.
     """
-    final = study.config["final"]
+    final = study.final
     weights = arm.mixture.rounded()
     prints = {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights}
     vocabulary = (Path(tokenizer) / "tokenizer.json").read_bytes()
@@ -168,7 +168,7 @@ def _train(arm: Arm, folder: Path, left: int, shared: _Shared) -> None:
     from mixwright.proxies.device import prepare
 
     study, processes, shards = shared.study, shared.processes, shared.shards
-    final = study.config["final"]
+    final = study.final
     context = final["shape"]["context"]
     checkpoints = _checkpoints(folder)
     prepare(final["device"])

@@ -47,7 +47,7 @@ def memory_mb(study: Study, part: str, processes: int = 1) -> int:
 
 def _proxy_mb(study: Study) -> float:
     """On a CPU, all that a wave holds; with a GPU, first weights and a checkpoint to be written."""
-    spec = study.config["proxy"]
+    spec = study.proxy
     shape = spec["shape"]
     device = spec["device"]
     vocabulary = _vocabulary(study, "proxy")
@@ -72,19 +72,21 @@ def _final_mb(study: Study, processes: int) -> float:
 
     A batch is its activations and logits.
     """
-    spec = study.config["final"]
+    spec = study.final
     shape = spec["shape"]
     vocabulary = _vocabulary(study, "final")
     weights = parameters(shape, vocabulary)
     if spec["device"] == "cuda":
         return CUDA_MB + MARGIN * 4 * 4 * weights / 2**20
     # of one token
-    floats = shape["layers"] * (16 * shape["width"] + 4 * shape["hidden"])
+    layer = 16 * shape["width"] + 4 * shape["hidden"]
+    floats = shape["layers"] * layer
     floats += TRAINER_LOGITS * vocabulary
     if spec["precision"] == "bfloat16":
         # attention that is not fused keeps its scores
         floats += 3 * shape["layers"] * shape["heads"] * shape["context"]
-    batch = spec["batch"] / processes * shape["context"] * floats
+    tokens = spec["batch"] / processes * shape["context"]
+    batch = tokens * floats
     return MARGIN * 4 * (5 * weights + batch) / 2**20
 
 
@@ -93,20 +95,21 @@ def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
 
     Vertex runs score examples besides.
     """
-    if "shape" not in study.config["proxy"]:
+    if "shape" not in study.proxy:
         return START_MINUTES + UNSIZED_MINUTES * len(runs)
-    evaluation = study.config["evaluation"]
+    evaluation = study.evaluation
     vertices = sum(run.role == "vertex" for run in runs)
     example_tokens = evaluation["example_tokens"] or EXAMPLE_TOKENS
     trained = sum(run.tokens for run in runs)
     scored = len(runs) * evaluation["steps"] * evaluation["tokens"]
-    scored += vertices * evaluation["examples"] * example_tokens
+    examples = vertices * evaluation["examples"]
+    scored += examples * example_tokens
     return _minutes(study, "proxy", trained, scored)
 
 
 def final_minutes(study: Study, tokens: int) -> int:
     """Returns minutes to train finals on `tokens` in all, by all processes that share a final."""
-    final = study.config["final"]
+    final = study.final
     if "shape" not in final:
         return START_MINUTES + UNSIZED_MINUTES * tokens
     processes = final["nodes"] * final["processes"]
@@ -115,9 +118,9 @@ def final_minutes(study: Study, tokens: int) -> int:
 
 def scoring_minutes(study: Study, finals: int) -> int:
     """Returns minutes to score so many finals on every text, in one process."""
-    if "shape" not in study.config["final"]:
+    if "shape" not in study.final:
         return START_MINUTES + UNSIZED_MINUTES * finals
-    return _minutes(study, "final", 0, finals * study.config["evaluation"]["final_tokens"])
+    return _minutes(study, "final", 0, finals * study.evaluation["final_tokens"])
 
 
 def _minutes(study: Study, part: str, trained: int, scored: int, processes: int = 1) -> int:
@@ -127,8 +130,10 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
         texts *= MASKED_PASSES
     spec = study.config[part]
     # 6 operations a weight and token for training, 2 for scoring
-    size = parameters(spec["shape"], _vocabulary(study, part))
-    operations = size * (6 * trained + 2 * texts * scored)
+    vocabulary = _vocabulary(study, part)
+    size = parameters(spec["shape"], vocabulary)
+    token_passes = 6 * trained + 2 * texts * scored
+    operations = size * token_passes
     minutes = CAUTION * operations / FLOPS_PER_MINUTE[spec["device"]] / processes
     return int(START_MINUTES + minutes)
 

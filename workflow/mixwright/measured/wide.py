@@ -72,7 +72,9 @@ class Wide:
 
     def where(self, row: int) -> str:
         """The table, the line and the id of a row, for a message."""
-        return f"{self.source}: {self.unit} {self.lines[row]} ({self.key} {self.ids[row]})"
+        line = self.lines[row]
+        run = self.ids[row]
+        return f"{self.source}: {self.unit} {line} ({self.key} {run})"
 
     def without(self, ids: Collection[str]) -> "Wide":
         """Returns the table without the rows of these ids."""

@@ -67,7 +67,9 @@ class Fitted(Saved):
                 f"{self.name} needs {least} {role} runs or more and there are {count};"
                 f" train {least - count} more"
             )
-        finite = np.isfinite(runs.losses).all(axis=1) & np.isfinite(runs.amounts).all(axis=1)
+        finite_losses = np.isfinite(runs.losses).all(axis=1)
+        finite_amounts = np.isfinite(runs.amounts).all(axis=1)
+        finite = finite_losses & finite_amounts
         if not finite.all():
             run = runs.runs[int(finite.argmin())]
             raise MixwrightError(

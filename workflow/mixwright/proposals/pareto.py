@@ -86,7 +86,8 @@ def pareto(
     """
     _check(between, points)
     front = [_at(mixer, goal, between, 1 - END), _at(mixer, goal, between, END)]
-    extent = np.maximum(np.abs(np.subtract(front[0].values, front[1].values)), 1e-12)
+    differences = np.subtract(front[0].values, front[1].values)
+    extent = np.maximum(np.abs(differences), 1e-12)
     # Shares of points that have nothing between them and the next point.
     finished: set[float] = set()
     while len(front) < points:
@@ -197,7 +198,8 @@ def as_table(
     for point in points:
         weights = point.proposal.weights
         largest = np.argsort(-weights, kind="stable")[:SHOWN].tolist()
-        mixture = ", ".join(f"{goal.names[i]} {weights[i]:.1%}" for i in largest)
+        parts = [f"{goal.names[i]} {weights[i]:.1%}" for i in largest]
+        mixture = ", ".join(parts)
         gap = ""
         if point.proposal.gap is not None:
             gap = f"{point.proposal.gap:.0e}"

@@ -60,9 +60,9 @@ class Work:
             study: The resolved study.
         """
         vocabulary = shards[0].vocabulary
-        study = study.calibrated(_chosen(study.config["proxy"], vocabulary))
-        proxy = study.config["proxy"]
-        evaluation = study.config["evaluation"]
+        study = study.calibrated(_chosen(study.proxy, vocabulary))
+        proxy = study.proxy
+        evaluation = study.evaluation
         shape = Shape.of(proxy["shape"], vocabulary, proxy["attention"])
         spec = study.proxy_spec | {"vocabulary": vocabulary}
         # A causal model's last token is predicted and not read.
@@ -195,8 +195,8 @@ def _how(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settings(study: Study) -> Settings:
-    proxy = study.config["proxy"]
-    evaluation = study.config["evaluation"]
+    proxy = study.proxy
+    evaluation = study.evaluation
     return Settings(
         batch=proxy["batch"],
         optimizer=proxy["optimizer"],

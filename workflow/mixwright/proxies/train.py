@@ -253,4 +253,7 @@ def _resume(wave: Wave, checkpoint: Checkpoint) -> None:
 
 def _evenly(steps: int, evaluations: int) -> set[int]:
     """Returns the steps at which targets are scored, evenly spaced, the last step included."""
-    return {max(1, round(steps * (i + 1) / evaluations)) for i in range(evaluations)}
+    ends = set()
+    for number in range(1, evaluations + 1):
+        ends.add(max(1, round(steps * number / evaluations)))
+    return ends

@@ -17,11 +17,15 @@ def mixture_bars(summary: Summary) -> str:
     natural: Mapping[str, float] = {}
     if "natural" in arms:
         natural = arms["natural"].weights
-    ends = [*weights.values(), *natural.values(), *(high for _, high in intervals.values())]
+    ends = [*weights.values(), *natural.values()]
+    for _, high in intervals.values():
+        ends.append(high)
     ticks = {} if summary.chosen == "natural" else natural
     bars = []
     for name, weight in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])):
-        bars.append(_bar(name, weight, intervals.get(name), ticks.get(name), max(ends)))
+        interval = intervals.get(name)
+        tick = ticks.get(name)
+        bars.append(_bar(name, weight, interval, tick, max(ends)))
     legend = note(escape(_legend(summary, bool(intervals))))
     return f'<div class="mixture">{"".join(bars)}</div>{legend}'
 
@@ -37,7 +41,8 @@ def _bar(
     line, words, tick = "", "", ""
     if interval is not None:
         low, high = interval
-        left, width = 100 * low / full, 100 * (high - low) / full
+        left = 100 * low / full
+        width = 100 * (high - low) / full
         line = f'<u style="left:{left:.2f}%;width:{width:.2f}%"></u>'
         words = f" [{100 * low:.1f}, {100 * high:.1f}]"
     if natural is not None:

@@ -93,4 +93,5 @@ def _same(first: Mapping[str, float] | None, second: Mapping[str, float] | None)
     """Whether both are known and equal; a domain that the second lacks has weight 0 there."""
     if first is None or second is None:
         return False
-    return all(abs(weight - second.get(name, 0.0)) < SAME for name, weight in first.items())
+    distances = [abs(weight - second.get(name, 0.0)) for name, weight in first.items()]
+    return all(distance < SAME for distance in distances)

@@ -15,6 +15,7 @@ from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.noise import THRESHOLD
 
 # Up to so many caveats of one kind are listed one by one.
+MixtureKey = tuple[tuple[str, float], ...]
 MANY = 4
 
 
@@ -65,7 +66,8 @@ def _noisy(signals: pd.DataFrame) -> list[Caveat]:
     caveats = []
     weak = signals[signals.signal_to_noise < THRESHOLD]
     if len(weak):
-        names = ", ".join(f"{row.target} ({row.signal_to_noise:.1f})" for row in weak.itertuples())
+        targets = [f"{row.target} ({row.signal_to_noise:.1f})" for row in weak.itertuples()]
+        names = ", ".join(targets)
         text = (
             f"Signal-to-noise is under {THRESHOLD:g} on {names}."
             " Proxies this small cannot tell mixtures apart there."
@@ -106,7 +108,9 @@ def _finals_below_reference(
     scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner
 ) -> list[Caveat]:
     """Finals that lose to what knows their mixture and nothing else."""
-    rows = scores[(scores.metric == learner.judged.name) & scores.task.isin(list(targets))]
+    of_metric = scores.metric == learner.judged.name
+    of_target = scores.task.isin(list(targets))
+    rows = scores[of_metric & of_target]
     losing = rows.value >= rows.unigram
     if learner.judged.higher:
         losing = rows.value <= rows.unigram
@@ -189,19 +193,26 @@ def _scope(comparison: Comparison, level: float) -> str:
 
 def _level_error(comparison: Comparison, scores: pd.DataFrame) -> float:
     """Largest standard error over documents of one model's objective, nats/token."""
-    rows = scores[(scores.metric == "loss") & scores.task.isin(list(comparison.targets))]
+    of_loss = scores.metric == "loss"
+    of_target = scores.task.isin(list(comparison.targets))
+    rows = scores[of_loss & of_target]
     share = rows.task.map(dict(comparison.targets)) / sum(comparison.targets.values())
-    return float(np.sqrt(((share * rows.stderr) ** 2).groupby([rows.mixer, rows.seed]).sum()).max())
+    variances = (share * rows.stderr) ** 2
+    by_final = variances.groupby([rows.mixer, rows.seed]).sum()
+    return float(np.sqrt(by_final).max())
 
 
 def _same_mixtures(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
     """Mixers that proposed one mixture; those with a goal for each target are left aside."""
-    mixers: dict[tuple[tuple[str, float], ...], list[str]] = {}
+    mixers: dict[MixtureKey, list[str]] = {}
     for mixture in mixtures:
         if "goal" in mixture:
             continue
         # Adding 0 makes -0.0 and 0.0 the same key.
-        weights = {name: round(weight, 6) + 0.0 for name, weight in mixture["weights"].items()}
+        weights = {}
+        for name, weight in mixture["weights"].items():
+            # Adding 0.0 turns -0.0 into 0.0.
+            weights[name] = round(weight, 6) + 0.0
         key = tuple(sorted(weights.items()))
         mixers.setdefault(key, []).append(mixture["mixer"])
     caveats = []

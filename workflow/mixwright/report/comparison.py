@@ -221,7 +221,9 @@ class Comparison:
         total = sum(self.targets.values())
         gaps: pd.Series | float = 0
         for task, weight in self.targets.items():
-            gap = self.draws.loc[(task, arm)] - self.draws.loc[(task, reference)]
+            draws = self.draws.loc[(task, arm)]
+            reference_draws = self.draws.loc[(task, reference)]
+            gap = draws - reference_draws
             gaps = gaps + weight / total * gap
         return float(np.std(gaps, ddof=1)), len(self.draws.columns)
 
@@ -238,5 +240,6 @@ def _half_width(errors: list[tuple[float, float]], level: float) -> float:
     variance = sum(error**2 for error, _ in known)
     if variance == 0 or np.isinf(variance):
         return float(np.sqrt(variance))
-    freedom = variance**2 / sum(error**4 / freedom for error, freedom in known)
+    parts = [error**4 / freedom for error, freedom in known]
+    freedom = variance**2 / sum(parts)
     return float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance))

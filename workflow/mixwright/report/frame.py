@@ -179,7 +179,10 @@ def sources(provenance: Mapping[str, Any]) -> str:
 
 def in_percent(weights: Mapping[str, float], digits: int = 0) -> str:
     """Returns weights in percent: `cython 40 %, pytests 60 %`."""
-    return ", ".join(f"{name} {100 * weight:.{digits}f} %" for name, weight in weights.items())
+    parts = []
+    for name, weight in weights.items():
+        parts.append(f"{name} {100 * weight:.{digits}f} %")
+    return ", ".join(parts)
 
 
 def quantity(count: float) -> str:

@@ -54,7 +54,10 @@ class Measured:
         """Returns the content of `summary.json`; what is unknown is null."""
         subsets = []
         for row in self.subsets.to_dict("records"):
-            subsets.append({key: None if pd.isna(value) else value for key, value in row.items()})
+            record = {}
+            for key, value in row.items():
+                record[key] = None if pd.isna(value) else value
+            subsets.append(record)
         return {
             "study": self.study,
             "headline": self.headline,
@@ -79,7 +82,8 @@ class Measured:
         )
         values = []
         for row in rows[rows.test != ranks.HELD_OUT].itertuples():
-            values.append(f"{100 * row.spearman:.2f} on {row.test} ({row.runs} runs)")
+            correlation = f"{100 * row.spearman:.2f}"
+            values.append(f"{correlation} on {row.test} ({row.runs} runs)")
         if not values:
             return sentence
         return f"{sentence} On the test runs it is {', '.join(values)}."

@@ -213,7 +213,9 @@ def _transfer(result: Mapping[str, Any]) -> str:
     """Whether the ranking of a few mixtures at the proxies' size holds at a second one."""
     if not result:
         return ""
-    rows = [[escape(target), _ranged(rank, 2)] for target, rank in result["ranks"].items()]
+    rows = []
+    for target, rank in result["ranks"].items():
+        rows.append([escape(target), _ranged(rank, 2)])
     content = table(["target", "rank correlation"], rows)
     return section("Another model size", content, result["verdict"])
 
@@ -273,7 +275,9 @@ def _reach(arms: Sequence[ArmSummary]) -> tuple[float, float]:
     ends = [0.0]
     for arm in arms:
         gap = arm.natural
-        ends += [end for end in (gap.value, gap.low, gap.high) if np.isfinite(end)]
+        for end in (gap.value, gap.low, gap.high):
+            if np.isfinite(end):
+                ends.append(end)
     low, high = min(ends), max(ends)
     margin = 0.06 * (high - low) or 0.01
     return low - margin, high + margin
@@ -308,7 +312,8 @@ def _interval(gap: Difference) -> str:
 def _ranged(interval: Mapping[str, float], digits: int) -> str:
     """`0.84 [0.61, 0.95]`."""
     value, low, high = interval["value"], interval["low"], interval["high"]
-    return text(f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
+    interval = f"[{low:.{digits}f}, {high:.{digits}f}]"
+    return text(f"{value:.{digits}f} {interval}")
 
 
 def _signed(value: float) -> str:

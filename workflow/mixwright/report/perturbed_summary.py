@@ -97,7 +97,8 @@ class Perturbed:
             return ""
         whole = self.ladder[self.ladder.step % 1 == 0]
         totals = whole.groupby("step").total.first()
-        ends = self.ladder[self.ladder.step.isin([1.0, totals.index[-1]])]
+        first_and_last = [1.0, totals.index[-1]]
+        ends = self.ladder[self.ladder.step.isin(first_and_last)]
         wide = ends.pivot(index="domain", columns="step", values="weight")
         change = (wide.iloc[:, 1] - wide.iloc[:, 0]).sort_values()
         start = " and ".join(f"{total / 1e9:.4g}" for total in totals.iloc[:2])

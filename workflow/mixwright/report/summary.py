@@ -274,7 +274,8 @@ def _arms(
 
 def _references(study: Study, comparison: Comparison) -> list[str]:
     """Mixers that stand outside the goal's bounds on purpose, and cannot be the answer."""
-    return [str(arm) for arm in comparison.values.index if not study.method(str(arm)).bounded]
+    arms = [str(arm) for arm in comparison.values.index]
+    return [arm for arm in arms if not study.method(arm).bounded]
 
 
 def _cost(design: pd.DataFrame, reads: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -287,7 +288,11 @@ def _shared_notes(mixer: str, mixtures: Records) -> tuple[str, ...]:
     notes = [mixture.get("notes", ()) for mixture in mixtures if mixture["mixer"] == mixer]
     if not notes:
         return ()
-    return tuple(note for note in notes[0] if all(note in others for others in notes))
+    shared = []
+    for note in notes[0]:
+        if all(note in others for others in notes):
+            shared.append(note)
+    return tuple(shared)
 
 
 def _ranks(validation: pd.DataFrame | None, targets: Mapping[str, float]) -> dict[str, float]:
@@ -295,7 +300,11 @@ def _ranks(validation: pd.DataFrame | None, targets: Mapping[str, float]) -> dic
     if validation is None or validation.empty:
         return {}
     ranks = rank_correlations(held_out(validation, targets))
-    return {str(mixer): float(rank) for mixer, rank in ranks.items() if not np.isnan(rank)}
+    known = {}
+    for mixer, rank in ranks.items():
+        if not np.isnan(rank):
+            known[str(mixer)] = float(rank)
+    return known
 
 
 def _totals(

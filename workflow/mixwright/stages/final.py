@@ -34,7 +34,7 @@ def train_finals(
             --to results/demo/finals/0123456789abcdef.parquet
     """
     plan = Study.read(study)
-    hold_gpu(plan.config["final"])
+    hold_gpu(plan.final)
     arms = _arms(plan, pack, mixtures)
     domains = list(map(plan.learner.function("open_domain"), shards))
     train = plan.learner.function("train_finals")
@@ -62,7 +62,7 @@ def evaluate_finals(
             --scores scores.parquet --documents documents.parquet
     """
     plan = Study.read(study)
-    hold_gpu(plan.config["final"])
+    hold_gpu(plan.final)
     models = tables.read(finals, tables.FINALS)
     examples = {path.stem: Examples.load(path) for path in targets}
     domains = list(map(plan.learner.function("open_domain"), shards))

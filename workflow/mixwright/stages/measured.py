@@ -93,7 +93,7 @@ def score_subsets(
     swarm = read_observations(mixtures, losses, diverged=plan.diverged)
     subsets = plan.measured["subsets"][mixer]
     frame = tests.score_subsets(
-        mixer, json.loads(settings), swarm, _test_runs(plan), subsets, plan.config["seed"]
+        mixer, json.loads(settings), swarm, _test_runs(plan), subsets, plan.seed
     )
     tables.write(frame, to, tables.SUBSETS)
 

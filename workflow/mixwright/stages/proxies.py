@@ -54,14 +54,17 @@ def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
             --store results/store --to results/demo/calibration.json
     """
     plan = Study.read(study)
-    proxy = plan.config["proxy"]
+    proxy = plan.proxy
     listed = read_json(texts)
     if not listed["shards"]:
         raise MixwrightError(f"{texts}: no shards are listed; list the texts again")
     hold_gpu(proxy)
     manifest = read_json(Path(listed["shards"][0]) / "manifest.json")
     vocabulary = manifest["vocabulary"]
-    longest = max(sum(run.tokens for run in runs) for runs in plan.packs.values())
+    pack_tokens = []
+    for runs in plan.packs.values():
+        pack_tokens.append(sum(run.tokens for run in runs))
+    longest = max(pack_tokens)
     result = tuning.calibrate(
         proxy,
         vocabulary,
@@ -97,7 +100,7 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
         beating(path_of(study.parent, pack), len(runs)) as log,
     ):
         # After the lock: a job that waits for its pack holds no device.
-        hold_gpu(plan.config["proxy"])
+        hold_gpu(plan.proxy)
         if "choices" in listed:
             plan = _calibrated(plan, listed, log)
         goal = plan.goal(train_domains(Path(listed["domains"])))
@@ -137,7 +140,7 @@ def collect_loglikelihoods(study: Path, role: str, packs: Path, to: Path) -> Non
 
 def _calibrated(plan: Study, calibration: Mapping[str, Any], log: Log) -> Study:
     """The study with the choices of the calibration, as far as this machine can follow them."""
-    machine = tuning.machine(plan.config["proxy"]["device"])
+    machine = tuning.machine(plan.proxy["device"])
     choices, lines = tuning.kept_here(calibration["choices"], calibration["asked"], machine)
     for line in lines:
         log(line)

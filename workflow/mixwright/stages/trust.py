@@ -123,7 +123,7 @@ def validate_mixer(
         mixtures, losses, realised, loglikelihoods, diverged=plan.diverged
     )
     folds = plan.config["validation"]["folds"]
-    seed = plan.config["seed"]
+    seed = plan.seed
     method = plan.method_name(mixer)
     frame = validation.validate(method, json.loads(settings), observations, folds, seed)
     # A study may give one method several names, each with its settings.

@@ -36,6 +36,31 @@ class Material:
         return str(self.config["study"])
 
     @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return int(self.config["seed"])
+
+    @property
+    def proxy(self) -> Mapping[str, Any]:
+        """The section `proxy`."""
+        return self.config["proxy"]
+
+    @property
+    def final(self) -> Mapping[str, Any]:
+        """The section `final`."""
+        return self.config["final"]
+
+    @property
+    def evaluation(self) -> Mapping[str, Any]:
+        """The section `evaluation`."""
+        return self.config["evaluation"]
+
+    @property
+    def designs(self) -> Mapping[str, Any]:
+        """The section `designs`."""
+        return self.config["designs"]
+
+    @property
     def learner(self) -> Learner:
         """What is trained; a causal language model where the study names nothing."""
         return LEARNERS[self.config.get("learner", "causal-lm")]
@@ -64,7 +89,10 @@ class Material:
         else:
             for name, target in self.config["targets"].items():
                 weights[name] = target["weight"]
-        positive = {name: float(weight) for name, weight in sorted(weights.items()) if weight > 0}
+        positive = {}
+        for name in sorted(weights):
+            if weights[name] > 0:
+                positive[name] = float(weights[name])
         total = sum(positive.values())
         return {name: weight / total for name, weight in positive.items()}
 

@@ -42,7 +42,7 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
     `context` is the hash of what all runs of the study share.
     """
     if study.learner.sized:
-        model = study.config["proxy"]["model"]
+        model = study.proxy["model"]
     else:
         model = study.config["trees"]["library"]
     run_steps = steps(study, row.tokens, "proxy")

@@ -101,21 +101,24 @@ def _message(error: ValidationError, schema: Schema) -> str:
         return _unknown_key(error, where, schema)
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in value)
-        dotted = f"{where}.{missing}".lstrip(".")
-        return f"{dotted} is missing; give it"
+        prefix = f"{where}." if where else ""
+        return f"{prefix}{missing} is missing; give it"
     if error.validator == "anyOf":
         return f"{where} is {value!r}; it takes {error.schema['title']}"
     if error.validator == "enum":
         choices = [str(choice) for choice in error.validator_value]
         hint = did_you_mean(str(value), choices)
-        return f"{where} is {value!r}{hint}; it takes {' or '.join(choices)}"
+        listed = " or ".join(choices)
+        return f"{where} is {value!r}{hint}; it takes {listed}"
     if error.validator == "type":
         types = error.validator_value
         if not isinstance(types, str):
             types = " or ".join(types)
         kind = type(value).__name__
         return f"{where} is {value!r}, a {kind}; it takes a value of type {types}"
-    return f"{where or 'the study'}: {error.message.splitlines()[0][:200]}"
+    place = where or "the study"
+    first_line = error.message.splitlines()[0]
+    return f"{place}: {first_line[:200]}"
 
 
 def _unknown_key(error: ValidationError, where: str, schema: Schema) -> str:
@@ -126,15 +129,20 @@ def _unknown_key(error: ValidationError, where: str, schema: Schema) -> str:
     if not hint:
         hint = _elsewhere(unknown, schema)
     if not hint:
-        hint = f"; known here: {', '.join(known) or 'nothing'}"
+        listed = ", ".join(known) or "nothing"
+        hint = f"; known here: {listed}"
     return f"{prefix}{unknown} is unknown{hint}"
 
 
 def _elsewhere(name: str, schema: Schema) -> str:
     """Points a key that stands in the wrong section to the right one."""
-    dotted_names = [dotted for dotted, _ in keys(schema)]
-    last_words = [dotted.rsplit(".", 1)[-1] for dotted in dotted_names]
+    dotted_names = []
+    last_words = []
+    for dotted, _ in keys(schema):
+        dotted_names.append(dotted)
+        last_words.append(dotted.rsplit(".", 1)[-1])
     close = closest(name, last_words, ALIKE_ELSEWHERE)
     if not close:
         return ""
-    return f"; did you mean {dotted_names[last_words.index(close)]}?"
+    dotted = dotted_names[last_words.index(close)]
+    return f"; did you mean {dotted}?"

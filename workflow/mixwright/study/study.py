@@ -85,8 +85,8 @@ class Study(Material):
         """What a proxy's losses depend on, beside its mixture, its tokens and its seed."""
         if not self.learner.sized:
             return self._trees | {"version": VERSIONS["proxy"]}
-        spec: dict[str, Any] = {key: self.config["proxy"][key] for key in PROXY_SETTINGS}
-        evaluation = self.config["evaluation"]
+        spec: dict[str, Any] = {key: self.proxy[key] for key in PROXY_SETTINGS}
+        evaluation = self.evaluation
         spec["evaluation"] = {key: evaluation[key] for key in ("tokens", "steps")}
         spec["version"] = VERSIONS["proxy"]
         if self.epochs_of:
@@ -95,7 +95,7 @@ class Study(Material):
 
     def calibrated(self, choices: Mapping[str, Any]) -> "Study":
         """Returns the study whose proxies are computed as a calibration chose."""
-        return Study({**self.config, "proxy": {**self.config["proxy"], **choices}})
+        return Study({**self.config, "proxy": {**self.proxy, **choices}})
 
     @property
     def epochs_of(self) -> int | None:
@@ -103,7 +103,7 @@ class Study(Material):
 
         None where proxies may read all there is (`proxy.simulated_epochs: false`).
         """
-        if self.config["proxy"].get("simulated_epochs"):
+        if self.proxy.get("simulated_epochs"):
             return self.final_tokens
         return None
 
@@ -115,7 +115,7 @@ class Study(Material):
             keys += ["examples", "example_tokens", "likelihood"]
         if self.learner.masked:
             keys.append("masked")
-        limits = {key: self.config["evaluation"][key] for key in keys}
+        limits = {key: self.evaluation[key] for key in keys}
         return limits | {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
 
     @cached_property
@@ -133,7 +133,11 @@ class Study(Material):
             needed |= self.method(mixer).trained
         if "transfer" in self.config:
             needed |= {"swarm", "transfer"}
-        return {role: self._runs(role) for role in ROLES if role in needed and rows_of(self, role)}
+        runs = {}
+        for role in ROLES:
+            if role in needed and rows_of(self, role):
+                runs[role] = self._runs(role)
+        return runs
 
     @cached_property
     def packs(self) -> dict[str, tuple[Run, ...]]:
@@ -143,7 +147,7 @@ class Study(Material):
         """
         packs: dict[str, tuple[Run, ...]] = {}
         for runs in self.runs.values():
-            packs |= cut(runs, self.config["proxy"]["per_job"], lambda run: run.name)
+            packs |= cut(runs, self.proxy["per_job"], lambda run: run.name)
         return packs
 
     def packs_of(self, roles: Iterable[str]) -> list[str]:
@@ -161,7 +165,7 @@ class Study(Material):
         if role != "transfer":
             return self
         settings = {key: self.config["transfer"][key] for key in ("model", "shape", "tokens")}
-        return Study({**self.config, "proxy": {**self.config["proxy"], **settings}})
+        return Study({**self.config, "proxy": {**self.proxy, **settings}})
 
     def of_pack(self, pack: str) -> "Study":
         """Returns the study as the runs of a pack see it."""
@@ -174,7 +178,7 @@ class Study(Material):
         """Whether the largest scale of the perturb design can be left out and predicted."""
         if self.measured or "perturb" not in self.runs:
             return False
-        scales = self.config["designs"]["perturb"]["tokens"]
+        scales = self.designs["perturb"]["tokens"]
         return len(scales) > 1 and self.goals == ("",)
 
     @property
@@ -218,10 +222,16 @@ class Study(Material):
 
         They are cut seed by seed, so that an added mixer or seed leaves other packs as they are.
         """
-        final = self.config["final"]
-        settings = {key: value for key, value in final.items() if key not in FINAL_ASIDE}
+        final = self.final
+        settings = {}
+        for key, value in final.items():
+            if key not in FINAL_ASIDE:
+                settings[key] = value
         spec = digest(settings | self.final_processes | self._trees)
-        finals = [(arm, seed) for seed in final["seeds"] for arm in self.arms]
+        finals = []
+        for seed in final["seeds"]:
+            for arm in self.arms:
+                finals.append((arm, seed))
         return cut(finals, final["per_job"], lambda final: [*final, spec, self.final_tokens])
 
     @property
@@ -230,7 +240,7 @@ class Study(Material):
 
         Empty where one process trains it.
         """
-        final = self.config["final"]
+        final = self.final
         processes = final["nodes"] * final["processes"]
         if processes == 1:
             return {}
@@ -248,7 +258,9 @@ class Study(Material):
 
     def targets_of(self, goal: str) -> dict[str, float]:
         """Returns target -> weight in the objective of a goal, summing to 1."""
-        return {goal: 1.0} if goal else self.target_weights
+        if goal:
+            return {goal: 1.0}
+        return self.target_weights
 
     def goal(self, domains: Sequence[Domain], name: str = "") -> Goal:
         """Returns the goal of this name over the study's domains, as a DOMAINS table counts them.
@@ -279,7 +291,7 @@ class Study(Material):
             targets=self.targets_of(name),
             tokens=self.final_tokens,
             bounds=Bounds.of(domains, self.final_tokens, **limits),
-            seed=self.config["seed"],
+            seed=self.seed,
             never_worse=tuple(never_worse),
         )
 
@@ -298,7 +310,7 @@ class Study(Material):
             targets=self.target_weights,
             tokens=tokens,
             bounds=Bounds.of(domains, tokens, goal["caps"], goal["floors"]),
-            seed=self.config["seed"],
+            seed=self.seed,
         )
 
     # From rows of a design to runs
@@ -323,4 +335,6 @@ class Study(Material):
 
     @property
     def _trees(self) -> dict[str, Any]:
-        return {} if self.learner.sized else {"trees": self.config["trees"]}
+        if self.learner.sized:
+            return {}
+        return {"trees": self.config["trees"]}

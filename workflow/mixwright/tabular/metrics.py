@@ -22,8 +22,11 @@ def loglikelihoods(probability: Array, labels: Array) -> Array:
     Returns:
         (examples,) nats.
     """
-    p = np.clip(np.asarray(probability, np.float64), CLIP, 1 - CLIP)
-    return np.where(np.asarray(labels) > 0.5, np.log(p), np.log1p(-p))
+    probability = np.asarray(probability, np.float64)
+    p = np.clip(probability, CLIP, 1 - CLIP)
+    of_one = np.log(p)
+    of_zero = np.log1p(-p)
+    return np.where(np.asarray(labels) > 0.5, of_one, of_zero)
 
 
 def average_precision(labels: Array, scores: Array) -> float:
@@ -75,14 +78,18 @@ def drawn_precision(
     """
     order = np.argsort(-scores, kind="stable")
     # The last of the examples of each score.
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    steps = np.flatnonzero(np.diff(scores[order]))
+    ends = np.append(steps, len(order) - 1)
     ordered = counts[:, order]
     # (draws, thresholds) examples of label 1, and all examples, of at least a score.
-    true = np.cumsum(ordered * labels[order], axis=1, dtype=np.float64)[:, ends]
+    ordered_true = ordered * labels[order]
+    true = np.cumsum(ordered_true, axis=1, dtype=np.float64)[:, ends]
     selected = np.cumsum(ordered, axis=1, dtype=np.float64)[:, ends]
     rise = np.diff(true, axis=1, prepend=0.0)
-    total = (rise * true / np.maximum(selected, 1.0)).sum(axis=1)
-    return np.asarray(total / np.maximum(true[:, -1], 1.0))
+    areas = rise * true / np.maximum(selected, 1.0)
+    total = areas.sum(axis=1)
+    all_true = np.maximum(true[:, -1], 1.0)
+    return np.asarray(total / all_true)
 
 
 def score_draws(
@@ -105,8 +112,9 @@ def score_draws(
     precisions: dict[tuple[str, str], list[Array]] = {}
     for (task, mixer, _), part in rows.groupby(["task", "mixer", "seed"]):
         probability = positive_probability(part)
-        drawn = counts[:, np.searchsorted(examples, part.example.to_numpy())]
-        precision = drawn_precision(part.label.to_numpy(), probability, drawn)
+        columns = np.searchsorted(examples, part.example.to_numpy())
+        labels = part.label.to_numpy()
+        precision = drawn_precision(labels, probability, counts[:, columns])
         precisions.setdefault((str(task), str(mixer)), []).append(precision)
     means = {key: np.mean(values, axis=0) for key, values in precisions.items()}
     return pd.DataFrame(means).T.rename_axis(["task", "mixer"])

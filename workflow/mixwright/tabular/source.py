@@ -169,7 +169,8 @@ def _molecules(smiles: Iterable[Any]) -> Featurised:
             starts.append(len(columns))
     ones = np.ones(len(columns), np.float32)
     indices = np.array(columns, np.int32)
-    matrix = sparse.csr_matrix((ones, indices, np.array(starts)), shape=(len(ids), BITS))
+    content = (ones, indices, np.array(starts))
+    matrix = sparse.csr_matrix(content, shape=(len(ids), BITS))
     features = f"Morgan radius {RADIUS}, {BITS} bits"
     return Featurised(ids, ids, matrix, {"rdkit": rdBase.rdkitVersion, "features": features})
 

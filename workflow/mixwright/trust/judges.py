@@ -135,7 +135,8 @@ def _autoscale_regrets(
 
 def _interval(value: float, drawn: Array) -> Interval:
     """The quantiles of the draws (draws,), with the value inside."""
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    levels = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    low, high = np.quantile(drawn, levels)
     return Interval(
         value=float(value),
         low=float(min(low, value)),

@@ -67,7 +67,9 @@ def caveats(ladder: pd.DataFrame, least: float) -> tuple[str, ...]:
     first = wide.loc[0.0]
     second = wide.loc[1.0]
     limit = least * (1 + 1e-6)
-    at_least = (first <= limit * first.mean()) | (second <= limit * second.mean())
+    first_small = first <= limit * first.mean()
+    second_small = second <= limit * second.mean()
+    at_least = first_small | second_small
     clipped = list(wide.columns[at_least])
     falling = list(wide.columns[second < first])
     sentences = []

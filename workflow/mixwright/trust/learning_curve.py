@@ -310,7 +310,8 @@ def _power_laws(sizes: Array, deficit: Array) -> tuple[Array, Array]:
     slope = -(logs @ x) / (x @ x)
     power = np.clip(slope, 0.0, 4.0)
     scale = np.exp(logs.mean(axis=1) + power * centre)
-    fitted = floors[:, None] + scale[:, None] * sizes ** -power[:, None]
+    decay = sizes ** -power[:, None]
+    fitted = floors[:, None] + scale[:, None] * decay
     misses = np.log(fitted) - np.log(deficit)
     error = (misses**2).sum(axis=1) + 1e-12
     belief = (error.min() / error) ** (len(sizes) / 2)

@@ -31,7 +31,9 @@ def figure(mixtures: Sequence[Record], reference: str = "natural") -> Figure:
     natural = ordered[0]["weights"]
     domains = sorted(natural, key=lambda name: (-natural[name], name))
     width = 0.62 if len(domains) > WIDE else 0.95
-    drawing = Figure(figsize=(1.9 + width * len(domains), 0.5 + 0.42 * len(ordered)))
+    across = 1.9 + width * len(domains)
+    down = 0.5 + 0.42 * len(ordered)
+    drawing = Figure(figsize=(across, down))
     axes = drawing.add_axes((0, 0, 1, 1))
     for row, record in enumerate(ordered):
         capped = _capped(record)
@@ -63,7 +65,9 @@ def in_order(mixtures: Sequence[Record], reference: str = "natural") -> list[Rec
 
     def place(record: Record) -> tuple[bool, float, str]:
         weights = record["weights"]
-        distance = sum(abs(weights.get(name, 0.0) - share) for name, share in base.items())
+        distance = 0.0
+        for name, share in base.items():
+            distance += abs(weights.get(name, 0.0) - share)
         return record["mixer"] != reference, distance, record["mixer"]
 
     return sorted(mixtures, key=place)
@@ -101,7 +105,8 @@ def _cell(
     capped: bool,
     interval: Sequence[float] | None,
 ) -> None:
-    ratio = np.clip(np.log2(max(weight, 1e-9) / max(natural, 1e-9)), -RANGE, RANGE)
+    factor = max(weight, 1e-9) / max(natural, 1e-9)
+    ratio = np.clip(np.log2(factor), -RANGE, RANGE)
     table_cell(axes, row, column, COLOURS((ratio + RANGE) / (2 * RANGE)), framed=capped)
     colour = "white" if abs(ratio) > 1.6 else INK
     middle: dict[str, Any] = {"ha": "center", "va": "center", "color": colour}
@@ -132,7 +137,8 @@ def _cell(
 
 def _frame(axes: Axes, mixers: Sequence[str], domains: Sequence[str]) -> None:
     """Names of the rows at the left, of the columns above, and a line under the reference."""
-    axes.set(xlim=(-0.5, len(domains) - 0.5), ylim=(len(mixers) - 0.5, -0.5))
+    axes.set_xlim(-0.5, len(domains) - 0.5)
+    axes.set_ylim(len(mixers) - 0.5, -0.5)
     axes.set_yticks(range(len(mixers)), mixers, color=INK, fontsize=10)
     wide = len(domains) > WIDE
     axes.set_xticks(

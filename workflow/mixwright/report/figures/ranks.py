@@ -53,7 +53,9 @@ def table(
     best_first = held_out.sort_values(["spearman", "mixer"], ascending=[False, True])
     mixers = list(best_first.mixer)
     sets = [HELD_OUT, *dict.fromkeys(tests.test)]
-    result["place"] = result.mixer.map(mixers.index) * len(sets) + result.test.map(sets.index)
+    mixer_places = result.mixer.map(mixers.index)
+    set_places = result.test.map(sets.index)
+    result["place"] = mixer_places * len(sets) + set_places
     return result.sort_values("place")[COLUMNS].reset_index(drop=True)
 
 

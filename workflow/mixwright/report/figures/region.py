@@ -50,7 +50,8 @@ def figure(table: pd.DataFrame) -> Figure:
     mixers = sorted(set(table.mixer))
     weights = table.groupby("domain").weight.max().sort_values(ascending=False)
     domains = list(weights.index)
-    drawing, axes = panels(len(mixers), len(mixers), 4.3, 0.8 + 0.34 * len(domains), sharey=True)
+    height = 0.8 + 0.34 * len(domains)
+    drawing, axes = panels(len(mixers), len(mixers), 4.3, height, sharey=True)
     for panel, mixer in zip(axes, mixers, strict=True):
         _panel(panel, table[table.mixer == mixer], domains)
         panel_title(panel, mixer)
@@ -89,5 +90,6 @@ def _panel(axes: Axes, rows: pd.DataFrame, domains: Sequence[str]) -> None:
     )
     axes.set_yticks(range(len(domains)), domains, color=INK, fontsize=9.5)
     axes.set_ylim(len(domains) - 0.5, -0.6)
-    axes.set_xlim(-0.01, min(1.02, 1.05 * max(rows.high.max(), rows.weight.max())))
+    greatest = max(rows.high.max(), rows.weight.max())
+    axes.set_xlim(-0.01, min(1.02, 1.05 * greatest))
     bare(axes, ticks="x")

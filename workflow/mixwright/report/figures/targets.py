@@ -33,7 +33,9 @@ def figure(
     names = sorted(cells)
     means = _means(cells, best_is_high=learner.judged.higher)
     arms = list(means)
-    drawing = Figure(figsize=(1.9 + 0.95 * len(arms), 0.5 + 0.36 * (len(names) + 1)))
+    across = 1.9 + 0.95 * len(arms)
+    down = 0.5 + 0.36 * (len(names) + 1)
+    drawing = Figure(figsize=(across, down))
     axes = drawing.add_axes((0, 0, 1, 1))
     reach = _reach(cells)
     for row, target in enumerate(names):
@@ -106,7 +108,8 @@ def _frame(axes: Axes, names: Sequence[str], arms: Sequence[str]) -> None:
     """Names of the rows at the left, of the columns above, and a line over the means."""
     count = len(names)
     axes.axhline(count - 0.42, color=SOFT, linewidth=0.8)
-    axes.set(xlim=(-0.5, len(arms) - 0.5), ylim=(count + 0.5, -0.5))
+    axes.set_xlim(-0.5, len(arms) - 0.5)
+    axes.set_ylim(count + 0.5, -0.5)
     rows = [*range(count), count + BELOW]
     axes.set_yticks(rows, [*names, "mean"], color=INK, fontsize=10)
     axes.set_xticks(
