@@ -20,7 +20,10 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
 
 
 def in_a_process_that_dies(monkeypatch, at: int, how: int, work) -> int:
-    """Runs `work` in a fork that sends itself signal `how` at the end of step `at`; its wait status."""
+    """Runs `work` in a fork that sends itself signal `how` at the end of step `at`.
+
+    Returns its wait status.
+    """
 
     def send(self, args, state, control, **_) -> None:
         if state.global_step == at:

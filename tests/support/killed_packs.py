@@ -1,7 +1,11 @@
-"""Trains a pack in processes that are killed -9 in the midst of some call, one after the other, and then whole.
+"""Trains a pack in processes that are killed -9 in some call, one after the other, until it is done.
 
-python killed_packs.py FOLDER SEED writes FOLDER/whole/pack.parquet, undisturbed, FOLDER/killed/pack.parquet, and FOLDER/killed/log: lines
-`start`, `step KEY NUMBER` as a member takes it, `saved KEY NUMBER` once a checkpoint that holds it is written, `put KEY`.
+python killed_packs.py FOLDER SEED writes
+
+    FOLDER/whole/pack.parquet    by a process that is not disturbed
+    FOLDER/killed/pack.parquet   by the killed ones
+    FOLDER/killed/log            lines `start`, `step KEY NUMBER` as a member takes it,
+                                 `saved KEY NUMBER` once a checkpoint holds it, `put KEY`
 """
 
 import os
@@ -63,7 +67,10 @@ def finished(work: Callable[[], None]) -> bool:
 
 
 class Killer:
-    """Counts the calls of the main thread, those made while a file is being written too, and kills the process at one of them."""
+    """Counts the calls of the main thread, and kills the process at one of them.
+
+    Calls made while a file is being written are counted once more, on their own.
+    """
 
     def __init__(self, totals: Path | None = None, **at: int) -> None:
         self.calls, self._at, self._totals, self._writing = {"any": 0, "writing": 0}, at, totals, 0
@@ -124,11 +131,11 @@ def train(folder: Path, killer: Killer) -> None:
         put(self, key, table)
         note("put", key)
 
-    asked = [0]
+    checks = [0]
 
     def due(self: Checkpoint, soon: bool = False) -> bool:
-        asked[0] += 1
-        return soon or asked[0] % INTERVAL == 0
+        checks[0] += 1
+        return soon or checks[0] % INTERVAL == 0
 
     wave.Wave.advance, Checkpoint.save, Checkpoint.due, store.Store.put = (
         advanced,

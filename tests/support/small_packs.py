@@ -55,9 +55,15 @@ def run(
 ) -> dict[str, Result]:
     """Key -> result; shards are made in `folder` unless they stand there."""
     shards = opened(folder, shape.masked)
-    found: dict[str, Result] = {}
-    targets = {"held": examples(2, seed=9)} | {shard.domain: shard.validation for shard in shards}
-    rest = {"on_finished": lambda member, result: found.__setitem__(member.key, result)} | rest
+    results: dict[str, Result] = {}
+
+    def collect(member: Member, result: Result) -> None:
+        results[member.key] = result
+
+    targets = {"held": examples(2, seed=9)}
+    for shard in shards:
+        targets[shard.domain] = shard.validation
+    rest = {"on_finished": collect} | rest
     train(
         members,
         shape,
@@ -67,7 +73,7 @@ def run(
         likelihoods={"held": targets["held"]},
         **rest,
     )
-    return found
+    return results
 
 
 def opened(folder: Path, masked: bool = False) -> list:
@@ -94,7 +100,9 @@ sys.path[:0] = {paths!r}
 import small_packs as t
 from mixwright.proxies import checkpoint
 checkpoint.SHARE = float('inf')
-t.run(Path({folder!r}), t.eight(t.LONG), replace(t.FOURS, checkpoint_seconds=0.01), t.{shape!r}, checkpoints=Path({checkpoints!r}))
+settings = replace(t.FOURS, checkpoint_seconds=0.01)
+folder, checkpoints = Path({folder!r}), Path({checkpoints!r})
+t.run(folder, t.eight(t.LONG), settings, t.{shape!r}, checkpoints=checkpoints)
 """
 
 
@@ -108,9 +116,9 @@ def started(folder: Path, checkpoints: Path, shape: Shape = SHAPE) -> subprocess
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,
     )
-    seen: set[int] = set()
-    while len(seen) < 3:
+    saves: set[int] = set()
+    while len(saves) < 3:
         assert child.poll() is None, child.stderr.read().decode()
-        seen |= {path.stat().st_mtime_ns for path in checkpoints.glob("*.pt")}
+        saves |= {path.stat().st_mtime_ns for path in checkpoints.glob("*.pt")}
         time.sleep(0.01)
     return child

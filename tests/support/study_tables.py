@@ -28,6 +28,7 @@ READS = {
 
 
 def study() -> dict[str, Any]:
+    """The config of the study, as far as figures and report read it."""
     return {
         "study": "demo",
         "seed": 0,
@@ -86,7 +87,7 @@ def intervals(weights: np.ndarray) -> dict[str, Any]:
 
 
 def proxies(seed: int = 0, swarm: int = 32, repeats: int = 4) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Design and losses of a swarm, the repeats of uniform, seven vertices and a few perturbations."""
+    """Design and losses of a swarm, repeats of uniform, seven vertices and a few perturbations."""
     rng = np.random.default_rng(seed)
     roles = ["swarm"] * swarm + ["repeat"] * repeats + ["vertex"] * 7 + ["perturb"] * 5
     weights = rng.dirichlet(4 * AVAILABLE / AVAILABLE.sum(), len(roles))
@@ -136,12 +137,15 @@ def scores(
     noise: float = 0.008,
     arms: dict[str, float] = ARMS,
 ) -> pd.DataFrame:
-    """Finals whose true advantages are `arms`, with a shared seed effect and `noise` for every arm and seed; unimax is uniform again."""
+    """Finals whose true advantages are `arms`; unimax is uniform again.
+
+    Every seed has an effect that all arms share, and every arm and seed has `noise` of its own.
+    """
     rng = np.random.default_rng(seed)
     rows = []
     for final_seed in seeds:
         shared = rng.normal(0, 0.03)
-        own = {arm: rng.normal(0, noise) for arm in arms}
+        errors = {arm: rng.normal(0, noise) for arm in arms}
         for arm, advantage in arms.items():
             for number, task in enumerate(TARGETS + DOMAINS):
                 loss = (
@@ -149,7 +153,7 @@ def scores(
                     + 0.1 * number
                     - advantage
                     + shared
-                    + own["uniform" if arm == "unimax" else arm]
+                    + errors["uniform" if arm == "unimax" else arm]
                 )
                 rows.append((arm, final_seed, task, "loss", loss, 0.03, 60, 5.6))
                 rows.append(
@@ -166,7 +170,10 @@ def documents(
     seeds: tuple[int, ...] = (1, 2),
     spread: float = 0.4,
 ) -> pd.DataFrame:
-    """Per-document log-likelihoods: documents differ by `spread` nats/token, arms on one document by a tenth of that."""
+    """Log-likelihoods per document.
+
+    Documents differ by `spread` nats/token, arms on one document by a tenth of that.
+    """
     rng = np.random.default_rng(seed)
     rows = []
     for task in TARGETS:

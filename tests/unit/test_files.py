@@ -10,7 +10,7 @@ import pytest
 from dead_process import ended
 from mixwright import files
 from mixwright.errors import MixwrightError
-from mixwright.files import alone, here, is_running, read_json, write_json, written
+from mixwright.files import alone, is_running, machine_name, read_json, write_json, written
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -39,20 +39,24 @@ def test_what_killed_writers_left_of_a_path_goes_with_its_next_write(tmp_path):
     assert is_running(os.getpid()) and is_running(1) and not is_running(dead)
     names = {
         who: f".a.{who}.0.partial"
-        for who in (f"{here()}.{dead}", f"{here()}.{os.getpid()}", f"elsewhere.{dead}")
+        for who in (
+            f"{machine_name()}.{dead}",
+            f"{machine_name()}.{os.getpid()}",
+            f"elsewhere.{dead}",
+        )
     }
     for name in names.values():
         (tmp_path / name).write_text("half")
-    (tmp_path / f".b.{here()}.{dead}.0.partial").mkdir()
+    (tmp_path / f".b.{machine_name()}.{dead}.0.partial").mkdir()
     write_json(tmp_path / "a", 1)
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"a", f".b.{here()}.{dead}.0.partial", *names.values()} - {
-        names[f"{here()}.{dead}"]
+    assert left == {"a", f".b.{machine_name()}.{dead}.0.partial", *names.values()} - {
+        names[f"{machine_name()}.{dead}"]
     }
     with written(tmp_path / "b") as beside:
         beside.write_text("whole")
     assert (tmp_path / "b").read_text() == "whole" and not (
-        tmp_path / f".b.{here()}.{dead}.0.partial"
+        tmp_path / f".b.{machine_name()}.{dead}.0.partial"
     ).exists()
 
 

@@ -132,7 +132,7 @@ ROOMS = """
 WITHOUT_TORCH = {"mixture", "goal", "observations", "simplex", "numerics", "designs", "mixers"}
 # What `import mixwright` offers comes from one module, which it reads on first use only.
 ENTRANCE = ("", "face")
-UPWARD = {}
+UPWARD: dict[tuple[str, str], str] = {}
 
 
 def test_every_import_points_up_the_list_of_rooms():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mixwright.face import compare, fit, load, predict, propose, read_runs
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["__version__", "compare", "fit", "load", "predict", "propose", "read_runs"]
 
 

@@ -1,4 +1,4 @@
-"""Write beside, then rename: a killed job leaves no half-written file that counts as done."""
+"""Files that a killed job leaves whole or not at all, JSON, and a lock between processes."""
 
 import fcntl
 import hashlib
@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -18,22 +18,23 @@ from mixwright.progress import say
 
 @contextmanager
 def written(path: str | Path) -> Iterator[Path]:
-    """Yields a path beside `path` (file or folder) that takes its place if the block ends without an error; no other writer has it.
+    """Yields a path beside `path`, of a file or folder to write.
 
-    What a writer killed on this machine left half-written of the same path is removed.
+    It takes the place of `path` if the block ends without an error. No other writer has it.
+    What writers killed on this machine left of the same path is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    swept(path)
-    # whose it is stands in the name; process ids alone repeat between machines that share a disk
-    beside = path.with_name(f".{path.name}.{here()}.{os.getpid()}.{uuid4().hex}.partial")
+    remove_leftovers(path)
+    # the machine is in the name: process ids repeat between machines that share a disk
+    partial = path.with_name(_prefix(path) + f"{os.getpid()}.{uuid4().hex}.partial")
     try:
-        yield beside
-        if beside.is_dir():
+        yield partial
+        if partial.is_dir():
             _remove(path)
-        beside.replace(path)
+        partial.replace(path)
     finally:
-        _remove(beside)
+        _remove(partial)
 
 
 @contextmanager
@@ -44,10 +45,75 @@ def alone(lock: Path) -> Iterator[None]:
     warning says so and the process goes on: work may be done twice, to the same results.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(lock):
-        yield
-        # whoever waited for this file takes a new one, and finds what was done
-        lock.unlink(missing_ok=True)
+    with _locked(lock) as file:
+        try:
+            yield
+            # whoever waited for this file takes a new one, and finds what was done
+            lock.unlink(missing_ok=True)
+        finally:
+            # closing is not enough: a child process may have inherited the open file
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what processes of this machine that are no more left half-written of `path`."""
+    prefix = _prefix(path)
+    for other in list(path.parent.iterdir()):
+        if not (other.name.startswith(prefix) and other.name.endswith(".partial")):
+            continue
+        process = other.name.removeprefix(prefix).split(".")[0]
+        if not is_running(int(process)):
+            _remove(other)
+
+
+def is_running(process: int) -> bool:
+    """Returns whether a process of this machine has this id."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes `value` as indented JSON, atomically."""
+    with written(path) as partial:
+        partial.write_text(json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        MixwrightError: the file is missing or broken.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise MixwrightError(
+            f"{path}: no such file; run the rule that makes it, or correct the path"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise MixwrightError(f"{path}: not JSON ({error}); make it again") from None
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def machine_name() -> str:
+    """Returns this machine's name, without dots."""
+    return socket.gethostname().replace(".", "-")
+
+
+def _prefix(path: Path) -> str:
+    """How the names begin of what this machine's processes write in place of `path`."""
+    return f".{path.name}.{machine_name()}."
 
 
 def _locked(path: Path) -> IO[str]:
@@ -70,59 +136,6 @@ def _is_file_of(path: Path, file: IO[str]) -> bool:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
-
-
-def swept(path: Path) -> None:
-    """Removes what stands half-written beside `path` of processes of this machine that are no more."""
-    mine = f".{path.name}.{here()}."
-    left = (
-        other
-        for other in path.parent.iterdir()
-        if other.name.startswith(mine) and other.name.endswith(".partial")
-    )
-    for half in left:
-        if not is_running(int(half.name.removeprefix(mine).split(".")[0])):
-            _remove(half)
-
-
-def is_running(process: int) -> bool:
-    """Whether a process of this machine has this id."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Writes `value` as indented JSON, atomically."""
-    with written(path) as beside:
-        beside.write_text(json.dumps(value, indent=2, sort_keys=False) + "\n")
-
-
-def read_json(path: str | Path) -> Any:
-    """The JSON file's value; a file that is missing or broken is a user's mistake, named."""
-    try:
-        return json.loads(Path(path).read_text())
-    except FileNotFoundError:
-        raise MixwrightError(
-            f"{path}: no such file; run the rule that makes it, or correct the path"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise MixwrightError(f"{path}: not JSON ({error}); make it again") from None
-
-
-def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file's content, in hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def here() -> str:
-    """This machine's name, without dots."""
-    return socket.gethostname().replace(".", "-")
 
 
 def _remove(path: Path) -> None:

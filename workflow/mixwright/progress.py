@@ -1,4 +1,4 @@
-"""Progress lines with the time to go, and the one way in which they are written."""
+"""Lines of progress with the time to go, and the one way in which they are written."""
 
 import sys
 import time
@@ -11,19 +11,14 @@ class Standing:
     """Where work stands and how fast it goes; reads as a line of the log."""
 
     where: str
-    speed: float  # in `unit` a second
+    # in `unit` a second
+    speed: float
     seconds_left: float
     unit: str = "tokens"
 
     def __str__(self) -> str:
-        return (
-            f"{self.where}, {quantity(self.speed)} {self.unit}/s, {self.seconds_left:,.0f} s to go"
-        )
-
-
-def quantity(speed: float) -> str:
-    """`45,210`, or two digits of a small one."""
-    return f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
+        speed = f"{speed_text(self.speed)} {self.unit}/s"
+        return f"{self.where}, {speed}, {self.seconds_left:,.0f} s to go"
 
 
 @dataclass(frozen=True)
@@ -43,69 +38,122 @@ Log = Callable[[News], None]
 
 
 def say(news: News) -> None:
-    """One line to stderr in one write: jobs that share a terminal do not cut into each other's lines."""
-    if words := str(news):
+    """Writes one line to stderr in one write; nothing where there is nothing to say.
+
+    So jobs that share a terminal do not cut into each other's lines.
+    """
+    words = str(news)
+    if words:
         sys.stderr.write(f"{words}\n")
         sys.stderr.flush()
 
 
+def speed_text(speed: float) -> str:
+    """Returns `45,210`, or two digits of a small speed."""
+    if speed >= 10:
+        return f"{speed:,.0f}"
+    return f"{speed:.2g}"
+
+
 class Pace:
-    """Says where work stands, how fast it went since the start and how long the rest takes: one line every `every` seconds."""
+    """Logs where work stands, how fast it went since the start and how long the rest takes."""
 
     def __init__(
-        self, log: Log, step_tokens: int, every: float = 15.0, unit: str = "tokens"
+        self,
+        log: Log,
+        step_tokens: int,
+        every: float = 15.0,
+        unit: str = "tokens",
     ) -> None:
-        self._log, self._step_tokens, self._every, self._unit = log, step_tokens, every, unit
-        self._began = self._told = time.monotonic()
+        """Starts the clock.
+
+        Args:
+            step_tokens: units that a step takes.
+            every: least seconds between two lines.
+            unit: what the speed is counted in.
+        """
+        self._log = log
+        self._step_tokens = step_tokens
+        self._every = every
+        self._unit = unit
+        self._began = time.monotonic()
+        self._logged = self._began
 
     def tell(self, where: str, done: int, left: int, at_once: bool = False) -> None:
-        """After `done` steps since the start, with `left` to go."""
+        """Logs a line if one is due, or `at_once`.
+
+        Args:
+            done: steps since the start.
+            left: steps to go.
+        """
         now = time.monotonic()
-        if at_once or now - self._told > self._every:
-            self._told = now
-            speed = max(done, 1) / max(now - self._began, 1e-9)  # steps a second
-            self._log(Standing(where, speed * self._step_tokens, left / speed, self._unit))
+        if not at_once and now - self._logged <= self._every:
+            return
+        self._logged = now
+        steps_a_second = max(done, 1) / max(now - self._began, 1e-9)
+        standing = Standing(
+            where=where,
+            speed=steps_a_second * self._step_tokens,
+            seconds_left=left / steps_a_second,
+            unit=self._unit,
+        )
+        self._log(standing)
 
 
 class PackPace:
-    """Counts the steps of a pack's members, who may take unequal numbers of them; its last line is always said."""
+    """Counts the steps of a pack's members, who may take unequal numbers of them.
+
+    Its last line is always logged.
+    """
 
     def __init__(
-        self, log: Log, members: int, steps: int, step_tokens: int, every: float = 15.0
+        self,
+        log: Log,
+        members: int,
+        steps: int,
+        step_tokens: int,
+        every: float = 15.0,
     ) -> None:
-        self._log, self._pace, self._members, self._steps = (
-            log,
-            Pace(log, step_tokens, every),
-            members,
-            steps,
-        )
-        self._finished = self._taken = self._resumed = 0
+        """Starts the clock.
+
+        Args:
+            members: members that are to be trained.
+            steps: steps of all members.
+            step_tokens: tokens that a member's step takes.
+            every: least seconds between two lines.
+        """
+        self._log = log
+        self._pace = Pace(log, step_tokens, every)
+        self._members = members
+        self._steps = steps
+        self._finished = 0
+        self._taken = 0
+        self._resumed = 0
         self._where = ""
 
     def resumed(self, width: int, step: int) -> None:
-        """A wave of `width` members starts at `step`."""
+        """Counts a wave of `width` members that starts at `step`."""
         if step:
             self._log(f"{width} members go on from step {step}")
         self._resumed += width * step
         self._taken += width * step
 
     def stepped(self, width: int, step: int, steps: int) -> None:
-        """A wave of `width` members has taken one more, the `step`-th of `steps` of its longest member."""
+        """Counts a step of a wave of `width` members: the `step`-th of `steps`, the longest's."""
         self._taken += width
         self._where = f"step {step}/{steps}"
         self._tell()
 
     def finished(self, members: int) -> None:
-        """So many members more are done."""
+        """Counts so many members more as done."""
         self._finished += members
         if self._finished == self._members:
             self._tell()
 
     def _tell(self) -> None:
-        where = f"{self._finished}/{self._members} members trained, {self._where}"
         self._pace.tell(
-            where,
-            self._taken - self._resumed,
-            self._steps - self._taken,
-            self._finished == self._members,
+            where=f"{self._finished}/{self._members} members trained, {self._where}",
+            done=self._taken - self._resumed,
+            left=self._steps - self._taken,
+            at_once=self._finished == self._members,
         )

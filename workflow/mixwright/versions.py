@@ -1,4 +1,7 @@
-"""Raise a stage's version when its numbers change: editing the library alone reruns nothing."""
+"""The version of every stage that computes.
+
+Editing the library reruns nothing. Raise a stage's version when its numbers change.
+"""
 
 VERSIONS = {
     "fetch": 1,

@@ -11,7 +11,8 @@ from mixwright.__main__ import main
 from mixwright.designs.informative import choose, sensitivity
 from mixwright.designs.resolve import resolve_design
 from mixwright.errors import MixwrightError
-from mixwright.mixers.laws.law import Law, Prior, fit_law
+from mixwright.mixers.laws.fit import Prior, fit_law
+from mixwright.mixers.laws.law import Law
 from mixwright.mixture import Domain
 
 DOMAINS = [Domain("cpp", 500_000), Domain("prose", 300_000), Domain("pycode", 200_000)]

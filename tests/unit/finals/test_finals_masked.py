@@ -1,4 +1,4 @@
-"""Masked final models: the proxies' shape, reading and scoring by transformers, and by nobody's company."""
+"""Masked final models: shape, reading and scoring are those of the proxies, by transformers."""
 
 import signal
 from dataclasses import replace
@@ -79,21 +79,24 @@ def test_a_masked_final_learns_and_loads_like_any_model(shards, trained):
         and AutoTokenizer.from_pretrained(trained.folder[0]) is not None
     )
     assert not model.bert.embeddings.token_type_embeddings.weight.any()
-    given = shards[2].validation.first(example_tokens=32)
-    loss = masked_losses(model, given, VOCABULARY).sum() / given.scored_tokens.sum()
+    texts = shards[2].validation.first(example_tokens=32)
+    loss = masked_losses(model, texts, VOCABULARY).sum() / texts.scored_tokens.sum()
     counts = np.stack([shard.unigram for shard in shards])
-    assert loss < unigram_losses(ARM.mixture.weights, counts, given) - 0.2
+    assert loss < unigram_losses(ARM.mixture.weights, counts, texts) - 0.2
 
 
 def test_a_proxy_of_the_same_shape_and_recipe_ends_at_a_comparable_loss(shards, trained):
-    """Same sequences, masks and optimizer; first weights differ, and torch's Muon rounds to bfloat16."""
-    found = {}
+    """Sequences, masks and optimizer are the same.
+
+    First weights differ, and torch's Muon rounds to bfloat16.
+    """
+    results = {}
     settings = Settings(batch=16, optimizer=FINAL["optimizer"], evaluations=1)
     cut = {"c": shards[2].validation.first(tokens=500, example_tokens=32)}
     keep = {
         "targets": cut,
         "likelihoods": {},
-        "on_finished": lambda member, result: found.update({member.key: result}),
+        "on_finished": lambda member, result: results.update({member.key: result}),
     }
     train_packed(
         [Member("m", ARM.mixture, 300, seed=1)],
@@ -106,7 +109,7 @@ def test_a_proxy_of_the_same_shape_and_recipe_ends_at_a_comparable_loss(shards, 
         trained, {}, shards, study(300, batch=16), log=lambda line: None
     ).scores
     final = scores[(scores.task == "c") & (scores.metric == "loss")].value.item()
-    assert found["m"].losses[-1]["loss"] == pytest.approx(final, abs=0.3)
+    assert results["m"].losses[-1]["loss"] == pytest.approx(final, abs=0.3)
 
 
 def test_losses_of_a_final_are_the_proxies_own_for_equal_weights():
@@ -118,11 +121,11 @@ def test_losses_of_a_final_are_the_proxies_own_for_equal_weights():
     }
     model = build(BERT, shape.vocabulary, END, seed=0).eval()
     model.load_state_dict(hf_state_dict(parameters, 0, shape))
-    given = examples(1)
-    ours = Exam.of({"b": given}, shape.context, mask=VOCABULARY).loglikelihoods(
+    texts = examples(1)
+    ours = Exam.of({"b": texts}, shape.context, mask=VOCABULARY).loglikelihoods(
         parameters, shape, torch.float32
     )["b"][0]
-    np.testing.assert_allclose(masked_losses(model, given, VOCABULARY), -ours, rtol=1e-5)
+    np.testing.assert_allclose(masked_losses(model, texts, VOCABULARY), -ours, rtol=1e-5)
 
 
 def test_a_killed_masked_final_goes_on_to_the_same_weights(

@@ -1,4 +1,4 @@
-"""Several processes that train a final together: forks that meet over gloo, and once torchrun itself."""
+"""Several processes that train one final: forks that meet over gloo, and once torchrun itself."""
 
 import json
 import os
@@ -32,7 +32,9 @@ from shard_files import make_shards
 
 ARM = Arm("regmix", 1, Mixture(("a", "b", "c"), (0.5, 0.2, 0.3)))
 HOUSE = Path(__file__).parents[3]
-CLOSE = 0.02  # of the norm of all weights: gradients are summed in another order, and Muon's products are bfloat16
+# of the norm of all weights: gradients are summed in another order, and Muon's products are
+# bfloat16
+CLOSE = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +53,16 @@ def tokenizer(tmp_path_factory):
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def together(work, size: int = 2) -> list[int]:
-    """Runs `work(rank)` in `size` forks as torchrun would start them; their exit codes, negative for a signal."""
+    """Runs `work(rank)` in `size` forks as torchrun would start them.
+
+    Returns their exit codes, negative for a signal.
+    """
     port, children = str(free_port()), []
     for rank in range(size):
         child = os.fork()
@@ -101,34 +106,41 @@ def weights(folder: Path, number: int = 0) -> dict[str, torch.Tensor]:
 
 
 def checkpoints(folder: Path) -> Path:
-    (found,) = (folder / "store/finals").glob("*.checkpoint")
-    return found
+    (folder_of_one,) = (folder / "store/finals").glob("*.checkpoint")
+    return folder_of_one
 
 
 def apart(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
     """Norm of the difference over the norm."""
     assert one.keys() == other.keys()
-    square = lambda tensors: sum(float(tensor.double().square().sum()) for tensor in tensors)  # noqa: E731
-    return float(np.sqrt(square(one[name] - other[name] for name in one) / square(one.values())))
+    between = sum(_square(one[name] - other[name]) for name in one)
+    return float(np.sqrt(between / sum(map(_square, one.values()))))
+
+
+def _square(tensor: torch.Tensor) -> float:
+    return float(tensor.double().square().sum())
 
 
 def dying(monkeypatch, rank: int, at: int, how: int, work):
-    """`work`, whose process of this rank sends itself signal `how` at the end of step `at`."""
+    """`work`, whose process of one rank sends itself signal `how` at the end of step `at`."""
 
-    def run(own: int) -> None:
+    def run(current: int) -> None:
         def send(self, args, state, control, **_) -> None:
-            if own == rank and state.global_step == at:
+            if current == rank and state.global_step == at:
                 os.kill(os.getpid(), how)
 
         monkeypatch.setattr(Progress, "on_step_end", send)
-        work(own)
+        work(current)
 
     return run
 
 
 @pytest.fixture(scope="module", params=["ddp", "fsdp"])
 def both(request, shards, tokenizer, tmp_path_factory) -> Path:
-    """What two processes made of two finals, undisturbed, and what each of them read; the folder's name says how they shared the model."""
+    """What two processes made of two finals, undisturbed, and what each of them read.
+
+    The folder's name says how they shared the model.
+    """
     folder = tmp_path_factory.mktemp("both") / request.param
     reads: list[int] = []
     read = Sequences.__getitems__
@@ -165,16 +177,17 @@ def test_two_processes_train_what_one_trains(both, shards, tokenizer, tmp_path):
     assert AutoModelForCausalLM.from_pretrained(two.folder[0]).config.architectures == [
         "LlamaForCausalLM"
     ]
-    assert (
-        len(list((both / "store/finals").iterdir())) == 4
-    )  # two finals and their locks, no checkpoint left
+    # two finals, no lock and no checkpoint left
+    assert len(list((both / "store/finals").iterdir())) == 2
 
 
 @pytest.mark.parametrize("both", ["ddp"], indirect=True)
 def test_one_that_is_told_to_end_ends_both_after_the_same_step(
     both, shards, tokenizer, tmp_path, monkeypatch
 ):
-    work = lambda rank: train([ARM], shards, tokenizer, tmp_path, processes=2, parallel=both.name)  # noqa: E731
+    def work(rank: int) -> None:
+        train([ARM], shards, tokenizer, tmp_path, processes=2, parallel=both.name)
+
     assert together(dying(monkeypatch, 1, 7, signal.SIGTERM, work)) == [143, 143]
     assert latest(checkpoints(tmp_path)).endswith("checkpoint-7")
     assert together(work) == [0, 0]
@@ -185,7 +198,9 @@ def test_one_that_is_told_to_end_ends_both_after_the_same_step(
 def test_one_that_is_killed_fails_the_job_and_the_next_goes_on(
     both, shards, tokenizer, tmp_path, monkeypatch
 ):
-    work = lambda rank: train([ARM], shards, tokenizer, tmp_path, processes=2, parallel=both.name)  # noqa: E731
+    def work(rank: int) -> None:
+        train([ARM], shards, tokenizer, tmp_path, processes=2, parallel=both.name)
+
     codes = together(dying(monkeypatch, 1, 13, signal.SIGKILL, work))
     assert codes[0] != 0 and codes[1] == -signal.SIGKILL
     assert not (tmp_path / "finals.parquet").exists()
@@ -199,7 +214,8 @@ def test_another_number_of_processes_than_asked_for_is_told_in_one_line(
 ):
     with pytest.raises(
         MixwrightError,
-        match="2 processes are to train together and 1 run; start it with torchrun --nnodes 1 --nproc-per-",
+        match="2 processes are to train together and 1 run; "
+        "start it with torchrun --nnodes 1 --nproc-per-",
     ):
         train([ARM], shards, tokenizer, tmp_path, processes=2)
 
@@ -227,10 +243,10 @@ def test_alone_the_command_is_python_and_asks_for_nothing_more():
 
 def test_several_nodes_meet_inside_srun():
     final = FINAL | {"device": "cuda", "nodes": 2, "processes": 4}
-    asked = placement(final)
+    resources = placement(final)
     assert (
-        asked["slurm_extra"] == "--ntasks-per-node=1 --gpus-per-node=4 --signal=TERM@120"
-        and asked["tasks"] == asked["nodes"] == 2
+        resources["slurm_extra"] == "--ntasks-per-node=1 --gpus-per-node=4 --signal=TERM@120"
+        and resources["tasks"] == resources["nodes"] == 2
     )
     words = shlex.split(launch(final) + " train-finals --to 'a b'")
     script = words[words.index("-c") + 1]
@@ -244,12 +260,13 @@ def test_torchrun_trains_what_the_command_line_asks_for(folder, shards, tokenize
     final = {"model": "micro", "batch": 4, "processes": 2, "parallel": "fsdp", "seeds": [1]}
     text = {"domains": domains, "targets": {"a": {}}, "mixers": {"natural": {}}}
     config = text | {"study": "both", "final": final, "goal": {"tokens": 2048}}
-    asked = Study(resolve(config, HOUSE / "config"))
-    asked.write(tmp_path / "study.json")
+    planned = Study(resolve(config, HOUSE / "config"))
+    planned.write(tmp_path / "study.json")
     write_json(tmp_path / "natural.json", {"weights": {"a": 0.5, "b": 0.25, "c": 0.25}})
-    (pack,) = asked.final_packs
+    (pack,) = planned.final_packs
     folders = shlex.join(str(folder / shard.domain) for shard in shards)
-    command = f"{launch(asked.config['final'])} train-finals --study study.json --pack {pack} --mixtures natural.json --shards {folders}"
+    command = f"{launch(planned.config['final'])} train-finals --study study.json --pack {pack}"
+    command += f" --mixtures natural.json --shards {folders}"
     command += f" --tokenizer {shlex.quote(str(tokenizer))} --store store --to finals.parquet"
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     variables = os.environ | {

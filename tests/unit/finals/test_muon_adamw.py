@@ -9,10 +9,10 @@ from mixwright.proxies.optimizer import linear_decay
 RECIPE = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.1, "betas": [0.9, 0.95]}
 
 
-def parameters() -> tuple[torch.nn.Parameter, torch.nn.Parameter, torch.nn.Parameter]:
+def parameters() -> list[torch.nn.Parameter]:
     generator = torch.Generator().manual_seed(0)
     shapes = ((6, 4), (8, 4), (4,))
-    return tuple(torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes)  # type: ignore[return-value]
+    return [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
 
 
 def pull(trained, step: int) -> None:

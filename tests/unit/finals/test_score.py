@@ -47,14 +47,14 @@ def finals(model, tmp_path):
 
 def alone(model, examples: Examples) -> list[float]:
     """Each example by itself, token by token."""
-    found = []
+    losses = []
     for start, end, first in zip(
         examples.starts[:-1], examples.starts[1:], examples.scored_from, strict=True
     ):
         tokens = torch.from_numpy(examples.tokens[start:end])
         logs = model(tokens[None]).logits[0].log_softmax(-1).detach()
-        found.append(-sum(float(logs[at - 1, tokens[at]]) for at in range(first, len(tokens))))
-    return found
+        losses.append(-sum(float(logs[at - 1, tokens[at]]) for at in range(first, len(tokens))))
+    return losses
 
 
 @pytest.mark.parametrize("logits", [1, 2 * 16 * VOCABULARY, 2**24])
@@ -92,7 +92,7 @@ def test_scores_are_a_table_of_every_task_and_equal_finals_are_scored_once(
     calls = []
     losses = evaluation._model_losses
     monkeypatch.setattr(
-        evaluation, "_model_losses", lambda *given: calls.append(1) or losses(*given)
+        evaluation, "_model_losses", lambda *arguments: calls.append(1) or losses(*arguments)
     )
     shards = make_shards(tmp_path / "shards")
     scored = evaluate_finals(
@@ -133,11 +133,11 @@ def test_an_arm_with_a_goal_of_its_own_is_scored_on_that_alone(finals, tmp_path)
 def test_the_unigram_model_is_that_of_the_tokens_taken(finals, tmp_path):
     shards = make_shards(tmp_path / "shards")
     scores = evaluate_finals(finals, {}, shards, study(), log=lambda line: None).scores
-    found = scores[
+    unigram = scores[
         (scores.task == "b") & (scores.metric == "loss") & (scores.mixer == "natural")
     ].unigram.item()
     counts = np.stack([shard.unigram for shard in shards])
-    assert found == pytest.approx(
+    assert unigram == pytest.approx(
         float(
             unigram_losses([0.5, 0.0, 0.5], counts, shards[1].validation.first(example_tokens=16))
         )

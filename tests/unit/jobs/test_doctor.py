@@ -1,4 +1,7 @@
-"""What doctor says of machines and clusters that are invented: programs are functions, files are the test's own."""
+"""What doctor says of invented machines and clusters.
+
+Programs are functions, files are the test's own.
+"""
 
 import subprocess
 import sys
@@ -9,7 +12,7 @@ import pytest
 import yaml
 
 from mixwright.jobs.doctor import examine, machine, profiles, software
-from mixwright.jobs.doctor.finding import Finding, asked
+from mixwright.jobs.doctor.finding import Finding, output_of
 from mixwright.jobs.doctor.gpus import gpus
 from mixwright.jobs.doctor.slurm import partitions, slurm
 from mixwright.jobs.doctor.software import needed, packages
@@ -32,11 +35,11 @@ H100 = "NVIDIA H100 80GB HBM3, 81559, 9.0\n"
 
 
 def answering(answers):
-    """A Run that knows what the first two words of a command are answered with."""
+    """Asks no program: looks up the answer to the first two words of a command."""
     return lambda *words: answers.get(words[:2])
 
 
-def told(findings) -> dict[str, Finding]:
+def by_name(findings) -> dict[str, Finding]:
     return {finding.what: finding for finding in findings}
 
 
@@ -49,63 +52,63 @@ def torch_file(folder: Path, cuda: str) -> Path:
 
 
 def test_partitions_that_are_up_with_the_gpus_of_a_node():
-    found = {
+    sizes = {
         partition.name: (partition.nodes, partition.gpus) for partition in partitions(PARTITIONS)
     }
-    assert found == {"long": (20, 0), "debug": (2, 0), "h100": (5, 8)}
+    assert sizes == {"long": (20, 0), "debug": (2, 0), "h100": (5, 8)}
     (model,) = partitions("a|up|1:00|1|8|8000|gpu:4090:2")  # a model that is a number
     assert model.gpus == 2
 
 
 def test_a_cluster_with_accounting_gets_partitions_and_an_account(tmp_path):
-    found = told(slurm(answering(CLUSTER), tmp_path))
-    assert found["Slurm"].says == "slurm 24.05.3" and found["Slurm accounting"].state == "ok"
-    settings = profiles(found.values())["slurm"]
+    findings = by_name(slurm(answering(CLUSTER), tmp_path))
+    assert findings["Slurm"].says == "slurm 24.05.3" and findings["Slurm accounting"].state == "ok"
+    settings = profiles(findings.values())["slurm"]
     assert settings["default-resources"] == {
         "slurm_partition": "long",
         "slurm_account": "'chemistry'",
     }
     assert settings["set-resources"]["train_proxies"] == {"slurm_partition": "h100"}
     assert "slurm-status-command" not in settings
-    assert "link-profiles" in found["profile"].says
+    assert "link-profiles" in findings["profile"].says
     (tmp_path / "slurm").mkdir()
-    assert told(slurm(answering(CLUSTER), tmp_path))["profile"].state == "ok"
+    assert by_name(slurm(answering(CLUSTER), tmp_path))["profile"].state == "ok"
 
 
 @pytest.mark.parametrize(
-    "said",
+    "answer",
     [
         "Slurm accounting storage is disabled\n",
         "sacct: error: Problem talking to the database\n",
         None,
     ],
 )
-def test_without_accounting_squeue_is_asked_and_a_short_memory_told(said, tmp_path):
-    found = told(slurm(answering(CLUSTER | {("sacct", "--noheader"): said}), tmp_path))
-    (settings,) = profiles(found.values()).values()
+def test_without_accounting_squeue_is_asked_and_a_short_memory_told(answer, tmp_path):
+    findings = by_name(slurm(answering(CLUSTER | {("sacct", "--noheader"): answer}), tmp_path))
+    (settings,) = profiles(findings.values()).values()
     assert (
         settings["slurm-status-command"] == "squeue"
         and settings["slurm-init-seconds-before-status-checks"] == 10
     )
     assert settings["default-resources"]["slurm_partition"] == "long"
     assert (
-        "forgotten 30 s after its end" in found["Slurm accounting"].says
-        and "--profile slurm-nodb finds none" in found["profile"].says
+        "forgotten 30 s after its end" in findings["Slurm accounting"].says
+        and "--profile slurm-nodb finds none" in findings["profile"].says
     )
 
 
 def test_a_cluster_without_gpus_trains_on_the_cpu_partition(tmp_path):
-    found = told(
+    findings = by_name(
         slurm(
             answering(CLUSTER | {("sinfo", "--noheader"): "all*|up|infinite|3|8|16000|(null)\n"}),
             tmp_path,
         )
     )
     assert (
-        found["Slurm partitions"].state == "note"
-        and "device: cpu" in found["Slurm partitions"].says
+        findings["Slurm partitions"].state == "note"
+        and "device: cpu" in findings["Slurm partitions"].says
     )
-    assert profiles(found.values())["slurm"]["set-resources"]["train_finals"] == {
+    assert profiles(findings.values())["slurm"]["set-resources"]["train_finals"] == {
         "slurm_partition": "all"
     }
 
@@ -132,11 +135,11 @@ def test_gpus_that_torch_can_use(tmp_path):
             (sys.executable, "-c"): "True 4\n",
         }
     )
-    found = told(gpus(run, tmp_path / "none", torch_file(tmp_path, "'13.0'")))
-    assert found["GPUs"].says.startswith("4 x NVIDIA H100 80GB HBM3 (80 GiB)")
-    assert found["torch"].says == "2.13.0+cu130, built for CUDA 13.0, sees 4 GPUs"
-    assert found["bfloat16"].says.startswith("fast on GPUs")
-    assert profiles(found.values()) == {"workstation": {"resources": {"gpu": 4}}}
+    findings = by_name(gpus(run, tmp_path / "none", torch_file(tmp_path, "'13.0'")))
+    assert findings["GPUs"].says.startswith("4 x NVIDIA H100 80GB HBM3 (80 GiB)")
+    assert findings["torch"].says == "2.13.0+cu130, built for CUDA 13.0, sees 4 GPUs"
+    assert findings["bfloat16"].says.startswith("fast on GPUs")
+    assert profiles(findings.values()) == {"workstation": {"resources": {"gpu": 4}}}
 
 
 @pytest.mark.parametrize(
@@ -150,14 +153,14 @@ def test_gpus_that_torch_cannot_use(cuda, fault, tmp_path):
             (sys.executable, "-c"): "False 0\n",
         }
     )
-    found = told(gpus(run, tmp_path / "none", torch_file(tmp_path, cuda)))
-    assert found["torch"].state == "note" and fault in found["torch"].says
-    assert found["bfloat16"].state == "note"  # a T4 has none
+    findings = by_name(gpus(run, tmp_path / "none", torch_file(tmp_path, cuda)))
+    assert findings["torch"].state == "note" and fault in findings["torch"].says
+    assert findings["bfloat16"].state == "note"  # a T4 has none
 
 
 def test_a_cpu_with_bfloat16(tmp_path):
     (tmp_path / "cpuinfo").write_text("model name : x\nflags : fpu avx2 avx512_bf16\n")
-    assert told(gpus(answering({}), tmp_path / "cpuinfo", torch_file(tmp_path, "None")))[
+    assert by_name(gpus(answering({}), tmp_path / "cpuinfo", torch_file(tmp_path, "None")))[
         "bfloat16"
     ].says.startswith("fast on CPU")
 
@@ -208,18 +211,18 @@ def test_the_default_study_needs_what_pyproject_says():
 
 def test_the_command_fails_where_the_default_study_cannot_run(capsys, monkeypatch, tmp_path):
     lines = {"a": {"b": 1}}
-    said = [
+    findings = [
         Finding("torch", "fails", "not installed", needed=True),
         Finding("Slurm", "note", "some", profile="slurm", settings=lines),
     ]
-    monkeypatch.setattr("mixwright.jobs.doctor.examine", lambda results: iter(said))
+    monkeypatch.setattr("mixwright.jobs.doctor.examine", lambda results: iter(findings))
     from mixwright.__main__ import main
 
     assert main(["doctor", "--results", str(tmp_path)]) == 1
     out, error = capsys.readouterr()
     assert error == "mixwright: the default study cannot run here: torch; see above\n"
     assert yaml.safe_load(out.split("config.yaml here:")[1]) == lines
-    said.pop(0)
+    findings.pop(0)
     assert main(["doctor"]) == 0
 
 
@@ -248,9 +251,10 @@ assert not heavy, heavy
 
 
 def test_programs_that_are_not_there_answer_nothing():
-    assert asked("no-such-program-at-all", "--version") is None
+    assert output_of("no-such-program-at-all", "--version") is None
     assert (
-        asked(sys.executable, "-c", "import sys; print(1); print(2, file=sys.stderr)") == "1\n2\n"
+        output_of(sys.executable, "-c", "import sys; print(1); print(2, file=sys.stderr)")
+        == "1\n2\n"
     )
 
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from mixwright.files import here
-from mixwright.jobs import heartbeat as pulse
+from mixwright.files import machine_name
+from mixwright.jobs import heartbeat
 from mixwright.jobs.heartbeat import Pulse, beating, path_of
 from mixwright.progress import Done, Standing
 
@@ -31,25 +31,25 @@ def test_a_pulse_says_what_it_hears_and_keeps_the_gist(path, capsys):
         capsys.readouterr().err
         == "1/3 members trained, step 5/9, 1,234 tokens/s, 60 s to go\nrun r2 diverged\n"
     )
-    found = read(path)
-    assert (found["state"], found["runs"], found["done"], found["diverged"]) == (
+    content = read(path)
+    assert (content["state"], content["runs"], content["done"], content["diverged"]) == (
         "running",
         3,
         2,
         ["r2"],
     )
-    assert (found["speed"], found["seconds_left"], found["where"]) == (
+    assert (content["speed"], content["seconds_left"], content["where"]) == (
         1234.5,
         60.0,
         "1/3 members trained, step 5/9",
     )
-    assert (found["host"], found["pid"]) == (here(), os.getpid()) and found["started"] <= found[
-        "told"
-    ] <= found["updated"]
+    assert (content["host"], content["pid"]) == (machine_name(), os.getpid()) and content[
+        "started"
+    ] <= content["told"] <= content["updated"]
 
 
 @pytest.mark.parametrize(
-    "error, state, said",
+    "error, state, message",
     [
         (None, "finished", None),
         (SystemExit(143), "stopped", None),
@@ -58,7 +58,7 @@ def test_a_pulse_says_what_it_hears_and_keeps_the_gist(path, capsys):
         (MemoryError(), "failed", "MemoryError"),
     ],
 )
-def test_a_job_leaves_how_it_ended(path, error, state, said):
+def test_a_job_leaves_how_it_ended(path, error, state, message):
     before = set(threading.enumerate())
     try:
         with beating(path, 2) as heard:
@@ -68,8 +68,8 @@ def test_a_job_leaves_how_it_ended(path, error, state, said):
                 raise error
     except BaseException as raised:
         assert raised is error
-    found = read(path)
-    assert (found["state"], found["error"], found["done"]) == (state, said, 1)
+    content = read(path)
+    assert (content["state"], content["error"], content["done"]) == (state, message, 1)
     assert set(threading.enumerate()) <= before and [
         file.name for file in path.parent.iterdir()
     ] == [path.name]
@@ -77,18 +77,20 @@ def test_a_job_leaves_how_it_ended(path, error, state, said):
 
 def test_a_job_beats_while_a_step_takes_long(path, monkeypatch):
     beats = threading.Semaphore(0)
-    plain = pulse.write_json
-    monkeypatch.setattr(pulse, "write_json", lambda *given: (plain(*given), beats.release()))
+    plain = heartbeat.write_json
+    monkeypatch.setattr(
+        heartbeat, "write_json", lambda *arguments: (plain(*arguments), beats.release())
+    )
     with beating(path, 1, every=0.001):
         for _ in range(3):
             assert beats.acquire(timeout=60), "the first is the start's, the others a thread's"
 
 
 def test_a_full_disk_costs_the_beat_and_not_the_job(path, monkeypatch):
-    def full(*given):
+    def full(*arguments):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(pulse, "write_json", full)
+    monkeypatch.setattr(heartbeat, "write_json", full)
     with beating(path, 1) as heard:
         heard(Done("r1"))
     assert not path.exists()

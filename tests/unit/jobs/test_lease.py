@@ -69,7 +69,10 @@ def test_devices_are_those_that_cuda_would_see(variable, listing, devices):
 
 
 def test_many_jobs_on_four_devices_never_share_one(tmp_path):
-    """Every job writes when it has a device and when it lets go; on each device the two alternate."""
+    """Every job writes when it has a device and when it lets go.
+
+    On each device the two alternate.
+    """
     gate, opened = os.pipe()
 
     def job(number: int) -> None:
@@ -99,8 +102,8 @@ def test_a_job_that_crashes_frees_its_device(tmp_path):
 
 
 def test_who_waits_says_so_once_and_holds_nothing(tmp_path, monkeypatch):
-    said, tries = [], []
-    monkeypatch.setattr(lease, "say", said.append)
+    lines, tries = [], []
+    monkeypatch.setattr(lease, "say", lines.append)
     taken(tmp_path, 3)
 
     def freed(pause: float) -> None:
@@ -114,7 +117,7 @@ def test_who_waits_says_so_once_and_holds_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(lease.time, "sleep", freed)
     assert taken(tmp_path, 2) == ["GPU-2222-aaaa", "GPU-3333-aaaa"]
     assert (
-        said == [f"waiting for 2 of 4 GPUs; other jobs hold them ({tmp_path})"]
+        lines == [f"waiting for 2 of 4 GPUs; other jobs hold them ({tmp_path})"]
         and None not in tries
     )
 
@@ -144,7 +147,8 @@ def test_what_a_scheduler_assigned_is_left_alone_and_a_wider_allocation_is_share
 def test_too_few_devices_are_told_in_one_line_and_unknown_ones_left_to_torch(tmp_path):
     with pytest.raises(
         MixwrightError,
-        match="device: 2 GPUs are needed and 1 in sight; widen CUDA_VISIBLE_DEVICES, or ask for fewer",
+        match="device: 2 GPUs are needed and 1 in sight; "
+        "widen CUDA_VISIBLE_DEVICES, or ask for fewer",
     ):
         taken(tmp_path, 2, {"CUDA_VISIBLE_DEVICES": "1"})
     assert taken(tmp_path, listing="") == []
@@ -158,15 +162,15 @@ def test_stages_on_a_cpu_and_processes_of_torchrun_lease_nothing(monkeypatch):
 
 
 def test_every_stage_on_a_gpu_leases_before_it_reads_anything(tmp_path, monkeypatch):
-    asked = study(proxy={"device": "cuda"}, final={"device": "cuda"})
-    asked.write(tmp_path / "study.json")
+    planned = study(proxy={"device": "cuda"}, final={"device": "cuda"})
+    planned.write(tmp_path / "study.json")
     write_json(tmp_path / "texts.json", {"shards": ["none"], "targets": ["none"]})
     monkeypatch.setattr(lease, "take", lambda count: sys.exit(f"leased {count}"))
     none = Path("none")
     for stage in (
         lambda: train_proxies(
             tmp_path / "study.json",
-            next(iter(asked.packs)),
+            next(iter(planned.packs)),
             tmp_path / "texts.json",
             tmp_path,
             none,

@@ -17,7 +17,10 @@ def test_there_is_one_for_every_kind_of_machine():
 
 @pytest.mark.parametrize("name", sorted(set(PROFILES) - {"default"}))
 def test_the_default_profile_takes_nothing_from_another(name):
-    """It is loaded beside `--profile` and wins key by key: its default-resources once hid a cluster's partition."""
+    """It is loaded beside `--profile` and wins key by key.
+
+    Its default-resources once hid a cluster's partition.
+    """
     profile = PROFILES[name]
     assert {
         key: profile[key] for key in PROFILES["default"].keys() & profile.keys()

@@ -39,10 +39,10 @@ def test_parameters_are_those_that_transformers_counts(model):
 def test_memory_and_time_grow_with_the_work():
     small, wide = study(), study(proxy={"wave": 16})
     assert memory_mb(small, "proxy") < memory_mb(wide, "proxy")
-    asked = study(proxy={"tokens": 10**8}, goal={"tokens": 10**9})
+    large = study(proxy={"tokens": 10**8}, goal={"tokens": 10**9})
     packs = [
-        max(found.packs.values(), key=lambda runs: sum(run.tokens for run in runs))
-        for found in (small, asked)
+        max(planned.packs.values(), key=lambda runs: sum(run.tokens for run in runs))
+        for planned in (small, large)
     ]
     assert proxy_minutes(small, packs[0]) < proxy_minutes(small, packs[1])
     assert final_minutes(small, 10**6) < final_minutes(small, 10**9)
@@ -89,21 +89,21 @@ def test_on_a_gpu_the_machine_s_memory_holds_weights_and_no_batch():
 
 
 def test_masked_models_and_vertices_ask_for_the_time_of_their_scoring():
-    asked = study(evaluation={"examples": 10**6})
-    (vertex,) = [runs for runs in asked.packs.values() if runs[0].role == "vertex"]
-    assert proxy_minutes(asked, vertex) > proxy_minutes(study(), vertex)
-    masked = Study({**asked.config, "learner": "masked-lm"})
-    assert proxy_minutes(masked, vertex) > 5 * proxy_minutes(asked, vertex)
+    scored = study(evaluation={"examples": 10**6})
+    (vertex,) = [runs for runs in scored.packs.values() if runs[0].role == "vertex"]
+    assert proxy_minutes(scored, vertex) > proxy_minutes(study(), vertex)
+    masked = Study({**scored.config, "learner": "masked-lm"})
+    assert proxy_minutes(masked, vertex) > 5 * proxy_minutes(scored, vertex)
 
 
 def test_a_tokenizer_of_ones_own_is_taken_for_a_large_one():
-    own = study(tokenizer={"folder": "somewhere"})
-    assert memory_mb(own, "final") > memory_mb(study(), "final")
+    folder = study(tokenizer={"folder": "somewhere"})
+    assert memory_mb(folder, "final") > memory_mb(study(), "final")
 
 
 def test_a_shape_with_a_vocabulary_of_its_own_asks_for_its_rows():
-    own = study(tokenizer={"folder": "somewhere"}, proxy={"model": "proxy-1m-8k"})
-    other = study(tokenizer={"folder": "somewhere"}, proxy={"model": "proxy-1m"})
-    assert memory_mb(own, "proxy") < memory_mb(other, "proxy")
+    rows_8k = study(tokenizer={"folder": "somewhere"}, proxy={"model": "proxy-1m-8k"})
+    rows_50k = study(tokenizer={"folder": "somewhere"}, proxy={"model": "proxy-1m"})
+    assert memory_mb(rows_8k, "proxy") < memory_mb(rows_50k, "proxy")
     runs = study(proxy={"tokens": 10**9}).packs.popitem()[1]
-    assert proxy_minutes(own, runs) < proxy_minutes(other, runs)
+    assert proxy_minutes(rows_8k, runs) < proxy_minutes(rows_50k, runs)

@@ -12,7 +12,7 @@ from dead_process import ended
 from least_study import CONFIG
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
-from mixwright.files import here, write_json
+from mixwright.files import machine_name, write_json
 from mixwright.jobs import status, status_lines
 from mixwright.jobs.heartbeat import path_of
 from mixwright.jobs.status import SILENT, Job, Swarm, find_study, swarms
@@ -35,7 +35,10 @@ PULSE |= {"updated": NOW, "error": None}
 
 @pytest.fixture
 def study():
-    """The smoke study: 12 swarm runs, 3 vertices, 14 perturbations, 3 repeats in packs of 4; 20 finals."""
+    """The smoke study: 20 finals, and in packs of 4 the proxies.
+
+    These are 12 swarm runs, 3 vertices, 14 perturbations and 3 repeats.
+    """
     config = read_yaml(CONFIG / "studies" / "smoke.yaml")
     return Study(resolve(config | {"proxy": config["proxy"] | {"per_job": 4}}, CONFIG))
 
@@ -62,21 +65,21 @@ def proxies(study, results) -> dict[str, Job]:
 
 
 def test_before_anything_runs_all_runs_wait(study, results):
-    found = swarms(study, results)
-    assert [(swarm.kind, {job.state for job in swarm.jobs}) for swarm in found] == [
+    progress = swarms(study, results)
+    assert [(swarm.kind, {job.state for job in swarm.jobs}) for swarm in progress] == [
         ("proxies", {"waiting"}),
         ("finals", {"waiting"}),
     ]
     runs = {
         role: status_lines.counts(jobs)["waiting"]
-        for role, jobs in status_lines.by_role(found).items()
+        for role, jobs in status_lines.by_role(progress).items()
     }
     assert runs == {role: len(runs) for role, runs in study.runs.items()} | {
         "final": sum(map(len, study.final_packs.values()))
     }
     assert (
-        found[0].seconds_left is None
-        and status_lines.sentence(found[0])
+        progress[0].seconds_left is None
+        and status_lines.sentence(progress[0])
         == f"proxies: 0 of {sum(map(len, study.runs.values()))} done; no job runs"
     )
 
@@ -90,9 +93,9 @@ def test_before_anything_runs_all_runs_wait(study, results):
             "running",
         ),  # a step that takes a day: slow, not dead
         ({"updated": NOW - SILENT}, "silent"),
-        ({"host": here(), "pid": os.getpid()}, "running"),
+        ({"host": machine_name(), "pid": os.getpid()}, "running"),
         (
-            {"host": here(), "pid": None, "updated": NOW},
+            {"host": machine_name(), "pid": None, "updated": NOW},
             "killed",
         ),  # None: a process that is no more
         ({"state": "stopped"}, "stopped"),
@@ -115,11 +118,11 @@ def test_a_pack_that_is_there_is_done_whatever_its_pulse_says(study, results):
     finish(results, second)
     path_of(results, second).write_text("{half")
     (results / "packs" / f"{third}.parquet").touch()
-    found = proxies(study, results)
-    assert [(found[pack].state, found[pack].done) for pack in (first, second, third)] == [
+    jobs = proxies(study, results)
+    assert [(jobs[pack].state, jobs[pack].done) for pack in (first, second, third)] == [
         ("finished", 4)
     ] * 3
-    assert found[first].diverged == ("r1",)
+    assert jobs[first].diverged == ("r1",)
 
 
 def test_runs_add_up_and_the_lost_are_named(study, results):
@@ -127,8 +130,8 @@ def test_runs_add_up_and_the_lost_are_named(study, results):
     finish(results, packs[0], diverged=["abc"])
     tell(results, packs[1], done=3)
     tell(results, packs[2], state="failed", error="no weights of run x", done=1)
-    found = swarms(study, results)
-    numbers = status_lines.counts(found[0].jobs)
+    progress = swarms(study, results)
+    numbers = status_lines.counts(progress[0].jobs)
     assert numbers == {
         "runs": 32,
         "done": 8,
@@ -137,12 +140,12 @@ def test_runs_add_up_and_the_lost_are_named(study, results):
         "waiting": 20,
         "diverged": 1,
     }
-    said = list(status_lines.troubles(found))
-    assert said[0].startswith(
+    lines = list(status_lines.troubles(progress))
+    assert lines[0].startswith(
         f"swarm {packs[2]} on far failed (no weights of run x): 1 of 4 done; start snakemake again"
     )
-    assert said[1].startswith("diverged: abc;") and len(said) == 2
-    assert list(status_lines.jobs(found)) == [
+    assert lines[1].startswith("diverged: abc;") and len(lines) == 2
+    assert list(status_lines.jobs(progress)) == [
         f"swarm {packs[1]} on far: 3 of 4 done, 100 tokens/s, 50 s to go"
     ]
 
@@ -207,17 +210,18 @@ def test_the_command_finds_the_only_study_and_says_where_it_stands(
     monkeypatch.chdir(results.parents[1])
     tell(results, next(iter(study.packs)))
     assert main(["status"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
-        "proxies: 1 of 32 done; 1 job, 100 tokens/s" in said
-        and "finals: 0 of 20 done; no job runs" in said
+        "proxies: 1 of 32 done; 1 job, 100 tokens/s" in output
+        and "finals: 0 of 20 done; no job runs" in output
     )
     (results.parent / "other").mkdir()
     study.write(results.parent / "other" / "study.json")
     assert main(["status"]) == 1
     assert (
         capsys.readouterr().err
-        == "mixwright: status: several studies stand under results: other, smoke; give --study results/NAME/study.json\n"
+        == "mixwright: status: several studies stand under results: other, smoke; "
+        "give --study results/NAME/study.json\n"
     )
     assert main(["status", "--study", "results/smoke/study.json"]) == 0
     with pytest.raises(
@@ -264,7 +268,8 @@ def test_ten_thousand_runs_are_told_without_torch_pandas_or_pyarrow(tmp_path):
 import sys
 from mixwright.__main__ import main
 assert main(["status", "--study", {str(tmp_path / "study.json")!r}]) == 0
-heavy = {{"torch", "transformers", "datasets", "pandas", "scipy", "pyarrow", "matplotlib"}} & set(sys.modules)
+heavy = {{"torch", "transformers", "datasets", "pandas", "scipy", "pyarrow", "matplotlib"}}
+heavy &= set(sys.modules)
 assert not heavy, heavy
 """
     environment = {"PYTHONPATH": str(CONFIG.parent / "workflow")}

@@ -223,7 +223,7 @@ def test_every_figure_has_a_table_and_the_summary_says_who_was_chosen_and_how(
             name, **{what: asked if what == "study" else read[what] for what in entry.inputs}
         )
         assert len(found) and draw(name, table=found).axes
-    said = summarise(asked.config, mixtures=proposals, **read)
+    said = summarise(asked, mixtures=proposals, **read)
     assert (
         said.chosen == "effective-data"
         and said.headline == "effective-data ranks held-out runs best."
@@ -248,8 +248,7 @@ def test_the_choice_is_blind_to_the_tests(folder, swarm, goal, asked):
     validation = pd.concat([validate(name, {}, swarm, 4) for name in fits])
     proposals = [fit.propose(goal).as_json(goal) for fit in fits.values()]
     chosen = {
-        summarise(asked.config, validation, proposals, tests=found).chosen
-        for found in (frame, turned)
+        summarise(asked, validation, proposals, tests=found).chosen for found in (frame, turned)
     }
     assert chosen == {"effective-data"}
 

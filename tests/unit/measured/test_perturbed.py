@@ -228,13 +228,13 @@ def test_every_figure_has_a_table_and_the_summary_says_how_far_each_mixer_goes(a
     alone = tabulate("optimum", mixtures=read["mixtures"], design=design)
     assert set(alone.origin) == {"proposed"} and set(alone.mixer) == {"autoscale", "published"}
     assert alone.groupby("mixer").amount.sum().to_numpy() == pytest.approx([3, 3])
-    said = summarise(asked.config, **read)
+    said = summarise(asked, **read)
     assert said.moved.index[0] == "published"  # the higher perplexity, prose, counts for more
     shift = said.optimum.set_index(["mixer", "domain"]).weight["published"] - 1 / 3
     assert said.moved["published"] == pytest.approx(shift.abs().sum() / 2)
     assert said.notes[1].startswith("The ladder is doubtful for web")
-    assert "They differ most on " in said.detail[1] and "the ladder reaches" in said.detail[2]
-    assert len(summarise(asked.config, read["mixtures"], design).detail) == 2
+    assert "The mixers differ most on " in said.detail[1] and "the ladder reaches" in said.detail[2]
+    assert len(summarise(asked, read["mixtures"], design).detail) == 2
 
 
 @published

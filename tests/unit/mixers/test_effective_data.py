@@ -5,7 +5,8 @@ from scipy.stats import spearmanr
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.mixers.laws.law import Law, Prior, _residuals, fit_law, trust
+from mixwright.mixers.laws.fit import Prior, _residuals, fit_law, trust
+from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.optimum import best_mixture, certificate
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into, settle

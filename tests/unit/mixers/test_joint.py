@@ -118,7 +118,7 @@ def repeated(decay, noise=1e-3, available=(3e4, 1e5, 1e5, 3e5), seed=10):
 def test_a_planted_decay_of_repetition_is_recovered(decay):
     observations = repeated(decay)
     fitted = create("joint", {"repetition": "fit"}).fit(observations)
-    decay_of_runs, low, high = fitted.told
+    decay_of_runs, low, high = fitted.decay_interval
     assert decay_of_runs == pytest.approx(decay, rel=0.25)
     assert low <= decay_of_runs <= high < 2 * low
     assert fitted.decay == decay_of_runs
@@ -142,7 +142,9 @@ def test_runs_that_repeat_nothing_cannot_tell_the_decay_and_are_fitted_as_withou
             create("joint", {"repetition": "fit"}).fit(counted),
             create("joint").fit(counted),
         )
-        assert fitted.told == () and fitted.parameters.tolist() == plain.parameters.tolist()
+        assert (
+            fitted.decay_interval == () and fitted.parameters.tolist() == plain.parameters.tolist()
+        )
         assert any(
             "too little to tell R*: 15.39 is used" in note
             for note in fitted.propose(goal(UNIT)).notes

@@ -6,14 +6,14 @@ import pytest
 from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.goal import Proposal
-from mixwright.proposals.fits import Source
+from mixwright.proposals.fits import FittedRuns
 from mixwright.proposals.options import read_options
 from mixwright.trust.bootstrap import propose
 
-ALONE = Source(
+ALONE = FittedRuns(
     "effective-data", 40, ("code", "web", "wiki"), ("prose", "questions"), (0.2, 0.5, 0.3), 1.0, 1.0
 )
-COUNTED = Source(
+COUNTED = FittedRuns(
     "effective-data", 40, ("code", "web", "wiki"), ("prose", "questions"), (0.2, 0.5, 0.3), 1e6, 1e6
 )
 AVAILABLE = ["web=6e9", "code=1e9", "wiki=3e9"]

@@ -436,35 +436,42 @@ assert not heavy, heavy
     assert done.returncode == 0, done.stderr
 
 
-def test_the_readme_commands_work(tmp_path, monkeypatch, capsys):
-    section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
-    commands = [
-        line.split("  #")[0]
-        for line in re.findall(r"^mixwright .*$", section.replace("\\\n", " "), re.MULTILINE)
-    ]
-    assert [shlex.split(line)[1] for line in commands] == [
-        *(
-            "compare",
-            "fit",
-            "predict",
-            "propose",
-            "propose",
-            "propose",
-            "predict",
-            "pareto",
-            "learning-curve",
-        )
-    ]
+def commands_of(text: str) -> list[str]:
+    """The mixwright commands of a page, as typed."""
+    lines = re.findall(r"^mixwright .*$", text.replace("\\\n", " "), re.MULTILINE)
+    return [line.split("  #")[0] for line in lines]
+
+
+@pytest.fixture
+def tables_to_type_on(tmp_path, monkeypatch):
+    """A folder with the files that the pages' commands name."""
     own_tables.write(tmp_path)
     own_tables.write(tmp_path / "new", seed=5)
     for name in ("mixtures", "losses"):
         (tmp_path / f"new/{name}.csv").rename(tmp_path / f"large_{name}.csv")
     shutil.copy(tmp_path / "large_mixtures.csv", tmp_path / "new.csv")
     monkeypatch.chdir(tmp_path)
+
+
+def test_the_readme_s_commands_work(tables_to_type_on, capsys):
+    section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
+    commands = commands_of(section)
+    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "propose"]
     for line in commands:
         assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
-    for name in re.findall(r"`(\w+)`", section.split("writes")[1].split(".")[0]):
-        assert name in json.loads(Path("mixture.json").read_text()), name
+
+
+def test_the_commands_of_the_page_on_own_tables_work(tables_to_type_on, capsys):
+    page = (HOUSE / "docs" / "own-tables.md").read_text()
+    commands = commands_of(page)
+    names = ["compare", "fit", "predict", *["propose"] * 3, "predict", "pareto", "learning-curve"]
+    assert [shlex.split(line)[1] for line in commands] == names
+    for line in commands:
+        assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
+    proposal = json.loads(Path("mixture.json").read_text())
+    keys = re.findall(r"`(\w+)`", page.split("`mixture.json` has ")[1].split(".")[0])
+    assert keys == ["weights", "predicted", "intervals", "active_bounds", "gap", "notes"]
+    assert set(keys) <= set(proposal)
 
 
 @pytest.mark.skipif(not MIRROR, reason="MIXWRIGHT_MIRROR is not set to a folder that holds regmix/")

@@ -13,7 +13,7 @@ from mixwright.goal import Goal, Proposal
 from mixwright.mixers import create
 from mixwright.mixture import Domain, Mixture
 from mixwright.observations import Observations
-from mixwright.proposals.pareto import Objective, Point, as_frame, pareto, undominated
+from mixwright.proposals.pareto import FrontPoint, TargetMean, as_frame, pareto, undominated
 from mixwright.simplex.bounds import Bounds
 
 DOMAINS, TARGETS = ("code", "news", "wiki"), ("prose", "python", "shell")
@@ -45,7 +45,7 @@ def law():
     )
 
 
-BETWEEN = (Objective("code", ("python", "shell")), Objective("prose", ("prose",)))
+BETWEEN = (TargetMean("code", ("python", "shell")), TargetMean("prose", ("prose",)))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_planted_front_is_found():
         seen(np.random.default_rng(0), lambda w: 2 + (0.05 + w**0.6 @ needs.T) ** -0.4)
     )
     front = pareto(
-        fitted, goal(), (Objective("python", ("python",)), Objective("prose", ("prose",))), 9
+        fitted, goal(), (TargetMean("python", ("python",)), TargetMean("prose", ("prose",))), 9
     )
     code = np.array([point.proposal.weights[0] for point in front])
     assert (np.diff(code) < 0).all() and code[0] > 0.95 and code[-1] < 0.05
@@ -121,14 +121,14 @@ def test_corners_and_searches_give_supported_points(name):
 
 def test_dominated_points_are_removed():
     points = [
-        Point(0.5, values, Proposal("m", Mixture(("a",), np.ones(1))))
+        FrontPoint(0.5, values, Proposal("m", Mixture(("a",), np.ones(1))))
         for values in [(1.0, 3.0), (2.0, 2.0), (2.5, 2.0), (2.0, 2.5), (3.0, 1.0), (1.0, 4.0)]
     ]
     assert [point.values for point in undominated(points)] == [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]
 
 
 def test_objectives_that_do_not_compete_give_one_point(law):
-    twice = (Objective("a", ("python",)), Objective("b", ("python", "python")))
+    twice = (TargetMean("a", ("python",)), TargetMean("b", ("python", "python")))
     with pytest.raises(MixwrightError, match="name two that differ"):
         pareto(law, goal(), twice, 5)
     fixed = goal(fixed={"code": 0.2, "news": 0.3, "wiki": 0.5})
@@ -171,13 +171,15 @@ def test_the_table_holds_losses_weights_and_gap(law):
 )
 def test_objectives_are_checked(text, message):
     with pytest.raises(MixwrightError, match=message):
-        Objective.read(text, TARGETS)
+        TargetMean.read(text, TARGETS)
 
 
 def test_objectives_are_targets_or_named_means():
-    assert Objective.read("prose", TARGETS) == Objective("prose", ("prose",))
-    assert Objective.read("code=python+shell", TARGETS) == Objective("code", ("python", "shell"))
-    assert Objective.read("python+shell", TARGETS) == Objective("python+shell", ("python", "shell"))
+    assert TargetMean.read("prose", TARGETS) == TargetMean("prose", ("prose",))
+    assert TargetMean.read("code=python+shell", TARGETS) == TargetMean("code", ("python", "shell"))
+    assert TargetMean.read("python+shell", TARGETS) == TargetMean(
+        "python+shell", ("python", "shell")
+    )
 
 
 def test_the_command_writes_the_front(tmp_path: Path, capsys):

@@ -44,22 +44,22 @@ def test_a_member_that_ends_is_saved_as_early_as_can_be_afforded(now):
 
 @pytest.mark.parametrize("content", [b"", b"PK half of it", b"none at all"])
 def test_a_checkpoint_that_cannot_be_read_is_told_and_removed(tmp_path, capsys, content):
-    kept = Checkpoint(tmp_path, "wave", Clock(60.0))
-    kept.save({"step": 3})
-    assert kept.load() == {"step": 3}
+    saved = Checkpoint(tmp_path, "wave", Clock(60.0))
+    saved.save({"step": 3})
+    assert saved.load() == {"step": 3}
     (tmp_path / "wave.pt").write_bytes(content)
-    assert kept.load() is None
+    assert saved.load() is None
     assert "wave.pt: checkpoint not readable" in capsys.readouterr().err and not list(
         tmp_path.iterdir()
     )
 
 
 def test_half_of_a_checkpoint_is_told_from_the_whole(tmp_path, capsys):
-    kept = Checkpoint(tmp_path, "wave", Clock(60.0))
-    kept.save({"numbers": torch.zeros(1000)})
+    saved = Checkpoint(tmp_path, "wave", Clock(60.0))
+    saved.save({"numbers": torch.zeros(1000)})
     whole = (tmp_path / "wave.pt").read_bytes()
     (tmp_path / "wave.pt").write_bytes(whole[: len(whole) // 2])
-    assert kept.load() is None and "not readable" in capsys.readouterr().err
+    assert saved.load() is None and "not readable" in capsys.readouterr().err
 
 
 def test_without_a_folder_nothing_is_due_or_kept():

@@ -1,5 +1,6 @@
-"""A step in parts: a few sequences at a time, members one after another, half of them where memory is full."""
+"""A step in parts: few sequences at a time, one member after another, half where memory is full."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -49,13 +50,13 @@ def test_where_memory_is_full_half_of_a_wave_goes_on_and_then_the_others(folder,
         plain(self)
 
     monkeypatch.setattr(wave.Wave, "advance", full)
-    found = run(folder / "llama", eight()[:6], log=lines.append)
+    results = run(folder / "llama", eight()[:6], log=lines.append)
     monkeypatch.setattr(wave.Wave, "advance", plain)
-    assert {key: numbers(result) for key, result in found.items()} == {
+    assert {key: numbers(result) for key, result in results.items()} == {
         key: numbers(result) for key, result in run(folder / "llama", eight()[:6]).items()
     }
-    told = [str(line) for line in lines if "memory" in str(line)]
-    assert told == [
+    messages = [str(line) for line in lines if "memory" in str(line)]
+    assert messages == [
         f"memory does not hold {n} runs side by side; going on with {n // 2}" for n in (6, 3, 3)
     ]
 
@@ -94,24 +95,26 @@ def test_explicit_attention_is_chosen_by_the_shape(folder):
 
 STEP = """
 import sys, torch
-from mixwright.proxies.gradients import Batch, How, gradients
+from mixwright.proxies.gradients import Batch, Execution, gradients
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.models.transformer import initial
 shape, tokens = Shape(1, 8, 2, 16, 4, 11), torch.zeros(1, 1, 4, dtype=torch.int64)
 before = set(sys.modules)
-gradients(initial(shape, 0), Batch(tokens, tokens), shape, How())
+gradients(initial(shape, 0), Batch(tokens, tokens), shape, Execution())
 print(len({name.partition(".")[0] for name in set(sys.modules) - before}))
 """
 
 
 def test_the_first_step_imports_nothing():
-    """It cost half a second in every job: torch reads sympy for gradients that are handed to a backward pass."""
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", STEP], check=True, capture_output=True, text=True
-        ).stdout.strip()
-        == "0"
+    """torch imports sympy for gradients that are handed to a backward pass: half a second a job."""
+    child = subprocess.run(
+        [sys.executable, "-c", STEP],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3] / "workflow")},
     )
+    assert child.stdout.strip() == "0"
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "uint32"])
@@ -150,24 +153,27 @@ def test_a_step_that_cannot_be_recorded_runs_as_it_is(folder, monkeypatch, capsy
     def failing(*args):
         raise error
 
-    monkeypatch.setattr(wave, "Recorded", failing)
+    monkeypatch.setattr(wave, "StepGraph", failing)
     one, other = (
         wave.Wave(eight()[:2], SHAPE, opened(folder / "llama"), SETTINGS) for _ in range(2)
     )
     if not goes_on:
         with pytest.raises(torch.OutOfMemoryError):
-            one._played(one._read(np.arange(4)))
+            one._play(one._read(np.arange(4)))
         return
     for step in range(3):
         one.optimizer.schedule(step), other.optimizer.schedule(step)
         read = one._read(np.arange(4 * step, 4 * step + 4))
-        assert torch.equal(one._played(read), other._step(*read))
+        assert torch.equal(one._play(read), other._step(*read))
     assert capsys.readouterr().err.count("(no capture)") == 1
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architecture):
-    """Third of three members, against transformers' module, torch's cross entropy, AdamW, clipping and schedule: 1e-5 nats/token."""
+    """The third of three members, to 1e-5 nats/token.
+
+    The other side is transformers' module with torch's cross entropy, AdamW, clipping and schedule.
+    """
     shape, steps, lr = replace(SHAPE, architecture=architecture), 60, 0.003
     recipe = RECIPE | {"name": "adamw", "adam_lr": lr, "weight_decay": 0.0}
     members = eight(steps)[:3]
@@ -196,15 +202,19 @@ def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architect
 
 
 def test_a_compiled_step_is_near_the_eager_one_and_as_independent_of_company(folder, monkeypatch):
-    """One graph for every member. Traced as for the compiler, then run as it is: compiling takes longer than all the rest of this file."""
+    """One graph serves every member.
+
+    The step is traced as for the compiler, then run as it is: compiling takes longer than all the
+    rest of this file.
+    """
     monkeypatch.setattr(steps_in_parts, "BACKEND", "aot_eager")
     compiled, one = replace(SETTINGS, compiled=True), replace(SHAPE, layers=1)
     members = [replace(member, steps=2 + i) for i, member in enumerate(eight()[:3])]
-    together = run(folder / "llama", members, compiled, one)
+    packed_results = run(folder / "llama", members, compiled, one)
     alone = run(folder / "llama", members[2:], compiled, one)
-    assert numbers(alone["key2"]) == numbers(together["key2"])
+    assert numbers(alone["key2"]) == numbers(packed_results["key2"])
     eager = run(folder / "llama", members, shape=one)
-    for key, result in together.items():
+    for key, result in packed_results.items():
         assert (
             max(
                 abs(a["loss"] - b["loss"])

@@ -1,4 +1,4 @@
-"""A pack that is killed -9 again and again, in the midst of training and of writing, loses nothing and changes nothing."""
+"""A pack that is killed -9 again and again, while it trains and writes, loses and changes nothing."""
 
 import json
 import os
@@ -15,11 +15,14 @@ import killed_packs
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """What the killed and the undisturbed pack left behind; one process imports torch, those that are killed are its forks."""
+    """What the killed and the undisturbed pack left behind.
+
+    One process imports torch; those that are killed are its forks.
+    """
     folder = tmp_path_factory.mktemp("kills")
-    here = Path(__file__).parents[2] / "support"
-    paths = os.pathsep.join([str(here), str(here.parents[1] / "workflow")])
-    command = [sys.executable, str(here / "killed_packs.py"), str(folder), "0"]
+    support = Path(__file__).parents[2] / "support"
+    paths = os.pathsep.join([str(support), str(support.parents[1] / "workflow")])
+    command = [sys.executable, str(support / "killed_packs.py"), str(folder), "0"]
     done = subprocess.run(
         command,
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
@@ -51,10 +54,10 @@ def test_nothing_is_lost_and_nothing_is_different(folder):
 
 
 def test_a_kill_costs_no_more_than_what_was_trained_since_the_last_checkpoint(folder):
-    found = attempts(folder)
-    assert len(found) == killed_packs.KILLS + 1
+    processes = attempts(folder)
+    assert len(processes) == killed_packs.KILLS + 1
     reached, stored, repeated = Counter[str](), set[str](), 0
-    for notes in found:
+    for notes in processes:
         begun = set[str]()
         for what, key, *number in notes:
             if what == "step":
@@ -73,7 +76,7 @@ def test_a_kill_costs_no_more_than_what_was_trained_since_the_last_checkpoint(fo
     assert repeated > 0, "the kills must have cut into the training for this to test anything"
     assert sorted(reached.values()) == sorted(killed_packs.STEPS)
     assert (
-        sum(note[0] == "step" for notes in found for note in notes)
+        sum(note[0] == "step" for notes in processes for note in notes)
         == sum(killed_packs.STEPS) + repeated
     )
 

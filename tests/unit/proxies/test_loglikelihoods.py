@@ -5,7 +5,7 @@ import pytest
 from mixwright import tables
 from mixwright.corpus.shards import Examples
 from mixwright.observations import observe, split_of
-from mixwright.proxies.loglikelihoods import TOKENS_AN_EXAMPLE, Recording
+from mixwright.proxies.loglikelihoods import TOKENS_AN_EXAMPLE, LikelihoodTexts
 
 RNG = np.random.default_rng(0)
 
@@ -23,47 +23,49 @@ def settings(level="sequence", examples=400, example_tokens=None):
 
 
 def test_long_examples_are_kept_whole_unless_cut():
-    given = texts(10)
-    whole = Recording.of(settings(), {"t": given}).examples["t"]
-    assert (whole.tokens == given.tokens).all() and (
-        whole.scored_tokens == given.scored_tokens + 5
+    examples = texts(10)
+    whole = LikelihoodTexts.of(settings(), {"t": examples}).examples["t"]
+    assert (whole.tokens == examples.tokens).all() and (
+        whole.scored_tokens == examples.scored_tokens + 5
     ).all()
     assert (
-        Recording.of(settings(example_tokens=12), {"t": given}).examples["t"].scored_tokens.max()
+        LikelihoodTexts.of(settings(example_tokens=12), {"t": examples})
+        .examples["t"]
+        .scored_tokens.max()
         == 11
     )
     assert (
-        Recording.of(settings("answer"), {"t": given}).examples["t"].scored_tokens
-        == given.scored_tokens
+        LikelihoodTexts.of(settings("answer"), {"t": examples}).examples["t"].scored_tokens
+        == examples.scored_tokens
     ).all()
 
 
 def test_a_fifth_reports_and_equal_texts_fall_together():
-    given = texts(400)
+    examples = texts(400)
     twice = Examples.of(
         [
-            (given.tokens[a + 1 : b], [7], 1)
-            for a, b in zip(given.starts, given.starts[1:], strict=False)
+            (examples.tokens[a + 1 : b], [7], 1)
+            for a, b in zip(examples.starts, examples.starts[1:], strict=False)
         ]
         * 2,
         0,
     )
-    splits = Recording.of(settings(examples=800), {"t": twice}).splits["t"]
+    splits = LikelihoodTexts.of(settings(examples=800), {"t": twice}).splits["t"]
     assert splits[:400] == splits[400:]
     assert 0.14 < splits.count("report") / len(splits) < 0.26
-    cut = Recording.of(settings(examples=800, example_tokens=4), {"t": twice})
+    cut = LikelihoodTexts.of(settings(examples=800, example_tokens=4), {"t": twice})
     assert cut.splits["t"] == splits  # the text decides, not what is read of it
 
 
 def test_rows_are_a_table_and_a_tokens_rows_are_sampled_over_all_examples():
-    given = texts(50, longest=200)
-    record = Recording.of(settings("token"), {"t": given})
-    values = -RNG.random(int(given.scored_tokens.sum()))
+    examples = texts(50, longest=200)
+    record = LikelihoodTexts.of(settings("token"), {"t": examples})
+    values = -RNG.random(int(examples.scored_tokens.sum()))
     rows = pd.DataFrame(record.rows({"t": values})).assign(run="r")
     tables.check(rows, tables.LOGLIKELIHOODS, "rows")
     assert len(rows) == TOKENS_AN_EXAMPLE * 50 and (rows.scored_tokens == 1).all()
     assert (rows.loglikelihood == values[rows.example]).all()
-    owner = np.repeat(np.arange(50), given.scored_tokens)[rows.example]
+    owner = np.repeat(np.arange(50), examples.scored_tokens)[rows.example]
     assert len(set(owner)) == 50
     assert (np.array(record.splits["t"])[owner] == rows.split).all()
 
@@ -94,12 +96,12 @@ def test_a_table_without_splits_is_split_by_number():
         for j in range(500)
     ]
     table = tables.check(pd.DataFrame(rows), tables.LOGLIKELIHOODS, "rows")
-    found = observe(design, losses, None, table).likelihoods["t"]
-    assert 0.14 < found.report.mean() < 0.26
-    assert found.report.tolist() == [split_of(f"t/{j}") == "report" for j in range(500)]
-    assert len(found.choosing.values) + len(found.reporting.values) == 500
-    said = table.assign(split=np.where(table.example < 100, "report", "choose"))
-    assert observe(design, losses, None, said).likelihoods["t"].report.tolist() == [
+    observed = observe(design, losses, None, table).likelihoods["t"]
+    assert 0.14 < observed.report.mean() < 0.26
+    assert observed.report.tolist() == [split_of(f"t/{j}") == "report" for j in range(500)]
+    assert len(observed.choosing.values) + len(observed.reporting.values) == 500
+    with_splits = table.assign(split=np.where(table.example < 100, "report", "choose"))
+    assert observe(design, losses, None, with_splits).likelihoods["t"].report.tolist() == [
         j < 100 for j in range(500)
     ]
     alone = observe(design, losses, None, table.assign(split="report")).likelihoods["t"]

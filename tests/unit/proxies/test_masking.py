@@ -1,3 +1,5 @@
+"""What a masked model sees and predicts, and that it is a function of seed, domain and number."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +8,7 @@ import pytest
 from mixwright.corpus.allocation import Schedule
 from mixwright.errors import MixwrightError
 from mixwright.finals.trainer import MaskedSequences
-from mixwright.proxies.models.masking import Masking, mask_token, together
+from mixwright.proxies.models.masking import Masking, mask_token, masked_sets
 from shard_files import END, VOCABULARY, make_shards
 
 MASK = VOCABULARY
@@ -20,10 +22,10 @@ def shards(tmp_path_factory):
 
 
 def test_fifteen_percent_are_chosen_and_most_of_them_hidden():
-    """80 % masked, 10 % another token, 10 % as they are: 5,700 chosen tokens, four standard errors."""
-    seen, places = zip(*(MASKING.masked(TEXT, "a", number) for number in range(300)), strict=True)
+    """80 % masked, 10 % random, 10 % as they are: 5,700 chosen tokens, four standard errors."""
+    inputs, places = zip(*(MASKING.masked(TEXT, "a", number) for number in range(300)), strict=True)
     assert {len(at) for at in places} == {19} and round(0.15 * 128) == 19
-    chosen = np.concatenate([row[at] for row, at in zip(seen, places, strict=True)])
+    chosen = np.concatenate([row[at] for row, at in zip(inputs, places, strict=True)])
     truth = np.concatenate([TEXT[at] for at in places])
     assert abs((chosen == MASK).mean() - 0.8) < 0.022
     assert abs((chosen == truth).mean() - 0.1 * (1 + 1 / 65)) < 0.016
@@ -31,7 +33,7 @@ def test_fifteen_percent_are_chosen_and_most_of_them_hidden():
     assert len(set(others.tolist())) > 60
     assert all(
         (np.delete(row, at) == np.delete(TEXT, at)).all()
-        for row, at in zip(seen, places, strict=True)
+        for row, at in zip(inputs, places, strict=True)
     )
     hits = np.bincount(np.concatenate(places), minlength=128)
     assert abs(hits - 300 * 19 / 128).max() < 5 * np.sqrt(300 * 0.15 * 0.85)
@@ -57,7 +59,7 @@ def test_end_tokens_are_predicted_only_where_nothing_else_is_left():
 
 
 def test_a_run_reads_the_same_masks_in_any_order_and_another_at_every_pass(shards):
-    """A domain's k-th sequence has one mask whatever the mixture; passes over the same text have several."""
+    """A domain's k-th sequence has one mask whatever the mixture; passes over a text have several."""
     schedule = Schedule.of((0.2, 0.6, 0.2), shards, 16, 200, seed=5)
     whole = MASKING.read(schedule, np.arange(200))
     parts = [MASKING.read(schedule, np.array(at)) for at in ([7], [3, 150])]
@@ -74,20 +76,20 @@ def test_finals_read_what_proxies_do(shards):
     schedule = Schedule.of((0.2, 0.6, 0.2), shards, 16, 40, seed=5)
     sequences = MaskedSequences(schedule, MASKING)
     batch = sequences.batched(sequences.__getitems__([4, 5, 6]))
-    seen, places, tokens = MASKING.read(schedule, np.array([4, 5, 6]))
-    assert (batch["input_ids"].numpy() == seen).all() and len(sequences) == 40
+    inputs, places, tokens = MASKING.read(schedule, np.array([4, 5, 6]))
+    assert (batch["input_ids"].numpy() == inputs).all() and len(sequences) == 40
     assert (np.take_along_axis(batch["labels"].numpy(), places, 1) == tokens).all()
     assert (batch["labels"] != -100).sum() == places.size
-    assert (sequences[5][0] == seen[1]).all()
+    assert (sequences[5][0] == inputs[1]).all()
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 30])
 def test_sets_masked_together_hold_every_place_once(count):
     places = np.arange(10, 10 + count)
-    sets = list(together(places, alone=False))
+    sets = list(masked_sets(places, alone=False))
     assert sorted(np.concatenate(sets).tolist()) == places.tolist()
     assert len(sets) == min(7, count) and max(map(len, sets)) == -(-count // 7)
-    assert [one.tolist() for one in together(places, alone=True)] == [
+    assert [one.tolist() for one in masked_sets(places, alone=True)] == [
         [place] for place in places.tolist()
     ]
 

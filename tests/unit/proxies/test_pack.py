@@ -77,8 +77,8 @@ def test_a_pack_older_than_a_column_is_read_with_nulls(pack, monkeypatch, tmp_pa
         table.set_column(at, pa.field("loglikelihoods", old), pa.array(rows, old)),
         tmp_path / "old.parquet",
     )
-    found = collect([tmp_path / "old.parquet"], "loglikelihoods")
-    assert len(found) and found.label.isna().all()
+    frame = collect([tmp_path / "old.parquet"], "loglikelihoods")
+    assert len(frame) and frame.label.isna().all()
 
 
 def test_a_pack_becomes_long_tables_that_keep_their_contracts(pack, monkeypatch):

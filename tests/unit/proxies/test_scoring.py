@@ -31,7 +31,7 @@ def parameters() -> dict[str, torch.Tensor]:
 
 def one_by_one(parameters: dict[str, torch.Tensor], examples: Examples) -> np.ndarray:
     """Every token on its own, with the text that its window holds before it."""
-    found = np.zeros((3, len(examples)))
+    scores = np.zeros((3, len(examples)))
     for j in range(len(examples)):
         text = examples.tokens[examples.starts[j] : examples.starts[j + 1]]
         for at in range(examples.scored_from[j], len(text)):
@@ -40,16 +40,16 @@ def one_by_one(parameters: dict[str, torch.Tensor], examples: Examples) -> np.nd
                 parameters, torch.from_numpy(text[start:at]).view(1, 1, -1), SHAPE
             )[:, -1:]
             logs = torch.log_softmax(torch.bmm(states, parameters["head"])[:, 0].double(), -1)
-            found[:, j] += logs[:, text[at]].numpy()
-    return found
+            scores[:, j] += logs[:, text[at]].numpy()
+    return scores
 
 
 def test_every_scored_token_counts_once_whatever_the_batches(parameters, monkeypatch):
     expected = {name: one_by_one(parameters, examples) for name, examples in TARGETS.items()}
     for size in (8, 24, 10_000):
         monkeypatch.setattr("mixwright.proxies.scoring.BATCH_TOKENS", size)
-        found = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
-        assert all(np.allclose(found[name], expected[name], atol=1e-5) for name in TARGETS)
+        scores = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
+        assert all(np.allclose(scores[name], expected[name], atol=1e-5) for name in TARGETS)
 
 
 def test_windows_without_a_scored_token_are_not_read():
@@ -90,10 +90,10 @@ def test_a_sequence_is_its_context_and_its_answer(parameters):
         assert (whole.scored_tokens == np.diff(examples.starts) - 1).all() and (
             whole.scored_bytes == 3 * whole.scored_tokens
         ).all()
-        found = Exam.of({name: whole}, SHAPE.context).loglikelihoods(
+        scores = Exam.of({name: whole}, SHAPE.context).loglikelihoods(
             parameters, SHAPE, torch.float32
         )[name]
-        assert np.allclose(found, one_by_one(parameters, whole), atol=1e-5)
+        assert np.allclose(scores, one_by_one(parameters, whole), atol=1e-5)
         alike = examples.scored_from == 1
-        assert np.allclose(found[:, alike], answer[name][:, alike], atol=1e-6)
-        assert (found[:, ~alike] < answer[name][:, ~alike]).all()
+        assert np.allclose(scores[:, alike], answer[name][:, alike], atol=1e-6)
+        assert (scores[:, ~alike] < answer[name][:, ~alike]).all()

@@ -48,8 +48,8 @@ def test_a_row_is_found_again_under_another_runs_name(tmp_path):
     store = Store(tmp_path)
     assert store.get("0123") is None and "0123" not in store
     store.put("0123", row("", "0123", [], [{"domain": "a", "tokens": 5, "epochs": 0.5}], []))
-    found = renamed(store.get("0123"), "asked")
-    assert found.to_pylist() == [
+    table = renamed(store.get("0123"), "asked")
+    assert table.to_pylist() == [
         {
             "run": "asked",
             "store_key": "0123",

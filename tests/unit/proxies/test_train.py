@@ -20,7 +20,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def together(folder) -> dict[str, Result]:
+def pack_of_eight(folder) -> dict[str, Result]:
     return run(folder, eight())
 
 
@@ -34,15 +34,15 @@ def test_a_member_learns_from_context_what_its_mixture_holds(folder):
 
 @pytest.mark.parametrize("wave", [1, 2, 3])
 def test_numbers_are_the_same_alone_in_twos_in_threes_and_in_a_pack_of_eight(
-    folder, together, wave
+    folder, pack_of_eight, wave
 ):
-    found = run(folder, eight(), replace(SETTINGS, wave=wave))
-    assert {key: numbers(result) for key, result in found.items()} == {
-        key: numbers(result) for key, result in together.items()
+    results = run(folder, eight(), replace(SETTINGS, wave=wave))
+    assert {key: numbers(result) for key, result in results.items()} == {
+        key: numbers(result) for key, result in pack_of_eight.items()
     }
 
 
-def test_bfloat16_is_as_independent_of_company_and_near_float32(folder, together):
+def test_bfloat16_is_as_independent_of_company_and_near_float32(folder, pack_of_eight):
     halves = replace(SETTINGS, precision="bfloat16")
     packed, alone = run(folder, eight(), halves), run(folder, eight()[:3], replace(halves, wave=1))
     assert {key: numbers(packed[key]) for key in alone} == {
@@ -51,13 +51,13 @@ def test_bfloat16_is_as_independent_of_company_and_near_float32(folder, together
     pairs = [
         (row["loss"], exact["loss"])
         for key in packed
-        for row, exact in zip(packed[key].losses, together[key].losses, strict=True)
+        for row, exact in zip(packed[key].losses, pack_of_eight[key].losses, strict=True)
     ]
     assert 0 < max(abs(near - exact) for near, exact in pairs) < 0.1
 
 
-def test_rows_say_what_was_measured_and_read(together):
-    result = together["key1"]
+def test_rows_say_what_was_measured_and_read(pack_of_eight):
+    result = pack_of_eight["key1"]
     assert [(row["step"], row["target"]) for row in result.losses] == [
         (step, name) for step in (6, 12) for name in ("held", "a", "b", "c")
     ]
@@ -73,11 +73,11 @@ def test_rows_say_what_was_measured_and_read(together):
     assert np.isclose(
         -result.loglikelihoods["held"].sum() / last["scored_tokens"], last["loss"], rtol=1e-12
     )
-    assert together["key0"].loglikelihoods == {}
+    assert pack_of_eight["key0"].loglikelihoods == {}
 
 
 def test_a_member_that_diverges_is_null_from_then_on_and_the_others_do_not_notice(
-    folder, together, monkeypatch
+    folder, pack_of_eight, monkeypatch
 ):
     from mixwright.proxies import wave
 
@@ -90,23 +90,23 @@ def test_a_member_that_diverges_is_null_from_then_on_and_the_others_do_not_notic
                 self.parameters["mlp"][2] = float("nan")
 
     monkeypatch.setattr(wave.Wave, "advance", poisoned)
-    found = run(folder, eight())
-    assert [(row["loss"] is None, row["status"]) for row in found["key2"].losses] == [
+    results = run(folder, eight())
+    assert [(row["loss"] is None, row["status"]) for row in results["key2"].losses] == [
         (False, "ok")
     ] * 4 + [(True, "diverged")] * 4
-    for key in set(together) - {"key2"}:
-        assert numbers(found[key]) == numbers(together[key])
+    for key in set(pack_of_eight) - {"key2"}:
+        assert numbers(results[key]) == numbers(pack_of_eight[key])
 
 
-def test_finished_members_are_not_trained_again(folder, together):
-    found = run(
+def test_finished_members_are_not_trained_again(folder, pack_of_eight):
+    results = run(
         folder,
         eight(),
         replace(SETTINGS, wave=4),
         finished={"key0", "key1", "key2", "key3", "key6"},
     )
-    assert sorted(found) == ["key4", "key5", "key7"]
-    assert all(numbers(found[key]) == numbers(together[key]) for key in found)
+    assert sorted(results) == ["key4", "key5", "key7"]
+    assert all(numbers(results[key]) == numbers(pack_of_eight[key]) for key in results)
 
 
 def unequal() -> list[Member]:
@@ -128,14 +128,14 @@ def each_alone(folder) -> dict[str, list]:
 
 
 @pytest.mark.parametrize("wave", [3, 8])
-def test_members_of_unequal_length_are_trained_as_if_alone(folder, together, each_alone, wave):
-    found = {
+def test_members_of_unequal_length_are_trained_as_if_alone(folder, pack_of_eight, each_alone, wave):
+    results = {
         key: numbers(result)
         for key, result in run(folder, unequal(), replace(SETTINGS, wave=wave)).items()
     }
-    assert found == each_alone
+    assert results == each_alone
     assert all(
-        found[key] == numbers(together[key]) for key in ("key3", "key6")
+        results[key] == numbers(pack_of_eight[key]) for key in ("key3", "key6")
     )  # as long as those, at their rate
     assert [row["step"] for row in run(folder, [unequal()[0]])["key0"].losses] == [2] * 4 + [5] * 4
 
@@ -151,25 +151,25 @@ def test_a_rate_multiplies_both_learning_rates(folder, each_alone):
 def test_a_member_is_handed_over_when_it_ends_and_not_trained_again_after_a_stop(
     folder, tmp_path, each_alone, monkeypatch
 ):
-    """In one wave of eight: the first four that end are kept, then the process stops; the others go on at the step where it did."""
+    """In one wave of eight: four end and are stored, the process stops, the others go on there."""
     monkeypatch.setattr(
         checkpoint, "SHARE", float("inf")
     )  # every end is saved, however short the steps
-    found: dict[str, Result] = {}
+    results: dict[str, Result] = {}
 
     def fail_at_fifth(member: Member, result: Result) -> None:
-        if len(found) == 4:
+        if len(results) == 4:
             raise KeyboardInterrupt
-        found[member.key] = result
+        results[member.key] = result
 
     with pytest.raises(KeyboardInterrupt):
         run(folder, unequal(), checkpoints=tmp_path, on_finished=fail_at_fifth)
-    assert list(found) == ["key2", "key0", "key5", "key7"]
-    (kept,) = tmp_path.glob("*.pt")
-    assert torch.load(kept, weights_only=True)["step"] == 9
-    rest = run(folder, unequal(), checkpoints=tmp_path, finished=set(found))
+    assert list(results) == ["key2", "key0", "key5", "key7"]
+    (path,) = tmp_path.glob("*.pt")
+    assert torch.load(path, weights_only=True)["step"] == 9
+    rest = run(folder, unequal(), checkpoints=tmp_path, finished=set(results))
     assert list(rest) == ["key4", "key1", "key3", "key6"]
-    assert {key: numbers(result) for key, result in {**found, **rest}.items()} == each_alone
+    assert {key: numbers(result) for key, result in {**results, **rest}.items()} == each_alone
 
 
 @pytest.fixture(scope="module")
@@ -184,54 +184,54 @@ def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(
     child = started(folder, tmp_path)
     child.send_signal(blow)
     assert child.wait(60) == (143 if blow == signal.SIGTERM else -9)
-    (kept,) = tmp_path.glob("*.pt")
-    assert 0 < torch.load(kept, weights_only=True)["step"] < LONG
+    (path,) = tmp_path.glob("*.pt")
+    assert 0 < torch.load(path, weights_only=True)["step"] < LONG
     resumed = run(folder, eight(LONG), FOURS, checkpoints=tmp_path)
     assert {key: numbers(result) for key, result in resumed.items()} == unbroken
     assert not list(tmp_path.glob("*.pt"))
 
 
 def test_sigterm_while_results_are_measured_ends_the_pack_after_them(folder, tmp_path):
-    found: list[str] = []
+    results: list[str] = []
 
     def end(member: Member, result: Result) -> None:
-        found.append(member.key)
+        results.append(member.key)
         os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(SystemExit) as ended:
         run(folder, eight(), replace(SETTINGS, wave=2), checkpoints=tmp_path, on_finished=end)
     assert ended.value.code == 143
-    assert found == ["key0", "key1"]
+    assert results == ["key0", "key1"]
     assert not list(tmp_path.glob("*.pt"))
 
 
 def test_a_resumed_wave_trains_only_the_members_that_are_not_stored_yet(folder, tmp_path, unbroken):
     started(folder, tmp_path).kill()
-    found = run(
+    results = run(
         folder,
         eight(LONG),
         FOURS,
         checkpoints=tmp_path,
         finished={"key0", "key2", "key4", "key5", "key6", "key7"},
     )
-    assert {key: numbers(result) for key, result in found.items()} == {
+    assert {key: numbers(result) for key, result in results.items()} == {
         key: unbroken[key] for key in ("key1", "key3")
     }
 
 
 def test_what_is_stored_of_a_wave_survives_a_stop_between_two_results(folder, tmp_path, unbroken):
-    found: dict[str, Result] = {}
+    results: dict[str, Result] = {}
 
     def fail_at_third(member: Member, result: Result) -> None:
-        if len(found) == 2:
+        if len(results) == 2:
             raise KeyboardInterrupt
-        found[member.key] = result
+        results[member.key] = result
 
     with pytest.raises(KeyboardInterrupt):
         run(folder, eight(LONG), FOURS, checkpoints=tmp_path, on_finished=fail_at_third)
-    (kept,) = tmp_path.glob("*.pt")
-    assert torch.load(kept, weights_only=True)["step"] == LONG
-    rest = run(folder, eight(LONG)[:4], FOURS, checkpoints=tmp_path, finished=set(found))
-    assert {key: numbers(result) for key, result in {**found, **rest}.items()} == {
+    (path,) = tmp_path.glob("*.pt")
+    assert torch.load(path, weights_only=True)["step"] == LONG
+    rest = run(folder, eight(LONG)[:4], FOURS, checkpoints=tmp_path, finished=set(results))
+    assert {key: numbers(result) for key, result in {**results, **rest}.items()} == {
         f"key{i}": unbroken[f"key{i}"] for i in range(4)
     }

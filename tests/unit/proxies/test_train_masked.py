@@ -1,4 +1,4 @@
-"""Masked models, and GPT-2's shape, through the packed trainer: what test_packed.py asks of Llama's."""
+"""Masked models, GPT-2 and GPT-NeoX through the packed trainer, as test_train.py tests Llama."""
 
 import signal
 from dataclasses import replace
@@ -39,7 +39,7 @@ def texts(folder, shape) -> Path:
 
 
 @pytest.fixture(scope="module")
-def together(texts, shape):
+def pack_of_eight(texts, shape):
     return run(texts, eight(), shape=shape)
 
 
@@ -60,15 +60,15 @@ def test_a_member_learns_from_context_what_its_mixture_holds(texts, shape):
 
 @pytest.mark.parametrize("wave", [1, 2, 3])
 def test_numbers_are_the_same_alone_in_twos_in_threes_and_in_a_pack_of_eight(
-    texts, shape, together, wave
+    texts, shape, pack_of_eight, wave
 ):
-    found = run(texts, eight(), replace(SETTINGS, wave=wave), shape)
-    assert {key: numbers(result) for key, result in found.items()} == {
-        key: numbers(result) for key, result in together.items()
+    results = run(texts, eight(), replace(SETTINGS, wave=wave), shape)
+    assert {key: numbers(result) for key, result in results.items()} == {
+        key: numbers(result) for key, result in pack_of_eight.items()
     }
 
 
-def test_bfloat16_is_as_independent_of_company_and_near_float32(texts, shape, together):
+def test_bfloat16_is_as_independent_of_company_and_near_float32(texts, shape, pack_of_eight):
     halves = replace(SETTINGS, precision="bfloat16")
     packed, alone = (
         run(texts, eight(), halves, shape),
@@ -80,7 +80,7 @@ def test_bfloat16_is_as_independent_of_company_and_near_float32(texts, shape, to
     pairs = [
         (row["loss"], exact["loss"])
         for key in packed
-        for row, exact in zip(packed[key].losses, together[key].losses, strict=True)
+        for row, exact in zip(packed[key].losses, pack_of_eight[key].losses, strict=True)
     ]
     assert 0 < max(abs(near - exact) for near, exact in pairs) < 0.1
 
@@ -98,8 +98,8 @@ def test_a_killed_pack_goes_on_where_it_was_and_ends_with_the_same_numbers(
     child = started(texts, tmp_path, shape)
     child.send_signal(blow)
     assert child.wait(60) == (143 if blow == signal.SIGTERM else -9)
-    (kept,) = tmp_path.glob("*.pt")
-    assert 0 < torch.load(kept, weights_only=True)["step"] < LONG
+    (path,) = tmp_path.glob("*.pt")
+    assert 0 < torch.load(path, weights_only=True)["step"] < LONG
     resumed = run(texts, eight(LONG), FOURS, shape, checkpoints=tmp_path)
     assert {key: numbers(result) for key, result in resumed.items()} == unbroken
 
@@ -122,30 +122,30 @@ def test_every_scored_token_is_predicted_once_with_its_set_masked(alone):
         name: tensor + 0.3 * torch.randn_like(tensor)
         for name, tensor in stack([initial(BERT, 1), initial(BERT, 2)]).items()
     }
-    found = Exam.of(texts, BERT.context, mask=mask, alone=alone).loglikelihoods(
+    scores = Exam.of(texts, BERT.context, mask=mask, alone=alone).loglikelihoods(
         parameters, BERT, torch.float32
     )
     tokens_of = Exam.of(texts, BERT.context, by_token=True, mask=mask, alone=alone).loglikelihoods(
         parameters, BERT, torch.float32
     )
-    for name, given in texts.items():
-        expected = np.zeros((2, len(given)))
-        for j, (start, end) in enumerate(zip(given.starts, given.starts[1:], strict=False)):
+    for name, held_out in texts.items():
+        expected = np.zeros((2, len(held_out)))
+        for j, (start, end) in enumerate(zip(held_out.starts, held_out.starts[1:], strict=False)):
             edges = (
                 np.linspace(start, end, int(np.ceil((end - start) / BERT.context)) + 1)
                 .round()
                 .astype(int)
             )
             for at, until in pairwise(edges.tolist()):
-                text = torch.from_numpy(given.tokens[at:until])
-                scored = np.arange(max(at, start + given.scored_from[j]), until) - at
+                text = torch.from_numpy(held_out.tokens[at:until])
+                scored = np.arange(max(at, start + held_out.scored_from[j]), until) - at
                 sets = len(scored) if alone else min(7, len(scored))
                 for places in (scored[k::sets] for k in range(sets)):
-                    seen = text.clone()
-                    seen[places] = mask
+                    masked = text.clone()
+                    masked[places] = mask
                     states, matrix = head(
                         parameters,
-                        hidden_states(parameters, seen.view(1, 1, -1), BERT)[:, places],
+                        hidden_states(parameters, masked.view(1, 1, -1), BERT)[:, places],
                         BERT,
                     )
                     expected[:, j] += (
@@ -154,22 +154,22 @@ def test_every_scored_token_is_predicted_once_with_its_set_masked(alone):
                         .double()
                         .numpy()
                     )
-        assert np.allclose(found[name], expected, atol=1e-4)
+        assert np.allclose(scores[name], expected, atol=1e-4)
         sums = np.add.reduceat(
-            tokens_of[name], np.concatenate([[0], np.cumsum(given.scored_tokens)[:-1]]), axis=1
+            tokens_of[name], np.concatenate([[0], np.cumsum(held_out.scored_tokens)[:-1]]), axis=1
         )
         assert np.allclose(sums, expected, atol=1e-4)
 
 
 def test_simulated_epochs_cut_every_domain_to_the_run_s_share(tmp_path):
-    """A final of ten times the tokens: a tenth of each domain's sequences, rounded, is read, again and again."""
+    """A final of ten times the tokens: a tenth of each domain's sequences is read, repeatedly."""
     shards = make_shards(tmp_path)
     settings = replace(SETTINGS, epochs_of=10 * 12 * SETTINGS.batch * SHAPE.context)
-    found = {}
+    results = {}
     keep = {
         "targets": {"held": examples(2)},
         "likelihoods": {},
-        "on_finished": lambda member, result: found.update({member.key: result}),
+        "on_finished": lambda member, result: results.update({member.key: result}),
     }
     for key, chosen in (("cut", settings), ("whole", SETTINGS)):
         train(
@@ -180,9 +180,9 @@ def test_simulated_epochs_cut_every_domain_to_the_run_s_share(tmp_path):
             **keep,
         )
     for shard, count in zip(shards, (24, 12, 12), strict=True):
-        kept = round(shard.sequences(SHAPE.context) / 10)
-        assert found["cut"].realised[shard.domain] == (count * SHAPE.context, count / kept)
-        assert found["whole"].realised[shard.domain] == (
+        available = round(shard.sequences(SHAPE.context) / 10)
+        assert results["cut"].realised[shard.domain] == (count * SHAPE.context, count / available)
+        assert results["whole"].realised[shard.domain] == (
             count * SHAPE.context,
             count / shard.sequences(SHAPE.context),
         )

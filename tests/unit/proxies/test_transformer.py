@@ -1,3 +1,5 @@
+"""Packed architectures against transformers' own: values, gradients, names, first weights."""
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,7 +141,7 @@ def test_first_weights_of_a_final_leave_the_blocks_idle(shape):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"architecture": "mamba"}, "architecture llama, gpt2, neox, bert"),
         ({"key_value_heads": 1}, "key_value_heads"),
@@ -147,11 +149,12 @@ def test_first_weights_of_a_final_leave_the_blocks_idle(shape):
         ({"architecture": "neox", "width": 36}, "no multiple of 8 times its 3 heads"),
         (
             {"vocabulary": 49},
-            "proxy.model: its vocabulary is 49, the tokenizer knows 50 tokens; take a larger one, or a smaller tokenizer",
+            "proxy.model: its vocabulary is 49, the tokenizer knows 50 tokens; "
+            "take a larger one, or a smaller tokenizer",
         ),
     ],
 )
-def test_a_shape_that_cannot_be_packed_is_refused(change, told):
+def test_a_shape_that_cannot_be_packed_is_refused(change, message):
     shape = {
         "architecture": "llama",
         "layers": 1,
@@ -160,7 +163,7 @@ def test_a_shape_that_cannot_be_packed_is_refused(change, told):
         "hidden": 40,
         "context": 16,
     }
-    with pytest.raises(MixwrightError, match=told):
+    with pytest.raises(MixwrightError, match=message):
         Shape.of(shape | change, 50)
 
 
@@ -186,5 +189,5 @@ def test_a_shape_with_a_vocabulary_of_its_own_has_rows_to_spare():
 )
 def test_every_shape_of_the_house_can_be_packed(path):
     shape = read_yaml(path)
-    found = Shape.of(shape, 100)
-    assert vars(found) == {"vocabulary": 100, "attention": "auto"} | shape
+    packed = Shape.of(shape, 100)
+    assert vars(packed) == {"vocabulary": 100, "attention": "auto"} | shape

@@ -1,4 +1,4 @@
-"""How proxies are computed: what is chosen, why, and what a machine that cannot keep it does instead."""
+"""How proxies are computed: the choice, its reasons, and a machine that cannot keep it."""
 
 import json
 from dataclasses import replace
@@ -22,8 +22,8 @@ def never(choice: Choice) -> float:
 
 
 def test_little_work_is_never_timed_and_says_so():
-    found = calibrate(PROXY, 512, 8192, HERE, never)
-    assert found["choices"] == {
+    calibration = calibrate(PROXY, 512, 8192, HERE, never)
+    assert calibration["choices"] == {
         "precision": "bfloat16",
         "attention": "explicit",
         "compile": False,
@@ -31,9 +31,9 @@ def test_little_work_is_never_timed_and_says_so():
         "wave": 4,
     }
     assert (
-        "too little to time" in found["reasons"]["timing"]
-        and found["seconds"] == {}
-        and found["machine"] == HERE.kind
+        "too little to time" in calibration["reasons"]["timing"]
+        and calibration["seconds"] == {}
+        and calibration["machine"] == HERE.kind
     )
     assert (
         calibrate(PROXY, 512, 8192, replace(HERE, bfloat16=False), never)["choices"]["precision"]
@@ -81,10 +81,10 @@ def test_a_compiler_that_fails_or_does_not_pay_is_left_out():
             raise RuntimeError("no such header")
         return 1.0
 
-    found = calibrate(PROXY, 512, MUCH, HERE, failing)
+    calibration = calibrate(PROXY, 512, MUCH, HERE, failing)
     assert (
-        found["choices"]["compile"] is False
-        and "the compiler failed" in found["reasons"]["compile"]
+        calibration["choices"]["compile"] is False
+        and "the compiler failed" in calibration["reasons"]["compile"]
     )
     assert calibrate(PROXY, 512, MUCH, HERE, lambda choice: 1.0)["choices"]["compile"] is False
 
@@ -140,15 +140,15 @@ def test_a_machine_that_cannot_keep_a_choice_says_what_it_does_instead():
         "wave": 4,
     }
     bare = Machine("old", bfloat16=False, compiler=False, memory_mb=1_000)
-    kept, lines = kept_here(made, AUTO, bare)
-    assert kept == made | {"precision": "float32", "compile": False} and len(lines) == 2
+    settings, lines = kept_here(made, AUTO, bare)
+    assert settings == made | {"precision": "float32", "compile": False} and len(lines) == 2
     assert kept_here(made, AUTO | {"precision": "bfloat16"}, bare)[0]["precision"] == "bfloat16"
     assert kept_here(made, AUTO, HERE) == (made, [])
 
 
 def test_a_step_of_the_real_shape_is_timed():
-    here = machine("cpu")
-    assert here.kind and here.memory_mb > 0
+    this_machine = machine("cpu")
+    assert this_machine.kind and this_machine.memory_mb > 0
     for attention in ("fused", "explicit"):
         assert seconds_of(PROXY, 64, Choice(attention=attention, micro_batch=4, wave=2)) > 0
 
@@ -173,7 +173,7 @@ def test_the_stage_writes_how_it_computed_and_keys_its_results_by_it(tmp_path, c
         tmp_path / "store",
         tmp_path / "pack",
     )
-    said = json.loads(pq.read_schema(tmp_path / "pack").metadata[b"computed"])
-    assert (said["micro_batch"], said["attention"]) == (
+    computed = json.loads(pq.read_schema(tmp_path / "pack").metadata[b"computed"])
+    assert (computed["micro_batch"], computed["attention"]) == (
         (2, "fused") if calibrated else (4, "explicit")
-    ) and said["compile"] is False
+    ) and computed["compile"] is False

@@ -23,8 +23,8 @@ def test_objective_is_the_weighted_mean_of_the_targets():
         .set_index("task")
         .value
     )
-    found = objective(scores, {"comments": 1.0, "pytests": 3.0})
-    assert found.loc["regmix", 1] == pytest.approx((rows["comments"] + 3 * rows["pytests"]) / 4)
+    values = objective(scores, {"comments": 1.0, "pytests": 3.0})
+    assert values.loc["regmix", 1] == pytest.approx((rows["comments"] + 3 * rows["pytests"]) / 4)
 
 
 def test_objective_names_a_target_without_scores():
@@ -71,8 +71,8 @@ def test_sentences_count_in_the_direction_of_their_words():
     comparison = compared(noise=0.004)
     better, worse = comparison.difference("effective-data"), comparison.difference("autoscale")
     assert (
-        better.sentence
-        == f"better than natural by {-better.value:.3f} nats/token [{-better.high:.3f}, {-better.low:.3f}]"
+        better.sentence == f"better than natural by {-better.value:.3f} nats/token"
+        f" [{-better.high:.3f}, {-better.low:.3f}]"
     )
     assert (
         worse.sentence

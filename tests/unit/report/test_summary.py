@@ -19,14 +19,15 @@ from mixwright.report.outputs import (
     provenance,
     write_report,
 )
-from mixwright.report.page import page
+from mixwright.report.page import summary_page
 from mixwright.report.summary import summarise
+from mixwright.study.study import Study
 
 
-def summed(study=None, scores=None, proxies=None, mixtures=None, **more):
+def summed(config=None, scores=None, proxies=None, mixtures=None, **more):
     design, losses = proxies or study_tables.proxies()
     return summarise(
-        study or study_tables.study(),
+        Study(config or study_tables.study()),
         study_tables.scores() if scores is None else scores,
         design,
         losses,
@@ -44,10 +45,13 @@ def caveats(summary, serious=None):
 
 def test_headline_names_a_clear_winner():
     summary = summed(scores=study_tables.scores(noise=0.003))
-    assert summary.headline == "Mix by effective-data." and summary.chosen == "effective-data"
+    assert (
+        summary.headline == "Use the mixture of effective-data."
+        and summary.chosen == "effective-data"
+    )
     assert (
         "interval widened for 6 comparisons" in summary.detail[0]
-        and "only the headline's is widened" in summary.method
+        and "Only the headline's is widened" in summary.method
     )
     assert summary.arms[0].mixer == "effective-data" and summary.arms[-1].mixer == "autoscale"
 
@@ -69,8 +73,9 @@ def test_headline_keeps_natural_when_nothing_is_lower():
 
 def test_one_seed_chooses_nothing():
     summary = summed(scores=study_tables.scores(seeds=(1,)))
-    assert summary.headline == "Too few seeds to choose a mixture." and "One seed" in caveats(
-        summary, serious=True
+    assert (
+        summary.headline == "Too few seeds to choose a mixture."
+        and "fewer than two seeds" in caveats(summary, serious=True)
     )
     json.dumps(as_json(summary), allow_nan=False)
 
@@ -79,7 +84,8 @@ def test_sentences_hold_both_comparisons():
     summary = summed()
     sentence = summary.arm("effective-data").sentence
     assert sentence.startswith(
-        "effective-data: better than natural by 0.053 nats/token [0.039, 0.066]; better than uniform by"
+        "effective-data: better than natural by 0.053 nats/token [0.039, 0.066];"
+        " better than uniform by"
     )
     assert summary.arm("unimax").sentence.endswith("the same mixture as uniform")
     assert "reference" in summary.arm("natural").sentence
@@ -107,8 +113,8 @@ def test_weak_signals_and_unigram_losers_are_named():
         losses[losses.target == "pytests"].loss.min() - 0.1
     )
     text = caveats(summed(proxies=(design, losses)), serious=True)
-    assert "Signal-to-noise under 3: cython" in text and "comments" not in text
-    assert "pytests: 32 of 32 swarm proxies" in text
+    assert "Signal-to-noise is under 3 on cython" in text and "comments" not in text
+    assert "On pytests, 32 of 32 swarm proxies" in text
 
 
 def test_no_repeats_means_unknown_signals():
@@ -120,7 +126,7 @@ def test_no_repeats_means_unknown_signals():
 def test_finals_that_lose_to_a_unigram_model_are_serious():
     scores = study_tables.scores()
     scores.loc[(scores.task == "cython") & (scores.mixer == "autoscale"), "unigram"] = 1.0
-    assert "On cython a unigram model is no worse than the finals of autoscale" in caveats(
+    assert "On cython, a unigram model is no worse than the finals of autoscale" in caveats(
         summed(scores=scores), serious=True
     )
 
@@ -133,8 +139,8 @@ def test_finals_that_lose_to_a_unigram_model_are_serious():
     ],
 )
 def test_training_domains_as_targets_are_named(targets, words):
-    study = study_tables.study() | {"targets": {name: {"weight": 1.0} for name in targets}}
-    assert words in caveats(summed(study=study))
+    config = study_tables.study() | {"targets": {name: {"weight": 1.0} for name in targets}}
+    assert words in caveats(summed(config))
 
 
 def test_equal_mixtures_diverged_runs_and_missing_documents_are_told():
@@ -145,8 +151,8 @@ def test_equal_mixtures_diverged_runs_and_missing_documents_are_told():
     assert (
         "uniform and unimax chose the same mixture" in text and "1 of 48 proxies diverged" in text
     )
-    assert "No per-document losses" in text and "of 4 verdicts stand" in text
-    assert "No per-document losses" not in caveats(summed(documents=study_tables.documents()))
+    assert "no losses per document" in text and "of 4 verdicts stand" in text
+    assert "no losses per document" not in caveats(summed(documents=study_tables.documents()))
     assert "over documents (paired" in summed(documents=study_tables.documents()).method
 
 
@@ -189,7 +195,8 @@ def test_page_is_whole_and_self_contained(tmp_path):
         for name in study_tables.DOMAINS
     ]
     summary = summed(
-        validation=study_tables.validation(), provenance=provenance(study_tables.study(), manifests)
+        validation=study_tables.validation(),
+        provenance=provenance(Study(study_tables.study()), manifests),
     )
     save(draw("mixtures", mixtures=study_tables.mixtures()), tmp_path / "mixtures.svg")
     where = {
@@ -221,8 +228,8 @@ def test_page_is_whole_and_self_contained(tmp_path):
 
 
 def test_page_escapes_names():
-    text = summed(study=study_tables.study() | {"study": "<script>"})
-    assert "<script>" not in page(text)
+    text = summed(study_tables.study() | {"study": "<script>"})
+    assert "<script>" not in summary_page(text)
 
 
 def test_terminal_says_the_same_from_the_json():
@@ -247,15 +254,15 @@ def test_quantities_are_read_by_people():
 
 def test_the_page_sets_what_was_promised_beside_what_came():
     summary = summed(scores=study_tables.scores(noise=0.003))
-    text = page(summary)
+    text = summary_page(summary)
     assert (
-        "What the proxies promised" in text
+        "What the proxies predicted" in text
         and "5.000 [4.950, 5.050]" in text
         and "−0.210 [−0.300, −0.120]" in text
     )
     assert "<u style=" in text and "in 95 % of refits" in text  # effective-data is chosen
     assert as_json(summary)["arms"][0]["intervals"]["gain"]["value"] == 0.21
-    bare = page(
+    bare = summary_page(
         summed(mixtures=[mixture | {"intervals": {}} for mixture in study_tables.mixtures()])
     )
-    assert "What the proxies promised" not in bare and "<u style=" not in bare
+    assert "What the proxies predicted" not in bare and "<u style=" not in bare

@@ -8,7 +8,7 @@ import pytest
 from mixwright.errors import MixwrightError
 from mixwright.tabular.boosting import LIBRARIES, Model, Trees, train, weighted_loss
 from mixwright.tabular.metrics import average_precision
-from mixwright.tabular.pool import Examples
+from mixwright.tabular.pool import LabelledRows
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -21,7 +21,7 @@ def examples(rows=600, seed=0, weights=None):
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, 6)).astype(np.float32)
     labels = (features[:, 0] * features[:, 1] + 0.3 * rng.normal(size=rows) > 0.4).astype(float)
-    return Examples(features, labels, np.ones(rows) if weights is None else weights)
+    return LabelledRows(features, labels, np.ones(rows) if weights is None else weights)
 
 
 def test_they_learn_and_the_grid_is_chosen_on_the_validation(library):
@@ -34,7 +34,7 @@ def test_they_learn_and_the_grid_is_chosen_on_the_validation(library):
     assert model.validation_loss == pytest.approx(
         weighted_loss(model.probability(examples(seed=1).features), examples(seed=1))
     )
-    noise = Examples(
+    noise = LabelledRows(
         examples(seed=1).features,
         np.random.default_rng(0).permutation(examples(seed=1).labels),
         np.ones(600),
@@ -68,13 +68,13 @@ def test_saved_and_loaded_it_answers_the_same(library, tmp_path):
 
 
 def test_a_label_between_stands_for_rows_of_both_labels(library):
-    """A row of weight 2 and label .5 is one row of each label: the union of domains, each molecule once."""
+    """A row of weight 2 and label .5 is one row of each label: a union has each molecule once."""
     one = examples(weights=np.full(600, 2.0))
-    one = Examples(
+    one = LabelledRows(
         np.round(one.features * 4) / 4, one.labels, one.weights
     )  # few values: both give the same bins
-    half = Examples(one.features, np.where(np.arange(600) < 100, 0.5, one.labels), one.weights)
-    twice = Examples(
+    half = LabelledRows(one.features, np.where(np.arange(600) < 100, 0.5, one.labels), one.weights)
+    twice = LabelledRows(
         np.concatenate([one.features, one.features]),
         np.concatenate(
             [
@@ -85,11 +85,10 @@ def test_a_label_between_stands_for_rows_of_both_labels(library):
         np.ones(1200),
     )
     settings = Trees(library, trees=(20,), depth=(3,))
-    here, there = (
-        train(given, examples(seed=1), settings, seed=0).probability(examples(seed=2).features)
-        for given in (half, twice)
-    )
-    assert here == pytest.approx(there, abs=2e-3)
+    features = examples(seed=2).features
+    of_half = train(half, examples(seed=1), settings, seed=0).probability(features)
+    of_twice = train(twice, examples(seed=1), settings, seed=0).probability(features)
+    assert of_half == pytest.approx(of_twice, abs=2e-3)
 
 
 def test_an_unknown_library_is_refused():

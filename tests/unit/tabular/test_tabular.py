@@ -1,4 +1,4 @@
-"""Tables as domains: reading, splitting by molecule, the folder on disk, the pool and the scores."""
+"""Tables as domains: reading, splitting by molecule, the folder on disk, the pool, the scores."""
 
 import json
 
@@ -23,7 +23,10 @@ FEATURES = ["a", "b", "c"]
 
 
 def table(rows=400, seed=0):
-    """Numbers whose sign gives the label of `plain`, another column of `other`, and half of the labels empty in `rare`."""
+    """Numbers whose first column gives the label of `plain`, the second that of `other`.
+
+    Half of the labels of `rare` are empty.
+    """
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(rows, 3)).astype(np.float32)
     labels = {
@@ -55,18 +58,18 @@ def molecules():
 
 
 def test_molecules_written_twice_are_one_row_and_unreadable_ones_are_counted():
-    found = molecules()
+    rows = molecules()
     assert (
-        set(found.ids) == {"CCO", "c1ccccc1", "CC(N)C(=O)O"}
-        and found.unreadable == 1
-        and found.repeated == 2
+        set(rows.ids) == {"CCO", "c1ccccc1", "CC(N)C(=O)O"}
+        and rows.unreadable == 1
+        and rows.repeated == 2
     )
     assert (
-        found.features.shape == (3, 2048)
-        and set(found.features.data) == {1.0}
-        and found.features[found.ids.index("CCO")].nnz == 6
+        rows.features.shape == (3, 2048)
+        and set(rows.features.data) == {1.0}
+        and rows.features[rows.ids.index("CCO")].nnz == 6
     )
-    labels = found.labels.set_index(pd.Index(found.ids))
+    labels = rows.labels.set_index(pd.Index(rows.ids))
     assert labels.x["CCO"] == 1 and np.isnan(labels.y["CCO"])  # one says 0, one says 1
     assert (
         np.isnan(labels.x["CC(N)C(=O)O"]) and labels.y["CC(N)C(=O)O"] == 1
@@ -126,9 +129,10 @@ def test_no_row_of_a_domains_train_is_in_another_domains_choose_or_report():
 def test_rows_of_one_key_stay_together():
     people = table().assign(person=np.arange(400) // 4)
     made = prepare(people, ["plain"], features=FEATURES, key="person")
-    found = dataset_of(made, "plain", "plain")
-    parts = pd.Series(found.parts).groupby([name.split()[0] for name in found.ids]).nunique()
-    assert len(found.ids) == 400 and len(parts) == 100 and (parts == 1).all()
+    dataset = dataset_of(made, "plain", "plain")
+    persons = [name.split()[0] for name in dataset.ids]
+    parts = pd.Series(dataset.parts).groupby(persons).nunique()
+    assert len(dataset.ids) == 400 and len(parts) == 100 and (parts == 1).all()
 
 
 def test_a_domain_comes_back_from_its_folder_and_its_counts_are_a_domains_table(tmp_path):
@@ -154,10 +158,10 @@ def test_a_domain_comes_back_from_its_folder_and_its_counts_are_a_domains_table(
 
 def test_bits_come_back_as_bits(tmp_path):
     made = molecules()
-    found = dataset_of(prepare_bits(made), "x", "x")
-    write_dataset(found, made.versions, tmp_path / "x")
+    dataset = dataset_of(prepare_bits(made), "x", "x")
+    write_dataset(dataset, made.versions, tmp_path / "x")
     again = open_dataset(tmp_path / "x").features
-    assert sparse.issparse(again) and (again != found.features).nnz == 0
+    assert sparse.issparse(again) and (again != dataset.features).nnz == 0
 
 
 def prepare_bits(made):
@@ -194,19 +198,20 @@ def test_a_mixture_weighs_rows_as_their_union_would():
     union = 0.0
     for i, domain in enumerate(pool.domains):
         rows = pool.rows(domain, "train")
-        own = loglikelihoods(p[[place[name] for name in pool.ids[rows]]], pool.labels[rows, i])
-        union -= weights[i] * own.mean()
+        values = loglikelihoods(p[[place[name] for name in pool.ids[rows]]], pool.labels[rows, i])
+        union -= weights[i] * values.mean()
     assert merged == pytest.approx(union, rel=1e-12)
 
 
 def test_a_domain_alone_is_its_own_rows():
     pool = Pool.of(datasets())
-    alone, own = pool.mixed(np.array([0.0, 0.0, 1.0])), pool.examples("rare", "train")
-    assert pool.domains[2] == "rare" and len(alone) == len(own) == pool.sizes()[2]
+    alone = pool.mixed(np.array([0.0, 0.0, 1.0]))
+    rows = pool.examples("rare", "train")
+    assert pool.domains[2] == "rare" and len(alone) == len(rows) == pool.sizes()[2]
     assert (
-        np.array_equal(alone.labels, own.labels)
+        np.array_equal(alone.labels, rows.labels)
         and np.allclose(alone.weights, 1)
-        and np.array_equal(alone.features, own.features)
+        and np.array_equal(alone.features, rows.features)
     )
 
 
@@ -232,9 +237,9 @@ def test_average_precision_is_scikit_learns(ties):
         assert average_precision(labels, scores) == pytest.approx(
             metrics.average_precision_score(labels, scores), abs=1e-12
         )
-        wanted = metrics.average_precision_score(labels, scores, sample_weight=counts)
+        expected = metrics.average_precision_score(labels, scores, sample_weight=counts)
         assert drawn_precision(labels, scores, np.stack([counts, 2 * counts])) == pytest.approx(
-            wanted, abs=1e-12
+            expected, abs=1e-12
         )
 
 
@@ -244,7 +249,10 @@ def test_average_precision_needs_a_positive():
 
 
 def test_draws_of_two_arms_are_of_the_same_rows():
-    """Paired: the difference spreads less than either arm, and a row that two targets label is drawn as often for both."""
+    """Draws are paired: the difference of two arms spreads less than either.
+
+    A row that two targets label is drawn as often for both.
+    """
     rng = np.random.default_rng(0)
     labels = (rng.random(800) < 0.1).astype(float)
     p = 1 / (1 + np.exp(3 - 2 * labels - rng.normal(size=800)))

@@ -1,4 +1,7 @@
-"""Trees through the stages of the workflow: proxies, finals, scores and the report, on tables of numbers."""
+"""Trees through the stages of the workflow, on tables of numbers.
+
+Proxies, finals, scores and the report.
+"""
 
 import json
 import re
@@ -55,7 +58,10 @@ def study():
 
 @pytest.fixture
 def datasets(study, tmp_path):
-    """`one` and `two` depend on the first feature, `three` on another; half of the labels of `two` are empty."""
+    """`one` and `two` depend on the first feature, `three` on another.
+
+    Half of the labels of `two` are empty.
+    """
     rng = np.random.default_rng(0)
     values = rng.normal(size=(900, 3)).astype(np.float32)
     frame = pd.DataFrame(values, columns=["a", "b", "c"])
@@ -160,8 +166,8 @@ def test_what_does_not_go_with_trees_is_one_line(change, message):
 def test_a_vertex_knows_what_is_near_it_and_records_rows_that_targets_share(
     study, datasets, tmp_path
 ):
-    found = packed(study, datasets, tmp_path)
-    losses = tables.check(found["losses"], tables.LOSSES, "losses")
+    results = packed(study, datasets, tmp_path)
+    losses = tables.check(results["losses"], tables.LOSSES, "losses")
     names = {run.name: run.parameters["domain"] for run in study.runs["vertex"]}
     wide = losses.assign(run=losses.run.map(names)).pivot(
         index="run", columns="target", values="loss"
@@ -171,7 +177,7 @@ def test_a_vertex_knows_what_is_near_it_and_records_rows_that_targets_share(
     )
     assert (losses.loss < losses.unigram_loss).any()
     pool = Pool.of(datasets)
-    rows = found["loglikelihoods"]
+    rows = results["loglikelihoods"]
     one = rows[(rows.run == rows.run.iloc[0]) & (rows.target == "one")]
     assert one.example.tolist() == pool.rows("one", "choose").tolist()
     assert -one.loglikelihood.mean() == pytest.approx(
@@ -190,14 +196,14 @@ def finals(study, datasets, folder):
     pool = Pool.of(datasets)
     arms = []
     for goal in study.goals:
-        wanted = study.goal(domains_of(dict(zip(pool.domains, pool.sizes(), strict=True))), goal)
-        own = np.eye(3)[pool.domains.index(goal)]
-        left = (1 - own) / 2
-        natural = wanted.natural * (1 - own)
+        domains = domains_of(dict(zip(pool.domains, pool.sizes(), strict=True)))
+        target = np.eye(3)[pool.domains.index(goal)]
+        left = (1 - target) / 2
+        natural = study.goal(domains, goal).natural * (1 - target)
         mixtures = {
             "natural": natural / natural.sum(),
             "uniform": left,
-            "own-data": own,
+            "own-data": target,
             "best-source": natural / natural.sum(),
         }
         arms += [
@@ -259,9 +265,7 @@ def test_the_report_answers_by_average_precision_and_never_with_a_reference(
         study.runs["vertex"], study.goal(domains_of(dict.fromkeys(LABELS, 9))).domains
     )
     losses = packed(study, datasets, tmp_path)["losses"]
-    summary = summarise(
-        study.config, scored.scores, design, losses, mixtures, documents=scored.documents
-    )
+    summary = summarise(study, scored.scores, design, losses, mixtures, documents=scored.documents)
     assert summary.arms[0].mixer == "own-data" and summary.chosen != "own-data"
     assert (
         summary.arm("own-data").natural.verdict == "better"
@@ -271,7 +275,7 @@ def test_the_report_answers_by_average_precision_and_never_with_a_reference(
         summary.arm("best-source").tally.same == 2 and summary.arm("best-source").natural.identical
     )
     assert summary.arm("own-data").tally.better == 2 and summary.arm("own-data").notes == ("n",)
-    told = " ".join(
+    text = " ".join(
         [
             summary.headline,
             *summary.detail,
@@ -279,7 +283,7 @@ def test_the_report_answers_by_average_precision_and_never_with_a_reference(
             *(caveat.text for caveat in summary.caveats),
         ]
     )
-    assert not any(word in told for word in ("token", "unigram", "bits", "seeds", "document"))
+    assert not any(word in text for word in ("token", "unigram", "bits", "seeds", "document"))
 
 
 def test_drawn_precision_is_that_of_the_rows_drawn():
@@ -303,14 +307,17 @@ def test_draws_are_shared_by_arms_and_by_targets_that_share_rows():
         rows,
         columns=["mixer", "seed", "task", "example", "loglikelihood", "scored_tokens", "label"],
     )
-    found = score_draws(documents, ["s", "t"], draws=30)
-    assert found.shape == (4, 30) and np.ptp(found.to_numpy(), axis=0).max() == 0
+    scores = score_draws(documents, ["s", "t"], draws=30)
+    assert scores.shape == (4, 30) and np.ptp(scores.to_numpy(), axis=0).max() == 0
 
 
 def test_two_splits_that_test_the_same_molecules_are_no_surer_than_one(
     study, datasets, tmp_path, capsys
 ):
-    """benchmarks/chemistry.py pools splits by molecule: a copy of a split adds no information, another test set does."""
+    """benchmarks/chemistry.py pools splits by molecule.
+
+    A copy of a split adds no information, another test set does.
+    """
     trained, arms = finals(study, datasets, tmp_path)
     scored = evaluate_finals(trained, {}, datasets, study)
     pooled = runpy.run_path(str(CONFIG.parent / "benchmarks" / "chemistry.py"))["main"]

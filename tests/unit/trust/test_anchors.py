@@ -7,7 +7,7 @@ import pytest
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.trust.anchors import COMMON, calibrate
+from mixwright.trust.anchors import COMMON, fit_anchors
 from published_pile import pile
 
 NAMES = ("a", "b", "c")
@@ -21,7 +21,7 @@ def anchors(count, noise=0.0, seed=0):
 
 
 def test_enough_exact_anchors_give_the_map_itself():
-    found = calibrate(NAMES, *anchors(8))
+    found = fit_anchors(NAMES, *anchors(8))
     assert found.pull == 0 and found.error < 1e-9
     assert found.slope == pytest.approx(SLOPES) and found.level == pytest.approx(LEVELS)
     elsewhere = np.array([[3.0, 4.0, 5.0]])
@@ -30,18 +30,18 @@ def test_enough_exact_anchors_give_the_map_itself():
 
 def test_one_anchor_shifts_and_its_error_is_unknown():
     predicted, measured = anchors(1)
-    found = calibrate(NAMES, predicted, measured)
+    found = fit_anchors(NAMES, predicted, measured)
     assert found.slope.tolist() == [1, 1, 1] and found.apply(predicted) == pytest.approx(measured)
     assert np.isnan(found.error) and "train a second" in found.sentence
 
 
 def test_two_anchors_share_one_slope_between_their_own_and_1():
-    found = calibrate(NAMES, *anchors(2))
+    found = fit_anchors(NAMES, *anchors(2))
     assert found.pull == COMMON and np.ptp(found.slope) == 0 and SLOPES.min() < found.slope[0] < 1
 
 
 def test_anchors_that_do_not_differ_keep_slope_1():
-    found = calibrate(NAMES, np.full((3, 3), 4.0), np.full((3, 3), 2.0))
+    found = fit_anchors(NAMES, np.full((3, 3), 4.0), np.full((3, 3), 2.0))
     assert found.slope.tolist() == [1, 1, 1] and found.apply(np.full((1, 3), 4.0)) == pytest.approx(
         np.full((1, 3), 2.0)
     )
@@ -51,7 +51,7 @@ def test_the_error_left_out_is_the_error_elsewhere():
     told, met = [], []
     for seed in range(40):
         predicted, measured = anchors(40, noise=0.1, seed=seed)
-        found = calibrate(NAMES, predicted[:6], measured[:6])
+        found = fit_anchors(NAMES, predicted[:6], measured[:6])
         told.append(found.error)
         met.append(np.sqrt(((found.apply(predicted[6:]) - measured[6:]) ** 2).mean()))
     assert np.mean(told) == pytest.approx(np.mean(met), rel=0.2)
@@ -60,8 +60,8 @@ def test_the_error_left_out_is_the_error_elsewhere():
 def test_the_order_of_anchors_and_targets_does_not_matter():
     predicted, measured = anchors(6, noise=0.1)
     found, back = (
-        calibrate(NAMES, predicted, measured),
-        calibrate(NAMES[::-1], predicted[::-1, ::-1], measured[::-1, ::-1]),
+        fit_anchors(NAMES, predicted, measured),
+        fit_anchors(NAMES[::-1], predicted[::-1, ::-1], measured[::-1, ::-1]),
     )
     assert (
         back.slope[::-1] == pytest.approx(found.slope)
@@ -73,9 +73,9 @@ def test_the_order_of_anchors_and_targets_does_not_matter():
 def test_anchors_must_match_and_be_finite():
     predicted, measured = anchors(4)
     with pytest.raises(MixwrightError, match="one row an anchor"):
-        calibrate(NAMES, predicted, measured[:3])
+        fit_anchors(NAMES, predicted, measured[:3])
     with pytest.raises(MixwrightError, match="NaN"):
-        calibrate(NAMES, predicted, np.where(np.eye(4, 3) > 0, np.nan, measured))
+        fit_anchors(NAMES, predicted, np.where(np.eye(4, 3) > 0, np.nan, measured))
 
 
 @pytest.mark.skipif(not os.environ.get("MIXWRIGHT_MIRROR"), reason="MIXWRIGHT_MIRROR is not set")
@@ -93,7 +93,7 @@ def test_eight_of_the_billion_runs_give_the_level_of_the_others():
         for count, found in errors.items():
             chosen, others = order[:count], order[count:]
             left = (
-                calibrate(large.targets, predicted[chosen], large.losses[chosen]).apply(
+                fit_anchors(large.targets, predicted[chosen], large.losses[chosen]).apply(
                     predicted[others]
                 )
                 - large.losses[others]

@@ -13,7 +13,7 @@ from mixwright.trust.backtest import (
     JOINT,
     KEEP,
     Backtest,
-    Choice,
+    JudgedMixture,
     Prediction,
     backtest,
     find_scales,
@@ -97,8 +97,8 @@ def test_trust_is_earned(ahead, scatter, second, trusted):
         Prediction(JOINT, scatter, 0.0, scatter, near),
     )
     choices = (
-        Choice(KEEP, {}, near, 0.2),
-        Choice(JOINT, {}, near, second, Interval(0.2, ahead, 0.3)),
+        JudgedMixture(KEEP, {}, near, 0.2),
+        JudgedMixture(JOINT, {}, near, second, Interval(0.2, ahead, 0.3)),
     )
     result = Backtest((1.0, 2.0), 5, predictions, choices, ())
     assert result.trusted == trusted and ("has a say" in result.verdict) == (

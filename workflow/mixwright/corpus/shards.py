@@ -240,7 +240,7 @@ def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
 
 
 def train_domains(path: Path) -> tuple[Domain, ...]:
-    """Returns the domains of a DOMAINS table with their training tokens, or their natural shares."""
+    """Returns the domains of a DOMAINS table: training tokens, or shares of natural."""
     domains = []
     for row in _train_rows(path):
         tokens = None if math.isnan(row.tokens) else int(row.tokens)

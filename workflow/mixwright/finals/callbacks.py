@@ -1,4 +1,7 @@
-"""What watches a Trainer: progress lines with the time to go, and a checkpoint before a SIGTERM ends the job."""
+"""Callbacks of a Trainer: progress lines with the time to go, and a checkpoint before SIGTERM.
+
+transformers calls them after every step of a final model.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,46 +12,62 @@ from mixwright.progress import Log, Pace
 
 
 class Progress(TrainerCallback):
-    """Now and then a line: step, loss, tokens/s, and seconds to go for this model and for all that are `left` after it."""
+    """Logs step, loss, tokens/s and the seconds to go, now and then.
+
+    Args:
+        log: takes the lines.
+        name: what the lines call the model.
+        step_tokens: tokens that one step trains on.
+        left: models of equal length that are trained after this one; the time to go counts them.
+        every: seconds between two lines.
+    """
 
     def __init__(
         self, log: Log, name: str, step_tokens: int, left: int = 0, every: float = 15.0
     ) -> None:
-        self._log, self._name, self._step_tokens, self._left, self._every = (
-            log,
-            name,
-            step_tokens,
-            left,
-            every,
-        )
+        self._log = log
+        self._name = name
+        self._step_tokens = step_tokens
+        self._left = left
+        self._every = every
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        """Starts the clock, at the step from which a checkpoint goes on."""
         self._pace = Pace(self._log, self._step_tokens, self._every)
-        self._first = state.global_step
+        self._first_step = state.global_step
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        loss = f", loss {state.log_history[-1]['loss']:.3f}" if state.log_history else ""
-        where = f"{self._name}: step {state.global_step}/{state.max_steps}{loss}"
-        self._pace.tell(
-            where,
-            state.global_step - self._first,
-            (1 + self._left) * state.max_steps - state.global_step,
-        )
+        """Logs a line, if the last one is long enough ago."""
+        where = f"{self._name}: step {state.global_step}/{state.max_steps}"
+        if state.log_history:
+            where += f", loss {state.log_history[-1]['loss']:.3f}"
+        done = state.global_step - self._first_step
+        left = (1 + self._left) * state.max_steps - state.global_step
+        self._pace.tell(where, done, left)
 
 
 class Interruption(TrainerCallback):
-    """Once `asked`, saves a checkpoint and stops; no checkpoint after the last step, the model itself is saved then."""
+    """Saves a checkpoint and stops the training once `requested` says so.
 
-    def __init__(self, asked: Callable[[], bool]) -> None:
-        self._asked = asked
+    There is no checkpoint after the last step: the model itself is saved then.
+    """
+
+    def __init__(self, requested: Callable[[], bool]) -> None:
+        self._requested = requested
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        last, asked = state.global_step >= state.max_steps, self._asked()
-        control.should_save = not last and (control.should_save or asked)
-        control.should_training_stop = last or asked
+        """Tells the Trainer whether to save, and whether to stop."""
+        # Asked after the last step too: of several processes all have to take part.
+        stop = self._requested()
+        if state.global_step >= state.max_steps:
+            control.should_save = False
+            control.should_training_stop = True
+            return
+        control.should_save = control.should_save or stop
+        control.should_training_stop = stop

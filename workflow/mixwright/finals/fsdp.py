@@ -1,4 +1,7 @@
-"""Finals of which every process holds a slice (FSDP2): what their training needs beyond accelerate and torch."""
+"""Training of finals of which every process holds a slice (FSDP2).
+
+Only what accelerate and torch do not do by themselves.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,55 +9,68 @@ from typing import Any
 import torch
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.tensor import DTensor
 from transformers import Trainer
 
 
 class GatheredMuon(torch.optim.Muon):
-    """Every process gathers the whole direction, orthogonalises it and keeps its slice: a slice's own factor would be another update.
+    """Muon on sliced matrices, with the numbers that it has on whole ones.
 
-    One gathering a matrix and a step, and the numbers of whole matrices. Momentum stays in slices.
+    A slice's own orthogonal factor would be another update. So every process gathers the whole
+    direction, orthogonalises it and keeps its slice: one gathering for each matrix and step.
+    The momentum stays in slices.
     """
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
+        """Updates every parameter that has a gradient."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._step(parameter, self.state[parameter], group)
+                    self._step(parameter, parameter.grad, self.state[parameter], group)
+        return None
 
     @staticmethod
-    def _step(parameter: DTensor, state: dict[str, Any], group: Mapping[str, Any]) -> None:
-        gradient, kept = parameter.grad, group["momentum"]
+    def _step(
+        parameter: DTensor, gradient: DTensor, state: dict[str, Any], group: Mapping[str, Any]
+    ) -> None:
+        decay = group["momentum"]
         momentum = state.setdefault("momentum_buffer", torch.zeros_like(gradient))
-        momentum.lerp_(gradient, 1 - kept)
-        moved = torch.zeros(parameter.shape, device=gradient.device)
-        moved.grad = gradient.lerp(momentum, kept).full_tensor()
+        momentum.lerp_(gradient, 1 - decay)
+        direction = gradient.lerp(momentum, decay)
+        assert isinstance(direction, DTensor)
+
+        # torch's own step on zeros, without momentum, turns the direction into the update
+        update = torch.zeros(parameter.shape, device=gradient.device)
+        update.grad = direction.full_tensor()
         torch.optim.Muon(
-            [moved], lr=group["lr"], weight_decay=0.0, momentum=0.0, nesterov=False
+            [update], lr=group["lr"], weight_decay=0.0, momentum=0.0, nesterov=False
         ).step()
+
+        whole = DTensor.from_local(update, parameter.device_mesh)
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(
-            DTensor.from_local(moved, parameter.device_mesh).redistribute(
-                placements=parameter.placements
-            )
-        )
+        parameter.add_(whole.redistribute(placements=parameter.placements))
 
 
 def slice_on_cpu(trainer: Trainer) -> None:
-    """Makes accelerate slice a model on CPUs too: it lays FSDP aside there without a word, though its code for it runs on gloo."""
+    """Makes accelerate slice a model on CPUs too.
+
+    It drops FSDP there without a word, though its code for it runs on gloo.
+    """
     for state in (PartialState, AcceleratorState):
         state._shared_state["distributed_type"] = DistributedType.FSDP
-    AcceleratorState._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(
-        **trainer.args.fsdp_plugin_args
-    )
+    plugin = FullyShardedDataParallelPlugin(**trainer.args.fsdp_plugin_args)
+    AcceleratorState._shared_state["fsdp_plugin"] = plugin
     trainer.is_fsdp_enabled = True
 
 
-def whole(model: nn.Module) -> dict[str, Tensor]:
-    """The weights put together, in the memory of the process that leads; empty in the others. All must ask."""
-    return get_model_state_dict(
-        model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
-    )
+def gathered_weights(model: nn.Module) -> dict[str, Any]:
+    """Gathers the slices of a model's weights; every process has to call it.
+
+    Returns:
+        The whole weights in the machine's memory, in the process that leads; nothing in the others.
+    """
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    return get_model_state_dict(model, options=options)

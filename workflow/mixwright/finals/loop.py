@@ -11,12 +11,13 @@ from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.utils import logging
 
 from mixwright.finals.callbacks import Interruption, Progress
-from mixwright.finals.processes import ALONE, Ranks
+from mixwright.finals.processes import ALONE, Processes
 from mixwright.finals.trainer import FinalTrainer, Sequences
 from mixwright.proxies.checkpoint import TERMINATED, terminable
 
+# a final's own progress lines are enough
 logging.disable_progress_bar()
-logging.set_verbosity_error()  # a final's own progress lines say what there is to say
+logging.set_verbosity_error()
 
 
 def finish(
@@ -26,37 +27,52 @@ def finish(
     seed: int,
     checkpoints: Path,
     progress: Progress,
-    ranks: Ranks = ALONE,
+    processes: Processes = ALONE,
 ) -> float:
-    """Trains `model` in place on the sequences in their order; returns the mean loss over the last tenth of the steps, nats/token.
+    """Trains `model` in place on the sequences, in their order.
 
-    `spec` is the study's section `final`. SIGTERM saves a checkpoint and exits with 143; of several `ranks`, all end after the same step.
+    Args:
+        spec: the study's section `final`.
+        checkpoints: the folder of this model's checkpoints.
+        processes: those that train it together; all end after the same step.
+
+    Returns:
+        The mean loss of the last tenth of the steps, in nats/token.
+
+    Raises:
+        SystemExit: with 143, after SIGTERM; a checkpoint is saved then.
     """
     if spec["device"] == "cpu" and spec["precision"] == "bfloat16":
-        model.set_attn_implementation("eager")  # the fused one is several times slower here
-    with terminable() as asked:
+        # the fused attention is several times slower in bfloat16 on a CPU
+        model.set_attn_implementation("eager")
+    steps = len(sequences) // spec["batch"]
+    with terminable() as terminated:
         trainer = FinalTrainer(
             model=model,
-            args=_arguments(spec, len(sequences) // spec["batch"], seed, checkpoints, ranks.size),
+            args=_arguments(spec, steps, seed, checkpoints, processes.size),
             train_dataset=sequences,
-            callbacks=[progress, Interruption(lambda: ranks.any(asked.is_set()))],
+            callbacks=[progress, Interruption(lambda: processes.any(terminated.is_set()))],
             recipe=spec["optimizer"],
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train(
-            resume_from_checkpoint=ranks.told(latest(checkpoints) if ranks.leads else None)
-        )
+        checkpoint = None
+        if processes.leads:
+            checkpoint = latest(checkpoints)
+        trainer.train(resume_from_checkpoint=processes.from_leader(checkpoint))
     if trainer.state.global_step < trainer.state.max_steps:
         raise SystemExit(TERMINATED)
-    return float(ranks.mean(torch.stack(tuple(trainer.losses)).mean()))
+    loss = torch.stack(tuple(trainer.losses)).mean()
+    return float(processes.mean(loss))
 
 
 def latest(checkpoints: Path) -> str | None:
-    """The last whole checkpoint; one that a kill left half-written is removed (Trainer writes trainer_state.json last)."""
-    for folder in sorted(
-        checkpoints.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])
-    ):
+    """Returns the last whole checkpoint of a folder; None where there is none.
+
+    A checkpoint that a kill left half-written is removed.
+    """
+    for folder in sorted(checkpoints.glob("checkpoint-*"), key=_step_of, reverse=True):
         try:
+            # the file that Trainer writes last
             json.loads((folder / "trainer_state.json").read_text())
         except (OSError, ValueError):
             rmtree(folder)
@@ -65,17 +81,22 @@ def latest(checkpoints: Path) -> str | None:
     return None
 
 
-def _arguments(
-    spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path, together: int = 1
-) -> TrainingArguments:
-    """Nothing that a final does not need: no evaluation, no reports, no workers, no shuffling.
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.split("-")[1])
 
-    Of `together` processes each takes its part of a batch, in order: the next sequences of the schedule, as one process would read them.
+
+def _arguments(
+    spec: Mapping[str, Any], steps: int, seed: int, checkpoints: Path, processes: int = 1
+) -> TrainingArguments:
+    """Settings of a Trainer without evaluation, reports, workers and shuffling.
+
+    Of several processes each takes its part of a batch, in order: all of them read the next
+    sequences of the schedule, as one process would.
     """
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=steps,
-        per_device_train_batch_size=spec["batch"] // together,
+        per_device_train_batch_size=spec["batch"] // processes,
         train_sampling_strategy="sequential",
         max_grad_norm=spec["optimizer"]["clip"],
         bf16=spec["precision"] == "bfloat16",
@@ -92,9 +113,8 @@ def _arguments(
         dataloader_pin_memory=spec["device"] != "cpu",
         remove_unused_columns=False,
         ddp_find_unused_parameters=False,
-        fsdp=together > 1 and spec["parallel"] == "fsdp",
+        fsdp=processes > 1 and spec["parallel"] == "fsdp",
     )
-    arguments._n_gpu = min(
-        arguments.n_gpu, 1
-    )  # Trainer would share a batch among all GPUs in sight, and make it as many times larger
+    # Trainer would feed a whole batch to each of the GPUs in sight
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments

@@ -1,4 +1,4 @@
-"""A final model by transformers: its shape and its first weights."""
+"""Builds a final model by transformers: its shape and its first weights."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -34,7 +34,8 @@ def _llama(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         tie_word_embeddings=False,
         bos_token_id=end_token,
         eos_token_id=end_token,
-        pad_token_id=None,  # the embedding of padding is never trained, and here it would be the end token's
+        # the embedding of padding is never trained, and here it would be the end token's
+        pad_token_id=None,
     )
 
 
@@ -91,6 +92,7 @@ def _bert(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
     )
 
 
+# architecture -> its configuration, from (shape, vocabulary, end token)
 CONFIGS: dict[str, Callable[[Shape, int, int], PreTrainedConfig]] = {
     "llama": _llama,
     "gpt2": _gpt2,
@@ -98,45 +100,68 @@ CONFIGS: dict[str, Callable[[Shape, int, int], PreTrainedConfig]] = {
     "bert": _bert,
 }
 
-OUTPUTS = (  # of a block to the residual stream
-    *("o_proj.weight", "down_proj.weight"),
-    *("c_proj.weight", "output.dense.weight"),
-    *("attention.dense.weight", "dense_4h_to_h.weight"),
+# weights with which a block adds to the residual stream
+RESIDUAL_OUTPUTS = (
+    "o_proj.weight",
+    "down_proj.weight",
+    "c_proj.weight",
+    "output.dense.weight",
+    "attention.dense.weight",
+    "dense_4h_to_h.weight",
 )
 
 
 def build(shape: Shape, tokens: int, end_token: int, seed: int) -> PreTrainedModel:
-    """A model of `shape` in float32, for a tokenizer of so many tokens, whose first weights follow from `seed` alone."""
-    if shape["architecture"] not in CONFIGS:
-        raise MixwrightError(
-            f"model: no final of architecture {shape['architecture']}; there are {', '.join(sorted(CONFIGS))}"
-        )
-    heads, width = shape["heads"], shape["width"]
-    if width % (HEAD_MULTIPLE.get(shape["architecture"], 2) * heads) or heads % shape.get(
-        "key_value_heads", heads
-    ):
-        raise MixwrightError(
-            f"final.model: width {width} and key_value_heads do not fit {heads} heads; change one of them"
-        )
-    kind = AutoModelForMaskedLM if shape["architecture"] in MASKED else AutoModelForCausalLM
-    config = CONFIGS[shape["architecture"]](shape, table_rows("final", shape, tokens), end_token)
+    """Builds a model in float32 whose first weights follow from `seed` alone.
+
+    Args:
+        shape: a file of config/models.
+        tokens: tokens that the tokenizer knows; the embedding has at least as many rows.
+        end_token: the number of the token that ends a document.
+        seed: of the first weights.
+
+    Raises:
+        MixwrightError: the architecture is unknown, or the width does not fit the heads.
+    """
+    architecture = shape["architecture"]
+    if architecture not in CONFIGS:
+        known = ", ".join(sorted(CONFIGS))
+        raise MixwrightError(f"model: no final of architecture {architecture}; there are {known}")
+    _check_heads(shape)
+    config = CONFIGS[architecture](shape, table_rows("final", shape, tokens), end_token)
+    kind = AutoModelForCausalLM
+    if architecture in MASKED:
+        kind = AutoModelForMaskedLM
     model = kind.from_config(config, dtype=torch.float32)
     _initialise(model, torch.Generator().manual_seed(seed))
     return model
 
 
+def _check_heads(shape: Shape) -> None:
+    heads = shape["heads"]
+    width = shape["width"]
+    multiple = HEAD_MULTIPLE.get(shape["architecture"], 2)
+    if width % (multiple * heads) or heads % shape.get("key_value_heads", heads):
+        raise MixwrightError(
+            f"final.model: width {width} and key_value_heads do not fit {heads} heads; "
+            "change one of them"
+        )
+
+
 @torch.no_grad()
 def _initialise(model: PreTrainedModel, generator: torch.Generator) -> None:
-    """Zero biases, residual outputs and head, where it has weights of its own; other matrices normal(0, 0.02), norms one.
+    """Sets the first weights, as proxies have them.
 
-    BERT's embedding of a sentence's kind stays zero: with one kind it is a constant that the positions hold already, as in proxies.
+    Zero: biases, residual outputs, and the head where it has weights of its own. One: norms.
+    Normal(0, 0.02): every other matrix. BERT's embedding of a sentence's kind stays zero: with
+    one kind it is a constant, which the embedding of positions holds already.
     """
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2:
             parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-        elif name.startswith("lm_head") or name.endswith(OUTPUTS):
-            parameter.zero_()
         elif name.endswith("token_type_embeddings.weight"):
             parameter.zero_().requires_grad_(False)
+        elif name.startswith("lm_head") or name.endswith(RESIDUAL_OUTPUTS):
+            parameter.zero_()
         else:
             parameter.normal_(0.0, 0.02, generator=generator)

@@ -1,14 +1,26 @@
-"""Muon on the hidden matrices and AdamW on everything else, as one torch optimizer that a Trainer steps, schedules and saves."""
+"""Muon on the hidden matrices and AdamW on everything else, as one optimizer of torch.
+
+A Trainer steps, schedules and saves it like any other.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """`torch.optim.Muon` on `hidden` (2-D), if any, `torch.optim.AdamW` on `matrices` and, without weight decay, on `vectors`."""
+    """`torch.optim.Muon` on some matrices, `torch.optim.AdamW` on the rest.
+
+    Args:
+        hidden: matrices (2-D) for Muon; may be empty.
+        matrices: matrices for AdamW.
+        vectors: what AdamW trains without weight decay.
+        recipe: the section `optimizer` of a study: muon_lr, adam_lr, betas, weight_decay.
+        muon: the class of Muon.
+    """
 
     def __init__(
         self,
@@ -19,53 +31,69 @@ class MuonAdamW(torch.optim.Optimizer):
         muon: type[torch.optim.Muon] = torch.optim.Muon,
     ) -> None:
         decay = recipe["weight_decay"]
-        self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay) if hidden else None
         self._adamw = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=recipe["adam_lr"],
             betas=tuple(recipe["betas"]),
             fused=True,
         )
-        self._parts = [part for part in (self._muon, self._adamw) if part]
-        super().__init__([group for part in self._parts for group in part.param_groups], {})
+        self._muon = None
+        groups = self._adamw.param_groups
+        if hidden:
+            self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay)
+            # Muon's come first: checkpoints number the parameters in this order
+            groups = self._muon.param_groups + groups
+        super().__init__(groups, {})
 
     @classmethod
     def of(
         cls,
-        model: nn.Module,
+        model: PreTrainedModel,
         recipe: Mapping[str, Any],
         muon: type[torch.optim.Muon] = torch.optim.Muon,
     ) -> "MuonAdamW":
-        """For a transformers model: embeddings, head and norms go to AdamW, every other matrix to Muon, if the recipe has it."""
+        """Returns the optimizer of a model of transformers.
+
+        Embeddings, head and norms go to AdamW, every other matrix to Muon if the recipe has it.
+        """
         tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
-        outer = {id(weight) for weight in (*tables, model.get_output_embeddings().weight)}
-        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        inner = {
-            id(p)
-            for p in trained
-            if p.ndim == 2
-            and id(p) not in outer
-            and recipe.get("name", "muon-adamw") == "muon-adamw"
-        }
-        return cls(
-            hidden=[p for p in trained if id(p) in inner],
-            matrices=[p for p in trained if p.ndim == 2 and id(p) not in inner],
-            vectors=[p for p in trained if p.ndim < 2],
-            recipe=recipe,
-            muon=muon,
-        )
+        tables.append(model.get_output_embeddings().weight)
+        table_ids = set(map(id, tables))
+        with_muon = recipe.get("name", "muon-adamw") == "muon-adamw"
+
+        hidden: list[nn.Parameter] = []
+        matrices: list[nn.Parameter] = []
+        vectors: list[nn.Parameter] = []
+        for parameter in model.parameters():
+            if not parameter.requires_grad:
+                continue
+            if parameter.ndim < 2:
+                vectors.append(parameter)
+            elif with_muon and parameter.ndim == 2 and id(parameter) not in table_ids:
+                hidden.append(parameter)
+            else:
+                matrices.append(parameter)
+        return cls(hidden, matrices, vectors, recipe, muon)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """One step of both, on this optimizer's groups and state: a loaded checkpoint replaces these, so they are handed over each time."""
+        """Takes one step of both optimizers."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        inner = len(self._parts) - 1  # groups of Muon
-        for part, groups in zip(
-            self._parts[::-1], (self.param_groups[inner:], self.param_groups[:inner]), strict=False
-        ):
-            part.param_groups, part.state = groups, self.state
-            part.step()
+        if self._muon is None:
+            self._step_part(self._adamw, self.param_groups)
+        else:
+            self._step_part(self._adamw, self.param_groups[1:])
+            self._step_part(self._muon, self.param_groups[:1])
         return loss
+
+    def _step_part(self, part: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> None:
+        """Steps Muon or AdamW on this optimizer's groups and state.
+
+        They are handed over each time, for a checkpoint that is loaded replaces them.
+        """
+        part.param_groups = groups
+        part.state = self.state
+        part.step()

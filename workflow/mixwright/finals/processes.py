@@ -1,4 +1,4 @@
-"""The processes that train one final together: which of them leads, and how they agree."""
+"""The processes that train one final at the same time: which of them leads, and how they agree."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -12,46 +12,51 @@ from mixwright.errors import MixwrightError
 if TYPE_CHECKING:
     from torch import Tensor
 
-PATIENCE = timedelta(
-    days=7
-)  # the others wait while the leader waits for a final that another job trains
+# the others wait while the leader waits for a final that another job trains
+PATIENCE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """This process among `size`; alone, all that they agree on is its own opinion. Only the leader writes files."""
+class Processes:
+    """This process among those that train a final; only the leader writes files.
 
-    rank: int = 0
-    size: int = 1
-    group: Any = None  # over gloo on every device, for words rather than gradients
+    Every process has to call `from_leader`, `any` and `mean`: each waits for all the others.
+    """
+
+    rank: int = 0  # the number of this process, from 0
+    size: int = 1  # how many there are
+    group: Any = None  # torch's group over gloo on every device, for messages and not gradients
 
     @property
     def leads(self) -> bool:
+        """Whether this process is the leader."""
         return self.rank == 0
 
-    def told(self, value: Any) -> Any:
-        """What the leader holds, in every process; all must ask."""
+    def from_leader(self, value: Any) -> Any:
+        """Returns the leader's value, in every process."""
         if self.size == 1:
             return value
         from torch.distributed import broadcast_object_list
 
-        said = [value]
-        broadcast_object_list(said, src=0, group=self.group)
-        return said[0]
+        message = [value]
+        broadcast_object_list(message, src=0, group=self.group)
+        return message[0]
 
     def any(self, flag: bool) -> bool:
-        """Whether one of them says yes; all must ask."""
+        """Returns whether the flag is set in one of the processes."""
         if self.size == 1:
             return flag
         from torch import tensor
 
-        return bool(self._summed(tensor(float(flag))))
+        return bool(self._sum(tensor(float(flag))))
 
     def mean(self, value: "Tensor") -> "Tensor":
-        """The mean over the processes of a number; all must ask."""
-        return value if self.size == 1 else self._summed(value) / self.size
+        """Returns the mean of a number over the processes."""
+        if self.size == 1:
+            return value
+        return self._sum(value) / self.size
 
-    def _summed(self, value: "Tensor") -> "Tensor":
+    def _sum(self, value: "Tensor") -> "Tensor":
         from torch.distributed import all_reduce
 
         total = value.detach().cpu().clone()
@@ -59,32 +64,39 @@ class Ranks:
         return total
 
 
-ALONE = Ranks()
+ALONE = Processes()
 
 
 @contextmanager
-def together(final: Mapping[str, Any]) -> Iterator[Ranks]:
-    """The processes that the study's section `final` asks for, met as torchrun's environment tells; one needs no torch for it."""
-    asked, found = final["nodes"] * final["processes"], int(os.environ.get("WORLD_SIZE", "1"))
-    if asked != found:
-        start = (
-            "python"
-            if asked == 1
-            else f"torchrun --nnodes {final['nodes']} --nproc-per-node {final['processes']}"
-        )
+def joined(final: Mapping[str, Any]) -> Iterator[Processes]:
+    """Joins the processes that torchrun started, and leaves them at the end; one needs no torch.
+
+    Args:
+        final: the study's section `final`.
+
+    Raises:
+        MixwrightError: as many processes run as the study does not ask for.
+    """
+    requested = final["nodes"] * final["processes"]
+    # torchrun sets it
+    running = int(os.environ.get("WORLD_SIZE", "1"))
+    if requested != running:
+        start = "python"
+        if requested > 1:
+            start = f"torchrun --nnodes {final['nodes']} --nproc-per-node {final['processes']}"
         raise MixwrightError(
-            f"final: {asked} processes are to train together and {found} run; start it with {start} -m mixwright"
+            f"final: {requested} processes are to train together and {running} run; "
+            f"start it with {start} -m mixwright"
         )
-    if asked == 1:
+    if requested == 1:
         yield ALONE
         return
     from torch import distributed
 
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # unset, accelerate takes all cores for every process
-    distributed.init_process_group("gloo" if final["device"] == "cpu" else "cuda:nccl,cpu:gloo")
-    yield Ranks(
-        distributed.get_rank(), asked, distributed.new_group(backend="gloo", timeout=PATIENCE)
-    )
+    # unset, accelerate takes all cores for every process
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    backend = "gloo" if final["device"] == "cpu" else "cuda:nccl,cpu:gloo"
+    distributed.init_process_group(backend)
+    group = distributed.new_group(backend="gloo", timeout=PATIENCE)
+    yield Processes(distributed.get_rank(), requested, group)
     distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""The Trainer of a final model, which reads sequences in the order that proxies do, and predicts what they predict."""
+"""The Trainer of a final model: it reads what proxies read, and predicts what they predict."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel, Trainer
 
@@ -22,7 +23,10 @@ UNSCORED = -100  # a label that cross_entropy leaves out
 
 
 class Sequences(Dataset):
-    """A run's sequences in the order of its schedule; item t is the t-th, (context + 1,) int64."""
+    """The sequences of a run in the order of its schedule.
+
+    Item t is the t-th sequence: (context + 1,) int64.
+    """
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
@@ -31,46 +35,60 @@ class Sequences(Dataset):
         return len(self._schedule)
 
     def __getitem__(self, position: int) -> Ints:
-        return self._schedule.read(np.array([position]))[0]
+        return self.__getitems__([position])[0]
 
     def __getitems__(self, positions: Sequence[int]) -> Ints:
-        """(positions, context + 1): torch's loader asks for a whole batch at once where it can."""
+        """Reads a batch at once, as torch's loader asks where it can.
+
+        Returns:
+            (positions, context + 1) tokens.
+        """
         return self._schedule.read(np.asarray(positions))
 
     @staticmethod
-    def batched(read: Ints) -> dict[str, torch.Tensor]:
-        """Every token but the last as input, every token but the first as label."""
-        tokens = torch.from_numpy(read)
+    def batched(items: Ints) -> dict[str, torch.Tensor]:
+        """Splits sequences into inputs (all but the last token) and labels (all but the first)."""
+        tokens = torch.from_numpy(items)
         return {"input_ids": tokens[:, :-1], "labels": tokens[:, 1:]}
 
 
 class MaskedSequences(Sequences):
-    """A run's sequences as a masked model reads them; item t is (2, context): what is seen, and what is predicted or -100."""
+    """The sequences of a run as a masked model reads them.
+
+    Item t is (2, context): the tokens with masks, and the labels, -100 where nothing is predicted.
+    """
 
     def __init__(self, schedule: Schedule, masking: Masking) -> None:
         super().__init__(schedule)
         self._masking = masking
 
-    def __getitem__(self, position: int) -> Ints:
-        return self.__getitems__([position])[0]
-
     def __getitems__(self, positions: Sequence[int]) -> Ints:
-        seen, places, tokens = self._masking.read(self._schedule, np.asarray(positions))
-        labels = np.full_like(seen, UNSCORED)
+        """Reads a batch at once: (positions, 2, context)."""
+        inputs, places, tokens = self._masking.read(self._schedule, np.asarray(positions))
+        labels = np.full_like(inputs, UNSCORED)
         np.put_along_axis(labels, places, tokens, axis=1)
-        return np.stack([seen, labels], axis=1)
+        return np.stack([inputs, labels], axis=1)
 
     @staticmethod
-    def batched(read: Ints) -> dict[str, torch.Tensor]:
-        """What is seen as input, what is predicted as label."""
-        inputs, labels = torch.from_numpy(read).unbind(1)
+    def batched(items: Ints) -> dict[str, torch.Tensor]:
+        """Splits items into inputs and labels."""
+        inputs, labels = torch.from_numpy(items).unbind(1)
         return {"input_ids": inputs, "labels": labels}
 
 
 class FinalTrainer(Trainer):
-    """Trainer with the proxies' recipe: Muon and AdamW, linear decay, labels that are shifted already."""
+    """A Trainer with the proxies' recipe: Muon and AdamW, linear decay, labels already shifted.
+
+    Args:
+        recipe: the section `optimizer` of a study.
+
+    Attributes:
+        losses: the loss of each step of the last tenth, in nats/token.
+    """
 
     loss_is_scaled_for_ga = False
+    optimizer: torch.optim.Optimizer | None
+    lr_scheduler: LambdaLR | None
 
     def __init__(self, *args: Any, recipe: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, data_collator=kwargs["train_dataset"].batched, **kwargs)
@@ -78,6 +96,7 @@ class FinalTrainer(Trainer):
         self.losses: deque[torch.Tensor] = deque(maxlen=max(1, self.args.max_steps // 10))
 
     def create_accelerator_and_postprocess(self) -> None:
+        """Slices the model on CPUs too, where the study asks for slices."""
         super().create_accelerator_and_postprocess()
         if self.args.fsdp and not self.is_fsdp_enabled:
             from mixwright.finals.fsdp import slice_on_cpu
@@ -85,36 +104,40 @@ class FinalTrainer(Trainer):
             slice_on_cpu(self)
 
     def create_optimizer(self, model: PreTrainedModel | None = None) -> torch.optim.Optimizer:
+        """Returns the optimizer; creates it on the first call."""
         if self.optimizer is None:
-            self.optimizer = MuonAdamW.of(
-                self.model if model is None else model, self.recipe, _muon(bool(self.args.fsdp))
-            )
+            if model is None:
+                model = self.model
+            self.optimizer = MuonAdamW.of(model, self.recipe, _muon(bool(self.args.fsdp)))
         return self.optimizer
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
-    ) -> LRScheduler:
+    ) -> LambdaLR:
+        """Returns the schedule of learning rates; creates it on the first call."""
         if self.lr_scheduler is None:
             factor = partial(linear_decay, steps=num_training_steps, warmup=self.recipe["warmup"])
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
+            self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), factor)
         return self.lr_scheduler
 
     def compute_loss(
         self,
-        model: PreTrainedModel,
+        model: nn.Module,
         inputs: Mapping[str, torch.Tensor],
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Mean nats/token of the batch."""
+        """Returns the mean loss of the batch in nats/token, with the model's outputs if asked."""
         outputs = model(input_ids=inputs["input_ids"], use_cache=False)
         loss = cross_entropy(outputs.logits.flatten(0, 1).float(), inputs["labels"].flatten())
         self.losses.append(loss.detach())
-        return (loss, outputs) if return_outputs else loss
+        if return_outputs:
+            return loss, outputs
+        return loss
 
 
 def _muon(sliced: bool) -> type[torch.optim.Muon]:
-    """Torch's own, or the one for slices, whose import costs a second."""
+    """The class of Muon; the one for slices takes a second to import."""
     if not sliced:
         return torch.optim.Muon
     from mixwright.finals.fsdp import GatheredMuon

@@ -1,5 +1,6 @@
-"""A GPU of its own for every job where no scheduler hands them out: a locked file a device, which ends with the process that holds it.
+"""Gives every job GPUs of its own where no scheduler assigns them.
 
+A lease is a locked file for each device; it ends with the process that holds it.
 `python -m mixwright.jobs.lease 4 torchrun …` leases four and becomes the command that follows.
 """
 
@@ -17,22 +18,24 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.progress import say
 
-FOLDER = Path(
-    os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus")
-)  # of the machine, for all its users: TMPDIR may be a job's own
+# of the machine, for all its users: TMPDIR may be a job's own
+FOLDER = Path(os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus"))
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID", "FLUX_JOB_ID")
 PAUSE = 1.0  # seconds between two tries
-_held: list[
-    int
-] = []  # open files: a lease lasts as long as its process, and so does what the process keeps on the device
+
+# open files of this process: they stay open, and locked, until it ends
+_held: list[int] = []
 
 
 def hold_gpu(part: Mapping[str, Any]) -> None:
-    """A GPU for a stage that trains or scores with the settings `part`; before torch is imported, which looks once."""
-    if (
-        part["device"] == "cuda" and "LOCAL_RANK" not in os.environ
-    ):  # torchrun's processes share what was leased before it
+    """Leases a GPU for a stage whose settings `part` ask for one.
+
+    Call it before torch is imported, which looks for devices once.
+    """
+    # torchrun's processes share what was leased before it
+    under_torchrun = "LOCAL_RANK" in os.environ
+    if part["device"] == "cuda" and not under_torchrun:
         take(1)
 
 
@@ -43,64 +46,105 @@ def take(
     folder: Path = FOLDER,
     pause: float = PAUSE,
 ) -> list[str]:
-    """Leases `count` devices among those in sight, waiting until they are free, and leaves only these in CUDA_VISIBLE_DEVICES.
+    """Leases devices among those in sight, and leaves only these in CUDA_VISIBLE_DEVICES.
 
-    Nothing is leased where a scheduler's job sees no more devices than it needs: they were assigned. One that sees more, an interactive
-    allocation that runs many jobs, leases among them.
+    It waits until they are free. Nothing is leased where a scheduler's job sees no more devices
+    than it needs: they were assigned. A job that sees more, such as an interactive allocation
+    that runs many jobs, leases among them.
+
+    Args:
+        count: how many devices.
+        environment: the variables to read and change.
+        listing: returns what `nvidia-smi -L` prints; None: ask it.
+        folder: where the locked files lie.
+        pause: seconds between two tries.
+
+    Returns:
+        The devices, as CUDA_VISIBLE_DEVICES spells them; none where nothing was leased.
+
+    Raises:
+        MixwrightError: fewer devices are in sight than are needed.
     """
-    devices = visible(environment.get(VARIABLE), (listing or _listing)())
-    assigned = any(name in environment for name in SCHEDULERS) and len(devices) <= count
-    if assigned or (
-        not devices and VARIABLE not in environment
-    ):  # of unknown devices torch says what is wrong
+    if listing is None:
+        listing = _listing
+    devices = visible(environment.get(VARIABLE), listing())
+    scheduled = any(name in environment for name in SCHEDULERS)
+    if scheduled and len(devices) <= count:
+        return []
+    if not devices and VARIABLE not in environment:
+        # torch says what is wrong with devices that nvidia-smi does not know
         return []
     if len(devices) < count:
         raise MixwrightError(
-            f"device: {count} GPUs are needed and {len(devices)} in sight; widen {VARIABLE}, or ask for fewer"
+            f"device: {count} GPUs are needed and {len(devices)} in sight; "
+            f"widen {VARIABLE}, or ask for fewer"
         )
-    told = False
-    while not (taken := _tried(devices, count, folder)):
-        if not told:
-            say(f"waiting for {count} of {len(devices)} GPUs; other jobs hold them ({folder})")
-        told = True
+    leased = _try(devices, count, folder)
+    if not leased:
+        say(f"waiting for {count} of {len(devices)} GPUs; other jobs hold them ({folder})")
+    while not leased:
         time.sleep(pause)
-    environment[VARIABLE] = ",".join(taken)
-    return taken
+        leased = _try(devices, count, folder)
+    environment[VARIABLE] = ",".join(leased)
+    return leased
 
 
 def visible(variable: str | None, listing: str) -> dict[str, str]:
-    """Device as CUDA_VISIBLE_DEVICES spells it -> its UUID, in order; `nvidia-smi -L` prints the `listing`. MIG instances are devices."""
-    gpus: list[list[str]] = []
-    for kind, uuid in re.findall(r"^\s*(GPU|MIG) .*\(UUID: ([^)]+)\)", listing, re.MULTILINE):
-        gpus.append([uuid]) if kind == "GPU" else gpus[-1].append(uuid)
+    """Returns the devices that CUDA would see, in its order.
+
+    Args:
+        variable: the value of CUDA_VISIBLE_DEVICES; None where it is not set.
+        listing: what `nvidia-smi -L` prints. MIG instances count as devices.
+
+    Returns:
+        The device as the variable spells it -> its UUID.
+    """
+    gpus = _uuids(listing)
+    # a GPU that is cut into instances is seen as these
     devices = [gpu[1:] or gpu for gpu in gpus]
     if variable is None:
-        return {uuid: uuid for own in devices for uuid in own}
-    found: dict[str, str] = {}
+        uuids = [uuid for instances in devices for uuid in instances]
+        return dict(zip(uuids, uuids, strict=True))
+    known = [uuid for gpu in gpus for uuid in gpu]
+    named: dict[str, str] = {}
     for name in variable.replace(" ", "").split(","):
         if name in ("", "-1", "NoDevFiles"):
-            break  # as CUDA reads it: what follows is out of sight
-        if name.isdigit():
-            found[name] = devices[int(name)][0] if int(name) < len(devices) else name
+            # as CUDA reads it: what follows is out of sight
+            break
+        named[name] = name
+        if not name.isdigit():
+            named[name] = next((uuid for uuid in known if uuid.startswith(name)), name)
+        elif int(name) < len(devices):
+            named[name] = devices[int(name)][0]
+    return named
+
+
+def _uuids(listing: str) -> list[list[str]]:
+    """The UUIDs of each GPU: its own, then those of its instances."""
+    gpus: list[list[str]] = []
+    for kind, uuid in re.findall(r"^\s*(GPU|MIG) .*\(UUID: ([^)]+)\)", listing, re.MULTILINE):
+        if kind == "GPU":
+            gpus.append([uuid])
         else:
-            found[name] = next(
-                (uuid for gpu in gpus for uuid in gpu if uuid.startswith(name)), name
-            )
-    return found
+            gpus[-1].append(uuid)
+    return gpus
 
 
-def _tried(devices: Mapping[str, str], count: int, folder: Path) -> list[str]:
-    """`count` devices locked for this process, or none: who waits holds nothing."""
-    locked: dict[str, int] = {}
+def _try(devices: Mapping[str, str], count: int, folder: Path) -> list[str]:
+    """Locks `count` devices, or none: who waits holds nothing."""
+    locks: dict[str, int] = {}
     for name, uuid in devices.items():
-        if len(locked) < count and (lock := _locked(folder, uuid)) is not None:
-            locked[name] = lock
-    if len(locked) < count:
-        for lock in locked.values():
+        if len(locks) == count:
+            break
+        lock = _locked(folder, uuid)
+        if lock is not None:
+            locks[name] = lock
+    if len(locks) < count:
+        for lock in locks.values():
             os.close(lock)
         return []
-    _held.extend(locked.values())
-    return list(locked)
+    _held.extend(locks.values())
+    return list(locks)
 
 
 def _locked(folder: Path, uuid: str) -> int | None:
@@ -112,7 +156,8 @@ def _locked(folder: Path, uuid: str) -> int | None:
     path = folder / re.sub(r"[^\w.-]", "_", uuid)
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o644))
-    lock = os.open(path, os.O_RDONLY)  # another user's file can be locked too
+    # opened for reading, so that another user's file can be locked too
+    lock = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -122,16 +167,20 @@ def _locked(folder: Path, uuid: str) -> int | None:
 
 
 def _listing() -> str:
+    """What `nvidia-smi -L` prints; nothing where there is no such program."""
+    command = ["nvidia-smi", "-L"]
     try:
-        return subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60
-        ).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Leases, and becomes the command, which keeps the lease."""
+    """Leases, and becomes the command, which keeps the lease.
+
+    Args:
+        arguments: how many devices, then the words of the command.
+    """
     try:
         take(int(arguments[0]))
     except MixwrightError as error:

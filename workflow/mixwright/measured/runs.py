@@ -40,23 +40,33 @@ def as_tables(role: str, observations: Observations) -> tuple[pd.DataFrame, pd.D
 
 
 def natural(
-    design: pd.DataFrame, given: str | Mapping[str, float] | None, published: Mapping[str, Array]
+    design: pd.DataFrame,
+    mixture: str | Mapping[str, float] | None,
+    published: Mapping[str, Array],
 ) -> pd.DataFrame:
-    """A DOMAINS frame with the shares of the natural mixture and no tokens: the one given, else a swarm's mean or the base run's."""
-    shares = (
-        base_mixture(design)
-        if set(design.role) == {"perturb"}
-        else design.groupby("domain").weight.mean()
-    )
-    if isinstance(given, str):
-        shares = pd.Series(published[given], index=shares.index)
-    elif given is not None:
-        for name in given:
+    """Returns a DOMAINS frame with the shares of the natural mixture, and no tokens.
+
+    Args:
+        design: the runs' weights.
+        mixture: the name of a published mixture, or domain -> share. None: the mean of a swarm,
+            or the base run of perturbations.
+        published: name -> weights of the published mixtures.
+
+    Raises:
+        MixwrightError: `mixture` names what is no domain.
+    """
+    if set(design.role) == {"perturb"}:
+        shares = base_mixture(design)
+    else:
+        shares = design.groupby("domain").weight.mean()
+    if isinstance(mixture, str):
+        shares = pd.Series(published[mixture], index=shares.index)
+    elif mixture is not None:
+        for name in mixture:
             if name not in shares.index:
-                raise MixwrightError(
-                    f"config: measured.natural.{name} is not a domain; {nearest(name, list(shares.index))}"
-                )
-        shares = pd.Series(dict(given)).reindex(shares.index).fillna(0.0)
+                hint = nearest(name, list(shares.index))
+                raise MixwrightError(f"config: measured.natural.{name} is not a domain; {hint}")
+        shares = pd.Series(dict(mixture)).reindex(shares.index).fillna(0.0)
     frame = pd.DataFrame({"domain": shares.index, "split": "train"})
     frame["share"] = (shares / shares.sum()).to_numpy()
     return frame.assign(tokens=None, bytes=None, documents=None, sha256=None)

@@ -5,7 +5,7 @@ rest of the library calls.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
@@ -20,7 +20,7 @@ from mixwright.observations import NEEDED, Observations
 
 FILE = "fit.json"
 # Metadata of the fields that `fit` fills: a study may not set them.
-FITTED: Mapping[str, bool] = MappingProxyType({"fitted": True})
+FITTED: Mapping[str, Any] = MappingProxyType({"fitted": True})
 # Value of such a field before `fit`.
 UNKNOWN: Any = None
 
@@ -152,11 +152,16 @@ def read_fit(mixer_class: type, folder: Path, class_named: Callable[[str], type]
     path = folder / FILE
     if not path.exists():
         raise MixwrightError(f"{path}: no such fit; run fit first")
-    return mixer_class(**_decoded_fields(read_json(path), class_named))
+    return _decoded_mixer(mixer_class, read_json(path), class_named)
+
+
+def _stored_name(part: Field[Any]) -> str:
+    """What a field is called in the file, which outlives the field's name in the code."""
+    return str(part.metadata.get("stored", part.name))
 
 
 def _encoded_fields(mixer: Saved) -> dict[str, Any]:
-    return {part.name: _encoded(getattr(mixer, part.name)) for part in fields(mixer)}
+    return {_stored_name(part): _encoded(getattr(mixer, part.name)) for part in fields(mixer)}
 
 
 def _encoded(value: Any) -> Any:
@@ -170,10 +175,14 @@ def _encoded(value: Any) -> Any:
     return value
 
 
-def _decoded_fields(
-    encoded: Mapping[str, Any], class_named: Callable[[str], type]
-) -> dict[str, Any]:
-    return {name: _decoded(value, class_named) for name, value in encoded.items()}
+def _decoded_mixer(
+    mixer_class: type, encoded: Mapping[str, Any], class_named: Callable[[str], type]
+) -> Any:
+    names = {_stored_name(part): part.name for part in fields(mixer_class)}
+    values = {}
+    for stored, value in encoded.items():
+        values[names.get(stored, stored)] = _decoded(value, class_named)
+    return mixer_class(**values)
 
 
 def _decoded(value: Any, class_named: Callable[[str], type]) -> Any:
@@ -182,8 +191,7 @@ def _decoded(value: Any, class_named: Callable[[str], type]) -> Any:
         return value
     keys = set(value)
     if keys == {"mixer", "fields"}:
-        mixer_class = class_named(value["mixer"])
-        return mixer_class(**_decoded_fields(value["fields"], class_named))
+        return _decoded_mixer(class_named(value["mixer"]), value["fields"], class_named)
     if keys == {"array", "shape"}:
         return np.array(value["array"], dtype=np.float64).reshape(value["shape"])
     if keys == {"tuple"}:

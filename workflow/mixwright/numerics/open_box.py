@@ -93,7 +93,9 @@ def _equalities(member: Array, free: NDArray[np.bool_], loose: NDArray[np.bool_]
     """
     everything = np.ones((1, len(free)))
     of_weights = np.concatenate([everything, member])[:, free]
-    of_sums = np.vstack([np.zeros((1, int(loose.sum()))), -np.eye(len(member))[:, loose]])
+    nothing = np.zeros((1, int(loose.sum())))
+    minus_itself = -np.eye(len(member))[:, loose]
+    of_sums = np.vstack([nothing, minus_itself])
     equalities = np.hstack([of_weights, of_sums])
     alone = member.sum(axis=0) == 0
     first = len(member) == 0 or bool((free & alone).any() or loose.any())

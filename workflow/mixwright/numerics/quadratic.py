@@ -130,8 +130,8 @@ def entropic_step(
         slope = gradient + curvature @ (v - start) + entropy_slope
         missing = total - v.sum()
         if complementarity < DONE and abs(missing) < DONE:
-            unbalanced = (slope - price - below + above) * low * high
-            if np.abs(unbalanced).max() < DONE:
+            balance = slope - price - below + above
+            if np.abs(balance * low * high).max() < DONE:
                 break
 
         aim = 0.1 * complementarity
@@ -150,7 +150,8 @@ def entropic_step(
         price = price + dual_length * price_move
         below = below + dual_length * below_move
         above = above + dual_length * above_move
-        complementarity = float((below @ low + above @ high) / (2 * len(v)))
+        products = below @ low + above @ high
+        complementarity = float(products / (2 * len(v)))
     # Weights this near their floor are read off their own balance of slope and price: the
     # barrier holds them up.
     dust = v < lower + 1e-9

@@ -55,7 +55,8 @@ class QuadraticModel:
     def curvature(self, importance: Array, w: Array) -> Array:
         """Returns the (domains, domains) Hessian at w (domains,), times importance (1,)."""
         hessian = np.diag(self.tau / np.maximum(w, TINY))
-        hessian[np.ix_(self.active, self.active)] += self.bend
+        block = np.ix_(self.active, self.active)
+        hessian[block] += self.bend
         return np.asarray(importance[0] * hessian)
 
     @property
@@ -71,5 +72,7 @@ class QuadraticModel:
     def _value(self, w: Array) -> float:
         step = w - self.point
         moved = step[self.active]
+        straight = float(self._plain @ step)
         bent = float(moved @ self.bend @ moved) / 2
-        return float(self._plain @ step) + bent + float(w @ self._pull(w))
+        pull = float(w @ self._pull(w))
+        return straight + bent + pull

@@ -52,7 +52,7 @@ def _centred_ranks(values: Array) -> Array:
     count = values.shape[-1]
     order = np.argsort(values, axis=-1, kind="stable")
     ordered = np.take_along_axis(values, order, axis=-1)
-    # a tie is a run of equal values: where each starts, and how long it is
+    # A tie is a run of equal values: where each starts, and how long it is
     starts = np.ones(values.shape, dtype=bool)
     starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
     first = np.broadcast_to(np.arange(1, count + 1), values.shape)[starts]

@@ -9,9 +9,9 @@ Numbers = NDArray[np.floating] | NDArray[np.integer]
 
 
 def ratio(numerators: Numbers, denominators: Numbers) -> tuple[float, float]:
-    """Returns sum(numerators) / sum(denominators) over independent documents, and its standard error.
+    """Returns sum(numerators) / sum(denominators) over independent documents, and its error.
 
-    The error is the ratio estimator's: the spread of numerator - ratio * denominator.
+    The error is the standard error of the ratio estimator, from numerator - ratio * denominator.
     It is infinite where there is one document only.
     """
     total = denominators.sum()

@@ -25,7 +25,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Source:
+class FittedRuns:
     """The runs that a mixer was fitted to, in brief; domains and targets are sorted by name."""
 
     mixer: str
@@ -41,7 +41,9 @@ class Source:
     most_tokens: float
 
     @classmethod
-    def of(cls, mixer: str, observations: Observations, targets: Sequence[str] = ()) -> "Source":
+    def of(
+        cls, mixer: str, observations: Observations, targets: Sequence[str] = ()
+    ) -> "FittedRuns":
         """Returns the brief of those runs that the mixer reads.
 
         Args:
@@ -111,7 +113,7 @@ class Source:
 class Fit:
     """A fitted mixer, and the runs that it was fitted to."""
 
-    source: Source
+    source: FittedRuns
     mixer: Mixer
     # as they were given; a fit that was loaded has no log-likelihoods
     runs: Observations
@@ -132,7 +134,7 @@ class Fit:
             )
         fitted = unfitted.fit(runs)
         targets = getattr(fitted, "targets", ())
-        return cls(Source.of(mixer, runs, targets), fitted, runs)
+        return cls(FittedRuns.of(mixer, runs, targets), fitted, runs)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Fit":
@@ -207,7 +209,7 @@ def check_place(folder: Path) -> None:
 def save(folder: Path, name: str, fitted: Mixer, observations: Observations) -> None:
     """Writes the mixer called `name`, the brief of the runs it was fitted to, and the runs."""
     fitted.save(folder)
-    source = Source.of(name, observations, getattr(fitted, "targets", ()))
+    source = FittedRuns.of(name, observations, getattr(fitted, "targets", ()))
     write_json(folder / FILE, asdict(source))
     parts = [
         *_long(observations, "amount", observations.domains, observations.amounts),
@@ -252,7 +254,7 @@ def read_runs(folder: Path) -> Observations:
     )
 
 
-def read(folder: Path) -> tuple[Source, Mixer]:
+def read(folder: Path) -> tuple[FittedRuns, Mixer]:
     """Reads the brief of the runs and the mixer that `save` wrote.
 
     Raises:
@@ -265,5 +267,5 @@ def read(folder: Path) -> tuple[Source, Mixer]:
     values: dict[str, Any] = {}
     for name, value in read_json(folder / FILE).items():
         values[name] = tuple(value) if isinstance(value, list) else value
-    source = Source(**values)
+    source = FittedRuns(**values)
     return source, mixers.load(source.mixer, folder)

@@ -9,7 +9,7 @@ from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal, Proposal
 from mixwright.mixture import Domain
 from mixwright.proposals import typed
-from mixwright.proposals.fits import Source
+from mixwright.proposals.fits import FittedRuns
 from mixwright.simplex.bounds import Bounds, groups_of
 
 # What the command line calls the options; Python calls them by their names here.
@@ -44,33 +44,45 @@ class Options:
     # targets whose predicted loss must not exceed natural's
     never_worse: tuple[str, ...] = ()
 
-    def goal(self, source: Source) -> Goal:
-        """The goal over the fit's domains; without token counts the mean of the fitted mixtures is the natural one."""
+    def goal(self, source: FittedRuns) -> Goal:
+        """Returns the goal over the fit's domains.
+
+        Without token counts the mean of the fitted mixtures stands for the natural one. Without
+        targets the goal is the plain mean of all.
+        """
+        return Goal(
+            domains=self._domains(source),
+            targets=self._importance(source),
+            tokens=self.tokens or source.most_tokens,
+            bounds=self._bounds(source),
+            seed=self.seed,
+            never_worse=self.never_worse,
+        )
+
+    def _domains(self, source: FittedRuns) -> tuple[Domain, ...]:
         if self.available:
-            domains = tuple(Domain(name, round(self.available[name])) for name in source.domains)
-        else:
-            means = zip(source.domains, source.mean, strict=True)
-            domains = tuple(Domain(name, None, share) for name, share in means)
+            return tuple(Domain(name, round(self.available[name])) for name in source.domains)
+        means = zip(source.domains, source.mean, strict=True)
+        return tuple(Domain(name, None, share) for name, share in means)
+
+    def _importance(self, source: FittedRuns) -> dict[str, float]:
         targets = self.targets or dict.fromkeys(source.targets, 1.0)
-        importance = {
-            name: weight / sum(targets.values())
-            for name, weight in sorted(targets.items())
-            if weight > 0
-        }
-        tokens = self.tokens or source.most_tokens
+        total = sum(targets.values())
+        return {name: weight / total for name, weight in sorted(targets.items()) if weight > 0}
+
+    def _bounds(self, source: FittedRuns) -> Bounds:
         empty = {name: 0.0 for name, amount in self.available.items() if not amount}
-        bounds = Bounds.of(
-            domains,
-            tokens,
+        return Bounds.of(
+            self._domains(source),
+            self.tokens or source.most_tokens,
             {**self.caps, **empty},
             self.floors,
             self.max_epochs,
             self.groups,
             self.fixed,
         )
-        return Goal(domains, importance, tokens, bounds, self.seed, self.never_worse)
 
-    def notes(self, source: Source) -> tuple[str, ...]:
+    def notes(self, source: FittedRuns) -> tuple[str, ...]:
         """Returns what the goal assumes where the options say nothing."""
         notes = []
         if not self.targets and len(source.targets) == 1:
@@ -87,11 +99,11 @@ class Options:
                 notes.append(f"{name} has no tokens and so no weight")
         return tuple(notes)
 
-    def annotate(self, proposal: Proposal, source: Source) -> Proposal:
+    def annotate(self, proposal: Proposal, source: FittedRuns) -> Proposal:
         """Returns the proposal with the notes of these options after its own."""
         return replace(proposal, notes=(*proposal.notes, *self.notes(source)))
 
-    def record(self, source: Source, proposal: Proposal) -> dict[str, Any]:
+    def record(self, source: FittedRuns, proposal: Proposal) -> dict[str, Any]:
         """Returns the proposal as JSON, without tokens and epochs where they are unknown."""
         record = proposal.as_json(self.goal(source))
         has_tokens = self.tokens is not None or not source.weights_alone
@@ -103,7 +115,7 @@ class Options:
 
 
 def make_options(
-    source: Source,
+    source: FittedRuns,
     targets: Mapping[str, float] | Iterable[str] | str | None = None,
     caps: Mapping[str, float] | None = None,
     floors: Mapping[str, float] | None = None,
@@ -148,7 +160,7 @@ def make_options(
 
 
 def read_options(
-    source: Source,
+    source: FittedRuns,
     target: Sequence[str] = (),
     cap: Sequence[str] = (),
     floor: Sequence[str] = (),
@@ -212,7 +224,7 @@ def _groups(
     return groups
 
 
-def _check(options: Options, source: Source, spelled: Mapping[str, str]) -> None:
+def _check(options: Options, source: FittedRuns, spelled: Mapping[str, str]) -> None:
     """Refuses options that do not fit together; `spelled` is option -> what messages call it."""
     names = {name: spelled.get(name, name) for name in COMMAND_LINE}
     for option, value in (("tokens", options.tokens), ("max_epochs", options.max_epochs)):
@@ -229,7 +241,7 @@ def _check(options: Options, source: Source, spelled: Mapping[str, str]) -> None
         )
 
 
-def _check_available(option: str, available: Mapping[str, float], source: Source) -> None:
+def _check_available(option: str, available: Mapping[str, float], source: FittedRuns) -> None:
     missing = [name for name in source.domains if name not in available]
     if missing:
         raise MixwrightError(

@@ -22,14 +22,14 @@ SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Objective:
+class TargetMean:
     """A target, or the plain mean of several."""
 
     name: str
     targets: tuple[str, ...]
 
     @classmethod
-    def read(cls, text: str, known: Sequence[str]) -> "Objective":
+    def read(cls, text: str, known: Sequence[str]) -> "TargetMean":
         """Reads `NAME=A+B`, `A+B` or a target; `known` are the targets that there are.
 
         Raises:
@@ -60,7 +60,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Point:
+class FrontPoint:
     """A mixture of the front."""
 
     # weight of the first objective in the sum that the mixture minimises
@@ -72,8 +72,8 @@ class Point:
 
 
 def pareto(
-    mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], points: int
-) -> list[Point]:
+    mixer: Mixer, goal: Goal, between: tuple[TargetMean, TargetMean], points: int
+) -> list[FrontPoint]:
     """Returns at most `points` mixtures, from the best for one objective to the best for the other.
 
     The next mixture always minimises the weighted sum at right angles to the widest pair of
@@ -102,7 +102,7 @@ def pareto(
     return undominated(front)
 
 
-def _check(between: tuple[Objective, Objective], points: int) -> None:
+def _check(between: tuple[TargetMean, TargetMean], points: int) -> None:
     first, second = between
     if set(first.targets) == set(second.targets):
         raise MixwrightError(
@@ -116,19 +116,19 @@ def _check(between: tuple[Objective, Objective], points: int) -> None:
         raise MixwrightError(f"--points {points}: a front has two ends; ask for 2 or more")
 
 
-def _width(first: Point, second: Point, extent: Array) -> float:
+def _width(first: FrontPoint, second: FrontPoint, extent: Array) -> float:
     """Returns the distance of two points, in the front's `extent` (2,) of both objectives."""
     return float(np.hypot(*(np.subtract(first.values, second.values) / extent)))
 
 
-def _separates(new: Point, first: Point, second: Point, extent: Array) -> bool:
+def _separates(new: FrontPoint, first: FrontPoint, second: FrontPoint, extent: Array) -> bool:
     """Whether a point lies between two others, and is neither of them."""
     if not first.share > new.share > second.share:
         return False
     return min(_width(first, new, extent), _width(new, second, extent)) > SAME
 
 
-def _widest(front: Sequence[Point], finished: set[float], extent: Array) -> tuple[int, float]:
+def _widest(front: Sequence[FrontPoint], finished: set[float], extent: Array) -> tuple[int, float]:
     """Returns where the widest pair of neighbours begins, and how far apart the two are."""
     widths = []
     for k in range(len(front) - 1):
@@ -141,8 +141,12 @@ def _widest(front: Sequence[Point], finished: set[float], extent: Array) -> tupl
 
 
 def _between(
-    mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], first: Point, second: Point
-) -> Point | None:
+    mixer: Mixer,
+    goal: Goal,
+    between: tuple[TargetMean, TargetMean],
+    first: FrontPoint,
+    second: FrontPoint,
+) -> FrontPoint | None:
     """Returns the mixture that minimises the sum at right angles to two points.
 
     There is none where one of the two is no worse on both objectives.
@@ -154,12 +158,12 @@ def _between(
     return _at(mixer, goal, between, fall / (rise + fall))
 
 
-def undominated(points: Sequence[Point]) -> list[Point]:
+def undominated(points: Sequence[FrontPoint]) -> list[FrontPoint]:
     """Returns the points that no other is at least as good as on both objectives.
 
     The best for the first objective comes first.
     """
-    remaining: list[Point] = []
+    remaining: list[FrontPoint] = []
     for point in sorted(points, key=lambda point: point.values):
         if not remaining or point.values[1] < remaining[-1].values[1]:
             remaining.append(point)
@@ -167,7 +171,7 @@ def undominated(points: Sequence[Point]) -> list[Point]:
 
 
 def as_frame(
-    points: Sequence[Point], between: tuple[Objective, Objective], goal: Goal
+    points: Sequence[FrontPoint], between: tuple[TargetMean, TargetMean], goal: Goal
 ) -> pd.DataFrame:
     """Returns a row a point.
 
@@ -185,7 +189,9 @@ def as_frame(
     return pd.DataFrame(rows, columns=columns)
 
 
-def as_table(points: Sequence[Point], between: tuple[Objective, Objective], goal: Goal) -> Table:
+def as_table(
+    points: Sequence[FrontPoint], between: tuple[TargetMean, TargetMean], goal: Goal
+) -> Table:
     """Returns the front for the terminal: losses and the largest weights."""
     table = Table(f"loss {between[0].name}", f"loss {between[1].name}", "gap", "mixture")
     for point in points:
@@ -200,7 +206,9 @@ def as_table(points: Sequence[Point], between: tuple[Objective, Objective], goal
     return table
 
 
-def _at(mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], share: float) -> Point:
+def _at(
+    mixer: Mixer, goal: Goal, between: tuple[TargetMean, TargetMean], share: float
+) -> FrontPoint:
     """Returns the best mixture for `share` of the first objective and the rest of the second."""
     first, second = between
     importance = first.importance(share)
@@ -208,4 +216,4 @@ def _at(mixer: Mixer, goal: Goal, between: tuple[Objective, Objective], share: f
         importance[target] = importance.get(target, 0.0) + part
     proposal = mixer.propose(replace(goal, targets=importance))
     values = (first.value(proposal.predicted), second.value(proposal.predicted))
-    return Point(share, values, proposal)
+    return FrontPoint(share, values, proposal)

@@ -1,4 +1,4 @@
-"""Where a job computes, and how it keeps its memory."""
+"""Prepares the device that a job computes on, and keeps the memory that it frees."""
 
 import ctypes
 
@@ -6,24 +6,45 @@ import torch
 
 from mixwright.errors import MixwrightError
 
-TRIM, TOP_PAD, MMAP = -1, -2, -3  # mallopt's numbers for its thresholds (malloc.h)
-PAD_BYTES, LARGE_BYTES = 16 << 20, 32 << 20  # LARGE: the most that glibc takes
+# Parameters of glibc's mallopt, as malloc.h numbers them.
+TRIM_THRESHOLD = -1
+TOP_PAD = -2
+MMAP_THRESHOLD = -3
+# bytes
+NEVER_TRIM = 2**31 - 1
+PAD_BYTES = 16 << 20
+# the largest that glibc accepts
+LARGE_BYTES = 32 << 20
 
 
 def prepare(device: str) -> None:
-    """One thread on a CPU: numbers are exact, and jobs side by side do not slow each other; a GPU that was asked for must be there."""
+    """Makes this process ready to compute on `device`, cpu or cuda.
+
+    On a CPU it computes with one thread: numbers are then exact, and jobs side by side do not
+    slow each other down.
+
+    Raises:
+        MixwrightError: A GPU is required and torch finds none.
+    """
     if device == "cpu":
         torch.set_num_threads(1)
         keep_memory()
     elif not torch.cuda.is_available():
         raise MixwrightError(
-            f"device: {device} is asked for, and torch finds none; ask the scheduler for a GPU, or set the device to cpu"
+            f"device: {device} is asked for, and torch finds none;"
+            " ask the scheduler for a GPU, or set the device to cpu"
         )
 
 
 def keep_memory() -> None:
-    """What a step frees stays with the process: glibc would hand it back, and fresh pages cost ten times what writing to old ones does."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's alone
-    if mallopt:
-        for threshold, size in ((TRIM, 2**31 - 1), (TOP_PAD, PAD_BYTES), (MMAP, LARGE_BYTES)):
-            mallopt(threshold, size)
+    """Makes glibc keep freed memory in the process, where the C library is glibc.
+
+    Else it would hand the memory back, and writing to fresh pages costs ten times what writing to
+    old ones does.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    mallopt(TRIM_THRESHOLD, NEVER_TRIM)
+    mallopt(TOP_PAD, PAD_BYTES)
+    mallopt(MMAP_THRESHOLD, LARGE_BYTES)

@@ -1,53 +1,83 @@
-"""What a packed member takes: parameters, and megabytes of weights, moments, activations and logits."""
+"""Estimates the memory of a packed member: weights, optimizer state, activations and logits.
+
+Imports no torch, for jobs are sized when the workflow is parsed.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from mixwright.learners import EXPLICIT_BELOW
 
-LOGIT_ROWS = 256  # of the fused head, see learners.fused_head
+# rows of logits that the fused head holds at a time, see proxies/models/fused_head.py
+LOGIT_ROWS = 256
+# by device: megabytes of activations of one packed member at a time
+PIECE_MB = {"cpu": 512, "cuda": 4_096}
+# megabytes of all members of a wave on a CPU
+CPU_MB = 6_000
+# by device: members of a wave at most; more do not fit in the caches of a CPU
+MOST = {"cpu": 4, "cuda": 64}
 
-
-PIECE_MB = {"cpu": 512, "cuda": 4_096}  # activations of one packed member at a time
-
-
-CPU_MB = 6_000  # of all members of a wave on a CPU
-
-
-MOST = {"cpu": 4, "cuda": 64}  # members of a wave: more leave a CPU's caches
+FLOAT_BYTES = 4
+# copies of the parameters: weights, gradients, two moments of the optimizer, and a spare
+COPIES = 5
+# of each row of logits: logits, probabilities and their gradient
+LOGIT_COPIES = 3
 
 
 def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
-    """Parameters of a model of `shape`, keys not grouped, as transformers counts them."""
-    width, hidden, architecture = (
-        shape["width"],
-        shape["hidden"],
-        shape.get("architecture", "llama"),
-    )
-    matrices, vectors = (3, 2 * width) if architecture == "llama" else (2, 9 * width + hidden)
-    outer = {
-        "llama": 2 * vocabulary * width + width,
-        "neox": 2 * vocabulary * width + 2 * width,
-        "gpt2": (vocabulary + shape["context"]) * width + 2 * width,
-        "bert": (vocabulary + shape["context"] + width) * width + vocabulary + 5 * width,
+    """Returns the number of parameters of a model of `shape`, as transformers counts them.
+
+    Keys are not grouped. `shape` is a resolved study's model shape.
+    """
+    width = shape["width"]
+    hidden = shape["hidden"]
+    context = shape["context"]
+    table = vocabulary * width
+    positions = context * width
+    architecture = shape.get("architecture", "llama")
+    # Of one layer: matrices of (width, hidden), and numbers in norms and biases.
+    if architecture == "llama":
+        matrices = 3
+        vectors = 2 * width
+    else:
+        matrices = 2
+        vectors = 9 * width + hidden
+    layer = 4 * width**2 + matrices * width * hidden + vectors
+    # Outside the layers: embeddings, head and the last norm.
+    outside = {
+        "llama": 2 * table + width,
+        "neox": 2 * table + 2 * width,
+        "gpt2": table + positions + 2 * width,
+        "bert": table + positions + width**2 + vocabulary + 5 * width,
     }
-    return int(
-        shape["layers"] * (4 * width**2 + matrices * width * hidden + vectors) + outer[architecture]
-    )
+    return int(shape["layers"] * layer + outside[architecture])
 
 
 def activation_mb(shape: Mapping[str, Any], sequences: int) -> float:
-    """Megabytes of what a packed member's forward pass keeps for the backward one, of so many sequences; without logits."""
-    explicit = shape["heads"] * shape["context"] if shape["context"] < EXPLICIT_BELOW else 0
-    floats = (
-        shape["layers"] * (24 * shape["width"] + 6 * shape["hidden"] + 2 * explicit)
-        + 6 * shape["width"]
-    )
-    return float(sequences * shape["context"] * 4 * floats / 2**20)
+    """Returns megabytes that the forward pass of one member keeps for the backward pass.
+
+    Args:
+        shape: A resolved study's model shape.
+        sequences: How many the member reads at a time.
+
+    Logits are not counted.
+    """
+    width = shape["width"]
+    hidden = shape["hidden"]
+    context = shape["context"]
+    # Explicit attention keeps a probability for each pair of a query and a key.
+    pairs = 0
+    if context < EXPLICIT_BELOW:
+        pairs = shape["heads"] * context
+    layer = 24 * width + 6 * hidden + 2 * pairs
+    floats = shape["layers"] * layer + 6 * width
+    tokens = sequences * context
+    return float(tokens * FLOAT_BYTES * floats / 2**20)
 
 
 def member_mb(shape: Mapping[str, Any], vocabulary: int, sequences: int) -> float:
-    """Megabytes of one packed member: weights, gradients, two moments and a copy, activations, and the logits of a few rows."""
-    return 4 * (
-        5 * parameters(shape, vocabulary) + 3 * LOGIT_ROWS * vocabulary
-    ) / 2**20 + activation_mb(shape, sequences)
+    """Returns megabytes of one packed member that reads so many `sequences` at a time."""
+    weights = COPIES * parameters(shape, vocabulary)
+    logits = LOGIT_COPIES * LOGIT_ROWS * vocabulary
+    held_mb = FLOAT_BYTES * (weights + logits) / 2**20
+    return held_mb + activation_mb(shape, sequences)

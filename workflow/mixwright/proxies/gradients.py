@@ -1,4 +1,8 @@
-"""Losses and gradients of stacked members for one batch: all at once, a few sequences at a time, or one compiled member after another."""
+"""Computes losses and gradients of stacked members for one batch.
+
+All members go through one pass, or one compiled member after another; a batch may be read a few
+sequences at a time, so that its activations fit in memory.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,80 +17,121 @@ from torch.autograd.function import once_differentiable
 from mixwright.proxies.models.fused_head import head_loss
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import head, hidden_states
-from mixwright.proxies.scoring import reduced
+from mixwright.proxies.scoring import products_in
 
-BACKEND = "inductor"  # of torch.compile
-Gradients = dict[str, list[Tensor]]  # by parameter, one tensor a member
+# of torch.compile
+BACKEND = "inductor"
+
+# by parameter, one tensor a member
+Gradients = dict[str, list[Tensor]]
 
 
 @dataclass(frozen=True)
-class How:
-    """How a step is computed: what of it changes numbers, by rounding, is part of the store's key."""
+class Execution:
+    """How a step is computed.
+
+    What of it changes numbers, by rounding, is part of the store's key.
+    """
 
     device: str = "cpu"
+    # of products; weights stay float32
     dtype: torch.dtype = torch.float32
-    micro_batch: int | None = (
-        None  # sequences of a member at a time, their gradients summed; none is all of a step
-    )
+    # sequences that a member reads at a time, their gradients summed; None is all of a step
+    micro_batch: int | None = None
+    # by torch.compile, one member after another
     compiled: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """(K, B, T) what is seen, (K, B, scored) what is predicted and, where not every state predicts, at which of the T places."""
+    """What K members read in one step, and what they predict from it."""
 
-    seen: Tensor
+    # (K, B, T) what the models see
+    tokens: Tensor
+    # (K, B, scored) the tokens that they predict
     labels: Tensor
+    # (K, B, scored) positions among the T that predict; None where every position does
     places: Tensor | None = None
 
     def part(self, members: slice, rows: slice) -> "Batch":
-        """Some members' some sequences."""
-        places = None if self.places is None else self.places[members, rows]
-        return Batch(self.seen[members, rows], self.labels[members, rows], places)
+        """Returns some sequences of some members."""
+        places = None
+        if self.places is not None:
+            places = self.places[members, rows]
+        return Batch(self.tokens[members, rows], self.labels[members, rows], places)
 
 
 def gradients(
-    parameters: Parameters, batch: Batch, shape: Shape, how: How
+    parameters: Parameters, batch: Batch, shape: Shape, execution: Execution
 ) -> tuple[Tensor, Gradients]:
-    """(K,) mean nats/token and its gradients; a member's do not depend on how many there are."""
-    members, rows = batch.seen.shape[:2]
-    size = how.micro_batch or rows
-    groups = [slice(k, k + 1) for k in range(members)] if how.compiled else [slice(0, members)]
-    found: Gradients = {name: [] for name in parameters}
+    """Returns (K,) mean losses in nats/token, and their gradients.
+
+    A member's numbers do not depend on how many members there are.
+    """
+    members = len(batch.tokens)
+    size = 1 if execution.compiled else members
     losses = []
-    for at in groups:
-        own = {name: tensor.detach()[at].requires_grad_() for name, tensor in parameters.items()}
-        parts = [batch.part(at, slice(start, start + size)) for start in range(0, rows, size)]
-        losses.append(
-            sum(_backward(own, part, shape, how, batch.labels[0].numel()) for part in parts)
-        )
-        for name, tensor in own.items():
-            found[name] += tensor.grad.unbind(0)  # type: ignore[union-attr]
-    return torch.cat(losses), found
+    by_name: Gradients = {name: [] for name in parameters}
+    for first in range(0, members, size):
+        chosen = slice(first, first + size)
+        leaves = {}
+        for name, tensor in parameters.items():
+            leaves[name] = tensor.detach()[chosen].requires_grad_()
+        losses.append(_step_loss(leaves, batch, chosen, shape, execution))
+        for name, leaf in leaves.items():
+            # mypy cannot know that every parameter takes part in the loss.
+            assert leaf.grad is not None
+            by_name[name] += leaf.grad.unbind(0)
+    return torch.cat(losses), by_name
 
 
-def _backward(own: Parameters, batch: Batch, shape: Shape, how: How, count: int) -> Tensor:
-    """(K,) nats over `count`; adds to the gradients of `own`."""
-    with reduced(how.dtype, how.device):
-        states = (
-            _compiled(shape)(own, batch.seen)
-            if how.compiled
-            else hidden_states(own, batch.seen, shape)
-        )
-        states, matrix = head(
-            own,
-            states if batch.places is None else _taken(states, batch.places, shape.context),
-            shape,
-        )
-    losses, *slopes = head_loss(
-        states.detach(), matrix.detach(), batch.labels.flatten(1), how.dtype, count
-    )
-    Start.apply(states, matrix, *slopes).backward()
+def _step_loss(
+    leaves: Parameters, batch: Batch, members: slice, shape: Shape, execution: Execution
+) -> Tensor:
+    """Returns (members,) losses of some members, and adds to the gradients of their `leaves`."""
+    rows = batch.tokens.shape[1]
+    size = execution.micro_batch or rows
+    count = batch.labels[0].numel()
+
+    def backward(start: int) -> Tensor:
+        part = batch.part(members, slice(start, start + size))
+        return _backward(leaves, part, shape, execution, count)
+
+    total = backward(0)
+    for start in range(size, rows, size):
+        total = total + backward(start)
+    return total
+
+
+def _backward(
+    leaves: Parameters, batch: Batch, shape: Shape, execution: Execution, count: int
+) -> Tensor:
+    """Returns (K,) nats divided by `count`, and adds to the gradients of `leaves`."""
+    with products_in(execution.dtype, execution.device):
+        states = _states(leaves, batch.tokens, shape, execution.compiled)
+        if batch.places is not None:
+            states = _states_at(states, batch.places, shape.context)
+        states, matrix = head(leaves, states, shape)
+    labels = batch.labels.flatten(1)
+    losses, *slopes = head_loss(states.detach(), matrix.detach(), labels, execution.dtype, count)
+    start = Start.apply(states, matrix, *slopes)
+    start.backward()
     return losses
 
 
+def _states(leaves: Parameters, tokens: Tensor, shape: Shape, compiled: bool) -> Tensor:
+    """Returns (K, B T, W) final states."""
+    if compiled:
+        return _compiled(shape)(leaves, tokens)
+    return hidden_states(leaves, tokens, shape)
+
+
 class Start(Function):
-    """Where a backward pass begins whose first gradients are there already; handed over as such, torch would import sympy for them."""
+    """Starts a backward pass from gradients that are known already.
+
+    Handed to `backward` as arguments, they would make torch import sympy, which takes half a
+    second in every job.
+    """
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, matrix: Tensor, *slopes: Tensor) -> Tensor:
@@ -99,22 +144,29 @@ class Start(Function):
         return *ctx.saved_tensors, None, None
 
 
-def _taken(states: Tensor, places: Tensor, context: int) -> Tensor:
-    """(K, scored, W) of states (K, B T, W) at places (K, B, scored) of T."""
+def _states_at(states: Tensor, places: Tensor, context: int) -> Tensor:
+    """Returns (K, scored, W) of states (K, B T, W) at places (K, B, scored) of T."""
+    device = places.device
     members, count, width = states.shape
-    rows = places + torch.arange(places.shape[1], device=places.device).view(-1, 1) * context
-    rows = rows.flatten(1) + torch.arange(members, device=places.device).view(-1, 1) * count
-    return states.flatten(0, 1).index_select(0, rows.flatten()).view(members, -1, width)
+    sequences = torch.arange(places.shape[1], device=device).view(-1, 1)
+    rows = places + sequences * context
+    # The states of all members, end to end: one index_select is enough.
+    numbers = torch.arange(members, device=device).view(-1, 1)
+    rows = rows.flatten(1) + numbers * count
+    end_to_end = states.flatten(0, 1)
+    chosen = end_to_end.index_select(0, rows.flatten())
+    return chosen.view(members, -1, width)
 
 
 @lru_cache(maxsize=4)
 def _compiled(shape: Shape) -> Callable[[Parameters, Tensor], Tensor]:
-    """The body of one member by torch.compile: one graph serves every member of every wave, whatever their number."""
+    """Returns the compiled body of one member.
+
+    One graph serves every member of every wave, whatever their number.
+    """
     torch.set_float32_matmul_precision("highest")
-    compiled: Any = torch.compile(
-        lambda own, seen: hidden_states(own, seen, shape),
-        fullgraph=True,
-        dynamic=False,
-        backend=BACKEND,
-    )
-    return compiled  # type: ignore[no-any-return]
+
+    def body(parameters: Parameters, tokens: Tensor) -> Tensor:
+        return hidden_states(parameters, tokens, shape)
+
+    return torch.compile(body, fullgraph=True, dynamic=False, backend=BACKEND)

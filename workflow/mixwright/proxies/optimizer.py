@@ -1,4 +1,7 @@
-"""Muon on the hidden matrices and AdamW on the rest, for stacked members: the recipe that the finals train with too."""
+"""Updates stacked members: Muon on the hidden matrices and AdamW on the rest.
+
+Finals train with the same recipe.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,72 +10,99 @@ from typing import Any
 import torch
 from torch import Tensor
 
-COEFFICIENTS = (
-    3.4445,
-    -4.7750,
-    2.0315,
-)  # quintic of Muon (kellerjordan.github.io/posts/muon): steep at zero, singular values end near 1
+# Of Muon's quintic a x + b x^3 + c x^5 (kellerjordan.github.io/posts/muon): steep at zero, and it
+# brings singular values near 1.
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
-LONG = 1.5  # columns over rows from which products of (rows, rows) alone are fewer
+# columns over rows above which products of (rows, rows) alone cost less
+LONG = 1.5
 MOMENTUM = 0.95
 SMALLEST_NORM = 1e-7
+# of AdamW
 EPSILON = 1e-8
+# parameters that Muon updates
 HIDDEN = ("attention", "mlp", "transform")
+# parameters without weight decay
 UNDECAYED = ("norms", "attention_bias", "up_bias", "down_bias", "transform_bias", "head_bias")
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """(..., m, n) with m <= n: near U V^T of each matrix's singular value decomposition, by Newton-Schulz.
+    """Returns near U V^T of each matrix's singular value decomposition, by Newton-Schulz.
 
-    All iterates are a polynomial of x x^T times x. Where a matrix is long, the polynomial is multiplied out alone, in (m, m), and x once.
+    Every iterate is a polynomial of x x^T times x. For long matrices the polynomial is multiplied
+    out first, in (m, m), and x is multiplied once.
+
+    Args:
+        matrices: (..., m, n) with m <= n.
     """
     a, b, c = COEFFICIENTS
     x = matrices.flatten(0, -3)
-    norms = (
-        torch.stack([matrix.norm() for matrix in x])
-        if x.device.type == "cpu"
-        else x.norm(dim=(1, 2))
-    )
-    x = x / norms.clamp_(min=SMALLEST_NORM).view(-1, 1, 1)
-    if x.shape[2] > LONG * x.shape[1]:
-        return torch.bmm(_polynomial(torch.bmm(x, x.mT)), x).view_as(matrices)
+    norms = _norms(x).clamp_(min=SMALLEST_NORM)
+    x = x / norms.view(-1, 1, 1)
+    rows, columns = x.shape[1:]
+    if columns > LONG * rows:
+        polynomial = _polynomial(torch.bmm(x, x.mT))
+        return torch.bmm(polynomial, x).view_as(matrices)
     for _ in range(ITERATIONS):
         gram = torch.bmm(x, x.mT)
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        higher = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, higher, x, beta=a)
     return x.view_as(matrices)
 
 
+def _norms(matrices: Tensor) -> Tensor:
+    """Returns (n,) Frobenius norms of (n, m, k)."""
+    if matrices.device.type == "cpu":
+        # One by one, so that no norm depends on how many matrices there are.
+        return torch.stack([matrix.norm() for matrix in matrices])
+    return matrices.norm(dim=(1, 2))
+
+
 def _polynomial(gram: Tensor) -> Tensor:
-    """What all iterations together multiply x by, from x x^T; factors of one matrix commute."""
-    a, b, c = COEFFICIENTS
-
-    def factor(gram: Tensor) -> Tensor:
-        found = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        found.diagonal(dim1=1, dim2=2).add_(a)
-        return found
-
-    own = total = factor(gram)
+    """Returns what all iterations multiply x by, from x x^T; factors of one matrix commute."""
+    factor = _factor(gram)
+    total = factor
     for _ in range(ITERATIONS - 1):
-        gram = torch.bmm(torch.bmm(own, gram), own)
-        own = factor(gram)
-        total = torch.bmm(own, total)
+        half = torch.bmm(factor, gram)
+        gram = torch.bmm(half, factor)
+        factor = _factor(gram)
+        total = torch.bmm(factor, total)
     return total
 
 
+def _factor(gram: Tensor) -> Tensor:
+    """Returns a I + b gram + c gram^2, by which one iteration multiplies."""
+    a, b, c = COEFFICIENTS
+    factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    factor.diagonal(dim1=1, dim2=2).add_(a)
+    return factor
+
+
 def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
-    """sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter, as torch.optim.Muon; an mlp's last slot leads back."""
-    sizes = (
-        [(hidden, width)] * (slots - 1) + [(width, hidden)]
-        if name == "mlp"
-        else [(width, width)] * slots
-    )
-    return [math.sqrt(max(1.0, outputs / inputs)) for outputs, inputs in sizes]
+    """Returns sqrt(max(1, outputs / inputs)) of each slot of a stacked parameter.
+
+    torch.optim.Muon scales updates by the same. The last slot of an mlp leads back to the width.
+    """
+    sizes = [(width, width)] * slots
+    if name == "mlp":
+        sizes = [(hidden, width)] * (slots - 1) + [(width, hidden)]
+    scales = []
+    for outputs, inputs in sizes:
+        scales.append(math.sqrt(max(1.0, outputs / inputs)))
+    return scales
 
 
 class Optimizer:
-    """Updates stacked parameters in place, each member by its own length and rate; `state` holds all that a checkpoint must.
+    """Updates stacked parameters in place, each member by its own length and rate.
 
-    What a step depends on beside the gradients stands in tensors, so that a recorded step can be played again (`schedule`, then `update`).
+    What a step depends on, besides the gradients, is held in tensors, so that a recorded step can
+    be replayed: call `schedule`, then `update`.
+
+    Attributes:
+        parameters: By name, each (K, ...).
+        courses: Each member's steps, and the factor of its learning rates.
+        hidden: Names of the parameters that Muon updates.
+        state: Moments by name, each (K, ...); all that a checkpoint must hold.
     """
 
     def __init__(
@@ -82,113 +112,133 @@ class Optimizer:
         steps: Sequence[int],
         rates: Sequence[float] | None = None,
     ) -> None:
-        self.parameters, self.recipe = dict(parameters), recipe
-        self.courses = list(
-            zip(steps, rates or [1.0] * len(steps), strict=True)
-        )  # a member's steps, and the factor of its learning rates
-        self.hidden = [
-            name
-            for name in parameters
-            if name in HIDDEN and recipe.get("name", "muon-adamw") == "muon-adamw"
-        ]
-        kinds = {
-            name: ("momentum",) if name in self.hidden else ("mean", "square")
-            for name in parameters
-        }
-        self.state = {
-            f"{name}.{kind}": torch.zeros_like(parameters[name])
-            for name in parameters
-            for kind in kinds[name]
-        }
-        self._room()
+        self.parameters = dict(parameters)
+        self.recipe = recipe
+        if rates is None:
+            rates = [1.0] * len(steps)
+        self.courses = list(zip(steps, rates, strict=True))
+        self.hidden: list[str] = []
+        with_muon = recipe.get("name", "muon-adamw") == "muon-adamw"
+        self._decayed: list[str] = []
+        self._undecayed: list[str] = []
+        self.state: dict[str, Tensor] = {}
+        for name, tensor in parameters.items():
+            if with_muon and name in HIDDEN:
+                self.hidden.append(name)
+                self.state[f"{name}.momentum"] = torch.zeros_like(tensor)
+                continue
+            self.state[f"{name}.mean"] = torch.zeros_like(tensor)
+            self.state[f"{name}.square"] = torch.zeros_like(tensor)
+            if name in UNDECAYED:
+                self._undecayed.append(name)
+            else:
+                self._decayed.append(name)
+        self._allocate()
 
-    def _room(self) -> None:
-        device = next(iter(self.parameters.values())).device
-        self._rates = torch.zeros(
-            2, len(self.courses), device=device
-        )  # of Muon and of AdamW, by member
-        self._count = torch.zeros((), device=device)  # steps taken, this one included
-        scales = {
-            name: slot_scales(name, *self.parameters[name].shape[-3:]) for name in self.hidden
-        }
-        self._scales = {
-            name: torch.tensor(own, device=device).view(-1, 1, 1) for name, own in scales.items()
-        }
+    def _allocate(self) -> None:
+        """Makes the tensors that a step depends on, for the members of now."""
+        members = len(self.courses)
+        some_parameter = next(iter(self.parameters.values()))
+        device = some_parameter.device
+        # (2, K) learning rates of Muon and of AdamW
+        self._rates = torch.zeros(2, members, device=device)
+        # steps taken, this one included
+        self._count = torch.zeros((), device=device)
+        self._scales: dict[str, Tensor] = {}
+        for name in self.hidden:
+            slots, width, hidden = self.parameters[name].shape[-3:]
+            scales = slot_scales(name, slots, width, hidden)
+            on_device = torch.tensor(scales, device=device)
+            self._scales[name] = on_device.view(-1, 1, 1)
 
     def schedule(self, step: int) -> None:
-        """The learning rates of step number `step` (from 0)."""
-        factors = [
-            rate * linear_decay(step, steps, self.recipe["warmup"]) for steps, rate in self.courses
-        ]
-        self._rates.copy_(
-            torch.tensor(
-                [
-                    [factor * self.recipe[name] for factor in factors]
-                    for name in ("muon_lr", "adam_lr")
-                ]
-            )
-        )
+        """Sets the learning rates of step number `step` (from 0)."""
+        muon_rates = []
+        adam_rates = []
+        muon_rate = self.recipe["muon_lr"]
+        adam_rate = self.recipe["adam_lr"]
+        for steps, rate in self.courses:
+            factor = rate * linear_decay(step, steps, self.recipe["warmup"])
+            muon_rates.append(factor * muon_rate)
+            adam_rates.append(factor * adam_rate)
+        rates = torch.tensor([muon_rates, adam_rates])
+        self._rates.copy_(rates)
         self._count.fill_(step + 1)
 
     @torch.no_grad()
     def update(self, gradients: Mapping[str, Sequence[Tensor]]) -> None:
-        """One step from each parameter's gradients, member by member; they are used up."""
-        limit = self.recipe["clip"]
-        over = (
-            excess(
-                [[own[k] for own in gradients.values()] for k in range(len(self.courses))], limit
-            )
-            if limit
-            else None
-        )
+        """Takes one step.
+
+        Args:
+            gradients: By parameter, one tensor a member. They are overwritten.
+        """
+        divisors = self._divisors(gradients)
         for name in self.hidden:
-            self._muon(name, torch.stack(list(gradients[name])), over)
-        rest = [name for name in self.parameters if name not in self.hidden]
-        decay = self.recipe["weight_decay"]
-        for names, weight_decay in (
-            ([n for n in rest if n not in UNDECAYED], decay),
-            ([n for n in rest if n in UNDECAYED], 0.0),
-        ):
-            for k in range(len(self.courses)):
-                self._adamw(k, names, [gradients[name][k] for name in names], weight_decay, over)
+            gradient = torch.stack(list(gradients[name]))
+            self._muon(name, gradient, divisors)
+        for k in range(len(self.courses)):
+            self._adamw(k, self._decayed, gradients, self.recipe["weight_decay"], divisors)
+            self._adamw(k, self._undecayed, gradients, 0.0, divisors)
+
+    def _divisors(self, gradients: Mapping[str, Sequence[Tensor]]) -> Tensor | None:
+        """Returns (K,) numbers that gradients are divided by, or None where nothing is clipped."""
+        limit = self.recipe["clip"]
+        if not limit:
+            return None
+        by_member = list(zip(*gradients.values(), strict=True))
+        return excess(by_member, limit)
 
     def keep(self, parameters: Mapping[str, Tensor], members: Sequence[int]) -> None:
-        """Goes on with the `parameters` of these members alone."""
+        """Goes on with some members alone; `parameters` are theirs."""
         self.parameters = dict(parameters)
         self.courses = [self.courses[member] for member in members]
         self.state = {name: tensor[members] for name, tensor in self.state.items()}
-        self._room()
+        self._allocate()
 
-    def _muon(self, name: str, gradient: Tensor, over: Tensor | None) -> None:
-        parameter, momentum = self.parameters[name], self.state[f"{name}.momentum"]
-        if over is not None:
-            gradient.div_(_by_member(over, gradient))
+    def _muon(self, name: str, gradient: Tensor, divisors: Tensor | None) -> None:
+        parameter = self.parameters[name]
+        momentum = self.state[f"{name}.momentum"]
+        if divisors is not None:
+            gradient.div_(_by_member(divisors, gradient))
         momentum.lerp_(gradient, 1 - MOMENTUM)
-        update = orthogonalised(_wide(gradient.lerp_(momentum, MOMENTUM)))
+        ahead = gradient.lerp_(momentum, MOMENTUM)
+        update = orthogonalised(_wide(ahead))
+        if update.shape != parameter.shape:
+            update = update.mT
         rates = _by_member(self._rates[0], parameter)
-        if self.recipe["weight_decay"]:
-            parameter.mul_(1 - rates * self.recipe["weight_decay"])
-        parameter.addcmul_(
-            update if update.shape == parameter.shape else update.mT,
-            self._scales[name] * rates,
-            value=-1,
-        )
+        weight_decay = self.recipe["weight_decay"]
+        if weight_decay:
+            parameter.mul_(1 - rates * weight_decay)
+        parameter.addcmul_(update, self._scales[name] * rates, value=-1)
 
     def _adamw(
         self,
         k: int,
         names: Sequence[str],
-        gradients: Sequence[Tensor],
+        gradients: Mapping[str, Sequence[Tensor]],
         weight_decay: float,
-        over: Tensor | None,
+        divisors: Tensor | None,
     ) -> None:
-        """One member's, in one pass over its memory; torch.optim calls the same kernel, a state object a tensor later."""
+        """Updates some parameters of member `k`, in one pass over its memory.
+
+        torch.optim.AdamW calls the same kernel.
+        """
+        parameters = []
+        slopes = []
+        means = []
+        squares = []
+        for name in names:
+            parameters.append(self.parameters[name][k])
+            slopes.append(gradients[name][k])
+            means.append(self.state[f"{name}.mean"][k])
+            squares.append(self.state[f"{name}.square"][k])
         first, second = self.recipe["betas"]
         torch._fused_adamw_(
-            [self.parameters[name][k] for name in names],
-            list(gradients),
-            [self.state[f"{name}.mean"][k] for name in names],
-            [self.state[f"{name}.square"][k] for name in names],
+            parameters,
+            slopes,
+            means,
+            squares,
+            # of the largest squares, which amsgrad alone reads
             [],
             [self._count] * len(names),
             lr=self._rates[1, k],
@@ -198,26 +248,49 @@ class Optimizer:
             eps=EPSILON,
             amsgrad=False,
             maximize=False,
-            grad_scale=None if over is None else over[k],
+            # The kernel divides gradients by it.
+            grad_scale=None if divisors is None else divisors[k],
         )
 
 
 def excess(gradients: Sequence[Sequence[Tensor]], limit: float) -> Tensor:
-    """(members,) what each member's gradients have to be divided by for a joint norm of at most `limit`, at least 1; a member at a time,
-    for over a dimension the order of a sum follows how many members there are."""
-    norms = torch.stack([torch.stack(torch._foreach_norm(list(own))).norm() for own in gradients])
-    return ((norms + 1e-6) / limit).clamp_(min=1.0)
+    """Returns (members,) divisors, 1 or more, that clip gradients to a joint norm of `limit`.
+
+    Norms are taken one member at a time: over a dimension, the order of a sum depends on how many
+    members there are.
+
+    Args:
+        gradients: By member, one tensor a parameter.
+        limit: The largest norm of a member's gradients together.
+    """
+    norms = []
+    for tensors in gradients:
+        by_parameter = torch.stack(torch._foreach_norm(list(tensors)))
+        norms.append(by_parameter.norm())
+    divisors = (torch.stack(norms) + 1e-6) / limit
+    return divisors.clamp_(min=1.0)
 
 
 def _by_member(values: Tensor, like: Tensor) -> Tensor:
-    return values.view(-1, *[1] * (like.dim() - 1))
+    """Returns (K,) values as (K, 1, ...), with as many dimensions as `like`."""
+    ones = [1] * (like.dim() - 1)
+    return values.view(-1, *ones)
 
 
 def _wide(matrices: Tensor) -> Tensor:
-    return matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT
+    """Returns matrices with at least as many columns as rows."""
+    if matrices.shape[-2] <= matrices.shape[-1]:
+        return matrices
+    return matrices.mT
 
 
 def linear_decay(step: int, steps: int, warmup: float = 0.0) -> float:
-    """Factor of the learning rate at `step` (from 0): up over the first `warmup` share of the steps, then linearly down to zero."""
+    """Returns the factor of the learning rate at `step` (from 0) of `steps`.
+
+    It rises over the first `warmup` share of the steps, then falls linearly to zero.
+    """
     rising = round(warmup * steps)
-    return (step + 1) / (rising + 1) if step < rising else (steps - step) / max(1, steps - rising)
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    falling = max(1, steps - rising)
+    return (steps - step) / falling

@@ -1,9 +1,9 @@
-"""The stage that trains a pack: from runs and weights to one parquet, by way of the store."""
+"""Trains a pack of runs and writes one parquet file, by way of the store."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mixwright.corpus.shards import Examples, Shard
 from mixwright.files import written
 from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
-from mixwright.proxies.loglikelihoods import Recording
+from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.store import Store, done, key_of, mixture_of, renamed, row
@@ -26,15 +26,20 @@ from mixwright.study.study import Study
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A pack as the trainer takes it: resolved before anything is trained."""
+    """A pack as the trainer takes it: all that is resolved before anything is trained."""
 
     shape: Shape
     settings: Settings
-    how: str  # it is computed, as JSON
-    keys: Mapping[str, str]  # run -> what its result is stored under
-    members: Mapping[str, Member]  # by key: runs of equal mixture and seed train once
-    measured: Mapping[str, Examples]  # texts whose losses are measured on the way
-    record: Recording  # of texts whose log-likelihoods are kept
+    # how it is computed, as JSON; goes into the file's metadata
+    computed: str
+    # run -> the key of its result in the store
+    keys: Mapping[str, str]
+    # by key, for runs of equal mixture and seed are trained once
+    members: Mapping[str, Member]
+    # name -> texts whose losses are measured several times
+    measured: Mapping[str, Examples]
+    # the examples whose log-likelihoods are recorded
+    recording: LikelihoodTexts
 
     @classmethod
     def of(
@@ -45,32 +50,51 @@ class Work:
         targets: Mapping[str, Examples],
         study: Study,
     ) -> "Work":
-        """From shards and targets in the order of their names."""
+        """Resolves a pack.
+
+        Args:
+            runs: The runs of the pack.
+            mixtures: Run name -> mixture.
+            shards: Sorted by domain.
+            targets: Target -> texts, sorted by name.
+            study: The resolved study.
+        """
         vocabulary = shards[0].vocabulary
         study = study.calibrated(_chosen(study.config["proxy"], vocabulary))
-        proxy, evaluation = study.config["proxy"], study.config["evaluation"]
+        proxy = study.config["proxy"]
+        evaluation = study.config["evaluation"]
         shape = Shape.of(proxy["shape"], vocabulary, proxy["attention"])
-        marks = {"mask_token": mask_token(shards[0])} if shape.masked else {}
-        prints, spec = (
-            _fingerprints(shards, targets),
-            study.proxy_spec | {"vocabulary": vocabulary} | marks,
-        )
+        spec = study.proxy_spec | {"vocabulary": vocabulary}
+        # A causal model's last token is predicted and not read.
+        longest = shape.context + 1
+        if shape.masked:
+            spec["mask_token"] = mask_token(shards[0])
+            longest = shape.context
+        fingerprints = _fingerprints(shards, targets)
         domains = [shard.domain for shard in shards]
         keys: dict[str, str] = {}
         members: dict[str, Member] = {}
         for run in runs:
             mixture = mixture_of(run, mixtures).over(domains)
-            key = key_of(run, mixture, prints, spec, study.recorded)
+            key = key_of(run, mixture, fingerprints, spec, study.recorded)
             keys[run.name] = key
-            members[key] = Member(key, mixture, run.steps, run.seed, run.role == "vertex")
-        texts = {**targets, **{shard.domain: shard.validation for shard in shards}}
-        measured = {
-            name: given.first(evaluation["tokens"], None, shape.context + (not shape.masked))
-            for name, given in texts.items()
-        }
-        record = Recording.of(evaluation, {name: texts[name] for name in study.recorded["targets"]})
-        how = json.dumps({key: proxy[key] for key in KEYS})
-        return cls(shape, _settings(study), how, keys, members, measured, record)
+            members[key] = _member(run, mixture, key)
+        texts = dict(targets)
+        for shard in shards:
+            texts[shard.domain] = shard.validation
+        measured = {}
+        for name, examples in texts.items():
+            measured[name] = examples.first(evaluation["tokens"], None, longest)
+        recorded = {name: texts[name] for name in study.recorded["targets"]}
+        return cls(
+            shape,
+            _settings(study),
+            computed=json.dumps(_how(proxy)),
+            keys=keys,
+            members=members,
+            measured=measured,
+            recording=LikelihoodTexts.of(evaluation, recorded),
+        )
 
 
 def train_pack(
@@ -83,29 +107,39 @@ def train_pack(
     to: Path,
     log: Log = say,
 ) -> None:
-    """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
+    """Trains the runs that the store lacks, and writes the results of all in the runs' order.
+
+    Args:
+        runs: The runs of the pack.
+        mixtures: Run name -> mixture.
+        shards: Training text and held-out text of each domain.
+        targets: Target -> texts to score.
+        study: The resolved study.
+        store_folder: Where results are stored by key.
+        to: The file to write, of tables.RESULTS.
+        log: Takes progress.
+
+    Raises:
+        MixwrightError: A run has no mixture, or memory does not hold one run.
+    """
     shards = sorted(shards, key=lambda shard: shard.domain)
     work = Work.of(runs, mixtures, shards, dict(sorted(targets.items())), study)
     store = Store(Path(store_folder), refresh=study.config["store"] == "refresh")
 
-    def keep(member: Member, result: Result) -> None:
-        realised = [
-            {"domain": name, "tokens": tokens, "epochs": epochs}
-            for name, (tokens, epochs) in result.realised.items()
-        ]
-        store.put(
-            member.key,
-            row("", member.key, result.losses, realised, work.record.rows(result.loglikelihoods)),
-        )
-        tell(member.key)
+    def report(key: str) -> None:
+        table = store.get(key)
+        if table is None:
+            return
+        for run in runs:
+            if work.keys[run.name] == key:
+                log(done(table, run.name))
 
-    def tell(key: str) -> None:
-        if (found := store.get(key)) is not None:
-            for run in (run.name for run in runs if work.keys[run.name] == key):
-                log(done(found, run))
+    def finish(member: Member, result: Result) -> None:
+        store.put(member.key, _stored(member.key, result, work.recording))
+        report(member.key)
 
     for key in work.members:
-        tell(key)
+        report(key)
     if any(key not in store for key in work.members):
         train(
             list(work.members.values()),
@@ -113,62 +147,87 @@ def train_pack(
             shards,
             settings=work.settings,
             targets=work.measured,
-            likelihoods=work.record.examples,
-            by_token=work.record.by_token,
-            on_finished=keep,
+            likelihoods=work.recording.examples,
+            by_token=work.recording.by_token,
+            on_finished=finish,
             finished=store,
             checkpoints=store.folder / "checkpoints",
             log=log,
         )
-    with written(to) as beside:
-        table = pa.concat_tables(
-            [renamed(store.taken(work.keys[run.name]), run.name) for run in runs]
-        )
-        pq.write_table(
-            table.replace_schema_metadata({"computed": work.how}), beside, compression="zstd"
-        )
+    rows = []
+    for run in runs:
+        stored = store.taken(work.keys[run.name])
+        rows.append(renamed(stored, run.name))
+    table = pa.concat_tables(rows).replace_schema_metadata({"computed": work.computed})
+    with written(to) as partial:
+        pq.write_table(table, partial, compression="zstd")
+
+
+def _member(run: Run, mixture: Mixture, key: str) -> Member:
+    return Member(
+        key,
+        mixture,
+        run.steps,
+        run.seed,
+        wants_loglikelihoods=run.role == "vertex",
+    )
+
+
+def _stored(key: str, result: Result, recording: LikelihoodTexts) -> pa.Table:
+    """Returns a member's row for the store, which names no run."""
+    realised = []
+    for domain, (tokens, epochs) in result.realised.items():
+        realised.append({"domain": domain, "tokens": tokens, "epochs": epochs})
+    return row("", key, result.losses, realised, recording.rows(result.loglikelihoods))
 
 
 def _chosen(proxy: Mapping[str, Any], vocabulary: int) -> dict[str, Any]:
-    """How to compute what no calibration has settled."""
-    if "auto" not in [proxy[key] for key in KEYS]:
+    """Returns how to compute what is still "auto", for no calibration has settled it."""
+    if "auto" not in _how(proxy).values():
         return {}
     choice, _ = rule_of_thumb(proxy, vocabulary, machine(proxy["device"]))
-    return {key: getattr(choice, key) for key in KEYS}
+    return _how(asdict(choice))
+
+
+def _how(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of how to compute, in the order of tuning.KEYS."""
+    return {key: settings[key] for key in KEYS}
 
 
 def _settings(study: Study) -> Settings:
-    proxy, evaluation = study.config["proxy"], study.config["evaluation"]
-    names = (
-        "batch",
-        "optimizer",
-        "wave",
-        "device",
-        "precision",
-        "micro_batch",
-        "checkpoint_seconds",
-    )
+    proxy = study.config["proxy"]
+    evaluation = study.config["evaluation"]
     return Settings(
-        compiled=proxy["compile"],
+        batch=proxy["batch"],
+        optimizer=proxy["optimizer"],
         evaluations=evaluation["steps"],
+        wave=proxy["wave"],
+        device=proxy["device"],
+        precision=proxy["precision"],
+        micro_batch=proxy["micro_batch"],
+        compiled=proxy["compile"],
+        checkpoint_seconds=proxy["checkpoint_seconds"],
         alone=evaluation.get("masked") == "alone",
         epochs_of=study.epochs_of,
-        **{name: proxy[name] for name in names},
     )
 
 
 def _fingerprints(shards: Sequence[Shard], targets: Mapping[str, Examples]) -> dict[str, str]:
-    """What the texts are: read and scored."""
-    trained = {f"train/{shard.domain}": shard.fingerprint for shard in shards}
-    scored = {
-        f"scored/{name}": _digest(texts)
-        for name, texts in (
-            {shard.domain: shard.validation for shard in shards} | dict(targets)
-        ).items()
-    }
-    return trained | scored
+    """Returns hashes of the texts that are read and of those that are scored."""
+    fingerprints = {}
+    for shard in shards:
+        fingerprints[f"train/{shard.domain}"] = shard.fingerprint
+        fingerprints[f"scored/{shard.domain}"] = _digest(shard.validation)
+    for name, examples in targets.items():
+        fingerprints[f"scored/{name}"] = _digest(examples)
+    return fingerprints
 
 
-def _digest(texts: Examples) -> str:
-    arrays = (texts.tokens, texts.starts, texts.scored_from, texts.scored_bytes)
-    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+def _digest(examples: Examples) -> str:
+    """Returns the SHA-256 of the examples' arrays."""
+    content = hashlib.sha256()
+    content.update(examples.tokens.tobytes())
+    content.update(examples.starts.tobytes())
+    content.update(examples.scored_from.tobytes())
+    content.update(examples.scored_bytes.tobytes())
+    return content.hexdigest()

@@ -1,4 +1,7 @@
-"""Token shards on the device: sequences are looked up there, so that a step copies a few positions in place of its tokens."""
+"""Holds token shards on the device, and looks sequences up there.
+
+A step then copies a few positions to the device in place of its tokens.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,48 +13,61 @@ from torch import Tensor
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints, Shard
 
-SHARE = 0.25  # of a device's memory that tokens may take
+# share of a device's memory that tokens may take
+SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class Resident:
-    """All shards end to end, in two bytes a token where the vocabulary allows it."""
+    """All shards end to end on the device, two bytes a token where the vocabulary allows it."""
 
-    tokens: Tensor  # (all tokens,) int16, the bits of uint16, or int32
-    offsets: Ints  # (shards,) where each begins
+    # (all tokens,) int32, or int16 that holds the bits of uint16
+    tokens: Tensor
+    # (shards,) position of each shard's first token
+    offsets: Ints
+    # tokens of a sequence
     context: int
 
     @classmethod
     def of(cls, shards: Sequence[Shard], context: int, device: str) -> "Resident":
-        """In the order of a schedule's shards."""
-        small = all(shard.tokens.dtype == np.uint16 for shard in shards)
-        flat = np.concatenate(
-            [np.asarray(shard.tokens).astype(np.uint16 if small else np.int32) for shard in shards]
-        )
-        offsets = np.cumsum([0] + [len(shard.tokens) for shard in shards[:-1]], dtype=np.int64)
-        return cls(
-            torch.from_numpy(flat.view(np.int16) if small else flat).to(device), offsets, context
-        )
+        """Copies the shards to `device`, in the order that schedules number them by."""
+        arrays = []
+        offsets = []
+        total = 0
+        for shard in shards:
+            arrays.append(np.asarray(shard.tokens))
+            offsets.append(total)
+            total += len(shard.tokens)
+        if all(array.dtype == np.uint16 for array in arrays):
+            # The same bits: torch computes little with uint16.
+            flat = np.concatenate(arrays).view(np.int16)
+        else:
+            flat = np.concatenate(arrays, dtype=np.int32, casting="unsafe")
+        tokens = torch.from_numpy(flat).to(device)
+        return cls(tokens, np.array(offsets, np.int64), context)
 
-    def starts(self, schedule: Schedule, at: Ints) -> Ints:
-        """(positions,) where the sequences of a run at these positions begin."""
-        return self.offsets[schedule.domains[at]] + schedule.blocks[at] * self.context
+    def starts(self, schedule: Schedule, positions: Ints) -> Ints:
+        """Returns (n,) where the run's sequences at these positions begin among all tokens."""
+        domains = schedule.domains[positions]
+        blocks = schedule.blocks[positions]
+        return self.offsets[domains] + blocks * self.context
 
     def read(self, starts: Tensor) -> Tensor:
-        """(..., context + 1) int64 tokens from (...) starts, on the device."""
-        found = self.tokens[
-            starts.unsqueeze(-1) + torch.arange(self.context + 1, device=starts.device)
-        ].long()
-        return found & 0xFFFF if self.tokens.dtype == torch.int16 else found
+        """Returns (..., context + 1) int64 tokens from (...) starts, on the device."""
+        steps = torch.arange(self.context + 1, device=starts.device)
+        positions = starts.unsqueeze(-1) + steps
+        tokens = self.tokens[positions].long()
+        if self.tokens.dtype == torch.int16:
+            tokens = tokens & 0xFFFF
+        return tokens
 
 
 def resident(shards: Sequence[Shard], context: int, device: str) -> Resident | None:
-    """The shards on a GPU whose memory has room for them; on a CPU they are read where they lie."""
+    """Returns the shards on a GPU; None on a CPU, and where they take SHARE of its memory."""
     if device == "cpu":
         return None
-    room = SHARE * torch.cuda.get_device_properties(0).total_memory
-    return (
-        Resident.of(shards, context, device)
-        if sum(shard.tokens.nbytes for shard in shards) < room
-        else None
-    )
+    size = sum(shard.tokens.nbytes for shard in shards)
+    memory = torch.cuda.get_device_properties(0).total_memory
+    if size >= SHARE * memory:
+        return None
+    return Resident.of(shards, context, device)

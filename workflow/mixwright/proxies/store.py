@@ -1,4 +1,7 @@
-"""What was computed, under the hash of all that it depends on: a retry, another pack or another study finds it there."""
+"""Stores the results of runs, each under the hash of all that its numbers depend on.
+
+A retry, another pack or another study finds them there.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +18,9 @@ from mixwright.tables import RESULTS
 
 Row = dict[str, Any]
 
+# hex digits of a store key
+KEY_DIGITS = 32
+
 
 def key_of(
     run: Run,
@@ -23,66 +29,100 @@ def key_of(
     spec: Mapping[str, Any],
     recorded: Mapping[str, Any],
 ) -> str:
-    """Hash of what a run's numbers depend on: resolved weights (to 1e-12), steps, seed, the texts and the spec; never its name.
+    """Returns the store key of a run: the hash of all that its numbers depend on.
 
-    Of its role counts only what a vertex run records beside its losses.
+    A run's name is not part of it. Its role counts only for a vertex run, which records more.
+
+    Args:
+        run: Gives steps, tokens and seed.
+        mixture: Its resolved weights, which count to 1e-12.
+        fingerprints: Hashes of the texts that are read and scored.
+        spec: What all proxies of the study share.
+        recorded: What a vertex run records beside its losses.
     """
-    asked = {
+    recipe = {
         "steps": run.steps,
         "tokens": run.tokens,
         "seed": run.seed,
         "recorded": recorded if run.role == "vertex" else None,
     }
-    weights = {name: round(weight, 12) for name, weight in sorted(mixture.as_dict().items())}
-    return digest(
-        {"run": asked, "weights": weights, "fingerprints": dict(fingerprints), "spec": dict(spec)},
-        32,
-    )
+    weights = {}
+    for name, weight in sorted(mixture.as_dict().items()):
+        weights[name] = round(weight, 12)
+    content = {
+        "run": recipe,
+        "weights": weights,
+        "fingerprints": dict(fingerprints),
+        "spec": dict(spec),
+    }
+    return digest(content, KEY_DIGITS)
 
 
 def mixture_of(run: Run, mixtures: Mapping[str, Mixture]) -> Mixture:
-    """Returns the resolved mixture of a run; one that nobody resolved is refused."""
+    """Returns the resolved mixture of a run; `mixtures` go by the runs' names.
+
+    Raises:
+        MixwrightError: Nobody resolved the run.
+    """
     if run.name not in mixtures:
         raise MixwrightError(f"design: no weights of run {run.name}; resolve the design again")
     return mixtures[run.name]
 
 
 class Store:
-    """One-row parquet files of tables.RESULTS; with `refresh`, only what this process put itself is found."""
+    """A folder of parquet files, each one row of tables.RESULTS under its key.
+
+    With `refresh` it serves only the rows that this process has put.
+    """
 
     def __init__(self, folder: Path, refresh: bool = False) -> None:
-        self.folder, self._refresh = folder, refresh
+        self.folder = folder
+        self._refresh = refresh
         self._put: set[str] = set()
 
     def __contains__(self, key: object) -> bool:
-        return (key in self._put or not self._refresh) and self._path(str(key)).exists()
+        if self._refresh and key not in self._put:
+            return False
+        return self._path(str(key)).exists()
 
     def get(self, key: str) -> pa.Table | None:
-        """The row stored under `key`; a file that cannot be read, after a power cut, is told and removed, and counts for nothing."""
+        """Returns the row under `key`, or None.
+
+        A power cut can leave a file that cannot be read. It is removed with a message, and counts
+        for nothing.
+        """
         if key not in self:
             return None
+        path = self._path(key)
         try:
-            return pq.read_table(self._path(key), schema=RESULTS.schema)
+            return pq.read_table(path, schema=RESULTS.schema)
         except (OSError, pa.ArrowInvalid) as error:
-            say(
-                f"{self._path(key)}: result not readable ({error.__class__.__name__}); the run is trained again"
-            )
-            self._path(key).unlink(missing_ok=True)
+            reason = error.__class__.__name__
+            say(f"{path}: result not readable ({reason}); the run is trained again")
+            path.unlink(missing_ok=True)
             return None
 
     def taken(self, key: str) -> pa.Table:
-        """The row that must stand under `key`."""
-        found = self.get(key)
-        if found is None:
+        """Returns the row under `key`.
+
+        Raises:
+            MixwrightError: There is none, though the pack has been trained.
+        """
+        table = self.get(key)
+        if table is None:
             raise MixwrightError(
                 f"{self.folder}: {key} vanished while the pack was trained; run the job again"
             )
-        return found
+        return table
 
     def put(self, key: str, table: pa.Table) -> None:
-        """Stores one row, atomically."""
-        with written(self._path(key)) as beside:
-            pq.write_table(table.cast(RESULTS.schema), beside, compression="zstd")
+        """Stores one row of tables.RESULTS under `key`, atomically.
+
+        Raises:
+            ValueError: The row breaks the table's contract.
+        """
+        with written(self._path(key)) as partial:
+            pq.write_table(table.cast(RESULTS.schema), partial, compression="zstd")
         self._put.add(key)
 
     def _path(self, key: str) -> Path:
@@ -92,7 +132,7 @@ class Store:
 def row(
     run: str, key: str, losses: list[Row], realised: list[Row], loglikelihoods: list[Row]
 ) -> pa.Table:
-    """One run's row of tables.RESULTS."""
+    """Returns one run's row of tables.RESULTS."""
     values = {
         "run": run,
         "store_key": key,
@@ -104,17 +144,21 @@ def row(
 
 
 def done(table: pa.Table, run: str) -> Done:
-    """What a run's row of tables.RESULTS says of it."""
-    lost = [
-        int(fact["step"]) for fact in table["losses"][0].as_py() if fact["status"] == "diverged"
-    ]
-    return Done(
-        run,
-        f"run {run} diverged: no finite loss at step {min(lost)}; the others go on" if lost else "",
-        bool(lost),
-    )
+    """Returns the news that a run has ended, from its row of tables.RESULTS.
+
+    The news names a run that has diverged, and says nothing of any other.
+    """
+    diverged = []
+    for fact in table["losses"][0].as_py():
+        if fact["status"] == "diverged":
+            diverged.append(int(fact["step"]))
+    if not diverged:
+        return Done(run)
+    step = min(diverged)
+    message = f"run {run} diverged: no finite loss at step {step}; the others go on"
+    return Done(run, message, diverged=True)
 
 
 def renamed(table: pa.Table, run: str) -> pa.Table:
-    """A stored row under the name of the run that asks for it now."""
+    """Returns a stored row under the name of another run with the same key."""
     return table.set_column(0, RESULTS.schema.field("run"), pa.array([run], pa.string()))

@@ -1,7 +1,10 @@
-"""Trains many small models of one shape in one process, in waves; a member's numbers do not depend on the company it keeps."""
+"""Trains many small models of one shape in one process, a few of them side by side at a time.
+
+The numbers of a member do not depend on which others it is trained with.
+"""
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +28,14 @@ from mixwright.proxies.wave import Member, Settings, Wave
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a member left behind; losses are null from the step on at which it had diverged."""
+    """What was measured of one member."""
 
-    losses: list[dict[str, Any]]  # rows of tables.LOSSES without the run
-    realised: Mapping[str, tuple[int, float]]  # domain -> training tokens, epochs
-    loglikelihoods: Mapping[
-        str, NDArray[np.float64]
-    ]  # target -> (examples,) or (scored tokens,), empty unless wanted
+    # rows of tables.LOSSES without the run; losses are null once the member has diverged
+    losses: list[dict[str, Any]]
+    # domain -> training tokens, epochs
+    realised: Mapping[str, tuple[int, float]]
+    # target -> (examples,) or (scored tokens,) in nats; empty unless the member wants them
+    loglikelihoods: Mapping[str, NDArray[np.float64]]
 
 
 Finished = Callable[[Member, Result], None]
@@ -39,63 +43,86 @@ Finished = Callable[[Member, Result], None]
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """What the waves of one call share: the setting, and the texts that are scored."""
+    """What the waves of one call share."""
 
     shape: Shape
     shards: Sequence[Shard]
     settings: Settings
-    exam: Exam  # targets whose losses are measured on the way
-    likelihoods: Exam  # targets whose examples are scored one by one at the end
-    resident: Resident | None = None
+    # targets whose losses are measured several times
+    exam: Exam
+    # targets whose examples are scored one by one at the end
+    likelihoods: Exam
+    # the shards on the device, where they fit
+    resident: Resident | None
+    on_finished: Finished
+    pace: PackPace
+    log: Log
+    # keys of the members whose results have been handed over
+    handed_over: set[str] = field(default_factory=set)
+
+    def wave(self, members: Sequence[Member]) -> Wave:
+        """Returns a wave of these members, at its first step."""
+        return Wave(members, self.shape, self.shards, self.settings, self.resident)
 
     def measure(self, wave: Wave) -> None:
-        """Adds the rows of this step to those of each member that is due."""
-        due = [
-            k
-            for k, member in enumerate(wave.members)
-            if wave.step in _evenly(member.steps, self.settings.evaluations)
-        ]
+        """Adds a row a target to each member that is to be scored at this step."""
+        due = []
+        for k, member in enumerate(wave.members):
+            if wave.step in _evenly(member.steps, self.settings.evaluations):
+                due.append(k)
         if not due:
             return
-        scored = self.exam.loglikelihoods(wave.weights(due), self.shape, self.settings.dtype)
+        scored = self._scored(self.exam, wave, due)
+        alive = wave.alive[due].tolist()
         counts = np.stack([shard.unigram for shard in self.shards])
         for target, examples in self.exam.targets.items():
-            unigrams = [
-                unigram_losses(wave.members[k].mixture.weights, counts, examples) for k in due
-            ]  # together, rounding would depend on K
-            numbers = zip(
-                *losses(scored[target], examples), unigrams, wave.alive[due].tolist(), strict=True
-            )
-            for k, (loss, bits, unigram, alive) in zip(due, numbers, strict=True):
-                ok = alive and bool(np.isfinite(loss))
-                wave.rows[k].append(
-                    {
-                        "target": target,
-                        "step": wave.step,
-                        "tokens": wave.step * self.settings.batch * self.shape.context,
-                        "loss": float(loss) if ok else None,
-                        "bits_per_byte": float(bits) if ok else None,
-                        "scored_tokens": int(examples.scored_tokens.sum()),
-                        "unigram_loss": float(unigram),
-                        "status": "ok" if ok else "diverged",
-                    }
-                )
+            nats, bits = losses(scored[target], examples)
+            for i, k in enumerate(due):
+                # One mixture at a time: of several at once, rounding depends on their number.
+                weights = wave.members[k].mixture.weights
+                unigram = unigram_losses(weights, counts, examples)
+                row = {
+                    "target": target,
+                    "step": wave.step,
+                    "tokens": wave.step * self.settings.batch * self.shape.context,
+                    "loss": float(nats[i]),
+                    "bits_per_byte": float(bits[i]),
+                    "scored_tokens": int(examples.scored_tokens.sum()),
+                    "unigram_loss": float(unigram),
+                    "status": "ok",
+                }
+                if not alive[i] or not np.isfinite(nats[i]):
+                    row |= {"loss": None, "bits_per_byte": None, "status": "diverged"}
+                wave.rows[k].append(row)
 
-    def results(self, wave: Wave, ended: Sequence[int]) -> Iterator[tuple[Member, Result]]:
-        """The result of each of these members, whose last step is taken."""
-        wanting = [k for k in ended if wave.members[k].wants_loglikelihoods and bool(wave.alive[k])]
+    def hand_over(self, wave: Wave, ended: Sequence[int]) -> None:
+        """Hands over the results of members that have taken their last step."""
+        for member, result in self._results(wave, ended):
+            self.on_finished(member, result)
+            self.handed_over.add(member.key)
+
+    def _results(self, wave: Wave, ended: Sequence[int]) -> Iterator[tuple[Member, Result]]:
+        wanting = []
+        for k in ended:
+            if wave.members[k].wants_loglikelihoods and bool(wave.alive[k]):
+                wanting.append(k)
         scored: dict[str, NDArray[np.float64]] = {}
         if wanting:
-            scored = self.likelihoods.loglikelihoods(
-                wave.weights(wanting), self.shape, self.settings.dtype
-            )
+            scored = self._scored(self.likelihoods, wave, wanting)
         for k in ended:
-            own = (
-                {target: values[wanting.index(k)] for target, values in scored.items()}
-                if k in wanting
-                else {}
-            )
-            yield wave.members[k], Result(wave.rows[k], wave.schedules[k].realised, own)
+            loglikelihoods = {}
+            if k in wanting:
+                row = wanting.index(k)
+                loglikelihoods = {target: values[row] for target, values in scored.items()}
+            realised = wave.schedules[k].realised
+            yield wave.members[k], Result(wave.rows[k], realised, loglikelihoods)
+
+    def _scored(
+        self, exam: Exam, wave: Wave, members: Sequence[int]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Returns target -> (members, ...) log-likelihoods of an exam's texts."""
+        weights = wave.weights(members)
+        return exam.loglikelihoods(weights, self.shape, self.settings.dtype)
 
 
 def train(
@@ -112,105 +139,118 @@ def train(
     checkpoints: Path | None = None,
     log: Log = lambda line: None,
 ) -> None:
-    """Trains the members whose key is not in `finished` and hands over each one's result as it ends; lengths may differ.
+    """Trains members, and hands over the result of each as it ends.
 
-    Waves are cut from the full list, the longest members first and like lengths together, so that a checkpoint's name survives a retry in
-    which some members are stored already. SIGTERM keeps a checkpoint and exits with 143. At one CPU thread the numbers are bit-exact
-    whatever the pack, the wave, or where a kill cut in.
+    Waves are cut from the full list, the longest members first and like lengths side by side, so
+    that a checkpoint has the same name in a retry in which some members are stored already.
+    SIGTERM saves a checkpoint and exits with 143. At one CPU thread the numbers are bit-exact,
+    whatever the pack, the wave, or the step at which the job was killed.
+
+    Args:
+        members: May take different numbers of steps.
+        shape: Of every member.
+        shards: What they learn from, sorted by domain.
+        settings: What all members share.
+        targets: Target -> texts whose losses are measured several times.
+        likelihoods: Target -> texts whose examples are scored one by one at the end.
+        on_finished: Takes each member and its result.
+        by_token: Whether tokens are scored one by one, not examples.
+        finished: Keys of members that are not to be trained.
+        checkpoints: Folder of the waves' checkpoints; None saves none.
+        log: Takes progress.
+
+    Raises:
+        MixwrightError: The device is missing, or its memory does not hold one member.
     """
-    prepare(settings.device)
+    device = settings.device
+    prepare(device)
     mask = mask_token(shards[0]) if shape.masked else None
-    exam = Exam.of(targets, shape.context, settings.device, mask=mask)
-    examples = Exam.of(likelihoods, shape.context, settings.device, by_token, mask, settings.alone)
-    tokens = None if shape.masked else resident(shards, shape.context, settings.device)
-    pack = Pack(shape, shards, settings, exam, examples, tokens)
     waiting = [member.steps for member in members if member.key not in finished]
-    pace = PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context)
+    pack = Pack(
+        shape,
+        shards,
+        settings,
+        exam=Exam.of(targets, shape.context, device, mask=mask),
+        likelihoods=Exam.of(likelihoods, shape.context, device, by_token, mask, settings.alone),
+        # A masked model's sequences are made on the host.
+        resident=None if shape.masked else resident(shards, shape.context, device),
+        on_finished=on_finished,
+        pace=PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context),
+        log=log,
+    )
     clock = Clock(settings.checkpoint_seconds)
-    ordered = sorted(members, key=lambda member: -member.steps)
-    for start in range(0, len(ordered), settings.wave):
-        whole = ordered[start : start + settings.wave]
-        if missing := [member for member in whole if member.key not in finished]:
-            checkpoint = Checkpoint(checkpoints, digest([member.key for member in whole]), clock)
-            _train_fitting(pack, missing, checkpoint, on_finished, pace, log)
+    longest_first = sorted(members, key=lambda member: -member.steps)
+    for start in range(0, len(longest_first), settings.wave):
+        whole = longest_first[start : start + settings.wave]
+        missing = [member for member in whole if member.key not in finished]
+        if missing:
+            name = digest([member.key for member in whole])
+            _train_fitting(pack, missing, Checkpoint(checkpoints, name, clock))
 
 
-def _train_fitting(
-    pack: Pack,
-    members: Sequence[Member],
-    checkpoint: Checkpoint,
-    on_finished: Finished,
-    pace: PackPace,
-    log: Log,
-) -> None:
-    """As many as memory holds: else half of them, which go on from the checkpoint, and then the others."""
-    gone: set[str] = set()
+def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint) -> None:
+    """Trains members side by side if memory holds them, else half of them and then the others.
 
-    def on_gone(member: Member, result: Result) -> None:
-        on_finished(member, result)
-        gone.add(member.key)
-
+    Each half goes on from the checkpoint.
+    """
     try:
-        _train_wave(
-            pack,
-            Wave(members, pack.shape, pack.shards, pack.settings, pack.resident),
-            checkpoint,
-            on_gone,
-            pace,
-        )
+        _train_wave(pack, pack.wave(members), checkpoint)
+        return
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        left = [member for member in members if member.key not in gone]
         if not _out_of_memory(error):
             raise
-        if len(left) < 2:
+        remaining = [member for member in members if member.key not in pack.handed_over]
+        if len(remaining) < 2:
             raise MixwrightError(
-                "proxy: memory does not hold one run; set proxy.micro_batch to fewer sequences, or ask for more"
+                "proxy: memory does not hold one run; set proxy.micro_batch to fewer sequences,"
+                " or ask for more memory"
             ) from None
-        half = len(left) // 2
-        log(f"memory does not hold {len(left)} runs side by side; going on with {half}")
-    else:
-        return
-    for part in (
-        left[:half],
-        left[half:],
-    ):  # outside the handler, which holds on to what filled the memory
-        _train_fitting(pack, part, checkpoint, on_finished, pace, log)
+    # Outside the handler, for the error holds on to what filled the memory.
+    half = len(remaining) // 2
+    pack.log(f"memory does not hold {len(remaining)} runs side by side; going on with {half}")
+    _train_fitting(pack, remaining[:half], checkpoint)
+    _train_fitting(pack, remaining[half:], checkpoint)
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """torch has no class of its own for a CPU that is full."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "DefaultCPUAllocator" in str(
-        error
-    )
+    """Returns whether memory is full; torch has no class of error for that of a CPU."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return "DefaultCPUAllocator" in str(error)
 
 
-def _train_wave(
-    pack: Pack, wave: Wave, checkpoint: Checkpoint, on_finished: Finished, pace: PackPace
-) -> None:
-    """From its checkpoint, if there is one, until its last member has ended; each is handed over when it ends."""
-    if state := checkpoint.load():
-        wave.resume(state)
-    pace.resumed(len(wave.members), wave.step)
-    with terminable() as asked:
+def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
+    """Trains a wave from its checkpoint, if there is one, until its last member has ended."""
+    _resume(wave, checkpoint)
+    pack.pace.resumed(len(wave.members), wave.step)
+    with terminable() as stop:
         while wave.members:
-            if ended := wave.ended:
-                for member, result in pack.results(wave, ended):
-                    on_finished(member, result)
+            ended = wave.ended
+            if ended:
+                pack.hand_over(wave, ended)
                 wave.leave(ended)
-                pace.finished(len(ended))
+                pack.pace.finished(len(ended))
             else:
                 wave.advance()
                 pack.measure(wave)
-                pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
-                if asked.is_set() or checkpoint.due(soon=bool(wave.ended)):
+                pack.pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
+                if stop.is_set() or checkpoint.due(soon=bool(wave.ended)):
                     checkpoint.save(wave.state())
-            if asked.is_set() and wave.members:
+            if stop.is_set() and wave.members:
                 raise SystemExit(TERMINATED)
         checkpoint.remove()
-        if asked.is_set():  # while the last results were measured
+        # SIGTERM may come while the last results are measured.
+        if stop.is_set():
             raise SystemExit(TERMINATED)
 
 
+def _resume(wave: Wave, checkpoint: Checkpoint) -> None:
+    """Sets a wave to its checkpoint; a function of its own, so that the state is then freed."""
+    state = checkpoint.load()
+    if state:
+        wave.resume(state)
+
+
 def _evenly(steps: int, evaluations: int) -> set[int]:
-    """Steps at which targets are scored, the last included."""
+    """Returns the steps at which targets are scored, evenly spaced, the last step included."""
     return {max(1, round(steps * (i + 1) / evaluations)) for i in range(evaluations)}

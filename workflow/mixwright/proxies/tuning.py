@@ -1,14 +1,16 @@
-"""How the proxies of a study are computed on one kind of machine: chosen once, by rules and by a few timed steps, and kept.
+"""Chooses how the proxies of a study are computed on one kind of machine.
 
-What of the choice changes numbers by rounding (precision, attention, compile, micro_batch) is part of the store's key; no timing is.
+The choice is made once, by rules and a few timed steps, and remembered. What of it changes numbers
+by rounding (precision, attention, compile, micro_batch) is part of the store's key; no timing is.
 """
 
 import os
 import platform
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,23 +21,36 @@ from mixwright.mixture import digest
 from mixwright.proxies.footprint import CPU_MB, MOST, PIECE_MB, activation_mb, member_mb, parameters
 from mixwright.versions import VERSIONS
 
+# settings of a study's proxy that may be "auto"
 KEYS = ("precision", "attention", "compile", "micro_batch", "wave")
-TIMED = 30.0  # CPU-seconds of planned work in one process under which nothing is timed: a timing costs more than it can save
-COMPILED = 120.0  # the same for trying the compiler, which takes 10 to 60 s, saves at most a quarter, and is run by every job
-SPEED = {"cpu": 3e10, "cuda": 1e14}  # FLOP/s of small shapes, for these two questions alone
-CLEARLY = 0.95  # what is chosen over the plain way takes at most this share of its time
+# CPU-seconds of planned work in one process below which nothing is timed: a timing would cost more
+# than it can save.
+TIMED = 30.0
+# The same for trying the compiler: it takes 10 to 60 s in every job and saves at most a quarter.
+COMPILED = 120.0
+# FLOP/s of small shapes, by device, for these two questions alone
+SPEED = {"cpu": 3e10, "cuda": 1e14}
+# A choice replaces the one before it if it takes at most this share of its time.
+CLEARLY = 0.95
+# flags of /proc/cpuinfo, the fastest hardware first
+CPU_FLAGS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2")
 
-Seconds = Callable[["Choice"], float]  # of one token of a member
+# times a choice: seconds for each token of a member
+Seconds = Callable[["Choice"], float]
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What counts of a machine."""
+    """The properties of a machine that a choice depends on."""
 
-    kind: str  # what timings hold for
+    # its name; timings hold for machines of the same name
+    kind: str
+    # whether the hardware multiplies bfloat16
     bfloat16: bool
+    # whether there is a C++ compiler
     compiler: bool
-    memory_mb: int  # of the device, for one process
+    # of the device, for one process
+    memory_mb: int
 
 
 @dataclass(frozen=True)
@@ -45,205 +60,256 @@ class Choice:
     precision: str = "float32"
     attention: str = "fused"
     compile: bool = False
-    micro_batch: int = 1  # sequences of a member at a time
-    wave: int = 4  # members side by side; changes no number
+    # sequences that a member reads at a time
+    micro_batch: int = 1
+    # members side by side; changes no number
+    wave: int = 4
 
     @property
     def name(self) -> str:
-        """In words, for logs and tables of timings."""
-        return f"{self.precision}, {self.attention} attention{', compiled' * self.compile}, {self.wave} side by side"
+        """The choice in words, for logs and tables of timings."""
+        compiled = ", compiled" if self.compile else ""
+        return f"{self.precision}, {self.attention} attention{compiled}, {self.wave} side by side"
 
 
 def machine(device: str) -> Machine:
-    """This one."""
+    """Returns the properties of this machine; `device` is cpu or cuda."""
     compiler = bool(shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++"))
     if device == "cuda":
+        # Here, so that a CPU's choice imports no torch.
         import torch
 
-        found = torch.cuda.get_device_properties(0)
-        kind = f"{found.name}, torch {torch.__version__}"
-        return Machine(
-            kind, torch.cuda.is_bf16_supported(), compiler, found.total_memory * 8 // 10 >> 20
-        )
-    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    model, flags = (
-        re.search(rf"^{name}\s*: (.*)$", cpu, re.MULTILINE) for name in ("model name", "flags")
-    )
-    known = set(flags[1].split()) if flags else set()
-    widest = next(
-        (name for name in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if name in known),
-        platform.machine(),
-    )
-    kind = f"{model[1] if model else platform.processor()}, {widest}"
-    return Machine(kind, bool({"amx_bf16", "avx512_bf16"} & known), compiler, CPU_MB)
+        gpu = torch.cuda.get_device_properties(0)
+        kind = f"{gpu.name}, torch {torch.__version__}"
+        # four fifths: the rest is for libraries
+        memory_mb = gpu.total_memory * 8 // 10 >> 20
+        return Machine(kind, torch.cuda.is_bf16_supported(), compiler, memory_mb)
+    model = _cpu_property("model name") or platform.processor()
+    flags = _cpu_property("flags").split()
+    fastest = platform.machine()
+    for flag in CPU_FLAGS:
+        if flag in flags:
+            fastest = flag
+            break
+    bfloat16 = "amx_bf16" in flags or "avx512_bf16" in flags
+    return Machine(f"{model}, {fastest}", bfloat16, compiler, CPU_MB)
+
+
+def _cpu_property(name: str) -> str:
+    """Returns one line of /proc/cpuinfo; empty where the system has none."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return ""
+    match = re.search(rf"^{name}\s*: (.*)$", path.read_text(), re.MULTILINE)
+    return match[1] if match else ""
 
 
 def calibrate(
     proxy: Mapping[str, Any],
     vocabulary: int,
     tokens: int,
-    here: Machine,
+    hardware: Machine,
     seconds: Seconds,
-    kept: Path | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
-    """The choice for a resolved study's `proxy`, whose largest pack trains on `tokens`: its reasons, and the timings they rest on.
+    """Returns the choice for a study's proxies, the reasons for it, and the timings behind them.
 
-    A folder `kept` remembers it by machine kind and by all that was asked, so that no timing's noise ever changes it.
+    Args:
+        proxy: The proxy section of a resolved study.
+        vocabulary: Tokens that the tokenizer knows.
+        tokens: Training tokens of the largest pack.
+        hardware: The machine to choose for.
+        seconds: Times a choice.
+        folder: Remembers choices, by machine kind and by all that they depend on, so that the
+            noise of a timing never changes one.
     """
-    asked = {key: proxy.get(key, "auto") for key in KEYS}
-    looked_up = vocabulary * proxy["shape"]["width"]  # the embedding, which multiplies nothing
-    planned = (
-        6 * (parameters(proxy["shape"], vocabulary) - looked_up) * tokens / SPEED[proxy["device"]]
-    )
-    sizes = {key: proxy[key] for key in ("shape", "batch", "optimizer", "device")} | {
-        "vocabulary": vocabulary
-    }
-    worth = (planned > TIMED, planned > COMPILED)
+    requested = {key: proxy.get(key, "auto") for key in KEYS}
+    planned = _planned_seconds(proxy, vocabulary, tokens)
+    sizes = {key: proxy[key] for key in ("shape", "batch", "optimizer", "device")}
+    sizes["vocabulary"] = vocabulary
     name = digest(
         {
-            "machine": asdict(here),
-            "asked": asked,
+            "machine": asdict(hardware),
+            "asked": requested,
             "sizes": sizes,
-            "worth": worth,
+            "worth": (planned > TIMED, planned > COMPILED),
             "version": VERSIONS["calibrate"],
         }
     )
-    path = kept / f"{name}.json" if kept else None
+    path = folder / f"{name}.json" if folder else None
     if path and path.exists():
         return dict(read_json(path))
-    plain, reasons = rule_of_thumb(proxy, vocabulary, here)
-    choice, timings = (
-        (plain, {})
-        if not worth[0]
-        else _timed(plain, asked, tokens if worth[1] else 0, here, seconds, reasons)
-    )
-    if not worth[0]:
+    choice, reasons = rule_of_thumb(proxy, vocabulary, hardware)
+    trials = _Trials(seconds)
+    if planned > TIMED:
+        compiler_tokens = tokens if hardware.compiler and planned > COMPILED else 0
+        choice = _timed(choice, requested, compiler_tokens, hardware, trials, reasons)
+    else:
         reasons["timing"] = (
             f"about {planned:.0f} CPU-s in the largest job: too little to time anything"
         )
-    found = {
-        "machine": here.kind,
-        "asked": asked,
+    calibration = {
+        "machine": hardware.kind,
+        "asked": requested,
         "choices": asdict(choice),
         "reasons": reasons,
-        "seconds": timings,
+        "seconds": trials.timings,
     }
     if path:
-        write_json(path, found)
-    return found
+        write_json(path, calibration)
+    return calibration
+
+
+def _planned_seconds(proxy: Mapping[str, Any], vocabulary: int, tokens: int) -> float:
+    """Returns a rough number of seconds to train on so many tokens: 6 FLOP a weight and token."""
+    # The embedding is looked up, and multiplies nothing.
+    looked_up = vocabulary * proxy["shape"]["width"]
+    multiplied = parameters(proxy["shape"], vocabulary) - looked_up
+    return 6 * multiplied * tokens / SPEED[proxy["device"]]
 
 
 def rule_of_thumb(
-    proxy: Mapping[str, Any], vocabulary: int, here: Machine
+    proxy: Mapping[str, Any], vocabulary: int, hardware: Machine
 ) -> tuple[Choice, dict[str, str]]:
-    """What is known to be fast without timing, and why; what the config fixes is kept."""
-    shape, device = proxy["shape"], proxy["device"]
-    fixed = {key: proxy[key] for key in KEYS if proxy.get(key, "auto") != "auto"}
-    precision = "bfloat16" if here.bfloat16 else "float32"
-    precision = fixed.get("precision", precision)
-    explicit = device == "cpu" and shape["context"] < EXPLICIT_BELOW
-    micro = max(1, min(proxy["batch"], int(PIECE_MB[device] // activation_mb(shape, 1))))
-    micro = min(proxy["batch"], fixed.get("micro_batch", micro))
-    wave = max(1, min(MOST[device], int(here.memory_mb // member_mb(shape, vocabulary, micro))))
-    thumb = Choice(precision, "explicit" if explicit else "fused", False, micro, wave)
-    reasons = {
-        "precision": "the hardware multiplies bfloat16"
-        if here.bfloat16
-        else "no hardware for bfloat16",
-        "attention": f"explicit products are faster on a CPU below context {EXPLICIT_BELOW}"
-        if explicit
-        else "torch's fused kernel",
-        "compile": "eager: no graph to compile",
-        "micro_batch": "all of a step fits"
-        if micro == proxy["batch"]
-        else f"activations of {PIECE_MB[device]} MB a member",
-        "wave": "what memory holds" if wave < MOST[device] else "more gain nothing",
-    }
-    return replace(thumb, **fixed | {"micro_batch": micro}), reasons | dict.fromkeys(
-        fixed, "fixed in the config"
-    )
+    """Returns what is fast without timing, and the reason for each setting.
+
+    A setting that the config fixes is obeyed.
+    """
+    device = proxy["device"]
+    batch = proxy["batch"]
+    reasons = {}
+    fixed = {}
+    for key in KEYS:
+        if proxy.get(key, "auto") != "auto":
+            fixed[key] = proxy[key]
+    if hardware.bfloat16:
+        precision = "bfloat16"
+        reasons["precision"] = "the hardware multiplies bfloat16"
+    else:
+        precision = "float32"
+        reasons["precision"] = "no hardware for bfloat16"
+    if device == "cpu" and proxy["shape"]["context"] < EXPLICIT_BELOW:
+        attention = "explicit"
+        reasons["attention"] = (
+            f"explicit products are faster on a CPU below context {EXPLICIT_BELOW}"
+        )
+    else:
+        attention = "fused"
+        reasons["attention"] = "torch's fused kernel"
+    reasons["compile"] = "eager: no graph to compile"
+    in_a_piece = max(1, int(PIECE_MB[device] // activation_mb(proxy["shape"], 1)))
+    micro_batch = min(batch, fixed.get("micro_batch", in_a_piece))
+    reasons["micro_batch"] = "all of a step fits"
+    if micro_batch < batch:
+        reasons["micro_batch"] = f"activations of {PIECE_MB[device]} MB a member"
+    in_memory = int(hardware.memory_mb // member_mb(proxy["shape"], vocabulary, micro_batch))
+    wave = max(1, min(MOST[device], in_memory))
+    reasons["wave"] = "what memory holds" if wave < MOST[device] else "more gain nothing"
+    choice = Choice(precision, attention, False, micro_batch, wave)
+    settings = fixed | {"micro_batch": micro_batch}
+    return replace(choice, **settings), reasons | dict.fromkeys(fixed, "fixed in the config")
+
+
+@dataclass
+class _Trials:
+    """Times choices, each at most once."""
+
+    seconds: Seconds
+    # name of a choice -> seconds for each token of a member
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def time_of(self, choice: Choice) -> float:
+        if choice.name not in self.timings:
+            self.timings[choice.name] = self.seconds(choice)
+        return self.timings[choice.name]
+
+    def faster(self, best: Choice, other: Choice) -> Choice:
+        """Returns `other` if it is clearly faster, else `best`."""
+        if other == best:
+            return best
+        best_time = self.time_of(best)
+        if self.time_of(other) < CLEARLY * best_time:
+            return other
+        return best
 
 
 def _timed(
     plain: Choice,
-    asked: Mapping[str, Any],
-    tokens: int,
-    here: Machine,
-    seconds: Seconds,
+    requested: Mapping[str, Any],
+    compiler_tokens: int,
+    hardware: Machine,
+    trials: _Trials,
     reasons: dict[str, str],
-) -> tuple[Choice, dict[str, float]]:
-    """The fastest of what may be chosen: precision and attention, members side by side, and for many `tokens` the compiler."""
-    timings: dict[str, float] = {}
-
-    def faster(best: Choice, other: Choice) -> Choice:
-        if other == best:
-            return best
-        for choice in (best, other):
-            if choice.name not in timings:
-                timings[choice.name] = seconds(choice)
-        return other if timings[other.name] < CLEARLY * timings[best.name] else best
-
-    best = plain
-    precisions = (
-        ["float32", "bfloat16"]
-        if asked["precision"] == "auto" and here.bfloat16
-        else [plain.precision]
-    )
-    kernels = ["fused", "explicit"] if asked["attention"] == "auto" else [plain.attention]
-    for precision, attention in product(precisions, kernels):
-        best = faster(best, replace(plain, precision=precision, attention=attention))
-    if asked["wave"] == "auto" and plain.wave > 1:
-        best = faster(best, replace(best, wave=1))
-    if asked["compile"] == "auto" and here.compiler and tokens:
-        best = _compiled(best, tokens, seconds, timings, reasons)
-    for key in ("precision", "attention", "wave"):
-        if asked[key] == "auto":
-            moved = getattr(best, key) != getattr(plain, key)
-            reasons[key] = (
-                "the faster in a few steps"
-                if moved
-                else f"{reasons[key]}; nothing timed was faster"
-            )
-    return best, timings
-
-
-def _compiled(
-    best: Choice, tokens: int, seconds: Seconds, timings: dict[str, float], reasons: dict[str, str]
 ) -> Choice:
-    """Whether compiling pays: its own time, against what it saves in the largest job."""
-    import time
+    """Returns the fastest of the choices that `requested` leaves open, and rewrites `reasons`.
 
-    began, other = time.process_time(), replace(best, compile=True)
+    It tries precisions and attention kernels, then one member at a time, then the compiler: for
+    jobs of so many `compiler_tokens`, and not for none.
+    """
+    precisions = [plain.precision]
+    if requested["precision"] == "auto" and hardware.bfloat16:
+        precisions = ["float32", "bfloat16"]
+    kernels = [plain.attention]
+    if requested["attention"] == "auto":
+        kernels = ["fused", "explicit"]
+    best = plain
+    for precision, attention in product(precisions, kernels):
+        best = trials.faster(best, replace(plain, precision=precision, attention=attention))
+    if requested["wave"] == "auto" and plain.wave > 1:
+        best = trials.faster(best, replace(best, wave=1))
+    if requested["compile"] == "auto" and compiler_tokens:
+        best = _with_compiler(best, compiler_tokens, trials, reasons)
+    for key in ("precision", "attention", "wave"):
+        if requested[key] != "auto":
+            continue
+        if getattr(best, key) != getattr(plain, key):
+            reasons[key] = "the faster in a few steps"
+        else:
+            reasons[key] += "; nothing timed was faster"
+    return best
+
+
+def _with_compiler(eager: Choice, tokens: int, trials: _Trials, reasons: dict[str, str]) -> Choice:
+    """Returns the choice compiled, if the largest job saves more than compiling takes."""
+    compiled = replace(eager, compile=True)
+    began = time.process_time()
     try:
-        timings[other.name] = seconds(other)
-    except Exception as error:  # whatever the compiler says: the eager step is there
+        trials.time_of(compiled)
+    except Exception as error:
+        # Whatever a compiler raises, the eager step still works.
         reasons["compile"] = f"the compiler failed ({error.__class__.__name__})"
-        return best
-    cost, eager = time.process_time() - began, timings.setdefault(best.name, seconds(best))
-    saved = tokens * (eager - timings[other.name])
+        return eager
+    cost = time.process_time() - began
+    eager_time = trials.time_of(eager)
+    saved = tokens * (eager_time - trials.time_of(compiled))
     reasons["compile"] = (
-        f"compiling takes {cost:.0f} CPU-s and saves {saved:.0f} of about {tokens * eager:.0f} in the largest job"
+        f"compiling takes {cost:.0f} CPU-s and saves {saved:.0f} of about"
+        f" {tokens * eager_time:.0f} in the largest job"
     )
-    return other if saved > cost else best
+    return compiled if saved > cost else eager
 
 
 def kept_here(
-    choice: Mapping[str, Any], asked: Mapping[str, Any], here: Machine
+    choice: Mapping[str, Any], requested: Mapping[str, Any], hardware: Machine
 ) -> tuple[dict[str, Any], list[str]]:
-    """The choice as far as this machine can keep it, and what is said of the rest; what the config fixes in words is obeyed."""
-    kept, lines = dict(choice), []
-    if kept["compile"] and not here.compiler:
-        kept["compile"] = False
+    """Returns the choice as far as a machine can keep it, and a line on each change.
+
+    Args:
+        choice: What a calibration chose, maybe on another machine.
+        requested: The study's settings; a precision that they fix is obeyed.
+        hardware: The machine that computes now.
+    """
+    settings = dict(choice)
+    lines = []
+    if settings["compile"] and not hardware.compiler:
+        settings["compile"] = False
         lines.append(
             "calibration: compiled where it was made, no C++ compiler here; going on without"
         )
-    if (
-        kept["precision"] == "bfloat16"
-        and not here.bfloat16
-        and asked.get("precision", "auto") == "auto"
-    ):
-        kept["precision"] = "float32"
+    open_precision = requested.get("precision", "auto") == "auto"
+    if settings["precision"] == "bfloat16" and not hardware.bfloat16 and open_precision:
+        settings["precision"] = "float32"
         lines.append(
             "calibration: bfloat16 where it was made, no hardware for it here; going on in float32"
         )
-    return kept, lines
+    return settings, lines

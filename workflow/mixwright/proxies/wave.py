@@ -1,8 +1,8 @@
-"""A few members side by side: their stacked weights, what each reads, and one step of all."""
+"""Trains a few members side by side: stacked weights, what each reads, and one step of all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,27 +12,33 @@ from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints, Shard
 from mixwright.mixture import Mixture
 from mixwright.progress import say
-from mixwright.proxies.cuda_graph import Recorded
-from mixwright.proxies.gradients import Batch, How, gradients
+from mixwright.proxies.cuda_graph import StepGraph
+from mixwright.proxies.gradients import Batch, Execution, gradients
 from mixwright.proxies.models.masking import Masking
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import initial, stack
 from mixwright.proxies.optimizer import Optimizer
 from mixwright.proxies.resident import Resident
 
+T = TypeVar("T")
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 
 @dataclass(frozen=True)
 class Member:
-    """One training: what is asked of it, and the key its result is stored under.
+    """One training of a pack."""
 
-    Its learning rate follows its own `steps`, whatever the others' are, and is the recipe's times `rate`.
-    """
-
+    # its result is stored under it
     key: str
-    mixture: Mixture  # over the shards' domains, which are sorted by name
+    # over the shards' domains, which are sorted by name
+    mixture: Mixture
+    # its learning rate follows its own steps, whatever the other members take
     steps: int
     seed: int
+    # whether its examples are scored one by one at the end
     wants_loglikelihoods: bool = False
+    # factor of the recipe's learning rates
     rate: float = 1.0
 
 
@@ -40,34 +46,47 @@ class Member:
 class Settings:
     """What all members of a pack share."""
 
-    batch: int  # sequences a step
+    # sequences of a step
+    batch: int
+    # the recipe of the optimizer
     optimizer: Mapping[str, Any]
-    evaluations: int  # evenly spaced over a member's own steps, the last one at its last step
+    # how often targets are scored: evenly over a member's own steps, the last time at its last
+    evaluations: int
+    # members side by side
     wave: int = 4
     device: str = "cpu"
     precision: str = "float32"
-    micro_batch: int | None = None  # sequences of a member at a time; none is all of a step
+    # sequences that a member reads at a time; None is all of a step
+    micro_batch: int | None = None
     compiled: bool = False
     checkpoint_seconds: float = 60.0
-    alone: bool = (
-        False  # of masked models: examples' log-likelihoods with every token masked on its own
-    )
-    epochs_of: int | None = (
-        None  # simulated epoching: domains are cut so that they repeat as often as in a run of this many tokens
-    )
+    # whether a masked model's examples are scored with every token masked on its own
+    alone: bool = False
+    # Simulated epochs: each domain is cut so that it repeats as often as in a run of so many
+    # tokens. None: it is not cut.
+    epochs_of: int | None = None
 
     @property
     def dtype(self) -> torch.dtype:
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16}[self.precision]
+        """The type of products."""
+        return PRECISIONS[self.precision]
 
     @property
-    def how(self) -> How:
+    def execution(self) -> Execution:
         """How a step is computed."""
-        return How(self.device, self.dtype, self.micro_batch, self.compiled)
+        return Execution(self.device, self.dtype, self.micro_batch, self.compiled)
 
 
 class Wave:
-    """Members that train in step until each has taken its own steps; `rows` gathers what is measured of each on the way."""
+    """Members that train in step, until each has taken its own number of steps.
+
+    Attributes:
+        members: Those that are not done.
+        rows: What has been measured of each member so far, rows of tables.LOSSES.
+        step: Steps taken.
+        parameters: Stacked weights, each (K, ...).
+        alive: (K,) whether the loss was finite at every step so far.
+    """
 
     def __init__(
         self,
@@ -77,122 +96,144 @@ class Wave:
         settings: Settings,
         resident: Resident | None = None,
     ) -> None:
-        self.members, self.shape, self.settings, self.resident = (
-            list(members),
-            shape,
-            settings,
-            resident,
-        )
-        self._recorded: Recorded | None = None
-        self._recordable = True
+        self.members = list(members)
+        self.shape = shape
+        self.settings = settings
+        self.resident = resident
         self.step = 0
-        self.schedules = [self._schedule(member, shards) for member in members]
-        self.maskings = (
-            [Masking.of(shards[0], member.seed) for member in members] if shape.masked else []
-        )
-        first = stack([initial(shape, member.seed) for member in members])
-        self.parameters = {name: tensor.to(settings.device) for name, tensor in first.items()}
-        steps, rates = zip(*((member.steps, member.rate) for member in members), strict=True)
+        self.rows: list[list[dict[str, Any]]] = []
+        self.schedules: list[Schedule] = []
+        self.maskings: list[Masking] = []
+        seeds = []
+        steps = []
+        rates = []
+        for member in members:
+            self.rows.append([])
+            self.schedules.append(self._schedule(member, shards))
+            if shape.masked:
+                self.maskings.append(Masking.of(shards[0], member.seed))
+            seeds.append(member.seed)
+            steps.append(member.steps)
+            rates.append(member.rate)
+        self.parameters = first_weights(shape, seeds, settings.device)
         self.optimizer = Optimizer(self.parameters, settings.optimizer, steps, rates)
-        self.alive = torch.ones(
-            len(members), dtype=torch.bool, device=settings.device
-        )  # loss finite at every step so far
-        self.rows: list[list[dict[str, Any]]] = [[] for _ in members]
+        self.alive = torch.ones(len(members), dtype=torch.bool, device=settings.device)
+        self._graph: StepGraph | None = None
+        self._can_record = True
 
     def _schedule(self, member: Member, shards: Sequence[Shard]) -> Schedule:
         sequences = member.steps * self.settings.batch
-        share = (
-            1.0
-            if self.settings.epochs_of is None
-            else sequences * self.shape.context / self.settings.epochs_of
-        )
-        return Schedule.of(
-            member.mixture.weights, shards, self.shape.context, sequences, member.seed, share
-        )
+        context = self.shape.context
+        share = 1.0
+        if self.settings.epochs_of is not None:
+            share = sequences * context / self.settings.epochs_of
+        weights = member.mixture.weights
+        return Schedule.of(weights, shards, context, sequences, member.seed, share)
 
     @property
     def ended(self) -> list[int]:
-        """Members that have taken their last step."""
+        """Indices of the members that have taken their last step."""
         return [k for k, member in enumerate(self.members) if self.step >= member.steps]
 
     def weights(self, members: Sequence[int]) -> Parameters:
-        """The parameters of some members, to be scored."""
-        whole = len(members) == len(self.members)
-        return {
-            name: tensor if whole else tensor[members] for name, tensor in self.parameters.items()
-        }
+        """Returns the parameters of some members, to score them."""
+        if len(members) == len(self.members):
+            return dict(self.parameters)
+        return _of_members(self.parameters, members)
 
     def leave(self, ended: Sequence[int]) -> None:
-        """Goes on without these, and without the memory that they took."""
-        kept = [k for k in range(len(self.members)) if k not in ended]
-        self.members, self.schedules, self.rows = (
-            [of[k] for k in kept] for of in (self.members, self.schedules, self.rows)
-        )
-        self.maskings = [self.maskings[k] for k in kept] if self.maskings else []
-        self.alive = self.alive[kept]
-        self.parameters = {name: tensor[kept] for name, tensor in self.parameters.items()}
-        self.optimizer.keep(self.parameters, kept)
-        self._recorded = None
+        """Goes on without these members, and frees their memory."""
+        remaining = [k for k in range(len(self.members)) if k not in ended]
+        self.members = _chosen(self.members, remaining)
+        self.schedules = _chosen(self.schedules, remaining)
+        self.rows = _chosen(self.rows, remaining)
+        if self.maskings:
+            self.maskings = _chosen(self.maskings, remaining)
+        self.alive = self.alive[remaining]
+        self.parameters = _of_members(self.parameters, remaining)
+        self.optimizer.keep(self.parameters, remaining)
+        self._graph = None
 
     def advance(self) -> None:
-        """One step of every member; one that diverges goes on alone in its NaN and touches no other."""
-        read = self._read(
-            np.arange(self.step * self.settings.batch, (self.step + 1) * self.settings.batch)
-        )
+        """Takes one step of every member.
+
+        A member that diverges goes on with NaN in its weights, and touches no other.
+        """
+        first = self.step * self.settings.batch
+        inputs = self._read(np.arange(first, first + self.settings.batch))
         self.optimizer.schedule(self.step)
-        losses = self._step(*read) if self.settings.device == "cpu" else self._played(read)
+        on_cpu = self.settings.device == "cpu"
+        losses = self._step(*inputs) if on_cpu else self._play(inputs)
         self.alive &= losses.isfinite()
         self.step += 1
 
-    def _step(self, *read: Tensor) -> Tensor:
-        """(K,) losses; looks at no number on the host."""
-        losses, found = gradients(
-            self.parameters, self._batch(*read), self.shape, self.settings.how
-        )
-        self.optimizer.update(found)
+    def _step(self, *inputs: Tensor) -> Tensor:
+        """Returns (K,) losses of one step; looks at no number on the host."""
+        batch = self._batch(*inputs)
+        losses, slopes = gradients(self.parameters, batch, self.shape, self.settings.execution)
+        self.optimizer.update(slopes)
         return losses
 
-    def _played(self, read: Sequence[Tensor]) -> Tensor:
-        """The same as a graph, which lasts as long as the members; kernel by kernel where none can be recorded."""
-        if self._recorded is None and self._recordable:
+    def _play(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Takes the step as a CUDA graph, or kernel by kernel where none can be recorded.
+
+        A graph lasts as long as the members stay the same.
+        """
+        if self._graph is None and self._can_record:
+            changed = [*self.parameters.values(), *self.optimizer.state.values()]
             try:
-                self._recorded = Recorded(
-                    self._step, read, [*self.parameters.values(), *self.optimizer.state.values()]
-                )
+                self._graph = StepGraph(self._step, inputs, changed)
             except torch.OutOfMemoryError:
-                raise  # who trains the pack halves it
+                # The caller goes on with half of the members.
+                raise
             except RuntimeError as error:
-                self._recordable = False
+                self._can_record = False
+                reason = str(error).splitlines()[0]
                 say(
-                    f"no graph of a step could be recorded ({str(error).splitlines()[0]}); going on without, which is slower"
+                    f"no graph of a step could be recorded ({reason});"
+                    " going on without, which is slower"
                 )
-        return self._recorded.play(read) if self._recorded else self._step(*read)
+        if self._graph is None:
+            return self._step(*inputs)
+        return self._graph.play(inputs)
 
-    def _read(self, at: Ints) -> list[Tensor]:
-        """What every member reads at these positions: tokens, where they begin on the device, or what a masked model needs."""
-        if self.maskings:
-            rows = [
-                masking.read(schedule, at)
-                for masking, schedule in zip(self.maskings, self.schedules, strict=True)
-            ]
-        elif self.resident:
-            rows = [(self.resident.starts(schedule, at),) for schedule in self.schedules]
-        else:
-            rows = [(schedule.read(at),) for schedule in self.schedules]
-        parts = zip(*rows, strict=True)
-        return [torch.from_numpy(np.stack(part)).to(self.settings.device) for part in parts]
+    def _read(self, positions: Ints) -> list[Tensor]:
+        """Returns what every member reads at these positions of its run, on the device.
 
-    def _batch(self, *read: Tensor) -> Batch:
+        Each is (K, sequences, ...): tokens, or where they begin among the resident tokens, or the
+        three arrays that a masked model needs.
+        """
+        by_member: list[tuple[Ints, ...]] = []
+        for k, schedule in enumerate(self.schedules):
+            if self.maskings:
+                by_member.append(self.maskings[k].read(schedule, positions))
+            elif self.resident:
+                by_member.append((self.resident.starts(schedule, positions),))
+            else:
+                by_member.append((schedule.read(positions),))
+        inputs = []
+        for arrays in zip(*by_member, strict=True):
+            stacked = torch.from_numpy(np.stack(arrays))
+            inputs.append(stacked.to(self.settings.device))
+        return inputs
+
+    def _batch(self, *inputs: Tensor) -> Batch:
+        """Makes a batch of what `_read` returns."""
         if self.maskings:
-            seen, places, labels = read
-            return Batch(seen, labels, places)
-        tokens = self.resident.read(read[0]) if self.resident else read[0]
+            tokens, places, labels = inputs
+            return Batch(tokens, labels, places)
+        (tokens,) = inputs
+        if self.resident:
+            tokens = self.resident.read(tokens)
         return Batch(tokens[..., :-1], tokens[..., 1:])
 
+    def _keys(self) -> list[str]:
+        return [member.key for member in self.members]
+
     def state(self) -> dict[str, Any]:
-        """All that a resumed wave needs."""
+        """Returns all that a resumed wave needs."""
         return {
-            "keys": [member.key for member in self.members],
+            "keys": self._keys(),
             "step": self.step,
             "alive": self.alive,
             "rows": self.rows,
@@ -201,13 +242,39 @@ class Wave:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Takes over its own members from a state that may hold more; a state without one of them is left aside."""
-        if not {member.key for member in self.members} <= set(state["keys"]):
+        """Goes on from a state that holds all of this wave's members, and maybe others.
+
+        A state that lacks one of them is not used.
+        """
+        keys = state["keys"]
+        if not set(self._keys()) <= set(keys):
             return
-        chosen = [state["keys"].index(member.key) for member in self.members]
-        self.step, self.rows = state["step"], [state["rows"][index] for index in chosen]
+        chosen = [keys.index(key) for key in self._keys()]
+        self.step = state["step"]
+        self.rows = _chosen(state["rows"], chosen)
         self.alive.copy_(state["alive"][chosen])
-        for name, tensor in self.parameters.items():
-            tensor.copy_(state["parameters"][name][chosen])
-        for name, tensor in self.optimizer.state.items():
-            tensor.copy_(state["optimizer"][name][chosen])
+        _copy(state["parameters"], chosen, self.parameters)
+        _copy(state["optimizer"], chosen, self.optimizer.state)
+
+
+def first_weights(shape: Shape, seeds: Sequence[int], device: str) -> Parameters:
+    """Returns the first weights of members with these seeds, each (K, ...), on the device."""
+    members = [initial(shape, seed) for seed in seeds]
+    parameters = {}
+    for name, tensor in stack(members).items():
+        parameters[name] = tensor.to(device)
+    return parameters
+
+
+def _chosen(values: Sequence[T], indices: Sequence[int]) -> list[T]:
+    return [values[index] for index in indices]
+
+
+def _copy(saved: Parameters, chosen: Sequence[int], to: Parameters) -> None:
+    """Copies the chosen rows of saved tensors into tensors of the same names."""
+    for name, tensor in to.items():
+        tensor.copy_(saved[name][chosen])
+
+
+def _of_members(parameters: Parameters, members: Sequence[int]) -> Parameters:
+    return {name: tensor[members] for name, tensor in parameters.items()}

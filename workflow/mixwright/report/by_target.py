@@ -1,4 +1,7 @@
-"""The same comparison target by target: where each mixture helps, where it harms, and where a mixer had nothing better than natural."""
+"""Compares the mixtures on each target alone: where each one helps, and where it harms.
+
+It also counts where a mixer proposed the natural mixture itself.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,25 +13,25 @@ from mixwright.learners import Learner
 from mixwright.report.comparison import compare
 from mixwright.trust.intervals import REFERENCE, Difference
 
-SAME = 1e-6  # weights that differ by less are the same mixture
+SAME = 1e-6  # weights that differ by less are equal
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One arm on one target: what it reached, mean of the seeds, and how that differs from the reference."""
+    """One mixer's result on one target."""
 
-    value: float
-    against: Difference
+    value: float  # mean over the seeds, in the unit of the learner's metric
+    against: Difference  # from the reference mixture
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Targets on which an arm is better than natural by its interval, level with it, worse; and where it proposed the same mixture."""
+    """The verdicts on one mixer against natural, as numbers of targets."""
 
     better: int
-    level: int
+    level: int  # neither better nor worse
     worse: int
-    same: int
+    same: int  # targets for which it proposed the natural mixture
 
 
 def by_target(
@@ -37,37 +40,57 @@ def by_target(
     learner: Learner,
     documents: pd.DataFrame | None = None,
 ) -> dict[str, dict[str, Cell]]:
-    """Target -> arm -> cell, arms sorted by name."""
-    found = {}
+    """Compares all mixers with natural on one target at a time.
+
+    Args:
+        scores: a SCORES table.
+        targets: target -> weight; all of them are compared, whatever the weight.
+        learner: says which metric counts.
+        documents: a DOCUMENTS table, for the error over documents or rows.
+
+    Returns:
+        target -> mixer -> cell, both sorted by name.
+    """
+    cells = {}
     for target in sorted(targets):
-        rows = None if documents is None else documents[documents.task == target]
+        rows = None
+        if documents is not None:
+            rows = documents[documents.task == target]
         comparison = compare(scores, {target: 1.0}, learner, rows)
-        found[target] = {
-            str(arm): Cell(float(comparison.means[arm]), comparison.difference(str(arm)))
-            for arm in sorted(comparison.means.index)
+        means = comparison.means
+        cells[target] = {
+            str(arm): Cell(float(means[arm]), comparison.difference(str(arm)))
+            for arm in sorted(means.index)
         }
-    return found
+    return cells
 
 
 def tallies(
     cells: Mapping[str, Mapping[str, Cell]], mixtures: Sequence[Mapping[str, Any]]
 ) -> dict[str, Tally]:
-    """Arm -> its tally over the targets."""
-    chosen = {(mixture["mixer"], mixture.get("goal")): mixture["weights"] for mixture in mixtures}
-    found = {}
+    """Counts the verdicts on each mixer over the targets.
+
+    Args:
+        cells: what `by_target` returns.
+        mixtures: the proposals, each with `mixer`, `weights` and, where it is for one target,
+            `goal`.
+    """
+    weights = {(mixture["mixer"], mixture.get("goal")): mixture["weights"] for mixture in mixtures}
+    counts = {}
     for arm in next(iter(cells.values())):
         verdicts = [row[arm].against.verdict for row in cells.values()]
-        same = sum(
-            _same(chosen.get((arm, target)), chosen.get((REFERENCE, target))) for target in cells
-        )
-        better, worse = verdicts.count("better"), verdicts.count("worse")
-        found[arm] = Tally(better, len(verdicts) - better - worse, worse, same)
-    return found
+        better = verdicts.count("better")
+        worse = verdicts.count("worse")
+        same = 0
+        for target in cells:
+            if _same(weights.get((arm, target)), weights.get((REFERENCE, target))):
+                same += 1
+        counts[arm] = Tally(better, len(verdicts) - better - worse, worse, same)
+    return counts
 
 
-def _same(ours: Mapping[str, float] | None, theirs: Mapping[str, float] | None) -> bool:
-    return (
-        ours is not None
-        and theirs is not None
-        and all(abs(weight - theirs.get(name, 0.0)) < SAME for name, weight in ours.items())
-    )
+def _same(first: Mapping[str, float] | None, second: Mapping[str, float] | None) -> bool:
+    """Whether both are known and equal; a domain that the second lacks has weight 0 there."""
+    if first is None or second is None:
+        return False
+    return all(abs(weight - second.get(name, 0.0)) < SAME for name, weight in first.items())

@@ -1,8 +1,7 @@
-"""What a reader should distrust in a study, each in one sentence."""
+"""Collects what a reader should distrust in a study, each point in one or two sentences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,141 +10,180 @@ import pandas as pd
 from mixwright.learners import Learner
 from mixwright.report.comparison import Comparison
 from mixwright.sources import SOURCES
-from mixwright.study.material import learner_of
+from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.noise import THRESHOLD
 
-MANY = 4  # sentences of one kind that are said one by one
+# Up to so many caveats of one kind are listed one by one.
+MANY = 4
 
 
 @dataclass(frozen=True)
 class Caveat:
-    """`serious` ones can turn the headline over."""
+    """One reason for distrust."""
 
     text: str
-    serious: bool = False
+    serious: bool = False  # it can turn the headline over
 
 
 def find_caveats(
-    study: Mapping[str, Any],
-    targets: Mapping[str, float],
+    study: Study,
     comparison: Comparison,
     scores: pd.DataFrame,
     signals: pd.DataFrame,
     losses: pd.DataFrame,
     mixtures: Sequence[Mapping[str, Any]],
 ) -> tuple[Caveat, ...]:
-    """All caveats of a study, the serious ones first."""
-    learner = learner_of(study)
-    found = chain(
-        _noisy(signals, targets) if learner.sized else [],
-        _below_reference(signals, targets, learner),
-        _finals_below_reference(scores, targets, learner),
-        _trivial_targets(study, targets),
-        _intervals(comparison, scores),
-        _same_mixtures([mixture for mixture in mixtures if "goal" not in mixture]),
-        _diverged(losses),
-        _of_sources(study),
-    )
-    return tuple(sorted(found, key=lambda caveat: not caveat.serious))
+    """Returns all caveats of a study, the serious ones first.
+
+    Args:
+        study: the study.
+        comparison: its final models, compared.
+        scores: the SCORES table of its finals.
+        signals: what `mixwright.trust.noise.target_signals` returns.
+        losses: the LOSSES table of its proxies.
+        mixtures: its proposals.
+    """
+    targets = study.target_weights
+    learner = study.learner
+    signals = signals[signals.target.isin(list(targets))]
+    caveats = []
+    if learner.sized:
+        caveats += _noisy(signals)
+    caveats += _proxies_below_reference(signals, learner)
+    caveats += _finals_below_reference(scores, targets, learner)
+    caveats += _trivial_targets(study)
+    caveats += _intervals(comparison, scores)
+    caveats += _same_mixtures(mixtures)
+    caveats += _diverged(losses)
+    caveats += _of_sources(study)
+    return tuple(sorted(caveats, key=lambda caveat: not caveat.serious))
 
 
-def _noisy(signals: pd.DataFrame, targets: Mapping[str, float]) -> list[Caveat]:
-    asked = signals[signals.target.isin(list(targets))]
-    unknown = asked.target[asked.signal_to_noise.isna()]
-    weak = asked[asked.signal_to_noise < THRESHOLD]
-    found = []
+def _noisy(signals: pd.DataFrame) -> list[Caveat]:
+    """Targets whose losses differ little over mixtures, beside their scatter over seeds."""
+    caveats = []
+    weak = signals[signals.signal_to_noise < THRESHOLD]
     if len(weak):
         names = ", ".join(f"{row.target} ({row.signal_to_noise:.1f})" for row in weak.itertuples())
-        text = f"Signal-to-noise under {THRESHOLD:g}: {names}. Proxies this small cannot tell mixtures apart there."
-        found.append(Caveat(text, serious=True))
-    if len(unknown):
-        text = f"Signal-to-noise unknown for {', '.join(unknown)}: repeat one mixture over several seeds (designs.repeat)."
-        found.append(Caveat(text))
-    return found
-
-
-def _below_reference(
-    signals: pd.DataFrame, targets: Mapping[str, float], learner: Learner
-) -> list[Caveat]:
-    losing = signals[signals.target.isin(list(targets)) & (signals.losing > 0)]
-    text = "{}: {} of {} swarm proxies do no better than {} of their own mixture."
-    found = [
-        Caveat(
-            text.format(row.target, row.losing, row.runs, learner.reference),
-            serious=2 * row.losing > row.runs,
+        text = (
+            f"Signal-to-noise is under {THRESHOLD:g} on {names}."
+            " Proxies this small cannot tell mixtures apart there."
         )
-        for row in losing.itertuples()
-    ]
-    light = [caveat for caveat in found if not caveat.serious]
-    if len(light) <= MANY:
-        return found
-    most = losing.losing[2 * losing.losing <= losing.runs].max()
-    short = f"On {len(light)} targets some swarm proxies, {most} of {losing.runs.max()} at most, do no better than {learner.reference} of"
-    return [*(caveat for caveat in found if caveat.serious), Caveat(f"{short} their own mixture.")]
+        caveats.append(Caveat(text, serious=True))
+    unknown = signals.target[signals.signal_to_noise.isna()]
+    if len(unknown):
+        text = (
+            f"Signal-to-noise is unknown for {', '.join(unknown)}."
+            " To measure it, train one mixture with several seeds (designs.repeat)."
+        )
+        caveats.append(Caveat(text))
+    return caveats
+
+
+def _proxies_below_reference(signals: pd.DataFrame, learner: Learner) -> list[Caveat]:
+    """Swarm proxies that lose to what knows their mixture and nothing else."""
+    losing = signals[signals.losing > 0]
+    # On these, most proxies lose.
+    most = 2 * losing.losing > losing.runs
+    end = f"do no better than {learner.reference} of their own mixture."
+    caveats = []
+    for row, serious in zip(losing.itertuples(), most, strict=True):
+        text = f"On {row.target}, {row.losing} of {row.runs} swarm proxies {end}"
+        caveats.append(Caveat(text, serious=bool(serious)))
+    few = losing[~most]
+    if len(few) <= MANY:
+        return caveats
+    highest = few.losing.max()
+    text = (
+        f"On {len(few)} targets, some swarm proxies"
+        f" (at most {highest} of {losing.runs.max()}) {end}"
+    )
+    return [*(caveat for caveat in caveats if caveat.serious), Caveat(text)]
 
 
 def _finals_below_reference(
     scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner
 ) -> list[Caveat]:
-    judged = scores[(scores.metric == learner.judged.name) & scores.task.isin(list(targets))]
-    rows = judged[
-        judged.value <= judged.unigram if learner.judged.higher else judged.value >= judged.unigram
-    ]
-    text = "On {} {} is no worse than the finals of {}: differences there mean nothing."
-    named = (
-        (task, learner.reference, ", ".join(sorted(set(part.mixer))))
-        for task, part in rows.groupby("task")
-    )
-    return [Caveat(text.format(*names), serious=True) for names in named]
-
-
-def _trivial_targets(study: Mapping[str, Any], targets: Mapping[str, float]) -> list[Caveat]:
-    if study["goal"].get("leave_target_out"):
-        return []
-    inside = sorted(set(targets) & set(study["domains"]))
-    if inside and set(targets) == set(study["domains"]):
-        text = "The targets are the training domains themselves: for their mean, uniform is as good as any mixture. Hold targets out."
-        return [Caveat(text, serious=True)]
-    return [
-        Caveat(
-            f"Target {name} is also a training domain: more of it is always better for it. Hold a target out."
+    """Finals that lose to what knows their mixture and nothing else."""
+    rows = scores[(scores.metric == learner.judged.name) & scores.task.isin(list(targets))]
+    losing = rows.value >= rows.unigram
+    if learner.judged.higher:
+        losing = rows.value <= rows.unigram
+    caveats = []
+    for task, part in rows[losing].groupby("task"):
+        names = ", ".join(sorted(set(part.mixer)))
+        text = (
+            f"On {task}, {learner.reference} is no worse than the finals of {names}."
+            " Differences there mean nothing."
         )
-        for name in inside
-    ]
+        caveats.append(Caveat(text, serious=True))
+    return caveats
+
+
+def _trivial_targets(study: Study) -> list[Caveat]:
+    """Targets that are training domains too."""
+    if study.config["goal"].get("leave_target_out"):
+        return []
+    targets = set(study.target_weights)
+    inside = sorted(targets & set(study.domains))
+    if inside and targets == set(study.domains):
+        text = (
+            "The targets are the training domains themselves, and for their mean"
+            " uniform is as good as any mixture. Use held-out targets."
+        )
+        return [Caveat(text, serious=True)]
+    caveats = []
+    for name in inside:
+        text = (
+            f"Target {name} is also a training domain, so more of it always helps it."
+            " Use a held-out target."
+        )
+        caveats.append(Caveat(text))
+    return caveats
 
 
 def _intervals(comparison: Comparison, scores: pd.DataFrame) -> list[Caveat]:
+    """What the intervals leave out."""
     if not comparison.seeded:
-        return [
-            Caveat(
-                "One split of the rows: how it fell is not in the intervals. Another seed is another split."
-            )
-        ]
-    if comparison.values.dropna(axis=1).shape[1] < 2:
-        return [
-            Caveat(
-                "One seed shared by all arms: no difference can be told from luck. Ask for two or more final.seeds.",
-                serious=True,
-            )
-        ]
+        text = (
+            "The rows were split once, and the intervals do not count the choice of split."
+            " Another seed makes another split."
+        )
+        return [Caveat(text)]
+    shared = comparison.values.dropna(axis=1).shape[1]
+    if shared < 2:
+        text = (
+            "The final models share fewer than two seeds, so no difference can be told from luck."
+            " Set two or more final.seeds."
+        )
+        return [Caveat(text, serious=True)]
     if comparison.documents is not None:
         return []
     return [Caveat(_scope(comparison, _level_error(comparison, scores)))]
 
 
 def _scope(comparison: Comparison, level: float) -> str:
-    """What is left of the verdicts when each model's error over documents is counted in full, as if no two shared their documents."""
-    gaps = [comparison.difference(str(arm)) for arm in comparison.values.index if arm != REFERENCE]
-    told = [gap for gap in gaps if gap.verdict in ("better", "worse")]
-    standing = [
-        gap
-        for gap in told
-        if abs(gap.value) > np.hypot(gap.high - gap.value, 1.96 * np.sqrt(2) * level)
-    ]
+    """Says which verdicts stand if each model's error over documents, `level`, counts in full.
+
+    That is as if no two models were scored on the same documents.
+    """
+    verdicts = 0
+    standing = 0
+    for arm in comparison.values.index:
+        if arm == REFERENCE:
+            continue
+        gap = comparison.difference(str(arm))
+        if gap.verdict not in ("better", "worse"):
+            continue
+        verdicts += 1
+        if abs(gap.value) > np.hypot(gap.high - gap.value, 1.96 * np.sqrt(2) * level):
+            standing += 1
     return (
-        "No per-document losses: the intervals hold for the documents scored, not for new ones. One model's loss is known to "
-        f"± {level:.3f} over documents; counted in full, as if no two models shared them, {len(standing)} of {len(told)} verdicts stand."
+        "There are no losses per document, so the intervals hold for the documents scored,"
+        f" not for new ones. Over documents, the loss of one model is known to ± {level:.3f}."
+        " If this error counts in full, as if no two models shared documents,"
+        f" {standing} of {verdicts} verdicts stand."
     )
 
 
@@ -157,27 +195,36 @@ def _level_error(comparison: Comparison, scores: pd.DataFrame) -> float:
 
 
 def _same_mixtures(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
-    alike: dict[tuple[tuple[str, float], ...], list[str]] = {}
+    """Mixers that proposed one mixture; those with a goal for each target are left aside."""
+    mixers: dict[tuple[tuple[str, float], ...], list[str]] = {}
     for mixture in mixtures:
-        key = tuple(
-            sorted((name, round(weight, 6) + 0.0) for name, weight in mixture["weights"].items())
-        )
-        alike.setdefault(key, []).append(mixture["mixer"])
-    shared = [" and ".join(names) for names in alike.values() if len(names) > 1]
-    return [
-        Caveat(f"{names} chose the same mixture: one final model stands for them.")
-        for names in shared
-    ]
+        if "goal" in mixture:
+            continue
+        # Adding 0 makes -0.0 and 0.0 the same key.
+        weights = {name: round(weight, 6) + 0.0 for name, weight in mixture["weights"].items()}
+        key = tuple(sorted(weights.items()))
+        mixers.setdefault(key, []).append(mixture["mixer"])
+    caveats = []
+    for names in mixers.values():
+        if len(names) > 1:
+            text = f"{' and '.join(names)} chose the same mixture, so they share one final model."
+            caveats.append(Caveat(text))
+    return caveats
 
 
 def _diverged(losses: pd.DataFrame) -> list[Caveat]:
     count = losses.run[losses.status == "diverged"].nunique()
-    text = f"{count} of {losses.run.nunique()} proxies diverged and were left out: lower the learning rates."
-    return [Caveat(text)] if count else []
+    if not count:
+        return []
+    runs = losses.run.nunique()
+    text = f"{count} of {runs} proxies diverged and were left out; lower the learning rates."
+    return [Caveat(text)]
 
 
-def _of_sources(study: Mapping[str, Any]) -> list[Caveat]:
-    kinds = {domain.get("source") for domain in study["domains"].values()}
-    return [
-        Caveat(source.caveat) for kind, source in SOURCES.items() if kind in kinds and source.caveat
-    ]
+def _of_sources(study: Study) -> list[Caveat]:
+    kinds = {domain.get("source") for domain in study.config["domains"].values()}
+    caveats = []
+    for kind, source in SOURCES.items():
+        if kind in kinds and source.caveat:
+            caveats.append(Caveat(source.caveat))
+    return caveats

@@ -1,4 +1,7 @@
-"""Which final models differ by more than chance: paired differences over seeds, and over documents or rows where known."""
+"""Says which final models differ by more than chance, with intervals of paired differences.
+
+The differences are over seeds, and over documents or rows where their losses are known.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,12 +20,24 @@ from mixwright.trust.intervals import REFERENCE, Difference
 def objective(
     scores: pd.DataFrame, targets: Mapping[str, float], metric: str = "loss"
 ) -> pd.DataFrame:
-    """(mixers x seeds) weighted mean of `metric` over the targets; NaN where an arm has no such seed."""
+    """Returns the (mixers, seeds) weighted mean of a metric over the targets.
+
+    It is NaN where a mixer has no final with a seed.
+
+    Args:
+        scores: a SCORES table.
+        targets: target -> weight.
+        metric: name of the metric in the table.
+
+    Raises:
+        MixwrightError: a target has no score, or a final lacks a target that others have.
+    """
     rows = scores[(scores.metric == metric) & scores.task.isin(list(targets))]
-    lacking = sorted(set(targets) - set(rows.task))
-    if lacking:
+    missing = sorted(set(targets) - set(rows.task))
+    if missing:
         raise MixwrightError(
-            f"scores: no {metric} on target {lacking[0]}; evaluate the finals on every target of the study"
+            f"scores: no {metric} on target {missing[0]};"
+            " evaluate the finals on every target of the study"
         )
     wide = rows.pivot(index=["mixer", "seed"], columns="task", values="value")
     incomplete = wide.index[wide.isna().any(axis=1)]
@@ -31,7 +46,8 @@ def objective(
         raise MixwrightError(
             f"scores: {mixer} with seed {seed} lacks a target that others have; evaluate it again"
         )
-    return (wide * pd.Series(targets)).sum(axis=1).div(sum(targets.values())).unstack("seed")
+    weighted = (wide * pd.Series(targets)).sum(axis=1)
+    return weighted.div(sum(targets.values())).unstack("seed")
 
 
 def compare(
@@ -40,78 +56,101 @@ def compare(
     learner: Learner = TEXT,
     documents: pd.DataFrame | None = None,
 ) -> "Comparison":
-    """The arms compared by what the learner's finals are judged by."""
+    """Compares the mixers by the metric that the learner's finals are judged by.
+
+    Args:
+        scores: a SCORES table.
+        targets: target -> weight.
+        learner: says the metric, and whether its models depend on a seed.
+        documents: a DOCUMENTS table, for the error over documents or rows.
+    """
     values = objective(scores, targets, learner.judged.name)
     if learner.sized or documents is None:
         return Comparison(values, targets, documents, learner.judged, seeded=learner.sized)
+    # Only trees need it.
     from mixwright.tabular.metrics import score_draws
 
-    return Comparison(
-        values,
-        targets,
-        None,
-        learner.judged,
-        score_draws(documents, targets),
-        seeded=False,
-    )
+    draws = score_draws(documents, targets)
+    return Comparison(values, targets, None, learner.judged, draws, seeded=False)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All arms' values (mixers x seeds) and what their scatter says: the seed error is pooled over the arms, which share one recipe."""
+    """The values of all mixers, and their differences with intervals.
 
-    values: pd.DataFrame
-    targets: Mapping[str, float]
-    documents: pd.DataFrame | None = None
+    All mixers' finals are trained by one recipe, so the error over seeds is pooled over them.
+    """
+
+    values: pd.DataFrame  # (mixers, seeds) of the metric, weighted mean of the targets
+    targets: Mapping[str, float]  # target -> weight
+    documents: pd.DataFrame | None = None  # a DOCUMENTS table
     metric: Metric = LOSS
-    draws: pd.DataFrame | None = (
-        None  # (task, mixer) x draws: the metric on rows drawn with replacement, instead of documents
-    )
+    # (task and mixer, draws) of the metric on rows drawn with replacement, in place of documents.
+    draws: pd.DataFrame | None = None
     seeded: bool = True  # whether a model depends on its seed
 
     @property
     def means(self) -> pd.Series:
-        """Mean of each arm over the seeds that all share (over its own where there is none), the best first."""
-        shared = self.values.dropna(axis=1)
-        return (
-            (self.values if shared.empty else shared)
-            .mean(axis=1)
-            .sort_values(kind="stable", ascending=not self.metric.higher)
-        )
+        """Each mixer's mean over the seeds that all share, the best mixer first.
+
+        Where no seed is shared by all, a mixer's mean is over its own seeds.
+        """
+        values = self.values.dropna(axis=1)
+        if values.empty:
+            values = self.values
+        ascending = not self.metric.higher
+        return values.mean(axis=1).sort_values(kind="stable", ascending=ascending)
 
     @property
     def distinct(self) -> pd.DataFrame:
-        """The arms without those that repeat another's numbers exactly (equal mixtures are trained once), over the seeds all share."""
+        """The mixers without those that repeat another's numbers, over the seeds that all share.
+
+        Equal mixtures are trained once, and then have equal numbers.
+        """
         return self.values.dropna(axis=1).drop_duplicates()
 
     def scatter(self) -> tuple[float, int]:
-        """Variance that is left after arm and seed effects, and its degrees of freedom (arms - 1)(seeds - 1)."""
+        """Returns the variance left after the effects of mixer and seed, and its freedom.
+
+        The degrees of freedom are (mixers - 1)(seeds - 1); with none the variance is NaN.
+        """
         if not self.seeded:
             return 0.0, 1
         values = self.distinct.to_numpy()
         freedom = (values.shape[0] - 1) * (values.shape[1] - 1)
         if freedom < 1:
             return nan, 0
-        left = (
-            values
-            - values.mean(axis=1, keepdims=True)
-            - values.mean(axis=0, keepdims=True)
-            + values.mean()
-        )
-        return float((left**2).sum() / freedom), freedom
+        of_mixers = values.mean(axis=1, keepdims=True)
+        of_seeds = values.mean(axis=0, keepdims=True)
+        residuals = values - of_mixers - of_seeds + values.mean()
+        return float((residuals**2).sum() / freedom), freedom
 
     def difference(
         self, arm: str, reference: str = REFERENCE, comparisons: int = 1, level: float = 0.95
     ) -> Difference:
-        """Interval of arm minus reference: Student's t on the seeds' pooled error, documents' error added in quadrature
-        (degrees of freedom by Welch and Satterthwaite); `comparisons` > 1 widens it by Bonferroni."""
+        """Estimates one mixer's value minus another's, with its interval.
+
+        The interval is Student's t on the seeds' pooled error. The error over documents is added
+        in quadrature, with degrees of freedom by Welch and Satterthwaite.
+
+        Args:
+            arm: the mixer.
+            reference: the mixer that it is compared with.
+            comparisons: number of comparisons that share the level; more widen the interval
+                (Bonferroni).
+            level: probability that the interval covers the true difference.
+
+        Raises:
+            MixwrightError: one of the two has no final, or they share no seed.
+        """
         paired = self._of(arm) - self._of(reference)
         paired = paired.dropna()
         if paired.empty:
             raise MixwrightError(
-                f"scores: {arm} and {reference} share no seed; train both with the study's final.seeds"
+                f"scores: {arm} and {reference} share no seed;"
+                " train both with the study's final.seeds"
             )
-        value, seeds = float(paired.mean()), len(paired)
+        seeds = len(paired)
         if arm == reference or (paired == 0).all():
             return Difference(
                 arm, reference, 0.0, 0.0, 0.0, seeds, 0.0, 0.0, identical=True, metric=self.metric
@@ -119,10 +158,9 @@ class Comparison:
         variance, freedom = self.scatter()
         seed_error = float(np.sqrt(2 * variance / seeds))
         document_error, document_freedom = self._document_error(arm, reference, list(paired.index))
-        parts = [(seed_error, freedom), (document_error, document_freedom)]
-        half = _half_width(
-            [(e, f) for e, f in parts if not np.isnan(e)], 1 - (1 - level) / comparisons
-        )
+        errors = [(seed_error, freedom), (document_error, document_freedom)]
+        half = _half_width(errors, 1 - (1 - level) / comparisons)
+        value = float(paired.mean())
         return Difference(
             arm,
             reference,
@@ -136,10 +174,11 @@ class Comparison:
         )
 
     def without(self, arms: Iterable[str]) -> "Comparison":
-        """The same without some arms."""
+        """Returns the comparison without some mixers."""
         return replace(self, values=self.values.drop(index=list(arms)))
 
     def _of(self, arm: str) -> pd.Series:
+        """A mixer's values by seed."""
         if arm not in self.values.index:
             raise MixwrightError(
                 f"scores: no final of {arm}; add `{arm}: {{}}` to mixers and train it"
@@ -147,7 +186,10 @@ class Comparison:
         return self.values.loc[arm]
 
     def _document_error(self, arm: str, reference: str, seeds: list[int]) -> tuple[float, float]:
-        """Standard error over documents of the paired difference, targets in quadrature; (NaN, 0) without per-document losses."""
+        """Standard error of the paired difference over documents, and its degrees of freedom.
+
+        The targets' errors are added in quadrature. Without losses per document it is (NaN, 0).
+        """
         if self.draws is not None:
             return self._drawn_error(arm, reference)
         if self.documents is None:
@@ -161,7 +203,9 @@ class Comparison:
         tokens = rows.groupby(["task", "example"]).scored_tokens.first().reindex(nats.index)
         if not {arm, reference} <= set(nats.columns):
             return nan, 0
-        total, variance, freedom = sum(self.targets.values()), 0.0, 0
+        total = sum(self.targets.values())
+        variance = 0.0
+        freedom = 0
         for task, gap in (nats[arm] - nats[reference]).groupby("task"):
             _, error = ratio(gap.to_numpy(), tokens[gap.index].to_numpy())
             variance += (self.targets[str(task)] / total * error) ** 2
@@ -169,20 +213,30 @@ class Comparison:
         return float(np.sqrt(variance)), freedom
 
     def _drawn_error(self, arm: str, reference: str) -> tuple[float, float]:
-        """Standard deviation of the paired difference over draws of rows; as good as normal, for a draw holds all targets."""
+        """Standard deviation of the paired difference over draws of rows, and their number.
+
+        The same rows are drawn for all targets, so their differences are summed draw by draw.
+        """
         assert self.draws is not None
         total = sum(self.targets.values())
-        gaps = sum(
-            share / total * (self.draws.loc[(task, arm)] - self.draws.loc[(task, reference)])
-            for task, share in self.targets.items()
-        )
+        gaps: pd.Series | float = 0
+        for task, weight in self.targets.items():
+            gap = self.draws.loc[(task, arm)] - self.draws.loc[(task, reference)]
+            gaps = gaps + weight / total * gap
         return float(np.std(gaps, ddof=1)), len(self.draws.columns)
 
 
-def _half_width(parts: list[tuple[float, float]], level: float) -> float:
-    """Half the interval of a sum of independent errors, each (standard error, degrees of freedom)."""
-    variance = sum(error**2 for error, _ in parts)
-    if not parts or variance == 0 or np.isinf(variance):
-        return nan if not parts else float(np.sqrt(variance))
-    freedom = variance**2 / sum(error**4 / free for error, free in parts)
+def _half_width(errors: list[tuple[float, float]], level: float) -> float:
+    """Half the interval of a sum of independent errors.
+
+    Each is (standard error, degrees of freedom); unknown ones are NaN and left out. The freedom of
+    the sum is that of Welch and Satterthwaite.
+    """
+    known = [(error, freedom) for error, freedom in errors if not np.isnan(error)]
+    if not known:
+        return nan
+    variance = sum(error**2 for error, _ in known)
+    if variance == 0 or np.isinf(variance):
+        return float(np.sqrt(variance))
+    freedom = variance**2 / sum(error**4 / freedom for error, freedom in known)
     return float(stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance))

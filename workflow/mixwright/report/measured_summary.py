@@ -1,4 +1,7 @@
-"""What measured runs teach, in plain sentences and four tables: ranks, runs needed, the optimum, published mixtures."""
+"""Says what a measured swarm teaches: which mixer ranks unseen runs best, and what it proposes.
+
+The summary is plain sentences and three tables: rank correlations, runs needed, published mixtures.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,135 +11,146 @@ import pandas as pd
 
 from mixwright.report.figures import as_listed, published, ranks
 from mixwright.report.figures import subsets as runs_needed
-from mixwright.study.material import targets_of
+from mixwright.report.frame import in_percent
 from mixwright.study.study import Study
 from mixwright.trust.tests import INFORMATIVE
 
 Records = Sequence[Mapping[str, Any]]
 NO_TABLE = pd.DataFrame()
+NOTES = (
+    "Nothing was trained. The losses are those that others measured,"
+    " and mixtures are compared by predictions at the swarm's scale.",
+    "Mixers are fitted to the swarm alone, and the choice among them is by cross-validation"
+    " inside it. Test sets are only scored.",
+)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All that the page says, before it is laid out; tables that the study did not ask for are empty."""
+    """All that the page says, before it is laid out; a table that the study lacks is empty."""
 
-    study: str
+    study: str  # its name
     chosen: str  # the mixer that ranks held-out runs of the swarm best
-    targets: Mapping[str, float]
-    ranks: pd.DataFrame
-    subsets: pd.DataFrame
-    published: pd.DataFrame
+    targets: Mapping[str, float]  # target -> weight
+    ranks: pd.DataFrame  # what figures.ranks.table returns
+    subsets: pd.DataFrame  # what figures.subsets.table returns
+    published: pd.DataFrame  # what figures.published.table returns
     proposal: Mapping[str, Any]  # the chosen mixer's
-    regions: Records
+    regions: Records  # what mixwright.trust.region.find_region returns, by mixer
     notes: tuple[str, ...]
 
     @property
     def headline(self) -> str:
+        """Which mixer was chosen."""
         return f"{self.chosen} ranks held-out runs best."
 
     @property
     def detail(self) -> tuple[str, ...]:
         """The sentences under the headline."""
-        return tuple(
-            filter(None, [self._ranks(), self._runs_needed(), self._optimum(), self._published()])
-        )
+        sentences = [self._ranks(), self._runs_needed(), self._optimum(), self._published()]
+        return tuple(filter(None, sentences))
 
     def as_json(self) -> dict[str, Any]:
-        """The content of `summary.json`."""
-        tables = {
-            name: getattr(self, name).to_dict("records")
-            for name in ("ranks", "subsets", "published")
-        }
-        proposal = {"weights": self.proposal["weights"], "predicted": self.proposal["predicted"]}
-        words = {
+        """Returns the content of `summary.json`; what is unknown is null."""
+        subsets = []
+        for row in self.subsets.to_dict("records"):
+            subsets.append({key: None if pd.isna(value) else value for key, value in row.items()})
+        return {
             "study": self.study,
             "headline": self.headline,
             "detail": list(self.detail),
             "chosen": self.chosen,
+            "targets": dict(self.targets),
+            "proposal": {key: self.proposal[key] for key in ("weights", "predicted")},
+            "notes": list(self.notes),
+            "ranks": self.ranks.to_dict("records"),
+            "subsets": subsets,
+            "published": self.published.to_dict("records"),
         }
-        tables["subsets"] = [
-            {key: None if pd.isna(value) else value for key, value in row.items()}
-            for row in tables["subsets"]
-        ]
-        return (
-            words
-            | {"targets": dict(self.targets), "proposal": proposal, "notes": list(self.notes)}
-            | tables
-        )
 
     def _ranks(self) -> str:
-        own = self.ranks[self.ranks.mixer == self.chosen]
-        said = [
-            f"{100 * row.spearman:.2f} on {row.test} ({row.runs} runs)"
-            for row in own.itertuples()
-            if row.test != ranks.HELD_OUT
-        ]
-        inside = (
-            f"{100 * own.spearman.iloc[0]:.2f}, the best of {self.ranks.mixer.nunique()} mixers"
+        """How well the chosen mixer ranks held-out runs and test runs."""
+        rows = self.ranks[self.ranks.mixer == self.chosen]
+        first = rows.iloc[0]
+        sentence = (
+            f"Its rank correlation (Spearman x 100, mean of {first.targets} targets) is"
+            f" {100 * first.spearman:.2f} in cross-validation inside the swarm,"
+            f" the best of {self.ranks.mixer.nunique()} mixers."
         )
-        tested = f" On the test runs: {', '.join(said)}." if said else ""
-        return f"Spearman x 100, mean of {own.targets.iloc[0]} targets: {inside}, in cross-validation inside the swarm.{tested}"
+        values = []
+        for row in rows[rows.test != ranks.HELD_OUT].itertuples():
+            values.append(f"{100 * row.spearman:.2f} on {row.test} ({row.runs} runs)")
+        if not values:
+            return sentence
+        return f"{sentence} On the test runs it is {', '.join(values)}."
 
     def _runs_needed(self) -> str:
-        """The fewest runs of each way and mixer that rank every test set at least as well as the worst-off mixer from all runs."""
+        """The fewest runs from which a mixer ranks as well as the worst one does from all runs.
+
+        It must do so on every test set; random and informative subsets count apart.
+        """
         if self.subsets.empty:
             return ""
         most = self.subsets.runs.max()
         full = self.subsets[self.subsets.runs == most].pivot_table(
             index="mixer", columns="test", values="spearman"
         )
-        bar, others = full.sort_values(full.columns[0]).index[0], full.index
-        if len(others) < 2:
+        if len(full) < 2:
             return ""
-        said = []
-        for (mixer, way), rows in self.subsets[self.subsets.mixer != bar].groupby(["mixer", "way"]):
-            reached = [
-                size
-                for size, part in rows.groupby("runs")
-                if part.set_index("test").spearman.ge(full.loc[bar]).all()
-            ]
-            if reached and min(reached) < most:
-                said.append(
-                    f"{mixer} from {min(reached)} {'informative' if way == INFORMATIVE else 'random'} runs"
-                )
+        worst = full.sort_values(full.columns[0]).index[0]
+        others = self.subsets[self.subsets.mixer != worst]
+        needed = []
+        for (mixer, way), rows in others.groupby(["mixer", "way"]):
+            fewest = _fewest(rows, full.loc[worst])
+            if fewest is not None and fewest < most:
+                kind = "informative" if way == INFORMATIVE else "random"
+                needed.append(f"{mixer} from {fewest} {kind} runs")
+        if not needed:
+            return ""
         return (
-            f"As good as {bar} from {most} runs on every test set: {', '.join(said)}."
-            if said
-            else ""
+            f"These rank every test set as well as {worst} does from all {most} runs:"
+            f" {', '.join(needed)}."
         )
 
     def _optimum(self) -> str:
-        goal = ", ".join(self.targets)
-        shares = sorted(self.proposal["weights"].items(), key=lambda pair: -pair[1])
-        said = f"For {goal} it proposes {', '.join(f'{name} {100 * weight:.1f} %' for name, weight in shares[:3])}"
-        first = shares[0][0]
+        """What the chosen mixer proposes, and how far optima can move at no loss one could tell."""
+        weights = sorted(self.proposal["weights"].items(), key=lambda pair: -pair[1])
+        largest = in_percent(dict(weights[:3]), 1)
+        sentence = f"For the targets {', '.join(self.targets)} it proposes {largest}."
+        domain = weights[0][0]
         ranges = []
         for region in self.regions:
-            low, high = region["ranges"]["alike"][first]
+            low, high = region["ranges"]["alike"][domain]
             ranges.append(
-                f"{region['mixer']} {100 * low:.0f} to {100 * high:.0f} % (at most {region['worse']:.3f} nats/token worse)"
+                f"{region['mixer']} {100 * low:.0f} to {100 * high:.0f} %"
+                f" (at most {region['worse']:.3f} nats/token worse)"
             )
-        flat = f" A region, not a point: mixtures that refits do not tell apart from their optimum have {first} at: {'; '.join(ranges)}."
-        return said + "." + (flat if ranges else "")
+        if not ranges:
+            return sentence
+        return (
+            f"{sentence} The optimum is a region, not a point. In mixtures that refits cannot tell"
+            f" apart from the optimum, the weight of {domain} is: {'; '.join(ranges)}."
+        )
 
     def _published(self) -> str:
-        rows = (
-            self.published[self.published.origin == "published"]
-            if len(self.published)
-            else NO_TABLE
-        )
-        if rows.empty:
+        """What the chosen mixer predicts for published mixtures, and their places."""
+        if self.published.empty:
             return ""
-        own = rows[rows.mixer == self.chosen].sort_values("goal")
-        many = self.published[self.published.mixer == self.chosen].shape[0]
-        said = ", ".join(
-            f"{row.mixture} {row.goal:.3f} (place {row.goal_rank})" for row in own.itertuples()
+        rows = self.published[self.published.mixer == self.chosen]
+        theirs = rows[rows.origin == "published"].sort_values("goal")
+        if theirs.empty:
+            return ""
+        predictions = []
+        for row in theirs.itertuples():
+            predictions.append(f"{row.mixture} {row.goal:.3f} (place {row.goal_rank})")
+        return (
+            f"Its predictions for published mixtures, with their places among {len(rows)}"
+            f" mixtures: {', '.join(predictions)}. Nothing was trained on any of them."
         )
-        return f"Its predictions for published mixtures, among {many}: {said}. Nothing was trained on any of them."
 
 
 def summarise(
-    study: Mapping[str, Any],
+    study: Study,
     validation: pd.DataFrame,
     mixtures: Records,
     tests: pd.DataFrame = NO_TABLE,
@@ -144,37 +158,50 @@ def summarise(
     regions: Records = (),
     predictions: pd.DataFrame = NO_TABLE,
 ) -> Measured:
-    """Chooses by cross-validation, then says what the tests and the predictions say of the choice."""
-    targets = targets_of(study)
-    tests, subsets = (
-        as_listed(frame, Study(study)) if len(frame) else frame for frame in (tests, subsets)
-    )
-    found = ranks.table(
-        tests if len(tests) else validation.iloc[:0].assign(test=""), validation, targets
-    )
-    chosen = str(found.mixer.iloc[0])
+    """Chooses a mixer by cross-validation, and says what the other results say of the choice.
+
+    Args:
+        study: a study of a measured swarm.
+        validation: the VALIDATION table of all mixers.
+        mixtures: the proposals.
+        tests: the TESTED table: predicted and measured losses of the test sets.
+        subsets: the SUBSETS table: rank correlations of fits to fewer runs.
+        regions: regions of optima, one a mixer.
+        predictions: the PREDICTIONS table: losses of published and proposed mixtures.
+    """
+    targets = study.target_weights
+    scored = validation.iloc[:0].assign(test="")
+    if len(tests):
+        scored = as_listed(tests, study)
+    if len(subsets):
+        subsets = runs_needed.table(as_listed(subsets, study), targets)
+    if len(predictions):
+        predictions = published.table(predictions, targets)
+    correlations = ranks.table(scored, validation, targets)
+    chosen = str(correlations.mixer.iloc[0])
     proposal = next(record for record in mixtures if record["mixer"] == chosen)
     return Measured(
-        study=str(study["study"]),
+        study=str(study.config["study"]),
         chosen=chosen,
         targets=targets,
-        ranks=found,
-        subsets=runs_needed.table(subsets, targets) if len(subsets) else NO_TABLE,
-        published=published.table(predictions, targets) if len(predictions) else NO_TABLE,
+        ranks=correlations,
+        subsets=subsets,
+        published=predictions,
         proposal=proposal,
         regions=sorted(regions, key=lambda region: region["mixer"]),
-        notes=_notes(mixtures, regions),
+        notes=_notes([*regions, *mixtures]),
     )
 
 
-def _notes(mixtures: Records, regions: Records) -> tuple[str, ...]:
-    fixed = (
-        "Nothing was trained: losses are those that others measured, and mixtures are compared by predictions at the swarm's scale.",
-        "Mixers learn from the swarm alone, and the choice among them is by cross-validation inside it; test sets are only scored.",
-    )
-    said = [
-        f"{record['mixer']}: {note}."
-        for record in [*regions, *mixtures]
-        for note in record["notes"]
-    ]
-    return (*fixed, *dict.fromkeys(said))
+def _fewest(rows: pd.DataFrame, bar: pd.Series) -> int | None:
+    """The fewest runs whose rank correlation reaches `bar` on every test set; None if none does."""
+    for runs, part in rows.groupby("runs"):
+        if part.set_index("test").spearman.ge(bar).all():
+            return int(runs)
+    return None
+
+
+def _notes(records: Records) -> tuple[str, ...]:
+    """The notes of all pages like this, and those of the mixers."""
+    notes = [f"{record['mixer']}: {note}." for record in records for note in record["notes"]]
+    return (*NOTES, *dict.fromkeys(notes))

@@ -1,4 +1,8 @@
-"""What measured perturbations teach, in plain sentences and two tables: the optimum by each mixer, and published optima over scales."""
+"""Says what measured perturbation runs teach: each mixer's best budget, and other scales.
+
+The summary is plain sentences and two tables: the optimum by each mixer, and the ladder of scales
+that published optima are extrapolated to.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,42 +10,47 @@ from typing import Any
 
 import pandas as pd
 
-from mixwright.report.figures import ladder as rungs
+from mixwright.report.figures import ladder as scales
 from mixwright.report.figures import optimum
-from mixwright.study.material import targets_of
+from mixwright.report.frame import in_percent
+from mixwright.study.study import Study
 from mixwright.trust.ladder import caveats
 
 Records = Sequence[Mapping[str, Any]]
 NO_TABLE = pd.DataFrame()
 NOTHING_TRAINED = (
-    "Nothing was trained: losses are those that others measured, at one scale, each run once."
+    "Nothing was trained. The losses are those that others measured, at one scale,"
+    " with one run each."
 )
 
 
 @dataclass(frozen=True)
 class Perturbed:
-    """All that the page says, before it is laid out; without published optima the ladder is empty."""
+    """All that the page says, before it is laid out."""
 
-    study: str
-    targets: Mapping[str, float]
+    study: str  # its name
+    targets: Mapping[str, float]  # target -> weight
     tokens: float  # of the base run
-    optimum: pd.DataFrame  # figures.optimum.table
-    ladder: pd.DataFrame  # figures.ladder.table
+    optimum: pd.DataFrame  # what figures.optimum.table returns
+    ladder: pd.DataFrame  # what figures.ladder.table returns; empty without published optima
     notes: tuple[str, ...]
 
     @property
     def moved(self) -> pd.Series:
-        """Mixer -> share of the base mixture that its proposal moves elsewhere, the largest first."""
+        """Mixer -> share of the base mixture that its proposal moves elsewhere, largest first."""
         rows = self.optimum[self.optimum.origin == "proposed"]
         shift = (rows.weight - rows.weight / rows.amount).abs() / 2
         return shift.groupby(rows.mixer).sum().sort_values(ascending=False, kind="stable")
 
     @property
     def headline(self) -> str:
-        most, least = self.moved.index[[0, -1]]
-        if len(self.moved) == 1:
-            return f"{most} moves {100 * self.moved[most]:.0f} % of the base mixture."
-        return f"{most} moves {100 * self.moved[most]:.0f} % of the base mixture, {least} {100 * self.moved[least]:.0f} %."
+        """How far the first mixer moves from the base mixture, and how far the last."""
+        moved = self.moved
+        most, least = moved.index[0], moved.index[-1]
+        sentence = f"{most} moves {100 * moved[most]:.0f} % of the base mixture"
+        if len(moved) == 1:
+            return f"{sentence}."
+        return f"{sentence}, {least} {100 * moved[least]:.0f} %."
 
     @property
     def detail(self) -> tuple[str, ...]:
@@ -49,67 +58,87 @@ class Perturbed:
         return tuple(filter(None, [self._shares(), self._disagreement(), self._ladder()]))
 
     def as_json(self) -> dict[str, Any]:
-        """The content of `summary.json`."""
-        words = {
+        """Returns the content of `summary.json`."""
+        return {
             "study": self.study,
             "headline": self.headline,
             "detail": list(self.detail),
             "notes": list(self.notes),
+            "targets": dict(self.targets),
+            "tokens": self.tokens,
+            "moved": self.moved.to_dict(),
+            "optimum": self.optimum.to_dict("records"),
+            "ladder": self.ladder.to_dict("records"),
         }
-        found = {name: getattr(self, name).to_dict("records") for name in ("optimum", "ladder")}
-        return (
-            words
-            | {"targets": dict(self.targets), "tokens": self.tokens, "moved": self.moved.to_dict()}
-            | found
-        )
 
     def _shares(self) -> str:
-        said = ", ".join(f"{mixer} {100 * share:.1f} %" for mixer, share in self.moved.items())
-        return f"Of the base mixture, at {self.tokens / 1e9:.4g} B tokens, the best budget moves to other domains: {said}."
+        shares = in_percent(self.moved.to_dict(), 1)
+        return (
+            f"At {self.tokens / 1e9:.4g} B tokens, the best budget moves this much of the base"
+            f" mixture to other domains: {shares}."
+        )
 
     def _disagreement(self) -> str:
         """The domain on which the mixers differ most."""
-        wide = self.optimum[self.optimum.origin == "proposed"].pivot(
-            index="domain", columns="mixer", values="amount"
-        )
+        proposed = self.optimum[self.optimum.origin == "proposed"]
+        wide = proposed.pivot(index="domain", columns="mixer", values="amount")
         if wide.shape[1] < 2:
             return ""
         name = (wide.max(axis=1) - wide.min(axis=1)).idxmax()
         row = wide.loc[name]
-        return f"They differ most on {name}: {row.min():.2f} ({row.idxmin()}) to {row.max():.2f} ({row.idxmax()}) of the base run's amount."
+        return (
+            f"The mixers differ most on {name}: from {row.min():.2f} ({row.idxmin()})"
+            f" to {row.max():.2f} ({row.idxmax()}) times the base run's amount."
+        )
 
     def _ladder(self) -> str:
+        """Where the ladder leads, and the two domains whose weights it changes most."""
         if self.ladder.empty:
             return ""
-        totals = self.ladder[self.ladder.step % 1 == 0].groupby("step").total.first()
-        climbed = ", ".join(f"{total / 1e9:.5g}" for total in totals.iloc[2:])
-        ends = self.ladder[self.ladder.step.isin([1.0, totals.index[-1]])].pivot(
-            index="domain", columns="step", values="weight"
-        )
-        change = (ends.iloc[:, 1] - ends.iloc[:, 0]).sort_values()
-        told = [
-            f"{name}'s weight from {100 * ends.loc[name].iloc[0]:.1f} to {100 * ends.loc[name].iloc[1]:.1f} %"
-            for name in change.index[[-1, 0]]
-        ]
+        whole = self.ladder[self.ladder.step % 1 == 0]
+        totals = whole.groupby("step").total.first()
+        ends = self.ladder[self.ladder.step.isin([1.0, totals.index[-1]])]
+        wide = ends.pivot(index="domain", columns="step", values="weight")
+        change = (wide.iloc[:, 1] - wide.iloc[:, 0]).sort_values()
         start = " and ".join(f"{total / 1e9:.4g}" for total in totals.iloc[:2])
-        return f"From the published optima at {start} B tokens the ladder reaches {climbed} B, which takes {' and '.join(told)}."
+        climbed = ", ".join(f"{total / 1e9:.5g}" for total in totals.iloc[2:])
+        moves = []
+        for name in change.index[[-1, 0]]:
+            first, last = 100 * wide.loc[name]
+            moves.append(f"{name} from {first:.1f} to {last:.1f} %")
+        return (
+            f"From the published optima at {start} B tokens, the ladder reaches {climbed} B tokens."
+            f" It takes the weight of {', and of '.join(moves)}."
+        )
 
 
 def summarise(
-    study: Mapping[str, Any],
+    study: Study,
     mixtures: Records,
     design: pd.DataFrame,
     ladder: pd.DataFrame = NO_TABLE,
 ) -> Perturbed:
-    """Sets the proposals beside each other and beside the published optima; nothing is chosen."""
-    asked = study["measured"]
-    said = [f"{record['mixer']}: {note}." for record in mixtures for note in record["notes"]]
-    doubtful = caveats(ladder, asked["optima"]["least"]) if len(ladder) else ()
+    """Sets the proposals beside each other and beside published optima; nothing is chosen.
+
+    Args:
+        study: a study of measured perturbation runs.
+        mixtures: its proposals.
+        design: the DESIGN table of the runs.
+        ladder: the LADDER table of published optima and their extrapolation, if there are any.
+    """
+    doubtful: tuple[str, ...] = ()
+    published = None
+    table = NO_TABLE
+    if len(ladder):
+        doubtful = caveats(ladder, study.measured["optima"]["least"])
+        published = ladder
+        table = scales.table(ladder)
+    notes = [f"{record['mixer']}: {note}." for record in mixtures for note in record["notes"]]
     return Perturbed(
-        study=str(study["study"]),
-        targets=targets_of(study),
-        tokens=float(asked["perturb"]["tokens"]),
-        optimum=optimum.table(mixtures, design, ladder if len(ladder) else None),
-        ladder=rungs.table(ladder) if len(ladder) else NO_TABLE,
-        notes=(NOTHING_TRAINED, *doubtful, *dict.fromkeys(said)),
+        study=str(study.config["study"]),
+        targets=study.target_weights,
+        tokens=float(study.measured["perturb"]["tokens"]),
+        optimum=optimum.table(mixtures, design, published),
+        ladder=table,
+        notes=(NOTHING_TRAINED, *doubtful, *dict.fromkeys(notes)),
     )

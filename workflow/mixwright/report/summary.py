@@ -1,4 +1,7 @@
-"""The answer of a study in plain sentences: which mixtures beat natural, by how much, at what cost, and what to distrust."""
+"""Answers a study in plain sentences: which mixtures beat natural, by how much, at what cost.
+
+It also gathers what the reader should distrust.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,85 +10,83 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mixwright.errors import counted
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.caveats import Caveat, find_caveats
 from mixwright.report.comparison import Comparison, compare, objective
-from mixwright.study.material import learner_of, targets_of
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
 
+Records = Sequence[Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
-class Arm:
-    """One mixture that was trained to a final model, and how it did."""
+class ArmSummary:
+    """One mixture that was trained to final models, and how it did. Its fields go to JSON."""
 
     mixer: str
-    scores: Mapping[str, float]  # metric -> mean of the targets and seeds
-    natural: Difference
-    uniform: Difference | None
-    proxy_tokens: int  # tokens of all runs of the roles that its mixer reads; where runs have no size, their number
-    rank_correlation: (
-        float | None
-    )  # Spearman on held-out runs; None where the mixer predicts nothing
-    weights: Mapping[str, float] = field(default_factory=dict)
-    epochs: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float]  # metric -> mean over the targets and seeds
+    natural: Difference  # from natural
+    uniform: Difference | None  # from uniform, where the study trains it
+    # Training tokens of all runs of the roles that its mixer reads; without sizes, their number.
+    proxy_tokens: int
+    # Spearman on held-out runs; None where the mixer predicts nothing.
+    rank_correlation: float | None
+    weights: Mapping[str, float] = field(default_factory=dict)  # domain -> weight
+    epochs: Mapping[str, float] = field(default_factory=dict)  # domain -> epochs of its tokens
     notes: tuple[str, ...] = ()
-    intervals: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # of the proposal, as its mixer's refits saw them before any final
+    # Of the proposal, from refits of its mixer, before any final was trained.
+    intervals: Mapping[str, Any] = field(default_factory=dict)
     tally: Tally | None = None
 
     @property
     def sentence(self) -> str:
-        """`regmix: better than natural by 0.031 nats/token [0.012, 0.050]; not distinguishable from uniform (...)`."""
+        """Compares it with natural and uniform: `regmix: better than natural by 0.031 ...`."""
         if self.natural.arm == self.natural.reference:
             metric = self.natural.metric
-            return f"{self.mixer}: the reference of all comparisons, {self.scores[metric.name]:.3f} {metric.unit}"
-        against = (
-            ""
-            if self.uniform is None or self.mixer == self.uniform.reference
-            else f"; {self.uniform.sentence}"
-        )
-        return f"{self.mixer}: {self.natural.sentence}{against}"
+            value = self.scores[metric.name]
+            return f"{self.mixer}: the reference for all comparisons, {value:.3f} {metric.unit}"
+        sentence = f"{self.mixer}: {self.natural.sentence}"
+        if self.uniform is None or self.mixer == self.uniform.reference:
+            return sentence
+        return f"{sentence}; {self.uniform.sentence}"
 
 
 @dataclass(frozen=True)
 class Summary:
     """All that the report says, before it is laid out."""
 
-    study: str
+    study: str  # its name
     headline: str
     detail: tuple[str, ...]  # the sentences under the headline
-    chosen: str  # the arm whose mixture the headline names
-    arms: tuple[Arm, ...]  # the best first
+    chosen: str  # the mixer whose mixture the headline names
+    arms: tuple[ArmSummary, ...]  # the best first
     method: str  # what the intervals are
     caveats: tuple[Caveat, ...]
-    signals: pd.DataFrame
-    targets: Mapping[str, float]
+    signals: pd.DataFrame  # what mixwright.trust.noise.target_signals returns
+    targets: Mapping[str, float]  # target -> weight
     provenance: Mapping[str, Any]
     learner: Learner = TEXT
-    by_target: Mapping[str, Mapping[str, Cell]] = field(
-        default_factory=dict
-    )  # where every target has a goal of its own
-    backtest: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # what mixwright.trust.backtest found, where there are several scales
-    transfer: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # what mixwright.trust.transfer found, where there are two model sizes
+    # Target -> mixer -> cell, where every target has a goal of its own.
+    by_target: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
+    # The result of mixwright.trust.backtest, where there are several scales.
+    backtest: Mapping[str, Any] = field(default_factory=dict)
+    # The result of mixwright.trust.transfer, where there are two model sizes.
+    transfer: Mapping[str, Any] = field(default_factory=dict)
 
-    def arm(self, mixer: str) -> Arm:
+    def arm(self, mixer: str) -> ArmSummary:
+        """Returns the summary of one mixer's mixture."""
         return next(arm for arm in self.arms if arm.mixer == mixer)
 
 
 def summarise(
-    study: Mapping[str, Any],
+    study: Study,
     scores: pd.DataFrame,
     design: pd.DataFrame,
     losses: pd.DataFrame,
-    mixtures: Sequence[Mapping[str, Any]],
+    mixtures: Records,
     *,
     validation: pd.DataFrame | None = None,
     documents: pd.DataFrame | None = None,
@@ -94,37 +95,50 @@ def summarise(
     backtest: Mapping[str, Any] | None = None,
     transfer: Mapping[str, Any] | None = None,
 ) -> Summary:
-    """Compares the finals and gathers what to distrust; `reads` says which roles each mixer learned from, to charge their tokens."""
-    targets, learner = targets_of(study), learner_of(study)
+    """Compares the final models and gathers what to distrust.
+
+    Args:
+        study: the study.
+        scores: a SCORES table.
+        design: a DESIGN table of all proxies.
+        losses: a LOSSES table of all proxies.
+        mixtures: the proposals.
+        validation: a VALIDATION table, for rank correlations on held-out runs.
+        documents: a DOCUMENTS table, for the error over documents or rows.
+        reads: mixer -> the roles that it learned from; their training tokens are its cost.
+        provenance: what `mixwright.report.outputs.provenance` returns.
+        backtest: what `backtest.json` holds.
+        transfer: what `transfer.json` holds.
+    """
+    targets, learner = study.target_weights, study.learner
     comparison = compare(scores, targets, learner, documents)
-    cells = (
-        by_target(scores, targets, learner, documents)
-        if not learner.sized or any("goal" in mixture for mixture in mixtures)
-        else {}
-    )
-    cost = {mixer: proxy_tokens(design, roles) for mixer, roles in (reads or {}).items()}
-    arms = _arms(
-        comparison,
-        scores,
-        mixtures,
-        cost,
-        _ranks(validation, targets),
-        learner,
-        tallies(cells, mixtures) if cells else {},
-    )
+    cells: dict[str, dict[str, Cell]] = {}
+    counts: dict[str, Tally] = {}
+    if not learner.sized or any("goal" in mixture for mixture in mixtures):
+        cells = by_target(scores, targets, learner, documents)
+        counts = tallies(cells, mixtures)
     headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
     signals = target_signals(design, losses)
+    facts = dict(provenance or {}) | _totals(study, design, scores, comparison)
     return Summary(
-        study=str(study["study"]),
+        study=str(study.config["study"]),
         headline=headline,
         detail=detail,
         chosen=chosen,
-        arms=arms,
+        arms=_arms(
+            comparison,
+            learner,
+            mixtures,
+            second=objective(scores, targets, learner.second.name).mean(axis=1),
+            cost=_cost(design, reads or {}),
+            ranks=_ranks(validation, targets),
+            counts=counts,
+        ),
         method=method_of(comparison),
-        caveats=find_caveats(study, targets, comparison, scores, signals, losses, mixtures),
+        caveats=find_caveats(study, comparison, scores, signals, losses, mixtures),
         signals=signals,
         targets=targets,
-        provenance=dict(provenance or {}) | _totals(study, design, scores, comparison),
+        provenance=facts,
         learner=learner,
         by_target=cells,
         backtest=backtest or {},
@@ -133,138 +147,170 @@ def summarise(
 
 
 def conclude(comparison: Comparison) -> tuple[str, tuple[str, ...], str]:
-    """Headline, the sentences that qualify it, and the arm to use; the lowest of several arms must win by an interval as wide as the
-    choice among them asks for (Bonferroni)."""
+    """Returns the headline, the sentences under it, and the mixer to use.
+
+    The best of several mixers must win by an interval that is widened for the choice among them
+    (Bonferroni).
+    """
     best = str(comparison.means.index[0])
-    others = len(comparison.distinct) - 1
-    gap = comparison.difference(best, REFERENCE, comparisons=max(others, 1))
-    comparative = f"{'higher' if gap.metric.higher else 'lower'} {gap.metric.title}"
-    superlative = f"{'highest' if gap.metric.higher else 'lowest'} {gap.metric.title}"
-    width = f" (interval widened for {others} comparisons)" if others > 1 else ""
-    if gap.verdict == "identical":
-        return (
-            "Keep the natural mixture.",
-            (f"No other mixture reached a {comparative} on the targets.",),
-            REFERENCE,
-        )
-    if gap.verdict == "undecided":
-        return (
-            "Too few seeds to choose a mixture.",
-            (f"The {superlative} is {best}'s: {gap.sentence}.",),
-            REFERENCE,
-        )
-    if gap.verdict != "better":
-        side = "over" if gap.metric.higher else "under"
-        lead = f"The {superlative} is {best}'s, {abs(gap.value):.3f} {gap.metric.unit} {side} natural, but its interval"
-        detail = [f"{lead} [{gap.low:+.3f}, {gap.high:+.3f}]{width} holds zero."]
-        return "No mixture is distinguishably better than natural.", tuple(detail), REFERENCE
-    detail = [f"Its final models are {gap.sentence}{width}."]
+    rivals = len(comparison.distinct) - 1
+    gap = comparison.difference(best, REFERENCE, comparisons=max(rivals, 1))
+    if gap.verdict == "better":
+        return f"Use the mixture of {best}.", _of_winner(comparison, gap, rivals), best
+    headline, sentence = _of_no_winner(gap, rivals)
+    return headline, (sentence,), REFERENCE
+
+
+def _of_winner(comparison: Comparison, gap: Difference, rivals: int) -> tuple[str, ...]:
+    """The sentences under the headline that names the best mixer."""
+    best = gap.arm
+    sentences = [f"Its final models are {gap.sentence}{_widened(rivals)}."]
     if "uniform" in comparison.values.index and best != "uniform":
-        detail.append(
-            f"Against the uniform mixture, which needs no proxies: {comparison.difference(best, 'uniform').sentence}."
-        )
-    level = ("not distinguishable", "identical")
-    tied = [
-        str(arm)
-        for arm in comparison.means.index[1:]
-        if comparison.difference(str(arm), best).verdict in level
-    ]
-    if tied:
-        detail.append(f"Not distinguishable from it: {', '.join(tied)}.")
-    return f"Mix by {best}.", tuple(detail), best
+        against = comparison.difference(best, "uniform")
+        sentences.append(f"The mixture is {against.sentence}; uniform needs no proxies.")
+    level = []
+    for arm in comparison.means.index[1:]:
+        verdict = comparison.difference(str(arm), best).verdict
+        if verdict in ("not distinguishable", "identical"):
+            level.append(str(arm))
+    if level:
+        sentences.append(f"It is not distinguishable from: {', '.join(level)}.")
+    return tuple(sentences)
+
+
+def _of_no_winner(gap: Difference, rivals: int) -> tuple[str, str]:
+    """The headline and the sentence under it, where natural is kept."""
+    title = gap.metric.title
+    higher = gap.metric.higher
+    if gap.verdict == "identical":
+        direction = "higher" if higher else "lower"
+        sentence = f"No other mixture reached a {direction} {title} on the targets."
+        return "Keep the natural mixture.", sentence
+    extreme = "highest" if higher else "lowest"
+    start = f"The {extreme} {title} is {gap.arm}'s"
+    if gap.verdict == "undecided":
+        return "Too few seeds to choose a mixture.", f"{start}: {gap.sentence}."
+    side = "above" if higher else "below"
+    difference = f"{abs(gap.value):.3f} {gap.metric.unit} {side} natural"
+    interval = f"[{gap.low:+.3f}, {gap.high:+.3f}]{_widened(rivals)}"
+    sentence = (
+        f"{start}, {difference}, {interval}. The interval contains zero, so this may be luck."
+    )
+    return "No mixture is clearly better than natural.", sentence
+
+
+def _widened(comparisons: int) -> str:
+    if comparisons < 2:
+        return ""
+    return f" (interval widened for {comparisons} comparisons)"
 
 
 def proxy_tokens(design: pd.DataFrame, roles: Sequence[str]) -> int:
-    """Training tokens of all runs of these roles."""
+    """Returns the training tokens of all runs of these roles."""
     return int(design[design.role.isin(list(roles))].drop_duplicates("run").tokens.sum())
 
 
 def method_of(comparison: Comparison) -> str:
-    """What the intervals are, in one sentence for the reader."""
-    alone = "Each interval stands alone; only the headline's is widened for the choice among arms."
+    """Says what the intervals are."""
+    scope = (
+        "Each interval is for one comparison alone."
+        " Only the headline's is widened for the choice among mixtures."
+    )
     if not comparison.seeded:
-        return f"95% intervals of paired differences over test rows, drawn with replacement for all arms and targets at once. {alone}"
+        return (
+            "The 95% intervals are for paired differences over test rows, drawn with"
+            f" replacement, the same rows for all mixtures and targets. {scope}"
+        )
     _, freedom = comparison.scatter()
     seeds = comparison.values.dropna(axis=1).shape[1]
     if not freedom:
-        return f"{seeds} seed shared by the arms: differences carry no interval over seeds."
-    student = f"Student's t, {freedom} degrees of freedom, scatter pooled over the arms"
-    basis = f"95% intervals of paired differences over {seeds} seeds ({student})"
-    if comparison.documents is None:
-        scope = "on the documents scored; the choice of documents is not in them"
-    else:
-        scope = "and over documents (paired, errors added in quadrature)"
-    return f"{basis}, {scope}. {alone}"
+        shared = counted(seeds, "seed")
+        return f"The mixtures share {shared}, so differences have no interval over seeds."
+    student = f"Student's t, {freedom} degrees of freedom, scatter pooled over the mixtures"
+    basis = f"The 95% intervals are for paired differences over {seeds} seeds ({student})"
+    if comparison.documents is not None:
+        return f"{basis} and over documents (paired, errors added in quadrature). {scope}"
+    return (
+        f"{basis}. They hold for the documents scored;"
+        f" the choice of documents is not in them. {scope}"
+    )
 
 
 def _arms(
     comparison: Comparison,
-    scores: pd.DataFrame,
-    mixtures: Sequence[Mapping[str, Any]],
+    learner: Learner,
+    mixtures: Records,
+    *,
+    second: pd.Series,
     cost: Mapping[str, int],
     ranks: Mapping[str, float],
-    learner: Learner,
-    counted: Mapping[str, Tally],
-) -> tuple[Arm, ...]:
-    second = objective(scores, comparison.targets, learner.second.name).mean(axis=1)
-    chosen = {mixture["mixer"]: mixture for mixture in mixtures if "goal" not in mixture}
-    notes = {mixer: _shared_notes(mixer, mixtures) for mixer in map(str, comparison.means.index)}
-    uniform = "uniform" in comparison.values.index
-    return tuple(
-        Arm(
+    counts: Mapping[str, Tally],
+) -> tuple[ArmSummary, ...]:
+    """The mixers' summaries, the best first; the other arguments have a value a mixer."""
+    proposals = {mixture["mixer"]: mixture for mixture in mixtures if "goal" not in mixture}
+    arms = []
+    for name, value in comparison.means.items():
+        mixer = str(name)
+        proposal = proposals.get(mixer, {})
+        to_uniform = None
+        if "uniform" in comparison.values.index:
+            to_uniform = comparison.difference(mixer, "uniform")
+        arm = ArmSummary(
             mixer=mixer,
             scores={learner.judged.name: float(value), learner.second.name: float(second[mixer])},
             natural=comparison.difference(mixer),
-            uniform=comparison.difference(mixer, "uniform") if uniform else None,
+            uniform=to_uniform,
             proxy_tokens=cost.get(mixer, 0),
             rank_correlation=ranks.get(mixer),
-            weights=chosen.get(mixer, {}).get("weights", {}),
-            epochs=chosen.get(mixer, {}).get("epochs", {}),
-            notes=notes[mixer],
-            intervals=chosen.get(mixer, {}).get("intervals", {}),
-            tally=counted.get(mixer),
+            weights=proposal.get("weights", {}),
+            epochs=proposal.get("epochs", {}),
+            notes=_shared_notes(mixer, mixtures),
+            intervals=proposal.get("intervals", {}),
+            tally=counts.get(mixer),
         )
-        for mixer, value in ((str(name), value) for name, value in comparison.means.items())
-    )
+        arms.append(arm)
+    return tuple(arms)
 
 
-def _references(study: Mapping[str, Any], comparison: Comparison) -> list[str]:
-    """Arms that stand outside the goal's bounds on purpose, and cannot be the answer."""
-    asked = Study(study)
-    return [str(arm) for arm in comparison.values.index if not asked.method(str(arm)).bounded]
+def _references(study: Study, comparison: Comparison) -> list[str]:
+    """Mixers that stand outside the goal's bounds on purpose, and cannot be the answer."""
+    return [str(arm) for arm in comparison.values.index if not study.method(str(arm)).bounded]
 
 
-def _shared_notes(mixer: str, mixtures: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """What a mixer noted of every one of its mixtures."""
-    noted = [mixture.get("notes", ()) for mixture in mixtures if mixture["mixer"] == mixer]
-    return (
-        tuple(note for note in noted[0] if all(note in notes for notes in noted)) if noted else ()
-    )
+def _cost(design: pd.DataFrame, reads: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Mixer -> training tokens of the runs that it learned from."""
+    return {mixer: proxy_tokens(design, roles) for mixer, roles in reads.items()}
+
+
+def _shared_notes(mixer: str, mixtures: Records) -> tuple[str, ...]:
+    """The notes that a mixer made on every one of its mixtures."""
+    notes = [mixture.get("notes", ()) for mixture in mixtures if mixture["mixer"] == mixer]
+    if not notes:
+        return ()
+    return tuple(note for note in notes[0] if all(note in others for others in notes))
 
 
 def _ranks(validation: pd.DataFrame | None, targets: Mapping[str, float]) -> dict[str, float]:
+    """Mixer -> rank correlation on held-out runs, where it is defined."""
     if validation is None or validation.empty:
         return {}
-    return {
-        str(mixer): float(rank)
-        for mixer, rank in rank_correlations(held_out(validation, targets)).items()
-        if not np.isnan(rank)
-    }
+    ranks = rank_correlations(held_out(validation, targets))
+    return {str(mixer): float(rank) for mixer, rank in ranks.items() if not np.isnan(rank)}
 
 
 def _totals(
-    study: Mapping[str, Any], design: pd.DataFrame, scores: pd.DataFrame, comparison: Comparison
+    study: Study, design: pd.DataFrame, scores: pd.DataFrame, comparison: Comparison
 ) -> dict[str, Any]:
+    """How much was trained, for the page's list of sources."""
+    runs = int(design.run.nunique())
     if not comparison.seeded:
         judged = scores[scores.metric == comparison.metric.name]
-        return {
-            "proxy runs": int(design.run.nunique()),
-            "final models": len(judged.drop_duplicates(["task", "seed", "value"])),
-        }
+        models = len(judged.drop_duplicates(["task", "seed", "value"]))
+        return {"proxy runs": runs, "final models": models}
     finals = int(comparison.values.drop_duplicates().notna().sum().sum())
     return {
-        "proxy runs": int(design.run.nunique()),
+        "proxy runs": runs,
         "proxy tokens": int(design.drop_duplicates("run").tokens.sum()),
         "final models": finals,
-        "final tokens": int(finals * study["goal"]["tokens"]),
+        "final tokens": int(finals * study.config["goal"]["tokens"]),
     }

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, betaincc, betainccinv, betaincinv
 
 from mixwright.mixture import Array
+from mixwright.simplex.beta import truncated_beta
 from mixwright.simplex.bounds import Bounds
 from mixwright.simplex.geometry import Groups, check_box, project, settle
 
@@ -241,7 +241,7 @@ def _redraw(
         right = np.minimum(right, w[rows, i] + rise)
     right = np.maximum(right, left)
     scale = np.where(total > 0, total, 1.0)
-    share = _truncated_beta(
+    share = truncated_beta(
         alpha[rows, i],
         alpha[rows, j],
         left / scale,
@@ -285,60 +285,12 @@ class _Sums:
         return np.where(same, np.inf, fall), np.where(same, np.inf, rise)
 
 
-def _truncated_beta(a: Array, b: Array, left: Array, right: Array, uniform: Array) -> Array:
-    """Draws from Beta(a, b) within [left, right] by the inverse of its distribution function.
+def sample_around(centre: Array, alpha: Array, bounds: Bounds, rng: Generator, size: int) -> Array:
+    """Returns (size, domains) mixtures inside the bounds, most of them near `centre`.
 
-    All arguments have one shape, and so have the draws. Beyond the median the upper tail is
-    inverted: each tail keeps the digits of its own end.
+    Each lies on the way from `centre`, which is inside too, to a Dirichlet(alpha) mixture;
+    how far along is the square of a uniform number.
     """
-    left = np.clip(left, 0, 1)
-    right = np.clip(right, 0, 1)
-    draws = left.copy()
-    open_ = right > left
-    a = a[open_]
-    b = b[open_]
-    low = left[open_]
-    high = right[open_]
-    uniform = uniform[open_]
-
-    mass_below = betainc(a, b, low)
-    tail = mass_below > 0.5
-    body = ~tail
-    inverted = np.empty_like(low)
-    inverted[body] = _between(
-        betainc,
-        betaincinv,
-        a[body],
-        b[body],
-        mass_below[body],
-        high[body],
-        uniform[body],
-    )
-    inverted[tail] = _between(
-        betaincc,
-        betainccinv,
-        a[tail],
-        b[tail],
-        betaincc(a[tail], b[tail], low[tail]),
-        high[tail],
-        uniform[tail],
-    )
-    # An interval may lie so far out that its mass underflows: then its end nearest the mean.
-    nearest = np.clip(a / (a + b), low, high)
-    inverted = np.where(np.isfinite(inverted), inverted, nearest)
-    draws[open_] = np.clip(inverted, low, high)
-    return draws
-
-
-def _between(
-    cdf: Callable[..., Array],
-    inverse: Callable[..., Array],
-    a: Array,
-    b: Array,
-    start: Array,
-    high: Array,
-    uniform: Array,
-) -> Array:
-    """Returns the points where cdf is `uniform` of the way from `start` to its value at `high`."""
-    mass = cdf(a, b, high) - start
-    return inverse(a, b, start + uniform * mass)
+    far = sample(alpha, bounds.lower, bounds.upper, rng, size, bounds.groups)
+    share = rng.random((size, 1)) ** 2
+    return np.asarray(centre + share * (far - centre))

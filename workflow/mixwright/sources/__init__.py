@@ -21,7 +21,7 @@ TEXT, LABELS = "text", "labels"
 
 
 @dataclass(frozen=True)
-class Entry:
+class SourceKind:
     """Where a kind of source lives and what it yields; known without importing it."""
 
     module: str
@@ -38,9 +38,9 @@ class Entry:
         return source
 
 
-SOURCES: dict[str, Entry] = {
-    "files": Entry("local", "LocalFiles"),
-    "installed": Entry(
+SOURCES: dict[str, SourceKind] = {
+    "files": SourceKind("local", "LocalFiles"),
+    "installed": SourceKind(
         "installed",
         "Installed",
         caveat=(
@@ -48,11 +48,11 @@ SOURCES: dict[str, Entry] = {
             " not a basis for conclusions."
         ),
     ),
-    "table": Entry("table", "TableLabel", yields=LABELS),
+    "table": SourceKind("table", "TableLabel", yields=LABELS),
 }
 
 
-def entry(kind: str, where: str) -> Entry:
+def entry(kind: str, where: str) -> SourceKind:
     """Returns the registry's entry of a kind; an unknown one is refused with the nearest name.
 
     Args:

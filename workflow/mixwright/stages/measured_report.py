@@ -35,7 +35,7 @@ def summarise_measured(study: Path, html: Path, json: Path) -> None:
     results = load(layout.result_paths(plan, study.parent))
     summary = _summary(plan, results)
     write_json(json, summary.as_json())
-    facts = provenance(plan.config) | measured_page.public_files(plan.config)
+    facts = provenance(plan) | measured_page.public_files(plan)
     figures = [Path(path) for path in layout.figure_files(plan, study.parent)]
     measured_page.write_page(summary, facts, figures, html)
 
@@ -43,5 +43,5 @@ def summarise_measured(study: Path, html: Path, json: Path) -> None:
 def _summary(plan: Study, results: dict[str, Any]) -> Measured | Perturbed:
     """Summarises a swarm, or perturbation runs."""
     if "perturb" in plan.measured:
-        return perturbed_summary.summarise(plan.config, **results)
-    return measured_summary.summarise(plan.config, **results)
+        return perturbed_summary.summarise(plan, **results)
+    return measured_summary.summarise(plan, **results)

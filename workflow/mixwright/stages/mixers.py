@@ -9,7 +9,7 @@ from mixwright.measured.loss_tables import Mixtures, read_mixtures, read_observa
 from mixwright.measured.wide import write_wide
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
-from mixwright.trust.anchors import Calibration, calibrate
+from mixwright.trust.anchors import AnchorMap, fit_anchors
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +50,13 @@ def predict(
     requested = read_mixtures(mixtures)
     predicted = fitted.predict(requested)
     if anchor_mixtures or anchor_losses:
-        calibration = _calibration(fitted, anchor_mixtures, anchor_losses)
-        log.info("%s", calibration.sentence)
-        predicted = calibration.apply(predicted)
+        anchors = _anchor_map(fitted, anchor_mixtures, anchor_losses)
+        log.info("%s", anchors.sentence)
+        predicted = anchors.apply(predicted)
     write_wide(to, requested.key, requested.ids, fitted.mixer.targets, predicted)
 
 
-def _calibration(fitted: Fit, mixtures: Paths, losses: Paths) -> Calibration:
+def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
     """Compares the mixer's predictions of the anchor runs with their losses, target by target."""
     if not (mixtures and losses):
         raise MixwrightError(
@@ -74,4 +74,4 @@ def _calibration(fitted: Fit, mixtures: Paths, losses: Paths) -> Calibration:
     trained = Mixtures(str(mixtures[0]), "run", anchors.runs, anchors.domains, anchors.weights)
     predicted = mixer.predict(fitted.source.amounts(trained))
     columns = [anchors.targets.index(target) for target in mixer.targets]
-    return calibrate(mixer.targets, predicted, anchors.losses[:, columns])
+    return fit_anchors(mixer.targets, predicted, anchors.losses[:, columns])

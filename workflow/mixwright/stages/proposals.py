@@ -13,7 +13,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 from mixwright.proposals.fits import Fit, read_runs
 from mixwright.proposals.options import read_options
-from mixwright.proposals.pareto import Objective, as_frame, as_table
+from mixwright.proposals.pareto import TargetMean, as_frame, as_table
 from mixwright.proposals.pareto import pareto as trace_front
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
@@ -117,8 +117,8 @@ def pareto(
             "each a target or a mean of targets"
         )
     objectives = (
-        Objective.read(between[0], source.targets),
-        Objective.read(between[1], source.targets),
+        TargetMean.read(between[0], source.targets),
+        TargetMean.read(between[1], source.targets),
     )
     options = read_options(
         source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse

@@ -41,10 +41,10 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     results = load(layout.result_paths(plan, folder))
     manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
     summary = compare_finals(
-        plan.config,
+        plan,
         **results,
         reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
-        provenance=provenance(plan.config, manifests),
+        provenance=provenance(plan, manifests),
     )
     drawn = layout.figure_files(plan, folder)
     write_report(summary, html, json=json, table=table, figures=drawn)

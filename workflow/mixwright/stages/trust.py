@@ -14,6 +14,7 @@ from mixwright.measured.loss_tables import read_observations
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.study import Study
 from mixwright.trust import backtest as scales
+from mixwright.trust import learning_curve as curves
 from mixwright.trust import validation
 from mixwright.trust.tournament import as_table, tournament
 from mixwright.trust.transfer import Transfer, read_transfer, transfer_of_runs
@@ -38,9 +39,6 @@ def learning_curve(
         mixwright learning-curve --mixtures mixtures.csv --losses losses.csv
             --mixer effective-data --to curve.json
     """
-    # scipy.stats takes half a second to import, and no other command here needs it.
-    from mixwright.trust import learning_curve as curves
-
     if more < 0:
         raise MixwrightError(
             f"--more {more}: a number of runs is not negative; "

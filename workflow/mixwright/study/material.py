@@ -143,13 +143,3 @@ class Material:
     def table_files(self) -> dict[str, str]:
         """Table -> its file as the config names it, sorted by name."""
         return {name: table["file"] for name, table in sorted(self.config["tables"].items())}
-
-
-def targets_of(study: Mapping[str, Any]) -> dict[str, float]:
-    """Returns `Material.target_weights` of a config."""
-    return Material(study).target_weights
-
-
-def learner_of(study: Mapping[str, Any]) -> Learner:
-    """Returns `Material.learner` of a config."""
-    return Material(study).learner

@@ -1,7 +1,6 @@
 """What config/schema.yaml says of a study: keys, defaults, and a line for each mistake."""
 
 import copy
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,10 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, closest
 
 Schema = Mapping[str, Any]
-# How alike two names must be for one to be offered in place of the other, from 0 to 1.
-ALIKE = 0.5
-# The same for a name that stands in another section.
+# How alike the name of a key in another section must be to be offered, from 0 to 1.
 ALIKE_ELSEWHERE = 0.6
 
 
@@ -88,8 +85,8 @@ def check_against(study: Mapping[str, Any], schema: Schema) -> None:
 
 def did_you_mean(name: str, known: Sequence[str], prefix: str = "") -> str:
     """Returns `; did you mean x?`, or nothing where no known name is alike."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
-    return f"; did you mean {prefix}{close[0]}?" if close else ""
+    close = closest(name, known)
+    return f"; did you mean {prefix}{close}?" if close else ""
 
 
 def _path(error: ValidationError) -> list[str]:
@@ -137,7 +134,7 @@ def _elsewhere(name: str, schema: Schema) -> str:
     """Points a key that stands in the wrong section to the right one."""
     dotted_names = [dotted for dotted, _ in keys(schema)]
     last_words = [dotted.rsplit(".", 1)[-1] for dotted in dotted_names]
-    close = difflib.get_close_matches(name, last_words, n=1, cutoff=ALIKE_ELSEWHERE)
+    close = closest(name, last_words, ALIKE_ELSEWHERE)
     if not close:
         return ""
-    return f"; did you mean {dotted_names[last_words.index(close[0])]}?"
+    return f"; did you mean {dotted_names[last_words.index(close)]}?"

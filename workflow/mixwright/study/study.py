@@ -220,12 +220,12 @@ class Study(Material):
         """
         final = self.config["final"]
         settings = {key: value for key, value in final.items() if key not in FINAL_ASIDE}
-        spec = digest(settings | self.final_together | self._trees)
+        spec = digest(settings | self.final_processes | self._trees)
         finals = [(arm, seed) for seed in final["seeds"] for arm in self.arms]
         return cut(finals, final["per_job"], lambda final: [*final, spec, self.final_tokens])
 
     @property
-    def final_together(self) -> dict[str, Any]:
+    def final_processes(self) -> dict[str, Any]:
         """How several processes share a final's batches, which changes its last digits.
 
         Empty where one process trains it.

@@ -1,4 +1,7 @@
-"""Gradient-boosted trees behind one small interface: LightGBM or XGBoost, one thread, the same model from the same numbers."""
+"""Gradient-boosted trees behind one small interface: LightGBM or XGBoost.
+
+One thread: the same numbers give the same model.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +15,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 from mixwright.mixture import Array
 from mixwright.tabular.metrics import CLIP
-from mixwright.tabular.pool import Examples
+from mixwright.tabular.pool import LabelledRows
 from mixwright.tabular.source import Matrix
 
 LIBRARIES = ("lightgbm", "xgboost")
@@ -20,27 +23,32 @@ LIBRARIES = ("lightgbm", "xgboost")
 
 @dataclass(frozen=True)
 class Trees:
-    """Settings: which library, and the grid of numbers of trees and depths (arXiv 2502.10510: 10, 50, 100 and 4, 6, 8, rate .1)."""
+    """Settings of the trees: the library, and the grid that the validation chooses from.
+
+    The defaults are those of MixMin's experiments on molecules (arXiv 2502.10510).
+    """
 
     library: str = "xgboost"
-    trees: tuple[int, ...] = (10, 50, 100)
+    trees: tuple[int, ...] = (10, 50, 100)  # numbers of trees
     depth: tuple[int, ...] = (4, 6, 8)
-    rate: float = 0.1
+    rate: float = 0.1  # learning rate
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Trees":
-        """From a config; an unknown library is refused."""
-        found = cls(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in settings.items()
-            }
-        )
-        if found.library not in LIBRARIES:
+        """Reads the section `trees` of a config.
+
+        Raises:
+            MixwrightError: the library is unknown.
+        """
+        values: dict[str, Any] = {}
+        for key, value in settings.items():
+            values[key] = tuple(value) if isinstance(value, list) else value
+        trees = cls(**values)
+        if trees.library not in LIBRARIES:
             raise MixwrightError(
-                f"trees: library {found.library} is unknown; use {' or '.join(LIBRARIES)}"
+                f"trees: library {trees.library} is unknown; use {' or '.join(LIBRARIES)}"
             )
-        return found
+        return trees
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,30 +59,35 @@ class Model:
     trees: int
     depth: int
     validation_loss: float  # nats/example at that point
-    booster: Any = field(repr=False)
+    booster: Any = field(repr=False)  # the library's own
 
     def probability(self, features: Matrix) -> Array:
-        """(rows,) probability of the label 1."""
+        """Returns (rows,) the probability of the label 1 for features (rows, features)."""
         return _probability(self.library, self.booster, features, self.trees)
 
     def save(self, folder: str | Path) -> None:
-        """Writes model.txt (LightGBM) or model.json (XGBoost) in the library's own format, and trees.json."""
-        with written(folder) as beside:
-            beside.mkdir()
-            self.booster.save_model(str(beside / _FILES[self.library]))
-            chosen = {
-                name: getattr(self, name)
-                for name in ("library", "trees", "depth", "validation_loss")
-            }
-            write_json(beside / "trees.json", chosen)
+        """Writes the booster in its library's own format, and trees.json.
+
+        The booster is model.txt (LightGBM) or model.json (XGBoost).
+        """
+        chosen = {
+            "library": self.library,
+            "trees": self.trees,
+            "depth": self.depth,
+            "validation_loss": self.validation_loss,
+        }
+        with written(folder) as temporary:
+            temporary.mkdir()
+            self.booster.save_model(str(temporary / _FILES[self.library]))
+            write_json(temporary / "trees.json", chosen)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Model":
-        """What `save` wrote."""
-        chosen = read_json(Path(folder) / "trees.json")
-        return cls(
-            booster=_read(chosen["library"], Path(folder) / _FILES[chosen["library"]]), **chosen
-        )
+        """Reads what `save` wrote."""
+        folder = Path(folder)
+        chosen = read_json(folder / "trees.json")
+        library = chosen["library"]
+        return cls(booster=_read(library, folder / _FILES[library]), **chosen)
 
 
 _FILES = {"lightgbm": "model.txt", "xgboost": "model.json"}
@@ -82,97 +95,107 @@ _FILES = {"lightgbm": "model.txt", "xgboost": "model.json"}
 
 @dataclass(frozen=True, eq=False)
 class Grown:
-    """A booster of every depth at the most trees: fewer trees are a prefix of more, so the grid costs one fit a depth."""
+    """A booster of every depth at the most trees.
+
+    Fewer trees are a prefix of more, so the grid costs one fit a depth.
+    """
 
     settings: Trees
     boosters: Mapping[int, Any] = field(repr=False)  # by depth
 
-    def best(self, validated: Examples) -> Model:
-        """The depth and the number of trees of the least log loss on `validated`."""
+    def best(self, validated: LabelledRows) -> Model:
+        """Returns the model of the depth and the number of trees that fit `validated` best."""
         library = self.settings.library
-        losses = {
-            (trees, depth): weighted_loss(
-                _probability(library, self.boosters[depth], validated.features, trees), validated
-            )
-            for trees, depth in product(self.settings.trees, self.settings.depth)
-        }
+        losses = {}
+        for trees, depth in product(self.settings.trees, self.settings.depth):
+            booster = self.boosters[depth]
+            probability = _probability(library, booster, validated.features, trees)
+            losses[trees, depth] = weighted_loss(probability, validated)
+        # Of equal losses the fewest trees, then the least depth.
         trees, depth = min(losses, key=lambda point: (losses[point], point))
         return Model(library, trees, depth, losses[trees, depth], self.boosters[depth])
 
 
-def grow(learned: Examples, settings: Trees, seed: int) -> Grown:
-    """Fits every depth on `learned`, which is what `Pool.mixed(weights)` gives."""
+def grow(learned: LabelledRows, settings: Trees, seed: int) -> Grown:
+    """Fits a booster of every depth.
+
+    Args:
+        learned: the rows of a mixture, as `Pool.mixed` returns them.
+        settings: library and grid.
+        seed: of the library's random numbers.
+    """
     fit = _FIT[settings.library]
-    return Grown(
-        settings,
-        {
-            depth: fit(learned, max(settings.trees), depth, settings.rate, seed)
-            for depth in settings.depth
-        },
-    )
+    boosters = {}
+    for depth in settings.depth:
+        boosters[depth] = fit(learned, max(settings.trees), depth, settings.rate, seed)
+    return Grown(settings, boosters)
 
 
-def train(learned: Examples, validated: Examples, settings: Trees, seed: int) -> Model:
-    """The point of the grid that is best on `validated`."""
+def train(learned: LabelledRows, validated: LabelledRows, settings: Trees, seed: int) -> Model:
+    """Returns the model whose point of the grid is best on `validated`."""
     return grow(learned, settings, seed).best(validated)
 
 
-def weighted_loss(probability: Array, examples: Examples) -> float:
-    """Log loss in nats per unit of weight; labels may lie between 0 and 1."""
-    p, y = np.clip(np.asarray(probability, np.float64), CLIP, 1 - CLIP), examples.labels
-    return float(
-        -(examples.weights @ (y * np.log(p) + (1 - y) * np.log1p(-p))) / examples.weights.sum()
-    )
+def weighted_loss(probability: Array, examples: LabelledRows) -> float:
+    """Returns the log loss in nats per unit of weight; labels may lie between 0 and 1.
+
+    It is sum_j w_j (-y_j log p_j - (1 - y_j) log(1 - p_j)) / sum_j w_j.
+    """
+    p = np.clip(np.asarray(probability, np.float64), CLIP, 1 - CLIP)
+    y = examples.labels
+    total = examples.weights @ (y * np.log(p) + (1 - y) * np.log1p(-p))
+    return float(-total / examples.weights.sum())
 
 
-def _fit_lightgbm(examples: Examples, trees: int, depth: int, rate: float, seed: int) -> Any:
-    """Cross entropy takes labels between 0 and 1. Rows a leaf are not counted, for one row may stand for several: the curvature is."""
+def _fit_lightgbm(examples: LabelledRows, trees: int, depth: int, rate: float, seed: int) -> Any:
+    """Returns a LightGBM booster.
+
+    Its cross entropy takes labels between 0 and 1. A leaf has a least curvature and no least
+    number of rows, for one row may stand for several.
+    """
     import lightgbm
 
-    shape = {
+    settings = {
+        "objective": "cross_entropy",
+        "learning_rate": rate,
+        "feature_pre_filter": False,
+        "min_data_in_bin": 1,
         "max_depth": depth,
         "num_leaves": 2**depth,
         "min_data_in_leaf": 1,
         "min_sum_hessian_in_leaf": 1.0,
-    }
-    exact = {
         "num_threads": 1,
         "deterministic": True,
         "force_row_wise": True,
         "seed": seed,
         "verbosity": -1,
     }
-    known = {
-        "objective": "cross_entropy",
-        "learning_rate": rate,
-        "feature_pre_filter": False,
-        "min_data_in_bin": 1,
-        **shape,
-        **exact,
-    }
     data = lightgbm.Dataset(
-        examples.features, examples.labels, weight=examples.weights, params=known
+        examples.features, examples.labels, weight=examples.weights, params=settings
     )
-    return lightgbm.train(known, data, trees)
+    return lightgbm.train(settings, data, trees)
 
 
-def _fit_xgboost(examples: Examples, trees: int, depth: int, rate: float, seed: int) -> Any:
+def _fit_xgboost(examples: LabelledRows, trees: int, depth: int, rate: float, seed: int) -> Any:
+    """Returns an XGBoost booster."""
     xgboost = _xgboost()
     data = xgboost.QuantileDMatrix(
         examples.features, label=examples.labels, weight=examples.weights, nthread=1
     )
-    known = {
+    settings = {
         "objective": "binary:logistic",
         "max_depth": depth,
         "eta": rate,
         "tree_method": "hist",
         "seed": seed,
         "nthread": 1,
+        "verbosity": 0,
     }
-    return xgboost.train({**known, "verbosity": 0}, data, trees)
+    return xgboost.train(settings, data, trees)
 
 
 def _xgboost() -> Any:
+    """Returns the module xgboost, or says how it is installed."""
     try:
         import xgboost
     except ImportError:
@@ -186,14 +209,16 @@ _FIT = {"lightgbm": _fit_lightgbm, "xgboost": _fit_xgboost}
 
 
 def _probability(library: str, booster: Any, features: Matrix, trees: int) -> Array:
+    """Returns (rows,) the probability of the label 1 by a booster's first trees."""
     if library == "lightgbm":
-        found = booster.predict(features, num_iteration=trees, num_threads=1)
+        probability = booster.predict(features, num_iteration=trees, num_threads=1)
     else:
-        found = booster.inplace_predict(features, iteration_range=(0, trees))
-    return np.asarray(found, np.float64)
+        probability = booster.inplace_predict(features, iteration_range=(0, trees))
+    return np.asarray(probability, np.float64)
 
 
 def _read(library: str, path: Path) -> Any:
+    """Reads a booster in its library's own format."""
     if not path.exists():
         raise MixwrightError(f"{path}: no such model; train it again")
     if library == "lightgbm":

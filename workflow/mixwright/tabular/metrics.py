@@ -1,4 +1,4 @@
-"""Scores of a probability of the label 1: log-likelihoods and average precision, also on examples drawn anew."""
+"""Scores of a probability of the label 1, and scores on examples that are drawn anew."""
 
 from collections.abc import Iterable
 
@@ -13,44 +13,76 @@ CLIP = 1e-7  # of a probability: float32 trees reach 0 and 1
 
 
 def loglikelihoods(probability: Array, labels: Array) -> Array:
-    """(examples,) log of the probability given to the true label, nats."""
+    """Returns the log of the probability that each true label was given.
+
+    Args:
+        probability: (examples,) of the label 1.
+        labels: (examples,) 0 or 1.
+
+    Returns:
+        (examples,) nats.
+    """
     p = np.clip(np.asarray(probability, np.float64), CLIP, 1 - CLIP)
     return np.where(np.asarray(labels) > 0.5, np.log(p), np.log1p(-p))
 
 
 def average_precision(labels: Array, scores: Array) -> float:
-    """Σ over thresholds of precision times the rise of recall, ties together, as in scikit-learn."""
+    """Returns the average precision, as scikit-learn computes it.
+
+    It is the sum over thresholds of precision times the rise of recall. Examples of one score
+    are one threshold.
+
+    Args:
+        labels: (examples,) 0 or 1.
+        scores: (examples,) the higher, the likelier is the label 1.
+
+    Raises:
+        MixwrightError: no example has the label 1.
+    """
     labels = np.asarray(labels)
     if not labels.any():
         raise MixwrightError(
             "average precision: no example has the label 1; give the part more rows"
         )
-    return float(drawn_precision(labels, np.asarray(scores), np.ones((1, len(labels))))[0])
+    once = np.ones((1, len(labels)))
+    return float(drawn_precision(labels, np.asarray(scores), once)[0])
 
 
 def average_precision_draws(labels: Array, scores: Array, draws: int, seed: int = 0) -> Array:
-    """(draws,) average precision on examples drawn with replacement."""
-    counts = np.random.default_rng(seed).multinomial(
-        len(labels), np.full(len(labels), 1 / len(labels)), draws
-    )
+    """Returns (draws,) average precision on examples drawn with replacement."""
+    counts = _resampled(len(labels), draws, seed)
     return drawn_precision(np.asarray(labels), np.asarray(scores), counts)
+
+
+def _resampled(examples: int, draws: int, seed: int) -> NDArray[np.int64]:
+    """Returns (draws, examples) how often each example is drawn, with replacement."""
+    equal = np.full(examples, 1 / examples)
+    return np.random.default_rng(seed).multinomial(examples, equal, draws)
 
 
 def drawn_precision(
     labels: Array, scores: Array, counts: NDArray[np.float32] | NDArray[np.int64] | Array
 ) -> Array:
-    """(draws,) average precision with each example counted as often as `counts` (draws, examples) says; 0 where no label 1 was drawn."""
+    """Returns the average precision of examples that count several times.
+
+    Args:
+        labels: (examples,) 0 or 1.
+        scores: (examples,) the higher, the likelier is the label 1.
+        counts: (draws, examples) how often each example counts in a draw.
+
+    Returns:
+        (draws,), 0 where no example of label 1 was drawn.
+    """
     order = np.argsort(-scores, kind="stable")
+    # The last of the examples of each score.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
     ordered = counts[:, order]
-    true, seen = (
-        np.cumsum(part, axis=1, dtype=np.float64)[:, ends]
-        for part in (ordered * labels[order], ordered)
-    )
-    risen = np.diff(true, axis=1, prepend=0.0)
-    return np.asarray(
-        (risen * true / np.maximum(seen, 1.0)).sum(axis=1) / np.maximum(true[:, -1], 1.0)
-    )
+    # (draws, thresholds) examples of label 1, and all examples, of at least a score.
+    true = np.cumsum(ordered * labels[order], axis=1, dtype=np.float64)[:, ends]
+    selected = np.cumsum(ordered, axis=1, dtype=np.float64)[:, ends]
+    rise = np.diff(true, axis=1, prepend=0.0)
+    total = (rise * true / np.maximum(selected, 1.0)).sum(axis=1)
+    return np.asarray(total / np.maximum(true[:, -1], 1.0))
 
 
 def score_draws(
@@ -63,24 +95,21 @@ def score_draws(
 
     Args:
         documents: rows of tables.DOCUMENTS.
+        targets: the tasks that are scored.
+        draws: how many times the rows are resampled.
+        seed: of the draws.
     """
     rows = documents[documents.task.isin(list(targets))]
-    known = np.unique(rows.example)
-    counts = (
-        np.random.default_rng(seed)
-        .multinomial(len(known), np.full(len(known), 1 / len(known)), draws)
-        .astype(np.float32)
-    )
+    examples = np.unique(rows.example)
+    counts = _resampled(len(examples), draws, seed).astype(np.float32)
     precisions: dict[tuple[str, str], list[Array]] = {}
     for (task, mixer, _), part in rows.groupby(["task", "mixer", "seed"]):
         probability = positive_probability(part)
-        drawn = counts[:, np.searchsorted(known, part.example.to_numpy())]
-        precisions.setdefault((str(task), str(mixer)), []).append(
-            drawn_precision(part.label.to_numpy(), probability, drawn)
-        )
-    return pd.DataFrame(
-        {key: np.mean(values, axis=0) for key, values in precisions.items()}
-    ).T.rename_axis(["task", "mixer"])
+        drawn = counts[:, np.searchsorted(examples, part.example.to_numpy())]
+        precision = drawn_precision(part.label.to_numpy(), probability, drawn)
+        precisions.setdefault((str(task), str(mixer)), []).append(precision)
+    means = {key: np.mean(values, axis=0) for key, values in precisions.items()}
+    return pd.DataFrame(means).T.rename_axis(["task", "mixer"])
 
 
 def positive_probability(rows: pd.DataFrame) -> Array:

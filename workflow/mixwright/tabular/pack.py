@@ -1,4 +1,4 @@
-"""The stage that trains a pack of trees: from runs and weights to one parquet, by way of the store."""
+"""Trains a pack of trees: from runs and weights to one parquet, by way of the store."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from mixwright.files import written
 from mixwright.mixture import Array, Mixture, Run
@@ -16,7 +17,7 @@ from mixwright.study.study import Study
 from mixwright.tabular.boosting import Grown, Trees, grow, weighted_loss
 from mixwright.tabular.dataset import Dataset
 from mixwright.tabular.metrics import loglikelihoods
-from mixwright.tabular.pool import Examples, Pool
+from mixwright.tabular.pool import LabelledRows, Pool
 
 CHOOSE = "choose"  # the part of a target's rows that mixtures are chosen by
 
@@ -25,49 +26,58 @@ def train_pack(
     runs: Sequence[Run],
     mixtures: Mapping[str, Mixture],
     datasets: Sequence[Dataset],
-    targets: Mapping[str, Any],  # none: a target of trees is a domain's held-out rows
+    targets: Mapping[str, Any],
     study: Study,
     store_folder: Path,
     to: Path,
     log: Log = say,
 ) -> None:
-    """Trains the runs that the store lacks and writes their rows of tables.RESULTS, in the runs' order."""
+    """Trains the runs that the store lacks, and writes the rows of all.
+
+    Args:
+        runs: the pack.
+        mixtures: resolved, by the runs' names.
+        datasets: of all domains of the study.
+        targets: none, for a target of trees is a domain's held-out rows.
+        study: its settings.
+        store_folder: the store of results.
+        to: the file of rows of tables.RESULTS, in the runs' order.
+        log: takes one line a run, and how far the pack is.
+    """
     pool = Pool.of(datasets)
     settings = Trees.of(study.config["trees"])
-    prints = {dataset.domain: dataset.fingerprint for dataset in datasets}
-    keys = {}
-    for run in runs:
-        keys[run.name] = key_of(
-            run, mixture_of(run, mixtures), prints, study.proxy_spec, study.recorded
-        )
+    fingerprints = {dataset.domain: dataset.fingerprint for dataset in datasets}
+    recorded = study.recorded
+    scored = recorded["targets"]
     store = Store(Path(store_folder), refresh=study.config["store"] == "refresh")
-    pace, trained = Pace(log, 1, unit="runs"), 0
-    for number, run in enumerate(runs):
-        if keys[run.name] not in store:
+    # All keys first: a run without a resolved mixture is refused before any run is trained.
+    keys = []
+    for run in runs:
+        mixture = mixture_of(run, mixtures)
+        keys.append(key_of(run, mixture, fingerprints, study.proxy_spec, recorded))
+    pace = Pace(log, 1, unit="runs")
+    trained = 0
+    rows = []
+    for number, (run, key) in enumerate(zip(runs, keys, strict=True), 1):
+        if key not in store:
             weights = mixtures[run.name].over(pool.domains).weights
-            store.put(
-                keys[run.name],
-                _measured(run, keys[run.name], pool, weights, settings, study.recorded["targets"]),
-            )
+            store.put(key, _measured(run, key, pool, weights, settings, scored))
             trained += 1
-        log(done(store.taken(keys[run.name]), run.name))
-        left = len(runs) - number - 1
-        pace.tell(
-            f"{number + 1}/{len(runs)} {run.role} runs, {len(study.recorded['targets'])} targets",
-            trained,
-            left,
-            at_once=not left,
-        )
-    with written(to) as beside:
-        pq.write_table(
-            pa.concat_tables([renamed(store.taken(keys[run.name]), run.name) for run in runs]),
-            beside,
-            compression="zstd",
-        )
+        result = store.taken(key)
+        rows.append(renamed(result, run.name))
+        log(done(result, run.name))
+        left = len(runs) - number
+        where = f"{number}/{len(runs)} {run.role} runs, {len(scored)} targets"
+        pace.tell(where, trained, left, at_once=not left)
+    with written(to) as temporary:
+        pq.write_table(pa.concat_tables(rows), temporary, compression="zstd")
 
 
-def constant_loss(learned: Examples, scored: Examples) -> float:
-    """Log loss, nats/example, of one probability for all rows, the learned rows' share of the label 1: it knows the mixture, no feature."""
+def constant_loss(learned: LabelledRows, scored: LabelledRows) -> float:
+    """Returns the log loss, nats/example, of one probability for all scored rows.
+
+    It is the share of the label 1 among the learned rows: it knows the mixture and no feature.
+    """
     share = float(learned.weights @ learned.labels / learned.weights.sum())
     return weighted_loss(np.full(len(scored), share), scored)
 
@@ -75,39 +85,64 @@ def constant_loss(learned: Examples, scored: Examples) -> float:
 def _measured(
     run: Run, key: str, pool: Pool, weights: Array, settings: Trees, targets: Sequence[str]
 ) -> pa.Table:
+    """Trains a run, and returns its row of tables.RESULTS without its name."""
     learned = pool.mixed(weights)
     grown = grow(learned, settings, run.seed)
-    losses, likelihoods = [], []
+    losses = []
+    likelihoods = []
     for target in targets:
         scored = pool.examples(target, CHOOSE)
         probability = _probability(grown, run, pool, weights, scored)
-        losses.append(
-            {
-                "target": target,
-                "step": run.steps,
-                "tokens": run.tokens,
-                "loss": weighted_loss(probability, scored),
-                "bits_per_byte": None,
-                "scored_tokens": len(scored),
-                "unigram_loss": constant_loss(learned, scored),
-                "status": "ok",
-            }
-        )
+        loss = {
+            "target": target,
+            "step": run.steps,
+            "tokens": run.tokens,
+            "loss": weighted_loss(probability, scored),
+            "bits_per_byte": None,
+            "scored_tokens": len(scored),
+            "unigram_loss": constant_loss(learned, scored),
+            "status": "ok",
+        }
+        losses.append(loss)
         if run.role == "vertex":
-            values = loglikelihoods(probability, scored.labels).tolist()
-            examples = zip(
-                pool.rows(target, CHOOSE).tolist(), values, scored.labels.tolist(), strict=True
-            )
-            known = {"target": target, "scored_tokens": 1, "bytes": 0, "split": CHOOSE}
-            likelihoods += [
-                known | {"example": j, "loglikelihood": value, "label": label}
-                for j, value, label in examples
-            ]
+            examples = pool.rows(target, CHOOSE)
+            likelihoods += _likelihoods(target, examples, probability, scored.labels)
     return row("", key, losses, [], likelihoods)
 
 
-def _probability(grown: Grown, run: Run, pool: Pool, weights: Array, scored: Examples) -> Array:
-    """Of the label 1 for the scored rows. A domain's own model keeps the settings that its own rows choose, whomever it is asked about;
-    any other run's settings are chosen by the target's rows, as the final's will be."""
+def _likelihoods(
+    target: str, examples: NDArray[np.int64], probability: Array, labels: Array
+) -> list[dict[str, Any]]:
+    """Returns what a single-domain run records of each of a target's examples.
+
+    Args:
+        target: whose examples.
+        examples: (examples,) their rows in the pool.
+        probability: (examples,) of the label 1.
+        labels: (examples,) 0 or 1.
+    """
+    values = loglikelihoods(probability, labels)
+    rows = []
+    columns = zip(examples.tolist(), values.tolist(), labels.tolist(), strict=True)
+    for example, value, label in columns:
+        record = {
+            "target": target,
+            "scored_tokens": 1,
+            "bytes": 0,
+            "split": CHOOSE,
+            "example": example,
+            "loglikelihood": value,
+            "label": label,
+        }
+        rows.append(record)
+    return rows
+
+
+def _probability(grown: Grown, run: Run, pool: Pool, weights: Array, scored: LabelledRows) -> Array:
+    """Returns the probability of the label 1 for the scored rows.
+
+    A domain's own model keeps the settings that its own rows choose, whichever target it is
+    scored on. Any other run's settings are chosen by the target's rows, as the final's will be.
+    """
     validated = pool.mixed(weights, CHOOSE) if run.role == "vertex" else scored
     return grown.best(validated).probability(scored.features)

@@ -1,4 +1,4 @@
-"""All rows of a study's datasets, each row once: what any mixture of them is learned from and scored on."""
+"""All rows of a study's datasets, each row once: what any mixture of them is learned from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from mixwright.mixture import Array
 from mixwright.tabular.dataset import PARTS, Dataset
 from mixwright.tabular.source import Matrix
 
-UNKNOWN = -1
+UNKNOWN = -1  # a label that a domain does not give
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
-    """Rows to learn from or to score: `labels` in [0, 1], `weights` with a mean of 1."""
+class LabelledRows:
+    """Rows to learn from or to score."""
 
     features: Matrix  # (rows, features)
-    labels: Array  # (rows,)
-    weights: Array  # (rows,)
+    labels: Array  # (rows,) in [0, 1]
+    weights: Array  # (rows,) with a mean of 1
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -29,76 +29,98 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Rows sorted by id, with one column of labels a domain; domains sorted by name."""
+    """The rows of several domains, sorted by id, each once."""
 
-    domains: tuple[str, ...]
+    domains: tuple[str, ...]  # sorted by name
     ids: NDArray[np.str_]  # (rows,)
     features: Matrix  # (rows, features)
     labels: NDArray[np.int8]  # (rows, domains) 0, 1 or UNKNOWN
-    parts: NDArray[np.int8]  # (rows,) position in split.PARTS
+    parts: NDArray[np.int8]  # (rows,) position in dataset.PARTS
 
     @classmethod
     def of(cls, datasets: Sequence[Dataset]) -> "Pool":
-        """Joins the datasets by id; different features or another split are refused."""
+        """Joins datasets by id.
+
+        Raises:
+            MixwrightError: the datasets differ in their features or in their split.
+        """
         datasets = sorted(datasets, key=lambda dataset: dataset.domain)
         first = datasets[0]
         for other in datasets[1:]:
-            if other.features.shape[1] != first.features.shape[1] or sparse.issparse(
-                other.features
-            ) != sparse.issparse(first.features):
-                raise MixwrightError(
-                    f"{other.domain}: other features than {first.domain}; give all domains of a study the same"
-                )
-            if other.split != first.split:
-                raise MixwrightError(
-                    f"{other.domain}: another split than {first.domain}; make both with one seed and the same shares"
-                )
-        ids, where = np.unique(
-            np.concatenate([dataset.ids for dataset in datasets]), return_index=True
-        )
+            _check_alike(first, other)
+        all_ids = np.concatenate([dataset.ids for dataset in datasets])
+        ids, where = np.unique(all_ids, return_index=True)
         labels = np.full((len(ids), len(datasets)), UNKNOWN, np.int8)
         for column, dataset in enumerate(datasets):
             labels[np.searchsorted(ids, dataset.ids), column] = dataset.labels
-        every = [dataset.features for dataset in datasets]
-        features = (
-            sparse.vstack(every, format="csr")
-            if sparse.issparse(first.features)
-            else np.concatenate(every)
-        )[where]
-        parts = np.concatenate([dataset.parts for dataset in datasets])[where]
-        return cls(tuple(dataset.domain for dataset in datasets), ids, features, labels, parts)
+        features = _joined([dataset.features for dataset in datasets])
+        parts = np.concatenate([dataset.parts for dataset in datasets])
+        domains = tuple(dataset.domain for dataset in datasets)
+        return cls(domains, ids, features[where], labels, parts[where])
 
     def rows(self, domain: str, part: str) -> NDArray[np.int64]:
-        """The rows of `part` that `domain` labels, in order of id."""
-        return np.flatnonzero(
-            (self.parts == PARTS.index(part))
-            & (self.labels[:, self.domains.index(domain)] != UNKNOWN)
-        )
+        """Returns the rows of `part` that `domain` labels, in order of id."""
+        labelled = self.labels[:, self.domains.index(domain)] != UNKNOWN
+        return np.flatnonzero((self.parts == PARTS.index(part)) & labelled)
 
     def sizes(self, part: str = "train") -> NDArray[np.int64]:
-        """(domains,) |D_i|, labelled rows of each."""
-        return (self.labels[self.parts == PARTS.index(part)] != UNKNOWN).sum(axis=0)
+        """Returns (domains,) how many rows of `part` each domain labels, |D_i|."""
+        inside = self.parts == PARTS.index(part)
+        return (self.labels[inside] != UNKNOWN).sum(axis=0)
 
-    def examples(self, domain: str, part: str) -> Examples:
-        """A domain's rows with their 0/1 labels, all of weight 1, in order of id."""
+    def examples(self, domain: str, part: str) -> LabelledRows:
+        """Returns a domain's rows with their labels 0 or 1, all of weight 1, in order of id."""
         rows = self.rows(domain, part)
         labels = self.labels[rows, self.domains.index(domain)].astype(np.float64)
-        return Examples(self.features[rows], labels, np.ones(len(rows)))
+        return LabelledRows(self.features[rows], labels, np.ones(len(rows)))
 
-    def mixed(self, weights: Array, part: str = "train") -> Examples:
-        """The union of the domains' rows with weight w_i / |D_i| each, as published (arXiv 2502.10510), scaled to a mean of 1.
+    def mixed(self, weights: Array, part: str = "train") -> LabelledRows:
+        """Returns the union of the domains' rows, weighted as a mixture says.
 
-        A row that several domains label is one row: its weight is their sum s, its label their weighted mean y. The log loss is linear
-        in the label, so s (-y log p - (1 - y) log(1 - p)) is the sum over the union, with the same gradient and curvature.
+        A row of domain i has the weight w_i / |D_i| (MixMin, arXiv 2502.10510), scaled to a mean
+        of 1. A row that several domains label is one row: its weight is their sum s, its label
+        their weighted mean y. The log loss is linear in the label, so
+
+            s (-y log p - (1 - y) log(1 - p))
+
+        is the sum over the union, with the same gradient and curvature.
+
+        Args:
+            weights: (domains,) w.
+            part: whose rows.
         """
         inside = np.flatnonzero(self.parts == PARTS.index(part))
-        known = self.labels[inside] != UNKNOWN
-        each = np.asarray(weights, np.float64) / np.maximum(known.sum(axis=0), 1)
-        total = known @ each
-        kept = total > 0
-        positive = ((self.labels[inside] == 1) @ each)[kept]
-        return Examples(
-            self.features[inside[kept]],
-            positive / total[kept],
-            total[kept] * (kept.sum() / total[kept].sum()),
+        labels = self.labels[inside]
+        known = labels != UNKNOWN
+        row_weights = np.asarray(weights, np.float64) / np.maximum(known.sum(axis=0), 1)
+        total = known @ row_weights
+        used = total > 0
+        positive = ((labels == 1) @ row_weights)[used]
+        total = total[used]
+        return LabelledRows(
+            self.features[inside[used]],
+            positive / total,
+            total * (used.sum() / total.sum()),
+        )
+
+
+def _joined(matrices: Sequence[Matrix]) -> Matrix:
+    """Returns matrices of one kind, one below the other."""
+    if sparse.issparse(matrices[0]):
+        return sparse.vstack(matrices, format="csr")
+    return np.concatenate(matrices)
+
+
+def _check_alike(first: Dataset, other: Dataset) -> None:
+    """Refuses datasets that differ in their features or in their split."""
+    one_kind = sparse.issparse(other.features) == sparse.issparse(first.features)
+    if other.features.shape[1] != first.features.shape[1] or not one_kind:
+        raise MixwrightError(
+            f"{other.domain}: other features than {first.domain}; "
+            "give all domains of a study the same"
+        )
+    if other.split != first.split:
+        raise MixwrightError(
+            f"{other.domain}: another split than {first.domain}; "
+            "make both with one seed and the same shares"
         )

@@ -1,10 +1,13 @@
-"""Reads a table with label columns, and makes its features ready once: Morgan fingerprints of its molecules, or its numeric columns."""
+"""Reads a table with label columns, and makes its features ready once.
+
+Features are Morgan fingerprints of the table's molecules, or its numeric columns.
+"""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,17 +18,21 @@ from mixwright.errors import MixwrightError, nearest
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-RADIUS, BITS = 2, 2048  # of the Morgan fingerprint
+# Of the Morgan fingerprint: bonds around an atom, and length.
+RADIUS = 2
+BITS = 2048
 
-Matrix = Any  # sparse.csr_matrix of bits, or a dense array of numbers (to XGBoost, what a sparse matrix lacks is missing), float32
-Made = tuple[
-    list[str | None], list[str | None], Matrix, dict[str, str]
-]  # ids, keys, features, versions
+# sparse.csr_matrix of bits, or a dense array of numbers, float32. To XGBoost what a sparse matrix
+# lacks is missing.
+Matrix = Any
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """A table made ready: one row an id, sorted by id. Rows of one key are in one part of the split, whatever their table."""
+    """A table made ready: one row an id, sorted by id.
+
+    Rows of one key are in one part of the split, whatever their table.
+    """
 
     ids: tuple[str, ...]  # what the row is: a molecule, or a key with its features
     keys: tuple[str, ...]
@@ -36,20 +43,32 @@ class Rows:
     versions: dict[str, str]  # what the features depend on
 
 
+class Featurised(NamedTuple):
+    """The features of a table's rows, one for each of its lines."""
+
+    ids: list[str | None]  # None: unreadable
+    keys: list[str | None]
+    features: Matrix
+    versions: dict[str, str]  # what the features depend on
+
+
 def read_table(path: str | Path) -> pd.DataFrame:
-    """The table in a CSV file (also .gz, .zst, .bz2, .xz) or a parquet file."""
+    """Reads a CSV file (also .gz, .zst, .bz2, .xz) or a parquet file.
+
+    Raises:
+        MixwrightError: there is no such file, or it is no table.
+    """
     path = Path(path)
     if not path.is_file():
         raise MixwrightError(f"{path}: no such table; correct the path")
     try:
-        return (
-            pd.read_parquet(path)
-            if path.suffix == ".parquet"
-            else pd.read_csv(path, low_memory=False)
-        )
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, low_memory=False)
     except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
         raise MixwrightError(
-            f"{path}: not readable as a table ({str(error).splitlines()[0]}); give CSV or parquet"
+            f"{path}: not readable as a table ({reason}); give CSV or parquet"
         ) from None
 
 
@@ -60,99 +79,125 @@ def prepare(
     features: Sequence[str] = (),
     key: str | None = None,
 ) -> Rows:
-    """Features by fingerprint where `smiles` names a column, else the columns `features`, split by the `key` column or by the row itself.
+    """Makes the features and labels of a table's rows.
 
-    Rows of one id become one with the label of their majority, unknown where they are split evenly. Molecules are told apart by their
-    canonical SMILES without stereochemistry, for the fingerprints do not see it either.
+    Rows of one id become one with the label of their majority, unknown where they are split
+    evenly. Molecules are told apart by their canonical SMILES without stereochemistry, for the
+    fingerprints do not see it either.
+
+    Args:
+        table: the rows.
+        labels: columns of 0, 1 or empty.
+        smiles: the column of molecules, whose fingerprints are the features.
+        features: without `smiles`, the numeric columns that are the features.
+        key: the column that the split goes by; by default each row has a key of its own.
+
+    Raises:
+        MixwrightError: a column is missing or holds what it must not, or no row can be read.
     """
-    for column in [*labels, *([smiles] if smiles else features), *([key] if key else [])]:
+    columns = list(labels)
+    columns += [smiles] if smiles else features
+    if key:
+        columns.append(key)
+    for column in columns:
         if column not in table:
-            raise MixwrightError(
-                f"table: no column {column}; {nearest(column, map(str, table.columns))}"
-            )
+            near = nearest(column, map(str, table.columns))
+            raise MixwrightError(f"table: no column {column}; {near}")
     known = _labels(table, labels)
-    ids, keys, matrix, versions = (
-        _molecules(table[smiles]) if smiles else _columns(table, features, key)
-    )
-    readable = np.flatnonzero([name is not None for name in ids])
+    made = _molecules(table[smiles]) if smiles else _columns(table, features, key)
+    readable = np.flatnonzero([name is not None for name in made.ids])
     if not len(readable):
         raise MixwrightError(
             f"table: not one row that can be read; give the column that holds SMILES (now {smiles})"
         )
-    unique, first, group = np.unique(
-        np.array([ids[row] for row in readable]), return_index=True, return_inverse=True
-    )
-    share = known.iloc[readable].groupby(group).mean()
+    ids = np.array([made.ids[row] for row in readable])
+    unique, first, positions = np.unique(ids, return_index=True, return_inverse=True)
+    shares = known.iloc[readable].groupby(positions).mean()
     return Rows(
         ids=tuple(unique.tolist()),
-        keys=tuple(str(keys[row]) for row in readable[first]),
-        features=matrix[readable[first]],
-        labels=(share > 0.5)
-        .astype(np.float64)
-        .where(share.notna() & (share != 0.5))
-        .reset_index(drop=True),
-        unreadable=len(ids) - len(readable),
+        keys=tuple(str(made.keys[row]) for row in readable[first]),
+        features=made.features[readable[first]],
+        labels=_majorities(shares),
+        unreadable=len(made.ids) - len(readable),
         repeated=len(readable) - len(unique),
-        versions=versions,
+        versions=made.versions,
     )
+
+
+def _majorities(shares: pd.DataFrame) -> pd.DataFrame:
+    """Returns labels from the shares of the label 1, unknown where these are one half."""
+    decided = shares.notna() & (shares != 0.5)
+    return (shares > 0.5).astype(np.float64).where(decided).reset_index(drop=True)
 
 
 def _labels(table: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
-    known = table[list(labels)].apply(pd.to_numeric, errors="coerce")
-    bad = (known.notna() & ~known.isin([0, 1])) | (known.isna() & table[list(labels)].notna())
+    """Returns the label columns as numbers, NaN where they are empty."""
+    values = table[list(labels)]
+    known = values.apply(pd.to_numeric, errors="coerce")
+    no_label = known.notna() & ~known.isin([0, 1])
+    no_number = known.isna() & values.notna()
+    bad = no_label | no_number
     if bad.any(axis=None):
         column = bad.columns[bad.any()][0]
-        raise MixwrightError(
-            f"table: label {column} holds {table.loc[bad[column], column].iloc[0]}; a label is 0, 1 or empty"
-        )
+        value = table.loc[bad[column], column].iloc[0]
+        raise MixwrightError(f"table: label {column} holds {value}; a label is 0, 1 or empty")
     return known
 
 
-def _molecules(smiles: "pd.Series[Any]") -> Made:
-    """Canonical SMILES (None: unreadable) and Morgan fingerprints as bits."""
+def _molecules(smiles: Iterable[Any]) -> Featurised:
+    """Returns canonical SMILES as ids and keys, and Morgan fingerprints as bits."""
     try:
         from rdkit import Chem, rdBase
         from rdkit.Chem import rdFingerprintGenerator
     except ImportError:
         raise MixwrightError("molecules need rdkit; install mixwright[tabular]") from None
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
-    with rdBase.BlockLogs():  # every unreadable molecule would be a line; they are counted
-        found: list[Mol | None] = [
-            Chem.MolFromSmiles(text) if isinstance(text, str) and text else None for text in smiles
-        ]
-    ids = [
-        None if molecule is None else Chem.MolToSmiles(molecule, isomericSmiles=False)
-        for molecule in found
-    ]
-    bits = [
-        [] if molecule is None else list(generator.GetFingerprint(molecule).GetOnBits())
-        for molecule in found
-    ]
-    starts = np.cumsum([0, *map(len, bits)])
-    columns = np.fromiter((bit for row in bits for bit in row), np.int32, int(starts[-1]))
-    matrix = sparse.csr_matrix(
-        (np.ones(len(columns), np.float32), columns, starts), shape=(len(bits), BITS)
-    )
-    return (
-        ids,
-        ids,
-        matrix,
-        {"rdkit": rdBase.rdkitVersion, "features": f"Morgan radius {RADIUS}, {BITS} bits"},
-    )
+    ids: list[str | None] = []
+    columns: list[int] = []
+    starts = [0]
+    # Every unreadable molecule would be a line of the log; they are counted instead.
+    with rdBase.BlockLogs():
+        for text in smiles:
+            molecule: Mol | None = None
+            if isinstance(text, str) and text:
+                molecule = Chem.MolFromSmiles(text)
+            if molecule is None:
+                ids.append(None)
+            else:
+                ids.append(Chem.MolToSmiles(molecule, isomericSmiles=False))
+                columns += generator.GetFingerprint(molecule).GetOnBits()
+            starts.append(len(columns))
+    ones = np.ones(len(columns), np.float32)
+    indices = np.array(columns, np.int32)
+    matrix = sparse.csr_matrix((ones, indices, np.array(starts)), shape=(len(ids), BITS))
+    features = f"Morgan radius {RADIUS}, {BITS} bits"
+    return Featurised(ids, ids, matrix, {"rdkit": rdBase.rdkitVersion, "features": features})
 
 
-def _columns(table: pd.DataFrame, features: Sequence[str], key: str | None) -> Made:
+def _columns(table: pd.DataFrame, features: Sequence[str], key: str | None) -> Featurised:
+    """Returns numeric columns as features.
+
+    A row's id is the hash of its features, behind its key where a column of keys is named.
+    """
     if not features:
         raise MixwrightError(
             "table: nothing to learn from; name a smiles column or feature columns"
         )
-    numbers = table[list(features)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)
-    if not np.isfinite(numbers).all():
-        column = features[int((~np.isfinite(numbers)).any(axis=0).argmax())]
+    numeric = table[list(features)].apply(pd.to_numeric, errors="coerce")
+    numbers = numeric.to_numpy(np.float32)
+    bad = ~np.isfinite(numbers)
+    if bad.any():
+        column = features[int(bad.any(axis=0).argmax())]
         raise MixwrightError(
-            f"table: feature {column} has an empty or infinite value or one that is no number; fill it or leave it out"
+            f"table: feature {column} has an empty or infinite value or one that is no number; "
+            "fill it or leave it out"
         )
-    rows = [hashlib.sha256(row.tobytes()).hexdigest() for row in numbers]
-    keys = rows if key is None else table[key].astype(str).tolist()
-    ids = rows if key is None else [f"{name} {row}" for name, row in zip(keys, rows, strict=True)]
-    return list(ids), list(keys), numbers, {"features": ", ".join(features)}
+    hashes = [hashlib.sha256(row.tobytes()).hexdigest() for row in numbers]
+    versions = {"features": ", ".join(features)}
+    if key is None:
+        return Featurised(list(hashes), list(hashes), numbers, versions)
+    keys = table[key].astype(str).tolist()
+    ids: list[str | None] = []
+    for name, row_hash in zip(keys, hashes, strict=True):
+        ids.append(f"{name} {row_hash}")
+    return Featurised(ids, keys, numbers, versions)

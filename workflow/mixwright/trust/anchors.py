@@ -1,5 +1,8 @@
-"""The level of the losses at a larger scale, from a few anchor runs there: an affine map a target, whose slope is drawn to the one that
-all targets share, and that one to 1, where anchors are few."""
+"""The level of the losses at a larger scale, from a few anchor runs there: one affine map a target.
+
+Few anchors cannot tell the targets' slopes apart. So each slope is drawn to the one that all
+targets share, and that one to 1.
+"""
 
 from dataclasses import dataclass
 
@@ -8,102 +11,141 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 
-COMMON = np.inf  # a pull that nothing moves: all targets share one slope
-PULLS = (
-    0.0,
-    0.5,
-    1.0,
-    2.0,
-    4.0,
-    8.0,
-    16.0,
-    COMMON,
-)  # strengths tried, in anchors that would have said the common slope
-DOUBT = 2.0  # differences between anchors that it takes to move the common slope halfway from 1
+# a pull that nothing moves: all targets share one slope
+COMMON = np.inf
+# pulls that are tried, in anchors that would have said the common slope
+PULLS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, COMMON)
+# differences between anchors that it takes to move the common slope halfway from 1
+DOUBT = 2.0
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Predicted losses of the proxies' scale -> losses of the anchors' scale, `level + slope * predicted` for each target."""
+class AnchorMap:
+    """Maps losses predicted at the proxies' scale to the anchors' scale.
+
+    A target's loss there is level + slope * predicted.
+    """
 
     targets: tuple[str, ...]
-    level: Array  # (targets,) nats/token
-    slope: Array  # (targets,)
-    pull: float  # the chosen strength towards the common slope, in anchors; infinite: one slope for all
-    errors: Array  # (anchors, targets) of each anchor under the map of the others, nats/token; NaN with one anchor
+    # (targets,) nats/token
+    level: Array
+    # (targets,)
+    slope: Array
+    # the chosen strength towards the common slope, in anchors; infinite: one slope for all
+    pull: float
+    # (anchors, targets) each anchor minus the map of the others, nats/token; NaN with one anchor
+    errors: Array
 
     @property
     def error(self) -> float:
-        """Root of the mean squared leave-one-out error over anchors and targets, nats/token; NaN with one anchor."""
+        """Root mean squared leave-one-out error, nats/token; NaN with one anchor."""
         return float(np.sqrt((self.errors**2).mean()))
 
     @property
     def sentence(self) -> str:
+        """How the levels were mapped, and how well that does."""
         anchors = len(self.errors)
         if anchors == 1:
             return "levels shifted through 1 anchor run: no error can be told; train a second"
         slopes = f"slopes {self.slope.min():.2f} to {self.slope.max():.2f}"
-        return f"levels mapped through {anchors} anchor runs ({slopes}); an anchor left out is missed by {self.error:.3f} nats/token"
+        error = f"an anchor left out is missed by {self.error:.3f} nats/token"
+        return f"levels mapped through {anchors} anchor runs ({slopes}); {error}"
 
     def apply(self, predicted: Array) -> Array:
-        """(mixtures, targets) at the proxies' scale -> the same at the anchors'."""
+        """Maps (mixtures, targets) losses at the proxies' scale to the anchors'."""
         return self.level + self.slope * predicted
 
 
-def calibrate(targets: tuple[str, ...], predicted: Array, measured: Array) -> Calibration:
-    """Ridge regression of (anchors, targets) `measured` on `predicted` losses; one strength for all targets, the one of least
-    leave-one-out error, and the strongest where the anchors cannot tell."""
-    predicted, measured = (
-        np.asarray(predicted, dtype=np.float64),
-        np.asarray(measured, dtype=np.float64),
-    )
-    if (
-        predicted.shape != measured.shape
-        or predicted.ndim != 2
-        or predicted.shape[1] != len(targets)
-        or not len(predicted)
-    ):
-        raise MixwrightError(
-            f"calibration: {predicted.shape} predicted and {measured.shape} measured losses; give one row an anchor run in both"
-        )
-    if not (np.isfinite(predicted).all() and np.isfinite(measured).all()):
-        raise MixwrightError("calibration: an anchor's loss is NaN; drop the run")
-    trials = {pull: _left_out(predicted, measured, pull) for pull in reversed(PULLS)}
-    pull = (
-        min(trials, key=lambda strength: float(np.nan_to_num((trials[strength] ** 2).mean())))
-        if len(predicted) > 2
-        else COMMON
-    )
+def fit_anchors(targets: tuple[str, ...], predicted: Array, measured: Array) -> AnchorMap:
+    """Fits the map by ridge regression of measured on predicted losses.
+
+    All targets share one pull, the one of least leave-one-out error. Where the anchors cannot
+    tell, it is the strongest.
+
+    Args:
+        predicted: (anchors, targets) losses of the anchors' mixtures at the proxies' scale.
+        measured: (anchors, targets) losses of the anchor runs, nats/token.
+
+    Raises:
+        MixwrightError: the shapes do not agree, or a loss is not finite.
+    """
+    predicted = np.asarray(predicted, dtype=np.float64)
+    measured = np.asarray(measured, dtype=np.float64)
+    _check(len(targets), predicted, measured)
+    pull = COMMON
+    errors = _left_out(predicted, measured, pull)
+    if len(predicted) > 2:
+        least = _mean_square(errors)
+        # from the strongest on: of equal ones it stays
+        for weaker in reversed(PULLS[:-1]):
+            trial = _left_out(predicted, measured, weaker)
+            if _mean_square(trial) < least:
+                pull, errors, least = weaker, trial, _mean_square(trial)
     level, slope = _affine(predicted, measured, pull)
-    return Calibration(targets, level, slope, pull, trials[pull])
+    return AnchorMap(
+        targets=targets,
+        level=level,
+        slope=slope,
+        pull=pull,
+        errors=errors,
+    )
+
+
+def _check(targets: int, predicted: Array, measured: Array) -> None:
+    agree = predicted.shape == measured.shape and predicted.ndim == 2
+    if not agree or predicted.shape[1] != targets or not len(predicted):
+        shapes = f"{predicted.shape} predicted and {measured.shape} measured losses"
+        raise MixwrightError(f"anchors: {shapes}; give one row an anchor run in both")
+    if not (np.isfinite(predicted).all() and np.isfinite(measured).all()):
+        raise MixwrightError("anchors: an anchor's loss is NaN; drop the run")
+
+
+def _mean_square(errors: Array) -> float:
+    return float(np.nan_to_num((errors**2).mean()))
 
 
 def _affine(predicted: Array, measured: Array, pull: float) -> tuple[Array, Array]:
-    """Level and slope a target: least squares with `pull` more anchors, spread as those there are, of the targets' common slope."""
-    x, y = predicted.mean(axis=0), measured.mean(axis=0)
-    spread = ((predicted - x) ** 2).sum(axis=0)
-    covariance = ((predicted - x) * (measured - y)).sum(axis=0)
-    contrasts = (len(predicted) - 1) * predicted.shape[1]
-    common = 1 + contrasts / (contrasts + DOUBT) * _ratio(
-        covariance.sum() - spread.sum(), spread.sum()
-    )
-    own = 0.0 if np.isinf(pull) else 1 / (1 + pull / len(predicted))
-    slope = common + own * _ratio(covariance - common * spread, spread)
-    return y - slope * x, slope
+    """(targets,) levels and slopes by least squares, drawn to the targets' common slope.
+
+    The pull is that of so many more anchors, spread as those there are, on the common slope.
+    """
+    anchors, targets = predicted.shape
+    x = predicted.mean(axis=0)
+    y = measured.mean(axis=0)
+    from_mean = predicted - x
+    spread = (from_mean**2).sum(axis=0)
+    covariance = (from_mean * (measured - y)).sum(axis=0)
+    contrasts = (anchors - 1) * targets
+    trust = contrasts / (contrasts + DOUBT)
+    rest = covariance.sum() - spread.sum()
+    common = 1 + trust * _ratio(rest, spread.sum())
+    share = 0.0
+    if not np.isinf(pull):
+        share = 1 / (1 + pull / anchors)
+    rest = covariance - common * spread
+    slope = common + share * _ratio(rest, spread)
+    level = y - slope * x
+    return level, slope
 
 
 def _ratio(above: Array, below: Array) -> Array:
     """above / below, 0 where the anchors do not differ."""
-    return np.divide(above, below, out=np.zeros_like(below), where=np.asarray(below) > 0)
+    return np.divide(
+        above,
+        below,
+        out=np.zeros_like(below),
+        where=np.asarray(below) > 0,
+    )
 
 
 def _left_out(predicted: Array, measured: Array, pull: float) -> Array:
     """(anchors, targets) measured minus mapped, each anchor by the map of the others."""
-    if len(predicted) < 2:
+    anchors = len(predicted)
+    if anchors < 2:
         return np.full(predicted.shape, np.nan)
     errors = np.empty(predicted.shape)
-    for i in range(len(predicted)):
-        others = np.arange(len(predicted)) != i
+    for i in range(anchors):
+        others = np.arange(anchors) != i
         level, slope = _affine(predicted[others], measured[others], pull)
         errors[i] = measured[i] - level - slope * predicted[i]
     return errors

@@ -1,4 +1,4 @@
-"""How far to trust a proposal: intervals by refitting the mixer to runs that could as well have been measured."""
+"""How far to trust a proposal: its intervals, by refits of the mixer to resampled losses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,187 +15,251 @@ from mixwright.mixers.base import Mixer, Proposer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.trust.intervals import LEVEL, REFERENCE, Difference, Interval
-from mixwright.trust.noise import NoiseFloor, noise_floor
+from mixwright.trust.noise import NoiseFloor, noise_floor, target_weights
 from mixwright.trust.refits import Refits
 
-DRAWS = 100  # where nothing was said
+# refits where no number is asked for
+DRAWS = 100
 LEAST_DRAWS = 10
-LITTLE = 1e-3  # a weight below this is not mentioned
+# a weight below this is not mentioned
+LITTLE = 1e-3
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Intervals of one proposal, losses in nats/token at the scale the mixer saw; the weights' are those of the refits' proposals."""
+    """Intervals of one proposal, losses in nats/token at the scale the mixer saw."""
 
-    proposal: Proposal  # of the fit to the runs as measured
+    # of the fit to the runs as measured
+    proposal: Proposal
+    # of the refits' proposals
     weights: Mapping[str, Interval]
-    predicted: Mapping[str, Interval]  # target -> its loss at the proposal
-    objective: Interval  # the goal's weighted mean of them
-    gain: Interval  # objective at natural minus objective at the proposal, paired
+    # target -> its loss at the proposal
+    predicted: Mapping[str, Interval]
+    # the goal's weighted mean of them
+    objective: Interval
+    # objective at natural minus objective at the proposal, paired
+    gain: Interval
+    # refits
     draws: int
-    noise: NoiseFloor | None = None  # of one run's objective
+    # of one run's objective
+    noise: NoiseFloor | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def difference(self) -> Difference:
         """The gain as finals state theirs: proposal minus natural."""
-        gain, same = self.gain, self.gain.value == self.gain.low == self.gain.high == 0
-        error = (gain.high - gain.low) / (2 * float(stdtrit(self.draws - 1, (1 + LEVEL) / 2)))
+        gain = self.gain
+        quantile = float(stdtrit(self.draws - 1, (1 + LEVEL) / 2))
         return Difference(
-            self.proposal.mixer,
-            REFERENCE,
-            -gain.value,
-            -gain.high,
-            -gain.low,
-            0,
-            error,
-            nan,
-            identical=same,
+            arm=self.proposal.mixer,
+            reference=REFERENCE,
+            value=-gain.value,
+            low=-gain.high,
+            high=-gain.low,
+            seeds=0,
+            seed_error=(gain.high - gain.low) / (2 * quantile),
+            document_error=nan,
+            identical=gain.value == gain.low == gain.high == 0,
         )
 
     @property
     def verdict(self) -> str:
-        """`better than natural by x [lo, hi]` or `not distinguishable from natural`, predicted; a gain below one run's noise is said."""
-        said = self.difference.sentence
-        if (
-            self.noise is None
-            or self.difference.identical
-            or abs(self.gain.value) >= self.noise.value
-        ):
-            return said
-        return f"{said}; less than the noise of one run, {self.noise.value:.3f} over {self.noise.runs} repeats"
+        """`better than natural by x [lo, hi]` or `not distinguishable from natural`, predicted.
+
+        A gain below the noise of one run is called so.
+        """
+        sentence = self.difference.sentence
+        if self.noise is None or self.difference.identical:
+            return sentence
+        if abs(self.gain.value) >= self.noise.value:
+            return sentence
+        noise = f"{self.noise.value:.3f} over {self.noise.runs} repeats"
+        return f"{sentence}; less than the noise of one run, {noise}"
 
     @property
-    def said(self) -> Proposal:
+    def annotated(self) -> Proposal:
         """The proposal with its intervals, and the verdict among its notes."""
-        notes = (*self.proposal.notes, f"predicted {self.verdict}", *self.notes)
+        notes = (
+            *self.proposal.notes,
+            f"predicted {self.verdict}",
+            *self.notes,
+        )
         return replace(self.proposal, intervals=self.as_json(), notes=notes)
 
     def as_json(self) -> dict[str, Any]:
-        """What `mixtures/<mixer>.json` holds under `intervals`."""
+        """Returns what `mixtures/<mixer>.json` holds under `intervals`."""
+        noise = None
+        if self.noise is not None:
+            noise = vars(self.noise)
         return {
             "level": LEVEL,
             "draws": self.draws,
-            "weights": {
-                name: [interval.low, interval.high] for name, interval in self.weights.items()
-            },
-            "predicted": {
-                name: [interval.low, interval.high] for name, interval in self.predicted.items()
-            },
+            "weights": _ends(self.weights),
+            "predicted": _ends(self.predicted),
             "objective": vars(self.objective),
             "gain": vars(self.gain),
-            "noise": None if self.noise is None else vars(self.noise),
+            "noise": noise,
             "verdict": self.verdict,
         }
 
 
-def propose(mixer: Proposer, seen: Observations | None, goal: Goal, draws: int = DRAWS) -> Proposal:
-    """The mixer's proposal; one that learned to predict from the swarm runs in `seen` adds intervals and the verdict, unless it has its
-    own or `draws` is 0."""
+def propose(
+    mixer: Proposer,
+    observations: Observations | None,
+    goal: Goal,
+    draws: int = DRAWS,
+) -> Proposal:
+    """Returns the mixer's proposal, with intervals and the verdict where it can have them.
+
+    It can where the mixer learned to predict from swarm runs and has no intervals of its own.
+
+    Args:
+        observations: the runs that the mixer was fitted to; None: it reads none.
+        draws: refits of the mixer; 0: no intervals.
+    """
     proposal = mixer.propose(goal)
-    proposal = replace(
-        proposal,
-        notes=(
-            *proposal.notes,
-            *mixers.ignored_limits(proposal.mixer, goal),
-            *_untried(proposal, seen, goal),
-        ),
-    )
-    if (
-        proposal.intervals
-        or seen is None
-        or not draws
-        or not mixers.entry(proposal.mixer).can_refit
-    ):
+    name = proposal.mixer
+    ignored = mixers.ignored_limits(name, goal)
+    proposal = _noted(proposal, *ignored, *_untried(proposal, observations, goal))
+    if proposal.intervals or observations is None or not draws:
+        return proposal
+    if not mixers.entry(name).can_refit:
         return proposal
     try:
-        found = bootstrap(cast(Mixer, mixer), seen, goal, proposal, draws)
+        result = bootstrap(
+            cast(Mixer, mixer),
+            observations,
+            goal,
+            proposal,
+            draws,
+        )
     except TooFewRunsError:
-        few = f"no intervals: {len(seen.of_role('swarm').runs)} runs are too few to hold any out"
-        return replace(proposal, notes=(*proposal.notes, few))
-    return found.said
+        runs = len(observations.of_role("swarm").runs)
+        return _noted(proposal, f"no intervals: {runs} runs are too few to hold any out")
+    return result.annotated
 
 
 def bootstrap(
-    full: Mixer, seen: Observations, goal: Goal, proposal: Proposal, draws: int = DRAWS
+    full: Mixer,
+    observations: Observations,
+    goal: Goal,
+    proposal: Proposal,
+    draws: int = DRAWS,
 ) -> Bootstrap:
-    """Residual bootstrap of a mixer fitted to `seen`: each draw refits it to its own predictions plus held-out residuals, resampled with
-    replacement, a run's targets together. Losses are read at the proposal, held fixed; each refit proposes anew for the weights.
+    """Gives a proposal its intervals, by a residual bootstrap of the mixer.
 
-    Refits know nothing of what the mixer's form cannot follow. So intervals of losses add in quadrature the refits' bias; what the held-out
-    residuals hold beyond the refits' own scatter and, where a mixture was trained more than once, the least noise that a run may have;
-    and how far the effective-data law is from what the mixer says of its own proposal, where no run may be near.
-    Draw b is a function of (the goal's seed, b) alone. Mixers that take long are given fewer draws, and it is said.
+    Each draw refits the mixer to its own predictions plus held-out residuals, resampled with
+    replacement, a run's targets together. Losses are read at the proposal, held fixed; each
+    refit proposes anew for the weights. Draw b is a function of (the goal's seed, b) alone.
+
+    Refits know nothing of what the mixer's form cannot follow. So intervals of losses add in
+    quadrature:
+    - the refits' bias;
+    - what the held-out residuals hold beyond the refits' own scatter and, where a mixture was
+      trained more than once, beyond the least noise that a run may have;
+    - how far the effective-data law is from what the mixer says of its own proposal, where no
+      run may be near.
+
+    Args:
+        full: the mixer, fitted to `observations`.
+        draws: refits; a mixer that takes long is given fewer, and a note says so.
+
+    Raises:
+        MixwrightError: there are too few draws for an interval.
     """
     if draws < LEAST_DRAWS:
-        raise MixwrightError(
-            f"--draws {draws}: too few for an interval; ask for {LEAST_DRAWS} or more, or for 0 to do without"
-        )
-    seen = seen.only(np.argsort(np.array(seen.runs)))
-    many = min(draws, mixers.entry(proposal.mixer).draws)
-    refits = Refits.of(full, seen, goal, proposal, many)
-    noise = noise_floor(seen, goal.targets)
-    spread = np.linalg.norm(proposal.weights - goal.natural) / _distance(
-        seen.of_role(*mixers.entry(proposal.mixer).reads).weights
-    )
-    importance = np.array([goal.targets.get(target, 0.0) for target in full.targets])
-    parts = {
-        t: (np.eye(len(importance))[k], noise_floor(seen, {t: 1.0}))
-        for k, t in enumerate(full.targets)
-        if t in goal.targets
-    }
-    barred = (
-        ()
-        if goal.bounds.contain(goal.natural[None])[0]
-        else ("natural lies outside the bounds: the gain is over a mixture they bar",)
-    )
-    return Bootstrap(
+        remedy = f"ask for {LEAST_DRAWS} or more, or for 0 to do without"
+        raise MixwrightError(f"--draws {draws}: too few for an interval; {remedy}")
+    observations = observations.only(np.argsort(np.array(observations.runs)))
+    entry = mixers.entry(proposal.mixer)
+    done = min(draws, entry.draws)
+    refits = Refits.of(
+        full,
+        observations,
+        goal,
         proposal,
-        refits.weights_around(proposal.weights, goal),
-        {target: refits.around([1, 0], column, floor) for target, (column, floor) in parts.items()},
-        refits.around([1, 0], importance, noise),
-        refits.around([-1, 1], importance, noise, 2 * min(1.0, float(spread))),
-        many,
-        noise,
-        (*barred, *refits.opinion(importance), *_notes(proposal.mixer, draws, many, noise)),
+        done,
+    )
+    importance = target_weights(goal.targets, full.targets)
+    noise = noise_floor(observations, goal.targets)
+    predicted = {}
+    for target, only in zip(full.targets, np.eye(len(importance)), strict=True):
+        if target in goal.targets:
+            floor = noise_floor(observations, {target: 1.0})
+            predicted[target] = refits.around([1, 0], only, floor)
+    # the errors of the form at two near mixtures are not independent
+    apart = np.linalg.norm(proposal.weights - goal.natural)
+    distance = _distance(observations.of_role(*entry.reads).weights)
+    points = 2 * min(1.0, float(apart / distance))
+    return Bootstrap(
+        proposal=proposal,
+        weights=refits.weights_around(proposal.weights, goal),
+        predicted=predicted,
+        objective=refits.around([1, 0], importance, noise),
+        gain=refits.around([-1, 1], importance, noise, points),
+        draws=done,
+        noise=noise,
+        notes=(
+            *_barred(goal),
+            *refits.opinion(importance),
+            *_notes(proposal.mixer, draws, done, noise),
+        ),
     )
 
 
-def _untried(proposal: Proposal, seen: Observations | None, goal: Goal) -> tuple[str, ...]:
-    """Domains that the proposal takes and no run took."""
-    if seen is None:
+def _ends(intervals: Mapping[str, Interval]) -> dict[str, list[float]]:
+    """Name -> low and high end."""
+    return {name: [interval.low, interval.high] for name, interval in intervals.items()}
+
+
+def _noted(proposal: Proposal, *notes: str) -> Proposal:
+    return replace(proposal, notes=(*proposal.notes, *notes))
+
+
+def _untried(
+    proposal: Proposal,
+    observations: Observations | None,
+    goal: Goal,
+) -> tuple[str, ...]:
+    """A note on the domains that the proposal takes and no run took."""
+    if observations is None:
         return ()
-    pairs = zip(goal.names, proposal.weights, seen.amounts.max(axis=0), strict=True)
-    names = [name for name, weight, most in pairs if weight > LITTLE and not most > 0]
-    return (
-        (
-            f"no run took any of {', '.join(names)}: the share is {proposal.mixer}'s prior, nothing measured",
-        )
-        if names
-        else ()
-    )
+    most = observations.amounts.max(axis=0)
+    names = []
+    for name, weight, amount in zip(goal.names, proposal.weights, most, strict=True):
+        if weight > LITTLE and not amount > 0:
+            names.append(name)
+    if not names:
+        return ()
+    prior = f"the share is {proposal.mixer}'s prior, nothing measured"
+    return (f"no run took any of {', '.join(names)}: {prior}",)
 
 
-def _notes(name: str, draws: int, many: int, noise: NoiseFloor | None) -> tuple[str, ...]:
-    fewer = (
-        (f"intervals from {many} refits, not {draws}: {name} takes long to fit",)
-        if many < draws
-        else ()
-    )
-    return (
-        fewer
-        if noise
-        else (
-            *fewer,
-            "no mixture was trained twice: intervals count the noise of a run as the mixer's error",
+def _barred(goal: Goal) -> tuple[str, ...]:
+    """A note where natural, which the gain is over, lies outside the bounds."""
+    if goal.bounds.contain(goal.natural[None])[0]:
+        return ()
+    return ("natural lies outside the bounds: the gain is over a mixture they bar",)
+
+
+def _notes(mixer: str, draws: int, done: int, noise: NoiseFloor | None) -> tuple[str, ...]:
+    """Notes on fewer draws than asked for, and on a noise that nobody measured."""
+    notes = []
+    if done < draws:
+        notes.append(f"intervals from {done} refits, not {draws}: {mixer} takes long to fit")
+    if noise is None:
+        notes.append(
+            "no mixture was trained twice: intervals count the noise of a run as the mixer's error"
         )
-    )
+    return tuple(notes)
 
 
 def _distance(weights: Array) -> float:
-    """Mean distance of two runs' mixtures: errors of the form count as independent from there on, and less nearer by."""
-    from scipy.spatial.distance import (
-        pdist,
-    )  # a third of a second, and most proposals of a study have nothing to refit
+    """Mean distance of two runs' mixtures (runs, domains).
+
+    Errors of the form count as independent from there on, and less nearer by.
+    """
+    # a third of a second to import, and most proposals of a study have nothing to refit
+    from scipy.spatial.distance import pdist
 
     return float(pdist(weights).mean()) or 1.0

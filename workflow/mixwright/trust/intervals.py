@@ -1,4 +1,4 @@
-"""Estimates with their intervals: of differences between arms and of rank correlations."""
+"""Estimates with their 95% intervals: differences between arms, and rank correlations."""
 
 from dataclasses import dataclass
 from math import atanh, inf, sqrt, tanh
@@ -11,7 +11,10 @@ from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 
 LEVEL = 0.95
-REFERENCE = "natural"  # the mixture that all others are compared with
+# the mixture that all others are compared with
+REFERENCE = "natural"
+# pairs: fewer leave a rank correlation no interval
+LEAST = 4
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """`arm` minus `reference` on the weighted mean of the targets, in the metric's unit, with its confidence interval."""
+    """`arm` minus `reference` on the weighted mean of the targets, in the metric's unit.
+
+    It holds the confidence interval too, and the errors that make it.
+    """
 
     arm: str
     reference: str
@@ -33,51 +39,77 @@ class Difference:
     low: float
     high: float
     seeds: int
-    seed_error: float  # standard error of the mean over seeds; NaN with one seed
-    document_error: (
-        float  # standard error over documents, paired; NaN where no per-document losses are known
-    )
-    identical: bool = False  # the two arms are the same model
+    # standard error of the mean over seeds; NaN with one seed
+    seed_error: float
+    # standard error over documents, paired; NaN where no losses by document are known
+    document_error: float
+    # whether the two arms are the same model
+    identical: bool = False
     metric: Metric = LOSS
 
     @property
     def verdict(self) -> str:
-        """better, worse, not distinguishable, identical, or undecided (one seed: no interval)."""
+        """`better`, `worse`, `not distinguishable`, `identical`, or `undecided`.
+
+        One seed leaves no interval, and is undecided.
+        """
         if self.identical:
             return "identical"
         if np.isnan(self.seed_error):
             return "undecided"
-        below, above = ("worse", "better") if self.metric.higher else ("better", "worse")
-        return below if self.high < 0 else above if self.low > 0 else "not distinguishable"
+        rises = self.low > 0
+        falls = self.high < 0
+        if not (rises or falls):
+            return "not distinguishable"
+        if rises == self.metric.higher:
+            return "better"
+        return "worse"
 
     @property
     def sentence(self) -> str:
-        """`better than natural by 0.031 nats/token [0.012, 0.050]`; the numbers count in the direction that the words name."""
+        """The verdict in words, such as `better than natural by 0.031 nats/token [0.012, 0.050]`.
+
+        The numbers count in the direction that the words name.
+        """
+        unit = self.metric.unit
+        size = f"{abs(self.value):.3f} {unit}"
         if self.verdict == "identical":
             return f"the same mixture as {self.reference}"
         if self.verdict == "undecided":
-            side = "below" if self.value < 0 else "above"
-            return f"{abs(self.value):.3f} {self.metric.unit} {side} {self.reference}, but one seed cannot tell that from luck"
+            side = "above"
+            if self.value < 0:
+                side = "below"
+            return f"{size} {side} {self.reference}, but one seed cannot tell that from luck"
         if self.verdict == "not distinguishable":
-            return f"not distinguishable from {self.reference} ([{self.low:+.3f}, {self.high:+.3f}] {self.metric.unit})"
+            interval = f"[{self.low:+.3f}, {self.high:+.3f}]"
+            return f"not distinguishable from {self.reference} ({interval} {unit})"
         near, far = sorted((abs(self.low), abs(self.high)))
-        return f"{self.verdict} than {self.reference} by {abs(self.value):.3f} {self.metric.unit} [{near:.3f}, {far:.3f}]"
-
-
-LEAST = 4  # mixtures: fewer leave no interval
+        return f"{self.verdict} than {self.reference} by {size} [{near:.3f}, {far:.3f}]"
 
 
 def rank_interval(first: Array, second: Array) -> Interval:
-    """Spearman's rank correlation and its 95% interval: Fisher's z, its variance (1 + r^2 / 2) / (n - 3) (Bonett and Wright, 2000).
+    """Returns Spearman's rank correlation of two rows (pairs,) and its 95% interval.
 
-    Fewer than four pairs leave [-1, 1]; a constant ranks nothing and counts as 0.
+    The interval is Fisher's: z = atanh(r) has the variance (1 + r^2 / 2) / (n - 3)
+    (Bonett and Wright, 2000). Fewer than four pairs leave [-1, 1]; a constant ranks nothing
+    and counts as 0.
     """
     rank = spearman(first, second)
-    if len(first) < LEAST:
+    pairs = len(first)
+    if pairs < LEAST:
         return Interval(rank, -1.0, 1.0)
-    half = float(ndtri((1 + LEVEL) / 2)) * sqrt((1 + rank**2 / 2) / (len(first) - 3))
-    z = atanh(rank) if abs(rank) < 1 else inf * np.sign(rank)
-    # a perfect order of few mixtures is still no certainty: its z is that of one step short of perfect
-    most = atanh(1 - 6 * 2 / (len(first) * (len(first) ** 2 - 1))) if abs(rank) == 1 else abs(z)
+    quantile = float(ndtri((1 + LEVEL) / 2))
+    variance = (1 + rank**2 / 2) / (pairs - 3)
+    half = quantile * sqrt(variance)
+    if abs(rank) < 1:
+        z = atanh(rank)
+        most = abs(z)
+    else:
+        z = inf * np.sign(rank)
+        # a perfect order of few pairs is no certainty: its z is that of one step short of it
+        nearly = 1 - 6 * 2 / (pairs * (pairs**2 - 1))
+        most = atanh(nearly)
     z = float(np.clip(z, -most, most))
-    return Interval(rank, min(rank, tanh(z - half)), max(rank, tanh(z + half)))
+    low = tanh(z - half)
+    high = tanh(z + half)
+    return Interval(rank, min(rank, low), max(rank, high))

@@ -1,4 +1,7 @@
-"""Published optima of two scales and what AutoScale makes of them at others (arXiv 2407.20177): each step up multiplies alike."""
+"""Published optima of two scales, and what AutoScale makes of them at others (arXiv 2407.20177).
+
+Each step up multiplies a domain's amount by the same factor.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,65 +14,87 @@ from mixwright.errors import MixwrightError
 from mixwright.measured.wide import ROUNDING, Wide, read_wide
 from mixwright.mixture import Array
 
-PER_STEP = 4  # points a step: the half step is one of them
+# points a step: the half step is one of them
+PER_STEP = 4
 
 
-def climb(path: Path, asked: Mapping[str, Any]) -> pd.DataFrame:
-    """A tables.LADDER frame from the optima in `path`: n(t) = n1 (n2 / n1)^t, the published ones at t = 0 and t = 1.
+def climb(path: Path, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Extrapolates the two largest optima of a file, and returns a tables.LADDER frame.
 
-    The file has a line a scale: its total in `unit` tokens, then each domain's amount in shares of total / domains. The two largest count.
+    A domain's amount at step t is n(t) = n1 (n2 / n1)^t tokens: the published optima stand at
+    t = 0 and t = 1.
+
+    Args:
+        path: CSV with a line a scale: its total, then each domain's amount, in shares of
+            total / domains.
+        settings: `unit`, the tokens that a total of 1 stands for; `steps`, how far to go.
+
+    Raises:
+        MixwrightError: there are no two different scales, or a row is no optimum.
     """
     table = read_wide(path)
-    optima = _amounts(table, float(asked["unit"]))
+    optima = _amounts(table, float(settings["unit"]))
+    remedy = "two different scales are needed to extrapolate from"
     if len(optima) < 2:
-        raise MixwrightError(
-            f"{path}: {len(optima)} optimum; two scales are needed to extrapolate from"
-        )
-    first, second = optima[np.argsort(optima.sum(axis=1))[-2:]]
+        remedy = "two scales are needed to extrapolate from"
+        raise MixwrightError(f"{path}: {len(optima)} optimum; {remedy}")
+    largest = np.argsort(optima.sum(axis=1))[-2:]
+    first, second = optima[largest]
     if not second.sum() > first.sum() * (1 + 1e-9):
-        raise MixwrightError(
-            f"{path}: both optima are of {first.sum():.4g} tokens; two different scales are needed to extrapolate from"
-        )
-    steps = np.arange(PER_STEP * asked["steps"] + 1) / PER_STEP
+        raise MixwrightError(f"{path}: both optima are of {first.sum():.4g} tokens; {remedy}")
+    points = PER_STEP * settings["steps"] + 1
+    steps = np.arange(points) / PER_STEP
     amounts = first * (second / first) ** steps[:, None]
-    names = {"step": np.repeat(steps, len(first)), "domain": np.tile(table.columns, len(steps))}
-    return pd.DataFrame(names | {"tokens": amounts.ravel()})
+    columns = {
+        "step": np.repeat(steps, len(first)),
+        "domain": np.tile(table.columns, points),
+        "tokens": amounts.ravel(),
+    }
+    return pd.DataFrame(columns)
 
 
 def caveats(ladder: pd.DataFrame, least: float) -> tuple[str, ...]:
-    """Domains whose extrapolation is doubtful: at their least amount (in base amounts) in a published optimum, or falling with scale."""
-    wide = ladder.pivot(index="step", columns="domain", values="tokens")
-    first, second = wide.loc[0.0], wide.loc[1.0]
-    clipped = [
-        name
-        for name in wide
-        if any(n[name] <= least * (1 + 1e-6) * n.mean() for n in (first, second))
-    ]
-    falling = [name for name in wide if second[name] < first[name]]
-    said = {
-        "least allowed amount in a published optimum": clipped,
-        "amount falls with scale": falling,
-    }
-    return tuple(
-        f"The ladder is doubtful for {', '.join(names)} ({why})."
-        for why, names in said.items()
-        if names
+    """Returns sentences on the domains whose extrapolation is doubtful.
+
+    A domain is doubtful where a published optimum holds it at its `least` amount, in base
+    amounts, or where its amount falls with scale.
+    """
+    wide = ladder.pivot(
+        index="step",
+        columns="domain",
+        values="tokens",
     )
+    first = wide.loc[0.0]
+    second = wide.loc[1.0]
+    limit = least * (1 + 1e-6)
+    at_least = (first <= limit * first.mean()) | (second <= limit * second.mean())
+    clipped = list(wide.columns[at_least])
+    falling = list(wide.columns[second < first])
+    sentences = []
+    for names, reason in (
+        (clipped, "least allowed amount in a published optimum"),
+        (falling, "amount falls with scale"),
+    ):
+        if names:
+            sentences.append(f"The ladder is doubtful for {', '.join(names)} ({reason}).")
+    return tuple(sentences)
 
 
 def _amounts(table: Wide, unit: float) -> Array:
     """(scales, domains) tokens."""
+    domains = len(table.columns)
     totals = []
     for row, name in enumerate(table.ids):
+        where = table.where(row)
         try:
-            totals.append(float(name) * unit)
+            total = float(name)
         except ValueError:
-            raise MixwrightError(
-                f"{table.where(row)}: the first column is the scale's total tokens; write a number"
-            ) from None
-        share = table.values[row].sum() / len(table.columns)
-        if not table.values[row].min() > 0 or abs(share - 1) > ROUNDING:
-            raise MixwrightError(
-                f"{table.where(row)}: amounts above 0 whose mean is 1 are expected, and it is {share:.4g}; correct the row"
-            )
-    return table.values / len(table.columns) * np.array(totals)[:, None]
+            problem = "the first column is the scale's total tokens"
+            raise MixwrightError(f"{where}: {problem}; write a number") from None
+        totals.append(total * unit)
+        amounts = table.values[row]
+        mean = amounts.sum() / domains
+        if not amounts.min() > 0 or abs(mean - 1) > ROUNDING:
+            problem = f"amounts above 0 whose mean is 1 are expected, and it is {mean:.4g}"
+            raise MixwrightError(f"{where}: {problem}; correct the row")
+    return table.values / domains * np.array(totals)[:, None]

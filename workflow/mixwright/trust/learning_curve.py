@@ -1,4 +1,7 @@
-"""How many more proxies? Held-out rank correlation and regret of a mixer over nested subsets of the runs, carried on by a power law."""
+"""How many more proxies? A mixer's held-out rank correlation and regret by the number of runs.
+
+They are measured over nested subsets of the runs, and carried on by a power law.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +13,22 @@ from numpy.typing import NDArray
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
+from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.observations import Observations
+from mixwright.trust.noise import target_weights
 
 LEAST_RUNS = 24
-WORTH = 0.005  # a quarter more runs that raise the rank correlation by less are not worth training
-DRAWS = 200  # resamples of the held-out runs
+# a quarter more runs that raise the rank correlation by less are not worth training
+WORTH = 0.005
+# resamples of the held-out runs
+DRAWS = 200
 GOLDEN = (5**0.5 - 1) / 2
-FLOORS = np.linspace(
-    0.0, 0.95, 20
-)  # tried shares of the smallest deficit that no number of runs takes away
+# tried shares of the smallest deficit that no number of runs takes away
+FLOORS = np.linspace(0.0, 0.95, 20)
+# the ends of a 95% interval
+ENDS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -35,79 +43,123 @@ class Raise:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Measures at each number of training runs; every run is predicted by fits that have not seen it, at every size."""
+    """Measures at each number of training runs.
+
+    Every run is predicted by fits that have not seen it, at every size.
+    """
 
     mixer: str
-    runs: int  # that there are
-    sizes: tuple[int, ...]  # trained on
-    spearman: Array  # (sizes,) weighted mean of the targets
-    regret: Array  # (sizes,) of the objective, nats/token: the pick among the held-out runs minus their best
-    resampled: Array  # (draws, sizes) spearman over resampled held-out runs
+    # runs that there are
+    runs: int
+    # numbers of runs that fits were trained on
+    sizes: tuple[int, ...]
+    # (sizes,) weighted mean of the targets
+    spearman: Array
+    # (sizes,) of the objective, nats/token: the pick among the held-out runs minus their best
+    regret: Array
+    # (draws, sizes) spearman over resampled held-out runs
+    resampled: Array
 
     @cached_property
     def _laws(self) -> tuple[Array, Array]:
-        """(1 + draws, floors, 3) power laws of 1 - spearman and (1 + draws, floors) weights: the curve's own, spread by belief, then
-        those of its resamples, each at one floor drawn by belief (at evenly spread quantiles)."""
+        """(1 + draws, floors, 3) power laws of 1 - spearman and (1 + draws, floors) weights.
+
+        The first are the curve's own, spread by belief. Then come those of its resamples, each
+        at one floor drawn by belief (at evenly spread quantiles).
+        """
         sizes = np.array(self.sizes, dtype=np.float64)
-        laws, beliefs = (
-            np.stack(part)
-            for part in zip(
-                *(_power_laws(sizes, 1 - c) for c in (self.spearman, *self.resampled)), strict=True
-            )
-        )
-        quantiles = (np.arange(len(self.resampled)) * GOLDEN % 1)[:, None]
-        drawn = (np.cumsum(beliefs[1:], axis=1) < quantiles * (1 - 1e-9)).sum(axis=1)
-        return laws, np.concatenate([beliefs[:1], np.eye(len(FLOORS))[drawn]])
+        all_laws = []
+        all_beliefs = []
+        for curve in (self.spearman, *self.resampled):
+            laws, belief = _power_laws(sizes, 1 - curve)
+            all_laws.append(laws)
+            all_beliefs.append(belief)
+        beliefs = np.stack(all_beliefs)
+        draws = np.arange(len(self.resampled))
+        quantiles = (draws * GOLDEN % 1)[:, None]
+        cumulated = np.cumsum(beliefs[1:], axis=1)
+        below = cumulated < quantiles * (1 - 1e-9)
+        one_floor = np.eye(len(FLOORS))
+        drawn = one_floor[below.sum(axis=1)]
+        weights = np.concatenate([beliefs[:1], drawn])
+        return np.stack(all_laws), weights
 
     def at(self, runs: float) -> Array:
-        """(1 + draws,) rank correlations that the power laws expect of so many runs."""
+        """Returns (1 + draws,) rank correlations that the power laws expect of so many runs."""
         laws, weights = self._laws
-        return 1 - (weights * (laws[..., 0] + laws[..., 1] * float(runs) ** -laws[..., 2])).sum(
-            axis=1
-        )
+        floor = laws[..., 0]
+        scale = laws[..., 1]
+        power = laws[..., 2]
+        deficits = floor + scale * float(runs) ** -power
+        mean = (weights * deficits).sum(axis=1)
+        return 1 - mean
 
     def raised_by(self, more: int, runs: int | None = None) -> Raise:
-        """What `more` runs add to `runs` (all there are), by the power law."""
-        here = runs or self.runs
-        gains = self.at(here + more) - self.at(here)
-        low, high = np.quantile(gains[1:], [0.025, 0.975])
-        return Raise(more, float(gains[0]), float(min(low, gains[0])), float(max(high, gains[0])))
-
-    def enough(self, worth: float = WORTH, most: int = 64) -> int | None:
-        """The least number of runs, not under those there are, where a quarter more raises the rank correlation by less than `worth`;
-        None if `most` times the runs are not enough."""
-        tried = np.unique(np.round(self.runs * np.geomspace(1, most, 200)).astype(int))
-        return next(
-            (int(n) for n in tried if self.raised_by(_quarter(n), int(n)).value < worth), None
+        """Returns what `more` runs add to `runs` (none: all there are), by the power law."""
+        start = runs or self.runs
+        before = self.at(start)
+        after = self.at(start + more)
+        gains = after - before
+        value = float(gains[0])
+        low, high = np.quantile(gains[1:], ENDS)
+        return Raise(
+            more=more,
+            value=value,
+            low=float(min(low, value)),
+            high=float(max(high, value)),
         )
 
+    def enough(self, worth: float = WORTH, most: int = 64) -> int | None:
+        """Returns the number of runs at which to stop.
+
+        It is the least one, not under those there are, at which a quarter more raises the rank
+        correlation by less than `worth`; None if `most` times the runs are not enough.
+        """
+        factors = np.geomspace(1, most, 200)
+        tried = np.round(self.runs * factors).astype(int)
+        for runs in np.unique(tried).tolist():
+            step = self.raised_by(_quarter(runs), runs)
+            if step.value < worth:
+                return int(runs)
+        return None
+
     def answer(self, more: int | None = None, worth: float = WORTH) -> str:
-        """`24 more runs would raise the rank correlation by about 0.003 [0.001, 0.005], to 0.989: stop`."""
+        """Returns whether to train `more` runs (none: a quarter more), in words.
+
+        Such as `24 more runs would raise the rank correlation by about 0.003 [0.001, 0.005],
+        to 0.989: stop`.
+        """
         step = self.raised_by(more or _quarter(self.runs))
-        said = f"{step.more} more runs would raise the rank correlation by about {step.value:.3f} [{step.low:.3f}, {step.high:.3f}]"
-        said += f", to {self.at(self.runs + step.more)[0]:.3f}: "
+        after = self.at(self.runs + step.more)
+        expected = after[0]
+        sentence = (
+            f"{step.more} more runs would raise the rank correlation"
+            f" by about {step.value:.3f} [{step.low:.3f}, {step.high:.3f}], to {expected:.3f}"
+        )
         if step.value < worth:
-            return said + "stop"
+            return f"{sentence}: stop"
         enough = self.enough(worth)
-        return said + ("go on" if enough is None else f"go on, to about {enough} runs in all")
+        if enough is None:
+            return f"{sentence}: go on"
+        return f"{sentence}: go on, to about {enough} runs in all"
 
     def as_json(self, more: int | None = None, worth: float = WORTH) -> dict[str, Any]:
-        """Points, power law, the next quarter's worth and the answer."""
-        low, high = np.quantile(self.resampled, [0.025, 0.975], axis=0)
-        columns = {
-            "runs": self.sizes,
-            "spearman": self.spearman,
-            "low": low,
-            "high": high,
-            "regret": self.regret,
-        }
+        """Returns the points, the worth of the next runs by the power law, and the answer."""
+        low, high = np.quantile(self.resampled, ENDS, axis=0)
+        points = []
+        for number, size in enumerate(self.sizes):
+            point = {
+                "runs": int(size),
+                "spearman": float(self.spearman[number]),
+                "low": float(low[number]),
+                "high": float(high[number]),
+                "regret": float(self.regret[number]),
+            }
+            points.append(point)
         return {
             "mixer": self.mixer,
             "runs": self.runs,
-            "points": [
-                dict(zip(columns, (int(row[0]), *map(float, row[1:])), strict=True))
-                for row in zip(*columns.values(), strict=True)
-            ],
+            "points": points,
             "next": vars(self.raised_by(more or _quarter(self.runs))),
             "enough": self.enough(worth),
             "answer": self.answer(more, worth),
@@ -117,99 +169,153 @@ class LearningCurve:
 def learning_curve(
     name: str,
     settings: Mapping[str, Any],
-    seen: Observations,
+    observations: Observations,
     targets: Mapping[str, float] | None = None,
     sizes: Sequence[int] = (),
     folds: int = 8,
     seed: int = 0,
 ) -> LearningCurve:
-    """Fits the mixer on nested subsets of each fold's training runs, in an order of the fold's own, and predicts the fold; `targets` and
-    their weights are alike by default."""
-    if "swarm" not in mixers.entry(name).reads or not mixers.entry(name).predicts:
-        raise MixwrightError(
-            f"learning curve: {name} does not learn to predict from a swarm; name a mixer that does, such as effective-data"
-        )
-    swarm = seen.of_role("swarm")
-    swarm = swarm.only(np.argsort(np.array(swarm.runs)))
+    """Fits a mixer on nested subsets of each fold's training runs, and predicts the fold.
+
+    The subsets of a fold are the first runs of an order that is the fold's own.
+
+    Args:
+        targets: target -> weight; none: all count alike.
+        sizes: numbers of runs to train on; none: six, evenly spaced in their logarithm.
+        folds: parts that the runs are held out in.
+
+    Raises:
+        MixwrightError: the mixer has no curve, there are too few runs, or a size is too large.
+    """
+    swarm = _swarm(name, observations)
     runs = len(swarm.runs)
-    if runs < LEAST_RUNS:
-        raise MixwrightError(
-            f"learning curve: {runs} swarm runs are too few; train at least {LEAST_RUNS}"
-        )
-    sizes = tuple(sorted(set(sizes))) or _sizes(runs, folds)
-    if len(sizes) < 3 or sizes[-1] > runs - -(-runs // folds):
-        raise MixwrightError(
-            f"learning curve: sizes {', '.join(map(str, sizes))}; name three or more up to {runs - -(-runs // folds)} runs"
-        )
-    predicted = _held_out(mixers.create(name, settings), swarm, sizes, folds, seed)
-    weights = _target_weights(swarm, targets)
+    most = _most(runs, folds)
+    sizes = tuple(sorted(set(sizes))) or _sizes(runs, most)
+    if len(sizes) < 3 or sizes[-1] > most:
+        names = ", ".join(map(str, sizes))
+        raise MixwrightError(f"learning curve: sizes {names}; name three or more up to {most} runs")
+    mixer = mixers.create(name, settings)
+    predicted = _held_out(
+        mixer,
+        swarm,
+        sizes,
+        folds,
+        seed,
+    )
+    weights = _shares(swarm, targets)
     rng = np.random.default_rng([seed, 1])
-    draws = [
-        _spearman(swarm.losses[rows], predicted[:, rows], weights)
-        for rows in rng.integers(runs, size=(DRAWS, runs))
-    ]
-    picks = (predicted @ weights).argmin(axis=1)
+    resampled = []
+    for rows in rng.integers(runs, size=(DRAWS, runs)):
+        ranks = _spearman(swarm.losses[rows], predicted[:, rows], weights)
+        resampled.append(ranks)
     objective = swarm.losses @ weights
-    spearman = _spearman(swarm.losses, predicted, weights)
+    predicted_objective = predicted @ weights
+    picks = predicted_objective.argmin(axis=1)
     return LearningCurve(
-        name, runs, sizes, spearman, objective[picks] - objective.min(), np.stack(draws)
+        mixer=name,
+        runs=runs,
+        sizes=sizes,
+        spearman=_spearman(swarm.losses, predicted, weights),
+        regret=objective[picks] - objective.min(),
+        resampled=np.stack(resampled),
     )
 
 
+def _swarm(name: str, observations: Observations) -> Observations:
+    """The swarm runs in the order of their names, if they can have a curve."""
+    entry = mixers.entry(name)
+    if "swarm" not in entry.reads or not entry.predicts:
+        raise MixwrightError(
+            f"learning curve: {name} does not learn to predict from a swarm;"
+            " name a mixer that does, such as effective-data"
+        )
+    swarm = observations.of_role("swarm")
+    runs = len(swarm.runs)
+    if runs < LEAST_RUNS:
+        problem = f"{runs} swarm runs are too few"
+        raise MixwrightError(f"learning curve: {problem}; train at least {LEAST_RUNS}")
+    return swarm.only(np.argsort(np.array(swarm.runs)))
+
+
 def _held_out(
-    mixer: Any, swarm: Observations, sizes: Sequence[int], folds: int, seed: int
+    mixer: Mixer,
+    swarm: Observations,
+    sizes: Sequence[int],
+    folds: int,
+    seed: int,
 ) -> Array:
     """(sizes, runs, targets) predictions of each run by fits without its fold."""
     rng = np.random.default_rng(seed)
     fold = rng.permutation(len(swarm.runs)) % folds
     predicted = np.empty((len(sizes), *swarm.losses.shape))
     for k in range(folds):
-        order: NDArray[np.int64] = rng.permutation(np.flatnonzero(fold != k))
+        held_out = fold == k
+        order: NDArray[np.int64] = rng.permutation(np.flatnonzero(~held_out))
         for row, size in enumerate(sizes):
-            fitted = mixer.fit(swarm.only(np.sort(order[:size])))
-            predicted[row, fold == k] = fitted.predict(fitted.amounts_of(swarm)[fold == k])
+            subset = np.sort(order[:size])
+            fitted = mixer.fit(swarm.only(subset))
+            amounts = fitted.amounts_of(swarm)[held_out]
+            predicted[row, held_out] = fitted.predict(amounts)
     return predicted
 
 
-def _sizes(runs: int, folds: int) -> tuple[int, ...]:
-    """Six sizes, evenly spaced in their logarithm, from a fifth of the runs (at least 12) to what a fold leaves."""
-    most = runs - -(-runs // folds)
-    return tuple(
-        int(size)
-        for size in np.unique(np.round(np.geomspace(max(12, runs // 5), most, 6)).astype(int))
-    )
+def _most(runs: int, folds: int) -> int:
+    """The runs that are left when the largest fold is held out."""
+    largest_fold = -(-runs // folds)
+    return runs - largest_fold
 
 
-def _target_weights(swarm: Observations, targets: Mapping[str, float] | None) -> Array:
-    unknown = sorted(set(targets or {}) - set(swarm.targets))
+def _sizes(runs: int, most: int) -> tuple[int, ...]:
+    """Six sizes, evenly spaced in their logarithm, from a fifth of the runs (at least 12) on."""
+    least = max(12, runs // 5)
+    spaced = np.geomspace(least, most, 6)
+    rounded = np.round(spaced).astype(int)
+    return tuple(np.unique(rounded).tolist())
+
+
+def _shares(swarm: Observations, targets: Mapping[str, float] | None) -> Array:
+    """(targets,) weights that sum to 1."""
+    if targets is None:
+        targets = dict.fromkeys(swarm.targets, 1.0)
+    unknown = sorted(set(targets) - set(swarm.targets))
     if unknown:
-        raise MixwrightError(
-            f"learning curve: target {unknown[0]} was never measured; choose among {', '.join(swarm.targets)}"
-        )
-    weights = np.array(
-        [1.0 if targets is None else targets.get(target, 0.0) for target in swarm.targets]
-    )
+        remedy = f"choose among {', '.join(swarm.targets)}"
+        raise MixwrightError(f"learning curve: target {unknown[0]} was never measured; {remedy}")
+    weights = target_weights(targets, swarm.targets)
     return weights / weights.sum()
 
 
 def _spearman(actual: Array, predicted: Array, weights: Array) -> Array:
-    """(sizes,) weighted mean over the targets; a constant ranks nothing."""
-    return spearman_of_rows(actual.T, np.swapaxes(predicted, 1, 2)) @ weights
+    """(sizes,) weighted mean over the targets; a constant ranks nothing.
+
+    `actual` is (runs, targets), `predicted` (sizes, runs, targets).
+    """
+    by_target = np.swapaxes(predicted, 1, 2)
+    ranks = spearman_of_rows(actual.T, by_target)
+    return ranks @ weights
 
 
 def _power_laws(sizes: Array, deficit: Array) -> tuple[Array, Array]:
-    """(floors, 3) power laws floor + scale n^-power, none rising, by least squares of the logarithms, one a floor on a grid; and how far
-    the points believe each floor, (1 / squared error)^(sizes / 2), summing to 1."""
+    """(floors, 3) power laws floor + scale n^-power, and (floors,) how far to believe each.
+
+    None of them rises. Each floor of a grid has one, by least squares of the logarithms.
+    Beliefs are (1 / squared error)^(sizes / 2), and sum to 1.
+    """
     deficit = np.maximum(deficit, 1e-6)
     floors = FLOORS * deficit.min()
-    centre = np.log(sizes).mean()
-    logs, x = np.log(deficit - floors[:, None]), np.log(sizes) - centre
-    power = np.clip(-(logs @ x) / (x @ x), 0.0, 4.0)
+    log_sizes = np.log(sizes)
+    centre = log_sizes.mean()
+    x = log_sizes - centre
+    logs = np.log(deficit - floors[:, None])
+    slope = -(logs @ x) / (x @ x)
+    power = np.clip(slope, 0.0, 4.0)
     scale = np.exp(logs.mean(axis=1) + power * centre)
     fitted = floors[:, None] + scale[:, None] * sizes ** -power[:, None]
-    error = ((np.log(fitted) - np.log(deficit)) ** 2).sum(axis=1) + 1e-12
+    misses = np.log(fitted) - np.log(deficit)
+    error = (misses**2).sum(axis=1) + 1e-12
     belief = (error.min() / error) ** (len(sizes) / 2)
-    return np.stack([floors, scale, power], axis=1), belief / belief.sum()
+    laws = np.stack([floors, scale, power], axis=1)
+    return laws, belief / belief.sum()
 
 
 def _quarter(runs: int) -> int:

@@ -1,6 +1,9 @@
-"""What the proxies are worth: each target's spread over mixtures against its spread over seeds, and the loss against a unigram model."""
+"""What the proxies are worth: the spread of losses over mixtures against their spread over seeds.
 
-from collections.abc import Mapping
+A target whose loss varies little more over mixtures than over seeds cannot rank mixtures.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaincinv
 
+from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 from mixwright.observations import Observations, last_losses
 
-THRESHOLD = 3.0  # a target whose signal-to-noise is lower cannot tell mixtures apart
+# a target whose signal-to-noise ratio is lower cannot tell mixtures apart
+THRESHOLD = 3.0
 
 
 def losses_of_role(design: pd.DataFrame, losses: pd.DataFrame, role: str) -> pd.DataFrame:
@@ -22,13 +27,19 @@ def losses_of_role(design: pd.DataFrame, losses: pd.DataFrame, role: str) -> pd.
 
 
 def target_signals(design: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
-    """One row a target: standard deviation over the swarm (spread) and over the repeats of one mixture (noise), nats/token, their ratio
-    with the 95% interval that the few repeats leave it, and how many swarm runs do no better than a unigram model of their own mixture."""
+    """Returns one row a target: how well the swarm's losses tell mixtures apart.
+
+    Columns: `spread` and `noise`, the standard deviations over the swarm and over the repeats of
+    one mixture, nats/token; `signal_to_noise`, their ratio, with the 95% interval `low` to `high`
+    that the few repeats leave it; `losing`, the number of swarm runs that do no better than a
+    unigram model of their own mixture; `loss` and `unigram`, medians, nats/token; `runs` and
+    `repeats`, counts.
+    """
     swarm = losses_of_role(design, losses, "swarm").dropna(subset=["loss"])
-    repeats = (
-        losses_of_role(design, losses, "repeat").dropna(subset=["loss"]).groupby("target").loss
-    )
-    by_target = swarm.assign(losing=swarm.loss >= swarm.unigram_loss).groupby("target")
+    repeats = losses_of_role(design, losses, "repeat").dropna(subset=["loss"])
+    swarm = swarm.assign(losing=swarm.loss >= swarm.unigram_loss)
+    by_target = swarm.groupby("target")
+    repeats_by_target = repeats.groupby("target").loss
     table = pd.DataFrame(
         {
             "runs": by_target.size(),
@@ -38,71 +49,103 @@ def target_signals(design: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
             "losing": by_target.losing.sum(),
         }
     )
-    table["noise"], table["repeats"] = repeats.std(), repeats.size()
+    table["noise"] = repeats_by_target.std()
+    table["repeats"] = repeats_by_target.size()
     table["repeats"] = table.repeats.fillna(0).astype(int)
     table["signal_to_noise"] = table.spread / table.noise.where(table.noise > 0)
     freedom = (table.repeats - 1).clip(lower=1)
-    table["low"] = table.signal_to_noise * np.sqrt(_chi2(0.025, freedom) / freedom)
-    table["high"] = table.signal_to_noise * np.sqrt(_chi2(0.975, freedom) / freedom)
+    for column, share in (("low", 0.025), ("high", 0.975)):
+        factor = np.sqrt(_chi2(share, freedom) / freedom)
+        table[column] = table.signal_to_noise * factor
     return table.reset_index()
 
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """Standard deviation of one run's objective over seeds, nats/token, with the 95% interval that the repeats leave it."""
+    """Standard deviation of one run's objective over seeds, nats/token, and its 95% interval."""
 
     value: float
     low: float
     high: float
-    runs: int  # repeats it was measured on
+    # repeats that it was measured on
+    runs: int
 
 
-def noise_floor(seen: Observations, targets: Mapping[str, float]) -> NoiseFloor | None:
-    """The noise of the weighted mean of `targets`, whose errors in one run go together: pooled over the repeats of a mixture (role repeat,
-    or swarm runs of equal weights); None where no mixture was trained twice."""
-    objective = (
-        seen.losses
-        @ np.array([targets.get(target, 0.0) for target in seen.targets])
-        / sum(targets.values())
-    )
-    keys = [
-        role if role == "repeat" else weights.tobytes()
-        for role, weights in zip(seen.roles, seen.weights.round(6) + 0.0, strict=True)
-    ]
-    chosen = [role in ("repeat", "swarm") for role in seen.roles]
-    groups = pd.Series(objective[chosen]).groupby(pd.Index(np.array(keys, dtype=object)[chosen]))
-    repeated = groups.transform("size") > 1
-    freedom = int(repeated.sum() - groups.ngroup()[repeated].nunique())
+def noise_floor(observations: Observations, targets: Mapping[str, float]) -> NoiseFloor | None:
+    """Returns the noise of the weighted mean of `targets` in one run.
+
+    It is pooled over the repeats of a mixture: runs of role repeat, and swarm runs of equal
+    weights. It is None where no mixture was trained twice.
+    """
+    importance = target_weights(targets, observations.targets)
+    objective = observations.losses @ importance / sum(targets.values())
+    rounded = observations.weights.round(6) + 0.0
+    mixtures: list[object] = []
+    values = []
+    for role, weights, value in zip(
+        observations.roles,
+        rounded,
+        objective,
+        strict=True,
+    ):
+        if role == "repeat":
+            mixtures.append(role)
+            values.append(value)
+        elif role == "swarm":
+            mixtures.append(weights.tobytes())
+            values.append(value)
+    column = pd.Series(values, dtype=np.float64)
+    keys = pd.Index(np.array(mixtures, dtype=object))
+    by_mixture = column.groupby(keys)
+    repeated = by_mixture.transform("size") > 1
+    runs = int(repeated.sum())
+    repeated_mixtures = by_mixture.ngroup()[repeated].nunique()
+    freedom = runs - repeated_mixtures
     if not freedom:
         return None
-    scatter = float(
-        ((pd.Series(objective[chosen]) - groups.transform("mean"))[repeated] ** 2).sum()
+    deviations = column - by_mixture.transform("mean")
+    scatter = float((deviations[repeated] ** 2).sum())
+    return NoiseFloor(
+        value=float(np.sqrt(scatter / freedom)),
+        low=float(np.sqrt(scatter / _chi2(0.975, freedom))),
+        high=float(np.sqrt(scatter / _chi2(0.025, freedom))),
+        runs=runs,
     )
-    low, high = (float(np.sqrt(scatter / _chi2(q, freedom))) for q in (0.975, 0.025))
-    return NoiseFloor(float(np.sqrt(scatter / freedom)), low, high, int(repeated.sum()))
 
 
-def _chi2(share: float, freedom: Any) -> Any:
-    """Quantiles of the chi-squared distribution."""
-    return 2 * gammaincinv(np.asarray(freedom) / 2, share)
+def target_weights(targets: Mapping[str, float], names: Iterable[str]) -> Array:
+    """Returns (names,) the weight of each name in `targets`, 0 where it has none."""
+    return np.array([targets.get(name, 0.0) for name in names])
 
 
 def objectives(
     rows: pd.DataFrame, targets: Mapping[str, float], value: str, *keys: str
 ) -> pd.Series:
-    """Weighted mean over the targets of column `value`, one number for each combination of `keys`; runs that lack a target are left out."""
-    wide = rows[rows.target.isin(list(targets))].pivot(
-        index=list(keys), columns="target", values=value
+    """Returns the weighted mean over the targets of column `value`, one for each value of `keys`.
+
+    Runs that lack a target are left out.
+    """
+    names = list(targets)
+    chosen = rows[rows.target.isin(names)]
+    wide = chosen.pivot(
+        index=list(keys),
+        columns="target",
+        values=value,
     )
-    wide = wide.reindex(columns=list(targets)).dropna()
-    return (wide * pd.Series(targets)).sum(axis=1) / sum(targets.values())
+    complete = wide.reindex(columns=names).dropna()
+    weighted = complete * pd.Series(targets)
+    return weighted.sum(axis=1) / sum(targets.values())
 
 
 def held_out(validation: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
-    """One row a mixer and held-out run: actual and predicted weighted mean of the targets, nats/token."""
+    """Returns one row a mixer and held-out run: the weighted mean of the targets, nats/token.
+
+    Columns: `mixer`, `run`, `actual`, `predicted`.
+    """
     actual = objectives(validation, targets, "actual", "mixer", "run")
     predicted = objectives(validation, targets, "predicted", "mixer", "run")
-    return pd.DataFrame({"actual": actual, "predicted": predicted}).dropna().reset_index()
+    frame = pd.DataFrame({"actual": actual, "predicted": predicted})
+    return frame.dropna().reset_index()
 
 
 def rank_correlations(runs: pd.DataFrame) -> pd.Series:
@@ -112,7 +155,15 @@ def rank_correlations(runs: pd.DataFrame) -> pd.Series:
     """
     ranks = {}
     for mixer, rows in runs.groupby("mixer"):
-        constant = rows.predicted.nunique() < 2 or rows.actual.nunique() < 2
-        pair = rows.predicted.to_numpy(), rows.actual.to_numpy()
-        ranks[mixer] = np.nan if constant else spearman(*pair)
+        predicted = rows.predicted.to_numpy()
+        actual = rows.actual.to_numpy()
+        if np.ptp(predicted) > 0 and np.ptp(actual) > 0:
+            ranks[mixer] = spearman(predicted, actual)
+        else:
+            ranks[mixer] = np.nan
     return pd.Series(ranks, dtype=float).sort_values(ascending=False, kind="stable")
+
+
+def _chi2(share: float, freedom: Any) -> Any:
+    """Quantiles of the chi-squared distribution."""
+    return 2 * gammaincinv(np.asarray(freedom) / 2, share)

@@ -1,10 +1,11 @@
-"""An optimum is a region where the landscape is flat: how far each weight can go at no loss that one could tell."""
+"""An optimum is a region: how far each weight can go at no loss that one could tell."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from mixwright import mixers
@@ -13,99 +14,178 @@ from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.progress import Log, say
-from mixwright.simplex.sampling import sample
+from mixwright.simplex.sampling import sample_around
 from mixwright.trust.bootstrap import bootstrap
 from mixwright.trust.intervals import LEVEL
+from mixwright.trust.noise import target_weights
 from mixwright.trust.refits import held_out_residuals, refitted
 
+# random mixtures that are tried
 SAMPLES = 20_000
-STEPS = 201  # points on each line from the optimum
+# points on each line from the optimum
+STEPS = 201
+# domain -> its least and its greatest weight
 Ranges = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Mixtures compared with the optimum, which is the first of them."""
+
+    # (mixtures, domains)
+    weights: Array
+    # (mixtures,) objective minus the optimum's, nats/token
+    worse: Array
+    # (mixtures,) half width of its 95% interval
+    error: Array
+
+    @property
+    def alike(self) -> NDArray[np.bool_]:
+        """(mixtures,) whether one cannot tell it from the optimum."""
+        return self.worse <= self.error
 
 
 def find_region(
     name: str,
     settings: Mapping[str, Any],
-    seen: Observations,
+    observations: Observations,
     goal: Goal,
     draws: int,
     seeds: int,
     log: Log = say,
 ) -> dict[str, Any]:
-    """The proposal with intervals, and each weight's range by three ways of asking.
+    """Fits a mixer and returns its proposal with intervals and each weight's ranges.
 
-    `refits`: optima of bootstrap refits. `alike`: mixtures that the refits do not tell apart from the optimum (Student's t, 95%, of the
-    paired difference of objectives). `seeds`: proposals of searches with other seeds. Only the goal's targets are fitted.
+    Only the goal's targets are fitted. There are three ranges:
+    `refits`: optima of bootstrap refits.
+    `alike`: mixtures that the refits do not tell apart from the optimum, by Student's t at 95%
+    of the paired difference of objectives.
+    `seeds`: proposals of searches with other seeds.
+
+    Args:
+        draws: refits of the bootstrap.
+        seeds: proposals to make, each with another seed.
+
+    Returns:
+        What `mixtures/<mixer>.json` holds, but for tokens and epochs, and `ranges` and `worse`:
+        the most that a mixture that looks alike loses, nats/token.
     """
-    wanted = [seen.targets.index(target) for target in goal.targets]
-    seen = replace(seen, targets=tuple(goal.targets), losses=seen.losses[:, wanted])
-    fitted = mixers.create(name, settings).fit(seen)
+    observations = _with_targets(observations, tuple(goal.targets))
+    fitted = mixers.create(name, settings).fit(observations)
     proposal = fitted.propose(goal)
-    found = bootstrap(fitted, seen, goal, proposal, draws)
-    log(f"{name}: {found.draws} refits; predicted {found.verdict}")
     optimum = np.array(proposal.weights)
-    tried = np.concatenate([optimum[None], _lines(optimum, goal), _around(optimum, goal)])
-    worse, error = _differences(fitted, seen, goal, tried, found.draws)
-    alike = worse <= error
-    furthest = float(worse[alike].max())
-    log(
-        f"{name}: {alike.sum():,} of {len(tried):,} mixtures tried are not told apart from the optimum, the worst by {furthest:.3f}"
+    intervals = bootstrap(
+        fitted,
+        observations,
+        goal,
+        proposal,
+        draws,
     )
-    moved = np.stack(
-        [
-            optimum,
-            *(fitted.propose(replace(goal, seed=goal.seed + i)).weights for i in range(1, seeds)),
-        ]
+    log(f"{name}: {intervals.draws} refits; predicted {intervals.verdict}")
+    tried = _tried(
+        fitted,
+        observations,
+        goal,
+        optimum,
+        intervals.draws,
     )
-    refits = {domain: [interval.low, interval.high] for domain, interval in found.weights.items()}
-    ranges = {"refits": refits, "alike": _ranges(tried[alike], goal), "seeds": _ranges(moved, goal)}
-    record = found.said.as_json(goal) | {"ranges": ranges, "worse": furthest}
-    return {key: value for key, value in record.items() if key not in ("tokens", "epochs")}
+    furthest = float(tried.worse[tried.alike].max())
+    count = f"{tried.alike.sum():,} of {len(tried.weights):,} mixtures tried"
+    log(f"{name}: {count} are not told apart from the optimum, the worst by {furthest:.3f}")
+    by_seed = [optimum]
+    for number in range(1, seeds):
+        other = replace(goal, seed=goal.seed + number)
+        by_seed.append(fitted.propose(other).weights)
+    refits = {}
+    for domain, interval in intervals.weights.items():
+        refits[domain] = [interval.low, interval.high]
+    record = intervals.annotated.as_json(goal)
+    del record["tokens"]
+    del record["epochs"]
+    record["ranges"] = {
+        "refits": refits,
+        "alike": _ranges(tried.weights[tried.alike], goal),
+        "seeds": _ranges(np.stack(by_seed), goal),
+    }
+    record["worse"] = furthest
+    return record
 
 
-def _differences(
-    fitted: Mixer, seen: Observations, goal: Goal, tried: Array, draws: int
-) -> tuple[Array, Array]:
-    """(tried,) objective of each mixture minus the first one's, and the half width of its 95% interval by refits, their bias counted in."""
-    importance = np.array([goal.targets[target] for target in fitted.targets])
-    amounts = tried * float(np.median(seen.tokens))
+def _with_targets(observations: Observations, targets: tuple[str, ...]) -> Observations:
+    """The same runs, measured on these targets only."""
+    columns = [observations.targets.index(target) for target in targets]
+    return replace(observations, targets=targets, losses=observations.losses[:, columns])
+
+
+def _tried(
+    fitted: Mixer,
+    observations: Observations,
+    goal: Goal,
+    optimum: Array,
+    draws: int,
+) -> Tried:
+    """Compares the optimum with mixtures on lines from it and with random ones near it.
+
+    The interval of a difference is that of the refits, with their bias counted in.
+    """
+    rng = np.random.default_rng(goal.seed)
+    near = sample_around(
+        optimum,
+        goal.natural,
+        goal.bounds,
+        rng,
+        SAMPLES,
+    )
+    weights = np.concatenate([optimum[None], _lines(optimum, goal), near])
+    importance = target_weights(goal.targets, fitted.targets)
+    amounts = weights * float(np.median(observations.tokens))
 
     def over_first(fit: Mixer) -> Array:
         objective = fit.predict(amounts) @ importance
         return objective - objective[0]
 
     worse = over_first(fitted)
-    rows = np.arange(len(seen.runs))
-    held_out = held_out_residuals(fitted, seen, rows, goal.seed)
-    drawn = np.stack(
-        [over_first(refit) for refit in refitted(fitted, seen, rows, held_out, draws, goal.seed)]
+    rows = np.arange(len(observations.runs))
+    held_out = held_out_residuals(fitted, observations, rows, goal.seed)
+    refits = refitted(
+        fitted,
+        observations,
+        rows,
+        held_out,
+        draws,
+        goal.seed,
     )
-    error = np.sqrt(drawn.var(axis=0, ddof=1) + (drawn.mean(axis=0) - worse) ** 2)
-    return worse, float(stdtrit(draws - 1, (1 + LEVEL) / 2)) * error
+    drawn = np.stack([over_first(refit) for refit in refits])
+    bias = drawn.mean(axis=0) - worse
+    variance = drawn.var(axis=0, ddof=1) + bias**2
+    error = np.sqrt(variance)
+    quantile = float(stdtrit(draws - 1, (1 + LEVEL) / 2))
+    return Tried(
+        weights=weights,
+        worse=worse,
+        error=quantile * error,
+    )
 
 
 def _lines(optimum: Array, goal: Goal) -> Array:
-    """Mixtures on the way from the optimum to all of one domain, and to none of it, as far as the bounds go."""
+    """Mixtures from the optimum towards all of one domain and towards none of it, in the bounds."""
     steps = np.linspace(0, 1, STEPS)[1:, None]
-    ends = []
-    for i, weight in enumerate(optimum):
-        without = np.where(np.arange(len(optimum)) == i, 0.0, optimum)
-        ends += [np.eye(len(optimum))[i]] + ([without / without.sum()] if weight < 1 - 1e-9 else [])
-    tried = np.concatenate([optimum + steps * (end - optimum) for end in ends])
-    return tried[goal.bounds.contain(tried)]
-
-
-def _around(optimum: Array, goal: Goal) -> Array:
-    """Random mixtures inside the bounds, most of them near the optimum."""
-    rng = np.random.default_rng(goal.seed)
-    far = sample(
-        goal.natural, goal.bounds.lower, goal.bounds.upper, rng, SAMPLES, goal.bounds.groups
-    )
-    return optimum + rng.random((SAMPLES, 1)) ** 2 * (far - optimum)
+    corners = np.eye(len(optimum))
+    lines = []
+    for domain, weight in enumerate(optimum):
+        lines.append(optimum + steps * (corners[domain] - optimum))
+        if weight < 1 - 1e-9:
+            without = optimum.copy()
+            without[domain] = 0.0
+            end = without / without.sum()
+            lines.append(optimum + steps * (end - optimum))
+    mixtures = np.concatenate(lines)
+    return mixtures[goal.bounds.contain(mixtures)]
 
 
 def _ranges(mixtures: Array, goal: Goal) -> Ranges:
-    rows = zip(
-        goal.names, mixtures.min(axis=0).tolist(), mixtures.max(axis=0).tolist(), strict=True
-    )
-    return {name: [low, high] for name, low, high in rows}
+    """Each domain's least and greatest weight in mixtures (mixtures, domains)."""
+    ranges = {}
+    for domain, weights in zip(goal.names, mixtures.T, strict=True):
+        ranges[domain] = [float(weights.min()), float(weights.max())]
+    return ranges

@@ -1,7 +1,11 @@
-"""Fits scored on runs that no mixer learns from: the only place where test sets enter, and nothing is chosen here."""
+"""Fits scored on test runs, which no mixer learns from.
+
+Test sets enter here only, and nothing is chosen by them.
+"""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +23,28 @@ from mixwright.progress import Log, say
 from mixwright.trust.validation import score
 
 RANDOM, INFORMATIVE = "random", "informative"
+# name of a test set -> its runs
 Tests = Mapping[str, Observations]
 
 
+@dataclass(frozen=True)
+class Subset:
+    """Some runs of a swarm."""
+
+    # RANDOM or INFORMATIVE
+    way: str
+    # number of the order that they are the first of
+    draw: int
+    # positions in the swarm
+    rows: NDArray[np.int64]
+
+
 def predict_tests(name: str, fitted: Mixer, tests: Tests) -> pd.DataFrame:
-    """A tables.TESTED frame: what the fit predicts for every run of every test set, beside what was measured."""
-    parts = [_frame(fitted, runs).assign(mixer=name, test=test) for test, runs in tests.items()]
+    """Sets what a fit predicts for every test run beside its losses, as a tables.TESTED frame."""
+    parts = []
+    for test, runs in tests.items():
+        part = _frame(fitted, runs)
+        parts.append(part.assign(mixer=name, test=test))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -33,110 +53,148 @@ def score_subsets(
     settings: Mapping[str, Any],
     swarm: Observations,
     tests: Tests,
-    asked: Mapping[str, Any],
+    subsets: Mapping[str, Any],
     seed: int,
     log: Log = say,
 ) -> pd.DataFrame:
-    """A tables.SUBSETS frame: rank correlations on the tests of fits to nested subsets of the swarm, random and informative ones.
+    """Fits a mixer to nested subsets of the swarm and ranks the tests, as a tables.SUBSETS frame.
 
-    asked: `runs` (sizes), `random` (orders), `informative` (whether). Order d is a function of (seed, d); all runs are fitted once.
+    Order d is a function of (seed, d). All runs are fitted once.
+
+    Args:
+        subsets: `runs`, the sizes; `random`, the number of random orders; `informative`,
+            whether to take the most informative runs too.
+
+    Raises:
+        MixwrightError: a size is more than the runs there are.
     """
-    chosen = list(_subsets(swarm, asked, seed))
-    mixer, began, rows = mixers.create(name, settings), time.monotonic(), []
-    for done, (way, draw, index) in enumerate(chosen, 1):
-        fitted = mixer.fit(swarm.only(np.sort(index)))
-        where = {"mixer": name, "way": way, "draw": draw, "runs": len(index)}
-        rows += [
-            where | {"test": test, **ranks}
-            for test, runs in tests.items()
-            for ranks in _ranks(fitted, runs)
-        ]
-        size = sum(len(subset) for _, _, subset in chosen[done:]) / sum(
-            len(subset) for _, _, subset in chosen[:done]
-        )
-        log(
-            f"{name}: {done}/{len(chosen)} subsets fitted, {(time.monotonic() - began) * size:,.0f} s to go"
-        )
-    return pd.DataFrame(rows)
+    chosen = list(_subsets(swarm, subsets, seed))
+    mixer = mixers.create(name, settings)
+    runs_to_fit = sum(len(subset.rows) for subset in chosen)
+    runs_fitted = 0
+    began = time.monotonic()
+    scores: list[dict[str, Any]] = []
+    for done, subset in enumerate(chosen, 1):
+        fitted = mixer.fit(swarm.only(np.sort(subset.rows)))
+        row = {
+            "mixer": name,
+            "way": subset.way,
+            "draw": subset.draw,
+            "runs": len(subset.rows),
+        }
+        for test, runs in tests.items():
+            for target, rank in _ranks(fitted, runs):
+                where = {"test": test, "target": target}
+                scores.append(row | where | {"spearman": rank})
+        # a fit takes about as long as it has runs
+        runs_fitted += len(subset.rows)
+        runs_left = runs_to_fit - runs_fitted
+        seconds_taken = time.monotonic() - began
+        seconds = seconds_taken * runs_left / runs_fitted
+        log(f"{name}: {done}/{len(chosen)} subsets fitted, {seconds:,.0f} s to go")
+    return pd.DataFrame(scores)
 
 
 def predict_mixtures(
-    fits: Mapping[str, Mixer], proposals: Sequence[Mapping[str, Any]], files: Mapping[str, Path]
+    fits: Mapping[str, Mixer],
+    proposals: Sequence[Mapping[str, Any]],
+    files: Mapping[str, Path],
 ) -> pd.DataFrame:
-    """A tables.PREDICTIONS frame: what every fit says of the published mixtures in `files` and of the proposals."""
+    """Predicts published mixtures and proposals by every fit, as a tables.PREDICTIONS frame.
+
+    Args:
+        fits: mixer -> its fit; all have the same domains.
+        proposals: contents of `mixtures/<mixer>.json`.
+        files: name of a published mixture -> its file.
+    """
     domains = next(iter(fits.values())).domains
-    asked = {
-        ("published", name): weights for name, weights in read_published(files, domains).items()
-    }
-    asked |= {
-        ("proposed", record["mixer"]): np.array([record["weights"][name] for name in domains])
-        for record in proposals
-    }
+    mixtures = {}
+    for name, weights in read_published(files, domains).items():
+        mixtures["published", name] = weights
+    for record in proposals:
+        shares = record["weights"]
+        weights = np.array([shares[name] for name in domains])
+        mixtures["proposed", record["mixer"]] = weights
+    table = np.stack(list(mixtures.values()))
     rows = []
     for mixer, fitted in fits.items():
-        predicted = fitted.predict(np.stack(list(asked.values())))
-        for (origin, mixture), losses in zip(asked, predicted.tolist(), strict=True):
-            rows += [
-                (mixer, origin, mixture, target, loss)
-                for target, loss in zip(fitted.targets, losses, strict=True)
-            ]
+        predicted = fitted.predict(table)
+        for (origin, mixture), losses in zip(mixtures, predicted.tolist(), strict=True):
+            for target, loss in zip(fitted.targets, losses, strict=True):
+                rows.append((mixer, origin, mixture, target, loss))
     return pd.DataFrame(rows, columns=["mixer", "origin", "mixture", "target", "loss"])
 
 
 def mean_loss(frame: pd.DataFrame, targets: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Weighted mean over the targets (none: all alike) of measured and predicted loss, a row a mixer, test and run, in their order."""
-    keys, weights = (
-        ["mixer", "test", "run"],
-        pd.Series(targets or dict.fromkeys(frame.target.unique(), 1.0)),
-    )
+    """Returns the weighted mean over the targets of `actual` and `predicted` of a TESTED frame.
+
+    There is one row a mixer, test and run, in their order.
+
+    Args:
+        targets: target -> weight; none: all count alike.
+    """
+    weights = pd.Series(targets or dict.fromkeys(frame.target.unique(), 1.0))
     rows = frame[frame.target.isin(weights.index)]
     share = rows.target.map(weights / weights.sum())
-    scaled = rows.assign(actual=rows.actual * share, predicted=rows.predicted * share)
-    return scaled.groupby(keys, sort=False)[["actual", "predicted"]].sum().reset_index()
-
-
-def _subsets(
-    swarm: Observations, asked: Mapping[str, Any], seed: int
-) -> Iterator[tuple[str, int, NDArray[np.int64]]]:
-    every = len(swarm.runs)
-    sizes = [size for size in asked["runs"] if size < every]
-    too_many = [size for size in asked["runs"] if size > every]
-    if too_many:
-        raise MixwrightError(
-            f"config: measured.subsets: {too_many[0]} runs are more than the {every} there are; lower the size"
-        )
-    for draw in range(asked["random"]):
-        order = np.random.default_rng([seed, draw]).permutation(every)
-        yield from ((RANDOM, draw, order[:size]) for size in sizes)
-    chosen = np.array(
-        choose(swarm.weights, max(sizes, default=0)) if asked["informative"] else [], dtype=np.int64
+    scaled = rows.assign(
+        actual=rows.actual * share,
+        predicted=rows.predicted * share,
     )
-    yield from ((INFORMATIVE, 0, chosen[:size]) for size in sizes if asked["informative"])
-    if every in asked["runs"]:
-        yield RANDOM, 0, np.arange(every)
+    by_run = scaled.groupby(["mixer", "test", "run"], sort=False)
+    return by_run[["actual", "predicted"]].sum().reset_index()
 
 
-def _ranks(fitted: Mixer, runs: Observations) -> Iterator[dict[str, Any]]:
+def _subsets(swarm: Observations, subsets: Mapping[str, Any], seed: int) -> Iterator[Subset]:
+    """The subsets that are asked for; all runs come last, once."""
+    runs = len(swarm.runs)
+    for size in subsets["runs"]:
+        if size > runs:
+            problem = f"{size} runs are more than the {runs} there are"
+            raise MixwrightError(f"config: measured.subsets: {problem}; lower the size")
+    sizes = [size for size in subsets["runs"] if size < runs]
+    for draw in range(subsets["random"]):
+        rng = np.random.default_rng([seed, draw])
+        order = rng.permutation(runs)
+        for size in sizes:
+            yield Subset(RANDOM, draw, order[:size])
+    if subsets["informative"]:
+        most = max(sizes, default=0)
+        order = np.array(choose(swarm.weights, most), dtype=np.int64)
+        for size in sizes:
+            yield Subset(INFORMATIVE, 0, order[:size])
+    if runs in subsets["runs"]:
+        yield Subset(RANDOM, 0, np.arange(runs))
+
+
+def _ranks(fitted: Mixer, runs: Observations) -> Iterator[tuple[str, float]]:
+    """Each target and the rank correlation of what is predicted and measured on it."""
     for target, part in _frame(fitted, runs).groupby("target"):
-        yield {
-            "target": target,
-            "spearman": score(part.actual.to_numpy(), part.predicted.to_numpy())["spearman"],
-        }
+        actual = part.actual.to_numpy()
+        predicted = part.predicted.to_numpy()
+        measures = score(actual, predicted)
+        yield str(target), measures["spearman"]
 
 
 def _frame(fitted: Mixer, runs: Observations) -> pd.DataFrame:
-    """Long rows of measured and predicted losses of the targets that both know; amounts are weights of 1 token, as in the fit."""
+    """Long rows of measured and predicted losses of the targets that both know.
+
+    Amounts are weights of 1 token, as in the fit.
+    """
     unlike = sorted(set(runs.domains) ^ set(fitted.domains))
     if unlike:
-        raise MixwrightError(
-            f"tests: domain {unlike[0]} is in the swarm or in the test runs only; give both the same columns"
-        )
+        problem = f"domain {unlike[0]} is in the swarm or in the test runs only"
+        raise MixwrightError(f"tests: {problem}; give both the same columns")
     both = [target for target in fitted.targets if target in runs.targets]
     if not both:
-        raise MixwrightError(
-            f"tests: none of the swarm's targets was measured; a test set has some of {', '.join(fitted.targets)}"
-        )
-    predicted = fitted.predict(runs.amounts)[:, [fitted.targets.index(target) for target in both]]
-    actual = runs.losses[:, [runs.targets.index(target) for target in both]]
-    names = {"run": np.repeat(runs.runs, len(both)), "target": np.tile(both, len(runs.runs))}
-    return pd.DataFrame(names | {"actual": actual.ravel(), "predicted": predicted.ravel()})
+        remedy = f"a test set has some of {', '.join(fitted.targets)}"
+        raise MixwrightError(f"tests: none of the swarm's targets was measured; {remedy}")
+    in_fit = [fitted.targets.index(target) for target in both]
+    in_runs = [runs.targets.index(target) for target in both]
+    predicted = fitted.predict(runs.amounts)[:, in_fit]
+    columns = {
+        "run": np.repeat(runs.runs, len(both)),
+        "target": np.tile(both, len(runs.runs)),
+        "actual": runs.losses[:, in_runs].ravel(),
+        "predicted": predicted.ravel(),
+    }
+    return pd.DataFrame(columns)

@@ -14,92 +14,97 @@ from mixwright.trust.validation import scores, validate
 if TYPE_CHECKING:
     from rich.table import Table
 
+Settings = Mapping[str, Mapping[str, Any]]
+
+COLUMNS = ("mixer", "Spearman", "Kendall", "pairs", "regret@1", "error", "worst target")
+WORDS = ("mixer", "worst target")
+
 log = logging.getLogger(__name__)
 
 
 def tournament(
-    seen: Observations,
+    observations: Observations,
     names: Sequence[str] = (),
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Settings | None = None,
     folds: int = 8,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """A tables.TOURNAMENT frame: `folds`-fold held-out scores of these mixers (none named: all that predict), target by target.
+    """Scores mixers on held-out runs, target by target, and returns a tables.TOURNAMENT frame.
 
-    A mixer that cannot be fitted on the tables is left out, and said.
+    A mixer that cannot be fitted on the tables is left out, with a line in the log.
+
+    Args:
+        names: mixers to compare; none: all that predict losses.
+        settings: mixer -> its settings.
+        folds: parts that the runs are held out in, one after the other.
+
+    Raises:
+        MixwrightError: an option is wrong, or no mixer can be compared.
     """
     if folds < 2:
         raise MixwrightError(f"--folds {folds}: at least 2 are needed to hold runs out; give 8")
-    for name, setting in (settings or {}).items():
-        if name not in (names or mixers.MIXERS):
-            raise MixwrightError(
-                f"--settings: {name} is not compared; {nearest(name, names or mixers.MIXERS)}"
-            )
-        if not isinstance(setting, Mapping):
-            raise MixwrightError(
-                f'--settings: {name} is {setting!r}; write \'{{"{name}": {{"setting": value}}}}\''
-            )
-    frames, left_out = [], {}
-    for name in dict.fromkeys(names) or [
-        name for name, entry in mixers.MIXERS.items() if entry.predicts
-    ]:
-        lacking = _lacking(name, seen)
+    settings = settings or {}
+    _check_settings(settings, names or list(mixers.MIXERS))
+    frames: list[pd.DataFrame] = []
+    left_out: dict[str, str] = {}
+    for name in dict.fromkeys(names) or _all_that_predict():
         try:
-            if lacking:
-                raise MixwrightError(lacking)
-            frames.append(
-                scores(validate(name, dict((settings or {}).get(name, {})), seen, folds, seed))
+            frame = _scored(
+                name,
+                settings.get(name, {}),
+                observations,
+                folds,
+                seed,
             )
         except MixwrightError as error:
             left_out[name] = str(error)
             log.info("%s is left out: %s", name, error)
         else:
-            log.info("%s: rank correlation %.3f", name, frames[-1].spearman.mean())
+            frames.append(frame)
+            log.info("%s: rank correlation %.3f", name, frame.spearman.mean())
     if not frames:
-        name, reason = next(iter(left_out.items()))
-        others = (
-            f" (so {counted(len(left_out) - 1, 'other mixer')} too, for reasons above)"
-            if len(left_out) > 1
-            else ""
-        )
-        raise MixwrightError(f"no mixer can be compared: {name}: {reason}{others}")
+        raise MixwrightError(_nobody(left_out))
     return pd.concat(frames, ignore_index=True)
 
 
 def standings(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row a mixer, the best ranker first: means over the targets, and the target it ranks worst."""
-    means = frame.groupby("mixer")[["spearman", "kendall", "regret", "pairwise", "rmse"]].mean()
-    worst = frame.loc[frame.groupby("mixer").spearman.idxmin()].set_index("mixer")
-    return (
-        means.assign(worst=worst.target, least=worst.spearman)
-        .sort_values("spearman", ascending=False)
-        .reset_index()
-    )
+    """Returns one row a mixer, the best ranker first.
+
+    Columns are the means over the targets, `worst`, the target that the mixer ranks worst, and
+    `least`, its rank correlation there.
+    """
+    measures = ["spearman", "kendall", "regret", "pairwise", "rmse"]
+    by_mixer = frame.groupby("mixer")
+    means = by_mixer[measures].mean()
+    worst = frame.loc[by_mixer.spearman.idxmin()].set_index("mixer")
+    means = means.assign(worst=worst.target, least=worst.spearman)
+    return means.sort_values("spearman", ascending=False).reset_index()
 
 
 def as_table(frame: pd.DataFrame, runs: int) -> "Table":
-    """The standings for the terminal."""
+    """Lays the standings out for the terminal; `runs` were held out."""
     from rich.table import Table
 
-    title = f"{runs} held-out runs, means of {counted(frame.target.nunique(), 'target')}; error: of the level, rmse"
+    targets = counted(frame.target.nunique(), "target")
     table = Table(
-        title=title, title_justify="left", box=None, pad_edge=False, collapse_padding=True
+        title=f"{runs} held-out runs, means of {targets}; error: of the level, rmse",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
     )
-    for column in ("mixer", "Spearman", "Kendall", "pairs", "regret@1", "error", "worst target"):
+    for column in COLUMNS:
         table.add_column(
             column,
-            justify="left" if column in ("mixer", "worst target") else "right",
+            justify="left" if column in WORDS else "right",
             no_wrap=column != "worst target",
         )
     for row in standings(frame).to_dict("records"):
-        numbers = (
+        table.add_row(
+            row["mixer"],
             f"{row['spearman']:.4f}",
             f"{row['kendall']:.4f}",
             f"{100 * row['pairwise']:.1f}%",
-        )
-        table.add_row(
-            row["mixer"],
-            *numbers,
             f"{row['regret']:.4f}",
             f"{row['rmse']:.4f}",
             f"{row['least']:.3f} {row['worst']}",
@@ -107,15 +112,58 @@ def as_table(frame: pd.DataFrame, runs: int) -> "Table":
     return table
 
 
-def _lacking(name: str, seen: Observations) -> str:
-    """What the mixer needs and the tables do not hold, in words."""
-    kind = mixers.entry(name)
-    if not kind.predicts:
-        return f"{name} predicts no losses"
-    if lacking := mixers.missing_runs(name, seen.roles):
-        return lacking
-    return (
-        "it reads log-likelihoods; give --loglikelihoods"
-        if kind.needs_loglikelihoods and not seen.likelihoods
-        else ""
+def _check_settings(settings: Settings, names: Sequence[str]) -> None:
+    for name, values in settings.items():
+        if name not in names:
+            raise MixwrightError(f"--settings: {name} is not compared; {nearest(name, names)}")
+        if not isinstance(values, Mapping):
+            example = f'{{"{name}": {{"setting": value}}}}'
+            raise MixwrightError(f"--settings: {name} is {values!r}; write '{example}'")
+
+
+def _all_that_predict() -> list[str]:
+    return [name for name, entry in mixers.MIXERS.items() if entry.predicts]
+
+
+def _scored(
+    name: str,
+    settings: Mapping[str, Any],
+    observations: Observations,
+    folds: int,
+    seed: int,
+) -> pd.DataFrame:
+    obstacle = _obstacle(name, observations)
+    if obstacle:
+        raise MixwrightError(obstacle)
+    return scores(
+        validate(
+            name,
+            dict(settings),
+            observations,
+            folds,
+            seed,
+        )
     )
+
+
+def _obstacle(name: str, observations: Observations) -> str:
+    """What the mixer needs and the tables do not hold, in words; empty where all is there."""
+    entry = mixers.entry(name)
+    if not entry.predicts:
+        return f"{name} predicts no losses"
+    lacking = mixers.missing_runs(name, observations.roles)
+    if lacking:
+        return lacking
+    if entry.needs_loglikelihoods and not observations.likelihoods:
+        return "it reads log-likelihoods; give --loglikelihoods"
+    return ""
+
+
+def _nobody(left_out: Mapping[str, str]) -> str:
+    """That no mixer can be compared, and why the first one cannot."""
+    name, reason = next(iter(left_out.items()))
+    message = f"no mixer can be compared: {name}: {reason}"
+    others = len(left_out) - 1
+    if others:
+        message += f" (so {counted(others, 'other mixer')} too, for reasons above)"
+    return message

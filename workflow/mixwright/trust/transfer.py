@@ -1,4 +1,7 @@
-"""Does a ranking of mixtures carry over to another model size or length? Rank correlations of few mixtures, with their intervals."""
+"""Whether a ranking of mixtures carries over to another model size or length.
+
+Rank correlations of few mixtures are uncertain, so they come with their intervals.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from mixwright.errors import MixwrightError
-from mixwright.measured.wide import read_weights, read_wide
+from mixwright.measured.wide import Wide, read_weights, read_wide
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.trust.intervals import LEAST, Interval, rank_interval
 
 MEAN = "mean of the targets"
-SAME = 1e-9  # weights that differ by less are one mixture
+# weights that differ by less are one mixture
+SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -22,21 +26,32 @@ class Transfer:
     """What a few mixtures' losses at one size say of those at another; nats/token."""
 
     mixtures: tuple[str, ...]
-    ranks: dict[str, Interval]  # target, and the mean of the targets
-    pick: str  # the best mixture at the first size, mean of the targets
-    regret: float  # its loss at the second size above the best one's there
-    spread: float  # worst minus best at the second size
+    # rank correlation between the sizes, for each target and for the mean of the targets
+    ranks: dict[str, Interval]
+    # the best mixture at the first size, by the mean of the targets
+    pick: str
+    # its loss at the second size minus the least one there
+    regret: float
+    # greatest minus least loss at the second size
+    spread: float
 
     @property
     def verdict(self) -> str:
+        """Whether the order carries over, and what the first size's pick costs at the second."""
         rank = self.ranks[MEAN]
-        said = f"rank correlation {rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}] over {len(self.mixtures)} mixtures"
-        cost = f"the first size's pick, {self.pick}, costs {self.regret:.3f} nats/token of the {self.spread:.3f} there are to lose"
+        interval = f"{rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}]"
+        evidence = f"rank correlation {interval} over {len(self.mixtures)} mixtures"
+        cost = (
+            f"the first size's pick, {self.pick}, costs {self.regret:.3f} nats/token"
+            f" of the {self.spread:.3f} there are to lose"
+        )
         if rank.low > 0:
-            return f"the order carries over: {said}; {cost}"
-        return f"not shown that the order carries over: {said}; {cost}; measure more mixtures at both sizes"
+            return f"the order carries over: {evidence}; {cost}"
+        remedy = "measure more mixtures at both sizes"
+        return f"not shown that the order carries over: {evidence}; {cost}; {remedy}"
 
     def as_json(self) -> dict[str, Any]:
+        """Returns the content of `transfer.json`."""
         return asdict(self) | {"verdict": self.verdict}
 
 
@@ -47,63 +62,98 @@ def transfer(
     second: Array,
     importance: Array | None = None,
 ) -> Transfer:
-    """Compares (mixtures, targets) losses at two sizes, row by row; all targets count alike in the mean, or by `importance`."""
+    """Compares losses of the same mixtures at two sizes, row by row.
+
+    Args:
+        first: (mixtures, targets) losses at the first size, nats/token.
+        second: (mixtures, targets) losses at the second size.
+        importance: (targets,) weights in the mean; none: all count alike.
+
+    Raises:
+        MixwrightError: there are fewer than 4 mixtures.
+    """
     if len(mixtures) < LEAST:
-        raise MixwrightError(
-            f"transfer: {len(mixtures)} mixtures at both sizes rank nothing; measure at least {LEAST}"
-        )
-    means = np.average(first, 1, importance), np.average(second, 1, importance)
-    ranks = {MEAN: rank_interval(*means)} | {
-        t: rank_interval(first[:, k], second[:, k]) for k, t in enumerate(targets)
-    }
-    pick = int(means[0].argmin())
+        few = f"{len(mixtures)} mixtures at both sizes rank nothing"
+        raise MixwrightError(f"transfer: {few}; measure at least {LEAST}")
+    first_mean = np.average(first, 1, importance)
+    second_mean = np.average(second, 1, importance)
+    ranks = {MEAN: rank_interval(first_mean, second_mean)}
+    for column, target in enumerate(targets):
+        ranks[target] = rank_interval(first[:, column], second[:, column])
+    pick = int(first_mean.argmin())
     return Transfer(
-        tuple(mixtures),
-        ranks,
-        mixtures[pick],
-        float(means[1][pick] - means[1].min()),
-        float(np.ptp(means[1])),
+        mixtures=tuple(mixtures),
+        ranks=ranks,
+        pick=mixtures[pick],
+        regret=float(second_mean[pick] - second_mean.min()),
+        spread=float(np.ptp(second_mean)),
     )
 
 
 def transfer_of_runs(
-    first: Observations, second: Observations, targets: Mapping[str, float]
+    first: Observations,
+    second: Observations,
+    targets: Mapping[str, float],
 ) -> Transfer:
-    """The runs of the second size beside those of the first with the same weights by design; `targets` count by their weights."""
-    apart = np.abs(second.weights[:, None] - first.weights[None]).max(axis=2)
-    there = np.flatnonzero(apart.min(axis=1) < SAME)  # a run that diverged at one size has no other
-    here = apart.argmin(axis=1)[there]
-    small, large = (
-        seen.losses[:, [seen.targets.index(name) for name in targets]] for seen in (first, second)
-    )
+    """Compares the runs of the second size with those of the first that have the same weights.
+
+    Args:
+        targets: target -> its weight in the mean.
+    """
+    differences = np.abs(second.weights[:, None] - first.weights[None])
+    apart = differences.max(axis=2)
+    # a run that diverged at one size has no partner
+    in_second = np.flatnonzero(apart.min(axis=1) < SAME)
+    in_first = apart.argmin(axis=1)[in_second]
     return transfer(
-        [first.runs[k] for k in here],
-        list(targets),
-        small[here],
-        large[there],
-        np.array(list(targets.values())),
+        mixtures=[first.runs[k] for k in in_first],
+        targets=list(targets),
+        first=_losses(first, targets)[in_first],
+        second=_losses(second, targets)[in_second],
+        importance=np.array(list(targets.values())),
     )
 
 
 def read_transfer(mixtures: Path, first: Path, second: Path) -> Transfer:
-    """The mixtures (wide CSV) whose losses stand in both tables (wide CSV), on the targets of both."""
-    known, tables = read_weights(mixtures), (read_wide(first).sorted(), read_wide(second).sorted())
-    for table in tables:
-        strange = sorted(set(table.ids) - set(known.ids))
-        if strange:
-            raise MixwrightError(
-                f"{table.source}: {strange[0]} is no mixture of {mixtures}; add it there or drop the row"
-            )
-    shared = [name for name in tables[0].ids if name in set(tables[1].ids)]
-    targets = [name for name in tables[0].columns if name in set(tables[1].columns)]
+    """Reads three wide CSV files and compares the mixtures whose losses stand in both tables.
+
+    Args:
+        mixtures: the mixtures' weights.
+        first: their losses at the first size.
+        second: their losses at the second size. Targets of both count.
+
+    Raises:
+        MixwrightError: a table names an unknown mixture, or the two share no target.
+    """
+    known = read_weights(mixtures)
+    small = read_wide(first).sorted()
+    large = read_wide(second).sorted()
+    for table in (small, large):
+        unknown = sorted(set(table.ids) - set(known.ids))
+        if unknown:
+            problem = f"{table.source}: {unknown[0]} is no mixture of {mixtures}"
+            raise MixwrightError(f"{problem}; add it there or drop the row")
+    shared = [name for name in small.ids if name in large.ids]
+    targets = [name for name in small.columns if name in large.columns]
     if not targets:
-        raise MixwrightError(
-            f"{second}: no target of {first}; measure the same targets at both sizes"
-        )
-    values = (
-        t.values[[t.ids.index(name) for name in shared]][
-            :, [t.columns.index(name) for name in targets]
-        ]
-        for t in tables
+        problem = f"{second}: no target of {first}"
+        raise MixwrightError(f"{problem}; measure the same targets at both sizes")
+    return transfer(
+        mixtures=shared,
+        targets=targets,
+        first=_values(small, shared, targets),
+        second=_values(large, shared, targets),
     )
-    return transfer(shared, targets, *values)
+
+
+def _losses(observations: Observations, targets: Mapping[str, float]) -> Array:
+    """(runs, targets) losses of these targets."""
+    columns = [observations.targets.index(name) for name in targets]
+    return observations.losses[:, columns]
+
+
+def _values(table: Wide, rows: Sequence[str], columns: Sequence[str]) -> Array:
+    """(rows, columns) of the table, by name."""
+    row_numbers = [table.ids.index(name) for name in rows]
+    column_numbers = [table.columns.index(name) for name in columns]
+    return table.values[row_numbers][:, column_numbers]

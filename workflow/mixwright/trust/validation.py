@@ -1,4 +1,7 @@
-"""How mixers are judged: predictions of runs they have not seen."""
+"""How mixers are judged: by predictions of runs that they have not seen."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,84 +18,110 @@ SCORES = ("mixer", "target", "runs", "spearman", "kendall", "regret", "pairwise"
 
 
 def validate(
-    name: str, settings: dict, seen: Observations, folds: int = 8, seed: int = 0
+    name: str,
+    settings: Mapping[str, Any],
+    observations: Observations,
+    folds: int = 8,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """A tables.VALIDATION frame: each swarm run predicted by a fit that has not seen it.
+    """Predicts each swarm run by a fit that has not seen it, and returns a tables.VALIDATION frame.
 
-    Mixers that read the swarm are fitted once a fold; for the others every swarm run is held out already (fold 0).
+    Mixers that read the swarm are fitted once a fold. For the others every swarm run is held
+    out already (fold 0).
+
+    Raises:
+        MixwrightError: the mixer predicts no losses, or there are under two swarm runs.
     """
-    kind = mixers.entry(name)
-    if not kind.predicts:
+    entry = mixers.entry(name)
+    if not entry.predicts:
         raise MixwrightError(f"validation: {name} predicts no losses; validate a mixer that does")
-    swarm = seen.of_role("swarm")
-    if len(swarm.runs) < 2:
+    swarm = observations.of_role("swarm")
+    runs = len(swarm.runs)
+    if runs < 2:
         raise MixwrightError(
-            f"validation: {len(swarm.runs)} swarm runs are too few to hold out; enlarge the swarm design"
+            f"validation: {runs} swarm runs are too few to hold out; enlarge the swarm design"
         )
     mixer = mixers.create(name, settings)
-    if "swarm" not in kind.reads:
-        return _frame(name, mixer.fit(seen), swarm, np.zeros(len(swarm.runs), dtype=np.int64))
-    fold = np.random.default_rng(seed).permutation(len(swarm.runs)) % min(folds, len(swarm.runs))
+    if "swarm" not in entry.reads:
+        fold = np.zeros(runs, dtype=np.int64)
+        return _frame(name, mixer.fit(observations), swarm, fold)
+    rng = np.random.default_rng(seed)
+    fold = rng.permutation(runs) % min(folds, runs)
+    names = np.array(swarm.runs)
     frames = []
     for k in range(int(fold.max()) + 1):
-        out = np.isin(seen.runs, np.array(swarm.runs)[fold == k])
-        fitted = mixer.fit(seen.only(~out))
-        frames.append(_frame(name, fitted, swarm.only(fold == k), fold[fold == k]))
+        inside = fold == k
+        held_out = np.isin(observations.runs, names[inside])
+        fitted = mixer.fit(observations.only(~held_out))
+        frames.append(_frame(name, fitted, swarm.only(inside), fold[inside]))
     return pd.concat(frames, ignore_index=True)
 
 
 def scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Per mixer and target: rank correlations, regret@1 and error of the level in nats/token, share of pairs ranked right."""
-    rows = [
-        {
-            "mixer": mixer,
-            "target": target,
-            "runs": len(part),
-            **score(part.actual.to_numpy(), part.predicted.to_numpy()),
-        }
-        for (mixer, target), part in frame.groupby(["mixer", "target"])
-    ]
+    """Returns the measures of `score` for each mixer and target of a VALIDATION frame."""
+    rows = []
+    for (mixer, target), part in frame.groupby(["mixer", "target"]):
+        row: dict[str, Any] = {"mixer": mixer, "target": target, "runs": len(part)}
+        actual = part.actual.to_numpy()
+        predicted = part.predicted.to_numpy()
+        rows.append(row | score(actual, predicted))
     return pd.DataFrame(rows, columns=list(SCORES))
 
 
 def score(actual: Array, predicted: Array) -> dict[str, float]:
-    """The measures of one target's held-out runs; a constant prediction ranks nothing (0, pairs one half)."""
-    upper = np.triu_indices(len(actual), 1)
-    truth = np.sign(actual[:, None] - actual[None])[upper]
-    guess = np.sign(predicted[:, None] - predicted[None])[upper]
-    apart = truth != 0
-    agreement = np.where(guess == 0, 0.5, truth == guess)[apart]
-    chosen = predicted == predicted.min()  # equally good picks count by their mean
+    """Scores the predictions (runs,) of one target, nats/token.
+
+    Returns:
+        spearman, kendall: rank correlations; a constant prediction ranks nothing and gets 0.
+        regret: the loss of the run of least predicted loss, minus the least loss.
+        pairwise: share of the pairs of runs in the right order; a tie counts one half.
+        rmse: root mean squared error of the level.
+    """
+    pairs = np.triu_indices(len(actual), 1)
+    truth = np.sign(actual[:, None] - actual[None])[pairs]
+    guess = np.sign(predicted[:, None] - predicted[None])[pairs]
+    differ = truth != 0
+    pairwise = 0.5
+    if differ.any():
+        right = np.where(guess == 0, 0.5, truth == guess)
+        pairwise = float(right[differ].mean())
+    # equally good picks count by their mean
+    picked = predicted == predicted.min()
+    errors = predicted - actual
     return {
         "spearman": spearman(actual, predicted),
         "kendall": kendall(truth, guess),
-        "regret": float(actual[chosen].mean() - actual.min()),
-        "pairwise": float(agreement.mean()) if apart.any() else 0.5,
-        "rmse": float(np.sqrt(((predicted - actual) ** 2).mean())),
+        "regret": float(actual[picked].mean() - actual.min()),
+        "pairwise": pairwise,
+        "rmse": float(np.sqrt((errors**2).mean())),
     }
 
 
 def _frame(
-    name: str, fitted: Mixer, held_out: Observations, fold: NDArray[np.int64]
+    name: str,
+    fitted: Mixer,
+    held_out: Observations,
+    fold: NDArray[np.int64],
 ) -> pd.DataFrame:
     """Long rows of the targets that the mixer predicts and the runs were measured on."""
     predicted = fitted.predict(fitted.amounts_of(held_out))
-    both = [target for target in fitted.targets if target in held_out.targets]
-    parts = [
-        pd.DataFrame(
-            {
-                "mixer": name,
-                "target": target,
-                "run": held_out.runs,
-                "fold": fold,
-                "actual": held_out.losses[:, held_out.targets.index(target)],
-                "predicted": predicted[:, fitted.targets.index(target)],
-            }
-        )
-        for target in both
-    ]
+    parts = []
+    for column, target in enumerate(fitted.targets):
+        if target not in held_out.targets:
+            continue
+        actual = held_out.losses[:, held_out.targets.index(target)]
+        part = {
+            "mixer": name,
+            "target": target,
+            "run": held_out.runs,
+            "fold": fold,
+            "actual": actual,
+            "predicted": predicted[:, column],
+        }
+        parts.append(pd.DataFrame(part))
     if not parts:
         raise MixwrightError(
-            f"validation: {name} predicts none of the measured targets; score the vertex runs on the study's targets"
+            f"validation: {name} predicts none of the measured targets;"
+            " score the vertex runs on the study's targets"
         )
     return pd.concat(parts, ignore_index=True)

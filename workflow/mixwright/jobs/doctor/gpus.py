@@ -1,90 +1,120 @@
-"""GPUs, whether torch can use them, and bfloat16."""
+"""GPUs, whether torch can use them, and where bfloat16 is fast."""
 
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
-from mixwright.jobs.doctor.finding import Finding, Run
+from mixwright.jobs.doctor.finding import Ask, Finding
 
 QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
 LOOK = "import torch; print(torch.cuda.is_available(), torch.cuda.device_count())"
-BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags of a CPU whose products are fast in it
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of a CPU whose products are fast in it
+BFLOAT16_CAPABILITY = 8  # compute capability from which a GPU has it
+
+
+class Card(NamedTuple):
+    """A GPU as nvidia-smi lists it."""
+
+    name: str
+    memory_mib: int
+    capability: float
 
 
 def gpus(
-    run: Run, cpu: Path = Path("/proc/cpuinfo"), torch: Path | None = None
+    ask: Ask, cpu: Path = Path("/proc/cpuinfo"), torch: Path | None = None
 ) -> Iterator[Finding]:
-    """What nvidia-smi sees, what torch was built for and sees, and where bfloat16 is fast. `torch` is its version.py."""
-    cards = _cards(run(*QUERY) or "")
-    yield _seen(cards)
-    yield _torch(run, torch or _version_file(), bool(cards))
-    yield _bfloat16(cards, cpu.read_text() if cpu.exists() else "")
+    """Yields what nvidia-smi sees, what torch was built for and sees, and where bfloat16 is fast.
+
+    Args:
+        ask: runs a program.
+        cpu: the file that describes the processor.
+        torch: its version.py; None: that of the installed one.
+    """
+    cards = _cards(ask(*QUERY) or "")
+    yield _gpus(cards)
+    yield _torch(ask, torch or _version_file(), bool(cards))
+    description = cpu.read_text() if cpu.exists() else ""
+    yield _bfloat16(cards, description)
 
 
-def _cards(said: str) -> list[tuple[str, int, float]]:
-    """(name, MiB, compute capability) a card."""
-    rows = (line.split(", ") for line in said.splitlines() if line.count(", ") == 2)
-    return [
-        (name, int(size), float(capability)) for name, size, capability in rows if size.isdigit()
-    ]
+def _cards(output: str) -> list[Card]:
+    """The cards that QUERY lists; lines of another form are messages."""
+    cards = []
+    for line in output.splitlines():
+        if line.count(", ") != 2:
+            continue
+        name, memory, capability = line.split(", ")
+        if memory.isdigit():
+            cards.append(Card(name, int(memory), float(capability)))
+    return cards
 
 
-def _seen(cards: list[tuple[str, int, float]]) -> Finding:
+def _gpus(cards: Sequence[Card]) -> Finding:
     settings = {"resources": {"gpu": len(cards)}}
     if not cards:
-        told = "nvidia-smi sees none on this machine: studies with `device: cpu` run here"
-        return Finding("GPUs", "note", told, profile="workstation", settings=settings)
-    kinds = ", ".join(
-        f"{count} x {name} ({size / 1024:.0f} GiB)"
-        for (name, size), count in Counter(card[:2] for card in cards).items()
-    )
-    told = f"{kinds}; without a scheduler each job leases one"
-    return Finding("GPUs", "ok", told, profile="workstation", settings=settings)
+        message = "nvidia-smi sees none on this machine: studies with `device: cpu` run here"
+        return Finding("GPUs", "note", message, profile="workstation", settings=settings)
+    kinds = []
+    for (name, memory), number in Counter(card[:2] for card in cards).items():
+        kinds.append(f"{number} x {name} ({memory / 1024:.0f} GiB)")
+    message = f"{', '.join(kinds)}; without a scheduler each job leases one"
+    return Finding("GPUs", "ok", message, profile="workstation", settings=settings)
 
 
-def _torch(run: Run, file: Path | None, cards: bool) -> Finding:
-    """Without importing it where no GPU asks for that: the import takes seconds."""
+def _torch(ask: Ask, file: Path | None, with_gpus: bool) -> Finding:
+    """What torch was built for; it is imported, which takes seconds, only where there are GPUs."""
     if file is None:
-        told = "not installed: nothing can be trained, tables of your own can be fitted; run `make install`"
-        return Finding("torch", "fails", told, needed=True)
-    built = dict(re.findall(r"^(__version__|cuda)\b.*= '([^']*)'", file.read_text(), re.MULTILINE))
-    told = f"{built['__version__']}, built {'for CUDA ' + built['cuda'] if 'cuda' in built else 'without CUDA'}"
-    if not cards:
-        return Finding("torch", "ok", told)
+        message = (
+            "not installed: nothing can be trained, tables of your own can be fitted; "
+            "run `make install`"
+        )
+        return Finding("torch", "fails", message, needed=True)
+    # lines such as `cuda: Optional[str] = '13.0'`
+    lines = re.findall(r"^(__version__|cuda)\b.*= '([^']*)'", file.read_text(), re.MULTILINE)
+    built = dict(lines)
+    target = "without CUDA"
+    if "cuda" in built:
+        target = f"for CUDA {built['cuda']}"
+    message = f"{built['__version__']}, built {target}"
+    if not with_gpus:
+        return Finding("torch", "ok", message)
     if "cuda" not in built:
-        return Finding(
-            "torch",
-            "note",
-            f"{told}: the GPUs cannot be used; install the build for your CUDA into .venv",
-        )
-    sees = (run(sys.executable, "-c", LOOK) or "").split()
-    if sees[:1] != ["True"]:
-        return Finding(
-            "torch", "note", f"{told}, but it finds no GPU: is the driver older than its CUDA?"
-        )
-    return Finding("torch", "ok", f"{told}, sees {sees[1]} GPUs")
+        message += ": the GPUs cannot be used; install the build for your CUDA into .venv"
+        return Finding("torch", "note", message)
+    answer = (ask(sys.executable, "-c", LOOK) or "").split()
+    if answer[:1] != ["True"]:
+        message += ", but it finds no GPU: is the driver older than its CUDA?"
+        return Finding("torch", "note", message)
+    return Finding("torch", "ok", f"{message}, sees {answer[1]} GPUs")
 
 
-def _bfloat16(cards: list[tuple[str, int, float]], cpu: str) -> Finding:
-    flags = set(
-        next(
-            (line for line in cpu.splitlines() if line.lower().startswith(("flags", "features"))),
-            "",
-        ).split()
-    )
-    where = (["CPU"] if flags & BFLOAT16 else []) + (
-        ["GPUs"] if cards and min(card[2] for card in cards) >= 8 else []
-    )
-    if where:
-        return Finding(
-            "bfloat16", "ok", f"fast on {' and '.join(where)}: precision: bfloat16 pays there"
-        )
-    return Finding("bfloat16", "note", "emulated here, and slow: keep precision: float32")
+def _bfloat16(cards: Sequence[Card], cpu: str) -> Finding:
+    """Where bfloat16 is fast; `cpu` is the text of /proc/cpuinfo."""
+    places = []
+    if _flags(cpu) & BFLOAT16_FLAGS:
+        places.append("CPU")
+    if cards and min(card.capability for card in cards) >= BFLOAT16_CAPABILITY:
+        places.append("GPUs")
+    if not places:
+        return Finding("bfloat16", "note", "emulated here, and slow: keep precision: float32")
+    message = f"fast on {' and '.join(places)}: precision: bfloat16 pays there"
+    return Finding("bfloat16", "ok", message)
+
+
+def _flags(cpu: str) -> set[str]:
+    """The flags of the first processor."""
+    for line in cpu.splitlines():
+        if line.lower().startswith(("flags", "features")):
+            return set(line.split())
+    return set()
 
 
 def _version_file() -> Path | None:
-    found = find_spec("torch")
-    return Path(found.origin).with_name("version.py") if found and found.origin else None
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).with_name("version.py")

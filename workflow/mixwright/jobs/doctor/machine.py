@@ -6,96 +6,96 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mixwright.jobs.doctor.finding import Finding, Run
+from mixwright.jobs.doctor.finding import Ask, Finding
 
 GIB = 2**30
-LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)  # of a container
-LEAST_MEMORY, LEAST_DISK = (
-    4 * GIB,
-    2 * GIB,
-)  # of the default study: two jobs at a time, the corpus and the finals
+# the most memory that a container may take, of both versions of cgroups
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+# bytes that the default study needs: two jobs at a time; the corpus and the finals
+LEAST_MEMORY = 4 * GIB
+LEAST_DISK = 2 * GIB
 
 
-def cores(own: int | None = None) -> Finding:
-    """The cores of this process."""
-    count = own or len(os.sched_getaffinity(0))
+def cores(count: int | None = None) -> Finding:
+    """Returns the cores of this process."""
+    count = count or len(os.sched_getaffinity(0))
     return Finding("cores", "ok", f"{count}: snakemake --cores {count}")
 
 
 def memory(table: Path = Path("/proc/meminfo"), limits: tuple[Path, ...] = LIMITS) -> Finding:
-    """Of the machine, or what its container may have."""
-    sizes = {
-        line.split(":")[0]: int(line.split()[1]) * 1024
-        for line in table.read_text().splitlines()
-        if "kB" in line
-    }
-    given = [
-        int(path.read_text())
-        for path in limits
-        if path.exists() and path.read_text().strip().isdigit()
-    ]
-    total = min([sizes["MemTotal"], *given])
-    told, settings = (
-        f"{total / GIB:.0f} GiB, {min(sizes['MemAvailable'], total) / GIB:.0f} free",
-        {"resources": {"mem_mb": total // 2**20}},
-    )
+    """Returns the memory of the machine, or what its container may take.
+
+    Args:
+        table: the kernel's list of sizes.
+        limits: files of which each may hold a container's limit in bytes.
+    """
+    sizes: dict[str, int] = {}
+    for line in table.read_text().splitlines():
+        if "kB" in line:
+            name, _, size = line.partition(":")
+            sizes[name] = int(size.split()[0]) * 1024
+    total = sizes["MemTotal"]
+    for path in limits:
+        limit = path.read_text().strip() if path.exists() else ""
+        # a container without a limit says `max`
+        if limit.isdigit():
+            total = min(total, int(limit))
+    free = min(sizes["MemAvailable"], total)
+    message = f"{total / GIB:.0f} GiB, {free / GIB:.0f} free"
     if total < LEAST_MEMORY:
-        return Finding(
-            "memory",
-            "fails",
-            f"{told}; the default study needs {LEAST_MEMORY // GIB} GiB",
-            needed=True,
-        )
-    return Finding("memory", "ok", told, profile="workstation", settings=settings)
+        message += f"; the default study needs {LEAST_MEMORY // GIB} GiB"
+        return Finding("memory", "fails", message, needed=True)
+    settings = {"resources": {"mem_mb": total // 2**20}}
+    return Finding("memory", "ok", message, profile="workstation", settings=settings)
 
 
 def disk(results: Path) -> Finding:
-    """Where results will be written."""
-    free = shutil.disk_usage(_standing(results)).free
-    told = f"{free / GIB:.0f} GiB free at {_standing(results)}"
+    """Returns the space where results will be written."""
+    folder = _existing(results)
+    free = shutil.disk_usage(folder).free
+    message = f"{free / GIB:.0f} GiB free at {folder}"
     if free < LEAST_DISK:
-        return Finding(
-            "disk", "fails", f"{told}; the default study needs {LEAST_DISK // GIB} GiB", needed=True
-        )
-    return Finding("disk", "ok", told)
+        message += f"; the default study needs {LEAST_DISK // GIB} GiB"
+        return Finding("disk", "fails", message, needed=True)
+    return Finding("disk", "ok", message)
 
 
 def locks(results: Path) -> Finding:
-    """Whether a lock keeps a second process out there, and a file can take another's place: what store and leases rest on."""
+    """Returns whether a lock keeps a second process out where results will be written.
+
+    It looks too whether a file can take another's place. The store and leases rest on both.
+    """
+    folder = _existing(results)
     try:
-        with TemporaryDirectory(dir=_standing(results), prefix=".mixwright-doctor-") as name:
-            kept = _keeps(Path(name) / "lock")
-            (Path(name) / "new").write_text("")
-            (Path(name) / "new").replace(Path(name) / "lock")
+        with TemporaryDirectory(dir=folder, prefix=".mixwright-doctor-") as name:
+            works = _excludes(Path(name) / "lock")
+            new = Path(name) / "new"
+            new.write_text("")
+            new.replace(Path(name) / "lock")
     except OSError as error:
-        return Finding(
-            "file locks",
-            "fails",
-            f"{_standing(results)}: {error.strerror}; write results to another file system",
-            needed=True,
+        message = f"{folder}: {error.strerror}; write results to another file system"
+        return Finding("file locks", "fails", message, needed=True)
+    if not works:
+        message = (
+            f"{folder}: they keep nobody out; "
+            "mount it with flock, or write results to another file system"
         )
-    if not kept:
-        told = f"{_standing(results)}: they keep nobody out; mount it with flock, or write results to another file system"
-        return Finding("file locks", "fails", told, needed=True)
-    return Finding(
-        "file locks",
-        "ok",
-        f"work at {_standing(results)} on this machine; between nodes the file system must share them",
-    )
+        return Finding("file locks", "fails", message, needed=True)
+    message = f"work at {folder} on this machine; between nodes the file system must share them"
+    return Finding("file locks", "ok", message)
 
 
-def compiler(run: Run) -> Finding:
-    """Only torch.compile would use one."""
+def compiler(ask: Ask) -> Finding:
+    """Returns the C++ compiler; only torch.compile would use one."""
     for name in ("c++", "g++", "clang++"):
-        if said := run(name, "--version"):
-            return Finding("C++ compiler", "ok", said.splitlines()[0])
+        answer = ask(name, "--version")
+        if answer:
+            return Finding("C++ compiler", "ok", answer.splitlines()[0])
     return Finding("C++ compiler", "note", "none; nothing here needs one, only torch.compile would")
 
 
-def _keeps(path: Path) -> bool:
+def _excludes(path: Path) -> bool:
+    """Whether a lock on a file keeps out who opens it a second time."""
     with path.open("w") as first, path.open("w") as second:
         fcntl.flock(first, fcntl.LOCK_EX)
         try:
@@ -105,6 +105,9 @@ def _keeps(path: Path) -> bool:
     return False
 
 
-def _standing(folder: Path) -> Path:
-    """The nearest folder that is there."""
-    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+def _existing(folder: Path) -> Path:
+    """The folder, or its nearest parent that is there."""
+    path = folder.absolute()
+    while not path.is_dir():
+        path = path.parent
+    return path

@@ -1,142 +1,157 @@
 """A Slurm cluster as `snakemake --profile slurm` meets it: partitions, accounting, accounts."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
 
 from platformdirs import user_config_path
 
-from mixwright.jobs.doctor.finding import Finding, Run
+from mixwright.jobs.doctor.finding import Ask, Finding
 
 PARTITIONS = ("sinfo", "--noheader", "--format=%P|%a|%l|%D|%c|%m|%G")
-ASKED = 20  # seconds between two questions after a job, as the profiles have it
+HISTORY = ("sacct", "--noheader", "--allocations", "--format=JobID", "--parsable2")
+ACCOUNTS = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", "format=account,user")
+POLL_SECONDS = 20  # between two questions after a job, as the profiles have it
 DISABLED = "accounting storage is disabled"
+TRAINING = ("train_proxies", "train_finals", "evaluate_finals")  # rules that may use a GPU
 
 
 @dataclass(frozen=True)
 class Partition:
+    """A partition that is up."""
+
     name: str
-    default: bool
-    limit: str
+    default: bool  # whether jobs go there that name none
+    limit: str  # the longest time of a job, as Slurm writes it
     nodes: int
-    gpus: int  # a node
+    gpus: int  # of a node, the most
 
 
-def slurm(run: Run, profiles: Path | None = None) -> Iterator[Finding]:
-    """Nothing more is looked at where there is no Slurm, or it does not answer. `profiles` is where Snakemake looks for them."""
-    said = run("sinfo", "--version")
-    if said is None:
-        yield Finding(
-            "Slurm", "note", "none on this machine: snakemake --cores N runs everything here"
-        )
+def slurm(ask: Ask, profiles: Path | None = None) -> Iterator[Finding]:
+    """Yields what there is of Slurm; only that, where there is none or it does not answer.
+
+    Args:
+        ask: runs a program.
+        profiles: where Snakemake looks for profiles; None: the user's folder.
+    """
+    greeting = ask("sinfo", "--version")
+    if greeting is None:
+        message = "none on this machine: snakemake --cores N runs everything here"
+        yield Finding("Slurm", "note", message)
         return
-    version = (
-        said.strip().splitlines()[0] if re.match(r"slurm\S* \d", said) else "its programs are here"
-    )
-    said = run(*PARTITIONS)
-    found = partitions(said or "")
-    if not found:
-        reason = (said or "it does not answer").strip().splitlines()[-1]
+    version = _version(greeting)
+    answer = ask(*PARTITIONS)
+    listed = partitions(answer or "")
+    if not listed:
+        reason = (answer or "it does not answer").strip().splitlines()[-1]
         yield Finding("Slurm", "note", f"{version}, but no partition is up: {reason}")
         return
-    accounting = _accounting(run)
+    accounting = _accounting(ask)
+    profile = accounting.profile
     yield Finding("Slurm", "ok", version)
     yield accounting
-    yield _partitions(found, accounting.profile)
-    yield from _accounts(run, accounting.profile)
-    yield _linked(profiles or user_config_path("snakemake"), accounting.profile)
+    yield _partitions(listed, profile)
+    yield from _accounts(ask, profile)
+    yield _linked(profiles or user_config_path("snakemake"), profile)
 
 
-def partitions(said: str) -> list[Partition]:
-    """The partitions that are up, the default first; lines of one partition (its kinds of nodes) count together."""
-    found: dict[str, Partition] = {}
-    for line in said.splitlines():
+def _version(output: str) -> str:
+    """Slurm's name and number, if that is what it says."""
+    if re.match(r"slurm\S* \d", output):
+        return output.strip().splitlines()[0]
+    return "its programs are here"
+
+
+def partitions(output: str) -> list[Partition]:
+    """Returns the partitions that are up, the default first.
+
+    Args:
+        output: what PARTITIONS prints: a line for each kind of node of a partition.
+    """
+    merged: dict[str, Partition] = {}
+    for line in output.splitlines():
         fields = line.split("|")
         if len(fields) != 7 or fields[1] != "up":
             continue
-        name, gpus = (
-            fields[0].rstrip("*"),
-            max(map(int, re.findall(r"gpu(?::[^:,()]+)??:(\d+)(?=[(,]|$)", fields[6])), default=0),
-        )
-        before = found.get(name)
-        nodes = int(fields[3]) + (before.nodes if before else 0)
-        found[name] = Partition(
-            name, fields[0].endswith("*"), fields[2], nodes, max(gpus, before.gpus if before else 0)
-        )
-    return sorted(found.values(), key=lambda partition: not partition.default)
+        name = fields[0].rstrip("*")
+        nodes = int(fields[3])
+        gpus = _gpus(fields[6])
+        if name in merged:
+            nodes += merged[name].nodes
+            gpus = max(gpus, merged[name].gpus)
+        is_default = fields[0].endswith("*")
+        merged[name] = Partition(name, is_default, fields[2], nodes, gpus)
+    return sorted(merged.values(), key=lambda partition: not partition.default)
 
 
-def _partitions(found: list[Partition], profile: str) -> Finding:
-    """CPU jobs go to a partition without GPUs where there is one, training to one with."""
-    told = ", ".join(
-        f"{part.name} ({part.nodes} nodes, {f'{part.gpus} GPUs each, ' if part.gpus else ''}{part.limit})"
-        for part in found
-    )
-    cpu = next((part for part in found if not part.gpus), found[0]).name
-    gpu = next((part for part in found if part.gpus), None)
-    if not gpu:
-        told += "; none has GPUs that Slurm knows of: keep device: cpu"
-    training = {
-        rule: {"slurm_partition": gpu.name if gpu else cpu}
-        for rule in ("train_proxies", "train_finals", "evaluate_finals")
+def _gpus(resources: str) -> int:
+    """GPUs of a node, from words such as `gpu:h100:8(S:0-1),shard:64`."""
+    numbers = re.findall(r"gpu(?::[^:,()]+)??:(\d+)(?=[(,]|$)", resources)
+    return max(map(int, numbers), default=0)
+
+
+def _partitions(listed: Sequence[Partition], profile: str) -> Finding:
+    """CPU jobs go to a partition without GPUs where there is one, training to one with GPUs."""
+    texts = []
+    for partition in listed:
+        gpus = f"{partition.gpus} GPUs each, " if partition.gpus else ""
+        texts.append(f"{partition.name} ({partition.nodes} nodes, {gpus}{partition.limit})")
+    message = ", ".join(texts)
+    without_gpus = [partition.name for partition in listed if not partition.gpus]
+    with_gpus = [partition.name for partition in listed if partition.gpus]
+    for_cpu = listed[0].name
+    if without_gpus:
+        for_cpu = without_gpus[0]
+    for_training = for_cpu
+    state = "note"
+    if with_gpus:
+        for_training = with_gpus[0]
+        state = "ok"
+    else:
+        message += "; none has GPUs that Slurm knows of: keep device: cpu"
+    settings = {
+        "default-resources": {"slurm_partition": for_cpu},
+        "set-resources": {rule: {"slurm_partition": for_training} for rule in TRAINING},
     }
-    settings = {"default-resources": {"slurm_partition": cpu}, "set-resources": training}
-    return Finding(
-        "Slurm partitions", "ok" if gpu else "note", told, profile=profile, settings=settings
-    )
+    return Finding("Slurm partitions", state, message, profile=profile, settings=settings)
 
 
-def _accounting(run: Run) -> Finding:
+def _accounting(ask: Ask) -> Finding:
     """Which of the two profiles fits."""
-    said = run("sacct", "--noheader", "--allocations", "--format=JobID", "--parsable2")
-    if said is not None and DISABLED not in said and "error" not in said:
-        return Finding(
-            "Slurm accounting", "ok", "sacct answers: take --profile slurm", profile="slurm"
-        )
-    told = "off, so that states of jobs come from squeue: take --profile slurm-nodb"
+    answer = ask(*HISTORY)
+    if answer is not None and DISABLED not in answer and "error" not in answer:
+        message = "sacct answers: take --profile slurm"
+        return Finding("Slurm accounting", "ok", message, profile="slurm")
+    message = "off, so that states of jobs come from squeue: take --profile slurm-nodb"
     settings: dict[str, str | int] = {"slurm-status-command": "squeue"}
-    age = re.search(r"MinJobAge\s*=\s*(\d+)", run("scontrol", "show", "config") or "")
-    if age and int(age[1]) < 3 * ASKED:
-        told += f". A job is forgotten {age[1]} s after its end (MinJobAge); {3 * ASKED} s would be safer"
-        settings |= {"slurm-init-seconds-before-status-checks": int(age[1]) // 3}
-    return Finding("Slurm accounting", "note", told, profile="slurm-nodb", settings=settings)
-
-
-def _accounts(run: Run, profile: str) -> Iterator[Finding]:
-    """Of several one has to be named."""
-    said = (
-        run(
-            "sacctmgr",
-            "--noheader",
-            "--parsable2",
-            "show",
-            "associations",
-            "format=account,user",
-            "where",
-            f"user={getuser()}",
+    match = re.search(r"MinJobAge\s*=\s*(\d+)", ask("scontrol", "show", "config") or "")
+    safe = 3 * POLL_SECONDS
+    if match and int(match[1]) < safe:
+        age = int(match[1])
+        message += (
+            f". A job is forgotten {age} s after its end (MinJobAge); {safe} s would be safer"
         )
-        or ""
-    )
-    accounts = sorted({line.split("|")[0] for line in said.splitlines() if line.count("|") == 1})
+        settings["slurm-init-seconds-before-status-checks"] = age // 3
+    return Finding("Slurm accounting", "note", message, profile="slurm-nodb", settings=settings)
+
+
+def _accounts(ask: Ask, profile: str) -> Iterator[Finding]:
+    """The user's accounts; of several, one has to be named."""
+    answer = ask(*ACCOUNTS, "where", f"user={getuser()}") or ""
+    lines = [line for line in answer.splitlines() if line.count("|") == 1]
+    accounts = sorted({line.split("|")[0] for line in lines})
     if len(accounts) > 1:
+        message = f"{', '.join(accounts)}; name the one to charge"
         settings = {"default-resources": {"slurm_account": f"'{accounts[0]}'"}}
-        yield Finding(
-            "Slurm accounts",
-            "note",
-            f"{', '.join(accounts)}; name the one to charge",
-            profile=profile,
-            settings=settings,
-        )
+        yield Finding("Slurm accounts", "note", message, profile=profile, settings=settings)
 
 
 def _linked(folder: Path, profile: str) -> Finding:
     """Whether Snakemake finds the profile by its name, from any folder."""
+    command = f"snakemake --profile {profile}"
     if (folder / profile).exists():
-        return Finding("profile", "ok", f"snakemake --profile {profile} reads {folder / profile}")
-    return Finding(
-        "profile",
-        "note",
-        f"snakemake --profile {profile} finds none yet: run `mixwright link-profiles` once",
-    )
+        return Finding("profile", "ok", f"{command} reads {folder / profile}")
+    message = f"{command} finds none yet: run `mixwright link-profiles` once"
+    return Finding("profile", "note", message)

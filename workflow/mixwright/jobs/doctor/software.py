@@ -1,4 +1,4 @@
-"""Python and packages, against what the repository pins."""
+"""Python and packages, against the versions that the repository pins."""
 
 import re
 import sys
@@ -11,65 +11,78 @@ from typing import Any
 from mixwright.jobs.doctor.finding import Finding
 
 HOUSE = Path(__file__).parents[4]
-NAMED = 4  # of other versions, in one line
+LEAST_PYTHON = (3, 11)
+NAMED = 4  # packages of another version that the line names
 
 
-def python(found: tuple[int, ...] = sys.version_info[:3]) -> Finding:
-    told = ".".join(map(str, found))
-    if found < (3, 11):
-        return Finding("Python", "fails", f"{told}; 3.11 or later is needed", needed=True)
-    return Finding("Python", "ok", told)
+def python(running: tuple[int, ...] = sys.version_info[:3]) -> Finding:
+    """Returns whether this Python is new enough."""
+    name = ".".join(map(str, running))
+    if running < LEAST_PYTHON:
+        return Finding("Python", "fails", f"{name}; 3.11 or later is needed", needed=True)
+    return Finding("Python", "ok", name)
 
 
 def packages(house: Path = HOUSE) -> Finding:
-    """What the default study needs, and whether its versions are those that the tests ran with."""
+    """Returns whether the default study's packages are there, at the versions of the tests.
+
+    Args:
+        house: the folder of the repository.
+    """
     if not (house / "pyproject.toml").exists():
-        return Finding(
-            "packages", "note", "no clone of the repository here, so nothing says which are needed"
-        )
+        message = "no clone of the repository here, so nothing says which are needed"
+        return Finding("packages", "note", message)
     pins = dict(line.split("==") for line in (house / "constraints.txt").read_text().split())
-    found = {
-        name: _version(name)
-        for name in needed(tomllib.loads((house / "pyproject.toml").read_text())["project"])
-    }
-    missing = [name for name, own in found.items() if own is None]
+    project = tomllib.loads((house / "pyproject.toml").read_text())["project"]
+    # a package that two extras name counts once
+    names = dict.fromkeys(needed(project))
+    missing = []
+    others = []
+    for name in names:
+        installed = _version(name)
+        if installed is None:
+            missing.append(name)
+        elif name in pins and plain(installed) != pins[name]:
+            others.append(f"{name} {installed} for {pins[name]}")
     if missing:
-        return Finding(
-            "packages", "fails", f"missing: {', '.join(missing)}; run `make install`", needed=True
-        )
-    others = [
-        f"{name} {own} for {pins[name]}"
-        for name, own in found.items()
-        if name in pins and plain(own) != pins[name]
-    ]
-    if others:
-        rest = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-        told = f"{', '.join(others[:NAMED])}{rest}, with which the tests were run; `make install` brings them"
-        return Finding("packages", "note", told)
-    return Finding("packages", "ok", f"{len(found)} at the versions of constraints.txt")
+        message = f"missing: {', '.join(missing)}; run `make install`"
+        return Finding("packages", "fails", message, needed=True)
+    if not others:
+        message = f"{len(names)} at the versions of constraints.txt"
+        return Finding("packages", "ok", message)
+    message = ", ".join(others[:NAMED])
+    if len(others) > NAMED:
+        message += f" and {len(others) - NAMED} more"
+    message += ", with which the tests were run; `make install` brings them"
+    return Finding("packages", "note", message)
 
 
 def needed(project: Mapping[str, Any]) -> list[str]:
-    """Names of the core's packages and of the extra `demo`, with the extras that it names."""
+    """Returns the names of the core's packages and of those of the extra `demo`.
+
+    Args:
+        project: the table `project` of pyproject.toml.
+    """
     extras = project["optional-dependencies"]
-
-    def flat(names: Iterable[str]) -> list[str]:
-        found: list[str] = []
-        for name in names:
-            inner = re.match(r"mixwright\[(.*)\]", name)
-            found += (
-                flat(part for extra in inner[1].split(",") for part in extras[extra])
-                if inner
-                else [re.split(r"[<>=\[]", name)[0]]
-            )
-        return found
-
-    return flat([*project["dependencies"], *extras["demo"]])
+    return _names([*project["dependencies"], *extras["demo"]], extras)
 
 
-def plain(own: str | None) -> str:
-    """A version without the build it is of: torch's names its CUDA."""
-    return str(own).split("+")[0]
+def _names(requirements: Iterable[str], extras: Mapping[str, list[str]]) -> list[str]:
+    """Names without versions; `mixwright[extra]` stands for the packages of its extras."""
+    names: list[str] = []
+    for requirement in requirements:
+        inner = re.match(r"mixwright\[(.*)\]", requirement)
+        if inner is None:
+            names.append(re.split(r"[<>=\[]", requirement)[0])
+            continue
+        for extra in inner[1].split(","):
+            names += _names(extras[extra], extras)
+    return names
+
+
+def plain(installed: str) -> str:
+    """Returns a version without the build it is of: torch's names its CUDA."""
+    return installed.split("+")[0]
 
 
 def _version(name: str) -> str | None:

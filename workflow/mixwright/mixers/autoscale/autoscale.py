@@ -113,10 +113,7 @@ class AutoScale(Fitted):
         Args:
             amounts: (mixtures, domains) tokens.
         """
-        totals = np.array([scale.base.sum() for scale in self.scales])
-        logs = np.log(amounts.sum(axis=1))
-        distance = np.abs(logs[:, None] - np.log(totals))
-        nearest = distance.argmin(axis=1)
+        nearest = self._nearest_scale(amounts)
         shape = (len(amounts), len(self.targets))
         predicted = np.empty(shape)
         for s, scale in enumerate(self.scales):
@@ -125,8 +122,16 @@ class AutoScale(Fitted):
             base_losses = scale.losses[0]
             for k, (a, b) in enumerate(self._target_laws[s]):
                 change = (x + a) ** -b - (1 + a) ** -b
-                predicted[rows, k] = base_losses[k] * (1 + change.sum(axis=1))
+                factor = 1 + change.sum(axis=1)
+                predicted[rows, k] = base_losses[k] * factor
         return predicted
+
+    def _nearest_scale(self, amounts: Array) -> NDArray[np.int64]:
+        """(mixtures,) position of the scale whose total is nearest, as a ratio."""
+        totals = np.array([scale.base.sum() for scale in self.scales])
+        logs = np.log(amounts.sum(axis=1))
+        distance = np.abs(logs[:, None] - np.log(totals))
+        return distance.argmin(axis=1)
 
     def propose(self, goal: Goal) -> Proposal:
         """Extrapolates the scales' best budgets, and says what makes the answer doubtful."""

@@ -16,6 +16,8 @@ and between scales, from the best amounts n1 and n2 of two of them:
     c_i  scale of domain i's loss
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -113,32 +115,29 @@ def extrapolate(first: ArrayLike, second: ArrayLike, total: float) -> Array:
     def amounts(t: float) -> Array:
         return np.exp(logs + t * growth)
 
+    def falling(t: float) -> bool:
+        return bool(amounts(t) @ growth < 0)
+
+    def too_few(t: float) -> bool:
+        return bool(amounts(t).sum() < total)
+
     # The sum is convex in t: it grows from its lowest point on, and a smaller total has no answer.
-    left = _lowest(logs, growth)
-    if amounts(left).sum() > total:
+    fastest = float(np.abs(growth).max())
+    lowest = _bisect(-60.0 / max(fastest, 1e-3), 1.0, falling)
+    if amounts(lowest).sum() > total:
         raise MixwrightError(
             f"autoscale: no scale of these two optima is as small as {total:.4g} tokens;"
             " ask for more tokens"
         )
-    right = 60.0 / float(growth.max())
-    for _ in range(STEPS):
-        middle = (left + right) / 2
-        if amounts(middle).sum() < total:
-            left = middle
-        else:
-            right = middle
-    return amounts(right)
+    t = _bisect(lowest, 60.0 / float(growth.max()), too_few)
+    return amounts(t)
 
 
-def _lowest(logs: Array, growth: Array) -> float:
-    """The t at which the sum of exp(logs_i + t growth_i) is lowest, 1 at most."""
-    fastest = float(np.abs(growth).max())
-    low = -60.0 / max(fastest, 1e-3)
-    high = 1.0
+def _bisect(low: float, high: float, below: Callable[[float], bool]) -> float:
+    """Where `below` turns false between `low` and `high`, from the upper side."""
     for _ in range(STEPS):
         middle = (low + high) / 2
-        amounts = np.exp(logs + middle * growth)
-        if amounts @ growth < 0:
+        if below(middle):
             low = middle
         else:
             high = middle

@@ -28,7 +28,7 @@ from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import settle
-from mixwright.simplex.sampling import sample
+from mixwright.simplex.sampling import sample_around
 
 # Runs at least.
 RUNS = 12
@@ -149,15 +149,17 @@ class Ensemble(Fitted):
         Only convex members count where there are any: their optimum is exact. Members keep limits
         by their own predictions; where the stack's are broken, `_pulled` mends that.
         """
-        convex = [i for i, member in enumerate(self.fits) if isinstance(member, LawMixer)]
-        chosen = convex or list(range(len(self.fits)))
+        convex = [isinstance(member, LawMixer) for member in self.fits]
+        names = []
         proposals = []
-        for i in chosen:
-            proposal = self.fits[i].propose(goal)
-            proposals.append(self._pulled(proposal.weights, limits))
-        objective = self.predict(np.stack(proposals)) @ importance
-        best = int(np.argmin(objective))
-        return proposals[best], self.names[chosen[best]]
+        for name, member, is_convex in zip(self.names, self.fits, convex, strict=True):
+            if is_convex or not any(convex):
+                proposal = member.propose(goal)
+                names.append(name)
+                proposals.append(self._pulled(proposal.weights, limits))
+        predicted = self.predict(np.stack(proposals))
+        best = int(np.argmin(predicted @ importance))
+        return proposals[best], names[best]
 
     def _pulled(self, weights: Array, limits: Limits) -> Array:
         """The last of STEPS steps from natural to `weights` at which the stack keeps the limits."""
@@ -177,17 +179,7 @@ class Ensemble(Fitted):
         them stands for it.
         """
         rng = np.random.default_rng(goal.seed)
-        far = sample(
-            goal.natural,
-            goal.bounds.lower,
-            goal.bounds.upper,
-            rng,
-            self.samples,
-            goal.bounds.groups,
-        )
-        # Squared: most of them lie near the start.
-        way = rng.random((self.samples, 1)) ** 2
-        near = start + way * (far - start)
+        near = sample_around(start, goal.natural, goal.bounds, rng, self.samples)
         if limits.limited.any():
             near[0] = start
         predicted = self.predict(near)

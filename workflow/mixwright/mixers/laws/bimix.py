@@ -91,18 +91,22 @@ def _power_laws(x: Array, losses: Array, iterations: int) -> tuple[Array, Array,
     spread = np.maximum(losses.std(axis=0), 1e-9)[:, None]
     logs = np.log(x).T
     mean_loss = np.maximum(losses.mean(axis=0), 1e-9)
+    mean_log = logs.mean(axis=1)
     start = np.empty((len(logs), 2))
-    start[:, 0] = np.log(mean_loss) + 0.1 * logs.mean(axis=1)
+    start[:, 0] = np.log(mean_loss) + 0.1 * mean_log
     start[:, 1] = CENTRE_POWER
     centre = np.zeros_like(start)
     centre[:, 1] = CENTRE_POWER
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
+        log_scale = theta[:, :1]
         power = np.exp(theta[:, 1:])
-        predicted = np.exp(theta[:, :1] - power * logs[rows])
-        jacobian = np.stack([predicted, -predicted * power * logs[rows]], axis=2)
-        scaled = (predicted - losses.T[rows]) / spread[rows]
-        return scaled, jacobian / spread[rows][..., None]
+        predicted = np.exp(log_scale - power * logs[rows])
+        by_power = -predicted * power * logs[rows]
+        jacobian = np.stack([predicted, by_power], axis=2)
+        unit = spread[rows]
+        residual = predicted - losses.T[rows]
+        return residual / unit, jacobian / unit[..., None]
 
     theta, cost = minimise(start, residuals, np.array(STRENGTH), centre, iterations)
     return np.exp(theta[:, 0]), np.exp(theta[:, 1]), cost

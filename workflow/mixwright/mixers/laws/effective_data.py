@@ -11,12 +11,13 @@
     beta_i    linear rest, nats/token
 
 It widens the additive law of arXiv 2507.09404 (see `additive`) by the power b, the offset eps and
-the linear term. How it is fitted stands in `law`, how it is minimised in `optimum`.
+the linear term. How it is fitted stands in `fit`, how it is minimised in `optimum`.
 """
 
 from dataclasses import dataclass
 
-from mixwright.mixers.laws.law import Law, Prior, fit_law, same_text
+from mixwright.mixers.laws.fit import Prior, fit_law, matching_names
+from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import LawMixer
 from mixwright.observations import Observations
 
@@ -32,5 +33,5 @@ class EffectiveData(LawMixer):
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
         """Fits the law to a swarm, `near` some law if one is given."""
-        same = same_text(swarm.targets, swarm.domains)
+        same = matching_names(swarm.targets, swarm.domains)
         return fit_law(swarm.weights, swarm.losses, Prior(), iterations, same, near)

@@ -22,7 +22,8 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED
-from mixwright.mixers.laws.law import Law, Prior, fit_law, same_text, trust
+from mixwright.mixers.laws.fit import Prior, fit_law, matching_names, trust
+from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.laws.repetition import (
@@ -73,7 +74,9 @@ class Joint(LawMixer):
     # strength of the priors, as a multiple of effective-data's
     strength: float = field(default=1.0, metadata=FITTED, repr=False)
     # the runs' R* and its interval; empty where the runs do not determine it
-    told: tuple[float, ...] = field(default=(), metadata=FITTED, repr=False)
+    decay_interval: tuple[float, ...] = field(
+        default=(), metadata={**FITTED, "stored": "told"}, repr=False
+    )
     name = "joint"
 
     def __post_init__(self) -> None:
@@ -90,9 +93,9 @@ class Joint(LawMixer):
         """
         runs = self.usable(observations, *ROLES, least=LEAST)
         span = (float(runs.tokens.min()), float(runs.tokens.max()))
-        first = replace(self, span=span, strength=FIRST, told=())
+        first = replace(self, span=span, strength=FIRST, decay_interval=())
         if self.repetition == FIT and repeats(runs):
-            first = replace(first, told=first._fitted_decay(runs))
+            first = replace(first, decay_interval=first._fitted_decay(runs))
         loose = first._best_start(runs)
         predicted = first._losses_of(loose, runs)
         strength = _strength(runs.losses, predicted, len(runs.domains))
@@ -112,7 +115,7 @@ class Joint(LawMixer):
             swarm.losses,
             IN_AMOUNTS.times(self.strength),
             iterations,
-            same_text(swarm.targets, swarm.domains),
+            matching_names(swarm.targets, swarm.domains),
             near,
         )
         return replace(law, linear=np.zeros_like(law.linear))
@@ -141,7 +144,7 @@ class Joint(LawMixer):
         trusted = trust(runs.losses.T, spread)
 
         def misfit(decay: float) -> Array:
-            mixer = replace(self, told=(decay,))
+            mixer = replace(self, decay_interval=(decay,))
             law = mixer.fit_law(runs, PROFILE_STEPS, near)
             residuals = runs.losses - mixer._losses_of(law, runs)
             return np.asarray(((trusted * residuals.T) ** 2).sum(axis=1))
@@ -158,8 +161,8 @@ class Joint(LawMixer):
     @property
     def decay(self) -> float:
         """R* in use: the runs' own, the setting, or the published one."""
-        if self.told:
-            return self.told[0]
+        if self.decay_interval:
+            return self.decay_interval[0]
         if isinstance(self.repetition, str):
             return DECAY
         return self.repetition
@@ -243,9 +246,9 @@ class Joint(LawMixer):
         """Says what a fit of R* found."""
         if self.repetition != FIT:
             return ()
-        if not self.told:
+        if not self.decay_interval:
             return (f"the runs repeat their domains too little to tell R*: {DECAY} is used",)
-        value, low, high = self.told
+        value, low, high = self.decay_interval
         return (f"R* of the runs {value:.3g} [{low:.3g}, {high:.3g}]",)
 
     def _total_notes(self, goal: Goal) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The effective-data law of one target's loss, and its fit to all targets at once.
+"""The effective-data law of one target's loss: its values and derivatives.
 
     L(w) = E + A S(w)^(-b) + beta.w,    S(w) = eps + sum_i K_i w_i^g_i
 
@@ -15,41 +15,17 @@
 E, A, b, eps, K and g are positive. With g < 1 the loss is convex in w, so that its minimum under
 bounds is global. In amounts n_i (tokens) in place of w_i the same law carries scale. With b = 1,
 eps = 0 and beta = 0 it is the additive law of arXiv 2507.09404.
-
-The fit minimises, over the logarithms of E, A, b, eps and K, the logit of g, and beta / sd,
-
-    sum_j huber(t_j (L(w_j) - L_j) / sd) + (n / 64)^(2/3) sum_p tau_p (theta_p - mu_p)^2
-
-L_j is the measured loss of run j, sd the standard deviation of the target's losses over the n
-runs, t_j the trust in run j, and tau and mu are strengths and centres of a prior (`Prior`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.mixture import Array
-from mixwright.numerics.least_squares import Rows, minimise
 
-# Columns of theta (targets, 4 + 3 domains): log E, log A, log b, log eps. Then come log K, logit g
-# and beta / sd, one block of columns each (`_blocks`).
-LEVEL = 0
-SCALE = 1
-POWER = 2
-OFFSET = 3
-FIRST_BLOCK = 4
 # Weights below this count as 0 where powers of them are taken.
 SMALLEST = 1e-14
-# The priors' strengths were tuned at this many runs.
-PRIOR_RUNS = 64
-# The strengths grow with this power of the runs: the strongest prior within one standard error of
-# the best in cross-validation.
-GROWTH = 2 / 3
-# A run whose loss is so many standard deviations above its target's best counts half.
-FADE = 2.0
 
 
 @dataclass(frozen=True)
@@ -108,8 +84,11 @@ class Law:
         """Returns this law's rows where `chosen` (targets,) is true, the other's elsewhere."""
         parts = []
         for name, mine in vars(self).items():
-            mask = chosen.reshape(-1, *[1] * (mine.ndim - 1))
-            parts.append(np.where(mask, mine, getattr(other, name)))
+            theirs = getattr(other, name)
+            mask = chosen
+            if mine.ndim == 2:
+                mask = chosen[:, None]
+            parts.append(np.where(mask, mine, theirs))
         return Law(*parts)
 
     def shaken(self, rng: np.random.Generator) -> "Law":
@@ -140,207 +119,3 @@ class Law:
         weights = np.maximum(w, SMALLEST)
         factor = self.transfer * self.exponent * (self.exponent - 1)
         return factor * weights ** (self.exponent - 2)
-
-
-@dataclass(frozen=True)
-class Prior:
-    """Strengths tau and centres mu of the penalty on the parameters, (tau, mu) of each kind."""
-
-    # log K
-    transfer: tuple[float, float] = (0.004, -2.5)
-    # what is added to the centre of log K where target and domain are the same text
-    same_text: float = 4.0
-    # logit g
-    exponent: tuple[float, float] = (0.02, 0.8)
-    # log b
-    power: tuple[float, float] = (0.02, float(np.log(0.2)))
-    # log eps
-    offset: tuple[float, float] = (0.006, -2.5)
-    # tau of log E and log A; their centres are where the fit starts, which the data decide
-    level: float = 0.02
-    # tau of beta / sd; its centre is 0
-    linear: float = 0.2
-
-    def times(self, factor: float) -> "Prior":
-        """Returns the same centres, held `factor` times as strongly; the linear term as before."""
-        stronger: dict[str, Any] = {}
-        for name in ("transfer", "exponent", "power", "offset"):
-            strength, centre = getattr(self, name)
-            stronger[name] = (factor * strength, centre)
-        return replace(self, level=factor * self.level, **stronger)
-
-
-# Holds b = 1, eps = 0 and beta = 0.
-ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)
-
-
-def same_text(targets: Sequence[str], domains: Sequence[str]) -> Array:
-    """Returns (targets, domains): 1 where a target bears the domain's name, 0 elsewhere."""
-    same = np.zeros((len(targets), len(domains)))
-    for k, target in enumerate(targets):
-        for i, domain in enumerate(domains):
-            same[k, i] = float(domain == target)
-    return same
-
-
-def fit_law(
-    weights: Array,
-    losses: Array,
-    prior: Prior,
-    iterations: int = 200,
-    same_text: Array | None = None,
-    near: Law | None = None,
-) -> Law:
-    """Fits the law to every target, by batched Levenberg-Marquardt on pseudo-Huber residuals.
-
-    Args:
-        weights: (runs, domains) weights of the runs, or amounts in some unit.
-        losses: (runs, targets) nats/token.
-        prior: strengths and centres of the penalty.
-        iterations: the most steps.
-        same_text: (targets, domains) 1 where a target's text is a domain's, 0 elsewhere.
-        near: a law to start from; the penalty's centres are the data's own all the same.
-    """
-    spread = np.maximum(losses.std(axis=0), 1e-9)
-    start = _start(weights, losses, spread, prior)
-    strength, centre = _penalty(start, prior)
-    if same_text is not None:
-        transfer, _, _ = _blocks(start)
-        centre[:, transfer] += prior.same_text * same_text
-    strength = strength * (len(weights) / PRIOR_RUNS) ** GROWTH
-    if near is not None:
-        start = _parameters(near, spread)
-
-    def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
-        return _residuals(theta, weights, losses.T[rows], spread[rows])
-
-    theta, _ = minimise(start, residuals, strength, centre, iterations)
-    return _law(theta, spread)
-
-
-def trust(losses: Array, spread: Array) -> Array:
-    """Returns (targets, runs) weights of the residuals, 1 on average.
-
-    The law has to be right near a target's best mixtures, not where the target is starved.
-
-    Args:
-        losses: (targets, runs) nats/token.
-        spread: (targets,) standard deviations of the losses.
-    """
-    above_best = losses - losses.min(axis=1, keepdims=True)
-    weights = 1 / (1 + above_best / (FADE * spread[:, None]))
-    return weights / weights.mean(axis=1, keepdims=True)
-
-
-def _blocks(theta: Array) -> tuple[slice, slice, slice]:
-    """Returns the columns of log K, logit g and beta / sd in theta (targets, parameters)."""
-    m = (theta.shape[1] - FIRST_BLOCK) // 3
-    exponent = FIRST_BLOCK + m
-    linear = exponent + m
-    return slice(FIRST_BLOCK, exponent), slice(exponent, linear), slice(linear, linear + m)
-
-
-def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
-    """Returns (targets, parameters) where a fit starts.
-
-    log K comes from the correlation of each domain's root weight with the loss; E and A from a
-    regression of the loss on the effective data that this K makes.
-    """
-    runs, m = weights.shape
-    targets = losses.shape[1]
-    mean_loss = losses.mean(axis=0)
-    root = np.sqrt(np.maximum(weights, 0))
-    root = (root - root.mean(axis=0)) / np.maximum(root.std(axis=0), 1e-9)
-    correlation = ((losses - mean_loss) / spread).T @ root / runs
-    theta = np.zeros((targets, FIRST_BLOCK + 3 * m))
-    transfer, exponent, _ = _blocks(theta)
-    theta[:, POWER] = prior.power[1]
-    theta[:, OFFSET] = prior.offset[1]
-    theta[:, transfer] = -1 - 4 * correlation
-    theta[:, exponent] = prior.exponent[1]
-
-    shape = _law(theta, spread).effective(weights) ** -np.exp(prior.power[1])
-    centred = shape - shape.mean(axis=0)
-    variation = np.maximum((centred**2).sum(axis=0), 1e-12)
-    slope = (centred * losses).sum(axis=0) / variation
-    least_slope = 0.1 * spread / np.maximum(shape.std(axis=0), 1e-9)
-    slope = np.maximum(slope, least_slope)
-    least_level = 0.1 * np.abs(losses.min(axis=0)) + 1e-6
-    level = np.maximum(mean_loss - slope * shape.mean(axis=0), least_level)
-    theta[:, LEVEL] = np.log(level)
-    theta[:, SCALE] = np.log(slope)
-    return theta
-
-
-def _penalty(start: Array, prior: Prior) -> tuple[Array, Array]:
-    """Returns (parameters,) strengths and (targets, parameters) centres of the penalty."""
-    strength = np.empty(start.shape[1])
-    centre = start.copy()
-    transfer, exponent, linear = _blocks(start)
-    strength[[LEVEL, SCALE]] = prior.level
-    strength[POWER], centre[:, POWER] = prior.power
-    strength[OFFSET], centre[:, OFFSET] = prior.offset
-    strength[transfer], centre[:, transfer] = prior.transfer
-    strength[exponent], centre[:, exponent] = prior.exponent
-    strength[linear], centre[:, linear] = prior.linear, 0.0
-    return strength, centre
-
-
-def _law(theta: Array, spread: Array) -> Law:
-    """Returns the law of theta (targets, parameters)."""
-    transfer, exponent, linear = _blocks(theta)
-    level, scale, power, offset = np.exp(theta[:, :FIRST_BLOCK]).T
-    return Law(
-        level=level,
-        scale=scale,
-        power=power,
-        offset=offset,
-        transfer=np.exp(theta[:, transfer]),
-        exponent=1 / (1 + np.exp(-theta[:, exponent])),
-        linear=spread[:, None] * theta[:, linear],
-    )
-
-
-def _parameters(law: Law, spread: Array) -> Array:
-    """Returns the theta (targets, parameters) of a law: the inverse of `_law`."""
-    positive = np.column_stack([law.level, law.scale, law.power, law.offset, law.transfer])
-    logs = np.log(np.maximum(positive, 1e-300))
-    exponent = np.clip(law.exponent, 1e-9, 1 - 1e-9)
-    logit = np.log(exponent) - np.log1p(-exponent)
-    return np.column_stack([logs, logit, law.linear / spread[:, None]])
-
-
-def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tuple[Array, Array]:
-    """Returns trusted residuals (targets, runs) in standard deviations, and their Jacobian.
-
-    The Jacobian by theta (targets, parameters) is (targets, runs, parameters). Weights are
-    (runs, domains), losses (targets, runs) in nats/token, and spread is (targets,).
-    """
-    law = _law(theta, spread)
-    transfer, exponent, linear = _blocks(theta)
-    # (targets, 1) each
-    level = law.level[:, None]
-    scale = law.scale[:, None]
-    power = law.power[:, None]
-    offset = law.offset[:, None]
-
-    logs = np.log(np.maximum(weights, 1e-300))
-    powers = np.exp(law.exponent[:, None, :] * logs)
-    terms = law.transfer[:, None, :] * np.where(weights > 0, powers, 0.0)
-    effective = offset + terms.sum(axis=2)
-    fall = scale * effective**-power
-    # The derivative of the loss by effective data.
-    slope = -power * fall / effective
-    jacobian = np.empty((*losses.shape, theta.shape[1]))
-    jacobian[..., LEVEL] = level
-    jacobian[..., SCALE] = fall
-    jacobian[..., POWER] = -power * fall * np.log(effective)
-    jacobian[..., OFFSET] = slope * offset
-    jacobian[..., transfer] = slope[..., None] * terms
-    bend = law.exponent * (1 - law.exponent)
-    jacobian[..., exponent] = jacobian[..., transfer] * (bend[:, None, :] * logs)
-    jacobian[..., linear] = spread[:, None, None] * weights
-
-    predicted = level + fall + law.linear @ weights.T
-    trusted = trust(losses, spread) / spread[:, None]
-    return (predicted - losses) * trusted, jacobian * trusted[..., None]

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.goal import Goal
 from mixwright.mixers.laws.mixer import LEAST, LawMixer
+from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
-from mixwright.numerics.interior_point import minimise_inside
 from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import Groups, minimise_linear
@@ -65,13 +66,9 @@ class LogLinear(LawMixer):
 
     def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
         """Returns the best mixture (domains,) and its certified gap, nats/token."""
-        return best_mixture(
-            Exponentials(self.parameters),
-            importance,
-            *goal.bounds.parts,
-            limits.most,
-            limits.start,
-        )
+        laws = Exponentials(self.parameters)
+        inside = (*goal.bounds.parts, limits.most, limits.start)
+        return best_mixture(laws, importance, *inside, certify=_linear_gap)
 
     def note(self, importance: Array, weights: Array) -> str:
         """Returns a sentence on how many domains the proposal uses."""
@@ -97,6 +94,10 @@ class Exponentials:
     def effect(self) -> Array:
         """t (targets, domains)."""
         return self.parameters[:, 1:]
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Exponentials":
+        """Returns the laws of the chosen targets."""
+        return Exponentials(self.parameters[chosen])
 
     def predict(self, weights: Array) -> Array:
         """Returns (mixtures, targets) losses, nats/token, of weights (mixtures, domains)."""
@@ -128,13 +129,15 @@ def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
     strength[0] = 0.0
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
-        rise = np.exp(np.minimum(theta[:, 1:] @ weights.T, GREATEST))
-        by_level = np.ones((*rise.shape, 1))
-        by_effect = rise[..., None] * weights
-        jacobian = np.concatenate([by_level, by_effect], axis=2)
-        predicted = theta[:, :1] + rise
-        scaled = (predicted - losses.T[rows]) / spread[rows, None]
-        return scaled, jacobian / spread[rows, None, None]
+        level = theta[:, :1]
+        effect = theta[:, 1:]
+        rise = np.exp(np.minimum(effect @ weights.T, GREATEST))
+        jacobian = np.empty((*rise.shape, 1 + weights.shape[1]))
+        jacobian[..., 0] = 1.0
+        jacobian[..., 1:] = rise[..., None] * weights
+        jacobian /= spread[rows, None, None]
+        residual = level + rise - losses.T[rows]
+        return residual / spread[rows, None], jacobian
 
     fits = []
     costs = []
@@ -156,40 +159,18 @@ def _start(weights: Array, losses: Array, level: Array) -> Array:
     return np.column_stack([level, effect.T])
 
 
-def best_mixture(
+def _linear_gap(
     laws: Exponentials,
     importance: Array,
+    weights: Array,
     lower: Array,
     upper: Array,
-    groups: Groups,
-    most: Array,
-    start: Array,
-) -> tuple[Array, float]:
-    """Returns the mixture of least importance @ losses, and a bound on what it misses.
+    groups: Groups = (),
+) -> float:
+    """Returns the Frank-Wolfe gap, max over w' of slope.(w - w'), nats/token.
 
-    The bound is the Frank-Wolfe gap of the Lagrangian, max over w' of slope.(w - w'), plus the
-    slack of the limits times their multipliers. It is useful here because slopes are finite.
-
-    Args:
-        laws: of all targets.
-        importance: (targets,) weights of the losses.
-        lower: (domains,) floors.
-        upper: (domains,) caps.
-        groups: bounds of sums of weights.
-        most: (targets,) the greatest losses allowed, infinite where none is set.
-        start: (domains,) a mixture inside that keeps these limits.
-
-    Returns:
-        The mixture (domains,) and the bound, nats/token.
+    It bounds what the mixture misses. It is useful here because slopes are finite.
     """
-    chosen = (importance > 0) | np.isfinite(most)
-    laws = Exponentials(laws.parameters[chosen])
-    importance = importance[chosen]
-    most = most[chosen]
-    weights, multipliers = minimise_inside(laws, importance, lower, upper, groups, most, start)
-    slope = (importance + multipliers) @ laws.slopes(weights)
+    slope = importance @ laws.slopes(weights)
     cheapest = minimise_linear(slope, lower, upper, groups)
-    gap = float(slope @ (weights - cheapest))
-    limited = np.isfinite(most)
-    slack = (most - laws.predict(weights[None])[0])[limited]
-    return weights, max(0.0, gap + float(multipliers[limited] @ slack))
+    return float(slope @ (weights - cheapest))

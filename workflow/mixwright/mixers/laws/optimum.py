@@ -14,13 +14,16 @@ duality any prices (multipliers) of sum w' = 1 and of the groups' sums give a bo
 result is valid however far the bisections of the prices got.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.mixers.laws.law import SMALLEST, Law
 from mixwright.mixture import Array
-from mixwright.numerics.interior_point import minimise_inside
+from mixwright.numerics.interior_point import Losses, minimise_inside
 from mixwright.simplex.bounds import membership
 from mixwright.simplex.geometry import Groups
 
@@ -34,14 +37,27 @@ WEIGHTS = 60
 TOUCHING = 1e-9
 
 
+# Bounds f(weights) - min f, of (laws, importance, weights, lower, upper, groups)
+Certify = Callable[..., float]
+
+
+class Laws(Losses, Protocol):
+    """Convex laws of a mixture, one a target."""
+
+    def only(self, chosen: NDArray[np.bool_]) -> Self:
+        """Those of some targets."""
+        ...
+
+
 def best_mixture(
-    law: Law,
+    laws: Laws,
     importance: Array,
     lower: Array,
     upper: Array,
     groups: Groups = (),
     limits: Array | None = None,
     start: Array | None = None,
+    certify: Certify | None = None,
 ) -> tuple[Array, float]:
     """Returns the mixture of least importance @ losses, and a bound on what it misses.
 
@@ -49,13 +65,14 @@ def best_mixture(
     slack of the limits times their multipliers.
 
     Args:
-        law: of all targets.
+        laws: of all targets.
         importance: (targets,) weights of the losses.
         lower: (domains,) floors.
         upper: (domains,) caps.
         groups: bounds of sums of weights.
         limits: (targets,) the greatest losses allowed (nats/token), infinite where none is set.
         start: (domains,) a mixture inside that keeps the limits; needed where there are any.
+        certify: bounds f(w) - min f; that of effective-data laws where none is named.
 
     Returns:
         The mixture (domains,) and the bound, nats/token.
@@ -63,13 +80,14 @@ def best_mixture(
     if limits is None:
         limits = np.full(len(importance), np.inf)
     chosen = (importance > 0) | np.isfinite(limits)
-    law = law.only(chosen)
+    laws = laws.only(chosen)
     importance = importance[chosen]
     limits = limits[chosen]
-    weights, multipliers = minimise_inside(law, importance, lower, upper, groups, limits, start)
-    gap = certificate(law, importance + multipliers, weights, lower, upper, groups)
+    weights, multipliers = minimise_inside(laws, importance, lower, upper, groups, limits, start)
+    bound: Certify = certificate if certify is None else certify
+    gap = bound(laws, importance + multipliers, weights, lower, upper, groups)
     limited = np.isfinite(limits)
-    slack = (limits - law.predict(weights[None])[0])[limited]
+    slack = (limits - laws.predict(weights[None])[0])[limited]
     return weights, max(0.0, gap + float(multipliers[limited] @ slack))
 
 

@@ -89,7 +89,9 @@ def fit_decay(misfit: Callable[[float], Array], runs: int) -> tuple[float, float
 
     coarse = np.log(DECAYS)
     coarse_profile = likelihood(coarse)
-    near = coarse[coarse_profile.argmax()] + (coarse[1] - coarse[0]) * BETWEEN
+    best_coarse = coarse[coarse_profile.argmax()]
+    width = coarse[1] - coarse[0]
+    near = best_coarse + width * BETWEEN
     logs = np.concatenate([coarse, near])
     profile = np.concatenate([coarse_profile, likelihood(near)])
     order = np.argsort(logs)
@@ -100,7 +102,8 @@ def fit_decay(misfit: Callable[[float], Array], runs: int) -> tuple[float, float
     inside = profile - profile.max() + CHI
     low = -_edge(-logs[best::-1], inside[best::-1])
     high = _edge(logs[best:], inside[best:])
-    return float(np.exp(logs[best])), float(np.exp(low)), float(np.exp(high))
+    decay = float(np.exp(logs[best]))
+    return decay, float(np.exp(low)), float(np.exp(high))
 
 
 def _edge(logs: Array, inside: Array) -> float:
@@ -113,7 +116,8 @@ def _edge(logs: Array, inside: Array) -> float:
         return np.inf
     k = int(outside[0])
     width = logs[k] - logs[k - 1]
-    return float(logs[k - 1] + width * inside[k - 1] / (inside[k - 1] - inside[k]))
+    fall = inside[k - 1] - inside[k]
+    return float(logs[k - 1] + width * inside[k - 1] / fall)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +152,11 @@ class ScaledLaw(Law):
         amounts = self._amounts(w)
         more = self._worth_of_more(w)
         repeated = w * self.total > self.available
-        fall = more * self.total / np.maximum(self.available * self.decay, TINY)
-        falling = np.where(repeated, fall, 0.0)
-        return super().bend(amounts) * more**2 - super().growth(amounts) * falling
+        scale = np.maximum(self.available * self.decay, TINY)
+        falling = np.where(repeated, more * self.total / scale, 0.0)
+        bend = super().bend(amounts)
+        growth = super().growth(amounts)
+        return bend * more**2 - growth * falling
 
     def only(self, chosen: NDArray[np.bool_]) -> "ScaledLaw":
         """Returns the law of the targets that are `chosen` (targets,)."""

@@ -3,7 +3,7 @@
 They give the mixture's loss and its gain over natural, and how far to trust both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ GROUPED = 20
 
 
 @dataclass(frozen=True)
-class Examples:
+class GoalExamples:
     """All targets' examples one below the other.
 
     An example of target k weighs a_j = importance_k / (examples of k * scored tokens of j), so
@@ -38,7 +38,9 @@ class Examples:
     target: NDArray[np.int64]
 
     @classmethod
-    def of(cls, values: Sequence[Array], scored: Sequence[Array], importance: Array) -> "Examples":
+    def of(
+        cls, values: Sequence[Array], scored: Sequence[Array], importance: Array
+    ) -> "GoalExamples":
         """Takes the examples of the targets with importance.
 
         Args:
@@ -62,9 +64,9 @@ class Examples:
             target=np.repeat(chosen, counts),
         )
 
-    def only(self, rows: NDArray[np.bool_]) -> "Examples":
+    def only(self, rows: NDArray[np.bool_]) -> "GoalExamples":
         """Returns the examples where `rows` (examples,) is true."""
-        return Examples(
+        return GoalExamples(
             values=self.values[rows],
             importance=self.importance[rows],
             target=self.target[rows],
@@ -98,9 +100,7 @@ class Examples:
     def folds(self, count: int, seed: int) -> NDArray[np.int64]:
         """Returns (examples,) the fold of each example; every fold holds every target."""
         fold = np.empty(len(self.target), dtype=np.int64)
-        for target in np.unique(self.target):
-            rows = np.flatnonzero(self.target == target)
-            rng = np.random.default_rng([seed, int(target)])
+        for rows, rng in self._targets(seed):
             fold[rows] = rng.permutation(len(rows)) % count
         return fold
 
@@ -110,12 +110,17 @@ class Examples:
         A draw takes as many examples of a target as it has, with replacement.
         """
         times = np.zeros((draws, len(self.target)), dtype=np.int64)
-        for target in np.unique(self.target):
-            rows = np.flatnonzero(self.target == target)
-            equal = np.full(len(rows), 1 / len(rows))
-            rng = np.random.default_rng([seed, int(target)])
-            times[:, rows] = rng.multinomial(len(rows), pvals=equal, size=draws)
+        for rows, rng in self._targets(seed):
+            count = len(rows)
+            equal = np.full(count, 1 / count)
+            times[:, rows] = rng.multinomial(count, equal, draws)
         return times
+
+    def _targets(self, seed: int) -> Iterator[tuple[NDArray[np.int64], np.random.Generator]]:
+        """Of each target the rows of its examples, and random numbers of its own."""
+        for target in np.unique(self.target).tolist():
+            rows = np.flatnonzero(self.target == target)
+            yield rows, np.random.default_rng([seed, target])
 
 
 def scored_targets(observations: Observations) -> tuple[str, ...]:
@@ -146,8 +151,8 @@ def gain_note(gains: Array, tau: float, where: str) -> str:
 
 
 def intervals(
-    choosing: Examples,
-    judging: Examples,
+    choosing: GoalExamples,
+    judging: GoalExamples,
     gains: Array,
     goal: Goal,
     weights: Array,
@@ -199,7 +204,7 @@ def intervals(
 
 
 def _weight_intervals(
-    choosing: Examples, goal: Goal, weights: Array, tau: float, draws: int
+    choosing: GoalExamples, goal: Goal, weights: Array, tau: float, draws: int
 ) -> dict[str, list[float]]:
     """Domain -> interval of its weight over resampled examples; it holds the proposal's weight."""
     importance = choosing.importance * choosing.resampled(draws, goal.seed)

@@ -24,7 +24,7 @@ from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Proposal
 from mixwright.mixers.base import FITTED, Fitted
 from mixwright.mixers.mixmin.examples import (
-    Examples,
+    GoalExamples,
     gain_note,
     intervals,
     refuse_nan,
@@ -106,7 +106,7 @@ class MixMin(Fitted):
         """Minimises f, and says what its minimum gains over natural."""
         importance = self.target_weights(goal)
         choosing = self._choosing(importance)
-        reporting = Examples.of(self.reported, self.reported_scored, importance)
+        reporting = GoalExamples.of(self.reported, self.reported_scored, importance)
         tau, held_out = self._choose_tau(choosing, goal)
         solution = self._solve(choosing, goal, tau)
         if reporting.fewest(importance) >= REPORTING:
@@ -139,7 +139,7 @@ class MixMin(Fitted):
             intervals=trust,
         )
 
-    def _gap_notes(self, solution: Solution, choosing: Examples) -> list[str]:
+    def _gap_notes(self, solution: Solution, choosing: GoalExamples) -> list[str]:
         if solution.converged:
             return []
         gap = solution.gap / choosing.importance.sum()
@@ -148,11 +148,11 @@ class MixMin(Fitted):
             f" after {solution.iterations} steps"
         ]
 
-    def _choosing(self, importance: Array) -> Examples:
+    def _choosing(self, importance: Array) -> GoalExamples:
         """The examples that choose, weighted by (targets,) importance."""
-        return Examples.of(self.likelihoods, self.scored, importance)
+        return GoalExamples.of(self.likelihoods, self.scored, importance)
 
-    def _choose_tau(self, choosing: Examples, goal: Goal) -> tuple[float, Array]:
+    def _choose_tau(self, choosing: GoalExamples, goal: Goal) -> tuple[float, Array]:
         """The pull that gains most on held-out folds, the strongest of equals; and its gains."""
         gains = {}
         for tau in self._strengths():
@@ -170,7 +170,7 @@ class MixMin(Fitted):
             )
         return (float(self.tau),)
 
-    def _solve(self, examples: Examples, goal: Goal, tau: float) -> Solution:
+    def _solve(self, examples: GoalExamples, goal: Goal, tau: float) -> Solution:
         total = float(examples.importance.sum())
         return solve(
             examples.values,
@@ -184,7 +184,7 @@ class MixMin(Fitted):
             groups=goal.bounds.groups,
         )
 
-    def _held_out_gains(self, examples: Examples, goal: Goal, tau: float) -> Array:
+    def _held_out_gains(self, examples: GoalExamples, goal: Goal, tau: float) -> Array:
         """(examples,) weighted gains over natural, under what the other folds choose."""
         fold = examples.folds(FOLDS, goal.seed)
         gains = np.zeros(len(examples.importance))

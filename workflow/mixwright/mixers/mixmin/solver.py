@@ -180,18 +180,21 @@ def _warm_start(pulled: Pulled, region: Region) -> Array:
     ratios: Any = pulled.objective
     examples = len(ratios.importance)
     domains = ratios.domains
-    if examples > 2 * WARM_ROWS:
-        sample = ratios.sampled(max(WARM_ROWS, examples // 8)).unit()
-        small = replace(pulled, objective=sample)
-        start = _warm_start(small, region)
-        tolerance = 0.1 * domains / len(sample.importance)
-        solution = minimise(small, region, start, tolerance)
-        return region.settle(np.maximum(solution.weights, 1e-6 / domains))
-    w = region.scale(np.full(domains, 1 / domains))
-    for _ in range(3):
-        shares = -w * ratios.at(w).gradient
-        w = region.scale(np.maximum(shares, 1e-6 / domains))
-    return w
+    floor = 1e-6 / domains
+    if examples <= 2 * WARM_ROWS:
+        w = region.scale(np.full(domains, 1 / domains))
+        for _ in range(3):
+            shares = -w * ratios.at(w).gradient
+            w = region.scale(np.maximum(shares, floor))
+        return w
+    rows = max(WARM_ROWS, examples // 8)
+    sample = ratios.sampled(rows).unit()
+    small = replace(pulled, objective=sample)
+    start = _warm_start(small, region)
+    tolerance = 0.1 * domains / len(sample.importance)
+    solution = minimise(small, region, start, tolerance)
+    w = np.maximum(solution.weights, floor)
+    return region.settle(w)
 
 
 def _expectation_maximisation(

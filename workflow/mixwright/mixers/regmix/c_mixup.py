@@ -11,6 +11,7 @@ h    bandwidth, nats/token
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.mixture import Array
 
@@ -36,19 +37,8 @@ def augmented(weights: Array, losses: Array) -> tuple[Array, Array]:
     """
     rng = np.random.default_rng(0)
     runs = len(losses)
-    bandwidth = max(BANDWIDTH * float(losses.std()), 1e-12)
-    difference = losses[:, None] - losses[None]
-    distance = difference / bandwidth
-    chance = np.exp(-0.5 * distance**2)
-    # No run is its own partner.
-    np.fill_diagonal(chance, 1e-300)
-    cumulated = np.cumsum(chance, axis=1)
-    size = (COPIES, runs)
-    drawn = rng.random(size) * cumulated[:, -1]
-    below = cumulated[None] < drawn[..., None]
-    partner = below.sum(axis=2)
-    partner = np.minimum(partner, runs - 1)
-    share = rng.beta(STRENGTH, STRENGTH, size)
+    partner = _partners(losses, rng)
+    share = rng.beta(STRENGTH, STRENGTH, (COPIES, runs))
     rest = 1 - share
     y = share * losses + rest * losses[partner]
     # One share for all domains of a combination.
@@ -58,6 +48,23 @@ def augmented(weights: Array, losses: Array) -> tuple[Array, Array]:
     x = x.reshape(COPIES * runs, -1)
     mixtures = np.concatenate([weights, x])
     return mixtures, np.concatenate([losses, y.ravel()])
+
+
+def _partners(losses: Array, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(COPIES, runs) positions of runs that are near in loss, drawn at random."""
+    runs = len(losses)
+    bandwidth = max(BANDWIDTH * float(losses.std()), 1e-12)
+    difference = losses[:, None] - losses[None]
+    distance = difference / bandwidth
+    chance = np.exp(-0.5 * distance**2)
+    # No run is its own partner.
+    np.fill_diagonal(chance, 1e-300)
+    cumulated = np.cumsum(chance, axis=1)
+    total = cumulated[:, -1]
+    drawn = rng.random((COPIES, runs)) * total
+    below = cumulated[None] < drawn[..., None]
+    partner = below.sum(axis=2)
+    return np.minimum(partner, runs - 1)
 
 
 def helps(

@@ -1,4 +1,9 @@
-"""The parts of a step whose gradient is written by hand: few passes over memory, and no number depends on how many members share it."""
+"""The parts of a training step whose gradient is written by hand.
+
+They take few passes over memory, and no number depends on how many members share a step: sums
+over rows are taken a member at a time. In the formulas dy is the gradient of the loss by y, * is
+the product of elements, and mean is over the last dimension.
+"""
 
 from typing import Any
 
@@ -11,7 +16,11 @@ EPSILON = 1e-5
 
 
 class RMSNorm(Function):
-    """x / rms(x) * weight for x (K, N, W) and weight (K, W), in float32."""
+    """x / rms(x) * weight for x (K, N, W) and weight (K, W), in float32 (arXiv 1910.07467).
+
+    forward   r = 1 / sqrt(mean(x ** 2) + epsilon)     u = r x     y = u * w
+    backward  du = dy * w     dx = r (du - u mean(du * u))     dw = sum over rows of dy * u
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -24,16 +33,21 @@ class RMSNorm(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         unit, scale, weight = ctx.saved_tensors
-        grad_weight = torch.stack(
-            [part.sum(0) for part in grad * unit]
-        )  # a member at a time: the sum's order must not depend on K
+        grad_weight = _row_sums(grad * unit)
         return _before_rms(grad * weight.unsqueeze(1), unit, scale), grad_weight
 
 
 class NormedProducts(Function):
-    """x / rms(x) * weight times each of the matrices: (K, N, M) of x (K, N, W), weight (K, W), and (K, W, M), each of its own M.
+    """x / rms(x) * weight times each of several matrices.
 
-    The norm's weight is multiplied into the matrices, which are small, and so its gradient comes from theirs.
+    The results are (K, N, M) of x (K, N, W), weight (K, W) and matrices (K, W, M), each with an M
+    of its own. The norm's weight is multiplied into the matrices, which are small, and so its
+    gradient comes from theirs. With r and u as in `RMSNorm`:
+
+        forward   F_m = diag(w) A_m            y_m = u F_m
+        backward  G_m = u^T dy_m               dA_m = diag(w) G_m
+                  dw = sum over m and columns of G_m * A_m
+                  du = sum over m of dy_m F_m^T                    dx = r (du - u mean(du * u))
     """
 
     @staticmethod
@@ -41,78 +55,105 @@ class NormedProducts(Function):
         dtype = product_dtype(x)
         scale = _inverse_rms(x)
         unit = x * scale
-        read = unit.to(dtype)
+        factor = unit.to(dtype)
         folded = [(matrix * weight.unsqueeze(2)).to(dtype) for matrix in matrices]
-        ctx.save_for_backward(unit, read, scale, weight, *matrices, *folded)
-        return tuple(torch.bmm(read, matrix) for matrix in folded)
+        ctx.save_for_backward(unit, factor, scale, weight, *matrices, *folded)
+        return tuple(torch.bmm(factor, matrix) for matrix in folded)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        unit, read, scale, weight, *saved = ctx.saved_tensors
-        matrices, folded = saved[: len(grads)], saved[len(grads) :]
-        slope = torch.bmm(grads[0], folded[0].mT)
+        unit, factor, scale, weight, *saved = ctx.saved_tensors
+        matrices = saved[: len(grads)]
+        folded = saved[len(grads) :]
+        grad_unit = torch.bmm(grads[0], folded[0].mT)
         for grad, matrix in zip(grads[1:], folded[1:], strict=True):
-            slope = slope.baddbmm_(grad, matrix.mT)
-        raw = [_laid_like(matrix, read, grad) for matrix, grad in zip(matrices, grads, strict=True)]
-        grad_weight = torch.stack(
-            [(own * matrix).sum(2) for own, matrix in zip(raw, matrices, strict=True)]
-        ).sum(0)
-        return (
-            _before_rms(slope.float(), unit, scale),
-            grad_weight,
-            *(own.mul_(weight.unsqueeze(2)) for own in raw),
-        )
+            grad_unit = grad_unit.baddbmm_(grad, matrix.mT)
+        grad_folded = []
+        grad_weights = []
+        for matrix, grad in zip(matrices, grads, strict=True):
+            product = _laid_like(matrix, factor, grad)
+            grad_folded.append(product)
+            grad_weights.append((product * matrix).sum(2))
+        grad_x = _before_rms(grad_unit.float(), unit, scale)
+        grad_weight = torch.stack(grad_weights).sum(0)
+        grad_matrices = [product.mul_(weight.unsqueeze(2)) for product in grad_folded]
+        return grad_x, grad_weight, *grad_matrices
 
 
 def _inverse_rms(x: Tensor) -> Tensor:
-    return (
-        torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        .square_()
-        .div_(x.shape[-1])
-        .add_(EPSILON)
-        .rsqrt_()
-    )
+    """Returns 1 / rms(x), (K, N, 1)."""
+    norms = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return norms.square_().div_(x.shape[-1]).add_(EPSILON).rsqrt_()
 
 
 def _before_rms(grad: Tensor, unit: Tensor, scale: Tensor) -> Tensor:
-    """The gradient of x from that of unit = x * scale, in place of it."""
+    """Returns the gradient of x from that of unit = x * scale, in the memory of the latter."""
     inner = torch.linalg.vecdot(grad, unit).div_(unit.shape[-1]).unsqueeze(-1)
     return grad.addcmul_(unit, inner, value=-1).mul_(scale)
 
 
-def _laid_like(matrix: Tensor, read: Tensor, grad: Tensor) -> Tensor:
-    """read^T grad in float32, in memory as the matrix is."""
+def _row_sums(x: Tensor) -> Tensor:
+    """Returns the sums over rows (K, W) of x (K, N, W).
+
+    They are taken a member at a time: in one sum over all, the order of additions depends on K.
+    """
+    return torch.stack([member.sum(0) for member in x])
+
+
+def _laid_like(matrix: Tensor, factor: Tensor, grad: Tensor) -> Tensor:
+    """Returns factor^T grad in float32, laid in memory as the matrix is."""
     transposed = matrix.stride(-1) != 1
-    return (torch.bmm(grad.mT, read).mT if transposed else torch.bmm(read.mT, grad)).float()
+    if transposed:
+        return torch.bmm(grad.mT, factor).mT.float()
+    return torch.bmm(factor.mT, grad).float()
 
 
 def product_dtype(x: Tensor) -> torch.dtype:
-    """What products are computed in: a Function's backward is outside autocast, which therefore is asked in its forward."""
+    """Returns the precision that products of x are computed in.
+
+    Autocast does not reach a Function's backward. So a Function asks for it in its forward.
+    """
     device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return x.dtype
 
 
 class Gated(Function):
-    """silu(gate) * up (SwiGLU, arXiv 2002.05202); the sigmoid is kept, for its exponential is most of the cost."""
+    """silu(gate) * up (SwiGLU, arXiv 2002.05202).
+
+    The sigmoid is kept, for its exponential is most of the cost.
+
+    forward   s = sigmoid(g)     o = g * s     y = o * u
+    backward  dg = (s + o - o * s) * u * dy     du = o * dy
+    """
 
     @staticmethod
     def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
-        share = torch.sigmoid(gate)
-        opened = gate * share
-        ctx.save_for_backward(share, opened, up)
+        sigmoid = torch.sigmoid(gate)
+        opened = gate * sigmoid
+        ctx.save_for_backward(sigmoid, opened, up)
         return opened * up
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        share, opened, up = ctx.saved_tensors
-        slope = torch.addcmul(opened, opened, share, value=-1).add_(share)
+        sigmoid, opened, up = ctx.saved_tensors
+        slope = torch.addcmul(opened, opened, sigmoid, value=-1).add_(sigmoid)
         return slope.mul_(up).mul_(grad), grad * opened
 
 
 class LayerNorm(Function):
-    """(x - mean) / deviation * scale + shift for x (K, N, W) and weight (K, 2, W), in float32."""
+    """(x - mean) / deviation * scale + shift for x (K, N, W), in float32 (arXiv 1607.06450).
+
+    The weight (K, 2, W) has slots scale a and shift b.
+
+    forward   c = x - mean(x)     r = 1 / sqrt(mean(c ** 2) + epsilon)     u = r c
+              y = u * a + b
+    backward  du = dy * a     dx = r (du - mean(du) - u mean(du * u))
+              da = sum over rows of dy * u     db = sum over rows of dy
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
@@ -126,23 +167,23 @@ class LayerNorm(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         unit, scale, weight = ctx.saved_tensors
-        grad_weight = torch.stack(
-            [
-                torch.stack([(part * own).sum(0), part.sum(0)])
-                for part, own in zip(grad, unit, strict=True)
-            ]
-        )
-        inner = grad * weight[:, :1]
-        along = (inner * unit).mean(-1, keepdim=True)
-        return (
-            (inner - inner.mean(-1, keepdim=True)).addcmul_(unit, along, value=-1).mul_(scale),
-            grad_weight,
-            None,
-        )
+        grad_weights = []
+        for grad_member, unit_member in zip(grad, unit, strict=True):
+            sums = (grad_member * unit_member).sum(0), grad_member.sum(0)
+            grad_weights.append(torch.stack(sums))
+        grad_unit = grad * weight[:, :1]
+        along = (grad_unit * unit).mean(-1, keepdim=True)
+        centred = grad_unit - grad_unit.mean(-1, keepdim=True)
+        grad_x = centred.addcmul_(unit, along, value=-1).mul_(scale)
+        return grad_x, torch.stack(grad_weights), None
 
 
 class Shift(Function):
-    """x (K, N, W) + bias (K, W); the bias's gradient is summed a member at a time."""
+    """x (K, N, W) + bias (K, W).
+
+    forward   y = x + b
+    backward  dx = dy     db = sum over rows of dy
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor) -> Tensor:
@@ -151,4 +192,4 @@ class Shift(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        return grad, torch.stack([part.sum(0) for part in grad])
+        return grad, _row_sums(grad)

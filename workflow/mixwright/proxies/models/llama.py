@@ -1,32 +1,44 @@
-"""A Llama-shaped transformer with every parameter stacked over K members: one batched product does the work of K models."""
+"""A Llama-shaped transformer, stacked over K members (Touvron et al., arXiv 2302.13971).
+
+One batched product does the work of K models. A layer is
+
+    x <- x + attention(rmsnorm(x)),  q and k turned by rotary embedding (arXiv 2104.09864)
+    x <- x + (silu(y G) * (y U)) D^T,  y = rmsnorm(x)  (SwiGLU, arXiv 2002.05202)
+
+and the logits are rmsnorm(x) times a head of its own. There are no biases and no dropout.
+"""
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding
 
-from mixwright.proxies.models.attention import Heads, apart, attend, turns
+from mixwright.proxies.models.attention import apart
 from mixwright.proxies.models.kernels import Gated, NormedProducts, RMSNorm
+from mixwright.proxies.models.parts import attention_of, embedded
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
-    """One member's first weights, a function of (shape, seed) alone: zero head and zero residual outputs, the rest normal(0, 0.02).
+    """Returns one member's first weights, a function of (shape, seed) alone.
 
-    embedding (1, V, W); head (1, W, V); attention (1, L, 4, W, W), rows are outputs, slots q k v o, pairs that
-    positions turn side by side in q and k; mlp (1, L, 3, W, H), slots gate and up
-    (inputs x outputs) and down (outputs x inputs), so that equal shapes stack; norms (1, 2 L + 1, W).
+    The head and the products whose results are added to the residual stream are 0, norms 1, the
+    rest normal(0, 0.02).
+
+    Returns:
+        embedding (1, V, W); head (1, W, V);
+        attention (1, L, 4, W, W), slots q k v o, rows are outputs; in q and k the two dimensions
+            that positions turn as a pair stand side by side;
+        mlp (1, L, 3, W, H), slots gate and up (inputs x outputs) and down (outputs x inputs), so
+            that equal shapes stack;
+        norms (1, 2 L + 1, W).
     """
-    layers, width, hidden, normal = (
-        shape.layers,
-        shape.width,
-        shape.hidden,
-        FirstWeights(seed).normal,
-    )
-    attention, mlp = normal(layers, 4, width, width), normal(layers, 3, width, hidden)
+    layers, width = shape.layers, shape.width
+    first_weights = FirstWeights(seed)
+    attention = first_weights.normal(layers, 4, width, width)
+    mlp = first_weights.normal(layers, 3, width, shape.hidden)
     attention[:, :, 3] = 0
     mlp[:, :, 2] = 0
     return {
-        "embedding": normal(shape.vocabulary, width),
+        "embedding": first_weights.normal(shape.vocabulary, width),
         "head": torch.zeros(1, width, shape.vocabulary),
         "attention": attention,
         "mlp": mlp,
@@ -35,67 +47,56 @@ def initial(shape: Shape, seed: int) -> Parameters:
 
 
 def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tensor:
-    """(K, B T, W) final normed states; `tokens` is (K, B, T) int64, or (1, B, T) when all members read the same."""
+    """Returns the final normed states (K, B T, W) of tokens (K, B, T) or (1, B, T)."""
+    length = tokens.shape[2]
     norms = parameters["norms"].unbind(1)
     x = embedded(parameters["embedding"], tokens)
-    rows, length = tokens.shape[1:]
-    for layer, (attention, mlp) in enumerate(
-        zip(parameters["attention"].unbind(1), parameters["mlp"].unbind(1), strict=True)
-    ):
-        x = x + _attention(x, norms[2 * layer], attention, rows, length, shape)
+    layers = zip(parameters["attention"].unbind(1), parameters["mlp"].unbind(1), strict=True)
+    for layer, (attention, mlp) in enumerate(layers):
+        x = x + _attention(x, norms[2 * layer], attention, length, shape)
         x = x + _mlp(x, norms[2 * layer + 1], mlp)
-    return RMSNorm.apply(x, norms[-1])
+    states: Tensor = RMSNorm.apply(x, norms[-1])
+    return states
 
 
-def embedded(table: Tensor, tokens: Tensor) -> Tensor:
-    """(K, B T, W), looked up in one table of K V rows."""
-    members, vocabulary, width = table.shape
-    offsets = torch.arange(members, device=table.device).mul_(vocabulary).view(-1, 1)
-    return embedding(tokens.flatten(1) + offsets, table.reshape(-1, width))
-
-
-def _attention(
-    x: Tensor, norm: Tensor, weights: Tensor, rows: int, length: int, shape: Shape
-) -> Tensor:
-    members, _, _, width = weights.shape
+def _attention(x: Tensor, norm: Tensor, weights: Tensor, length: int, shape: Shape) -> Tensor:
+    """Returns attention (K, B T, W) of the normed x (K, B T, W)."""
     project, out = weights.split((3, 1), dim=1)
-    (mixed,) = NormedProducts.apply(x, norm, project.reshape(members, 3 * width, width).mT)
-    heads = mixed.view(members * rows, length, 3, shape.heads, -1)
-    seen = attend(
-        *Heads.apply(heads, turns(length, width // shape.heads, x.device)),
-        causal=True,
-        kernel=shape.attention,
-    )
-    return torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT)
+    (mixed,) = NormedProducts.apply(x, norm, project.flatten(1, 2).mT)
+    attended = attention_of(mixed, length, shape, turned=shape.head_width, causal=True)
+    return torch.bmm(attended, out.squeeze(1).mT)
 
 
 def _mlp(x: Tensor, norm: Tensor, weights: Tensor) -> Tensor:
+    """Returns the gated MLP (K, N, W) of the normed x (K, N, W)."""
     gate, up, down = weights.unbind(1)
-    return torch.bmm(Gated.apply(*NormedProducts.apply(x, norm, gate, up)), down.mT)
+    inner = Gated.apply(*NormedProducts.apply(x, norm, gate, up))
+    return torch.bmm(inner, down.mT)
 
 
-def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
-    """One member's weights under the names of LlamaForCausalLM."""
-    found = {
-        "model.embed_tokens.weight": own["embedding"],
-        "lm_head.weight": own["head"].T,
-        "model.norm.weight": own["norms"][-1],
+def hf_state_dict(weights: Parameters, shape: Shape) -> dict[str, Tensor]:
+    """Returns one member's weights under the names of LlamaForCausalLM."""
+    norms = weights["norms"]
+    renamed = {
+        "model.embed_tokens.weight": weights["embedding"],
+        "lm_head.weight": weights["head"].T,
+        "model.norm.weight": norms[-1],
     }
-    for layer, (attention, (gate, up, down)) in enumerate(
-        zip(own["attention"], own["mlp"], strict=True)
-    ):
-        at = f"model.layers.{layer}."
+    layers = zip(weights["attention"], weights["mlp"], strict=True)
+    for layer, (attention, mlp) in enumerate(layers):
         q, k, v, o = attention
-        matrices = (apart(q, shape.heads), apart(k, shape.heads), v, o)
-        found |= {
-            f"{at}self_attn.{name}_proj.weight": matrix
-            for name, matrix in zip("qkvo", matrices, strict=True)
+        gate, up, down = mlp
+        matrices = {
+            "self_attn.q_proj": apart(q, shape.heads),
+            "self_attn.k_proj": apart(k, shape.heads),
+            "self_attn.v_proj": v,
+            "self_attn.o_proj": o,
+            "mlp.gate_proj": gate.T,
+            "mlp.up_proj": up.T,
+            "mlp.down_proj": down,
+            "input_layernorm": norms[2 * layer],
+            "post_attention_layernorm": norms[2 * layer + 1],
         }
-        found |= {
-            f"{at}mlp.gate_proj.weight": gate.T,
-            f"{at}mlp.up_proj.weight": up.T,
-            f"{at}mlp.down_proj.weight": down,
-        }
-        found |= {f"{at}input_layernorm.weight": own["norms"][2 * layer]}
-        found |= {f"{at}post_attention_layernorm.weight": own["norms"][2 * layer + 1]}
-    return found
+        for name, matrix in matrices.items():
+            renamed[f"model.layers.{layer}.{name}.weight"] = matrix
+    return renamed

@@ -1,4 +1,8 @@
-"""Which tokens a masked language model has to predict, and what it sees in their place (BERT, arXiv 1810.04805, section 3.1)."""
+"""Which tokens a masked language model has to predict, and what it sees in their place.
+
+BERT (Devlin et al., arXiv 1810.04805, section 3.1): 15 % of the tokens are chosen; 80 % of these
+are replaced by the mask token, 10 % by a random token, and 10 % stay as they are.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,66 +16,105 @@ from mixwright.corpus.shards import Ints, Shard
 from mixwright.errors import MixwrightError
 
 SHARE = 0.15
-SETS = 7  # every seventh token masked at a time: the nearest to SHARE at which all are masked once
-MASKED, RANDOM = 0.8, 0.1  # of the chosen tokens; the rest stay as they are
+# Every seventh token masked at a time: the nearest to SHARE at which all are masked once.
+SETS = 7
+# Shares of the chosen tokens; the rest stay as they are.
+MASKED = 0.8
+RANDOM = 0.1
 
 
 @dataclass(frozen=True)
 class Masking:
-    """The masks of one run: a function of its seed, the domain, and the how-manieth of the domain's sequences in the run one is."""
+    """The masks of one run.
+
+    A mask is a function of the run's seed, of the domain, and of how many of the domain's
+    sequences the run has read before.
+    """
 
     seed: int
-    mask: int
-    end: int
-    vocabulary: int
+    mask: int  # the token that stands for what is predicted
+    end: int  # the token between documents
+    vocabulary: int  # tokens
 
     @classmethod
     def of(cls, shard: Shard, seed: int) -> "Masking":
+        """Returns the masks of a run with `seed` on shards like this one.
+
+        Raises:
+            MixwrightError: the shard's tokenizer has no mask token.
+        """
         return cls(seed, mask_token(shard), shard.end_token, shard.vocabulary)
 
     def read(self, schedule: Schedule, positions: Ints) -> tuple[Ints, Ints, Ints]:
-        """Of the run's sequences at `positions`: (n, T) what is seen, (n, m) increasing places to predict, (n, m) what stands there."""
+        """Reads the run's sequences at `positions` (n,).
+
+        Returns:
+            (n, T) what the model sees, (n, m) increasing places to predict, and (n, m) the tokens
+            that stand there in the text.
+        """
         tokens = schedule.read(positions)[:, :-1]
+        inputs = []
+        places = []
         pairs = zip(tokens, schedule.places(positions), strict=True)
-        seen, places = zip(
-            *(self.masked(row, domain, number) for row, (domain, number) in pairs), strict=True
-        )
+        for row, (domain, number) in pairs:
+            masked_row, chosen = self.masked(row, domain, number)
+            inputs.append(masked_row)
+            places.append(chosen)
         at = np.stack(places)
-        return np.stack(seen), at, np.take_along_axis(tokens, at, axis=1)
+        return np.stack(inputs), at, np.take_along_axis(tokens, at, axis=1)
 
     def masked(self, tokens: Ints, domain: str, number: int) -> tuple[Ints, Ints]:
-        """(T,) what is seen of `tokens`, and the increasing places chosen: as many in every sequence, end tokens only if no other is."""
+        """Masks a sequence.
+
+        Args:
+            tokens: (T,) the text.
+            domain: whose text it is.
+            number: how many of the domain's sequences the run has read before.
+
+        Returns:
+            (T,) what the model sees, and the increasing places (m,) it predicts. m is the same in
+            every sequence of T tokens. An end token is chosen only where no other token is left.
+        """
         count = max(1, round(SHARE * len(tokens)))
         order, chance, token = self._draws(domain, number, len(tokens))
-        chosen = np.sort(
-            np.argsort(np.where(tokens == self.end, 1.0 + order, order), kind="stable")[:count]
-        )
-        other = (token[chosen] * self.vocabulary).astype(np.int64)
-        seen = tokens.copy()
-        seen[chosen] = np.select(
-            [chance[chosen] < MASKED, chance[chosen] < MASKED + RANDOM],
-            [np.int64(self.mask), other],
-            tokens[chosen],
-        )
-        return seen, chosen
+        ends_last = np.where(tokens == self.end, 1.0 + order, order)
+        chosen = np.sort(np.argsort(ends_last, kind="stable")[:count])
+        random_tokens = (token[chosen] * self.vocabulary).astype(np.int64)
+        conditions = [chance[chosen] < MASKED, chance[chosen] < MASKED + RANDOM]
+        replacements = [np.int64(self.mask), random_tokens]
+        inputs = tokens.copy()
+        inputs[chosen] = np.select(conditions, replacements, tokens[chosen])
+        return inputs, chosen
 
     def _draws(self, domain: str, number: int, length: int) -> NDArray[np.float64]:
-        """(3, length) uniforms in [0, 1), of raw 64-bit draws, whose stream numpy keeps between versions."""
+        """Returns (3, length) uniforms in [0, 1).
+
+        They are made of raw 64-bit draws, whose stream numpy keeps between versions.
+        """
         name = hashlib.sha256(f"mask {self.seed}/{domain}/{number}".encode()).digest()
         raw = np.random.PCG64(int.from_bytes(name[:16], "little")).random_raw((3, length))
-        return (raw >> np.uint64(11)) * 2.0**-53
+        return np.asarray((raw >> np.uint64(11)) * 2.0**-53, np.float64)
 
 
 def mask_token(shard: Shard) -> int:
-    """The token that stands for what a masked model predicts."""
+    """Returns the token that stands for what a masked model predicts.
+
+    Raises:
+        MixwrightError: the shard's tokenizer has none.
+    """
     if shard.mask_token is None:
         raise MixwrightError(
-            f"{shard.domain}: its tokenizer has no mask token; name one as mask_token in tokenizer_config.json, or train one"
+            f"{shard.domain}: its tokenizer has no mask token; "
+            "name one as mask_token in tokenizer_config.json, or train one"
         )
     return shard.mask_token
 
 
-def together(scored: Ints, alone: bool) -> Iterator[Ints]:
-    """The sets of scored places that are masked together: every seventh, or one by one; each place is in one set."""
+def masked_sets(scored: Ints, alone: bool) -> Iterator[Ints]:
+    """Yields the sets of scored places (n,) that are masked at once; each place is in one set.
+
+    Every seventh place is in the same set, or each place is `alone` in its set.
+    """
     sets = len(scored) if alone else min(SETS, len(scored))
-    return (scored[first::sets] for first in range(sets))
+    for first in range(sets):
+        yield scored[first::sets]

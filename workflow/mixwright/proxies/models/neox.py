@@ -1,15 +1,30 @@
-"""A GPT-NeoX-shaped transformer stacked over K members, as Pythia's: attention and MLP read the same stream side by side.
+"""A GPT-NeoX-shaped transformer, stacked over K members (Black et al., arXiv 2204.06745).
 
-Rotary embedding on a quarter of a head's dimensions, LayerNorm, exact GELU, biases, a head of its own (arXiv 2204.06745).
+It is the shape of Pythia (arXiv 2304.01373): attention and MLP read the same stream side by side.
+A layer is
+
+    x <- x + attention(layernorm_1(x)) + mlp(layernorm_2(x))
+
+with biases, the exact GELU, and rotary embedding (arXiv 2104.09864) on the first quarter of a
+head's dimensions. The logits are layernorm(x) times a head of its own. There is no dropout.
 """
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu
 
-from mixwright.proxies.models.attention import Heads, apart, attend, turns
-from mixwright.proxies.models.kernels import LayerNorm, Shift
-from mixwright.proxies.models.llama import embedded
+from mixwright.proxies.models.attention import apart
+from mixwright.proxies.models.kernels import LayerNorm
+from mixwright.proxies.models.parts import (
+    Layer,
+    Modules,
+    biased_attention,
+    biased_mlp,
+    embedded,
+    initial_layers,
+    layer_of,
+    layers_of,
+    named,
+)
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 
 EPSILON = 1e-5
@@ -17,105 +32,75 @@ TURNED = 4  # a head's dimensions over those that positions turn
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
-    """Zero head, residual outputs and biases, norms one, the rest normal(0, 0.02).
+    """Returns one member's first weights, a function of (shape, seed) alone.
 
-    embedding (1, V, W); head (1, W, V); attention (1, L, 4, W, W), rows are outputs, slots q k v o, pairs that
-    positions turn side by side in q and k; mlp (1, L, 2, W, H), slots up (inputs x outputs) and down
-    (outputs x inputs); norms (1, 2 L + 1, 2, W), scale and shift.
+    Returns:
+        embedding (1, V, W); head (1, W, V), zeros;
+        the weights of `parts.initial_layers` with 2 L + 1 norms; in q and k the two dimensions
+            that positions turn as a pair stand side by side.
     """
-    layers, width, hidden, normal = (
-        shape.layers,
-        shape.width,
-        shape.hidden,
-        FirstWeights(seed).normal,
-    )
-    attention, mlp = normal(layers, 4, width, width), normal(layers, 2, width, hidden)
-    attention[:, :, 3] = 0
-    mlp[:, :, 1] = 0
-    norms = torch.zeros(1, 2 * layers + 1, 2, width)
-    norms[:, :, 0] = 1
+    first_weights = FirstWeights(seed)
+    layers = initial_layers(shape, first_weights, norms=2 * shape.layers + 1)
     return {
-        "embedding": normal(shape.vocabulary, width),
-        "head": torch.zeros(1, width, shape.vocabulary),
-        "attention": attention,
-        "mlp": mlp,
-        "norms": norms,
-        "attention_bias": torch.zeros(1, layers, 4, width),
-        "up_bias": torch.zeros(1, layers, hidden),
-        "down_bias": torch.zeros(1, layers, width),
+        "embedding": first_weights.normal(shape.vocabulary, shape.width),
+        "head": torch.zeros(1, shape.width, shape.vocabulary),
+        **layers,
     }
 
 
 def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tensor:
-    """(K, B T, W) final normed states; `tokens` is (K, B, T) int64, or (1, B, T) when all members read the same."""
-    rows, length = tokens.shape[1:]
+    """Returns the final normed states (K, B T, W) of tokens (K, B, T) or (1, B, T)."""
+    length = tokens.shape[2]
     norms = parameters["norms"].unbind(1)
     x = embedded(parameters["embedding"], tokens)
-    names = ("attention", "attention_bias", "mlp", "up_bias", "down_bias")
-    for layer, (attention, bias, mlp, up, down) in enumerate(
-        zip(*(parameters[name].unbind(1) for name in names), strict=True)
-    ):
-        seen = _attention(
-            LayerNorm.apply(x, norms[2 * layer], EPSILON), attention, bias, rows, length, shape
-        )
-        x = x + seen + _mlp(LayerNorm.apply(x, norms[2 * layer + 1], EPSILON), mlp, up, down)
-    return LayerNorm.apply(x, norms[-1], EPSILON)
+    for number, layer in enumerate(layers_of(parameters)):
+        x = _layer(x, layer, norms[2 * number], norms[2 * number + 1], length, shape)
+    states: Tensor = LayerNorm.apply(x, norms[-1], EPSILON)
+    return states
 
 
-def _attention(
-    x: Tensor, weights: Tensor, bias: Tensor, rows: int, length: int, shape: Shape
+def _layer(
+    x: Tensor, layer: Layer, norm_1: Tensor, norm_2: Tensor, length: int, shape: Shape
 ) -> Tensor:
-    members, _, _, width = weights.shape
-    project, out = weights.split((3, 1), dim=1)
-    mixed = torch.bmm(x, project.reshape(members, 3 * width, width).mT)
-    mixed = Shift.apply(mixed, bias[:, :3].flatten(1)).to(mixed.dtype)
-    heads = mixed.view(members * rows, length, 3, shape.heads, -1)
-    seen = attend(
-        *Heads.apply(heads, turns(length, heads.shape[-1] // TURNED, x.device)),
-        causal=True,
-        kernel=shape.attention,
-    )
-    return _shifted(
-        torch.bmm(seen.transpose(1, 2).reshape(members, rows * length, width), out.squeeze(1).mT),
-        bias[:, 3],
-    )
+    """Returns the stream (K, B T, W) after one layer."""
+    turned = shape.head_width // TURNED
+    normed = LayerNorm.apply(x, norm_1, EPSILON)
+    attended = biased_attention(normed, layer, length, shape, turned, causal=True)
+    normed = LayerNorm.apply(x, norm_2, EPSILON)
+    return x + attended + biased_mlp(normed, layer, approximate="none")
 
 
-def _mlp(x: Tensor, weights: Tensor, up_bias: Tensor, down_bias: Tensor) -> Tensor:
-    up, down = weights.unbind(1)
-    return _shifted(torch.bmm(gelu(_shifted(torch.bmm(x, up), up_bias)), down.mT), down_bias)
-
-
-def _shifted(x: Tensor, bias: Tensor) -> Tensor:
-    found: Tensor = Shift.apply(x, bias)
-    return found
-
-
-def hf_state_dict(own: Parameters, shape: Shape) -> dict[str, Tensor]:
-    """One member's weights under the names of GPTNeoXForCausalLM, whose rows of queries, keys and values alternate head by head."""
-    found = {"gpt_neox.embed_in.weight": own["embedding"], "lm_head.weight": own["head"].T}
-    for layer, (attention, bias, (up, down)) in enumerate(
-        zip(own["attention"], own["attention_bias"], own["mlp"], strict=True)
-    ):
-        at = f"gpt_neox.layers.{layer}."
-        found |= _named(
-            f"{at}attention.query_key_value", _by_head(attention, shape), _by_head(bias, shape)
-        )
-        found |= _named(f"{at}attention.dense", attention[3], bias[3])
-        found |= _named(f"{at}mlp.dense_h_to_4h", up.T, own["up_bias"][layer])
-        found |= _named(f"{at}mlp.dense_4h_to_h", down, own["down_bias"][layer])
-        found |= _named(f"{at}input_layernorm", *own["norms"][2 * layer])
-        found |= _named(f"{at}post_attention_layernorm", *own["norms"][2 * layer + 1])
-    return found | _named("gpt_neox.final_layer_norm", *own["norms"][-1])
+def hf_state_dict(weights: Parameters, shape: Shape) -> dict[str, Tensor]:
+    """Returns one member's weights under the names of GPTNeoXForCausalLM."""
+    renamed = {
+        "gpt_neox.embed_in.weight": weights["embedding"],
+        "lm_head.weight": weights["head"].T,
+    }
+    norms = weights["norms"]
+    for number in range(shape.layers):
+        layer = layer_of(weights, number)
+        up, down = layer.mlp
+        mixed = _by_head(layer.attention, shape), _by_head(layer.attention_bias, shape)
+        modules: Modules = {
+            "attention.query_key_value": mixed,
+            "attention.dense": (layer.attention[3], layer.attention_bias[3]),
+            "mlp.dense_h_to_4h": (up.T, layer.up_bias),
+            "mlp.dense_4h_to_h": (down, layer.down_bias),
+            "input_layernorm": norms[2 * number],
+            "post_attention_layernorm": norms[2 * number + 1],
+        }
+        renamed |= named(f"gpt_neox.layers.{number}.", modules)
+    return renamed | named("gpt_neox.", {"final_layer_norm": norms[-1]})
 
 
 def _by_head(slots: Tensor, shape: Shape) -> Tensor:
-    """Slots q k v o (4, W, ...) as (3 W, ...): for every head its queries', keys' and values' rows."""
+    """Returns slots q k v o (4, W, ...) as (3 W, ...), without o.
+
+    transformers lays them head by head: a head's rows of queries, then of keys, then of values.
+    """
     q, k, v, _ = slots
-    turned = shape.width // shape.heads // TURNED
-    rows = torch.stack([apart(q, shape.heads, turned), apart(k, shape.heads, turned), v])
+    turned = shape.head_width // TURNED
+    q = apart(q, shape.heads, turned)
+    k = apart(k, shape.heads, turned)
+    rows = torch.stack([q, k, v])
     return rows.unflatten(1, (shape.heads, -1)).transpose(0, 1).flatten(0, 2)
-
-
-def _named(name: str, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
-    return {f"{name}.weight": weight, f"{name}.bias": bias}

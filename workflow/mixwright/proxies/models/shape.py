@@ -1,4 +1,8 @@
-"""The sizes of a model, whatever its architecture, and the random numbers of its first weights."""
+"""The sizes of a model, whatever its architecture, and the random numbers of its first weights.
+
+Letters in the shapes of this folder: K members, B sequences, T places, N = B T rows of states,
+L layers, W width, H hidden width of the MLP, V vocabulary, h heads, d = W / h.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,57 +15,93 @@ from torch import Tensor
 from mixwright.errors import MixwrightError
 from mixwright.learners import HEAD_MULTIPLE, MASKED, table_rows
 
+# Tensors by name, each with the members as its first dimension, or of one member without it.
 Parameters = dict[str, Tensor]
 PACKED = ("llama", "gpt2", "neox", "bert")
+DEVIATION = 0.02  # of first weights
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a model without dropout. llama, neox: a head of their own, no grouped keys; gpt2, bert: learned positions, a tied head."""
+    """Sizes of a model without dropout.
+
+    llama and neox have a head of their own, and as many keys as queries. gpt2 and bert have
+    learned positions, and a head tied to the embedding.
+    """
 
     layers: int
     width: int
     heads: int
-    hidden: int
-    context: int
-    vocabulary: int
+    hidden: int  # width inside the MLP
+    context: int  # tokens
+    vocabulary: int  # rows of the embedding
     architecture: str = "llama"
-    attention: str = (
-        "auto"  # which kernel computes it: explicit, fused, or the one known to be faster
-    )
+    # Which kernel computes attention: explicit, fused, or auto for the one known to be faster.
+    attention: str = "auto"
 
     @classmethod
     def of(cls, shape: Mapping[str, Any], tokens: int, attention: str = "auto") -> "Shape":
-        """From a resolved study's model shape and the tokens that its tokenizer knows."""
-        if shape["architecture"] not in PACKED:
+        """Reads the model shape of a resolved study.
+
+        Args:
+            shape: sizes by name, as in config/models.
+            tokens: how many tokens the tokenizer knows.
+            attention: the kernel of attention.
+
+        Raises:
+            MixwrightError: no packed model has this shape, or its vocabulary is too small.
+        """
+        architecture = shape["architecture"]
+        heads = shape["heads"]
+        if architecture not in PACKED:
             raise MixwrightError(
-                f"proxy.model: no packed trainer for {shape['architecture']}; choose a model of architecture {', '.join(PACKED)}"
+                f"proxy.model: no packed trainer for {architecture}; "
+                f"choose a model of architecture {', '.join(PACKED)}"
             )
-        if shape.get("key_value_heads", shape["heads"]) != shape["heads"]:
+        if shape.get("key_value_heads", heads) != heads:
             raise MixwrightError(
-                "proxy.model: the packed trainer has no grouped keys; give the shape as many key_value_heads as heads"
+                "proxy.model: the packed trainer has no grouped keys; "
+                "give the shape as many key_value_heads as heads"
             )
-        multiple = HEAD_MULTIPLE.get(shape["architecture"], 2)
-        if shape["width"] % (multiple * shape["heads"]):
+        multiple = HEAD_MULTIPLE.get(architecture, 2)
+        if shape["width"] % (multiple * heads):
             raise MixwrightError(
-                f"proxy.model: width {shape['width']} is no multiple of {multiple} times its {shape['heads']} heads; change one of them"
+                f"proxy.model: width {shape['width']} is no multiple of {multiple} times "
+                f"its {heads} heads; change one of them"
             )
-        sizes = (shape[name] for name in ("layers", "width", "heads", "hidden", "context"))
-        return cls(*sizes, table_rows("proxy", shape, tokens), shape["architecture"], attention)
+        return cls(
+            layers=shape["layers"],
+            width=shape["width"],
+            heads=heads,
+            hidden=shape["hidden"],
+            context=shape["context"],
+            vocabulary=table_rows("proxy", shape, tokens),
+            architecture=architecture,
+            attention=attention,
+        )
 
     @property
     def masked(self) -> bool:
         """Whether a token is predicted from both sides."""
         return self.architecture in MASKED
 
+    @property
+    def head_width(self) -> int:
+        """Dimensions of one head of attention."""
+        return self.width // self.heads
+
 
 class FirstWeights:
-    """Draws of one member's first weights, a function of (shape, seed) alone; the order of the calls counts."""
+    """Draws one member's first weights.
+
+    They are a function of the seed and of the sizes that are drawn, in the order of the calls.
+    """
 
     def __init__(self, seed: int) -> None:
         digest = hashlib.sha256(f"first weights {seed}".encode()).digest()
-        self._generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little"))
+        number = int.from_bytes(digest[:8], "little")
+        self._generator = torch.Generator().manual_seed(number)
 
     def normal(self, *size: int) -> Tensor:
-        """(1, *size) of normal(0, 0.02)."""
-        return torch.randn(1, *size, generator=self._generator) * 0.02
+        """Returns (1, *size) draws of normal(0, 0.02)."""
+        return torch.randn(1, *size, generator=self._generator) * DEVIATION

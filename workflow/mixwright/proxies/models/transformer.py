@@ -1,4 +1,7 @@
-"""One way to first weights, hidden states and logits for every architecture that is packed."""
+"""First weights, hidden states and logits of every architecture that is packed, by one interface.
+
+Each architecture is a module with `initial`, `hidden_states` and `hf_state_dict`.
+"""
 
 from types import ModuleType
 
@@ -17,33 +20,53 @@ _MODULES: dict[str, ModuleType] = {
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
-    """One member's first weights, each with a leading 1: a function of (shape, seed) alone."""
-    found: Parameters = _MODULES[shape.architecture].initial(shape, seed)
-    return found
+    """Returns one member's first weights, each with a leading 1.
+
+    They are a function of the shape and the seed alone.
+    """
+    parameters: Parameters = _MODULES[shape.architecture].initial(shape, seed)
+    return parameters
 
 
 def stack(members: list[Parameters]) -> Parameters:
-    """Members of one shape, side by side."""
-    return {name: torch.cat([member[name] for member in members]) for name in members[0]}
+    """Puts members of one shape side by side: K tensors (1, ...) become one (K, ...)."""
+    stacked = {}
+    for name in members[0]:
+        stacked[name] = torch.cat([member[name] for member in members])
+    return stacked
 
 
 def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tensor:
-    """(K, B T, W) final states; `tokens` is (K, B, T) int64, or (1, B, T) when all members read the same."""
-    found: Tensor = _MODULES[shape.architecture].hidden_states(parameters, tokens, shape)
-    return found
+    """Returns the states (K, B T, W) after the last layer.
+
+    Args:
+        parameters: K members.
+        tokens: (K, B, T) int64, or (1, B, T) when all members read the same.
+        shape: the members' sizes.
+    """
+    states: Tensor = _MODULES[shape.architecture].hidden_states(parameters, tokens, shape)
+    return states
 
 
 def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, Tensor]:
-    """(K, N, H) and (K, H, V) whose product is the logits of states (K, N, W), few of all where few are scored."""
-    return (
-        (states, parameters["head"])
-        if "head" in parameters
-        else gpt2_bert.head(parameters, states, shape)
-    )
+    """Returns the two factors of the logits: inputs (K, N, W') and matrix (K, W', V).
+
+    W' is W, and W + 1 for bert, whose bias is a row of the matrix.
+
+    Args:
+        parameters: K members.
+        states: (K, N, W), of all places or of those that are scored.
+        shape: the members' sizes.
+    """
+    if "head" in parameters:
+        return states, parameters["head"]
+    return gpt2_bert.head(parameters, states, shape)
 
 
 def hf_state_dict(parameters: Parameters, member: int, shape: Shape) -> dict[str, Tensor]:
-    """One member's weights under the names of transformers' model of this architecture."""
-    own = {name: tensor[member].detach().cpu() for name, tensor in parameters.items()}
-    found: dict[str, Tensor] = _MODULES[shape.architecture].hf_state_dict(own, shape)
-    return {name: tensor.contiguous() for name, tensor in found.items()}
+    """Returns one member's weights under the names of transformers' model of its architecture."""
+    weights = {}
+    for name, tensor in parameters.items():
+        weights[name] = tensor[member].detach().cpu()
+    renamed: dict[str, Tensor] = _MODULES[shape.architecture].hf_state_dict(weights, shape)
+    return {name: tensor.contiguous() for name, tensor in renamed.items()}
