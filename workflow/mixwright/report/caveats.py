@@ -14,8 +14,9 @@ from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.noise import THRESHOLD
 
-# Up to so many caveats of one kind are listed one by one.
+# (domain, weight) of a mixture, rounded: equal mixtures have equal keys.
 MixtureKey = tuple[tuple[str, float], ...]
+# Up to so many caveats of one kind are listed one by one.
 MANY = 4
 
 

@@ -312,8 +312,8 @@ def _interval(gap: Difference) -> str:
 def _ranged(interval: Mapping[str, float], digits: int) -> str:
     """`0.84 [0.61, 0.95]`."""
     value, low, high = interval["value"], interval["low"], interval["high"]
-    interval = f"[{low:.{digits}f}, {high:.{digits}f}]"
-    return text(f"{value:.{digits}f} {interval}")
+    ends = f"[{low:.{digits}f}, {high:.{digits}f}]"
+    return text(f"{value:.{digits}f} {ends}")
 
 
 def _signed(value: float) -> str:
