@@ -107,28 +107,6 @@ assert not heavy, heavy
     run([sys.executable, "-c", program])
 
 
-# The rooms of the library in the order of its flow: a line imports from lines above it only.
-ROOMS = """
-    __init__ errors files progress versions mixture tables observations learners
-    sources
-    corpus
-    measured
-    simplex goal
-    designs
-    numerics
-    mixers
-    study
-    proxies
-    finals
-    tabular
-    proposals
-    trust
-    jobs
-    report
-    face
-    stages
-    __main__
-"""
 WITHOUT_TORCH = {"mixture", "goal", "observations", "simplex", "numerics", "designs", "mixers"}
 # What `import mixwright` offers comes from one module, which it reads on first use only.
 ENTRANCE = ("", "face")
@@ -136,11 +114,10 @@ UPWARD: dict[tuple[str, str], str] = {}
 
 
 def test_every_import_points_up_the_list_of_rooms():
-    floor = {
-        room: number
-        for number, line in enumerate(ROOMS.strip().splitlines())
-        for room in line.split()
-    }
+    floor = {}
+    for number, rooms in enumerate(rooms_in_order()):
+        for room in rooms:
+            floor[room] = number
     modules = {module_of(path): path for path in LIBRARY}
     assert {name.split(".")[0] or "__init__" for name in modules} == set(floor)
     upward = set()
@@ -152,6 +129,13 @@ def test_every_import_points_up_the_list_of_rooms():
             ):
                 upward.add((name, imported))
     assert upward == {ENTRANCE, *UPWARD}
+
+
+def rooms_in_order() -> list[list[str]]:
+    """The lines of the list of rooms in docs/architecture.md, each with the rooms it names."""
+    page = (HOUSE / "docs" / "architecture.md").read_text()
+    block = page.split("## The rooms")[1].split("```")[1]
+    return [re.split(r"\s{2,}", line)[0].split() for line in block.strip().splitlines()]
 
 
 def test_no_module_imports_itself_by_way_of_others():
