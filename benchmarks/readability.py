@@ -142,6 +142,11 @@ def bindings(node: ast.AST) -> list[str]:
     return []
 
 
+def densest(paths: Iterable[Path]) -> list[tuple[float, Path]]:
+    """Files by density, the densest first."""
+    return sorted(((count([path]).figures()["density"], path) for path in paths), reverse=True)
+
+
 def main(arguments: list[str]) -> int:
     folders = [Path(word) for word in arguments if not word.startswith("--")] or [PACKAGE]
     paths = []
@@ -160,6 +165,9 @@ def main(arguments: list[str]) -> int:
             print(f"{title}: {place}")
     for lines, place in sorted(counts.functions)[-5:]:
         print(f"function of {lines} lines: {place}")
+    if counts.figures()["density"] > LIMITS["density"]:
+        for density, path in densest(paths)[:10]:
+            print(f"density {density:.1f}: {path}")
     print(f"{counts.code_lines} code lines in {len(counts.files)} files")
     return int(over > 0 and "--check" in arguments)
 

@@ -225,6 +225,12 @@ def test_predictions_have_a_column_a_target(name):
     assert list(proposal.predicted) == ["south"]
 
 
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_no_mixtures_have_no_predictions(name):
+    """A search asks for none where every mixture that it draws keeps the limits."""
+    assert fitted(name).predict(study().amounts[:0]).shape == (0, len(fitted(name).targets))
+
+
 # Mixers that cannot follow the planted truth by their form: each has a test of its own truth below.
 OTHER_TRUTHS = {"mixmin", "best-source", "regmix-linear", "log-linear", "bimix"}
 # share of the gain over natural that a proposal may leave, where it is not 0.3
