@@ -3,8 +3,9 @@
     python benchmarks/chemistry.py results/chemistry
     python benchmarks/chemistry.py results/toxcast-0 results/toxcast-1 results/toxcast-2
 
-Intervals are of paired differences over test molecules, drawn with replacement: a molecule that several splits test is drawn as often in
-each of them, for splits overlap. What the splits' training molecules share is not in them: the range over the splits is shown beside.
+Intervals are of paired differences over test molecules, drawn with replacement. Splits overlap: a
+molecule that several splits test is drawn as often in each of them. The intervals leave out what
+the splits' training molecules share: the range over the splits is shown beside them.
 """
 
 import sys
@@ -74,17 +75,20 @@ def main(folders: Sequence[str]) -> None:
     )
     line("proposed natural", *(str(sum(split.same[arm] for split in splits)) for arm in arms))
     print(
-        f"\n+ - better, worse than {REFERENCE} beyond the 95% interval of its target, over all splits together"
+        f"\n+ - better, worse than {REFERENCE} beyond the 95% interval of its target, "
+        "over all splits together"
     )
     if DEFAULT in arms:
         best = max((name for name in SIMPLE if name in arms), key=lambda name: whole.means[name])
-        print(
-            f"{DEFAULT} minus {best}, the best of {', '.join(SIMPLE)}: {gap(whole, each, DEFAULT, best)}"
-        )
+        margin = gap(whole, each, DEFAULT, best)
+        print(f"{DEFAULT} minus {best}, the best of {', '.join(SIMPLE)}: {margin}")
 
 
 def read(folder: Path) -> Split:
-    """A study's tables, each task under the name of its split, and how often its arms proposed natural."""
+    """Reads a study's tables, and how often its arms proposed natural.
+
+    The name of each task begins with the name of its split.
+    """
     study = Study.read(folder / "study.json")
     scores = tables.read(sorted((folder / "scores").glob("*.parquet")), tables.SCORES)
     documents = tables.read(
@@ -105,12 +109,11 @@ def gap(whole: Comparison, each: Sequence[Comparison], arm: str, reference: str)
     """Mean difference over the splits, its 95% interval, and the range over several splits."""
     if arm == reference:
         return ""
-    found, values = (
-        whole.difference(arm, reference),
-        [comparison.difference(arm, reference).value for comparison in each],
-    )
+    difference = whole.difference(arm, reference)
+    values = [comparison.difference(arm, reference).value for comparison in each]
     several = f" ({min(values):+.3f} to {max(values):+.3f})" if len(values) > 1 else ""
-    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]{several}"
+    interval = f"[{difference.low:+.3f}, {difference.high:+.3f}]"
+    return f"{difference.value:+.3f} {interval}{several}"
 
 
 def tally(verdicts: Sequence[str]) -> str:

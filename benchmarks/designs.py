@@ -1,4 +1,6 @@
-"""CPU-seconds of a swarm's design and of MixMin's intervals: what a user waits for before and after the trainings.
+"""CPU-seconds of a swarm's design and of MixMin's intervals.
+
+A user waits for the design before the trainings, and for the intervals after them.
 
 OMP_NUM_THREADS=1 python benchmarks/designs.py
 """
@@ -23,7 +25,11 @@ ROWS, DOMAINS, EXAMPLES, ROUNDS = 512, 17, 500, 5
 
 
 def design(tight: bool, grouped: bool) -> Callable[[], Any]:
-    """Draws a swarm around natural: free, inside a box that rejects nearly everything, or inside sums of groups too."""
+    """Returns a function that draws a swarm around natural.
+
+    With `tight` the swarm is inside a box that rejects nearly everything. With `grouped` it is
+    inside sums of groups too.
+    """
     natural = np.random.default_rng(0).dirichlet(np.full(DOMAINS, 0.7))
     lower, upper = (
         (0.2 * natural, np.minimum(1, 1.3 * natural))
@@ -48,7 +54,7 @@ def intervals() -> Callable[[], Any]:
     """MixMin's proposal with its 100 draws from likelihoods of seven domains."""
     names = tuple("abcdefg")
     values = np.random.default_rng(0).normal(-100, 2, (EXAMPLES, len(names)))
-    seen = Observations(
+    observations = Observations(
         names,
         ("t",),
         names,
@@ -58,19 +64,19 @@ def intervals() -> Callable[[], Any]:
         {"t": Likelihoods(values, np.full(EXAMPLES, 40.0))},
     )
     domains = tuple(Domain(name, 10**6) for name in names)
-    mixer = create("mixmin", {"tau": 0.01}).fit(seen)
+    mixer = create("mixmin", {"tau": 0.01}).fit(observations)
     return lambda: mixer.propose(
         Goal(domains, {"t": 1.0}, 1e6, Bounds(np.zeros(len(names)), np.ones(len(names))))
     )
 
 
 def seconds(work: Callable[[], Any]) -> list[float]:
-    found = []
+    times = []
     for _ in range(ROUNDS):
         start = time.process_time()
         work()
-        found.append(time.process_time() - start)
-    return found
+        times.append(time.process_time() - start)
+    return times
 
 
 def main() -> None:
@@ -82,10 +88,9 @@ def main() -> None:
         f"MixMin's 100 draws, {EXAMPLES} examples x 7": intervals(),
     }
     for name, work in cases.items():
-        found = seconds(work)
-        table.add_row(
-            name, *(f"{value:.2f}" for value in (statistics.median(found), min(found), max(found)))
-        )
+        times = seconds(work)
+        spread = (statistics.median(times), min(times), max(times))
+        table.add_row(name, *(f"{value:.2f}" for value in spread))
     Console().print(table)
 
 

@@ -1,11 +1,16 @@
-"""A small swarm whose training processes are killed -9 at random moments, against the same swarm undisturbed.
+"""Kills the training processes of a small swarm at random moments (kill -9).
+
+The results are compared with those of the same swarm undisturbed.
 
 python benchmarks/kills.py [--kills 100] [--seed 0] [--snakemake]
 
-A process lives for a uniformly random number of CPU-seconds, so that a busy machine changes nothing, and the next one takes the pack up
-again. It is `mixwright train-proxies` in a fork of a process that has imported torch already; with --snakemake it is started by Snakemake,
-which tries again, and most of its life is that import. Told are the kills, what was trained twice, and whether any number differs: losses,
-realised counts, log-likelihoods and every file of the store, bit for bit.
+A process lives for a uniformly random number of CPU-seconds: so a busy machine changes nothing. The
+next process takes the pack up again. Each is `mixwright train-proxies`, in a fork of a process that
+has imported torch already. With --snakemake it is started by Snakemake, which tries again, and most
+of its life is that import.
+
+The report lists the kills, what was trained twice, and whether any number differs: losses, realised
+counts, log-likelihoods and every file of the store, bit for bit.
 """
 
 import argparse
@@ -51,10 +56,13 @@ class Recorder:
         plain = spec.loader.exec_module
         def execute(module):
             plain(module)
-            advance, record = module.Wave.advance, os.open(os.environ["RECORD"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+            advance = module.Wave.advance
+            record = os.open(os.environ["RECORD"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
             def noted(self):
                 advance(self)
-                os.write(record, "".join(f"{os.getpid()} {member.key} {self.step}\n" for member in self.members).encode())
+                process = os.getpid()
+                lines = [f"{process} {member.key} {self.step}\n" for member in self.members]
+                os.write(record, "".join(lines).encode())
             module.Wave.advance = noted
         spec.loader.exec_module = execute
         return spec
@@ -99,11 +107,11 @@ def snakemake(folder: Path, *words: str) -> subprocess.Popen:
         "RECORD": str(folder / "record"),
         "OMP_NUM_THREADS": "1",
     }
-    with (folder / "said").open("ab") as said:
+    with (folder / "log").open("ab") as log:
         return subprocess.Popen(
             [*command, *words, "--configfile", str(folder / "study.yaml")],
             env=os.environ | paths,
-            stdout=said,
+            stdout=log,
             stderr=subprocess.STDOUT,
         )
 
@@ -118,9 +126,9 @@ def training(parent: int) -> Iterator[int]:
             )
         except OSError:
             continue  # gone meanwhile
-    found = [parent]
-    for process in found:
-        found += children[process]
+    processes = [parent]
+    for process in processes:
+        processes += children[process]
         try:
             if Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[1:4] == [
                 b"-m",
@@ -142,18 +150,17 @@ def cpu_seconds(process: int) -> float:
 
 
 def kill_forks(folder: Path, kills: int, rng: random.Random) -> int:
-    """Trains the packs one after the other in forks of this process, of which so many are killed; the kills."""
+    """Trains the packs one after the other in forks of this process, and kills some of them.
+
+    Returns the number of kills, `kills` at most.
+    """
     import mixwright.proxies.pack  # noqa: F401  what takes long to import
 
     whole(snakemake(folder, "-n", "-p", *WANTED), folder)
     killed = 0
-    for command in sorted(
-        set(
-            re.findall(
-                r"python -m mixwright (train-proxies .*) 2>&1", (folder / "said").read_text()
-            )
-        )
-    ):
+    log = (folder / "log").read_text()
+    commands = set(re.findall(r"python -m mixwright (train-proxies .*) 2>&1", log))
+    for command in sorted(commands):
         status = int(signal.SIGKILL)
         while status == signal.SIGKILL:
             life = rng.uniform(0, LIFE) if killed < kills else math.inf
@@ -163,18 +170,21 @@ def kill_forks(folder: Path, kills: int, rng: random.Random) -> int:
             status = outlived(child, life)
             killed += status == signal.SIGKILL
         if status:
-            sys.exit((folder / "said").read_text()[-3000:])
+            sys.exit((folder / "log").read_text()[-3000:])
     whole(snakemake(folder, *WANTED), folder)
     return killed
 
 
 def train(folder: Path, words: list[str]) -> None:
-    """What a fork does: the subcommand, every step of every member noted, all that it says in a file."""
+    """Runs the subcommand in a fork.
+
+    Every step of every member is recorded. All output goes to a file.
+    """
     from mixwright.__main__ import main
     from mixwright.proxies.wave import Wave
 
     os.chdir(folder)
-    os.dup2(os.open("said", os.O_APPEND | os.O_WRONLY), 2)
+    os.dup2(os.open("log", os.O_APPEND | os.O_WRONLY), 2)
     advance, record = Wave.advance, os.open("record", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
     def noted(self: Wave) -> None:
@@ -202,7 +212,10 @@ def outlived(child: int, life: float) -> int:
 
 
 def kill_at_random(run: subprocess.Popen, folder: Path, kills: int, rng: random.Random) -> int:
-    """Kills training processes of `run` until there were so many kills, then waits for its end; the kills."""
+    """Kills training processes of `run` until there were `kills` kills, then waits for its end.
+
+    Returns the number of kills.
+    """
     lives: dict[int, float] = {}
     killed: list[int] = []
     while run.poll() is None:
@@ -219,24 +232,35 @@ def kill_at_random(run: subprocess.Popen, folder: Path, kills: int, rng: random.
 def whole(run: subprocess.Popen, folder: Path) -> None:
     """Waits for the end of a run."""
     if run.wait() != 0:
-        sys.exit((folder / "said").read_text()[-3000:])
+        sys.exit((folder / "log").read_text()[-3000:])
 
 
 def repeats(folder: Path) -> tuple[int, int, int, int]:
-    """Member-steps taken, those taken twice, the most that one kill cost, and processes that trained at all."""
-    reached, costs, seen, taken = Counter[str](), Counter[str](), set[tuple[str, str]](), 0
+    """Counts what was trained twice.
+
+    Returns the member-steps taken, those taken twice, the most that one kill cost, and the number
+    of processes that trained at all.
+    """
+    reached, costs = Counter[str](), Counter[str]()
+    pairs: set[tuple[str, str]] = set()
+    taken = 0
     for line in (folder / "record").read_text().splitlines():
         process, key, step = line.split()
-        if (process, key) not in seen:
-            seen.add((process, key))
+        if (process, key) not in pairs:
+            pairs.add((process, key))
             costs[process] += max(0, reached[key] - int(step) + 1)
         reached[key] = int(step)
         taken += 1
-    return taken, sum(costs.values()), max(costs.values()), len({process for process, _ in seen})
+    processes = {process for process, _ in pairs}
+    return taken, sum(costs.values()), max(costs.values()), len(processes)
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Tables and stored results that are not the same to the last bit, or stand in one folder alone, and what is left half-written."""
+    """Returns the paths of tables and stored results that differ between two folders.
+
+    They differ in some bit, or stand in one folder alone. Files that are left half-written are
+    listed too.
+    """
     stored = [
         {path.relative_to(folder) for path in (folder / "results/store").rglob("*.parquet")}
         for folder in (one, other)
@@ -253,13 +277,13 @@ def differences(one: Path, other: Path) -> list[str]:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("--kills", type=int, default=100)
-    asked.add_argument("--seed", type=int, default=0)
-    asked.add_argument(
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
         "--snakemake", action="store_true", help="Snakemake starts the processes and tries again"
     )
-    options = asked.parse_args()
+    options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.path.insert(0, str(HOUSE / "workflow"))
     with tempfile.TemporaryDirectory() as place:

@@ -1,4 +1,7 @@
-"""Two ways to read a mixture batch by batch from memory-mapped files: our schedule, and interleave_datasets."""
+"""Two ways to read a mixture batch by batch from memory-mapped files.
+
+One is our schedule, the other is interleave_datasets.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +27,10 @@ class Pass:
 
 
 def saved_datasets(shards: Sequence[Shard], context: int, folder: Path) -> list[Path]:
-    """Each shard's blocks as a data set of `datasets` on disk, one row a block of context + 1 tokens."""
+    """Saves each shard's blocks as a data set of `datasets`, and returns the paths.
+
+    One row is a block of context + 1 tokens.
+    """
     from datasets import Dataset, disable_progress_bars
 
     disable_progress_bars()
@@ -58,7 +64,10 @@ def interleaved(
     batch: int,
     iterable: bool = False,
 ) -> Pass:
-    """interleave_datasets until its first source ends, as batches of numpy arrays; so many of its rows are read."""
+    """interleave_datasets until its first source ends, as batches of numpy arrays.
+
+    `sequences` of its rows are read.
+    """
     from datasets import interleave_datasets, load_from_disk
 
     parts = [load_from_disk(path).with_format("numpy") for path in sources]

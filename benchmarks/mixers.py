@@ -1,7 +1,11 @@
-"""CPU-seconds, certified gap and held-out rank correlation of the mixers on one planted swarm, side by side in one run and in interleaved
-rounds, at 64 and at 512 runs; then the regret of their proposals on planted laws whose optimum is known, as a share of uniform's.
+"""CPU-seconds, certified gap and held-out rank correlation of the mixers on one planted swarm.
 
-OMP_NUM_THREADS=1 python benchmarks/mixers.py      # about two minutes of one core; a line on stderr says how far it is
+The mixers are compared in one run, in interleaved rounds, at 64 and at 512 runs. Then comes the
+regret of their proposals on planted laws whose optimum is known, as a share of uniform's.
+
+OMP_NUM_THREADS=1 python benchmarks/mixers.py      # about two minutes of one core
+
+A line on stderr shows the progress.
 """
 
 import statistics
@@ -53,15 +57,19 @@ def main() -> None:
 
 
 def speed(runs: int) -> Table:
-    """Fit and proposal of every mixer, medians of the rounds; proposals are capped at .3 a domain."""
+    """Times the fit and the proposal of every mixer: medians of the rounds.
+
+    Proposals are capped at .3 a domain.
+    """
     rng = np.random.default_rng(0)
-    seen, unseen = planted(rng, runs), planted(rng, 256)
-    domains = tuple(Domain(name, 10_000_000) for name in seen.domains)
+    swarm = planted(rng, runs)
+    held_out = planted(rng, 256)
+    domains = tuple(Domain(name, 10_000_000) for name in swarm.domains)
     goal = Goal(
         domains,
-        dict.fromkeys(seen.targets, 1 / TARGETS),
+        dict.fromkeys(swarm.targets, 1 / TARGETS),
         1e6,
-        Bounds.of(domains, 1e6, dict.fromkeys(seen.domains, 0.3)),
+        Bounds.of(domains, 1e6, dict.fromkeys(swarm.domains, 0.3)),
     )
     fits: dict[str, list[float]] = {name: [] for name in NAMES}
     last: dict[str, tuple[float, float | None, float]] = {}
@@ -69,19 +77,18 @@ def speed(runs: int) -> Table:
         for name in NAMES:
             say(f"{runs} runs, round {turn + 1} of {ROUNDS}: {name}")
             start = time.process_time()
-            fitted = mixers.create(name).fit(seen)
+            fitted = mixers.create(name).fit(swarm)
             fits[name].append(time.process_time() - start)
-            if (
-                turn and "regmix" in name
-            ):  # a search of 100,000 mixtures takes its seconds; once is enough to know them
+            # A search of 100,000 mixtures takes seconds: one round is enough to know them.
+            if turn and "regmix" in name:
                 continue
             start = time.process_time()
             proposal = fitted.propose(goal)
-            seconds, predicted = time.process_time() - start, fitted.predict(unseen.amounts)
+            seconds, predicted = time.process_time() - start, fitted.predict(held_out.amounts)
             rank = float(
                 np.mean(
                     [
-                        score(unseen.losses[:, k], predicted[:, k])["spearman"]
+                        score(held_out.losses[:, k], predicted[:, k])["spearman"]
                         for k in range(TARGETS)
                     ]
                 )
@@ -111,15 +118,18 @@ def speed(runs: int) -> Table:
 
 
 def regrets() -> Table:
-    """Worst and mean regret over seeds of proposals from 60 runs, in percent of uniform's, by size and caps of the planted law."""
-    found: dict[tuple[int, bool], list[dict[str, float]]] = {}
+    """Worst and mean regret over seeds of proposals from 60 runs, in percent of uniform's.
+
+    There is one row for each size and each kind of caps of the planted law.
+    """
+    cases: dict[tuple[int, bool], list[dict[str, float]]] = {}
     for number, (domains, capped, seed) in enumerate(PLANTED):
         say(f"regret: planted law {number + 1} of {len(PLANTED)}")
-        found.setdefault((domains, capped), []).append(regret(domains, capped, seed))
+        cases.setdefault((domains, capped), []).append(regret(domains, capped, seed))
     table = Table(
         "domains", "caps", *PROPOSERS, title="regret in % of uniform's at 60 runs: mean (worst)"
     )
-    for (domains, capped), shares in found.items():
+    for (domains, capped), shares in cases.items():
         cells = [[100 * share[name] for share in shares] for name in PROPOSERS]
         table.add_row(
             str(domains),
@@ -130,7 +140,10 @@ def regrets() -> Table:
 
 
 def regret(domains: int, capped: bool, seed: int) -> dict[str, float]:
-    """Share of uniform's distance from the certified optimum of a planted law (4 targets, noise of 1 %) that each proposal leaves."""
+    """Share of uniform's distance from the optimum that each proposal leaves.
+
+    The optimum of the planted law is certified. The law has 4 targets and noise of 1 %.
+    """
     rng = np.random.default_rng((seed, domains))
     shape, weights = (4, domains), rng.dirichlet(np.full(domains, 0.6), 60)
     transfer = np.exp(rng.normal(-1.2, 1.2, shape))
@@ -149,10 +162,11 @@ def regret(domains: int, capped: bool, seed: int) -> dict[str, float]:
         tuple(f"{prefix}{i:03}" for i in range(count))
         for prefix, count in (("d", domains), ("t", 4), ("r", 60))
     ]
-    seen = Observations(*names, ("swarm",) * 60, weights * 1e6, losses)
-    sources = tuple(Domain(name, 10_000_000) for name in seen.domains)
-    bounds = Bounds.of(sources, 1e6, dict.fromkeys(seen.domains, 1.5 / domains) if capped else {})
-    # uniform is no straw man under caps only if one target counts: the optimum then lies far from it
+    observations = Observations(*names, ("swarm",) * 60, weights * 1e6, losses)
+    sources = tuple(Domain(name, 10_000_000) for name in observations.domains)
+    caps = dict.fromkeys(observations.domains, 1.5 / domains) if capped else {}
+    bounds = Bounds.of(sources, 1e6, caps)
+    # Under caps the optimum lies far from uniform only if one target counts most.
     goal = Goal(sources, {"t000": 0.7, "t001": 0.1, "t002": 0.1, "t003": 0.1}, 1e6, bounds)
     importance = np.array(list(goal.targets.values()))
     best, _ = best_mixture(law, importance, bounds.lower, bounds.upper)
@@ -162,10 +176,11 @@ def regret(domains: int, capped: bool, seed: int) -> dict[str, float]:
 
     uniform = above(np.full(domains, 1 / domains))
     light = {"regmix": {"samples": 20_000, "keep": 26}}
-    return {
-        name: above(mixers.create(name, light.get(name)).fit(seen).propose(goal).weights) / uniform
-        for name in PROPOSERS
-    }
+    shares = {}
+    for name in PROPOSERS:
+        fit = mixers.create(name, light.get(name)).fit(observations)
+        shares[name] = above(fit.propose(goal).weights) / uniform
+    return shares
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
-"""MixMin's solver against the published loop, expectation maximisation, exponentiated gradient run to the same gap, scipy's SLSQP and
-R's mixsqp: CPU-seconds from log-likelihoods to a certified gap, one thread, as ratios in one run. Then its memory, and how much of the
-attainable gain the published loop reaches on likelihoods like those of language models.
+"""MixMin's solver against five rivals, in CPU-seconds from log-likelihoods to a certified gap.
+
+The rivals are the published loop, expectation maximisation, exponentiated gradient run to the same
+gap, scipy's SLSQP and R's mixsqp. All have one thread, and the figures are ratios within one run.
+Then come the solver's memory, and how much of the attainable gain the published loop reaches on
+likelihoods like those of language models.
 
 OMP_NUM_THREADS=1 python benchmarks/mixmin.py [--quick]
 """
@@ -32,17 +35,24 @@ SHAPES = (
 LIMIT = 3.0 if QUICK else 60.0  # CPU-seconds that a rival is given
 TOLERANCE, REPEATS, SEEDS = 1e-6, 3, 3 if QUICK else 10
 MIXSQP = """
-library(mixsqp); arguments <- commandArgs(TRUE); n <- as.integer(arguments[1]); m <- as.integer(arguments[2])
+library(mixsqp)
+arguments <- commandArgs(TRUE)
+n <- as.integer(arguments[1])
+m <- as.integer(arguments[2])
 values <- matrix(readBin(arguments[3], "double", n * m), n, m)
 start <- proc.time()
-found <- mixsqp(values, log = TRUE, control = list(verbose = FALSE, tol.svd = 0))
-cat(sum((proc.time() - start)[1:2]), format(found$x, digits = 17), "\\n")
+fit <- mixsqp(values, log = TRUE, control = list(verbose = FALSE, tol.svd = 0))
+cat(sum((proc.time() - start)[1:2]), format(fit$x, digits = 17), "\\n")
 """
 Answer = tuple[float, float | None]  # CPU-seconds, gap (none: not run)
 
 
 def problem(domains: int, examples: int, kind: str) -> np.ndarray:
-    """float32 log-likelihoods. easy: each example is clearly of one domain; hard: proxies are near copies, but along four directions."""
+    """Draws log-likelihoods (examples, domains) in float32.
+
+    easy: each example is clearly of one domain. hard: proxies are near copies, except along four
+    directions.
+    """
     rng = np.random.default_rng([domains, examples])
     origin = rng.choice(domains, examples, p=rng.dirichlet(np.full(domains, 0.5)))
     values = rng.standard_normal((examples, domains), dtype=np.float32)
@@ -71,8 +81,8 @@ def timed(call: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
 
 
 def ours(values: np.ndarray) -> Answer:
-    found = [timed(lambda: solve(values, tolerance=TOLERANCE).weights) for _ in range(REPEATS)]
-    return float(np.median([seconds for seconds, _ in found])), gap(values, found[0][1])
+    runs = [timed(lambda: solve(values, tolerance=TOLERANCE).weights) for _ in range(REPEATS)]
+    return float(np.median([seconds for seconds, _ in runs])), gap(values, runs[0][1])
 
 
 def published(values: np.ndarray) -> Answer:
@@ -83,7 +93,10 @@ def published(values: np.ndarray) -> Answer:
 def first_order(
     update: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> Callable[[np.ndarray], Answer]:
-    """Full-batch steps from uniform until the gap closes or the time is up, with our own passes over the data."""
+    """Full-batch steps from uniform until the gap closes or the time is up.
+
+    The passes over the data are ours.
+    """
 
     def run(values: np.ndarray) -> Answer:
         start, m = time.process_time(), values.shape[1]
@@ -93,11 +106,11 @@ def first_order(
             np.full(m, 1 / m),
         )
         while (
-            found := region.gap(point := ratios.at(w))
+            remaining := region.gap(point := ratios.at(w))
         ) > TOLERANCE and time.process_time() - start < LIMIT:
             w = update(w, point.gradient)
             w = w / w.sum()
-        return time.process_time() - start, found
+        return time.process_time() - start, remaining
 
     return run
 
@@ -115,7 +128,7 @@ def slsqp(values: np.ndarray) -> Answer:
 
     total = {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(m)}
     options = {"ftol": 1e-12, "maxiter": 1000}
-    found = minimize(
+    result = minimize(
         objective,
         np.full(m, 1 / m),
         jac=True,
@@ -124,7 +137,7 @@ def slsqp(values: np.ndarray) -> Answer:
         method="SLSQP",
         options=options,
     )
-    return time.process_time() - start, gap(values, found.x)
+    return time.process_time() - start, gap(values, result.x)
 
 
 def mixsqp(values: np.ndarray) -> Answer:
@@ -134,10 +147,12 @@ def mixsqp(values: np.ndarray) -> Answer:
         table = Path(folder) / "table"
         np.asfortranarray(values, dtype=np.float64).T.tofile(table)
         command = ["Rscript", "-e", MIXSQP, *map(str, values.shape), str(table)]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return float(said[-values.shape[1] - 1]), gap(
-        values, np.array(said[-values.shape[1] :], dtype=np.float64)
-    )
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    # R prints its CPU-seconds, then one weight for each domain.
+    words = output.split()
+    domains = values.shape[1]
+    weights = np.array(words[-domains:], dtype=np.float64)
+    return float(words[-domains - 1]), gap(values, weights)
 
 
 def installed() -> bool:
@@ -185,15 +200,17 @@ def memory() -> str:
         values = problem(domains, examples, "hard")
         tracemalloc.start()
         solve(values)
-        shares.append(
-            f"{domains} x {examples:,}: {1 + tracemalloc.get_traced_memory()[1] / values.nbytes:.2f}"
-        )
+        peak = tracemalloc.get_traced_memory()[1]
+        shares.append(f"{domains} x {examples:,}: {1 + peak / values.nbytes:.2f}")
         tracemalloc.stop()
     return "memory, input included, over the float32 input: " + ", ".join(shares)
 
 
 def like_language(domains: int, tokens: int, seed: int) -> np.ndarray:
-    """Examples of so many tokens, each best known to its own domain's proxy, by some .02 to .1 nats a token."""
+    """Draws log-likelihoods (examples, domains) of examples with `tokens` tokens each.
+
+    Each example has the greatest likelihood under the proxy of its domain, by .02 to .1 nats/token.
+    """
     rng = np.random.default_rng([seed, domains])
     origin = rng.choice(domains, 2_000, p=rng.dirichlet(np.full(domains, 0.7)))
     behind = rng.uniform(0.02, 0.1, (domains, domains)) * (1 - np.eye(domains))
@@ -201,7 +218,10 @@ def like_language(domains: int, tokens: int, seed: int) -> np.ndarray:
 
 
 def share(domains: int, tokens: int, seed: int) -> float:
-    """Of the gain over uniform, where the published loop starts, what it reaches in its 100 steps."""
+    """Share of the attainable gain over uniform that the published loop reaches.
+
+    The loop starts at uniform and takes 100 steps.
+    """
     values = like_language(domains, tokens, seed)
     a = np.full(len(values), 1 / (len(values) * tokens))
     start = Ratios.of(values, a).at(np.full(domains, 1 / domains)).value
@@ -218,12 +238,12 @@ def shares() -> Table:
         title=f"share of the attainable gain after the published 100 steps, {SEEDS} seeds",
     )
     for tokens in (37, 900):
-        found = [
+        percents = [
             [100 * share(domains, tokens, seed) for seed in range(SEEDS)] for domains in (7, 22)
         ]
         table.add_row(
             str(tokens),
-            *(f"{np.mean(each):.0f} % ({min(each):.0f} to {max(each):.0f})" for each in found),
+            *(f"{np.mean(each):.0f} % ({min(each):.0f} to {max(each):.0f})" for each in percents),
         )
     return table
 
@@ -232,7 +252,8 @@ def main() -> None:
     console = Console()
     console.print(solvers())
     console.print(
-        f"Rivals are given {LIMIT:g} CPU-seconds. -: not run (SLSQP over 20 domains, R over 20 million cells)"
+        f"Rivals are given {LIMIT:g} CPU-seconds. "
+        "-: not run (SLSQP over 20 domains, R over 20 million cells)"
     )
     if not installed():
         console.print("R's mixsqp is not installed (Debian: r-cran-mixsqp) and was left out")

@@ -1,4 +1,6 @@
-"""CPU-seconds and memory of `snakemake -n`, by the size of the swarm: every cluster job parses the workflow again.
+"""CPU-seconds and memory of `snakemake -n`, by the size of the swarm.
+
+They matter because every cluster job parses the workflow again.
 
 python benchmarks/parse.py
 """

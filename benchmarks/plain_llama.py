@@ -28,8 +28,8 @@ class Block(nn.Module):
             torch.cat([t * cosine, t * sine], -1) + torch.cat([-u * sine, u * cosine], -1)
             for t, u in (q.chunk(2, -1), k.chunk(2, -1))
         )
-        seen = scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, is_causal=True)
-        x = x + self.out(seen.transpose(1, 2).reshape(rows, length, width))
+        attention = scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, is_causal=True)
+        x = x + self.out(attention.transpose(1, 2).reshape(rows, length, width))
         normed = self.after(x)
         return x + self.down(silu(self.gate(normed)) * self.up(normed))
 

@@ -1,8 +1,12 @@
-"""The packed trainer against transformers' Trainer and a plain PyTorch loop, and its loader against datasets' interleaving: CPU-seconds at
-one thread, in interleaved rounds, as medians with the least and the greatest. Ours trains with its default recipe (Muon and AdamW), which
-costs more a step than the AdamW of the other two, and once more with AdamW alone.
+"""The packed trainer against transformers' Trainer and a plain PyTorch loop, on the CPU.
 
-OMP_NUM_THREADS=1 python benchmarks/proxies.py [--quick] [--parts tiny,8] [--to results/benchmarks/proxies.parquet]
+Its loader is measured too, against datasets' interleaving. Figures are CPU-seconds at one thread,
+in interleaved rounds: medians with the least and the greatest. Ours trains with its default recipe
+(Muon and AdamW), which costs more a step than the AdamW of the other two, and once more with AdamW
+alone.
+
+OMP_NUM_THREADS=1 python benchmarks/proxies.py [--quick] [--parts tiny,8]
+    [--to results/benchmarks/proxies.parquet]
 """
 
 import argparse
@@ -54,7 +58,10 @@ WANTED = {  # case -> least wanted, and hoped for (most, for what is to be small
 
 @dataclass(frozen=True)
 class Row:
-    """A figure beside the one that is wanted; `reached` is the median of the rounds' ratios, or `ours` itself."""
+    """A figure beside the one that is wanted.
+
+    `reached` is the median of the rounds' ratios, or `ours` itself.
+    """
 
     part: str
     case: str
@@ -109,7 +116,7 @@ class Row:
         at_most: bool = False,
         **rest: Any,
     ) -> "Row":
-        """Our own of each round."""
+        """Our figure of each round, without a rival."""
         median, beside = statistics.median(ours), {"against": "", "theirs": None} | rest
         spread = {"reached": median, "least": min(ours), "greatest": max(ours), "rounds": len(ours)}
         least, hoped = WANTED[wanted]
@@ -135,20 +142,24 @@ def steady(
     quick: bool,
     count: int,
 ) -> Iterator[Row]:
-    """CPU-seconds a million tokens once everything runs: of ours, in the best precision there is, a long call less a short one; of the
-    rivals, the steps after the second. The products of the model's matrices alone, in float32, say what no float32 trainer can pass."""
+    """CPU-seconds a million tokens once everything runs.
+
+    Ours is a long call less a short one, in the best precision there is. The rivals' are the steps
+    after the second. The products of the model's matrices alone, in float32, are the floor: no
+    float32 trainer can pass it.
+    """
     variants = [name for name in variants if not (quick and name == "compiled")]
-    found = contest(
+    costs = contest(
         rivals.SHAPES[case], batch, members, max(2, steps // 2) if quick else steps, variants, count
     )
     for variant in variants:
         name = case if variant == "default" else f"{case}, {variant}"
         for against in ("HF Trainer", "plain loop", "HF Trainer, bf16")[: 2 + BF16]:
-            pairs = [(each[variant], each[against]) for each in found]
+            pairs = [(each[variant], each[against]) for each in costs]
             yield Row.ratio(
                 "steady", name, against, "CPU-s / M tokens", pairs, f"{case}, {against}"
             )
-    floor = [(each["matrix products"], each["HF Trainer"]) for each in found]
+    floor = [(each["matrix products"], each["HF Trainer"]) for each in costs]
     yield Row.ratio("steady", f"{case}, products alone", "HF Trainer", "CPU-s / M tokens", floor)
 
 
@@ -160,7 +171,10 @@ def contest(
     variants: Sequence[str],
     count: int,
 ) -> list[dict[str, float]]:
-    """Each round's CPU-seconds a million tokens, by who spent them; each in a process of its own, for memory is kept as ours wants it."""
+    """Each round's CPU-seconds a million tokens, by trainer.
+
+    Each trainer has a process of its own, because ours changes how memory is allocated.
+    """
     tokens = batch * shape["context"] / 1e6
     with tempfile.TemporaryDirectory() as folder:
         rivals.write_shards(Path(folder), shape["vocabulary"])
@@ -172,9 +186,9 @@ def contest(
             | rivals.VARIANTS[name]
             for name in variants
         }
-        asked = [*(("step", each) for each in ours.values()), ("trainer", rival), ("plain", rival)]
-        asked += [("trainer", rival | {"bf16": True})] if BF16 else []
-        sides = [partial(lambda name, each: process(name, each).said, *each) for each in asked]
+        calls = [*(("step", each) for each in ours.values()), ("trainer", rival), ("plain", rival)]
+        calls += [("trainer", rival | {"bf16": True})] if BF16 else []
+        sides = [partial(lambda name, each: process(name, each).seconds, *each) for each in calls]
         names = [
             *variants,
             "HF Trainer",
@@ -182,9 +196,9 @@ def contest(
             *["HF Trainer, bf16"] * BF16,
             "matrix products",
         ]
-        found = rounds(count, *sides, lambda: rivals.products(shape, batch))
+        measured = rounds(count, *sides, lambda: rivals.products(shape, batch))
     return [
-        {name: spent / tokens for name, spent in zip(names, each, strict=True)} for each in found
+        {name: spent / tokens for name, spent in zip(names, each, strict=True)} for each in measured
     ]
 
 
@@ -194,44 +208,47 @@ def rounds(count: int, *sides: Callable[[], Any]) -> list[list[Any]]:
 
 
 def processes(proxies: int, variant: str, quick: bool, count: int) -> Iterator[Row]:
-    """Process start to trained: ours in one process, HF Trainer in one a proxy, of which one a round is run and counted for each proxy."""
+    """CPU-seconds from the start of a process until its proxies are trained.
+
+    Ours trains all proxies in one process. HF Trainer takes one process a proxy: one is run each
+    round, and counted for each proxy.
+    """
     shape, tokens = rivals.SHAPES["tiny"], TOKENS // (5 if quick else 1)
     steps = tokens // (BATCH * shape["context"])
     with tempfile.TemporaryDirectory() as folder:
         rivals.write_shards(Path(folder), shape["vocabulary"])
         spec = {"shape": shape, "shards": folder, "steps": steps, "batch": BATCH}
-        found = rounds(
+        pairs = rounds(
             count if proxies <= 8 else 1,
             lambda: process("packed", spec | {"members": proxies} | rivals.VARIANTS[variant]).spent,
             lambda: proxies * process("trainer", spec).spent,
         )
     name = "" if variant == "default" else f", {variant}"
-    wanted = (
-        "" if quick else f"{proxies} proxies"
-    )  # short ones flatter: their start is most of them
+    # Short proxies flatter: their start is most of them.
+    wanted = "" if quick else f"{proxies} proxies"
     yield Row.ratio(
         "processes",
         f"{proxies} proxies of {tokens:,} tokens{name}",
         "HF Trainer",
         "CPU-s",
-        found,
+        pairs,
         wanted,
     )
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a process took, its start and its imports included, and the seconds that it said."""
+    """What a process took, its start and its imports included, and the seconds that it measured."""
 
     spent: float  # CPU-seconds
     peak_gib: float
-    said: float
+    seconds: float
 
 
 def process(name: str, spec: Mapping[str, Any]) -> Ran:
     """One process of benchmarks/rivals.py."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, rivals.__file__, name, json.dumps(spec)],
         check=True,
         capture_output=True,
@@ -240,18 +257,21 @@ def process(name: str, spec: Mapping[str, Any]) -> Ran:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Ran(
         after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        **json.loads(said.splitlines()[-1]),
+        **json.loads(output.splitlines()[-1]),
     )
 
 
 def loader(quick: bool, count: int) -> Iterator[Row]:
-    """Batches read from files that are memory-mapped on both sides; then with what sets them up, our schedule and their interleaving."""
+    """Batches read from files that are memory-mapped on both sides.
+
+    Then the same with the set-up: our schedule and their interleaving.
+    """
     yield from mixture_error()
     for context in (512, 2_048):
-        found = passes(context, 1_000 if quick else 4_000, count)
+        measured = passes(context, 1_000 if quick else 4_000, count)
         for index, against in enumerate(("map-style", "iterable"), start=1):
-            read = [(each[0].reading, each[index].reading) for each in found]
-            whole = [(each[0].whole, each[index].whole) for each in found]
+            read = [(each[0].reading, each[index].reading) for each in measured]
+            whole = [(each[0].whole, each[index].whole) for each in measured]
             for case, pairs, wanted in (("reading", read, against), ("and set up", whole, "")):
                 yield Row.ratio(
                     "loader",
@@ -264,7 +284,10 @@ def loader(quick: bool, count: int) -> Iterator[Row]:
 
 
 def passes(context: int, sequences: int, count: int) -> list[list[loaders.Pass]]:
-    """Our schedule and both kinds of interleaved data sets, each round but the first, which pays for imports."""
+    """Our schedule and both kinds of interleaved data sets, in each round but the first.
+
+    The first pays for imports.
+    """
     weights = np.random.default_rng(0).dirichlet(np.ones(DOMAINS))
     with tempfile.TemporaryDirectory() as folder:
         shards = rivals.write_shards(Path(folder) / "shards", 50_432, DOMAINS, 1_000_000)
@@ -304,7 +327,10 @@ def mixture_error() -> Iterator[Row]:
 
 
 def memory(batch: int, quick: bool, count: int) -> Iterator[Row]:
-    """Peak resident memory of a process that trains four members of RegMix's shape one step, which touches all that later ones do."""
+    """Peak resident memory of a process that trains four members of RegMix's shape one step.
+
+    That step touches all the memory that later steps do.
+    """
     shape = rivals.SHAPES["RegMix"]
     with tempfile.TemporaryDirectory() as folder:
         rivals.write_shards(Path(folder), shape["vocabulary"])
@@ -324,9 +350,8 @@ def memory(batch: int, quick: bool, count: int) -> Iterator[Row]:
 
 PARTS = {
     "loader": loader,
-    "tiny": partial(
-        steady, "tiny", BATCH, 4, 60, ("default", "AdamW", "compiled")
-    ),  # sequences a step, members, steps
+    # Numbers: sequences a step, members, steps.
+    "tiny": partial(steady, "tiny", BATCH, 4, 60, ("default", "AdamW", "compiled")),
     "mid": partial(steady, "mid", BATCH, 1, 6, ("default", "AdamW")),
     "50k": partial(steady, "50 k vocabulary", BATCH // 2, 1, 2, ("default", "AdamW")),
     "8": partial(processes, 8, "default"),
@@ -341,7 +366,9 @@ QUICK = ("loader", "tiny", "mid", "50k", "8", "memory-1")
 
 def machine() -> str:
     model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
-    return f"{model[1] if model else platform.machine()}, {os.cpu_count()} virtual cores, {'bf16' if BF16 else 'no bf16'}"
+    processor = model[1] if model else platform.machine()
+    precision = "bf16" if BF16 else "no bf16"
+    return f"{processor}, {os.cpu_count()} virtual cores, {precision}"
 
 
 def shown(rows: Sequence[Row]) -> Table:
@@ -362,15 +389,21 @@ def shown(rows: Sequence[Row]) -> Table:
         table.add_column(heading)
     for row in rows:
         spread = f" ({row.least:.3g} to {row.greatest:.3g})" if row.rounds > 1 else ""
-        wanted = (
-            ""
-            if row.wanted is None
-            else f"{'<=' if row.at_most else '>='} {row.wanted:g}{f' ({row.hoped:g})' if row.hoped else ''}"
-        )
         theirs = "" if row.theirs is None else f"{row.theirs:.3g}"
         figures = (f"{row.ours:.3g}", theirs, f"{row.reached:.3g}{spread}")
-        table.add_row(row.part, row.case, row.against, row.unit, *figures, wanted, row.verdict)
+        table.add_row(
+            row.part, row.case, row.against, row.unit, *figures, _wanted(row), row.verdict
+        )
     return table
+
+
+def _wanted(row: Row) -> str:
+    """The figure that is wanted, and the one that is hoped for."""
+    if row.wanted is None:
+        return ""
+    sign = "<=" if row.at_most else ">="
+    hoped = f" ({row.hoped:g})" if row.hoped else ""
+    return f"{sign} {row.wanted:g}{hoped}"
 
 
 def run(
@@ -380,26 +413,29 @@ def run(
     machine: str,
     about: str,
 ) -> None:
-    """Measures the parts that are asked for, shows them and keeps every figure at once as parquet, beside those of earlier runs."""
-    asked = argparse.ArgumentParser(
+    """Measures the requested parts and shows them.
+
+    Every figure is saved at once as parquet, beside those of earlier runs.
+    """
+    parser = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    asked.add_argument(
+    parser.add_argument(
         "--quick",
         action="store_true",
         help="under 3 minutes: one round, shorter proxies, nothing compiled",
     )
-    asked.add_argument(
+    parser.add_argument(
         "--parts",
         help=f"which to run, of {','.join(parts)}; by default all, with --quick {','.join(quick)}",
     )
-    asked.add_argument(
+    parser.add_argument(
         "--rounds", type=int, help="of ours and theirs in turn; by default 3, with --quick 1"
     )
-    asked.add_argument(
+    parser.add_argument(
         "--to", type=Path, default=Path("results/benchmarks") / to, help="the table as parquet"
     )
-    arguments = asked.parse_args()
+    arguments = parser.parse_args()
     where = {"machine": machine, "date": date.today().isoformat(), "quick": arguments.quick}
     rows = []
     for part in (
@@ -415,12 +451,12 @@ def run(
 def keep(figure: Mapping[str, Any], to: Path) -> None:
     """Puts it into the table in place of the same figure of an earlier run."""
     to.parent.mkdir(parents=True, exist_ok=True)
-    found = pd.DataFrame([figure])
+    table = pd.DataFrame([figure])
     if to.exists():
         key, earlier = ["part", "case", "against"], pd.read_parquet(to)
-        found = pd.concat([earlier, found], ignore_index=True).drop_duplicates(key, keep="last")
+        table = pd.concat([earlier, table], ignore_index=True).drop_duplicates(key, keep="last")
     with written(to) as beside:
-        found.to_parquet(beside, index=False)
+        table.to_parquet(beside, index=False)
 
 
 def main() -> None:

@@ -1,7 +1,11 @@
-"""The packed trainer on a GPU: tokens a second at RegMix's shape and at a small vocabulary, and against a plain eager loop and HF
-Trainer where launching kernels is what costs. Wall seconds between two synchronisations, interleaved rounds, bfloat16 everywhere.
+"""The packed trainer on a GPU.
 
-python benchmarks/proxies_gpu.py [--quick] [--parts speed,launches] [--to results/benchmarks/proxies_gpu.parquet]
+Measured are tokens a second at RegMix's shape and at a small vocabulary. Where launching kernels is
+what costs, the trainer is compared with a plain eager loop and HF Trainer. Times are wall seconds
+between two synchronisations, in interleaved rounds, with bfloat16 everywhere.
+
+python benchmarks/proxies_gpu.py [--quick] [--parts speed,launches]
+    [--to results/benchmarks/proxies_gpu.parquet]
 """
 
 import tempfile
@@ -31,10 +35,10 @@ def speed(quick: bool, count: int) -> Iterator[Row]:
         with tempfile.TemporaryDirectory() as folder:
             shards = rivals.write_shards(Path(folder), shape["vocabulary"])
             for members in (1, 4, 16):
-                found = [
+                speeds = [
                     1 / _ours(shape, shards, members, 10 if quick else 50) for _ in range(count)
                 ]
-                yield Row.figure("speed", f"{case}, K = {members}", "M tokens / s", found, case)
+                yield Row.figure("speed", f"{case}, K = {members}", "M tokens / s", speeds, case)
 
 
 def launches(quick: bool, count: int) -> Iterator[Row]:
@@ -43,7 +47,7 @@ def launches(quick: bool, count: int) -> Iterator[Row]:
     tokens = BATCH * shape["context"] / 1e6
     with tempfile.TemporaryDirectory() as folder:
         shards = rivals.write_shards(Path(folder), shape["vocabulary"])
-        found = rounds(
+        costs = rounds(
             count,
             lambda: _ours(shape, shards, members, steps),
             lambda: (
@@ -61,7 +65,7 @@ def launches(quick: bool, count: int) -> Iterator[Row]:
             f"tiny, K = {members}",
             against,
             "s / M tokens",
-            [(each[0], each[index]) for each in found],
+            [(each[0], each[index]) for each in costs],
             against,
         )
 

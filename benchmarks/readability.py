@@ -1,9 +1,12 @@
-"""Measures how dense the library's code is: python benchmarks/readability.py [FOLDER ...] [--check].
+"""Measures how dense the library's code is.
+
+python benchmarks/readability.py [FOLDER ...] [--check]
 
 Standard library only. Tests are left out. With no folder it reads the whole package. Numbers:
 
     density           syntax-tree nodes in the bodies of functions, for each code line of functions
-    comprehensions    list, set and dict comprehensions and generator expressions, for 1,000 of these lines
+    comprehensions    list, set and dict comprehensions and generator expressions, for 1,000 of
+                      these lines
     conditionals      conditional expressions (`a if b else c`), for 1,000 of these lines
     long lines        lines of more than 100 columns
     function lines    from `def` to the end, docstring left out

@@ -1,6 +1,9 @@
-"""What the packed trainer is measured against, and the texts that all of them read: transformers' Trainer, a plain PyTorch loop, ourselves.
+"""The trainers that are compared, and the texts that all of them read.
 
-`python benchmarks/rivals.py NAME SPEC` trains in a process of its own (SPEC is JSON, see `main`) and says its peak memory.
+They are transformers' Trainer, a plain PyTorch loop, and our packed trainer.
+
+`python benchmarks/rivals.py NAME SPEC` trains in a process of its own, and prints its peak memory
+and its seconds. SPEC is JSON, see `main`.
 """
 
 import hashlib
@@ -47,7 +50,10 @@ VARIANTS: dict[str, dict[str, Any]] = {  # of ours; `AdamW` has the rivals' opti
 def write_shards(
     folder: Path, vocabulary: int, domains: int = 3, tokens: int = 400_000
 ) -> list[Shard]:
-    """Random tokens in the format of mixwright.corpus.shards; what is learned does not matter for what it costs."""
+    """Writes random tokens in the format of mixwright.corpus.shards.
+
+    What is learned does not matter for what it costs.
+    """
     for index in range(domains):
         stream = np.random.default_rng(index).integers(0, vocabulary, tokens).astype(np.uint16)
         shard = folder / f"d{index:02}"
@@ -77,7 +83,10 @@ def open_shards(folder: Path) -> list[Shard]:
 
 
 class Clock:
-    """Seconds a step, once the first steps have paid for buffers and caches; nothing between first and last waits for a GPU."""
+    """Seconds a step, once the first steps have paid for buffers and caches.
+
+    Nothing between the first and the last step waits for a GPU.
+    """
 
     def __init__(self, device: str, steps: int, warm: int) -> None:
         self._device, self._steps, self._warm, self._step = device, steps, warm, 0
@@ -114,7 +123,9 @@ def packed(
     recipe: Mapping[str, Any] = RECIPE,
     **fixed: Any,
 ) -> float:
-    """Seconds that `train` takes for so many members of so many steps, with one short text scored at the end.
+    """Seconds that `train` takes for `members` members of `steps` steps each.
+
+    One short text is scored at the end.
 
     It computes as a calibration's rule of thumb says, but for what is fixed.
     """
@@ -136,14 +147,14 @@ def packed(
     }
     names = tuple(shard.domain for shard in shards)
     mixtures = np.random.default_rng(0).dirichlet(np.ones(len(shards)), members)
-    asked = [
+    pack = [
         Member(f"m{i}", Mixture(names, weights), steps, seed=i)
         for i, weights in enumerate(mixtures)
     ]
     losses: list[float] = []
     began = now(device)
     train(
-        asked,
+        pack,
         Shape.of(shape, shards[0].vocabulary, choice.attention),
         shards,
         settings=Settings(batch=batch, optimizer=recipe, evaluations=1, device=device, **how),
@@ -156,9 +167,14 @@ def packed(
     return spent
 
 
-def step(steps: int, members: int, **asked: Any) -> float:
-    """Seconds a step of a member once everything runs: a long call less a short one, after a first that pays for memory and graphs."""
-    _, short, long = (packed(steps=count, members=members, **asked) for count in (1, 1, 1 + steps))
+def step(steps: int, members: int, **settings: Any) -> float:
+    """Seconds a step of a member once everything runs.
+
+    It is a long call less a short one, after a first call that pays for memory and graphs.
+    """
+    _, short, long = (
+        packed(steps=count, members=members, **settings) for count in (1, 1, 1 + steps)
+    )
     return (long - short) / steps / members
 
 
@@ -171,7 +187,10 @@ def trainer(
     device: str = "cpu",
     bf16: bool = False,
 ) -> float:
-    """Seconds a step of transformers' Trainer as it comes (AdamW) on LlamaForCausalLM, reading the shards' blocks in random order."""
+    """Seconds a step of transformers' Trainer with its defaults (AdamW) on LlamaForCausalLM.
+
+    It reads the shards' blocks in random order.
+    """
     import torch
     from transformers import (
         LlamaConfig,
@@ -246,7 +265,10 @@ def plain(
     device: str = "cpu",
     bf16: bool = False,
 ) -> float:
-    """Seconds a step of the loop one writes by hand: torch modules, fused attention, cross_entropy, AdamW, random blocks."""
+    """Seconds a step of the loop that one writes by hand.
+
+    It has torch modules, fused attention, cross_entropy, AdamW, and random blocks.
+    """
     import torch
     from plain_llama import Llama
     from torch.nn.functional import cross_entropy
@@ -276,7 +298,10 @@ def plain(
 
 
 def products(shape: Mapping[str, Any], batch: int) -> float:
-    """CPU-seconds of a step's matrix products, forward and both ways back, and nothing else; 512 tokens of them are run."""
+    """CPU-seconds of a step's matrix products, forward and both ways back, and nothing else.
+
+    They are run for 512 tokens.
+    """
     import torch
 
     torch.set_num_threads(1)
@@ -287,11 +312,8 @@ def products(shape: Mapping[str, Any], batch: int) -> float:
         (1, width, shape["vocabulary"]),
     ):
         inputs, matrix = torch.randn(512, sizes[0]), torch.randn(sizes)
-        outputs, slopes, back = (
-            inputs @ matrix,
-            torch.empty(sizes),
-            torch.empty_like(inputs),
-        )  # memory is there before the clock starts
+        # Memory is there before the clock starts.
+        outputs, slopes, back = inputs @ matrix, torch.empty(sizes), torch.empty_like(inputs)
         repeats = max(1, 2**31 // (512 * sizes[0] * sizes[1]))
         began = now()
         for _ in range(repeats):
@@ -303,20 +325,27 @@ def products(shape: Mapping[str, Any], batch: int) -> float:
 
 
 def peak_gib() -> float:
-    """Greatest resident memory of this process; getrusage would count what its parent held when it forked."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) / 2**20
+    """Greatest resident memory of this process.
+
+    getrusage would count what its parent held when it forked.
+    """
+    match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert match
+    return int(match[1]) / 2**20
 
 
 def main() -> None:
-    """`{"shape", "shards", "steps", "batch", ...}`: what the functions above take, the shards as a folder."""
+    """Runs one trainer, and prints its peak memory and its seconds as JSON.
+
+    The specification is `{"shape", "shards", "steps", "batch", ...}`: the parameters of the
+    functions above, with the shards as a folder.
+    """
     spec = json.loads(sys.argv[2])
     spec["shards"] = open_shards(Path(spec["shards"]))
     seconds = {"packed": packed, "step": step, "trainer": trainer, "plain": plain}[sys.argv[1]](
         **spec
     )
-    print(json.dumps({"peak_gib": peak_gib(), "said": seconds}))
+    print(json.dumps({"peak_gib": peak_gib(), "seconds": seconds}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Regret, in percent of uniform's, of mixtures proposed for 10 times the largest trained scale of planted truths; speed of water-filling.
+"""Regret of mixtures proposed for 10 times the largest trained scale of planted truths.
+
+The regret is in percent of uniform's. The speed of water-filling is measured too.
 
 OMP_NUM_THREADS=1 python benchmarks/scales.py      # two minutes of one core
 """
@@ -35,8 +37,12 @@ Truth = Callable[[Array], Array]  # (runs, domains) tokens -> (runs, targets) na
 
 
 def truth(kind: str, domains: int, seed: int) -> Truth:
-    """`joint law`: of the joint law's own family. `offsets`, `pure`: one target, a sum of separate powers c_i (n_i + a_i)^-b_i as AutoScale
-    takes it to be, a_i some 0.1 to 1 of uniform's amount or 0."""
+    """Draws a planted truth of one kind.
+
+    `joint law` is of the family of the joint law. `offsets` and `pure` have one target, a sum of
+    separate powers c_i (n_i + a_i)^-b_i, as AutoScale assumes. In `offsets`, a_i is 0.1 to 1 of
+    uniform's amount; in `pure` it is 0.
+    """
     rng = np.random.default_rng((seed, domains, 7))
     if kind == "joint law":
         shape = (TARGETS, domains)
@@ -78,13 +84,16 @@ def study(losses: Truth, domains: int, seed: int, noise: float) -> Observations:
 
 
 def regrets(kind: str, noise: float, domains: int, seed: int) -> dict[str, float]:
-    """What each proposal for 10 times the largest scale leaves of uniform's distance from the optimum there."""
+    """Share of uniform's distance from the optimum that each proposal leaves.
+
+    Proposal and optimum are for 10 times the largest scale.
+    """
     losses = truth(kind, domains, seed)
-    seen = study(losses, domains, seed, noise)
-    sources = tuple(Domain(name, 10**12) for name in seen.domains)
+    observations = study(losses, domains, seed, noise)
+    sources = tuple(Domain(name, 10**12) for name in observations.domains)
     goal = Goal(
         sources,
-        dict.fromkeys(seen.targets, 1 / len(seen.targets)),
+        dict.fromkeys(observations.targets, 1 / len(observations.targets)),
         FAR,
         Bounds.of(sources, FAR),
         seed,
@@ -95,14 +104,11 @@ def regrets(kind: str, noise: float, domains: int, seed: int) -> dict[str, float
 
     best = _least(at, domains)
     uniform = at(np.full(domains, 1 / domains)) - best
-    last = seen.only(
-        np.flatnonzero(
-            (np.array(seen.roles) == "perturb") & (np.arange(len(seen.runs)) > 2 * domains)
-        )
-    )
-    fits = {name: mixers.create(name).fit(seen) for name in CHOICES if name != "keep"} | {
-        "keep": mixers.create("autoscale").fit(last)
-    }
+    perturbed = np.array(observations.roles) == "perturb"
+    larger = np.arange(len(observations.runs)) > 2 * domains
+    last = observations.only(np.flatnonzero(perturbed & larger))
+    fits = {name: mixers.create(name).fit(observations) for name in CHOICES if name != "keep"}
+    fits["keep"] = mixers.create("autoscale").fit(last)
     return {name: (at(fit.propose(goal).weights) - best) / uniform for name, fit in fits.items()}
 
 
@@ -132,8 +138,8 @@ def at_ten_times() -> Table:
     )
     for kind, noise, domains in CASES:
         say(f"{kind}, noise {noise:g}, {domains} domains")
-        found = [regrets(kind, noise, domains, seed) for seed in SEEDS]
-        cells = [[100 * regret[name] for regret in found] for name in CHOICES]
+        results = [regrets(kind, noise, domains, seed) for seed in SEEDS]
+        cells = [[100 * regret[name] for regret in results] for name in CHOICES]
         table.add_row(
             kind,
             f"{noise:g}",

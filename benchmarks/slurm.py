@@ -1,7 +1,7 @@
 """What a cluster costs and survives, on a throw-away Slurm of this machine (root).
 
 python benchmarks/slurm.py overhead          CPU-seconds a proxy beside its training, in packs of 16
-python benchmarks/slurm.py kills 10          a study whose driver is killed so many times, at random moments
+python benchmarks/slurm.py kills 10          a study whose driver is killed ten times
 """
 
 import random
@@ -46,18 +46,20 @@ def study(runs: int, per_job: int, tokens: int) -> dict[str, Any]:
 
 
 @contextmanager
-def prepared(asked: dict[str, Any]) -> Iterator[tuple[Driven, Driven]]:
-    """The study for a cluster, its corpus made already, and the same finished without a cluster in packs of 64."""
+def prepared(config: dict[str, Any]) -> Iterator[tuple[Driven, Driven]]:
+    """Prepares the study for a cluster, its corpus made already.
+
+    Beside it is the same study finished without a cluster, in packs of 64.
+    """
     install()
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     folder.chmod(0o755)
     with tempfile.TemporaryDirectory() as work, throw_away(folder) as cluster:
-        alone = Driven(
-            Path(work) / "alone", cluster, asked | {"proxy": asked["proxy"] | {"per_job": 64}}
-        )
+        proxy = config["proxy"] | {"per_job": 64}
+        alone = Driven(Path(work) / "alone", cluster, config | {"proxy": proxy})
         alone.prepare()
         alone.snakemake("--cores", "1", *LOSSES)
-        driven = Driven(Path(work) / "driven", cluster, asked)
+        driven = Driven(Path(work) / "driven", cluster, config)
         driven.prepare()
         driven.take(alone, *CORPUS, "calibration.json")
         try:
@@ -96,13 +98,17 @@ def overhead(runs: int = 64, per_job: int = 16) -> None:
         driver, jobs = children() - before, cpu_seconds(driven.slurm)
         each = (driver + jobs - training) / runs
         print(
-            f"{runs} proxies, {per_job} a job: driver {driver:.1f}, jobs {jobs:.1f}, training {training:.1f} CPU-s"
+            f"{runs} proxies, {per_job} a job: driver {driver:.1f}, jobs {jobs:.1f}, "
+            f"training {training:.1f} CPU-s"
         )
         print(f"beside training a proxy costs {each:.2f} CPU-s")
 
 
 def kills(times: int) -> None:
-    """Kills the driver at random moments while packs train; the losses are those of the undisturbed study, nothing trained twice."""
+    """Kills the driver at random moments while packs train.
+
+    The losses must be those of the undisturbed study. No member is trained twice.
+    """
     with prepared(study(RUNS, 4, 65_536)) as (driven, alone):
         for _ in range(times):
             driver = driven.start(*LOSSES)
@@ -115,13 +121,13 @@ def kills(times: int) -> None:
             driven.snakemake("--profile", "slurm", "--unlock")
         assert driven.start(*LOSSES).wait() == 0, driven.said()
         pd.testing.assert_frame_equal(losses(driven), losses(alone), check_exact=True)
-        said = [text for texts in driven.attempts("train_proxies").values() for text in texts]
+        logs = [log for texts in driven.attempts("train_proxies").values() for log in texts]
         ended = sum(
-            max(map(int, re.findall(r"(\d+)/\d+ members trained", text)), default=0)
-            for text in said
+            max(map(int, re.findall(r"(\d+)/\d+ members trained", log)), default=0) for log in logs
         )
         print(
-            f"losses identical; {len(said)} jobs, {len(driven.stored())} members stored, {ended} trained to their end"
+            f"losses identical; {len(logs)} jobs, {len(driven.stored())} members stored, "
+            f"{ended} trained to their end"
         )
 
 

@@ -1,4 +1,7 @@
-"""Snakemake that asks after its Slurm jobs every second: the plugin's own pause grows by ten seconds whenever no job has succeeded."""
+"""Snakemake that asks for the state of its Slurm jobs every second.
+
+The plugin's default pause grows by ten seconds whenever no job has succeeded.
+"""
 
 from snakemake.cli import main
 from snakemake_executor_plugin_slurm import Executor

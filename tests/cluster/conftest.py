@@ -1,4 +1,7 @@
-"""One Slurm for all tests, and one study through it that suffers everything that happens on a cluster."""
+"""One Slurm for all tests, and one study on it.
+
+The study suffers everything that happens on a cluster.
+"""
 
 import json
 import signal
@@ -14,7 +17,8 @@ from slurm import GPUS, NODES, Slurm, UninstallableError, install, throw_away, u
 
 SMOKE = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
 
-# The smoke study with fewer mixers, in more packs than there are devices; they train long enough to be disturbed.
+# The smoke study with fewer mixers, in more packs than there are devices.
+# The packs train long enough to be disturbed.
 STUDY: dict[str, Any] = SMOKE | {
     "proxy": SMOKE["proxy"]
     | {"tokens": 65_536, "per_job": 3, "checkpoint_seconds": 0.3, "wave": 4},
@@ -26,7 +30,10 @@ STUDY: dict[str, Any] = SMOKE | {
 
 @pytest.fixture(scope="session")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
-    """The corpus and the proxies of the study without a cluster and in other packs, started: the cluster is installed meanwhile."""
+    """Starts the study's corpus and proxies without a cluster, in other packs.
+
+    The cluster is installed meanwhile.
+    """
     run = Driven(
         tmp_path_factory.mktemp("local"), None, STUDY | {"proxy": STUDY["proxy"] | {"per_job": 64}}
     )
@@ -60,7 +67,10 @@ def slurm(alone: Driven) -> Iterator[Slurm]:
 
 @pytest.fixture(scope="session")
 def doomed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
-    """A study one of whose domains is too small, started; it waits for its jobs beside the other one."""
+    """Starts a study with one domain that is too small.
+
+    It waits for its jobs while the other study runs.
+    """
     folder = tmp_path_factory.mktemp("doomed")
     for name, documents in {
         "good": 8,
@@ -94,7 +104,11 @@ def doomed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 def disturbed(
     slurm: Slurm, doomed: Driven, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Disturbed]:
-    """The study end to end: one pack cancelled, one killed, the controller restarted, the driver killed and started again."""
+    """Runs the study to its end although it is disturbed.
+
+    One pack is cancelled and one is killed. The controller is restarted. The driver is killed and
+    started again.
+    """
     run = Driven(tmp_path_factory.mktemp("study"), slurm, STUDY)
     run.prepare()
     run.start()
@@ -123,7 +137,10 @@ def disturbed(
 
 
 def held(run: Driven) -> dict[str, str]:
-    """As many packs as there are devices -> their jobs, stopped on their way and each with a checkpoint, however fast the machine is."""
+    """Returns as many packs as there are devices, each with its job.
+
+    The jobs are stopped before their end, and each has a checkpoint, however fast the machine is.
+    """
     found: dict[str, str] = {}
 
     def begun() -> bool:

@@ -1,4 +1,7 @@
-"""A study that Snakemake drives through the throw-away Slurm, as a user would: `snakemake --profile slurm` after the linking command."""
+"""A study that Snakemake drives through the throw-away Slurm.
+
+It is driven as a user would drive it: `snakemake --profile slurm` after the linking command.
+"""
 
 import os
 import re
@@ -18,7 +21,7 @@ HOUSE = Path(__file__).parents[2]
 ASKING = Path(__file__).with_name("asking.py")
 RETRIES = yaml.safe_load((HOUSE / "profiles" / "slurm" / "config.yaml").read_text())["retries"]
 
-# What a site changes: here the devices are pretended, so that jobs on them are asked for although they train on the CPU.
+# What a site changes. The devices are pretended here: jobs ask for them but train on the CPU.
 SITE = [
     "--set-resources",
     "calibrate:slurm_partition=gpu",
@@ -143,7 +146,10 @@ class Driven:
         return (self.folder / "driver.log").read_text()
 
     def attempts(self, rule: str) -> dict[str, list[str]]:
-        """Wildcards (or an empty text) -> what each of the rule's Slurm jobs said, in the order of their job ids."""
+        """Returns what each of the rule's Slurm jobs wrote, by wildcards (or an empty text).
+
+        The texts are in the order of the job ids.
+        """
         found: dict[str, list[tuple[int, str]]] = {}
         folder = self.folder / ".snakemake" / "slurm_logs" / f"rule_{rule}"
         for path in folder.rglob("*.log"):

@@ -1,4 +1,7 @@
-"""A throw-away Slurm for one machine and one root: two nodes with two pretended GPUs each, accounting, all of it in one folder."""
+"""A throw-away Slurm for one machine and its root user.
+
+It has two nodes with two pretended GPUs each, and accounting. All its files are in one folder.
+"""
 
 import os
 import shutil
@@ -56,7 +59,10 @@ SlurmdParameters=config_overrides
 PartitionName=gpu Nodes=ALL Default=YES MaxTime=1-0 State=UP
 PartitionName=cpu Nodes=ALL MaxTime=1-0 State=UP
 """
-NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=16 RealMemory=128000 Gres=gpu:{gpus} State=UNKNOWN"
+NODE = (
+    "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} "
+    "CPUs=16 RealMemory=128000 Gres=gpu:{gpus} State=UNKNOWN"
+)
 
 ACCOUNTING_CONF = """
 AuthType=auth/munge
@@ -74,10 +80,13 @@ PidFile={folder}/slurmdbd.pid
 
 # What a task sees as it begins and ends: a line of job, step, node, device list, event and time.
 RECORD = """#!/bin/sh
-echo "$SLURM_JOB_ID ${{SLURM_STEP_ID:-batch}} $SLURMD_NODENAME ${{CUDA_VISIBLE_DEVICES:-none}} {event} $(date +%s.%N)" >> {folder}/tasks
+step=${{SLURM_STEP_ID:-batch}}
+devices=${{CUDA_VISIBLE_DEVICES:-none}}
+echo "$SLURM_JOB_ID $step $SLURMD_NODENAME $devices {event} $(date +%s.%N)" >> {folder}/tasks
 """
 
-# The plugin strips SLURM_CONF from the environment of its inner srun; a site's stands in /etc, ours does not.
+# The plugin strips SLURM_CONF from the environment of its inner srun.
+# A site's configuration stands in /etc, ours does not.
 SRUN = """#!/bin/sh
 export SLURM_CONF={folder}/slurm.conf
 exec {srun} "$@"
@@ -111,7 +120,10 @@ def install() -> None:
 
 @dataclass(frozen=True)
 class Slurm:
-    """A running cluster; its files, sockets and state are in `folder`, whose path is short (sockets allow 107 bytes)."""
+    """A running cluster.
+
+    Its files, sockets and state are in `folder`, whose path is short: sockets allow 107 bytes.
+    """
 
     folder: Path
 
@@ -122,7 +134,10 @@ class Slurm:
         return {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": path}
 
     def ask(self, *command: str) -> str:
-        """What a command of Slurm's prints; waits out a controller or a database that is just starting."""
+        """Returns what a Slurm command prints.
+
+        Waits for a controller or a database that is just starting.
+        """
 
         def answered() -> subprocess.CompletedProcess[str] | None:
             done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
@@ -138,7 +153,10 @@ class Slurm:
         self._daemon("slurmctld", "-f", str(self.folder / "slurm.conf"))
 
     def start(self, stack: ExitStack) -> None:
-        """Starts munge, the database, accounting, the controller and the nodes; `stack` ends them in the opposite order."""
+        """Starts munge, the database, accounting, the controller and the nodes.
+
+        `stack` ends them in the opposite order.
+        """
         folder, host = self.folder, socket.gethostname().split(".")[0]
         stack.callback(self._end)
         self._write(host)
@@ -244,7 +262,7 @@ class Slurm:
         )
 
     def _end(self) -> None:
-        """Ends all jobs and daemons that there are, whatever went before, and removes the folder."""
+        """Ends all jobs and daemons, whatever went before, and removes the folder."""
         if (self.folder / "slurmctld.pid").exists():
             subprocess.run(
                 ["scancel", "--quiet", "--user=root"], env=self.environment, capture_output=True
@@ -274,7 +292,10 @@ Found = TypeVar("Found")
 
 
 def until(ready: Callable[[], Found | None], what: str, seconds: float = 600.0) -> Found:
-    """What `ready` returns once it is true; the limit is so generous that reaching it is a failure."""
+    """Waits until `ready` returns something true, and returns that.
+
+    The limit is so generous that reaching it is a failure.
+    """
     end = time.monotonic() + seconds
     while not (found := ready()):
         if time.monotonic() > end:

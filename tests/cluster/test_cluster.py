@@ -1,4 +1,7 @@
-"""`snakemake --profile slurm` on two nodes with two devices each: what is lost, repeated or shared (nothing)."""
+"""`snakemake --profile slurm` on two nodes with two devices each: nothing is lost or repeated.
+
+Nor do two jobs share a device.
+"""
 
 import re
 from itertools import combinations
@@ -48,7 +51,7 @@ def test_a_cancelled_and_a_killed_pack_go_on_from_their_checkpoints(disturbed):
 
 
 def test_nothing_is_trained_twice(disturbed):
-    """Neither what was stored when the driver was killed, nor what the jobs that it left behind trained."""
+    """The stored members are not trained again, nor those that orphaned jobs trained."""
     stored = disturbed.run.stored()
     assert {name: stored[name] for name in disturbed.before} == disturbed.before
     assert disturbed.orphans

@@ -1,4 +1,7 @@
-"""Every figure keeps every promise: a new line in FIGURES or MEASURED is tested because it is listed."""
+"""Every figure keeps every promise.
+
+A new line in FIGURES or MEASURED is tested because it is listed.
+"""
 
 import sys
 from functools import cache

@@ -1,4 +1,6 @@
-"""Trains a pack in processes that are killed -9 in some call, one after the other, until it is done.
+"""Trains a pack in processes that are killed -9 in some call, until the pack is done.
+
+There is one process at a time.
 
 python killed_packs.py FOLDER SEED writes
 

@@ -1,4 +1,4 @@
-"""A small table of somebody else's: forty runs over three domains, losses of two targets, as CSV."""
+"""CSV tables as a user has them: forty runs over three domains, losses of two targets."""
 
 from pathlib import Path
 
@@ -8,7 +8,10 @@ DOMAINS, TARGETS = ("web", "code", "wiki"), ("prose", "questions")
 
 
 def write(folder: Path, runs: int = 40, order=None, seed: int = 0) -> tuple[Path, Path]:
-    """Writes mixtures.csv (three decimals, as published tables have) and losses.csv, each in its own order of rows."""
+    """Writes mixtures.csv and losses.csv, with their rows in different orders.
+
+    The weights have three decimals, as in published tables.
+    """
     rng = np.random.default_rng(seed)
     weights = rng.dirichlet(np.ones(3), runs).round(3)
     losses = 3 + np.stack(

@@ -1,4 +1,8 @@
-"""A tiny published perturbation study: perplexities of a base run and of each domain reduced and increased, and optima at two scales."""
+"""A tiny published perturbation study.
+
+It has the perplexities of a base run and of runs with one domain reduced or increased, and optima
+at two scales.
+"""
 
 import json
 from hashlib import sha256
@@ -20,7 +24,10 @@ def losses(amounts: np.ndarray) -> np.ndarray:
 
 
 def write(folder: Path) -> dict[str, Any]:
-    """Writes the tables and returns a study of them, without a network: every public file has its place in the mirror `folder`."""
+    """Writes the tables and returns a study of them.
+
+    No network is needed: every public file has its place in the mirror `folder`.
+    """
     steps = [(f"{name}_less", 1 / 2, i) for i, name in enumerate(DOMAINS)] + [
         (f"{name}_more", 3, i) for i, name in enumerate(DOMAINS)
     ]

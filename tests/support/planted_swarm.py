@@ -1,4 +1,8 @@
-"""Swarms whose truth is known: a law of the effective-data family, or sums of separate powers that it cannot follow."""
+"""Swarms whose truth is known.
+
+The truth is a law of the effective-data family, or sums of separate powers that no such law can
+follow.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +41,10 @@ def plant(
     family: str = "law",
     cap: float = 0.6,
 ):
-    """`runs` Dirichlet mixtures around natural and `repeats` of natural; noise in shares of a target's spread."""
+    """Draws `runs` Dirichlet mixtures around natural, and `repeats` runs of natural.
+
+    `noise` is in shares of a target's spread.
+    """
     rng = np.random.default_rng([seed, 7])
     losses = _law(rng, domains) if family == "law" else _powers(rng, domains)
     names = tuple(f"d{i:02}" for i in range(domains))

@@ -1,4 +1,8 @@
-"""A tiny published swarm: wide CSV tables whose losses follow a law, a test set at another level, and two published mixtures."""
+"""A tiny published swarm.
+
+It has wide CSV tables whose losses follow a law, a test set at another level of loss, and two
+published mixtures.
+"""
 
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +24,10 @@ def losses(weights: np.ndarray, level: float = 2.0) -> np.ndarray:
 
 
 def write(folder: Path, runs: int = 32, tests: int = 16) -> dict[str, Any]:
-    """Writes the tables and returns a study of them, without a network: every public file has its place in the mirror `folder`."""
+    """Writes the tables and returns a study of them.
+
+    No network is needed: every public file has its place in the mirror `folder`.
+    """
     rng = np.random.default_rng(0)
     for name, size, level in (("swarm", runs, 2.0), ("large", tests, 1.0)):
         weights = rng.dirichlet(np.ones(3), size).round(3)

@@ -11,7 +11,10 @@ def random_box(rng, domains):
 
 
 def random_groups(rng, domains):
-    """A box and two or three groups, one of them now and then held at its sum, all with a common mixture inside."""
+    """Draws a box and two or three groups, with a common mixture inside all of them.
+
+    Now and then one group is held at its sum.
+    """
     inside = rng.dirichlet(np.ones(domains))
     lower, upper = (
         rng.uniform(0, 0.9, domains) * inside,

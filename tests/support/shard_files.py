@@ -15,7 +15,10 @@ VOCABULARY = 64
 def text(
     rng: np.random.Generator, length: int, domain: int, vocabulary: int = VOCABULARY
 ) -> np.ndarray:
-    """A walk that mostly takes the domain's own step: easy to learn from context, useless to a unigram model."""
+    """Draws a walk that mostly takes the step of its domain.
+
+    It is easy to learn from context, and a unigram model learns nothing from it.
+    """
     steps = np.where(
         rng.random(length) < 0.8, 3 + 4 * domain, rng.integers(1, vocabulary - 1, length)
     )
@@ -70,7 +73,10 @@ def write_shard(
 def make_shards(
     folder: Path, sizes: tuple[int, ...] = (4000, 900, 2500), masked: bool = False
 ) -> list[Shard]:
-    """Domains a, b, c of these many tokens; with `masked` one more token, that no text holds, is the mask."""
+    """Writes domains a, b, c, ... with `sizes` tokens.
+
+    With `masked` there is one more token, the mask, that no text holds.
+    """
     rng = np.random.default_rng(3)
     mask = {"vocabulary": VOCABULARY + 1, "mask_token": VOCABULARY} if masked else {}
     return [

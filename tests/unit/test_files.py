@@ -91,7 +91,10 @@ def test_one_at_a_time_holds_a_lock_and_whatever_ends_it_frees_it(tmp_path):
 
 
 def test_who_waited_holds_the_lock_that_others_see(tmp_path):
-    """The file is removed by who held it: one that waited for it must not hold a file that nobody else opens."""
+    """A process that waited for the lock holds a file that others open too.
+
+    The process that held the lock before removes its file.
+    """
     lock = tmp_path / "lock"
     ready, done = tmp_path / "ready", tmp_path / "done"
     with alone(lock):

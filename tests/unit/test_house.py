@@ -17,7 +17,11 @@ LIBRARY = sorted(HOUSE.glob("workflow/mixwright/**/*.py"))
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
 def test_rules_use_nothing_that_breaks_on_clusters(path):
-    """retries in a rule are obeyed twice, groups ask for all GPUs at once, run: parses the workflow again, a checkpoint hides the DAG."""
+    """No rule has retries, a group, `run:` or a checkpoint.
+
+    Retries in a rule are obeyed twice. A group asks for all its GPUs at once. `run:` parses the
+    workflow again. A checkpoint hides the DAG.
+    """
     text = path.read_text()
     assert not re.findall(r"^\s*(?:retries|group|run)\s*:|^checkpoint\s", text, re.MULTILINE)
     assert (
@@ -49,7 +53,10 @@ import mixwright.sources.local, mixwright.sources.installed, mixwright.sources.t
 import mixwright.report.figures, mixwright.jobs.resources, mixwright.mixers, mixwright.versions
 study = Study(resolve(read_yaml(Path("config/config.yaml")), Path("config")))
 assert study.packs and study.final_packs
-heavy = {"torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow", "matplotlib"} & set(sys.modules)
+slow_to_import = {
+    "torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow", "matplotlib"
+}
+heavy = slow_to_import & set(sys.modules)
 assert not heavy, heavy
 """
     run([sys.executable, "-c", program])
@@ -62,7 +69,11 @@ import tomllib
 from mixwright.__main__ import parser
 text = parser().format_help()
 assert "train-proxies" in text and "propose" in text
-heavy = {"torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow", "matplotlib", "numpy"} & set(sys.modules)
+slow_to_import = {
+    "torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow", "matplotlib",
+    "numpy"
+}
+heavy = slow_to_import & set(sys.modules)
 assert not heavy, heavy
 """
     run([sys.executable, "-c", program])

@@ -1,4 +1,7 @@
-"""The contracts between stages refuse what would mislead the next one, and name file, row and remedy."""
+"""The contracts between stages refuse what would mislead the next stage.
+
+The message names file, row and remedy.
+"""
 
 import pandas as pd
 import pytest

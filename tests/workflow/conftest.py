@@ -25,7 +25,10 @@ class Workshop:
     def snakemake(
         self, study: Mapping[str, Any] | None, *arguments: str, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Runs Snakemake on `study` (None: the default study) with two cores; the caller checks the return code."""
+        """Runs Snakemake on `study` (None: the default study) with two cores.
+
+        The caller checks the return code.
+        """
         command = [
             sys.executable,
             "-m",

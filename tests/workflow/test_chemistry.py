@@ -1,4 +1,7 @@
-"""Trees through the real workflow: the overlay of the chemistry study, end to end, and what a user changes afterwards."""
+"""Trees through the real workflow.
+
+The overlay of the chemistry study runs from end to end. Then come a user's later changes.
+"""
 
 import json
 import os

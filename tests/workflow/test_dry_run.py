@@ -64,7 +64,10 @@ def test_a_study_without_its_mirror_can_be_looked_at(workshop):
 def test_three_scales_of_the_mini_pile_are_planned_whole_with_the_quick_overlay_too(
     workshop, name, domains, packs
 ):
-    """Every job of the study, causal and masked, before a token is read; test_smoke runs three scales to their end."""
+    """Every job of the study, causal and masked, is listed before a token is read.
+
+    test_smoke runs three scales to their end.
+    """
     study, quick = read_study(name), read_study("autoscale_minipile-quick")
     for changes in ({}, quick):
         jobs = workshop.jobs(merged(study, changes))
@@ -137,7 +140,10 @@ def partitions(said: str) -> dict[str, str]:
 
 
 def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):
-    """`snakemake --profile slurm` looks in the user's configuration folder, which the linking command fills."""
+    """`snakemake --profile slurm` looks in the user's configuration folder.
+
+    The linking command fills that folder.
+    """
     home = tmp_path / "configuration"
     linked = [sys.executable, "-m", "mixwright", "link-profiles", "--to", str(home / "snakemake")]
     environment = {"PYTHONPATH": str(HOUSE / "workflow"), "PATH": ""}

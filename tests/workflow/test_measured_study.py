@@ -1,4 +1,7 @@
-"""Studies of runs that others measured, through the real workflow: a made-up swarm always, RegMix's tables where they can be had."""
+"""Studies of runs that others measured, through the real workflow.
+
+A made-up swarm is always run, RegMix's tables where they are at hand.
+"""
 
 import csv
 import json

@@ -1,4 +1,7 @@
-"""The smoke study through the real workflow: end to end once, then everything a user changes afterwards."""
+"""The smoke study through the real workflow.
+
+It runs once from end to end. Then come a user's later changes.
+"""
 
 import json
 import os
@@ -18,7 +21,10 @@ ROLES = ("swarm", "vertex", "perturb", "repeat")
 
 @pytest.fixture(scope="module")
 def smoke() -> dict[str, Any]:
-    """The smoke study at three scales of tokens, with a second model size, without mixers whose rules are others' too."""
+    """The smoke study at three scales of tokens, with a second model size.
+
+    Mixers that share their rules with others are left out.
+    """
     study = changed(read_study("smoke"), "designs.perturb.tokens", [4096, 8192, 16384])
     study = changed(study, "proxy.per_job", 12) | {
         "transfer": {"model": "tiny", "mixtures": 4, "tokens": 4096}
@@ -28,7 +34,10 @@ def smoke() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, smoke) -> Workshop:
-    """The study without mixmin up to its mixtures, then with it to its end: a mixer whose runs were missing."""
+    """Runs the study without mixmin up to its mixtures, then with it to its end.
+
+    So mixmin is a mixer whose runs were missing.
+    """
     workshop = Workshop(tmp_path_factory.mktemp("smoke"))
     workshop.run(without(smoke, "mixmin"), "--until", "propose_mixture", "transfer")
     added = workshop.jobs(smoke)

@@ -52,7 +52,10 @@ def test_mixmin_mixes_the_pseudo_loglikelihoods_of_masked_proxies(results):
 
 
 def test_proxies_repeat_their_text_as_finals_of_their_mixture_would(results):
-    """A final takes twice the tokens: a proxy takes half as many sequences, from half of each domain's."""
+    """A proxy takes half as many sequences, from half of each domain's.
+
+    A final takes twice the tokens.
+    """
     finals = pd.concat(map(pd.read_parquet, (results / "finals").glob("*.parquet")))
     uniform = {
         row["domain"]: row["epochs"] for row in finals[finals.mixer == "uniform"].realised.iloc[0]

@@ -64,13 +64,15 @@ def test_ids_in_one_file_only_are_refused(tmp_path):
     )
     with pytest.raises(
         MixwrightError,
-        match=r"mixtures.csv: line 5 \(index r3\) \(and 1 more\) has no losses in .*losses.csv; add them",
+        match=r"mixtures.csv: line 5 \(index r3\) \(and 1 more\) has no losses in .*losses.csv; "
+        "add them",
     ):
         read_observations([mixtures], [losses])
     losses.write_text(text + "zz,3,3\n")
     with pytest.raises(
         MixwrightError,
-        match=r"losses.csv: line 7 \(index zz\) has no mixture in .*mixtures.csv; add them there or drop",
+        match=r"losses.csv: line 7 \(index zz\) has no mixture in .*mixtures.csv; "
+        "add them there or drop",
     ):
         read_observations([mixtures], [losses])
 
@@ -92,7 +94,10 @@ def test_a_run_without_a_finite_loss_is_refused_with_its_line_or_left_out(tmp_pa
     mixtures, losses = own_tables.write(tmp_path, runs=5)
     lines = losses.read_text().splitlines()
     losses.write_text("\n".join([*lines[:3], f"r2,1.5,{cell}", *lines[4:], ""]))  # r4 stands first
-    wanted = r"losses.csv: line 4 \(index r2\): losses: 1 run without a finite loss, diverged: r2; .* --diverged drop"
+    wanted = (
+        r"losses.csv: line 4 \(index r2\): losses: 1 run without a finite loss, diverged: r2; "
+        ".* --diverged drop"
+    )
     with pytest.raises(MixwrightError, match=wanted.replace(" .* ", ".*")):
         read_observations([mixtures], [losses])
     assert read_observations([mixtures], [losses], diverged="drop").runs == ("r0", "r1", "r3", "r4")

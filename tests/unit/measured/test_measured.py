@@ -1,4 +1,7 @@
-"""Runs that others measured: imported by key, scored on test sets, their optimum's region, and mistakes in one line."""
+"""Runs that others measured are imported by key and scored on test sets.
+
+Tested too: the region of their optimum, and mistakes, each answered in one line.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +62,10 @@ def goal(folder, swarm, asked):
 
 
 def test_imported_runs_are_what_the_tables_say(folder, swarm, tmp_path):
-    """Through the long tables and back: the same runs, joined by key although the losses stand in another order."""
+    """The runs are the same after a round trip through the long tables.
+
+    They are joined by key: the losses stand in another order.
+    """
     design, measured = import_runs(
         "swarm", folder / "swarm_mixtures.csv", folder / "swarm_losses.csv", ["prose"]
     )
@@ -258,7 +264,8 @@ def test_the_choice_is_blind_to_the_tests(folder, swarm, goal, asked):
     [
         (
             {"domains": {"x": {}}},
-            "config: domains says nothing where losses are measured by others; leave it or `measured` out",
+            "config: domains says nothing where losses are measured by others; "
+            "leave it or `measured` out",
         ),
         ({"proxy": {}}, "config: proxy says nothing where losses are measured by others"),
         (
@@ -267,7 +274,8 @@ def test_the_choice_is_blind_to_the_tests(folder, swarm, goal, asked):
         ),
         (
             {"mixers": {"mixmin": {}}},
-            "config: mixers.mixmin reads vertex runs and the measured ones are a swarm; leave it out",
+            "config: mixers.mixmin reads vertex runs and the measured ones are a swarm; "
+            "leave it out",
         ),
         (
             {"measured": {"swarm": {"mixtures": "a.csv"}}},

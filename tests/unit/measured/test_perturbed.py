@@ -1,4 +1,7 @@
-"""Perturbation runs that others measured: their amounts rebuilt, optima, the ladder of totals, and AutoScale's published digits."""
+"""Perturbation runs that others measured.
+
+Tested: their rebuilt amounts, their optima, the ladder of totals, and AutoScale's published digits.
+"""
 
 import os
 from pathlib import Path
@@ -151,7 +154,8 @@ def test_columns_are_checked(folder, asked):
         ),
         (
             {"optima": {"file": "public:optma"}},
-            "config: measured.optima.file: public:optma is not among the study's public files; did you mean",
+            "config: measured.optima.file: public:optma is not among the study's public files; "
+            "did you mean",
         ),
         (
             {"perturb": {"losses": "a.csv", "tokens": 1, "reduced": "less"}},
@@ -172,7 +176,8 @@ def test_a_mistake_in_the_config_is_one_line(folder, asked, change, message):
 def test_a_mixer_of_a_swarm_is_refused(folder, asked):
     with pytest.raises(
         MixwrightError,
-        match=r"mixers\.regmix reads swarm runs and the measured ones are perturbations; leave it out",
+        match=r"mixers\.regmix reads swarm runs and the measured ones are perturbations; "
+        "leave it out",
     ):
         resolve(study(folder) | {"mixers": {"regmix": {}}}, CONFIG)
 

@@ -91,18 +91,21 @@ def test_nothing_is_said_of_exact_weights(tmp_path, caplog):
         (GOOD + ",1,0\n", "M.csv: line 4: the id is empty; name the run or drop the row"),
         (
             GOOD + "3,,1\n",
-            r"M.csv: line 4 \(index 3\): train_web is empty, no finite number; measure it again or drop the row",
+            r"M.csv: line 4 \(index 3\): train_web is empty, no finite number; "
+            "measure it again or drop the row",
         ),
         (GOOD + "3,1,nan\n", r"M.csv: line 4 \(index 3\): train_code is nan"),
         (GOOD + "3,inf,1\n", r"M.csv: line 4 \(index 3\): train_web is inf"),
         (GOOD + "3,much,1\n", r"M.csv: line 4 \(index 3\): train_web is much"),
         (
             GOOD + "3,1.2,-0.2\n",
-            r"M.csv: line 4 \(index 3\): code has weight -0.2; weights are shares from 0 on, correct it or drop",
+            r"M.csv: line 4 \(index 3\): code has weight -0.2; "
+            "weights are shares from 0 on, correct it or drop",
         ),
         (
             GOOD + "3,0.5,0.4\n",
-            r"M.csv: line 4 \(index 3\): the weights sum to 0.9, not to 1 within 0.01; complete its domains, or divide",
+            r"M.csv: line 4 \(index 3\): the weights sum to 0.9, not to 1 within 0.01; "
+            "complete its domains, or divide",
         ),
         (GOOD + "3,50,50\n", r"M.csv: line 4 \(index 3\): the weights sum to 100"),
     ],

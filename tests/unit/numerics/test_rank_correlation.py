@@ -45,7 +45,10 @@ def test_rows_are_ranked_as_they_are_one_by_one():
 
 
 def test_proposing_and_validating_do_without_scipy_stats():
-    code = "import sys, mixwright.trust.bootstrap, mixwright.report.summary, mixwright.trust.validation\n"
-    code += "assert 'scipy.stats' not in sys.modules"
+    code = (
+        "import sys, mixwright.trust.bootstrap, mixwright.report.summary, "
+        "mixwright.trust.validation\n"
+        "assert 'scipy.stats' not in sys.modules"
+    )
     paths = {"PYTHONPATH": str(Path(__file__).parents[3] / "workflow")}
     subprocess.run([sys.executable, "-c", code], check=True, env=paths)

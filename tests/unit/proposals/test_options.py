@@ -1,4 +1,4 @@
-"""A goal from options: what they set, what is assumed where they are silent, and what is refused."""
+"""A goal from options: what they set, what is assumed without them, and what is refused."""
 
 import numpy as np
 import pytest
@@ -174,7 +174,8 @@ def test_what_a_mixer_does_not_see_to_is_noted():
         ),
         (
             {"group": ["code+wiki<=0.4"], "floor": ["code=0.3", "wiki=0.2"]},
-            "floors .fixed weights counted in. inside group code.wiki sum to 0.5, over its most 0.4",
+            "floors .fixed weights counted in. inside group code.wiki sum to 0.5, "
+            "over its most 0.4",
         ),
         (
             {"group": ["code+wiki<=0.4"], "cap": ["web=0.5"]},
@@ -192,6 +193,7 @@ def test_bounds_that_collide_are_refused():
         read_options(ALONE, cap=["web=0.4"], floor=["web=0.5"]).goal(ALONE)
     with pytest.raises(
         MixwrightError,
-        match=r"the floors \(fixed weights counted in\) sum to 1.2, over 1: 0.6 \(code\) \+ 0.6 \(web\); lower",
+        match=r"the floors \(fixed weights counted in\) sum to 1.2, over 1: "
+        r"0.6 \(code\) \+ 0.6 \(web\); lower",
     ):
         read_options(ALONE, floor=["web=0.6", "code=0.6"]).goal(ALONE)

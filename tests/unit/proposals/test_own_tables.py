@@ -1,4 +1,7 @@
-"""fit, predict, propose and compare on tables of one's own, as typed; the README's commands; the published tables."""
+"""fit, predict, propose and compare, typed by a user on tables of their own.
+
+Tested too: the README's commands, and the published tables.
+"""
 
 import json
 import os

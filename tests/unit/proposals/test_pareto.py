@@ -1,4 +1,7 @@
-"""The front between two objectives: whole for convex laws, without dominated points, its ends the best of either."""
+"""The front between two objectives.
+
+It is whole for convex laws and has no dominated points. Its ends are the best of either objective.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +89,10 @@ def test_no_sampled_mixture_lies_below_the_front(law):
 
 
 def test_a_planted_front_is_found():
-    """prose needs news alone and python code alone: the front's mixtures use no wiki, and share the rest along the whole front."""
+    """The front's mixtures use no wiki, and share the rest along the whole front.
+
+    The target prose needs news alone, and the target python needs code alone.
+    """
     needs = np.array([[0, 1, 0], [1, 0, 0], [1, 0, 0]])
     fitted = create("effective-data").fit(
         seen(np.random.default_rng(0), lambda w: 2 + (0.05 + w**0.6 @ needs.T) ** -0.4)

@@ -1,4 +1,7 @@
-"""A pack that is killed -9 again and again, while it trains and writes, loses and changes nothing."""
+"""A pack that is killed -9 again and again loses nothing and changes nothing.
+
+It is killed while it trains and while it writes.
+"""
 
 import json
 import os

@@ -59,7 +59,10 @@ def test_end_tokens_are_predicted_only_where_nothing_else_is_left():
 
 
 def test_a_run_reads_the_same_masks_in_any_order_and_another_at_every_pass(shards):
-    """A domain's k-th sequence has one mask whatever the mixture; passes over a text have several."""
+    """A domain's k-th sequence has one mask, whatever the mixture.
+
+    Several passes over a text have several masks.
+    """
     schedule = Schedule.of((0.2, 0.6, 0.2), shards, 16, 200, seed=5)
     whole = MASKING.read(schedule, np.arange(200))
     parts = [MASKING.read(schedule, np.array(at)) for at in ([7], [3, 150])]

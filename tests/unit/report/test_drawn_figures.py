@@ -168,7 +168,10 @@ def test_only_models_that_a_unigram_model_can_stand_beside_show_their_noise():
 
 
 def test_the_registry_imports_nothing_heavy():
-    code = "import sys, mixwright.report.figures; print(sorted({'matplotlib', 'pandas', 'numpy', 'torch'} & set(sys.modules)))"
+    code = (
+        "import sys, mixwright.report.figures; "
+        "print(sorted({'matplotlib', 'pandas', 'numpy', 'torch'} & set(sys.modules)))"
+    )
     path = {"PYTHONPATH": str(Path(__file__).parents[3] / "workflow")}
     assert (
         subprocess.run(

@@ -1,4 +1,7 @@
-"""Public files: from the mirror or the address, whole and checked, or one line that names the remedy."""
+"""Public files come whole and checked, from the mirror or the address.
+
+Where they cannot, one line names the remedy.
+"""
 
 import threading
 from hashlib import sha256
@@ -162,11 +165,13 @@ def test_a_source_names_the_fetched_file():
     [
         (
             {"tables": TABLE},
-            "config: domains.x.files: public:table is not among the study's public files; did you mean tables?",
+            "config: domains.x.files: public:table is not among the study's public files; "
+            "did you mean tables?",
         ),
         (
             {},
-            "config: domains.x.files: public:table is not among the study's public files; add public.table",
+            "config: domains.x.files: public:table is not among the study's public files; "
+            "add public.table",
         ),
         (
             {"table": {"sha256": "a" * 64}},

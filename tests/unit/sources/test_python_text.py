@@ -51,7 +51,8 @@ class Thing(object):
 def test_the_three_parts_share_nothing_and_code_is_kept():
     parts = take_apart(SOURCE)
     assert parts.code == (
-        'import os\n\nclass Thing(object):\n\n    text = "# not a comment"\n\n    def call(self, other=\'"""\'):\n\n'
+        'import os\n\nclass Thing(object):\n\n    text = "# not a comment"\n\n'
+        '    def call(self, other=\'"""\'):\n\n'
         '        value = """a string, not a docstring"""\n        return f"{value}#{other}"\n'
     )
     assert parts.comments == ("This block of comments is long enough\nto be kept as one text.",)

@@ -1,4 +1,7 @@
-"""A rule is a command is a function; the help is in plain words, and a user's mistake is one line."""
+"""A rule is a command is a function.
+
+The help is in plain words, and a user's mistake is answered in one line.
+"""
 
 import inspect
 import re
@@ -221,5 +224,6 @@ def test_an_option_that_cannot_be_read_is_one_line(capsys):
     error = capsys.readouterr().err
     assert stopped.value.code == 2 and error.count("\n") == 1
     assert error.startswith(
-        "mixwright propose: argument --tokens: invalid float value: 'many'; mixwright propose --help"
+        "mixwright propose: argument --tokens: invalid float value: 'many'; "
+        "mixwright propose --help"
     )

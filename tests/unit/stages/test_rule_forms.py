@@ -1,4 +1,7 @@
-"""fit-mixer and propose-mixture as workflow/rules/mixers.smk types them: long tables, empty options."""
+"""fit-mixer and propose-mixture as workflow/rules/mixers.smk types them.
+
+They take long tables and empty options.
+"""
 
 import json
 from pathlib import Path
@@ -65,7 +68,8 @@ def test_a_fit_and_its_proposal_inside_the_bounds_of_the_study(results):
     assert (
         run(
             results,
-            f"propose-mixture {goal} --mixer regmix-linear {settings} --fit @/fit --to @/regmix-linear.json",
+            f"propose-mixture {goal} --mixer regmix-linear {settings} "
+            "--fit @/fit --to @/regmix-linear.json",
         )
         == 0
     )
@@ -83,7 +87,8 @@ def test_a_baseline_needs_no_fit(results):
     assert (
         run(
             results,
-            f"propose-mixture {goal} --mixer uniform --goal --settings {{}} --fit --to @/uniform.json",
+            f"propose-mixture {goal} --mixer uniform --goal --settings {{}} "
+            "--fit --to @/uniform.json",
         )
         == 0
     )
@@ -96,7 +101,8 @@ def test_a_fit_of_long_tables_predicts_and_proposes_without_a_study(results):
     assert (
         run(
             results,
-            "fit --mixer regmix-linear --mixtures @/design.parquet --losses @/losses.parquet --to @/fit",
+            "fit --mixer regmix-linear --mixtures @/design.parquet "
+            "--losses @/losses.parquet --to @/fit",
         )
         == 0
     )

@@ -1,4 +1,7 @@
-"""The schema's contract with a user: defaults filled, mistakes answered in one line that names the fix."""
+"""The schema's contract with a user.
+
+Defaults are filled in. A mistake is answered in one line that names the fix.
+"""
 
 from dataclasses import fields
 
@@ -80,7 +83,8 @@ def test_defaults_and_shapes_are_filled_in():
         ),
         (
             {"proxy": {"model": "proxy-1m-8k"}},
-            "config: proxy.model proxy-1m-8k has a vocabulary of 8192; set tokenizer.vocabulary to 8192, or take another model",
+            "config: proxy.model proxy-1m-8k has a vocabulary of 8192; "
+            "set tokenizer.vocabulary to 8192, or take another model",
         ),
         ({"proxy": {"model": "tinny"}}, "config: proxy.model tinny is unknown; did you mean tiny?"),
         ({"domains": 3}, "config: domains is 3, a int; it takes a value of type object"),
@@ -150,7 +154,10 @@ def test_the_reference_is_generated_from_the_schema():
 
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_schema_and_mixer_agree_on_settings_and_defaults(mixer):
-    """The command line takes its defaults from the classes, a study from the schema: they are the same."""
+    """The classes and the schema have the same defaults.
+
+    The command line takes them from the classes, a study from the schema.
+    """
     schema = read_yaml(CONFIG / "schema.yaml")
     node = schema["properties"]["mixers"]["properties"][mixer]
     filled = resolve(LEAST | {"mixers": {mixer: {}}}, CONFIG)["mixers"][mixer]
@@ -165,11 +172,13 @@ def test_schema_and_mixer_agree_on_settings_and_defaults(mixer):
     [
         (
             {"learner": "masked-lm"},
-            "config: proxy.model tiny is no model for learner masked-lm; take bert-base, micro-bert, short-bert, small-bert, tiny-bert",
+            "config: proxy.model tiny is no model for learner masked-lm; "
+            "take bert-base, micro-bert, short-bert, small-bert, tiny-bert",
         ),
         (
             {"final": {"model": "bert-base"}},
-            "config: final.model bert-base is no model for learner causal-lm; take gpt2-large, micro, micro-gpt2, micro-neox, proxy-1m, "
+            "config: final.model bert-base is no model for learner causal-lm; "
+            "take gpt2-large, micro, micro-gpt2, micro-neox, proxy-1m, "
             "proxy-1m-8k, proxy-60m, pythia-160m, small, tiny",
         ),
     ],

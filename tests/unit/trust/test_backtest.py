@@ -1,4 +1,8 @@
-"""The largest scale left out: which runs it holds, what is said of it, and that nothing of it is known to those that are tested."""
+"""The backtest leaves the largest scale out.
+
+Tested: which runs that scale holds, what is reported of it, and that the tested mixers know nothing
+of it.
+"""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,8 @@
-"""Intervals of proposals against planted truths: they cover it, they are not wide for nothing, and no effect is no verdict."""
+"""Intervals of proposals against planted truths.
+
+They cover the truth and are no wider than they must be. Where there is no effect
+there is no verdict.
+"""
 
 import json
 from dataclasses import replace
@@ -217,8 +221,8 @@ def test_what_takes_long_gets_fewer_draws_and_it_is_said(monkeypatch):
         and "intervals from 12 refits, not 40: regmix-linear takes long to fit" in found.notes
     )
     assert (
-        "intervals of weights hold for its own form only: where that is wrong they miss the best weights"
-        in found.notes
+        "intervals of weights hold for its own form only: "
+        "where that is wrong they miss the best weights" in found.notes
     )
     assert mixers.MIXERS["regmix"].draws < 40 and mixers.MIXERS["ensemble"].draws < 40
 

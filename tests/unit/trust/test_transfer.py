@@ -1,4 +1,7 @@
-"""Whether a ranking carries over: intervals of few mixtures, and the command on somebody's tables."""
+"""Whether a ranking carries over.
+
+Tested: intervals of few mixtures, and the command on a user's tables.
+"""
 
 import json
 
@@ -13,7 +16,10 @@ from mixwright.trust.transfer import MEAN, transfer, transfer_of_runs
 
 
 def test_the_interval_covers_what_it_says():
-    """Spearman's rho of a bivariate normal, 6 / pi asin(r / 2), lies in 93 to 98 % of the intervals of 10 mixtures."""
+    """The true rho lies in 93 to 98 % of the intervals of 10 mixtures.
+
+    Spearman's rho of a bivariate normal is 6 / pi asin(r / 2).
+    """
     rng, r = np.random.default_rng(0), 0.7
     truth, covered = 6 / np.pi * np.arcsin(r / 2), 0
     for _ in range(1000):
