@@ -5,7 +5,7 @@ Editing the library reruns nothing. Raise a stage's version when its numbers cha
 
 VERSIONS = {
     "fetch": 1,
-    "import": 1,
+    "import": 2,
     "climb": 1,
     "test": 1,
     "region": 1,
@@ -25,5 +25,5 @@ VERSIONS = {
     "propose": 5,
     "final": 1,
     "evaluate": 1,
-    "report": 2,
+    "report": 3,
 }
