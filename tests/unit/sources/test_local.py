@@ -2,6 +2,7 @@ import gzip
 import json
 from pathlib import Path
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -97,6 +98,15 @@ def test_installed_reads_the_harvest_and_names_what_it_has(folder):
         list(create("poems", {"source": "installed"}).documents(folder))
     with pytest.raises(MixwrightError, match="no harvested corpus in None; run harvest-installed"):
         list(create("prose", {"source": "installed"}).documents())
+
+
+def test_reading_files_asks_nothing_of_the_network(folder, monkeypatch):
+    requests = []
+    monkeypatch.setattr(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", True)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.load, "get_session", lambda: requests.append("session"))
+    assert len(read(folder, "*.txt")) == 2
+    assert not requests
 
 
 def test_load_arguments_is_a_pure_mapping():

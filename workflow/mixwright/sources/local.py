@@ -85,6 +85,9 @@ def _read_file(name: str, path: Path, columns: Mapping[str, str]) -> Iterator[Ro
 
     # It prints what the error below says again.
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    # It counts each load on the hub: a request to the network for every local file, and where there
+    # is no network a wait of up to 3 seconds.
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     builder, arguments = load_arguments(path)
     with tempfile.TemporaryDirectory() as cache:
         try:
