@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from mixwright.corpus.cleaning import split_query
 from mixwright.errors import MixwrightError
 from mixwright.sources import create
 from mixwright.sources.local import load_arguments
@@ -98,6 +99,17 @@ def test_installed_reads_the_harvest_and_names_what_it_has(folder):
         list(create("poems", {"source": "installed"}).documents(folder))
     with pytest.raises(MixwrightError, match="no harvested corpus in None; run harvest-installed"):
         list(create("prose", {"source": "installed"}).documents())
+
+
+def test_a_question_needs_no_column_of_text(tmp_path):
+    """The target of the README's study."""
+    rows = [{"question": "2 + 2?", "answers": ["3", "4"], "correct": 1}]
+    (tmp_path / "questions.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    columns = {"query": "question", "choices": "answers", "gold": "correct"}
+    (row,) = read(tmp_path, "questions.jsonl", text="text", **columns)
+    assert split_query(row) == ("2 + 2?\n", "4")
+    with pytest.raises(MixwrightError, match="no column text; set `text` to one of question"):
+        read(tmp_path, "questions.jsonl", text="text", query="question")
 
 
 def test_reading_files_asks_nothing_of_the_network(folder, monkeypatch):

@@ -15,6 +15,10 @@ from mixwright.sources.places import patterns
 # The end of a file's name -> the builder of datasets.load_dataset that reads it.
 BUILDERS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 PACKED = (".gz", ".zst", ".bz2", ".xz")
+# The column of text where a study names none.
+TEXT = "text"
+# Keys that together make a question: no column of text is needed beside them.
+QUESTION = ("query", "choices", "gold")
 # What broken files raise, packed or not.
 UNREADABLE = (ValueError, TypeError, OSError, EOFError, zlib.error, lzma.LZMAError)
 
@@ -40,8 +44,8 @@ class LocalFiles(Source):
         return self.places.pinned(self._patterns)
 
     def documents(self, prepared: Path | None = None) -> Iterator[Row]:
-        columns = {"text": self.settings.get("text", "text")}
-        for key in ("query", "choices", "gold"):
+        columns = {"text": self.settings.get("text", TEXT)}
+        for key in QUESTION:
             if self.settings.get(key):
                 columns[key] = self.settings[key]
         for path in self.places.files(self.name, self._patterns):
@@ -107,6 +111,8 @@ def _read_file(name: str, path: Path, columns: Mapping[str, str]) -> Iterator[Ro
 
 def _chosen(name: str, path: Path, row: Mapping[str, Any], columns: Mapping[str, str]) -> Row:
     """The row's columns that the source names, by their key; a wrong column is refused."""
+    if columns["text"] == TEXT and TEXT not in row and columns.keys() >= set(QUESTION):
+        columns = {key: columns[key] for key in QUESTION}
     for key, column in columns.items():
         if column not in row:
             raise MixwrightError(
