@@ -74,3 +74,33 @@ def test_only_a_diverged_run_may_lack_its_loss():
     tables.check(pd.DataFrame([row | {"status": "diverged"}]), LOSSES, "here")
     with pytest.raises(MixwrightError, match="status"):
         tables.check(pd.DataFrame([row | {"status": None}]), LOSSES, "here")
+
+
+def test_what_nobody_measured_is_null_together_and_never_alone():
+    """Runs that others measured have neither scored tokens nor a unigram loss."""
+    row = {
+        "run": "a",
+        "target": "t",
+        "step": 1,
+        "tokens": 8,
+        "loss": 2.0,
+        "bits_per_byte": 1.0,
+        "scored_tokens": None,
+        "unigram_loss": None,
+        "status": "ok",
+    }
+    tables.check(pd.DataFrame([row]), LOSSES, "here")
+    for name, value in (("scored_tokens", 4), ("unigram_loss", 3.0)):
+        missing = {"scored_tokens": "unigram_loss", "unigram_loss": "scored_tokens"}[name]
+        with pytest.raises(MixwrightError, match=f"here: row 0: {missing} is empty or NaN"):
+            tables.check(pd.DataFrame([row | {name: value}]), LOSSES, "here")
+
+
+def test_a_domain_has_tokens_or_a_share():
+    row = {"domain": "a", "split": "train", "tokens": None, "bytes": None, "documents": None}
+    row |= {"sha256": None, "share": 0.5}
+    tables.check(pd.DataFrame([row]), DOMAINS, "here")
+    with pytest.raises(MixwrightError, match="here: a has neither tokens nor a share"):
+        tables.check(pd.DataFrame([row | {"share": None}]), DOMAINS, "here")
+    with pytest.raises(MixwrightError, match="here: row 0: bytes is empty or NaN"):
+        tables.check(pd.DataFrame([row | {"tokens": 5}]), DOMAINS, "here")

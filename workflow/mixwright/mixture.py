@@ -40,6 +40,8 @@ class Mixture:
         weights.setflags(write=False)
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "weights", weights)
+        if not self.names:
+            raise MixwrightError("mixture: no domain is named; a mixture has one domain or more")
         if len(set(self.names)) < len(self.names):
             raise MixwrightError(f"mixture: a domain stands there twice: {', '.join(self.names)}")
         if weights.shape != (len(self.names),):
@@ -68,7 +70,14 @@ class Mixture:
 
         A name that the mixture lacks gets weight 0. A domain with weight may not be left out.
         """
+        names = tuple(names)
         weights = self.as_dict()
+        for name, weight in weights.items():
+            if weight > 0 and name not in names:
+                raise MixwrightError(
+                    f"mixture: {name} has weight {weight:g} and is not among {', '.join(names)};"
+                    " name every domain with weight"
+                )
         return type(self).of({name: weights.get(name, 0.0) for name in names})
 
     def rounded(self, digits: int = 12) -> dict[str, float]:
@@ -118,12 +127,22 @@ class Domain:
 
 
 def natural_weights(domains: Sequence[Domain]) -> Array:
-    """Returns (domains,) weights in proportion to tokens, or to shares where none are counted."""
-    if all(domain.tokens is not None for domain in domains):
-        sizes = np.array([domain.tokens for domain in domains], dtype=np.float64)
-    else:
-        sizes = np.array([domain.share or 0.0 for domain in domains], dtype=np.float64)
-    return sizes / sizes.sum()
+    """Returns (domains,) weights in proportion to tokens, or to shares where none are counted.
+
+    Raises:
+        MixwrightError: some domains have tokens and others do not, or one has neither.
+    """
+    sizes: list[float | None] = [domain.tokens for domain in domains]
+    if all(size is None for size in sizes):
+        sizes = [domain.share for domain in domains]
+    for domain, size in zip(domains, sizes, strict=True):
+        if size is None:
+            raise MixwrightError(
+                f"natural: the size of {domain.name} is unknown;"
+                " give the tokens of every domain, or the share of every one"
+            )
+    weights = np.array(sizes, dtype=np.float64)
+    return weights / weights.sum()
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,24 @@ class Table:
     key: tuple[str, ...]
     # columns that a table may lack; they are then null
     optional: tuple[str, ...] = ()
+    # columns of which a row has all or none
+    together: tuple[str, ...] = ()
 
 
-def _table(name: str, key: str, columns: str, nullable: str = "", optional: str = "") -> Table:
-    """A table from words: columns are `name:type`; only nullable and optional ones may be null."""
-    may_be_null = {*nullable.split(), *optional.split()}
+def _table(
+    name: str, key: str, columns: str, nullable: str = "", optional: str = "", together: str = ""
+) -> Table:
+    """A table from words: columns are `name:type`.
+
+    Only columns that are nullable, optional or `together` may be null, the last all in a row.
+    """
+    may_be_null = {*nullable.split(), *optional.split(), *together.split()}
     fields = []
     for word in columns.split():
         column, _, kind = word.partition(":")
         fields.append(pa.field(column, TYPES[kind], column in may_be_null))
-    return Table(name, pa.schema(fields), tuple(key.split()), tuple(optional.split()))
+    schema = pa.schema(fields)
+    return Table(name, schema, tuple(key.split()), tuple(optional.split()), tuple(together.split()))
 
 
 def _nested(table: Table) -> pa.DataType:
@@ -47,8 +55,8 @@ DOMAINS = _table(
     "domains",
     key="domain split",
     columns="domain:str split:str tokens:int bytes:int documents:int sha256:str share:float",
-    nullable="tokens bytes documents sha256",
     optional="share",
+    together="tokens bytes documents sha256",
 )
 DESIGN = _table(
     "design",
@@ -62,7 +70,8 @@ LOSSES = _table(
     key="run target step",
     columns="run:str target:str step:int tokens:int loss:float bits_per_byte:float"
     " scored_tokens:int unigram_loss:float status:str",
-    nullable="loss bits_per_byte scored_tokens unigram_loss",
+    nullable="loss bits_per_byte",
+    together="scored_tokens unigram_loss",
 )
 # loglikelihood in nats. Of a classifier: the log probability of the true label, as one scored
 # token. split: choose or report. label: 0 or 1, where the example has one.
@@ -189,7 +198,7 @@ def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
 
     Raises:
         MixwrightError: a column is missing, a value is empty that may not be, a key stands there
-            twice, or the weights of a design are not on the simplex.
+            twice, the weights of a design are not on the simplex, or a domain has no size.
     """
     names = table.schema.names
     for name in names:
@@ -205,6 +214,7 @@ def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
             raise MixwrightError(
                 f"{where}: row {row}: {field.name} is empty or NaN; drop the row or make it again"
             )
+    _check_together(frame, table, where)
     duplicates = frame.duplicated(list(table.key)).to_numpy()
     if duplicates.any():
         row = int(duplicates.argmax())
@@ -217,6 +227,8 @@ def check(frame: pd.DataFrame, table: Table, where: str) -> pd.DataFrame:
         )
     if table is DESIGN:
         _check_simplex(frame, where)
+    if table is DOMAINS:
+        _check_sizes(frame, where)
     return frame
 
 
@@ -235,6 +247,26 @@ def design_matrix(
     """
     matrix = frame.pivot(index="run", columns="domain", values=column)
     return matrix.reindex(index=runs, columns=domains).fillna(0.0)
+
+
+def _check_together(frame: pd.DataFrame, table: Table, where: str) -> None:
+    empty = frame[list(table.together)].isna()
+    partly = (empty.any(axis=1) & ~empty.all(axis=1)).to_numpy()
+    if partly.any():
+        row = int(partly.argmax())
+        name = empty.columns[empty.iloc[row].to_numpy()][0]
+        raise MixwrightError(
+            f"{where}: row {row}: {name} is empty or NaN; drop the row or make it again"
+        )
+
+
+def _check_sizes(frame: pd.DataFrame, where: str) -> None:
+    """A domain has tokens, or where nobody counted them a share of the natural mixture."""
+    unknown = frame.domain[frame.tokens.isna() & frame.share.isna()]
+    for domain in unknown[:1]:
+        raise MixwrightError(
+            f"{where}: {domain} has neither tokens nor a share; count the domains again"
+        )
 
 
 def _check_simplex(frame: pd.DataFrame, where: str) -> None:

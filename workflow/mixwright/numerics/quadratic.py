@@ -152,11 +152,17 @@ def entropic_step(
         above = above + dual_length * above_move
         products = below @ low + above @ high
         complementarity = float(products / (2 * len(v)))
-    # Weights this near their floor are read off their own balance of slope and price: the
-    # barrier holds them up.
+    return _without_barrier(v, lower, (price - slope) / tau)
+
+
+def _without_barrier(v: Array, lower: Array, log_factor: Array) -> Array:
+    """Returns v with the weights near their floor as low as the objective has them.
+
+    The barrier holds them up. They are read off their own balance of slope and price, which
+    `log_factor` (domains,) is.
+    """
     dust = v < lower + 1e-9
-    log_factor = np.clip((price - slope) / tau, -690, 0)
-    balanced = v * np.exp(log_factor)
+    balanced = v * np.exp(np.clip(log_factor, -690, 0))
     return np.where(dust, np.clip(balanced, lower, v), v)
 
 
