@@ -29,6 +29,7 @@ def test_every_result_lies_in_the_folder_of_its_study():
 
 def test_a_figure_reads_what_its_entry_names():
     plan = study()
+    assert drawn(plan)
     for figure in drawn(plan):
         names = set(figure_paths(plan, "results/least", figure)) | {"study"}
         assert set(entry(figure).inputs) <= names

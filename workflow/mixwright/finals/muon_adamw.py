@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from mixwright.proxies.optimizer import with_muon
+
 
 class MuonAdamW(torch.optim.Optimizer):
     """`torch.optim.Muon` on some matrices, `torch.optim.AdamW` on the rest.
@@ -59,7 +61,7 @@ class MuonAdamW(torch.optim.Optimizer):
         tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
         tables.append(model.get_output_embeddings().weight)
         table_ids = set(map(id, tables))
-        with_muon = recipe.get("name", "muon-adamw") == "muon-adamw"
+        on_hidden = with_muon(recipe)
 
         hidden: list[nn.Parameter] = []
         matrices: list[nn.Parameter] = []
@@ -69,7 +71,7 @@ class MuonAdamW(torch.optim.Optimizer):
                 continue
             if parameter.ndim < 2:
                 vectors.append(parameter)
-            elif with_muon and parameter.ndim == 2 and id(parameter) not in table_ids:
+            elif on_hidden and parameter.ndim == 2 and id(parameter) not in table_ids:
                 hidden.append(parameter)
             else:
                 matrices.append(parameter)

@@ -126,7 +126,7 @@ def scoring_minutes(study: Study, finals: int) -> int:
 def _minutes(study: Study, part: str, trained: int, scored: int, processes: int = 1) -> int:
     """Minutes for tokens trained on, and for tokens scored of each text."""
     texts = len({*study.config["domains"], *study.config["targets"]})
-    if study.config["learner"] == "masked-lm":
+    if study.learner.masked:
         texts *= MASKED_PASSES
     spec = study.config[part]
     # 6 operations a weight and token for training, 2 for scoring

@@ -9,14 +9,10 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Proposal
 from mixwright.mixers.base import FITTED, UNKNOWN, Fitted, Saved
+from mixwright.mixers.limits import MOVED
 from mixwright.mixture import Array
-from mixwright.observations import Observations
+from mixwright.observations import ALONE, Observations
 from mixwright.simplex.geometry import minimise_linear, project, scale_into
-
-# change of a weight from which a mixture counts as moved
-MOVED = 1e-9
-# weight from which a run counts as trained on one domain alone
-ALONE = 0.999
 
 
 @dataclass(frozen=True)

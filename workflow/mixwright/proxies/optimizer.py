@@ -92,6 +92,11 @@ def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
     return scales
 
 
+def with_muon(recipe: Mapping[str, Any]) -> bool:
+    """Returns whether Muon trains the hidden matrices, and not AdamW alone."""
+    return bool(recipe.get("name", "muon-adamw") == "muon-adamw")
+
+
 class Optimizer:
     """Updates stacked parameters in place, each member by its own length and rate.
 
@@ -118,12 +123,12 @@ class Optimizer:
             rates = [1.0] * len(steps)
         self.courses = list(zip(steps, rates, strict=True))
         self.hidden: list[str] = []
-        with_muon = recipe.get("name", "muon-adamw") == "muon-adamw"
+        muon = with_muon(recipe)
         self._decayed: list[str] = []
         self._undecayed: list[str] = []
         self.state: dict[str, Tensor] = {}
         for name, tensor in parameters.items():
-            if with_muon and name in HIDDEN:
+            if muon and name in HIDDEN:
                 self.hidden.append(name)
                 self.state[f"{name}.momentum"] = torch.zeros_like(tensor)
                 continue

@@ -9,6 +9,7 @@ from typing import Any
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
+from mixwright.mixture import SUM_TOLERANCE
 from mixwright.simplex.bounds import groups_of
 from mixwright.sources import LABELS, create, entry, public
 from mixwright.sources.places import Places
@@ -33,7 +34,6 @@ TRAINING_GOAL = ("tokens", "max_epochs")
 SWARM_KEYS = ("tests", "published", "subsets", "regions")
 # Where a mixture may be written out in a design: (design, key).
 DESIGN_MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))
-SUM_TOLERANCE = 1e-6
 
 
 def check_kind(config: Mapping[str, Any]) -> None:
