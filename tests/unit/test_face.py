@@ -355,3 +355,17 @@ def test_the_readme_example_runs(tmp_path, monkeypatch):
     assert "effective-data" in output.getvalue() and "  gain       " in output.getvalue()
     assert sum(names["weights"].values()) == pytest.approx(1)
     assert repr(mixwright.load("fit")) == repr(names["fit"])
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        ("fit", ("x",), r"fit: runs is a str; make it with mixwright\.read_runs"),
+        ("compare", (None,), r"compare: runs is a NoneType; make it with mixwright\.read_runs"),
+        ("predict", ("x", {}), r"predict: fit is a str; make it with mixwright\.fit"),
+        ("propose", ("x",), r"propose: fit is a str; make it with mixwright\.fit"),
+    ],
+)
+def test_what_is_no_runs_or_no_fit_is_told_with_what_makes_it(function, arguments, message):
+    with pytest.raises(MixwrightError, match=message):
+        getattr(mixwright, function)(*arguments)

@@ -23,6 +23,9 @@ from mixwright.stages.options import OPTIONS
 
 EXAMPLE = "Example:\n"
 
+# Commands whose mixers must predict losses.
+PREDICTING = ("compare", "learning-curve")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; a user's mistake is one line on stderr, and 1."""
@@ -141,7 +144,10 @@ def _explanation(command: str, option: str) -> str:
     """What an option means; a mixer and a figure are listed from their registries."""
     text = OPTIONS.get(f"{command}.{option}", OPTIONS[option])
     if option == "mixer":
-        return f"{text}: {', '.join(MIXERS)}"
+        names = list(MIXERS)
+        if command in PREDICTING:
+            names = [name for name in names if MIXERS[name].predicts]
+        return f"{text}: {', '.join(names)}"
     if option == "figure":
         by_command = {"draw-figure": FIGURES, "draw-measured": MEASURED}
         return f"{text}: {', '.join(by_command.get(command, FIGURES | MEASURED))}"

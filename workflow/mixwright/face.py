@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from mixwright.errors import MixwrightError
 from mixwright.goal import Proposal
 from mixwright.measured.frames import Frame
 from mixwright.measured.loss_tables import Table, as_mixtures, read_observations
@@ -78,6 +79,7 @@ def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> F
     Raises:
         MixwrightError: the mixer or a setting is unknown, or it needs other or more runs.
     """
+    _check_runs("fit", runs)
     return Fit.of(runs, mixer, settings)
 
 
@@ -95,6 +97,7 @@ def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One])
     Raises:
         MixwrightError: the mixer predicts no losses, or the mixtures are not of the fit's domains.
     """
+    _check_fit("predict", fit)
     table = as_mixtures(mixtures)
     index = pd.Index(table.ids, name=table.key)
     return pd.DataFrame(fit.predict(table), index=index, columns=list(fit.mixer.targets))
@@ -139,6 +142,7 @@ def propose(
     Raises:
         MixwrightError: a name is unknown, the bounds leave no mixture, or there are too few draws.
     """
+    _check_fit("propose", fit)
     options = make_options(
         fit.source,
         targets=targets,
@@ -178,6 +182,7 @@ def compare(
     Raises:
         MixwrightError: a mixer is unknown, or none can be fitted to these runs.
     """
+    _check_runs("compare", runs)
     if isinstance(mixers, str):
         mixers = [mixers]
     return standings(tournament(runs, list(mixers or ()), settings, folds, seed))
@@ -205,3 +210,20 @@ def _parts(name: str, parts: Parts | None) -> list[Table]:
         else:
             tables.append(Path(part))
     return tables
+
+
+def _check_runs(function: str, runs: object) -> None:
+    if not isinstance(runs, Observations):
+        kind = type(runs).__name__
+        raise MixwrightError(
+            f"{function}: runs is a {kind}; make it with mixwright.read_runs(mixtures, losses)"
+        )
+
+
+def _check_fit(function: str, fit: object) -> None:
+    if not isinstance(fit, Fit):
+        kind = type(fit).__name__
+        raise MixwrightError(
+            f"{function}: fit is a {kind};"
+            " make it with mixwright.fit(runs) or mixwright.load(folder)"
+        )

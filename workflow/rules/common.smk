@@ -48,7 +48,7 @@ TABLES = [
 if LACKING:
     print(
         f"mixwright: the study can be looked at, not run: {LACKING[0]}"
-        f" ({len(LACKING)} sources lack)",
+        f" ({len(LACKING)} missing in all; jobs that need them will fail)",
         file=sys.stderr,
     )
 

@@ -227,3 +227,18 @@ def test_an_option_that_cannot_be_read_is_one_line(capsys):
         "mixwright propose: argument --tokens: invalid float value: 'many'; "
         "mixwright propose --help"
     )
+
+
+def test_a_file_that_is_no_summary_is_one_line(tmp_path, capsys):
+    (tmp_path / "mixture.json").write_text("{}")
+    assert main(["show", "--summary", str(tmp_path / "mixture.json")]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "no summary of final models (headline is missing)" in error
+    assert "give results/NAME/report/summary.json" in error
+
+
+def test_only_mixers_that_predict_are_offered_for_comparison(capsys):
+    with pytest.raises(SystemExit):
+        main(["compare", "--help"])
+    text = capsys.readouterr().out
+    assert "effective-data" in text and "unimax" not in text

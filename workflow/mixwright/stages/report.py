@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.report import figures, layout
 from mixwright.report.outputs import print_summary, provenance, write_report
 from mixwright.report.results import load
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.study.study import Study
+
+# What `show` prints of a summary.
+SHOWN = ("headline", "detail", "method", "arms", "caveats")
 
 
 def draw_figure(figure: str, study: Path, to: Path) -> None:
@@ -56,4 +60,11 @@ def show(summary: Path) -> None:
     Example:
         mixwright show --summary results/demo/report/summary.json
     """
-    print_summary(read_json(summary))
+    content = read_json(summary)
+    missing = [key for key in SHOWN if key not in content]
+    if missing:
+        raise MixwrightError(
+            f"{summary}: no summary of final models ({missing[0]} is missing);"
+            " give results/NAME/report/summary.json, or open the page beside it"
+        )
+    print_summary(content)
