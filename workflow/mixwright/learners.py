@@ -1,7 +1,15 @@
-"""What can be trained on a mixture: a new learner is one entry in LEARNERS.
+"""What can be trained on a mixture, and what its numbers are.
 
-The workflow's rules are the same for all learners. Nothing heavy is imported: the workflow is
-parsed with this module.
+A new learner is one entry in LEARNERS: the workflow's rules are the same for all. Nothing heavy is
+imported: the workflow is parsed with this module.
+
+Mixers minimise losses. A loss is minimised as it is. Other numbers are taken to a scale on which
+they fall as mixtures get better, and what mixers say is taken back:
+
+    loss        x            nats/token, bits/byte, or whatever its unit is
+    perplexity  log x        nats/token
+    accuracy    -log p       nats; p is the share of right answers
+    score       -x           a number without a known best value, more of it is better
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +17,10 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from mixwright.errors import MixwrightError
+import numpy as np
+
+from mixwright.errors import MixwrightError, nearest
+from mixwright.mixture import Array
 
 # Under this context, plain products on a CPU are faster than torch's fused attention: 3 to 9 times
 # in bfloat16.
@@ -43,17 +54,117 @@ def table_rows(part: str, shape: Mapping[str, Any], tokens: int) -> int:
     return rows
 
 
+# The least share of right answers that counts, where nobody said how many questions there were.
+LEAST_SHARE = 1e-3
+
+
 @dataclass(frozen=True)
 class Metric:
-    """A column of the finals' scores, as reports name it."""
+    """What a column of numbers is, and how reports name it."""
 
-    name: str  # in tables.SCORES
-    title: str  # of a table's column
-    unit: str  # after a number
-    higher: bool = False  # whether more of it is better
+    # loss, perplexity, accuracy, score, or a column of tables.SCORES
+    name: str
+    # of a table's column
+    title: str
+    # after a number; empty: the number has none
+    unit: str
+    # whether more of it is better
+    higher: bool = False
+    # the number of a perfect answer: 1, or 100 for percent
+    whole: float = 1.0
+    # questions that an accuracy is the share of right answers of; None: unknown
+    questions: int | None = None
+    # share of right answers of a guess; None: unknown
+    chance: float | None = None
 
+    @property
+    def as_measured(self) -> bool:
+        """Whether mixers minimise the numbers as they are."""
+        return self.name not in SCALES
+
+    def minimised(self, values: Array) -> Array:
+        """Returns what mixers minimise for these numbers."""
+        if self.as_measured:
+            return values
+        down, _ = SCALES[self.name]
+        return down(self, values)
+
+    def measured(self, minimised: Array) -> Array:
+        """Returns the numbers, from what mixers minimise for them: the inverse of `minimised`."""
+        if self.as_measured:
+            return minimised
+        _, up = SCALES[self.name]
+        return up(self, minimised)
+
+    def noise(self, values: Array) -> Array | None:
+        """Returns the standard error of each number by the questions alone.
+
+        It is that of a binomial share, in the numbers' unit. None: the questions are unknown.
+        """
+        if self.questions is None:
+            return None
+        share = np.clip(values / self.whole, self._least, 1.0)
+        # one wrong answer more: no share is certain
+        wrong = np.maximum(1 - share, self._least)
+        return np.asarray(self.whole * np.sqrt(share * wrong / self.questions))
+
+    @property
+    def _least(self) -> float:
+        if self.questions is None:
+            return LEAST_SHARE
+        return 0.5 / self.questions
+
+
+def _from_share(metric: Metric, values: Array) -> Array:
+    share = np.maximum(values / metric.whole, metric._least)
+    return np.asarray(-np.log(share))
+
+
+def _to_share(metric: Metric, minimised: Array) -> Array:
+    return np.asarray(metric.whole * np.exp(-np.maximum(minimised, 0.0)))
+
+
+def _from_perplexity(_: Metric, values: Array) -> Array:
+    return np.asarray(np.log(values))
+
+
+def _to_perplexity(_: Metric, minimised: Array) -> Array:
+    return np.asarray(np.exp(minimised))
+
+
+def _turned(_: Metric, values: Array) -> Array:
+    return -values
+
+
+Scale = Callable[[Metric, Array], Array]
+# name of a metric -> to what mixers minimise, and back
+SCALES: Mapping[str, tuple[Scale, Scale]] = {
+    "perplexity": (_from_perplexity, _to_perplexity),
+    "accuracy": (_from_share, _to_share),
+    "score": (_turned, _turned),
+}
 
 LOSS = Metric("loss", "loss", "nats/token")
+PERPLEXITY = Metric("perplexity", "perplexity", "perplexity")
+ACCURACY = Metric("accuracy", "accuracy", "accuracy", higher=True)
+SCORE = Metric("score", "score", "", higher=True)
+# name -> what a target's numbers may be
+KINDS: Mapping[str, Metric] = {
+    metric.name: metric for metric in (LOSS, PERPLEXITY, ACCURACY, SCORE)
+}
+
+
+def kind(name: str) -> Metric:
+    """Returns the metric of this name.
+
+    Raises:
+        MixwrightError: there is none.
+    """
+    if name not in KINDS:
+        raise MixwrightError(f"metric {name}: no such kind of number; {nearest(name, KINDS)}")
+    return KINDS[name]
+
+
 BITS = Metric("bits_per_byte", "bits/byte", "bits/byte")
 MASKED_LOSS = Metric("loss", "masked loss", "nats/token")
 MASKED_BITS = Metric("bits_per_byte", "masked bits/byte", "bits/byte")

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError, counted, nearest
+from mixwright.learners import LOSS, Metric
 from mixwright.mixture import Array
 from mixwright.tables import design_matrix
 
@@ -75,7 +76,8 @@ class Observations:
     roles: tuple[str, ...]
     # (runs, domains) training tokens: those realised, where they were counted
     amounts: Array
-    # (runs, targets) nats/token at the run's last step
+    # (runs, targets) what mixers minimise, at the run's last step: nats/token, or what the target's
+    # metric makes of its numbers
     losses: Array
     # target -> its examples
     likelihoods: Mapping[str, Likelihoods] = field(default_factory=dict)
@@ -83,6 +85,32 @@ class Observations:
     dropped: tuple[tuple[str, str], ...] = ()
     # (runs, domains) passes over each domain's text, where they were counted
     epochs: Array | None = None
+    # target -> what its numbers are; losses in nats/token where nothing stands here
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    # target -> the domain whose text it is; a domain of the target's own name where nothing stands
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def metric(self, target: str) -> Metric:
+        """Returns what the numbers of a target are."""
+        return self.metrics.get(target, LOSS)
+
+    @property
+    def same_text(self) -> Array:
+        """(targets, domains): 1 where a target's text is a domain's, 0 elsewhere."""
+        same = np.zeros((len(self.targets), len(self.domains)))
+        for k, target in enumerate(self.targets):
+            text = self.texts.get(target, target)
+            for i, domain in enumerate(self.domains):
+                same[k, i] = float(domain == text)
+        return same
+
+    @property
+    def measured(self) -> Array:
+        """(runs, targets) the numbers as they were measured, each in its own unit."""
+        columns = []
+        for name, losses in zip(self.targets, self.losses.T, strict=True):
+            columns.append(self.metric(name).measured(losses))
+        return np.column_stack(columns)
 
     @property
     def tokens(self) -> Array:

@@ -1,7 +1,7 @@
 """A fitted mixer with the runs that it was fitted to, and the folder that keeps both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from mixwright import mixers, tables
 from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.files import read_json, write_json, written
+from mixwright.learners import Metric
 from mixwright.measured.loss_tables import Mixtures
 from mixwright.mixers.base import FILE as FIT
 from mixwright.mixers.base import Mixer
@@ -39,6 +40,10 @@ class FittedRuns:
     # of the runs' training tokens
     least_tokens: float
     most_tokens: float
+    # target -> what its numbers are, where they are no losses in nats/token
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    # target -> the domain whose text it is, where the names do not say so
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -59,6 +64,8 @@ class FittedRuns:
             mean=tuple(runs.weights.mean(axis=0).tolist()),
             least_tokens=float(runs.tokens.min()),
             most_tokens=float(runs.tokens.max()),
+            metrics=observations.metrics,
+            texts=observations.texts,
         )
 
     @property
@@ -243,6 +250,7 @@ def read_runs(folder: Path) -> Observations:
     epochs = None
     if "epochs" in wide:
         epochs = wide["epochs"].to_numpy(np.float64)
+    source = read_source(folder)
     return Observations(
         domains=tuple(amounts.columns),
         targets=tuple(losses.columns),
@@ -251,11 +259,23 @@ def read_runs(folder: Path) -> Observations:
         amounts=amounts.to_numpy(np.float64),
         losses=losses.to_numpy(np.float64),
         epochs=epochs,
+        metrics=source.metrics,
+        texts=source.texts,
     )
 
 
 def read(folder: Path) -> tuple[FittedRuns, Mixer]:
     """Reads the brief of the runs and the mixer that `save` wrote.
+
+    Raises:
+        MixwrightError: no fit is there.
+    """
+    source = read_source(folder)
+    return source, mixers.load(source.mixer, folder)
+
+
+def read_source(folder: Path) -> FittedRuns:
+    """Reads the brief of the runs that `save` wrote.
 
     Raises:
         MixwrightError: no fit is there.
@@ -267,5 +287,6 @@ def read(folder: Path) -> tuple[FittedRuns, Mixer]:
     values: dict[str, Any] = {}
     for name, value in read_json(folder / FILE).items():
         values[name] = tuple(value) if isinstance(value, list) else value
-    source = FittedRuns(**values)
-    return source, mixers.load(source.mixer, folder)
+    metrics = values.get("metrics", {})
+    values["metrics"] = {name: Metric(**metric) for name, metric in metrics.items()}
+    return FittedRuns(**values)

@@ -56,9 +56,9 @@ class BiMix(LawMixer):
         weights = np.tile(swarm.weights, targets) + self.offset
         scale, power, cost = _power_laws(weights, losses, iterations)
         followed = cost.reshape(targets, m).argmin(axis=1)
-        for k, target in enumerate(swarm.targets):
-            if target in swarm.domains:
-                followed[k] = swarm.domains.index(target)
+        same = swarm.same_text
+        named = same.any(axis=1)
+        followed[named] = same[named].argmax(axis=1)
         column = np.arange(targets) * m + followed
         return Law(
             level=np.zeros(targets),

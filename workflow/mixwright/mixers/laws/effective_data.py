@@ -16,7 +16,7 @@ the linear term. How it is fitted stands in `fit`, how it is minimised in `optim
 
 from dataclasses import dataclass
 
-from mixwright.mixers.laws.fit import Prior, fit_law, matching_names
+from mixwright.mixers.laws.fit import Prior, fit_law
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import LawMixer
 from mixwright.observations import Observations
@@ -33,5 +33,4 @@ class EffectiveData(LawMixer):
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
         """Fits the law to a swarm, `near` some law if one is given."""
-        same = matching_names(swarm.targets, swarm.domains)
-        return fit_law(swarm.weights, swarm.losses, Prior(), iterations, same, near)
+        return fit_law(swarm.weights, swarm.losses, Prior(), iterations, swarm.same_text, near)

@@ -11,7 +11,6 @@ It minimises, over theta: the logarithms of E, A, b, eps and K, the logit of g, 
     tau, mu  strengths and centres of a prior on the parameters
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,15 +66,6 @@ class Prior:
 
 # Holds b = 1, eps = 0 and beta = 0.
 ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)
-
-
-def matching_names(targets: Sequence[str], domains: Sequence[str]) -> Array:
-    """Returns (targets, domains): 1 where a target bears the domain's name, 0 elsewhere."""
-    same = np.zeros((len(targets), len(domains)))
-    for k, target in enumerate(targets):
-        for i, domain in enumerate(domains):
-            same[k, i] = float(domain == target)
-    return same
 
 
 def fit_law(

@@ -22,7 +22,7 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED
-from mixwright.mixers.laws.fit import Prior, fit_law, matching_names, trust
+from mixwright.mixers.laws.fit import Prior, fit_law, trust
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
@@ -115,7 +115,7 @@ class Joint(LawMixer):
             swarm.losses,
             IN_AMOUNTS.times(self.strength),
             iterations,
-            matching_names(swarm.targets, swarm.domains),
+            swarm.same_text,
             near,
         )
         return replace(law, linear=np.zeros_like(law.linear))
