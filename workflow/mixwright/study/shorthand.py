@@ -26,11 +26,11 @@ def variants(mixers: Any, methods: dict[str, Any]) -> dict[str, str]:
             raise MixwrightError(
                 f"{where}.like: {name} is a mixer of its own; give the variant another name"
             )
-        if not re.fullmatch("[a-z0-9-]+", str(name)):
+        if not re.fullmatch("[a-z0-9][a-z0-9-]{0,99}", str(name)):
             raise MixwrightError(
                 f"{where}: a variant's name has small letters, digits and dashes; rename it"
             )
-        if method not in known:
+        if not isinstance(method, str) or method not in known:
             hint = nearest(str(method), known)
             raise MixwrightError(f"{where}.like: {method} is unknown; {hint}")
         methods[name] = known[method]
@@ -51,11 +51,14 @@ def add_labels(study: dict[str, Any]) -> None:
         labels = table.get("labels") if isinstance(table, dict) else None
         if not isinstance(labels, list):
             continue
-        domains = study.setdefault("domains", {})
+        # A section that is written and left empty is an empty section.
+        domains = study["domains"] = study.get("domains") or {}
+        if not isinstance(domains, dict):
+            return
         for label in labels:
             settings = {"source": "table", "table": name, "label": label}
             domain = domains.setdefault(str(label), settings)
-            if domain.get("table") != name:
+            if isinstance(domain, dict) and domain.get("table") != name:
                 raise MixwrightError(
                     f"config: tables.{name}.labels: {label} is a domain already;"
                     " write it under domains by another name"

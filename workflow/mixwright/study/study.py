@@ -35,8 +35,6 @@ PROXY_SETTINGS = (
 )
 # Settings of a final that change none of its numbers.
 FINAL_ASIDE = ("seeds", "per_job", "nodes", "processes", "parallel")
-# Mixers that extrapolate over scales, and are judged by the backtest.
-SCALING_MIXERS = ("autoscale", "joint")
 # Limits of a goal, as Bounds.of takes them.
 LIMITS = ("caps", "floors", "max_epochs", "groups", "fixed")
 
@@ -183,14 +181,18 @@ class Study(Material):
 
     @property
     def scaled_roles(self) -> list[str]:
-        """Roles whose runs a backtest reads: the joint law's, as far as the study has them."""
-        return [role for role in ROLES if role in MIXERS["joint"].reads and role in self.runs]
+        """Roles whose runs a backtest reads, as far as the study has them."""
+        reads: set[str] = set()
+        for method in MIXERS.values():
+            if method.scales:
+                reads |= method.reads
+        return [role for role in ROLES if role in reads and role in self.runs]
 
     @property
     def scaled_settings(self) -> str:
-        """Settings of AutoScale and the joint law by name, as JSON, where the study has them."""
-        mixers = [name for name in SCALING_MIXERS if name in self.mixers]
-        settings = {name: self.config["mixers"][name] for name in mixers}
+        """Settings by name, as JSON, of the mixers that a backtest judges, where the study has them."""
+        mixers = [name for name, method in MIXERS.items() if method.scales]
+        settings = {name: self.config["mixers"][name] for name in mixers if name in self.mixers}
         return json.dumps(settings, sort_keys=True)
 
     # Goals, arms and finals
@@ -283,34 +285,40 @@ class Study(Material):
         limits = {key: goal[key] for key in LIMITS}
         if name:
             limits["caps"] = limits["caps"] | {name: 0.0}
-        never_worse = goal["never_worse"]
-        if never_worse == "all":
-            never_worse = sorted(self.config["targets"])
         return Goal(
             domains=domains,
             targets=self.targets_of(name),
             tokens=self.final_tokens,
             bounds=Bounds.of(domains, self.final_tokens, **limits),
             seed=self.seed,
-            never_worse=tuple(never_worse),
+            never_worse=self._never_worse(self.config["targets"]),
         )
+
+    def _never_worse(self, targets: Iterable[str]) -> tuple[str, ...]:
+        """The goal's targets that must not get worse."""
+        never_worse = self.config["goal"]["never_worse"]
+        if never_worse == "all":
+            return tuple(sorted(targets))
+        return tuple(never_worse)
 
     def _goal_of_shares(self, domains: tuple[Domain, ...], goal: Mapping[str, Any]) -> Goal:
         """Of a swarm that others measured shares are known, not tokens. Of perturbations the base
         run's total is known, and is the goal's."""
         tokens = float(self.measured.get("perturb", {"tokens": 1.0})["tokens"])
         names = [domain.name for domain in domains]
-        for section in ("caps", "floors"):
+        for section in ("caps", "floors", "fixed"):
             for name in goal[section]:
                 if name not in names:
                     hint = nearest(name, names)
                     raise MixwrightError(f"config: goal.{section}.{name} is not a domain; {hint}")
+        limits = {key: goal[key] for key in LIMITS if key != "max_epochs"}
         return Goal(
             domains=domains,
             targets=self.target_weights,
             tokens=tokens,
-            bounds=Bounds.of(domains, tokens, goal["caps"], goal["floors"]),
+            bounds=Bounds.of(domains, tokens, **limits),
             seed=self.seed,
+            never_worse=self._never_worse(self.measured["targets"]),
         )
 
     # From rows of a design to runs
