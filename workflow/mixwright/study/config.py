@@ -112,7 +112,7 @@ def _write_out_shapes(study: dict[str, Any], folder: Path) -> None:
 
 
 def _check_vocabulary(study: Mapping[str, Any]) -> None:
-    """A trained vocabulary fills the smallest model that has one; larger ones have rows to spare."""
+    """A trained vocabulary fills the smallest model that has one; others have rows to spare."""
     tokenizer = study["tokenizer"]
     rows = {}
     for part in MODELS:

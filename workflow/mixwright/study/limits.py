@@ -62,7 +62,7 @@ def check_given(study: Mapping[str, Any], domains: Sequence[str]) -> None:
 
 
 def check_own_data(study: Mapping[str, Any], domains: Sequence[str]) -> None:
-    """Checks that a mixer outside the bounds, the targets' own data, has targets that are domains."""
+    """Checks that a mixer of the targets' own data has targets that are domains."""
     for mixer in study["mixers"]:
         if MIXERS[study["like"].get(mixer, mixer)].bounded:
             continue
