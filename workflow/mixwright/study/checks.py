@@ -37,6 +37,15 @@ SWARM_KEYS = ("tests", "published", "subsets", "regions")
 DESIGN_MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))
 
 
+def check_name(name: str) -> None:
+    """Refuses a study whose folder would be the store of all studies."""
+    if name == "store":
+        raise MixwrightError(
+            "config: study: results/store holds the computed runs of all studies;"
+            " give the study another name"
+        )
+
+
 def check_useless(written: Mapping[str, Any]) -> None:
     """Refuses settings of trainings where losses are measured by others."""
     if "measured" not in written:

@@ -44,6 +44,7 @@ def resolve(
     study = with_defaults(study, schema, schema)
     check_against(study, schema)
     checks.check_kind(study)
+    checks.check_name(study["study"])
 
     study["mixers"] = {"natural": {}} | study["mixers"]
     study["like"] = like

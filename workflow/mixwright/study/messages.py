@@ -10,6 +10,11 @@ from mixwright.study.schema import Schema, did_you_mean, follow, keys
 
 # How alike the name of a key in another section must be to be offered, from 0 to 1.
 ALIKE_ELSEWHERE = 0.6
+# A pattern of the schema -> the remedy.
+PATTERNS = {
+    "^https://": "write an address that begins with https://",
+    "^[0-9a-f]{64}$": "write the 64 hex digits that sha256sum says",
+}
 # Most characters of a value that a message shows.
 SHOWN = 60
 # A type of JSON schema, as a person says it.
@@ -24,8 +29,8 @@ REMEDIES = {
     "exclusiveMaximum": "give less than {}",
     "minItems": "give {} or more",
     "maxItems": "give {} at most",
-    "minProperties": "name {} or more in it, or leave it out where it may be",
-    "minLength": "give it a name",
+    "minProperties": "name {} or more",
+    "minLength": "write something there",
     "maxLength": "shorten it to {} characters",
     "uniqueItems": "list each once",
     "pattern": "correct it",
@@ -63,7 +68,10 @@ def _message(error: ValidationError, schema: Schema) -> str:
     if "propertyNames" in error.absolute_schema_path:
         return f"{prefix}{_shown(value)}: {NAME_RULE}"
     if error.validator == "anyOf":
-        return f"{where} is {_shown(value)}; it takes {error.schema['title']}"
+        hint = _number_hint(value)
+        if isinstance(value, list):
+            hint = ", its names in quotes where YAML reads them as no or as numbers"
+        return f"{where} is {_shown(value)}; it takes {error.schema['title']}{hint}"
     if error.validator == "enum":
         choices = [str(choice) for choice in error.validator_value]
         hint = did_you_mean(str(value), choices)
@@ -87,19 +95,23 @@ def _wrong_type(where: str, value: Any, wanted: str | list[str]) -> str:
     if "string" in types and not isinstance(value, dict | list):
         return f"{message}: write it in quotes (YAML reads no, yes, numbers and dates as such)"
     if isinstance(value, str) and {"integer", "number"} & set(types):
-        return f"{message}{_number_hint(value)}"
+        return message + (_number_hint(value) or ": a number in digits")
     if types == ["object"]:
         return f"{message}: a section, one `name: value` a line"
+    if types == ["array"]:
+        return f"{message}: a list, [a, b]"
     return message
 
 
-def _number_hint(text: str) -> str:
-    """What to write for `2M` and `20,000`."""
+def _number_hint(text: Any) -> str:
+    """What to write for `2M` and `20,000`; nothing for what is no number."""
+    if not isinstance(text, str):
+        return ""
     bare = text.strip().replace(",", "").replace(" ", "").replace("_", "")
     power = POWERS.get(bare[-1:].lower())
     digits = bare[:-1] if power else bare
     if not digits.replace(".", "", 1).isascii() or not digits.replace(".", "", 1).isdecimal():
-        return ": digits alone"
+        return ""
     # Whole numbers as such: 2.5M is 2500000.
     value = float(digits) * 10 ** (power or 0)
     return f": write {value:.0f}" if value.is_integer() else f": write {value:g}"
@@ -112,6 +124,7 @@ def _broken_rule(error: ValidationError, where: str) -> str:
     if error.validator == "pattern":
         first_line = f"{_shown(error.instance)} does not match {error.validator_value}"
     remedy = REMEDIES.get(str(error.validator), "correct it").format(error.validator_value)
+    remedy = PATTERNS.get(str(error.validator_value), remedy)
     return f"{where}: {first_line[:200]}; {remedy}"
 
 
@@ -145,7 +158,7 @@ def _unknown_key(error: ValidationError, prefix: str, schema: Schema) -> str:
 
 def _plain(name: str) -> str:
     """A key in a message: as it is, or quoted where it would break the line."""
-    if name.isprintable() and len(name) <= SHOWN:
+    if name.isprintable() and name.strip() == name and 0 < len(name) <= SHOWN:
         return name
     return _shown(name)
 

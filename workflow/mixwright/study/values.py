@@ -119,10 +119,12 @@ def _scalar(value: Any, takes: set[str], where: str) -> Any:
         value = _read(value.strip(), value, takes)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
+    if not takes & {"integer", "number"}:
+        return value
     # A NaN is not below anything.
     if not abs(value) <= LARGEST:
         _refuse_number(value, takes, where)
-    if isinstance(value, float) and value.is_integer() and takes & {"integer", "number"}:
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 

@@ -144,7 +144,7 @@ class _Written:
 
     def _check_number(self, node: Node, where: str) -> None:
         """Refuses a number that YAML reads to another base than ten."""
-        if node.style is not None or node.tag.rsplit(":", 1)[-1] not in ("int", "float"):
+        if node.style or node.tag.rsplit(":", 1)[-1] not in ("int", "float"):
             return
         if not OTHER_BASE.fullmatch(node.value):
             return
