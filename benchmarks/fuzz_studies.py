@@ -29,7 +29,12 @@ from mixwright.study.config import resolve
 from mixwright.study.study import Study
 
 CONFIG = Path(__file__).parents[1] / "config"
-STUDIES = ("config.yaml", "studies/smoke.yaml", "studies/smoke-masked.yaml", "studies/minipile.yaml")
+STUDIES = (
+    "config.yaml",
+    "studies/smoke.yaml",
+    "studies/smoke-masked.yaml",
+    "studies/minipile.yaml",
+)
 MEASURED = "studies/regmix_pile.yaml"
 TREES = "studies/chemistry.yaml"
 # Values that stand where others are wanted.

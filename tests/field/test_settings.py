@@ -256,8 +256,11 @@ def test_anchors_and_merged_sections_are_no_repeats(tmp_path):
             {"domains": ["x", "y"]},
             "config: domains is ['x', 'y'], a list; it takes a value of type object: a section",
         ),
-        ({"domains": {"x": "web.txt", "y": {}}}, "config: domains.x is 'web.txt', a str; it takes"),
-        ({"final": {"seeds": 3}}, "config: final.seeds is 3, a int; it takes a value of type array"),
+        ({"domains": {"x": "web.txt", "y": {}}}, "config: domains.x is 'web.txt', a str; it"),
+        (
+            {"final": {"seeds": 3}},
+            "config: final.seeds is 3, a int; it takes a value of type",
+        ),
         ({"mixers": ["regmix"]}, "config: mixers is ['regmix'], a list; it takes a value of type"),
         ({"goal": [1]}, "config: goal is [1], a list; it takes a value of type object"),
         ({"mixers": {"a": {"like": ["b"]}}}, "config: mixers.a.like: ['b'] is unknown;"),
