@@ -141,6 +141,15 @@ def test_a_table_in_place_of_text_is_told_before_any_job(workshop, smoke):
     assert line.startswith("mixwright: config: domains.prose.files: ") and "web.csv" in line
 
 
+def test_a_table_of_measured_runs_that_is_not_there_is_named(workshop):
+    measured = {"swarm": {"mixtures": "~/m.csv", "losses": "l.csv"}, "targets": {"loss": 1}}
+    done = workshop.snakemake(
+        {"study": "own", "measured": measured}, "--dry-run", HOME=str(workshop.folder)
+    )
+    line = f"run: measured.swarm.mixtures: no file matches {workshop.folder}/m.csv; correct the path"
+    assert done.returncode != 0 and line in done.stderr and "(2 missing in all" in done.stderr
+
+
 def test_of_many_files_the_newest_is_listed(workshop, smoke):
     folder = workshop.folder / "texts"
     folder.mkdir()

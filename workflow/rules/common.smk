@@ -13,6 +13,7 @@ from mixwright.report.layout import (
     table_paths,
     validated,
 )
+from mixwright.study.checks import measured_files
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
 
@@ -46,6 +47,9 @@ TABLES = [
     for name, file in STUDY.table_files.items()
     for path in listed(STUDY.places.inputs, f"tables.{name}", file)
 ]
+if STUDY.measured:
+    for key, file in measured_files(STUDY.measured).items():
+        listed(STUDY.places.inputs, f"measured.{key}", file)
 try:
     for name, source in SOURCES.items():
         section = "domains" if name in STUDY.domains else "targets"

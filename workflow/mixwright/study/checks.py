@@ -131,7 +131,7 @@ def check_measured(study: Mapping[str, Any]) -> None:
     if isinstance(natural, str) and natural not in published:
         hint = nearest(natural, published)
         raise MixwrightError(f"config: measured.natural: {natural} is no published mixture; {hint}")
-    for where, pattern in _measured_files(measured, role).items():
+    for where, pattern in measured_files(measured).items():
         public.named(pattern, study["public"], f"config: measured.{where}")
     _check_target_weights(measured["targets"].values())
     check_shares(study)
@@ -298,9 +298,9 @@ def _check_measured_mixer(where: str, name: str, study: Mapping[str, Any]) -> No
         )
 
 
-def _measured_files(measured: Mapping[str, Any], role: str) -> dict[str, str]:
-    """Dotted key -> file, for every file that the section `measured` names."""
-    tables_by_key = {role: measured[role]}
+def measured_files(measured: Mapping[str, Any]) -> dict[str, str]:
+    """Returns dotted key -> file, for every file that the section `measured` names."""
+    tables_by_key = {role: measured[role] for role in ("swarm", "perturb") if role in measured}
     for name, tables in measured["tests"].items():
         tables_by_key[f"tests.{name}"] = tables
     files = {}

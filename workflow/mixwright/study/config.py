@@ -9,6 +9,7 @@ from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LEARNERS, MASKED
 from mixwright.mixers import MIXERS
 from mixwright.sources import public
+from mixwright.sources.places import expanded
 from mixwright.study import checks
 from mixwright.study.messages import check_against
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
@@ -49,6 +50,8 @@ def resolve(
     study["mixers"] = {"natural": {}} | study["mixers"]
     study["like"] = like
     _check_members(study, schema)
+    if study["tokenizer"]["folder"]:
+        study["tokenizer"]["folder"] = expanded(study["tokenizer"]["folder"])
     public.check(study["public"])
     if "measured" in study:
         study |= {"domains": {}, "targets": {}}
