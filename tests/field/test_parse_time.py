@@ -4,16 +4,21 @@ import copy
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from least_config import CONFIG, LEAST
 from mixwright.errors import MixwrightError
-from mixwright.files import newest
+from mixwright.files import newest, write_json
+from mixwright.measured.loss_tables import read_observations
+from mixwright.mixers import create
 from mixwright.mixture import Domain
 from mixwright.simplex.bounds import Bounds
 from mixwright.sources.places import Places
+from mixwright.stages import measured as stages
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
+from published_runs import write
 
 
 def answer(**change) -> str:
@@ -163,6 +168,36 @@ def test_subsets_of_a_mixer_by_another_name_are_no_traceback():
     measured = MEASURED["measured"] | {"subsets": {"flat": {"runs": [8]}}}
     with pytest.raises(MixwrightError, match="flat predicts nothing"):
         resolve(MEASURED | {"measured": measured, "mixers": mixers}, CONFIG)
+
+
+def test_a_mixer_by_another_name_goes_through_every_stage_of_measured_runs(tmp_path):
+    write(tmp_path)
+    files = {}
+    for name in ("swarm", "large"):
+        files[name] = {key: f"{tmp_path}/{name}_{key}.csv" for key in ("mixtures", "losses")}
+    measured = {
+        "swarm": files["swarm"],
+        "tests": {"large": files["large"]},
+        "targets": {"prose": 1},
+        "subsets": {"mine": {"runs": [20], "random": 1, "informative": False}},
+    }
+    mixers = {"mine": {"like": "regmix-linear", "samples": 200}}
+    plan = Study(resolve({"study": "tiny", "measured": measured, "mixers": mixers}, CONFIG))
+    study = tmp_path / "study.json"
+    plan.write(study)
+    design, losses = tmp_path / "design.parquet", tmp_path / "losses.parquet"
+    swarm_files = [Path(file) for file in files["swarm"].values()]
+    stages.import_runs(study, "swarm", *swarm_files, design, losses)
+    swarm = read_observations([design], [losses])
+    create("regmix-linear", {"samples": 200}).fit(swarm).save(tmp_path / "mine")
+    outputs = [tmp_path / f"{name}.parquet" for name in ("tests", "subsets", "predictions")]
+    stages.predict_tests(study, "mine", tmp_path / "mine", outputs[0])
+    stages.score_subsets(study, "mine", "{}", [design], [losses], outputs[1])
+    proposal = tmp_path / "mine.json"
+    write_json(proposal, {"mixer": "mine", "weights": {"books": 0.5, "code": 0.2, "web": 0.3}})
+    stages.predict_mixtures(study, [tmp_path / "mine"], [proposal], outputs[2])
+    for output in outputs:
+        assert set(pd.read_parquet(output)["mixer"]) == {"mine"}
 
 
 @pytest.mark.parametrize("file", ["web.csv", "web.tsv.gz", "web.docx", "no-suffix"])

@@ -236,7 +236,8 @@ def test_anchors_and_merged_sections_are_no_repeats(tmp_path):
     [
         ({"domain": LEAST["domains"]}, "config: domain is unknown; did you mean domains?"),
         ({"target": {}}, "config: target is unknown; did you mean targets?"),
-        ({"seeds": [1]}, "config: seeds is unknown; did you mean seed?"),
+        ({"tokens": 3}, "config: tokens is unknown; did you mean tokenizer or "),
+        ({"seeds": [1]}, "config: seeds is unknown; did you mean seed or "),
         (
             {"mixers": {"ensemble": {"members": {"regmix": {"leafs": 3}}}}},
             "config: mixers.ensemble.members.regmix.leafs is unknown; did you mean leaves?",
@@ -314,6 +315,12 @@ def test_models_of_two_vocabularies_share_the_smaller_one():
     assert resolve(LEAST | models | {"tokenizer": {"vocabulary": 50304}}, CONFIG)
     larger = answer(**models, tokenizer={"vocabulary": 50432})
     assert "set tokenizer.vocabulary to 50304" in larger
+
+
+def test_a_share_in_percent_and_an_endless_alias_are_one_line(tmp_path):
+    assert answer(goal={"caps": {"x": "50%"}}).endswith("a value of type number: write 0.5")
+    line = refused(tmp_path, f"{TEXT}goal: &goal\n  caps: *goal\n")
+    assert "goal.caps is an alias of a section that it stands in" in line
 
 
 def test_text_of_the_command_line_is_read_as_it_is_meant():

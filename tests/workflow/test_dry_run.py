@@ -146,7 +146,9 @@ def test_a_table_of_measured_runs_that_is_not_there_is_named(workshop):
     done = workshop.snakemake(
         {"study": "own", "measured": measured}, "--dry-run", HOME=str(workshop.folder)
     )
-    line = f"run: measured.swarm.mixtures: no file matches {workshop.folder}/m.csv; correct the path"
+    line = (
+        f"run: measured.swarm.mixtures: no file matches {workshop.folder}/m.csv; correct the path"
+    )
     assert done.returncode != 0 and line in done.stderr and "(2 missing in all" in done.stderr
 
 

@@ -9,7 +9,7 @@ from mixwright.errors import MixwrightError, closest
 from mixwright.study.schema import Schema, did_you_mean, follow, keys
 
 # How alike the name of a key in another section must be to be offered, from 0 to 1.
-ALIKE_ELSEWHERE = 0.6
+ALIKE_ELSEWHERE = 0.8
 # A pattern of the schema -> the remedy.
 PATTERNS = {
     "^https://": "write an address that begins with https://",
@@ -19,8 +19,8 @@ PATTERNS = {
 SHOWN = 60
 # A type of JSON schema, as a person says it.
 WORDS = {"object": "section", "array": "list", "null": "null (nothing)"}
-# A letter after a number -> what it stands for.
-POWERS = {"k": 3, "m": 6, "b": 9, "g": 9, "t": 12}
+# A sign after a number -> the power of ten that it stands for.
+POWERS = {"%": -2, "k": 3, "m": 6, "b": 9, "g": 9, "t": 12}
 # A rule of the schema -> the remedy; {} is the rule's number.
 REMEDIES = {
     "minimum": "give {} or more",
@@ -104,7 +104,7 @@ def _wrong_type(where: str, value: Any, wanted: str | list[str]) -> str:
 
 
 def _number_hint(text: Any) -> str:
-    """What to write for `2M` and `20,000`; nothing for what is no number."""
+    """What to write for `2M`, `20,000` and `50%`; nothing for what is no number."""
     if not isinstance(text, str):
         return ""
     bare = text.strip().replace(",", "").replace(" ", "").replace("_", "")
@@ -147,13 +147,21 @@ def _takes(error: ValidationError, name: str, schema: Schema) -> str:
 def _unknown_key(error: ValidationError, prefix: str, schema: Schema) -> str:
     known = list(error.schema.get("properties", {}))
     unknown = next(name for name in error.instance if name not in known)
-    hint = did_you_mean(unknown, known, prefix)
-    if not hint:
-        hint = _elsewhere(unknown, schema)
-    if not hint:
+    near = closest(unknown, known)
+    names = [f"{prefix}{near}"] if near else []
+    elsewhere = _elsewhere(unknown, schema)
+    # A key that stands in no section may belong to one that has its very name.
+    same = [dotted for dotted in elsewhere if dotted.endswith(f".{unknown}")]
+    if not names:
+        names = elsewhere
+    elif not prefix:
+        names += same
+    if names:
+        hint = f"did you mean {' or '.join(names)}?"
+    else:
         listed = ", ".join(known) or "nothing"
-        hint = f"; known here: {listed}"
-    return f"{prefix}{_plain(unknown)} is unknown{hint}"
+        hint = f"known here: {listed}"
+    return f"{prefix}{_plain(unknown)} is unknown; {hint}"
 
 
 def _plain(name: str) -> str:
@@ -163,15 +171,11 @@ def _plain(name: str) -> str:
     return _shown(name)
 
 
-def _elsewhere(name: str, schema: Schema) -> str:
-    """Points a key that stands in the wrong section to the right one."""
-    dotted_names = []
-    last_words = []
+def _elsewhere(name: str, schema: Schema) -> list[str]:
+    """The dotted keys of other sections that end with this name, or with one much like it."""
+    by_last_word: dict[str, list[str]] = {}
     for dotted, _ in keys(schema):
-        dotted_names.append(dotted)
-        last_words.append(dotted.rsplit(".", 1)[-1])
-    close = closest(name, last_words, ALIKE_ELSEWHERE)
-    if not close:
-        return ""
-    dotted = dotted_names[last_words.index(close)]
-    return f"; did you mean {dotted}?"
+        last_word = dotted.rsplit(".", 1)[-1]
+        by_last_word.setdefault(last_word, []).append(dotted)
+    close = closest(name, by_last_word, ALIKE_ELSEWHERE)
+    return by_last_word[close] if close else []

@@ -49,7 +49,7 @@ def add_labels(study: dict[str, Any]) -> None:
         return
     for name, table in tables.items():
         labels = table.get("labels") if isinstance(table, dict) else None
-        if not isinstance(labels, list):
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             continue
         # A section that is written and left empty is an empty section.
         domains = study["domains"] = study.get("domains") or {}
@@ -57,7 +57,7 @@ def add_labels(study: dict[str, Any]) -> None:
             return
         for label in labels:
             settings = {"source": "table", "table": name, "label": label}
-            domain = domains.setdefault(str(label), settings)
+            domain = domains.setdefault(label, settings)
             if isinstance(domain, dict) and domain.get("table") != name:
                 raise MixwrightError(
                     f"config: tables.{name}.labels: {label} is a domain already;"

@@ -102,12 +102,24 @@ class _Written:
     file: str
     # nodes that were checked: an alias is its anchor's node once more
     checked: set[int] = field(default_factory=set)
+    # nodes that the walk is inside of
+    above: set[int] = field(default_factory=set)
 
     def check(self, node: Node, where: str) -> None:
         """Checks a node and all below it. `where` is its dotted key."""
+        if id(node) in self.above:
+            raise MixwrightError(
+                f"config: {self.file}: {where} is an alias of a section that it stands in;"
+                " write out what is meant"
+            )
         if id(node) in self.checked:
             return
         self.checked.add(id(node))
+        self.above.add(id(node))
+        self._check_node(node, where)
+        self.above.discard(id(node))
+
+    def _check_node(self, node: Node, where: str) -> None:
         if isinstance(node, MappingNode):
             self._check_keys(node, where)
             for key, value in node.value:
