@@ -163,6 +163,20 @@ def test_of_many_files_the_newest_is_listed(workshop, smoke):
     assert "007.txt" in done.stdout and "008.txt" not in done.stdout
 
 
+def test_cleaning_leaves_the_store_of_computed_runs(tmp_path):
+    for name in ("store/runs/a.parquet", "demo/report/summary.html"):
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    make = ["make", "--file", str(HOUSE / "Makefile"), "--directory", str(tmp_path)]
+    subprocess.run([*make, "clean"], check=True, capture_output=True)
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["store"]
+    assert (tmp_path / "results" / "store" / "runs" / "a.parquet").exists()
+    subprocess.run([*make, "clean-store"], check=True, capture_output=True)
+    assert not (tmp_path / "results" / "store").exists()
+    subprocess.run([*make, "clean"], check=True, capture_output=True)
+
+
 @pytest.mark.parametrize("cores", ["1", "2"])
 def test_proxies_and_proposals_go_before_finals(workshop, smoke, cores):
     """`--touch` starts no job and goes through the scheduler all the same."""
