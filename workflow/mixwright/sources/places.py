@@ -1,6 +1,7 @@
 """Where the files that a study names lie: paths and globs, the mirror folder, public files."""
 
 import glob
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,12 @@ def patterns(files: str | Sequence[str] | None) -> list[str]:
 
 
 def matches(where: str, pattern: str) -> list[Path]:
-    """Returns the files that one pattern matches, sorted, as absolute paths."""
+    """Returns the files that one pattern matches, sorted, as absolute paths.
+
+    Raises:
+        MixwrightError: it matches nothing, or something that is no file: a broken link, a folder.
+            Nothing that a pattern matches is left out.
+    """
     located = pattern
     if pattern.startswith(MIRROR):
         located = _in_mirror(where, pattern)
@@ -99,13 +105,34 @@ def matches(where: str, pattern: str) -> list[Path]:
     if not Path(located).is_file():
         # Path.glob takes no absolute pattern.
         paths = glob.glob(located, recursive=True)  # noqa: PTH207
-    files = sorted(Path(path).resolve() for path in paths if Path(path).is_file())
+    files = []
+    for name in paths:
+        path = Path(name)
+        if path.is_file():
+            files.append(path.resolve())
+        elif not (path.is_dir() and located.endswith(("**", "**/*"))):
+            # Such a pattern matches the files of its folders too.
+            raise MixwrightError(f"{where}: {_no_file(path)}")
     if not files:
         raise MixwrightError(
             f"{where}: no file matches {located};"
             f" correct the path (relative ones start at {Path.cwd()})"
         )
-    return files
+    return sorted(files)
+
+
+def _no_file(path: Path) -> str:
+    """Says what a path is that is no file, and what to do."""
+    if path.is_dir():
+        suffixes = Counter(file.suffix for file in path.iterdir() if file.suffix)
+        suffix = suffixes.most_common(1)[0][0] if suffixes else ".jsonl"
+        return f"{path} is a folder; write a pattern of its files, such as {path / f'*{suffix}'}"
+    if path.is_symlink():
+        return (
+            f"{path} is a broken link to {path.readlink()};"
+            " fetch the file (git annex get, dvc pull) or leave the link out"
+        )
+    return f"{path} is no file of text (a pipe, a socket or a device); leave it out"
 
 
 def _in_mirror(where: str, pattern: str) -> str:
