@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from mixwright.corpus.answers import with_answers
 from mixwright.corpus.cleaning import split_query
 from mixwright.errors import MixwrightError
 from mixwright.sources import create
@@ -106,7 +107,7 @@ def test_a_question_needs_no_column_of_text(tmp_path):
     rows = [{"question": "2 + 2?", "answers": ["3", "4"], "correct": 1}]
     (tmp_path / "questions.jsonl").write_text(json.dumps(rows[0]) + "\n")
     columns = {"query": "question", "choices": "answers", "gold": "correct"}
-    (row,) = read(tmp_path, "questions.jsonl", text="text", **columns)
+    (row,) = with_answers(read(tmp_path, "questions.jsonl", text="text", **columns), "it", "from-0")
     assert split_query(row) == ("2 + 2?\n", "4")
     with pytest.raises(MixwrightError, match="no column text; set `text` to one of question"):
         read(tmp_path, "questions.jsonl", text="text", query="question")
