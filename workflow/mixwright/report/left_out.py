@@ -84,8 +84,8 @@ LOSSES = (
     ),
     Loss(
         "contradicting",
-        "read",
-        "Rows of one id with contradicting labels count as unlabelled: {names}.",
+        "ids",
+        "Rows of one id disagree on the label; their majority decided, or nothing did: {names}.",
         least=0.05,
     ),
 )
