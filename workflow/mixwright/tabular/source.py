@@ -194,14 +194,8 @@ def _labels(name: str, table: pd.DataFrame, labels: Sequence[str]) -> pd.DataFra
             f"{name}: label {column} holds {value} in row {row + 1}; a label is 0, 1 or empty"
         )
     for column in labels:
-        values = known[column].dropna().unique()
-        if len(values) == 0:
+        if known[column].isna().all():
             raise MixwrightError(f"{name}: label {column} is empty in every row; leave it out")
-        if len(values) == 1:
-            raise MixwrightError(
-                f"{name}: label {column} is {values[0]:g} in every row that has one;"
-                " there is nothing to learn from it: leave it out"
-            )
     return known
 
 
