@@ -16,10 +16,11 @@ CHARACTERS = (
     r"\u2e80-\u2fdf\u3001-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf"
     r"\uf900-\ufaff\uff01-\uffef\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-CHARACTER = re.compile(f"[{CHARACTERS}]")
 WORD = re.compile(rf"[{CHARACTERS}]|[^\s{CHARACTERS}]+")
 # Letters of scripts without spaces whose words have several: Thai, Lao, Tibetan, Burmese, Khmer.
-LETTERS = re.compile(r"[\u0e01-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\uaa60-\uaa7f]")
+LETTERS = r"\u0e01-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\uaa60-\uaa7f"
+LETTER = re.compile(f"[{LETTERS}]")
+UNSPACED = re.compile(f"[{CHARACTERS}{LETTERS}]")
 LETTERS_A_WORD = 4
 
 
@@ -33,13 +34,10 @@ def ngrams(text: str, n: int) -> Hashes:
     if n == 0:
         return np.zeros(0, np.uint64)
     lowered = text.lower()
-    words = lowered.split()
-    if CHARACTER.search(lowered):
-        words = WORD.findall(lowered)
-    hashes = _windows(words, n)
-    letters = LETTERS.findall(lowered)
-    if not letters:
-        return hashes
+    if lowered.isascii() or not UNSPACED.search(lowered):
+        return _windows(lowered.split(), n)
+    hashes = _windows(WORD.findall(lowered), n)
+    letters = LETTER.findall(lowered)
     # Another start than that of words, so that letters are not taken for words.
     runs = _windows([f"letter {letter}" for letter in letters], LETTERS_A_WORD * n)
     return np.concatenate([hashes, runs])
