@@ -247,17 +247,19 @@ def _decided(
     means. Of the others, all that are left must agree.
     """
     fits: dict[str, list[int]] = {}
-    refused: dict[str, Question] = {}
+    # The first row in which a way names no answer.
+    refused: dict[str, int] = {}
     for reading in [gold_is] if gold_is else WORDS:
         places = _places(questions, reading)
         if None in places:
-            refused[reading] = questions[places.index(None)]
+            refused[reading] = places.index(None)
         else:
             fits[reading] = [place for place in places if place is not None]
     if LABELS in fits:
         return LABELS, fits[LABELS]
     if not fits:
-        raise _no_answer(refused, name, gold_is)
+        # The way that goes furthest is the one that was meant.
+        raise _no_answer(questions[max(refused.values())], name)
     first, chosen = next(iter(fits.items()))
     for reading, others in fits.items():
         if others == chosen:
@@ -271,23 +273,13 @@ def _decided(
     return first, chosen
 
 
-def _no_answer(refused: Mapping[str, Question], name: str, gold_is: str | None) -> MixwrightError:
-    """The error of a column that names no answer of some row."""
-    # The way that went furthest speaks; ways of one kind of value stop at the first row of another.
-    reading = gold_is or max(refused, key=lambda way: _reach(refused[way], way))
-    question = refused[reading]
-    options = len(question.texts)
+def _no_answer(question: Question, name: str) -> MixwrightError:
+    """The error of a row whose right answer is none of its choices."""
     return MixwrightError(
         f"{name}: {question.place}: gold is {question.gold};"
-        f" give the number of one of the {options} choices, counted from 0 or from 1 in all rows,"
-        " its letter, its label or its text"
+        f" give the number of one of the {len(question.texts)} choices, counted from 0 or from 1"
+        " in all rows, its letter, its label or its text"
     )
-
-
-def _reach(question: Question, reading: str) -> tuple[bool, bool]:
-    """Whether a row's value is of the kind that a way to name answers reads."""
-    number = NUMBER.fullmatch(question.gold) is not None
-    return number == (reading in (FROM_0, FROM_1)), reading == FROM_0
 
 
 def _places(questions: Sequence[Question], reading: str) -> list[int | None]:

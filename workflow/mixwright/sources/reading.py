@@ -117,7 +117,8 @@ def _json(path: Path, file: IO[bytes], columns: list[str]) -> Iterator[Line]:
 def _parsed(path: Path, line: bytes, number: int, offset: int) -> Any:
     """The value of one line that starts at a byte of the file."""
     try:
-        return json.loads(line.decode())
+        # Without its end, which would be another line to the parser.
+        return json.loads(line.decode().rstrip("\r\n"))
     except UnicodeDecodeError as error:
         raise not_utf8(path, offset + error.start, number, error) from None
     except (ValueError, RecursionError) as error:
