@@ -69,7 +69,7 @@ def tokenize_domain(
     stream = _stream(encoder, texts["train"], end, dtype)
     validation = _pieces(encoder, texts["validation"], end)
     _check_size(name, stream, validation, context)
-    unknown = unknown_share(encoder, stream, texts["train"], end)
+    unknown = unknown_share(encoder, stream, texts["train"], end, len(texts["train"]))
     check_unknown(name, unknown, tokenizer)
     with written(to) as temporary:
         temporary.mkdir()
@@ -119,13 +119,13 @@ def tokenize_target(
     if not len(examples):
         raise MixwrightError(f"{name}: not one token to score; give the target more text")
     texts = [row.context + row.text for row in rows]
-    unknown = unknown_share(encoder, examples.tokens, texts, end)
+    unknown = unknown_share(encoder, examples.tokens, texts, end, len(examples))
     check_unknown(name, unknown, tokenizer)
     examples.save(to, {"unknown": unknown, "cleaning": read_counts(documents)})
 
 
 def unknown_share(
-    encoder: "Tokenizer", tokens: NDArray[Any], texts: Sequence[str], end: int
+    encoder: "Tokenizer", tokens: NDArray[Any], texts: Sequence[str], end: int, ends: int
 ) -> float:
     """Returns the share of a text that its tokenizer does not know.
 
@@ -136,12 +136,15 @@ def unknown_share(
         encoder: the tokenizer.
         tokens: (tokens,) of all texts, end tokens among them.
         texts: the texts.
-        end: id of the end token, which is not counted.
+        end: id of the end token.
+        ends: end tokens that were put between the texts; they are not counted.
     """
-    plain = tokens[tokens != end]
     number = unknown_id(encoder)
-    if number is not None and number != end and len(plain):
-        return float((plain == number).mean())
+    if number is not None:
+        unknown = int(np.count_nonzero(tokens == number))
+        if number == end:
+            unknown -= ends
+        return unknown / max(len(tokens) - ends, 1)
     lost = lost_characters(encoder)
     if lost is None:
         return 0.0
