@@ -1,4 +1,4 @@
-"""What a corpus of files is taken for. Two answers are wrong still: they stand as expected failures.
+"""What a corpus of files is taken for. Two answers are still wrong: expected failures.
 
 What is wrong in them is told in the report meanwhile (test_left_out.py).
 """

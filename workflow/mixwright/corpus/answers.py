@@ -211,13 +211,7 @@ def _answers(questions: Sequence[Question], name: str, gold_is: str | None) -> I
     log.info("%s: the answers are read as %s", name, WORDS[reading])
     answers = []
     for question, place in zip(questions, places, strict=True):
-        answer = question.texts[place]
-        if answer is None or not answer.strip():
-            raise MixwrightError(
-                f"{name}: {question.place}: the right answer, number {place} counted from 0,"
-                " is empty; fill it or leave the row out"
-            )
-        answers.append(answer)
+        answers.append(question.texts[place] or "")
     return iter(answers)
 
 
@@ -275,10 +269,13 @@ def _decided(
 
 def _no_answer(question: Question, name: str) -> MixwrightError:
     """The error of a row whose right answer is none of its choices."""
+    choices = f"{len(question.texts)} choices"
+    if not all(question.texts):
+        choices += " (an empty one is no answer)"
     return MixwrightError(
         f"{name}: {question.place}: gold is {question.gold};"
-        f" give the number of one of the {len(question.texts)} choices, counted from 0 or from 1"
-        " in all rows, its letter, its label or its text"
+        f" give the number of one of the {choices}, counted from 0 or from 1 in all rows,"
+        " its letter, its label or its text"
     )
 
 
@@ -294,6 +291,15 @@ def _places(questions: Sequence[Question], reading: str) -> list[int | None]:
 
 
 def _place(question: Question, reading: str) -> int | None:
+    """The place of a row's right answer, which has text."""
+    place = _named(question, reading)
+    if place is None or not (question.texts[place] or "").strip():
+        return None
+    return place
+
+
+def _named(question: Question, reading: str) -> int | None:
+    """The place that a row names."""
     options = question.texts
     if reading == ANSWER:
         return _position(question.gold, [text and text.strip() for text in options])

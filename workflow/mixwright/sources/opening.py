@@ -126,16 +126,17 @@ def not_utf8(path: Path, offset: int, line: int, error: UnicodeDecodeError) -> M
     """
     packing = path.suffix.lower()
     place = f"byte {offset}, line {line}"
-    remedy = f"convert it, e.g. with iconv -f latin1 -t utf-8 {path.name}"
+    encoding = "latin1"
+    if error.object[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    convert = f"iconv -f {encoding} -t utf-8 {path.name}"
     if packing in UNPACK:
         place = f"byte {offset} of the unpacked file, line {line}"
-        remedy = (
-            f"unpack, convert and pack it again: {UNPACK[packing]} {path.name}"
-            " | iconv -f latin1 -t utf-8"
-        )
-    if error.object[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        remedy = remedy.replace("latin1", "utf-16")
-    return MixwrightError(f"{path}: not UTF-8 ({place}: {error.reason}); {remedy}")
+        convert = f"{UNPACK[packing]} {path.name} | iconv -f {encoding} -t utf-8"
+    return MixwrightError(
+        f"{path}: not UTF-8 ({place}: {error.reason}); repair that line, or convert the file if all"
+        f" of it is in another encoding, e.g. {convert}"
+    )
 
 
 class ZstdFrames(io.RawIOBase):
