@@ -68,7 +68,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = (str(error).splitlines() or [error.__class__.__name__])[0]
         raise MixwrightError(
-            f"{path}: not readable as {form_of(path)} ({reason});"
+            f"{path}: not readable as {_form(path)} ({reason});"
             " fetch it again, repair it or leave it out"
         ) from None
 
@@ -92,7 +92,7 @@ def packing_of(path: Path, file: IO[bytes]) -> str:
         return ".zst"
     if start and path.suffix.lower() in PACKED:
         raise MixwrightError(
-            f"{path}: not readable as {form_of(path)}"
+            f"{path}: not readable as {_form(path)}"
             f" (its content is not packed as {path.suffix} is);"
             " name it as it is, fetch it again or leave it out"
         )
@@ -105,8 +105,7 @@ def form_of(path: Path) -> str:
     Raises:
         MixwrightError: the end of its name tells none of them.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in PACKED]
-    form = FORMS.get(suffixes[-1]) if suffixes else None
+    form = FORMS.get(_suffix(path))
     if form is None:
         raise MixwrightError(
             f"{path}: this kind of file is not read;"
@@ -201,3 +200,15 @@ def _unpacked(file: IO[bytes], packing: str) -> Any:
     if packing == ".zst":
         return io.BufferedReader(ZstdFrames(file), PIECE)
     return file
+
+
+def _suffix(path: Path) -> str:
+    """The end of a file's name, packing left aside, in small letters; "" for none."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in PACKED]
+    return suffixes[-1] if suffixes else ""
+
+
+def _form(path: Path) -> str:
+    """What messages call the form of a file: `json`, or `csv` of files of other readers."""
+    suffix = _suffix(path)
+    return FORMS.get(suffix, suffix.lstrip("."))

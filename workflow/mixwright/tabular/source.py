@@ -4,8 +4,6 @@ Features are Morgan fingerprints of the table's molecules, or its numeric column
 """
 
 import hashlib
-import lzma
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from zstandard import ZstdError
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.sources.opening import opened
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -79,9 +77,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        table = pd.read_csv(path, low_memory=False)
-        headings = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
-    except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError, ZstdError) as error:
+        with opened(path) as file:
+            table = pd.read_csv(file, low_memory=False)
+        with opened(path) as file:
+            headings = pd.read_csv(file, header=None, nrows=1, dtype=str).iloc[0]
+    except (ValueError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise MixwrightError(
             f"{path}: not readable as a table ({reason}); give CSV or parquet"
