@@ -361,6 +361,20 @@ def test_what_may_not_be_read_and_what_is_a_pipe_are_refused(tmp_path, monkeypat
     assert "secret.txt: it may not be read; change its permissions" in message
 
 
+def test_folders_that_may_not_be_entered_and_names_that_cannot_be_are_one_line(
+    tmp_path, monkeypatch
+):
+    assert "File name too long; correct the path" in refusal(tmp_path / ("x" * 400 + ".jsonl"))
+    assert "no file matches" in refusal(tmp_path / "a\0b.jsonl")
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    message = refusal(tmp_path / "secret" / "web.jsonl")
+    assert "secret/web.jsonl: Permission denied; correct the path, or the permissions" in message
+
+
 def test_many_small_files_are_read_in_order(tmp_path):
     for number in range(500):
         (tmp_path / f"{number:03}.txt").write_text(f"text {number}")

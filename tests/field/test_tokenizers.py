@@ -164,6 +164,15 @@ def test_a_folder_with_sentencepiece_alone_is_one_line(tmp_path):
         tokenize_domain("web", corpus(tmp_path, 0.0), tmp_path / "own", tmp_path / "web")
 
 
+@pytest.mark.parametrize("content", ["[]", '{"eos_token": {}}', '{"eos_token": null}', "{", "3"])
+def test_settings_that_are_none_are_one_line(tmp_path, content):
+    own = word_level(tmp_path / "own", WORDS)
+    (own / "tokenizer_config.json").write_text(content)
+    with pytest.raises(MixwrightError) as caught:
+        tokenize_domain("web", corpus(tmp_path, 0.0), own, tmp_path / "web")
+    assert "\n" not in str(caught.value) and "; " in str(caught.value)
+
+
 def test_the_end_token_is_not_the_unknown(tmp_path):
     """Some models share one token for both; ends of documents are no unknown text."""
     vocabulary = {word: number for number, word in enumerate(["<end>", *WORDS])}

@@ -224,9 +224,14 @@ def _special(folder: str | Path, kind: str) -> str | None:
         path = Path(folder) / name
         if not path.is_file():
             continue
-        token = read_json(path).get(kind)
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise MixwrightError(
+                f"{path}: no object of settings; save it again with save_pretrained"
+            )
+        token = content.get(kind)
         if isinstance(token, dict):
-            token = token["content"]
+            token = token.get("content")
         if token:
             return str(token)
     return None

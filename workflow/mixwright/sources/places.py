@@ -101,6 +101,23 @@ def matches(where: str, pattern: str) -> list[Path]:
     located = pattern
     if pattern.startswith(MIRROR):
         located = _in_mirror(where, pattern)
+    try:
+        files = _files(where, located)
+    except OSError as error:
+        raise MixwrightError(
+            f"{where}: {error.filename or located}: {error.strerror}; correct the path, or the"
+            " permissions of its folder"
+        ) from None
+    if not files:
+        raise MixwrightError(
+            f"{where}: no file matches {located};"
+            f" correct the path (relative ones start at {Path.cwd()})"
+        )
+    return sorted(files)
+
+
+def _files(where: str, located: str) -> list[Path]:
+    """The files that a pattern on this machine matches."""
     paths = [located]
     if not Path(located).is_file():
         # Path.glob takes no absolute pattern.
@@ -113,12 +130,7 @@ def matches(where: str, pattern: str) -> list[Path]:
         elif not (path.is_dir() and located.endswith(("**", "**/*"))):
             # Such a pattern matches the files of its folders too.
             raise MixwrightError(f"{where}: {_no_file(path)}")
-    if not files:
-        raise MixwrightError(
-            f"{where}: no file matches {located};"
-            f" correct the path (relative ones start at {Path.cwd()})"
-        )
-    return sorted(files)
+    return files
 
 
 def _no_file(path: Path) -> str:
