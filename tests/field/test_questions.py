@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,18 @@ def scored(folder: Path, rows: Rows, form: str = "jsonl", **settings: Any) -> di
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     else:
         pq.write_table(pa.Table.from_pylist(rows), path)
-    target = {"source": "files", "files": str(path), **settings}
-    # Through the study, so that the schema has its say.
-    study = Study(resolve(LEAST | {"targets": {"t": target}}, CONFIG))
-    write_target(study.source("t"), CORPUS, folder / "t.parquet")
+    source = create("t", resolved(json.dumps(settings)) | {"files": str(path)})
+    write_target(source, CORPUS, folder / "t.parquet")
     documents = read_texts(folder / "t.parquet")
     return {document.context.rstrip("\n"): document.text for document in documents}
+
+
+@lru_cache
+def resolved(settings: str) -> dict[str, Any]:
+    """What the schema makes of a target's settings, written as JSON."""
+    target = {"source": "files", "files": "target.jsonl", **json.loads(settings)}
+    study = Study(resolve(LEAST | {"targets": {"t": target}}, CONFIG))
+    return dict(study.source("t").settings)
 
 
 def refusal(folder: Path, rows: Rows, **settings: Any) -> str:

@@ -173,6 +173,15 @@ def test_settings_that_are_none_are_one_line(tmp_path, content):
     assert "\n" not in str(caught.value) and "; " in str(caught.value)
 
 
+def test_a_pointer_in_the_place_of_a_tokenizer_is_told(tmp_path):
+    own = word_level(tmp_path / "own", WORDS)
+    (own / "tokenizer.json").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d\n"
+    )
+    with pytest.raises(MixwrightError, match=r"tokenizer\.json: a git-lfs pointer, not the file"):
+        tokenize_domain("web", corpus(tmp_path, 0.0), own, tmp_path / "web")
+
+
 def test_the_end_token_is_not_the_unknown(tmp_path):
     """Some models share one token for both; ends of documents are no unknown text."""
     vocabulary = {word: number for number, word in enumerate(["<end>", *WORDS])}

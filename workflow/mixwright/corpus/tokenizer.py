@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mixwright.corpus.documents import read_texts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
+from mixwright.sources.opening import opened
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -137,6 +138,9 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
         raise MixwrightError(
             f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained"
         )
+    # A pointer of git-lfs in its place is told.
+    with opened(path):
+        pass
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
