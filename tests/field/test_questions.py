@@ -92,6 +92,11 @@ def published(name: str) -> tuple[Rows, dict[str, Any]]:
             row = {"question": {"stem": question, "choices": listed}, "answerKey": labels[place]}
         elif name == "openbookqa":
             row = {"question_stem": question, "choices": dicts, "answerKey": labels[place]}
+        elif name == "medqa":
+            row |= {"options": dict(zip(labels, ANSWERS, strict=True))}
+            row |= {"answer_idx": labels[place], "answer": ANSWERS[place]}
+        elif name == "triviaqa":
+            row |= {"answer": {"value": ANSWERS[place], "aliases": [ANSWERS[place], "x"]}}
         elif name == "mmlu":
             row |= {"subject": "law", "choices": ANSWERS, "answer": place}
         elif name == "mmlu as csv":
@@ -114,6 +119,8 @@ def published(name: str) -> tuple[Rows, dict[str, Any]]:
             "gold": "answerKey",
         },
         "openbookqa": {"query": "question_stem", "choices": "choices", "gold": "answerKey"},
+        "medqa": {"query": "question", "choices": "options", "gold": "answer_idx"},
+        "triviaqa": {"query": "question", "gold": "answer.value"},
         "mmlu": {"query": "question", "choices": "choices", "gold": "answer"},
         "mmlu as csv": {"query": "question", "choices": labels, "gold": "answer"},
         "hellaswag": {"query": "ctx", "choices": "endings", "gold": "label"},
@@ -133,6 +140,8 @@ LAYOUTS = [
     "arc",
     "arc as first released",
     "openbookqa",
+    "medqa",
+    "triviaqa",
     "mmlu",
     "mmlu as csv",
     "hellaswag",
@@ -335,7 +344,7 @@ def test_null_among_the_choices_shifts_nothing(tmp_path):
 
 
 def test_rows_without_an_answer_are_left_out_and_counted(tmp_path):
-    rows = questions(LISTS, [2, 0, None, 3, "", None])
+    rows = questions(LISTS, [2, 0, None, 3, "", []])
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = create("t", {"source": "files", "files": str(path), **COLUMNS})

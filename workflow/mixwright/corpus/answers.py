@@ -131,9 +131,9 @@ def place_of(row: Mapping[str, Any], number: int) -> str:
 
 
 def _plain_gold(gold: Any, name: str, place: str) -> str:
-    """The column's value as text; a list of one value is that value."""
-    if isinstance(gold, list) and len(gold) == 1:
-        gold = gold[0]
+    """The column's value as text; a list of one value is that value, and an empty one is none."""
+    if isinstance(gold, list) and len(gold) < 2:
+        gold = gold[0] if gold else None
     if isinstance(gold, list | dict | bytes):
         raise MixwrightError(
             f"{name}: {place}: gold holds {gold!r:.60}, not one answer;"
@@ -158,6 +158,8 @@ def _choices(value: Any, name: str, place: str) -> tuple[tuple[str | None, ...],
     labels: Sequence[Any] = ()
     if isinstance(listed, Mapping) and {"text", "label"} <= listed.keys():
         listed, labels = listed["text"], listed["label"]
+    elif isinstance(listed, Mapping) and _is_labelled(listed):
+        listed, labels = list(listed.values()), list(listed)
     elif isinstance(listed, list) and listed and all(isinstance(one, Mapping) for one in listed):
         labels = [one.get("label") for one in listed]
         listed = [one.get("text") for one in listed]
@@ -174,6 +176,12 @@ def _choices(value: Any, name: str, place: str) -> tuple[tuple[str | None, ...],
         )
     texts = tuple(None if text is None else str(text) for text in listed)
     return texts, tuple(str(label).strip() for label in labels)
+
+
+def _is_labelled(choices: Mapping[str, Any]) -> bool:
+    """Whether an object is answers by their labels: {"A": "a text", "B": "another"}."""
+    texts = [value for value in choices.values() if value is not None]
+    return len(texts) > 1 and all(isinstance(text, str) for text in texts)
 
 
 def _parsed(text: str) -> Any:
