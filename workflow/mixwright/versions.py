@@ -10,9 +10,9 @@ VERSIONS = {
     "test": 1,
     "region": 1,
     "harvest": 1,
-    "clean": 1,
+    "clean": 2,
     "tokenizer": 1,
-    "tokenize": 1,
+    "tokenize": 2,
     "datasets": 1,
     "design": 1,
     "calibrate": 1,
@@ -25,5 +25,5 @@ VERSIONS = {
     "propose": 5,
     "final": 1,
     "evaluate": 1,
-    "report": 3,
+    "report": 4,
 }

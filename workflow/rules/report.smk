@@ -30,6 +30,7 @@ rule summarise:
     input:
         **result_paths(STUDY, RESULTS_FOLDER),
         shards=SHARDS,
+        targets=TARGETS,
         figures=figure_files(STUDY, RESULTS_FOLDER),
     output:
         html=report(

@@ -15,6 +15,7 @@ from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.caveats import Caveat, find_caveats
 from mixwright.report.comparison import Comparison, compare, objective
+from mixwright.report.left_out import Counts, corpus_caveats
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
@@ -94,6 +95,8 @@ def summarise(
     provenance: Mapping[str, Any] | None = None,
     backtest: Mapping[str, Any] | None = None,
     transfer: Mapping[str, Any] | None = None,
+    manifests: Records = (),
+    texts: Counts | None = None,
 ) -> Summary:
     """Compares the final models and gathers what to distrust.
 
@@ -109,6 +112,8 @@ def summarise(
         provenance: what `mixwright.report.outputs.provenance` returns.
         backtest: what `backtest.json` holds.
         transfer: what `transfer.json` holds.
+        manifests: the manifest of each domain that was learned from.
+        texts: target -> what was counted when its text was read.
     """
     targets, learner = study.target_weights, study.learner
     comparison = compare(scores, targets, learner, documents)
@@ -119,6 +124,10 @@ def summarise(
         counts = tallies(cells, mixtures)
     headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
     signals = target_signals(design, losses)
+    caveats = [
+        *find_caveats(study, comparison, scores, signals, losses, mixtures),
+        *corpus_caveats(manifests, texts or {}, design, mixtures),
+    ]
     facts = dict(provenance or {}) | _totals(study, design, scores, comparison)
     return Summary(
         study=str(study.config["study"]),
@@ -135,7 +144,7 @@ def summarise(
             counts=counts,
         ),
         method=method_of(comparison),
-        caveats=find_caveats(study, comparison, scores, signals, losses, mixtures),
+        caveats=tuple(sorted(caveats, key=lambda caveat: not caveat.serious)),
         signals=signals,
         targets=targets,
         provenance=facts,

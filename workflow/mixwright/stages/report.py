@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.report import figures, layout
@@ -44,11 +45,14 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     folder = study.parent
     results = load(layout.result_paths(plan, folder))
     manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
+    texts = {path.stem: read_counts(path) for path in layout.target_paths(plan, folder)}
     summary = compare_finals(
         plan,
         **results,
         reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
         provenance=provenance(plan, manifests),
+        manifests=manifests,
+        texts=texts,
     )
     drawn = layout.figure_files(plan, folder)
     write_report(summary, html, json=json, table=table, figures=drawn)
