@@ -1,5 +1,6 @@
 """The study's tokenizer: a byte-level BPE trained on the domains, or a folder of the user."""
 
+import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mixwright.corpus.documents import read_texts
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, write_json, written
+from mixwright.files import read_json, sha256, write_json, written
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -129,11 +130,8 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
     """
     from tokenizers import Tokenizer
 
+    files_of(folder)
     path = Path(folder) / "tokenizer.json"
-    if not path.is_file():
-        raise MixwrightError(
-            f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained"
-        )
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
@@ -152,6 +150,39 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
             " name one that is as eos_token"
         )
     return tokenizer, end
+
+
+def files_of(folder: str | Path) -> list[Path]:
+    """Returns the files of a tokenizer folder, sorted by name: those that are copied of it.
+
+    Raises:
+        MixwrightError: the folder holds no tokenizer.
+    """
+    if not (Path(folder) / "tokenizer.json").is_file():
+        raise MixwrightError(
+            f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained"
+        )
+    files: set[Path] = set()
+    for pattern in FILES:
+        files.update(path for path in Path(folder).glob(pattern) if path.is_file())
+    return sorted(files)
+
+
+def fingerprint(folder: str | Path, own: bool) -> str:
+    """Returns the SHA-256 of a tokenizer, in hex digits.
+
+    Args:
+        folder: where it lies.
+        own: whether it is a folder of the user: then all of its files count. Of a tokenizer that
+            was trained here tokenizer.json is enough: the other files are always the same.
+    """
+    if not own:
+        return sha256(Path(folder) / "tokenizer.json")
+    total = hashlib.sha256()
+    for path in files_of(folder):
+        line = f"{path.name} {sha256(path)}\n"
+        total.update(line.encode())
+    return total.hexdigest()
 
 
 def vocabulary_size(tokenizer: "Tokenizer") -> int:
@@ -201,7 +232,5 @@ def _copy(folder: Path, to: Path, masked: bool) -> None:
             f"{folder}: no mask token in its vocabulary;"
             " name one as mask_token in tokenizer_config.json"
         )
-    for pattern in FILES:
-        for path in sorted(folder.glob(pattern)):
-            if path.is_file():
-                shutil.copyfile(path, to / path.name)
+    for path in files_of(folder):
+        shutil.copyfile(path, to / path.name)

@@ -1,12 +1,15 @@
 """The Trainer of a final model: it reads what proxies read, and predicts what they predict."""
 
+import shutil
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
@@ -16,6 +19,7 @@ from transformers import PreTrainedModel, Trainer
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints
 from mixwright.finals.muon_adamw import MuonAdamW
+from mixwright.progress import say
 from mixwright.proxies.models.masking import Masking
 from mixwright.proxies.optimizer import linear_decay
 
@@ -83,7 +87,7 @@ class FinalTrainer(Trainer):
         recipe: the section `optimizer` of a study.
 
     Attributes:
-        losses: the loss of each step of the last tenth, in nats/token.
+        losses: the loss of each step of the last tenth, in nats/token. A checkpoint keeps them.
     """
 
     loss_is_scaled_for_ga = False
@@ -94,6 +98,54 @@ class FinalTrainer(Trainer):
         super().__init__(*args, data_collator=kwargs["train_dataset"].batched, **kwargs)
         self.recipe = recipe
         self.losses: deque[torch.Tensor] = deque(maxlen=max(1, self.args.max_steps // 10))
+        # on the device, for looking at a number waits for it
+        self._finite = torch.ones((), dtype=torch.bool, device=self.args.device)
+        self._finite_steps = torch.zeros((), dtype=torch.int64, device=self.args.device)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss of this process was not finite."""
+        return not bool(self._finite)
+
+    @property
+    def finite_steps(self) -> int:
+        """Steps that this process took until a loss was not finite."""
+        return int(self._finite_steps)
+
+    def resume_losses(self, checkpoint: str | None) -> int:
+        """Reads the last losses of a checkpoint; returns its step, 0 without a checkpoint."""
+        if checkpoint is None:
+            return 0
+        path = self._losses_in(checkpoint)
+        # checkpoints of older versions have none
+        if path.exists():
+            self.losses.extend(torch.load(path, self.args.device, weights_only=True).unbind())
+        return int(checkpoint.rpartition("-")[2])
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """Saves what a process of its own resumes with, the last losses among it."""
+        super()._save_rng_state(output_dir)
+        losses = torch.stack(tuple(self.losses)).cpu()
+        torch.save(losses, self._losses_in(output_dir))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Saves a checkpoint; a full disk costs this one, and not the training.
+
+        Slices are gathered for it, by all processes in turn: there a fault ends the job.
+        """
+        if self.args.fsdp:
+            super()._save_checkpoint(model, trial)
+            return
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            reason = str(error).splitlines()[0]
+            say(f"{folder}: no checkpoint could be saved ({reason}); the training goes on")
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _losses_in(self, checkpoint: str) -> Path:
+        return Path(checkpoint) / f"losses_{self.args.process_index}.pt"
 
     def create_accelerator_and_postprocess(self) -> None:
         """Slices the model on CPUs too, where the study asks for slices."""
@@ -131,6 +183,8 @@ class FinalTrainer(Trainer):
         outputs = model(input_ids=inputs["input_ids"], use_cache=False)
         loss = cross_entropy(outputs.logits.flatten(0, 1).float(), inputs["labels"].flatten())
         self.losses.append(loss.detach())
+        self._finite &= loss.detach().isfinite()
+        self._finite_steps += self._finite
         if return_outputs:
             return loss, outputs
         return loss

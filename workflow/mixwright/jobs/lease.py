@@ -4,7 +4,6 @@ A lease is a locked file for each device; it ends with the process that holds it
 `python -m mixwright.jobs.lease 4 torchrun …` leases four and becomes the command that follows.
 """
 
-import fcntl
 import os
 import re
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
+from mixwright.files import locked
 from mixwright.progress import say
 
 # of the machine, for all its users: TMPDIR may be a job's own
@@ -158,12 +158,10 @@ def _locked(folder: Path, uuid: str) -> int | None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o644))
     # opened for reading, so that another user's file can be locked too
     lock = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
+    if locked(lock, path, "two jobs may take the same GPU", wait=False):
+        return lock
+    os.close(lock)
+    return None
 
 
 def _listing() -> str:

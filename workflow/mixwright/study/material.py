@@ -168,6 +168,11 @@ class Material:
         return facts
 
     @property
+    def own_tokenizer(self) -> bool:
+        """Whether the tokenizer is a folder of the user, and not trained on the domains."""
+        return bool(self.config.get("tokenizer", {}).get("folder"))
+
+    @property
     def table_files(self) -> dict[str, str]:
         """Table -> its file as the config names it, sorted by name."""
         return {name: table["file"] for name, table in sorted(self.config["tables"].items())}
