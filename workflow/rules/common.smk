@@ -45,6 +45,7 @@ TABLES = [
     for name, file in STUDY.table_files.items()
     for path in listed(STUDY.places.inputs, f"tables.{name}", file)
 ]
+TOKENIZER_FILES = listed(STUDY.tokenizer_files)
 if LACKING:
     print(
         f"mixwright: the study can be looked at, not run: {LACKING[0]}"

@@ -62,6 +62,7 @@ rule clean_domain:
 rule train_tokenizer:
     input:
         documents=documents_of(STUDY.domains, "documents"),
+        files=TOKENIZER_FILES,
     output:
         directory("results/{study}/tokenizer"),
     log:
@@ -69,7 +70,9 @@ rule train_tokenizer:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=digest([CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked]),
+        spec=digest(
+            [CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked, *STUDY.tokenizer_print]
+        ),
         version=VERSIONS["tokenizer"],
     shell:
         "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json"

@@ -1,14 +1,14 @@
 """The study's tokenizer: a byte-level BPE trained on the domains, or a folder of the user."""
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixwright.corpus.documents import read_texts
+from mixwright.corpus.tokenizer_files import files_of
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, sha256, write_json, written
+from mixwright.files import read_json, write_json, written
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,16 +22,6 @@ CONFIG = SPECIAL | {
     "clean_up_tokenization_spaces": False,
     "model_max_length": 1_000_000_000,
 }
-# What is copied of a tokenizer folder.
-FILES = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
-    "chat_template*",
-    "config.json",
-)
 # Every byte, and the end token.
 SMALLEST = 256 + 1
 
@@ -150,39 +140,6 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
             " name one that is as eos_token"
         )
     return tokenizer, end
-
-
-def files_of(folder: str | Path) -> list[Path]:
-    """Returns the files of a tokenizer folder, sorted by name: those that are copied of it.
-
-    Raises:
-        MixwrightError: the folder holds no tokenizer.
-    """
-    if not (Path(folder) / "tokenizer.json").is_file():
-        raise MixwrightError(
-            f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained"
-        )
-    files: set[Path] = set()
-    for pattern in FILES:
-        files.update(path for path in Path(folder).glob(pattern) if path.is_file())
-    return sorted(files)
-
-
-def fingerprint(folder: str | Path, own: bool) -> str:
-    """Returns the SHA-256 of a tokenizer, in hex digits.
-
-    Args:
-        folder: where it lies.
-        own: whether it is a folder of the user: then all of its files count. Of a tokenizer that
-            was trained here tokenizer.json is enough: the other files are always the same.
-    """
-    if not own:
-        return sha256(Path(folder) / "tokenizer.json")
-    total = hashlib.sha256()
-    for path in files_of(folder):
-        line = f"{path.name} {sha256(path)}\n"
-        total.update(line.encode())
-    return total.hexdigest()
 
 
 def vocabulary_size(tokenizer: "Tokenizer") -> int:

@@ -6,7 +6,7 @@ An arm is a mixer's mixture and a seed. Equal mixtures with equal seeds share on
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ import pandas as pd
 from mixwright import tables
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
-from mixwright.corpus.tokenizer import fingerprint as tokenizer_fingerprint
+from mixwright.corpus.tokenizer_files import fingerprint
+from mixwright.errors import MixwrightError
 from mixwright.files import alone, read_json, write_json, written
 from mixwright.finals.processes import Processes, joined
 from mixwright.mixture import Mixture, digest
@@ -110,9 +111,8 @@ def _train_missing(arms: Sequence[Arm], store: Path, shared: _Shared) -> list[di
 
     It alone looks into the store and tells the others whether to train.
     """
-    study, processes = shared.study, shared.processes
-    keys = [content_key(arm, shared.shards, shared.tokenizer, study) for arm in arms]
-    folders = [store / "finals" / key for key in keys]
+    processes = shared.processes
+    folders = [_folder(arm, store, shared) for arm in arms]
     rows: list[dict[str, Any]] = []
     for number, (arm, folder) in enumerate(zip(arms, folders, strict=True)):
         with _turn(folder, processes):
@@ -127,6 +127,23 @@ def _train_missing(arms: Sequence[Arm], store: Path, shared: _Shared) -> list[di
             if shared.order:
                 shared.order.add(folder.name)
     return rows
+
+
+def _folder(arm: Arm, store: Path, shared: _Shared) -> Path:
+    """The folder of a final in the store.
+
+    Once only tokenizer.json was in the key of every final. One that was stored then is still served
+    where it lies, if the other files of the tokenizer are the same.
+    """
+    study, tokenizer = shared.study, shared.tokenizer
+    key = content_key(arm, shared.shards, tokenizer, study)
+    if study.own_tokenizer:
+        older = content_key(arm, shared.shards, tokenizer, study, own=False)
+        model = store / "finals" / older / "model"
+        with suppress(MixwrightError):
+            if fingerprint(model, own=True) == fingerprint(tokenizer, own=True):
+                key = older
+    return store / "finals" / key
 
 
 def _checkpoints_to_train(folder: Path, order: Refresh | None) -> Path | None:
@@ -161,11 +178,22 @@ def _turn(folder: Path, processes: Processes) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Study) -> str:
+def content_key(
+    arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Study, own: bool | None = None
+) -> str:
     """Returns the hash of all that a final's numbers depend on.
 
     A domain of weight 0 has no part in it.
+
+    Args:
+        arm: mixture and seed.
+        shards: the tokens of every domain.
+        tokenizer: its folder.
+        study: the study.
+        own: whether all files of the tokenizer count; by default where the study names its folder.
     """
+    if own is None:
+        own = study.own_tokenizer
     final = study.final
     weights = arm.mixture.rounded()
     prints = {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights}
@@ -175,7 +203,7 @@ def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study:
         "steps": study.final_steps,
         "recipe": {name: final[name] for name in RECIPE},
         "shards": prints,
-        "tokenizer": tokenizer_fingerprint(tokenizer, study.own_tokenizer),
+        "tokenizer": fingerprint(tokenizer, own),
         "version": VERSIONS["final"],
     }
     return digest(content | study.final_processes, 32)
