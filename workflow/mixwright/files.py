@@ -132,6 +132,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def stamp(path: str | Path) -> list[int]:
+    """Returns a file's size in bytes and its time in whole seconds; nothing where it is missing."""
+    path = Path(path)
+    if not path.is_file():
+        return []
+    facts = path.stat()
+    return [facts.st_size, int(facts.st_mtime)]
+
+
 def machine_name() -> str:
     """Returns this machine's name, without dots."""
     return socket.gethostname().replace(".", "-")

@@ -2,6 +2,7 @@
 # There are no rules here.
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
+from mixwright.files import stamp
 from mixwright.jobs.launch import launch, placement
 from mixwright.mixture import digest
 from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
@@ -57,6 +58,16 @@ if LACKING:
 def spec(*keys):
     """Hashes the parts of the study that a rule's numbers depend on. A key may be dotted."""
     return digest([STUDY.part(key) for key in keys])
+
+
+def stamps(files):
+    """Sizes and times of a user's files, for a rule's params.
+
+    Snakemake reruns what is older than its inputs. A file that was replaced by one from before is
+    told by its stamp. Fetched files are pinned, and have none.
+    """
+    own = [path for path in map(str, files) if not path.startswith(f"{RESULTS_FOLDER}/")]
+    return digest([stamp(path) for path in own])
 
 
 def documents_of(names, folder):

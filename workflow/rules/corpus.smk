@@ -32,6 +32,7 @@ rule read_target:
         spec=lambda wc: spec(
             f"targets.{wc.name}", "corpus.target_bytes", "corpus.max_document_bytes"
         ),
+        files=lambda wc: stamps(FILES[wc.name]),
         version=VERSIONS["clean"],
     shell:
         "python -m mixwright read-target --study results/{wildcards.study}/study.json"
@@ -52,6 +53,7 @@ rule clean_domain:
         "../../envs/corpus.yaml"
     params:
         spec=lambda wc: spec(f"domains.{wc.name}", "corpus"),
+        files=lambda wc: stamps(FILES[wc.name]),
         version=VERSIONS["clean"],
     shell:
         "python -m mixwright clean-domain --study results/{wildcards.study}/study.json"

@@ -1,6 +1,6 @@
 """Stages of workflow/rules/proxies.smk: from shards and a design to losses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from mixwright.corpus import shards as counting
 from mixwright.corpus.shards import Examples, train_domains
 from mixwright.designs.resolve import resolve_mixtures
 from mixwright.errors import MixwrightError
-from mixwright.files import alone, read_json, write_json
+from mixwright.files import alone, read_json, sha256, write_json
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
 from mixwright.progress import Log, say
@@ -32,6 +32,9 @@ def count_domains(shards: list[Path], to: Path) -> None:
 def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:
     """List what proxies learn from and are scored on, in one file for all training jobs.
 
+    Its hashes make it another file where one of the texts has changed: a small file with the same
+    content reruns nothing.
+
     Example:
         mixwright list-texts --shards results/demo/shards/* --targets results/demo/targets/*.npz
             --domains results/demo/domains.parquet --to results/demo/texts.json
@@ -40,8 +43,14 @@ def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path)
         "shards": list(map(str, shards)),
         "targets": list(map(str, targets)),
         "domains": str(domains),
+        "sha256": {str(path): sha256(path) for path in (*_manifests(shards), *targets, domains)},
     }
     write_json(to, texts)
+
+
+def _manifests(shards: Sequence[Path]) -> list[Path]:
+    """The manifests of shards, which hold the hashes of their tokens."""
+    return [folder / "manifest.json" for folder in shards]
 
 
 def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
