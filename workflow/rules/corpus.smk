@@ -72,9 +72,7 @@ rule train_tokenizer:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=digest(
-            [CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked, *STUDY.tokenizer_print]
-        ),
+        spec=digest([CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked, *STUDY.tokenizer_print]),
         version=VERSIONS["tokenizer"],
     shell:
         "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json"
