@@ -119,7 +119,8 @@ class FinalTrainer(Trainer):
         path = self._losses_in(checkpoint)
         # checkpoints of older versions have none
         if path.exists():
-            self.losses.extend(torch.load(path, self.args.device, weights_only=True).unbind())
+            losses = torch.load(path, "cpu", weights_only=True)
+            self.losses.extend(losses.to(self.args.device).unbind())
         return int(checkpoint.rpartition("-")[2])
 
     def _save_rng_state(self, output_dir: str) -> None:
