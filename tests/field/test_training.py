@@ -379,6 +379,39 @@ def test_cuda_without_a_gpu_is_one_line_before_anything_is_timed(tmp_path, monke
         tuning.machine("cuda")
 
 
+@pytest.mark.parametrize("there", ["", "nvidia0", "kfd", "sbatch", "nvidia-smi"])
+def test_a_machine_without_gpu_and_scheduler_is_told_when_the_study_is_parsed(
+    there, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lease.shutil, "which", lambda program: there if program == there else None)
+    (tmp_path / "null").touch()
+    if there:
+        (tmp_path / there).touch()
+    assert lease.can_reach_gpu(tmp_path) == bool(there)
+
+
+@pytest.mark.parametrize("command", ["calibrate", "train-proxies"])
+def test_jobs_on_cuda_without_a_gpu_end_in_one_line(command, shards, tmp_path, monkeypatch, capsys):
+    from least_study import study as least
+    from mixwright.__main__ import main
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(lease, "_listing", str)
+    config = least(proxy={"device": "cuda"})
+    config.write(tmp_path / "study.json")
+    folders = [str(shard.tokens.filename.parent) for shard in shards]
+    choices = {"choices": dict.fromkeys(tuning.KEYS, "auto"), "asked": {}}
+    texts = {"shards": folders, "targets": [], "domains": ""} | choices
+    (tmp_path / "texts.json").write_text(json.dumps(texts))
+    line = [command, "--study", str(tmp_path / "study.json"), "--store", str(tmp_path / "store")]
+    line += ["--texts", str(tmp_path / "texts.json"), "--to", str(tmp_path / "to")]
+    if command == "train-proxies":
+        line += ["--pack", next(iter(config.packs))]
+    assert main(line) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "device: cuda is asked for, and torch finds none" in error
+
+
 def test_emulated_bfloat16_is_no_hardware(monkeypatch):
     class Gpu:
         name, total_memory = "Tesla", 2**34

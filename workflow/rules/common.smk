@@ -4,6 +4,7 @@ from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
 from mixwright.files import stamp
 from mixwright.jobs.launch import launch, placement
+from mixwright.jobs.lease import can_reach_gpu
 from mixwright.mixture import digest
 from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
 from mixwright.report.layout import (
@@ -51,6 +52,14 @@ if LACKING:
     print(
         f"mixwright: the study can be looked at, not run: {LACKING[0]}"
         f" ({len(LACKING)} missing in all; jobs that need them will fail)",
+        file=sys.stderr,
+    )
+
+DEVICES = {CONFIG[part]["device"] for part in ("proxy", "final")}
+if "cuda" in DEVICES and not STUDY.measured and not can_reach_gpu():
+    print(
+        "mixwright: the study asks for device: cuda, and this machine has no GPU and no scheduler;"
+        " training jobs that run here will fail: set proxy.device and final.device to cpu",
         file=sys.stderr,
     )
 

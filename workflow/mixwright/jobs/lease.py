@@ -6,6 +6,7 @@ A lease is a locked file for each device; it ends with the process that holds it
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from mixwright.progress import say
 FOLDER = Path(os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus"))
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID", "FLUX_JOB_ID")
+# programs that hand jobs to other machines
+SUBMITTERS = ("sbatch", "qsub", "bsub", "flux", "kubectl")
 PAUSE = 1.0  # seconds between two tries
 
 # open files of this process: they stay open, and locked, until it ends
@@ -37,6 +40,17 @@ def hold_gpu(part: Mapping[str, Any]) -> None:
     under_torchrun = "LOCAL_RANK" in os.environ
     if part["device"] == "cuda" and not under_torchrun:
         take(1)
+
+
+def can_reach_gpu(devices: Path = Path("/dev")) -> bool:
+    """Returns whether jobs started on this machine may find a GPU: its own, or a scheduler's.
+
+    It looks for files and programs only, for the workflow is parsed with it.
+    """
+    programs = ("nvidia-smi", *SUBMITTERS)
+    if any(shutil.which(program) for program in programs):
+        return True
+    return (devices / "kfd").exists() or any(devices.glob("nvidia*"))
 
 
 def take(
