@@ -18,7 +18,8 @@ from final_study import study, write_tokenizer
 from mixwright.corpus.tokenizer_files import files_of, fingerprint
 from mixwright.errors import MixwrightError
 from mixwright.files import stamp, write_json
-from mixwright.finals.train import Arm, content_key, train_finals
+from mixwright.finals.arm import Arm, content_key
+from mixwright.finals.train import train_finals
 from mixwright.mixture import Mixture
 from mixwright.stages.proxies import list_texts
 from mixwright.study.study import Study
@@ -259,6 +260,6 @@ def test_the_files_of_a_folder_are_those_that_are_copied(tokenizer, tmp_path):
     names = [path.name for path in files_of(tokenizer)]
     assert names == ["tokenizer.json", "tokenizer_config.json"]
     copy = shutil.copytree(tokenizer, tmp_path / "copy")
-    assert fingerprint(copy, own=True) == fingerprint(tokenizer, own=True)
+    assert fingerprint(copy, whole=True) == fingerprint(tokenizer, whole=True)
     with pytest.raises(MixwrightError, match=r"no tokenizer\.json; save a fast tokenizer"):
         files_of(tmp_path)

@@ -18,8 +18,9 @@ from final_study import study, write_tokenizer
 from killed_finals import in_a_process_that_dies, same, weights
 from mixwright import files, tables
 from mixwright.errors import MixwrightError
+from mixwright.finals.arm import Arm
 from mixwright.finals.score import evaluate_finals
-from mixwright.finals.train import Arm, train_finals
+from mixwright.finals.train import train_finals
 from mixwright.finals.trainer import FinalTrainer
 from mixwright.jobs import lease
 from mixwright.mixture import Mixture

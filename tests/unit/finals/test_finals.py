@@ -17,10 +17,11 @@ from mixwright.errors import MixwrightError
 from mixwright.files import alone
 from mixwright.finals import loop as finishing
 from mixwright.finals import train as final
+from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.loop import latest
 from mixwright.finals.models import build
 from mixwright.finals.score import example_losses
-from mixwright.finals.train import Arm, content_key, train_finals
+from mixwright.finals.train import train_finals
 from mixwright.finals.trainer import Sequences
 from mixwright.mixture import Mixture
 from shard_files import END, VOCABULARY, make_shards

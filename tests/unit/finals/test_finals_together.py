@@ -20,9 +20,10 @@ from final_study import FINAL, study, write_tokenizer
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
+from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.callbacks import Progress
 from mixwright.finals.loop import latest
-from mixwright.finals.train import Arm, content_key, train_finals
+from mixwright.finals.train import train_finals
 from mixwright.finals.trainer import FinalTrainer, Sequences
 from mixwright.jobs.launch import launch, placement
 from mixwright.mixture import Mixture

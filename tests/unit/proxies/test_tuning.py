@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixwright.errors import MixwrightError
+from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.timing import seconds_of
-from mixwright.proxies.tuning import Choice, Machine, calibrate, kept_here, machine, rule_of_thumb
+from mixwright.proxies.tuning import Choice, Machine, calibrate, machine, rule_of_thumb
 from mixwright.study.study import Study
 from study_runs import STUDY
 

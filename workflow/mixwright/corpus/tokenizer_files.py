@@ -38,19 +38,19 @@ def files_of(folder: str | Path) -> list[Path]:
     return sorted(files)
 
 
-def fingerprint(folder: str | Path, own: bool) -> str:
+def fingerprint(folder: str | Path, whole: bool) -> str:
     """Returns the SHA-256 of a tokenizer, in hex digits.
 
     Args:
         folder: where it lies.
-        own: whether it comes from a folder of the user: then all of its files count. Of a tokenizer
-            that was trained here tokenizer.json is enough: the other files are always the same.
+        whole: whether all files count, as in a folder of the user. Of a tokenizer that was trained
+            here tokenizer.json is enough: the other files are always the same.
 
     Raises:
         MixwrightError: the folder holds no tokenizer.
     """
     files = files_of(folder)
-    if not own:
+    if not whole:
         return sha256(Path(folder) / "tokenizer.json")
     total = hashlib.sha256()
     for path in files:

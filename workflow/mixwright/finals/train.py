@@ -19,12 +19,11 @@ from mixwright.corpus.shards import Shard
 from mixwright.corpus.tokenizer_files import fingerprint
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, read_json, write_json, written
+from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.processes import Processes, joined
-from mixwright.mixture import Mixture, digest
 from mixwright.progress import Done, Log, News, say
 from mixwright.proxies.refresh import Refresh
 from mixwright.study.study import Study
-from mixwright.versions import VERSIONS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,25 +32,6 @@ if TYPE_CHECKING:
 
 # of a final whose loss was not finite
 DIVERGED = "diverged"
-# the settings of a study's section `final` that change the trained weights
-RECIPE = ("shape", "batch", "optimizer", "device", "precision")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """What one final is trained on."""
-
-    mixer: str
-    seed: int
-    mixture: Mixture
-    goal: str | None = None  # the arm's own, where a study has several
-
-    @property
-    def label(self) -> str:
-        """The name of the final in lines for people."""
-        if self.goal:
-            return f"{self.mixer} for {self.goal}, seed {self.seed}"
-        return f"{self.mixer}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -135,15 +115,24 @@ def _folder(arm: Arm, store: Path, shared: _Shared) -> Path:
     Once only tokenizer.json was in the key of every final. One that was stored then is still served
     where it lies, if the other files of the tokenizer are the same.
     """
-    study, tokenizer = shared.study, shared.tokenizer
-    key = content_key(arm, shared.shards, tokenizer, study)
-    if study.own_tokenizer:
-        older = content_key(arm, shared.shards, tokenizer, study, own=False)
-        model = store / "finals" / older / "model"
-        with suppress(MixwrightError):
-            if fingerprint(model, own=True) == fingerprint(tokenizer, own=True):
-                key = older
-    return store / "finals" / key
+    study = shared.study
+    tokenizer = shared.tokenizer
+    finals = store / "finals"
+    folder = finals / content_key(arm, shared.shards, tokenizer, study)
+    if not study.own_tokenizer:
+        return folder
+    older = finals / content_key(
+        arm,
+        shared.shards,
+        tokenizer,
+        study,
+        whole=False,
+    )
+    with suppress(MixwrightError):
+        before = fingerprint(older / "model", whole=True)
+        if before == fingerprint(tokenizer, whole=True):
+            return older
+    return folder
 
 
 def _checkpoints_to_train(folder: Path, order: Refresh | None) -> Path | None:
@@ -162,13 +151,17 @@ def _checkpoints_to_train(folder: Path, order: Refresh | None) -> Path | None:
 
 def _done(arm: Arm, row: Mapping[str, Any], place: str) -> Done:
     """The news that a final is trained, or that it diverged."""
-    if row.get("status") != DIVERGED:
-        return Done(arm.label, f"{place}: {arm.label}: loss {row['train_loss']:.3f}")
-    words = (
-        f"{place}: {arm.label} diverged: no finite loss at step {row['step']}; the others go on;"
-        " lower final.optimizer.muon_lr and adam_lr to train it"
-    )
-    return Done(arm.label, words, diverged=True)
+    diverged = row.get("status") == DIVERGED
+    if diverged:
+        words = (
+            f"{place}: {arm.label} diverged: no finite loss at step {row['step']};"
+            " the others go on;"
+            " lower final.optimizer.muon_lr and adam_lr to train it"
+        )
+    else:
+        loss = row["train_loss"]
+        words = f"{place}: {arm.label}: loss {loss:.3f}"
+    return Done(arm.label, words, diverged)
 
 
 def _turn(folder: Path, processes: Processes) -> AbstractContextManager[None]:
@@ -176,37 +169,6 @@ def _turn(folder: Path, processes: Processes) -> AbstractContextManager[None]:
     if processes.leads:
         return alone(lock_of(folder))
     return nullcontext()
-
-
-def content_key(
-    arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Study, own: bool | None = None
-) -> str:
-    """Returns the hash of all that a final's numbers depend on.
-
-    A domain of weight 0 has no part in it.
-
-    Args:
-        arm: mixture and seed.
-        shards: the tokens of every domain.
-        tokenizer: its folder.
-        study: the study.
-        own: whether all files of the tokenizer count; by default where the study names its folder.
-    """
-    if own is None:
-        own = study.own_tokenizer
-    final = study.final
-    weights = arm.mixture.rounded()
-    prints = {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights}
-    content = {
-        "weights": weights,
-        "seed": arm.seed,
-        "steps": study.final_steps,
-        "recipe": {name: final[name] for name in RECIPE},
-        "shards": prints,
-        "tokenizer": fingerprint(tokenizer, own),
-        "version": VERSIONS["final"],
-    }
-    return digest(content | study.final_processes, 32)
 
 
 def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared) -> None:
@@ -235,30 +197,46 @@ def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared
     progress = Progress(log, f"final {arm.label}", final["batch"] * context, left)
 
     began = time.monotonic()
-    result: dict[str, Any] = {}
+    result: dict[str, Any]
     try:
         loss = finish(model, sequences, final, arm.seed, checkpoints, progress, processes)
-        result |= {"tokens": len(schedule) * context, "train_loss": loss}
-        result["realised"] = _realised(schedule)
+        result = {
+            "tokens": len(schedule) * context,
+            "train_loss": loss,
+            "realised": _realised(schedule),
+        }
     except DivergedError as error:
-        result |= {"tokens": error.step * final["batch"] * context, "train_loss": None}
-        result |= {"realised": [], "status": DIVERGED, "step": error.step}
+        result = {
+            "tokens": error.step * final["batch"] * context,
+            "train_loss": None,
+            "realised": [],
+            "status": DIVERGED,
+            "step": error.step,
+        }
     # of this attempt: what came before a checkpoint is not in it
     result["seconds"] = time.monotonic() - began
-    trained = None
-    if study.final_processes.get("parallel") == "fsdp" and "status" not in result:
+    _store(folder, result, model, shared)
+
+
+def _store(folder: Path, result: dict[str, Any], model: "PreTrainedModel", shared: _Shared) -> None:
+    """Puts a final into the store, and removes its checkpoints; every process has to call it."""
+    diverged = "status" in result
+    weights = None
+    sliced = shared.study.final_processes.get("parallel") == "fsdp"
+    if sliced and not diverged:
         from mixwright.finals.fsdp import gathered_weights
 
-        trained = gathered_weights(model)
-    if not processes.leads:
+        weights = gathered_weights(model)
+    if not shared.processes.leads:
         return
     with written(folder) as beside:
         beside.mkdir()
-        if "status" not in result:
-            _save(beside / "model", model, trained, shared.tokenizer)
+        if not diverged:
+            _save(beside / "model", model, weights, shared.tokenizer)
         write_json(beside / "result.json", result)
     # also those of a refresh that nobody ended
-    for old in folder.parent.glob(f"{folder.name}*.checkpoint"):
+    pattern = f"{folder.name}*.checkpoint"
+    for old in folder.parent.glob(pattern):
         shutil.rmtree(old, ignore_errors=True)
 
 

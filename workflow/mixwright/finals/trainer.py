@@ -97,10 +97,12 @@ class FinalTrainer(Trainer):
     def __init__(self, *args: Any, recipe: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, data_collator=kwargs["train_dataset"].batched, **kwargs)
         self.recipe = recipe
-        self.losses: deque[torch.Tensor] = deque(maxlen=max(1, self.args.max_steps // 10))
+        last = max(1, self.args.max_steps // 10)
+        self.losses: deque[torch.Tensor] = deque(maxlen=last)
         # on the device, for looking at a number waits for it
-        self._finite = torch.ones((), dtype=torch.bool, device=self.args.device)
-        self._finite_steps = torch.zeros((), dtype=torch.int64, device=self.args.device)
+        device = self.args.device
+        self._finite = torch.tensor(True, device=device)
+        self._finite_steps = torch.tensor(0, device=device)
 
     @property
     def diverged(self) -> bool:
@@ -120,14 +122,17 @@ class FinalTrainer(Trainer):
         # checkpoints of older versions have none
         if path.exists():
             losses = torch.load(path, "cpu", weights_only=True)
-            self.losses.extend(losses.to(self.args.device).unbind())
-        return int(checkpoint.rpartition("-")[2])
+            losses = losses.to(self.args.device)
+            self.losses.extend(losses)
+        _, _, step = checkpoint.rpartition("-")
+        return int(step)
 
     def _save_rng_state(self, output_dir: str) -> None:
         """Saves what a process of its own resumes with, the last losses among it."""
         super()._save_rng_state(output_dir)
-        losses = torch.stack(tuple(self.losses)).cpu()
-        torch.save(losses, self._losses_in(output_dir))
+        losses = torch.stack(tuple(self.losses))
+        path = self._losses_in(output_dir)
+        torch.save(losses.cpu(), path)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Saves a checkpoint; a full disk costs this one, and not the training.
@@ -140,13 +145,15 @@ class FinalTrainer(Trainer):
         try:
             super()._save_checkpoint(model, trial)
         except (OSError, RuntimeError, SafetensorError) as error:
-            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            name = f"checkpoint-{self.state.global_step}"
+            folder = Path(self.args.output_dir) / name
             reason = str(error).splitlines()[0]
             say(f"{folder}: no checkpoint could be saved ({reason}); the training goes on")
             shutil.rmtree(folder, ignore_errors=True)
 
     def _losses_in(self, checkpoint: str) -> Path:
-        return Path(checkpoint) / f"losses_{self.args.process_index}.pt"
+        name = f"losses_{self.args.process_index}.pt"
+        return Path(checkpoint) / name
 
     def create_accelerator_and_postprocess(self) -> None:
         """Slices the model on CPUs too, where the study asks for slices."""
@@ -183,8 +190,9 @@ class FinalTrainer(Trainer):
         """Returns the mean loss of the batch in nats/token, with the model's outputs if asked."""
         outputs = model(input_ids=inputs["input_ids"], use_cache=False)
         loss = cross_entropy(outputs.logits.flatten(0, 1).float(), inputs["labels"].flatten())
-        self.losses.append(loss.detach())
-        self._finite &= loss.detach().isfinite()
+        detached = loss.detach()
+        self.losses.append(detached)
+        self._finite &= detached.isfinite()
         self._finite_steps += self._finite
         if return_outputs:
             return loss, outputs

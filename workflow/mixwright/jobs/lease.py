@@ -23,8 +23,9 @@ from mixwright.progress import say
 FOLDER = Path(os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus"))
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID", "FLUX_JOB_ID")
-# programs that hand jobs to other machines
-SUBMITTERS = ("sbatch", "qsub", "bsub", "flux", "kubectl")
+# where there is one of them there may be a GPU: here, or on a machine that gets jobs from here
+PROGRAMS = ("nvidia-smi", "sbatch", "qsub", "bsub", "flux", "kubectl")
+GPU_FILES = ("nvidia*", "kfd")
 PAUSE = 1.0  # seconds between two tries
 
 # open files of this process: they stay open, and locked, until it ends
@@ -47,10 +48,13 @@ def can_reach_gpu(devices: Path = Path("/dev")) -> bool:
 
     It looks for files and programs only, for the workflow is parsed with it.
     """
-    programs = ("nvidia-smi", *SUBMITTERS)
-    if any(shutil.which(program) for program in programs):
-        return True
-    return (devices / "kfd").exists() or any(devices.glob("nvidia*"))
+    for program in PROGRAMS:
+        if shutil.which(program):
+            return True
+    files: list[Path] = []
+    for pattern in GPU_FILES:
+        files.extend(devices.glob(pattern))
+    return bool(files)
 
 
 def take(

@@ -104,11 +104,19 @@ def packed(
     device = proxy["device"]
     sequences = proxy.get("micro_batch", "auto")
     if sequences == "auto":
-        sequences = int(PIECE_MB[device] // activation_mb(shape, 1, attention))
-    sequences = max(1, min(proxy["batch"], sequences))
+        sequence_mb = activation_mb(shape, 1, attention)
+        sequences = int(PIECE_MB[device] // sequence_mb)
+    sequences = min(sequences, proxy["batch"])
+    sequences = max(sequences, 1)
     wave = proxy.get("wave", "auto")
     if wave == "auto":
-        member = member_mb(shape, vocabulary, sequences, attention)
-        in_memory = int(memory_mb // member)
-        wave = max(1, min(MOST[device], in_memory))
+        one_mb = member_mb(
+            shape,
+            vocabulary,
+            sequences,
+            attention,
+        )
+        wave = int(memory_mb // one_mb)
+        wave = min(wave, MOST[device])
+        wave = max(wave, 1)
     return sequences, wave

@@ -16,7 +16,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.learners import EXPLICIT_BELOW
 from mixwright.mixture import digest
@@ -328,35 +327,3 @@ def _with_compiler(eager: Choice, tokens: int, trials: _Trials, reasons: dict[st
         f" {tokens * eager_time:.0f} in the largest job"
     )
     return compiled if saved > cost else eager
-
-
-def kept_here(
-    choice: Mapping[str, Any], requested: Mapping[str, Any], hardware: Machine
-) -> tuple[dict[str, Any], list[str]]:
-    """Returns the choice as far as a machine can keep it, and a line on each change.
-
-    Precision is kept: losses of two precisions differ by more than mixtures may.
-
-    Args:
-        choice: What a calibration chose, maybe on another machine.
-        requested: The study's settings; a precision that they fix is obeyed.
-        hardware: The machine that computes now.
-
-    Raises:
-        MixwrightError: bfloat16 was chosen, and this machine has no hardware for it.
-    """
-    settings = dict(choice)
-    lines = []
-    if settings["compile"] and not hardware.compiler:
-        settings["compile"] = False
-        lines.append(
-            "calibration: compiled where it was made, no C++ compiler here; going on without"
-        )
-    open_precision = requested.get("precision", "auto") == "auto"
-    if settings["precision"] == "bfloat16" and not hardware.bfloat16 and open_precision:
-        raise MixwrightError(
-            f"proxy.precision: the calibration chose bfloat16, and {hardware.kind} has no hardware"
-            " for it; runs of two precisions cannot be compared: send all jobs to machines of one"
-            " kind, or set proxy.precision to float32"
-        )
-    return settings, lines

@@ -242,7 +242,8 @@ def _diverged_finals(finals: pd.DataFrame | None) -> list[Caveat]:
     """Final models without a score, because their losses were not finite."""
     names = []
     for row in _without_score(finals).itertuples():
-        names.append(f"{row.mixer} with seed {row.seed} (step {int(row.step)})")
+        name = f"{row.mixer} with seed {row.seed} (step {row.step:.0f})"
+        names.append(name)
     if not names:
         return []
     text = (
@@ -258,15 +259,17 @@ def check_reference(finals: pd.DataFrame | None) -> None:
     Raises:
         MixwrightError: there is none, because all diverged.
     """
-    lost = _without_score(finals)
-    lost = lost[lost.mixer == REFERENCE]
-    if finals is None or lost.empty or len(lost) < (finals.mixer == REFERENCE).sum():
+    if finals is None:
         return
-    steps = ", ".join(str(int(step)) for step in lost.step)
-    raise MixwrightError(
-        f"finals: every final model of {REFERENCE}, with which all are compared, diverged"
-        f" (step {steps}); lower final.optimizer.muon_lr and adam_lr, and run the study again"
-    )
+    reference = finals[finals.mixer == REFERENCE]
+    lost = _without_score(reference)
+    if len(lost) and len(lost) == len(reference):
+        raise MixwrightError(
+            f"finals: every final model of {REFERENCE}, with which all are compared, diverged"
+            f" (step {lost.step.max():.0f} of the last);"
+            " lower final.optimizer.muon_lr and adam_lr,"
+            " and run the study again"
+        )
 
 
 def _without_score(finals: pd.DataFrame | None) -> pd.DataFrame:

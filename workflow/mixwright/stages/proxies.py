@@ -15,6 +15,7 @@ from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
 from mixwright.progress import Log, say
 from mixwright.proxies import tuning
+from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.collect import collect
 from mixwright.proxies.timing import seconds_of
 from mixwright.study.study import Study
@@ -39,11 +40,14 @@ def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path)
         mixwright list-texts --shards results/demo/shards/* --targets results/demo/targets/*.npz
             --domains results/demo/domains.parquet --to results/demo/texts.json
     """
+    hashes = {}
+    for path in (*_manifests(shards), *targets, domains):
+        hashes[str(path)] = sha256(path)
     texts = {
         "shards": list(map(str, shards)),
         "targets": list(map(str, targets)),
         "domains": str(domains),
-        "sha256": {str(path): sha256(path) for path in (*_manifests(shards), *targets, domains)},
+        "sha256": hashes,
     }
     write_json(to, texts)
 
@@ -150,7 +154,7 @@ def collect_loglikelihoods(study: Path, role: str, packs: Path, to: Path) -> Non
 def _calibrated(plan: Study, calibration: Mapping[str, Any], log: Log) -> Study:
     """The study with the choices of the calibration, as far as this machine can follow them."""
     machine = tuning.machine(plan.proxy["device"])
-    choices, lines = tuning.kept_here(calibration["choices"], calibration["asked"], machine)
+    choices, lines = kept_here(calibration["choices"], calibration["asked"], machine)
     for line in lines:
         log(line)
     return plan.calibrated(choices)

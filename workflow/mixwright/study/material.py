@@ -191,7 +191,7 @@ class Material:
         if not self.own_tokenizer:
             return []
         with suppress(MixwrightError):
-            return [fingerprint(self.config["tokenizer"]["folder"], own=True)]
+            return [fingerprint(self.config["tokenizer"]["folder"], whole=True)]
         return []
 
     @property
