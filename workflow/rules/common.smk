@@ -2,8 +2,9 @@
 # There are no rules here.
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
-from mixwright.files import newest
+from mixwright.files import newest, stamp
 from mixwright.jobs.launch import launch, placement
+from mixwright.jobs.lease import can_reach_gpu
 from mixwright.mixture import digest
 from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
 from mixwright.report.layout import (
@@ -56,10 +57,19 @@ try:
         source.check_inputs(f"config: {section}.{name}", FILES[name])
 except MixwrightError as error:
     sys.exit(f"mixwright: {error}")
+TOKENIZER_FILES = listed(STUDY.tokenizer_files)
 if LACKING:
     print(
         f"mixwright: the study can be looked at, not run: {LACKING[0]}"
         f" ({len(LACKING)} missing in all; jobs that need them will fail)",
+        file=sys.stderr,
+    )
+
+DEVICES = {CONFIG[part]["device"] for part in ("proxy", "final")}
+if "cuda" in DEVICES and not STUDY.measured and not can_reach_gpu():
+    print(
+        "mixwright: the study asks for device: cuda, and this machine has no GPU and no scheduler;"
+        " training jobs that run here will fail: set proxy.device and final.device to cpu",
         file=sys.stderr,
     )
 
@@ -77,20 +87,12 @@ def inputs_of(name):
     """The files that a domain or target is read from, as inputs of a rule.
 
     Of many it is the newest: one is newer than the output where the newest is. Which files there
-    are, and their sizes, are a parameter then (`text_spec`).
+    are, and their sizes and times, are a parameter then (`stamps`).
     """
     files = FILES[name]
     if len(files) <= MANY_FILES:
         return files
     return [newest(files)]
-
-
-def many_files(name):
-    """Names and sizes of many files, for a hash; nothing of a few, all of which are inputs."""
-    files = FILES[name]
-    if len(files) <= MANY_FILES:
-        return []
-    return [(str(path), path.stat().st_size) for path in files]
 
 
 def text_spec(section, name, *keys):
@@ -101,7 +103,17 @@ def text_spec(section, name, *keys):
     entry = STUDY.part(f"{section}.{name}")
     if section == "targets":
         entry = {**entry, "weight": 1}
-    return digest([entry, *map(STUDY.part, keys), *many_files(name)])
+    return digest([entry, *map(STUDY.part, keys)])
+
+
+def stamps(files):
+    """Sizes and times of a user's files, for a rule's params.
+
+    Snakemake reruns what is older than its inputs. A file that was replaced by one from before is
+    told by its stamp. Fetched files are pinned, and have none.
+    """
+    own = [path for path in map(str, files) if not path.startswith(f"{RESULTS_FOLDER}/")]
+    return digest([stamp(path) for path in own])
 
 
 def documents_of(names, folder):

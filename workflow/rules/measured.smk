@@ -23,6 +23,7 @@ rule import_runs:
         spec=lambda wc: digest(
             [sorted(STUDY.target_weights), STUDY.measured[wc.role], STUDY.diverged]
         ),
+        files=lambda wc, input: stamps(input),
         version=VERSIONS["import"],
     shell:
         "python -m mixwright import-runs --study results/{wildcards.study}/study.json"
@@ -45,6 +46,7 @@ rule weigh_domains:
         "../../envs/analysis.yaml"
     params:
         spec=digest(STUDY.measured["natural"]),
+        files=lambda wc, input: stamps(input.published),
         version=VERSIONS["import"],
     shell:
         "python -m mixwright weigh-domains --study results/{wildcards.study}/study.json"
@@ -63,6 +65,7 @@ rule climb_ladder:
         "../../envs/analysis.yaml"
     params:
         spec=lambda wc: digest(STUDY.measured["optima"]),
+        files=lambda wc, input: stamps(input),
         version=VERSIONS["climb"],
     shell:
         "python -m mixwright climb-ladder --study results/{wildcards.study}/study.json"
@@ -83,6 +86,7 @@ rule predict_tests:
         "../../envs/analysis.yaml"
     params:
         spec=digest([sorted(STUDY.tests), STUDY.diverged]),
+        files=lambda wc, input: stamps(input.tests),
         version=VERSIONS["test"],
     shell:
         "python -m mixwright predict-tests --study results/{wildcards.study}/study.json"
@@ -111,6 +115,7 @@ rule score_subsets:
                 STUDY.diverged,
             ]
         ),
+        files=lambda wc, input: stamps(input.tests),
         version=digest([VERSIONS["fit"], VERSIONS["test"]]),
     shell:
         "python -m mixwright score-subsets --study results/{wildcards.study}/study.json"
@@ -161,6 +166,7 @@ rule predict_mixtures:
         "../../envs/analysis.yaml"
     params:
         spec=digest(sorted(STUDY.published)),
+        files=lambda wc, input: stamps(input.published),
         version=VERSIONS["test"],
     shell:
         "python -m mixwright predict-mixtures --study results/{wildcards.study}/study.json"
