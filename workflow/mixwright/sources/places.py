@@ -108,10 +108,11 @@ def matches(where: str, pattern: str) -> list[Path]:
         MixwrightError: it matches nothing, or something that is no file: a broken link, a folder.
             Nothing that a pattern matches is left out.
     """
-    located = expanded(pattern)
-    if pattern.startswith(MIRROR):
-        located = _in_mirror(where, pattern)
+    located = pattern
     try:
+        located = expanded(pattern)
+        if pattern.startswith(MIRROR):
+            located = _in_mirror(where, pattern)
         files = _files(where, located)
     except OSError as error:
         raise MixwrightError(
