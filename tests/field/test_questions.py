@@ -400,3 +400,33 @@ def test_the_readme_s_question_needs_no_column_of_text(tmp_path):
     assert scored(tmp_path, rows, **columns) == right(rows)
     message = refusal(tmp_path, rows, query="question")
     assert "has no column text; set `text` to one of question, answers, correct" in message
+
+
+HOSTILE: list[Any] = [
+    *(None, 0, 1, -1, 10**40, 1.5, float("nan"), True, "", "A", "(b)", "1", "\0", "\ud800"),
+    *([], ["a"], [None, "a"], [["a"]], {}, {"text": ["a", "b"], "label": ["A", "B"]}),
+    *({"A": "a", "B": "b"}, [{"text": "a", "label": "A"}, {"text": "b", "label": "B"}]),
+    *("['a', 'b']", "['a' 'b']", {"text": "a", "label": "A"}, {"a": {}}),
+]
+
+
+def test_hostile_rows_never_end_in_a_traceback(tmp_path):
+    draw = random.Random(7)
+    accepted = 0
+    path = tmp_path / "target.jsonl"
+    for _ in range(400):
+        rows = questions([["a", "b"]] * 4, [0, 1, draw.choice([0, 1, "A"]), 1])
+        for row in rows:
+            for column in list(row):
+                if draw.random() < 0.1:
+                    row[column] = draw.choice(HOSTILE)
+                if draw.random() < 0.02:
+                    del row[column]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        source = create("t", {"source": "files", "files": str(path), **COLUMNS})
+        try:
+            write_target(source, CORPUS, tmp_path / "t.parquet")
+            accepted += 1
+        except MixwrightError as error:
+            assert "\n" not in str(error) and "; " in str(error)
+    assert accepted > 100

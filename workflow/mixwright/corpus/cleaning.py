@@ -276,7 +276,10 @@ def _splits(name: str, keys: list[bytes], share: float, report: Report) -> dict[
     A key's first bytes order the documents; its last ones, independent of them, choose the split.
     """
     if len(keys) < 2:
-        counts = [f"{count} {reason}" for reason, count in report.items() if count]
+        counts = []
+        for reason, count in report.items():
+            if count and not reason.startswith("bytes"):
+                counts.append(f"{count} {reason.replace('_', ' ')}")
         raise MixwrightError(
             f"{name}: under two documents are left of this domain"
             f" ({', '.join(counts) or '0 read'}); give it more or other text"
