@@ -203,7 +203,10 @@ class RegMix(Searched):
     def _predict_one(
         self, target: int, amounts: Array, first: int = 0, count: int | None = None
     ) -> Array:
-        """(mixtures,) nats/token of one target above its level, by `count` rounds of trees from `first` on."""
+        """(mixtures,) nats/token of one target above its level.
+
+        Only `count` rounds of trees from `first` on add to it.
+        """
         weights = amounts / amounts.sum(axis=1, keepdims=True)
         predicted = self._boosters[target].predict(
             weights,
