@@ -19,19 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.goal import Goal
-from mixwright.mixers.laws.mixer import LEAST, LawMixer
+from mixwright.mixers.laws.mixer import LEAST, REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
+from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
-from mixwright.simplex.geometry import Groups, minimise_linear
+from mixwright.simplex.geometry import Groups, frank_wolfe_gap
 
 # Strength of the penalty on t, towards the mean of its start: domains that no run tells apart keep
 # the same effect.
 RIDGE = 1e-3
 # Starts of c: so many standard deviations below the least loss.
 FLOORS = (0.1, 0.5, 2.0)
+# The effect of every domain on a target that never varies: exp of it is 0.
+NOTHING = -1e3
 # Exponents are cut here while a fit looks for its way, so that none overflows.
 GREATEST = 50.0
 
@@ -53,8 +56,16 @@ class LogLinear(LawMixer):
         return self.learned(swarm, parameters=parameters)
 
     def refit(self, observations: Observations) -> Self:
-        """Returns a new fit: it is cheap."""
-        return self.fit(observations)
+        """Returns a copy after a few steps from where this fit ended."""
+        swarm = self.usable(observations, "swarm", least=LEAST)
+        steps = min(REFIT_STEPS, self.iterations)
+        parameters = fit_log_linear(
+            swarm.weights,
+            swarm.losses,
+            steps,
+            self.parameters,
+        )
+        return self.learned(swarm, parameters=parameters)
 
     def predict(self, amounts: Array) -> Array:
         """Returns (mixtures, targets) nats/token of (mixtures, domains) tokens.
@@ -113,18 +124,27 @@ class Exponentials:
         return (self.slopes(w).T * importance) @ self.effect
 
 
-def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
+def fit_log_linear(
+    weights: Array,
+    losses: Array,
+    iterations: int,
+    near: Array | None = None,
+) -> Array:
     """Fits c and t of every target, and keeps the best of three starts.
 
     Args:
         weights: (runs, domains).
         losses: (runs, targets) nats/token.
         iterations: the most steps of each start.
+        near: (targets, 1 + domains) where to start instead; centres of the penalty stay as they
+            are.
 
     Returns:
         (targets, 1 + domains): c and t.
     """
-    spread = np.maximum(losses.std(axis=0), 1e-9)
+    spread = Spread.of(losses)
+    tamed = spread.tame(losses)
+    deviation = spread.deviation
     strength = np.full(1 + weights.shape[1], RIDGE)
     strength[0] = 0.0
 
@@ -135,22 +155,31 @@ def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
         jacobian = np.empty((*rise.shape, 1 + weights.shape[1]))
         jacobian[..., 0] = 1.0
         jacobian[..., 1:] = rise[..., None] * weights
-        jacobian /= spread[rows, None, None]
-        residual = level + rise - losses.T[rows]
-        return residual / spread[rows, None], jacobian
+        jacobian /= deviation[rows, None, None]
+        residual = level + rise - tamed.T[rows]
+        return residual / deviation[rows, None], jacobian
 
     fits = []
     costs = []
-    for floor in FLOORS:
-        level = losses.min(axis=0) - floor * spread
-        start = _start(weights, losses, level)
+    floors: tuple[float, ...] = FLOORS
+    if near is not None:
+        floors = FLOORS[:1]
+    for floor in floors:
+        level = tamed.min(axis=0) - floor * deviation
+        start = _start(weights, tamed, level)
         centre = start.copy()
         centre[:, 1:] = start[:, 1:].mean(axis=1, keepdims=True)
+        if near is not None:
+            start = near
         theta, cost = minimise(start, residuals, strength, centre, iterations)
         fits.append(theta)
         costs.append(cost)
     best = np.argmin(costs, axis=0)
-    return np.stack(fits)[best, np.arange(len(best))]
+    parameters = np.stack(fits)[best, np.arange(len(best))]
+    flat = ~spread.varies
+    parameters[flat, 0] = spread.centre[flat]
+    parameters[flat, 1:] = NOTHING
+    return parameters
 
 
 def _start(weights: Array, losses: Array, level: Array) -> Array:
@@ -172,5 +201,4 @@ def _linear_gap(
     It bounds what the mixture misses. It is useful here because slopes are finite.
     """
     slope = importance @ laws.slopes(weights)
-    cheapest = minimise_linear(slope, lower, upper, groups)
-    return float(slope @ (weights - cheapest))
+    return frank_wolfe_gap(slope, weights, lower, upper, groups)
