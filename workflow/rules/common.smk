@@ -24,6 +24,11 @@ CONFIG = STUDY.config
 NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
 
+# Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
+for part in ("proxy", "final"):
+    device = CONFIG.get(part, {}).get("device", "cpu")
+    os.environ[f"MIXWRIGHT_{part.upper()}_DEVICE"] = device
+
 
 def listed(list_inputs, *arguments):
     """The files that a source or a table is read from.
