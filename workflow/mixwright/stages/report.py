@@ -5,9 +5,10 @@ from pathlib import Path
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.report import figures, layout
-from mixwright.report.outputs import print_summary, provenance, write_report
+from mixwright.report.outputs import provenance, write_report
 from mixwright.report.results import load
 from mixwright.report.summary import summarise as compare_finals
+from mixwright.report.terminal import print_summary
 from mixwright.study.study import Study
 
 # What `show` prints of a summary.

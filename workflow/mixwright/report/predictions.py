@@ -1,0 +1,90 @@
+"""Tables of what mixers predict of their proposals, for the page: gains, and losses by target."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from mixwright.report.frame import note, table, text
+
+Intervals = Mapping[str, Any]
+
+
+def predicted_gains(
+    intervals: Mapping[str, Intervals], unit: str, measured: Mapping[str, str] | None = None
+) -> str:
+    """Returns a row a mixer: its predicted loss and gain; nothing where no mixer has intervals.
+
+    Args:
+        intervals: mixer -> what its proposal holds under `intervals`.
+        unit: of the losses.
+        measured: mixer -> what its finals gained, in words; None: nothing was trained.
+    """
+    rows = []
+    for mixer, ends in intervals.items():
+        gain = ends["gain"]
+        # A gain is what the loss falls by.
+        interval = f"[{signed(-gain['high'])}, {signed(-gain['low'])}]"
+        row = [escape(mixer), ranged(ends["objective"], 3), f"{signed(-gain['value'])} {interval}"]
+        if measured is not None:
+            row.append(measured[mixer])
+        rows.append(row)
+    if not rows:
+        return ""
+    heads = ["mixer", "predicted loss", "predicted, minus natural"]
+    if measured is not None:
+        heads.append("finals, minus natural")
+    reading = (
+        f"Means over the targets, in {unit}. Predictions are for the proxies' size and length."
+        " Their 95% intervals come from refits to resampled losses: they include the noise of the"
+        " runs and the error on held-out runs, but not what larger models do differently."
+        " No final model was used."
+    )
+    return table(heads, rows) + note(reading)
+
+
+def predicted_losses(
+    losses: Mapping[str, Mapping[str, float]], intervals: Mapping[str, Intervals], unit: str
+) -> str:
+    """Returns a row a mixer, a column a target: the predicted loss; nothing where none predicts.
+
+    Args:
+        losses: mixer -> target -> its predicted loss.
+        intervals: mixer -> what its proposal holds under `intervals`.
+        unit: of the losses.
+    """
+    if not losses:
+        return ""
+    targets = sorted({target for row in losses.values() for target in row})
+    rows = []
+    for mixer, row in losses.items():
+        ends = intervals.get(mixer, {}).get("predicted", {})
+        cells = [escape(mixer)]
+        for target in targets:
+            cells.append(_loss(row.get(target), ends.get(target)))
+        rows.append(cells)
+    reading = (
+        f"Predicted losses of each mixer's proposal, in {unit}, for the proxies' size and length;"
+        " in brackets 95% of the refits, where there are any."
+    )
+    return table(["mixer", *map(escape, targets)], rows) + note(escape(reading))
+
+
+def ranged(interval: Mapping[str, float], digits: int) -> str:
+    """Returns `0.84 [0.61, 0.95]`."""
+    value, low, high = interval["value"], interval["low"], interval["high"]
+    ends = f"[{low:.{digits}f}, {high:.{digits}f}]"
+    return text(f"{value:.{digits}f} {ends}")
+
+
+def signed(value: float) -> str:
+    """Returns `+0.012`, or a negative number with a true minus sign."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _loss(value: float | None, ends: Any) -> str:
+    """A predicted loss, with its interval where there is one."""
+    if value is None:
+        return "–"
+    if not ends:
+        return f"{value:.3f}"
+    return ranged({"value": value, "low": ends[0], "high": ends[1]}, 3)
