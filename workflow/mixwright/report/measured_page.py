@@ -22,6 +22,8 @@ from mixwright.report.frame import (
 )
 from mixwright.report.measured_summary import Measured
 from mixwright.report.perturbed_summary import Perturbed
+from mixwright.report.predictions import predicted_gains, predicted_losses, weights_table
+from mixwright.report.proposed import Proposed
 from mixwright.study.study import Study
 
 
@@ -59,9 +61,28 @@ def public_files(study: Study) -> dict[str, str]:
 
 
 def _results(summary: Measured | Perturbed) -> str:
+    proposals = _proposals(summary.proposals)
     if isinstance(summary, Measured):
-        return _ranks(summary) + _published(summary)
-    return _optimum(summary) + _ladder(summary)
+        return proposals + _ranks(summary) + _published(summary)
+    return proposals + _optimum(summary) + _ladder(summary)
+
+
+def _proposals(proposals: Sequence[Proposed]) -> str:
+    """Every weight of every proposal, and what is predicted of each."""
+    if not proposals:
+        return ""
+    sentences = [text(proposal.sentence) for proposal in proposals]
+    intervals = {}
+    losses = {}
+    for proposal in proposals:
+        if "gain" in proposal.intervals:
+            intervals[proposal.name] = proposal.intervals
+        if proposal.predicted:
+            losses[proposal.name] = proposal.predicted
+    content = weights_table(proposals) + bullets(sentences)
+    content += predicted_gains(intervals, "nats/token")
+    content += predicted_losses(losses, intervals, "nats/token")
+    return section("The proposals", content)
 
 
 def _ranks(summary: Measured) -> str:
@@ -73,7 +94,7 @@ def _ranks(summary: Measured) -> str:
         cells = [str(mixer)]
         for name in sets:
             result = results[name]
-            cells.append(f"{100 * result.spearman:.2f} / {100 * result.goal:.2f}")
+            cells.append(f"{100 * result.spearman:.1f} / {100 * result.goal:.1f}")
         for name in sets[:2]:
             cells.append(f"{results[name].mse:.4f}")
         rows.append(cells)

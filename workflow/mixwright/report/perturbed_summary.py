@@ -13,6 +13,7 @@ import pandas as pd
 from mixwright.report.figures import ladder as scales
 from mixwright.report.figures import optimum
 from mixwright.report.frame import in_percent
+from mixwright.report.proposed import Proposed, in_order
 from mixwright.study.study import Study
 from mixwright.trust.ladder import caveats
 
@@ -34,6 +35,7 @@ class Perturbed:
     optimum: pd.DataFrame  # what figures.optimum.table returns
     ladder: pd.DataFrame  # what figures.ladder.table returns; empty without published optima
     notes: tuple[str, ...]
+    proposals: tuple[Proposed, ...] = ()
 
     @property
     def moved(self) -> pd.Series:
@@ -66,6 +68,8 @@ class Perturbed:
             "notes": list(self.notes),
             "targets": dict(self.targets),
             "tokens": self.tokens,
+            "proposals": [proposal.as_json() for proposal in self.proposals],
+            "unit": "nats/token",
             "moved": self.moved.to_dict(),
             "optimum": self.optimum.to_dict("records"),
             "ladder": self.ladder.to_dict("records"),
@@ -142,4 +146,5 @@ def summarise(
         optimum=optimum.table(mixtures, design, published),
         ladder=table,
         notes=(NOTHING_TRAINED, *doubtful, *dict.fromkeys(notes)),
+        proposals=in_order(mixtures, ()),
     )

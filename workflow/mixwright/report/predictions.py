@@ -1,10 +1,11 @@
-"""Tables of what mixers predict of their proposals, for the page: gains, and losses by target."""
+"""Tables of proposals for the pages: their weights, and the losses and gains predicted of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from mixwright.report.frame import note, table, text
+from mixwright.report.proposed import Proposed
 
 Intervals = Mapping[str, Any]
 
@@ -67,6 +68,36 @@ def predicted_losses(
         " in brackets 95% of the refits, where there are any."
     )
     return table(["mixer", *map(escape, targets)], rows) + note(escape(reading))
+
+
+def weights_table(proposals: Sequence[Proposed]) -> str:
+    """Returns a row a domain, a column a proposal: its weight in percent, and its interval.
+
+    Args:
+        proposals: they stand in this order; the first one's largest weight is the first row.
+    """
+    domains = sorted(proposals[0].weights.items(), key=lambda pair: (-pair[1], pair[0]))
+    rows = []
+    for domain, _ in domains:
+        cells = [escape(domain)]
+        for proposal in proposals:
+            cells.append(_weight(proposal, domain))
+        rows.append(cells)
+    heads = ["domain", *(escape(proposal.name) for proposal in proposals)]
+    reading = (
+        "Weights in percent; in brackets the weights of 95% of the refits, where there are any."
+    )
+    return table(heads, rows) + note(reading)
+
+
+def _weight(proposal: Proposed, domain: str) -> str:
+    """A weight with its interval below it."""
+    ends = proposal.intervals.get("weights", {}).get(domain)
+    words = f"{100 * proposal.weights.get(domain, 0.0):.1f}"
+    if ends:
+        low, high = ends
+        words += f"<br><small>[{100 * low:.1f}, {100 * high:.1f}]</small>"
+    return words
 
 
 def ranged(interval: Mapping[str, float], digits: int) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # Colours of the terminal's lines, by verdict.
 STYLES = {"better": "green", "worse": "red", "cannot tell": "yellow"}
 MARKS = {"better": "+", "worse": "-"}
+WIDTH = 76  # of a table, so that its title stands in one line
 Record = Mapping[str, Any]
 
 
@@ -90,7 +91,7 @@ def _finals(arms: Sequence[Record], metrics: Sequence[Record]) -> "Table":
     if judged["unit"] != judged["title"]:
         measure += f" in {judged['unit']}"
     title = f"\nFinal models: {measure}, and against natural"
-    table = Table(title=title, title_justify="left", box=None)
+    table = Table(title=title, title_justify="left", box=None, min_width=WIDTH)
     table.add_column("mixer", no_wrap=True)
     numbers = (judged["title"], second["title"], "change", "95% interval", "rank", "proxies")
     for column in numbers:
@@ -121,7 +122,7 @@ def _targets(rows: Mapping[str, Record]) -> "Table":
     from rich.table import Table
 
     title = "\nTarget by target (by their intervals, + is better than natural, - is worse)"
-    table = Table(title=title, title_justify="left", box=None)
+    table = Table(title=title, title_justify="left", box=None, min_width=WIDTH)
     table.add_column("target")
     arms = list(next(iter(rows.values())))
     for arm in arms:
@@ -140,7 +141,7 @@ def _predicted(proposals: Sequence[Record], unit: str) -> "Table":
     from rich.table import Table
 
     title = f"\nPredicted losses by target, in {unit}, at the scale of the proxies"
-    table = Table(title=title, title_justify="left", box=None)
+    table = Table(title=title, title_justify="left", box=None, min_width=WIDTH)
     table.add_column("mixer", no_wrap=True)
     predicting = [proposal for proposal in proposals if proposal["predicted"]]
     targets = list(predicting[0]["predicted"])

@@ -11,8 +11,9 @@ from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
 from mixwright.study.study import Study
 
-# What `show` prints of a summary.
-SHOWN = ("headline", "detail", "method", "arms", "caveats")
+# What `show` prints of a summary; one of the last two.
+SHOWN = ("headline", "detail")
+ANSWERS = ("arms", "proposals")
 
 
 def draw_figure(figure: str, study: Path, to: Path) -> None:
@@ -56,16 +57,22 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
 
 
 def show(summary: Path) -> None:
-    """Print the summary of a finished study: the headline, a line a mixer, the caveats.
+    """Print the summary of a study: the headline, the mixtures, what is known of each, the caveats.
 
     Example:
         mixwright show --summary results/demo/report/summary.json
     """
     content = read_json(summary)
-    missing = [key for key in SHOWN if key not in content]
+    known = content if isinstance(content, dict) else {}
+    missing = [key for key in SHOWN if key not in known]
+    if not missing and not any(key in known for key in ANSWERS):
+        missing = list(ANSWERS)
     if missing:
         raise MixwrightError(
-            f"{summary}: no summary of final models ({missing[0]} is missing);"
-            " give results/NAME/report/summary.json, or open the page beside it"
+            f"{summary}: no summary of a study ({missing[0]} is missing);"
+            " give results/NAME/report/summary.json"
         )
-    print_summary(content)
+    print_summary(known)
+    page = summary.with_suffix(".html")
+    if page.exists():
+        print(f"\npage: {page}")
