@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import socket
@@ -182,6 +183,20 @@ def write_json(path: str | Path, value: Any) -> None:
     """Writes `value` as indented JSON, atomically."""
     with written(path) as partial:
         partial.write_text(json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Returns a value in Python's own types, with None for numbers that JSON does not know."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    # A number of numpy.
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def read_json(path: str | Path) -> Any:

@@ -25,5 +25,5 @@ VERSIONS = {
     "propose": 5,
     "final": 1,
     "evaluate": 1,
-    "report": 3,
+    "report": 4,
 }

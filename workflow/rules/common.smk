@@ -8,6 +8,9 @@ from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, sc
 from mixwright.report.layout import (
     figure_files,
     figure_paths,
+    fit_paths,
+    proposal_paths,
+    proposals_page,
     result_paths,
     table_paths,
     validated,

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mixwright import __version__, tables
-from mixwright.files import write_json, written
+from mixwright.files import plain, write_json, written
 from mixwright.mixture import digest
 from mixwright.report.by_target import Cell
 from mixwright.report.figures import FIGURES
@@ -121,7 +121,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "signals": summary.signals.to_dict("records"),
         "provenance": dict(summary.provenance),
     }
-    return _plain(content)
+    return plain(content)
 
 
 def as_table(summary: Summary) -> pd.DataFrame:
@@ -198,20 +198,6 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
     content = asdict(difference)
     del content["metric"]
     return content | {"verdict": difference.verdict}
-
-
-def _plain(value: Any) -> Any:
-    """Python's own types, and null for numbers that JSON does not know."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    # A number of numpy.
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _versions() -> dict[str, str]:

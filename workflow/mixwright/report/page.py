@@ -46,8 +46,8 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
         mixture_bars(summary),
         section("The final models", _finals(summary)),
         _predicted(summary),
-        _backtest(summary.backtest),
-        _transfer(summary.transfer),
+        backtest_section(summary.backtest),
+        transfer_section(summary.transfer),
         _targets(summary),
         section("Mixer by mixer", bullets(sentences)),
         drawn(figures),
@@ -166,8 +166,8 @@ def _predicted(summary: Summary) -> str:
     return section("What the proxies predicted", content)
 
 
-def _backtest(result: Mapping[str, Any]) -> str:
-    """What the smaller scales predicted of the largest, and which extrapolation is trusted."""
+def backtest_section(result: Mapping[str, Any]) -> str:
+    """Returns what smaller scales predicted of the largest, and which extrapolation is trusted."""
     if not result:
         return ""
     predictions = {prediction["mixer"]: prediction for prediction in result["predictions"]}
@@ -200,8 +200,8 @@ def _backtest(result: Mapping[str, Any]) -> str:
     return section("The largest scale, left out", content, result["verdict"])
 
 
-def _transfer(result: Mapping[str, Any]) -> str:
-    """Whether the ranking of a few mixtures at the proxies' size holds at a second one."""
+def transfer_section(result: Mapping[str, Any]) -> str:
+    """Returns whether the ranking of a few mixtures at the proxies' size holds at a second one."""
     if not result:
         return ""
     rows = []

@@ -72,8 +72,17 @@ def _print_proposals(summary: Record, console: "Console") -> None:
         console.print(Text(f"  {proposal['sentence']}", style=style))
         words = _weights(proposal["name"], proposal["weights"])
         console.print(Text(f"    {words}", style="cyan"))
-    if any(proposal["predicted"] for proposal in summary["proposals"]):
-        console.print(_predicted(summary["proposals"], summary["unit"]))
+    by = "each proposal's own mixer"
+    losses = {}
+    for proposal in summary["proposals"]:
+        if proposal["predicted"]:
+            losses[proposal["name"]] = proposal["predicted"]
+    # one fit's predictions compare the proposals, also with natural
+    if summary.get("judgement"):
+        by = f"the fit of {summary['judgement']['mixer']}"
+        losses = summary["judgement"]["losses"]
+    if losses:
+        console.print(_predicted(losses, by, summary["unit"]))
 
 
 def _weights(owner: str, weights: Mapping[str, float]) -> str:
@@ -136,18 +145,19 @@ def _targets(rows: Mapping[str, Record]) -> "Table":
     return table
 
 
-def _predicted(proposals: Sequence[Record], unit: str) -> "Table":
-    """What every fit predicts of its own proposal, target by target, for the terminal."""
+def _predicted(losses: Mapping[str, Mapping[str, float]], by: str, unit: str) -> "Table":
+    """The predicted losses of every proposal, target by target, for the terminal."""
     from rich.table import Table
 
-    title = f"\nPredicted losses by target, in {unit}, at the scale of the proxies"
+    title = f"\nLosses at the proxies' scale in {unit}, predicted by {by}"
     table = Table(title=title, title_justify="left", box=None, min_width=WIDTH)
-    table.add_column("mixer", no_wrap=True)
-    predicting = [proposal for proposal in proposals if proposal["predicted"]]
-    targets = list(predicting[0]["predicted"])
+    table.add_column("proposal", no_wrap=True)
+    targets = sorted({target for row in losses.values() for target in row})
     for target in targets:
         table.add_column(target, justify="right")
-    for proposal in predicting:
-        losses = proposal["predicted"]
-        table.add_row(proposal["name"], *(f"{losses[target]:.3f}" for target in targets))
+    for name, row in losses.items():
+        cells = []
+        for target in targets:
+            cells.append(f"{row[target]:.3f}" if target in row else "")
+        table.add_row(name, *cells)
     return table

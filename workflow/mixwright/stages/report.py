@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json
-from mixwright.report import figures, layout
+from mixwright.files import read_json, write_json
+from mixwright.report import figures, layout, proposals_summary
 from mixwright.report.outputs import provenance, write_report
+from mixwright.report.proposals_page import write_page
 from mixwright.report.results import load
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
@@ -54,6 +55,27 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     )
     drawn = layout.figure_files(plan, folder)
     write_report(summary, html, json=json, table=table, figures=drawn)
+
+
+def summarise_proposals(study: Path, html: Path, json: Path) -> None:
+    """Write what a study proposes and how sure that is, before final models: a page and a JSON.
+
+    Example:
+        mixwright summarise-proposals --study results/demo/study.json --html proposals.html
+            --json proposals.json
+    """
+    plan = Study.read(study)
+    folder = study.parent
+    results = load(layout.proposal_paths(plan, folder))
+    manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
+    summary = proposals_summary.summarise(
+        plan,
+        **results,
+        fits=[Path(path) for path in layout.fit_paths(plan, folder)],
+        provenance=provenance(plan, manifests),
+    )
+    write_json(json, summary.as_json())
+    write_page(summary, html, layout.figure_files(plan, folder, finals=False))
 
 
 def show(summary: Path) -> None:

@@ -26,6 +26,7 @@ TRAINING = (
     "designs",
     "transfer",
     "final",
+    "finals",
     "store",
 )
 # Keys of the goal that mean nothing for runs that others measured.
