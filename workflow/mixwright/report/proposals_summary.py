@@ -109,7 +109,7 @@ def summarise(
         proposals=proposals,
         ranks=ranked,
         targets=targets,
-        next=_next(study, chosen),
+        next=_next(study, proposals, chosen),
         caveats=proposal_caveats(study, target_signals(design, losses), losses, mixtures),
         provenance=dict(provenance or {}) | {"proxy runs": int(design.run.nunique())},
         learner=study.learner,
@@ -180,15 +180,13 @@ def _rank(ranked: Mapping[str, Interval]) -> str:
     return f"{sentence}; these runs cannot tell it from {listed(others)}."
 
 
-def _next(study: Study, chosen: str) -> tuple[str, ...]:
+def _next(study: Study, proposals: Sequence[Proposed], chosen: str) -> tuple[str, ...]:
     """What to do with the proposals."""
-    place = f"results/{study.name}/mixtures/{chosen}.json"
-    arm = next(iter(study.arms))
-    if chosen not in study.arms:
-        place = f"results/{study.name}/mixtures/{arm}.json"
+    names = [proposal.name for proposal in proposals]
+    arm = chosen if chosen in names else names[0]
     sentences = [
-        f"The weights stand in {place}, and those of the other proposals beside it: shares of"
-        " the training tokens.",
+        f"The weights of {arm} stand in results/{study.name}/mixtures/{arm}.json, as shares of"
+        " the training tokens; those of the other proposals stand beside it.",
         "To test a proposal elsewhere, train the same model on it and on natural's mixture, with"
         " the same tokens and seeds, and compare their losses on the targets.",
     ]
