@@ -92,8 +92,12 @@ FIGURES = {
 # Of studies whose runs others measured; in the order of the page. Each has a table as well:
 # module.table(**inputs) makes it, and module.figure(table) draws it alone.
 MEASURED = {
-    "ranks": FigureEntry("ranks", ("tests", "validation", "study"), "Rank correlations"),
-    "tested": FigureEntry("tested", ("tests", "study"), "Predicted against measured loss"),
+    "ranks": FigureEntry(
+        "ranks", ("validation", "study"), "Rank correlations", optional=("tests",)
+    ),
+    "tested": FigureEntry(
+        "tested", ("validation", "study"), "Predicted against measured loss", optional=("tests",)
+    ),
     "subsets": FigureEntry("subsets", ("subsets", "study"), "Runs needed"),
     "region": FigureEntry("region", ("regions",), "The optimum and its region"),
     "published": FigureEntry("published", ("predictions", "study"), "Published mixtures"),

@@ -32,7 +32,7 @@ COLUMNS = ["mixer", "test", "runs", "targets", "spearman", "goal", "mse"]
 
 
 def table(
-    tests: pd.DataFrame, validation: pd.DataFrame, targets: Mapping[str, float]
+    validation: pd.DataFrame, targets: Mapping[str, float], tests: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Returns a row a mixer and set of runs, the best mixer first.
 
@@ -40,7 +40,11 @@ def table(
     targets by weight; `mse`, the mean squared error of all predictions. The set `held out` is the
     cross-validation inside the swarm, by which a mixer is chosen; the others only report.
     """
-    frame = pd.concat([validation.assign(test=HELD_OUT), tests], ignore_index=True)
+    frame = validation.assign(test=HELD_OUT)
+    sets = [HELD_OUT]
+    if tests is not None:
+        frame = pd.concat([frame, tests], ignore_index=True)
+        sets += dict.fromkeys(tests.test)
     scores = _scores(frame)
     by_set = scores.groupby(KEYS)
     result = by_set.agg(targets=("target", "nunique"), spearman=("spearman", "mean"))
@@ -52,7 +56,6 @@ def table(
     held_out = result[result.test == HELD_OUT]
     best_first = held_out.sort_values(["spearman", "mixer"], ascending=[False, True])
     mixers = list(best_first.mixer)
-    sets = [HELD_OUT, *dict.fromkeys(tests.test)]
     mixer_places = result.mixer.map(mixers.index)
     set_places = result.test.map(sets.index)
     result["place"] = mixer_places * len(sets) + set_places

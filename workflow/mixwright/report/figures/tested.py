@@ -1,4 +1,4 @@
-"""Predicted against measured loss of the test runs, set by set."""
+"""Predicted against measured loss of the test runs, set by set, or of those held out."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mixwright.report.figures.ranks import HELD_OUT
 from mixwright.report.figures.style import BLUE, GREEN, SOFT, panel_title, panels, titled
 from mixwright.trust.tests import mean_loss
 from mixwright.trust.validation import score
@@ -15,11 +16,16 @@ from mixwright.trust.validation import score
 ALL, GOAL = "all targets", "goal"
 
 
-def table(tests: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
+def table(
+    validation: pd.DataFrame, targets: Mapping[str, float], tests: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Returns a row a mixer, test set and run: its measured and its predicted loss, nats/token.
 
     Each stands there twice: as the mean of all targets and of the goal's, named in the column `of`.
+    Without test sets the runs are those held out of the swarm.
     """
+    if tests is None:
+        tests = validation.assign(test=HELD_OUT)
     sets = list(dict.fromkeys(tests.test))
     placed = tests.assign(place=tests.test.map(sets.index))
     ordered = placed.sort_values(["place", "mixer", "target", "run"])
