@@ -6,6 +6,7 @@ The same holds for words that the command line does not know.
 import contextlib
 import errno
 import inspect
+import json
 import os
 import resource
 import subprocess
@@ -261,8 +262,10 @@ def test_a_reader_who_leaves_gets_no_traceback():
 
 
 @pytest.mark.parametrize("where", ["> /dev/full", ">&-"])
-def test_a_terminal_that_takes_nothing_gets_no_traceback(where):
-    command = f"{sys.executable} -m mixwright --help {where}"
+def test_a_terminal_that_takes_nothing_gets_no_traceback(where, tmp_path):
+    summary = tmp_path / "summary.json"
+    summary.write_text(json.dumps({"headline": "a", "detail": ["b"] * 99, "proposals": []}))
+    command = f"{sys.executable} -m mixwright show --summary {summary} {where}"
     done = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True)
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1
     assert where == ">&-" or "no space is left there" in done.stderr

@@ -259,4 +259,4 @@ def test_a_study_can_end_at_its_proposals(finished, smoke, tmp_path):
             command, cwd=copy.folder, env=environment, capture_output=True, text=True, check=True
         )
         assert ("weights of regmix: " in done.stdout) == (words[0] == "show")
-        assert "finals:" not in done.stdout
+        assert "finals: 0 of" not in done.stdout
