@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from mixwright.report.frame import note, table, text
-from mixwright.report.proposed import Proposed
+from mixwright.report.proposed import CANNOT_TELL, Proposed
 
 Intervals = Mapping[str, Any]
 
@@ -22,10 +22,7 @@ def predicted_gains(
     """
     rows = []
     for mixer, ends in intervals.items():
-        gain = ends["gain"]
-        # A gain is what the loss falls by.
-        interval = f"[{signed(-gain['high'])}, {signed(-gain['low'])}]"
-        row = [escape(mixer), ranged(ends["objective"], 3), f"{signed(-gain['value'])} {interval}"]
+        row = [escape(mixer), ranged(ends["objective"], 3), _gain(ends)]
         if measured is not None:
             row.append(measured[mixer])
         rows.append(row)
@@ -110,6 +107,16 @@ def ranged(interval: Mapping[str, float], digits: int) -> str:
 def signed(value: float) -> str:
     """Returns `+0.012`, or a negative number with a true minus sign."""
     return f"{value:+.3f}".replace("-", "−")
+
+
+def _gain(ends: Intervals) -> str:
+    """The predicted gain with its interval; where the runs cannot tell, their verdict alone."""
+    if str(ends.get("verdict", "")).startswith(CANNOT_TELL):
+        return escape(ends["verdict"])
+    gain = ends["gain"]
+    # A gain is what the loss falls by.
+    interval = f"[{signed(-gain['high'])}, {signed(-gain['low'])}]"
+    return f"{signed(-gain['value'])} {interval}"
 
 
 def _loss(value: float | None, ends: Any) -> str:

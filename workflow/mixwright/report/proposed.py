@@ -9,12 +9,13 @@ import pandas as pd
 from mixwright.trust.intervals import Interval, rank_interval
 from mixwright.trust.noise import held_out, rank_correlations
 
+CANNOT_TELL = "these runs cannot tell"
 # How the sentence of a verdict begins -> the verdict in a word or two.
 VERDICTS = {
     "better than": "better",
     "worse than": "worse",
     "not distinguishable": "not distinguishable",
-    "these runs cannot tell": "cannot tell",
+    CANNOT_TELL: "cannot tell",
     "the same mixture": "identical",
 }
 NO_PREDICTION = "it predicts no losses, so nothing is said of its gain"
