@@ -147,6 +147,7 @@ SCALES: Mapping[str, tuple[Scale, Scale]] = {
 LOSS = Metric("loss", "loss", "nats/token")
 PERPLEXITY = Metric("perplexity", "perplexity", "perplexity")
 ACCURACY = Metric("accuracy", "accuracy", "accuracy", higher=True)
+PERCENT = replace(ACCURACY, whole=100.0, unit="% accuracy")
 SCORE = Metric("score", "score", "", higher=True)
 # name -> what a target's numbers may be
 KINDS: Mapping[str, Metric] = {
