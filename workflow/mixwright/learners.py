@@ -89,6 +89,14 @@ class Metric:
             return MINIMISED_UNITS[self.name]
         return self.unit
 
+    @property
+    def averaged(self) -> str:
+        """What a mean over targets averages, in words."""
+        if self.name in ("perplexity", "accuracy"):
+            sign = "-" if self.higher else ""
+            return f"{sign}log {self.name}"
+        return self.unit or self.title
+
     def words(self, value: float) -> str:
         """Returns a number with its unit, such as `2.3412 nats/token`."""
         decimals = 2 if self.whole == PERCENT.whole else 4
