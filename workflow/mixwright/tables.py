@@ -64,7 +64,8 @@ DESIGN = _table(
     columns="run:str role:str model:str tokens:int seed:int domain:str weight:float",
 )
 # loss in nats/token. unigram_loss: the same tokens under the unigram model of the run's mixture.
-# Runs measured by others have neither scored tokens nor a unigram loss.
+# Runs measured by others have neither scored tokens nor a unigram loss; their loss is what mixers
+# minimise for the target's metric (mixwright.learners.Metric).
 LOSSES = _table(
     "losses",
     key="run target step",

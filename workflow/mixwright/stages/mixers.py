@@ -1,6 +1,7 @@
 """Fit a mixer and predict losses: a stage of workflow/rules/mixers.smk, and tables of your own."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from mixwright import mixers
@@ -10,6 +11,7 @@ from mixwright.measured.metrics import with_metrics
 from mixwright.measured.wide import write_wide
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
+from mixwright.study.study import Study
 from mixwright.trust.anchors import AnchorMap, fit_anchors
 
 log = logging.getLogger(__name__)
@@ -24,17 +26,24 @@ def fit_mixer(
     loglikelihoods: Paths = NONE,
     settings: str = "{}",
     diverged: str = "refuse",
+    study: Path | None = None,
 ) -> None:
     """Fit a mixer to measured losses: your own CSV tables, or the tables of a study.
 
-    `mixwright fit` is short for `mixwright fit-mixer`.
+    `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows the study's goal
+    and what its targets measure, so that `mixwright propose` starts from there.
 
     Example:
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit
     """
     check_place(to)
     observations = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
-    Fit.of(observations, mixer, mixers.read_settings(settings)).save(to)
+    goal = None
+    if study is not None:
+        plan = Study.read(study)
+        goal = plan.target_weights
+        observations = replace(observations, metrics=plan.metrics)
+    Fit.of(observations, mixer, mixers.read_settings(settings), goal).save(to)
 
 
 def predict(

@@ -82,7 +82,7 @@ def propose_mixture(
         fitted = mixers.load(method, fit)
         runs = read_runs(fit)
     proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
-    record = proposal.as_json(study_goal)
+    record = proposal.in_units(plan.metrics).as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
     for name in _unknown(plan):
         record.pop(name, None)
