@@ -25,8 +25,10 @@ class Goal:
     tokens: float
     bounds: Bounds
     seed: int = 0
-    # targets, of the objective or not, whose predicted loss must not exceed natural's
+    # targets, of the objective or not, that must not be predicted worse than at natural
     never_worse: tuple[str, ...] = ()
+    # target -> weight in the mean of what is minimised, where that is not the one above
+    importance: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -161,7 +161,9 @@ def _averaged(weights: Mapping[str, float], source: FittedRuns) -> list[str]:
     readout = Readout.of(weights, tuple(weights), source.metrics)
     names = {metric.name for metric in readout.metrics}
     if readout.metric is POINTS:
-        return ["what is minimised is the mean of -log accuracy; gains are points of mean accuracy"]
+        if len(weights) == 1:
+            return []
+        return ["the goal is the mean accuracy; gains are points of it"]
     if readout.metric is MIXED:
         parts = []
         for name, metric in zip(weights, readout.metrics, strict=True):

@@ -12,6 +12,7 @@ from mixwright.corpus.shards import corpus_fingerprint, train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 from mixwright.proposals.fits import Fit, read_runs
+from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.proposals.options import read_options
 from mixwright.proposals.pareto import TargetMean, as_frame, as_table
 from mixwright.proposals.pareto import pareto as trace_front
@@ -81,6 +82,7 @@ def propose_mixture(
     else:
         fitted = mixers.load(method, fit)
         runs = read_runs(fit)
+    study_goal = for_mean_accuracy(fitted, study_goal, plan.metrics)
     proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
     record = proposal.in_units(plan.metrics).as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from mixwright.goal import Proposal
 from mixwright.proposals.fits import Fit
+from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.proposals.options import Options
 from mixwright.trust import bootstrap
 from mixwright.trust.chance import at_chance
@@ -20,7 +21,8 @@ def propose_within(fit: Fit, options: Options, draws: int = bootstrap.DRAWS) -> 
             there are too few draws.
     """
     options.check_units(fit.source)
-    goal = options.goal(fit.source)
+    metrics = fit.source.metrics
+    goal = for_mean_accuracy(fit.mixer, options.goal(fit.source), metrics)
     proposal = bootstrap.propose(fit.mixer, fit.runs, goal, draws)
     noted = replace(proposal, notes=(*proposal.notes, *at_chance(fit.runs, goal.targets)))
     return options.annotate(noted, fit.source)
