@@ -171,7 +171,7 @@ MINIMISED_UNITS: Mapping[str, str] = {"perplexity": "nats/token", "accuracy": "n
 LOSS = Metric("loss", "loss", "nats/token")
 PERPLEXITY = Metric("perplexity", "perplexity", "perplexity")
 ACCURACY = Metric("accuracy", "accuracy", "accuracy", higher=True)
-PERCENT = replace(ACCURACY, whole=100.0, unit="% accuracy")
+PERCENT = replace(ACCURACY, whole=100.0, unit="%")
 SCORE = Metric("score", "score", "", higher=True)
 # of a goal over accuracies, and of a goal over numbers of several units
 POINTS = Metric("points", "mean accuracy", "points of accuracy", higher=True, whole=100.0)
