@@ -56,14 +56,19 @@ def mean_of_targets(
     """
     metric = readout_of(targets, metrics).metric
     weights = pd.Series(targets)
-    rows = frame[frame.target.isin(weights.index)]
+    share = weights / weights.sum()
+    rows = frame[frame.target.isin(share.index)].copy()
+    shares = rows.target.map(share)
+    scale = 1.0
     if metric is POINTS:
-        wholes = rows.target.map(lambda target: metrics[target].whole)
         rows = in_units(rows, columns, metrics)
-        rows = rows.assign(**{column: POINTS.whole * rows[column] / wholes for column in columns})
-    share = rows.target.map(weights / weights.sum())
-    scaled = rows.assign(**{column: rows[column] * share for column in columns})
-    means = scaled.groupby(list(keys), sort=False)[list(columns)].sum().reset_index()
-    if metric is POINTS:
-        return means
-    return means.assign(**{column: metric.measured(means[column]) for column in columns})
+        wholes = rows.target.map(lambda target: metrics[target].whole)
+        scale = POINTS.whole / wholes
+    for column in columns:
+        rows[column] = rows[column] * scale * shares
+    by_keys = rows.groupby(list(keys), sort=False)
+    means = by_keys[list(columns)].sum().reset_index()
+    if metric is not POINTS:
+        for column in columns:
+            means[column] = metric.measured(means[column])
+    return means
