@@ -190,6 +190,7 @@ def table(records: list[Mapping[str, object]]) -> Table:
     """Returns median and mean of the regrets: a row a part of the problems, a column a way."""
     result = Table("problems", *WAYS, title="regret as a share of uniform's: median / mean")
     apart = [record for record in records if record["level"] != "near none"]
+    _row(result, "all", records)
     _row(result, "all but near none", apart)
     for key in ("questions", "domains", "form"):
         for value in dict.fromkeys(record[key] for record in apart):
