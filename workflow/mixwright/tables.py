@@ -117,12 +117,12 @@ PREDICTIONS = _table(
 )
 # The optima at steps 0 and 1 are published, the others extrapolated.
 LADDER = _table("ladder", key="step domain", columns="step:float domain:str tokens:float")
-# Scores of held-out predictions; regret and rmse in nats/token.
+# Scores of held-out predictions; regret and rmse in the target's unit, empty where it has none.
 TOURNAMENT = _table(
     "tournament",
     key="mixer target",
     columns="mixer:str target:str runs:int spearman:float kendall:float regret:float"
-    " pairwise:float rmse:float",
+    " pairwise:float rmse:float unit:str",
 )
 # value in nats/token or bits/byte; stderr over documents.
 SCORES = _table(

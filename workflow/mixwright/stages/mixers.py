@@ -6,6 +6,7 @@ from pathlib import Path
 from mixwright import mixers
 from mixwright.errors import MixwrightError, nearest
 from mixwright.measured.loss_tables import Mixtures, read_mixtures, read_observations
+from mixwright.measured.metrics import with_metrics
 from mixwright.measured.wide import write_wide
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
@@ -48,12 +49,13 @@ def predict(
     """
     fitted = Fit.load(fit)
     requested = read_mixtures(mixtures)
-    predicted = fitted.predict(requested)
+    predicted = fitted.predict_minimised(requested)
     if anchor_mixtures or anchor_losses:
         anchors = _anchor_map(fitted, anchor_mixtures, anchor_losses)
         log.info("%s", anchors.sentence)
         predicted = anchors.apply(predicted)
-    write_wide(to, requested.key, requested.ids, fitted.mixer.targets, predicted)
+    in_units = fitted.source.measured(predicted)
+    write_wide(to, requested.key, requested.ids, fitted.mixer.targets, in_units)
 
 
 def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
@@ -63,6 +65,7 @@ def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
             "--anchor-mixtures and --anchor-losses go together; give both or neither"
         )
     anchors = read_observations(mixtures, losses, least=1)
+    anchors = with_metrics(anchors, fitted.source.metrics)
     mixer = fitted.mixer
     for target in mixer.targets:
         if target not in anchors.targets:
@@ -74,4 +77,9 @@ def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
     trained = Mixtures(str(mixtures[0]), "run", anchors.runs, anchors.domains, anchors.weights)
     predicted = mixer.predict(fitted.source.amounts(trained))
     columns = [anchors.targets.index(target) for target in mixer.targets]
-    return fit_anchors(mixer.targets, predicted, anchors.losses[:, columns])
+    return fit_anchors(
+        mixer.targets,
+        predicted,
+        anchors.losses[:, columns],
+        fitted.source.metrics,
+    )
