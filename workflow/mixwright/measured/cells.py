@@ -95,10 +95,11 @@ class Column:
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether all cells are whole numbers."""
-        if np.isnan(self.values).any() or np.isinf(self.values).any():
+        """Whether all cells that are not empty are whole numbers."""
+        values = self.values[~np.isnan(self.values)]
+        if not len(values) or self.words.any() or np.isinf(values).any():
             return False
-        return bool((self.values == np.round(self.values)).all())
+        return bool((values == np.round(values)).all())
 
     @cached_property
     def ids(self) -> list[str]:
@@ -222,7 +223,9 @@ def _text(path: Path) -> str:
     return text
 
 
-def _parsed(source: str, text: str, separator: str = ",") -> tuple[list[str], list[list[str]], list[int]]:
+def _parsed(
+    source: str, text: str, separator: str = ","
+) -> tuple[list[str], list[list[str]], list[int]]:
     """Returns the headings, the rows that are not blank, and their lines."""
     reader = csv.reader(
         io.StringIO(text, newline=""),

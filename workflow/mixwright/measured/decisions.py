@@ -76,6 +76,16 @@ class Decision:
         return self.metric.unit if self.metric else ""
 
     @property
+    def reason(self) -> str:
+        """Why the column is what it is, whose text it is, and what else to know."""
+        parts = [self.why]
+        if self.text:
+            parts.append(f"its text is {self.text}")
+        if self.note:
+            parts.append(self.note)
+        return "; ".join(parts)
+
+    @property
     def direction(self) -> str:
         """Which way a target's numbers get better."""
         if self.metric is None:

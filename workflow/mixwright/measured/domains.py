@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mixwright.errors import MixwrightError, nearest
 from mixwright.measured.cells import Cells, Column, number
 from mixwright.measured.decisions import DOMAIN, LEFT_OUT, Decision
-from mixwright.measured.headings import match_name, no_domain
+from mixwright.measured.headings import match_name, no_domain, paired
 from mixwright.mixture import Array
 
 # A row's sum may miss 1 by this much: 17 weights of three decimals may miss it by 0.0085.
@@ -23,6 +23,8 @@ LEAST_ROWS = 5
 STANDARD_ERRORS = 5.0
 # What the last bits of a sum may miss, and of an estimate.
 LAST_BITS = 1e-9
+# No share is greater, however it was rounded.
+MOST = 1.1
 # Sums that are so many times less exact are spoilt, or may be.
 MUCH, LITTLE = 2.0, 1.05
 REMEDY = "say which columns are the domains: --domains A B"
@@ -81,9 +83,10 @@ def _named(cells: Cells, columns: list[Column], named: Sequence[str]) -> Domains
 
 def _expected(cells: Cells, columns: list[Column], expected: Sequence[str]) -> Domains | None:
     """Returns the domains of a fit; None where they are not all there, or do not sum to 1."""
+    names = paired([column.heading for column in columns], expected)
     by_domain: dict[str, Column] = {}
     for column in columns:
-        name = match_name(column.heading, expected)
+        name = names.get(column.heading, "")
         if column.heading == name or name not in by_domain:
             by_domain[name] = column
     if not set(expected) <= set(by_domain):
@@ -249,7 +252,8 @@ def _near(matrix: Array, likely: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     One unlikely column more, or, where there are rows enough, one likely column less; and both
     without the columns that can be no shares.
     """
-    impossible = (np.nan_to_num(matrix) < 0).any(axis=0) | (np.nan_to_num(matrix) > 1.1).all(axis=0)
+    filled = np.nan_to_num(matrix)
+    impossible: NDArray[np.bool_] = (filled.min(axis=0) < 0) | (filled.min(axis=0) > MOST)
     starts = [likely]
     if len(matrix) >= LEAST_ROWS and (likely & impossible).any():
         starts.append(likely & ~impossible)

@@ -2,102 +2,22 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
-from mixwright.learners import ACCURACY, LOSS, PERPLEXITY, SCORE, Metric
+from mixwright.learners import Metric
+from mixwright.measured.vocabulary import (
+    BESIDE_SETTINGS,
+    GENERIC,
+    HELD_OUT,
+    IDENTITIES,
+    PHRASES,
+    ROW_NUMBERS,
+    SETTING_PHRASES,
+    SETTINGS,
+    STANDARD_ERRORS,
+    UNIT_WORDS,
+)
 
 SEPARATORS = "_/-.: "
-# Columns of these names say which run a row is.
-IDENTITIES = frozenset(
-    "run runs name index id ids uid uuid sha hash experiment exp trial job model mixture mix config"
-    " sample row".split()
-)
-# Such columns number the rows and no more, where their numbers do.
-ROW_NUMBERS = ("", "index", "level 0", "row")
-# Settings and counters of a training run. A heading of these words alone is no domain and no
-# target.
-SETTINGS = frozenset(
-    "step steps iteration iterations iter epoch epochs lr wd decay seed seeds token tokens flop"
-    " flops param params parameters warmup batch runtime timestamp time seconds second sec minutes"
-    " hours date duration throughput mfu norm momentum dropout temperature walltime gpu gpus memory"
-    " width depth layers heads samples examples total sum".split()
-)
-# Words that go with these.
-BESIDE_SETTINGS = frozenset(
-    "x hp hparams learning rate weight grad gradient global num n max min peak final initial size"
-    " per wall train training trainer eval val args metric metrics mem count number of model"
-    " context sequence length perf created".split()
-)
-# What a measurement is of, where it is not of one text.
-GENERIC = frozenset(
-    "train training val valid validation eval evaluation test dev metric metrics lm mean avg".split()
-)
-HELD_OUT = frozenset("val valid validation eval evaluation test dev heldout".split())
-ERRORS = frozenset("stderr std stddev sem".split())
-ERROR_RATE = Metric("loss", "error rate", "errors")
-BITS = replace(LOSS, title="bits/byte", unit="bits/byte")
-CHARACTERS = replace(LOSS, title="bits/character", unit="bits/character")
-# Words that tell what numbers are. Longer phrases come first.
-PHRASES: tuple[tuple[str, Metric], ...] = (
-    ("log ppl", LOSS),
-    ("log perplexity", LOSS),
-    ("bits per byte", BITS),
-    ("bits byte", BITS),
-    ("bits per character", CHARACTERS),
-    ("bits per char", CHARACTERS),
-    ("nats per token", LOSS),
-    ("nats token", LOSS),
-    ("cross entropy", LOSS),
-    ("exact match", ACCURACY),
-    ("pass at 1", ACCURACY),
-    ("win rate", SCORE),
-    ("log likelihood", SCORE),
-    ("log prob", SCORE),
-    ("error rate", ERROR_RATE),
-    ("acc norm", ACCURACY),
-    ("ppl", PERPLEXITY),
-    ("perplexity", PERPLEXITY),
-    ("bpb", BITS),
-    ("bpc", CHARACTERS),
-    ("acc", ACCURACY),
-    ("accuracy", ACCURACY),
-    ("f1", ACCURACY),
-    ("em", ACCURACY),
-    ("mcc", ACCURACY),
-    ("auc", ACCURACY),
-    ("auroc", ACCURACY),
-    ("mc1", ACCURACY),
-    ("mc2", ACCURACY),
-    ("pass@1", ACCURACY),
-    ("pass@k", ACCURACY),
-    ("loglikelihood", SCORE),
-    ("logprob", SCORE),
-    ("winrate", SCORE),
-    ("score", SCORE),
-    ("reward", SCORE),
-    ("elo", SCORE),
-    ("bleu", SCORE),
-    ("rouge", SCORE),
-    ("chrf", SCORE),
-    ("err", ERROR_RATE),
-    ("error", ERROR_RATE),
-    ("wer", ERROR_RATE),
-    ("cer", ERROR_RATE),
-    ("brier", replace(LOSS, title="Brier score", unit="Brier score")),
-    ("mse", replace(LOSS, title="mse", unit="mse")),
-    ("rmse", replace(LOSS, title="rmse", unit="rmse")),
-    ("mae", replace(LOSS, title="mae", unit="mae")),
-    ("nll", LOSS),
-    ("xent", LOSS),
-    ("ce", LOSS),
-    ("nats", LOSS),
-    ("crossentropy", LOSS),
-    ("loss", LOSS),
-    ("losses", LOSS),
-)
-UNIT_WORDS = frozenset(phrase for phrase, _ in PHRASES if " " not in phrase) | frozenset(
-    "norm exact match bits per byte nats token pass".split()
-)
 
 
 def words(heading: str) -> tuple[str, ...]:
@@ -146,8 +66,10 @@ def is_setting(heading: str) -> bool:
     """Whether a heading is that of a setting or a counter of training, such as `train/lr`."""
     if heading.startswith("_"):
         return True
-    parts = set(words(heading))
-    return bool(parts & SETTINGS) and parts <= SETTINGS | BESIDE_SETTINGS
+    parts = words(heading)
+    text = " ".join(parts)
+    names_one = bool(SETTINGS & set(parts)) or any(phrase in text for phrase in SETTING_PHRASES)
+    return names_one and set(parts) <= SETTINGS | BESIDE_SETTINGS
 
 
 def no_domain(heading: str) -> str:
@@ -166,7 +88,7 @@ def no_target(heading: str) -> str:
     if heading.endswith(("__MIN", "__MAX")):
         return "the least or greatest value of a run, as wandb exports it"
     parts = words(heading)
-    if ERRORS & set(parts) or "std err" in " ".join(parts):
+    if STANDARD_ERRORS & set(parts) or "std err" in " ".join(parts):
         return "a standard error by its heading"
     if is_setting(heading):
         return "a setting or a counter of training by its heading"
@@ -230,26 +152,41 @@ def _common_start(first: str, second: str) -> str:
 def match_name(name: str, names: Iterable[str]) -> str:
     """Returns the one of `names` that a person means by `name`.
 
-    That is the name itself, else the only one whose short form or whose stem it is: `prose` means
-    `valid/prose_loss`. Where none or several could be meant, `name` comes back as it is.
+    That is the name itself, else the only one whose short form or whose stem it is, or whose stem
+    it ends: `prose` means `valid/prose_loss`. Where none or several could be meant, `name` comes
+    back as it is.
     """
     known = list(names)
     if name in known:
         return name
-    forms = [
-        short_names(known),
-        [" ".join(stem(heading)) for heading in known],
-        [" ".join(stem(heading)) for heading in short_names(known)],
-        [heading.lower() for heading in known],
+    spoken = " ".join(words(name))
+    stems = _stems(known)
+    candidates = [
+        [heading for heading, form in zip(known, short_names(known), strict=True) if form == name],
+        [heading for heading, form in zip(known, stems, strict=True) if form == spoken],
+        [heading for heading in known if heading.lower() == name.lower()],
+        [heading for heading in known if f" {' '.join(stem(heading))}".endswith(f" {spoken}")],
     ]
-    typed = [name, " ".join(words(name)), " ".join(words(name)), name.lower()]
-    for word, form in zip(typed, forms, strict=True):
-        places = [k for k, text in enumerate(form) if text == word]
-        if len(places) == 1:
-            return known[places[0]]
-        if places:
-            return name
+    for headings in candidates:
+        if len(headings) == 1:
+            return headings[0]
     return name
+
+
+def paired(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Returns name -> the one of `known` that means the same, where either is a form of the other.
+
+    A name that means none is left out.
+    """
+    pairs = {}
+    back = {match_name(name, names): name for name in known}
+    for name in names:
+        meant = match_name(name, known)
+        if meant in known:
+            pairs[name] = meant
+        elif name in back:
+            pairs[name] = back[name]
+    return pairs
 
 
 def texts_of(

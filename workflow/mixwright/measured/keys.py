@@ -238,11 +238,9 @@ def check_ids(cells: Cells, column: Column) -> None:
         MixwrightError: such a row is there.
     """
     name = column.heading or "id"
-    counts = Counter(column.ids)
-    if column.is_unique:
-        return
+    counts = Counter(column.texts)
     first: dict[str, int] = {}
-    for row, run in enumerate(column.ids):
+    for row, run in enumerate(column.texts):
         place = cells.line(row)
         if not run:
             raise MixwrightError(f"{place}: the id is empty; name the run or drop the row")

@@ -6,29 +6,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.learners import ACCURACY, LOSS, PERCENT, SCORE, Metric
+from mixwright.learners import Metric
 from mixwright.measured.cells import Cells, Column
 from mixwright.measured.decisions import LEFT_OUT, TARGET, ColumnOptions, Decision, Known
 from mixwright.measured.domains import malformed
 from mixwright.measured.headings import (
     is_identity,
     match_name,
-    metric_of,
     no_target,
+    paired,
     stem,
     texts_of,
 )
-from mixwright.measured.metrics import check_numbers, read_metrics
+from mixwright.measured.kinds import by_content, by_option
+from mixwright.measured.metrics import check_numbers
 from mixwright.mixture import Array
 
-# No loss in nats/token is greater: a guess among a million tokens costs 13.8.
-GREATEST_LOSS = 25.0
-# From so many runs, columns without spread and counters are known as such.
-SPREAD_RUNS, COUNTER_RUNS = 3, 5
+# From so many runs, columns without spread are known as such.
+SPREAD_RUNS = 3
 # What a weight may differ by in another table: rounding.
 ROUNDED = 0.006
-# A loss falls with its domain's weight at least so clearly, over so many runs.
-FALLS, FALLS_RUNS = -0.5, 10
 # Names that a message lists.
 LISTED = 6
 
@@ -70,13 +67,14 @@ class Context:
 def choose_targets(cells: Cells, key: Column, context: Context) -> Targets:
     """Returns the targets of a table of losses, and what their numbers are.
 
-    A target is a column of numbers that nothing speaks against. What its numbers are is said by a
+    A target is a column of numbers that nothing speaks against. What its numbers are is spoken by a
     person, by its heading, or by their range where that leaves no doubt.
 
     Raises:
         MixwrightError: a name is unknown, no target is left, or it is open what a column is.
     """
     columns = [column for column in cells.columns if column is not key]
+    context = _by_heading(columns, context)
     named = _named(cells, columns, context)
     reasons: dict[int, str] = {}
     for column in columns:
@@ -116,7 +114,7 @@ def _named(cells: Cells, columns: Sequence[Column], context: Context) -> list[st
 
 def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str:
     """Returns why a column is no target; empty where nothing speaks against it."""
-    if not any(column.texts):
+    if not column.numbers and not column.words.any():
         return "there is no number in it"
     if _known_metric(column, context) is not None:
         return ""
@@ -125,9 +123,9 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     by_heading = no_target(column.heading)
     if by_heading:
         return by_heading
-    if column.words.any() and not column.is_numeric:
-        if not any(malformed(text) for text in column.texts):
-            return "it holds words"
+    is_text = column.words.any() and not column.is_numeric
+    if is_text and not any(malformed(text) for text in column.texts):
+        return "it holds words"
     if _is_constant(column):
         return f"{column.name} is the same in all runs and tells no mixtures apart"
     domain = _weight_of(column, context)
@@ -138,10 +136,17 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     return ""
 
 
+def _by_heading(columns: Sequence[Column], context: Context) -> Context:
+    """Returns the context with what is known of targets under the headings of these columns."""
+    known = context.known.metrics
+    names = paired([column.heading for column in columns], list(known))
+    metrics = {heading: known[name] for heading, name in names.items()}
+    return replace(context, known=replace(context.known, metrics=metrics))
+
+
 def _known_metric(column: Column, context: Context) -> Metric | None:
     """Returns what is known of a column from a fit or a study."""
-    known = context.known.metrics
-    return known.get(match_name(column.heading, known))
+    return context.known.metrics.get(column.heading)
 
 
 def _is_constant(column: Column) -> bool:
@@ -213,15 +218,15 @@ def _metrics(
     Raises:
         MixwrightError: nobody says, and their range leaves it open.
     """
-    by_option = _by_option(targets, context.options)
+    spoken = by_option(targets, context.options)
     decisions = []
     doubts: dict[str, list[str]] = {}
     for column in targets:
         known = _known_metric(column, context)
-        metric, why = by_option.get(column.heading, (known, "as it was fitted"))
+        metric, why = spoken.get(column.heading, (known, "as it was fitted"))
         doubt = ""
         if metric is None:
-            metric, why, doubt = _by_content(column, context)
+            metric, why, doubt = by_content(column, context.domains, context.weights)
         base = Decision(cells.source, column.name, TARGET, why, metric)
         if doubt and context.known.lenient and not is_named:
             base = replace(base, role=LEFT_OUT, why=doubt, metric=None)
@@ -233,109 +238,6 @@ def _metrics(
     for doubt, names in doubts.items():
         raise MixwrightError(f"{cells.head}: {_doubtful(doubt, names)}")
     return decisions
-
-
-def _by_option(
-    targets: Sequence[Column], options: ColumnOptions
-) -> dict[str, tuple[Metric, str]]:
-    """Returns target -> what a person says of it.
-
-    A word without a name, such as a unit for all, does not touch headings that say another kind.
-    """
-    headings = [column.heading for column in targets]
-    values = {column.heading: column.values for column in targets}
-    named = read_metrics(
-        [word for word in options.metric if "=" in word],
-        options.higher_better,
-        [word for word in options.unit if "=" in word],
-        headings,
-        values,
-    )
-    common = read_metrics(
-        options.metric,
-        options.higher_better,
-        options.unit,
-        headings,
-        values,
-    )
-    result = {}
-    for name in headings:
-        by_heading = metric_of(name)
-        says_other = by_heading is not None and by_heading != LOSS
-        if name in named:
-            result[name] = (named[name], "as you say")
-        elif name in common and not says_other:
-            result[name] = (common[name], "as you say of all")
-    return result
-
-
-def _by_content(column: Column, context: Context) -> tuple[Metric, str, str]:
-    """Returns what numbers are by their heading and range, why, and the doubt that is left."""
-    values = column.values[np.isfinite(column.values)]
-    metric = metric_of(column.heading)
-    if not len(values):
-        return metric or LOSS, "by its heading", ""
-    low = float(values.min())
-    high = float(values.max())
-    if metric is None:
-        return _bare(column, values, context)
-    if metric == ACCURACY:
-        return _accuracy(values, low, high)
-    if metric.title in (LOSS.title, "bits/byte", "bits/character") and metric.name == "loss":
-        if low < 0:
-            return metric, "", "below 0, and no loss is"
-        if high > GREATEST_LOSS:
-            return metric, "", f"over {GREATEST_LOSS:g}, and no loss in {metric.unit} is"
-    return metric, f"{metric.title} by its heading", ""
-
-
-def _accuracy(values: Array, low: float, high: float) -> tuple[Metric, str, str]:
-    """Returns the metric of numbers whose heading says accuracy."""
-    if low < 0 and low >= -1 and high <= 1:
-        return SCORE, "a score from -1 to 1 by its heading", ""
-    if low < 0 or high > PERCENT.whole:
-        return ACCURACY, "", "accuracies by the heading and outside 0 to 100"
-    if high <= 1:
-        return ACCURACY, "shares of right answers by its heading", ""
-    if float(np.median(values)) > 1:
-        return PERCENT, "percent of right answers by its heading", ""
-    return ACCURACY, "", "accuracies by the heading, and it is open whether percent or shares"
-
-
-def _bare(column: Column, values: Array, context: Context) -> tuple[Metric, str, str]:
-    """Returns the metric of numbers whose heading tells of no kind."""
-    low = float(values.min())
-    high = float(values.max())
-    if _is_counter(values):
-        return LOSS, "", "whole numbers that only rise or only fall, as counters and times do"
-    if low < 0:
-        return LOSS, "", "below 0, and no loss is"
-    if high > GREATEST_LOSS:
-        return LOSS, "", f"over {GREATEST_LOSS:g}, and no loss in nats/token is"
-    if high > 1:
-        return LOSS, "a loss by its values", ""
-    if _falls_with_its_domain(column, context):
-        return LOSS, "it falls as the weight of its domain grows", ""
-    return LOSS, "", "from 0 to 1 and may be accuracies or losses"
-
-
-def _is_counter(values: Array) -> bool:
-    if len(values) < COUNTER_RUNS or (values != np.round(values)).any():
-        return False
-    steps = np.diff(values)
-    return bool((steps > 0).all() or (steps < 0).all())
-
-
-def _falls_with_its_domain(column: Column, context: Context) -> bool:
-    """Whether a target with a domain's name falls clearly as that domain's weight grows."""
-    domain = match_name(column.heading, context.domains)
-    if domain not in context.domains:
-        return False
-    weights = context.weights[:, context.domains.index(domain)]
-    both = np.isfinite(weights) & np.isfinite(column.values)
-    if both.sum() < FALLS_RUNS or not np.ptp(weights[both]):
-        return False
-    return bool(np.corrcoef(weights[both], column.values[both])[0, 1] <= FALLS)
 
 
 def _doubtful(doubt: str, names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from mixwright import mixers, tables
 from mixwright.corpus.shards import train_domains
 from mixwright.files import read_json, write_json
+from mixwright.learners import LOSS
 from mixwright.measured import runs
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.perturbed import read_perturbed
@@ -139,6 +140,7 @@ def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> Non
 def _test_runs(plan: Study) -> dict[str, Observations]:
     """The runs of each test set of the study, by the name of the set."""
     by_set = {}
+    known = dict.fromkeys(plan.measured["targets"], LOSS)
     for name, (mixtures, losses) in plan.tests.items():
-        by_set[name] = read_observations([mixtures], [losses], diverged=plan.diverged)
+        by_set[name] = runs.read_measured(mixtures, losses, known, plan.diverged)
     return by_set
