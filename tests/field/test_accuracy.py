@@ -12,7 +12,7 @@ from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
 from mixwright.goal import Readout
 from mixwright.learners import ACCURACY, LOSS, PERCENT, PERPLEXITY, SCORE
-from mixwright.measured.metrics import read_metrics, with_metrics
+from mixwright.measured.metrics import read_metrics
 from mixwright.proposals.fits import Fit
 from mixwright.trust.anchors import fit_anchors
 from mixwright.trust.chance import at_chance
@@ -318,12 +318,6 @@ def test_numbers_that_a_metric_cannot_have_are_named(planted, metric, number, wo
     values[7, 0] = number
     with pytest.raises(MixwrightError, match=rf"^run r07: .*{words}.*; .*--(metric|unit)"):
         planted.observed(values, every(metric))
-
-
-def test_two_tables_of_one_target_hold_the_same_kind(planted):
-    observed = planted.observed(metrics=every(ACCURACY))
-    with pytest.raises(MixwrightError, match="arc: one table holds its accuracy, the other its"):
-        with_metrics(observed, {"arc": PERPLEXITY})
 
 
 # As people say it

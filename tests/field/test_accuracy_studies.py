@@ -235,11 +235,11 @@ def test_pages_and_figures_show_the_unit(made, tmp_path):
     assert ranks.mse.max() < 0.01
 
 
-def test_a_number_that_the_metric_cannot_have_names_the_run_and_the_key(made, tmp_path):
+def test_a_number_that_the_metric_cannot_have_names_the_line_and_the_key(made, tmp_path):
     losses = pd.read_csv(made.folder / "losses.csv")
     losses.loc[3, "arc"] = 52.0
     losses.to_csv(tmp_path / "losses.csv", index=False)
-    words = r"losses\.csv: .*r03.*arc is 52, no accuracy from 0 to 1; .*measured\.targets"
+    words = r"losses\.csv: line 5.*arc is 52, no accuracy from 0 to 1; .*measured\.targets"
     with pytest.raises(MixwrightError, match=words):
         stages.runs.import_runs(
             "swarm",

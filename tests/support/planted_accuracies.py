@@ -1,11 +1,11 @@
 """Tables of accuracies whose truth is known: shares of right answers, with binomial noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixwright.learners import Metric
-from mixwright.measured.metrics import with_metrics
+from mixwright.learners import LOSS, Metric
+from mixwright.measured.metrics import check_numbers
 from mixwright.observations import Observations
 
 TASKS = ("arc", "piqa", "sciq")
@@ -33,7 +33,12 @@ class Accuracies:
             amounts=self.weights,
             losses=numbers,
         )
-        return with_metrics(raw, metrics or {})
+        losses = numbers.copy()
+        for column, target in enumerate(raw.targets):
+            metric = (metrics or {}).get(target, LOSS)
+            check_numbers(metric, target, numbers[:, column], lambda row: f"run {raw.runs[row]}")
+            losses[:, column] = metric.minimised(numbers[:, column])
+        return replace(raw, losses=losses, metrics=metrics or {})
 
     def mean(self, weights) -> float:
         return float(self.truth(np.atleast_2d(weights)).mean())

@@ -14,6 +14,7 @@ import pandas as pd
 
 from mixwright.errors import MixwrightError
 from mixwright.goal import Proposal
+from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.frames import Frame
 from mixwright.measured.loss_tables import Table, as_mixtures, read_observations
 from mixwright.mixture import Mixture
@@ -38,11 +39,17 @@ def read_runs(
     realised: Parts | None = None,
     loglikelihoods: Parts | None = None,
     diverged: str = "refuse",
+    domains: Iterable[str] | None = None,
+    targets: Iterable[str] | None = None,
+    key: str | None = None,
+    higher_better: Iterable[str] | str = (),
+    unit: Mapping[str, str] | Iterable[str] | str = (),
+    metric: Mapping[str, str] | Iterable[str] | str = (),
 ) -> Observations:
     """Reads runs: their mixtures and the losses that they reached, joined by the runs' ids.
 
-    A table has one row a run. The first column of a file holds the ids. Those of a DataFrame are
-    its first column if it is called `run`, `name`, `index` or `id` or holds words, else its index.
+    A table has one row a run. What its columns are is decided by what they hold and by their
+    headings, and logged; what stays open is refused with the argument that settles it.
 
     Args:
         mixtures: (runs, domains) weights, shares of 1.
@@ -50,19 +57,37 @@ def read_runs(
         realised: tokens that each run took from each domain; with the workflow's own tables only.
         loglikelihoods: of the targets' examples; with the workflow's own tables only.
         diverged: what becomes of runs without a finite loss: `refuse` or `drop`.
+        domains: columns of `mixtures` that are domains; None: those that sum to 1.
+        targets: columns of `losses` that are targets; None: by their headings and values.
+        key: heading of the column that tells the runs apart; None: the one on which both agree.
+        higher_better: targets of which more is better, such as accuracies.
+        unit: target -> unit, or the unit of all targets: `nats/token`, `bits/byte`, `perplexity`.
+        metric: target -> kind of number, such as `accuracy,questions=1172,chance=.25`, or words
+            `TARGET=KIND`.
 
     Returns:
-        The runs, sorted by id, with domains and targets sorted by name.
+        The runs, sorted by id, with domains and targets sorted by name. `losses` holds what mixers
+        minimise, `measured` the numbers of the table.
 
     Raises:
-        MixwrightError: a table cannot be read, or the tables do not fit together.
+        MixwrightError: a table cannot be read, the tables do not fit together, or it is open what
+            a column is.
     """
+    options = ColumnOptions(
+        domains=_words(domains),
+        targets=_words(targets),
+        key=key,
+        higher_better=_words(higher_better),
+        unit=_words(unit),
+        metric=_words(metric),
+    )
     return read_observations(
         _parts("mixtures", mixtures),
         _parts("losses", losses),
         _parts("realised", realised),
         _parts("loglikelihoods", loglikelihoods),
         diverged=diverged,
+        options=options,
     )
 
 
@@ -100,7 +125,7 @@ def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One])
         MixwrightError: the mixer predicts no losses, or the mixtures are not of the fit's domains.
     """
     _check_fit("predict", fit)
-    table = as_mixtures(mixtures)
+    table = as_mixtures(mixtures, fit.domains)
     index = pd.Index(table.ids, name=table.key)
     return pd.DataFrame(fit.predict(table), index=index, columns=list(fit.mixer.targets))
 
@@ -200,6 +225,17 @@ def load(folder: str | Path) -> Fit:
         MixwrightError: no fit is there.
     """
     return Fit.load(folder)
+
+
+def _words(value: Mapping[str, str] | Iterable[str] | str | None) -> list[str]:
+    """Returns what a person says as the words of the command line."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [f"{name}={content}" for name, content in value.items()]
+    return list(value)
 
 
 def _parts(name: str, parts: Parts | None) -> list[Table]:

@@ -24,7 +24,6 @@ from mixwright.learners import (
     with_setting,
 )
 from mixwright.mixture import Array
-from mixwright.observations import Observations
 
 METRIC, HIGHER, UNIT = "--metric", "--higher-better", "--unit"
 FORM = "write NAME=accuracy,questions=1172,chance=.25; kinds are " + ", ".join(KINDS)
@@ -136,37 +135,6 @@ def check_numbers(
         return
     row = int(np.flatnonzero(outside)[0])
     raise NumberError(f"{where(row)}: {target} is {values[row]:g}, {problem}", remedy)
-
-
-def with_metrics(observations: Observations, metrics: Mapping[str, Metric]) -> Observations:
-    """Returns runs whose numbers are minimised as their metrics say.
-
-    Args:
-        observations: runs; targets whose metric they do not know hold the numbers as measured.
-        metrics: target -> what its numbers are; targets that the runs lack are passed over.
-
-    Raises:
-        MixwrightError: the runs' own metric of a target is of another kind, or a number is none
-            that the metric can have.
-    """
-    losses = observations.losses.copy()
-    known = dict(observations.metrics)
-    for column, target in enumerate(observations.targets):
-        metric = metrics.get(target)
-        if metric is None:
-            continue
-        earlier = known.get(target)
-        if earlier is None:
-            values = losses[:, column]
-            check_numbers(metric, target, values, lambda row: f"run {observations.runs[row]}")
-            losses[:, column] = metric.minimised(values)
-        elif earlier.name != metric.name:
-            raise MixwrightError(
-                f"{target}: one table holds its {earlier.title}, the other its {metric.title};"
-                f" measure the same, or say what it is with {METRIC} {target}={metric.name}"
-            )
-        known[target] = metric
-    return replace(observations, losses=losses, metrics=known)
 
 
 class _Words:

@@ -12,6 +12,7 @@ from mixwright import mixers, tables
 from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.files import read_json, write_json, written
 from mixwright.learners import LOSS, Metric
+from mixwright.measured.headings import paired
 from mixwright.measured.loss_tables import Mixtures
 from mixwright.mixers.base import FILE as FIT
 from mixwright.mixers.base import Mixer
@@ -89,19 +90,21 @@ class FittedRuns:
             MixwrightError: the domains are not those of the fit, or a total of tokens is none that
                 the runs had.
         """
+        names = paired(mixtures.domains, self.domains)
         for name in mixtures.domains:
-            if name not in self.domains:
+            if name not in names:
                 raise MixwrightError(
                     f"{mixtures.source}: the fit knows no domain {name};"
                     f" {nearest(name, self.domains)}"
                 )
         for name in self.domains:
-            if name not in mixtures.domains:
+            if name not in names.values():
                 raise MixwrightError(
                     f"{mixtures.source}: no column for domain {name};"
                     " add it, with zeros where it is not used"
                 )
-        order = [mixtures.domains.index(name) for name in self.domains]
+        meant = [names[name] for name in mixtures.domains]
+        order = [meant.index(name) for name in self.domains]
         weights = mixtures.weights[:, order]
         if mixtures.tokens is None:
             return weights * self.most_tokens

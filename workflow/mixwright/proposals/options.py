@@ -8,6 +8,7 @@ from typing import Any
 from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal, Proposal, Readout, check_one_unit
 from mixwright.learners import MIXED, POINTS
+from mixwright.measured.headings import match_name
 from mixwright.mixture import Domain
 from mixwright.proposals import typed
 from mixwright.proposals.fits import FittedRuns
@@ -264,7 +265,8 @@ def _numbers(
 ) -> dict[str, float]:
     """Returns the mapping with its names and numbers checked."""
     numbers: dict[str, float] = {}
-    for name, value in (values or {}).items():
+    for typed_name, value in (values or {}).items():
+        name = match_name(typed_name, names)
         if name not in names:
             raise MixwrightError(f"{option}: {name} is unknown; {nearest(name, names)}")
         if not typed.is_number(value, most):
@@ -286,8 +288,12 @@ def _groups(
             raise MixwrightError(
                 f"groups: {name} is {dict(group)!r}; give its domains, and least or most"
             )
-    groups_of(groups, domains)
-    return groups
+    resolved = {}
+    for name, group in groups.items():
+        members = [match_name(domain, domains) for domain in group["domains"]]
+        resolved[name] = {**group, "domains": members}
+    groups_of(resolved, domains)
+    return resolved
 
 
 def _check(options: Options, source: FittedRuns, spelled: Mapping[str, str]) -> None:

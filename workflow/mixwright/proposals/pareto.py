@@ -11,6 +11,7 @@ from rich.table import Table
 from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal, Proposal, Readout, check_one_unit
 from mixwright.learners import LOSS, Metric
+from mixwright.measured.headings import match_name
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 
@@ -41,7 +42,7 @@ class TargetMean:
         name = content = text
         if text not in known and "=" in text:
             name, _, content = text.partition("=")
-        targets = tuple(content.split("+"))
+        targets = tuple(match_name(part, known) for part in content.split("+"))
         if content in known:
             targets = (content,)
         for target in targets:
