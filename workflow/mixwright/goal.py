@@ -1,10 +1,14 @@
 """What is asked of a mixture, and what a mixer answers: goal and proposal."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
+from mixwright.errors import MixwrightError
+from mixwright.learners import LOSS, MIXED, POINTS, Metric
 from mixwright.mixture import Array, Domain, Mixture, natural_weights
 from mixwright.simplex.bounds import Bounds
 
@@ -37,6 +41,111 @@ class Goal:
     def mixture(self, weights: Array) -> Mixture:
         """Returns the mixture of (domains,) `weights` in the goal's order."""
         return Mixture(self.names, weights)
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How the objective of a goal is shown: in the unit of its targets.
+
+    Mixers minimise the weighted mean of what each metric makes of its numbers. It is shown as
+    - losses of one unit: their mean in that unit;
+    - perplexities: the mean of their logarithms, nats/token;
+    - accuracies: points of mean accuracy, of 100;
+    - scores: the mean score;
+    - several units: the weighted mean itself, `in mixed units`.
+    """
+
+    # of the columns that `objective` takes
+    metrics: tuple[Metric, ...]
+    # (targets,) weights in the objective, summing to 1; 0 for targets outside the goal
+    weights: Array
+    # of the objective as it is shown: unit, and whether more of it is better
+    metric: Metric
+
+    @classmethod
+    def of(
+        cls,
+        weights: Mapping[str, float],
+        targets: Sequence[str],
+        metrics: Mapping[str, Metric],
+    ) -> "Readout":
+        """Returns the readout of a goal.
+
+        Args:
+            weights: target -> weight in the goal.
+            targets: the columns of what is read out, such as a mixer's targets.
+            metrics: target -> what its numbers are; losses in nats/token where nothing stands.
+        """
+        shares = np.zeros(len(targets))
+        for column, name in enumerate(targets):
+            shares[column] = weights.get(name, 0.0)
+        of_goal = {metrics.get(name, LOSS) for name in weights if weights[name] > 0}
+        return cls(
+            metrics=tuple(metrics.get(name, LOSS) for name in targets),
+            weights=shares / shares.sum(),
+            metric=_shown_metric(of_goal),
+        )
+
+    def objective(self, minimised: Array) -> Array:
+        """Returns the objective as it is shown.
+
+        Args:
+            minimised: (..., targets) what mixers minimise.
+
+        Returns:
+            (...) in the unit of `metric`, which says whether more of it is better.
+        """
+        if self.metric is not POINTS:
+            mean = np.asarray(minimised) @ self.weights
+            return self.metric.measured(mean)
+        shares = np.zeros(np.shape(minimised))
+        for column, metric in enumerate(self.metrics):
+            if self.weights[column] > 0:
+                accuracy = metric.measured(minimised[..., column])
+                shares[..., column] = accuracy / metric.whole
+        return POINTS.whole * (shares @ self.weights)
+
+
+def _shown_metric(metrics: set[Metric]) -> Metric:
+    """What the objective over targets of these metrics is shown as."""
+    names = {metric.name for metric in metrics}
+    if names == {"accuracy"}:
+        return POINTS
+    units = {(metric.higher, metric.minimised_unit) for metric in metrics}
+    if len(units) > 1:
+        return MIXED
+    first = sorted(metrics, key=lambda metric: metric.name)[0]
+    if first.name == "perplexity":
+        return LOSS
+    return first
+
+
+def check_one_unit(
+    targets: Sequence[str],
+    metrics: Mapping[str, Metric],
+    where: str,
+    remedy: str,
+) -> None:
+    """Refuses a plain mean of targets whose numbers have different units.
+
+    Args:
+        where: what the message begins with.
+        remedy: what settles it.
+
+    Raises:
+        MixwrightError: it names which targets have which unit.
+    """
+    by_unit: dict[str, list[str]] = {}
+    shown = _shown_metric({metrics.get(name, LOSS) for name in targets})
+    if shown is not MIXED:
+        return
+    for name in targets:
+        metric = metrics.get(name, LOSS)
+        by_unit.setdefault(metric.unit or metric.title, []).append(name)
+    parts = [f"{', '.join(names)} in {unit}" for unit, names in by_unit.items()]
+    raise MixwrightError(
+        f"{where}: a plain mean of different units says nothing: {'; '.join(parts)}; {remedy}"
+    )
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,18 @@ class Metric:
         """Whether mixers minimise the numbers as they are."""
         return self.name not in SCALES
 
+    @property
+    def minimised_unit(self) -> str:
+        """The unit of what mixers minimise; empty: it has none."""
+        if self.name in ("perplexity", "accuracy"):
+            return MINIMISED_UNITS[self.name]
+        return self.unit
+
+    def words(self, value: float) -> str:
+        """Returns a number with its unit, such as `2.3412 nats/token`."""
+        decimals = 2 if self.whole == PERCENT.whole else 4
+        return f"{value:.{decimals}f} {self.unit}".rstrip()
+
     def minimised(self, values: Array) -> Array:
         """Returns what mixers minimise for these numbers."""
         if self.as_measured:
@@ -144,10 +156,17 @@ SCALES: Mapping[str, tuple[Scale, Scale]] = {
     "score": (_turned, _turned),
 }
 
+# what mixers minimise for a metric, where that has another unit than the metric
+MINIMISED_UNITS: Mapping[str, str] = {"perplexity": "nats/token", "accuracy": "nats"}
+
 LOSS = Metric("loss", "loss", "nats/token")
 PERPLEXITY = Metric("perplexity", "perplexity", "perplexity")
 ACCURACY = Metric("accuracy", "accuracy", "accuracy", higher=True)
+PERCENT = replace(ACCURACY, whole=100.0, unit="% accuracy")
 SCORE = Metric("score", "score", "", higher=True)
+# of a goal over accuracies, and of a goal over numbers of several units
+POINTS = Metric("points", "mean accuracy", "points of accuracy", higher=True, whole=100.0)
+MIXED = Metric("mixed", "weighted mean", "in mixed units")
 # name -> what a target's numbers may be
 KINDS: Mapping[str, Metric] = {
     metric.name: metric for metric in (LOSS, PERPLEXITY, ACCURACY, SCORE)
