@@ -141,9 +141,7 @@ def thresholds(rng: np.random.Generator, domains: int) -> Truth:
     """A domain helps once its share is over a threshold."""
     worth = 0.3 * rng.gamma(0.7, 1, (len(TARGETS), domains))
     from_share = rng.uniform(0.03, 0.25, domains)
-    return lambda w: (
-        4 - (worth / (1 + np.exp(-(w[:, None, :] - from_share) / 0.015))).sum(axis=2)
-    )
+    return lambda w: 4 - (worth / (1 + np.exp(-(w[:, None, :] - from_share) / 0.015))).sum(axis=2)
 
 
 def nothing(rng: np.random.Generator, domains: int) -> Truth:

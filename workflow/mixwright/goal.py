@@ -1,7 +1,7 @@
 """What is asked of a mixture, and what a mixer answers: goal and proposal."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -187,7 +187,7 @@ class Proposal:
             lines.append(f"  gap        {self.gap:.1e} nats/token")
         for note in self.notes:
             # The verdict has a line of its own.
-            if not (self.verdict and note == f"predicted {self.verdict}"):
+            if not (self.verdict and note in (self.verdict, f"predicted {self.verdict}")):
                 lines.append(f"  note       {note}")
         return "\n".join(lines)
 
