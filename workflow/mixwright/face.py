@@ -1,8 +1,9 @@
 """mixwright from Python: what `import mixwright` offers.
 
-The functions are those of the command line: the same inputs give the same numbers. Losses are in
-nats/token, weights are shares of 1. Every mistake raises `mixwright.errors.MixwrightError`, whose
-one line names the fix.
+The functions are those of the command line: the same inputs give the same numbers. Weights are
+shares of 1. What a target's numbers are, its metric says: losses in nats/token where nobody said
+otherwise; answers are in the same unit. Every mistake raises `mixwright.errors.MixwrightError`,
+whose one line names the fix.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,7 +85,7 @@ def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> F
 
 
 def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One]) -> pd.DataFrame:
-    """Predicts the losses of mixtures.
+    """Predicts what the targets measure of mixtures.
 
     Args:
         mixtures: a DataFrame or file with a row a mixture and a column a domain, the file that
@@ -92,7 +93,8 @@ def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One])
             shares of 1 of all domains of the fit.
 
     Returns:
-        (mixtures, targets) losses, nats/token, at the scale of the runs; indexed by mixture.
+        (mixtures, targets) numbers, each target's in its own unit (losses, nats/token, where
+        nobody said otherwise), at the scale of the runs; indexed by mixture.
 
     Raises:
         MixwrightError: the mixer predicts no losses, or the mixtures are not of the fit's domains.
@@ -121,7 +123,8 @@ def propose(
     """Chooses the best mixture inside the bounds, and says how far to trust it.
 
     Args:
-        targets: target -> weight in the objective, or targets of equal weight; None: all of them.
+        targets: target -> weight in the objective, or targets of equal weight; None: the goal of
+            the runs' study, or all of them. Targets of different units need weights.
         caps: domain -> largest weight.
         floors: domain -> least weight.
         fixed: domain -> weight.
@@ -131,16 +134,17 @@ def propose(
             mixtures stands for the natural one.
         tokens: training tokens of the final run.
         max_epochs: the most passes over a domain; needs `available` and `tokens`.
-        never_worse: targets, or `all`, whose predicted loss must not exceed natural's.
+        never_worse: targets, or `all`, that must not be predicted worse than at natural.
         draws: refits of the mixer that give the intervals; 0: no intervals.
         seed: seed of whatever is drawn.
 
     Returns:
-        The mixture, its predicted losses (nats/token), intervals, the gain over natural, the gap to
+        The mixture, predictions in the targets' units, intervals, the gain over natural, the gap to
         the optimum of what was fitted where the mixer certifies one, and notes.
 
     Raises:
-        MixwrightError: a name is unknown, the bounds leave no mixture, or there are too few draws.
+        MixwrightError: a name is unknown, the bounds leave no mixture, there are too few draws, or
+            the goal is a plain mean of targets of different units.
     """
     _check_fit("propose", fit)
     options = make_options(
@@ -176,8 +180,9 @@ def compare(
 
     Returns:
         A row a mixer, the best first, with means over the targets: `spearman`, `kendall` and
-        `pairwise` (share of pairs) rank the runs, `regret` and `rmse` are in nats/token. `worst` is
-        the target that the mixer ranks worst, `least` its Spearman correlation there.
+        `pairwise` (share of pairs) rank the runs, `regret` and `rmse` are in `unit`, the targets'
+        own; NaN where targets have several. `worst` is the target that the mixer ranks worst,
+        `least` its Spearman correlation there.
 
     Raises:
         MixwrightError: a mixer is unknown, or none can be fitted to these runs.

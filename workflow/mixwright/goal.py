@@ -25,8 +25,10 @@ class Goal:
     tokens: float
     bounds: Bounds
     seed: int = 0
-    # targets, of the objective or not, whose predicted loss must not exceed natural's
+    # targets, of the objective or not, that must not be predicted worse than at natural
     never_worse: tuple[str, ...] = ()
+    # target -> weight in the mean of what is minimised, where that is not the one above
+    importance: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,7 +156,8 @@ class Proposal:
 
     mixer: str
     mixture: Mixture
-    # target -> nats/token, at the scale of the runs that the mixer was fitted to
+    # target -> what mixers minimise, at the scale of the runs that the mixer was fitted to; the
+    # target's own number once `in_units` has made it so
     predicted: Mapping[str, float] = field(default_factory=dict)
     # certified distance of the objective from its optimum; None where the mixer certifies none
     gap: float | None = None
@@ -162,6 +165,8 @@ class Proposal:
     notes: tuple[str, ...] = ()
     # of weights, predicted losses and the gain over natural, where they were asked for
     intervals: Mapping[str, Any] = field(default_factory=dict)
+    # target -> what its predicted number is; a loss in nats/token where nothing stands here
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
     @property
     def weights(self) -> Array:
@@ -173,18 +178,56 @@ class Proposal:
         """What the intervals say of the gain over natural; empty where none were asked for."""
         return str(self.intervals.get("verdict", ""))
 
+    @property
+    def gap_unit(self) -> str:
+        """The unit of the gap: that of what the mixer minimised."""
+        metrics = [self.metrics.get(target, LOSS) for target in self.predicted]
+        units = {metric.minimised_unit for metric in metrics}
+        if len(units) > 1:
+            return MIXED.unit
+        return units.pop() if units else LOSS.unit
+
+    def in_units(self, metrics: Mapping[str, Metric]) -> "Proposal":
+        """Returns the proposal with predictions in the targets' own units.
+
+        Args:
+            metrics: target -> what its numbers are; losses in nats/token where nothing stands.
+        """
+        predicted: dict[str, float] = {}
+        of_predicted: dict[str, Metric] = {}
+        for target, minimised in self.predicted.items():
+            metric = metrics.get(target, LOSS)
+            of_predicted[target] = metric
+            value = metric.measured(np.array([minimised]))
+            predicted[target] = float(value[0])
+        intervals = dict(self.intervals)
+        ends: dict[str, list[float]] = {}
+        for target, minimised_ends in intervals.get("predicted", {}).items():
+            metric = metrics.get(target, LOSS)
+            measured = metric.measured(np.array(minimised_ends))
+            ends[target] = sorted(measured.tolist())
+        if ends:
+            intervals["predicted"] = ends
+        return replace(
+            self,
+            predicted=predicted,
+            intervals=intervals,
+            metrics=of_predicted,
+        )
+
     def __repr__(self) -> str:
         lines = [f"Proposal by {self.mixer}", f"  mixture    {self.mixture}"]
-        for target, loss in self.predicted.items():
+        for target, value in self.predicted.items():
+            metric = self.metrics.get(target, LOSS)
             interval = self.intervals.get("predicted", {}).get(target)
-            words = f"  predicted  {target} {loss:.4f} nats/token"
+            words = f"  predicted  {target} {metric.words(value)}"
             if interval:
                 words += f" [{interval[0]:.4f}, {interval[1]:.4f}]"
             lines.append(words)
         if self.verdict:
             lines.append(f"  gain       {self.verdict}")
         if self.gap is not None:
-            lines.append(f"  gap        {self.gap:.1e} nats/token")
+            lines.append(f"  gap        {self.gap:.1e} {self.gap_unit}".rstrip())
         for note in self.notes:
             # The verdict has a line of its own.
             if not (self.verdict and note in (self.verdict, f"predicted {self.verdict}")):
@@ -194,6 +237,8 @@ class Proposal:
     def as_json(self, goal: Goal) -> dict[str, Any]:
         """Returns the content of `mixtures/<mixer>.json`."""
         weights = self.mixture.as_dict()
+        metrics = {name: self.metrics.get(name, LOSS) for name in self.predicted}
+        readout = Readout.of(goal.targets, tuple(goal.targets), self.metrics)
         epochs: dict[str, float | None] = {}
         for domain in goal.domains:
             tokens = weights[domain.name] * goal.tokens
@@ -207,6 +252,11 @@ class Proposal:
             "tokens": {name: weight * goal.tokens for name, weight in weights.items()},
             "epochs": epochs,
             "predicted": dict(self.predicted),
+            "units": {
+                "predicted": {name: metric.unit for name, metric in metrics.items()},
+                "objective": readout.metric.unit,
+                "gap": self.gap_unit,
+            },
             "intervals": dict(self.intervals),
             "active_bounds": goal.bounds.active(self.weights, goal.names),
             "gap": self.gap,

@@ -15,6 +15,7 @@ they fall as mixtures get better, and what mixers say is taken back:
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,14 @@ class Metric:
         if self.name in ("perplexity", "accuracy"):
             return MINIMISED_UNITS[self.name]
         return self.unit
+
+    @property
+    def averaged(self) -> str:
+        """What a mean over targets averages, in words."""
+        if self.name in ("perplexity", "accuracy"):
+            sign = "-" if self.higher else ""
+            return f"{sign}log {self.name}"
+        return self.unit or self.title
 
     def words(self, value: float) -> str:
         """Returns a number with its unit, such as `2.3412 nats/token`."""
@@ -167,6 +176,8 @@ SCORE = Metric("score", "score", "", higher=True)
 # of a goal over accuracies, and of a goal over numbers of several units
 POINTS = Metric("points", "mean accuracy", "points of accuracy", higher=True, whole=100.0)
 MIXED = Metric("mixed", "weighted mean", "in mixed units")
+# what an accuracy's `questions`, `chance` and `whole` are called
+ACCURACY_SETTINGS = ("questions", "chance", "whole")
 # name -> what a target's numbers may be
 KINDS: Mapping[str, Metric] = {
     metric.name: metric for metric in (LOSS, PERPLEXITY, ACCURACY, SCORE)
@@ -182,6 +193,33 @@ def kind(name: str) -> Metric:
     if name not in KINDS:
         raise MixwrightError(f"metric {name}: no such kind of number; {nearest(name, KINDS)}")
     return KINDS[name]
+
+
+def with_setting(where: str, metric: Metric, key: str, number: float) -> Metric:
+    """Returns an accuracy with its questions, chance or whole.
+
+    Args:
+        where: what a message begins with.
+
+    Raises:
+        MixwrightError: the metric is no accuracy, or the setting cannot have the number.
+    """
+    if metric.name != "accuracy":
+        raise MixwrightError(
+            f"{where}: {key} is a setting of accuracy, not of {metric.name}; leave it out"
+        )
+    if key == "questions":
+        if not (number >= 1 and number.is_integer()):
+            raise MixwrightError(f"{where}: questions is a count; give a whole number from 1 on")
+        return replace(metric, questions=int(number))
+    if key == "chance":
+        if not 0 <= number < 1:
+            raise MixwrightError(f"{where}: chance is a share of 1; give one such as chance=.25")
+        return replace(metric, chance=number)
+    if not (number > 0 and isfinite(number)):
+        raise MixwrightError(f"{where}: whole is the number of a perfect answer; give 1 or 100")
+    unit = PERCENT.unit if number == PERCENT.whole else metric.unit
+    return replace(metric, whole=number, unit=unit)
 
 
 BITS = Metric("bits_per_byte", "bits/byte", "bits/byte")

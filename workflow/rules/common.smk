@@ -23,6 +23,8 @@ except MixwrightError as error:
 CONFIG = STUDY.config
 NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
+# Target -> what its numbers are.
+METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
 
 
 def listed(list_inputs, *arguments):

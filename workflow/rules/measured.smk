@@ -21,7 +21,7 @@ rule import_runs:
         "../../envs/analysis.yaml"
     params:
         spec=lambda wc: digest(
-            [sorted(STUDY.target_weights), STUDY.measured[wc.role], STUDY.diverged]
+            [METRICS, STUDY.measured[wc.role], STUDY.diverged]
         ),
         version=VERSIONS["import"],
     shell:

@@ -8,13 +8,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.learners import Metric
 from mixwright.measured.loss_tables import read_observations
+from mixwright.measured.metrics import NumberError, with_metrics
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
 
 def import_runs(
-    role: str, mixtures: Path, losses: Path, targets: Sequence[str], diverged: str = "refuse"
+    role: str,
+    mixtures: Path,
+    losses: Path,
+    targets: Sequence[str],
+    diverged: str = "refuse",
+    metrics: Mapping[str, Metric] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Returns DESIGN and LOSSES frames of wide tables.
 
@@ -23,8 +30,9 @@ def import_runs(
     Args:
         targets: those that must be in the losses.
         diverged: `refuse` or `drop`.
+        metrics: target -> what its numbers are; others are losses.
     """
-    observations = read_observations([mixtures], [losses], diverged=diverged)
+    observations = read_measured(mixtures, losses, metrics or {}, diverged)
     for name in targets:
         if name not in observations.targets:
             raise MixwrightError(
@@ -32,6 +40,29 @@ def import_runs(
                 f" {nearest(name, observations.targets)}"
             )
     return as_tables(role, observations)
+
+
+def read_measured(
+    mixtures: Path,
+    losses: Path,
+    metrics: Mapping[str, Metric],
+    diverged: str = "refuse",
+) -> Observations:
+    """Returns the runs of wide tables, each target minimised as its metric says.
+
+    Args:
+        metrics: target -> what its numbers are; others are losses.
+        diverged: `refuse` or `drop`.
+
+    Raises:
+        MixwrightError: the tables cannot be read, or a number is none that its metric can have.
+    """
+    observations = read_observations([mixtures], [losses], diverged=diverged)
+    try:
+        return with_metrics(observations, metrics)
+    except NumberError as error:
+        remedy = "correct it, or the target's metric in measured.targets"
+        raise MixwrightError(f"{losses}: {error.problem}; {remedy}") from None
 
 
 def as_tables(role: str, observations: Observations) -> tuple[pd.DataFrame, pd.DataFrame]:

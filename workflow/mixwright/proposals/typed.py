@@ -41,6 +41,12 @@ def numbers(
     return result
 
 
+def all_weighted(words: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether there are words, and each gives its name a number."""
+    bare = [word for word in words if word in names or "=" not in word]
+    return bool(words) and not bare
+
+
 def _split(word: str, names: Sequence[str], default: float | None) -> tuple[str, str]:
     """Returns the name and the number of a word; a name may itself hold an equals sign."""
     is_bare = word in names or (default is not None and "=" not in word)

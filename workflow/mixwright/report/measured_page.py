@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,12 @@ def _ranks(summary: Measured) -> str:
             result = results[name]
             cells.append(f"{100 * result.spearman:.2f} / {100 * result.goal:.2f}")
         for name in sets[:2]:
-            cells.append(f"{results[name].mse:.4f}")
+            error = results[name].mse
+            cells.append("" if isnan(error) else f"{error:.4f}")
         rows.append(cells)
     heads = ["mixer", *sets, *(f"squared error, {name}" for name in sets[:2])]
     reading = (
-        "Each cell shows Spearman x 100 of predicted and measured loss:"
+        "Each cell shows Spearman x 100 of predicted and measured values:"
         f" mean of all targets / mean of the goal's targets ({', '.join(summary.targets)})."
         f" The set '{HELD_OUT}' is the cross-validation inside the swarm."
     )
@@ -100,8 +102,8 @@ def _published(summary: Measured) -> str:
             cells.append(f"{results[mixer].goal:.3f} ({results[mixer].goal_rank})")
         rows.append(cells)
     reading = (
-        "Each cell shows the loss on the goal's targets that a mixer (column) predicts,"
-        " in nats/token, and in brackets the mixture's place."
+        f"Each cell shows what a mixer (column) predicts on the goal's targets, {summary.unit},"
+        " and in brackets the mixture's place."
         " Nothing was trained on these mixtures."
     )
     content = _table(["mixture", *mixers], rows, reading)

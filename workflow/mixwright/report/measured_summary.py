@@ -13,6 +13,7 @@ from mixwright.report.figures import as_listed, published, ranks
 from mixwright.report.figures import subsets as runs_needed
 from mixwright.report.frame import in_percent
 from mixwright.study.study import Study
+from mixwright.trust.shown import readout_of
 from mixwright.trust.tests import INFORMATIVE
 
 Records = Sequence[Mapping[str, Any]]
@@ -32,6 +33,7 @@ class Measured:
     study: str  # its name
     chosen: str  # the mixer that ranks held-out runs of the swarm best
     targets: Mapping[str, float]  # target -> weight
+    unit: str  # of the goal over them
     ranks: pd.DataFrame  # what figures.ranks.table returns
     subsets: pd.DataFrame  # what figures.subsets.table returns
     published: pd.DataFrame  # what figures.published.table returns
@@ -64,7 +66,8 @@ class Measured:
             "detail": list(self.detail),
             "chosen": self.chosen,
             "targets": dict(self.targets),
-            "proposal": {key: self.proposal[key] for key in ("weights", "predicted")},
+            "unit": self.unit,
+            "proposal": {key: self.proposal[key] for key in ("weights", "predicted", "units")},
             "notes": list(self.notes),
             "ranks": self.ranks.to_dict("records"),
             "subsets": subsets,
@@ -127,7 +130,7 @@ class Measured:
             low, high = region["ranges"]["alike"][domain]
             ranges.append(
                 f"{region['mixer']} {100 * low:.0f} to {100 * high:.0f} %"
-                f" (at most {region['worse']:.3f} nats/token worse)"
+                f" (at most {region['worse']:.3f} {self.unit} worse)"
             )
         if not ranges:
             return sentence
@@ -180,14 +183,15 @@ def summarise(
     if len(subsets):
         subsets = runs_needed.table(as_listed(subsets, study), targets)
     if len(predictions):
-        predictions = published.table(predictions, targets)
-    correlations = ranks.table(scored, validation, targets)
+        predictions = published.table(predictions, targets, study.metrics)
+    correlations = ranks.table(scored, validation, targets, study.metrics)
     chosen = str(correlations.mixer.iloc[0])
     proposal = next(record for record in mixtures if record["mixer"] == chosen)
     return Measured(
         study=str(study.config["study"]),
         chosen=chosen,
         targets=targets,
+        unit=readout_of(targets, study.metrics).metric.unit,
         ranks=correlations,
         subsets=subsets,
         published=predictions,

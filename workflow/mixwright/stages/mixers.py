@@ -1,14 +1,17 @@
 """Fit a mixer and predict losses: a stage of workflow/rules/mixers.smk, and tables of your own."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError, nearest
 from mixwright.measured.loss_tables import Mixtures, read_mixtures, read_observations
+from mixwright.measured.metrics import with_metrics
 from mixwright.measured.wide import write_wide
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
+from mixwright.study.study import Study
 from mixwright.trust.anchors import AnchorMap, fit_anchors
 
 log = logging.getLogger(__name__)
@@ -23,17 +26,24 @@ def fit_mixer(
     loglikelihoods: Paths = NONE,
     settings: str = "{}",
     diverged: str = "refuse",
+    study: Path | None = None,
 ) -> None:
     """Fit a mixer to measured losses: your own CSV tables, or the tables of a study.
 
-    `mixwright fit` is short for `mixwright fit-mixer`.
+    `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows the study's goal
+    and what its targets measure, so that `mixwright propose` starts from there.
 
     Example:
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit
     """
     check_place(to)
     observations = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
-    Fit.of(observations, mixer, mixers.read_settings(settings)).save(to)
+    goal = None
+    if study is not None:
+        plan = Study.read(study)
+        goal = plan.target_weights
+        observations = replace(observations, metrics=plan.metrics)
+    Fit.of(observations, mixer, mixers.read_settings(settings), goal).save(to)
 
 
 def predict(
@@ -48,12 +58,13 @@ def predict(
     """
     fitted = Fit.load(fit)
     requested = read_mixtures(mixtures)
-    predicted = fitted.predict(requested)
+    predicted = fitted.predict_minimised(requested)
     if anchor_mixtures or anchor_losses:
         anchors = _anchor_map(fitted, anchor_mixtures, anchor_losses)
         log.info("%s", anchors.sentence)
         predicted = anchors.apply(predicted)
-    write_wide(to, requested.key, requested.ids, fitted.mixer.targets, predicted)
+    in_units = fitted.source.measured(predicted)
+    write_wide(to, requested.key, requested.ids, fitted.mixer.targets, in_units)
 
 
 def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
@@ -63,6 +74,7 @@ def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
             "--anchor-mixtures and --anchor-losses go together; give both or neither"
         )
     anchors = read_observations(mixtures, losses, least=1)
+    anchors = with_metrics(anchors, fitted.source.metrics)
     mixer = fitted.mixer
     for target in mixer.targets:
         if target not in anchors.targets:
@@ -74,4 +86,9 @@ def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
     trained = Mixtures(str(mixtures[0]), "run", anchors.runs, anchors.domains, anchors.weights)
     predicted = mixer.predict(fitted.source.amounts(trained))
     columns = [anchors.targets.index(target) for target in mixer.targets]
-    return fit_anchors(mixer.targets, predicted, anchors.losses[:, columns])
+    return fit_anchors(
+        mixer.targets,
+        predicted,
+        anchors.losses[:, columns],
+        fitted.source.metrics,
+    )

@@ -66,6 +66,7 @@ OPTIONS = {
     "shards": "one folder a domain: token shards, or data sets made of tables",
     "store": "folder of computed runs, found again by their content",
     "study": "study.json in the results folder of the study, such as results/demo/study.json",
+    "fit.study": "study.json: the fit then knows the goal and what the targets measure",
     "status.study": "study.json of the study; none: the only study under results/",
     "transfer.study": "study.json; none: two tables of your own are compared",
     "summary": "summary.json of a study",

@@ -12,9 +12,11 @@ from mixwright.corpus.shards import corpus_fingerprint, train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 from mixwright.proposals.fits import Fit, read_runs
+from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.proposals.options import read_options
 from mixwright.proposals.pareto import TargetMean, as_frame, as_table
 from mixwright.proposals.pareto import pareto as trace_front
+from mixwright.proposals.shown import weights_table
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap
@@ -50,7 +52,9 @@ def propose(
     options = read_options(
         source, target, cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
     )
-    _write(options.record(source, propose_within(fitted, options, draws)), to)
+    proposal = propose_within(fitted, options, draws)
+    _write(options.record(source, proposal), to)
+    Console(highlight=False).print(weights_table(proposal))
 
 
 def propose_mixture(
@@ -78,8 +82,9 @@ def propose_mixture(
     else:
         fitted = mixers.load(method, fit)
         runs = read_runs(fit)
+    study_goal = for_mean_accuracy(fitted, study_goal, plan.metrics)
     proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
-    record = proposal.as_json(study_goal)
+    record = proposal.in_units(plan.metrics).as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
     for name in _unknown(plan):
         record.pop(name, None)
@@ -123,13 +128,27 @@ def pareto(
     options = read_options(
         source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
     )
+    for objective in objectives:
+        # refused before anything is computed where its targets have different units
+        objective.metric(source.metrics)
     goal = options.goal(source)
     front = trace_front(fitted.mixer, goal, objectives, points)
     for note in mixers.ignored_limits(source.mixer, goal):
         log.info("%s: %s", source.mixer, note)
     with written(to) as partial:
-        as_frame(front, objectives, goal).to_csv(partial, index=False)
-    Console(highlight=False).print(as_table(front, objectives, goal))
+        as_frame(
+            front,
+            objectives,
+            goal,
+            source.metrics,
+        ).to_csv(partial, index=False)
+    table = as_table(
+        front,
+        objectives,
+        goal,
+        source.metrics,
+    )
+    Console(highlight=False).print(table)
 
 
 def _unknown(plan: Study) -> tuple[str, ...]:

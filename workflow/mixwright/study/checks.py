@@ -13,6 +13,7 @@ from mixwright.mixture import SUM_TOLERANCE
 from mixwright.simplex.bounds import groups_of
 from mixwright.sources import LABELS, create, entry, public
 from mixwright.sources.places import Places
+from mixwright.study.metrics import measured_metrics, spelled_out
 from mixwright.study.schema import did_you_mean
 
 # Sections of a study that trains runs of its own.
@@ -113,7 +114,9 @@ def check_measured(study: Mapping[str, Any]) -> None:
         raise MixwrightError(f"config: measured.natural: {natural} is no published mixture; {hint}")
     for where, pattern in _measured_files(measured, role).items():
         public.named(pattern, study["public"], f"config: measured.{where}")
-    _check_target_weights(measured["targets"].values())
+    measured_metrics(measured)
+    entries = [spelled_out(entry) for entry in measured["targets"].values()]
+    _check_target_weights(entry.get("weight", 1.0) for entry in entries)
 
 
 def _check_mixtures(study: Mapping[str, Any], domains: Sequence[str]) -> None:

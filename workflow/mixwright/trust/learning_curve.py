@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
+from mixwright.goal import Readout
+from mixwright.learners import LOSS
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman_of_rows
@@ -56,10 +58,12 @@ class LearningCurve:
     sizes: tuple[int, ...]
     # (sizes,) weighted mean of the targets
     spearman: Array
-    # (sizes,) of the objective, nats/token: the pick among the held-out runs minus their best
+    # (sizes,) of the objective as shown: the pick among the held-out runs against their best
     regret: Array
     # (draws, sizes) spearman over resampled held-out runs
     resampled: Array
+    # of the regret
+    unit: str = LOSS.unit
 
     @cached_property
     def _laws(self) -> tuple[Array, Array]:
@@ -161,6 +165,7 @@ class LearningCurve:
             "mixer": self.mixer,
             "runs": self.runs,
             "points": points,
+            "regret_unit": self.unit,
             "next": vars(self.raised_by(more or _quarter(self.runs))),
             "enough": self.enough(worth),
             "answer": self.answer(more, worth),
@@ -211,16 +216,22 @@ def learning_curve(
     for rows in rng.integers(runs, size=(DRAWS, runs)):
         ranks = _spearman(swarm.losses[rows], predicted[:, rows], weights)
         resampled.append(ranks)
-    objective = swarm.losses @ weights
     predicted_objective = predicted @ weights
     picks = predicted_objective.argmin(axis=1)
+    readout = Readout.of(_weights(swarm, targets), swarm.targets, swarm.metrics)
+    objective = readout.objective(swarm.losses)
+    if readout.metric.higher:
+        regret = objective.max() - objective[picks]
+    else:
+        regret = objective[picks] - objective.min()
     return LearningCurve(
         mixer=name,
         runs=runs,
         sizes=sizes,
         spearman=_spearman(swarm.losses, predicted, weights),
-        regret=objective[picks] - objective.min(),
+        regret=regret,
         resampled=np.stack(resampled),
+        unit=readout.metric.unit,
     )
 
 
@@ -268,10 +279,16 @@ def _sizes(runs: int, most: int) -> tuple[int, ...]:
     return tuple(np.unique(rounded).tolist())
 
 
+def _weights(swarm: Observations, targets: Mapping[str, float] | None) -> Mapping[str, float]:
+    """Target -> weight; all count alike where nothing was said."""
+    if targets is None:
+        return dict.fromkeys(swarm.targets, 1.0)
+    return targets
+
+
 def _shares(swarm: Observations, targets: Mapping[str, float] | None) -> Array:
     """(targets,) weights that sum to 1."""
-    if targets is None:
-        targets = dict.fromkeys(swarm.targets, 1.0)
+    targets = _weights(swarm, targets)
     unknown = sorted(set(targets) - set(swarm.targets))
     if unknown:
         remedy = f"choose among {', '.join(swarm.targets)}"
