@@ -10,21 +10,16 @@ OMP_NUM_THREADS=1 python benchmarks/accuracies.py      # about three minutes of 
 A line on stderr shows the progress.
 """
 
-import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from scipy.optimize import minimize
 
-from mixwright import mixers
 from mixwright.goal import Goal
-from mixwright.learners import ACCURACY, SCORE, Metric
+from mixwright.learners import Metric
 from mixwright.mixture import Array, Domain
 from mixwright.observations import Observations
-from mixwright.progress import say
 from mixwright.simplex.bounds import Bounds
 
 RUNS, TASKS, SEEDS = 64, 3, 6

@@ -4,6 +4,7 @@ Swarms without variance, domains that nobody tried, seeds of one mixture on both
 and single bad runs, on planted swarms of four domains and two targets.
 """
 
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 
@@ -11,14 +12,18 @@ import numpy as np
 import pytest
 
 from mixwright.goal import Goal
+from mixwright.learners import ACCURACY, POINTS
 from mixwright.mixers import create
 from mixwright.mixture import Domain
+from mixwright.numerics.pairs import Pairs
 from mixwright.observations import Observations
+from mixwright.simplex.alike import same_mixture
 from mixwright.simplex.bounds import Bounds
 from mixwright.trust.bootstrap import propose
 from mixwright.trust.folds import folds_of, held_out_residuals
 from mixwright.trust.learning_curve import learning_curve
-from mixwright.trust.validation import scores, validate
+from mixwright.trust.noise import noise_floor
+from mixwright.trust.validation import score, scores, validate
 
 DOMAINS = ("books", "code", "news", "web")
 TARGETS = ("prose", "questions")
@@ -337,3 +342,96 @@ def test_where_much_is_odd_it_is_the_form_and_no_run_is_named():
     proposal = ask(spoilt(list(range(0, 40, 3)), 1.0))
     assert proposal.intervals["evidence"]["odd"] == []
     assert not kind(proposal).startswith("better")
+
+
+def test_a_bad_run_of_trees_is_named_too():
+    settings = {"iterations": 60, "learning_rate": 0.1, "samples": 500, "keep": 8}
+    proposal = ask(spoilt([28], 4.0), mixer="regmix", settings=settings)
+    assert "run-028" in proposal.intervals["evidence"]["odd"]
+
+
+# the unit of the goal, and targets that say nothing
+
+
+def as_accuracies(seen, questions):
+    metric = replace(ACCURACY, questions=questions)
+    shares = 0.9 - 0.3 * (seen.losses - seen.losses.min()) / np.ptp(seen.losses)
+    return replace(
+        seen,
+        losses=metric.minimised(shares),
+        metrics=dict.fromkeys(TARGETS, metric),
+    )
+
+
+def test_a_gain_of_accuracies_is_in_points_and_rises():
+    proposal = ask(as_accuracies(swarm(spread_out()), None))
+    assert proposal.verdict.startswith("better than natural by ")
+    assert POINTS.unit in proposal.verdict
+    gain = proposal.intervals["gain"]
+    assert 0 < gain["low"] < gain["value"] < gain["high"] < 30
+
+
+def test_a_gain_under_the_error_of_its_questions_is_said():
+    few = ask(as_accuracies(swarm(spread_out()), 20))
+    many = ask(as_accuracies(swarm(spread_out()), 1_000_000))
+    assert "; less than the error of its questions, " in few.verdict
+    assert "questions" not in many.verdict
+
+
+def test_a_target_that_is_the_same_in_every_run_is_said_and_has_no_interval():
+    seen = swarm(spread_out())
+    losses = np.column_stack([seen.losses[:, 0], np.zeros(40)])
+    proposal = ask(replace(seen, losses=losses))
+    assert "questions: the same in every run, so it tells no mixtures apart" in proposal.notes
+    assert list(proposal.intervals["predicted"]) == ["prose"]
+    assert kind(proposal) == "better than natural"
+
+
+def test_two_runs_on_one_domain_alone_are_no_noise_of_a_mixture():
+    weights = np.concatenate([spread_out(), np.tile([1.0, 0, 0, 0], (2, 1))])
+    assert noise_floor(swarm(weights), {"prose": 1.0}) is None
+    weights = np.concatenate([spread_out(), np.tile([0.4, 0.3, 0.2, 0.1], (2, 1))])
+    floor = noise_floor(swarm(weights), {"prose": 1.0})
+    assert floor.runs == 2 and floor.high > 10 * floor.value
+
+
+# many runs
+
+
+def test_ten_thousand_runs_are_scored_in_little_memory():
+    rng = np.random.default_rng(0)
+    actual = rng.normal(size=10_000)
+    tracemalloc.start()
+    found = score(actual, actual + 0.1 * rng.normal(size=10_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6 and found["kendall"] > 0.9 and found["pairwise"] > 0.95
+
+
+@pytest.mark.parametrize("levels", [3, 40, 10_000])
+def test_pairs_are_counted_as_one_by_one(levels):
+    rng = np.random.default_rng(levels)
+    first, second = rng.integers(0, levels, (2, 75))
+    pairs = np.triu_indices(75, 1)
+    a = np.sign(first[:, None] - first)[pairs]
+    b = np.sign(second[:, None] - second)[pairs]
+    counted = Pairs.of(first, second)
+    assert counted.concordant == (a * b == 1).sum()
+    assert counted.discordant == (a * b == -1).sum()
+    assert counted.equal_second == ((a != 0) & (b == 0)).sum()
+    assert counted.equal_first == ((a == 0) & (b != 0)).sum()
+    assert counted.right == np.where(b == 0, 0.5, a == b)[a != 0].mean()
+
+
+def test_ten_thousand_runs_are_grouped_by_mixture():
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.ones(8), 2_000)
+    group = same_mixture(np.repeat(weights, 5, axis=0) + rng.uniform(-1e-4, 1e-4, (10_000, 8)))
+    assert (group.reshape(2_000, 5) == group[::5, None]).all()
+    assert group.max() > 1_900
+
+
+def test_a_dense_swarm_is_not_one_chain():
+    share = np.linspace(0, 1, 400)
+    group = same_mixture(np.column_stack([share, 1 - share]))
+    assert np.bincount(group).max() <= 3

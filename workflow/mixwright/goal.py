@@ -1,7 +1,7 @@
 """What is asked of a mixture, and what a mixer answers: goal and proposal."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 

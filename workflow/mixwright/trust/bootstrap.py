@@ -16,11 +16,11 @@ from mixwright.learners import LOSS, Metric
 from mixwright.mixers.base import Mixer, Proposer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
-from mixwright.trust.cost import Cost
+from mixwright.trust.cost import Cost, question_error
 from mixwright.trust.evidence import CANNOT, Evidence, HeldOut, weigh
 from mixwright.trust.intervals import LEVEL, REFERENCE, Difference, Interval
 from mixwright.trust.noise import NoiseFloor, noise_of
-from mixwright.trust.notes import barred, of_refits, untried
+from mixwright.trust.notes import barred, of_refits, silent, silent_targets, untried
 from mixwright.trust.refits import SECOND, Refits, rows_read
 
 # refits where no number is asked for
@@ -55,6 +55,8 @@ class Bootstrap:
     evidence: Evidence | None = None
     # of the objective
     metric: Metric = LOSS
+    # standard error of one run's objective by its questions alone; None: unknown
+    question_error: float | None = None
 
     @property
     def difference(self) -> Difference:
@@ -91,10 +93,14 @@ class Bootstrap:
             return sentence
         if self.evidence is not None and not self.evidence.enough:
             return self.evidence.sentence
-        if self.noise is None or abs(self.gain.value) >= self.noise.value:
-            return sentence
-        noise = f"{self.noise.value:.3f} over {self.noise.runs} repeats"
-        return f"{sentence}; less than the noise of one run, {noise}"
+        gain = abs(self.gain.value)
+        if self.noise is not None and gain < self.noise.value:
+            noise = f"{self.noise.value:.3f} over {self.noise.runs} repeats"
+            return f"{sentence}; less than the noise of one run, {noise}"
+        if self.question_error is not None and gain < self.question_error:
+            error = f"{self.question_error:.2f} {self.metric.unit}"
+            return f"{sentence}; less than the error of its questions, {error}"
+        return sentence
 
     @property
     def outlook(self) -> str:
@@ -235,9 +241,10 @@ def bootstrap(
         noise=noise,
         notes=(
             *barred(goal),
+            *silent(observations, goal),
             *refits.odd.notes(
                 tuple(np.array(observations.runs)[rows].tolist()),
-                full.targets,
+                observations.targets,
                 observations.metrics,
             ),
             *opinion,
@@ -245,14 +252,16 @@ def bootstrap(
         ),
         evidence=evidence,
         metric=metric,
+        question_error=question_error(cost.readout, observations),
     )
 
 
 def _by_target(refits: Refits, observations: Observations, goal: Goal) -> dict[str, Interval]:
     """The loss of each target of the goal at the proposal, on the scale that mixers minimise."""
     intervals = {}
+    without_spread = silent_targets(observations, goal)
     for column, target in enumerate(observations.targets):
-        if target not in goal.targets:
+        if target not in goal.targets or target in without_spread:
             continue
         only = partial(np.take, indices=column, axis=-1)
         floor = noise_of(observations, observations.losses[:, column])

@@ -1,5 +1,7 @@
 """What a proposal's notes say beside its verdict."""
 
+import numpy as np
+
 from mixwright.goal import Goal, Proposal
 from mixwright.observations import Observations
 from mixwright.trust.noise import NoiseFloor
@@ -32,6 +34,23 @@ def barred(goal: Goal) -> tuple[str, ...]:
     if goal.bounds.contain(goal.natural[None])[0]:
         return ()
     return ("natural lies outside the bounds: the gain is over a mixture they bar",)
+
+
+def silent_targets(observations: Observations, goal: Goal) -> tuple[str, ...]:
+    """Returns the goal's targets that are the same in every run, by name."""
+    names = []
+    for target, losses in zip(observations.targets, observations.losses.T, strict=True):
+        if target in goal.targets and not np.ptp(losses) > 0:
+            names.append(target)
+    return tuple(names)
+
+
+def silent(observations: Observations, goal: Goal) -> tuple[str, ...]:
+    """Returns a note on targets that are the same in every run."""
+    names = silent_targets(observations, goal)
+    if not names:
+        return ()
+    return (f"{', '.join(names)}: the same in every run, so it tells no mixtures apart",)
 
 
 def of_refits(mixer: str, draws: int, done: int, noise: NoiseFloor | None) -> tuple[str, ...]:

@@ -31,7 +31,13 @@ class OddRuns:
     expected: Array
 
     @classmethod
-    def of(cls, measured: Array, residuals: Array, leverage: Array) -> "OddRuns":
+    def of(
+        cls,
+        measured: Array,
+        residuals: Array,
+        leverage: Array,
+        wanted: NDArray[np.bool_],
+    ) -> "OddRuns":
         """Compares each residual with the usual one, and with the spread of what was measured.
 
         Args:
@@ -39,12 +45,15 @@ class OddRuns:
             residuals: (runs, targets) measured minus predicted without the run.
             leverage: (runs,) how far out each run's mixture lies, 1 on average: a mixture at the
                 edge is harder to predict.
+            wanted: (targets,) which targets count.
         """
         off = np.abs(residuals - np.median(residuals, axis=0))
         harder = np.maximum(1.0, leverage)[:, None]
         usual = spread_of(residuals) * harder
         limit = np.maximum(ODD * usual, spread_of(measured))
-        ratio = off / np.maximum(limit, 1e-12)
+        # what is the same in every run is predicted but for rounding
+        counts = wanted & (np.ptp(measured, axis=0) > 0)
+        ratio = np.where(counts, off / np.maximum(limit, 1e-300), 0.0)
         odd = ratio.max(axis=1) > 1
         if odd.sum() > MOST_ODD * len(odd):
             odd = np.zeros(len(odd), dtype=bool)

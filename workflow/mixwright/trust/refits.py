@@ -79,7 +79,8 @@ class Refits:
         points = np.concatenate([amounts, of_runs])
         cover = Cover.of(observations.weights[rows])
         measured = observations.losses[rows]
-        odd = OddRuns.of(measured, held_out, cover.of_runs)
+        wanted = [goal.targets.get(target, 0.0) > 0 for target in observations.targets]
+        odd = OddRuns.of(measured, held_out, cover.of_runs, np.array(wanted))
         losses = []
         weights = []
         for refit in refitted(
