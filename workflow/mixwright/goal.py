@@ -230,7 +230,7 @@ class Proposal:
             lines.append(f"  gap        {self.gap:.1e} {self.gap_unit}".rstrip())
         for note in self.notes:
             # The verdict has a line of its own.
-            if not (self.verdict and note == f"predicted {self.verdict}"):
+            if not (self.verdict and note in (self.verdict, f"predicted {self.verdict}")):
                 lines.append(f"  note       {note}")
         return "\n".join(lines)
 

@@ -221,6 +221,8 @@ class Proposer(Protocol):
 class Mixer(Proposer, Protocol):
     """A mixer that learns how the loss depends on the mixture and proposes the best one."""
 
+    # its name in the registry
+    name: ClassVar[str]
     # columns of the amounts, once fitted
     domains: tuple[str, ...]
     # columns of the predictions, once fitted

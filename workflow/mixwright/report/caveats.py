@@ -57,6 +57,7 @@ def find_caveats(
     caveats += _trivial_targets(study)
     caveats += _intervals(comparison, scores)
     caveats += _same_mixtures(mixtures)
+    caveats += _without_evidence(mixtures)
     caveats += _diverged(losses)
     caveats += _of_sources(study)
     return tuple(sorted(caveats, key=lambda caveat: not caveat.serious))
@@ -221,6 +222,22 @@ def _same_mixtures(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
         if len(names) > 1:
             text = f"{' and '.join(names)} chose the same mixture, so they share one final model."
             caveats.append(Caveat(text))
+    return caveats
+
+
+def _without_evidence(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
+    """Mixtures of which the proxies cannot tell whether they are better than natural."""
+    mixers: dict[str, list[str]] = {}
+    for mixture in mixtures:
+        evidence = mixture.get("intervals", {}).get("evidence") or {}
+        if "goal" in mixture or not evidence.get("reasons"):
+            continue
+        verdict = str(mixture["intervals"]["verdict"])
+        mixers.setdefault(verdict, []).append(mixture["mixer"])
+    caveats = []
+    for verdict, names in mixers.items():
+        text = f"Of the mixture of {' and '.join(names)} {verdict}."
+        caveats.append(Caveat(text))
     return caveats
 
 

@@ -156,10 +156,14 @@ def _predicted(summary: Summary) -> str:
         loss, gain = arm.intervals["objective"], arm.intervals["gain"]
         # A gain is what the loss falls by.
         interval = f"[{_signed(-gain['high'])}, {_signed(-gain['low'])}]"
+        predicted = f"{_signed(-gain['value'])} {interval}"
+        evidence = arm.intervals.get("evidence") or {}
+        if evidence.get("reasons"):
+            predicted = escape(arm.intervals["verdict"])
         row = [
             escape(arm.mixer),
             _ranged(loss, 3),
-            f"{_signed(-gain['value'])} {interval}",
+            predicted,
             _signed(arm.natural.value),
         ]
         rows.append(row)

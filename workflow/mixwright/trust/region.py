@@ -17,9 +17,10 @@ from mixwright.progress import Log, say
 from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.simplex.sampling import sample_around
 from mixwright.trust.bootstrap import bootstrap
+from mixwright.trust.folds import held_out_residuals
 from mixwright.trust.intervals import LEVEL
 from mixwright.trust.noise import target_weights
-from mixwright.trust.refits import held_out_residuals, refitted
+from mixwright.trust.refits import refitted
 
 # random mixtures that are tried
 SAMPLES = 20_000
@@ -83,7 +84,7 @@ def find_region(
         proposal,
         draws,
     )
-    log(f"{name}: {intervals.draws} refits; predicted {intervals.verdict}")
+    log(f"{name}: {intervals.draws} refits; {intervals.outlook}")
     tried = _tried(
         fitted,
         observations,
