@@ -74,6 +74,48 @@ def test_every_mixer_takes_accuracies_the_right_way_up(planted, mixer):
     assert planted.mean(chosen.weights) > planted.mean(np.full(5, 0.2)) - 0.01
 
 
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [
+        ("{}/acc,none", ()),
+        ("{}_accuracy", ()),
+        ("{}", ("--higher-better", *TASKS)),
+        ("{}", ("--metric", *(f"{task}=accuracy,questions=1000" for task in TASKS))),
+        ("{}", ("--unit", "accuracy")),
+    ],
+)
+def test_tables_of_accuracies_are_read_the_right_way_up(tmp_path, planted, heading, words):
+    mixtures, losses = saved(tmp_path, planted, heading)
+    fitted = ("--mixer", "effective-data", "--mixtures", mixtures, "--losses", losses)
+    assert run("fit", *fitted, "--to", tmp_path / "fit", *words) == 0
+    to = tmp_path / "mixture.json"
+    assert run("propose", "--fit", tmp_path / "fit", "--draws", 20, "--to", to) == 0
+    text = to.read_text()
+    written = json.loads(text)
+    weights = np.array([written["weights"][name] for name in planted.domains])
+    assert planted.mean(weights) > planted.mean(np.full(5, 0.2))
+    assert set(written["predicted"]) == {heading.format(task) for task in TASKS}
+    assert "nats/token" not in text
+
+
+def test_shares_that_nobody_explained_are_asked_about(tmp_path, planted, capsys):
+    mixtures, losses = saved(tmp_path, planted, "{}")
+    fitted = ("--mixer", "effective-data", "--mixtures", mixtures, "--losses", losses)
+    assert run("fit", *fitted, "--to", tmp_path / "fit") == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "--higher-better" in error and "arc" in error
+
+
+def saved(folder, planted, heading):
+    """Both tables as CSV, tasks under headings of this form."""
+    weights = pd.DataFrame(planted.weights, columns=planted.domains)
+    shares = pd.DataFrame(planted.shares, columns=[heading.format(task) for task in TASKS])
+    for name, frame in (("mixtures", weights), ("losses", shares)):
+        frame.insert(0, "run", [f"r{i:02}" for i in range(len(frame))])
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    return folder / "mixtures.csv", folder / "losses.csv"
+
+
 # One thing in several forms
 
 

@@ -12,7 +12,6 @@ from mixwright.corpus.shards import corpus_fingerprint, train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 from mixwright.proposals.fits import Fit, read_runs
-from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.proposals.options import read_options
 from mixwright.proposals.pareto import TargetMean, as_frame, as_table
 from mixwright.proposals.pareto import pareto as trace_front
@@ -20,7 +19,7 @@ from mixwright.proposals.shown import weights_table
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap
-from mixwright.trust.proposal import propose_within
+from mixwright.trust.proposal import propose_in_units, propose_within
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +81,15 @@ def propose_mixture(
     else:
         fitted = mixers.load(method, fit)
         runs = read_runs(fit)
-    study_goal = for_mean_accuracy(fitted, study_goal, plan.metrics)
-    proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
-    record = proposal.in_units(plan.metrics).as_json(study_goal)
+    draws = plan.config["validation"]["draws"]
+    proposal = propose_in_units(
+        fitted,
+        runs,
+        study_goal,
+        plan.metrics,
+        draws,
+    )
+    record = proposal.as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
     for name in _unknown(plan):
         record.pop(name, None)
