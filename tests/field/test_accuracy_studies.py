@@ -14,6 +14,7 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import ACCURACY, LOSS, PERPLEXITY, SCORE
 from mixwright.proposals.fits import Fit
 from mixwright.report.figures import draw, tabulate
+from mixwright.report.measured_page import write_page
 from mixwright.report.measured_summary import summarise
 from mixwright.stages import measured as stages
 from mixwright.stages.mixers import fit_mixer
@@ -156,13 +157,13 @@ def test_the_best_mixture_is_proposed_in_the_unit(made):
 def test_propose_starts_from_the_goal_of_the_study(made, tmp_path):
     assert Fit.load(made.fit).source.goal == {"arc": 0.5, "piqa": 0.5}
     to = tmp_path / "mixture.json"
-    propose(to, made.fit, draws=0)
+    propose(fit=made.fit, to=to, draws=0)
     again = json.loads(to.read_text())
     assert "the goal is that of the study: arc 0.5, piqa 0.5" in again["notes"]
     assert set(again["predicted"]) == {"arc", "piqa"}
     first = json.loads(made.mixture.read_text())
     assert again["weights"] == pytest.approx(first["weights"], abs=1e-6)
-    propose(to, made.fit, target=["sciq"], draws=0)
+    propose(fit=made.fit, to=to, target=["sciq"], draws=0)
     assert set(json.loads(to.read_text())["predicted"]) == {"sciq"}
 
 
@@ -214,6 +215,11 @@ def test_pages_and_figures_show_the_unit(made, tmp_path):
     )
     words = " ".join(summary.detail)
     assert "points of accuracy" in words and "nats" not in words
+    page = tmp_path / "page.html"
+    write_page(summary, {}, [], page)
+    html = page.read_text()
+    assert "predicted mean accuracy" in html and "points of accuracy" in html
+    assert "nats/token" not in html
     published = tabulate("published", predictions=results["predictions"], study=made.plan)
     assert published.unit.tolist() == ["points of accuracy"]
     assert 25 < published.goal[0] < 100

@@ -284,6 +284,10 @@ def _check_simplex(frame: pd.DataFrame, where: str) -> None:
 def _read_one(path: str | Path, table: Table) -> pd.DataFrame:
     try:
         return pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        raise MixwrightError(
+            f"{path}: no such file; a study that is not finished lacks some: go on with snakemake"
+        ) from None
     except (OSError, pa.ArrowInvalid) as error:
         raise MixwrightError(
             f"{path}: not a readable {table.name} parquet file;"

@@ -8,6 +8,9 @@ from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, sc
 from mixwright.report.layout import (
     figure_files,
     figure_paths,
+    fit_paths,
+    proposal_paths,
+    proposals_page,
     result_paths,
     table_paths,
     validated,
@@ -25,6 +28,11 @@ NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
 # Target -> what its numbers are.
 METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
+
+# Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
+for part in ("proxy", "final"):
+    device = CONFIG.get(part, {}).get("device", "cpu")
+    os.environ[f"MIXWRIGHT_{part.upper()}_DEVICE"] = device
 
 
 def listed(list_inputs, *arguments):

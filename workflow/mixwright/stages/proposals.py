@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 
 def propose(
+    fit: Path,
     to: Path,
-    fit: Path | None = None,
     target: list[str] = NO_WORDS,
     cap: list[str] = NO_WORDS,
     floor: list[str] = NO_WORDS,
@@ -44,8 +44,6 @@ def propose(
     Example:
         mixwright propose --fit fit --target prose=2 questions --cap web=0.5 --to mixture.json
     """
-    if fit is None:
-        raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit")
     fitted = Fit.load(fit)
     source = fitted.source
     options = read_options(

@@ -27,6 +27,7 @@ TRAINING = (
     "designs",
     "transfer",
     "final",
+    "finals",
     "store",
 )
 # Keys of the goal that mean nothing for runs that others measured.

@@ -75,7 +75,8 @@ def _write_out_shapes(study: dict[str, Any], folder: Path) -> None:
     for part in MODELS:
         if part in study:
             study[part]["shape"] = shape(study[part]["model"], folder, part)
-            _check_shape(study, part, folder)
+            if part != "final" or study["finals"] == "trained":
+                _check_shape(study, part, folder)
 
 
 def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:

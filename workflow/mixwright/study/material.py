@@ -67,6 +67,11 @@ class Material:
         return LEARNERS[self.config.get("learner", "causal-lm")]
 
     @property
+    def ends_at_proposals(self) -> bool:
+        """Whether the study trains no final models (`finals: none`)."""
+        return bool(self.config.get("finals") == "none")
+
+    @property
     def domains(self) -> list[str]:
         """Names of the domains, sorted."""
         return sorted(self.config["domains"])

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, closest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +57,9 @@ class FigureEntry:
     # Whether a study that makes the inputs shows the figure.
     shown: Callable[["Study"], bool] = _always
 
+
+# Suffixes of the files that a figure can be written to.
+SUFFIXES = (".svg", ".png", ".pdf")
 
 # Of studies that train their proxies; in the order of the page.
 FIGURES = {
@@ -121,7 +124,9 @@ def entry(name: str) -> FigureEntry:
     """
     registry = FIGURES | MEASURED
     if name not in registry:
-        raise MixwrightError(f"figure {name} is unknown; there are {', '.join(registry)}")
+        close = closest(name, registry)
+        hint = f"did you mean {close}? " if close else ""
+        raise MixwrightError(f"figure {name} is unknown; {hint}there are {', '.join(registry)}")
     return registry[name]
 
 
@@ -174,7 +179,7 @@ def save(figure: "Figure", path: str | Path) -> None:
     from mixwright.files import written
     from mixwright.report.figures.style import STYLE
 
-    kind = Path(path).suffix.lstrip(".") or "svg"
+    kind = Path(path).suffix.lstrip(".")
     # Without the date of drawing.
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with rc_context(STYLE), written(path) as partial:
@@ -191,12 +196,19 @@ def draw_figure(
         paths: name of a result -> its file or files.
         to: the file to write the figure to.
         table: the CSV file to write the numbers behind it to; figures of MEASURED only.
+
+    Raises:
+        MixwrightError: the file is of no kind that can be drawn, or the figure has no table.
     """
     from mixwright.files import written
     from mixwright.report.results import load
     from mixwright.study.study import Study
 
     registered = entry(name)
+    if Path(to).suffix not in SUFFIXES:
+        raise MixwrightError(f"{to}: a figure ends with {', '.join(SUFFIXES)}; rename the file")
+    if table is not None and name in FIGURES:
+        raise MixwrightError(f"{table}: figure {name} has no table; leave --table out")
     results = load(paths, registered.inputs, registered.optional)
     if "study" in results:
         results["study"] = Study(results["study"])
