@@ -247,6 +247,8 @@ class Learner:
     second: Metric  # shown beside the first of the finals' metrics
     # What knows the mixture and nothing else: the column `unigram` of losses and scores.
     reference: str
+    # what it learns from: text, or labels, as mixwright.sources names what a source yields
+    reads: str = "text"
     sized: bool = True  # its runs have a number of tokens, repeat their data, depend on a seed
     masked: bool = False  # it predicts masked tokens from both sides
 
@@ -287,6 +289,7 @@ LEARNERS = {
         loss=LOG_LOSS,
         second=LOG_LOSS,
         reference="one probability for all rows",
+        reads="labels",
         sized=False,
     ),
 }

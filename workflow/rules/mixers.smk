@@ -14,6 +14,7 @@ rule fit_mixer:
         directory("results/{study}/fits/{mixer}"),
     log:
         "logs/{study}/fit_mixer/{mixer}.log",
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -60,6 +61,7 @@ rule propose_mixture:
         "results/{study}/mixtures/{arm}.json",
     log:
         "logs/{study}/propose_mixture/{arm}.log",
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -67,7 +69,7 @@ rule propose_mixture:
         settings=lambda wc: STUDY.settings(STUDY.arms[wc.arm][0]),
         spec=lambda wc: digest(
             [
-                STUDY.targets_of(STUDY.arms[wc.arm][1]),
+                STUDY.weighed_by(*STUDY.arms[wc.arm]),
                 STUDY.final_tokens,
                 CONFIG["goal"],
                 CONFIG["validation"]["draws"],
