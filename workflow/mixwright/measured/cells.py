@@ -184,7 +184,7 @@ def checked(cells: Cells) -> Cells:
     Raises:
         MixwrightError: there is nothing in the table, or a heading stands there twice.
     """
-    if not cells.rows or not cells.heading:
+    if not cells.rows or len(cells.heading) < 2:
         raise MixwrightError(f"{cells.head}: {FORM}")
     for k, name in enumerate(cells.heading):
         if name and name in cells.heading[:k]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +11,12 @@ from numpy.typing import NDArray
 from mixwright.errors import MixwrightError, nearest
 from mixwright.measured.cells import Cells, Column, number
 from mixwright.measured.decisions import DOMAIN, LEFT_OUT, Decision
-from mixwright.measured.headings import match_name, no_domain, paired
+from mixwright.measured.headings import match_name, no_domain, paired, shared_start
+from mixwright.measured.sums import ROUNDING, choose, error
 from mixwright.mixture import Array
 
-# A row's sum may miss 1 by this much: 17 weights of three decimals may miss it by 0.0085.
-ROUNDING = 0.01
-# A column is judged by content alone where there are so many rows more than columns.
-SPARE_ROWS = 3
-# The fewest rows from which a column of an unknown heading is left out by its content.
-LEAST_ROWS = 5
-# Estimates that are further apart than so many standard errors differ.
-STANDARD_ERRORS = 5.0
-# What the last bits of a sum may miss, and of an estimate.
-LAST_BITS = 1e-9
-# No share is greater, however it was rounded.
-MOST = 1.1
-# Sums that are so many times less exact are spoilt, or may be.
-MUCH, LITTLE = 2.0, 1.05
+# Rows in which decimals are counted.
+SAMPLE = 100
 REMEDY = "say which columns are the domains: --domains A B"
 
 
@@ -93,7 +83,7 @@ def _expected(cells: Cells, columns: list[Column], expected: Sequence[str]) -> D
         return None
     domains = [by_domain[name] for name in expected]
     matrix = np.column_stack([column.values for column in domains])
-    if not _error(matrix) <= ROUNDING:
+    if not error(matrix) <= ROUNDING:
         return None
     reasons = {}
     for column in columns:
@@ -114,16 +104,28 @@ def _by_content(cells: Cells, columns: list[Column]) -> Domains:
     doubts = [_why_not(column) for column in candidates]
     unlikely = np.array([bool(doubt) for doubt in doubts], dtype=bool)
     matrix = _matrix(candidates, len(cells.rows))
-    chosen = _choose(matrix, unlikely)
+    odd = np.array(_odd(candidates), dtype=bool)
+    chosen = choose(matrix, unlikely, odd)
     if chosen is None:
         raise MixwrightError(
-            f"{cells.head}: the weights sum to 1 with small columns and without them; {REMEDY}"
+            f"{cells.head}: the weights sum to 1 with {_small(candidates, unlikely)} and without;"
+            f" {REMEDY}"
         )
     for column, doubt, is_domain in zip(candidates, doubts, chosen, strict=True):
         if not is_domain:
             why = "the others sum to 1 without it"
             reasons[column.position] = f"{doubt}; {why}" if doubt else why
     return _decided(cells, columns, reasons, "with the other domains it sums to 1 in every row")
+
+
+def _small(columns: Sequence[Column], unlikely: NDArray[np.bool_]) -> str:
+    """Returns the name of the column of the smallest numbers."""
+    sizes = {}
+    for column, is_unlikely in zip(columns, unlikely, strict=True):
+        size = float(np.nanmax(np.abs(column.values), initial=0.0))
+        if size > 0 and not is_unlikely:
+            sizes[column.name] = size
+    return min(sizes, key=sizes.__getitem__)
 
 
 def _why_not(column: Column) -> str:
@@ -155,120 +157,36 @@ def _matrix(columns: list[Column], rows: int) -> Array:
     return matrix
 
 
-def _error(matrix: Array) -> float:
-    """Returns how far the row sums are from 1 at most; rows with a hole are passed over."""
-    sums = matrix.sum(axis=1)
-    sums = sums[~np.isnan(sums)]
-    if not len(sums) or matrix.shape[1] < 2:
-        return math.inf
-    return float(np.abs(sums - 1).max())
+def _odd(columns: Sequence[Column]) -> list[bool]:
+    """Returns of each column whether it is written otherwise than all others.
 
-
-def _choose(matrix: Array, unlikely: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Returns which columns are domains; all likely ones where no choice sums to 1.
-
-    None: the rows leave it open.
+    Its numbers have more decimals, or it lacks a word that all other headings begin with.
     """
-    likely = ~unlikely
-    weighed = _weigh(matrix, likely)
-    if weighed is not None and _fits(matrix, weighed):
-        return _settled(matrix, likely | weighed, weighed)
-    if _fits(matrix, likely):
-        return likely
-    choices = []
-    for choice in _near(matrix, likely):
-        if _fits(matrix, choice):
-            choices.append(choice)
-    if len(choices) == 1:
-        return choices[0]
-    return likely
+    likely = [column for column in columns if not _why_not(column)]
+    decimals = {column.position: _decimals(column) for column in likely}
+    result = []
+    for column in columns:
+        others = [other for other in likely if other is not column]
+        if column not in likely or len(others) < 2:
+            result.append(False)
+            continue
+        finest = max(decimals[other.position] for other in others)
+        start = shared_start([other.heading for other in others])
+        has_start = column.heading.startswith(start)
+        result.append(decimals[column.position] > finest or not has_start)
+    return result
 
 
-def _settled(
-    matrix: Array, more: NDArray[np.bool_], fewer: NDArray[np.bool_]
-) -> NDArray[np.bool_] | None:
-    """Returns one of two choices by how exact the sums are; None where both are as good.
-
-    A column that holds little but rounding weighs nothing either. So it must also spoil the sums
-    before it is taken for no domain.
-    """
-    if not _fits(matrix, more):
-        return fewer
-    spoilt = _spread(matrix[:, more])
-    exact = _spread(matrix[:, fewer])
-    if spoilt > MUCH * exact + LAST_BITS:
-        return fewer
-    if spoilt > LITTLE * exact + LAST_BITS:
-        return None
-    return more
-
-
-def _spread(matrix: Array) -> float:
-    """Returns the root mean square of what row sums miss; rows with a hole are passed over."""
-    missing = matrix.sum(axis=1) - 1
-    return float(np.sqrt(np.nanmean(missing**2)))
-
-
-def _fits(matrix: Array, chosen: NDArray[np.bool_]) -> bool:
-    """Whether these columns are shares of 1 in every row."""
-    part = matrix[:, chosen]
-    return _error(part) <= ROUNDING and not (part < 0).any()
-
-
-def _weigh(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """Returns which columns a row's sum of 1 is made of, by least squares.
-
-    The coefficients x of `matrix x = 1` are 1 for domains and 0 for others. A column stays what
-    its heading says unless x speaks clearly against it. None: the rows do not tell.
-    """
-    complete = matrix[np.isfinite(matrix).all(axis=1)]
-    used = np.abs(complete).max(axis=0, initial=0.0) > 0
-    rows, count = len(complete), int(used.sum())
-    if count < 2 or rows < count + SPARE_ROWS:
-        return None
-    scale = np.abs(complete[:, used]).max(axis=0)
-    scaled = complete[:, used] / scale
-    if np.linalg.matrix_rank(scaled, tol=LAST_BITS * rows) < count:
-        return None
-    solution = np.linalg.lstsq(scaled, np.ones(rows), rcond=None)[0]
-    residuals = scaled @ solution - 1
-    variance = float(residuals @ residuals) / (rows - count)
-    covariance = np.linalg.inv(scaled.T @ scaled)
-    errors = np.sqrt(variance * np.diag(covariance)) / scale
-    shares = solution / scale
-    margin = STANDARD_ERRORS * errors + LAST_BITS / scale
-    chosen = likely.copy()
-    from_zero = np.abs(shares)
-    from_one = np.abs(shares - 1)
-    is_off = (from_one > margin) & (from_zero < from_one)
-    is_on = (from_zero > margin) & (from_zero >= from_one)
-    chosen[used] = np.where(likely[used], ~is_off, is_on)
-    return chosen
-
-
-def _near(matrix: Array, likely: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Returns choices that differ from the likely one by little.
-
-    One unlikely column more, or, where there are rows enough, one likely column less; and both
-    without the columns that can be no shares.
-    """
-    filled = np.nan_to_num(matrix)
-    impossible: NDArray[np.bool_] = (filled.min(axis=0) < 0) | (filled.min(axis=0) > MOST)
-    starts = [likely]
-    if len(matrix) >= LEAST_ROWS and (likely & impossible).any():
-        starts.append(likely & ~impossible)
-    choices = list(starts)
-    for start in starts:
-        for k in range(matrix.shape[1]):
-            turned = start.copy()
-            turned[k] = not start[k]
-            if start[k] and len(matrix) < LEAST_ROWS:
-                continue
-            if not (start[k] or likely[k]) and impossible[k]:
-                continue
-            choices.append(turned)
-    unique = {choice.tobytes(): choice for choice in choices}
-    return list(unique.values())
+def _decimals(column: Column) -> int:
+    """Returns how many decimals the numbers of a column have at most, in its first rows."""
+    most = 0
+    for text in column.texts[:SAMPLE]:
+        value = number(text)
+        if value is None or not math.isfinite(value):
+            continue
+        exponent = Decimal(text or "0").as_tuple().exponent
+        most = max(most, -int(exponent))
+    return most
 
 
 def _decided(

@@ -123,10 +123,9 @@ def short_names(names: Sequence[str]) -> tuple[str, ...]:
     short = list(names)
     for direction in (1, -1):
         turned = [name[::direction] for name in short]
-        common = _common_start(min(turned), max(turned))
-        cut = 1 + max(common.rfind(mark) for mark in SEPARATORS)
-        rest = [name[cut:][::direction] for name in turned]
-        if cut and _may_be_cut(common[:cut][::direction], rest):
+        common = shared_start(turned)
+        rest = [name[len(common) :][::direction] for name in turned]
+        if common and _may_be_cut(common[::direction], rest):
             short = rest
     return tuple(short)
 
@@ -137,6 +136,13 @@ def _may_be_cut(shared: str, rest: Sequence[str]) -> bool:
     if units & set(words(shared)):
         return False
     return all(name and not name.isdigit() for name in rest)
+
+
+def shared_start(names: Sequence[str]) -> str:
+    """Returns the words, with the mark behind them, that all names begin with."""
+    common = _common_start(min(names), max(names))
+    cut = 1 + max(common.rfind(mark) for mark in SEPARATORS)
+    return common[:cut]
 
 
 def _common_start(first: str, second: str) -> str:

@@ -61,8 +61,8 @@ def choose_keys(
     if not pairs:
         raise MixwrightError(f"{losses.head}: {NONE_THERE}")
     agreeing = [pair for pair in pairs if pair.agrees]
-    contradicted = _contradicted(pairs)
-    if contradicted is not None and all(pair.rank > contradicted.rank for pair in agreeing):
+    contradicted = _contradicted(pairs, agreeing)
+    if contradicted is not None:
         return contradicted
     if not agreeing:
         return max(pairs, key=lambda pair: (pair.shared > 0, -pair.rank, pair.shared))
@@ -139,26 +139,25 @@ def _numbers_rows(column: Column) -> bool:
     return all(value == row for row, value in enumerate(steps.tolist()))
 
 
-def _contradicted(pairs: Sequence[Pair]) -> Pair | None:
+def _contradicted(pairs: Sequence[Pair], agreeing: Sequence[Pair]) -> Pair | None:
     """Returns the pair that names the runs by its heading but on which the tables do not agree.
 
-    Half of the ids of one table are in the other, and stand once in one of them.
+    It has half of the ids of one table, each once in one of them. Where nothing but numbers of rows
+    speaks against it, one with a name for runs needs no id in common.
     """
-    best: Pair | None = None
-    for pair in pairs:
-        names_runs = pair.rank in (SAME_NAME, BOTH_IDENTITIES)
-        if pair.agrees or not names_runs:
-            continue
+    best_rank = min((pair.rank for pair in agreeing), default=NUMBERS)
+    for pair in sorted(pairs, key=lambda pair: pair.rank):
+        names_runs = pair.rank in (SAME_NAME, BOTH_IDENTITIES) and pair.rank < best_rank
         is_key = pair.mixtures.is_unique or pair.losses.is_unique
+        if pair.agrees or not names_runs or not is_key:
+            continue
         known = set(pair.mixtures.ids)
         others = set(pair.losses.ids)
-        shared = len(known & others)
-        is_identity_name = is_identity(pair.mixtures.heading)
-        if not is_key or not (2 * shared >= min(len(known), len(others)) or is_identity_name):
-            continue
-        if best is None or pair.rank < best.rank:
-            best = pair
-    return best
+        shares_half = 2 * len(known & others) >= min(len(known), len(others))
+        stands_alone = best_rank >= INDEX and is_identity(pair.mixtures.heading)
+        if shares_half or stands_alone:
+            return pair
+    return None
 
 
 def _may_name_runs(pair: Pair) -> bool:

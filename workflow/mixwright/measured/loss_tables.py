@@ -14,11 +14,11 @@ from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.measured.cells import Cells, read_cells
 from mixwright.measured.decisions import NOTHING, ColumnOptions, Known
-from mixwright.measured.domains import ROUNDING
 from mixwright.measured.frames import Frame
 from mixwright.measured.join import join
 from mixwright.measured.metrics import read_metrics
 from mixwright.measured.reader import NOTHING_KNOWN, Reading, read_shares, read_tables
+from mixwright.measured.sums import ROUNDING
 from mixwright.mixture import Array, Mixture
 from mixwright.observations import Observations, observe
 

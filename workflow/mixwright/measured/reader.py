@@ -20,12 +20,12 @@ from mixwright.measured.decisions import (
 )
 from mixwright.measured.domains import (
     REMEDY,
-    ROUNDING,
     Domains,
     choose_domains,
     malformed,
 )
 from mixwright.measured.keys import ROW_NUMBERS, Pair, check_ids, choose_keys, key_of
+from mixwright.measured.sums import ROUNDING
 from mixwright.measured.targets import Context, Targets, choose_targets
 from mixwright.measured.wide import Wide
 from mixwright.mixture import Array

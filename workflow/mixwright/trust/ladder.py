@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mixwright.errors import MixwrightError
-from mixwright.measured.domains import ROUNDING
+from mixwright.measured.sums import ROUNDING
 from mixwright.measured.wide import Wide, read_wide
 from mixwright.mixture import Array
 
