@@ -60,7 +60,8 @@ for variable, folder in {
 # Threads that wait for work leave the core to other jobs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-if "study" not in config:
+# The demo, where neither a file nor `--config` names a study.
+if "study" not in config and not workflow.configfiles:
 
     configfile: str(HOUSE / "config" / "config.yaml")
 

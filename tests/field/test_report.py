@@ -16,7 +16,7 @@ import published_runs
 import study_tables
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
-from mixwright.learners import TEXT
+from mixwright.learners import LOSS, TEXT
 from mixwright.report import layout, measured_page, proposals_page, proposals_summary
 from mixwright.report.figures import draw, tabulate
 from mixwright.report.measured_summary import Measured
@@ -102,13 +102,23 @@ def measured(correlations: dict[str, float], runs: int = 512) -> Measured:
             "gain": {"value": 0.1, "low": 0.05, "high": 0.15},
             "verdict": "better than natural by 0.100 nats/token [0.050, 0.150]",
         }
-        made.append(Proposed(mixer, weights, {"prose": 3.0}, intervals))
+        predicted = {"prose": 3.0}
+        made.append(Proposed(mixer, weights, predicted=predicted, intervals=intervals))
     made.append(Proposed("natural", dict.fromkeys(DOMAINS, 1 / 6)))
     empty = pd.DataFrame()
     ranked = pd.DataFrame(rows, columns=columns)
     chosen = str(ranked.mixer.iloc[0])
     return Measured(
-        "pile", chosen, {"prose": 1.0}, ranked, empty, empty, tuple(made), (), ("a note.",)
+        study="pile",
+        chosen=chosen,
+        targets={"prose": 1.0},
+        metric=LOSS,
+        ranks=ranked,
+        subsets=empty,
+        published=empty,
+        proposals=tuple(made),
+        regions=(),
+        notes=("a note.",),
     )
 
 
@@ -174,7 +184,7 @@ def test_every_target_has_its_results_and_its_predictions():
         assert set(row) == set(study_tables.ARMS)
         assert row["regmix"]["predicted"] == 5.0 and row["uniform"]["predicted"] is None
     page = whole(summary_page(summary))
-    assert "Target by target" in page and "Predicted losses of each mixer" in page
+    assert "Target by target" in page and "Predicted of each mixer" in page
     text = printed(content)
     for target in study_tables.TARGETS:
         assert re.search(rf"^ {target} .*\d\.\d{{3}}", text, re.MULTILINE), target

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import UnionType
-from typing import IO, Any, NoReturn, get_args, get_origin, get_type_hints
+from typing import IO, Any, NoReturn, get_args, get_origin
 
 from mixwright import __version__
 from mixwright.errors import MixwrightError, closest, nearest
@@ -23,7 +23,7 @@ from mixwright.mixers import MIXERS
 from mixwright.progress import say
 from mixwright.report.figures import FIGURES, MEASURED
 from mixwright.stages import COMMANDS, GROUPS, current
-from mixwright.stages.options import OPTIONS, OUTPUTS
+from mixwright.stages.options import OPTIONS, OUTPUTS, Option, arguments_of, options_of
 
 EXAMPLE = "Example:\n"
 
@@ -69,9 +69,10 @@ def _run(words: list[str]) -> int:
     name = _current(words[0], words[1:])
     options = vars(command_parser(name).parse_args(words[1:]))
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    function = COMMANDS[name].load()
     try:
         check_outputs(name, options)
-        COMMANDS[name].load()(**options)
+        function(**arguments_of(function, options))
     except MixwrightError as error:
         say(f"mixwright: {error}")
         return 1
@@ -235,26 +236,29 @@ def _add_options(command: Parser, name: str, function: Callable[..., Any]) -> No
 
     `list[T]` takes any number of values, `T | None` one or none. A default makes it optional.
     """
-    hints = get_type_hints(function)
-    for parameter in inspect.signature(function).parameters.values():
-        kind = hints[parameter.name]
-        required = parameter.default is inspect.Parameter.empty
-        keywords: dict[str, Any] = {"type": kind, "required": required}
-        if get_origin(kind) is list:
+    for option in options_of(function):
+        kind = option.kind
+        keywords: dict[str, Any] = {"type": kind, "required": option.required}
+        if kind is bool:
+            keywords = {"action": "store_true"}
+        elif get_origin(kind) is list:
             keywords |= {"type": get_args(kind)[0], "nargs": "*", "action": "extend"}
         elif isinstance(kind, UnionType):
             keywords |= {"type": get_args(kind)[0], "nargs": "?"}
-        if not required:
-            keywords["default"] = parameter.default
-        if keywords["type"] is Path:
+        if not option.required:
+            keywords["default"] = option.default
+        if keywords.get("type") is Path:
             keywords["type"] = _path
-        option = f"--{parameter.name.replace('_', '-')}"
-        command.add_argument(option, help=_explanation(name, parameter.name), **keywords)
+        explanation = _explanation(name, option)
+        command.add_argument(f"--{option.name.replace('_', '-')}", help=explanation, **keywords)
 
 
-def _explanation(command: str, option: str) -> str:
+def _explanation(command: str, known: Option) -> str:
     """What an option means; a mixer and a figure are listed from their registries."""
-    text = OPTIONS.get(f"{command}.{option}", OPTIONS[option])
+    option = known.name
+    if known.group:
+        return OPTIONS[f"{known.group}.{option}"]
+    text = OPTIONS.get(f"{command}.{option}") or OPTIONS[option]
     if option == "mixer":
         names = list(MIXERS)
         if command in PREDICTING:

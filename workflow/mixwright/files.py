@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -177,6 +177,12 @@ def is_running(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def newest(files: Iterable[Path]) -> Path:
+    """Returns the file that was changed last; of several, the first by name."""
+    by_name = sorted(files)
+    return max(by_name, key=lambda path: path.stat().st_mtime_ns)
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -16,6 +16,7 @@ from mixwright.__main__ import OPTIONS, command_parser, main, parser
 from mixwright.mixers import MIXERS
 from mixwright.report.figures import FIGURES, MEASURED
 from mixwright.stages import COMMANDS, GROUPS, OLD, SHORT, STAGES, WITH_STUDY, current
+from mixwright.stages.options import options_of
 
 HOUSE = Path(__file__).parents[3]
 
@@ -169,8 +170,9 @@ def test_the_help_names_the_mixers_and_the_figures():
 def test_every_option_is_explained_and_no_explanation_is_left_over():
     names, special = set(), set()
     for name, command in COMMANDS.items():
-        parameters = set(inspect.signature(command.load()).parameters)
-        names |= parameters
+        options = options_of(command.load())
+        parameters = {option.name for option in options if not option.group}
+        names |= parameters | {f"{part.group}.{part.name}" for part in options if part.group}
         special |= {f"{name}.{parameter}" for parameter in parameters}
     assert names <= set(OPTIONS) <= names | special
 

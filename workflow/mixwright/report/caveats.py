@@ -50,6 +50,7 @@ def find_caveats(
     caveats += _finals_below_reference(scores, study.target_weights, study.learner)
     caveats += _intervals(comparison, scores)
     caveats += _same_mixtures(mixtures, "so they share one final model")
+    caveats += _without_evidence(mixtures)
     return _serious_first(caveats)
 
 
@@ -66,6 +67,7 @@ def proposal_caveats(
     )
     caveats = [untested, *_of_proxies(study, signals, losses)]
     caveats += _same_mixtures(mixtures, "so one final model tests both")
+    caveats += _without_evidence(mixtures)
     return _serious_first(caveats)
 
 
@@ -245,6 +247,22 @@ def _same_mixtures(mixtures: Sequence[Mapping[str, Any]], so: str) -> list[Cavea
         if len(names) > 1:
             text = f"{' and '.join(names)} chose the same mixture, {so}."
             caveats.append(Caveat(text))
+    return caveats
+
+
+def _without_evidence(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
+    """Mixtures of which the proxies cannot tell whether they are better than natural."""
+    mixers: dict[str, list[str]] = {}
+    for mixture in mixtures:
+        evidence = mixture.get("intervals", {}).get("evidence") or {}
+        if "goal" in mixture or not evidence.get("reasons"):
+            continue
+        verdict = str(mixture["intervals"]["verdict"])
+        mixers.setdefault(verdict, []).append(mixture["mixer"])
+    caveats = []
+    for verdict, names in mixers.items():
+        text = f"Of the mixture of {' and '.join(names)} {verdict}."
+        caveats.append(Caveat(text))
     return caveats
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from mixwright.learners import Metric
 from mixwright.report.figures import as_listed, published, ranks
 from mixwright.report.figures import subsets as runs_needed
 from mixwright.report.frame import in_percent
 from mixwright.report.proposed import Proposed, in_order, listed
 from mixwright.study.study import Study
 from mixwright.trust.intervals import fisher_interval
+from mixwright.trust.shown import readout_of
 from mixwright.trust.tests import INFORMATIVE
 
 Records = Sequence[Mapping[str, Any]]
@@ -34,6 +36,7 @@ class Measured:
     study: str  # its name
     chosen: str  # the mixer that ranks held-out runs of the swarm best
     targets: Mapping[str, float]  # target -> weight
+    metric: Metric  # what the goal over them is shown as
     ranks: pd.DataFrame  # what figures.ranks.table returns
     subsets: pd.DataFrame  # what figures.subsets.table returns
     published: pd.DataFrame  # what figures.published.table returns
@@ -84,7 +87,7 @@ class Measured:
             "targets": dict(self.targets),
             "proposal": self.proposal.as_json(),
             "proposals": [proposal.as_json() for proposal in self.proposals],
-            "unit": "nats/token",
+            "unit": self.metric.unit,
             "notes": list(self.notes),
             "ranks": self.ranks.to_dict("records"),
             "subsets": subsets,
@@ -154,7 +157,7 @@ class Measured:
             low, high = region["ranges"]["alike"][domain]
             ranges.append(
                 f"{region['mixer']} {100 * low:.0f} to {100 * high:.0f} %"
-                f" (at most {region['worse']:.3f} nats/token worse)"
+                f" (at most {region['worse']:.3f} {self.metric.unit} worse)"
             )
         if not ranges:
             return sentence
@@ -207,13 +210,14 @@ def summarise(
     if len(subsets):
         subsets = runs_needed.table(as_listed(subsets, study), targets)
     if len(predictions):
-        predictions = published.table(predictions, targets)
-    correlations = ranks.table(validation, targets, scored)
+        predictions = published.table(predictions, targets, study.metrics)
+    correlations = ranks.table(validation, targets, scored, study.metrics)
     chosen = str(correlations.mixer.iloc[0])
     return Measured(
         study=str(study.config["study"]),
         chosen=chosen,
         targets=targets,
+        metric=readout_of(targets, study.metrics).metric,
         ranks=correlations,
         subsets=subsets,
         published=predictions,

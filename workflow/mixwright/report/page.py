@@ -159,7 +159,7 @@ def _predicted(summary: Summary) -> str:
             if value is not None:
                 losses.setdefault(mixer, {})[target] = value
     unit = summary.learner.loss.unit
-    content = predicted_gains(intervals, unit, measured)
+    content = predicted_gains(intervals, summary.learner.loss, measured)
     content += predicted_losses(losses, intervals, unit)
     if not content:
         return ""

@@ -10,12 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from mixwright.learners import Metric
 from mixwright.report.figures import ladder as scales
 from mixwright.report.figures import optimum
 from mixwright.report.frame import in_percent
 from mixwright.report.proposed import Proposed, in_order
 from mixwright.study.study import Study
 from mixwright.trust.ladder import caveats
+from mixwright.trust.shown import readout_of
 
 Records = Sequence[Mapping[str, Any]]
 NO_TABLE = pd.DataFrame()
@@ -31,6 +33,7 @@ class Perturbed:
 
     study: str  # its name
     targets: Mapping[str, float]  # target -> weight
+    metric: Metric  # what the goal over them is shown as
     tokens: float  # of the base run
     optimum: pd.DataFrame  # what figures.optimum.table returns
     ladder: pd.DataFrame  # what figures.ladder.table returns; empty without published optima
@@ -69,7 +72,7 @@ class Perturbed:
             "targets": dict(self.targets),
             "tokens": self.tokens,
             "proposals": [proposal.as_json() for proposal in self.proposals],
-            "unit": "nats/token",
+            "unit": self.metric.unit,
             "moved": self.moved.to_dict(),
             "optimum": self.optimum.to_dict("records"),
             "ladder": self.ladder.to_dict("records"),
@@ -142,6 +145,7 @@ def summarise(
     return Perturbed(
         study=str(study.config["study"]),
         targets=study.target_weights,
+        metric=readout_of(study.target_weights, study.metrics).metric,
         tokens=float(study.measured["perturb"]["tokens"]),
         optimum=optimum.table(mixtures, design, published),
         ladder=table,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from mixwright.learners import Metric
 from mixwright.report.frame import note, table, text
 from mixwright.report.proposed import CANNOT_TELL, Proposed
 
@@ -11,28 +12,29 @@ Intervals = Mapping[str, Any]
 
 
 def predicted_gains(
-    intervals: Mapping[str, Intervals], unit: str, measured: Mapping[str, str] | None = None
+    intervals: Mapping[str, Intervals], metric: Metric, measured: Mapping[str, str] | None = None
 ) -> str:
-    """Returns a row a mixer: its predicted loss and gain; nothing where no mixer has intervals.
+    """Returns a row a mixer: its predicted goal and gain; nothing where no mixer has intervals.
 
     Args:
         intervals: mixer -> what its proposal holds under `intervals`.
-        unit: of the losses.
+        metric: what the goal is shown as.
         measured: mixer -> what its finals gained, in words; None: nothing was trained.
     """
     rows = []
     for mixer, ends in intervals.items():
-        row = [escape(mixer), ranged(ends["objective"], 3), _gain(ends)]
+        row = [escape(mixer), ranged(ends["objective"], 3), _gain(ends, metric)]
         if measured is not None:
             row.append(measured[mixer])
         rows.append(row)
     if not rows:
         return ""
-    heads = ["mixer", "predicted loss", "predicted, minus natural"]
+    heads = ["mixer", f"predicted {metric.title}", "predicted, minus natural"]
     if measured is not None:
         heads.append("finals, minus natural")
+    where = _in_unit(metric.unit)
     reading = (
-        f"Means over the targets, in {unit}. Predictions are for the proxies' size and length."
+        f"Means over the targets, {where}. Predictions are for the proxies' size and length."
         " Their 95% intervals come from refits to resampled losses: they include the noise of the"
         " runs and the error on held-out runs, but not what larger models do differently."
         " No final model was used."
@@ -41,14 +43,16 @@ def predicted_gains(
 
 
 def predicted_losses(
-    losses: Mapping[str, Mapping[str, float]], intervals: Mapping[str, Intervals], unit: str
+    losses: Mapping[str, Mapping[str, float]],
+    intervals: Mapping[str, Intervals],
+    units: str | Mapping[str, str],
 ) -> str:
-    """Returns a row a mixer, a column a target: the predicted loss; nothing where none predicts.
+    """Returns a row a mixer, a column a target: what is predicted; nothing where none predicts.
 
     Args:
-        losses: mixer -> target -> its predicted loss.
+        losses: mixer -> target -> what is predicted of it.
         intervals: mixer -> what its proposal holds under `intervals`.
-        unit: of the losses.
+        units: of all targets, or target -> its own.
     """
     if not losses:
         return ""
@@ -60,11 +64,19 @@ def predicted_losses(
         for target in targets:
             cells.append(_loss(row.get(target), ends.get(target)))
         rows.append(cells)
+    if isinstance(units, str):
+        units = dict.fromkeys(targets, units)
+    heads = list(targets)
+    where = "in the targets' units"
+    if len(set(units.values())) == 1:
+        where = _in_unit(next(iter(units.values())))
+    else:
+        heads = [f"{target}, {units.get(target, '')}".rstrip(", ") for target in targets]
     reading = (
-        f"Predicted losses of each mixer's proposal, in {unit}, for the proxies' size and length;"
+        f"Predicted of each mixer's proposal, {where}, for the proxies' size and length;"
         " in brackets 95% of the refits, where there are any."
     )
-    return table(["mixer", *map(escape, targets)], rows) + note(escape(reading))
+    return table(["mixer", *map(escape, heads)], rows) + note(escape(reading))
 
 
 def weights_table(proposals: Sequence[Proposed]) -> str:
@@ -85,6 +97,10 @@ def weights_table(proposals: Sequence[Proposed]) -> str:
         "Weights in percent; in brackets the weights of 95% of the refits, where there are any."
     )
     return table(heads, rows) + note(reading)
+
+
+def _in_unit(unit: str) -> str:
+    return f"in {unit}" if unit else "in their own unit"
 
 
 def _weight(proposal: Proposed, domain: str) -> str:
@@ -109,14 +125,15 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-def _gain(ends: Intervals) -> str:
+def _gain(ends: Intervals, metric: Metric) -> str:
     """The predicted gain with its interval; where the runs cannot tell, their verdict alone."""
     if str(ends.get("verdict", "")).startswith(CANNOT_TELL):
         return escape(ends["verdict"])
     gain = ends["gain"]
-    # A gain is what the loss falls by.
-    interval = f"[{signed(-gain['high'])}, {signed(-gain['low'])}]"
-    return f"{signed(-gain['value'])} {interval}"
+    # A gain is what a loss falls by, and what an accuracy rises by.
+    sign = 1 if metric.higher else -1
+    low, high = sorted((sign * gain["low"], sign * gain["high"]))
+    return f"{signed(sign * gain['value'])} [{signed(low)}, {signed(high)}]"
 
 
 def _loss(value: float | None, ends: Any) -> str:

@@ -90,7 +90,8 @@ def _predicted(summary: Proposals) -> str:
         if proposal.predicted:
             losses[proposal.name] = proposal.predicted
     unit = summary.learner.loss.unit
-    content = predicted_gains(intervals, unit) + predicted_losses(losses, intervals, unit)
+    content = predicted_gains(intervals, summary.learner.loss)
+    content += predicted_losses(losses, intervals, unit)
     if not content:
         return ""
     content = section("What the proxies predict", content)

@@ -28,7 +28,9 @@ class Proposed:
 
     name: str  # the arm: its mixer, with the goal where there are several
     weights: Mapping[str, float]  # domain -> weight
-    predicted: Mapping[str, float] = field(default_factory=dict)  # target -> loss
+    # target -> what is predicted of it, and in which unit
+    predicted: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
     intervals: Mapping[str, Any] = field(default_factory=dict)  # as the proposal's file holds them
     epochs: Mapping[str, float | None] = field(default_factory=dict)  # domain -> passes over it
     notes: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Proposed:
             name=name,
             weights=record["weights"],
             predicted=record.get("predicted", {}),
+            units=record.get("units", {}).get("predicted", {}),
             intervals=record.get("intervals", {}),
             epochs=record.get("epochs", {}),
             notes=tuple(record.get("notes", ())),

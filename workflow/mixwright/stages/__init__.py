@@ -32,6 +32,7 @@ class Command:
 
 
 COMMANDS = {
+    "read-runs": Command(TABLES, "mixers:read_runs", "Show how your tables are understood"),
     "compare": Command(TABLES, "trust:compare", "Compare how well mixers predict unseen runs"),
     "fit": Command(TABLES, "mixers:fit_mixer", "Fit a mixer to measured losses"),
     "predict": Command(TABLES, "mixers:predict", "Predict the losses of new mixtures"),

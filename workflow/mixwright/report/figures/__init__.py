@@ -52,6 +52,8 @@ class FigureEntry:
     title: str
     # Results that are read where the study makes them.
     optional: tuple[str, ...] = ()
+    # Whether its table shows losses, and so needs to know what the targets' numbers are.
+    in_units: bool = False
     # Whether a study that makes the inputs shows the figure.
     shown: Callable[["Study"], bool] = _always
 
@@ -93,14 +95,24 @@ FIGURES = {
 # module.table(**inputs) makes it, and module.figure(table) draws it alone.
 MEASURED = {
     "ranks": FigureEntry(
-        "ranks", ("validation", "study"), "Rank correlations", optional=("tests",)
+        "ranks",
+        ("validation", "study"),
+        "Rank correlations",
+        optional=("tests",),
+        in_units=True,
     ),
     "tested": FigureEntry(
-        "tested", ("validation", "study"), "Predicted against measured loss", optional=("tests",)
+        "tested",
+        ("validation", "study"),
+        "Predicted against measured loss",
+        optional=("tests",),
+        in_units=True,
     ),
     "subsets": FigureEntry("subsets", ("subsets", "study"), "Runs needed"),
     "region": FigureEntry("region", ("regions",), "The optimum and its region"),
-    "published": FigureEntry("published", ("predictions", "study"), "Published mixtures"),
+    "published": FigureEntry(
+        "published", ("predictions", "study"), "Published mixtures", in_units=True
+    ),
     "optimum": FigureEntry(
         "optimum",
         ("design", "mixtures"),
@@ -156,6 +168,8 @@ def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
             if result in inputs:
                 inputs[result] = as_listed(inputs[result], study)
         inputs["targets"] = study.target_weights
+        if entry(name).in_units:
+            inputs["metrics"] = study.metrics
     table: pd.DataFrame = _function(name, "table")(**inputs)
     return table
 
