@@ -260,6 +260,14 @@ def test_a_reader_who_leaves_gets_no_traceback():
     assert done.stderr == "" and done.stdout.strip() in ("0", "141")
 
 
+@pytest.mark.parametrize("where", ["> /dev/full", ">&-"])
+def test_a_terminal_that_takes_nothing_gets_no_traceback(where):
+    command = f"{sys.executable} -m mixwright --help {where}"
+    done = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1
+    assert where == ">&-" or "no space is left there" in done.stderr
+
+
 def test_an_unread_answer_and_a_stop_are_quiet(home, monkeypatch, capsys, tmp_path):
     for error, code in (
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141),
@@ -270,7 +278,7 @@ def test_an_unread_answer_and_a_stop_are_quiet(home, monkeypatch, capsys, tmp_pa
             raise error
 
         monkeypatch.setattr(fits.Fit, "load", fail)
-        monkeypatch.setattr("mixwright.__main__._print_no_more", lambda: None)
+        monkeypatch.setattr("mixwright.__main__._print_no_more", lambda *_: None)
         assert main([str(word) for word in commands(home, tmp_path / "x")["propose"]]) == code
         assert capsys.readouterr().err == ""
 

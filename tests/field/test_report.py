@@ -1,5 +1,6 @@
 """What a person reads: whose weights they are, each target, and no more than the evidence holds."""
 
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -10,16 +11,21 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+import least_study
+import published_runs
 import study_tables
 from mixwright.__main__ import main
+from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT
-from mixwright.report import measured_page, proposals_page, proposals_summary
+from mixwright.report import layout, measured_page, proposals_page, proposals_summary
+from mixwright.report.figures import draw, tabulate
 from mixwright.report.measured_summary import Measured
 from mixwright.report.outputs import as_json
 from mixwright.report.page import summary_page
 from mixwright.report.proposed import NO_INTERVAL, NO_PREDICTION, Proposed, alike, ranks
 from mixwright.report.summary import summarise
 from mixwright.report.terminal import print_summary
+from mixwright.study.config import resolve
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
 
@@ -296,3 +302,52 @@ def test_the_best_is_always_among_those_that_rank_alike(seed):
 
 def test_predictions_are_in_the_unit_of_the_proxies():
     assert f"in {TEXT.loss.unit}" in proposals_page.page(proposals())
+
+
+def test_a_study_that_ends_at_its_proposals_keeps_every_run():
+    """The same proxies, whatever the final: `finals: trained` later trains none of them again."""
+    trained, ending = least_study.study(), least_study.study(finals="none")
+    assert trained.final_packs and ending.final_packs == {}
+    assert ending.packs == trained.packs and ending.arms == trained.arms
+    paths = layout.result_paths(ending, "results/least")
+    assert paths["scores"] == [] and paths["documents"] == []
+    assert layout.proposals_page(ending, "r") == "r/report/summary"
+    assert layout.proposals_page(trained, "r") == "r/report/proposals"
+    assert "finals" not in layout.drawn(ending) and "mixtures" in layout.drawn(ending)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("nune", "did you mean none?"), (None, "finals is None"), (0, "finals is 0")],
+)
+def test_another_word_for_finals_is_refused(value, words):
+    with pytest.raises(MixwrightError) as refused:
+        resolve({**least_study.LEAST, "finals": value}, least_study.CONFIG)
+    assert words in str(refused.value) and "it takes trained or none" in str(refused.value)
+
+
+def test_a_measured_study_has_no_finals_to_leave_out(tmp_path):
+    study = published_runs.write(tmp_path)
+    with pytest.raises(MixwrightError, match="finals says nothing where losses are measured"):
+        resolve({**study, "finals": "none"}, least_study.CONFIG)
+
+
+def test_a_measured_study_without_test_sets_has_figures_of_its_held_out_runs(tmp_path):
+    study = published_runs.write(tmp_path)
+    for key in ("tests", "subsets", "regions", "published"):
+        study["measured"].pop(key, None)
+    study["measured"].pop("natural", None)
+    plan = Study(resolve(study, least_study.CONFIG))
+    assert {"ranks", "tested"} <= set(layout.drawn(plan))
+    rows = []
+    rng = np.random.default_rng(0)
+    for mixer in ("effective-data", "regmix-linear"):
+        for run, target in itertools.product(range(12), ("prose", "programs")):
+            actual = 3 + rng.normal()
+            rows.append((mixer, target, f"r{run}", run % 3, actual, actual + rng.normal(0, 0.1)))
+    columns = ["mixer", "target", "run", "fold", "actual", "predicted"]
+    frame = pd.DataFrame(rows, columns=columns)
+    for name in ("ranks", "tested"):
+        table = tabulate(name, validation=frame, study=plan)
+        assert set(table.test) == {"held out"}
+        assert draw(name, table=table).axes

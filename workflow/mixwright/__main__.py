@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import UnionType
-from typing import Any, NoReturn, get_args, get_origin
+from typing import IO, Any, NoReturn, get_args, get_origin
 
 from mixwright import __version__
 from mixwright.errors import MixwrightError, closest, nearest
@@ -46,12 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _run(words)
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except KeyboardInterrupt:
         return STOPPED
     except BrokenPipeError:
-        _print_no_more()
+        _print_no_more(sys.stdout, sys.stderr)
         return UNREAD
+    except OSError as error:
+        _print_no_more(sys.stdout)
+        say(f"mixwright: what is printed goes nowhere: {reason(error)}")
+        return 1
 
 
 def _run(words: list[str]) -> int:
@@ -115,10 +120,10 @@ def _path(word: str) -> Path:
     return Path(word)
 
 
-def _print_no_more() -> None:
-    """Drops what is still to be printed: the reader of a pipe has gone."""
+def _print_no_more(*streams: IO[str]) -> None:
+    """Drops what is still to be printed to these streams: nobody takes it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in streams:
         # a stream of a test has no number
         with suppress(OSError, ValueError):
             os.dup2(nowhere, stream.fileno())

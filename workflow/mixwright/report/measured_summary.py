@@ -204,14 +204,14 @@ def summarise(
         predictions: the PREDICTIONS table: losses of published and proposed mixtures.
     """
     targets = study.target_weights
-    scored = validation.iloc[:0].assign(test="")
+    scored = None
     if len(tests):
         scored = as_listed(tests, study)
     if len(subsets):
         subsets = runs_needed.table(as_listed(subsets, study), targets)
     if len(predictions):
         predictions = published.table(predictions, targets, study.metrics)
-    correlations = ranks.table(scored, validation, targets, study.metrics)
+    correlations = ranks.table(validation, targets, scored, study.metrics)
     chosen = str(correlations.mixer.iloc[0])
     return Measured(
         study=str(study.config["study"]),

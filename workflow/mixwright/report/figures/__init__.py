@@ -95,10 +95,18 @@ FIGURES = {
 # module.table(**inputs) makes it, and module.figure(table) draws it alone.
 MEASURED = {
     "ranks": FigureEntry(
-        "ranks", ("tests", "validation", "study"), "Rank correlations", in_units=True
+        "ranks",
+        ("validation", "study"),
+        "Rank correlations",
+        optional=("tests",),
+        in_units=True,
     ),
     "tested": FigureEntry(
-        "tested", ("tests", "study"), "Predicted against measured loss", in_units=True
+        "tested",
+        ("validation", "study"),
+        "Predicted against measured loss",
+        optional=("tests",),
+        in_units=True,
     ),
     "subsets": FigureEntry("subsets", ("subsets", "study"), "Runs needed"),
     "region": FigureEntry("region", ("regions",), "The optimum and its region"),

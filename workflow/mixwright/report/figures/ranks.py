@@ -33,9 +33,9 @@ COLUMNS = ["mixer", "test", "runs", "targets", "spearman", "goal", "mse"]
 
 
 def table(
-    tests: pd.DataFrame,
     validation: pd.DataFrame,
     targets: Mapping[str, float],
+    tests: pd.DataFrame | None = None,
     metrics: Metrics = NO_METRICS,
 ) -> pd.DataFrame:
     """Returns a row a mixer and set of runs, the best mixer first.
@@ -48,7 +48,11 @@ def table(
     Args:
         metrics: target -> what its numbers are.
     """
-    frame = pd.concat([validation.assign(test=HELD_OUT), tests], ignore_index=True)
+    frame = validation.assign(test=HELD_OUT)
+    sets = [HELD_OUT]
+    if tests is not None:
+        frame = pd.concat([frame, tests], ignore_index=True)
+        sets += dict.fromkeys(tests.test)
     scores = _scores(frame)
     by_set = scores.groupby(KEYS)
     result = by_set.agg(targets=("target", "nunique"), spearman=("spearman", "mean"))
@@ -63,7 +67,6 @@ def table(
     held_out = result[result.test == HELD_OUT]
     best_first = held_out.sort_values(["spearman", "mixer"], ascending=[False, True])
     mixers = list(best_first.mixer)
-    sets = [HELD_OUT, *dict.fromkeys(tests.test)]
     mixer_places = result.mixer.map(mixers.index)
     set_places = result.test.map(sets.index)
     result["place"] = mixer_places * len(sets) + set_places

@@ -1,4 +1,4 @@
-"""Predicted against measured loss of the test runs, set by set."""
+"""Predicted against measured loss of the test runs, set by set, or of those held out."""
 
 from collections.abc import Mapping
 
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mixwright.learners import LOSS
+from mixwright.report.figures.ranks import HELD_OUT
 from mixwright.report.figures.style import BLUE, GREEN, SOFT, panel_title, panels, titled
 from mixwright.trust.shown import NO_METRICS, Metrics, readout_of
 from mixwright.trust.tests import mean_loss
@@ -18,18 +19,22 @@ ALL, GOAL = "all targets", "goal"
 
 
 def table(
-    tests: pd.DataFrame,
+    validation: pd.DataFrame,
     targets: Mapping[str, float],
+    tests: pd.DataFrame | None = None,
     metrics: Metrics = NO_METRICS,
 ) -> pd.DataFrame:
     """Returns a row a mixer, test set and run: what was measured and what is predicted.
 
     Each stands there twice: as the mean of all targets and of the goal's, named in the column `of`.
-    Both are as such a goal is shown, in the column `unit`.
+    Both are as such a goal is shown, in the column `unit`. Without test sets the runs are those
+    held out of the swarm.
 
     Args:
         metrics: target -> what its numbers are.
     """
+    if tests is None:
+        tests = validation.assign(test=HELD_OUT)
     sets = list(dict.fromkeys(tests.test))
     placed = tests.assign(place=tests.test.map(sets.index))
     ordered = placed.sort_values(["place", "mixer", "target", "run"])
