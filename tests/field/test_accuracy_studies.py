@@ -223,7 +223,12 @@ def test_pages_and_figures_show_the_unit(made, tmp_path):
     published = tabulate("published", predictions=results["predictions"], study=made.plan)
     assert published.unit.tolist() == ["points of accuracy"]
     assert 25 < published.goal[0] < 100
-    tested_rows = tabulate("tested", tests=results["tests"], study=made.plan)
+    tested_rows = tabulate(
+        "tested",
+        validation=results["validation"],
+        tests=results["tests"],
+        study=made.plan,
+    )
     of_goal = tested_rows[tested_rows.of == "goal"]
     measured = 100 * made.planted.shares[:, :2].mean(axis=1)
     assert sorted(of_goal.actual) == pytest.approx(sorted(measured))

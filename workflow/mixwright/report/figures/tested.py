@@ -27,8 +27,8 @@ def table(
     """Returns a row a mixer, test set and run: what was measured and what is predicted.
 
     Each stands there twice: as the mean of all targets and of the goal's, named in the column `of`.
-    Both are as such a goal is shown, in the column `unit`. Without test sets
-    the runs are those held out of the swarm.
+    Both are as such a goal is shown, in the column `unit`. Without test sets the runs are those
+    held out of the swarm.
 
     Args:
         metrics: target -> what its numbers are.
