@@ -13,7 +13,7 @@ from mixwright.study.study import PROXIES, Study
 
 Folder = Path | str
 # Results that final models make.
-OF_FINALS = ("scores", "documents")
+OF_FINALS = ("finals", "scores", "documents")
 
 
 def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) -> list[str]:
