@@ -145,7 +145,6 @@ def alone(lock: Path) -> Iterator[None]:
     The lock ends with its process, however that ends. Where the file system has no locks, a
     warning says so and the process goes on: work may be done twice, to the same results.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
     with _locked(lock) as file:
         try:
             yield
@@ -155,6 +154,32 @@ def alone(lock: Path) -> Iterator[None]:
             # closing is not enough: a child process may have inherited the open file
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def locked(file: IO[str] | int, path: Path, risk: str, wait: bool = True) -> bool:
+    """Locks an open file for this process.
+
+    Where the file system has no locks, a warning says so, and the process goes on without.
+
+    Args:
+        file: the open file, or its number.
+        path: its path, for the warning.
+        risk: what may happen without a lock, for the warning.
+        wait: whether to wait while another process holds the lock.
+
+    Returns:
+        Whether this process may go on: False while another holds the lock.
+    """
+    operation = fcntl.LOCK_EX
+    if not wait:
+        operation |= fcntl.LOCK_NB
+    try:
+        fcntl.flock(file, operation)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        say(f"{path}: cannot be locked ({error.strerror}); {risk}")
+    return True
 
 
 def remove_leftovers(path: Path) -> None:
@@ -227,6 +252,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def stamp(path: str | Path) -> list[int]:
+    """Returns a file's size in bytes and its time in whole seconds; nothing where it is missing."""
+    path = Path(path)
+    if not path.is_file():
+        return []
+    facts = path.stat()
+    return [facts.st_size, int(facts.st_mtime)]
+
+
 def machine_name() -> str:
     """Returns this machine's name, without dots."""
     return socket.gethostname().replace(".", "-")
@@ -240,15 +274,23 @@ def _prefix(path: Path) -> str:
 def _locked(path: Path) -> IO[str]:
     """The open file `path`, locked."""
     while True:
-        file = path.open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            say(f"{path}: cannot be locked ({error.strerror}); two jobs may do the same work twice")
-            return file
+        file = _opened(path)
+        locked(file, path, "two jobs may do the same work twice")
         if _is_file_of(path, file):
             return file
         file.close()
+
+
+def _opened(path: Path) -> IO[str]:
+    """The file `path`, opened for writing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w")
+    except OSError as error:
+        raise MixwrightError(
+            f"{path}: cannot be written ({error.strerror});"
+            " let this user write there, or make room on the disk"
+        ) from None
 
 
 def _is_file_of(path: Path, file: IO[str]) -> bool:

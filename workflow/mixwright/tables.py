@@ -161,10 +161,12 @@ _FINAL = _table(
     "",
     key="",
     columns="mixer:str goal:str seed:int store_key:str folder:str tokens:int seconds:float"
-    " train_loss:float",
-    optional="goal",
+    " train_loss:float status:str step:int",
+    nullable="folder train_loss",
+    optional="goal status step",
 )
-# A trained final: its model's folder, and what it took from each domain, nested.
+# A trained final: its model's folder, and what it took from each domain, nested. status: diverged,
+# with the step of its first loss that is not finite, and without a model; null of any other.
 FINALS = Table(
     "finals",
     _FINAL.schema.append(pa.field("realised", _nested(REALISED), False)),

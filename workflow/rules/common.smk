@@ -2,8 +2,9 @@
 # There are no rules here.
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
-from mixwright.files import newest
+from mixwright.files import newest, stamp
 from mixwright.jobs.launch import launch, placement
+from mixwright.jobs.lease import can_reach_gpu
 from mixwright.mixture import digest
 from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
 from mixwright.report.layout import (
@@ -57,6 +58,7 @@ TABLES = [
     for name, file in STUDY.table_files.items()
     for path in listed(STUDY.places.inputs, f"tables.{name}", file)
 ]
+TOKENIZER_FILES = listed(STUDY.tokenizer_files)
 if STUDY.measured:
     for key, file in measured_files(STUDY.measured).items():
         listed(STUDY.places.inputs, f"measured.{key}", file)
@@ -70,6 +72,14 @@ if LACKING:
     print(
         f"mixwright: the study can be looked at, not run: {LACKING[0]}"
         f" ({len(LACKING)} missing in all; jobs that need them will fail)",
+        file=sys.stderr,
+    )
+
+DEVICES = {CONFIG[part]["device"] for part in ("proxy", "final")}
+if "cuda" in DEVICES and not STUDY.measured and not can_reach_gpu():
+    print(
+        "mixwright: the study asks for device: cuda, and this machine has no GPU and no scheduler;"
+        " training jobs that run here will fail: set proxy.device and final.device to cpu",
         file=sys.stderr,
     )
 
@@ -112,6 +122,16 @@ def text_spec(section, name, *keys):
     if section == "targets":
         entry = {**entry, "weight": 1}
     return digest([entry, *map(STUDY.part, keys), *many_files(name)])
+
+
+def stamps(files):
+    """Sizes and times of a user's files, for a rule's params.
+
+    Snakemake reruns what is older than its inputs. A file that was replaced by one from before is
+    told by its stamp. Fetched files are pinned, and have none.
+    """
+    own = [path for path in map(str, files) if not path.startswith(f"{RESULTS_FOLDER}/")]
+    return digest([stamp(path) for path in own])
 
 
 def documents_of(names, folder):

@@ -32,6 +32,7 @@ rule read_target:
         spec=lambda wc: text_spec(
             "targets", wc.name, "corpus.target_bytes", "corpus.max_document_bytes"
         ),
+        files=lambda wc: stamps(FILES[wc.name]),
         version=VERSIONS["clean"],
     shell:
         "python -m mixwright read-target --study results/{wildcards.study}/study.json"
@@ -52,6 +53,7 @@ rule clean_domain:
         "../../envs/corpus.yaml"
     params:
         spec=lambda wc: text_spec("domains", wc.name, "corpus"),
+        files=lambda wc: stamps(FILES[wc.name]),
         version=VERSIONS["clean"],
     shell:
         "python -m mixwright clean-domain --study results/{wildcards.study}/study.json"
@@ -62,6 +64,7 @@ rule clean_domain:
 rule train_tokenizer:
     input:
         documents=documents_of(STUDY.domains, "documents"),
+        files=TOKENIZER_FILES,
     output:
         directory("results/{study}/tokenizer"),
     log:
@@ -69,7 +72,7 @@ rule train_tokenizer:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=digest([CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked]),
+        spec=digest([CONFIG["tokenizer"], *["mask"] * STUDY.learner.masked, *STUDY.tokenizer_print]),
         version=VERSIONS["tokenizer"],
     shell:
         "python -m mixwright train-tokenizer --study results/{wildcards.study}/study.json"

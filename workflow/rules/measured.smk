@@ -21,6 +21,7 @@ rule import_runs:
         "../../envs/analysis.yaml"
     params:
         spec=lambda wc: digest([METRICS, STUDY.measured[wc.role], STUDY.diverged]),
+        files=lambda wc, input: stamps(input),
         version=VERSIONS["import"],
     shell:
         "python -m mixwright import-runs --study results/{wildcards.study}/study.json"
@@ -43,6 +44,7 @@ rule weigh_domains:
         "../../envs/analysis.yaml"
     params:
         spec=digest(STUDY.measured["natural"]),
+        files=lambda wc, input: stamps(input.published),
         version=VERSIONS["import"],
     shell:
         "python -m mixwright weigh-domains --study results/{wildcards.study}/study.json"
@@ -61,6 +63,7 @@ rule climb_ladder:
         "../../envs/analysis.yaml"
     params:
         spec=lambda wc: digest(STUDY.measured["optima"]),
+        files=lambda wc, input: stamps(input),
         version=VERSIONS["climb"],
     shell:
         "python -m mixwright climb-ladder --study results/{wildcards.study}/study.json"
@@ -81,6 +84,7 @@ rule predict_tests:
         "../../envs/analysis.yaml"
     params:
         spec=digest([sorted(STUDY.tests), STUDY.diverged]),
+        files=lambda wc, input: stamps(input.tests),
         version=VERSIONS["test"],
     shell:
         "python -m mixwright predict-tests --study results/{wildcards.study}/study.json"
@@ -109,6 +113,7 @@ rule score_subsets:
                 STUDY.diverged,
             ]
         ),
+        files=lambda wc, input: stamps(input.tests),
         version=digest([VERSIONS["fit"], VERSIONS["test"]]),
     shell:
         "python -m mixwright score-subsets --study results/{wildcards.study}/study.json"
@@ -159,6 +164,7 @@ rule predict_mixtures:
         "../../envs/analysis.yaml"
     params:
         spec=digest(sorted(STUDY.published)),
+        files=lambda wc, input: stamps(input.published),
         version=VERSIONS["test"],
     shell:
         "python -m mixwright predict-mixtures --study results/{wildcards.study}/study.json"

@@ -15,6 +15,7 @@ rule make_datasets:
         "../../envs/tabular.yaml"
     params:
         spec=spec("tables", "domains", "seed"),
+        files=stamps(TABLES),
         version=VERSIONS["datasets"],
     shell:
         "python -m mixwright make-datasets --study results/{wildcards.study}/study.json"

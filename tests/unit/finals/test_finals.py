@@ -17,10 +17,11 @@ from mixwright.errors import MixwrightError
 from mixwright.files import alone
 from mixwright.finals import loop as finishing
 from mixwright.finals import train as final
+from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.loop import latest
 from mixwright.finals.models import build
 from mixwright.finals.score import example_losses
-from mixwright.finals.train import Arm, content_key, train_finals
+from mixwright.finals.train import train_finals
 from mixwright.finals.trainer import Sequences
 from mixwright.mixture import Mixture
 from shard_files import END, VOCABULARY, make_shards
@@ -167,11 +168,12 @@ def test_the_key_holds_what_the_numbers_depend_on_and_nothing_else(shards, token
     assert len({key, *others}) == 6
 
 
-def test_a_diverged_final_names_the_fix_and_leaves_nothing(shards, tokenizer, tmp_path):
+def test_a_diverged_final_is_recorded_and_leaves_no_model(shards, tokenizer, tmp_path):
     config = study(optimizer=OPTIMIZER | {"adam_lr": 1e38})
-    with pytest.raises(MixwrightError, match=r"regmix, seed 1 diverged; lower final\.optimizer"):
-        train([ARM], shards, tokenizer, tmp_path, config)
-    assert not [path for path in (tmp_path / "store/finals").iterdir() if path.is_dir()]
+    finals = train([ARM], shards, tokenizer, tmp_path, config)
+    assert finals.status[0] == "diverged" and finals.folder.isna()[0]
+    (folder,) = (tmp_path / "store/finals").iterdir()
+    assert [path.name for path in folder.iterdir()] == ["result.json"]
 
 
 def test_batches_follow_the_schedule_and_labels_are_the_next_tokens(shards):

@@ -14,9 +14,10 @@ from killed_finals import in_a_process_that_dies, same, weights
 from mixwright import tables
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.unigram import unigram_losses
+from mixwright.finals.arm import Arm
 from mixwright.finals.models import build
 from mixwright.finals.score import evaluate_finals, masked_losses
-from mixwright.finals.train import Arm, train_finals
+from mixwright.finals.train import train_finals
 from mixwright.mixture import Mixture
 from mixwright.proxies.models.masking import Masking
 from mixwright.proxies.models.shape import Shape

@@ -20,10 +20,11 @@ from final_study import FINAL, study, write_tokenizer
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
+from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.callbacks import Progress
 from mixwright.finals.loop import latest
-from mixwright.finals.train import Arm, content_key, train_finals
-from mixwright.finals.trainer import Sequences
+from mixwright.finals.train import train_finals
+from mixwright.finals.trainer import FinalTrainer, Sequences
 from mixwright.jobs.launch import launch, placement
 from mixwright.mixture import Mixture
 from mixwright.study.config import resolve
@@ -207,6 +208,29 @@ def test_one_that_is_killed_fails_the_job_and_the_next_goes_on(
     assert latest(checkpoints(tmp_path)).endswith("checkpoint-10")
     assert together(work) == [0, 0]
     assert apart(weights(tmp_path), weights(both)) == 0
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_a_loss_that_is_lost_in_one_process_ends_the_final_in_both(
+    parallel, shards, tokenizer, tmp_path, monkeypatch
+):
+    plain = FinalTrainer.compute_loss
+
+    def work(rank: int) -> None:
+        def spoilt(self, *args, **rest):
+            if rank == 1 and self.args.seed == 1 and self.state.global_step == 4:
+                for parameter in self.model.parameters():
+                    parameter.data.fill_(float("nan"))
+            return plain(self, *args, **rest)
+
+        monkeypatch.setattr(FinalTrainer, "compute_loss", spoilt)
+        arms = [ARM, replace(ARM, seed=2)]
+        train(arms, shards, tokenizer, tmp_path, processes=2, parallel=parallel)
+
+    assert together(work) == [0, 0]
+    finals = tables.read(tmp_path / "finals.parquet", tables.FINALS).set_index("seed")
+    assert finals.status[1] == "diverged" and finals.step[1] in (5, 6)
+    assert finals.folder.isna().tolist() == [True, False]
 
 
 def test_another_number_of_processes_than_asked_for_is_told_in_one_line(

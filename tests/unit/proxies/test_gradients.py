@@ -222,3 +222,55 @@ def test_a_compiled_step_is_near_the_eager_one_and_as_independent_of_company(fol
             )
             < 1e-5
         )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [SHAPE, BERT, replace(SHAPE, architecture="gpt2")])
+def test_gradients_lie_in_memory_as_their_weights_do_and_are_float32(folder, shape, dtype):
+    """The optimizer adds them in place: another stride or type would cost a copy at each step."""
+    texts = opened(folder / shape.architecture, shape.masked)
+    pair = wave.Wave(eight()[:2], shape, texts, CUT)
+    execution = replace(CUT.execution, dtype=dtype)
+    batch = pair._batch(*pair._read(np.arange(4)))
+    _, slopes = steps_in_parts.gradients(pair.parameters, batch, shape, execution)
+    assert slopes.keys() == pair.parameters.keys()
+    for name, of_members in slopes.items():
+        for slope, weights in zip(of_members, pair.parameters[name], strict=True):
+            assert slope.dtype == torch.float32 and slope.shape == weights.shape, name
+            assert slope.stride() == weights.stride(), name
+
+
+class EmulatedGraph:
+    """Does on a CPU what a CUDA graph does: warms up, puts back what changed, replays in place."""
+
+    def __init__(self, step, inputs, changed):
+        self._step = step
+        self._inputs = [tensor.clone() for tensor in inputs]
+        saved = [tensor.clone() for tensor in changed]
+        for _ in range(3):
+            step(*self._inputs)
+        for tensor, values in zip(changed, saved, strict=True):
+            tensor.copy_(values)
+
+    def play(self, inputs):
+        for held, values in zip(self._inputs, inputs, strict=True):
+            held.copy_(values)
+        return self._step(*self._inputs)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, BERT], ids=["llama", "bert"])
+def test_a_step_that_is_recorded_and_replayed_is_the_step_bit_for_bit(folder, shape, monkeypatch):
+    """All that a step changes is put back after the warm-up; nothing else is left of it."""
+    monkeypatch.setattr(wave, "StepGraph", EmulatedGraph)
+    texts = opened(folder / shape.architecture, shape.masked)
+    recorded, plain = (wave.Wave(eight()[:3], shape, texts, SETTINGS) for _ in range(2))
+    for step in range(4):
+        at = np.arange(4 * step, 4 * step + 4)
+        for one in (recorded, plain):
+            one.optimizer.schedule(step)
+        assert torch.equal(recorded._play(recorded._read(at)), plain._step(*plain._read(at)))
+        if step == 1:
+            # with fewer members it is another graph
+            recorded.leave([1]), plain.leave([1])
+    for name, tensor in plain.parameters.items():
+        assert torch.equal(tensor, recorded.parameters[name])

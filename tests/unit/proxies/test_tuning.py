@@ -6,8 +6,10 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
+from mixwright.errors import MixwrightError
+from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.timing import seconds_of
-from mixwright.proxies.tuning import Choice, Machine, calibrate, kept_here, machine, rule_of_thumb
+from mixwright.proxies.tuning import Choice, Machine, calibrate, machine, rule_of_thumb
 from mixwright.study.study import Study
 from study_runs import STUDY
 
@@ -140,8 +142,10 @@ def test_a_machine_that_cannot_keep_a_choice_says_what_it_does_instead():
         "wave": 4,
     }
     bare = Machine("old", bfloat16=False, compiler=False, memory_mb=1_000)
-    settings, lines = kept_here(made, AUTO, bare)
-    assert settings == made | {"precision": "float32", "compile": False} and len(lines) == 2
+    settings, lines = kept_here(made | {"precision": "float32"}, AUTO, bare)
+    assert settings == made | {"precision": "float32", "compile": False} and len(lines) == 1
+    with pytest.raises(MixwrightError, match="runs of two precisions cannot be compared"):
+        kept_here(made, AUTO, bare)
     assert kept_here(made, AUTO | {"precision": "bfloat16"}, bare)[0]["precision"] == "bfloat16"
     assert kept_here(made, AUTO, HERE) == (made, [])
 

@@ -17,7 +17,7 @@ from mixwright import tables
 from mixwright.designs.resolve import resolve_design, resolve_mixtures
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
-from mixwright.finals.train import Arm
+from mixwright.finals.arm import Arm
 from mixwright.learners import LEARNERS
 from mixwright.mixture import Mixture
 from mixwright.proxies.collect import collect

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixwright.corpus.documents import read_texts
+from mixwright.corpus.tokenizer_files import files_of
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
 
@@ -21,16 +22,6 @@ CONFIG = SPECIAL | {
     "clean_up_tokenization_spaces": False,
     "model_max_length": 1_000_000_000,
 }
-# What is copied of a tokenizer folder.
-FILES = (
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
-    "chat_template*",
-    "config.json",
-)
 # Every byte, and the end token.
 SMALLEST = 256 + 1
 
@@ -129,11 +120,8 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
     """
     from tokenizers import Tokenizer
 
+    files_of(folder)
     path = Path(folder) / "tokenizer.json"
-    if not path.is_file():
-        raise MixwrightError(
-            f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained"
-        )
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
@@ -201,7 +189,5 @@ def _copy(folder: Path, to: Path, masked: bool) -> None:
             f"{folder}: no mask token in its vocabulary;"
             " name one as mask_token in tokenizer_config.json"
         )
-    for pattern in FILES:
-        for path in sorted(folder.glob(pattern)):
-            if path.is_file():
-                shutil.copyfile(path, to / path.name)
+    for path in files_of(folder):
+        shutil.copyfile(path, to / path.name)

@@ -1,4 +1,4 @@
-"""Callbacks of a Trainer: progress lines with the time to go, and a checkpoint before SIGTERM.
+"""Callbacks of a Trainer: progress lines, a checkpoint before SIGTERM, an end where it diverged.
 
 transformers calls them after every step of a final model.
 """
@@ -9,6 +9,9 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from mixwright.progress import Log, Pace
+
+# how often in a training its loss is looked at
+LOOKS = 100
 
 
 class Progress(TrainerCallback):
@@ -71,3 +74,30 @@ class Interruption(TrainerCallback):
             return
         control.should_save = control.should_save or stop
         control.should_training_stop = stop
+
+
+class Divergence(TrainerCallback):
+    """Stops a training whose loss is not finite any more, and saves nothing of it.
+
+    It looks at the loss about a hundred times, for each look waits for the device; and before
+    every checkpoint, so that none holds spoilt weights. It comes after `Interruption`.
+
+    Args:
+        diverged: whether a loss was not finite; all processes that train together agree.
+    """
+
+    def __init__(self, diverged: Callable[[], bool]) -> None:
+        self._diverged = diverged
+        self.stopped = False
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tells the Trainer to stop, and not to save."""
+        last = state.global_step >= state.max_steps
+        regular = state.global_step % max(1, state.max_steps // LOOKS) == 0
+        look = regular or last or control.should_save
+        if look and self._diverged():
+            self.stopped = True
+            control.should_save = False
+            control.should_training_stop = True

@@ -1,16 +1,19 @@
 """Trains one final model to its last step, from its last checkpoint if there is one."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel, PrinterCallback, TrainingArguments
 from transformers.utils import logging
 
-from mixwright.finals.callbacks import Interruption, Progress
+from mixwright.errors import MixwrightError
+from mixwright.finals.callbacks import Divergence, Interruption, Progress
 from mixwright.finals.processes import ALONE, Processes
 from mixwright.finals.trainer import FinalTrainer, Sequences
 from mixwright.proxies.checkpoint import TERMINATED, terminable
@@ -18,6 +21,14 @@ from mixwright.proxies.checkpoint import TERMINATED, terminable
 # a final's own progress lines are enough
 logging.disable_progress_bar()
 logging.set_verbosity_error()
+
+
+class DivergedError(MixwrightError):
+    """A final whose loss or weights are not finite any more."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"no finite loss at step {step}")
+        self.step = step
 
 
 def finish(
@@ -40,6 +51,7 @@ def finish(
         The mean loss of the last tenth of the steps, in nats/token.
 
     Raises:
+        DivergedError: a loss or a weight is not finite; all processes raise it.
         SystemExit: with 143, after SIGTERM; a checkpoint is saved then.
     """
     if spec["device"] == "cpu" and spec["precision"] == "bfloat16":
@@ -54,15 +66,24 @@ def finish(
             callbacks=[progress, Interruption(lambda: processes.any(terminated.is_set()))],
             recipe=spec["optimizer"],
         )
+        divergence = Divergence(lambda: processes.any(trainer.diverged))
+        trainer.add_callback(divergence)
         trainer.remove_callback(PrinterCallback)
         checkpoint = None
         if processes.leads:
             checkpoint = latest(checkpoints)
-        trainer.train(resume_from_checkpoint=processes.from_leader(checkpoint))
+        checkpoint = processes.from_leader(checkpoint)
+        resumed = trainer.resume_losses(checkpoint)
+        trainer.train(resume_from_checkpoint=checkpoint)
+    if divergence.stopped:
+        raise DivergedError(resumed + trainer.finite_steps + 1)
     if trainer.state.global_step < trainer.state.max_steps:
         raise SystemExit(TERMINATED)
-    loss = torch.stack(tuple(trainer.losses)).mean()
-    return float(processes.mean(loss))
+    loss = float(processes.mean(torch.stack(tuple(trainer.losses)).mean()))
+    # the last update may spoil weights whose loss nobody computes any more
+    if processes.any(not math.isfinite(loss) or not _finite(model)):
+        raise DivergedError(steps)
+    return loss
 
 
 def latest(checkpoints: Path) -> str | None:
@@ -79,6 +100,18 @@ def latest(checkpoints: Path) -> str | None:
         else:
             return str(folder)
     return None
+
+
+@torch.no_grad()
+def _finite(model: PreTrainedModel) -> bool:
+    """Whether all weights of a model are finite, or this process's slices of them."""
+    for parameter in model.parameters():
+        weights = parameter
+        if isinstance(parameter, DTensor):
+            weights = parameter.to_local()
+        if not bool(weights.isfinite().all()):
+            return False
+    return True
 
 
 def _step_of(checkpoint: Path) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixwright import tables
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
@@ -43,9 +44,10 @@ def evaluate_finals(
 ) -> Scored:
     """Scores each model of a FINALS table once.
 
-    It reads whole examples, cut to the model's context, until `evaluation.final_tokens` are
-    reached. An arm with a goal of its own is scored on that target alone. The column `unigram` is
-    the loss of the unigram model of the arm's own mixture on the same tokens, in the same unit.
+    A final that diverged has no score. Of the others whole examples, cut to the model's context,
+    are read until `evaluation.final_tokens` are reached. An arm with a goal of its own is scored
+    on that target alone. The column `unigram` is the loss of the unigram model of the arm's own
+    mixture on the same tokens, in the same unit.
 
     Raises:
         MixwrightError: a task has no example, or a final model is gone.
@@ -57,7 +59,8 @@ def evaluate_finals(
     scores: list[dict[str, Any]] = []
     documents: list[pd.DataFrame] = []
     pairs = 0
-    for folder, arms in finals.groupby("folder", sort=False):
+    # no folder is a final that diverged
+    for folder, arms in finals.groupby("folder", sort=False, dropna=True):
         losses = _model_losses(str(folder), tasks, device, mask)
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
@@ -70,6 +73,8 @@ def evaluate_finals(
                     scores.append(names | row)
                 documents.append(_documents(names, task, losses[task], examples))
         log(f"scored {pairs:,} pairs of a final and a task")
+    if not scores:
+        return Scored(_empty(tables.SCORES), _empty(tables.DOCUMENTS))
     return Scored(pd.DataFrame(scores), pd.concat(documents, ignore_index=True))
 
 
@@ -242,6 +247,10 @@ def _unigram(
     return {
         task: float(unigram_losses(weights, counts, examples)) for task, examples in tasks.items()
     }
+
+
+def _empty(table: tables.Table) -> pd.DataFrame:
+    return table.schema.empty_table().to_pandas()
 
 
 def _documents(

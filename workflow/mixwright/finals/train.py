@@ -3,12 +3,10 @@
 An arm is a mixer's mixture and a seed. Equal mixtures with equal seeds share one final.
 """
 
-import hashlib
-import math
 import shutil
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,38 +16,22 @@ import pandas as pd
 from mixwright import tables
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
+from mixwright.corpus.tokenizer_files import fingerprint
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, read_json, write_json, written
+from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.processes import Processes, joined
-from mixwright.mixture import Mixture, digest
 from mixwright.progress import Done, Log, News, say
+from mixwright.proxies.refresh import Refresh
 from mixwright.study.study import Study
-from mixwright.versions import VERSIONS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from mixwright.finals.trainer import Sequences
 
-# the settings of a study's section `final` that change the trained weights
-RECIPE = ("shape", "batch", "optimizer", "device", "precision")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """What one final is trained on."""
-
-    mixer: str
-    seed: int
-    mixture: Mixture
-    goal: str | None = None  # the arm's own, where a study has several
-
-    @property
-    def label(self) -> str:
-        """The name of the final in lines for people."""
-        if self.goal:
-            return f"{self.mixer} for {self.goal}, seed {self.seed}"
-        return f"{self.mixer}, seed {self.seed}"
+# of a final whose loss was not finite
+DIVERGED = "diverged"
 
 
 @dataclass(frozen=True)
@@ -61,6 +43,7 @@ class _Shared:
     study: Study
     processes: Processes
     log: Log
+    order: Refresh | None = None  # to train again what the store has; the leader's
 
 
 def train_finals(
@@ -74,7 +57,8 @@ def train_finals(
 ) -> None:
     """Trains the finals that the store lacks, one after the other, and writes the table FINALS.
 
-    A final stands in `<store>/finals/<key>/`: `result.json`, and `model/` for from_pretrained.
+    A final stands in `<store>/finals/<key>/`: `result.json`, and `model/` for from_pretrained. One
+    that diverged has no model. It is named, and the others go on.
 
     Args:
         arms: what to train.
@@ -86,15 +70,20 @@ def train_finals(
         log: takes the lines of progress.
 
     Raises:
-        MixwrightError: a final diverged, or as many processes run as the study does not ask for.
+        MixwrightError: as many processes run as the study does not ask for.
         SystemExit: with 143, after SIGTERM; a checkpoint is saved then.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
+    order = None
     with joined(study.final) as processes:
-        shared = _Shared(shards, Path(tokenizer), study, processes, log)
+        if processes.leads and study.config["store"] == "refresh":
+            order = Refresh.of(Path(to))
+        shared = _Shared(shards, Path(tokenizer), study, processes, log, order)
         rows = _train_missing(arms, Path(store), shared)
     if processes.leads:
         tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
+    if order:
+        order.end()
 
 
 def _train_missing(arms: Sequence[Arm], store: Path, shared: _Shared) -> list[dict[str, Any]]:
@@ -102,30 +91,77 @@ def _train_missing(arms: Sequence[Arm], store: Path, shared: _Shared) -> list[di
 
     It alone looks into the store and tells the others whether to train.
     """
-    study, processes = shared.study, shared.processes
-    keys = [content_key(arm, shared.shards, shared.tokenizer, study) for arm in arms]
-    folders = [store / "finals" / key for key in keys]
-    refresh = study.config["store"] == "refresh"
-    # equal arms are trained once, also with `store: refresh`
-    finished: set[Path] = set()
+    processes = shared.processes
+    folders = [_folder(arm, store, shared) for arm in arms]
     rows: list[dict[str, Any]] = []
     for number, (arm, folder) in enumerate(zip(arms, folders, strict=True)):
         with _turn(folder, processes):
-            again = refresh and folder not in finished
-            if again and processes.leads:
-                shutil.rmtree(_checkpoints(folder), ignore_errors=True)
-            missing = not (folder / "result.json").exists()
-            if processes.from_leader(again or missing):
+            checkpoints = processes.from_leader(_checkpoints_to_train(folder, shared.order))
+            if checkpoints:
                 left = len(set(folders[number:]) - {folder})
-                _train(arm, folder, left, shared)
+                _train(arm, folder, checkpoints, left, shared)
             if processes.leads:
                 row = _row(arm, folder)
                 rows.append(row)
-                place = f"final {number + 1}/{len(arms)}"
-                words = f"{place}: {arm.label}: loss {row['train_loss']:.3f}"
-                shared.log(Done(arm.label, words))
-        finished.add(folder)
+                shared.log(_done(arm, row, f"final {number + 1}/{len(arms)}"))
+            if shared.order:
+                shared.order.add(folder.name)
     return rows
+
+
+def _folder(arm: Arm, store: Path, shared: _Shared) -> Path:
+    """The folder of a final in the store.
+
+    Once only tokenizer.json was in the key of every final. One that was stored then is still served
+    where it lies, if the other files of the tokenizer are the same.
+    """
+    study = shared.study
+    tokenizer = shared.tokenizer
+    finals = store / "finals"
+    folder = finals / content_key(arm, shared.shards, tokenizer, study)
+    if not study.own_tokenizer:
+        return folder
+    older = finals / content_key(
+        arm,
+        shared.shards,
+        tokenizer,
+        study,
+        whole=False,
+    )
+    with suppress(MixwrightError):
+        before = fingerprint(older / "model", whole=True)
+        if before == fingerprint(tokenizer, whole=True):
+            return older
+    return folder
+
+
+def _checkpoints_to_train(folder: Path, order: Refresh | None) -> Path | None:
+    """Where a final's checkpoints lie; None where it is trained already.
+
+    With an order to train again these are the order's own. Equal arms are trained once, also then.
+    """
+    if order is None:
+        if (folder / "result.json").exists():
+            return None
+        return folder.with_name(f"{folder.name}.checkpoint")
+    if folder.name in order.done:
+        return None
+    return folder.with_name(f"{folder.name}.{order.name}.checkpoint")
+
+
+def _done(arm: Arm, row: Mapping[str, Any], place: str) -> Done:
+    """The news that a final is trained, or that it diverged."""
+    diverged = row.get("status") == DIVERGED
+    if diverged:
+        words = (
+            f"{place}: {arm.label} diverged: no finite loss at step {row['step']};"
+            " the others go on;"
+            " lower final.optimizer.muon_lr and adam_lr to train it"
+        )
+    else:
+        loss = row["train_loss"]
+        words = f"{place}: {arm.label}: loss {loss:.3f}"
+    return Done(arm.label, words, diverged)
 
 
 def _turn(folder: Path, processes: Processes) -> AbstractContextManager[None]:
@@ -135,42 +171,20 @@ def _turn(folder: Path, processes: Processes) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def content_key(arm: Arm, shards: Sequence[Shard], tokenizer: str | Path, study: Study) -> str:
-    """Returns the hash of all that a final's numbers depend on.
-
-    A domain of weight 0 has no part in it.
-    """
-    final = study.final
-    weights = arm.mixture.rounded()
-    prints = {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights}
-    vocabulary = (Path(tokenizer) / "tokenizer.json").read_bytes()
-    content = {
-        "weights": weights,
-        "seed": arm.seed,
-        "steps": study.final_steps,
-        "recipe": {name: final[name] for name in RECIPE},
-        "shards": prints,
-        "tokenizer": hashlib.sha256(vocabulary).hexdigest(),
-        "version": VERSIONS["final"],
-    }
-    return digest(content | study.final_processes, 32)
-
-
-def _train(arm: Arm, folder: Path, left: int, shared: _Shared) -> None:
+def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared) -> None:
     """Trains one final and puts it into the store; `left` others follow it.
 
     What stands in the folder stays there until the new final is whole.
     """
     # torch takes seconds to import: only who trains pays for it
     from mixwright.finals.callbacks import Progress
-    from mixwright.finals.loop import finish
+    from mixwright.finals.loop import DivergedError, finish
     from mixwright.finals.models import build
     from mixwright.proxies.device import prepare
 
     study, processes, shards = shared.study, shared.processes, shared.shards
     final = study.final
     context = final["shape"]["context"]
-    checkpoints = _checkpoints(folder)
     prepare(final["device"])
 
     names = [shard.domain for shard in shards]
@@ -183,30 +197,47 @@ def _train(arm: Arm, folder: Path, left: int, shared: _Shared) -> None:
     progress = Progress(log, f"final {arm.label}", final["batch"] * context, left)
 
     began = time.monotonic()
-    loss = finish(model, sequences, final, arm.seed, checkpoints, progress, processes)
-    trained = None
-    if study.final_processes.get("parallel") == "fsdp":
-        from mixwright.finals.fsdp import gathered_weights
-
-        trained = gathered_weights(model)
-    if not processes.leads:
-        return
-    if not math.isfinite(loss):
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        raise MixwrightError(
-            f"final: {arm.label} diverged; lower final.optimizer.muon_lr and adam_lr"
-        )
-    with written(folder) as beside:
-        _save(beside / "model", model, trained, shared.tokenizer)
+    result: dict[str, Any]
+    try:
+        loss = finish(model, sequences, final, arm.seed, checkpoints, progress, processes)
         result = {
             "tokens": len(schedule) * context,
-            # of this attempt: what came before a checkpoint is not in it
-            "seconds": time.monotonic() - began,
             "train_loss": loss,
             "realised": _realised(schedule),
         }
+    except DivergedError as error:
+        result = {
+            "tokens": error.step * final["batch"] * context,
+            "train_loss": None,
+            "realised": [],
+            "status": DIVERGED,
+            "step": error.step,
+        }
+    # of this attempt: what came before a checkpoint is not in it
+    result["seconds"] = time.monotonic() - began
+    _store(folder, result, model, shared)
+
+
+def _store(folder: Path, result: dict[str, Any], model: "PreTrainedModel", shared: _Shared) -> None:
+    """Puts a final into the store, and removes its checkpoints; every process has to call it."""
+    diverged = "status" in result
+    weights = None
+    sliced = shared.study.final_processes.get("parallel") == "fsdp"
+    if sliced and not diverged:
+        from mixwright.finals.fsdp import gathered_weights
+
+        weights = gathered_weights(model)
+    if not shared.processes.leads:
+        return
+    with written(folder) as beside:
+        beside.mkdir()
+        if not diverged:
+            _save(beside / "model", model, weights, shared.tokenizer)
         write_json(beside / "result.json", result)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    # also those of a refresh that nobody ended
+    pattern = f"{folder.name}*.checkpoint"
+    for old in folder.parent.glob(pattern):
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _sequences(schedule: Schedule, shard: Shard, seed: int, masked: bool) -> "Sequences":
@@ -247,20 +278,20 @@ def _save(
 
 def _row(arm: Arm, folder: Path) -> dict[str, Any]:
     """The arm's row of tables.FINALS; the folder's name is the key."""
+    result: dict[str, Any] = read_json(folder / "result.json")
+    model = None
+    if result.get("status") != DIVERGED:
+        model = str(folder / "model")
     row = {
         "mixer": arm.mixer,
         "goal": arm.goal,
         "seed": arm.seed,
         "store_key": folder.name,
-        "folder": str(folder / "model"),
+        "folder": model,
     }
-    return row | read_json(folder / "result.json")
+    return row | result
 
 
 def lock_of(folder: Path) -> Path:
     """Returns the lock of the final of `folder`: who trains it holds the lock, the others wait."""
     return folder.with_name(f".{folder.name}.lock")
-
-
-def _checkpoints(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.checkpoint")

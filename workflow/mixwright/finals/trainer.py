@@ -1,12 +1,15 @@
 """The Trainer of a final model: it reads what proxies read, and predicts what they predict."""
 
+import shutil
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
@@ -16,6 +19,7 @@ from transformers import PreTrainedModel, Trainer
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints
 from mixwright.finals.muon_adamw import MuonAdamW
+from mixwright.progress import say
 from mixwright.proxies.models.masking import Masking
 from mixwright.proxies.optimizer import linear_decay
 
@@ -83,7 +87,7 @@ class FinalTrainer(Trainer):
         recipe: the section `optimizer` of a study.
 
     Attributes:
-        losses: the loss of each step of the last tenth, in nats/token.
+        losses: the loss of each step of the last tenth, in nats/token. A checkpoint keeps them.
     """
 
     loss_is_scaled_for_ga = False
@@ -93,7 +97,63 @@ class FinalTrainer(Trainer):
     def __init__(self, *args: Any, recipe: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, data_collator=kwargs["train_dataset"].batched, **kwargs)
         self.recipe = recipe
-        self.losses: deque[torch.Tensor] = deque(maxlen=max(1, self.args.max_steps // 10))
+        last = max(1, self.args.max_steps // 10)
+        self.losses: deque[torch.Tensor] = deque(maxlen=last)
+        # on the device, for looking at a number waits for it
+        device = self.args.device
+        self._finite = torch.tensor(True, device=device)
+        self._finite_steps = torch.tensor(0, device=device)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss of this process was not finite."""
+        return not bool(self._finite)
+
+    @property
+    def finite_steps(self) -> int:
+        """Steps that this process took until a loss was not finite."""
+        return int(self._finite_steps)
+
+    def resume_losses(self, checkpoint: str | None) -> int:
+        """Reads the last losses of a checkpoint; returns its step, 0 without a checkpoint."""
+        if checkpoint is None:
+            return 0
+        path = self._losses_in(checkpoint)
+        # checkpoints of older versions have none
+        if path.exists():
+            losses = torch.load(path, "cpu", weights_only=True)
+            losses = losses.to(self.args.device)
+            self.losses.extend(losses)
+        _, _, step = checkpoint.rpartition("-")
+        return int(step)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """Saves what a process of its own resumes with, the last losses among it."""
+        super()._save_rng_state(output_dir)
+        losses = torch.stack(tuple(self.losses))
+        path = self._losses_in(output_dir)
+        torch.save(losses.cpu(), path)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Saves a checkpoint; a full disk costs this one, and not the training.
+
+        Slices are gathered for it, by all processes in turn: there a fault ends the job.
+        """
+        if self.args.fsdp:
+            super()._save_checkpoint(model, trial)
+            return
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            name = f"checkpoint-{self.state.global_step}"
+            folder = Path(self.args.output_dir) / name
+            reason = str(error).splitlines()[0]
+            say(f"{folder}: no checkpoint could be saved ({reason}); the training goes on")
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _losses_in(self, checkpoint: str) -> Path:
+        name = f"losses_{self.args.process_index}.pt"
+        return Path(checkpoint) / name
 
     def create_accelerator_and_postprocess(self) -> None:
         """Slices the model on CPUs too, where the study asks for slices."""
@@ -130,7 +190,10 @@ class FinalTrainer(Trainer):
         """Returns the mean loss of the batch in nats/token, with the model's outputs if asked."""
         outputs = model(input_ids=inputs["input_ids"], use_cache=False)
         loss = cross_entropy(outputs.logits.flatten(0, 1).float(), inputs["labels"].flatten())
-        self.losses.append(loss.detach())
+        detached = loss.detach()
+        self.losses.append(detached)
+        self._finite &= detached.isfinite()
+        self._finite_steps += self._finite
         if return_outputs:
             return loss, outputs
         return loss

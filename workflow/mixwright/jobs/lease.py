@@ -4,9 +4,9 @@ A lease is a locked file for each device; it ends with the process that holds it
 `python -m mixwright.jobs.lease 4 torchrun …` leases four and becomes the command that follows.
 """
 
-import fcntl
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
+from mixwright.files import locked
 from mixwright.progress import say
 
 # of the machine, for all its users: TMPDIR may be a job's own
 FOLDER = Path(os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus"))
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID", "FLUX_JOB_ID")
+# where there is one of them there may be a GPU: here, or on a machine that gets jobs from here
+PROGRAMS = ("nvidia-smi", "sbatch", "qsub", "bsub", "flux", "kubectl")
+GPU_FILES = ("nvidia*", "kfd")
 PAUSE = 1.0  # seconds between two tries
 
 # open files of this process: they stay open, and locked, until it ends
@@ -37,6 +41,20 @@ def hold_gpu(part: Mapping[str, Any]) -> None:
     under_torchrun = "LOCAL_RANK" in os.environ
     if part["device"] == "cuda" and not under_torchrun:
         take(1)
+
+
+def can_reach_gpu(devices: Path = Path("/dev")) -> bool:
+    """Returns whether jobs started on this machine may find a GPU: its own, or a scheduler's.
+
+    It looks for files and programs only, for the workflow is parsed with it.
+    """
+    for program in PROGRAMS:
+        if shutil.which(program):
+            return True
+    files: list[Path] = []
+    for pattern in GPU_FILES:
+        files.extend(devices.glob(pattern))
+    return bool(files)
 
 
 def take(
@@ -158,12 +176,10 @@ def _locked(folder: Path, uuid: str) -> int | None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY, 0o644))
     # opened for reading, so that another user's file can be locked too
     lock = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
+    if locked(lock, path, "two jobs may take the same GPU", wait=False):
+        return lock
+    os.close(lock)
+    return None
 
 
 def _listing() -> str:

@@ -8,7 +8,7 @@ try goes on from there.
 from collections.abc import Sequence
 
 from mixwright.mixture import Run
-from mixwright.proxies.footprint import CPU_MB, MOST, PIECE_MB, activation_mb, member_mb, parameters
+from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
 from mixwright.study.study import Study
 
 # Megabytes of a process without a model: measured 250 and 470. They hold also the 300 of the two
@@ -56,15 +56,10 @@ def _proxy_mb(study: Study) -> float:
         if members == "auto":
             members = MOST[device]
         return CUDA_MB + members * 4 * 4 * parameters(shape, vocabulary) / 2**20
-    sequences = spec["batch"]
-    if spec["micro_batch"] != "auto":
-        sequences = min(spec["micro_batch"], sequences)
-    piece = max(PIECE_MB[device], activation_mb(shape, 1))
-    member = member_mb(shape, vocabulary, 0)
-    member += min(activation_mb(shape, sequences), piece)
-    if members == "auto":
-        members = max(1, min(MOST[device], int(CPU_MB // member)))
-    return float(member * members)
+    # a calibration chooses no kernel that takes more than this
+    kernel = spec["attention"]
+    sequences, members = packed(spec, vocabulary, CPU_MB, kernel)
+    return members * member_mb(shape, vocabulary, sequences, kernel)
 
 
 def _final_mb(study: Study, processes: int) -> float:

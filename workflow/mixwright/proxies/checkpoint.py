@@ -8,7 +8,7 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from mixwright.files import remove_leftovers, written
+from mixwright.mixture import digest
 from mixwright.progress import say
 
 # exit status of a process that SIGTERM stopped
@@ -46,52 +47,105 @@ class Clock:
     def saving(self) -> Iterator[None]:
         """Measures the time that the block takes to save."""
         began = time.monotonic()
-        yield
-        self._last_end = time.monotonic()
-        self._last_took = self._last_end - began
+        try:
+            yield
+        finally:
+            self._last_end = time.monotonic()
+            self._last_took = self._last_end - began
 
 
 class Checkpoint:
-    """The file of one wave, saved by the clock of its pack; without a folder nothing is saved."""
+    """The file of one wave, saved by the clock of its pack; without a folder nothing is saved.
 
-    def __init__(self, folder: Path | None, name: str, clock: Clock) -> None:
-        self._path = folder / f"{name}.pt" if folder else None
+    Where memory does not hold the wave, each part of it has a file of its own beside the wave's.
+
+    Args:
+        folder: Where the file lies.
+        name: Of the wave.
+        clock: Says when to save.
+        part: Of the wave's members; empty for all of them.
+    """
+
+    def __init__(self, folder: Path | None, name: str, clock: Clock, part: str = "") -> None:
+        self._folder = folder
+        self._name = name
         self._clock = clock
+        self._path: Path | None = None
+        if folder is not None:
+            self._path = folder / f"{name}{part}.pt"
+
+    def of(self, keys: Sequence[str]) -> "Checkpoint":
+        """Returns the checkpoint of some of the wave's members, by their keys."""
+        return Checkpoint(self._folder, self._name, self._clock, f"-{digest(list(keys))}")
 
     def due(self, soon: bool = False) -> bool:
         """Returns whether to save now; a kill loses the steps since the last save, no more."""
         return self._path is not None and self._clock.due(soon)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replaces the file by `state`, atomically."""
+        """Replaces the file by `state`, atomically.
+
+        Where it cannot be written, as on a full disk, a warning says so, and the last one stays.
+        """
         if self._path is None:
             return
-        with self._clock.saving(), written(self._path) as partial:
-            torch.save(state, partial)
-
-    def load(self) -> dict[str, Any] | None:
-        """Returns the saved state, on the CPU; None where there is none.
-
-        A full disk or a power cut can leave a file that cannot be read. It is removed with a
-        message, and None is returned.
-        """
-        if self._path is None or not self._path.exists():
-            return None
         try:
-            state: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            reason = error.__class__.__name__
-            say(f"{self._path}: checkpoint not readable ({reason}); its members start again")
-            self.remove()
-            return None
-        return state
+            with self._clock.saving(), written(self._path) as partial:
+                torch.save(state, partial)
+        except (OSError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            say(f"{self._path}: no checkpoint could be saved ({reason}); the training goes on")
+
+    def load(self, keys: Sequence[str] = ()) -> dict[str, Any] | None:
+        """Returns the furthest state of the wave's files that holds these members, on the CPU.
+
+        None where there is none. A full disk or a power cut can leave a file that cannot be read.
+        It is removed with a message, and counts for nothing.
+
+        Args:
+            keys: Of the members.
+        """
+        furthest = None
+        for path in self._files():
+            state = _read(path)
+            if state is None or not set(keys) <= set(state.get("keys", keys)):
+                continue
+            if furthest is None or state["step"] > furthest["step"]:
+                furthest = state
+        return furthest
 
     def remove(self) -> None:
         """Removes the file and the partial files that killed jobs left of it."""
-        if self._path is None:
-            return
-        self._path.unlink(missing_ok=True)
-        remove_leftovers(self._path)
+        if self._path is not None:
+            _remove(self._path)
+
+    def remove_all(self) -> None:
+        """Removes the wave's file and those of its parts."""
+        for path in self._files():
+            _remove(path)
+
+    def _files(self) -> list[Path]:
+        """The wave's files: its own, and those of its parts."""
+        if self._folder is None:
+            return []
+        return sorted(self._folder.glob(f"{self._name}*.pt"))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The state of a file; one that cannot be read is removed."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = error.__class__.__name__
+        say(f"{path}: checkpoint not readable ({reason}); its members start again")
+        _remove(path)
+        return None
+    return state
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    remove_leftovers(path)
 
 
 @contextmanager

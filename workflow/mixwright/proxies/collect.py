@@ -1,5 +1,7 @@
 """Turns packs, which hold one nested row a run, into long tables with one fact a row."""
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mixwright.errors import MixwrightError
+from mixwright.progress import say
 from mixwright.tables import RESULTS
 
 
@@ -24,7 +27,10 @@ def collect(packs: Sequence[str | Path], table: str) -> pd.DataFrame:
     """
     frames = []
     for pack in packs:
-        frames.append(_unnested(_read(pack, table), table))
+        results = _read(pack, table)
+        frames.append(_unnested(results, table))
+    if table == "losses":
+        _warn_of_precisions(packs)
     return pd.concat(frames, ignore_index=True)
 
 
@@ -36,6 +42,23 @@ def _read(pack: str | Path, table: str) -> pa.Table:
         reason = error.__class__.__name__
         message = f"{pack}: not a readable pack; remove it and train it again ({reason})"
         raise MixwrightError(message) from None
+
+
+def _warn_of_precisions(packs: Sequence[str | Path]) -> None:
+    """Says where packs were computed in more than one precision."""
+    counts: Counter[str] = Counter()
+    for pack in packs:
+        written = pq.read_metadata(pack).metadata or {}
+        computed = json.loads(written.get(b"computed", b"{}"))
+        if "precision" in computed:
+            counts[computed["precision"]] += 1
+    if len(counts) > 1:
+        few, count = counts.most_common()[-1]
+        others = ", ".join(sorted({*counts} - {few}))
+        say(
+            f"{count} of {len(packs)} packs were computed in {few}, the others in {others}: their"
+            " losses cannot be compared; set proxy.precision, and train them again"
+        )
 
 
 def _unnested(results: pa.Table, table: str) -> pd.DataFrame:

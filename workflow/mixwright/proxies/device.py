@@ -36,6 +36,13 @@ def prepare(device: str) -> None:
         )
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Returns whether memory is full; torch has no class of error for that of a CPU."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return "DefaultCPUAllocator" in str(error)
+
+
 def keep_memory() -> None:
     """Makes glibc keep freed memory in the process, where the C library is glibc.
 

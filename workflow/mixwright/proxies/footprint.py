@@ -6,7 +6,7 @@ Imports no torch, for jobs are sized when the workflow is parsed.
 from collections.abc import Mapping
 from typing import Any
 
-from mixwright.learners import EXPLICIT_BELOW
+from mixwright.learners import EXPLICIT_BELOW, MASKED
 
 # rows of logits that the fused head holds at a time, see proxies/models/fused_head.py
 LOGIT_ROWS = 256
@@ -53,12 +53,13 @@ def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
     return int(shape["layers"] * layer + outside[architecture])
 
 
-def activation_mb(shape: Mapping[str, Any], sequences: int) -> float:
+def activation_mb(shape: Mapping[str, Any], sequences: int, attention: str = "auto") -> float:
     """Returns megabytes that the forward pass of one member keeps for the backward pass.
 
     Args:
         shape: A resolved study's model shape.
         sequences: How many the member reads at a time.
+        attention: Its kernel; auto is explicit at contexts below EXPLICIT_BELOW.
 
     Logits are not counted.
     """
@@ -68,16 +69,59 @@ def activation_mb(shape: Mapping[str, Any], sequences: int) -> float:
     # Explicit attention keeps a probability for each pair of a query and a key.
     pairs = 0
     if context < EXPLICIT_BELOW:
+        pairs = 2 * shape["heads"] * context
+    elif attention == "explicit":
+        # half of a causal model's, twice for the gradient: measured .7 of this at 1,024
         pairs = shape["heads"] * context
-    layer = 24 * width + 6 * hidden + 2 * pairs
+        if shape.get("architecture") in MASKED:
+            pairs = 2 * pairs
+    layer = 24 * width + 6 * hidden + pairs
     floats = shape["layers"] * layer + 6 * width
     tokens = sequences * context
     return float(tokens * FLOAT_BYTES * floats / 2**20)
 
 
-def member_mb(shape: Mapping[str, Any], vocabulary: int, sequences: int) -> float:
+def member_mb(
+    shape: Mapping[str, Any], vocabulary: int, sequences: int, attention: str = "auto"
+) -> float:
     """Returns megabytes of one packed member that reads so many `sequences` at a time."""
     weights = COPIES * parameters(shape, vocabulary)
     logits = LOGIT_COPIES * LOGIT_ROWS * vocabulary
     held_mb = FLOAT_BYTES * (weights + logits) / 2**20
-    return held_mb + activation_mb(shape, sequences)
+    return held_mb + activation_mb(shape, sequences, attention)
+
+
+def packed(
+    proxy: Mapping[str, Any], vocabulary: int, memory_mb: float, attention: str
+) -> tuple[int, int]:
+    """Returns the sequences that a member reads at a time, and the members side by side.
+
+    What the study fixes is obeyed. What a job asks for and what it then takes both follow from
+    this.
+
+    Args:
+        proxy: The proxy section of a resolved study.
+        vocabulary: Tokens that the tokenizer knows.
+        memory_mb: Megabytes of the device for one process.
+        attention: The kernel.
+    """
+    shape = proxy["shape"]
+    device = proxy["device"]
+    sequences = proxy.get("micro_batch", "auto")
+    if sequences == "auto":
+        sequence_mb = activation_mb(shape, 1, attention)
+        sequences = int(PIECE_MB[device] // sequence_mb)
+    sequences = min(sequences, proxy["batch"])
+    sequences = max(sequences, 1)
+    wave = proxy.get("wave", "auto")
+    if wave == "auto":
+        one_mb = member_mb(
+            shape,
+            vocabulary,
+            sequences,
+            attention,
+        )
+        wave = int(memory_mb // one_mb)
+        wave = min(wave, MOST[device])
+        wave = max(wave, 1)
+    return sequences, wave

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from mixwright.progress import Log, say
 from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Shape
+from mixwright.proxies.refresh import Refresh
 from mixwright.proxies.store import Store, done, key_of, mixture_of, renamed, row
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import KEYS, machine, rule_of_thumb
@@ -124,7 +126,11 @@ def train_pack(
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
     work = Work.of(runs, mixtures, shards, dict(sorted(targets.items())), study)
-    store = Store(Path(store_folder), refresh=study.config["store"] == "refresh")
+    order = None
+    if study.config["store"] == "refresh":
+        order = Refresh.of(Path(to))
+    store = _store(Path(store_folder), order)
+    checkpoints = _checkpoints(store, order)
 
     def report(key: str) -> None:
         table = store.get(key)
@@ -136,6 +142,8 @@ def train_pack(
 
     def finish(member: Member, result: Result) -> None:
         store.put(member.key, _stored(member.key, result, work.recording))
+        if order:
+            order.add(member.key)
         report(member.key)
 
     for key in work.members:
@@ -151,7 +159,7 @@ def train_pack(
             by_token=work.recording.by_token,
             on_finished=finish,
             finished=store,
-            checkpoints=store.folder / "checkpoints",
+            checkpoints=checkpoints,
             log=log,
         )
     rows = []
@@ -161,6 +169,24 @@ def train_pack(
     table = pa.concat_tables(rows).replace_schema_metadata({"computed": work.computed})
     with written(to) as partial:
         pq.write_table(table, partial, compression="zstd")
+    if order:
+        order.end()
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _store(folder: Path, order: Refresh | None) -> Store:
+    """The store, which an order to train again keeps from serving older results."""
+    if order is None:
+        return Store(folder)
+    return Store(folder, refresh=True, put=order.done)
+
+
+def _checkpoints(store: Store, order: Refresh | None) -> Path:
+    """The folder of the waves' checkpoints; an order to train again has one of its own."""
+    folder = store.folder / "checkpoints"
+    if order is None:
+        return folder
+    return folder / order.name
 
 
 def _member(run: Run, mixture: Mixture, key: str) -> Member:

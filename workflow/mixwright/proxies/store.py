@@ -3,7 +3,7 @@
 A retry, another pack or another study finds them there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +72,14 @@ def mixture_of(run: Run, mixtures: Mapping[str, Mixture]) -> Mixture:
 class Store:
     """A folder of parquet files, each one row of tables.RESULTS under its key.
 
-    With `refresh` it serves only the rows that this process has put.
+    With `refresh` it serves only the rows that this process has put, and those of the keys `put`:
+    of a process before it that had the same order to train again.
     """
 
-    def __init__(self, folder: Path, refresh: bool = False) -> None:
+    def __init__(self, folder: Path, refresh: bool = False, put: Iterable[str] = ()) -> None:
         self.folder = folder
         self._refresh = refresh
-        self._put: set[str] = set()
+        self._put = set(put)
 
     def __contains__(self, key: object) -> bool:
         if self._refresh and key not in self._put:

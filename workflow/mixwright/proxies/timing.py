@@ -1,5 +1,6 @@
 """Times one training step of a study's shape, on made-up tokens, computed by a given choice."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ MASKED_EVERY = 7
 def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> float:
     """Returns seconds for each token of a member, the least of a few steps.
 
-    On a CPU these are CPU-seconds.
+    On a CPU these are CPU-seconds. Infinity is the answer where memory does not hold the choice.
 
     Args:
         proxy: The proxy section of a resolved study.
@@ -31,14 +32,25 @@ def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> flo
         choice: How a pack is computed.
     """
     # Here, so that torch is imported only where a choice is timed.
-    from mixwright.proxies.device import prepare
+    from mixwright.proxies.device import out_of_memory, prepare
+
+    prepare(proxy["device"])
+    try:
+        return _seconds(proxy, vocabulary, choice)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+    return math.inf
+
+
+def _seconds(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> float:
+    """Seconds for each token of a member; raises where memory does not hold the choice."""
     from mixwright.proxies.gradients import gradients
     from mixwright.proxies.models.shape import Shape
     from mixwright.proxies.optimizer import Optimizer
     from mixwright.proxies.wave import Settings, first_weights
 
     device = proxy["device"]
-    prepare(device)
     shape = Shape.of(proxy["shape"], vocabulary, choice.attention)
     rows = max(1, min(proxy["batch"], choice.micro_batch, TOKENS // shape.context))
     settings = Settings(

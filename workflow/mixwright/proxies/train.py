@@ -18,7 +18,7 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import digest
 from mixwright.progress import Log, PackPace
 from mixwright.proxies.checkpoint import TERMINATED, Checkpoint, Clock, terminable
-from mixwright.proxies.device import prepare
+from mixwright.proxies.device import out_of_memory, prepare
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.resident import Resident, resident
@@ -185,19 +185,21 @@ def train(
         missing = [member for member in whole if member.key not in finished]
         if missing:
             name = digest([member.key for member in whole])
-            _train_fitting(pack, missing, Checkpoint(checkpoints, name, clock))
+            checkpoint = Checkpoint(checkpoints, name, clock)
+            _train_fitting(pack, missing, checkpoint)
+            checkpoint.remove_all()
 
 
 def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint) -> None:
     """Trains members side by side if memory holds them, else half of them and then the others.
 
-    Each half goes on from the checkpoint.
+    Each half goes on from the checkpoint, and saves to one of its own.
     """
     try:
         _train_wave(pack, pack.wave(members), checkpoint)
         return
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
         remaining = [member for member in members if member.key not in pack.handed_over]
         if len(remaining) < 2:
@@ -208,15 +210,8 @@ def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint
     # Outside the handler, for the error holds on to what filled the memory.
     half = len(remaining) // 2
     pack.log(f"memory does not hold {len(remaining)} runs side by side; going on with {half}")
-    _train_fitting(pack, remaining[:half], checkpoint)
-    _train_fitting(pack, remaining[half:], checkpoint)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Returns whether memory is full; torch has no class of error for that of a CPU."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return "DefaultCPUAllocator" in str(error)
+    for part in (remaining[:half], remaining[half:]):
+        _train_fitting(pack, part, checkpoint.of([member.key for member in part]))
 
 
 def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
@@ -234,9 +229,11 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
                 wave.advance()
                 pack.measure(wave)
                 pack.pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
-                if stop.is_set() or checkpoint.due(soon=bool(wave.ended)):
+                if checkpoint.due(soon=bool(wave.ended)) and not stop.is_set():
                     checkpoint.save(wave.state())
+            # also after results were handed over: the others may have come far since the last save
             if stop.is_set() and wave.members:
+                checkpoint.save(wave.state())
                 raise SystemExit(TERMINATED)
         checkpoint.remove()
         # SIGTERM may come while the last results are measured.
@@ -246,7 +243,8 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
 
 def _resume(wave: Wave, checkpoint: Checkpoint) -> None:
     """Sets a wave to its checkpoint; a function of its own, so that the state is then freed."""
-    state = checkpoint.load()
+    keys = [member.key for member in wave.members]
+    state = checkpoint.load(keys)
     if state:
         wave.resume(state)
 

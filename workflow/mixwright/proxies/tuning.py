@@ -4,12 +4,13 @@ The choice is made once, by rules and a few timed steps, and remembered. What of
 by rounding (precision, attention, compile, micro_batch) is part of the store's key; no timing is.
 """
 
+import math
 import os
 import platform
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 from mixwright.files import read_json, write_json
 from mixwright.learners import EXPLICIT_BELOW
 from mixwright.mixture import digest
-from mixwright.proxies.footprint import CPU_MB, MOST, PIECE_MB, activation_mb, member_mb, parameters
+from mixwright.proxies.footprint import CPU_MB, MOST, PIECE_MB, member_mb, packed, parameters
 from mixwright.versions import VERSIONS
 
 # settings of a study's proxy that may be "auto"
@@ -35,7 +36,7 @@ CLEARLY = 0.95
 # flags of /proc/cpuinfo, the fastest hardware first
 CPU_FLAGS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2")
 
-# times a choice: seconds for each token of a member
+# times a choice: seconds for each token of a member; infinite where memory does not hold it
 Seconds = Callable[["Choice"], float]
 
 
@@ -73,17 +74,25 @@ class Choice:
 
 
 def machine(device: str) -> Machine:
-    """Returns the properties of this machine; `device` is cpu or cuda."""
+    """Returns the properties of this machine; `device` is cpu or cuda.
+
+    Raises:
+        MixwrightError: torch finds no GPU, and cuda is asked for.
+    """
     compiler = bool(shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++"))
     if device == "cuda":
         # Here, so that a CPU's choice imports no torch.
         import torch
 
+        from mixwright.proxies.device import prepare
+
+        prepare(device)
         gpu = torch.cuda.get_device_properties(0)
         kind = f"{gpu.name}, torch {torch.__version__}"
         # four fifths: the rest is for libraries
         memory_mb = gpu.total_memory * 8 // 10 >> 20
-        return Machine(kind, torch.cuda.is_bf16_supported(), compiler, memory_mb)
+        bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Machine(kind, bfloat16, compiler, memory_mb)
     model = _cpu_property("model name") or platform.processor()
     flags = _cpu_property("flags").split()
     fastest = platform.machine()
@@ -143,7 +152,8 @@ def calibrate(
     trials = _Trials(seconds)
     if planned > TIMED:
         compiler_tokens = tokens if hardware.compiler and planned > COMPILED else 0
-        choice = _timed(choice, requested, compiler_tokens, hardware, trials, reasons)
+        choices = _choices(choice, proxy, vocabulary, hardware)
+        choice = _timed(choices, requested, compiler_tokens, trials, reasons)
     else:
         reasons["timing"] = (
             f"about {planned:.0f} CPU-s in the largest job: too little to time anything"
@@ -197,13 +207,11 @@ def rule_of_thumb(
         attention = "fused"
         reasons["attention"] = "torch's fused kernel"
     reasons["compile"] = "eager: no graph to compile"
-    in_a_piece = max(1, int(PIECE_MB[device] // activation_mb(proxy["shape"], 1)))
-    micro_batch = min(batch, fixed.get("micro_batch", in_a_piece))
+    kernel = fixed.get("attention", attention)
+    micro_batch, wave = packed(proxy, vocabulary, hardware.memory_mb, kernel)
     reasons["micro_batch"] = "all of a step fits"
     if micro_batch < batch:
         reasons["micro_batch"] = f"activations of {PIECE_MB[device]} MB a member"
-    in_memory = int(hardware.memory_mb // member_mb(proxy["shape"], vocabulary, micro_batch))
-    wave = max(1, min(MOST[device], in_memory))
     reasons["wave"] = "what memory holds" if wave < MOST[device] else "more gain nothing"
     choice = Choice(precision, attention, False, micro_batch, wave)
     settings = fixed | {"micro_batch": micro_batch}
@@ -215,13 +223,17 @@ class _Trials:
     """Times choices, each at most once."""
 
     seconds: Seconds
-    # name of a choice -> seconds for each token of a member
-    timings: dict[str, float] = field(default_factory=dict)
+    # name of a choice -> seconds for each token of a member; None where memory does not hold it
+    timings: dict[str, float | None] = field(default_factory=dict)
 
     def time_of(self, choice: Choice) -> float:
         if choice.name not in self.timings:
-            self.timings[choice.name] = self.seconds(choice)
-        return self.timings[choice.name]
+            taken = self.seconds(choice)
+            self.timings[choice.name] = taken if math.isfinite(taken) else None
+        seconds = self.timings[choice.name]
+        if seconds is None:
+            return math.inf
+        return seconds
 
     def faster(self, best: Choice, other: Choice) -> Choice:
         """Returns `other` if it is clearly faster, else `best`."""
@@ -233,32 +245,57 @@ class _Trials:
         return best
 
 
+def _choices(
+    plain: Choice, proxy: Mapping[str, Any], vocabulary: int, hardware: Machine
+) -> list[Choice]:
+    """The plain choice, then those of other precisions and attention kernels that may be tried.
+
+    None takes more memory than the plain one, for that is what the jobs ask for: another kernel
+    goes with fewer members side by side, or is left out.
+    """
+    shape = proxy["shape"]
+    plain_member = member_mb(shape, vocabulary, plain.micro_batch, plain.attention)
+    budget = plain.wave * plain_member
+    precisions = [plain.precision]
+    if proxy.get("precision", "auto") == "auto" and hardware.bfloat16:
+        precisions = ["float32", "bfloat16"]
+    kernels = [plain.attention]
+    if proxy.get("attention", "auto") == "auto":
+        kernels = ["fused", "explicit"]
+    choices = [plain]
+    for precision, kernel in product(precisions, kernels):
+        other = replace(plain, precision=precision)
+        if kernel != plain.attention:
+            micro_batch, wave = packed(proxy, vocabulary, budget, kernel)
+            other = Choice(precision, kernel, plain.compile, micro_batch, wave)
+        member = member_mb(shape, vocabulary, other.micro_batch, other.attention)
+        if other.wave * member <= budget:
+            choices.append(other)
+    return choices
+
+
 def _timed(
-    plain: Choice,
+    choices: Sequence[Choice],
     requested: Mapping[str, Any],
     compiler_tokens: int,
-    hardware: Machine,
     trials: _Trials,
     reasons: dict[str, str],
 ) -> Choice:
-    """Returns the fastest of the choices that `requested` leaves open, and rewrites `reasons`.
+    """Returns the fastest of the choices, and rewrites `reasons`. The first is the plain one.
 
-    It tries precisions and attention kernels, then one member at a time, then the compiler: for
-    jobs of so many `compiler_tokens`, and not for none.
+    Then it tries one member at a time, then the compiler: for jobs of so many `compiler_tokens`,
+    and not for none. What memory does not hold is never faster.
     """
-    precisions = [plain.precision]
-    if requested["precision"] == "auto" and hardware.bfloat16:
-        precisions = ["float32", "bfloat16"]
-    kernels = [plain.attention]
-    if requested["attention"] == "auto":
-        kernels = ["fused", "explicit"]
+    plain = choices[0]
     best = plain
-    for precision, attention in product(precisions, kernels):
-        best = trials.faster(best, replace(plain, precision=precision, attention=attention))
+    for choice in choices:
+        best = trials.faster(best, choice)
     if requested["wave"] == "auto" and plain.wave > 1:
         best = trials.faster(best, replace(best, wave=1))
     if requested["compile"] == "auto" and compiler_tokens:
         best = _with_compiler(best, compiler_tokens, trials, reasons)
+    if best.name in trials.timings and math.isinf(trials.time_of(best)):
+        reasons["timing"] = "nothing timed fits into memory; training goes on with fewer members"
     for key in ("precision", "attention", "wave"):
         if requested[key] != "auto":
             continue
@@ -281,35 +318,12 @@ def _with_compiler(eager: Choice, tokens: int, trials: _Trials, reasons: dict[st
         return eager
     cost = time.process_time() - began
     eager_time = trials.time_of(eager)
+    if math.isinf(trials.time_of(compiled)):
+        reasons["compile"] = "compiled it does not fit into memory"
+        return eager
     saved = tokens * (eager_time - trials.time_of(compiled))
     reasons["compile"] = (
         f"compiling takes {cost:.0f} CPU-s and saves {saved:.0f} of about"
         f" {tokens * eager_time:.0f} in the largest job"
     )
     return compiled if saved > cost else eager
-
-
-def kept_here(
-    choice: Mapping[str, Any], requested: Mapping[str, Any], hardware: Machine
-) -> tuple[dict[str, Any], list[str]]:
-    """Returns the choice as far as a machine can keep it, and a line on each change.
-
-    Args:
-        choice: What a calibration chose, maybe on another machine.
-        requested: The study's settings; a precision that they fix is obeyed.
-        hardware: The machine that computes now.
-    """
-    settings = dict(choice)
-    lines = []
-    if settings["compile"] and not hardware.compiler:
-        settings["compile"] = False
-        lines.append(
-            "calibration: compiled where it was made, no C++ compiler here; going on without"
-        )
-    open_precision = requested.get("precision", "auto") == "auto"
-    if settings["precision"] == "bfloat16" and not hardware.bfloat16 and open_precision:
-        settings["precision"] = "float32"
-        lines.append(
-            "calibration: bfloat16 where it was made, no hardware for it here; going on in float32"
-        )
-    return settings, lines

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mixwright.errors import MixwrightError
 from mixwright.learners import Learner
 from mixwright.report.comparison import Comparison
 from mixwright.sources import SOURCES
@@ -18,6 +19,7 @@ from mixwright.trust.noise import THRESHOLD
 MixtureKey = tuple[tuple[str, float], ...]
 # Up to so many caveats of one kind are listed one by one.
 MANY = 4
+LOWER = "Lower final.optimizer.muon_lr and adam_lr."
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ def find_caveats(
     signals: pd.DataFrame,
     losses: pd.DataFrame,
     mixtures: Sequence[Mapping[str, Any]],
+    finals: pd.DataFrame | None = None,
 ) -> tuple[Caveat, ...]:
     """Returns all caveats of a study, the serious ones first.
 
@@ -45,10 +48,12 @@ def find_caveats(
         signals: what `mixwright.trust.noise.target_signals` returns.
         losses: the LOSSES table of its proxies.
         mixtures: its proposals.
+        finals: the FINALS table, where it is known.
     """
     caveats = _of_proxies(study, signals, losses)
     caveats += _finals_below_reference(scores, study.target_weights, study.learner)
     caveats += _intervals(comparison, scores)
+    caveats += _diverged_finals(finals)
     caveats += _same_mixtures(mixtures, "so they share one final model")
     caveats += _without_evidence(mixtures)
     return _serious_first(caveats)
@@ -273,6 +278,47 @@ def _diverged(losses: pd.DataFrame) -> list[Caveat]:
     runs = losses.run.nunique()
     text = f"{count} of {runs} proxies diverged and were left out; lower the learning rates."
     return [Caveat(text)]
+
+
+def _diverged_finals(finals: pd.DataFrame | None) -> list[Caveat]:
+    """Final models without a score, because their losses were not finite."""
+    names = []
+    for row in _without_score(finals).itertuples():
+        name = f"{row.mixer} with seed {row.seed} (step {row.step:.0f})"
+        names.append(name)
+    if not names:
+        return []
+    text = (
+        f"These final models diverged and have no score: {', '.join(names)}."
+        f" Mixtures are compared over the seeds that all have. {LOWER}"
+    )
+    return [Caveat(text, serious=True)]
+
+
+def check_reference(finals: pd.DataFrame | None) -> None:
+    """Refuses finals of which nothing can be said, for no final of natural has a score.
+
+    Raises:
+        MixwrightError: there is none, because all diverged.
+    """
+    if finals is None:
+        return
+    reference = finals[finals.mixer == REFERENCE]
+    lost = _without_score(reference)
+    if len(lost) and len(lost) == len(reference):
+        raise MixwrightError(
+            f"finals: every final model of {REFERENCE}, with which all are compared, diverged"
+            f" (step {lost.step.max():.0f} of the last);"
+            " lower final.optimizer.muon_lr and adam_lr,"
+            " and run the study again"
+        )
+
+
+def _without_score(finals: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows of final models that diverged."""
+    if finals is None:
+        return pd.DataFrame(columns=["mixer", "seed", "step", "status"])
+    return finals[finals.status == "diverged"]
 
 
 def _of_sources(study: Study) -> list[Caveat]:

@@ -37,7 +37,8 @@ def objective(
     if missing:
         raise MixwrightError(
             f"scores: no {metric} on target {missing[0]};"
-            " evaluate the finals on every target of the study"
+            " evaluate the finals on every target of the study, or lower the rates in"
+            " final.optimizer if all of them diverged"
         )
     wide = rows.pivot(index=["mixer", "seed"], columns="task", values="value")
     incomplete = wide.index[wide.isna().any(axis=1)]
@@ -181,7 +182,8 @@ class Comparison:
         """A mixer's values by seed."""
         if arm not in self.values.index:
             raise MixwrightError(
-                f"scores: no final of {arm}; add `{arm}: {{}}` to mixers and train it"
+                f"scores: no final of {arm}; add `{arm}: {{}}` to mixers and train it, or lower the"
+                " rates in final.optimizer where it diverged"
             )
         return self.values.loc[arm]
 

@@ -53,6 +53,7 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
         "losses": table_paths(study, folder, "losses", PROXIES),
         "backtest": _file(folder, "backtest.json", study.backtested),
         "transfer": _file(folder, "transfer.json", "transfer" in study.runs),
+        "finals": _files(folder, "finals", study.final_packs),
         "scores": _files(folder, "scores", study.final_packs),
         "documents": _files(folder, "final_documents", study.final_packs),
     }

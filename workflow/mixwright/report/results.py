@@ -21,6 +21,7 @@ TABLES = {
         tables.DESIGN,
         tables.LOSSES,
         tables.VALIDATION,
+        tables.FINALS,
         tables.SCORES,
         tables.DOCUMENTS,
         tables.TESTED,

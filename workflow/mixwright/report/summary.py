@@ -13,7 +13,7 @@ import pandas as pd
 from mixwright.errors import counted
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
-from mixwright.report.caveats import Caveat, find_caveats
+from mixwright.report.caveats import Caveat, check_reference, find_caveats
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
@@ -90,6 +90,7 @@ def summarise(
     *,
     validation: pd.DataFrame | None = None,
     documents: pd.DataFrame | None = None,
+    finals: pd.DataFrame | None = None,
     reads: Mapping[str, Sequence[str]] | None = None,
     provenance: Mapping[str, Any] | None = None,
     backtest: Mapping[str, Any] | None = None,
@@ -105,11 +106,16 @@ def summarise(
         mixtures: the proposals.
         validation: a VALIDATION table, for rank correlations on held-out runs.
         documents: a DOCUMENTS table, for the error over documents or rows.
+        finals: a FINALS table, for the final models that diverged.
         reads: mixer -> the roles that it learned from; their training tokens are its cost.
         provenance: what `mixwright.report.outputs.provenance` returns.
         backtest: what `backtest.json` holds.
         transfer: what `transfer.json` holds.
+
+    Raises:
+        MixwrightError: every final of natural diverged, and all are compared with it.
     """
+    check_reference(finals)
     targets, learner = study.target_weights, study.learner
     comparison = compare(scores, targets, learner, documents)
     cells = by_target(scores, targets, learner, documents, mixtures)
@@ -131,7 +137,7 @@ def summarise(
             counts=tallies(cells, mixtures),
         ),
         method=method_of(comparison),
-        caveats=find_caveats(study, comparison, scores, signals, losses, mixtures),
+        caveats=find_caveats(study, comparison, scores, signals, losses, mixtures, finals),
         signals=signals,
         targets=targets,
         provenance=facts,

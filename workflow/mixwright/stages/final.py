@@ -8,7 +8,7 @@ from pathlib import Path
 from mixwright import tables
 from mixwright.corpus.shards import Examples
 from mixwright.files import read_json
-from mixwright.finals.train import Arm
+from mixwright.finals.arm import Arm
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
 from mixwright.mixture import Mixture

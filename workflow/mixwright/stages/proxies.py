@@ -1,6 +1,6 @@
 """Stages of workflow/rules/proxies.smk: from shards and a design to losses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from mixwright.corpus import shards as counting
 from mixwright.corpus.shards import Examples, train_domains
 from mixwright.designs.resolve import resolve_mixtures
 from mixwright.errors import MixwrightError
-from mixwright.files import alone, read_json, write_json
+from mixwright.files import alone, read_json, sha256, write_json
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
 from mixwright.progress import Log, say
 from mixwright.proxies import tuning
+from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.collect import collect
 from mixwright.proxies.timing import seconds_of
 from mixwright.study.study import Study
@@ -32,16 +33,28 @@ def count_domains(shards: list[Path], to: Path) -> None:
 def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:
     """List what proxies learn from and are scored on, in one file for all training jobs.
 
+    Its hashes make it another file where one of the texts has changed: a small file with the same
+    content reruns nothing.
+
     Example:
         mixwright list-texts --shards results/demo/shards/* --targets results/demo/targets/*.npz
             --domains results/demo/domains.parquet --to results/demo/texts.json
     """
+    hashes = {}
+    for path in (*_manifests(shards), *targets, domains):
+        hashes[str(path)] = sha256(path)
     texts = {
         "shards": list(map(str, shards)),
         "targets": list(map(str, targets)),
         "domains": str(domains),
+        "sha256": hashes,
     }
     write_json(to, texts)
+
+
+def _manifests(shards: Sequence[Path]) -> list[Path]:
+    """The manifests of shards, which hold the hashes of their tokens."""
+    return [folder / "manifest.json" for folder in shards]
 
 
 def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
@@ -141,7 +154,7 @@ def collect_loglikelihoods(study: Path, role: str, packs: Path, to: Path) -> Non
 def _calibrated(plan: Study, calibration: Mapping[str, Any], log: Log) -> Study:
     """The study with the choices of the calibration, as far as this machine can follow them."""
     machine = tuning.machine(plan.proxy["device"])
-    choices, lines = tuning.kept_here(calibration["choices"], calibration["asked"], machine)
+    choices, lines = kept_here(calibration["choices"], calibration["asked"], machine)
     for line in lines:
         log(line)
     return plan.calibrated(choices)

@@ -1,12 +1,15 @@
 """What a study is made of: its domains, its targets, and where their text or tables come from."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from mixwright import sources
+from mixwright.corpus.tokenizer_files import files_of, fingerprint
+from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.learners import LEARNERS, Learner, Metric
 from mixwright.sources.base import Source
@@ -181,6 +184,30 @@ class Material:
         if self.learner.masked:
             facts["mask_token"] = True
         return facts
+
+    @property
+    def own_tokenizer(self) -> bool:
+        """Whether the tokenizer is a folder of the user, and not trained on the domains."""
+        return bool(self.config.get("tokenizer", {}).get("folder"))
+
+    def tokenizer_files(self) -> list[Path]:
+        """Returns the files of the user's tokenizer; none where it is trained on the domains.
+
+        Raises:
+            MixwrightError: its folder holds no tokenizer.
+        """
+        if not self.own_tokenizer:
+            return []
+        return [path.resolve() for path in files_of(self.config["tokenizer"]["folder"])]
+
+    @property
+    def tokenizer_print(self) -> list[str]:
+        """The hash of the user's tokenizer, in a list; empty where there is no such tokenizer."""
+        if not self.own_tokenizer:
+            return []
+        with suppress(MixwrightError):
+            return [fingerprint(self.config["tokenizer"]["folder"], whole=True)]
+        return []
 
     @property
     def table_files(self) -> dict[str, str]:
