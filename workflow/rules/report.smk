@@ -31,6 +31,7 @@ rule summarise:
     input:
         **result_paths(STUDY, RESULTS_FOLDER),
         shards=SHARDS,
+        targets=TARGETS,
         figures=figure_files(STUDY, RESULTS_FOLDER),
     output:
         html=report(
@@ -63,6 +64,7 @@ rule summarise_proposals:
         **proposal_paths(STUDY, RESULTS_FOLDER),
         fits=fit_paths(STUDY, RESULTS_FOLDER),
         shards=SHARDS,
+        targets=TARGETS,
         figures=figure_files(STUDY, RESULTS_FOLDER, finals=False),
     output:
         html=report(

@@ -121,25 +121,19 @@ def test_an_empty_domain_is_refused_with_its_counts():
         ({"text": "plain"}, ("", "plain")),
         ({"text": "Q: one two\nA: three", "query": "one two"}, ("Q: one two", "\nA: three")),
         ({"text": "a b a c", "query": "a "}, ("a b a", " c")),
-        (
-            {"text": "context", "query": "is it?", "choices": ["no", "yes"], "gold": 1},
-            ("is it?\n", "yes"),
-        ),
-        (
-            {"text": "say is it?", "query": "is it?", "choices": ["no", "yes"], "gold": 0},
-            ("is it?\n", "no"),
-        ),
+        ({"text": "context", "query": "is it?", "answer": "yes"}, ("is it?\n", "yes")),
+        ({"text": "say is it?", "query": "is it?", "answer": "no"}, ("is it?\n", "no")),
     ],
 )
 def test_what_follows_the_query_is_scored(row, expected):
     assert split_query(row) == expected
 
 
-@pytest.mark.parametrize("gold", ["A", -1, 2])
+@pytest.mark.parametrize("gold", ["C", -1, 3])
 def test_an_answer_that_is_no_choice_is_refused(gold):
     row = {"text": "is it?", "query": "is it?", "choices": ["no", "yes"], "gold": gold}
     with pytest.raises(
-        MixwrightError, match=f"t: gold is {gold!r}; give the number of one of the 2 choices"
+        MixwrightError, match=f"t: row 1: gold is {gold}; give the number of one of the 2 choices"
     ):
         clean_target("t", [row], SETTINGS)
 

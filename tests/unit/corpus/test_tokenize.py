@@ -218,12 +218,15 @@ def test_a_tokenizer_of_the_users_is_copied_and_checked(folder, tmp_path):
 
 
 def test_ids_with_gaps_count_up_to_the_greatest(folder, tmp_path):
-    from tokenizers import Tokenizer, models
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
     (tmp_path / "own").mkdir()
-    Tokenizer(models.WordLevel({"ka": 0, "<end>": 70_000}, unk_token="ka")).save(
-        str(tmp_path / "own/tokenizer.json")
-    )
+    letters = sorted(set("".join(SYLLABLES)))
+    vocabulary = {letter: number for number, letter in enumerate(letters)}
+    model = models.WordLevel(vocabulary | {"<end>": 70_000}, unk_token="k")
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.save(str(tmp_path / "own/tokenizer.json"))
     (tmp_path / "own/tokenizer_config.json").write_text(json.dumps({"eos_token": "<end>"}))
     tokenize_domain("a", folder / "a.parquet", tmp_path / "own", tmp_path / "a")
     shard = open_shard(tmp_path / "a")

@@ -1,17 +1,18 @@
 import gzip
 import json
+import socket
 from pathlib import Path
 
-import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from mixwright.corpus.answers import with_answers
 from mixwright.corpus.cleaning import split_query
 from mixwright.errors import MixwrightError
 from mixwright.sources import create
-from mixwright.sources.local import load_arguments
+from mixwright.sources.opening import form_of
 
 ROWS = [{"body": f"text {i}", "ask": f"what {i}?", "n": i} for i in range(3)]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
@@ -106,22 +107,24 @@ def test_a_question_needs_no_column_of_text(tmp_path):
     rows = [{"question": "2 + 2?", "answers": ["3", "4"], "correct": 1}]
     (tmp_path / "questions.jsonl").write_text(json.dumps(rows[0]) + "\n")
     columns = {"query": "question", "choices": "answers", "gold": "correct"}
-    (row,) = read(tmp_path, "questions.jsonl", text="text", **columns)
+    (row,) = with_answers(read(tmp_path, "questions.jsonl", text="text", **columns), "it", "from-0")
     assert split_query(row) == ("2 + 2?\n", "4")
     with pytest.raises(MixwrightError, match="no column text; set `text` to one of question"):
         read(tmp_path, "questions.jsonl", text="text", query="question")
 
 
 def test_reading_files_asks_nothing_of_the_network(folder, monkeypatch):
-    requests = []
-    monkeypatch.setattr(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", True)
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(datasets.load, "get_session", lambda: requests.append("session"))
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert len(read(folder, "*.txt")) == 2
-    assert not requests
+    assert len(read(folder, "rows*", text="body")) == 4 * len(ROWS)
 
 
-def test_load_arguments_is_a_pure_mapping():
-    assert load_arguments(Path("/d/x.txt"))[0] == "text"
-    assert load_arguments(Path("/d/x.v2.jsonl.zst"))[0] == "json"
-    assert load_arguments(Path("/d/x.parquet"))[1]["data_files"] == {"train": ["/d/x.parquet"]}
+def test_the_form_follows_from_the_name():
+    assert form_of(Path("/d/x.txt")) == "text"
+    assert form_of(Path("/d/x.v2.jsonl.zst")) == "json"
+    assert form_of(Path("/d/x.JSON.bz2")) == "json"
+    assert form_of(Path("/d/x.parquet")) == "parquet"

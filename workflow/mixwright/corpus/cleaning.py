@@ -3,17 +3,40 @@
 Order and split depend on the text alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
+from mixwright.corpus.answers import scored_after, with_answers
 from mixwright.corpus.ngrams import Hashes, shares
 from mixwright.errors import MixwrightError
 from mixwright.sources.text import cut
 
 # Reason -> how many rows, lines or bytes.
 Report = dict[str, int]
+# What is counted of a domain's rows, and of a target's. `bytes_` is how many bytes of UTF-8 that
+# was; `altered` are texts with characters that no text of UTF-8 has, which were replaced.
+DOMAIN_COUNTS = (
+    "read",
+    "empty",
+    "altered",
+    "cut",
+    "duplicates",
+    "repeated_lines",
+    "contaminated",
+    "over_cap",
+    "documents",
+    "bytes",
+    "bytes_read",
+    "bytes_cut",
+    "bytes_duplicates",
+    "bytes_repeated_lines",
+    "bytes_contaminated",
+    "bytes_over_cap",
+)
+TARGET_COUNTS = ("read", "empty", "altered", "cut", "duplicates", "bytes_read", "bytes_cut")
 
 
 @dataclass(frozen=True)
@@ -52,30 +75,40 @@ def clean_domain(
     min_line = int(settings["min_line"])
     texts = (row["text"] for row in rows)
     distinct, report = _distinct(texts, int(settings["max_document_bytes"]))
-    report |= {"repeated_lines": 0, "contaminated": 0, "over_cap": 0, "documents": 0, "bytes": 0}
     documents: dict[bytes, str] = {}
     lines: set[bytes] = set()
-    for place, key in enumerate(sorted(distinct)):
+    for key in sorted(distinct):
+        whole = distinct[key]
+        size = len(whole.encode())
         if report["bytes"] >= limit:
-            report["over_cap"] = len(distinct) - place
-            break
-        text, fresh, dropped = _without_repeats(distinct[key], lines, min_line)
+            report["over_cap"] += 1
+            report["bytes_over_cap"] += size
+            continue
+        text, fresh, dropped = _without_repeats(whole, lines, min_line)
+        left = size
+        if dropped:
+            left = len(text.encode())
         report["repeated_lines"] += dropped
+        report["bytes_repeated_lines"] += size - left
         if not text:
             continue
         if shares(text, known, n):
             report["contaminated"] += 1
+            report["bytes_contaminated"] += left
             continue
         lines |= fresh
         documents[key] = text
-        report["bytes"] += len(text.encode())
+        report["bytes"] += left
     report["documents"] = len(documents)
     splits = _splits(name, list(documents), float(settings["validation_share"]), report)
     return [Document(splits[key], text) for key, text in documents.items()], report
 
 
 def clean_target(
-    name: str, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
+    name: str,
+    rows: Iterable[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    gold_is: str | None = None,
 ) -> tuple[list[Document], Report]:
     """Returns the documents of a target without repeats, and counts.
 
@@ -83,6 +116,7 @@ def clean_target(
         name: the target, for messages.
         rows: its raw rows (see `split_query`).
         settings: the config's section `corpus`.
+        gold_is: how the rows name the right answer (see `mixwright.corpus.answers`).
 
     Returns:
         Documents ordered by content hash, up to `target_bytes` (context included), and the counts.
@@ -92,46 +126,62 @@ def clean_target(
     """
     limit = int(settings["max_document_bytes"])
     documents: dict[bytes, Document] = {}
-    read = 0
-    for row in rows:
-        read += 1
-        context, text = split_query(row, name)
-        text = cut(text, limit)
-        if text.strip():
-            document = Document("target", text, context)
-            documents.setdefault(content_hash(context + text), document)
+    report = dict.fromkeys(TARGET_COUNTS, 0)
+    for row in _with_answers(rows, name, gold_is):
+        report["read"] += 1
+        context, whole = split_query(row)
+        text = cut(whole, limit)
+        report["altered"] += _is_altered(row.get("text"))
+        report["bytes_read"] += len(whole.encode())
+        if len(text) < len(whole):
+            report["cut"] += 1
+            report["bytes_cut"] += len(whole.encode()) - len(text.encode())
+        if not text.strip():
+            report["empty"] += 1
+            continue
+        key = content_hash(context + text)
+        if key in documents:
+            report["duplicates"] += 1
+        documents.setdefault(key, Document("target", text, context))
     if not documents:
         raise MixwrightError(
-            f"{name}: no text in its {read} rows; give the target a source with text"
+            f"{name}: no text in its {report['read']} rows; give the target a source with text,"
+            " and questions with answers (published test splits hide them)"
         )
     ordered = [documents[key] for key in sorted(documents)]
     first, size = _up_to(int(settings["target_bytes"]), ordered)
-    report = {
-        "read": read,
-        "duplicates": read - len(documents),
-        "documents": len(first),
-        "bytes": size,
-    }
-    return first, report
+    report["over_cap"] = len(ordered) - len(first)
+    return first, report | {"documents": len(first), "bytes": size}
 
 
-def split_query(row: Mapping[str, Any], name: str = "target") -> tuple[str, str]:
+def _with_answers(
+    rows: Iterable[Mapping[str, Any]], name: str, gold_is: str | None
+) -> Iterator[Mapping[str, Any]]:
+    """The rows of a target; those of questions come with their answers, all read at once."""
+    iterator = iter(rows)
+    for row in iterator:
+        if "query" in row:
+            yield from with_answers(chain([row], iterator), name, gold_is)
+            return
+        yield row
+
+
+def split_query(row: Mapping[str, Any]) -> tuple[str, str]:
     """Returns (context, scored text) of a target's row.
 
     What follows the query's last occurrence in the text is scored. Where the text does not hold
-    the query, the gold choice is scored, after the query. A row without a query is all scored.
-    A space between the two belongs to the scored text, because byte-level tokenizers join it to
-    the word after it.
+    the query, the answer is scored, after the query (see `mixwright.corpus.answers`). A row
+    without a query is all scored. A space between the two belongs to the scored text, because
+    byte-level tokenizers join it to the word after it.
     """
     text = _plain(row.get("text") or "")
     query = _plain(row.get("query") or "")
     if not query:
         return "", text
-    before, match, scored = text.rpartition(query)
-    context = before + match
-    if not match or not scored.strip():
+    context, scored = scored_after(text, query)
+    if not scored:
         context = query + "\n"
-        scored = _gold(row, name)
+        scored = _plain(row.get("answer") or "")
     bare = context.rstrip(" ")
     return bare, context[len(bare) :] + scored
 
@@ -146,23 +196,43 @@ def content_hash(text: str) -> bytes:
 
 
 def _distinct(texts: Iterable[str | None], limit: int) -> tuple[dict[bytes, str], Report]:
-    """Content hash -> the first text that has it, and counts of the others."""
-    report = {"read": 0, "empty": 0, "cut": 0, "duplicates": 0}
+    """Content hash -> the first text that has it, and counts: of the others, and still 0."""
+    report = dict.fromkeys(DOMAIN_COUNTS, 0)
     distinct: dict[bytes, str] = {}
     for raw in texts:
         report["read"] += 1
+        report["altered"] += _is_altered(raw)
         whole = _plain(raw or "").strip("\n").rstrip()
         text = cut(whole, limit)
+        size = len(text.encode())
+        read = size
+        if len(text) < len(whole):
+            read = len(whole.encode())
+            report["cut"] += 1
+            report["bytes_cut"] += read - size
+        report["bytes_read"] += read
         key = content_hash(text)
         if not text:
             report["empty"] += 1
-        if len(text) < len(whole):
-            report["cut"] += 1
-        if key in distinct:
+        elif key in distinct:
             report["duplicates"] += 1
-        elif text:
+            report["bytes_duplicates"] += size
+        else:
             distinct[key] = text
     return distinct, report
+
+
+def _is_altered(text: str | None) -> bool:
+    """Whether a text has characters that `_plain` drops or replaces, line ends left aside."""
+    if not text:
+        return False
+    if "\0" in text:
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _plain(text: str) -> str:
@@ -206,7 +276,10 @@ def _splits(name: str, keys: list[bytes], share: float, report: Report) -> dict[
     A key's first bytes order the documents; its last ones, independent of them, choose the split.
     """
     if len(keys) < 2:
-        counts = [f"{count} {reason}" for reason, count in report.items() if count]
+        counts = []
+        for reason, count in report.items():
+            if count and not reason.startswith("bytes"):
+                counts.append(f"{count} {reason.replace('_', ' ')}")
         raise MixwrightError(
             f"{name}: under two documents are left of this domain"
             f" ({', '.join(counts) or '0 read'}); give it more or other text"
@@ -230,22 +303,3 @@ def _up_to(limit: int, documents: Iterable[Document]) -> tuple[list[Document], i
         first.append(document)
         size += len((document.context + document.text).encode())
     return first, size
-
-
-def _gold(row: Mapping[str, Any], name: str) -> str:
-    """The right answer among a row's choices."""
-    choices = row.get("choices")
-    gold = row.get("gold")
-    if not choices or gold is None:
-        return ""
-    try:
-        index = int(gold)
-    except (TypeError, ValueError):
-        index = -1
-    # -1 is how published test splits hide the answer.
-    if not 0 <= index < len(choices):
-        raise MixwrightError(
-            f"{name}: gold is {gold!r};"
-            f" give the number of one of the {len(choices)} choices, counted from 0"
-        )
-    return _plain(str(choices[index]))

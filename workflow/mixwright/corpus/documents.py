@@ -1,5 +1,6 @@
 """The files of cleaned documents, and the two stages that write them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.sources.base import Source
 
+# The key of the file's metadata with the counts of cleaning.
+COUNTS = "mixwright.counts"
 SCHEMA = pa.schema(
     [
         ("document", pa.int64()),
@@ -41,7 +44,7 @@ def write_domain(
     """
     known = target_ngrams(targets, int(settings["ngram"]))
     documents, report = clean_domain(source.name, source.documents(prepared), known, settings)
-    write_documents(documents, to)
+    write_documents(documents, to, report)
     return report
 
 
@@ -52,8 +55,10 @@ def write_target(
     prepared: Path | None = None,
 ) -> Report:
     """Reads, cleans and writes one target, and returns counts; arguments as for `write_domain`."""
-    documents, report = clean_target(source.name, source.documents(prepared), settings)
-    write_documents(documents, to)
+    gold_is = source.settings.get("gold_is")
+    rows = source.documents(prepared)
+    documents, report = clean_target(source.name, rows, settings, gold_is)
+    write_documents(documents, to, report)
     return report
 
 
@@ -72,8 +77,10 @@ def _whole_texts(paths: Sequence[str | Path]) -> Iterator[str]:
             yield document.context + document.text
 
 
-def write_documents(documents: Sequence[Document], to: str | Path) -> None:
-    """Writes documents in their order, atomically."""
+def write_documents(
+    documents: Sequence[Document], to: str | Path, report: Mapping[str, int] | None = None
+) -> None:
+    """Writes documents in their order, atomically, and the counts of what was left out."""
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
     for number, document in enumerate(documents):
         columns["document"].append(number)
@@ -81,7 +88,16 @@ def write_documents(documents: Sequence[Document], to: str | Path) -> None:
         columns["text"].append(document.text)
         columns["context"].append(document.context)
     with written(to) as temporary:
-        pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
+        counts = {COUNTS: json.dumps(report or {})}
+        table = pa.table(columns, schema=SCHEMA.with_metadata(counts))
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_counts(path: str | Path) -> Report:
+    """Returns the counts that `write_documents` wrote with the documents; {} for older files."""
+    metadata = pq.read_schema(path).metadata or {}
+    counts: Report = json.loads(metadata.get(COUNTS.encode(), b"{}"))
+    return counts
 
 
 def read_texts(path: str | Path, split: str | None = None) -> list[Document]:

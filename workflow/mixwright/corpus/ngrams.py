@@ -1,6 +1,7 @@
-"""Word n-grams as 64-bit hashes, to find training documents that repeat a target."""
+"""N-grams as 64-bit hashes, to find training documents that repeat a target."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -10,19 +11,44 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 # Odd, so that multiplying is a bijection modulo 2^64.
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+# Characters that count as words: Chinese, Japanese and Yi, with their marks.
+CHARACTERS = (
+    r"\u2e80-\u2fdf\u3001-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf"
+    r"\uf900-\ufaff\uff01-\uffef\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
+WORD = re.compile(rf"[{CHARACTERS}]|[^\s{CHARACTERS}]+")
+# Letters of scripts without spaces whose words have several: Thai, Lao, Tibetan, Burmese, Khmer.
+LETTERS = r"\u0e01-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\uaa60-\uaa7f"
+LETTER = re.compile(f"[{LETTERS}]")
+UNSPACED = re.compile(f"[{CHARACTERS}{LETTERS}]")
+LETTERS_A_WORD = 4
 
 
 def ngrams(text: str, n: int) -> Hashes:
-    """Returns the hashes of a text's n-grams, in their order.
+    """Returns the hashes of a text's n-grams.
 
-    Words are lower-cased and stand between white space. A text under n words has no n-gram, and
-    with n = 0 no text has one.
+    An n-gram is n words in a row: they are lower-cased and stand between white space. Each Chinese
+    or Japanese character counts as a word. 4 n letters in a row of Thai, Lao, Burmese, Khmer or
+    Tibetan are an n-gram too. A text under n words has none, and with n = 0 no text has one.
     """
-    words = text.lower().split()
-    if len(words) < n or n == 0:
+    if n == 0:
+        return np.zeros(0, np.uint64)
+    lowered = text.lower()
+    if lowered.isascii() or not UNSPACED.search(lowered):
+        return _windows(lowered.split(), n)
+    hashes = _windows(WORD.findall(lowered), n)
+    letters = LETTER.findall(lowered)
+    # Another start than that of words, so that letters are not taken for words.
+    runs = _windows([f"letter {letter}" for letter in letters], LETTERS_A_WORD * n)
+    return np.concatenate([hashes, runs])
+
+
+def _windows(words: Sequence[str], n: int) -> Hashes:
+    """The hashes of n words in a row, in their order."""
+    windows = len(words) - n + 1
+    if windows < 1:
         return np.zeros(0, np.uint64)
     hashes = np.array([_word(word) for word in words], np.uint64)
-    windows = len(words) - n + 1
     rolled = np.zeros(windows, np.uint64)
     for offset in range(n):
         rolled = rolled * MULTIPLIER + hashes[offset : offset + windows]

@@ -1,7 +1,8 @@
 """Token shards: the format on disk that learners, finals and evaluation read."""
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -73,8 +74,14 @@ class Examples:
         """Returns (examples,): tokens whose loss counts."""
         return np.diff(self.starts) - self.scored_from
 
-    def save(self, path: str | Path) -> None:
-        """Writes a compressed .npz, atomically and byte for byte reproducible."""
+    def save(self, path: str | Path, counts: Mapping[str, Any] | None = None) -> None:
+        """Writes a compressed .npz, atomically and byte for byte reproducible.
+
+        Args:
+            path: the file.
+            counts: of what was left out of the texts, for `read_counts`.
+        """
+        words = json.dumps(counts or {}).encode()
         with written(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -82,6 +89,7 @@ class Examples:
                 starts=self.starts,
                 scored_from=self.scored_from,
                 scored_bytes=self.scored_bytes,
+                counts=np.frombuffer(words, np.uint8),
             )
 
     @classmethod
@@ -155,6 +163,21 @@ class Examples:
             np.ones_like(self.scored_from),
             np.rint(self.scored_bytes * growth).astype(np.int64),
         )
+
+
+def read_counts(path: str | Path) -> dict[str, Any]:
+    """Returns the counts that were saved with a file of examples; {} for older files."""
+    try:
+        with np.load(path) as arrays:
+            if "counts" not in arrays:
+                return {}
+            counts: dict[str, Any] = json.loads(arrays["counts"].tobytes())
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
+        raise MixwrightError(
+            f"{path}: not a file of examples ({error.__class__.__name__});"
+            " tokenize the corpus again"
+        ) from None
+    return counts
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """From documents to token shards: the stages that write what shards.py reads."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,15 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.corpus.cleaning import Document
-from mixwright.corpus.documents import read_texts
+from mixwright.corpus.documents import read_counts, read_texts
 from mixwright.corpus.shards import Examples
-from mixwright.corpus.tokenizer import mask_id, open_tokenizer, vocabulary_size
+from mixwright.corpus.tokenizer import (
+    lost_characters,
+    mask_id,
+    open_tokenizer,
+    unknown_id,
+    vocabulary_size,
+)
 from mixwright.errors import MixwrightError
 from mixwright.files import sha256, write_json, written
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+log = logging.getLogger(__name__)
+
+# Over these shares of tokens that stand for text that the tokenizer does not know, a report warns
+# and tokenizing ends.
+UNKNOWN = 0.01
+MOST_UNKNOWN = 0.5
 # Documents encoded at a time.
 BATCH = 256
 # Tokens of a validation example: a document gives several examples, so that a few thousand tokens
@@ -42,7 +55,8 @@ def tokenize_domain(
         context: training tokens that the domain must exceed, one sequence; None for no limit.
 
     Raises:
-        MixwrightError: the domain has too few training tokens, or no validation token.
+        MixwrightError: the domain has too few training tokens, or no validation token, or the
+            tokenizer does not know its text.
     """
     encoder, end = open_tokenizer(tokenizer)
     vocabulary = vocabulary_size(encoder)
@@ -55,6 +69,8 @@ def tokenize_domain(
     stream = _stream(encoder, texts["train"], end, dtype)
     validation = _pieces(encoder, texts["validation"], end)
     _check_size(name, stream, validation, context)
+    unknown = unknown_share(encoder, stream, texts["train"], end, len(texts["train"]))
+    check_unknown(name, unknown, tokenizer)
     with written(to) as temporary:
         temporary.mkdir()
         stream.tofile(temporary / "train.bin")
@@ -70,6 +86,8 @@ def tokenize_domain(
             "mask_token": mask_id(tokenizer, encoder),
             "tokenizer_sha256": sha256(Path(tokenizer) / "tokenizer.json"),
             "source_fingerprint": fingerprint(rows),
+            "unknown": unknown,
+            "cleaning": read_counts(documents),
             "splits": {
                 "train": _counts(len(stream), texts["train"], temporary / "train.bin"),
                 "validation": _counts(
@@ -93,13 +111,62 @@ def tokenize_target(
         to: the file to write.
 
     Raises:
-        MixwrightError: there is no token to score.
+        MixwrightError: there is no token to score, or the tokenizer does not know the text.
     """
     encoder, end = open_tokenizer(tokenizer)
-    examples = _examples(encoder, read_texts(documents), end)
+    rows = read_texts(documents)
+    examples = _examples(encoder, rows, end)
     if not len(examples):
         raise MixwrightError(f"{name}: not one token to score; give the target more text")
-    examples.save(to)
+    texts = [row.context + row.text for row in rows]
+    unknown = unknown_share(encoder, examples.tokens, texts, end, len(examples))
+    check_unknown(name, unknown, tokenizer)
+    examples.save(to, {"unknown": unknown, "cleaning": read_counts(documents)})
+
+
+def unknown_share(
+    encoder: "Tokenizer", tokens: NDArray[Any], texts: Sequence[str], end: int, ends: int
+) -> float:
+    """Returns the share of a text that its tokenizer does not know.
+
+    It is that of the tokens for the unknown, or, of a tokenizer that drops what it does not know,
+    of the characters dropped.
+
+    Args:
+        encoder: the tokenizer.
+        tokens: (tokens,) of all texts, end tokens among them.
+        texts: the texts.
+        end: id of the end token.
+        ends: end tokens that were put between the texts; they are not counted.
+    """
+    number = unknown_id(encoder)
+    if number is not None:
+        unknown = int(np.count_nonzero(tokens == number))
+        if number == end:
+            unknown -= ends
+        return unknown / max(len(tokens) - ends, 1)
+    lost = lost_characters(encoder)
+    if lost is None:
+        return 0.0
+    missing = 0
+    total = 0
+    for text in texts:
+        of_text, characters = lost.count(text)
+        missing += of_text
+        total += characters
+    return missing / max(total, 1)
+
+
+def check_unknown(name: str, share: float, tokenizer: str | Path) -> None:
+    """Refuses a text that its tokenizer does not know, and logs a share that is worth a word."""
+    words = f"{name}: {share:.1%} of its text is unknown to the tokenizer in {tokenizer}"
+    if share > MOST_UNKNOWN:
+        raise MixwrightError(
+            f"{words}; name a tokenizer.folder that knows it (byte-level ones know all text),"
+            " or leave tokenizer.folder out and one is trained"
+        )
+    if share > UNKNOWN:
+        log.warning("%s: losses and bits per byte leave that out", words)
 
 
 def fingerprint(documents: Sequence[Document]) -> str:

@@ -1,7 +1,10 @@
 """The study's tokenizer: a byte-level BPE trained on the domains, or a folder of the user."""
 
+import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,7 @@ from mixwright.corpus.documents import read_texts
 from mixwright.corpus.tokenizer_files import files_of
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json, written
+from mixwright.sources.opening import opened
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -122,6 +126,9 @@ def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
 
     files_of(folder)
     path = Path(folder) / "tokenizer.json"
+    # A pointer of git-lfs in its place is told.
+    with opened(path):
+        pass
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
@@ -164,15 +171,59 @@ def mask_id(folder: str | Path, tokenizer: "Tokenizer") -> int | None:
     return number
 
 
+def unknown_id(tokenizer: "Tokenizer") -> int | None:
+    """Returns the id of the token that stands for what the tokenizer does not know; None: none."""
+    model = json.loads(tokenizer.to_str())["model"]
+    number: int | None = model.get("unk_id")
+    token = model.get("unk_token")
+    if token:
+        number = tokenizer.token_to_id(token)
+    return number
+
+
+def lost_characters(tokenizer: "Tokenizer") -> "LostCharacters | None":
+    """Returns what counts the characters that a tokenizer drops without a token for the unknown.
+
+    None where it drops nothing: it works on bytes, or has such a token.
+    """
+    content = json.loads(tokenizer.to_str())
+    model = content["model"]
+    bare = model["type"] == "BPE" and not model.get("unk_token") and not model.get("byte_fallback")
+    if not bare or "ByteLevel" in json.dumps([content["pre_tokenizer"], content["normalizer"]]):
+        return None
+    return LostCharacters(tokenizer, frozenset("".join(model["vocab"])))
+
+
+@dataclass(frozen=True, eq=False)
+class LostCharacters:
+    """Counts the characters of texts that stand in no token."""
+
+    tokenizer: "Tokenizer"
+    alphabet: frozenset[str]
+
+    def count(self, text: str) -> tuple[int, int]:
+        """Returns how many characters of a text are lost, and of how many; none is white space."""
+        normalizer = self.tokenizer.normalizer
+        plain = normalizer.normalize_str(text) if normalizer else text
+        characters = Counter("".join(plain.split()))
+        lost = sum(count for one, count in characters.items() if one not in self.alphabet)
+        return lost, characters.total()
+
+
 def _special(folder: str | Path, kind: str) -> str | None:
     """A token by its role, from the folder's configuration or its map of special tokens."""
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         path = Path(folder) / name
         if not path.is_file():
             continue
-        token = read_json(path).get(kind)
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise MixwrightError(
+                f"{path}: no object of settings; save it again with save_pretrained"
+            )
+        token = content.get(kind)
         if isinstance(token, dict):
-            token = token["content"]
+            token = token.get("content")
         if token:
             return str(token)
     return None

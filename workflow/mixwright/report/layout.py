@@ -83,6 +83,11 @@ def manifest_paths(study: Study, folder: Folder) -> list[str]:
     return [f"{shards}/{domain}/manifest.json" for domain in study.domains]
 
 
+def target_paths(study: Study, folder: Folder) -> list[Path]:
+    """Returns the file of each target that is text, with what was counted when it was read."""
+    return [Path(folder) / "targets" / f"{target}.npz" for target in study.targets]
+
+
 def drawn(study: Study) -> list[str]:
     """Returns the figures whose results this study makes, in the order of the page."""
     results = {name for name, files in result_paths(study, "").items() if files}

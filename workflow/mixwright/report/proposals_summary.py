@@ -12,6 +12,7 @@ from mixwright import mixers
 from mixwright.files import plain
 from mixwright.learners import Learner
 from mixwright.report.caveats import Caveat, proposal_caveats
+from mixwright.report.left_out import Counts, corpus_caveats
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
@@ -83,6 +84,8 @@ def summarise(
     provenance: Mapping[str, Any] | None = None,
     backtest: Mapping[str, Any] | None = None,
     transfer: Mapping[str, Any] | None = None,
+    manifests: Records = (),
+    texts: Counts | None = None,
 ) -> Proposals:
     """Sets the proposals beside each other; the mixer that ranks held-out runs best comes first.
 
@@ -96,11 +99,17 @@ def summarise(
         provenance: what `mixwright.report.outputs.provenance` returns.
         backtest: what `backtest.json` holds.
         transfer: what `transfer.json` holds.
+        manifests: the manifest of each domain that was learned from.
+        texts: target -> what was counted when its text was read.
     """
     targets = study.target_weights
     ranked = ranks(validation, targets)
     proposals = in_order(mixtures, list(ranked))
     headline, detail, chosen = conclude(proposals, ranked)
+    caveats = [
+        *proposal_caveats(study, target_signals(design, losses), losses, mixtures),
+        *corpus_caveats(manifests, texts or {}, design, mixtures),
+    ]
     return Proposals(
         study=study.name,
         headline=headline,
@@ -110,7 +119,7 @@ def summarise(
         ranks=ranked,
         targets=targets,
         next=_next(study, proposals, chosen),
-        caveats=proposal_caveats(study, target_signals(design, losses), losses, mixtures),
+        caveats=tuple(sorted(caveats, key=lambda caveat: not caveat.serious)),
         provenance=dict(provenance or {}) | {"proxy runs": int(design.run.nunique())},
         learner=study.learner,
         judgement=judge(study, proposals, ranked, fits),

@@ -15,6 +15,7 @@ from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.caveats import Caveat, check_reference, find_caveats
 from mixwright.report.comparison import Comparison, compare, objective
+from mixwright.report.left_out import Counts, corpus_caveats
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
@@ -95,6 +96,8 @@ def summarise(
     provenance: Mapping[str, Any] | None = None,
     backtest: Mapping[str, Any] | None = None,
     transfer: Mapping[str, Any] | None = None,
+    manifests: Records = (),
+    texts: Counts | None = None,
 ) -> Summary:
     """Compares the final models and gathers what to distrust.
 
@@ -111,6 +114,8 @@ def summarise(
         provenance: what `mixwright.report.outputs.provenance` returns.
         backtest: what `backtest.json` holds.
         transfer: what `transfer.json` holds.
+        manifests: the manifest of each domain that was learned from.
+        texts: target -> what was counted when its text was read.
 
     Raises:
         MixwrightError: every final of natural diverged, and all are compared with it.
@@ -121,6 +126,10 @@ def summarise(
     cells = by_target(scores, targets, learner, documents, mixtures)
     headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
     signals = target_signals(design, losses)
+    caveats = [
+        *find_caveats(study, comparison, scores, signals, losses, mixtures, finals),
+        *corpus_caveats(manifests, texts or {}, design, mixtures),
+    ]
     facts = dict(provenance or {}) | _totals(study, design, scores, comparison)
     return Summary(
         study=str(study.config["study"]),
@@ -137,7 +146,7 @@ def summarise(
             counts=tallies(cells, mixtures),
         ),
         method=method_of(comparison),
-        caveats=find_caveats(study, comparison, scores, signals, losses, mixtures, finals),
+        caveats=tuple(sorted(caveats, key=lambda caveat: not caveat.serious)),
         signals=signals,
         targets=targets,
         provenance=facts,

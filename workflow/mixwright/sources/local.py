@@ -1,30 +1,22 @@
-"""The source `files`: text, JSON and parquet files, read through Hugging Face datasets."""
+"""The source `files`: text, JSON and parquet files, packed or not."""
 
-import lzma
-import tempfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.sources import public
 from mixwright.sources.base import Row, Source
+from mixwright.sources.opening import form_of
 from mixwright.sources.places import patterns
+from mixwright.sources.reading import Line, kind_of, read_rows
 
-# The end of a file's name -> the builder of datasets.load_dataset that reads it.
-BUILDERS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
-PACKED = (".gz", ".zst", ".bz2", ".xz")
 # The column of text where a study names none.
 TEXT = "text"
-# Keys that together make a question: no column of text is needed beside them.
-QUESTION = ("query", "choices", "gold")
-# What broken files raise, packed or not.
-UNREADABLE = (ValueError, TypeError, OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class LocalFiles(Source):
-    """Local, mirrored or fetched files of any of four formats, in the order they are listed."""
+    """Local, mirrored or fetched files of any of three forms, in the order they are listed."""
 
     @property
     def files(self) -> list[str]:
@@ -36,6 +28,7 @@ class LocalFiles(Source):
             raise MixwrightError(f"{where}.files is missing; give a path, a glob or a list of them")
         for pattern in self._patterns:
             public.named(pattern, self.places.public, f"{where}.files")
+        self._check_question(where)
 
     def inputs(self) -> list[Path]:
         return self.places.inputs(self.name, self._patterns)
@@ -43,7 +36,7 @@ class LocalFiles(Source):
     def check_inputs(self, where: str, files: Sequence[Path]) -> None:
         for path in files:
             try:
-                load_arguments(path)
+                form_of(path)
             except MixwrightError as error:
                 raise MixwrightError(f"{where}.files: {error}") from None
 
@@ -51,12 +44,22 @@ class LocalFiles(Source):
         return self.places.pinned(self._patterns)
 
     def documents(self, prepared: Path | None = None) -> Iterator[Row]:
-        columns = {"text": self.settings.get("text", TEXT)}
-        for key in QUESTION:
-            if self.settings.get(key):
-                columns[key] = self.settings[key]
+        columns = self._columns
+        names: list[str] = []
+        for listed in columns.values():
+            names += listed
         for path in self.places.files(self.name, self._patterns):
-            yield from _read_file(self.name, path, columns)
+            rows = 0
+            # Keys of which a row of this file had the columns.
+            present: set[str] = set()
+            line = Line()
+            for line in read_rows(path, names):
+                rows += 1
+                row, has = self._row(line, columns)
+                present |= has
+                yield row
+            if rows:
+                self._check_present(path, line, present)
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
@@ -68,68 +71,66 @@ class LocalFiles(Source):
     def _patterns(self) -> list[str]:
         return patterns(self.settings.get("files"))
 
+    @property
+    def _columns(self) -> dict[str, list[str]]:
+        """Key of the settings -> the columns that it names."""
+        columns = {TEXT: [str(self.settings.get(TEXT, TEXT))]}
+        for key in ("query", "choices", "gold"):
+            if self.settings.get(key):
+                columns[key] = patterns(self.settings[key])
+        return columns
 
-def load_arguments(path: Path) -> tuple[str, dict[str, Any]]:
-    """Returns the name and keyword arguments with which datasets.load_dataset reads `path`."""
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in PACKED]
-    builder = BUILDERS.get(suffixes[-1]) if suffixes else None
-    if builder is None:
-        raise MixwrightError(
-            f"{path}: this kind of file is not read;"
-            f" give {', '.join(BUILDERS)} (or {', '.join(PACKED)} of them)"
-        )
-    arguments: dict[str, Any] = {
-        "data_files": {"train": [str(path)]},
-        "split": "train",
-        "streaming": True,
-    }
-    if builder == "text":
-        arguments["sample_by"] = "document"
-    return builder, arguments
+    @property
+    def _needed(self) -> set[str]:
+        """The keys whose columns every file has: an answered question needs no text besides."""
+        keys = set(self._columns)
+        if keys >= {"query", "gold"} and self._columns[TEXT] == [TEXT]:
+            keys.discard(TEXT)
+        return keys
 
+    def _check_question(self, where: str) -> None:
+        """Refuses keys of a question that lack the others that they need."""
+        columns = self._columns
+        for key, needed in {"gold": "query", "choices": "gold", "gold_is": "gold"}.items():
+            if self.settings.get(key) and needed not in columns:
+                raise MixwrightError(
+                    f"{where}.{key} is named without {needed};"
+                    f" give {needed} too, or leave {key} out"
+                )
 
-def _read_file(name: str, path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
-    """One file's rows; a call of load_dataset a file (3 ms), so that every error names its file."""
-    # 0.7 CPU-seconds: only where files are read.
-    import datasets
-    from zstandard import ZstdError
+    def _row(self, line: Line, columns: dict[str, list[str]]) -> tuple[Row, set[str]]:
+        """The row by the study's keys, and the keys whose columns it has. Others are null."""
+        row = Line()
+        row.place = line.place
+        present = set()
+        for key, names in columns.items():
+            values = [line.get(name) for name in names]
+            if all(name in line for name in names):
+                present.add(key)
+            row[key] = values[0]
+            if isinstance(self.settings.get(key), list):
+                # Several columns, an answer each: their names are the answers' labels.
+                row[key] = {"text": values, "label": names}
+            elif key in (TEXT, "query"):
+                self._check_text(key, names[0], line)
+        if TEXT not in present and TEXT not in self._needed:
+            del row[TEXT]
+        return row, present
 
-    # It prints what the error below says again.
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    # It counts each load on the hub: a request to the network for every local file, and where there
-    # is no network a wait of up to 3 seconds.
-    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
-    builder, arguments = load_arguments(path)
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            for row in datasets.load_dataset(builder, cache_dir=cache, **arguments):
-                yield _chosen(name, path, row, columns)
-        except UnicodeDecodeError as error:
+    def _check_text(self, key: str, column: str, line: Line) -> None:
+        value = line.get(column)
+        if not isinstance(value, str | None):
             raise MixwrightError(
-                f"{path}: not UTF-8 (byte {error.start}: {error.reason});"
-                " convert it, e.g. with iconv -t utf-8"
-            ) from None
-        except (*UNREADABLE, ZstdError, datasets.exceptions.DatasetsError) as error:
-            reason = (str(error).splitlines() or [error.__class__.__name__])[0]
-            raise MixwrightError(
-                f"{path}: not readable as {builder} ({reason}); repair the file or leave it out"
-            ) from None
-
-
-def _chosen(name: str, path: Path, row: Mapping[str, Any], columns: Mapping[str, str]) -> Row:
-    """The row's columns that the source names, by their key; a wrong column is refused."""
-    if columns["text"] == TEXT and TEXT not in row and columns.keys() >= set(QUESTION):
-        columns = {key: columns[key] for key in QUESTION}
-    for key, column in columns.items():
-        if column not in row:
-            raise MixwrightError(
-                f"{name}: {path} has no column {column};"
-                f" set `{key}` to one of {', '.join(map(str, row))}"
-            )
-        if key in ("text", "query") and not isinstance(row[column], str | None):
-            kind = type(row[column]).__name__
-            raise MixwrightError(
-                f"{name}: {path}: column {column} holds {kind}, not text;"
+                f"{self.name}: {line.place}: column {column} holds {kind_of(value)}, not text;"
                 f" set `{key}` to a column of text"
             )
-    return {key: row[column] for key, column in columns.items()}
+
+    def _check_present(self, path: Path, line: Line, present: set[str]) -> None:
+        """Refuses a file of which no row had a column that is needed."""
+        for key in ("query", "choices", "gold", TEXT):
+            if key in self._needed - present:
+                column = ", ".join(self._columns[key])
+                raise MixwrightError(
+                    f"{self.name}: {path} has no column {column};"
+                    f" set `{key}` to one of {', '.join(line.columns)}"
+                )

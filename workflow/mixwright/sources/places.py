@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,20 +102,44 @@ def expanded(pattern: str) -> str:
 
 
 def matches(where: str, pattern: str) -> list[Path]:
-    """Returns the files that one pattern matches, sorted, as absolute paths."""
+    """Returns the files that one pattern matches, sorted, as absolute paths.
+
+    Raises:
+        MixwrightError: it matches nothing, or something that is no file: a broken link, a folder.
+            Nothing that a pattern matches is left out.
+    """
     located = expanded(pattern)
     if pattern.startswith(MIRROR):
         located = _in_mirror(where, pattern)
-    paths = [located]
-    if not Path(located).is_file():
-        # Path.glob takes no absolute pattern.
-        paths = glob.glob(located, recursive=True)  # noqa: PTH207
-    files = sorted(Path(path).resolve() for path in paths if Path(path).is_file())
+    try:
+        files = _files(where, located)
+    except OSError as error:
+        raise MixwrightError(
+            f"{where}: {error.filename or located}: {error.strerror}; correct the path, or the"
+            " permissions of its folder"
+        ) from None
     if not files:
         raise MixwrightError(
             f"{where}: no file matches {located};"
             f" correct the path (relative ones start at {Path.cwd()}){_unset(located)}"
         )
+    return sorted(files)
+
+
+def _files(where: str, located: str) -> list[Path]:
+    """The files that a pattern on this machine matches."""
+    paths = [located]
+    if not Path(located).is_file():
+        # Path.glob takes no absolute pattern.
+        paths = glob.glob(located, recursive=True)  # noqa: PTH207
+    files = []
+    for name in paths:
+        path = Path(name)
+        if path.is_file():
+            files.append(path.resolve())
+        elif not (path.is_dir() and located.endswith(("**", "**/*"))):
+            # Such a pattern matches the files of its folders too.
+            raise MixwrightError(f"{where}: {_no_file(path)}")
     return files
 
 
@@ -122,6 +147,20 @@ def _unset(located: str) -> str:
     """Names the variables of a pattern that have no value."""
     names = VARIABLE.findall(located)
     return f", or set {', '.join(names)}" if names else ""
+
+
+def _no_file(path: Path) -> str:
+    """Says what a path is that is no file, and what to do."""
+    if path.is_dir():
+        suffixes = Counter(file.suffix for file in path.iterdir() if file.suffix)
+        suffix = suffixes.most_common(1)[0][0] if suffixes else ".jsonl"
+        return f"{path} is a folder; write a pattern of its files, such as {path / f'*{suffix}'}"
+    if path.is_symlink():
+        return (
+            f"{path} is a broken link to {path.readlink()};"
+            " fetch the file (git annex get, dvc pull) or leave the link out"
+        )
+    return f"{path} is no file of text (a pipe, a socket or a device); leave it out"
 
 
 def _in_mirror(where: str, pattern: str) -> str:

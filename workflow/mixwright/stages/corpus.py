@@ -90,9 +90,14 @@ def tokenize_target(target: str, documents: Path, tokenizer: Path, to: Path) -> 
 
 
 def _log_counts(name: str, counts: dict[str, Any]) -> None:
-    """Logs one line: the name, then each count, whole numbers with thousands separators."""
+    """Logs one line: the name, then each count, whole numbers with thousands separators.
+
+    Counts of nothing are left out.
+    """
     words = []
     for key, value in counts.items():
+        if not value:
+            continue
         number = f"{value:,}" if isinstance(value, int) else value
         words.append(f"{key} {number}")
     log.info("%s: %s", name, ", ".join(words))

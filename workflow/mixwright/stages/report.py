@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.report import figures, layout, proposals_summary
@@ -47,11 +48,14 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     folder = study.parent
     results = load(layout.result_paths(plan, folder))
     manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
+    texts = {path.stem: read_counts(path) for path in layout.target_paths(plan, folder)}
     summary = compare_finals(
         plan,
         **results,
         reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
         provenance=provenance(plan, manifests),
+        manifests=manifests,
+        texts=texts,
     )
     drawn = layout.figure_files(plan, folder)
     write_report(summary, html, json=json, table=table, figures=drawn)
@@ -68,11 +72,14 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
     folder = study.parent
     results = load(layout.proposal_paths(plan, folder))
     manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
+    texts = {path.stem: read_counts(path) for path in layout.target_paths(plan, folder)}
     summary = proposals_summary.summarise(
         plan,
         **results,
         fits=[Path(path) for path in layout.fit_paths(plan, folder)],
         provenance=provenance(plan, manifests),
+        manifests=manifests,
+        texts=texts,
     )
     write_json(json, summary.as_json())
     write_page(summary, html, layout.figure_files(plan, folder, finals=False))

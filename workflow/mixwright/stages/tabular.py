@@ -30,7 +30,14 @@ def make_datasets(study: Path, tables: list[Path], to: Path) -> None:
     for (name, table), path in zip(named, tables, strict=True):
         labels = _labels_of(name, config["domains"])
         columns = sorted(set(labels.values()))
-        rows = prepare(read_table(path), columns, table["smiles"], table["features"], table["key"])
+        rows = prepare(
+            read_table(path),
+            columns,
+            table["smiles"],
+            table["features"],
+            table["key"],
+            name=f"tables.{name}",
+        )
         log.info(
             "%s: %s rows, %d merged, %d not readable",
             name,
@@ -53,7 +60,8 @@ def _labels_of(table: str, domains: Mapping[str, Mapping[str, Any]]) -> dict[str
 
 def _write_domain(rows: Rows, domain: str, label: str, seed: int, to: Path) -> None:
     """Writes the rows of one domain and logs their number, and that of positive labels, a split."""
-    manifest = write_dataset(dataset_of(rows, domain, label, seed), rows.versions, to)
+    dataset = dataset_of(rows, domain, label, seed)
+    manifest = write_dataset(dataset, rows.versions, to, rows.counts(label))
     parts = []
     for split, count in manifest["splits"].items():
         parts.append(f"{split} {count['tokens']:,} ({count['positives']:,})")

@@ -5,7 +5,7 @@ of counts.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,11 @@ def dataset_of(
     labels = column[known].astype(np.int8)
     parts = parts_of([rows.keys[row] for row in known], seed, shares)
     for part, name in enumerate(PARTS):
-        if len(np.unique(labels[parts == part])) < 2:
+        of_part = labels[parts == part]
+        if len(np.unique(of_part)) < 2:
             raise MixwrightError(
-                f"{domain}: the {name} part has rows of one class only; "
+                f"{domain}: the {name} part has rows of one class only"
+                f" ({len(of_part)} rows, {int(of_part.sum())} of label 1); "
                 "give it more rows or leave the domain out"
             )
     ids = np.array([rows.ids[row] for row in known])
@@ -88,7 +90,12 @@ def dataset_of(
     )
 
 
-def write_dataset(dataset: Dataset, versions: dict[str, str], to: str | Path) -> dict[str, Any]:
+def write_dataset(
+    dataset: Dataset,
+    versions: dict[str, str],
+    to: str | Path,
+    counts: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
     """Writes the folder `datasets/<domain>` and returns its manifest.
 
     `corpus.shards.count_domains` reads the manifest as it reads a shard's. In a split `tokens`
@@ -99,6 +106,7 @@ def write_dataset(dataset: Dataset, versions: dict[str, str], to: str | Path) ->
         dataset: the domain.
         versions: what the features depend on, by name.
         to: the folder.
+        counts: of the rows that were left out or merged, for the manifest.
     """
     arrays = {"ids": dataset.ids, "labels": dataset.labels, "parts": dataset.parts}
     arrays |= _arrays(dataset.features)
@@ -108,6 +116,7 @@ def write_dataset(dataset: Dataset, versions: dict[str, str], to: str | Path) ->
         "split": list(dataset.split),
         "versions": versions,
         "sha256": dataset.fingerprint,
+        "cleaning": dict(counts or {}),
         "splits": {part: _counts(dataset, part) for part in PARTS},
     }
     with written(to) as folder:

@@ -4,8 +4,8 @@ Features are Morgan fingerprints of the table's molecules, or its numeric column
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.sources.opening import opened
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -41,6 +42,18 @@ class Rows:
     unreadable: int  # rows dropped because rdkit could not read the molecule
     repeated: int  # rows merged into another of the same id
     versions: dict[str, str]  # what the features depend on
+    # Label -> ids whose rows disagree on it; their majority decided, or nothing did.
+    contradicting: Mapping[str, int] = field(default_factory=dict)
+
+    def counts(self, label: str) -> dict[str, int]:
+        """Returns what was counted when the table was read: rows, ids, and what was left out."""
+        return {
+            "read": len(self.ids) + self.unreadable + self.repeated,
+            "unreadable": self.unreadable,
+            "repeated": self.repeated,
+            "ids": len(self.ids),
+            "contradicting": self.contradicting.get(label, 0),
+        }
 
 
 class Featurised(NamedTuple):
@@ -64,12 +77,22 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        return pd.read_csv(path, low_memory=False)
+        with opened(path) as file:
+            table = pd.read_csv(file, low_memory=False)
+        with opened(path) as file:
+            headings = pd.read_csv(file, header=None, nrows=1, dtype=str).iloc[0]
     except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise MixwrightError(
             f"{path}: not readable as a table ({reason}); give CSV or parquet"
         ) from None
+    repeated = headings[headings.duplicated() & headings.notna()]
+    if len(repeated):
+        # pandas would name the second one NAME.1.
+        raise MixwrightError(
+            f"{path}: the heading {repeated.iloc[0]} stands twice; leave one column of that name"
+        )
+    return table
 
 
 def prepare(
@@ -78,6 +101,7 @@ def prepare(
     smiles: str | None = None,
     features: Sequence[str] = (),
     key: str | None = None,
+    name: str = "table",
 ) -> Rows:
     """Makes the features and labels of a table's rows.
 
@@ -91,6 +115,7 @@ def prepare(
         smiles: the column of molecules, whose fingerprints are the features.
         features: without `smiles`, the numeric columns that are the features.
         key: the column that the split goes by; by default each row has a key of its own.
+        name: the table, for messages.
 
     Raises:
         MixwrightError: a column is missing or holds what it must not, or no row can be read.
@@ -102,17 +127,20 @@ def prepare(
     for column in columns:
         if column not in table:
             near = nearest(column, map(str, table.columns))
-            raise MixwrightError(f"table: no column {column}; {near}")
-    known = _labels(table, labels)
-    made = _molecules(table[smiles]) if smiles else _columns(table, features, key)
+            raise MixwrightError(f"{name}: no column {column}; {near}")
+    known = _labels(name, table, labels)
+    _check_roles(name, table, labels, features, key)
+    made = _molecules(table[smiles]) if smiles else _columns(name, table, features, key)
     readable = np.flatnonzero([name is not None for name in made.ids])
     if not len(readable):
         raise MixwrightError(
-            f"table: not one row that can be read; give the column that holds SMILES (now {smiles})"
+            f"{name}: not one row that can be read;"
+            f" give the column that holds SMILES (now {smiles})"
         )
     ids = np.array([made.ids[row] for row in readable])
     unique, first, positions = np.unique(ids, return_index=True, return_inverse=True)
     shares = known.iloc[readable].groupby(positions).mean()
+    disagree = ((shares > 0) & (shares < 1)).sum()
     return Rows(
         ids=tuple(unique.tolist()),
         keys=tuple(str(made.keys[row]) for row in readable[first]),
@@ -121,7 +149,28 @@ def prepare(
         unreadable=len(made.ids) - len(readable),
         repeated=len(readable) - len(unique),
         versions=made.versions,
+        contradicting={str(label): int(count) for label, count in disagree.items()},
     )
+
+
+def _check_roles(
+    name: str, table: pd.DataFrame, labels: Sequence[str], features: Sequence[str], key: str | None
+) -> None:
+    """Refuses a column of two roles, and keys that are empty: they would all be one key."""
+    both = [column for column in features if column in labels]
+    if both:
+        raise MixwrightError(
+            f"{name}: {both[0]} is a label and a feature too, which gives the answer away;"
+            " leave it out of the features"
+        )
+    if key is None:
+        return
+    empty = table[key].isna().to_numpy()
+    if empty.any():
+        raise MixwrightError(
+            f"{name}: key {key} is empty in row {int(empty.argmax()) + 1}"
+            f" ({int(empty.sum())} in all); fill it or leave these rows out"
+        )
 
 
 def _majorities(shares: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +179,7 @@ def _majorities(shares: pd.DataFrame) -> pd.DataFrame:
     return (shares > 0.5).astype(np.float64).where(decided).reset_index(drop=True)
 
 
-def _labels(table: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+def _labels(name: str, table: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
     """Returns the label columns as numbers, NaN where they are empty."""
     values = table[list(labels)]
     known = values.apply(pd.to_numeric, errors="coerce")
@@ -139,8 +188,14 @@ def _labels(table: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
     bad = no_label | no_number
     if bad.any(axis=None):
         column = bad.columns[bad.any()][0]
-        value = table.loc[bad[column], column].iloc[0]
-        raise MixwrightError(f"table: label {column} holds {value}; a label is 0, 1 or empty")
+        row = int(bad[column].to_numpy().argmax())
+        value = table[column].iloc[row]
+        raise MixwrightError(
+            f"{name}: label {column} holds {value} in row {row + 1}; a label is 0, 1 or empty"
+        )
+    for column in labels:
+        if known[column].isna().all():
+            raise MixwrightError(f"{name}: label {column} is empty in every row; leave it out")
     return known
 
 
@@ -175,14 +230,16 @@ def _molecules(smiles: Iterable[Any]) -> Featurised:
     return Featurised(ids, ids, matrix, {"rdkit": rdBase.rdkitVersion, "features": features})
 
 
-def _columns(table: pd.DataFrame, features: Sequence[str], key: str | None) -> Featurised:
+def _columns(
+    name: str, table: pd.DataFrame, features: Sequence[str], key: str | None
+) -> Featurised:
     """Returns numeric columns as features.
 
     A row's id is the hash of its features, behind its key where a column of keys is named.
     """
     if not features:
         raise MixwrightError(
-            "table: nothing to learn from; name a smiles column or feature columns"
+            f"{name}: nothing to learn from; name a smiles column or feature columns"
         )
     numeric = table[list(features)].apply(pd.to_numeric, errors="coerce")
     numbers = numeric.to_numpy(np.float32)
@@ -190,8 +247,8 @@ def _columns(table: pd.DataFrame, features: Sequence[str], key: str | None) -> F
     if bad.any():
         column = features[int(bad.any(axis=0).argmax())]
         raise MixwrightError(
-            f"table: feature {column} has an empty or infinite value or one that is no number; "
-            "fill it or leave it out"
+            f"{name}: feature {column} has an empty or infinite value or one that is no number"
+            f" in row {int(bad.any(axis=1).argmax()) + 1}; fill it or leave it out"
         )
     hashes = [hashlib.sha256(row.tobytes()).hexdigest() for row in numbers]
     versions = {"features": ", ".join(features)}
@@ -199,6 +256,6 @@ def _columns(table: pd.DataFrame, features: Sequence[str], key: str | None) -> F
         return Featurised(list(hashes), list(hashes), numbers, versions)
     keys = table[key].astype(str).tolist()
     ids: list[str | None] = []
-    for name, row_hash in zip(keys, hashes, strict=True):
-        ids.append(f"{name} {row_hash}")
+    for value, row_hash in zip(keys, hashes, strict=True):
+        ids.append(f"{value} {row_hash}")
     return Featurised(ids, keys, numbers, versions)

@@ -1,0 +1,332 @@
+"""The right answer of each question of a target.
+
+How a column of answers names them is decided over all rows: by label, letter, number or text.
+"""
+
+import ast
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixwright.errors import MixwrightError
+
+log = logging.getLogger(__name__)
+
+# What the key `gold_is` may say, beside null: the ways to name one of several answers.
+LABELS = "labels"
+LETTERS = "letters"
+FROM_0 = "from-0"
+FROM_1 = "from-1"
+ANSWER = "text"
+# What messages say of each.
+WORDS = {
+    LABELS: "the label of an answer",
+    LETTERS: "a letter, A the first",
+    FROM_0: "a number, counted from 0",
+    FROM_1: "a number, counted from 1",
+    ANSWER: "the answer's text",
+}
+# `B`, `(b)`, `B.`
+LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
+NUMBER = re.compile(r"-?\d+(\.0+)?")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A row of a target whose right answer is to be chosen."""
+
+    place: str  # for messages
+    gold: str
+    texts: tuple[str | None, ...]  # the answers; none where gold is the answer itself
+    labels: tuple[str, ...] = ()  # of the answers, where the rows name them
+
+
+def with_answers(
+    rows: Iterable[Mapping[str, Any]], name: str, gold_is: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a target of questions with their right `answer`.
+
+    Rows without an answer (null, or empty) get the answer "". So do rows whose text holds the
+    query and what follows. All rows are read before the first comes out.
+
+    Args:
+        rows: what a source yields.
+        name: the target, for messages.
+        gold_is: one of WORDS; None decides over all rows.
+
+    Raises:
+        MixwrightError: the column of answers names no answer, or may be read in two ways.
+    """
+    listed = []
+    for number, row in enumerate(rows, 1):
+        listed.append({**row, "place": place_of(row, number)})
+    questions = _questions(listed, name)
+    answers = _answers(list(questions.values()), name, gold_is)
+    bare = _answered_by_text(listed, name)
+    for number, row in enumerate(listed):
+        row["answer"] = ""
+        if number in questions:
+            row["answer"] = next(answers)
+        elif bare:
+            row["answer"] = row.get("text") or ""
+        yield row
+
+
+def scored_after(text: str, query: str) -> tuple[str, str]:
+    """Returns (text up to the query's last occurrence, what follows it); ("", "") without one."""
+    before, match, scored = text.rpartition(query)
+    if not match or not scored.strip():
+        return "", ""
+    return before + match, scored
+
+
+def _questions(rows: Sequence[Mapping[str, Any]], name: str) -> dict[int, Question]:
+    """Number of a row -> its question, of the rows that name an answer."""
+    questions = {}
+    parsed = 0
+    for number, row in enumerate(rows):
+        place = row["place"]
+        gold = _plain_gold(row.get("gold"), name, place)
+        if not gold:
+            continue
+        choices = row.get("choices")
+        if isinstance(choices, str):
+            parsed += 1
+        texts, labels = _choices(choices, name, place)
+        questions[number] = Question(place, gold, texts, labels)
+    if parsed:
+        log.warning("%s: %d lists of choices were text and were read as lists", name, parsed)
+    return questions
+
+
+def _answered_by_text(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether the text of questions without `gold` is the answer alone, and not behind the query.
+
+    Where most rows hold their query, those that do not are left without an answer.
+    """
+    holds = 0
+    lacking = []
+    for row in rows:
+        text, query = row.get("text"), row.get("query")
+        if "gold" in row or not text or not query:
+            continue
+        if scored_after(text, query)[1]:
+            holds += 1
+        else:
+            lacking.append(row["place"])
+    if holds and len(lacking) > holds:
+        raise MixwrightError(
+            f"{name}: {lacking[0]}: the text holds no answer behind the query, and {holds} of"
+            f" {holds + len(lacking)} rows do; give the answers a column and name it as `gold`"
+        )
+    return holds == 0
+
+
+def place_of(row: Mapping[str, Any], number: int) -> str:
+    """Returns where a row stands: its file and line, or its number."""
+    return getattr(row, "place", "") or f"row {number}"
+
+
+def _plain_gold(gold: Any, name: str, place: str) -> str:
+    """The column's value as text; a list of one value is that value, and an empty one is none."""
+    if isinstance(gold, list) and len(gold) < 2:
+        gold = gold[0] if gold else None
+    if isinstance(gold, list | dict | bytes):
+        raise MixwrightError(
+            f"{name}: {place}: gold holds {gold!r:.60}, not one answer;"
+            " set `gold` to a column with one label, letter, number or text a row"
+        )
+    if gold is None or gold != gold:
+        return ""
+    text = str(gold).strip()
+    if not isinstance(gold, bool) and NUMBER.fullmatch(text):
+        # 1.0 is how a table with gaps writes 1.
+        return text.split(".")[0]
+    return text
+
+
+def _choices(value: Any, name: str, place: str) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
+    """The answers of a row and their labels, from the layouts in which they are published."""
+    if value is None:
+        return (), ()
+    listed = value
+    if isinstance(value, str):
+        listed = _parsed(value)
+    labels: Sequence[Any] = ()
+    if isinstance(listed, Mapping) and {"text", "label"} <= listed.keys():
+        listed, labels = listed["text"], listed["label"]
+    elif isinstance(listed, Mapping) and _is_labelled(listed):
+        listed, labels = list(listed.values()), list(listed)
+    elif isinstance(listed, list) and listed and all(isinstance(one, Mapping) for one in listed):
+        labels = [one.get("label") for one in listed]
+        listed = [one.get("text") for one in listed]
+    plain = isinstance(listed, list | tuple) and isinstance(labels, list | tuple)
+    if not plain or not all(isinstance(text, str | int | float | None) for text in listed):
+        raise MixwrightError(
+            f"{name}: {place}: choices holds {value!r:.60}, not a list of answers;"
+            " write a list of texts, or an object of the lists `text` and `label`"
+        )
+    if labels and len(labels) != len(listed):
+        raise MixwrightError(
+            f"{name}: {place}: choices has {len(listed)} texts and {len(labels)} labels;"
+            " give each answer a label"
+        )
+    texts = tuple(None if text is None else str(text) for text in listed)
+    return texts, tuple(str(label).strip() for label in labels)
+
+
+def _is_labelled(choices: Mapping[str, Any]) -> bool:
+    """Whether an object is answers by their labels: {"A": "a text", "B": "another"}."""
+    texts = [value for value in choices.values() if value is not None]
+    return len(texts) > 1 and all(isinstance(text, str) for text in texts)
+
+
+def _parsed(text: str) -> Any:
+    """A list of two or more answers that was written as text, in JSON or in Python; or None.
+
+    Python joins texts without a comma between them, as numpy prints them, to one: no list of one
+    is read.
+    """
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        if isinstance(value, list | tuple) and len(value) > 1:
+            return list(value)
+        if isinstance(value, dict):
+            return value
+    return None
+
+
+def _answers(questions: Sequence[Question], name: str, gold_is: str | None) -> Iterator[str]:
+    """The right answer of each question, in their order."""
+    if not questions:
+        return iter(())
+    with_choices = [question for question in questions if question.texts]
+    if not with_choices:
+        return iter(_bare_answers(questions, name, gold_is))
+    if len(with_choices) < len(questions):
+        lacking = next(question for question in questions if not question.texts)
+        raise MixwrightError(
+            f"{name}: {lacking.place} has no choices, and other rows have; give it some, or"
+            " leave the row out"
+        )
+    reading, places = _decided(questions, name, gold_is)
+    log.info("%s: the answers are read as %s", name, WORDS[reading])
+    answers = []
+    for question, place in zip(questions, places, strict=True):
+        answers.append(question.texts[place] or "")
+    return iter(answers)
+
+
+def _bare_answers(questions: Sequence[Question], name: str, gold_is: str | None) -> list[str]:
+    """The column's texts: without choices they are the answers themselves."""
+    short = re.compile(rf"{NUMBER.pattern}|{LETTER.pattern}")
+    golds = [question.gold for question in questions]
+    if gold_is is None and all(short.fullmatch(gold) for gold in golds):
+        raise MixwrightError(
+            f"{name}: gold holds {golds[0]!r} and the target names no choices; name the column of"
+            " the answers as `choices`, or set gold_is: text if that is the answer itself"
+        )
+    if gold_is not in (None, ANSWER):
+        raise MixwrightError(
+            f"{name}: gold_is is {gold_is} and the target names no choices;"
+            " name the column of the answers as `choices`"
+        )
+    return golds
+
+
+def _decided(
+    questions: Sequence[Question], name: str, gold_is: str | None
+) -> tuple[str, list[int]]:
+    """How the column names answers, and the place of each right one.
+
+    A way that fits no answer of some row is out. Labels that fit every row are what the column
+    means. Of the others, all that are left must agree.
+    """
+    fits: dict[str, list[int]] = {}
+    # The first row in which a way names no answer.
+    refused: dict[str, int] = {}
+    for reading in [gold_is] if gold_is else WORDS:
+        places = _places(questions, reading)
+        if None in places:
+            refused[reading] = places.index(None)
+        else:
+            fits[reading] = [place for place in places if place is not None]
+    if LABELS in fits:
+        return LABELS, fits[LABELS]
+    if not fits:
+        # The way that goes furthest is the one that was meant.
+        raise _no_answer(questions[max(refused.values())], name)
+    first, chosen = next(iter(fits.items()))
+    for reading, others in fits.items():
+        if others == chosen:
+            continue
+        number = next(row for row in range(len(chosen)) if chosen[row] != others[row])
+        question = questions[number]
+        raise MixwrightError(
+            f"{name}: {question.place}: gold is {question.gold!r}, which may be {WORDS[first]}, or"
+            f" {WORDS[reading]}, and no row tells; set gold_is: {first} or gold_is: {reading}"
+        )
+    return first, chosen
+
+
+def _no_answer(question: Question, name: str) -> MixwrightError:
+    """The error of a row whose right answer is none of its choices."""
+    choices = f"{len(question.texts)} choices"
+    if not all(question.texts):
+        choices += " (an empty one is no answer)"
+    return MixwrightError(
+        f"{name}: {question.place}: gold is {question.gold};"
+        f" give the number of one of the {choices}, counted from 0 or from 1 in all rows,"
+        " its letter, its label or its text"
+    )
+
+
+def _places(questions: Sequence[Question], reading: str) -> list[int | None]:
+    """The place of each row's right answer under one way to name it; None where there is none.
+
+    Letters may stand beside numbers, as in ARC: the numbers are read as `reading` says.
+    """
+    numbers = any(NUMBER.fullmatch(question.gold) for question in questions)
+    if reading in (FROM_0, FROM_1) and not numbers:
+        return [None] * len(questions)
+    return [_place(question, reading) for question in questions]
+
+
+def _place(question: Question, reading: str) -> int | None:
+    """The place of a row's right answer, which has text."""
+    place = _named(question, reading)
+    if place is None or not (question.texts[place] or "").strip():
+        return None
+    return place
+
+
+def _named(question: Question, reading: str) -> int | None:
+    """The place that a row names."""
+    options = question.texts
+    if reading == ANSWER:
+        return _position(question.gold, [text and text.strip() for text in options])
+    if reading == LABELS:
+        if question.labels.count(question.gold) > 1:
+            return None
+        return _position(question.gold, question.labels)
+    letter = LETTER.fullmatch(question.gold)
+    place = -1
+    if letter:
+        place = ord(letter[1].upper()) - ord("A")
+    elif reading != LETTERS and NUMBER.fullmatch(question.gold):
+        place = int(question.gold) - (reading == FROM_1)
+    return place if 0 <= place < len(options) else None
+
+
+def _position(value: str, values: Sequence[str | None]) -> int | None:
+    """The place of a value; small letters stand for capital ones where that leaves one."""
+    if value in values:
+        return values.index(value)
+    folded = [other is not None and other.casefold() == value.casefold() for other in values]
+    return folded.index(True) if sum(folded) == 1 else None
