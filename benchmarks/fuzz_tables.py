@@ -98,7 +98,11 @@ def make(rng: np.random.Generator) -> Pair:
     weights = rng.dirichlet(np.full(len(domains), 0.7), runs)
     decimals = int(rng.choice([3, 4, 6, 17]))
     weights = weights.round(decimals)
-    values = (3 + rng.random((runs, len(targets)))).round(int(rng.choice([3, 5, 17])))
+    values = 3 + rng.random((runs, len(targets)))
+    for k, name in enumerate(targets):
+        if name in domains:
+            values[:, k] -= weights[:, domains.index(name)]
+    values = values.round(int(rng.choice([3, 5, 17])))
     key = str(rng.choice(KEYS))
     if key in domains:
         key = "run"

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from mixwright.learners import Metric
 from mixwright.measured.vocabulary import (
+    BENCHMARKS,
     BESIDE_SETTINGS,
+    CORRELATIONS,
     GENERIC,
     HELD_OUT,
     IDENTITIES,
@@ -14,6 +16,8 @@ from mixwright.measured.vocabulary import (
     SETTING_PHRASES,
     SETTINGS,
     STANDARD_ERRORS,
+    SUMMARIES,
+    TRAINING_TERMS,
     UNIT_WORDS,
 )
 
@@ -92,6 +96,8 @@ def no_target(heading: str) -> str:
         return "a standard error by its heading"
     if is_setting(heading):
         return "a setting or a counter of training by its heading"
+    if TRAINING_TERMS & set(parts) and "loss" in parts:
+        return "a term of the training loss by its heading"
     if _is_train_loss(parts):
         return "measured on the training text, which differs from mixture to mixture"
     return ""
@@ -103,6 +109,32 @@ def _is_train_loss(parts: Sequence[str]) -> bool:
     if not there & {"train", "training"} or there & HELD_OUT:
         return False
     return bool(there & UNIT_WORDS) and there <= GENERIC | UNIT_WORDS
+
+
+def is_held_out(heading: str) -> bool:
+    """Whether a heading says that it was measured on text that was not trained on."""
+    return bool(HELD_OUT & set(words(heading)))
+
+
+def is_bare_loss(heading: str) -> bool:
+    """Whether a heading says loss or perplexity and not of what: `loss`, `lm_loss`."""
+    parts = set(words(heading))
+    return bool(parts & {"loss", "ppl", "perplexity"}) and parts <= GENERIC | UNIT_WORDS
+
+
+def is_summary(heading: str) -> bool:
+    """Whether a heading says that the column is made of others."""
+    return bool(SUMMARIES & set(words(heading)))
+
+
+def is_correlation(heading: str) -> bool:
+    """Whether a heading names a measure from -1 to 1, 1 where all answers are right."""
+    return bool(CORRELATIONS & set(words(heading)))
+
+
+def is_benchmark(heading: str) -> bool:
+    """Whether a heading names questions that are mostly measured as accuracies."""
+    return bool(BENCHMARKS & set(words(heading)))
 
 
 def stem(heading: str) -> tuple[str, ...]:

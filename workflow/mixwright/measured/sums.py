@@ -45,8 +45,11 @@ def choose(
         return None
     if _fits(matrix, likely):
         return _needed(matrix, likely & odd, likely)
+    possible = _possible(matrix, likely)
+    if _fits(matrix, possible):
+        return _needed(matrix, possible & odd, possible)
     choices = []
-    for choice in _near(matrix, likely):
+    for choice in _near(matrix, likely, possible):
         if _fits(matrix, choice):
             choices.append(choice)
     if len(choices) == 1:
@@ -120,7 +123,11 @@ def _weigh(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_] | None
     its heading says unless x speaks clearly against it. None: the rows do not tell.
     """
     complete = matrix[np.isfinite(matrix).all(axis=1)]
+    if not len(complete):
+        return None
     used = np.abs(complete).max(axis=0, initial=0.0) > 0
+    # What is the same in all rows is a sum of shares in itself.
+    used &= likely | (np.ptp(complete, axis=0) > 0)
     rows, count = len(complete), int(used.sum())
     if count < 2 or rows < count + SPARE_ROWS:
         return None
@@ -144,26 +151,29 @@ def _weigh(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_] | None
     return chosen
 
 
-def _near(matrix: Array, likely: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Returns choices that differ from the likely one by little.
-
-    One unlikely column more, or, where there are rows enough, one likely column less; and both
-    without the columns that can be no shares.
-    """
+def _possible(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns the likely columns that may be shares; all likely ones where the rows are few."""
+    if len(matrix) < LEAST_ROWS:
+        return likely
     filled = np.nan_to_num(matrix)
-    impossible: NDArray[np.bool_] = (filled.min(axis=0) < 0) | (filled.min(axis=0) > MOST)
-    starts = [likely]
-    if len(matrix) >= LEAST_ROWS and (likely & impossible).any():
-        starts.append(likely & ~impossible)
-    choices = list(starts)
-    for start in starts:
+    least = filled.min(axis=0)
+    possible: NDArray[np.bool_] = likely & (least >= 0) & (least <= MOST)
+    return possible
+
+
+def _near(
+    matrix: Array, likely: NDArray[np.bool_], possible: NDArray[np.bool_]
+) -> list[NDArray[np.bool_]]:
+    """Returns choices that differ by one column from the likely ones, or from the possible ones.
+
+    A column is taken out only where there are rows enough.
+    """
+    choices = {}
+    for start in (likely, possible):
         for k in range(matrix.shape[1]):
-            turned = start.copy()
-            turned[k] = not start[k]
             if start[k] and len(matrix) < LEAST_ROWS:
                 continue
-            if not (start[k] or likely[k]) and impossible[k]:
-                continue
-            choices.append(turned)
-    unique = {choice.tobytes(): choice for choice in choices}
-    return list(unique.values())
+            turned = start.copy()
+            turned[k] = not start[k]
+            choices[turned.tobytes()] = turned
+    return list(choices.values())

@@ -11,7 +11,10 @@ from mixwright.measured.cells import Cells, Column
 from mixwright.measured.decisions import LEFT_OUT, TARGET, ColumnOptions, Decision, Known
 from mixwright.measured.domains import malformed
 from mixwright.measured.headings import (
+    is_bare_loss,
+    is_held_out,
     is_identity,
+    is_summary,
     match_name,
     no_target,
     paired,
@@ -131,6 +134,11 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     domain = _weight_of(column, context)
     if domain:
         return f"it is the weight of {domain}"
+    is_bare = is_bare_loss(column.heading) and not is_held_out(column.heading)
+    if is_bare and any(is_held_out(other.heading) for other in columns):
+        return "probably of the training text: other headings say that they are held out"
+    if _is_mean(column, columns):
+        return "it is the mean of the others"
     if _is_repeated(column, columns):
         return "it is another column once more, and pandas named it"
     return ""
@@ -163,6 +171,21 @@ def _weight_of(column: Column, context: Context) -> str:
         if np.isfinite(difference).all() and difference.max() < ROUNDED:
             return name
     return ""
+
+
+def _is_mean(column: Column, columns: Sequence[Column]) -> bool:
+    """Whether a column whose heading says so is the mean of the other targets."""
+    if not is_summary(column.heading):
+        return False
+    others = []
+    for other in columns:
+        is_other = other.is_numeric and not other.words.any() and not is_summary(other.heading)
+        if is_other and not is_identity(other.heading) and not no_target(other.heading):
+            others.append(other.values)
+    if len(others) < 2:
+        return False
+    difference = np.abs(np.mean(others, axis=0) - column.values)
+    return bool(np.isfinite(difference).any() and np.nanmax(difference) < ROUNDED)
 
 
 def _is_repeated(column: Column, columns: Sequence[Column]) -> bool:
@@ -246,11 +269,11 @@ def _doubtful(doubt: str, names: Sequence[str]) -> str:
     if len(names) > LISTED:
         listed += f" and {len(names) - LISTED} more"
     noun = "has values" if len(names) == 1 else "have values"
-    first = names[0]
-    options = f"--unit {first!r}=nats/token, or perplexity, for losses".replace("'", "")
+    options = " ".join(names[:LISTED])
     return (
-        f"{listed} {noun} {doubt}; say what they are: --higher-better {first} where more is better,"
-        f" {options}, or name the targets: --targets A B"
+        f"{listed} {noun} {doubt}; say what they are: --higher-better {options} where more is"
+        f" better, --unit {names[0]}=nats/token (or perplexity, bits/byte) where less is, or name"
+        " the targets: --targets A B"
     )
 
 

@@ -35,6 +35,18 @@ SETTING_PHRASES = ("learning rate",)
 # What a measurement is of, where it is not of one text.
 GENERIC = _set("train training val valid validation eval evaluation test dev metric metrics lm avg")
 HELD_OUT = _set("val valid validation eval evaluation test dev heldout")
+# Terms of a training loss beside that of the text.
+TRAINING_TERMS = _set("aux auxiliary z router balancing balance regularization")
+# What summarises other columns.
+SUMMARIES = _set("mean avg average macro micro overall all total")
+# Questions that are mostly measured as accuracies. Their names alone do not say so.
+BENCHMARKS = _set(
+    "mmlu arc hellaswag piqa winogrande boolq gsm8k humaneval mbpp triviaqa truthfulqa sciq"
+    " openbookqa obqa copa race squad naturalqs nq drop ifeval bbh math500 agieval gpqa siqa"
+    " commonsenseqa csqa ceval cmmlu logiqa webqs lambada blimp glue superglue qqp mnli rte wic wsc"
+)
+# Measures from -1 to 1.
+CORRELATIONS = _set("mcc pearson spearman kendall")
 STANDARD_ERRORS = _set("stderr std stddev sem")
 ERROR_RATE = Metric("loss", "error rate", "errors")
 BITS = replace(LOSS, title="bits/byte", unit="bits/byte")
@@ -66,6 +78,9 @@ PHRASES: tuple[tuple[str, Metric], ...] = (
     ("f1", ACCURACY),
     ("em", ACCURACY),
     ("mcc", ACCURACY),
+    ("pearson", ACCURACY),
+    ("spearman", ACCURACY),
+    ("kendall", ACCURACY),
     ("auc", ACCURACY),
     ("auroc", ACCURACY),
     ("mc1", ACCURACY),
