@@ -58,7 +58,7 @@ def _last_place(phrase: str, text: str) -> int:
 def is_identity(heading: str) -> bool:
     """Whether a heading is one of those that say which run a row is, such as `run_id`."""
     parts = words(heading)
-    return not parts or set(parts) <= IDENTITIES
+    return not parts or set(parts) <= IDENTITIES or is_row_number(heading)
 
 
 def is_row_number(heading: str) -> bool:

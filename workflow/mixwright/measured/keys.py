@@ -72,6 +72,8 @@ def choose_keys(
     if best_rank == ROW_NUMBERS:
         rivals += [pair for pair in agreeing if _may_name_runs(pair)]
     _check_alike(losses, rivals)
+    if best_rank == ROW_NUMBERS and key is None:
+        _check_unnamed(losses, (*first, *second))
     return min(best, key=_preference)
 
 
@@ -158,6 +160,17 @@ def _contradicted(pairs: Sequence[Pair], agreeing: Sequence[Pair]) -> Pair | Non
         if shares_half or stands_alone:
             return pair
     return None
+
+
+def _check_unnamed(losses: Cells, columns: Sequence[Column]) -> None:
+    """Refuses to join by the numbers of rows where one table names its runs and the other not."""
+    for column in columns:
+        names_runs = is_identity(column.heading) and not is_row_number(column.heading)
+        if names_runs and column.may_be_ids and column.is_unique:
+            raise MixwrightError(
+                f"{losses.source}: {column.name} names the runs in one table alone; add it to the"
+                " other, or say that the rows are in the same order: --key ''"
+            )
 
 
 def _may_name_runs(pair: Pair) -> bool:
