@@ -28,7 +28,7 @@ from mixwright.measured.loss_tables import read_observations
 from mixwright.observations import Observations
 
 NAMES = ("web", "code", "wiki", "books", "papers", "news", "law", "maths", "id", "vi", "th")
-TARGETS = ("prose", "questions", "code", "wiki", "chat", "recall")
+TARGETS = ("prose", "questions", "code", "wiki", "chat", "memory")
 KEYS = ("run", "id", "index", "name", "run_id", "Name")
 KNOWN = ("lr", "learning_rate", "seed", "step", "tokens", "epoch", "batch_size", "total_flops")
 LOGGED = ("_step", "_runtime", "_timestamp", "train/loss", "metric/train_loss", "grad_norm")

@@ -194,6 +194,11 @@ def test_the_words_of_a_heading_tell_the_kind(heading, kind):
         "eval_samples_per_second",
         "batch_size",
         "router_z_loss",
+        "loss_scale",
+        "train_loss_step",
+        "system/gpu.0.powerWatts",
+        "Relative Time (Process)",
+        "consumed_samples",
         "prose_stderr",
         "arc_easy/acc_stderr,none",
         "prose__MIN",
@@ -219,7 +224,7 @@ def test_what_training_logs_is_no_target_and_said(heading, plain, caplog):
     ("column", "why"),
     [
         ({"State": "finished"}, "words"),
-        ({"width": 512}, "a setting or a counter"),
+        ({"train/width": 512}, "a setting or a counter"),
         ({"alpha": 0.1}, "alpha is the same in all runs and tells no mixtures apart"),
         ({"empty": np.nan}, "no number"),
         ({"loss": 2.0 + np.arange(24) % 5}, "probably of the training text"),
@@ -244,6 +249,15 @@ def test_columns_without_a_measurement_of_their_own_are_left_out(column, why, ca
     same(runs, plain)
     assert f"losses: {name} is left out" in caplog.text
     assert re.search(why, caplog.text)
+
+
+def test_a_domain_s_own_name_is_a_target_whatever_it_means():
+    mixtures, losses = swarm()
+    mixtures = mixtures.rename(columns={"web": "time", "code": "id"})
+    runs = mixwright.read_runs(
+        mixtures, losses.rename(columns={"prose": "time", "questions": "id"})
+    )
+    assert runs.targets == ("id", "time")
 
 
 def test_a_loss_of_one_domain_s_training_text_stays():

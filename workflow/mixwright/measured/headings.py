@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from mixwright.learners import Metric
 from mixwright.measured.vocabulary import (
+    ALSO_TEXTS,
     BENCHMARKS,
     BESIDE_SETTINGS,
     CORRELATIONS,
@@ -68,9 +69,11 @@ def is_row_number(heading: str) -> bool:
 
 def is_setting(heading: str) -> bool:
     """Whether a heading is that of a setting or a counter of training, such as `train/lr`."""
-    if heading.startswith("_"):
+    if heading.startswith(("_", "system/", "system.")):
         return True
     parts = words(heading)
+    if len(parts) == 1 and parts[0] in ALSO_TEXTS:
+        return False
     text = " ".join(parts)
     names_one = bool(SETTINGS & set(parts)) or any(phrase in text for phrase in SETTING_PHRASES)
     return names_one and set(parts) <= SETTINGS | BESIDE_SETTINGS
@@ -108,7 +111,7 @@ def _is_train_loss(parts: Sequence[str]) -> bool:
     there = set(parts)
     if not there & {"train", "training"} or there & HELD_OUT:
         return False
-    return bool(there & UNIT_WORDS) and there <= GENERIC | UNIT_WORDS
+    return bool(there & UNIT_WORDS) and there <= GENERIC | UNIT_WORDS | {"step", "epoch"}
 
 
 def is_held_out(heading: str) -> bool:

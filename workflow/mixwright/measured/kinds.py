@@ -134,12 +134,15 @@ def _with_its_domain(column: Column, domains: Sequence[str], weights: Array) -> 
     domain = match_name(column.heading, domains)
     if domain not in domains:
         return 0.0
-    of_domain = weights[:, list(domains).index(domain)]
-    both = np.isfinite(of_domain) & np.isfinite(column.values)
-    x = of_domain[both]
-    y = column.values[both]
-    if len(x) < LEAST_RUNS or not np.ptp(x) or not np.ptp(y):
+    position = list(domains).index(domain)
+    pairs = np.column_stack([weights[:, position], column.values])
+    is_complete = np.isfinite(pairs).all(axis=1)
+    pairs = pairs[is_complete]
+    runs = len(pairs)
+    if runs < LEAST_RUNS or not np.ptp(pairs, axis=0).all():
         return 0.0
-    correlation = float(np.corrcoef(x, y)[0, 1])
-    least = max(CLEARLY, STANDARD_ERRORS / np.sqrt(len(x)))
-    return correlation if abs(correlation) >= least else 0.0
+    correlation = float(np.corrcoef(pairs.T)[0, 1])
+    least = STANDARD_ERRORS / np.sqrt(runs)
+    if abs(correlation) < max(CLEARLY, least):
+        return 0.0
+    return correlation

@@ -122,33 +122,53 @@ def _weigh(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_] | None
     The coefficients x of `matrix x = 1` are 1 for domains and 0 for others. A column stays what
     its heading says unless x speaks clearly against it. None: the rows do not tell.
     """
-    complete = matrix[np.isfinite(matrix).all(axis=1)]
+    has_no_hole = np.isfinite(matrix).all(axis=1)
+    complete = matrix[has_no_hole]
     if not len(complete):
         return None
-    used = np.abs(complete).max(axis=0, initial=0.0) > 0
+    used = np.abs(complete).max(axis=0) > 0
     # What is the same in all rows is a sum of shares in itself.
-    used &= likely | (np.ptp(complete, axis=0) > 0)
-    rows, count = len(complete), int(used.sum())
-    if count < 2 or rows < count + SPARE_ROWS:
+    differs = np.ptp(complete, axis=0) > 0
+    used &= likely | differs
+    estimates = _coefficients(complete[:, used])
+    if estimates is None:
         return None
-    scale = np.abs(complete[:, used]).max(axis=0)
-    scaled = complete[:, used] / scale
-    if np.linalg.matrix_rank(scaled, tol=LAST_BITS * rows) < count:
-        return None
-    solution = np.linalg.lstsq(scaled, np.ones(rows), rcond=None)[0]
-    residuals = scaled @ solution - 1
-    variance = float(residuals @ residuals) / (rows - count)
-    covariance = np.linalg.inv(scaled.T @ scaled)
-    errors = np.sqrt(variance * np.diag(covariance)) / scale
-    shares = solution / scale
-    margin = STANDARD_ERRORS * errors + LAST_BITS / scale
-    chosen = likely.copy()
+    shares, margin = estimates
     from_zero = np.abs(shares)
     from_one = np.abs(shares - 1)
-    is_off = (from_one > margin) & (from_zero < from_one)
-    is_on = (from_zero > margin) & (from_zero >= from_one)
-    chosen[used] = np.where(likely[used], ~is_off, is_on)
+    is_nearer_zero = from_zero < from_one
+    is_off = is_nearer_zero & (from_one > margin)
+    is_on = ~is_nearer_zero & (from_zero > margin)
+    chosen = likely.copy()
+    chosen[used] = np.where(
+        likely[used],
+        ~is_off,
+        is_on,
+    )
     return chosen
+
+
+def _coefficients(matrix: Array) -> tuple[Array, Array] | None:
+    """Returns x of `matrix x = 1` by least squares, and how far off it may be.
+
+    None: there are too few rows, or columns that depend on each other.
+    """
+    rows, columns = matrix.shape
+    if columns < 2 or rows < columns + SPARE_ROWS:
+        return None
+    scale = np.abs(matrix).max(axis=0)
+    scaled = matrix / scale
+    rank = np.linalg.matrix_rank(scaled, tol=LAST_BITS * rows)
+    if rank < columns:
+        return None
+    gram = scaled.T @ scaled
+    inverse = np.linalg.inv(gram)
+    solution = np.linalg.lstsq(scaled, np.ones(rows), rcond=None)[0]
+    residuals = scaled @ solution - 1
+    variance = residuals @ residuals / (rows - columns)
+    errors = np.sqrt(variance * np.diag(inverse))
+    margin = STANDARD_ERRORS * errors + LAST_BITS
+    return solution / scale, margin / scale
 
 
 def _possible(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -91,16 +91,16 @@ def choose_targets(cells: Cells, key: Column, context: Context) -> Targets:
     _check_numbers(cells, key, targets)
     _check_any(cells, columns, targets, reasons)
     decisions = _metrics(cells, targets, context, bool(named))
-    stay = []
-    for column, decision in zip(targets, decisions, strict=True):
-        if decision.role == TARGET:
-            stay.append(column)
+    of_role = zip(targets, decisions, strict=True)
+    stay = [column for column, decision in of_role if decision.role == TARGET]
     _check_any(cells, columns, stay, reasons)
     for column in columns:
-        if column.position in reasons:
-            why = reasons[column.position]
-            decisions.append(Decision(cells.source, column.name, LEFT_OUT, why))
-    return Targets(stay, _related(decisions, context.domains))
+        why = reasons.get(column.position)
+        if why is not None:
+            left_out = Decision(cells.source, column.name, LEFT_OUT, why)
+            decisions.append(left_out)
+    related = _related(decisions, context.domains)
+    return Targets(stay, related)
 
 
 def _named(cells: Cells, columns: Sequence[Column], context: Context) -> list[str]:
@@ -124,7 +124,7 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     if is_identity(column.heading) and column.may_be_ids:
         return "it names or counts the runs"
     by_heading = no_target(column.heading)
-    if by_heading:
+    if by_heading and column.heading not in context.domains:
         return by_heading
     is_text = column.words.any() and not column.is_numeric
     if is_text and not any(malformed(text) for text in column.texts):
@@ -146,10 +146,13 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
 
 def _by_heading(columns: Sequence[Column], context: Context) -> Context:
     """Returns the context with what is known of targets under the headings of these columns."""
-    known = context.known.metrics
-    names = paired([column.heading for column in columns], list(known))
-    metrics = {heading: known[name] for heading, name in names.items()}
-    return replace(context, known=replace(context.known, metrics=metrics))
+    metrics = context.known.metrics
+    headings = [column.heading for column in columns]
+    by_heading = {}
+    for heading, name in paired(headings, list(metrics)).items():
+        by_heading[heading] = metrics[name]
+    known = replace(context.known, metrics=by_heading)
+    return replace(context, known=known)
 
 
 def _known_metric(column: Column, context: Context) -> Metric | None:
@@ -177,15 +180,22 @@ def _is_mean(column: Column, columns: Sequence[Column]) -> bool:
     """Whether a column whose heading says so is the mean of the other targets."""
     if not is_summary(column.heading):
         return False
-    others = []
-    for other in columns:
-        is_other = other.is_numeric and not other.words.any() and not is_summary(other.heading)
-        if is_other and not is_identity(other.heading) and not no_target(other.heading):
-            others.append(other.values)
+    others = [other.values for other in columns if _is_summed(other)]
     if len(others) < 2:
         return False
-    difference = np.abs(np.mean(others, axis=0) - column.values)
-    return bool(np.isfinite(difference).any() and np.nanmax(difference) < ROUNDED)
+    mean = np.mean(others, axis=0)
+    difference = np.abs(mean - column.values)
+    if not np.isfinite(difference).any():
+        return False
+    return bool(np.nanmax(difference) < ROUNDED)
+
+
+def _is_summed(column: Column) -> bool:
+    """Whether a column may be part of a mean."""
+    if not column.is_numeric or column.words.any():
+        return False
+    heading = column.heading
+    return not (is_summary(heading) or is_identity(heading) or no_target(heading))
 
 
 def _is_repeated(column: Column, columns: Sequence[Column]) -> bool:
