@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo autoscale chemistry toxcast test test-cluster lint docs bench clean
+.PHONY: help install demo autoscale chemistry toxcast test test-cluster lint docs bench clean clean-store
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,5 +72,9 @@ bench: install ## run the benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
 	$(BIN)/python benchmarks/proxies_gpu.py
 
-clean: ## remove results, logs and Snakemake's records, the store of computed runs included
-	rm -rf results logs .snakemake
+clean: ## remove results, logs and Snakemake's records; the store of computed runs stays
+	find results -mindepth 1 -maxdepth 1 ! -name store -exec rm -rf {} + 2>/dev/null || true
+	rm -rf logs .snakemake
+
+clean-store: ## remove the store of computed runs too: proxies and finals are trained again
+	rm -rf results/store

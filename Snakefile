@@ -7,6 +7,8 @@
 #                the demo study, config/config.yaml
 #            snakemake --cores 2 --configfile config/studies/minipile.yaml
 #                another study
+#            snakemake --cores 2 proposals
+#                up to the proposals and a page of them; no final model is trained
 #            snakemake --cores 2 --configfile config/studies/regmix_pile.yaml
 #                runs that others measured; nothing is trained
 # Look       snakemake -n
@@ -58,7 +60,8 @@ for variable, folder in {
 # Threads that wait for work leave the core to other jobs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-if "study" not in config:
+# The demo, where neither a file nor `--config` names a study.
+if "study" not in config and not workflow.configfiles:
 
     configfile: str(HOUSE / "config" / "config.yaml")
 
@@ -96,6 +99,13 @@ rule all:
     default_target: True
     input:
         f"results/{NAME}/report/summary.html",
+    localrule: True
+
+
+# The same study without final models: `snakemake proposals`, or `finals: none` for good.
+rule proposals:
+    input:
+        f"{proposals_page(STUDY, RESULTS_FOLDER)}.html",
     localrule: True
 
 

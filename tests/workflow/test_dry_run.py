@@ -7,7 +7,8 @@ import sys
 from hashlib import sha256
 
 import pytest
-from conftest import HOUSE, changed, merged, read_study
+import yaml
+from conftest import HOUSE, changed, merged, read_study, without
 
 
 def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):
@@ -26,6 +27,18 @@ def test_one_proxy_a_job_is_literally_one_job_per_mixture(workshop, smoke):
 def test_a_study_trains_only_the_roles_its_mixers_read(workshop, smoke):
     jobs = workshop.jobs(smoke | {"mixers": {"mixmin": {}}})
     assert jobs["collect_losses"] == 2 and "validate_mixer" not in jobs
+
+
+def test_a_study_that_ends_at_its_proposals_trains_no_finals(workshop, smoke):
+    """Its goal may be of any size, and the final model need not fit the tokenizer."""
+    study = changed(smoke | {"finals": "none"}, "goal.tokens", 30_000_000_000)
+    jobs = workshop.jobs(changed(study, "final.model", "pythia-160m"))
+    trained = workshop.jobs(smoke)
+    assert jobs["train_proxies"] == trained["train_proxies"]
+    assert jobs["propose_mixture"] == trained["propose_mixture"]
+    assert jobs["summarise_proposals"] == 1 and jobs["draw_figure"] == trained["draw_figure"] - 1
+    assert not {"train_finals", "evaluate_finals", "summarise"} & set(jobs)
+    assert workshop.jobs(smoke, "proposals").keys() - jobs.keys() == {"proposals"}
 
 
 def test_text_has_a_goal_a_target_too_where_targets_are_left_out(workshop, smoke):
@@ -105,6 +118,106 @@ def test_changed_texts_retrain_every_pack_though_packs_read_one_file(workshop, s
     assert not corpus & set(by_domain) and not (corpus | {"count_domains", "resolve_design"}) & set(
         by_target
     )
+
+
+def line_of(done) -> str:
+    """The one line that a refused study is answered with."""
+    assert done.returncode != 0
+    lines = (done.stdout + done.stderr).splitlines()
+    (line,) = [line for line in lines if line.strip() and "profile" not in line]
+    return line
+
+
+def test_a_doubled_key_and_a_name_that_is_false_are_told_with_their_lines(workshop, smoke):
+    path = workshop.folder / "mine.yaml"
+    text = yaml.safe_dump(smoke)
+    for addition, words in (
+        ("seed: 1\nseed: 2\n", "seed stands in line"),
+        ("public:\n  no: {}\n", "the key public.no is read as true or false"),
+    ):
+        path.write_text(text + addition)
+        line = line_of(workshop.snakemake(None, "--configfile", str(path), "--dry-run"))
+        assert line.startswith("mixwright: config: mine.yaml, line ") and words in line
+
+
+def test_a_file_without_a_name_is_not_mixed_with_the_demo(workshop, smoke):
+    nameless = {key: value for key, value in smoke.items() if key != "study"}
+    line = line_of(workshop.snakemake(nameless, "--dry-run"))
+    assert line == "mixwright: config: study is missing; give it"
+
+
+def test_a_table_in_place_of_text_is_told_before_any_job(workshop, smoke):
+    (workshop.folder / "web.csv").write_text("text\nsome\n")
+    study = changed(smoke, "domains.prose", {"source": "files", "files": "*.csv"})
+    line = line_of(workshop.snakemake(study, "--dry-run"))
+    assert line.startswith("mixwright: config: domains.prose.files: ") and "web.csv" in line
+
+
+def test_a_table_of_measured_runs_that_is_not_there_is_named(workshop):
+    measured = {"swarm": {"mixtures": "~/m.csv", "losses": "l.csv"}, "targets": {"loss": 1}}
+    done = workshop.snakemake(
+        {"study": "own", "measured": measured}, "--dry-run", HOME=str(workshop.folder)
+    )
+    line = (
+        f"run: measured.swarm.mixtures: no file matches {workshop.folder}/m.csv; correct the path"
+    )
+    assert done.returncode != 0 and line in done.stderr and "(2 missing in all" in done.stderr
+
+
+def test_of_many_files_the_newest_is_listed(workshop, smoke):
+    folder = workshop.folder / "texts"
+    folder.mkdir()
+    for number in range(200):
+        (folder / f"{number:03}.txt").write_text(f"text {number}")
+    os.utime(folder / "007.txt", (2e9, 2e9))
+    study = changed(smoke, "domains.prose", {"source": "files", "files": "texts/*.txt"})
+    done = workshop.snakemake(study, "--dry-run")
+    assert "007.txt" in done.stdout and "008.txt" not in done.stdout
+
+
+def test_cleaning_leaves_the_store_of_computed_runs(tmp_path):
+    for name in ("store/runs/a.parquet", "demo/report/summary.html"):
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    make = ["make", "--file", str(HOUSE / "Makefile"), "--directory", str(tmp_path)]
+    subprocess.run([*make, "clean"], check=True, capture_output=True)
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["store"]
+    assert (tmp_path / "results" / "store" / "runs" / "a.parquet").exists()
+    subprocess.run([*make, "clean-store"], check=True, capture_output=True)
+    assert not (tmp_path / "results" / "store").exists()
+    subprocess.run([*make, "clean"], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("cores", ["1", "2"])
+def test_proxies_and_proposals_go_before_finals(workshop, smoke, cores):
+    """`--touch` starts no job and goes through the scheduler all the same."""
+    study = without(smoke, "joint", "autoscale") | {"final": {"model": "micro", "per_job": 1}}
+    done = workshop.snakemake(study, "--touch", "--cores", cores)
+    assert done.returncode == 0, done.stderr
+    order = re.findall(r"^(?:local)?rule (\w+):", done.stdout + done.stderr, re.MULTILINE)
+    first_final = order.index("train_finals")
+    assert order.count("train_proxies") > 2 and order.count("train_finals") > 10
+    assert "train_proxies" not in order[first_final:]
+    assert "propose_mixture" not in order[first_final:]
+
+
+def test_another_weight_of_a_target_runs_nothing_of_the_corpus(workshop, smoke):
+    study = without(smoke, "joint", "autoscale") | {"final": {"model": "micro", "per_job": 1}}
+    workshop.pretend(study)
+    assert workshop.jobs(study) == {}
+    jobs = workshop.jobs(changed(study, "targets.cython", {"source": "installed", "weight": 5}))
+    baselines = {"natural", "uniform", "unimax"}
+    assert jobs["propose_mixture"] == len({*study["mixers"]} - baselines)
+    assert jobs["train_finals"] == 2 * jobs["propose_mixture"]
+    assert jobs.keys() <= {
+        "propose_mixture",
+        "train_finals",
+        "evaluate_finals",
+        "draw_figure",
+        "summarise",
+        "all",
+    }
 
 
 def test_a_public_file_is_fetched_for_the_source_that_names_it(workshop, smoke):

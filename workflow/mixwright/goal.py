@@ -25,8 +25,10 @@ class Goal:
     tokens: float
     bounds: Bounds
     seed: int = 0
-    # targets, of the objective or not, whose predicted loss must not exceed natural's
+    # targets, of the objective or not, that must not be predicted worse than at natural
     never_worse: tuple[str, ...] = ()
+    # target -> weight in the mean of what is minimised, where that is not the one above
+    importance: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -228,7 +230,7 @@ class Proposal:
             lines.append(f"  gap        {self.gap:.1e} {self.gap_unit}".rstrip())
         for note in self.notes:
             # The verdict has a line of its own.
-            if not (self.verdict and note == f"predicted {self.verdict}"):
+            if not (self.verdict and note in (self.verdict, f"predicted {self.verdict}")):
                 lines.append(f"  note       {note}")
         return "\n".join(lines)
 

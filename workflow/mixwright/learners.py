@@ -15,6 +15,7 @@ they fall as mixtures get better, and what mixers say is taken back:
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -170,11 +171,13 @@ MINIMISED_UNITS: Mapping[str, str] = {"perplexity": "nats/token", "accuracy": "n
 LOSS = Metric("loss", "loss", "nats/token")
 PERPLEXITY = Metric("perplexity", "perplexity", "perplexity")
 ACCURACY = Metric("accuracy", "accuracy", "accuracy", higher=True)
-PERCENT = replace(ACCURACY, whole=100.0, unit="% accuracy")
+PERCENT = replace(ACCURACY, whole=100.0, unit="%")
 SCORE = Metric("score", "score", "", higher=True)
 # of a goal over accuracies, and of a goal over numbers of several units
 POINTS = Metric("points", "mean accuracy", "points of accuracy", higher=True, whole=100.0)
 MIXED = Metric("mixed", "weighted mean", "in mixed units")
+# what an accuracy's `questions`, `chance` and `whole` are called
+ACCURACY_SETTINGS = ("questions", "chance", "whole")
 # name -> what a target's numbers may be
 KINDS: Mapping[str, Metric] = {
     metric.name: metric for metric in (LOSS, PERPLEXITY, ACCURACY, SCORE)
@@ -190,6 +193,33 @@ def kind(name: str) -> Metric:
     if name not in KINDS:
         raise MixwrightError(f"metric {name}: no such kind of number; {nearest(name, KINDS)}")
     return KINDS[name]
+
+
+def with_setting(where: str, metric: Metric, key: str, number: float) -> Metric:
+    """Returns an accuracy with its questions, chance or whole.
+
+    Args:
+        where: what a message begins with.
+
+    Raises:
+        MixwrightError: the metric is no accuracy, or the setting cannot have the number.
+    """
+    if metric.name != "accuracy":
+        raise MixwrightError(
+            f"{where}: {key} is a setting of accuracy, not of {metric.name}; leave it out"
+        )
+    if key == "questions":
+        if not (number >= 1 and number.is_integer()):
+            raise MixwrightError(f"{where}: questions is a count; give a whole number from 1 on")
+        return replace(metric, questions=int(number))
+    if key == "chance":
+        if not 0 <= number < 1:
+            raise MixwrightError(f"{where}: chance is a share of 1; give one such as chance=.25")
+        return replace(metric, chance=number)
+    if not (number > 0 and isfinite(number)):
+        raise MixwrightError(f"{where}: whole is the number of a perfect answer; give 1 or 100")
+    unit = PERCENT.unit if number == PERCENT.whole else metric.unit
+    return replace(metric, whole=number, unit=unit)
 
 
 BITS = Metric("bits_per_byte", "bits/byte", "bits/byte")
@@ -217,6 +247,8 @@ class Learner:
     second: Metric  # shown beside the first of the finals' metrics
     # What knows the mixture and nothing else: the column `unigram` of losses and scores.
     reference: str
+    # what it learns from: text, or labels, as mixwright.sources names what a source yields
+    reads: str = "text"
     sized: bool = True  # its runs have a number of tokens, repeat their data, depend on a seed
     masked: bool = False  # it predicts masked tokens from both sides
 
@@ -257,6 +289,7 @@ LEARNERS = {
         loss=LOG_LOSS,
         second=LOG_LOSS,
         reference="one probability for all rows",
+        reads="labels",
         sized=False,
     ),
 }

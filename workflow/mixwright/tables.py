@@ -64,7 +64,8 @@ DESIGN = _table(
     columns="run:str role:str model:str tokens:int seed:int domain:str weight:float",
 )
 # loss in nats/token. unigram_loss: the same tokens under the unigram model of the run's mixture.
-# Runs measured by others have neither scored tokens nor a unigram loss.
+# Runs measured by others have neither scored tokens nor a unigram loss; their loss is what mixers
+# minimise for the target's metric (mixwright.learners.Metric).
 LOSSES = _table(
     "losses",
     key="run target step",
@@ -283,6 +284,10 @@ def _check_simplex(frame: pd.DataFrame, where: str) -> None:
 def _read_one(path: str | Path, table: Table) -> pd.DataFrame:
     try:
         return pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        raise MixwrightError(
+            f"{path}: no such file; a study that is not finished lacks some: go on with snakemake"
+        ) from None
     except (OSError, pa.ArrowInvalid) as error:
         raise MixwrightError(
             f"{path}: not a readable {table.name} parquet file;"

@@ -2,27 +2,39 @@
 # There are no rules here.
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
+from mixwright.files import newest
 from mixwright.jobs.launch import launch, placement
 from mixwright.mixture import digest
 from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
 from mixwright.report.layout import (
     figure_files,
     figure_paths,
+    fit_paths,
+    proposal_paths,
+    proposals_page,
     result_paths,
     table_paths,
     validated,
 )
+from mixwright.study.checks import measured_files
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
 
 try:
-    STUDY = Study(resolve(config, HOUSE / "config"))
+    STUDY = Study(resolve(config, HOUSE / "config", workflow.configfiles))
 except MixwrightError as error:
     sys.exit(f"mixwright: {error}")
 
 CONFIG = STUDY.config
 NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
+# Target -> what its numbers are.
+METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
+
+# Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
+for part in ("proxy", "final"):
+    device = CONFIG.get(part, {}).get("device", "cpu")
+    os.environ[f"MIXWRIGHT_{part.upper()}_DEVICE"] = device
 
 
 def listed(list_inputs, *arguments):
@@ -45,6 +57,15 @@ TABLES = [
     for name, file in STUDY.table_files.items()
     for path in listed(STUDY.places.inputs, f"tables.{name}", file)
 ]
+if STUDY.measured:
+    for key, file in measured_files(STUDY.measured).items():
+        listed(STUDY.places.inputs, f"measured.{key}", file)
+try:
+    for name, source in SOURCES.items():
+        section = "domains" if name in STUDY.domains else "targets"
+        source.check_inputs(f"config: {section}.{name}", FILES[name])
+except MixwrightError as error:
+    sys.exit(f"mixwright: {error}")
 if LACKING:
     print(
         f"mixwright: the study can be looked at, not run: {LACKING[0]}"
@@ -56,6 +77,41 @@ if LACKING:
 def spec(*keys):
     """Hashes the parts of the study that a rule's numbers depend on. A key may be dotted."""
     return digest([STUDY.part(key) for key in keys])
+
+
+# Of more files than this a job lists the newest alone: a dry run stays readable.
+MANY_FILES = 20
+
+
+def inputs_of(name):
+    """The files that a domain or target is read from, as inputs of a rule.
+
+    Of many it is the newest: one is newer than the output where the newest is. Which files there
+    are, and their sizes, are a parameter then (`text_spec`).
+    """
+    files = FILES[name]
+    if len(files) <= MANY_FILES:
+        return files
+    return [newest(files)]
+
+
+def many_files(name):
+    """Names and sizes of many files, for a hash; nothing of a few, all of which are inputs."""
+    files = FILES[name]
+    if len(files) <= MANY_FILES:
+        return []
+    return [(str(path), path.stat().st_size) for path in files]
+
+
+def text_spec(section, name, *keys):
+    """Hashes what the text of a domain or target depends on.
+
+    How much a target counts is no part of it: its weight stands there as the default.
+    """
+    entry = STUDY.part(f"{section}.{name}")
+    if section == "targets":
+        entry = {**entry, "weight": 1}
+    return digest([entry, *map(STUDY.part, keys), *many_files(name)])
 
 
 def documents_of(names, folder):
@@ -101,6 +157,14 @@ def mixtures_of(finals):
     return [f"results/{NAME}/mixtures/{arm}.json" for arm in arms]
 
 
+# A final takes a core for long. It waits for what the first proxies wait for, and the rules that
+# lead to proposals have a higher priority: so proxies go first.
+if not STUDY.packs:
+    BEFORE_FINALS = []
+elif STUDY.learner.sized:
+    BEFORE_FINALS = f"results/{NAME}/calibration.json"
+else:
+    BEFORE_FINALS = f"results/{NAME}/texts.json"
 SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.domains]
 TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]

@@ -21,7 +21,7 @@ rule harvest_installed:
 rule read_target:
     input:
         harvest=lambda wc: SOURCES[wc.name].prepared(),
-        files=lambda wc: FILES[wc.name],
+        files=lambda wc: inputs_of(wc.name),
     output:
         "results/{study}/questions/{name}.parquet",
     log:
@@ -29,8 +29,8 @@ rule read_target:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=lambda wc: spec(
-            f"targets.{wc.name}", "corpus.target_bytes", "corpus.max_document_bytes"
+        spec=lambda wc: text_spec(
+            "targets", wc.name, "corpus.target_bytes", "corpus.max_document_bytes"
         ),
         version=VERSIONS["clean"],
     shell:
@@ -42,7 +42,7 @@ rule read_target:
 rule clean_domain:
     input:
         harvest=lambda wc: SOURCES[wc.name].prepared(),
-        files=lambda wc: FILES[wc.name],
+        files=lambda wc: inputs_of(wc.name),
         questions=documents_of(STUDY.targets, "questions"),
     output:
         "results/{study}/documents/{name}.parquet",
@@ -51,7 +51,7 @@ rule clean_domain:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=lambda wc: spec(f"domains.{wc.name}", "corpus"),
+        spec=lambda wc: text_spec("domains", wc.name, "corpus"),
         version=VERSIONS["clean"],
     shell:
         "python -m mixwright clean-domain --study results/{wildcards.study}/study.json"

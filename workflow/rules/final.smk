@@ -8,6 +8,7 @@ rule train_finals:
         mixtures=lambda wc: mixtures_of(STUDY.final_packs[wc.pack]),
         shards=SHARDS,
         tokenizer=TOKENIZER,
+        after=BEFORE_FINALS,
     output:
         "results/{study}/finals/{pack}.parquet",
     log:

@@ -20,9 +20,7 @@ rule import_runs:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=lambda wc: digest(
-            [sorted(STUDY.target_weights), STUDY.measured[wc.role], STUDY.diverged]
-        ),
+        spec=lambda wc: digest([METRICS, STUDY.measured[wc.role], STUDY.diverged]),
         version=VERSIONS["import"],
     shell:
         "python -m mixwright import-runs --study results/{wildcards.study}/study.json"

@@ -14,18 +14,20 @@ rule fit_mixer:
         directory("results/{study}/fits/{mixer}"),
     log:
         "logs/{study}/fit_mixer/{mixer}.log",
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:
         method=lambda wc: STUDY.method_name(wc.mixer),
         settings=lambda wc: STUDY.settings(wc.mixer),
         diverged=STUDY.diverged,
+        goal=digest([STUDY.target_weights, METRICS]),
         version=VERSIONS["fit"],
     shell:
         "python -m mixwright fit-mixer --mixer {params.method} --settings {params.settings:q}"
         " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q}"
         " --loglikelihoods {input.loglikelihoods:q} --diverged {params.diverged}"
-        " --to {output:q} 2>&1 | tee {log:q}"
+        " --study results/{wildcards.study}/study.json --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule validate_mixer:
@@ -59,6 +61,7 @@ rule propose_mixture:
         "results/{study}/mixtures/{arm}.json",
     log:
         "logs/{study}/propose_mixture/{arm}.log",
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -66,7 +69,7 @@ rule propose_mixture:
         settings=lambda wc: STUDY.settings(STUDY.arms[wc.arm][0]),
         spec=lambda wc: digest(
             [
-                STUDY.targets_of(STUDY.arms[wc.arm][1]),
+                STUDY.weighed_by(*STUDY.arms[wc.arm]),
                 STUDY.final_tokens,
                 CONFIG["goal"],
                 CONFIG["validation"]["draws"],

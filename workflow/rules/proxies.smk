@@ -71,6 +71,7 @@ rule calibrate:
         "results/{study}/calibration.json",
     log:
         "logs/{study}/calibrate.log",
+    priority: 2
     conda:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
@@ -97,6 +98,7 @@ rule train_proxies:
         "results/{study}/packs/{pack}.parquet",
     log:
         "logs/{study}/train_proxies/{pack}.log",
+    priority: 2
     conda:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
@@ -120,6 +122,7 @@ rule collect_losses:
         realised="results/{study}/realised/{role}.parquet",
     log:
         "logs/{study}/collect_losses/{role}.log",
+    priority: 2
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -138,6 +141,7 @@ rule collect_loglikelihoods:
         "results/{study}/loglikelihoods/{role}.parquet",
     log:
         "logs/{study}/collect_loglikelihoods/{role}.log",
+    priority: 2
     localrule: True
     conda:
         "../../envs/analysis.yaml"

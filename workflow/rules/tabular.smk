@@ -4,7 +4,7 @@
 
 rule make_datasets:
     input:
-        tables=TABLES,
+        tables=lambda wc: TABLES,
     output:
         directory(
             expand("results/{study}/datasets/{domain}", domain=STUDY.domains, allow_missing=True)

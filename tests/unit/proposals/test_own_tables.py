@@ -196,7 +196,6 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
             "the anchor runs lack target questions of the fit; measure it",
         ),
         (("propose", "--fit", tmp_path / "none", *to), "none: no fit stands there"),
-        (("propose", *to), "--fit: nothing to propose from"),
         (
             ("propose", "--fit", fitted, "--draws", 3, *to),
             "--draws 3: too few for an interval; ask for 10 or more",
@@ -232,7 +231,7 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
                 "--to",
                 tmp_path,
             ),
-            "no fit; give a new folder",
+            "give a new folder",
         ),
         (
             (
@@ -246,7 +245,7 @@ def test_mistakes_are_one_line(tmp_path, fitted, capsys):
                 "--to",
                 losses,
             ),
-            "no fit; give a new folder",
+            "give a new folder",
         ),
         (
             ("fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "mixmin", *to),

@@ -34,7 +34,7 @@ def rule_commands() -> list[tuple[str, str, set[str]]]:
 
 def test_a_rule_is_a_command_is_a_function():
     rules = rule_commands()
-    assert len(rules) == 33
+    assert len(rules) == 34
     for rule, command, _ in rules:
         assert command == rule.replace("_", "-")
         assert COMMANDS[command].load().__name__ == rule
@@ -235,7 +235,7 @@ def test_a_file_that_is_no_summary_is_one_line(tmp_path, capsys):
     (tmp_path / "mixture.json").write_text("{}")
     assert main(["show", "--summary", str(tmp_path / "mixture.json")]) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "no summary of final models (headline is missing)" in error
+    assert error.count("\n") == 1 and "no summary of a study (headline is missing)" in error
     assert "give results/NAME/report/summary.json" in error
 
 

@@ -11,15 +11,24 @@ from dataclasses import replace
 import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.learners import ACCURACY, KINDS, LOSS, PERCENT, PERPLEXITY, SCORE, Metric, kind
+from mixwright.learners import (
+    ACCURACY,
+    ACCURACY_SETTINGS,
+    KINDS,
+    LOSS,
+    PERCENT,
+    PERPLEXITY,
+    SCORE,
+    Metric,
+    kind,
+    with_setting,
+)
 from mixwright.mixture import Array
-from mixwright.observations import Observations
 
 METRIC, HIGHER, UNIT = "--metric", "--higher-better", "--unit"
 FORM = "write NAME=accuracy,questions=1172,chance=.25; kinds are " + ", ".join(KINDS)
 # name, kind and settings; a name may hold commas and equals signs
 WORD = re.compile(r"(?:(.+?)=)?([a-z]+)((?:,[a-z]+=[^,=]+)*)")
-SETTINGS = ("questions", "chance", "whole")
 # units that are a kind of number of their own
 KIND_OF_UNIT = {
     "perplexity": PERPLEXITY,
@@ -30,6 +39,14 @@ KIND_OF_UNIT = {
 }
 # Between the words of a heading.
 SEPARATOR = r"[\W_]"
+
+
+class NumberError(MixwrightError):
+    """A number that its metric cannot have; the remedy depends on where the metric was given."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
 
 
 def read_metrics(
@@ -101,7 +118,7 @@ def check_numbers(
         where: row -> what messages call it.
 
     Raises:
-        MixwrightError: an accuracy outside [0, whole], or a perplexity under 1.
+        NumberError: an accuracy outside [0, whole], or a perplexity under 1.
     """
     if metric.name == "accuracy":
         outside = (values < 0) | (values > metric.whole)
@@ -110,45 +127,14 @@ def check_numbers(
         remedy += f" percent, '{target}=score' for a number without a best value"
     elif metric.name == "perplexity":
         outside = values < 1
-        problem = "no perplexity, which is 1 or more"
+        problem = "no perplexity"
         remedy = f"correct it, or say what it is: --unit '{target}=nats/token' for a loss"
     else:
         return
     if not outside.any():
         return
     row = int(np.flatnonzero(outside)[0])
-    raise MixwrightError(f"{where(row)}: {target} is {values[row]:g}, {problem}; {remedy}")
-
-
-def with_metrics(observations: Observations, metrics: Mapping[str, Metric]) -> Observations:
-    """Returns runs whose numbers are minimised as their metrics say.
-
-    Args:
-        observations: runs; targets whose metric they do not know hold the numbers as measured.
-        metrics: target -> what its numbers are; targets that the runs lack are passed over.
-
-    Raises:
-        MixwrightError: the runs' own metric of a target is of another kind, or a number is none
-            that the metric can have.
-    """
-    losses = observations.losses.copy()
-    known = dict(observations.metrics)
-    for column, target in enumerate(observations.targets):
-        metric = metrics.get(target)
-        if metric is None:
-            continue
-        earlier = known.get(target)
-        if earlier is None:
-            values = losses[:, column]
-            check_numbers(metric, target, values, lambda row: f"run {observations.runs[row]}")
-            losses[:, column] = metric.minimised(values)
-        elif earlier.name != metric.name:
-            raise MixwrightError(
-                f"{target}: one table holds its {earlier.title}, the other its {metric.title};"
-                f" measure the same, or say what it is with {METRIC} {target}={metric.name}"
-            )
-        known[target] = metric
-    return replace(observations, losses=losses, metrics=known)
+    raise NumberError(f"{where(row)}: {target} is {values[row]:g}, {problem}", remedy)
 
 
 class _Words:
@@ -239,41 +225,14 @@ class _Words:
 
 def _set(word: str, metric: Metric, key: str, value: str) -> Metric:
     """Returns the metric with one of its settings."""
-    if key not in SETTINGS:
-        hint = nearest(key, SETTINGS)
+    if key not in ACCURACY_SETTINGS:
+        hint = nearest(key, ACCURACY_SETTINGS)
         raise MixwrightError(f"{METRIC} {word}: {key} is no setting of a metric; {hint}")
-    if metric.name != "accuracy":
-        raise MixwrightError(
-            f"{METRIC} {word}: {key} is a setting of accuracy, not of {metric.name}; leave it out"
-        )
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     return with_setting(f"{METRIC} {word}", metric, key, number)
-
-
-def with_setting(where: str, metric: Metric, key: str, number: float) -> Metric:
-    """Returns an accuracy with its questions, chance or whole.
-
-    Args:
-        where: what a message begins with.
-
-    Raises:
-        MixwrightError: the number is none that the setting can have.
-    """
-    if key == "questions":
-        if not (number >= 1 and number.is_integer()):
-            raise MixwrightError(f"{where}: questions is a count; give a whole number from 1 on")
-        return replace(metric, questions=int(number))
-    if key == "chance":
-        if not 0 <= number < 1:
-            raise MixwrightError(f"{where}: chance is a share of 1; give one such as chance=.25")
-        return replace(metric, chance=number)
-    if not (number > 0 and math.isfinite(number)):
-        raise MixwrightError(f"{where}: whole is the number of a perfect answer; give 1 or 100")
-    unit = PERCENT.unit if number == PERCENT.whole else metric.unit
-    return replace(metric, whole=number, unit=unit)
 
 
 def _with_unit(metric: Metric | None, word: str, unit: str, unit_word: str) -> Metric:

@@ -13,6 +13,7 @@ from mixwright.learners import LOSS, Metric
 from mixwright.measured.decisions import Known
 from mixwright.measured.headings import short_names
 from mixwright.measured.loss_tables import read_observations
+from mixwright.measured.metrics import NumberError
 from mixwright.measured.wide import order_of
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -63,7 +64,12 @@ def read_measured(
         MixwrightError: the tables cannot be read, or a number is none that its metric can have.
     """
     known = Known(metrics=metrics, lenient=True)
-    return _short(read_observations([mixtures], [losses], diverged=diverged, known=known))
+    try:
+        observations = read_observations([mixtures], [losses], diverged=diverged, known=known)
+    except NumberError as error:
+        remedy = "correct it, or the target's metric in measured.targets"
+        raise MixwrightError(f"{error.problem}; {remedy}") from None
+    return _short(observations)
 
 
 def _short(observations: Observations) -> Observations:

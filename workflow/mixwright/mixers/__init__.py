@@ -48,6 +48,8 @@ class Method:
     limits: bool = False
     # whether its proposals stay inside the goal's bounds; False for a reference that must not
     bounded: bool = True
+    # whether it learns over scales, so that the backtest judges it
+    scales: bool = False
     # most refits that a bootstrap asks of it; few for a mixer that takes long to fit
     draws: int = 1_000
     # settings with which it is fitted in a second: every test of all mixers takes them
@@ -199,6 +201,7 @@ MIXERS: dict[str, Method] = {
         " tokens.",
         "AutoScale, arXiv 2407.20177",
         reads=PERTURB,
+        scales=True,
     ),
     "joint": Method(
         "laws.joint:Joint",
@@ -207,6 +210,7 @@ MIXERS: dict[str, Method] = {
         reads=SWARM | VERTEX | PERTURB,
         optional=VERTEX,
         limits=True,
+        scales=True,
     ),
 }
 

@@ -121,10 +121,8 @@ class Options:
         return tuple(notes)
 
     def annotate(self, proposal: Proposal, source: FittedRuns) -> Proposal:
-        """Returns the proposal in the targets' units, with the notes of these options after its
-        own."""
-        shown = proposal.in_units(source.metrics)
-        return replace(shown, notes=(*shown.notes, *self.notes(source)))
+        """Returns the proposal with the notes of these options after its own."""
+        return replace(proposal, notes=(*proposal.notes, *self.notes(source)))
 
     def record(self, source: FittedRuns, proposal: Proposal) -> dict[str, Any]:
         """Returns the proposal as JSON, without tokens and epochs where they are unknown."""
@@ -162,7 +160,9 @@ def _averaged(weights: Mapping[str, float], source: FittedRuns) -> list[str]:
     readout = Readout.of(weights, tuple(weights), source.metrics)
     names = {metric.name for metric in readout.metrics}
     if readout.metric is POINTS:
-        return ["what is minimised is the mean of -log accuracy; gains are points of mean accuracy"]
+        if len(weights) == 1:
+            return []
+        return ["gains are in points of mean accuracy, of 100"]
     if readout.metric is MIXED:
         parts = []
         for name, metric in zip(weights, readout.metrics, strict=True):

@@ -81,7 +81,7 @@ class Bounds:
             _check_fixed(name, weight, lower[i], upper[i])
             lower[i] = weight
             upper[i] = weight
-        _check_box(lower, upper, names)
+        _check_box(lower, upper, names, epochs=max_epochs is not None)
         group_bounds = groups_of(groups or {}, names)
         check_groups(lower, upper, group_bounds)
         return cls(lower, upper, group_bounds)
@@ -266,8 +266,15 @@ def _check_fixed(name: str, weight: float, floor: float, cap: float) -> None:
     raise MixwrightError(f"bounds: {name} is fixed at {weight:g}, {side}; change one of the two")
 
 
-def _check_box(lower: Array, upper: Array, names: Sequence[str]) -> None:
-    """Refuses floors and caps (domains,) between which there is no mixture."""
+def _check_box(lower: Array, upper: Array, names: Sequence[str], epochs: bool) -> None:
+    """Refuses floors and caps (domains,) between which there is no mixture.
+
+    Args:
+        lower: the floors.
+        upper: the caps.
+        names: the domains.
+        epochs: whether a limit of passes is counted in, for the remedy.
+    """
     floors = []
     caps = []
     for name, low, high in zip(names, lower.tolist(), upper.tolist(), strict=True):
@@ -286,7 +293,12 @@ def _check_box(lower: Array, upper: Array, names: Sequence[str]) -> None:
             f" over 1: {_sum(floors, 6)}; lower some of them"
         )
     if upper.sum() < 1 - SLACK:
+        counted = "fixed weights counted in"
+        remedy = "raise some of them"
+        if epochs:
+            counted = "fixed weights and max_epochs counted in"
+            remedy = "raise caps or max_epochs, or ask for fewer tokens"
         raise MixwrightError(
-            f"bounds: the caps (max_epochs counted in) sum to {upper.sum():.4g},"
-            f" under 1: {_sum(caps, 3)}; raise caps or max_epochs, or ask for fewer tokens"
+            f"bounds: the caps ({counted}) sum to {upper.sum():.4g},"
+            f" under 1: {_sum(caps, 3)}; {remedy}"
         )

@@ -5,7 +5,7 @@ inside the functions that need it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,14 @@ class Source(ABC):
 
         Args:
             where: the place in the config that a message names, `config: domains.web`.
+        """
+
+    def check_inputs(self, where: str, files: Sequence[Path]) -> None:  # noqa: B027
+        """Refuses files that the source cannot read, by their names alone. Parse time.
+
+        Args:
+            where: the place in the config that a message names.
+            files: what `inputs` returned.
         """
 
     def inputs(self) -> list[Path]:

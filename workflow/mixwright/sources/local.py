@@ -3,7 +3,7 @@
 import lzma
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,13 @@ class LocalFiles(Source):
     def inputs(self) -> list[Path]:
         return self.places.inputs(self.name, self._patterns)
 
+    def check_inputs(self, where: str, files: Sequence[Path]) -> None:
+        for path in files:
+            try:
+                load_arguments(path)
+            except MixwrightError as error:
+                raise MixwrightError(f"{where}.files: {error}") from None
+
     def pinned(self) -> dict[str, str]:
         return self.places.pinned(self._patterns)
 
@@ -69,7 +76,7 @@ def load_arguments(path: Path) -> tuple[str, dict[str, Any]]:
     if builder is None:
         raise MixwrightError(
             f"{path}: this kind of file is not read;"
-            f" give {', '.join(BUILDERS)} (or .gz, .zst of them)"
+            f" give {', '.join(BUILDERS)} (or {', '.join(PACKED)} of them)"
         )
     arguments: dict[str, Any] = {
         "data_files": {"train": [str(path)]},

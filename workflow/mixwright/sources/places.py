@@ -1,6 +1,8 @@
 """Where the files that a study names lie: paths and globs, the mirror folder, public files."""
 
 import glob
+import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +11,7 @@ from mixwright.errors import MixwrightError
 from mixwright.sources.public import PublicFile, basename, mirror_folder, named
 
 MIRROR = "mirror:"
+VARIABLE = re.compile(r"\$\{?(\w+)")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Places:
         # A pattern that is listed twice is read once.
         for pattern in dict.fromkeys(patterns(files)):
             name = named(pattern, self.public, "files")
-            located.append(self.fetched(name) if name else pattern)
+            located.append(self.fetched(name) if name else expanded(pattern))
         return located
 
     def inputs(self, where: str, files: str | Sequence[str]) -> list[Path]:
@@ -90,9 +93,16 @@ def patterns(files: str | Sequence[str] | None) -> list[str]:
     return list(files or [])
 
 
+def expanded(pattern: str) -> str:
+    """Returns a pattern with `~` and `$NAME` written out, unless a file has that very name."""
+    if Path(pattern).exists():
+        return pattern
+    return os.path.expandvars(os.path.expanduser(pattern))  # noqa: PTH111
+
+
 def matches(where: str, pattern: str) -> list[Path]:
     """Returns the files that one pattern matches, sorted, as absolute paths."""
-    located = pattern
+    located = expanded(pattern)
     if pattern.startswith(MIRROR):
         located = _in_mirror(where, pattern)
     paths = [located]
@@ -103,9 +113,15 @@ def matches(where: str, pattern: str) -> list[Path]:
     if not files:
         raise MixwrightError(
             f"{where}: no file matches {located};"
-            f" correct the path (relative ones start at {Path.cwd()})"
+            f" correct the path (relative ones start at {Path.cwd()}){_unset(located)}"
         )
     return files
+
+
+def _unset(located: str) -> str:
+    """Names the variables of a pattern that have no value."""
+    names = VARIABLE.findall(located)
+    return f", or set {', '.join(names)}" if names else ""
 
 
 def _in_mirror(where: str, pattern: str) -> str:

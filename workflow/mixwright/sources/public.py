@@ -27,7 +27,7 @@ def mirror_folder() -> Path | None:
     folder = os.environ.get("MIXWRIGHT_MIRROR")
     if not folder:
         return None
-    return Path(folder)
+    return Path(folder).expanduser()
 
 
 def basename(entry: PublicFile) -> str:

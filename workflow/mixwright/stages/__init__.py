@@ -111,6 +111,9 @@ COMMANDS = {
         STAGES, "measured_report:draw_measured", "Draw a figure of measured runs, with its table"
     ),
     "summarise": Command(STAGES, "report:summarise", "Write the summary of a study"),
+    "summarise-proposals": Command(
+        STAGES, "report:summarise_proposals", "Write the summary of a study's proposals"
+    ),
     "summarise-measured": Command(
         STAGES, "measured_report:summarise_measured", "Write the summary of measured runs"
     ),

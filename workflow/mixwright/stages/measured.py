@@ -1,12 +1,12 @@
 """Stages of workflow/rules/measured.smk: runs that others measured, and what fits say of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from mixwright import mixers, tables
 from mixwright.corpus.shards import train_domains
 from mixwright.files import read_json, write_json
-from mixwright.learners import LOSS
 from mixwright.measured import runs
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.perturbed import read_perturbed
@@ -31,10 +31,17 @@ def import_runs(
     plan = Study.read(study)
     targets = list(plan.measured["targets"])
     if mixtures is None:
-        perturbed = read_perturbed(losses, plan.measured[role], targets)
+        perturbed = read_perturbed(losses, plan.measured[role], targets, plan.metrics)
         weights, measured = runs.as_tables(role, perturbed)
     else:
-        weights, measured = runs.import_runs(role, mixtures, losses, targets, plan.diverged)
+        weights, measured = runs.import_runs(
+            role,
+            mixtures,
+            losses,
+            targets,
+            plan.diverged,
+            plan.metrics,
+        )
     tables.write(weights, design, tables.DESIGN)
     tables.write(measured, table, tables.LOSSES)
 
@@ -75,7 +82,8 @@ def predict_tests(study: Path, mixer: str, fit: Path, to: Path) -> None:
             --fit results/regmix_pile/fits/regmix --to results/regmix_pile/tests/regmix.parquet
     """
     plan = Study.read(study)
-    frame = tests.predict_tests(mixer, mixers.load(mixer, fit), _test_runs(plan))
+    fitted = mixers.load(plan.method_name(mixer), fit)
+    frame = tests.predict_tests(mixer, fitted, _test_runs(plan))
     tables.write(frame, to, tables.TESTED)
 
 
@@ -93,9 +101,11 @@ def score_subsets(
     plan = Study.read(study)
     swarm = read_observations(mixtures, losses, diverged=plan.diverged)
     subsets = plan.measured["subsets"][mixer]
+    method = plan.method_name(mixer)
     frame = tests.score_subsets(
-        mixer, json.loads(settings), swarm, _test_runs(plan), subsets, plan.seed
+        method, json.loads(settings), swarm, _test_runs(plan), subsets, plan.seed
     )
+    frame["mixer"] = mixer
     tables.write(frame, to, tables.SUBSETS)
 
 
@@ -115,10 +125,12 @@ def find_region(
     search = plan.measured["regions"][mixer]
     goal = plan.goal(train_domains(domains))
     swarm = read_observations(mixtures, losses, diverged=plan.diverged)
+    swarm = replace(swarm, metrics=plan.metrics)
+    method = plan.method_name(mixer)
     result = region.find_region(
-        mixer, json.loads(settings), swarm, goal, search["draws"], search["seeds"]
+        method, json.loads(settings), swarm, goal, search["draws"], search["seeds"]
     )
-    write_json(to, result)
+    write_json(to, result | {"mixer": mixer})
 
 
 def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> None:
@@ -131,7 +143,9 @@ def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> Non
             --to results/regmix_pile/predictions.parquet
     """
     plan = Study.read(study)
-    fitted = {folder.name: mixers.load(folder.name, folder) for folder in fits}
+    fitted = {}
+    for folder in fits:
+        fitted[folder.name] = mixers.load(plan.method_name(folder.name), folder)
     proposals = [read_json(path) for path in mixtures]
     frame = tests.predict_mixtures(fitted, proposals, plan.published)
     tables.write(frame, to, tables.PREDICTIONS)
@@ -140,7 +154,6 @@ def predict_mixtures(study: Path, fits: Paths, mixtures: Paths, to: Path) -> Non
 def _test_runs(plan: Study) -> dict[str, Observations]:
     """The runs of each test set of the study, by the name of the set."""
     by_set = {}
-    known = dict.fromkeys(plan.measured["targets"], LOSS)
     for name, (mixtures, losses) in plan.tests.items():
-        by_set[name] = runs.read_measured(mixtures, losses, known, plan.diverged)
+        by_set[name] = runs.read_measured(mixtures, losses, plan.metrics, plan.diverged)
     return by_set

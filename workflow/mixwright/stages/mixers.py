@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +23,7 @@ from mixwright.measured.loss_tables import (
 from mixwright.measured.wide import write_wide
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
+from mixwright.study.study import Study
 from mixwright.trust.anchors import AnchorMap, fit_anchors
 
 # Columns of a line where no terminal says how many there are.
@@ -79,11 +81,13 @@ def fit_mixer(
     loglikelihoods: Paths = NONE,
     settings: str = "{}",
     diverged: str = "refuse",
+    study: Path | None = None,
     columns: ColumnOptions = NOTHING,
 ) -> None:
     """Fit a mixer to measured losses: your own CSV tables, or the tables of a study.
 
-    `mixwright fit` is short for `mixwright fit-mixer`.
+    `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows the study's goal
+    and what its targets measure, so that `mixwright propose` starts from there.
 
     Example:
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit
@@ -97,7 +101,12 @@ def fit_mixer(
         diverged=diverged,
         options=columns,
     )
-    Fit.of(observations, mixer, mixers.read_settings(settings)).save(to)
+    goal = None
+    if study is not None:
+        plan = Study.read(study)
+        goal = plan.target_weights
+        observations = replace(observations, metrics=plan.metrics)
+    Fit.of(observations, mixer, mixers.read_settings(settings), goal).save(to)
 
 
 def predict(

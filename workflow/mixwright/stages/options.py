@@ -6,9 +6,33 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from mixwright.files import FILE, FOLDER, INTO
+
 Paths = list[Path]
 NONE: Paths = []
 NO_WORDS: list[str] = []
+
+# Options that name a place to write, and what is written there. They are checked before the
+# work. A key `command.option` wins over the key `option`.
+OUTPUTS = {
+    "to": FILE,
+    "html": FILE,
+    "json": FILE,
+    "table": FILE,
+    "store": INTO,
+    "fit.to": FOLDER,
+    "fit-mixer.to": FOLDER,
+    "harvest-installed.to": FOLDER,
+    "link-profiles.to": INTO,
+    "make-datasets.to": FOLDER,
+    "tokenize-domain.to": FOLDER,
+    "train-tokenizer.to": FOLDER,
+    "collect-losses.losses": FILE,
+    "collect-losses.realised": FILE,
+    "evaluate-finals.documents": FILE,
+    "evaluate-finals.scores": FILE,
+    "import-runs.design": FILE,
+}
 
 # A key `command.option` wins over the key `option`.
 OPTIONS = {
@@ -19,6 +43,7 @@ OPTIONS = {
     "candidates": "CSV of mixtures to choose from: an id column, then one column a domain",
     "cap": "DOMAIN=MAX, any number: the largest weight of a domain",
     "design": "design tables (.parquet)",
+    "import-runs.design": "table of mixtures to write (.parquet)",
     "diverged": "what to do with runs whose loss is empty, NaN or infinite: refuse or drop",
     "columns.domains": "columns of the mixtures that are domains; none: those that sum to 1",
     "columns.targets": "columns of the losses that are targets; none: by headings and values",
@@ -79,6 +104,7 @@ OPTIONS = {
     "shards": "one folder a domain: token shards, or data sets made of tables",
     "store": "folder of computed runs, found again by their content",
     "study": "study.json in the results folder of the study, such as results/demo/study.json",
+    "fit.study": "study.json: the fit then knows the goal and what the targets measure",
     "status.study": "study.json of the study; none: the only study under results/",
     "transfer.study": "study.json; none: two tables of your own are compared",
     "summary": "summary.json of a study",

@@ -19,14 +19,14 @@ from mixwright.proposals.shown import weights_table
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap
-from mixwright.trust.proposal import propose_within
+from mixwright.trust.proposal import propose_in_units, propose_within
 
 log = logging.getLogger(__name__)
 
 
 def propose(
+    fit: Path,
     to: Path,
-    fit: Path | None = None,
     target: list[str] = NO_WORDS,
     cap: list[str] = NO_WORDS,
     floor: list[str] = NO_WORDS,
@@ -44,8 +44,6 @@ def propose(
     Example:
         mixwright propose --fit fit --target prose=2 questions --cap web=0.5 --to mixture.json
     """
-    if fit is None:
-        raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit")
     fitted = Fit.load(fit)
     source = fitted.source
     options = read_options(
@@ -81,7 +79,14 @@ def propose_mixture(
     else:
         fitted = mixers.load(method, fit)
         runs = read_runs(fit)
-    proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
+    draws = plan.config["validation"]["draws"]
+    proposal = propose_in_units(
+        fitted,
+        runs,
+        study_goal,
+        plan.metrics,
+        draws,
+    )
     record = proposal.as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
     for name in _unknown(plan):

@@ -13,6 +13,8 @@ from mixwright.mixture import SUM_TOLERANCE
 from mixwright.simplex.bounds import groups_of
 from mixwright.sources import LABELS, create, entry, public
 from mixwright.sources.places import Places
+from mixwright.study.limits import check_bounds, check_given, check_own_data, check_shares
+from mixwright.study.metrics import measured_metrics, spelled_out
 from mixwright.study.schema import did_you_mean
 
 # Sections of a study that trains runs of its own.
@@ -26,30 +28,34 @@ TRAINING = (
     "designs",
     "transfer",
     "final",
+    "finals",
     "store",
 )
 # Keys of the goal that mean nothing for runs that others measured.
-TRAINING_GOAL = ("tokens", "max_epochs")
+TRAINING_GOAL = ("tokens", "max_epochs", "leave_target_out")
 # Keys of `measured` that need a swarm.
 SWARM_KEYS = ("tests", "published", "subsets", "regions")
 # Where a mixture may be written out in a design: (design, key).
 DESIGN_MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))
 
 
-def check_kind(config: Mapping[str, Any]) -> None:
-    """Checks that a study trains runs of its own, or takes runs that others measured."""
-    if "measured" not in config:
-        if "domains" not in config and "targets" not in config:
-            raise MixwrightError(
-                "config: neither domains and targets nor measured losses; give one of the two"
-            )
-        for name in ("domains", "targets"):
-            if name not in config:
-                raise MixwrightError(f"config: {name} is missing; give it")
+def check_name(name: str) -> None:
+    """Refuses a study whose folder would be the store of all studies."""
+    if name == "store":
+        raise MixwrightError(
+            "config: study: results/store holds the computed runs of all studies;"
+            " give the study another name"
+        )
+
+
+def check_useless(written: Mapping[str, Any]) -> None:
+    """Refuses settings of trainings where losses are measured by others."""
+    if "measured" not in written:
         return
-    goal = config.get("goal") or {}
-    useless = [name for name in TRAINING if name in config]
-    useless += [f"goal.{name}" for name in TRAINING_GOAL if name in goal]
+    useless = [name for name in TRAINING if name in written]
+    goal = written.get("goal")
+    if isinstance(goal, dict):
+        useless += [f"goal.{name}" for name in TRAINING_GOAL if name in goal]
     if useless:
         raise MixwrightError(
             f"config: {useless[0]} says nothing where losses are measured by others;"
@@ -57,15 +63,31 @@ def check_kind(config: Mapping[str, Any]) -> None:
         )
 
 
+def check_kind(written: Mapping[str, Any]) -> None:
+    """Checks that a study trains runs of its own, or takes runs that others measured."""
+    if "measured" in written:
+        return
+    if "domains" not in written and "targets" not in written:
+        raise MixwrightError(
+            "config: neither domains and targets nor measured losses; give one of the two"
+        )
+    for name in ("domains", "targets"):
+        if name not in written:
+            raise MixwrightError(f"config: {name} is missing; give it")
+
+
 def check_names(study: Mapping[str, Any]) -> None:
     """Checks a study that trains: names that must stand elsewhere in it, and its sources."""
     domains = list(study["domains"])
     _check_mixtures(study, domains)
     groups_of(study["goal"]["groups"], domains)
-    _check_limits(study)
+    check_bounds(study, domains)
+    check_given(study, domains)
+    _check_limits(study, list(study["targets"]))
     _check_designs(study)
     _check_target_names(study, domains)
     _check_learner(study)
+    check_own_data(study, domains)
     _check_sources(study)
     _check_target_weights(target["weight"] for target in study["targets"].values())
     _check_left_out_targets(study, domains)
@@ -111,9 +133,14 @@ def check_measured(study: Mapping[str, Any]) -> None:
     if isinstance(natural, str) and natural not in published:
         hint = nearest(natural, published)
         raise MixwrightError(f"config: measured.natural: {natural} is no published mixture; {hint}")
-    for where, pattern in _measured_files(measured, role).items():
+    for where, pattern in measured_files(measured).items():
         public.named(pattern, study["public"], f"config: measured.{where}")
-    _check_target_weights(measured["targets"].values())
+    measured_metrics(measured)
+    entries = [spelled_out(entry) for entry in measured["targets"].values()]
+    _check_target_weights(entry.get("weight", 1.0) for entry in entries)
+    check_shares(study)
+    check_given(study, ())
+    _check_limits(study, list(measured["targets"]))
 
 
 def _check_mixtures(study: Mapping[str, Any], domains: Sequence[str]) -> None:
@@ -144,8 +171,8 @@ def _check_mixtures(study: Mapping[str, Any], domains: Sequence[str]) -> None:
             )
 
 
-def _check_limits(study: Mapping[str, Any]) -> None:
-    never_worse, targets = study["goal"]["never_worse"], list(study["targets"])
+def _check_limits(study: Mapping[str, Any], targets: Sequence[str]) -> None:
+    never_worse = study["goal"]["never_worse"]
     if not isinstance(never_worse, list):
         return
     for name in never_worse:
@@ -196,18 +223,18 @@ def _check_target_names(study: Mapping[str, Any], domains: Sequence[str]) -> Non
 
 def _check_learner(study: Mapping[str, Any]) -> None:
     """Trees learn from tables, language models from text."""
-    trees = study["learner"] == "trees"
+    trees = LEARNERS[study["learner"]].reads == LABELS
     for name, source in study["domains"].items():
         labels = entry(source["source"], name).yields == LABELS
         if trees and not labels:
             raise MixwrightError(
-                f"config: domains.{name}: learner: trees reads labels of the section `tables`;"
-                " correct one of the two"
+                f"config: domains.{name}: learner: {study['learner']} reads labels of the section"
+                " `tables`; set source: table, or another learner"
             )
         if labels and not trees:
             raise MixwrightError(
                 f"config: domains.{name}: a label of a table needs learner: trees;"
-                " correct one of the two"
+                " set it, or another source"
             )
     if trees:
         _check_trees(study)
@@ -268,15 +295,16 @@ def _check_measured_mixer(where: str, name: str, study: Mapping[str, Any]) -> No
     """Subsets and regions are asked of mixers of the study that predict from a swarm."""
     if name not in study["mixers"]:
         raise MixwrightError(f"config: {where} is not among the study's mixers; add mixers.{name}")
-    if not MIXERS[name].reads or not MIXERS[name].predicts:
+    method = MIXERS[study["like"].get(name, name)]
+    if not method.reads or not method.predicts:
         raise MixwrightError(
             f"config: {where} predicts nothing from a swarm; name a mixer that does"
         )
 
 
-def _measured_files(measured: Mapping[str, Any], role: str) -> dict[str, str]:
-    """Dotted key -> file, for every file that the section `measured` names."""
-    tables_by_key = {role: measured[role]}
+def measured_files(measured: Mapping[str, Any]) -> dict[str, str]:
+    """Returns dotted key -> file, for every file that the section `measured` names."""
+    tables_by_key = {role: measured[role] for role in ("swarm", "perturb") if role in measured}
     for name, tables in measured["tests"].items():
         tables_by_key[f"tests.{name}"] = tables
     files = {}

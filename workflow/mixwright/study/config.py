@@ -1,41 +1,57 @@
 """From what a user wrote to a resolved study: checked, defaults filled, shapes written out."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LEARNERS, MASKED
+from mixwright.mixers import MIXERS
 from mixwright.sources import public
+from mixwright.sources.places import expanded
 from mixwright.study import checks
-from mixwright.study.schema import check_against, did_you_mean, read_yaml, with_defaults
+from mixwright.study.messages import check_against
+from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
 from mixwright.study.shorthand import add_labels, variants
+from mixwright.study.values import as_wanted
+from mixwright.study.written import check_files
 
 # Sections that name a model.
 MODELS = ("proxy", "final", "transfer")
 
 
-def resolve(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def resolve(
+    config: Mapping[str, Any], folder: Path, files: Iterable[str | Path] = ()
+) -> dict[str, Any]:
     """Returns the resolved study of a config as a user wrote it.
 
     Args:
         config: the study's file, read.
         folder: config/, which holds schema.yaml and models/.
+        files: the files that the config was read from, for what a parser says nothing of.
 
     Raises:
         MixwrightError: the first mistake, in one line that names the fix.
     """
+    check_files(files)
     schema = read_yaml(folder / "schema.yaml")
+    methods = schema["properties"]["mixers"]["properties"]
     study = copy.deepcopy(dict(config))
-    like = variants(study.get("mixers"), schema["properties"]["mixers"]["properties"])
+    like = variants(study.get("mixers"), methods)
+    study = as_wanted(study, schema, schema)
     add_labels(study)
-    checks.check_kind(study)
+    checks.check_useless(study)
     study = with_defaults(study, schema, schema)
     check_against(study, schema)
+    checks.check_kind(study)
+    checks.check_name(study["study"])
 
     study["mixers"] = {"natural": {}} | study["mixers"]
     study["like"] = like
+    _check_members(study, schema)
+    if study["tokenizer"]["folder"]:
+        study["tokenizer"]["folder"] = expanded(study["tokenizer"]["folder"])
     public.check(study["public"])
     if "measured" in study:
         study |= {"domains": {}, "targets": {}}
@@ -59,14 +75,34 @@ def shape(model: str, folder: Path, part: str) -> dict[str, Any]:
         folder: config/models.
         part: the section that names it, for the error.
     """
-    path = folder / f"{model}.yaml"
-    if not path.exists():
-        known = sorted(file.stem for file in folder.glob("*.yaml"))
+    known = sorted(file.stem for file in folder.glob("*.yaml"))
+    if model not in known:
         hint = did_you_mean(model, known)
         raise MixwrightError(
             f"config: {part}.model {model} is unknown{hint}; models are {', '.join(known)}"
         )
-    return read_yaml(path)
+    return read_yaml(folder / f"{model}.yaml")
+
+
+def _check_members(study: Mapping[str, Any], schema: Schema) -> None:
+    """Checks the members of mixers that are made of others, each with the settings it has alone."""
+    methods = schema["properties"]["mixers"]["properties"]
+    for mixer, settings in study["mixers"].items():
+        members = settings.get("members", {})
+        for member in members:
+            where = f"mixers.{mixer}.members.{member}"
+            if member not in MIXERS:
+                hint = nearest(member, MIXERS)
+                raise MixwrightError(f"config: {where} is unknown; {hint}")
+            method = MIXERS[member]
+            if not method.can_refit or "members" in methods[member].get("properties", {}):
+                raise MixwrightError(
+                    f"config: {where} predicts nothing from a swarm alone;"
+                    " name a mixer that does, or leave it out"
+                )
+            node = methods[member] | {"$defs": schema["$defs"]}
+            members[member] = as_wanted(members[member], node, schema, where)
+            check_against(members[member], node, f"{where}.")
 
 
 def _write_out_shapes(study: dict[str, Any], folder: Path) -> None:
@@ -75,18 +111,39 @@ def _write_out_shapes(study: dict[str, Any], folder: Path) -> None:
     for part in MODELS:
         if part in study:
             study[part]["shape"] = shape(study[part]["model"], folder, part)
-            _check_shape(study, part, folder)
+    for part in _trained(study):
+        _check_learner(study, part, folder)
+    _check_vocabulary(study)
 
 
-def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
-    """A masked model sees both sides of a token, a causal one must not; a vocabulary fits."""
-    model, tokenizer = study[part]["model"], study["tokenizer"]
-    vocabulary = study[part]["shape"].get("vocabulary")
-    if vocabulary and not tokenizer["folder"] and tokenizer["vocabulary"] != vocabulary:
+def _trained(study: Mapping[str, Any]) -> list[str]:
+    """The sections whose models the study trains."""
+    parts = [part for part in MODELS if part in study]
+    if study["finals"] != "trained":
+        parts.remove("final")
+    return parts
+
+
+def _check_vocabulary(study: Mapping[str, Any]) -> None:
+    """A trained vocabulary fills the smallest model that has one; others have rows to spare."""
+    tokenizer = study["tokenizer"]
+    rows = {}
+    for part in _trained(study):
+        vocabulary = study.get(part, {}).get("shape", {}).get("vocabulary")
+        if vocabulary:
+            rows[part] = int(vocabulary)
+    if tokenizer["folder"] or not rows:
+        return
+    part = min(rows, key=rows.__getitem__)
+    if tokenizer["vocabulary"] != rows[part]:
         raise MixwrightError(
-            f"config: {part}.model {model} has a vocabulary of {vocabulary};"
-            f" set tokenizer.vocabulary to {vocabulary}, or take another model"
+            f"config: {part}.model {study[part]['model']} has a vocabulary of {rows[part]};"
+            f" set tokenizer.vocabulary to {rows[part]}, or take another model"
         )
+
+
+def _check_learner(study: Mapping[str, Any], part: str, folder: Path) -> None:
+    """A masked model sees both sides of a token, a causal one must not."""
     masked = LEARNERS[study["learner"]].masked
     if (study[part]["shape"]["architecture"] in MASKED) == masked:
         return
@@ -95,6 +152,6 @@ def _check_shape(study: Mapping[str, Any], part: str, folder: Path) -> None:
         if (read_yaml(file)["architecture"] in MASKED) == masked:
             fitting.append(file.stem)
     raise MixwrightError(
-        f"config: {part}.model {model} is no model for learner {study['learner']};"
+        f"config: {part}.model {study[part]['model']} is no model for learner {study['learner']};"
         f" take {', '.join(sorted(fitting))}"
     )

@@ -1,4 +1,4 @@
-"""What config/schema.yaml says of a study: keys, defaults, and a line for each mistake."""
+"""What config/schema.yaml says of a study: keys and defaults."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
 
-from mixwright.errors import MixwrightError, closest
+from mixwright.errors import closest
 
 Schema = Mapping[str, Any]
-# How alike the name of a key in another section must be to be offered, from 0 to 1.
-ALIKE_ELSEWHERE = 0.6
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -61,88 +58,23 @@ def with_defaults(value: Any, node: Schema, schema: Schema) -> Any:
             value[name] = copy.deepcopy(child["default"])
         if name not in value:
             continue
-        # A section that is written and left empty is an empty section.
-        if value[name] is None and child.get("type") == "object":
-            value[name] = {}
-        value[name] = with_defaults(value[name], child, schema)
+        value[name] = with_defaults(_section(value[name], child), child, schema)
     extra = node.get("additionalProperties")
     if isinstance(extra, Mapping):
         for name in value.keys() - properties.keys():
-            value[name] = with_defaults(value[name], extra, schema)
+            section = _section(value[name], follow(extra, schema))
+            value[name] = with_defaults(section, extra, schema)
     return value
 
 
-def check_against(study: Mapping[str, Any], schema: Schema) -> None:
-    """Checks a study with its defaults.
-
-    Raises:
-        MixwrightError: the first mistake in the order of the keys, in one line.
-    """
-    errors = sorted(Draft202012Validator(schema).iter_errors(study), key=_path)
-    if errors:
-        raise MixwrightError(f"config: {_message(errors[0], schema)}")
+def _section(value: Any, node: Schema) -> Any:
+    """A section that is written and left empty is an empty section."""
+    if value is None and node.get("type") == "object":
+        return {}
+    return value
 
 
 def did_you_mean(name: str, known: Sequence[str], prefix: str = "") -> str:
     """Returns `; did you mean x?`, or nothing where no known name is alike."""
     close = closest(name, known)
     return f"; did you mean {prefix}{close}?" if close else ""
-
-
-def _path(error: ValidationError) -> list[str]:
-    return [str(part) for part in error.absolute_path]
-
-
-def _message(error: ValidationError, schema: Schema) -> str:
-    """One line for a schema error: where, what, and what to write instead."""
-    where = ".".join(_path(error))
-    value = error.instance
-    if error.validator == "additionalProperties":
-        return _unknown_key(error, where, schema)
-    if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in value)
-        prefix = f"{where}." if where else ""
-        return f"{prefix}{missing} is missing; give it"
-    if error.validator == "anyOf":
-        return f"{where} is {value!r}; it takes {error.schema['title']}"
-    if error.validator == "enum":
-        choices = [str(choice) for choice in error.validator_value]
-        hint = did_you_mean(str(value), choices)
-        listed = " or ".join(choices)
-        return f"{where} is {value!r}{hint}; it takes {listed}"
-    if error.validator == "type":
-        types = error.validator_value
-        if not isinstance(types, str):
-            types = " or ".join(types)
-        kind = type(value).__name__
-        return f"{where} is {value!r}, a {kind}; it takes a value of type {types}"
-    place = where or "the study"
-    first_line = error.message.splitlines()[0]
-    return f"{place}: {first_line[:200]}"
-
-
-def _unknown_key(error: ValidationError, where: str, schema: Schema) -> str:
-    known = list(error.schema.get("properties", {}))
-    unknown = next(name for name in error.instance if name not in known)
-    prefix = f"{where}." if where else ""
-    hint = did_you_mean(unknown, known, prefix)
-    if not hint:
-        hint = _elsewhere(unknown, schema)
-    if not hint:
-        listed = ", ".join(known) or "nothing"
-        hint = f"; known here: {listed}"
-    return f"{prefix}{unknown} is unknown{hint}"
-
-
-def _elsewhere(name: str, schema: Schema) -> str:
-    """Points a key that stands in the wrong section to the right one."""
-    dotted_names = []
-    last_words = []
-    for dotted, _ in keys(schema):
-        dotted_names.append(dotted)
-        last_words.append(dotted.rsplit(".", 1)[-1])
-    close = closest(name, last_words, ALIKE_ELSEWHERE)
-    if not close:
-        return ""
-    dotted = dotted_names[last_words.index(close)]
-    return f"; did you mean {dotted}?"

@@ -26,11 +26,11 @@ def variants(mixers: Any, methods: dict[str, Any]) -> dict[str, str]:
             raise MixwrightError(
                 f"{where}.like: {name} is a mixer of its own; give the variant another name"
             )
-        if not re.fullmatch("[a-z0-9-]+", str(name)):
+        if not re.fullmatch("[a-z0-9][a-z0-9-]{0,99}", str(name)):
             raise MixwrightError(
                 f"{where}: a variant's name has small letters, digits and dashes; rename it"
             )
-        if method not in known:
+        if not isinstance(method, str) or method not in known:
             hint = nearest(str(method), known)
             raise MixwrightError(f"{where}.like: {method} is unknown; {hint}")
         methods[name] = known[method]
@@ -49,13 +49,16 @@ def add_labels(study: dict[str, Any]) -> None:
         return
     for name, table in tables.items():
         labels = table.get("labels") if isinstance(table, dict) else None
-        if not isinstance(labels, list):
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             continue
-        domains = study.setdefault("domains", {})
+        # A section that is written and left empty is an empty section.
+        domains = study["domains"] = study.get("domains") or {}
+        if not isinstance(domains, dict):
+            return
         for label in labels:
             settings = {"source": "table", "table": name, "label": label}
-            domain = domains.setdefault(str(label), settings)
-            if domain.get("table") != name:
+            domain = domains.setdefault(label, settings)
+            if isinstance(domain, dict) and domain.get("table") != name:
                 raise MixwrightError(
                     f"config: tables.{name}.labels: {label} is a domain already;"
                     " write it under domains by another name"

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers import MIXERS, Method
 from mixwright.mixture import Domain, Run, digest
-from mixwright.simplex.bounds import Bounds
+from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.material import Material
 from mixwright.study.recipes import cut, rows_of, run_of, step_tokens, steps
 from mixwright.versions import VERSIONS
@@ -35,10 +35,6 @@ PROXY_SETTINGS = (
 )
 # Settings of a final that change none of its numbers.
 FINAL_ASIDE = ("seeds", "per_job", "nodes", "processes", "parallel")
-# Mixers that extrapolate over scales, and are judged by the backtest.
-SCALING_MIXERS = ("autoscale", "joint")
-# Limits of a goal, as Bounds.of takes them.
-LIMITS = ("caps", "floors", "max_epochs", "groups", "fixed")
 
 
 @dataclass(frozen=True)
@@ -183,14 +179,18 @@ class Study(Material):
 
     @property
     def scaled_roles(self) -> list[str]:
-        """Roles whose runs a backtest reads: the joint law's, as far as the study has them."""
-        return [role for role in ROLES if role in MIXERS["joint"].reads and role in self.runs]
+        """Roles whose runs a backtest reads, as far as the study has them."""
+        reads: set[str] = set()
+        for method in MIXERS.values():
+            if method.scales:
+                reads |= method.reads
+        return [role for role in ROLES if role in reads and role in self.runs]
 
     @property
     def scaled_settings(self) -> str:
-        """Settings of AutoScale and the joint law by name, as JSON, where the study has them."""
-        mixers = [name for name in SCALING_MIXERS if name in self.mixers]
-        settings = {name: self.config["mixers"][name] for name in mixers}
+        """Settings by name, as JSON, of the study's mixers that a backtest judges."""
+        mixers = [name for name, method in MIXERS.items() if method.scales]
+        settings = {name: self.config["mixers"][name] for name in mixers if name in self.mixers}
         return json.dumps(settings, sort_keys=True)
 
     # Goals, arms and finals
@@ -221,7 +221,10 @@ class Study(Material):
         """Pack name -> its finals, each (arm, seed).
 
         They are cut seed by seed, so that an added mixer or seed leaves other packs as they are.
+        A study that ends at its proposals has none.
         """
+        if self.ends_at_proposals:
+            return {}
         final = self.final
         settings = {}
         for key, value in final.items():
@@ -262,6 +265,16 @@ class Study(Material):
             return {goal: 1.0}
         return self.target_weights
 
+    def weighed_by(self, mixer: str, goal: str) -> dict[str, float]:
+        """Returns the weights of targets that a mixer's proposal for a goal depends on.
+
+        None of them where the mixer learns from no run and keeps the bounds: a baseline.
+        """
+        method = self.method(mixer)
+        if method.bounded and not method.reads:
+            return {}
+        return self.targets_of(goal)
+
     def goal(self, domains: Sequence[Domain], name: str = "") -> Goal:
         """Returns the goal of this name over the study's domains, as a DOMAINS table counts them.
 
@@ -270,48 +283,9 @@ class Study(Material):
         Raises:
             MixwrightError: a domain has no tokens, or the bounds leave no mixture.
         """
-        domains = tuple(sorted(domains, key=lambda domain: domain.name))
-        goal = self.config["goal"]
         if self.measured:
-            return self._goal_of_shares(domains, goal)
-        for domain in domains:
-            if domain.available < 1:
-                raise MixwrightError(
-                    f"domains: {domain.name} has no training tokens;"
-                    " give it more text or leave it out"
-                )
-        limits = {key: goal[key] for key in LIMITS}
-        if name:
-            limits["caps"] = limits["caps"] | {name: 0.0}
-        never_worse = goal["never_worse"]
-        if never_worse == "all":
-            never_worse = sorted(self.config["targets"])
-        return Goal(
-            domains=domains,
-            targets=self.targets_of(name),
-            tokens=self.final_tokens,
-            bounds=Bounds.of(domains, self.final_tokens, **limits),
-            seed=self.seed,
-            never_worse=tuple(never_worse),
-        )
-
-    def _goal_of_shares(self, domains: tuple[Domain, ...], goal: Mapping[str, Any]) -> Goal:
-        """Of a swarm that others measured shares are known, not tokens. Of perturbations the base
-        run's total is known, and is the goal's."""
-        tokens = float(self.measured.get("perturb", {"tokens": 1.0})["tokens"])
-        names = [domain.name for domain in domains]
-        for section in ("caps", "floors"):
-            for name in goal[section]:
-                if name not in names:
-                    hint = nearest(name, names)
-                    raise MixwrightError(f"config: goal.{section}.{name} is not a domain; {hint}")
-        return Goal(
-            domains=domains,
-            targets=self.target_weights,
-            tokens=tokens,
-            bounds=Bounds.of(domains, tokens, goal["caps"], goal["floors"]),
-            seed=self.seed,
-        )
+            return goal_of_shares(self, domains)
+        return goal_of_tokens(self, domains, self.final_tokens, self.targets_of(name), name)
 
     # From rows of a design to runs
 

@@ -19,6 +19,7 @@ from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.observations import Observations
+from mixwright.simplex.alike import mixture_folds
 from mixwright.trust.noise import target_weights
 
 LEAST_RUNS = 24
@@ -187,14 +188,16 @@ def learning_curve(
     Args:
         targets: target -> weight; none: all count alike.
         sizes: numbers of runs to train on; none: six, evenly spaced in their logarithm.
-        folds: parts that the runs are held out in.
+        folds: parts that the runs are held out in; runs of one mixture are in one part.
 
     Raises:
         MixwrightError: the mixer has no curve, there are too few runs, or a size is too large.
     """
     swarm = _swarm(name, observations)
     runs = len(swarm.runs)
-    most = _most(runs, folds)
+    rng = np.random.default_rng(seed)
+    fold = mixture_folds(swarm.weights, folds, rng)
+    most = runs - int(np.bincount(fold).max())
     sizes = tuple(sorted(set(sizes))) or _sizes(runs, most)
     if len(sizes) < 3 or sizes[-1] > most:
         names = ", ".join(map(str, sizes))
@@ -204,8 +207,8 @@ def learning_curve(
         mixer,
         swarm,
         sizes,
-        folds,
-        seed,
+        fold,
+        rng,
     )
     weights = _shares(swarm, targets)
     rng = np.random.default_rng([seed, 1])
@@ -252,14 +255,12 @@ def _held_out(
     mixer: Mixer,
     swarm: Observations,
     sizes: Sequence[int],
-    folds: int,
-    seed: int,
+    fold: NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> Array:
     """(sizes, runs, targets) predictions of each run by fits without its fold."""
-    rng = np.random.default_rng(seed)
-    fold = rng.permutation(len(swarm.runs)) % folds
     predicted = np.empty((len(sizes), *swarm.losses.shape))
-    for k in range(folds):
+    for k in range(int(fold.max()) + 1):
         held_out = fold == k
         order: NDArray[np.int64] = rng.permutation(np.flatnonzero(~held_out))
         for row, size in enumerate(sizes):
@@ -268,12 +269,6 @@ def _held_out(
             amounts = fitted.amounts_of(swarm)[held_out]
             predicted[row, held_out] = fitted.predict(amounts)
     return predicted
-
-
-def _most(runs: int, folds: int) -> int:
-    """The runs that are left when the largest fold is held out."""
-    largest_fold = -(-runs // folds)
-    return runs - largest_fold
 
 
 def _sizes(runs: int, most: int) -> tuple[int, ...]:

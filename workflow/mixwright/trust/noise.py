@@ -13,10 +13,13 @@ from scipy.special import gammaincinv
 
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
-from mixwright.observations import Observations, last_losses
+from mixwright.observations import ALONE, Observations, last_losses
+from mixwright.simplex.alike import EQUAL, same_mixture
 
 # a target whose signal-to-noise ratio is lower cannot tell mixtures apart
 THRESHOLD = 3.0
+# repeats beyond the first of each mixture, where all of them are of one domain alone
+FREEDOM = 3
 
 
 def losses_of_role(design: pd.DataFrame, losses: pd.DataFrame, role: str) -> pd.DataFrame:
@@ -72,39 +75,40 @@ class NoiseFloor:
 
 
 def noise_floor(observations: Observations, targets: Mapping[str, float]) -> NoiseFloor | None:
-    """Returns the noise of the weighted mean of `targets` in one run.
-
-    It is pooled over the repeats of a mixture: runs of role repeat, and swarm runs of equal
-    weights. It is None where no mixture was trained twice.
-    """
+    """Returns the noise of the weighted mean of `targets` in one run; see `noise_of`."""
     importance = target_weights(targets, observations.targets)
     objective = observations.losses @ importance / sum(targets.values())
-    rounded = observations.weights.round(6) + 0.0
-    mixtures: list[object] = []
-    values = []
-    for role, weights, value in zip(
-        observations.roles,
-        rounded,
-        objective,
-        strict=True,
-    ):
-        if role == "repeat":
-            mixtures.append(role)
-            values.append(value)
-        elif role == "swarm":
-            mixtures.append(weights.tobytes())
-            values.append(value)
-    column = pd.Series(values, dtype=np.float64)
-    keys = pd.Index(np.array(mixtures, dtype=object))
-    by_mixture = column.groupby(keys)
-    repeated = by_mixture.transform("size") > 1
+    return noise_of(observations, objective)
+
+
+def noise_of(observations: Observations, values: Array) -> NoiseFloor | None:
+    """Returns the noise of a number in one run.
+
+    It is pooled over the repeats of a mixture: runs of role repeat, and swarm runs of equal
+    weights. It is None where no mixture was trained twice, or where only runs on one domain alone
+    were, fewer than FREEDOM beyond the first of each: what starves all other targets is no measure
+    of a mixture's noise.
+
+    Args:
+        values: (runs,) one number a run.
+    """
+    roles = np.array(observations.roles)
+    weights = observations.weights
+    group = np.full(len(roles), -1)
+    group[roles == "repeat"] = 0
+    swarm = roles == "swarm"
+    if swarm.any():
+        group[swarm] = 1 + same_mixture(weights[swarm], EQUAL)
+    sizes = np.bincount(group + 1)
+    repeated = (group >= 0) & (sizes[group + 1] > 1)
     runs = int(repeated.sum())
-    repeated_mixtures = by_mixture.ngroup()[repeated].nunique()
-    freedom = runs - repeated_mixtures
-    if not freedom:
+    freedom = runs - len(np.unique(group[repeated]))
+    alone = weights[repeated].max(axis=1, initial=0.0) > ALONE
+    if not freedom or (freedom < FREEDOM and alone.all()):
         return None
-    deviations = column - by_mixture.transform("mean")
-    scatter = float((deviations[repeated] ** 2).sum())
+    column = pd.Series(values[repeated], dtype=np.float64)
+    deviations = column - column.groupby(group[repeated]).transform("mean")
+    scatter = float((deviations**2).sum())
     return NoiseFloor(
         value=float(np.sqrt(scatter / freedom)),
         low=float(np.sqrt(scatter / _chi2(0.975, freedom))),

@@ -11,6 +11,7 @@ from mixwright import mixers
 from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.learners import LOSS
 from mixwright.observations import Observations
+from mixwright.trust.shown import in_units
 from mixwright.trust.validation import scores, validate
 
 if TYPE_CHECKING:
@@ -165,27 +166,17 @@ def _scored(
         seed,
     )
     units = {target: observations.metric(target).unit for target in observations.targets}
-    result = scores(in_units(frame, observations))
+    result = scores(_least_is_best(frame, observations))
     return result.assign(unit=result.target.map(units))
 
 
-def in_units(frame: pd.DataFrame, observations: Observations) -> pd.DataFrame:
-    """Returns a VALIDATION frame with what was measured and predicted in the targets' units.
-
-    Numbers of which more is better are negated, so that the least is always the best.
-    """
-    parts = []
-    for target, rows in frame.groupby("target", sort=False):
-        metric = observations.metric(str(target))
-        sign = -1.0 if metric.higher else 1.0
-        actual = metric.measured(rows.actual.to_numpy())
-        predicted = metric.measured(rows.predicted.to_numpy())
-        part = rows.assign(
-            actual=sign * actual,
-            predicted=sign * predicted,
-        )
-        parts.append(part)
-    return pd.concat(parts)
+def _least_is_best(frame: pd.DataFrame, observations: Observations) -> pd.DataFrame:
+    """A VALIDATION frame in the targets' units; numbers of which more is better are negated."""
+    columns = ["actual", "predicted"]
+    shown = in_units(frame, columns, observations.metrics)
+    higher = {target: observations.metric(target).higher for target in observations.targets}
+    sign = shown.target.map(higher).map({True: -1.0, False: 1.0})
+    return shown.assign(actual=shown.actual * sign, predicted=shown.predicted * sign)
 
 
 def _obstacle(name: str, observations: Observations) -> str:

@@ -1,0 +1,65 @@
+"""What a proposal's notes say beside its verdict."""
+
+import numpy as np
+
+from mixwright.goal import Goal, Proposal
+from mixwright.observations import Observations
+from mixwright.trust.noise import NoiseFloor
+
+# a weight below this is not mentioned
+LITTLE = 1e-3
+
+
+def untried(
+    proposal: Proposal,
+    observations: Observations | None,
+    goal: Goal,
+) -> tuple[str, ...]:
+    """Returns a note on the domains that the proposal takes and no run took."""
+    if observations is None:
+        return ()
+    most = observations.amounts.max(axis=0)
+    names = []
+    for name, weight, amount in zip(goal.names, proposal.weights, most, strict=True):
+        if weight > LITTLE and not amount > 0:
+            names.append(name)
+    if not names:
+        return ()
+    prior = f"the share is {proposal.mixer}'s prior, nothing measured"
+    return (f"no run took any of {', '.join(names)}: {prior}",)
+
+
+def barred(goal: Goal) -> tuple[str, ...]:
+    """Returns a note where natural, which the gain is over, lies outside the bounds."""
+    if goal.bounds.contain(goal.natural[None])[0]:
+        return ()
+    return ("natural lies outside the bounds: the gain is over a mixture they bar",)
+
+
+def silent_targets(observations: Observations, goal: Goal) -> tuple[str, ...]:
+    """Returns the goal's targets that are the same in every run, by name."""
+    names = []
+    for target, losses in zip(observations.targets, observations.losses.T, strict=True):
+        if target in goal.targets and not np.ptp(losses) > 0:
+            names.append(target)
+    return tuple(names)
+
+
+def silent(observations: Observations, goal: Goal) -> tuple[str, ...]:
+    """Returns a note on targets that are the same in every run."""
+    names = silent_targets(observations, goal)
+    if not names:
+        return ()
+    return (f"{', '.join(names)}: the same in every run, so it tells no mixtures apart",)
+
+
+def of_refits(mixer: str, draws: int, done: int, noise: NoiseFloor | None) -> tuple[str, ...]:
+    """Returns notes on fewer draws than asked for, and on a noise that nobody measured."""
+    notes = []
+    if done < draws:
+        notes.append(f"intervals from {done} refits, not {draws}: {mixer} takes long to fit")
+    if noise is None:
+        notes.append(
+            "no mixture was trained twice: intervals count the noise of a run as the mixer's error"
+        )
+    return tuple(notes)
