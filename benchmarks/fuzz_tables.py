@@ -28,7 +28,7 @@ from mixwright.measured.loss_tables import read_observations
 from mixwright.observations import Observations
 
 NAMES = ("web", "code", "wiki", "books", "papers", "news", "law", "maths", "id", "vi", "th")
-TARGETS = ("prose", "questions", "code", "wiki", "chat", "recall")
+TARGETS = ("prose", "questions", "code", "wiki", "chat", "memory")
 KEYS = ("run", "id", "index", "name", "run_id", "Name")
 KNOWN = ("lr", "learning_rate", "seed", "step", "tokens", "epoch", "batch_size", "total_flops")
 LOGGED = ("_step", "_runtime", "_timestamp", "train/loss", "metric/train_loss", "grad_norm")
@@ -98,7 +98,11 @@ def make(rng: np.random.Generator) -> Pair:
     weights = rng.dirichlet(np.full(len(domains), 0.7), runs)
     decimals = int(rng.choice([3, 4, 6, 17]))
     weights = weights.round(decimals)
-    values = (3 + rng.random((runs, len(targets)))).round(int(rng.choice([3, 5, 17])))
+    values = 3 + rng.random((runs, len(targets)))
+    for k, name in enumerate(targets):
+        if name in domains:
+            values[:, k] -= weights[:, domains.index(name)]
+    values = values.round(int(rng.choice([3, 5, 17])))
     key = str(rng.choice(KEYS))
     if key in domains:
         key = "run"

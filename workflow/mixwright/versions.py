@@ -5,7 +5,7 @@ Editing the library reruns nothing. Raise a stage's version when its numbers cha
 
 VERSIONS = {
     "fetch": 1,
-    "import": 2,
+    "import": 3,
     "climb": 1,
     "test": 1,
     "region": 2,

@@ -4,8 +4,9 @@ import csv
 import io
 import logging
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -96,10 +97,12 @@ class Column:
     @cached_property
     def is_whole(self) -> bool:
         """Whether all cells that are not empty are whole numbers."""
-        values = self.values[~np.isnan(self.values)]
-        if not len(values) or self.words.any() or np.isinf(values).any():
+        is_number = ~np.isnan(self.values)
+        values = self.values[is_number]
+        if self.words.any() or not len(values):
             return False
-        return bool((values == np.round(values)).all())
+        is_whole = np.isfinite(values) & (values == np.round(values))
+        return bool(is_whole.all())
 
     @cached_property
     def ids(self) -> list[str]:
@@ -186,23 +189,30 @@ def checked(cells: Cells) -> Cells:
     """
     if not cells.rows or len(cells.heading) < 2:
         raise MixwrightError(f"{cells.head}: {FORM}")
-    for k, name in enumerate(cells.heading):
-        if name and name in cells.heading[:k]:
+    for name, count in Counter(cells.heading).items():
+        if name and count > 1:
             raise MixwrightError(
                 f"{cells.head}: column {name} stands there twice; keep one of the two"
             )
-    empty = []
-    for k, name in enumerate(cells.heading):
-        if not name and not any(row[k] for row in cells.rows):
-            empty.append(k)
-    if not empty:
-        return cells
-    numbers = ", ".join(str(k + 1) for k in empty)
-    log.info("%s: column %s has no heading and no cells; left out", cells.source, numbers)
-    stay = [k for k in range(len(cells.heading)) if k not in empty]
-    heading = [cells.heading[k] for k in stay]
-    rows = [[row[k] for k in stay] for row in cells.rows]
-    return Cells(cells.source, heading, rows, cells.lines, cells.unit)
+    for k in reversed(range(len(cells.heading))):
+        if not cells.heading[k] and not any(row[k] for row in cells.rows):
+            log.info(
+                "%s: column %d has no heading and no cells; left out",
+                cells.source,
+                k + 1,
+            )
+            cells = _without(cells, k)
+    return cells
+
+
+def _without(cells: Cells, position: int) -> Cells:
+    """Returns the table without a column."""
+    after = position + 1
+    heading = cells.heading[:position] + cells.heading[after:]
+    rows = []
+    for row in cells.rows:
+        rows.append(row[:position] + row[after:])
+    return replace(cells, heading=heading, rows=rows)
 
 
 def _text(path: Path) -> str:
@@ -281,12 +291,16 @@ def _without_loose_end(
     source: str, heading: list[str], rows: list[list[str]]
 ) -> tuple[list[str], list[list[str]]]:
     """Takes off the empty cell after a comma at the end of every line, or of the headings' line."""
-    width = len(heading)
-    longer = all(len(row) == width + 1 and not row[-1] for row in rows)
-    shorter = width > 1 and not heading[-1] and all(len(row) == width - 1 for row in rows)
-    if not rows or not (longer or shorter):
+    widths = {len(row) for row in rows}
+    if len(widths) != 1 or not heading:
         return heading, rows
-    log.info("%s: a comma at the end of lines is passed over", source)
-    if longer:
-        return heading, [row[:-1] for row in rows]
-    return heading[:-1], rows
+    more = widths.pop() - len(heading)
+    in_rows = more == 1 and not any(row[-1] for row in rows)
+    in_headings = more == -1 and not heading[-1]
+    if in_rows or in_headings:
+        log.info("%s: a comma at the end of lines is passed over", source)
+    if in_rows:
+        rows = [row[:-1] for row in rows]
+    elif in_headings:
+        heading = heading[:-1]
+    return heading, rows

@@ -1,14 +1,17 @@
 """What a reader decided of the columns of two tables, and what people may decide for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mixwright.learners import LOSS, Metric
+from mixwright.errors import counted
+from mixwright.learners import Metric
 
 KEY = "key"
 DOMAIN = "domain"
 TARGET = "target"
 LEFT_OUT = "left out"
+# Columns that a line names.
+LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -102,33 +105,78 @@ def briefly(decisions: Iterable[Decision]) -> list[str]:
     """Returns what was decided as a few lines: keys, domains, targets by their kind, the rest."""
     decisions = list(decisions)
     lines = []
-    for decision in of_role(decisions, KEY):
-        lines.append(f"{decision.source}: runs are told apart by {decision.name}")
+    keys = _names(of_role(decisions, KEY))
+    if keys:
+        different = list(dict.fromkeys(keys))
+        lines.append(f"runs are told apart by {' and '.join(different)}")
     domains = of_role(decisions, DOMAIN)
     if domains:
-        names = ", ".join(decision.name for decision in domains)
-        lines.append(f"{domains[0].source}: {len(domains)} domains: {names}")
-    lines += _targets(of_role(decisions, TARGET))
-    for decision in of_role(decisions, LEFT_OUT):
-        lines.append(f"{decision.source}: {decision.name} is left out: {decision.why}")
+        source = domains[0].source
+        names = ", ".join(_names(domains))
+        lines.append(f"{source}: {len(domains)} domains: {names}")
+    targets = of_role(decisions, TARGET)
+    lines += _kinds(targets)
+    lines += _notes(targets)
+    lines += _left_out(of_role(decisions, LEFT_OUT))
     return lines
 
 
-def _targets(targets: list[Decision]) -> list[str]:
-    """Returns a line for each kind of number, and one for each target whose text is a domain's."""
-    by_kind: dict[tuple[str, str], list[Decision]] = {}
+def _names(decisions: Iterable[Decision]) -> list[str]:
+    return [decision.name for decision in decisions]
+
+
+def _kinds(targets: list[Decision]) -> list[str]:
+    """Returns a line for each kind of number, with its targets."""
+    by_kind: dict[str, list[Decision]] = {}
     for decision in targets:
-        by_kind.setdefault((decision.unit, decision.direction), []).append(decision)
+        kind = decision.direction
+        if decision.unit:
+            kind = f"{decision.unit}, {kind}"
+        by_kind.setdefault(kind, []).append(decision)
     lines = []
-    for (unit, direction), members in by_kind.items():
-        names = ", ".join(decision.name for decision in members)
-        noun = "target" if len(members) == 1 else "targets"
-        kind = f"{unit or LOSS.unit}, {direction}" if unit else direction
-        lines.append(f"{members[0].source}: {len(members)} {noun} ({kind}): {names}")
+    for kind, members in by_kind.items():
+        source = members[0].source
+        names = ", ".join(_names(members))
+        number = counted(len(members), "target")
+        lines.append(f"{source}: {number} ({kind}): {names}")
+    return lines
+
+
+def _notes(targets: list[Decision]) -> list[str]:
+    """Returns what else there is to know of targets, and which have the text of a domain."""
+    lines = []
+    pairs = []
     for decision in targets:
         if decision.note:
             lines.append(f"{decision.source}: {decision.note}")
-    pairs = [f"{decision.name} is {decision.text}" for decision in targets if decision.text]
+        if decision.text:
+            pairs.append(f"{decision.name} is {decision.text}")
     if pairs:
-        lines.append(f"{targets[0].source}: text of a domain by the names: {', '.join(pairs)}")
+        source = targets[0].source
+        listed = ", ".join(pairs)
+        lines.append(f"{source}: text of a domain by the names: {listed}")
     return lines
+
+
+def _left_out(decisions: list[Decision]) -> list[str]:
+    """Returns a line for each table and reason, with the columns; of many the first."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for decision in decisions:
+        reason = (decision.source, decision.why)
+        names = by_reason.setdefault(reason, [])
+        names.append(decision.name)
+    lines = []
+    for (source, why), names in by_reason.items():
+        verb = "is" if len(names) == 1 else "are"
+        listed = shortened(names, LISTED)
+        lines.append(f"{source}: {listed} {verb} left out: {why}")
+    return lines
+
+
+def shortened(names: Sequence[str], most: int) -> str:
+    """Returns the names in a line; of many the first, and how many more there are."""
+    listed = ", ".join(names[:most])
+    more = len(names) - most
+    if more > 0:
+        listed += f" and {more} more"
+    return listed

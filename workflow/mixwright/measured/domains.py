@@ -163,7 +163,9 @@ def _odd(columns: Sequence[Column]) -> list[bool]:
     Its numbers have more decimals, or it lacks a word that all other headings begin with.
     """
     likely = [column for column in columns if not _why_not(column)]
-    decimals = {column.position: _decimals(column) for column in likely}
+    decimals = {}
+    for column in likely:
+        decimals[column.position] = _decimals(column)
     result = []
     for column in columns:
         others = [other for other in likely if other is not column]
@@ -171,9 +173,11 @@ def _odd(columns: Sequence[Column]) -> list[bool]:
             result.append(False)
             continue
         finest = max(decimals[other.position] for other in others)
-        start = shared_start([other.heading for other in others])
+        is_finer = decimals[column.position] > finest
+        headings = [other.heading for other in others]
+        start = shared_start(headings)
         has_start = column.heading.startswith(start)
-        result.append(decimals[column.position] > finest or not has_start)
+        result.append(is_finer or not has_start)
     return result
 
 

@@ -36,15 +36,18 @@ class Frame:
         """Returns the cells of a wide table; its index is the first column."""
         frame = self.content
         index = frame.index.name
-        is_column = index is None or index in frame.columns
-        heading = ["" if is_column else str(index)]
-        texts = [_texts(frame.index)]
+        heading = [""]
+        if index is not None and index not in frame.columns:
+            heading = [str(index)]
+        columns = [_texts(frame.index)]
         for k, name in enumerate(frame.columns):
             heading.append(clean_heading(name))
-            texts.append(_texts(frame.iloc[:, k]))
-        rows = [list(row) for row in zip(*texts, strict=True)]
+            column = frame.iloc[:, k]
+            columns.append(_texts(column))
+        rows = list(map(list, zip(*columns, strict=True)))
         lines = list(range(1, len(rows) + 1))
-        return checked(Cells(self.name, heading, rows, lines, "row"))
+        cells = Cells(self.name, heading, rows, lines, "row")
+        return checked(cells)
 
 
 def _texts(column: pd.Series | pd.Index) -> list[str]:

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from mixwright.learners import Metric
 from mixwright.measured.vocabulary import (
+    ALSO_TEXTS,
+    BENCHMARKS,
     BESIDE_SETTINGS,
+    CORRELATIONS,
     GENERIC,
     HELD_OUT,
     IDENTITIES,
@@ -14,6 +17,8 @@ from mixwright.measured.vocabulary import (
     SETTING_PHRASES,
     SETTINGS,
     STANDARD_ERRORS,
+    SUMMARIES,
+    TRAINING_TERMS,
     UNIT_WORDS,
 )
 
@@ -54,7 +59,7 @@ def _last_place(phrase: str, text: str) -> int:
 def is_identity(heading: str) -> bool:
     """Whether a heading is one of those that say which run a row is, such as `run_id`."""
     parts = words(heading)
-    return not parts or set(parts) <= IDENTITIES
+    return not parts or set(parts) <= IDENTITIES or is_row_number(heading)
 
 
 def is_row_number(heading: str) -> bool:
@@ -64,9 +69,11 @@ def is_row_number(heading: str) -> bool:
 
 def is_setting(heading: str) -> bool:
     """Whether a heading is that of a setting or a counter of training, such as `train/lr`."""
-    if heading.startswith("_"):
+    if heading.startswith(("_", "system/", "system.")):
         return True
     parts = words(heading)
+    if len(parts) == 1 and parts[0] in ALSO_TEXTS:
+        return False
     text = " ".join(parts)
     names_one = bool(SETTINGS & set(parts)) or any(phrase in text for phrase in SETTING_PHRASES)
     return names_one and set(parts) <= SETTINGS | BESIDE_SETTINGS
@@ -92,6 +99,8 @@ def no_target(heading: str) -> str:
         return "a standard error by its heading"
     if is_setting(heading):
         return "a setting or a counter of training by its heading"
+    if TRAINING_TERMS & set(parts) and "loss" in parts:
+        return "a term of the training loss by its heading"
     if _is_train_loss(parts):
         return "measured on the training text, which differs from mixture to mixture"
     return ""
@@ -102,7 +111,33 @@ def _is_train_loss(parts: Sequence[str]) -> bool:
     there = set(parts)
     if not there & {"train", "training"} or there & HELD_OUT:
         return False
-    return bool(there & UNIT_WORDS) and there <= GENERIC | UNIT_WORDS
+    return bool(there & UNIT_WORDS) and there <= GENERIC | UNIT_WORDS | {"step", "epoch"}
+
+
+def is_held_out(heading: str) -> bool:
+    """Whether a heading says that it was measured on text that was not trained on."""
+    return bool(HELD_OUT & set(words(heading)))
+
+
+def is_bare_loss(heading: str) -> bool:
+    """Whether a heading says loss or perplexity and not of what: `loss`, `lm_loss`."""
+    parts = set(words(heading))
+    return bool(parts & {"loss", "ppl", "perplexity"}) and parts <= GENERIC | UNIT_WORDS
+
+
+def is_summary(heading: str) -> bool:
+    """Whether a heading says that the column is made of others."""
+    return bool(SUMMARIES & set(words(heading)))
+
+
+def is_correlation(heading: str) -> bool:
+    """Whether a heading names a measure from -1 to 1, 1 where all answers are right."""
+    return bool(CORRELATIONS & set(words(heading)))
+
+
+def is_benchmark(heading: str) -> bool:
+    """Whether a heading names questions that are mostly measured as accuracies."""
+    return bool(BENCHMARKS & set(words(heading)))
 
 
 def stem(heading: str) -> tuple[str, ...]:

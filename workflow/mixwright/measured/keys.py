@@ -72,6 +72,8 @@ def choose_keys(
     if best_rank == ROW_NUMBERS:
         rivals += [pair for pair in agreeing if _may_name_runs(pair)]
     _check_alike(losses, rivals)
+    if best_rank == ROW_NUMBERS and key is None:
+        _check_unnamed(losses, (*first, *second))
     return min(best, key=_preference)
 
 
@@ -104,9 +106,15 @@ def _pairs(first: Sequence[Column], second: Sequence[Column], named: bool) -> li
 
 def _pair(one: Column, other: Column) -> Pair:
     row_of = {name: row for row, name in enumerate(one.ids)}
-    joined = tuple(row_of.get(name, -1) for name in other.ids)
-    agrees = one.is_unique and other.is_unique and set(one.ids) == set(other.ids)
-    return Pair(one, other, _rank(one, other), joined, agrees)
+    joined = [row_of.get(name, -1) for name in other.ids]
+    are_unique = one.is_unique and other.is_unique
+    return Pair(
+        mixtures=one,
+        losses=other,
+        rank=_rank(one, other),
+        joined=tuple(joined),
+        agrees=are_unique and set(one.ids) == set(other.ids),
+    )
 
 
 def _rank(one: Column, other: Column) -> int:
@@ -145,19 +153,42 @@ def _contradicted(pairs: Sequence[Pair], agreeing: Sequence[Pair]) -> Pair | Non
     It has half of the ids of one table, each once in one of them. Where nothing but numbers of rows
     speaks against it, one with a name for runs needs no id in common.
     """
-    best_rank = min((pair.rank for pair in agreeing), default=NUMBERS)
-    for pair in sorted(pairs, key=lambda pair: pair.rank):
-        names_runs = pair.rank in (SAME_NAME, BOTH_IDENTITIES) and pair.rank < best_rank
-        is_key = pair.mixtures.is_unique or pair.losses.is_unique
-        if pair.agrees or not names_runs or not is_key:
-            continue
-        known = set(pair.mixtures.ids)
-        others = set(pair.losses.ids)
-        shares_half = 2 * len(known & others) >= min(len(known), len(others))
-        stands_alone = best_rank >= INDEX and is_identity(pair.mixtures.heading)
-        if shares_half or stands_alone:
-            return pair
+    ranks = [pair.rank for pair in agreeing]
+    best_rank = min(ranks, default=NUMBERS)
+    for rank in (SAME_NAME, BOTH_IDENTITIES):
+        if rank >= best_rank:
+            return None
+        for pair in pairs:
+            if pair.rank != rank or pair.agrees:
+                continue
+            needs_none = best_rank >= INDEX and is_identity(pair.mixtures.heading)
+            if _is_key(pair) and (needs_none or _shares_half(pair)):
+                return pair
     return None
+
+
+def _is_key(pair: Pair) -> bool:
+    """Whether each id stands once in one of the tables at least."""
+    return pair.mixtures.is_unique or pair.losses.is_unique
+
+
+def _shares_half(pair: Pair) -> bool:
+    """Whether half of the ids of one table are in the other."""
+    first = set(pair.mixtures.ids)
+    second = set(pair.losses.ids)
+    fewer = min(len(first), len(second))
+    return 2 * len(first & second) >= fewer
+
+
+def _check_unnamed(losses: Cells, columns: Sequence[Column]) -> None:
+    """Refuses to join by the numbers of rows where one table names its runs and the other not."""
+    for column in columns:
+        names_runs = is_identity(column.heading) and not is_row_number(column.heading)
+        if names_runs and column.may_be_ids and column.is_unique:
+            raise MixwrightError(
+                f"{losses.source}: {column.name} names the runs in one table alone; add it to the"
+                " other, or say that the rows are in the same order: --key ''"
+            )
 
 
 def _may_name_runs(pair: Pair) -> bool:
@@ -201,22 +232,28 @@ def key_of(cells: Cells, domains: Collection[Column], key: str | None = None) ->
     Raises:
         MixwrightError: no column has the heading that a person names.
     """
-    columns = [column for column in cells.columns if column not in domains]
     if key is not None:
-        for column in cells.columns:
-            if column.heading == key:
-                return column
-        names = [column.heading for column in columns]
-        raise MixwrightError(f"--key {key}: no column of {cells.source}; {nearest(key, names)}")
-    able = [column for column in columns if column.may_be_ids]
-    able.sort(key=lambda column: _likeness(column, len(columns)))
+        return _called(cells, key)
+    able = []
+    for column in cells.columns:
+        if column.may_be_ids and column not in domains:
+            able.append(column)
     if able:
-        return able[0]
+        return min(able, key=_likeness)
     numbers = [str(row) for row in range(len(cells.rows))]
     return numbered(cells, numbers)
 
 
-def _likeness(column: Column, count: int) -> tuple[bool, bool, bool, int]:
+def _called(cells: Cells, key: str) -> Column:
+    """Returns the column of a heading."""
+    for column in cells.columns:
+        if column.heading == key:
+            return column
+    hint = nearest(key, cells.heading)
+    raise MixwrightError(f"--key {key}: no column of {cells.source}; {hint}")
+
+
+def _likeness(column: Column) -> tuple[bool, bool, bool, int]:
     return (
         is_setting(column.heading),
         not (is_identity(column.heading) and column.heading),

@@ -7,16 +7,21 @@ import numpy as np
 from mixwright.learners import ACCURACY, LOSS, PERCENT, SCORE, Metric
 from mixwright.measured.cells import Column
 from mixwright.measured.decisions import ColumnOptions
-from mixwright.measured.headings import match_name, metric_of
+from mixwright.measured.headings import is_benchmark, is_correlation, match_name, metric_of
 from mixwright.measured.metrics import read_metrics
 from mixwright.mixture import Array
 
-# No loss in nats/token is greater: a guess among a million tokens costs 13.8.
+# No loss in nats/token is greater, whatever its heading says.
 GREATEST_LOSS = 25.0
+# A guess among a million tokens costs so many nats.
+GUESS = 13.8
+# Losses of answers are seldom greater.
+BENCHMARK_LOSS = 5.0
 # From so many runs, counters are known as such.
 COUNTER_RUNS = 5
-# A loss falls with its domain's weight at least so clearly, over so many runs.
-FALLS, FALLS_RUNS = -0.5, 10
+# A target goes with its domain's weight where they correlate so clearly, over so many runs, and by
+# so many standard errors.
+CLEARLY, LEAST_RUNS, STANDARD_ERRORS = 0.5, 10, 3.0
 
 
 def by_option(targets: Sequence[Column], options: ColumnOptions) -> dict[str, tuple[Metric, str]]:
@@ -66,26 +71,28 @@ def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[
     if metric is None:
         return _bare(column, values, domains, weights)
     if metric == ACCURACY:
-        return _accuracy(values, low, high)
+        return _accuracy(column.heading, values)
     if metric.title in (LOSS.title, "bits/byte", "bits/character") and metric.name == "loss":
         if low < 0:
-            return metric, "", "below 0, and no loss is"
+            return metric, "", "below 0, which no loss is"
         if high > GREATEST_LOSS:
-            return metric, "", f"over {GREATEST_LOSS:g}, and no loss in {metric.unit} is"
+            return metric, "", f"over {GREATEST_LOSS:g}, which no loss in {metric.unit} is"
     return metric, f"{metric.title} by its heading", ""
 
 
-def _accuracy(values: Array, low: float, high: float) -> tuple[Metric, str, str]:
+def _accuracy(heading: str, values: Array) -> tuple[Metric, str, str]:
     """Returns the metric of numbers whose heading says accuracy."""
-    if low < 0 and low >= -1 and high <= 1:
+    low = float(values.min())
+    high = float(values.max())
+    if is_correlation(heading) and -1 <= low < 0 and high <= 1:
         return SCORE, "a score from -1 to 1 by its heading", ""
     if low < 0 or high > PERCENT.whole:
-        return ACCURACY, "", "accuracies by the heading and outside 0 to 100"
+        return ACCURACY, "", "outside 0 to 100 under a heading of accuracies"
     if high <= 1:
         return ACCURACY, "shares of right answers by its heading", ""
     if float(np.median(values)) > 1:
         return PERCENT, "percent of right answers by its heading", ""
-    return ACCURACY, "", "accuracies by the heading, and it is open whether percent or shares"
+    return ACCURACY, "", "around 1 under a heading of accuracies, in percent or in shares"
 
 
 def _bare(
@@ -95,14 +102,19 @@ def _bare(
     low = float(values.min())
     high = float(values.max())
     if _is_counter(values):
-        return LOSS, "", "whole numbers that only rise or only fall, as counters and times do"
+        return LOSS, "", "that are whole and only rise or only fall, as counters and times do"
     if low < 0:
-        return LOSS, "", "below 0, and no loss is"
-    if high > GREATEST_LOSS:
-        return LOSS, "", f"over {GREATEST_LOSS:g}, and no loss in nats/token is"
+        return LOSS, "", "below 0, which no loss is"
+    if high > GUESS:
+        return LOSS, "", f"over {GUESS:g} nats, more than a guess among a million tokens costs"
+    if high > BENCHMARK_LOSS and is_benchmark(column.heading):
+        return LOSS, "", "that may be percent of right answers or losses"
+    slope = _with_its_domain(column, domains, weights)
+    if high > 1 and slope > 0:
+        return LOSS, "", "that rise as the weight of their domain grows, and no loss does"
     if high > 1:
         return LOSS, "a loss by its values", ""
-    if _falls_with_its_domain(column, domains, weights):
+    if slope < 0:
         return LOSS, "it falls as the weight of its domain grows", ""
     return LOSS, "", "from 0 to 1 and may be accuracies or losses"
 
@@ -114,13 +126,23 @@ def _is_counter(values: Array) -> bool:
     return bool((steps > 0).all() or (steps < 0).all())
 
 
-def _falls_with_its_domain(column: Column, domains: Sequence[str], weights: Array) -> bool:
-    """Whether a target with a domain's name falls clearly as that domain's weight grows."""
+def _with_its_domain(column: Column, domains: Sequence[str], weights: Array) -> float:
+    """Returns how a target of a domain's name goes with that domain's weight: a correlation.
+
+    0 where there is no such domain, or the runs do not show it clearly.
+    """
     domain = match_name(column.heading, domains)
     if domain not in domains:
-        return False
-    of_domain = weights[:, list(domains).index(domain)]
-    both = np.isfinite(of_domain) & np.isfinite(column.values)
-    if both.sum() < FALLS_RUNS or not np.ptp(of_domain[both]):
-        return False
-    return bool(np.corrcoef(of_domain[both], column.values[both])[0, 1] <= FALLS)
+        return 0.0
+    position = list(domains).index(domain)
+    pairs = np.column_stack([weights[:, position], column.values])
+    is_complete = np.isfinite(pairs).all(axis=1)
+    pairs = pairs[is_complete]
+    runs = len(pairs)
+    if runs < LEAST_RUNS or not np.ptp(pairs, axis=0).all():
+        return 0.0
+    correlation = float(np.corrcoef(pairs.T)[0, 1])
+    least = STANDARD_ERRORS / np.sqrt(runs)
+    if abs(correlation) < max(CLEARLY, least):
+        return 0.0
+    return correlation

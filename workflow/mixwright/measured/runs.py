@@ -14,6 +14,7 @@ from mixwright.measured.decisions import Known
 from mixwright.measured.headings import short_names
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.metrics import NumberError
+from mixwright.measured.wide import order_of
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
@@ -76,14 +77,14 @@ def _short(observations: Observations) -> Observations:
     domains = short_names(observations.domains)
     targets = short_names(observations.targets)
     new_target = dict(zip(observations.targets, targets, strict=True))
-    of_domains = sorted(range(len(domains)), key=domains.__getitem__)
-    of_targets = sorted(range(len(targets)), key=targets.__getitem__)
+    of_domains = order_of(domains)
+    of_targets = order_of(targets)
     metrics = {new_target[name]: metric for name, metric in observations.metrics.items()}
     # Names that are equal say whose text a target is.
     return replace(
         observations,
-        domains=tuple(domains[k] for k in of_domains),
-        targets=tuple(targets[k] for k in of_targets),
+        domains=tuple(sorted(domains)),
+        targets=tuple(sorted(targets)),
         amounts=np.ascontiguousarray(observations.amounts[:, of_domains]),
         losses=np.ascontiguousarray(observations.losses[:, of_targets]),
         metrics=metrics,

@@ -45,8 +45,11 @@ def choose(
         return None
     if _fits(matrix, likely):
         return _needed(matrix, likely & odd, likely)
+    possible = _possible(matrix, likely)
+    if _fits(matrix, possible):
+        return _needed(matrix, possible & odd, possible)
     choices = []
-    for choice in _near(matrix, likely):
+    for choice in _near(matrix, likely, possible):
         if _fits(matrix, choice):
             choices.append(choice)
     if len(choices) == 1:
@@ -119,51 +122,78 @@ def _weigh(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_] | None
     The coefficients x of `matrix x = 1` are 1 for domains and 0 for others. A column stays what
     its heading says unless x speaks clearly against it. None: the rows do not tell.
     """
-    complete = matrix[np.isfinite(matrix).all(axis=1)]
-    used = np.abs(complete).max(axis=0, initial=0.0) > 0
-    rows, count = len(complete), int(used.sum())
-    if count < 2 or rows < count + SPARE_ROWS:
+    has_no_hole = np.isfinite(matrix).all(axis=1)
+    complete = matrix[has_no_hole]
+    if not len(complete):
         return None
-    scale = np.abs(complete[:, used]).max(axis=0)
-    scaled = complete[:, used] / scale
-    if np.linalg.matrix_rank(scaled, tol=LAST_BITS * rows) < count:
+    used = np.abs(complete).max(axis=0) > 0
+    # What is the same in all rows is a sum of shares in itself.
+    differs = np.ptp(complete, axis=0) > 0
+    used &= likely | differs
+    estimates = _coefficients(complete[:, used])
+    if estimates is None:
         return None
-    solution = np.linalg.lstsq(scaled, np.ones(rows), rcond=None)[0]
-    residuals = scaled @ solution - 1
-    variance = float(residuals @ residuals) / (rows - count)
-    covariance = np.linalg.inv(scaled.T @ scaled)
-    errors = np.sqrt(variance * np.diag(covariance)) / scale
-    shares = solution / scale
-    margin = STANDARD_ERRORS * errors + LAST_BITS / scale
-    chosen = likely.copy()
+    shares, margin = estimates
     from_zero = np.abs(shares)
     from_one = np.abs(shares - 1)
-    is_off = (from_one > margin) & (from_zero < from_one)
-    is_on = (from_zero > margin) & (from_zero >= from_one)
-    chosen[used] = np.where(likely[used], ~is_off, is_on)
+    is_nearer_zero = from_zero < from_one
+    is_off = is_nearer_zero & (from_one > margin)
+    is_on = ~is_nearer_zero & (from_zero > margin)
+    chosen = likely.copy()
+    chosen[used] = np.where(
+        likely[used],
+        ~is_off,
+        is_on,
+    )
     return chosen
 
 
-def _near(matrix: Array, likely: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Returns choices that differ from the likely one by little.
+def _coefficients(matrix: Array) -> tuple[Array, Array] | None:
+    """Returns x of `matrix x = 1` by least squares, and how far off it may be.
 
-    One unlikely column more, or, where there are rows enough, one likely column less; and both
-    without the columns that can be no shares.
+    None: there are too few rows, or columns that depend on each other.
     """
+    rows, columns = matrix.shape
+    if columns < 2 or rows < columns + SPARE_ROWS:
+        return None
+    scale = np.abs(matrix).max(axis=0)
+    scaled = matrix / scale
+    rank = np.linalg.matrix_rank(scaled, tol=LAST_BITS * rows)
+    if rank < columns:
+        return None
+    gram = scaled.T @ scaled
+    inverse = np.linalg.inv(gram)
+    solution = np.linalg.lstsq(scaled, np.ones(rows), rcond=None)[0]
+    residuals = scaled @ solution - 1
+    variance = residuals @ residuals / (rows - columns)
+    errors = np.sqrt(variance * np.diag(inverse))
+    margin = STANDARD_ERRORS * errors + LAST_BITS
+    return solution / scale, margin / scale
+
+
+def _possible(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns the likely columns that may be shares; all likely ones where the rows are few."""
+    if len(matrix) < LEAST_ROWS:
+        return likely
     filled = np.nan_to_num(matrix)
-    impossible: NDArray[np.bool_] = (filled.min(axis=0) < 0) | (filled.min(axis=0) > MOST)
-    starts = [likely]
-    if len(matrix) >= LEAST_ROWS and (likely & impossible).any():
-        starts.append(likely & ~impossible)
-    choices = list(starts)
-    for start in starts:
+    least = filled.min(axis=0)
+    possible: NDArray[np.bool_] = likely & (least >= 0) & (least <= MOST)
+    return possible
+
+
+def _near(
+    matrix: Array, likely: NDArray[np.bool_], possible: NDArray[np.bool_]
+) -> list[NDArray[np.bool_]]:
+    """Returns choices that differ by one column from the likely ones, or from the possible ones.
+
+    A column is taken out only where there are rows enough.
+    """
+    choices = {}
+    for start in (likely, possible):
         for k in range(matrix.shape[1]):
-            turned = start.copy()
-            turned[k] = not start[k]
             if start[k] and len(matrix) < LEAST_ROWS:
                 continue
-            if not (start[k] or likely[k]) and impossible[k]:
-                continue
-            choices.append(turned)
-    unique = {choice.tobytes(): choice for choice in choices}
-    return list(unique.values())
+            turned = start.copy()
+            turned[k] = not start[k]
+            choices[turned.tobytes()] = turned
+    return list(choices.values())

@@ -11,7 +11,10 @@ from mixwright.measured.cells import Cells, Column
 from mixwright.measured.decisions import LEFT_OUT, TARGET, ColumnOptions, Decision, Known
 from mixwright.measured.domains import malformed
 from mixwright.measured.headings import (
+    is_bare_loss,
+    is_held_out,
     is_identity,
+    is_summary,
     match_name,
     no_target,
     paired,
@@ -88,16 +91,16 @@ def choose_targets(cells: Cells, key: Column, context: Context) -> Targets:
     _check_numbers(cells, key, targets)
     _check_any(cells, columns, targets, reasons)
     decisions = _metrics(cells, targets, context, bool(named))
-    stay = []
-    for column, decision in zip(targets, decisions, strict=True):
-        if decision.role == TARGET:
-            stay.append(column)
+    of_role = zip(targets, decisions, strict=True)
+    stay = [column for column, decision in of_role if decision.role == TARGET]
     _check_any(cells, columns, stay, reasons)
     for column in columns:
-        if column.position in reasons:
-            why = reasons[column.position]
-            decisions.append(Decision(cells.source, column.name, LEFT_OUT, why))
-    return Targets(stay, _related(decisions, context.domains))
+        why = reasons.get(column.position)
+        if why is not None:
+            left_out = Decision(cells.source, column.name, LEFT_OUT, why)
+            decisions.append(left_out)
+    related = _related(decisions, context.domains)
+    return Targets(stay, related)
 
 
 def _named(cells: Cells, columns: Sequence[Column], context: Context) -> list[str]:
@@ -121,7 +124,7 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     if is_identity(column.heading) and column.may_be_ids:
         return "it names or counts the runs"
     by_heading = no_target(column.heading)
-    if by_heading:
+    if by_heading and column.heading not in context.domains:
         return by_heading
     is_text = column.words.any() and not column.is_numeric
     if is_text and not any(malformed(text) for text in column.texts):
@@ -131,6 +134,11 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     domain = _weight_of(column, context)
     if domain:
         return f"it is the weight of {domain}"
+    is_bare = is_bare_loss(column.heading) and not is_held_out(column.heading)
+    if is_bare and any(is_held_out(other.heading) for other in columns):
+        return "probably of the training text: other headings say that they are held out"
+    if _is_mean(column, columns):
+        return "it is the mean of the others"
     if _is_repeated(column, columns):
         return "it is another column once more, and pandas named it"
     return ""
@@ -138,10 +146,13 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
 
 def _by_heading(columns: Sequence[Column], context: Context) -> Context:
     """Returns the context with what is known of targets under the headings of these columns."""
-    known = context.known.metrics
-    names = paired([column.heading for column in columns], list(known))
-    metrics = {heading: known[name] for heading, name in names.items()}
-    return replace(context, known=replace(context.known, metrics=metrics))
+    metrics = context.known.metrics
+    headings = [column.heading for column in columns]
+    by_heading = {}
+    for heading, name in paired(headings, list(metrics)).items():
+        by_heading[heading] = metrics[name]
+    known = replace(context.known, metrics=by_heading)
+    return replace(context, known=known)
 
 
 def _known_metric(column: Column, context: Context) -> Metric | None:
@@ -163,6 +174,28 @@ def _weight_of(column: Column, context: Context) -> str:
         if np.isfinite(difference).all() and difference.max() < ROUNDED:
             return name
     return ""
+
+
+def _is_mean(column: Column, columns: Sequence[Column]) -> bool:
+    """Whether a column whose heading says so is the mean of the other targets."""
+    if not is_summary(column.heading):
+        return False
+    others = [other.values for other in columns if _is_summed(other)]
+    if len(others) < 2:
+        return False
+    mean = np.mean(others, axis=0)
+    difference = np.abs(mean - column.values)
+    if not np.isfinite(difference).any():
+        return False
+    return bool(np.nanmax(difference) < ROUNDED)
+
+
+def _is_summed(column: Column) -> bool:
+    """Whether a column may be part of a mean."""
+    if not column.is_numeric or column.words.any():
+        return False
+    heading = column.heading
+    return not (is_summary(heading) or is_identity(heading) or no_target(heading))
 
 
 def _is_repeated(column: Column, columns: Sequence[Column]) -> bool:
@@ -246,11 +279,11 @@ def _doubtful(doubt: str, names: Sequence[str]) -> str:
     if len(names) > LISTED:
         listed += f" and {len(names) - LISTED} more"
     noun = "has values" if len(names) == 1 else "have values"
-    first = names[0]
-    options = f"--unit {first!r}=nats/token, or perplexity, for losses".replace("'", "")
+    options = " ".join(names[:LISTED])
     return (
-        f"{listed} {noun} {doubt}; say what they are: --higher-better {first} where more is better,"
-        f" {options}, or name the targets: --targets A B"
+        f"{listed} {noun} {doubt}; say what they are: --higher-better {options} where more is"
+        f" better, --unit {names[0]}=nats/token (or perplexity, bits/byte) where less is, or name"
+        " the targets: --targets A B"
     )
 
 

@@ -44,10 +44,6 @@ class Wide:
         run = self.ids[row]
         return f"{self.source}: {self.unit} {line} ({self.key} {run})"
 
-    def renamed(self, columns: Sequence[str]) -> "Wide":
-        """Returns the table with other names of its columns."""
-        return replace(self, columns=tuple(columns))
-
     def without(self, ids: Collection[str]) -> "Wide":
         """Returns the table without the rows of these ids."""
         rows = [row for row, name in enumerate(self.ids) if name not in ids]
@@ -55,16 +51,31 @@ class Wide:
 
     def sorted(self) -> "Wide":
         """Returns rows sorted by id and columns by name, so that their order never matters."""
-        table = self._select(sorted(range(len(self.ids)), key=self.ids.__getitem__))
-        order = sorted(range(len(self.columns)), key=self.columns.__getitem__)
-        columns = tuple(self.columns[k] for k in order)
-        values = np.ascontiguousarray(table.values[:, order])
-        return replace(table, columns=columns, values=values)
+        by_id = order_of(self.ids)
+        by_name = order_of(self.columns)
+        table = self._select(by_id)
+        values = table.values[:, by_name]
+        return replace(
+            table,
+            columns=tuple(sorted(self.columns)),
+            values=np.ascontiguousarray(values),
+        )
 
     def _select(self, rows: list[int]) -> "Wide":
-        ids = tuple(self.ids[row] for row in rows)
-        lines = tuple(self.lines[row] for row in rows)
-        return replace(self, ids=ids, lines=lines, values=self.values[np.array(rows, int)])
+        ids = [self.ids[row] for row in rows]
+        lines = [self.lines[row] for row in rows]
+        chosen = np.array(rows, dtype=int)
+        return replace(
+            self,
+            ids=tuple(ids),
+            lines=tuple(lines),
+            values=self.values[chosen],
+        )
+
+
+def order_of(names: Sequence[str]) -> list[int]:
+    """Returns the positions of the names in the order of the alphabet."""
+    return sorted(range(len(names)), key=names.__getitem__)
 
 
 def read_wide(table: Path | Cells) -> Wide:

@@ -26,6 +26,8 @@ from mixwright.stages.options import NONE, Paths
 from mixwright.study.study import Study
 from mixwright.trust.anchors import AnchorMap, fit_anchors
 
+# Columns of a line where no terminal says how many there are.
+WIDE = 200
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +45,11 @@ def read_runs(
         mixwright read-runs --mixtures mixtures.csv --losses losses.csv --explain
     """
     reading, runs = read_decisions(mixtures, losses, columns)
-    Console(highlight=False).print(_as_table(reading.decisions, explain))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # A file has no width that lines must fit.
+        console = Console(highlight=False, width=WIDE)
+    console.print(_as_table(reading.decisions, explain))
     log.info(
         "%d runs, %d domains, %d targets", len(runs.runs), len(runs.domains), len(runs.targets)
     )
