@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import study_tables
 from mixwright.corpus.cleaning import clean_domain
 from mixwright.corpus.documents import write_domain, write_target
 from mixwright.corpus.ngrams import MULTIPLIER, _word, ngram_set, ngrams, shares
@@ -17,7 +18,9 @@ from mixwright.corpus.shards import read_counts
 from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
 from mixwright.corpus.tokenizer import train_tokenizer
 from mixwright.report.left_out import corpus_caveats
+from mixwright.report.summary import summarise
 from mixwright.sources import create
+from mixwright.study.study import Study
 from mixwright.tabular.dataset import dataset_of, write_dataset
 from mixwright.tabular.source import prepare
 
@@ -245,3 +248,27 @@ def test_rows_of_a_table_that_are_lost_are_told(tmp_path):
         dataset_of(made, "y", "y"), made.versions, tmp_path / "y", made.counts("y")
     )
     assert words_of([manifest]) == ""
+
+
+def test_what_is_left_out_stands_in_the_summary():
+    design, losses = study_tables.proxies()
+    whole = {"tokens": 10**6, "documents": 500}
+    counted = {"read": 500, "bytes_read": 10**6, "bytes_cut": 900_000}
+    manifest = {"splits": {"train": whole}, "cleaning": counted, "unknown": 0.0}
+    manifests = [manifest | {"domain": name} for name in study_tables.DOMAINS]
+    summary = summarise(
+        Study(study_tables.study()),
+        study_tables.scores(),
+        design,
+        losses,
+        study_tables.mixtures(),
+        reads=study_tables.READS,
+        manifests=manifests,
+        texts={"comments": {"cleaning": {}, "unknown": 0.2}},
+    )
+    serious = [caveat.text for caveat in summary.caveats if caveat.serious]
+    (cut,) = [text for text in serious if text.startswith("Documents were cut")]
+    assert "cpp (90%)" in cut
+    assert any("does not know all of the text: comments (20%)" in text for text in serious)
+    flags = [caveat.serious for caveat in summary.caveats]
+    assert flags == sorted(flags, reverse=True)
