@@ -20,6 +20,7 @@ from mixwright import __version__
 from mixwright.errors import MixwrightError, closest, nearest
 from mixwright.files import check_place, reason
 from mixwright.mixers import MIXERS
+from mixwright.numerics.threads import bound_threads
 from mixwright.progress import say
 from mixwright.report.figures import FIGURES, MEASURED
 from mixwright.stages import COMMANDS, GROUPS, current
@@ -29,6 +30,8 @@ EXAMPLE = "Example:\n"
 
 # Commands whose mixers must predict losses.
 PREDICTING = ("compare", "learning-curve")
+# Modules of mixwright.stages whose commands train: they use the threads that they are given.
+TRAINING = ("proxies", "final", "tabular")
 
 
 # Exit codes of a shell: stopped by Ctrl-C, and nobody reads what is printed.
@@ -67,6 +70,10 @@ def _run(words: list[str]) -> int:
         top.parse_args(words)
         top.error("name a command")
     name = _current(words[0], words[1:])
+    module, _, _ = COMMANDS[name].target.partition(":")
+    if module not in TRAINING:
+        # before numpy is loaded
+        bound_threads()
     options = vars(command_parser(name).parse_args(words[1:]))
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     function = COMMANDS[name].load()

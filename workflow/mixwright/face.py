@@ -18,6 +18,7 @@ from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.frames import Frame
 from mixwright.measured.loss_tables import Table, as_mixtures, read_observations
 from mixwright.mixture import Mixture
+from mixwright.numerics.threads import one_thread
 from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import make_options
@@ -91,6 +92,7 @@ def read_runs(
     )
 
 
+@one_thread
 def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> Fit:
     """Fits a mixer to runs.
 
@@ -109,6 +111,7 @@ def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> F
     return Fit.of(runs, mixer, settings)
 
 
+@one_thread
 def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One]) -> pd.DataFrame:
     """Predicts what the targets measure of mixtures.
 
@@ -130,6 +133,7 @@ def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One])
     return pd.DataFrame(fit.predict(table), index=index, columns=list(fit.mixer.targets))
 
 
+@one_thread
 def propose(
     fit: Fit,
     *,
@@ -188,6 +192,7 @@ def propose(
     return propose_within(fit, options, draws)
 
 
+@one_thread
 def compare(
     runs: Observations,
     mixers: Iterable[str] | str | None = None,
