@@ -435,3 +435,20 @@ def test_a_dense_swarm_is_not_one_chain():
     share = np.linspace(0, 1, 400)
     group = same_mixture(np.column_stack([share, 1 - share]))
     assert np.bincount(group).max() <= 3
+
+
+def test_where_the_form_is_the_doubt_it_is_said():
+    weights = spread_out(64)
+    steps = 0.2 / (1 + np.exp(-(weights[:, :2] - 0.3) / 0.01))
+    proposal = ask(replace(swarm(weights), losses=3 - steps))
+    words = "is what the form of effective-data cannot follow: runs near this mixture narrow it"
+    assert not kind(proposal).startswith("better")
+    assert any(words in note for note in proposal.notes)
+    assert not any("cannot follow" in note for note in clean().notes)
+
+
+def test_twelve_runs_of_nine_mixtures_still_fit_a_stack():
+    mixtures = spread_out(9)
+    weights = np.concatenate([mixtures, np.tile(mixtures[:1], (3, 1))])
+    members = {"effective-data": {}, "additive": {}}
+    assert create("ensemble", {"members": members}).fit(swarm(weights)).names
