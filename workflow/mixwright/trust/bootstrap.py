@@ -231,10 +231,11 @@ def bootstrap(
     evidence = _evidence(refits, observations.only(rows), goal, proposal, cost)
     opinion = refits.opinion(cost, metric, gain)
     doubts = of_form(proposal.mixer, gain, form_error, done, metric)
-    if not evidence.enough:
+    if noise is None or not evidence.enough:
+        # without repeats the noise of a run is part of it, and a note says so
         doubts = ()
-        if refits.opponent != SECOND:
-            opinion = ()
+    if refits.opponent != SECOND and not evidence.enough:
+        opinion = ()
     return Bootstrap(
         proposal=proposal,
         weights=refits.weights_around(proposal.weights, goal),
