@@ -16,6 +16,7 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 from mixwright import __version__
 from mixwright.errors import MixwrightError, nearest
 from mixwright.mixers import MIXERS
+from mixwright.numerics.threads import bound_threads
 from mixwright.progress import say
 from mixwright.report.figures import FIGURES, MEASURED
 from mixwright.stages import COMMANDS, GROUPS, current
@@ -25,6 +26,8 @@ EXAMPLE = "Example:\n"
 
 # Commands whose mixers must predict losses.
 PREDICTING = ("compare", "learning-curve")
+# Modules of mixwright.stages whose commands train: they use the threads that they are given.
+TRAINING = ("proxies", "final", "tabular")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         top.parse_args(words)
         top.error("name a command")
     name = _current(words[0], words[1:])
+    module, _, _ = COMMANDS[name].target.partition(":")
+    if module not in TRAINING:
+        # before numpy is loaded
+        bound_threads()
     options = command_parser(name).parse_args(words[1:])
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

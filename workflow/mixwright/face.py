@@ -17,6 +17,7 @@ from mixwright.goal import Proposal
 from mixwright.measured.frames import Frame
 from mixwright.measured.loss_tables import Table, as_mixtures, read_observations
 from mixwright.mixture import Mixture
+from mixwright.numerics.threads import one_thread
 from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import make_options
@@ -66,6 +67,7 @@ def read_runs(
     )
 
 
+@one_thread
 def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> Fit:
     """Fits a mixer to runs.
 
@@ -84,6 +86,7 @@ def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> F
     return Fit.of(runs, mixer, settings)
 
 
+@one_thread
 def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One]) -> pd.DataFrame:
     """Predicts what the targets measure of mixtures.
 
@@ -105,6 +108,7 @@ def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One])
     return pd.DataFrame(fit.predict(table), index=index, columns=list(fit.mixer.targets))
 
 
+@one_thread
 def propose(
     fit: Fit,
     *,
@@ -163,6 +167,7 @@ def propose(
     return propose_within(fit, options, draws)
 
 
+@one_thread
 def compare(
     runs: Observations,
     mixers: Iterable[str] | str | None = None,

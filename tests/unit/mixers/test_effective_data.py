@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -8,6 +10,7 @@ from mixwright.mixers import create
 from mixwright.mixers.laws.fit import Prior, _residuals, fit_law, trust
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.optimum import best_mixture, certificate
+from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into, settle
 from mixwright.simplex.sampling import sample
@@ -140,10 +143,14 @@ def test_the_jacobian_is_the_derivative():
         np.array([0.5, 2.0]),
     )
     theta = rng.normal(-0.5, 0.5, (2, 16))
-    _, jacobian = _residuals(theta, weights, losses, spread)
+    trusted = rng.uniform(0.5, 2.0, (2, 9))
+    _, jacobian = _residuals(theta, weights, losses, spread, trusted)
     for p in range(16):
         step = 1e-6 * (np.arange(16) == p)
-        up, down = (_residuals(theta + sign * step, weights, losses, spread)[0] for sign in (1, -1))
+        up, down = (
+            _residuals(theta + sign * step, weights, losses, spread, trusted)[0]
+            for sign in (1, -1)
+        )
         assert jacobian[..., p] == pytest.approx((up - down) / 2e-6, abs=1e-6)
 
 
@@ -178,7 +185,9 @@ def test_a_targets_own_domain_is_expected_to_hold_more_for_it_where_runs_are_few
 
 
 def test_runs_far_above_the_best_count_less():
-    trusted = trust(np.array([[1.0, 1.0, 3.0, 5.0]]), np.array([1.0]))
+    losses = np.array([[1.0], [1.0], [3.0], [5.0]])
+    spread = replace(Spread.of(losses), deviation=np.ones(1))
+    trusted = trust(losses, spread)
     assert trusted.mean() == pytest.approx(1) and trusted[0, 0] == pytest.approx(
         2 * trusted[0, 2]
     ) == pytest.approx(3 * trusted[0, 3])

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mixwright.mixture import Array
 from mixwright.numerics.open_box import OpenBox
+from mixwright.numerics.threads import one_thread
 from mixwright.simplex.geometry import Groups, settle
 
 BARRIERS = 10.0 ** -np.arange(1, 12)
@@ -45,6 +46,7 @@ class Losses(Protocol):
         """Returns the (domains, domains) Hessian of importance @ losses at w (domains,)."""
 
 
+@one_thread
 def minimise_inside(
     losses: Losses,
     importance: Array,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.mixture import Array
+from mixwright.numerics.threads import one_thread
 
 # h: the residual at which the loss turns from squared to absolute. Residuals are in units of
 # their target's standard deviation.
@@ -38,6 +39,7 @@ def pseudo_huber(residuals: Array) -> Array:
     return cost
 
 
+@one_thread
 def minimise(
     theta: Array,
     residuals: Residuals,

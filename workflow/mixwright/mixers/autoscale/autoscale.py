@@ -28,6 +28,7 @@ from mixwright.mixers.autoscale.scales import Scale, find_scales, fit_published,
 from mixwright.mixers.autoscale.water_filling import extrapolate, water_filling
 from mixwright.mixers.base import FITTED, UNKNOWN, Fitted
 from mixwright.mixture import Array
+from mixwright.numerics.spread import varying
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into
 
@@ -81,6 +82,7 @@ class AutoScale(Fitted):
                 f"autoscale: no run took any {name};"
                 " give it a share in designs.perturb.base or leave the domain out"
             )
+        self._refuse_negative(runs)
         scales = find_scales(runs.amounts, runs.losses)
         starved = np.zeros(len(domains), dtype=bool)
         for scale in scales:
@@ -95,6 +97,20 @@ class AutoScale(Fitted):
             observations,
             amounts=np.stack([scale.amounts for scale in scales]),
             losses=np.stack([scale.losses for scale in scales]),
+        )
+
+    def _refuse_negative(self, runs: Observations) -> None:
+        """Refuses targets whose ratio to the base run's says nothing: losses at 0 or below.
+
+        A target that never varies may be 0: its part in the objective is a constant.
+        """
+        doubtful = (runs.losses <= 0).any(axis=0) & varying(runs.losses)
+        if not doubtful.any():
+            return
+        name = runs.targets[int(doubtful.argmax())]
+        raise MixwrightError(
+            f"autoscale: {name} has a loss of 0 or below, and its laws are of ratios to the base"
+            " run's loss; use joint, whose laws take any constant"
         )
 
     @property

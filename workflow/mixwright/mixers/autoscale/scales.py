@@ -55,6 +55,8 @@ class Scale:
     def responses(self, values: Array) -> Array:
         """Returns (domains, 3) values at those points, in units of the base run's value.
 
+        Values that are all 0 are 1 in units of themselves.
+
         Args:
             values: (2 domains + 1,) one of each run.
         """
@@ -62,6 +64,8 @@ class Scale:
         up = values[2::2]
         base = np.full(len(self.base), values[0])
         responses = np.stack([down, base, up], axis=1)
+        if not values.any():
+            return np.ones_like(responses)
         return responses / values[0]
 
 

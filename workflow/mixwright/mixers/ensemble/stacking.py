@@ -5,7 +5,7 @@ minimise  sum_rk ( sum_m v_m (y'_mrk - y_rk) / s_k )^2   over v_m >= 0, sum_m v_
 v_m     weight of member m, shared by all targets; or one of its own for each target
 y'_mrk  loss of target k in run r that member m predicts, fitted to other folds of the runs
 y_rk    the measured loss, nats/token
-s_k     standard deviation of target k's losses
+s_k     standard deviation of target k's losses (numerics.spread: wild runs are tamed)
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mixwright.mixture import Array
 from mixwright.numerics.quadratic import quadratic_step
 from mixwright.numerics.rank_correlation import spearman
+from mixwright.numerics.spread import Spread
 
 # A member that earns a smaller weight is left out.
 SMALLEST = 0.01
@@ -25,15 +26,30 @@ def stack(predicted: Array, losses: Array, fold: NDArray[np.int64]) -> Array:
     """Returns (members, targets) weights; each column sums to 1.
 
     Each target gets weights of its own only if they rank the runs of held-out folds better
-    (Spearman, mean of the targets) than shared ones do.
+    (Spearman, mean of the targets) than shared ones do. Targets that do not vary choose nothing,
+    and get the mean of the others' weights.
 
     Args:
         predicted: (members, runs, targets) out-of-fold predictions, nats/token.
         losses: (runs, targets) nats/token.
         fold: (runs,) the fold of each run.
     """
-    deviations = np.maximum(losses.std(axis=0), 1e-9)
-    errors = (predicted - losses) / deviations
+    spread = Spread.of(losses)
+    varies = spread.varies
+    if not varies.any():
+        members = len(predicted)
+        return np.full((members, losses.shape[1]), 1 / members)
+    weights = _weights(predicted[..., varies], losses[:, varies], fold)
+    mean = weights.mean(axis=1, keepdims=True)
+    everywhere = np.repeat(mean, losses.shape[1], axis=1)
+    everywhere[:, varies] = weights
+    return everywhere
+
+
+def _weights(predicted: Array, losses: Array, fold: NDArray[np.int64]) -> Array:
+    """(members, targets) weights, for targets that vary; see `stack`."""
+    spread = Spread.of(losses)
+    errors = (predicted - spread.tame(losses)) / spread.deviation
     rank_shared = _held_out(shared, predicted, errors, losses, fold)
     rank_separate = _held_out(separate, predicted, errors, losses, fold)
     choose = separate if rank_separate > rank_shared else shared

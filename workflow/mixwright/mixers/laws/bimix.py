@@ -11,9 +11,10 @@
 All runs of a swarm have the same s, so the second factor is part of A_d here, and the law of a
 target k that follows domain d is
 
-    L_k(w) = A_k (offset + w_d)^(-a_k)
+    L_k(w) = floor_k + A_k (offset + w_d)^(-a_k)
 
-with a small offset that keeps a weight of 0 finite.
+with a small offset that keeps a weight of 0 finite, and a floor 100 standard deviations below
+the least loss, so that a constant added to all losses changes nothing.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import NAMED, LawMixer
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
+from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 
 # Centre of log a; log A has none that matters.
@@ -52,16 +54,19 @@ class BiMix(LawMixer):
         m = len(swarm.domains)
         targets = len(swarm.targets)
         # Column k * m + d: target k on domain d.
-        losses = np.repeat(swarm.losses, m, axis=1)
+        spread = Spread.of(swarm.losses)
+        above_floor = spread.tame(swarm.losses) - spread.floor
+        losses = np.repeat(above_floor, m, axis=1)
         weights = np.tile(swarm.weights, targets) + self.offset
-        scale, power, cost = _power_laws(weights, losses, iterations)
+        unit = np.repeat(spread.deviation, m)
+        scale, power, cost = _power_laws(weights, losses, unit, iterations)
         followed = cost.reshape(targets, m).argmin(axis=1)
         same = swarm.same_text
         named = same.any(axis=1)
         followed[named] = same[named].argmax(axis=1)
         column = np.arange(targets) * m + followed
-        return Law(
-            level=np.zeros(targets),
+        law = Law(
+            level=spread.floor,
             scale=scale[column],
             power=power[column],
             offset=np.full(targets, self.offset),
@@ -69,6 +74,7 @@ class BiMix(LawMixer):
             exponent=np.ones((targets, m)),
             linear=np.zeros((targets, m)),
         )
+        return law.where(spread.varies, law.flat(spread.centre))
 
     def note(self, importance: Array, weights: Array) -> str:
         """Returns a sentence on which domains the goal's targets follow."""
@@ -83,14 +89,15 @@ class BiMix(LawMixer):
         return note
 
 
-def _power_laws(x: Array, losses: Array, iterations: int) -> tuple[Array, Array, Array]:
+def _power_laws(
+    x: Array, losses: Array, deviation: Array, iterations: int
+) -> tuple[Array, Array, Array]:
     """Fits losses = A x^-a column by column of x and losses, (runs, columns) each.
 
-    Returns A, a and the cost of each column.
+    Residuals are in units of `deviation` (columns,). Returns A, a and the cost of each column.
     """
-    spread = np.maximum(losses.std(axis=0), 1e-9)[:, None]
     logs = np.log(x).T
-    mean_loss = np.maximum(losses.mean(axis=0), 1e-9)
+    mean_loss = losses.mean(axis=0)
     mean_log = logs.mean(axis=1)
     start = np.empty((len(logs), 2))
     start[:, 0] = np.log(mean_loss) + 0.1 * mean_log
@@ -104,7 +111,7 @@ def _power_laws(x: Array, losses: Array, iterations: int) -> tuple[Array, Array,
         predicted = np.exp(log_scale - power * logs[rows])
         by_power = -predicted * power * logs[rows]
         jacobian = np.stack([predicted, by_power], axis=2)
-        unit = spread[rows]
+        unit = deviation[rows, None]
         residual = predicted - losses.T[rows]
         return residual / unit, jacobian / unit[..., None]
 

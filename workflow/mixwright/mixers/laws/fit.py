@@ -1,12 +1,15 @@
 """The fit of effective-data laws (see `law`) to the losses of runs, all targets at once.
 
-It minimises, over theta: the logarithms of E, A, b, eps and K, the logit of g, and beta / sd,
+It minimises, over theta: the logarithms of E - floor, A, b, eps and K, the logit of g, and
+beta / sd,
 
     sum_j huber(t_j (L(w_j) - L_j) / sd) + (n / 64)^(2/3) sum_p tau_p (theta_p - mu_p)^2
 
     L_j      measured loss of run j, nats/token
     L(w_j)   what the law says of it
-    sd       standard deviation of the target's losses over the n runs, nats/token
+    sd       standard deviation of the target's losses over the n runs, nats/token (see
+             `numerics.spread`: a wild run does not widen it)
+    floor    100 sd below the target's least loss: any constant may be added to the losses
     t_j      trust in run j, 1 on average: less for runs far above the target's best
     tau, mu  strengths and centres of a prior on the parameters
 """
@@ -19,8 +22,9 @@ import numpy as np
 from mixwright.mixers.laws.law import Law
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
+from mixwright.numerics.spread import Spread
 
-# Columns of theta (targets, 4 + 3 domains): log E, log A, log b, log eps. Then come log K, logit g
+# Columns of theta (targets, 4 + 3 domains): log (E - floor), log A, log b, log eps. Then come log K, logit g
 # and beta / sd, one block of columns each (`_blocks`).
 LEVEL = 0
 SCALE = 1
@@ -50,7 +54,7 @@ class Prior:
     power: tuple[float, float] = (0.02, float(np.log(0.2)))
     # log eps
     offset: tuple[float, float] = (0.006, -2.5)
-    # tau of log E and log A; their centres are where the fit starts, which the data decide
+    # tau of log (E - floor) and log A; their centres are where the fit starts, which the data decide
     level: float = 0.02
     # tau of beta / sd; its centre is 0
     linear: float = 0.2
@@ -64,6 +68,10 @@ class Prior:
         return replace(self, level=factor * self.level, **stronger)
 
 
+# A fit starts with E so many standard deviations above the floor, at least.
+LEAST_LEVEL = 1.0
+# Where it starts at another law, at least so many: that law's floor was another one.
+NEAR_LEVEL = 0.1
 # Holds b = 1, eps = 0 and beta = 0.
 ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)
 
@@ -86,36 +94,46 @@ def fit_law(
         same_text: (targets, domains) 1 where a target's text is a domain's, 0 elsewhere.
         near: a law to start from; the penalty's centres are the data's own all the same.
     """
-    spread = np.maximum(losses.std(axis=0), 1e-9)
-    start = _start(weights, losses, spread, prior)
+    spread = Spread.of(losses)
+    deviation = spread.deviation
+    above_floor = spread.tame(losses) - spread.floor
+    start = _start(weights, above_floor, deviation, prior)
     strength, centre = _penalty(start, prior)
     if same_text is not None:
         transfer, _, _ = _blocks(start)
         centre[:, transfer] += prior.same_text * same_text
     strength = strength * (len(weights) / PRIOR_RUNS) ** GROWTH
     if near is not None:
-        start = _parameters(near, spread)
+        start = _parameters(near.raised(-spread.floor), deviation)
+
+    trusted = trust(losses, spread) / deviation[:, None]
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
-        return _residuals(theta, weights, losses.T[rows], spread[rows])
+        target = above_floor.T[rows]
+        return _residuals(theta, weights, target, deviation[rows], trusted[rows])
 
     theta, _ = minimise(start, residuals, strength, centre, iterations)
-    return _law(theta, spread)
+    law = _law(theta, deviation).raised(spread.floor)
+    return law.where(spread.varies, law.flat(spread.centre))
 
 
-def trust(losses: Array, spread: Array) -> Array:
+def trust(losses: Array, spread: Spread) -> Array:
     """Returns (targets, runs) weights of the residuals, 1 on average.
 
-    The law has to be right near a target's best mixtures, not where the target is starved.
+    The law has to be right near a target's best mixtures, not where the target is starved. A loss
+    that is too good to be true counts for nothing.
 
     Args:
-        losses: (targets, runs) nats/token.
-        spread: (targets,) standard deviations of the losses.
+        losses: (runs, targets) nats/token.
+        spread: of the losses.
     """
-    above_best = losses - losses.min(axis=1, keepdims=True)
-    fade = FADE * spread[:, None]
+    too_low = spread.too_low(losses)
+    tamed = spread.tame(losses)
+    above_best = tamed - tamed.min(axis=0)
+    fade = FADE * spread.deviation
     weights = 1 / (1 + above_best / fade)
-    return weights / weights.mean(axis=1, keepdims=True)
+    weights = np.where(too_low, 0.0, weights)
+    return (weights / weights.mean(axis=0)).T
 
 
 def _blocks(theta: Array) -> tuple[slice, slice, slice]:
@@ -127,7 +145,7 @@ def _blocks(theta: Array) -> tuple[slice, slice, slice]:
 
 
 def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
-    """Returns (targets, parameters) where a fit starts.
+    """Returns (targets, parameters) where a fit to losses above the floor starts.
 
     log K comes from the correlation of each domain's root weight with the loss; E and A from a
     regression of the loss on the effective data that this K makes.
@@ -155,8 +173,7 @@ def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
     slope = (centred * losses).sum(axis=0) / variation
     fall_spread = np.maximum(fall.std(axis=0), 1e-9)
     slope = np.maximum(slope, 0.1 * spread / fall_spread)
-    least_level = 0.1 * np.abs(losses.min(axis=0)) + 1e-6
-    level = np.maximum(mean_loss - slope * mean_fall, least_level)
+    level = np.maximum(mean_loss - slope * mean_fall, LEAST_LEVEL * spread)
     theta[:, LEVEL] = np.log(level)
     theta[:, SCALE] = np.log(slope)
     return theta
@@ -192,8 +209,9 @@ def _law(theta: Array, spread: Array) -> Law:
 
 
 def _parameters(law: Law, spread: Array) -> Array:
-    """Returns the theta (targets, parameters) of a law: the inverse of `_law`."""
-    positive = np.column_stack([law.level, law.scale, law.power, law.offset, law.transfer])
+    """Returns the theta (targets, parameters) of a law above the floor: the inverse of `_law`."""
+    level = np.maximum(law.level, NEAR_LEVEL * spread)
+    positive = np.column_stack([level, law.scale, law.power, law.offset, law.transfer])
     logs = np.log(np.maximum(positive, 1e-300))
     exponent = np.clip(law.exponent, 1e-9, 1 - 1e-9)
     logit = np.log(exponent) - np.log1p(-exponent)
@@ -201,11 +219,18 @@ def _parameters(law: Law, spread: Array) -> Array:
     return np.column_stack([logs, logit, linear])
 
 
-def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tuple[Array, Array]:
-    """Returns trusted residuals (targets, runs) in standard deviations, and their Jacobian.
+def _residuals(
+    theta: Array,
+    weights: Array,
+    losses: Array,
+    spread: Array,
+    trusted: Array,
+) -> tuple[Array, Array]:
+    """Returns trusted residuals (targets, runs), and their Jacobian.
 
     The Jacobian by theta (targets, parameters) is (targets, runs, parameters). Weights are
-    (runs, domains), losses (targets, runs) in nats/token, and spread is (targets,).
+    (runs, domains), losses (targets, runs) in nats/token, spread is (targets,), and trusted
+    (targets, runs) is what a residual is multiplied by.
     """
     law = _law(theta, spread)
     transfer, exponent, linear = _blocks(theta)
@@ -233,5 +258,4 @@ def _residuals(theta: Array, weights: Array, losses: Array, spread: Array) -> tu
     jacobian[..., linear] = spread[:, None, None] * weights
 
     predicted = level + fall + law.linear @ weights.T
-    trusted = trust(losses, spread) / spread[:, None]
     return (predicted - losses) * trusted, jacobian * trusted[..., None]

@@ -36,6 +36,7 @@ from mixwright.mixers.laws.repetition import (
 )
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
+from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 
 ROLES = ("swarm", "vertex", "perturb")
@@ -128,11 +129,12 @@ class Joint(LawMixer):
         rng = np.random.default_rng(0)
         usual = self.fit_law(runs, self.iterations)
         best = usual
-        least = _squares(runs.losses, self._losses_of(usual, runs))
+        losses = Spread.of(runs.losses).tame(runs.losses)
+        least = _squares(losses, self._losses_of(usual, runs))
         for _ in range(STARTS):
             steps = min(START_STEPS, self.iterations)
             other = self.fit_law(runs, steps, usual.shaken(rng))
-            squares = _squares(runs.losses, self._losses_of(other, runs))
+            squares = _squares(losses, self._losses_of(other, runs))
             best = best.where(squares >= least, other)
             least = np.minimum(least, squares)
         return best
@@ -140,13 +142,14 @@ class Joint(LawMixer):
     def _fitted_decay(self, runs: Observations) -> tuple[float, ...]:
         """Returns the runs' R* and its interval; nothing where that is open at both ends."""
         near = self.fit_law(runs, self.iterations)
-        spread = np.maximum(runs.losses.std(axis=0), 1e-9)
-        trusted = trust(runs.losses.T, spread)
+        spread = Spread.of(runs.losses)
+        tamed = spread.tame(runs.losses)
+        trusted = trust(runs.losses, spread)
 
         def misfit(decay: float) -> Array:
             mixer = replace(self, decay_interval=(decay,))
             law = mixer.fit_law(runs, PROFILE_STEPS, near)
-            residuals = runs.losses - mixer._losses_of(law, runs)
+            residuals = tamed - mixer._losses_of(law, runs)
             return np.asarray(((trusted * residuals.T) ** 2).sum(axis=1))
 
         decay, low, high = fit_decay(misfit, len(runs.runs))
@@ -301,6 +304,9 @@ def _strength(losses: Array, predicted: Array, domains: int) -> float:
     freedom = len(losses) - parameters
     if freedom < parameters:
         return 1.0
-    variance = np.maximum(losses.var(axis=0), 1e-18)
-    noise = _squares(losses, predicted) / freedom / variance
+    spread = Spread.of(losses)
+    if not spread.varies.any():
+        return 1.0
+    residuals = (spread.tame(losses) - predicted) / spread.deviation
+    noise = (residuals**2).sum(axis=0)[spread.varies] / freedom
     return float(np.clip(np.median(noise) / NOISE, 0.001, 1.0))

@@ -12,7 +12,7 @@
     g_i     diminishing returns of domain i, below 1
     beta_i  linear rest, nats/token
 
-E, A, b, eps, K and g are positive. With g < 1 the loss is convex in w, so that its minimum under
+A, b, eps, K and g are positive. E has any sign: losses may be counted from anywhere. With g < 1 the loss is convex in w, so that its minimum under
 bounds is global. In amounts n_i (tokens) in place of w_i the same law carries scale. With b = 1,
 eps = 0 and beta = 0 it is the additive law of arXiv 2507.09404.
 """
@@ -30,7 +30,10 @@ SMALLEST = 1e-14
 
 @dataclass(frozen=True)
 class Law:
-    """Parameters of the law, one row a target; all but `linear` positive, and exponents below 1."""
+    """Parameters of the law, one row a target; exponents are below 1.
+
+    All but `level` and `linear` are positive. A target that never varies has a scale of 0.
+    """
 
     # E (targets,) nats/token
     level: Array
@@ -80,6 +83,10 @@ class Law:
         """Returns the law of the targets that are `chosen` (targets,)."""
         return Law(*(part[chosen] for part in vars(self).values()))
 
+    def raised(self, by: Array) -> "Law":
+        """Returns the law of losses that are greater by (targets,) constants, nats/token."""
+        return replace(self, level=self.level + by)
+
     def where(self, chosen: NDArray[np.bool_], other: "Law") -> "Law":
         """Returns this law's rows where `chosen` (targets,) is true, the other's elsewhere."""
         parts = []
@@ -90,6 +97,15 @@ class Law:
                 mask = chosen[:, None]
             parts.append(np.where(mask, mine, theirs))
         return Law(*parts)
+
+    def flat(self, losses: Array) -> "Law":
+        """Returns a law that says (targets,) losses of every mixture, nats/token."""
+        return replace(
+            self,
+            level=losses,
+            scale=np.zeros_like(self.scale),
+            linear=np.zeros_like(self.linear),
+        )
 
     def shaken(self, rng: np.random.Generator) -> "Law":
         """Returns a law some way off, to start a fit from.

@@ -24,6 +24,7 @@ from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
+from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import Groups, minimise_linear
 
@@ -32,6 +33,8 @@ from mixwright.simplex.geometry import Groups, minimise_linear
 RIDGE = 1e-3
 # Starts of c: so many standard deviations below the least loss.
 FLOORS = (0.1, 0.5, 2.0)
+# The effect of every domain on a target that never varies: exp of it is 0.
+NOTHING = -1e3
 # Exponents are cut here while a fit looks for its way, so that none overflows.
 GREATEST = 50.0
 
@@ -124,7 +127,9 @@ def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
     Returns:
         (targets, 1 + domains): c and t.
     """
-    spread = np.maximum(losses.std(axis=0), 1e-9)
+    spread = Spread.of(losses)
+    tamed = spread.tame(losses)
+    deviation = spread.deviation
     strength = np.full(1 + weights.shape[1], RIDGE)
     strength[0] = 0.0
 
@@ -135,22 +140,26 @@ def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
         jacobian = np.empty((*rise.shape, 1 + weights.shape[1]))
         jacobian[..., 0] = 1.0
         jacobian[..., 1:] = rise[..., None] * weights
-        jacobian /= spread[rows, None, None]
-        residual = level + rise - losses.T[rows]
-        return residual / spread[rows, None], jacobian
+        jacobian /= deviation[rows, None, None]
+        residual = level + rise - tamed.T[rows]
+        return residual / deviation[rows, None], jacobian
 
     fits = []
     costs = []
     for floor in FLOORS:
-        level = losses.min(axis=0) - floor * spread
-        start = _start(weights, losses, level)
+        level = tamed.min(axis=0) - floor * deviation
+        start = _start(weights, tamed, level)
         centre = start.copy()
         centre[:, 1:] = start[:, 1:].mean(axis=1, keepdims=True)
         theta, cost = minimise(start, residuals, strength, centre, iterations)
         fits.append(theta)
         costs.append(cost)
     best = np.argmin(costs, axis=0)
-    return np.stack(fits)[best, np.arange(len(best))]
+    parameters = np.stack(fits)[best, np.arange(len(best))]
+    flat = ~spread.varies
+    parameters[flat, 0] = spread.centre[flat]
+    parameters[flat, 1:] = NOTHING
+    return parameters
 
 
 def _start(weights: Array, losses: Array, level: Array) -> Array:

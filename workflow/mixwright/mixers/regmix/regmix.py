@@ -5,6 +5,7 @@
 
     w    mixture, (domains,) weights on the simplex, drawn from Dirichlet(natural)
     g_k  regression of target k: boosted trees, or a line (both are in the paper), nats/token
+         (trees grow on losses less their median: labels are float32)
     c_k  weight of target k in the goal
 
 The regression knows the mixture only: it holds at the swarm's number of tokens.
@@ -25,6 +26,7 @@ from mixwright.mixers.regmix.c_mixup import augmented, helps
 from mixwright.mixers.regmix.tree_search import leaf_ranges, survivors
 from mixwright.mixers.search import Searched
 from mixwright.mixture import Array
+from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class RegMix(Searched):
     runs: int = field(default=0, metadata=FITTED)
     # of each target LightGBM's own text
     models: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
+    # (targets,) nats/token that the models' predictions lie above; 0 in a fit of an older version
+    levels: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
     name = "regmix"
 
     def fit(self, observations: Observations) -> Self:
@@ -68,14 +72,21 @@ class RegMix(Searched):
         swarm = self.usable(observations, "swarm", least=RUNS)
         runs = len(swarm.runs)
         parameters = self._parameters(runs)
+        spread = Spread.of(swarm.losses)
+        above = spread.tame(swarm.losses) - spread.centre
 
         def grow_target(losses: Array) -> str:
             return self._grow(swarm.weights, losses, parameters)
 
         # Threads are enough: LightGBM lets go of the interpreter while it works.
         with ThreadPoolExecutor(self._threads) as pool:
-            models = tuple(pool.map(grow_target, swarm.losses.T))
-        return self.learned(swarm, runs=runs, models=models)
+            models = tuple(pool.map(grow_target, above.T))
+        return self.learned(
+            swarm,
+            runs=runs,
+            models=models,
+            levels=spread.centre,
+        )
 
     def refit(self, observations: Observations) -> Self:
         """Fits again with fewer trees at a higher rate, and a smaller search."""
@@ -92,15 +103,39 @@ class RegMix(Searched):
             amounts: (mixtures, domains) tokens.
         """
         columns = [self._predict_one(k, amounts) for k in range(len(self.targets))]
-        return np.column_stack(columns)
+        return np.column_stack(columns) + self._levels
 
-    def candidates(self, weights: Array, importance: Array) -> NDArray[np.int64]:
+    @property
+    def _levels(self) -> Array:
+        """(targets,) nats/token."""
+        if self.levels is None:
+            return np.zeros(len(self.targets))
+        return self.levels
+
+    @cached_property
+    def _leaf_ranges(self) -> list[tuple[Array, Array]]:
+        """Of each target, the least and the greatest leaf of each tree."""
+        return [leaf_ranges(model) for model in self.models]
+
+    def _deciding(self, importance: Array) -> list[int]:
+        """Positions of the targets with weight whose models tell mixtures apart; one at least."""
+        weighed = np.flatnonzero(importance).tolist()
+        deciding = []
+        for k in weighed:
+            low, high = self._leaf_ranges[k]
+            if (low < high).any():
+                deciding.append(k)
+        return deciding or weighed
+
+    def candidates(
+        self, weights: Array, importance: Array, bar: float = float("inf")
+    ) -> NDArray[np.int64]:
         """Returns the rows of `weights` that may be among the best, without walking every tree."""
-        chosen = np.flatnonzero(importance).tolist()
+        chosen = self._deciding(importance)
         least = []
         greatest = []
         for k in chosen:
-            low, high = leaf_ranges(self.models[k])
+            low, high = self._leaf_ranges[k]
             least.append(low)
             greatest.append(high)
         rounds = min(len(low) for low in least)
@@ -117,10 +152,11 @@ class RegMix(Searched):
             greatest=importance[chosen] @ np.stack(greatest),
             weights=weights,
             keep=self.keep,
+            most=bar,
         )
 
     def objective(self, weights: Array, importance: Array) -> Array:
-        """Returns (mixtures,) sum_k c_k g_k(w)."""
+        """Returns (mixtures,) sum_k c_k g_k(w), less what is the same for all mixtures."""
         return self._sum(weights, importance)
 
     def within(self, weights: Array, limits: Limits) -> NDArray[np.bool_]:
@@ -130,20 +166,21 @@ class RegMix(Searched):
         """
         inside = np.ones(len(weights), dtype=bool)
         for k in np.flatnonzero(limits.limited).tolist():
-            inside[inside] = self._predict_one(k, weights[inside]) <= limits.most[k]
+            predicted = self._predict_one(k, weights[inside]) + self._levels[k]
+            inside[inside] = predicted <= limits.most[k]
         return inside
 
     def _sum(
         self, weights: Array, importance: Array, first: int = 0, count: int | None = None
     ) -> Array:
         """(mixtures,) the objective's share of `count` rounds of trees from `first` on."""
-        chosen = np.flatnonzero(importance)
+        chosen = self._deciding(importance)
 
         def predict_target(k: int) -> Array:
             return self._predict_one(k, weights, first, count)
 
         with ThreadPoolExecutor(self._threads) as pool:
-            parts = list(pool.map(predict_target, chosen.tolist()))
+            parts = list(pool.map(predict_target, chosen))
         return np.stack(parts, axis=1) @ importance[chosen]
 
     @property
@@ -166,7 +203,7 @@ class RegMix(Searched):
     def _predict_one(
         self, target: int, amounts: Array, first: int = 0, count: int | None = None
     ) -> Array:
-        """(mixtures,) nats/token of one target, by `count` rounds of trees from `first` on."""
+        """(mixtures,) nats/token of one target above its level, by `count` rounds of trees from `first` on."""
         weights = amounts / amounts.sum(axis=1, keepdims=True)
         predicted = self._boosters[target].predict(
             weights,
@@ -227,14 +264,15 @@ class RegMixLinear(Searched):
     def fit(self, observations: Observations) -> Self:
         """Solves for the coefficients; smallest slopes where the runs leave them open."""
         swarm = self.usable(observations, "swarm", least=RUNS)
-        coefficients, _, rank, _ = np.linalg.lstsq(swarm.weights, swarm.losses, rcond=1e-8)
+        tamed = Spread.of(swarm.losses).tame(swarm.losses)
+        coefficients, _, rank, _ = np.linalg.lstsq(swarm.weights, tamed, rcond=1e-8)
         if rank < len(swarm.domains):
             # Centred: what the runs leave open is then drawn to their mean loss. Drawn to a loss
             # of 0, it would draw the proposal.
             centre = swarm.weights.mean(axis=0)
-            level = swarm.losses.mean(axis=0)
+            level = tamed.mean(axis=0)
             weights = swarm.weights - centre
-            losses = swarm.losses - level
+            losses = tamed - level
             slopes, *_ = np.linalg.lstsq(weights, losses, rcond=1e-8)
             coefficients = slopes + level - centre @ slopes
         return self.learned(swarm, coefficients=coefficients)

@@ -35,6 +35,7 @@ def survivors(
     greatest: Array,
     weights: Array,
     keep: int,
+    most: float = float("inf"),
 ) -> NDArray[np.int64]:
     """Finds rows among which the `keep` mixtures of least objective are for certain.
 
@@ -47,6 +48,7 @@ def survivors(
         greatest: (rounds,) the most that a round can add.
         weights: (mixtures, domains).
         keep: how many mixtures are sought.
+        most: an objective above it is not wanted, whatever the others' are.
 
     Returns:
         Positions in `weights`, in order.
@@ -62,7 +64,8 @@ def survivors(
         objective = objective + partial(weights[alive], first, last)
         first = last
         keepth = np.partition(objective, keep - 1)[keep - 1]
-        bar = keepth + greatest[first:].sum() - least[first:].sum()
+        least_left = least[first:].sum()
+        bar = min(keepth + greatest[first:].sum(), most) - least_left
         rounding = 1e-9 * (1 + abs(bar))
         inside = objective <= bar + rounding
         alive = alive[inside]
