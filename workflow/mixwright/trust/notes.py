@@ -1,10 +1,10 @@
 """What a proposal's notes say beside its verdict."""
 
-import numpy as np
 from scipy.special import stdtrit
 
 from mixwright.goal import Goal, Proposal
 from mixwright.learners import Metric
+from mixwright.numerics.spread import varying
 from mixwright.observations import Observations
 from mixwright.trust.intervals import LEVEL, Interval
 from mixwright.trust.noise import NoiseFloor
@@ -44,8 +44,9 @@ def barred(goal: Goal) -> tuple[str, ...]:
 def silent_targets(observations: Observations, goal: Goal) -> tuple[str, ...]:
     """Returns the goal's targets that are the same in every run, by name."""
     names = []
-    for target, losses in zip(observations.targets, observations.losses.T, strict=True):
-        if target in goal.targets and not np.ptp(losses) > 0:
+    varies = varying(observations.losses)
+    for target, differs in zip(observations.targets, varies.tolist(), strict=True):
+        if target in goal.targets and not differs:
             names.append(target)
     return tuple(names)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mixwright.learners import LOSS, Metric
 from mixwright.mixture import Array
+from mixwright.numerics.spread import varying
 from mixwright.trust.folds import spread_of
 
 # a run is odd that lies so many standard deviations off what the others say of it
@@ -56,8 +57,7 @@ class OddRuns:
         limit = np.maximum(ODD * spread, spread_of(measured))
         limit = np.maximum(limit, TINY)
         # what is the same in every run is predicted but for rounding
-        varies = np.ptp(measured, axis=0) > 0
-        counts = wanted & varies
+        counts = wanted & varying(measured)
         ratio = np.where(counts, off / limit, 0.0)
         worst = ratio.argmax(axis=1)
         odd = ratio.max(axis=1) > 1
