@@ -117,6 +117,14 @@ def test_the_unit_of_the_losses_does_not_matter(scale):
     assert kind(ask(replace(seen, losses=scale * seen.losses))) == kind(clean())
 
 
+@pytest.mark.parametrize("constant", [-10.0, -2.0, 100.0])
+def test_a_constant_added_to_all_losses_does_not_matter(constant):
+    seen = swarm(spread_out())
+    moved = ask(replace(seen, losses=seen.losses + constant))
+    assert kind(moved) == kind(clean())
+    assert half_width(moved) < 2 * half_width(clean())
+
+
 def test_runs_written_twice_say_no_more_than_once():
     seen = swarm(spread_out())
     twice = seen.only(np.repeat(np.arange(40), 2))
@@ -435,3 +443,22 @@ def test_a_dense_swarm_is_not_one_chain():
     share = np.linspace(0, 1, 400)
     group = same_mixture(np.column_stack([share, 1 - share]))
     assert np.bincount(group).max() <= 3
+
+
+def test_where_the_form_is_the_doubt_it_is_said():
+    weights = spread_out(64)
+    weights[-4:] = weights[-1]
+    steps = 0.2 / (1 + np.exp(-(weights[:, :2] - 0.2) / 0.02))
+    noise = 0.001 * np.random.default_rng(0).standard_normal(steps.shape)
+    proposal = ask(replace(swarm(weights), losses=3 - steps + noise))
+    words = "is what the form of effective-data cannot follow: runs near this mixture narrow it"
+    assert not kind(proposal).startswith("better")
+    assert any(words in note for note in proposal.notes)
+    assert not any("cannot follow" in note for note in clean().notes)
+
+
+def test_twelve_runs_of_nine_mixtures_still_fit_a_stack():
+    mixtures = spread_out(9)
+    weights = np.concatenate([mixtures, np.tile(mixtures[:1], (3, 1))])
+    members = {"effective-data": {}, "additive": {}}
+    assert create("ensemble", {"members": members}).fit(swarm(weights)).names

@@ -33,8 +33,10 @@ class Pairs:
         everything = values * (values - 1) // 2
         ties_first = _ties(a)
         ties_second = _ties(b)
-        ties_both = _ties(a * (values + 1) + b)
-        ordered = everything - ties_first - ties_second + ties_both
+        both = a * values + b
+        ties_both = _ties(both)
+        tied = ties_first + ties_second - ties_both
+        ordered = everything - tied
         discordant = _inversions(b[order])
         return cls(
             concordant=ordered - discordant,
@@ -86,13 +88,16 @@ def _inversions(numbers: NDArray[np.int64]) -> int:
     place = np.arange(values)
     step = int(numbers.max(initial=0)) + 1
     while width < values:
-        pair = place // (2 * width)
-        left = (place // width) % 2 == 0
+        block = place // width
+        pair = block // 2
+        right = block % 2 == 1
         keys = pair * step + numbers
-        before = np.sort(keys[left])
-        after = keys[~left]
+        before = np.sort(keys[~right])
+        after = keys[right]
         not_greater = np.searchsorted(before, after, side="right")
-        ends = np.searchsorted(before, (pair[~left] + 1) * step, side="left")
-        count += int((ends - not_greater).sum())
+        end = step * (pair[right] + 1)
+        ends = np.searchsorted(before, end, side="left")
+        greater = ends - not_greater
+        count += int(greater.sum())
         width *= 2
     return count

@@ -29,10 +29,10 @@ def same_mixture(weights: Array, tolerance: float = ALIKE) -> NDArray[np.int64]:
         tolerance: the most by which a share may differ from the first member's.
     """
     weights = np.asarray(weights, dtype=np.float64)
-    runs = len(weights)
-    group = np.full(runs, -1, dtype=np.int64)
-    widest = int(weights.var(axis=0).argmax())
-    column = weights[:, widest]
+    group = np.full(len(weights), -1, dtype=np.int64)
+    # only runs that are near in the domain that varies most can be alike
+    variance = weights.var(axis=0)
+    column = weights[:, variance.argmax()]
     order = np.argsort(column, kind="stable")
     ordered = column[order]
     ends = np.searchsorted(ordered, ordered + tolerance, side="right")
@@ -40,9 +40,11 @@ def same_mixture(weights: Array, tolerance: float = ALIKE) -> NDArray[np.int64]:
         if group[first] >= 0:
             continue
         near = order[place : ends[place]]
-        near = near[group[near] < 0]
-        apart = np.abs(weights[near] - weights[first]).max(axis=1)
-        group[near[apart <= tolerance]] = first
+        free = near[group[near] < 0]
+        difference = weights[free] - weights[first]
+        apart = np.abs(difference).max(axis=1)
+        members = free[apart <= tolerance]
+        group[members] = first
     return _numbered(group)
 
 
@@ -60,19 +62,33 @@ def mixture_folds(
         weights: (runs, domains) shares.
         folds: how many, at most.
     """
+    alone = np.arange(len(weights))
     group = same_mixture(weights)
-    sizes = np.bincount(group)
-    rest = len(group) - sizes.max()
-    if len(sizes) < 3 or rest < min(LEAST, len(group) - 1):
-        group = np.arange(len(group))
     groups = int(group.max()) + 1
-    drawn: NDArray[np.int64] = rng.permutation(groups) % min(folds, groups)
-    return drawn[group]
+    fold = _drawn(group, folds, rng)
+    if groups == len(weights):
+        return fold
+    sizes = np.bincount(fold)
+    rest = len(weights) - int(sizes.max())
+    if groups < 3 or rest < LEAST:
+        return _drawn(alone, folds, rng)
+    return fold
+
+
+def _drawn(
+    group: NDArray[np.int64],
+    folds: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Puts each group into a fold."""
+    groups = int(group.max()) + 1
+    of_group: NDArray[np.int64] = rng.permutation(groups) % min(folds, groups)
+    return of_group[group]
 
 
 def _numbered(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """The same groups, numbered from 0 by first appearance."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
+    order = np.argsort(first)
+    rank = np.argsort(order)
     return rank[inverse]

@@ -20,7 +20,7 @@ from mixwright.trust.cost import Cost, question_error
 from mixwright.trust.evidence import CANNOT, Evidence, HeldOut, weigh
 from mixwright.trust.intervals import LEVEL, REFERENCE, Difference, Interval
 from mixwright.trust.noise import NoiseFloor, noise_of
-from mixwright.trust.notes import barred, of_refits, silent, silent_targets, untried
+from mixwright.trust.notes import barred, of_form, of_refits, silent, silent_targets, untried
 from mixwright.trust.refits import SECOND, Refits, rows_read
 
 # refits where no number is asked for
@@ -226,9 +226,14 @@ def bootstrap(
     distance = _distance(observations.weights[rows])
     points = 2 * min(1.0, float(apart / distance))
     gain = refits.around([-1, 1], cost, noise, points)
+    form_error = refits.form_error([-1, 1], cost, noise, points)
     metric = cost.readout.metric
     evidence = _evidence(refits, observations.only(rows), goal, proposal, cost)
     opinion = refits.opinion(cost, metric, gain)
+    doubts = of_form(proposal.mixer, gain, form_error, done, metric)
+    if noise is None or not evidence.enough:
+        # without repeats the noise of a run is part of it, and a note says so
+        doubts = ()
     if refits.opponent != SECOND and not evidence.enough:
         opinion = ()
     return Bootstrap(
@@ -248,6 +253,7 @@ def bootstrap(
                 observations.metrics,
             ),
             *opinion,
+            *doubts,
             *of_refits(proposal.mixer, draws, done, noise),
         ),
         evidence=evidence,

@@ -30,8 +30,10 @@ class Cost:
 
     def objective(self, cost: Interval) -> Interval:
         """Returns the objective of a cost, with its interval the right way round."""
-        ends = sorted((self.way * cost.low, self.way * cost.high))
-        return Interval(self.way * cost.value, *ends)
+        low = self.way * cost.low
+        high = self.way * cost.high
+        value = self.way * cost.value
+        return Interval(value, min(low, high), max(low, high))
 
 
 def question_error(readout: Readout, observations: Observations) -> float | None:
@@ -51,5 +53,8 @@ def question_error(readout: Readout, observations: Observations) -> float | None
         error = metric.noise(accuracy)
         if error is None:
             return None
-        variance += (weight * POINTS.whole * error / metric.whole) ** 2
-    return float(np.sqrt(np.median(variance)))
+        points = POINTS.whole * error / metric.whole
+        share = weight * points
+        variance += share**2
+    usual = np.median(variance)
+    return float(np.sqrt(usual))

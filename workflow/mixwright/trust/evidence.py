@@ -189,10 +189,10 @@ def _untried(
 
 
 def _listed(names: Sequence[str]) -> str:
-    each = "it"
+    remedy = "train 2 or more runs with 5 to 20 % of it, or cap it at 0"
     if len(names) > 1:
-        each = "each"
-    return f"{', '.join(names)}; train 2 or more runs with 5 to 20 % of {each}"
+        remedy = "train 2 or more runs with 5 to 20 % of each, or cap them at 0"
+    return f"{', '.join(names)}; {remedy}"
 
 
 def _times(distance: float) -> str:

@@ -31,40 +31,46 @@ def held_out_residuals(full: Mixer, observations: Observations, rows: Rows, seed
     """
     entry = mixers.entry(full.name)
     fit = full.refit
-    if entry.draws >= CHEAP and entry.reads == {"swarm"}:
+    cheap = entry.draws >= CHEAP
+    if cheap and entry.reads == {"swarm"}:
         fit = full.fit
     fold = folds_of(observations, rows, seed)
+    folds = int(fold.max()) + 1
     everything = np.arange(len(observations.runs))
-    residuals = np.empty((len(rows), len(observations.targets)))
-    for k in range(int(fold.max()) + 1):
+    predicted = np.empty_like(observations.losses)
+    for k in range(folds):
         out = rows[fold == k]
         inside = np.setdiff1d(everything, out)
-        fitted = fit(observations.only(inside))
-        amounts = fitted.amounts_of(observations)[out]
-        predicted = fitted.predict(amounts)
-        residuals[fold == k] = observations.losses[out] - predicted
-    return residuals
+        others = observations.only(inside)
+        fitted = fit(others)
+        amounts = fitted.amounts_of(observations)
+        predicted[out] = fitted.predict(amounts[out])
+    residuals = observations.losses[rows] - predicted[rows]
+    return np.asarray(residuals)
 
 
 def folds_of(observations: Observations, rows: Rows, seed: int) -> NDArray[np.int64]:
     """Returns (rows,) the fold of each run: whole mixtures, drawn at random."""
     shares = shares_of(observations, rows)
-    mixtures = int(same_mixture(shares).max()) + 1
+    group = same_mixture(shares)
+    mixtures = int(group.max()) + 1
     folds = FOLDS
     if mixtures < 2 * FOLDS:
         folds = len(rows)
-    return mixture_folds(shares, folds, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    return mixture_folds(shares, folds, rng)
 
 
 def shares_of(observations: Observations, rows: Rows) -> Array:
     """Returns (rows, domains) amounts over the longest run's: equal for one mixture and length."""
     amounts = observations.amounts[rows]
-    longest = amounts.sum(axis=1).max()
-    return np.asarray(amounts / longest)
+    tokens = amounts.sum(axis=1)
+    return np.asarray(amounts / tokens.max())
 
 
 def spread_of(values: Array) -> Array:
     """Returns a standard deviation along the first axis, by medians: wild values do not count."""
     centre = np.median(values, axis=0)
     distance = np.abs(values - centre)
-    return np.asarray(MADS * np.median(distance, axis=0))
+    usual = np.median(distance, axis=0)
+    return np.asarray(MADS * usual)

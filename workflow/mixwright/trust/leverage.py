@@ -15,6 +15,8 @@ from mixwright.mixture import Array
 
 # r, as a share of the mean variance
 RIDGE = 0.01
+# keeps a swarm without variance from dividing by 0
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -31,29 +33,45 @@ class Cover:
     @classmethod
     def of(cls, weights: Array) -> "Cover":
         """Measures the region of runs (runs, domains)."""
-        roots = np.sqrt(np.maximum(weights, 0.0))
+        roots = _roots(weights)
+        runs, domains = roots.shape
         centre = roots.mean(axis=0)
         centred = roots - centre
-        covariance = centred.T @ centred / len(roots)
-        domains = len(centre)
-        ridge = RIDGE * np.trace(covariance) / domains + 1e-12
-        precision = np.linalg.inv(covariance + ridge * np.eye(domains))
-        plain = _squares(centred, precision)
-        scale = max(float(plain.mean()), 1e-300)
-        return cls(centre, precision / scale, plain / scale)
+        squares = centred.T @ centred
+        covariance = squares / runs
+        mean_variance = np.trace(covariance) / domains
+        ridge = RIDGE * mean_variance + TINY
+        identity = np.eye(domains)
+        precision = np.linalg.inv(covariance + ridge * identity)
+        plain = _forms(centred, precision)
+        scale = max(float(plain.mean()), TINY)
+        return cls(
+            centre=centre,
+            precision=precision / scale,
+            of_runs=plain / scale,
+        )
 
     def leverage(self, weights: Array) -> Array:
         """Returns (mixtures,) h of mixtures (mixtures, domains)."""
-        roots = np.sqrt(np.maximum(weights, 0.0))
-        return _squares(roots - self.centre, self.precision)
+        centred = _roots(weights) - self.centre
+        return _forms(centred, self.precision)
 
     def distance(self, weights: Array) -> Array:
         """Returns (mixtures,) distances from the centre; that of the outermost run is 1."""
-        outermost = max(float(self.of_runs.max()), 1e-300)
-        return np.sqrt(self.leverage(weights) / outermost)
+        outermost = float(self.of_runs.max())
+        leverage = self.leverage(weights)
+        ratio = leverage / max(outermost, TINY)
+        return np.sqrt(ratio)
 
 
-def _squares(centred: Array, precision: Array) -> Array:
+def _roots(weights: Array) -> Array:
+    """Roots of weights; rounding may leave one below 0."""
+    positive = np.maximum(weights, 0.0)
+    return np.sqrt(positive)
+
+
+def _forms(centred: Array, precision: Array) -> Array:
     """(mixtures,) quadratic forms of (mixtures, domains)."""
     products = centred @ precision
-    return np.asarray((products * centred).sum(axis=1))
+    terms = products * centred
+    return np.asarray(terms.sum(axis=1))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 from mixwright.mixture import Array
@@ -92,29 +93,42 @@ def noise_of(observations: Observations, values: Array) -> NoiseFloor | None:
     Args:
         values: (runs,) one number a run.
     """
-    roles = np.array(observations.roles)
-    weights = observations.weights
-    group = np.full(len(roles), -1)
-    group[roles == "repeat"] = 0
-    swarm = roles == "swarm"
-    if swarm.any():
-        group[swarm] = 1 + same_mixture(weights[swarm], EQUAL)
-    sizes = np.bincount(group + 1)
-    repeated = (group >= 0) & (sizes[group + 1] > 1)
+    group = _repeats(observations)
+    repeated = group >= 0
     runs = int(repeated.sum())
-    freedom = runs - len(np.unique(group[repeated]))
-    alone = weights[repeated].max(axis=1, initial=0.0) > ALONE
-    if not freedom or (freedom < FREEDOM and alone.all()):
+    mixtures = np.unique(group[repeated])
+    freedom = runs - len(mixtures)
+    weights = observations.weights[repeated]
+    alone = weights.max(axis=1, initial=0.0) > ALONE
+    few = freedom < FREEDOM and alone.all()
+    if few or not freedom:
         return None
     column = pd.Series(values[repeated], dtype=np.float64)
-    deviations = column - column.groupby(group[repeated]).transform("mean")
-    scatter = float((deviations**2).sum())
+    by_mixture = column.groupby(group[repeated])
+    deviations = column - by_mixture.transform("mean")
+    squares = deviations**2
+    scatter = float(squares.sum())
     return NoiseFloor(
         value=float(np.sqrt(scatter / freedom)),
         low=float(np.sqrt(scatter / _chi2(0.975, freedom))),
         high=float(np.sqrt(scatter / _chi2(0.025, freedom))),
         runs=runs,
     )
+
+
+def _repeats(observations: Observations) -> NDArray[np.int64]:
+    """(runs,) the mixture of each run that has a twin, as a number from 0; -1 for the others."""
+    roles = np.array(observations.roles)
+    swarm = roles == "swarm"
+    group = np.full(len(roles), -1)
+    group[roles == "repeat"] = 0
+    if swarm.any():
+        weights = observations.weights[swarm]
+        group[swarm] = 1 + same_mixture(weights, EQUAL)
+    sizes = np.bincount(group + 1)
+    alone = sizes[group + 1] == 1
+    group[alone] = -1
+    return group
 
 
 def target_weights(targets: Mapping[str, float], names: Iterable[str]) -> Array:

@@ -1,11 +1,16 @@
 """What a proposal's notes say beside its verdict."""
 
-import numpy as np
+from scipy.special import stdtrit
 
 from mixwright.goal import Goal, Proposal
+from mixwright.learners import Metric
+from mixwright.numerics.spread import varying
 from mixwright.observations import Observations
+from mixwright.trust.intervals import LEVEL, Interval
 from mixwright.trust.noise import NoiseFloor
 
+# of an interval: from this share on, the error of the form is most of it
+MOSTLY = 0.8
 # a weight below this is not mentioned
 LITTLE = 1e-3
 
@@ -39,8 +44,9 @@ def barred(goal: Goal) -> tuple[str, ...]:
 def silent_targets(observations: Observations, goal: Goal) -> tuple[str, ...]:
     """Returns the goal's targets that are the same in every run, by name."""
     names = []
-    for target, losses in zip(observations.targets, observations.losses.T, strict=True):
-        if target in goal.targets and not np.ptp(losses) > 0:
+    varies = varying(observations.losses)
+    for target, differs in zip(observations.targets, varies.tolist(), strict=True):
+        if target in goal.targets and not differs:
             names.append(target)
     return tuple(names)
 
@@ -51,6 +57,30 @@ def silent(observations: Observations, goal: Goal) -> tuple[str, ...]:
     if not names:
         return ()
     return (f"{', '.join(names)}: the same in every run, so it tells no mixtures apart",)
+
+
+def of_form(
+    mixer: str,
+    gain: Interval,
+    error: float,
+    draws: int,
+    metric: Metric,
+) -> tuple[str, ...]:
+    """Returns a note where a gain is in doubt for what the mixer's form cannot follow.
+
+    Args:
+        error: standard error of the gain by the form.
+        draws: refits that the interval rests on.
+    """
+    half = gain.high - gain.value
+    of_form = float(stdtrit(draws - 1, (1 + LEVEL) / 2)) * error
+    if gain.low > 0 or not of_form > MOSTLY * half:
+        return ()
+    unit = f" {metric.unit}".rstrip()
+    return (
+        f"{of_form:.3f}{unit} of the gain's {half:.3f} either way is what the form of {mixer}"
+        " cannot follow: runs near this mixture narrow it, more seeds do not",
+    )
 
 
 def of_refits(mixer: str, draws: int, done: int, noise: NoiseFloor | None) -> tuple[str, ...]:

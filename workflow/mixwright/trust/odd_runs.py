@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mixwright.learners import LOSS, Metric
 from mixwright.mixture import Array
+from mixwright.numerics.spread import varying
 from mixwright.trust.folds import spread_of
 
 # a run is odd that lies so many standard deviations off what the others say of it
@@ -16,6 +17,8 @@ ODD = 6.0
 MOST_ODD = 0.2
 # odd runs that get a note each
 NAMED = 3
+# keeps residuals of 0 from dividing by 0
+TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,22 @@ class OddRuns:
                 edge is harder to predict.
             wanted: (targets,) which targets count.
         """
-        off = np.abs(residuals - np.median(residuals, axis=0))
-        harder = np.maximum(1.0, leverage)[:, None]
-        usual = spread_of(residuals) * harder
-        limit = np.maximum(ODD * usual, spread_of(measured))
+        usual = np.median(residuals, axis=0)
+        off = np.abs(residuals - usual)
+        harder = np.maximum(1.0, leverage)
+        spread = np.outer(harder, spread_of(residuals))
+        limit = np.maximum(ODD * spread, spread_of(measured))
+        limit = np.maximum(limit, TINY)
         # what is the same in every run is predicted but for rounding
-        counts = wanted & (np.ptp(measured, axis=0) > 0)
-        ratio = np.where(counts, off / np.maximum(limit, 1e-300), 0.0)
+        counts = wanted & varying(measured)
+        ratio = np.where(counts, off / limit, 0.0)
+        worst = ratio.argmax(axis=1)
         odd = ratio.max(axis=1) > 1
-        if odd.sum() > MOST_ODD * len(odd):
-            odd = np.zeros(len(odd), dtype=bool)
+        if odd.mean() > MOST_ODD:
+            odd = np.zeros_like(odd)
         return cls(
             odd=odd,
-            worst=ratio.argmax(axis=1),
+            worst=worst,
             measured=measured,
             expected=measured - residuals,
         )
@@ -79,13 +85,17 @@ class OddRuns:
         """
         rows = np.flatnonzero(self.odd)
         columns = self.worst[rows]
-        off = self.measured[rows, columns] - self.expected[rows, columns]
-        oddest = rows[np.argsort(-np.abs(off), kind="stable")]
+        residuals = self.measured - self.expected
+        off = np.abs(residuals[rows, columns])
+        order = np.argsort(-off, kind="stable")
+        oddest = rows[order].tolist()
+        both = np.stack([self.measured, self.expected])
         notes = []
-        for row in oddest[:NAMED].tolist():
-            target = targets[self.worst[row]]
+        for row in oddest[:NAMED]:
+            column = int(self.worst[row])
+            target = targets[column]
             metric = metrics.get(target, LOSS)
-            pair = np.stack([self.measured, self.expected])[:, row, self.worst[row]]
+            pair = both[:, row, column]
             value, usual = metric.measured(pair).tolist()
             size = f"{abs(value - usual):.3g} {metric.unit}".rstrip()
             notes.append(
@@ -93,6 +103,7 @@ class OddRuns:
                 f" ({value:.4g}, not about {usual:.4g}); check it"
             )
         if len(oddest) > NAMED:
-            names = ", ".join(runs[row] for row in oddest[NAMED:].tolist())
+            others = [runs[row] for row in oddest[NAMED:]]
+            names = ", ".join(others)
             notes.append(f"as far off as these lie {names}; check them")
         return tuple(notes)

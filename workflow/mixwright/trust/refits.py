@@ -133,14 +133,26 @@ class Refits:
         value = float(sign @ reading(self.full[:2]))
         drawn = reading(self.losses)
         sums = drawn[:, :2] @ sign
-        form = points * self._extrapolated(sign) * self._unexplained(drawn, reading, noise)
-        apart = self._apart(sign, reading)
+        form = self.form_error(signs, reading, noise, points)
         bias = sums.mean() - value
-        variance = sums.var(ddof=1) + bias**2 + form + apart**2
+        variance = sums.var(ddof=1) + bias**2 + form**2
         error = np.sqrt(variance)
         quantile = stdtrit(len(drawn) - 1, (1 + LEVEL) / 2)
         half = float(quantile * error)
         return Interval(value, value - half, value + half)
+
+    def form_error(
+        self,
+        signs: Sequence[int],
+        reading: Reading,
+        noise: NoiseFloor | None,
+        points: float = 1.0,
+    ) -> float:
+        """Returns the standard error of the same sum by what the mixer's form cannot follow."""
+        sign = np.array(signs)
+        unexplained = self._unexplained(reading(self.losses), reading, noise)
+        variance = points * self._extrapolated(sign) * unexplained
+        return sqrt(variance + self._apart(sign, reading) ** 2)
 
     def opinion(self, reading: Reading, metric: Metric, gain: Interval) -> tuple[str, ...]:
         """What the other form says of the gain, in words; nothing where none was asked.
