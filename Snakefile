@@ -7,6 +7,8 @@
 #                the demo study, config/config.yaml
 #            snakemake --cores 2 --configfile config/studies/minipile.yaml
 #                another study
+#            snakemake --cores 2 proposals
+#                up to the proposals and a page of them; no final model is trained
 #            snakemake --cores 2 --configfile config/studies/regmix_pile.yaml
 #                runs that others measured; nothing is trained
 # Look       snakemake -n
@@ -97,6 +99,13 @@ rule all:
     default_target: True
     input:
         f"results/{NAME}/report/summary.html",
+    localrule: True
+
+
+# The same study without final models: `snakemake proposals`, or `finals: none` for good.
+rule proposals:
+    input:
+        f"{proposals_page(STUDY, RESULTS_FOLDER)}.html",
     localrule: True
 
 

@@ -19,11 +19,11 @@ def write(folder: Path, runs: int = 40, order=None, seed: int = 0) -> tuple[Path
     )
     order = range(runs) if order is None else order
     mixtures = [
-        ("index", *(f"train_{name}" for name in DOMAINS)),
+        ("index", *DOMAINS),
         *((f"r{i}", *weights[i]) for i in order),
     ]
     measured = [
-        ("index", *(f"valid/{name}_loss" for name in TARGETS)),
+        ("index", *TARGETS),
         *((f"r{i}", *losses[i]) for i in reversed(order)),
     ]
     return save(folder / "mixtures.csv", mixtures), save(folder / "losses.csv", measured)

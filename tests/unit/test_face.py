@@ -113,7 +113,7 @@ def test_the_workflow_s_own_tables_may_be_data_frames(tmp_path):
 
 def test_runs_that_diverged_are_refused_or_dropped(files):
     mixtures, losses = frames(files)
-    losses.loc[losses["index"] == "r7", "valid/prose_loss"] = np.nan
+    losses.loc[losses["index"] == "r7", "prose"] = np.nan
     with pytest.raises(MixwrightError, match=r"losses: row 33 \(index r7\): .* diverged: r7"):
         mixwright.read_runs(mixtures, losses)
     assert len(mixwright.read_runs(mixtures, losses, diverged="drop").runs) == 39

@@ -29,6 +29,18 @@ def test_a_study_trains_only_the_roles_its_mixers_read(workshop, smoke):
     assert jobs["collect_losses"] == 2 and "validate_mixer" not in jobs
 
 
+def test_a_study_that_ends_at_its_proposals_trains_no_finals(workshop, smoke):
+    """Its goal may be of any size, and the final model need not fit the tokenizer."""
+    study = changed(smoke | {"finals": "none"}, "goal.tokens", 30_000_000_000)
+    jobs = workshop.jobs(changed(study, "final.model", "pythia-160m"))
+    trained = workshop.jobs(smoke)
+    assert jobs["train_proxies"] == trained["train_proxies"]
+    assert jobs["propose_mixture"] == trained["propose_mixture"]
+    assert jobs["summarise_proposals"] == 1 and jobs["draw_figure"] == trained["draw_figure"] - 1
+    assert not {"train_finals", "evaluate_finals", "summarise"} & set(jobs)
+    assert workshop.jobs(smoke, "proposals").keys() - jobs.keys() == {"proposals"}
+
+
 def test_text_has_a_goal_a_target_too_where_targets_are_left_out(workshop, smoke):
     study = smoke | {
         "targets": {"prose": {}, "pycode": {}},

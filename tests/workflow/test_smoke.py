@@ -5,6 +5,7 @@ It runs once from end to end. Then come a user's later changes.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -230,3 +231,32 @@ def test_the_same_study_twice_gives_identical_tables(results, smoke, tmp_path):
     assert len(learned) == 6
     for path in learned:
         assert json.loads((results / path).read_text()) == json.loads((twice / path).read_text())
+
+
+def test_a_study_can_end_at_its_proposals(finished, smoke, tmp_path):
+    """`proposals` adds a page of them; with `finals: none` that page is the summary."""
+    copy = Workshop(tmp_path / "copy")
+    shutil.copytree(finished.folder, copy.folder, symlinks=True)
+    report = copy.folder / "results" / "smoke" / "report"
+    assert copy.jobs(smoke, "proposals") == {"summarise_proposals": 1, "proposals": 1}
+    copy.run(smoke, "proposals")
+    first = json.loads((report / "proposals.json").read_text())
+    assert {proposal["name"] for proposal in first["proposals"]} == set(smoke["mixers"])
+    assert set(first["judgement"]["losses"]) == set(smoke["mixers"])
+    assert "arms" in json.loads((report / "summary.json").read_text())
+    ending = smoke | {"finals": "none"}
+    jobs = copy.jobs(ending)
+    assert not {"train_proxies", "train_finals", "evaluate_finals", "summarise"} & set(jobs)
+    copy.run(ending)
+    summary = json.loads((report / "summary.json").read_text())
+    assert summary["proposals"] == first["proposals"] and "arms" not in summary
+    page = (report / "summary.html").read_text()
+    assert "What next" in page and "results/smoke/mixtures/" in page
+    environment = os.environ | {"PYTHONPATH": str(HOUSE / "workflow")}
+    for words in (["show", "--summary", str(report / "summary.json")], ["status"]):
+        command = [sys.executable, "-m", "mixwright", *words]
+        done = subprocess.run(
+            command, cwd=copy.folder, env=environment, capture_output=True, text=True, check=True
+        )
+        assert ("weights of regmix: " in done.stdout) == (words[0] == "show")
+        assert "finals: 0 of" not in done.stdout

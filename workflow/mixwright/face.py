@@ -1,8 +1,9 @@
 """mixwright from Python: what `import mixwright` offers.
 
-The functions are those of the command line: the same inputs give the same numbers. Losses are in
-nats/token, weights are shares of 1. Every mistake raises `mixwright.errors.MixwrightError`, whose
-one line names the fix.
+The functions are those of the command line: the same inputs give the same numbers. Weights are
+shares of 1. What a target's numbers are, its metric says: losses in nats/token where nobody said
+otherwise; answers are in the same unit. Every mistake raises `mixwright.errors.MixwrightError`,
+whose one line names the fix.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ import pandas as pd
 
 from mixwright.errors import MixwrightError
 from mixwright.goal import Proposal
+from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.frames import Frame
 from mixwright.measured.loss_tables import Table, as_mixtures, read_observations
 from mixwright.mixture import Mixture
@@ -38,11 +40,17 @@ def read_runs(
     realised: Parts | None = None,
     loglikelihoods: Parts | None = None,
     diverged: str = "refuse",
+    domains: Iterable[str] | None = None,
+    targets: Iterable[str] | None = None,
+    key: str | None = None,
+    higher_better: Iterable[str] | str = (),
+    unit: Mapping[str, str] | Iterable[str] | str = (),
+    metric: Mapping[str, str] | Iterable[str] | str = (),
 ) -> Observations:
     """Reads runs: their mixtures and the losses that they reached, joined by the runs' ids.
 
-    A table has one row a run. The first column of a file holds the ids. Those of a DataFrame are
-    its first column if it is called `run`, `name`, `index` or `id` or holds words, else its index.
+    A table has one row a run. What its columns are is decided by what they hold and by their
+    headings, and logged; what stays open is refused with the argument that settles it.
 
     Args:
         mixtures: (runs, domains) weights, shares of 1.
@@ -50,19 +58,37 @@ def read_runs(
         realised: tokens that each run took from each domain; with the workflow's own tables only.
         loglikelihoods: of the targets' examples; with the workflow's own tables only.
         diverged: what becomes of runs without a finite loss: `refuse` or `drop`.
+        domains: columns of `mixtures` that are domains; None: those that sum to 1.
+        targets: columns of `losses` that are targets; None: by their headings and values.
+        key: heading of the column that tells the runs apart; None: the one on which both agree.
+        higher_better: targets of which more is better, such as accuracies.
+        unit: target -> unit, or the unit of all targets: `nats/token`, `bits/byte`, `perplexity`.
+        metric: target -> kind of number, such as `accuracy,questions=1172,chance=.25`, or words
+            `TARGET=KIND`.
 
     Returns:
-        The runs, sorted by id, with domains and targets sorted by name.
+        The runs, sorted by id, with domains and targets sorted by name. `losses` holds what mixers
+        minimise, `measured` the numbers of the table.
 
     Raises:
-        MixwrightError: a table cannot be read, or the tables do not fit together.
+        MixwrightError: a table cannot be read, the tables do not fit together, or it is open what
+            a column is.
     """
+    options = ColumnOptions(
+        domains=_words(domains),
+        targets=_words(targets),
+        key=key,
+        higher_better=_words(higher_better),
+        unit=_words(unit),
+        metric=_words(metric),
+    )
     return read_observations(
         _parts("mixtures", mixtures),
         _parts("losses", losses),
         _parts("realised", realised),
         _parts("loglikelihoods", loglikelihoods),
         diverged=diverged,
+        options=options,
     )
 
 
@@ -87,7 +113,7 @@ def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> F
 
 @one_thread
 def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One]) -> pd.DataFrame:
-    """Predicts the losses of mixtures.
+    """Predicts what the targets measure of mixtures.
 
     Args:
         mixtures: a DataFrame or file with a row a mixture and a column a domain, the file that
@@ -95,13 +121,14 @@ def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One])
             shares of 1 of all domains of the fit.
 
     Returns:
-        (mixtures, targets) losses, nats/token, at the scale of the runs; indexed by mixture.
+        (mixtures, targets) numbers, each target's in its own unit (losses, nats/token, where
+        nobody said otherwise), at the scale of the runs; indexed by mixture.
 
     Raises:
         MixwrightError: the mixer predicts no losses, or the mixtures are not of the fit's domains.
     """
     _check_fit("predict", fit)
-    table = as_mixtures(mixtures)
+    table = as_mixtures(mixtures, fit.domains)
     index = pd.Index(table.ids, name=table.key)
     return pd.DataFrame(fit.predict(table), index=index, columns=list(fit.mixer.targets))
 
@@ -125,7 +152,8 @@ def propose(
     """Chooses the best mixture inside the bounds, and says how far to trust it.
 
     Args:
-        targets: target -> weight in the objective, or targets of equal weight; None: all of them.
+        targets: target -> weight in the objective, or targets of equal weight; None: the goal of
+            the runs' study, or all of them. Targets of different units need weights.
         caps: domain -> largest weight.
         floors: domain -> least weight.
         fixed: domain -> weight.
@@ -135,16 +163,17 @@ def propose(
             mixtures stands for the natural one.
         tokens: training tokens of the final run.
         max_epochs: the most passes over a domain; needs `available` and `tokens`.
-        never_worse: targets, or `all`, whose predicted loss must not exceed natural's.
+        never_worse: targets, or `all`, that must not be predicted worse than at natural.
         draws: refits of the mixer that give the intervals; 0: no intervals.
         seed: seed of whatever is drawn.
 
     Returns:
-        The mixture, its predicted losses (nats/token), intervals, the gain over natural, the gap to
+        The mixture, predictions in the targets' units, intervals, the gain over natural, the gap to
         the optimum of what was fitted where the mixer certifies one, and notes.
 
     Raises:
-        MixwrightError: a name is unknown, the bounds leave no mixture, or there are too few draws.
+        MixwrightError: a name is unknown, the bounds leave no mixture, there are too few draws, or
+            the goal is a plain mean of targets of different units.
     """
     _check_fit("propose", fit)
     options = make_options(
@@ -181,8 +210,9 @@ def compare(
 
     Returns:
         A row a mixer, the best first, with means over the targets: `spearman`, `kendall` and
-        `pairwise` (share of pairs) rank the runs, `regret` and `rmse` are in nats/token. `worst` is
-        the target that the mixer ranks worst, `least` its Spearman correlation there.
+        `pairwise` (share of pairs) rank the runs, `regret` and `rmse` are in `unit`, the targets'
+        own; NaN where targets have several. `worst` is the target that the mixer ranks worst,
+        `least` its Spearman correlation there.
 
     Raises:
         MixwrightError: a mixer is unknown, or none can be fitted to these runs.
@@ -200,6 +230,17 @@ def load(folder: str | Path) -> Fit:
         MixwrightError: no fit is there.
     """
     return Fit.load(folder)
+
+
+def _words(value: Mapping[str, str] | Iterable[str] | str | None) -> list[str]:
+    """Returns what a person says as the words of the command line."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [f"{name}={content}" for name, content in value.items()]
+    return list(value)
 
 
 def _parts(name: str, parts: Parts | None) -> list[Table]:

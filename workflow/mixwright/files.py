@@ -1,8 +1,10 @@
 """Files that a killed job leaves whole or not at all, JSON, and a lock between processes."""
 
+import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import shutil
 import socket
@@ -14,6 +16,31 @@ from uuid import uuid4
 
 from mixwright.errors import MixwrightError
 from mixwright.progress import say
+
+# What is written to a place: a file, a folder in place of what is there, or more into a folder.
+FILE, FOLDER, INTO = "file", "folder", "into"
+# What the operating system refuses, and what helps. Other errors keep its own words.
+REMEDIES = {
+    errno.ENOENT: "no such file or folder; correct the path",
+    errno.EACCES: "you may not read or write there; name a place where you may",
+    errno.EPERM: "you may not read or write there; name a place where you may",
+    errno.EROFS: "the file system is read-only; name a place where you may write",
+    errno.EISDIR: "this is a folder; name a file in it",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; correct the path",
+    errno.EEXIST: "something else stands there; name another place",
+    errno.ENOTEMPTY: "something else stands there; name another place",
+    errno.ENOSPC: "no space is left there; free some, or name another place",
+    errno.EDQUOT: "your quota there is used up; free some space, or name another place",
+    errno.EFBIG: "the file is larger than the file system takes; name another place",
+    errno.ENAMETOOLONG: "the name is too long; give a shorter one",
+    errno.ELOOP: "its links lead in a circle; correct them",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n)",
+    errno.EIO: "the disk does not answer; look at it, or name another place",
+    errno.ESTALE: "the network file system lost this file; run it again",
+}
+PROBE_BYTES = 4096  # a page: a full disk has none
+# Errors that are of the place that is written to, also where the system names no file.
+OF_PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
 @contextmanager
@@ -34,8 +61,81 @@ def written(path: str | Path) -> Iterator[Path]:
         if partial.is_dir():
             _remove(path)
         partial.replace(path)
+    except OSError as error:
+        unnamed = error.filename is None and error.errno in OF_PLACES
+        if unnamed or error.filename == str(partial):
+            # the user knows the place by its final name
+            error.filename = str(path)
+            error.filename2 = None
+        raise
     finally:
-        _remove(partial)
+        with suppress(OSError):
+            _remove(partial)
+
+
+def reason(error: OSError) -> str:
+    """Returns what the operating system refused, in one line: the file, why, and the remedy."""
+    words = error.strerror or str(error) or type(error).__name__
+    if error.errno in REMEDIES:
+        words = REMEDIES[error.errno]
+    line = " ".join(words.split())
+    if error.filename is None:
+        return line
+    return f"{error.filename}: {line}"
+
+
+def check_place(path: Path, kind: str = FILE) -> None:
+    """Checks that `path` can be written, before the work that it takes to fill it.
+
+    Folders above it that are missing can be made. A file that stands there will be replaced.
+
+    Args:
+        path: the place.
+        kind: `FILE`, `FOLDER` for one that takes the place of what is there, or `INTO` for one
+            that is added to.
+
+    Raises:
+        MixwrightError: another kind of thing stands there, or nothing can be written there.
+    """
+    if kind == FILE:
+        _check_file(path)
+    elif path.exists() and not path.is_dir():
+        raise MixwrightError(f"{path}: this is a file; give a new folder")
+    elif kind == FOLDER and Path.cwd().is_relative_to(path.resolve()):
+        raise MixwrightError(f"{path}: you are in this folder; name a new folder")
+    folder = path.absolute()
+    if kind != INTO:
+        folder = folder.parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise MixwrightError(f"{path}: {folder} is no folder; correct the path")
+    try:
+        _try_to_write(folder / f"{_prefix(path)}{os.getpid()}.{uuid4().hex}.partial")
+    except OSError as error:
+        words = "nothing can be made there; name another place"
+        if error.errno != errno.ENOENT:
+            words = REMEDIES.get(error.errno or 0, words)
+        raise MixwrightError(f"{path}: {words}") from None
+
+
+def _check_file(path: Path) -> None:
+    """Refuses to put a file where a folder, a device or a protected file is."""
+    if path.is_dir():
+        raise MixwrightError(f"{path}: this is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise MixwrightError(f"{path}: this is no ordinary file; name another file")
+    if path.is_file() and not os.access(path, os.W_OK):
+        raise MixwrightError(f"{path}: this file is write-protected; name another file")
+
+
+def _try_to_write(probe: Path) -> None:
+    """Writes a small file and removes it."""
+    try:
+        probe.write_bytes(bytes(PROBE_BYTES))
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -116,6 +216,20 @@ def write_json(path: str | Path, value: Any) -> None:
         partial.write_text(json.dumps(value, indent=2, sort_keys=False) + "\n")
 
 
+def plain(value: Any) -> Any:
+    """Returns a value in Python's own types, with None for numbers that JSON does not know."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    # A number of numpy.
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
 def read_json(path: str | Path) -> Any:
     """Reads a JSON file.
 
@@ -123,12 +237,12 @@ def read_json(path: str | Path) -> Any:
         MixwrightError: the file is missing or broken.
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MixwrightError(
             f"{path}: no such file; run the rule that makes it, or correct the path"
         ) from None
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MixwrightError(f"{path}: not JSON ({error}); make it again") from None
 
 

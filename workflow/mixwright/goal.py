@@ -1,10 +1,14 @@
 """What is asked of a mixture, and what a mixer answers: goal and proposal."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
+from mixwright.errors import MixwrightError
+from mixwright.learners import LOSS, MIXED, POINTS, Metric
 from mixwright.mixture import Array, Domain, Mixture, natural_weights
 from mixwright.simplex.bounds import Bounds
 
@@ -21,8 +25,10 @@ class Goal:
     tokens: float
     bounds: Bounds
     seed: int = 0
-    # targets, of the objective or not, whose predicted loss must not exceed natural's
+    # targets, of the objective or not, that must not be predicted worse than at natural
     never_worse: tuple[str, ...] = ()
+    # target -> weight in the mean of what is minimised, where that is not the one above
+    importance: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,12 +46,118 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Readout:
+    """How the objective of a goal is shown: in the unit of its targets.
+
+    Mixers minimise the weighted mean of what each metric makes of its numbers. It is shown as
+    - losses of one unit: their mean in that unit;
+    - perplexities: the mean of their logarithms, nats/token;
+    - accuracies: points of mean accuracy, of 100;
+    - scores: the mean score;
+    - several units: the weighted mean itself, `in mixed units`.
+    """
+
+    # of the columns that `objective` takes
+    metrics: tuple[Metric, ...]
+    # (targets,) weights in the objective, summing to 1; 0 for targets outside the goal
+    weights: Array
+    # of the objective as it is shown: unit, and whether more of it is better
+    metric: Metric
+
+    @classmethod
+    def of(
+        cls,
+        weights: Mapping[str, float],
+        targets: Sequence[str],
+        metrics: Mapping[str, Metric],
+    ) -> "Readout":
+        """Returns the readout of a goal.
+
+        Args:
+            weights: target -> weight in the goal.
+            targets: the columns of what is read out, such as a mixer's targets.
+            metrics: target -> what its numbers are; losses in nats/token where nothing stands.
+        """
+        shares = np.zeros(len(targets))
+        for column, name in enumerate(targets):
+            shares[column] = weights.get(name, 0.0)
+        of_goal = {metrics.get(name, LOSS) for name in weights if weights[name] > 0}
+        return cls(
+            metrics=tuple(metrics.get(name, LOSS) for name in targets),
+            weights=shares / shares.sum(),
+            metric=_shown_metric(of_goal),
+        )
+
+    def objective(self, minimised: Array) -> Array:
+        """Returns the objective as it is shown.
+
+        Args:
+            minimised: (..., targets) what mixers minimise.
+
+        Returns:
+            (...) in the unit of `metric`, which says whether more of it is better.
+        """
+        if self.metric is not POINTS:
+            mean = np.asarray(minimised) @ self.weights
+            return self.metric.measured(mean)
+        shares = np.zeros(np.shape(minimised))
+        for column, metric in enumerate(self.metrics):
+            if self.weights[column] > 0:
+                accuracy = metric.measured(minimised[..., column])
+                shares[..., column] = accuracy / metric.whole
+        return POINTS.whole * (shares @ self.weights)
+
+
+def _shown_metric(metrics: set[Metric]) -> Metric:
+    """What the objective over targets of these metrics is shown as."""
+    names = {metric.name for metric in metrics}
+    if names == {"accuracy"}:
+        return POINTS
+    units = {(metric.higher, metric.minimised_unit) for metric in metrics}
+    if len(units) > 1:
+        return MIXED
+    first = sorted(metrics, key=lambda metric: metric.name)[0]
+    if first.name == "perplexity":
+        return LOSS
+    return first
+
+
+def check_one_unit(
+    targets: Sequence[str],
+    metrics: Mapping[str, Metric],
+    where: str,
+    remedy: str,
+) -> None:
+    """Refuses a plain mean of targets whose numbers have different units.
+
+    Args:
+        where: what the message begins with.
+        remedy: what settles it.
+
+    Raises:
+        MixwrightError: it names which targets have which unit.
+    """
+    by_unit: dict[str, list[str]] = {}
+    shown = _shown_metric({metrics.get(name, LOSS) for name in targets})
+    if shown is not MIXED:
+        return
+    for name in targets:
+        metric = metrics.get(name, LOSS)
+        by_unit.setdefault(metric.unit or metric.title, []).append(name)
+    parts = [f"{', '.join(names)} in {unit}" for unit, names in by_unit.items()]
+    raise MixwrightError(
+        f"{where}: a plain mean of different units says nothing: {'; '.join(parts)}; {remedy}"
+    )
+
+
+@dataclass(frozen=True)
 class Proposal:
     """A chosen mixture and what its mixer says of it."""
 
     mixer: str
     mixture: Mixture
-    # target -> nats/token, at the scale of the runs that the mixer was fitted to
+    # target -> what mixers minimise, at the scale of the runs that the mixer was fitted to; the
+    # target's own number once `in_units` has made it so
     predicted: Mapping[str, float] = field(default_factory=dict)
     # certified distance of the objective from its optimum; None where the mixer certifies none
     gap: float | None = None
@@ -53,6 +165,8 @@ class Proposal:
     notes: tuple[str, ...] = ()
     # of weights, predicted losses and the gain over natural, where they were asked for
     intervals: Mapping[str, Any] = field(default_factory=dict)
+    # target -> what its predicted number is; a loss in nats/token where nothing stands here
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
     @property
     def weights(self) -> Array:
@@ -64,27 +178,67 @@ class Proposal:
         """What the intervals say of the gain over natural; empty where none were asked for."""
         return str(self.intervals.get("verdict", ""))
 
+    @property
+    def gap_unit(self) -> str:
+        """The unit of the gap: that of what the mixer minimised."""
+        metrics = [self.metrics.get(target, LOSS) for target in self.predicted]
+        units = {metric.minimised_unit for metric in metrics}
+        if len(units) > 1:
+            return MIXED.unit
+        return units.pop() if units else LOSS.unit
+
+    def in_units(self, metrics: Mapping[str, Metric]) -> "Proposal":
+        """Returns the proposal with predictions in the targets' own units.
+
+        Args:
+            metrics: target -> what its numbers are; losses in nats/token where nothing stands.
+        """
+        predicted: dict[str, float] = {}
+        of_predicted: dict[str, Metric] = {}
+        for target, minimised in self.predicted.items():
+            metric = metrics.get(target, LOSS)
+            of_predicted[target] = metric
+            value = metric.measured(np.array([minimised]))
+            predicted[target] = float(value[0])
+        intervals = dict(self.intervals)
+        ends: dict[str, list[float]] = {}
+        for target, minimised_ends in intervals.get("predicted", {}).items():
+            metric = metrics.get(target, LOSS)
+            measured = metric.measured(np.array(minimised_ends))
+            ends[target] = sorted(measured.tolist())
+        if ends:
+            intervals["predicted"] = ends
+        return replace(
+            self,
+            predicted=predicted,
+            intervals=intervals,
+            metrics=of_predicted,
+        )
+
     def __repr__(self) -> str:
         lines = [f"Proposal by {self.mixer}", f"  mixture    {self.mixture}"]
-        for target, loss in self.predicted.items():
+        for target, value in self.predicted.items():
+            metric = self.metrics.get(target, LOSS)
             interval = self.intervals.get("predicted", {}).get(target)
-            words = f"  predicted  {target} {loss:.4f} nats/token"
+            words = f"  predicted  {target} {metric.words(value)}"
             if interval:
                 words += f" [{interval[0]:.4f}, {interval[1]:.4f}]"
             lines.append(words)
         if self.verdict:
             lines.append(f"  gain       {self.verdict}")
         if self.gap is not None:
-            lines.append(f"  gap        {self.gap:.1e} nats/token")
+            lines.append(f"  gap        {self.gap:.1e} {self.gap_unit}".rstrip())
         for note in self.notes:
             # The verdict has a line of its own.
-            if not (self.verdict and note == f"predicted {self.verdict}"):
+            if not (self.verdict and note in (self.verdict, f"predicted {self.verdict}")):
                 lines.append(f"  note       {note}")
         return "\n".join(lines)
 
     def as_json(self, goal: Goal) -> dict[str, Any]:
         """Returns the content of `mixtures/<mixer>.json`."""
         weights = self.mixture.as_dict()
+        metrics = {name: self.metrics.get(name, LOSS) for name in self.predicted}
+        readout = Readout.of(goal.targets, tuple(goal.targets), self.metrics)
         epochs: dict[str, float | None] = {}
         for domain in goal.domains:
             tokens = weights[domain.name] * goal.tokens
@@ -98,6 +252,11 @@ class Proposal:
             "tokens": {name: weight * goal.tokens for name, weight in weights.items()},
             "epochs": epochs,
             "predicted": dict(self.predicted),
+            "units": {
+                "predicted": {name: metric.unit for name, metric in metrics.items()},
+                "objective": readout.metric.unit,
+                "gap": self.gap_unit,
+            },
             "intervals": dict(self.intervals),
             "active_bounds": goal.bounds.active(self.weights, goal.names),
             "gap": self.gap,

@@ -15,6 +15,7 @@ they fall as mixtures get better, and what mixers say is taken back:
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,26 @@ class Metric:
         """Whether mixers minimise the numbers as they are."""
         return self.name not in SCALES
 
+    @property
+    def minimised_unit(self) -> str:
+        """The unit of what mixers minimise; empty: it has none."""
+        if self.name in ("perplexity", "accuracy"):
+            return MINIMISED_UNITS[self.name]
+        return self.unit
+
+    @property
+    def averaged(self) -> str:
+        """What a mean over targets averages, in words."""
+        if self.name in ("perplexity", "accuracy"):
+            sign = "-" if self.higher else ""
+            return f"{sign}log {self.name}"
+        return self.unit or self.title
+
+    def words(self, value: float) -> str:
+        """Returns a number with its unit, such as `2.3412 nats/token`."""
+        decimals = 2 if self.whole == PERCENT.whole else 4
+        return f"{value:.{decimals}f} {self.unit}".rstrip()
+
     def minimised(self, values: Array) -> Array:
         """Returns what mixers minimise for these numbers."""
         if self.as_measured:
@@ -144,10 +165,19 @@ SCALES: Mapping[str, tuple[Scale, Scale]] = {
     "score": (_turned, _turned),
 }
 
+# what mixers minimise for a metric, where that has another unit than the metric
+MINIMISED_UNITS: Mapping[str, str] = {"perplexity": "nats/token", "accuracy": "nats"}
+
 LOSS = Metric("loss", "loss", "nats/token")
 PERPLEXITY = Metric("perplexity", "perplexity", "perplexity")
 ACCURACY = Metric("accuracy", "accuracy", "accuracy", higher=True)
+PERCENT = replace(ACCURACY, whole=100.0, unit="%")
 SCORE = Metric("score", "score", "", higher=True)
+# of a goal over accuracies, and of a goal over numbers of several units
+POINTS = Metric("points", "mean accuracy", "points of accuracy", higher=True, whole=100.0)
+MIXED = Metric("mixed", "weighted mean", "in mixed units")
+# what an accuracy's `questions`, `chance` and `whole` are called
+ACCURACY_SETTINGS = ("questions", "chance", "whole")
 # name -> what a target's numbers may be
 KINDS: Mapping[str, Metric] = {
     metric.name: metric for metric in (LOSS, PERPLEXITY, ACCURACY, SCORE)
@@ -163,6 +193,33 @@ def kind(name: str) -> Metric:
     if name not in KINDS:
         raise MixwrightError(f"metric {name}: no such kind of number; {nearest(name, KINDS)}")
     return KINDS[name]
+
+
+def with_setting(where: str, metric: Metric, key: str, number: float) -> Metric:
+    """Returns an accuracy with its questions, chance or whole.
+
+    Args:
+        where: what a message begins with.
+
+    Raises:
+        MixwrightError: the metric is no accuracy, or the setting cannot have the number.
+    """
+    if metric.name != "accuracy":
+        raise MixwrightError(
+            f"{where}: {key} is a setting of accuracy, not of {metric.name}; leave it out"
+        )
+    if key == "questions":
+        if not (number >= 1 and number.is_integer()):
+            raise MixwrightError(f"{where}: questions is a count; give a whole number from 1 on")
+        return replace(metric, questions=int(number))
+    if key == "chance":
+        if not 0 <= number < 1:
+            raise MixwrightError(f"{where}: chance is a share of 1; give one such as chance=.25")
+        return replace(metric, chance=number)
+    if not (number > 0 and isfinite(number)):
+        raise MixwrightError(f"{where}: whole is the number of a perfect answer; give 1 or 100")
+    unit = PERCENT.unit if number == PERCENT.whole else metric.unit
+    return replace(metric, whole=number, unit=unit)
 
 
 BITS = Metric("bits_per_byte", "bits/byte", "bits/byte")

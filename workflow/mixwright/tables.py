@@ -64,7 +64,8 @@ DESIGN = _table(
     columns="run:str role:str model:str tokens:int seed:int domain:str weight:float",
 )
 # loss in nats/token. unigram_loss: the same tokens under the unigram model of the run's mixture.
-# Runs measured by others have neither scored tokens nor a unigram loss.
+# Runs measured by others have neither scored tokens nor a unigram loss; their loss is what mixers
+# minimise for the target's metric (mixwright.learners.Metric).
 LOSSES = _table(
     "losses",
     key="run target step",
@@ -117,12 +118,12 @@ PREDICTIONS = _table(
 )
 # The optima at steps 0 and 1 are published, the others extrapolated.
 LADDER = _table("ladder", key="step domain", columns="step:float domain:str tokens:float")
-# Scores of held-out predictions; regret and rmse in nats/token.
+# Scores of held-out predictions; regret and rmse in the target's unit, empty where it has none.
 TOURNAMENT = _table(
     "tournament",
     key="mixer target",
     columns="mixer:str target:str runs:int spearman:float kendall:float regret:float"
-    " pairwise:float rmse:float",
+    " pairwise:float rmse:float unit:str",
 )
 # value in nats/token or bits/byte; stderr over documents.
 SCORES = _table(
@@ -285,6 +286,10 @@ def _check_simplex(frame: pd.DataFrame, where: str) -> None:
 def _read_one(path: str | Path, table: Table) -> pd.DataFrame:
     try:
         return pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        raise MixwrightError(
+            f"{path}: no such file; a study that is not finished lacks some: go on with snakemake"
+        ) from None
     except (OSError, pa.ArrowInvalid) as error:
         raise MixwrightError(
             f"{path}: not a readable {table.name} parquet file;"

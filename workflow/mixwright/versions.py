@@ -5,10 +5,10 @@ Editing the library reruns nothing. Raise a stage's version when its numbers cha
 
 VERSIONS = {
     "fetch": 1,
-    "import": 2,
+    "import": 3,
     "climb": 1,
     "test": 1,
-    "region": 1,
+    "region": 2,
     "harvest": 1,
     "clean": 2,
     "tokenizer": 1,

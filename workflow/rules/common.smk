@@ -10,6 +10,9 @@ from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, sc
 from mixwright.report.layout import (
     figure_files,
     figure_paths,
+    fit_paths,
+    proposal_paths,
+    proposals_page,
     result_paths,
     table_paths,
     validated,
@@ -28,6 +31,13 @@ except MixwrightError as error:
 CONFIG = STUDY.config
 NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
+# Target -> what its numbers are.
+METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
+
+# Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
+for part in ("proxy", "final"):
+    device = CONFIG.get(part, {}).get("device", "cpu")
+    os.environ[f"MIXWRIGHT_{part.upper()}_DEVICE"] = device
 
 
 def listed(list_inputs, *arguments):
@@ -50,6 +60,7 @@ TABLES = [
     for name, file in STUDY.table_files.items()
     for path in listed(STUDY.places.inputs, f"tables.{name}", file)
 ]
+TOKENIZER_FILES = listed(STUDY.tokenizer_files)
 if STUDY.measured:
     for key, file in measured_files(STUDY.measured).items():
         listed(STUDY.places.inputs, f"measured.{key}", file)
@@ -59,7 +70,6 @@ try:
         source.check_inputs(f"config: {section}.{name}", FILES[name])
 except MixwrightError as error:
     sys.exit(f"mixwright: {error}")
-TOKENIZER_FILES = listed(STUDY.tokenizer_files)
 if LACKING:
     print(
         f"mixwright: the study can be looked at, not run: {LACKING[0]}"

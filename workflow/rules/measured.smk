@@ -20,9 +20,7 @@ rule import_runs:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=lambda wc: digest(
-            [sorted(STUDY.target_weights), STUDY.measured[wc.role], STUDY.diverged]
-        ),
+        spec=lambda wc: digest([METRICS, STUDY.measured[wc.role], STUDY.diverged]),
         files=lambda wc, input: stamps(input),
         version=VERSIONS["import"],
     shell:

@@ -21,12 +21,13 @@ rule fit_mixer:
         method=lambda wc: STUDY.method_name(wc.mixer),
         settings=lambda wc: STUDY.settings(wc.mixer),
         diverged=STUDY.diverged,
+        goal=digest([STUDY.target_weights, METRICS]),
         version=VERSIONS["fit"],
     shell:
         "python -m mixwright fit-mixer --mixer {params.method} --settings {params.settings:q}"
         " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q}"
         " --loglikelihoods {input.loglikelihoods:q} --diverged {params.diverged}"
-        " --to {output:q} 2>&1 | tee {log:q}"
+        " --study results/{wildcards.study}/study.json --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule validate_mixer:

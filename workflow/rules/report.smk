@@ -1,6 +1,7 @@
 # REQUIRES  results/{study}/design/{role}.parquet, losses/, validation/, mixtures/, scores/,
 #           final_documents/, backtest.json, transfer.json
 # PRODUCES  results/{study}/report/{figure}.svg, summary.html, summary.json, finals.parquet
+#           report/proposals.html, proposals.json; with `finals: none` they are the summary
 
 
 rule draw_figure:
@@ -52,3 +53,34 @@ rule summarise:
         "python -m mixwright summarise --study results/{wildcards.study}/study.json"
         " --html {output.html:q} --json {output.json:q} --table {output.table:q}"
         " 2>&1 | tee {log:q}"
+
+
+# A study that ends at its proposals has no summary of finals.
+ruleorder: summarise_proposals > summarise
+
+
+rule summarise_proposals:
+    input:
+        **proposal_paths(STUDY, RESULTS_FOLDER),
+        fits=fit_paths(STUDY, RESULTS_FOLDER),
+        shards=SHARDS,
+        targets=TARGETS,
+        figures=figure_files(STUDY, RESULTS_FOLDER, finals=False),
+    output:
+        html=report(
+            f"{proposals_page(STUDY, 'results/{study}')}.html",
+            caption="../report/proposals.rst",
+            category="Summary",
+        ),
+        json=f"{proposals_page(STUDY, 'results/{study}')}.json",
+    log:
+        "logs/{study}/summarise_proposals.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest(CONFIG),
+        version=VERSIONS["report"],
+    shell:
+        "python -m mixwright summarise-proposals --study results/{wildcards.study}/study.json"
+        " --html {output.html:q} --json {output.json:q} 2>&1 | tee {log:q}"

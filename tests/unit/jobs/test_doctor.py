@@ -68,7 +68,9 @@ def test_a_cluster_with_accounting_gets_partitions_and_an_account(tmp_path):
         "slurm_partition": "long",
         "slurm_account": "'chemistry'",
     }
-    assert settings["set-resources"]["train_proxies"] == {"slurm_partition": "h100"}
+    assert settings["set-resources"]["train_proxies"] == {
+        "slurm_partition": "'h100' if '$MIXWRIGHT_PROXY_DEVICE' == 'cuda' else 'long'"
+    }
     assert "slurm-status-command" not in settings
     assert "link-profiles" in findings["profile"].says
     (tmp_path / "slurm").mkdir()

@@ -1,5 +1,7 @@
 """What stands in a profile is obeyed, and what breaks on clusters stands in none."""
 
+import os
+
 import pytest
 import yaml
 
@@ -50,3 +52,17 @@ def test_renaming_a_command_reruns_nothing():
     """Versions, which are params of the rules, say when numbers change; shell text does not."""
     triggers = {tuple(profile["rerun-triggers"]) for profile in PROFILES.values()}
     assert triggers == {("mtime", "params", "input", "software-env")}
+
+
+@pytest.mark.parametrize("name", ["slurm", "slurm-nodb"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("part", ["PROXY", "FINAL"])
+def test_jobs_go_to_the_gpus_where_the_study_trains_there(name, device, part, monkeypatch):
+    """A study on CPUs never waits in the partition of the GPUs. Snakemake evaluates the words."""
+    other = {"cpu": "cuda", "cuda": "cpu"}[device]
+    for key in ("PROXY", "FINAL"):
+        monkeypatch.setenv(f"MIXWRIGHT_{key}_DEVICE", device if key == part else other)
+    rules = {"PROXY": ("calibrate", "train_proxies"), "FINAL": ("train_finals", "evaluate_finals")}
+    for rule in rules[part]:
+        words = PROFILES[name]["set-resources"][rule]["slurm_partition"]
+        assert eval(os.path.expandvars(words)) == {"cpu": "cpu", "cuda": "gpu"}[device]

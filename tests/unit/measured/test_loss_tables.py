@@ -40,9 +40,7 @@ def test_rows_and_columns_in_any_order_give_the_same_observations(tmp_path):
     order = np.random.default_rng(1).permutation(40).tolist()
     again = read_observations(*paths(own_tables.write(tmp_path / "b", order=order)))
     table = pd.read_csv(tmp_path / "b/mixtures.csv")
-    table[["index", "train_wiki", "train_web", "train_code"]].to_csv(
-        tmp_path / "b/mixtures.csv", index=False
-    )
+    table[["index", "wiki", "web", "code"]].to_csv(tmp_path / "b/mixtures.csv", index=False)
     turned = read_observations([tmp_path / "b/mixtures.csv"], [tmp_path / "b/losses.csv"])
     for other in (again, turned):
         assert (other.domains, other.targets, other.runs) == (seen.domains, seen.targets, seen.runs)
@@ -89,7 +87,22 @@ def test_fewer_than_three_runs_are_refused(tmp_path):
         read_observations(*paths(long_tables(tmp_path, runs=2)))
 
 
-@pytest.mark.parametrize("cell", ["nan", "inf", ""])
+def test_a_run_without_a_measurement_is_not_called_diverged(tmp_path):
+    mixtures, losses = own_tables.write(tmp_path, runs=5)
+    lines = losses.read_text().splitlines()
+    for cells, words in (
+        ("1.5,", "questions is empty: 1 run with an empty cell among the losses, not measured: r2"),
+        (",", "prose is empty: 1 run without any loss, not finished or not measured: r2"),
+    ):
+        losses.write_text("\n".join([*lines[:3], f"r2,{cells}", *lines[4:], ""]))
+        wanted = rf"losses.csv: line 4 \(index r2\): {words}; measure .* --diverged drop"
+        with pytest.raises(MixwrightError, match=wanted):
+            read_observations([mixtures], [losses])
+        left = read_observations([mixtures], [losses], diverged="drop")
+        assert left.runs == ("r0", "r1", "r3", "r4")
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf"])
 def test_a_run_without_a_finite_loss_is_refused_with_its_line_or_left_out(tmp_path, cell):
     mixtures, losses = own_tables.write(tmp_path, runs=5)
     lines = losses.read_text().splitlines()

@@ -13,9 +13,8 @@ import pytest
 from least_study import domains_of
 from mixwright import tables
 from mixwright.errors import MixwrightError
-from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.published import read_published
-from mixwright.measured.runs import import_runs, natural
+from mixwright.measured.runs import import_runs, natural, read_measured
 from mixwright.mixers import create
 from mixwright.mixture import Domain
 from mixwright.observations import observe
@@ -42,7 +41,8 @@ def asked(folder):
 
 
 def runs(folder, name):
-    return read_observations([folder / f"{name}_mixtures.csv"], [folder / f"{name}_losses.csv"])
+    tables_of_set = (folder / f"{name}_mixtures.csv", folder / f"{name}_losses.csv")
+    return read_measured(*tables_of_set, {})
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,10 @@ import pytest
 
 import own_tables
 from mixwright.errors import MixwrightError
-from mixwright.measured.wide import read_weights, read_wide, short_names, write_wide
+from mixwright.measured.cells import read_cells
+from mixwright.measured.headings import short_names
+from mixwright.measured.reader import read_shares
+from mixwright.measured.wide import read_wide, write_wide
 
 GOOD = "index,train_web,train_code\n1,0.5,0.5\n2,0.25,0.75\n"
 
@@ -16,6 +19,10 @@ def table(tmp_path, text):
     path = tmp_path / "M.csv"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def read_weights(path):
+    return read_shares(read_cells(path))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +62,10 @@ def test_further_columns_that_name_the_run_are_no_domains(tmp_path, caplog):
             tmp_path, "run,name,index,dclm:web,dclm:code\nx1,first,0,0.5,0.5\nx2,second,1,0.2,0.8\n"
         )
     )
-    assert (read.key, read.ids, read.columns) == ("run", ("x1", "x2"), ("web", "code"))
-    assert "runs are told apart by run; name, index is set aside" in caplog.text
+    assert (read.key, read.ids) == ("run", ("x1", "x2"))
+    assert read.columns == ("dclm:web", "dclm:code")
+    for name in ("name", "index"):
+        assert f"M.csv: {name} is left out" in caplog.text
 
 
 def test_rounding_is_taken_off_and_said(tmp_path, caplog):
@@ -69,12 +78,12 @@ def test_rounding_is_taken_off_and_said(tmp_path, caplog):
     )
 
 
-def test_nothing_is_said_of_exact_weights(tmp_path, caplog):
+def test_exact_weights_stay_as_they_are(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         np.testing.assert_array_equal(
             read_weights(table(tmp_path, GOOD)).values, [[0.5, 0.5], [0.25, 0.75]]
         )
-    assert not caplog.text
+    assert "renormalised" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -92,14 +101,14 @@ def test_nothing_is_said_of_exact_weights(tmp_path, caplog):
         (
             GOOD + "3,,1\n",
             r"M.csv: line 4 \(index 3\): train_web is empty, no finite number; "
-            "measure it again or drop the row",
+            "write the domain's share, 0 where it has none, or drop the row",
         ),
         (GOOD + "3,1,nan\n", r"M.csv: line 4 \(index 3\): train_code is nan"),
         (GOOD + "3,inf,1\n", r"M.csv: line 4 \(index 3\): train_web is inf"),
         (GOOD + "3,much,1\n", r"M.csv: line 4 \(index 3\): train_web is much"),
         (
             GOOD + "3,1.2,-0.2\n",
-            r"M.csv: line 4 \(index 3\): code has weight -0.2; "
+            r"M.csv: line 4 \(index 3\): train_code has weight -0.2; "
             "weights are shares from 0 on, correct it or drop",
         ),
         (

@@ -16,6 +16,7 @@ from mixwright.__main__ import OPTIONS, command_parser, main, parser
 from mixwright.mixers import MIXERS
 from mixwright.report.figures import FIGURES, MEASURED
 from mixwright.stages import COMMANDS, GROUPS, OLD, SHORT, STAGES, WITH_STUDY, current
+from mixwright.stages.options import options_of
 
 HOUSE = Path(__file__).parents[3]
 
@@ -33,7 +34,7 @@ def rule_commands() -> list[tuple[str, str, set[str]]]:
 
 def test_a_rule_is_a_command_is_a_function():
     rules = rule_commands()
-    assert len(rules) == 33
+    assert len(rules) == 34
     for rule, command, _ in rules:
         assert command == rule.replace("_", "-")
         assert COMMANDS[command].load().__name__ == rule
@@ -169,8 +170,9 @@ def test_the_help_names_the_mixers_and_the_figures():
 def test_every_option_is_explained_and_no_explanation_is_left_over():
     names, special = set(), set()
     for name, command in COMMANDS.items():
-        parameters = set(inspect.signature(command.load()).parameters)
-        names |= parameters
+        options = options_of(command.load())
+        parameters = {option.name for option in options if not option.group}
+        names |= parameters | {f"{part.group}.{part.name}" for part in options if part.group}
         special |= {f"{name}.{parameter}" for parameter in parameters}
     assert names <= set(OPTIONS) <= names | special
 
@@ -233,7 +235,7 @@ def test_a_file_that_is_no_summary_is_one_line(tmp_path, capsys):
     (tmp_path / "mixture.json").write_text("{}")
     assert main(["show", "--summary", str(tmp_path / "mixture.json")]) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "no summary of final models (headline is missing)" in error
+    assert error.count("\n") == 1 and "no summary of a study (headline is missing)" in error
     assert "give results/NAME/report/summary.json" in error
 
 

@@ -4,25 +4,30 @@ from pathlib import Path
 
 from mixwright.designs.informative import choose
 from mixwright.errors import MixwrightError
-from mixwright.measured.wide import read_cells, read_weights
+from mixwright.measured.cells import read_cells
+from mixwright.measured.decisions import NOTHING, ColumnOptions
+from mixwright.measured.reader import read_shares
 
 
-def chosen_rows(path: Path, runs: int) -> list[list[str]]:
+def chosen_rows(path: Path, runs: int, options: ColumnOptions = NOTHING) -> list[list[str]]:
     """Returns the cells of the `runs` most informative lines of a table, best first.
 
     The headings come before them. Cells are text, as they stand in the file.
 
+    Args:
+        options: what a person says of the columns.
+
     Raises:
         MixwrightError: the table is faulty, or has fewer lines.
     """
-    table = read_weights(path)
+    cells = read_cells(path)
+    table = read_shares(cells, options)
     count = len(table.ids)
     if not 0 < runs <= count:
         raise MixwrightError(
             f"{path}: {runs} runs asked for of {count} candidates;"
             f" ask for 1 to {count}, or add candidates"
         )
-    cells = read_cells(path)
     # sorted, so that the order of the columns never matters
     by_name = sorted(range(len(table.columns)), key=table.columns.__getitem__)
     chosen = choose(table.values[:, by_name], runs)

@@ -84,7 +84,7 @@ class Swarm:
 
 
 def swarms(study: Study, results: Path) -> list[Swarm]:
-    """Returns the proxies and the finals of a study.
+    """Returns the proxies and the finals of a study; no finals where it ends at its proposals.
 
     Args:
         study: the study.
@@ -105,10 +105,10 @@ def swarms(study: Study, results: Path) -> list[Swarm]:
             f"{results}/study.json: another version's, without {error}; "
             "start snakemake, which writes it anew"
         ) from None
-    return [
-        Swarm("proxies", _progress(proxies, results, "packs")),
-        Swarm("finals", _progress(finals, results, "finals")),
-    ]
+    swarms = [Swarm("proxies", _progress(proxies, results, "packs"))]
+    if not study.ends_at_proposals:
+        swarms.append(Swarm("finals", _progress(finals, results, "finals")))
+    return swarms
 
 
 def _proxies(study: Study) -> list[Job]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from mixwright.measured.wide import IDENTITIES, Cells
+from mixwright.measured.cells import Cells, checked, clean_heading
 from mixwright.tables import Table
 
 
@@ -33,44 +33,29 @@ class Frame:
         return frame
 
     def cells(self) -> Cells:
-        """Returns the cells of a wide table, its ids first.
-
-        The ids are the first column where its name says so (`run`, `name`, `index`, `id`, or none),
-        or where it holds words. Else they are the index.
-        """
+        """Returns the cells of a wide table; its index is the first column."""
         frame = self.content
-        heading = []
-        texts = []
-        if not _holds_ids(frame):
-            heading.append(str(frame.index.name or "run"))
-            texts.append(_texts(frame.index))
+        index = frame.index.name
+        heading = [""]
+        if index is not None and index not in frame.columns:
+            heading = [str(index)]
+        columns = [_texts(frame.index)]
         for k, name in enumerate(frame.columns):
-            heading.append(_heading(name))
-            texts.append(_texts(frame.iloc[:, k]))
-        rows = [list(row) for row in zip(*texts, strict=True)]
-        return Cells(self.name, heading, rows, list(range(1, len(rows) + 1)), "row")
-
-
-def _holds_ids(frame: pd.DataFrame) -> bool:
-    """Whether the first column says which run a row is."""
-    if not frame.shape[1]:
-        return False
-    first = frame.iloc[:, 0]
-    if _heading(first.name).lower() in ("", *IDENTITIES):
-        return True
-    return not pd.api.types.is_numeric_dtype(first)
-
-
-def _heading(name: object) -> str:
-    """Returns a column's name as text; pandas calls a CSV column without one `Unnamed: 0`."""
-    text = str(name).strip()
-    return "" if text.startswith("Unnamed: ") else text
+            heading.append(clean_heading(name))
+            column = frame.iloc[:, k]
+            columns.append(_texts(column))
+        rows = list(map(list, zip(*columns, strict=True)))
+        lines = list(range(1, len(rows) + 1))
+        cells = Cells(self.name, heading, rows, lines, "row")
+        return checked(cells)
 
 
 def _texts(column: pd.Series | pd.Index) -> list[str]:
-    """Returns the cells as text, numbers to the last bit; what is missing is empty."""
+    """Returns the cells as text, numbers to the last bit; NaN is nan, what is missing is empty."""
     texts = []
     for value in column.tolist():
         missing = pd.isna(value) is True
-        texts.append("" if missing else str(value).strip())
+        is_nan = missing and isinstance(value, float)
+        text = "" if missing else str(value).strip()
+        texts.append("nan" if is_nan else text)
     return texts

@@ -1,8 +1,7 @@
 """Mixtures and losses from wide or long tables, in files or DataFrames, joined by id."""
 
-import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,17 @@ import numpy as np
 import pandas as pd
 
 from mixwright import tables
-from mixwright.errors import MixwrightError, counted
+from mixwright.errors import MixwrightError
 from mixwright.files import read_json
+from mixwright.measured.cells import Cells, read_cells
+from mixwright.measured.decisions import NOTHING, ColumnOptions, Known
 from mixwright.measured.frames import Frame
-from mixwright.measured.wide import ROUNDING, Cells, Wide, read_weights, read_wide
+from mixwright.measured.join import join
+from mixwright.measured.metrics import read_metrics
+from mixwright.measured.reader import NOTHING_KNOWN, Reading, read_shares, read_tables
+from mixwright.measured.sums import ROUNDING
 from mixwright.mixture import Array, Mixture
-from mixwright.observations import Observations, left_out, observe
+from mixwright.observations import Observations, observe
 
 LEAST_RUNS = 3
 # How one mixture is written.
@@ -24,7 +28,6 @@ IN_FILE = '{"weights": {DOMAIN: SHARE, ...}}'
 IN_PYTHON = "{DOMAIN: SHARE, ...}"
 # A file, or a DataFrame with a name.
 Table = Path | Frame
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,13 @@ def read_observations(
     loglikelihoods: Sequence[Table] = (),
     least: int = LEAST_RUNS,
     diverged: str = "refuse",
+    options: ColumnOptions = NOTHING,
+    known: Known = NOTHING_KNOWN,
 ) -> Observations:
     """Reads runs: either all tables are wide (CSV), or all are long (the workflow's own parquet).
 
-    Wide tables know weights alone: their runs count as swarm runs of 1.0 tokens.
+    Wide tables know weights alone: their runs count as swarm runs of 1.0 tokens. What their
+    columns are is decided by content and by heading, and logged.
 
     Args:
         mixtures: weights of domains by run, shares of 1.
@@ -62,15 +68,19 @@ def read_observations(
         loglikelihoods: of the targets' examples under vertex runs; long tables only.
         least: number of runs that there must be.
         diverged: `refuse` names the runs without a finite loss in an error, `drop` leaves them out.
+        options: what a person says of the columns of wide tables.
+        known: what is known of these from elsewhere.
 
     Raises:
-        MixwrightError: a table cannot be read, or the tables do not fit together.
+        MixwrightError: a table cannot be read, the tables do not fit together, or it is open what
+            a column is.
     """
     for name, part in (("mixtures", mixtures), ("losses", losses)):
         if not part:
             raise MixwrightError(f"{name}: no file; give --{name} a table of {name}")
     if not _is_wide(mixtures[0]):
-        return _read_long(mixtures, losses, realised, loglikelihoods, least, diverged)
+        observations = _read_long(mixtures, losses, realised, loglikelihoods, least, diverged)
+        return _with_metrics(observations, options, str(losses[0]))
     others = [*mixtures[1:], *losses, *realised, *loglikelihoods]
     for table in others:
         _check_form(table, mixtures[0])
@@ -79,12 +89,36 @@ def read_observations(
         raise MixwrightError(
             f"{more[0]}: CSV tables are one of mixtures and one of losses; join them"
         )
-    weights = read_weights(_cells(mixtures[0]))
-    return _join(weights, read_wide(_cells(losses[0]), holes=True), least, diverged)
+    reading = read_tables(_cells(mixtures[0]), _cells(losses[0]), options, known)
+    reading.say()
+    return join(reading, least, diverged)
 
 
-def read_mixtures(table: Table) -> Mixtures:
+def read_decisions(
+    mixtures: Table, losses: Table, options: ColumnOptions = NOTHING
+) -> tuple[Reading, Observations]:
+    """Reads two wide tables; returns what was decided of their columns, and the runs.
+
+    Runs without a finite loss are left out.
+
+    Raises:
+        MixwrightError: as of `read_observations`, or a table is long.
+    """
+    for table in (mixtures, losses):
+        if not _is_wide(table):
+            raise MixwrightError(f"{table}: its columns are fixed; give CSV tables of your own")
+    reading = read_tables(_cells(mixtures), _cells(losses), options)
+    return reading, join(reading, 1, "drop")
+
+
+def read_mixtures(
+    table: Table, options: ColumnOptions = NOTHING, domains: Sequence[str] = ()
+) -> Mixtures:
     """Reads mixtures from a wide or a long table, or from the JSON file that `propose` wrote.
+
+    Args:
+        options: what a person says of the columns of a wide table.
+        domains: those of a fit, where the mixtures are for one.
 
     Raises:
         MixwrightError: the table cannot be read, or its weights are not shares of 1.
@@ -96,7 +130,7 @@ def read_mixtures(table: Table) -> Mixtures:
             shares = content.get("weights")
         return _one_mixture(str(table), table.stem, shares, IN_FILE)
     if _is_wide(table):
-        wide = read_weights(_cells(table))
+        wide = read_shares(_cells(table), options, Known(tuple(domains)))
         return Mixtures(wide.source, wide.key, wide.ids, wide.columns, wide.values)
     design = _read_table([table], tables.DESIGN)
     tokens = design.drop_duplicates("run").set_index("run").tokens
@@ -107,20 +141,21 @@ def read_mixtures(table: Table) -> Mixtures:
     return Mixtures(str(table), "run", tuple(order), tuple(weights.columns), values, counts)
 
 
-def as_mixtures(value: Any) -> Mixtures:
+def as_mixtures(value: Any, domains: Sequence[str] = ()) -> Mixtures:
     """Returns the mixtures that a Python caller means.
 
     Args:
         value: a DataFrame (a row a mixture, a column a domain), a path, a mapping domain -> share,
             a Mixture, or a sequence of mappings and Mixtures.
+        domains: those of a fit, where the mixtures are for one.
 
     Raises:
         MixwrightError: the value is nothing of the kind, or its weights are not shares of 1.
     """
     if isinstance(value, pd.DataFrame):
-        return read_mixtures(Frame("mixtures", value))
+        return read_mixtures(Frame("mixtures", value), domains=domains)
     if isinstance(value, str | Path):
-        return read_mixtures(Path(value))
+        return read_mixtures(Path(value), domains=domains)
     if isinstance(value, Mapping | Mixture):
         return _one_mixture("mixture", "mixture", _shares(value), IN_PYTHON)
     if not isinstance(value, Sequence) or not value:
@@ -174,88 +209,6 @@ def _are_shares(shares: Any) -> bool:
     return min(values) >= 0 and abs(sum(values) - 1) <= ROUNDING
 
 
-def _join(mixtures: Wide, losses: Wide, least: int, diverged: str) -> Observations:
-    """Returns the runs of two wide tables, joined by id."""
-    _check_joined(mixtures, losses, "losses")
-    _check_joined(losses, mixtures, "mixture")
-    mixtures, losses = _converged(mixtures, losses, diverged)
-    if len(mixtures.ids) < least:
-        raise MixwrightError(
-            f"{mixtures.where(-1)} is the last of {len(mixtures.ids)} runs; give {least} or more"
-        )
-    mixtures = mixtures.sorted()
-    losses = losses.sorted()
-    log.info(
-        "%s: %d runs over %d domains: %s",
-        mixtures.source,
-        len(mixtures.ids),
-        len(mixtures.columns),
-        ", ".join(mixtures.columns),
-    )
-    log.info(
-        "%s: %s: %s",
-        losses.source,
-        counted(len(losses.columns), "target"),
-        ", ".join(losses.columns),
-    )
-    if least > 1:
-        _check_spread(mixtures, losses)
-    return Observations(
-        domains=mixtures.columns,
-        targets=losses.columns,
-        runs=mixtures.ids,
-        roles=("swarm",) * len(mixtures.ids),
-        amounts=mixtures.values,
-        losses=losses.values,
-    )
-
-
-def _check_joined(table: Wide, other: Wide, missing: str) -> None:
-    """Refuses a row of `table` whose id is not in `other`."""
-    known = set(other.ids)
-    alone = [row for row, name in enumerate(table.ids) if name not in known]
-    if not alone:
-        return
-    more = ""
-    if len(alone) > 1:
-        more = f" (and {len(alone) - 1} more)"
-    raise MixwrightError(
-        f"{table.where(alone[0])}{more} has no {missing} in {other.source};"
-        " add them there or drop the row here"
-    )
-
-
-def _check_spread(mixtures: Wide, losses: Wide) -> None:
-    """Refuses runs that all have one mixture; logs targets whose loss never differs."""
-    if not np.ptp(mixtures.values, axis=0).any():
-        raise MixwrightError(
-            f"{mixtures.source}: all {len(mixtures.ids)} runs have the same mixture;"
-            " add runs of other mixtures"
-        )
-    spread = np.ptp(losses.values, axis=0)
-    constant = [losses.columns[k] for k in np.flatnonzero(spread == 0).tolist()]
-    if constant:
-        log.info(
-            "%s: %s is the same in all runs and tells no mixtures apart;"
-            " drop what was not measured",
-            losses.source,
-            ", ".join(constant),
-        )
-
-
-def _converged(mixtures: Wide, losses: Wide, diverged: str) -> tuple[Wide, Wide]:
-    """Returns both tables without the runs that have no finite loss, unless these are refused."""
-    rows = np.flatnonzero(~np.isfinite(losses.values).all(axis=1)).tolist()
-    lost = [losses.ids[row] for row in rows]
-    try:
-        dropped = left_out(lost, len(losses.ids), diverged)
-    except MixwrightError as error:
-        if not rows:
-            raise
-        raise MixwrightError(f"{losses.where(rows[0])}: {error}") from None
-    return mixtures.without(dropped), losses.without(dropped)
-
-
 def _read_long(
     mixtures: Sequence[Table],
     losses: Sequence[Table],
@@ -304,8 +257,30 @@ def _read_table(parts: Sequence[Table], table: tables.Table) -> pd.DataFrame:
     return tables.check(pd.concat(frames, ignore_index=True), table, ", ".join(map(str, parts)))
 
 
-def _cells(table: Table) -> Path | Cells:
-    return table.cells() if isinstance(table, Frame) else table
+def _with_metrics(observations: Observations, options: ColumnOptions, where: str) -> Observations:
+    """Returns the runs of long tables with the kinds of number that a person says."""
+    if options.domains or options.targets or options.key is not None:
+        raise MixwrightError(
+            f"{where}: its columns are fixed; leave out --domains, --targets and --key"
+        )
+    values = dict(zip(observations.targets, observations.losses.T, strict=True))
+    metrics = read_metrics(
+        options.metric,
+        options.higher_better,
+        options.unit,
+        observations.targets,
+        values,
+    )
+    if not metrics:
+        return observations
+    columns = []
+    for name, column in values.items():
+        columns.append(metrics[name].minimised(column) if name in metrics else column)
+    return replace(observations, losses=np.column_stack(columns), metrics=metrics)
+
+
+def _cells(table: Table) -> Cells:
+    return table.cells() if isinstance(table, Frame) else read_cells(table)
 
 
 def _check_form(table: Table, first: Table) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.learners import PERPLEXITY, Metric, kind
+from mixwright.measured.metrics import NumberError, check_numbers
 from mixwright.measured.wide import Wide, read_wide
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -16,21 +18,31 @@ from mixwright.observations import Observations
 DOMAIN = "{domain}"
 
 
-def read_perturbed(path: Path, settings: Mapping[str, Any], targets: Sequence[str]) -> Observations:
-    """Reads the perturb runs of a wide table of losses or perplexities, and rebuilds their amounts.
+def read_perturbed(
+    path: Path,
+    settings: Mapping[str, Any],
+    targets: Sequence[str],
+    metrics: Mapping[str, Metric] | None = None,
+) -> Observations:
+    """Reads the perturb runs of a wide table of losses or the like, and rebuilds their amounts.
 
     Args:
         path: a CSV file, a line a run.
         settings: the config's measured.perturb. Run ids name the domain by its patterns `reduced`
             and `increased`, and `factors` say how much of it these runs took.
         targets: the columns to read.
+        metrics: target -> what its numbers are; `measure` of the settings where nothing stands.
 
     Returns:
-        The runs, with amounts in tokens and losses in nats/token.
+        The runs, with amounts in tokens and losses as mixers minimise them.
 
     Raises:
-        MixwrightError: a run or a target is not in the table, or a cell is no perplexity.
+        MixwrightError: a run or a target is not in the table, or a cell is none that the metric can
+            have, such as a perplexity under 1.
     """
+    of_table = kind(settings["measure"])
+    known = metrics or {}
+    of_targets = {name: known.get(name, of_table) for name in targets}
     table = read_wide(path)
     base = settings["base"]
     if base not in table.ids:
@@ -58,7 +70,8 @@ def read_perturbed(path: Path, settings: Mapping[str, Any], targets: Sequence[st
         runs=runs,
         roles=("perturb",) * len(runs),
         amounts=amounts,
-        losses=_losses(table, columns, settings["measure"])[rows],
+        losses=_losses(table, of_targets, rows),
+        metrics=of_targets,
     )
 
 
@@ -104,22 +117,29 @@ def _base_amounts(settings: Mapping[str, Any], domains: Sequence[str]) -> Array:
     return float(settings["tokens"]) * weights / weights.sum()
 
 
-def _losses(table: Wide, targets: Sequence[str], measure: str) -> Array:
-    """Returns (runs, targets) nats/token; `measure` says whether the table has these."""
-    for name in targets:
+def _losses(table: Wide, metrics: Mapping[str, Metric], rows: Sequence[int]) -> Array:
+    """Returns (rows, targets) what mixers minimise for these rows, targets sorted by name."""
+    columns = []
+    for name in sorted(metrics):
         if name not in table.columns:
             raise MixwrightError(
                 f"config: measured.targets.{name} was not measured in {table.source};"
                 f" {nearest(name, table.columns)}"
             )
-    order = [table.columns.index(name) for name in targets]
-    values = table.values[:, order]
-    if measure == "loss":
-        return values
-    if (values < 1).any():
-        row, k = np.argwhere(values < 1)[0].tolist()
-        raise MixwrightError(
-            f"{table.where(row)}: {targets[k]} is {values[row, k]:g}, no perplexity;"
-            " set measured.perturb.measure to loss"
-        )
-    return np.log(values)
+        values = table.values[:, table.columns.index(name)]
+        metric = metrics[name]
+        _check(table, name, values, metric)
+        minimised = metric.minimised(values)
+        columns.append(minimised[rows])
+    return np.column_stack(columns)
+
+
+def _check(table: Wide, name: str, values: Array, metric: Metric) -> None:
+    """Refuses numbers that the metric cannot have, and says which key of the study to change."""
+    try:
+        check_numbers(metric, name, values, table.where)
+    except NumberError as error:
+        remedy = f"correct it, or measured.targets.{name}.metric"
+        if metric.name == PERPLEXITY.name:
+            remedy = "set measured.perturb.measure to loss"
+        raise MixwrightError(f"{error.problem}; {remedy}") from None

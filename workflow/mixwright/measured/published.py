@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.measured.wide import ROUNDING, SEPARATORS
+from mixwright.measured.headings import SEPARATORS
+from mixwright.measured.sums import ROUNDING
 from mixwright.mixture import Array
 
 log = logging.getLogger(__name__)

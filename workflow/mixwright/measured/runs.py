@@ -1,6 +1,7 @@
 """Runs that others measured, in the form of the workflow's own tables."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.learners import LOSS, Metric
+from mixwright.measured.decisions import Known
+from mixwright.measured.headings import short_names
 from mixwright.measured.loss_tables import read_observations
+from mixwright.measured.metrics import NumberError
+from mixwright.measured.wide import order_of
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
 
 def import_runs(
-    role: str, mixtures: Path, losses: Path, targets: Sequence[str], diverged: str = "refuse"
+    role: str,
+    mixtures: Path,
+    losses: Path,
+    targets: Sequence[str],
+    diverged: str = "refuse",
+    metrics: Mapping[str, Metric] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Returns DESIGN and LOSSES frames of wide tables.
 
@@ -23,8 +34,10 @@ def import_runs(
     Args:
         targets: those that must be in the losses.
         diverged: `refuse` or `drop`.
+        metrics: target -> what its numbers are; those of `targets` are losses where nothing stands.
     """
-    observations = read_observations([mixtures], [losses], diverged=diverged)
+    known = dict.fromkeys(targets, LOSS) | dict(metrics or {})
+    observations = read_measured(mixtures, losses, known, diverged)
     for name in targets:
         if name not in observations.targets:
             raise MixwrightError(
@@ -32,6 +45,51 @@ def import_runs(
                 f" {nearest(name, observations.targets)}"
             )
     return as_tables(role, observations)
+
+
+def read_measured(
+    mixtures: Path,
+    losses: Path,
+    metrics: Mapping[str, Metric],
+    diverged: str = "refuse",
+) -> Observations:
+    """Returns the runs of wide tables, with the short names that a study's settings use.
+
+    Args:
+        metrics: target -> what its numbers are. What other columns are is decided as for any table;
+            those in doubt are left out.
+        diverged: `refuse` or `drop`.
+
+    Raises:
+        MixwrightError: the tables cannot be read, or a number is none that its metric can have.
+    """
+    known = Known(metrics=metrics, lenient=True)
+    try:
+        observations = read_observations([mixtures], [losses], diverged=diverged, known=known)
+    except NumberError as error:
+        remedy = "correct it, or the target's metric in measured.targets"
+        raise MixwrightError(f"{error.problem}; {remedy}") from None
+    return _short(observations)
+
+
+def _short(observations: Observations) -> Observations:
+    """Returns the runs with short names of domains and targets, sorted by these."""
+    domains = short_names(observations.domains)
+    targets = short_names(observations.targets)
+    new_target = dict(zip(observations.targets, targets, strict=True))
+    of_domains = order_of(domains)
+    of_targets = order_of(targets)
+    metrics = {new_target[name]: metric for name, metric in observations.metrics.items()}
+    # Names that are equal say whose text a target is.
+    return replace(
+        observations,
+        domains=tuple(sorted(domains)),
+        targets=tuple(sorted(targets)),
+        amounts=np.ascontiguousarray(observations.amounts[:, of_domains]),
+        losses=np.ascontiguousarray(observations.losses[:, of_targets]),
+        metrics=metrics,
+        texts={},
+    )
 
 
 def as_tables(role: str, observations: Observations) -> tuple[pd.DataFrame, pd.DataFrame]:

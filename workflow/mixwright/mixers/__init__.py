@@ -50,8 +50,6 @@ class Method:
     limits: bool = False
     # whether its proposals stay inside the goal's bounds; False for a reference that must not
     bounded: bool = True
-    # whether it learns over scales, so that the backtest judges it
-    scales: bool = False
     # most refits that a bootstrap asks of it; few for a mixer that takes long to fit
     draws: int = 1_000
     # settings with which it is fitted in a second: every test of all mixers takes them
@@ -213,7 +211,6 @@ MIXERS: dict[str, Method] = {
         optional=VERTEX,
         scales=True,
         limits=True,
-        scales=True,
     ),
 }
 

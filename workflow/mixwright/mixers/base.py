@@ -127,9 +127,10 @@ class Fitted(Saved):
                 f"goal: target {unknown[0]} was never measured;"
                 f" choose among {', '.join(self.targets)}"
             )
+        importance = goal.importance or goal.targets
         weights = np.zeros(len(self.targets))
         for k, target in enumerate(self.targets):
-            weights[k] = goal.targets.get(target, 0.0)
+            weights[k] = importance.get(target, 0.0)
         return weights
 
     def check_domains(self, goal: Goal) -> None:
@@ -252,6 +253,8 @@ class Proposer(Protocol):
 class Mixer(Proposer, Protocol):
     """A mixer that learns how the loss depends on the mixture and proposes the best one."""
 
+    # its name in the registry
+    name: ClassVar[str]
     # columns of the amounts, once fitted
     domains: tuple[str, ...]
     # columns of the predictions, once fitted

@@ -6,6 +6,7 @@ They are written here because importing scipy.stats takes longer than most jobs 
 import numpy as np
 
 from mixwright.mixture import Array
+from mixwright.numerics.pairs import Pairs
 
 
 def spearman(first: Array, second: Array) -> float:
@@ -30,17 +31,11 @@ def spearman_of_rows(first: Array, second: Array) -> Array:
 
 
 def kendall(first: Array, second: Array) -> float:
-    """Returns Kendall's tau-b, from -1 to 1; a constant list ranks nothing and gives 0.
+    """Returns Kendall's tau-b of two lists (values,), from -1 to 1.
 
-    Args:
-        first: (pairs,) signs (-1, 0, 1) of the differences of all pairs of values in one list.
-        second: (pairs,) the same of the other list, pair by pair.
+    A constant list ranks nothing: the result is 0.
     """
-    untied = float(np.count_nonzero(first))
-    scale = np.sqrt(untied * np.count_nonzero(second))
-    if scale > 0:
-        return float(first @ second / scale)
-    return 0.0
+    return Pairs.of(first, second).tau
 
 
 def _centred_ranks(values: Array) -> Array:

@@ -1,7 +1,7 @@
 """A fitted mixer with the runs that it was fitted to, and the folder that keeps both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pandas as pd
 from mixwright import mixers, tables
 from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.files import read_json, write_json, written
-from mixwright.learners import Metric
+from mixwright.learners import LOSS, Metric
+from mixwright.measured.headings import paired
 from mixwright.measured.loss_tables import Mixtures
 from mixwright.mixers.base import FILE as FIT
 from mixwright.mixers.base import Mixer
@@ -44,6 +45,8 @@ class FittedRuns:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     # target -> the domain whose text it is, where the names do not say so
     texts: Mapping[str, str] = field(default_factory=dict)
+    # target -> weight in the goal of the study that the runs are of; empty: of no study
+    goal: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -73,6 +76,13 @@ class FittedRuns:
         """Whether the runs came without token counts, each as 1.0 tokens."""
         return self.most_tokens < 1 + 1e-6
 
+    def measured(self, minimised: Array) -> Array:
+        """Returns (mixtures, targets) numbers in the targets' units, from what mixers minimise."""
+        columns = []
+        for name, column in zip(self.targets, minimised.T, strict=True):
+            columns.append(self.metrics.get(name, LOSS).measured(column))
+        return np.column_stack(columns)
+
     def amounts(self, mixtures: Mixtures) -> Array:
         """Returns (mixtures, domains) tokens, domains in the order of the fit.
 
@@ -80,19 +90,21 @@ class FittedRuns:
             MixwrightError: the domains are not those of the fit, or a total of tokens is none that
                 the runs had.
         """
+        names = paired(mixtures.domains, self.domains)
         for name in mixtures.domains:
-            if name not in self.domains:
+            if name not in names:
                 raise MixwrightError(
                     f"{mixtures.source}: the fit knows no domain {name};"
                     f" {nearest(name, self.domains)}"
                 )
         for name in self.domains:
-            if name not in mixtures.domains:
+            if name not in names.values():
                 raise MixwrightError(
                     f"{mixtures.source}: no column for domain {name};"
                     " add it, with zeros where it is not used"
                 )
-        order = [mixtures.domains.index(name) for name in self.domains]
+        meant = [names[name] for name in mixtures.domains]
+        order = [meant.index(name) for name in self.domains]
         weights = mixtures.weights[:, order]
         if mixtures.tokens is None:
             return weights * self.most_tokens
@@ -126,8 +138,17 @@ class Fit:
     runs: Observations
 
     @classmethod
-    def of(cls, runs: Observations, mixer: str, settings: Mapping[str, Any] | None = None) -> "Fit":
+    def of(
+        cls,
+        runs: Observations,
+        mixer: str,
+        settings: Mapping[str, Any] | None = None,
+        goal: Mapping[str, float] | None = None,
+    ) -> "Fit":
         """Fits the mixer of this name to runs.
+
+        Args:
+            goal: target -> weight in the goal of the runs' study.
 
         Raises:
             MixwrightError: the mixer or a setting is unknown, or the runs are not those it needs.
@@ -141,7 +162,8 @@ class Fit:
             )
         fitted = unfitted.fit(runs)
         targets = getattr(fitted, "targets", ())
-        return cls(FittedRuns.of(mixer, runs, targets), fitted, runs)
+        source = FittedRuns.of(mixer, runs, targets)
+        return cls(replace(source, goal=goal or {}), fitted, runs)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Fit":
@@ -158,7 +180,7 @@ class Fit:
         """
         check_place(Path(folder))
         with written(folder) as partial:
-            save(partial, self.name, self.mixer, self.runs)
+            save(partial, self.name, self.mixer, self.runs, self.source.goal)
 
     @property
     def name(self) -> str:
@@ -176,11 +198,15 @@ class Fit:
         return self.source.targets
 
     def predict(self, mixtures: Mixtures) -> Array:
-        """Returns (mixtures, targets) predicted losses, nats/token.
+        """Returns (mixtures, targets) predictions, each target's in its own unit.
 
         Raises:
             MixwrightError: the mixer predicts no losses, or the mixtures are not of its domains.
         """
+        return self.source.measured(self.predict_minimised(mixtures))
+
+    def predict_minimised(self, mixtures: Mixtures) -> Array:
+        """Returns (mixtures, targets) predictions of what the mixer minimises; as `predict`."""
         self.check_predicts()
         return self.mixer.predict(self.source.amounts(mixtures))
 
@@ -213,11 +239,21 @@ def check_place(folder: Path) -> None:
     raise MixwrightError(f"{folder}: something stands there that is no fit; give a new folder")
 
 
-def save(folder: Path, name: str, fitted: Mixer, observations: Observations) -> None:
-    """Writes the mixer called `name`, the brief of the runs it was fitted to, and the runs."""
+def save(
+    folder: Path,
+    name: str,
+    fitted: Mixer,
+    observations: Observations,
+    goal: Mapping[str, float] | None = None,
+) -> None:
+    """Writes the mixer called `name`, the brief of the runs it was fitted to, and the runs.
+
+    Args:
+        goal: target -> weight in the goal of the runs' study.
+    """
     fitted.save(folder)
     source = FittedRuns.of(name, observations, getattr(fitted, "targets", ()))
-    write_json(folder / FILE, asdict(source))
+    write_json(folder / FILE, asdict(replace(source, goal=goal or {})))
     parts = [
         *_long(observations, "amount", observations.domains, observations.amounts),
         *_long(observations, "loss", observations.targets, observations.losses),

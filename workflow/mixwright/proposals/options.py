@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.goal import Goal, Proposal
+from mixwright.goal import Goal, Proposal, Readout, check_one_unit
+from mixwright.learners import MIXED, POINTS
+from mixwright.measured.headings import match_name
 from mixwright.mixture import Domain
 from mixwright.proposals import typed
 from mixwright.proposals.fits import FittedRuns
@@ -41,14 +43,18 @@ class Options:
     groups: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # domain -> weight
     fixed: Mapping[str, float] = field(default_factory=dict)
-    # targets whose predicted loss must not exceed natural's
+    # targets that must not be predicted worse than natural's
     never_worse: tuple[str, ...] = ()
+    # whether every target was given its weight by hand
+    weighted: bool = False
+    # what messages call the option of the targets
+    target_option: str = "targets"
 
     def goal(self, source: FittedRuns) -> Goal:
         """Returns the goal over the fit's domains.
 
         Without token counts the mean of the fitted mixtures stands for the natural one. Without
-        targets the goal is the plain mean of all.
+        targets the goal is that of the runs' study, or the plain mean of all.
         """
         return Goal(
             domains=self._domains(source),
@@ -66,7 +72,7 @@ class Options:
         return tuple(Domain(name, None, share) for name, share in means)
 
     def _importance(self, source: FittedRuns) -> dict[str, float]:
-        targets = self.targets or dict.fromkeys(source.targets, 1.0)
+        targets = self.targets or _of_study(source) or dict.fromkeys(source.targets, 1.0)
         total = sum(targets.values())
         return {name: weight / total for name, weight in sorted(targets.items()) if weight > 0}
 
@@ -82,13 +88,28 @@ class Options:
             self.fixed,
         )
 
+    def check_units(self, source: FittedRuns) -> None:
+        """Refuses a plain mean of targets of different units.
+
+        Raises:
+            MixwrightError: it names which targets have which unit.
+        """
+        if self.weighted or (not self.targets and _of_study(source)):
+            return
+        targets = list(self._importance(source))
+        remedy = f"name those of one unit with {self.target_option},"
+        if self.target_option == COMMAND_LINE["targets"]:
+            remedy += f" or weigh them all: {self.target_option} {targets[0]}=WEIGHT ..."
+        else:
+            remedy += f" or weigh them all: {self.target_option}={{{targets[0]!r}: WEIGHT, ...}}"
+        check_one_unit(targets, source.metrics, "goal", remedy)
+
     def notes(self, source: FittedRuns) -> tuple[str, ...]:
-        """Returns what the goal assumes where the options say nothing."""
+        """Returns what the goal assumes where the options say nothing, and what it averages."""
         notes = []
-        if not self.targets and len(source.targets) == 1:
-            notes.append(f"the goal is the one target, {source.targets[0]}")
-        elif not self.targets:
-            notes.append(f"the goal is the plain mean of all {len(source.targets)} targets")
+        if not self.targets:
+            notes.append(_default_goal(source))
+        notes += _averaged(self._importance(source), source)
         if not self.available:
             notes.append(
                 f"natural stands for the mean of the {source.runs} fitted mixtures, and epochs are"
@@ -112,6 +133,46 @@ class Options:
         if not (has_tokens and self.available):
             del record["epochs"]
         return record
+
+
+def _of_study(source: FittedRuns) -> dict[str, float]:
+    """Target -> weight in the goal of the runs' study, of those that the fit predicts."""
+    weights: dict[str, float] = {}
+    for name, weight in source.goal.items():
+        if name in source.targets:
+            weights[name] = weight
+    return weights
+
+
+def _default_goal(source: FittedRuns) -> str:
+    """What the goal is where nobody named targets."""
+    of_study = _of_study(source)
+    if of_study:
+        parts = [f"{name} {weight:.3g}" for name, weight in of_study.items()]
+        return f"the goal is that of the study: {', '.join(parts)}"
+    if len(source.targets) == 1:
+        return f"the goal is the one target, {source.targets[0]}"
+    return f"the goal is the plain mean of all {len(source.targets)} targets"
+
+
+def _averaged(weights: Mapping[str, float], source: FittedRuns) -> list[str]:
+    """What the objective is the mean of, where its targets are no losses of one unit."""
+    readout = Readout.of(weights, tuple(weights), source.metrics)
+    names = {metric.name for metric in readout.metrics}
+    if readout.metric is POINTS:
+        if len(weights) == 1:
+            return []
+        return ["gains are in points of mean accuracy, of 100"]
+    if readout.metric is MIXED:
+        parts = []
+        for name, metric in zip(weights, readout.metrics, strict=True):
+            parts.append(f"{name} ({metric.averaged})")
+        return [f"the goal is a weighted mean of different units: {', '.join(parts)}"]
+    if "perplexity" in names:
+        return ["the goal is the mean logarithm of perplexity, nats/token"]
+    if names == {"score"} and len(weights) > 1:
+        return ["the goal is the mean score: a score that varies more counts for more"]
+    return []
 
 
 def make_options(
@@ -139,6 +200,7 @@ def make_options(
     """
     if isinstance(targets, str):
         targets = [targets]
+    weighted = isinstance(targets, Mapping)
     if targets is not None and not isinstance(targets, Mapping):
         targets = dict.fromkeys(targets, 1.0)
     if isinstance(never_worse, str):
@@ -154,6 +216,7 @@ def make_options(
         max_epochs=max_epochs,
         never_worse=typed.limited("never_worse", list(never_worse), source.targets),
         seed=seed,
+        weighted=weighted,
     )
     _check(options, source, {})
     return options
@@ -188,6 +251,8 @@ def read_options(
         groups=typed.groups("--group", group, source.domains),
         fixed=typed.numbers("--fix", fix, source.domains, most=1.0),
         never_worse=typed.limited("--never-worse", never_worse, source.targets),
+        weighted=typed.all_weighted(target, source.targets),
+        target_option=COMMAND_LINE["targets"],
     )
     _check(options, source, COMMAND_LINE)
     return options
@@ -198,7 +263,8 @@ def _numbers(
 ) -> dict[str, float]:
     """Returns the mapping with its names and numbers checked."""
     numbers: dict[str, float] = {}
-    for name, value in (values or {}).items():
+    for typed_name, value in (values or {}).items():
+        name = match_name(typed_name, names)
         if name not in names:
             raise MixwrightError(f"{option}: {name} is unknown; {nearest(name, names)}")
         if not typed.is_number(value, most):
@@ -220,8 +286,12 @@ def _groups(
             raise MixwrightError(
                 f"groups: {name} is {dict(group)!r}; give its domains, and least or most"
             )
-    groups_of(groups, domains)
-    return groups
+    resolved = {}
+    for name, group in groups.items():
+        members = [match_name(domain, domains) for domain in group["domains"]]
+        resolved[name] = {**group, "domains": members}
+    groups_of(resolved, domains)
+    return resolved
 
 
 def _check(options: Options, source: FittedRuns, spelled: Mapping[str, str]) -> None:

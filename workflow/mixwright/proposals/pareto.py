@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from rich.table import Table
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.goal import Goal, Proposal
+from mixwright.goal import Goal, Proposal, Readout, check_one_unit
+from mixwright.learners import LOSS, Metric
+from mixwright.measured.headings import match_name
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 
@@ -19,6 +22,7 @@ END = 1e-5
 SAME = 1e-4
 # Domains of a mixture that the terminal shows.
 SHOWN = 4
+NO_METRICS: Mapping[str, Metric] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class TargetMean:
         name = content = text
         if text not in known and "=" in text:
             name, _, content = text.partition("=")
-        targets = tuple(content.split("+"))
+        targets = tuple(match_name(part, known) for part in content.split("+"))
         if content in known:
             targets = (content,)
         for target in targets:
@@ -55,8 +59,30 @@ class TargetMean:
         return dict.fromkeys(self.targets, weight / len(self.targets))
 
     def value(self, predicted: Mapping[str, float]) -> float:
-        """Returns the objective, nats/token, from target -> loss."""
+        """Returns the mean of what mixers minimise, from target -> prediction of it."""
         return float(np.mean([predicted[target] for target in self.targets]))
+
+    def metric(self, metrics: Mapping[str, Metric]) -> Metric:
+        """Returns what the objective is shown as: a target's own metric, or that of the mean.
+
+        Raises:
+            MixwrightError: its targets have different units.
+        """
+        if len(self.targets) == 1:
+            return metrics.get(self.targets[0], LOSS)
+        remedy = "name targets of one unit in each objective"
+        check_one_unit(self.targets, metrics, f"--between {self.name}", remedy)
+        return self._readout(metrics).metric
+
+    def shown(self, predicted: Mapping[str, float], metrics: Mapping[str, Metric]) -> float:
+        """Returns the objective in the unit of `metric`, from target -> what is minimised."""
+        values = np.array([predicted[target] for target in self.targets])
+        if len(self.targets) == 1:
+            return float(self.metric(metrics).measured(values)[0])
+        return float(self._readout(metrics).objective(values))
+
+    def _readout(self, metrics: Mapping[str, Metric]) -> Readout:
+        return Readout.of(self.importance(1.0), self.targets, metrics)
 
 
 @dataclass(frozen=True)
@@ -65,7 +91,7 @@ class FrontPoint:
 
     # weight of the first objective in the sum that the mixture minimises
     share: float
-    # of both objectives, nats/token
+    # of both objectives, as they are minimised
     values: tuple[float, float]
     # its gap is that of the weighted sum
     proposal: Proposal
@@ -172,18 +198,28 @@ def undominated(points: Sequence[FrontPoint]) -> list[FrontPoint]:
 
 
 def as_frame(
-    points: Sequence[FrontPoint], between: tuple[TargetMean, TargetMean], goal: Goal
+    points: Sequence[FrontPoint],
+    between: tuple[TargetMean, TargetMean],
+    goal: Goal,
+    metrics: Mapping[str, Metric] = NO_METRICS,
 ) -> pd.DataFrame:
     """Returns a row a point.
 
-    Columns: both objectives' predicted losses (nats/token), the first one's share, the weights of
-    the domains, the gap.
+    Columns: what is predicted of both objectives, `loss_NAME`, or `accuracy_NAME` and the like; the
+    first one's share, the weights of the domains, the gap.
+
+    Args:
+        metrics: target -> what its numbers are; losses in nats/token where nothing stands.
     """
     rows = []
     for point in points:
         weights = point.proposal.weights.tolist()
-        rows.append([*point.values, point.share, *weights, point.proposal.gap])
-    columns = [f"loss_{objective.name}" for objective in between]
+        values = [objective.shown(point.proposal.predicted, metrics) for objective in between]
+        rows.append([*values, point.share, *weights, point.proposal.gap])
+    columns = []
+    for objective in between:
+        metric = objective.metric(metrics)
+        columns.append(f"{metric.name}_{objective.name}")
     columns.append(f"share_{between[0].name}")
     columns += [f"weight_{name}" for name in goal.names]
     columns.append("gap")
@@ -191,10 +227,14 @@ def as_frame(
 
 
 def as_table(
-    points: Sequence[FrontPoint], between: tuple[TargetMean, TargetMean], goal: Goal
+    points: Sequence[FrontPoint],
+    between: tuple[TargetMean, TargetMean],
+    goal: Goal,
+    metrics: Mapping[str, Metric] = NO_METRICS,
 ) -> Table:
-    """Returns the front for the terminal: losses and the largest weights."""
-    table = Table(f"loss {between[0].name}", f"loss {between[1].name}", "gap", "mixture")
+    """Returns the front for the terminal: both objectives in their units, the largest weights."""
+    first, second = between
+    table = Table(_head(first, metrics), _head(second, metrics), "gap", "mixture")
     for point in points:
         weights = point.proposal.weights
         largest = np.argsort(-weights, kind="stable")[:SHOWN].tolist()
@@ -203,9 +243,19 @@ def as_table(
         gap = ""
         if point.proposal.gap is not None:
             gap = f"{point.proposal.gap:.0e}"
-        first, second = point.values
-        table.add_row(f"{first:.4f}", f"{second:.4f}", gap, mixture)
+        predicted = point.proposal.predicted
+        values = [f"{objective.shown(predicted, metrics):.4f}" for objective in between]
+        table.add_row(*values, gap, mixture)
     return table
+
+
+def _head(objective: TargetMean, metrics: Mapping[str, Metric]) -> str:
+    """What a column of the terminal's table is called, with its unit where that is no usual one."""
+    metric = objective.metric(metrics)
+    words = f"{metric.title} {objective.name}"
+    if metric.unit in ("", metric.title, LOSS.unit):
+        return words
+    return f"{words}, {metric.unit}"
 
 
 def _at(

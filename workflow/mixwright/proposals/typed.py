@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.measured.headings import match_name
 from mixwright.simplex.bounds import groups_of
 
 
@@ -27,6 +28,7 @@ def numbers(
     result: dict[str, float] = {}
     for word in words:
         name, number = _split(word, names, default)
+        name = match_name(name, names)
         if not name or not is_number(number, most):
             raise MixwrightError(
                 f"{option} {word}: write NAME=NUMBER, a number {limit_words(most)}"
@@ -39,6 +41,12 @@ def numbers(
             )
         result[name] = float(number)
     return result
+
+
+def all_weighted(words: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether there are words, and each gives its name a number."""
+    bare = [word for word in words if word in names or "=" not in word]
+    return bool(words) and not bare
 
 
 def _split(word: str, names: Sequence[str], default: float | None) -> tuple[str, str]:
@@ -64,7 +72,7 @@ def groups(option: str, words: Sequence[str], domains: Sequence[str]) -> dict[st
                 f"{option} {word}: write 'A+B<=NUMBER', '>=' or '=', two domains or more,"
                 " a number from 0 to 1"
             )
-        members = sorted(name.strip() for name in parts[1].split("+"))
+        members = sorted(match_name(name.strip(), domains) for name in parts[1].split("+"))
         for name in members:
             if name not in domains:
                 raise MixwrightError(
@@ -86,12 +94,13 @@ def limited(option: str, names: Sequence[str], targets: Sequence[str]) -> tuple[
     """Returns the targets of never_worse, sorted; `all` stands for every one."""
     if list(names) == ["all"] and "all" not in targets:
         return tuple(targets)
-    for name in names:
+    full = [match_name(name, targets) for name in names]
+    for name in full:
         if name not in targets:
             raise MixwrightError(
                 f"{option} {name}: no such target; {nearest(name, targets)} (or all)"
             )
-    return tuple(sorted(set(names)))
+    return tuple(sorted(set(full)))
 
 
 def is_number(value: Any, most: float) -> bool:

@@ -22,6 +22,7 @@ class Cell:
 
     value: float  # mean over the seeds, in the unit of the learner's metric
     against: Difference  # from the reference mixture
+    predicted: float | None = None  # loss at the proxies' scale; None: its mixer predicts none
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def by_target(
     targets: Mapping[str, float],
     learner: Learner,
     documents: pd.DataFrame | None = None,
+    mixtures: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, dict[str, Cell]]:
     """Compares all mixers with natural on one target at a time.
 
@@ -47,6 +49,7 @@ def by_target(
         targets: target -> weight; all of them are compared, whatever the weight.
         learner: says which metric counts.
         documents: a DOCUMENTS table, for the error over documents or rows.
+        mixtures: the proposals, with what their mixers predict.
 
     Returns:
         target -> mixer -> cell, both sorted by name.
@@ -58,10 +61,12 @@ def by_target(
             rows = documents[documents.task == target]
         comparison = compare(scores, {target: 1.0}, learner, rows)
         means = comparison.means
-        cells[target] = {
-            str(arm): Cell(float(means[arm]), comparison.difference(str(arm)))
-            for arm in sorted(means.index)
-        }
+        predicted = _predictions(mixtures, target)
+        row = {}
+        for arm in sorted(map(str, means.index)):
+            gap = comparison.difference(arm)
+            row[arm] = Cell(float(means[arm]), gap, predicted.get(arm))
+        cells[target] = row
     return cells
 
 
@@ -87,6 +92,16 @@ def tallies(
                 same += 1
         counts[arm] = Tally(better, len(verdicts) - better - worse, worse, same)
     return counts
+
+
+def _predictions(mixtures: Sequence[Mapping[str, Any]], target: str) -> dict[str, float]:
+    """Mixer -> the loss on a target that it predicts of its proposal for the target."""
+    predicted = {}
+    for mixture in mixtures:
+        losses = mixture.get("predicted", {})
+        if target in losses and mixture.get("goal", target) == target:
+            predicted[mixture["mixer"]] = losses[target]
+    return predicted
 
 
 def _same(first: Mapping[str, float] | None, second: Mapping[str, float] | None) -> bool:

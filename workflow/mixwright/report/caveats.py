@@ -50,20 +50,46 @@ def find_caveats(
         mixtures: its proposals.
         finals: the FINALS table, where it is known.
     """
-    targets = study.target_weights
-    learner = study.learner
-    signals = signals[signals.target.isin(list(targets))]
-    caveats = []
-    if learner.sized:
-        caveats += _noisy(signals)
-    caveats += _proxies_below_reference(signals, learner)
-    caveats += _finals_below_reference(scores, targets, learner)
-    caveats += _trivial_targets(study)
+    caveats = _of_proxies(study, signals, losses)
+    caveats += _finals_below_reference(scores, study.target_weights, study.learner)
     caveats += _intervals(comparison, scores)
-    caveats += _same_mixtures(mixtures)
-    caveats += _diverged(losses)
     caveats += _diverged_finals(finals)
+    caveats += _same_mixtures(mixtures, "so they share one final model")
+    caveats += _without_evidence(mixtures)
+    return _serious_first(caveats)
+
+
+def proposal_caveats(
+    study: Study,
+    signals: pd.DataFrame,
+    losses: pd.DataFrame,
+    mixtures: Sequence[Mapping[str, Any]],
+) -> tuple[Caveat, ...]:
+    """Returns the caveats of proposals that no final model tested; arguments as above."""
+    untested = Caveat(
+        "No final model was trained. What is said of a mixture is predicted from the proxies,"
+        " at their size and length."
+    )
+    caveats = [untested, *_of_proxies(study, signals, losses)]
+    caveats += _same_mixtures(mixtures, "so one final model tests both")
+    caveats += _without_evidence(mixtures)
+    return _serious_first(caveats)
+
+
+def _of_proxies(study: Study, signals: pd.DataFrame, losses: pd.DataFrame) -> list[Caveat]:
+    """What is to be distrusted before any final model is trained."""
+    signals = signals[signals.target.isin(list(study.target_weights))]
+    caveats = []
+    if study.learner.sized:
+        caveats += _noisy(signals)
+    caveats += _proxies_below_reference(signals, study.learner)
+    caveats += _trivial_targets(study)
+    caveats += _diverged(losses)
     caveats += _of_sources(study)
+    return caveats
+
+
+def _serious_first(caveats: Sequence[Caveat]) -> tuple[Caveat, ...]:
     return tuple(sorted(caveats, key=lambda caveat: not caveat.serious))
 
 
@@ -208,7 +234,7 @@ def _level_error(comparison: Comparison, scores: pd.DataFrame) -> float:
     return float(np.sqrt(by_final).max())
 
 
-def _same_mixtures(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
+def _same_mixtures(mixtures: Sequence[Mapping[str, Any]], so: str) -> list[Caveat]:
     """Mixers that proposed one mixture; those with a goal for each target are left aside."""
     mixers: dict[MixtureKey, list[str]] = {}
     for mixture in mixtures:
@@ -224,8 +250,24 @@ def _same_mixtures(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
     caveats = []
     for names in mixers.values():
         if len(names) > 1:
-            text = f"{' and '.join(names)} chose the same mixture, so they share one final model."
+            text = f"{' and '.join(names)} chose the same mixture, {so}."
             caveats.append(Caveat(text))
+    return caveats
+
+
+def _without_evidence(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
+    """Mixtures of which the proxies cannot tell whether they are better than natural."""
+    mixers: dict[str, list[str]] = {}
+    for mixture in mixtures:
+        evidence = mixture.get("intervals", {}).get("evidence") or {}
+        if "goal" in mixture or not evidence.get("reasons"):
+            continue
+        verdict = str(mixture["intervals"]["verdict"])
+        mixers.setdefault(verdict, []).append(mixture["mixer"])
+    caveats = []
+    for verdict, names in mixers.items():
+        text = f"Of the mixture of {' and '.join(names)} {verdict}."
+        caveats.append(Caveat(text))
     return caveats
 
 

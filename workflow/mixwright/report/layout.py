@@ -12,6 +12,8 @@ from mixwright.report.figures import FIGURES, MEASURED, entry
 from mixwright.study.study import PROXIES, Study
 
 Folder = Path | str
+# Results that final models make.
+OF_FINALS = ("finals", "scores", "documents")
 
 
 def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) -> list[str]:
@@ -57,6 +59,24 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
     }
 
 
+def proposal_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
+    """Returns name -> files of what is known of the proposals before any final model is trained."""
+    paths = result_paths(study, folder)
+    return {name: files for name, files in paths.items() if name not in OF_FINALS}
+
+
+def proposals_page(study: Study, folder: Folder) -> str:
+    """Returns the page of the proposals, without its suffix; a summary where nothing follows."""
+    name = "summary" if study.ends_at_proposals or study.measured else "proposals"
+    return f"{folder}/report/{name}"
+
+
+def fit_paths(study: Study, folder: Folder) -> list[str]:
+    """Returns the fits that can predict any mixture, from the swarm alone."""
+    mixers = [mixer for mixer in validated(study) if study.roles_of(mixer) == ["swarm"]]
+    return [f"{folder}/fits/{mixer}" for mixer in mixers]
+
+
 def manifest_paths(study: Study, folder: Folder) -> list[str]:
     """Returns the manifest of what is learned from, one a domain."""
     shards = f"{folder}/{study.learner.folder}"
@@ -83,9 +103,18 @@ def drawn(study: Study) -> list[str]:
     return names
 
 
-def figure_files(study: Study, folder: Folder) -> list[str]:
-    """Returns the files of the figures that this study draws."""
-    return _files(folder, "report", drawn(study), "svg")
+def figure_files(study: Study, folder: Folder, finals: bool = True) -> list[str]:
+    """Returns the files of the figures that this study draws.
+
+    Args:
+        study: the study.
+        folder: its results folder.
+        finals: whether those of final models are among them.
+    """
+    names = drawn(study)
+    if not finals:
+        names = [name for name in names if not {*OF_FINALS} & {*entry(name).inputs}]
+    return _files(folder, "report", names, "svg")
 
 
 def figure_paths(study: Study, folder: Folder, figure: str) -> dict[str, list[str]]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 from mixwright.files import written
+from mixwright.learners import Metric
 from mixwright.report.figures import MEASURED
 from mixwright.report.figures.ranks import HELD_OUT
 from mixwright.report.frame import (
@@ -22,6 +24,8 @@ from mixwright.report.frame import (
 )
 from mixwright.report.measured_summary import Measured
 from mixwright.report.perturbed_summary import Perturbed
+from mixwright.report.predictions import predicted_gains, predicted_losses, weights_table
+from mixwright.report.proposed import Proposed
 from mixwright.study.study import Study
 
 
@@ -59,9 +63,30 @@ def public_files(study: Study) -> dict[str, str]:
 
 
 def _results(summary: Measured | Perturbed) -> str:
+    proposals = _proposals(summary.proposals, summary.metric)
     if isinstance(summary, Measured):
-        return _ranks(summary) + _published(summary)
-    return _optimum(summary) + _ladder(summary)
+        return proposals + _ranks(summary) + _published(summary)
+    return proposals + _optimum(summary) + _ladder(summary)
+
+
+def _proposals(proposals: Sequence[Proposed], metric: Metric) -> str:
+    """Every weight of every proposal, and what is predicted of each."""
+    if not proposals:
+        return ""
+    sentences = [text(proposal.sentence) for proposal in proposals]
+    intervals = {}
+    losses = {}
+    units: dict[str, str] = {}
+    for proposal in proposals:
+        if "gain" in proposal.intervals:
+            intervals[proposal.name] = proposal.intervals
+        if proposal.predicted:
+            losses[proposal.name] = proposal.predicted
+            units |= proposal.units
+    content = weights_table(proposals) + bullets(sentences)
+    content += predicted_gains(intervals, metric)
+    content += predicted_losses(losses, intervals, units)
+    return section("The proposals", content)
 
 
 def _ranks(summary: Measured) -> str:
@@ -73,13 +98,14 @@ def _ranks(summary: Measured) -> str:
         cells = [str(mixer)]
         for name in sets:
             result = results[name]
-            cells.append(f"{100 * result.spearman:.2f} / {100 * result.goal:.2f}")
+            cells.append(f"{100 * result.spearman:.1f} / {100 * result.goal:.1f}")
         for name in sets[:2]:
-            cells.append(f"{results[name].mse:.4f}")
+            error = results[name].mse
+            cells.append("" if isnan(error) else f"{error:.4f}")
         rows.append(cells)
     heads = ["mixer", *sets, *(f"squared error, {name}" for name in sets[:2])]
     reading = (
-        "Each cell shows Spearman x 100 of predicted and measured loss:"
+        "Each cell shows Spearman x 100 of predicted and measured values:"
         f" mean of all targets / mean of the goal's targets ({', '.join(summary.targets)})."
         f" The set '{HELD_OUT}' is the cross-validation inside the swarm."
     )
@@ -99,9 +125,10 @@ def _published(summary: Measured) -> str:
         for mixer in mixers:
             cells.append(f"{results[mixer].goal:.3f} ({results[mixer].goal_rank})")
         rows.append(cells)
+    unit = summary.metric.unit
     reading = (
-        "Each cell shows the loss on the goal's targets that a mixer (column) predicts,"
-        " in nats/token, and in brackets the mixture's place."
+        f"Each cell shows what a mixer (column) predicts on the goal's targets, {unit},"
+        " and in brackets the mixture's place."
         " Nothing was trained on these mixtures."
     )
     content = _table(["mixture", *mixers], rows, reading)

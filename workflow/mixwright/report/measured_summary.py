@@ -9,10 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from mixwright.learners import Metric
 from mixwright.report.figures import as_listed, published, ranks
 from mixwright.report.figures import subsets as runs_needed
 from mixwright.report.frame import in_percent
+from mixwright.report.proposed import Proposed, in_order, listed
 from mixwright.study.study import Study
+from mixwright.trust.intervals import fisher_interval
+from mixwright.trust.shown import readout_of
 from mixwright.trust.tests import INFORMATIVE
 
 Records = Sequence[Mapping[str, Any]]
@@ -32,17 +36,34 @@ class Measured:
     study: str  # its name
     chosen: str  # the mixer that ranks held-out runs of the swarm best
     targets: Mapping[str, float]  # target -> weight
+    metric: Metric  # what the goal over them is shown as
     ranks: pd.DataFrame  # what figures.ranks.table returns
     subsets: pd.DataFrame  # what figures.subsets.table returns
     published: pd.DataFrame  # what figures.published.table returns
-    proposal: Mapping[str, Any]  # the chosen mixer's
+    proposals: tuple[Proposed, ...]  # the chosen mixer's first
     regions: Records  # what mixwright.trust.region.find_region returns, by mixer
     notes: tuple[str, ...]
 
     @property
+    def proposal(self) -> Proposed:
+        """The chosen mixer's proposal."""
+        return self.proposals[0]
+
+    @property
+    def alike(self) -> list[str]:
+        """The chosen mixer, and those whose rank correlation its 95% interval holds."""
+        rows = self.ranks[self.ranks.test == ranks.HELD_OUT].set_index("mixer")
+        best = rows.loc[self.chosen]
+        least = fisher_interval(float(best.spearman), int(best.runs)).low
+        others = [name for name in rows.index[rows.spearman >= least] if name != self.chosen]
+        return [self.chosen, *others]
+
+    @property
     def headline(self) -> str:
-        """Which mixer was chosen."""
-        return f"{self.chosen} ranks held-out runs best."
+        """Which mixer was chosen, and which others rank as well as far as these runs can tell."""
+        if len(self.alike) == 1:
+            return f"{self.chosen} ranks held-out runs best."
+        return f"{listed(self.alike)} rank held-out runs alike."
 
     @property
     def detail(self) -> tuple[str, ...]:
@@ -64,7 +85,9 @@ class Measured:
             "detail": list(self.detail),
             "chosen": self.chosen,
             "targets": dict(self.targets),
-            "proposal": {key: self.proposal[key] for key in ("weights", "predicted")},
+            "proposal": self.proposal.as_json(),
+            "proposals": [proposal.as_json() for proposal in self.proposals],
+            "unit": self.metric.unit,
             "notes": list(self.notes),
             "ranks": self.ranks.to_dict("records"),
             "subsets": subsets,
@@ -75,14 +98,18 @@ class Measured:
         """How well the chosen mixer ranks held-out runs and test runs."""
         rows = self.ranks[self.ranks.mixer == self.chosen]
         first = rows.iloc[0]
+        others = self.alike[1:]
+        place = f"the best of {self.ranks.mixer.nunique()} mixers"
+        if others:
+            place += f", but no further from {listed(others)} than these runs can tell"
         sentence = (
-            f"Its rank correlation (Spearman x 100, mean of {first.targets} targets) is"
-            f" {100 * first.spearman:.2f} in cross-validation inside the swarm,"
-            f" the best of {self.ranks.mixer.nunique()} mixers."
+            f"The rank correlation of {self.chosen} (Spearman x 100, mean of {first.targets}"
+            f" targets) is {100 * first.spearman:.1f} in cross-validation inside the swarm,"
+            f" {place}."
         )
         values = []
         for row in rows[rows.test != ranks.HELD_OUT].itertuples():
-            correlation = f"{100 * row.spearman:.2f}"
+            correlation = f"{100 * row.spearman:.1f}"
             values.append(f"{correlation} on {row.test} ({row.runs} runs)")
         if not values:
             return sentence
@@ -118,16 +145,19 @@ class Measured:
 
     def _optimum(self) -> str:
         """What the chosen mixer proposes, and how far optima can move at no loss one could tell."""
-        weights = sorted(self.proposal["weights"].items(), key=lambda pair: -pair[1])
-        largest = in_percent(dict(weights[:3]), 1)
-        sentence = f"For the targets {', '.join(self.targets)} it proposes {largest}."
+        weights = sorted(self.proposal.weights.items(), key=lambda pair: -pair[1])
+        shares = in_percent(dict(weights), 1)
+        sentence = (
+            f"For the targets {', '.join(self.targets)}, {self.chosen} proposes {shares};"
+            f" {self.proposal.gain}."
+        )
         domain = weights[0][0]
         ranges = []
         for region in self.regions:
             low, high = region["ranges"]["alike"][domain]
             ranges.append(
                 f"{region['mixer']} {100 * low:.0f} to {100 * high:.0f} %"
-                f" (at most {region['worse']:.3f} nats/token worse)"
+                f" (at most {region['worse']:.3f} {self.metric.unit} worse)"
             )
         if not ranges:
             return sentence
@@ -174,24 +204,24 @@ def summarise(
         predictions: the PREDICTIONS table: losses of published and proposed mixtures.
     """
     targets = study.target_weights
-    scored = validation.iloc[:0].assign(test="")
+    scored = None
     if len(tests):
         scored = as_listed(tests, study)
     if len(subsets):
         subsets = runs_needed.table(as_listed(subsets, study), targets)
     if len(predictions):
-        predictions = published.table(predictions, targets)
-    correlations = ranks.table(scored, validation, targets)
+        predictions = published.table(predictions, targets, study.metrics)
+    correlations = ranks.table(validation, targets, scored, study.metrics)
     chosen = str(correlations.mixer.iloc[0])
-    proposal = next(record for record in mixtures if record["mixer"] == chosen)
     return Measured(
         study=str(study.config["study"]),
         chosen=chosen,
         targets=targets,
+        metric=readout_of(targets, study.metrics).metric,
         ranks=correlations,
         subsets=subsets,
         published=predictions,
-        proposal=proposal,
+        proposals=in_order(mixtures, list(dict.fromkeys(correlations.mixer))),
         regions=sorted(regions, key=lambda region: region["mixer"]),
         notes=_notes([*regions, *mixtures]),
     )
@@ -206,6 +236,11 @@ def _fewest(rows: pd.DataFrame, bar: pd.Series) -> int | None:
 
 
 def _notes(records: Records) -> tuple[str, ...]:
-    """The notes of all pages like this, and those of the mixers."""
-    notes = [f"{record['mixer']}: {note}." for record in records for note in record["notes"]]
+    """The notes of all pages like this, and those of the mixers; verdicts stand elsewhere."""
+    notes = []
+    for record in records:
+        verdict = record.get("intervals", {}).get("verdict")
+        for note in record["notes"]:
+            if note != verdict and not note.startswith("predicted "):
+                notes.append(f"{record['mixer']}: {note}.")
     return (*NOTES, *dict.fromkeys(notes))

@@ -1,4 +1,4 @@
-"""Writes a summary: the page, JSON, a table of the finals, and lines at the terminal."""
+"""Writes a summary: the page, JSON and a table of the finals."""
 
 import math
 import platform
@@ -6,29 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from mixwright import __version__, tables
-from mixwright.files import write_json, written
+from mixwright.files import plain, write_json, written
 from mixwright.mixture import digest
 from mixwright.report.by_target import Cell
 from mixwright.report.figures import FIGURES
-from mixwright.report.frame import embedded, quantity
+from mixwright.report.frame import embedded
 from mixwright.report.page import summary_page
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Difference
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-# Colours of the terminal's lines, by verdict.
-STYLES = {"better": "green", "worse": "red"}
-MARKS = {"better": "+", "worse": "-"}
 # Packages whose versions are written down with a result.
 VERSIONS = (
     "torch",
@@ -128,7 +121,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "signals": summary.signals.to_dict("records"),
         "provenance": dict(summary.provenance),
     }
-    return _plain(content)
+    return plain(content)
 
 
 def as_table(summary: Summary) -> pd.DataFrame:
@@ -151,34 +144,6 @@ def as_table(summary: Summary) -> pd.DataFrame:
         }
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def print_summary(summary: Mapping[str, Any], console: "Console | None" = None) -> None:
-    """Prints the headline, the table of finals, a line a mixer and the caveats.
-
-    Args:
-        summary: the content of `summary.json`.
-        console: where to print; the terminal if None.
-    """
-    from rich.console import Console
-    from rich.text import Text
-
-    console = console or Console(highlight=False)
-    console.print(Text(f"\n{summary['headline']}", style="bold"))
-    for sentence in summary["detail"]:
-        console.print(Text(sentence))
-    if summary["weights"]:
-        console.print(Text(f"  {_weights(summary['weights'])}", style="cyan"))
-    console.print(_finals(summary["arms"], summary["metrics"]))
-    if summary["by_target"]:
-        console.print(_targets(summary["by_target"]))
-    for arm in summary["arms"]:
-        style = STYLES.get(arm["natural"]["verdict"], "")
-        console.print(Text(f"  {arm['sentence']}", style=style))
-    console.print(Text(f"\n{summary['method']}", style="dim"))
-    for caveat in summary["caveats"]:
-        mark, style = ("!", "yellow") if caveat["serious"] else ("-", "dim")
-        console.print(Text(f"{mark} {caveat['text']}", style=style))
 
 
 def _corpus(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -206,66 +171,6 @@ def _corpus(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return facts
 
 
-def _weights(weights: Mapping[str, float]) -> str:
-    """The weights in percent, the largest first."""
-    pairs = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{name} {100 * weight:.1f}%" for name, weight in pairs)
-
-
-def _finals(arms: Sequence[Mapping[str, Any]], metrics: Sequence[Mapping[str, Any]]) -> "Table":
-    """The table of finals for the terminal."""
-    from rich.table import Table
-
-    judged, second = metrics
-    measure = f"{judged['title']} on the targets"
-    if judged["unit"] != judged["title"]:
-        measure += f" in {judged['unit']}"
-    title = f"\nFinal models: {measure}, and against natural"
-    table = Table(title=title, title_justify="left", box=None)
-    table.add_column("mixer", no_wrap=True)
-    numbers = (judged["title"], second["title"], "change", "95% interval", "rank", "proxies")
-    for column in numbers:
-        table.add_column(column.replace(" ", "\n", 1), justify="right", no_wrap=True)
-    for arm in arms:
-        gap = arm["natural"]
-        interval = ""
-        if gap["low"] is not None and gap["verdict"] != "identical":
-            interval = f"[{gap['low']:+.3f}, {gap['high']:+.3f}]"
-        rank = ""
-        if arm["rank_correlation"] is not None:
-            rank = f"{arm['rank_correlation']:.2f}"
-        table.add_row(
-            arm["mixer"],
-            f"{arm[judged['name']]:.3f}",
-            f"{arm[second['name']]:.3f}",
-            f"{gap['value']:+.3f}",
-            interval,
-            rank,
-            quantity(arm["proxy_tokens"]),
-            style=STYLES.get(gap["verdict"]),
-        )
-    return table
-
-
-def _targets(rows: Mapping[str, Mapping[str, Any]]) -> "Table":
-    """The table of finals target by target, for the terminal."""
-    from rich.table import Table
-
-    title = "\nTarget by target (by their intervals, + is better than natural, - is worse)"
-    table = Table(title=title, title_justify="left", box=None)
-    table.add_column("target")
-    arms = list(next(iter(rows.values())))
-    for arm in arms:
-        table.add_column(arm, justify="right")
-    for target, cells in rows.items():
-        values = []
-        for arm in arms:
-            mark = MARKS.get(cells[arm]["verdict"], " ")
-            values.append(f"{cells[arm]['value']:.3f}{mark}")
-        table.add_row(target, *values)
-    return table
-
-
 def _arm_json(arm: ArmSummary) -> dict[str, Any]:
     content = asdict(arm)
     del content["scores"]
@@ -281,6 +186,7 @@ def _cell_json(cell: Cell) -> dict[str, Any]:
     gap = cell.against
     return {
         "value": cell.value,
+        "predicted": cell.predicted,
         "difference": gap.value,
         "low": gap.low,
         "high": gap.high,
@@ -292,20 +198,6 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
     content = asdict(difference)
     del content["metric"]
     return content | {"verdict": difference.verdict}
-
-
-def _plain(value: Any) -> Any:
-    """Python's own types, and null for numbers that JSON does not know."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    # A number of numpy.
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _versions() -> dict[str, str]:

@@ -24,6 +24,7 @@ from mixwright.report.frame import (
     table_row,
     text,
 )
+from mixwright.report.predictions import predicted_gains, predicted_losses, ranged, signed
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.trust.intervals import Difference
 
@@ -45,8 +46,8 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
         mixture_bars(summary),
         section("The final models", _finals(summary)),
         _predicted(summary),
-        _backtest(summary.backtest),
-        _transfer(summary.transfer),
+        backtest_section(summary.backtest),
+        transfer_section(summary.transfer),
         _targets(summary),
         section("Mixer by mixer", bullets(sentences)),
         drawn(figures),
@@ -121,7 +122,7 @@ def _final(arm: ArmSummary, metrics: tuple[str, str], reach: tuple[float, float]
     """The cells of one mixer in the table of final models."""
     gap = arm.natural
     colour = VERDICTS[gap.verdict]
-    difference, verdict = _signed(gap.value), gap.verdict
+    difference, verdict = signed(gap.value), gap.verdict
     if gap.arm == gap.reference:
         difference, verdict = "–", "reference"
     drawing = ""
@@ -149,34 +150,24 @@ def _final(arm: ArmSummary, metrics: tuple[str, str], reach: tuple[float, float]
 
 def _predicted(summary: Summary) -> str:
     """What each mixer's refits predicted, beside what the finals gained."""
-    rows = []
-    for arm in summary.arms:
-        if "gain" not in arm.intervals:
-            continue
-        loss, gain = arm.intervals["objective"], arm.intervals["gain"]
-        # A gain is what the loss falls by.
-        interval = f"[{_signed(-gain['high'])}, {_signed(-gain['low'])}]"
-        row = [
-            escape(arm.mixer),
-            _ranged(loss, 3),
-            f"{_signed(-gain['value'])} {interval}",
-            _signed(arm.natural.value),
-        ]
-        rows.append(row)
-    if not rows:
+    measured = {arm.mixer: signed(arm.natural.value) for arm in summary.arms}
+    intervals = {arm.mixer: arm.intervals for arm in summary.arms if "gain" in arm.intervals}
+    losses: dict[str, dict[str, float]] = {}
+    for target, row in summary.by_target.items():
+        for mixer in measured:
+            value = row[mixer].predicted
+            if value is not None:
+                losses.setdefault(mixer, {})[target] = value
+    unit = summary.learner.loss.unit
+    content = predicted_gains(intervals, summary.learner.loss, measured)
+    content += predicted_losses(losses, intervals, unit)
+    if not content:
         return ""
-    heads = ["mixer", "predicted loss", "predicted, minus natural", "finals, minus natural"]
-    reading = (
-        "Means over the targets, in nats/token. Predictions are for the proxies' size and length."
-        " Their 95% intervals come from refits to resampled losses: they include the noise of the"
-        " runs and the error on held-out runs, but not what larger models do differently."
-        " No final model was used."
-    )
-    return section("What the proxies predicted", table(heads, rows) + note(reading))
+    return section("What the proxies predicted", content)
 
 
-def _backtest(result: Mapping[str, Any]) -> str:
-    """What the smaller scales predicted of the largest, and which extrapolation is trusted."""
+def backtest_section(result: Mapping[str, Any]) -> str:
+    """Returns what smaller scales predicted of the largest, and which extrapolation is trusted."""
     if not result:
         return ""
     predictions = {prediction["mixer"]: prediction for prediction in result["predictions"]}
@@ -186,9 +177,9 @@ def _backtest(result: Mapping[str, Any]) -> str:
         error, rank = "–", "–"
         if name in predictions:
             error = f"{predictions[name]['rmse']:.4f}"
-            rank = _ranged(predictions[name]["rank"], 2)
+            rank = ranged(predictions[name]["rank"], 2)
         by_autoscale = "–" if second is None else f"{second:.4f}"
-        rows.append([escape(name), _ranged(choice["regret"], 4), by_autoscale, error, rank])
+        rows.append([escape(name), ranged(choice["regret"], 4), by_autoscale, error, rank])
     heads = [
         "choice without it",
         "regret",
@@ -209,13 +200,13 @@ def _backtest(result: Mapping[str, Any]) -> str:
     return section("The largest scale, left out", content, result["verdict"])
 
 
-def _transfer(result: Mapping[str, Any]) -> str:
-    """Whether the ranking of a few mixtures at the proxies' size holds at a second one."""
+def transfer_section(result: Mapping[str, Any]) -> str:
+    """Returns whether the ranking of a few mixtures at the proxies' size holds at a second one."""
     if not result:
         return ""
     rows = []
     for target, rank in result["ranks"].items():
-        rows.append([escape(target), _ranged(rank, 2)])
+        rows.append([escape(target), ranged(rank, 2)])
     content = table(["target", "rank correlation"], rows)
     return section("Another model size", content, result["verdict"])
 
@@ -242,7 +233,10 @@ def _targets(summary: Summary) -> str:
         else:
             verdicts.append(f"{tally.better} / {tally.level} / {tally.worse}")
             same.append(str(tally.same))
-    for cells in (means, verdicts, same):
+    rows = [means, verdicts]
+    if any(arm.tally and arm.tally.same for arm in summary.arms):
+        rows.append(same)
+    for cells in rows:
         lines.append(table_row("td", cells))
     reading = (
         f"{judged.title.capitalize()}, and below it the 95% interval of the difference from"
@@ -294,7 +288,7 @@ def _drawing(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
 
     size = f'width="{WIDTH}" height="{HEIGHT}"'
     return (
-        f'<svg {size} role="img" aria-label="{_signed(gap.value)}">'
+        f'<svg {size} role="img" aria-label="{signed(gap.value)}">'
         f'<line x1="{x(0.0)}" x2="{x(0.0)}" y1="0" y2="{HEIGHT}" stroke="{AXIS}"/>'
         f'<line x1="{x(low)}" x2="{x(high)}" y1="9" y2="9" stroke="{colour}" stroke-width="2.5"'
         ' stroke-linecap="round"/>'
@@ -306,15 +300,4 @@ def _interval(gap: Difference) -> str:
     """`[−0.031, +0.012]`, or nothing where there is no interval."""
     if gap.identical or not np.isfinite(gap.low):
         return ""
-    return f"[{_signed(gap.low)}, {_signed(gap.high)}]"
-
-
-def _ranged(interval: Mapping[str, float], digits: int) -> str:
-    """`0.84 [0.61, 0.95]`."""
-    value, low, high = interval["value"], interval["low"], interval["high"]
-    ends = f"[{low:.{digits}f}, {high:.{digits}f}]"
-    return text(f"{value:.{digits}f} {ends}")
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    return f"[{signed(gap.low)}, {signed(gap.high)}]"

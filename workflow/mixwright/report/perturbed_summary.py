@@ -10,11 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from mixwright.learners import Metric
 from mixwright.report.figures import ladder as scales
 from mixwright.report.figures import optimum
 from mixwright.report.frame import in_percent
+from mixwright.report.proposed import Proposed, in_order
 from mixwright.study.study import Study
 from mixwright.trust.ladder import caveats
+from mixwright.trust.shown import readout_of
 
 Records = Sequence[Mapping[str, Any]]
 NO_TABLE = pd.DataFrame()
@@ -30,10 +33,12 @@ class Perturbed:
 
     study: str  # its name
     targets: Mapping[str, float]  # target -> weight
+    metric: Metric  # what the goal over them is shown as
     tokens: float  # of the base run
     optimum: pd.DataFrame  # what figures.optimum.table returns
     ladder: pd.DataFrame  # what figures.ladder.table returns; empty without published optima
     notes: tuple[str, ...]
+    proposals: tuple[Proposed, ...] = ()
 
     @property
     def moved(self) -> pd.Series:
@@ -66,6 +71,8 @@ class Perturbed:
             "notes": list(self.notes),
             "targets": dict(self.targets),
             "tokens": self.tokens,
+            "proposals": [proposal.as_json() for proposal in self.proposals],
+            "unit": self.metric.unit,
             "moved": self.moved.to_dict(),
             "optimum": self.optimum.to_dict("records"),
             "ladder": self.ladder.to_dict("records"),
@@ -138,8 +145,10 @@ def summarise(
     return Perturbed(
         study=str(study.config["study"]),
         targets=study.target_weights,
+        metric=readout_of(study.target_weights, study.metrics).metric,
         tokens=float(study.measured["perturb"]["tokens"]),
         optimum=optimum.table(mixtures, design, published),
         ladder=table,
         notes=(NOTHING_TRAINED, *doubtful, *dict.fromkeys(notes)),
+        proposals=in_order(mixtures, ()),
     )

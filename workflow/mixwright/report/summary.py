@@ -70,7 +70,7 @@ class Summary:
     targets: Mapping[str, float]  # target -> weight
     provenance: Mapping[str, Any]
     learner: Learner = TEXT
-    # Target -> mixer -> cell, where every target has a goal of its own.
+    # Target -> mixer -> cell.
     by_target: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
     # The result of mixwright.trust.backtest, where there are several scales.
     backtest: Mapping[str, Any] = field(default_factory=dict)
@@ -123,11 +123,7 @@ def summarise(
     check_reference(finals)
     targets, learner = study.target_weights, study.learner
     comparison = compare(scores, targets, learner, documents)
-    cells: dict[str, dict[str, Cell]] = {}
-    counts: dict[str, Tally] = {}
-    if not learner.sized or any("goal" in mixture for mixture in mixtures):
-        cells = by_target(scores, targets, learner, documents)
-        counts = tallies(cells, mixtures)
+    cells = by_target(scores, targets, learner, documents, mixtures)
     headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
     signals = target_signals(design, losses)
     caveats = [
@@ -147,7 +143,7 @@ def summarise(
             second=objective(scores, targets, learner.second.name).mean(axis=1),
             cost=_cost(design, reads or {}),
             ranks=_ranks(validation, targets),
-            counts=counts,
+            counts=tallies(cells, mixtures),
         ),
         method=method_of(comparison),
         caveats=tuple(sorted(caveats, key=lambda caveat: not caveat.serious)),

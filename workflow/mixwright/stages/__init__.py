@@ -32,6 +32,7 @@ class Command:
 
 
 COMMANDS = {
+    "read-runs": Command(TABLES, "mixers:read_runs", "Show how your tables are understood"),
     "compare": Command(TABLES, "trust:compare", "Compare how well mixers predict unseen runs"),
     "fit": Command(TABLES, "mixers:fit_mixer", "Fit a mixer to measured losses"),
     "predict": Command(TABLES, "mixers:predict", "Predict the losses of new mixtures"),
@@ -110,6 +111,9 @@ COMMANDS = {
         STAGES, "measured_report:draw_measured", "Draw a figure of measured runs, with its table"
     ),
     "summarise": Command(STAGES, "report:summarise", "Write the summary of a study"),
+    "summarise-proposals": Command(
+        STAGES, "report:summarise_proposals", "Write the summary of a study's proposals"
+    ),
     "summarise-measured": Command(
         STAGES, "measured_report:summarise_measured", "Write the summary of measured runs"
     ),

@@ -8,16 +8,20 @@ from mixwright.corpus.shards import train_domains
 from mixwright.designs import resolve
 from mixwright.designs.candidates import chosen_rows
 from mixwright.files import written
+from mixwright.measured.decisions import ColumnOptions
+from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 
 
-def design(candidates: Path, runs: int, to: Path) -> None:
+def design(
+    candidates: Path, runs: int, to: Path, domains: list[str] = NO_WORDS, key: str | None = None
+) -> None:
     """Choose which mixtures to train, the most informative first, before any loss is known.
 
     Example:
         mixwright design --candidates mixtures.csv --runs 64 --to chosen.csv
     """
-    rows = chosen_rows(candidates, runs)
+    rows = chosen_rows(candidates, runs, ColumnOptions(domains=domains, key=key))
     with written(to) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 

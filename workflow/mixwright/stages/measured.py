@@ -1,6 +1,7 @@
 """Stages of workflow/rules/measured.smk: runs that others measured, and what fits say of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from mixwright import mixers, tables
@@ -30,10 +31,17 @@ def import_runs(
     plan = Study.read(study)
     targets = list(plan.measured["targets"])
     if mixtures is None:
-        perturbed = read_perturbed(losses, plan.measured[role], targets)
+        perturbed = read_perturbed(losses, plan.measured[role], targets, plan.metrics)
         weights, measured = runs.as_tables(role, perturbed)
     else:
-        weights, measured = runs.import_runs(role, mixtures, losses, targets, plan.diverged)
+        weights, measured = runs.import_runs(
+            role,
+            mixtures,
+            losses,
+            targets,
+            plan.diverged,
+            plan.metrics,
+        )
     tables.write(weights, design, tables.DESIGN)
     tables.write(measured, table, tables.LOSSES)
 
@@ -117,6 +125,7 @@ def find_region(
     search = plan.measured["regions"][mixer]
     goal = plan.goal(train_domains(domains))
     swarm = read_observations(mixtures, losses, diverged=plan.diverged)
+    swarm = replace(swarm, metrics=plan.metrics)
     method = plan.method_name(mixer)
     result = region.find_region(
         method, json.loads(settings), swarm, goal, search["draws"], search["seeds"]
@@ -146,5 +155,5 @@ def _test_runs(plan: Study) -> dict[str, Observations]:
     """The runs of each test set of the study, by the name of the set."""
     by_set = {}
     for name, (mixtures, losses) in plan.tests.items():
-        by_set[name] = read_observations([mixtures], [losses], diverged=plan.diverged)
+        by_set[name] = runs.read_measured(mixtures, losses, plan.metrics, plan.diverged)
     return by_set

@@ -1,17 +1,75 @@
 """Fit a mixer and predict losses: a stage of workflow/rules/mixers.smk, and tables of your own."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError, nearest
-from mixwright.measured.loss_tables import Mixtures, read_mixtures, read_observations
+from mixwright.learners import LOSS
+from mixwright.measured.decisions import NOTHING, ColumnOptions, Decision, Known
+from mixwright.measured.headings import paired
+from mixwright.measured.loss_tables import (
+    Mixtures,
+    read_decisions,
+    read_mixtures,
+    read_observations,
+)
 from mixwright.measured.wide import write_wide
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
+from mixwright.study.study import Study
 from mixwright.trust.anchors import AnchorMap, fit_anchors
 
+# Columns of a line where no terminal says how many there are.
+WIDE = 200
 log = logging.getLogger(__name__)
+
+
+def read_runs(
+    mixtures: Path,
+    losses: Path,
+    columns: ColumnOptions = NOTHING,
+    explain: bool = False,
+) -> None:
+    """Show how your own CSV tables are understood: what each column is, and in which unit.
+
+    With --explain it says why. Nothing is fitted.
+
+    Example:
+        mixwright read-runs --mixtures mixtures.csv --losses losses.csv --explain
+    """
+    reading, runs = read_decisions(mixtures, losses, columns)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # A file has no width that lines must fit.
+        console = Console(highlight=False, width=WIDE)
+    console.print(_as_table(reading.decisions, explain))
+    log.info(
+        "%d runs, %d domains, %d targets", len(runs.runs), len(runs.domains), len(runs.targets)
+    )
+
+
+def _as_table(decisions: Sequence[Decision], explain: bool) -> Table:
+    """Returns a line a column: its table, its role, its unit, which way is better, and why."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    headings = ["table", "column", "role", "unit", "direction"]
+    if explain:
+        headings.append("why")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for decision in decisions:
+        cells = [Path(decision.source).name, decision.name, decision.role]
+        cells += [decision.unit, decision.direction]
+        if explain:
+            cells.append(decision.reason)
+        table.add_row(*map(escape, cells))
+    return table
 
 
 def fit_mixer(
@@ -23,17 +81,32 @@ def fit_mixer(
     loglikelihoods: Paths = NONE,
     settings: str = "{}",
     diverged: str = "refuse",
+    study: Path | None = None,
+    columns: ColumnOptions = NOTHING,
 ) -> None:
     """Fit a mixer to measured losses: your own CSV tables, or the tables of a study.
 
-    `mixwright fit` is short for `mixwright fit-mixer`.
+    `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows the study's goal
+    and what its targets measure, so that `mixwright propose` starts from there.
 
     Example:
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit
     """
     check_place(to)
-    observations = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
-    Fit.of(observations, mixer, mixers.read_settings(settings)).save(to)
+    observations = read_observations(
+        mixtures,
+        losses,
+        realised,
+        loglikelihoods,
+        diverged=diverged,
+        options=columns,
+    )
+    goal = None
+    if study is not None:
+        plan = Study.read(study)
+        goal = plan.target_weights
+        observations = replace(observations, metrics=plan.metrics)
+    Fit.of(observations, mixer, mixers.read_settings(settings), goal).save(to)
 
 
 def predict(
@@ -47,13 +120,14 @@ def predict(
         mixwright predict --fit fit --mixtures new.csv --to predicted.csv
     """
     fitted = Fit.load(fit)
-    requested = read_mixtures(mixtures)
-    predicted = fitted.predict(requested)
+    requested = read_mixtures(mixtures, domains=fitted.domains)
+    predicted = fitted.predict_minimised(requested)
     if anchor_mixtures or anchor_losses:
         anchors = _anchor_map(fitted, anchor_mixtures, anchor_losses)
         log.info("%s", anchors.sentence)
         predicted = anchors.apply(predicted)
-    write_wide(to, requested.key, requested.ids, fitted.mixer.targets, predicted)
+    in_units = fitted.source.measured(predicted)
+    write_wide(to, requested.key, requested.ids, fitted.mixer.targets, in_units)
 
 
 def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
@@ -62,10 +136,14 @@ def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
         raise MixwrightError(
             "--anchor-mixtures and --anchor-losses go together; give both or neither"
         )
-    anchors = read_observations(mixtures, losses, least=1)
     mixer = fitted.mixer
+    metrics = dict.fromkeys(mixer.targets, LOSS) | dict(fitted.source.metrics)
+    known = Known(fitted.domains, metrics, lenient=True)
+    anchors = read_observations(mixtures, losses, least=1, known=known)
+    names = paired(anchors.targets, mixer.targets)
+    meant = [names.get(name) for name in anchors.targets]
     for target in mixer.targets:
-        if target not in anchors.targets:
+        if target not in meant:
             files = ", ".join(map(str, losses))
             raise MixwrightError(
                 f"{files}: the anchor runs lack target {target} of the fit; "
@@ -73,5 +151,10 @@ def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
             )
     trained = Mixtures(str(mixtures[0]), "run", anchors.runs, anchors.domains, anchors.weights)
     predicted = mixer.predict(fitted.source.amounts(trained))
-    columns = [anchors.targets.index(target) for target in mixer.targets]
-    return fit_anchors(mixer.targets, predicted, anchors.losses[:, columns])
+    columns = [meant.index(target) for target in mixer.targets]
+    return fit_anchors(
+        mixer.targets,
+        predicted,
+        anchors.losses[:, columns],
+        fitted.source.metrics,
+    )

@@ -1,10 +1,38 @@
 """The options of commands: defaults that they share, and the help of each option."""
 
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import Any, get_type_hints
+
+from mixwright.files import FILE, FOLDER, INTO
 
 Paths = list[Path]
 NONE: Paths = []
 NO_WORDS: list[str] = []
+
+# Options that name a place to write, and what is written there. They are checked before the
+# work. A key `command.option` wins over the key `option`.
+OUTPUTS = {
+    "to": FILE,
+    "html": FILE,
+    "json": FILE,
+    "table": FILE,
+    "store": INTO,
+    "fit.to": FOLDER,
+    "fit-mixer.to": FOLDER,
+    "harvest-installed.to": FOLDER,
+    "link-profiles.to": INTO,
+    "make-datasets.to": FOLDER,
+    "tokenize-domain.to": FOLDER,
+    "train-tokenizer.to": FOLDER,
+    "collect-losses.losses": FILE,
+    "collect-losses.realised": FILE,
+    "evaluate-finals.documents": FILE,
+    "evaluate-finals.scores": FILE,
+    "import-runs.design": FILE,
+}
 
 # A key `command.option` wins over the key `option`.
 OPTIONS = {
@@ -15,7 +43,17 @@ OPTIONS = {
     "candidates": "CSV of mixtures to choose from: an id column, then one column a domain",
     "cap": "DOMAIN=MAX, any number: the largest weight of a domain",
     "design": "design tables (.parquet)",
+    "import-runs.design": "table of mixtures to write (.parquet)",
     "diverged": "what to do with runs whose loss is empty, NaN or infinite: refuse or drop",
+    "columns.domains": "columns of the mixtures that are domains; none: those that sum to 1",
+    "columns.targets": "columns of the losses that are targets; none: by headings and values",
+    "columns.key": "column that tells the runs apart; none: the one on which both tables agree",
+    "columns.higher_better": "targets of which more is better, such as accuracies",
+    "columns.unit": "UNIT of all targets or NAME=UNIT: nats/token, bits/byte, perplexity, percent",
+    "columns.metric": "NAME=KIND, such as arc=accuracy,questions=1172,chance=.25",
+    "design.domains": "columns that are domains; none: those that sum to 1",
+    "explain": "say why each column is what it is",
+    "key": "column that tells the rows apart; none: chosen by its heading and cells",
     "documents": "tables of cleaned documents (.parquet)",
     "evaluate-finals.documents": "table to write: the loss of every document (.parquet)",
     "domain": "name of the domain",
@@ -66,6 +104,7 @@ OPTIONS = {
     "shards": "one folder a domain: token shards, or data sets made of tables",
     "store": "folder of computed runs, found again by their content",
     "study": "study.json in the results folder of the study, such as results/demo/study.json",
+    "fit.study": "study.json: the fit then knows the goal and what the targets measure",
     "status.study": "study.json of the study; none: the only study under results/",
     "transfer.study": "study.json; none: two tables of your own are compared",
     "summary": "summary.json of a study",
@@ -89,3 +128,60 @@ OPTIONS = {
     "tokenizer": "folder of the tokenizer",
     "tokens": "training tokens of the final model",
 }
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a command."""
+
+    name: str
+    kind: Any
+    required: bool
+    default: Any = None
+    # the parameter of which the option is a field; empty: it is a parameter itself
+    group: str = ""
+
+
+def options_of(function: Callable[..., Any]) -> list[Option]:
+    """Returns the options of a command: its parameters.
+
+    A parameter that is a dataclass stands for options that several commands share, one a field.
+    """
+    hints = get_type_hints(function)
+    options = []
+    for parameter in inspect.signature(function).parameters.values():
+        kind = hints[parameter.name]
+        if is_dataclass(kind):
+            options += _fields(parameter.name, kind)
+            continue
+        required = parameter.default is inspect.Parameter.empty
+        default = None if required else parameter.default
+        options.append(Option(parameter.name, kind, required, default))
+    return options
+
+
+def _fields(group: str, kind: Any) -> list[Option]:
+    """Returns an option for each field of a dataclass."""
+    hints = get_type_hints(kind)
+    options = []
+    for part in fields(kind):
+        default = part.default
+        if part.default_factory is not MISSING:
+            default = part.default_factory()
+        options.append(Option(part.name, hints[part.name], False, default, group))
+    return options
+
+
+def arguments_of(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns parameter -> argument, from option -> value."""
+    hints = get_type_hints(function)
+    grouped: dict[str, dict[str, Any]] = {}
+    arguments = {}
+    for option in options_of(function):
+        if option.group:
+            grouped.setdefault(option.group, {})[option.name] = values[option.name]
+        else:
+            arguments[option.name] = values[option.name]
+    for group, parts in grouped.items():
+        arguments[group] = hints[group](**parts)
+    return arguments

@@ -15,17 +15,18 @@ from mixwright.proposals.fits import Fit, read_runs
 from mixwright.proposals.options import read_options
 from mixwright.proposals.pareto import TargetMean, as_frame, as_table
 from mixwright.proposals.pareto import pareto as trace_front
+from mixwright.proposals.shown import weights_table
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap
-from mixwright.trust.proposal import propose_within
+from mixwright.trust.proposal import propose_in_units, propose_within
 
 log = logging.getLogger(__name__)
 
 
 def propose(
+    fit: Path,
     to: Path,
-    fit: Path | None = None,
     target: list[str] = NO_WORDS,
     cap: list[str] = NO_WORDS,
     floor: list[str] = NO_WORDS,
@@ -43,14 +44,14 @@ def propose(
     Example:
         mixwright propose --fit fit --target prose=2 questions --cap web=0.5 --to mixture.json
     """
-    if fit is None:
-        raise MixwrightError("--fit: nothing to propose from; make a fit with mixwright fit")
     fitted = Fit.load(fit)
     source = fitted.source
     options = read_options(
         source, target, cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
     )
-    _write(options.record(source, propose_within(fitted, options, draws)), to)
+    proposal = propose_within(fitted, options, draws)
+    _write(options.record(source, proposal), to)
+    Console(highlight=False).print(weights_table(proposal))
 
 
 def propose_mixture(
@@ -78,7 +79,14 @@ def propose_mixture(
     else:
         fitted = mixers.load(method, fit)
         runs = read_runs(fit)
-    proposal = bootstrap.propose(fitted, runs, study_goal, plan.config["validation"]["draws"])
+    draws = plan.config["validation"]["draws"]
+    proposal = propose_in_units(
+        fitted,
+        runs,
+        study_goal,
+        plan.metrics,
+        draws,
+    )
     record = proposal.as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
     for name in _unknown(plan):
@@ -123,13 +131,27 @@ def pareto(
     options = read_options(
         source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
     )
+    for objective in objectives:
+        # refused before anything is computed where its targets have different units
+        objective.metric(source.metrics)
     goal = options.goal(source)
     front = trace_front(fitted.mixer, goal, objectives, points)
     for note in mixers.ignored_limits(source.mixer, goal):
         log.info("%s: %s", source.mixer, note)
     with written(to) as partial:
-        as_frame(front, objectives, goal).to_csv(partial, index=False)
-    Console(highlight=False).print(as_table(front, objectives, goal))
+        as_frame(
+            front,
+            objectives,
+            goal,
+            source.metrics,
+        ).to_csv(partial, index=False)
+    table = as_table(
+        front,
+        objectives,
+        goal,
+        source.metrics,
+    )
+    Console(highlight=False).print(table)
 
 
 def _unknown(plan: Study) -> tuple[str, ...]:

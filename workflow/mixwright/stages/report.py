@@ -4,15 +4,18 @@ from pathlib import Path
 
 from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json
-from mixwright.report import figures, layout
-from mixwright.report.outputs import print_summary, provenance, write_report
+from mixwright.files import read_json, write_json
+from mixwright.report import figures, layout, proposals_summary
+from mixwright.report.outputs import provenance, write_report
+from mixwright.report.proposals_page import write_page
 from mixwright.report.results import load
 from mixwright.report.summary import summarise as compare_finals
+from mixwright.report.terminal import print_summary
 from mixwright.study.study import Study
 
-# What `show` prints of a summary.
-SHOWN = ("headline", "detail", "method", "arms", "caveats")
+# What `show` prints of a summary; one of the last two.
+SHOWN = ("headline", "detail")
+ANSWERS = ("arms", "proposals")
 
 
 def draw_figure(figure: str, study: Path, to: Path) -> None:
@@ -58,17 +61,47 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     write_report(summary, html, json=json, table=table, figures=drawn)
 
 
+def summarise_proposals(study: Path, html: Path, json: Path) -> None:
+    """Write what a study proposes and how sure that is, before final models: a page and a JSON.
+
+    Example:
+        mixwright summarise-proposals --study results/demo/study.json --html proposals.html
+            --json proposals.json
+    """
+    plan = Study.read(study)
+    folder = study.parent
+    results = load(layout.proposal_paths(plan, folder))
+    manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
+    texts = {path.stem: read_counts(path) for path in layout.target_paths(plan, folder)}
+    summary = proposals_summary.summarise(
+        plan,
+        **results,
+        fits=[Path(path) for path in layout.fit_paths(plan, folder)],
+        provenance=provenance(plan, manifests),
+        manifests=manifests,
+        texts=texts,
+    )
+    write_json(json, summary.as_json())
+    write_page(summary, html, layout.figure_files(plan, folder, finals=False))
+
+
 def show(summary: Path) -> None:
-    """Print the summary of a finished study: the headline, a line a mixer, the caveats.
+    """Print the summary of a study: the headline, the mixtures, what is known of each, the caveats.
 
     Example:
         mixwright show --summary results/demo/report/summary.json
     """
     content = read_json(summary)
-    missing = [key for key in SHOWN if key not in content]
+    known = content if isinstance(content, dict) else {}
+    missing = [key for key in SHOWN if key not in known]
+    if not missing and not any(key in known for key in ANSWERS):
+        missing = list(ANSWERS)
     if missing:
         raise MixwrightError(
-            f"{summary}: no summary of final models ({missing[0]} is missing);"
-            " give results/NAME/report/summary.json, or open the page beside it"
+            f"{summary}: no summary of a study ({missing[0]} is missing);"
+            " give results/NAME/report/summary.json"
         )
-    print_summary(content)
+    print_summary(known)
+    page = summary.with_suffix(".html")
+    if page.exists():
+        print(f"\npage: {page}")

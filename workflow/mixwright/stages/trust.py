@@ -10,6 +10,7 @@ from mixwright import mixers, tables
 from mixwright.corpus.shards import train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
+from mixwright.measured.decisions import NOTHING, ColumnOptions
 from mixwright.measured.loss_tables import read_observations
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.study import Study
@@ -32,6 +33,7 @@ def learning_curve(
     more: int = 0,
     seed: int = 0,
     diverged: str = "refuse",
+    columns: ColumnOptions = NOTHING,
 ) -> None:
     """Say whether more runs are worth training: rank correlation and regret by number of runs.
 
@@ -44,7 +46,13 @@ def learning_curve(
             f"--more {more}: a number of runs is not negative; "
             "give 1 or more, or 0 for a quarter of those there are"
         )
-    observations = read_observations(mixtures, losses, realised, diverged=diverged)
+    observations = read_observations(
+        mixtures,
+        losses,
+        realised,
+        diverged=diverged,
+        options=columns,
+    )
     curve = curves.learning_curve(mixer, mixers.read_settings(settings), observations, seed=seed)
     log.info("%s, %d runs: %s", mixer, curve.runs, curve.answer(more or None))
     write_json(to, curve.as_json(more or None))
@@ -78,7 +86,11 @@ def backtest(
 
 
 def transfer(
-    mixtures: Paths, losses: Paths, to: Path | None = None, study: Path | None = None
+    mixtures: Paths,
+    losses: Paths,
+    to: Path | None = None,
+    study: Path | None = None,
+    columns: ColumnOptions = NOTHING,
 ) -> None:
     """Say whether the ranking of a few mixtures at one model size holds at another.
 
@@ -93,7 +105,7 @@ def transfer(
         raise MixwrightError(
             "transfer: give one table of mixtures and two of losses, --losses small.csv large.csv"
         )
-    result = _transfer(mixtures, losses, study)
+    result = _transfer(mixtures, losses, study, columns)
     log.info("%s", result.verdict)
     if to is not None:
         write_json(to, result.as_json())
@@ -150,6 +162,7 @@ def compare(
     loglikelihoods: Paths = NONE,
     diverged: str = "refuse",
     to: Path | None = None,
+    columns: ColumnOptions = NOTHING,
 ) -> None:
     """Compare how well mixers predict held-out runs: standings at the terminal.
 
@@ -158,7 +171,14 @@ def compare(
     Example:
         mixwright compare --mixtures mixtures.csv --losses losses.csv
     """
-    observations = read_observations(mixtures, losses, realised, loglikelihoods, diverged=diverged)
+    observations = read_observations(
+        mixtures,
+        losses,
+        realised,
+        loglikelihoods,
+        diverged=diverged,
+        options=columns,
+    )
     frame = tournament(observations, mixer, mixers.read_settings(settings), folds, seed)
     if to is not None:
         tables.write(frame, to, tables.TOURNAMENT)
@@ -166,10 +186,12 @@ def compare(
     Console(highlight=False).print(as_table(frame, runs))
 
 
-def _transfer(mixtures: Paths, losses: Paths, study: Path | None) -> Transfer:
+def _transfer(
+    mixtures: Paths, losses: Paths, study: Path | None, columns: ColumnOptions
+) -> Transfer:
     """Compares two rankings, the smaller model's first: of two CSV tables, or of a study."""
     if study is None:
-        return read_transfer(mixtures[0], *losses)
+        return read_transfer(mixtures[0], losses[0], losses[1], columns)
     plan = Study.read(study)
     small = read_observations([mixtures[0]], [losses[0]], diverged=plan.diverged)
     large = read_observations([mixtures[1]], [losses[1]], diverged=plan.diverged)

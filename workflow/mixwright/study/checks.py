@@ -14,6 +14,7 @@ from mixwright.simplex.bounds import groups_of
 from mixwright.sources import LABELS, create, entry, public
 from mixwright.sources.places import Places
 from mixwright.study.limits import check_bounds, check_given, check_own_data, check_shares
+from mixwright.study.metrics import measured_metrics, spelled_out
 from mixwright.study.schema import did_you_mean
 
 # Sections of a study that trains runs of its own.
@@ -27,6 +28,7 @@ TRAINING = (
     "designs",
     "transfer",
     "final",
+    "finals",
     "store",
 )
 # Keys of the goal that mean nothing for runs that others measured.
@@ -133,7 +135,9 @@ def check_measured(study: Mapping[str, Any]) -> None:
         raise MixwrightError(f"config: measured.natural: {natural} is no published mixture; {hint}")
     for where, pattern in measured_files(measured).items():
         public.named(pattern, study["public"], f"config: measured.{where}")
-    _check_target_weights(measured["targets"].values())
+    measured_metrics(measured)
+    entries = [spelled_out(entry) for entry in measured["targets"].values()]
+    _check_target_weights(entry.get("weight", 1.0) for entry in entries)
     check_shares(study)
     check_given(study, ())
     _check_limits(study, list(measured["targets"]))

@@ -111,15 +111,24 @@ def _write_out_shapes(study: dict[str, Any], folder: Path) -> None:
     for part in MODELS:
         if part in study:
             study[part]["shape"] = shape(study[part]["model"], folder, part)
-            _check_learner(study, part, folder)
+    for part in _trained(study):
+        _check_learner(study, part, folder)
     _check_vocabulary(study)
+
+
+def _trained(study: Mapping[str, Any]) -> list[str]:
+    """The sections whose models the study trains."""
+    parts = [part for part in MODELS if part in study]
+    if study["finals"] != "trained":
+        parts.remove("final")
+    return parts
 
 
 def _check_vocabulary(study: Mapping[str, Any]) -> None:
     """A trained vocabulary fills the smallest model that has one; others have rows to spare."""
     tokenizer = study["tokenizer"]
     rows = {}
-    for part in MODELS:
+    for part in _trained(study):
         vocabulary = study.get(part, {}).get("shape", {}).get("vocabulary")
         if vocabulary:
             rows[part] = int(vocabulary)

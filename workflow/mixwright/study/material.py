@@ -11,9 +11,10 @@ from mixwright import sources
 from mixwright.corpus.tokenizer_files import files_of, fingerprint
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
-from mixwright.learners import LEARNERS, Learner
+from mixwright.learners import LEARNERS, Learner, Metric
 from mixwright.sources.base import Source
 from mixwright.sources.places import Places
+from mixwright.study.metrics import measured_metrics, spelled_out
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class Material:
         return LEARNERS[self.config.get("learner", "causal-lm")]
 
     @property
+    def ends_at_proposals(self) -> bool:
+        """Whether the study trains no final models (`finals: none`)."""
+        return bool(self.config.get("finals") == "none")
+
+    @property
     def domains(self) -> list[str]:
         """Names of the domains, sorted."""
         return sorted(self.config["domains"])
@@ -88,7 +94,8 @@ class Material:
         """Target -> weight in the objective, of targets with weight, sorted; they sum to 1."""
         weights: dict[str, float] = {}
         if "measured" in self.config:
-            weights.update(self.config["measured"]["targets"])
+            for name, entry in self.config["measured"]["targets"].items():
+                weights[name] = spelled_out(entry).get("weight", 1.0)
         else:
             for name, target in self.config["targets"].items():
                 weights[name] = target["weight"]
@@ -98,6 +105,14 @@ class Material:
                 positive[name] = float(weights[name])
         total = sum(positive.values())
         return {name: weight / total for name, weight in positive.items()}
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """Target -> what its numbers are: as `measured.targets` says, or the learner's losses."""
+        if self.measured:
+            return measured_metrics(self.measured)
+        names = [*self.config["domains"], *self.targets]
+        return dict.fromkeys(sorted(names), self.learner.loss)
 
     @property
     def tests(self) -> dict[str, tuple[Path, Path]]:

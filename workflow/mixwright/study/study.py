@@ -221,7 +221,10 @@ class Study(Material):
         """Pack name -> its finals, each (arm, seed).
 
         They are cut seed by seed, so that an added mixer or seed leaves other packs as they are.
+        A study that ends at its proposals has none.
         """
+        if self.ends_at_proposals:
+            return {}
         final = self.final
         settings = {}
         for key, value in final.items():

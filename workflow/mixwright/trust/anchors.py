@@ -4,11 +4,13 @@ Few anchors cannot tell the targets' slopes apart. So each slope is drawn to the
 targets share, and that one to 1.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from mixwright.errors import MixwrightError
+from mixwright.learners import LOSS, Metric
 from mixwright.mixture import Array
 
 # a pull that nothing moves: all targets share one slope
@@ -27,19 +29,35 @@ class AnchorMap:
     """
 
     targets: tuple[str, ...]
-    # (targets,) nats/token
+    # (targets,) of what mixers minimise
     level: Array
     # (targets,)
     slope: Array
     # the chosen strength towards the common slope, in anchors; infinite: one slope for all
     pull: float
-    # (anchors, targets) each anchor minus the map of the others, nats/token; NaN with one anchor
+    # (anchors, targets) each anchor minus the map of the others; NaN with one anchor
     errors: Array
+    # (anchors, targets) what was measured of the anchors, as it is minimised
+    measured: Array
+    # target -> what its numbers are; losses in nats/token where nothing stands here
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
     @property
     def error(self) -> float:
-        """Root mean squared leave-one-out error, nats/token; NaN with one anchor."""
+        """Root mean squared leave-one-out error of what is minimised; NaN with one anchor."""
         return float(np.sqrt((self.errors**2).mean()))
+
+    @property
+    def error_by_unit(self) -> dict[str, float]:
+        """Unit -> root mean squared leave-one-out error of the targets that have it."""
+        squares: dict[str, list[float]] = {}
+        for column, target in enumerate(self.targets):
+            metric = self.metrics.get(target, LOSS)
+            measured = self.measured[:, column]
+            mapped = measured - self.errors[:, column]
+            misses = metric.measured(measured) - metric.measured(mapped)
+            squares.setdefault(metric.unit, []).extend((misses**2).tolist())
+        return {unit: float(np.sqrt(np.mean(values))) for unit, values in squares.items()}
 
     @property
     def sentence(self) -> str:
@@ -48,15 +66,23 @@ class AnchorMap:
         if anchors == 1:
             return "levels shifted through 1 anchor run: no error can be told; train a second"
         slopes = f"slopes {self.slope.min():.2f} to {self.slope.max():.2f}"
-        error = f"an anchor left out is missed by {self.error:.3f} nats/token"
+        sizes = []
+        for unit, size in self.error_by_unit.items():
+            sizes.append(f"{size:.3f} {unit}".rstrip())
+        error = f"an anchor left out is missed by {', '.join(sizes)}"
         return f"levels mapped through {anchors} anchor runs ({slopes}); {error}"
 
     def apply(self, predicted: Array) -> Array:
-        """Maps (mixtures, targets) losses at the proxies' scale to the anchors'."""
+        """Maps (mixtures, targets) losses at the proxies' scale to the anchors', as minimised."""
         return self.level + self.slope * predicted
 
 
-def fit_anchors(targets: tuple[str, ...], predicted: Array, measured: Array) -> AnchorMap:
+def fit_anchors(
+    targets: tuple[str, ...],
+    predicted: Array,
+    measured: Array,
+    metrics: Mapping[str, Metric] | None = None,
+) -> AnchorMap:
     """Fits the map by ridge regression of measured on predicted losses.
 
     All targets share one pull, the one of least leave-one-out error. Where the anchors cannot
@@ -64,7 +90,8 @@ def fit_anchors(targets: tuple[str, ...], predicted: Array, measured: Array) -> 
 
     Args:
         predicted: (anchors, targets) losses of the anchors' mixtures at the proxies' scale.
-        measured: (anchors, targets) losses of the anchor runs, nats/token.
+        measured: (anchors, targets) losses of the anchor runs, both as mixers minimise them.
+        metrics: target -> what its numbers are, for the error's words.
 
     Raises:
         MixwrightError: the shapes do not agree, or a loss is not finite.
@@ -88,6 +115,8 @@ def fit_anchors(targets: tuple[str, ...], predicted: Array, measured: Array) -> 
         slope=slope,
         pull=pull,
         errors=errors,
+        measured=measured,
+        metrics=metrics or {},
     )
 
 

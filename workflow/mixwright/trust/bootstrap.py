@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import nan
 from typing import Any, cast
 
@@ -10,24 +11,30 @@ from scipy.special import stdtrit
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError, TooFewRunsError
-from mixwright.goal import Goal, Proposal
+from mixwright.goal import Goal, Proposal, Readout
+from mixwright.learners import LOSS, Metric
 from mixwright.mixers.base import Mixer, Proposer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
+from mixwright.trust.cost import Cost, question_error
+from mixwright.trust.evidence import CANNOT, Evidence, HeldOut, weigh
 from mixwright.trust.intervals import LEVEL, REFERENCE, Difference, Interval
-from mixwright.trust.noise import NoiseFloor, noise_floor, target_weights
-from mixwright.trust.refits import Refits
+from mixwright.trust.noise import NoiseFloor, noise_of
+from mixwright.trust.notes import barred, of_form, of_refits, silent, silent_targets, untried
+from mixwright.trust.refits import SECOND, Refits, rows_read
 
 # refits where no number is asked for
 DRAWS = 100
 LEAST_DRAWS = 10
-# a weight below this is not mentioned
-LITTLE = 1e-3
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Intervals of one proposal, losses in nats/token at the scale the mixer saw."""
+    """Intervals of one proposal at the scale the mixer saw.
+
+    The objective, its gain and its noise are in the unit of `metric`; targets on the scale that
+    mixers minimise.
+    """
 
     # of the fit to the runs as measured
     proposal: Proposal
@@ -37,51 +44,78 @@ class Bootstrap:
     predicted: Mapping[str, Interval]
     # the goal's weighted mean of them
     objective: Interval
-    # objective at natural minus objective at the proposal, paired
+    # by how much the objective is better at the proposal than at natural, paired
     gain: Interval
     # refits
     draws: int
     # of one run's objective
     noise: NoiseFloor | None = None
     notes: tuple[str, ...] = ()
+    # what the runs can tell of it; None: nobody looked
+    evidence: Evidence | None = None
+    # of the objective
+    metric: Metric = LOSS
+    # standard error of one run's objective by its questions alone; None: unknown
+    question_error: float | None = None
 
     @property
     def difference(self) -> Difference:
         """The gain as finals state theirs: proposal minus natural."""
         gain = self.gain
         quantile = float(stdtrit(self.draws - 1, (1 + LEVEL) / 2))
+        ends = (-gain.high, -gain.low)
+        value = -gain.value
+        if self.metric.higher:
+            ends = (gain.low, gain.high)
+            value = gain.value
         return Difference(
             arm=self.proposal.mixer,
             reference=REFERENCE,
-            value=-gain.value,
-            low=-gain.high,
-            high=-gain.low,
+            value=value,
+            low=ends[0],
+            high=ends[1],
             seeds=0,
             seed_error=(gain.high - gain.low) / (2 * quantile),
             document_error=nan,
             identical=gain.value == gain.low == gain.high == 0,
+            metric=self.metric,
         )
 
     @property
     def verdict(self) -> str:
         """`better than natural by x [lo, hi]` or `not distinguishable from natural`, predicted.
 
-        A gain below the noise of one run is called so.
+        A gain below the noise of one run is called so. Where the runs hold no evidence it is
+        `these runs cannot tell`, why, and what would.
         """
         sentence = self.difference.sentence
-        if self.noise is None or self.difference.identical:
+        if self.difference.identical:
             return sentence
-        if abs(self.gain.value) >= self.noise.value:
-            return sentence
-        noise = f"{self.noise.value:.3f} over {self.noise.runs} repeats"
-        return f"{sentence}; less than the noise of one run, {noise}"
+        if self.evidence is not None and not self.evidence.enough:
+            return self.evidence.sentence
+        gain = abs(self.gain.value)
+        if self.noise is not None and gain < self.noise.value:
+            noise = f"{self.noise.value:.3f} over {self.noise.runs} repeats"
+            return f"{sentence}; less than the noise of one run, {noise}"
+        if self.question_error is not None and gain < self.question_error:
+            error = f"{self.question_error:.2f} {self.metric.unit}"
+            return f"{sentence}; less than the error of its questions, {error}"
+        return sentence
+
+    @property
+    def outlook(self) -> str:
+        """The verdict, said to be a prediction where it is one."""
+        verdict = self.verdict
+        if verdict.startswith(CANNOT):
+            return verdict
+        return f"predicted {verdict}"
 
     @property
     def annotated(self) -> Proposal:
         """The proposal with its intervals, and the verdict among its notes."""
         notes = (
             *self.proposal.notes,
-            f"predicted {self.verdict}",
+            self.outlook,
             *self.notes,
         )
         return replace(self.proposal, intervals=self.as_json(), notes=notes)
@@ -91,6 +125,9 @@ class Bootstrap:
         noise = None
         if self.noise is not None:
             noise = vars(self.noise)
+        evidence = None
+        if self.evidence is not None:
+            evidence = self.evidence.as_json()
         return {
             "level": LEVEL,
             "draws": self.draws,
@@ -100,6 +137,7 @@ class Bootstrap:
             "gain": vars(self.gain),
             "noise": noise,
             "verdict": self.verdict,
+            "evidence": evidence,
         }
 
 
@@ -120,7 +158,7 @@ def propose(
     proposal = mixer.propose(goal)
     name = proposal.mixer
     ignored = mixers.ignored_limits(name, goal)
-    proposal = _noted(proposal, *ignored, *_untried(proposal, observations, goal))
+    proposal = _noted(proposal, *ignored, *untried(proposal, observations, goal))
     if proposal.intervals or observations is None or not draws:
         return proposal
     if not mixers.entry(name).can_refit:
@@ -180,30 +218,86 @@ def bootstrap(
         proposal,
         done,
     )
-    importance = target_weights(goal.targets, full.targets)
-    noise = noise_floor(observations, goal.targets)
-    predicted = {}
-    for target, only in zip(full.targets, np.eye(len(importance)), strict=True):
-        if target in goal.targets:
-            floor = noise_floor(observations, {target: 1.0})
-            predicted[target] = refits.around([1, 0], only, floor)
+    cost = Cost(Readout.of(goal.targets, full.targets, observations.metrics))
+    noise = noise_of(observations, cost(observations.losses))
     # the errors of the form at two near mixtures are not independent
     apart = np.linalg.norm(proposal.weights - goal.natural)
-    distance = _distance(observations.of_role(*entry.reads).weights)
+    rows = rows_read(proposal.mixer, observations)
+    distance = _distance(observations.weights[rows])
     points = 2 * min(1.0, float(apart / distance))
+    gain = refits.around([-1, 1], cost, noise, points)
+    form_error = refits.form_error([-1, 1], cost, noise, points)
+    metric = cost.readout.metric
+    evidence = _evidence(refits, observations.only(rows), goal, proposal, cost)
+    opinion = refits.opinion(cost, metric, gain)
+    doubts = of_form(proposal.mixer, gain, form_error, done, metric)
+    if noise is None or not evidence.enough:
+        # without repeats the noise of a run is part of it, and a note says so
+        doubts = ()
+    if refits.opponent != SECOND and not evidence.enough:
+        opinion = ()
     return Bootstrap(
         proposal=proposal,
         weights=refits.weights_around(proposal.weights, goal),
-        predicted=predicted,
-        objective=refits.around([1, 0], importance, noise),
-        gain=refits.around([-1, 1], importance, noise, points),
+        predicted=_by_target(refits, observations, goal),
+        objective=cost.objective(refits.around([1, 0], cost, noise)),
+        gain=gain,
         draws=done,
         noise=noise,
         notes=(
-            *_barred(goal),
-            *refits.opinion(importance),
-            *_notes(proposal.mixer, draws, done, noise),
+            *barred(goal),
+            *silent(observations, goal),
+            *refits.odd.notes(
+                tuple(np.array(observations.runs)[rows].tolist()),
+                observations.targets,
+                observations.metrics,
+            ),
+            *opinion,
+            *doubts,
+            *of_refits(proposal.mixer, draws, done, noise),
         ),
+        evidence=evidence,
+        metric=metric,
+        question_error=question_error(cost.readout, observations),
+    )
+
+
+def _by_target(refits: Refits, observations: Observations, goal: Goal) -> dict[str, Interval]:
+    """The loss of each target of the goal at the proposal, on the scale that mixers minimise."""
+    intervals = {}
+    without_spread = silent_targets(observations, goal)
+    for column, target in enumerate(observations.targets):
+        if target not in goal.targets or target in without_spread:
+            continue
+        only = partial(np.take, indices=column, axis=-1)
+        floor = noise_of(observations, observations.losses[:, column])
+        intervals[target] = refits.around([1, 0], only, floor)
+    return intervals
+
+
+def _evidence(
+    refits: Refits,
+    runs: Observations,
+    goal: Goal,
+    proposal: Proposal,
+    cost: Cost,
+) -> Evidence:
+    """What the runs that the mixer read tell of its proposal."""
+    actual, predicted = refits.predictions(cost)
+    held_out = HeldOut(
+        runs=runs.runs,
+        weights=runs.weights,
+        actual=actual,
+        predicted=predicted,
+        odd=refits.odd.odd,
+    )
+    return weigh(
+        held_out,
+        goal.names,
+        np.array(proposal.weights),
+        goal.natural,
+        float(cost(refits.full[0])),
+        cost.readout.metric.unit,
     )
 
 
@@ -214,44 +308,6 @@ def _ends(intervals: Mapping[str, Interval]) -> dict[str, list[float]]:
 
 def _noted(proposal: Proposal, *notes: str) -> Proposal:
     return replace(proposal, notes=(*proposal.notes, *notes))
-
-
-def _untried(
-    proposal: Proposal,
-    observations: Observations | None,
-    goal: Goal,
-) -> tuple[str, ...]:
-    """A note on the domains that the proposal takes and no run took."""
-    if observations is None:
-        return ()
-    most = observations.amounts.max(axis=0)
-    names = []
-    for name, weight, amount in zip(goal.names, proposal.weights, most, strict=True):
-        if weight > LITTLE and not amount > 0:
-            names.append(name)
-    if not names:
-        return ()
-    prior = f"the share is {proposal.mixer}'s prior, nothing measured"
-    return (f"no run took any of {', '.join(names)}: {prior}",)
-
-
-def _barred(goal: Goal) -> tuple[str, ...]:
-    """A note where natural, which the gain is over, lies outside the bounds."""
-    if goal.bounds.contain(goal.natural[None])[0]:
-        return ()
-    return ("natural lies outside the bounds: the gain is over a mixture they bar",)
-
-
-def _notes(mixer: str, draws: int, done: int, noise: NoiseFloor | None) -> tuple[str, ...]:
-    """Notes on fewer draws than asked for, and on a noise that nobody measured."""
-    notes = []
-    if done < draws:
-        notes.append(f"intervals from {done} refits, not {draws}: {mixer} takes long to fit")
-    if noise is None:
-        notes.append(
-            "no mixture was trained twice: intervals count the noise of a run as the mixer's error"
-        )
-    return tuple(notes)
 
 
 def _distance(weights: Array) -> float:

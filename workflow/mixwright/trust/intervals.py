@@ -90,12 +90,17 @@ class Difference:
 def rank_interval(first: Array, second: Array) -> Interval:
     """Returns Spearman's rank correlation of two rows (pairs,) and its 95% interval.
 
-    The interval is Fisher's: z = atanh(r) has the variance (1 + r^2 / 2) / (n - 3)
-    (Bonett and Wright, 2000). Fewer than four pairs leave [-1, 1]; a constant ranks nothing
-    and counts as 0.
+    A constant ranks nothing and counts as 0.
     """
-    rank = spearman(first, second)
-    pairs = len(first)
+    return fisher_interval(spearman(first, second), len(first))
+
+
+def fisher_interval(rank: float, pairs: int) -> Interval:
+    """Returns a rank correlation of so many pairs, and its 95% interval.
+
+    The interval is Fisher's: z = atanh(r) has the variance (1 + r^2 / 2) / (n - 3)
+    (Bonett and Wright, 2000). Fewer than four pairs leave [-1, 1].
+    """
     if pairs < LEAST:
         return Interval(rank, -1.0, 1.0)
     quantile = float(ndtri((1 + LEVEL) / 2))

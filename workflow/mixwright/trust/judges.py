@@ -13,8 +13,9 @@ from mixwright.mixers.base import Mixer
 from mixwright.mixers.laws.joint import ROLES, Joint
 from mixwright.mixture import Array
 from mixwright.observations import Observations
+from mixwright.trust.folds import held_out_residuals
 from mixwright.trust.intervals import LEVEL, Interval
-from mixwright.trust.refits import held_out_residuals, refitted
+from mixwright.trust.refits import refitted
 
 # refits of the judge
 DRAWS = 40

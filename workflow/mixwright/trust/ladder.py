@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from mixwright.errors import MixwrightError
-from mixwright.measured.wide import ROUNDING, Wide, read_wide
+from mixwright.measured.sums import ROUNDING
+from mixwright.measured.wide import Wide, read_wide
 from mixwright.mixture import Array
 
 # points a step: the half step is one of them

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError
+from mixwright.goal import Readout
+from mixwright.learners import LOSS
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.observations import Observations
+from mixwright.simplex.alike import mixture_folds
 from mixwright.trust.noise import target_weights
 
 LEAST_RUNS = 24
@@ -55,10 +58,12 @@ class LearningCurve:
     sizes: tuple[int, ...]
     # (sizes,) weighted mean of the targets
     spearman: Array
-    # (sizes,) of the objective, nats/token: the pick among the held-out runs minus their best
+    # (sizes,) of the objective as shown: the pick among the held-out runs against their best
     regret: Array
     # (draws, sizes) spearman over resampled held-out runs
     resampled: Array
+    # of the regret
+    unit: str = LOSS.unit
 
     @cached_property
     def _laws(self) -> tuple[Array, Array]:
@@ -160,6 +165,7 @@ class LearningCurve:
             "mixer": self.mixer,
             "runs": self.runs,
             "points": points,
+            "regret_unit": self.unit,
             "next": vars(self.raised_by(more or _quarter(self.runs))),
             "enough": self.enough(worth),
             "answer": self.answer(more, worth),
@@ -182,14 +188,16 @@ def learning_curve(
     Args:
         targets: target -> weight; none: all count alike.
         sizes: numbers of runs to train on; none: six, evenly spaced in their logarithm.
-        folds: parts that the runs are held out in.
+        folds: parts that the runs are held out in; runs of one mixture are in one part.
 
     Raises:
         MixwrightError: the mixer has no curve, there are too few runs, or a size is too large.
     """
     swarm = _swarm(name, observations)
     runs = len(swarm.runs)
-    most = _most(runs, folds)
+    rng = np.random.default_rng(seed)
+    fold = mixture_folds(swarm.weights, folds, rng)
+    most = runs - int(np.bincount(fold).max())
     sizes = tuple(sorted(set(sizes))) or _sizes(runs, most)
     if len(sizes) < 3 or sizes[-1] > most:
         names = ", ".join(map(str, sizes))
@@ -199,8 +207,8 @@ def learning_curve(
         mixer,
         swarm,
         sizes,
-        folds,
-        seed,
+        fold,
+        rng,
     )
     weights = _shares(swarm, targets)
     rng = np.random.default_rng([seed, 1])
@@ -208,16 +216,22 @@ def learning_curve(
     for rows in rng.integers(runs, size=(DRAWS, runs)):
         ranks = _spearman(swarm.losses[rows], predicted[:, rows], weights)
         resampled.append(ranks)
-    objective = swarm.losses @ weights
     predicted_objective = predicted @ weights
     picks = predicted_objective.argmin(axis=1)
+    readout = Readout.of(_weights(swarm, targets), swarm.targets, swarm.metrics)
+    objective = readout.objective(swarm.losses)
+    if readout.metric.higher:
+        regret = objective.max() - objective[picks]
+    else:
+        regret = objective[picks] - objective.min()
     return LearningCurve(
         mixer=name,
         runs=runs,
         sizes=sizes,
         spearman=_spearman(swarm.losses, predicted, weights),
-        regret=objective[picks] - objective.min(),
+        regret=regret,
         resampled=np.stack(resampled),
+        unit=readout.metric.unit,
     )
 
 
@@ -241,14 +255,12 @@ def _held_out(
     mixer: Mixer,
     swarm: Observations,
     sizes: Sequence[int],
-    folds: int,
-    seed: int,
+    fold: NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> Array:
     """(sizes, runs, targets) predictions of each run by fits without its fold."""
-    rng = np.random.default_rng(seed)
-    fold = rng.permutation(len(swarm.runs)) % folds
     predicted = np.empty((len(sizes), *swarm.losses.shape))
-    for k in range(folds):
+    for k in range(int(fold.max()) + 1):
         held_out = fold == k
         order: NDArray[np.int64] = rng.permutation(np.flatnonzero(~held_out))
         for row, size in enumerate(sizes):
@@ -259,12 +271,6 @@ def _held_out(
     return predicted
 
 
-def _most(runs: int, folds: int) -> int:
-    """The runs that are left when the largest fold is held out."""
-    largest_fold = -(-runs // folds)
-    return runs - largest_fold
-
-
 def _sizes(runs: int, most: int) -> tuple[int, ...]:
     """Six sizes, evenly spaced in their logarithm, from a fifth of the runs (at least 12) on."""
     least = max(12, runs // 5)
@@ -273,10 +279,16 @@ def _sizes(runs: int, most: int) -> tuple[int, ...]:
     return tuple(np.unique(rounded).tolist())
 
 
+def _weights(swarm: Observations, targets: Mapping[str, float] | None) -> Mapping[str, float]:
+    """Target -> weight; all count alike where nothing was said."""
+    if targets is None:
+        return dict.fromkeys(swarm.targets, 1.0)
+    return targets
+
+
 def _shares(swarm: Observations, targets: Mapping[str, float] | None) -> Array:
     """(targets,) weights that sum to 1."""
-    if targets is None:
-        targets = dict.fromkeys(swarm.targets, 1.0)
+    targets = _weights(swarm, targets)
     unknown = sorted(set(targets) - set(swarm.targets))
     if unknown:
         remedy = f"choose among {', '.join(swarm.targets)}"

@@ -9,14 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
-from mixwright.observations import Observations, last_losses
+from mixwright.observations import ALONE, Observations, last_losses
+from mixwright.simplex.alike import EQUAL, same_mixture
 
 # a target whose signal-to-noise ratio is lower cannot tell mixtures apart
 THRESHOLD = 3.0
+# repeats beyond the first of each mixture, where all of them are of one domain alone
+FREEDOM = 3
 
 
 def losses_of_role(design: pd.DataFrame, losses: pd.DataFrame, role: str) -> pd.DataFrame:
@@ -72,45 +76,59 @@ class NoiseFloor:
 
 
 def noise_floor(observations: Observations, targets: Mapping[str, float]) -> NoiseFloor | None:
-    """Returns the noise of the weighted mean of `targets` in one run.
-
-    It is pooled over the repeats of a mixture: runs of role repeat, and swarm runs of equal
-    weights. It is None where no mixture was trained twice.
-    """
+    """Returns the noise of the weighted mean of `targets` in one run; see `noise_of`."""
     importance = target_weights(targets, observations.targets)
     objective = observations.losses @ importance / sum(targets.values())
-    rounded = observations.weights.round(6) + 0.0
-    mixtures: list[object] = []
-    values = []
-    for role, weights, value in zip(
-        observations.roles,
-        rounded,
-        objective,
-        strict=True,
-    ):
-        if role == "repeat":
-            mixtures.append(role)
-            values.append(value)
-        elif role == "swarm":
-            mixtures.append(weights.tobytes())
-            values.append(value)
-    column = pd.Series(values, dtype=np.float64)
-    keys = pd.Index(np.array(mixtures, dtype=object))
-    by_mixture = column.groupby(keys)
-    repeated = by_mixture.transform("size") > 1
+    return noise_of(observations, objective)
+
+
+def noise_of(observations: Observations, values: Array) -> NoiseFloor | None:
+    """Returns the noise of a number in one run.
+
+    It is pooled over the repeats of a mixture: runs of role repeat, and swarm runs of equal
+    weights. It is None where no mixture was trained twice, or where only runs on one domain alone
+    were, fewer than FREEDOM beyond the first of each: what starves all other targets is no measure
+    of a mixture's noise.
+
+    Args:
+        values: (runs,) one number a run.
+    """
+    group = _repeats(observations)
+    repeated = group >= 0
     runs = int(repeated.sum())
-    repeated_mixtures = by_mixture.ngroup()[repeated].nunique()
-    freedom = runs - repeated_mixtures
-    if not freedom:
+    mixtures = np.unique(group[repeated])
+    freedom = runs - len(mixtures)
+    weights = observations.weights[repeated]
+    alone = weights.max(axis=1, initial=0.0) > ALONE
+    few = freedom < FREEDOM and alone.all()
+    if few or not freedom:
         return None
+    column = pd.Series(values[repeated], dtype=np.float64)
+    by_mixture = column.groupby(group[repeated])
     deviations = column - by_mixture.transform("mean")
-    scatter = float((deviations[repeated] ** 2).sum())
+    squares = deviations**2
+    scatter = float(squares.sum())
     return NoiseFloor(
         value=float(np.sqrt(scatter / freedom)),
         low=float(np.sqrt(scatter / _chi2(0.975, freedom))),
         high=float(np.sqrt(scatter / _chi2(0.025, freedom))),
         runs=runs,
     )
+
+
+def _repeats(observations: Observations) -> NDArray[np.int64]:
+    """(runs,) the mixture of each run that has a twin, as a number from 0; -1 for the others."""
+    roles = np.array(observations.roles)
+    swarm = roles == "swarm"
+    group = np.full(len(roles), -1)
+    group[roles == "repeat"] = 0
+    if swarm.any():
+        weights = observations.weights[swarm]
+        group[swarm] = 1 + same_mixture(weights, EQUAL)
+    sizes = np.bincount(group + 1)
+    alone = sizes[group + 1] == 1
+    group[alone] = -1
+    return group
 
 
 def target_weights(targets: Mapping[str, float], names: Iterable[str]) -> Array:

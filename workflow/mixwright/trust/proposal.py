@@ -1,9 +1,17 @@
-"""A proposal from a fit of one's own, without a study: chosen inside options, with intervals."""
+"""A proposal in the units that were measured, with intervals, for own tables and for studies."""
 
-from mixwright.goal import Proposal
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mixwright.goal import Goal, Proposal
+from mixwright.learners import Metric
+from mixwright.mixers.base import Proposer
+from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit
+from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.proposals.options import Options
 from mixwright.trust import bootstrap
+from mixwright.trust.chance import at_chance
 
 
 def propose_within(fit: Fit, options: Options, draws: int = bootstrap.DRAWS) -> Proposal:
@@ -13,8 +21,45 @@ def propose_within(fit: Fit, options: Options, draws: int = bootstrap.DRAWS) -> 
         draws: refits of the mixer that give the intervals; 0: no intervals.
 
     Raises:
-        MixwrightError: the bounds leave no mixture, or there are too few draws.
+        MixwrightError: the bounds leave no mixture, the goal is a plain mean of different units, or
+            there are too few draws.
     """
-    goal = options.goal(fit.source)
-    proposal = bootstrap.propose(fit.mixer, fit.runs, goal, draws)
+    options.check_units(fit.source)
+    proposal = propose_in_units(
+        fit.mixer,
+        fit.runs,
+        options.goal(fit.source),
+        fit.source.metrics,
+        draws,
+    )
     return options.annotate(proposal, fit.source)
+
+
+def propose_in_units(
+    mixer: Proposer,
+    runs: Observations | None,
+    goal: Goal,
+    metrics: Mapping[str, Metric],
+    draws: int = bootstrap.DRAWS,
+) -> Proposal:
+    """Returns the best mixture for a goal, with what is predicted in the targets' units.
+
+    Args:
+        mixer: fitted, where it reads runs.
+        runs: those that it was fitted to; None: it reads none.
+        metrics: target -> what its numbers are; losses in nats/token where nothing stands.
+        draws: refits of the mixer that give the intervals; 0: no intervals.
+    """
+    goal = for_mean_accuracy(mixer, goal, metrics)
+    notes: tuple[str, ...] = ()
+    if runs is not None:
+        runs = replace(runs, metrics=metrics)
+        notes = at_chance(runs, goal.targets)
+    proposal = bootstrap.propose(
+        mixer,
+        runs,
+        goal,
+        draws,
+    )
+    noted = replace(proposal, notes=(*proposal.notes, *notes))
+    return noted.in_units(metrics)

@@ -3,8 +3,9 @@
 The intervals of a proposal follow from what the refits predict and propose.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +14,26 @@ from scipy.special import stdtrit
 from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Proposal
+from mixwright.learners import Metric
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
+from mixwright.simplex.alike import same_mixture
+from mixwright.trust.folds import Rows, held_out_residuals, shares_of, spread_of
 from mixwright.trust.intervals import LEVEL, Interval
+from mixwright.trust.leverage import Cover
 from mixwright.trust.noise import NoiseFloor
+from mixwright.trust.odd_runs import OddRuns
 
-# of the held-out residuals; under twice as many runs, each is a fold of its own
-FOLDS = 8
 # the mixer whose law is asked what it thinks of another mixer's proposal
 SECOND = "effective-data"
+# whose law is asked about the proposals of that one
+THIRD = "additive"
+# runs at least whose residuals tell how far the form is off near the optimum
+NEAR = 8
 
-# positions of runs
-Rows = NDArray[np.int64]
+# (..., targets) what mixers minimise -> (...) one number of them; less is better
+Reading = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,16 @@ class Refits:
     losses: Array
     # (draws, domains) proposals
     weights: Array
-    # (runs that it read, targets) residuals
+    # (runs that it read, targets) what was measured, and residuals
+    measured: Array
     held_out: Array
-    # (2, targets) what another form says of the first two points
+    # (runs that it read,) which lie far off what the others say
+    odd: OddRuns
+    # (2,) how far out the first two points lie, 1 being the mean of the runs
+    leverage: Array
+    # (2, targets) what another form says of the first two points, and its mixer
     second: Array | None = None
+    opponent: str = SECOND
 
     @classmethod
     def of(
@@ -56,14 +70,17 @@ class Refits:
         draws: int,
     ) -> "Refits":
         """Refits a mixer `draws` times to the runs that it read."""
-        reads = list(mixers.entry(proposal.mixer).reads)
-        rows = np.flatnonzero(np.isin(observations.roles, reads))
+        rows = rows_read(proposal.mixer, observations)
         held_out = held_out_residuals(full, observations, rows, goal.seed)
         mixtures = np.stack([proposal.weights, goal.natural])
         total = float(np.median(observations.tokens[rows]))
         amounts = full.amounts_at(goal, mixtures, total)
         of_runs = full.amounts_of(observations)[rows]
         points = np.concatenate([amounts, of_runs])
+        cover = Cover.of(observations.weights[rows])
+        measured = observations.losses[rows]
+        wanted = [goal.targets.get(target, 0.0) > 0 for target in observations.targets]
+        odd = OddRuns.of(measured, held_out, cover.of_runs, np.array(wanted))
         losses = []
         weights = []
         for refit in refitted(
@@ -73,25 +90,34 @@ class Refits:
             held_out,
             draws,
             goal.seed,
+            odd,
         ):
             losses.append(refit.predict(points))
             weights.append(refit.propose(goal).weights)
+        sound = observations.only(np.delete(np.arange(len(observations.runs)), rows[odd.odd]))
+        opponent = SECOND
+        if proposal.mixer == SECOND:
+            opponent = THIRD
         return cls(
             full=full.predict(points),
             losses=np.stack(losses),
             weights=np.stack(weights),
+            measured=measured,
             held_out=held_out,
-            second=_second_opinion(proposal.mixer, observations, points[:2]),
+            odd=odd,
+            leverage=cover.leverage(mixtures),
+            second=_second_opinion(opponent, sound, points[:2]),
+            opponent=opponent,
         )
 
     def around(
         self,
         signs: Sequence[int],
-        importance: Array,
+        reading: Reading,
         noise: NoiseFloor | None,
         points: float = 1.0,
     ) -> Interval:
-        """Returns a signed sum over proposal and natural of the weighted targets, nats/token.
+        """Returns a signed sum over proposal and natural of what is read of their losses.
 
         Its variance is that of the refits, plus the squares of their bias, of what the mixer
         cannot follow and of how far the second form is from it.
@@ -99,41 +125,67 @@ class Refits:
         Args:
             signs: of the proposal and of natural: [1, 0] is the loss at the proposal,
                 [-1, 1] the gain over natural.
-            importance: (targets,) weights.
+            reading: what is read of the losses.
             noise: of one run, which counts for nothing that the mixer cannot follow.
             points: independent points that what the mixer cannot follow counts for.
         """
         sign = np.array(signs)
-        both = self.full[:2] @ importance
-        value = float(sign @ both)
-        drawn = self.losses @ importance
+        value = float(sign @ reading(self.full[:2]))
+        drawn = reading(self.losses)
         sums = drawn[:, :2] @ sign
+        form = self.form_error(signs, reading, noise, points)
         bias = sums.mean() - value
-        unexplained = points * self._unexplained(drawn, importance, noise)
-        apart = 0.0
-        if self.second is not None:
-            both = self.second @ importance
-            apart = float(sign @ both) - value
-        variance = sums.var(ddof=1) + bias**2 + unexplained + apart**2
+        variance = sums.var(ddof=1) + bias**2 + form**2
         error = np.sqrt(variance)
         quantile = stdtrit(len(drawn) - 1, (1 + LEVEL) / 2)
         half = float(quantile * error)
         return Interval(value, value - half, value + half)
 
-    def opinion(self, importance: Array) -> tuple[str, ...]:
-        """What the other form says of the gain, in words; nothing where none was asked."""
+    def form_error(
+        self,
+        signs: Sequence[int],
+        reading: Reading,
+        noise: NoiseFloor | None,
+        points: float = 1.0,
+    ) -> float:
+        """Returns the standard error of the same sum by what the mixer's form cannot follow."""
+        sign = np.array(signs)
+        unexplained = self._unexplained(reading(self.losses), reading, noise)
+        variance = points * self._extrapolated(sign) * unexplained
+        return sqrt(variance + self._apart(sign, reading) ** 2)
+
+    def opinion(self, reading: Reading, metric: Metric, gain: Interval) -> tuple[str, ...]:
+        """What the other form says of the gain, in words; nothing where none was asked.
+
+        Of the law itself it is said only where it decides: the law claims a gain that the other
+        form denies.
+        """
         if self.second is None:
             return ()
-        differences = self.full[0] - self.full[1]
-        gain = float(differences @ importance)
-        differences = self.second[0] - self.second[1]
-        second_gain = float(differences @ importance)
-        numbers = f"{second_gain:+.3f} nats/token against natural, by its own {gain:+.3f}"
+        sign = np.array([1, -1])
+        second_gain = float(sign @ reading(self.second))
+        way = 1
+        if metric.higher:
+            way = -1
+        unit = f" {metric.unit}".rstrip()
+        theirs = f"{way * second_gain:+.3f}{unit} against natural"
+        numbers = f"{theirs}, by its own {-way * gain.value:+.3f}"
+        words = f"a second opinion: by {self.opponent}'s law this mixture is {numbers}"
+        if self.opponent == THIRD:
+            apart = abs(second_gain + gain.value)
+            half = gain.high - gain.value
+            if apart < half / 4 or gain.value >= half:
+                return ()
+            return (f"{words}; their forms differ more than the refits do",)
         return (
-            f"a second opinion: by {SECOND}'s law this mixture is {numbers}",
+            words,
             "intervals of weights hold for its own form only:"
             " where that is wrong they miss the best weights",
         )
+
+    def predictions(self, reading: Reading) -> tuple[Array, Array]:
+        """Returns (runs,) what is read of each run, and of its prediction without it."""
+        return reading(self.measured), reading(self.measured - self.held_out)
 
     def weights_around(self, proposal: Array, goal: Goal) -> dict[str, Interval]:
         """Returns the interval of each domain's weight, inside the bounds.
@@ -159,14 +211,54 @@ class Refits:
             intervals[name] = Interval(value, least, most)
         return intervals
 
-    def _unexplained(self, drawn: Array, importance: Array, noise: NoiseFloor | None) -> float:
-        """Variance of the held-out residuals beyond the refits' own and the least of one run."""
-        residuals = self.held_out @ importance
-        scatter = drawn[:, 2:].var(axis=0, ddof=1).mean()
-        unexplained = float((residuals**2).mean() - scatter)
-        if noise is None:
-            return max(0.0, unexplained)
-        return max(0.0, unexplained - noise.low**2)
+    def _extrapolated(self, sign: Array) -> float:
+        """How many times as far off the form is as at the runs: farther out it errs more."""
+        farther = np.maximum(1.0, self.leverage)
+        return float(np.average(farther, weights=np.abs(sign)))
+
+    def _apart(self, sign: Array, reading: Reading) -> float:
+        """Error of the signed sum by the second form.
+
+        Between a law and its opponent the truth may lie anywhere: the error is their difference
+        over the root of 3. Other mixers are judged by the law, and differ from it in full.
+        """
+        if self.second is None:
+            return 0.0
+        difference = reading(self.second) - reading(self.full[:2])
+        apart = float(sign @ difference)
+        if self.opponent == THIRD:
+            return apart / sqrt(3)
+        return apart
+
+    def _better(self, actual: Array) -> Rows:
+        """Positions of the better half of the runs that are not odd, by what was measured."""
+        good = np.flatnonzero(~self.odd.odd)
+        order = np.argsort(actual[good], kind="stable")
+        return good[order[: max(NEAR, len(good) // 2)]]
+
+    def _unexplained(self, drawn: Array, reading: Reading, noise: NoiseFloor | None) -> float:
+        """Variance of the held-out residuals beyond the refits' own and the least of one run.
+
+        It is that of the better half of the runs, or of all by the median where that is more:
+        starved mixtures, which nobody would propose, are missed by most.
+        """
+        actual, predicted = self.predictions(reading)
+        residuals = actual - predicted
+        scatter = drawn[:, 2:].var(axis=0, ddof=1)
+        good = np.flatnonzero(~self.odd.odd)
+        better = self._better(actual)
+        near = float((residuals[better] ** 2).mean())
+        usual = float(spread_of(residuals[good])) ** 2
+        unexplained = max(near, usual) - float(scatter[good].mean())
+        if noise is not None:
+            unexplained -= noise.low**2
+        return max(0.0, unexplained)
+
+
+def rows_read(mixer: str, observations: Observations) -> Rows:
+    """Returns the positions of the runs that a mixer reads."""
+    reads = list(mixers.entry(mixer).reads)
+    return np.flatnonzero(np.isin(observations.roles, reads))
 
 
 def refitted(
@@ -176,53 +268,67 @@ def refitted(
     held_out: Array,
     draws: int,
     seed: int,
+    odd: OddRuns | None = None,
 ) -> Iterator[Mixer]:
     """Refits a mixer to its predictions plus resampled residuals, `draws` times.
 
-    Draw b is a function of (seed, b) alone. A run's targets are resampled together.
+    Draw b is a function of (seed, b) alone. A run's targets are resampled together, and so are
+    the runs of one mixture, which share what the mixer's form misses there.
 
     Args:
         rows: positions of the runs that the mixer reads.
         held_out: (rows, targets) their residuals.
+        odd: runs whose residuals no other run is given.
     """
     predicted = full.predict(full.amounts_of(observations)[rows])
-    centred = held_out - held_out.mean(axis=0)
-    runs = len(rows)
+    good = np.arange(len(rows))
+    if odd is not None:
+        good = np.flatnonzero(~odd.odd)
+    residuals = held_out[good]
+    centred = residuals - residuals.mean(axis=0)
+    to = same_mixture(shares_of(observations, rows))
+    source = _Groups.of(to[good])
     for draw in range(draws):
         rng = np.random.default_rng([seed, draw])
-        picks = rng.integers(runs, size=runs)
+        picks = source.draw(to, rng)
         losses = observations.losses.copy()
         losses[rows] = predicted + centred[picks]
         yield full.refit(replace(observations, losses=losses))
 
 
-def held_out_residuals(full: Mixer, observations: Observations, rows: Rows, seed: int) -> Array:
-    """Returns (rows, targets) measured minus predicted, by refits without the run's fold."""
-    runs = len(rows)
-    folds = FOLDS
-    if runs < 2 * FOLDS:
-        folds = runs
-    fold = np.random.default_rng(seed).permutation(runs) % folds
-    everything = np.arange(len(observations.runs))
-    residuals = np.empty((runs, len(observations.targets)))
-    for k in range(int(fold.max()) + 1):
-        out = rows[fold == k]
-        inside = np.setdiff1d(everything, out)
-        fitted = full.refit(observations.only(inside))
-        amounts = fitted.amounts_of(observations)[out]
-        predicted = fitted.predict(amounts)
-        residuals[fold == k] = observations.losses[out] - predicted
-    return residuals
+@dataclass(frozen=True)
+class _Groups:
+    """Runs sorted by their mixture, to draw from mixture by mixture."""
+
+    # positions of the runs, mixture by mixture
+    order: NDArray[np.int64]
+    # (mixtures,) where each begins, and its runs
+    first: NDArray[np.int64]
+    size: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, group: NDArray[np.int64]) -> "_Groups":
+        order = np.argsort(group, kind="stable")
+        _, first, size = np.unique(group[order], return_index=True, return_counts=True)
+        return cls(order, first, size)
+
+    def draw(self, to: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Returns (runs,) positions: each mixture of `to` draws one, each run of it a run."""
+        mixtures = rng.integers(len(self.first), size=int(to.max()) + 1)
+        mixture = mixtures[to]
+        size = self.size[mixture]
+        within = np.zeros(len(to), dtype=np.int64)
+        if size.max() > 1:
+            within = (rng.random(len(to)) * size).astype(np.int64)
+        return self.order[self.first[mixture] + within]
 
 
 def _second_opinion(mixer: str, observations: Observations, points: Array) -> Array | None:
     """(points, targets) losses by another form, fitted to the same runs.
 
-    It is None for that form itself, or where it cannot be fitted: runs differ in length.
+    It is None where it cannot be fitted: runs differ in length.
     """
-    if mixer == SECOND:
-        return None
     try:
-        return mixers.create(SECOND).fit(observations).predict(points)
+        return mixers.create(mixer).fit(observations).predict(points)
     except MixwrightError:
         return None

@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from mixwright import mixers
-from mixwright.goal import Goal
+from mixwright.goal import Goal, Readout
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.progress import Log, say
+from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.simplex.sampling import sample_around
 from mixwright.trust.bootstrap import bootstrap
+from mixwright.trust.folds import held_out_residuals
 from mixwright.trust.intervals import LEVEL
 from mixwright.trust.noise import target_weights
-from mixwright.trust.refits import held_out_residuals, refitted
+from mixwright.trust.refits import refitted
 
 # random mixtures that are tried
 SAMPLES = 20_000
@@ -68,10 +70,11 @@ def find_region(
 
     Returns:
         What `mixtures/<mixer>.json` holds, but for tokens and epochs, and `ranges` and `worse`:
-        the most that a mixture that looks alike loses, nats/token.
+        the most that a mixture that looks alike loses, in the unit of the goal.
     """
     observations = _with_targets(observations, tuple(goal.targets))
     fitted = mixers.create(name, settings).fit(observations)
+    goal = for_mean_accuracy(fitted, goal, observations.metrics)
     proposal = fitted.propose(goal)
     optimum = np.array(proposal.weights)
     intervals = bootstrap(
@@ -81,7 +84,7 @@ def find_region(
         proposal,
         draws,
     )
-    log(f"{name}: {intervals.draws} refits; predicted {intervals.verdict}")
+    log(f"{name}: {intervals.draws} refits; {intervals.outlook}")
     tried = _tried(
         fitted,
         observations,
@@ -99,7 +102,7 @@ def find_region(
     refits = {}
     for domain, interval in intervals.weights.items():
         refits[domain] = [interval.low, interval.high]
-    record = intervals.annotated.as_json(goal)
+    record = intervals.annotated.in_units(observations.metrics).as_json(goal)
     del record["tokens"]
     del record["epochs"]
     record["ranges"] = {
@@ -107,8 +110,18 @@ def find_region(
         "alike": _ranges(tried.weights[tried.alike], goal),
         "seeds": _ranges(np.stack(by_seed), goal),
     }
-    record["worse"] = furthest
+    record["worse"] = _as_shown(fitted, observations, goal, tried)
     return record
+
+
+def _as_shown(fitted: Mixer, observations: Observations, goal: Goal, tried: Tried) -> float:
+    """What the worst of the mixtures that look alike loses, in the unit of the goal."""
+    readout = Readout.of(goal.targets, fitted.targets, observations.metrics)
+    alike = tried.weights[tried.alike]
+    worst = alike[tried.worse[tried.alike].argmax()]
+    both = np.stack([tried.weights[0], worst])
+    objective = readout.objective(fitted.predict(both * float(np.median(observations.tokens))))
+    return float(abs(objective[1] - objective[0]))
 
 
 def _with_targets(observations: Observations, targets: tuple[str, ...]) -> Observations:
@@ -137,7 +150,7 @@ def _tried(
         SAMPLES,
     )
     weights = np.concatenate([optimum[None], _lines(optimum, goal), near])
-    importance = target_weights(goal.targets, fitted.targets)
+    importance = target_weights(goal.importance or goal.targets, fitted.targets)
     amounts = weights * float(np.median(observations.tokens))
 
     def over_first(fit: Mixer) -> Array:

@@ -20,6 +20,7 @@ from mixwright.measured.published import read_published
 from mixwright.mixers.base import Mixer
 from mixwright.observations import Observations
 from mixwright.progress import Log, say
+from mixwright.trust.shown import NO_METRICS, Metrics, mean_of_targets
 from mixwright.trust.validation import score
 
 RANDOM, INFORMATIVE = "random", "informative"
@@ -125,23 +126,27 @@ def predict_mixtures(
     return pd.DataFrame(rows, columns=["mixer", "origin", "mixture", "target", "loss"])
 
 
-def mean_loss(frame: pd.DataFrame, targets: Mapping[str, float] | None = None) -> pd.DataFrame:
+def mean_loss(
+    frame: pd.DataFrame,
+    targets: Mapping[str, float] | None = None,
+    metrics: Metrics = NO_METRICS,
+) -> pd.DataFrame:
     """Returns the weighted mean over the targets of `actual` and `predicted` of a TESTED frame.
 
     There is one row a mixer, test and run, in their order.
 
     Args:
         targets: target -> weight; none: all count alike.
+        metrics: target -> what its numbers are; the means are shown as their goal is.
     """
-    weights = pd.Series(targets or dict.fromkeys(frame.target.unique(), 1.0))
-    rows = frame[frame.target.isin(weights.index)]
-    share = rows.target.map(weights / weights.sum())
-    scaled = rows.assign(
-        actual=rows.actual * share,
-        predicted=rows.predicted * share,
+    weights = targets or dict.fromkeys(frame.target.unique(), 1.0)
+    return mean_of_targets(
+        frame,
+        ["actual", "predicted"],
+        ["mixer", "test", "run"],
+        weights,
+        metrics,
     )
-    by_run = scaled.groupby(["mixer", "test", "run"], sort=False)
-    return by_run[["actual", "predicted"]].sum().reset_index()
 
 
 def _subsets(swarm: Observations, subsets: Mapping[str, Any], seed: int) -> Iterator[Subset]:

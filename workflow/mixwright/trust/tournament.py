@@ -4,11 +4,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from mixwright import mixers
 from mixwright.errors import MixwrightError, counted, nearest
+from mixwright.learners import LOSS
 from mixwright.observations import Observations
+from mixwright.trust.shown import in_units
 from mixwright.trust.validation import scores, validate
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ Settings = Mapping[str, Mapping[str, Any]]
 
 COLUMNS = ("mixer", "Spearman", "Kendall", "pairs", "regret@1", "error", "worst target")
 WORDS = ("mixer", "worst target")
+# unit of a mean over targets whose units differ
+SEVERAL = "several"
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +76,18 @@ def standings(frame: pd.DataFrame) -> pd.DataFrame:
     """Returns one row a mixer, the best ranker first.
 
     Columns are the means over the targets, `worst`, the target that the mixer ranks worst, and
-    `least`, its rank correlation there.
+    `least`, its rank correlation there. `unit` is that of `regret` and `rmse`; where targets have
+    different ones these two are NaN, for their mean would say nothing.
     """
     measures = ["spearman", "kendall", "regret", "pairwise", "rmse"]
     by_mixer = frame.groupby("mixer")
     means = by_mixer[measures].mean()
+    units = set(frame.unit)
+    means["unit"] = SEVERAL
+    if len(units) == 1:
+        means["unit"] = units.pop()
+    else:
+        means[["regret", "rmse"]] = np.nan
     worst = frame.loc[by_mixer.spearman.idxmin()].set_index("mixer")
     means = means.assign(worst=worst.target, least=worst.spearman)
     return means.sort_values("spearman", ascending=False).reset_index()
@@ -86,8 +98,15 @@ def as_table(frame: pd.DataFrame, runs: int) -> "Table":
     from rich.table import Table
 
     targets = counted(frame.target.nunique(), "target")
+    rows = standings(frame).to_dict("records")
+    unit = rows[0]["unit"]
+    title = f"{runs} held-out runs, means of {targets}; error: of the level, rmse"
+    if unit == SEVERAL:
+        title += "; targets have different units, so regret and error have no mean"
+    elif unit not in ("", LOSS.unit):
+        title += f"; regret and error: {unit}"
     table = Table(
-        title=f"{runs} held-out runs, means of {targets}; error: of the level, rmse",
+        title=title,
         title_justify="left",
         box=None,
         pad_edge=False,
@@ -99,17 +118,21 @@ def as_table(frame: pd.DataFrame, runs: int) -> "Table":
             justify="left" if column in WORDS else "right",
             no_wrap=column != "worst target",
         )
-    for row in standings(frame).to_dict("records"):
+    for row in rows:
         table.add_row(
             row["mixer"],
             f"{row['spearman']:.4f}",
             f"{row['kendall']:.4f}",
             f"{100 * row['pairwise']:.1f}%",
-            f"{row['regret']:.4f}",
-            f"{row['rmse']:.4f}",
+            _number(row["regret"]),
+            _number(row["rmse"]),
             f"{row['least']:.3f} {row['worst']}",
         )
     return table
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.4f}"
 
 
 def _check_settings(settings: Settings, names: Sequence[str]) -> None:
@@ -135,15 +158,25 @@ def _scored(
     obstacle = _obstacle(name, observations)
     if obstacle:
         raise MixwrightError(obstacle)
-    return scores(
-        validate(
-            name,
-            dict(settings),
-            observations,
-            folds,
-            seed,
-        )
+    frame = validate(
+        name,
+        dict(settings),
+        observations,
+        folds,
+        seed,
     )
+    units = {target: observations.metric(target).unit for target in observations.targets}
+    result = scores(_least_is_best(frame, observations))
+    return result.assign(unit=result.target.map(units))
+
+
+def _least_is_best(frame: pd.DataFrame, observations: Observations) -> pd.DataFrame:
+    """A VALIDATION frame in the targets' units; numbers of which more is better are negated."""
+    columns = ["actual", "predicted"]
+    shown = in_units(frame, columns, observations.metrics)
+    higher = {target: observations.metric(target).higher for target in observations.targets}
+    sign = shown.target.map(higher).map({True: -1.0, False: 1.0})
+    return shown.assign(actual=shown.actual * sign, predicted=shown.predicted * sign)
 
 
 def _obstacle(name: str, observations: Observations) -> str:

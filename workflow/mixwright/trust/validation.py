@@ -11,8 +11,10 @@ from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
-from mixwright.numerics.rank_correlation import kendall, spearman
+from mixwright.numerics.pairs import Pairs
+from mixwright.numerics.rank_correlation import spearman
 from mixwright.observations import Observations
+from mixwright.simplex.alike import mixture_folds
 
 SCORES = ("mixer", "target", "runs", "spearman", "kendall", "regret", "pairwise", "rmse")
 
@@ -26,8 +28,8 @@ def validate(
 ) -> pd.DataFrame:
     """Predicts each swarm run by a fit that has not seen it, and returns a tables.VALIDATION frame.
 
-    Mixers that read the swarm are fitted once a fold. For the others every swarm run is held
-    out already (fold 0).
+    Mixers that read the swarm are fitted once a fold, and runs of one mixture are in one fold. For
+    the others every swarm run is held out already (fold 0).
 
     Raises:
         MixwrightError: the mixer predicts no losses, or there are under two swarm runs.
@@ -46,7 +48,7 @@ def validate(
         fold = np.zeros(runs, dtype=np.int64)
         return _frame(name, mixer.fit(observations), swarm, fold)
     rng = np.random.default_rng(seed)
-    fold = rng.permutation(runs) % min(folds, runs)
+    fold = mixture_folds(swarm.weights, min(folds, runs), rng)
     names = np.array(swarm.runs)
     frames = []
     for k in range(int(fold.max()) + 1):
@@ -77,22 +79,15 @@ def score(actual: Array, predicted: Array) -> dict[str, float]:
         pairwise: share of the pairs of runs in the right order; a tie counts one half.
         rmse: root mean squared error of the level.
     """
-    pairs = np.triu_indices(len(actual), 1)
-    truth = np.sign(actual[:, None] - actual[None])[pairs]
-    guess = np.sign(predicted[:, None] - predicted[None])[pairs]
-    differ = truth != 0
-    pairwise = 0.5
-    if differ.any():
-        right = np.where(guess == 0, 0.5, truth == guess)
-        pairwise = float(right[differ].mean())
+    pairs = Pairs.of(actual, predicted)
     # equally good picks count by their mean
     picked = predicted == predicted.min()
     errors = predicted - actual
     return {
         "spearman": spearman(actual, predicted),
-        "kendall": kendall(truth, guess),
+        "kendall": pairs.tau,
         "regret": float(actual[picked].mean() - actual.min()),
-        "pairwise": pairwise,
+        "pairwise": pairs.right,
         "rmse": float(np.sqrt((errors**2).mean())),
     }
 

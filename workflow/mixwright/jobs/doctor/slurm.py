@@ -15,7 +15,8 @@ HISTORY = ("sacct", "--noheader", "--allocations", "--format=JobID", "--parsable
 ACCOUNTS = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", "format=account,user")
 POLL_SECONDS = 20  # between two questions after a job, as the profiles have it
 DISABLED = "accounting storage is disabled"
-TRAINING = ("train_proxies", "train_finals", "evaluate_finals")  # rules that may use a GPU
+OF_FINALS = ("train_finals", "evaluate_finals")
+TRAINING = ("calibrate", "train_proxies", *OF_FINALS)  # rules that may use a GPU
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,22 @@ def _partitions(listed: Sequence[Partition], profile: str) -> Finding:
         state = "ok"
     else:
         message += "; none has GPUs that Slurm knows of: keep device: cpu"
+    wanted = {}
+    for rule in TRAINING:
+        wanted[rule] = {"slurm_partition": _of_device(rule, for_training, for_cpu)}
     settings = {
         "default-resources": {"slurm_partition": for_cpu},
-        "set-resources": {rule: {"slurm_partition": for_training} for rule in TRAINING},
+        "set-resources": wanted,
     }
     return Finding("Slurm partitions", state, message, profile=profile, settings=settings)
+
+
+def _of_device(rule: str, with_gpus: str, without: str) -> str:
+    """The partition of a rule, as a profile says it: by the device of the study."""
+    if with_gpus == without:
+        return without
+    part = "FINAL" if rule in OF_FINALS else "PROXY"
+    return f"'{with_gpus}' if '$MIXWRIGHT_{part}_DEVICE' == 'cuda' else '{without}'"
 
 
 def _accounting(ask: Ask) -> Finding:

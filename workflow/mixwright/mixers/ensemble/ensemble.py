@@ -27,6 +27,7 @@ from mixwright.mixers.laws.mixer import LawMixer
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.observations import Observations
+from mixwright.simplex.alike import mixture_folds
 from mixwright.simplex.geometry import settle
 from mixwright.simplex.sampling import sample_around
 
@@ -77,9 +78,9 @@ class Ensemble(Fitted):
         for name in names:
             _check_member(name)
         # Runs are sorted by name and the shuffle is fixed: the same runs fall into the same folds
-        # in whatever order they came.
+        # in whatever order they came. Runs of one mixture share a fold.
         rng = np.random.default_rng(0)
-        fold = rng.permutation(len(swarm.runs)) % self.folds
+        fold = mixture_folds(swarm.weights, self.folds, rng)
         predicted = [self._out_of_fold(name, swarm, fold) for name in names]
         shares = np.ones((1, len(swarm.targets)))
         if len(names) > 1:

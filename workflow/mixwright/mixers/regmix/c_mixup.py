@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.mixture import Array
+from mixwright.simplex.alike import mixture_folds
 
 # Combined rows a run.
 COPIES = 3
@@ -82,10 +83,10 @@ def helps(
         folds: how many.
     """
     rng = np.random.default_rng(0)
-    fold = rng.permutation(len(losses)) % folds
+    fold = mixture_folds(weights, folds, rng)
     plain = 0.0
     combined = 0.0
-    for k in range(folds):
+    for k in range(int(fold.max()) + 1):
         inside = fold != k
         outside = fold == k
         truth = losses[outside]

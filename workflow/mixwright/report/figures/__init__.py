@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, closest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,9 +52,14 @@ class FigureEntry:
     title: str
     # Results that are read where the study makes them.
     optional: tuple[str, ...] = ()
+    # Whether its table shows losses, and so needs to know what the targets' numbers are.
+    in_units: bool = False
     # Whether a study that makes the inputs shows the figure.
     shown: Callable[["Study"], bool] = _always
 
+
+# Suffixes of the files that a figure can be written to.
+SUFFIXES = (".svg", ".png", ".pdf")
 
 # Of studies that train their proxies; in the order of the page.
 FIGURES = {
@@ -89,11 +94,25 @@ FIGURES = {
 # Of studies whose runs others measured; in the order of the page. Each has a table as well:
 # module.table(**inputs) makes it, and module.figure(table) draws it alone.
 MEASURED = {
-    "ranks": FigureEntry("ranks", ("tests", "validation", "study"), "Rank correlations"),
-    "tested": FigureEntry("tested", ("tests", "study"), "Predicted against measured loss"),
+    "ranks": FigureEntry(
+        "ranks",
+        ("validation", "study"),
+        "Rank correlations",
+        optional=("tests",),
+        in_units=True,
+    ),
+    "tested": FigureEntry(
+        "tested",
+        ("validation", "study"),
+        "Predicted against measured loss",
+        optional=("tests",),
+        in_units=True,
+    ),
     "subsets": FigureEntry("subsets", ("subsets", "study"), "Runs needed"),
     "region": FigureEntry("region", ("regions",), "The optimum and its region"),
-    "published": FigureEntry("published", ("predictions", "study"), "Published mixtures"),
+    "published": FigureEntry(
+        "published", ("predictions", "study"), "Published mixtures", in_units=True
+    ),
     "optimum": FigureEntry(
         "optimum",
         ("design", "mixtures"),
@@ -113,7 +132,9 @@ def entry(name: str) -> FigureEntry:
     """
     registry = FIGURES | MEASURED
     if name not in registry:
-        raise MixwrightError(f"figure {name} is unknown; there are {', '.join(registry)}")
+        close = closest(name, registry)
+        hint = f"did you mean {close}? " if close else ""
+        raise MixwrightError(f"figure {name} is unknown; {hint}there are {', '.join(registry)}")
     return registry[name]
 
 
@@ -147,6 +168,8 @@ def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
             if result in inputs:
                 inputs[result] = as_listed(inputs[result], study)
         inputs["targets"] = study.target_weights
+        if entry(name).in_units:
+            inputs["metrics"] = study.metrics
     table: pd.DataFrame = _function(name, "table")(**inputs)
     return table
 
@@ -164,7 +187,7 @@ def save(figure: "Figure", path: str | Path) -> None:
     from mixwright.files import written
     from mixwright.report.figures.style import STYLE
 
-    kind = Path(path).suffix.lstrip(".") or "svg"
+    kind = Path(path).suffix.lstrip(".")
     # Without the date of drawing.
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with rc_context(STYLE), written(path) as partial:
@@ -181,12 +204,19 @@ def draw_figure(
         paths: name of a result -> its file or files.
         to: the file to write the figure to.
         table: the CSV file to write the numbers behind it to; figures of MEASURED only.
+
+    Raises:
+        MixwrightError: the file is of no kind that can be drawn, or the figure has no table.
     """
     from mixwright.files import written
     from mixwright.report.results import load
     from mixwright.study.study import Study
 
     registered = entry(name)
+    if Path(to).suffix not in SUFFIXES:
+        raise MixwrightError(f"{to}: a figure ends with {', '.join(SUFFIXES)}; rename the file")
+    if table is not None and name in FIGURES:
+        raise MixwrightError(f"{table}: figure {name} has no table; leave --table out")
     results = load(paths, registered.inputs, registered.optional)
     if "study" in results:
         results["study"] = Study(results["study"])

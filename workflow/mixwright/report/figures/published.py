@@ -6,29 +6,39 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mixwright.learners import LOSS
 from mixwright.report.figures.style import INK, SERIES, bare, row_lines, titled
+from mixwright.trust.shown import NO_METRICS, Metrics, mean_of_targets, readout_of
 
-# nats/token above the least, up to which the axis is linear.
+# Distance from the best, up to which the axis is linear.
 LINEAR = 0.03
 TICKS = (0, 0.01, 0.02, 0.03, 0.1, 0.3, 1, 3)
 KEYS = ["origin", "mixture", "mixer"]
-COLUMNS = [*KEYS, "goal", "goal_rank", "mean", "mean_rank"]
+COLUMNS = [*KEYS, "goal", "goal_rank", "mean", "mean_rank", "unit"]
 
 
-def table(predictions: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
+def table(
+    predictions: pd.DataFrame,
+    targets: Mapping[str, float],
+    metrics: Metrics = NO_METRICS,
+) -> pd.DataFrame:
     """Returns a row a mixture and predicting mixer, by the mixtures' mean rank on the goal.
 
-    Columns: `goal`, the loss on the goal's targets, and `mean`, that on all, nats/token; `_rank`
-    of each among the mixtures (1: least).
+    Columns: `goal`, what is predicted on the goal's targets, and `mean`, that on all, each as such
+    a goal is shown; `_rank` of each among the mixtures (1: best); `unit` of the goal.
+
+    Args:
+        metrics: target -> what its numbers are.
     """
-    share = predictions.target.map(pd.Series(targets)).fillna(0.0)
-    keys = [predictions[key] for key in KEYS]
-    goal = (predictions.loss * share).groupby(keys).sum()
-    mean = predictions.groupby(KEYS).loss.mean()
-    result = pd.DataFrame({"goal": goal, "mean": mean}).reset_index()
-    for column in ("goal", "mean"):
-        ranks = result.groupby("mixer")[column].rank(method="min")
+    all_targets = dict.fromkeys(predictions.target.unique(), 1.0)
+    result = predictions[KEYS].drop_duplicates()
+    for column, weights in (("goal", targets), ("mean", all_targets)):
+        means = mean_of_targets(predictions, ["loss"], KEYS, weights, metrics)
+        result = result.merge(means.rename(columns={"loss": column}), on=KEYS)
+        higher = readout_of(weights, metrics).metric.higher
+        ranks = result.groupby("mixer")[column].rank(method="min", ascending=not higher)
         result[f"{column}_rank"] = ranks.astype(int)
+    result["unit"] = readout_of(targets, metrics).metric.unit
     result["place"] = result.groupby(["origin", "mixture"]).goal_rank.transform("mean")
     ordered = result.sort_values(["place", *KEYS])
     return ordered[COLUMNS].reset_index(drop=True)
@@ -37,18 +47,23 @@ def table(predictions: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFra
 def figure(table: pd.DataFrame) -> Figure:
     """Draws a row a mixture, the best first, and a dot a mixer.
 
-    A dot is the mixer's prediction of the goal's loss, less the least that it predicts.
+    A dot is how much worse the mixer's prediction of the goal is than the best it predicts.
     """
     mixtures = list(dict.fromkeys(zip(table.origin, table.mixture, strict=True)))
     drawing = Figure(figsize=(8.2, 0.7 + 0.36 * len(mixtures)))
     axes = drawing.add_axes((0.24, 0, 0.56, 1))
     row_lines(axes, len(mixtures))
-    excess = table.goal - table.groupby("mixer").goal.transform("min")
+    best = table.goal.where(table.goal_rank == 1).groupby(table.mixer).transform("max")
+    excess = (table.goal - best).abs()
     _dots(axes, table.assign(excess=excess), mixtures)
     _names(axes, mixtures)
     _scale(axes, reach=max(1.2 * float(excess.max()), LINEAR))
     axes.set_ylim(len(mixtures) - 0.5, -0.6)
-    axes.set_xlabel("predicted loss on the goal's targets above the lowest, nats/token")
+    unit = table.unit.iloc[0]
+    words = "predicted loss on the goal's targets above the lowest"
+    if unit != LOSS.unit:
+        words = "predicted on the goal's targets, how much worse than the best"
+    axes.set_xlabel(f"{words}, {unit}".removesuffix(", "))
     axes.legend(
         loc="center left",
         bbox_to_anchor=(1.02, 0.5),

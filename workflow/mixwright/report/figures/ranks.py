@@ -23,6 +23,7 @@ from mixwright.report.figures.style import (
     row_lines,
     titled,
 )
+from mixwright.trust.shown import NO_METRICS, Metrics, in_units, one_unit
 from mixwright.trust.validation import score
 
 HELD_OUT = "held out"
@@ -32,27 +33,40 @@ COLUMNS = ["mixer", "test", "runs", "targets", "spearman", "goal", "mse"]
 
 
 def table(
-    tests: pd.DataFrame, validation: pd.DataFrame, targets: Mapping[str, float]
+    validation: pd.DataFrame,
+    targets: Mapping[str, float],
+    tests: pd.DataFrame | None = None,
+    metrics: Metrics = NO_METRICS,
 ) -> pd.DataFrame:
     """Returns a row a mixer and set of runs, the best mixer first.
 
     Columns: `spearman`, the mean rank correlation of all targets; `goal`, that of the goal's
-    targets by weight; `mse`, the mean squared error of all predictions. The set `held out` is the
-    cross-validation inside the swarm, by which a mixer is chosen; the others only report.
+    targets by weight; `mse`, the mean squared error of all predictions, NaN where targets have
+    several units. The set `held out` is the cross-validation inside the swarm, by which a mixer is
+    chosen; the others only report.
+
+    Args:
+        metrics: target -> what its numbers are.
     """
-    frame = pd.concat([validation.assign(test=HELD_OUT), tests], ignore_index=True)
+    frame = validation.assign(test=HELD_OUT)
+    sets = [HELD_OUT]
+    if tests is not None:
+        frame = pd.concat([frame, tests], ignore_index=True)
+        sets += dict.fromkeys(tests.test)
     scores = _scores(frame)
     by_set = scores.groupby(KEYS)
     result = by_set.agg(targets=("target", "nunique"), spearman=("spearman", "mean"))
     result["goal"] = _weighted(scores, targets)
-    squares = (frame.predicted - frame.actual) ** 2
+    shown = in_units(frame, ["actual", "predicted"], metrics)
+    squares = (shown.predicted - shown.actual) ** 2
+    if not one_unit(list(frame.target.unique()), metrics):
+        squares = squares * np.nan
     result["mse"] = squares.groupby([frame.mixer, frame.test]).mean()
     result["runs"] = frame.groupby(KEYS).run.nunique()
     result = result.reset_index()
     held_out = result[result.test == HELD_OUT]
     best_first = held_out.sort_values(["spearman", "mixer"], ascending=[False, True])
     mixers = list(best_first.mixer)
-    sets = [HELD_OUT, *dict.fromkeys(tests.test)]
     mixer_places = result.mixer.map(mixers.index)
     set_places = result.test.map(sets.index)
     result["place"] = mixer_places * len(sets) + set_places

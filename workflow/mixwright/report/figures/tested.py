@@ -1,4 +1,4 @@
-"""Predicted against measured loss of the test runs, set by set."""
+"""Predicted against measured loss of the test runs, set by set, or of those held out."""
 
 from collections.abc import Mapping
 
@@ -8,23 +8,41 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mixwright.learners import LOSS
+from mixwright.report.figures.ranks import HELD_OUT
 from mixwright.report.figures.style import BLUE, GREEN, SOFT, panel_title, panels, titled
+from mixwright.trust.shown import NO_METRICS, Metrics, readout_of
 from mixwright.trust.tests import mean_loss
 from mixwright.trust.validation import score
 
 ALL, GOAL = "all targets", "goal"
 
 
-def table(tests: pd.DataFrame, targets: Mapping[str, float]) -> pd.DataFrame:
-    """Returns a row a mixer, test set and run: its measured and its predicted loss, nats/token.
+def table(
+    validation: pd.DataFrame,
+    targets: Mapping[str, float],
+    tests: pd.DataFrame | None = None,
+    metrics: Metrics = NO_METRICS,
+) -> pd.DataFrame:
+    """Returns a row a mixer, test set and run: what was measured and what is predicted.
 
     Each stands there twice: as the mean of all targets and of the goal's, named in the column `of`.
+    Both are as such a goal is shown, in the column `unit`. Without test sets the runs are those
+    held out of the swarm.
+
+    Args:
+        metrics: target -> what its numbers are.
     """
+    if tests is None:
+        tests = validation.assign(test=HELD_OUT)
     sets = list(dict.fromkeys(tests.test))
     placed = tests.assign(place=tests.test.map(sets.index))
     ordered = placed.sort_values(["place", "mixer", "target", "run"])
-    of_all = mean_loss(ordered).assign(of=ALL)
-    of_goal = mean_loss(ordered, targets).assign(of=GOAL)
+    all_targets = dict.fromkeys(ordered.target.unique(), 1.0)
+    of_all = mean_loss(ordered, all_targets, metrics)
+    of_all = of_all.assign(of=ALL, unit=readout_of(all_targets, metrics).metric.unit)
+    of_goal = mean_loss(ordered, targets, metrics)
+    of_goal = of_goal.assign(of=GOAL, unit=readout_of(targets, metrics).metric.unit)
     return pd.concat([of_all, of_goal], ignore_index=True)
 
 
@@ -41,8 +59,12 @@ def figure(table: pd.DataFrame) -> Figure:
         mixer, test = mixers[row], sets[column]
         _panel(panel, table[(table.mixer == mixer) & (table.test == test)])
         panel_title(panel, f"{mixer}, {test}")
-    drawing.supxlabel("measured loss, nats/token", color=SOFT, fontsize=9.5)
-    drawing.supylabel("predicted loss", color=SOFT, fontsize=9.5)
+    units = list(dict.fromkeys(table.unit))
+    noun = "loss"
+    if units != [LOSS.unit]:
+        noun = "value"
+    drawing.supxlabel(f"measured {noun}, {' or '.join(units)}", color=SOFT, fontsize=9.5)
+    drawing.supylabel(f"predicted {noun}", color=SOFT, fontsize=9.5)
     reading = (
         "A dot is a test run: its mean loss over all targets (blue) or the goal's (green);"
         " ρ ranks these means. Grey: equality."

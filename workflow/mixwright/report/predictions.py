@@ -1,0 +1,145 @@
+"""Tables of proposals for the pages: their weights, and the losses and gains predicted of them."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from mixwright.learners import Metric
+from mixwright.report.frame import note, table, text
+from mixwright.report.proposed import CANNOT_TELL, Proposed
+
+Intervals = Mapping[str, Any]
+
+
+def predicted_gains(
+    intervals: Mapping[str, Intervals], metric: Metric, measured: Mapping[str, str] | None = None
+) -> str:
+    """Returns a row a mixer: its predicted goal and gain; nothing where no mixer has intervals.
+
+    Args:
+        intervals: mixer -> what its proposal holds under `intervals`.
+        metric: what the goal is shown as.
+        measured: mixer -> what its finals gained, in words; None: nothing was trained.
+    """
+    rows = []
+    for mixer, ends in intervals.items():
+        row = [escape(mixer), ranged(ends["objective"], 3), _gain(ends, metric)]
+        if measured is not None:
+            row.append(measured[mixer])
+        rows.append(row)
+    if not rows:
+        return ""
+    heads = ["mixer", f"predicted {metric.title}", "predicted, minus natural"]
+    if measured is not None:
+        heads.append("finals, minus natural")
+    where = _in_unit(metric.unit)
+    reading = (
+        f"Means over the targets, {where}. Predictions are for the proxies' size and length."
+        " Their 95% intervals come from refits to resampled losses: they include the noise of the"
+        " runs and the error on held-out runs, but not what larger models do differently."
+        " No final model was used."
+    )
+    return table(heads, rows) + note(reading)
+
+
+def predicted_losses(
+    losses: Mapping[str, Mapping[str, float]],
+    intervals: Mapping[str, Intervals],
+    units: str | Mapping[str, str],
+) -> str:
+    """Returns a row a mixer, a column a target: what is predicted; nothing where none predicts.
+
+    Args:
+        losses: mixer -> target -> what is predicted of it.
+        intervals: mixer -> what its proposal holds under `intervals`.
+        units: of all targets, or target -> its own.
+    """
+    if not losses:
+        return ""
+    targets = sorted({target for row in losses.values() for target in row})
+    rows = []
+    for mixer, row in losses.items():
+        ends = intervals.get(mixer, {}).get("predicted", {})
+        cells = [escape(mixer)]
+        for target in targets:
+            cells.append(_loss(row.get(target), ends.get(target)))
+        rows.append(cells)
+    if isinstance(units, str):
+        units = dict.fromkeys(targets, units)
+    heads = list(targets)
+    where = "in the targets' units"
+    if len(set(units.values())) == 1:
+        where = _in_unit(next(iter(units.values())))
+    else:
+        heads = [f"{target}, {units.get(target, '')}".rstrip(", ") for target in targets]
+    reading = (
+        f"Predicted of each mixer's proposal, {where}, for the proxies' size and length;"
+        " in brackets 95% of the refits, where there are any."
+    )
+    return table(["mixer", *map(escape, heads)], rows) + note(escape(reading))
+
+
+def weights_table(proposals: Sequence[Proposed]) -> str:
+    """Returns a row a domain, a column a proposal: its weight in percent, and its interval.
+
+    Args:
+        proposals: they stand in this order; the first one's largest weight is the first row.
+    """
+    domains = sorted(proposals[0].weights.items(), key=lambda pair: (-pair[1], pair[0]))
+    rows = []
+    for domain, _ in domains:
+        cells = [escape(domain)]
+        for proposal in proposals:
+            cells.append(_weight(proposal, domain))
+        rows.append(cells)
+    heads = ["domain", *(escape(proposal.name) for proposal in proposals)]
+    reading = (
+        "Weights in percent; in brackets the weights of 95% of the refits, where there are any."
+    )
+    return table(heads, rows) + note(reading)
+
+
+def _in_unit(unit: str) -> str:
+    return f"in {unit}" if unit else "in their own unit"
+
+
+def _weight(proposal: Proposed, domain: str) -> str:
+    """A weight with its interval below it."""
+    ends = proposal.intervals.get("weights", {}).get(domain)
+    words = f"{100 * proposal.weights.get(domain, 0.0):.1f}"
+    if ends:
+        low, high = ends
+        words += f"<br><small>[{100 * low:.1f}, {100 * high:.1f}]</small>"
+    return words
+
+
+def ranged(interval: Mapping[str, float], digits: int) -> str:
+    """Returns `0.84 [0.61, 0.95]`."""
+    value, low, high = interval["value"], interval["low"], interval["high"]
+    ends = f"[{low:.{digits}f}, {high:.{digits}f}]"
+    return text(f"{value:.{digits}f} {ends}")
+
+
+def signed(value: float) -> str:
+    """Returns `+0.012`, or a negative number with a true minus sign."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _gain(ends: Intervals, metric: Metric) -> str:
+    """The predicted gain with its interval; where the runs cannot tell, their verdict alone."""
+    if str(ends.get("verdict", "")).startswith(CANNOT_TELL):
+        return escape(ends["verdict"])
+    gain = ends["gain"]
+    # A gain is what a loss falls by, and what an accuracy rises by.
+    sign = 1 if metric.higher else -1
+    low, high = sorted((sign * gain["low"], sign * gain["high"]))
+    return f"{signed(sign * gain['value'])} [{signed(low)}, {signed(high)}]"
+
+
+def _loss(value: float | None, ends: Any) -> str:
+    """A predicted loss, with its interval where there is one."""
+    if value is None:
+        return "–"
+    if not ends:
+        return f"{value:.3f}"
+    return ranged({"value": value, "low": ends[0], "high": ends[1]}, 3)

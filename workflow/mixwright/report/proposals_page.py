@@ -1,0 +1,134 @@
+"""Lays out what a study proposes, before any final model tested it, as one HTML page."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from mixwright.files import written
+from mixwright.report.figures import FIGURES
+from mixwright.report.frame import (
+    bullets,
+    document,
+    drawn,
+    embedded,
+    heading,
+    in_percent,
+    note,
+    section,
+    sources,
+    table,
+    text,
+)
+from mixwright.report.page import backtest_section, transfer_section
+from mixwright.report.predictions import predicted_gains, predicted_losses, ranged, weights_table
+from mixwright.report.proposals_summary import Proposals
+
+
+def write_page(summary: Proposals, html: Path, figures: Sequence[str] = ()) -> None:
+    """Writes the page.
+
+    Args:
+        summary: what it says.
+        html: file of the page; it needs no other file.
+        figures: SVG files, named as in FIGURES.
+    """
+    with written(html) as partial:
+        partial.write_text(page(summary, figures), encoding="utf-8")
+
+
+def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
+    """Returns the page; arguments as of `write_page`."""
+    titles = {name: entry.title for name, entry in FIGURES.items()}
+    parts = [
+        heading(summary.study, summary.headline, summary.detail),
+        _serious(summary),
+        section("The proposals", _proposals(summary)),
+        _predicted(summary),
+        section("Which mixer ranks held-out proxies best", _ranks(summary)),
+        backtest_section(summary.backtest),
+        transfer_section(summary.transfer),
+        section("What next", bullets(map(text, summary.next))),
+        drawn(embedded(figures, titles)),
+        _caveats(summary),
+        sources(summary.provenance),
+    ]
+    return document(summary.study, "".join(parts))
+
+
+def _serious(summary: Proposals) -> str:
+    """The caveats that can turn the headline over."""
+    lines = [f"<p>{text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious]
+    if not lines:
+        return ""
+    title = "<p><strong>Before you trust this</strong></p>"
+    return f'<div class="serious">{title}{"".join(lines)}</div>'
+
+
+def _caveats(summary: Proposals) -> str:
+    lines = [text(caveat.text) for caveat in summary.caveats if not caveat.serious]
+    return section("What to keep in mind", bullets(lines))
+
+
+def _proposals(summary: Proposals) -> str:
+    """Every weight of every proposal, and what is known of each, with its notes."""
+    sentences = []
+    for proposal in summary.proposals:
+        notes = ""
+        for line in proposal.notes:
+            notes += f"<small>{text(line)}</small>"
+        sentences.append(f"{text(proposal.sentence)}.{notes}")
+    return weights_table(summary.proposals) + bullets(sentences)
+
+
+def _predicted(summary: Proposals) -> str:
+    """Each mixer's prediction of its own proposal, and one mixer's of all proposals."""
+    intervals = {}
+    losses = {}
+    for proposal in summary.proposals:
+        if "gain" in proposal.intervals:
+            intervals[proposal.name] = proposal.intervals
+        if proposal.predicted:
+            losses[proposal.name] = proposal.predicted
+    unit = summary.learner.loss.unit
+    content = predicted_gains(intervals, summary.learner.loss)
+    content += predicted_losses(losses, intervals, unit)
+    if not content:
+        return ""
+    content = section("What the proxies predict", content)
+    return content + _judged(summary)
+
+
+def _judged(summary: Proposals) -> str:
+    """One fit's prediction of every proposal, target by target, with the mean."""
+    judgement = summary.judgement
+    if judgement is None:
+        return ""
+    targets = list(summary.targets)
+    rows = []
+    for name, losses in judgement.losses.items():
+        mean = sum(losses[target] * summary.targets[target] for target in targets)
+        cells = [escape(name), f"{mean:.3f}"]
+        for target in targets:
+            cells.append(f"{losses[target]:.3f}")
+        rows.append(cells)
+    heads = ["proposal", "mean", *map(escape, targets)]
+    reading = (
+        f"In {summary.learner.loss.unit}, at the proxies' size and length, all by the fit of"
+        f" {judgement.mixer}. The mean is over the targets ({in_percent(summary.targets)})."
+        " A fit thinks best of its own proposal."
+    )
+    title = "All proposals by one fit, target by target"
+    return section(title, table(heads, rows) + note(text(reading)))
+
+
+def _ranks(summary: Proposals) -> str:
+    """A row a mixer: its rank correlation on held-out proxies, with its interval."""
+    rows = []
+    for mixer, rank in summary.ranks.items():
+        interval = ranged({"value": rank.value, "low": rank.low, "high": rank.high}, 2)
+        rows.append([escape(mixer), interval])
+    reading = (
+        "Rank correlation of predicted and measured loss on proxies that the mixer was not"
+        " fitted to, with its 95% interval. Mixers whose intervals overlap rank alike."
+    )
+    return table(["mixer", "held-out rank correlation"], rows) + note(reading)

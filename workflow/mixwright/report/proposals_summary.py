@@ -1,0 +1,205 @@
+"""Says what a study proposes, and how sure that is, where no final model has tested it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mixwright import mixers
+from mixwright.files import plain
+from mixwright.learners import Learner
+from mixwright.report.caveats import Caveat, proposal_caveats
+from mixwright.report.left_out import Counts, corpus_caveats
+from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
+from mixwright.study.study import Study
+from mixwright.trust.intervals import Interval
+from mixwright.trust.noise import target_signals
+
+Records = Sequence[Mapping[str, Any]]
+NO_TABLE = pd.DataFrame()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one fit predicts of every proposal, also of natural."""
+
+    mixer: str  # whose fit it is
+    losses: Mapping[str, Mapping[str, float]]  # proposal -> target -> loss
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """All that the page says, before it is laid out."""
+
+    study: str  # its name
+    headline: str
+    detail: tuple[str, ...]  # the sentences under the headline
+    chosen: str  # the proposal that the headline names; natural where it names none
+    proposals: tuple[Proposed, ...]  # those of mixers that rank held-out runs best come first
+    ranks: Mapping[str, Interval]  # mixer -> rank correlation on held-out runs
+    targets: Mapping[str, float]  # target -> weight
+    next: tuple[str, ...]  # what to do with the proposals
+    caveats: tuple[Caveat, ...]
+    provenance: Mapping[str, Any]
+    learner: Learner
+    judgement: Judgement | None = None
+    backtest: Mapping[str, Any] = field(default_factory=dict)
+    transfer: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the content of the JSON beside the page; what is unknown is null."""
+        judgement = None
+        if self.judgement is not None:
+            judgement = asdict(self.judgement)
+        content = {
+            "study": self.study,
+            "headline": self.headline,
+            "detail": list(self.detail),
+            "chosen": self.chosen,
+            "targets": dict(self.targets),
+            "unit": self.learner.loss.unit,
+            "proposals": [proposal.as_json() for proposal in self.proposals],
+            "ranks": {mixer: asdict(rank) for mixer, rank in self.ranks.items()},
+            "judgement": judgement,
+            "next": list(self.next),
+            "backtest": dict(self.backtest) or None,
+            "transfer": dict(self.transfer) or None,
+            "caveats": [asdict(caveat) for caveat in self.caveats],
+            "provenance": dict(self.provenance),
+        }
+        return dict(plain(content))
+
+
+def summarise(
+    study: Study,
+    design: pd.DataFrame,
+    losses: pd.DataFrame,
+    mixtures: Records,
+    *,
+    validation: pd.DataFrame = NO_TABLE,
+    fits: Sequence[Path] = (),
+    provenance: Mapping[str, Any] | None = None,
+    backtest: Mapping[str, Any] | None = None,
+    transfer: Mapping[str, Any] | None = None,
+    manifests: Records = (),
+    texts: Counts | None = None,
+) -> Proposals:
+    """Sets the proposals beside each other; the mixer that ranks held-out runs best comes first.
+
+    Args:
+        study: the study.
+        design: a DESIGN table of all proxies.
+        losses: a LOSSES table of all proxies.
+        mixtures: the proposals.
+        validation: a VALIDATION table, for rank correlations on held-out runs.
+        fits: folders of fits that predict any mixture, each named like its mixer.
+        provenance: what `mixwright.report.outputs.provenance` returns.
+        backtest: what `backtest.json` holds.
+        transfer: what `transfer.json` holds.
+        manifests: the manifest of each domain that was learned from.
+        texts: target -> what was counted when its text was read.
+    """
+    targets = study.target_weights
+    ranked = ranks(validation, targets)
+    proposals = in_order(mixtures, list(ranked))
+    headline, detail, chosen = conclude(proposals, ranked)
+    caveats = [
+        *proposal_caveats(study, target_signals(design, losses), losses, mixtures),
+        *corpus_caveats(manifests, texts or {}, design, mixtures),
+    ]
+    return Proposals(
+        study=study.name,
+        headline=headline,
+        detail=detail,
+        chosen=chosen,
+        proposals=proposals,
+        ranks=ranked,
+        targets=targets,
+        next=_next(study, proposals, chosen),
+        caveats=tuple(sorted(caveats, key=lambda caveat: not caveat.serious)),
+        provenance=dict(provenance or {}) | {"proxy runs": int(design.run.nunique())},
+        learner=study.learner,
+        judgement=judge(study, proposals, ranked, fits),
+        backtest=backtest or {},
+        transfer=transfer or {},
+    )
+
+
+def conclude(
+    proposals: Sequence[Proposed], ranked: Mapping[str, Interval]
+) -> tuple[str, tuple[str, ...], str]:
+    """Returns the headline, the sentences under it, and the proposal that the headline names.
+
+    It names one only where the mixer that ranks held-out runs best predicts a gain over natural
+    whose interval lies above zero.
+    """
+    first = proposals[0]
+    if first.name.partition("@")[0] not in ranked:
+        sentence = "No mixer of this study predicts held-out runs, so nothing here ranks them."
+        return "The proposals stand side by side.", (sentence,), "natural"
+    if "@" in first.name:
+        mixer = first.name.partition("@")[0]
+        sentence = f"{mixer} ranks held-out runs best. Every target has proposals of its own."
+        return "Every target has its own proposals.", (sentence, _rank(ranked)), "natural"
+    detail = (f"{first.sentence}.", _rank(ranked))
+    if first.verdict == "better":
+        return f"{first.name}'s mixture is predicted to beat natural.", detail, first.name
+    if first.verdict == "cannot tell":
+        return "These runs cannot tell which mixture is best.", detail, "natural"
+    return "No mixture is predicted to be clearly better than natural.", detail, "natural"
+
+
+def judge(
+    study: Study,
+    proposals: Sequence[Proposed],
+    ranked: Mapping[str, Interval],
+    fits: Sequence[Path],
+) -> Judgement | None:
+    """Lets the fit that ranks held-out runs best predict every proposal; None where none can."""
+    by_mixer = {folder.name: folder for folder in fits}
+    able = [mixer for mixer in ranked if mixer in by_mixer]
+    if not able:
+        return None
+    name = able[0]
+    fitted = mixers.load(study.method_name(name), by_mixer[name])
+    rows = []
+    for proposal in proposals:
+        rows.append([proposal.weights.get(domain, 0.0) for domain in fitted.domains])
+    predicted = fitted.predict(np.array(rows))
+    losses = {}
+    for proposal, values in zip(proposals, predicted.tolist(), strict=True):
+        row = dict(zip(fitted.targets, values, strict=True))
+        losses[proposal.name] = {target: row[target] for target in study.target_weights}
+    return Judgement(name, losses)
+
+
+def _rank(ranked: Mapping[str, Interval]) -> str:
+    """Which mixer ranks held-out runs best, and which others do as far as the runs can tell."""
+    best, *others = alike(ranked)
+    rank = ranked[best]
+    sentence = (
+        f"{best} ranks held-out proxies best: rank correlation {rank.value:.2f}"
+        f" [{rank.low:.2f}, {rank.high:.2f}]"
+    )
+    if not others:
+        return f"{sentence}."
+    return f"{sentence}; these runs cannot tell it from {listed(others)}."
+
+
+def _next(study: Study, proposals: Sequence[Proposed], chosen: str) -> tuple[str, ...]:
+    """What to do with the proposals."""
+    names = [proposal.name for proposal in proposals]
+    arm = chosen if chosen in names else names[0]
+    sentences = [
+        f"The weights of {arm} stand in results/{study.name}/mixtures/{arm}.json, as shares of"
+        " the training tokens; those of the other proposals stand beside it.",
+        "To test a proposal elsewhere, train the same model on it and on natural's mixture, with"
+        " the same tokens and seeds, and compare their losses on the targets.",
+    ]
+    if study.ends_at_proposals:
+        test = "set finals: trained and run the study again; no proxy is trained again"
+        sentences.append(f"To test them here, {test}.")
+    return tuple(sentences)
