@@ -44,7 +44,8 @@ def choose(
             return _needed(matrix, likely & odd, weighed)
         return None
     if _fits(matrix, likely):
-        return _needed(matrix, likely & odd, likely)
+        with_more = _completed(matrix, likely)
+        return _needed(matrix, likely & odd, with_more)
     possible = _possible(matrix, likely)
     if _fits(matrix, possible):
         return _needed(matrix, possible & odd, possible)
@@ -54,6 +55,18 @@ def choose(
             choices.append(choice)
     if len(choices) == 1:
         return _needed(matrix, likely & odd, choices[0])
+    return likely
+
+
+def _completed(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns the likely columns with an unlikely one that makes the sums far more exact."""
+    if len(matrix) < LEAST_ROWS:
+        return likely
+    for k in np.flatnonzero(~likely).tolist():
+        more = likely.copy()
+        more[k] = True
+        if _fits(matrix, more) and _is_spoilt(matrix, likely, more, VERY_MUCH):
+            return more
     return likely
 
 
@@ -98,7 +111,10 @@ def _is_spoilt(
 def _spread(matrix: Array) -> float:
     """Returns the root mean square of what row sums miss; rows with a hole are passed over."""
     missing = matrix.sum(axis=1) - 1
-    return float(np.sqrt(np.nanmean(missing**2)))
+    missing = missing[~np.isnan(missing)]
+    if not len(missing):
+        return math.inf
+    return float(np.sqrt(np.mean(missing**2)))
 
 
 def _fits(matrix: Array, chosen: NDArray[np.bool_]) -> bool:

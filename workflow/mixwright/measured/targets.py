@@ -119,7 +119,8 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     """Returns why a column is no target; empty where nothing speaks against it."""
     if not column.numbers and not column.words.any():
         return "there is no number in it"
-    if _known_metric(column, context) is not None:
+    known = context.known
+    if column.heading in known.metrics or column.heading in known.named:
         return ""
     if is_identity(column.heading) and column.may_be_ids:
         return "it names or counts the runs"
@@ -151,7 +152,8 @@ def _by_heading(columns: Sequence[Column], context: Context) -> Context:
     by_heading = {}
     for heading, name in paired(headings, list(metrics)).items():
         by_heading[heading] = metrics[name]
-    known = replace(context.known, metrics=by_heading)
+    named = paired(headings, context.known.named)
+    known = replace(context.known, metrics=by_heading, named=tuple(named))
     return replace(context, known=known)
 
 
@@ -261,7 +263,8 @@ def _metrics(
         if metric is None:
             metric, why, doubt = by_content(column, context.domains, context.weights)
         base = Decision(cells.source, column.name, TARGET, why, metric)
-        if doubt and context.known.lenient and not is_named:
+        is_wanted = is_named or column.heading in context.known.named
+        if doubt and context.known.lenient and not is_wanted:
             base = replace(base, role=LEFT_OUT, why=doubt, metric=None)
         elif doubt:
             doubts.setdefault(doubt, []).append(column.name)
@@ -269,21 +272,29 @@ def _metrics(
             check_numbers(metric, column.name, column.values, cells.line)
         decisions.append(base)
     for doubt, names in doubts.items():
-        raise MixwrightError(f"{cells.head}: {_doubtful(doubt, names)}")
+        remedy = _remedy(names)
+        if context.known.lenient:
+            remedy = f"set measured.targets.{names[0]}.metric to accuracy, or its unit: nats/token"
+        raise MixwrightError(f"{cells.head}: {_doubtful(doubt, names)}; {remedy}")
     return decisions
 
 
 def _doubtful(doubt: str, names: Sequence[str]) -> str:
-    """What a message says of columns in doubt, and the option that settles it."""
+    """What a message says of columns in doubt."""
     listed = ", ".join(names[:LISTED])
     if len(names) > LISTED:
         listed += f" and {len(names) - LISTED} more"
     noun = "has values" if len(names) == 1 else "have values"
+    return f"{listed} {noun} {doubt}"
+
+
+def _remedy(names: Sequence[str]) -> str:
+    """Returns the options that settle what these columns are."""
     options = " ".join(names[:LISTED])
     return (
-        f"{listed} {noun} {doubt}; say what they are: --higher-better {options} where more is"
-        f" better, --unit {names[0]}=nats/token (or perplexity, bits/byte) where less is, or name"
-        " the targets: --targets A B"
+        f"say what they are: --higher-better {options} where more is better,"
+        f" --unit {names[0]}=nats/token (or perplexity, bits/byte) where less is, or name the"
+        " targets: --targets A B"
     )
 
 
