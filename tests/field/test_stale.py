@@ -263,3 +263,20 @@ def test_the_files_of_a_folder_are_those_that_are_copied(tokenizer, tmp_path):
     assert fingerprint(copy, whole=True) == fingerprint(tokenizer, whole=True)
     with pytest.raises(MixwrightError, match=r"no tokenizer\.json; save a fast tokenizer"):
         files_of(tmp_path)
+
+
+READERS = {
+    "corpus": ["read_target", "clean_domain"],
+    "tabular": ["make_datasets"],
+    "measured": ["import_runs", "weigh_domains", "climb_ladder", "predict_tests"]
+    + ["score_subsets", "predict_mixtures"],
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "rule"), [(file, rule) for file, rules in READERS.items() for rule in rules]
+)
+def test_every_rule_that_reads_a_user_s_files_has_their_stamps(file, rule):
+    text = (HOUSE / "workflow" / "rules" / f"{file}.smk").read_text()
+    (body,) = re.findall(rf"^rule {rule}:\n((?:    .*\n|\n)*)", text, re.MULTILINE)
+    assert "stamps(" in body
