@@ -333,6 +333,18 @@ def test_totals_and_counts_beside_shares_are_no_domains(plain):
     same(mixwright.read_runs(mixtures.assign(web_tokens=counts, tokens=10**9), losses), plain)
 
 
+def test_domains_among_many_settings_are_known_by_how_their_headings_begin(plain):
+    mixtures, losses = swarm()
+    table = mixtures.rename(columns={name: f"data.{name}" for name in DOMAINS})
+    rng = RNG(6)
+    beside = {}
+    for k in range(60):
+        beside[f"config.p{k}"] = rng.integers(0, 5, 24)
+        beside[f"other.x{k}"] = rng.uniform(0, 10.0 ** (k % 9), 24)
+    runs = mixwright.read_runs(table.join(pd.DataFrame(beside)), losses)
+    assert runs.domains == tuple(f"data.{name}" for name in sorted(DOMAINS))
+
+
 def test_one_table_of_everything_is_read_as_two(plain):
     mixtures, losses = swarm()
     table = mixtures.merge(losses).assign(lr=1e-3, seed=range(24))

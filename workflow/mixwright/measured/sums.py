@@ -1,6 +1,7 @@
 """Of which columns the rows sum to 1: shares among settings, counters and noise."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,10 @@ MUCH, VERY_MUCH = 2.0, 10.0
 
 
 def choose(
-    matrix: Array, unlikely: NDArray[np.bool_], odd: NDArray[np.bool_]
+    matrix: Array,
+    unlikely: NDArray[np.bool_],
+    odd: NDArray[np.bool_],
+    families: Sequence[NDArray[np.bool_]] = (),
 ) -> NDArray[np.bool_] | None:
     """Returns which columns are domains; all likely ones where no choice sums to 1.
 
@@ -32,6 +36,7 @@ def choose(
         matrix: (rows, columns) numbers.
         unlikely: (columns,) whether the heading speaks against a domain.
         odd: (columns,) whether a column is written otherwise than the others.
+        families: (columns,) which columns have headings that begin alike, for each such beginning.
 
     None: the rows leave it open.
     """
@@ -49,6 +54,9 @@ def choose(
     possible = _possible(matrix, likely)
     if _fits(matrix, possible):
         return _needed(matrix, possible & odd, possible)
+    choices = [family for family in families if _fits(matrix, family)]
+    if len(choices) == 1 and len(matrix) >= LEAST_ROWS:
+        return choices[0]
     choices = []
     for choice in _near(matrix, likely, possible):
         if _fits(matrix, choice):

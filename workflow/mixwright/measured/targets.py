@@ -29,6 +29,8 @@ from mixwright.mixture import Array
 SPREAD_RUNS = 3
 # What a weight may differ by in another table: rounding.
 ROUNDED = 0.006
+# Titles of metrics that a text is scored by.
+TEXT_LOSSES = ("loss", "bits/byte", "bits/character")
 # Names that a message lists.
 LISTED = 6
 
@@ -300,11 +302,7 @@ def _remedy(names: Sequence[str]) -> str:
 
 def _related(decisions: Sequence[Decision], domains: Sequence[str]) -> list[Decision]:
     """Returns the decisions with the domains whose text targets are, and with what stands twice."""
-    names = []
-    for decision in decisions:
-        is_text = decision.metric is not None and decision.metric.name in ("loss", "perplexity")
-        if decision.role == TARGET and is_text:
-            names.append(decision.name)
+    names = [decision.name for decision in decisions if _is_of_text(decision)]
     texts = texts_of(names, domains)
     first: dict[tuple[str, ...], str] = {}
     result = []
@@ -312,11 +310,24 @@ def _related(decisions: Sequence[Decision], domains: Sequence[str]) -> list[Deci
         note = ""
         if decision.role == TARGET:
             earlier = first.setdefault(stem(decision.name), decision.name)
-            if earlier != decision.name:
-                note = (
-                    f"{earlier} and {decision.name} measure one thing, and both are targets;"
-                    " --targets keeps one"
-                )
+            note = _note(decision.name, earlier)
         text = texts.get(decision.name, "")
         result.append(replace(decision, text=text, note=note))
     return result
+
+
+def _is_of_text(decision: Decision) -> bool:
+    """Whether a target's numbers are losses on a text, in whichever unit."""
+    metric = decision.metric
+    if decision.role != TARGET or metric is None:
+        return False
+    return metric.name == "perplexity" or metric.title in TEXT_LOSSES
+
+
+def _note(name: str, earlier: str) -> str:
+    """Returns what to know of a target; `earlier` is the first one with the same words."""
+    if earlier != name:
+        return f"{earlier} and {name} measure one thing, and both are targets; --targets keeps one"
+    if is_bare_loss(name) and not is_held_out(name):
+        return f"{name}: of which text is not said; that of training differs between mixtures"
+    return ""
