@@ -146,6 +146,11 @@ def test_a_file_without_a_name_is_not_mixed_with_the_demo(workshop, smoke):
     assert line == "mixwright: config: study is missing; give it"
 
 
+def test_scales_that_come_out_the_same_are_one_line(workshop, smoke):
+    line = line_of(workshop.snakemake(changed(smoke, "designs.perturb.tokens", [1, 2]), "-n"))
+    assert line.startswith("mixwright: config: designs.perturb: two runs come out the same;")
+
+
 def test_a_table_in_place_of_text_is_told_before_any_job(workshop, smoke):
     (workshop.folder / "web.csv").write_text("text\nsome\n")
     study = changed(smoke, "domains.prose", {"source": "files", "files": "*.csv"})

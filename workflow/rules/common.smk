@@ -23,6 +23,8 @@ from mixwright.versions import VERSIONS
 
 try:
     STUDY = Study(resolve(config, HOUSE / "config", workflow.configfiles))
+    # Two runs that come out the same are told here.
+    PACKS = STUDY.packs
 except MixwrightError as error:
     sys.exit(f"mixwright: {error}")
 
@@ -179,7 +181,7 @@ def mixtures_of(finals):
 
 # A final takes a core for long. It waits for what the first proxies wait for, and the rules that
 # lead to proposals have a higher priority: so proxies go first.
-if not STUDY.packs:
+if not PACKS:
     BEFORE_FINALS = []
 elif STUDY.learner.sized:
     BEFORE_FINALS = f"results/{NAME}/calibration.json"
