@@ -162,7 +162,7 @@ def proposed(way: str, weights: Array, shares: Array, questions: int) -> Array:
     targets = dict.fromkeys(runs.targets, 1 / TASKS)
     goal = Goal(domains, targets, 1.0, Bounds.of(domains, 1.0))
     if way == "mean accuracy":
-        goal = for_mean_accuracy(fitted, goal, runs.metrics)
+        goal = for_mean_accuracy(runs, goal)
     return np.asarray(fitted.propose(goal).weights)
 
 

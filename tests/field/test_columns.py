@@ -10,8 +10,9 @@ import pytest
 import mixwright
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
-from mixwright.learners import LOSS
+from mixwright.learners import ACCURACY, LOSS
 from mixwright.measured.headings import match_name, metric_of, no_target, short_names, stem
+from mixwright.measured.runs import read_measured
 from run_tables import DOMAINS, TARGETS, same, swarm, write
 
 RNG = np.random.default_rng
@@ -332,6 +333,18 @@ def test_totals_and_counts_beside_shares_are_no_domains(plain):
     same(mixwright.read_runs(mixtures.assign(web_tokens=counts, tokens=10**9), losses), plain)
 
 
+def test_domains_among_many_settings_are_known_by_how_their_headings_begin(plain):
+    mixtures, losses = swarm()
+    table = mixtures.rename(columns={name: f"data.{name}" for name in DOMAINS})
+    rng = RNG(6)
+    beside = {}
+    for k in range(60):
+        beside[f"config.p{k}"] = rng.integers(0, 5, 24)
+        beside[f"other.x{k}"] = rng.uniform(0, 10.0 ** (k % 9), 24)
+    runs = mixwright.read_runs(table.join(pd.DataFrame(beside)), losses)
+    assert runs.domains == tuple(f"data.{name}" for name in sorted(DOMAINS))
+
+
 def test_one_table_of_everything_is_read_as_two(plain):
     mixtures, losses = swarm()
     table = mixtures.merge(losses).assign(lr=1e-3, seed=range(24))
@@ -434,3 +447,42 @@ def test_commands_take_the_same_options(tmp_path, capsys):
     both = ["--mixtures", str(paths[0]), "--losses", str(paths[1]), str(paths[1])]
     assert main(["transfer", *both, "--domains", *DOMAINS, "--targets", "prose"]) == 0
     capsys.readouterr()
+
+
+# studies of measured losses
+
+
+def test_a_study_s_target_that_is_no_loss_is_refused_until_the_study_says_so(tmp_path):
+    mixtures, losses = swarm()
+    table = losses.assign(arc_acc=shares(), piqa=shares(seed=2), lr=1e-3)
+    paths = write(tmp_path, mixtures, table)
+    for name, message in (
+        ("arc_acc", "measured.targets.arc_acc: .*accuracy.*set its metric to accuracy"),
+        ("piqa", "piqa has values from 0 to 1.*measured.targets.piqa.metric"),
+    ):
+        with pytest.raises(MixwrightError, match=message):
+            read_measured(*paths, {"prose": LOSS, name: LOSS}, stated=())
+        runs = read_measured(*paths, {"prose": LOSS, name: ACCURACY}, stated=(name,))
+        assert runs.metric(name) == ACCURACY and "lr" not in runs.targets
+    assert "piqa" not in read_measured(*paths, {"prose": LOSS}, stated=()).targets
+
+
+def test_a_small_domain_under_the_heading_of_a_key_is_kept():
+    rng = RNG(0)
+    for runs in (6, 24):
+        rest = rng.dirichlet(np.ones(3), runs)
+        small = rng.uniform(0.001, 0.008, runs)
+        mixtures = pd.DataFrame(rest * (1 - small[:, None]), columns=["en", "th", "vi"])
+        mixtures["id"] = small
+        mixtures.insert(0, "run", [f"r{k}" for k in range(runs)])
+        losses = pd.DataFrame({"run": mixtures.run, "chat": 3 + rng.random(runs)})
+        assert "id" in mixwright.read_runs(mixtures, losses).domains, runs
+
+
+def test_two_columns_of_one_domain_are_refused_when_they_are_predicted():
+    mixtures, losses = swarm()
+    long = mixtures.rename(columns={name: f"train_{name}" for name in DOMAINS})
+    fit = mixwright.fit(mixwright.read_runs(long, losses), "regmix-linear")
+    both = {"web": 0.2, "train_web": 0.2, "code": 0.2, "wiki": 0.2, "books": 0.2}
+    with pytest.raises(MixwrightError, match="two columns mean one domain"):
+        mixwright.predict(fit, both)

@@ -466,7 +466,8 @@ def test_the_readme_s_commands_work(tables_to_type_on, capsys):
 def test_the_commands_of_the_page_on_own_tables_work(tables_to_type_on, capsys):
     page = (HOUSE / "docs" / "own-tables.md").read_text()
     commands = commands_of(page)
-    names = ["compare", "fit", "predict", *["propose"] * 3, "predict", "pareto", "learning-curve"]
+    names = ["read-runs", "compare", "fit", "predict", *["propose"] * 3, "predict", "pareto"]
+    names.append("learning-curve")
     assert [shlex.split(line)[1] for line in commands] == names
     for line in commands:
         assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)

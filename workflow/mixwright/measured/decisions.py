@@ -49,6 +49,8 @@ class Known:
     domains: tuple[str, ...] = ()
     # target -> what its numbers are
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    # targets that there must be, whatever their headings say
+    named: tuple[str, ...] = ()
     # whether columns of which nobody said anything are left out where they are doubtful
     lenient: bool = False
 

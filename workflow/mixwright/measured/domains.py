@@ -1,6 +1,7 @@
 """Which columns of a table of mixtures are domains: those whose rows sum to 1."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -105,7 +106,7 @@ def _by_content(cells: Cells, columns: list[Column]) -> Domains:
     unlikely = np.array([bool(doubt) for doubt in doubts], dtype=bool)
     matrix = _matrix(candidates, len(cells.rows))
     odd = np.array(_odd(candidates), dtype=bool)
-    chosen = choose(matrix, unlikely, odd)
+    chosen = choose(matrix, unlikely, odd, _families(candidates))
     if chosen is None:
         raise MixwrightError(
             f"{cells.head}: the weights sum to 1 with {_small(candidates, unlikely)} and without;"
@@ -155,6 +156,20 @@ def _matrix(columns: list[Column], rows: int) -> Array:
     for k, column in enumerate(columns):
         matrix[:, k] = column.values
     return matrix
+
+
+def _families(columns: Sequence[Column]) -> list[NDArray[np.bool_]]:
+    """Returns the columns whose headings begin alike, such as `data.`, for each beginning."""
+    starts = []
+    for column in columns:
+        pieces = re.split(r"(?<=[/.:_-])", column.heading)
+        starts.append("".join(pieces[:-1]))
+    families = []
+    for start in sorted(set(starts)):
+        family = np.array([other == start for other in starts], dtype=bool)
+        if start and family.sum() > 1:
+            families.append(family)
+    return families
 
 
 def _odd(columns: Sequence[Column]) -> list[bool]:

@@ -59,6 +59,11 @@ def choose_keys(
         first, second = _of_key(mixtures, losses, key, first, second)
     pairs = _pairs(first, second, named=key is not None)
     if not pairs:
+        # Ids that stand twice in both tables are refused by their line.
+        named_first = [column for column in first if is_identity(column.heading)]
+        named_second = [column for column in second if is_identity(column.heading)]
+        pairs = _pairs(named_first, named_second, named=True)
+    if not pairs:
         raise MixwrightError(f"{losses.head}: {NONE_THERE}")
     agreeing = [pair for pair in pairs if pair.agrees]
     contradicted = _contradicted(pairs, agreeing)
@@ -95,11 +100,14 @@ def _of_key(
 
 def _pairs(first: Sequence[Column], second: Sequence[Column], named: bool) -> list[Pair]:
     """Returns the pairs of columns that may tell runs apart."""
+    if not named:
+        first = [column for column in first if column.may_be_ids]
+        second = [column for column in second if column.may_be_ids]
     pairs = []
     for one in first:
         for other in second:
-            may_be = one.may_be_ids and other.may_be_ids
-            if named or may_be:
+            is_key = one.is_unique or other.is_unique
+            if named or is_key:
                 pairs.append(_pair(one, other))
     return pairs
 

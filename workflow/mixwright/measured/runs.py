@@ -1,6 +1,6 @@
 """Runs that others measured, in the form of the workflow's own tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ def import_runs(
     targets: Sequence[str],
     diverged: str = "refuse",
     metrics: Mapping[str, Metric] | None = None,
+    stated: Collection[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Returns DESIGN and LOSSES frames of wide tables.
 
@@ -35,9 +36,10 @@ def import_runs(
         targets: those that must be in the losses.
         diverged: `refuse` or `drop`.
         metrics: target -> what its numbers are; those of `targets` are losses where nothing stands.
+        stated: targets of which the study says so; None: all.
     """
     known = dict.fromkeys(targets, LOSS) | dict(metrics or {})
-    observations = read_measured(mixtures, losses, known, diverged)
+    observations = read_measured(mixtures, losses, known, diverged, stated)
     for name in targets:
         if name not in observations.targets:
             raise MixwrightError(
@@ -52,6 +54,7 @@ def read_measured(
     losses: Path,
     metrics: Mapping[str, Metric],
     diverged: str = "refuse",
+    stated: Collection[str] | None = None,
 ) -> Observations:
     """Returns the runs of wide tables, with the short names that a study's settings use.
 
@@ -59,17 +62,31 @@ def read_measured(
         metrics: target -> what its numbers are. What other columns are is decided as for any table;
             those in doubt are left out.
         diverged: `refuse` or `drop`.
+        stated: targets of which the study says what they are; None: all. The others are losses,
+            and refused where their headings or their numbers say otherwise.
 
     Raises:
-        MixwrightError: the tables cannot be read, or a number is none that its metric can have.
+        MixwrightError: the tables cannot be read, a number is none that its metric can have, or a
+            target is no loss and the study does not say so.
     """
-    known = Known(metrics=metrics, lenient=True)
+    sure = dict(metrics)
+    if stated is not None:
+        sure = {name: metric for name, metric in metrics.items() if name in stated}
+    known = Known(metrics=sure, named=tuple(metrics), lenient=True)
     try:
         observations = read_observations([mixtures], [losses], diverged=diverged, known=known)
     except NumberError as error:
         remedy = "correct it, or the target's metric in measured.targets"
         raise MixwrightError(f"{error.problem}; {remedy}") from None
-    return _short(observations)
+    observations = _short(observations)
+    for name, metric in metrics.items():
+        decided = observations.metric(name)
+        if name in observations.targets and decided.name != metric.name:
+            raise MixwrightError(
+                f"config: measured.targets.{name}: its column in {losses} holds {decided.title} by"
+                f" its heading; set its metric to {decided.name}"
+            )
+    return observations
 
 
 def _short(observations: Observations) -> Observations:

@@ -1,6 +1,7 @@
 """Of which columns the rows sum to 1: shares among settings, counters and noise."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,10 @@ MUCH, VERY_MUCH = 2.0, 10.0
 
 
 def choose(
-    matrix: Array, unlikely: NDArray[np.bool_], odd: NDArray[np.bool_]
+    matrix: Array,
+    unlikely: NDArray[np.bool_],
+    odd: NDArray[np.bool_],
+    families: Sequence[NDArray[np.bool_]] = (),
 ) -> NDArray[np.bool_] | None:
     """Returns which columns are domains; all likely ones where no choice sums to 1.
 
@@ -32,6 +36,7 @@ def choose(
         matrix: (rows, columns) numbers.
         unlikely: (columns,) whether the heading speaks against a domain.
         odd: (columns,) whether a column is written otherwise than the others.
+        families: (columns,) which columns have headings that begin alike, for each such beginning.
 
     None: the rows leave it open.
     """
@@ -44,16 +49,32 @@ def choose(
             return _needed(matrix, likely & odd, weighed)
         return None
     if _fits(matrix, likely):
-        return _needed(matrix, likely & odd, likely)
+        with_more = _completed(matrix, likely)
+        return _needed(matrix, likely & odd, with_more)
     possible = _possible(matrix, likely)
     if _fits(matrix, possible):
         return _needed(matrix, possible & odd, possible)
+    choices = [family for family in families if _fits(matrix, family)]
+    if len(choices) == 1 and len(matrix) >= LEAST_ROWS:
+        return choices[0]
     choices = []
     for choice in _near(matrix, likely, possible):
         if _fits(matrix, choice):
             choices.append(choice)
     if len(choices) == 1:
         return _needed(matrix, likely & odd, choices[0])
+    return likely
+
+
+def _completed(matrix: Array, likely: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns the likely columns with an unlikely one that makes the sums far more exact."""
+    if len(matrix) < LEAST_ROWS:
+        return likely
+    for k in np.flatnonzero(~likely).tolist():
+        more = likely.copy()
+        more[k] = True
+        if _fits(matrix, more) and _is_spoilt(matrix, likely, more, VERY_MUCH):
+            return more
     return likely
 
 
@@ -98,7 +119,10 @@ def _is_spoilt(
 def _spread(matrix: Array) -> float:
     """Returns the root mean square of what row sums miss; rows with a hole are passed over."""
     missing = matrix.sum(axis=1) - 1
-    return float(np.sqrt(np.nanmean(missing**2)))
+    missing = missing[~np.isnan(missing)]
+    if not len(missing):
+        return math.inf
+    return float(np.sqrt(np.mean(missing**2)))
 
 
 def _fits(matrix: Array, chosen: NDArray[np.bool_]) -> bool:

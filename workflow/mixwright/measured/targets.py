@@ -29,6 +29,8 @@ from mixwright.mixture import Array
 SPREAD_RUNS = 3
 # What a weight may differ by in another table: rounding.
 ROUNDED = 0.006
+# Titles of metrics that a text is scored by.
+TEXT_LOSSES = ("loss", "bits/byte", "bits/character")
 # Names that a message lists.
 LISTED = 6
 
@@ -119,7 +121,8 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     """Returns why a column is no target; empty where nothing speaks against it."""
     if not column.numbers and not column.words.any():
         return "there is no number in it"
-    if _known_metric(column, context) is not None:
+    known = context.known
+    if column.heading in known.metrics or column.heading in known.named:
         return ""
     if is_identity(column.heading) and column.may_be_ids:
         return "it names or counts the runs"
@@ -151,7 +154,8 @@ def _by_heading(columns: Sequence[Column], context: Context) -> Context:
     by_heading = {}
     for heading, name in paired(headings, list(metrics)).items():
         by_heading[heading] = metrics[name]
-    known = replace(context.known, metrics=by_heading)
+    named = paired(headings, context.known.named)
+    known = replace(context.known, metrics=by_heading, named=tuple(named))
     return replace(context, known=known)
 
 
@@ -261,7 +265,8 @@ def _metrics(
         if metric is None:
             metric, why, doubt = by_content(column, context.domains, context.weights)
         base = Decision(cells.source, column.name, TARGET, why, metric)
-        if doubt and context.known.lenient and not is_named:
+        is_wanted = is_named or column.heading in context.known.named
+        if doubt and context.known.lenient and not is_wanted:
             base = replace(base, role=LEFT_OUT, why=doubt, metric=None)
         elif doubt:
             doubts.setdefault(doubt, []).append(column.name)
@@ -269,31 +274,35 @@ def _metrics(
             check_numbers(metric, column.name, column.values, cells.line)
         decisions.append(base)
     for doubt, names in doubts.items():
-        raise MixwrightError(f"{cells.head}: {_doubtful(doubt, names)}")
+        remedy = _remedy(names)
+        if context.known.lenient:
+            remedy = f"set measured.targets.{names[0]}.metric to accuracy, or its unit: nats/token"
+        raise MixwrightError(f"{cells.head}: {_doubtful(doubt, names)}; {remedy}")
     return decisions
 
 
 def _doubtful(doubt: str, names: Sequence[str]) -> str:
-    """What a message says of columns in doubt, and the option that settles it."""
+    """What a message says of columns in doubt."""
     listed = ", ".join(names[:LISTED])
     if len(names) > LISTED:
         listed += f" and {len(names) - LISTED} more"
     noun = "has values" if len(names) == 1 else "have values"
+    return f"{listed} {noun} {doubt}"
+
+
+def _remedy(names: Sequence[str]) -> str:
+    """Returns the options that settle what these columns are."""
     options = " ".join(names[:LISTED])
     return (
-        f"{listed} {noun} {doubt}; say what they are: --higher-better {options} where more is"
-        f" better, --unit {names[0]}=nats/token (or perplexity, bits/byte) where less is, or name"
-        " the targets: --targets A B"
+        f"say what they are: --higher-better {options} where more is better,"
+        f" --unit {names[0]}=nats/token (or perplexity, bits/byte) where less is, or name the"
+        " targets: --targets A B"
     )
 
 
 def _related(decisions: Sequence[Decision], domains: Sequence[str]) -> list[Decision]:
     """Returns the decisions with the domains whose text targets are, and with what stands twice."""
-    names = []
-    for decision in decisions:
-        is_text = decision.metric is not None and decision.metric.name in ("loss", "perplexity")
-        if decision.role == TARGET and is_text:
-            names.append(decision.name)
+    names = [decision.name for decision in decisions if _is_of_text(decision)]
     texts = texts_of(names, domains)
     first: dict[tuple[str, ...], str] = {}
     result = []
@@ -301,11 +310,24 @@ def _related(decisions: Sequence[Decision], domains: Sequence[str]) -> list[Deci
         note = ""
         if decision.role == TARGET:
             earlier = first.setdefault(stem(decision.name), decision.name)
-            if earlier != decision.name:
-                note = (
-                    f"{earlier} and {decision.name} measure one thing, and both are targets;"
-                    " --targets keeps one"
-                )
+            note = _note(decision.name, earlier)
         text = texts.get(decision.name, "")
         result.append(replace(decision, text=text, note=note))
     return result
+
+
+def _is_of_text(decision: Decision) -> bool:
+    """Whether a target's numbers are losses on a text, in whichever unit."""
+    metric = decision.metric
+    if decision.role != TARGET or metric is None:
+        return False
+    return metric.name == "perplexity" or metric.title in TEXT_LOSSES
+
+
+def _note(name: str, earlier: str) -> str:
+    """Returns what to know of a target; `earlier` is the first one with the same words."""
+    if earlier != name:
+        return f"{earlier} and {name} measure one thing, and both are targets; --targets keeps one"
+    if is_bare_loss(name) and not is_held_out(name):
+        return f"{name}: of which text is not said; that of training differs between mixtures"
+    return ""

@@ -104,6 +104,11 @@ class FittedRuns:
                     " add it, with zeros where it is not used"
                 )
         meant = [names[name] for name in mixtures.domains]
+        if len(set(meant)) < len(meant):
+            raise MixwrightError(
+                f"{mixtures.source}: two columns mean one domain of the fit:"
+                f" {', '.join(mixtures.domains)}; keep one of the two"
+            )
         order = [meant.index(name) for name in self.domains]
         weights = mixtures.weights[:, order]
         if mixtures.tokens is None:

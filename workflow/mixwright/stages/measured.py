@@ -41,6 +41,7 @@ def import_runs(
             targets,
             plan.diverged,
             plan.metrics,
+            plan.stated,
         )
     tables.write(weights, design, tables.DESIGN)
     tables.write(measured, table, tables.LOSSES)
@@ -155,5 +156,11 @@ def _test_runs(plan: Study) -> dict[str, Observations]:
     """The runs of each test set of the study, by the name of the set."""
     by_set = {}
     for name, (mixtures, losses) in plan.tests.items():
-        by_set[name] = runs.read_measured(mixtures, losses, plan.metrics, plan.diverged)
+        by_set[name] = runs.read_measured(
+            mixtures,
+            losses,
+            plan.metrics,
+            plan.diverged,
+            plan.stated,
+        )
     return by_set

@@ -14,7 +14,7 @@ from mixwright.files import read_json, write_json
 from mixwright.learners import LEARNERS, Learner, Metric
 from mixwright.sources.base import Source
 from mixwright.sources.places import Places
-from mixwright.study.metrics import measured_metrics, spelled_out
+from mixwright.study.metrics import measured_metrics, spelled_out, stated
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,11 @@ class Material:
             return measured_metrics(self.measured)
         names = [*self.config["domains"], *self.targets]
         return dict.fromkeys(sorted(names), self.learner.loss)
+
+    @property
+    def stated(self) -> frozenset[str]:
+        """Measured targets of which the study says what their numbers are."""
+        return stated(self.measured)
 
     @property
     def tests(self) -> dict[str, tuple[Path, Path]]:

@@ -34,6 +34,20 @@ def measured_metrics(measured: Mapping[str, Any]) -> dict[str, Metric]:
     return metrics
 
 
+def stated(measured: Mapping[str, Any]) -> frozenset[str]:
+    """Returns the targets of which a study says what their numbers are.
+
+    Of the others nothing is known but the default, losses.
+    """
+    names = []
+    for name, entry in measured["targets"].items():
+        section = spelled_out(entry)
+        is_other = section.get("metric", "loss") != "loss"
+        if is_other or section.get("unit") is not None:
+            names.append(name)
+    return frozenset(names)
+
+
 def _metric_of(where: str, entry: Entry, of_table: str) -> Metric:
     """The metric of one target; `of_table` is what the table's columns hold."""
     name = entry.get("metric", "loss")

@@ -50,11 +50,11 @@ def propose_in_units(
         metrics: target -> what its numbers are; losses in nats/token where nothing stands.
         draws: refits of the mixer that give the intervals; 0: no intervals.
     """
-    goal = for_mean_accuracy(mixer, goal, metrics)
     notes: tuple[str, ...] = ()
     if runs is not None:
         runs = replace(runs, metrics=metrics)
         notes = at_chance(runs, goal.targets)
+    goal = for_mean_accuracy(runs, goal)
     proposal = bootstrap.propose(
         mixer,
         runs,

@@ -74,7 +74,7 @@ def find_region(
     """
     observations = _with_targets(observations, tuple(goal.targets))
     fitted = mixers.create(name, settings).fit(observations)
-    goal = for_mean_accuracy(fitted, goal, observations.metrics)
+    goal = for_mean_accuracy(observations, goal)
     proposal = fitted.propose(goal)
     optimum = np.array(proposal.weights)
     intervals = bootstrap(
