@@ -271,9 +271,9 @@ def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):
     assert done.returncode == 0, done.stderr
     found = partitions(done.stdout + done.stderr)
     assert (
-        found["train_proxies"] == found["calibrate"] == "gpu"
+        found["train_proxies"] == found["calibrate"] == found["train_finals"] == "cpu"
         and found["tokenize_domain"] == found["fit_mixer"] == "cpu"
-    )
+    )  # the demo trains on CPUs
 
 
 def test_linking_never_overwrites_a_profile_of_the_user(tmp_path):
@@ -284,7 +284,10 @@ def test_linking_never_overwrites_a_profile_of_the_user(tmp_path):
     assert not (tmp_path / "slurm").is_symlink() and (tmp_path / "workstation").is_symlink()
 
 
-def test_the_workflow_profile_works_by_name_without_linking(workshop):
-    done = workshop.snakemake(None, "--dry-run", "--workflow-profile", "slurm")
+def test_the_workflow_profile_works_by_name_without_linking(workshop, smoke):
+    study = changed(smoke, "proxy.device", "cuda")
+    done = workshop.snakemake(study, "--dry-run", "--workflow-profile", "slurm")
     assert done.returncode == 0, done.stderr
-    assert partitions(done.stdout + done.stderr)["train_proxies"] == "gpu"
+    found = partitions(done.stdout + done.stderr)
+    assert found["train_proxies"] == found["calibrate"] == "gpu"
+    assert found["train_finals"] == found["evaluate_finals"] == found["fit_mixer"] == "cpu"
