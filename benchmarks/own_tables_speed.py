@@ -29,14 +29,18 @@ def main() -> None:
     sizes = [int(word) for word in sys.argv[1:]]
     for runs in sizes or SIZES:
         swarm = planted(np.random.default_rng(0), runs)
-        goal = capped(swarm)
         print(f"{runs} runs: CPU-seconds of fit, proposal, proposal with intervals")
         for name in NAMES:
-            mixer = create(name)
-            fit, seconds = timed(lambda mixer=mixer: mixer.fit(swarm))
-            _, alone = timed(lambda fit=fit: fit.propose(goal))
-            _, intervals = timed(lambda fit=fit: propose(fit, swarm, goal))
-            print(f"  {name:<15} {seconds:8.3f} {alone:8.3f} {intervals:8.3f}", flush=True)
+            show(name, swarm)
+
+
+def show(name: str, swarm: Observations) -> None:
+    """Prints a line on one mixer."""
+    goal = capped(swarm)
+    fit, seconds = timed(lambda: create(name).fit(swarm))
+    _, alone = timed(lambda: fit.propose(goal))
+    _, intervals = timed(lambda: propose(fit, swarm, goal))
+    print(f"  {name:<15} {seconds:8.3f} {alone:8.3f} {intervals:8.3f}", flush=True)
 
 
 def capped(swarm: Observations) -> Goal:

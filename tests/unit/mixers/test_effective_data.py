@@ -148,8 +148,7 @@ def test_the_jacobian_is_the_derivative():
     for p in range(16):
         step = 1e-6 * (np.arange(16) == p)
         up, down = (
-            _residuals(theta + sign * step, weights, losses, spread, trusted)[0]
-            for sign in (1, -1)
+            _residuals(theta + sign * step, weights, losses, spread, trusted)[0] for sign in (1, -1)
         )
         assert jacobian[..., p] == pytest.approx((up - down) / 2e-6, abs=1e-6)
 

@@ -44,6 +44,8 @@ class Method:
     needs_loglikelihoods: bool = False
     # whether it predicts the losses of a mixture
     predicts: bool = True
+    # whether it extrapolates over scales, and is judged by the backtest
+    scales: bool = False
     # whether its proposals keep the goal's never_worse
     limits: bool = False
     # whether its proposals stay inside the goal's bounds; False for a reference that must not
@@ -199,6 +201,7 @@ MIXERS: dict[str, Method] = {
         " tokens.",
         "AutoScale, arXiv 2407.20177",
         reads=PERTURB,
+        scales=True,
     ),
     "joint": Method(
         "laws.joint:Joint",
@@ -206,6 +209,7 @@ MIXERS: dict[str, Method] = {
         " tokens; trust it where the backtest does.",
         reads=SWARM | VERTEX | PERTURB,
         optional=VERTEX,
+        scales=True,
         limits=True,
     ),
 }

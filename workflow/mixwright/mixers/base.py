@@ -4,21 +4,27 @@ A field is either a setting or what `fit` learned. `Proposer` and `Mixer` list t
 rest of the library calls.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, TooFewRunsError
+from mixwright.errors import MixwrightError, TooFewRunsError, counted
 from mixwright.files import read_json, write_json
 from mixwright.goal import Goal, Proposal
 from mixwright.mixture import Array
+from mixwright.numerics.spread import Spread
 from mixwright.observations import NEEDED, Observations
 
+log = logging.getLogger(__name__)
 FILE = "fit.json"
+# runs that a remark names
+NAMED = 3
 # Metadata of the fields that `fit` fills: a study may not set them.
 FITTED: Mapping[str, Any] = MappingProxyType({"fitted": True})
 # Value of such a field before `fit`.
@@ -75,6 +81,8 @@ class Fitted(Saved):
             raise MixwrightError(
                 f"{self.name}: run {run} has a loss or amount of NaN; drop the run"
             )
+        for remark in doubtful(runs):
+            _log_once(f"{self.name}: {remark}")
         return runs
 
     def fit(self, observations: Observations) -> Self:
@@ -143,6 +151,30 @@ class Fitted(Saved):
             if target in of_goal:
                 losses[target] = float(loss)
         return losses
+
+
+def doubtful(runs: Observations) -> list[str]:
+    """Returns what a fit does not take as it is, in words: flat targets, and wild losses."""
+    spread = Spread.of(runs.losses)
+    remarks = []
+    for target, varies in zip(runs.targets, spread.varies.tolist(), strict=True):
+        if not varies:
+            remarks.append(f"{target} is the same in every run: it decides nothing")
+    wild = spread.wild(runs.losses)
+    for k in np.flatnonzero(wild.any(axis=0)).tolist():
+        names = [runs.runs[row] for row in np.flatnonzero(wild[:, k]).tolist()]
+        count = counted(len(names), "run")
+        listed = ", ".join(names[:NAMED])
+        remarks.append(
+            f"{runs.targets[k]}: {count} far from all others, {listed}: less weight there"
+        )
+    return remarks
+
+
+@cache
+def _log_once(remark: str) -> None:
+    """Logs a remark; a fit is followed by many refits to the same runs."""
+    log.info(remark)
 
 
 def read_fit(mixer_class: type, folder: Path, class_named: Callable[[str], type]) -> Any:

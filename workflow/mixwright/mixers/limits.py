@@ -38,7 +38,7 @@ class Limits:
     It is what the mixer predicts at the natural mixture, brought inside the bounds.
     """
 
-    # (domains,) that mixture
+    # (domains,) that mixture; natural itself where the goal sets no limit
     start: Array
     # (targets,) nats/token; infinite where the goal sets no limit
     most: Array
@@ -49,12 +49,13 @@ class Limits:
     @classmethod
     def of(cls, mixer: Predictor, goal: Goal) -> Self:
         """Returns the limits that a goal sets to a fitted mixer's predictions."""
-        start = scale_into(goal.natural, *goal.bounds.parts)
         limited = np.zeros(len(mixer.targets), dtype=bool)
         for k, target in enumerate(mixer.targets):
             limited[k] = target in goal.never_worse
         most = np.full(len(limited), np.inf)
+        start = goal.natural
         if limited.any():
+            start = scale_into(goal.natural, *goal.bounds.parts)
             predicted = mixer.predict(start[None])[0]
             most[limited] = predicted[limited] + SLACK
         distance = np.abs(start - goal.natural).max()

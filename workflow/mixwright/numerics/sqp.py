@@ -19,7 +19,7 @@ from mixwright.mixture import Array
 from mixwright.numerics.interior_point import minimise_inside
 from mixwright.numerics.quadratic import entropic_step, quadratic_step
 from mixwright.numerics.quadratic_model import QuadraticModel, pull_slope
-from mixwright.simplex.geometry import Groups, check_box, minimise_linear, scale_into, settle
+from mixwright.simplex.geometry import Groups, check_box, frank_wolfe_gap, scale_into, settle
 
 # Below this gap the next point may be the last: it is computed in float64 throughout.
 ROUGH = 1e-2
@@ -180,8 +180,7 @@ class Region:
 
     def gap(self, point: Point) -> float:
         """Returns max over mixtures s inside of <gradient, w - s>; it bounds f(w) - min f."""
-        cheapest = minimise_linear(point.gradient, self.lower, self.upper, self.groups)
-        gap = float(point.gradient @ (point.weights - cheapest))
+        gap = frank_wolfe_gap(point.gradient, point.weights, self.lower, self.upper, self.groups)
         if np.isnan(gap):
             return float("inf")
         return max(0.0, gap)

@@ -143,6 +143,28 @@ def minimise_linear(
     return w
 
 
+def frank_wolfe_gap(
+    gradient: Array,
+    weights: Array,
+    lower: ArrayLike,
+    upper: ArrayLike,
+    groups: Groups = (),
+) -> float:
+    """Returns max over mixtures s inside the bounds of gradient.(weights - s).
+
+    Where the gradient is a convex function's at the weights, it bounds what they miss.
+
+    Args:
+        gradient: (domains,) at the weights.
+        weights: (domains,) a mixture inside.
+        lower: (domains,) floors.
+        upper: (domains,) caps.
+        groups: bounds of sums of weights.
+    """
+    cheapest = minimise_linear(gradient, lower, upper, groups)
+    return float(gradient @ (weights - cheapest))
+
+
 def _as_floats(*values: ArrayLike) -> tuple[Array, ...]:
     """Returns the values as float64 arrays of one shape."""
     arrays = np.broadcast_arrays(*values)

@@ -35,8 +35,6 @@ PROXY_SETTINGS = (
 )
 # Settings of a final that change none of its numbers.
 FINAL_ASIDE = ("seeds", "per_job", "nodes", "processes", "parallel")
-# Mixers that extrapolate over scales, and are judged by the backtest.
-SCALING_MIXERS = ("autoscale", "joint")
 # Limits of a goal, as Bounds.of takes them.
 LIMITS = ("caps", "floors", "max_epochs", "groups", "fixed")
 
@@ -189,7 +187,7 @@ class Study(Material):
     @property
     def scaled_settings(self) -> str:
         """Settings of AutoScale and the joint law by name, as JSON, where the study has them."""
-        mixers = [name for name in SCALING_MIXERS if name in self.mixers]
+        mixers = [name for name in self.mixers if MIXERS[name].scales]
         settings = {name: self.config["mixers"][name] for name in mixers}
         return json.dumps(settings, sort_keys=True)
 

@@ -105,11 +105,17 @@ def transfer_of_runs(
     # a run that diverged at one size has no partner
     in_second = np.flatnonzero(apart.min(axis=1) < SAME)
     in_first = apart.argmin(axis=1)[in_second]
+    # Runs of one mixture count once, by the mean of their losses.
+    mixtures = np.unique(in_first, return_index=True)[1]
+    mixtures = np.sort(mixtures)
+    same_first = apart[in_second[mixtures]] < SAME
+    same_second = same_first[:, in_first].argmax(axis=0)
+    of_second = _losses(second, targets)[in_second]
     return transfer(
-        mixtures=[first.runs[k] for k in in_first],
+        mixtures=[first.runs[k] for k in in_first[mixtures]],
         targets=list(targets),
-        first=_losses(first, targets)[in_first],
-        second=_losses(second, targets)[in_second],
+        first=_means(same_first, _losses(first, targets)),
+        second=_means(same_second == np.arange(len(mixtures))[:, None], of_second),
         importance=np.array(list(targets.values())),
     )
 
@@ -144,6 +150,12 @@ def read_transfer(mixtures: Path, first: Path, second: Path) -> Transfer:
         first=_values(small, shared, targets),
         second=_values(large, shared, targets),
     )
+
+
+def _means(members: Array, losses: Array) -> Array:
+    """(mixtures, targets) mean losses of each mixture's runs: `members` is (mixtures, runs)."""
+    share = members / members.sum(axis=1, keepdims=True)
+    return np.asarray(share @ losses)
 
 
 def _losses(observations: Observations, targets: Mapping[str, float]) -> Array:

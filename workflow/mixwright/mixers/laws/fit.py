@@ -24,8 +24,8 @@ from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.numerics.spread import Spread
 
-# Columns of theta (targets, 4 + 3 domains): log (E - floor), log A, log b, log eps. Then come log K, logit g
-# and beta / sd, one block of columns each (`_blocks`).
+# Columns of theta (targets, 4 + 3 domains): log (E - floor), log A, log b, log eps. Then come
+# log K, logit g and beta / sd, one block of columns each (`_blocks`).
 LEVEL = 0
 SCALE = 1
 POWER = 2
@@ -54,7 +54,7 @@ class Prior:
     power: tuple[float, float] = (0.02, float(np.log(0.2)))
     # log eps
     offset: tuple[float, float] = (0.006, -2.5)
-    # tau of log (E - floor) and log A; their centres are where the fit starts, which the data decide
+    # tau of log (E - floor) and log A; their centres are where the fit starts, by the data
     level: float = 0.02
     # tau of beta / sd; its centre is 0
     linear: float = 0.2

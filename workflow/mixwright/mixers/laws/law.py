@@ -12,9 +12,10 @@
     g_i     diminishing returns of domain i, below 1
     beta_i  linear rest, nats/token
 
-A, b, eps, K and g are positive. E has any sign: losses may be counted from anywhere. With g < 1 the loss is convex in w, so that its minimum under
-bounds is global. In amounts n_i (tokens) in place of w_i the same law carries scale. With b = 1,
-eps = 0 and beta = 0 it is the additive law of arXiv 2507.09404.
+A, b, eps, K and g are positive. E has any sign: losses may be counted from anywhere. With g < 1
+the loss is convex in w, so that its minimum under bounds is global. In amounts n_i (tokens) in
+place of w_i the same law carries scale. With b = 1, eps = 0 and beta = 0 it is the additive law of
+arXiv 2507.09404.
 """
 
 from dataclasses import dataclass, replace

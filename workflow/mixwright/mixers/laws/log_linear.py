@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.goal import Goal
-from mixwright.mixers.laws.mixer import LEAST, LawMixer
+from mixwright.mixers.laws.mixer import LEAST, REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
-from mixwright.simplex.geometry import Groups, minimise_linear
+from mixwright.simplex.geometry import Groups, frank_wolfe_gap
 
 # Strength of the penalty on t, towards the mean of its start: domains that no run tells apart keep
 # the same effect.
@@ -56,8 +56,16 @@ class LogLinear(LawMixer):
         return self.learned(swarm, parameters=parameters)
 
     def refit(self, observations: Observations) -> Self:
-        """Returns a new fit: it is cheap."""
-        return self.fit(observations)
+        """Returns a copy after a few steps from where this fit ended."""
+        swarm = self.usable(observations, "swarm", least=LEAST)
+        steps = min(REFIT_STEPS, self.iterations)
+        parameters = fit_log_linear(
+            swarm.weights,
+            swarm.losses,
+            steps,
+            self.parameters,
+        )
+        return self.learned(swarm, parameters=parameters)
 
     def predict(self, amounts: Array) -> Array:
         """Returns (mixtures, targets) nats/token of (mixtures, domains) tokens.
@@ -116,13 +124,20 @@ class Exponentials:
         return (self.slopes(w).T * importance) @ self.effect
 
 
-def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
+def fit_log_linear(
+    weights: Array,
+    losses: Array,
+    iterations: int,
+    near: Array | None = None,
+) -> Array:
     """Fits c and t of every target, and keeps the best of three starts.
 
     Args:
         weights: (runs, domains).
         losses: (runs, targets) nats/token.
         iterations: the most steps of each start.
+        near: (targets, 1 + domains) where to start instead; centres of the penalty stay as they
+            are.
 
     Returns:
         (targets, 1 + domains): c and t.
@@ -146,11 +161,16 @@ def fit_log_linear(weights: Array, losses: Array, iterations: int) -> Array:
 
     fits = []
     costs = []
-    for floor in FLOORS:
+    floors: tuple[float, ...] = FLOORS
+    if near is not None:
+        floors = FLOORS[:1]
+    for floor in floors:
         level = tamed.min(axis=0) - floor * deviation
         start = _start(weights, tamed, level)
         centre = start.copy()
         centre[:, 1:] = start[:, 1:].mean(axis=1, keepdims=True)
+        if near is not None:
+            start = near
         theta, cost = minimise(start, residuals, strength, centre, iterations)
         fits.append(theta)
         costs.append(cost)
@@ -181,5 +201,4 @@ def _linear_gap(
     It bounds what the mixture misses. It is useful here because slopes are finite.
     """
     slope = importance @ laws.slopes(weights)
-    cheapest = minimise_linear(slope, lower, upper, groups)
-    return float(slope @ (weights - cheapest))
+    return frank_wolfe_gap(slope, weights, lower, upper, groups)

@@ -117,6 +117,8 @@ class MixMin(Fitted):
             judging = choosing
             gains = held_out
             where = "held-out folds of the examples"
+            if self.tau == "auto":
+                where += " (they chose the pull too: somewhat too high)"
         trust = {}
         if self.draws:
             trust = intervals(
