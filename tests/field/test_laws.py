@@ -158,7 +158,9 @@ def test_a_target_that_never_varies_moves_nothing_and_is_predicted(name, kind, w
     goal = replace(planted().goal, targets=targets)
     mixer = fitted(name, moved)
     _, weights = usual(name)
-    assert mixer.propose(goal).weights == pytest.approx(weights, abs=1e-6)
+    # the starts of joint's first fit are drawn for all targets at once
+    near = 1e-4 if name == "joint" else 1e-6
+    assert mixer.propose(goal).weights == pytest.approx(weights, abs=near)
     flat = mixer.predict(observations.amounts)[:, -1]
     assert flat == pytest.approx(np.full(len(flat), np.median(values)), abs=1e-7)
 
@@ -251,11 +253,12 @@ def test_limits_hold_whatever_the_constant():
         assert predicted[0, 0] <= predicted[1, 0] + 2 * SLACK
 
 
-def test_a_fit_of_trees_without_levels_predicts_as_it_did():
+def test_a_fit_of_trees_of_an_older_version_predicts_as_it_did():
     mixer = usual("regmix")[0]
     amounts = planted().seen.amounts
-    old = replace(mixer, levels=None)
-    assert old.predict(amounts) + mixer.levels == pytest.approx(mixer.predict(amounts))
+    level, unit = mixer.units.T
+    old = replace(mixer, units=None)
+    assert level + unit * old.predict(amounts) == pytest.approx(mixer.predict(amounts))
 
 
 def test_log_linear_refits_near_a_fit_from_scratch():

@@ -5,6 +5,7 @@ import pytest
 from mixwright.goal import Goal
 from mixwright.mixers import create
 from mixwright.mixture import Domain
+from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 from mixwright.simplex.bounds import Bounds
 
@@ -44,10 +45,11 @@ def test_trees_grow_as_lightgbm_s_own_training_grows_them():
     observations = swarm(np.random.default_rng(1).dirichlet(np.ones(4), 40))
     mixer = create("regmix", {"iterations": 30})
     parameters = mixer._parameters(40)
-    losses = observations.losses[:, 0]
+    spread = Spread.of(observations.losses)
+    standard = ((observations.losses - spread.centre) / spread.deviation)[:, 0]
     booster = lightgbm.train(
         parameters,
-        lightgbm.Dataset(observations.weights, losses - np.median(losses), params=parameters),
+        lightgbm.Dataset(observations.weights, standard, params=parameters),
         num_boost_round=30,
     )
     assert booster.model_to_string() == mixer.fit(observations).models[0]

@@ -114,3 +114,20 @@ def test_tables_that_do_not_fit_are_refused(tmp_path, capsys):
     assert main(command) == 1 and "no target of" in capsys.readouterr().err
     (tmp_path / "large.csv").write_text("run,x\nmoon,1\nm1,2\nm2,3\nm3,2.5\n")
     assert main(command) == 1 and "moon is no mixture" in capsys.readouterr().err
+
+
+def test_runs_of_one_mixture_count_once_by_the_mean_of_their_losses():
+    weights = np.random.default_rng(1).dirichlet(np.ones(3), 5)
+    twice = np.concatenate([weights, weights[:2]])
+    losses = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 1.2, 2.4])[:, None]
+    names = tuple(f"r{k}" for k in range(7))
+    roles = ("vertex",) * 7
+    first = Observations(tuple("abc"), ("t",), names, roles, 1e5 * twice, losses)
+    second = Observations(tuple("abc"), ("t",), names, roles, 4e5 * twice, 2 * losses)
+    result = transfer_of_runs(first, second, {"t": 1.0})
+    assert result.mixtures == ("r0", "r1", "r2", "r3", "r4")
+    assert result.pick == "r0"
+    assert result.spread == pytest.approx(2 * (5 - 1.1))
+    with_three = first.only(np.array([0, 1, 2, 5, 6]))
+    with pytest.raises(MixwrightError, match="3 mixtures at both sizes"):
+        transfer_of_runs(with_three, second, {"t": 1.0})

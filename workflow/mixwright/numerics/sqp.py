@@ -180,13 +180,7 @@ class Region:
 
     def gap(self, point: Point) -> float:
         """Returns max over mixtures s inside of <gradient, w - s>; it bounds f(w) - min f."""
-        gap = frank_wolfe_gap(
-            point.gradient,
-            point.weights,
-            self.lower,
-            self.upper,
-            self.groups,
-        )
+        gap = frank_wolfe_gap(point.gradient, point.weights, self.lower, self.upper, self.groups)
         if np.isnan(gap):
             return float("inf")
         return max(0.0, gap)

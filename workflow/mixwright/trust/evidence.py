@@ -43,8 +43,9 @@ class Evidence:
     # distances from the runs' centre, that of the outermost run being 1
     distance: float
     natural_distance: float
-    # predicted gain over the best run, in spreads of the runs' objectives
-    below: float
+    # predicted gain over the best run, in spreads of the runs' objectives; None: runs of another
+    # length measured nothing like it
+    below: float | None
     # domains that the gain rests on and that at most one mixture took
     untried: tuple[str, ...]
     # names of runs that lie far off
@@ -112,7 +113,8 @@ def weigh(
     """Returns the evidence that runs hold on a proposal (domains,) against natural (domains,).
 
     Args:
-        predicted: the objective that is predicted of the proposal; less is better.
+        predicted: the objective that is predicted of the proposal; less is better. NaN: it is
+            predicted for another length than the runs', which no run measured.
         unit: of the objective.
     """
     mixtures = int(same_mixture(held_out.weights).max()) + 1
@@ -123,7 +125,9 @@ def weigh(
     distance, natural_distance = cover.distance(np.stack([proposal, natural])).tolist()
     gained = float(actual.min()) - predicted
     spread = float(spread_of(actual) or actual.std())
-    below = gained / max(spread, 1e-12)
+    below = None
+    if np.isfinite(gained):
+        below = gained / max(spread, 1e-12)
     untried, untried_reasons = _untried(held_out.weights, domains, proposal - natural)
     reasons = list(untried_reasons)
     if mixtures == 1:
@@ -145,7 +149,7 @@ def weigh(
             f" (rank correlation {ranks}, {max(0.0, explained):.0%} explained);"
             " train more runs or longer ones"
         )
-    if below > BELOW:
+    if below is not None and below > BELOW:
         reasons.append(
             f"it is predicted {gained:.3g} {unit} better than the best run,"
             f" {below:.0f} times the spread of the runs; {REMEDY}"

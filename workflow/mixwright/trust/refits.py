@@ -19,7 +19,7 @@ from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.simplex.alike import same_mixture
-from mixwright.trust.folds import Rows, held_out_residuals, shares_of, spread_of
+from mixwright.trust.folds import Rows, held_out_residuals, shares_of
 from mixwright.trust.intervals import LEVEL, Interval
 from mixwright.trust.leverage import Cover
 from mixwright.trust.noise import NoiseFloor
@@ -29,6 +29,8 @@ from mixwright.trust.odd_runs import OddRuns
 SECOND = "effective-data"
 # whose law is asked about the proposals of that one
 THIRD = "additive"
+# share by which amounts of one length may differ
+SAME_LENGTH = 0.05
 # runs at least whose residuals tell how far the form is off near the optimum
 NEAR = 8
 
@@ -56,6 +58,8 @@ class Refits:
     odd: OddRuns
     # (2,) how far out the first two points lie, 1 being the mean of the runs
     leverage: Array
+    # whether the points are as long as the runs: the best run is no measure of longer ones
+    same_length: bool = True
     # (2, targets) what another form says of the first two points, and its mixer
     second: Array | None = None
     opponent: str = SECOND
@@ -106,6 +110,7 @@ class Refits:
             held_out=held_out,
             odd=odd,
             leverage=cover.leverage(mixtures),
+            same_length=bool(np.allclose(amounts.sum(axis=1), total, rtol=SAME_LENGTH)),
             second=_second_opinion(opponent, sound, points[:2]),
             opponent=opponent,
         )
@@ -239,17 +244,16 @@ class Refits:
     def _unexplained(self, drawn: Array, reading: Reading, noise: NoiseFloor | None) -> float:
         """Variance of the held-out residuals beyond the refits' own and the least of one run.
 
-        It is that of the better half of the runs, or of all by the median where that is more:
-        starved mixtures, which nobody would propose, are missed by most.
+        It is that of the better half of the runs: starved mixtures, which nobody would propose,
+        are missed by most.
         """
         actual, predicted = self.predictions(reading)
         residuals = actual - predicted
         scatter = drawn[:, 2:].var(axis=0, ddof=1)
         good = np.flatnonzero(~self.odd.odd)
         better = self._better(actual)
-        near = float((residuals[better] ** 2).mean())
-        usual = float(spread_of(residuals[good])) ** 2
-        unexplained = max(near, usual) - float(scatter[good].mean())
+        squares = residuals[better] ** 2
+        unexplained = float(squares.mean() - scatter[good].mean())
         if noise is not None:
             unexplained -= noise.low**2
         return max(0.0, unexplained)

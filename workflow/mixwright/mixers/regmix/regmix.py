@@ -5,7 +5,7 @@
 
     w    mixture, (domains,) weights on the simplex, drawn from Dirichlet(natural)
     g_k  regression of target k: boosted trees, or a line (both are in the paper), nats/token
-         (trees grow on losses less their median: labels are float32)
+         (trees grow on losses less their median, in standard deviations: labels are float32)
     c_k  weight of target k in the goal
 
 The regression knows the mixture only: it holds at the swarm's number of tokens.
@@ -63,8 +63,9 @@ class RegMix(Searched):
     runs: int = field(default=0, metadata=FITTED)
     # of each target LightGBM's own text
     models: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
-    # (targets,) nats/token that the models' predictions lie above; 0 in a fit of an older version
-    levels: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
+    # (targets, 2) nats/token: level and unit of the models' predictions; 0 and 1 in a fit of an
+    # older version
+    units: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
     name = "regmix"
 
     def fit(self, observations: Observations) -> Self:
@@ -74,18 +75,19 @@ class RegMix(Searched):
         parameters = self._parameters(runs)
         spread = Spread.of(swarm.losses)
         above = spread.tame(swarm.losses) - spread.centre
+        standard = above / spread.deviation
 
         def grow_target(losses: Array) -> str:
             return self._grow(swarm.weights, losses, parameters)
 
         # Threads are enough: LightGBM lets go of the interpreter while it works.
         with ThreadPoolExecutor(self._threads) as pool:
-            models = tuple(pool.map(grow_target, above.T))
+            models = tuple(pool.map(grow_target, standard.T))
         return self.learned(
             swarm,
             runs=runs,
             models=models,
-            levels=spread.centre,
+            units=np.column_stack([spread.centre, spread.deviation]),
         )
 
     def refit(self, observations: Observations) -> Self:
@@ -107,15 +109,26 @@ class RegMix(Searched):
 
     @property
     def _levels(self) -> Array:
-        """(targets,) nats/token."""
-        if self.levels is None:
+        """(targets,) nats/token that the models' predictions count from."""
+        if self.units is None:
             return np.zeros(len(self.targets))
-        return self.levels
+        return self.units[:, 0]
+
+    @property
+    def _scales(self) -> Array:
+        """(targets,) nats/token of one unit of the models' predictions."""
+        if self.units is None:
+            return np.ones(len(self.targets))
+        return self.units[:, 1]
 
     @cached_property
     def _leaf_ranges(self) -> list[tuple[Array, Array]]:
-        """Of each target, the least and the greatest leaf of each tree."""
-        return [leaf_ranges(model) for model in self.models]
+        """Of each target, the least and the greatest leaf of each tree, nats/token."""
+        ranges = []
+        for model, scale in zip(self.models, self._scales.tolist(), strict=True):
+            low, high = leaf_ranges(model)
+            ranges.append((scale * low, scale * high))
+        return ranges
 
     def _deciding(self, importance: Array) -> list[int]:
         """Positions of the targets with weight whose models tell mixtures apart; one at least."""
@@ -214,7 +227,7 @@ class RegMix(Searched):
             num_iteration=count,
             num_threads=1,
         )
-        return np.asarray(predicted)
+        return self._scales[target] * np.asarray(predicted)
 
     def _grow(self, weights: Array, losses: Array, parameters: Parameters) -> str:
         """One target's model, with C-Mixup where that is asked for and helps."""
