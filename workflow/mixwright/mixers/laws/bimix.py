@@ -11,10 +11,10 @@
 All runs of a swarm have the same s, so the second factor is part of A_d here, and the law of a
 target k that follows domain d is
 
-    L_k(w) = floor_k + A_k (offset + w_d)^(-a_k)
+    L_k(w) = c_k + A_k (offset + w_d)^(-a_k)
 
-with a small offset that keeps a weight of 0 finite, and a floor 100 standard deviations below
-the least loss, so that a constant added to all losses changes nothing.
+with a small offset that keeps a weight of 0 finite. The level c_k is fitted too, so that a constant
+added to all losses changes nothing. The paper has none: c_k = 0.
 """
 
 from dataclasses import dataclass
@@ -30,8 +30,10 @@ from mixwright.observations import Observations
 
 # Centre of log a; log A has none that matters.
 CENTRE_POWER = float(np.log(0.1))
-# Strengths of the penalties on log A and log a.
-STRENGTH = (1e-6, 1e-3)
+# Strengths of the penalties on log A, log a and the level.
+STRENGTH = (1e-6, 1e-3, 1e-6)
+# Starts of the level: so many standard deviations below the least loss.
+FLOORS = (0.5, 2.0, 8.0)
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,22 @@ class BiMix(LawMixer):
         targets = len(swarm.targets)
         # Column k * m + d: target k on domain d.
         spread = Spread.of(swarm.losses)
-        above_floor = spread.tame(swarm.losses) - spread.floor
-        losses = np.repeat(above_floor, m, axis=1)
+        tamed = spread.tame(swarm.losses)
+        least = tamed.min(axis=0)
+        # in standard deviations above the least
+        standard = (tamed - least) / spread.deviation
+        losses = np.repeat(standard, m, axis=1)
         weights = np.tile(swarm.weights, targets) + self.offset
-        unit = np.repeat(spread.deviation, m)
-        scale, power, cost = _power_laws(weights, losses, unit, iterations)
+        theta, cost = _power_laws(weights, losses, iterations)
         followed = cost.reshape(targets, m).argmin(axis=1)
         same = swarm.same_text
         named = same.any(axis=1)
         followed[named] = same[named].argmax(axis=1)
-        column = np.arange(targets) * m + followed
+        scale, power, level = theta[np.arange(targets) * m + followed].T
         law = Law(
-            level=spread.floor,
-            scale=scale[column],
-            power=power[column],
+            level=least + spread.deviation * level,
+            scale=spread.deviation * np.exp(scale),
+            power=np.exp(power),
             offset=np.full(targets, self.offset),
             transfer=np.eye(m)[followed],
             exponent=np.ones((targets, m)),
@@ -89,31 +93,35 @@ class BiMix(LawMixer):
         return note
 
 
-def _power_laws(
-    x: Array, losses: Array, deviation: Array, iterations: int
-) -> tuple[Array, Array, Array]:
-    """Fits losses = A x^-a column by column of x and losses, (runs, columns) each.
+def _power_laws(x: Array, losses: Array, iterations: int) -> tuple[Array, Array]:
+    """Fits losses = c + A x^-a column by column of x and losses, (runs, columns) each.
 
-    Residuals are in units of `deviation` (columns,). Returns A, a and the cost of each column.
+    Losses count from the least one, in standard deviations. Returns (columns, 3) log A, log a and
+    c, the best of several starts, and the cost of each column.
     """
     logs = np.log(x).T
     mean_loss = losses.mean(axis=0)
     mean_log = logs.mean(axis=1)
-    start = np.empty((len(logs), 2))
-    start[:, 0] = np.log(mean_loss) + 0.1 * mean_log
-    start[:, 1] = CENTRE_POWER
-    centre = np.zeros_like(start)
-    centre[:, 1] = CENTRE_POWER
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
-        log_scale = theta[:, :1]
-        power = np.exp(theta[:, 1:])
-        predicted = np.exp(log_scale - power * logs[rows])
-        by_power = -predicted * power * logs[rows]
-        jacobian = np.stack([predicted, by_power], axis=2)
-        unit = deviation[rows, None]
-        residual = predicted - losses.T[rows]
-        return residual / unit, jacobian / unit[..., None]
+        log_scale, log_power, level = theta.T[..., None]
+        power = np.exp(log_power)
+        rise = np.exp(log_scale - power * logs[rows])
+        by_power = -rise * power * logs[rows]
+        jacobian = np.stack([rise, by_power, np.ones_like(rise)], axis=2)
+        return level + rise - losses.T[rows], jacobian
 
-    theta, cost = minimise(start, residuals, np.array(STRENGTH), centre, iterations)
-    return np.exp(theta[:, 0]), np.exp(theta[:, 1]), cost
+    fits = []
+    costs = []
+    for floor in FLOORS:
+        start = np.empty((len(logs), 3))
+        start[:, 0] = np.log(mean_loss + floor) + 0.1 * mean_log
+        start[:, 1] = CENTRE_POWER
+        start[:, 2] = -floor
+        centre = start.copy()
+        theta, cost = minimise(start, residuals, np.array(STRENGTH), centre, iterations)
+        fits.append(theta)
+        costs.append(cost)
+    best = np.argmin(costs, axis=0)
+    column = np.arange(len(best))
+    return np.stack(fits)[best, column], np.stack(costs)[best, column]
