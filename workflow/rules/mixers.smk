@@ -21,7 +21,7 @@ rule fit_mixer:
         method=lambda wc: STUDY.method_name(wc.mixer),
         settings=lambda wc: STUDY.settings(wc.mixer),
         diverged=STUDY.diverged,
-        goal=digest([STUDY.target_weights, METRICS]),
+        metrics=digest(METRICS),
         version=VERSIONS["fit"],
     shell:
         "python -m mixwright fit-mixer --mixer {params.method} --settings {params.settings:q}"

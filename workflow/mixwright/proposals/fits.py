@@ -1,7 +1,7 @@
 """A fitted mixer with the runs that it was fitted to, and the folder that keeps both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from mixwright.mixers.base import FILE as FIT
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
+from mixwright.study.study import Study
 
 FILE, RUNS = "runs.json", "runs.parquet"
 # Totals of tokens may lie outside those of the runs by these factors.
@@ -45,7 +46,8 @@ class FittedRuns:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     # target -> the domain whose text it is, where the names do not say so
     texts: Mapping[str, str] = field(default_factory=dict)
-    # target -> weight in the goal of the study that the runs are of; empty: of no study
+    # target -> weight in the goal of the study whose results hold the fit, as the study is now;
+    # empty: of no study
     goal: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -143,17 +145,8 @@ class Fit:
     runs: Observations
 
     @classmethod
-    def of(
-        cls,
-        runs: Observations,
-        mixer: str,
-        settings: Mapping[str, Any] | None = None,
-        goal: Mapping[str, float] | None = None,
-    ) -> "Fit":
+    def of(cls, runs: Observations, mixer: str, settings: Mapping[str, Any] | None = None) -> "Fit":
         """Fits the mixer of this name to runs.
-
-        Args:
-            goal: target -> weight in the goal of the runs' study.
 
         Raises:
             MixwrightError: the mixer or a setting is unknown, or the runs are not those it needs.
@@ -167,8 +160,7 @@ class Fit:
             )
         fitted = unfitted.fit(runs)
         targets = getattr(fitted, "targets", ())
-        source = FittedRuns.of(mixer, runs, targets)
-        return cls(replace(source, goal=goal or {}), fitted, runs)
+        return cls(FittedRuns.of(mixer, runs, targets), fitted, runs)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Fit":
@@ -185,7 +177,7 @@ class Fit:
         """
         check_place(Path(folder))
         with written(folder) as partial:
-            save(partial, self.name, self.mixer, self.runs, self.source.goal)
+            save(partial, self.name, self.mixer, self.runs)
 
     @property
     def name(self) -> str:
@@ -244,21 +236,13 @@ def check_place(folder: Path) -> None:
     raise MixwrightError(f"{folder}: something stands there that is no fit; give a new folder")
 
 
-def save(
-    folder: Path,
-    name: str,
-    fitted: Mixer,
-    observations: Observations,
-    goal: Mapping[str, float] | None = None,
-) -> None:
-    """Writes the mixer called `name`, the brief of the runs it was fitted to, and the runs.
-
-    Args:
-        goal: target -> weight in the goal of the runs' study.
-    """
+def save(folder: Path, name: str, fitted: Mixer, observations: Observations) -> None:
+    """Writes the mixer called `name`, the brief of the runs it was fitted to, and the runs."""
     fitted.save(folder)
-    source = FittedRuns.of(name, observations, getattr(fitted, "targets", ()))
-    write_json(folder / FILE, asdict(replace(source, goal=goal or {})))
+    brief = asdict(FittedRuns.of(name, observations, getattr(fitted, "targets", ())))
+    # The study says it, and may change.
+    del brief["goal"]
+    write_json(folder / FILE, brief)
     parts = [
         *_long(observations, "amount", observations.domains, observations.amounts),
         *_long(observations, "loss", observations.targets, observations.losses),
@@ -330,4 +314,13 @@ def read_source(folder: Path) -> FittedRuns:
         values[name] = tuple(value) if isinstance(value, list) else value
     metrics = values.get("metrics", {})
     values["metrics"] = {name: Metric(**metric) for name, metric in metrics.items()}
-    return FittedRuns(**values)
+    return FittedRuns(**values | {"goal": _goal_of_study(folder)})
+
+
+def _goal_of_study(folder: Path) -> Mapping[str, float]:
+    """Target -> weight in the goal of the study of results/<study>/fits/<mixer>."""
+    fits = folder.resolve().parent
+    study = fits.parent / "study.json"
+    if fits.name != "fits" or not study.is_file():
+        return {}
+    return Study.read(study).target_weights

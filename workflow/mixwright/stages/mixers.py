@@ -86,8 +86,8 @@ def fit_mixer(
 ) -> None:
     """Fit a mixer to measured losses: your own CSV tables, or the tables of a study.
 
-    `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows the study's goal
-    and what its targets measure, so that `mixwright propose` starts from there.
+    `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows what the study's
+    targets measure. `mixwright propose` starts from the goal of the study whose results hold a fit.
 
     Example:
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit
@@ -101,12 +101,9 @@ def fit_mixer(
         diverged=diverged,
         options=columns,
     )
-    goal = None
     if study is not None:
-        plan = Study.read(study)
-        goal = plan.target_weights
-        observations = replace(observations, metrics=plan.metrics)
-    Fit.of(observations, mixer, mixers.read_settings(settings), goal).save(to)
+        observations = replace(observations, metrics=Study.read(study).metrics)
+    Fit.of(observations, mixer, mixers.read_settings(settings)).save(to)
 
 
 def predict(
