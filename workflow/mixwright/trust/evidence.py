@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.mixture import Array
+from mixwright.numerics.spread import spread_of
 from mixwright.simplex.alike import same_mixture
-from mixwright.trust.folds import spread_of
 from mixwright.trust.intervals import Interval, rank_interval
 from mixwright.trust.leverage import Cover
 

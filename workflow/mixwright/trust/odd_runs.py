@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from mixwright.learners import LOSS, Metric
 from mixwright.mixture import Array
-from mixwright.numerics.spread import varying
-from mixwright.trust.folds import spread_of
+from mixwright.numerics.spread import spread_of, varying
 
 # a run is odd that lies so many standard deviations off what the others say of it
 ODD = 6.0
