@@ -6,7 +6,8 @@ from typing import Any
 
 from mixwright.learners import Metric
 from mixwright.report.frame import note, table, text
-from mixwright.report.proposed import CANNOT_TELL, Proposed
+from mixwright.report.proposed import Proposed
+from mixwright.trust.evidence import CANNOT
 
 Intervals = Mapping[str, Any]
 
@@ -127,7 +128,7 @@ def signed(value: float) -> str:
 
 def _gain(ends: Intervals, metric: Metric) -> str:
     """The predicted gain with its interval; where the runs cannot tell, their verdict alone."""
-    if str(ends.get("verdict", "")).startswith(CANNOT_TELL):
+    if str(ends.get("verdict", "")).startswith(CANNOT):
         return escape(ends["verdict"])
     gain = ends["gain"]
     # A gain is what a loss falls by, and what an accuracy rises by.

@@ -19,7 +19,7 @@ from mixwright.report.frame import (
     table,
     text,
 )
-from mixwright.report.page import backtest_section, transfer_section
+from mixwright.report.page import backtest_section, caveat_box, other_caveats, transfer_section
 from mixwright.report.predictions import predicted_gains, predicted_losses, ranged, weights_table
 from mixwright.report.proposals_summary import Proposals
 
@@ -41,7 +41,7 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
     titles = {name: entry.title for name, entry in FIGURES.items()}
     parts = [
         heading(summary.study, summary.headline, summary.detail),
-        _serious(summary),
+        caveat_box(summary.caveats),
         section("The proposals", _proposals(summary)),
         _predicted(summary),
         section("Which mixer ranks held-out proxies best", _ranks(summary)),
@@ -49,24 +49,10 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
         transfer_section(summary.transfer),
         section("What next", bullets(map(text, summary.next))),
         drawn(embedded(figures, titles)),
-        _caveats(summary),
+        other_caveats(summary.caveats),
         sources(summary.provenance),
     ]
     return document(summary.study, "".join(parts))
-
-
-def _serious(summary: Proposals) -> str:
-    """The caveats that can turn the headline over."""
-    lines = [f"<p>{text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious]
-    if not lines:
-        return ""
-    title = "<p><strong>Before you trust this</strong></p>"
-    return f'<div class="serious">{title}{"".join(lines)}</div>'
-
-
-def _caveats(summary: Proposals) -> str:
-    lines = [text(caveat.text) for caveat in summary.caveats if not caveat.serious]
-    return section("What to keep in mind", bullets(lines))
 
 
 def _proposals(summary: Proposals) -> str:
