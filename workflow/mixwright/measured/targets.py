@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, nearest, shortened
 from mixwright.learners import Metric
 from mixwright.measured.cells import Cells, Column
 from mixwright.measured.decisions import LEFT_OUT, TARGET, ColumnOptions, Decision, Known
@@ -22,7 +22,7 @@ from mixwright.measured.headings import (
     texts_of,
 )
 from mixwright.measured.kinds import by_content, by_option
-from mixwright.measured.metrics import check_numbers
+from mixwright.measured.metric_options import check_numbers
 from mixwright.mixture import Array
 
 # From so many runs, columns without spread are known as such.
@@ -283,9 +283,7 @@ def _metrics(
 
 def _doubtful(doubt: str, names: Sequence[str]) -> str:
     """What a message says of columns in doubt."""
-    listed = ", ".join(names[:LISTED])
-    if len(names) > LISTED:
-        listed += f" and {len(names) - LISTED} more"
+    listed = shortened(names, LISTED)
     noun = "has values" if len(names) == 1 else "have values"
     return f"{listed} {noun} {doubt}"
 
