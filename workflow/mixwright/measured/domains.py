@@ -9,10 +9,10 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError
 from mixwright.measured.cells import Cells, Column, number, numbers_of
 from mixwright.measured.decisions import DOMAIN, LEFT_OUT, Decision
-from mixwright.measured.headings import match_name, no_domain, paired, shared_start
+from mixwright.measured.headings import named_headings, no_domain, paired, shared_start
 from mixwright.measured.sums import ROUNDING, choose, error
 
 # Rows in which decimals are counted.
@@ -58,12 +58,7 @@ def choose_domains(
 def _named(cells: Cells, columns: list[Column], named: Sequence[str]) -> Domains:
     """Returns the columns that a person named."""
     headings = [column.heading for column in columns]
-    names = []
-    for name in named:
-        heading = match_name(name, headings)
-        if heading not in headings:
-            raise MixwrightError(f"--domains {name}: {cells.head}: {nearest(name, headings)}")
-        names.append(heading)
+    names = named_headings("--domains", named, headings, cells.head)
     reasons = {}
     for column in columns:
         if column.heading not in names:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, nearest, shortened
+from mixwright.errors import MixwrightError, shortened
 from mixwright.learners import Metric
 from mixwright.measured.cells import Cells, Column
 from mixwright.measured.decisions import LEFT_OUT, TARGET, ColumnOptions, Decision, Known
@@ -15,7 +15,7 @@ from mixwright.measured.headings import (
     is_held_out,
     is_identity,
     is_summary,
-    match_name,
+    named_headings,
     no_target,
     paired,
     stem,
@@ -108,13 +108,7 @@ def choose_targets(cells: Cells, key: Column, context: Context) -> Targets:
 def _named(cells: Cells, columns: Sequence[Column], context: Context) -> list[str]:
     """Returns the headings that a person named as targets."""
     headings = [column.heading for column in columns]
-    names = []
-    for name in context.options.targets:
-        heading = match_name(name, headings)
-        if heading not in headings:
-            raise MixwrightError(f"--targets {name}: {cells.head}: {nearest(name, headings)}")
-        names.append(heading)
-    return names
+    return named_headings("--targets", context.options.targets, headings, cells.head)
 
 
 def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str:
