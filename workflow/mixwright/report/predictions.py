@@ -12,6 +12,26 @@ from mixwright.trust.evidence import CANNOT
 Intervals = Mapping[str, Any]
 
 
+def predicted_by_each(proposals: Sequence[Proposed], metric: Metric, unit: str = "") -> str:
+    """Returns each mixer's prediction of its own proposal; nothing where none predicts.
+
+    Args:
+        metric: what the goal is shown as.
+        unit: of all targets; empty: the proposals know the unit of each.
+    """
+    intervals = {}
+    losses = {}
+    units: dict[str, str] = {}
+    for proposal in proposals:
+        if "gain" in proposal.intervals:
+            intervals[proposal.name] = proposal.intervals
+        if proposal.predicted:
+            losses[proposal.name] = proposal.predicted
+            units |= proposal.units
+    gains = predicted_gains(intervals, metric)
+    return gains + predicted_losses(losses, intervals, unit or units)
+
+
 def predicted_gains(
     intervals: Mapping[str, Intervals], metric: Metric, measured: Mapping[str, str] | None = None
 ) -> str:

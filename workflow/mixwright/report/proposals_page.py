@@ -20,7 +20,7 @@ from mixwright.report.frame import (
     text,
 )
 from mixwright.report.page import backtest_section, caveat_box, other_caveats, transfer_section
-from mixwright.report.predictions import predicted_gains, predicted_losses, ranged, weights_table
+from mixwright.report.predictions import predicted_by_each, ranged, weights_table
 from mixwright.report.proposals_summary import Proposals
 
 
@@ -68,16 +68,8 @@ def _proposals(summary: Proposals) -> str:
 
 def _predicted(summary: Proposals) -> str:
     """Each mixer's prediction of its own proposal, and one mixer's of all proposals."""
-    intervals = {}
-    losses = {}
-    for proposal in summary.proposals:
-        if "gain" in proposal.intervals:
-            intervals[proposal.name] = proposal.intervals
-        if proposal.predicted:
-            losses[proposal.name] = proposal.predicted
-    unit = summary.learner.loss.unit
-    content = predicted_gains(intervals, summary.learner.loss)
-    content += predicted_losses(losses, intervals, unit)
+    loss = summary.learner.loss
+    content = predicted_by_each(summary.proposals, loss, loss.unit)
     if not content:
         return ""
     content = section("What the proxies predict", content)

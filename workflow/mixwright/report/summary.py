@@ -13,7 +13,7 @@ import pandas as pd
 from mixwright.errors import counted
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
-from mixwright.report.caveats import Caveat, check_reference, find_caveats
+from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.left_out import Counts, corpus_caveats
 from mixwright.study.study import Study
@@ -146,7 +146,7 @@ def summarise(
             counts=tallies(cells, mixtures),
         ),
         method=method_of(comparison),
-        caveats=tuple(sorted(caveats, key=lambda caveat: not caveat.serious)),
+        caveats=serious_first(caveats),
         signals=signals,
         targets=targets,
         provenance=facts,
