@@ -12,14 +12,12 @@ from mixwright import mixers
 from mixwright.files import plain
 from mixwright.learners import Learner
 from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
-from mixwright.report.left_out import Counts, corpus_caveats
+from mixwright.report.corpus_caveats import Counts, corpus_caveats
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
+from mixwright.report.results import NO_TABLE, Records
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
 from mixwright.trust.noise import target_signals
-
-Records = Sequence[Mapping[str, Any]]
-NO_TABLE = pd.DataFrame()
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,11 @@ from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
 from mixwright.report.comparison import Comparison, compare, objective
-from mixwright.report.left_out import Counts, corpus_caveats
+from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.results import Records
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
-
-Records = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
