@@ -5,7 +5,7 @@ its proposal with intervals. Counted are: whether the interval of the gain over 
 true gain; how often "better" or "worse" is said, and how often it is wrong; how often "better" is
 said where the proposal truly is.
 
-OMP_NUM_THREADS=1 python benchmarks/evidence.py                 # six minutes of one idle core
+OMP_NUM_THREADS=1 python benchmarks/evidence.py                 # minutes of one core
 OMP_NUM_THREADS=1 python benchmarks/evidence.py --mixer regmix --every 7
 """
 

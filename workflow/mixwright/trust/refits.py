@@ -31,6 +31,8 @@ SECOND = "effective-data"
 THIRD = "additive"
 # share by which amounts of one length may differ
 SAME_LENGTH = 0.05
+# share of the squared residuals that is the form's at least
+LEAST_FORM = 0.1
 # runs at least whose residuals tell how far the form is off near the optimum
 NEAR = 8
 
@@ -245,7 +247,8 @@ class Refits:
         """Variance of the held-out residuals beyond the refits' own and the least of one run.
 
         It is that of the better half of the runs: starved mixtures, which nobody would propose,
-        are missed by most.
+        are missed by most. A share of the residuals is the form's, however large the scatter:
+        it is what a mixture far outside the runs is doubted by.
         """
         actual, predicted = self.predictions(reading)
         residuals = actual - predicted
@@ -253,10 +256,11 @@ class Refits:
         good = np.flatnonzero(~self.odd.odd)
         better = self._better(actual)
         squares = residuals[better] ** 2
-        unexplained = float(squares.mean() - scatter[good].mean())
+        missed = float(squares.mean())
+        unexplained = missed - float(scatter[good].mean())
         if noise is not None:
             unexplained -= noise.low**2
-        return max(0.0, unexplained)
+        return max(LEAST_FORM * missed, unexplained)
 
 
 def rows_read(mixer: str, observations: Observations) -> Rows:
