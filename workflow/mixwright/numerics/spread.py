@@ -47,7 +47,7 @@ class Spread:
     def of(cls, losses: Array) -> "Spread":
         """Measures losses (runs, targets)."""
         centre = np.median(losses, axis=0)
-        reach = WILD * spread_of(losses)
+        reach = WILD * robust_deviation(losses)
         reach = np.where(reach > 0, reach, np.inf)
         tamed = _tamed(losses, centre, reach)
         varies = varying(losses)
@@ -76,7 +76,7 @@ class Spread:
         return distance > self.reach
 
 
-def spread_of(values: Array) -> Array:
+def robust_deviation(values: Array) -> Array:
     """Returns a standard deviation along the first axis, by medians: wild values do not count."""
     centre = np.median(values, axis=0)
     distance = np.abs(values - centre)

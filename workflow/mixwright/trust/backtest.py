@@ -13,7 +13,7 @@ from mixwright.goal import Goal, Proposal
 from mixwright.mixers.autoscale.scales import scales_with_runs
 from mixwright.mixers.laws.joint import ROLES
 from mixwright.mixture import Array
-from mixwright.numerics.spread import spread_of
+from mixwright.numerics.spread import robust_deviation
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into
 from mixwright.trust.intervals import Interval, rank_interval
@@ -320,7 +320,7 @@ def _prediction(name: str, fit: Any, left_out: Observations, importance: Array) 
         rmse=float(np.sqrt((errors**2).mean())),
         bias=float(errors.mean()),
         # by medians, for a starved run must not outweigh the others
-        scatter=float(spread_of(errors)),
+        scatter=float(robust_deviation(errors)),
         rank=rank_interval(measured, predicted),
     )
 
