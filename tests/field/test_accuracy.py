@@ -12,7 +12,7 @@ from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
 from mixwright.goal import Readout
 from mixwright.learners import ACCURACY, LOSS, PERCENT, PERPLEXITY, SCORE
-from mixwright.measured.metrics import read_metrics
+from mixwright.measured.metric_options import read_metrics
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import make_options
 from mixwright.trust.anchors import fit_anchors

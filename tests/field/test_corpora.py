@@ -13,7 +13,7 @@ from mixwright.corpus.documents import read_counts, write_domain
 from mixwright.corpus.shards import count_domains
 from mixwright.corpus.tokenize import tokenize_domain
 from mixwright.corpus.tokenizer import train_tokenizer
-from mixwright.report.left_out import corpus_caveats
+from mixwright.report.corpus_caveats import corpus_caveats
 from mixwright.sources import create
 from study_tables import proxies
 

@@ -22,7 +22,7 @@ from mixwright.simplex.bounds import Bounds
 from mixwright.trust.bootstrap import propose
 from mixwright.trust.folds import folds_of, held_out_residuals
 from mixwright.trust.learning_curve import learning_curve
-from mixwright.trust.noise import noise_floor
+from mixwright.trust.noise import noise_of
 from mixwright.trust.validation import score, scores, validate
 
 DOMAINS = ("books", "code", "news", "web")
@@ -397,9 +397,11 @@ def test_a_target_that_is_the_same_in_every_run_is_said_and_has_no_interval():
 
 def test_two_runs_on_one_domain_alone_are_no_noise_of_a_mixture():
     weights = np.concatenate([spread_out(), np.tile([1.0, 0, 0, 0], (2, 1))])
-    assert noise_floor(swarm(weights), {"prose": 1.0}) is None
+    seen = swarm(weights)
+    assert noise_of(seen, seen.losses[:, 0]) is None
     weights = np.concatenate([spread_out(), np.tile([0.4, 0.3, 0.2, 0.1], (2, 1))])
-    floor = noise_floor(swarm(weights), {"prose": 1.0})
+    seen = swarm(weights)
+    floor = noise_of(seen, seen.losses[:, 0])
     assert floor.runs == 2 and floor.high > 10 * floor.value
 
 

@@ -17,7 +17,7 @@ from mixwright.corpus.ngrams import MULTIPLIER, _word, ngram_set, ngrams, shares
 from mixwright.corpus.shards import read_counts
 from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
 from mixwright.corpus.tokenizer import train_tokenizer
-from mixwright.report.left_out import corpus_caveats
+from mixwright.report.corpus_caveats import corpus_caveats
 from mixwright.report.summary import summarise
 from mixwright.sources import create
 from mixwright.study.study import Study

@@ -17,7 +17,7 @@ from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
 from mixwright.corpus.tokenizer import train_tokenizer
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
-from mixwright.report.left_out import corpus_caveats
+from mixwright.report.corpus_caveats import corpus_caveats
 from study_tables import proxies
 
 WORDS = [f"{a}{b}{c}" for a in "bdgk" for b in "aeiou" for c in "lmnrst"]

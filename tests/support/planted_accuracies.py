@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mixwright.learners import LOSS, Metric
-from mixwright.measured.metrics import check_numbers
+from mixwright.measured.metric_options import check_numbers
 from mixwright.observations import Observations
 
 TASKS = ("arc", "piqa", "sciq")

@@ -1,6 +1,6 @@
-"""The one exception that a user's mistake raises, and the hint that goes with a wrong name."""
+"""The one exception that a user's mistake raises, and words that messages have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -20,6 +20,15 @@ def counted(number: int, noun: str) -> str:
     if number == 1:
         return f"{number} {noun}"
     return f"{number} {noun}s"
+
+
+def shortened(names: Sequence[str], most: int) -> str:
+    """Returns the names in a line; of many the first, and how many more there are."""
+    listed = ", ".join(names[:most])
+    more = len(names) - most
+    if more > 0:
+        listed += f" and {more} more"
+    return listed
 
 
 def closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:

@@ -5,14 +5,14 @@
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixwright.errors import MixwrightError, counted, nearest
+from mixwright.errors import MixwrightError, counted, nearest, shortened
 from mixwright.learners import LOSS, Metric
 from mixwright.mixture import Array
 from mixwright.tables import design_matrix
@@ -218,7 +218,8 @@ def left_out(lost: Iterable[str], runs: int, diverged: str) -> frozenset[str]:
     names = frozenset(map(str, lost))
     if not names:
         return names
-    message = f"{counted(len(names), 'run')} without a finite loss, diverged: {_listed(names)}"
+    listed = shortened(sorted(names), NAMED)
+    message = f"{counted(len(names), 'run')} without a finite loss, diverged: {listed}"
     remedy = "train them again with lower learning rates"
     if len(names) == runs:
         raise MixwrightError(f"losses: {message}; {remedy}")
@@ -235,13 +236,6 @@ def split_of(text: str | bytes) -> str:
     content = text.encode() if isinstance(text, str) else text
     number = int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
     return "report" if number < REPORT * 2**64 else "choose"
-
-
-def _listed(runs: Collection[str]) -> str:
-    names = ", ".join(sorted(runs)[:NAMED])
-    if len(runs) > NAMED:
-        names += f" and {len(runs) - NAMED} more"
-    return names
 
 
 def _converged(losses: pd.DataFrame, diverged: str) -> tuple[pd.DataFrame, frozenset[str]]:

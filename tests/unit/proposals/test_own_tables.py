@@ -458,7 +458,8 @@ def tables_to_type_on(tmp_path, monkeypatch):
 def test_the_readme_s_commands_work(tables_to_type_on, capsys):
     section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
     commands = commands_of(section)
-    assert [shlex.split(line)[1] for line in commands] == ["compare", "fit", "propose"]
+    names = ["read-runs", "compare", "fit", "propose"]
+    assert [shlex.split(line)[1] for line in commands] == names
     for line in commands:
         assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
 

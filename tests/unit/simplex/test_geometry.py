@@ -51,7 +51,7 @@ def test_an_empty_box_is_refused():
     with pytest.raises(MixwrightError, match="raise caps"):
         simplex.project([0.5, 0.5], 0, 0.4)
     with pytest.raises(MixwrightError, match="lower floors"):
-        sampling.sample_row(np.ones(2), 0.6, 1, np.random.default_rng(0))
+        sampling.sample_rows(np.ones(2), 0.6, 1, [np.random.default_rng(0)])
 
 
 @pytest.mark.parametrize("seed", range(4))

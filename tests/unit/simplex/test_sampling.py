@@ -18,7 +18,8 @@ def test_sampled_rows_are_inside_and_functions_of_their_rng(cap):
     )
     assert on_simplex(rows, lower, upper)
     assert (
-        sampling.sample_row(natural * 0.5, lower, upper, np.random.default_rng([1, 33])) == rows[33]
+        sampling.sample_rows(natural * 0.5, lower, upper, [np.random.default_rng([1, 33])])[0]
+        == rows[33]
     ).all()
     assert len(np.unique(rows, axis=0)) == 40
 
@@ -65,7 +66,9 @@ def test_rows_stay_within_groups_and_are_functions_of_their_rng(seed):
     )
     assert on_simplex(rows, lower, upper, groups) and len(np.unique(rows, axis=0)) == 40
     assert (
-        sampling.sample_row(np.full(9, 0.5), lower, upper, np.random.default_rng([1, 33]), groups)
+        sampling.sample_rows(
+            np.full(9, 0.5), lower, upper, [np.random.default_rng([1, 33])], groups
+        )[0]
         == rows[33]
     ).all()
     assert on_simplex(

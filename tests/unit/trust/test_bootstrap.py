@@ -20,7 +20,7 @@ from mixwright.mixture import Domain
 from mixwright.observations import Observations
 from mixwright.simplex.bounds import Bounds
 from mixwright.trust.bootstrap import bootstrap, propose
-from mixwright.trust.noise import noise_floor
+from mixwright.trust.noise import noise_of
 from planted_swarm import TARGETS, plant
 
 QUICK = {"samples": 2_000, "keep": 16}
@@ -312,13 +312,13 @@ def test_the_noise_floor_is_the_objective_s_own():
     seen = Observations(
         ("a", "b", "c"), ("s", "t"), tuple(map(str, range(400))), ("swarm",) * 400, weights, losses
     )
-    assert noise_floor(seen, {"s": 0.5, "t": 0.5}).value == pytest.approx(
+    assert noise_of(seen, losses.mean(axis=1)).value == pytest.approx(
         0, abs=1e-12
     )  # errors of one run cancel
-    single = noise_floor(seen, {"s": 1.0})
+    single = noise_of(seen, losses[:, 0])
     assert (
         single.low < 0.1 < single.high
         and single.value == pytest.approx(0.1, rel=0.1)
         and single.runs == 400
     )
-    assert noise_floor(seen.only(np.arange(100)), {"s": 1.0}) is None
+    assert noise_of(seen.only(np.arange(100)), losses[:100, 0]) is None

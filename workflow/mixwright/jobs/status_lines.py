@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mixwright.errors import counted
+from mixwright.errors import counted, shortened
 from mixwright.jobs.status import Job, Swarm, counts
 from mixwright.progress import speed_text
 
@@ -99,9 +99,7 @@ def troubles(swarms: Sequence[Swarm]) -> Iterator[str]:
         for job in swarm.jobs:
             diverged.extend(job.diverged)
     if diverged:
-        names = ", ".join(diverged[:SHOWN])
-        if len(diverged) > SHOWN:
-            names += f" and {len(diverged) - SHOWN} more"
+        names = shortened(diverged, SHOWN)
         yield f"diverged: {names}; mixers refuse or drop them by the study's key `diverged`"
 
 

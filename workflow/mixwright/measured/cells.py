@@ -141,6 +141,14 @@ def read_column(position: int, heading: str, texts: list[str], name: str) -> Col
     return Column(position, heading, texts, values, words, name)
 
 
+def numbers_of(columns: Sequence[Column], rows: int) -> Array:
+    """Returns (rows, columns) numbers; NaN where there are none."""
+    numbers = np.empty((rows, len(columns)))
+    for k, column in enumerate(columns):
+        numbers[:, k] = column.values
+    return numbers
+
+
 def number(cell: str) -> float | None:
     """Returns the number in a cell: NaN for a hole, None where there is none.
 

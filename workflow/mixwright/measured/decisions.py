@@ -1,9 +1,9 @@
 """What a reader decided of the columns of two tables, and what people may decide for it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mixwright.errors import counted
+from mixwright.errors import counted, shortened
 from mixwright.learners import Metric
 
 KEY = "key"
@@ -173,12 +173,3 @@ def _left_out(decisions: list[Decision]) -> list[str]:
         listed = shortened(names, LISTED)
         lines.append(f"{source}: {listed} {verb} left out: {why}")
     return lines
-
-
-def shortened(names: Sequence[str], most: int) -> str:
-    """Returns the names in a line; of many the first, and how many more there are."""
-    listed = ", ".join(names[:most])
-    more = len(names) - most
-    if more > 0:
-        listed += f" and {more} more"
-    return listed

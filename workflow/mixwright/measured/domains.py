@@ -9,12 +9,11 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from mixwright.errors import MixwrightError, nearest
-from mixwright.measured.cells import Cells, Column, number
+from mixwright.errors import MixwrightError
+from mixwright.measured.cells import Cells, Column, number, numbers_of
 from mixwright.measured.decisions import DOMAIN, LEFT_OUT, Decision
-from mixwright.measured.headings import match_name, no_domain, paired, shared_start
+from mixwright.measured.headings import named_headings, no_domain, paired, shared_start
 from mixwright.measured.sums import ROUNDING, choose, error
-from mixwright.mixture import Array
 
 # Rows in which decimals are counted.
 SAMPLE = 100
@@ -59,12 +58,7 @@ def choose_domains(
 def _named(cells: Cells, columns: list[Column], named: Sequence[str]) -> Domains:
     """Returns the columns that a person named."""
     headings = [column.heading for column in columns]
-    names = []
-    for name in named:
-        heading = match_name(name, headings)
-        if heading not in headings:
-            raise MixwrightError(f"--domains {name}: {cells.head}: {nearest(name, headings)}")
-        names.append(heading)
+    names = named_headings("--domains", named, headings, cells.head)
     reasons = {}
     for column in columns:
         if column.heading not in names:
@@ -104,7 +98,7 @@ def _by_content(cells: Cells, columns: list[Column]) -> Domains:
             reasons[column.position] = "words, no shares" if any(column.texts) else "no cells"
     doubts = [_why_not(column) for column in candidates]
     unlikely = np.array([bool(doubt) for doubt in doubts], dtype=bool)
-    matrix = _matrix(candidates, len(cells.rows))
+    matrix = numbers_of(candidates, len(cells.rows))
     odd = np.array(_odd(candidates), dtype=bool)
     chosen = choose(matrix, unlikely, odd, _families(candidates))
     if chosen is None:
@@ -148,14 +142,6 @@ def malformed(text: str) -> bool:
 
 
 _MARKS = set("0123456789.,_'% ")
-
-
-def _matrix(columns: list[Column], rows: int) -> Array:
-    """Returns (rows, columns) numbers; NaN where there are none."""
-    matrix = np.empty((rows, len(columns)))
-    for k, column in enumerate(columns):
-        matrix[:, k] = column.values
-    return matrix
 
 
 def _families(columns: Sequence[Column]) -> list[NDArray[np.bool_]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import Metric
 from mixwright.measured.vocabulary import (
     ALSO_TEXTS,
@@ -212,6 +213,29 @@ def match_name(name: str, names: Iterable[str]) -> str:
         if len(headings) == 1:
             return headings[0]
     return name
+
+
+def named_headings(
+    option: str,
+    names: Iterable[str],
+    headings: Sequence[str],
+    where: str,
+) -> list[str]:
+    """Returns the headings that a person names with an option, in their order.
+
+    Args:
+        where: what messages call the row of headings.
+
+    Raises:
+        MixwrightError: a name means no heading.
+    """
+    meant = []
+    for name in names:
+        heading = match_name(name, headings)
+        if heading not in headings:
+            raise MixwrightError(f"{option} {name}: {where}: {nearest(name, headings)}")
+        meant.append(heading)
+    return meant
 
 
 def paired(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, counted
+from mixwright.errors import MixwrightError, counted, shortened
 from mixwright.measured.cells import HOLES
 from mixwright.measured.reader import Reading
 from mixwright.measured.wide import Wide
@@ -160,7 +160,4 @@ def _more(rows: Sequence[int]) -> str:
 def _counted(names: Iterable[str]) -> tuple[str, str]:
     """Returns `3 runs` and their names, of many the first."""
     ordered = list(names)
-    listed = ", ".join(ordered[:NAMED])
-    if len(ordered) > NAMED:
-        listed += f" and {len(ordered) - NAMED} more"
-    return counted(len(ordered), "run"), listed
+    return counted(len(ordered), "run"), shortened(ordered, NAMED)

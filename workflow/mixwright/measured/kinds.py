@@ -8,7 +8,7 @@ from mixwright.learners import ACCURACY, LOSS, PERCENT, SCORE, Metric
 from mixwright.measured.cells import Column
 from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.headings import is_benchmark, is_correlation, match_name, metric_of
-from mixwright.measured.metrics import read_metrics
+from mixwright.measured.metric_options import read_metrics
 from mixwright.mixture import Array
 
 # No loss in nats/token is greater, whatever its heading says.

@@ -16,7 +16,7 @@ from mixwright.measured.cells import Cells, read_cells
 from mixwright.measured.decisions import NOTHING, ColumnOptions, Known
 from mixwright.measured.frames import Frame
 from mixwright.measured.join import join
-from mixwright.measured.metrics import read_metrics
+from mixwright.measured.metric_options import read_metrics
 from mixwright.measured.reader import NOTHING_KNOWN, Reading, read_shares, read_tables
 from mixwright.measured.sums import ROUNDING
 from mixwright.mixture import Array, Mixture

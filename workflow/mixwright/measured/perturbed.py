@@ -9,7 +9,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import PERPLEXITY, Metric, kind
-from mixwright.measured.metrics import NumberError, check_numbers
+from mixwright.measured.metric_options import NumberError, check_numbers
 from mixwright.measured.wide import Wide, read_wide
 from mixwright.mixture import Array
 from mixwright.observations import Observations

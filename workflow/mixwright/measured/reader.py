@@ -9,7 +9,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError, counted
 from mixwright.learners import LOSS, Metric
-from mixwright.measured.cells import Cells, Column
+from mixwright.measured.cells import Cells, Column, numbers_of
 from mixwright.measured.decisions import (
     KEY,
     NOTHING,
@@ -145,9 +145,6 @@ def _decisions(
 
 def _table(cells: Cells, key: Column, columns: Sequence[Column]) -> Wide:
     """Returns the numbers of these columns by id."""
-    values = np.empty((len(cells.rows), len(columns)))
-    for k, column in enumerate(columns):
-        values[:, k] = column.values
     default = "id" if cells.unit == "line" else "run"
     return Wide(
         source=cells.source,
@@ -155,7 +152,7 @@ def _table(cells: Cells, key: Column, columns: Sequence[Column]) -> Wide:
         ids=tuple(key.ids),
         lines=tuple(cells.lines),
         columns=tuple(column.heading for column in columns),
-        values=values,
+        values=numbers_of(columns, len(cells.rows)),
         unit=cells.unit,
     )
 

@@ -13,7 +13,7 @@ from mixwright.learners import LOSS, Metric
 from mixwright.measured.decisions import Known
 from mixwright.measured.headings import short_names
 from mixwright.measured.loss_tables import read_observations
-from mixwright.measured.metrics import NumberError
+from mixwright.measured.metric_options import NumberError
 from mixwright.measured.wide import order_of
 from mixwright.mixture import Array
 from mixwright.observations import Observations

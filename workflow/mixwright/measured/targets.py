@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, shortened
 from mixwright.learners import Metric
 from mixwright.measured.cells import Cells, Column
 from mixwright.measured.decisions import LEFT_OUT, TARGET, ColumnOptions, Decision, Known
@@ -15,14 +15,14 @@ from mixwright.measured.headings import (
     is_held_out,
     is_identity,
     is_summary,
-    match_name,
+    named_headings,
     no_target,
     paired,
     stem,
     texts_of,
 )
 from mixwright.measured.kinds import by_content, by_option
-from mixwright.measured.metrics import check_numbers
+from mixwright.measured.metric_options import check_numbers
 from mixwright.mixture import Array
 
 # From so many runs, columns without spread are known as such.
@@ -108,13 +108,7 @@ def choose_targets(cells: Cells, key: Column, context: Context) -> Targets:
 def _named(cells: Cells, columns: Sequence[Column], context: Context) -> list[str]:
     """Returns the headings that a person named as targets."""
     headings = [column.heading for column in columns]
-    names = []
-    for name in context.options.targets:
-        heading = match_name(name, headings)
-        if heading not in headings:
-            raise MixwrightError(f"--targets {name}: {cells.head}: {nearest(name, headings)}")
-        names.append(heading)
-    return names
+    return named_headings("--targets", context.options.targets, headings, cells.head)
 
 
 def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str:
@@ -283,9 +277,7 @@ def _metrics(
 
 def _doubtful(doubt: str, names: Sequence[str]) -> str:
     """What a message says of columns in doubt."""
-    listed = ", ".join(names[:LISTED])
-    if len(names) > LISTED:
-        listed += f" and {len(names) - LISTED} more"
+    listed = shortened(names, LISTED)
     noun = "has values" if len(names) == 1 else "have values"
     return f"{listed} {noun} {doubt}"
 

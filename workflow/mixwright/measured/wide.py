@@ -9,7 +9,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.files import written
-from mixwright.measured.cells import FORM, Cells, Column, read_cells
+from mixwright.measured.cells import FORM, Cells, Column, numbers_of, read_cells
 from mixwright.measured.headings import is_identity, short_names
 from mixwright.measured.keys import check_ids
 from mixwright.mixture import Array
@@ -92,16 +92,13 @@ def read_wide(table: Path | Cells) -> Wide:
     if not columns:
         raise MixwrightError(f"{cells.head}: {FORM}")
     check_ids(cells, key)
-    values = np.empty((len(cells.rows), len(columns)))
-    for k, column in enumerate(columns):
-        values[:, k] = column.values
     wide = Wide(
         source=cells.source,
         key=key.heading or "id",
         ids=tuple(key.texts),
         lines=tuple(cells.lines),
         columns=short_names([column.heading for column in columns]),
-        values=values,
+        values=numbers_of(columns, len(cells.rows)),
         unit=cells.unit,
     )
     _check_finite(wide, columns)

@@ -88,7 +88,7 @@ class Limits:
         names = ", ".join(limited)
         if len(limited) == len(self.targets):
             names = "all targets"
-        note = f"predicted no worse than natural (to {SLACK:.0e} nats) on {names}"
+        note = f"predicted no worse than natural (to {SLACK:.0e}) on {names}"
         if binding:
             note += f"; no better on {', '.join(binding)}"
         if not self.moved:

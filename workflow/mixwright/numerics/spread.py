@@ -47,8 +47,7 @@ class Spread:
     def of(cls, losses: Array) -> "Spread":
         """Measures losses (runs, targets)."""
         centre = np.median(losses, axis=0)
-        distance = np.abs(losses - centre)
-        reach = WILD * NORMAL * np.median(distance, axis=0)
+        reach = WILD * robust_deviation(losses)
         reach = np.where(reach > 0, reach, np.inf)
         tamed = _tamed(losses, centre, reach)
         varies = varying(losses)
@@ -75,6 +74,14 @@ class Spread:
         """Returns (runs, targets): which losses lie beyond the reach, above or below."""
         distance = np.abs(losses - self.centre)
         return distance > self.reach
+
+
+def robust_deviation(values: Array) -> Array:
+    """Returns a standard deviation along the first axis, by medians: wild values do not count."""
+    centre = np.median(values, axis=0)
+    distance = np.abs(values - centre)
+    usual = np.median(distance, axis=0)
+    return np.asarray(NORMAL * usual)
 
 
 def varying(losses: Array) -> NDArray[np.bool_]:

@@ -56,7 +56,7 @@ def find_caveats(
     caveats += _diverged_finals(finals)
     caveats += _same_mixtures(mixtures, "so they share one final model")
     caveats += _without_evidence(mixtures)
-    return _serious_first(caveats)
+    return serious_first(caveats)
 
 
 def proposal_caveats(
@@ -73,7 +73,7 @@ def proposal_caveats(
     caveats = [untested, *_of_proxies(study, signals, losses)]
     caveats += _same_mixtures(mixtures, "so one final model tests both")
     caveats += _without_evidence(mixtures)
-    return _serious_first(caveats)
+    return serious_first(caveats)
 
 
 def _of_proxies(study: Study, signals: pd.DataFrame, losses: pd.DataFrame) -> list[Caveat]:
@@ -89,7 +89,8 @@ def _of_proxies(study: Study, signals: pd.DataFrame, losses: pd.DataFrame) -> li
     return caveats
 
 
-def _serious_first(caveats: Sequence[Caveat]) -> tuple[Caveat, ...]:
+def serious_first(caveats: Sequence[Caveat]) -> tuple[Caveat, ...]:
+    """Returns the caveats, those that can turn the headline over first."""
     return tuple(sorted(caveats, key=lambda caveat: not caveat.serious))
 
 

@@ -24,7 +24,7 @@ from mixwright.report.frame import (
 )
 from mixwright.report.measured_summary import Measured
 from mixwright.report.perturbed_summary import Perturbed
-from mixwright.report.predictions import predicted_gains, predicted_losses, weights_table
+from mixwright.report.predictions import predicted_by_each, weights_table
 from mixwright.report.proposed import Proposed
 from mixwright.study.study import Study
 
@@ -74,18 +74,8 @@ def _proposals(proposals: Sequence[Proposed], metric: Metric) -> str:
     if not proposals:
         return ""
     sentences = [text(proposal.sentence) for proposal in proposals]
-    intervals = {}
-    losses = {}
-    units: dict[str, str] = {}
-    for proposal in proposals:
-        if "gain" in proposal.intervals:
-            intervals[proposal.name] = proposal.intervals
-        if proposal.predicted:
-            losses[proposal.name] = proposal.predicted
-            units |= proposal.units
     content = weights_table(proposals) + bullets(sentences)
-    content += predicted_gains(intervals, metric)
-    content += predicted_losses(losses, intervals, units)
+    content += predicted_by_each(proposals, metric)
     return section("The proposals", content)
 
 

@@ -3,7 +3,7 @@
 The summary is plain sentences and three tables: rank correlations, runs needed, published mixtures.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,12 @@ from mixwright.report.figures import as_listed, published, ranks
 from mixwright.report.figures import subsets as runs_needed
 from mixwright.report.frame import in_percent
 from mixwright.report.proposed import Proposed, in_order, listed
+from mixwright.report.results import NO_TABLE, Records
 from mixwright.study.study import Study
 from mixwright.trust.intervals import fisher_interval
 from mixwright.trust.shown import readout_of
 from mixwright.trust.tests import INFORMATIVE
 
-Records = Sequence[Mapping[str, Any]]
-NO_TABLE = pd.DataFrame()
 NOTES = (
     "Nothing was trained. The losses are those that others measured,"
     " and mixtures are compared by predictions at the swarm's scale.",

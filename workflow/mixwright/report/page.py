@@ -8,6 +8,7 @@ import numpy as np
 
 from mixwright.report.bars import mixture_bars
 from mixwright.report.by_target import Cell
+from mixwright.report.caveats import Caveat
 from mixwright.report.figures.style import AXIS, VERDICTS
 from mixwright.report.frame import (
     bullets,
@@ -42,7 +43,7 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
     sentences = [_arm(arm) for arm in summary.arms]
     parts = [
         heading(summary.study, summary.headline, summary.detail),
-        _serious(summary),
+        caveat_box(summary.caveats),
         mixture_bars(summary),
         section("The final models", _finals(summary)),
         _predicted(summary),
@@ -51,24 +52,24 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
         _targets(summary),
         section("Mixer by mixer", bullets(sentences)),
         drawn(figures),
-        _caveats(summary),
+        other_caveats(summary.caveats),
         sources(summary.provenance),
     ]
     return document(summary.study, "".join(parts))
 
 
-def _serious(summary: Summary) -> str:
-    """The caveats that can turn the headline over."""
-    lines = [f"<p>{text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious]
+def caveat_box(caveats: Sequence[Caveat]) -> str:
+    """Returns the caveats that can turn the headline over."""
+    lines = [f"<p>{text(caveat.text)}</p>" for caveat in caveats if caveat.serious]
     if not lines:
         return ""
     title = "<p><strong>Before you trust this</strong></p>"
     return f'<div class="serious">{title}{"".join(lines)}</div>'
 
 
-def _caveats(summary: Summary) -> str:
-    """All other caveats."""
-    lines = [text(caveat.text) for caveat in summary.caveats if not caveat.serious]
+def other_caveats(caveats: Sequence[Caveat]) -> str:
+    """Returns all other caveats."""
+    lines = [text(caveat.text) for caveat in caveats if not caveat.serious]
     if not lines:
         return ""
     return section("What to keep in mind", bullets(lines))

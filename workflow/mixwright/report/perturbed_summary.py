@@ -4,7 +4,7 @@ The summary is plain sentences and two tables: the optimum by each mixer, and th
 that published optima are extrapolated to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,11 @@ from mixwright.report.figures import ladder as scales
 from mixwright.report.figures import optimum
 from mixwright.report.frame import in_percent
 from mixwright.report.proposed import Proposed, in_order
+from mixwright.report.results import NO_TABLE, Records
 from mixwright.study.study import Study
 from mixwright.trust.ladder import caveats
 from mixwright.trust.shown import readout_of
 
-Records = Sequence[Mapping[str, Any]]
-NO_TABLE = pd.DataFrame()
 NOTHING_TRAINED = (
     "Nothing was trained. The losses are those that others measured, at one scale,"
     " with one run each."

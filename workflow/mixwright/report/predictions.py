@@ -6,9 +6,30 @@ from typing import Any
 
 from mixwright.learners import Metric
 from mixwright.report.frame import note, table, text
-from mixwright.report.proposed import CANNOT_TELL, Proposed
+from mixwright.report.proposed import Proposed
+from mixwright.trust.evidence import CANNOT
 
 Intervals = Mapping[str, Any]
+
+
+def predicted_by_each(proposals: Sequence[Proposed], metric: Metric, unit: str = "") -> str:
+    """Returns each mixer's prediction of its own proposal; nothing where none predicts.
+
+    Args:
+        metric: what the goal is shown as.
+        unit: of all targets; empty: the proposals know the unit of each.
+    """
+    intervals = {}
+    losses = {}
+    units: dict[str, str] = {}
+    for proposal in proposals:
+        if "gain" in proposal.intervals:
+            intervals[proposal.name] = proposal.intervals
+        if proposal.predicted:
+            losses[proposal.name] = proposal.predicted
+            units |= proposal.units
+    gains = predicted_gains(intervals, metric)
+    return gains + predicted_losses(losses, intervals, unit or units)
 
 
 def predicted_gains(
@@ -127,7 +148,7 @@ def signed(value: float) -> str:
 
 def _gain(ends: Intervals, metric: Metric) -> str:
     """The predicted gain with its interval; where the runs cannot tell, their verdict alone."""
-    if str(ends.get("verdict", "")).startswith(CANNOT_TELL):
+    if str(ends.get("verdict", "")).startswith(CANNOT):
         return escape(ends["verdict"])
     gain = ends["gain"]
     # A gain is what a loss falls by, and what an accuracy rises by.

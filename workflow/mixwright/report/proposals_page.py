@@ -19,8 +19,8 @@ from mixwright.report.frame import (
     table,
     text,
 )
-from mixwright.report.page import backtest_section, transfer_section
-from mixwright.report.predictions import predicted_gains, predicted_losses, ranged, weights_table
+from mixwright.report.page import backtest_section, caveat_box, other_caveats, transfer_section
+from mixwright.report.predictions import predicted_by_each, ranged, weights_table
 from mixwright.report.proposals_summary import Proposals
 
 
@@ -41,7 +41,7 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
     titles = {name: entry.title for name, entry in FIGURES.items()}
     parts = [
         heading(summary.study, summary.headline, summary.detail),
-        _serious(summary),
+        caveat_box(summary.caveats),
         section("The proposals", _proposals(summary)),
         _predicted(summary),
         section("Which mixer ranks held-out proxies best", _ranks(summary)),
@@ -49,24 +49,10 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
         transfer_section(summary.transfer),
         section("What next", bullets(map(text, summary.next))),
         drawn(embedded(figures, titles)),
-        _caveats(summary),
+        other_caveats(summary.caveats),
         sources(summary.provenance),
     ]
     return document(summary.study, "".join(parts))
-
-
-def _serious(summary: Proposals) -> str:
-    """The caveats that can turn the headline over."""
-    lines = [f"<p>{text(caveat.text)}</p>" for caveat in summary.caveats if caveat.serious]
-    if not lines:
-        return ""
-    title = "<p><strong>Before you trust this</strong></p>"
-    return f'<div class="serious">{title}{"".join(lines)}</div>'
-
-
-def _caveats(summary: Proposals) -> str:
-    lines = [text(caveat.text) for caveat in summary.caveats if not caveat.serious]
-    return section("What to keep in mind", bullets(lines))
 
 
 def _proposals(summary: Proposals) -> str:
@@ -82,16 +68,8 @@ def _proposals(summary: Proposals) -> str:
 
 def _predicted(summary: Proposals) -> str:
     """Each mixer's prediction of its own proposal, and one mixer's of all proposals."""
-    intervals = {}
-    losses = {}
-    for proposal in summary.proposals:
-        if "gain" in proposal.intervals:
-            intervals[proposal.name] = proposal.intervals
-        if proposal.predicted:
-            losses[proposal.name] = proposal.predicted
-    unit = summary.learner.loss.unit
-    content = predicted_gains(intervals, summary.learner.loss)
-    content += predicted_losses(losses, intervals, unit)
+    loss = summary.learner.loss
+    content = predicted_by_each(summary.proposals, loss, loss.unit)
     if not content:
         return ""
     content = section("What the proxies predict", content)

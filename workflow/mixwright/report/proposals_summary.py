@@ -11,15 +11,13 @@ import pandas as pd
 from mixwright import mixers
 from mixwright.files import plain
 from mixwright.learners import Learner
-from mixwright.report.caveats import Caveat, proposal_caveats
-from mixwright.report.left_out import Counts, corpus_caveats
+from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
+from mixwright.report.corpus_caveats import Counts, corpus_caveats
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
+from mixwright.report.results import NO_TABLE, Records
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
 from mixwright.trust.noise import target_signals
-
-Records = Sequence[Mapping[str, Any]]
-NO_TABLE = pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def summarise(
         ranks=ranked,
         targets=targets,
         next=_next(study, proposals, chosen),
-        caveats=tuple(sorted(caveats, key=lambda caveat: not caveat.serious)),
+        caveats=serious_first(caveats),
         provenance=dict(provenance or {}) | {"proxy runs": int(design.run.nunique())},
         learner=study.learner,
         judgement=judge(study, proposals, ranked, fits),

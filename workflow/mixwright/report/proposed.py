@@ -6,16 +6,16 @@ from typing import Any
 
 import pandas as pd
 
+from mixwright.trust.evidence import CANNOT
 from mixwright.trust.intervals import Interval, rank_interval
 from mixwright.trust.noise import held_out, rank_correlations
 
-CANNOT_TELL = "these runs cannot tell"
 # How the sentence of a verdict begins -> the verdict in a word or two.
 VERDICTS = {
     "better than": "better",
     "worse than": "worse",
     "not distinguishable": "not distinguishable",
-    CANNOT_TELL: "cannot tell",
+    CANNOT: "cannot tell",
     "the same mixture": "identical",
 }
 NO_PREDICTION = "it predicts no losses, so nothing is said of its gain"

@@ -4,11 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 
 Paths = Path | str | Sequence[Path | str]
+# Files of JSON, each read as a mapping.
+Records = Sequence[Mapping[str, Any]]
+# Stands for a table that a study does not make.
+NO_TABLE = pd.DataFrame()
 
 # Read as JSON: one file, or a list of files.
 ONE_FILE = ("study", "backtest", "transfer")

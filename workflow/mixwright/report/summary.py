@@ -13,14 +13,13 @@ import pandas as pd
 from mixwright.errors import counted
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
-from mixwright.report.caveats import Caveat, check_reference, find_caveats
+from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
 from mixwright.report.comparison import Comparison, compare, objective
-from mixwright.report.left_out import Counts, corpus_caveats
+from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.results import Records
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
-
-Records = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def summarise(
             counts=tallies(cells, mixtures),
         ),
         method=method_of(comparison),
-        caveats=tuple(sorted(caveats, key=lambda caveat: not caveat.serious)),
+        caveats=serious_first(caveats),
         signals=signals,
         targets=targets,
         provenance=facts,

@@ -32,21 +32,6 @@ CHAINS = 1_000
 DRAWS = 8
 
 
-def sample_row(
-    alpha: ArrayLike,
-    lower: ArrayLike,
-    upper: ArrayLike,
-    rng: Generator,
-    groups: Groups = (),
-) -> Array:
-    """Draws one Dirichlet(alpha) mixture (domains,) conditioned on the bounds.
-
-    It is a pure function of the arguments and of the state of `rng`.
-    """
-    rows = np.atleast_2d(np.asarray(alpha, dtype=np.float64))
-    return sample_rows(rows, lower, upper, [rng], groups)[0]
-
-
 def sample_rows(
     alpha: Array,
     lower: ArrayLike,

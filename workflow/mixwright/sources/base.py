@@ -1,6 +1,6 @@
 """What every source of text does: it lists its inputs at parse time and yields rows in a job.
 
-Modules of sources are imported at parse time. They import what reads files (datasets, pyarrow)
+Modules of sources are imported at parse time. They import what reads files (pyarrow, zstandard)
 inside the functions that need it.
 """
 

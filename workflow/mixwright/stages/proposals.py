@@ -15,7 +15,7 @@ from mixwright.proposals.fits import Fit, read_runs
 from mixwright.proposals.options import read_options
 from mixwright.proposals.pareto import TargetMean, as_frame, as_table
 from mixwright.proposals.pareto import pareto as trace_front
-from mixwright.proposals.shown import weights_table
+from mixwright.proposals.terminal import weights_table
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap

@@ -1,6 +1,7 @@
 """Stages of workflow/rules/report.smk: figures and the summary, and the same for people."""
 
 from pathlib import Path
+from typing import Any
 
 from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
@@ -47,15 +48,11 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     plan = Study.read(study)
     folder = study.parent
     results = load(layout.result_paths(plan, folder))
-    manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
-    texts = {path.stem: read_counts(path) for path in layout.target_paths(plan, folder)}
     summary = compare_finals(
         plan,
         **results,
         reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
-        provenance=provenance(plan, manifests),
-        manifests=manifests,
-        texts=texts,
+        **_of_text(plan, folder),
     )
     drawn = layout.figure_files(plan, folder)
     write_report(summary, html, json=json, table=table, figures=drawn)
@@ -71,18 +68,25 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
     plan = Study.read(study)
     folder = study.parent
     results = load(layout.proposal_paths(plan, folder))
-    manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
-    texts = {path.stem: read_counts(path) for path in layout.target_paths(plan, folder)}
     summary = proposals_summary.summarise(
         plan,
         **results,
         fits=[Path(path) for path in layout.fit_paths(plan, folder)],
-        provenance=provenance(plan, manifests),
-        manifests=manifests,
-        texts=texts,
+        **_of_text(plan, folder),
     )
     write_json(json, summary.as_json())
     write_page(summary, html, layout.figure_files(plan, folder, finals=False))
+
+
+def _of_text(plan: Study, folder: Path) -> dict[str, Any]:
+    """Returns what summaries say of what was learned from: its counts, and where it is from."""
+    manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
+    texts = {path.stem: read_counts(path) for path in layout.target_paths(plan, folder)}
+    return {
+        "provenance": provenance(plan, manifests),
+        "manifests": manifests,
+        "texts": texts,
+    }
 
 
 def show(summary: Path) -> None:

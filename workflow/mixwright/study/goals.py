@@ -6,10 +6,8 @@ from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal
 from mixwright.mixture import Domain
 from mixwright.simplex.bounds import Bounds
+from mixwright.study.limits import LIMITS
 from mixwright.study.material import Material
-
-# Limits of shares, as Bounds.of takes them.
-LIMITS = ("caps", "floors", "groups", "fixed")
 
 
 def goal_of_tokens(

@@ -11,6 +11,7 @@ from mixwright.mixers import MIXERS
 from mixwright.mixture import Domain
 from mixwright.simplex.bounds import Bounds
 
+# Limits of shares, as Bounds.of takes them.
 LIMITS = ("caps", "floors", "fixed", "groups")
 # Stands for the domains that a study of measured runs does not name.
 OTHERS = "all other domains"

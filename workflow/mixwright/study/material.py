@@ -14,7 +14,7 @@ from mixwright.files import read_json, write_json
 from mixwright.learners import LEARNERS, Learner, Metric
 from mixwright.sources.base import Source
 from mixwright.sources.places import Places
-from mixwright.study.metrics import measured_metrics, spelled_out, stated
+from mixwright.study.measured_targets import measured_metrics, spelled_out, stated
 
 
 @dataclass(frozen=True)

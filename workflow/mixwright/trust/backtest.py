@@ -13,6 +13,7 @@ from mixwright.goal import Goal, Proposal
 from mixwright.mixers.autoscale.scales import scales_with_runs
 from mixwright.mixers.laws.joint import ROLES
 from mixwright.mixture import Array
+from mixwright.numerics.spread import robust_deviation
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into
 from mixwright.trust.intervals import Interval, rank_interval
@@ -314,13 +315,12 @@ def _prediction(name: str, fit: Any, left_out: Observations, importance: Array) 
     predicted = fit.predict(fit.amounts_of(left_out)) @ importance
     measured = left_out.losses @ importance
     errors = predicted - measured
-    # a median, for a starved run must not outweigh the others
-    deviations = np.abs(errors - np.median(errors))
     return Prediction(
         mixer=name,
         rmse=float(np.sqrt((errors**2).mean())),
         bias=float(errors.mean()),
-        scatter=1.4826 * float(np.median(deviations)),
+        # by medians, for a starved run must not outweigh the others
+        scatter=float(robust_deviation(errors)),
         rank=rank_interval(measured, predicted),
     )
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.mixture import Array
+from mixwright.numerics.spread import robust_deviation
 from mixwright.simplex.alike import same_mixture
-from mixwright.trust.folds import spread_of
 from mixwright.trust.intervals import Interval, rank_interval
 from mixwright.trust.leverage import Cover
 
@@ -124,7 +124,7 @@ def weigh(
     cover = Cover.of(held_out.weights)
     distance, natural_distance = cover.distance(np.stack([proposal, natural])).tolist()
     gained = float(actual.min()) - predicted
-    spread = float(spread_of(actual) or actual.std())
+    spread = float(robust_deviation(actual) or actual.std())
     below = None
     if np.isfinite(gained):
         below = gained / max(spread, 1e-12)

@@ -13,8 +13,6 @@ from mixwright.simplex.alike import mixture_folds, same_mixture
 FOLDS = 8
 # a mixer that may be refitted so often is cheap enough to be fitted afresh without each fold
 CHEAP = 1_000
-# medians of absolute values in a standard deviation of the normal distribution
-MADS = 1.4826
 
 # positions of runs
 Rows = NDArray[np.int64]
@@ -66,11 +64,3 @@ def shares_of(observations: Observations, rows: Rows) -> Array:
     amounts = observations.amounts[rows]
     tokens = amounts.sum(axis=1)
     return np.asarray(amounts / tokens.max())
-
-
-def spread_of(values: Array) -> Array:
-    """Returns a standard deviation along the first axis, by medians: wild values do not count."""
-    centre = np.median(values, axis=0)
-    distance = np.abs(values - centre)
-    usual = np.median(distance, axis=0)
-    return np.asarray(MADS * usual)

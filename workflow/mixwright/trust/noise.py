@@ -75,13 +75,6 @@ class NoiseFloor:
     runs: int
 
 
-def noise_floor(observations: Observations, targets: Mapping[str, float]) -> NoiseFloor | None:
-    """Returns the noise of the weighted mean of `targets` in one run; see `noise_of`."""
-    importance = target_weights(targets, observations.targets)
-    objective = observations.losses @ importance / sum(targets.values())
-    return noise_of(observations, objective)
-
-
 def noise_of(observations: Observations, values: Array) -> NoiseFloor | None:
     """Returns the noise of a number in one run.
 

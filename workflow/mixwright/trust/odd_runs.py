@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from mixwright.learners import LOSS, Metric
 from mixwright.mixture import Array
-from mixwright.numerics.spread import varying
-from mixwright.trust.folds import spread_of
+from mixwright.numerics.spread import robust_deviation, varying
 
 # a run is odd that lies so many standard deviations off what the others say of it
 ODD = 6.0
@@ -53,8 +52,8 @@ class OddRuns:
         usual = np.median(residuals, axis=0)
         off = np.abs(residuals - usual)
         harder = np.maximum(1.0, leverage)
-        spread = np.outer(harder, spread_of(residuals))
-        limit = np.maximum(ODD * spread, spread_of(measured))
+        spread = np.outer(harder, robust_deviation(residuals))
+        limit = np.maximum(ODD * spread, robust_deviation(measured))
         limit = np.maximum(limit, TINY)
         # what is the same in every run is predicted but for rounding
         counts = wanted & varying(measured)

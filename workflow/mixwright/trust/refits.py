@@ -16,6 +16,7 @@ from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Proposal
 from mixwright.learners import Metric
 from mixwright.mixers.base import Mixer
+from mixwright.mixers.laws.mixer import SAME_LENGTH
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.simplex.alike import same_mixture
@@ -29,8 +30,6 @@ from mixwright.trust.odd_runs import OddRuns
 SECOND = "effective-data"
 # whose law is asked about the proposals of that one
 THIRD = "additive"
-# share by which amounts of one length may differ
-SAME_LENGTH = 0.05
 # share of the squared residuals that is the form's at least
 LEAST_FORM = 0.1
 # runs at least whose residuals tell how far the form is off near the optimum

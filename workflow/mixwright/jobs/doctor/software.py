@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from mixwright.errors import shortened
 from mixwright.jobs.doctor.finding import Finding
 
 HOUSE = Path(__file__).parents[4]
@@ -50,9 +51,7 @@ def packages(house: Path = HOUSE) -> Finding:
     if not others:
         message = f"{len(names)} at the versions of constraints.txt"
         return Finding("packages", "ok", message)
-    message = ", ".join(others[:NAMED])
-    if len(others) > NAMED:
-        message += f" and {len(others) - NAMED} more"
+    message = shortened(others, NAMED)
     message += ", with which the tests were run; `make install` brings them"
     return Finding("packages", "note", message)
 

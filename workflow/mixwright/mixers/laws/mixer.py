@@ -120,8 +120,7 @@ class LawMixer(Fitted):
         if gap <= self.tolerance:
             return ()
         note = (
-            f"the optimum is certified to {gap:.1e} nats only,"
-            f" above the tolerance {self.tolerance:.0e}"
+            f"the optimum is certified to {gap:.1e} only, above the tolerance {self.tolerance:.0e}"
         )
         return (note,)
 

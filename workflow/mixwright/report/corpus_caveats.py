@@ -3,7 +3,7 @@
 The counts stand in the manifests of domains and in the files of targets.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,14 +200,10 @@ def _passes_of_finals(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
 def _largest(shares: Mapping[str, float], least: float) -> str:
     """Names with shares over a limit: `web (95 %), code (30 %)`; the largest first."""
     over = [(share, name) for name, share in shares.items() if share > least]
-    return _listed(f"{name} ({share:.0%})" for share, name in sorted(over, reverse=True))
+    return ", ".join(f"{name} ({share:.0%})" for share, name in sorted(over, reverse=True))
 
 
 def _many(passes: Mapping[str, float]) -> str:
     """Names with more passes than are worth it: `books (12 times)`; the most first."""
     over = [(count, name) for name, count in passes.items() if count > 1.05 * MANY_PASSES]
-    return _listed(f"{name} ({count:.0f} times)" for count, name in sorted(over, reverse=True))
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(words)
+    return ", ".join(f"{name} ({count:.0f} times)" for count, name in sorted(over, reverse=True))
