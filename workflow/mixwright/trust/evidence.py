@@ -144,16 +144,21 @@ def weigh(
         )
     if not (rank.low > 0 and explained > 0):
         ranks = f"{rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}]"
+        yardstick = "by chance"
+        if rank.low > 0:
+            yardstick = "by their mean"
         reasons.append(
-            "held-out runs are predicted no better than by chance"
+            f"held-out runs are predicted no better than {yardstick}"
             f" (rank correlation {ranks}, {max(0.0, explained):.0%} explained);"
             " train more runs or longer ones"
         )
     if below is not None and below > BELOW:
-        reasons.append(
-            f"it is predicted {gained:.3g} {unit} better than the best run,"
-            f" {below:.0f} times the spread of the runs; {REMEDY}"
-        )
+        size = f"{gained:.3g} {unit}".rstrip()
+        spreads = f"{below:.0f} times the spread of the runs"
+        reason = f"it is predicted {size} better than the best run, {spreads}"
+        if distance <= FAR:
+            reason = f"{reason}; {REMEDY}"
+        reasons.append(reason)
     return Evidence(
         runs=len(held_out.runs),
         mixtures=mixtures,
