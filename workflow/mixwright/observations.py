@@ -89,6 +89,9 @@ class Observations:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     # target -> the domain whose text it is; a domain of the target's own name where nothing stands
     texts: Mapping[str, str] = field(default_factory=dict)
+    # whether they were made from other observations, as folds and resampled losses are: what is
+    # odd about those was said of the whole
+    derived: bool = False
 
     def metric(self, target: str) -> Metric:
         """Returns what the numbers of a target are."""
@@ -124,6 +127,16 @@ class Observations:
 
     def only(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Observations":
         """Returns the same with a subset of the runs."""
+        part = self._rows(chosen)
+        fewer = len(part.runs) < len(self.runs)
+        return replace(part, derived=self.derived or fewer)
+
+    def of_role(self, *roles: str) -> "Observations":
+        """Returns the runs of these roles."""
+        chosen = np.array([role in roles for role in self.roles], dtype=bool)
+        return self._rows(chosen)
+
+    def _rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Observations":
         index = np.arange(len(self.runs))[chosen]
         epochs = self.epochs
         if epochs is not None:
@@ -136,11 +149,6 @@ class Observations:
             losses=self.losses[index],
             epochs=epochs,
         )
-
-    def of_role(self, *roles: str) -> "Observations":
-        """Returns the runs of these roles."""
-        chosen = np.array([role in roles for role in self.roles], dtype=bool)
-        return self.only(chosen)
 
 
 def last_losses(losses: pd.DataFrame) -> pd.DataFrame:

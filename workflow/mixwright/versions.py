@@ -22,7 +22,7 @@ VERSIONS = {
     "fit": 8,
     "validate": 6,
     "backtest": 4,
-    "propose": 6,
+    "propose": 7,
     "final": 1,
     "evaluate": 1,
     "report": 4,

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 FILE = "fit.json"
 # runs that a remark names
 NAMED = 3
+# what to do with losses that a mixer takes as they are, however wild
+CHECK = "check what was measured"
 # Metadata of the fields that `fit` fills: a study may not set them.
 FITTED: Mapping[str, Any] = MappingProxyType({"fitted": True})
 # Value of such a field before `fit`.
@@ -53,6 +55,8 @@ class Fitted(Saved):
     targets: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
     # whether it can do without one of the runs that it reads
     spares: ClassVar[bool] = True
+    # what becomes of losses far from all others
+    of_wild: ClassVar[str] = CHECK
 
     def usable(self, observations: Observations, *roles: str, least: int) -> Observations:
         """Returns the runs of these roles.
@@ -81,8 +85,9 @@ class Fitted(Saved):
             raise MixwrightError(
                 f"{self.name}: run {run} has a loss or amount of NaN; drop the run"
             )
-        for remark in doubtful(runs):
-            _log_once(f"{self.name}: {remark}")
+        if not runs.derived:
+            for remark in doubtful(runs, self.of_wild):
+                _log_once(f"{self.name}: {remark}")
         return runs
 
     def fit(self, observations: Observations) -> Self:
@@ -153,8 +158,12 @@ class Fitted(Saved):
         return losses
 
 
-def doubtful(runs: Observations) -> list[str]:
-    """Returns what a fit does not take as it is, in words: flat targets, and wild losses."""
+def doubtful(runs: Observations, of_wild: str = CHECK) -> list[str]:
+    """Returns what is odd about runs, in words: flat targets, and wild losses.
+
+    Args:
+        of_wild: what becomes of wild losses.
+    """
     spread = Spread.of(runs.losses)
     remarks = []
     for target, varies in zip(runs.targets, spread.varies.tolist(), strict=True):
@@ -165,9 +174,7 @@ def doubtful(runs: Observations) -> list[str]:
         names = [runs.runs[row] for row in np.flatnonzero(wild[:, k]).tolist()]
         count = counted(len(names), "run")
         listed = ", ".join(names[:NAMED])
-        remarks.append(
-            f"{runs.targets[k]}: {count} far from all others, {listed}: less weight there"
-        )
+        remarks.append(f"{runs.targets[k]}: {count} far from all others, {listed}: {of_wild}")
     return remarks
 
 

@@ -25,6 +25,7 @@ from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
 from mixwright.study.study import Study
 from mixwright.trust.anchors import AnchorMap, fit_anchors
+from mixwright.trust.doubts import doubts
 
 # Columns of a line where no terminal says how many there are.
 WIDE = 200
@@ -119,6 +120,12 @@ def predict(
     fitted = Fit.load(fit)
     requested = read_mixtures(mixtures, domains=fitted.domains)
     predicted = fitted.predict_minimised(requested)
+    runs = replace(fitted.runs, metrics=fitted.source.metrics)
+    each = {target: (target,) for target in fitted.mixer.targets}
+    amounts = fitted.source.amounts(requested)
+    weights = amounts / amounts.sum(axis=1, keepdims=True)
+    for doubt in doubts(fitted.mixer, runs, weights, each):
+        log.info("%s: %s", fitted.name, doubt)
     if anchor_mixtures or anchor_losses:
         anchors = _anchor_map(fitted, anchor_mixtures, anchor_losses)
         log.info("%s", anchors.sentence)

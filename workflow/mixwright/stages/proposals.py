@@ -2,9 +2,11 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from mixwright import mixers
@@ -19,6 +21,7 @@ from mixwright.proposals.terminal import weights_table
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap
+from mixwright.trust.doubts import doubts
 from mixwright.trust.proposal import propose_in_units, propose_within
 
 log = logging.getLogger(__name__)
@@ -138,6 +141,11 @@ def pareto(
     front = trace_front(fitted.mixer, goal, objectives, points)
     for note in mixers.ignored_limits(source.mixer, goal):
         log.info("%s: %s", source.mixer, note)
+    weights = np.stack([point.proposal.weights for point in front])
+    runs = replace(fitted.runs, metrics=source.metrics)
+    targets_of = {objective.name: objective.targets for objective in objectives}
+    for doubt in doubts(fitted.mixer, runs, weights, targets_of):
+        log.info("%s: %s", source.mixer, doubt)
     with written(to) as partial:
         as_frame(
             front,

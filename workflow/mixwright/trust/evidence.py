@@ -23,10 +23,16 @@ TRACE = 1e-3
 RESTS = 5e-3
 # so many times as far out as the outermost run, nothing is known
 FAR = 3.0
+# what a share of a domain is worth that is so many times what runs took, and so much over it, is
+# a guess
+BEYOND = 2.0
+MORE = 0.02
 # so many spreads of the runs below the best of them, nothing was ever measured
 BELOW = 3.0
 CANNOT = "these runs cannot tell"
 REMEDY = "train 2 or more runs near it"
+# odd runs that a reason names
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -122,14 +128,15 @@ def weigh(
     rank = rank_interval(guess, actual)
     explained = _explained(actual, guess)
     cover = Cover.of(held_out.weights)
-    distance, natural_distance = cover.distance(np.stack([proposal, natural])).tolist()
+    both = np.stack([proposal, natural])
+    distance, natural_distance = cover.distance(both).tolist()
     gained = float(actual.min()) - predicted
     spread = float(robust_deviation(actual) or actual.std())
     below = None
     if np.isfinite(gained):
         below = gained / max(spread, 1e-12)
-    untried, untried_reasons = _untried(held_out.weights, domains, proposal - natural)
-    reasons = list(untried_reasons)
+    untried, reasons = _untried(held_out.weights, domains, both)
+    reasons.extend(_beyond(held_out, domains, both, untried))
     if mixtures == 1:
         reasons.clear()
         reasons.append(
@@ -144,16 +151,21 @@ def weigh(
         )
     if not (rank.low > 0 and explained > 0):
         ranks = f"{rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}]"
+        yardstick = "by chance"
+        if rank.low > 0:
+            yardstick = "by their mean"
         reasons.append(
-            "held-out runs are predicted no better than by chance"
+            f"held-out runs are predicted no better than {yardstick}"
             f" (rank correlation {ranks}, {max(0.0, explained):.0%} explained);"
-            " train more runs or longer ones"
+            " train more runs or longer ones, and check which loss is which run's"
         )
     if below is not None and below > BELOW:
-        reasons.append(
-            f"it is predicted {gained:.3g} {unit} better than the best run,"
-            f" {below:.0f} times the spread of the runs; {REMEDY}"
-        )
+        size = f"{gained:.3g} {unit}".rstrip()
+        spreads = f"{below:.0f} times the spread of the runs"
+        reason = f"it is predicted {size} better than the best run, {spreads}"
+        if distance <= FAR:
+            reason = f"{reason}; {REMEDY}"
+        reasons.append(reason)
     return Evidence(
         runs=len(held_out.runs),
         mixtures=mixtures,
@@ -171,13 +183,19 @@ def weigh(
 def _untried(
     weights: Array,
     domains: Sequence[str],
-    difference: Array,
+    both: Array,
 ) -> tuple[tuple[str, ...], list[str]]:
-    """The domains that the gain rests on and at most one mixture took, and the reasons in words."""
+    """The domains that the gain rests on and at most one mixture took, and the reasons in words.
+
+    Args:
+        both: (2, domains) proposal and natural.
+    """
     never = []
     once = []
-    for name, column, share in zip(domains, weights.T, difference.tolist(), strict=True):
-        if abs(share) <= RESTS:
+    shares = dict(zip(domains, both.T.tolist(), strict=True))
+    for name, column in zip(domains, weights.T, strict=True):
+        proposed, natural = shares[name]
+        if abs(proposed - natural) <= RESTS:
             continue
         took = weights[column > TRACE]
         if len(took) == 0:
@@ -185,18 +203,79 @@ def _untried(
         elif same_mixture(took).max() == 0:
             once.append(name)
     reasons = []
-    if never:
-        reasons.append(f"no run took {_listed(never)}")
-    if once:
-        reasons.append(f"only one mixture took {_listed(once)}")
+    for names, took_them in ((never, "no run took"), (once, "only one mixture took")):
+        if names:
+            capped = all(shares[name][0] <= TRACE for name in names)
+            reasons.append(f"{took_them} {_listed(names, capped, len(domains))}")
     return (*never, *once), reasons
 
 
-def _listed(names: Sequence[str]) -> str:
-    remedy = "train 2 or more runs with 5 to 20 % of it, or cap it at 0"
+def _beyond(
+    held_out: HeldOut,
+    domains: Sequence[str],
+    both: Array,
+    untried: Sequence[str],
+) -> list[str]:
+    """Reasons where proposal or natural hold far more of a domain than runs took.
+
+    Odd runs are no witnesses. Where they alone took as much, they may be right, and the others
+    say nothing of it.
+
+    Args:
+        both: (2, domains) proposal and natural.
+        untried: domains that have a reason already.
+    """
+    odd = held_out.odd
+    sound = held_out.weights[~odd]
+    if len(sound) < 2:
+        return []
+    second = np.sort(sound, axis=0)[-2]
+    most = sound.max(axis=0)
+    reasons = []
+    for k in np.flatnonzero(np.abs(both[0] - both[1]) > RESTS).tolist():
+        name = domains[k]
+        if name in untried:
+            continue
+        proposed, natural = both[:, k].tolist()
+        share = max(proposed, natural)
+        whose = "this mixture"
+        if natural > proposed:
+            whose = "natural"
+        holds = f"{whose} holds {share:.0%} {name}"
+        if share > BEYOND * second[k] and share - second[k] > MORE:
+            reasons.append(
+                f"{holds}, and one run at most took over {second[k]:.1%};"
+                " train 2 or more runs in between"
+            )
+            continue
+        farther = odd & (held_out.weights[:, k] > most[k])
+        alike = int(farther.sum())
+        # one odd run may be out there by chance
+        near = alike > 1 and BEYOND * share > most[k]
+        if near or (alike and share - most[k] > MORE):
+            names = np.array(held_out.runs)[farther].tolist()
+            reasons.append(
+                f"{holds}, and the runs that took over {most[k]:.1%} lie far off what the others"
+                f" say ({', '.join(names[:NAMED])}); check them, or train more such runs"
+            )
+    return reasons
+
+
+def _listed(names: Sequence[str], capped: bool, domains: int) -> str:
+    """Names of domains, and what would tell of them.
+
+    Args:
+        capped: whether the proposal holds none of them.
+        domains: how many there are in all.
+    """
+    remedy = "train 2 or more runs with 5 to 20 % of it"
+    cap = ", or cap it at 0"
     if len(names) > 1:
-        remedy = "train 2 or more runs with 5 to 20 % of each, or cap them at 0"
-    return f"{', '.join(names)}; {remedy}"
+        remedy = "train 2 or more runs with 5 to 20 % of each"
+        cap = ", or cap them at 0"
+    if capped or 2 * len(names) > domains:
+        cap = ""
+    return f"{', '.join(names)}; {remedy}{cap}"
 
 
 def _times(distance: float) -> str:

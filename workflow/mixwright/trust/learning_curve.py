@@ -20,6 +20,7 @@ from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.observations import Observations
 from mixwright.simplex.alike import mixture_folds
+from mixwright.trust.intervals import fisher_interval
 from mixwright.trust.noise import target_weights
 
 LEAST_RUNS = 24
@@ -142,6 +143,9 @@ class LearningCurve:
             f" by about {step.value:.3f} [{step.low:.3f}, {step.high:.3f}], to {expected:.3f}"
         )
         if step.value < worth:
+            rank = fisher_interval(float(self.spearman[-1]), self.runs)
+            if rank.low <= 0:
+                return f"{sentence}, no better than chance: train longer runs, not more"
             return f"{sentence}: stop"
         enough = self.enough(worth)
         if enough is None:

@@ -79,9 +79,9 @@ def noise_of(observations: Observations, values: Array) -> NoiseFloor | None:
     """Returns the noise of a number in one run.
 
     It is pooled over the repeats of a mixture: runs of role repeat, and swarm runs of equal
-    weights. It is None where no mixture was trained twice, or where only runs on one domain alone
-    were, fewer than FREEDOM beyond the first of each: what starves all other targets is no measure
-    of a mixture's noise.
+    weights. It is None where no mixture was trained twice (copies of one result do not count), or
+    where only runs on one domain alone were, fewer than FREEDOM beyond the first of each: what
+    starves all other targets is no measure of a mixture's noise.
 
     Args:
         values: (runs,) one number a run.
@@ -101,6 +101,9 @@ def noise_of(observations: Observations, values: Array) -> NoiseFloor | None:
     deviations = column - by_mixture.transform("mean")
     squares = deviations**2
     scatter = float(squares.sum())
+    if scatter == 0:
+        # copies of one result, not repeats of a run
+        return None
     return NoiseFloor(
         value=float(np.sqrt(scatter / freedom)),
         low=float(np.sqrt(scatter / _chi2(0.975, freedom))),

@@ -300,7 +300,8 @@ def refitted(
         picks = source.draw(to, rng)
         losses = observations.losses.copy()
         losses[rows] = predicted + centred[picks]
-        yield full.refit(replace(observations, losses=losses))
+        resampled = replace(observations, losses=losses, derived=True)
+        yield full.refit(resampled)
 
 
 @dataclass(frozen=True)
@@ -335,7 +336,8 @@ def _second_opinion(mixer: str, observations: Observations, points: Array) -> Ar
 
     It is None where it cannot be fitted: runs differ in length.
     """
+    quiet = replace(observations, derived=True)
     try:
-        return mixers.create(mixer).fit(observations).predict(points)
+        return mixers.create(mixer).fit(quiet).predict(points)
     except MixwrightError:
         return None

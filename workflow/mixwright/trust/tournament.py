@@ -10,7 +10,9 @@ import pandas as pd
 from mixwright import mixers
 from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.learners import LOSS
+from mixwright.mixers.base import doubtful
 from mixwright.observations import Observations
+from mixwright.trust.intervals import fisher_interval
 from mixwright.trust.shown import in_units
 from mixwright.trust.validation import scores, validate
 
@@ -50,6 +52,8 @@ def tournament(
         raise MixwrightError(f"--folds {folds}: at least 2 are needed to hold runs out; give 8")
     settings = settings or {}
     _check_settings(settings, names or list(mixers.MIXERS))
+    for remark in doubtful(observations.of_role("swarm")):
+        log.info(remark)
     frames: list[pd.DataFrame] = []
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(names) or _all_that_predict():
@@ -69,6 +73,10 @@ def tournament(
             log.info("%s: rank correlation %.3f", name, frame.spearman.mean())
     if not frames:
         raise MixwrightError(_nobody(left_out))
+    best = max(frame.spearman.mean() for frame in frames)
+    rank = fisher_interval(best, len(observations.of_role("swarm").runs))
+    if rank.low <= 0:
+        log.info("no mixer ranks held-out runs better than chance: train more runs or longer ones")
     return pd.concat(frames, ignore_index=True)
 
 

@@ -88,9 +88,11 @@ class Ensemble(Fitted):
         used = np.flatnonzero(shares.any(axis=1)).tolist()
         used_names = [names[i] for i in used]
         fits = []
+        # what is odd about the runs is said once, and not by each member
+        quiet = replace(swarm, derived=True)
         for name in used_names:
             member = create(name, self.members[name])
-            fits.append(member.fit(swarm))
+            fits.append(member.fit(quiet))
         return self.learned(
             swarm,
             names=tuple(used_names),

@@ -35,6 +35,7 @@ class LawMixer(Fitted):
     # (targets, 4 + 3 domains): the fields of Law, side by side
     parameters: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
     name = "law"
+    of_wild = "less weight there"
 
     def fit(self, observations: Observations) -> Self:
         """Returns a copy fitted to the swarm runs of one length."""

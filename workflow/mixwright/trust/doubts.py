@@ -1,0 +1,83 @@
+"""Which of several mixtures the runs cannot speak of: those of a front, or asked about by users."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mixwright import mixers
+from mixwright.errors import TooFewRunsError
+from mixwright.goal import Readout
+from mixwright.mixers.base import Mixer
+from mixwright.mixture import Array
+from mixwright.observations import Observations
+from mixwright.trust.cost import Cost
+from mixwright.trust.evidence import CANNOT, HeldOut, weigh
+from mixwright.trust.folds import held_out_residuals
+from mixwright.trust.leverage import Cover
+from mixwright.trust.odd_runs import OddRuns
+from mixwright.trust.refits import rows_read
+
+# sentences at most before the objectives that remain are only listed
+NAMED = 3
+
+
+def doubts(
+    mixer: Mixer,
+    runs: Observations,
+    mixtures: Array,
+    objectives: Mapping[str, Sequence[str]],
+) -> tuple[str, ...]:
+    """Returns a sentence for each reason to doubt what a mixer predicts of mixtures.
+
+    Args:
+        mixer: fitted to `runs`.
+        mixtures: (mixtures, domains) on the simplex.
+        objectives: name -> its targets, of which it is the mean.
+    """
+    if not mixers.entry(mixer.name).can_refit:
+        return ()
+    rows = rows_read(mixer.name, runs)
+    try:
+        residuals = held_out_residuals(mixer, replace(runs, derived=True), rows, seed=0)
+    except TooFewRunsError:
+        return ()
+    swarm = runs.only(rows)
+    leverage = Cover.of(swarm.weights).of_runs
+    names_of: dict[str, list[str]] = {}
+    for name, targets in objectives.items():
+        wanted = np.isin(runs.targets, list(targets))
+        odd = OddRuns.of(swarm.losses, residuals, leverage, wanted)
+        cost = Cost(Readout.of(dict.fromkeys(targets, 1.0), runs.targets, runs.metrics))
+        held_out = HeldOut(
+            runs=swarm.runs,
+            weights=swarm.weights,
+            actual=cost(swarm.losses),
+            predicted=cost(swarm.losses - residuals),
+            odd=odd.odd,
+        )
+        for sentence in _doubtful(held_out, runs.domains, mixtures):
+            names_of.setdefault(sentence, []).append(name)
+    sentences: list[str] = []
+    others: list[str] = []
+    for sentence, names in names_of.items():
+        if len(sentences) < NAMED:
+            sentences.append(f"{', '.join(names)}: {sentence}")
+        else:
+            others.extend(names)
+    if others:
+        sentences.append(f"as doubtful are {', '.join(others)}")
+    return tuple(sentences)
+
+
+def _doubtful(held_out: HeldOut, domains: Sequence[str], mixtures: Array) -> list[str]:
+    """Of how many mixtures the runs cannot tell, and why of the first; empty: of none."""
+    centre = held_out.weights.mean(axis=0)
+    reasons: list[str] = []
+    for mixture in mixtures:
+        evidence = weigh(held_out, domains, mixture, centre, np.nan, "")
+        reasons.extend(evidence.reasons[:1])
+    if not reasons:
+        return []
+    count = f"{len(reasons)} of {len(mixtures)} mixtures"
+    return [f"{CANNOT} about {count}; the first: {reasons[0]}"]
