@@ -87,15 +87,25 @@ def _questions(rows: Sequence[Mapping[str, Any]], name: str) -> dict[int, Questi
     """Number of a row -> its question, of the rows that name an answer."""
     questions = {}
     parsed = 0
+    golds = [row.get("gold") for row in rows]
+    marked = all(_mark(gold) is not None for gold in golds if gold)
     for number, row in enumerate(rows):
         place = row["place"]
-        gold = _plain_gold(row.get("gold"), name, place)
+        gold = golds[number]
+        marks: list[Any] = []
+        if marked and gold:
+            marks = gold
+            gold = _mark(gold)
+        gold = _plain_gold(gold, name, place)
         if not gold:
             continue
         choices = row.get("choices")
         if isinstance(choices, str):
             parsed += 1
         texts, labels = _choices(choices, name, place)
+        if marks:
+            _check_marks(marks, texts, name, place)
+            labels = tuple(map(str, range(len(texts))))
         questions[number] = Question(place, gold, texts, labels)
     if parsed:
         log.warning("%s: %d lists of choices were text and were read as lists", name, parsed)
@@ -125,6 +135,23 @@ def _answered_by_text(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
     return holds == 0
 
 
+def _mark(gold: Any) -> int | None:
+    """The place of the only 1 among the 0s of a list, as TruthfulQA marks the right answer."""
+    if not isinstance(gold, list) or len(gold) < 2:
+        return None
+    if any(isinstance(mark, str) or mark not in (0, 1) for mark in gold):
+        return None
+    return gold.index(1) if gold.count(1) == 1 else None
+
+
+def _check_marks(marks: list[Any], texts: Sequence[Any], name: str, place: str) -> None:
+    if len(marks) != len(texts):
+        raise MixwrightError(
+            f"{name}: {place}: gold marks one of {len(marks)} answers, and choices has"
+            f" {len(texts)}; give each answer a 0 or a 1"
+        )
+
+
 def place_of(row: Mapping[str, Any], number: int) -> str:
     """Returns where a row stands: its file and line, or its number."""
     return getattr(row, "place", "") or f"row {number}"
@@ -142,10 +169,12 @@ def _plain_gold(gold: Any, name: str, place: str) -> str:
     if gold is None or gold != gold:
         return ""
     text = str(gold).strip()
-    if not isinstance(gold, bool) and NUMBER.fullmatch(text):
-        # 1.0 is how a table with gaps writes 1.
-        return text.split(".")[0]
-    return text
+    return text if isinstance(gold, bool) else _plain_number(text)
+
+
+def _plain_number(text: str) -> str:
+    """A whole number without its point: 1.0 is how a table with gaps writes 1."""
+    return text.split(".")[0] if NUMBER.fullmatch(text) else text
 
 
 def _choices(value: Any, name: str, place: str) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
@@ -175,7 +204,7 @@ def _choices(value: Any, name: str, place: str) -> tuple[tuple[str | None, ...],
             " give each answer a label"
         )
     texts = tuple(None if text is None else str(text) for text in listed)
-    return texts, tuple(str(label).strip() for label in labels)
+    return texts, tuple(_plain_number(str(label).strip()) for label in labels)
 
 
 def _is_labelled(choices: Mapping[str, Any]) -> bool:
@@ -310,7 +339,7 @@ def _named(question: Question, reading: str) -> int | None:
     """The place that a row names."""
     options = question.texts
     if reading == ANSWER:
-        return _position(question.gold, [text and text.strip() for text in options])
+        return _position(question.gold, [text and _plain_number(text.strip()) for text in options])
     if reading == LABELS:
         if question.labels.count(question.gold) > 1:
             return None

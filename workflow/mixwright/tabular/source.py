@@ -4,6 +4,7 @@ Features are Morgan fingerprints of the table's molecules, or its numeric column
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         with opened(path) as file:
             table = pd.read_csv(file, low_memory=False)
+        if table.iloc[:, -1].isna().all():
+            table = _without_commas_at_the_end(path)
+        elif table.index.nlevels > 1:
+            raise _more_fields(path)
         with opened(path) as file:
             headings = pd.read_csv(file, header=None, nrows=1, dtype=str).iloc[0]
     except (ValueError, OSError) as error:
@@ -93,6 +98,26 @@ def read_table(path: str | Path) -> pd.DataFrame:
             f"{path}: the heading {repeated.iloc[0]} stands twice; leave one column of that name"
         )
     return table
+
+
+def _without_commas_at_the_end(path: Path) -> pd.DataFrame:
+    """A table whose last column is empty, as it is where a comma ends every row.
+
+    pandas takes the first field for the row's name then, and each column for the one before it.
+    """
+    with opened(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(file, low_memory=False, index_col=False)
+        except pd.errors.ParserWarning:
+            raise _more_fields(path) from None
+
+
+def _more_fields(path: Path) -> MixwrightError:
+    return MixwrightError(
+        f"{path}: its rows have more fields than it has headings; give every column a heading, or"
+        " take the commas off the ends of the rows"
+    )
 
 
 def prepare(
