@@ -121,10 +121,7 @@ def matches(where: str, pattern: str) -> list[Path]:
             " permissions of its folder"
         ) from None
     if not files:
-        raise MixwrightError(
-            f"{where}: no file matches {located};"
-            f" {_remedy(located)}"
-        )
+        raise MixwrightError(f"{where}: no file matches {located}; {_remedy(located)}")
     return sorted(files)
 
 
