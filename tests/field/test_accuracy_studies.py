@@ -291,7 +291,7 @@ def test_a_study_says_which_columns_are_domains_and_which_names_the_runs(tmp_pat
     with pytest.raises(MixwrightError, match=r"^domains th2: .*did you mean th"):
         imported(tmp_path, made_, domains=["id", "th2"])
     with pytest.raises(
-        MixwrightError, match="^key: rum: no column of the tables; did you mean run"
+        MixwrightError, match=r"^key: rum: no column of the tables; did you mean run"
     ):
         imported(tmp_path, made_, key="rum")
 
