@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 import zstandard
 
+from least_config import CONFIG
 from mixwright.errors import MixwrightError
 from mixwright.stages.tabular import make_datasets
+from mixwright.study.config import resolve
 from mixwright.tabular.dataset import dataset_of
 from mixwright.tabular.source import prepare, read_table
 
@@ -180,3 +182,27 @@ def test_rows_with_more_fields_than_headings_are_refused(tmp_path):
         MixwrightError, match=r"more fields than it has headings; give every column"
     ):
         read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_cells_that_no_comma_sets_apart_are_told_by_what_does(tmp_path, separator, word):
+    lines = [["a", "b", "y"], ["1,5", "2", "0"], ["3", "4", "1"]]
+    text = "\n".join(separator.join(line) for line in lines)
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(MixwrightError, match=f"set apart by {word}; set them apart by commas"):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, r"tables\.t has nothing to learn from; give its columns of numbers as features"),
+        ({"smiles": "s", "features": ["a"]}, r"tables\.t\.features says nothing where smiles is"),
+        ({"smiles": "s", "key": "k"}, r"tables\.t\.key says nothing where smiles is given"),
+    ],
+)
+def test_settings_of_a_table_that_say_nothing_are_refused_before_it_is_read(columns, words):
+    table_of = {"file": "t.csv", "labels": ["y", "z"], **columns}
+    study = {"study": "t", "learner": "trees", "tables": {"t": table_of}, "targets": {"y": {}}}
+    with pytest.raises(MixwrightError, match=words):
+        resolve(study, CONFIG)

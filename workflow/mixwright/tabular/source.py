@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 RADIUS = 2
 BITS = 2048
 
+# What may stand between cells in place of a comma.
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
 # sparse.csr_matrix of bits, or a dense array of numbers, float32. To XGBoost what a sparse matrix
 # lacks is missing.
 Matrix = Any
@@ -91,6 +94,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise MixwrightError(
             f"{path}: not readable as a table ({reason}); give CSV or parquet"
         ) from None
+    _check_separator(path, headings)
     repeated = headings[headings.duplicated() & headings.notna()]
     if len(repeated):
         # pandas would name the second one NAME.1.
@@ -98,6 +102,16 @@ def read_table(path: str | Path) -> pd.DataFrame:
             f"{path}: the heading {repeated.iloc[0]} stands twice; leave one column of that name"
         )
     return table
+
+
+def _check_separator(path: Path, headings: pd.Series) -> None:
+    """Refuses a file whose only heading is several."""
+    only = str(headings.iloc[0])
+    for separator, word in SEPARATORS.items():
+        if len(headings) == 1 and separator in only:
+            raise MixwrightError(
+                f"{path}: its cells are set apart by {word}; set them apart by commas"
+            )
 
 
 def _without_commas_at_the_end(path: Path) -> pd.DataFrame:
