@@ -440,3 +440,10 @@ def test_a_file_that_two_patterns_match_is_read_once(tmp_path):
 def test_what_is_no_pattern_here_is_answered_with_what_to_write(pattern, words):
     message = refusal(pattern)
     assert f"no file matches {pattern};" in message and words in message
+
+
+def test_a_text_that_is_nan_is_no_text(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": NaN}\n{"text": null}\n')
+    assert read(str(tmp_path / "a.jsonl")) == ["one", None, None]
+    (tmp_path / "b.jsonl").write_text('{"text": "one"}\n{"text": 1.5}\n')
+    assert "line 2: column text holds float, not text" in refusal(tmp_path / "b.jsonl")
