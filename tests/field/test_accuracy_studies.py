@@ -12,6 +12,7 @@ import pytest
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.learners import ACCURACY, LOSS, PERPLEXITY, SCORE
+from mixwright.measured.runs import natural
 from mixwright.proposals.fits import Fit
 from mixwright.report.figures import draw, tabulate
 from mixwright.report.measured_page import write_page
@@ -320,3 +321,16 @@ def test_natural_that_nothing_was_published_for_is_told_where_to_say_it(tmp_path
         MixwrightError, match=r"no published mixture; give it in measured\.published"
     ):
         resolve(settings, CONFIG)
+
+
+def test_a_natural_mixture_that_does_not_sum_to_one_is_said(caplog):
+    design = pd.DataFrame({"domain": ["a", "b", "c"], "role": "swarm", "weight": [0.2, 0.3, 0.5]})
+    frame = natural(design, {"a": 60, "b": 20}, {})
+    assert list(frame.share) == [0.75, 0.25, 0.0]
+    assert "c not named, weight 0" in caplog.text
+    assert "the weights sum to 80 and are divided by it" in caplog.text
+    caplog.clear()
+    natural(design, {"a": 0.5, "b": 0.25, "c": 0.25}, {})
+    assert not caplog.text
+    with pytest.raises(MixwrightError, match="all weights are 0; give one of them more"):
+        natural(design, {"a": 0.0}, {})

@@ -1,5 +1,6 @@
 """Runs that others measured, in the form of the workflow's own tables."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,10 @@ from mixwright.measured.wide import order_of
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 
+log = logging.getLogger(__name__)
+
+# How far from 1 weights may sum without a word.
+SUM_TOLERANCE = 1e-3
 # An option that messages of the reader name -> what a study says instead.
 KEYS = {
     "--diverged drop": "diverged: drop",
@@ -159,7 +164,7 @@ def natural(
         published: name -> weights of the published mixtures.
 
     Raises:
-        MixwrightError: `mixture` names what is no domain.
+        MixwrightError: `mixture` names what is no domain, or has no weight.
     """
     if set(design.role) == {"perturb"}:
         shares = base_mixture(design)
@@ -173,9 +178,21 @@ def natural(
                 hint = nearest(name, list(shares.index))
                 raise MixwrightError(f"config: measured.natural.{name} is not a domain; {hint}")
         shares = pd.Series(dict(mixture)).reindex(shares.index).fillna(0.0)
+        _tell_sum(shares, [name for name in shares.index if name not in mixture])
     frame = pd.DataFrame({"domain": shares.index, "split": "train"})
     frame["share"] = (shares / shares.sum()).to_numpy()
     return frame.assign(tokens=None, bytes=None, documents=None, sha256=None)
+
+
+def _tell_sum(shares: pd.Series, missing: Sequence[str]) -> None:
+    """Says what is made of weights of the natural mixture that do not sum to 1."""
+    total = float(shares.sum())
+    if total <= 0:
+        raise MixwrightError("config: measured.natural: all weights are 0; give one of them more")
+    if missing:
+        log.warning("measured.natural: %s not named, weight 0", ", ".join(missing))
+    if abs(total - 1) > SUM_TOLERANCE:
+        log.warning("measured.natural: the weights sum to %g and are divided by it", total)
 
 
 def base_mixture(design: pd.DataFrame) -> pd.Series:
