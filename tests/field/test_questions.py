@@ -476,3 +476,10 @@ def test_winogrande_and_sciq_work_as_they_are_published(tmp_path):
     names = ["distractor1", "distractor2", "distractor3", "correct_answer"]
     answers = scored(tmp_path, rows, query="question", choices=names, gold="correct_answer")
     assert answers == {f"question {number}?": f"right {number}" for number in range(4)}
+
+
+def test_a_nan_among_the_choices_is_no_answer(tmp_path):
+    rows = questions([["a b", float("nan"), "c d"]] * 2, [0, 2])
+    assert sorted(scored(tmp_path, rows, **COLUMNS).values()) == ["a b", "c d"]
+    rows = questions([["a b", float("nan")]] * 2, [0, 1])
+    assert "(an empty one is no answer)" in refusal(tmp_path, rows, **COLUMNS)

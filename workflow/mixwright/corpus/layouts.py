@@ -78,7 +78,8 @@ def choices_of(value: Any, name: str, place: str) -> tuple[tuple[str | None, ...
             f"{name}: {place}: choices has {len(listed)} texts and {len(labels)} labels;"
             " give each answer a label"
         )
-    texts = tuple(None if text is None else str(text) for text in listed)
+    # A NaN is how tables write that there is no answer.
+    texts = tuple(None if text is None or text != text else str(text) for text in listed)
     return texts, tuple(plain_number(str(label).strip()) for label in labels)
 
 
