@@ -12,6 +12,7 @@ import pytest
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.learners import ACCURACY, LOSS, PERPLEXITY, SCORE
+from mixwright.measured.runs import natural
 from mixwright.proposals.fits import Fit
 from mixwright.report.figures import draw, tabulate
 from mixwright.report.measured_page import write_page
@@ -259,3 +260,77 @@ def test_a_number_that_the_metric_cannot_have_names_the_line_and_the_key(made, t
             ["arc"],
             metrics=made.plan.metrics,
         )
+
+
+def tables_of(folder: Path, **columns) -> tuple[Path, Path]:
+    """Tables of 40 runs over four domains, `id` one of them, and an accuracy `arc`."""
+    rng = np.random.default_rng(0)
+    weights = pd.DataFrame(rng.dirichlet([2.0] * 4, 40), columns=["id", "th", "vi", "en"])
+    runs = [f"r{number:02}" for number in range(40)]
+    shares = pd.DataFrame({"arc": 0.3 + 0.3 * weights.th}).assign(**columns)
+    weights.assign(run=runs).to_csv(folder / "mixtures.csv", index=False)
+    shares.assign(run=runs).to_csv(folder / "losses.csv", index=False)
+    return folder / "mixtures.csv", folder / "losses.csv"
+
+
+def imported(folder: Path, tables_: tuple[Path, Path], **change) -> pd.DataFrame:
+    """The design of a study of these tables."""
+    settings = config(folder, {"arc": {"metric": "accuracy"} | change.pop("arc", {})})
+    settings["measured"]["swarm"] |= change
+    plan = Study(resolve(settings, CONFIG))
+    plan.write(folder / "study.json")
+    design = folder / "design.parquet"
+    stages.import_runs(folder / "study.json", "swarm", *tables_, design, folder / "losses.parquet")
+    return pd.read_parquet(design)
+
+
+def test_a_study_says_which_columns_are_domains_and_which_names_the_runs(tmp_path):
+    made_ = tables_of(tmp_path)
+    domains = ["en", "id", "th", "vi"]
+    design = imported(tmp_path, made_, domains=domains, key="run")
+    assert sorted(design.domain.unique()) == domains
+    with pytest.raises(MixwrightError, match=r"^domains th2: .*did you mean th"):
+        imported(tmp_path, made_, domains=["id", "th2"])
+    with pytest.raises(
+        MixwrightError, match=r"^key: rum: no column of the tables; did you mean run"
+    ):
+        imported(tmp_path, made_, key="rum")
+
+
+def test_a_study_is_answered_with_its_own_keys_not_with_options(tmp_path):
+    arc = np.full(40, 0.4)
+    arc[3] = np.nan
+    with pytest.raises(MixwrightError) as caught:
+        imported(tmp_path, tables_of(tmp_path, arc=arc))
+    assert "leave them out with diverged: drop" in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
+def test_accuracies_of_one_are_no_percent(tmp_path):
+    with pytest.raises(
+        MixwrightError, match="no other is over 1, so it is no part of 100; correct"
+    ):
+        imported(tmp_path, tables_of(tmp_path), arc={"whole": 100})
+
+
+def test_natural_that_nothing_was_published_for_is_told_where_to_say_it(tmp_path):
+    tables_of(tmp_path)
+    settings = config(tmp_path, {"arc": {"metric": "accuracy"}})
+    settings["measured"]["natural"] = "published"
+    with pytest.raises(
+        MixwrightError, match=r"no published mixture; give it in measured\.published"
+    ):
+        resolve(settings, CONFIG)
+
+
+def test_a_natural_mixture_that_does_not_sum_to_one_is_said(caplog):
+    design = pd.DataFrame({"domain": ["a", "b", "c"], "role": "swarm", "weight": [0.2, 0.3, 0.5]})
+    frame = natural(design, {"a": 60, "b": 20}, {})
+    assert list(frame.share) == [0.75, 0.25, 0.0]
+    assert "c not named, weight 0" in caplog.text
+    assert "the weights sum to 80 and are divided by it" in caplog.text
+    caplog.clear()
+    natural(design, {"a": 0.5, "b": 0.25, "c": 0.25}, {})
+    assert not caplog.text
+    with pytest.raises(MixwrightError, match="all weights are 0; give one of them more"):
+        natural(design, {"a": 0.0}, {})

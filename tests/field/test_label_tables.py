@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 import zstandard
 
+from least_config import CONFIG
 from mixwright.errors import MixwrightError
 from mixwright.stages.tabular import make_datasets
+from mixwright.study.config import resolve
 from mixwright.tabular.dataset import dataset_of
 from mixwright.tabular.source import prepare, read_table
 
@@ -154,3 +156,53 @@ def test_the_table_is_named_by_the_study(tmp_path):
     (tmp_path / "study.json").write_text(json.dumps(config))
     with pytest.raises(MixwrightError, match=r"^tables\.assays: label toxic holds maybe in row 1;"):
         make_datasets(tmp_path / "study.json", [tmp_path / "assays.csv"], tmp_path / "datasets")
+
+
+@pytest.mark.parametrize("columns", ["a,b,y", "a,b,y,z"])
+def test_a_comma_at_the_end_of_every_row_shifts_no_column(tmp_path, columns):
+    """pandas takes the first field for the row's name, and the label for a feature."""
+    rows = ["1,2,0,1", "3,4,1,0", "5,6,1,1"]
+    width = columns.count(",") + 1
+    text = [columns] + [",".join(row.split(",")[:width]) + "," for row in rows]
+    (tmp_path / "t.csv").write_text("\n".join(text) + "\n")
+    read = read_table(tmp_path / "t.csv")
+    assert list(read.columns) == columns.split(",")
+    assert (list(read.a), list(read.b), list(read.y)) == ([1, 3, 5], [2, 4, 6], [0, 1, 1])
+
+
+def test_names_of_rows_without_a_heading_are_no_column(tmp_path):
+    (tmp_path / "t.csv").write_text('a,b,y\n"r1",1,2,0\n"r2",3,4,1\n')
+    read = read_table(tmp_path / "t.csv")
+    assert (list(read.a), list(read.y)) == ([1, 3], [0, 1])
+
+
+def test_rows_with_more_fields_than_headings_are_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,y\n9,8,1,2,0\n9,8,3,4,1\n")
+    with pytest.raises(
+        MixwrightError, match=r"more fields than it has headings; give every column"
+    ):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_cells_that_no_comma_sets_apart_are_told_by_what_does(tmp_path, separator, word):
+    lines = [["a", "b", "y"], ["1,5", "2", "0"], ["3", "4", "1"]]
+    text = "\n".join(separator.join(line) for line in lines)
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(MixwrightError, match=f"set apart by {word}; set them apart by commas"):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, r"tables\.t has nothing to learn from; give its columns of numbers as features"),
+        ({"smiles": "s", "features": ["a"]}, r"tables\.t\.features says nothing where smiles is"),
+        ({"smiles": "s", "key": "k"}, r"tables\.t\.key says nothing where smiles is given"),
+    ],
+)
+def test_settings_of_a_table_that_say_nothing_are_refused_before_it_is_read(columns, words):
+    table_of = {"file": "t.csv", "labels": ["y", "z"], **columns}
+    study = {"study": "t", "learner": "trees", "tables": {"t": table_of}, "targets": {"y": {}}}
+    with pytest.raises(MixwrightError, match=words):
+        resolve(study, CONFIG)

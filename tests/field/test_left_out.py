@@ -56,6 +56,9 @@ SCRIPTS = {
     "Burmese": lambda seed: characters(seed, 0x1000, 0x1020),
     "Khmer": lambda seed: characters(seed, 0x1780, 0x17A2),
     "Tibetan": lambda seed: characters(seed, 0x0F40, 0x0F60),
+    "Javanese": lambda seed: characters(seed, 0xA984, 0xA9B2),
+    "Balinese": lambda seed: characters(seed, 0x1B05, 0x1B33),
+    "New Tai Lue": lambda seed: characters(seed, 0x1980, 0x19AB),
     "rare Chinese": lambda seed: characters(seed, 0x20000, 0x20F00),
 }
 
@@ -77,7 +80,7 @@ def test_documents_that_hold_a_target_are_dropped_in_every_script(script):
 def test_spaces_and_line_ends_among_chinese_characters_change_nothing():
     target = characters(1, 0x4E00, 0x5E00)
     known = ngram_set([target], 13)
-    for apart in (" ", "\n", "\u3000"):
+    for apart in (" ", "\n", "\u3000", "\u200b", "\u2060"):
         spaced = apart.join(target[20:33])
         assert shares(
             f"{characters(2, 0x4E00, 0x5E00)}{spaced}{characters(3, 0x4E00, 0x5E00)}", known, 13

@@ -430,3 +430,56 @@ def test_hostile_rows_never_end_in_a_traceback(tmp_path):
         except MixwrightError as error:
             assert "\n" not in str(error) and "; " in str(error)
     assert accepted > 100
+
+
+def test_marked_answers_are_read_as_in_truthfulqa(tmp_path):
+    rows = []
+    for number, place in enumerate(PLACES):
+        marks = [int(place == other) for other in range(len(ANSWERS))]
+        targets = {"choices": ANSWERS, "labels": marks}
+        rows.append({"question": f"question {number}?", "mc1_targets": targets})
+    columns = {
+        "query": "question",
+        "choices": "mc1_targets.choices",
+        "gold": "mc1_targets.labels",
+    }
+    for form in ("jsonl", "parquet"):
+        assert scored(tmp_path, rows, form, **columns) == right(rows)
+    # Two right answers are not one, and a mark too many marks nothing.
+    rows[1]["mc1_targets"]["labels"] = [1, 1, 0, 0]
+    assert "gold holds [0, 0, 1, 0], not one answer" in refusal(tmp_path, rows, **columns)
+    rows[1]["mc1_targets"]["labels"] = [1, 0, 0, 0, 0]
+    assert "line 2: gold marks one of 5 answers" in refusal(tmp_path, rows, **columns)
+
+
+def test_answers_that_are_numbers_with_a_point_are_not_taken_for_places(tmp_path):
+    rows = questions([[3.0, 1.0, 2.0]] * 2, [1.0, 3.0])
+    message = refusal(tmp_path, rows, **COLUMNS)
+    assert "set gold_is: from-1 or gold_is: text" in message
+    answers = scored(tmp_path, rows, **COLUMNS, gold_is="text")
+    assert answers == {"question 0?": "1.0", "question 1?": "3.0"}
+
+
+def test_winogrande_and_sciq_work_as_they_are_published(tmp_path):
+    rows = []
+    for number, place in enumerate([0, 1, 1, 0]):
+        sentence = f"The cup {number} was put into the bag, as _ was small."
+        rows.append({"sentence": sentence, "option1": "cup", "option2": "bag"})
+        rows[-1]["answer"] = str(place + 1)
+    columns = {"query": "sentence", "choices": ["option1", "option2"], "gold": "answer"}
+    answers = scored(tmp_path, rows, **columns)
+    assert [answers[row["sentence"]] for row in rows] == ["cup", "bag", "bag", "cup"]
+    rows = []
+    for number in range(4):
+        row = {f"distractor{place}": f"wrong {place}" for place in (1, 2, 3)}
+        rows.append({"question": f"question {number}?", "correct_answer": f"right {number}", **row})
+    names = ["distractor1", "distractor2", "distractor3", "correct_answer"]
+    answers = scored(tmp_path, rows, query="question", choices=names, gold="correct_answer")
+    assert answers == {f"question {number}?": f"right {number}" for number in range(4)}
+
+
+def test_a_nan_among_the_choices_is_no_answer(tmp_path):
+    rows = questions([["a b", float("nan"), "c d"]] * 2, [0, 2])
+    assert sorted(scored(tmp_path, rows, **COLUMNS).values()) == ["a b", "c d"]
+    rows = questions([["a b", float("nan")]] * 2, [0, 1])
+    assert "(an empty one is no answer)" in refusal(tmp_path, rows, **COLUMNS)

@@ -331,3 +331,12 @@ def test_text_of_the_command_line_is_read_as_it_is_meant():
     config = resolve(copy.deepcopy(LEAST) | typed, CONFIG)
     assert config["goal"]["tokens"] == 20000 and config["seed"] == 7
     assert config["goal"]["leave_target_out"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0,5", "0.5"), ("1,5", "1.5"), ("12,5%", "0.125"), ("1,500", "1500"), ("1,234.5", "1234.5")],
+)
+def test_a_decimal_comma_is_not_taken_for_thousands(text, number):
+    line = answer(targets={"t": {"source": "installed", "weight": text}})
+    assert line.endswith(f"write {number}")

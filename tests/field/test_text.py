@@ -398,3 +398,52 @@ def test_broken_files_never_end_in_a_traceback(tmp_path, suffix):
             read(str(path))
         except MixwrightError as error:
             assert "\n" not in str(error) and "web.jsonl" in str(error)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.parquet"])
+def test_a_link_into_a_store_is_what_its_own_name_says(tmp_path, name):
+    """Hugging Face's cache, DVC and git-annex name a file's content by a hash."""
+    store = tmp_path / "blobs" / "0f3a9c"
+    store.parent.mkdir()
+    content = lines(ROWS)
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(ROWS), store)
+    else:
+        store.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    folder = tmp_path / "snapshot"
+    folder.mkdir()
+    (folder / name).symlink_to(Path("..") / "blobs" / "0f3a9c")
+    source = create("web", {"source": "files", "files": str(folder / "a.*")})
+    assert source.inputs() == [folder / name]
+    source.check_inputs("config: domains.web", source.inputs())
+    assert [row["text"] for row in source.documents()] == TEXTS
+
+
+def test_a_file_that_two_patterns_match_is_read_once(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines(ROWS))
+    both = [str(tmp_path / "*.jsonl"), str(tmp_path / "a.jsonl")]
+    assert read(both) == TEXTS
+    assert create("web", {"source": "files", "files": both}).inputs() == [tmp_path / "a.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("https://example.org/a.jsonl", "addresses are not read: fetch the file"),
+        ("hf://datasets/org/name/*.json.gz", "or name it in the section `public`"),
+        ("s3://bucket/a.jsonl", "addresses are not read"),
+        ("texts/{a,b}.jsonl", "braces are no pattern"),
+        ("a.jsonl, b.jsonl", "several are a list: [a.jsonl, b.jsonl]"),
+        ("texts [v1]/*.jsonl", "in a pattern, [ is written [[]"),
+    ],
+)
+def test_what_is_no_pattern_here_is_answered_with_what_to_write(pattern, words):
+    message = refusal(pattern)
+    assert f"no file matches {pattern};" in message and words in message
+
+
+def test_a_text_that_is_nan_is_no_text(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": NaN}\n{"text": null}\n')
+    assert read(str(tmp_path / "a.jsonl")) == ["one", None, None]
+    (tmp_path / "b.jsonl").write_text('{"text": "one"}\n{"text": 1.5}\n')
+    assert "line 2: column text holds float, not text" in refusal(tmp_path / "b.jsonl")

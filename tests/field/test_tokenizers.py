@@ -193,3 +193,37 @@ def test_the_end_token_is_not_the_unknown(tmp_path):
     assert np.count_nonzero(open_shard(tmp_path / "web").tokens == 0) == 54
     manifest = tokenize_domain("web", corpus(tmp_path, 0.2), own, tmp_path / "web")
     assert 0.15 < manifest["unknown"] < 0.25
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("WordLevel", {"unk_token": "[UNK]"}),
+        ("WordPiece", {"unk_token": "[UNK]", "continuing_subword_prefix": "##"}),
+        ("BPE", {"unk_token": "[UNK]", "merges": []}),
+        ("Unigram", {"unk_id": None}),
+    ],
+)
+def test_a_tokenizer_whose_unknown_token_is_missing_is_refused_in_a_line(tmp_path, model, settings):
+    words = ["<end>", *WORDS[:5]]
+    vocabulary: Any = {word: number for number, word in enumerate(words)}
+    if model == "Unigram":
+        vocabulary = [[word, -1.0] for word in words]
+    if model == "WordPiece":
+        settings = settings | {"max_input_chars_per_word": 100}
+    folder = tmp_path / "tok"
+    folder.mkdir()
+    content = {
+        "version": "1.0",
+        "added_tokens": [],
+        "pre_tokenizer": {"type": "Whitespace"},
+        "model": {"type": model, "vocab": vocabulary, **settings},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<end>"}))
+    documents = corpus(tmp_path, 0.5)
+    with pytest.raises(MixwrightError) as caught:
+        tokenize_domain("web", documents, folder, tmp_path / "shard")
+    message = str(caught.value)
+    assert "\n" not in message and "cannot encode the text" in message
+    assert "give it an unk_token that is in its vocabulary" in message

@@ -13,7 +13,7 @@ VERSIONS = {
     "clean": 2,
     "tokenizer": 1,
     "tokenize": 2,
-    "datasets": 1,
+    "datasets": 2,
     "design": 1,
     "calibrate": 1,
     "proxy": 3,

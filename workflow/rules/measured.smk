@@ -83,7 +83,7 @@ rule predict_tests:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=digest([sorted(STUDY.tests), STUDY.diverged]),
+        spec=digest([STUDY.measured["tests"], STUDY.diverged]),
         files=lambda wc, input: stamps(input.tests),
         version=VERSIONS["test"],
     shell:
@@ -108,7 +108,7 @@ rule score_subsets:
         spec=lambda wc: digest(
             [
                 STUDY.measured["subsets"][wc.mixer],
-                sorted(STUDY.tests),
+                STUDY.measured["tests"],
                 CONFIG["seed"],
                 STUDY.diverged,
             ]

@@ -3,14 +3,20 @@
 How a column of answers names them is decided over all rows: by label, letter, number or text.
 """
 
-import ast
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mixwright.corpus.layouts import (
+    NUMBER,
+    choices_of,
+    gold_of,
+    mark_of,
+    marked_labels,
+    plain_number,
+)
 from mixwright.errors import MixwrightError
 
 log = logging.getLogger(__name__)
@@ -31,7 +37,6 @@ WORDS = {
 }
 # `B`, `(b)`, `B.`
 LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
-NUMBER = re.compile(r"-?\d+(\.0+)?")
 
 
 @dataclass(frozen=True)
@@ -87,15 +92,24 @@ def _questions(rows: Sequence[Mapping[str, Any]], name: str) -> dict[int, Questi
     """Number of a row -> its question, of the rows that name an answer."""
     questions = {}
     parsed = 0
+    golds = [row.get("gold") for row in rows]
+    marked = all(mark_of(gold) is not None for gold in golds if gold)
     for number, row in enumerate(rows):
         place = row["place"]
-        gold = _plain_gold(row.get("gold"), name, place)
+        gold = golds[number]
+        marks: list[Any] = []
+        if marked and gold:
+            marks = gold
+            gold = mark_of(gold)
+        gold = gold_of(gold, name, place)
         if not gold:
             continue
         choices = row.get("choices")
         if isinstance(choices, str):
             parsed += 1
-        texts, labels = _choices(choices, name, place)
+        texts, labels = choices_of(choices, name, place)
+        if marks:
+            labels = marked_labels(marks, texts, name, place)
         questions[number] = Question(place, gold, texts, labels)
     if parsed:
         log.warning("%s: %d lists of choices were text and were read as lists", name, parsed)
@@ -128,78 +142,6 @@ def _answered_by_text(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
 def place_of(row: Mapping[str, Any], number: int) -> str:
     """Returns where a row stands: its file and line, or its number."""
     return getattr(row, "place", "") or f"row {number}"
-
-
-def _plain_gold(gold: Any, name: str, place: str) -> str:
-    """The column's value as text; a list of one value is that value, and an empty one is none."""
-    if isinstance(gold, list) and len(gold) < 2:
-        gold = gold[0] if gold else None
-    if isinstance(gold, list | dict | bytes):
-        raise MixwrightError(
-            f"{name}: {place}: gold holds {gold!r:.60}, not one answer;"
-            " set `gold` to a column with one label, letter, number or text a row"
-        )
-    if gold is None or gold != gold:
-        return ""
-    text = str(gold).strip()
-    if not isinstance(gold, bool) and NUMBER.fullmatch(text):
-        # 1.0 is how a table with gaps writes 1.
-        return text.split(".")[0]
-    return text
-
-
-def _choices(value: Any, name: str, place: str) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
-    """The answers of a row and their labels, from the layouts in which they are published."""
-    if value is None:
-        return (), ()
-    listed = value
-    if isinstance(value, str):
-        listed = _parsed(value)
-    labels: Sequence[Any] = ()
-    if isinstance(listed, Mapping) and {"text", "label"} <= listed.keys():
-        listed, labels = listed["text"], listed["label"]
-    elif isinstance(listed, Mapping) and _is_labelled(listed):
-        listed, labels = list(listed.values()), list(listed)
-    elif isinstance(listed, list) and listed and all(isinstance(one, Mapping) for one in listed):
-        labels = [one.get("label") for one in listed]
-        listed = [one.get("text") for one in listed]
-    plain = isinstance(listed, list | tuple) and isinstance(labels, list | tuple)
-    if not plain or not all(isinstance(text, str | int | float | None) for text in listed):
-        raise MixwrightError(
-            f"{name}: {place}: choices holds {value!r:.60}, not a list of answers;"
-            " write a list of texts, or an object of the lists `text` and `label`"
-        )
-    if labels and len(labels) != len(listed):
-        raise MixwrightError(
-            f"{name}: {place}: choices has {len(listed)} texts and {len(labels)} labels;"
-            " give each answer a label"
-        )
-    texts = tuple(None if text is None else str(text) for text in listed)
-    return texts, tuple(str(label).strip() for label in labels)
-
-
-def _is_labelled(choices: Mapping[str, Any]) -> bool:
-    """Whether an object is answers by their labels: {"A": "a text", "B": "another"}."""
-    texts = [value for value in choices.values() if value is not None]
-    return len(texts) > 1 and all(isinstance(text, str) for text in texts)
-
-
-def _parsed(text: str) -> Any:
-    """A list of two or more answers that was written as text, in JSON or in Python; or None.
-
-    Python joins texts without a comma between them, as numpy prints them, to one: no list of one
-    is read.
-    """
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-            continue
-        if isinstance(value, list | tuple) and len(value) > 1:
-            return list(value)
-        if isinstance(value, dict):
-            return value
-    return None
 
 
 def _answers(questions: Sequence[Question], name: str, gold_is: str | None) -> Iterator[str]:
@@ -310,7 +252,7 @@ def _named(question: Question, reading: str) -> int | None:
     """The place that a row names."""
     options = question.texts
     if reading == ANSWER:
-        return _position(question.gold, [text and text.strip() for text in options])
+        return _position(question.gold, [text and plain_number(text.strip()) for text in options])
     if reading == LABELS:
         if question.labels.count(question.gold) > 1:
             return None

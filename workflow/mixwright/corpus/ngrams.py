@@ -17,8 +17,14 @@ CHARACTERS = (
     r"\uf900-\ufaff\uff01-\uffef\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 WORD = re.compile(rf"[{CHARACTERS}]|[^\s{CHARACTERS}]+")
-# Letters of scripts without spaces whose words have several: Thai, Lao, Tibetan, Burmese, Khmer.
-LETTERS = r"\u0e01-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\uaa60-\uaa7f"
+# Letters of scripts without spaces whose words have several: Thai, Lao, Tibetan, Burmese, Khmer,
+# Tai, Balinese, Javanese.
+LETTERS = (
+    r"\u0e01-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf"
+    r"\u1b00-\u1b7f\ua980-\ua9df\uaa60-\uaa7f"
+)
+# What a page holds to break its lines, and nobody sees: soft hyphens, spaces without width.
+UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 LETTER = re.compile(f"[{LETTERS}]")
 UNSPACED = re.compile(f"[{CHARACTERS}{LETTERS}]")
 LETTERS_A_WORD = 4
@@ -28,14 +34,16 @@ def ngrams(text: str, n: int) -> Hashes:
     """Returns the hashes of a text's n-grams.
 
     An n-gram is n words in a row: they are lower-cased and stand between white space. Each Chinese
-    or Japanese character counts as a word. 4 n letters in a row of Thai, Lao, Burmese, Khmer or
-    Tibetan are an n-gram too. A text under n words has none, and with n = 0 no text has one.
+    or Japanese character counts as a word. 4 n letters in a row of Thai, Lao, Burmese, Khmer,
+    Tibetan and their kin are an n-gram too. A text under n words has none, and with n = 0 no text
+    has one.
     """
     if n == 0:
         return np.zeros(0, np.uint64)
     lowered = text.lower()
     if lowered.isascii() or not UNSPACED.search(lowered):
         return _windows(lowered.split(), n)
+    lowered = UNSEEN.sub("", lowered)
     hashes = _windows(WORD.findall(lowered), n)
     letters = LETTER.findall(lowered)
     # Another start than that of words, so that letters are not taken for words.

@@ -209,7 +209,16 @@ def _encoded(encoder: "Tokenizer", texts: Sequence[str]) -> Iterator[list[int]]:
     """Token ids of each text, nothing put around it."""
     for start in range(0, len(texts), BATCH):
         batch = list(texts[start : start + BATCH])
-        for encoding in encoder.encode_batch_fast(batch, add_special_tokens=False):
+        try:
+            encodings = encoder.encode_batch_fast(batch, add_special_tokens=False)
+        except Exception as error:
+            # The Rust library raises nothing narrower.
+            raise MixwrightError(
+                f"the tokenizer of tokenizer.folder cannot encode the text ({error}); give it an"
+                " unk_token that is in its vocabulary, or leave tokenizer.folder out and one is"
+                " trained"
+            ) from None
+        for encoding in encodings:
             yield encoding.ids
 
 

@@ -1,5 +1,6 @@
 """Runs that others measured, in the form of the workflow's own tables."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,29 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LOSS, Metric
-from mixwright.measured.decisions import Known
+from mixwright.measured.decisions import NOTHING, ColumnOptions, Known
 from mixwright.measured.headings import short_names
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.metric_options import NumberError
 from mixwright.measured.wide import order_of
 from mixwright.mixture import Array
 from mixwright.observations import Observations
+
+log = logging.getLogger(__name__)
+
+# How far from 1 weights may sum without a word.
+SUM_TOLERANCE = 1e-3
+# An option that messages of the reader name -> what a study says instead.
+KEYS = {
+    "--diverged drop": "diverged: drop",
+    "--domains A B": "domains: [A, B] beside mixtures",
+    "--domains": "domains",
+    "--targets A B": "measured.targets",
+    "--targets": "measured.targets",
+    "--key NAME": "key: NAME beside mixtures",
+    "--key ''": 'key: "" beside mixtures',
+    "--key": "key:",
+}
 
 
 def import_runs(
@@ -27,6 +44,7 @@ def import_runs(
     diverged: str = "refuse",
     metrics: Mapping[str, Metric] | None = None,
     stated: Collection[str] | None = None,
+    columns: ColumnOptions = NOTHING,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Returns DESIGN and LOSSES frames of wide tables.
 
@@ -37,9 +55,10 @@ def import_runs(
         diverged: `refuse` or `drop`.
         metrics: target -> what its numbers are; those of `targets` are losses where nothing stands.
         stated: targets of which the study says so; None: all.
+        columns: what the study says of the columns.
     """
     known = dict.fromkeys(targets, LOSS) | dict(metrics or {})
-    observations = read_measured(mixtures, losses, known, diverged, stated)
+    observations = read_measured(mixtures, losses, known, diverged, stated, columns)
     for name in targets:
         if name not in observations.targets:
             raise MixwrightError(
@@ -55,6 +74,7 @@ def read_measured(
     metrics: Mapping[str, Metric],
     diverged: str = "refuse",
     stated: Collection[str] | None = None,
+    columns: ColumnOptions = NOTHING,
 ) -> Observations:
     """Returns the runs of wide tables, with the short names that a study's settings use.
 
@@ -64,6 +84,7 @@ def read_measured(
         diverged: `refuse` or `drop`.
         stated: targets of which the study says what they are; None: all. The others are losses,
             and refused where their headings or their numbers say otherwise.
+        columns: what the study says of the columns.
 
     Raises:
         MixwrightError: the tables cannot be read, a number is none that its metric can have, or a
@@ -74,10 +95,18 @@ def read_measured(
         sure = {name: metric for name, metric in metrics.items() if name in stated}
     known = Known(metrics=sure, named=tuple(metrics), lenient=True)
     try:
-        observations = read_observations([mixtures], [losses], diverged=diverged, known=known)
+        observations = read_observations(
+            [mixtures],
+            [losses],
+            diverged=diverged,
+            options=columns,
+            known=known,
+        )
     except NumberError as error:
         remedy = "correct it, or the target's metric in measured.targets"
         raise MixwrightError(f"{error.problem}; {remedy}") from None
+    except MixwrightError as error:
+        raise MixwrightError(_in_a_study(str(error))) from None
     observations = _short(observations)
     for name, metric in metrics.items():
         decided = observations.metric(name)
@@ -87,6 +116,13 @@ def read_measured(
                 f" its heading; set its metric to {decided.name}"
             )
     return observations
+
+
+def _in_a_study(message: str) -> str:
+    """A message of the reader, with a study's keys for the options of commands."""
+    for option, key in KEYS.items():
+        message = message.replace(option, key)
+    return message
 
 
 def _short(observations: Observations) -> Observations:
@@ -128,7 +164,7 @@ def natural(
         published: name -> weights of the published mixtures.
 
     Raises:
-        MixwrightError: `mixture` names what is no domain.
+        MixwrightError: `mixture` names what is no domain, or has no weight.
     """
     if set(design.role) == {"perturb"}:
         shares = base_mixture(design)
@@ -142,9 +178,21 @@ def natural(
                 hint = nearest(name, list(shares.index))
                 raise MixwrightError(f"config: measured.natural.{name} is not a domain; {hint}")
         shares = pd.Series(dict(mixture)).reindex(shares.index).fillna(0.0)
+        _tell_sum(shares, [name for name in shares.index if name not in mixture])
     frame = pd.DataFrame({"domain": shares.index, "split": "train"})
     frame["share"] = (shares / shares.sum()).to_numpy()
     return frame.assign(tokens=None, bytes=None, documents=None, sha256=None)
+
+
+def _tell_sum(shares: pd.Series, missing: Sequence[str]) -> None:
+    """Says what is made of weights of the natural mixture that do not sum to 1."""
+    total = float(shares.sum())
+    if total <= 0:
+        raise MixwrightError("config: measured.natural: all weights are 0; give one of them more")
+    if missing:
+        log.warning("measured.natural: %s not named, weight 0", ", ".join(missing))
+    if abs(total - 1) > SUM_TOLERANCE:
+        log.warning("measured.natural: the weights sum to %g and are divided by it", total)
 
 
 def base_mixture(design: pd.DataFrame) -> pd.Series:

@@ -104,7 +104,7 @@ class LocalFiles(Source):
         row.place = line.place
         present = set()
         for key, names in columns.items():
-            values = [line.get(name) for name in names]
+            values = [_present(line.get(name)) for name in names]
             if all(name in line for name in names):
                 present.add(key)
             row[key] = values[0]
@@ -112,13 +112,12 @@ class LocalFiles(Source):
                 # Several columns, an answer each: their names are the answers' labels.
                 row[key] = {"text": values, "label": names}
             elif key in (TEXT, "query"):
-                self._check_text(key, names[0], line)
+                self._check_text(names[0], key, values[0], line)
         if TEXT not in present and TEXT not in self._needed:
             del row[TEXT]
         return row, present
 
-    def _check_text(self, key: str, column: str, line: Line) -> None:
-        value = line.get(column)
+    def _check_text(self, column: str, key: str, value: Any, line: Line) -> None:
         if not isinstance(value, str | None):
             raise MixwrightError(
                 f"{self.name}: {line.place}: column {column} holds {kind_of(value)}, not text;"
@@ -134,3 +133,8 @@ class LocalFiles(Source):
                     f"{self.name}: {path} has no column {column};"
                     f" set `{key}` to one of {', '.join(line.columns)}"
                 )
+
+
+def _present(value: Any) -> Any:
+    """A value, or None for NaN, which is how tables that become JSON write that there is none."""
+    return None if value != value else value

@@ -50,19 +50,20 @@ class Places:
                 paths.append(Path(self.fetched(name)))
             else:
                 paths += matches(where, pattern)
-        return paths
+        return list(dict.fromkeys(paths))
 
     def files(self, where: str, files: str | Sequence[str]) -> list[Path]:
         """Returns the files that patterns name, in a job: all of them are there.
 
-        Files are sorted within each pattern. Arguments and errors are as for `inputs`.
+        Files are sorted within each pattern, and one that several match is read once. Arguments
+        and errors are as for `inputs`.
         """
         if not patterns(files):
             raise MixwrightError(f"{where}: no files given; list paths or globs under `files`")
         paths = []
         for pattern in self.located(files):
             paths += matches(where, pattern)
-        return paths
+        return list(dict.fromkeys(paths))
 
     def fetched(self, name: str) -> str:
         """Returns the path of the fetched copy of a public file."""
@@ -120,10 +121,7 @@ def matches(where: str, pattern: str) -> list[Path]:
             " permissions of its folder"
         ) from None
     if not files:
-        raise MixwrightError(
-            f"{where}: no file matches {located};"
-            f" correct the path (relative ones start at {Path.cwd()}){_unset(located)}"
-        )
+        raise MixwrightError(f"{where}: no file matches {located}; {_remedy(located)}")
     return sorted(files)
 
 
@@ -137,17 +135,33 @@ def _files(where: str, located: str) -> list[Path]:
     for name in paths:
         path = Path(name)
         if path.is_file():
-            files.append(path.resolve())
+            # A link keeps its name: stores of large files (Hugging Face's cache, DVC, git-annex)
+            # name what it leads to by a hash, and the name's end tells what a file is.
+            files.append(path.absolute())
         elif not (path.is_dir() and located.endswith(("**", "**/*"))):
             # Such a pattern matches the files of its folders too.
             raise MixwrightError(f"{where}: {_no_file(path)}")
     return files
 
 
-def _unset(located: str) -> str:
-    """Names the variables of a pattern that have no value."""
+def _remedy(located: str) -> str:
+    """Says what to do about a pattern that matches no file: what it holds that no pattern has."""
+    if "://" in located:
+        return (
+            "addresses are not read: fetch the file and give its path,"
+            " or name it in the section `public`"
+        )
+    remedy = f"correct the path (relative ones start at {Path.cwd()})"
     names = VARIABLE.findall(located)
-    return f", or set {', '.join(names)}" if names else ""
+    if names:
+        return f"{remedy}, or set {', '.join(names)}"
+    if "{" in located:
+        return f"{remedy}; braces are no pattern: write *, ? or [0-9], or a list of paths"
+    if "," in located:
+        return f"{remedy}; several are a list: [a.jsonl, b.jsonl]"
+    if "[" in located:
+        return f"{remedy}; in a pattern, [ is written [[]"
+    return remedy
 
 
 def _no_file(path: Path) -> str:

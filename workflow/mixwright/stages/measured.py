@@ -1,13 +1,16 @@
 """Stages of workflow/rules/measured.smk: runs that others measured, and what fits say of them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mixwright import mixers, tables
 from mixwright.corpus.shards import train_domains
 from mixwright.files import read_json, write_json
 from mixwright.measured import runs
+from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.perturbed import read_perturbed
 from mixwright.measured.published import read_published
@@ -42,6 +45,7 @@ def import_runs(
             plan.diverged,
             plan.metrics,
             plan.stated,
+            _columns(plan.measured[role]),
         )
     tables.write(weights, design, tables.DESIGN)
     tables.write(measured, table, tables.LOSSES)
@@ -162,5 +166,11 @@ def _test_runs(plan: Study) -> dict[str, Observations]:
             plan.metrics,
             plan.diverged,
             plan.stated,
+            _columns(plan.measured["tests"][name]),
         )
     return by_set
+
+
+def _columns(settings: Mapping[str, Any]) -> ColumnOptions:
+    """What the study says of the columns of a set of runs."""
+    return ColumnOptions(domains=list(settings.get("domains", [])), key=settings.get("key"))

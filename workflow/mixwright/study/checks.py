@@ -131,7 +131,7 @@ def check_measured(study: Mapping[str, Any]) -> None:
             _check_measured_mixer(f"measured.{section}.{name}", name, study)
     natural, published = measured["natural"], measured["published"]
     if isinstance(natural, str) and natural not in published:
-        hint = nearest(natural, published)
+        hint = nearest(natural, published) if published else "give it in measured.published"
         raise MixwrightError(f"config: measured.natural: {natural} is no published mixture; {hint}")
     for where, pattern in measured_files(measured).items():
         public.named(pattern, study["public"], f"config: measured.{where}")

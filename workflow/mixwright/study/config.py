@@ -13,7 +13,7 @@ from mixwright.sources.places import expanded
 from mixwright.study import checks
 from mixwright.study.messages import check_against
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
-from mixwright.study.shorthand import add_labels, variants
+from mixwright.study.shorthand import add_labels, check_tables, variants
 from mixwright.study.values import as_wanted
 from mixwright.study.written import check_files
 
@@ -44,6 +44,7 @@ def resolve(
     checks.check_useless(study)
     study = with_defaults(study, schema, schema)
     check_against(study, schema)
+    check_tables(study["tables"])
     checks.check_kind(study)
     checks.check_name(study["study"])
 

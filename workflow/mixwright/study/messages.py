@@ -1,5 +1,6 @@
 """One line for each mistake that the schema knows of: where, what, and what to write instead."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ SHOWN = 60
 WORDS = {"object": "section", "array": "list", "null": "null (nothing)"}
 # A sign after a number -> the power of ten that it stands for.
 POWERS = {"%": -2, "k": 3, "m": 6, "b": 9, "g": 9, "t": 12}
+# 20,000 and 1,234.5; 0,5 has a decimal comma.
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(?![\d,])")
 # A rule of the schema -> the remedy; {} is the rule's number.
 REMEDIES = {
     "minimum": "give {} or more",
@@ -107,7 +110,11 @@ def _number_hint(text: Any) -> str:
     """What to write for `2M`, `20,000` and `50%`; nothing for what is no number."""
     if not isinstance(text, str):
         return ""
-    bare = text.strip().replace(",", "").replace(" ", "").replace("_", "")
+    bare = text.strip().replace(" ", "").replace("_", "")
+    if THOUSANDS.match(bare):
+        bare = bare.replace(",", "")
+    else:
+        bare = bare.replace(",", ".")
     power = POWERS.get(bare[-1:].lower())
     digits = bare[:-1] if power else bare
     if not digits.replace(".", "", 1).isascii() or not digits.replace(".", "", 1).isdecimal():

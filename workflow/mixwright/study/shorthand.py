@@ -1,6 +1,7 @@
 """What a user may write shorter than the schema says it: variants of a mixer, labels of a table."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
@@ -62,4 +63,25 @@ def add_labels(study: dict[str, Any]) -> None:
                 raise MixwrightError(
                     f"config: tables.{name}.labels: {label} is a domain already;"
                     " write it under domains by another name"
+                )
+
+
+def check_tables(tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuses tables of which nothing could be learned, and settings that molecules leave no use.
+
+    Args:
+        tables: the section `tables`, checked against the schema.
+    """
+    for name, table in tables.items():
+        where = f"config: tables.{name}"
+        if not table["smiles"] and not table["features"]:
+            raise MixwrightError(
+                f"{where} has nothing to learn from;"
+                " give its columns of numbers as features, or its column of molecules as smiles"
+            )
+        for key in ("features", "key"):
+            if table["smiles"] and table[key]:
+                raise MixwrightError(
+                    f"{where}.{key} says nothing where smiles is given: molecules give the features"
+                    " and the split; leave one of the two out"
                 )

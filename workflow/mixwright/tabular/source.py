@@ -4,6 +4,7 @@ Features are Morgan fingerprints of the table's molecules, or its numeric column
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 # Of the Morgan fingerprint: bonds around an atom, and length.
 RADIUS = 2
 BITS = 2048
+
+# What may stand between cells in place of a comma.
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 # sparse.csr_matrix of bits, or a dense array of numbers, float32. To XGBoost what a sparse matrix
 # lacks is missing.
@@ -79,6 +83,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         with opened(path) as file:
             table = pd.read_csv(file, low_memory=False)
+        if table.iloc[:, -1].isna().all():
+            table = _without_commas_at_the_end(path)
+        elif table.index.nlevels > 1:
+            raise _more_fields(path)
         with opened(path) as file:
             headings = pd.read_csv(file, header=None, nrows=1, dtype=str).iloc[0]
     except (ValueError, OSError) as error:
@@ -86,6 +94,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise MixwrightError(
             f"{path}: not readable as a table ({reason}); give CSV or parquet"
         ) from None
+    _check_separator(path, headings)
     repeated = headings[headings.duplicated() & headings.notna()]
     if len(repeated):
         # pandas would name the second one NAME.1.
@@ -93,6 +102,36 @@ def read_table(path: str | Path) -> pd.DataFrame:
             f"{path}: the heading {repeated.iloc[0]} stands twice; leave one column of that name"
         )
     return table
+
+
+def _check_separator(path: Path, headings: pd.Series) -> None:
+    """Refuses a file whose only heading is several."""
+    only = str(headings.iloc[0])
+    for separator, word in SEPARATORS.items():
+        if len(headings) == 1 and separator in only:
+            raise MixwrightError(
+                f"{path}: its cells are set apart by {word}; set them apart by commas"
+            )
+
+
+def _without_commas_at_the_end(path: Path) -> pd.DataFrame:
+    """A table whose last column is empty, as it is where a comma ends every row.
+
+    pandas takes the first field for the row's name then, and each column for the one before it.
+    """
+    with opened(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(file, low_memory=False, index_col=False)
+        except pd.errors.ParserWarning:
+            raise _more_fields(path) from None
+
+
+def _more_fields(path: Path) -> MixwrightError:
+    return MixwrightError(
+        f"{path}: its rows have more fields than it has headings; give every column a heading, or"
+        " take the commas off the ends of the rows"
+    )
 
 
 def prepare(
