@@ -18,7 +18,7 @@ from mixwright.trust.bootstrap import propose
 from mixwright.trust.evidence import HeldOut, weigh
 from mixwright.trust.intervals import Difference
 from mixwright.trust.learning_curve import learning_curve
-from mixwright.trust.noise import noise_floor
+from mixwright.trust.noise import noise_of
 from mixwright.trust.tournament import tournament
 
 DOMAINS = ("books", "code", "news", "web")
@@ -105,7 +105,7 @@ def test_copies_of_results_are_no_repeats():
     mixtures = spread_out(10)
     whole = swarm(mixtures)
     copies = observed(np.tile(mixtures, (4, 1)), np.tile(whole.losses, (4, 1)))
-    assert noise_floor(copies, dict.fromkeys(TARGETS, 1.0)) is None
+    assert noise_of(copies, copies.losses.mean(axis=1)) is None
 
 
 def test_a_score_without_a_unit_leaves_no_blank():
