@@ -118,15 +118,9 @@ def check_numbers(
         where: row -> what messages call it.
 
     Raises:
-        NumberError: an accuracy outside [0, whole], or a perplexity under 1; accuracies of a whole
-            of 100 of which none is over 1.
+        NumberError: an accuracy outside [0, whole], percent of which none is over 1, or a perplexity
+            under 1.
     """
-    if metric.whole > 1 and np.nanmax(values, initial=0.0) <= 1:
-        raise NumberError(
-            f"{where(0)}: {target} is {values[0]:g} and no other is over 1, so it is no part of"
-            f" {metric.whole:g}",
-            f"give its whole as 1: --metric '{target}=accuracy,whole=1'",
-        )
     if metric.name == "accuracy":
         outside = (values < 0) | (values > metric.whole)
         problem = f"no accuracy from 0 to {metric.whole:g}"
