@@ -486,3 +486,68 @@ def test_two_columns_of_one_domain_are_refused_when_they_are_predicted():
     both = {"web": 0.2, "train_web": 0.2, "code": 0.2, "wiki": 0.2, "books": 0.2}
     with pytest.raises(MixwrightError, match="two columns mean one domain"):
         mixwright.predict(fit, both)
+
+
+# units as people write them
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind", "shown"),
+    [
+        ("acc", "accuracy", "accuracy"),
+        ("acc_norm", "accuracy", "accuracy"),
+        ("f1", "accuracy", "accuracy"),
+        ("Percentage", "accuracy", "%"),
+        ("Perplexity", "perplexity", "perplexity"),
+        ("PPL", "perplexity", "perplexity"),
+        ("score", "score", ""),
+        ("bpb", "loss", "bits/byte"),
+        ("bits per byte", "loss", "bits/byte"),
+        ("nats per token", "loss", "nats/token"),
+        ("nats/example", "loss", "nats/example"),
+        ("bits/token", "loss", "bits/token"),
+    ],
+)
+def test_a_unit_is_understood_however_it_is_written(unit, kind, shown):
+    mixtures, losses = swarm()
+    if kind == "accuracy" and shown != "%":
+        losses = losses.assign(prose=losses.prose / 10, questions=losses.questions / 10)
+    metric = mixwright.read_runs(mixtures, losses, unit=unit).metric("prose")
+    assert (metric.name, metric.unit) == (kind, shown)
+
+
+@pytest.mark.parametrize("unit", ["perplexty", "accurracy", "nat/token", "bits/bytes", "percents"])
+def test_a_misspelt_unit_is_refused(unit):
+    refused(f"--unit prose={unit}: {unit} is no unit; did you mean", *swarm(), unit=f"prose={unit}")
+
+
+# columns beside the targets
+
+
+def test_what_trainers_log_of_each_text_is_no_target(plain):
+    mixtures, losses = swarm()
+    for text in TARGETS:
+        losses[f"eval_{text}_runtime"] = RNG(1).uniform(3.1, 3.4, 24)
+        losses[f"eval_{text}_steps_per_second"] = RNG(2).uniform(2.0, 2.2, 24)
+        losses[f"eval_{text}_samples_per_second"] = RNG(3).uniform(40, 44, 24)
+        losses[f"eval_{text}_model_preparation_time"] = RNG(4).uniform(0.002, 0.004, 24)
+    assert mixwright.read_runs(mixtures, losses).targets == plain.targets
+
+
+@pytest.mark.parametrize(
+    "form", ["{:.3f} ± 0.011", "{:.3f}±.01", "{:.3f} +/- 0.011", "{:.3f} (0.01)"]
+)
+def test_numbers_with_their_errors_are_refused_and_not_left_out(form):
+    mixtures, losses = swarm()
+    losses["prose"] = [form.format(value) for value in losses.prose]
+    refused("prose is .*, no finite number; write it with a point", mixtures, losses)
+
+
+@pytest.mark.parametrize("heading", ["prose", "eval/prose_loss", "prose_bpb"])
+def test_zeros_among_losses_are_doubted(heading):
+    mixtures, losses = swarm()
+    losses.loc[:2, "prose"] = 0
+    losses = losses.rename(columns={"prose": heading})
+    message = "of exactly 0 beside others over 1 .leave a cell empty where nothing was measured"
+    refused(message, mixtures, losses)
+    mixwright.read_runs(mixtures, losses, unit=f"{heading}=nats/token")

@@ -143,11 +143,16 @@ def _looks_like_numbers(column: Column) -> bool:
 
 
 def malformed(text: str) -> bool:
-    """Whether a cell is a number in a form that is not read: 1,5 or 3_1439 or 45 %."""
-    return bool(text[:1].isdigit()) and number(text) is None and not set(text) - _MARKS
+    """Whether a cell is a number in a form that is not read: 1,5 or 3_1439, 45 % or .48 ± .01."""
+    if number(text) is not None:
+        return False
+    is_marked = bool(text[:1].isdigit()) and not set(text) - _MARKS
+    return is_marked or _WITH_ERROR.fullmatch(text) is not None
 
 
 _MARKS = set("0123456789.,_'% ")
+# A number and its error: 0.48 ± 0.01, 0.48 +/- 0.01, 0.48 (0.01).
+_WITH_ERROR = re.compile(r"[-+]?[\d.]+ ?%? ?(?:±|\+/?-|\()[\d. ]+%?\)?")
 
 
 def _matrix(columns: list[Column], rows: int) -> Array:

@@ -14,6 +14,8 @@ from mixwright.measured.vocabulary import (
     IDENTITIES,
     PHRASES,
     ROW_NUMBERS,
+    RUNS,
+    SETTING_ENDINGS,
     SETTING_PHRASES,
     SETTINGS,
     STANDARD_ERRORS,
@@ -62,6 +64,12 @@ def is_identity(heading: str) -> bool:
     return not parts or set(parts) <= IDENTITIES or is_row_number(heading)
 
 
+def names_runs(heading: str) -> bool:
+    """Whether a heading names runs and could be nothing else: `run`, but not `id` or `model`."""
+    parts = set(words(heading))
+    return bool(parts & RUNS) and parts <= IDENTITIES
+
+
 def is_row_number(heading: str) -> bool:
     """Whether a heading is one that row numbers have."""
     return " ".join(words(heading)) in ROW_NUMBERS
@@ -75,6 +83,8 @@ def is_setting(heading: str) -> bool:
     if len(parts) == 1 and parts[0] in ALSO_TEXTS:
         return False
     text = " ".join(parts)
+    if text.endswith(SETTING_ENDINGS):
+        return True
     names_one = bool(SETTINGS & set(parts)) or any(phrase in text for phrase in SETTING_PHRASES)
     return names_one and set(parts) <= SETTINGS | BESIDE_SETTINGS
 

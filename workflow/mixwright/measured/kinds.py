@@ -17,6 +17,8 @@ GREATEST_LOSS = 25.0
 GUESS = 13.8
 # Losses of answers are seldom greater.
 BENCHMARK_LOSS = 5.0
+# What is doubtful of zeros among losses.
+UNMEASURED = "of exactly 0 beside others over 1 (leave a cell empty where nothing was measured)"
 # From so many runs, counters are known as such.
 COUNTER_RUNS = 5
 # A target goes with its domain's weight where they correlate so clearly, over so many runs, and by
@@ -77,6 +79,8 @@ def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[
             return metric, "", "below 0, which no loss is"
         if high > GREATEST_LOSS:
             return metric, "", f"over {GREATEST_LOSS:g}, which no loss in {metric.unit} is"
+        if low == 0 and high > 1:
+            return metric, "", UNMEASURED
     return metric, f"{metric.title} by its heading", ""
 
 
@@ -109,6 +113,8 @@ def _bare(
         return LOSS, "", f"over {GUESS:g} nats, more than a guess among a million tokens costs"
     if high > BENCHMARK_LOSS and is_benchmark(column.heading):
         return LOSS, "", "that may be percent of right answers or losses"
+    if low == 0 and high > 1:
+        return LOSS, "", UNMEASURED
     slope = _with_its_domain(column, domains, weights)
     if high > 1 and slope > 0:
         return LOSS, "", "that rise as the weight of their domain grows, and no loss does"

@@ -16,6 +16,7 @@ from mixwright.measured.headings import (
     is_identity,
     is_summary,
     match_name,
+    names_runs,
     no_target,
     paired,
     stem,
@@ -124,7 +125,8 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     known = context.known
     if column.heading in known.metrics or column.heading in known.named:
         return ""
-    if is_identity(column.heading) and column.may_be_ids:
+    is_run = names_runs(column.heading) and column.heading not in context.domains
+    if is_run or (is_identity(column.heading) and column.may_be_ids):
         return "it names or counts the runs"
     by_heading = no_target(column.heading)
     if by_heading and column.heading not in context.domains:

@@ -14,6 +14,8 @@ IDENTITIES = _set(
     "run runs name index id ids uid uuid sha hash experiment exp trial job model mixture mix config"
     " sample row"
 )
+# Of these, words that name nothing else.
+RUNS = _set("run runs uuid experiment exp")
 # Headings of columns that number the rows and no more, where their numbers do.
 ROW_NUMBERS = ("", "index", "level 0", "row")
 # Settings and counters of a training run. A heading of these words alone is no domain and no
@@ -42,6 +44,8 @@ BESIDE_SETTINGS = _set(
 )
 # Settings of several words.
 SETTING_PHRASES = ("learning rate",)
+# What headings of settings end with, whatever text they name: `eval_prose_samples_per_second`.
+SETTING_ENDINGS = ("runtime", "per second", "preparation time", "compilation time")
 # What a measurement is of, where it is not of one text.
 GENERIC = _set("train training val valid validation eval evaluation test dev metric metrics lm avg")
 HELD_OUT = _set("val valid validation eval evaluation test dev heldout")
@@ -56,7 +60,7 @@ BENCHMARKS = _set(
     " commonsenseqa csqa ceval cmmlu logiqa webqs lambada blimp glue superglue qqp mnli rte wic wsc"
 )
 # Measures from -1 to 1.
-CORRELATIONS = _set("mcc pearson spearman kendall")
+CORRELATIONS = _set("mcc pearson pearsonr spearman spearmanr kendall")
 STANDARD_ERRORS = _set("stderr std stddev sem")
 ERROR_RATE = Metric("loss", "error rate", "errors")
 BITS = replace(LOSS, title="bits/byte", unit="bits/byte")
@@ -89,7 +93,9 @@ PHRASES: tuple[tuple[str, Metric], ...] = (
     ("em", ACCURACY),
     ("mcc", ACCURACY),
     ("pearson", ACCURACY),
+    ("pearsonr", ACCURACY),
     ("spearman", ACCURACY),
+    ("spearmanr", ACCURACY),
     ("kendall", ACCURACY),
     ("auc", ACCURACY),
     ("roc auc", ACCURACY),
