@@ -551,3 +551,45 @@ def test_zeros_among_losses_are_doubted(heading):
     message = "of exactly 0 beside others over 1 .leave a cell empty where nothing was measured"
     refused(message, mixtures, losses)
     mixwright.read_runs(mixtures, losses, unit=f"{heading}=nats/token")
+
+
+@pytest.mark.parametrize(
+    "heading", ["prose_neg_log_likelihood", "prose/negative_logprob", "negative log prob prose"]
+)
+def test_negative_log_likelihoods_are_losses(heading):
+    mixtures, losses = swarm()
+    runs = mixwright.read_runs(mixtures, losses.rename(columns={"prose": heading}))
+    assert not runs.metric(heading).higher
+
+
+@pytest.mark.parametrize("heading", ["prose_loglikelihood", "prose/log_prob"])
+def test_positive_log_likelihoods_are_doubted(heading):
+    mixtures, losses = swarm()
+    renamed = losses.rename(columns={"prose": heading})
+    refused("above 0, which no logarithm of a probability is", mixtures, renamed)
+
+
+@pytest.mark.parametrize("heading", ["toxicity_score", "bias score", "1-acc", "1 - f1"])
+def test_scores_that_are_best_low_are_doubted(heading):
+    mixtures, losses = swarm()
+    losses[heading] = shares()
+    refused("less is probably better", mixtures, losses)
+    runs = mixwright.read_runs(mixtures, losses, unit=f"{heading}=errors")
+    assert not runs.metric(heading).higher
+
+
+def test_training_losses_are_no_targets_however_they_were_taken(plain):
+    mixtures, losses = swarm()
+    for name in ("final_train_loss", "train_loss_ema", "smoothed_train_loss", "min_train/loss"):
+        losses[name] = losses.prose - RNG(1).uniform(0.2, 0.3, 24)
+    assert mixwright.read_runs(mixtures, losses).targets == plain.targets
+
+
+def test_a_table_of_means_over_seeds_has_its_means_as_targets():
+    mixtures, losses = swarm()
+    again = losses.assign(prose=losses.prose + RNG(1).normal(0, 0.01, 24))
+    groups = pd.concat([losses, again, losses[:9]]).groupby("run")
+    table = groups[list(TARGETS)].agg(["mean", "std", "min", "max", "count"])
+    table.columns = ["_".join(pair) for pair in table.columns]
+    runs = mixwright.read_runs(mixtures, table.reset_index())
+    assert runs.targets == ("prose_mean", "questions_mean")

@@ -4,10 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mixwright.errors import MixwrightError
 from mixwright.learners import ACCURACY, LOSS, PERCENT, SCORE, Metric
 from mixwright.measured.cells import Column
 from mixwright.measured.decisions import ColumnOptions
-from mixwright.measured.headings import is_benchmark, is_correlation, match_name, metric_of
+from mixwright.measured.headings import (
+    is_adverse,
+    is_benchmark,
+    is_correlation,
+    is_log_likelihood,
+    match_name,
+    metric_of,
+)
 from mixwright.measured.metrics import read_metrics
 from mixwright.mixture import Array
 
@@ -58,6 +66,38 @@ def by_option(targets: Sequence[Column], options: ColumnOptions) -> dict[str, tu
     return result
 
 
+def check_same_kind(heading: str, name: str, metric: Metric) -> None:
+    """Refuses a heading that tells of another kind of numbers than the fitted target's.
+
+    Args:
+        heading: of a column that is not called like the target.
+        name: the target.
+        metric: its numbers, as they were fitted.
+    """
+    by_heading = metric_of(heading)
+    if by_heading in (None, LOSS):
+        is_same = metric.name == "loss"
+    elif metric.name == "accuracy":
+        is_same = by_heading == ACCURACY
+    else:
+        is_same = (by_heading.name, by_heading.unit) == (metric.name, metric.unit)
+    if not is_same:
+        kind = metric.unit or metric.title
+        raise MixwrightError(
+            f"{heading}: {name} was fitted as {kind}, and this heading does not say so; give"
+            f" the numbers in {kind} under the heading {name}"
+        )
+
+
+def check_percent(column: Column, metric: Metric) -> None:
+    """Refuses shares of 1 where a fit is of percent."""
+    if metric == PERCENT and column.numbers and np.nanmax(column.values) <= 1:
+        raise MixwrightError(
+            f"{column.name}: it was fitted as percent, and no number is over 1 here;"
+            " multiply them by 100"
+        )
+
+
 def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[Metric, str, str]:
     """Returns what numbers are by their heading and range, why, and the doubt that is left.
 
@@ -72,6 +112,10 @@ def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[
     high = float(values.max())
     if metric is None:
         return _bare(column, values, domains, weights)
+    if metric.higher and is_adverse(column.heading):
+        return metric, "", "of which less is probably better, by its heading"
+    if metric == SCORE and low > 0 and is_log_likelihood(column.heading):
+        return metric, "", "above 0, which no logarithm of a probability is"
     if metric == ACCURACY:
         return _accuracy(column.heading, values)
     if metric.title in (LOSS.title, "bits/byte", "bits/character") and metric.name == "loss":

@@ -19,10 +19,11 @@ from mixwright.measured.headings import (
     names_runs,
     no_target,
     paired,
+    spread_of,
     stem,
     texts_of,
 )
-from mixwright.measured.kinds import by_content, by_option
+from mixwright.measured.kinds import by_content, by_option, check_percent, check_same_kind
 from mixwright.measured.metrics import check_numbers
 from mixwright.mixture import Array
 
@@ -142,6 +143,9 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     is_bare = is_bare_loss(column.heading) and not is_held_out(column.heading)
     if is_bare and any(is_held_out(other.heading) for other in columns):
         return "probably of the training text: other headings say that they are held out"
+    of = spread_of(column.heading, [other.heading for other in columns])
+    if of:
+        return f"a bound or a count of {of} by its heading"
     if _is_mean(column, columns):
         return "it is the mean of the others"
     if _is_repeated(column, columns):
@@ -155,6 +159,8 @@ def _by_heading(columns: Sequence[Column], context: Context) -> Context:
     headings = [column.heading for column in columns]
     by_heading = {}
     for heading, name in paired(headings, list(metrics)).items():
+        if heading != name and not context.known.named:
+            check_same_kind(heading, name, metrics[name])
         by_heading[heading] = metrics[name]
     named = paired(headings, context.known.named)
     known = replace(context.known, metrics=by_heading, named=tuple(named))
@@ -262,6 +268,8 @@ def _metrics(
     doubts: dict[str, list[str]] = {}
     for column in targets:
         known = _known_metric(column, context)
+        if known is not None and column.heading not in spoken:
+            check_percent(column, known)
         metric, why = spoken.get(column.heading, (known, "as it was fitted"))
         doubt = ""
         if metric is None:

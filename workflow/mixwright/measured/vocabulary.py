@@ -51,6 +51,16 @@ GENERIC = _set("train training val valid validation eval evaluation test dev met
 HELD_OUT = _set("val valid validation eval evaluation test dev heldout")
 # Terms of a training loss beside that of the text.
 TRAINING_TERMS = _set("aux auxiliary z router balancing balance regularization scale")
+# What a training loss may be beside: how it was taken from many steps.
+TAKEN = _set("step epoch final last best min ema smooth smoothed running moving average mean")
+# Last words of what is known of the runs behind a number, as `prose_min` beside `prose_mean`.
+SPREADS = _set("lower upper lb ub min max ci ci95 var variance iqr count n nobs")
+# Measures that are best where they are low, whatever else their headings say.
+ADVERSE = _set(
+    "toxicity toxic bias biased harm harmfulness hallucination hallucinations contamination"
+    " memorization distance gap regret penalty forgetting calibration latency"
+)
+LOG_LIKELIHOODS = ("log likelihood", "loglikelihood", "log prob", "logprob")
 # What summarises other columns.
 SUMMARIES = _set("mean avg average macro micro overall all total")
 # Questions that are mostly measured as accuracies. Their names alone do not say so.
@@ -79,6 +89,14 @@ PHRASES: tuple[tuple[str, Metric], ...] = (
     ("exact match", ACCURACY),
     ("pass at 1", ACCURACY),
     ("win rate", SCORE),
+    ("neg log likelihood", LOSS),
+    ("negative log likelihood", LOSS),
+    ("neg loglikelihood", LOSS),
+    ("negative loglikelihood", LOSS),
+    ("neg log prob", LOSS),
+    ("negative log prob", LOSS),
+    ("neg logprob", LOSS),
+    ("negative logprob", LOSS),
     ("log likelihood", SCORE),
     ("log prob", SCORE),
     ("error rate", ERROR_RATE),
