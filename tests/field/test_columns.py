@@ -593,3 +593,86 @@ def test_a_table_of_means_over_seeds_has_its_means_as_targets():
     table.columns = ["_".join(pair) for pair in table.columns]
     runs = mixwright.read_runs(mixtures, table.reset_index())
     assert runs.targets == ("prose_mean", "questions_mean")
+
+
+# languages as names
+
+
+def test_predictions_name_their_rows_beside_a_target_called_id(tmp_path):
+    mixtures, losses = swarm()
+    mixtures = mixtures.rename(columns={"web": "no", "code": "is"})
+    losses = losses.rename(columns={"prose": "id", "questions": "no"})
+    paths = write(tmp_path, mixtures, losses)
+    new = write(tmp_path / "new", mixtures.rename(columns={"run": "id"})[:3], losses)[0]
+    to = tmp_path / "predicted.csv"
+    fit = ["fit", "--mixer", "effective-data", "--to", tmp_path / "fit"]
+    fit += ["--mixtures", paths[0], "--losses", paths[1]]
+    predict = ["predict", "--fit", tmp_path / "fit", "--mixtures", new, "--to", to]
+    for command in (fit, predict):
+        assert not main([str(word) for word in command])
+    assert to.read_text().splitlines()[0] == "run,id,no"
+
+
+# what Python callers give in place of tables and names
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"higher_better": True}, "read_runs: True names no column; give a list of headings"),
+        ({"targets": 3}, "read_runs: 3 names no column"),
+        ({"key": 0}, "--key 0: no column of the tables"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(options, message):
+    refused(message, *swarm(), **options)
+
+
+def test_arrays_are_no_tables():
+    mixtures, losses = swarm()
+    refused("mixtures: ndarray is no table; give a DataFrame or a path", mixtures.values, losses)
+    fit = mixwright.fit(mixwright.read_runs(mixtures, losses))
+    with pytest.raises(MixwrightError, match=r"predict by mixwright.predict\(fit, mixtures\)"):
+        fit.predict(mixtures)
+
+
+def test_columns_may_be_numbers():
+    mixtures, losses = swarm()
+    runs = mixwright.read_runs(
+        mixtures.rename(columns={"run": 7, "web": 0}),
+        losses.rename(columns={"run": 7, "prose": 1, "questions": 2}),
+        key=7,
+        targets=[1],
+    )
+    assert runs.targets == ("1",) and "0" in runs.domains
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "tensor({:.4f})",
+        "tensor({:.4f}, device='cuda:0', grad_fn=<NllLossBackward0>)",
+        "np.float64({:.4f})",
+        "[{:.4f}]",
+        "{{'loss': {:.4f}}}",
+    ],
+)
+def test_numbers_as_python_prints_them_are_refused_and_not_left_out(form):
+    mixtures, losses = swarm()
+    losses["prose"] = [form.format(value) for value in losses.prose]
+    refused("prose is .*, no finite number", mixtures, losses)
+
+
+def test_settings_of_several_numbers_are_left_out(plain):
+    mixtures, losses = swarm()
+    losses["betas"] = ["(0.9, 0.95)"] * 24
+    losses["optimizer"] = ["adam(betas=(0.9, 0.95))"] * 24
+    losses["notes"] = ["phase (1)"] * 24
+    assert mixwright.read_runs(mixtures, losses).targets == plain.targets
+
+
+def test_zeros_of_a_benchmark_may_be_percent():
+    mixtures, losses = swarm()
+    losses = losses.rename(columns={"prose": "gsm8k"})
+    losses.loc[:4, "gsm8k"] = 0.0
+    refused("gsm8k has values that may be percent of right answers or losses", mixtures, losses)

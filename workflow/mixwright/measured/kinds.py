@@ -123,7 +123,7 @@ def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[
             return metric, "", "below 0, which no loss is"
         if high > GREATEST_LOSS:
             return metric, "", f"over {GREATEST_LOSS:g}, which no loss in {metric.unit} is"
-        if low == 0 and high > 1:
+        if _has_zeros(values):
             return metric, "", UNMEASURED
     return metric, f"{metric.title} by its heading", ""
 
@@ -155,9 +155,10 @@ def _bare(
         return LOSS, "", "below 0, which no loss is"
     if high > GUESS:
         return LOSS, "", f"over {GUESS:g} nats, more than a guess among a million tokens costs"
-    if high > BENCHMARK_LOSS and is_benchmark(column.heading):
+    has_zeros = _has_zeros(values)
+    if (has_zeros or high > BENCHMARK_LOSS) and is_benchmark(column.heading):
         return LOSS, "", "that may be percent of right answers or losses"
-    if low == 0 and high > 1:
+    if has_zeros:
         return LOSS, "", UNMEASURED
     slope = _with_its_domain(column, domains, weights)
     if high > 1 and slope > 0:
@@ -167,6 +168,12 @@ def _bare(
     if slope < 0:
         return LOSS, "it falls as the weight of its domain grows", ""
     return LOSS, "", "from 0 to 1 and may be accuracies or losses"
+
+
+def _has_zeros(values: Array) -> bool:
+    """Whether some numbers are 0 and all others are over 1."""
+    others = values[values != 0]
+    return 0 < len(others) < len(values) and float(others.min()) > 1
 
 
 def _is_counter(values: Array) -> bool:
