@@ -51,7 +51,7 @@ def test_anchors_in_the_fits_unit_are_taken(kind, fits, tmp_path):
         (
             "percent",
             lambda table: _scaled(table, 0.01),
-            "fitted as percent, .*multiply them by 100",
+            "over 1 percent; multiply them by 100",
         ),
         ("perplexity", lambda table: _logs(table, ""), "this heading does not say so"),
         ("perplexity", lambda table: _logs(table, "_loss"), "lack target prose_ppl of the fit"),

@@ -676,3 +676,26 @@ def test_zeros_of_a_benchmark_may_be_percent():
     losses = losses.rename(columns={"prose": "gsm8k"})
     losses.loc[:4, "gsm8k"] = 0.0
     refused("gsm8k has values that may be percent of right answers or losses", mixtures, losses)
+
+
+@pytest.mark.parametrize(
+    "options", [{"unit": "percent"}, {"metric": "accuracy,whole=100"}, {"unit": {"arc": "%"}}]
+)
+def test_shares_that_are_called_percent_are_refused(options):
+    mixtures, losses = swarm()
+    losses["arc"] = shares()
+    message = "arc is 0[.][0-9]+, and no number of this target is over 1 percent; multiply"
+    refused(message, mixtures, losses[["run", "arc"]], **options)
+
+
+@pytest.mark.parametrize("heading", ["mt_bench", "LiveBench-arena", "arena_hard"])
+def test_ratings_are_doubted(heading):
+    mixtures, losses = swarm()
+    renamed = losses.rename(columns={"prose": heading})
+    refused("may be ratings, of which more is better", mixtures, renamed)
+
+
+def test_bits_are_no_nats():
+    mixtures, losses = swarm()
+    runs = mixwright.read_runs(mixtures, losses.rename(columns={"prose": "prose_bits"}))
+    assert runs.metric("prose_bits").unit == "bits"

@@ -226,6 +226,11 @@ def _in_other_forms():
         "digits": ([0.1 * k for k in range(24)], [f"{0.1 * k:.1f}" for k in range(24)], "0.1"),
         "dates": (days, days.strftime("%Y-%m-%d"), "2024-01-03 00:00:00"),
         "hours": (hours, hours.strftime("%Y-%m-%dT%H:%M:%S"), "2024-01-03 10:00:00"),
+        "accents": (
+            [f"caf\u00e9{k}" for k in range(24)],
+            [f"cafe\u0301{k}" for k in range(24)],
+            "café3",
+        ),
         "letters": (names, [name.upper() for name in names], "Run-7"),
     }
 
@@ -274,3 +279,22 @@ def test_runs_in_columns_are_told():
             mixwright.read_runs(mixtures, table)
     with pytest.raises(MixwrightError, match="one row a run: turn rows and columns round"):
         mixwright.read_runs(mixtures.set_index("run").T, losses)
+
+
+def test_ids_that_share_nothing_are_shown_from_both_tables():
+    mixtures, losses = swarm()
+    mixtures["run"] += ".yaml"
+    refused(
+        "run run-000.* has no mixture in mixtures; its ids are such as run-000.yaml: write both "
+        "alike",
+        mixtures,
+        losses,
+    )
+
+
+def test_ids_that_count_from_another_start_are_told():
+    mixtures, losses = swarm()
+    for start in (0, 1):
+        first = mixtures.assign(run=range(start, 24 + start))
+        second = losses.assign(run=range(1 - start, 25 - start))
+        refused("one counts runs from 0 and the other from 1", first, second)

@@ -15,6 +15,7 @@ from mixwright.measured.vocabulary import (
     IDENTITIES,
     LOG_LIKELIHOODS,
     PHRASES,
+    RATED,
     ROW_NUMBERS,
     RUNS,
     SETTING_ENDINGS,
@@ -174,6 +175,11 @@ def spread_of(heading: str, headings: Iterable[str]) -> str:
         if rest == parts[:-1] or (rest[:-1] == parts[:-1] and rest[-1] in SUMMARIES):
             return other
     return ""
+
+
+def is_rated(heading: str) -> bool:
+    """Whether a heading names a benchmark whose answers are rated, such as `mt_bench`."""
+    return bool(RATED & set(words(heading)))
 
 
 def is_benchmark(heading: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
+from unicodedata import normalize
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.measured.cells import Cells, Column, number, read_column
@@ -161,7 +162,7 @@ def _form(name: str) -> str:
     try:
         return datetime.fromisoformat(name).isoformat()
     except ValueError:
-        return name.casefold()
+        return normalize("NFC", name).casefold()
 
 
 def _rank(one: Column, other: Column) -> int:

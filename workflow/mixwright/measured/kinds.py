@@ -13,6 +13,7 @@ from mixwright.measured.headings import (
     is_benchmark,
     is_correlation,
     is_log_likelihood,
+    is_rated,
     match_name,
     metric_of,
 )
@@ -89,15 +90,6 @@ def check_same_kind(heading: str, name: str, metric: Metric) -> None:
         )
 
 
-def check_percent(column: Column, metric: Metric) -> None:
-    """Refuses shares of 1 where a fit is of percent."""
-    if metric == PERCENT and column.numbers and np.nanmax(column.values) <= 1:
-        raise MixwrightError(
-            f"{column.name}: it was fitted as percent, and no number is over 1 here;"
-            " multiply them by 100"
-        )
-
-
 def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[Metric, str, str]:
     """Returns what numbers are by their heading and range, why, and the doubt that is left.
 
@@ -155,6 +147,8 @@ def _bare(
         return LOSS, "", "below 0, which no loss is"
     if high > GUESS:
         return LOSS, "", f"over {GUESS:g} nats, more than a guess among a million tokens costs"
+    if is_rated(column.heading):
+        return LOSS, "", "that may be ratings, of which more is better, or losses"
     has_zeros = _has_zeros(values)
     if (has_zeros or high > BENCHMARK_LOSS) and is_benchmark(column.heading):
         return LOSS, "", "that may be percent of right answers or losses"

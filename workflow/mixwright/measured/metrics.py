@@ -137,6 +137,10 @@ def check_numbers(
         problem = f"no accuracy from 0 to {metric.whole:g}"
         remedy = f"correct it, or say what it is: --metric '{target}=accuracy,whole=100' for"
         remedy += f" percent, '{target}=score' for a number without a best value"
+        if metric.whole == PERCENT.whole and _are_shares(values):
+            outside = values > 0
+            problem = "and no number of this target is over 1 percent"
+            remedy = "multiply them by 100, or give shares of 1 and leave percent out"
     elif metric.name == "perplexity":
         outside = values < 1
         problem = "no perplexity"
@@ -288,6 +292,12 @@ def _in_percent(metric: Metric, values: Array | None) -> Metric:
     if not _is_percent(values):
         return metric
     return replace(metric, whole=PERCENT.whole, unit=PERCENT.unit)
+
+
+def _are_shares(values: Array) -> bool:
+    """Whether there are numbers, and all lie between 0 and 1."""
+    finite = values[np.isfinite(values)]
+    return len(finite) > 0 and float(finite.min()) >= 0 and 0 < float(finite.max()) <= 1
 
 
 def _is_percent(values: Array) -> bool:

@@ -76,7 +76,7 @@ def read_measured(
     try:
         observations = read_observations([mixtures], [losses], diverged=diverged, known=known)
     except NumberError as error:
-        remedy = "correct it, or the target's metric in measured.targets"
+        remedy = "correct it, or the target's metric or whole (100: percent) in measured.targets"
         raise MixwrightError(f"{error.problem}; {remedy}") from None
     observations = _short(observations)
     for name, metric in metrics.items():

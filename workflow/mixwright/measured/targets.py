@@ -23,7 +23,7 @@ from mixwright.measured.headings import (
     stem,
     texts_of,
 )
-from mixwright.measured.kinds import by_content, by_option, check_percent, check_same_kind
+from mixwright.measured.kinds import by_content, by_option, check_same_kind
 from mixwright.measured.metrics import check_numbers
 from mixwright.mixture import Array
 
@@ -268,8 +268,6 @@ def _metrics(
     doubts: dict[str, list[str]] = {}
     for column in targets:
         known = _known_metric(column, context)
-        if known is not None and column.heading not in spoken:
-            check_percent(column, known)
         metric, why = spoken.get(column.heading, (known, "as it was fitted"))
         doubt = ""
         if metric is None:

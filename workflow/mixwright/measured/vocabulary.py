@@ -69,6 +69,8 @@ BENCHMARKS = _set(
     " openbookqa obqa copa race squad naturalqs nq drop ifeval bbh math500 agieval gpqa siqa"
     " commonsenseqa csqa ceval cmmlu logiqa webqs lambada blimp glue superglue qqp mnli rte wic wsc"
 )
+# Benchmarks whose answers are rated, mostly from 1 to 10.
+RATED = _set("bench mtbench wildbench livebench arena")
 # Measures from -1 to 1.
 CORRELATIONS = _set("mcc pearson pearsonr spearman spearmanr kendall")
 STANDARD_ERRORS = _set("stderr std stddev sem")
@@ -79,6 +81,7 @@ CHARACTERS = replace(LOSS, title="bits/character", unit="bits/character")
 PHRASES: tuple[tuple[str, Metric], ...] = (
     ("log ppl", LOSS),
     ("log perplexity", LOSS),
+    ("bits", replace(LOSS, unit="bits")),
     ("bits per byte", BITS),
     ("bits byte", BITS),
     ("bits per character", CHARACTERS),
