@@ -298,3 +298,28 @@ def test_ids_that_count_from_another_start_are_told():
         first = mixtures.assign(run=range(start, 24 + start))
         second = losses.assign(run=range(1 - start, 25 - start))
         refused("one counts runs from 0 and the other from 1", first, second)
+
+
+@pytest.mark.parametrize("heading", ["config", "id", "mixture"])
+def test_names_of_runs_may_be_numbers_with_a_point(heading, plain):
+    mixtures, losses = swarm()
+    for table in (mixtures, losses):
+        table["run"] = [0.05 + k / 10 for k in range(24)]
+    mixtures = mixtures.rename(columns={"run": heading})
+    losses = losses.rename(columns={"run": heading})
+    for table in (losses, shuffled(losses)):
+        runs = mixwright.read_runs(mixtures, table)
+        assert runs.targets == plain.targets
+        np.testing.assert_array_equal(np.sort(runs.losses, axis=0), np.sort(plain.losses, axis=0))
+        order = np.argsort([float(name) for name in runs.runs])
+        np.testing.assert_array_equal(runs.losses[order], plain.losses)
+
+
+def test_numbers_in_both_tables_that_contradict_the_order_of_rows_are_asked_about(plain):
+    mixtures, losses = swarm()
+    for table in (mixtures, losses):
+        table["run"] = [0.05 + k / 10 for k in range(24)]
+    mixtures = mixtures.rename(columns={"run": "alpha"})
+    losses = shuffled(losses.rename(columns={"run": "alpha"}))
+    refused("join the tables in different ways; .*--key alpha", mixtures, losses)
+    assert mixwright.read_runs(mixtures, losses, key="alpha").targets == plain.targets

@@ -63,6 +63,8 @@ def choose_keys(
     if key is not None:
         first, second = _of_key(mixtures, losses, key, first, second)
     pairs = _pairs(first, second, named=key is not None)
+    shared = _shared_numbers(first, second)
+    pairs += [pair for pair in shared if is_identity(pair.losses.heading)]
     if not pairs:
         # Ids that stand twice in both tables are refused by their line.
         named_first = [column for column in first if is_identity(column.heading)]
@@ -80,7 +82,7 @@ def choose_keys(
     best = [pair for pair in agreeing if pair.rank == best_rank]
     rivals = list(best)
     if best_rank == ROW_NUMBERS:
-        rivals += [pair for pair in agreeing if _may_name_runs(pair)]
+        rivals += [pair for pair in (*shared, *agreeing) if _may_name_runs(pair)]
     _check_alike(losses, rivals)
     if best_rank == ROW_NUMBERS and key is None:
         _check_unnamed(losses, (*first, *second))
@@ -115,6 +117,17 @@ def _pairs(first: Sequence[Column], second: Sequence[Column], named: bool) -> li
             if named or is_key:
                 pairs.append(_pair(one, other))
     return pairs
+
+
+def _shared_numbers(first: Sequence[Column], second: Sequence[Column]) -> list[Pair]:
+    """Returns the pairs of one heading that hold the same numbers with a point, each once."""
+    pairs = []
+    for one in first:
+        for other in second:
+            is_same = bool(one.heading) and one.heading == other.heading
+            if is_same and one.is_numeric and not one.may_be_ids:
+                pairs.append(_pair(one, other))
+    return [pair for pair in pairs if pair.agrees]
 
 
 def _may_tell_apart(column: Column) -> bool:
@@ -257,7 +270,7 @@ def _check_alike(losses: Cells, pairs: Sequence[Pair]) -> None:
         listed = " and ".join(names)
         raise MixwrightError(
             f"{losses.source}: runs are told apart by {listed}, which join the tables in different"
-            f" ways; say which one is right: --key {first.losses.heading}"
+            f" ways; say which one is right: --key {pair.losses.heading or first.losses.heading}"
         )
 
 
