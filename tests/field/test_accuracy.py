@@ -17,6 +17,7 @@ from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import make_options
 from mixwright.trust.anchors import fit_anchors
 from mixwright.trust.chance import at_chance
+from mixwright.trust.intervals import Difference
 from mixwright.trust.learning_curve import learning_curve
 from mixwright.trust.tournament import as_table, tournament
 from planted_accuracies import TASKS, every, plant
@@ -414,3 +415,10 @@ def test_words_that_cannot_be_are_told_in_one_line(words, message):
     with pytest.raises(MixwrightError) as error:
         read_metrics(*words, HEADINGS)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_gain_without_a_unit_is_one_clean_sentence():
+    gain = Difference("law", "natural", 0.5, 0.1, 0.9, 3, 0.1, 0.1, metric=SCORE)
+    assert gain.sentence == "better than natural by 0.500 [0.100, 0.900]"
+    open_gain = replace(gain, low=-0.1)
+    assert open_gain.sentence == "not distinguishable from natural ([-0.100, +0.900])"

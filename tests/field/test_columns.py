@@ -486,3 +486,216 @@ def test_two_columns_of_one_domain_are_refused_when_they_are_predicted():
     both = {"web": 0.2, "train_web": 0.2, "code": 0.2, "wiki": 0.2, "books": 0.2}
     with pytest.raises(MixwrightError, match="two columns mean one domain"):
         mixwright.predict(fit, both)
+
+
+# units as people write them
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind", "shown"),
+    [
+        ("acc", "accuracy", "accuracy"),
+        ("acc_norm", "accuracy", "accuracy"),
+        ("f1", "accuracy", "accuracy"),
+        ("Percentage", "accuracy", "%"),
+        ("Perplexity", "perplexity", "perplexity"),
+        ("PPL", "perplexity", "perplexity"),
+        ("score", "score", ""),
+        ("bpb", "loss", "bits/byte"),
+        ("bits per byte", "loss", "bits/byte"),
+        ("nats per token", "loss", "nats/token"),
+        ("nats/example", "loss", "nats/example"),
+        ("bits/token", "loss", "bits/token"),
+    ],
+)
+def test_a_unit_is_understood_however_it_is_written(unit, kind, shown):
+    mixtures, losses = swarm()
+    if kind == "accuracy" and shown != "%":
+        losses = losses.assign(prose=losses.prose / 10, questions=losses.questions / 10)
+    metric = mixwright.read_runs(mixtures, losses, unit=unit).metric("prose")
+    assert (metric.name, metric.unit) == (kind, shown)
+
+
+@pytest.mark.parametrize("unit", ["perplexty", "accurracy", "nat/token", "bits/bytes", "percents"])
+def test_a_misspelt_unit_is_refused(unit):
+    refused(f"--unit prose={unit}: {unit} is no unit; did you mean", *swarm(), unit=f"prose={unit}")
+
+
+# columns beside the targets
+
+
+def test_what_trainers_log_of_each_text_is_no_target(plain):
+    mixtures, losses = swarm()
+    for text in TARGETS:
+        losses[f"eval_{text}_runtime"] = RNG(1).uniform(3.1, 3.4, 24)
+        losses[f"eval_{text}_steps_per_second"] = RNG(2).uniform(2.0, 2.2, 24)
+        losses[f"eval_{text}_samples_per_second"] = RNG(3).uniform(40, 44, 24)
+        losses[f"eval_{text}_model_preparation_time"] = RNG(4).uniform(0.002, 0.004, 24)
+    assert mixwright.read_runs(mixtures, losses).targets == plain.targets
+
+
+@pytest.mark.parametrize(
+    "form", ["{:.3f} ± 0.011", "{:.3f}±.01", "{:.3f} +/- 0.011", "{:.3f} (0.01)"]
+)
+def test_numbers_with_their_errors_are_refused_and_not_left_out(form):
+    mixtures, losses = swarm()
+    losses["prose"] = [form.format(value) for value in losses.prose]
+    refused("prose is .*, no finite number; write it with a point", mixtures, losses)
+
+
+@pytest.mark.parametrize("heading", ["prose", "eval/prose_loss", "prose_bpb"])
+def test_zeros_among_losses_are_doubted(heading):
+    mixtures, losses = swarm()
+    losses.loc[:2, "prose"] = 0
+    losses = losses.rename(columns={"prose": heading})
+    message = "of exactly 0 beside others over 1 .leave a cell empty where nothing was measured"
+    refused(message, mixtures, losses)
+    mixwright.read_runs(mixtures, losses, unit=f"{heading}=nats/token")
+
+
+@pytest.mark.parametrize(
+    "heading", ["prose_neg_log_likelihood", "prose/negative_logprob", "negative log prob prose"]
+)
+def test_negative_log_likelihoods_are_losses(heading):
+    mixtures, losses = swarm()
+    runs = mixwright.read_runs(mixtures, losses.rename(columns={"prose": heading}))
+    assert not runs.metric(heading).higher
+
+
+@pytest.mark.parametrize("heading", ["prose_loglikelihood", "prose/log_prob"])
+def test_positive_log_likelihoods_are_doubted(heading):
+    mixtures, losses = swarm()
+    renamed = losses.rename(columns={"prose": heading})
+    refused("above 0, which no logarithm of a probability is", mixtures, renamed)
+
+
+@pytest.mark.parametrize("heading", ["toxicity_score", "bias score", "1-acc", "1 - f1"])
+def test_scores_that_are_best_low_are_doubted(heading):
+    mixtures, losses = swarm()
+    losses[heading] = shares()
+    refused("less is probably better", mixtures, losses)
+    runs = mixwright.read_runs(mixtures, losses, unit=f"{heading}=errors")
+    assert not runs.metric(heading).higher
+
+
+def test_training_losses_are_no_targets_however_they_were_taken(plain):
+    mixtures, losses = swarm()
+    for name in ("final_train_loss", "train_loss_ema", "smoothed_train_loss", "min_train/loss"):
+        losses[name] = losses.prose - RNG(1).uniform(0.2, 0.3, 24)
+    assert mixwright.read_runs(mixtures, losses).targets == plain.targets
+
+
+def test_a_table_of_means_over_seeds_has_its_means_as_targets():
+    mixtures, losses = swarm()
+    again = losses.assign(prose=losses.prose + RNG(1).normal(0, 0.01, 24))
+    groups = pd.concat([losses, again, losses[:9]]).groupby("run")
+    table = groups[list(TARGETS)].agg(["mean", "std", "min", "max", "count"])
+    table.columns = ["_".join(pair) for pair in table.columns]
+    runs = mixwright.read_runs(mixtures, table.reset_index())
+    assert runs.targets == ("prose_mean", "questions_mean")
+
+
+# languages as names
+
+
+def test_predictions_name_their_rows_beside_a_target_called_id(tmp_path):
+    mixtures, losses = swarm()
+    mixtures = mixtures.rename(columns={"web": "no", "code": "is"})
+    losses = losses.rename(columns={"prose": "id", "questions": "no"})
+    paths = write(tmp_path, mixtures, losses)
+    new = write(tmp_path / "new", mixtures.rename(columns={"run": "id"})[:3], losses)[0]
+    to = tmp_path / "predicted.csv"
+    fit = ["fit", "--mixer", "effective-data", "--to", tmp_path / "fit"]
+    fit += ["--mixtures", paths[0], "--losses", paths[1]]
+    predict = ["predict", "--fit", tmp_path / "fit", "--mixtures", new, "--to", to]
+    for command in (fit, predict):
+        assert not main([str(word) for word in command])
+    assert to.read_text().splitlines()[0] == "run,id,no"
+
+
+# what Python callers give in place of tables and names
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"higher_better": True}, "read_runs: True names no column; give a list of headings"),
+        ({"targets": 3}, "read_runs: 3 names no column"),
+        ({"key": 0}, "--key 0: no column of the tables"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(options, message):
+    refused(message, *swarm(), **options)
+
+
+def test_arrays_are_no_tables():
+    mixtures, losses = swarm()
+    refused("mixtures: ndarray is no table; give a DataFrame or a path", mixtures.values, losses)
+    fit = mixwright.fit(mixwright.read_runs(mixtures, losses))
+    with pytest.raises(MixwrightError, match=r"predict by mixwright.predict\(fit, mixtures\)"):
+        fit.predict(mixtures)
+
+
+def test_columns_may_be_numbers():
+    mixtures, losses = swarm()
+    runs = mixwright.read_runs(
+        mixtures.rename(columns={"run": 7, "web": 0}),
+        losses.rename(columns={"run": 7, "prose": 1, "questions": 2}),
+        key=7,
+        targets=[1],
+    )
+    assert runs.targets == ("1",) and "0" in runs.domains
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "tensor({:.4f})",
+        "tensor({:.4f}, device='cuda:0', grad_fn=<NllLossBackward0>)",
+        "np.float64({:.4f})",
+        "[{:.4f}]",
+        "{{'loss': {:.4f}}}",
+    ],
+)
+def test_numbers_as_python_prints_them_are_refused_and_not_left_out(form):
+    mixtures, losses = swarm()
+    losses["prose"] = [form.format(value) for value in losses.prose]
+    refused("prose is .*, no finite number", mixtures, losses)
+
+
+def test_settings_of_several_numbers_are_left_out(plain):
+    mixtures, losses = swarm()
+    losses["betas"] = ["(0.9, 0.95)"] * 24
+    losses["optimizer"] = ["adam(betas=(0.9, 0.95))"] * 24
+    losses["notes"] = ["phase (1)"] * 24
+    assert mixwright.read_runs(mixtures, losses).targets == plain.targets
+
+
+def test_zeros_of_a_benchmark_may_be_percent():
+    mixtures, losses = swarm()
+    losses = losses.rename(columns={"prose": "gsm8k"})
+    losses.loc[:4, "gsm8k"] = 0.0
+    refused("gsm8k has values that may be percent of right answers or losses", mixtures, losses)
+
+
+@pytest.mark.parametrize(
+    "options", [{"unit": "percent"}, {"metric": "accuracy,whole=100"}, {"unit": {"arc": "%"}}]
+)
+def test_shares_that_are_called_percent_are_refused(options):
+    mixtures, losses = swarm()
+    losses["arc"] = shares()
+    message = "arc is 0[.][0-9]+, and no number of this target is over 1 percent; multiply"
+    refused(message, mixtures, losses[["run", "arc"]], **options)
+
+
+@pytest.mark.parametrize("heading", ["mt_bench", "LiveBench-arena", "arena_hard"])
+def test_ratings_are_doubted(heading):
+    mixtures, losses = swarm()
+    renamed = losses.rename(columns={"prose": heading})
+    refused("may be ratings, of which more is better", mixtures, renamed)
+
+
+def test_bits_are_no_nats():
+    mixtures, losses = swarm()
+    runs = mixwright.read_runs(mixtures, losses.rename(columns={"prose": "prose_bits"}))
+    assert runs.metric("prose_bits").unit == "bits"

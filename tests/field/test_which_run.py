@@ -211,3 +211,115 @@ def test_orders_of_rows_and_columns_and_more_ids_never_change_the_runs(seed, tmp
         table = table[rng.permutation(table.columns).tolist()]
         tables.append(shuffled(table, seed=int(rng.integers(99))))
     same(mixwright.read_runs(*write(tmp_path, *tables, index=bool(rng.random() < 0.7))), plain)
+
+
+# ids that programs write in their own way
+
+
+def _in_other_forms():
+    """Returns, for each kind, the ids of both tables and one that the mixtures hold."""
+    days = pd.date_range("2024-01-01", periods=24)
+    hours = pd.date_range("2024-01-01 10:00", periods=24)
+    names = [f"Run-{k}" for k in range(24)]
+    return {
+        "zeros before": ([f"{k:03d}" for k in range(24)], range(24), "013"),
+        "digits": ([0.1 * k for k in range(24)], [f"{0.1 * k:.1f}" for k in range(24)], "0.1"),
+        "dates": (days, days.strftime("%Y-%m-%d"), "2024-01-03 00:00:00"),
+        "hours": (hours, hours.strftime("%Y-%m-%dT%H:%M:%S"), "2024-01-03 10:00:00"),
+        "accents": (
+            [f"caf\u00e9{k}" for k in range(24)],
+            [f"cafe\u0301{k}" for k in range(24)],
+            "café3",
+        ),
+        "letters": (names, [name.upper() for name in names], "Run-7"),
+    }
+
+
+@pytest.mark.parametrize("kind", _in_other_forms())
+def test_ids_are_joined_that_two_programs_write_in_their_own_way(kind, caplog):
+    first, second, example = _in_other_forms()[kind]
+    mixtures, losses = swarm()
+    plain = mixwright.read_runs(mixtures, losses)
+    mixtures["run"] = list(first)
+    losses["run"] = list(second)
+    shuffled = losses.sample(frac=1, random_state=1).reset_index(drop=True)
+    with caplog.at_level("INFO"):
+        runs = mixwright.read_runs(mixtures, shuffled)
+    assert runs.targets == plain.targets and example in runs.runs
+    assert "ids are taken as mixtures writes them" in caplog.text
+    order = [[str(name) for name in first].index(run) for run in runs.runs]
+    np.testing.assert_array_equal(runs.losses, plain.losses[order])
+    np.testing.assert_array_equal(runs.amounts, plain.amounts[order])
+
+
+def test_ids_that_differ_in_form_alone_stay_apart_within_a_table():
+    mixtures, losses = swarm()
+    names = [f"r{k}" for k in range(12)] + [f"R{k}" for k in range(12)]
+    mixtures["run"] = names
+    losses["run"] = names
+    runs = mixwright.read_runs(mixtures, losses.sample(frac=1, random_state=1))
+    assert set(runs.runs) == set(names)
+
+
+def test_a_column_called_run_is_no_target_whatever_it_holds():
+    mixtures, losses = swarm()
+    plain = mixwright.read_runs(mixtures, losses)
+    losses = losses.drop(columns="run")
+    mixtures = mixtures.drop(columns="run")
+    losses.insert(0, "run", [2 + 0.1 * k for k in range(24)])
+    assert mixwright.read_runs(mixtures, losses).targets == plain.targets
+
+
+def test_runs_in_columns_are_told():
+    mixtures, losses = swarm()
+    turned = losses.set_index("run").T
+    steps = turned.add_suffix(" - eval/loss").rename_axis("Step").reset_index()
+    for table in (turned, turned.reset_index(), steps):
+        with pytest.raises(MixwrightError, match="losses: the headings are ids of mixtures"):
+            mixwright.read_runs(mixtures, table)
+    with pytest.raises(MixwrightError, match="one row a run: turn rows and columns round"):
+        mixwright.read_runs(mixtures.set_index("run").T, losses)
+
+
+def test_ids_that_share_nothing_are_shown_from_both_tables():
+    mixtures, losses = swarm()
+    mixtures["run"] += ".yaml"
+    refused(
+        "run run-000.* has no mixture in mixtures; its ids are such as run-000.yaml: write both "
+        "alike",
+        mixtures,
+        losses,
+    )
+
+
+def test_ids_that_count_from_another_start_are_told():
+    mixtures, losses = swarm()
+    for start in (0, 1):
+        first = mixtures.assign(run=range(start, 24 + start))
+        second = losses.assign(run=range(1 - start, 25 - start))
+        refused("one counts runs from 0 and the other from 1", first, second)
+
+
+@pytest.mark.parametrize("heading", ["config", "id", "mixture"])
+def test_names_of_runs_may_be_numbers_with_a_point(heading, plain):
+    mixtures, losses = swarm()
+    for table in (mixtures, losses):
+        table["run"] = [0.05 + k / 10 for k in range(24)]
+    mixtures = mixtures.rename(columns={"run": heading})
+    losses = losses.rename(columns={"run": heading})
+    for table in (losses, shuffled(losses)):
+        runs = mixwright.read_runs(mixtures, table)
+        assert runs.targets == plain.targets
+        np.testing.assert_array_equal(np.sort(runs.losses, axis=0), np.sort(plain.losses, axis=0))
+        order = np.argsort([float(name) for name in runs.runs])
+        np.testing.assert_array_equal(runs.losses[order], plain.losses)
+
+
+def test_numbers_in_both_tables_that_contradict_the_order_of_rows_are_asked_about(plain):
+    mixtures, losses = swarm()
+    for table in (mixtures, losses):
+        table["run"] = [0.05 + k / 10 for k in range(24)]
+    mixtures = mixtures.rename(columns={"run": "alpha"})
+    losses = shuffled(losses.rename(columns={"run": "alpha"}))
+    refused("join the tables in different ways; .*--key alpha", mixtures, losses)
+    assert mixwright.read_runs(mixtures, losses, key="alpha").targets == plain.targets

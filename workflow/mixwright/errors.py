@@ -42,7 +42,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     It is empty where no name is known.
     """
-    names = list(known)
+    names = [name for name in known if name]
     close = closest(name, names)
     if close:
         return f"did you mean {close}?"

@@ -77,7 +77,7 @@ def read_runs(
     options = ColumnOptions(
         domains=_words(domains),
         targets=_words(targets),
-        key=key,
+        key=None if key is None else str(key),
         higher_better=_words(higher_better),
         unit=_words(unit),
         metric=_words(metric),
@@ -240,21 +240,26 @@ def _words(value: Mapping[str, str] | Iterable[str] | str | None) -> list[str]:
         return [value]
     if isinstance(value, Mapping):
         return [f"{name}={content}" for name, content in value.items()]
-    return list(value)
+    if not isinstance(value, Iterable):
+        raise MixwrightError(f"read_runs: {value} names no column; give a list of headings")
+    return [str(name) for name in value]
 
 
 def _parts(name: str, parts: Parts | None) -> list[Table]:
     """Returns the parts of a table, DataFrames with the name that messages call them."""
     if parts is None:
         return []
-    if isinstance(parts, str | Path | pd.DataFrame):
+    if isinstance(parts, str | Path | pd.DataFrame) or not isinstance(parts, Sequence):
         parts = [parts]
     tables: list[Table] = []
     for part in parts:
         if isinstance(part, pd.DataFrame):
             tables.append(Frame(name, part))
-        else:
+        elif isinstance(part, str | Path):
             tables.append(Path(part))
+        else:
+            kind = type(part).__name__
+            raise MixwrightError(f"{name}: {kind} is no table; give a DataFrame or a path")
     return tables
 
 

@@ -137,11 +137,24 @@ def _looks_like_numbers(column: Column) -> bool:
 
 
 def malformed(text: str) -> bool:
-    """Whether a cell is a number in a form that is not read: 1,5 or 3_1439 or 45 %."""
-    return bool(text[:1].isdigit()) and number(text) is None and not set(text) - _MARKS
+    """Whether a cell is a number in a form that is not read.
+
+    Such are 1,5 and 3_1439, 45 %, .48 ± .01, and what Python prints: tensor(3.1) and [3.1].
+    """
+    if number(text) is not None:
+        return False
+    is_marked = bool(text[:1].isdigit()) and not set(text) - _MARKS
+    forms = (_WITH_ERROR, _IN_BRACKETS)
+    return is_marked or any(form.fullmatch(text) for form in forms)
 
 
 _MARKS = set("0123456789.,_'% ")
+# One number, named or not, with settings behind it: tensor(3.1, device='cuda:0'), {'loss': 3.1}.
+_IN_BRACKETS = re.compile(
+    r"[\w.]*[(\[{]+(?:['\"]?\w+['\"]?: ?)?[-+]?[\d.]+(?:e[-+]?\d+)?(?:, ?[a-z_]+=.*)?[)\]}]+"
+)
+# A number and its error: 0.48 ± 0.01, 0.48 +/- 0.01, 0.48 (0.01).
+_WITH_ERROR = re.compile(r"[-+]?[\d.]+ ?%? ?(?:±|\+/?-|\()[\d. ]+%?\)?")
 
 
 def _families(columns: Sequence[Column]) -> list[NDArray[np.bool_]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import Metric
 from mixwright.measured.vocabulary import (
+    ADVERSE,
     ALSO_TEXTS,
     BENCHMARKS,
     BESIDE_SETTINGS,
@@ -13,12 +14,18 @@ from mixwright.measured.vocabulary import (
     GENERIC,
     HELD_OUT,
     IDENTITIES,
+    LOG_LIKELIHOODS,
     PHRASES,
+    RATED,
     ROW_NUMBERS,
+    RUNS,
+    SETTING_ENDINGS,
     SETTING_PHRASES,
     SETTINGS,
+    SPREADS,
     STANDARD_ERRORS,
     SUMMARIES,
+    TAKEN,
     TRAINING_TERMS,
     UNIT_WORDS,
 )
@@ -63,6 +70,12 @@ def is_identity(heading: str) -> bool:
     return not parts or set(parts) <= IDENTITIES or is_row_number(heading)
 
 
+def names_runs(heading: str) -> bool:
+    """Whether a heading names runs and could be nothing else: `run`, but not `id` or `model`."""
+    parts = set(words(heading))
+    return bool(parts & RUNS) and parts <= IDENTITIES
+
+
 def is_row_number(heading: str) -> bool:
     """Whether a heading is one that row numbers have."""
     return " ".join(words(heading)) in ROW_NUMBERS
@@ -76,6 +89,8 @@ def is_setting(heading: str) -> bool:
     if len(parts) == 1 and parts[0] in ALSO_TEXTS:
         return False
     text = " ".join(parts)
+    if text.endswith(SETTING_ENDINGS):
+        return True
     names_one = bool(SETTINGS & set(parts)) or any(phrase in text for phrase in SETTING_PHRASES)
     return names_one and set(parts) <= SETTINGS | BESIDE_SETTINGS
 
@@ -112,7 +127,7 @@ def _is_train_loss(parts: Sequence[str]) -> bool:
     there = set(parts)
     if not there & {"train", "training"} or there & HELD_OUT:
         return False
-    return bool(there & UNIT_WORDS) and there <= GENERIC | UNIT_WORDS | {"step", "epoch"}
+    return bool(there & UNIT_WORDS) and there <= GENERIC | UNIT_WORDS | TAKEN
 
 
 def is_held_out(heading: str) -> bool:
@@ -134,6 +149,38 @@ def is_summary(heading: str) -> bool:
 def is_correlation(heading: str) -> bool:
     """Whether a heading names a measure from -1 to 1, 1 where all answers are right."""
     return bool(CORRELATIONS & set(words(heading)))
+
+
+def is_adverse(heading: str) -> bool:
+    """Whether a heading names a measure that is probably best where it is low."""
+    turned = re.match(r"1 ?[-\N{MINUS SIGN}] ?[a-z]", heading.lower())
+    return turned is not None or bool(ADVERSE & set(words(heading)))
+
+
+def is_log_likelihood(heading: str) -> bool:
+    """Whether a heading names logarithms of probabilities, which are below 0."""
+    text = " ".join(words(heading))
+    return any(phrase in text for phrase in LOG_LIKELIHOODS)
+
+
+def spread_of(heading: str, headings: Iterable[str]) -> str:
+    """Returns the heading of the number whose bound or count this one is; empty: there is none.
+
+    `prose_min` is one of `prose`, and of `prose_mean`.
+    """
+    parts = words(heading)
+    if len(parts) < 2 or parts[-1] not in SPREADS:
+        return ""
+    for other in headings:
+        rest = words(other)
+        if rest == parts[:-1] or (rest[:-1] == parts[:-1] and rest[-1] in SUMMARIES):
+            return other
+    return ""
+
+
+def is_rated(heading: str) -> bool:
+    """Whether a heading names a benchmark whose answers are rated, such as `mt_bench`."""
+    return bool(RATED & set(words(heading)))
 
 
 def is_benchmark(heading: str) -> bool:

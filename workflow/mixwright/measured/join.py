@@ -58,11 +58,25 @@ def _check_mixtures(mixtures: Wide, losses: Wide) -> None:
     """Refuses a row of losses without a mixture."""
     known = set(mixtures.ids)
     alone = [row for row, name in enumerate(losses.ids) if name not in known]
-    if alone:
-        raise MixwrightError(
-            f"{losses.where(alone[0])}{_more(alone)} has no mixture in {mixtures.source};"
-            " add them there or drop the row here"
-        )
+    if not alone:
+        return
+    remedy = "add them there or drop the row here"
+    if len(alone) == len(losses.ids):
+        remedy = f"its ids are such as {mixtures.ids[0]}: write both alike"
+    elif _starts(mixtures) != _starts(losses) and len(mixtures.ids) == len(losses.ids):
+        remedy = "one counts runs from 0 and the other from 1: count alike in both"
+    raise MixwrightError(
+        f"{losses.where(alone[0])}{_more(alone)} has no mixture in {mixtures.source}; {remedy}"
+    )
+
+
+def _starts(table: Wide) -> int | None:
+    """Returns 0 or 1 where the ids count the runs from there, each once."""
+    for start in (0, 1):
+        counted_ids = {str(start + row) for row in range(len(table.ids))}
+        if set(table.ids) == counted_ids:
+            return start
+    return None
 
 
 def _without_row(reading: Reading, diverged: str) -> list[str]:

@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from unicodedata import normalize
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.measured.cells import Cells, Column, read_column
-from mixwright.measured.headings import is_identity, is_row_number, is_setting
+from mixwright.measured.cells import Cells, Column, number, read_column
+from mixwright.measured.headings import is_identity, is_row_number, is_setting, names_runs
 
 # How much a pair of columns speaks for itself, from the most to the least.
 SAME_NAME, BOTH_IDENTITIES, WORDS_IN_BOTH, SETTINGS_ALIKE, INDEX, ROW_NUMBERS, NUMBERS = range(7)
@@ -21,6 +24,8 @@ class Pair:
 
     mixtures: Column
     losses: Column
+    # ids of the losses' rows, as the mixtures write them
+    names: tuple[str, ...]
     # SAME_NAME to NUMBERS
     rank: int
     # (rows of the losses,) the row of the mixtures with the same id; -1: there is none
@@ -58,6 +63,8 @@ def choose_keys(
     if key is not None:
         first, second = _of_key(mixtures, losses, key, first, second)
     pairs = _pairs(first, second, named=key is not None)
+    shared = _shared_numbers(first, second)
+    pairs += [pair for pair in shared if is_identity(pair.losses.heading)]
     if not pairs:
         # Ids that stand twice in both tables are refused by their line.
         named_first = [column for column in first if is_identity(column.heading)]
@@ -75,7 +82,7 @@ def choose_keys(
     best = [pair for pair in agreeing if pair.rank == best_rank]
     rivals = list(best)
     if best_rank == ROW_NUMBERS:
-        rivals += [pair for pair in agreeing if _may_name_runs(pair)]
+        rivals += [pair for pair in (*shared, *agreeing) if _may_name_runs(pair)]
     _check_alike(losses, rivals)
     if best_rank == ROW_NUMBERS and key is None:
         _check_unnamed(losses, (*first, *second))
@@ -101,8 +108,8 @@ def _of_key(
 def _pairs(first: Sequence[Column], second: Sequence[Column], named: bool) -> list[Pair]:
     """Returns the pairs of columns that may tell runs apart."""
     if not named:
-        first = [column for column in first if column.may_be_ids]
-        second = [column for column in second if column.may_be_ids]
+        first = [column for column in first if _may_tell_apart(column)]
+        second = [column for column in second if _may_tell_apart(column)]
     pairs = []
     for one in first:
         for other in second:
@@ -112,17 +119,63 @@ def _pairs(first: Sequence[Column], second: Sequence[Column], named: bool) -> li
     return pairs
 
 
+def _shared_numbers(first: Sequence[Column], second: Sequence[Column]) -> list[Pair]:
+    """Returns the pairs of one heading that hold the same numbers with a point, each once."""
+    pairs = []
+    for one in first:
+        for other in second:
+            is_same = bool(one.heading) and one.heading == other.heading
+            if is_same and one.is_numeric and not one.may_be_ids:
+                pairs.append(_pair(one, other))
+    return [pair for pair in pairs if pair.agrees]
+
+
+def _may_tell_apart(column: Column) -> bool:
+    """Whether a column may be ids; numbers with a point are, where the heading names runs."""
+    return column.may_be_ids or (column.is_numeric and names_runs(column.heading))
+
+
 def _pair(one: Column, other: Column) -> Pair:
+    names = _as_written(one, other)
     row_of = {name: row for row, name in enumerate(one.ids)}
-    joined = [row_of.get(name, -1) for name in other.ids]
+    joined = [row_of.get(name, -1) for name in names]
     are_unique = one.is_unique and other.is_unique
     return Pair(
         mixtures=one,
         losses=other,
+        names=names,
         rank=_rank(one, other),
         joined=tuple(joined),
-        agrees=are_unique and set(one.ids) == set(other.ids),
+        agrees=are_unique and set(one.ids) == set(names),
     )
+
+
+def _as_written(one: Column, other: Column) -> tuple[str, ...]:
+    """Returns the ids of one table as another writes them: 007 for 7, a date without its hour.
+
+    They stay as they are where a form is that of two ids.
+    """
+    first = [_form(name) for name in one.ids]
+    second = [_form(name) for name in other.ids]
+    unique = len(set(first)) == len(first) and len(set(second)) == len(second)
+    if not unique:
+        return tuple(other.ids)
+    written = dict(zip(first, one.ids, strict=True))
+    pairs = zip(second, other.ids, strict=True)
+    return tuple(written.get(form, name) for form, name in pairs)
+
+
+def _form(name: str) -> str:
+    """Returns an id without what programs write in their own way: zeros, digits, hours, letters."""
+    if name.isdecimal():
+        return name.lstrip("0") or "0"
+    value = number(name)
+    if value is not None and isfinite(value):
+        return f"{value:.12g}"
+    try:
+        return datetime.fromisoformat(name).isoformat()
+    except ValueError:
+        return normalize("NFC", name).casefold()
 
 
 def _rank(one: Column, other: Column) -> int:
@@ -183,7 +236,7 @@ def _is_key(pair: Pair) -> bool:
 def _shares_half(pair: Pair) -> bool:
     """Whether half of the ids of one table are in the other."""
     first = set(pair.mixtures.ids)
-    second = set(pair.losses.ids)
+    second = set(pair.names)
     fewer = min(len(first), len(second))
     return 2 * len(first & second) >= fewer
 
@@ -217,7 +270,7 @@ def _check_alike(losses: Cells, pairs: Sequence[Pair]) -> None:
         listed = " and ".join(names)
         raise MixwrightError(
             f"{losses.source}: runs are told apart by {listed}, which join the tables in different"
-            f" ways; say which one is right: --key {first.losses.heading}"
+            f" ways; say which one is right: --key {pair.losses.heading or first.losses.heading}"
         )
 
 
@@ -291,6 +344,6 @@ def check_ids(cells: Cells, column: Column) -> None:
         if counts[run] > 1 and run in first:
             raise MixwrightError(
                 f"{place} ({name} {run}): the id stands on {cells.unit} {first[run]} already;"
-                " keep one of the two rows"
+                " keep one of the two rows, or give each seed an id of its own in both tables"
             )
         first[run] = cells.lines[row]

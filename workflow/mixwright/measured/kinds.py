@@ -4,10 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mixwright.errors import MixwrightError
 from mixwright.learners import ACCURACY, LOSS, PERCENT, SCORE, Metric
 from mixwright.measured.cells import Column
 from mixwright.measured.decisions import ColumnOptions
-from mixwright.measured.headings import is_benchmark, is_correlation, match_name, metric_of
+from mixwright.measured.headings import (
+    is_adverse,
+    is_benchmark,
+    is_correlation,
+    is_log_likelihood,
+    is_rated,
+    match_name,
+    metric_of,
+)
 from mixwright.measured.metric_options import read_metrics
 from mixwright.mixture import Array
 
@@ -17,6 +26,8 @@ GREATEST_LOSS = 25.0
 GUESS = 13.8
 # Losses of answers are seldom greater.
 BENCHMARK_LOSS = 5.0
+# What is doubtful of zeros among losses.
+UNMEASURED = "of exactly 0 beside others over 1 (leave a cell empty where nothing was measured)"
 # From so many runs, counters are known as such.
 COUNTER_RUNS = 5
 # A target goes with its domain's weight where they correlate so clearly, over so many runs, and by
@@ -56,6 +67,29 @@ def by_option(targets: Sequence[Column], options: ColumnOptions) -> dict[str, tu
     return result
 
 
+def check_same_kind(heading: str, name: str, metric: Metric) -> None:
+    """Refuses a heading that tells of another kind of numbers than the fitted target's.
+
+    Args:
+        heading: of a column that is not called like the target.
+        name: the target.
+        metric: its numbers, as they were fitted.
+    """
+    by_heading = metric_of(heading)
+    if by_heading in (None, LOSS):
+        is_same = metric.name == "loss"
+    elif metric.name == "accuracy":
+        is_same = by_heading == ACCURACY
+    else:
+        is_same = (by_heading.name, by_heading.unit) == (metric.name, metric.unit)
+    if not is_same:
+        kind = metric.unit or metric.title
+        raise MixwrightError(
+            f"{heading}: {name} was fitted as {kind}, and this heading does not say so; give"
+            f" the numbers in {kind} under the heading {name}"
+        )
+
+
 def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[Metric, str, str]:
     """Returns what numbers are by their heading and range, why, and the doubt that is left.
 
@@ -70,6 +104,10 @@ def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[
     high = float(values.max())
     if metric is None:
         return _bare(column, values, domains, weights)
+    if metric.higher and is_adverse(column.heading):
+        return metric, "", "of which less is probably better, by its heading"
+    if metric == SCORE and low > 0 and is_log_likelihood(column.heading):
+        return metric, "", "above 0, which no logarithm of a probability is"
     if metric == ACCURACY:
         return _accuracy(column.heading, values)
     if metric.title in (LOSS.title, "bits/byte", "bits/character") and metric.name == "loss":
@@ -77,6 +115,8 @@ def by_content(column: Column, domains: Sequence[str], weights: Array) -> tuple[
             return metric, "", "below 0, which no loss is"
         if high > GREATEST_LOSS:
             return metric, "", f"over {GREATEST_LOSS:g}, which no loss in {metric.unit} is"
+        if _has_zeros(values):
+            return metric, "", UNMEASURED
     return metric, f"{metric.title} by its heading", ""
 
 
@@ -107,8 +147,13 @@ def _bare(
         return LOSS, "", "below 0, which no loss is"
     if high > GUESS:
         return LOSS, "", f"over {GUESS:g} nats, more than a guess among a million tokens costs"
-    if high > BENCHMARK_LOSS and is_benchmark(column.heading):
+    if is_rated(column.heading):
+        return LOSS, "", "that may be ratings, of which more is better, or losses"
+    has_zeros = _has_zeros(values)
+    if (has_zeros or high > BENCHMARK_LOSS) and is_benchmark(column.heading):
         return LOSS, "", "that may be percent of right answers or losses"
+    if has_zeros:
+        return LOSS, "", UNMEASURED
     slope = _with_its_domain(column, domains, weights)
     if high > 1 and slope > 0:
         return LOSS, "", "that rise as the weight of their domain grows, and no loss does"
@@ -117,6 +162,12 @@ def _bare(
     if slope < 0:
         return LOSS, "it falls as the weight of its domain grows", ""
     return LOSS, "", "from 0 to 1 and may be accuracies or losses"
+
+
+def _has_zeros(values: Array) -> bool:
+    """Whether some numbers are 0 and all others are over 1."""
+    others = values[values != 0]
+    return 0 < len(others) < len(values) and float(others.min()) > 1
 
 
 def _is_counter(values: Array) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, closest, nearest
 from mixwright.learners import (
     ACCURACY,
     ACCURACY_SETTINGS,
@@ -23,6 +23,8 @@ from mixwright.learners import (
     kind,
     with_setting,
 )
+from mixwright.measured.headings import words
+from mixwright.measured.vocabulary import BITS, CHARACTERS, PHRASES
 from mixwright.mixture import Array
 
 METRIC, HIGHER, UNIT = "--metric", "--higher-better", "--unit"
@@ -36,7 +38,17 @@ KIND_OF_UNIT = {
     "accuracy": ACCURACY,
     "percent": PERCENT,
     "%": PERCENT,
+    "score": SCORE,
 }
+# other words for units
+SAME_UNITS = {
+    "percentage": "percent",
+    "pct": "percent",
+    "nats token": "nats/token",
+    "nats per token": "nats/token",
+}
+# units whose misspellings are refused
+USUAL_UNITS = ("nats/token", "bits/byte", "perplexity", "accuracy", "percent", "score")
 # Between the words of a heading.
 SEPARATOR = r"[\W_]"
 
@@ -71,16 +83,16 @@ def read_metrics(
         MixwrightError: a word is malformed, names no target, or contradicts another.
     """
     values = values or {}
-    words = _Words(tuple(targets))
+    spoken = _Words(tuple(targets))
     for word in metric:
-        words.add_metric(word)
+        spoken.add_metric(word)
     for name in higher_better:
-        words.add_higher(name, values)
+        spoken.add_higher(name, values)
     for word in unit:
-        words.add_unit(word)
+        spoken.add_unit(word)
     result: dict[str, Metric] = {}
     for name in targets:
-        chosen = words.of(name)
+        chosen = spoken.of(name)
         if chosen is not None:
             result[name] = _in_percent(chosen, values.get(name))
     return result
@@ -118,14 +130,18 @@ def check_numbers(
         where: row -> what messages call it.
 
     Raises:
-        NumberError: an accuracy outside [0, whole], percent of which none is over 1, or a perplexity
-            under 1.
+        NumberError: an accuracy outside [0, whole], percent of which none is over 1, or a
+            perplexity under 1.
     """
     if metric.name == "accuracy":
         outside = (values < 0) | (values > metric.whole)
         problem = f"no accuracy from 0 to {metric.whole:g}"
         remedy = f"correct it, or say what it is: --metric '{target}=accuracy,whole=100' for"
         remedy += f" percent, '{target}=score' for a number without a best value"
+        if metric.whole == PERCENT.whole and _are_shares(values):
+            outside = values > 0
+            problem = "and no number of this target is over 1 percent"
+            remedy = "multiply them by 100, or give shares of 1 and leave percent out"
     elif metric.name == "perplexity":
         outside = values < 1
         problem = "no perplexity"
@@ -194,6 +210,7 @@ class _Words:
             target = self._target(UNIT, word, name)
         if not unit.strip():
             raise MixwrightError(f"{UNIT} {word}: write NAME=UNIT, such as NAME=bits/byte")
+        unit = _usual_unit(word, unit.strip())
         earlier, earlier_word = self.units.get(target, (unit, ""))
         if earlier != unit:
             raise MixwrightError(f"{UNIT} {word}: {earlier_word} says another; give one of the two")
@@ -236,6 +253,27 @@ def _set(word: str, metric: Metric, key: str, value: str) -> Metric:
     return with_setting(f"{METRIC} {word}", metric, key, number)
 
 
+def _usual_unit(word: str, unit: str) -> str:
+    """Returns a unit under its usual name: `Perplexity` is perplexity, `bpb` is bits/byte.
+
+    A unit of another kind of loss stays as it is.
+    """
+    if unit in KIND_OF_UNIT or unit in USUAL_UNITS:
+        return unit
+    spoken = " ".join(words(unit))
+    meaning = dict(PHRASES).get(spoken)
+    if meaning in (ACCURACY, SCORE, PERPLEXITY):
+        return meaning.name
+    if meaning in (BITS, CHARACTERS):
+        return meaning.unit
+    if spoken in SAME_UNITS:
+        return SAME_UNITS[spoken]
+    near = closest(unit.lower(), USUAL_UNITS, 0.85)
+    if near:
+        raise MixwrightError(f"{UNIT} {word}: {unit} is no unit; did you mean {near}?")
+    return unit
+
+
 def _with_unit(metric: Metric | None, word: str, unit: str, unit_word: str) -> Metric:
     """The metric in a unit; one of both may say what the other leaves open."""
     special = KIND_OF_UNIT.get(unit)
@@ -255,6 +293,12 @@ def _in_percent(metric: Metric, values: Array | None) -> Metric:
     if not _is_percent(values):
         return metric
     return replace(metric, whole=PERCENT.whole, unit=PERCENT.unit)
+
+
+def _are_shares(values: Array) -> bool:
+    """Whether there are numbers, and all lie between 0 and 1."""
+    finite = values[np.isfinite(values)]
+    return len(finite) > 0 and float(finite.min()) >= 0 and 0 < float(finite.max()) <= 1
 
 
 def _is_percent(values: Array) -> bool:

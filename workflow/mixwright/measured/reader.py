@@ -88,6 +88,8 @@ def read_tables(
         MixwrightError: a column may be several things, a cell holds no number, or an id stands
             there twice. Runs that are in one table only are no error here.
     """
+    _check_turned(mixtures, losses)
+    _check_turned(losses, mixtures)
     domains = choose_domains(mixtures, options.domains, known.domains, options.key)
     pair = choose_keys(mixtures, losses, domains.columns, options.key)
     check_ids(mixtures, pair.mixtures)
@@ -95,7 +97,8 @@ def read_tables(
     weights = _weights(mixtures, pair.mixtures, domains)
     context = Context(options, known, weights.columns, _joined(weights, pair))
     targets = choose_targets(losses, pair.losses, context)
-    table = _table(losses, pair.losses, targets.columns)
+    _say_forms(mixtures, losses, pair)
+    table = replace(_table(losses, pair.losses, targets.columns), ids=pair.names)
     texts = [column.texts for column in targets.columns]
     by_row = pair.rank == ROW_NUMBERS and not pair.losses.heading
     return Reading(
@@ -128,6 +131,34 @@ def read_shares(
         log.info("%s", line)
     wide = _weights(cells, key, domains)
     return replace(wide, ids=tuple(key.texts))
+
+
+def _check_turned(cells: Cells, other: Cells) -> None:
+    """Refuses a table whose headings are the ids of the other: its runs stand in columns."""
+    headings = {heading.split(" - ")[0] for heading in cells.heading}
+    for column in other.columns:
+        if not (column.words.all() and column.is_unique):
+            continue
+        turned = headings & set(column.texts)
+        if len(turned) > 1 and 2 * len(turned) >= len(column.texts):
+            raise MixwrightError(
+                f"{cells.head}: the headings are ids of {other.source}, such as {min(turned)};"
+                " a table has one row a run: turn rows and columns round"
+            )
+
+
+def _say_forms(mixtures: Cells, losses: Cells, pair: Pair) -> None:
+    """Logs that ids are joined which the tables write in two ways."""
+    for name, other in zip(pair.names, pair.losses.ids, strict=True):
+        if name != other:
+            log.info(
+                "%s: ids are taken as %s writes them: %s for %s",
+                losses.source,
+                mixtures.source,
+                name,
+                other,
+            )
+            return
 
 
 def _decisions(

@@ -103,7 +103,7 @@ def read_measured(
             known=known,
         )
     except NumberError as error:
-        remedy = "correct it, or the target's metric in measured.targets"
+        remedy = "correct it, or the target's metric or whole (100: percent) in measured.targets"
         raise MixwrightError(f"{error.problem}; {remedy}") from None
     except MixwrightError as error:
         raise MixwrightError(_in_a_study(str(error))) from None

@@ -16,12 +16,14 @@ from mixwright.measured.headings import (
     is_identity,
     is_summary,
     named_headings,
+    names_runs,
     no_target,
     paired,
+    spread_of,
     stem,
     texts_of,
 )
-from mixwright.measured.kinds import by_content, by_option
+from mixwright.measured.kinds import by_content, by_option, check_same_kind
 from mixwright.measured.metric_options import check_numbers
 from mixwright.mixture import Array
 
@@ -118,7 +120,8 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     known = context.known
     if column.heading in known.metrics or column.heading in known.named:
         return ""
-    if is_identity(column.heading) and column.may_be_ids:
+    is_run = names_runs(column.heading) and column.heading not in context.domains
+    if is_run or (is_identity(column.heading) and column.may_be_ids):
         return "it names or counts the runs"
     by_heading = no_target(column.heading)
     if by_heading and column.heading not in context.domains:
@@ -134,6 +137,9 @@ def _why_not(column: Column, columns: Sequence[Column], context: Context) -> str
     is_bare = is_bare_loss(column.heading) and not is_held_out(column.heading)
     if is_bare and any(is_held_out(other.heading) for other in columns):
         return "probably of the training text: other headings say that they are held out"
+    of = spread_of(column.heading, [other.heading for other in columns])
+    if of:
+        return f"a bound or a count of {of} by its heading"
     if _is_mean(column, columns):
         return "it is the mean of the others"
     if _is_repeated(column, columns):
@@ -147,6 +153,8 @@ def _by_heading(columns: Sequence[Column], context: Context) -> Context:
     headings = [column.heading for column in columns]
     by_heading = {}
     for heading, name in paired(headings, list(metrics)).items():
+        if heading != name and not context.known.named:
+            check_same_kind(heading, name, metrics[name])
         by_heading[heading] = metrics[name]
     named = paired(headings, context.known.named)
     known = replace(context.known, metrics=by_heading, named=tuple(named))

@@ -14,6 +14,8 @@ IDENTITIES = _set(
     "run runs name index id ids uid uuid sha hash experiment exp trial job model mixture mix config"
     " sample row"
 )
+# Of these, words that name nothing else.
+RUNS = _set("run runs uuid experiment exp")
 # Headings of columns that number the rows and no more, where their numbers do.
 ROW_NUMBERS = ("", "index", "level 0", "row")
 # Settings and counters of a training run. A heading of these words alone is no domain and no
@@ -42,11 +44,23 @@ BESIDE_SETTINGS = _set(
 )
 # Settings of several words.
 SETTING_PHRASES = ("learning rate",)
+# What headings of settings end with, whatever text they name: `eval_prose_samples_per_second`.
+SETTING_ENDINGS = ("runtime", "per second", "preparation time", "compilation time")
 # What a measurement is of, where it is not of one text.
 GENERIC = _set("train training val valid validation eval evaluation test dev metric metrics lm avg")
 HELD_OUT = _set("val valid validation eval evaluation test dev heldout")
 # Terms of a training loss beside that of the text.
 TRAINING_TERMS = _set("aux auxiliary z router balancing balance regularization scale")
+# What a training loss may be beside: how it was taken from many steps.
+TAKEN = _set("step epoch final last best min ema smooth smoothed running moving average mean")
+# Last words of what is known of the runs behind a number, as `prose_min` beside `prose_mean`.
+SPREADS = _set("lower upper lb ub min max ci ci95 var variance iqr count n nobs")
+# Measures that are best where they are low, whatever else their headings say.
+ADVERSE = _set(
+    "toxicity toxic bias biased harm harmfulness hallucination hallucinations contamination"
+    " memorization distance gap regret penalty forgetting calibration latency"
+)
+LOG_LIKELIHOODS = ("log likelihood", "loglikelihood", "log prob", "logprob")
 # What summarises other columns.
 SUMMARIES = _set("mean avg average macro micro overall all total")
 # Questions that are mostly measured as accuracies. Their names alone do not say so.
@@ -55,8 +69,10 @@ BENCHMARKS = _set(
     " openbookqa obqa copa race squad naturalqs nq drop ifeval bbh math500 agieval gpqa siqa"
     " commonsenseqa csqa ceval cmmlu logiqa webqs lambada blimp glue superglue qqp mnli rte wic wsc"
 )
+# Benchmarks whose answers are rated, mostly from 1 to 10.
+RATED = _set("bench mtbench wildbench livebench arena")
 # Measures from -1 to 1.
-CORRELATIONS = _set("mcc pearson spearman kendall")
+CORRELATIONS = _set("mcc pearson pearsonr spearman spearmanr kendall")
 STANDARD_ERRORS = _set("stderr std stddev sem")
 ERROR_RATE = Metric("loss", "error rate", "errors")
 BITS = replace(LOSS, title="bits/byte", unit="bits/byte")
@@ -65,6 +81,7 @@ CHARACTERS = replace(LOSS, title="bits/character", unit="bits/character")
 PHRASES: tuple[tuple[str, Metric], ...] = (
     ("log ppl", LOSS),
     ("log perplexity", LOSS),
+    ("bits", replace(LOSS, unit="bits")),
     ("bits per byte", BITS),
     ("bits byte", BITS),
     ("bits per character", CHARACTERS),
@@ -75,6 +92,14 @@ PHRASES: tuple[tuple[str, Metric], ...] = (
     ("exact match", ACCURACY),
     ("pass at 1", ACCURACY),
     ("win rate", SCORE),
+    ("neg log likelihood", LOSS),
+    ("negative log likelihood", LOSS),
+    ("neg loglikelihood", LOSS),
+    ("negative loglikelihood", LOSS),
+    ("neg log prob", LOSS),
+    ("negative log prob", LOSS),
+    ("neg logprob", LOSS),
+    ("negative logprob", LOSS),
     ("log likelihood", SCORE),
     ("log prob", SCORE),
     ("error rate", ERROR_RATE),
@@ -89,7 +114,9 @@ PHRASES: tuple[tuple[str, Metric], ...] = (
     ("em", ACCURACY),
     ("mcc", ACCURACY),
     ("pearson", ACCURACY),
+    ("pearsonr", ACCURACY),
     ("spearman", ACCURACY),
+    ("spearmanr", ACCURACY),
     ("kendall", ACCURACY),
     ("auc", ACCURACY),
     ("roc auc", ACCURACY),

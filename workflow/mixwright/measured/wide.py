@@ -129,9 +129,13 @@ def write_wide(
     """Writes a line a row, numbers to the last bit.
 
     Args:
-        key: the heading of the ids.
+        key: the heading of the ids; where a column has it too, they stand under `run`.
         values: (ids, columns).
     """
+    if key in columns:
+        key = "run"
+    while key in columns:
+        key += "_id"
     with written(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([key, *columns])

@@ -205,6 +205,11 @@ class Fit:
     def predict_minimised(self, mixtures: Mixtures) -> Array:
         """Returns (mixtures, targets) predictions of what the mixer minimises; as `predict`."""
         self.check_predicts()
+        if not isinstance(mixtures, Mixtures):
+            kind = type(mixtures).__name__
+            raise MixwrightError(
+                f"fit.predict: mixtures is a {kind}; predict by mixwright.predict(fit, mixtures)"
+            )
         return self.mixer.predict(self.source.amounts(mixtures))
 
     def check_predicts(self) -> None:

@@ -24,7 +24,7 @@ from mixwright.measured.wide import write_wide
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
 from mixwright.study.study import Study
-from mixwright.trust.anchors import AnchorMap, fit_anchors
+from mixwright.trust.anchors import AnchorMap, check_units, fit_anchors
 from mixwright.trust.doubts import doubts
 
 # Columns of a line where no terminal says how many there are.
@@ -156,9 +156,6 @@ def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
     trained = Mixtures(str(mixtures[0]), "run", anchors.runs, anchors.domains, anchors.weights)
     predicted = mixer.predict(fitted.source.amounts(trained))
     columns = [meant.index(target) for target in mixer.targets]
-    return fit_anchors(
-        mixer.targets,
-        predicted,
-        anchors.losses[:, columns],
-        fitted.source.metrics,
-    )
+    measured = anchors.losses[:, columns]
+    check_units(mixer.targets, predicted, measured, fitted.source.metrics)
+    return fit_anchors(mixer.targets, predicted, measured, fitted.source.metrics)

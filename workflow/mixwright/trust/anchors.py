@@ -15,6 +15,8 @@ from mixwright.mixture import Array
 
 # a pull that nothing moves: all targets share one slope
 COMMON = np.inf
+# Losses of larger models are never so many times those of proxies, and seldom so small a part.
+GREATEST_RATIO, LEAST_RATIO = 3.0, 1 / 8
 # pulls that are tried, in anchors that would have said the common slope
 PULLS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, COMMON)
 # differences between anchors that it takes to move the common slope halfway from 1
@@ -127,6 +129,39 @@ def _check(targets: int, predicted: Array, measured: Array) -> None:
         raise MixwrightError(f"anchors: {shapes}; give one row an anchor run in both")
     if not (np.isfinite(predicted).all() and np.isfinite(measured).all()):
         raise MixwrightError("anchors: an anchor's loss is NaN; drop the run")
+
+
+def check_units(
+    targets: tuple[str, ...],
+    predicted: Array,
+    measured: Array,
+    metrics: Mapping[str, Metric],
+) -> None:
+    """Refuses anchors whose numbers cannot be in the unit of the fit.
+
+    Args:
+        predicted: (anchors, targets) as mixers minimise them.
+        measured: (anchors, targets) of the anchor runs, alike.
+        metrics: target -> what its numbers are; losses in nats/token where nothing stands here.
+
+    Raises:
+        MixwrightError: the losses of a target are far from those that the fit predicts.
+    """
+    for column, target in enumerate(targets):
+        metric = metrics.get(target, LOSS)
+        if metric.higher:
+            continue
+        first = metric.measured(predicted[:, column])
+        second = metric.measured(measured[:, column])
+        if first.min() <= 0 or second.min() <= 0:
+            continue
+        ratio = float(np.median(second / first))
+        is_small = metric.name == "loss" and ratio < LEAST_RATIO
+        if is_small or ratio > GREATEST_RATIO:
+            raise MixwrightError(
+                f"anchors: {target} is {ratio:.2g} times what the fit predicts for these"
+                f" mixtures; give it in the fit's unit, {metric.unit or metric.title}"
+            )
 
 
 def _mean_square(errors: Array) -> float:

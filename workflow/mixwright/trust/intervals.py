@@ -71,8 +71,8 @@ class Difference:
 
         The numbers count in the direction that the words name.
         """
-        unit = self.metric.unit
-        size = f"{abs(self.value):.3f} {unit}".rstrip()
+        unit = f" {self.metric.unit}".rstrip()
+        size = f"{abs(self.value):.3f}{unit}"
         if self.verdict == "identical":
             return f"the same mixture as {self.reference}"
         if self.verdict == "undecided":
@@ -81,8 +81,8 @@ class Difference:
                 side = "below"
             return f"{size} {side} {self.reference}, but one seed cannot tell that from luck"
         if self.verdict == "not distinguishable":
-            interval = f"[{self.low:+.3f}, {self.high:+.3f}] {unit}".rstrip()
-            return f"not distinguishable from {self.reference} ({interval})"
+            interval = f"[{self.low:+.3f}, {self.high:+.3f}]"
+            return f"not distinguishable from {self.reference} ({interval}{unit})"
         near, far = sorted((abs(self.low), abs(self.high)))
         return f"{self.verdict} than {self.reference} by {size} [{near:.3f}, {far:.3f}]"
 
