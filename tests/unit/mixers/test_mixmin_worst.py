@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
-from mixwright.mixers import create
+from mixwright.mixers import create, load
 from mixwright.mixture import Domain
 from mixwright.observations import Likelihoods, Observations
 from mixwright.simplex.bounds import Bounds
@@ -198,3 +198,23 @@ def test_other_solvers_and_other_words_are_refused(method):
         create("mixmin", {"objective": "worst", "method": method})
     with pytest.raises(MixwrightError, match="objective is median; write mean or worst"):
         create("mixmin", {"objective": "median"})
+
+
+def test_an_example_without_any_likelihood_is_refused_as_for_the_mean():
+    observations = observed(BETTER)
+    impossible = {}
+    for target, block in observations.likelihoods.items():
+        values = np.where(np.arange(120)[:, None] == 7, -np.inf, block.values)
+        impossible[target] = replace(block, values=values)
+    with pytest.raises(MixwrightError, match="no proxy gives example 7 any likelihood"):
+        proposed(replace(observations, likelihoods=impossible), goal(), tau=0)
+    with pytest.raises(MixwrightError, match="no proxy gives example 7 any likelihood"):
+        proposed(replace(observations, likelihoods=impossible), goal(), tau=0, objective="mean")
+
+
+def test_a_saved_fit_proposes_the_same(tmp_path):
+    mixer = create("mixmin", {"objective": "worst", "tau": 0.01}).fit(observed(BETTER))
+    mixer.save(tmp_path)
+    again = load("mixmin", tmp_path).propose(goal())
+    first = mixer.propose(goal())
+    assert again.weights.tolist() == first.weights.tolist() and again.notes == first.notes

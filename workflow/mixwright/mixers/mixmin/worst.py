@@ -240,10 +240,12 @@ def solve_worst(
     free = region.free
     total = max(float(a.sum()) for a in importance)
     columns = None if len(free) == domains else free
+    unshifted = []
+    for block, a in zip(values, importance, strict=True):
+        unshifted.append(Ratios.of(block, a / total, columns))
     targets = []
     offsets = _offsets(reference, len(values))
-    for block, a, offset in zip(values, importance, offsets, strict=True):
-        ratios = Ratios.of(block, a / total, columns)
+    for ratios, offset in zip(unshifted, offsets, strict=True):
         constant = ratios.constant - offset / total
         targets.append(replace(ratios, constant=constant))
     known = known_prior(prior, domains)
