@@ -6,17 +6,16 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from mixwright.errors import MixwrightError
-from mixwright.mixers.mixmin.mixmin import solve, solve_squared, solve_worst
+from mixwright.mixers.mixmin.mixmin import solve, solve_worst
 
 
-def by_slsqp(objective, domains, lower, upper, extra=()):
+def by_slsqp(objectives, domains, lower, upper):
     solution = minimize(
-        lambda x: objective(x[:domains]) if not extra else x[-1],
-        np.append(np.full(domains, 1 / domains), 9.0) if extra else np.full(domains, 1 / domains),
-        bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True))
-        + [(None, None)] * bool(extra),
+        lambda x: x[-1],
+        np.append(np.full(domains, 1 / domains), 9.0),
+        bounds=list(zip(np.maximum(lower, 1e-12), upper, strict=True)) + [(None, None)],
         constraints=[{"type": "eq", "fun": lambda x: x[:domains].sum() - 1}]
-        + [{"type": "ineq", "fun": lambda x, f=f: x[-1] - f(x[:domains])} for f in extra],
+        + [{"type": "ineq", "fun": lambda x, f=f: x[-1] - f(x[:domains])} for f in objectives],
         method="SLSQP",
         options={"ftol": 1e-15, "maxiter": 1000},
     )
@@ -25,29 +24,6 @@ def by_slsqp(objective, domains, lower, upper, extra=()):
 
 def pull(w, tau):
     return tau * float((w * np.log(np.maximum(w, 1e-300) * len(w))).sum())
-
-
-@pytest.mark.parametrize("tau", [0.0, 0.05])
-@pytest.mark.parametrize("capped", [False, True])
-@pytest.mark.parametrize("seed", range(4))
-def test_squared_error_is_the_quadratic_programmes(seed, capped, tau):
-    rng = np.random.default_rng(seed)
-    n, m = 80, 6
-    classes = (1, 3)[seed % 2]
-    predictions = rng.dirichlet(np.ones(max(2, classes)), (n, m)).transpose(0, 2, 1)[:, :classes]
-    labels = rng.integers(max(2, classes), size=n)
-    truth = np.eye(classes)[labels] if classes > 1 else labels[:, None]
-    lower, upper = (np.full(m, 0.02), np.full(m, 0.3)) if capped else (np.zeros(m), np.ones(m))
-    values = predictions[:, 0] if classes == 1 else predictions
-    solution = solve_squared(values, labels, tolerance=1e-10, lower=lower, upper=upper, tau=tau)
-
-    def objective(w):
-        return float(((predictions @ w - truth) ** 2).sum() / n) + pull(w, tau)
-
-    assert solution.converged and 0 <= solution.gap <= 1e-10
-    assert solution.objective == pytest.approx(objective(solution.weights), abs=1e-12)
-    assert solution.objective == pytest.approx(by_slsqp(objective, m, lower, upper), abs=1e-8)
-    assert solution.objective <= by_slsqp(objective, m, lower, upper) + 1e-9
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.05])
@@ -68,7 +44,7 @@ def test_the_worst_target_is_as_good_as_it_can_be(seed, capped, tau):
     objectives = []
     for block, least in zip(blocks, reference, strict=True):
         objectives.append(partial(excess, block=block, least=least))
-    best = by_slsqp(None, m, lower, upper, objectives)
+    best = by_slsqp(objectives, m, lower, upper)
     greatest = max(f(solution.weights) for f in objectives)
     assert solution.converged and 0 <= solution.gap <= 1e-6
     assert solution.objective == pytest.approx(greatest, abs=1e-10)
@@ -82,17 +58,10 @@ def test_one_target_is_the_plain_problem_and_caps_of_zero_are_kept():
         solve(values, upper=upper).objective, abs=1e-6
     )
     assert solve_worst([values], upper=upper).weights[0] == 0
-    assert solve_squared(np.abs(values), np.ones(100), upper=upper).weights[0] == 0
 
 
 def test_useless_tables_are_refused_by_name():
     values = np.full((4, 2), 0.5)
-    with pytest.raises(MixwrightError, match="example 2 has a prediction that is not finite"):
-        solve_squared(np.where(np.arange(4)[:, None] == 2, np.nan, values), np.ones(4))
-    with pytest.raises(MixwrightError, match="labels are whole numbers from 0 to 2"):
-        solve_squared(np.full((4, 3, 2), 0.3), np.array([0, 1, 2, 3]))
-    with pytest.raises(MixwrightError, match="do not fit 4 examples"):
-        solve_squared(values, np.ones(3))
     with pytest.raises(MixwrightError, match="no target"):
         solve_worst([])
     with pytest.raises(MixwrightError, match="example 1 any likelihood"):

@@ -37,6 +37,14 @@ def test_defaults_and_shapes_are_filled_in():
             {"mixers": {"regmix": {"leafs": 3}}},
             "config: mixers.regmix.leafs is unknown; did you mean mixers.regmix.leaves?",
         ),
+        (
+            {"mixers": {"mixmin": {"objective": "worst", "method": "em"}}},
+            "config: mixers.mixmin.method em minimises the mean alone;",
+        ),
+        (
+            {"mixers": {"least": {"like": "mixmin", "objective": "worst", "method": "published"}}},
+            "config: mixers.least.method published minimises the mean alone;",
+        ),
         ({"goal": {"fixed": {"z": 0.1}}}, "config: goal.fixed.z is not a domain; domains are x, y"),
         (
             {"goal": {"groups": {"g": {"domains": ["x", "z"]}}}},

@@ -51,6 +51,7 @@ def resolve(
     study["mixers"] = {"natural": {}} | study["mixers"]
     study["like"] = like
     _check_members(study, schema)
+    _check_objectives(study)
     if study["tokenizer"]["folder"]:
         study["tokenizer"]["folder"] = expanded(study["tokenizer"]["folder"])
     public.check(study["public"])
@@ -104,6 +105,19 @@ def _check_members(study: Mapping[str, Any], schema: Schema) -> None:
             node = methods[member] | {"$defs": schema["$defs"]}
             members[member] = as_wanted(members[member], node, schema, where)
             check_against(members[member], node, f"{where}.")
+
+
+def _check_objectives(study: Mapping[str, Any]) -> None:
+    """One of MixMin's solvers alone minimises the worst target."""
+    for mixer, settings in study["mixers"].items():
+        if study["like"].get(mixer, mixer) != "mixmin":
+            continue
+        method = settings["method"]
+        if settings["objective"] == "worst" and method != "sqp":
+            raise MixwrightError(
+                f"config: mixers.{mixer}.method {method} minimises the mean alone;"
+                " take method sqp, or objective mean"
+            )
 
 
 def _write_out_shapes(study: dict[str, Any], folder: Path) -> None:

@@ -72,6 +72,13 @@ class GoalExamples:
             target=self.target[rows],
         )
 
+    def by_target(self) -> dict[int, NDArray[np.bool_]]:
+        """Returns position among the fit's targets -> (examples,) whether they are its own."""
+        rows = {}
+        for k in np.unique(self.target).tolist():
+            rows[k] = self.target == k
+        return rows
+
     def losses(self, weights: Array) -> Array:
         """Returns (mixtures,) losses, nats/token, of (mixtures, domains) weights."""
         losses = []

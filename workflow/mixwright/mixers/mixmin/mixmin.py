@@ -11,7 +11,8 @@ proxies on the targets' examples, and a pull to the natural mixture:
           * scored tokens of j), so that f is in nats/token
     tau   strength of the pull, no unit; the paper has none (tau = 0)
 
-f is convex: solver.py finds its minimum and certifies it by a gap.
+f is convex: solver.py finds its minimum and certifies it by a gap. With `objective: worst` the
+least of the targets' gains over natural takes the place of the goal's mean (worst.py).
 """
 
 from collections.abc import Sequence
@@ -30,13 +31,20 @@ from mixwright.mixers.mixmin.examples import (
     refuse_nan,
     scored_targets,
 )
-from mixwright.mixers.mixmin.objectives import solve_squared, solve_worst
 from mixwright.mixers.mixmin.solver import solve
+from mixwright.mixers.mixmin.worst import (
+    cost_note,
+    greatest_total,
+    least_gain,
+    solve_examples,
+    solve_worst,
+    worst_note,
+)
 from mixwright.mixture import Array
 from mixwright.numerics.sqp import Solution
 from mixwright.observations import Likelihoods, Observations
 
-__all__ = ["MixMin", "Solution", "solve", "solve_squared", "solve_worst"]
+__all__ = ["MixMin", "Solution", "solve", "solve_worst"]
 
 # Folds of the examples, to ask which pull to natural holds on examples that did not choose.
 FOLDS = 5
@@ -54,6 +62,8 @@ class MixMin(Fitted):
     the gain over natural is measured on them.
     """
 
+    # mean: the goal's weighted mean of its targets; worst: the target that gains least over natural
+    objective: str = "mean"
     # a number, or "auto": the one among STRENGTHS that gains most on held-out folds
     tau: float | str = "auto"
     # sqp, em or published (the paper's own solver, without a pull)
@@ -69,6 +79,22 @@ class MixMin(Fitted):
     reported: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)
     reported_scored: tuple[Array, ...] = field(default=(), metadata=FITTED, repr=False)
     name = "mixmin"
+
+    def __post_init__(self) -> None:
+        if self.objective not in ("mean", "worst"):
+            raise MixwrightError(
+                f"mixers: mixmin.objective is {self.objective}; write mean or worst"
+            )
+        if self.worst and self.method != "sqp":
+            raise MixwrightError(
+                f"mixers: mixmin.method {self.method} minimises the mean alone;"
+                " take method sqp, or objective mean"
+            )
+
+    @property
+    def worst(self) -> bool:
+        """Whether the worst target is minimised."""
+        return self.objective == "worst"
 
     def fit(self, observations: Observations) -> Self:
         """Takes the likelihoods of every target that was scored example by example."""
@@ -104,7 +130,7 @@ class MixMin(Fitted):
 
     def propose(self, goal: Goal) -> Proposal:
         """Minimises f, and says what its minimum gains over natural."""
-        importance = self.target_weights(goal)
+        importance = self._importance(goal)
         choosing = self._choosing(importance)
         reporting = GoalExamples.of(self.reported, self.reported_scored, importance)
         tau, held_out = self._choose_tau(choosing, goal)
@@ -120,7 +146,12 @@ class MixMin(Fitted):
             if self.tau == "auto":
                 where += " (they chose the pull too: somewhat too high)"
         trust = {}
-        if self.draws:
+        if self.worst:
+            gained = worst_note(judging, gains, self.targets, tau, where)
+            notes = [gained, *self._worst_notes(goal, solution.weights, tau)]
+        else:
+            notes = [gain_note(gains, tau, where)]
+        if self.draws and not self.worst:
             trust = intervals(
                 choosing,
                 judging,
@@ -137,18 +168,51 @@ class MixMin(Fitted):
             mixture=goal.mixture(solution.weights),
             predicted=self.in_goal(predicted, goal),
             gap=solution.gap,
-            notes=(gain_note(gains, tau, where), *self._gap_notes(solution, choosing)),
+            notes=(*notes, *self._gap_notes(solution, choosing)),
             intervals=trust,
         )
+
+    def _importance(self, goal: Goal) -> Array:
+        """(targets,) weights in the objective; the worst is looked for among those with any."""
+        weights = self.target_weights(goal)
+        if self.worst:
+            return np.where(weights > 0, 1.0, 0.0)
+        return weights
+
+    def _worst_notes(self, goal: Goal, weights: Array, tau: float) -> list[str]:
+        """What the worst target costs the others, and what was not done for it."""
+        notes = []
+        importance = self.target_weights(goal)
+        chosen = np.flatnonzero(importance)
+        names = [self.targets[k] for k in chosen]
+        if len(names) > 1:
+            of_mean = replace(self, objective="mean")
+            best = of_mean._solve(self._choosing(importance), goal, tau)
+            ours, means = self.predict(np.stack([weights, best.weights]))
+            notes.append(cost_note(names, (ours - means)[chosen]))
+        shares = [goal.targets[name] for name in names]
+        if max(shares) > min(shares):
+            notes.append(
+                "objective worst counts targets alike: their weights in the goal are not used"
+            )
+        if self.draws:
+            notes.append("no intervals: objective worst has none")
+        return notes
 
     def _gap_notes(self, solution: Solution, choosing: GoalExamples) -> list[str]:
         if solution.converged:
             return []
-        gap = solution.gap / choosing.importance.sum()
+        gap = solution.gap / self._total(choosing)
         return [
             f"the gap {gap:.1e} stayed above the tolerance {self.tolerance:.0e}"
             f" after {solution.iterations} steps"
         ]
+
+    def _total(self, examples: GoalExamples) -> float:
+        """The sum of example weights that the tolerance and the pull are relative to."""
+        if self.worst:
+            return greatest_total(examples)
+        return float(examples.importance.sum())
 
     def _choosing(self, importance: Array) -> GoalExamples:
         """The examples that choose, weighted by (targets,) importance."""
@@ -159,8 +223,15 @@ class MixMin(Fitted):
         gains = {}
         for tau in self._strengths():
             gains[tau] = self._held_out_gains(choosing, goal, tau)
-        best = max(gains, key=lambda tau: (gains[tau].sum(), tau))
+        worth = {tau: self._worth(choosing, gains[tau]) for tau in gains}
+        best = max(worth, key=lambda tau: (worth[tau], tau))
         return best, gains[best]
+
+    def _worth(self, examples: GoalExamples, gains: Array) -> float:
+        """What (examples,) gains amount to: that of the goal, or that of its worst target."""
+        if self.worst:
+            return least_gain(examples, gains)
+        return float(gains.sum())
 
     def _strengths(self) -> tuple[float, ...]:
         """The pulls to try."""
@@ -173,7 +244,9 @@ class MixMin(Fitted):
         return (float(self.tau),)
 
     def _solve(self, examples: GoalExamples, goal: Goal, tau: float) -> Solution:
-        total = float(examples.importance.sum())
+        pull = tau * self._total(examples)
+        if self.worst:
+            return solve_examples(examples, goal, pull, self.tolerance)
         return solve(
             examples.values,
             examples.importance,
@@ -181,7 +254,7 @@ class MixMin(Fitted):
             lower=goal.bounds.lower,
             upper=goal.bounds.upper,
             prior=goal.natural,
-            tau=tau * total,
+            tau=pull,
             method=self.method,
             groups=goal.bounds.groups,
         )

@@ -1,20 +1,18 @@
-"""MixMin (arXiv 2502.10510) with two other objectives, solved and certified by the same steps.
+"""MixMin (arXiv 2502.10510) for the worst target: solved and certified by the same steps.
 
-Squared error, for classifiers and regressors, is a quadratic programme:
+Each target t has its own examples, and the greatest loss is minimised:
 
-    f(w) = sum_j a_j | sum_i w_i p_ji - y_j |^2
+    f(w) = max_t ( f_t(w) - reference_t ) + tau KL(w || prior)
+    f_t(w) = -sum_j a_tj log( sum_i w_i L_tji )
 
-The worst target is a maximum over targets t, each with its own examples:
+    w_i          weight of domain i
+    a_tj         weight of target t's example j
+    L_tji        likelihood of target t's example j under the proxy of domain i
+    reference_t  what target t's loss is compared with
+    tau          strength of the pull to the prior
 
-    f(w) = max_t ( f_t(w) - reference_t ),  f_t(w) = -sum_j a_tj log( sum_i w_i L_tji )
-
-    w_i    weight of domain i
-    p_ji   prediction of domain i's proxy for example j, one number a class
-    y_j    label of example j, a number or 1 for its class
-    a_j    weight of example j
-    L_tji  likelihood of target t's example j under the proxy of domain i
-
-Both take the pull tau KL(w || prior) too.
+The mixer's reference is each target's loss at natural: the least gain over natural is maximised.
+Without it the target that is hardest to predict would decide alone.
 """
 
 from collections.abc import Sequence
@@ -27,7 +25,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, softmax
 
 from mixwright.errors import MixwrightError
-from mixwright.mixers.mixmin.ratios import CELLS, Ratios, example_weights
+from mixwright.goal import Goal
+from mixwright.mixers.mixmin.examples import GoalExamples
+from mixwright.mixers.mixmin.ratios import Ratios, example_weights
 from mixwright.mixers.mixmin.solver import rescaled, spread, table
 from mixwright.mixture import Array
 from mixwright.numerics.sqp import (
@@ -41,27 +41,6 @@ from mixwright.numerics.sqp import (
     pull_of,
 )
 from mixwright.simplex.geometry import Groups
-
-
-@dataclass(frozen=True)
-class Quadratic:
-    """f(w) = w'Hw / 2 - c.w + constant."""
-
-    # (domains, domains) H
-    curvature: Array
-    # (domains,) c
-    linear: Array
-    constant: float
-
-    def at(self, weights: Array, exact: bool = True) -> Point:
-        """Returns f and its gradient at (domains,) weights."""
-        product = self.curvature @ weights
-        value = float(weights @ (product / 2 - self.linear)) + self.constant
-        return Point(weights, value, product - self.linear)
-
-    def hessian(self, point: Point, active: NDArray[np.int64], effort: int = 0) -> Array:
-        """Returns (active, active) curvature."""
-        return self.curvature[np.ix_(active, active)].copy()
 
 
 @dataclass(frozen=True)
@@ -115,48 +94,116 @@ def _values(points: Sequence[Point]) -> Array:
     return np.array([point.value for point in points])
 
 
-def solve_squared(
-    predictions: NDArray[Any],
-    labels: ArrayLike,
-    weights: ArrayLike | None = None,
-    *,
-    tolerance: float = 1e-6,
-    lower: ArrayLike | None = None,
-    upper: ArrayLike | None = None,
-    prior: ArrayLike | None = None,
-    tau: float = 0.0,
-    groups: Groups = (),
+def solve_examples(
+    examples: GoalExamples,
+    goal: Goal,
+    tau: float,
+    tolerance: float,
 ) -> Solution:
-    """Minimises sum_j a_j |sum_i w_i p_ji - y_j|^2 + tau KL(w || prior).
+    """Minimises the greatest of the targets' excesses over their losses at natural.
 
     Args:
-        predictions: (examples, domains) for one output, or (examples, classes, domains).
-        labels: (examples,) numbers for one output, whole numbers from 0 on for classes; or
-            (examples, classes).
-        weights: (examples,) a_j; 1 / examples where None.
-        tolerance: gap at which to stop, relative to sum_j a_j.
-        lower, upper, prior, tau, groups: as in `solve`.
+        examples: of the targets, each with weights a_tj of its own.
+        goal: its bounds and its natural mixture.
+        tau: strength of the pull to natural, in the unit of the losses.
+        tolerance: as in `solve_worst`.
 
     Raises:
-        MixwrightError: useless numbers, labels that do not fit, or bounds that no mixture fits.
+        MixwrightError: as `solve_worst`.
     """
-    values = np.asarray(predictions)
-    if values.ndim == 2:
-        values = values[:, None]
-    values = table(values, 3)
-    examples, classes, domains = values.shape
-    a = example_weights(weights, examples)
-    total = float(a.sum())
-    region = Region.of(domains, lower, upper, groups)
-    free = region.free
-    truth = _one_hot(labels, examples, classes)
-    quadratic = _quadratic(values, truth, a / a.sum(), free)
-    known = known_prior(prior, domains)
-    pulled = Pulled(quadratic, known[free], pull_of(tau) / total)
-    inside = region.only(free)
-    start = inside.scale(np.full(len(free), 1 / len(free)))
-    solution = minimise(pulled, inside, start, tolerance)
-    return spread(rescaled(solution, total), free, domains)
+    blocks = []
+    weights = []
+    reference = []
+    for rows in examples.by_target().values():
+        part = examples.only(rows)
+        at_natural = part.losses(goal.natural[None])
+        blocks.append(part.values)
+        weights.append(part.importance)
+        reference.append(float(at_natural[0]))
+    return solve_worst(
+        blocks,
+        weights,
+        reference=reference,
+        tolerance=tolerance,
+        lower=goal.bounds.lower,
+        upper=goal.bounds.upper,
+        prior=goal.natural,
+        tau=tau,
+        groups=goal.bounds.groups,
+    )
+
+
+def greatest_total(examples: GoalExamples) -> float:
+    """Returns the greatest of the targets' sums of example weights."""
+    totals = []
+    for rows in examples.by_target().values():
+        totals.append(float(examples.importance[rows].sum()))
+    return max(totals)
+
+
+def least_gain(examples: GoalExamples, gains: Array) -> float:
+    """Returns the least of the targets' sums of (examples,) gains."""
+    sums = []
+    for rows in examples.by_target().values():
+        sums.append(float(gains[rows].sum()))
+    return min(sums)
+
+
+def worst_note(
+    examples: GoalExamples,
+    gains: Array,
+    targets: Sequence[str],
+    tau: float,
+    where: str,
+) -> str:
+    """Returns a sentence: each target's gain over natural, the worst target first.
+
+    The gain counts as one where every target's is over twice its standard error.
+
+    Args:
+        examples: that the gains are of.
+        gains: (examples,) gains over natural.
+        targets: names of the fit's targets.
+        tau: pull to natural, for the sentence.
+        where: which examples they are, for the sentence.
+    """
+    by_name = {}
+    gained = True
+    for k, rows in examples.by_target().items():
+        mean, error = _sum_with_error(gains[rows])
+        by_name[targets[k]] = (mean, error)
+        gained = gained and mean > 2 * error
+    worst_first = sorted(by_name, key=lambda name: by_name[name])
+    parts = []
+    for name in worst_first:
+        mean, error = by_name[name]
+        parts.append(f"{name} {mean:+.4f} +- {error:.4f}")
+    verdict = "gain over natural" if gained else "no gain over natural"
+    return (
+        f"{verdict} of the worst target, {worst_first[0]}, on {where}: {', '.join(parts)}"
+        f" nats/token of the mixed proxies (pull to natural {tau:g})"
+    )
+
+
+def _sum_with_error(gains: Array) -> tuple[float, float]:
+    """The sum of (examples,) gains and its standard error, which one example cannot tell."""
+    count = len(gains)
+    mean = float(gains.sum())
+    if count < 2:
+        return mean, np.inf
+    deviation = float(gains.std(ddof=1))
+    return mean, deviation * count**0.5
+
+
+def cost_note(targets: Sequence[str], changes: Array) -> str:
+    """Returns a sentence: (targets,) losses less those at the best mixture for the mean."""
+    parts = []
+    for name, change in zip(targets, changes.tolist(), strict=True):
+        parts.append(f"{name} {change:+.4f}")
+    return (
+        "loss beside that of objective mean at the same pull, on the examples that chose:"
+        f" {', '.join(parts)} nats/token of the mixed proxies"
+    )
 
 
 def solve_worst(
@@ -193,10 +240,12 @@ def solve_worst(
     free = region.free
     total = max(float(a.sum()) for a in importance)
     columns = None if len(free) == domains else free
+    unshifted = []
+    for block, a in zip(values, importance, strict=True):
+        unshifted.append(Ratios.of(block, a / total, columns))
     targets = []
     offsets = _offsets(reference, len(values))
-    for block, a, offset in zip(values, importance, offsets, strict=True):
-        ratios = Ratios.of(block, a / total, columns)
+    for ratios, offset in zip(unshifted, offsets, strict=True):
         constant = ratios.constant - offset / total
         targets.append(replace(ratios, constant=constant))
     known = known_prior(prior, domains)
@@ -270,57 +319,3 @@ def _sharpened(
         iterations=steps,
         converged=gap <= tolerance,
     )
-
-
-def _quadratic(
-    values: NDArray[Any], labels: Array, importance: Array, free: NDArray[np.int64]
-) -> Quadratic:
-    """The objective's coefficients, accumulated in blocks of examples.
-
-    Args:
-        values: (examples, classes, domains) predictions.
-        labels: (examples, classes).
-        importance: (examples,) a_j.
-        free: domains that may have weight.
-    """
-    domains = len(free)
-    examples, classes, _ = values.shape
-    size = max(1, CELLS // (domains * classes))
-    curvature = np.zeros((domains, domains))
-    linear = np.zeros(domains)
-    constant = 0.0
-    for start in range(0, examples, size):
-        rows = slice(start, start + size)
-        block = values[rows][:, :, free]
-        block = np.asarray(block, dtype=np.float64).reshape(-1, domains)
-        finite = np.isfinite(block).all(axis=1)
-        if not finite.all():
-            example = start + int(finite.argmin()) // classes
-            raise MixwrightError(
-                f"mixmin: example {example} has a prediction that is not finite; score it again"
-            )
-        a = np.repeat(importance[rows], classes)
-        y = labels[rows].reshape(-1)
-        curvature += 2 * (block.T * a) @ block
-        linear += 2 * (a * y) @ block
-        constant += float(a @ y**2)
-    return Quadratic(curvature, linear, constant)
-
-
-def _one_hot(labels: ArrayLike, examples: int, classes: int) -> Array:
-    """(examples, classes): for one output the numbers as they are, for classes 1 for the class."""
-    array = np.asarray(labels)
-    if array.shape == (examples, classes):
-        return array.astype(np.float64)
-    if array.shape != (examples,):
-        raise MixwrightError(
-            f"mixmin: labels of shape {array.shape} do not fit {examples} examples;"
-            " give one an example"
-        )
-    if classes == 1:
-        return array.astype(np.float64)[:, None]
-    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= classes:
-        raise MixwrightError(
-            f"mixmin: labels are whole numbers from 0 to {classes - 1}; number the classes so"
-        )
-    return np.eye(classes)[array]
