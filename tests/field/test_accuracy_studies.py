@@ -308,7 +308,7 @@ def test_a_study_is_answered_with_its_own_keys_not_with_options(tmp_path):
 
 def test_accuracies_of_one_are_no_percent(tmp_path):
     with pytest.raises(
-        MixwrightError, match="no other is over 1, so it is no part of 100; correct"
+        MixwrightError, match="and no number of this target is over 1 percent; correct"
     ):
         imported(tmp_path, tables_of(tmp_path), arc={"whole": 100})
 
