@@ -69,6 +69,10 @@ bench: install ## run the benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/designs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mixmin.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scales.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/accuracies.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evidence.py --seeds 2
+	$(BIN)/python benchmarks/fuzz_tables.py
+	$(BIN)/python benchmarks/fuzz_studies.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
 	$(BIN)/python benchmarks/proxies_gpu.py
 
