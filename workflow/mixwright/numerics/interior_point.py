@@ -7,11 +7,12 @@ by Newton's method on the objective plus logarithmic barriers,
 
     sum_k a_k L_k(w) - t (sum log(distance to a bound) + sum_k log(M_k - L_k(w))),
 
-for a barrier t that shrinks a hundredfold at a time. Its curvature at a distance d is t / d^2 at
-the minimum, where the price of the distance is t / d. Steps take it as price / d, with prices that
-are unknowns of their own (primal-dual: Nocedal and Wright, Numerical Optimization, chapter 19):
-then a smaller barrier's minimum is a few steps away. The bounds are made a box first (see
-open_box), so that every step only has to keep a few sums.
+for a barrier t that shrinks at every round. Its curvature at a distance d is t / d^2, or price / d
+with the price t / d that the distance has at the minimum. Steps take the latter, with prices that
+are unknowns of their own (primal-dual: Nocedal and Wright, Numerical Optimization, chapter 19).
+Then t shrinks a hundredfold, and the next minimum is a few steps away. Limits bend, and prices from
+elsewhere point out of them: with limits t / d stands for the prices, and t shrinks tenfold. The
+bounds are made a box first (see open_box), so that every step only has to keep a few sums.
 """
 
 from dataclasses import dataclass, replace
@@ -26,17 +27,19 @@ from mixwright.numerics.open_box import OpenBox
 from mixwright.numerics.threads import one_thread
 from mixwright.simplex.geometry import Groups, settle
 
-BARRIERS = 10.0 ** -np.arange(1, 12, 2)
+BARRIERS = 10.0 ** -np.arange(1, 12)
 # The smallest barrier with limits. A smaller one leaves less room below a limit than losses have
 # digits, and the multipliers are read off that room.
 SHARPEST = 1e-9
 # Newton steps at one barrier, at most.
 STEPS = 50
-# The value's fall along a step, in barriers, below which a barrier is done, and the last one.
+# A barrier is done when the value falls by less along a step, in barriers.
 ROUGH = 0.3
+ROUGH_IN_LIMITS = 1e-3
+# The same of the last barrier.
 FINE = 1e-6
 # How many times a price may be that which is its due at the minimum, and the other way round.
-FAR = 1e6
+FAR = 100.0
 # More steps at the last barrier, at most: undamped steps square the multipliers' error.
 POLISH = 12
 
@@ -90,14 +93,16 @@ def minimise_inside(
         return settle(w, lower, upper, groups), multipliers
 
     limited = np.isfinite(limits).any()
-    barriers = BARRIERS
+    barriers = BARRIERS[::2]
+    rough = ROUGH
     if limited:
         barriers = BARRIERS[BARRIERS >= SHARPEST / 2]
+        rough = ROUGH_IN_LIMITS
     problem = _Problem(losses, importance, limits, box, float(barriers[0]))
     prices = problem.due(problem.distances(box.variables(w)))
     for barrier in barriers.tolist():
         problem = replace(problem, barrier=barrier)
-        enough = ROUGH
+        enough = rough
         if barrier == barriers[-1]:
             enough = FINE
         w, prices = problem.centre(w, prices, enough)
@@ -184,6 +189,8 @@ class _Problem:
             distances = self.distances(x)
             due = self.due(distances)
             prices = np.clip(prices, due / FAR, due * FAR)
+            if len(self.limited):
+                prices = due
             step, change, decrement = self.newton_step(x, distances, prices)
             # Written so that a decrement that is no number ends the search too.
             if not decrement >= enough * self.barrier:
@@ -229,9 +236,9 @@ class _Problem:
         variables = len(x)
         w = self.box.weights(x)
         slopes = self.losses.slopes(w)
-        pull_up, pull_down, pull = np.split(self.due(distances), [variables, 2 * variables])
-        below, above, room = np.split(distances, [variables, 2 * variables])
-        of_lower, of_upper, of_limits = np.split(prices, [variables, 2 * variables])
+        pull_up, pull_down, pull = _parts(self.due(distances), variables)
+        below, above, room = _parts(distances, variables)
+        of_lower, of_upper, of_limits = _parts(prices, variables)
 
         gradient = pull_down - pull_up
         gradient[:count] += ((self.importance + pull) @ slopes)[free]
@@ -263,6 +270,12 @@ class _Problem:
             rising = (self.box.upper - x) / np.where(step == 0, 1e-300, step)
             room = np.where(step < 0, falling, rising)
         return min(1.0, 0.99 * float(room.min()))
+
+
+def _parts(values: Array, variables: int) -> tuple[Array, Array, Array]:
+    """Returns those of the lower bounds, upper bounds and limits, which stand side by side."""
+    both = 2 * variables
+    return values[:variables], values[variables:both], values[both:]
 
 
 def _solve(
