@@ -4,6 +4,7 @@ import pytest
 
 from mixwright.goal import Goal
 from mixwright.mixers import create
+from mixwright.mixers.regmix.tree_search import survivors
 from mixwright.mixture import Domain
 from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
@@ -63,3 +64,21 @@ def test_a_refit_has_fewer_trees_at_a_higher_rate():
     assert again.learning_rate == pytest.approx(0.033)
     difference = again.predict(observations.amounts) - full.predict(observations.amounts)
     assert np.abs(difference).max() < 0.05 * observations.losses.std()
+
+
+def test_the_last_trees_are_walked_only_for_mixtures_that_they_can_still_lift():
+    rng = np.random.default_rng(3)
+    rounds = 400
+    mixtures = 2_000
+    size = 0.01 * 0.99 ** np.arange(rounds)
+    leaves = size * rng.uniform(-1, 1, (mixtures, rounds))
+    walked = []
+
+    def partial(weights, first, last):
+        walked.append(len(weights) * (last - first))
+        return leaves[weights[:, 0].astype(int), first:last].sum(axis=1)
+
+    alive = survivors(partial, -size, size, np.arange(mixtures)[:, None], keep=50)
+    best = np.argsort(leaves.sum(axis=1))[:50]
+    assert set(best) == set(alive)
+    assert sum(walked) < 0.75 * mixtures * rounds

@@ -7,11 +7,15 @@ by Newton's method on the objective plus logarithmic barriers,
 
     sum_k a_k L_k(w) - t (sum log(distance to a bound) + sum_k log(M_k - L_k(w))),
 
-for a barrier t that shrinks tenfold at a time. The bounds are made a box first (see open_box), so
-that every step only has to keep a few sums.
+for a barrier t that shrinks at every round. Its curvature at a distance d is t / d^2, or price / d
+with the price t / d that the distance has at the minimum. Steps take the latter, with prices that
+are unknowns of their own (primal-dual: Nocedal and Wright, Numerical Optimization, chapter 19).
+Then t shrinks a hundredfold, and the next minimum is a few steps away. Limits bend, and prices from
+elsewhere point out of them: with limits t / d stands for the prices, and t shrinks tenfold. The
+bounds are made a box first (see open_box), so that every step only has to keep a few sums.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -29,6 +33,13 @@ BARRIERS = 10.0 ** -np.arange(1, 12)
 SHARPEST = 1e-9
 # Newton steps at one barrier, at most.
 STEPS = 50
+# A barrier is done when the value falls by less along a step, in barriers.
+ROUGH = 0.3
+ROUGH_IN_LIMITS = 1e-3
+# The same of the last barrier.
+FINE = 1e-6
+# How many times a price may be that which is its due at the minimum, and the other way round.
+FAR = 100.0
 # More steps at the last barrier, at most: undamped steps square the multipliers' error.
 POLISH = 12
 
@@ -82,12 +93,19 @@ def minimise_inside(
         return settle(w, lower, upper, groups), multipliers
 
     limited = np.isfinite(limits).any()
-    barriers = BARRIERS
+    barriers = BARRIERS[::2]
+    rough = ROUGH
     if limited:
         barriers = BARRIERS[BARRIERS >= SHARPEST / 2]
+        rough = ROUGH_IN_LIMITS
+    problem = _Problem(losses, importance, limits, box, float(barriers[0]))
+    prices = problem.due(problem.distances(box.variables(w)))
     for barrier in barriers.tolist():
-        problem = _Problem(losses, importance, limits, box, barrier)
-        w = problem.centre(w)
+        problem = replace(problem, barrier=barrier)
+        enough = rough
+        if barrier == barriers[-1]:
+            enough = FINE
+        w, prices = problem.centre(w, prices, enough)
     if limited:
         w = problem.polish(w)
         multipliers = problem.barrier / (limits - losses.predict(w[None])[0])
@@ -142,14 +160,40 @@ class _Problem:
         logs = to_lower + to_upper + np.log(room).sum()
         return float(self.importance @ losses - self.barrier * logs)
 
-    def centre(self, w: Array) -> Array:
-        """Minimises the value from the mixture w (domains,), by damped Newton steps."""
+    def distances(self, x: Array) -> Array:
+        """Returns how far (variables,) are from their lower bounds, upper bounds and limits.
+
+        They are side by side, (2 variables + targets,).
+        """
+        room = self.limits - self.losses_at(x)
+        return np.concatenate([x - self.box.lower, self.box.upper - x, room])
+
+    def due(self, distances: Array) -> Array:
+        """Returns the prices of distances at the minimum. An infinite limit has no price."""
+        return self.barrier / distances
+
+    def centre(self, w: Array, prices: Array, enough: float) -> tuple[Array, Array]:
+        """Minimises the value from the mixture w (domains,), by damped Newton steps.
+
+        Args:
+            w: the mixture.
+            prices: of the distances there.
+            enough: a decrement under so many barriers ends the search.
+
+        Returns:
+            The mixture and the prices at the minimum.
+        """
         x = self.box.variables(w)
         value = self.value(x)
         for _ in range(STEPS):
-            step, decrement = self.newton_step(x)
+            distances = self.distances(x)
+            due = self.due(distances)
+            prices = np.clip(prices, due / FAR, due * FAR)
+            if len(self.limited):
+                prices = due
+            step, change, decrement = self.newton_step(x, distances, prices)
             # Written so that a decrement that is no number ends the search too.
-            if not decrement >= 1e-3 * self.barrier:
+            if not decrement >= enough * self.barrier:
                 break
             length = self.longest(x, step)
             trial = self.value(x + length * step)
@@ -160,7 +204,9 @@ class _Problem:
                 break
             x = x + length * step
             value = trial
-        return self.box.weights(x)
+            moved = due - prices * change / distances
+            prices = np.maximum(moved, 0.01 * prices)
+        return self.box.weights(x), prices
 
     def polish(self, w: Array) -> Array:
         """Takes Newton steps near the centre that no longer compare values.
@@ -169,7 +215,8 @@ class _Problem:
         """
         x = self.box.variables(w)
         for _ in range(POLISH):
-            step, decrement = self.newton_step(x)
+            distances = self.distances(x)
+            step, _, decrement = self.newton_step(x, distances, self.due(distances))
             if not decrement > 1e-14 * self.barrier:
                 break
             length = self.longest(x, step)
@@ -178,31 +225,30 @@ class _Problem:
             x = x + length * step
         return self.box.weights(x)
 
-    def newton_step(self, x: Array) -> tuple[Array, float]:
-        """Returns the Newton step (variables,) that keeps the equalities, and its decrement.
+    def newton_step(self, x: Array, distances: Array, prices: Array) -> tuple[Array, Array, float]:
+        """Returns the Newton step (variables,) that keeps the equalities.
 
-        The decrement is how fast the value falls along the step.
+        With it come the change of the distances along it and its decrement: how fast the value
+        falls. The prices of the distances give the barriers' curvature.
         """
-        barrier = self.barrier
         free = self.box.free
         count = self.box.free_weights
+        variables = len(x)
         w = self.box.weights(x)
-        room = self.limits - self.losses.predict(w[None])[0]
         slopes = self.losses.slopes(w)
-        # An infinite limit has no price.
-        prices = self.importance + barrier / room
+        pull_up, pull_down, pull = _parts(self.due(distances), variables)
+        below, above, room = _parts(distances, variables)
+        of_lower, of_upper, of_limits = _parts(prices, variables)
 
-        below = x - self.box.lower
-        above = self.box.upper - x
-        gradient = barrier / above - barrier / below
-        gradient[:count] += (prices @ slopes)[free]
-        curvature = np.diag(barrier / below**2 + barrier / above**2)
-        bend = self.losses.curvature(prices, w)
+        gradient = pull_down - pull_up
+        gradient[:count] += ((self.importance + pull) @ slopes)[free]
+        curvature = np.diag(of_lower / below + of_upper / above)
+        bend = self.losses.curvature(self.importance + of_limits, w)
         curvature[:count, :count] += bend[np.ix_(free, free)]
-        # The limits' own share of the Hessian is barrier * steep' steep.
-        limited = np.isfinite(room)
-        steep = np.zeros((int(limited.sum()), len(x)))
-        steep[:, :count] = (slopes / room[:, None])[limited][:, free]
+        # The limits' own share of the Hessian is steep' diag(price * room) steep.
+        limited = self.limited
+        steep = np.zeros((len(limited), variables))
+        steep[:, :count] = slopes[limited][:, free] / room[limited, None]
 
         # Scaled by the distance to the bounds, so that the factorisation keeps its digits there.
         scale = np.minimum(below, above)
@@ -211,9 +257,11 @@ class _Problem:
             gradient * scale,
             self.box.equalities * scale,
             steep * scale,
-            barrier,
+            of_limits[limited] * room[limited],
         )
-        return step, float(-gradient @ step)
+        rise = slopes[:, free] @ step[:count]
+        change = np.concatenate([step, -step, -rise])
+        return step, change, float(-gradient @ step)
 
     def longest(self, x: Array, step: Array) -> float:
         """Returns the longest part of the step, 1 at most, that stays off the bounds."""
@@ -224,14 +272,20 @@ class _Problem:
         return min(1.0, 0.99 * float(room.min()))
 
 
+def _parts(values: Array, variables: int) -> tuple[Array, Array, Array]:
+    """Returns those of the lower bounds, upper bounds and limits, which stand side by side."""
+    both = 2 * variables
+    return values[:variables], values[variables:both], values[both:]
+
+
 def _solve(
     curvature: Array,
     gradient: Array,
     equalities: Array,
     steep: Array,
-    barrier: float,
+    strength: Array,
 ) -> Array:
-    """Returns the x of g + (H + barrier S'S) x + E'y = 0 and E x = 0.
+    """Returns the x of g + (H + S' diag(strength) S) x + E'y = 0 and E x = 0.
 
     H is the curvature, g the gradient, E the equalities, S the rows of `steep`. These stand in
     the system as equalities that give way, for their squares would drown the rest.
@@ -239,7 +293,7 @@ def _solve(
     count = len(gradient)
     unit = float(curvature.diagonal().min())
     rows = np.concatenate([equalities, steep])
-    give = np.concatenate([np.zeros(len(equalities)), np.full(len(steep), unit / barrier)])
+    give = np.concatenate([np.zeros(len(equalities)), unit / strength])
     size = np.abs(rows).max(axis=1, initial=1e-300)
     rows = rows / size[:, None]
     give = give / size**2
@@ -248,8 +302,14 @@ def _solve(
     prices = np.linalg.lstsq(equal, -gradient / unit, rcond=1e-14)[0]
     remaining = -gradient / unit - equal @ prices
 
-    system = np.block([[curvature / unit, rows.T], [rows, -np.diag(give)]])
-    side = np.concatenate([remaining, np.zeros(len(rows))])
+    both = count + len(rows)
+    system = np.zeros((both, both))
+    system[:count, :count] = curvature / unit
+    system[:count, count:] = rows.T
+    system[count:, :count] = rows
+    system[count:, count:] = -np.diag(give)
+    side = np.zeros(both)
+    side[:count] = remaining
     try:
         solved = np.linalg.solve(system, side)
     except np.linalg.LinAlgError:
