@@ -1,5 +1,7 @@
 """Forms of CSV files: what is harmless gives the same runs, what is not is refused in one line."""
 
+import bz2
+import gzip
 import logging
 import runpy
 from pathlib import Path
@@ -212,6 +214,47 @@ def test_sizes_of_trillions_are_read(plain):
     mixtures, losses = swarm()
     table = mixtures.assign(tokens=1e13, flops=6e23 * np.arange(1, 25))
     same(mixwright.read_runs(table, losses), plain)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+        (b"/annex/objects/MD5E-s9--0.csv\n", "git annex get"),
+    ],
+)
+def test_a_pointer_in_place_of_a_table_is_told(tmp_path, which, content, message):
+    paths = write(tmp_path, *swarm())
+    Path(paths[which]).write_bytes(content)
+    refused(f"{Path(paths[which]).name}: .* pointer, not the file itself; .*{message}", *paths)
+
+
+@pytest.mark.parametrize(
+    ("pack", "command"), [(gzip.compress, "gzip -dc"), (bz2.compress, "bzip2 -dc")]
+)
+def test_a_packed_file_is_told_with_the_command(tmp_path, pack, command):
+    paths = write(tmp_path, *swarm())
+    Path(paths[1]).write_bytes(pack(Path(paths[1]).read_bytes()))
+    refused(f"packed file; unpack it .{command}", *paths)
+
+
+def test_long_tables_are_told_to_be_pivoted(plain):
+    mixtures, losses = swarm()
+    long = mixtures.melt("run", var_name="source", value_name="weight")
+    refused("a line for each run and source, .*one column a domain; pivot it", long, losses)
+    measured = losses.melt("run", var_name="task", value_name="nats")
+    refused("a line for each run and task, .*one column a target; pivot it", mixtures, measured)
+    again = measured.pivot(index="run", columns="task", values="nats").reset_index()
+    same(mixwright.read_runs(mixtures, again), plain)
+
+
+def test_names_with_commas_between_them_are_told_to_be_set_apart():
+    refused(
+        "names are set apart by blanks: --targets prose questions",
+        *swarm(),
+        targets=["prose,questions"],
+    )
 
 
 def test_large_tables_are_read(tmp_path):

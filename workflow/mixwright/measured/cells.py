@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
+from mixwright.sources.opening import UNPACK, packing_of
 
 # What a cell without a number holds.
 HOLES = frozenset(("", "na", "n/a", "#n/a", "none", "null", "<na>", "nat", "-", "--"))
@@ -226,10 +227,15 @@ def _without(cells: Cells, position: int) -> Cells:
 def _text(path: Path) -> str:
     """Returns the text of a file without its byte order mark."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            packing = packing_of(path, file)
+            content = file.read()
     except OSError as error:
         reason = (error.strerror or "not readable").lower()
         raise MixwrightError(f"{path}: {reason}; correct the path") from None
+    if packing:
+        command = f"{UNPACK[packing]} {path.name}"
+        raise MixwrightError(f"{path}: no CSV but a packed file; unpack it ({command})")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise MixwrightError(f"{path}: no CSV in UTF-8 but in UTF-16; save it as UTF-8")
     try:

@@ -280,9 +280,19 @@ def named_headings(
     for name in names:
         heading = match_name(name, headings)
         if heading not in headings:
-            raise MixwrightError(f"{option} {name}: {where}: {nearest(name, headings)}")
+            remedy = _set_apart(option, name, headings) or nearest(name, headings)
+            raise MixwrightError(f"{option} {name}: {where}: {remedy}")
         meant.append(heading)
     return meant
+
+
+def _set_apart(option: str, text: str, headings: Sequence[str]) -> str:
+    """Returns the remedy for names with commas between them; empty where they are none."""
+    parts = [part.strip() for part in text.split(",")]
+    unknown = [part for part in parts if match_name(part, headings) not in headings]
+    if unknown or len(parts) < 2:
+        return ""
+    return f"names are set apart by blanks: {option} {' '.join(parts)}"
 
 
 def paired(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:

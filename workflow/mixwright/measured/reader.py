@@ -90,6 +90,8 @@ def read_tables(
     """
     _check_turned(mixtures, losses)
     _check_turned(losses, mixtures)
+    _check_long(mixtures, "domain")
+    _check_long(losses, "target")
     domains = choose_domains(mixtures, options.domains, known.domains, options.key)
     pair = choose_keys(mixtures, losses, domains.columns, options.key)
     check_ids(mixtures, pair.mixtures)
@@ -145,6 +147,22 @@ def _check_turned(cells: Cells, other: Cells) -> None:
                 f"{cells.head}: the headings are ids of {other.source}, such as {min(turned)};"
                 " a table has one row a run: turn rows and columns round"
             )
+
+
+def _check_long(cells: Cells, noun: str) -> None:
+    """Refuses a table with a line for each run and domain or target: two names and one number."""
+    words = [column for column in cells.columns if column.words.all()]
+    numbers = [column for column in cells.columns if column.is_numeric and not column.is_unique]
+    if len(words) != 2 or len(numbers) > 1:
+        return
+    first, second = words
+    pairs = set(zip(first.texts, second.texts, strict=True))
+    if first.is_unique or second.is_unique or len(pairs) < len(first.texts):
+        return
+    raise MixwrightError(
+        f"{cells.head}: a line for each {first.name} and {second.name}, and a table has one row a"
+        f" run and one column a {noun}; pivot it"
+    )
 
 
 def _say_forms(mixtures: Cells, losses: Cells, pair: Pair) -> None:
