@@ -275,6 +275,7 @@ def test_settings_beside_the_weights_are_no_domains(heading, plain, caplog):
     for scale in (1e-5, 2e-3, 1.0, 1e9):
         table = mixtures.copy()
         table.insert(1, heading, RNG(3).uniform(0.1, 1, 24) * scale)
+        caplog.clear()
         with caplog.at_level(logging.INFO):
             same(mixwright.read_runs(table, losses), plain)
         assert f"mixtures: {heading} is left out: a setting" in caplog.text
@@ -284,6 +285,7 @@ def test_an_unknown_column_that_the_sums_do_not_need_is_no_domain(plain, caplog)
     mixtures, losses = swarm()
     for scale in (1e-3, 0.1, 1e6):
         table = mixtures.assign(zeta=RNG(4).uniform(0.2, 1, 24) * scale)
+        caplog.clear()
         with caplog.at_level(logging.INFO):
             same(mixwright.read_runs(table, losses), plain)
         assert "zeta is left out: the others sum to 1 without it" in caplog.text

@@ -136,4 +136,5 @@ def test_a_remedy_is_named_once():
     corner = np.array([1.0, 0, 0, 0])
     evidence = weigh(held_out, DOMAINS, corner, weights.mean(axis=0), 1.0, "nats/token")
     assert "better than the best run" in evidence.reasons[-1]
-    assert "; ".join(evidence.reasons).count("train 2 or more runs near it") == 1
+    assert evidence.sentence.count("train 2 or more runs near it") == 1
+    assert len(evidence.reasons) == 3

@@ -72,14 +72,14 @@ def test_the_front_trades_one_for_the_other_from_optimum_to_optimum(law, bounds)
 
 
 def test_no_sampled_mixture_lies_below_the_front(law):
-    values = np.array([point.values for point in pareto(law, goal(), BETWEEN, 30)])
+    values = np.array([point.values for point in pareto(law, goal(), BETWEEN, 50)])
     predicted = law.predict(np.random.default_rng(1).dirichlet(np.ones(3), 20_000))
     code, prose = predicted[:, 1:].mean(axis=1), predicted[:, 0]
     between = (code > values[0, 0]) & (code < values[-1, 0])
     room = np.ptp(values[:, 1])
     assert (
         between.sum() > 1000
-        and (prose[between] >= np.interp(code[between], *values.T) - 0.01 * room).all()
+        and (prose[between] >= np.interp(code[between], *values.T) - 0.004 * room).all()
     )
     # and the chords are met by mixtures not far above them: the front is tight
     near = [

@@ -257,6 +257,7 @@ def test_the_page_sets_what_was_promised_beside_what_came():
     text = summary_page(summary)
     assert (
         "What the proxies predicted" in text
+        and "predicted, minus natural" in text
         and "5.000 [4.950, 5.050]" in text
         and "−0.210 [−0.300, −0.120]" in text
     )
