@@ -10,11 +10,13 @@ import pytest
 import mixwright as mw
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
-from mixwright.goal import Readout
+from mixwright.goal import Goal, Proposal, Readout
 from mixwright.learners import ACCURACY, LOSS, PERCENT, PERPLEXITY, SCORE
 from mixwright.measured.metric_options import read_metrics
+from mixwright.mixture import Domain
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import make_options
+from mixwright.simplex.bounds import Bounds
 from mixwright.trust.anchors import fit_anchors
 from mixwright.trust.chance import at_chance
 from mixwright.trust.intervals import Difference
@@ -422,3 +424,17 @@ def test_a_gain_without_a_unit_is_one_clean_sentence():
     assert gain.sentence == "better than natural by 0.500 [0.100, 0.900]"
     open_gain = replace(gain, low=-0.1)
     assert open_gain.sentence == "not distinguishable from natural ([-0.100, +0.900])"
+
+
+def test_a_whole_that_is_said_is_not_overruled_by_the_numbers():
+    values = {"x": np.array([40.0, 50.0, 60.0])}
+    open_whole = read_metrics(["x=accuracy"], [], [], ["x"], values)["x"]
+    named_whole = read_metrics(["x=accuracy,whole=1"], [], [], ["x"], values)["x"]
+    assert (open_whole.whole, named_whole.whole) == (100.0, 1.0)
+
+
+def test_a_mixture_without_predictions_is_written_in_the_goal_s_unit():
+    domains = (Domain("a", None, 0.5), Domain("b", None, 0.5))
+    goal = Goal(domains, {"arc": 1.0}, 1.0, Bounds.of(domains, 1.0))
+    natural = Proposal("natural", goal.mixture(goal.natural)).in_units({"arc": ACCURACY})
+    assert natural.as_json(goal)["units"]["objective"].startswith("points")

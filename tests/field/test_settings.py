@@ -177,7 +177,7 @@ def test_a_whole_float_is_the_whole_number(section, settings):
             "config: designs.swarm.runs: 10000000 is greater than the maximum of 100000; give",
         ),
         ({"seed": True}, "config: seed is True, a bool; it takes a value of type integer"),
-        ({"seed": None}, "config: seed is empty; give it a integer, or leave the key out"),
+        ({"seed": None}, "config: seed is empty; give it an integer, or leave the key out"),
     ],
 )
 def test_a_number_that_cannot_be_meant_is_one_line(change, message):

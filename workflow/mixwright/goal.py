@@ -212,7 +212,7 @@ class Proposal:
             self,
             predicted=predicted,
             intervals=intervals,
-            metrics=of_predicted,
+            metrics={**metrics, **of_predicted},
         )
 
     def __repr__(self) -> str:

@@ -241,9 +241,9 @@ def _text(path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise MixwrightError(f"{path}: no CSV in UTF-8; save it as such") from None
+        raise MixwrightError(f"{path}: no CSV in UTF-8; save it as UTF-8") from None
     if "\0" in text:
-        raise MixwrightError(f"{path}: no CSV in UTF-8 (it holds zero bytes); save it as such")
+        raise MixwrightError(f"{path}: no CSV in UTF-8 (it holds zero bytes); save it as UTF-8")
     return text
 
 
@@ -274,8 +274,7 @@ def _parsed(
                 lines.append(reader.line_num)
     except csv.Error as error:
         raise MixwrightError(
-            f"{source}: line {reader.line_num}: no CSV in UTF-8 ({error});"
-            " correct its quotation marks"
+            f"{source}: line {reader.line_num}: no valid CSV ({error}); correct its quotation marks"
         ) from None
     return heading, rows, lines
 

@@ -94,7 +94,9 @@ def read_metrics(
     for name in targets:
         chosen = spoken.of(name)
         if chosen is not None:
-            result[name] = _in_percent(chosen, values.get(name))
+            if not spoken.says_whole(name):
+                chosen = _in_percent(chosen, values.get(name))
+            result[name] = chosen
     return result
 
 
@@ -174,6 +176,12 @@ class _Words:
         if not unit:
             return metric
         return _with_unit(metric, word, unit, unit_word)
+
+    def says_whole(self, target: str) -> bool:
+        """Whether a word says of what whole the target's numbers are."""
+        common = self.metrics.get("", (None, ""))
+        _, word = self.metrics.get(target, common)
+        return "whole=" in word
 
     def add_metric(self, word: str) -> None:
         """Takes one word of --metric."""

@@ -92,7 +92,8 @@ def _wrong_type(where: str, value: Any, wanted: str | list[str]) -> str:
     words = " or ".join(types)
     if value is None:
         names = " or ".join(WORDS.get(type_, type_) for type_ in types)
-        return f"{where} is empty; give it a {names}, or leave the key out"
+        article = "an" if names[0] in "aeiou" else "a"
+        return f"{where} is empty; give it {article} {names}, or leave the key out"
     kind = type(value).__name__
     message = f"{where} is {_shown(value)}, a {kind}; it takes a value of type {words}"
     if "string" in types and not isinstance(value, dict | list):
@@ -121,7 +122,7 @@ def _number_hint(text: Any) -> str:
         return ""
     # Whole numbers as such: 2.5M is 2500000.
     value = float(digits) * 10 ** (power or 0)
-    return f": write {value:.0f}" if value.is_integer() else f": write {value:g}"
+    return f": write {value:.0f}" if value.is_integer() else f": write {value!r}"
 
 
 def _broken_rule(error: ValidationError, where: str) -> str:
