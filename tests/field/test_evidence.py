@@ -23,6 +23,7 @@ from mixwright.trust.bootstrap import propose
 from mixwright.trust.folds import folds_of, held_out_residuals
 from mixwright.trust.learning_curve import learning_curve
 from mixwright.trust.noise import noise_of
+from mixwright.trust.odd_runs import OddRuns
 from mixwright.trust.validation import score, scores, validate
 
 DOMAINS = ("books", "code", "news", "web")
@@ -343,7 +344,9 @@ def test_a_clean_swarm_names_no_run():
 
 def test_many_bad_runs_are_counted_by_name():
     proposal = ask(spoilt([1, 4, 9, 16, 25], 2.0))
-    assert any(note.startswith("as far off as these lie run-") for note in proposal.notes)
+    assert any(
+        note.startswith("less far off than these, but odd too: run-") for note in proposal.notes
+    )
 
 
 def test_where_much_is_odd_it_is_the_form_and_no_run_is_named():
@@ -464,3 +467,15 @@ def test_twelve_runs_of_nine_mixtures_still_fit_a_stack():
     weights = np.concatenate([mixtures, np.tile(mixtures[:1], (3, 1))])
     members = {"effective-data": {}, "additive": {}}
     assert create("ensemble", {"members": members}).fit(swarm(weights)).names
+
+
+def test_the_oddest_runs_are_those_furthest_from_what_is_usual_of_their_target():
+    rng = np.random.default_rng(0)
+    measured = np.column_stack([rng.normal(3, 0.01, 40), rng.normal(50, 5, 40)])
+    residuals = np.column_stack([rng.normal(0, 0.001, 40), rng.normal(0, 0.5, 40)])
+    residuals[0, 0] = 1.0
+    residuals[2:6, 1] = (30.0, 40.0, 35.0, 45.0)
+    odd = OddRuns.of(measured, residuals, np.ones(40), np.ones(2, dtype=bool))
+    runs = tuple(f"r{i}" for i in range(40))
+    notes = odd.notes(runs, ("loss", "score"), {})
+    assert notes[0].startswith("r0 lies") and notes[-1].startswith("less far off than these")

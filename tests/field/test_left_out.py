@@ -275,3 +275,12 @@ def test_what_is_left_out_stands_in_the_summary():
     assert any("does not know all of the text: comments (20%)" in text for text in serious)
     flags = [caveat.serious for caveat in summary.caveats]
     assert flags == sorted(flags, reverse=True)
+
+
+def test_a_target_with_a_domain_s_name_keeps_its_caveat():
+    split = {"tokens": 10_000, "documents": 100}
+    manifest = {"domain": "web", "unknown": 0.0, "splits": {"train": split}}
+    other = words_of([manifest], targets={"other": {"unknown": 0.5}})
+    same = words_of([manifest], targets={"web": {"unknown": 0.5}})
+    assert "!" in other and "other" in other
+    assert same == other.replace("other", "target web")

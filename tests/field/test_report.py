@@ -361,3 +361,20 @@ def test_a_measured_study_without_test_sets_has_figures_of_its_held_out_runs(tmp
         table = tabulate(name, validation=frame, study=plan)
         assert set(table.test) == {"held out"}
         assert draw(name, table=table).axes
+
+
+def proposed(name, verdict):
+    return Proposed(name, {"a": 1.0}, intervals={"verdict": verdict} if verdict else {})
+
+
+def test_the_headline_of_proposals_says_no_more_than_was_looked_at():
+    ranked = {"regmix": Interval(0.9, 0.8, 0.95), "log-linear": Interval(0.89, 0.8, 0.95)}
+    unclear = proposed("regmix", "not distinguishable from natural ([-0.1, +0.1] nats/token)")
+    better = proposed("log-linear", "better than natural by 0.100 nats/token [0.050, 0.150]")
+    headline, sentences, chosen = proposals_summary.conclude([unclear, better], ranked)
+    assert headline.startswith("regmix's mixture is not predicted") and chosen == "natural"
+    assert any("log-linear" in sentence for sentence in sentences)
+    alone, _, _ = proposals_summary.conclude([unclear, unclear], ranked)
+    assert alone == "No mixture is predicted to be clearly better than natural."
+    unknown, _, chosen = proposals_summary.conclude([proposed("regmix", ""), better], ranked)
+    assert unknown == "What regmix's mixture gains over natural is unknown." and chosen == "natural"

@@ -106,7 +106,11 @@ def corpus_caveats(
         mixtures: the proposals.
     """
     counts = {str(manifest["domain"]): manifest for manifest in domains}
-    everything = {**targets, **counts}
+    everything = dict(counts)
+    for name, entry in targets.items():
+        # A target may have a domain's name.
+        shown = f"target {name}" if name in counts else name
+        everything[shown] = entry
     caveats = []
     for loss in LOSSES:
         caveats += _lost(everything, loss)

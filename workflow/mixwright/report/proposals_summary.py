@@ -147,7 +147,14 @@ def conclude(
         return f"{first.name}'s mixture is predicted to beat natural.", detail, first.name
     if first.verdict == "cannot tell":
         return "These runs cannot tell which mixture is best.", detail, "natural"
-    return "No mixture is predicted to be clearly better than natural.", detail, "natural"
+    if not first.verdict:
+        return f"What {first.name}'s mixture gains over natural is unknown.", detail, "natural"
+    others = [proposed.name for proposed in proposals[1:] if proposed.verdict == "better"]
+    if not others:
+        return "No mixture is predicted to be clearly better than natural.", detail, "natural"
+    headline = f"{first.name}'s mixture is not predicted to be clearly better than natural."
+    objection = f"By their own predictions {', '.join(others)} would be; they do not rank best."
+    return headline, (*detail, objection), "natural"
 
 
 def judge(

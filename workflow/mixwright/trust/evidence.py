@@ -244,7 +244,7 @@ def _beyond(
         holds = f"{whose} holds {share:.0%} {name}"
         if share > BEYOND * second[k] and share - second[k] > MORE:
             reasons.append(
-                f"{holds}, and one run at most took over {second[k]:.1%};"
+                f"{holds}, and at most one run took over {second[k]:.1%};"
                 " train 2 or more runs in between"
             )
             continue

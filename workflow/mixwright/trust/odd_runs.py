@@ -28,6 +28,8 @@ class OddRuns:
     odd: NDArray[np.bool_]
     # (runs,) the column in which each run lies off most
     worst: NDArray[np.int64]
+    # (runs,) how far off each lies there, in what is still usual
+    size: Array
     # (runs, targets) measured, and what the other runs say
     measured: Array
     expected: Array
@@ -65,6 +67,7 @@ class OddRuns:
         return cls(
             odd=odd,
             worst=worst,
+            size=ratio.max(axis=1),
             measured=measured,
             expected=measured - residuals,
         )
@@ -83,10 +86,7 @@ class OddRuns:
             metrics: target -> what its numbers are.
         """
         rows = np.flatnonzero(self.odd)
-        columns = self.worst[rows]
-        residuals = self.measured - self.expected
-        off = np.abs(residuals[rows, columns])
-        order = np.argsort(-off, kind="stable")
+        order = np.argsort(-self.size[rows], kind="stable")
         oddest = rows[order].tolist()
         both = np.stack([self.measured, self.expected])
         notes = []
@@ -104,5 +104,5 @@ class OddRuns:
         if len(oddest) > NAMED:
             others = [runs[row] for row in oddest[NAMED:]]
             names = ", ".join(others)
-            notes.append(f"as far off as these lie {names}; check them")
+            notes.append(f"less far off than these, but odd too: {names}; check them")
         return tuple(notes)
