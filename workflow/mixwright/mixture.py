@@ -112,13 +112,19 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Domain:
-    """A source of training text or of labelled rows, and how much of it there is."""
+    """A source of training text or of labelled rows, and how much of it there is.
+
+    The source is all there is. The sample is what was read of it: proxies and finals learn from
+    the sample, and natural proportions, passes and caps are counted of the source.
+    """
 
     name: str
-    # what there is to train on; None where nobody counted
+    # training tokens of the source; None where nobody counted
     tokens: int | None
     # share of the natural mixture, where tokens are not counted
     share: float | None = None
+    # training tokens of the sample; None: the sample is the source
+    sample: int | None = None
 
     @property
     def available(self) -> float:

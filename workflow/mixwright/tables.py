@@ -51,11 +51,14 @@ def _nested(table: Table) -> pa.DataType:
 
 # bytes, documents and sha256 are null where runs were measured by others. So are tokens, in which
 # case `share` is the domain's share of the natural mixture.
+# tokens, bytes, documents: of the sample. source_tokens: training tokens of the whole source, on rows
+# of the split train; counted says how they are known: stated, counted or estimated.
 DOMAINS = _table(
     "domains",
     key="domain split",
-    columns="domain:str split:str tokens:int bytes:int documents:int sha256:str share:float",
-    optional="share",
+    columns="domain:str split:str tokens:int bytes:int documents:int sha256:str share:float"
+    " source_tokens:int source_bytes:int counted:str",
+    optional="share source_tokens source_bytes counted",
     together="tokens bytes documents sha256",
 )
 DESIGN = _table(

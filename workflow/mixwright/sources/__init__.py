@@ -6,7 +6,7 @@ Snakemake reads this at parse time.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ class SourceKind:
     yields: str = TEXT
     # What a report must say of results that rest on this kind of source.
     caveat: str = ""
+    # Settings of the section `corpus` where the study leaves them open (auto or null).
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def load_class(self) -> "type[Source]":
         """Imports the module and returns the class of the source."""
@@ -47,6 +49,11 @@ SOURCES: dict[str, SourceKind] = {
             "The embedded corpus is all software text: a demonstration that needs no network,"
             " not a basis for conclusions."
         ),
+        defaults={
+            "sample": 1_500_000,
+            "max_document_bytes": 24_000,
+            "clean": ("plain-text", "exact-duplicates", "repeated-lines", "decontaminate"),
+        },
     ),
     "table": SourceKind("table", "TableLabel", yields=LABELS),
 }

@@ -6,15 +6,52 @@ inside the functions that need it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mixwright.mixture import digest
 from mixwright.sources.places import Places
 
-# A document. `text` is always there; a target may add `query`, `choices` and `gold`.
+# A document. `text` is always there; a target may add `query`, `choices` and `gold`, and a source of
+# token files adds `tokens`, (tokens,) ids of the document without an end token.
 Row = dict[str, Any]
+
+
+@dataclass
+class Tally:
+    """What was met while a source was read; a source adds to it row by row.
+
+    The text of the whole part is estimated from it: text_bytes * part_bytes / passed_bytes.
+    """
+
+    # UTF-8 bytes of text of the rows that were yielded
+    text_bytes: int = 0
+    # on disk: of all files of the part, and of what was read of them; both 0 where nobody knows
+    part_bytes: int = 0
+    passed_bytes: int = 0
+    # whether every row of the part was yielded
+    whole: bool = True
+    # what `on_error: skip` left out: rows or lines, and files
+    broken: int = 0
+    broken_files: int = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one job reads of a source, and what it met on the way."""
+
+    # the first of `Source.prepared()`, wherever it lies; none for most kinds
+    prepared: Path | None = None
+    # which of how many equal parts of the source
+    part: int = 0
+    parts: int = 1
+    # UTF-8 bytes of text that the job wants to look at, spread over all files of the part; it may
+    # get somewhat more. None: all there is.
+    most_bytes: int | None = None
+    # stop or skip: what to do about a row or file that cannot be read
+    on_error: str = "stop"
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(frozen=True)
@@ -51,6 +88,13 @@ class Source(ABC):
         """
         return []
 
+    def size(self) -> int | None:
+        """Returns about how many UTF-8 bytes of text the source holds, from its files' sizes.
+
+        Parse time. None where that cannot be told before it is read; it is then read in one part.
+        """
+        return None
+
     def prepared(self) -> list[Path]:
         """Returns what rules of the workflow make for the source before it is read. Parse time."""
         return []
@@ -69,11 +113,14 @@ class Source(ABC):
         return digest([self.facts(), self.pinned()])
 
     @abstractmethod
-    def documents(self, prepared: Path | None = None) -> Iterator[Row]:
+    def documents(self, reading: Reading | None = None) -> Iterator[Row]:
         """Yields the rows in an order that depends on the inputs alone. Runs in a job.
 
+        Memory does not grow with the source. The parts of a source share no row, and together
+        they hold all of them.
+
         Args:
-            prepared: the first of `prepared()`, wherever it lies; none for most kinds.
+            reading: which part, and how much of it; None is all. Its tally is added to.
 
         Raises:
             MixwrightError: an input is missing or broken. One line names the file and the remedy.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from mixwright import sources
+from mixwright.corpus.text_settings import TextSettings
 from mixwright.corpus.tokenizer_files import files_of, fingerprint
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
@@ -149,6 +150,17 @@ class Material:
             # How much a target counts changes none of its text.
             settings = {**self.config["targets"][name], "weight": None}
         return sources.create(name, settings, self.places)
+
+    def text(self, name: str) -> TextSettings:
+        """Returns how much is read of a domain or held-out target, and what is done to its text."""
+        entry = self.config["domains"].get(name) or self.config["targets"][name]
+        kind = sources.entry(entry["source"], name)
+        return TextSettings.of(self.config["corpus"], entry, kind.defaults, self.needed_bytes)
+
+    @property
+    def needed_bytes(self) -> int:
+        """UTF-8 bytes of text that the study's longest run can need of one domain."""
+        return 4_000_000
 
     def located(self, files: str | Sequence[str]) -> list[str]:
         """Returns file patterns with `public:<name>` as the path that rule fetch_public writes."""
