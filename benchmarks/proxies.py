@@ -33,7 +33,7 @@ import rivals
 from rich.console import Console
 from rich.table import Table
 
-from mixwright.corpus.allocation import allocate
+from mixwright.corpus.turns import allocate
 from mixwright.files import written
 from mixwright.progress import say
 

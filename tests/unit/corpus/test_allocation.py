@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from mixwright.corpus.allocation import Schedule, allocate, block_order
+from mixwright.corpus.allocation import Schedule
+from mixwright.corpus.orders import block_order
+from mixwright.corpus.turns import allocate
 from mixwright.errors import MixwrightError
 from shard_files import make_shards
 

@@ -120,7 +120,7 @@ def test_the_first_step_imports_nothing():
 @pytest.mark.parametrize("dtype", ["uint16", "uint32"])
 def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, dtype):
     shards = [
-        replace(shard, tokens=(shard.tokens + 40_000).astype(dtype))
+        replace(shard, parts=((shard.tokens + 40_000).astype(dtype),))
         for shard in opened(folder / "llama")
     ]
     schedule = Schedule.of((0.2, 0.5, 0.3), shards, 32, 100, seed=5)

@@ -3,78 +3,63 @@
 The answer is the same for proxies and finals, packed, resumed or sharded.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mixwright.corpus.orders import shared_order
 from mixwright.corpus.shards import Shard
+from mixwright.corpus.turns import allocate_next
 from mixwright.errors import MixwrightError
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
-# Deficits closer than this are equal, so that rounding never decides.
-TIE = 1e-9
-
-
-def allocate(weights: ArrayLike, sequences: int) -> Ints:
-    """Returns the domain of each sequence: the one whose count lags its weight most.
-
-    Ties go to the lower index. Every prefix is near the mixture.
-
-    Args:
-        weights: (domains,).
-        sequences: number of sequences.
-
-    Returns:
-        (sequences,) indices of domains.
-    """
-    # Of a few domains, lists are twice as fast as arrays.
-    share = np.asarray(weights, np.float64).tolist()
-    counts = [0] * len(share)
-    chosen = []
-    for position in range(1, sequences + 1):
-        deficits = [weight * position - count for weight, count in zip(share, counts, strict=True)]
-        limit = max(deficits) - TIE
-        domain = next(index for index, deficit in enumerate(deficits) if deficit >= limit)
-        chosen.append(domain)
-        counts[domain] += 1
-    return np.array(chosen, np.int64)
-
-
-def block_order(seed: int, domain: str, epoch: int, blocks: int) -> Ints:
-    """Returns (blocks,): the order of a domain's blocks in one pass.
-
-    It sorts raw 64-bit draws, whose stream numpy keeps between versions.
-    """
-    name = hashlib.sha256(f"{seed}/{domain}/{epoch}".encode()).digest()
-    stream = np.random.PCG64(int.from_bytes(name[:16], "little"))
-    draws = stream.random_raw(blocks)
-    return np.argsort(draws, kind="stable")
+# Sequences that are laid out at once.
+WINDOW = 4096
+# Windows whose counts a schedule remembers, so that a look back costs little.
+REMEMBERED = 64
 
 
 @dataclass(frozen=True, eq=False)
+class Window:
+    """A stretch of a schedule, laid out: three arrays of one length."""
+
+    # indices of domains
+    domains: NDArray[np.int32]
+    # how many of its domain's sequences come before each in the run
+    numbers: NDArray[np.integer[Any]]
+    blocks: NDArray[np.integer[Any]]
+
+
+@dataclass(eq=False)
 class Schedule:
     """The (domain, block) of each sequence of a run.
 
-    It is a pure function of weights, seed and the domains' sizes.
+    It is a pure function of weights, seed and the domains' sizes. It is laid out window by window
+    as it is read, and holds the windows of the positions that were read last.
     """
 
-    # (sequences,) index into the shards
-    domains: Ints
-    # (sequences,)
-    blocks: Ints
-    # (shards,) sequences taken from each
-    counts: Ints
+    # (shards,)
+    weights: Floats
     # (shards,) blocks that each has, or may show
     available: Ints
-    _shards: Sequence[Shard] = field(repr=False)
+    # (shards,) blocks that each has
+    whole: Ints
+    shards: Sequence[Shard] = field(repr=False)
     # tokens a sequence
     context: int
+    # of the run
+    sequences: int
+    seed: int
+    # window -> (shards,) sequences taken of each before it
+    _counts: dict[int, Ints] = field(default_factory=dict, repr=False)
+    _windows: dict[int, Window] = field(default_factory=dict, repr=False)
+    # index of a domain -> pass -> its order: the pass that is read, and the first of a part
+    _passes: dict[int, dict[int, NDArray[Any]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -84,7 +69,7 @@ class Schedule:
         context: int,
         sequences: int,
         seed: int,
-        share: float = 1.0,
+        share: ArrayLike = 1.0,
     ) -> "Schedule":
         """Returns the schedule of a run; the blocks of each pass come in a fresh order.
 
@@ -94,83 +79,230 @@ class Schedule:
             context: tokens a sequence.
             sequences: number of sequences of the run.
             seed: seed of the orders.
-            share: part of each domain's blocks that the run may show. Below 1 these are the
-                first blocks in the order of the first pass, and the run repeats them.
+            share: part of each domain's blocks that the run may show; one number, or (shards,).
+                Below 1 these are the first blocks in the order of the first pass, and the run
+                repeats them.
 
         Raises:
             MixwrightError: a domain with weight has under one sequence of tokens.
         """
-        domains = allocate(weights, sequences)
-        counts = np.bincount(domains, minlength=len(shards))
-        whole = np.array([shard.sequences(context) for shard in shards])
-        shown = np.rint(min(share, 1.0) * whole).astype(np.int64)
+        shares = np.array(weights, np.float64)
+        whole = np.array([shard.sequences(context) for shard in shards], np.int64)
+        shown = np.rint(np.minimum(share, 1.0) * whole).astype(np.int64)
         available = np.minimum(whole, np.maximum(1, shown))
-        blocks = np.empty(sequences, np.int64)
-        for index, shard in enumerate(shards):
-            count = int(counts[index])
-            if count == 0:
-                continue
-            places = domains == index
-            blocks[places] = _blocks(
-                shard,
-                seed,
-                count,
-                whole=int(whole[index]),
-                available=int(available[index]),
-            )
-        return cls(domains, blocks, counts, available, shards, context)
+        schedule = cls(shares, available, whole, shards, context, sequences, seed)
+        schedule._refuse_empty()
+        return schedule
+
+    def _refuse_empty(self) -> None:
+        """Refuses a domain that the run reads and that has no block."""
+        # The largest deficit is at least the mean one, 1 / domains. Who stays under half of it is
+        # never read.
+        may_be_read = self.weights * self.sequences * len(self.weights) > 0.5
+        for index in np.flatnonzero((self.available == 0) & may_be_read):
+            if self.counts[index]:
+                shard = self.shards[index]
+                raise MixwrightError(
+                    f"{shard.domain}: {shard.size} tokens are under one sequence;"
+                    " give it more text or a shorter context"
+                )
 
     def __len__(self) -> int:
-        return len(self.domains)
+        return self.sequences
 
-    def read(self, positions: Any) -> Ints:
+    @property
+    def domains(self) -> Ints:
+        """Returns (sequences,): an index into the shards for each sequence; lays all of it out."""
+        return self.at(np.arange(len(self)))[0]
+
+    @property
+    def blocks(self) -> Ints:
+        """Returns (sequences,): a block of its domain for each; lays all of it out."""
+        return self.at(np.arange(len(self)))[1]
+
+    @property
+    def counts(self) -> Ints:
+        """Returns (shards,): sequences that the whole run takes from each."""
+        last = -(-self.sequences // WINDOW)
+        _reach([self], last)
+        return self._at_start(last)
+
+    def at(self, positions: Ints) -> tuple[Ints, Ints, Ints]:
+        """Looks up sequences of the run.
+
+        Args:
+            positions: (n,) of the sequences, from 0; quick where they come in their order.
+
+        Returns:
+            (n,) indices of their domains; (n,) their blocks; (n,) how many of its domain's
+            sequences come before each in the run.
+
+        Raises:
+            IndexError: the run has no such sequence.
+        """
+        needed = lay_out([self], positions)
+        result = np.empty((3, len(positions)), np.int64)
+        for number in needed:
+            here: Any = slice(None)
+            if len(needed) > 1:
+                here = np.flatnonzero(positions // WINDOW == number)
+            window = self._windows[number]
+            places = positions[here] - number * WINDOW
+            result[0, here] = window.domains[places]
+            result[1, here] = window.blocks[places]
+            result[2, here] = window.numbers[places]
+        return result[0], result[1], result[2]
+
+    def read(self, positions: Ints) -> Ints:
         """Returns (positions, context + 1) tokens."""
-        domains = self.domains[positions].tolist()
-        blocks = self.blocks[positions].tolist()
+        domains, blocks, _ = self.at(positions)
         tokens = np.empty((len(domains), self.context + 1), np.int64)
-        for row, domain, block in zip(tokens, domains, blocks, strict=True):
+        rows = zip(tokens, domains.tolist(), blocks.tolist(), strict=True)
+        for row, domain, block in rows:
             # A copy a block is several times faster than one fancy index.
-            row[:] = self._shards[domain].sequence(block, self.context)
+            row[:] = self.shards[domain].sequence(block, self.context)
         return tokens
 
-    def places(self, positions: Any) -> list[tuple[str, int]]:
+    def places(self, positions: Ints) -> list[tuple[str, int]]:
         """Returns the domain of each sequence, and its number among the domain's in the run."""
-        domains = self.domains[positions]
-        numbers = self._numbers[positions]
-        places = []
-        for index, number in zip(domains, numbers, strict=True):
-            name = self._shards[index].domain
-            places.append((name, int(number)))
-        return places
-
-    @cached_property
-    def _numbers(self) -> Ints:
-        """(sequences,) how many of its domain's sequences came before each."""
-        of_domain = self.domains[:, None] == np.arange(len(self._shards))
-        counts = of_domain.cumsum(0)
-        numbers = counts[np.arange(len(self)), self.domains] - 1
-        return numbers.astype(np.int64)
+        domains, _, numbers = self.at(positions)
+        names = [self.shards[index].domain for index in domains]
+        return list(zip(names, numbers.tolist(), strict=True))
 
     @property
     def realised(self) -> Mapping[str, tuple[int, float]]:
         """Returns domain -> (training tokens, epochs), as taken."""
-        epochs = self.counts / np.maximum(self.available, 1)
+        counts = self.counts
+        epochs = counts / np.maximum(self.available, 1)
         realised = {}
-        for shard, count, passes in zip(self._shards, self.counts, epochs, strict=True):
+        for shard, count, passes in zip(self.shards, counts, epochs, strict=True):
             realised[shard.domain] = (int(count) * self.context, float(passes))
         return realised
 
+    def state(self, position: int) -> dict[str, Any]:
+        """Returns what another schedule of the same run needs to go on at a position at once."""
+        window = self._known(position // WINDOW)
+        return {"sequence": window * WINDOW, "counts": self._at_start(window).tolist()}
 
-def _blocks(shard: Shard, seed: int, count: int, whole: int, available: int) -> Ints:
-    """(count,) blocks of a domain: pass after pass over the first `available` of the first."""
-    if not available:
-        raise MixwrightError(
-            f"{shard.domain}: {len(shard.tokens)} tokens are under one sequence;"
-            " give it more text or a shorter context"
-        )
-    epochs = -(-count // available)
-    passes = [block_order(seed, shard.domain, epoch, whole) for epoch in range(epochs)]
-    if available < whole:
-        shown = passes[0][:available]
-        passes = [order[np.isin(order, shown)] for order in passes]
-    return np.concatenate(passes)[:count]
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Takes over a state; one that does not fit is not used, and costs time alone."""
+        counts = np.array(state["counts"], np.int64)
+        window, rest = divmod(int(state["sequence"]), WINDOW)
+        if rest == 0 and counts.shape == self.weights.shape and counts.sum() == window * WINDOW:
+            self._counts[window] = counts
+
+    def _known(self, window: int) -> int:
+        """The last window, up to this one, whose counts are known."""
+        return max((number for number in self._counts if number <= window), default=0)
+
+    def _at_start(self, window: int) -> Ints:
+        """(shards,) sequences taken of each before a window that is known."""
+        if window == 0:
+            return np.zeros(len(self.weights), np.int64)
+        return self._counts[window]
+
+    def _take(self, number: int, domains: NDArray[np.int32], whole: bool) -> None:
+        """Takes over a window's domains, and lays out their blocks too where `whole`."""
+        before = self._at_start(number)
+        taken = np.bincount(domains, minlength=len(before))
+        if whole:
+            self._windows[number] = self._window(domains, before, taken)
+        if len(self._counts) >= REMEMBERED:
+            for known in sorted(self._counts)[::2]:
+                del self._counts[known]
+        self._counts[number + 1] = before + taken
+
+    def _window(self, domains: NDArray[np.int32], before: Ints, taken: Ints) -> Window:
+        numbers = np.empty(len(domains), np.int64)
+        blocks = np.empty(len(domains), np.int64)
+        # each domain's places in a row
+        grouped = np.argsort(domains, kind="stable")
+        end = 0
+        for index in np.flatnonzero(taken).tolist():
+            begin, end = end, end + int(taken[index])
+            first = int(before[index])
+            places = grouped[begin:end]
+            numbers[places] = np.arange(first, first + len(places))
+            blocks[places] = self._blocks_of(index, first, len(places))
+        return Window(domains, numbers, blocks)
+
+    def _blocks_of(self, index: int, first: int, count: int) -> NDArray[Any]:
+        """(count,) blocks of a domain from its sequence `first` of the run on, pass after pass."""
+        pieces = []
+        available = int(self.available[index])
+        while count:
+            epoch, start = divmod(first, available)
+            piece = self._pass(index, epoch)[start : start + count]
+            pieces.append(piece)
+            first += len(piece)
+            count -= len(piece)
+        return np.concatenate(pieces)
+
+    def _pass(self, index: int, epoch: int) -> NDArray[Any]:
+        """The order of a pass; the one before is let go, but for the first of a part."""
+        orders = self._passes.setdefault(index, {})
+        if epoch in orders:
+            return orders[epoch]
+        whole = int(self.whole[index])
+        available = int(self.available[index])
+        first = None
+        if available < whole and epoch:
+            first = self._pass(index, 0)
+        name = self.shards[index].domain
+        order = shared_order(self.seed, name, epoch, whole, available)
+        orders.clear()
+        orders[epoch] = order
+        if first is not None:
+            orders[0] = first
+        return order
+
+
+def lay_out(schedules: Sequence[Schedule], positions: Ints) -> Sequence[int]:
+    """Lays out the windows of positions in several schedules at once.
+
+    That is several times faster than one after the other; the results are the same.
+
+    Args:
+        schedules: of the same shards.
+        positions: (n,) that each of them is to read next.
+
+    Returns:
+        The windows of the positions.
+
+    Raises:
+        IndexError: a run has no such sequence.
+    """
+    numbers = positions // WINDOW
+    needed = [int(numbers[0])] if len(numbers) else []
+    if len(needed) and not (numbers == needed[0]).all():
+        needed = np.unique(numbers).tolist()
+    for window in needed:
+        behind = [schedule for schedule in schedules if window not in schedule._windows]
+        if not behind:
+            continue
+        for schedule in behind:
+            if not 0 <= window * WINDOW < schedule.sequences:
+                raise IndexError(f"the run has {schedule.sequences} sequences")
+            for other in set(schedule._windows).difference(needed):
+                del schedule._windows[other]
+        _reach(behind, window)
+        _go_on(behind, window, whole=True)
+    return needed
+
+
+def _reach(schedules: Sequence[Schedule], window: int) -> None:
+    """Counts what each schedule takes before a window."""
+    known = [schedule._known(window) for schedule in schedules]
+    for number in range(min(known), window):
+        _go_on([s for s, first in zip(schedules, known, strict=True) if first <= number], number)
+
+
+def _go_on(schedules: Sequence[Schedule], number: int, whole: bool = False) -> None:
+    """Goes through one window of schedules that are known up to it."""
+    first = number * WINDOW
+    lengths = [min(WINDOW, schedule.sequences - first) for schedule in schedules]
+    weights = np.stack([schedule.weights for schedule in schedules])
+    counts = np.stack([schedule._at_start(number) for schedule in schedules])
+    chosen = allocate_next(weights, counts, first, max(lengths))
+    for schedule, domains, length in zip(schedules, chosen, lengths, strict=True):
+        schedule._take(number, domains[:length], whole)

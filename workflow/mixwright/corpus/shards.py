@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -182,18 +185,19 @@ def read_counts(path: str | Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """A domain's tokens: one flat stream for training, and examples for validation.
+    """A domain's tokens: streams for training, and examples for validation.
 
-    In the stream every document is followed by the end token.
+    In a stream every document is followed by the end token. No sequence goes from one stream, a
+    part of the domain, over to the next.
     """
 
     domain: str
-    # (tokens,) uint16 or uint32, a memory map of train.bin
-    tokens: NDArray[Any]
+    # each (tokens,) uint16 or uint32, a memory map of a part's train.bin; one or more
+    parts: tuple[NDArray[Any], ...]
     end_token: int
     # one more than the greatest token id
     vocabulary: int
-    # SHA-256 of train.bin
+    # SHA-256 of train.bin, or of those of several parts
     fingerprint: str
     # (vocabulary,) counts in the training tokens
     unigram: Ints
@@ -201,50 +205,110 @@ class Shard:
     # of a tokenizer that has one
     mask_token: int | None = None
 
+    @property
+    def size(self) -> int:
+        """Returns the number of training tokens."""
+        return sum(len(part) for part in self.parts)
+
+    @property
+    def tokens(self) -> NDArray[Any]:
+        """Returns (size,) tokens: the map of the only part; of several parts a copy in memory."""
+        return self.parts[0] if len(self.parts) == 1 else np.concatenate(self.parts)
+
     def sequences(self, context: int) -> int:
-        """Returns the number of blocks of `context` tokens; each needs the token after it too."""
-        return max(0, (len(self.tokens) - 1) // context)
+        """Returns the number of blocks of `context` tokens; each needs the token after it too.
+
+        They are counted on from part to part.
+        """
+        return self.firsts(context)[-1]
+
+    def firsts(self, context: int) -> list[int]:
+        """Returns (parts + 1,): the number of each part's first block, and of all blocks."""
+        if context not in self._firsts:
+            blocks = [max(0, (len(part) - 1) // context) for part in self.parts]
+            self._firsts[context] = [0, *accumulate(blocks)]
+        return self._firsts[context]
 
     def sequence(self, block: int, context: int) -> NDArray[Any]:
-        """Returns (context + 1,) tokens; block b starts at token b * context."""
-        return self._plain[block * context : (block + 1) * context + 1]
+        """Returns (context + 1,) tokens; block b of a part starts at its token b * context."""
+        part = 0
+        if len(self.parts) > 1:
+            firsts = self.firsts(context)
+            part = bisect_right(firsts, block) - 1
+            block -= firsts[part]
+        return self._plain[part][block * context : (block + 1) * context + 1]
 
     @cached_property
-    def _plain(self) -> NDArray[Any]:
-        """The tokens without memmap's class, of which a slice costs several times as much."""
-        return np.asarray(self.tokens)
+    def _plain(self) -> list[NDArray[Any]]:
+        """The parts without memmap's class, of which a slice costs several times as much."""
+        return [np.asarray(part) for part in self.parts]
+
+    @cached_property
+    def _firsts(self) -> dict[int, list[int]]:
+        """Context -> what `firsts` returns."""
+        return {}
 
 
 def open_shard(folder: str | Path) -> Shard:
-    """Opens the folder `shards/<domain>`.
+    """Opens the folder `shards/<domain>`; no token is read until it is asked for.
 
     Raises:
-        MixwrightError: the shard is missing, or has other tokens than its manifest says.
+        MixwrightError: the shard, or a part of it, is missing, or has other tokens than its
+            manifest says.
     """
     folder = Path(folder)
     try:
         manifest = read_json(folder / "manifest.json")
-        tokens = np.memmap(folder / "train.bin", dtype=manifest["dtype"], mode="r")
-        unigram = np.load(folder / "unigram.npy")
-    except (MixwrightError, OSError, ValueError) as error:
+    except (MixwrightError, OSError) as error:
+        raise _no_shard(folder, error) from None
+    try:
+        train = manifest["splits"]["train"]
+        only = {"folder": "", "tokens": train["tokens"]}
+        parts = []
+        for part in manifest.get("parts") or [only]:
+            parts.append(_open_part(folder, part, manifest["dtype"]))
+        shard = Shard(
+            domain=manifest["domain"],
+            parts=tuple(parts),
+            end_token=manifest["end_token"],
+            vocabulary=manifest["vocabulary"],
+            fingerprint=train["sha256"],
+            unigram=np.load(folder / "unigram.npy"),
+            validation=Examples.load(folder / "validation.npz"),
+            mask_token=manifest.get("mask_token"),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _no_shard(folder, error) from None
+    if shard.size != train["tokens"]:
         raise MixwrightError(
-            f"{folder}: not a token shard ({error.__class__.__name__}); tokenize this domain again"
-        ) from None
-    train = manifest["splits"]["train"]
-    if len(tokens) != train["tokens"]:
-        raise MixwrightError(
-            f"{folder}: train.bin has {len(tokens)} tokens, its manifest {train['tokens']};"
+            f"{folder}: its parts have {shard.size} tokens, its manifest {train['tokens']};"
             " tokenize this domain again"
         )
-    return Shard(
-        domain=manifest["domain"],
-        tokens=tokens,
-        end_token=manifest["end_token"],
-        vocabulary=manifest["vocabulary"],
-        fingerprint=train["sha256"],
-        unigram=unigram,
-        validation=Examples.load(folder / "validation.npz"),
-        mask_token=manifest.get("mask_token"),
+    return shard
+
+
+def _open_part(folder: Path, part: Mapping[str, Any], dtype: str) -> NDArray[Any]:
+    """The tokens of one part of a manifest, whose folder is relative to the shard's."""
+    place = Path(os.path.normpath(folder / part["folder"]))
+    path = place / "train.bin"
+    tokens: NDArray[Any] = np.zeros(0, dtype)
+    try:
+        # An empty file cannot be mapped.
+        if path.stat().st_size:
+            tokens = np.memmap(path, dtype=dtype, mode="r")
+    except (OSError, ValueError) as error:
+        raise _no_shard(place, error) from None
+    if len(tokens) != part["tokens"]:
+        raise MixwrightError(
+            f"{place}: train.bin has {len(tokens)} tokens, its manifest {part['tokens']};"
+            " tokenize this domain again"
+        )
+    return tokens
+
+
+def _no_shard(folder: Path, error: Exception) -> MixwrightError:
+    return MixwrightError(
+        f"{folder}: not a token shard ({error.__class__.__name__}); tokenize this domain again"
     )
 
 

@@ -17,40 +17,59 @@ from mixwright.corpus.shards import Ints, Shard
 SHARE = 0.25
 
 
+# tokens that pass through the host's memory at once
+PIECE = 1 << 25
+
+
 @dataclass(frozen=True, eq=False)
 class Resident:
     """All shards end to end on the device, two bytes a token where the vocabulary allows it."""
 
     # (all tokens,) int32, or int16 that holds the bits of uint16
     tokens: Tensor
-    # (shards,) position of each shard's first token
+    # (parts of all shards,) position of each part's first token
     offsets: Ints
+    # (parts of all shards,) number of each part's first block, among the blocks of all shards
+    blocks: Ints
+    # (shards,) number of each shard's first block, among the blocks of all shards
+    firsts: Ints
     # tokens of a sequence
     context: int
 
     @classmethod
     def of(cls, shards: Sequence[Shard], context: int, device: str) -> "Resident":
         """Copies the shards to `device`, in the order that schedules number them by."""
-        arrays = []
+        parts = [part for shard in shards for part in shard.parts]
+        # The same bits: torch computes little with uint16.
+        narrow = all(part.dtype == np.uint16 for part in parts)
+        total = sum(len(part) for part in parts)
+        tokens = torch.empty(total, dtype=torch.int16 if narrow else torch.int32, device=device)
         offsets = []
-        total = 0
+        end = 0
+        for part in parts:
+            offsets.append(end)
+            for start in range(0, len(part), PIECE):
+                piece = np.asarray(part[start : start + PIECE])
+                copy = piece.view(np.int16).copy() if narrow else piece.astype(np.int32)
+                tokens[end : end + len(copy)].copy_(torch.from_numpy(copy))
+                end += len(copy)
+        firsts = []
+        blocks = []
+        count = 0
         for shard in shards:
-            arrays.append(np.asarray(shard.tokens))
-            offsets.append(total)
-            total += len(shard.tokens)
-        if all(array.dtype == np.uint16 for array in arrays):
-            # The same bits: torch computes little with uint16.
-            flat = np.concatenate(arrays).view(np.int16)
-        else:
-            flat = np.concatenate(arrays, dtype=np.int32, casting="unsafe")
-        tokens = torch.from_numpy(flat).to(device)
-        return cls(tokens, np.array(offsets, np.int64), context)
+            firsts.append(count)
+            numbers = shard.firsts(context)
+            blocks += [count + number for number in numbers[:-1]]
+            count += numbers[-1]
+        return cls(tokens, np.array(offsets), np.array(blocks), np.array(firsts), context)
 
     def starts(self, schedule: Schedule, positions: Ints) -> Ints:
         """Returns (n,) where the run's sequences at these positions begin among all tokens."""
-        domains = schedule.domains[positions]
-        blocks = schedule.blocks[positions]
-        return self.offsets[domains] + blocks * self.context
+        domains, blocks, _ = schedule.at(positions)
+        numbers = self.firsts[domains] + blocks
+        # Of parts that share a number only the last has blocks.
+        parts = np.searchsorted(self.blocks, numbers, side="right") - 1
+        return np.asarray(self.offsets[parts] + (numbers - self.blocks[parts]) * self.context)
 
     def read(self, starts: Tensor) -> Tensor:
         """Returns (..., context + 1) int64 tokens from (...) starts, on the device."""
@@ -66,7 +85,7 @@ def resident(shards: Sequence[Shard], context: int, device: str) -> Resident | N
     """Returns the shards on a GPU; None on a CPU, and where they take SHARE of its memory."""
     if device == "cpu":
         return None
-    size = sum(shard.tokens.nbytes for shard in shards)
+    size = sum(part.nbytes for shard in shards for part in shard.parts)
     memory = torch.cuda.get_device_properties(0).total_memory
     if size >= SHARE * memory:
         return None

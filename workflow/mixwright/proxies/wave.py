@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mixwright.corpus.allocation import Schedule
+from mixwright.corpus.allocation import Schedule, lay_out
 from mixwright.corpus.shards import Ints, Shard
 from mixwright.mixture import Mixture
 from mixwright.progress import say
@@ -203,6 +203,7 @@ class Wave:
         Each is (K, sequences, ...): tokens, or where they begin among the resident tokens, or the
         three arrays that a masked model needs.
         """
+        lay_out(self.schedules, positions)
         by_member: list[tuple[Ints, ...]] = []
         for k, schedule in enumerate(self.schedules):
             if self.maskings:
@@ -232,7 +233,9 @@ class Wave:
 
     def state(self) -> dict[str, Any]:
         """Returns all that a resumed wave needs."""
+        position = self.step * self.settings.batch
         return {
+            "schedules": [schedule.state(position) for schedule in self.schedules],
             "keys": self._keys(),
             "step": self.step,
             "alive": self.alive,
@@ -252,6 +255,11 @@ class Wave:
         chosen = [keys.index(key) for key in self._keys()]
         self.step = state["step"]
         self.rows = _chosen(state["rows"], chosen)
+        # Without them, as in older checkpoints, the schedules are gone through from the start.
+        if "schedules" in state:
+            saved = _chosen(state["schedules"], chosen)
+            for schedule, counts in zip(self.schedules, saved, strict=True):
+                schedule.resume(counts)
         self.alive.copy_(state["alive"][chosen])
         _copy(state["parameters"], chosen, self.parameters)
         _copy(state["optimizer"], chosen, self.optimizer.state)
