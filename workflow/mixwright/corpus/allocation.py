@@ -99,7 +99,7 @@ class Schedule:
         # The largest deficit is at least the mean one, 1 / domains. Who stays under half of it is
         # never read.
         may_be_read = self.weights * self.sequences * len(self.weights) > 0.5
-        for index in np.flatnonzero((self.available == 0) & may_be_read):
+        for index in np.flatnonzero((self.available == 0) & may_be_read).tolist():
             if self.counts[index]:
                 shard = self.shards[index]
                 raise MixwrightError(

@@ -8,8 +8,8 @@ Floats = NDArray[np.float64]
 
 # Deficits closer than this are equal, so that rounding never decides.
 TIE = 1e-9
-# Lists are faster than arrays up to so many domains of all runs together.
-FEW = 48
+# Of a few runs and domains lists are faster than arrays: where runs * (20 + domains) is less.
+FEW = 80
 
 
 def allocate(weights: ArrayLike, sequences: int) -> Ints:
@@ -42,7 +42,7 @@ def allocate_next(weights: Floats, counts: Ints, first: int, length: int) -> NDA
         (runs, length) indices of domains, each as `allocate` says.
     """
     chosen = np.empty((length, len(weights)), np.intp)
-    if weights.size <= FEW:
+    if len(weights) * (20 + weights.shape[1]) < FEW:
         for run, (share, taken) in enumerate(zip(weights, counts, strict=True)):
             chosen[:, run] = _next_of_one(share.tolist(), taken.tolist(), first, length)
         return chosen.T.astype(np.int32)

@@ -73,7 +73,7 @@ def finish(
         if processes.leads:
             checkpoint = latest(checkpoints)
         checkpoint = processes.from_leader(checkpoint)
-        resumed = trainer.resume_losses(checkpoint)
+        resumed = trainer.resume_from(checkpoint)
         trainer.train(resume_from_checkpoint=checkpoint)
     if divergence.stopped:
         raise DivergedError(resumed + trainer.finite_steps + 1)

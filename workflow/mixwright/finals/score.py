@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mixwright import tables
 from mixwright.corpus.shards import Examples, Shard
-from mixwright.corpus.unigram import unigram_losses
+from mixwright.corpus.unigram import Unigrams, scored_counts
 from mixwright.errors import MixwrightError
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
@@ -243,10 +243,12 @@ def _unigram(
     tokens = {row["domain"]: row["tokens"] for row in realised}
     weights = np.array([tokens.get(shard.domain, 0) for shard in shards], np.float64)
     weights = weights / weights.sum()
-    counts = np.stack([shard.unigram for shard in shards])
-    return {
-        task: float(unigram_losses(weights, counts, examples)) for task, examples in tasks.items()
-    }
+    unigrams = Unigrams.of(np.stack([shard.unigram for shard in shards]))
+    scored = {}
+    for task, examples in tasks.items():
+        counts = scored_counts(examples, shards[0].vocabulary)
+        scored[task] = counts.astype(np.float64)
+    return unigrams.losses(weights, scored)
 
 
 def _empty(table: tables.Table) -> pd.DataFrame:

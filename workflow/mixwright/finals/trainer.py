@@ -18,6 +18,7 @@ from transformers import PreTrainedModel, Trainer
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints
+from mixwright.files import read_json, write_json
 from mixwright.finals.muon_adamw import MuonAdamW
 from mixwright.progress import say
 from mixwright.proxies.models.masking import Masking
@@ -34,6 +35,14 @@ class Sequences(Dataset):
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
+
+    def state(self, position: int) -> dict[str, Any]:
+        """Returns what `resume` needs to go on at a position at once."""
+        return self._schedule.state(position)
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Takes over what `state` returned of the same run."""
+        self._schedule.resume(state)
 
     def __len__(self) -> int:
         return len(self._schedule)
@@ -91,6 +100,7 @@ class FinalTrainer(Trainer):
     """
 
     loss_is_scaled_for_ga = False
+    train_dataset: Sequences
     optimizer: torch.optim.Optimizer | None
     lr_scheduler: LambdaLR | None
 
@@ -114,8 +124,12 @@ class FinalTrainer(Trainer):
         """Steps that this process took until a loss was not finite."""
         return int(self._finite_steps)
 
-    def resume_losses(self, checkpoint: str | None) -> int:
-        """Reads the last losses of a checkpoint; returns its step, 0 without a checkpoint."""
+    def resume_from(self, checkpoint: str | None) -> int:
+        """Reads a checkpoint's last losses, and how far the schedule was.
+
+        Returns:
+            The checkpoint's step, 0 without a checkpoint.
+        """
         if checkpoint is None:
             return 0
         path = self._losses_in(checkpoint)
@@ -124,6 +138,9 @@ class FinalTrainer(Trainer):
             losses = torch.load(path, "cpu", weights_only=True)
             losses = losses.to(self.args.device)
             self.losses.extend(losses)
+        path = self._schedule_in(checkpoint)
+        if path.exists():
+            self.train_dataset.resume(read_json(path))
         _, _, step = checkpoint.rpartition("-")
         return int(step)
 
@@ -133,6 +150,9 @@ class FinalTrainer(Trainer):
         losses = torch.stack(tuple(self.losses))
         path = self._losses_in(output_dir)
         torch.save(losses.cpu(), path)
+        batch = self.args.train_batch_size * self.args.world_size
+        position = self.state.global_step * batch
+        write_json(self._schedule_in(output_dir), self.train_dataset.state(position))
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Saves a checkpoint; a full disk costs this one, and not the training.
@@ -153,6 +173,10 @@ class FinalTrainer(Trainer):
 
     def _losses_in(self, checkpoint: str) -> Path:
         name = f"losses_{self.args.process_index}.pt"
+        return Path(checkpoint) / name
+
+    def _schedule_in(self, checkpoint: str) -> Path:
+        name = f"schedule_{self.args.process_index}.json"
         return Path(checkpoint) / name
 
     def create_accelerator_and_postprocess(self) -> None:

@@ -5,6 +5,7 @@ The numbers of a member do not depend on which others it is trained with.
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from mixwright.corpus.shards import Examples, Shard
-from mixwright.corpus.unigram import unigram_losses
+from mixwright.corpus.unigram import Unigrams, scored_counts
 from mixwright.errors import MixwrightError
 from mixwright.mixture import digest
 from mixwright.progress import Log, PackPace
@@ -59,6 +60,22 @@ class Pack:
     log: Log
     # keys of the members whose results have been handed over
     handed_over: set[str] = field(default_factory=set)
+    # key of a member -> target -> nats/token
+    unigram_losses: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @cached_property
+    def unigrams(self) -> Unigrams:
+        """The shards' unigram models."""
+        return Unigrams.of(np.stack([shard.unigram for shard in self.shards]))
+
+    @cached_property
+    def scored(self) -> dict[str, NDArray[np.float64]]:
+        """Target -> (vocabulary,) how often each token is scored."""
+        vocabulary = self.shards[0].vocabulary
+        counts = {}
+        for target, examples in self.exam.targets.items():
+            counts[target] = scored_counts(examples, vocabulary).astype(np.float64)
+        return counts
 
     def wave(self, members: Sequence[Member]) -> Wave:
         """Returns a wave of these members, at its first step."""
@@ -74,13 +91,9 @@ class Pack:
             return
         scored = self._scored(self.exam, wave, due)
         alive = wave.alive[due].tolist()
-        counts = np.stack([shard.unigram for shard in self.shards])
         for target, examples in self.exam.targets.items():
             nats, bits = losses(scored[target], examples)
             for i, k in enumerate(due):
-                # One mixture at a time: of several at once, rounding depends on their number.
-                weights = wave.members[k].mixture.weights
-                unigram = unigram_losses(weights, counts, examples)
                 row = {
                     "target": target,
                     "step": wave.step,
@@ -88,12 +101,20 @@ class Pack:
                     "loss": float(nats[i]),
                     "bits_per_byte": float(bits[i]),
                     "scored_tokens": int(examples.scored_tokens.sum()),
-                    "unigram_loss": float(unigram),
+                    "unigram_loss": self._unigram_losses(wave.members[k])[target],
                     "status": "ok",
                 }
                 if not alive[i] or not np.isfinite(nats[i]):
                     row |= {"loss": None, "bits_per_byte": None, "status": "diverged"}
                 wave.rows[k].append(row)
+
+    def _unigram_losses(self, member: Member) -> dict[str, float]:
+        """Target -> what word frequencies alone reach; computed at a member's first evaluation."""
+        if member.key not in self.unigram_losses:
+            # One mixture at a time: of several at once, rounding depends on their number.
+            losses = self.unigrams.losses(member.mixture.weights, self.scored)
+            self.unigram_losses[member.key] = losses
+        return self.unigram_losses[member.key]
 
     def hand_over(self, wave: Wave, ended: Sequence[int]) -> None:
         """Hands over the results of members that have taken their last step."""
