@@ -70,6 +70,26 @@ def write_shard(
     return open_shard(folder)
 
 
+def split(shard: Shard, folder: Path, sizes: list[int]) -> Shard:
+    """Writes a shard of the same tokens in parts: of these sizes, and the rest."""
+    source = Path(shard.parts[0].filename).parent
+    parts = []
+    for number, part in enumerate(np.split(shard.tokens, np.cumsum(sizes))):
+        place = folder / "tokens" / shard.domain / str(number)
+        place.mkdir(parents=True)
+        part.tofile(place / "train.bin")
+        digest = hashlib.sha256(part.tobytes()).hexdigest()
+        relative = f"../../tokens/{shard.domain}/{number}"
+        parts.append({"folder": relative, "tokens": len(part), "sha256": digest})
+    joined = folder / "shards" / shard.domain
+    joined.mkdir(parents=True)
+    for name in ("unigram.npy", "validation.npz"):
+        (joined / name).write_bytes((source / name).read_bytes())
+    manifest = json.loads((source / "manifest.json").read_text())
+    (joined / "manifest.json").write_text(json.dumps(manifest | {"parts": parts}))
+    return open_shard(joined)
+
+
 def make_shards(
     folder: Path, sizes: tuple[int, ...] = (4000, 900, 2500), masked: bool = False
 ) -> list[Shard]:

@@ -1,8 +1,12 @@
+import json
+import re
+
 import numpy as np
 import pytest
 
-from mixwright.corpus.shards import Examples
+from mixwright.corpus.shards import Examples, Shard, open_shard
 from mixwright.errors import MixwrightError
+from shard_files import make_shards, split
 
 END = 0
 
@@ -68,3 +72,84 @@ def test_examples_survive_a_round_trip_byte_for_byte(examples, tmp_path):
     for name in ("tokens", "starts", "scored_from", "scored_bytes"):
         assert np.array_equal(getattr(loaded, name), getattr(examples, name))
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def blocks(shard: Shard, context: int) -> list[list[int]]:
+    return [shard.sequence(block, context).tolist() for block in range(shard.sequences(context))]
+
+
+def test_a_shard_of_one_part_has_the_blocks_of_a_shard_in_one_folder(tmp_path):
+    (whole,) = make_shards(tmp_path, (1000,))
+    one = split(whole, tmp_path, [])
+    assert blocks(one, 32) == blocks(whole, 32) and len(blocks(one, 32)) == 31
+    assert one.fingerprint == whole.fingerprint and one.tokens.filename.name == "train.bin"
+
+
+def test_blocks_are_counted_over_parts_and_none_goes_over_a_parts_end(tmp_path):
+    (whole,) = make_shards(tmp_path, (1000,))
+    # A part without a token, two under one block, one with a block to the token.
+    shard = split(whole, tmp_path, [300, 0, 10, 32, 33, 64])
+    assert [len(part) for part in shard.parts] == [300, 0, 10, 32, 33, 64, 561]
+    expected = []
+    end = 0
+    for part in shard.parts:
+        for block in range((len(part) - 1) // 32):
+            at = end + block * 32
+            expected.append(whole.tokens[at : at + 33].tolist())
+        end += len(part)
+    assert blocks(shard, 32) == expected
+    assert shard.firsts(32) == [0, 9, 9, 9, 9, 10, 11, 28] and shard.sequences(64) == 4 + 8
+    assert shard.size == 1000 and (shard.tokens == whole.tokens).all()
+
+
+def test_a_shard_of_gigabytes_costs_no_memory_until_it_is_read(tmp_path):
+    (whole,) = make_shards(tmp_path, (1000,))
+    split(whole, tmp_path, [300])
+    folder = tmp_path / "shards/a"
+    place = tmp_path / "tokens/a/0/train.bin"
+    tokens = 10**13
+    with place.open("r+b") as file:
+        # A file with a hole: of more bytes than any machine of ours has.
+        file.truncate(2 * tokens)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["parts"][0]["tokens"] = tokens
+    manifest["splits"]["train"]["tokens"] = tokens + 700
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    shard = open_shard(folder)
+    assert shard.size == tokens + 700 and shard.sequences(1000) == 10**10 - 1
+    assert shard.sequence(10**10 - 2, 1000).tolist() == [0] * 1001
+
+
+def test_a_part_that_is_missing_or_has_other_tokens_is_named(tmp_path):
+    (whole,) = make_shards(tmp_path, (1000,))
+    split(whole, tmp_path, [300])
+    folder = tmp_path / "shards/a"
+    part = tmp_path / "tokens/a/1/train.bin"
+    part.write_bytes(part.read_bytes()[:-2])
+    expected = f"{part.parent}: train.bin has 699 tokens, its manifest 700; "
+    with pytest.raises(MixwrightError, match=re.escape(expected)):
+        open_shard(folder)
+    part.unlink()
+    expected = f"{part.parent}: not a token shard (FileNotFoundError); tokenize"
+    with pytest.raises(MixwrightError, match=re.escape(expected)):
+        open_shard(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"parts": [{"folder": "../../tokens/a/0"}]}, "not a token shard (KeyError)"),
+        ({"parts": 7}, "not a token shard (TypeError)"),
+        (
+            {"parts": [{"folder": "../../tokens/a/0", "tokens": 300}]},
+            "its parts have 300 tokens, its manifest 1000",
+        ),
+    ],
+)
+def test_a_manifest_whose_parts_do_not_fit_is_refused(tmp_path, change, words):
+    (whole,) = make_shards(tmp_path, (1000,))
+    split(whole, tmp_path, [300])
+    path = tmp_path / "shards/a/manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(MixwrightError, match=re.escape(f"{path.parent}: {words}")):
+        open_shard(path.parent)

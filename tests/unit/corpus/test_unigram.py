@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
+import plain_schedule
 from mixwright.corpus.shards import Examples
-from mixwright.corpus.unigram import scored_mask, unigram_losses
+from mixwright.corpus.unigram import Unigrams, scored_counts, scored_mask, unigram_losses
 
 EXAMPLES = Examples.of([([1], [2, 2], 4), ([], [3], 2)], end_token=0)
 
@@ -23,3 +25,28 @@ def test_many_mixtures_at_once_and_unseen_tokens_stay_finite():
     losses = unigram_losses(weights, counts, EXAMPLES)
     assert losses.shape == (2,) and np.isfinite(losses).all() and losses[1] > losses[0]
     assert np.isclose(losses[0], unigram_losses(weights[0], counts, EXAMPLES), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("domains", "vocabulary"), [(1, 100), (7, 511), (100, 5003)])
+def test_losses_of_all_targets_at_once_are_those_of_each_to_the_last_bit(domains, vocabulary):
+    rng = np.random.default_rng(domains)
+    # The last domain is empty, and of most tokens a domain has none.
+    counts = rng.integers(0, 1000, (domains, vocabulary)) * (
+        rng.random((domains, vocabulary)) < 0.3
+    )
+    counts[1:][-1:] = 0
+    targets = {}
+    scored = {}
+    for name, length in (("long", 3000), ("short", 5), ("none", 0)):
+        row = (rng.integers(0, vocabulary, 4), rng.integers(0, vocabulary, length), 4 * length)
+        targets[name] = Examples.of([row], end_token=0)
+        scored[name] = scored_counts(targets[name], vocabulary).astype(np.float64)
+    unigrams = Unigrams.of(counts)
+    for weights in rng.dirichlet(np.ones(domains), 5):
+        losses = unigrams.losses(weights, scored)
+        for name, examples in targets.items():
+            expected = plain_schedule.unigram_losses(weights, counts, examples)
+            assert losses[name] == expected == unigram_losses(weights, counts, examples)
+    mixtures = rng.dirichlet(np.ones(domains), (2, 3))
+    expected = plain_schedule.unigram_losses(mixtures, counts, targets["long"])
+    assert (unigram_losses(mixtures, counts, targets["long"]) == expected).all()

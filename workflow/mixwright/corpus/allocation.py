@@ -102,8 +102,10 @@ class Schedule:
         for index in np.flatnonzero((self.available == 0) & may_be_read).tolist():
             if self.counts[index]:
                 shard = self.shards[index]
+                parts = len(shard.parts)
+                where = f", in {parts} parts, each" if parts > 1 else " are"
                 raise MixwrightError(
-                    f"{shard.domain}: {shard.size} tokens are under one sequence;"
+                    f"{shard.domain}: {shard.size} tokens{where} under one sequence;"
                     " give it more text or a shorter context"
                 )
 
@@ -208,7 +210,8 @@ class Schedule:
         if whole:
             self._windows[number] = self._window(domains, before, taken)
         if len(self._counts) >= REMEMBERED:
-            for known in sorted(self._counts)[::2]:
+            # Some stay from all over the run, and the last one.
+            for known in sorted(self._counts)[-2::-2]:
                 del self._counts[known]
         self._counts[number + 1] = before + taken
 
