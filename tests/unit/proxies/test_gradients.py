@@ -13,12 +13,12 @@ import torch
 from mixwright.corpus.allocation import Schedule
 from mixwright.finals.models import build
 from mixwright.proxies import gradients as steps_in_parts
+from mixwright.proxies import resident, wave
 from mixwright.proxies import train as packed
-from mixwright.proxies import wave
 from mixwright.proxies.models.transformer import hf_state_dict
 from mixwright.proxies.optimizer import linear_decay
 from mixwright.proxies.resident import Resident
-from shard_files import VOCABULARY
+from shard_files import VOCABULARY, split
 from small_bert import BERT
 from small_packs import RECIPE, SETTINGS, SHAPE, eight, numbers, opened, run
 
@@ -133,6 +133,22 @@ def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, 
     assert (tokens.read(starts)[0].numpy() == schedule.read(at)).all() and (
         tokens.read(starts)[1].numpy() == schedule.read(at[::-1])
     ).all()
+
+
+@pytest.mark.parametrize("piece", [100, 1 << 25])
+def test_parts_of_shards_lie_on_the_device_as_one(folder, tmp_path, monkeypatch, piece):
+    monkeypatch.setattr(resident, "PIECE", piece)
+    parts = [[300, 0, 10, 32, 33, 64], [], [1000, 1000]]
+    shards = []
+    for shard, sizes in zip(opened(folder / "llama"), parts, strict=True):
+        shards.append(split(shard, tmp_path, sizes))
+    schedule = Schedule.of((0.3, 0.4, 0.3), shards, 32, 500, seed=5)
+    at = np.arange(500)
+    # Every block of every shard is read.
+    assert (schedule.counts >= schedule.available).all()
+    tokens = Resident.of(shards, 32, "cpu")
+    starts = torch.from_numpy(tokens.starts(schedule, at))
+    assert (tokens.read(starts).numpy() == schedule.read(at)).all()
 
 
 def test_a_wave_that_reads_on_the_device_trains_to_the_same_numbers(folder, monkeypatch):

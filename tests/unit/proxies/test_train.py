@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from mixwright.corpus import allocation, turns
 from mixwright.mixture import Mixture
 from mixwright.proxies import checkpoint
 from mixwright.proxies.train import Member, Result
@@ -170,6 +171,37 @@ def test_a_member_is_handed_over_when_it_ends_and_not_trained_again_after_a_stop
     rest = run(folder, unequal(), checkpoints=tmp_path, finished=set(results))
     assert list(rest) == ["key4", "key1", "key3", "key6"]
     assert {key: numbers(result) for key, result in {**results, **rest}.items()} == each_alone
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_resumed_wave_goes_on_in_its_schedules_and_in_those_of_an_older_checkpoint(
+    folder, tmp_path, each_alone, monkeypatch, older
+):
+    """An older checkpoint does not say how far the schedules were: they start from the first."""
+    monkeypatch.setattr(allocation, "WINDOW", 16)
+    monkeypatch.setattr(checkpoint, "SHARE", float("inf"))
+    stop = lambda member, result: (_ for _ in ()).throw(KeyboardInterrupt)  # noqa: E731
+    waiting = [member for member in unequal() if member.steps > 7]
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, waiting, checkpoints=tmp_path, on_finished=stop)
+    (path,) = tmp_path.glob("*.pt")
+    state = torch.load(path, weights_only=True)
+    if older:
+        del state["schedules"]
+        torch.save(state, path)
+    firsts = []
+
+    def watched(weights, counts, first, length):
+        firsts.append(first)
+        return turns.allocate_next(weights, counts, first, length)
+
+    monkeypatch.setattr(allocation, "allocate_next", watched)
+    results = run(folder, waiting, checkpoints=tmp_path)
+    assert {key: numbers(result) for key, result in results.items()} == {
+        member.key: each_alone[member.key] for member in waiting
+    }
+    position = 4 * state["step"]
+    assert position > 32 and min(firsts) == (0 if older else position - position % 16)
 
 
 @pytest.fixture(scope="module")
