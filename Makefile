@@ -67,6 +67,7 @@ bench: install ## run the benchmarks
 	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/mixers.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/designs.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/schedules.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mixmin.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scales.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/accuracies.py

@@ -28,11 +28,18 @@ REMEMBERED = 64
 class Window:
     """A stretch of a schedule, laid out: three arrays of one length."""
 
+    # position of its first sequence
+    first: int
     # indices of domains
-    domains: NDArray[np.int32]
+    domains: Ints
+    blocks: Ints
     # how many of its domain's sequences come before each in the run
-    numbers: NDArray[np.integer[Any]]
-    blocks: NDArray[np.integer[Any]]
+    numbers: Ints
+
+    def at(self, positions: Ints) -> tuple[Ints, Ints, Ints]:
+        """Returns domains, blocks and numbers at positions of the run that it holds."""
+        places = positions - self.first
+        return self.domains[places], self.blocks[places], self.numbers[places]
 
 
 @dataclass(eq=False)
@@ -143,16 +150,12 @@ class Schedule:
             IndexError: the run has no such sequence.
         """
         needed = lay_out([self], positions)
+        if len(needed) == 1:
+            return self._windows[needed[0]].at(positions)
         result = np.empty((3, len(positions)), np.int64)
         for number in needed:
-            here: Any = slice(None)
-            if len(needed) > 1:
-                here = np.flatnonzero(positions // WINDOW == number)
-            window = self._windows[number]
-            places = positions[here] - number * WINDOW
-            result[0, here] = window.domains[places]
-            result[1, here] = window.blocks[places]
-            result[2, here] = window.numbers[places]
+            here = np.flatnonzero(positions // WINDOW == number)
+            result[:, here] = self._windows[number].at(positions[here])
         return result[0], result[1], result[2]
 
     def read(self, positions: Ints) -> Ints:
@@ -208,14 +211,23 @@ class Schedule:
         before = self._at_start(number)
         taken = np.bincount(domains, minlength=len(before))
         if whole:
-            self._windows[number] = self._window(domains, before, taken)
+            self._windows[number] = self._window(number * WINDOW, domains, before, taken)
         if len(self._counts) >= REMEMBERED:
             # Some stay from all over the run, and the last one.
             for known in sorted(self._counts)[-2::-2]:
                 del self._counts[known]
         self._counts[number + 1] = before + taken
 
-    def _window(self, domains: NDArray[np.int32], before: Ints, taken: Ints) -> Window:
+    def _make_room(self, window: int, needed: Sequence[int]) -> None:
+        """Lets go of the windows that are not needed for this one's neighbours."""
+        if not 0 <= window * WINDOW < self.sequences:
+            raise IndexError(f"the run has {self.sequences} sequences")
+        for other in set(self._windows).difference(needed):
+            del self._windows[other]
+
+    def _window(
+        self, position: int, domains: NDArray[np.int32], before: Ints, taken: Ints
+    ) -> Window:
         numbers = np.empty(len(domains), np.int64)
         blocks = np.empty(len(domains), np.int64)
         # each domain's places in a row
@@ -227,7 +239,7 @@ class Schedule:
             places = grouped[begin:end]
             numbers[places] = np.arange(first, first + len(places))
             blocks[places] = self._blocks_of(index, first, len(places))
-        return Window(domains, numbers, blocks)
+        return Window(position, domains.astype(np.int64), blocks, numbers)
 
     def _blocks_of(self, index: int, first: int, count: int) -> NDArray[Any]:
         """(count,) blocks of a domain from its sequence `first` of the run on, pass after pass."""
@@ -275,21 +287,19 @@ def lay_out(schedules: Sequence[Schedule], positions: Ints) -> Sequence[int]:
     Raises:
         IndexError: a run has no such sequence.
     """
-    numbers = positions // WINDOW
-    needed = [int(numbers[0])] if len(numbers) else []
-    if len(needed) and not (numbers == needed[0]).all():
-        needed = np.unique(numbers).tolist()
+    if len(positions) == 0:
+        return []
+    least = int(np.minimum.reduce(positions)) // WINDOW
+    needed = [least]
+    if int(np.maximum.reduce(positions)) // WINDOW > least:
+        needed = np.unique(positions // WINDOW).tolist()
     for window in needed:
         behind = [schedule for schedule in schedules if window not in schedule._windows]
-        if not behind:
-            continue
-        for schedule in behind:
-            if not 0 <= window * WINDOW < schedule.sequences:
-                raise IndexError(f"the run has {schedule.sequences} sequences")
-            for other in set(schedule._windows).difference(needed):
-                del schedule._windows[other]
-        _reach(behind, window)
-        _go_on(behind, window, whole=True)
+        if behind:
+            for schedule in behind:
+                schedule._make_room(window, needed)
+            _reach(behind, window)
+            _go_on(behind, window, whole=True)
     return needed
 
 

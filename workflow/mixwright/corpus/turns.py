@@ -8,8 +8,8 @@ Floats = NDArray[np.float64]
 
 # Deficits closer than this are equal, so that rounding never decides.
 TIE = 1e-9
-# Of a few runs and domains lists are faster than arrays: where runs * (20 + domains) is less.
-FEW = 80
+# Of a few runs and domains lists are faster than arrays: where runs * (10 + domains) is less.
+FEW = 100
 
 
 def allocate(weights: ArrayLike, sequences: int) -> Ints:
@@ -42,12 +42,12 @@ def allocate_next(weights: Floats, counts: Ints, first: int, length: int) -> NDA
         (runs, length) indices of domains, each as `allocate` says.
     """
     chosen = np.empty((length, len(weights)), np.intp)
-    if len(weights) * (20 + weights.shape[1]) < FEW:
-        for run, (share, taken) in enumerate(zip(weights, counts, strict=True)):
-            chosen[:, run] = _next_of_one(share.tolist(), taken.tolist(), first, length)
+    taken = counts.astype(np.float64)
+    if len(weights) * (10 + weights.shape[1]) < FEW:
+        for run, share in enumerate(weights.tolist()):
+            chosen[:, run] = _next_of_one(share, taken[run].tolist(), first, length)
         return chosen.T.astype(np.int32)
     # Arrays of one shape, and nothing made anew: this loop is what a layout costs.
-    taken = counts.astype(np.float64)
     flat = taken.reshape(-1)
     rows = np.arange(len(weights)) * weights.shape[1]
     deficits = np.empty_like(taken)
@@ -64,13 +64,16 @@ def allocate_next(weights: Floats, counts: Ints, first: int, length: int) -> NDA
     return chosen.T.astype(np.int32)
 
 
-def _next_of_one(share: list[float], counts: list[int], first: int, length: int) -> list[int]:
+def _next_of_one(share: list[float], counts: list[float], first: int, length: int) -> list[int]:
     """The next domains of one run, of lists; `counts` goes on with them."""
     chosen = []
-    for position in range(first + 1, first + length + 1):
+    # Of floats alone the arithmetic is faster, and its results are the same.
+    for position in map(float, range(first + 1, first + length + 1)):
         deficits = [weight * position - count for weight, count in zip(share, counts, strict=True)]
         limit = max(deficits) - TIE
-        domain = next(index for index, deficit in enumerate(deficits) if deficit >= limit)
-        chosen.append(domain)
-        counts[domain] += 1
+        for domain, deficit in enumerate(deficits):
+            if deficit >= limit:
+                chosen.append(domain)
+                counts[domain] += 1.0
+                break
     return chosen
