@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from final_study import FINAL, OPTIMIZER, SHAPE, study, write_tokenizer
 from killed_finals import in_a_process_that_dies, same, weights
 from mixwright import tables
+from mixwright.corpus import allocation, turns
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
@@ -75,6 +76,7 @@ def test_it_says_what_it_took_from_each_domain(shards, tokenizer, tmp_path):
 def test_a_killed_final_goes_on_to_the_same_weights(shards, tokenizer, tmp_path, monkeypatch):
     whole = train([ARM], shards, tokenizer, tmp_path / "whole")
     work = lambda: train([ARM], shards, tokenizer, tmp_path / "killed")  # noqa: E731
+    monkeypatch.setattr(allocation, "WINDOW", 8)
     assert (
         os.WTERMSIG(in_a_process_that_dies(monkeypatch, 13, signal.SIGKILL, work)) == signal.SIGKILL
     )
@@ -87,8 +89,17 @@ def test_a_killed_final_goes_on_to_the_same_weights(shards, tokenizer, tmp_path,
         "__getitems__",
         lambda self, at: reads.extend(at) or self._schedule.read(np.asarray(at)),
     )
-    assert same(weights(work()), weights(whole))
+    laid_out = []
+    monkeypatch.setattr(
+        allocation,
+        "allocate_next",
+        lambda *args: laid_out.append(args[2]) or turns.allocate_next(*args),
+    )
+    finals = work()
+    assert same(weights(finals), weights(whole))
+    assert list(finals.realised[0]) == list(whole.realised[0])
     assert min(reads) == 40  # of 80: what was trained before is not read again
+    assert min(laid_out) == 40
     assert not checkpoints.exists()
 
 
