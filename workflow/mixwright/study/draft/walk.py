@@ -1,0 +1,313 @@
+"""Which domains and targets the files of a user's folders are, by their places and names."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mixwright.errors import MixwrightError, counted, shortened
+from mixwright.sources.opening import FORMS, PACKED, form_of
+from mixwright.study.draft.stems import groups_of, shared_stem, without_number
+from mixwright.study.draft.unit import (
+    HUB,
+    SAVED,
+    TEXT,
+    TOKENS,
+    Survey,
+    Unit,
+    is_held_out,
+)
+from mixwright.study.draft.vocabulary import GENERIC, LISTS, PAPERS
+
+# More folders than this side by side are the parts of one domain.
+MOST_FOLDERS = 100
+
+
+@dataclass
+class Node:
+    """A folder: the files in it that can be read, and its folders that hold some."""
+
+    path: Path
+    name: str
+    files: list[Path] = field(default_factory=list)
+    # tokens: .npy, .ds, and .bin beside its .idx
+    tokens: list[Path] = field(default_factory=list)
+    folders: list["Node"] = field(default_factory=list)
+    # whether `save_to_disk` wrote it; its splits, where it has several
+    saved: bool = False
+    splits: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing here and below that could be read."""
+        return not (self.files or self.tokens or self.folders or self.saved)
+
+    def below(self) -> Iterator["Node"]:
+        """Yields this folder and all below it."""
+        yield self
+        for folder in self.folders:
+            yield from folder.below()
+
+
+def survey_of(words: Sequence[str | Path]) -> Survey:
+    """Returns what the user's paths and data sets hold.
+
+    A path is a folder or a file that is there; a text that is no path names a data set of Hugging
+    Face. Several paths stand side by side, as the folders and files of one folder do.
+    """
+    survey = Survey()
+    root = Node(Path(), "")
+    names = [word for word in words if not isinstance(word, Path)]
+    paths = [word for word in words if isinstance(word, Path)]
+    for path in dict.fromkeys(paths):
+        if path.is_dir():
+            root.folders.append(_node(path, survey))
+        else:
+            _add_file(root, path, survey, {})
+    if len(root.folders) == 1 and not (root.files or root.tokens or names):
+        root = root.folders[0]
+    for name in dict.fromkeys(names):
+        survey.domains.append(Unit(name.rpartition("/")[2], (), HUB, name))
+    _add_domains(root, survey, _name_of(root.path), side_by_side=bool(names))
+    return survey
+
+
+def _node(path: Path, survey: Survey) -> Node:
+    """The tree of a folder. Hidden files and folders are no part of it."""
+    node = Node(path, _name_of(path))
+    others: dict[str, list[str]] = {}
+    try:
+        entries = sorted(path.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        survey.notes.append(f"{path}: {error.strerror}; left out")
+        return node
+    names = {entry.name for entry in entries}
+    if {"dataset_info.json", "state.json"} <= names or "dataset_dict.json" in names:
+        return _saved(node, survey)
+    if "tokenizer.json" in names:
+        survey.tokenizers.append(path)
+    for entry in entries:
+        if entry.name.startswith((".", "__")):
+            continue
+        if entry.is_dir():
+            # a link to a folder above would be walked for ever
+            if not (entry.is_symlink() and path.resolve().is_relative_to(entry.resolve())):
+                node.folders.append(_node(entry, survey))
+        else:
+            _add_file(node, entry, survey, others)
+    for ending, files in others.items():
+        kind = f"{counted(len(files), 'file')} {ending}" if ending else shortened(files, 3)
+        survey.notes.append(f"{path}: {kind}: this kind of file is not read; left out")
+    node.folders = [folder for folder in node.folders if not folder.is_empty]
+    return node
+
+
+def _saved(node: Node, survey: Survey) -> Node:
+    """A data set that `save_to_disk` wrote, with or without several splits."""
+    node.saved = True
+    listing = node.path / "dataset_dict.json"
+    if listing.is_file():
+        try:
+            node.splits = tuple(json.loads(listing.read_text())["splits"])
+        except (ValueError, KeyError, TypeError, OSError):
+            survey.notes.append(f"{listing}: not readable; its splits are unknown")
+    return node
+
+
+def _add_file(node: Node, path: Path, survey: Survey, others: dict[str, list[str]]) -> None:
+    """Adds a file to its folder, by its kind."""
+    if not path.is_file():
+        survey.notes.append(f"{path}: a broken link, or no file; left out")
+        return
+    stem = path.name.split(".")[0].lower()
+    if path.suffix in (".npy", ".ds") or (
+        path.suffix == ".bin" and path.with_suffix(".idx").is_file()
+    ):
+        node.tokens.append(path)
+    elif path.suffix in (".idx", ".index") or stem.startswith(PAPERS):
+        return
+    elif path.suffix != ".json" or stem not in LISTS:
+        try:
+            form_of(path)
+            node.files.append(path)
+        except MixwrightError:
+            others.setdefault(path.suffix, []).append(path.name)
+
+
+def _name_of(path: Path) -> str:
+    """What a folder is called; of `.` the folder that is meant, of `train` the one above."""
+    absolute = path.absolute()
+    if path.name in ("", ".."):
+        absolute = path.resolve()
+    name = absolute.name
+    if name.lower() in GENERIC:
+        return absolute.parent.name or name
+    return name
+
+
+def _add_domains(node: Node, survey: Survey, name: str, side_by_side: bool = False) -> None:
+    """Adds the domains of a folder: one a sub-folder, and one a start of the names of its files.
+
+    Args:
+        node: the folder.
+        survey: what is added to.
+        name: of a domain that is all of the folder.
+        side_by_side: whether there are domains beside this folder: it is not entered then.
+    """
+    if node.saved:
+        _add_saved(node, survey, name, False)
+        return
+    plain = []
+    for folder in node.folders:
+        if is_held_out(folder.path.name):
+            _add_targets(folder, survey, folder.path.name)
+        else:
+            plain.append(folder)
+    if len(plain) == 1 and not (_is_filled(node) or side_by_side):
+        _add_domains(plain[0], survey, plain[0].name)
+    elif _is_one(plain):
+        shared = shared_stem([folder.path.name for folder in plain]) or ""
+        if shared.lower() in {"", "chunk", *GENERIC}:
+            shared = name
+        _add_unit(Node(node.path, name, folders=plain), survey, shared)
+    else:
+        for folder in plain:
+            _add_unit(folder, survey, folder.name)
+    _add_loose(node, survey, name, "")
+
+
+def _is_filled(node: Node) -> bool:
+    """Whether a folder has files of its own that are no targets."""
+    stems = groups_of(node.files + node.tokens)
+    return any(not is_held_out(stem) for stem in stems)
+
+
+def _is_one(folders: Sequence[Node]) -> bool:
+    """Whether folders differ by a number alone, or are too many to be a domain each."""
+    if len(folders) < 2:
+        return False
+    if len(folders) > MOST_FOLDERS:
+        return True
+    return shared_stem([folder.path.name for folder in folders]) is not None
+
+
+def _add_loose(node: Node, survey: Survey, name: str, prefix: str) -> None:
+    """Adds the files that stand in the folder itself.
+
+    Args:
+        node: the folder.
+        survey: what is added to.
+        name: of files whose names have no start of their own.
+        prefix: what the names of targets begin with.
+    """
+    for holds, files in ((TEXT, node.files), (TOKENS, node.tokens)):
+        for stem, members in groups_of(files).items():
+            if is_held_out(stem):
+                survey.targets.append(Unit(prefix + stem, tuple(members), holds))
+                continue
+            label = name if stem.lower() in {"", *GENERIC} else stem
+            survey.domains.append(Unit(label, tuple(members), holds))
+
+
+def _add_unit(node: Node, survey: Survey, name: str) -> None:
+    """Adds a folder with all below it as one domain; what is held out in it is a target."""
+    if node.saved:
+        _add_saved(node, survey, name, False)
+        return
+    texts: list[Path] = []
+    tokens: list[Path] = []
+    waiting = [node]
+    while waiting:
+        folder = waiting.pop(0)
+        if folder is not node and folder.saved:
+            _add_saved(folder, survey, f"{name}-{folder.name}", False)
+        for child in folder.folders:
+            if is_held_out(child.path.name):
+                _add_targets(child, survey, f"{name}-{child.path.name}", alone=True)
+            else:
+                waiting.append(child)
+        for stem, members in groups_of(folder.files).items():
+            if is_held_out(stem):
+                survey.targets.append(Unit(f"{name}-{stem}", tuple(members)))
+            else:
+                texts += members
+        tokens += folder.tokens
+    if texts:
+        survey.domains.append(Unit(name, tuple(texts)))
+    if tokens:
+        survey.domains.append(Unit(name, tuple(tokens), TOKENS))
+
+
+def _add_targets(node: Node, survey: Survey, name: str, alone: bool = False) -> None:
+    """Adds the targets of a folder: one a sub-folder, and one a start of the names of its files.
+
+    Args:
+        node: the folder.
+        survey: what is added to.
+        name: of a target that is all of the folder.
+        alone: whether the folder is one target, whatever stands in it.
+    """
+    if node.saved:
+        _add_saved(node, survey, name, True)
+        return
+    if alone or _is_one(node.folders):
+        files = [file for folder in node.below() for file in folder.files]
+        if files:
+            survey.targets.append(Unit(name, tuple(files)))
+        return
+    for folder in node.folders:
+        label = folder.name
+        if _says_nothing(folder.path.name):
+            label = f"{name}-{folder.path.name}" if len(node.folders) > 1 else name
+        if folder.saved:
+            _add_saved(folder, survey, label, True)
+            continue
+        files = _measured(folder, survey)
+        if files:
+            survey.targets.append(Unit(label, tuple(files)))
+    for stem, members in groups_of(node.files).items():
+        survey.targets.append(Unit(stem or name, tuple(members)))
+
+
+def _says_nothing(name: str) -> bool:
+    """Whether a folder's name is a number, the name of a split, or one that all folders have."""
+    start = without_number(name).lower()
+    return is_held_out(name) or start in {"", "chunk", *GENERIC}
+
+
+def _measured(node: Node, survey: Survey) -> list[Path]:
+    """The files of a target's folder; those to train on are left out where there are others."""
+    files = [file for folder in node.below() for file in folder.files]
+    rest = [file for file in files if "train" not in file.relative_to(node.path).as_posix().lower()]
+    if rest and len(rest) < len(files):
+        survey.notes.append(
+            f"{node.path}: {counted(len(files) - len(rest), 'file')} to train on, by the name;"
+            " left out of the target"
+        )
+        return rest
+    return files
+
+
+def _add_saved(node: Node, survey: Survey, name: str, target: bool) -> None:
+    """Adds a saved data set: its split to train on is a domain, its other splits are targets."""
+    units = survey.targets if target else survey.domains
+    if not node.splits:
+        units.append(_unit_of_saved(node, name, ""))
+        return
+    held_out = [split for split in node.splits if is_held_out(split)]
+    for split in node.splits:
+        if split not in held_out and not (target and held_out):
+            label = name if split.lower() in GENERIC else f"{name}-{split}"
+            units.append(_unit_of_saved(node, label, split))
+    for split in held_out:
+        survey.targets.append(_unit_of_saved(node, f"{name}-{split}", split))
+
+
+def _unit_of_saved(node: Node, name: str, split: str) -> Unit:
+    files = sorted((node.path / split).glob("*.arrow"))
+    return Unit(name, tuple(files), SAVED, str(node.path), split)
+
+
+def endings() -> str:
+    """Returns the kinds of files that are looked at, for messages."""
+    return f"{', '.join(FORMS)}, also packed ({', '.join(PACKED)}), and token files"
