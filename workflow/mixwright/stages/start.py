@@ -49,9 +49,8 @@ def init(sources: list[str], to: Path = Path("study.yaml"), force: bool = False)
     draft = propose(survey)
     schema = read_yaml(CONFIG / "schema.yaml")
     mixers = schema["properties"]["mixers"]["default"]
-    text = study_file(draft, valid_name(to.stem, [], "mine"), mixers)
-    file = shlex.quote(str(to))
-    text = text.replace("THIS_FILE", file)
+    file = one_line(shlex.quote(str(to)))
+    text = study_file(draft, valid_name(to.stem, [], "mine"), file, mixers)
     with written(to) as partial:
         partial.write_text(text, encoding="utf-8")
     _show(draft)

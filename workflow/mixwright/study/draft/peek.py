@@ -20,6 +20,13 @@ BYTES = 2_000_000
 LONGEST_LINE = 32_000_000
 # Unpacked bytes that are packed again, to learn what a packed file holds.
 REPACKED = 500_000
+# The index of a folder of MosaicML Streaming or litdata, and about how many bytes a token takes.
+INDEX = "index.json"
+LISTED_WIDTH = 4
+# How an index of Megatron's begins; a version of eight bytes follows, then a code of the width.
+MEGATRON = b"MMIDIDX\x00\x00"
+# Code -> bytes of a token.
+WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 8: 2}
 BOM = "\ufeff"
 # Files of a unit that are looked into: more where there are few units.
 LEAST_FILES, MOST_FILES, ALL_FILES = 2, 8, 64
@@ -70,7 +77,7 @@ def look_into(unit: Unit, units: int) -> Look:
     broken: dict[Path, str] = {}
     disk = 0
     for number, path in enumerate(unit.files):
-        size = path.stat().st_size
+        size = _disk(path)
         # A broken file among those that are looked into: the next one takes its place.
         wanted = size > 0 and len(peeks) < most and number >= len(peeks) * step
         if wanted and unit.holds != TOKENS:
@@ -81,6 +88,13 @@ def look_into(unit: Unit, units: int) -> Look:
                 continue
         disk += size
     return Look(peeks, broken, disk)
+
+
+def _disk(path: Path) -> int:
+    """Bytes of a file on disk; of an index of token files, of those that it lists."""
+    if path.name == INDEX:
+        return sum(file.stat().st_size for file in path.parent.iterdir() if file.is_file())
+    return path.stat().st_size
 
 
 def peek(path: Path) -> Peek:
@@ -114,6 +128,20 @@ def peek_arrow(path: Path) -> Peek:
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
         batch = stream.read_next_batch().slice(0, ROWS)
         return Peek(path, batch.to_pylist(), disk, disk / max(1, batch.nbytes))
+
+
+def token_bytes(path: Path) -> int | None:
+    """Returns the bytes of a token of a file; None where no index says it."""
+    if path.name == INDEX:
+        return LISTED_WIDTH
+    index = path.with_suffix(".idx")
+    if not index.is_file():
+        return None
+    with index.open("rb") as file:
+        start = file.read(len(MEGATRON) + 9)
+    if not start.startswith(MEGATRON) or len(start) < len(MEGATRON) + 9:
+        return None
+    return WIDTHS.get(start[-1])
 
 
 def _unpacked_size(path: Path, disk: int, start: bytes, whole: bool) -> int:

@@ -16,7 +16,7 @@ from mixwright.study.draft.columns import (
     value_of,
 )
 from mixwright.study.draft.patterns import patterns_of
-from mixwright.study.draft.peek import Look, look_into
+from mixwright.study.draft.peek import Look, look_into, token_bytes
 from mixwright.study.draft.questions import question_settings
 from mixwright.study.draft.unit import HUB, SAVED, TEXT, TOKENS, Survey, Unit, one_line, valid_name
 from mixwright.study.draft.vocabulary import COLLECTIONS, SPLITTING
@@ -86,7 +86,8 @@ class Draft:
     @property
     def has_tokens(self) -> bool:
         """Whether some domain is tokens already, of a tokenizer that the study has to know."""
-        return any(part.settings["source"] == "tokens" for part in self.domains)
+        sources = [part.settings.get("source") for part in (*self.domains, *self.targets)]
+        return "tokens" in sources
 
     def share(self, part: Part) -> float | None:
         """Returns the part of all tokens that a domain has, from 0 to 1."""
@@ -154,7 +155,7 @@ def _whole(unit: Unit, look: Look, parts: Sequence[Part], notes: list[str]) -> l
     name, comments = _named(unit.name, parts, "domain")
     if unit.holds == TOKENS:
         return [_tokens(unit, look, name, comments)]
-    if unit.holds == HUB:
+    if unit.holds == HUB and not unit.files:
         settings = {"source": "hub", "dataset": unit.dataset, "split": "train"}
         comments.append("not looked into: set config, split and the column of text (text: ...)")
         return [Part(name, settings, comments=tuple(comments))]
@@ -165,6 +166,8 @@ def _whole(unit: Unit, look: Look, parts: Sequence[Part], notes: list[str]) -> l
         notes.append(f"{_place(unit)}: {_no_text(columns)}; left out")
         return []
     comments += _other_columns(columns, column)
+    if unit.holds == HUB:
+        comments.append("sizes and columns are those of the files that were fetched before")
     size = _text_bytes(look, column.name)
     settings = _source(unit, look, column.name)
     return [_part(name, settings, unit, look, size, column.name, comments)]
@@ -204,8 +207,7 @@ def _target(unit: Unit, look: Look, parts: Sequence[Part], notes: list[str]) -> 
     """The target that a unit is: questions, or text; none where nothing of it can be read."""
     name, comments = _named(unit.name, parts, "target")
     if unit.holds == TOKENS:
-        notes.append(f"{_place(unit)}: targets are read from text, not from tokens; left out")
-        return []
+        return [_tokens(unit, look, name, comments)]
     _note_broken(unit, look, notes)
     columns = columns_of(look.rows)
     questions, doubt = question_settings(look.rows)
@@ -240,19 +242,19 @@ def _part(
 
 
 def _tokens(unit: Unit, look: Look, name: str, comments: list[str]) -> Part:
-    """A domain of token files. An index says how wide tokens are; it is read when the study is."""
-    tokens = look.disk // TOKEN_BYTES
-    comments.append(
-        f"tokens are counted as {TOKEN_BYTES} bytes each; tokenizer.folder must be the tokenizer"
-        " that made them"
-    )
+    """A domain of token files. Their index says how wide a token is; without one it is narrow."""
+    width = token_bytes(unit.files[0])
+    tokens = look.disk // (width or TOKEN_BYTES)
+    comments.append("tokenizer.folder must be the tokenizer that made these tokens")
+    if width is None:
+        comments.append(f"tokens are counted as {TOKEN_BYTES} bytes each: no index says how wide")
     settings = {"source": "tokens", "files": _one_or_list(patterns_of(unit.files))}
     return Part(name, settings, len(unit.files), look.disk, None, tokens, "", tuple(comments))
 
 
 def _source(unit: Unit, look: Look, column: str) -> dict[str, Any]:
     """The keys that say where the text of a unit is."""
-    if unit.holds == SAVED:
+    if unit.holds in (SAVED, HUB):
         settings: dict[str, Any] = {"source": "hub", "dataset": unit.dataset}
         if unit.split:
             settings["split"] = unit.split
@@ -306,7 +308,7 @@ def _no_text(columns: Mapping[str, Column]) -> str:
 
 def _note_broken(unit: Unit, look: Look, notes: list[str]) -> None:
     for message in look.broken.values():
-        notes.append(f"{message}; left out")
+        notes.append(f"{message.removesuffix(' or leave it out').rstrip(',')}; left out")
     rest = len(unit.files) - len(look.peeks) - len(look.broken)
     if look.broken and rest:
         notes.append(
@@ -333,7 +335,9 @@ def _refuse_one(domains: Sequence[Part], notes: Sequence[str]) -> None:
         raise MixwrightError(
             f"nothing there holds text{why}; name a folder with a sub-folder or a file a domain"
         )
+    remedy = "name more folders, files or data sets, or a folder with a sub-folder a domain"
+    if domains[0].settings["source"] == "hub":
+        remedy = "name more data sets, or write one domain each `config`, or each value of a column"
     raise MixwrightError(
-        f"there is one domain only, {domains[0].name}{why}; a mixture has two or more: name more"
-        " folders, files or data sets, or a folder with a sub-folder a domain"
+        f"there is one domain only, {domains[0].name}{why}; a mixture has two or more: {remedy}"
     )

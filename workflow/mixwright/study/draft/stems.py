@@ -12,6 +12,8 @@ SPARK = r"(?:[-_.][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?(?:[-_.]c\d{3})?"
 TAIL = re.compile(rf"(?:(?:^|[-_.]){NUMBER}{SPARK})+$", re.IGNORECASE)
 # A number of one file that stands alone: it is one of several all the same.
 CLEAR = re.compile(r"(?:^|[-_.])(?:part[-_.]?|shard[-_.]?)?0\d+|\d[-_.]of[-_.]\d", re.IGNORECASE)
+# What Megatron's preprocessing appends to the name of its input.
+MEGATRON = ("_text_document", "_content_document")
 # The first word of a name.
 WORD = re.compile(r"[^-_. ]+")
 # More starts of names than this are the documents of one domain.
@@ -29,6 +31,13 @@ def stem_of(path: Path) -> str:
                 name = name[: -len(ending)]
                 break
     return name
+
+
+def label_of(stem: str) -> str:
+    """Returns a stem without what a program of others appends to every name."""
+    for ending in MEGATRON:
+        stem = stem.removesuffix(ending)
+    return stem
 
 
 def ending_of(path: Path) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mixwright.errors import MixwrightError, counted, shortened
 from mixwright.sources.opening import FORMS, PACKED, form_of
-from mixwright.study.draft.stems import groups_of, shared_stem, without_number
+from mixwright.study.draft.hub_cache import snapshot_of
+from mixwright.study.draft.stems import groups_of, label_of, shared_stem, without_number
 from mixwright.study.draft.unit import (
     HUB,
     SAVED,
@@ -30,7 +31,7 @@ class Node:
     path: Path
     name: str
     files: list[Path] = field(default_factory=list)
-    # tokens: .npy, .ds, and .bin beside its .idx
+    # of token ids
     tokens: list[Path] = field(default_factory=list)
     folders: list["Node"] = field(default_factory=list)
     # whether `save_to_disk` wrote it; its splits, where it has several
@@ -67,9 +68,21 @@ def survey_of(words: Sequence[str | Path]) -> Survey:
     if len(root.folders) == 1 and not (root.files or root.tokens or names):
         root = root.folders[0]
     for name in dict.fromkeys(names):
-        survey.domains.append(Unit(name.rpartition("/")[2], (), HUB, name))
+        survey.domains.append(Unit(name.rpartition("/")[2], _fetched(name), HUB, name))
     _add_domains(root, survey, _name_of(root.path), side_by_side=bool(names))
     return survey
+
+
+def _fetched(dataset: str) -> tuple[Path, ...]:
+    """The files to train on of a data set that was fetched before; none of one that was not."""
+    snapshot = snapshot_of(dataset)
+    if snapshot is None:
+        return ()
+    # what is beside them is of no interest: it is the hub's
+    inner = Survey()
+    _add_unit(_node(snapshot, inner), inner, dataset)
+    files = [path for unit in inner.domains if unit.holds == TEXT for path in unit.files]
+    return tuple(files)
 
 
 def _node(path: Path, survey: Survey) -> Node:
@@ -86,6 +99,10 @@ def _node(path: Path, survey: Survey) -> Node:
         return _saved(node, survey)
     if "tokenizer.json" in names:
         survey.tokenizers.append(path)
+    if "index.json" in names and any(name.endswith((".mds", ".bin")) for name in names):
+        # MosaicML Streaming and litdata list their files in it
+        node.tokens.append(path / "index.json")
+        return node
     for entry in entries:
         if entry.name.startswith((".", "__")):
             continue
@@ -120,9 +137,7 @@ def _add_file(node: Node, path: Path, survey: Survey, others: dict[str, list[str
         survey.notes.append(f"{path}: a broken link, or no file; left out")
         return
     stem = path.name.split(".")[0].lower()
-    if path.suffix in (".npy", ".ds") or (
-        path.suffix == ".bin" and path.with_suffix(".idx").is_file()
-    ):
+    if _is_tokens(path):
         node.tokens.append(path)
     elif path.suffix in (".idx", ".index") or stem.startswith(PAPERS):
         return
@@ -132,6 +147,15 @@ def _add_file(node: Node, path: Path, survey: Survey, others: dict[str, list[str
             node.files.append(path)
         except MixwrightError:
             others.setdefault(path.suffix, []).append(path.name)
+
+
+def _is_tokens(path: Path) -> bool:
+    """Whether a file holds token ids; a .bin may be anything, unless an index lies beside it."""
+    if path.suffix in (".npy", ".ds"):
+        return True
+    # nanoGPT writes train.bin and val.bin
+    named = path.stem == "train" or is_held_out(path.stem)
+    return path.suffix == ".bin" and (named or path.with_suffix(".idx").is_file())
 
 
 def _name_of(path: Path) -> str:
@@ -205,7 +229,7 @@ def _add_loose(node: Node, survey: Survey, name: str, prefix: str) -> None:
             if is_held_out(stem):
                 survey.targets.append(Unit(prefix + stem, tuple(members), holds))
                 continue
-            label = name if stem.lower() in {"", *GENERIC} else stem
+            label = name if stem.lower() in {"", *GENERIC} else label_of(stem)
             survey.domains.append(Unit(label, tuple(members), holds))
 
 
@@ -226,12 +250,12 @@ def _add_unit(node: Node, survey: Survey, name: str) -> None:
                 _add_targets(child, survey, f"{name}-{child.path.name}", alone=True)
             else:
                 waiting.append(child)
-        for stem, members in groups_of(folder.files).items():
-            if is_held_out(stem):
-                survey.targets.append(Unit(f"{name}-{stem}", tuple(members)))
-            else:
-                texts += members
-        tokens += folder.tokens
+        for holds, files, rest in ((TEXT, folder.files, texts), (TOKENS, folder.tokens, tokens)):
+            for stem, members in groups_of(files).items():
+                if is_held_out(stem):
+                    survey.targets.append(Unit(f"{name}-{stem}", tuple(members), holds))
+                else:
+                    rest += members
     if texts:
         survey.domains.append(Unit(name, tuple(texts)))
     if tokens:
@@ -251,9 +275,7 @@ def _add_targets(node: Node, survey: Survey, name: str, alone: bool = False) -> 
         _add_saved(node, survey, name, True)
         return
     if alone or _is_one(node.folders):
-        files = [file for folder in node.below() for file in folder.files]
-        if files:
-            survey.targets.append(Unit(name, tuple(files)))
+        _add_target(node, survey, name)
         return
     for folder in node.folders:
         label = folder.name
@@ -262,11 +284,20 @@ def _add_targets(node: Node, survey: Survey, name: str, alone: bool = False) -> 
         if folder.saved:
             _add_saved(folder, survey, label, True)
             continue
-        files = _measured(folder, survey)
-        if files:
-            survey.targets.append(Unit(label, tuple(files)))
-    for stem, members in groups_of(node.files).items():
-        survey.targets.append(Unit(stem or name, tuple(members)))
+        _add_target(folder, survey, label)
+    for holds, loose in ((TEXT, node.files), (TOKENS, node.tokens)):
+        for stem, members in groups_of(loose).items():
+            survey.targets.append(Unit(label_of(stem) or name, tuple(members), holds))
+
+
+def _add_target(node: Node, survey: Survey, name: str) -> None:
+    """Adds a folder with all below it as one target."""
+    files = _measured(node, survey)
+    if files:
+        survey.targets.append(Unit(name, tuple(files)))
+    tokens = [file for folder in node.below() for file in folder.tokens]
+    if tokens:
+        survey.targets.append(Unit(name, tuple(tokens), TOKENS))
 
 
 def _says_nothing(name: str) -> bool:

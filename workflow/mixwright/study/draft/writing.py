@@ -49,20 +49,21 @@ Text is taken as it is. A sample of each domain is read, as much as the longest 
 that is not clean yet: clean: [exact-duplicates, repeated-lines, decontaminate]"""
 
 
-def study_file(draft: Draft, study: str, mixers: Mapping[str, Any]) -> str:
+def study_file(draft: Draft, study: str, file: str, mixers: Mapping[str, Any]) -> str:
     """Returns the text of the study's file.
 
     Args:
         draft: what was proposed.
         study: the study's name.
+        file: the file's path, as a shell reads it.
         mixers: those of a study that names none.
     """
     lines = [
         "# A study that `mixwright init` wrote. Look through it, then:",
-        "#   snakemake -n --configfile THIS_FILE           # every job, before a token is read",
-        "#   snakemake --cores 2 --configfile THIS_FILE    # run it",
-        "# Relative paths start in the folder where snakemake runs. Sizes are estimates from the first",
-        "# rows of some files. config/README.md lists every key.",
+        f"#   snakemake -n --configfile {file}           # every job, before a token is read",
+        f"#   snakemake --cores 2 --configfile {file}    # run it",
+        "# Relative paths start in the folder where snakemake runs. Sizes are estimates from the",
+        "# first rows of some files. config/README.md lists every key.",
         f"study: {_inline(study)}",
         "",
     ]
@@ -104,17 +105,14 @@ def _part(part: Part, size: str) -> list[str]:
     line = f"  {_inline(part.name)}: {_inline(dict(part.settings))}"
     if len(line) <= WIDTH:
         return [*lines, line]
-    files = part.settings.get("files")
-    # a long list stands an entry a line, a short one in brackets
-    style = False if isinstance(files, list) and len(files) > SHORT_LIST else None
-    block = yaml.safe_dump(
-        {part.name: dict(part.settings)},
-        default_flow_style=style,
-        allow_unicode=True,
-        sort_keys=False,
-        width=10**6,
-    )
-    return [*lines, *textwrap.indent(block.rstrip("\n"), "  ").split("\n")]
+    lines.append(f"  {_inline(part.name)}:")
+    for key, value in part.settings.items():
+        if isinstance(value, list) and len(value) > SHORT_LIST:
+            lines.append(f"    {key}:")
+            lines += [f"      - {_inline(entry)}" for entry in value]
+        else:
+            lines.append(f"    {key}: {_inline(value)}")
+    return lines
 
 
 def _tokenizer(draft: Draft) -> list[str]:
@@ -169,8 +167,21 @@ def _comment(text: str, indent: str) -> list[str]:
 
 def _inline(value: Any) -> str:
     """A value as YAML on one line, quoted where it has to be."""
-    text = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**9
-    )
+    text = _dumped(value, None)
+    if "\n" in text.removesuffix("...\n").strip():
+        # a file's name has a line end in it; in double quotes it is written as \n
+        text = _dumped(value, '"')
     # a plain word is followed by a mark of the document's end
     return text.removesuffix("...\n").strip()
+
+
+def _dumped(value: Any, style: str | None) -> str:
+    text: str = yaml.safe_dump(
+        value,
+        default_flow_style=True,
+        default_style=style,
+        allow_unicode=True,
+        sort_keys=False,
+        width=10**9,
+    )
+    return text
