@@ -11,9 +11,11 @@ from rich.text import Text
 from mixwright.errors import MixwrightError, counted
 from mixwright.files import written
 from mixwright.study.config import resolve
-from mixwright.study.draft.proposal import Draft, Part, propose
+from mixwright.study.draft.parts import Part
+from mixwright.study.draft.proposal import Draft, propose
+from mixwright.study.draft.tree import endings
 from mixwright.study.draft.unit import one_line, valid_name
-from mixwright.study.draft.walk import endings, survey_of
+from mixwright.study.draft.walk import survey_of
 from mixwright.study.draft.words import named
 from mixwright.study.draft.writing import bytes_text, count_text, study_file
 from mixwright.study.schema import read_yaml

@@ -53,7 +53,7 @@ def _quiet() -> Iterator[None]:
 
 def _layouts(rows: Rows) -> Iterator[Settings]:
     """The ways to read the rows as questions whose columns are there, the most telling first."""
-    queries = [name for name in QUERIES if _is_there(rows, name)]
+    queries = [name for name in QUERIES if _is_text(rows, name)]
     golds = [name for name in GOLDS if _is_there(rows, name)]
     choices: list[Any] = [name for name in CHOICES if _is_there(rows, name)]
     for names in SEVERAL:
@@ -69,6 +69,10 @@ def _layouts(rows: Rows) -> Iterator[Settings]:
 
 def _is_there(rows: Rows, name: str) -> bool:
     return any(pick(row, name)[1] is not None for row in rows)
+
+
+def _is_text(rows: Rows, name: str) -> bool:
+    return any(isinstance(pick(row, name)[1], str) for row in rows)
 
 
 def _rows(rows: Rows, settings: Settings) -> Iterator[dict[str, Any]]:

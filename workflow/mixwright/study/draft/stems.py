@@ -8,7 +8,7 @@ from mixwright.sources.opening import FORMS, PACKED
 
 # `-00001`, `_part3`, `.00001-of-00100`, and what Spark appends to a number.
 NUMBER = r"(?:part|shard|chunk|file|split)?[-_.]?\d+(?:[-_.]?of[-_.]?\d+)?"
-SPARK = r"(?:[-_.][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?(?:[-_.]c\d{3})?"
+SPARK = r"(?:[-_.][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?(?:[-_.]c\d{3})?(?:\.(?:snappy|zstd|gz))?"
 TAIL = re.compile(rf"(?:(?:^|[-_.]){NUMBER}{SPARK})+$", re.IGNORECASE)
 # A number of one file that stands alone: it is one of several all the same.
 CLEAR = re.compile(r"(?:^|[-_.])(?:part[-_.]?|shard[-_.]?)?0\d+|\d[-_.]of[-_.]\d", re.IGNORECASE)
@@ -47,7 +47,7 @@ def ending_of(path: Path) -> str:
 
 def without_number(stem: str) -> str:
     """Returns the start of a name, before the number of a part; "" where it is a number alone."""
-    return TAIL.sub("", stem).removesuffix(".snappy")
+    return TAIL.sub("", stem)
 
 
 def shared_stem(names: Sequence[str]) -> str | None:

@@ -1,53 +1,17 @@
 """Which domains and targets the files of a user's folders are, by their places and names."""
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-from mixwright.errors import MixwrightError, counted, shortened
-from mixwright.sources.opening import FORMS, PACKED, form_of
+from mixwright.errors import counted
 from mixwright.study.draft.hub_cache import snapshot_of
 from mixwright.study.draft.stems import groups_of, label_of, shared_stem, without_number
-from mixwright.study.draft.unit import (
-    HUB,
-    SAVED,
-    TEXT,
-    TOKENS,
-    Survey,
-    Unit,
-    is_held_out,
-)
-from mixwright.study.draft.vocabulary import GENERIC, LISTS, PAPERS
+from mixwright.study.draft.tree import Node, add_file, name_of, tree_of
+from mixwright.study.draft.unit import HUB, SAVED, TEXT, TOKENS, Survey, Unit, is_held_out
+from mixwright.study.draft.vocabulary import GENERIC
 
 # More folders than this side by side are the parts of one domain.
 MOST_FOLDERS = 100
-
-
-@dataclass
-class Node:
-    """A folder: the files in it that can be read, and its folders that hold some."""
-
-    path: Path
-    name: str
-    files: list[Path] = field(default_factory=list)
-    # of token ids
-    tokens: list[Path] = field(default_factory=list)
-    folders: list["Node"] = field(default_factory=list)
-    # whether `save_to_disk` wrote it; its splits, where it has several
-    saved: bool = False
-    splits: tuple[str, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing here and below that could be read."""
-        return not (self.files or self.tokens or self.folders or self.saved)
-
-    def below(self) -> Iterator["Node"]:
-        """Yields this folder and all below it."""
-        yield self
-        for folder in self.folders:
-            yield from folder.below()
 
 
 def survey_of(words: Sequence[str | Path]) -> Survey:
@@ -62,14 +26,15 @@ def survey_of(words: Sequence[str | Path]) -> Survey:
     paths = [word for word in words if isinstance(word, Path)]
     for path in dict.fromkeys(paths):
         if path.is_dir():
-            root.folders.append(_node(path, survey))
+            root.folders.append(tree_of(path, survey))
+            root.folders[-1].name = name_of(path)
         else:
-            _add_file(root, path, survey, {})
+            add_file(root, path, survey, {})
     if len(root.folders) == 1 and not (root.files or root.tokens or names):
         root = root.folders[0]
     for name in dict.fromkeys(names):
         survey.domains.append(Unit(name.rpartition("/")[2], _fetched(name), HUB, name))
-    _add_domains(root, survey, _name_of(root.path), side_by_side=bool(names))
+    _add_domains(root, survey, name_of(root.path), side_by_side=bool(names))
     return survey
 
 
@@ -80,93 +45,9 @@ def _fetched(dataset: str) -> tuple[Path, ...]:
         return ()
     # what is beside them is of no interest: it is the hub's
     inner = Survey()
-    _add_unit(_node(snapshot, inner), inner, dataset)
+    _add_unit(tree_of(snapshot, inner), inner, dataset)
     files = [path for unit in inner.domains if unit.holds == TEXT for path in unit.files]
     return tuple(files)
-
-
-def _node(path: Path, survey: Survey) -> Node:
-    """The tree of a folder. Hidden files and folders are no part of it."""
-    node = Node(path, _name_of(path))
-    others: dict[str, list[str]] = {}
-    try:
-        entries = sorted(path.iterdir(), key=lambda entry: entry.name)
-    except OSError as error:
-        survey.notes.append(f"{path}: {error.strerror}; left out")
-        return node
-    names = {entry.name for entry in entries}
-    if {"dataset_info.json", "state.json"} <= names or "dataset_dict.json" in names:
-        return _saved(node, survey)
-    if "tokenizer.json" in names:
-        survey.tokenizers.append(path)
-    if "index.json" in names and any(name.endswith((".mds", ".bin")) for name in names):
-        # MosaicML Streaming and litdata list their files in it
-        node.tokens.append(path / "index.json")
-        return node
-    for entry in entries:
-        if entry.name.startswith((".", "__")):
-            continue
-        if entry.is_dir():
-            # a link to a folder above would be walked for ever
-            if not (entry.is_symlink() and path.resolve().is_relative_to(entry.resolve())):
-                node.folders.append(_node(entry, survey))
-        else:
-            _add_file(node, entry, survey, others)
-    for ending, files in others.items():
-        kind = f"{counted(len(files), 'file')} {ending}" if ending else shortened(files, 3)
-        survey.notes.append(f"{path}: {kind}: this kind of file is not read; left out")
-    node.folders = [folder for folder in node.folders if not folder.is_empty]
-    return node
-
-
-def _saved(node: Node, survey: Survey) -> Node:
-    """A data set that `save_to_disk` wrote, with or without several splits."""
-    node.saved = True
-    listing = node.path / "dataset_dict.json"
-    if listing.is_file():
-        try:
-            node.splits = tuple(json.loads(listing.read_text())["splits"])
-        except (ValueError, KeyError, TypeError, OSError):
-            survey.notes.append(f"{listing}: not readable; its splits are unknown")
-    return node
-
-
-def _add_file(node: Node, path: Path, survey: Survey, others: dict[str, list[str]]) -> None:
-    """Adds a file to its folder, by its kind."""
-    if not path.is_file():
-        survey.notes.append(f"{path}: a broken link, or no file; left out")
-        return
-    stem = path.name.split(".")[0].lower()
-    if _is_tokens(path):
-        node.tokens.append(path)
-    elif path.suffix in (".idx", ".index") or stem.startswith(PAPERS):
-        return
-    elif path.suffix != ".json" or stem not in LISTS:
-        try:
-            form_of(path)
-            node.files.append(path)
-        except MixwrightError:
-            others.setdefault(path.suffix, []).append(path.name)
-
-
-def _is_tokens(path: Path) -> bool:
-    """Whether a file holds token ids; a .bin may be anything, unless an index lies beside it."""
-    if path.suffix in (".npy", ".ds"):
-        return True
-    # nanoGPT writes train.bin and val.bin
-    named = path.stem == "train" or is_held_out(path.stem)
-    return path.suffix == ".bin" and (named or path.with_suffix(".idx").is_file())
-
-
-def _name_of(path: Path) -> str:
-    """What a folder is called; of `.` the folder that is meant, of `train` the one above."""
-    absolute = path.absolute()
-    if path.name in ("", ".."):
-        absolute = path.resolve()
-    name = absolute.name
-    if name.lower() in GENERIC:
-        return absolute.parent.name or name
-    return name
 
 
 def _add_domains(node: Node, survey: Survey, name: str, side_by_side: bool = False) -> None:
@@ -188,7 +69,8 @@ def _add_domains(node: Node, survey: Survey, name: str, side_by_side: bool = Fal
         else:
             plain.append(folder)
     if len(plain) == 1 and not (_is_filled(node) or side_by_side):
-        _add_domains(plain[0], survey, plain[0].name)
+        only = plain[0]
+        _add_domains(only, survey, name if only.name.lower() in GENERIC else only.name)
     elif _is_one(plain):
         shared = shared_stem([folder.path.name for folder in plain]) or ""
         if shared.lower() in {"", "chunk", *GENERIC}:
@@ -197,7 +79,7 @@ def _add_domains(node: Node, survey: Survey, name: str, side_by_side: bool = Fal
     else:
         for folder in plain:
             _add_unit(folder, survey, folder.name)
-    _add_loose(node, survey, name, "")
+    _add_loose(node, survey, name)
 
 
 def _is_filled(node: Node) -> bool:
@@ -215,19 +97,18 @@ def _is_one(folders: Sequence[Node]) -> bool:
     return shared_stem([folder.path.name for folder in folders]) is not None
 
 
-def _add_loose(node: Node, survey: Survey, name: str, prefix: str) -> None:
+def _add_loose(node: Node, survey: Survey, name: str) -> None:
     """Adds the files that stand in the folder itself.
 
     Args:
         node: the folder.
         survey: what is added to.
         name: of files whose names have no start of their own.
-        prefix: what the names of targets begin with.
     """
     for holds, files in ((TEXT, node.files), (TOKENS, node.tokens)):
         for stem, members in groups_of(files).items():
             if is_held_out(stem):
-                survey.targets.append(Unit(prefix + stem, tuple(members), holds))
+                survey.targets.append(Unit(stem, tuple(members), holds))
                 continue
             label = name if stem.lower() in {"", *GENERIC} else label_of(stem)
             survey.domains.append(Unit(label, tuple(members), holds))
@@ -337,8 +218,3 @@ def _add_saved(node: Node, survey: Survey, name: str, target: bool) -> None:
 def _unit_of_saved(node: Node, name: str, split: str) -> Unit:
     files = sorted((node.path / split).glob("*.arrow"))
     return Unit(name, tuple(files), SAVED, str(node.path), split)
-
-
-def endings() -> str:
-    """Returns the kinds of files that are looked at, for messages."""
-    return f"{', '.join(FORMS)}, also packed ({', '.join(PACKED)}), and token files"

@@ -61,7 +61,9 @@ def _like(path: Path) -> Path | None:
             continue
         if not above.is_dir():
             return None
-        name = closest(part, [entry.name for entry in above.iterdir()], ALIKE)
+        # the first part may be the owner of a data set as well
+        cutoff = ALIKE if above == Path() else 0.5
+        name = closest(part, [entry.name for entry in above.iterdir()], cutoff)
         return above.joinpath(name, *parts[number + 1 :]) if name else None
     return None
 

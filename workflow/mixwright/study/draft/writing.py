@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from mixwright.errors import counted
-from mixwright.study.draft.proposal import Draft, Part
+from mixwright.study.draft.parts import Part
+from mixwright.study.draft.proposal import Draft
 from mixwright.study.draft.unit import one_line
 
 # Columns of a line of the file, where it can be broken.
