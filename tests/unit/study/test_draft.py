@@ -319,6 +319,24 @@ def test_files_of_tokens_are_proposed_as_they_are(tmp_path):
     assert written(drafted(tmp_path))["tokenizer"] == {"folder": str(tmp_path)}
 
 
+def test_folders_of_tokens_are_named_by_their_index_and_held_out_tokens_are_targets(tmp_path):
+    for name in ("web", "code"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "shard.00000.mds").write_bytes(bytes(4_000))
+        (tmp_path / name / "index.json").write_text("{}")
+    (tmp_path / "wiki").mkdir()
+    for split in ("train", "val"):
+        np.arange(500, dtype=np.uint16).tofile(tmp_path / "wiki" / f"{split}.bin")
+    study = written(drafted(tmp_path))
+    assert {name: domain["files"] for name, domain in study["domains"].items()} == {
+        "code": str(tmp_path / "code" / "index.json"),
+        "web": str(tmp_path / "web" / "index.json"),
+        "wiki": str(tmp_path / "wiki" / "train.bin"),
+    }
+    held_out = {"source": "tokens", "files": str(tmp_path / "wiki" / "val.bin")}
+    assert study["targets"] == {"wiki-val": held_out}
+
+
 def test_data_sets_that_were_saved_are_sources_of_the_hub(tmp_path):
     for name in ("web", "code/train", "code/test"):
         folder = tmp_path / name

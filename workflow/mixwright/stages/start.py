@@ -107,5 +107,7 @@ def _cells(draft: Draft, part: Part) -> list[str]:
 
 
 def _target(part: Part) -> str:
+    if part.settings["source"] == "tokens":
+        return f"{part.name} (tokens)"
     kind = "questions" if "query" in part.settings else "text"
     return f"{part.name} ({kind}: {part.column})"
