@@ -8,7 +8,8 @@ from mixwright.sources.opening import FORMS, PACKED
 
 # `-00001`, `_part3`, `.00001-of-00100`, and what Spark appends to a number.
 NUMBER = r"(?:part|shard|chunk|file|split)?[-_.]?\d+(?:[-_.]?of[-_.]?\d+)?"
-SPARK = r"(?:[-_.][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?(?:[-_.]c\d{3})?(?:\.(?:snappy|zstd|gz))?"
+UNIQUE = r"(?:[-_.][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?"
+SPARK = rf"{UNIQUE}(?:[-_.]c\d{{3}})?(?:\.(?:snappy|zstd|gz))?"
 TAIL = re.compile(rf"(?:(?:^|[-_.]){NUMBER}{SPARK})+$", re.IGNORECASE)
 # A number of one file that stands alone: it is one of several all the same.
 CLEAR = re.compile(r"(?:^|[-_.])(?:part[-_.]?|shard[-_.]?)?0\d+|\d[-_.]of[-_.]\d", re.IGNORECASE)
