@@ -24,7 +24,7 @@ from mixwright.numerics.threads import bound_threads
 from mixwright.progress import say
 from mixwright.report.figures import FIGURES, MEASURED
 from mixwright.stages import COMMANDS, GROUPS, current
-from mixwright.stages.options import OPTIONS, OUTPUTS, Option, arguments_of, options_of
+from mixwright.stages.options import OPTIONS, OUTPUTS, POSITIONAL, Option, arguments_of, options_of
 
 EXAMPLE = "Example:\n"
 
@@ -184,7 +184,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
-    """The parser of `mixwright` without a command: its help lists the commands in three groups."""
+    """The parser of `mixwright` without a command: its help lists the commands in groups."""
     lines = []
     for group in GROUPS:
         lines += ["", f"{group}:"]
@@ -257,6 +257,11 @@ def _add_options(command: Parser, name: str, function: Callable[..., Any]) -> No
         if keywords.get("type") is Path:
             keywords["type"] = _path
         explanation = _explanation(name, option)
+        if f"{name}.{option.name}" in POSITIONAL:
+            # argparse refuses `required` here; one or more are
+            words = {"type": keywords["type"], "nargs": "+", "metavar": option.name.upper()}
+            command.add_argument(option.name, help=explanation, **words)
+            continue
         command.add_argument(f"--{option.name.replace('_', '-')}", help=explanation, **keywords)
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+START = "start a study of your own text"
 TABLES = "your own tables of mixtures and losses"
 MANAGE = "watch and manage a study"
 STAGES = "stages of the workflow, called by its rules"
-GROUPS = (TABLES, MANAGE, STAGES)
+GROUPS = (START, TABLES, MANAGE, STAGES)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Command:
 
 
 COMMANDS = {
+    "init": Command(START, "start:init", "Draft a study from your folders or data sets"),
     "read-runs": Command(TABLES, "mixers:read_runs", "Show how your tables are understood"),
     "compare": Command(TABLES, "trust:compare", "Compare how well mixers predict unseen runs"),
     "fit": Command(TABLES, "mixers:fit_mixer", "Fit a mixer to measured losses"),

@@ -34,6 +34,9 @@ OUTPUTS = {
     "import-runs.design": FILE,
 }
 
+# Options that are written without their names, behind the command.
+POSITIONAL = ("init.sources",)
+
 # A key `command.option` wins over the key `option`.
 OPTIONS = {
     "anchor_losses": "losses of the anchor runs; predictions are shifted to their level",
@@ -66,6 +69,7 @@ OPTIONS = {
     "propose-mixture.fit": "folder of the fit; leave it empty for a baseline that reads no runs",
     "fits": "folders of fits, each named like its mixer",
     "fix": "DOMAIN=WEIGHT, any number: the exact weight of a domain",
+    "force": "replace the file that is there",
     "floor": "DOMAIN=MIN, any number: the smallest weight of a domain",
     "folds": "number of parts into which the runs are cut; each is predicted from the others",
     "goal": "target that the proposal is for, in a study with one goal a target",
@@ -102,6 +106,7 @@ OPTIONS = {
     "backtest.settings": "settings as JSON, by mixer: {MIXER: {NAME: VALUE}}",
     "compare.settings": "settings as JSON, by mixer: {MIXER: {NAME: VALUE}}",
     "shards": "one folder a domain: token shards, or data sets made of tables",
+    "sources": "folders, files, or names of data sets of Hugging Face (OWNER/NAME)",
     "store": "folder of computed runs, found again by their content",
     "study": "study.json in the results folder of the study, such as results/demo/study.json",
     "fit.study": "study.json: the fit then knows the goal and what the targets measure",
@@ -120,6 +125,7 @@ OPTIONS = {
     "to": "file or folder to write",
     "compare.to": "table of scores to write (.parquet)",
     "fit.to": "new folder to write",
+    "init.to": "file of the study to write (default study.yaml)",
     "learning-curve.to": "JSON file to write",
     "pareto.to": "CSV file to write",
     "predict.to": "CSV file to write",
