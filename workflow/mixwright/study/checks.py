@@ -16,6 +16,7 @@ from mixwright.sources.places import Places
 from mixwright.study.limits import check_bounds, check_given, check_own_data, check_shares
 from mixwright.study.measured_targets import measured_metrics, spelled_out
 from mixwright.study.schema import did_you_mean
+from mixwright.study.token_domains import check_token_domains
 
 # Sections of a study that trains runs of its own.
 TRAINING = (
@@ -269,11 +270,13 @@ def _check_trees(study: Mapping[str, Any]) -> None:
 
 
 def _check_sources(study: Mapping[str, Any]) -> None:
-    places = Places(f"results/{study['study']}", study["public"])
+    folder = study["tokenizer"]["folder"]
+    places = Places(f"results/{study['study']}", study["public"], folder)
     for section in ("domains", "targets"):
         for name, settings in study[section].items():
             if "source" in settings:
                 create(name, settings, places).check(f"config: {section}.{name}")
+    check_token_domains(study)
 
 
 def _check_target_weights(weights: Iterable[float]) -> None:
