@@ -31,31 +31,60 @@ def open_memmap(path: Path, dtype: np.dtype[Any], end: int) -> TokenFile:
 
     Args:
         path: the file.
-        dtype: the type of its ids, unless the file says it.
+        dtype: the type of its ids, as `stated_type` or the study says.
         end: id of the token that ends a document.
 
     Raises:
         MixwrightError: the file cannot be read, or its content does not fit the type.
     """
-    index = path.with_name(f"{path.name}.index")
+    index = _index_of(path)
     if index.is_file():
-        return _of_datatrove(path, index, end)
-    tokens = _with_header(path) if has_header(path) else mapped(path, dtype)
+        return Indexed(path, mapped(path, dtype), end, starts_of(_ends(index)))
+    tokens = _with_header(path) if _has_header(path) else mapped(path, dtype)
     check_type(path, tokens)
     return Endless(path, tokens, end)
 
 
-def has_header(path: Path) -> bool:
-    """Returns whether a file is an array with a header, which says what it holds."""
+def stated_type(path: Path) -> np.dtype[Any] | None:
+    """Returns the type of ids that a header or an index says; None for raw files.
+
+    Raises:
+        MixwrightError: the file is broken, or is not of its index.
+    """
+    index = _index_of(path)
+    if not index.is_file():
+        if not _has_header(path):
+            return None
+        return np.dtype(_with_header(path).dtype)
+    # The width of ids follows from the sizes of the two.
+    ends = _ends(index)
+    total = int(ends[-1]) if len(ends) else 0
+    size = path.stat().st_size
+    width = size // total if total else 2
+    if width not in BY_WIDTH or size != width * total:
+        raise MixwrightError(
+            f"{path}: its {size} bytes do not hold the {total} tokens that {index.name} lists;"
+            " fetch the pair again"
+        )
+    return BY_WIDTH[width]
+
+
+def _index_of(path: Path) -> Path:
+    """Where datatrove writes a file's index."""
+    return path.with_name(f"{path.name}.index")
+
+
+def _ends(index: Path) -> Any:
+    """(documents,) the tokens before the end of each."""
+    return mapped(index, np.dtype("<u8"), remedy="fetch it again")
+
+
+def _has_header(path: Path) -> bool:
+    """Whether a file is an array with a header, which says what it holds."""
     if path.suffix != ".npy":
         return False
     with path.open("rb") as file:
         return file.read(len(NPY)) == NPY
-
-
-def header_type(path: Path) -> np.dtype[Any]:
-    """Returns the type of ids that a header says."""
-    return _with_header(path).dtype
 
 
 def _with_header(path: Path) -> Any:
@@ -70,17 +99,3 @@ def _with_header(path: Path) -> Any:
         )
     # Rows of a table of equal pieces are one stream.
     return array.reshape(-1)
-
-
-def _of_datatrove(path: Path, index: Path, end: int) -> TokenFile:
-    """A `.ds` and its index. The width of ids follows from the sizes of the two."""
-    ends = mapped(index, np.dtype("<u8"), remedy="fetch it again")
-    total = int(ends[-1]) if len(ends) else 0
-    size = path.stat().st_size
-    width = size // total if total else 2
-    if width not in BY_WIDTH or size != width * total:
-        raise MixwrightError(
-            f"{path}: its {size} bytes do not hold the {total} tokens that {index.name} lists;"
-            " fetch the pair again"
-        )
-    return Indexed(path, mapped(path, BY_WIDTH[width]), end, starts_of(ends))

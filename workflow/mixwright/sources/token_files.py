@@ -31,8 +31,10 @@ log = logging.getLogger(__name__)
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 # Bytes of text that a token stands for, about.
 BYTES_A_TOKEN = 4
-# A sample reads at least as many bytes of text in a row, and as many places of a file at most.
-WINDOW, WINDOWS = 1 << 16, 16
+# A sample reads at least so many bytes of text of a file, and so many in a row.
+SHARE, WINDOW = 1 << 16, 1 << 14
+# Places of a file that are read at most.
+WINDOWS = 16
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,9 @@ class TokenFiles(Source):
         """The type of the ids of a file of Megatron or numpy; by default the vocabulary's."""
         if entry.form == "megatron":
             return megatron.read_header(entry.path.with_suffix(".idx"))[0]
-        if memmaps.has_header(entry.path):
-            return memmaps.header_type(entry.path)
+        dtype = memmaps.stated_type(entry.path)
+        if dtype is not None:
+            return dtype
         name = self.settings.get("dtype")
         if name is None:
             narrow = vocabulary_of(self.places.tokenizer or "") <= 1 << 16
@@ -244,7 +247,7 @@ class TokenFiles(Source):
         """Yields documents until they have `share` bytes of text, or all of them."""
         tally = reading.tally
         left = share
-        while batch := batch_of(documents, _tokens_for(left)):
+        while batch := self._batch(documents, left, reading):
             readable = []
             for document in batch:
                 if self._readable(piece, document, decoder, reading):
@@ -262,6 +265,19 @@ class TokenFiles(Source):
                     more = number + 1 < len(readable) or next(documents, None) is not None
                     tally.whole = tally.whole and not more
                     return
+
+    def _batch(
+        self, documents: Iterator[TokenDocument], left: int | None, reading: Reading
+    ) -> list[TokenDocument]:
+        """The next documents; none at the end, or where a broken file is left out."""
+        try:
+            return batch_of(documents, _tokens_for(left))
+        except MixwrightError as error:
+            if reading.on_error != "skip":
+                raise MixwrightError(f"{self.name}: {error}") from None
+            reading.tally.broken_files += 1
+            log.warning("%s: %s: the rest of it is left out", self.name, error)
+            return []
 
     def _readable(
         self, piece: Piece, document: TokenDocument, decoder: Decoder, reading: Reading
@@ -283,7 +299,7 @@ def _chosen(pieces: list[Piece], most_bytes: int | None) -> list[Piece]:
     pieces = [piece for piece in pieces if piece.high > piece.low]
     if most_bytes is None:
         return pieces
-    count = max(1, most_bytes // WINDOW)
+    count = max(1, most_bytes // SHARE)
     if count >= len(pieces):
         return pieces
 

@@ -54,11 +54,12 @@ def spelled(pattern: str) -> list[str]:
 
 
 def beside(path: Path) -> list[Path]:
-    """Returns the files that belong to a file of ids, as far as they are there."""
+    """Returns the files that belong to one that is listed, as far as they are there."""
     if path.name == INDEX:
         return files_of(path)
-    others = [path.with_suffix(".idx"), path.with_name(f"{path.name}.index")]
-    return [other for other in others if other.is_file()]
+    ids = _ids_of(path)
+    others = [ids, ids.with_suffix(".idx"), ids.with_name(f"{ids.name}.index")]
+    return [other for other in others if other != path and other.is_file()]
 
 
 def mains(paths: Sequence[Path], form: str) -> list[tuple[str, Path]]:
@@ -74,14 +75,12 @@ def mains(paths: Sequence[Path], form: str) -> list[tuple[str, Path]]:
     listed = set(paths)
     forms: dict[Path, str] = {}
     for path in paths:
-        main = path
-        if path.name.endswith(BESIDE):
-            main = _ids_of(path)
-            if main not in listed and not main.is_file():
-                raise MixwrightError(
-                    f"{path}: the file of ids that belongs to it, {main.name}, is missing;"
-                    " fetch it, or leave this one out"
-                )
+        main = _ids_of(path)
+        if main not in listed and not main.is_file():
+            raise MixwrightError(
+                f"{path}: the file of ids that belongs to it, {main.name}, is missing;"
+                " fetch it, or leave this one out"
+            )
         forms[main] = _form(main, form, listed)
     return [(kind, path) for path, kind in forms.items()]
 
@@ -131,7 +130,9 @@ def _form(path: Path, form: str, listed: set[Path]) -> str:
 
 
 def _ids_of(path: Path) -> Path:
-    """The file of ids that a file beside it belongs to."""
+    """The file of ids that a file beside it belongs to; one of ids is its own."""
+    if not path.name.endswith(BESIDE):
+        return path
     if path.suffix == ".idx":
         return path.with_suffix(".bin")
     if path.name.endswith(".csv.gz"):

@@ -16,7 +16,6 @@ from mixwright.sources.places import Places
 from mixwright.study.limits import check_bounds, check_given, check_own_data, check_shares
 from mixwright.study.measured_targets import measured_metrics, spelled_out
 from mixwright.study.schema import did_you_mean
-from mixwright.study.token_domains import check_token_domains
 
 # Sections of a study that trains runs of its own.
 TRAINING = (
@@ -276,7 +275,6 @@ def _check_sources(study: Mapping[str, Any]) -> None:
         for name, settings in study[section].items():
             if "source" in settings:
                 create(name, settings, places).check(f"config: {section}.{name}")
-    check_token_domains(study)
 
 
 def _check_target_weights(weights: Iterable[float]) -> None:
