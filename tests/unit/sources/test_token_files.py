@@ -1,7 +1,10 @@
 """Files of token ids as they are: the same documents as those of their text, and one line else."""
 
+import json
 import struct
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -372,3 +375,45 @@ def test_a_study_says_what_does_not_go_with_tokens(tokenizer):
     )
     plain = {"t": {"source": "tokens", "files": "a.bin"}}
     assert resolved(tokenizer, {}, targets=plain).source("t").places.tokenizer == tokenizer
+
+
+class Shard:
+    """What MosaicML Streaming's reader of a shard offers of it."""
+
+    def __init__(self, samples: list[object]) -> None:
+        self.rows = samples
+        self.samples = len(samples)
+
+    def validate(self, allow_unsafe_types: bool) -> None:
+        assert not allow_unsafe_types
+
+    def __getitem__(self, number: int) -> dict[str, object]:
+        return {"tokens": self.rows[number]}
+
+
+def test_samples_of_mosaicml_are_documents_or_pieces_of_a_stream(tokenizer, tmp_path, monkeypatch):
+    documents = texts(30)
+    ids, end = encoded(tokenizer, documents)
+    stream = [token for one in ids for token in (*one, end)]
+    stream += [end] * (-len(stream) % 64)
+    pieces = np.array(stream, np.int64).reshape(-1, 64)
+    shards = {
+        "an array each": Shard([np.array(one, np.uint16) for one in ids]),
+        "pieces of bytes": Shard([piece.tobytes() for piece in pieces]),
+    }
+    index = {"shards": [{"raw_data": {"basename": "s.mds"}, "column_names": ["tokens"]}]}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    source = source_of(tokenizer, tmp_path)
+    with pytest.raises(MixwrightError, match=r"s\.mds: index\.json lists it, and it is missing"):
+        source.inputs()
+    (tmp_path / "s.mds").write_bytes(bytes(2 * len(stream)))
+    reader = ModuleType("streaming.base.format")
+    for name in ("streaming", "streaming.base"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, reader.__name__, reader)
+    for shard in shards.values():
+        monkeypatch.setattr(reader, "reader_from_json", lambda *_, one=shard: one, raising=False)
+        back: list[str] = []
+        for part in range(3):
+            back += read(source, part=part, parts=3)[0]
+        assert [text for text in back if text] == documents

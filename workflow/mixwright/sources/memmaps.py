@@ -23,7 +23,7 @@ from mixwright.sources.token_streams import (
 # How a .npy file with a header begins.
 NPY = b"\x93NUMPY"
 # Types of ids whose width `.ds.index` tells.
-BY_WIDTH = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
+BY_WIDTH: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
 
 
 def open_memmap(path: Path, dtype: np.dtype[Any], end: int) -> TokenFile:
@@ -55,7 +55,8 @@ def stated_type(path: Path) -> np.dtype[Any] | None:
     if not index.is_file():
         if not _has_header(path):
             return None
-        return np.dtype(_with_header(path).dtype)
+        dtype: np.dtype[Any] = _with_header(path).dtype
+        return dtype
     # The width of ids follows from the sizes of the two.
     ends = _ends(index)
     total = int(ends[-1]) if len(ends) else 0

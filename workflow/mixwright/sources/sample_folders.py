@@ -51,11 +51,22 @@ def form_of_index(path: Path) -> str:
 
 
 def files_of(path: Path) -> list[Path]:
-    """Returns the files that an `index.json` names, in its order; of a packed one, the unpacked."""
+    """Returns the files that an `index.json` names, in its order; of a packed one, the unpacked.
+
+    Raises:
+        MixwrightError: one of them is missing.
+    """
     index = _read(path)
     names = [chunk["filename"] for chunk in index.get("chunks", [])]
     names += [shard["raw_data"]["basename"] for shard in index.get("shards", [])]
-    return [path.with_name(name) for name in names]
+    files = [path.with_name(name) for name in names]
+    for file in files:
+        if not file.is_file():
+            raise MixwrightError(
+                f"{file}: {path.name} lists it, and it is missing; fetch it, or unpack it if it is"
+                " packed"
+            )
+    return files
 
 
 def tokens_of(path: Path) -> int:
@@ -127,8 +138,6 @@ def open_shard(path: Path, number: int, dtype: np.dtype[Any] | None, end: int) -
         raise _missing(path, "mosaicml-streaming") from None
     entry = _read(path)["shards"][number]
     file = files_of(path)[number]
-    if not file.is_file():
-        raise MixwrightError(f"{file}: no such file; unpack the shard, or fetch the folder again")
     try:
         shard = reader_from_json(str(path.parent), "", entry)
         shard.validate(False)
@@ -168,12 +177,13 @@ class Samples(TokenFile):
 
     def documents(self, low: int, high: int) -> Iterator[TokenDocument]:
         for number in range(low, high):
-            ids = self.ids(number)
-            yield TokenDocument(f"sample {number}", without_end(ids, self.end), ids.nbytes)
+            ids = without_end(self.ids(number), self.end)
+            yield TokenDocument(f"sample {number}", ids, self.size(number, number + 1))
 
     def size(self, low: int, high: int) -> int:
-        # About: how long samples are is not known before they are read.
-        return self.path.stat().st_size * (high - low) // max(self.units, 1)
+        # How long samples are is not known before they are read: all count the same.
+        size = self.path.stat().st_size
+        return size * high // max(self.units, 1) - size * low // max(self.units, 1)
 
     def count(self, low: int, high: int) -> None:
         return None
