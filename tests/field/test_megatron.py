@@ -12,7 +12,15 @@ import pytest
 from mixwright.sources import create
 from mixwright.sources.base import Reading
 from mixwright.sources.places import Places
-from token_writers import encoded, texts, write_megatron, write_memmap, write_tokenizer
+from token_proxies import losses_of, shards_of
+from token_writers import (
+    encoded,
+    texts,
+    write_jsonl,
+    write_megatron,
+    write_memmap,
+    write_tokenizer,
+)
 
 PACKAGE = "megatron-core==0.16.1"
 # What tools/preprocess_data.py does with each document: once a document, or a sentence at a time.
@@ -68,7 +76,7 @@ def read(tokenizer: str, files: Path) -> tuple[list[str], list[list[int]], int]:
     return [row["text"] for row in rows], tokens, reading.tally.tokens
 
 
-def test_files_of_its_writer_hold_the_documents_of_their_text(megatron, tmp_path):
+def test_proxies_on_files_of_its_writer_have_the_losses_of_their_text(megatron, tmp_path):
     tokenizer = write_tokenizer(tmp_path / "tokenizer")
     documents = texts(300, seed=3)
     ids, end = encoded(tokenizer, documents)
@@ -100,3 +108,17 @@ def test_files_of_its_writer_hold_the_documents_of_their_text(megatron, tmp_path
         assert own.read_bytes() == Path(f"{theirs}.bin").read_bytes()
         index = Path(f"{theirs}.idx").read_bytes()
         assert own.with_suffix(".idx").read_bytes() == index
+    write_jsonl(tmp_path / "web.jsonl", documents)
+    write_jsonl(tmp_path / "code.jsonl", texts(80, seed=6))
+    sources = {
+        "text": {"source": "files", "files": str(tmp_path / "web.jsonl")},
+        "megatron": {"source": "tokens", "files": str(tmp_path / "int32-False-1")},
+        "memmap": {"source": "tokens", "files": str(memmap)},
+    }
+    losses = {}
+    for name, web in sources.items():
+        code = {"source": "files", "files": str(tmp_path / "code.jsonl")}
+        domains = {"code": code, "web": web}
+        losses[name] = repr(losses_of(shards_of(tmp_path / name, tokenizer, domains)))
+    assert losses["megatron"] == losses["text"]
+    assert losses["memmap"] == losses["text"]
