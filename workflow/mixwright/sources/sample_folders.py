@@ -69,17 +69,6 @@ def files_of(path: Path) -> list[Path]:
     return files
 
 
-def tokens_of(path: Path) -> int:
-    """Returns about how many tokens a folder holds, from its `index.json`."""
-    index = _read(path)
-    total = 0
-    for chunk in index.get("chunks", []):
-        total += int(chunk.get("dim") or chunk["chunk_bytes"] // 4)
-    for shard in index.get("shards", []):
-        total += int(shard["raw_data"]["bytes"]) // 4
-    return total
-
-
 def open_chunk(path: Path, number: int, end: int) -> TokenFile:
     """Opens one file of a folder of litdata.
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,16 +102,7 @@ class TokenFiles(Source):
         return self.places.pinned(self._patterns)
 
     def size(self) -> int | None:
-        total = 0
-        # What is missing or broken is told where it is read.
-        with suppress(MixwrightError, OSError):
-            for entry in self._entries():
-                if entry.form in FOLDERS:
-                    total += entry.size // BYTES_A_TOKEN
-                else:
-                    total += entry.size // self._type(entry).itemsize
-            return total * BYTES_A_TOKEN
-        return None
+        return self._size
 
     def documents(self, reading: Reading | None = None) -> Iterator[Row]:
         reading = reading or Reading()
@@ -155,6 +147,20 @@ class TokenFiles(Source):
     @property
     def _format(self) -> str:
         return str(self.settings.get("format", AUTO))
+
+    @cached_property
+    def _size(self) -> int | None:
+        """About the bytes of text of all files, asked of many files once."""
+        total = 0
+        # What is missing or broken is told where it is read.
+        with suppress(MixwrightError, OSError):
+            for entry in self._entries():
+                if entry.form in FOLDERS:
+                    total += entry.size // BYTES_A_TOKEN
+                else:
+                    total += entry.size // self._type(entry).itemsize
+            return total * BYTES_A_TOKEN
+        return None
 
     def _spelled(self, pattern: str) -> list[str]:
         """The patterns of files that a pattern of the study stands for."""
