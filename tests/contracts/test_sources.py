@@ -35,9 +35,15 @@ def example(tmp_path: Path):
             assert written["source"] == kind, f"example() of {kind} must say `source: {kind}`"
             settings_file.write_text(json.dumps(written))
         settings = json.loads(settings_file.read_text()) | changes
-        return create("example", settings, Places(str(folder)))
+        return create("example", settings, Places(str(folder), tokenizer=tokenizer_of(folder)))
 
     return make
+
+
+def tokenizer_of(folder: Path) -> str | None:
+    """The tokenizer that an example brings, if it does."""
+    tokenizer = folder / "tokenizer"
+    return str(tokenizer) if tokenizer.is_dir() else None
 
 
 def read(source: Source) -> list[dict]:
@@ -78,7 +84,8 @@ def test_inputs_are_listed_without_importing_anything_heavy(example, kind):
 import json, sys
 from mixwright.sources import create
 from mixwright.sources.places import Places
-source = create("example", json.loads(sys.argv[1]), Places(sys.argv[2]))
+places = Places(sys.argv[2], tokenizer=json.loads(sys.argv[3]))
+source = create("example", json.loads(sys.argv[1]), places)
 source.check("config: domains.example")
 print(json.dumps([str(path) for path in source.inputs() + source.prepared()]))
 print(source.fingerprint)
@@ -86,7 +93,11 @@ heavy = set({HEAVY!r}) & set(sys.modules)
 assert not heavy, f"import {{heavy}} inside the function that reads files"
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(source.settings), source.places.results],
+        [
+            *(sys.executable, "-c", program),
+            *(json.dumps(source.settings), source.places.results),
+            json.dumps(source.places.tokenizer),
+        ],
         capture_output=True,
         text=True,
         env={"PYTHONPATH": str(CONFIG.parent / "workflow"), "PATH": ""},
@@ -114,8 +125,8 @@ def test_documents_are_text_in_one_order(example, kind):
     assert len(rows) >= 2, f"example() of {kind} must write two documents or more"
     for row in rows:
         assert isinstance(row["text"], str) and row["text"].strip()
-        assert set(row) <= {"text", "query", "choices", "gold"}
-    assert rows == read(example(kind))
+        assert set(row) <= {"text", "query", "choices", "gold", "tokens"}
+    assert repr(rows) == repr(read(example(kind)))
 
 
 @pytest.mark.parametrize("kind", READ)
@@ -148,7 +159,8 @@ def test_a_missing_input_is_one_line_that_names_it(example, kind):
 def test_a_study_on_the_source_resolves(example, kind):
     source = example(kind)
     domains = {**LEAST["domains"], "example": dict(source.settings)}
-    study = Study(resolve(LEAST | {"domains": domains}, CONFIG))
+    tokenizer = {"folder": source.places.tokenizer}
+    study = Study(resolve(LEAST | {"domains": domains, "tokenizer": tokenizer}, CONFIG))
     resolved = study.source("example")
     assert resolved.settings.items() >= source.settings.items()
     assert resolved.inputs() == source.inputs()

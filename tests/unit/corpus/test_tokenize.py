@@ -11,8 +11,9 @@ from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import write_documents
 from mixwright.corpus.shards import Examples, count_domains, open_shard
 from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
-from mixwright.corpus.tokenizer import END, balanced, end_token, open_tokenizer, train_tokenizer
+from mixwright.corpus.tokenizer import END, balanced, train_tokenizer
 from mixwright.errors import MixwrightError
+from mixwright.sources.tokenizer_folder import end_token, open_tokenizer
 from mixwright.tables import DOMAINS, check
 
 SETTINGS = {"vocabulary": 300, "folder": None, "sample_bytes": 20_000}

@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import read_counts, read_texts
 from mixwright.corpus.shards import Examples
-from mixwright.corpus.tokenizer import (
-    lost_characters,
-    mask_id,
-    open_tokenizer,
-    unknown_id,
-    vocabulary_size,
-)
+from mixwright.corpus.tokenizer import lost_characters, mask_id, unknown_id
 from mixwright.errors import MixwrightError
 from mixwright.files import sha256, write_json, written
+from mixwright.sources.tokenizer_folder import open_tokenizer, vocabulary_size
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mixwright.corpus.documents import read_texts
 from mixwright.corpus.tokenizer_files import files_of
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, write_json, written
-from mixwright.sources.opening import opened
+from mixwright.files import write_json, written
+from mixwright.sources.tokenizer_folder import open_tokenizer, special_token
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -114,57 +114,9 @@ def balanced(documents: Sequence[str | Path], sample_bytes: int) -> Iterator[str
             left -= size
 
 
-def open_tokenizer(folder: str | Path) -> tuple["Tokenizer", int]:
-    """Returns the tokenizer of a folder and the id of its end token.
-
-    It encodes whole texts, as plain text whatever they spell.
-
-    Raises:
-        MixwrightError: the folder holds no tokenizer, or one without an end token.
-    """
-    from tokenizers import Tokenizer
-
-    files_of(folder)
-    path = Path(folder) / "tokenizer.json"
-    # A pointer of git-lfs in its place is told.
-    with opened(path):
-        pass
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:
-        # The Rust library raises nothing narrower.
-        raise MixwrightError(
-            f"{path}: not a tokenizer ({error}); save it again with save_pretrained"
-        ) from None
-    # A document that spells the end token does not end there.
-    tokenizer.encode_special_tokens = True
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    end = tokenizer.token_to_id(end_token(folder))
-    if end is None:
-        raise MixwrightError(
-            f"{folder}: its end token {end_token(folder)} is not in its vocabulary;"
-            " name one that is as eos_token"
-        )
-    return tokenizer, end
-
-
-def vocabulary_size(tokenizer: "Tokenizer") -> int:
-    """Returns one more than the greatest id: where ids have gaps there are fewer tokens."""
-    return 1 + max(tokenizer.get_vocab().values())
-
-
-def end_token(folder: str | Path) -> str:
-    """Returns the end token that a tokenizer folder names."""
-    token = _special(folder, "eos_token")
-    if token is None:
-        raise MixwrightError(f"{folder}: no end token; give eos_token in tokenizer_config.json")
-    return token
-
-
 def mask_id(folder: str | Path, tokenizer: "Tokenizer") -> int | None:
     """Returns the id of the mask token that a tokenizer folder names; most name none."""
-    token = _special(folder, "mask_token")
+    token = special_token(folder, "mask_token")
     if not token:
         return None
     number: int | None = tokenizer.token_to_id(token)
@@ -208,25 +160,6 @@ class LostCharacters:
         characters = Counter("".join(plain.split()))
         lost = sum(count for one, count in characters.items() if one not in self.alphabet)
         return lost, characters.total()
-
-
-def _special(folder: str | Path, kind: str) -> str | None:
-    """A token by its role, from the folder's configuration or its map of special tokens."""
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        path = Path(folder) / name
-        if not path.is_file():
-            continue
-        content = read_json(path)
-        if not isinstance(content, dict):
-            raise MixwrightError(
-                f"{path}: no object of settings; save it again with save_pretrained"
-            )
-        token = content.get(kind)
-        if isinstance(token, dict):
-            token = token.get("content")
-        if token:
-            return str(token)
-    return None
 
 
 def _copy(folder: Path, to: Path, masked: bool) -> None:

@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from mixwright.errors import MixwrightError
 from mixwright.files import sha256
+from mixwright.sources.tokenizer_folder import tokenizer_json
 
 # What is copied of a tokenizer folder.
 FILES = (
@@ -26,10 +26,7 @@ def files_of(folder: str | Path) -> list[Path]:
     Raises:
         MixwrightError: the folder holds no tokenizer.
     """
-    if not (Path(folder) / "tokenizer.json").is_file():
-        raise MixwrightError(
-            f"{folder}: no tokenizer.json; save a fast tokenizer there with save_pretrained"
-        )
+    tokenizer_json(folder)
     files: set[Path] = set()
     for pattern in FILES:
         for path in Path(folder).glob(pattern):

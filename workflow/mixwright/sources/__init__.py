@@ -27,6 +27,8 @@ class SourceKind:
     module: str
     class_name: str
     yields: str = TEXT
+    # Whether its text comes with its tokens, so that no step may change it.
+    tokens: bool = False
     # What a report must say of results that rest on this kind of source.
     caveat: str = ""
     # Settings of the section `corpus` where the study leaves them open (auto or null).
@@ -55,6 +57,7 @@ SOURCES: dict[str, SourceKind] = {
             "clean": ("plain-text", "exact-duplicates", "repeated-lines", "decontaminate"),
         },
     ),
+    "tokens": SourceKind("token_files", "TokenFiles", tokens=True),
     "table": SourceKind("table", "TableLabel", yields=LABELS),
 }
 

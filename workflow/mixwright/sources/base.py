@@ -13,8 +13,8 @@ from typing import Any
 from mixwright.mixture import digest
 from mixwright.sources.places import Places
 
-# A document. `text` is always there; a target may add `query`, `choices` and `gold`, and a source of
-# token files adds `tokens`, (tokens,) ids of the document without an end token.
+# A document. `text` is always there; a target may add `query`, `choices` and `gold`, and a source
+# of token files adds `tokens`, (tokens,) uint32: ids of the document without an end token.
 Row = dict[str, Any]
 
 
@@ -30,6 +30,9 @@ class Tally:
     # on disk: of all files of the part, and of what was read of them; both 0 where nobody knows
     part_bytes: int = 0
     passed_bytes: int = 0
+    # training tokens of the whole part, end tokens among them, where the files say that without
+    # being read; 0 elsewhere
+    tokens: int = 0
     # whether every row of the part was yielded
     whole: bool = True
     # what `on_error: skip` left out: rows or lines, and files
@@ -132,5 +135,5 @@ class Source(ABC):
         """Writes a small source under `folder` and returns its settings, for the contract tests.
 
         The study keeps its results in `folder`, and its domain is called `example`.
-        It has two documents or more.
+        It has two documents or more. A tokenizer that it needs is written to `folder`/tokenizer.
         """

@@ -23,6 +23,8 @@ class Places:
     results: str = "results"
     # The config's section `public`.
     public: Mapping[str, PublicFile] = field(default_factory=dict)
+    # The folder of the tokenizer that the study names; None where it trains one.
+    tokenizer: str | None = None
 
     def located(self, files: str | Sequence[str]) -> list[str]:
         """Returns file patterns with `public:<name>` as the path of the fetched file."""

@@ -269,7 +269,8 @@ def _check_trees(study: Mapping[str, Any]) -> None:
 
 
 def _check_sources(study: Mapping[str, Any]) -> None:
-    places = Places(f"results/{study['study']}", study["public"])
+    folder = study["tokenizer"]["folder"]
+    places = Places(f"results/{study['study']}", study["public"], folder)
     for section in ("domains", "targets"):
         for name, settings in study[section].items():
             if "source" in settings:

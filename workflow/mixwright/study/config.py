@@ -14,6 +14,7 @@ from mixwright.study import checks
 from mixwright.study.messages import check_against
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
 from mixwright.study.shorthand import add_labels, check_tables, variants
+from mixwright.study.token_domains import check_token_domains
 from mixwright.study.values import as_wanted
 from mixwright.study.written import check_files
 
@@ -60,6 +61,7 @@ def resolve(
         checks.check_measured(study)
     else:
         checks.check_names(study)
+        check_token_domains(study)
     if LEARNERS[study["learner"]].sized:
         _write_out_shapes(study, folder / "models")
     else:

@@ -141,7 +141,8 @@ class Material:
     @property
     def places(self) -> Places:
         """Where the files that the study names lie."""
-        return Places(f"results/{self.name}", self.config["public"])
+        folder = self.config.get("tokenizer", {}).get("folder")
+        return Places(f"results/{self.name}", self.config["public"], folder)
 
     def source(self, name: str) -> Source:
         """Returns where the text of a domain or of a held-out target comes from."""
