@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mixwright.corpus.counts import count_domains
 from mixwright.corpus.documents import read_counts, write_domain
-from mixwright.corpus.shards import count_domains
 from mixwright.corpus.tokenize import tokenize_domain
 from mixwright.corpus.tokenizer import train_tokenizer
 from mixwright.report.corpus_caveats import corpus_caveats

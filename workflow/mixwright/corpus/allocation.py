@@ -84,7 +84,7 @@ class Schedule:
         context: int,
         sequences: int,
         seed: int,
-        share: float = 1.0,
+        share: ArrayLike = 1.0,
     ) -> "Schedule":
         """Returns the schedule of a run; the blocks of each pass come in a fresh order.
 
@@ -94,8 +94,9 @@ class Schedule:
             context: tokens a sequence.
             sequences: number of sequences of the run.
             seed: seed of the orders.
-            share: part of each domain's blocks that the run may show. Below 1 these are the
-                first blocks in the order of the first pass, and the run repeats them.
+            share: part of each domain's blocks that the run may show, one for all or (shards,).
+                Below 1 these are the first blocks in the order of the first pass, and the run
+                repeats them.
 
         Raises:
             MixwrightError: a domain with weight has under one sequence of tokens.
@@ -103,7 +104,7 @@ class Schedule:
         domains = allocate(weights, sequences)
         counts = np.bincount(domains, minlength=len(shards))
         whole = np.array([shard.sequences(context) for shard in shards])
-        shown = np.rint(min(share, 1.0) * whole).astype(np.int64)
+        shown = np.rint(np.minimum(share, 1.0) * whole).astype(np.int64)
         available = np.minimum(whole, np.maximum(1, shown))
         blocks = np.empty(sequences, np.int64)
         for index, shard in enumerate(shards):
