@@ -97,11 +97,13 @@ def train_domains(path: Path) -> tuple[Domain, ...]:
     return tuple(domains)
 
 
-def extents(domains: "Path | pd.DataFrame") -> dict[str, Extent]:
+def extents(domains: "Path | pd.DataFrame | None") -> dict[str, Extent]:
     """Returns domain -> what its source and its sample hold, of a DOMAINS table or its file.
 
     Domains whose source nobody counted, such as rows of tables, are not among them.
     """
+    if domains is None:
+        return {}
     sizes: dict[str, int] = {}
     for row in _rows(domains):
         sizes[row.domain] = sizes.get(row.domain, 0) + (_number(row.bytes) or 0)
