@@ -20,9 +20,8 @@ STATED, COUNTED, ESTIMATED = "stated", "counted", "estimated"
 # A sample that is raised to hold so many tokens gets this much more, for the tokens a byte of other
 # documents differ.
 SPARE = 1.1
-# What cleaning takes out of all text that is read, and what it takes out of the sample alone.
-BEFORE = ("cut", "duplicates")
-AFTER = ("repeated_lines", "contaminated")
+# What cleaning drops of the documents that the sample is taken from, up to its last one.
+DROPPED = ("duplicates", "repeated_lines", "contaminated")
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def _of_source(name: str, manifest: Mapping[str, Any], stated: int | None) -> di
             f" domains.{name}.tokens, the training tokens of all of it, or domains.{name}.sample:"
             " all"
         )
-    estimate = _estimated(size, splits["train"], held, cleaning)
+    estimate = _estimated(size, tokens, held, cleaning)
     return {
         "source_tokens": max(estimate, tokens),
         "source_bytes": size,
@@ -168,27 +167,25 @@ def _of_source(name: str, manifest: Mapping[str, Any], stated: int | None) -> di
     }
 
 
-def _estimated(size: int, train: Mapping[str, Any], held: int, cleaning: Mapping[str, Any]) -> int:
+def _estimated(size: int, tokens: int, held: int, cleaning: Mapping[str, Any]) -> int:
     """Training tokens of a source of `size` bytes, by the sample's.
 
-    What cleaning drops of the text that the sample was taken from, it would drop of all text.
+    Of all text the same shares are held out, and dropped by cleaning, as of the text that the
+    sample was taken from. So a source that is barely more than its sample counts barely more.
 
     Args:
         size: UTF-8 bytes of text of the source.
-        train: the sample's split train.
+        tokens: training tokens of the sample.
         held: bytes of the sample, with what is held out.
         cleaning: the counts of cleaning.
     """
-    before = sum(cleaning.get(f"bytes_{reason}", 0) for reason in BEFORE)
-    after = sum(cleaning.get(f"bytes_{reason}", 0) for reason in AFTER)
+    dropped = sum(cleaning.get(f"bytes_{reason}", 0) for reason in DROPPED)
     # where they are counted and left in
     if cleaning.get("dropped_contaminated") == 0:
-        after -= cleaning.get("bytes_contaminated", 0)
-    read = max(cleaning.get("bytes_read", 0), held + before + after, 1)
-    passing = (1 - before / read) * held / max(held + after, 1)
-    held_out = held - int(train["bytes"])
-    text = max(size * passing - held_out, 0.0)
-    return round(text * int(train["tokens"]) / max(int(train["bytes"]), 1))
+        dropped -= cleaning.get("bytes_contaminated", 0)
+    # documents are cut as they are read, also those beyond the sample
+    uncut = 1 - cleaning.get("bytes_cut", 0) / max(cleaning.get("bytes_read", 0), 1)
+    return round(size * uncut * tokens / max(held + dropped, 1))
 
 
 def _rows(domains: "Path | pd.DataFrame", split: str | None = None) -> Iterable[Any]:

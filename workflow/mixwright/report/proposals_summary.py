@@ -113,9 +113,7 @@ def summarise(
     sizes = extents(domains)
     caveats = [
         *proposal_caveats(study, target_signals(design, losses), losses, mixtures),
-        *corpus_caveats(
-            manifests, texts or {}, design, mixtures, extents(domains), study.epochs_of
-        ),
+        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
     ]
     return Proposals(
         study=study.name,

@@ -134,9 +134,7 @@ def summarise(
     sizes = extents(domains)
     caveats = [
         *find_caveats(study, comparison, scores, signals, losses, mixtures, finals),
-        *corpus_caveats(
-            manifests, texts or {}, design, mixtures, extents(domains), study.epochs_of
-        ),
+        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
     ]
     facts = dict(provenance or {}) | _totals(study, design, scores, comparison)
     return Summary(

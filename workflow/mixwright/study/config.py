@@ -12,7 +12,7 @@ from mixwright.sources import public
 from mixwright.sources.places import expanded
 from mixwright.study import checks
 from mixwright.study.messages import check_against
-from mixwright.study.sample import check_renamed, check_samples
+from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
 from mixwright.study.shorthand import add_labels, check_tables, variants
 from mixwright.study.values import as_wanted
@@ -62,6 +62,7 @@ def resolve(
         checks.check_measured(study)
     else:
         checks.check_names(study)
+        check_keys(study)
     if LEARNERS[study["learner"]].sized:
         _write_out_shapes(study, folder / "models")
         if "measured" not in study:

@@ -14,6 +14,8 @@ from mixwright.study.study import Study
 
 # By how much a final may exceed a sample before it is refused: it has whole sequences.
 SLACK = 1.01
+# A domain, and the tokens that a final needs of it.
+Short = tuple[Extent, float]
 
 
 def check_samples(study: Study, goal: Goal, extents: Mapping[str, Extent]) -> None:
@@ -26,13 +28,13 @@ def check_samples(study: Study, goal: Goal, extents: Mapping[str, Extent]) -> No
     """
     if study.ends_at_proposals or not study.learner.sized:
         return
-    short = []
-    for name, weight in zip(goal.names, _most(study, goal).tolist(), strict=True):
-        extent = extents.get(name)
-        needed = weight * goal.tokens
-        if extent and not extent.is_whole and needed > extent.tokens:
-            short.append((extent, needed))
-    _refuse(short, goal.tokens, "may take")
+    inside = _short(goal.names, _most(goal), goal.tokens, extents)
+    _refuse(inside, goal.tokens, "may take")
+    for mixer in study.mixers:
+        # a reference outside the bounds: the targets' own domains
+        if not study.method(mixer).bounded:
+            outside = _short(goal.names, _of_targets(study, goal), goal.tokens, extents)
+            _refuse(outside, goal.tokens, "may take", f"leave {mixer} out")
 
 
 def check_mixtures(
@@ -47,29 +49,25 @@ def check_mixtures(
     """
     if not study.learner.sized:
         return
-    largest: dict[str, float] = {}
-    for mixture in mixtures:
-        for name, weight in mixture.as_dict().items():
-            largest[name] = max(largest.get(name, 0.0), weight)
-    short = []
-    for name, weight in largest.items():
-        extent = extents.get(name)
-        needed = weight * study.final_tokens
-        if extent and not extent.is_whole and needed > SLACK * extent.tokens:
-            short.append((extent, needed))
+    names = mixtures[0].names
+    largest = np.max([mixture.over(names).weights for mixture in mixtures], axis=0)
+    short = _short(names, largest, study.final_tokens, extents, SLACK)
     _refuse(short, study.final_tokens, "takes")
 
 
-def _most(study: Study, goal: Goal) -> Array:
-    """(domains,) the greatest weight that a final may give each domain."""
+def _most(goal: Goal) -> Array:
+    """(domains,) the greatest weight that the bounds leave each domain."""
     most = np.zeros(len(goal.names))
     for number in range(len(goal.names)):
         costs = np.zeros(len(goal.names))
         costs[number] = -1.0
         most[number] = minimise_linear(costs, *goal.bounds.parts)[number]
-    if all(study.method(mixer).bounded for mixer in study.mixers):
-        return most
-    # a reference outside the bounds: the targets' own domains
+    return most
+
+
+def _of_targets(study: Study, goal: Goal) -> Array:
+    """(domains,) the greatest weight that the targets' own domains have in the study's goals."""
+    most = np.zeros(len(goal.names))
     for name in study.goals:
         targets = study.targets_of(name)
         weights = np.array([targets.get(domain, 0.0) for domain in goal.names])
@@ -77,8 +75,35 @@ def _most(study: Study, goal: Goal) -> Array:
     return most
 
 
-def _refuse(short: Sequence[tuple[Extent, float]], total: float, takes: str) -> None:
-    """Refuses domains that are short of so many tokens, the one with the largest need first."""
+def _short(
+    names: Sequence[str],
+    weights: Array,
+    tokens: float,
+    extents: Mapping[str, Extent],
+    slack: float = 1.0,
+) -> list[Short]:
+    """The domains whose samples hold less than weights (domains,) of so many tokens take.
+
+    `slack` is by how much a sample may be exceeded.
+    """
+    short = []
+    for name, weight in zip(names, weights.tolist(), strict=True):
+        extent = extents.get(name)
+        needed = weight * tokens
+        if extent and not extent.is_whole and needed > slack * extent.tokens:
+            short.append((extent, needed))
+    return short
+
+
+def _refuse(short: Sequence[Short], total: float, takes: str, remedy: str = "") -> None:
+    """Refuses domains that are short of so many tokens, the one with the largest need first.
+
+    Args:
+        short: the domains.
+        total: training tokens of a final.
+        takes: the verb, may take or takes.
+        remedy: what to do in place of raising the sample; a cap where nothing is said.
+    """
     if not short:
         return
     ordered = sorted(short, key=lambda pair: (-pair[1], pair[0].domain))
@@ -91,7 +116,9 @@ def _refuse(short: Sequence[tuple[Extent, float]], total: float, takes: str) -> 
         f" set domains.{name}.sample to {_sample(extent, needed)}"
     )
     cap = _rounded_down(extent.tokens / total)
-    if cap > 0:
+    if remedy:
+        message += f", or {remedy}"
+    elif cap > 0:
         message += f", or cap it: goal.caps.{name} {cap:g}"
     others = [
         f"domains.{other.domain}.sample {_sample(other, more)}" for other, more in ordered[1:]

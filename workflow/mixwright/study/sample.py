@@ -6,6 +6,7 @@ Only the config is looked at, for the sample has a part in the names of runs.
 from collections.abc import Mapping
 from typing import Any
 
+from mixwright import sources
 from mixwright.designs import KINDS, kind_of
 from mixwright.errors import MixwrightError
 from mixwright.learners import LEARNERS
@@ -77,6 +78,23 @@ def check_renamed(written: Mapping[str, Any]) -> None:
             "config: corpus.max_bytes is corpus.sample now, and what it leaves out is counted in"
             f" natural proportions; write corpus.sample: {corpus['max_bytes']}, or leave it out"
         )
+
+
+def check_keys(config: Mapping[str, Any]) -> None:
+    """Refuses keys of text where a domain's source holds none, or is counted in any case."""
+    for name, entry in config["domains"].items():
+        where = f"config: domains.{name}"
+        if sources.entry(entry["source"], name).yields == sources.LABELS:
+            for key in ("sample", "tokens", "clean"):
+                if key in entry:
+                    raise MixwrightError(
+                        f"{where}.{key} says nothing of a table, whose rows are all read;"
+                        " leave it out"
+                    )
+        elif entry["source"] == "installed" and "tokens" in entry:
+            raise MixwrightError(
+                f"{where}.tokens: all of the embedded corpus is read and counted; leave it out"
+            )
 
 
 def check_samples(config: Mapping[str, Any]) -> None:
