@@ -1,20 +1,27 @@
 """Domains of 30, 6 and 3 MB, of which 1.5 MB each are read: every number is of the right one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import study_tables
 from least_study import CONFIG
 from mixwright import tables
 from mixwright.__main__ import main
 from mixwright.corpus.counts import extents, train_domains
-from mixwright.mixture import natural_weights
+from mixwright.errors import MixwrightError
+from mixwright.mixture import Mixture, natural_weights
 from mixwright.report.corpus_caveats import corpus_caveats
-from mixwright.report.page import data_section
-from mixwright.report.your_data import data_rows
+from mixwright.report.outputs import as_json
+from mixwright.report.page import summary_page
+from mixwright.report.summary import summarise
+from mixwright.report.terminal import print_summary
+from mixwright.report.your_data import data_rows, data_section
 from mixwright.study.config import resolve
+from mixwright.study.gate import check_mixtures
 from mixwright.study.study import Study
 from sampled_shards import manifest, write
 
@@ -157,6 +164,19 @@ def test_a_reference_outside_the_bounds_is_counted_at_the_gate(tmp_path, capsys)
     assert error.endswith("set domains.web.sample to 2600000 or more, or leave own-data out\n")
 
 
+def test_a_mixture_that_repeats_a_sample_is_refused_where_finals_are_trained(tmp_path):
+    plan = a_study(tmp_path, goal={"tokens": 700_000})
+    sizes = extents(tmp_path / "domains.parquet")
+    names = tuple(SIZES)
+    fitting = Mixture(names, [0.4, 0.2, 0.4])
+    check_mixtures(plan, [fitting], sizes)
+    with pytest.raises(MixwrightError, match=r"wiki: a final takes 560,026 tokens and its sample"):
+        check_mixtures(plan, [fitting, Mixture(names, [0.1, 0.1, 0.8])], sizes)
+    # What is read whole may be repeated: bounds and mixers see to that.
+    whole = {name: replace(size, source_tokens=size.tokens) for name, size in sizes.items()}
+    check_mixtures(plan, [Mixture(names, [0.1, 0.1, 0.8])], whole)
+
+
 def test_what_the_study_states_goes_before_estimates(tmp_path):
     domains = {"books": {"source": "files", "files": "books.jsonl", "tokens": 9 * MB}}
     before = a_study(tmp_path)
@@ -224,6 +244,37 @@ def test_the_table_of_the_data_has_both_numbers(tmp_path):
         assert f"<td>{cell}</td>" in page
     assert "domains.NAME.tokens states them" in page
     assert data_section(data_rows(None, mixtures, "regmix"), "regmix") == ""
+
+
+def test_the_summary_holds_the_table(capsys):
+    manifests = []
+    for number, name in enumerate(study_tables.DOMAINS):
+        manifests.append(manifest(name, SAMPLE, (number + 1) * SAMPLE, whole=number == 0))
+    design, losses = study_tables.proxies()
+    rows = []
+    for content in manifests:
+        for split, counts in content["splits"].items():
+            source = 450_000 * content["source"]["bytes"] // SAMPLE if split == "train" else None
+            row = {"domain": content["domain"], "split": split, "source_tokens": source, **counts}
+            rows.append(row | {"counted": "counted" if source == READ else "estimated"})
+    summary = summarise(
+        Study(study_tables.study()),
+        study_tables.scores(),
+        design,
+        losses,
+        study_tables.mixtures(),
+        manifests=manifests,
+        domains=pd.DataFrame(rows),
+    )
+    content = as_json(summary)
+    assert [row["domain"] for row in content["data"]] == list(study_tables.DOMAINS[::-1])
+    assert content["data"][0]["source_tokens"] == 7 * READ
+    assert {row["sample_tokens"] for row in content["data"]} == {READ}
+    assert all(row["passes"] > 0 for row in content["data"])
+    assert "<h2>Your data</h2>" in summary_page(summary)
+    print_summary(content)
+    shown = capsys.readouterr().out
+    assert "Your data: training tokens" in shown and "3.15 M" in shown
 
 
 @pytest.mark.parametrize(
