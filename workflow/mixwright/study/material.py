@@ -15,8 +15,8 @@ from mixwright.files import read_json, write_json
 from mixwright.learners import LEARNERS, Learner, Metric
 from mixwright.sources.base import Source
 from mixwright.sources.places import Places
+from mixwright.study import sample
 from mixwright.study.measured_targets import measured_metrics, spelled_out, stated
-from mixwright.study.sample import longest_proxy, needed_bytes
 
 # Keys of a domain that its settings of text resolve, or that change none of its text.
 RESOLVED = ("sample", "clean", "tokens")
@@ -159,12 +159,17 @@ class Material:
         """Returns how much is read of a domain or held-out target, and what is done to its text."""
         entry = self.config["domains"].get(name) or self.config["targets"][name]
         kind = sources.entry(entry["source"], name)
-        needed = needed_bytes(self.config, name, self._longest_proxy)
+        needed = sample.needed_bytes(self.config, name, self._longest_proxy)
         return TextSettings.of(self.config["corpus"], entry, kind.defaults, needed)
+
+    @property
+    def needed_bytes(self) -> int:
+        """UTF-8 bytes of text that the study's longest run can need of a domain without a cap."""
+        return sample.needed_bytes(self.config, "", self._longest_proxy)
 
     @cached_property
     def _longest_proxy(self) -> float:
-        return longest_proxy(self.config)
+        return sample.longest_proxy(self.config)
 
     @property
     def source_tokens(self) -> dict[str, int]:
