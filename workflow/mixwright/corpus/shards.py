@@ -203,7 +203,7 @@ class Shard:
         """Returns how many times the tokens here its source holds, 1 or more."""
         if self.source_tokens is None:
             return 1.0
-        return max(1.0, self.source_tokens / max(len(self.tokens), 1))
+        return max(1.0, self.source_tokens / max(int(self.unigram.sum()), 1))
 
     def sequences(self, context: int) -> int:
         """Returns the number of blocks of `context` tokens; each needs the token after it too."""
