@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixwright.corpus.shards import Shard
+from mixwright.corpus.text_settings import TextSettings
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.mixture import Domain, digest
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # How the tokens of a source are known: the study says so, all of it was tokenized, or the sample's
 # tokens a byte were taken for those of all its text.
 STATED, COUNTED, ESTIMATED = "stated", "counted", "estimated"
+# Share of a sample that is held out, and bytes of it at most, where a study says nothing.
+HELD_OUT = (TextSettings.validation_share, TextSettings.validation_bytes)
 # A sample that is raised to hold so many tokens gets this much more, for the tokens a byte of other
 # documents differ.
 SPARE = 1.1
@@ -54,13 +57,16 @@ class Extent:
 
 
 def count_domains(
-    shards: Sequence[str | Path], stated: Mapping[str, int] | None = None
+    shards: Sequence[str | Path],
+    stated: Mapping[str, int] | None = None,
+    held_out: tuple[float, int] = HELD_OUT,
 ) -> "pd.DataFrame":
     """Returns the DOMAINS table of shards, from their manifests.
 
     Args:
         shards: folders of token shards, or of data sets of labelled rows.
         stated: domain -> training tokens of its source, where the study says so.
+        held_out: share of a sample that is held out, and UTF-8 bytes of it at most.
 
     Raises:
         MixwrightError: a domain is said to hold fewer tokens than were read of it, or nobody knows
@@ -77,7 +83,7 @@ def count_domains(
             for key in ("tokens", "bytes", "documents", "sha256"):
                 row[key] = counts[key]
             if split == "train":
-                row |= _of_source(name, manifest, (stated or {}).get(name))
+                row |= _of_source(name, manifest, (stated or {}).get(name), held_out)
             rows.append(row)
     return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)
 
@@ -132,7 +138,9 @@ def corpus_fingerprint(domains: Path) -> str:
     return digest({str(row.domain): str(row.sha256) for row in _rows(domains, "train")})
 
 
-def _of_source(name: str, manifest: Mapping[str, Any], stated: int | None) -> dict[str, Any]:
+def _of_source(
+    name: str, manifest: Mapping[str, Any], stated: int | None, held_out: tuple[float, int]
+) -> dict[str, Any]:
     """The columns of a domain's source, of the row of its split train."""
     # a data set of labelled rows: all of a table's rows are read
     if "features" in manifest:
@@ -159,23 +167,27 @@ def _of_source(name: str, manifest: Mapping[str, Any], stated: int | None) -> di
             f" domains.{name}.tokens, the training tokens of all of it, or domains.{name}.sample:"
             " all"
         )
-    estimate = _estimated(size, tokens, held, cleaning)
+    share, most = held_out
+    trained = 1 - min(share, most / max(held, 1))
+    estimate = trained * _estimated(size, splits["train"], held, cleaning)
     return {
-        "source_tokens": max(estimate, tokens),
+        "source_tokens": max(round(estimate), tokens),
         "source_bytes": size,
         "counted": ESTIMATED,
     }
 
 
-def _estimated(size: int, tokens: int, held: int, cleaning: Mapping[str, Any]) -> int:
-    """Training tokens of a source of `size` bytes, by the sample's.
+def _estimated(
+    size: int, train: Mapping[str, Any], held: int, cleaning: Mapping[str, Any]
+) -> float:
+    """Tokens of a source of `size` bytes, by the sample's; what is held out is among them.
 
-    Of all text the same shares are held out, and dropped by cleaning, as of the text that the
-    sample was taken from. So a source that is barely more than its sample counts barely more.
+    Of all text the same share is dropped by cleaning as of the text that the sample was taken from.
+    So a source that is barely more than its sample counts barely more.
 
     Args:
         size: UTF-8 bytes of text of the source.
-        tokens: training tokens of the sample.
+        train: the sample's split train.
         held: bytes of the sample, with what is held out.
         cleaning: the counts of cleaning.
     """
@@ -185,7 +197,8 @@ def _estimated(size: int, tokens: int, held: int, cleaning: Mapping[str, Any]) -
         dropped -= cleaning.get("bytes_contaminated", 0)
     # documents are cut as they are read, also those beyond the sample
     uncut = 1 - cleaning.get("bytes_cut", 0) / max(cleaning.get("bytes_read", 0), 1)
-    return round(size * uncut * tokens / max(held + dropped, 1))
+    passing = uncut * held / max(held + dropped, 1)
+    return float(size * passing * int(train["tokens"]) / max(int(train["bytes"]), 1))
 
 
 def _rows(domains: "Path | pd.DataFrame", split: str | None = None) -> Iterable[Any]:

@@ -38,7 +38,7 @@ def train_finals(
     plan = Study.read(study)
     arms = _arms(plan, pack, mixtures)
     # The gate before the proxies knows the bounds, not the mixtures.
-    counts = count_domains(shards, plan.source_tokens)
+    counts = count_domains(shards, plan.source_tokens, plan.held_out)
     check_mixtures(plan, [arm.mixture for arm in arms], extents(counts))
     hold_gpu(plan.final)
     domains = list(map(plan.learner.function("open_domain"), shards))

@@ -29,8 +29,9 @@ def count_domains(study: Path, shards: list[Path], to: Path) -> None:
         mixwright count-domains --study results/demo/study.json --shards results/demo/shards/*
             --to results/demo/domains.parquet
     """
-    stated = Study.read(study).source_tokens
-    tables.write(counts.count_domains(shards, stated), to, tables.DOMAINS)
+    plan = Study.read(study)
+    table = counts.count_domains(shards, plan.source_tokens, plan.held_out)
+    tables.write(table, to, tables.DOMAINS)
 
 
 def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:

@@ -180,6 +180,12 @@ class Material:
                 tokens[name] = int(entry["tokens"])
         return tokens
 
+    @property
+    def held_out(self) -> tuple[float, int]:
+        """Share of a domain's sample that is held out, and UTF-8 bytes of it at most."""
+        corpus = self.config["corpus"]
+        return float(corpus["validation_share"]), int(corpus["validation_bytes"])
+
     def located(self, files: str | Sequence[str]) -> list[str]:
         """Returns file patterns with `public:<name>` as the path that rule fetch_public writes."""
         return self.places.located(files)
