@@ -36,11 +36,11 @@ def train_finals(
             --to results/demo/finals/0123456789abcdef.parquet
     """
     plan = Study.read(study)
+    hold_gpu(plan.final)
     arms = _arms(plan, pack, mixtures)
     # The gate before the proxies knows the bounds, not the mixtures.
     counts = count_domains(shards, plan.source_tokens, plan.held_out)
     check_mixtures(plan, [arm.mixture for arm in arms], extents(counts))
-    hold_gpu(plan.final)
     domains = list(map(plan.learner.function("open_domain"), shards))
     train = plan.learner.function("train_finals")
     # Of the processes that torchrun starts, the first alone writes the progress file.

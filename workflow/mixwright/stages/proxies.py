@@ -19,6 +19,7 @@ from mixwright.proxies import tuning
 from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.collect import collect
 from mixwright.proxies.timing import seconds_of
+from mixwright.study.gate import check_samples
 from mixwright.study.study import Study
 
 
@@ -120,7 +121,10 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
         hold_gpu(plan.proxy)
         if "choices" in listed:
             plan = _calibrated(plan, listed, log)
-        goal = plan.goal(train_domains(Path(listed["domains"])))
+        counted = Path(listed["domains"])
+        goal = plan.goal(train_domains(counted))
+        # The gate of resolve_design, which this job does not wait for.
+        check_samples(plan, goal, counts.extents(counted))
         resolved = resolve_mixtures(runs, goal.domains)
         open_domain = plan.learner.function("open_domain")
         domains = [open_domain(Path(folder)) for folder in listed["shards"]]
