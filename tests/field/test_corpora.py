@@ -1,29 +1,24 @@
-"""What a corpus of files is taken for. Two answers are still wrong: expected failures.
-
-What is wrong in them is told in the report meanwhile (test_left_out.py).
-"""
+"""What a corpus of files is taken for: domains of 30 : 6 : 3, of which a sample is read."""
 
 import json
 import random
 from pathlib import Path
 
 import pytest
+from mixwright.corpus.join import join_parts
 
-from mixwright.corpus.documents import read_counts, write_domain
-from mixwright.corpus.shards import count_domains
-from mixwright.corpus.tokenize import tokenize_domain
+from mixwright import tables
+from mixwright.corpus.counts import count_domains
+from mixwright.corpus.documents import read_counts, write_part
+from mixwright.corpus.text_settings import TextSettings
+from mixwright.corpus.tokenize import tokenize_part
 from mixwright.corpus.tokenizer import train_tokenizer
 from mixwright.report.corpus_caveats import corpus_caveats
 from mixwright.sources import create
 from study_tables import proxies
 
-CORPUS = {
-    "max_bytes": 150_000,
-    "max_document_bytes": 24_000,
-    "validation_share": 0.1,
-    "ngram": 13,
-    "min_line": 40,
-}
+SAMPLE = 150_000
+SIZES = {"books": 300_000, "web": 3_000_000, "wiki": 600_000}
 
 
 def text(seed: int, count: int) -> str:
@@ -37,66 +32,70 @@ def write_lines(path: Path, size: int, seed: int) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-@pytest.fixture(scope="module")
-def capped(tmp_path_factory) -> Path:
-    """Three domains of .94, .23 and .03 MB, of which .15 MB are used at most."""
-    folder = tmp_path_factory.mktemp("capped")
-    for name, size in {"web": 940_000, "wiki": 230_000, "books": 27_000}.items():
+def shard_of(folder: Path, name: str, parts: int, settings: TextSettings) -> dict[str, int]:
+    """Makes the documents of a domain's parts, and returns the counts of the first one."""
+    source = create(name, {"source": "files", "files": str(folder / f"{name}.jsonl")})
+    for part in range(parts):
+        to = folder / "documents" / name / f"{part}.parquet"
+        to.parent.mkdir(parents=True, exist_ok=True)
+        write_part(source, settings, [], to, part, parts)
+    return read_counts(folder / "documents" / name / "0.parquet")
+
+
+def count(folder: Path, parts: int, settings: TextSettings):
+    """The DOMAINS table of the three domains, read in so many parts, by domain."""
+    for name, size in SIZES.items():
         write_lines(folder / f"{name}.jsonl", size, size)
-        source = create(name, {"source": "files", "files": str(folder / f"{name}.jsonl")})
-        write_domain(source, CORPUS, [], folder / f"{name}.parquet")
-    files = sorted(folder.glob("*.parquet"))
-    settings = {"vocabulary": 300, "folder": None, "sample_bytes": 20_000}
-    train_tokenizer(files, settings, folder / "tokenizer")
-    for file in files:
-        tokenize_domain(file.stem, file, folder / "tokenizer", folder / "shards" / file.stem)
-    return folder
-
-
-@pytest.mark.xfail(strict=True, reason="natural is the proportion of the capped text")
-def test_natural_is_the_proportion_of_the_text_there_is(capped):
-    counts = count_domains(sorted((capped / "shards").iterdir()))
-    tokens = counts[counts.split == "train"].set_index("domain").tokens
-    shares = tokens / tokens.sum()
-    assert shares["web"] == pytest.approx(0.785, abs=0.02)
-    assert shares["wiki"] == pytest.approx(0.192, abs=0.02)
-    assert shares["books"] == pytest.approx(0.023, abs=0.01)
-
-
-def test_the_cap_is_told_meanwhile(capped):
-    manifests = [json.loads(path.read_text()) for path in sorted(capped.glob("shards/*/*.json"))]
-    design, _ = proxies()
-    points = corpus_caveats(manifests, {}, design.iloc[:0], [])
-    (cap,) = [point for point in points if "corpus.max_bytes" in point.text]
-    assert cap.serious
-    assert "web (84%), wiki (34%)" in cap.text
-    assert "books" not in cap.text
+        shard_of(folder, name, parts, settings)
+    documents = sorted(folder.glob("documents/*/*.parquet"))
+    tokenizer = {"vocabulary": 300, "folder": None, "sample_bytes": 20_000}
+    train_tokenizer(documents, tokenizer, folder / "tokenizer")
+    shards = []
+    for name in SIZES:
+        tokens = []
+        for part in range(parts):
+            tokens.append(folder / "tokens" / name / str(part))
+            document = folder / "documents" / name / f"{part}.parquet"
+            tokenize_part(name, document, folder / "tokenizer", tokens[-1])
+        shards.append(folder / "shards" / name)
+        join_parts(name, tokens, shards[-1])
+    counts = tables.check(count_domains(shards), tables.DOMAINS, "domains")
+    return counts[counts.split == "train"].set_index("domain")
 
 
 @pytest.fixture(scope="module")
-def lines_of_text(tmp_path_factory) -> dict[str, int]:
-    """Counts of a domain of two files of txt with a document a line."""
-    folder = tmp_path_factory.mktemp("lines")
-    for number in range(2):
-        listed = [text(1000 * number + line, 100) for line in range(400)]
-        (folder / f"{number}.txt").write_text("\n".join(listed))
-    source = create("web", {"source": "files", "files": str(folder / "*.txt")})
-    return write_domain(source, CORPUS | {"max_bytes": 10**7}, [], folder / "web.parquet")
+def sampled(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("sampled")
 
 
-@pytest.mark.xfail(strict=True, reason="a txt file is one document, cut to its first bytes")
-def test_a_file_with_a_document_a_line_is_not_cut(lines_of_text):
-    assert lines_of_text["bytes_cut"] == 0
-    assert lines_of_text["documents"] == 800
+@pytest.fixture(scope="module")
+def counts(sampled):
+    return count(sampled, 1, TextSettings(sample=SAMPLE))
 
 
-def test_the_cut_is_counted_meanwhile(lines_of_text):
-    assert lines_of_text["cut"] == lines_of_text["documents"] == 2
-    assert lines_of_text["bytes"] == 48_000
-    assert lines_of_text["bytes_cut"] == lines_of_text["bytes_read"] - 48_000
+def test_natural_is_the_proportion_of_the_text_there_is(counts):
+    shares = counts.source_tokens / counts.source_tokens.sum()
+    assert shares.round(2).to_dict() == {"books": 0.08, "web": 0.77, "wiki": 0.15}
+    assert set(counts.counted) == {"estimated"}
+    # Of each domain about as much was read.
+    assert counts.tokens.max() < 1.2 * counts.tokens.min()
 
 
-def test_the_counts_stand_with_the_documents(capped):
-    counts = read_counts(capped / "web.parquet")
-    assert counts["read"] == 940_000 // 600
-    assert counts["over_cap"] == counts["read"] - counts["documents"]
+def test_an_estimate_is_near_what_a_full_count_says(counts, tmp_path):
+    whole = count(tmp_path, 1, TextSettings())
+    assert set(whole.counted) == {"counted"}
+    assert (whole.source_tokens == whole.tokens).all()
+    # Sizes are about SIZES; a tenth of few documents is held out, more or less.
+    assert counts.source_tokens.to_dict() == pytest.approx(whole.source_tokens.to_dict(), rel=0.06)
+
+
+def test_parts_estimate_the_same(counts, tmp_path):
+    parts = count(tmp_path, 3, TextSettings(sample=SAMPLE))
+    assert parts.source_tokens.to_dict() == pytest.approx(counts.source_tokens.to_dict(), rel=0.06)
+
+
+def test_a_sample_alone_is_no_caveat(sampled, counts):
+    manifests = [json.loads(path.read_text()) for path in sorted(sampled.glob("shards/*/*.json"))]
+    design, _ = proxies()
+    assert len(manifests) == 3
+    assert corpus_caveats(manifests, {}, design.iloc[:0], []) == []

@@ -51,8 +51,9 @@ def _nested(table: Table) -> pa.DataType:
 
 # bytes, documents and sha256 are null where runs were measured by others. So are tokens, in which
 # case `share` is the domain's share of the natural mixture.
-# tokens, bytes, documents: of the sample. source_tokens: training tokens of the whole source, on rows
-# of the split train; counted says how they are known: stated, counted or estimated.
+# tokens, bytes, documents: of the sample. source_tokens: training tokens of the whole source, on
+# rows of the split train; source_bytes: of its text, with what would be held out; counted says how
+# the tokens are known: stated, counted or estimated. All three are null where no text was read.
 DOMAINS = _table(
     "domains",
     key="domain split",

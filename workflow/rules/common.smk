@@ -110,9 +110,11 @@ def inputs_of(name):
 def text_spec(section, name, *keys):
     """Hashes what the text of a domain or target depends on.
 
-    How much a target counts is no part of it: its weight stands there as the default.
+    How much a target counts is no part of it: its weight stands there as the default. Nor are the
+    tokens that a domain's source is said to hold.
     """
-    entry = STUDY.part(f"{section}.{name}")
+    written = STUDY.part(f"{section}.{name}")
+    entry = {key: value for key, value in written.items() if key != "tokens"}
     if section == "targets":
         entry = {**entry, "weight": 1}
     return digest([entry, *map(STUDY.part, keys)])

@@ -15,9 +15,10 @@ rule count_domains:
     conda:
         "../../envs/analysis.yaml"
     params:
+        stated=digest(STUDY.source_tokens),
         version=VERSIONS["tokenize"],
     shell:
-        "python -m mixwright count-domains"
+        "python -m mixwright count-domains --study results/{wildcards.study}/study.json"
         " --shards {input.shards:q} --to {output:q} 2>&1 | tee {log:q}"
 
 

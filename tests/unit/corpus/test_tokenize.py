@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mixwright.corpus.cleaning import Document
+from mixwright.corpus.counts import count_domains
 from mixwright.corpus.documents import write_documents
-from mixwright.corpus.shards import Examples, count_domains, open_shard
+from mixwright.corpus.shards import Examples, open_shard
 from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
 from mixwright.corpus.tokenizer import END, balanced, train_tokenizer
 from mixwright.errors import MixwrightError

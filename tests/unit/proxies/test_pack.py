@@ -132,6 +132,32 @@ def test_the_store_does_not_serve_what_it_does_not_hold(pack, monkeypatch):
     assert len(pack.trained) == 7
 
 
+def test_the_size_of_a_source_counts_where_a_sample_simulates_its_epochs(pack, monkeypatch):
+    """Results of whole sources are still served; sizes that change no number are no key."""
+    final = {"batch": 4, "shape": {"context": 32}}
+    simulated = {
+        "proxy": STUDY["proxy"] | {"simulated_epochs": True},
+        "goal": {"tokens": 4096},
+        "final": final,
+    }
+    a, b, c = pack.shards
+    whole = [replace(a, source_tokens=len(a.tokens)), b, c]
+    sampled = [replace(a, source_tokens=2 * len(a.tokens)), b, c]
+    larger = [replace(a, source_tokens=3 * len(a.tokens)), b, c]
+    trained = []
+    for name, shards, changes in (
+        ("unsized", pack.shards, simulated),
+        ("whole", whole, simulated),
+        ("sampled", sampled, simulated),
+        ("larger", larger, simulated),
+        ("plain", pack.shards, {}),
+        ("plain sampled", sampled, {}),
+    ):
+        pack(name=name, monkeypatch=monkeypatch, shards=shards, **changes)
+        trained.append(len(pack.trained))
+    assert trained == [3, 3, 6, 9, 12, 12]
+
+
 def test_a_diverged_run_is_named_in_one_line_when_it_is_trained_and_when_it_is_found(
     pack, monkeypatch
 ):

@@ -186,3 +186,27 @@ def test_simulated_epochs_cut_every_domain_to_the_run_s_share(tmp_path):
             count * SHAPE.context,
             count / shard.sequences(SHAPE.context),
         )
+
+
+def test_simulated_epochs_are_those_of_the_source_as_far_as_the_sample_holds_it(tmp_path):
+    """A tenth of what a is a sample of is three tenths of it; of c it is more than there is."""
+    shards = make_shards(tmp_path)
+    sources = {"a": 3 * 4000, "b": None, "c": 30 * 2500}
+    sampled = [replace(shard, source_tokens=sources[shard.domain]) for shard in shards]
+    settings = replace(SETTINGS, epochs_of=10 * 12 * SETTINGS.batch * SHAPE.context)
+    results = {}
+    train(
+        [Member("cut", Mixture(tuple("abc"), (0.5, 0.25, 0.25)), 12, seed=0)],
+        SHAPE,
+        sampled,
+        settings=settings,
+        targets={"held": examples(2)},
+        likelihoods={},
+        on_finished=lambda member, result: results.update({member.key: result}),
+    )
+    realised = results["cut"].realised
+    shares = {"a": 0.3, "b": 0.1, "c": 1.0}
+    for shard in shards:
+        tokens, epochs = realised[shard.domain]
+        shown = round(shares[shard.domain] * shard.sequences(SHAPE.context))
+        assert epochs == tokens / SHAPE.context / shown

@@ -40,7 +40,7 @@ def results(tmp_path):
         (f"r{i}", "pytests", 9, 1000, 3.0 - row[1], 1.0, 50, 7.0, "ok")
         for i, row in enumerate(weights)
     ]
-    counts = [(name, "train", 10**6, 4 * 10**6, 100, "f" * 64, None) for name in DOMAINS]
+    counts = [(name, "train", 10**6, 4 * 10**6, 100, "f" * 64, *[None] * 4) for name in DOMAINS]
     for name, table, content in (
         ("design", tables.DESIGN, rows),
         ("losses", tables.LOSSES, losses),

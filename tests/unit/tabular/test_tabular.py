@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from mixwright.corpus.shards import count_domains
+from mixwright.corpus.counts import count_domains
 from mixwright.errors import MixwrightError
 from mixwright.tabular.dataset import PARTS, dataset_of, open_dataset, parts_of, write_dataset
 from mixwright.tabular.metrics import (

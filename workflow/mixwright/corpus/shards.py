@@ -1,15 +1,14 @@
 """Token shards: the format on disk that learners, finals and evaluation read."""
 
 import json
-import math
 import os
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,10 +16,6 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, written
-from mixwright.mixture import Domain, digest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Ints = NDArray[np.int64]
 
@@ -204,6 +199,15 @@ class Shard:
     validation: Examples
     # of a tokenizer that has one
     mask_token: int | None = None
+    # training tokens of the source, of which these are a sample; None: these are all there is
+    source_tokens: int | None = None
+
+    @property
+    def times_sampled(self) -> float:
+        """Returns how many times the tokens here its source holds, 1 or more."""
+        if self.source_tokens is None:
+            return 1.0
+        return max(1.0, self.source_tokens / max(self.size, 1))
 
     @property
     def size(self) -> int:
@@ -310,41 +314,3 @@ def _no_shard(folder: Path, error: Exception) -> MixwrightError:
     return MixwrightError(
         f"{folder}: not a token shard ({error.__class__.__name__}); tokenize this domain again"
     )
-
-
-def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":
-    """Returns the DOMAINS table of shards, from their manifests."""
-    import pandas as pd
-
-    rows = []
-    for folder in shards:
-        manifest = read_json(Path(folder) / "manifest.json")
-        for split, counts in manifest["splits"].items():
-            row = {"domain": manifest["domain"], "split": split}
-            for key in ("tokens", "bytes", "documents", "sha256"):
-                row[key] = counts[key]
-            rows.append(row)
-    return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)
-
-
-def train_domains(path: Path) -> tuple[Domain, ...]:
-    """Returns the domains of a DOMAINS table: training tokens, or shares of natural."""
-    domains = []
-    for row in _train_rows(path):
-        tokens = None if math.isnan(row.tokens) else int(row.tokens)
-        share = None if math.isnan(row.share) else float(row.share)
-        domains.append(Domain(str(row.domain), tokens, share))
-    return tuple(domains)
-
-
-def corpus_fingerprint(domains: Path) -> str:
-    """Returns what results rest on: a hash of every domain's training tokens."""
-    return digest({str(row.domain): str(row.sha256) for row in _train_rows(domains)})
-
-
-def _train_rows(domains: Path) -> Iterable[Any]:
-    """Rows of the split train of a file of the DOMAINS table."""
-    from mixwright import tables
-
-    counts = tables.read(domains, tables.DOMAINS)
-    return counts[counts.split == "train"].itertuples()

@@ -72,6 +72,7 @@ class Work:
         if shape.masked:
             spec["mask_token"] = mask_token(shards[0])
             longest = shape.context
+        spec |= _sources(shards, study)
         fingerprints = _fingerprints(shards, targets)
         domains = [shard.domain for shard in shards]
         keys: dict[str, str] = {}
@@ -236,6 +237,17 @@ def _settings(study: Study) -> Settings:
         alone=evaluation.get("masked") == "alone",
         epochs_of=study.epochs_of,
     )
+
+
+def _sources(shards: Sequence[Shard], study: Study) -> dict[str, Any]:
+    """Returns the sizes of sources where they decide what a run may show of their samples."""
+    sizes = {}
+    for shard in shards:
+        if shard.times_sampled > 1:
+            sizes[shard.domain] = shard.source_tokens
+    if study.epochs_of is None or not sizes:
+        return {}
+    return {"source_tokens": sizes}
 
 
 def _fingerprints(shards: Sequence[Shard], targets: Mapping[str, Examples]) -> dict[str, str]:

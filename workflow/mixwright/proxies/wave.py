@@ -124,9 +124,11 @@ class Wave:
     def _schedule(self, member: Member, shards: Sequence[Shard]) -> Schedule:
         sequences = member.steps * self.settings.batch
         context = self.shape.context
-        share = 1.0
+        share: Any = 1.0
         if self.settings.epochs_of is not None:
-            share = sequences * context / self.settings.epochs_of
+            # of the source's tokens, as far as the sample holds them
+            sampled = np.array([shard.times_sampled for shard in shards])
+            share = min(sequences * context / self.settings.epochs_of, 1.0) * sampled
         weights = member.mixture.weights
         return Schedule.of(weights, shards, context, sequences, member.seed, share)
 

@@ -5,22 +5,30 @@ The counts stand in the manifests of domains and in the files of targets.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import pandas as pd
 
+from mixwright.corpus.counts import Extent
 from mixwright.corpus.tokenize import UNKNOWN
 from mixwright.report.caveats import Caveat
 
 # Domain or target -> what was counted of it: `cleaning`, `unknown`, `splits`.
 Counts = Mapping[str, Mapping[str, Any]]
 
-# Left out of a domain or target: what is more is worth a caveat.
+# Left out of a domain or target: what is more is a serious caveat.
 MUCH = 0.2
+# Documents that hold a passage of a target and are trained on: more are a serious caveat.
+LEAKING = 0.001
 # Training documents under which a domain is a few texts more than a kind of text.
 FEW = 30
 # Passes over a domain after which more of them teach little (Muennighoff et al., 2023).
 MANY_PASSES = 4.0
+# By how much more than its source a sample is repeated before it is told.
+MORE = 1.05
+# Names that a caveat lists.
+LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,8 @@ class Loss:
     count: str
     of: str
     words: str  # with {names} for the domains and their shares
-    serious: bool = True
-    least: float = MUCH
+    # the share over which it is serious; whatever share there is, is told
+    serious: float = MUCH
 
 
 LOSSES = (
@@ -39,14 +47,28 @@ LOSSES = (
         "bytes_cut",
         "bytes_read",
         "Documents were cut to corpus.max_document_bytes, and that part of the text is gone:"
-        " {names}. A txt file is one document; write one document a line of a jsonl file, or raise"
-        " the limit.",
+        " {names}. Raise the limit, or leave it out and nothing is cut.",
     ),
     Loss(
-        "bytes_over_cap",
-        "bytes_read",
-        "Text over corpus.max_bytes was left out: {names}. Natural proportions and passes count"
-        " the text that was used, not the text there is. Raise corpus.max_bytes, or read them so.",
+        "over_cap",
+        "read",
+        "Of a target only corpus.target_bytes are scored; left out of its documents: {names}."
+        " Raise the limit to score more of it.",
+        serious=0.0,
+    ),
+    Loss(
+        "broken",
+        "read",
+        "Lines or rows that could not be read were skipped (corpus.on_error): {names} of the"
+        " rows read. The log of the domain names them.",
+        serious=0.0,
+    ),
+    Loss(
+        "leaking",
+        "documents",
+        "Documents that share a passage with a target are trained on: {names}. Losses there may"
+        " show text learnt by heart; add clean: [decontaminate] to leave them out.",
+        serious=LEAKING,
     ),
     Loss(
         "bytes_contaminated",
@@ -63,19 +85,19 @@ LOSSES = (
         "read",
         "Rows with characters that are no text (null bytes, broken pairs) had them replaced:"
         " {names}.",
-        least=0.01,
+        serious=0.01,
     ),
     Loss(
         "bytes_duplicates",
         "bytes_read",
-        "Text that stands there before was left out: {names}.",
-        serious=False,
+        "Text that stands there before was left out (exact-duplicates): {names}.",
+        serious=inf,
     ),
     Loss(
         "bytes_repeated_lines",
         "bytes_read",
-        "Long lines that stand there before were left out (corpus.min_line): {names}.",
-        serious=False,
+        "Long lines that stand there before were left out (repeated-lines): {names}.",
+        serious=inf,
     ),
     Loss(
         "unreadable",
@@ -86,7 +108,7 @@ LOSSES = (
         "contradicting",
         "ids",
         "Rows of one id disagree on the label; their majority decided, or nothing did: {names}.",
-        least=0.05,
+        serious=0.05,
     ),
 )
 
@@ -96,6 +118,8 @@ def corpus_caveats(
     targets: Counts,
     design: pd.DataFrame,
     mixtures: Sequence[Mapping[str, Any]],
+    extents: Mapping[str, Extent] | None = None,
+    epochs_of: int | None = None,
 ) -> list[Caveat]:
     """Returns what to distrust because of the text: lost, unknown to the tokenizer, or little.
 
@@ -104,6 +128,8 @@ def corpus_caveats(
         targets: target -> the counts that stand in its file.
         design: a DESIGN table of all proxies.
         mixtures: the proposals.
+        extents: domain -> what its source and its sample hold; none where no text was read.
+        epochs_of: training tokens of the runs whose epochs the proxies imitate.
     """
     counts = {str(manifest["domain"]): manifest for manifest in domains}
     everything = dict(counts)
@@ -114,25 +140,57 @@ def corpus_caveats(
     caveats = []
     for loss in LOSSES:
         caveats += _lost(everything, loss)
+    caveats += _broken_files(everything)
     caveats += _unknown(everything)
     caveats += _few_documents(counts)
-    caveats += _passes_of_proxies(counts, design)
+    caveats += _passes_of_proxies(counts, design, extents or {})
+    caveats += _repeated_samples(design, extents or {}, epochs_of)
     caveats += _passes_of_finals(mixtures)
     return caveats
 
 
 def _lost(counts: Counts, loss: Loss) -> list[Caveat]:
-    """The domains and targets that lost much for one reason."""
+    """The domains and targets that lost something for one reason."""
     shares = {}
     for name, entry in counts.items():
-        cleaning = entry.get("cleaning", {})
+        cleaning = _with_leaks(entry.get("cleaning", {}))
         whole = cleaning.get(loss.of, 0)
         if whole:
             shares[name] = cleaning.get(loss.count, 0) / whole
-    names = _largest(shares, loss.least)
+    names = _largest(shares, 0.0)
     if not names:
         return []
-    return [Caveat(loss.words.format(names=names), loss.serious)]
+    serious = max(shares.values()) > loss.serious
+    return [Caveat(loss.words.format(names=names), serious)]
+
+
+def _with_leaks(cleaning: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts, with the documents that share a passage and were left in.
+
+    Where it is not said how many went, all did.
+    """
+    contaminated = cleaning.get("contaminated", 0)
+    dropped = cleaning.get("dropped_contaminated", contaminated)
+    counts = {**cleaning, "leaking": contaminated - dropped}
+    if not dropped:
+        counts["bytes_contaminated"] = 0
+    return counts
+
+
+def _broken_files(counts: Counts) -> list[Caveat]:
+    """The domains and targets of which whole files were skipped."""
+    names = []
+    for name, entry in counts.items():
+        files = entry.get("cleaning", {}).get("broken_files", 0)
+        if files:
+            names.append(f"{name} ({files:,})")
+    if not names:
+        return []
+    text = (
+        f"Files that could not be read were skipped (corpus.on_error): {_listed(names)}."
+        " The log of the domain names them."
+    )
+    return [Caveat(text, serious=True)]
 
 
 def _unknown(counts: Counts) -> list[Caveat]:
@@ -166,15 +224,20 @@ def _few_documents(domains: Counts) -> list[Caveat]:
     return [Caveat(text, serious=True)]
 
 
-def _passes_of_proxies(domains: Counts, design: pd.DataFrame) -> list[Caveat]:
-    """Domains that some proxy reads many times, so that it learns them by heart."""
+def _passes_of_proxies(
+    domains: Counts, design: pd.DataFrame, extents: Mapping[str, Extent]
+) -> list[Caveat]:
+    """Domains of so little text that some proxy reads it many times, and learns it by heart."""
     passes = {}
     amounts = design.weight * design.tokens
     most = amounts.groupby(design.domain).max()
     for name, amount in most.items():
         entry = domains.get(str(name), {})
         if "unknown" in entry:
-            passes[str(name)] = amount / max(entry["splits"]["train"]["tokens"], 1)
+            tokens = entry["splits"]["train"]["tokens"]
+            if name in extents:
+                tokens = extents[str(name)].source_tokens
+            passes[str(name)] = amount / max(tokens, 1)
     names = _many(passes)
     if not names:
         return []
@@ -182,6 +245,42 @@ def _passes_of_proxies(domains: Counts, design: pd.DataFrame) -> list[Caveat]:
         f"Proxies read small domains many times over: {names}. Their losses show text learnt by"
         " heart; give these domains more text, or the proxies fewer tokens."
     )
+    return [Caveat(text, serious=True)]
+
+
+def _repeated_samples(
+    design: pd.DataFrame, extents: Mapping[str, Extent], epochs_of: int | None
+) -> list[Caveat]:
+    """Domains whose samples some proxy repeats, where it would not repeat the sources so often."""
+    shown = pd.Series(1.0, design.index)
+    if epochs_of is not None:
+        # simulated epochs: a run may read its share of a source
+        shown = (design.tokens / epochs_of).clip(upper=1.0)
+    amounts = design.weight * design.tokens
+    words = []
+    remedies = []
+    for name, extent in sorted(extents.items()):
+        of_domain = design.domain == name
+        if extent.is_whole or not of_domain.any():
+            continue
+        amount = amounts[of_domain]
+        source = shown[of_domain] * extent.source_tokens
+        of_source = amount / source
+        of_sample = amount / source.clip(upper=extent.tokens)
+        excess = of_sample / of_source.clip(lower=1.0)
+        if not excess.max() > MORE:
+            continue
+        worst = excess.idxmax()
+        words.append(
+            f"{name} ({of_sample[worst]:.1f} passes over the sample,"
+            f" {of_source[worst]:.2g} over the source)"
+        )
+        needed = float(pd.concat([amount, source], axis=1).min(axis=1).max())
+        size = "all" if needed >= extent.source_tokens else str(extent.bytes_for(needed))
+        remedies.append(f"domains.{name}.sample to {size}")
+    if not words:
+        return []
+    text = f"Proxies repeat their samples: {_listed(words)}; raise {_listed(remedies)}."
     return [Caveat(text, serious=True)]
 
 
@@ -202,9 +301,22 @@ def _passes_of_finals(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
 
 
 def _largest(shares: Mapping[str, float], least: float) -> str:
-    """Names with shares over a limit: `web (95 %), code (30 %)`; the largest first."""
+    """Names with shares over a limit: `web (95%), code (0.3%)`; the largest first."""
     over = [(share, name) for name, share in shares.items() if share > least]
-    return ", ".join(f"{name} ({share:.0%})" for share, name in sorted(over, reverse=True))
+    names = []
+    for share, name in sorted(over, reverse=True):
+        percent = f"{share:.0%}"
+        if share < 0.01:
+            percent = f"{max(100 * share, 1e-4):.1g}%"
+        names.append(f"{name} ({percent})")
+    return _listed(names)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many others there are."""
+    if len(names) <= LISTED:
+        return ", ".join(names)
+    return f"{', '.join(names[:LISTED])} and {len(names) - LISTED} more"
 
 
 def _many(passes: Mapping[str, float]) -> str:

@@ -49,6 +49,7 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
     if study.measured:
         return paths | _measured_paths(study, folder)
     return paths | {
+        "domains": _file(folder, "domains.parquet", exists=True),
         "design": table_paths(study, folder, "design", PROXIES),
         "losses": table_paths(study, folder, "losses", PROXIES),
         "backtest": _file(folder, "backtest.json", study.backtested),

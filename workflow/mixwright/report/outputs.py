@@ -117,6 +117,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "arms": [_arm_json(arm) for arm in summary.arms],
         "backtest": dict(summary.backtest) or None,
         "transfer": dict(summary.transfer) or None,
+        "data": [asdict(row) for row in summary.data],
         "caveats": [asdict(caveat) for caveat in summary.caveats],
         "signals": summary.signals.to_dict("records"),
         "provenance": dict(summary.provenance),
@@ -164,7 +165,7 @@ def _corpus(manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if tokenizer is None:
         facts["training rows there are"] = size
     else:
-        facts["training tokens there are"] = size
+        facts["training tokens of the samples"] = size
         facts["tokenizer"] = str(tokenizer)[:16]
     if sources:
         facts["sources"] = ", ".join(sorted(sources))

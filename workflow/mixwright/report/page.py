@@ -27,6 +27,7 @@ from mixwright.report.frame import (
 )
 from mixwright.report.predictions import predicted_gains, predicted_losses, ranged, signed
 from mixwright.report.summary import ArmSummary, Summary
+from mixwright.report.your_data import data_section
 from mixwright.trust.intervals import Difference
 
 # A drawn interval, in pixels.
@@ -51,6 +52,7 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
         transfer_section(summary.transfer),
         _targets(summary),
         section("Mixer by mixer", bullets(sentences)),
+        data_section(summary.data, summary.chosen),
         drawn(figures),
         other_caveats(summary.caveats),
         sources(summary.provenance),

@@ -22,6 +22,7 @@ from mixwright.report.frame import (
 from mixwright.report.page import backtest_section, caveat_box, other_caveats, transfer_section
 from mixwright.report.predictions import predicted_by_each, ranged, weights_table
 from mixwright.report.proposals_summary import Proposals
+from mixwright.report.your_data import data_section
 
 
 def write_page(summary: Proposals, html: Path, figures: Sequence[str] = ()) -> None:
@@ -48,6 +49,7 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
         backtest_section(summary.backtest),
         transfer_section(summary.transfer),
         section("What next", bullets(map(text, summary.next))),
+        data_section(summary.data, summary.chosen),
         drawn(embedded(figures, titles)),
         other_caveats(summary.caveats),
         sources(summary.provenance),

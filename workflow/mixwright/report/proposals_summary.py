@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from mixwright import mixers
+from mixwright.corpus.counts import extents
 from mixwright.files import plain
 from mixwright.learners import Learner
 from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
+from mixwright.report.your_data import DataRow, data_rows
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
 from mixwright.trust.noise import target_signals
@@ -46,6 +48,7 @@ class Proposals:
     judgement: Judgement | None = None
     backtest: Mapping[str, Any] = field(default_factory=dict)
     transfer: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[DataRow, ...] = ()  # a row a domain, where text was read
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of the JSON beside the page; what is unknown is null."""
@@ -65,6 +68,7 @@ class Proposals:
             "next": list(self.next),
             "backtest": dict(self.backtest) or None,
             "transfer": dict(self.transfer) or None,
+            "data": [asdict(row) for row in self.data],
             "caveats": [asdict(caveat) for caveat in self.caveats],
             "provenance": dict(self.provenance),
         }
@@ -84,6 +88,7 @@ def summarise(
     transfer: Mapping[str, Any] | None = None,
     manifests: Records = (),
     texts: Counts | None = None,
+    domains: pd.DataFrame | None = None,
 ) -> Proposals:
     """Sets the proposals beside each other; the mixer that ranks held-out runs best comes first.
 
@@ -99,14 +104,16 @@ def summarise(
         transfer: what `transfer.json` holds.
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
+        domains: a DOMAINS table.
     """
     targets = study.target_weights
     ranked = ranks(validation, targets)
     proposals = in_order(mixtures, list(ranked))
     headline, detail, chosen = conclude(proposals, ranked)
+    sizes = extents(domains)
     caveats = [
         *proposal_caveats(study, target_signals(design, losses), losses, mixtures),
-        *corpus_caveats(manifests, texts or {}, design, mixtures),
+        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
     ]
     return Proposals(
         study=study.name,
@@ -123,6 +130,7 @@ def summarise(
         judgement=judge(study, proposals, ranked, fits),
         backtest=backtest or {},
         transfer=transfer or {},
+        data=data_rows(domains, mixtures, chosen),
     )
 
 

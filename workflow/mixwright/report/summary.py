@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mixwright.corpus.counts import extents
 from mixwright.errors import counted
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
@@ -17,6 +18,7 @@ from mixwright.report.caveats import Caveat, check_reference, find_caveats, seri
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
 from mixwright.report.results import Records
+from mixwright.report.your_data import DataRow, data_rows
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
@@ -75,6 +77,8 @@ class Summary:
     backtest: Mapping[str, Any] = field(default_factory=dict)
     # The result of mixwright.trust.transfer, where there are two model sizes.
     transfer: Mapping[str, Any] = field(default_factory=dict)
+    # a row a domain, where text was read
+    data: tuple[DataRow, ...] = ()
 
     def arm(self, mixer: str) -> ArmSummary:
         """Returns the summary of one mixer's mixture."""
@@ -97,6 +101,7 @@ def summarise(
     transfer: Mapping[str, Any] | None = None,
     manifests: Records = (),
     texts: Counts | None = None,
+    domains: pd.DataFrame | None = None,
 ) -> Summary:
     """Compares the final models and gathers what to distrust.
 
@@ -115,6 +120,7 @@ def summarise(
         transfer: what `transfer.json` holds.
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
+        domains: a DOMAINS table.
 
     Raises:
         MixwrightError: every final of natural diverged, and all are compared with it.
@@ -125,9 +131,10 @@ def summarise(
     cells = by_target(scores, targets, learner, documents, mixtures)
     headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
     signals = target_signals(design, losses)
+    sizes = extents(domains)
     caveats = [
         *find_caveats(study, comparison, scores, signals, losses, mixtures, finals),
-        *corpus_caveats(manifests, texts or {}, design, mixtures),
+        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
     ]
     facts = dict(provenance or {}) | _totals(study, design, scores, comparison)
     return Summary(
@@ -153,6 +160,7 @@ def summarise(
         by_target=cells,
         backtest=backtest or {},
         transfer=transfer or {},
+        data=data_rows(domains, mixtures, chosen),
     )
 
 

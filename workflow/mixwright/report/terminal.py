@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mixwright.report.frame import in_percent, quantity
+from mixwright.report.your_data import TITLE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +36,8 @@ def print_summary(summary: Record, console: "Console | None" = None) -> None:
         _print_finals(summary, console)
     if "proposals" in summary:
         _print_proposals(summary, console)
+    if summary.get("data"):
+        console.print(_data(summary["data"], summary["chosen"]))
     for sentence in summary.get("next", ()):
         console.print(Text(sentence))
     for sentence in summary.get("notes", ()):
@@ -83,6 +86,27 @@ def _print_proposals(summary: Record, console: "Console") -> None:
         losses = summary["judgement"]["losses"]
     if losses:
         console.print(_predicted(losses, by, summary["unit"]))
+
+
+def _data(rows: Sequence[Record], chosen: str) -> "Table":
+    """What each source holds, and what was read of it, for the terminal."""
+    from rich.table import Table
+
+    title = f"\n{TITLE}: training tokens, and passes over the source by the mixture of {chosen}"
+    table = Table(title=title, title_justify="left", box=None, min_width=WIDTH)
+    table.add_column("domain", no_wrap=True)
+    for column in ("source", "known", "sample", "natural", "passes"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row["domain"],
+            quantity(row["source_tokens"]),
+            row["counted"],
+            quantity(row["sample_tokens"]),
+            f"{row['natural']:.1%}",
+            "" if row["passes"] is None else f"{row['passes']:.3g}",
+        )
+    return table
 
 
 def _weights(owner: str, weights: Mapping[str, float]) -> str:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from mixwright import tables
+from mixwright.corpus.counts import count_domains, extents
 from mixwright.corpus.shards import Examples
 from mixwright.files import read_json
 from mixwright.finals.arm import Arm
@@ -13,6 +14,7 @@ from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
 from mixwright.mixture import Mixture
 from mixwright.progress import say
+from mixwright.study.gate import check_mixtures
 from mixwright.study.study import Study
 
 
@@ -36,6 +38,9 @@ def train_finals(
     plan = Study.read(study)
     hold_gpu(plan.final)
     arms = _arms(plan, pack, mixtures)
+    # The gate before the proxies knows the bounds, not the mixtures.
+    counts = count_domains(shards, plan.source_tokens, plan.held_out)
+    check_mixtures(plan, [arm.mixture for arm in arms], extents(counts))
     domains = list(map(plan.learner.function("open_domain"), shards))
     train = plan.learner.function("train_finals")
     # Of the processes that torchrun starts, the first alone writes the progress file.

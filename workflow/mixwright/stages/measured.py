@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mixwright import mixers, tables
-from mixwright.corpus.shards import train_domains
+from mixwright.corpus.counts import train_domains
 from mixwright.files import read_json, write_json
 from mixwright.measured import runs
 from mixwright.measured.decisions import ColumnOptions

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from mixwright import mixers
-from mixwright.corpus.shards import corpus_fingerprint, train_domains
+from mixwright.corpus.counts import corpus_fingerprint, train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 from mixwright.proposals.fits import Fit, read_runs

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mixwright import tables
-from mixwright.corpus import shards as counting
-from mixwright.corpus.shards import Examples, train_domains
+from mixwright.corpus import counts
+from mixwright.corpus.counts import train_domains
+from mixwright.corpus.shards import Examples
 from mixwright.designs.resolve import resolve_mixtures
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, read_json, sha256, write_json
@@ -18,16 +19,20 @@ from mixwright.proxies import tuning
 from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.collect import collect
 from mixwright.proxies.timing import seconds_of
+from mixwright.study.gate import check_samples
 from mixwright.study.study import Study
 
 
-def count_domains(shards: list[Path], to: Path) -> None:
-    """Count the tokens, bytes and documents of every domain and split.
+def count_domains(study: Path, shards: list[Path], to: Path) -> None:
+    """Count the tokens, bytes and documents of every domain, and those that its source holds.
 
     Example:
-        mixwright count-domains --shards results/demo/shards/* --to results/demo/domains.parquet
+        mixwright count-domains --study results/demo/study.json --shards results/demo/shards/*
+            --to results/demo/domains.parquet
     """
-    tables.write(counting.count_domains(shards), to, tables.DOMAINS)
+    plan = Study.read(study)
+    table = counts.count_domains(shards, plan.source_tokens, plan.held_out)
+    tables.write(table, to, tables.DOMAINS)
 
 
 def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:
@@ -116,10 +121,15 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
         hold_gpu(plan.proxy)
         if "choices" in listed:
             plan = _calibrated(plan, listed, log)
-        goal = plan.goal(train_domains(Path(listed["domains"])))
+        counted = Path(listed["domains"])
+        goal = plan.goal(train_domains(counted))
+        # The gate of resolve_design, which this job does not wait for.
+        check_samples(plan, goal, counts.extents(counted))
         resolved = resolve_mixtures(runs, goal.domains)
         open_domain = plan.learner.function("open_domain")
         domains = [open_domain(Path(folder)) for folder in listed["shards"]]
+        if plan.epochs_of is not None:
+            domains = counts.with_sources(domains, goal.domains)
         examples = {Path(path).stem: Examples.load(path) for path in listed["targets"]}
         # By role and not by pack: a calibrated study gives its packs other names.
         trained = plan.of_role(runs[0].role)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mixwright import mixers, tables
-from mixwright.corpus.shards import train_domains
+from mixwright.corpus.counts import train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.measured.decisions import NOTHING, ColumnOptions

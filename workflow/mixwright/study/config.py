@@ -12,6 +12,7 @@ from mixwright.sources import public
 from mixwright.sources.places import expanded
 from mixwright.study import checks
 from mixwright.study.messages import check_against
+from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
 from mixwright.study.shorthand import add_labels, check_tables, variants
 from mixwright.study.token_domains import check_token_domains
@@ -43,6 +44,7 @@ def resolve(
     study = as_wanted(study, schema, schema)
     add_labels(study)
     checks.check_useless(study)
+    check_renamed(study)
     study = with_defaults(study, schema, schema)
     check_against(study, schema)
     check_tables(study["tables"])
@@ -62,8 +64,11 @@ def resolve(
     else:
         checks.check_names(study)
         check_token_domains(study)
+        check_keys(study)
     if LEARNERS[study["learner"]].sized:
         _write_out_shapes(study, folder / "models")
+        if "measured" not in study:
+            check_samples(study)
     else:
         # A run of trees reads all rows there are, whatever its weights.
         study["goal"] |= {"tokens": 1, "max_epochs": None}

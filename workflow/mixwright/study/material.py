@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,11 @@ from mixwright.files import read_json, write_json
 from mixwright.learners import LEARNERS, Learner, Metric
 from mixwright.sources.base import Source
 from mixwright.sources.places import Places
+from mixwright.study import sample
 from mixwright.study.measured_targets import measured_metrics, spelled_out, stated
+
+# Keys of a domain that its settings of text resolve, or that change none of its text.
+RESOLVED = ("sample", "clean", "tokens")
 
 
 @dataclass(frozen=True)
@@ -156,12 +160,32 @@ class Material:
         """Returns how much is read of a domain or held-out target, and what is done to its text."""
         entry = self.config["domains"].get(name) or self.config["targets"][name]
         kind = sources.entry(entry["source"], name)
-        return TextSettings.of(self.config["corpus"], entry, kind.defaults, self.needed_bytes)
+        needed = sample.needed_bytes(self.config, name, self._longest_proxy)
+        return TextSettings.of(self.config["corpus"], entry, kind.defaults, needed)
 
     @property
     def needed_bytes(self) -> int:
-        """UTF-8 bytes of text that the study's longest run can need of one domain."""
-        return 4_000_000
+        """UTF-8 bytes of text that the study's longest run can need of a domain without a cap."""
+        return sample.needed_bytes(self.config, "", self._longest_proxy)
+
+    @cached_property
+    def _longest_proxy(self) -> float:
+        return sample.longest_proxy(self.config)
+
+    @property
+    def source_tokens(self) -> dict[str, int]:
+        """Domain -> training tokens of its whole source, where the study states them."""
+        tokens = {}
+        for name, entry in self.config["domains"].items():
+            if "tokens" in entry:
+                tokens[name] = int(entry["tokens"])
+        return tokens
+
+    @property
+    def held_out(self) -> tuple[float, int]:
+        """Share of a domain's sample that is held out, and UTF-8 bytes of it at most."""
+        corpus = self.config["corpus"]
+        return float(corpus["validation_share"]), int(corpus["validation_bytes"])
 
     def located(self, files: str | Sequence[str]) -> list[str]:
         """Returns file patterns with `public:<name>` as the path that rule fetch_public writes."""
@@ -189,19 +213,33 @@ class Material:
         if not self.learner.sized:
             facts = {key: self.config[key] for key in ("seed", "tables", "domains")}
             return facts | {"public": self.places.pinned(self.table_files.values())}
-        facts = {key: self.config[key] for key in ("corpus", "tokenizer")}
+        facts = {"tokenizer": self.config["tokenizer"]}
+        facts["target_bytes"] = self.config["corpus"]["target_bytes"]
         pinned: dict[str, str] = {}
         for section, names in (("domains", self.domains), ("targets", self.targets)):
             facts[section] = {}
             for name in names:
                 source = self.source(name)
-                facts[section][name] = source.facts()
+                written = {key: fact for key, fact in source.facts().items() if key not in RESOLVED}
+                facts[section][name] = written | self._read(section, name)
                 pinned |= source.pinned()
         if pinned:
             facts["public"] = pinned
         if self.learner.masked:
             facts["mask_token"] = True
         return facts
+
+    def _read(self, section: str, name: str) -> dict[str, Any]:
+        """How the text of a domain or target is read, as far as its documents depend on it.
+
+        It is what the settings come to: a sample counts by its bytes, however it is written.
+        """
+        settings = asdict(self.text(name))
+        if section == "targets":
+            return {"max_document_bytes": settings["max_document_bytes"]}
+        # a job that stops leaves no documents
+        del settings["on_error"]
+        return settings
 
     @property
     def own_tokenizer(self) -> bool:

@@ -17,6 +17,7 @@ from mixwright.mixture import Domain, Run, digest
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.material import Material
 from mixwright.study.recipes import cut, rows_of, run_of, step_tokens, steps
+from mixwright.study.sample import trained_roles
 from mixwright.versions import VERSIONS
 
 ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer")
@@ -124,11 +125,7 @@ class Study(Material):
         """
         if self.measured:
             return {role: () for role in ROLES if role in self.measured}
-        needed = {"repeat"}
-        for mixer in self.mixers:
-            needed |= self.method(mixer).trained
-        if "transfer" in self.config:
-            needed |= {"swarm", "transfer"}
+        needed = trained_roles(self.config)
         runs = {}
         for role in ROLES:
             if role in needed and rows_of(self, role):

@@ -98,7 +98,7 @@ def write_dataset(
 ) -> dict[str, Any]:
     """Writes the folder `datasets/<domain>` and returns its manifest.
 
-    `corpus.shards.count_domains` reads the manifest as it reads a shard's. In a split `tokens`
+    `corpus.counts.count_domains` reads the manifest as it reads a shard's. In a split `tokens`
     and `documents` are its rows, for an epoch is a pass over the rows, and `bytes` are the values
     stored in its features.
 
