@@ -12,7 +12,7 @@ from least_config import CONFIG, LEAST
 from mixwright.corpus.documents import read_texts, write_target
 from mixwright.errors import MixwrightError
 from mixwright.sources import LABELS, SOURCES, TEXT, create
-from mixwright.sources.base import Source
+from mixwright.sources.base import Reading, Source
 from mixwright.sources.places import Places
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
@@ -41,8 +41,8 @@ def example(tmp_path: Path):
 
 
 def read(source: Source) -> list[dict]:
-    prepared = source.prepared()
-    return list(source.documents(*prepared[:1]))
+    prepared = [*source.prepared(), None]
+    return list(source.documents(Reading(prepared=prepared[0])))
 
 
 @pytest.mark.parametrize("kind", SOURCES)

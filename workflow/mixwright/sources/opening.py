@@ -10,6 +10,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -42,15 +43,36 @@ FORMS = {
     ".ndjson": "json",
     ".parquet": "parquet",
 }
-# Bytes read from a packed file at a time.
-PIECE = 1 << 17
+# Bytes read from a packed file at a time; few, because they may hold a thousand times as much.
+PIECE = 1 << 15
+# Bytes of unpacked text that are ready at a time.
+READY = 1 << 17
 # Bytes of text that a frame of zstandard may look back on: all that the format allows.
 WINDOW = 1 << 31
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A file that is open for reading."""
+
+    # its bytes, unpacked
+    file: IO[bytes]
+    # its bytes on disk: their position says how much of it was read
+    disk: IO[bytes]
+    # the end of a packed file's name, by its content; "" for none
+    packing: str
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Yields the unpacked bytes of a file.
+    """Yields the unpacked bytes of a file; errors are as for `opened_on_disk`."""
+    with opened_on_disk(path) as content:
+        yield content.file
+
+
+@contextmanager
+def opened_on_disk(path: Path) -> Iterator[Opened]:
+    """Yields a file's unpacked bytes, and the file as it lies on disk.
 
     Raises:
         MixwrightError: the file cannot be read, is a pointer to a file that was not fetched, is not
@@ -60,7 +82,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         with path.open("rb") as file:
             packing = packing_of(path, file)
             with _unpacked(file, packing) as unpacked:
-                yield unpacked
+                yield Opened(unpacked, file, packing)
     except PermissionError:
         raise MixwrightError(
             f"{path}: it may not be read; change its permissions (chmod u+r) or leave it out"
@@ -152,7 +174,7 @@ class ZstdFrames(io.RawIOBase):
         self._frame = self._unpacker.decompressobj()
         # Packed bytes of the next frame, and unpacked ones that nobody took yet.
         self._packed = b""
-        self._ready = b""
+        self._ready = memoryview(b"")
         self._in_frame = False
 
     def readable(self) -> bool:
@@ -166,7 +188,7 @@ class ZstdFrames(io.RawIOBase):
                 if self._in_frame:
                     raise EOFError("it ends inside a zstandard frame: it is cut off")
                 return 0
-            self._ready = self._unpack(packed)
+            self._ready = memoryview(self._unpack(packed))
         view = memoryview(buffer).cast("B")
         size = min(len(view), len(self._ready))
         view[:size] = self._ready[:size]
@@ -198,7 +220,7 @@ def _unpacked(file: IO[bytes], packing: str) -> Any:
     if packing == ".xz":
         return lzma.open(file)
     if packing == ".zst":
-        return io.BufferedReader(ZstdFrames(file), PIECE)
+        return io.BufferedReader(ZstdFrames(file), READY)
     return file
 
 
