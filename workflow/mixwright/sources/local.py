@@ -14,7 +14,7 @@ from mixwright.sources.opening import form_of
 from mixwright.sources.places import patterns
 from mixwright.sources.reading import can_split
 from mixwright.sources.rows import Rows
-from mixwright.sources.spans import Span, cut_up, drawn, text_bytes
+from mixwright.sources.spans import Span, cut_up, drawn, stood_for, text_bytes
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +87,14 @@ class LocalFiles(Source):
         files = self._sized(self.places.files(self.name, self._patterns, folders=True))
         spans = cut_up(files, reading.part, reading.parts, can_split)
         tally.part_bytes += sum(span.length for span in spans)
+        fraction = 1.0
         if reading.most_bytes is not None:
             fraction = self._fraction(spans, reading.most_bytes)
-            if fraction < 1:
-                tally.whole = False
-                spans = drawn(spans, fraction)
         faults = Faults(self.name, reading.on_error, tally)
-        yield from Rows(columns, faults, tally).read(spans)
+        rows = Rows(columns, faults, tally)
+        yield from rows.read(spans if fraction == 1 else drawn(spans, fraction))
+        tally.whole = tally.whole and fraction == 1
+        tally.passed_bytes += stood_for(spans, rows.samples)
         faults.close()
         self._check_filter(columns, all_read=tally.whole and reading.parts == 1)
 
@@ -142,8 +143,8 @@ class LocalFiles(Source):
             for _ in trial.read(drawn(spans, size / total)):
                 pass
             if tally.text_bytes >= enough:
-                text = tally.text_bytes * total / max(1, tally.passed_bytes)
-                return min(1.0, MARGIN * most / text)
+                passed = stood_for(spans, trial.samples)
+                return min(1.0, MARGIN * most * passed / (tally.text_bytes * total))
             size *= LARGER
         return 1.0
 

@@ -43,10 +43,11 @@ FORMS = {
     ".ndjson": "json",
     ".parquet": "parquet",
 }
-# Bytes read from a packed file at a time; few, because they may hold a thousand times as much.
-PIECE = 1 << 15
-# Bytes of unpacked text that are ready at a time.
-READY = 1 << 17
+# Bytes read from a packed file at a time.
+PIECE = 1 << 17
+# Bytes that are unpacked at a time: few, because they may hold a thousand times as much, and how far
+# a file was read is told by those that were taken when a block was ready.
+FED = 1 << 12
 # Bytes of text that a frame of zstandard may look back on: all that the format allows.
 WINDOW = 1 << 31
 
@@ -183,7 +184,7 @@ class ZstdFrames(io.RawIOBase):
     def readinto(self, buffer: "WriteableBuffer") -> int:
         """Fills the buffer with the next unpacked bytes; returns 0 at the end."""
         while not self._ready:
-            packed = self._packed or self._file.read(PIECE)
+            packed = self._packed or self._file.read(FED)
             if not packed:
                 if self._in_frame:
                     raise EOFError("it ends inside a zstandard frame: it is cut off")
@@ -220,7 +221,7 @@ def _unpacked(file: IO[bytes], packing: str) -> Any:
     if packing == ".xz":
         return lzma.open(file)
     if packing == ".zst":
-        return io.BufferedReader(ZstdFrames(file), READY)
+        return io.BufferedReader(ZstdFrames(file), PIECE)
     return file
 
 

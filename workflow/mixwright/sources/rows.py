@@ -8,7 +8,7 @@ from mixwright.sources.columns import TEXT, Columns
 from mixwright.sources.faults import Faults
 from mixwright.sources.lines import Line, Scan
 from mixwright.sources.reading import read_rows
-from mixwright.sources.spans import Span
+from mixwright.sources.spans import Sample, Span
 
 
 class Rows:
@@ -20,13 +20,15 @@ class Rows:
         Args:
             columns: those that are read, and what becomes of a row.
             faults: what happens to rows and files that cannot be read.
-            tally: where text and bytes on disk are counted.
+            tally: where text is counted.
             quiet: nothing is logged, and no column has to be there.
         """
         self._columns = columns
         self._faults = faults
         self._tally = tally
         self._quiet = quiet
+        # What was read of each span.
+        self.samples: list[Sample] = []
         # Columns that some row of the files had that are read in part, and the last such row.
         self._present: set[str] = set()
         self._partial: Line | None = None
@@ -42,6 +44,7 @@ class Rows:
             scan = Scan(span, names, self._faults)
             present: set[str] = set()
             line = None
+            before = self._tally.text_bytes
             try:
                 for line in read_rows(scan, self._quiet):
                     row = self._row(line, present)
@@ -50,7 +53,8 @@ class Rows:
             except MixwrightError as error:
                 self._faults.file(error)
                 scan.passed = span.length if span.amount is None else span.amount
-            self._tally.passed_bytes += span.length if span.amount is None else int(scan.passed)
+            passed = float(span.length) if span.amount is None else scan.passed
+            self.samples.append(Sample(span, self._tally.text_bytes - before, passed))
             self._check_file(span, line, present)
         if self._partial is not None:
             self._check_present(self._partial, self._present)

@@ -4,6 +4,7 @@ A row belongs to the span in which its first byte stands, so that spans that sha
 row. Imports nothing heavy: sizes of sources are asked for at parse time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -23,6 +24,8 @@ LEAST = 64_000
 # Bytes of one of the places of a file that a sample is read from, and most of these places.
 WINDOW = 256_000
 WINDOWS = 32
+# In place of a kind of file: files of every kind.
+ALL = ""
 # From this share on, all of a file is read.
 NEARLY_ALL = 0.9
 
@@ -66,6 +69,15 @@ class Span:
         for number in range(count):
             start = self.start + int(number * stride + (stride - width) / 2)
             yield start, min(start + width, self.stop)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was read of a span: bytes of text, and bytes on disk."""
+
+    span: Span
+    text: int
+    passed: float
 
 
 def text_bytes(path: Path, size: int) -> int:
@@ -132,7 +144,11 @@ def drawn(spans: Sequence[Span], fraction: float) -> list[Span]:
             small.append(span)
     folder = _folder(spans)
     steps = 0.0
-    for span in sorted(small, key=lambda span: (_hash(span, folder), span.start)):
+    last_kind = ""
+    # Kind by kind, so that each gives its share, and one file at least.
+    for span in sorted(small, key=lambda span: (_kind(span), _hash(span, folder), span.start)):
+        if _kind(span) != last_kind:
+            last_kind, steps = _kind(span), 0.0
         amount = min(span.length, LEAST)
         # Chosen in proportion to its share: where the sum of shares passes a whole number.
         following = steps + span.length * fraction / amount
@@ -140,6 +156,45 @@ def drawn(spans: Sequence[Span], fraction: float) -> list[Span]:
             amounts[span] = amount
         steps = following
     return [_some(span, amounts[span]) for span in spans if span in amounts]
+
+
+def stood_for(spans: Sequence[Span], samples: Sequence[Sample]) -> int:
+    """Returns how many bytes of spans on disk hold as much text as was read of them.
+
+    These are the bytes that were read where the same share was read of every file. Where it was
+    not, and files are packed unlike each other, each file's text is taken for its share: the text
+    of a file that was read is text * length / passed; that of others is as of those of their kind.
+
+    Args:
+        spans: all there is.
+        samples: what was read of some of them.
+    """
+    read = {(sample.span.path, sample.span.start): sample for sample in samples}
+    # Of each kind: bytes of files that were read, and their text as it is estimated.
+    lengths: Counter[str] = Counter()
+    texts: Counter[str] = Counter()
+    for sample in samples:
+        if sample.passed > 0:
+            text = sample.text * sample.span.length / sample.passed
+            for kind in (_kind(sample.span), ALL):
+                lengths[kind] += sample.span.length
+                texts[kind] += round(text)
+    total = 0.0
+    for span in spans:
+        sample = read.get((span.path, span.start))
+        if sample is not None and sample.passed > 0:
+            total += sample.text * span.length / sample.passed
+            continue
+        kind = _kind(span) if lengths[_kind(span)] else ALL
+        total += span.length * texts[kind] / max(1, lengths[kind])
+    text = sum(sample.text for sample in samples)
+    length = sum(span.length for span in spans)
+    return round(text * length / total) if total else round(sum(one.passed for one in samples))
+
+
+def _kind(span: Span) -> str:
+    """Files that are packed alike: by the ends of their names."""
+    return f"{form_of(span.path)} {span.path.suffix.lower()}"
 
 
 def _some(span: Span, amount: int) -> Span:
