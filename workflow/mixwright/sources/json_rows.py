@@ -23,8 +23,12 @@ SPACE = re.compile(r"[ \t\r\n]*")
 
 def json_rows(scan: Scan) -> Iterator[Line]:
     """Yields the rows of a file of JSON with those of the columns that they have."""
-    lines = has_lines(scan.path)
     with opened_on_disk(scan.path) as content:
+        if content.packing:
+            lines = has_lines(scan.path)
+        else:
+            lines = _opens_with_lines(content.file.read(HEAD))
+            content.file.seek(0)
         if not lines:
             yield from beginning(scan, content, _values(scan, content))
         elif content.packing or scan.span.is_file:
@@ -42,6 +46,10 @@ def has_lines(path: Path) -> bool:
         except (OSError, EOFError, ValueError):
             # It is refused where it is read.
             return True
+    return _opens_with_lines(head)
+
+
+def _opens_with_lines(head: bytes) -> bool:
     first = head.removeprefix(BOM).lstrip().partition(b"\n")[0].rstrip()
     return not first.startswith(b"[") and first != b"{"
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Most rows, and about most bytes, that are decoded at a time.
 BATCH = 1_000
 BATCH_BYTES = 4_000_000
+# Least row groups that a sample is taken from, where there are so many.
+PLACES = 8
 # Bytes of a column that are read from disk at a time.
 BUFFER = 1 << 20
 
@@ -146,7 +148,7 @@ def _groups(scan: Scan, table: "ParquetFile") -> Iterator[tuple[int, int, int, f
 def _spread(inside: list[Any], share: float, amount: int) -> tuple[list[Any], float]:
     """Some of the groups, and the share of each that together are a share of all of them."""
     count = len(inside)
-    taken = min(count, max(1, -(-count * share // 1), amount // WINDOW))
+    taken = min(count, max(PLACES, -(-count * share // 1), amount // WINDOW))
     chosen = []
     for number in range(int(taken)):
         chosen.append(inside[int((number + 0.5) * count / taken)])

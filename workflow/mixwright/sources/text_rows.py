@@ -28,8 +28,10 @@ WHOLE_FILE, PARAGRAPHS, LINES = "one document", "paragraphs", "lines"
 
 def text_rows(scan: Scan) -> Iterator[Line]:
     """Yields the documents of a file of text, each with the column `text`."""
-    how = layout(scan.path)
     with opened_on_disk(scan.path) as content:
+        how = WHOLE_FILE
+        if content.packing or scan.span.size > WHOLE:
+            how = layout(scan.path)
         if how == WHOLE_FILE:
             raw = content.file.read()
             scan.passed += scan.span.length
@@ -157,14 +159,14 @@ class _Documents:
 
 def _ended(place: int, held: bytearray) -> Iterator[tuple[int, bytes]]:
     """The last piece of a document, without the ends of lines behind it."""
-    end = len(held.rstrip(WHITE))
-    if not end:
+    last = len(held.rstrip(WHITE))
+    if not last:
         return
-    newline = held.find(b"\n", end)
-    if newline >= 0:
-        end = newline
-        if held[end - 1 : end] == b"\r":
-            end -= 1
+    end = held.find(b"\n", last)
+    if end < 0:
+        end = len(held)
+    elif held[end - 1 : end] == b"\r":
+        end -= 1
     yield place, bytes(held[:end])
 
 
