@@ -57,9 +57,13 @@ def test_the_schema_knows_no_other_source():
 
 
 def test_a_source_s_keys_are_those_of_domains_and_targets():
-    """Only a table's keys are no target's. A new default would enter the names of all runs."""
+    """A table's keys are no target's, nor is how much is read.
+
+    A new default would enter the names of all runs.
+    """
     keys = SCHEMA["source"]["properties"]
-    missing = set(keys) - {"table", "label"} - set(SCHEMA["target"]["properties"])
+    of_domains = {"table", "label", "sample", "tokens", "clean"}
+    missing = set(keys) - of_domains - set(SCHEMA["target"]["properties"])
     assert not missing, f"add {missing} to $defs.target.properties in config/schema.yaml"
     defaults = {key for key, schema in keys.items() if "default" in schema}
     assert defaults == {"text"}, "give the key no default in the schema, but in the source's class"

@@ -45,8 +45,8 @@ FORMS = {
 }
 # Bytes read from a packed file at a time.
 PIECE = 1 << 17
-# Bytes that are unpacked at a time: few, because they may hold a thousand times as much, and how far
-# a file was read is told by those that were taken when a block was ready.
+# Bytes that are unpacked at a time: few, because they may hold a thousand times as much, and
+# because how far a file was read is told by those that were taken when a block was ready.
 FED = 1 << 12
 # Bytes of text that a frame of zstandard may look back on: all that the format allows.
 WINDOW = 1 << 31
