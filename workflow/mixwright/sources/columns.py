@@ -94,9 +94,10 @@ class Columns:
         for key in self.needed:
             lacking = [name for name in self.by_key[key] if name not in present]
             if lacking:
+                listed = ", ".join(columns) or "its columns (the last row has none)"
                 raise MixwrightError(
                     f"{self.name}: {place} has no column {', '.join(lacking)};"
-                    f" set `{key}` to one of {', '.join(columns)}"
+                    f" set `{key}` to one of {listed}"
                 )
 
     def lacking(self) -> str:

@@ -16,6 +16,8 @@ from mixwright.sources.opening import Opened, opened_on_disk
 
 # Bytes of a file that tell how it is laid out.
 HEAD = 64_000
+# Least bytes of a list that are read and decoded at a time.
+STEP = 64_000
 # Characters from the end of a piece in which an error may come from the cut.
 NEAR_END = 32
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -232,20 +234,18 @@ class _Pieces:
         """Reads as much again as is held; returns whether there was more."""
         if self._ended:
             return False
-        piece = self._file.read(max(HEAD, len(self._text) - self._at))
+        piece = self._file.read(max(STEP, len(self._text) - self._at))
+        self._ended = not piece
         # Bytes of a character that the piece before ended in.
         rest = len(self._decode.getstate()[0])
-        start = self._read
-        if start == 0:
-            self._read = len(piece) - len(piece.removeprefix(BOM))
+        if self._read == 0:
+            self._read = len(BOM) if piece.startswith(BOM) else 0
             piece = piece.removeprefix(BOM)
-            start = self._read
         try:
-            text = self._decode.decode(piece, final=not piece)
+            text = self._decode.decode(piece, final=self._ended)
         except UnicodeDecodeError as error:
-            raise self._scan.not_utf8(start - rest + error.start, error) from None
+            raise self._scan.not_utf8(self._read - rest + error.start, error) from None
         self._read += len(piece)
-        self._ended = not piece
         self._text = self._text[self._at :] + text
         self._at = 0
         return not self._ended

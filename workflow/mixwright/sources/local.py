@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,7 @@ class LocalFiles(Source):
         None for public files, which need not be there yet, and for files that are elsewhere. It is
         told once: files that change while a study is read do not change its jobs.
         """
-        # The class is frozen; what it remembers is no part of what it is.
-        known = self.__dict__
-        if "_size" not in known:
-            known["_size"] = self._measured()
-        size: int | None = known["_size"]
-        return size
+        return self._text_bytes
 
     def pinned(self) -> dict[str, str]:
         return self.places.pinned(self._patterns)
@@ -108,8 +104,9 @@ class LocalFiles(Source):
     def _patterns(self) -> list[str]:
         return patterns(self.settings.get("files"))
 
-    def _measured(self) -> int | None:
-        """The sum of the files' text, by their sizes."""
+    @cached_property
+    def _text_bytes(self) -> int | None:
+        """The sum of the files' text, by their sizes; None where these cannot be told."""
         if self.pinned():
             return None
         try:

@@ -7,6 +7,7 @@ row. Imports nothing heavy: sizes of sources are asked for at parse time.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from os.path import commonpath
 from pathlib import Path
@@ -52,6 +53,11 @@ class Span:
     def length(self) -> int:
         """Bytes of the range."""
         return self.stop - self.start
+
+    @cached_property
+    def kind(self) -> str:
+        """What files that are packed alike have in common, by the ends of their names."""
+        return f"{form_of(self.path)} {self.path.suffix.lower()}"
 
     @property
     def is_file(self) -> bool:
@@ -146,9 +152,9 @@ def drawn(spans: Sequence[Span], fraction: float) -> list[Span]:
     steps = 0.0
     last_kind = ""
     # Kind by kind, so that each gives its share, and one file at least.
-    for span in sorted(small, key=lambda span: (_kind(span), _hash(span, folder), span.start)):
-        if _kind(span) != last_kind:
-            last_kind, steps = _kind(span), 0.0
+    for span in sorted(small, key=lambda span: (span.kind, _hash(span, folder), span.start)):
+        if span.kind != last_kind:
+            last_kind, steps = span.kind, 0.0
         amount = min(span.length, LEAST)
         # Chosen in proportion to its share: where the sum of shares passes a whole number.
         following = steps + span.length * fraction / amount
@@ -176,25 +182,22 @@ def stood_for(spans: Sequence[Span], samples: Sequence[Sample]) -> int:
     for sample in samples:
         if sample.passed > 0:
             text = sample.text * sample.span.length / sample.passed
-            for kind in (_kind(sample.span), ALL):
+            for kind in (sample.span.kind, ALL):
                 lengths[kind] += sample.span.length
                 texts[kind] += round(text)
     total = 0.0
     for span in spans:
-        sample = read.get((span.path, span.start))
-        if sample is not None and sample.passed > 0:
-            total += sample.text * span.length / sample.passed
+        one = read.get((span.path, span.start))
+        if one is not None and one.passed > 0:
+            total += one.text * span.length / one.passed
             continue
-        kind = _kind(span) if lengths[_kind(span)] else ALL
+        kind = span.kind if lengths[span.kind] else ALL
         total += span.length * texts[kind] / max(1, lengths[kind])
     text = sum(sample.text for sample in samples)
     length = sum(span.length for span in spans)
-    return round(text * length / total) if total else round(sum(one.passed for one in samples))
-
-
-def _kind(span: Span) -> str:
-    """Files that are packed alike: by the ends of their names."""
-    return f"{form_of(span.path)} {span.path.suffix.lower()}"
+    if not total:
+        return round(sum(sample.passed for sample in samples))
+    return round(text * length / total)
 
 
 def _some(span: Span, amount: int) -> Span:
