@@ -12,7 +12,7 @@ from least_config import CONFIG, LEAST
 from mixwright.corpus.documents import read_texts, write_target
 from mixwright.errors import MixwrightError
 from mixwright.sources import LABELS, SOURCES, TEXT, create
-from mixwright.sources.base import Source
+from mixwright.sources.base import Reading, Source
 from mixwright.sources.places import Places
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
@@ -47,8 +47,8 @@ def tokenizer_of(folder: Path) -> str | None:
 
 
 def read(source: Source) -> list[dict]:
-    prepared = source.prepared()
-    return list(source.documents(*prepared[:1]))
+    prepared = [*source.prepared(), None]
+    return list(source.documents(Reading(prepared=prepared[0])))
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -63,9 +63,13 @@ def test_the_schema_knows_no_other_source():
 
 
 def test_a_source_s_keys_are_those_of_domains_and_targets():
-    """Only a table's keys are no target's. A new default would enter the names of all runs."""
+    """A table's keys are no target's, nor is how much is read.
+
+    A new default would enter the names of all runs.
+    """
     keys = SCHEMA["source"]["properties"]
-    missing = set(keys) - {"table", "label"} - set(SCHEMA["target"]["properties"])
+    of_domains = {"table", "label", "sample", "tokens", "clean"}
+    missing = set(keys) - of_domains - set(SCHEMA["target"]["properties"])
     assert not missing, f"add {missing} to $defs.target.properties in config/schema.yaml"
     defaults = {key for key, schema in keys.items() if "default" in schema}
     assert defaults == {"text"}, "give the key no default in the schema, but in the source's class"
