@@ -55,6 +55,7 @@ SOURCES: dict[str, SourceKind] = {
             "clean": ("plain-text", "exact-duplicates", "repeated-lines", "decontaminate"),
         },
     ),
+    "hub": SourceKind("hub", "Hub"),
     "table": SourceKind("table", "TableLabel", yields=LABELS),
 }
 
