@@ -1,5 +1,6 @@
 """Every source keeps every promise: a new line in SOURCES is tested because it is listed."""
 
+import inspect
 import json
 import shutil
 import subprocess
@@ -12,12 +13,18 @@ from least_config import CONFIG, LEAST
 from mixwright.corpus.documents import read_texts, write_target
 from mixwright.errors import MixwrightError
 from mixwright.sources import LABELS, SOURCES, TEXT, create
-from mixwright.sources.base import Source
+from mixwright.sources.base import Reading, Source, Tally
 from mixwright.sources.places import Places
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
 
 READ = [kind for kind, entry in SOURCES.items() if entry.yields == TEXT]
+# Those whose documents are read as a Reading says.
+BY_READING = [
+    kind
+    for kind in READ
+    if "reading" in inspect.signature(SOURCES[kind].load_class().documents).parameters
+]
 SCHEMA = read_yaml(CONFIG / "schema.yaml")["$defs"]
 HEAVY = {"torch", "transformers", "datasets", "lightgbm", "pandas", "scipy", "pyarrow"}
 
@@ -40,6 +47,11 @@ def example(tmp_path: Path):
     return make
 
 
+def in_one(source: Source) -> list[Reading]:
+    """What reads all of a source."""
+    return [Reading(prepared=next(iter(source.prepared()), None))]
+
+
 def read(source: Source) -> list[dict]:
     prepared = source.prepared()
     return list(source.documents(*prepared[:1]))
@@ -57,9 +69,11 @@ def test_the_schema_knows_no_other_source():
 
 
 def test_a_source_s_keys_are_those_of_domains_and_targets():
-    """Only a table's keys are no target's. A new default would enter the names of all runs."""
+    """A new default would enter the names of all runs."""
     keys = SCHEMA["source"]["properties"]
-    missing = set(keys) - {"table", "label"} - set(SCHEMA["target"]["properties"])
+    # A table is no target, and how much is read of a target is said for all of them.
+    of_domains = {"table", "label", "sample", "tokens", "clean"}
+    missing = set(keys) - of_domains - set(SCHEMA["target"]["properties"])
     assert not missing, f"add {missing} to $defs.target.properties in config/schema.yaml"
     defaults = {key for key, schema in keys.items() if "default" in schema}
     assert defaults == {"text"}, "give the key no default in the schema, but in the source's class"
@@ -118,6 +132,52 @@ def test_documents_are_text_in_one_order(example, kind):
     assert rows == read(example(kind))
 
 
+def in_parts(source: Source, parts: int, **reading: object) -> list[tuple[list[str], Tally]]:
+    """The texts of each part of a source, and what was met in it."""
+    result = []
+    for part in range(parts):
+        prepared = next(iter(source.prepared()), None)
+        one = Reading(prepared=prepared, part=part, parts=parts, **reading)
+        result.append(([row["text"] for row in source.documents(one)], one.tally))
+    return result
+
+
+@pytest.mark.parametrize("kind", BY_READING)
+def test_parts_share_no_row_and_hold_all(example, kind):
+    source = example(kind)
+    texts = sorted(row["text"] for row in source.documents(*in_one(source)))
+    for parts in (1, 2, 3, 7):
+        read_in_parts = []
+        for part_texts, tally in in_parts(source, parts):
+            read_in_parts += part_texts
+            assert tally.whole
+        assert sorted(read_in_parts) == texts, parts
+
+
+@pytest.mark.parametrize("kind", BY_READING)
+def test_the_tally_counts_what_was_yielded(example, kind):
+    source = example(kind)
+    ((texts, tally),) = in_parts(source, 1)
+    assert tally.text_bytes == sum(len(text.encode()) for text in texts)
+    assert tally.part_bytes == tally.passed_bytes
+    ((some, tally),) = in_parts(source, 1, most_bytes=1)
+    assert 0 < len(some) <= len(texts)
+    assert tally.text_bytes == sum(len(text.encode()) for text in some)
+    assert tally.whole == (len(some) == len(texts))
+    assert set(some) <= set(texts)
+
+
+@pytest.mark.parametrize("kind", BY_READING)
+def test_a_reading_that_is_left_early_has_a_tally(example, kind):
+    source = example(kind)
+    (reading,) = in_one(source)
+    rows = source.documents(reading)
+    first = next(rows)
+    rows.close()
+    assert reading.tally.text_bytes == len(first["text"].encode())
+    assert not reading.tally.whole
+
+
 @pytest.mark.parametrize("kind", READ)
 def test_documents_become_the_examples_of_a_target(example, kind, tmp_path):
     source = example(kind)
@@ -150,7 +210,8 @@ def test_a_study_on_the_source_resolves(example, kind):
     domains = {**LEAST["domains"], "example": dict(source.settings)}
     study = Study(resolve(LEAST | {"domains": domains}, CONFIG))
     resolved = study.source("example")
-    assert resolved.settings.items() >= source.settings.items()
+    for key, value in source.settings.items():
+        assert resolved.settings[key] == value
     assert resolved.inputs() == source.inputs()
     assert study.corpus["domains"]["example"] == resolved.facts()
 

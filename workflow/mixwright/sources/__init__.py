@@ -56,6 +56,7 @@ SOURCES: dict[str, SourceKind] = {
         },
     ),
     "hub": SourceKind("hub", "Hub"),
+    "several": SourceKind("several", "Several"),
     "table": SourceKind("table", "TableLabel", yields=LABELS),
 }
 

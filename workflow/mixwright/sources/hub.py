@@ -90,7 +90,9 @@ class Hub(Source):
         (folder / "notes" / "data").mkdir(parents=True)
         for number in range(2):
             texts = pa.table({"text": [f"one text of {number}", f"another of {number}"]})
-            pq.write_table(texts, folder / "notes" / "data" / f"train-{number:05d}-of-00002.parquet")
+            pq.write_table(
+                texts, folder / "notes" / "data" / f"train-{number:05d}-of-00002.parquet"
+            )
         return {"source": "hub", "dataset": str(folder / "notes")}
 
     @cached_property

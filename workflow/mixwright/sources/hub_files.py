@@ -91,9 +91,7 @@ def saved_split(name: str, folder: Path, settings: Settings) -> Path:
         )
     if not (folder / SPLITS).is_file():
         if settings.get("split"):
-            raise MixwrightError(
-                f"{name}: {folder} was saved without splits; leave `split` out"
-            )
+            raise MixwrightError(f"{name}: {folder} was saved without splits; leave `split` out")
         return folder
     splits = [str(split) for split in _json(name, folder / SPLITS).get("splits", [])]
     split = split_of(settings)

@@ -11,10 +11,15 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.sources import hub_files
+from mixwright.sources.addressed import (
+    parquet_columns,
+    rows_of_parquet,
+    share_of_lines,
+    sizes_of,
+)
 from mixwright.sources.base import Reading, Row, Tally
 from mixwright.sources.columns import TEXT, Columns
 from mixwright.sources.hub_errors import no_split, refusal
-from mixwright.sources.passed import rows_of_parquet, share_of_lines
 from mixwright.sources.reading import Line, pick
 from mixwright.sources.spread import order, share
 
@@ -166,9 +171,7 @@ def _guarded(
         yield content
 
 
-def _sum_up(
-    name: str, parts: Sequence[Shard], progress: Sequence[_Progress], tally: Tally
-) -> None:
+def _sum_up(name: str, parts: Sequence[Shard], progress: Sequence[_Progress], tally: Tally) -> None:
     """Adds to the tally what the part holds on disk, and what was read of it."""
     tally.whole = tally.whole and all(one.complete for one in progress)
     total, passed = 0, 0.0
@@ -256,7 +259,7 @@ def _streamed(
         if by_split and split not in by_split:
             raise no_split(name, dataset, split, [str(one) for one in by_split])
         files = [str(file) for file in by_split.get(split, [])]
-        columns = _parquet_columns(files, Columns(name, settings).names)
+        columns = parquet_columns(files, Columns(name, settings).names)
         if columns:
             options["columns"] = columns
         stream = load_dataset(dataset, split=split, streaming=True, **options)
@@ -267,7 +270,7 @@ def _streamed(
     total = None
     if builder.info.splits and split in builder.info.splits:
         total = builder.info.splits[split].num_examples
-    shards = _shards_of(stream, files, _sizes(files), total)
+    shards = _shards_of(stream, files, sizes_of(files), total)
     return shards[reading.part :: reading.parts]
 
 
@@ -303,10 +306,12 @@ def _shards_of(
     known = all(size is not None for size in sizes)
     shards = []
     for number in range(count):
-        size, portion = sizes[number], partial(_portion, names[number], sizes[number])
+        size = sizes[number]
+        portion: Callable[[int], float | None] = partial(_portion, names[number], size)
         if not known and total:
             # Rows in place of bytes: only the ratio of what is passed to all counts.
-            size, portion = max(1, total // count), partial(_by_rows, max(1, total // count))
+            size = max(1, total // count)
+            portion = partial(_by_rows, size)
         read = partial(_rows_from, stream.shard(count, number))
         shards.append(Shard(names[number], size, read, portion))
     return shards
@@ -320,35 +325,3 @@ def _portion(address: str, size: int | None, rows: int) -> float | None:
         total = rows_of_parquet(address)
         return None if total is None else _by_rows(total, rows)
     return share_of_lines(address, size, rows)
-
-
-def _sizes(files: Sequence[str]) -> list[int | None]:
-    """The sizes of files, in bytes, wherever they lie; None where nobody says."""
-    from fsspec.core import url_to_fs
-
-    sizes: list[int | None] = []
-    for address in files:
-        try:
-            system, path = url_to_fs(address)
-            sizes.append(system.size(path))
-        except (OSError, ValueError, ImportError):
-            sizes.append(None)
-    return sizes
-
-
-def _parquet_columns(files: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The columns to read of parquet files; none where all must be, to say what is missing."""
-    import fsspec
-    import pyarrow.parquet as pq
-
-    if not files or not all(file.lower().endswith(".parquet") for file in files):
-        return []
-    with fsspec.open(files[0], "rb") as file:
-        present = pq.read_schema(file).names
-    columns = []
-    for name in names:
-        top = name if name in present else name.split(".")[0]
-        if top not in present:
-            return []
-        columns.append(top)
-    return list(dict.fromkeys(columns))

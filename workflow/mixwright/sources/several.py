@@ -4,8 +4,8 @@ Without weights all their text is the domain's, and a sample takes of each in pr
 size. With weights the sample has text of each in proportion to its weight.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,9 @@ from mixwright.sources.base import Reading, Row, Source, Tally
 KEY = "sources"
 # Keys that the listed sources take from the domain or target where they say nothing themselves.
 INHERITED = ("text", "where", "query", "choices", "gold", "gold_is")
+
+# How many times its size, as it was estimated, a source may hold at most.
+SLACK = 2
 
 
 @dataclass
@@ -30,7 +33,7 @@ class _Part:
     # whether all that it yields was taken
     exhausted: bool = False
 
-    def rows(self, reading: Reading, most_bytes: int | None) -> Iterator[Row]:
+    def rows(self, reading: Reading, most_bytes: int | None) -> Generator[Row]:
         """Yields its rows, and notes when they end."""
         prepared = reading.prepared if self.source.prepared() else None
         part = replace(reading, prepared=prepared, most_bytes=most_bytes, tally=self.tally)
@@ -71,10 +74,12 @@ class Several(Source):
 
     def check_inputs(self, where: str, files: Sequence[Path]) -> None:
         for number, source in enumerate(self.inner):
-            # What is missing is told elsewhere, and hinders only the job.
-            with suppress(MixwrightError):
-                files = source.inputs()
-                source.check_inputs(f"{where}.{KEY}.{number}", files)
+            try:
+                listed = source.inputs()
+            except MixwrightError:
+                # What is missing is told where all inputs are listed, and hinders only the job.
+                continue
+            source.check_inputs(f"{where}.{KEY}.{number}", listed)
 
     def size(self) -> int | None:
         # Weights are of the domain as a whole: one job has to see all of its sources.
@@ -119,22 +124,24 @@ class Several(Source):
         yielded = 0
         rows = self._weighted(parts, reading) if self._weights else _in_turn(parts, reading)
         try:
-            for row in rows:
-                size = _bytes(row)
-                yielded += size
-                reading.tally.text_bytes += size
-                yield row
+            # The tallies of the sources are whole only when they are closed.
+            with closing(rows):
+                for row in rows:
+                    size = _bytes(row)
+                    yielded += size
+                    reading.tally.text_bytes += size
+                    yield row
         finally:
             _sum_up(parts, yielded, reading.tally)
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
-        from mixwright.sources.local import LocalFiles
+        from mixwright.sources.hub import Hub
 
         listed = []
         for name in ("here", "there"):
             (folder / name).mkdir()
-            listed.append(LocalFiles.example(folder / name))
+            listed.append(Hub.example(folder / name))
         return {"source": "several", KEY: listed}
 
     @property
@@ -151,7 +158,14 @@ class Several(Source):
         return [weight / total for weight in weights] if total else []
 
     def _sizes(self) -> list[int | None]:
-        return [source.size() for source in self.inner]
+        sizes: list[int | None] = []
+        for source in self.inner:
+            try:
+                sizes.append(source.size())
+            except MixwrightError:
+                # Its files are not there yet.
+                sizes.append(None)
+        return sizes
 
     def _parts(self) -> list[_Part]:
         """The sources, each with its share."""
@@ -164,48 +178,53 @@ class Several(Source):
         pairs = zip(self.inner, shares, strict=True)
         return [_Part(source, share / sum(shares)) for source, share in pairs]
 
-    def _weighted(self, parts: Sequence[_Part], reading: Reading) -> Iterator[Row]:
+    def _weighted(self, parts: Sequence[_Part], reading: Reading) -> Generator[Row]:
         """The rows of all sources, in the order that keeps their bytes in proportion to weights.
 
         It ends where one source has no more: what the others have would not be in proportion.
         """
-        most_bytes = reading.most_bytes
+        most_bytes = self._within(parts, reading.most_bytes)
+        with ExitStack() as stack:
+            streams = []
+            for part in parts:
+                most = None if most_bytes is None else int(most_bytes * part.share) + 1
+                streams.append(stack.enter_context(closing(part.rows(reading, most))))
+            taken = [0.0] * len(parts)
+            while True:
+                number = taken.index(min(taken))
+                row = next(streams[number], None)
+                if row is None:
+                    return
+                taken[number] += _bytes(row) / parts[number].share
+                yield row
+
+    def _within(self, parts: Sequence[_Part], most_bytes: int | None) -> int | None:
+        """How much text to ask of all sources together: one that holds little limits the others.
+
+        They then spread what they yield over all of their files, and not over their first ones.
+        """
         for part, size in zip(parts, self._sizes(), strict=True):
-            # A source that holds less than its share is a limit to all.
-            if most_bytes is not None and size:
-                most_bytes = min(most_bytes, int(size / part.share) + 1)
-        streams = []
-        for part in parts:
-            most = None if most_bytes is None else int(most_bytes * part.share) + 1
-            streams.append(part.rows(reading, most))
-        taken = [0] * len(parts)
-        while True:
-            behind = [bytes_ / part.share for bytes_, part in zip(taken, parts, strict=True)]
-            number = behind.index(min(behind))
-            row = next(streams[number], None)
-            if row is None:
-                break
-            taken[number] += _bytes(row)
-            yield row
-        for stream in streams:
-            # It adds what it met to its tally.
-            stream.close()  # type: ignore[attr-defined]
+            if size:
+                # Sizes are estimates: none must make a source end before it is read.
+                limit = int(SLACK * size / part.share)
+                most_bytes = limit if most_bytes is None else min(most_bytes, limit)
+        return most_bytes
 
 
-def _in_turn(parts: Sequence[_Part], reading: Reading) -> Iterator[Row]:
+def _in_turn(parts: Sequence[_Part], reading: Reading) -> Generator[Row]:
     """The rows of one source after the other; what one has too little of, the next may add."""
     remaining = reading.most_bytes
     shares = [part.share for part in parts]
     for number, part in enumerate(parts):
         most = None
         if remaining is not None:
-            if remaining <= 0:
-                return
-            most = int(remaining * part.share / sum(shares[number:])) + 1
-        for row in part.rows(reading, most):
-            if remaining is not None:
-                remaining -= _bytes(row)
-            yield row
+            # One row at least: its whole is estimated from what is read of it.
+            most = max(1, int(remaining * part.share / sum(shares[number:])))
+        with closing(part.rows(reading, most)) as rows:
+            for row in rows:
+                if remaining is not None:
+                    remaining -= _bytes(row)
+                yield row
 
 
 def _bytes(row: Row) -> int:
@@ -223,16 +242,14 @@ def _sum_up(parts: Sequence[_Part], yielded: int, tally: Tally) -> None:
         inner = part.tally
         tally.broken += inner.broken
         tally.broken_files += inner.broken_files
-        if not (part.exhausted and inner.whole):
-            tally.whole = False
-            if not inner.passed_bytes:
-                total = None
-        if total is None:
-            continue
-        text = float(inner.text_bytes)
-        if inner.passed_bytes:
-            text *= inner.part_bytes / inner.passed_bytes
-        total += text
+        whole = part.exhausted and inner.whole
+        tally.whole = tally.whole and whole
+        text: float | None = inner.text_bytes
+        if not whole and inner.passed_bytes:
+            text = inner.text_bytes * inner.part_bytes / inner.passed_bytes
+        elif not whole:
+            text = None
+        total = None if total is None or text is None else total + text
     if total is not None:
         tally.passed_bytes += yielded
         tally.part_bytes += round(total)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.base import Row, Source
+from mixwright.sources.base import Reading, Row, Source
 
 
 class TableLabel(Source):
     """A label column of a table of the section `tables`."""
 
-    def documents(self, prepared: Path | None = None) -> Iterator[Row]:
+    def documents(self, reading: Reading | None = None) -> Iterator[Row]:
         raise MixwrightError(
             f"{self.name}: a table's label holds no text; make its dataset with make-datasets"
         )

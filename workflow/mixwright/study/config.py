@@ -13,7 +13,13 @@ from mixwright.sources.places import expanded
 from mixwright.study import checks
 from mixwright.study.messages import check_against
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
-from mixwright.study.shorthand import add_labels, check_tables, variants
+from mixwright.study.shorthand import (
+    add_addresses,
+    add_labels,
+    add_several,
+    check_tables,
+    variants,
+)
 from mixwright.study.values import as_wanted
 from mixwright.study.written import check_files
 
@@ -41,6 +47,8 @@ def resolve(
     like = variants(study.get("mixers"), methods)
     study = as_wanted(study, schema, schema)
     add_labels(study)
+    add_several(study)
+    add_addresses(study)
     checks.check_useless(study)
     study = with_defaults(study, schema, schema)
     check_against(study, schema)

@@ -1,10 +1,10 @@
-"""Which share of a file was passed when some of its rows were read. Runs in a job."""
+"""What is known of a file at a path or an address (hf://) beside its rows. Runs in a job."""
 
 import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -66,6 +66,44 @@ def rows_of_parquet(address: str) -> int | None:
         return None
 
 
+def sizes_of(files: Sequence[str]) -> list[int | None]:
+    """Returns the sizes of files in bytes; None where nobody says."""
+    from fsspec.core import url_to_fs
+
+    sizes: list[int | None] = []
+    for address in files:
+        try:
+            system, path = url_to_fs(address)
+            sizes.append(system.size(path))
+        except (OSError, ValueError, ImportError):
+            sizes.append(None)
+    return sizes
+
+
+def parquet_columns(files: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Returns the columns to read of parquet files; none where all must be.
+
+    Args:
+        files: addresses; columns are read of parquet alone.
+        names: those that are asked for, `meta.set` for the field set of meta. Where one is missing
+            all are read, so that a message can list them.
+    """
+    import fsspec
+    import pyarrow.parquet as pq
+
+    if not files or not all(file.lower().endswith(".parquet") for file in files):
+        return []
+    with fsspec.open(files[0], "rb") as file:
+        present = pq.read_schema(file).names
+    columns = []
+    for name in names:
+        top = name if name in present else name.split(".")[0]
+        if top not in present:
+            return []
+        columns.append(top)
+    return list(dict.fromkeys(columns))
+
+
 def _first_lines(piece: bytes, most: int) -> tuple[int, int]:
     """How many of the wanted lines end in a piece, and the bytes up to there."""
     lines = piece.count(b"\n")
@@ -94,6 +132,7 @@ def _opened(address: str) -> Iterator[tuple[IO[bytes], Any]]:
         elif start.startswith(PACKED[".bz2"]):
             yield file, bz2.BZ2File(file)
         elif start.startswith(PACKED[".xz"]):
-            yield file, lzma.LZMAFile(file)
+            with lzma.LZMAFile(file) as content:
+                yield file, content
         else:
             yield file, file
