@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # What the rows of a source hold: text to clean and tokenize, or labels of a table for trees.
 TEXT, LABELS = "text", "labels"
+# The kind of source that lists others. A study need not write it beside `sources`.
+SEVERAL = "several"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ SOURCES: dict[str, SourceKind] = {
         },
     ),
     "hub": SourceKind("hub", "Hub"),
-    "several": SourceKind("several", "Several"),
+    SEVERAL: SourceKind("several", "Several"),
     "table": SourceKind("table", "TableLabel", yields=LABELS),
 }
 

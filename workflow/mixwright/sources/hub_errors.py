@@ -3,7 +3,6 @@
 import re
 
 from mixwright.errors import MixwrightError, shortened
-from mixwright.sources.hub_files import needs_code
 
 # Names in a message of the library: ['a', 'b']
 LISTED = re.compile(r"\[(.*?)\]", re.DOTALL)
@@ -50,6 +49,14 @@ def refusal(name: str, place: str, error: Exception, row: int | None = None) -> 
     )
 
 
+def needs_code(name: str, dataset: str) -> MixwrightError:
+    """Returns the error of a data set that is a program."""
+    return MixwrightError(
+        f"{name}: the data set {dataset} needs code of its own, which is not run;"
+        " take one that is made of files (parquet, json), or convert it"
+    )
+
+
 def no_split(name: str, place: str, split: str, splits: list[str]) -> MixwrightError:
     """Returns the error of a split that a data set lacks."""
     return MixwrightError(
@@ -72,7 +79,7 @@ def _config(name: str, place: str, words: str) -> MixwrightError:
 
 
 def _not_there(name: str, place: str, words: str) -> MixwrightError:
-    if "gated" in words:
+    if "is a gated dataset" in words:
         return MixwrightError(
             f"{name}: {place} is given out on request only ({words[:WORDS]});"
             " ask for it on its page, and log in (hf auth login)"

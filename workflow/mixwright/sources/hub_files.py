@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.sources.hub_errors import needs_code, no_split
 from mixwright.sources.places import expanded, patterns
 
 Settings = Mapping[str, Any]
@@ -96,9 +97,7 @@ def saved_split(name: str, folder: Path, settings: Settings) -> Path:
     splits = [str(split) for split in _json(name, folder / SPLITS).get("splits", [])]
     split = split_of(settings)
     if split not in splits:
-        raise MixwrightError(
-            f"{name}: {folder} has no split {split}; set `split` to one of {', '.join(splits)}"
-        )
+        raise no_split(name, str(folder), split, splits)
     return folder / split
 
 
@@ -143,14 +142,6 @@ def state_print(folder: Path, settings: Settings) -> str | None:
     except MixwrightError:
         return None
     return state.get("_fingerprint")
-
-
-def needs_code(name: str, dataset: str) -> MixwrightError:
-    """Returns the error of a data set that is a program."""
-    return MixwrightError(
-        f"{name}: the data set {dataset} needs code of its own, which is not run;"
-        " take one that is made of files (parquet, json), or convert it"
-    )
 
 
 def cache_folder() -> Path:
@@ -291,17 +282,29 @@ def _card_patterns(name: str, folder: Path, settings: Settings) -> Iterator[str]
         if not settings.get("config"):
             what = f"has several configurations; set `config` to one of {names}"
         raise MixwrightError(f"{name}: {folder} {what}")
-    section = configs.get(wanted, {})
+    yield from _section_patterns(name, folder, configs.get(wanted, {}), split_of(settings))
+
+
+def _section_patterns(
+    name: str, folder: Path, section: Mapping[str, Any], split: str
+) -> Iterator[str]:
+    """The patterns of one split of a configuration of the card."""
     inside = str(section.get("data_dir", ""))
-    if inside and not section.get("data_files"):
-        yield f"{inside}/**"
     listed = section.get("data_files") or []
+    if inside and not listed:
+        yield f"{inside}/**"
+    by_split: dict[str, list[str]] = {}
     for entry in [listed] if isinstance(listed, str | dict) else listed:
         if isinstance(entry, str):
-            yield str(Path(inside) / entry)
-        elif entry.get("split", SPLIT) == split_of(settings):
-            for pattern in patterns(entry.get("path")):
-                yield str(Path(inside) / pattern)
+            by_split.setdefault(SPLIT, []).append(entry)
+        else:
+            by_split.setdefault(str(entry.get("split", SPLIT)), []).extend(
+                patterns(entry.get("path"))
+            )
+    if by_split and split not in by_split:
+        raise no_split(name, str(folder), split, list(by_split))
+    for pattern in by_split.get(split, []):
+        yield str(Path(inside) / pattern)
 
 
 def _card_bytes(folder: Path, settings: Settings) -> int:

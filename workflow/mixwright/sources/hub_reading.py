@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
+from mixwright.progress import say
 from mixwright.sources import hub_files
 from mixwright.sources.addressed import (
     parquet_columns,
@@ -21,7 +22,7 @@ from mixwright.sources.base import Reading, Row, Tally
 from mixwright.sources.columns import TEXT, Columns
 from mixwright.sources.hub_errors import no_split, refusal
 from mixwright.sources.reading import Line, pick
-from mixwright.sources.spread import order, share
+from mixwright.sources.spread import inner_names, order, share
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Shard:
 
     # for messages: the file, or the folder
     name: str
+    # what chooses it among others, by its hash
+    key: str
     # on disk, in bytes; None where nobody knows
     size: int | None
     # from this row on -> the rows
@@ -83,8 +86,7 @@ def rows(columns: Columns, parts: Sequence[Shard], reading: Reading) -> Iterator
         parts: the shards.
         reading: how much of them.
     """
-    names = [f"{number}/{shard.name}" for number, shard in enumerate(parts)]
-    chosen, others = order(names, reading.most_bytes)
+    chosen, others = order([shard.key for shard in parts], reading.most_bytes)
     progress = [_Progress() for _ in parts]
     start = reading.tally.text_bytes
     tally = reading.tally
@@ -226,6 +228,7 @@ def _stretches(folder: Path, reading: Reading) -> list[Shard]:
         stretches.append(
             Shard(
                 str(folder),
+                str(number),
                 int(length * per_row),
                 partial(_rows_from, stretch),
                 partial(_by_rows, length),
@@ -266,7 +269,8 @@ def _streamed(
     except Exception as error:
         raise refusal(name, dataset, error) from None
     if folder is None:
-        log.info("%s: read from %s; set `revision` to this commit", name, builder.base_path)
+        commit = str(builder.base_path).rstrip("/").rpartition("@")[2]
+        say(f"{name}: {dataset} is read at commit {commit}; `revision: {commit}` pins it")
     total = None
     if builder.info.splits and split in builder.info.splits:
         total = builder.info.splits[split].num_examples
@@ -303,6 +307,7 @@ def _shards_of(
         # An archive holds several: none is a shard of its own.
         names = [f"{files[0] if files else 'data set'}: shard {n}" for n in range(count)]
         sizes = [None] * count
+    keys = inner_names(names)
     known = all(size is not None for size in sizes)
     shards = []
     for number in range(count):
@@ -313,7 +318,7 @@ def _shards_of(
             size = max(1, total // count)
             portion = partial(_by_rows, size)
         read = partial(_rows_from, stream.shard(count, number))
-        shards.append(Shard(names[number], size, read, portion))
+        shards.append(Shard(names[number], keys[number], size, read, portion))
     return shards
 
 

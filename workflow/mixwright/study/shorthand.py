@@ -8,13 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.sources import SOURCES
+from mixwright.sources import SEVERAL
 from mixwright.sources.public import PREFIX, basename
 
 # Keys of a file that is named where it is used, with its address.
 INLINE = ("address", "sha256", "mirror", "mirror_sha256")
-# The kind of source that lists others.
-SEVERAL = "several"
 HASH = re.compile("[0-9a-f]{64}")
 
 
@@ -83,16 +81,10 @@ def add_several(study: Mapping[str, Any]) -> None:
     Values of a wrong type are left for the schema to refuse.
 
     Raises:
-        MixwrightError: a domain has no source, or something has both.
+        MixwrightError: one has both, sources and a source.
     """
     for where, entry in _entries(study):
         if "sources" not in entry:
-            if "source" not in entry and where.startswith("domains."):
-                kinds = " or ".join(kind for kind in SOURCES if kind != SEVERAL)
-                raise MixwrightError(
-                    f"config: {where}.source is missing; give it ({kinds}),"
-                    " or list several under sources"
-                )
             continue
         if entry.setdefault("source", SEVERAL) != SEVERAL:
             raise MixwrightError(
@@ -131,9 +123,6 @@ def _entries(study: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         if not isinstance(entries, dict):
             continue
         for name, entry in entries.items():
-            if entry is None:
-                # A section that is written and left empty is an empty section.
-                entry = entries[name] = {}
             if isinstance(entry, dict):
                 yield f"{section}.{name}", entry
 
