@@ -44,7 +44,7 @@ def basename(entry: PublicFile) -> str:
     if mirror and (mirror_folder() or not address):
         return PurePosixPath(mirror).name
     # Of `train.jsonl.gz?download=true` the end of the name tells what the file is.
-    return unquote(PurePosixPath(urlsplit(address).path).name)
+    return unquote(PurePosixPath(urlsplit(address or "").path).name)
 
 
 def fetch(name: str, entry: PublicFile, to: Path, log: Log = say) -> None:

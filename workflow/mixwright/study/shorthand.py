@@ -13,7 +13,10 @@ from mixwright.sources.public import PREFIX, basename
 
 # Keys of a file that is named where it is used, with its address.
 INLINE = ("address", "sha256", "mirror", "mirror_sha256")
+UNSAID = {"address": None, "mirror": None}
 HASH = re.compile("[0-9a-f]{64}")
+# Most characters of a name.
+MOST = 100
 
 
 def variants(mixers: Any, methods: dict[str, Any]) -> dict[str, str]:
@@ -171,16 +174,20 @@ def _check_address(where: str, file: Any) -> None:
 
 def _public_name(where: str, file: Mapping[str, Any], public: dict[str, Any]) -> str:
     """The name of a file in the section `public`, to which it is added where it is not there."""
-    entry = {"mirror": None} | dict(file)
-    stem = re.sub("[^A-Za-z0-9_.-]", "-", basename(entry)).lstrip("_.-") or "file"
-    # Another file of this name is told by its hash.
-    hashed = f"{file['sha256'][:8]}-{stem}"[:100]
-    for name in (stem[:100], hashed):
-        other = public.get(name)
-        if other is None:
-            public[name] = dict(file) | {"file": name}
+    # File name -> who is fetched to it.
+    taken = {}
+    for name, other in public.items():
+        if not isinstance(other, Mapping):
+            continue
+        if other.get("sha256") == file["sha256"] and not other.get("notebook"):
             return name
-        if isinstance(other, Mapping) and other.get("sha256") == file["sha256"]:
+        taken[basename(UNSAID | other)] = name
+    stem = re.sub("[^A-Za-z0-9_.-]", "-", basename(UNSAID | file)).lstrip("_.-") or "file"
+    # Another file of this name is told by its hash.
+    hashed = f"{file['sha256'][:8]}-{stem}"
+    for name in (stem[:MOST], hashed[:MOST]):
+        if name not in public and name not in taken:
+            public[name] = dict(file) | {"file": name}
             return name
     raise MixwrightError(
         f"config: {where}.files: the name {hashed} is taken in the section public; rename that file"
