@@ -175,7 +175,6 @@ def test_a_reading_that_is_left_early_has_a_tally(example, kind):
     first = next(rows)
     rows.close()
     assert reading.tally.text_bytes == len(first["text"].encode())
-    assert not reading.tally.whole
 
 
 @pytest.mark.parametrize("kind", READ)
@@ -225,3 +224,23 @@ def test_an_unknown_kind_is_refused_with_the_nearest_name():
 
 def test_every_source_says_what_it_yields():
     assert {entry.yields for entry in SOURCES.values()} <= {TEXT, LABELS}
+
+
+def test_the_guide_s_source_reads_parts_and_fills_its_tally(tmp_path):
+    page = (CONFIG.parent / "docs" / "how-to" / "add-a-source.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    scope: dict = {}
+    exec(compile(code, "add-a-source.md", "exec"), scope)
+    settings = scope["Notes"].example(tmp_path)
+    (tmp_path / "three.md").write_bytes(b"\xff\xfe")
+    source = scope["Notes"]("notes", settings, Places(str(tmp_path)))
+    source.check("config: domains.notes")
+    assert source.size() == sum(path.stat().st_size for path in source.inputs()) == 24
+    with pytest.raises(MixwrightError, match=r"three\.md: not readable as UTF-8; convert"):
+        list(source.documents())
+    parts = in_parts(source, 3, on_error="skip")
+    texts = [text for part_texts, _ in parts for text in part_texts]
+    assert sorted(texts) == ["# Note one\n", "# Note two\n"]
+    assert sum(tally.broken_files for _, tally in parts) == 1
+    ((some, tally),) = in_parts(source, 1, most_bytes=1, on_error="skip")
+    assert len(some) == 1 and not tally.whole and tally.passed_bytes < tally.part_bytes

@@ -15,8 +15,8 @@ from mixwright.sources.public import PREFIX, basename
 INLINE = ("address", "sha256", "mirror", "mirror_sha256")
 UNSAID = {"address": None, "mirror": None}
 HASH = re.compile("[0-9a-f]{64}")
-# Most characters of a name.
-MOST = 100
+# Most characters of a name, to which a hash may be added.
+MOST = 90
 
 
 def variants(mixers: Any, methods: dict[str, Any]) -> dict[str, str]:
@@ -174,19 +174,24 @@ def _check_address(where: str, file: Any) -> None:
 
 def _public_name(where: str, file: Mapping[str, Any], public: dict[str, Any]) -> str:
     """The name of a file in the section `public`, to which it is added where it is not there."""
-    # File name -> who is fetched to it.
-    taken = {}
+    # names of entries, and of the files that they are fetched to
+    taken = set(public)
     for name, other in public.items():
+        # What is no section, or no text in it, the schema refuses.
         if not isinstance(other, Mapping):
+            continue
+        if not all(isinstance(other.get(key), str | None) for key in UNSAID):
             continue
         if other.get("sha256") == file["sha256"] and not other.get("notebook"):
             return name
-        taken[basename(UNSAID | other)] = name
-    stem = re.sub("[^A-Za-z0-9_.-]", "-", basename(UNSAID | file)).lstrip("_.-") or "file"
+        taken.add(basename(UNSAID | dict(other)))
+    stem = re.sub("[^A-Za-z0-9_.-]", "-", basename(UNSAID | dict(file)))
+    # The end of a name tells what the file is.
+    stem = stem[-MOST:].lstrip("_.-") or "file"
     # Another file of this name is told by its hash.
     hashed = f"{file['sha256'][:8]}-{stem}"
-    for name in (stem[:MOST], hashed[:MOST]):
-        if name not in public and name not in taken:
+    for name in (stem, hashed):
+        if name not in taken:
             public[name] = dict(file) | {"file": name}
             return name
     raise MixwrightError(
