@@ -333,19 +333,48 @@ def test_pointers_of_git_are_not_text(tmp_path):
         assert "fetch it (git annex get)" in refusal(tmp_path / name)
 
 
-def test_folders_are_answered_with_the_pattern_to_write(tmp_path):
+def test_a_folder_is_the_files_of_text_below_it(tmp_path, caplog):
     folder = tmp_path / "texts"
-    folder.mkdir()
-    for number in range(3):
-        (folder / f"{number}.txt").write_text("a text")
-    expected = f"{folder} is a folder; write a pattern of its files, such as {folder}/*.txt"
-    assert expected in refusal(folder)
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    (folder / ".git").mkdir()
+    (folder / "a.txt").write_text("a text")
+    (folder / "deep" / "b.jsonl.gz").write_bytes(gzip.compress(lines(ROWS)))
+    (folder / "deep" / "deeper" / "c d 'e' é.jsonl").write_bytes(lines(ROWS))
+    for name in ("README.md", "dataset_info.json", ".hidden.txt", ".git/x.txt", "deep/_SUCCESS"):
+        (folder / name).write_text("no text")
+    (folder / "deep" / "up").symlink_to(folder)
+    with caplog.at_level(logging.WARNING):
+        assert read(str(folder)) == ["a text", *TEXTS, *TEXTS]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"web: in {folder}, passed by: README.md, dataset_info.json, deep/_SUCCESS"
+    )
+    assert read([str(folder / "a.txt"), str(folder)]) == ["a text", *TEXTS, *TEXTS]
+    assert read(str(tmp_path / "te*")) == read(str(folder))
+
+
+def test_json_files_alone_are_the_text_of_a_folder(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(ROWS))
+    (tmp_path / "README.md").write_text("read me")
+    assert read(str(tmp_path)) == TEXTS
+
+
+def test_a_folder_without_text_is_refused(tmp_path):
+    assert "holds no file of text (txt, jsonl, json, parquet), but nothing;" in refusal(tmp_path)
+    (tmp_path / "notes.md").write_text("a text")
+    assert "holds no file of text (txt, jsonl, json, parquet), but .md;" in refusal(tmp_path)
+    (tmp_path / "a.txt").symlink_to(tmp_path / "nowhere.txt")
+    assert "a.txt is no file (a broken link" in refusal(tmp_path)
+
+
+def test_patterns_of_all_files_pass_folders(tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("a text")
     (tmp_path / "web.jsonl").write_bytes(lines(ROWS))
-    assert expected in refusal(tmp_path / "*")
+    assert len(read(str(tmp_path / "**"))) == len(read(str(tmp_path / "**" / "*"))) == 41
     (tmp_path / "spark.jsonl").mkdir()
-    assert "spark.jsonl is a folder" in refusal(tmp_path / "**" / "*.jsonl")
-    (tmp_path / "spark.jsonl").rmdir()
-    assert len(read(str(tmp_path / "**"))) == len(read(str(tmp_path / "**" / "*"))) == 43
+    (tmp_path / "spark.jsonl" / "part-0.jsonl").write_bytes(lines(ROWS))
+    assert len(read(str(tmp_path / "*.jsonl"))) == 80
 
 
 def test_what_may_not_be_read_and_what_is_a_pipe_are_refused(tmp_path, monkeypatch):

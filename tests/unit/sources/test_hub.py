@@ -162,6 +162,9 @@ def test_columns_templates_and_filters(notes):
     message = refusal(hub(notes, config="plain", text="body"))
     assert "no column body; set `text` to one of text, title, meta" in message
     assert "column meta holds an object" in refusal(hub(notes, config="plain", text="meta"))
+    assert "no row has meta.set film; set `where` to some of books, web" in refusal(
+        hub(notes, config="plain", where={"meta.set": ["web", "film"]})
+    )
     assert "no column lang" in refusal(hub(notes, config="plain", where={"lang": "en"}))
 
 

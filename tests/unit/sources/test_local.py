@@ -12,6 +12,7 @@ from mixwright.corpus.answers import with_answers
 from mixwright.corpus.cleaning import split_query
 from mixwright.errors import MixwrightError
 from mixwright.sources import create
+from mixwright.sources.base import Reading
 from mixwright.sources.opening import form_of
 
 ROWS = [{"body": f"text {i}", "ask": f"what {i}?", "n": i} for i in range(3)]
@@ -92,12 +93,12 @@ def test_a_column_that_is_no_text_is_refused(folder):
 
 def test_installed_reads_the_harvest_and_names_what_it_has(folder):
     pq.write_table(pa.table({"text": ["one", "two"]}), folder / "prose.parquet")
-    assert list(create("prose", {"source": "installed"}).documents(folder)) == [
+    assert list(create("prose", {"source": "installed"}).documents(Reading(prepared=folder))) == [
         {"text": "one"},
         {"text": "two"},
     ]
     with pytest.raises(MixwrightError, match="has no poems; it has prose, rows"):
-        list(create("poems", {"source": "installed"}).documents(folder))
+        list(create("poems", {"source": "installed"}).documents(Reading(prepared=folder)))
     with pytest.raises(MixwrightError, match="no harvested corpus in None; run harvest-installed"):
         list(create("prose", {"source": "installed"}).documents())
 

@@ -12,6 +12,8 @@ from mixwright.sources.opening import PACKED, PIECE
 
 # Bytes on disk that are looked at: rows beyond them are taken to be as long as those before.
 MOST = 8_000_000
+# Bytes of a packed file that are read at a time: how far it was read tells what was passed.
+AHEAD = 1 << 13
 # The end of a name, packing left aside, of files that have a row a line.
 LINES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
 
@@ -128,7 +130,7 @@ def _opened(address: str) -> Iterator[tuple[IO[bytes], Any]]:
             yield file, gzip.GzipFile(fileobj=file)
         elif start.startswith(PACKED[".zst"]):
             unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-            yield file, unpacker.stream_reader(file, read_across_frames=True)
+            yield file, unpacker.stream_reader(file, read_size=AHEAD, read_across_frames=True)
         elif start.startswith(PACKED[".bz2"]):
             yield file, bz2.BZ2File(file)
         elif start.startswith(PACKED[".xz"]):

@@ -1,6 +1,6 @@
 """What a study's keys make of a row: its text, from a column or a template, and its question."""
 
-import re
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,20 +8,27 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.sources.base import Row
+from mixwright.sources.filters import Filter
+from mixwright.sources.lines import Line, kind_of
 from mixwright.sources.places import patterns
-from mixwright.sources.reading import Line, kind_of
+from mixwright.sources.templates import Template
+
+log = logging.getLogger(__name__)
 
 # The column of text where a study names none.
 TEXT = "text"
 # The key that says which rows are read: column -> a value, or a list of values.
 WHERE = "where"
-# A column in a template, {title}.
-FIELD = re.compile(r"\{([^{}]+)\}")
+# Keys of a question; each names a column, or several.
+QUESTION = ("query", "choices", "gold")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that a domain or target reads, and what becomes of a row."""
+    """The columns that a domain or target reads, and what becomes of a row.
+
+    One that reads remembers the values that rows had where `where` looks (see `check_filter`).
+    """
 
     # the domain or target, for messages
     name: str
@@ -30,14 +37,12 @@ class Columns:
     @cached_property
     def by_key(self) -> dict[str, list[str]]:
         """Returns key of the settings -> the columns that it names."""
-        columns = {TEXT: [self._text]}
-        if self._template:
-            columns[TEXT] = list(dict.fromkeys(FIELD.findall(self._text)))
-        for key in ("query", "choices", "gold"):
+        columns = {TEXT: list(dict.fromkeys(self._template.names))}
+        for key in QUESTION:
             if self.settings.get(key):
                 columns[key] = patterns(self.settings[key])
-        if self.settings.get(WHERE):
-            columns[WHERE] = list(self.settings[WHERE])
+        if self._filter.names:
+            columns[WHERE] = self._filter.names
         return columns
 
     @property
@@ -49,7 +54,8 @@ class Columns:
         return list(dict.fromkeys(names))
 
     def check(self, where: str) -> None:
-        """Refuses keys of a question that lack the others that they need. Parse time."""
+        """Refuses a template that is none, and keys of a question that lack others. Parse time."""
+        Template.of(self._text_setting, f"{where}.{TEXT}")
         for key, needed in {"gold": "query", "choices": "gold", "gold_is": "gold"}.items():
             if self.settings.get(key) and needed not in self.by_key:
                 raise MixwrightError(
@@ -62,29 +68,22 @@ class Columns:
 
         Args:
             line: the columns of the row; those that it lacks are null.
-            present: keys of the settings, to which those are added whose columns the row has.
+            present: columns of the file, to which those of the row are added.
         """
-        row = Line()
-        row.place = line.place
-        for key, names in self.by_key.items():
-            if all(name in line for name in names):
-                present.add(key)
-        if not self._wanted(line):
+        present.update(line)
+        if not self._filter.passes(line):
             return None
-        for key, names in self.by_key.items():
-            if key == WHERE:
-                continue
-            values = [_present(line.get(name)) for name in names]
-            row[key] = values[0]
-            if key == TEXT and self._template:
-                row[key] = self._filled(line, dict(zip(names, values, strict=True)))
-            elif isinstance(self.settings.get(key), list):
-                # Several columns, an answer each: their names are the answers' labels.
-                row[key] = {"text": values, "label": names}
-            elif key in (TEXT, "query"):
-                self._check_text(names[0], key, values[0], line)
-        if TEXT not in self._needed and any(name not in line for name in self.by_key[TEXT]):
-            del row[TEXT]
+        texts = [self._text(line, column, TEXT) for column in self._template.names]
+        text = self._template.text(texts)
+        if self._is_text_alone:
+            return {TEXT: text}
+        row = Line()
+        row.at_place_of(line)
+        if TEXT in self.needed or self.by_key[TEXT][0] in line:
+            row[TEXT] = text
+        for key in QUESTION:
+            if key in self.by_key:
+                row[key] = self._answer(line, key)
         return row
 
     def check_present(self, place: str, columns: tuple[str, ...], present: set[str]) -> None:
@@ -93,57 +92,74 @@ class Columns:
         Args:
             place: the file, for the message.
             columns: those that its last row had.
-            present: the keys whose columns were met in the file.
+            present: the columns that were met in the file.
         """
-        for key in ("query", "choices", "gold", WHERE, TEXT):
-            if key in self._needed - present:
-                column = ", ".join(self.by_key[key])
+        for key in self.needed:
+            lacking = [name for name in self.by_key[key] if name not in present]
+            if lacking:
+                listed = ", ".join(columns) or "its columns (the last row has none)"
                 raise MixwrightError(
-                    f"{self.name}: {place} has no column {column};"
-                    f" set `{key}` to one of {', '.join(columns)}"
+                    f"{self.name}: {place} has no column {', '.join(lacking)};"
+                    f" set `{key}` to one of {listed}"
                 )
 
-    @property
-    def _text(self) -> str:
-        return str(self.settings.get(TEXT, TEXT))
-
-    @property
-    def _template(self) -> bool:
-        return bool(FIELD.search(self._text))
+    def check_filter(self, all_read: bool) -> None:
+        """Refuses values that no row has; where not all rows were read, the log names them."""
+        lacking = self._filter.lacking(self.name)
+        if lacking and all_read:
+            raise MixwrightError(lacking)
+        if lacking:
+            log.warning("%s (of what was read)", lacking)
 
     @cached_property
-    def _needed(self) -> set[str]:
+    def needed(self) -> list[str]:
         """The keys whose columns every file has: an answered question needs no text besides."""
-        keys = set(self.by_key)
-        if keys >= {"query", "gold"} and self.by_key[TEXT] == [TEXT]:
-            keys.discard(TEXT)
+        keys = [key for key in (*QUESTION, WHERE, TEXT) if key in self.by_key]
+        if set(keys) >= {"query", "gold"} and self.by_key[TEXT] == [TEXT]:
+            keys.remove(TEXT)
         return keys
 
-    def _wanted(self, line: Line) -> bool:
-        """Whether every column that `where` names holds one of its values."""
-        for column, values in (self.settings.get(WHERE) or {}).items():
-            listed = values if isinstance(values, list) else [values]
-            if line.get(column) not in listed:
-                return False
-        return True
+    @property
+    def _text_setting(self) -> str:
+        return str(self.settings.get(TEXT, TEXT))
 
-    def _filled(self, line: Line, values: Mapping[str, Any]) -> str | None:
-        """The template with a row's values in it; None where the row has none of them."""
-        texts = {}
-        for column, value in values.items():
-            if isinstance(value, dict | list | bytes):
-                self._check_text(column, TEXT, value, line)
-            texts[column] = "" if value is None else str(value)
-        if not any(texts.values()):
+    @cached_property
+    def _template(self) -> Template:
+        return Template.of(self._text_setting, f"{self.name}: {TEXT}")
+
+    @cached_property
+    def _filter(self) -> Filter:
+        return Filter(self.settings.get(WHERE))
+
+    @cached_property
+    def _is_text_alone(self) -> bool:
+        return not any(key in self.by_key for key in QUESTION)
+
+    def _answer(self, line: Line, key: str) -> Any:
+        """What a row has for a key of a question."""
+        names = self.by_key[key]
+        if isinstance(self.settings[key], list):
+            # Several columns, an answer each: their names are the answers' labels.
+            return {"text": [_present(line.get(name)) for name in names], "label": names}
+        if key == "query":
+            return self._text(line, names[0], key)
+        return _present(line.get(names[0]))
+
+    def _text(self, line: Line, column: str, key: str) -> str | None:
+        """The text of a column; a number is text in a template alone."""
+        value = line.get(column)
+        if value is None or isinstance(value, str):
+            return value
+        value = _present(value)
+        if value is None:
             return None
-        return FIELD.sub(lambda field: texts[field[1]], self._text)
-
-    def _check_text(self, column: str, key: str, value: Any, line: Line) -> None:
-        if not isinstance(value, str | None):
-            raise MixwrightError(
-                f"{self.name}: {line.place}: column {column} holds {kind_of(value)}, not text;"
-                f" set `{key}` to a column of text"
-            )
+        in_template = key == TEXT and not self._template.is_column
+        if in_template and isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        raise MixwrightError(
+            f"{self.name}: {line.place}: column {column} holds {kind_of(value)}, not text;"
+            f" set `{key}` to a column of text"
+        )
 
 
 def _present(value: Any) -> Any:

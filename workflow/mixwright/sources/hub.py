@@ -1,7 +1,6 @@
 """The source `hub`: a Hugging Face data set, streamed by name or read from a folder."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -40,7 +39,7 @@ class Hub(Source):
                     f"{where}.data_files: {pattern} is not inside the data set;"
                     " write it as the data set names it, or use source: files"
                 )
-        self._columns.check(where)
+        Columns(self.name, self.settings).check(where)
 
     def inputs(self) -> list[Path]:
         folder = self._folder()
@@ -79,8 +78,10 @@ class Hub(Source):
         from mixwright.sources import hub_reading
 
         reading = reading or Reading()
+        columns = Columns(self.name, self.settings)
         with hub_reading.shards(self.name, self.settings, self._folder(), reading) as shards:
-            yield from hub_reading.rows(self._columns, shards, reading)
+            yield from hub_reading.rows(columns, shards, reading)
+        columns.check_filter(all_read=reading.tally.whole and reading.parts == 1)
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
@@ -94,10 +95,6 @@ class Hub(Source):
                 texts, folder / "notes" / "data" / f"train-{number:05d}-of-00002.parquet"
             )
         return {"source": "hub", "dataset": str(folder / "notes")}
-
-    @cached_property
-    def _columns(self) -> Columns:
-        return Columns(self.name, self.settings)
 
     def _folder(self) -> Path | None:
         """Where the data set lies; None where it is read from the hub."""

@@ -21,7 +21,7 @@ from mixwright.sources.addressed import (
 from mixwright.sources.base import Reading, Row, Tally
 from mixwright.sources.columns import TEXT, Columns
 from mixwright.sources.hub_errors import no_split, refusal
-from mixwright.sources.reading import Line, pick
+from mixwright.sources.lines import Line, pick
 from mixwright.sources.spread import inner_names, order, share
 
 log = logging.getLogger(__name__)
@@ -199,9 +199,7 @@ def _sum_up(name: str, parts: Sequence[Shard], progress: Sequence[_Progress], ta
 
 def _line(shard: Shard, number: int, content: Mapping[str, Any], names: Sequence[str]) -> Line:
     """The columns of a row that are asked for."""
-    line = Line()
-    line.columns = tuple(content)
-    line.place = f"{shard.name}: row {number}"
+    line = Line(None, shard.name, "row", number, content)
     for name in names:
         has, value = pick(content, name)
         if has:

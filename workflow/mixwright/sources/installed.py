@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.base import Row, Source
+from mixwright.sources.base import Reading, Row, Source
 
 
 class Installed(Source):
@@ -17,10 +17,12 @@ class Installed(Source):
     def prepared(self) -> list[Path]:
         return [Path(self.places.results) / "installed"]
 
-    def documents(self, prepared: Path | None = None) -> Iterator[Row]:
+    def documents(self, reading: Reading | None = None) -> Iterator[Row]:
         # The harvest is a file of our own: pyarrow alone reads it.
         import pyarrow.parquet as pq
 
+        reading = reading or Reading()
+        prepared = reading.prepared
         if prepared is None or not prepared.is_dir():
             raise MixwrightError(
                 f"{self.name}: no harvested corpus in {prepared};"
@@ -32,8 +34,12 @@ class Installed(Source):
             raise MixwrightError(
                 f"{self.name}: the embedded corpus has no {self.name}; it has {', '.join(names)}"
             )
+        # It is one part, and small: all of it is read.
+        reading.tally.part_bytes += path.stat().st_size
         for text in pq.read_table(path, columns=["text"]).column("text").to_pylist():
+            reading.tally.text_bytes += len(text.encode(errors="replace"))
             yield {"text": text}
+        reading.tally.passed_bytes += path.stat().st_size
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:

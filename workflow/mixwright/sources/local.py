@@ -1,18 +1,32 @@
-"""The source `files`: text, JSON and parquet files, packed or not."""
+"""The source `files`: text, JSON and parquet files, packed or not, as many as they are."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.sources import public
-from mixwright.sources.base import Row, Source
+from mixwright.sources.base import Reading, Row, Source, Tally
+from mixwright.sources.columns import Columns
+from mixwright.sources.faults import SKIP, Faults
 from mixwright.sources.opening import form_of
 from mixwright.sources.places import patterns
-from mixwright.sources.reading import Line, kind_of, read_rows
+from mixwright.sources.reading import can_split
+from mixwright.sources.rows import Rows
+from mixwright.sources.spans import Span, cut_up, drawn, stood_for, text_bytes
 
-# The column of text where a study names none.
-TEXT = "text"
+# Before a sample is taken, so much of it is read to learn how much text a byte on disk holds; least
+# and most bytes on disk.
+TRIAL = 1 / 8
+LEAST_TRIAL, MOST_TRIAL = 64_000, 4_000_000
+# Least bytes of text of a trial. One that meets less is followed by one times as large.
+TRIAL_TEXT = 64_000
+LARGER = 8
+# A trial of more of the source is none: all of it is read.
+MOST_OF_ALL = 0.25
+# A sample is taken so much larger than it was asked for, because a trial is no measurement.
+MARGIN = 1.1
 
 
 class LocalFiles(Source):
@@ -25,13 +39,15 @@ class LocalFiles(Source):
 
     def check(self, where: str) -> None:
         if not self._patterns:
-            raise MixwrightError(f"{where}.files is missing; give a path, a glob or a list of them")
+            raise MixwrightError(
+                f"{where}.files is missing; give a path, a folder, a glob or a list of them"
+            )
         for pattern in self._patterns:
             public.named(pattern, self.places.public, f"{where}.files")
-        self._check_question(where)
+        Columns(self.name, self.settings).check(where)
 
     def inputs(self) -> list[Path]:
-        return self.places.inputs(self.name, self._patterns)
+        return self.places.inputs(self.name, self._patterns, folders=True)
 
     def check_inputs(self, where: str, files: Sequence[Path]) -> None:
         for path in files:
@@ -40,26 +56,45 @@ class LocalFiles(Source):
             except MixwrightError as error:
                 raise MixwrightError(f"{where}.files: {error}") from None
 
+    def size(self) -> int | None:
+        """Returns about how many bytes of text the files hold; packed ones are taken for more.
+
+        None for public files, which need not be there yet, and for files that are elsewhere. It is
+        told once: files that change while a study is read do not change its jobs.
+        """
+        return self._text_bytes
+
     def pinned(self) -> dict[str, str]:
         return self.places.pinned(self._patterns)
 
-    def documents(self, prepared: Path | None = None) -> Iterator[Row]:
-        columns = self._columns
-        names: list[str] = []
-        for listed in columns.values():
-            names += listed
-        for path in self.places.files(self.name, self._patterns):
-            rows = 0
-            # Keys of which a row of this file had the columns.
-            present: set[str] = set()
-            line = Line()
-            for line in read_rows(path, names):
-                rows += 1
-                row, has = self._row(line, columns)
-                present |= has
-                yield row
-            if rows:
-                self._check_present(path, line, present)
+    def documents(self, reading: Reading | None = None) -> Iterator[Row]:
+        """Yields the rows of the files in the order they are listed.
+
+        A sample takes the same share of every file: of lines and row groups in many places of the
+        file, of packed files and of lists in JSON the beginning. Where the shares would be small,
+        it takes some files whole, chosen by the hashes of their names.
+        """
+        reading = reading or Reading()
+        tally = reading.tally
+        columns = Columns(self.name, self.settings)
+        files = self._sized(self.places.files(self.name, self._patterns, folders=True))
+        spans = cut_up(files, reading.part, reading.parts, can_split)
+        tally.part_bytes += sum(span.length for span in spans)
+        fraction = 1.0
+        if reading.most_bytes is not None:
+            fraction = self._fraction(spans, reading.most_bytes)
+        faults = Faults(self.name, reading.on_error, tally)
+        rows = Rows(columns, faults, tally)
+        ended = False
+        try:
+            yield from rows.read(spans if fraction == 1 else drawn(spans, fraction))
+            ended = True
+        finally:
+            # Who reads may have enough before the end.
+            tally.whole = tally.whole and ended and fraction == 1
+            tally.passed_bytes += stood_for(spans, rows.samples)
+        faults.close()
+        columns.check_filter(all_read=tally.whole and reading.parts == 1)
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
@@ -71,70 +106,43 @@ class LocalFiles(Source):
     def _patterns(self) -> list[str]:
         return patterns(self.settings.get("files"))
 
-    @property
-    def _columns(self) -> dict[str, list[str]]:
-        """Key of the settings -> the columns that it names."""
-        columns = {TEXT: [str(self.settings.get(TEXT, TEXT))]}
-        for key in ("query", "choices", "gold"):
-            if self.settings.get(key):
-                columns[key] = patterns(self.settings[key])
-        return columns
+    @cached_property
+    def _text_bytes(self) -> int | None:
+        """The sum of the files' text, by their sizes; None where these cannot be told."""
+        if self.pinned():
+            return None
+        try:
+            files = self._sized(self.inputs())
+            return sum(text_bytes(path, size) for path, size in files)
+        except MixwrightError:
+            return None
 
-    @property
-    def _needed(self) -> set[str]:
-        """The keys whose columns every file has: an answered question needs no text besides."""
-        keys = set(self._columns)
-        if keys >= {"query", "gold"} and self._columns[TEXT] == [TEXT]:
-            keys.discard(TEXT)
-        return keys
-
-    def _check_question(self, where: str) -> None:
-        """Refuses keys of a question that lack the others that they need."""
-        columns = self._columns
-        for key, needed in {"gold": "query", "choices": "gold", "gold_is": "gold"}.items():
-            if self.settings.get(key) and needed not in columns:
+    def _sized(self, paths: list[Path]) -> list[tuple[Path, int]]:
+        """The files with their bytes on disk."""
+        sized = []
+        for path in paths:
+            try:
+                sized.append((path, path.stat().st_size))
+            except OSError as error:
                 raise MixwrightError(
-                    f"{where}.{key} is named without {needed};"
-                    f" give {needed} too, or leave {key} out"
-                )
+                    f"{self.name}: {path}: {error.strerror}; correct the path,"
+                    " or the permissions of its folder"
+                ) from None
+        return sized
 
-    def _row(self, line: Line, columns: dict[str, list[str]]) -> tuple[Row, set[str]]:
-        """The row by the study's keys, and the keys whose columns it has. Others are null."""
-        row = Line()
-        row.place = line.place
-        present = set()
-        for key, names in columns.items():
-            values = [_present(line.get(name)) for name in names]
-            if all(name in line for name in names):
-                present.add(key)
-            row[key] = values[0]
-            if isinstance(self.settings.get(key), list):
-                # Several columns, an answer each: their names are the answers' labels.
-                row[key] = {"text": values, "label": names}
-            elif key in (TEXT, "query"):
-                self._check_text(names[0], key, values[0], line)
-        if TEXT not in present and TEXT not in self._needed:
-            del row[TEXT]
-        return row, present
-
-    def _check_text(self, column: str, key: str, value: Any, line: Line) -> None:
-        if not isinstance(value, str | None):
-            raise MixwrightError(
-                f"{self.name}: {line.place}: column {column} holds {kind_of(value)}, not text;"
-                f" set `{key}` to a column of text"
-            )
-
-    def _check_present(self, path: Path, line: Line, present: set[str]) -> None:
-        """Refuses a file of which no row had a column that is needed."""
-        for key in ("query", "choices", "gold", TEXT):
-            if key in self._needed - present:
-                column = ", ".join(self._columns[key])
-                raise MixwrightError(
-                    f"{self.name}: {path} has no column {column};"
-                    f" set `{key}` to one of {', '.join(line.columns)}"
-                )
-
-
-def _present(value: Any) -> Any:
-    """A value, or None for NaN, which is how tables that become JSON write that there is none."""
-    return None if value != value else value
+    def _fraction(self, spans: list[Span], most: int) -> float:
+        """The share of the spans' bytes that holds so much text, as trials tell; 1 for all."""
+        total = sum(span.length for span in spans)
+        size = min(MOST_TRIAL, max(LEAST_TRIAL, most * TRIAL))
+        enough = min(TRIAL_TEXT, most * TRIAL)
+        while size < total * MOST_OF_ALL:
+            tally = Tally()
+            faults = Faults(self.name, SKIP, tally, quiet=True)
+            trial = Rows(Columns(self.name, self.settings), faults, tally, quiet=True)
+            for _ in trial.read(drawn(spans, size / total)):
+                pass
+            if tally.text_bytes >= enough:
+                passed = stood_for(spans, trial.samples)
+                return min(1.0, MARGIN * most * passed / (tally.text_bytes * total))
+            size *= LARGER
+        return 1.0

@@ -10,6 +10,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -44,13 +45,35 @@ FORMS = {
 }
 # Bytes read from a packed file at a time.
 PIECE = 1 << 17
+# Bytes that are unpacked at a time: few, because they may hold a thousand times as much, and
+# because how far a file was read is told by those that were taken when a block was ready.
+FED = 1 << 12
 # Bytes of text that a frame of zstandard may look back on: all that the format allows.
 WINDOW = 1 << 31
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A file that is open for reading."""
+
+    # its bytes, unpacked
+    file: IO[bytes]
+    # its bytes on disk: their position says how much of it was read
+    disk: IO[bytes]
+    # the end of a packed file's name, by its content; "" for none
+    packing: str
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Yields the unpacked bytes of a file.
+    """Yields the unpacked bytes of a file; errors are as for `opened_on_disk`."""
+    with opened_on_disk(path) as content:
+        yield content.file
+
+
+@contextmanager
+def opened_on_disk(path: Path) -> Iterator[Opened]:
+    """Yields a file's unpacked bytes, and the file as it lies on disk.
 
     Raises:
         MixwrightError: the file cannot be read, is a pointer to a file that was not fetched, is not
@@ -60,7 +83,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         with path.open("rb") as file:
             packing = packing_of(path, file)
             with _unpacked(file, packing) as unpacked:
-                yield unpacked
+                yield Opened(unpacked, file, packing)
     except PermissionError:
         raise MixwrightError(
             f"{path}: it may not be read; change its permissions (chmod u+r) or leave it out"
@@ -152,7 +175,7 @@ class ZstdFrames(io.RawIOBase):
         self._frame = self._unpacker.decompressobj()
         # Packed bytes of the next frame, and unpacked ones that nobody took yet.
         self._packed = b""
-        self._ready = b""
+        self._ready = memoryview(b"")
         self._in_frame = False
 
     def readable(self) -> bool:
@@ -161,12 +184,12 @@ class ZstdFrames(io.RawIOBase):
     def readinto(self, buffer: "WriteableBuffer") -> int:
         """Fills the buffer with the next unpacked bytes; returns 0 at the end."""
         while not self._ready:
-            packed = self._packed or self._file.read(PIECE)
+            packed = self._packed or self._file.read(FED)
             if not packed:
                 if self._in_frame:
                     raise EOFError("it ends inside a zstandard frame: it is cut off")
                 return 0
-            self._ready = self._unpack(packed)
+            self._ready = memoryview(self._unpack(packed))
         view = memoryview(buffer).cast("B")
         size = min(len(view), len(self._ready))
         view[:size] = self._ready[:size]

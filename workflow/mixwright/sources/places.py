@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
+from mixwright.sources.folders import files_below
 from mixwright.sources.public import PublicFile, basename, mirror_folder, named
 
 MIRROR = "mirror:"
@@ -33,12 +34,15 @@ class Places:
             located.append(self.fetched(name) if name else expanded(pattern))
         return located
 
-    def inputs(self, where: str, files: str | Sequence[str]) -> list[Path]:
+    def inputs(
+        self, where: str, files: str | Sequence[str], *, folders: bool = False
+    ) -> list[Path]:
         """Returns the files that patterns name, at parse time: before public files are fetched.
 
         Args:
             where: what messages name, a domain, a target or a table.
             files: paths, globs, `mirror:` paths and `public:` names.
+            folders: whether a folder stands for the files of text below it.
 
         Raises:
             MixwrightError: a pattern matches no file; the message starts with `where`.
@@ -49,10 +53,10 @@ class Places:
             if name:
                 paths.append(Path(self.fetched(name)))
             else:
-                paths += matches(where, pattern)
+                paths += matches(where, pattern, folders=folders)
         return list(dict.fromkeys(paths))
 
-    def files(self, where: str, files: str | Sequence[str]) -> list[Path]:
+    def files(self, where: str, files: str | Sequence[str], *, folders: bool = False) -> list[Path]:
         """Returns the files that patterns name, in a job: all of them are there.
 
         Files are sorted within each pattern, and one that several match is read once. Arguments
@@ -62,7 +66,7 @@ class Places:
             raise MixwrightError(f"{where}: no files given; list paths or globs under `files`")
         paths = []
         for pattern in self.located(files):
-            paths += matches(where, pattern)
+            paths += matches(where, pattern, folders=folders, say=True)
         return list(dict.fromkeys(paths))
 
     def fetched(self, name: str) -> str:
@@ -102,19 +106,25 @@ def expanded(pattern: str) -> str:
     return os.path.expandvars(os.path.expanduser(pattern))  # noqa: PTH111
 
 
-def matches(where: str, pattern: str) -> list[Path]:
+def matches(where: str, pattern: str, *, folders: bool = False, say: bool = False) -> list[Path]:
     """Returns the files that one pattern matches, sorted, as absolute paths.
 
+    Args:
+        where: what messages name.
+        pattern: a path, a glob or a `mirror:` path.
+        folders: whether a folder stands for the files of text below it.
+        say: whether the log names what is passed by in folders.
+
     Raises:
-        MixwrightError: it matches nothing, or something that is no file: a broken link, a folder.
-            Nothing that a pattern matches is left out.
+        MixwrightError: it matches nothing, or something that is no file: a broken link, a folder
+            without text. Nothing that a pattern matches is left out.
     """
     located = pattern
     try:
         located = expanded(pattern)
         if pattern.startswith(MIRROR):
             located = _in_mirror(where, pattern)
-        files = _files(where, located)
+        files = _files(where, located, folders=folders, say=say)
     except OSError as error:
         raise MixwrightError(
             f"{where}: {error.filename or located}: {error.strerror}; correct the path, or the"
@@ -125,7 +135,7 @@ def matches(where: str, pattern: str) -> list[Path]:
     return sorted(files)
 
 
-def _files(where: str, located: str) -> list[Path]:
+def _files(where: str, located: str, *, folders: bool, say: bool) -> list[Path]:
     """The files that a pattern on this machine matches."""
     paths = [located]
     if not Path(located).is_file():
@@ -138,8 +148,12 @@ def _files(where: str, located: str) -> list[Path]:
             # A link keeps its name: stores of large files (Hugging Face's cache, DVC, git-annex)
             # name what it leads to by a hash, and the name's end tells what a file is.
             files.append(path.absolute())
-        elif not (path.is_dir() and located.endswith(("**", "**/*"))):
+        elif path.is_dir() and located.endswith(("**", "**/*")):
             # Such a pattern matches the files of its folders too.
+            continue
+        elif path.is_dir() and folders:
+            files += files_below(where, path.absolute(), say=say)
+        else:
             raise MixwrightError(f"{where}: {_no_file(path)}")
     return files
 
