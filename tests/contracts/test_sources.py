@@ -12,7 +12,7 @@ from least_config import CONFIG, LEAST
 from mixwright.corpus.documents import read_texts, write_target
 from mixwright.errors import MixwrightError
 from mixwright.sources import LABELS, SOURCES, TEXT, create
-from mixwright.sources.base import Reading, Source
+from mixwright.sources.base import Reading, Source, Tally
 from mixwright.sources.places import Places
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
@@ -46,9 +46,13 @@ def tokenizer_of(folder: Path) -> str | None:
     return str(tokenizer) if tokenizer.is_dir() else None
 
 
+def in_one(source: Source) -> list[Reading]:
+    """What reads all of a source."""
+    return [Reading(prepared=next(iter(source.prepared()), None))]
+
+
 def read(source: Source) -> list[dict]:
-    prepared = [*source.prepared(), None]
-    return list(source.documents(Reading(prepared=prepared[0])))
+    return list(source.documents(*in_one(source)))
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -133,6 +137,52 @@ def test_documents_are_text_in_one_order(example, kind):
     assert repr(rows) == repr(read(example(kind)))
 
 
+def in_parts(source: Source, parts: int, **reading: object) -> list[tuple[list[str], Tally]]:
+    """The texts of each part of a source, and what was met in it."""
+    result = []
+    for part in range(parts):
+        prepared = next(iter(source.prepared()), None)
+        one = Reading(prepared=prepared, part=part, parts=parts, **reading)
+        result.append(([row["text"] for row in source.documents(one)], one.tally))
+    return result
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_parts_share_no_row_and_hold_all(example, kind):
+    source = example(kind)
+    texts = sorted(row["text"] for row in source.documents(*in_one(source)))
+    # One whose size nobody knows is read in one part.
+    for parts in (1,) if source.size() is None else (1, 2, 3, 7):
+        read_in_parts = []
+        for part_texts, tally in in_parts(source, parts):
+            read_in_parts += part_texts
+            assert tally.whole
+        assert sorted(read_in_parts) == texts, parts
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_the_tally_counts_what_was_yielded(example, kind):
+    source = example(kind)
+    ((texts, tally),) = in_parts(source, 1)
+    assert tally.text_bytes == sum(len(text.encode()) for text in texts)
+    assert tally.part_bytes == tally.passed_bytes
+    ((some, tally),) = in_parts(source, 1, most_bytes=1)
+    assert 0 < len(some) <= len(texts)
+    assert tally.text_bytes == sum(len(text.encode()) for text in some)
+    assert tally.whole == (len(some) == len(texts))
+    assert set(some) <= set(texts)
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_reading_that_is_left_early_has_a_tally(example, kind):
+    source = example(kind)
+    (reading,) = in_one(source)
+    rows = source.documents(reading)
+    first = next(rows)
+    rows.close()
+    assert reading.tally.text_bytes == len(first["text"].encode())
+
+
 @pytest.mark.parametrize("kind", READ)
 def test_documents_become_the_examples_of_a_target(example, kind, tmp_path):
     source = example(kind)
@@ -166,7 +216,8 @@ def test_a_study_on_the_source_resolves(example, kind):
     tokenizer = {"folder": source.places.tokenizer}
     study = Study(resolve(LEAST | {"domains": domains, "tokenizer": tokenizer}, CONFIG))
     resolved = study.source("example")
-    assert resolved.settings.items() >= source.settings.items()
+    for key, value in source.settings.items():
+        assert resolved.settings[key] == value
     assert resolved.inputs() == source.inputs()
     assert study.corpus["domains"]["example"] == resolved.facts()
 
@@ -180,3 +231,23 @@ def test_an_unknown_kind_is_refused_with_the_nearest_name():
 
 def test_every_source_says_what_it_yields():
     assert {entry.yields for entry in SOURCES.values()} <= {TEXT, LABELS}
+
+
+def test_the_guide_s_source_reads_parts_and_fills_its_tally(tmp_path):
+    page = (CONFIG.parent / "docs" / "how-to" / "add-a-source.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    scope: dict = {}
+    exec(compile(code, "add-a-source.md", "exec"), scope)
+    settings = scope["Notes"].example(tmp_path)
+    (tmp_path / "three.md").write_bytes(b"\xff\xfe")
+    source = scope["Notes"]("notes", settings, Places(str(tmp_path)))
+    source.check("config: domains.notes")
+    assert source.size() == sum(path.stat().st_size for path in source.inputs()) == 24
+    with pytest.raises(MixwrightError, match=r"three\.md: not readable as UTF-8; convert"):
+        list(source.documents())
+    parts = in_parts(source, 3, on_error="skip")
+    texts = [text for part_texts, _ in parts for text in part_texts]
+    assert sorted(texts) == ["# Note one\n", "# Note two\n"]
+    assert sum(tally.broken_files for _, tally in parts) == 1
+    ((some, tally),) = in_parts(source, 1, most_bytes=1, on_error="skip")
+    assert len(some) == 1 and not tally.whole and tally.passed_bytes < tally.part_bytes

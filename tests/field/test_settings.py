@@ -272,7 +272,7 @@ def test_anchors_and_merged_sections_are_no_repeats(tmp_path):
         ),
         (
             {"domains": {"x": None, "y": {"source": "installed"}}},
-            "config: domains.x.source is missing; give it (installed or files or tokens or table)",
+            "config: domains.x.source is missing; give it (installed or files or ",
         ),
         ({"proxy": {"model": "../studies/smoke"}}, "config: proxy.model ../studies/smoke is unkno"),
         ({"study": "store"}, "config: study: results/store holds the computed runs of all studies"),

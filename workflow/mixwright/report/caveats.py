@@ -328,4 +328,6 @@ def _of_sources(study: Study) -> list[Caveat]:
     for kind, source in SOURCES.items():
         if kind in kinds and source.caveat:
             caveats.append(Caveat(source.caveat))
+    for name in [*study.domains, *study.targets]:
+        caveats += [Caveat(words) for words in study.source(name).caveats()]
     return caveats

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # What the rows of a source hold: text to clean and tokenize, or labels of a table for trees.
 TEXT, LABELS = "text", "labels"
+# The kind of source that lists others. A study need not write it beside `sources`.
+SEVERAL = "several"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ SOURCES: dict[str, SourceKind] = {
             "clean": ("plain-text", "exact-duplicates", "repeated-lines", "decontaminate"),
         },
     ),
+    "hub": SourceKind("hub", "Hub"),
     "tokens": SourceKind("token_files", "TokenFiles", tokens=True),
+    SEVERAL: SourceKind("several", "Several"),
     "table": SourceKind("table", "TableLabel", yields=LABELS),
 }
 

@@ -110,6 +110,13 @@ class Source(ABC):
         """Returns name -> SHA-256 of the public files among its inputs, for the names of runs."""
         return {}
 
+    def caveats(self) -> list[str]:
+        """Returns what a report must say of results that rest on this text. No file is looked at.
+
+        The registry's line has what is to be said of all sources of the kind.
+        """
+        return []
+
     @property
     def fingerprint(self) -> str:
         """Returns 16 hex digits: a hash of all that the source brings into the names of runs."""

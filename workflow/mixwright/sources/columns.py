@@ -1,5 +1,6 @@
 """What a study's keys make of a row: its text, from a column or a template, and its question."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,8 @@ from mixwright.sources.filters import Filter
 from mixwright.sources.lines import Line, kind_of
 from mixwright.sources.places import patterns
 from mixwright.sources.templates import Template
+
+log = logging.getLogger(__name__)
 
 # The column of text where a study names none.
 TEXT = "text"
@@ -24,7 +27,7 @@ QUESTION = ("query", "choices", "gold")
 class Columns:
     """The columns that a domain or target reads, and what becomes of a row.
 
-    One that reads remembers the values that rows had where `where` looks (see `lacking`).
+    One that reads remembers the values that rows had where `where` looks (see `check_filter`).
     """
 
     # the domain or target, for messages
@@ -100,9 +103,13 @@ class Columns:
                     f" set `{key}` to one of {listed}"
                 )
 
-    def lacking(self) -> str:
-        """Returns what to say of values of `where` that no row had; "" where rows had all."""
-        return self._filter.lacking(self.name)
+    def check_filter(self, all_read: bool) -> None:
+        """Refuses values that no row has; where not all rows were read, the log names them."""
+        lacking = self._filter.lacking(self.name)
+        if lacking and all_read:
+            raise MixwrightError(lacking)
+        if lacking:
+            log.warning("%s (of what was read)", lacking)
 
     @cached_property
     def needed(self) -> list[str]:

@@ -1,6 +1,5 @@
 """The source `files`: text, JSON and parquet files, packed or not, as many as they are."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,6 @@ from mixwright.sources.places import patterns
 from mixwright.sources.reading import can_split
 from mixwright.sources.rows import Rows
 from mixwright.sources.spans import Span, cut_up, drawn, stood_for, text_bytes
-
-log = logging.getLogger(__name__)
 
 # Before a sample is taken, so much of it is read to learn how much text a byte on disk holds; least
 # and most bytes on disk.
@@ -89,17 +86,16 @@ class LocalFiles(Source):
             fraction = self._fraction(spans, reading.most_bytes)
         faults = Faults(self.name, reading.on_error, tally)
         rows = Rows(columns, faults, tally)
-        tally.whole = tally.whole and fraction == 1
+        ended = False
         try:
             yield from rows.read(spans if fraction == 1 else drawn(spans, fraction))
-        except GeneratorExit:
-            # Whoever reads has enough.
-            tally.whole = False
-            raise
+            ended = True
         finally:
+            # Who reads may have enough before the end.
+            tally.whole = tally.whole and ended and fraction == 1
             tally.passed_bytes += stood_for(spans, rows.samples)
             faults.close()
-        self._check_filter(columns, all_read=fraction == 1 and reading.parts == 1)
+        columns.check_filter(all_read=tally.whole and reading.parts == 1)
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
@@ -151,11 +147,3 @@ class LocalFiles(Source):
                 return min(1.0, MARGIN * most * passed / (tally.text_bytes * total))
             size *= LARGER
         return 1.0
-
-    def _check_filter(self, columns: Columns, all_read: bool) -> None:
-        """Refuses values that no row has; where not all rows were read, the log names them."""
-        lacking = columns.lacking()
-        if lacking and all_read:
-            raise MixwrightError(lacking)
-        if lacking:
-            log.warning("%s (of what was read)", lacking)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.files import sha256, written
@@ -35,12 +36,15 @@ def basename(entry: PublicFile) -> str:
 
     That is the mirror where there is one. Of a notebook the file is its table.
     """
+    if entry.get("file"):
+        return str(entry["file"])
     address, mirror = entry["address"], entry["mirror"]
     if entry.get("notebook"):
         return PurePosixPath(mirror or PurePosixPath(address).with_suffix(".csv")).name
     if mirror and (mirror_folder() or not address):
         return PurePosixPath(mirror).name
-    return PurePosixPath(address).name
+    # Of `train.jsonl.gz?download=true` the end of the name tells what the file is.
+    return unquote(PurePosixPath(urlsplit(address or "").path).name)
 
 
 def fetch(name: str, entry: PublicFile, to: Path, log: Log = say) -> None:

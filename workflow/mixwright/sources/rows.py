@@ -50,6 +50,11 @@ class Rows:
                     row = self._row(line, present)
                     if row is not None:
                         yield row
+            except GeneratorExit:
+                # Who reads has enough: what was read so far tells of the rest.
+                text = self._tally.text_bytes - before
+                self.samples.append(Sample(span, text, scan.passed))
+                raise
             except MixwrightError as error:
                 self._faults.file(error)
                 scan.passed = span.length if span.amount is None else span.amount

@@ -14,7 +14,13 @@ from mixwright.study import checks
 from mixwright.study.messages import check_against
 from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
-from mixwright.study.shorthand import add_labels, check_tables, variants
+from mixwright.study.shorthand import (
+    add_addresses,
+    add_labels,
+    add_several,
+    check_tables,
+    variants,
+)
 from mixwright.study.token_domains import check_token_domains
 from mixwright.study.values import as_wanted
 from mixwright.study.written import check_files
@@ -43,6 +49,8 @@ def resolve(
     like = variants(study.get("mixers"), methods)
     study = as_wanted(study, schema, schema)
     add_labels(study)
+    add_several(study)
+    add_addresses(study)
     checks.check_useless(study)
     check_renamed(study)
     study = with_defaults(study, schema, schema)

@@ -7,6 +7,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 
 from mixwright.errors import MixwrightError, closest
+from mixwright.sources import SEVERAL
 from mixwright.study.schema import Schema, did_you_mean, follow, keys
 
 # How alike the name of a key in another section must be to be offered, from 0 to 1.
@@ -149,7 +150,11 @@ def _takes(error: ValidationError, name: str, schema: Schema) -> str:
     child = follow(error.schema.get("properties", {}).get(name, {}), schema)
     if "enum" not in child:
         return ""
-    return f" ({' or '.join(map(str, child['enum']))})"
+    choices = [str(choice) for choice in child["enum"] if choice != SEVERAL]
+    takes = f" ({' or '.join(choices)})"
+    if SEVERAL in child["enum"]:
+        takes += ", or list several under sources"
+    return takes
 
 
 def _unknown_key(error: ValidationError, prefix: str, schema: Schema) -> str:
