@@ -176,3 +176,11 @@ def test_a_large_file_and_many_small_ones_give_the_same_share(tmp_path):
     assert sum(span.length for span in others) == pytest.approx(1_000_000, abs=10_000)
     part = drawn([Span.of(tmp_path / f"{n}.jsonl", 1_000_000) for n in range(100)], 0.01)
     assert [span.amount for span in part] == [LEAST] * len(part) and len(part) == 16
+
+
+def test_a_reader_who_stops_has_not_read_all(mixed):
+    tally = Tally()
+    rows = source_of(mixed).documents(Reading(tally=tally))
+    next(rows)
+    rows.close()
+    assert not tally.whole and tally.part_bytes == sum(p.stat().st_size for p in mixed.iterdir())
