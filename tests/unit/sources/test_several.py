@@ -37,6 +37,13 @@ def listed(tmp_path: Path) -> list[dict]:
     ]
 
 
+@pytest.fixture
+def both_kinds(listed: list[dict]) -> list[dict]:
+    """The large source of the hub, the small one of files."""
+    files = {"source": "files", "files": f"{listed[1]['dataset']}/*.jsonl"}
+    return [listed[0], files]
+
+
 def several(sources: list[dict], **settings: object) -> Source:
     source = create("web", {"source": "several", "sources": sources, **settings})
     source.check("config: domains.web")
@@ -103,6 +110,19 @@ def test_weights_decide_what_is_read_of_each(listed, weights, most_bytes):
     estimate = tally.text_bytes * tally.part_bytes / tally.passed_bytes
     # the first rows are a little shorter than the others
     assert estimate == pytest.approx(sum(available.values()), rel=0.1)
+
+
+@pytest.mark.parametrize("weights", [(3, 1), (1, 3)])
+def test_weights_hold_between_kinds_of_sources(both_kinds, weights):
+    for sources in (both_kinds, both_kinds[::-1]):
+        order = weights if sources is both_kinds else weights[::-1]
+        reading = Reading(most_bytes=40_000)
+        sizes = bytes_of(list(weighted(sources, *order).documents(reading)))
+        assert sizes["a"] / sizes["b"] == pytest.approx(weights[0] / weights[1], rel=0.05)
+        tally = reading.tally
+        estimate = tally.text_bytes * tally.part_bytes / tally.passed_bytes
+        # A file of one piece is left before it is passed: its size stands for its text.
+        assert estimate == pytest.approx(sum(whole(both_kinds).values()), rel=0.25)
 
 
 def test_weighted_rows_come_in_turn_so_that_any_number_of_them_is_in_proportion(listed):

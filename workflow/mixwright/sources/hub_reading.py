@@ -27,6 +27,8 @@ from mixwright.sources.spread import inner_names, order, share
 log = logging.getLogger(__name__)
 
 Settings = Mapping[str, Any]
+# Rows of a parquet file in memory at a time.
+BATCH = 1_000
 # What `save_to_disk` wrote has rows, not files: so many stretches of a part are looked into.
 STRETCHES = 64
 
@@ -262,7 +264,7 @@ def _streamed(
         files = [str(file) for file in by_split.get(split, [])]
         columns = parquet_columns(files, Columns(name, settings).names)
         if columns:
-            options["columns"] = columns
+            options |= _in_pieces(folder) | {"columns": columns}
         stream = load_dataset(dataset, split=split, streaming=True, **options)
     except Exception as error:
         raise refusal(name, dataset, error) from None
@@ -274,6 +276,17 @@ def _streamed(
         total = builder.info.splits[split].num_examples
     shards = _shards_of(stream, files, sizes_of(files), total)
     return shards[reading.part :: reading.parts]
+
+
+def _in_pieces(folder: Path | None) -> dict[str, Any]:
+    """What keeps memory small: by default a whole row group of parquet is held at a time."""
+    from pyarrow.dataset import ParquetFragmentScanOptions
+
+    if folder is None:
+        # Small pieces would be as many requests.
+        return {"batch_size": BATCH}
+    piecewise = ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
+    return {"batch_size": BATCH, "fragment_scan_options": piecewise}
 
 
 def _options(settings: Settings, folder: Path | None, cache: str) -> dict[str, Any]:

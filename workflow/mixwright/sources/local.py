@@ -86,16 +86,17 @@ class LocalFiles(Source):
             fraction = self._fraction(spans, reading.most_bytes)
         faults = Faults(self.name, reading.on_error, tally)
         rows = Rows(columns, faults, tally)
-        ended = False
+        tally.whole = tally.whole and fraction == 1
         try:
             yield from rows.read(spans if fraction == 1 else drawn(spans, fraction))
-            ended = True
+        except GeneratorExit:
+            # Whoever reads has enough.
+            tally.whole = False
+            raise
         finally:
-            # Who reads may have enough before the end.
-            tally.whole = tally.whole and ended and fraction == 1
             tally.passed_bytes += stood_for(spans, rows.samples)
             faults.close()
-        columns.check_filter(all_read=tally.whole and reading.parts == 1)
+        columns.check_filter(all_read=fraction == 1 and reading.parts == 1)
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class _Part:
     source: Source
     # its share of the text that is wanted
     share: float
+    # about how many bytes of text it holds; None where that is not known
+    size: int | None
     tally: Tally = field(default_factory=Tally)
     # whether all that it yields was taken
     exhausted: bool = False
@@ -169,21 +171,21 @@ class Several(Source):
 
     def _parts(self) -> list[_Part]:
         """The sources, each with its share."""
-        shares = self._weights
-        if not shares:
-            known = [size for size in self._sizes() if size]
-            shares = [float(size) for size in known]
-            if len(known) < len(self.inner):
-                shares = [1.0] * len(self.inner)
-        pairs = zip(self.inner, shares, strict=True)
-        return [_Part(source, share / sum(shares)) for source, share in pairs]
+        sizes = self._sizes()
+        shares = self._weights or [float(size or 0) for size in sizes]
+        if not all(shares):
+            shares = [1.0] * len(sizes)
+        parts = []
+        for source, share, size in zip(self.inner, shares, sizes, strict=True):
+            parts.append(_Part(source, share / sum(shares), size))
+        return parts
 
     def _weighted(self, parts: Sequence[_Part], reading: Reading) -> Generator[Row]:
         """The rows of all sources, in the order that keeps their bytes in proportion to weights.
 
         It ends where one source has no more: what the others have would not be in proportion.
         """
-        most_bytes = self._within(parts, reading.most_bytes)
+        most_bytes = _within(parts, reading.most_bytes)
         with ExitStack() as stack:
             streams = []
             for part in parts:
@@ -198,17 +200,18 @@ class Several(Source):
                 taken[number] += _bytes(row) / parts[number].share
                 yield row
 
-    def _within(self, parts: Sequence[_Part], most_bytes: int | None) -> int | None:
-        """How much text to ask of all sources together: one that holds little limits the others.
 
-        They then spread what they yield over all of their files, and not over their first ones.
-        """
-        for part, size in zip(parts, self._sizes(), strict=True):
-            if size:
-                # Sizes are estimates: none must make a source end before it is read.
-                limit = int(SLACK * size / part.share)
-                most_bytes = limit if most_bytes is None else min(most_bytes, limit)
-        return most_bytes
+def _within(parts: Sequence[_Part], most_bytes: int | None) -> int | None:
+    """How much text to ask of all sources together: one that holds little limits the others.
+
+    They then spread what they yield over all of their files, and not over their first ones.
+    """
+    for part in parts:
+        if part.size:
+            # Sizes are estimates: none must make a source end before it is read.
+            limit = int(SLACK * part.size / part.share)
+            most_bytes = limit if most_bytes is None else min(most_bytes, limit)
+    return most_bytes
 
 
 def _in_turn(parts: Sequence[_Part], reading: Reading) -> Generator[Row]:
@@ -248,7 +251,8 @@ def _sum_up(parts: Sequence[_Part], yielded: int, tally: Tally) -> None:
         if not whole and inner.passed_bytes:
             text = inner.text_bytes * inner.part_bytes / inner.passed_bytes
         elif not whole:
-            text = None
+            # It was left before it knew what it had passed.
+            text = part.size and max(part.size, inner.text_bytes)
         total = None if total is None or text is None else total + text
     if total is not None:
         tally.passed_bytes += yielded
