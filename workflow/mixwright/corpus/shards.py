@@ -224,7 +224,7 @@ def open_shard(folder: str | Path) -> Shard:
     folder = Path(folder)
     try:
         manifest = read_json(folder / "manifest.json")
-        tokens = np.memmap(folder / "train.bin", dtype=manifest["dtype"], mode="r")
+        tokens = _tokens(folder, manifest)
         unigram = np.load(folder / "unigram.npy")
     except (MixwrightError, OSError, ValueError) as error:
         raise MixwrightError(
@@ -246,6 +246,19 @@ def open_shard(folder: str | Path) -> Shard:
         validation=Examples.load(folder / "validation.npz"),
         mask_token=manifest.get("mask_token"),
     )
+
+
+def _tokens(folder: Path, manifest: Mapping[str, Any]) -> NDArray[Any]:
+    """(tokens,) of a shard, end to end."""
+    if "parts" not in manifest:
+        return np.memmap(folder / "train.bin", dtype=manifest["dtype"], mode="r")
+    streams = []
+    for part in manifest["parts"]:
+        file = folder / part["folder"] / "train.bin"
+        streams.append(np.memmap(file, dtype=manifest["dtype"], mode="r"))
+    if len(streams) == 1:
+        return streams[0]
+    return np.concatenate(streams)
 
 
 def count_domains(shards: Sequence[str | Path]) -> "pd.DataFrame":

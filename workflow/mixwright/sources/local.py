@@ -40,6 +40,9 @@ class LocalFiles(Source):
             except MixwrightError as error:
                 raise MixwrightError(f"{where}.files: {error}") from None
 
+    def size(self) -> int | None:
+        return sum(path.stat().st_size for path in self.inputs())
+
     def pinned(self) -> dict[str, str]:
         return self.places.pinned(self._patterns)
 
