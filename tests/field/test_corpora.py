@@ -11,11 +11,11 @@ import pytest
 
 from mixwright.corpus.documents import read_counts, write_domain
 from mixwright.corpus.shards import count_domains
-from mixwright.corpus.tokenize import tokenize_domain
 from mixwright.corpus.tokenizer import train_tokenizer
 from mixwright.report.corpus_caveats import corpus_caveats
 from mixwright.sources import create
 from study_tables import proxies
+from whole_domain import tokenize_domain
 
 CORPUS = {
     "max_bytes": 150_000,

@@ -99,7 +99,7 @@ def test_packs_are_cut_in_row_order_of_a_role_whatever_the_lengths_and_hold_ever
         {"proxy": {"tokens": 50_000}},
         {"proxy": {"optimizer": {"muon_lr": 0.03}}},
         {"seed": 1},
-        {"corpus": {"max_bytes": 99_999}},
+        {"corpus": {"sample": 99_999}},
         {"evaluation": {"tokens": 4096}},
         {"goal": {"max_epochs": 2}},
         {"tokenizer": {"vocabulary": 1024}},

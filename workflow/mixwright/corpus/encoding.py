@@ -20,15 +20,15 @@ Ids = Sequence[int] | NDArray[Any]
 
 # Characters and documents that are encoded at a time. The library takes some 200 bytes a token
 # while it encodes.
-BATCH = 1 << 20
-MOST = 4_096
+BATCH = 1 << 19
+MOST = 1_024
 # Characters of a document that are encoded at a time, where it is longer than that.
 STRETCH = 1 << 18
 
 
 def encoded(
     encoder: "Tokenizer", documents: Iterable[Document]
-) -> Iterator[tuple[list[Document], list[Ids]]]:
+) -> Iterator[tuple[list[Document], Iterator[Ids]]]:
     """Yields batches of documents with the ids of their texts, nothing put around them.
 
     The tokens of a document that has them are taken as they are.
@@ -147,18 +147,16 @@ def _encodings(encoder: "Tokenizer", batch: Sequence[Document]) -> "list[Encodin
 
 def _ids(
     encoder: "Tokenizer", batch: Sequence[Document], encodings: "Sequence[Encoding]"
-) -> list[Ids]:
+) -> Iterator[Ids]:
     """Ids of every document of a batch."""
     short = iter(encodings)
-    ids: list[Ids] = []
     for document in batch:
-        if _is_short(document):
-            ids.append(next(short).ids)
-        elif document.tokens is not None:
-            ids.append(np.asarray(document.tokens))
+        if document.tokens is not None:
+            yield np.asarray(document.tokens)
+        elif len(document.text) <= STRETCH:
+            yield next(short).ids
         else:
-            ids.append(_ids_of_long(encoder, document.text))
-    return ids
+            yield _ids_of_long(encoder, document.text)
 
 
 def _is_short(document: Document) -> bool:

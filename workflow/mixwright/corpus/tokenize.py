@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,12 +58,9 @@ def tokenize_part(
         validation, layers = pieces_of(part.validation, end)
         validation.save(temporary / "validation.npz")
         np.save(temporary / "unigram.npy", part.unigram)
-        train = {**part.counts["train"], "sha256": part.train_hash.hexdigest()}
-        held_out = {
-            **part.counts["validation"],
-            "tokens": int(validation.scored_tokens.sum()),
-            "sha256": sha256(temporary / "validation.npz"),
-        }
+        train = part.counts("train") | {"sha256": part.train_hash.hexdigest()}
+        validation_hash = sha256(temporary / "validation.npz")
+        held_out = part.counts("validation") | {"sha256": validation_hash}
         manifest: dict[str, Any] = {
             "domain": domain,
             "dtype": part.dtype.name,
@@ -118,11 +116,6 @@ def check_unknown(name: str, share: float, tokenizer: str | Path) -> None:
         log.warning("%s: losses and bits per byte leave that out", words)
 
 
-def _no_counts() -> dict[str, dict[str, int]]:
-    splits = ("train", "validation")
-    return {split: dict.fromkeys(("tokens", "bytes", "documents"), 0) for split in splits}
-
-
 @dataclass(eq=False)
 class _Part:
     """What has been tokenized of a part so far."""
@@ -134,7 +127,10 @@ class _Part:
     unknown: Unknown
     # ids and UTF-8 bytes of the documents that are held out: few, whatever the domain's size
     validation: list[tuple[Ids, int]] = field(default_factory=list)
-    counts: dict[str, dict[str, int]] = field(default_factory=_no_counts)
+    # of the training split
+    tokens: int = 0
+    text_bytes: int = 0
+    documents: int = 0
     train_hash: Any = field(default_factory=hashlib.sha256)
     # of the documents' texts and splits in their order, whatever file they came in
     fingerprint: Any = field(default_factory=hashlib.sha256)
@@ -143,44 +139,54 @@ class _Part:
         self.dtype = np.dtype("uint16" if self.vocabulary <= 65_535 else "uint32")
         self.unigram = np.zeros(self.vocabulary, np.int64)
 
-    def add(self, batch: Sequence[Document], ids: Sequence[Ids], file: IO[bytes]) -> None:
+    def add(self, batch: Sequence[Document], ids: Iterable[Ids], file: IO[bytes]) -> None:
         """Adds documents with their ids; those to train on are appended to a file."""
-        stream: list[NDArray[Any]] = []
+        stream = array(self.dtype.char)
         texts: list[str] = []
-        end = np.array([self.end], self.dtype)
         for document, of_document in zip(batch, ids, strict=True):
-            if document.split not in self.counts:
-                continue
             if document.tokens is not None:
                 self._check_known(document.tokens)
-            size = self._hash(document)
-            counts = self.counts[document.split]
-            counts["documents"] += 1
-            counts["bytes"] += size
-            if document.split == "validation":
-                self.validation.append((of_document, size))
-                continue
-            stream += [np.array(of_document, self.dtype), end]
-            texts.append(document.text)
-        if stream:
-            self._append(np.concatenate(stream), texts, file)
+                of_document = np.asarray(of_document, self.dtype)
+            if document.split == "train":
+                _append(stream, of_document)
+                stream.append(self.end)
+                texts.append(document.text)
+            elif document.split == "validation":
+                self.validation.append((of_document, len(document.text.encode())))
+        self._hash(batch)
+        if texts:
+            self._write(np.frombuffer(stream, self.dtype), texts, file)
 
-    def _append(self, tokens: NDArray[Any], texts: Sequence[str], file: IO[bytes]) -> None:
-        """Appends the tokens of some texts to the file."""
+    def counts(self, split: str) -> dict[str, int]:
+        """Returns the tokens, UTF-8 bytes and documents of a split."""
+        if split == "train":
+            return {"tokens": self.tokens, "bytes": self.text_bytes, "documents": self.documents}
+        return {
+            "tokens": sum(len(ids) for ids, _ in self.validation),
+            "bytes": sum(size for _, size in self.validation),
+            "documents": len(self.validation),
+        }
+
+    def _write(self, tokens: NDArray[Any], texts: Sequence[str], file: IO[bytes]) -> None:
+        """Counts the tokens of some texts and appends them to the file."""
+        self.tokens += len(tokens)
+        self.text_bytes += len("".join(texts).encode())
+        self.documents += len(texts)
         self.unknown.add(tokens, texts, len(texts))
-        self.counts["train"]["tokens"] += len(tokens)
         self.unigram += np.bincount(tokens, minlength=self.vocabulary)
         self.train_hash.update(tokens)
         file.write(tokens)
 
-    def _hash(self, document: Document) -> int:
-        """Adds a document to the fingerprint and returns the UTF-8 bytes of its text."""
-        text = document.text.encode()
-        words = b"\0".join((document.split.encode(), document.context.encode(), text, b""))
-        self.fingerprint.update(words)
-        if document.tokens is not None:
-            self.fingerprint.update(np.asarray(document.tokens, np.int64))
-        return len(text)
+    def _hash(self, batch: Sequence[Document]) -> None:
+        """Adds documents to the fingerprint."""
+        words: list[str] = []
+        for document in batch:
+            words += (document.split, document.context, document.text)
+        # all at once: a document may be a line
+        self.fingerprint.update("\0".join([*words, ""]).encode())
+        for document in batch:
+            if document.tokens is not None:
+                self.fingerprint.update(np.asarray(document.tokens, np.int64))
 
     def _check_known(self, tokens: NDArray[Any]) -> None:
         """Refuses ids of a token file that the tokenizer does not have."""
@@ -193,6 +199,14 @@ class _Part:
                 f" {self.tokenizer} has {self.vocabulary} tokens; name the tokenizer that wrote"
                 " them as tokenizer.folder"
             )
+
+
+def _append(stream: "array[int]", ids: Ids) -> None:
+    """Appends the ids of a text to a stream of the same type."""
+    if isinstance(ids, list):
+        stream.fromlist(ids)
+    else:
+        stream.frombytes(np.asarray(ids, stream.typecode).tobytes())
 
 
 def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examples:
