@@ -102,6 +102,7 @@ rule all:
     default_target: True
     input:
         f"results/{NAME}/report/summary.html",
+        LOST,
     localrule: True
 
 
@@ -109,6 +110,7 @@ rule all:
 rule proposals:
     input:
         f"{proposals_page(STUDY, RESULTS_FOLDER)}.html",
+        LOST,
     localrule: True
 
 

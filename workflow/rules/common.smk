@@ -176,11 +176,17 @@ def tokens_of(name):
     return [f"{RESULTS_FOLDER}/tokens/{name}/{n}" for n in range(STUDY.parts(name))]
 
 
-def gone_of(name):
-    """The tokens of a domain that a shard has lost; none where there is no shard yet."""
-    if not os.path.exists(f"{RESULTS_FOLDER}/shards/{name}"):
-        return []
-    return [folder for folder in tokens_of(name) if not os.path.exists(folder)]
+def lost_tokens():
+    """The tokens that a shard of the study lists and that are gone.
+
+    They are asked for by name. Snakemake alone makes no file again while what was made of it is
+    there, and a shard without its tokens is none.
+    """
+    lost = []
+    for name in STUDY.domains:
+        if os.path.exists(f"{RESULTS_FOLDER}/shards/{name}"):
+            lost += [folder for folder in tokens_of(name) if not os.path.exists(folder)]
+    return lost
 
 
 def packs_of(*roles):
@@ -232,4 +238,5 @@ else:
     BEFORE_FINALS = f"results/{NAME}/texts.json"
 SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.domains]
 TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
+LOST = lost_tokens() if STUDY.learner.rules == "corpus" and not STUDY.measured else []
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]

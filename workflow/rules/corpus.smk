@@ -120,9 +120,6 @@ rule join_parts:
         "../../envs/corpus.yaml"
     params:
         spec=spec("proxy.shape.context", "final.shape.context"),
-        # A shard whose tokens are gone is none. Snakemake alone makes no input again while what
-        # was made of it is there.
-        gone=lambda wc: gone_of(wc.name),
         version=VERSIONS["tokenize"],
     shell:
         "python -m mixwright join-parts --study results/{wildcards.study}/study.json"
