@@ -17,10 +17,12 @@
 #
 # Files      results/{study}/study.json               the resolved config, which jobs read
 #            results/{study}/public/{file}            public files, fetched and checked
-#            results/{study}/documents/{name}.parquet cleaned text of a domain
+#            results/{study}/documents/{name}/{part}.parquet  cleaned text of a part of a domain
 #            results/{study}/questions/{name}.parquet text of a target
 #            results/{study}/tokenizer/               the tokenizer
-#            results/{study}/shards/{domain}/         tokens, memory-mapped, with a manifest
+#            results/{study}/tokens/{name}/{part}/    its tokens, memory-mapped, with a manifest
+#            results/{study}/shards/{domain}/         a domain: a manifest that lists its parts'
+#                                                     tokens, and its validation examples
 #            results/{study}/targets/{name}.npz       tokens of a target
 #            results/{study}/datasets/{domain}/       rows of a table with labels, for trees
 #            results/{study}/domains.parquet          tokens of every domain
@@ -69,6 +71,7 @@ if "study" not in config and not workflow.configfiles:
 wildcard_constraints:
     study=r"[A-Za-z0-9][\w.-]*",
     name=r"[A-Za-z0-9][\w.-]*",
+    part=r"\d+",
     file=r"[^/]+",
     pack=r"[0-9a-f]{16}",
     mixer=r"[a-z0-9-]+",
@@ -99,6 +102,7 @@ rule all:
     default_target: True
     input:
         f"results/{NAME}/report/summary.html",
+        LOST,
     localrule: True
 
 
@@ -106,6 +110,7 @@ rule all:
 rule proposals:
     input:
         f"{proposals_page(STUDY, RESULTS_FOLDER)}.html",
+        LOST,
     localrule: True
 
 

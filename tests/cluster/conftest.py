@@ -95,7 +95,7 @@ def doomed(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     }
     run = Driven(folder, slurm, study | {"mixers": {"natural": {}}})
     run.prepare()
-    run.start(*(f"results/doomed/documents/{name}.parquet" for name in ("good", "bad")))
+    run.start(*(f"results/doomed/documents/{name}/0.parquet" for name in ("good", "bad")))
     yield run
     run.end()
 

@@ -15,7 +15,7 @@ from mixwright.corpus.cleaning import clean_domain
 from mixwright.corpus.documents import write_domain, write_target
 from mixwright.corpus.ngrams import MULTIPLIER, _word, ngram_set, ngrams, shares
 from mixwright.corpus.shards import read_counts
-from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
+from mixwright.corpus.tokenize import tokenize_target
 from mixwright.corpus.tokenizer import train_tokenizer
 from mixwright.report.corpus_caveats import corpus_caveats
 from mixwright.report.summary import summarise
@@ -23,6 +23,7 @@ from mixwright.sources import create
 from mixwright.study.study import Study
 from mixwright.tabular.dataset import dataset_of, write_dataset
 from mixwright.tabular.source import prepare
+from whole_domain import tokenize_domain
 
 CORPUS = {
     "target_bytes": 10**6,

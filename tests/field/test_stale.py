@@ -86,7 +86,8 @@ def pending(folder: Path) -> set[str]:
     return {*jobs} - {"total"}
 
 
-TOKENIZED = {"train_tokenizer", "tokenize_domain", "tokenize_target", "count_domains", "list_texts"}
+TOKENIZED = {"train_tokenizer", "tokenize_part", "tokenize_target"}
+TOKENIZED |= {"join_parts", "count_domains", "list_texts"}
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_a_tokenizer_folder_that_is_replaced_tokenizes_again(finished, what, old
         shutil.copytree(tmp_path / "tok", folder)
 
 
-@pytest.mark.parametrize(("name", "rule"), [("web", "clean_domain"), ("held", "read_target")])
+@pytest.mark.parametrize(("name", "rule"), [("web", "clean_part"), ("held", "read_target")])
 def test_a_text_that_is_replaced_by_an_older_file_is_read_again(finished, name, rule, tmp_path):
     path = finished / f"{name}.jsonl"
     before = tmp_path / "before"
@@ -266,7 +267,7 @@ def test_the_files_of_a_folder_are_those_that_are_copied(tokenizer, tmp_path):
 
 
 READERS = {
-    "corpus": ["read_target", "clean_domain"],
+    "corpus": ["read_target", "clean_part"],
     "tabular": ["make_datasets"],
     "measured": ["import_runs", "weigh_domains", "climb_ladder", "predict_tests"]
     + ["score_subsets", "predict_mixtures"],
@@ -279,4 +280,4 @@ READERS = {
 def test_every_rule_that_reads_a_user_s_files_has_their_stamps(file, rule):
     text = (HOUSE / "workflow" / "rules" / f"{file}.smk").read_text()
     (body,) = re.findall(rf"^rule {rule}:\n((?:    .*\n|\n)*)", text, re.MULTILINE)
-    assert "stamps(" in body
+    assert "stamps(" in body or "stamps_of(" in body

@@ -13,12 +13,13 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import write_documents
 from mixwright.corpus.shards import open_shard, read_counts
-from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
+from mixwright.corpus.tokenize import tokenize_target
 from mixwright.corpus.tokenizer import train_tokenizer
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.report.corpus_caveats import corpus_caveats
 from study_tables import proxies
+from whole_domain import tokenize_domain
 
 WORDS = [f"{a}{b}{c}" for a in "bdgk" for b in "aeiou" for c in "lmnrst"]
 

@@ -15,7 +15,7 @@ def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):
     jobs = workshop.jobs(None)
     assert jobs["train_proxies"] == 6 and jobs["train_finals"] == 2
     assert jobs["fit_mixer"] == 6 and jobs["propose_mixture"] == 9 and jobs["validate_mixer"] == 5
-    assert jobs["clean_domain"] == 7 and jobs["read_target"] == 3
+    assert jobs["clean_part"] == 7 and jobs["read_target"] == 3
     assert not [path for path in workshop.folder.iterdir() if path.name not in (".snakemake",)]
 
 
@@ -84,7 +84,7 @@ def test_three_scales_of_the_mini_pile_are_planned_whole_with_the_quick_overlay_
     study, quick = read_study(name), read_study("autoscale_minipile-quick")
     for changes in ({}, quick):
         jobs = workshop.jobs(merged(study, changes))
-        assert jobs["clean_domain"] == domains and jobs["backtest"] == jobs["summarise"] == 1
+        assert jobs["clean_part"] == domains and jobs["backtest"] == jobs["summarise"] == 1
         assert ("transfer" in jobs) == ("transfer" in study)
     assert jobs["train_proxies"] == packs and jobs["train_finals"] == 1
 
@@ -109,10 +109,10 @@ def test_changed_texts_retrain_every_pack_though_packs_read_one_file(workshop, s
     assert by_domain["count_domains"] == by_target["list_texts"] == by_domain["list_texts"] == 1
     assert by_domain["train_proxies"] == by_target["train_proxies"] == len([*packs.iterdir()])
     corpus = {
-        "clean_domain",
+        "clean_part",
         "read_target",
         "train_tokenizer",
-        "tokenize_domain",
+        "tokenize_part",
         "tokenize_target",
     }
     assert not corpus & set(by_domain) and not (corpus | {"count_domains", "resolve_design"}) & set(
@@ -273,7 +273,7 @@ def test_the_slurm_profile_dry_runs_by_name_once_linked(workshop, tmp_path):
     found = partitions(done.stdout + done.stderr)
     assert (
         found["train_proxies"] == found["calibrate"] == found["train_finals"] == "cpu"
-        and found["tokenize_domain"] == found["fit_mixer"] == "cpu"
+        and found["tokenize_part"] == found["fit_mixer"] == "cpu"
     )  # the demo trains on CPUs
 
 

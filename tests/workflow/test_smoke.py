@@ -158,8 +158,8 @@ def test_growing_the_swarm_by_a_pack_trains_that_pack(finished, smoke):
     assert jobs["train_proxies"] == 1 and jobs["collect_losses"] == 1
     assert jobs["fit_mixer"] == 4  # the readers of the swarm; not autoscale, not mixmin
     assert not {
-        "clean_domain",
-        "tokenize_domain",
+        "clean_part",
+        "tokenize_part",
         "train_tokenizer",
         "collect_loglikelihoods",
     } & set(jobs)
@@ -172,8 +172,8 @@ def test_forcing_the_fits_redoes_fits_and_what_follows(finished, smoke):
         "train_proxies",
         "collect_losses",
         "resolve_design",
-        "clean_domain",
-        "tokenize_domain",
+        "clean_part",
+        "tokenize_part",
     } & set(jobs)
 
 

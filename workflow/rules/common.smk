@@ -1,12 +1,25 @@
 # What is known at parse time: the study, its names, and what each rule's numbers depend on.
 # There are no rules here.
+from dataclasses import replace
+from functools import cache
+
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
 from mixwright.files import newest, stamp
 from mixwright.jobs.launch import launch, placement
 from mixwright.jobs.lease import can_reach_gpu
 from mixwright.mixture import digest
-from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
+from mixwright.jobs.resources import (
+    cleaning_mb,
+    cleaning_minutes,
+    final_minutes,
+    memory_mb,
+    proxy_minutes,
+    scoring_minutes,
+    tokenizing_mb,
+    tokenizing_minutes,
+    tokenizing_threads,
+)
 from mixwright.report.layout import (
     figure_files,
     figure_paths,
@@ -95,11 +108,12 @@ def spec(*keys):
 MANY_FILES = 20
 
 
+@cache
 def inputs_of(name):
     """The files that a domain or target is read from, as inputs of a rule.
 
     Of many it is the newest: one is newer than the output where the newest is. Which files there
-    are, and their sizes and times, are a parameter then (`stamps`).
+    are, and their sizes and times, are a parameter then (`stamps_of`).
     """
     files = FILES[name]
     if len(files) <= MANY_FILES:
@@ -107,17 +121,35 @@ def inputs_of(name):
     return [newest(files)]
 
 
-def text_spec(section, name, *keys):
-    """Hashes what the text of a domain or target depends on.
+@cache
+def domain_spec(name):
+    """Hashes what the text of a domain depends on.
 
-    How much a target counts is no part of it: its weight stands there as the default. Nor are the
-    tokens that a domain's source is said to hold.
+    Tokens that the study states of it change no text, and the size of a part matters by the number
+    of parts alone.
     """
-    written = STUDY.part(f"{section}.{name}")
-    entry = {key: value for key, value in written.items() if key != "tokens"}
-    if section == "targets":
-        entry = {**entry, "weight": 1}
-    return digest([entry, *map(STUDY.part, keys)])
+    settings = replace(STUDY.texts[name], part_bytes=0)
+    return digest([written_of("domains", name), vars(settings)])
+
+
+def target_spec(name):
+    """Hashes what the text of a target depends on."""
+    settings = STUDY.text(name)
+    read = [settings.max_document_bytes, settings.clean, settings.on_error]
+    return digest([written_of("targets", name), STUDY.part("corpus.target_bytes"), read])
+
+
+def written_of(section, name):
+    """What the study says of where a text is read; not how much of it, or what it counts."""
+    entry = STUDY.part(f"{section}.{name}")
+    others = ("clean", "sample", "tokens", "weight")
+    return {key: value for key, value in entry.items() if key not in others}
+
+
+@cache
+def stamps_of(name):
+    """The stamps of the files of a domain or target: they are looked at once, not once a part."""
+    return stamps(FILES[name])
 
 
 def stamps(files):
@@ -130,8 +162,31 @@ def stamps(files):
     return digest([stamp(path) for path in own])
 
 
-def documents_of(names, folder):
-    return [f"results/{NAME}/{folder}/{name}.parquet" for name in names]
+def questions_of(names):
+    return [f"{RESULTS_FOLDER}/questions/{name}.parquet" for name in names]
+
+
+def documents_of(name):
+    """The documents of the parts of a domain, in their order."""
+    return [f"{RESULTS_FOLDER}/documents/{name}/{n}.parquet" for n in range(STUDY.parts(name))]
+
+
+def tokens_of(name):
+    """The tokens of the parts of a domain, in their order."""
+    return [f"{RESULTS_FOLDER}/tokens/{name}/{n}" for n in range(STUDY.parts(name))]
+
+
+def lost_tokens():
+    """The tokens that a shard of the study lists and that are gone.
+
+    They are asked for by name. Snakemake alone makes no file again while what was made of it is
+    there, and a shard without its tokens is none.
+    """
+    lost = []
+    for name in STUDY.domains:
+        if os.path.exists(f"{RESULTS_FOLDER}/shards/{name}"):
+            lost += [folder for folder in tokens_of(name) if not os.path.exists(folder)]
+    return lost
 
 
 def packs_of(*roles):
@@ -183,4 +238,5 @@ else:
     BEFORE_FINALS = f"results/{NAME}/texts.json"
 SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.domains]
 TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
+LOST = lost_tokens() if STUDY.learner.rules == "corpus" and not STUDY.measured else []
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]

@@ -1,6 +1,8 @@
 # REQUIRES  the study's sources: local files, or the text that every installation has
-# PRODUCES  results/{study}/shards/{name}/, targets/{name}.npz, tokenizer/
-# harvest is what a rule made ready for the source, nothing for most kinds of source.
+# PRODUCES  results/{study}/documents/{name}/{part}.parquet, tokens/{name}/{part}/, tokenizer/,
+#           shards/{name}/, targets/{name}.npz
+# A domain is read in one part or more, each a job of its own. harvest is what a rule made ready for
+# the source, nothing for most kinds of source.
 
 
 rule harvest_installed:
@@ -11,7 +13,7 @@ rule harvest_installed:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=spec("corpus.max_bytes", "corpus.max_document_bytes"),
+        spec=digest(STUDY.harvest),
         version=VERSIONS["harvest"],
     shell:
         "python -m mixwright harvest-installed --study results/{wildcards.study}/study.json"
@@ -29,10 +31,8 @@ rule read_target:
     conda:
         "../../envs/corpus.yaml"
     params:
-        spec=lambda wc: text_spec(
-            "targets", wc.name, "corpus.target_bytes", "corpus.max_document_bytes"
-        ),
-        files=lambda wc: stamps(FILES[wc.name]),
+        spec=lambda wc: target_spec(wc.name),
+        files=lambda wc: stamps_of(wc.name),
         version=VERSIONS["clean"],
     shell:
         "python -m mixwright read-target --study results/{wildcards.study}/study.json"
@@ -40,30 +40,35 @@ rule read_target:
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
-rule clean_domain:
+rule clean_part:
     input:
         harvest=lambda wc: SOURCES[wc.name].prepared(),
         files=lambda wc: inputs_of(wc.name),
-        questions=documents_of(STUDY.targets, "questions"),
+        questions=questions_of(STUDY.targets),
     output:
-        "results/{study}/documents/{name}.parquet",
+        "results/{study}/documents/{name}/{part}.parquet",
     log:
-        "logs/{study}/clean_domain/{name}.log",
+        "logs/{study}/clean_part/{name}/{part}.log",
     conda:
         "../../envs/corpus.yaml"
+    resources:
+        mem_mb=lambda wc, attempt: attempt * cleaning_mb(STUDY, wc.name),
+        runtime=lambda wc, attempt: attempt * cleaning_minutes(STUDY, wc.name),
     params:
-        spec=lambda wc: text_spec("domains", wc.name, "corpus"),
-        files=lambda wc: stamps(FILES[wc.name]),
+        parts=lambda wc: STUDY.parts(wc.name),
+        spec=lambda wc: domain_spec(wc.name),
+        files=lambda wc: stamps_of(wc.name),
         version=VERSIONS["clean"],
     shell:
-        "python -m mixwright clean-domain --study results/{wildcards.study}/study.json"
-        " --domain {wildcards.name:q} --harvest {input.harvest:q}"
-        " --questions {input.questions:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright clean-part --study results/{wildcards.study}/study.json"
+        " --domain {wildcards.name:q} --part {wildcards.part} --parts {params.parts}"
+        " --harvest {input.harvest:q} --questions {input.questions:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule train_tokenizer:
     input:
-        documents=documents_of(STUDY.domains, "documents"),
+        documents=[path for name in STUDY.domains for path in documents_of(name)],
         files=TOKENIZER_FILES,
     output:
         directory("results/{study}/tokenizer"),
@@ -79,23 +84,47 @@ rule train_tokenizer:
         " --documents {input.documents:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
-rule tokenize_domain:
+rule tokenize_part:
     input:
-        documents="results/{study}/documents/{name}.parquet",
+        documents="results/{study}/documents/{name}/{part}.parquet",
         tokenizer="results/{study}/tokenizer",
+    output:
+        directory("results/{study}/tokens/{name}/{part}"),
+    log:
+        "logs/{study}/tokenize_part/{name}/{part}.log",
+    conda:
+        "../../envs/corpus.yaml"
+    threads: lambda wc: tokenizing_threads(STUDY, wc.name)
+    resources:
+        mem_mb=lambda wc, attempt: attempt * tokenizing_mb(STUDY, wc.name),
+        runtime=lambda wc, attempt: attempt * tokenizing_minutes(STUDY, wc.name),
+    params:
+        version=VERSIONS["tokenize"],
+    shell:
+        "python -m mixwright tokenize-part"
+        " --domain {wildcards.name:q} --documents {input.documents:q}"
+        " --tokenizer {input.tokenizer:q} --threads {threads}"
+        " --to {output:q} 2>&1 | tee {log:q}"
+
+
+# Tokens stay where they are: the shard lists its parts.
+rule join_parts:
+    input:
+        tokens=lambda wc: tokens_of(wc.name),
     output:
         directory("results/{study}/shards/{name}"),
     log:
-        "logs/{study}/tokenize_domain/{name}.log",
+        "logs/{study}/join_parts/{name}.log",
+    localrule: True
     conda:
         "../../envs/corpus.yaml"
     params:
         spec=spec("proxy.shape.context", "final.shape.context"),
         version=VERSIONS["tokenize"],
     shell:
-        "python -m mixwright tokenize-domain --study results/{wildcards.study}/study.json"
-        " --domain {wildcards.name:q} --documents {input.documents:q}"
-        " --tokenizer {input.tokenizer:q} --to {output:q} 2>&1 | tee {log:q}"
+        "python -m mixwright join-parts --study results/{wildcards.study}/study.json"
+        " --domain {wildcards.name:q} --tokens {input.tokens:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule tokenize_target:

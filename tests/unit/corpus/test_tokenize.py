@@ -11,11 +11,13 @@ from mixwright.corpus.cleaning import Document
 from mixwright.corpus.counts import count_domains
 from mixwright.corpus.documents import write_documents
 from mixwright.corpus.shards import Examples, open_shard
-from mixwright.corpus.tokenize import tokenize_domain, tokenize_target
+from mixwright.corpus.tokenize import tokenize_target
 from mixwright.corpus.tokenizer import END, balanced, train_tokenizer
 from mixwright.errors import MixwrightError
+from mixwright.files import read_json
 from mixwright.sources.tokenizer_folder import end_token, open_tokenizer
 from mixwright.tables import DOMAINS, check
+from whole_domain import tokenize_domain
 
 SETTINGS = {"vocabulary": 300, "folder": None, "sample_bytes": 20_000}
 SYLLABLES = ["ka", "lo", "mi", " ta", " ru", " ne", "so", ".\n", " é"]
@@ -191,7 +193,8 @@ def test_a_broken_shard_is_refused(folder, tmp_path):
     with pytest.raises(MixwrightError, match="not a token shard"):
         open_shard(tmp_path)
     tokenize_domain("a", folder / "a.parquet", folder / "tokenizer", tmp_path / "a")
-    with (tmp_path / "a/train.bin").open("ab") as file:
+    (part,) = read_json(tmp_path / "a/manifest.json")["parts"]
+    with (tmp_path / "a" / part["folder"] / "train.bin").open("ab") as file:
         file.write(b"\0\0")
     with pytest.raises(MixwrightError, match=r"train\.bin has \d+ tokens, its manifest \d+"):
         open_shard(tmp_path / "a")

@@ -49,6 +49,8 @@ class Document:
     text: str
     # what stands before it and is not scored
     context: str = ""
+    # (tokens,) its ids, of token files
+    tokens: Any = None
 
 
 def clean_domain(

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from mixwright.corpus.cleaning import Document, Report, clean_domain, clean_target
 from mixwright.corpus.ngrams import Hashes, ngram_set
+from mixwright.corpus.text_settings import TextSettings
 from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.sources.base import Source
@@ -26,40 +27,67 @@ SCHEMA = pa.schema(
 )
 
 
-def write_domain(
+def write_part(
     source: Source,
-    settings: Mapping[str, Any],
+    settings: TextSettings,
     targets: Sequence[str | Path],
     to: str | Path,
+    part: int = 0,
+    parts: int = 1,
     prepared: Path | None = None,
 ) -> Report:
-    """Reads, cleans and writes one domain, and returns counts.
-
-    Args:
-        source: where its text comes from.
-        settings: the config's section `corpus`.
-        targets: document files; the domain may share no n-gram with them.
-        to: the file to write.
-        prepared: what a rule made for the source (see Source.prepared).
-    """
-    known = target_ngrams(targets, int(settings["ngram"]))
-    documents, report = clean_domain(source.name, source.documents(prepared), known, settings)
+    """Reads, cleans and writes one part of a domain, and returns counts."""
+    known = target_ngrams(targets, settings.ngram)
+    rows = []
+    for number, row in enumerate(source.documents(prepared)):
+        if number % parts == part:
+            rows.append(row)
+    documents, report = clean_domain(source.name, rows, known, _as_before(settings, parts))
+    train = [document for document in documents if document.split == "train"]
+    report["train_characters"] = sum(len(document.text) for document in train)
+    report["source_bytes"] = report["bytes_read"]
+    report["whole"] = 1
+    report["beyond_sample"] = report.pop("over_cap")
+    report["bytes_beyond_sample"] = report.pop("bytes_over_cap")
     write_documents(documents, to, report)
     return report
 
 
 def write_target(
     source: Source,
-    settings: Mapping[str, Any],
+    settings: TextSettings,
+    target_bytes: int,
     to: str | Path,
     prepared: Path | None = None,
 ) -> Report:
-    """Reads, cleans and writes one target, and returns counts; arguments as for `write_domain`."""
+    """Reads, cleans and writes one target, and returns counts; arguments as for `write_part`."""
     gold_is = source.settings.get("gold_is")
     rows = source.documents(prepared)
-    documents, report = clean_target(source.name, rows, settings, gold_is)
+    mapping = _as_before(settings, 1) | {"target_bytes": target_bytes}
+    documents, report = clean_target(source.name, rows, mapping, gold_is)
     write_documents(documents, to, report)
     return report
+
+
+def _as_before(settings: TextSettings, parts: int) -> dict[str, Any]:
+    most = 2**60
+    return {
+        "max_bytes": (settings.sample or most) // parts,
+        "ngram": settings.ngram,
+        "min_line": settings.min_line,
+        "max_document_bytes": settings.max_document_bytes or most,
+        "validation_share": settings.validation_share,
+    }
+
+
+def iter_documents(path: str | Path, split: str | None = None) -> Iterator[Document]:
+    """Yields the documents of one file in stored order; arguments as for `read_texts`."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=512, columns=["split", "text", "context"]):
+            columns = [column.to_pylist() for column in batch.columns]
+            for which, text, context in zip(*columns, strict=True):
+                if split is None or which == split:
+                    yield Document(which, text, context)
 
 
 def target_ngrams(paths: Sequence[str | Path], n: int) -> Hashes:

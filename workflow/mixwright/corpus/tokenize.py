@@ -1,18 +1,22 @@
-"""From documents to token shards: the stages that write what shards.py reads."""
+"""From documents to tokens: the stages that write the parts of a domain, and the targets."""
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.corpus.cleaning import Document
-from mixwright.corpus.documents import read_counts, read_texts
+from mixwright.corpus.documents import iter_documents, read_counts, read_texts
+from mixwright.corpus.encoding import Ids, Unknown, encoded, ids_of
+from mixwright.corpus.pieces import pieces_of
 from mixwright.corpus.shards import Examples
-from mixwright.corpus.tokenizer import lost_characters, mask_id, unknown_id
+from mixwright.corpus.tokenizer import mask_id
 from mixwright.errors import MixwrightError
 from mixwright.files import sha256, write_json, written
 from mixwright.sources.tokenizer_folder import open_tokenizer, vocabulary_size
@@ -23,72 +27,53 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Over these shares of tokens that stand for text that the tokenizer does not know, a report warns
-# and tokenizing ends.
+# and the study ends.
 UNKNOWN = 0.01
 MOST_UNKNOWN = 0.5
-# Documents encoded at a time.
-BATCH = 256
-# Tokens of a validation example: a document gives several examples, so that a few thousand tokens
-# come from every part of the split.
-PIECE = 512
 
 
-def tokenize_domain(
-    name: str,
-    documents: str | Path,
-    tokenizer: str | Path,
-    to: str | Path,
-    context: int | None = None,
+def tokenize_part(
+    domain: str, documents: str | Path, tokenizer: str | Path, to: str | Path
 ) -> dict[str, Any]:
-    """Writes the folder `shards/<domain>` and returns its manifest.
+    """Writes the tokens of a part of a domain and returns their manifest.
+
+    Memory does not grow with the part. A part may be empty: `join_parts` looks at the domain.
 
     Args:
-        name: the domain.
-        documents: its file of documents.
+        domain: the domain.
+        documents: the part's file of documents.
         tokenizer: folder of the tokenizer.
-        to: the folder to write.
-        context: training tokens that the domain must exceed, one sequence; None for no limit.
+        to: the folder to write: train.bin, validation.npz, unigram.npy, manifest.json.
 
     Raises:
-        MixwrightError: the domain has too few training tokens, or no validation token, or the
-            tokenizer does not know its text.
+        MixwrightError: the tokenizer cannot encode the text, or lacks a token of a token file.
     """
     encoder, end = open_tokenizer(tokenizer)
     vocabulary = vocabulary_size(encoder)
-    rows = read_texts(documents)
-    texts: dict[str, list[str]] = {"train": [], "validation": []}
-    for row in rows:
-        if row.split in texts:
-            texts[row.split].append(row.text)
-    dtype = np.dtype("uint16" if vocabulary <= 65_535 else "uint32")
-    stream = _stream(encoder, texts["train"], end, dtype)
-    validation = _pieces(encoder, texts["validation"], end)
-    _check_size(name, stream, validation, context)
-    unknown = unknown_share(encoder, stream, texts["train"], end, len(texts["train"]))
-    check_unknown(name, unknown, tokenizer)
+    part = _Part(domain, tokenizer, end, vocabulary, Unknown(encoder, end))
     with written(to) as temporary:
         temporary.mkdir()
-        stream.tofile(temporary / "train.bin")
+        with (temporary / "train.bin").open("wb") as file:
+            for batch, ids in encoded(encoder, iter_documents(documents)):
+                part.add(batch, ids, file)
+        validation, layers = pieces_of(part.validation, end)
         validation.save(temporary / "validation.npz")
-        unigram = np.bincount(stream, minlength=vocabulary)
-        np.save(temporary / "unigram.npy", unigram.astype(np.int64))
-        scored_tokens = int(validation.scored_tokens.sum())
+        np.save(temporary / "unigram.npy", part.unigram)
+        train = part.counts("train") | {"sha256": part.train_hash.hexdigest()}
+        validation_hash = sha256(temporary / "validation.npz")
+        held_out = part.counts("validation") | {"sha256": validation_hash}
         manifest: dict[str, Any] = {
-            "domain": name,
-            "dtype": stream.dtype.name,
+            "domain": domain,
+            "dtype": part.dtype.name,
             "vocabulary": vocabulary,
             "end_token": end,
             "mask_token": mask_id(tokenizer, encoder),
             "tokenizer_sha256": sha256(Path(tokenizer) / "tokenizer.json"),
-            "source_fingerprint": fingerprint(rows),
-            "unknown": unknown,
+            "source_fingerprint": part.fingerprint.hexdigest(),
+            "unknown": {"count": part.unknown.count, "total": part.unknown.total},
             "cleaning": read_counts(documents),
-            "splits": {
-                "train": _counts(len(stream), texts["train"], temporary / "train.bin"),
-                "validation": _counts(
-                    scored_tokens, texts["validation"], temporary / "validation.npz"
-                ),
-            },
+            "validation_layers": layers,
+            "splits": {"train": train, "validation": held_out},
         }
         write_json(temporary / "manifest.json", manifest)
     return manifest
@@ -113,43 +98,11 @@ def tokenize_target(
     examples = _examples(encoder, rows, end)
     if not len(examples):
         raise MixwrightError(f"{name}: not one token to score; give the target more text")
-    texts = [row.context + row.text for row in rows]
-    unknown = unknown_share(encoder, examples.tokens, texts, end, len(examples))
-    check_unknown(name, unknown, tokenizer)
-    examples.save(to, {"unknown": unknown, "cleaning": read_counts(documents)})
-
-
-def unknown_share(
-    encoder: "Tokenizer", tokens: NDArray[Any], texts: Sequence[str], end: int, ends: int
-) -> float:
-    """Returns the share of a text that its tokenizer does not know.
-
-    It is that of the tokens for the unknown, or, of a tokenizer that drops what it does not know,
-    of the characters dropped.
-
-    Args:
-        encoder: the tokenizer.
-        tokens: (tokens,) of all texts, end tokens among them.
-        texts: the texts.
-        end: id of the end token.
-        ends: end tokens that were put between the texts; they are not counted.
-    """
-    number = unknown_id(encoder)
-    if number is not None:
-        unknown = int(np.count_nonzero(tokens == number))
-        if number == end:
-            unknown -= ends
-        return unknown / max(len(tokens) - ends, 1)
-    lost = lost_characters(encoder)
-    if lost is None:
-        return 0.0
-    missing = 0
-    total = 0
-    for text in texts:
-        of_text, characters = lost.count(text)
-        missing += of_text
-        total += characters
-    return missing / max(total, 1)
+    unknown = Unknown(encoder, end)
+    texts = (row.context + row.text for row in rows)
+    unknown.add(examples.tokens, texts, len(examples))
+    check_unknown(name, unknown.share, tokenizer)
+    examples.save(to, {"unknown": unknown.share, "cleaning": read_counts(documents)})
 
 
 def check_unknown(name: str, share: float, tokenizer: str | Path) -> None:
@@ -164,90 +117,108 @@ def check_unknown(name: str, share: float, tokenizer: str | Path) -> None:
         log.warning("%s: losses and bits per byte leave that out", words)
 
 
-def fingerprint(documents: Sequence[Document]) -> str:
-    """Returns the SHA-256 of the documents' texts and splits in their order.
+@dataclass(eq=False)
+class _Part:
+    """What has been tokenized of a part so far."""
 
-    The same text gives it whatever file it came in.
-    """
-    total = hashlib.sha256()
-    for document in documents:
-        for part in (document.split, document.context, document.text):
-            total.update(part.encode() + b"\0")
-    return total.hexdigest()
+    domain: str
+    tokenizer: str | Path
+    end: int
+    vocabulary: int
+    unknown: Unknown
+    # ids and UTF-8 bytes of the documents that are held out: few, whatever the domain's size
+    validation: list[tuple[Ids, int]] = field(default_factory=list)
+    # of the training split
+    tokens: int = 0
+    text_bytes: int = 0
+    documents: int = 0
+    train_hash: Any = field(default_factory=hashlib.sha256)
+    # of the documents' texts and splits in their order, whatever file they came in
+    fingerprint: Any = field(default_factory=hashlib.sha256)
 
+    def __post_init__(self) -> None:
+        self.dtype = np.dtype("uint16" if self.vocabulary <= 65_535 else "uint32")
+        self.unigram = np.zeros(self.vocabulary, np.int64)
 
-def _check_size(name: str, stream: NDArray[Any], validation: Examples, context: int | None) -> None:
-    """Refuses a domain with too few tokens."""
-    if context is not None and len(stream) <= context:
-        raise MixwrightError(
-            f"{name}: {len(stream)} training tokens, under one sequence of {context};"
-            " give the domain more text or shorten the context"
-        )
-    if not len(validation):
-        raise MixwrightError(
-            f"{name}: not one validation token;"
-            " give the domain more text or raise corpus.validation_share"
-        )
+    def add(self, batch: Sequence[Document], ids: Iterable[Ids], file: IO[bytes]) -> None:
+        """Adds documents with their ids; those to train on are appended to a file."""
+        stream = array(self.dtype.char)
+        texts: list[str] = []
+        for document, of_document in zip(batch, ids, strict=True):
+            if document.tokens is not None:
+                self._check_known(document.tokens)
+                of_document = np.asarray(of_document, self.dtype)
+            if document.split == "train":
+                _append(stream, of_document)
+                stream.append(self.end)
+                texts.append(document.text)
+            elif document.split == "validation":
+                self.validation.append((of_document, len(document.text.encode())))
+        self._hash(batch)
+        if texts:
+            self._write(np.frombuffer(stream, self.dtype), texts, file)
 
+    def counts(self, split: str) -> dict[str, int]:
+        """Returns the tokens, UTF-8 bytes and documents of a split."""
+        if split == "train":
+            return {"tokens": self.tokens, "bytes": self.text_bytes, "documents": self.documents}
+        return {
+            "tokens": sum(len(ids) for ids, _ in self.validation),
+            "bytes": sum(size for _, size in self.validation),
+            "documents": len(self.validation),
+        }
 
-def _counts(tokens: int, texts: Sequence[str], file: Path) -> Mapping[str, Any]:
-    """What the manifest says of a split."""
-    return {
-        "tokens": tokens,
-        "bytes": sum(len(text.encode()) for text in texts),
-        "documents": len(texts),
-        "sha256": sha256(file),
-    }
+    def _write(self, tokens: NDArray[Any], texts: Sequence[str], file: IO[bytes]) -> None:
+        """Counts the tokens of some texts and appends them to the file."""
+        self.tokens += len(tokens)
+        self.text_bytes += len("".join(texts).encode())
+        self.documents += len(texts)
+        self.unknown.add(tokens, texts, len(texts))
+        self.unigram += np.bincount(tokens, minlength=self.vocabulary)
+        self.train_hash.update(tokens)
+        file.write(tokens)
 
+    def _hash(self, batch: Sequence[Document]) -> None:
+        """Adds documents to the fingerprint."""
+        words: list[str] = []
+        for document in batch:
+            words += (document.split, document.context, document.text)
+        # all at once: a document may be a line
+        self.fingerprint.update("\0".join([*words, ""]).encode())
+        for document in batch:
+            if document.tokens is not None:
+                self.fingerprint.update(np.asarray(document.tokens, np.int64))
 
-def _encoded(encoder: "Tokenizer", texts: Sequence[str]) -> Iterator[list[int]]:
-    """Token ids of each text, nothing put around it."""
-    for start in range(0, len(texts), BATCH):
-        batch = list(texts[start : start + BATCH])
-        try:
-            encodings = encoder.encode_batch_fast(batch, add_special_tokens=False)
-        except Exception as error:
-            # The Rust library raises nothing narrower.
+    def _check_known(self, tokens: NDArray[Any]) -> None:
+        """Refuses ids of a token file that the tokenizer does not have."""
+        if len(tokens) == 0:
+            return
+        greatest = int(tokens.max())
+        if greatest >= self.vocabulary or int(tokens.min()) < 0:
             raise MixwrightError(
-                f"the tokenizer of tokenizer.folder cannot encode the text ({error}); give it an"
-                " unk_token that is in its vocabulary, or leave tokenizer.folder out and one is"
-                " trained"
-            ) from None
-        for encoding in encodings:
-            yield encoding.ids
+                f"{self.domain}: its token files hold the id {greatest}, and the tokenizer in"
+                f" {self.tokenizer} has {self.vocabulary} tokens; name the tokenizer that wrote"
+                " them as tokenizer.folder"
+            )
 
 
-def _stream(
-    encoder: "Tokenizer", texts: Sequence[str], end: int, dtype: np.dtype[Any]
-) -> NDArray[Any]:
-    """(tokens,) all texts, the end token after each."""
-    pieces = [np.zeros(0, dtype)]
-    for ids in _encoded(encoder, texts):
-        pieces.append(np.array([*ids, end], dtype))
-    return np.concatenate(pieces)
+def _append(stream: "array[int]", ids: Ids) -> None:
+    """Appends the ids of a text to a stream of the same type."""
+    if isinstance(ids, list):
+        stream.fromlist(ids)
+    else:
+        stream.frombytes(np.asarray(ids, stream.typecode).tobytes())
 
 
 def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examples:
     """Context and text are encoded apart, so that the scored tokens are the scored bytes."""
-    contexts = _encoded(encoder, [row.context for row in rows])
-    texts = _encoded(encoder, [row.text for row in rows])
+    contexts = ids_of(encoder, _contexts(rows))
+    texts = ids_of(encoder, rows)
     sizes = (len(row.text.encode()) for row in rows)
     return Examples.of(zip(contexts, texts, sizes, strict=True), end)
 
 
-def _pieces(encoder: "Tokenizer", texts: Sequence[str], end: int) -> Examples:
-    """The first pieces of all texts, then the second ones, and so on.
-
-    Bytes are in proportion to tokens.
-    """
-    # (place in the text, number of the text) -> (context, token ids, bytes)
-    pieces: dict[tuple[int, int], tuple[list[int], list[int], int]] = {}
-    encoded = _encoded(encoder, texts)
-    for number, (ids, text) in enumerate(zip(encoded, texts, strict=True)):
-        bytes_per_token = len(text.encode()) / max(len(ids), 1)
-        for start in range(0, len(ids), PIECE):
-            piece = ids[start : start + PIECE]
-            size = round(len(piece) * bytes_per_token)
-            pieces[start, number] = ([], piece, size)
-    ordered = [pieces[key] for key in sorted(pieces)]
-    return Examples.of(ordered, end)
+def _contexts(rows: Iterable[Document]) -> Iterator[Document]:
+    """The contexts of documents, as documents."""
+    for row in rows:
+        yield Document(row.split, row.context)

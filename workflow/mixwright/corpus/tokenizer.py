@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixwright.corpus.documents import read_texts
+from mixwright.corpus.documents import iter_documents, read_counts
 from mixwright.corpus.tokenizer_files import files_of
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
@@ -94,24 +94,57 @@ def train_bpe(texts: Iterable[str], vocabulary: int, marks: Sequence[str] = ()) 
 
 
 def balanced(documents: Sequence[str | Path], sample_bytes: int) -> Iterator[str]:
-    """Yields training texts of all files, about `sample_bytes` of them.
+    """Yields training texts of all domains, about `sample_bytes` of them.
 
-    Every file gives the same share, and short ones leave theirs to the rest.
+    Every domain gives the same share, and short ones leave theirs to the rest. A domain's share
+    comes from its parts by their sizes. Memory does not grow with the files.
+
+    Args:
+        documents: files of documents. Those that are called by a number are the parts of the
+            domain that their folder is called by; each other one is a domain.
+        sample_bytes: UTF-8 bytes of text.
     """
-    sizes = {}
-    for path in sorted(documents, key=str):
-        sizes[path] = sum(len(document.text) for document in read_texts(path, "train"))
+    domains: dict[Path, list[tuple[int, Path]]] = {}
+    for path in map(Path, sorted(documents, key=str)):
+        number = int(path.stem) if path.stem.isdecimal() else 0
+        name = path.parent if path.stem.isdecimal() else path
+        domains.setdefault(name, []).append((number, path))
+    sizes: dict[Path, int] = {}
+    for parts in domains.values():
+        for _, path in parts:
+            sizes[path] = _train_characters(path)
+    totals = {name: sum(sizes[path] for _, path in domains[name]) for name in domains}
     left = sample_bytes
-    for place, path in enumerate(sorted(sizes, key=sizes.__getitem__)):
-        share = left / (len(sizes) - place)
-        # The file is read again, so that one at a time is in memory.
-        for document in read_texts(path, "train"):
-            if share <= 0:
-                break
-            yield document.text
-            size = len(document.text.encode())
-            share -= size
-            left -= size
+    for place, name in enumerate(sorted(totals, key=totals.__getitem__)):
+        share = left / (len(totals) - place)
+        unread = totals[name]
+        for _, path in sorted(domains[name]):
+            quota = share * (sizes[path] / max(unread, 1))
+            unread -= sizes[path]
+            for text in _up_to(quota, path):
+                yield text
+                size = len(text.encode())
+                share -= size
+                left -= size
+
+
+def _up_to(quota: float, path: Path) -> Iterator[str]:
+    """Training texts of a file until they have a number of bytes."""
+    if quota <= 0:
+        return
+    for document in iter_documents(path, "train"):
+        yield document.text
+        quota -= len(document.text.encode())
+        if quota <= 0:
+            return
+
+
+def _train_characters(path: Path) -> int:
+    """Characters of the training texts of a file of documents."""
+    counted = read_counts(path).get("train_characters")
+    if counted is not None:
+        return counted
+    return sum(len(document.text) for document in iter_documents(path, "train"))
 
 
 def mask_id(folder: str | Path, tokenizer: "Tokenizer") -> int | None:

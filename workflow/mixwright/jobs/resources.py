@@ -1,7 +1,8 @@
-"""What a training job asks of the scheduler: memory and time.
+"""What a job asks of the scheduler: memory, time and cores.
 
-Both follow from the model's shape, the tokens and the members in one process. The rules multiply
-them by the attempt. A job at its time limit gets SIGTERM, keeps a checkpoint and fails; its next
+Of a training job they follow from the model's shape, the tokens and the members in one process, of
+a job of the corpus from the text that it reads. The rules multiply memory and time by the attempt.
+A training job at its time limit gets SIGTERM, keeps a checkpoint and fails; its next
 try goes on from there.
 """
 
@@ -26,6 +27,19 @@ EXAMPLE_TOKENS = 512  # of an example that is not cut
 # of trees: the rows of all domains, and one model
 UNSIZED_MB = 2_000
 UNSIZED_MINUTES = 1
+# Of jobs of the corpus: megabytes of a process that has read nothing, and per megabyte of text that
+# it looks at. Cleaning holds hashes of texts and of lines.
+CLEANING_MB = 600
+CLEANING_GROWTH = 0.3
+# Tokenizing holds a batch and what the library makes of it, whatever the part's size: measured 170
+# for a part of 30 MB, 220 for one of 120 MB.
+TOKENIZING_MB = 600
+TOKENIZING_THREADS = 8
+THREADS_FROM = 50_000_000  # bytes of text of a part that is worth more cores than one
+# bytes a minute on a core; cautious: a fifth of what was measured
+CLEANING_RATE = 60_000_000
+TOKENIZING_RATE = 20_000_000
+UNSIZED_TEXT = 1_000_000_000  # bytes of a source of which nobody knows the size
 UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 
 
@@ -116,6 +130,51 @@ def scoring_minutes(study: Study, finals: int) -> int:
     if "shape" not in study.final:
         return START_MINUTES + UNSIZED_MINUTES * finals
     return _minutes(study, "final", 0, finals * study.evaluation["final_tokens"])
+
+
+def cleaning_mb(study: Study, domain: str) -> int:
+    """Returns megabytes of memory to clean a part of a domain."""
+    return int(CLEANING_MB + CLEANING_GROWTH * _looked_at(study, domain) / 2**20)
+
+
+def cleaning_minutes(study: Study, domain: str) -> int:
+    """Returns minutes to clean a part of a domain on one core."""
+    return int(START_MINUTES + _looked_at(study, domain) / CLEANING_RATE)
+
+
+def tokenizing_threads(study: Study, domain: str) -> int:
+    """Returns cores to tokenize a part of a domain; Snakemake takes no more than there are."""
+    return TOKENIZING_THREADS if _taken(study, domain) > THREADS_FROM else 1
+
+
+def tokenizing_mb(study: Study, domain: str) -> int:
+    """Returns megabytes of memory to tokenize a part of a domain, however large it is."""
+    return TOKENIZING_MB
+
+
+def tokenizing_minutes(study: Study, domain: str) -> int:
+    """Returns minutes to tokenize a part of a domain, also where it gets one core."""
+    return int(START_MINUTES + _taken(study, domain) / TOKENIZING_RATE)
+
+
+def _looked_at(study: Study, domain: str) -> float:
+    """UTF-8 bytes of text that the job of one part reads."""
+    return _share(study, domain, study.texts[domain].looked_at)
+
+
+def _taken(study: Study, domain: str) -> float:
+    """UTF-8 bytes of text that one part brings into the sample."""
+    return _share(study, domain, study.texts[domain].sample)
+
+
+def _share(study: Study, domain: str, most: int | None) -> float:
+    """A part's share of the text of a domain, of which at most so many bytes count."""
+    size = study.sizes[domain]
+    if size is None:
+        size = UNSIZED_TEXT
+    if most is not None:
+        size = min(size, most)
+    return size / study.parts(domain)
 
 
 def _minutes(study: Study, part: str, trained: int, scored: int, processes: int = 1) -> int:

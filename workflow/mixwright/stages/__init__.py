@@ -57,9 +57,12 @@ COMMANDS = {
         STAGES, "corpus:harvest_installed", "Collect the text of the embedded corpus"
     ),
     "read-target": Command(STAGES, "corpus:read_target", "Read the documents of a target"),
-    "clean-domain": Command(STAGES, "corpus:clean_domain", "Clean and split a domain's text"),
+    "clean-part": Command(STAGES, "corpus:clean_part", "Clean and split a part of a domain"),
     "train-tokenizer": Command(STAGES, "corpus:train_tokenizer", "Train or copy the tokenizer"),
-    "tokenize-domain": Command(STAGES, "corpus:tokenize_domain", "Write the tokens of a domain"),
+    "tokenize-part": Command(
+        STAGES, "corpus:tokenize_part", "Write the tokens of a part of a domain"
+    ),
+    "join-parts": Command(STAGES, "corpus:join_parts", "Make the parts of a domain one shard"),
     "tokenize-target": Command(STAGES, "corpus:tokenize_target", "Write the tokens of a target"),
     "make-datasets": Command(
         STAGES, "tabular:make_datasets", "Turn tables into one data set a domain"

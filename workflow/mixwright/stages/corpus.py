@@ -1,12 +1,13 @@
 """Stages of workflow/rules/corpus.smk: from sources to token shards."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
-from mixwright.corpus import tokenize
+from mixwright.corpus import join, tokenize
 from mixwright.corpus import tokenizer as bpe
-from mixwright.corpus.documents import write_domain, write_target
+from mixwright.corpus.documents import write_part, write_target
 from mixwright.files import read_json
 from mixwright.sources import harvest as embedded
 from mixwright.study.study import Study
@@ -20,8 +21,7 @@ def harvest_installed(study: Path, to: Path) -> None:
     Example:
         mixwright harvest-installed --study results/demo/study.json --to results/demo/installed
     """
-    corpus = read_json(study)["corpus"]
-    counts = embedded.harvest_installed(to, corpus["max_bytes"], corpus["max_document_bytes"])
+    counts = embedded.harvest_installed(to, *Study.read(study).harvest)
     _log_counts("installed", counts)
 
 
@@ -33,24 +33,31 @@ def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None
             --to results/demo/questions/questions.parquet
     """
     plan = Study.read(study)
-    counts = write_target(plan.source(target), plan.config["corpus"], to, *harvest)
+    target_bytes = plan.config["corpus"]["target_bytes"]
+    counts = write_target(plan.source(target), plan.text(target), target_bytes, to, *harvest)
     _log_counts(target, counts)
 
 
-def clean_domain(
-    study: Path, domain: str, harvest: list[Path], questions: list[Path], to: Path
+def clean_part(
+    study: Path,
+    domain: str,
+    part: int,
+    parts: int,
+    harvest: list[Path],
+    questions: list[Path],
+    to: Path,
 ) -> None:
-    """Clean a domain: drop repeated text and text of the targets, split train from validation.
+    """Clean a part of a domain as the study says, and split train from validation.
 
     Example:
-        mixwright clean-domain --study results/demo/study.json --domain prose
+        mixwright clean-part --study results/demo/study.json --domain prose --part 0 --parts 1
             --harvest results/demo/installed --questions results/demo/questions/questions.parquet
-            --to results/demo/documents/prose.parquet
+            --to results/demo/documents/prose/0.parquet
     """
     plan = Study.read(study)
-    corpus = plan.config["corpus"]
-    counts = write_domain(plan.source(domain), corpus, questions, to, *harvest)
-    _log_counts(domain, counts)
+    source, settings = plan.source(domain), plan.text(domain)
+    counts = write_part(source, settings, questions, to, part, parts, *harvest)
+    _log_counts(f"{domain}, part {part + 1} of {parts}", counts)
 
 
 def train_tokenizer(study: Path, documents: list[Path], to: Path) -> None:
@@ -58,23 +65,39 @@ def train_tokenizer(study: Path, documents: list[Path], to: Path) -> None:
 
     Example:
         mixwright train-tokenizer --study results/demo/study.json
-            --documents results/demo/documents/prose.parquet --to results/demo/tokenizer
+            --documents results/demo/documents/prose/0.parquet --to results/demo/tokenizer
     """
     plan = Study.read(study)
     bpe.train_tokenizer(documents, plan.config["tokenizer"], to, plan.learner.masked)
 
 
-def tokenize_domain(study: Path, domain: str, documents: Path, tokenizer: Path, to: Path) -> None:
-    """Write the tokens of a domain: a memory-mapped shard with a manifest.
+def tokenize_part(
+    domain: str, documents: Path, tokenizer: Path, to: Path, threads: int = 1
+) -> None:
+    """Write the tokens of a part of a domain.
 
     Example:
-        mixwright tokenize-domain --study results/demo/study.json --domain prose
-            --documents results/demo/documents/prose.parquet --tokenizer results/demo/tokenizer
-            --to results/demo/shards/prose
+        mixwright tokenize-part --domain prose --tokenizer results/demo/tokenizer
+            --documents results/demo/documents/prose/0.parquet --to results/demo/tokens/prose/0
+    """
+    # The library starts its threads when it first encodes several texts, and asks here how many.
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = str(threads > 1).lower()
+    manifest = tokenize.tokenize_part(domain, documents, tokenizer, to)
+    _log_counts(domain, manifest["splits"]["train"])
+
+
+def join_parts(study: Path, domain: str, tokens: list[Path], to: Path) -> None:
+    """Make the parts of a domain one shard: a manifest that lists them, and validation examples.
+
+    Example:
+        mixwright join-parts --study results/demo/study.json --domain prose
+            --tokens results/demo/tokens/prose/0 --to results/demo/shards/prose
     """
     config = read_json(study)
     context = max(config[part]["shape"]["context"] for part in ("proxy", "final"))
-    manifest = tokenize.tokenize_domain(domain, documents, tokenizer, to, context)
+    folder = config["tokenizer"]["folder"] or "tokenizer.folder"
+    manifest = join.join_parts(domain, tokens, to, context, folder)
     _log_counts(domain, manifest["splits"]["train"])
 
 

@@ -25,7 +25,8 @@ OUTPUTS = {
     "harvest-installed.to": FOLDER,
     "link-profiles.to": INTO,
     "make-datasets.to": FOLDER,
-    "tokenize-domain.to": FOLDER,
+    "join-parts.to": FOLDER,
+    "tokenize-part.to": FOLDER,
     "train-tokenizer.to": FOLDER,
     "collect-losses.losses": FILE,
     "collect-losses.realised": FILE,
@@ -93,6 +94,8 @@ OPTIONS = {
     "optima": "CSV of published optima at two scales",
     "pack": "name of the training job",
     "packs": "folder of the training jobs' results",
+    "part": "which part of the domain, from 0",
+    "parts": "in how many parts the domain is read",
     "points": "the most mixtures to list",
     "questions": "tables of the targets' documents (.parquet); their text is kept out",
     "realised": "tables of the tokens that each run really read (.parquet)",
@@ -132,7 +135,9 @@ OPTIONS = {
     "propose.to": "JSON file to write",
     "link-profiles.to": "folder to link into; none: the one that Snakemake searches",
     "tokenizer": "folder of the tokenizer",
+    "threads": "CPU cores to use",
     "tokens": "training tokens of the final model",
+    "join-parts.tokens": "folders of the tokens of the domain's parts, in their order",
 }
 
 

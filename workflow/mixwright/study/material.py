@@ -20,6 +20,8 @@ from mixwright.study.measured_targets import measured_metrics, spelled_out, stat
 
 # Keys of a domain that its settings of text resolve, or that change none of its text.
 RESOLVED = ("sample", "clean", "tokens")
+# More bytes than any corpus has.
+ALL_BYTES = 2**62
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,49 @@ class Material:
         kind = sources.entry(entry["source"], name)
         needed = sample.needed_bytes(self.config, name, self._longest_proxy)
         return TextSettings.of(self.config["corpus"], entry, kind.defaults, needed)
+
+    @cached_property
+    def sizes(self) -> dict[str, int | None]:
+        """Domain -> about how many bytes of text its source holds; None where nobody knows yet.
+
+        Files are looked at once. Public files have no size: they may not be fetched yet, and
+        the study has the same jobs before and after.
+        """
+        sizes: dict[str, int | None] = {}
+        for name in self.domains:
+            source = self.source(name)
+            sizes[name] = None
+            # Of files that are missing a study can be looked at.
+            with suppress(MixwrightError):
+                if not source.pinned():
+                    sizes[name] = source.size()
+        return sizes
+
+    def parts(self, name: str) -> int:
+        """Returns in how many parts a domain is read, each by a job of its own."""
+        return self.texts[name].parts(self.sizes[name])
+
+    @cached_property
+    def texts(self) -> dict[str, TextSettings]:
+        """Domain -> how much is read of it, and what is done to its text."""
+        return {name: self.text(name) for name in self.domains}
+
+    @property
+    def harvest(self) -> tuple[int, int]:
+        """Bytes that are taken of each domain of the embedded corpus, and of a document at most.
+
+        The largest sample that one of the study's domains has of it; without such a domain, what
+        one would have.
+        """
+        defaults = sources.SOURCES["installed"].defaults
+        general = TextSettings.of(self.config["corpus"], {}, defaults, self.needed_bytes)
+        samples = []
+        for name in self.domains:
+            if self.config["domains"][name]["source"] == "installed":
+                samples.append(self.texts[name].sample or ALL_BYTES)
+        if not samples:
+            samples.append(general.sample or ALL_BYTES)
+        return max(samples), general.max_document_bytes or ALL_BYTES
 
     @property
     def needed_bytes(self) -> int:

@@ -1,0 +1,177 @@
+"""From the parts of a domain to its shard: what learners, finals and evaluation open."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixwright.corpus.pieces import joined
+from mixwright.corpus.shards import Examples
+from mixwright.corpus.tokenize import check_unknown
+from mixwright.errors import MixwrightError
+from mixwright.files import read_json, sha256, write_json, written
+
+# What all parts have alike.
+ALIKE = ("domain", "dtype", "vocabulary", "end_token", "mask_token", "tokenizer_sha256")
+
+
+def join_parts(
+    domain: str,
+    parts: Sequence[str | Path],
+    to: str | Path,
+    context: int | None = None,
+    tokenizer: str | Path = "tokenizer.folder",
+) -> dict[str, Any]:
+    """Writes the folder `shards/<domain>` and returns its manifest.
+
+    The tokens stay where they are: the manifest lists the folders of the parts, as paths that
+    start at its own folder.
+
+    Args:
+        domain: the domain.
+        parts: folders that `tokenize_part` wrote, in their order.
+        to: the folder to write.
+        context: tokens of a sequence, of which the domain must have one; None for no limit.
+        tokenizer: the tokenizer that wrote them, for messages.
+
+    Raises:
+        MixwrightError: the domain has too few training tokens, or no validation token, or the
+            tokenizer does not know its text, or a part is missing.
+    """
+    manifests = [read_json(Path(part) / "manifest.json") for part in parts]
+    _check_alike(domain, manifests)
+    validation = _validation(parts, manifests)
+    _check_size(domain, manifests, validation, context)
+    unknown = _unknown_share(manifests)
+    check_unknown(domain, unknown, tokenizer)
+    with written(to) as temporary:
+        temporary.mkdir()
+        np.save(temporary / "unigram.npy", _unigram(parts))
+        validation.save(temporary / "validation.npz")
+        manifest: dict[str, Any] = {key: manifests[0][key] for key in ALIKE}
+        prints = [part["source_fingerprint"] for part in manifests]
+        manifest["source_fingerprint"] = _hash_of(prints)
+        manifest["unknown"] = unknown
+        cleaning = summed(part["cleaning"] for part in manifests)
+        manifest["cleaning"] = cleaning
+        if "source_bytes" in cleaning:
+            whole = bool(cleaning["whole"])
+            manifest["source"] = {"bytes": cleaning["source_bytes"], "whole": whole}
+        manifest["splits"] = _splits(manifests, sha256(temporary / "validation.npz"))
+        manifest["parts"] = _listed(parts, manifests, Path(to))
+        write_json(temporary / "manifest.json", manifest)
+    return manifest
+
+
+def summed(counts: Any) -> dict[str, Any]:
+    """Returns the sums of the counts of several parts; `whole` is 1 where it is 1 in all of them.
+
+    Args:
+        counts: an iterable of count -> number.
+    """
+    totals: dict[str, Any] = {}
+    whole = []
+    for of_part in counts:
+        whole.append(of_part.get("whole", 0))
+        for key, count in of_part.items():
+            totals[key] = totals.get(key, 0) + count
+    if "whole" in totals:
+        totals["whole"] = min(whole)
+    return totals
+
+
+def _check_alike(domain: str, manifests: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses parts that do not belong together."""
+    for manifest in manifests:
+        for key in ALIKE:
+            if manifest[key] != manifests[0][key]:
+                raise MixwrightError(
+                    f"{domain}: its parts differ in {key}: {manifests[0][key]} and"
+                    f" {manifest[key]}; tokenize this domain again"
+                )
+
+
+def _check_size(
+    domain: str,
+    manifests: Sequence[Mapping[str, Any]],
+    validation: Examples,
+    context: int | None,
+) -> None:
+    """Refuses a domain with too few tokens. No sequence crosses from one part to the next."""
+    longest = max(manifest["splits"]["train"]["tokens"] for manifest in manifests)
+    if context is not None and longest <= context:
+        words = f"{longest} training tokens"
+        remedy = "give the domain more text or shorten the context"
+        if len(manifests) > 1:
+            words += f" in the largest of {len(manifests)} parts"
+            remedy += ", or raise corpus.part_bytes"
+        raise MixwrightError(f"{domain}: {words}, under one sequence of {context}; {remedy}")
+    if longest == 0:
+        raise MixwrightError(f"{domain}: not one training token; give the domain more text")
+    if not len(validation):
+        raise MixwrightError(
+            f"{domain}: not one validation token;"
+            " give the domain more text or raise corpus.validation_share"
+        )
+
+
+def _validation(parts: Sequence[str | Path], manifests: Sequence[Mapping[str, Any]]) -> Examples:
+    """The validation examples of all parts, first pieces first."""
+    examples = []
+    for part, manifest in zip(parts, manifests, strict=True):
+        of_part = Examples.load(Path(part) / "validation.npz")
+        examples.append((of_part, manifest["validation_layers"]))
+    return joined(examples)
+
+
+def _unknown_share(manifests: Sequence[Mapping[str, Any]]) -> float:
+    count = sum(manifest["unknown"]["count"] for manifest in manifests)
+    total = sum(manifest["unknown"]["total"] for manifest in manifests)
+    return float(count / max(total, 1))
+
+
+def _unigram(parts: Sequence[str | Path]) -> NDArray[np.int64]:
+    """(vocabulary,) counts in the training tokens of all parts."""
+    total: NDArray[np.int64] = np.load(Path(parts[0]) / "unigram.npy")
+    for part in parts[1:]:
+        total += np.load(Path(part) / "unigram.npy")
+    return total
+
+
+def _splits(manifests: Sequence[Mapping[str, Any]], validation_hash: str) -> dict[str, Any]:
+    """What the manifest says of the splits: sums of the parts' counts, and hashes."""
+    splits: dict[str, Any] = {}
+    for split in ("train", "validation"):
+        of_parts = [manifest["splits"][split] for manifest in manifests]
+        counts = {}
+        for key in ("tokens", "bytes", "documents"):
+            counts[key] = sum(of_part[key] for of_part in of_parts)
+        splits[split] = counts
+    prints = [manifest["splits"]["train"]["sha256"] for manifest in manifests]
+    splits["train"]["sha256"] = _hash_of(prints)
+    splits["validation"]["sha256"] = validation_hash
+    return splits
+
+
+def _hash_of(hashes: Sequence[str]) -> str:
+    """The one hash, or the SHA-256 of several."""
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _listed(
+    parts: Sequence[str | Path], manifests: Sequence[Mapping[str, Any]], to: Path
+) -> list[dict[str, Any]]:
+    """Where the training tokens of each part are; parts without any are left out."""
+    listed = []
+    for part, manifest in zip(parts, manifests, strict=True):
+        train = manifest["splits"]["train"]
+        if train["tokens"]:
+            folder = Path(os.path.relpath(part, to)).as_posix()
+            listed.append({"folder": folder, "tokens": train["tokens"], "sha256": train["sha256"]})
+    return listed
