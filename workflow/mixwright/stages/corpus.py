@@ -6,7 +6,7 @@ from typing import Any
 
 from mixwright.corpus import tokenize
 from mixwright.corpus import tokenizer as bpe
-from mixwright.corpus.documents import write_domain, write_target
+from mixwright.corpus.documents import write_part, write_target
 from mixwright.files import read_json
 from mixwright.sources import harvest as embedded
 from mixwright.study.study import Study
@@ -33,7 +33,8 @@ def read_target(study: Path, target: str, harvest: list[Path], to: Path) -> None
             --to results/demo/questions/questions.parquet
     """
     plan = Study.read(study)
-    counts = write_target(plan.source(target), plan.config["corpus"], to, *harvest)
+    target_bytes = plan.config["corpus"]["target_bytes"]
+    counts = write_target(plan.source(target), plan.text(target), target_bytes, to, *harvest)
     _log_counts(target, counts)
 
 
@@ -48,8 +49,8 @@ def clean_domain(
             --to results/demo/documents/prose.parquet
     """
     plan = Study.read(study)
-    corpus = plan.config["corpus"]
-    counts = write_domain(plan.source(domain), corpus, questions, to, *harvest)
+    prepared = next(iter(harvest), None)
+    counts = write_part(plan.source(domain), plan.text(domain), questions, to, prepared=prepared)
     _log_counts(domain, counts)
 
 
