@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 Points = NDArray[np.uint8] | NDArray[np.uint32]
 Places = NDArray[np.int64]
+# The number of a text, code points of it, and their kinds (see `Block`).
+Piece = tuple[int, Points, NDArray[np.uint8] | None]
 # Odd, so that multiplying is a bijection modulo 2^64.
 MULTIPLIER = 0x9E3779B97F4A7C15
 FINAL = np.uint64(0xD6E8FEB86659FD93)
@@ -40,10 +42,10 @@ LETTERS_A_WORD = 4
 ODD_CAPITALS = ("\u03a3", "\u0130")
 # Code points that are worked on at a time: their arrays stay near the processor. A longer text is
 # taken in pieces, each of which repeats so much of the one before: n words have less.
-BLOCK = 1 << 17
-OVERLAP = 1 << 14
+BLOCK = 1 << 16
+OVERLAP = 1 << 12
 # A table of this many bits for each n-gram of the targets says quickly that most are not there.
-BITS_FOR_EACH = 4
+BITS_FOR_EACH = 5
 MOST_BITS = 25
 
 
@@ -52,6 +54,8 @@ class Block:
     """The code points of some texts, lower case, a line end after each."""
 
     points: Points
+    # the kind of each code point; None where all are of ASCII
+    kinds: NDArray[np.uint8] | None
     # where each text starts, and where a further one would
     starts: Places
     # the number of each text
@@ -91,8 +95,9 @@ class Known:
                 hashes = grams.hashes[maybe]
                 places = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
                 hits = maybe[self.hashes[places] == hashes]
-                first, last = _texts_of(grams, block)
-                result[block.numbers[first[hits]]] |= first[hits] == last[hits]
+                if len(hits):
+                    first, last = _texts_of(grams, hits, block)
+                    result[block.numbers[first[first == last]]] = True
         return result
 
 
@@ -127,36 +132,41 @@ def shares(text: str, known: Hashes, n: int) -> bool:
 def _within(block: Block, n: int) -> Iterator[Hashes]:
     """The hashes of the n-grams that do not reach from one piece into the next."""
     for grams in _grams(block, n):
-        first, last = _texts_of(grams, block)
+        first, last = _texts_of(grams, np.arange(len(grams.hashes)), block)
         yield grams.hashes[first == last]
 
 
-def _texts_of(grams: Grams, block: Block) -> tuple[Places, Places]:
-    """The places in the block of the texts where each n-gram starts and ends."""
-    first = np.searchsorted(block.starts, grams.starts, "right") - 1
-    last = np.searchsorted(block.starts, grams.ends - 1, "right") - 1
+def _texts_of(grams: Grams, some: Places, block: Block) -> tuple[Places, Places]:
+    """The places in the block of the texts where some of the n-grams start and end."""
+    first = np.searchsorted(block.starts, grams.starts[some], "right") - 1
+    last = np.searchsorted(block.starts, grams.ends[some] - 1, "right") - 1
     return first, last
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[Block]:
     """The texts in blocks: those of ASCII by themselves, and those of scripts without spaces."""
-    plain: list[tuple[int, Points]] = []
-    spaced: list[tuple[int, Points]] = []
-    unspaced: list[tuple[int, Points]] = []
+    plain: list[Piece] = []
+    spaced: list[Piece] = []
+    unspaced: list[Piece] = []
     for number, text in enumerate(texts):
         if text.isascii():
             for piece in _pieces(text):
                 lowered = piece.encode().lower() + b"\n"
-                plain.append((number, np.frombuffer(lowered, np.uint8)))
+                plain.append((number, np.frombuffer(lowered, np.uint8), None))
             continue
-        points = [_lowered(piece) for piece in _pieces(text)]
-        # Of the whole text: hidden characters go where there is a character without spaces.
-        whole = spaced
-        if any(_kinds()[piece].max() > HIDDEN for piece in points):
-            whole = unspaced
-        whole += [(number, piece) for piece in points]
-    for listed in (plain, spaced, unspaced):
-        yield from _joined(listed)
+        pieces: list[Piece] = []
+        listed = spaced
+        for piece in _pieces(text):
+            points = _lowered(piece)
+            kinds = _kinds()[points]
+            pieces.append((number, points, kinds))
+            # Of the whole text: hidden characters go where there is a character without spaces.
+            if kinds.max() > HIDDEN:
+                listed = unspaced
+        listed += pieces
+    yield from _joined(plain)
+    yield from _joined(spaced)
+    yield from _joined(unspaced)
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -180,16 +190,17 @@ def _lowered(text: str) -> NDArray[np.uint32]:
     return _lower_case()[points]
 
 
-def _joined(listed: Sequence[tuple[int, Points]]) -> Iterator[Block]:
+def _joined(listed: Sequence[Piece]) -> Iterator[Block]:
     """Numbered pieces in blocks of about `BLOCK` code points."""
     first = 0
     size = 0
-    for place, (_, points) in enumerate(listed):
+    for place, (_, points, _) in enumerate(listed):
         size += len(points)
         if size >= BLOCK or place + 1 == len(listed):
-            numbers, pieces = zip(*listed[first : place + 1], strict=True)
+            numbers, pieces, kinds = zip(*listed[first : place + 1], strict=True)
+            joined = None if kinds[0] is None else np.concatenate(kinds)
             starts = np.cumsum([0, *map(len, pieces)])
-            yield Block(np.concatenate(pieces), starts, np.array(numbers))
+            yield Block(np.concatenate(pieces), joined, starts, np.array(numbers))
             first = place + 1
             size = 0
 
@@ -197,12 +208,12 @@ def _joined(listed: Sequence[tuple[int, Points]]) -> Iterator[Block]:
 def _grams(block: Block, n: int) -> Iterator[Grams]:
     """The n-grams of words of a block, and those of letters where it has any."""
     points = block.points
-    if points.dtype == np.uint8:
+    kinds = block.kinds
+    if kinds is None:
         spaces = np.flatnonzero(points <= ord(" "))
         spaces = spaces[_kinds()[points[spaces]] == SPACE]
         yield _word_grams(points, np.arange(0), spaces, n)
         return
-    kinds = _kinds()[points]
     if kinds.max() <= HIDDEN:
         yield _word_grams(points, np.arange(0), np.flatnonzero(kinds == SPACE), n)
         return

@@ -15,7 +15,7 @@ import numpy as np
 from mixwright.corpus.ngrams import Known
 from mixwright.corpus.order import Entry, Lowest
 from mixwright.corpus.spool import SpoolWriter
-from mixwright.corpus.steps import Candidate, Report, Step, chain, count_shared
+from mixwright.corpus.steps import Candidate, Report, Step, count_shared, steps_of
 from mixwright.corpus.text_settings import LOOK, TextSettings
 from mixwright.corpus.texts import content_hash, encoded
 from mixwright.errors import MixwrightError
@@ -103,7 +103,9 @@ def clean(part: Part, folder: Path) -> tuple[Path, Report]:
             changed.
     """
     rooms = ROOM
-    if part.quota is None or not any(step.drops_text for step in chain(part.settings, part.known)):
+    if part.quota is None or not any(
+        step.drops_text for step in steps_of(part.settings, part.known)
+    ):
         rooms = (1.0,)
     for number, room in enumerate(rooms):
         place = folder / str(number)
@@ -125,7 +127,7 @@ def _attempt(part: Part, folder: Path, room: float | None) -> tuple[Report, bool
     most = None
     if part.quota is not None and room is not None:
         most = room * part.quota
-    steps = chain(part.settings, part.known)
+    steps = steps_of(part.settings, part.known)
     documents = Lowest(folder / "buckets", most)
     counts = _gather(part, steps, documents)
     folder.mkdir(parents=True, exist_ok=True)
@@ -171,7 +173,7 @@ def _next(entries: Iterator[Entry], most: int) -> list[Candidate]:
     batch = []
     size = 0
     for entry in entries:
-        batch.append(Candidate(entry.key, entry.text.decode(), len(entry.text), entry.tokens))
+        batch.append(Candidate(entry.key, entry.text.decode(), entry.text, entry.tokens))
         size += len(entry.text)
         if size >= most:
             break

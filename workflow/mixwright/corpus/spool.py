@@ -43,7 +43,7 @@ class SpoolWriter:
     def __init__(self, path: Path) -> None:
         self._file = pa.OSFile(str(path), "wb")
         self._writer = pa.ipc.new_file(self._file, SCHEMA)
-        self._held: list[Candidate] = []
+        self._held: list[tuple[bytes, int, bytes, bytes | None]] = []
         self._size = 0
 
     def __enter__(self) -> Self:
@@ -63,7 +63,9 @@ class SpoolWriter:
     def add(self, documents: Sequence[Candidate]) -> None:
         """Adds documents behind those that are there."""
         for document in documents:
-            self._held.append(document)
+            # Not the document: its text is there twice.
+            row = (document.key, len(document.text), document.raw, document.tokens)
+            self._held.append(row)
             self._size += document.size + len(document.tokens or b"")
             if self._size >= BATCH_BYTES:
                 self._write()
@@ -71,11 +73,12 @@ class SpoolWriter:
     def _write(self) -> None:
         if not self._held:
             return
+        keys, characters, texts, tokens = zip(*self._held, strict=True)
         columns = [
-            pa.array(draws_of([document.key for document in self._held])),
-            pa.array([len(document.text) for document in self._held], pa.int64()),
-            pa.array([document.text for document in self._held], pa.string()),
-            token_array([document.tokens for document in self._held]),
+            pa.array(draws_of(keys)),
+            pa.array(characters, pa.int64()),
+            text_array(texts),
+            token_array(tokens),
         ]
         self._writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
         self._held = []
@@ -90,6 +93,13 @@ def draws_of(keys: Sequence[bytes]) -> NDArray[np.float64]:
     """
     halves = np.frombuffer(b"".join(keys), ">u8").reshape(-1, 2)
     return halves[:, 1].astype(np.float64) / 2.0**64
+
+
+def text_array(texts: Sequence[bytes]) -> Any:
+    """Returns the arrow array of texts in UTF-8."""
+    ends = np.cumsum([0, *map(len, texts)])
+    offsets = pa.py_buffer(ends.astype(np.int32))
+    return pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(b"".join(texts)))
 
 
 def token_array(listed: Sequence[bytes | None]) -> Any:
