@@ -122,8 +122,9 @@ def _validation_limit(part: Part, draws: Draws, counts: Report) -> float:
         for reason, count in counts.items():
             if count and not reason.startswith("bytes") and reason not in NOT_ROWS:
                 words.append(f"{count} {reason.replace('_', ' ')}")
+        number = "two" if counts["documents"] < 2 else "two different"
         raise MixwrightError(
-            f"{part.source.name}: under two documents are left of this domain"
+            f"{part.source.name}: under {number} documents are left of this domain"
             f" ({', '.join(words) or '0 read'}); give it more or other text"
         )
     return min(max(share, draws.lowest), draws.second)
