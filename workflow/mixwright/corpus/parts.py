@@ -50,8 +50,9 @@ COUNTS = (
     "train_characters",
 )
 SPOOL = "documents.arrow"
-# UTF-8 bytes of text that go through the steps at a time.
+# UTF-8 bytes of text, and documents, that go through the steps at a time.
 BATCH_BYTES = 1_000_000
+BATCH_DOCUMENTS = 5_000
 # Times the sample of which the documents of lowest hash are stored, where steps can drop text.
 # Where that was too little, the source is read again, for the next one; the last stores all.
 ROOM: tuple[float | None, ...] = (1.5, 6.0, None)
@@ -169,13 +170,13 @@ def _in_order(
 
 
 def _next(entries: Iterator[Entry], most: int) -> list[Candidate]:
-    """The next documents, until they have this many bytes."""
+    """The next documents, until they have this many bytes, or are many."""
     batch = []
     size = 0
     for entry in entries:
         batch.append(Candidate(entry.key, entry.text.decode(), entry.text, entry.tokens))
         size += len(entry.text)
-        if size >= most:
+        if size >= most or len(batch) >= BATCH_DOCUMENTS:
             break
     return batch
 

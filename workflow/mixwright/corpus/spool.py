@@ -21,8 +21,9 @@ SCHEMA = pa.schema(
         ("tokens", TOKENS),
     ]
 )
-# UTF-8 bytes of text, and bytes of tokens, of a batch, which becomes a row group.
+# UTF-8 bytes of text, and bytes of tokens, of a batch, which becomes a row group; and documents.
 BATCH_BYTES = 16_000_000
+BATCH_DOCUMENTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class SpoolWriter:
             row = (document.key, len(document.text), document.raw, document.tokens)
             self._held.append(row)
             self._size += document.size + len(document.tokens or b"")
-            if self._size >= BATCH_BYTES:
+            if self._size >= BATCH_BYTES or len(self._held) >= BATCH_DOCUMENTS:
                 self._write()
 
     def _write(self) -> None:

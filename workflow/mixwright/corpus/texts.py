@@ -2,14 +2,38 @@
 
 from hashlib import blake2b
 
+HASH_BYTES = 16
+# Characters of a text that are split into words at a time.
+PIECE = 1 << 20
+
 
 def content_hash(text: str) -> bytes:
     """Returns 16 bytes: a hash of the text with its white space normalised.
 
     It is the identity of a document, and its place in every order.
     """
+    if len(text) > PIECE:
+        return _hash_of_pieces(text)
     normalised = " ".join(text.split())
-    return blake2b(normalised.encode(errors="replace"), digest_size=16).digest()
+    return blake2b(normalised.encode(errors="replace"), digest_size=HASH_BYTES).digest()
+
+
+def _hash_of_pieces(text: str) -> bytes:
+    """The same of a long text: its words are not all in memory at once."""
+    hashed = blake2b(digest_size=HASH_BYTES)
+    # Whether there were words, and whether white space follows them.
+    started = False
+    apart = False
+    for first in range(0, len(text), PIECE):
+        piece = text[first : first + PIECE]
+        words = piece.split()
+        if words:
+            if started and (apart or piece[0].isspace()):
+                hashed.update(b" ")
+            hashed.update(" ".join(words).encode(errors="replace"))
+            started = True
+        apart = piece[-1].isspace()
+    return hashed.digest()
 
 
 def encoded(text: str) -> tuple[bytes, bool]:
