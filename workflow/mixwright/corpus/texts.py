@@ -1,10 +1,18 @@
 """What a text is: its identity, and how it is spelled."""
 
+import re
 from hashlib import blake2b
+
+import numpy as np
 
 HASH_BYTES = 16
 # Characters of a text that are split into words at a time.
 PIECE = 1 << 20
+# Characters of a text that is split into words one by one; of longer ones the bytes are compared.
+SHORT = 500
+# White space that has several bytes, and bytes in which all other white space is a space.
+WIDE_SPACE = re.compile(f"[{''.join(chr(n) for n in range(0x80, 0x3001) if chr(n).isspace())}]")
+ALL_SPACES_ALIKE = bytes(32 if n < 128 and chr(n).isspace() else n for n in range(256))
 
 
 def content_hash(text: str) -> bytes:
@@ -14,8 +22,18 @@ def content_hash(text: str) -> bytes:
     """
     if len(text) > PIECE:
         return _hash_of_pieces(text)
-    normalised = " ".join(text.split())
-    return blake2b(normalised.encode(errors="replace"), digest_size=HASH_BYTES).digest()
+    return blake2b(_normalised(text), digest_size=HASH_BYTES).digest()
+
+
+def _normalised(text: str) -> bytes:
+    """The words of a text in UTF-8, a space between two."""
+    if len(text) < SHORT or (not text.isascii() and WIDE_SPACE.search(text)):
+        return " ".join(text.split()).encode(errors="replace")
+    codes = np.frombuffer(text.encode(errors="replace").translate(ALL_SPACES_ALIKE), np.uint8)
+    spaces = codes == ord(" ")
+    # Of spaces in a row the first stays.
+    taken = np.append(True, ~(spaces[1:] & spaces[:-1]))
+    return codes[taken].tobytes().strip(b" ")
 
 
 def _hash_of_pieces(text: str) -> bytes:
