@@ -10,6 +10,7 @@ import pytest
 
 from least_config import CONFIG, LEAST
 from mixwright.corpus.documents import read_texts, write_target
+from mixwright.corpus.text_settings import TextSettings
 from mixwright.errors import MixwrightError
 from mixwright.sources import LABELS, SOURCES, TEXT, create
 from mixwright.sources.base import Reading, Source, Tally
@@ -186,9 +187,9 @@ def test_a_reading_that_is_left_early_has_a_tally(example, kind):
 @pytest.mark.parametrize("kind", READ)
 def test_documents_become_the_examples_of_a_target(example, kind, tmp_path):
     source = example(kind)
-    settings = {"max_document_bytes": 1000, "target_bytes": 10**6}
-    report = write_target(source, settings, tmp_path / "example.parquet", *source.prepared()[:1])
-    assert report["documents"] == len(read_texts(tmp_path / "example.parquet")) >= 2
+    to = tmp_path / "example.parquet"
+    report = write_target(source, TextSettings(), 10**6, to, *source.prepared()[:1])
+    assert report["documents"] == len(read_texts(to)) >= 2
 
 
 @pytest.mark.parametrize("kind", READ)

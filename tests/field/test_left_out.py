@@ -3,17 +3,16 @@
 import json
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import study_tables
-from mixwright.corpus.cleaning import clean_domain
-from mixwright.corpus.documents import write_domain, write_target
-from mixwright.corpus.ngrams import MULTIPLIER, _word, ngram_set, ngrams, shares
+from mixwright.corpus.documents import write_part, write_target
+from mixwright.corpus.ngrams import ngram_set, ngrams, shares
 from mixwright.corpus.shards import read_counts
 from mixwright.corpus.tokenize import tokenize_target
 from mixwright.corpus.tokenizer import train_tokenizer
@@ -23,16 +22,10 @@ from mixwright.sources import create
 from mixwright.study.study import Study
 from mixwright.tabular.dataset import dataset_of, write_dataset
 from mixwright.tabular.source import prepare
+from source_rows import ALL_STEPS, cleaned
 from whole_domain import tokenize_domain
 
-CORPUS = {
-    "target_bytes": 10**6,
-    "max_bytes": 10**6,
-    "max_document_bytes": 24_000,
-    "validation_share": 0.1,
-    "ngram": 13,
-    "min_line": 40,
-}
+TARGET_BYTES = 10**6
 WORDS = ["".join(random.Random(n).choices("abcdefghij", k=5)) for n in range(2_000)]
 DESIGN = pd.DataFrame({"run": [], "domain": [], "weight": [], "tokens": []})
 
@@ -72,8 +65,7 @@ def test_documents_that_hold_a_target_are_dropped_in_every_script(script):
     leaking = [
         f"{text_of(100 + n)}{'' if script != 'words' else ' '}{t}" for n, t in enumerate(targets)
     ]
-    rows = [{"text": text} for text in [*clean, *leaking]]
-    documents, report = clean_domain("web", rows, ngram_set(targets, 13), CORPUS)
+    documents, report = cleaned([*clean, *leaking], targets=targets)
     assert report["contaminated"] == 15
     assert {document.text for document in documents} == set(clean)
 
@@ -98,40 +90,39 @@ def test_a_thai_word_is_no_passage():
     assert not shares("กรุงเทพมหานคร" + characters(2, 0x0E01, 0x0E30), known, 13)
 
 
-def test_ngrams_of_scripts_with_spaces_are_what_they_were():
-    """Numbers of studies in Latin, Greek, Cyrillic, Arabic, Hebrew, Hindi and Korean stay."""
-
-    def before(text: str, n: int) -> np.ndarray:
-        listed = text.lower().split()
-        hashes = np.array([_word(word) for word in listed], np.uint64)
-        rolled = np.zeros(max(len(listed) - n + 1, 0), np.uint64)
-        for offset in range(n if len(rolled) else 0):
-            rolled = rolled * MULTIPLIER + hashes[offset : offset + len(rolled)]
-        return rolled
-
+def test_ngrams_are_words_in_a_row_in_every_script_with_spaces():
+    """Latin, Greek, Cyrillic, Arabic, Hebrew, Hindi, Korean and others, with odd white space."""
     draw = random.Random(0)
     blocks = [(0x21, 0x7F), (0xA1, 0x24F), (0x391, 0x3C9), (0x410, 0x44F), (0x5D0, 0x5EA)]
     blocks += [(0x620, 0x64A), (0x904, 0x939), (0xAC00, 0xAD00), (0x1F300, 0x1F600)]
-    for _ in range(100):
+    # Every n-gram has one hash, and every hash one n-gram.
+    hash_of: dict[tuple[str, ...], int] = {}
+    for _ in range(300):
         first, last = draw.choice(blocks)
         text = characters(draw.randrange(10**6), first, last)
         for place in range(0, 150, draw.randrange(2, 9)):
-            text = text[:place] + draw.choice(" \n\t\xa0\x1f\u2003") + text[place:]
+            text = text[:place] + draw.choice(" \n\t\xa0\x1f\u2003\x85") + text[place:]
+        listed = text.lower().split()
         for n in (1, 3, 13):
-            assert np.array_equal(ngrams(text, n), before(text, n))
+            windows = [tuple(listed[i : i + n]) for i in range(len(listed) - n + 1)]
+            hashes = ngrams(text, n).tolist()
+            assert len(hashes) == len(windows)
+            for window, number in zip(windows, hashes, strict=True):
+                assert hash_of.setdefault(window, number) == number
+    assert len(set(hash_of.values())) == len(hash_of)
 
 
 # Counts that reach the report
 
 
-def entries(folder: Path, texts: Mapping[str, list[Any]], **corpus: int) -> list[dict[str, Any]]:
+def entries(folder: Path, texts: Mapping[str, list[Any]], **corpus: Any) -> list[dict[str, Any]]:
     """Manifests of domains, cleaned and tokenized as a study does it."""
-    settings = CORPUS | corpus
+    settings = replace(ALL_STEPS, **corpus)
     for name, listed in texts.items():
         rows = "".join(json.dumps({"text": text}) + "\n" for text in listed)
         (folder / f"{name}.jsonl").write_text(rows)
         source = create(name, {"source": "files", "files": str(folder / f"{name}.jsonl")})
-        write_domain(source, settings, sorted(folder.glob("target*")), folder / f"{name}.parquet")
+        write_part(source, settings, sorted(folder.glob("target*")), folder / f"{name}.parquet")
     files = [folder / f"{name}.parquet" for name in texts]
     tokenizer = {"vocabulary": 300, "folder": None, "sample_bytes": 20_000}
     train_tokenizer(files, tokenizer, folder / "own")
@@ -179,13 +170,13 @@ def test_the_counts_add_up_to_the_bytes_that_were_read(tmp_path):
     target = words(7)
     (tmp_path / "t.txt").write_text(target)
     source = create("t", {"source": "files", "files": str(tmp_path / "t.txt")})
-    write_target(source, CORPUS, tmp_path / "target.parquet")
+    write_target(source, ALL_STEPS, TARGET_BYTES, tmp_path / "target.parquet")
     texts = [words(n, 400) for n in range(40)]
     texts += [texts[0], f"{words(99)} {target}", *[f"{words(n)}\n{words(1, 80)}" for n in (50, 51)]]
-    (manifest,) = entries(tmp_path, {"web": texts}, max_document_bytes=1_500, max_bytes=40_000)
+    (manifest,) = entries(tmp_path, {"web": texts}, max_document_bytes=1_500, sample=40_000)
     counts = manifest["cleaning"]
-    assert counts["contaminated"] == 1 and counts["over_cap"] > 0 and counts["cut"] > 30
-    reasons = ("cut", "duplicates", "repeated_lines", "contaminated", "over_cap")
+    assert counts["contaminated"] == 1 and counts["beyond_sample"] > 0 and counts["cut"] > 30
+    reasons = ("cut", "duplicates", "repeated_lines", "contaminated", "beyond_sample")
     lost = sum(counts[f"bytes_{reason}"] for reason in reasons)
     assert counts["bytes"] + lost == counts["bytes_read"] == sum(len(text) for text in texts)
 
@@ -197,9 +188,9 @@ def test_leaks_and_unanswered_questions_are_told(tmp_path):
         lines = "".join(json.dumps(row) + "\n" for row in listed)
         (tmp_path / f"{name}.jsonl").write_text(lines)
     keys = {"source": "files", "files": str(tmp_path / "t.jsonl")}
-    write_target(create("t", keys), CORPUS, tmp_path / "target-t.parquet")
+    write_target(create("t", keys), ALL_STEPS, TARGET_BYTES, tmp_path / "target-t.parquet")
     keys = {"source": "files", "files": str(tmp_path / "q.jsonl"), "query": "q", "gold": "a"}
-    write_target(create("q", keys), CORPUS, tmp_path / "target-q.parquet")
+    write_target(create("q", keys), ALL_STEPS, TARGET_BYTES, tmp_path / "target-q.parquet")
     manifests = entries(
         tmp_path, {"web": [*WHOLE, *[f"{words(n)} {t}" for n, t in enumerate(targets)]]}
     )

@@ -13,12 +13,14 @@ import pytest
 
 from least_config import CONFIG, LEAST
 from mixwright.corpus.documents import read_texts, write_target
+from mixwright.corpus.text_settings import TextSettings
 from mixwright.errors import MixwrightError
 from mixwright.sources import create
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 
-CORPUS = {"max_document_bytes": 5_000, "target_bytes": 10**7}
+CORPUS = TextSettings(max_document_bytes=5_000)
+TARGET_BYTES = 10**7
 ANSWERS = ["the first one", "the second one", "the third one", "the fourth one"]
 # Places of the right answers, the first and the last among them.
 PLACES = [2, 0, 1, 3, 1, 2]
@@ -34,7 +36,7 @@ def scored(folder: Path, rows: Rows, form: str = "jsonl", **settings: Any) -> di
     else:
         pq.write_table(pa.Table.from_pylist(rows), path)
     source = create("t", resolved(json.dumps(settings)) | {"files": str(path)})
-    write_target(source, CORPUS, folder / "t.parquet")
+    write_target(source, CORPUS, TARGET_BYTES, folder / "t.parquet")
     documents = read_texts(folder / "t.parquet")
     return {document.context.rstrip("\n"): document.text for document in documents}
 
@@ -348,7 +350,7 @@ def test_rows_without_an_answer_are_left_out_and_counted(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = create("t", {"source": "files", "files": str(path), **COLUMNS})
-    report = write_target(source, CORPUS, tmp_path / "t.parquet")
+    report = write_target(source, CORPUS, TARGET_BYTES, tmp_path / "t.parquet")
     assert (report["read"], report["empty"], report["documents"]) == (6, 3, 3)
     hidden = questions(LISTS, [""] * len(PLACES))
     assert "no text in its 6 rows; give" in refusal(tmp_path, hidden, **COLUMNS)
@@ -425,7 +427,7 @@ def test_hostile_rows_never_end_in_a_traceback(tmp_path):
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         source = create("t", {"source": "files", "files": str(path), **COLUMNS})
         try:
-            write_target(source, CORPUS, tmp_path / "t.parquet")
+            write_target(source, CORPUS, TARGET_BYTES, tmp_path / "t.parquet")
             accepted += 1
         except MixwrightError as error:
             assert "\n" not in str(error) and "; " in str(error)

@@ -1,23 +1,18 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mixwright.corpus.cleaning import clean_domain, clean_target, split_query
-from mixwright.corpus.documents import read_texts, target_ngrams, write_domain, write_target
-from mixwright.corpus.ngrams import ngram_set, ngrams, shares
+from mixwright.corpus.cleaning import clean_target, split_query
+from mixwright.corpus.documents import read_texts, target_ngrams, write_part, write_target
+from mixwright.corpus.ngrams import ngrams, shares
 from mixwright.errors import MixwrightError
 from mixwright.sources import create
 from mixwright.sources.text import cut
+from source_rows import ALL_STEPS, cleaned
 
-SETTINGS = {
-    "target_bytes": 1_000_000,
-    "max_bytes": 10**6,
-    "max_document_bytes": 2000,
-    "validation_share": 0.1,
-    "ngram": 13,
-    "min_line": 40,
-}
+SETTINGS = replace(ALL_STEPS, max_document_bytes=2000)
 NONE = np.zeros(0, np.uint64)
 
 
@@ -30,8 +25,8 @@ def texts(count: int = 200) -> list[str]:
     return [words(seed) for seed in range(count)]
 
 
-def clean(raw: list[str], known=NONE, **settings):
-    return clean_domain("d", [{"text": text} for text in raw], known, SETTINGS | settings)
+def clean(raw: list[str], targets=(), **settings):
+    return cleaned(raw, replace(SETTINGS, **settings), targets)
 
 
 def test_order_of_rows_does_not_matter():
@@ -70,10 +65,10 @@ def test_documents_are_cut_at_a_character():
 
 def test_the_cap_ends_the_domain_and_keeps_a_prefix():
     whole, _ = clean(texts())
-    part, report = clean(texts(), max_bytes=10_000)
+    part, report = clean(texts(), sample=10_000)
     assert part == whole[: len(part)]
     assert 10_000 <= report["bytes"] < 10_500
-    assert report["over_cap"] == 200 - len(part)
+    assert report["beyond_sample"] == 200 - len(part)
 
 
 def test_a_long_line_stands_once_in_a_domain():
@@ -82,7 +77,8 @@ def test_a_long_line_stands_once_in_a_domain():
     assert sum(document.text.count(line) for document in documents) == 1
     assert sum(document.text.count("short") for document in documents) == 20
     assert report["repeated_lines"] == 39
-    assert clean([f"{words(i)}\n{line}" for i in range(9)], min_line=0)[1]["repeated_lines"] == 0
+    without = clean([f"{words(i)}\n{line}" for i in range(9)], clean=("plain-text",))[1]
+    assert without["repeated_lines"] == 0
 
 
 def test_a_document_that_shares_an_ngram_with_a_target_is_dropped():
@@ -90,7 +86,7 @@ def test_a_document_that_shares_an_ngram_with_a_target_is_dropped():
     shared = " ".join(target.split()[20:33]).upper()
     under = " ".join(target.split()[20:32])
     raw = [*texts(5), f"before {shared} after", f"before {under} after"]
-    documents, report = clean(raw, ngram_set([target], 13))
+    documents, report = clean(raw, [target])
     assert report["contaminated"] == 1
     assert all(shared not in document.text for document in documents)
     assert any(under in document.text for document in documents)
@@ -135,7 +131,7 @@ def test_an_answer_that_is_no_choice_is_refused(gold):
     with pytest.raises(
         MixwrightError, match=f"t: row 1: gold is {gold}; give the number of one of the 2 choices"
     ):
-        clean_target("t", [row], SETTINGS)
+        clean_target("t", [row], SETTINGS, 10**6)
 
 
 def test_domains_and_targets_are_spelled_alike():
@@ -146,14 +142,14 @@ def test_domains_and_targets_are_spelled_alike():
 
 def test_targets_are_shuffled_without_repeats_and_capped():
     rows = [{"text": f"{text} is", "query": text} for text in [*texts(50), words(4)]]
-    documents, report = clean_target("t", rows, SETTINGS)
+    documents, report = clean_target("t", rows, SETTINGS, 10**6)
     assert (len(documents), report["duplicates"]) == (50, 1)
     assert {document.text for document in documents} == {" is"}
-    capped, _ = clean_target("t", rows[::-1], SETTINGS | {"target_bytes": 2000})
+    capped, _ = clean_target("t", rows[::-1], SETTINGS, 2000)
     assert capped == documents[: len(capped)]
     assert len(capped) < 10
     with pytest.raises(MixwrightError, match="t: no text in its 1 rows"):
-        clean_target("t", [{"text": " "}], SETTINGS)
+        clean_target("t", [{"text": " "}], SETTINGS, 10**6)
 
 
 def test_the_stages_keep_targets_out_of_domains(tmp_path):
@@ -164,9 +160,10 @@ def test_the_stages_keep_targets_out_of_domains(tmp_path):
     write_target(
         create("t", {"source": "files", "files": str(tmp_path / "leak.jsonl")}),
         SETTINGS,
+        10**6,
         tmp_path / "out/t.parquet",
     )
-    report = write_domain(
+    report = write_part(
         create("d", source), SETTINGS, [tmp_path / "out/t.parquet"], tmp_path / "out/d.parquet"
     )
     assert (report["contaminated"], report["documents"]) == (1, 29)

@@ -1,24 +1,19 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from mixwright.corpus.cleaning import clean_domain, clean_target
+from mixwright.corpus.cleaning import clean_target
 from mixwright.corpus.ngrams import ngram_set, shares
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.sources import harvest as module
 from mixwright.sources.harvest import DOMAINS, HELD_OUT, harvest, harvest_installed
+from source_rows import ALL_STEPS, cleaned
 
-SETTINGS = {
-    "target_bytes": 1_000_000,
-    "max_bytes": 40_000,
-    "max_document_bytes": 8000,
-    "validation_share": 0.1,
-    "ngram": 13,
-    "min_line": 40,
-}
+SETTINGS = replace(ALL_STEPS, sample=40_000, max_document_bytes=8000)
 FILES = {
     "fake/code.py": '"""{}"""\n' + "value = 1\n" * 100,
     "fake/more.py": "other = 2\n" * 100,
@@ -34,7 +29,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def texts() -> module.Texts:
-    return harvest(SETTINGS["max_bytes"], SETTINGS["max_document_bytes"])
+    return harvest(40_000, 8000)
 
 
 def install(site: Path, monkeypatch, order: int = 1) -> None:
@@ -73,18 +68,14 @@ def test_the_domains_are_what_they_say(texts):
 
 
 def test_nothing_held_out_stands_in_a_cleaned_domain(texts):
-    known = ngram_set(
-        (
-            document.text
-            for name in HELD_OUT
-            for document in clean_target(name, ({"text": text} for text in texts[name]), SETTINGS)[
-                0
-            ]
-        ),
-        13,
-    )
+    targets = []
+    for name in HELD_OUT:
+        rows = [{"text": text} for text in texts[name]]
+        documents, _ = clean_target(name, rows, SETTINGS, 10**6)
+        targets += [document.text for document in documents]
+    known = ngram_set(targets, 13)
     for name in DOMAINS:
-        documents, _ = clean_domain(name, [{"text": text} for text in texts[name]], known, SETTINGS)
+        documents, _ = cleaned(texts[name], SETTINGS, targets)
         assert not any(shares(document.text, known, 13) for document in documents)
         assert sum(shares(text, known, 13) for text in texts[name]) <= 0.05 * len(texts[name]), (
             name

@@ -1,28 +1,43 @@
 """The files of cleaned documents, and the two stages that write them."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from mixwright.corpus.cleaning import Document, Report, clean_domain, clean_target
-from mixwright.corpus.ngrams import Hashes, ngram_set
+from mixwright.corpus.cleaning import Document, clean_target
+from mixwright.corpus.ngrams import Hashes, Known, ngram_set
+from mixwright.corpus.parts import Part, clean
+from mixwright.corpus.spool import TOKENS, Draws, draws_in, read_spool, train_characters
+from mixwright.corpus.steps import Report
 from mixwright.corpus.text_settings import TextSettings
 from mixwright.errors import MixwrightError
 from mixwright.files import written
-from mixwright.sources.base import Source
+from mixwright.sources.base import Reading, Source
 
 # The key of the file's metadata with the counts of cleaning.
 COUNTS = "mixwright.counts"
+# Counts that are no rows that were left out.
+NOT_ROWS = ("source_bytes", "whole", "train_characters")
+# Rows of a file that are in memory at a time.
+BATCH_ROWS = 512
+# The columns that a document is read from, in the order of its fields.
+READ = ("split", "text", "context", "tokens")
 SCHEMA = pa.schema(
     [
         ("document", pa.int64()),
         ("split", pa.string()),
         ("text", pa.string()),
         ("context", pa.string()),
+        # null where the source has text alone
+        ("tokens", TOKENS),
     ]
 )
 
@@ -36,21 +51,38 @@ def write_part(
     parts: int = 1,
     prepared: Path | None = None,
 ) -> Report:
-    """Reads, cleans and writes one part of a domain, and returns counts."""
-    known = target_ngrams(targets, settings.ngram)
-    rows = []
-    for number, row in enumerate(source.documents(prepared)):
-        if number % parts == part:
-            rows.append(row)
-    documents, report = clean_domain(source.name, rows, known, _as_before(settings, parts))
-    train = [document for document in documents if document.split == "train"]
-    report["train_characters"] = sum(len(document.text) for document in train)
-    report["source_bytes"] = report["bytes_read"]
-    report["whole"] = 1
-    report["beyond_sample"] = report.pop("over_cap")
-    report["bytes_beyond_sample"] = report.pop("bytes_over_cap")
-    write_documents(documents, to, report)
-    return report
+    """Reads, cleans and writes one part of a domain, and returns counts (see parts.COUNTS).
+
+    The split follows from the hash of the text, so that one text is in one split in every domain.
+    Files on the way lie beside `to`, and are removed.
+
+    Args:
+        source: where its text comes from.
+        settings: how much is taken of it, and what is done to it.
+        targets: document files, for documents that share an n-gram with them.
+        to: the file to write.
+        part: which part of the source.
+        parts: how many there are; of a single one no split is empty.
+        prepared: the first of what a rule made for the source (see Source.prepared).
+
+    Raises:
+        MixwrightError: the source cannot be read; a step does not fit its rows; under two
+            documents are left of a single part.
+    """
+    known = Known(target_ngrams(targets, settings.ngram), settings.ngram)
+    work = Part(source, settings, known, part, parts, prepared)
+    with written(to) as temporary:
+        # Its name tells whose it is, so that what a killed job leaves is removed like the file.
+        folder = temporary.with_name(temporary.name.replace(".partial", ".folder.partial"))
+        folder.mkdir()
+        try:
+            spool, counts = clean(work, folder)
+            limit = _validation_limit(work, draws_in(spool), counts)
+            counts["train_characters"] = train_characters(spool, limit)
+            _write_spooled(spool, limit, temporary, counts)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    return counts
 
 
 def write_target(
@@ -60,34 +92,63 @@ def write_target(
     to: str | Path,
     prepared: Path | None = None,
 ) -> Report:
-    """Reads, cleans and writes one target, and returns counts; arguments as for `write_part`."""
+    """Reads, cleans and writes one target, and returns counts.
+
+    Args:
+        source: where its texts or questions come from.
+        settings: as `clean_target` takes them.
+        target_bytes: UTF-8 bytes of the documents at most, contexts included.
+        to: the file to write.
+        prepared: the first of what a rule made for the source (see Source.prepared).
+    """
     gold_is = source.settings.get("gold_is")
-    rows = source.documents(prepared)
-    mapping = _as_before(settings, 1) | {"target_bytes": target_bytes}
-    documents, report = clean_target(source.name, rows, mapping, gold_is)
+    reading = Reading(prepared, on_error=settings.on_error)
+    rows = source.documents(reading)
+    documents, report = clean_target(source.name, rows, settings, target_bytes, gold_is)
+    report |= {"broken": reading.tally.broken, "broken_files": reading.tally.broken_files}
     write_documents(documents, to, report)
     return report
 
 
-def _as_before(settings: TextSettings, parts: int) -> dict[str, Any]:
-    most = 2**60
-    return {
-        "max_bytes": (settings.sample or most) // parts,
-        "ngram": settings.ngram,
-        "min_line": settings.min_line,
-        "max_document_bytes": settings.max_document_bytes or most,
-        "validation_share": settings.validation_share,
-    }
+def _validation_limit(part: Part, draws: Draws, counts: Report) -> float:
+    """The highest draw of a document that is held out, so that about the right share is."""
+    share = part.settings.validation_share
+    if counts["bytes"]:
+        share = min(share, part.validation_bytes / counts["bytes"])
+    if part.parts > 1:
+        return share
+    if draws.different < 2:
+        words = []
+        for reason, count in counts.items():
+            if count and not reason.startswith("bytes") and reason not in NOT_ROWS:
+                words.append(f"{count} {reason.replace('_', ' ')}")
+        number = "two" if counts["documents"] < 2 else "two different"
+        raise MixwrightError(
+            f"{part.source.name}: under {number} documents are left of this domain"
+            f" ({', '.join(words) or '0 read'}); give it more or other text"
+        )
+    return min(max(share, draws.lowest), draws.second)
 
 
-def iter_documents(path: str | Path, split: str | None = None) -> Iterator[Document]:
-    """Yields the documents of one file in stored order; arguments as for `read_texts`."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=512, columns=["split", "text", "context"]):
-            columns = [column.to_pylist() for column in batch.columns]
-            for which, text, context in zip(*columns, strict=True):
-                if split is None or which == split:
-                    yield Document(which, text, context)
+def _write_spooled(spool: Path, limit: float, to: Path, counts: Report) -> None:
+    """Writes the documents of a spool, a row group a batch."""
+    schema = SCHEMA.with_metadata({COUNTS: json.dumps(counts)})
+    # Words of texts do not repeat as wholes: a dictionary of them would only cost time.
+    options = {"compression": "zstd", "use_dictionary": ["split", "context"]}
+    number = 0
+    with pq.ParquetWriter(to, schema, write_statistics=False, **options) as writer:
+        for batch in read_spool(spool):
+            rows = batch.num_rows
+            held_out = batch.column("draw").to_numpy() <= limit
+            columns = [
+                pa.array(np.arange(number, number + rows)),
+                pa.array(np.where(held_out, "validation", "train").tolist(), pa.string()),
+                batch.column("text"),
+                pa.repeat("", rows),
+                batch.column("tokens"),
+            ]
+            writer.write_batch(pa.record_batch(columns, schema=schema), row_group_size=rows)
+            number += rows
 
 
 def target_ngrams(paths: Sequence[str | Path], n: int) -> Hashes:
@@ -115,6 +176,7 @@ def write_documents(
         columns["split"].append(document.split)
         columns["text"].append(document.text)
         columns["context"].append(document.context)
+        columns["tokens"].append(document.tokens)
     with written(to) as temporary:
         counts = {COUNTS: json.dumps(report or {})}
         table = pa.table(columns, schema=SCHEMA.with_metadata(counts))
@@ -129,24 +191,48 @@ def read_counts(path: str | Path) -> Report:
 
 
 def read_texts(path: str | Path, split: str | None = None) -> list[Document]:
-    """Returns the documents of one file in stored order.
+    """Returns the documents of one file in stored order, all at once; see `iter_documents`."""
+    return list(iter_documents(path, split))
+
+
+def iter_documents(path: str | Path, split: str | None = None) -> Iterator[Document]:
+    """Yields the documents of one file in stored order; a batch of them is in memory at a time.
 
     Args:
-        path: a file that `write_documents` wrote.
+        path: a file that `write_part`, `write_target` or `write_documents` wrote.
         split: the one split to read; None for all.
 
     Raises:
         MixwrightError: the file is missing or broken.
     """
     try:
-        rows = pq.read_table(path, schema=SCHEMA).to_pylist()
+        with pq.ParquetFile(path) as file:
+            names = [name for name in READ if name in file.schema_arrow.names]
+            for batch in file.iter_batches(BATCH_ROWS, columns=names):
+                yield from _documents(batch, split)
     except (OSError, pa.ArrowInvalid) as error:
         raise MixwrightError(
             f"{path}: not a readable file of documents ({error.__class__.__name__});"
             " clean this source again"
         ) from None
-    documents = []
-    for row in rows:
-        if split is None or row["split"] == split:
-            documents.append(Document(row["split"], row["text"], row["context"]))
-    return documents
+
+
+def _documents(batch: Any, split: str | None) -> Iterator[Document]:
+    """The documents of a batch of rows."""
+    if split is not None:
+        batch = batch.filter(pc.equal(batch.column("split"), split))
+    splits, texts, contexts = (batch.column(name).to_pylist() for name in READ[:3])
+    listed: list[Any] = [None] * len(texts)
+    # Files of older versions have no tokens.
+    if "tokens" in batch.schema.names and batch.column("tokens").null_count < len(texts):
+        listed = [_ids(tokens) for tokens in batch.column("tokens")]
+    for row in zip(splits, texts, contexts, listed, strict=True):
+        yield Document(*row)
+
+
+def _ids(tokens: Any) -> NDArray[np.uint32] | None:
+    """The ids of an arrow list."""
+    if not tokens.is_valid:
+        return None
+    ids: NDArray[np.uint32] = tokens.values.to_numpy(zero_copy_only=False)
+    return ids
