@@ -5,11 +5,11 @@ import random
 from pathlib import Path
 
 import pytest
-from mixwright.corpus.join import join_parts
 
 from mixwright import tables
 from mixwright.corpus.counts import count_domains
 from mixwright.corpus.documents import read_counts, write_part
+from mixwright.corpus.join import join_parts
 from mixwright.corpus.text_settings import TextSettings
 from mixwright.corpus.tokenize import tokenize_part
 from mixwright.corpus.tokenizer import train_tokenizer

@@ -161,14 +161,19 @@ def _of_source(
         return {"source_tokens": stated, "source_bytes": size, "counted": STATED}
     if source["whole"] and not cleaning.get("beyond_sample", 0):
         return {"source_tokens": tokens, "source_bytes": size, "counted": COUNTED}
+    share, most = held_out
+    trained = 1 - min(share, most / max(held, 1))
+    if source.get("tokens"):
+        # the files say how many there are; cleaning and splits leave a part of them
+        taken = source["tokens"] * _passing(held, cleaning)
+        counted = max(round(trained * taken), tokens)
+        return {"source_tokens": counted, "source_bytes": size, "counted": COUNTED}
     if size is None:
         raise MixwrightError(
             f"domains: nobody can tell how much text {name} holds beyond its sample; give"
             f" domains.{name}.tokens, the training tokens of all of it, or domains.{name}.sample:"
             " all"
         )
-    share, most = held_out
-    trained = 1 - min(share, most / max(held, 1))
     estimate = trained * _estimated(size, splits["train"], held, cleaning)
     return {
         "source_tokens": max(round(estimate), tokens),
@@ -191,14 +196,19 @@ def _estimated(
         held: bytes of the sample, with what is held out.
         cleaning: the counts of cleaning.
     """
+    text = size * _passing(held, cleaning)
+    return float(text * int(train["tokens"]) / max(int(train["bytes"]), 1))
+
+
+def _passing(held: int, cleaning: Mapping[str, Any]) -> float:
+    """The share of a source's text that cleaning leaves; see `_estimated`."""
     dropped = sum(cleaning.get(f"bytes_{reason}", 0) for reason in DROPPED)
     # where they are counted and left in
     if cleaning.get("dropped_contaminated") == 0:
         dropped -= cleaning.get("bytes_contaminated", 0)
     # documents are cut as they are read, also those beyond the sample
     uncut = 1 - cleaning.get("bytes_cut", 0) / max(cleaning.get("bytes_read", 0), 1)
-    passing = uncut * held / max(held + dropped, 1)
-    return float(size * passing * int(train["tokens"]) / max(int(train["bytes"]), 1))
+    return float(uncut * held / max(held + dropped, 1))
 
 
 def _rows(domains: "Path | pd.DataFrame", split: str | None = None) -> Iterable[Any]:

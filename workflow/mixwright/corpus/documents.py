@@ -25,7 +25,7 @@ from mixwright.sources.base import Reading, Source
 # The key of the file's metadata with the counts of cleaning.
 COUNTS = "mixwright.counts"
 # Counts that are no rows that were left out.
-NOT_ROWS = ("source_bytes", "whole", "train_characters")
+NOT_ROWS = ("source_bytes", "source_tokens", "whole", "train_characters")
 # Rows of a file that are in memory at a time.
 BATCH_ROWS = 512
 # The columns that a document is read from, in the order of its fields.

@@ -59,8 +59,7 @@ def join_parts(
         cleaning = summed(part["cleaning"] for part in manifests)
         manifest["cleaning"] = cleaning
         if "source_bytes" in cleaning:
-            whole = bool(cleaning["whole"])
-            manifest["source"] = {"bytes": cleaning["source_bytes"], "whole": whole}
+            manifest["source"] = _source([part["cleaning"] for part in manifests], cleaning)
         manifest["splits"] = _splits(manifests, sha256(temporary / "validation.npz"))
         manifest["parts"] = _listed(parts, manifests, Path(to))
         write_json(temporary / "manifest.json", manifest)
@@ -82,6 +81,22 @@ def summed(counts: Any) -> dict[str, Any]:
     if "whole" in totals:
         totals["whole"] = min(whole)
     return totals
+
+
+def _source(parts: Sequence[Mapping[str, Any]], cleaning: Mapping[str, Any]) -> dict[str, Any]:
+    """What the whole source holds: its bytes of text, and its tokens where the files say them.
+
+    Both are 0 where they are not known of one of the parts.
+    """
+    size = cleaning["source_bytes"]
+    tokens = cleaning.get("source_tokens", 0)
+    for part in parts:
+        is_empty = part["whole"] and not part["source_bytes"]
+        if not part["source_bytes"] and not part["whole"]:
+            size = 0
+        if not part.get("source_tokens") and not is_empty:
+            tokens = 0
+    return {"bytes": size, "tokens": tokens, "whole": bool(cleaning["whole"])}
 
 
 def _check_alike(domain: str, manifests: Sequence[Mapping[str, Any]]) -> None:

@@ -232,12 +232,16 @@ def _check_tokens(part: Part, steps: Sequence[Step]) -> None:
 
 
 def _of_source(tally: Tally) -> Report:
-    """What the source met: how much text it has, and what of it is broken."""
+    """What the source met: how much text it has, and what of it is broken.
+
+    Where nobody knows how much text lies beyond what was read, `source_bytes` is 0.
+    """
     size = tally.text_bytes
-    if not tally.whole and tally.passed_bytes:
-        size = round(size * tally.part_bytes / tally.passed_bytes)
+    if not tally.whole:
+        size = round(size * tally.part_bytes / max(tally.passed_bytes, 1))
     return {
         "source_bytes": size,
+        "source_tokens": tally.tokens,
         "whole": int(tally.whole),
         "broken": tally.broken,
         "broken_files": tally.broken_files,

@@ -241,6 +241,9 @@ def _sum_up(parts: Sequence[_Part], yielded: int, tally: Tally) -> None:
     text than a byte of another. So the domain's bytes are of text: all of it, and what was read.
     """
     total: float | None = 0.0
+    # Of one that does not say its tokens those of the domain are not known either.
+    tokens = [part.tally.tokens for part in parts]
+    tally.tokens += sum(tokens) if all(tokens) else 0
     for part in parts:
         inner = part.tally
         tally.broken += inner.broken

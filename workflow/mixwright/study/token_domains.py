@@ -22,9 +22,12 @@ def check_token_domains(study: Mapping[str, Any]) -> None:
             where = f"config: {section}.{name}"
             if "source" not in settings:
                 continue
-            if not entry(settings["source"], name).tokens:
-                _check_no_keys(where, settings)
-            elif section == "domains":
+            listed = settings.get("sources", [settings])
+            has_tokens = [entry(one["source"], name).tokens for one in listed]
+            for one, is_tokens in zip(listed, has_tokens, strict=True):
+                if not is_tokens:
+                    _check_no_keys(where, one)
+            if section == "domains" and any(has_tokens):
                 _check_unchanged(where, name, settings, study["corpus"])
 
 
