@@ -206,7 +206,8 @@ def iter_documents(path: str | Path, split: str | None = None) -> Iterator[Docum
         MixwrightError: the file is missing or broken.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        # A buffer in front of the file would hold all that was read of it.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             names = [name for name in READ if name in file.schema_arrow.names]
             for batch in file.iter_batches(BATCH_ROWS, columns=names):
                 yield from _documents(batch, split)
