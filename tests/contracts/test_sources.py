@@ -220,7 +220,8 @@ def test_a_study_on_the_source_resolves(example, kind):
     for key, value in source.settings.items():
         assert resolved.settings[key] == value
     assert resolved.inputs() == source.inputs()
-    assert study.corpus["domains"]["example"] == resolved.facts()
+    # Beside how much of it is read, and what is done to it.
+    assert study.corpus["domains"]["example"].items() >= resolved.facts().items()
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest_name():

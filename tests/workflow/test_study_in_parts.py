@@ -19,7 +19,7 @@ from conftest import HOUSE, Workshop, changed
 
 STUDY: dict[str, Any] = {
     "study": "parts",
-    "corpus": {"part_bytes": 40_000, "sample": "all"},
+    "corpus": {"part_bytes": 35_000, "sample": "all"},
     "domains": {
         "web": {"source": "files", "files": "web.jsonl"},
         "code": {"source": "files", "files": ["code-*.parquet"]},
@@ -46,15 +46,16 @@ def texts(name: str, count: int) -> list[str]:
 
 
 def write_sources(folder: Path) -> None:
-    for name, count in {"web": 260, "little": 40, "held": 20}.items():
+    for name, count in {"web": 220, "little": 25, "held": 20}.items():
         lines = [json.dumps({"text": text}) for text in texts(name, count)]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
     (folder / "notes").mkdir()
-    for number, text in enumerate(texts("notes", 260)):
+    for number, text in enumerate(texts("notes", 220)):
         (folder / "notes" / f"{number:03}.txt").write_text(text)
     for number in range(3):
-        table = pa.table({"text": texts(f"code{number}", 140)})
-        pq.write_table(table, folder / f"code-{number}.parquet", compression=None)
+        table = pa.table({"text": texts(f"code{number}", 60)})
+        path = folder / f"code-{number}.parquet"
+        pq.write_table(table, path, row_group_size=10, compression=None)
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +98,14 @@ def test_parts_are_disjoint_and_hold_every_document(finished):
     for name in IN_PARTS:
         assert parts_of(finished, name) >= 3
         manifest = json.loads((results / "shards" / name / "manifest.json").read_text())
-        assert len(manifest["parts"]) == parts_of(finished, name)
+        # Of a file of few row groups a part may get none.
+        assert 3 <= len(manifest["parts"]) <= parts_of(finished, name)
         documents = []
         for path in (results / "documents" / name).iterdir():
             documents += pq.read_table(path, columns=["text"]).column("text").to_pylist()
-        wanted = texts(name, 260)
+        wanted = texts(name, 220)
         if name == "code":
-            wanted = [text for number in range(3) for text in texts(f"code{number}", 140)]
+            wanted = [text for number in range(3) for text in texts(f"code{number}", 60)]
         assert sorted(documents) == sorted(wanted)
         counts = sum(split["documents"] for split in manifest["splits"].values())
         assert counts == len(wanted) == manifest["cleaning"]["documents"]
@@ -115,7 +117,7 @@ def test_a_finished_corpus_has_nothing_to_do_and_stated_tokens_change_no_text(fi
     assert finished.jobs(STUDY, TEXTS) == {}
     stated = changed(STUDY, "domains.web.tokens", 10**9)
     assert not {"clean_part", "tokenize_part", "join_parts"} & set(finished.jobs(stated, TEXTS))
-    larger = changed(STUDY, "corpus.part_bytes", 40_001)
+    larger = changed(STUDY, "corpus.part_bytes", 35_001)
     assert finished.jobs(larger, TEXTS) == {}, "as many parts"
 
 

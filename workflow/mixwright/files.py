@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -254,10 +255,12 @@ def sha256(path: Path) -> str:
 
 def stamp(path: str | Path) -> list[int]:
     """Returns a file's size in bytes and its time in whole seconds; nothing where it is missing."""
-    path = Path(path)
-    if not path.is_file():
+    try:
+        facts = Path(path).stat()
+    except OSError:
         return []
-    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        return []
     return [facts.st_size, int(facts.st_mtime)]
 
 

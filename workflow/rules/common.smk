@@ -158,7 +158,7 @@ def stamps(files):
     Snakemake reruns what is older than its inputs. A file that was replaced by one from before is
     told by its stamp. Fetched files are pinned, and have none.
     """
-    own = [path for path in map(str, files) if not path.startswith(f"{RESULTS_FOLDER}/")]
+    own = [path for path in files if not str(path).startswith(f"{RESULTS_FOLDER}/")]
     return digest([stamp(path) for path in own])
 
 

@@ -1,6 +1,7 @@
 """The parts of a domain: tokens in a stream, a shard over several, what is refused."""
 
 import random
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_a_shard_of_three_parts_has_the_tokens_of_all_and_copies_none(folder):
         for key in ("tokens", "bytes", "documents"):
             assert one[split][key] == several[split][key]
     assert manifests[1]["cleaning"] == {key: 3 * COUNTS[key] for key in COUNTS} | {"whole": 1}
-    assert manifests[1]["source"] == {"bytes": 300, "whole": True}
+    assert manifests[1]["source"] == {"bytes": 300, "tokens": 0, "whole": True}
 
 
 def test_of_one_part_the_shard_has_the_hashes_and_files_of_that_part(folder):
@@ -230,3 +231,22 @@ def test_counted_characters_stand_for_the_text_of_a_file(tmp_path):
 def test_whole_is_of_all_parts():
     assert summed([{"whole": 1, "read": 2}, {"whole": 0, "read": 3}]) == {"whole": 0, "read": 5}
     assert summed([{}]) == {}
+
+
+@pytest.mark.parametrize("limit", [1_000, 20_000])
+def test_a_disk_that_fills_up_leaves_nothing(folder, tmp_path, limit):
+    """At the tokens, or at what comes after them; the place is named."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    rows = [Document("train", text(seed, 400)) for seed in range(20)]
+    rows += [Document("validation", text(seed, 4_000)) for seed in range(20, 40)]
+    write_documents(rows[: 40 if limit > 9_000 else 20], tmp_path / "documents.parquet")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            tokenize_part(
+                "d", tmp_path / "documents.parquet", folder / "tokenizer", tmp_path / "tokens"
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(tmp_path / "tokens")
+    assert [path.name for path in tmp_path.iterdir()] == ["documents.parquet"]

@@ -4,7 +4,17 @@ import pytest
 
 from least_study import CONFIG, study
 from mixwright.finals.models import build
-from mixwright.jobs.resources import final_minutes, memory_mb, proxy_minutes, scoring_minutes
+from mixwright.jobs.resources import (
+    cleaning_mb,
+    cleaning_minutes,
+    final_minutes,
+    memory_mb,
+    proxy_minutes,
+    scoring_minutes,
+    tokenizing_mb,
+    tokenizing_minutes,
+    tokenizing_threads,
+)
 from mixwright.proxies.footprint import parameters
 from mixwright.study.config import read_yaml
 from mixwright.study.study import Study
@@ -107,3 +117,35 @@ def test_a_shape_with_a_vocabulary_of_its_own_asks_for_its_rows():
     assert memory_mb(rows_8k, "proxy") < memory_mb(rows_50k, "proxy")
     runs = study(proxy={"tokens": 10**9}).packs.popitem()[1]
     assert proxy_minutes(rows_8k, runs) < proxy_minutes(rows_50k, runs)
+
+
+def corpus(size: int | None, **settings) -> Study:
+    """A study of which one domain holds so many bytes of text."""
+    domains = {"cpp": {"source": "installed"}, "prose": {"source": "installed"}}
+    planned = study(domains=domains, corpus={"sample": "all", **settings})
+    planned.__dict__["sizes"] = dict.fromkeys(domains, size)
+    return planned
+
+
+def test_a_part_of_text_asks_for_what_it_reads_whatever_the_domain_holds():
+    """The number of jobs grows with a domain, not what one of them needs."""
+    small, part, huge = (corpus(size) for size in (10**6, 10**9, 10**12))
+    assert [planned.parts("cpp") for planned in (small, part, huge)] == [1, 1, 1000]
+    assert tokenizing_threads(small, "cpp") == 1
+    for planned in (part, huge):
+        assert cleaning_mb(planned, "cpp") == cleaning_mb(part, "cpp") < 1024
+        assert tokenizing_mb(planned, "cpp") < 1024
+        assert cleaning_minutes(planned, "cpp") == cleaning_minutes(part, "cpp") < 120
+        assert tokenizing_threads(planned, "cpp") == 8
+    assert cleaning_mb(small, "cpp") < cleaning_mb(part, "cpp")
+    assert cleaning_minutes(small, "cpp") < cleaning_minutes(part, "cpp")
+    assert tokenizing_minutes(small, "cpp") < tokenizing_minutes(part, "cpp")
+
+
+def test_of_a_sample_a_job_reads_ten_times_as_much_and_tokenizes_that_much():
+    sample = corpus(10**12, sample=10**8)
+    assert sample.parts("cpp") == 1
+    assert cleaning_minutes(sample, "cpp") == cleaning_minutes(corpus(10**9), "cpp")
+    assert tokenizing_minutes(sample, "cpp") == tokenizing_minutes(corpus(10**8), "cpp")
+    # of a source whose size nobody knows, as of a gigabyte
+    assert cleaning_mb(corpus(None), "cpp") == cleaning_mb(corpus(10**9), "cpp")

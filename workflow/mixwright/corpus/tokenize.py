@@ -176,7 +176,7 @@ class _Part:
         self.unknown.add(tokens, texts, len(texts))
         self.unigram += np.bincount(tokens, minlength=self.vocabulary)
         self.train_hash.update(tokens)
-        file.write(tokens.tobytes())
+        file.write(tokens.data)
 
     def _hash(self, batch: Sequence[Document]) -> None:
         """Adds documents to the fingerprint."""

@@ -148,7 +148,7 @@ class Material:
     def places(self) -> Places:
         """Where the files that the study names lie."""
         folder = self.config.get("tokenizer", {}).get("folder")
-        return Places(f"results/{self.name}", self.config["public"], folder)
+        return Places(f"results/{self.name}", self.config.get("public", {}), folder)
 
     def source(self, name: str) -> Source:
         """Returns where the text of a domain or of a held-out target comes from."""
