@@ -139,7 +139,8 @@ def test_finals_that_lose_to_a_unigram_model_are_serious():
     ],
 )
 def test_training_domains_as_targets_are_named(targets, words):
-    config = study_tables.study() | {"targets": {name: {"weight": 1.0} for name in targets}}
+    named = {name: {"source": "installed", "weight": 1.0} for name in targets}
+    config = study_tables.study() | {"targets": named}
     assert words in caveats(summed(config))
 
 
