@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 # and the study ends.
 UNKNOWN = 0.01
 MOST_UNKNOWN = 0.5
+# Tokens or characters of a long document that are counted at a time.
+BLOCK = 1 << 20
 
 
 def tokenize_part(
@@ -171,10 +173,13 @@ class _Part:
     def _write(self, tokens: NDArray[Any], texts: Sequence[str], file: IO[bytes]) -> None:
         """Counts the tokens of some texts and appends them to the file."""
         self.tokens += len(tokens)
-        self.text_bytes += len("".join(texts).encode())
+        self.text_bytes += sum(map(len, _in_bytes("".join(texts))))
         self.documents += len(texts)
         self.unknown.add(tokens, texts, len(texts))
-        self.unigram += np.bincount(tokens, minlength=self.vocabulary)
+        # a count makes eight bytes of a token
+        for start in range(0, len(tokens), BLOCK):
+            block = tokens[start : start + BLOCK]
+            self.unigram += np.bincount(block, minlength=self.vocabulary)
         self.train_hash.update(tokens)
         file.write(tokens.data)
 
@@ -184,7 +189,8 @@ class _Part:
         for document in batch:
             words += (document.split, document.context, document.text)
         # all at once: a document may be a line
-        self.fingerprint.update("\0".join([*words, ""]).encode())
+        for piece in _in_bytes("\0".join([*words, ""])):
+            self.fingerprint.update(piece)
         for document in batch:
             if document.tokens is not None:
                 self.fingerprint.update(np.asarray(document.tokens, np.int64))
@@ -202,12 +208,18 @@ class _Part:
             )
 
 
+def _in_bytes(text: str) -> Iterator[bytes]:
+    """A text in UTF-8, a piece at a time."""
+    for start in range(0, len(text), BLOCK):
+        yield text[start : start + BLOCK].encode()
+
+
 def _append(stream: "array[int]", ids: Ids) -> None:
     """Appends the ids of a text to a stream of the same type."""
     if isinstance(ids, list):
         stream.fromlist(ids)
     else:
-        stream.frombytes(np.asarray(ids, stream.typecode).tobytes())
+        stream.frombytes(np.ascontiguousarray(ids, stream.typecode).view(np.uint8).data)
 
 
 def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examples:
