@@ -10,9 +10,9 @@ VERSIONS = {
     "test": 1,
     "region": 2,
     "harvest": 1,
-    "clean": 2,
+    "clean": 3,
     "tokenizer": 1,
-    "tokenize": 2,
+    "tokenize": 3,
     "datasets": 2,
     "design": 1,
     "calibrate": 1,
@@ -25,5 +25,5 @@ VERSIONS = {
     "propose": 7,
     "final": 1,
     "evaluate": 1,
-    "report": 4,
+    "report": 5,
 }
