@@ -14,8 +14,8 @@ from mixwright.sources.places import Places
 
 # All steps, and what the embedded corpus is cleaned with.
 ALL_STEPS = TextSettings(sample=10**6, max_document_bytes=24_000, clean=STEPS)
-# How the counts tell where the bytes are that were read.
-LOST = ("cut", "duplicates", "repeated_lines", "beyond_sample")
+# Counts of bytes that are not where the text is that was read.
+ASIDE = ("bytes_read", "bytes_contaminated")
 
 
 class RowsSource(Source):
@@ -59,7 +59,8 @@ def cleaned(
 
 def adds_up(counts: Report) -> bool:
     """Whether every byte that was read is accounted for."""
-    lost = sum(counts[f"bytes_{reason}"] for reason in LOST)
+    reasons = [key for key in counts if key.startswith("bytes_") and key not in ASIDE]
+    lost = sum(counts[reason] for reason in reasons)
     if counts["dropped_contaminated"]:
         lost += counts["bytes_contaminated"]
     return counts["bytes_read"] == counts["bytes"] + lost
