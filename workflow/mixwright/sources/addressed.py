@@ -1,19 +1,15 @@
 """What is known of a file at a path or an address (hf://) beside its rows. Runs in a job."""
 
-import bz2
-import gzip
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import IO, Any
+from collections.abc import Sequence
+from pathlib import Path
 
-from mixwright.sources.opening import PACKED, PIECE
+from mixwright.errors import MixwrightError
+from mixwright.sources.opening import PACKED, PIECE, packing_of, unpacked
 
 # Bytes on disk that are looked at: rows beyond them are taken to be as long as those before.
 MOST = 8_000_000
-# Bytes of a packed file that are read at a time: how far it was read tells what was passed.
-AHEAD = 1 << 13
 # The end of a name, packing left aside, of files that have a row a line.
 LINES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
 
@@ -29,30 +25,35 @@ def share_of_lines(address: str, size: int, rows: int) -> float | None:
     Returns:
         From 0 to 1; None where the file has no row a line, or cannot be read.
     """
+    import fsspec
+
     name = address.lower()
     for suffix in PACKED:
         name = name.removesuffix(suffix)
     if not name.endswith(LINES) or not size:
         return None
     try:
-        with _opened(address) as (file, content):
+        with fsspec.open(address, "rb") as file:
+            content = unpacked(file, packing_of(Path(address), file))
             lines = 0
-            unpacked = 0
+            # Bytes of text that were read, and those of them up to the last row.
+            read = passed = 0
             while lines < rows and file.tell() < MOST:
                 piece = content.read(PIECE)
                 if not piece:
                     break
-                if not unpacked and piece.lstrip()[:1] == b"[" and ".json" in name:
+                if not read and piece.lstrip()[:1] == b"[" and ".json" in name:
                     return None
                 taken, used = _first_lines(piece, rows - lines)
                 lines += taken
-                unpacked += used
-            packed = file.tell() / max(1, content.tell())
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+                passed += used
+                read += len(piece)
+            packed = file.tell() / max(1, read)
+    except (MixwrightError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
         return None
     if not lines:
         return None
-    return min(1.0, packed * unpacked * max(1.0, rows / lines) / size)
+    return min(1.0, packed * passed * max(1.0, rows / lines) / size)
 
 
 def rows_of_parquet(address: str) -> int | None:
@@ -115,26 +116,3 @@ def _first_lines(piece: bytes, most: int) -> tuple[int, int]:
     for _ in range(most):
         end = piece.index(b"\n", end) + 1
     return most, end
-
-
-@contextmanager
-def _opened(address: str) -> Iterator[tuple[IO[bytes], Any]]:
-    """The file as it lies there, and its content unpacked."""
-    import fsspec
-    import zstandard
-
-    with fsspec.open(address, "rb") as file:
-        start = file.read(8)
-        file.seek(0)
-        if start.startswith(PACKED[".gz"]):
-            yield file, gzip.GzipFile(fileobj=file)
-        elif start.startswith(PACKED[".zst"]):
-            unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-            yield file, unpacker.stream_reader(file, read_size=AHEAD, read_across_frames=True)
-        elif start.startswith(PACKED[".bz2"]):
-            yield file, bz2.BZ2File(file)
-        elif start.startswith(PACKED[".xz"]):
-            with lzma.LZMAFile(file) as content:
-                yield file, content
-        else:
-            yield file, file

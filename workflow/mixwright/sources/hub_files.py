@@ -15,7 +15,9 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.sources import spans
 from mixwright.sources.hub_errors import needs_code, no_split
+from mixwright.sources.opening import FORMS, PACKED
 from mixwright.sources.places import expanded, patterns
 
 Settings = Mapping[str, Any]
@@ -26,22 +28,8 @@ SPLIT = "train"
 CARD = "README.md"
 # Files that `save_to_disk` writes: of one split, and of several.
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
-# The ends of names of data files, and how many bytes of text a byte of them holds, about.
-HOLDS = {
-    ".parquet": 2.5,
-    ".gz": 3.0,
-    ".zst": 3.0,
-    ".bz2": 3.5,
-    ".xz": 3.5,
-    ".zip": 3.0,
-    ".arrow": 1.0,
-    ".json": 1.0,
-    ".jsonl": 1.0,
-    ".ndjson": 1.0,
-    ".csv": 1.0,
-    ".tsv": 1.0,
-    ".txt": 1.0,
-}
+# The ends of names of data files.
+ENDINGS = {*PACKED, *FORMS, ".zip", ".arrow", ".csv", ".tsv"}
 
 
 def offline() -> bool:
@@ -127,12 +115,12 @@ def text_bytes(name: str, folder: Path, settings: Settings) -> int:
     counts = _card_bytes(folder, settings)
     if counts:
         return counts
-    total = 0.0
+    total = 0
     for path in files_of(name, folder, settings):
         # what is left: the card, and the JSON that save_to_disk wrote
         if path.name not in (CARD, STATE, INFO, SPLITS):
-            total += path.stat().st_size * HOLDS.get(path.suffix.lower(), 1.0)
-    return int(total)
+            total += spans.text_bytes(path, path.stat().st_size)
+    return total
 
 
 def state_print(folder: Path, settings: Settings) -> str | None:
@@ -230,7 +218,7 @@ def _matching(folder: Path, pattern: str) -> Iterator[Path]:
         hidden = any(part.startswith((".", "_")) for part in inside.parts)
         if path.is_dir() and "**" not in pattern:
             yield from _matching(folder, f"{inside}/**")
-        elif path.is_file() and path.suffix.lower() in HOLDS and not hidden:
+        elif path.is_file() and path.suffix.lower() in ENDINGS and not hidden:
             yield path
 
 

@@ -18,8 +18,9 @@ from mixwright.sources.addressed import (
     share_of_lines,
     sizes_of,
 )
-from mixwright.sources.base import Reading, Row, Tally
-from mixwright.sources.columns import TEXT, Columns
+from mixwright.sources.base import Reading, Row, Tally, text_size
+from mixwright.sources.columns import Columns
+from mixwright.sources.faults import Faults
 from mixwright.sources.hub_errors import no_split, refusal
 from mixwright.sources.lines import Line, pick
 from mixwright.sources.spread import inner_names, order, share
@@ -92,6 +93,7 @@ def rows(columns: Columns, parts: Sequence[Shard], reading: Reading) -> Iterator
     progress = [_Progress() for _ in parts]
     start = reading.tally.text_bytes
     tally = reading.tally
+    faults = Faults(columns.name, reading.on_error, tally)
     try:
         # Files may hold less than their share of what is wanted: then others are read further.
         for queue, shared in ((chosen, True), (others, False), (chosen, False)):
@@ -107,54 +109,44 @@ def rows(columns: Columns, parts: Sequence[Shard], reading: Reading) -> Iterator
                     if shared:
                         sizes = [parts[other].size for other in queue[position:]]
                         budget = share(remaining, sizes)
-                yield from _shard_rows(columns, parts[number], progress[number], budget, reading)
+                shard, done = parts[number], progress[number]
+                yield from _shard_rows(columns, shard, done, budget, faults)
     finally:
+        faults.close()
         _sum_up(columns.name, parts, progress, tally)
 
 
 def _shard_rows(
-    columns: Columns, shard: Shard, progress: _Progress, budget: int | None, reading: Reading
+    columns: Columns,
+    shard: Shard,
+    progress: _Progress,
+    budget: int | None,
+    faults: Faults,
 ) -> Iterator[Row]:
     """The rows of one shard that follow those that were read, up to a number of bytes of text."""
-    tally = reading.tally
+    tally = faults.tally
     present: set[str] = set()
     start = tally.text_bytes
     line = Line()
-    for content in _guarded(columns.name, shard, progress, reading):
+    for content in _guarded(columns.name, shard, progress, faults):
         line = _line(shard, progress.rows, content, columns.names)
         try:
             row = columns.row(line, present)
         except MixwrightError as error:
-            if reading.on_error == "stop":
-                raise
-            log.warning("%s; it is left out", error)
-            tally.broken += 1
+            faults.row(error)
             continue
         if row is None:
             continue
-        tally.text_bytes += len((row.get(TEXT) or "").encode(errors="replace"))
+        tally.text_bytes += text_size(row)
         yield row
         if budget is not None and tally.text_bytes - start >= budget:
             break
     if line.columns:
-        _check_present(columns, shard, line, present, reading)
-
-
-def _check_present(
-    columns: Columns, shard: Shard, line: Line, present: set[str], reading: Reading
-) -> None:
-    """Refuses a shard whose rows lack a column, or counts it among the broken files."""
-    try:
         columns.check_present(shard.name, line.columns, present)
-    except MixwrightError as error:
-        if reading.on_error == "stop":
-            raise
-        log.warning("%s; its rows have no text", error)
-        reading.tally.broken_files += 1
 
 
 def _guarded(
-    name: str, shard: Shard, progress: _Progress, reading: Reading
+    name: str, shard: Shard, progress: _Progress, faults: Faults
 ) -> Iterator[Mapping[str, Any]]:
     """The rows of a shard as they come; what the libraries raise is told in one line."""
     iterator = shard.read(progress.rows)
@@ -162,11 +154,7 @@ def _guarded(
         try:
             content = next(iterator, None)
         except Exception as error:
-            mended = refusal(name, shard.name, error, progress.rows)
-            if reading.on_error == "stop":
-                raise mended from None
-            log.warning("%s; the rest of it is left out", mended)
-            reading.tally.broken_files += 1
+            faults.file(refusal(name, shard.name, error, progress.rows))
             content = None
         if content is None:
             progress.complete = True

@@ -82,8 +82,8 @@ def opened_on_disk(path: Path) -> Iterator[Opened]:
     try:
         with path.open("rb") as file:
             packing = packing_of(path, file)
-            with _unpacked(file, packing) as unpacked:
-                yield Opened(unpacked, file, packing)
+            with unpacked(file, packing) as content:
+                yield Opened(content, file, packing)
     except PermissionError:
         raise MixwrightError(
             f"{path}: it may not be read; change its permissions (chmod u+r) or leave it out"
@@ -212,8 +212,13 @@ class ZstdFrames(io.RawIOBase):
         return unpacked
 
 
-def _unpacked(file: IO[bytes], packing: str) -> Any:
-    """The file's unpacked bytes, as an open file."""
+def unpacked(file: IO[bytes], packing: str) -> Any:
+    """Returns the unpacked bytes of a file, as an open file.
+
+    Args:
+        file: as it lies on disk.
+        packing: what `packing_of` returned.
+    """
     if packing == ".gz":
         return gzip.open(file)
     if packing == ".bz2":

@@ -9,12 +9,10 @@ from pathlib import Path
 
 from mixwright.errors import MixwrightError
 from mixwright.sources.json_rows import can_split_json, json_rows
-from mixwright.sources.lines import Line, Scan, kind_of, pick
+from mixwright.sources.lines import Line, Scan
 from mixwright.sources.opening import form_of
 from mixwright.sources.parquet_rows import can_split_parquet, parquet_rows
 from mixwright.sources.text_rows import can_split_text, text_rows
-
-__all__ = ["Line", "Scan", "can_split", "kind_of", "pick", "read_rows"]
 
 log = logging.getLogger(__name__)
 

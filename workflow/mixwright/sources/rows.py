@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.base import Row, Tally
-from mixwright.sources.columns import TEXT, Columns
+from mixwright.sources.base import Row, Tally, text_size
+from mixwright.sources.columns import Columns
 from mixwright.sources.faults import Faults
 from mixwright.sources.lines import Line, Scan
 from mixwright.sources.reading import read_rows
@@ -71,13 +71,8 @@ class Rows:
         except MixwrightError as error:
             self._faults.row(error)
             return None
-        text = row.get(TEXT) if row else None
-        if text:
-            # Text that is plain ASCII knows it.
-            size = len(text)
-            if not text.isascii():
-                size = len(text.encode(errors="surrogatepass"))
-            self._tally.text_bytes += size
+        if row is not None:
+            self._tally.text_bytes += text_size(row)
         return row
 
     def _check_file(self, span: Span, line: Line | None, present: set[str]) -> None:

@@ -88,11 +88,10 @@ class Sample:
 
 def text_bytes(path: Path, size: int) -> int:
     """Returns about how many bytes of text a file holds, from its name and its bytes on disk."""
-    if path.suffix.lower() in PACKED:
+    suffix = path.suffix.lower()
+    if suffix in PACKED or suffix == ".zip":
         return size * PACKED_TEXT
-    if form_of(path) == "parquet":
-        return size * PARQUET_TEXT
-    return size
+    return size * PARQUET_TEXT if suffix == ".parquet" else size
 
 
 def cut_up(

@@ -6,7 +6,6 @@ are.
 """
 
 import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,12 +20,11 @@ from mixwright.files import reason, write_json
 from mixwright.sources import megatron, memmaps, public, sample_folders
 from mixwright.sources.base import Reading, Row, Source
 from mixwright.sources.decoding import Decoder, batch_of, vocabulary_of
+from mixwright.sources.faults import Faults
 from mixwright.sources.places import MIRROR, patterns
 from mixwright.sources.token_forms import AUTO, FOLDERS, Entry, beside, entries, mains, spelled
 from mixwright.sources.token_streams import TokenDocument, TokenFile
 from mixwright.sources.tokenizer_folder import tokenizer_json
-
-log = logging.getLogger(__name__)
 
 # The files of a tokenizer's folder that decoding reads.
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -113,7 +111,8 @@ class TokenFiles(Source):
             )
         decoder = Decoder.open(self.places.tokenizer)
         end = int(self.settings.get("end", decoder.end))
-        pieces = self._pieces(reading, end)
+        faults = Faults(self.name, reading.on_error, reading.tally)
+        pieces = self._pieces(reading, end, faults)
         chosen = _chosen(pieces, reading.most_bytes)
         if len(chosen) < len(pieces):
             reading.tally.whole = False
@@ -125,7 +124,8 @@ class TokenFiles(Source):
                 budget = -(-reading.most_bytes * piece.size // max(total, 1))
             file = self._open(piece.entry, end)
             for low, high, share in _windows(piece, budget):
-                yield from self._window(piece, file.documents(low, high), share, decoder, reading)
+                yield from self._window(piece, file.documents(low, high), share, decoder, faults)
+        faults.close()
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
@@ -207,7 +207,7 @@ class TokenFiles(Source):
         except OSError as error:
             raise MixwrightError(f"{self.name}: {reason(error)}") from None
 
-    def _pieces(self, reading: Reading, end: int) -> list[Piece]:
+    def _pieces(self, reading: Reading, end: int, faults: Faults) -> list[Piece]:
         """What the part has of each file; the tally learns how much that is.
 
         The files lie on one line of bytes, and a part is a piece of that line.
@@ -230,10 +230,7 @@ class TokenFiles(Source):
                 low, high = (file.units * place // entry.size for place in (begin, stop))
                 piece = Piece(entry, low, high, file.size(low, high), file.count(low, high))
             except MixwrightError as error:
-                if reading.on_error != "skip":
-                    raise
-                tally.broken_files += 1
-                log.warning("%s: left out", error)
+                faults.file(error)
                 continue
             pieces.append(piece)
         tally.part_bytes += sum(piece.size for piece in pieces)
@@ -248,15 +245,15 @@ class TokenFiles(Source):
         documents: Iterator[TokenDocument],
         share: int | None,
         decoder: Decoder,
-        reading: Reading,
+        faults: Faults,
     ) -> Iterator[Row]:
         """Yields documents until they have `share` bytes of text, or all of them."""
-        tally = reading.tally
+        tally = faults.tally
         left = share
-        while batch := self._batch(documents, left, reading):
+        while batch := self._batch(documents, left, faults):
             readable = []
             for document in batch:
-                if self._readable(piece, document, decoder, reading):
+                if self._readable(piece, document, decoder, faults):
                     readable.append(document)
             texts = decoder.texts(readable)
             for number, (document, text) in enumerate(zip(readable, texts, strict=True)):
@@ -273,29 +270,23 @@ class TokenFiles(Source):
                     return
 
     def _batch(
-        self, documents: Iterator[TokenDocument], left: int | None, reading: Reading
+        self, documents: Iterator[TokenDocument], left: int | None, faults: Faults
     ) -> list[TokenDocument]:
         """The next documents; none at the end, or where a broken file is left out."""
         try:
             return batch_of(documents, _tokens_for(left))
         except MixwrightError as error:
-            if reading.on_error != "skip":
-                raise MixwrightError(f"{self.name}: {error}") from None
-            reading.tally.broken_files += 1
-            log.warning("%s: %s: the rest of it is left out", self.name, error)
+            faults.file(MixwrightError(f"{self.name}: {error}"))
             return []
 
     def _readable(
-        self, piece: Piece, document: TokenDocument, decoder: Decoder, reading: Reading
+        self, piece: Piece, document: TokenDocument, decoder: Decoder, faults: Faults
     ) -> bool:
         """Whether the tokenizer has a document's ids; `on_error: skip` counts the others."""
         try:
             decoder.check(piece.entry.path, document)
         except MixwrightError as error:
-            if reading.on_error != "skip":
-                raise MixwrightError(f"{self.name}: {error}") from None
-            reading.tally.broken += 1
-            log.warning("%s: %s: left out", self.name, error)
+            faults.row(MixwrightError(f"{self.name}: {error}"))
             return False
         return True
 
