@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import blake2b
-from os.path import commonpath
 from pathlib import Path
 
 from mixwright.sources.opening import PACKED, form_of
+from mixwright.sources.spread import inner_names, name_hash
 
 # Bytes of text in a byte on disk. gzip and zstandard pack prose to a third or a quarter; parquet
 # files are packed by pages, often with snappy, and hold other columns. Too much is the safe side:
@@ -147,11 +146,14 @@ def drawn(spans: Sequence[Span], fraction: float) -> list[Span]:
             amounts[span] = round(span.length * fraction)
         elif span.length:
             small.append(span)
-    folder = _folder(spans)
+    names = [str(span.path) for span in spans]
+    hashes = {}
+    for name, inner in zip(names, inner_names(names), strict=True):
+        hashes[name] = name_hash(inner)
     steps = 0.0
     last_kind = ""
     # Kind by kind, so that each gives its share, and one file at least.
-    for span in sorted(small, key=lambda span: (span.kind, _hash(span, folder), span.start)):
+    for span in sorted(small, key=lambda one: (one.kind, hashes[str(one.path)], one.start)):
         if span.kind != last_kind:
             last_kind, steps = span.kind, 0.0
         amount = min(span.length, LEAST)
@@ -203,13 +205,3 @@ def _some(span: Span, amount: int) -> Span:
     if amount >= NEARLY_ALL * span.length:
         return span
     return replace(span, amount=amount)
-
-
-def _folder(spans: Sequence[Span]) -> str:
-    """The folder that all files lie in: names below it are the same wherever it is moved."""
-    return commonpath([span.path.parent for span in spans]) if spans else ""
-
-
-def _hash(span: Span, folder: str) -> bytes:
-    name = str(span.path)[len(folder) :]
-    return blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest()

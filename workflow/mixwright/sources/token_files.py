@@ -5,7 +5,6 @@ have in common with a target and how many bytes a token stands for; the ids are 
 are.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from mixwright.sources.base import Reading, Row, Source
 from mixwright.sources.decoding import Decoder, batch_of, vocabulary_of
 from mixwright.sources.faults import Faults
 from mixwright.sources.places import MIRROR, patterns
+from mixwright.sources.spread import inner_names, name_hash
 from mixwright.sources.token_forms import AUTO, FOLDERS, Entry, beside, entries, mains, spelled
 from mixwright.sources.token_streams import TokenDocument, TokenFile
 from mixwright.sources.tokenizer_folder import tokenizer_json
@@ -299,14 +299,11 @@ def _chosen(pieces: list[Piece], most_bytes: int | None) -> list[Piece]:
     count = max(1, most_bytes // SHARE)
     if count >= len(pieces):
         return pieces
-
-    def rank(piece: Piece) -> bytes:
-        # Wherever the folder lies, the same files are read.
-        name = "/".join([*piece.entry.path.parts[-3:], str(piece.entry.number)])
-        return hashlib.sha256(name.encode()).digest()
-
-    lowest = set(sorted(pieces, key=rank)[:count])
-    return [piece for piece in pieces if piece in lowest]
+    # Wherever the folder lies, the same files are read.
+    names = inner_names([f"{piece.entry.path}/{piece.entry.number}" for piece in pieces])
+    hashes = [name_hash(name) for name in names]
+    most = sorted(hashes)[count - 1]
+    return [piece for piece, hashed in zip(pieces, hashes, strict=True) if hashed <= most]
 
 
 def _windows(piece: Piece, budget: int | None) -> Iterator[tuple[int, int, int | None]]:
