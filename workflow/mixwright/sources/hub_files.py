@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.sources import spans
+from mixwright.sources import hub_cache, spans
 from mixwright.sources.hub_errors import needs_code, no_split
 from mixwright.sources.opening import FORMS, PACKED
 from mixwright.sources.places import expanded, patterns
@@ -132,38 +132,21 @@ def state_print(folder: Path, settings: Settings) -> str | None:
     return state.get("_fingerprint")
 
 
-def cache_folder() -> Path:
-    """Returns the folder of the hub's cache, as the hub's own packages look for it."""
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if os.environ.get(variable):
-            return Path(expanded(os.environ[variable]))
-    home = os.environ.get("HF_HOME")
-    if not home:
-        home = str(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface")
-    return Path(expanded(home)) / "hub"
-
-
 def _cached(name: str, dataset: str, revision: str | None) -> Path:
     """The snapshot of a data set in the hub's cache."""
-    cache = cache_folder()
-    folder = cache / f"datasets--{dataset.replace('/', '--')}"
-    snapshots = folder / "snapshots"
-    wanted = revision or "main"
-    commit = wanted
-    reference = folder / "refs" / wanted
-    if reference.is_file():
-        commit = reference.read_text().strip()
-    if (snapshots / commit).is_dir():
-        return (snapshots / commit).absolute()
+    wanted = revision or hub_cache.MAIN
+    snapshot = hub_cache.snapshot_of(dataset, wanted)
+    if snapshot is not None:
+        return snapshot
     what = f"the data set {dataset}"
-    if snapshots.is_dir():
+    if hub_cache.snapshots_of(dataset).is_dir():
         what = f"the revision {wanted} of {dataset}"
     fetch = f"hf download --repo-type dataset {dataset}"
     if revision:
         fetch += f" --revision {revision}"
     raise MixwrightError(
-        f"{name}: {what} is not in the cache {cache}, and the hub is switched off"
-        f" (HF_HUB_OFFLINE); fetch it ({fetch}), or unset HF_HUB_OFFLINE"
+        f"{name}: {what} is not in the cache {hub_cache.cache_folder()}, and the hub is switched"
+        f" off (HF_HUB_OFFLINE); fetch it ({fetch}), or unset HF_HUB_OFFLINE"
     )
 
 
