@@ -138,7 +138,7 @@ class Several(Source):
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
-        from mixwright.sources.hub import Hub
+        from mixwright.sources.hub.hub import Hub
 
         listed = []
         for name in ("here", "there"):

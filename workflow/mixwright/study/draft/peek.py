@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.megatron import read_header
-from mixwright.sources.opening import PACKED, form_of, opened, packing_of
-from mixwright.sources.sample_folders import INDEX
+from mixwright.sources.files.opening import PACKED, form_of, opened, packing_of
+from mixwright.sources.tokens.megatron import read_header
+from mixwright.sources.tokens.sample_folders import INDEX
 from mixwright.study.draft.unit import SAVED, TOKENS, Unit
 
 # Most rows and unpacked bytes of one file that are looked at.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mixwright.errors import counted
-from mixwright.sources.hub_cache import newest_of
+from mixwright.sources.hub.hub_cache import newest_of
 from mixwright.study.draft.stems import groups_of, label_of, shared_stem, without_number
 from mixwright.study.draft.tree import Node, add_file, name_of, tree_of
 from mixwright.study.draft.unit import HUB, SAVED, TEXT, TOKENS, Survey, Unit, is_held_out

@@ -11,18 +11,18 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.progress import say
-from mixwright.sources import hub_files
-from mixwright.sources.addressed import (
+from mixwright.sources.base import Reading, Row, Tally, text_size
+from mixwright.sources.columns import Columns
+from mixwright.sources.faults import Faults
+from mixwright.sources.files.lines import Line, pick
+from mixwright.sources.hub import hub_files
+from mixwright.sources.hub.addressed import (
     parquet_columns,
     rows_of_parquet,
     share_of_lines,
     sizes_of,
 )
-from mixwright.sources.base import Reading, Row, Tally, text_size
-from mixwright.sources.columns import Columns
-from mixwright.sources.faults import Faults
-from mixwright.sources.hub_errors import no_split, refusal
-from mixwright.sources.lines import Line, pick
+from mixwright.sources.hub.hub_errors import no_split, refusal
 from mixwright.sources.spread import inner_names, order, share
 
 log = logging.getLogger(__name__)

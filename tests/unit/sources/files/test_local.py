@@ -13,7 +13,7 @@ from mixwright.corpus.cleaning import split_query
 from mixwright.errors import MixwrightError
 from mixwright.sources import create
 from mixwright.sources.base import Reading
-from mixwright.sources.opening import form_of
+from mixwright.sources.files.opening import form_of
 
 ROWS = [{"body": f"text {i}", "ask": f"what {i}?", "n": i} for i in range(3)]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()

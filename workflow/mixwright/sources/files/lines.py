@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from mixwright.errors import MixwrightError
 from mixwright.sources.faults import Faults
-from mixwright.sources.opening import Opened, not_utf8, opened
-from mixwright.sources.spans import Span
+from mixwright.sources.files.opening import Opened, not_utf8, opened
+from mixwright.sources.files.spans import Span
 
 T = TypeVar("T")
 BOM = b"\xef\xbb\xbf"

@@ -22,10 +22,11 @@ import zstandard
 
 from hub_layouts import COMMIT, hub_server, rows_of, write_cache, write_parquet, write_snapshot
 from mixwright.errors import MixwrightError
-from mixwright.sources import create, hub_errors
+from mixwright.sources import create
 from mixwright.sources.base import Reading, Source, Tally
+from mixwright.sources.hub import hub_errors
 
-WORKFLOW = Path(__file__).parents[3] / "workflow"
+WORKFLOW = Path(__file__).parents[4] / "workflow"
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.lines import Line, Scan, pick
-from mixwright.sources.opening import opened_on_disk
-from mixwright.sources.spans import WINDOW
+from mixwright.sources.files.lines import Line, Scan, pick
+from mixwright.sources.files.opening import opened_on_disk
+from mixwright.sources.files.spans import WINDOW
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

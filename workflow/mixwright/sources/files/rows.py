@@ -6,9 +6,9 @@ from mixwright.errors import MixwrightError
 from mixwright.sources.base import Row, Tally, text_size
 from mixwright.sources.columns import Columns
 from mixwright.sources.faults import Faults
-from mixwright.sources.lines import Line, Scan
-from mixwright.sources.reading import read_rows
-from mixwright.sources.spans import Sample, Span
+from mixwright.sources.files.lines import Line, Scan
+from mixwright.sources.files.reading import read_rows
+from mixwright.sources.files.spans import Sample, Span
 
 
 class Rows:

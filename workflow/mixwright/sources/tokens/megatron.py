@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.files import reason
-from mixwright.sources.opening import packing_of
-from mixwright.sources.token_streams import Indexed, mapped
+from mixwright.sources.files.opening import packing_of
+from mixwright.sources.tokens.token_streams import Indexed, mapped
 
 MAGIC = b"MMIDIDX\x00\x00"
 VERSION = 1

@@ -9,7 +9,7 @@ import pytest
 
 from mixwright.sources import create
 from mixwright.sources.base import Reading
-from mixwright.sources.text_rows import BLOCK, LONGEST, WHOLE
+from mixwright.sources.files.text_rows import BLOCK, LONGEST, WHOLE
 
 PARAGRAPH = "a line of words that is not long\nand another one, é"
 

@@ -13,10 +13,10 @@ from least_config import CONFIG, LEAST
 from mixwright.errors import MixwrightError
 from mixwright.sources import create
 from mixwright.sources.base import Reading
-from mixwright.sources.decoding import vocabulary_of
 from mixwright.sources.places import Places
-from mixwright.sources.token_files import TokenFiles
-from mixwright.sources.tokenizer_folder import open_tokenizer, vocabulary_size
+from mixwright.sources.tokens.decoding import vocabulary_of
+from mixwright.sources.tokens.token_files import TokenFiles
+from mixwright.sources.tokens.tokenizer_folder import open_tokenizer, vocabulary_size
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 from token_writers import (
@@ -312,7 +312,7 @@ def test_a_broken_file_is_skipped_and_counted(tokenizer, tmp_path):
 
 
 def test_no_end_token_at_all_is_told_before_memory_is_full(tokenizer, tmp_path, monkeypatch):
-    monkeypatch.setattr("mixwright.sources.token_streams.LONGEST", 5000)
+    monkeypatch.setattr("mixwright.sources.tokens.token_streams.LONGEST", 5000)
     np.full(9000, 7, "<u2").tofile(tmp_path / "a.bin")
     with pytest.raises(MixwrightError, match=r"no end token 0 in the 5,000 tokens from token 0 on"):
         read(source_of(tokenizer, tmp_path / "a.bin"))

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Self
 
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
-from mixwright.sources.token_streams import TokenDocument
-from mixwright.sources.tokenizer_folder import open_tokenizer, tokenizer_json, vocabulary_size
+from mixwright.sources.tokens.token_streams import TokenDocument
+from mixwright.sources.tokens.tokenizer_folder import (
+    open_tokenizer,
+    tokenizer_json,
+    vocabulary_size,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.files import reason
-from mixwright.sources.opening import packing_of
+from mixwright.sources.files.opening import packing_of
 
 Ids = NDArray[Any]
 # Tokens that are searched for an end token at a time: at first, and at most.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.token_streams import (
+from mixwright.sources.tokens.token_streams import (
     Endless,
     Indexed,
     TokenFile,

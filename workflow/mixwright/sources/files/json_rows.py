@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.lines import BOM, PIECE, Line, Scan, beginning
-from mixwright.sources.opening import Opened, opened_on_disk
+from mixwright.sources.files.lines import BOM, PIECE, Line, Scan, beginning
+from mixwright.sources.files.opening import Opened, opened_on_disk
 
 # Bytes of a file that tell how it is laid out.
 HEAD = 64_000

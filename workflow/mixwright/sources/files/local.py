@@ -10,11 +10,11 @@ from mixwright.sources import public
 from mixwright.sources.base import Reading, Row, Source, Tally
 from mixwright.sources.columns import Columns
 from mixwright.sources.faults import SKIP, Faults
-from mixwright.sources.opening import form_of
+from mixwright.sources.files.opening import form_of
+from mixwright.sources.files.reading import can_split
+from mixwright.sources.files.rows import Rows
+from mixwright.sources.files.spans import Span, cut_up, drawn, stood_for, text_bytes
 from mixwright.sources.places import patterns
-from mixwright.sources.reading import can_split
-from mixwright.sources.rows import Rows
-from mixwright.sources.spans import Span, cut_up, drawn, stood_for, text_bytes
 
 # Before a sample is taken, so much of it is read to learn how much text a byte on disk holds; least
 # and most bytes on disk.

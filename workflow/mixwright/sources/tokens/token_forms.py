@@ -8,7 +8,7 @@ from pathlib import Path
 from mixwright.errors import MixwrightError, nearest
 from mixwright.files import reason
 from mixwright.sources.places import expanded
-from mixwright.sources.sample_folders import INDEX, files_of, form_of_index
+from mixwright.sources.tokens.sample_folders import INDEX, files_of, form_of_index
 
 AUTO = "auto"
 # Forms whose files an `index.json` lists.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.json_rows import can_split_json, json_rows
-from mixwright.sources.lines import Line, Scan
-from mixwright.sources.opening import form_of
-from mixwright.sources.parquet_rows import can_split_parquet, parquet_rows
-from mixwright.sources.text_rows import can_split_text, text_rows
+from mixwright.sources.files.json_rows import can_split_json, json_rows
+from mixwright.sources.files.lines import Line, Scan
+from mixwright.sources.files.opening import form_of
+from mixwright.sources.files.parquet_rows import can_split_parquet, parquet_rows
+from mixwright.sources.files.text_rows import can_split_text, text_rows
 
 log = logging.getLogger(__name__)
 

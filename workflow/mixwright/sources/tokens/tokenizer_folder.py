@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
-from mixwright.sources.opening import opened
+from mixwright.sources.files.opening import opened
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

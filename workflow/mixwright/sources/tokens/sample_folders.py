@@ -13,7 +13,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
-from mixwright.sources.token_streams import (
+from mixwright.sources.tokens.token_streams import (
     Endless,
     Ids,
     Indexed,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.opening import form_of
+from mixwright.sources.files.opening import form_of
 
 log = logging.getLogger(__name__)
 

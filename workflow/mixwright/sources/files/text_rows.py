@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mixwright.sources.lines import BOM, PIECE, Line, Scan, beginning
-from mixwright.sources.opening import Opened, opened_on_disk
+from mixwright.sources.files.lines import BOM, PIECE, Line, Scan, beginning
+from mixwright.sources.files.opening import Opened, opened_on_disk
 
 # Most bytes of a file that is one document.
 WHOLE = 64_000

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from mixwright.sources.opening import PACKED, form_of
+from mixwright.sources.files.opening import PACKED, form_of
 from mixwright.sources.spread import inner_names, name_hash
 
 # Bytes of text in a byte on disk. gzip and zstandard pack prose to a third or a quarter; parquet

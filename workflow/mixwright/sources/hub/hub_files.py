@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.sources import hub_cache, spans
-from mixwright.sources.hub_errors import needs_code, no_split
-from mixwright.sources.opening import FORMS, PACKED
+from mixwright.sources.files import spans
+from mixwright.sources.files.opening import FORMS, PACKED
+from mixwright.sources.hub import hub_cache
+from mixwright.sources.hub.hub_errors import needs_code, no_split
 from mixwright.sources.places import expanded, patterns
 
 Settings = Mapping[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.opening import PACKED, PIECE, packing_of, unpacked
+from mixwright.sources.files.opening import PACKED, PIECE, packing_of, unpacked
 
 # Bytes on disk that are looked at: rows beyond them are taken to be as long as those before.
 MOST = 8_000_000

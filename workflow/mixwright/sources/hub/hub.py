@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.sources import hub_files
 from mixwright.sources.base import Reading, Row, Source
 from mixwright.sources.columns import Columns
+from mixwright.sources.hub import hub_files
 from mixwright.sources.places import expanded, patterns
 
 
@@ -75,7 +75,7 @@ class Hub(Source):
         ]
 
     def documents(self, reading: Reading | None = None) -> Iterator[Row]:
-        from mixwright.sources import hub_reading
+        from mixwright.sources.hub import hub_reading
 
         reading = reading or Reading()
         columns = Columns(self.name, self.settings)

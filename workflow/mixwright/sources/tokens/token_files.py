@@ -16,15 +16,24 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.files import reason, write_json
-from mixwright.sources import megatron, memmaps, public, sample_folders
+from mixwright.sources import public
 from mixwright.sources.base import Reading, Row, Source
-from mixwright.sources.decoding import Decoder, batch_of, vocabulary_of
 from mixwright.sources.faults import Faults
 from mixwright.sources.places import MIRROR, patterns
 from mixwright.sources.spread import inner_names, name_hash
-from mixwright.sources.token_forms import AUTO, FOLDERS, Entry, beside, entries, mains, spelled
-from mixwright.sources.token_streams import TokenDocument, TokenFile
-from mixwright.sources.tokenizer_folder import tokenizer_json
+from mixwright.sources.tokens import megatron, memmaps, sample_folders
+from mixwright.sources.tokens.decoding import Decoder, batch_of, vocabulary_of
+from mixwright.sources.tokens.token_forms import (
+    AUTO,
+    FOLDERS,
+    Entry,
+    beside,
+    entries,
+    mains,
+    spelled,
+)
+from mixwright.sources.tokens.token_streams import TokenDocument, TokenFile
+from mixwright.sources.tokens.tokenizer_folder import tokenizer_json
 
 # The files of a tokenizer's folder that decoding reads.
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")

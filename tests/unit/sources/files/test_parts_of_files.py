@@ -12,7 +12,7 @@ import zstandard
 
 from mixwright.sources import create
 from mixwright.sources.base import Reading, Source, Tally
-from mixwright.sources.spans import LEAST, Span, drawn, text_bytes
+from mixwright.sources.files.spans import LEAST, Span, drawn, text_bytes
 
 KINDS = ("jsonl", "jsonl.zst", "parquet", "txt", "jsonl.gz", "lines.txt", "json")
 GENERATOR = random.Random(0)
