@@ -8,14 +8,17 @@ from typing import Any
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import read_texts, write_documents, write_part
 from mixwright.corpus.steps import Report
-from mixwright.corpus.text_settings import STEPS, TextSettings
+from mixwright.corpus.text_settings import TextSettings
+from mixwright.sources import SOURCES
 from mixwright.sources.base import Reading, Row, Source
 from mixwright.sources.places import Places
 
-# All steps, and what the embedded corpus is cleaned with.
-ALL_STEPS = TextSettings(sample=10**6, max_document_bytes=24_000, clean=STEPS)
-# How the counts tell where the bytes are that were read.
-LOST = ("cut", "duplicates", "repeated_lines", "beyond_sample")
+# What the embedded corpus is cleaned with: a step that is added changes none of it.
+ALL_STEPS = TextSettings(
+    sample=10**6, max_document_bytes=24_000, clean=SOURCES["installed"].defaults["clean"]
+)
+# Counts of bytes that are not where the text is that was read.
+ASIDE = ("bytes_read", "bytes_contaminated")
 
 
 class RowsSource(Source):
@@ -59,7 +62,8 @@ def cleaned(
 
 def adds_up(counts: Report) -> bool:
     """Whether every byte that was read is accounted for."""
-    lost = sum(counts[f"bytes_{reason}"] for reason in LOST)
+    reasons = [key for key in counts if key.startswith("bytes_") and key not in ASIDE]
+    lost = sum(counts[reason] for reason in reasons)
     if counts["dropped_contaminated"]:
         lost += counts["bytes_contaminated"]
     return counts["bytes_read"] == counts["bytes"] + lost

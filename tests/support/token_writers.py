@@ -8,7 +8,7 @@ import numpy as np
 
 from mixwright.corpus.tokenizer import CONFIG, SPECIAL, train_bpe
 from mixwright.files import write_json
-from mixwright.sources.tokenizer_folder import open_tokenizer
+from mixwright.sources.tokens.tokenizer_folder import open_tokenizer
 
 # What a text may hold: other scripts, Windows line ends, a null byte, what spells the end token.
 HOSTILE = (

@@ -49,7 +49,7 @@ import tomllib
 from pathlib import Path
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
-import mixwright.sources.local, mixwright.sources.installed, mixwright.sources.table
+import mixwright.sources.files.local, mixwright.sources.installed, mixwright.sources.table
 import mixwright.report.figures, mixwright.jobs.resources, mixwright.mixers, mixwright.versions
 study = Study(resolve(read_yaml(Path("config/config.yaml")), Path("config")))
 assert study.packs and study.final_packs

@@ -15,7 +15,7 @@ from mixwright.corpus.tokenize import tokenize_target
 from mixwright.corpus.tokenizer import END, balanced, train_tokenizer
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
-from mixwright.sources.tokenizer_folder import end_token, open_tokenizer
+from mixwright.sources.tokens.tokenizer_folder import end_token, open_tokenizer
 from mixwright.tables import DOMAINS, check
 from whole_domain import tokenize_domain
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from least_study import CONFIG, study
-from mixwright.sources.local import LocalFiles
+from mixwright.sources.files.local import LocalFiles
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 

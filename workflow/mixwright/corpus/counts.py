@@ -23,8 +23,8 @@ HELD_OUT = (TextSettings.validation_share, TextSettings.validation_bytes)
 # A sample that is raised to hold so many tokens gets this much more, for the tokens a byte of other
 # documents differ.
 SPARE = 1.1
-# What cleaning drops of the documents that the sample is taken from, up to its last one.
-DROPPED = ("duplicates", "repeated_lines", "contaminated")
+# Counts of bytes that are not what steps of cleaning dropped, up to the sample's last document.
+NOT_DROPPED = ("bytes_read", "bytes_cut", "bytes_beyond_sample")
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,10 @@ def _estimated(
 
 def _passing(held: int, cleaning: Mapping[str, Any]) -> float:
     """The share of a source's text that cleaning leaves; see `_estimated`."""
-    dropped = sum(cleaning.get(f"bytes_{reason}", 0) for reason in DROPPED)
+    dropped = 0
+    for key, count in cleaning.items():
+        if key.startswith("bytes_") and key not in NOT_DROPPED:
+            dropped += count
     # where they are counted and left in
     if cleaning.get("dropped_contaminated") == 0:
         dropped -= cleaning.get("bytes_contaminated", 0)

@@ -152,10 +152,7 @@ def _write_spooled(spool: Path, limit: float, to: Path, counts: Report) -> None:
 
 
 def target_ngrams(paths: Sequence[str | Path], n: int) -> Hashes:
-    """Returns the n-grams of the targets' documents, contexts included.
-
-    No training document may share one.
-    """
+    """Returns the n-grams of the targets' documents, contexts included."""
     return ngram_set(_whole_texts(paths), n)
 
 
@@ -184,7 +181,7 @@ def write_documents(
 
 
 def read_counts(path: str | Path) -> Report:
-    """Returns the counts that `write_documents` wrote with the documents; {} for older files."""
+    """Returns the counts that stand with the documents of a file; {} for older files."""
     metadata = pq.read_schema(path).metadata or {}
     counts: Report = json.loads(metadata.get(COUNTS.encode(), b"{}"))
     return counts

@@ -19,7 +19,7 @@ from mixwright.corpus.shards import Examples
 from mixwright.corpus.tokenizer import mask_id
 from mixwright.errors import MixwrightError
 from mixwright.files import sha256, write_json, written
-from mixwright.sources.tokenizer_folder import open_tokenizer, vocabulary_size
+from mixwright.sources.tokens.tokenizer_folder import open_tokenizer, vocabulary_size
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

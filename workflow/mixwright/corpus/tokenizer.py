@@ -12,7 +12,7 @@ from mixwright.corpus.documents import iter_documents, read_counts
 from mixwright.corpus.tokenizer_files import files_of
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
-from mixwright.sources.tokenizer_folder import open_tokenizer, special_token
+from mixwright.sources.tokens.tokenizer_folder import open_tokenizer, special_token
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from mixwright.files import sha256
-from mixwright.sources.tokenizer_folder import tokenizer_json
+from mixwright.sources.tokens.tokenizer_folder import tokenizer_json
 
 # What is copied of a tokenizer folder.
 FILES = (

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.sources.opening import UNPACK, packing_of
+from mixwright.sources.files.opening import UNPACK, packing_of
 
 # What a cell without a number holds.
 HOLES = frozenset(("", "na", "n/a", "#n/a", "none", "null", "<na>", "nat", "-", "--"))

@@ -1,6 +1,6 @@
 """Every kind of source, the values of a domain's or target's key `source`.
 
-A new kind is one file here, one line in SOURCES and its keys in config/schema.yaml. The contract
+A new kind is one class here, one line in SOURCES and its keys in config/schema.yaml. The contract
 tests run on it because it is listed (docs/how-to/add-a-source.md). Nothing heavy is imported here:
 Snakemake reads this at parse time.
 """
@@ -45,7 +45,7 @@ class SourceKind:
 
 
 SOURCES: dict[str, SourceKind] = {
-    "files": SourceKind("local", "LocalFiles"),
+    "files": SourceKind("files.local", "LocalFiles"),
     "installed": SourceKind(
         "installed",
         "Installed",
@@ -59,8 +59,8 @@ SOURCES: dict[str, SourceKind] = {
             "clean": ("plain-text", "exact-duplicates", "repeated-lines", "decontaminate"),
         },
     ),
-    "hub": SourceKind("hub", "Hub"),
-    "tokens": SourceKind("token_files", "TokenFiles", tokens=True),
+    "hub": SourceKind("hub.hub", "Hub"),
+    "tokens": SourceKind("tokens.token_files", "TokenFiles", tokens=True),
     SEVERAL: SourceKind("several", "Several"),
     "table": SourceKind("table", "TableLabel", yields=LABELS),
 }

@@ -18,6 +18,15 @@ from mixwright.sources.places import Places
 Row = dict[str, Any]
 
 
+def text_size(row: Row) -> int:
+    """Returns the bytes of a row's text in UTF-8; characters that it cannot hold count as well."""
+    text = row.get("text")
+    if not text:
+        return 0
+    # Text that is plain ASCII knows it.
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+
+
 @dataclass
 class Tally:
     """What was met while a source was read; a source adds to it row by row.

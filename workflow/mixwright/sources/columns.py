@@ -8,8 +8,8 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.sources.base import Row
+from mixwright.sources.files.lines import Line, kind_of
 from mixwright.sources.filters import Filter
-from mixwright.sources.lines import Line, kind_of
 from mixwright.sources.places import patterns
 from mixwright.sources.templates import Template
 

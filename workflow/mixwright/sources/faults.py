@@ -26,7 +26,7 @@ class Faults:
         """
         self._name = name
         self._skips = on_error == SKIP
-        self._tally = tally
+        self.tally = tally
         self._quiet = quiet
         self._faults = 0
 
@@ -38,12 +38,12 @@ class Faults:
     def row(self, error: MixwrightError) -> None:
         """Counts a row that cannot be read; raises its error where the job is to stop."""
         self._met(error)
-        self._tally.broken += 1
+        self.tally.broken += 1
 
     def file(self, error: MixwrightError) -> None:
         """Counts a file of which the rest cannot be read; raises as `row` does."""
         self._met(error)
-        self._tally.broken_files += 1
+        self.tally.broken_files += 1
 
     def close(self) -> None:
         """Says in the log how many more there were."""
@@ -55,5 +55,6 @@ class Faults:
         if not self._skips:
             raise error
         if self.names_next:
-            log.warning("%s: skipped: %s", self._name, error)
+            message = str(error).removeprefix(f"{self._name}: ")
+            log.warning("%s: skipped: %s", self._name, message)
         self._faults += 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.folders import files_below
+from mixwright.sources.files.folders import files_below
 from mixwright.sources.public import PublicFile, basename, mirror_folder, named
 
 MIRROR = "mirror:"

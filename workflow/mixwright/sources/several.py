@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.base import Reading, Row, Source, Tally
+from mixwright.sources.base import Reading, Row, Source, Tally, text_size
 
 KEY = "sources"
 # Keys that the listed sources take from the domain or target where they say nothing themselves.
@@ -129,7 +129,7 @@ class Several(Source):
             # The tallies of the sources are whole only when they are closed.
             with closing(rows):
                 for row in rows:
-                    size = _bytes(row)
+                    size = text_size(row)
                     yielded += size
                     reading.tally.text_bytes += size
                     yield row
@@ -138,7 +138,7 @@ class Several(Source):
 
     @classmethod
     def example(cls, folder: Path) -> dict[str, Any]:
-        from mixwright.sources.hub import Hub
+        from mixwright.sources.hub.hub import Hub
 
         listed = []
         for name in ("here", "there"):
@@ -197,7 +197,7 @@ class Several(Source):
                 row = next(streams[number], None)
                 if row is None:
                     return
-                taken[number] += _bytes(row) / parts[number].share
+                taken[number] += text_size(row) / parts[number].share
                 yield row
 
 
@@ -226,12 +226,8 @@ def _in_turn(parts: Sequence[_Part], reading: Reading) -> Generator[Row]:
         with closing(part.rows(reading, most)) as rows:
             for row in rows:
                 if remaining is not None:
-                    remaining -= _bytes(row)
+                    remaining -= text_size(row)
                 yield row
-
-
-def _bytes(row: Row) -> int:
-    return len((row.get("text") or "").encode(errors="replace"))
 
 
 def _sum_up(parts: Sequence[_Part], yielded: int, tally: Tally) -> None:

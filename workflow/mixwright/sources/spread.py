@@ -25,8 +25,13 @@ def order(names: Sequence[str], most_bytes: int | None) -> tuple[list[int], list
     if most_bytes is None:
         return numbers, []
     most = max(MANY, most_bytes // WORTH_A_FILE)
-    by_hash = sorted(numbers, key=lambda number: hashlib.sha256(names[number].encode()).digest())
+    by_hash = sorted(numbers, key=lambda number: name_hash(names[number]))
     return by_hash[:most], by_hash[most:]
+
+
+def name_hash(name: str) -> bytes:
+    """Returns what decides which of many files are read: a hash of a file's name."""
+    return hashlib.sha256(name.encode(errors="surrogateescape")).digest()
 
 
 def inner_names(paths: Sequence[str]) -> list[str]:

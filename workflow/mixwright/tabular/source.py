@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.sources.opening import opened
+from mixwright.sources.files.opening import opened
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol

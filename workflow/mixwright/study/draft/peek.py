@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.sources.opening import PACKED, form_of, opened, packing_of
+from mixwright.sources.files.opening import PACKED, form_of, opened, packing_of
+from mixwright.sources.tokens.megatron import read_header
+from mixwright.sources.tokens.sample_folders import INDEX
 from mixwright.study.draft.unit import SAVED, TOKENS, Unit
 
 # Most rows and unpacked bytes of one file that are looked at.
@@ -20,13 +22,8 @@ BYTES = 2_000_000
 LONGEST_LINE = 32_000_000
 # Unpacked bytes that are packed again, to learn what a packed file holds.
 REPACKED = 500_000
-# The index of a folder of MosaicML Streaming or litdata, and about how many bytes a token takes.
-INDEX = "index.json"
+# About how many bytes a token takes in a folder of MosaicML Streaming or litdata.
 LISTED_WIDTH = 4
-# How an index of Megatron's begins; a version of eight bytes follows, then a code of the width.
-MEGATRON = b"MMIDIDX\x00\x00"
-# Code -> bytes of a token.
-WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 8: 2}
 BOM = "\ufeff"
 # Files of a unit that are looked into: more where there are few units.
 LEAST_FILES, MOST_FILES, ALL_FILES = 2, 8, 64
@@ -134,14 +131,11 @@ def token_bytes(path: Path) -> int | None:
     """Returns the bytes of a token of a file; None where no index says it."""
     if path.name == INDEX:
         return LISTED_WIDTH
-    index = path.with_suffix(".idx")
-    if not index.is_file():
+    try:
+        return read_header(path.with_suffix(".idx"))[0].itemsize
+    except MixwrightError:
+        # There is none, or it is broken: the study's first job says so.
         return None
-    with index.open("rb") as file:
-        start = file.read(len(MEGATRON) + 9)
-    if not start.startswith(MEGATRON) or len(start) < len(MEGATRON) + 9:
-        return None
-    return WIDTHS.get(start[-1])
 
 
 def _unpacked_size(path: Path, disk: int, start: bytes, whole: bool) -> int:

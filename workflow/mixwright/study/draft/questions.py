@@ -8,7 +8,7 @@ from typing import Any
 
 from mixwright.corpus.answers import with_answers
 from mixwright.errors import MixwrightError
-from mixwright.sources.reading import pick
+from mixwright.sources.files.lines import pick
 from mixwright.study.draft.vocabulary import CHOICES, GOLDS, QUERIES, SEVERAL
 
 # What the error says of a column that only further rows make clear.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixwright.sources.opening import FORMS, PACKED
+from mixwright.sources.files.opening import FORMS, PACKED
 
 # `-00001`, `_part3`, `.00001-of-00100`, and what Spark appends to a number.
 NUMBER = r"(?:part|shard|chunk|file|split)?[-_.]?\d+(?:[-_.]?of[-_.]?\d+)?"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mixwright.errors import MixwrightError, counted, shortened
-from mixwright.sources.opening import FORMS, PACKED, form_of
+from mixwright.sources.files.opening import FORMS, PACKED, form_of
 from mixwright.study.draft.unit import Survey, is_held_out
 from mixwright.study.draft.vocabulary import GENERIC, LISTS, PAPERS
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mixwright.errors import counted
-from mixwright.study.draft.hub_cache import snapshot_of
+from mixwright.sources.hub.hub_cache import newest_of
 from mixwright.study.draft.stems import groups_of, label_of, shared_stem, without_number
 from mixwright.study.draft.tree import Node, add_file, name_of, tree_of
 from mixwright.study.draft.unit import HUB, SAVED, TEXT, TOKENS, Survey, Unit, is_held_out
@@ -40,7 +40,7 @@ def survey_of(words: Sequence[str | Path]) -> Survey:
 
 def _fetched(dataset: str) -> tuple[Path, ...]:
     """The files to train on of a data set that was fetched before; none of one that was not."""
-    snapshot = snapshot_of(dataset)
+    snapshot = newest_of(dataset)
     if snapshot is None:
         return ()
     # what is beside them is of no interest: it is the hub's
