@@ -202,3 +202,15 @@ def test_the_rows_of_a_kind_are_told_of_files_that_are_ordered_alike(tmp_path, k
     _, tally = texts_of(create("web", settings), most_bytes=of_kind[kind] // 3)
     assert not tally.whole and tally.passed_bytes < 0.6 * size
     assert estimate(tally) == pytest.approx(of_kind[kind], rel=0.3)
+
+
+def test_the_beginning_of_a_packed_file_stands_for_the_rest(tmp_path):
+    """A beginning is packed less than what follows: words are new in it."""
+    draw = random.Random(2)
+    for number in range(4):
+        write(tmp_path / f"{number}.jsonl.gz", [text(draw) for _ in range(3_000)], draw)
+    source = source_of(tmp_path)
+    texts, whole = texts_of(source)
+    part, tally = texts_of(source, most_bytes=whole.text_bytes // 30)
+    assert len(part) < len(texts) / 5 and not tally.whole
+    assert estimate(tally) == pytest.approx(whole.text_bytes, rel=0.04)
