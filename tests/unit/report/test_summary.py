@@ -48,8 +48,7 @@ def test_unlike_shares_that_are_held_out_are_told():
     for name, size in zip(study_tables.DOMAINS, (10**9, 10**6, 10**6), strict=False):
         splits = {"train": {"documents": 99, "tokens": 10**6}}
         manifests.append({"domain": name, "cleaning": {"bytes": size}, "splits": splits})
-    corpus = {"validation_share": 0.1, "validation_bytes": 2_000_000}
-    summary = summed({**study_tables.study(), "corpus": corpus}, manifests=manifests)
+    summary = summed(manifests=manifests)
     told = [caveat for caveat in summary.caveats if "unlike shares" in caveat.text]
     assert len(told) == 1 and not told[0].serious
 
