@@ -137,7 +137,8 @@ def test_a_text_that_is_replaced_by_an_older_file_is_read_again(finished, name, 
     shutil.copy2(path, before)
     write_texts(finished, name, start=100)
     aged(path)
-    assert rule in pending(finished)
+    rules = pending(finished)
+    assert rule in rules and "train_tokenizer" not in rules, "it is a folder of the user"
     shutil.copy2(before, path)
     if name == "held":
         assert pending(finished) == set(), "the same files as before are the same study"

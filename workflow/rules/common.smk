@@ -171,6 +171,11 @@ def documents_of(name):
     return [f"{RESULTS_FOLDER}/documents/{name}/{n}.parquet" for n in range(STUDY.parts(name))]
 
 
+def all_documents():
+    """The documents of all domains."""
+    return [path for name in STUDY.domains for path in documents_of(name)]
+
+
 def tokens_of(name):
     """The tokens of the parts of a domain, in their order."""
     return [f"{RESULTS_FOLDER}/tokens/{name}/{n}" for n in range(STUDY.parts(name))]

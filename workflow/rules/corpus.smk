@@ -66,9 +66,10 @@ rule clean_part:
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
+# A tokenizer of the user is copied, whatever the text is.
 rule train_tokenizer:
     input:
-        documents=[path for name in STUDY.domains for path in documents_of(name)],
+        documents=[] if STUDY.own_tokenizer else all_documents(),
         files=TOKENIZER_FILES,
     output:
         directory("results/{study}/tokenizer"),

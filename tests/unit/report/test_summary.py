@@ -43,6 +43,16 @@ def caveats(summary, serious=None):
     )
 
 
+def test_unlike_shares_that_are_held_out_are_told():
+    manifests = []
+    for name, size in zip(study_tables.DOMAINS, (10**9, 10**6, 10**6), strict=False):
+        splits = {"train": {"documents": 99, "tokens": 10**6}}
+        manifests.append({"domain": name, "cleaning": {"bytes": size}, "splits": splits})
+    summary = summed(manifests=manifests)
+    told = [caveat for caveat in summary.caveats if "unlike shares" in caveat.text]
+    assert len(told) == 1 and not told[0].serious
+
+
 def test_headline_names_a_clear_winner():
     summary = summed(scores=study_tables.scores(noise=0.003))
     assert (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from least_study import CONFIG, study
+from least_study import CONFIG, names, study
 from mixwright.sources.files.local import LocalFiles
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
@@ -89,3 +89,11 @@ def test_the_embedded_corpus_is_taken_as_far_as_a_domain_asks(domains, corpus, h
 def test_targets_alone_take_what_a_domain_would(tmp_path):
     domains = {"web": {"source": "files", "files": str(tmp_path / "*.txt"), "sample": 5_000}}
     assert planned(domains=domains | {"more": domains["web"]}).harvest == (1_500_000, 24_000)
+
+
+def test_a_size_of_parts_is_in_no_name_of_a_run(many):
+    """In how many parts a domain is read follows from files, which are in no name either."""
+    plan, _ = many
+    names_of = [names(plan(part_bytes=size), "swarm") for size in (2_500, 2_501, 10**9)]
+    assert names_of[0] == names_of[1] == names_of[2]
+    assert names(plan(sample=123_456), "swarm") != names_of[0]

@@ -16,6 +16,7 @@ from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
+from mixwright.report.split_caveats import split_caveats
 from mixwright.report.your_data import DataRow, data_rows
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
@@ -114,6 +115,7 @@ def summarise(
     caveats = [
         *proposal_caveats(study, target_signals(design, losses), losses, mixtures),
         *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
+        *split_caveats(study, manifests),
     ]
     return Proposals(
         study=study.name,

@@ -18,6 +18,7 @@ from mixwright.report.caveats import Caveat, check_reference, find_caveats, seri
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
 from mixwright.report.results import Records
+from mixwright.report.split_caveats import split_caveats
 from mixwright.report.your_data import DataRow, data_rows
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
@@ -135,6 +136,7 @@ def summarise(
     caveats = [
         *find_caveats(study, comparison, scores, signals, losses, mixtures, finals),
         *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
+        *split_caveats(study, manifests),
     ]
     facts = dict(provenance or {}) | _totals(study, design, scores, comparison)
     return Summary(

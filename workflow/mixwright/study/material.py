@@ -282,8 +282,9 @@ class Material:
         settings = asdict(self.text(name))
         if section == "targets":
             return {"max_document_bytes": settings["max_document_bytes"]}
-        # a job that stops leaves no documents
-        del settings["on_error"]
+        # a job that stops leaves no documents; in how many parts they are read follows from sizes
+        # of files, and stands in what runs read
+        del settings["on_error"], settings["part_bytes"]
         return settings
 
     @property

@@ -184,3 +184,33 @@ def test_a_reader_who_stops_has_not_read_all(mixed):
     next(rows)
     rows.close()
     assert not tally.whole and tally.part_bytes == sum(p.stat().st_size for p in mixed.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["first", "last"])
+def test_the_rows_of_a_kind_are_told_of_files_that_are_ordered_alike(tmp_path, kind):
+    """A third of each file is of the first kind, and comes first."""
+    draw = random.Random(1)
+    of_kind = {"first": 0, "last": 0}
+    for number in range(60):
+        with (tmp_path / f"{number}.jsonl").open("w") as file:
+            for row in range(300):
+                content = {"kind": "first" if row < 100 else "last", "text": text(draw)}
+                of_kind[content["kind"]] += len(content["text"].encode())
+                file.write(json.dumps(content, ensure_ascii=False) + "\n")
+    settings = {"source": "files", "files": str(tmp_path / "*"), "where": {"kind": kind}}
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+    _, tally = texts_of(create("web", settings), most_bytes=of_kind[kind] // 3)
+    assert not tally.whole and tally.passed_bytes < 0.6 * size
+    assert estimate(tally) == pytest.approx(of_kind[kind], rel=0.3)
+
+
+def test_the_beginning_of_a_packed_file_stands_for_the_rest(tmp_path):
+    """A beginning is packed less than what follows: words are new in it."""
+    draw = random.Random(2)
+    for number in range(4):
+        write(tmp_path / f"{number}.jsonl.gz", [text(draw) for _ in range(3_000)], draw)
+    source = source_of(tmp_path)
+    texts, whole = texts_of(source)
+    part, tally = texts_of(source, most_bytes=whole.text_bytes // 30)
+    assert len(part) < len(texts) / 5 and not tally.whole
+    assert estimate(tally) == pytest.approx(whole.text_bytes, rel=0.04)

@@ -138,14 +138,40 @@ def beginning(scan: Scan, content: Opened, rows: Iterator[T]) -> Iterator[T]:
     """
     amount = scan.span.size if scan.span.amount is None else scan.span.amount
     before, done = content.disk.tell(), scan.unpacked
+    half = None
     for row in rows:
-        if before >= amount and content.disk.tell() != before:
+        if content.disk.tell() != before:
             # So much of the disk holds all rows before this one, and half of it, more or less.
-            scan.passed += before * 2 * done / (done + scan.unpacked)
-            return
+            place = before, (done + scan.unpacked) / 2
+            if before >= amount:
+                scan.passed += _passed(scan.span.size, done, half, place)
+                return
+            if half is None and 2 * before >= amount:
+                half = place
         yield row
         before, done = content.disk.tell(), scan.unpacked
     scan.passed += scan.span.size
+
+
+def _passed(
+    size: int, done: int, half: tuple[int, float] | None, place: tuple[int, float]
+) -> float:
+    """How many bytes of a packed file hold as much, on average, as was read of its beginning.
+
+    Text is packed the less the less came before it: the rest is taken to be like the second half
+    of what was read.
+
+    Args:
+        size: bytes of the file on disk.
+        done: bytes that were unpacked and read.
+        half: a place in the middle: bytes on disk, and unpacked; None where nothing is known of it.
+        place: the same of the end of what was read.
+    """
+    disk, unpacked = place
+    if half is None or disk <= half[0] or unpacked <= half[1]:
+        return disk * done / unpacked
+    density = (unpacked - half[1]) / (disk - half[0])
+    return size * done / (unpacked + density * (size - disk))
 
 
 def kind_of(value: Any) -> str:
