@@ -105,6 +105,7 @@ def texts() -> tuple[Text, Text]:
     """Returns prose and code of the installed packages, file by file in a random order."""
     prose = []
     code = []
+    taken: set[str] = set()
     installed = sorted(metadata.distributions(), key=_name)
     for file in chain.from_iterable(package.files or [] for package in installed):
         path = Path(str(file.locate()))
@@ -113,8 +114,11 @@ def texts() -> tuple[Text, Text]:
         text = path.read_text(encoding="utf-8", errors="ignore")
         code.append(text)
         long = [part for part in DOCSTRING.findall(text) if len(part) >= SHORTEST]
-        prose += ["\n\n".join(map(cleandoc, long))] * bool(long)
-    return Text(_shuffled(prose)), Text(_shuffled(code))
+        # A docstring that packages pass on is one text.
+        new = dict.fromkeys(long).keys() - taken
+        taken |= new
+        prose.append("\n\n".join(cleandoc(part) for part in long if part in new))
+    return Text(_shuffled(list(filter(None, prose)))), Text(_shuffled(code))
 
 
 def _name(package: metadata.Distribution) -> str:

@@ -209,10 +209,10 @@ def documents(options: argparse.Namespace) -> list[str]:
 
 
 def split(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Documents, and questions: one of twenty texts, and for leaks one of fifty documents."""
+    """Documents, and questions that share no n-gram with them, and that one of fifty leaks."""
     last = len(texts) - len(texts) // 20
-    questions = [text[:400] for text in [*texts[last:], *texts[:last:50]]]
-    return texts[:last], questions
+    questions = [" ".join(reversed(text[:400].split())) for text in texts[last:]]
+    return texts[:last], questions + [text[:400] for text in texts[:last:50]]
 
 
 def ratio(seconds: list[float], ours: list[float]) -> str:
