@@ -168,7 +168,8 @@ def show_speed(folder: Path, options: argparse.Namespace) -> None:
             amount, seconds = measured(program, path, folder / "tokenizer", to)
             tokens = amount if name == "bare" else tokens
             rates[name].append(seconds)
-    print(f"tokenizing {sum(map(len, texts)) / 1e6:.0f} million characters, one core: CPU-seconds, and how many times as fast")
+    characters = sum(map(len, texts)) / 1e6
+    print(f"tokenizing {characters:.0f} million characters, one core: CPU-seconds, and its ratio")
     for name, seconds in rates.items():
         print(f"  {name:<14} {statistics.median(seconds):8.2f} s  {ratio(seconds, rates['ours'])}")
     print(f"  {tokens / statistics.median(rates['bare']):,.0f} tokens per CPU-second, bare")
