@@ -1,6 +1,6 @@
 """The corpus rules on corpora of any size: speed side by side, peak memory, kills.
 
-python benchmarks/corpus.py [--megabytes 100] [--before COMMIT] [--rounds 3]
+python benchmarks/corpus.py [--megabytes 100] [--text FILES] [--before COMMIT] [--rounds 3]
 python benchmarks/corpus.py --workflow 500 3000 [--kills 2] [--part 200]
 
 Without --workflow, on one core: tokens per CPU-second of our tokenizing stage, of the bare
@@ -51,16 +51,16 @@ for at in range(0, len(texts), 256):
         tokens += len(encoding)
 done(tokens)
 """
+# As people use it: the tokenizer of transformers, and Arrow files of ids.
 MAPPED = """
 from datasets import Dataset, disable_progress_bars
 from mixwright.corpus.documents import iter_documents
-from mixwright.corpus.tokenizer import open_tokenizer
+from transformers import AutoTokenizer
 disable_progress_bars()
-encoder, _ = open_tokenizer(tokenizer)
+fast = AutoTokenizer.from_pretrained(tokenizer)
 data = Dataset.from_dict({"text": [document.text for document in iter_documents(documents)]})
 def encode(batch):
-    encodings = encoder.encode_batch_fast(batch["text"], add_special_tokens=False)
-    return {"ids": [encoding.ids for encoding in encodings]}
+    return {"input_ids": fast(batch["text"])["input_ids"]}
 start()
 mapped = data.map(encode, batched=True, remove_columns=["text"], cache_file_name=to + ".arrow")
 done(mapped.num_rows)
@@ -137,6 +137,7 @@ def main() -> None:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=int, default=100)
+    parser.add_argument("--text", nargs="+", metavar="PARQUET", help="files to take text from")
     parser.add_argument("--before", help="a commit to clean with, side by side")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workflow", type=int, nargs="+", metavar="MB")
@@ -154,7 +155,7 @@ def show_speed(folder: Path, options: argparse.Namespace) -> None:
     from mixwright.corpus.documents import write_documents
     from mixwright.corpus.tokenizer import train_tokenizer
 
-    texts = documents(options.megabytes * 10**6)
+    texts, questions_of = split(documents(options))
     path = folder / "documents.parquet"
     write_documents([Document("train", text) for text in texts], path)
     settings = {"vocabulary": 8192, "folder": None, "sample_bytes": 8_000_000}
@@ -167,14 +168,15 @@ def show_speed(folder: Path, options: argparse.Namespace) -> None:
             amount, seconds = measured(program, path, folder / "tokenizer", to)
             tokens = amount if name == "bare" else tokens
             rates[name].append(seconds)
-    print(f"tokenizing {options.megabytes} MB, one core: CPU-seconds, and how many times as fast")
+    characters = sum(map(len, texts)) / 1e6
+    print(f"tokenizing {characters:.0f} million characters, one core: CPU-seconds, and its ratio")
     for name, seconds in rates.items():
         print(f"  {name:<14} {statistics.median(seconds):8.2f} s  {ratio(seconds, rates['ours'])}")
     print(f"  {tokens / statistics.median(rates['bare']):,.0f} tokens per CPU-second, bare")
 
     rows, questions = folder / "rows.json", folder / "questions.json"
     rows.write_text(json.dumps(texts))
-    questions.write_text(json.dumps([text[:400] for text in documents(2_000_000, seed=1)]))
+    questions.write_text(json.dumps(questions_of))
     trees = {"this tree": (CLEAN_NOW, HOUSE / "workflow")}
     if options.before:
         trees["before"] = (CLEAN_BEFORE, earlier(options.before, folder))
@@ -191,12 +193,27 @@ def show_speed(folder: Path, options: argparse.Namespace) -> None:
         print(f"  {name:<14} {rate:8.1f} MB/s  {ratio(seconds, times['this tree'])}")
 
 
-def documents(size: int, seed: int = 0) -> list[str]:
-    """Texts of about so many characters in all."""
+def documents(options: argparse.Namespace) -> list[str]:
+    """The texts to work on: of the files that are named, or made for the purpose."""
+    size = options.megabytes * 10**6
+    if not options.text:
+        return corpora.mixed(size)
     import numpy as np
+    import pyarrow.parquet as pq
 
-    draw = np.random.default_rng(seed)
-    return list(corpora._documents(corpora.base_text(), size, draw, f"speed-{seed}"))
+    texts: list[str] = []
+    for path in options.text:
+        texts += filter(None, pq.read_table(path, columns=["text"]).column(0).to_pylist())
+    order = np.random.default_rng(0).permutation(len(texts))
+    last = int(np.searchsorted(np.cumsum([len(texts[place]) for place in order]), size))
+    return [texts[place] for place in order[:last]]
+
+
+def split(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Documents, and questions that share no n-gram with them, and that one of fifty leaks."""
+    last = len(texts) - len(texts) // 20
+    questions = [" ".join(reversed(text[:400].split())) for text in texts[last:]]
+    return texts[:last], questions + [text[:400] for text in texts[:last:50]]
 
 
 def ratio(seconds: list[float], ours: list[float]) -> str:
@@ -271,7 +288,8 @@ def show_workflow(folder: Path, size: int, options: argparse.Namespace) -> None:
 def study_of(patterns: dict[str, str], folder: Path, part: int) -> dict:
     """A study that reads all of every domain."""
     questions = folder / "questions.jsonl"
-    lines = [json.dumps({"text": text[:400]}) + "\n" for text in documents(200_000, seed=1)]
+    _, texts = split(corpora.mixed(200_000))
+    lines = [json.dumps({"text": text}) + "\n" for text in texts]
     questions.write_text("".join(lines))
     return {
         "study": "big",

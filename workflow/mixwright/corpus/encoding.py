@@ -1,5 +1,6 @@
 """Token ids of documents, a batch at a time: memory does not grow with the text."""
 
+import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 # Token ids of one text.
 Ids = Sequence[int] | NDArray[Any]
 
-# Characters and documents that are encoded at a time. The library takes some 200 bytes a token
-# while it encodes.
-BATCH = 1 << 19
-MOST = 1_024
+# Characters and documents that each thread encodes at a time, of some threads. The library takes
+# some 200 bytes a token while it encodes: what a few documents take stays near the processor.
+BATCH = 1 << 17
+MOST = 256
+MOST_THREADS = 4
 # Characters of a document that are encoded at a time, where it is longer than that.
 STRETCH = 1 << 18
 
@@ -53,6 +55,8 @@ def ids_of(encoder: "Tokenizer", documents: Iterable[Document]) -> Iterator[Ids]
 
 def batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
     """Yields the documents in lists of a bounded size; one document may be a longer list."""
+    threads = int(os.environ.get("RAYON_NUM_THREADS") or 1)
+    threads = max(1, min(threads, MOST_THREADS))
     batch: list[Document] = []
     size = 0
     for document in documents:
@@ -60,7 +64,7 @@ def batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         size += len(document.text)
         if document.tokens is not None:
             size += len(document.tokens)
-        if size >= BATCH or len(batch) >= MOST:
+        if size >= threads * BATCH or len(batch) >= threads * MOST:
             yield batch
             batch = []
             size = 0
@@ -149,6 +153,10 @@ def _ids(
     encoder: "Tokenizer", batch: Sequence[Document], encodings: "Sequence[Encoding]"
 ) -> Iterator[Ids]:
     """Ids of every document of a batch."""
+    if len(encodings) == len(batch):
+        for encoding in encodings:
+            yield encoding.ids
+        return
     short = iter(encodings)
     for document in batch:
         if document.tokens is not None:

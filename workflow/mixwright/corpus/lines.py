@@ -1,11 +1,18 @@
-"""Which long lines stood in a part before, in bounded memory."""
+"""The long lines of texts, and which of them stood in a part before, in bounded memory."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixwright.corpus.ngrams import BLOCK, is_space, points_of, span_hashes
+
 Hashes = NDArray[np.uint64]
+Places = NDArray[np.int64]
+# The number of a text, where in it some whole lines of it start, and these.
+Piece = tuple[int, int, str]
 DIGEST_BYTES = 8
 SMALLEST = 1 << 16
 # Places of a table: 256 MiB. Two thirds of them are filled, with 22 million lines.
@@ -13,38 +20,126 @@ LARGEST = 1 << 25
 MOST_FILLED = 2 / 3
 
 
-def long_lines(text: str, min_line: int) -> list[bytes]:
-    """Returns the hashes of a text's lines of at least `min_line` characters, in their order.
+@dataclass(frozen=True)
+class Lines:
+    """The long lines of some texts, in their order: (lines,) of each."""
+
+    # of what stands between the white space at their ends
+    hashes: Hashes
+    # the number of the text
+    numbers: Places
+    # in the text, the first character of the line, and its end
+    starts: Places
+    ends: Places
+
+
+def long_lines(texts: Sequence[str], min_line: int) -> Lines:
+    """Returns the lines of at least `min_line` characters; with 0 there are none.
 
     White space at their ends does not count.
     """
-    hashes = []
-    for line in text.split("\n"):
-        if len(line) < min_line:
-            continue
-        bare = line.strip()
-        if len(bare) >= min_line:
-            hashes.append(blake2b(bare.encode(), digest_size=DIGEST_BYTES).digest())
-    return hashes
+    parts = [Lines(np.zeros(0, np.uint64), *[np.zeros(0, np.int64)] * 3)]
+    # ASCII, and the rest
+    pieces: tuple[list[Piece], list[Piece]] = ([], [])
+    if min_line > 0:
+        for piece in _pieces(texts):
+            if len(piece[2]) > BLOCK:
+                parts += _of_one_line(piece, min_line)
+            else:
+                pieces[not piece[2].isascii()].append(piece)
+    for block in (*_blocks(pieces[0]), *_blocks(pieces[1])):
+        parts.append(_of_block(block, min_line))
+    hashes = np.concatenate([part.hashes for part in parts])
+    numbers = np.concatenate([part.numbers for part in parts])
+    starts = np.concatenate([part.starts for part in parts])
+    ends = np.concatenate([part.ends for part in parts])
+    order = np.lexsort((starts, numbers))
+    return Lines(hashes[order], numbers[order], starts[order], ends[order])
 
 
-def without_lines(text: str, min_line: int, dropped: list[bool]) -> str:
-    """Returns a text without some of its long lines, and without white space at its end.
+def without_lines(text: str, starts: Sequence[int], ends: Sequence[int]) -> str:
+    """Returns a text without some of its lines, and without white space at its end.
 
     Args:
         text: a document.
-        min_line: as for `long_lines`.
-        dropped: for each long line whether it goes.
+        starts: where the lines start that go, ascending.
+        ends: and where they end.
     """
     remaining = []
     place = 0
-    for line in text.split("\n"):
-        if len(line.strip()) >= min_line:
-            place += 1
-            if dropped[place - 1]:
-                continue
-        remaining.append(line)
-    return "\n".join(remaining).strip("\n").rstrip()
+    for start, end in zip(starts, ends, strict=True):
+        remaining.append(text[place:start])
+        place = end + 1
+    remaining.append(text[place:])
+    return "".join(remaining).lstrip("\n").rstrip()
+
+
+def _pieces(texts: Sequence[str]) -> Iterator[Piece]:
+    """The texts, long ones in whole lines of up to `BLOCK` characters; a longer line is by itself.
+
+    White space does not make a line longer.
+    """
+    for number, text in enumerate(texts):
+        start = 0
+        while len(text) - start > BLOCK:
+            end = text.rfind("\n", start, start + BLOCK) + 1
+            if not end:
+                end = text.find("\n", start + BLOCK) + 1 or len(text)
+            yield number, start, text[start:end]
+            start = end
+        yield number, start, text[start:]
+
+
+def _blocks(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+    """The pieces in lists of about `BLOCK` characters."""
+    first = 0
+    size = 0
+    for place, (_, _, text) in enumerate(pieces):
+        size += len(text)
+        if size >= BLOCK or place + 1 == len(pieces):
+            yield pieces[first : place + 1]
+            first = place + 1
+            size = 0
+
+
+def _of_block(block: Sequence[Piece], min_line: int) -> Lines:
+    """The long lines of some pieces."""
+    numbers, firsts, texts = zip(*block, strict=True)
+    points = points_of("\n".join([*texts, ""]))
+    ends = np.flatnonzero(points == ord("\n"))
+    starts = np.append(0, ends[:-1] + 1)
+    long = ends - starts >= min_line
+    starts = starts[long]
+    ends = ends[long]
+    # The end stands for what is not there.
+    words = np.append(np.flatnonzero(~is_space(points)), len(points))
+    bare_starts = words[np.searchsorted(words, starts)]
+    bare_ends = words[np.maximum(np.searchsorted(words, ends) - 1, 0)] + 1
+    long = (bare_starts < ends) & (bare_ends - bare_starts >= min_line)
+    starts = starts[long]
+    hashes = span_hashes(points, bare_starts[long], bare_ends[long])
+    before = np.cumsum([0, *(len(text) + 1 for text in texts)])
+    which = np.searchsorted(before, starts, "right") - 1
+    moved = np.array(firsts)[which] - before[which]
+    return Lines(hashes, np.array(numbers)[which], starts + moved, ends[long] + moved)
+
+
+def _of_one_line(piece: Piece, min_line: int) -> list[Lines]:
+    """A line over `BLOCK` characters, if it is a long one."""
+    number, start, text = piece
+    bare = text.strip()
+    if len(bare) < min_line:
+        return []
+    if len(bare) <= BLOCK:
+        points = points_of(bare)
+        hashes = span_hashes(points, np.zeros(1, np.int64), np.array([len(points)]))
+    else:
+        hashed = blake2b(digest_size=DIGEST_BYTES)
+        for first in range(0, len(bare), BLOCK):
+            hashed.update(bare[first : first + BLOCK].encode())
+        hashes = np.frombuffer(hashed.digest(), np.uint64)
+    end = start + len(text) - text.endswith("\n")
+    return [Lines(hashes, np.array([number]), np.array([start]), np.array([end]))]
 
 
 class LineTable:

@@ -10,6 +10,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from mixwright.corpus.texts import ALL_SPACES_ALIKE
+
 Hashes = NDArray[np.uint64]
 Points = NDArray[np.uint8] | NDArray[np.uint32]
 Places = NDArray[np.int64]
@@ -39,7 +41,8 @@ ORDINARY, SPACE, HIDDEN, CHARACTER, LETTER = range(5)
 CODE_POINTS = 0x110000
 LETTERS_A_WORD = 4
 # Characters of which lower case depends on their neighbours, or is two characters.
-ODD_CAPITALS = ("\u03a3", "\u0130")
+TWO_IN_LOWER_CASE = "\u0130"
+ODD_CAPITALS = ("\u03a3", TWO_IN_LOWER_CASE)
 # Code points that are worked on at a time: their arrays stay near the processor. A longer text is
 # taken in pieces, each of which repeats so much of the one before: n words have less.
 BLOCK = 1 << 16
@@ -181,13 +184,27 @@ def _pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
+def points_of(text: str) -> Points:
+    """Returns the code points of a text; those of ASCII are bytes."""
+    if text.isascii():
+        return np.frombuffer(text.encode(), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def is_space(points: Points) -> NDArray[np.bool_]:
+    """Returns for each code point whether it is white space."""
+    if points.dtype == np.uint8:
+        alike = points.tobytes().translate(ALL_SPACES_ALIKE)
+        return np.frombuffer(alike, np.uint8) == ord(" ")
+    return _kinds()[points] == SPACE
+
+
 def _lowered(text: str) -> NDArray[np.uint32]:
     """The code points of a text in lower case, and a line end."""
     text += "\n"
     if any(capital in text for capital in ODD_CAPITALS):
         text = text.lower()
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    return _lower_case()[points]
+    return _lower_case()[points_of(text)]
 
 
 def _joined(listed: Sequence[Piece]) -> Iterator[Block]:
@@ -240,10 +257,10 @@ def _word_grams(points: Points, characters: Places, spaces: Places, n: int) -> G
     words = after > starts
     starts = starts[words]
     ends = after[words]
-    return _windows(_span_hashes(points, starts, ends), starts, ends, n)
+    return _windows(span_hashes(points, starts, ends), starts, ends, n)
 
 
-def _span_hashes(points: Points, starts: Places, ends: Places) -> Hashes:
+def span_hashes(points: Points, starts: Places, ends: Places) -> Hashes:
     """A hash of each span of code points: a polynomial in MULTIPLIER modulo 2^64, mixed."""
     powers, inverses = _powers(len(points) + 1)
     sums = np.zeros(len(points) + 1, np.uint64)
@@ -307,9 +324,10 @@ def _kinds() -> NDArray[np.uint8]:
 @cache
 def _lower_case() -> NDArray[np.uint32]:
     """The lower case of every code point by itself, as one code point."""
-    table = np.arange(CODE_POINTS, dtype=np.uint32)
-    for point in range(CODE_POINTS):
-        lowered = chr(point).lower()
-        if len(lowered) == 1:
-            table[point] = ord(lowered)
+    points = np.arange(CODE_POINTS, dtype=np.uint32)
+    # The one whose lower case is two stays.
+    points[ord(TWO_IN_LOWER_CASE)] = 0
+    text = points.tobytes().decode("utf-32-le", "surrogatepass").lower()
+    table = np.array(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32))
+    table[ord(TWO_IN_LOWER_CASE)] = ord(TWO_IN_LOWER_CASE)
     return table

@@ -6,12 +6,11 @@ the order in which they run. No step runs that the study does not list.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixwright.corpus.lines import LineTable, long_lines, without_lines
+from mixwright.corpus.lines import Lines, LineTable, long_lines, without_lines
 from mixwright.corpus.ngrams import Known
 from mixwright.corpus.text_settings import TextSettings
 from mixwright.corpus.texts import is_altered, plain
@@ -122,90 +121,72 @@ class RepeatedLines(Step):
         self._drops_shared = "decontaminate" in settings.clean
 
     def batch(self, documents: Sequence[Candidate], counts: Report) -> Sequence[Candidate]:
-        lines = [long_lines(document.text, self.settings.min_line) for document in documents]
-        known, unsure = self._looked_up(lines)
         texts = [document.text for document in documents]
+        lines = long_lines(texts, self.settings.min_line)
+        again = Repeats(lines, self._table.has(lines.hashes))
         shared = np.zeros(len(documents), bool)
-        plans: dict[int, list[bool]] = {}
-        due = set(range(len(documents)))
+        gone = np.zeros(len(lines.hashes), bool)
+        due = np.arange(len(documents))
         # Which lines go rests on which documents go, and that on their texts without the lines.
         # Each turn settles the first document that was not; most often the first settles all.
         while True:
-            next_plans, new = self._plan(lines, known, unsure, shared & self._drops_shared)
-            for number in next_plans.keys() | plans.keys():
-                plan = next_plans.get(number)
-                if plan != plans.get(number):
-                    texts[number] = self._without(documents[number].text, plan)
-                    due.add(number)
-            plans = next_plans
-            numbers = sorted(due)
+            before = gone
+            gone = again.with_documents(~(shared & self._drops_shared))
+            due = np.union1d(due, lines.numbers[gone != before])
+            for number in due.tolist():
+                texts[number] = _without(documents[number].text, number, lines, gone)
             marks = shared.copy()
-            marks[numbers] = self.known.shared([texts[number] for number in numbers])
+            marks[due] = self.known.shared([texts[number] for number in due.tolist()])
             if np.array_equal(marks, shared):
                 break
             shared = marks
-            due = set()
-        self._table.add(np.frombuffer(b"".join(new), np.uint64))
-        for number, plan in plans.items():
-            _count_lines(documents[number], texts[number], plan, counts)
+            due = np.zeros(0, np.int64)
+        taken = ~(shared & self._drops_shared)[lines.numbers] & ~gone
+        self._table.add(lines.hashes[taken])
+        counts["repeated_lines"] += int(gone.sum())
+        for number in np.unique(lines.numbers[gone]).tolist():
+            _change(documents[number], texts[number], counts)
         for document, is_shared in zip(documents, shared.tolist(), strict=True):
             document.shared = is_shared
         return [document for document in documents if document.text]
 
-    def _looked_up(self, lines: list[list[bytes]]) -> tuple[list[list[bool]], list[bool]]:
-        """Returns for each line whether it stood in an earlier batch, and which documents have such
-        lines, or lines that stand in this batch twice.
-        """
-        ends = np.cumsum([0, *map(len, lines)])
-        hashes = np.frombuffer(b"".join(chain.from_iterable(lines)), np.uint64)
-        before = self._table.has(hashes)
-        _, which, times = np.unique(hashes, return_inverse=True, return_counts=True)
-        repeats = np.concatenate([[0], np.cumsum(before | (times[which] > 1))])
-        unsure = repeats[ends[1:]] > repeats[ends[:-1]]
-        known = [part.tolist() for part in np.split(before, ends[1:-1])]
-        return known, unsure.tolist()
 
-    def _plan(
-        self,
-        lines: list[list[bytes]],
-        known: list[list[bool]],
-        unsure: list[bool],
-        gone: NDArray[np.bool_],
-    ) -> tuple[dict[int, list[bool]], list[bytes]]:
-        """Returns for each document that loses lines which of them go, and all new lines.
+class Repeats:
+    """Which long lines of a batch stood before, in the part or in the batch."""
+
+    def __init__(self, lines: Lines, known: NDArray[np.bool_]) -> None:
+        """Takes the lines, and for each whether it stood in an earlier batch."""
+        self._numbers = lines.numbers
+        distinct, which = np.unique(lines.hashes, return_inverse=True)
+        self._distinct = len(distinct)
+        self._which = which
+        # Equal lines in a row, in their order.
+        order = np.argsort(which, kind="stable")
+        same = which[order][1:] == which[order][:-1]
+        same &= lines.numbers[order][1:] == lines.numbers[order][:-1]
+        self._sure = known.copy()
+        self._sure[order[1:][same]] = True
+
+    def with_documents(self, staying: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Returns for each line whether it goes, where of other documents these alone have a say.
 
         Args:
-            lines: the hashes of each document's long lines.
-            known: which of them stood in an earlier batch.
-            unsure: for each document, whether there can be repeats among its lines.
-            gone: for each document, whether a later step drops it, and its lines have no say.
+            staying: (documents,) of the batch.
         """
-        plans = {}
-        fresh: list[bytes] = []
-        repeating: dict[bytes, None] = {}
-        for number, listed in enumerate(lines):
-            if not unsure[number]:
-                if not gone[number]:
-                    fresh += listed
-                continue
-            here: dict[bytes, None] = {}
-            dropped = []
-            for line, is_known in zip(listed, known[number], strict=True):
-                again = is_known or line in repeating or line in here
-                dropped.append(again)
-                if not again:
-                    here[line] = None
-            if any(dropped):
-                plans[number] = dropped
-            if not gone[number]:
-                repeating.update(here)
-        return plans, [*fresh, *repeating]
+        having = np.flatnonzero(staying[self._numbers])[::-1]
+        first = np.full(self._distinct, len(self._which))
+        # Of several, the last one to be written is the first line.
+        first[self._which[having]] = having
+        return self._sure | (first[self._which] < np.arange(len(self._which)))
 
-    def _without(self, text: str, plan: list[bool] | None) -> str:
-        """A text without the lines of a plan; None leaves it as it is."""
-        if plan is None:
-            return text
-        return without_lines(text, self.settings.min_line, plan)
+
+def _without(text: str, number: int, lines: Lines, gone: NDArray[np.bool_]) -> str:
+    """The text of a document without the lines that go."""
+    some = slice(*np.searchsorted(lines.numbers, [number, number + 1]))
+    going = gone[some]
+    if not going.any():
+        return text
+    return without_lines(text, lines.starts[some][going].tolist(), lines.ends[some][going].tolist())
 
 
 class MarkShared(Step):
@@ -251,12 +232,11 @@ def steps_of(settings: TextSettings, known: Known) -> list[Step]:
     return steps
 
 
-def _count_lines(document: Candidate, text: str, dropped: list[bool], counts: Report) -> None:
-    """Gives a document its text without repeated lines, and counts these."""
+def _change(document: Candidate, text: str, counts: Report) -> None:
+    """Gives a document its text without repeated lines, and counts their bytes."""
     size = document.size
     document.text = text
     document.raw = text.encode()
-    counts["repeated_lines"] += sum(dropped)
     counts["bytes_repeated_lines"] += size - document.size
 
 

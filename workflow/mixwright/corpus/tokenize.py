@@ -188,12 +188,16 @@ class _Part:
         words: list[str] = []
         for document in batch:
             words += (document.split, document.context, document.text)
-        # all at once: a document may be a line
-        for piece in _in_bytes("\0".join([*words, ""])):
-            self.fingerprint.update(piece)
-        for document in batch:
             if document.tokens is not None:
+                self._hash_words(words)
+                words = []
                 self.fingerprint.update(np.asarray(document.tokens, np.int64))
+        self._hash_words(words)
+
+    def _hash_words(self, words: Sequence[str]) -> None:
+        """Adds words to the fingerprint, all at once: a document may be a line."""
+        for piece in _in_bytes("\0".join([*words, ""]) if words else ""):
+            self.fingerprint.update(piece)
 
     def _check_known(self, tokens: NDArray[Any]) -> None:
         """Refuses ids of a token file that the tokenizer does not have."""
