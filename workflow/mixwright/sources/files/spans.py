@@ -87,8 +87,7 @@ class Span:
     def _draw(self, number: int) -> float:
         """A number from 0 to 1, the same wherever the file lies."""
         name = f"{self.path.name} {self.size} {self.start} {number}"
-        hashed = blake2b(name.encode(errors="surrogateescape"), digest_size=4).digest()
-        return int.from_bytes(hashed) / 2**32
+        return int.from_bytes(name_hash(name)[:4]) / 2**32
 
 
 @dataclass(frozen=True)
