@@ -291,6 +291,8 @@ def test_the_summary_holds_the_table(capsys):
             "Text that shares a passage with a target was left out: web (0.6%)",
         ),
         ({"bytes_duplicates": 15_000}, "Text that stands there before was left out"),
+        ({"duplicates": 25}, "Documents that stand there before were left in: web (1%)"),
+        ({"duplicates": 900}, "!Documents that stand there before were left in: web (36%)"),
         ({"bytes_repeated_lines": 15}, "Long lines that stand there before were left out"),
         ({"altered": 3}, "Rows with characters that are no text"),
         ({"empty": 3}, "Rows without text"),
@@ -303,6 +305,24 @@ def test_whatever_is_cut_dropped_or_skipped_is_told(counts, expected):
     (caveat,) = corpus_caveats([content], {}, design, [])
     text = f"{'!' * caveat.serious}{caveat.text}"
     assert text.startswith(expected) and "web (" in text
+
+
+@pytest.mark.parametrize("count", ["bytes_duplicates", "bytes_repeated_lines"])
+def test_what_a_step_drops_is_a_share_of_the_text_that_it_met(count):
+    # Ten times the sample was looked at; the step met the sample and what it dropped of it.
+    counts = {"bytes_read": 10 * SAMPLE, count: SAMPLE}
+    content = manifest("web", SAMPLE, 30 * MB, **counts)
+    design = pd.DataFrame({"run": [], "domain": [], "weight": [], "tokens": []})
+    (caveat,) = corpus_caveats([content], {}, design, [])
+    assert "web (50%)" in caveat.text
+
+
+def test_text_that_shares_a_passage_is_a_share_of_the_text_that_was_compared():
+    dropped = {"contaminated": 9, "dropped_contaminated": 9, "bytes_contaminated": SAMPLE}
+    content = manifest("web", SAMPLE, 30 * MB, bytes_read=10 * SAMPLE, **dropped)
+    design = pd.DataFrame({"run": [], "domain": [], "weight": [], "tokens": []})
+    (caveat,) = corpus_caveats([content], {}, design, [])
+    assert caveat.serious and "was left out: web (50%)" in caveat.text
 
 
 def test_a_target_of_which_a_part_is_scored_is_told():

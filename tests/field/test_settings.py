@@ -262,6 +262,11 @@ def test_anchors_and_merged_sections_are_no_repeats(tmp_path):
             {"final": {"seeds": 3}},
             "config: final.seeds is 3, a int; it takes a value of type",
         ),
+        (
+            {"corpus": {"clean": "exact-duplicates"}},
+            "config: corpus.clean is 'exact-duplicates', a str; it takes a value of type array or"
+            " null: a list, [exact-duplicates]",
+        ),
         ({"mixers": ["regmix"]}, "config: mixers is ['regmix'], a list; it takes a value of type"),
         ({"goal": [1]}, "config: goal is [1], a list; it takes a value of type object"),
         ({"mixers": {"a": {"like": ["b"]}}}, "config: mixers.a.like: ['b'] is unknown;"),

@@ -51,6 +51,24 @@ def test_what_cleaning_drops_it_would_drop_of_all_text(tmp_path):
     assert rows.source_tokens["tolerated"] == 2_700_000
 
 
+def test_a_source_barely_more_than_its_sample_counts_barely_more(tmp_path):
+    # By chance less was held out than its share: 8 % in place of 10 %.
+    content = manifest("web", 300_000, 303_000, whole=True)
+    content["splits"]["train"] |= {"tokens": 92_000, "bytes": 276_000}
+    content["splits"]["validation"] |= {"tokens": 8_000, "bytes": 24_000}
+    rows = train_rows(tmp_path, [content])
+    assert rows.source_tokens["web"] == 92_900
+    assert rows.counted["web"] == "estimated"
+
+
+def test_tokens_that_files_count_beyond_a_sample_are_added_to_it(tmp_path):
+    content = manifest("web", 300_000, 600_000, whole=True)
+    content["source"]["tokens"] = 200_000
+    rows = train_rows(tmp_path, [content])
+    assert rows.source_tokens["web"] == 180_000
+    assert rows.counted["web"] == "counted"
+
+
 def test_a_statement_goes_before_any_count(tmp_path):
     manifests = [
         manifest("books", 300_000, 300_000, whole=True),

@@ -163,10 +163,12 @@ def _of_source(
         return {"source_tokens": tokens, "source_bytes": size, "counted": COUNTED}
     share, most = held_out
     trained = 1 - min(share, most / max(held, 1))
+    passing = _passing(held, cleaning)
     if source.get("tokens"):
         # the files say how many there are; cleaning and splits leave a part of them
-        taken = source["tokens"] * _passing(held, cleaning)
-        counted = max(round(trained * taken), tokens)
+        sample = sum(int(split["tokens"]) for split in splits.values())
+        beyond = max(source["tokens"] * passing - sample, 0)
+        counted = tokens + round(trained * beyond)
         return {"source_tokens": counted, "source_bytes": size, "counted": COUNTED}
     if size is None:
         raise MixwrightError(
@@ -174,34 +176,26 @@ def _of_source(
             f" domains.{name}.tokens, the training tokens of all of it, or domains.{name}.sample:"
             " all"
         )
-    estimate = trained * _estimated(size, splits["train"], held, cleaning)
+    # Text beyond the sample has its tokens a byte. What is trained on of the sample is known: so a
+    # source that is barely more than its sample counts barely more.
+    train = splits["train"]
+    beyond = max(size * passing - held, 0) * tokens / max(int(train["bytes"]), 1)
     return {
-        "source_tokens": max(round(estimate), tokens),
+        "source_tokens": tokens + round(trained * beyond),
         "source_bytes": size,
         "counted": ESTIMATED,
     }
 
 
-def _estimated(
-    size: int, train: Mapping[str, Any], held: int, cleaning: Mapping[str, Any]
-) -> float:
-    """Tokens of a source of `size` bytes, by the sample's; what is held out is among them.
+def _passing(held: int, cleaning: Mapping[str, Any]) -> float:
+    """The share of a source's text that cleaning leaves.
 
-    Of all text the same share is dropped by cleaning as of the text that the sample was taken from.
-    So a source that is barely more than its sample counts barely more.
+    Of all text the same share is dropped as of the text that the sample was taken from.
 
     Args:
-        size: UTF-8 bytes of text of the source.
-        train: the sample's split train.
         held: bytes of the sample, with what is held out.
         cleaning: the counts of cleaning.
     """
-    text = size * _passing(held, cleaning)
-    return float(text * int(train["tokens"]) / max(int(train["bytes"]), 1))
-
-
-def _passing(held: int, cleaning: Mapping[str, Any]) -> float:
-    """The share of a source's text that cleaning leaves; see `_estimated`."""
     dropped = 0
     for key, count in cleaning.items():
         if key.startswith("bytes_") and key not in NOT_DROPPED:

@@ -72,7 +72,7 @@ LOSSES = (
     ),
     Loss(
         "bytes_contaminated",
-        "bytes_read",
+        "bytes_cleaned",
         "Text that shares a passage with a target was left out: {names}.",
     ),
     Loss(
@@ -89,15 +89,22 @@ LOSSES = (
     ),
     Loss(
         "bytes_duplicates",
-        "bytes_read",
+        "bytes_cleaned",
         "Text that stands there before was left out (exact-duplicates): {names}.",
         serious=inf,
     ),
     Loss(
         "bytes_repeated_lines",
-        "bytes_read",
+        "bytes_cleaned",
         "Long lines that stand there before were left out (repeated-lines): {names}.",
         serious=inf,
+    ),
+    Loss(
+        "repeats",
+        "documents",
+        "Documents that stand there before were left in: {names}. Add clean: [exact-duplicates] to"
+        " take each once.",
+        serious=MUCH,
     ),
     Loss(
         "unreadable",
@@ -153,7 +160,7 @@ def _lost(counts: Counts, loss: Loss) -> list[Caveat]:
     """The domains and targets that lost something for one reason."""
     shares = {}
     for name, entry in counts.items():
-        cleaning = _with_leaks(entry.get("cleaning", {}))
+        cleaning = _left_in(entry.get("cleaning", {}))
         whole = cleaning.get(loss.of, 0)
         if whole:
             shares[name] = cleaning.get(loss.count, 0) / whole
@@ -164,17 +171,22 @@ def _lost(counts: Counts, loss: Loss) -> list[Caveat]:
     return [Caveat(loss.words.format(names=names), serious)]
 
 
-def _with_leaks(cleaning: Mapping[str, Any]) -> dict[str, Any]:
-    """The counts, with the documents that share a passage and were left in.
+def _left_in(cleaning: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts, with what was left in, and with the text that the steps of cleaning met.
 
-    Where it is not said how many went, all did.
+    Where it is not said how many documents that share a passage went, all did. The steps meet the
+    documents up to the last one of the sample: fewer than were read.
     """
     contaminated = cleaning.get("contaminated", 0)
     dropped = cleaning.get("dropped_contaminated", contaminated)
     counts = {**cleaning, "leaking": contaminated - dropped}
     if not dropped:
         counts["bytes_contaminated"] = 0
-    return counts
+    if not cleaning.get("bytes_duplicates", 0):
+        counts["repeats"] = cleaning.get("duplicates", 0)
+    met = [cleaning.get("bytes", 0), counts.get("bytes_contaminated", 0)]
+    met += [cleaning.get(key, 0) for key in ("bytes_duplicates", "bytes_repeated_lines")]
+    return counts | {"bytes_cleaned": sum(met)}
 
 
 def _broken_files(counts: Counts) -> list[Caveat]:

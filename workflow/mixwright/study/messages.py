@@ -103,8 +103,9 @@ def _wrong_type(where: str, value: Any, wanted: str | list[str]) -> str:
         return message + (_number_hint(value) or ": a number in digits")
     if types == ["object"]:
         return f"{message}: a section, one `name: value` a line"
-    if types == ["array"]:
-        return f"{message}: a list, [a, b]"
+    if "array" in types:
+        example = f"[{value}]" if isinstance(value, str) else "[a, b]"
+        return f"{message}: a list, {example}"
     return message
 
 

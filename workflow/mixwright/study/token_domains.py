@@ -1,4 +1,4 @@
-"""What a study may not ask of domains whose files hold tokens: nothing changes their text.
+"""What a study may not ask of a kind of source: of token files, that their text changes.
 
 Read at parse time; nothing heavy is imported.
 """
@@ -11,12 +11,17 @@ from mixwright.sources import entry
 
 # Steps that change a text, so that its tokens are no longer those of the file.
 CHANGING = ("plain-text", "repeated-lines")
-# Keys of files of tokens alone.
-KEYS = ("format", "dtype", "end")
+# Keys that one kind of source alone reads -> what it is, and how it is chosen.
+TOKEN_FILES = ("files of tokens", "tokens")
+DATA_SETS = ("data sets of Hugging Face", "hub")
+KEYS = {
+    **dict.fromkeys(("format", "dtype", "end"), TOKEN_FILES),
+    **dict.fromkeys(("dataset", "config", "split", "revision", "data_files"), DATA_SETS),
+}
 
 
 def check_token_domains(study: Mapping[str, Any]) -> None:
-    """Refuses settings that change the text of files of tokens, and their keys elsewhere."""
+    """Refuses settings that change the text of files of tokens, and keys of another source."""
     for section in ("domains", "targets"):
         for name, settings in study[section].items():
             where = f"config: {section}.{name}"
@@ -24,18 +29,18 @@ def check_token_domains(study: Mapping[str, Any]) -> None:
                 continue
             listed = settings.get("sources", [settings])
             has_tokens = [entry(one["source"], name).tokens for one in listed]
-            for one, is_tokens in zip(listed, has_tokens, strict=True):
-                if not is_tokens:
-                    _check_no_keys(where, one)
+            for one in listed:
+                _check_keys(where, one)
             if section == "domains" and any(has_tokens):
                 _check_unchanged(where, name, settings, study["corpus"])
 
 
-def _check_no_keys(where: str, settings: Mapping[str, Any]) -> None:
-    for key in KEYS:
-        if key in settings:
+def _check_keys(where: str, settings: Mapping[str, Any]) -> None:
+    """Refuses keys that this kind of source would pass by."""
+    for key, (words, source) in KEYS.items():
+        if key in settings and settings["source"] != source:
             raise MixwrightError(
-                f"{where}.{key} is of files of tokens; set source: tokens, or leave it out"
+                f"{where}.{key} is of {words}; set source: {source}, or leave it out"
             )
 
 

@@ -432,5 +432,9 @@ def test_a_hub_that_does_not_answer_is_one_line():
     message = str(hub_errors.refusal("web", "org/notes", error))
     assert message == (
         "web: org/notes is out of reach (Couldn't reach 'org/notes' on the Hub (ConnectTimeout));"
-        " connect, or fetch it first: hf download --repo-type dataset"
+        " connect, or fetch it first: hf download --repo-type dataset org/notes; if it is to be a"
+        " folder, there is none of this path: correct dataset"
     )
+    # what broke off while it was read was there
+    late = str(hub_errors.refusal("web", "org/notes: a.parquet", error, row=3))
+    assert late.endswith("fetch it first: hf download --repo-type dataset")

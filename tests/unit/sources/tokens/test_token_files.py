@@ -366,6 +366,7 @@ def test_a_study_says_what_does_not_go_with_tokens(tokenizer):
     limit = {"max_document_bytes": 1000}
     refused(r"^config: corpus\.max_document_bytes cuts text, and the doc", {}, corpus=limit)
     refused(r"domains\.web\.text: files of tokens have no columns", {"text": "body"})
+    refused(r"domains\.web\.where: files of tokens have no columns", {"where": {"set": "web"}})
     refused(r"domains\.web\.format is 'arrow'", {"format": "arrow"})
     refused(r"domains\.web\.dtype is 'float32'", {"dtype": "float32"})
     question = {"t": {"source": "tokens", "files": "a.bin", "query": "q", "gold": "g"}}
@@ -373,6 +374,9 @@ def test_a_study_says_what_does_not_go_with_tokens(tokenizer):
     refused(
         r"^config: domains\.web\.dtype is of files of tokens", {"source": "files", "dtype": "int32"}
     )
+    for key in ("dataset", "config", "split", "revision", "data_files"):
+        words = rf"^config: domains\.web\.{key} is of data sets of Hugging Face; set source: hub"
+        refused(words, {"source": "files", key: "x"})
     plain = {"t": {"source": "tokens", "files": "a.bin"}}
     assert resolved(tokenizer, {}, targets=plain).source("t").places.tokenizer == tokenizer
 

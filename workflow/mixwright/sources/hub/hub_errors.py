@@ -38,15 +38,23 @@ def refusal(name: str, place: str, error: Exception, row: int | None = None) -> 
             " correct dataset, or name them in data_files"
         )
     if isinstance(error, ConnectionError) or any(word in words.lower() for word in UNREACHED):
-        return MixwrightError(
-            f"{name}: {place} is out of reach ({words[:WORDS]});"
-            " connect, or fetch it first: hf download --repo-type dataset"
-        )
+        return _out_of_reach(name, place, words, row is None)
     where = "" if row is None else f", after row {row}"
     return MixwrightError(
         f"{name}: {place}: not readable ({_cause(error)}{where});"
         " repair it, or leave it out (data_files)"
     )
+
+
+def _out_of_reach(name: str, place: str, words: str, is_named: bool) -> MixwrightError:
+    """The error of a hub that does not answer; `is_named`: the place is a data set as it is named.
+
+    A path that is misspelt looks like the name of a data set too.
+    """
+    remedy = "connect, or fetch it first: hf download --repo-type dataset"
+    if is_named:
+        remedy += f" {place}; if it is to be a folder, there is none of this path: correct dataset"
+    return MixwrightError(f"{name}: {place} is out of reach ({words[:WORDS]}); {remedy}")
 
 
 def needs_code(name: str, dataset: str) -> MixwrightError:

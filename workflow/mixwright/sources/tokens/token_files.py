@@ -70,7 +70,7 @@ class TokenFiles(Source):
             )
         for pattern in self._patterns:
             public.named(pattern, self.places.public, f"{where}.files")
-        for key in ("query", "choices", "gold", "gold_is"):
+        for key in ("where", "query", "choices", "gold", "gold_is"):
             if self.settings.get(key):
                 raise MixwrightError(
                     f"{where}.{key}: files of tokens have no columns; leave it out,"
