@@ -105,23 +105,33 @@ def _blocks(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
 def _of_block(block: Sequence[Piece], min_line: int) -> Lines:
     """The long lines of some pieces."""
     numbers, firsts, texts = zip(*block, strict=True)
-    points = points_of("\n".join([*texts, ""]))
+    whole = "\n".join([*texts, ""])
+    points = points_of(whole)
     ends = np.flatnonzero(points == ord("\n"))
     starts = np.append(0, ends[:-1] + 1)
     long = ends - starts >= min_line
     starts = starts[long]
     ends = ends[long]
     # The end stands for what is not there.
-    words = np.append(np.flatnonzero(~is_space(points)), len(points))
-    bare_starts = words[np.searchsorted(words, starts)]
-    bare_ends = words[np.maximum(np.searchsorted(words, ends) - 1, 0)] + 1
-    long = (bare_starts < ends) & (bare_ends - bare_starts >= min_line)
+    words = np.flatnonzero(~is_space(points))
+    words = np.append(words, len(points))
+    next_words = np.searchsorted(words, starts)
+    last_words = np.searchsorted(words, ends) - 1
+    bare_starts = words[next_words]
+    bare_ends = words[np.maximum(last_words, 0)] + 1
+    long = bare_ends - bare_starts >= min_line
+    long &= bare_starts < ends
     starts = starts[long]
     hashes = span_hashes(points, bare_starts[long], bare_ends[long])
-    before = np.cumsum([0, *(len(text) + 1 for text in texts)])
+    ends = ends[long]
+    sizes = [len(text) + 1 for text in texts]
+    before = np.cumsum([0, *sizes])
     which = np.searchsorted(before, starts, "right") - 1
-    moved = np.array(firsts)[which] - before[which]
-    return Lines(hashes, np.array(numbers)[which], starts + moved, ends[long] + moved)
+    # From places in the block to places in the texts.
+    moved = np.array(firsts) - before[:-1]
+    starts = starts + moved[which]
+    ends = ends + moved[which]
+    return Lines(hashes, np.array(numbers)[which], starts, ends)
 
 
 def _of_one_line(piece: Piece, min_line: int) -> list[Lines]:

@@ -141,7 +141,8 @@ class RepeatedLines(Step):
                 break
             shared = marks
             due = np.zeros(0, np.int64)
-        taken = ~(shared & self._drops_shared)[lines.numbers] & ~gone
+        staying = ~(shared & self._drops_shared)
+        taken = staying[lines.numbers] & ~gone
         self._table.add(lines.hashes[taken])
         counts["repeated_lines"] += int(gone.sum())
         for number in np.unique(lines.numbers[gone]).tolist():
@@ -162,8 +163,10 @@ class Repeats:
         self._which = which
         # Equal lines in a row, in their order.
         order = np.argsort(which, kind="stable")
-        same = which[order][1:] == which[order][:-1]
-        same &= lines.numbers[order][1:] == lines.numbers[order][:-1]
+        equal = which[order]
+        numbers = lines.numbers[order]
+        same = equal[1:] == equal[:-1]
+        same &= numbers[1:] == numbers[:-1]
         self._sure = known.copy()
         self._sure[order[1:][same]] = True
 
@@ -173,11 +176,14 @@ class Repeats:
         Args:
             staying: (documents,) of the batch.
         """
-        having = np.flatnonzero(staying[self._numbers])[::-1]
-        first = np.full(self._distinct, len(self._which))
+        places = np.arange(len(self._which))
+        having = places[staying[self._numbers]]
         # Of several, the last one to be written is the first line.
+        having = having[::-1]
+        first = np.full(self._distinct, len(places))
         first[self._which[having]] = having
-        return self._sure | (first[self._which] < np.arange(len(self._which)))
+        earlier = first[self._which] < places
+        return self._sure | earlier
 
 
 def _without(text: str, number: int, lines: Lines, gone: NDArray[np.bool_]) -> str:
@@ -186,7 +192,9 @@ def _without(text: str, number: int, lines: Lines, gone: NDArray[np.bool_]) -> s
     going = gone[some]
     if not going.any():
         return text
-    return without_lines(text, lines.starts[some][going].tolist(), lines.ends[some][going].tolist())
+    starts = lines.starts[some][going]
+    ends = lines.ends[some][going]
+    return without_lines(text, starts.tolist(), ends.tolist())
 
 
 class MarkShared(Step):
