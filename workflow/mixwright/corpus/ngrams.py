@@ -240,17 +240,20 @@ def _grams(block: Block, n: int) -> Iterator[Grams]:
         yield _word_grams(points, np.arange(0), spaces, n)
         return
     if kinds.max() <= HIDDEN:
-        yield _word_grams(points, np.arange(0), np.flatnonzero(kinds == SPACE), n)
+        spaces = np.flatnonzero(kinds == SPACE)
+        yield _word_grams(points, np.arange(0), spaces, n)
         return
     visible = np.flatnonzero(kinds != HIDDEN)
     points = points[visible]
     kinds = kinds[visible]
     characters = np.flatnonzero(kinds == CHARACTER)
-    words = _word_grams(points, characters, np.flatnonzero(kinds == SPACE), n)
+    spaces = np.flatnonzero(kinds == SPACE)
+    words = _word_grams(points, characters, spaces, n)
     yield Grams(words.hashes, visible[words.starts], visible[words.ends - 1] + 1)
     letters = np.flatnonzero(kinds == LETTER)
-    hashes = _mixed(points[letters].astype(np.uint64) ^ LETTER_SALT)
-    yield _windows(hashes, visible[letters], visible[letters] + 1, LETTERS_A_WORD * n)
+    salted = points[letters].astype(np.uint64) ^ LETTER_SALT
+    places = visible[letters]
+    yield _windows(_mixed(salted), places, places + 1, LETTERS_A_WORD * n)
 
 
 def _word_grams(points: Points, characters: Places, spaces: Places, n: int) -> Grams:
