@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mixwright.corpus.ngrams import BLOCK, is_space, points_of, span_hashes
 
@@ -13,6 +13,15 @@ Hashes = NDArray[np.uint64]
 Places = NDArray[np.int64]
 # The number of a text, where in it some whole lines of it start, and these.
 Piece = tuple[int, int, str]
+# A long line, as `Lines` has it.
+ROW = np.dtype(
+    [
+        ("hash", np.uint64),
+        ("number", np.int64),
+        ("start", np.int64),
+        ("end", np.int64),
+    ]
+)
 DIGEST_BYTES = 8
 SMALLEST = 1 << 16
 # Places of a table: 256 MiB. Two thirds of them are filled, with 22 million lines.
@@ -38,23 +47,31 @@ def long_lines(texts: Sequence[str], min_line: int) -> Lines:
 
     White space at their ends does not count.
     """
-    parts = [Lines(np.zeros(0, np.uint64), *[np.zeros(0, np.int64)] * 3)]
-    # ASCII, and the rest
-    pieces: tuple[list[Piece], list[Piece]] = ([], [])
-    if min_line > 0:
-        for piece in _pieces(texts):
-            if len(piece[2]) > BLOCK:
-                parts += _of_one_line(piece, min_line)
-            else:
-                pieces[not piece[2].isascii()].append(piece)
-    for block in (*_blocks(pieces[0]), *_blocks(pieces[1])):
-        parts.append(_of_block(block, min_line))
-    hashes = np.concatenate([part.hashes for part in parts])
-    numbers = np.concatenate([part.numbers for part in parts])
-    starts = np.concatenate([part.starts for part in parts])
-    ends = np.concatenate([part.ends for part in parts])
-    order = np.lexsort((starts, numbers))
-    return Lines(hashes[order], numbers[order], starts[order], ends[order])
+    parts = [_lines_of([], [], [], [])]
+    plain: list[Piece] = []
+    others: list[Piece] = []
+    for piece in _pieces(texts):
+        _, _, text = piece
+        if min_line < 1:
+            break
+        if len(text) > BLOCK:
+            parts += _of_one_line(piece, min_line)
+        elif text.isascii():
+            plain.append(piece)
+        else:
+            others.append(piece)
+    for pieces in (plain, others):
+        for block in _blocks(pieces):
+            parts.append(_of_block(block, min_line))
+    rows = np.concatenate(parts)
+    order = np.lexsort((rows["start"], rows["number"]))
+    rows = rows[order]
+    return Lines(
+        rows["hash"],
+        rows["number"],
+        rows["start"],
+        rows["end"],
+    )
 
 
 def without_lines(text: str, starts: Sequence[int], ends: Sequence[int]) -> str:
@@ -90,56 +107,90 @@ def _pieces(texts: Sequence[str]) -> Iterator[Piece]:
         yield number, start, text[start:]
 
 
-def _blocks(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+def _blocks(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     """The pieces in lists of about `BLOCK` characters."""
-    first = 0
+    block: list[Piece] = []
     size = 0
-    for place, (_, _, text) in enumerate(pieces):
+    for piece in pieces:
+        _, _, text = piece
+        block.append(piece)
         size += len(text)
-        if size >= BLOCK or place + 1 == len(pieces):
-            yield pieces[first : place + 1]
-            first = place + 1
+        if size >= BLOCK:
+            yield block
+            block = []
             size = 0
+    if block:
+        yield block
 
 
-def _of_block(block: Sequence[Piece], min_line: int) -> Lines:
+def _of_block(block: Sequence[Piece], min_line: int) -> NDArray[np.void]:
     """The long lines of some pieces."""
     numbers, firsts, texts = zip(*block, strict=True)
-    points = points_of("\n".join([*texts, ""]))
+    whole = "\n".join([*texts, ""])
+    points = points_of(whole)
     ends = np.flatnonzero(points == ord("\n"))
     starts = np.append(0, ends[:-1] + 1)
     long = ends - starts >= min_line
     starts = starts[long]
     ends = ends[long]
     # The end stands for what is not there.
-    words = np.append(np.flatnonzero(~is_space(points)), len(points))
-    bare_starts = words[np.searchsorted(words, starts)]
-    bare_ends = words[np.maximum(np.searchsorted(words, ends) - 1, 0)] + 1
-    long = (bare_starts < ends) & (bare_ends - bare_starts >= min_line)
+    words = np.flatnonzero(~is_space(points))
+    words = np.append(words, len(points))
+    next_words = np.searchsorted(words, starts)
+    last_words = np.searchsorted(words, ends) - 1
+    bare_starts = words[next_words]
+    bare_ends = words[np.maximum(last_words, 0)] + 1
+    long = bare_ends - bare_starts >= min_line
+    long &= bare_starts < ends
     starts = starts[long]
     hashes = span_hashes(points, bare_starts[long], bare_ends[long])
-    before = np.cumsum([0, *(len(text) + 1 for text in texts)])
+    ends = ends[long]
+    sizes = [len(text) + 1 for text in texts]
+    before = np.cumsum([0, *sizes])
     which = np.searchsorted(before, starts, "right") - 1
-    moved = np.array(firsts)[which] - before[which]
-    return Lines(hashes, np.array(numbers)[which], starts + moved, ends[long] + moved)
+    # From places in the block to places in the texts.
+    moved = np.array(firsts) - before[:-1]
+    starts = starts + moved[which]
+    ends = ends + moved[which]
+    of_pieces = np.array(numbers)
+    return _lines_of(hashes, of_pieces[which], starts, ends)
 
 
-def _of_one_line(piece: Piece, min_line: int) -> list[Lines]:
+def _of_one_line(piece: Piece, min_line: int) -> list[NDArray[np.void]]:
     """A line over `BLOCK` characters, if it is a long one."""
     number, start, text = piece
     bare = text.strip()
     if len(bare) < min_line:
         return []
+    end = start + len(text)
+    if text.endswith("\n"):
+        end -= 1
+    return [_lines_of(_hash(bare), number, start, end)]
+
+
+def _hash(bare: str) -> Hashes:
+    """The hash of a line, which is that of a block's line where a block could hold it."""
     if len(bare) <= BLOCK:
         points = points_of(bare)
-        hashes = span_hashes(points, np.zeros(1, np.int64), np.array([len(points)]))
-    else:
-        hashed = blake2b(digest_size=DIGEST_BYTES)
-        for first in range(0, len(bare), BLOCK):
-            hashed.update(bare[first : first + BLOCK].encode())
-        hashes = np.frombuffer(hashed.digest(), np.uint64)
-    end = start + len(text) - text.endswith("\n")
-    return [Lines(hashes, np.array([number]), np.array([start]), np.array([end]))]
+        start = np.zeros(1, np.int64)
+        return span_hashes(points, start, start + len(points))
+    hashed = blake2b(digest_size=DIGEST_BYTES)
+    for first in range(0, len(bare), BLOCK):
+        piece = bare[first : first + BLOCK]
+        hashed.update(piece.encode())
+    return np.frombuffer(hashed.digest(), np.uint64)
+
+
+def _lines_of(
+    hashes: ArrayLike, numbers: ArrayLike, starts: ArrayLike, ends: ArrayLike
+) -> NDArray[np.void]:
+    """Rows of long lines."""
+    rows = np.empty(np.shape(hashes), ROW)
+    rows["hash"] = hashes
+    rows["number"] = numbers
+    rows["start"] = starts
+    rows["end"] = ends
+    return rows
 
 
 class LineTable:

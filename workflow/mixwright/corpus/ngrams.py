@@ -94,13 +94,17 @@ class Known:
             return result
         for block in _blocks(texts):
             for grams in _grams(block, self.n):
-                maybe = np.flatnonzero(self._filter[grams.hashes >> self._shift])
+                bins = grams.hashes >> self._shift
+                maybe = np.flatnonzero(self._filter[bins])
                 hashes = grams.hashes[maybe]
-                places = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
-                hits = maybe[self.hashes[places] == hashes]
+                places = np.searchsorted(self.hashes, hashes)
+                places = np.minimum(places, len(self.hashes) - 1)
+                same = self.hashes[places] == hashes
+                hits = maybe[same]
                 if len(hits):
                     first, last = _texts_of(grams, hits, block)
-                    result[block.numbers[first[first == last]]] = True
+                    within = first[first == last]
+                    result[block.numbers[within]] = True
         return result
 
 
@@ -135,14 +139,18 @@ def shares(text: str, known: Hashes, n: int) -> bool:
 def _within(block: Block, n: int) -> Iterator[Hashes]:
     """The hashes of the n-grams that do not reach from one piece into the next."""
     for grams in _grams(block, n):
-        first, last = _texts_of(grams, np.arange(len(grams.hashes)), block)
-        yield grams.hashes[first == last]
+        every = np.arange(len(grams.hashes))
+        first, last = _texts_of(grams, every, block)
+        within = first == last
+        yield grams.hashes[within]
 
 
 def _texts_of(grams: Grams, some: Places, block: Block) -> tuple[Places, Places]:
     """The places in the block of the texts where some of the n-grams start and end."""
-    first = np.searchsorted(block.starts, grams.starts[some], "right") - 1
-    last = np.searchsorted(block.starts, grams.ends[some] - 1, "right") - 1
+    starts = grams.starts[some]
+    ends = grams.ends[some]
+    first = np.searchsorted(block.starts, starts, "right") - 1
+    last = np.searchsorted(block.starts, ends - 1, "right") - 1
     return first, last
 
 
@@ -232,23 +240,27 @@ def _grams(block: Block, n: int) -> Iterator[Grams]:
         yield _word_grams(points, np.arange(0), spaces, n)
         return
     if kinds.max() <= HIDDEN:
-        yield _word_grams(points, np.arange(0), np.flatnonzero(kinds == SPACE), n)
+        spaces = np.flatnonzero(kinds == SPACE)
+        yield _word_grams(points, np.arange(0), spaces, n)
         return
     visible = np.flatnonzero(kinds != HIDDEN)
     points = points[visible]
     kinds = kinds[visible]
     characters = np.flatnonzero(kinds == CHARACTER)
-    words = _word_grams(points, characters, np.flatnonzero(kinds == SPACE), n)
+    spaces = np.flatnonzero(kinds == SPACE)
+    words = _word_grams(points, characters, spaces, n)
     yield Grams(words.hashes, visible[words.starts], visible[words.ends - 1] + 1)
     letters = np.flatnonzero(kinds == LETTER)
-    hashes = _mixed(points[letters].astype(np.uint64) ^ LETTER_SALT)
-    yield _windows(hashes, visible[letters], visible[letters] + 1, LETTERS_A_WORD * n)
+    salted = points[letters].astype(np.uint64) ^ LETTER_SALT
+    places = visible[letters]
+    yield _windows(_mixed(salted), places, places + 1, LETTERS_A_WORD * n)
 
 
 def _word_grams(points: Points, characters: Places, spaces: Places, n: int) -> Grams:
     """The n-grams of words, which stand between `spaces`; `characters` are words by themselves."""
+    size = len(points)
     before = np.concatenate([[-1], spaces])
-    after = np.concatenate([spaces, [len(points)]])
+    after = np.concatenate([spaces, [size]])
     if len(characters):
         # Left of a character something ends, right of it something starts.
         before = np.sort(np.concatenate([before, characters - 1, characters]))
@@ -257,17 +269,20 @@ def _word_grams(points: Points, characters: Places, spaces: Places, n: int) -> G
     words = after > starts
     starts = starts[words]
     ends = after[words]
-    return _windows(span_hashes(points, starts, ends), starts, ends, n)
+    hashes = span_hashes(points, starts, ends)
+    return _windows(hashes, starts, ends, n)
 
 
 def span_hashes(points: Points, starts: Places, ends: Places) -> Hashes:
     """A hash of each span of code points: a polynomial in MULTIPLIER modulo 2^64, mixed."""
-    powers, inverses = _powers(len(points) + 1)
-    sums = np.zeros(len(points) + 1, np.uint64)
-    np.cumsum(points * powers[: len(points)], out=sums[1:])
+    size = len(points)
+    powers, inverses = _powers(size + 1)
+    sums = np.zeros(size + 1, np.uint64)
+    np.cumsum(points * powers[:size], out=sums[1:])
+    spans = sums[ends] - sums[starts]
     # Null characters add nothing to the sum.
-    lengths = (ends - starts).astype(np.uint64) * FINAL
-    return _mixed((sums[ends] - sums[starts]) * inverses[starts] + lengths)
+    lengths = (ends - starts).astype(np.uint64)
+    return _mixed(spans * inverses[starts] + lengths * FINAL)
 
 
 def _windows(hashes: Hashes, starts: Places, ends: Places, n: int) -> Grams:
@@ -275,11 +290,13 @@ def _windows(hashes: Hashes, starts: Places, ends: Places, n: int) -> Grams:
     windows = len(hashes) - n + 1
     if windows < 1:
         nothing = np.zeros(0, np.int64)
-        return Grams(np.zeros(0, np.uint64), nothing, nothing)
-    powers, inverses = _powers(len(hashes) + 1)
-    sums = np.zeros(len(hashes) + 1, np.uint64)
-    np.cumsum(hashes * powers[: len(hashes)], out=sums[1:])
-    rolled = (sums[n:] - sums[:windows]) * inverses[:windows]
+        return Grams(hashes[:0], nothing, nothing)
+    size = len(hashes)
+    powers, inverses = _powers(size + 1)
+    sums = np.zeros(size + 1, np.uint64)
+    np.cumsum(hashes * powers[:size], out=sums[1:])
+    rolled = sums[n:] - sums[:windows]
+    rolled *= inverses[:windows]
     return Grams(rolled, starts[:windows], ends[n - 1 :])
 
 

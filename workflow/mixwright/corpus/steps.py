@@ -123,7 +123,8 @@ class RepeatedLines(Step):
     def batch(self, documents: Sequence[Candidate], counts: Report) -> Sequence[Candidate]:
         texts = [document.text for document in documents]
         lines = long_lines(texts, self.settings.min_line)
-        again = Repeats(lines, self._table.has(lines.hashes))
+        known = self._table.has(lines.hashes)
+        again = Repeats(lines, known)
         shared = np.zeros(len(documents), bool)
         gone = np.zeros(len(lines.hashes), bool)
         due = np.arange(len(documents))
@@ -131,20 +132,25 @@ class RepeatedLines(Step):
         # Each turn settles the first document that was not; most often the first settles all.
         while True:
             before = gone
-            gone = again.with_documents(~(shared & self._drops_shared))
-            due = np.union1d(due, lines.numbers[gone != before])
+            staying = ~(shared & self._drops_shared)
+            gone = again.with_documents(staying)
+            changed = gone != before
+            due = np.union1d(due, lines.numbers[changed])
             for number in due.tolist():
-                texts[number] = _without(documents[number].text, number, lines, gone)
+                text = documents[number].text
+                texts[number] = _without(text, number, lines, gone)
+            looked_at = [texts[number] for number in due.tolist()]
             marks = shared.copy()
-            marks[due] = self.known.shared([texts[number] for number in due.tolist()])
+            marks[due] = self.known.shared(looked_at)
             if np.array_equal(marks, shared):
                 break
             shared = marks
             due = np.zeros(0, np.int64)
-        taken = ~(shared & self._drops_shared)[lines.numbers] & ~gone
-        self._table.add(lines.hashes[taken])
+        new = staying[lines.numbers] & ~gone
+        self._table.add(lines.hashes[new])
         counts["repeated_lines"] += int(gone.sum())
-        for number in np.unique(lines.numbers[gone]).tolist():
+        shorter = np.unique(lines.numbers[gone])
+        for number in shorter.tolist():
             _change(documents[number], texts[number], counts)
         for document, is_shared in zip(documents, shared.tolist(), strict=True):
             document.shared = is_shared
@@ -162,8 +168,10 @@ class Repeats:
         self._which = which
         # Equal lines in a row, in their order.
         order = np.argsort(which, kind="stable")
-        same = which[order][1:] == which[order][:-1]
-        same &= lines.numbers[order][1:] == lines.numbers[order][:-1]
+        equal = which[order]
+        numbers = lines.numbers[order]
+        same = equal[1:] == equal[:-1]
+        same &= numbers[1:] == numbers[:-1]
         self._sure = known.copy()
         self._sure[order[1:][same]] = True
 
@@ -173,20 +181,26 @@ class Repeats:
         Args:
             staying: (documents,) of the batch.
         """
-        having = np.flatnonzero(staying[self._numbers])[::-1]
-        first = np.full(self._distinct, len(self._which))
+        places = np.arange(len(self._which))
+        having = places[staying[self._numbers]]
         # Of several, the last one to be written is the first line.
+        having = having[::-1]
+        first = np.full(self._distinct, len(places))
         first[self._which[having]] = having
-        return self._sure | (first[self._which] < np.arange(len(self._which)))
+        earlier = first[self._which] < places
+        return self._sure | earlier
 
 
 def _without(text: str, number: int, lines: Lines, gone: NDArray[np.bool_]) -> str:
     """The text of a document without the lines that go."""
-    some = slice(*np.searchsorted(lines.numbers, [number, number + 1]))
+    first, last = np.searchsorted(lines.numbers, [number, number + 1])
+    some = slice(first, last)
     going = gone[some]
     if not going.any():
         return text
-    return without_lines(text, lines.starts[some][going].tolist(), lines.ends[some][going].tolist())
+    starts = lines.starts[some][going]
+    ends = lines.ends[some][going]
+    return without_lines(text, starts.tolist(), ends.tolist())
 
 
 class MarkShared(Step):
