@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mixwright.corpus.join import join_parts
 
 from mixwright.corpus.documents import write_part
+from mixwright.corpus.join import join_parts
 from mixwright.corpus.shards import open_shard
 from mixwright.corpus.text_settings import TextSettings
 from mixwright.corpus.tokenize import tokenize_part
