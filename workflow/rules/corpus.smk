@@ -69,7 +69,7 @@ rule clean_part:
 rule train_tokenizer:
     input:
         documents=[path for name in STUDY.domains for path in documents_of(name)],
-        files=TOKENIZER_FILES,
+        files=seen_by_snakemake(TOKENIZER_FILES),
     output:
         directory("results/{study}/tokenizer"),
     log:
