@@ -1,8 +1,12 @@
 """Domains of odd text, and parts that were cut off on disk: a line that says what to do."""
 
 import json
+import os
 import random
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,8 @@ SHAPE = {"model": "micro", "batch": 4}
 class Bench:
     """A study with the domain `web`, whose rules are called one by one."""
 
+    run = staticmethod(main)
+
     def __init__(self, folder: Path, rows: list[dict[str, Any]], **domain: Any) -> None:
         self.folder = folder
         write_lines(folder / "web.jsonl", rows)
@@ -42,12 +48,12 @@ class Bench:
         }
         Study(resolve(config, HOUSE / "config")).write(folder / "study.json")
 
-    def call(self, command: str, to: str, *words: object) -> int:
-        """Runs a command on the study."""
+    def call(self, command: str, to: str, *words: object) -> Any:
+        """Runs a command on the study; returns what `run` does, its code."""
         options = [command, *words, "--to", self.folder / to]
         if command != "tokenize-part":
             options += ["--study", self.folder / "study.json"]
-        return main([str(option) for option in options])
+        return self.run([str(option) for option in options])
 
     def clean(self, part: int = 0, parts: int = 1) -> int:
         words = ("--domain", "web", "--part", part, "--parts", parts, "--harvest", "--questions")
@@ -218,3 +224,53 @@ def test_parts_of_a_tokenizer_that_was_swapped_are_refused(copied, capsys):
     assert "its parts differ in tokenizer_sha256" in last_line(capsys)
     assert copied.tokenize(0) == copied.join() == 0
     assert np.load(copied.folder / "shards/web/unigram.npy").sum() > 0
+
+
+PROGRAM = """
+import resource, sys
+from mixwright.__main__ import main
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.exit(main())
+"""
+# A file may not have so many bytes: more than what is tried first, less than what is written.
+LIMITS = {"clean": 20_000, "train": 5_000, "tokenize": 20_000, "join": 4_500}
+
+
+OUTPUTS = {"clean": "documents", "train": "tokenizer", "tokenize": "tokens", "join": "shards"}
+
+
+def run_with(limit: int) -> Callable[[list[str]], tuple[int, str]]:
+    """Runs commands in a child whose files may have so many bytes; returns code and stderr."""
+
+    def run(words: list[str]) -> tuple[int, str]:
+        command = [sys.executable, "-c", PROGRAM, str(limit), *words]
+        environment = os.environ | {"PYTHONPATH": str(HOUSE / "workflow")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        return done.returncode, done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("step", LIMITS)
+def test_a_disk_that_fills_up_is_one_line_and_a_rerun_works(copied, step):
+    folder = copied.folder / OUTPUTS[step]
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for path in before:
+        # Of the part that is made again.
+        if "1" not in path.relative_to(folder).parts[1:]:
+            path.unlink()
+    if step == "tokenize":
+        (folder / "web/0").rmdir()
+    left = [path for path in folder.rglob("*") if path.is_file()]
+    copied.run = run_with(LIMITS[step])
+    code, said = getattr(copied, step)()
+    assert code == 1 and len(said.splitlines()) == 1, said
+    assert "the file is larger than the file system takes; name another place" in said
+    assert [path for path in folder.rglob("*") if path.is_file()] == left
+    copied.run = run_with(10**9)
+    code, said = getattr(copied, step)()
+    assert code == 0, said
+    if step != "clean":
+        # The study reads documents in two parts; here it was one.
+        assert {path: path.read_bytes() for path in before} == before

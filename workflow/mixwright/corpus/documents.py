@@ -246,6 +246,10 @@ def _opened(path: str | Path) -> Iterator[pq.ParquetFile]:
                 yield file
                 return
             reason = f"no column {min(missing)}"
+    except PermissionError:
+        raise MixwrightError(
+            f"{path}: it may not be read; change its permissions (chmod u+r)"
+        ) from None
     except (OSError, pa.ArrowInvalid) as error:
         reason = error.__class__.__name__
     raise MixwrightError(
