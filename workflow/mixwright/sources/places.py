@@ -188,8 +188,10 @@ def _no_file(path: Path) -> str:
         return f"{path} is a folder; write a pattern of its files, such as {path / f'*{suffix}'}"
     if path.is_symlink():
         if os.path.lexists(path.parent / path.readlink()):
-            # In a circle, to another broken link, to a pipe.
-            return f"{path} is a link that leads to no file; correct it or leave it out"
+            return (
+                f"{path} is a broken link (in a circle, or to what is no file);"
+                " correct it or leave it out"
+            )
         return (
             f"{path} is a broken link to {path.readlink()};"
             " fetch the file (git annex get, dvc pull) or leave the link out"
