@@ -192,6 +192,12 @@ def test_sockets_and_pipes_are_no_files(tmp_path):
         assert "s.jsonl is no file" in refusal(tmp_path / "*.jsonl")
 
 
+def test_links_in_a_circle_lead_to_no_file(tmp_path):
+    (tmp_path / "a.jsonl").symlink_to("b.jsonl")
+    (tmp_path / "b.jsonl").symlink_to("a.jsonl")
+    assert "a.jsonl is a broken link (in a circle, " in refusal(tmp_path / "a.jsonl")
+
+
 PROGRAM = """
 import os, sys
 from mixwright.sources import create

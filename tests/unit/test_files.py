@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -67,6 +68,23 @@ def test_a_folder_replaces_the_one_before(tmp_path):
             (beside / content).touch()
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["second"]
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_many_writers_of_one_folder_all_succeed(tmp_path):
+    path = tmp_path / "folder"
+
+    def write(number):
+        for _ in range(50):
+            with written(path) as partial:
+                partial.mkdir()
+                for name in "abc":
+                    (partial / name).write_text(str(number))
+        return number
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(write, range(4))) == list(range(4))
+    assert [other.name for other in tmp_path.iterdir()] == ["folder"]
+    assert len({(path / name).read_text() for name in "abc"}) == 1
 
 
 def test_json_round_trip_and_its_mistakes(tmp_path):

@@ -39,6 +39,10 @@ REMEDIES = {
     errno.EIO: "the disk does not answer; look at it, or name another place",
     errno.ESTALE: "the network file system lost this file; run it again",
 }
+# What it says where another writer put something into a place that was just made free; and how
+# often a place is made free.
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+ATTEMPTS = 100
 PROBE_BYTES = 4096  # a page: a full disk has none
 # Errors that are of the place that is written to, also where the system names no file.
 OF_PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
@@ -59,9 +63,7 @@ def written(path: str | Path) -> Iterator[Path]:
     partial = path.with_name(f"{_prefix(path)}{unique}.partial")
     try:
         yield partial
-        if partial.is_dir():
-            _remove(path)
-        partial.replace(path)
+        _take_place(partial, path)
     except OSError as error:
         unnamed = error.filename is None and error.errno in OF_PLACES
         if unnamed or error.filename == str(partial):
@@ -191,7 +193,9 @@ def remove_leftovers(path: Path) -> None:
             continue
         process = other.name.removeprefix(prefix).split(".")[0]
         if not is_running(int(process)):
-            _remove(other)
+            # Another writer may remove it too.
+            with suppress(FileNotFoundError):
+                _remove(other)
 
 
 def is_running(process: int) -> bool:
@@ -302,6 +306,28 @@ def _is_file_of(path: Path, file: IO[str]) -> bool:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
+
+
+def _take_place(partial: Path, path: Path) -> None:
+    """Moves what was written to its place; other writers of the same may do so too.
+
+    A folder that is there goes as a whole, so that nobody meets a half of it.
+    """
+    if not partial.is_dir():
+        partial.replace(path)
+        return
+    old = partial.with_name(partial.name.replace(".partial", ".old.partial"))
+    for attempt in range(ATTEMPTS):
+        with suppress(FileNotFoundError):
+            path.replace(old)
+            _remove(old)
+        try:
+            partial.replace(path)
+            return
+        except OSError as error:
+            # Another writer was quicker.
+            if error.errno not in TAKEN or attempt + 1 == ATTEMPTS:
+                raise
 
 
 def _remove(path: Path) -> None:

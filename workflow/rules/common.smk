@@ -3,6 +3,8 @@
 from dataclasses import replace
 from functools import cache
 
+from snakemake.io import contains_wildcard
+
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
 from mixwright.files import newest, stamp
@@ -115,10 +117,19 @@ def inputs_of(name):
     Of many it is the newest: one is newer than the output where the newest is. Which files there
     are, and their sizes and times, are a parameter then (`stamps_of`).
     """
-    files = FILES[name]
+    files = seen_by_snakemake(FILES[name])
     if len(files) <= MANY_FILES:
         return files
     return [newest(files)]
+
+
+def seen_by_snakemake(files):
+    """Those of a user's files whose paths Snakemake can handle.
+
+    It takes a {word} for a wildcard, warns of line ends, and fails at bytes that are not UTF-8. A
+    change of the others is told by a parameter: their stamps, or hashes.
+    """
+    return [path for path in files if str(path).isprintable() and not contains_wildcard(path)]
 
 
 @cache

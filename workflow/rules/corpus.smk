@@ -70,7 +70,7 @@ rule clean_part:
 rule train_tokenizer:
     input:
         documents=[] if STUDY.own_tokenizer else all_documents(),
-        files=TOKENIZER_FILES,
+        files=seen_by_snakemake(TOKENIZER_FILES),
     output:
         directory("results/{study}/tokenizer"),
     log:

@@ -3,6 +3,7 @@
 import random
 import resource
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -250,3 +251,31 @@ def test_a_disk_that_fills_up_leaves_nothing(folder, tmp_path, limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert caught.value.filename == str(tmp_path / "tokens")
     assert [path.name for path in tmp_path.iterdir()] == ["documents.parquet"]
+
+
+@pytest.mark.parametrize("limit", [0, 100, 400])
+def test_long_documents_are_written_by_themselves_to_the_same_bytes(
+    folder, tmp_path, monkeypatch, limit
+):
+    monkeypatch.setattr("mixwright.corpus.tokenize.LONG", limit)
+    documents = folder / "documents/whole/0.parquet"
+    manifest = tokenize_part("whole", documents, folder / "tokenizer", tmp_path / "0")
+    before = folder / "tokens/whole/0"
+    assert manifest == read_json(before / "manifest.json")
+    for name in ("train.bin", "unigram.npy", "validation.npz"):
+        assert (tmp_path / "0" / name).read_bytes() == (before / name).read_bytes()
+
+
+class Numbers:
+    """Encodes a text as the numbers that it spells."""
+
+    def encode_batch_fast(self, texts, add_special_tokens):
+        return [SimpleNamespace(ids=[int(word) for word in text.split()]) for text in texts]
+
+
+@pytest.mark.parametrize("numbers", [[7] * 9, [1, 65_535, 65_536, 2], [4_000_000_000, 0, 7]])
+def test_ids_of_a_long_text_take_16_bits_where_they_fit(monkeypatch, numbers):
+    monkeypatch.setattr(encoding, "stretches", lambda text: [text[:22], text[22:], "1 2"])
+    ids = encoding._ids_of_long(Numbers(), "".join(f"{number:>11}" for number in numbers))
+    assert ids.tolist() == [*numbers, 1, 2]
+    assert ids.dtype == (np.uint16 if max(numbers) < 1 << 16 else np.uint32)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ NOT_ROWS = ("source_bytes", "source_tokens", "whole", "train_characters")
 BATCH_ROWS = 512
 # The columns that a document is read from, in the order of its fields.
 READ = ("split", "text", "context", "tokens")
+# Those that files of all versions have.
+ALWAYS = READ[:3]
 SCHEMA = pa.schema(
     [
         ("document", pa.int64()),
@@ -118,16 +121,31 @@ def _validation_limit(part: Part, draws: Draws, counts: Report) -> float:
     if part.parts > 1:
         return share
     if draws.different < 2:
-        words = []
-        for reason, count in counts.items():
-            if count and not reason.startswith("bytes") and reason not in NOT_ROWS:
-                words.append(f"{count} {reason.replace('_', ' ')}")
-        number = "two" if counts["documents"] < 2 else "two different"
-        raise MixwrightError(
-            f"{part.source.name}: under {number} documents are left of this domain"
-            f" ({', '.join(words) or '0 read'}); give it more or other text"
-        )
+        raise too_few(part.source.name, counts)
     return min(max(share, draws.lowest), draws.second)
+
+
+def too_few(domain: str, counts: Mapping[str, int], parts: int = 1) -> MixwrightError:
+    """Returns the error of a domain whose documents cannot be split, with what became of its rows.
+
+    Args:
+        domain: the domain.
+        counts: of all its parts (see parts.COUNTS).
+        parts: how many there are.
+    """
+    words = []
+    for reason, count in counts.items():
+        if count and not reason.startswith("bytes") and reason not in NOT_ROWS:
+            words.append(f"{count} {reason.replace('_', ' ')}")
+    number = "two" if counts["documents"] < 2 else "two different"
+    whose = f" in its {parts} parts" if parts > 1 else ""
+    remedy = "give it more or other text"
+    if not counts["read"]:
+        remedy += ", or correct its `where` if it has one"
+    return MixwrightError(
+        f"{domain}: under {number} documents are left of this domain{whose}"
+        f" ({', '.join(words) or '0 read'}); {remedy}"
+    )
 
 
 def _write_spooled(spool: Path, limit: float, to: Path, counts: Report) -> None:
@@ -181,8 +199,13 @@ def write_documents(
 
 
 def read_counts(path: str | Path) -> Report:
-    """Returns the counts that stand with the documents of a file; {} for older files."""
-    metadata = pq.read_schema(path).metadata or {}
+    """Returns the counts that were written with the documents; {} for older files.
+
+    Raises:
+        MixwrightError: the file is missing or broken.
+    """
+    with _opened(path) as file:
+        metadata = file.schema_arrow.metadata or {}
     counts: Report = json.loads(metadata.get(COUNTS.encode(), b"{}"))
     return counts
 
@@ -202,24 +225,40 @@ def iter_documents(path: str | Path, split: str | None = None) -> Iterator[Docum
     Raises:
         MixwrightError: the file is missing or broken.
     """
+    with _opened(path) as file:
+        names = [name for name in READ if name in file.schema_arrow.names]
+        for batch in file.iter_batches(BATCH_ROWS, columns=names):
+            yield from _documents(batch, split)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """A file of documents; what is wrong with it while it is read is one line."""
+    reason = ""
     try:
         # A buffer in front of the file would hold all that was read of it.
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            names = [name for name in READ if name in file.schema_arrow.names]
-            for batch in file.iter_batches(BATCH_ROWS, columns=names):
-                yield from _documents(batch, split)
-    except (OSError, pa.ArrowInvalid) as error:
+            missing = set(ALWAYS).difference(file.schema_arrow.names)
+            if not missing:
+                yield file
+                return
+            reason = f"no column {min(missing)}"
+    except PermissionError:
         raise MixwrightError(
-            f"{path}: not a readable file of documents ({error.__class__.__name__});"
-            " clean this source again"
+            f"{path}: it may not be read; change its permissions (chmod u+r)"
         ) from None
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = error.__class__.__name__
+    raise MixwrightError(
+        f"{path}: not a readable file of documents ({reason}); clean this source again"
+    )
 
 
 def _documents(batch: Any, split: str | None) -> Iterator[Document]:
     """The documents of a batch of rows."""
     if split is not None:
         batch = batch.filter(pc.equal(batch.column("split"), split))
-    splits, texts, contexts = (batch.column(name).to_pylist() for name in READ[:3])
+    splits, texts, contexts = (batch.column(name).to_pylist() for name in ALWAYS)
     listed: list[Any] = [None] * len(texts)
     # Files of older versions have no tokens.
     if "tokens" in batch.schema.names and batch.column("tokens").null_count < len(texts):

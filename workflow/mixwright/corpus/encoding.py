@@ -172,12 +172,16 @@ def _is_short(document: Document) -> bool:
 
 
 def _ids_of_long(encoder: "Tokenizer", text: str) -> Ids:
-    """Ids of a text that is longer than a stretch."""
-    ids = array("I")
+    """Ids of a text that is longer than a stretch, of 16 bits where they fit: they may be many."""
+    ids = array("H")
     for stretch in stretches(text):
         for encoding in _encode(encoder, [stretch]):
-            ids.fromlist(encoding.ids)
-    return np.frombuffer(ids, np.uint32)
+            try:
+                ids.fromlist(encoding.ids)
+            except OverflowError:
+                ids = array("I", ids)
+                ids.fromlist(encoding.ids)
+    return np.frombuffer(ids, ids.typecode)
 
 
 def _encode(encoder: "Tokenizer", texts: list[str]) -> "list[Encoding]":

@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mixwright.corpus.documents import too_few
 from mixwright.corpus.pieces import joined
 from mixwright.corpus.shards import Examples
 from mixwright.corpus.tokenize import check_unknown
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, sha256, write_json, written
+from mixwright.files import read_json, reason, sha256, write_json, written
 
 # What all parts have alike.
 ALIKE = ("domain", "dtype", "vocabulary", "end_token", "mask_token", "tokenizer_sha256")
+# What else is read of them.
+NEEDED = {*ALIKE, "source_fingerprint", "unknown", "cleaning", "validation_layers", "splits"}
+AGAIN = "tokenize this domain again"
 
 
 def join_parts(
@@ -42,10 +46,12 @@ def join_parts(
         MixwrightError: the domain has too few training tokens, or no validation token, or the
             tokenizer does not know its text, or a part is missing.
     """
-    manifests = [read_json(Path(part) / "manifest.json") for part in parts]
+    manifests = [_manifest_of(Path(part)) for part in parts]
     _check_alike(domain, manifests)
     validation = _validation(parts, manifests)
-    _check_size(domain, manifests, validation, context)
+    cleaning = summed(part["cleaning"] for part in manifests)
+    _check_documents(domain, cleaning, len(parts))
+    _check_size(domain, manifests, len(validation), cleaning, context)
     unknown = _unknown_share(manifests)
     check_unknown(domain, unknown, tokenizer)
     with written(to) as temporary:
@@ -56,7 +62,6 @@ def join_parts(
         prints = [part["source_fingerprint"] for part in manifests]
         manifest["source_fingerprint"] = _hash_of(prints)
         manifest["unknown"] = unknown
-        cleaning = summed(part["cleaning"] for part in manifests)
         manifest["cleaning"] = cleaning
         if "source_bytes" in cleaning:
             manifest["source"] = _source([part["cleaning"] for part in manifests], cleaning)
@@ -99,6 +104,43 @@ def _source(parts: Sequence[Mapping[str, Any]], cleaning: Mapping[str, Any]) -> 
     return {"bytes": size, "tokens": tokens, "whole": bool(cleaning["whole"])}
 
 
+def _manifest_of(part: Path) -> dict[str, Any]:
+    """The manifest of a part, whose training tokens lie beside it.
+
+    Raises:
+        MixwrightError: either is missing or broken, or they do not belong together.
+    """
+    manifest = read_json(part / "manifest.json")
+    if not isinstance(manifest, dict) or not NEEDED.issubset(manifest):
+        raise MixwrightError(f"{part}: its manifest.json is none of a part; {AGAIN}")
+    wanted = manifest["splits"]["train"]["tokens"] * np.dtype(manifest["dtype"]).itemsize
+    try:
+        size = (part / "train.bin").stat().st_size
+    except OSError as error:
+        raise MixwrightError(f"{reason(error)}, or {AGAIN}") from None
+    if size != wanted:
+        raise MixwrightError(
+            f"{part}: train.bin has {size} bytes, its manifest says {wanted}; {AGAIN}"
+        )
+    return manifest
+
+
+def _check_documents(domain: str, cleaning: Mapping[str, Any], parts: int) -> None:
+    """Refuses a domain with under two documents, as `write_part` does of a single part.
+
+    Of documents that nobody counted (`cleaning` is {}) nothing is known.
+    """
+    if cleaning.get("documents", 2) < 2:
+        raise too_few(domain, cleaning, parts)
+
+
+def _more(cleaning: Mapping[str, Any]) -> str:
+    """What gives a domain more tokens: a larger sample, where its source holds more."""
+    if cleaning.get("beyond_sample") or not cleaning.get("whole", 1):
+        return "raise corpus.sample, give the domain more text"
+    return "give the domain more text"
+
+
 def _check_alike(domain: str, manifests: Sequence[Mapping[str, Any]]) -> None:
     """Refuses parts that do not belong together."""
     for manifest in manifests:
@@ -106,31 +148,32 @@ def _check_alike(domain: str, manifests: Sequence[Mapping[str, Any]]) -> None:
             if manifest[key] != manifests[0][key]:
                 raise MixwrightError(
                     f"{domain}: its parts differ in {key}: {manifests[0][key]} and"
-                    f" {manifest[key]}; tokenize this domain again"
+                    f" {manifest[key]}; {AGAIN}"
                 )
 
 
 def _check_size(
     domain: str,
     manifests: Sequence[Mapping[str, Any]],
-    validation: Examples,
+    validation: int,
+    cleaning: Mapping[str, Any],
     context: int | None,
 ) -> None:
     """Refuses a domain with too few tokens. No sequence crosses from one part to the next."""
     longest = max(manifest["splits"]["train"]["tokens"] for manifest in manifests)
     if context is not None and longest <= context:
         words = f"{longest} training tokens"
-        remedy = "give the domain more text or shorten the context"
+        remedy = f"{_more(cleaning)} or shorten the context"
         if len(manifests) > 1:
             words += f" in the largest of {len(manifests)} parts"
             remedy += ", or raise corpus.part_bytes"
         raise MixwrightError(f"{domain}: {words}, under one sequence of {context}; {remedy}")
     if longest == 0:
-        raise MixwrightError(f"{domain}: not one training token; give the domain more text")
-    if not len(validation):
+        raise MixwrightError(f"{domain}: not one training token; {_more(cleaning)}")
+    if not validation:
         raise MixwrightError(
-            f"{domain}: not one validation token;"
-            " give the domain more text or raise corpus.validation_share"
+            f"{domain}: not one validation token; {_more(cleaning)}"
+            " or raise corpus.validation_share"
         )
 
 
@@ -151,9 +194,16 @@ def _unknown_share(manifests: Sequence[Mapping[str, Any]]) -> float:
 
 def _unigram(parts: Sequence[str | Path]) -> NDArray[np.int64]:
     """(vocabulary,) counts in the training tokens of all parts."""
-    total: NDArray[np.int64] = np.load(Path(parts[0]) / "unigram.npy")
-    for part in parts[1:]:
-        total += np.load(Path(part) / "unigram.npy")
+    total: NDArray[np.int64] = np.zeros(0, np.int64)
+    for part in parts:
+        path = Path(part) / "unigram.npy"
+        try:
+            counts = np.load(path)
+        except (OSError, EOFError, ValueError) as error:
+            raise MixwrightError(
+                f"{path}: not a file of counts ({error.__class__.__name__}); {AGAIN}"
+            ) from None
+        total = counts if not len(total) else total + counts
     return total
 
 

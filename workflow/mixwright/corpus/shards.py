@@ -281,7 +281,7 @@ def open_shard(folder: str | Path) -> Shard:
             validation=Examples.load(folder / "validation.npz"),
             mask_token=manifest.get("mask_token"),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise _no_shard(folder, error) from None
     if shard.size != train["tokens"]:
         raise MixwrightError(

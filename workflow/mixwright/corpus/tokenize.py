@@ -32,6 +32,8 @@ UNKNOWN = 0.01
 MOST_UNKNOWN = 0.5
 # Tokens or characters of a long document that are counted at a time.
 BLOCK = 1 << 20
+# Tokens of a document that are written by themselves: no copy of so many is made.
+LONG = 1 << 22
 
 
 def tokenize_part(
@@ -150,15 +152,19 @@ class _Part:
             if document.tokens is not None:
                 self._check_known(document.tokens)
                 of_document = np.asarray(of_document, self.dtype)
-            if document.split == "train":
+            if document.split == "train" and len(of_document) > LONG:
+                self._write(stream, texts, file)
+                self._write(of_document, [document.text], file, ends=0)
+                self._write([self.end], [], file, ends=1)
+                stream, texts = array(self.dtype.char), []
+            elif document.split == "train":
                 _append(stream, of_document)
                 stream.append(self.end)
                 texts.append(document.text)
             elif document.split == "validation":
                 self.validation.append((of_document, len(document.text.encode())))
         self._hash(batch)
-        if texts:
-            self._write(np.frombuffer(stream, self.dtype), texts, file)
+        self._write(stream, texts, file)
 
     def counts(self, split: str) -> dict[str, int]:
         """Returns the tokens, UTF-8 bytes and documents of a split."""
@@ -170,12 +176,24 @@ class _Part:
             "documents": len(self.validation),
         }
 
-    def _write(self, tokens: NDArray[Any], texts: Sequence[str], file: IO[bytes]) -> None:
-        """Counts the tokens of some texts and appends them to the file."""
+    def _write(
+        self, ids: Ids, texts: Sequence[str], file: IO[bytes], ends: int | None = None
+    ) -> None:
+        """Counts the tokens of some texts and appends them to the file.
+
+        Args:
+            ids: of the texts.
+            texts: none, or whole ones.
+            file: where they go.
+            ends: how many end tokens that were put between texts are among the ids; None: one a
+                text.
+        """
+        # Without a copy of what is an array of this type, as the ids of a long text may be.
+        tokens: NDArray[Any] = np.asarray(ids, self.dtype)
         self.tokens += len(tokens)
         self.text_bytes += sum(map(len, _in_bytes("".join(texts))))
         self.documents += len(texts)
-        self.unknown.add(tokens, texts, len(texts))
+        self.unknown.add(tokens, texts, len(texts) if ends is None else ends)
         # a count makes eight bytes of a token
         for start in range(0, len(tokens), BLOCK):
             block = tokens[start : start + BLOCK]

@@ -53,7 +53,9 @@ def train_tokenizer(
         marks = {"mask_token": MASK} if masked else {}
         texts = balanced(documents, int(settings["sample_bytes"]))
         tokenizer = train_bpe(texts, int(settings["vocabulary"]), list(marks.values()))
-        tokenizer.save(str(temporary / "tokenizer.json"))
+        # Not by the library, whose errors do not say what the system refused.
+        content = tokenizer.to_str(pretty=True)
+        (temporary / "tokenizer.json").write_text(content, encoding="utf-8")
         write_json(temporary / "tokenizer_config.json", CONFIG | marks)
         write_json(temporary / "special_tokens_map.json", SPECIAL | marks)
 

@@ -187,6 +187,11 @@ def _no_file(path: Path) -> str:
         suffix = suffixes.most_common(1)[0][0] if suffixes else ".jsonl"
         return f"{path} is a folder; write a pattern of its files, such as {path / f'*{suffix}'}"
     if path.is_symlink():
+        if os.path.lexists(path.parent / path.readlink()):
+            return (
+                f"{path} is a broken link (in a circle, or to what is no file);"
+                " correct it or leave it out"
+            )
         return (
             f"{path} is a broken link to {path.readlink()};"
             " fetch the file (git annex get, dvc pull) or leave the link out"
