@@ -111,7 +111,8 @@ def extents(domains: "Path | pd.DataFrame | None") -> dict[str, Extent]:
         return {}
     sizes: dict[str, int] = {}
     for row in _rows(domains):
-        sizes[row.domain] = sizes.get(row.domain, 0) + (_number(row.bytes) or 0)
+        size = _number(row.bytes) or 0
+        sizes[row.domain] = size + sizes.get(row.domain, 0)
     of_domain = {}
     for row in _rows(domains, "train"):
         source = _number(row.source_tokens)
@@ -179,7 +180,8 @@ def _of_source(
     # Text beyond the sample has its tokens a byte. What is trained on of the sample is known: so a
     # source that is barely more than its sample counts barely more.
     train = splits["train"]
-    beyond = max(size * passing - held, 0) * tokens / max(int(train["bytes"]), 1)
+    tokens_a_byte = tokens / max(int(train["bytes"]), 1)
+    beyond = tokens_a_byte * max(size * passing - held, 0)
     return {
         "source_tokens": tokens + round(trained * beyond),
         "source_bytes": size,

@@ -226,7 +226,8 @@ class LineTable:
         hashes = np.maximum(hashes, 1)
         while self._filled + len(hashes) > MOST_FILLED * len(self._places):
             if len(self._places) >= self._largest:
-                hashes = hashes[: max(0, int(MOST_FILLED * len(self._places)) - self._filled)]
+                room = int(MOST_FILLED * len(self._places)) - self._filled
+                hashes = hashes[: max(0, room)]
                 break
             self._double()
         self._put(hashes)

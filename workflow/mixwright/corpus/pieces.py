@@ -33,8 +33,12 @@ def pieces_of(texts: Iterable[tuple[Ids, int]], end: int) -> tuple[Examples, lis
             piece = ids[start : start + PIECE]
             size = round(len(piece) * bytes_per_token)
             layers[place].append(([], piece, size))
-    ordered = [piece for layer in layers for piece in layer]
-    return Examples.of(ordered, end), [len(layer) for layer in layers]
+    ordered = []
+    counts = []
+    for layer in layers:
+        ordered += layer
+        counts.append(len(layer))
+    return Examples.of(ordered, end), counts
 
 
 def joined(parts: Sequence[tuple[Examples, Sequence[int]]]) -> Examples:
@@ -48,14 +52,17 @@ def joined(parts: Sequence[tuple[Examples, Sequence[int]]]) -> Examples:
     for layer in range(deepest):
         for examples, layers in parts:
             first = sum(layers[:layer])
-            chosen.append((examples, first, first + sum(layers[layer : layer + 1])))
-    tokens: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+            last = sum(layers[: layer + 1])
+            chosen.append((examples, first, last))
+    empty: NDArray[np.int64] = np.zeros(0, np.int64)
+    tokens = [empty]
     lengths = [np.zeros(1, np.int64)]
-    scored_from = [np.zeros(0, np.int64)]
-    scored_bytes = [np.zeros(0, np.int64)]
+    scored_from = [empty]
+    scored_bytes = [empty]
     for examples, first, last in chosen:
         starts = examples.starts[first : last + 1]
-        tokens.append(examples.tokens[starts[0] : starts[-1]])
+        low, high = starts[0], starts[-1]
+        tokens.append(examples.tokens[low:high])
         lengths.append(np.diff(starts))
         scored_from.append(examples.scored_from[first:last])
         scored_bytes.append(examples.scored_bytes[first:last])

@@ -115,7 +115,9 @@ def balanced(documents: Sequence[str | Path], sample_bytes: int) -> Iterator[str
     for parts in domains.values():
         for _, path in parts:
             sizes[path] = _train_characters(path)
-    totals = {name: sum(sizes[path] for _, path in domains[name]) for name in domains}
+    totals = {}
+    for name, files in domains.items():
+        totals[name] = sum(sizes[path] for _, path in files)
     left = sample_bytes
     for place, name in enumerate(sorted(totals, key=totals.__getitem__)):
         share = left / (len(totals) - place)

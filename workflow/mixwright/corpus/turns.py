@@ -45,14 +45,16 @@ def allocate_next(weights: Floats, counts: Ints, first: int, length: int) -> NDA
     taken = counts.astype(np.float64)
     if len(weights) * (10 + weights.shape[1]) < FEW:
         for run, share in enumerate(weights.tolist()):
-            chosen[:, run] = _next_of_one(share, taken[run].tolist(), first, length)
+            counts_of_run = taken[run].tolist()
+            chosen[:, run] = _next_of_one(share, counts_of_run, first, length)
         return chosen.T.astype(np.int32)
     # Arrays of one shape, and nothing made anew: this loop is what a layout costs.
     flat = taken.reshape(-1)
-    rows = np.arange(len(weights)) * weights.shape[1]
+    runs, width = weights.shape
+    rows = width * np.arange(runs)
     deficits = np.empty_like(taken)
     lagging = np.empty(taken.shape, np.bool_)
-    limits = np.empty((len(weights), 1))
+    limits = np.empty((runs, 1))
     for position, domains in enumerate(chosen, start=first + 1):
         np.multiply(weights, float(position), out=deficits)
         np.subtract(deficits, taken, out=deficits)

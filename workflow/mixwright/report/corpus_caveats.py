@@ -333,5 +333,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def _many(passes: Mapping[str, float]) -> str:
     """Names with more passes than are worth it: `books (12 times)`; the most first."""
-    over = [(count, name) for name, count in passes.items() if count > 1.05 * MANY_PASSES]
-    return ", ".join(f"{name} ({count:.0f} times)" for count, name in sorted(over, reverse=True))
+    over = []
+    for name, count in passes.items():
+        if count > 1.05 * MANY_PASSES:
+            over.append((count, name))
+    words = []
+    for count, name in sorted(over, reverse=True):
+        words.append(f"{name} ({count:.0f} times)")
+    return ", ".join(words)

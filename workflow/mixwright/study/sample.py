@@ -106,7 +106,9 @@ def check_samples(config: Mapping[str, Any]) -> None:
         return
     goal = config["goal"]
     for name, entry in config["domains"].items():
-        least = goal["fixed"].get(name, goal["floors"].get(name, 0.0)) * final_tokens(config)
+        floor = goal["floors"].get(name, 0.0)
+    weight = goal["fixed"].get(name, floor)
+    least = weight * final_tokens(config)
         place = f"domains.{name}.sample" if "sample" in entry else "corpus.sample"
         sample = entry.get("sample", config["corpus"]["sample"])
         if isinstance(sample, int) and sample < least:

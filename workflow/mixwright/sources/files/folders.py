@@ -48,7 +48,8 @@ def files_below(where: str, folder: Path, *, say: bool) -> list[Path]:
             " name another folder, or a pattern of files"
         )
     if others and say:
-        names = ", ".join(str(path.relative_to(folder)) for path in sorted(others)[:NAMED])
+        first = sorted(others)[:NAMED]
+    names = ", ".join(str(path.relative_to(folder)) for path in first)
         more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
         log.warning("%s: in %s, passed by: %s%s", where, folder, names, more)
     return texts

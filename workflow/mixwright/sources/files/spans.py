@@ -129,8 +129,11 @@ def cut_up(
     before = 0
     for (path, size), weight in zip(files, weights, strict=True):
         if weight * parts > total and can_split(path):
-            start = (min(max(low, before), before + weight) - before) * size // weight
-            stop = (min(max(high, before), before + weight) - before) * size // weight
+            after = before + weight
+            first = min(max(low, before), after) - before
+            last = min(max(high, before), after) - before
+            start = first * size // weight
+            stop = last * size // weight
             if start < stop:
                 spans.append(Span(path, size, start, stop))
         else:

@@ -36,7 +36,11 @@ ENDINGS = {*PACKED, *FORMS, ".zip", ".arrow", ".csv", ".tsv"}
 def offline() -> bool:
     """Returns whether the hub's own packages were told to open no connection."""
     names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
-    return any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in names)
+    for name in names:
+        value = os.environ.get(name, "")
+        if value.upper() in ("1", "ON", "YES", "TRUE"):
+            return True
+    return False
 
 
 def split_of(settings: Settings) -> str:

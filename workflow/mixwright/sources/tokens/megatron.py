@@ -50,7 +50,8 @@ class Megatron(Indexed):
         tokens = mapped(path, dtype, remedy=REMEDY)
         total = 0
         if sequences:
-            total = int(pointers[-1]) // dtype.itemsize + int(lengths[-1])
+            last = int(pointers[-1]) // dtype.itemsize
+        total = last + int(lengths[-1])
         if total != len(tokens):
             raise MixwrightError(
                 f"{path}: it holds {len(tokens)} tokens, and {index.name} lists {total}; {REMEDY}"

@@ -105,7 +105,8 @@ def open_chunk(path: Path, number: int, end: int) -> TokenFile:
     tokens = mapped(file, dtype, header, remedy="fetch it again")
     if len(offsets) < items + 2 or offsets[0] != items:
         raise MixwrightError(f"{file}: not the file that {path} lists; fetch the folder again")
-    ends = (offsets[2:].astype(np.int64) - int(offsets[1])) // dtype.itemsize
+    positions = offsets[2:].astype(np.int64)
+    ends = (positions - int(offsets[1])) // dtype.itemsize
     return Indexed(file, tokens, end, starts_of(ends))
 
 
@@ -172,7 +173,10 @@ class Samples(TokenFile):
     def size(self, low: int, high: int) -> int:
         # How long samples are is not known before they are read: all count the same.
         size = self.path.stat().st_size
-        return size * high // max(self.units, 1) - size * low // max(self.units, 1)
+        units = max(self.units, 1)
+        start = size * low // units
+        stop = size * high // units
+        return stop - start
 
     def count(self, low: int, high: int) -> None:
         return None

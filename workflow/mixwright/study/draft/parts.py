@@ -88,7 +88,9 @@ def by_value(unit: Unit, look: Look, split: Column, notes: list[str]) -> list[Pa
         part = _part(name, settings, unit, look, int(total * share), column.name, comments)
         parts.append(replace(part, disk=int(look.disk * share)))
     others = _other_columns(columns, column, split)
-    parts[0] = replace(parts[0], comments=(*parts[0].comments, *others))
+    first = parts[0]
+    comments = (*first.comments, *others)
+    parts[0] = replace(first, comments=comments)
     return parts
 
 
