@@ -107,8 +107,8 @@ def check_samples(config: Mapping[str, Any]) -> None:
     goal = config["goal"]
     for name, entry in config["domains"].items():
         floor = goal["floors"].get(name, 0.0)
-    weight = goal["fixed"].get(name, floor)
-    least = weight * final_tokens(config)
+        weight = goal["fixed"].get(name, floor)
+        least = weight * final_tokens(config)
         place = f"domains.{name}.sample" if "sample" in entry else "corpus.sample"
         sample = entry.get("sample", config["corpus"]["sample"])
         if isinstance(sample, int) and sample < least:

@@ -49,7 +49,7 @@ def files_below(where: str, folder: Path, *, say: bool) -> list[Path]:
         )
     if others and say:
         first = sorted(others)[:NAMED]
-    names = ", ".join(str(path.relative_to(folder)) for path in first)
+        names = ", ".join(str(path.relative_to(folder)) for path in first)
         more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
         log.warning("%s: in %s, passed by: %s%s", where, folder, names, more)
     return texts

@@ -51,7 +51,7 @@ class Megatron(Indexed):
         total = 0
         if sequences:
             last = int(pointers[-1]) // dtype.itemsize
-        total = last + int(lengths[-1])
+            total = last + int(lengths[-1])
         if total != len(tokens):
             raise MixwrightError(
                 f"{path}: it holds {len(tokens)} tokens, and {index.name} lists {total}; {REMEDY}"

@@ -89,8 +89,7 @@ def by_value(unit: Unit, look: Look, split: Column, notes: list[str]) -> list[Pa
         parts.append(replace(part, disk=int(look.disk * share)))
     others = _other_columns(columns, column, split)
     first = parts[0]
-    comments = (*first.comments, *others)
-    parts[0] = replace(first, comments=comments)
+    parts[0] = replace(first, comments=(*first.comments, *others))
     return parts
 
 
