@@ -142,9 +142,9 @@ def _groups(scan: Scan, table: "ParquetFile") -> Iterator[tuple[int, int, int, f
         inside, share = _spread(inside, share, span.amount)
     for number, before, count, size in inside:
         if count:
-            rows = max(1, round(count * share))
-        passed = size * share * span.size / total
-        yield number, before, rows, passed
+            taken = max(1, round(count * share))
+            passed = size * share * span.size / total
+            yield number, before, taken, passed
 
 
 def _spread(inside: list[Any], share: float, amount: int) -> tuple[list[Any], float]:
