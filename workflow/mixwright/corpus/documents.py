@@ -28,6 +28,8 @@ COUNTS = "mixwright.counts"
 NOT_ROWS = ("source_bytes", "source_tokens", "whole", "train_characters")
 # Rows of a file that are in memory at a time.
 BATCH_ROWS = 512
+# The same of a single column of numbers.
+PIECE_ROWS = 100_000
 # The columns that a document is read from, in the order of its fields.
 READ = ("split", "text", "context", "tokens")
 SCHEMA = pa.schema(
@@ -40,6 +42,9 @@ SCHEMA = pa.schema(
         ("tokens", TOKENS),
     ]
 )
+# Of a domain's part: the first bytes of the content hash, by which its documents are ordered, and
+# whether they share an n-gram with a target.
+PART_SCHEMA = pa.schema([*SCHEMA, ("hash", pa.uint64()), ("shared", pa.bool_())])
 
 
 def write_part(
@@ -132,7 +137,7 @@ def _validation_limit(part: Part, draws: Draws, counts: Report) -> float:
 
 def _write_spooled(spool: Path, limit: float, to: Path, counts: Report) -> None:
     """Writes the documents of a spool, a row group a batch."""
-    schema = SCHEMA.with_metadata({COUNTS: json.dumps(counts)})
+    schema = PART_SCHEMA.with_metadata({COUNTS: json.dumps(counts)})
     # Words of texts do not repeat as wholes: a dictionary of them would only cost time.
     options = {"compression": "zstd", "use_dictionary": ["split", "context"]}
     number = 0
@@ -146,6 +151,8 @@ def _write_spooled(spool: Path, limit: float, to: Path, counts: Report) -> None:
                 batch.column("text"),
                 pa.repeat("", rows),
                 batch.column("tokens"),
+                batch.column("hash"),
+                batch.column("shared"),
             ]
             writer.write_batch(pa.record_batch(columns, schema=schema), row_group_size=rows)
             number += rows
@@ -202,12 +209,36 @@ def iter_documents(path: str | Path, split: str | None = None) -> Iterator[Docum
     Raises:
         MixwrightError: the file is missing or broken.
     """
+    for batch in _batches(path, READ, BATCH_ROWS):
+        yield from _documents(batch, split)
+
+
+def iter_columns(path: str | Path, name: str) -> Iterator[NDArray[Any]]:
+    """Yields a column of a part's file in pieces: `hash`, ascending, or `shared`.
+
+    Args:
+        path: a file that `write_part` wrote.
+        name: of the column.
+
+    Raises:
+        MixwrightError: the file is missing or broken, or has no such column.
+    """
+    for batch in _batches(path, [name], PIECE_ROWS):
+        if name not in batch.schema.names:
+            raise MixwrightError(
+                f"{path}: its documents have no column {name}; clean this source again"
+            )
+        if batch.num_rows:
+            yield batch.column(name).to_numpy(zero_copy_only=False)
+
+
+def _batches(path: str | Path, columns: Sequence[str], rows: int) -> Iterator[Any]:
+    """Batches of a file of documents, with those of the columns that it has."""
     try:
         # A buffer in front of the file would hold all that was read of it.
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            names = [name for name in READ if name in file.schema_arrow.names]
-            for batch in file.iter_batches(BATCH_ROWS, columns=names):
-                yield from _documents(batch, split)
+            names = [name for name in columns if name in file.schema_arrow.names]
+            yield from file.iter_batches(rows, columns=names)
     except (OSError, pa.ArrowInvalid) as error:
         raise MixwrightError(
             f"{path}: not a readable file of documents ({error.__class__.__name__});"
