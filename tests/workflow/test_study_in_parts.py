@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -91,6 +92,41 @@ def test_a_dry_run_shows_a_job_for_every_part_before_anything_is_read(tmp_path):
     whole = workshop.jobs(changed(STUDY, "corpus.part_bytes", 10**9), TEXTS)
     assert whole["clean_part"] == whole["tokenize_part"] == 4
     assert not (tmp_path / "results").exists()
+
+
+def inputs(workshop: Workshop, study: dict[str, Any]) -> dict[str, list[str]]:
+    """Tokens of a part -> the documents that the job reads, in a dry run."""
+    dry = workshop.snakemake(study, "--dry-run", TEXTS).stdout
+    jobs = re.findall(
+        r"^    input: (.*)\n    output: results/parts/tokens/(\S+)$", dry, re.MULTILINE
+    )
+    documents = re.compile(r"results/parts/documents/(\S+)\.parquet")
+    return {part: documents.findall(line) for line, part in jobs}
+
+
+def test_a_part_reads_earlier_parts_only_where_a_text_is_taken_once(tmp_path):
+    """And there the domain holds a text once, whatever its parts."""
+    workshop = Workshop(tmp_path)
+    write_sources(tmp_path)
+    once = changed(STUDY, "domains.web.clean", ["exact-duplicates"])
+    once = changed(once, "domains.little.clean", ["exact-duplicates"])
+    once = changed(once, "domains.notes.clean", ["repeated-lines"])
+    read = inputs(workshop, once)
+    assert {"web/2", "code/2", "notes/2", "little/0"} < set(read)
+    for place, documents in read.items():
+        name, part = place.split("/")
+        earlier = [f"web/{number}" for number in range(int(part))] if name == "web" else []
+        assert documents == [place, *earlier]
+    lines = [json.dumps({"text": text}) for text in texts("web", 220)]
+    (tmp_path / "web.jsonl").write_text("\n".join([*lines, *lines[:90]]) + "\n")
+    shard = tmp_path / "results/parts/shards/web"
+    workshop.run(once, str(shard.relative_to(tmp_path)))
+    manifest = json.loads((shard / "manifest.json").read_text())
+    assert parts_of(workshop, "web") >= 3
+    counts = sum(split["documents"] for split in manifest["splits"].values())
+    cleaning = manifest["cleaning"]
+    assert (cleaning["read"], counts, cleaning["duplicates"]) == (310, 220, 90)
+    assert cleaning["bytes"] + cleaning["bytes_duplicates"] == cleaning["bytes_read"]
 
 
 def test_parts_are_disjoint_and_hold_every_document(finished):

@@ -182,6 +182,13 @@ def documents_of(name):
     return [f"{RESULTS_FOLDER}/documents/{name}/{n}.parquet" for n in range(STUDY.parts(name))]
 
 
+def earlier_of(name, part):
+    """The documents of the parts before this one, where a text is taken once a domain."""
+    if "exact-duplicates" not in STUDY.texts[name].clean:
+        return []
+    return documents_of(name)[:part]
+
+
 def all_documents():
     """The documents of all domains."""
     return [path for name in STUDY.domains for path in documents_of(name)]

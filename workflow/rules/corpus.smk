@@ -88,6 +88,7 @@ rule train_tokenizer:
 rule tokenize_part:
     input:
         documents="results/{study}/documents/{name}/{part}.parquet",
+        earlier=lambda wc: earlier_of(wc.name, int(wc.part)),
         tokenizer="results/{study}/tokenizer",
     output:
         directory("results/{study}/tokens/{name}/{part}"),
@@ -104,7 +105,7 @@ rule tokenize_part:
     shell:
         "python -m mixwright tokenize-part"
         " --domain {wildcards.name:q} --documents {input.documents:q}"
-        " --tokenizer {input.tokenizer:q} --threads {threads}"
+        " --earlier {input.earlier:q} --tokenizer {input.tokenizer:q} --threads {threads}"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 

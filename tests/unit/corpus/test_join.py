@@ -169,8 +169,8 @@ def test_a_share_of_unknown_text_is_that_of_all_parts(folder, tmp_path):
 def test_documents_with_tokens_are_taken_as_they_are(folder, tmp_path, monkeypatch):
     rows = [Document("train", "ka", "", np.array([7, 8, 9])), Document("train", "lo mi")]
     rows.append(Document("validation", "mi", "", np.array([5])))
-    monkeypatch.setattr("mixwright.corpus.tokenize.iter_documents", lambda path: iter(rows))
-    monkeypatch.setattr("mixwright.corpus.tokenize.read_counts", lambda path: {})
+    monkeypatch.setattr("mixwright.corpus.copies.iter_documents", lambda path: iter(rows))
+    monkeypatch.setattr("mixwright.corpus.copies.read_counts", lambda path: {})
     manifest = tokenize_part("d", "none", folder / "tokenizer", tmp_path / "d")
     encoder, end = open_tokenizer(folder / "tokenizer")
     tokens = np.fromfile(tmp_path / "d/train.bin", manifest["dtype"]).tolist()

@@ -29,6 +29,8 @@ COUNTS = "mixwright.counts"
 NOT_ROWS = ("source_bytes", "source_tokens", "whole", "train_characters")
 # Rows of a file that are in memory at a time.
 BATCH_ROWS = 512
+# The same of a single column of numbers.
+PIECE_ROWS = 100_000
 # The columns that a document is read from, in the order of its fields.
 READ = ("split", "text", "context", "tokens")
 # Those that files of all versions have.
@@ -43,6 +45,9 @@ SCHEMA = pa.schema(
         ("tokens", TOKENS),
     ]
 )
+# Of a domain's part: the first bytes of the content hash, by which its documents are ordered, and
+# whether they share an n-gram with a target.
+PART_SCHEMA = pa.schema([*SCHEMA, ("hash", pa.uint64()), ("shared", pa.bool_())])
 
 
 def write_part(
@@ -150,7 +155,7 @@ def too_few(domain: str, counts: Mapping[str, int], parts: int = 1) -> Mixwright
 
 def _write_spooled(spool: Path, limit: float, to: Path, counts: Report) -> None:
     """Writes the documents of a spool, a row group a batch."""
-    schema = SCHEMA.with_metadata({COUNTS: json.dumps(counts)})
+    schema = PART_SCHEMA.with_metadata({COUNTS: json.dumps(counts)})
     # Words of texts do not repeat as wholes: a dictionary of them would only cost time.
     options = {"compression": "zstd", "use_dictionary": ["split", "context"]}
     number = 0
@@ -164,6 +169,8 @@ def _write_spooled(spool: Path, limit: float, to: Path, counts: Report) -> None:
                 batch.column("text"),
                 pa.repeat("", rows),
                 batch.column("tokens"),
+                batch.column("hash"),
+                batch.column("shared"),
             ]
             writer.write_batch(pa.record_batch(columns, schema=schema), row_group_size=rows)
             number += rows
@@ -225,10 +232,34 @@ def iter_documents(path: str | Path, split: str | None = None) -> Iterator[Docum
     Raises:
         MixwrightError: the file is missing or broken.
     """
+    for batch in _batches(path, READ, BATCH_ROWS):
+        yield from _documents(batch, split)
+
+
+def iter_columns(path: str | Path, name: str) -> Iterator[NDArray[Any]]:
+    """Yields a column of a part's file in pieces: `hash`, ascending, or `shared`.
+
+    Args:
+        path: a file that `write_part` wrote.
+        name: of the column.
+
+    Raises:
+        MixwrightError: the file is missing or broken, or has no such column.
+    """
+    for batch in _batches(path, [name], PIECE_ROWS):
+        if name not in batch.schema.names:
+            raise MixwrightError(
+                f"{path}: its documents have no column {name}; clean this source again"
+            )
+        if batch.num_rows:
+            yield batch.column(name).to_numpy(zero_copy_only=False)
+
+
+def _batches(path: str | Path, columns: Sequence[str], rows: int) -> Iterator[Any]:
+    """Batches of a file of documents, with those of the columns that it has."""
     with _opened(path) as file:
-        names = [name for name in READ if name in file.schema_arrow.names]
-        for batch in file.iter_batches(BATCH_ROWS, columns=names):
-            yield from _documents(batch, split)
+        names = [name for name in columns if name in file.schema_arrow.names]
+        yield from file.iter_batches(rows, columns=names)
 
 
 @contextmanager

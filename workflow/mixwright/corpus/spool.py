@@ -15,7 +15,9 @@ from mixwright.corpus.steps import Candidate
 TOKENS = pa.list_(pa.uint32())
 SCHEMA = pa.schema(
     [
+        ("hash", pa.uint64()),
         ("draw", pa.float64()),
+        ("shared", pa.bool_()),
         ("characters", pa.int64()),
         ("text", pa.string()),
         ("tokens", TOKENS),
@@ -44,7 +46,7 @@ class SpoolWriter:
     def __init__(self, path: Path) -> None:
         self._file = pa.OSFile(str(path), "wb")
         self._writer = pa.ipc.new_file(self._file, SCHEMA)
-        self._held: list[tuple[bytes, int, bytes, bytes | None]] = []
+        self._held: list[tuple[bytes, bool, int, bytes, bytes | None]] = []
         self._size = 0
 
     def __enter__(self) -> Self:
@@ -65,8 +67,8 @@ class SpoolWriter:
         """Adds documents behind those that are there."""
         for document in documents:
             # Not the document: its text is there twice.
-            row = (document.key, len(document.text), document.raw, document.tokens)
-            self._held.append(row)
+            flag, characters = document.shared, len(document.text)
+            self._held.append((document.key, flag, characters, document.raw, document.tokens))
             self._size += document.size + len(document.tokens or b"")
             if self._size >= BATCH_BYTES or len(self._held) >= BATCH_DOCUMENTS:
                 self._write()
@@ -74,9 +76,12 @@ class SpoolWriter:
     def _write(self) -> None:
         if not self._held:
             return
-        keys, characters, texts, tokens = zip(*self._held, strict=True)
+        keys, shared, characters, texts, tokens = zip(*self._held, strict=True)
+        halves = halves_of(keys)
         columns = [
-            pa.array(draws_of(keys)),
+            pa.array(halves[:, 0].astype(np.uint64)),
+            pa.array(halves[:, 1].astype(np.float64) / 2.0**64),
+            pa.array(shared, pa.bool_()),
             pa.array(characters, pa.int64()),
             text_array(texts),
             token_array(tokens),
@@ -86,14 +91,13 @@ class SpoolWriter:
         self._size = 0
 
 
-def draws_of(keys: Sequence[bytes]) -> NDArray[np.float64]:
-    """Returns for each content hash its number from 0 to 1.
+def halves_of(keys: Sequence[bytes]) -> NDArray[Any]:
+    """Returns (keys, 2) the halves of content hashes as numbers of 64 bits.
 
-    The first bytes of a hash order the documents; its last ones, independent of them, choose the
-    split.
+    The first bytes of a hash order the documents, and tell copies in other parts; its last ones,
+    independent of them, choose the split.
     """
-    halves = np.frombuffer(b"".join(keys), ">u8").reshape(-1, 2)
-    return halves[:, 1].astype(np.float64) / 2.0**64
+    return np.frombuffer(b"".join(keys), ">u8").reshape(-1, 2)
 
 
 def text_array(texts: Sequence[bytes]) -> Any:

@@ -83,7 +83,10 @@ class PlainText(Step):
 
 
 class ExactDuplicates(Step):
-    """A text once a part: equal hashes stand one after another, and the first to come stays."""
+    """A text once: equal hashes stand one after another, and the first to come stays.
+
+    That is once a part. Copies of what an earlier part has go as a part is tokenized (copies.py).
+    """
 
     name = "exact-duplicates"
     drops_text = True

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.corpus.cleaning import Document
-from mixwright.corpus.documents import iter_documents, read_counts, read_texts
+from mixwright.corpus.copies import WithoutCopies
+from mixwright.corpus.documents import read_counts, read_texts
 from mixwright.corpus.encoding import Ids, Unknown, encoded, ids_of
 from mixwright.corpus.pieces import pieces_of
 from mixwright.corpus.shards import Examples
@@ -37,7 +38,11 @@ LONG = 1 << 22
 
 
 def tokenize_part(
-    domain: str, documents: str | Path, tokenizer: str | Path, to: str | Path
+    domain: str,
+    documents: str | Path,
+    tokenizer: str | Path,
+    to: str | Path,
+    earlier: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
     """Writes the tokens of a part of a domain and returns their manifest.
 
@@ -48,6 +53,8 @@ def tokenize_part(
         documents: the part's file of documents.
         tokenizer: folder of the tokenizer.
         to: the folder to write: train.bin, validation.npz, unigram.npy, manifest.json.
+        earlier: files of documents of earlier parts: what stands there too is left out, and
+            counted as `duplicates`.
 
     Raises:
         MixwrightError: the tokenizer cannot encode the text, or lacks a token of a token file.
@@ -55,10 +62,11 @@ def tokenize_part(
     encoder, end = open_tokenizer(tokenizer)
     vocabulary = vocabulary_size(encoder)
     part = _Part(domain, tokenizer, end, vocabulary, Unknown(encoder, end))
+    distinct = WithoutCopies(documents, earlier)
     with written(to) as temporary:
         temporary.mkdir()
         with (temporary / "train.bin").open("wb") as file:
-            for batch, ids in encoded(encoder, iter_documents(documents)):
+            for batch, ids in encoded(encoder, distinct):
                 part.add(batch, ids, file)
         validation, layers = pieces_of(part.validation, end)
         validation.save(temporary / "validation.npz")
@@ -75,7 +83,7 @@ def tokenize_part(
             "tokenizer_sha256": sha256(Path(tokenizer) / "tokenizer.json"),
             "source_fingerprint": part.fingerprint.hexdigest(),
             "unknown": {"count": part.unknown.count, "total": part.unknown.total},
-            "cleaning": read_counts(documents),
+            "cleaning": distinct.counts,
             "validation_layers": layers,
             "splits": {"train": train, "validation": held_out},
         }

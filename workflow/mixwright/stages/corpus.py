@@ -72,18 +72,24 @@ def train_tokenizer(study: Path, documents: list[Path], to: Path) -> None:
 
 
 def tokenize_part(
-    domain: str, documents: Path, tokenizer: Path, to: Path, threads: int = 1
+    domain: str,
+    documents: Path,
+    earlier: list[Path],
+    tokenizer: Path,
+    to: Path,
+    threads: int = 1,
 ) -> None:
-    """Write the tokens of a part of a domain.
+    """Write the tokens of a part of a domain, without documents of earlier parts of it.
 
     Example:
         mixwright tokenize-part --domain prose --tokenizer results/demo/tokenizer
-            --documents results/demo/documents/prose/0.parquet --to results/demo/tokens/prose/0
+            --documents results/demo/documents/prose/1.parquet
+            --earlier results/demo/documents/prose/0.parquet --to results/demo/tokens/prose/1
     """
     # The library starts its threads when it first encodes several texts, and asks here how many.
     os.environ["RAYON_NUM_THREADS"] = str(threads)
     os.environ["TOKENIZERS_PARALLELISM"] = str(threads > 1).lower()
-    manifest = tokenize.tokenize_part(domain, documents, tokenizer, to)
+    manifest = tokenize.tokenize_part(domain, documents, tokenizer, to, earlier)
     _log_counts(domain, manifest["splits"]["train"])
 
 

@@ -58,6 +58,7 @@ OPTIONS = {
     "design.domains": "columns that are domains; none: those that sum to 1",
     "explain": "say why each column is what it is",
     "key": "column that tells the rows apart; none: chosen by its heading and cells",
+    "earlier": "documents of earlier parts of the domain, whose texts are left out; may be empty",
     "documents": "tables of cleaned documents (.parquet)",
     "evaluate-finals.documents": "table to write: the loss of every document (.parquet)",
     "domain": "name of the domain",
