@@ -64,7 +64,8 @@ class Bench:
         return self.call("train-tokenizer", "tokenizer", "--documents", *documents)
 
     def tokenize(self, part: int = 0) -> int:
-        words = ("--domain", "web", "--documents", self.folder / f"documents/web/{part}.parquet")
+        documents = self.folder / f"documents/web/{part}.parquet"
+        words = ("--domain", "web", "--documents", documents, "--earlier")
         return self.call(
             "tokenize-part", f"tokens/web/{part}", *words, "--tokenizer", self.folder / "tokenizer"
         )
