@@ -278,7 +278,11 @@ def show_workflow(folder: Path, size: int, options: argparse.Namespace) -> None:
         for _ in range(options.kills):
             killed.for_a_while(seconds)
         killed.until_done()
-        same = killed.hashes() == run.hashes()
+        others, hashes = killed.hashes(), run.hashes()
+        same = others == hashes
+        for name in sorted(others.keys() | hashes.keys()):
+            if others.get(name) != hashes.get(name):
+                print(f"  differs: {name}")
         repeated = len(killed.started()) - len(set(killed.started()))
         print(f"  killed {options.kills} times: the same bytes: {same}; jobs run twice: {repeated}")
         if not same:
