@@ -34,6 +34,7 @@ CORPUS = (
     "questions",
     "documents",
     "tokenizer",
+    "tokens",
     "shards",
     "targets",
     "domains.parquet",
