@@ -61,6 +61,17 @@ def test_what_killed_writers_left_of_a_path_goes_with_its_next_write(tmp_path):
     ).exists()
 
 
+def test_a_process_that_has_the_id_of_a_killed_one_is_told_apart(tmp_path):
+    left = tmp_path / f".a.{machine_name()}.{os.getpid()}.0.partial"
+    left.mkdir()
+    (left / "half").touch()
+    # before this process began
+    os.utime(left, (1e9, 1e9))
+    assert is_running(os.getpid(), since=time.time()) and not is_running(os.getpid(), since=1e9)
+    write_json(tmp_path / "a", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_a_folder_replaces_the_one_before(tmp_path):
     for content in ("first", "second"):
         with written(tmp_path / "folder") as beside:

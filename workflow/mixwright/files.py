@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +44,8 @@ REMEDIES = {
 # often a place is made free.
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 ATTEMPTS = 100
+# Where /proc says when a process began, from behind its name; seconds by which clocks may disagree.
+BEGAN, CLOCK = 19, 2.0
 PROBE_BYTES = 4096  # a page: a full disk has none
 # Errors that are of the place that is written to, also where the system names no file.
 OF_PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
@@ -160,18 +163,10 @@ def alone(lock: Path) -> Iterator[None]:
 
 
 def locked(file: IO[str] | int, path: Path, risk: str, wait: bool = True) -> bool:
-    """Locks an open file for this process.
+    """Locks an open file for this process; returns whether it may go on.
 
-    Where the file system has no locks, a warning says so, and the process goes on without.
-
-    Args:
-        file: the open file, or its number.
-        path: its path, for the warning.
-        risk: what may happen without a lock, for the warning.
-        wait: whether to wait while another process holds the lock.
-
-    Returns:
-        Whether this process may go on: False while another holds the lock.
+    It may not while another process holds the lock, where it does not `wait`. Where the file system
+    has no locks, a warning names `path` and the `risk`, and the process goes on.
     """
     operation = fcntl.LOCK_EX
     if not wait:
@@ -191,15 +186,20 @@ def remove_leftovers(path: Path) -> None:
     for other in list(path.parent.iterdir()):
         if not (other.name.startswith(prefix) and other.name.endswith(".partial")):
             continue
-        process = other.name.removeprefix(prefix).split(".")[0]
-        if not is_running(int(process)):
-            # Another writer may remove it too.
-            with suppress(FileNotFoundError):
+        process = int(other.name.removeprefix(prefix).split(".")[0])
+        # Another writer may remove it too.
+        with suppress(FileNotFoundError):
+            if not is_running(process, since=other.stat().st_mtime):
                 _remove(other)
 
 
-def is_running(process: int) -> bool:
-    """Returns whether a process of this machine has this id."""
+def is_running(process: int, since: float | None = None) -> bool:
+    """Returns whether a process of this machine has this id, and began before `since`.
+
+    Ids are used again: one that began later (seconds since 1970) is another process.
+    """
+    if since is not None and _began(process) > since + CLOCK:
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -207,6 +207,17 @@ def is_running(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _began(process: int) -> float:
+    """When a process began, in seconds since 1970; 0 where the system does not tell."""
+    try:
+        facts = Path(f"/proc/{process}/stat").read_text()
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except OSError:
+        return 0.0
+    ticks = int(facts.rpartition(")")[2].split()[BEGAN])
+    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def newest(files: Iterable[Path]) -> Path:
