@@ -115,6 +115,8 @@ def test_passes_and_their_caps_count_the_source(tmp_path):
 
 def test_a_final_that_a_sample_cannot_hold_is_refused_before_any_proxy(tmp_path, capsys):
     a_study(tmp_path, goal={"tokens": 2 * MB})
+    counting = capsys.readouterr().err
+    assert "books: 900,000 training tokens of the source (estimated), 450,000 in the" in counting
     assert call("resolve-design", tmp_path, "--role", "swarm") == 1
     error = capsys.readouterr().err
     assert "domains: books: a final may take 2,000,000 tokens" in error

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from mixwright import progress as pace
-from mixwright.progress import PackPace, say
+from mixwright.progress import PackPace, TextPace, say
 
 
 def test_a_line_is_one_write(monkeypatch):
@@ -44,3 +44,18 @@ def test_a_pack_counts_what_this_process_did_and_what_is_left(lines):
         "2/3 members trained, step 40/40, 1 tokens/s, 0 s to go",
         "3/3 members trained, step 40/40, 1 tokens/s, 0 s to go",
     ]
+
+
+def test_text_is_told_in_megabytes_with_the_time_to_go(lines):
+    progress = TextPace(lines.append, "web: read", 500e6)
+    progress.add(40_000_000)
+    progress.add(60_000_000)
+    # Twenty seconds after the start.
+    assert list(map(str, lines)) == ["web: read 100 MB of about 500, 5 MB/s, 80 s to go"]
+
+
+def test_text_that_nobody_has_measured_has_no_time_to_go(lines):
+    progress = TextPace(lines.append, "web: read", None)
+    progress.add(0)
+    progress.add(100_000_000)
+    assert list(map(str, lines)) == ["web: read 100 MB, 5 MB/s"]

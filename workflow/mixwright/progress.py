@@ -100,6 +100,43 @@ class Pace:
         self._log(standing)
 
 
+class TextPace:
+    """Logs how much text is done, and of about how much, where work takes long."""
+
+    def __init__(self, log: Log, what: str, total: float | None, every: float = 15.0) -> None:
+        """Starts the clock.
+
+        Args:
+            log: takes the lines.
+            what: the work, such as `web: read`.
+            total: UTF-8 bytes in all, about; None where nobody knows.
+            every: least seconds between two lines.
+        """
+        self._log = log
+        self._what = what
+        self._total = total
+        self._every = every
+        self._began = time.monotonic()
+        self._logged = self._began
+        self._done = 0
+
+    def add(self, size: int) -> None:
+        """Counts so many bytes as done, and logs a line if one is due."""
+        self._done += size
+        now = time.monotonic()
+        if now - self._logged <= self._every:
+            return
+        self._logged = now
+        speed = self._done / max(now - self._began, 1e-9)
+        where = f"{self._what} {self._done / 1e6:,.0f} MB"
+        if self._total is None:
+            self._log(f"{where}, {speed_text(speed / 1e6)} MB/s")
+            return
+        where += f" of about {self._total / 1e6:,.0f}"
+        left = max(self._total - self._done, 0)
+        self._log(Standing(where, speed / 1e6, left / max(speed, 1e-9), "MB"))
+
+
 class PackPace:
     """Counts the steps of a pack's members, who may take unequal numbers of them.
 

@@ -19,6 +19,7 @@ from mixwright.corpus.steps import Candidate, Report, Step, count_shared, steps_
 from mixwright.corpus.text_settings import LOOK, TextSettings
 from mixwright.corpus.texts import content_hash, encoded
 from mixwright.errors import MixwrightError
+from mixwright.progress import TextPace, say
 from mixwright.sources.base import Reading, Source, Tally
 
 # What is counted of a part. `bytes_` is how many bytes of UTF-8 that was. `altered` are texts with
@@ -46,6 +47,7 @@ COUNTS = (
     "bytes_contaminated",
     "bytes_beyond_sample",
     "source_bytes",
+    "source_tokens",
     "whole",
     "train_characters",
 )
@@ -82,6 +84,17 @@ class Part:
     def validation_bytes(self) -> float:
         """UTF-8 bytes of text that are held out of the part at most, about."""
         return self.settings.validation_bytes / self.parts
+
+    @property
+    def about(self) -> float | None:
+        """UTF-8 bytes of text that are read, about; None where nobody knows."""
+        size = self.source.size()
+        if size is None:
+            return None
+        quota = self.quota
+        if quota is None:
+            return size / self.parts
+        return min(size / self.parts, LOOK * quota)
 
     def reading(self) -> Reading:
         """Returns what is read of the source, with a new tally."""
@@ -133,20 +146,22 @@ def _attempt(part: Part, folder: Path, room: float | None) -> tuple[Report, bool
     counts = _gather(part, steps, documents)
     folder.mkdir(parents=True, exist_ok=True)
     with SpoolWriter(folder / SPOOL) as spool:
-        for batch in _in_order(documents, steps, part.quota, counts):
+        name = part.source.name
+        for batch in _in_order(name, documents, steps, part.quota, counts):
             spool.add(batch)
     enough = documents.is_all or counts["bytes"] >= (part.quota or 0)
     return counts, enough
 
 
 def _in_order(
-    documents: Lowest, steps: Sequence[Step], quota: int | None, counts: Report
+    name: str, documents: Lowest, steps: Sequence[Step], quota: int | None, counts: Report
 ) -> Iterator[Sequence[Candidate]]:
     """Yields what the steps leave of the documents, by batches, and counts it."""
     entries = documents.ordered()
     counts["beyond_sample"] = documents.rows
     counts["bytes_beyond_sample"] = documents.bytes
     last = b""
+    pace = TextPace(say, f"{name}: cleaned", min(documents.bytes, quota or documents.bytes))
     while quota is None or counts["bytes"] < quota:
         # So that the quota cannot be reached before the last document of the batch.
         most = BATCH_BYTES if quota is None else min(BATCH_BYTES, quota - counts["bytes"])
@@ -164,6 +179,7 @@ def _in_order(
         for document in batch:
             counts["documents"] += 1
             counts["bytes"] += document.size
+            pace.add(document.size)
             if document.shared:
                 count_shared(document, counts)
         yield batch
@@ -186,6 +202,7 @@ def _gather(part: Part, steps: Sequence[Step], documents: Lowest) -> Report:
     counts = dict.fromkeys(COUNTS, 0)
     reading = part.reading()
     limit = part.settings.max_document_bytes
+    pace = TextPace(say, f"{part.source.name}: read", part.about)
     for row in part.source.documents(reading):
         counts["read"] += 1
         text = row["text"] or ""
@@ -201,6 +218,7 @@ def _gather(part: Part, steps: Sequence[Step], documents: Lowest) -> Report:
         raw, altered = encoded(text)
         counts["altered"] += altered
         counts["bytes_read"] += len(raw)
+        pace.add(len(raw))
         if altered:
             text = raw.decode()
         if limit is not None and len(raw) > limit:

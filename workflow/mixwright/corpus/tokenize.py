@@ -20,6 +20,7 @@ from mixwright.corpus.shards import Examples
 from mixwright.corpus.tokenizer import mask_id
 from mixwright.errors import MixwrightError
 from mixwright.files import sha256, write_json, written
+from mixwright.progress import TextPace, say
 from mixwright.sources.tokens.tokenizer_folder import open_tokenizer, vocabulary_size
 
 if TYPE_CHECKING:
@@ -65,9 +66,12 @@ def tokenize_part(
     distinct = WithoutCopies(documents, earlier)
     with written(to) as temporary:
         temporary.mkdir()
+        pace = TextPace(say, f"{domain}: tokenized", distinct.counts.get("bytes"))
         with (temporary / "train.bin").open("wb") as file:
             for batch, ids in encoded(encoder, distinct):
                 part.add(batch, ids, file)
+                for document in batch:
+                    pace.add(len(document.text.encode()))
         validation, layers = pieces_of(part.validation, end)
         validation.save(temporary / "validation.npz")
         np.save(temporary / "unigram.npy", part.unigram)

@@ -33,6 +33,11 @@ def count_domains(study: Path, shards: list[Path], to: Path) -> None:
     plan = Study.read(study)
     table = counts.count_domains(shards, plan.source_tokens, plan.held_out)
     tables.write(table, to, tables.DOMAINS)
+    for extent in counts.extents(table).values():
+        say(
+            f"{extent.domain}: {extent.source_tokens:,} training tokens of the source"
+            f" ({extent.counted}), {extent.tokens:,} in the sample"
+        )
 
 
 def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:

@@ -1,4 +1,4 @@
-"""From rows of a design to runs: how many steps a run takes, and what its recipe holds."""
+"""From rows of a design to runs: what the recipe of a run holds."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -6,27 +6,10 @@ from typing import Any, TypeVar
 from mixwright.designs import KINDS, kind_of
 from mixwright.designs.row import Row
 from mixwright.mixture import Run, digest
+from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.material import Material
 
 Part = TypeVar("Part")
-
-
-def step_tokens(study: Material, part: str) -> int:
-    """Returns the training tokens of one step of `part`, proxy or final.
-
-    It is 1 for trees, whose runs learn from all rows: their weights alone count.
-    """
-    if not study.learner.sized:
-        return 1
-    settings = study.config[part]
-    return int(settings["batch"] * settings["shape"]["context"])
-
-
-def steps(study: Material, tokens: float, part: str) -> int:
-    """Returns the whole steps of `part` that come nearest to so many tokens, at least one."""
-    if not study.learner.sized:
-        return 1
-    return max(1, round(tokens / step_tokens(study, part)))
 
 
 def rows_of(study: Material, role: str) -> list[Row]:
@@ -45,11 +28,11 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
         model = study.proxy["model"]
     else:
         model = study.config["trees"]["library"]
-    run_steps = steps(study, row.tokens, "proxy")
+    run_steps = steps(study.config, row.tokens, "proxy")
     return Run(
         role=role,
         model=model,
-        tokens=run_steps * step_tokens(study, "proxy"),
+        tokens=run_steps * step_tokens(study.config, "proxy"),
         steps=run_steps,
         seed=row.seed,
         kind=kind_of(role, study.config),

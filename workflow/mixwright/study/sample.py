@@ -11,6 +11,7 @@ from mixwright.designs import KINDS, kind_of
 from mixwright.errors import MixwrightError
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
+from mixwright.study.lengths import final_tokens, step_tokens
 
 # UTF-8 bytes of a token. Vocabularies of 32,000 and more have 4 to 5 in English and 3 in code;
 # where a token has more, the gate before the proxies names the sample to set.
@@ -40,7 +41,7 @@ def longest_proxy(config: Mapping[str, Any]) -> float:
     if "perturb" in trained_roles(config):
         rows = KINDS[kind_of("perturb", config)].rows(config)
         longest = max([longest, *(row.tokens for row in rows)])
-    step = part["batch"] * part["shape"]["context"]
+    step = step_tokens(config, "proxy")
     # a run has whole steps
     return max(longest + step / 2, step)
 
@@ -61,13 +62,6 @@ def needed_bytes(config: Mapping[str, Any], name: str, proxy: float) -> int:
     share = config["corpus"]["validation_share"]
     size = max(SPARE, 1 / (1 - share)) * TOKEN_BYTES * tokens
     return int(max(LEAST, 1 << (max(int(size), 1) - 1).bit_length()))
-
-
-def final_tokens(config: Mapping[str, Any]) -> float:
-    """Returns training tokens of a final, in whole steps."""
-    final = config["final"]
-    step = final["batch"] * final["shape"]["context"]
-    return float(max(1, round(config["goal"]["tokens"] / step)) * step)
 
 
 def check_renamed(written: Mapping[str, Any]) -> None:

@@ -15,8 +15,9 @@ from mixwright.goal import Goal
 from mixwright.mixers import MIXERS, Method
 from mixwright.mixture import Domain, Run, digest
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
+from mixwright.study.lengths import final_tokens, steps
 from mixwright.study.material import Material
-from mixwright.study.recipes import cut, rows_of, run_of, step_tokens, steps
+from mixwright.study.recipes import cut, rows_of, run_of
 from mixwright.study.sample import trained_roles
 from mixwright.versions import VERSIONS
 
@@ -249,12 +250,12 @@ class Study(Material):
     @property
     def final_steps(self) -> int:
         """Steps of a final."""
-        return steps(self, self.config["goal"]["tokens"], "final")
+        return steps(self.config, self.config["goal"]["tokens"], "final")
 
     @property
     def final_tokens(self) -> int:
         """Training tokens of a final: the goal's, rounded to whole steps."""
-        return self.final_steps * step_tokens(self, "final")
+        return final_tokens(self.config)
 
     def targets_of(self, goal: str) -> dict[str, float]:
         """Returns target -> weight in the objective of a goal, summing to 1."""
