@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo autoscale chemistry toxcast test test-cluster lint docs bench clean clean-store
+.PHONY: help install demo autoscale chemistry toxcast test test-cluster test-trainers lint docs bench clean clean-store
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ test: install lint ## lint, then all tests but those of the cluster
 # None of them runs afterwards.
 test-cluster: install ## run studies through a temporary Slurm
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/cluster --durations 5
+
+# Each trainer's environment is made once, in .trainers: gigabytes, and many minutes the first time.
+test-trainers: install ## load exported mixture files by the trainers' own code
+	$(BIN)/python -m pytest tests/trainers --durations 5
 
 lint: install ## check style, types and rules
 	$(BIN)/ruff check .

@@ -258,8 +258,10 @@ def _add_options(command: Parser, name: str, function: Callable[..., Any]) -> No
             keywords["type"] = _path
         explanation = _explanation(name, option)
         if f"{name}.{option.name}" in POSITIONAL:
-            # argparse refuses `required` here; one or more are
-            words = {"type": keywords["type"], "nargs": "+", "metavar": option.name.upper()}
+            # argparse refuses `required` here; of a list one or more are
+            words = {"type": keywords["type"], "metavar": option.name.upper()}
+            if "nargs" in keywords:
+                words["nargs"] = "+"
             command.add_argument(option.name, help=explanation, **words)
             continue
         command.add_argument(f"--{option.name.replace('_', '-')}", help=explanation, **keywords)

@@ -123,6 +123,23 @@ def extents(domains: "Path | pd.DataFrame | None") -> dict[str, Extent]:
     return of_domain
 
 
+def documents_of_sources(domains: Path) -> dict[str, tuple[float, float | None]]:
+    """Returns domain -> tokens of its source, and documents, in the sample's tokens a document.
+
+    Domains whose tokens nobody counted are not among them; documents are None where there are none.
+    """
+    of_domain: dict[str, tuple[float, float | None]] = {}
+    for row in _rows(domains, "train"):
+        sample = _number(row.tokens)
+        if not sample:
+            continue
+        source = float(_number(row.source_tokens) or sample)
+        documents = _number(row.documents)
+        count = documents * source / sample if documents else None
+        of_domain[str(row.domain)] = (source, count)
+    return of_domain
+
+
 def with_sources(shards: Sequence[Shard], domains: Sequence[Domain]) -> list[Shard]:
     """Returns the shards, each with the training tokens of the source that it is a sample of."""
     of_domain = {domain.name: domain for domain in domains}

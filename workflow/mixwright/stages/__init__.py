@@ -39,6 +39,10 @@ COMMANDS = {
     "fit": Command(TABLES, "mixers:fit_mixer", "Fit a mixer to measured losses"),
     "predict": Command(TABLES, "mixers:predict", "Predict the losses of new mixtures"),
     "propose": Command(TABLES, "proposals:propose", "Propose the best mixture inside your bounds"),
+    "export": Command(TABLES, "export:export", "Write a mixture as the file of a trainer"),
+    "check-mixture": Command(
+        TABLES, "export:check_mixture", "Say what a trainer will read by its mixture file"
+    ),
     "pareto": Command(TABLES, "proposals:pareto", "List the best mixtures between two objectives"),
     "design": Command(TABLES, "designs:design", "Choose which mixtures to train first"),
     "learning-curve": Command(

@@ -36,7 +36,7 @@ OUTPUTS = {
 }
 
 # Options that are written without their names, behind the command.
-POSITIONAL = ("init.sources",)
+POSITIONAL = ("init.sources", "check-mixture.file")
 
 # A key `command.option` wins over the key `option`.
 OPTIONS = {
@@ -65,6 +65,21 @@ OPTIONS = {
     "domains": "domains.parquet of the study: tokens of every source and its sample",
     "draws": "refits that give the proposal its intervals (default 100; 0: no intervals)",
     "figure": "name of the figure",
+    "format": "the trainer, such as megatron, olmo-core or hf; a wrong name lists all",
+    "sizes": "map of sources, or path -> tokens (YAML or JSON)",
+    "check-mixture.file": "the trainer's mixture file",
+    "check-mixture.mixture": "the mixture that was wanted: the JSON that propose wrote, or shares",
+    "check-mixture.sequence": "tokens of a sequence of the trainer",
+    "check-mixture.tokens": "training tokens of the run",
+    "check-mixture.table": "table to write: what was asked and what will be read (.csv)",
+    "export.domains": "domains.parquet of the study: tokens and documents of every source",
+    "export.fit": "folder of a fit, which predicts what dropped domains cost",
+    "export.mixture": "what propose wrote, or DOMAIN: SHARE, or stages (JSON, YAML or CSV)",
+    "export.sources": "map of prepared sources, DOMAIN: PATH, or path, files and sizes",
+    "export.tokens": "training tokens of the run",
+    "export.table": "table to write: what was asked and what will be read (.csv)",
+    "packed": "rows are packed: each holds one sequence",
+    "sequence": "tokens of a sequence of the trainer",
     "file": "name of the public file, as it is called in results/NAME/public",
     "finals": "table of trained final models (.parquet)",
     "fit": "folder that `mixwright fit` wrote",
@@ -107,6 +122,8 @@ OPTIONS = {
     "scores": "table of scores to write (.parquet)",
     "seed": "seed of every random choice",
     "settings": "settings of the mixer, as JSON",
+    "check-mixture.settings": "settings of the format, as JSON",
+    "export.settings": "settings of the format, as JSON",
     "backtest.settings": "settings as JSON, by mixer: {MIXER: {NAME: VALUE}}",
     "compare.settings": "settings as JSON, by mixer: {MIXER: {NAME: VALUE}}",
     "shards": "one folder a domain: token shards, or data sets made of tables",

@@ -1,0 +1,76 @@
+"""The mixture files of trainers, by name.
+
+A new format is one class in `trainers/` and one line in FORMATS. The contract tests run on it
+because it is listed (docs/how-to/add-an-export-format.md).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mixwright.errors import MixwrightError, nearest
+
+if TYPE_CHECKING:
+    from mixwright.proposals.export.base import Format
+
+
+@dataclass(frozen=True)
+class FormatKind:
+    """Where a format lives, and what is known of it without importing it."""
+
+    # module:class, in mixwright.proposals.export.trainers
+    target: str
+    # of the file
+    suffix: str
+    # what the format is for, in a line
+    purpose: str
+
+    def load_class(self) -> "type[Format]":
+        """Imports the module and returns the class of the format."""
+        module, _, name = self.target.partition(":")
+        loaded = import_module(f"mixwright.proposals.export.trainers.{module}")
+        format_class: type[Format] = getattr(loaded, name)
+        return format_class
+
+
+FORMATS: dict[str, FormatKind] = {
+    "megatron": FormatKind("megatron:Megatron", ".txt", "Megatron-LM: arguments, or a file"),
+    "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
+    "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
+    "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
+    "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),
+}
+
+# Trainers that are written under another name, and why.
+ELSEWHERE = {
+    "nemo": "NeMo 3 has no part for language models; use megatron-bridge, where it went",
+    "nemo2": "NeMo 3 has no part for language models; use megatron-bridge, where it went",
+    "nemo-automodel": "it reads Megatron's JSON file; use megatron with --settings"
+    ' \'{"form": "json"}\'',
+    "pai-megatron-patch": "it takes Megatron's arguments; use megatron",
+    "litdata": "use litgpt, whose module holds a CombinedStreamingDataset of litdata",
+    "datasets": "use hf",
+}
+
+
+def entry(name: str) -> FormatKind:
+    """Returns the registry's entry of a format.
+
+    Raises:
+        MixwrightError: the name is unknown; the message says which is meant.
+    """
+    if name in ELSEWHERE:
+        raise MixwrightError(f"--format {name}: {ELSEWHERE[name]}")
+    if name not in FORMATS:
+        raise MixwrightError(f"--format {name} is unknown; {nearest(name, FORMATS)}")
+    return FORMATS[name]
+
+
+def create(name: str, settings: Mapping[str, Any] | None = None) -> "Format":
+    """Returns a format with the user's settings.
+
+    Raises:
+        MixwrightError: the format or a setting is unknown.
+    """
+    return entry(name).load_class().of(settings or {})

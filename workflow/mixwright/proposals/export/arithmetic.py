@@ -1,0 +1,159 @@
+"""The rules by which trainers turn numbers of a file into what they read."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixwright.corpus.turns import allocate_next
+from mixwright.mixture import Array
+from mixwright.proposals.export.blend import (
+    ENDS,
+    LOST,
+    REFUSED,
+    Blend,
+    Budget,
+    Drawn,
+    Fault,
+)
+from mixwright.proposals.export.units import all_units, sizes_of, units_of
+
+# Samples of an index that is walked through; it takes a second.
+WALKED = 300_000
+# numpy's Generator.choice and datasets refuse probabilities whose sum is off by more.
+SUM_OF_CHOICE = float(np.sqrt(np.finfo(np.float64).eps))
+
+
+def numbers_of(blend: Blend) -> Array:
+    """Returns (entries,) numbers of a blend."""
+    return np.array([entry.number for entry in blend.entries], dtype=np.float64)
+
+
+def normalised(blend: Blend) -> Array:
+    """Returns (entries,) numbers divided by their sum; zeros where the sum is no number above 0."""
+    numbers = numbers_of(blend)
+    total = numbers.sum()
+    if not (np.isfinite(total) and total > 0):
+        return np.zeros(len(numbers))
+    return numbers / total
+
+
+def not_above_zero(blend: Blend, trainer: str) -> tuple[Fault, ...]:
+    """Returns a fault for each entry whose number is not above 0, of a trainer that refuses it."""
+    faults = []
+    for entry in blend.entries:
+        if not entry.number > 0:
+            message = f"{entry.path} has {entry.number:g}: {trainer} takes numbers above 0 alone"
+            faults.append(Fault(REFUSED, f"{message}; leave the source out"))
+    return tuple(faults)
+
+
+def greedy(shares: Array, samples: int) -> Array:
+    """Returns (entries,) samples of Megatron's deterministic index.
+
+    Sample k goes to the entry with the greatest share * max(k, 1) - taken
+    (megatron/core/datasets/helpers.cpp, build_blending_indices). mixwright's own rule has k + 1 in
+    that place. So Megatron turns to a tiny share sooner: every entry is read early, at least once.
+    Of long indices it returns shares rounded to whole samples, which are within one of the index.
+    """
+    if samples > WALKED:
+        rounded = largest_remainder(shares, samples)
+        return np.where(shares > 0, np.maximum(rounded, 1), rounded)
+    weights = shares[None]
+    counts: NDArray[np.int64] = np.zeros((1, len(shares)), np.int64)
+    if samples > 0:
+        counts[0, int(shares.argmax())] = 1
+        (chosen,) = allocate_next(weights, counts, 0, samples - 1)
+        counts[0] += np.bincount(chosen, minlength=len(shares))
+    return counts[0].astype(np.float64)
+
+
+def largest_remainder(shares: Array, total: int) -> Array:
+    """Returns (entries,) whole numbers that sum to `total`, each within 1 of its share of it."""
+    exact = shares * total
+    counts = np.floor(exact)
+    order = np.argsort(counts - exact, kind="stable")
+    counts[order[: total - int(counts.sum())]] += 1
+    return counts
+
+
+def deterministic(unit: str, blend: Blend, budget: Budget) -> Array:
+    """Returns (entries,) units of a trainer that normalises and keeps to its shares exactly.
+
+    They are shares where the number of units is unknown.
+    """
+    shares = normalised(blend)
+    count = all_units(unit, shares, blend, budget)
+    if count is None:
+        return shares
+    return greedy(shares, int(count))
+
+
+def blocks(shares: Array, block: int) -> Array:
+    """Returns (entries,) units of a block: each share floored, the rest to the largest share.
+
+    It is Levanter's rule (levanter/data/mixture.py, 0.2.20.dev).
+    """
+    counts = np.floor(shares * block)
+    counts[int(shares.argmax())] += block - counts.sum()
+    return counts
+
+
+def expected(unit: str, blend: Blend, budget: Budget) -> Array:
+    """Returns (entries,) expected units of a trainer that draws at random by normalised numbers.
+
+    They are shares where the number of units is unknown.
+    """
+    shares = normalised(blend)
+    count = all_units(unit, shares, blend, budget)
+    return shares if count is None else shares * count
+
+
+def first_exhausted(unit: str, units: Array, blend: Blend, budget: Budget) -> tuple[Fault, ...]:
+    """Returns the fault of a trainer that stops when the first source is used up.
+
+    Args:
+        unit: that is drawn.
+        units: (entries,) of the whole stage.
+        blend: the entries.
+        budget: what there is of each source.
+    """
+    least = 1.0
+    ending = ""
+    for entry, count, size in zip(
+        blend.entries, units.tolist(), sizes_of(blend, budget), strict=True
+    ):
+        most = units_of(unit, size, budget.sequence, budget.packed)
+        if most is not None and count > 0 and most / count < least:
+            least = most / count
+            ending = entry.path
+    if not ending:
+        return ()
+    message = (
+        f"the training ends at {least:.1%} of its tokens, when {ending} is used up"
+        " (the trainer stops at the first source that ends)"
+    )
+    return (Fault(ENDS, f"{message}; lower its weight, or let sources repeat"),)
+
+
+def never_drawn(blend: Blend, units: Array) -> tuple[Fault, ...]:
+    """Returns a fault for each entry with a number above 0 of which nothing is read."""
+    faults = []
+    for entry, count in zip(blend.entries, units.tolist(), strict=True):
+        if entry.number > 0 and count == 0:
+            faults.append(Fault(LOST, f"{entry.path} ({entry.number:g}) is never read"))
+    return tuple(faults)
+
+
+def whole(count: float | None) -> int | None:
+    """Returns a whole number of units."""
+    return None if count is None else int(count)
+
+
+def is_sum_one(blend: Blend) -> bool:
+    """Whether the numbers sum to 1 as closely as numpy's Generator.choice asks."""
+    return bool(abs(numbers_of(blend).sum() - 1) <= SUM_OF_CHOICE)
+
+
+def drawn_at_random(unit: str, blend: Blend, budget: Budget) -> Drawn:
+    """Returns what a trainer draws at random by normalised numbers, without an end of sources."""
+    units = expected(unit, blend, budget)
+    return Drawn(units, never_drawn(blend, units), random=True)

@@ -1,0 +1,73 @@
+"""Names and paths of any characters in the files of trainers: quoted, or refused."""
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from mixwright.errors import MixwrightError
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
+
+
+def commented(lines: Sequence[str], prefix: str) -> str:
+    """Returns lines of comment; line ends and control characters in them are written as escapes."""
+    result = []
+    for line in lines:
+        result.append(f"{prefix}{CONTROL.sub(_escaped, line)}\n")
+    return "".join(result)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
+
+
+def refuse(name: str, characters: str, where: str, reason: str) -> None:
+    """Refuses a name with one of these characters, or a control character.
+
+    Args:
+        name: a name or path.
+        characters: that the trainer takes for something else.
+        where: the format.
+        reason: what the trainer does with them.
+
+    Raises:
+        MixwrightError: the name has one.
+    """
+    for character in [*characters, *CONTROL.findall(name)]:
+        if character in name:
+            shown = json.dumps(character)
+            raise MixwrightError(
+                f"{where}: {json.dumps(name, ensure_ascii=False)} has {shown}, and {reason};"
+                " give the source another path in --sources"
+            )
+
+
+def shell_word(word: str) -> str:
+    """Returns a word that a POSIX shell reads as it is."""
+    return shlex.quote(word)
+
+
+def python_text(value: str) -> str:
+    """Returns a literal of Python."""
+    return repr(value)
+
+
+def yaml_text(value: Any) -> str:
+    """Returns a block of YAML; keys keep their order, numbers every digit, text its characters."""
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1_000_000)
+    return text
+
+
+def number_text(number: float) -> str:
+    """Returns a number with all its digits, without an exponent where it is short."""
+    plain = f"{number:.17g}"
+    if float(f"{number:.12g}") == number:
+        plain = f"{number:.12g}"
+    if "e" not in plain:
+        return plain
+    fixed = f"{number:.25f}".rstrip("0")
+    return fixed if float(fixed) == number else repr(number)
