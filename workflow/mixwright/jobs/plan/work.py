@@ -1,0 +1,159 @@
+"""What a study computes, stage by stage, whatever the device."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from mixwright.jobs.plan.flops import scoring_flops, training_flops
+from mixwright.jobs.plan.jobs import corpus_jobs, fit_jobs, job_seconds
+from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
+from mixwright.mixture import Run
+from mixwright.study.study import ROLES, Study
+
+CORPUS = "corpus"
+FINALS = "finals"
+FITS = "fits and report"
+# core-seconds to train and score one model of trees: benchmarks/RESULTS.md, toxcast of 2026-11-21,
+# 7 CPU-minutes for 104 of them
+TREES_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one stage of a study computes."""
+
+    # corpus, a role of runs, finals, or fits and report
+    stage: str
+    # whose device computes it: proxy or final; empty: cores of the driver's machine
+    section: str
+    # model shape, where a model is trained
+    shape: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = "auto"
+    runs: int = 0
+    # rule -> how many of its jobs
+    jobs: Mapping[str, int] = field(default_factory=dict)
+    # of all runs: trained on, and scored
+    tokens: int = 0
+    scored: int = 0
+    # of all runs
+    flops: float = 0.0
+    # share of it that the longest job has: no number of devices makes that shorter
+    longest: float = 1.0
+    # core-seconds beside the operations: starts of jobs, reading of text, fits
+    seconds: float = 0.0
+
+
+def works(study: Study, finished: Set[str] = frozenset()) -> tuple[Work, ...]:
+    """Returns what the stages of a study compute, in their order.
+
+    Args:
+        study: the study. Of measured losses nothing is trained.
+        finished: names of packs, of proxies and of finals, that are done and cost nothing.
+    """
+    stages: list[Work] = []
+    if not study.measured:
+        stages.append(_corpus(study))
+        for role in ROLES:
+            if role in study.runs:
+                stages.append(_role(study, role, finished))
+        if not study.ends_at_proposals:
+            stages.append(_finals(study, finished))
+    stages.append(_fits(study))
+    return tuple(stages)
+
+
+def scored_texts(study: Study) -> int:
+    """Returns how many texts a model is scored on: every domain's held-out part and every target."""
+    return len({*study.config["domains"], *study.config["targets"]})
+
+
+def _corpus(study: Study) -> Work:
+    jobs, seconds = corpus_jobs(study)
+    return Work(CORPUS, "", jobs=jobs, seconds=job_seconds(jobs) + seconds)
+
+
+def _fits(study: Study) -> Work:
+    jobs, seconds = fit_jobs(study)
+    return Work(FITS, "", jobs=jobs, seconds=job_seconds(jobs) + seconds)
+
+
+def _role(study: Study, role: str, finished: Set[str]) -> Work:
+    packs = []
+    for pack, runs in study.packs.items():
+        if runs[0].role == role and pack not in finished:
+            packs.append(runs)
+    runs = [run for pack in packs for run in pack]
+    jobs = {"train_proxies": len(packs)}
+    seconds = job_seconds(jobs)
+    if not study.learner.sized:
+        seconds += TREES_SECONDS * len(runs)
+        return Work(role, "proxy", runs=len(runs), jobs=jobs, seconds=seconds)
+    of_role = study.of_role(role)
+    proxy = of_role.proxy
+    rows = vocabulary_of(of_role, "proxy")
+    token = training_flops(proxy["shape"], rows)
+    scored_token = scoring_flops(proxy["shape"], rows)
+    scored = _scored_tokens(study, role)
+    by_pack = []
+    for pack in packs:
+        trained = sum(run.tokens for run in pack)
+        by_pack.append(token * trained + scored_token * scored * len(pack))
+    return Work(
+        role,
+        "proxy",
+        proxy["shape"],
+        proxy["precision"],
+        len(runs),
+        jobs,
+        sum(run.tokens for run in runs),
+        scored * len(runs),
+        sum(by_pack),
+        _share_of_longest(by_pack),
+        seconds,
+    )
+
+
+def _scored_tokens(study: Study, role: str) -> int:
+    """Tokens that one run of a role is scored on: a vertex run scores examples besides."""
+    evaluation = study.evaluation
+    scored = evaluation["steps"] * evaluation["tokens"] * scored_texts(study)
+    if role == "vertex":
+        example = evaluation["example_tokens"] or EXAMPLE_TOKENS
+        scored += evaluation["examples"] * example * len(study.config["targets"])
+    return int(scored)
+
+
+def _finals(study: Study, finished: Set[str]) -> Work:
+    packs = []
+    for pack, arms in study.final_packs.items():
+        if pack not in finished:
+            packs.append(len(arms))
+    finals = sum(packs)
+    jobs = {"train_finals": len(packs), "evaluate_finals": len(packs)}
+    seconds = job_seconds(jobs)
+    final = study.final
+    if not study.learner.sized:
+        seconds += TREES_SECONDS * finals
+        return Work(FINALS, "final", runs=finals, jobs=jobs, seconds=seconds)
+    rows = vocabulary_of(study, "final")
+    scored = study.evaluation["final_tokens"] * scored_texts(study)
+    one = training_flops(final["shape"], rows) * study.final_tokens
+    one += scoring_flops(final["shape"], rows) * scored
+    return Work(
+        FINALS,
+        "final",
+        final["shape"],
+        final["precision"],
+        finals,
+        jobs,
+        finals * study.final_tokens,
+        finals * scored,
+        finals * one,
+        _share_of_longest(packs),
+        seconds,
+    )
+
+
+def _share_of_longest(packs: Sequence[float]) -> float:
+    total = sum(packs)
+    return max(packs) / total if total else 1.0
