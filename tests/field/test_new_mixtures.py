@@ -104,7 +104,8 @@ def test_what_is_assumed_is_said_and_so_is_what_comes_next(tmp_path, caplog):
     _, _, weights = design(tmp_path, "--domains", "a", "b", "--cap", "a=.4", runs=8)
     np.testing.assert_allclose(weights[0], [0.4, 0.6], atol=ROUNDING)
     assert "natural is unknown without --available, moved to the nearest" in caplog.text
-    last = caplog.messages[-1]
+    promise, last = caplog.messages[-2:]
+    assert "8 runs of 2 domains: expect rank correlation about 0.97" in promise
     assert last.startswith("design: next: train a proxy on each line, write losses.csv")
     assert f"mixwright fit --mixtures {tmp_path / 'mixtures.csv'} --losses losses.csv" in last
 

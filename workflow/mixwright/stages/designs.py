@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +17,7 @@ from mixwright.designs.elsewhere import Designed, Wanted, designed
 from mixwright.designs.read_back import words_to_read
 from mixwright.errors import MixwrightError, counted
 from mixwright.files import written
+from mixwright.jobs.plan.accuracy import expected, sentence
 from mixwright.measured.decisions import ColumnOptions
 from mixwright.proposals.typed_design import read_domains, read_limits, read_sizes
 from mixwright.stages.options import NO_WORDS
@@ -83,6 +85,7 @@ def design(
     Console(highlight=False).print(_shares(chosen))
     for note in _notes(wanted, chosen):
         log.info("design: %s", note)
+    log.info("design: %s", _promise(wanted, chosen))
     log.info("design: %s", _next_step(to, words))
 
 
@@ -133,6 +136,13 @@ def _notes(wanted: Wanted, chosen: Designed) -> list[str]:
             " run"
         )
     return notes
+
+
+def _promise(wanted: Wanted, chosen: Designed) -> str:
+    """Returns what to expect of so many runs; a domain of one weight alone teaches nothing."""
+    varied = np.ptp(chosen.weights, axis=0) > 0
+    domains = int(varied.sum())
+    return sentence(domains, wanted.runs, expected(domains, wanted.runs))
 
 
 def _next_step(to: Path, words: str) -> str:
