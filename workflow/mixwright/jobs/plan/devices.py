@@ -17,17 +17,22 @@ GIGA = 1e9
 SCALE = 0.049
 POWER = 0.28
 MOST = 0.6
-# Of CPU cores: share = width / (width + HALF).
-HALF = 114.0
+# Of CPU cores: share = width / (width + half), half by the kind of core.
 ON_CPU = (
-    "share of that by width w: w / (w + 114), from benchmarks/RESULTS.md, proxies.py of 2026-11-26:"
-    " 30.2 us a token of tiny (64 wide), 1.5 ms of RegMix's shape (256 wide)"
+    "share of that by width w: w / (w + half), half 110 with AVX2 and 40 with avx512_bf16, from our"
+    " steps of 64 to 256 wide (benchmarks/RESULTS.md, proxies.py of 2026-11-26, and the plan's"
+    " entry); scoring reaches twice that, transformers' Trainer (finals) .8 of it"
 )
 ON_GPU = (
     "share of that by width w: .049 w^.28, at most .6, the line through 14 published training times"
     " on A100s (RegMix, Pythia, nanoGPT, llm.c, TinyLlama, MosaicML; they differ from it by a"
     " factor of 1.4); our own trainers were not measured on a GPU"
 )
+# By kind: how much faster operations of scoring are than those of training, which wait for an
+# optimizer; and the share that transformers' Trainer has of the packed trainer's speed. Nothing is
+# known of either on a GPU.
+SCORING = {"cpu": 2.0, "cuda": 1.0}
+TRAINER = {"cpu": 0.8, "cuda": 1.0}
 
 
 @dataclass(frozen=True)
@@ -44,27 +49,31 @@ class Device:
     source: str
     # of the same in float32, where that is another number
     float32: float | None = None
-    # times the share of an A100
+    # of a GPU: times the share of an A100
     attained: float = 1.0
+    # of a core: the width that reaches half of the peak
+    half: float = 110.0
     # a word by which its maker's name of it can be told
     sign: str = ""
 
-    def flops_per_second(self, shape: Mapping[str, Any], precision: str = "auto") -> float:
+    def flops_per_second(self, shape: Mapping[str, Any], precision: str, section: str) -> float:
         """Returns the operations a second that training a model of a shape reaches.
 
         Args:
             shape: a resolved study's model shape.
             precision: as in the config; auto is the fastest that the device has.
+            section: `proxy`, trained by the packed trainer, or `final`, by transformers.
         """
         peak = self.peak
         if precision == "float32" and self.float32 is not None:
             peak = self.float32
-        return peak * self.share(shape["width"])
+        trainer = TRAINER[self.kind] if section == "final" else 1.0
+        return peak * self.share(shape["width"]) * trainer
 
     def share(self, width: int) -> float:
         """Returns the share of its peak that a model so wide reaches."""
         if self.kind == "cpu":
-            return width / (width + HALF)
+            return width / (width + self.half)
         return self.attained * min(MOST, SCALE * width**POWER)
 
 
@@ -93,9 +102,11 @@ DEVICES = {
             "cpu-bf16",
             "CPU core with avx512_bf16",
             "cpu",
-            400 * GIGA,
-            "about 400 GFLOP/s a core in bfloat16 and 90 in float32 on an AMD EPYC (Zen 5)",
-            float32=90 * GIGA,
+            190 * GIGA,
+            "our steps on an AMD EPYC (Zen 5) on 2026-11-29: 97 to 178 GFLOP/s in bfloat16, 51 to"
+            " 77 in float32, by shape (benchmarks/RESULTS.md, the plan's entry)",
+            float32=85 * GIGA,
+            half=40.0,
         ),
         Device(
             "a100",

@@ -8,10 +8,9 @@ many as there are devices, and none ends before its longest job.
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
 
 from mixwright.errors import counted
-from mixwright.jobs.plan.devices import USUAL, Device, device_of
+from mixwright.jobs.plan.devices import SCORING, USUAL, Device, device_of
 from mixwright.jobs.plan.work import CORPUS, FINALS, FITS, Work, works
 from mixwright.study.study import Study
 
@@ -23,17 +22,12 @@ TABULATED = 2.0
 
 @dataclass(frozen=True)
 class Measurement:
-    """How fast models of one shape were trained on a device, as its jobs told."""
+    """How fast models were trained on a device, against what the table says of them."""
 
-    # operations a second, training and scoring together
-    flops_per_second: float
-    shape: Mapping[str, Any]
-    # study whose jobs told it
+    # times the table's speed
+    times: float
+    # the study whose jobs told it
     study: str
-
-    def times(self, device: Device, precision: str) -> float:
-        """Returns how many times as fast it was as the table says."""
-        return self.flops_per_second / device.flops_per_second(self.shape, precision)
 
 
 @dataclass(frozen=True)
@@ -171,32 +165,39 @@ def estimate(study: Study, hardware: Hardware, finished: Set[str] = frozenset())
     Args:
         study: the study.
         hardware: what it is computed on.
-        finished: names of packs, of proxies and of finals, that are done and cost nothing.
+        finished: what is done and costs nothing, as `works` takes it.
     """
     parts = [_part(work, hardware) for work in works(study, finished)]
     return Estimate(tuple(parts), hardware)
 
 
+def training_hours(work: Work, device: Device) -> float:
+    """Returns device-hours to train and score by the table, without starts of jobs."""
+    speed = device.flops_per_second(work.shape, work.precision, work.section)
+    seconds = work.training / speed
+    seconds += work.scoring / (speed * SCORING[device.kind])
+    return seconds / HOUR
+
+
 def _part(work: Work, hardware: Hardware) -> Part:
-    own = work.seconds / HOUR
+    besides = work.seconds / HOUR
     if not work.section:
         device = hardware.devices["proxy"]
         name = device.name if device.kind == "cpu" else "cpu"
-        return Part(work, name, own, 0.0, "seconds of jobs of the demo", True)
+        return Part(work, name, besides, 0.0, "", True)
     device = hardware.devices[work.section]
     if not work.flops:
-        return Part(work, device.name, own, 0.0, "seconds of models of trees", True)
-    speed = device.flops_per_second(work.shape, work.precision)
-    source = f"tabulated, {device.share(work.shape['width']):.0%} of the peak of {device.title}"
+        return Part(work, device.name, besides, 0.0, "", True)
+    trained = training_hours(work, device)
+    source = f"tabulated: {device.share(work.shape['width']):.0%} of a peak"
     measurement = hardware.measured.get(work.section)
     if measurement is not None:
-        speed *= measurement.times(device, work.precision)
+        trained /= measurement.times
         source = f"measured in {measurement.study}"
-    trained = work.flops / speed / HOUR
     return Part(
         work,
         device.name,
-        own + trained,
+        besides + trained,
         trained * work.longest,
         source,
         measurement is not None,

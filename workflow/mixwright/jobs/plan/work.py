@@ -7,7 +7,6 @@ from typing import Any
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
-from mixwright.mixture import Run
 from mixwright.study.study import ROLES, Study
 
 CORPUS = "corpus"
@@ -35,12 +34,18 @@ class Work:
     # of all runs: trained on, and scored
     tokens: int = 0
     scored: int = 0
-    # of all runs
-    flops: float = 0.0
-    # share of it that the longest job has: no number of devices makes that shorter
+    # operations of all runs: to train, and to score
+    training: float = 0.0
+    scoring: float = 0.0
+    # share of them that the longest job has: no number of devices makes that shorter
     longest: float = 1.0
     # core-seconds beside the operations: starts of jobs, reading of text, fits
     seconds: float = 0.0
+
+    @property
+    def flops(self) -> float:
+        """Operations of all runs."""
+        return self.training + self.scoring
 
 
 def works(study: Study, finished: Set[str] = frozenset()) -> tuple[Work, ...]:
@@ -48,22 +53,25 @@ def works(study: Study, finished: Set[str] = frozenset()) -> tuple[Work, ...]:
 
     Args:
         study: the study. Of measured losses nothing is trained.
-        finished: names of packs, of proxies and of finals, that are done and cost nothing.
+        finished: what is done and costs nothing: names of packs, of proxies and of finals, and
+            CORPUS and FITS.
     """
     stages: list[Work] = []
     if not study.measured:
-        stages.append(_corpus(study))
+        if CORPUS not in finished:
+            stages.append(_corpus(study))
         for role in ROLES:
             if role in study.runs:
                 stages.append(_role(study, role, finished))
         if not study.ends_at_proposals:
             stages.append(_finals(study, finished))
-    stages.append(_fits(study))
+    if FITS not in finished:
+        stages.append(_fits(study))
     return tuple(stages)
 
 
 def scored_texts(study: Study) -> int:
-    """Returns how many texts a model is scored on: every domain's held-out part and every target."""
+    """Returns on how many texts a model is scored: each domain's held-out part, each target."""
     return len({*study.config["domains"], *study.config["targets"]})
 
 
@@ -79,36 +87,32 @@ def _fits(study: Study) -> Work:
 
 def _role(study: Study, role: str, finished: Set[str]) -> Work:
     packs = []
-    for pack, runs in study.packs.items():
-        if runs[0].role == role and pack not in finished:
-            packs.append(runs)
-    runs = [run for pack in packs for run in pack]
+    for pack, members in study.packs.items():
+        if members[0].role == role and pack not in finished:
+            packs.append(members)
+    runs = [run for members in packs for run in members]
     jobs = {"train_proxies": len(packs)}
     seconds = job_seconds(jobs)
     if not study.learner.sized:
         seconds += TREES_SECONDS * len(runs)
         return Work(role, "proxy", runs=len(runs), jobs=jobs, seconds=seconds)
     of_role = study.of_role(role)
-    proxy = of_role.proxy
+    shape = of_role.proxy["shape"]
     rows = vocabulary_of(of_role, "proxy")
-    token = training_flops(proxy["shape"], rows)
-    scored_token = scoring_flops(proxy["shape"], rows)
     scored = _scored_tokens(study, role)
-    by_pack = []
-    for pack in packs:
-        trained = sum(run.tokens for run in pack)
-        by_pack.append(token * trained + scored_token * scored * len(pack))
+    tokens = [sum(run.tokens for run in members) for members in packs]
     return Work(
         role,
         "proxy",
-        proxy["shape"],
-        proxy["precision"],
+        shape,
+        of_role.proxy["precision"],
         len(runs),
         jobs,
-        sum(run.tokens for run in runs),
+        sum(tokens),
         scored * len(runs),
-        sum(by_pack),
-        _share_of_longest(by_pack),
+        training_flops(shape, rows) * sum(tokens),
+        scoring_flops(shape, rows) * scored * len(runs),
+        _share_of_longest(tokens),
         seconds,
     )
 
@@ -137,8 +141,7 @@ def _finals(study: Study, finished: Set[str]) -> Work:
         return Work(FINALS, "final", runs=finals, jobs=jobs, seconds=seconds)
     rows = vocabulary_of(study, "final")
     scored = study.evaluation["final_tokens"] * scored_texts(study)
-    one = training_flops(final["shape"], rows) * study.final_tokens
-    one += scoring_flops(final["shape"], rows) * scored
+    tokens = finals * study.final_tokens
     return Work(
         FINALS,
         "final",
@@ -146,14 +149,16 @@ def _finals(study: Study, finished: Set[str]) -> Work:
         final["precision"],
         finals,
         jobs,
-        finals * study.final_tokens,
+        tokens,
         finals * scored,
-        finals * one,
+        training_flops(final["shape"], rows) * tokens,
+        scoring_flops(final["shape"], rows) * scored * finals,
         _share_of_longest(packs),
         seconds,
     )
 
 
 def _share_of_longest(packs: Sequence[float]) -> float:
+    """The largest of some sizes, as a share of their sum."""
     total = sum(packs)
     return max(packs) / total if total else 1.0
