@@ -43,10 +43,10 @@ def test_the_tables_are_those_that_were_recorded():
 
 
 def test_the_studies_are_those_that_were_recorded():
-    for name, _, _, _, rank in accuracy.TRAINED:
-        title, _, date = name.partition(" of ")
+    for trained in accuracy.TRAINED:
+        title, _, date = trained.study.partition(" of ")
         section = RESULTS.split(f"## {title}, {date}")[1].split("\n## ")[0]
-        assert re.search(rf"effective-data .* {rank:.2f} +[\d.]+ [MG]", section), name
+        assert re.search(rf"effective-data .* {trained.rank:.2f} +[\d.]+ [MG]", section), title
 
 
 @pytest.mark.parametrize("noise", PLANTED)

@@ -21,6 +21,13 @@ STRENGTHS = (0.1, 5.0)
 CANDIDATES = 512
 CANDIDATES_OF_A_RUN = 4
 MOST_RUNS = 10_000
+NO_BOUNDS: Mapping[str, Any] = {
+    "caps": {},
+    "floors": {},
+    "max_epochs": None,
+    "groups": {},
+    "fixed": {},
+}
 # Weights of two mixtures that differ by less are one mixture.
 EQUAL = 1e-9
 DIGITS = 3
@@ -97,21 +104,25 @@ def designed(wanted: Wanted) -> Designed:
             "bounds: they leave one mixture alone, so that there is nothing to compare;"
             " widen caps, floors or fixed weights"
         )
-    weights = np.vstack([chosen, *[first] * wanted.repeats])
+    repeats = np.tile(first, (wanted.repeats, 1))
+    weights = np.vstack([chosen, repeats])
     order = [by_name.index(domain) for domain in wanted.domains]
+    names = [domain.name for domain in wanted.domains]
+    inside = bounds.contain(natural[None])
     return Designed(
-        names=tuple(domain.name for domain in wanted.domains),
+        names=tuple(names),
         ids=_ids(wanted),
         weights=weights[:, order],
         repeats=wanted.repeats,
-        moved=not bool(bounds.contain(natural[None])[0]),
+        moved=not inside[0],
         equal=equal,
     )
 
 
 def _check(wanted: Wanted) -> None:
     if wanted.method not in METHODS:
-        raise MixwrightError(f"--kind {wanted.method}: unknown; known: {', '.join(METHODS)}")
+        known = ", ".join(METHODS)
+        raise MixwrightError(f"--kind {wanted.method}: unknown; known: {known}")
     if not 0 < wanted.runs <= MOST_RUNS:
         raise MixwrightError(f"--runs {wanted.runs}: give a number from 1 to {MOST_RUNS:,}")
     if not 0 <= wanted.repeats <= MOST_RUNS:
@@ -123,23 +134,25 @@ def _drawn(wanted: Wanted, domains: Sequence[Domain]) -> Array:
 
     They are more than are wanted, because some of them may be equal.
     """
-    limits = wanted.limits
-    goal = {"caps": {}, "floors": {}, "max_epochs": None, "groups": {}, "fixed": {}, **limits}
+    candidates = CANDIDATES_OF_A_RUN * wanted.runs
     swarm = {
         "runs": 2 * wanted.runs,
         "around": "natural",
         "temperature": TEMPERATURE,
         "strengths": list(STRENGTHS),
-        "candidates": max(CANDIDATES, CANDIDATES_OF_A_RUN * wanted.runs),
+        "candidates": max(CANDIDATES, candidates),
     }
+    goal = {**NO_BOUNDS, **wanted.limits}
     config = {
         "designs": {"swarm": swarm},
         "goal": goal,
-        "proxy": {"tokens": limits["tokens"]},
+        "proxy": {"tokens": goal["tokens"]},
         "seed": wanted.seed,
     }
-    design = KINDS[METHODS[wanted.method]]
-    return design.weights(design.rows(config), domains)
+    kind = METHODS[wanted.method]
+    design = KINDS[kind]
+    rows = design.rows(config)
+    return design.weights(rows, domains)
 
 
 def _different_first(mixtures: Array, runs: int) -> tuple[Array, int]:
@@ -150,15 +163,21 @@ def _different_first(mixtures: Array, runs: int) -> tuple[Array, int]:
     rounded = np.round(mixtures / EQUAL)
     _, places = np.unique(rounded, axis=0, return_index=True)
     different = np.sort(places)
-    equal = np.setdiff1d(np.arange(len(mixtures)), different)
-    chosen = np.concatenate([different, equal])[:runs]
-    return mixtures[chosen], max(0, runs - len(different))
+    everywhere = np.arange(len(mixtures))
+    equal = np.setdiff1d(everywhere, different)
+    order = np.concatenate([different, equal])
+    chosen = order[:runs]
+    missing = max(0, runs - len(different))
+    return mixtures[chosen], missing
 
 
 def _ids(wanted: Wanted) -> tuple[str, ...]:
     """`m001` and on; the repeats of the first are `m001-2` and on."""
     digits = max(DIGITS, len(str(wanted.runs)))
-    ids = [f"m{number:0{digits}}" for number in range(1, wanted.runs + 1)]
+    ids = []
+    for number in range(wanted.runs):
+        place = str(number + 1)
+        ids.append("m" + place.zfill(digits))
     first = ids[0]
     for number in range(wanted.repeats):
         ids.append(f"{first}-{number + 2}")

@@ -39,6 +39,18 @@ class Row:
     most_regret: float
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A study of text that was trained here, and how it ranked its held-out runs."""
+
+    study: str
+    domains: int
+    runs: int
+    # of each run
+    tokens: int
+    rank: float
+
+
 # Standard deviation of a run over seeds, in units of the swarm's spread -> rows by runs a domain.
 PLANTED: Mapping[float, tuple[Row, ...]] = {
     0.02: (
@@ -74,6 +86,8 @@ PLANTED: Mapping[float, tuple[Row, ...]] = {
 }
 # Taken where nobody knows the noise of a run: a signal-to-noise of 10 is an assumption.
 USUAL_NOISE = 0.1
+# of an interval, on either side
+TAIL = 0.025
 # Runs of 17 domains -> rank correlation on test runs of the proxies' own size: 3 random subsets.
 REGMIX_DOMAINS = 17
 REGMIX: Mapping[int, float] = {
@@ -86,11 +100,10 @@ REGMIX: Mapping[int, float] = {
     256: 0.992,
     512: 0.992,
 }
-# Studies of text that were trained here, proxies of .1 M parameters in the body: domains, runs,
-# tokens a run, rank correlation of held-out runs, which have noise of their own.
+# Proxies of .1 M parameters in the body. Held-out runs have noise of their own.
 TRAINED = (
-    ("make demo of 2026-11-26", 7, 32, 100_000, 0.96),
-    ("minipile.yaml with minipile-2cores.yaml of 2026-11-21", 11, 48, 150_000, 0.94),
+    Trained("make demo of 2026-11-26", 7, 32, 100_000, 0.96),
+    Trained("minipile.yaml with minipile-2cores.yaml of 2026-11-21", 11, 48, 150_000, 0.94),
 )
 
 
@@ -123,15 +136,15 @@ class _Place:
     @classmethod
     def of(cls, number: float, places: Sequence[float]) -> "_Place":
         """Returns where a number lies; outside the table, at its end."""
-        last = len(places) - 1
-        if number >= places[last]:
-            return cls(last, last, 0.0)
         after = bisect_right(places, number)
-        before = max(0, after - 1)
-        if before == after:
-            return cls(before, after, 0.0)
-        step = math.log(places[after] / places[before])
-        share = math.log(number / places[before]) / step
+        if after == 0:
+            return cls(0, 0, 0.0)
+        before = after - 1
+        if after == len(places):
+            return cls(before, before, 0.0)
+        low = math.log(places[before])
+        high = math.log(places[after])
+        share = (math.log(number) - low) / (high - low)
         return cls(before, after, share)
 
     def between(self, first: float, second: float) -> float:
@@ -150,13 +163,14 @@ def expected(domains: int, runs: int, noise: float = USUAL_NOISE) -> Expected | 
         noise: of a run, in units of the swarm's spread: 1 / signal-to-noise. The table's nearest
             one that is not smaller is taken.
     """
-    noises = [known for known in PLANTED if known >= noise]
-    per_domain = runs / domains
-    if not noises or domains < 2 or per_domain < 1:
+    per_domain = runs / max(domains, 1)
+    is_known = noise <= max(PLANTED)
+    if not is_known or domains < 2 or per_domain < 1:
         return None
-    known = min(noises)
+    known = min(level for level in PLANTED if level >= noise)
     rows = PLANTED[known]
-    place = _Place.of(per_domain, [row.per_domain for row in rows])
+    places = [row.per_domain for row in rows]
+    place = _Place.of(per_domain, places)
     first = rows[place.before]
     second = rows[place.after]
     return Expected(
@@ -165,7 +179,7 @@ def expected(domains: int, runs: int, noise: float = USUAL_NOISE) -> Expected | 
         high=1.0,
         regret=place.between(first.regret, second.regret),
         source=PLANTED_SOURCE.format(noise=known),
-        beyond=per_domain > rows[-1].per_domain,
+        beyond=per_domain > places[-1],
     )
 
 
@@ -182,7 +196,14 @@ def published(domains: int, runs: int) -> Expected | None:
     first = REGMIX[sizes[place.before]]
     second = REGMIX[sizes[place.after]]
     rank = place.between(first, second)
-    return Expected(rank, rank, rank, None, REGMIX_SOURCE, beyond=as_many > sizes[-1])
+    return Expected(
+        rank=rank,
+        low=rank,
+        high=rank,
+        regret=None,
+        source=REGMIX_SOURCE,
+        beyond=as_many > sizes[-1],
+    )
 
 
 def of_curve(curve: "LearningCurve", runs: int) -> Expected:
@@ -190,18 +211,19 @@ def of_curve(curve: "LearningCurve", runs: int) -> Expected:
 
     Held-out runs have noise of their own, so that it is lower than of true losses.
     """
-    ranks = curve.at(runs)
-    drawn = sorted(ranks[1:].tolist())
-    rank = float(ranks[0])
+    rank, *drawn = curve.at(runs).tolist()
+    drawn.sort()
     last = len(drawn) - 1
-    low = drawn[math.floor(0.025 * last)]
-    high = drawn[math.ceil(0.975 * last)]
+    first_end = math.floor(TAIL * last)
+    low = drawn[first_end]
+    high = drawn[last - first_end]
+    finished = counted(curve.runs, "finished run")
     return Expected(
         rank=rank,
         low=min(low, rank),
         high=max(high, rank),
         regret=None,
-        source=f"learning curve of {counted(curve.runs, 'finished run')}, by {curve.mixer}",
+        source=f"learning curve of {finished}, by {curve.mixer}",
         measured=True,
         beyond=runs > curve.runs,
     )
@@ -225,14 +247,17 @@ def sentence(domains: int, runs: int, known: Expected | None) -> str:
 
 def other_sentences(domains: int, runs: int) -> list[str]:
     """Returns what RegMix's tables and our trained studies had, each with its source."""
-    sentences = []
+    texts = []
     long_trained = published(domains, runs)
     if long_trained is not None:
         per_domain = runs / domains
-        rank = f"{per_domain:.1f} runs a domain reached {long_trained.rank:.2f}"
-        sentences.append(f"{rank} ({long_trained.source})")
-    for name, of, trained, tokens, reached in TRAINED:
-        counts = f"{trained} runs of {of} domains, {tokens:,} tokens each"
-        source = f"benchmarks/RESULTS.md, {name}"
-        sentences.append(f"{counts}, reached {reached:.2f} ({source})")
-    return sentences
+        text = f"{per_domain:.1f} runs a domain reached {long_trained.rank:.2f}"
+        text += f" ({long_trained.source})"
+        texts.append(text)
+    for trained in TRAINED:
+        text = f"{trained.runs} runs of {trained.domains} domains"
+        text += f", {trained.tokens:,} tokens each"
+        text += f", reached {trained.rank:.2f}"
+        text += f" (benchmarks/RESULTS.md, {trained.study})"
+        texts.append(text)
+    return texts

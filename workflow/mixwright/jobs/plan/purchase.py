@@ -1,0 +1,74 @@
+"""What a budget buys, in words: the swarm, the keys of the study, and what else it would buy."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mixwright.jobs.plan.accuracy import expected, sentence
+from mixwright.jobs.plan.alternatives import Alternative
+from mixwright.jobs.plan.budget import RUNGS, Bought, Spending, Swarm
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+# Proxies of fewer tokens a parameter may lie in the noise of their seeds.
+SHORT = RUNGS[2].tokens_per_parameter
+NOT_KNOWN = "not known"
+
+
+def sentences(spending: Spending, bought: Bought) -> list[str]:
+    """Returns what a budget buys, how good it is, and what to look at."""
+    budget = spending.budget
+    domains = spending.domains
+    swarm = bought.swarm
+    lines = [
+        f"{budget.in_words(budget.amount)} buy {_in_words(swarm)}",
+        f"the whole study then takes {budget.in_words(bought.cost)}, of which all but the swarm is"
+        f" {budget.in_words(bought.reserved)}",
+        sentence(domains, swarm.runs, expected(domains, swarm.runs)),
+    ]
+    if swarm.tokens_per_parameter < SHORT:
+        lines.append(
+            f"under {SHORT:g} tokens a parameter a proxy may lie in the noise of its seed: look at"
+            " the signal-to-noise that the report tells"
+        )
+    if bought.to_spare:
+        lines.append(
+            "more proxies, or longer ones, are in no table: what is left is better spent on more"
+            " seeds of the finals (final.seeds)"
+        )
+    return lines
+
+
+def as_table(spending: Spending, bought: Bought, others: Sequence[Alternative]) -> "Table":
+    """Lays out the swarm that is bought, and the others of the same cost."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("the same money", overflow="fold")
+    for heading in ("proxies", "tokens each", "a parameter", "cost", "rank"):
+        table.add_column(heading, justify="right")
+    table.add_column("not known", overflow="fold")
+    known = expected(spending.domains, bought.swarm.runs)
+    first = Alternative("as proposed", bought.swarm, bought.cost, known, "")
+    for other in (first, *others):
+        swarm = other.swarm
+        rank = NOT_KNOWN
+        if other.expected is not None:
+            rank = f"{other.expected.rank:.2f}"
+        table.add_row(
+            f"{other.what} ({swarm.model.name})",
+            str(swarm.runs),
+            f"{swarm.tokens:,}",
+            f"{swarm.tokens_per_parameter:.3g}",
+            spending.budget.in_words(other.cost),
+            rank,
+            other.unknown,
+        )
+    return table
+
+
+def _in_words(swarm: Swarm) -> str:
+    return (
+        f"a swarm of {swarm.runs} proxies of {swarm.tokens:,} tokens each ({swarm.model.name},"
+        f" {swarm.tokens_per_parameter:.3g} tokens a parameter)"
+    )
