@@ -163,8 +163,8 @@ DEVICES = {
 USUAL = {"cpu": "cpu", "cuda": "a100"}
 
 
-def device_of(name: str) -> Device:
-    """Returns the device of a name.
+def device_of(name: str, option: str = "--device") -> Device:
+    """Returns the device of a name. `option` gave it.
 
     Raises:
         MixwrightError: there is none of this name.
@@ -172,7 +172,7 @@ def device_of(name: str) -> Device:
     device = DEVICES.get(name.lower())
     if device is None:
         hint = nearest(name.lower(), DEVICES)
-        raise MixwrightError(f"--device {name} is unknown; {hint}; all: {', '.join(DEVICES)}")
+        raise MixwrightError(f"{option} {name} is unknown; {hint} all: {', '.join(DEVICES)}")
     return device
 
 

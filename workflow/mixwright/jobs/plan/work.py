@@ -7,14 +7,15 @@ from typing import Any
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
+from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.study import ROLES, Study
 
 CORPUS = "corpus"
 FINALS = "finals"
 FITS = "fits and report"
-# core-seconds to train and score one model of trees: benchmarks/RESULTS.md, toxcast of 2026-11-21,
-# 7 CPU-minutes for 104 of them
-TREES_SECONDS = 4.0
+# core-seconds to train and score one model of trees: benchmarks/RESULTS.md, chemistry of 2026-11-21,
+# 10 CPU-minutes for 184 of them and all else
+TREES_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Work:
     scoring: float = 0.0
     # share of them that the longest job has: no number of devices makes that shorter
     longest: float = 1.0
+    # devices that one job takes
+    each: int = 1
     # core-seconds beside the operations: starts of jobs, reading of text, fits
     seconds: float = 0.0
 
@@ -67,7 +70,7 @@ def works(study: Study, finished: Set[str] = frozenset()) -> tuple[Work, ...]:
             stages.append(_finals(study, finished))
     if FITS not in finished:
         stages.append(_fits(study))
-    return tuple(stages)
+    return tuple(stage for stage in stages if any(stage.jobs.values()))
 
 
 def scored_texts(study: Study) -> int:
@@ -113,7 +116,7 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
         training_flops(shape, rows) * sum(tokens),
         scoring_flops(shape, rows) * scored * len(runs),
         _share_of_longest(tokens),
-        seconds,
+        seconds=seconds,
     )
 
 
@@ -154,7 +157,33 @@ def _finals(study: Study, finished: Set[str]) -> Work:
         training_flops(final["shape"], rows) * tokens,
         scoring_flops(final["shape"], rows) * scored * finals,
         _share_of_longest(packs),
+        final["nodes"] * final["processes"],
         seconds,
+    )
+
+
+def one_run(study: Study, section: str) -> Work:
+    """Returns the work of one usual run of a section: of the swarm, or a final."""
+    shape = study.config[section]["shape"]
+    rows = vocabulary_of(study, section)
+    if section == "final":
+        tokens = study.final_tokens
+        # its job trains alone, another one scores
+        scored = 0
+    else:
+        tokens = steps(study.config, study.proxy["tokens"], "proxy")
+        tokens *= step_tokens(study.config, "proxy")
+        scored = _scored_tokens(study, "swarm")
+    return Work(
+        section,
+        section,
+        shape,
+        study.config[section]["precision"],
+        1,
+        tokens=tokens,
+        scored=scored,
+        training=training_flops(shape, rows) * tokens,
+        scoring=scoring_flops(shape, rows) * scored,
     )
 
 
