@@ -26,6 +26,7 @@ from mixwright.jobs.resources import (
     tokenizing_threads,
 )
 from mixwright.report.layout import (
+    drawn,
     figure_files,
     figure_paths,
     fit_paths,
@@ -285,5 +286,8 @@ def jobs_at_once():
 # What the study takes, before it is paid. Jobs parse the workflow again, and say nothing.
 QUIET = [str(kind) for kind in workflow.output_settings.quiet or ()]
 if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET):
-    for line in plan_lines(plan_of(STUDY, jobs_at_once=jobs_at_once())):
+    # `snakemake proposals` trains no finals
+    aside = STUDY.final_packs if "proposals" in sys.argv else ()
+    plan = plan_of(STUDY, jobs_at_once=jobs_at_once(), figures=len(drawn(STUDY)), aside=aside)
+    for line in plan_lines(plan):
         print(line, file=sys.stderr)

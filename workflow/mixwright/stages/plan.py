@@ -12,6 +12,7 @@ from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import read_prices
 from mixwright.jobs.plan.record import record
+from mixwright.report.layout import drawn
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.config import resolve
 from mixwright.study.schema import read_yaml
@@ -48,7 +49,7 @@ def plan(
     else:
         asked = _of_files(configfile, config)
     costs = read_prices(prices) if prices else None
-    answer = plan_of(asked, root, device, devices)
+    answer = plan_of(asked, root, device, devices, figures=len(drawn(asked)))
     for line in plan_lines(answer, costs, sources):
         print(line)
     if json is not None:

@@ -17,6 +17,7 @@ GIGA = 1e9
 SCALE = 0.049
 POWER = 0.28
 MOST = 0.6
+NARROW = 256  # the narrowest model of the facts
 # Of CPU cores: share = width / (width + half), half by the kind of core.
 ON_CPU = (
     "share of that by width w: w / (w + half), half 110 with AVX2 and 40 with avx512_bf16, from our"

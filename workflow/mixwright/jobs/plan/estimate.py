@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from mixwright.errors import counted
 from mixwright.jobs.plan.devices import SCORING, USUAL, Device, device_of
+from mixwright.jobs.plan.jobs import USUAL_FIGURES
 from mixwright.jobs.plan.work import CORPUS, FINALS, FITS, Work, works
 from mixwright.study.study import Study
 
@@ -165,15 +166,21 @@ def hardware_of(
     return Hardware(devices, numbers)
 
 
-def estimate(study: Study, hardware: Hardware, finished: Set[str] = frozenset()) -> Estimate:
+def estimate(
+    study: Study,
+    hardware: Hardware,
+    finished: Set[str] = frozenset(),
+    figures: int = USUAL_FIGURES,
+) -> Estimate:
     """Returns what a study takes.
 
     Args:
         study: the study.
         hardware: what it is computed on.
         finished: what is done and costs nothing, as `works` takes it.
+        figures: how many the study draws.
     """
-    parts = [_part(work, hardware) for work in works(study, finished)]
+    parts = [_part(work, hardware) for work in works(study, finished, figures)]
     return Estimate(tuple(parts), hardware)
 
 

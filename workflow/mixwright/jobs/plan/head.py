@@ -1,4 +1,4 @@
-"""When a call of Snakemake shows the plan: before a run and a dry run, once, and never elsewhere."""
+"""When a call of Snakemake shows the plan: before a run or a dry run, and never elsewhere."""
 
 from collections.abc import Iterable, Sequence
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mixwright.errors import counted, shortened
-from mixwright.jobs.plan.devices import ON_CPU, ON_GPU, Device
+from mixwright.jobs.plan.devices import NARROW, ON_CPU, ON_GPU, Device
 from mixwright.jobs.plan.estimate import MEASURED, Estimate, Part
 from mixwright.jobs.plan.plan import Plan
 from mixwright.jobs.plan.prices import Prices
@@ -34,6 +34,23 @@ def plan_lines(plan: Plan, prices: Prices | None = None, sources: bool = False) 
         yield from _money(plan, prices)
     yield from _notes(plan)
     yield from _origins(plan, sources)
+    if _is_narrow(plan):
+        yield (
+            f"  models under {NARROW} wide were never timed on a GPU, and keep it waiting: expect"
+            " many times as much"
+        )
+
+
+def _is_narrow(plan: Plan) -> bool:
+    """Whether a tabulated speed is of a model narrower than all of which a time was published."""
+    devices = plan.in_all.hardware.devices
+    for part in plan.in_all.parts:
+        work = part.work
+        if part.measured or not work.flops:
+            continue
+        if devices[work.section].kind == "cuda" and work.shape["width"] < NARROW:
+            return True
+    return False
 
 
 def _sentence(plan: Plan) -> str:

@@ -1,11 +1,12 @@
 """The plan of a study: what it takes in all, and what is still to be done."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mixwright.jobs.plan.estimate import Estimate, estimate, hardware_of
 from mixwright.jobs.plan.here import cores, finished, usual_devices, with_measurements
+from mixwright.jobs.plan.jobs import USUAL_FIGURES
 from mixwright.jobs.plan.space import Space, space_of
 from mixwright.study.study import Study
 
@@ -39,6 +40,8 @@ def plan_of(
     device: str | None = None,
     number: int | None = None,
     jobs_at_once: Mapping[str, int] | None = None,
+    figures: int = USUAL_FIGURES,
+    aside: Iterable[str] = (),
 ) -> Plan:
     """Returns the plan of a study on this machine, or on devices that are named.
 
@@ -48,6 +51,8 @@ def plan_of(
         device: name of the device that trains; None: what the study says.
         number: how many of it; None: those of this machine.
         jobs_at_once: kind of device -> how many work at once, where a run was told.
+        figures: how many the study draws.
+        aside: names of packs that are not asked for now.
 
     Raises:
         MixwrightError: there is no such device.
@@ -57,10 +62,10 @@ def plan_of(
     if number is None:
         hardware = hardware.with_numbers(jobs_at_once or {})
     hardware = with_measurements(hardware, study, root)
-    done = finished(study, root / study.name)
+    done = finished(study, root / study.name).union(aside)
     return Plan(
         study,
-        estimate(study, hardware),
-        estimate(study, hardware, done),
+        estimate(study, hardware, figures=figures),
+        estimate(study, hardware, done, figures),
         space_of(study),
     )

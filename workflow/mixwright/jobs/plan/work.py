@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
-from mixwright.jobs.plan.jobs import corpus_jobs, fit_jobs, job_seconds
+from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
 from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.study import ROLES, Study
@@ -13,8 +13,8 @@ from mixwright.study.study import ROLES, Study
 CORPUS = "corpus"
 FINALS = "finals"
 FITS = "fits and report"
-# core-seconds to train and score one model of trees: benchmarks/RESULTS.md, chemistry of 2026-11-21,
-# 10 CPU-minutes for 184 of them and all else
+# Core-seconds to train and score one model of trees: benchmarks/RESULTS.md, chemistry of
+# 2026-11-21, 10 CPU-minutes for 184 of them and all else.
 TREES_SECONDS = 2.0
 
 
@@ -51,13 +51,16 @@ class Work:
         return self.training + self.scoring
 
 
-def works(study: Study, finished: Set[str] = frozenset()) -> tuple[Work, ...]:
+def works(
+    study: Study, finished: Set[str] = frozenset(), figures: int = USUAL_FIGURES
+) -> tuple[Work, ...]:
     """Returns what the stages of a study compute, in their order.
 
     Args:
         study: the study. Of measured losses nothing is trained.
         finished: what is done and costs nothing: names of packs, of proxies and of finals, and
             CORPUS and FITS.
+        figures: how many the study draws.
     """
     stages: list[Work] = []
     if not study.measured:
@@ -69,7 +72,7 @@ def works(study: Study, finished: Set[str] = frozenset()) -> tuple[Work, ...]:
         if not study.ends_at_proposals:
             stages.append(_finals(study, finished))
     if FITS not in finished:
-        stages.append(_fits(study))
+        stages.append(_fits(study, figures))
     return tuple(stage for stage in stages if any(stage.jobs.values()))
 
 
@@ -83,8 +86,8 @@ def _corpus(study: Study) -> Work:
     return Work(CORPUS, "", jobs=jobs, seconds=job_seconds(jobs) + seconds)
 
 
-def _fits(study: Study) -> Work:
-    jobs, seconds = fit_jobs(study)
+def _fits(study: Study, figures: int) -> Work:
+    jobs, seconds = fit_jobs(study, figures)
     return Work(FITS, "", jobs=jobs, seconds=job_seconds(jobs) + seconds)
 
 
