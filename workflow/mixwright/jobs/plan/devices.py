@@ -17,6 +17,7 @@ GIGA = 1e9
 SCALE = 0.049
 POWER = 0.28
 MOST = 0.6
+NARROW = 256  # the narrowest model of the facts
 # Of CPU cores: share = width / (width + half), half by the kind of core.
 ON_CPU = (
     "share of that by width w: w / (w + half), half 110 with AVX2 and 40 with avx512_bf16, from our"
@@ -163,8 +164,8 @@ DEVICES = {
 USUAL = {"cpu": "cpu", "cuda": "a100"}
 
 
-def device_of(name: str) -> Device:
-    """Returns the device of a name.
+def device_of(name: str, option: str = "--device") -> Device:
+    """Returns the device of a name. `option` gave it.
 
     Raises:
         MixwrightError: there is none of this name.
@@ -172,7 +173,7 @@ def device_of(name: str) -> Device:
     device = DEVICES.get(name.lower())
     if device is None:
         hint = nearest(name.lower(), DEVICES)
-        raise MixwrightError(f"--device {name} is unknown; {hint}; all: {', '.join(DEVICES)}")
+        raise MixwrightError(f"{option} {name} is unknown; {hint} all: {', '.join(DEVICES)}")
     return device
 
 

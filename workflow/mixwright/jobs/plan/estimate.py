@@ -7,10 +7,11 @@ many as there are devices, and none ends before its longest job.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mixwright.errors import counted
 from mixwright.jobs.plan.devices import SCORING, USUAL, Device, device_of
+from mixwright.jobs.plan.jobs import USUAL_FIGURES
 from mixwright.jobs.plan.work import CORPUS, FINALS, FITS, Work, works
 from mixwright.study.study import Study
 
@@ -45,6 +46,10 @@ class Hardware:
     def cores(self) -> int:
         """Cores of the machine that runs what trains no model."""
         return self.numbers["cpu"]
+
+    def with_numbers(self, numbers: Mapping[str, int]) -> "Hardware":
+        """Returns the hardware with other numbers of some kinds of devices."""
+        return replace(self, numbers={**self.numbers, **numbers})
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,7 @@ def hardware_of(
     device: str | None = None,
     number: int | None = None,
     cores: int = 1,
+    gpus: int = 1,
     usual: Mapping[str, Device] | None = None,
 ) -> Hardware:
     """Returns what a study is computed on.
@@ -140,8 +146,9 @@ def hardware_of(
     Args:
         study: the study.
         device: name of the device that trains; None: what the study's sections say.
-        number: how many of it; None: one GPU, or all the cores.
+        number: how many of it; None: all that this machine has.
         cores: cores of this machine.
+        gpus: its GPUs, or those that a scheduler gives.
         usual: kind -> the device that cpu and cuda stand for here.
 
     Raises:
@@ -152,30 +159,45 @@ def hardware_of(
     for section in ("proxy", "final"):
         kind = study.config.get(section, {}).get("device", "cpu")
         devices[section] = device_of(device) if device else known[kind]
-    numbers = {"cpu": cores, "cuda": 1}
+    numbers = {"cpu": cores, "cuda": gpus}
     if number is not None:
         numbers[devices["proxy"].kind] = number
         numbers[devices["final"].kind] = number
     return Hardware(devices, numbers)
 
 
-def estimate(study: Study, hardware: Hardware, finished: Set[str] = frozenset()) -> Estimate:
+def estimate(
+    study: Study,
+    hardware: Hardware,
+    finished: Set[str] = frozenset(),
+    figures: int = USUAL_FIGURES,
+) -> Estimate:
     """Returns what a study takes.
 
     Args:
         study: the study.
         hardware: what it is computed on.
         finished: what is done and costs nothing, as `works` takes it.
+        figures: how many the study draws.
     """
-    parts = [_part(work, hardware) for work in works(study, finished)]
+    parts = [_part(work, hardware) for work in works(study, finished, figures)]
     return Estimate(tuple(parts), hardware)
 
 
-def training_hours(work: Work, device: Device) -> float:
-    """Returns device-hours to train and score by the table, without starts of jobs."""
+def training_hours(work: Work, device: Device, times: float = 1.0) -> float:
+    """Returns device-hours to train and score by the table, without starts of jobs.
+
+    Args:
+        work: what is trained.
+        device: on what.
+        times: how many times the table's speed was measured. A final is scored by another job, of
+            which no speed is told.
+    """
     speed = device.flops_per_second(work.shape, work.precision, work.section)
-    seconds = work.training / speed
-    seconds += work.scoring / (speed * SCORING[device.kind])
+    scored = speed * SCORING[device.kind]
+    if work.section == "proxy":
+        scored *= times
+    seconds = work.training / (speed * times) + work.scoring / scored
     return seconds / HOUR
 
 
@@ -188,17 +210,17 @@ def _part(work: Work, hardware: Hardware) -> Part:
     device = hardware.devices[work.section]
     if not work.flops:
         return Part(work, device.name, besides, 0.0, "", True)
-    trained = training_hours(work, device)
-    source = f"tabulated: {device.share(work.shape['width']):.0%} of a peak"
     measurement = hardware.measured.get(work.section)
+    times = 1.0 if measurement is None else measurement.times
+    trained = training_hours(work, device, times)
+    source = f"tabulated: {device.share(work.shape['width']):.0%} of a peak"
     if measurement is not None:
-        trained /= measurement.times
         source = f"measured in {measurement.study}"
     return Part(
         work,
         device.name,
         besides + trained,
-        trained * work.longest,
+        trained * work.longest / work.each,
         source,
         measurement is not None,
     )

@@ -88,7 +88,7 @@ def fit_jobs(study: Study, figures: int = USUAL_FIGURES) -> tuple[Counter[str], 
     jobs["backtest"] = int(study.backtested)
     jobs["transfer"] = int("transfer" in study.runs)
     jobs["draw_figure"] = figures
-    jobs["summarise"] = 1
+    jobs["summarise_proposals" if study.ends_at_proposals else "summarise"] = 1
     return +jobs, seconds
 
 

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
-from mixwright.jobs.plan.jobs import corpus_jobs, fit_jobs, job_seconds
+from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
+from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.study import ROLES, Study
 
 CORPUS = "corpus"
 FINALS = "finals"
 FITS = "fits and report"
-# core-seconds to train and score one model of trees: benchmarks/RESULTS.md, toxcast of 2026-11-21,
-# 7 CPU-minutes for 104 of them
-TREES_SECONDS = 4.0
+# Core-seconds to train and score one model of trees: benchmarks/RESULTS.md, chemistry of
+# 2026-11-21, 10 CPU-minutes for 184 of them and all else.
+TREES_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Work:
     scoring: float = 0.0
     # share of them that the longest job has: no number of devices makes that shorter
     longest: float = 1.0
+    # devices that one job takes
+    each: int = 1
     # core-seconds beside the operations: starts of jobs, reading of text, fits
     seconds: float = 0.0
 
@@ -48,13 +51,16 @@ class Work:
         return self.training + self.scoring
 
 
-def works(study: Study, finished: Set[str] = frozenset()) -> tuple[Work, ...]:
+def works(
+    study: Study, finished: Set[str] = frozenset(), figures: int = USUAL_FIGURES
+) -> tuple[Work, ...]:
     """Returns what the stages of a study compute, in their order.
 
     Args:
         study: the study. Of measured losses nothing is trained.
         finished: what is done and costs nothing: names of packs, of proxies and of finals, and
             CORPUS and FITS.
+        figures: how many the study draws.
     """
     stages: list[Work] = []
     if not study.measured:
@@ -66,8 +72,8 @@ def works(study: Study, finished: Set[str] = frozenset()) -> tuple[Work, ...]:
         if not study.ends_at_proposals:
             stages.append(_finals(study, finished))
     if FITS not in finished:
-        stages.append(_fits(study))
-    return tuple(stages)
+        stages.append(_fits(study, figures))
+    return tuple(stage for stage in stages if any(stage.jobs.values()))
 
 
 def scored_texts(study: Study) -> int:
@@ -80,8 +86,8 @@ def _corpus(study: Study) -> Work:
     return Work(CORPUS, "", jobs=jobs, seconds=job_seconds(jobs) + seconds)
 
 
-def _fits(study: Study) -> Work:
-    jobs, seconds = fit_jobs(study)
+def _fits(study: Study, figures: int) -> Work:
+    jobs, seconds = fit_jobs(study, figures)
     return Work(FITS, "", jobs=jobs, seconds=job_seconds(jobs) + seconds)
 
 
@@ -113,7 +119,7 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
         training_flops(shape, rows) * sum(tokens),
         scoring_flops(shape, rows) * scored * len(runs),
         _share_of_longest(tokens),
-        seconds,
+        seconds=seconds,
     )
 
 
@@ -154,7 +160,33 @@ def _finals(study: Study, finished: Set[str]) -> Work:
         training_flops(final["shape"], rows) * tokens,
         scoring_flops(final["shape"], rows) * scored * finals,
         _share_of_longest(packs),
+        final["nodes"] * final["processes"],
         seconds,
+    )
+
+
+def one_run(study: Study, section: str) -> Work:
+    """Returns the work of one usual run of a section: of the swarm, or a final."""
+    shape = study.config[section]["shape"]
+    rows = vocabulary_of(study, section)
+    if section == "final":
+        tokens = study.final_tokens
+        # its job trains alone, another one scores
+        scored = 0
+    else:
+        tokens = steps(study.config, study.proxy["tokens"], "proxy")
+        tokens *= step_tokens(study.config, "proxy")
+        scored = _scored_tokens(study, "swarm")
+    return Work(
+        section,
+        section,
+        shape,
+        study.config[section]["precision"],
+        1,
+        tokens=tokens,
+        scored=scored,
+        training=training_flops(shape, rows) * tokens,
+        scoring=scoring_flops(shape, rows) * scored,
     )
 
 
