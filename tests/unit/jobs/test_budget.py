@@ -64,7 +64,7 @@ def test_what_is_left_over_buys_a_larger_model_and_is_said_at_the_end_of_the_lad
     assert result.swarm.model.name == "small" and result.to_spare
     assert result.swarm.runs == 128
     assert result.swarm.tokens_per_parameter == pytest.approx(20, rel=0.01)
-    assert "seeds of the finals" in sentences(spending, result)[-1]
+    assert "seeds of the finals (final.seeds): " in sentences(spending, result)[-1]
 
 
 def test_the_finals_come_first():

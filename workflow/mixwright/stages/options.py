@@ -43,7 +43,7 @@ OPTIONS = {
     "anchor_losses": "losses of the anchor runs; predictions are shifted to their level",
     "anchor_mixtures": "mixtures of a few runs at a larger scale, in the same form as --mixtures",
     "available": "DOMAIN=TOKENS for every domain: the tokens that exist to train on",
-    "budget": "what may be spent, such as '40 GPU-hours', '200 CPU-hours' or '$500' (with --prices)",
+    "budget": "what may be spent: '40 GPU-hours', '200 CPU-hours', or with --prices '$500'",
     "between": "the two objectives: a target, or NAME=A+B for the mean of targets A and B",
     "candidates": "CSV of mixtures to choose from: an id column, then one column a domain;"
     " none: new ones are drawn",

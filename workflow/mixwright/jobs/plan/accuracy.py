@@ -16,14 +16,10 @@ from mixwright.errors import counted
 if TYPE_CHECKING:
     from mixwright.trust.learning_curve import LearningCurve
 
-PLANTED_SOURCE = (
-    "planted problems: 5, 8 and 14 domains, nine kinds of truth, proxies of noise {noise:g} of the"
-    " swarm's spread (benchmarks/RESULTS.md, expected.py of 2026-11-29)"
-)
-REGMIX_SOURCE = (
-    "RegMix's published tables: 17 domains, proxies of 1M parameters and 1 B tokens (benchmarks/"
-    "RESULTS.md, expected.py of 2026-11-29)"
-)
+RECORDED = "benchmarks/RESULTS.md, expected.py of 2026-11-29"
+# 5, 8 and 14 domains, nine kinds of truth; noise in units of the swarm's spread
+PLANTED_SOURCE = f"planted problems, noise {{noise:g}}: {RECORDED}"
+REGMIX_SOURCE = f"RegMix's published tables, 17 domains and 1 B tokens a proxy: {RECORDED}"
 
 
 @dataclass(frozen=True)
@@ -233,9 +229,7 @@ def sentence(domains: int, runs: int, known: Expected | None) -> str:
     """Returns in words what so many runs of so many domains promise."""
     counts = f"{counted(runs, 'run')} of {counted(domains, 'domain')}"
     if known is None:
-        return (
-            f"{counts}: what rank correlation to expect is not known; train a run a domain or more"
-        )
+        return f"{counts}: what rank correlation to expect is not known"
     rank = f"{counts}: expect rank correlation about {known.rank:.2f}"
     if known.measured:
         return f"{rank} [{known.low:.2f}, {known.high:.2f}] ({known.source})"

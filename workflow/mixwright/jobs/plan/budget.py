@@ -20,6 +20,7 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.jobs.plan.estimate import Estimate, Hardware, estimate
+from mixwright.jobs.plan.jobs import USUAL_FIGURES
 from mixwright.jobs.plan.money import Budget
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.proxies.footprint import parameters
@@ -112,6 +113,8 @@ class Spending:
     study: Study
     hardware: Hardware
     budget: Budget
+    # that it draws
+    figures: int = USUAL_FIGURES
 
     @property
     def domains(self) -> int:
@@ -121,7 +124,7 @@ class Spending:
     def estimate(self, swarm: Swarm) -> Estimate:
         """Returns what the study takes with a swarm."""
         changed = swarm.of(self.study)
-        return estimate(changed, self.hardware)
+        return estimate(changed, self.hardware, figures=self.figures)
 
     def cost(self, swarm: Swarm) -> float:
         """Returns what the study costs with a swarm."""

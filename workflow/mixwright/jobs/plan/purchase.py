@@ -3,28 +3,42 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mixwright.jobs.plan.accuracy import expected, sentence
+from mixwright.jobs.plan.accuracy import expected, of_curve, sentence
 from mixwright.jobs.plan.alternatives import Alternative
 from mixwright.jobs.plan.budget import RUNGS, Bought, Spending, Swarm
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mixwright.trust.learning_curve import LearningCurve
+
 # Proxies of fewer tokens a parameter may lie in the noise of their seeds.
 SHORT = RUNGS[2].tokens_per_parameter
 NOT_KNOWN = "not known"
 
 
-def sentences(spending: Spending, bought: Bought) -> list[str]:
+def promises(domains: int, runs: int, curve: "LearningCurve | None" = None) -> list[str]:
+    """Returns what so many runs promise: by the study's own finished runs first, then by tables."""
+    texts = []
+    if curve is not None:
+        known = of_curve(curve, runs)
+        texts.append(sentence(domains, runs, known))
+    texts.append(sentence(domains, runs, expected(domains, runs)))
+    return texts
+
+
+def sentences(
+    spending: Spending, bought: Bought, curve: "LearningCurve | None" = None
+) -> list[str]:
     """Returns what a budget buys, how good it is, and what to look at."""
     budget = spending.budget
     domains = spending.domains
     swarm = bought.swarm
     lines = [
-        f"{budget.in_words(budget.amount)} buy {_in_words(swarm)}",
+        f"a budget of {budget.in_words(budget.amount)} buys {_in_words(swarm)}",
         f"the whole study then takes {budget.in_words(bought.cost)}, of which all but the swarm is"
         f" {budget.in_words(bought.reserved)}",
-        sentence(domains, swarm.runs, expected(domains, swarm.runs)),
+        *promises(domains, swarm.runs, curve),
     ]
     if swarm.tokens_per_parameter < SHORT:
         lines.append(
@@ -32,9 +46,10 @@ def sentences(spending: Spending, bought: Bought) -> list[str]:
             " the signal-to-noise that the report tells"
         )
     if bought.to_spare:
+        left = budget.in_words(budget.amount - bought.cost)
         lines.append(
-            "more proxies, or longer ones, are in no table: what is left is better spent on more"
-            " seeds of the finals (final.seeds)"
+            "more proxies, or longer ones, are in no table: spend what is left on more seeds of the"
+            f" finals (final.seeds): {left}"
         )
     return lines
 
