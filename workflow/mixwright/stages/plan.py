@@ -44,12 +44,12 @@ def plan(
         raise MixwrightError(f"--devices {devices}: give a number of 1 or more")
     root = Path("results")
     if study is not None:
-        asked = Study.read(study)
+        wanted = Study.read(study)
         root = study.parent.parent
     else:
-        asked = _of_files(configfile, config)
+        wanted = _of_files(configfile, config)
     costs = read_prices(prices) if prices else None
-    answer = plan_of(asked, root, device, devices, figures=len(drawn(asked)))
+    answer = plan_of(wanted, root, device, devices, figures=len(drawn(wanted)))
     for line in plan_lines(answer, costs, sources):
         print(line)
     if json is not None:
