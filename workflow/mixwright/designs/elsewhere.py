@@ -67,9 +67,12 @@ class Designed:
 
     def cells(self) -> list[list[str]]:
         """Returns the table as text, headings first; a weight is written to its last digit."""
-        table = [[self.key, *self.names]]
-        for name, weights in zip(self.ids, self.weights.tolist(), strict=True):
-            table.append([name, *map(repr, weights)])
+        heading = [self.key, *self.names]
+        table = [heading]
+        rows = self.weights.tolist()
+        for name, weights in zip(self.ids, rows, strict=True):
+            cells = [repr(weight) for weight in weights]
+            table.append([name, *cells])
         return table
 
     @property
@@ -161,14 +164,19 @@ def _different_first(mixtures: Array, runs: int) -> tuple[Array, int]:
     Equal ones fill up what is missing: a run of them with another seed tells the noise.
     """
     rounded = np.round(mixtures / EQUAL)
-    _, places = np.unique(rounded, axis=0, return_index=True)
-    different = np.sort(places)
-    everywhere = np.arange(len(mixtures))
-    equal = np.setdiff1d(everywhere, different)
-    order = np.concatenate([different, equal])
-    chosen = order[:runs]
-    missing = max(0, runs - len(different))
-    return mixtures[chosen], missing
+    different: list[int] = []
+    equal: list[int] = []
+    known: set[bytes] = set()
+    for place, weights in enumerate(rounded):
+        content = weights.tobytes()
+        if content in known:
+            equal.append(place)
+        else:
+            different.append(place)
+        known.add(content)
+    order = different + equal
+    missing = runs - len(different)
+    return mixtures[order[:runs]], max(0, missing)
 
 
 def _ids(wanted: Wanted) -> tuple[str, ...]:

@@ -57,23 +57,23 @@ def plan(
         raise MixwrightError(f"--devices {devices}: give a number of 1 or more")
     root = Path("results")
     if study is not None:
-        asked = Study.read(study)
+        wanted = Study.read(study)
         root = study.parent.parent
     else:
-        asked = _of_files(configfile, config)
+        wanted = _of_files(configfile, config)
     costs = read_prices(prices) if prices else None
     spent = None
     if budget is not None:
         known = costs or Prices({})
         spent = read_budget(budget, known.hourly, known.currency)
-    answer = plan_of(asked, root, device, devices, figures=len(drawn(asked)))
+    answer = plan_of(wanted, root, device, devices, figures=len(drawn(wanted)))
     for line in plan_lines(answer, costs, sources):
         print(line)
-    curve = _curve(asked, root)
-    if asked.runs.get("swarm") and asked.learner.sized:
-        _say_accuracy(asked, curve, sources)
+    curve = _curve(wanted, root)
+    if wanted.runs.get("swarm") and wanted.learner.sized:
+        _say_accuracy(wanted, curve, sources)
     if spent is not None:
-        _say_budget(Spending(asked, answer.in_all.hardware, spent, len(drawn(asked))), curve)
+        _say_budget(Spending(wanted, answer.in_all.hardware, spent, len(drawn(wanted))), curve)
     if json is not None:
         write_json(json, record(answer, costs))
 

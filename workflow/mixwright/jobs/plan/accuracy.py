@@ -46,6 +46,14 @@ class Trained:
     tokens: int
     rank: float
 
+    @property
+    def words(self) -> str:
+        """What it reached, in words, with its source."""
+        text = f"{self.runs} runs of {self.domains} domains"
+        text += f", {self.tokens:,} tokens each"
+        text += f", reached {self.rank:.2f}"
+        return f"{text} (benchmarks/RESULTS.md, {self.study})"
+
 
 # Standard deviation of a run over seeds, in units of the swarm's spread -> rows by runs a domain.
 PLANTED: Mapping[float, tuple[Row, ...]] = {
@@ -120,6 +128,18 @@ class Expected:
     # whether the runs are more than any table has: the numbers are those of the most
     beyond: bool = False
 
+    @property
+    def words(self) -> str:
+        """The numbers in words, with their source."""
+        text = f"expect rank correlation about {self.rank:.2f}"
+        if self.measured:
+            text += f" [{self.low:.2f}, {self.high:.2f}]"
+        else:
+            text += f", over {self.low:.2f} in nine cases of ten"
+        if self.regret is not None:
+            text += f", and {self.regret:.0%} of uniform's regret left"
+        return f"{text} ({self.source})"
+
 
 @dataclass(frozen=True)
 class _Place:
@@ -159,11 +179,11 @@ def expected(domains: int, runs: int, noise: float = USUAL_NOISE) -> Expected | 
         noise: of a run, in units of the swarm's spread: 1 / signal-to-noise. The table's nearest
             one that is not smaller is taken.
     """
-    per_domain = runs / max(domains, 1)
-    is_known = noise <= max(PLANTED)
-    if not is_known or domains < 2 or per_domain < 1:
+    levels = [level for level in PLANTED if level >= noise]
+    if domains < 2 or runs < domains or not levels:
         return None
-    known = min(level for level in PLANTED if level >= noise)
+    per_domain = runs / domains
+    known = min(levels)
     rows = PLANTED[known]
     places = [row.per_domain for row in rows]
     place = _Place.of(per_domain, places)
@@ -227,16 +247,12 @@ def of_curve(curve: "LearningCurve", runs: int) -> Expected:
 
 def sentence(domains: int, runs: int, known: Expected | None) -> str:
     """Returns in words what so many runs of so many domains promise."""
-    counts = f"{counted(runs, 'run')} of {counted(domains, 'domain')}"
+    in_runs = counted(runs, "run")
+    in_domains = counted(domains, "domain")
+    text = f"{in_runs} of {in_domains}: "
     if known is None:
-        return f"{counts}: what rank correlation to expect is not known"
-    rank = f"{counts}: expect rank correlation about {known.rank:.2f}"
-    if known.measured:
-        return f"{rank} [{known.low:.2f}, {known.high:.2f}] ({known.source})"
-    rank += f", over {known.low:.2f} in nine cases of ten"
-    if known.regret is not None:
-        rank += f", and {known.regret:.0%} of uniform's regret left"
-    return f"{rank} ({known.source})"
+        return text + "what rank correlation to expect is not known"
+    return text + known.words
 
 
 def other_sentences(domains: int, runs: int) -> list[str]:
@@ -249,9 +265,5 @@ def other_sentences(domains: int, runs: int) -> list[str]:
         text += f" ({long_trained.source})"
         texts.append(text)
     for trained in TRAINED:
-        text = f"{trained.runs} runs of {trained.domains} domains"
-        text += f", {trained.tokens:,} tokens each"
-        text += f", reached {trained.rank:.2f}"
-        text += f" (benchmarks/RESULTS.md, {trained.study})"
-        texts.append(text)
+        texts.append(trained.words)
     return texts

@@ -15,6 +15,7 @@ from mixwright.jobs.plan.budget import (
     Spending,
     Swarm,
     as_model,
+    by_size,
     rounded,
 )
 from mixwright.jobs.resources import vocabulary_of
@@ -73,9 +74,13 @@ def models_of(study: Study, folder: Path) -> list[Model]:
 def _fits(study: Study, shape: Mapping[str, Any]) -> bool:
     """Whether the study's learner and vocabulary allow proxies of a shape."""
     masked = shape["architecture"] in MASKED
+    if masked != study.learner.masked:
+        return False
+    if shape["width"] < NARROWEST:
+        return False
     rows = vocabulary_of(study, "proxy")
-    same_rows = shape.get("vocabulary", rows) == rows
-    return masked == study.learner.masked and same_rows and shape["width"] >= NARROWEST
+    its_rows = shape.get("vocabulary", rows)
+    return bool(its_rows == rows)
 
 
 def alternatives(spending: Spending, bought: Bought, models: Sequence[Model]) -> list[Alternative]:
@@ -121,14 +126,14 @@ def _changes(swarm: Swarm, models: Iterable[Model]) -> list[tuple[str, int, Mode
     if half >= LEAST_RUNS:
         changes.append(("half the proxies, longer", half, swarm.model))
     changes.append(("twice the proxies, shorter", twice, swarm.model))
-    sizes = sorted(models, key=lambda model: model.parameters)
-    place = sizes.index(swarm.model)
-    if place > 0:
-        smaller = sizes[place - 1]
-        changes.append(("the next smaller model", swarm.runs, smaller))
-    if place + 1 < len(sizes):
-        larger = sizes[place + 1]
-        changes.append(("the next larger model", swarm.runs, larger))
+    size = swarm.model.parameters
+    sizes = by_size(models)
+    smaller = [model for model in sizes if model.parameters < size]
+    larger = [model for model in sizes if model.parameters > size]
+    for model in smaller[-1:]:
+        changes.append(("the next smaller model", swarm.runs, model))
+    for model in larger[:1]:
+        changes.append(("the next larger model", swarm.runs, model))
     return changes
 
 

@@ -14,7 +14,7 @@ proxies have 39 (arXiv 2407.01492). Nobody recorded how ranks depend on the toke
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,16 +81,25 @@ class Swarm:
 
     def of(self, study: Study) -> Study:
         """Returns the study with this swarm."""
-        config = dict(study.config)
-        swarm = dict(config["designs"]["swarm"])
-        swarm["runs"] = self.runs
-        swarm["candidates"] = max(swarm["candidates"], self.runs)
-        config["designs"] = {**config["designs"], "swarm": swarm}
-        proxy = dict(config["proxy"])
-        proxy["tokens"] = self.tokens
-        proxy["model"] = self.model.name
-        proxy["shape"] = dict(self.model.shape)
-        config["proxy"] = proxy
+        designs = study.config["designs"]
+        proxy = study.config["proxy"]
+        candidates = designs["swarm"]["candidates"]
+        swarm = {
+            **designs["swarm"],
+            "runs": self.runs,
+            "candidates": max(candidates, self.runs),
+        }
+        proxy = {
+            **proxy,
+            "tokens": self.tokens,
+            "model": self.model.name,
+            "shape": self.model.shape,
+        }
+        config = {
+            **study.config,
+            "designs": {**designs, "swarm": swarm},
+            "proxy": proxy,
+        }
         return Study(config)
 
     def keys(self, study: Study) -> list[str]:
@@ -174,22 +183,24 @@ def buy(spending: Spending, models: Sequence[Model]) -> Bought:
     _check(study)
     spending.budget.check(spending.hardware)
     name = study.config["proxy"]["model"]
-    sizes = sorted(models, key=lambda model: model.parameters)
-    names = [model.name for model in sizes]
-    place = names.index(name)
-    smaller = sizes[: place + 1]
-    larger = sizes[place + 1 :]
-    for model in reversed(larger):
-        last = climbed(spending, model, TOP)
-        if spending.pays(last):
-            return _bought(spending, last)
-    for model in reversed(smaller):
-        first = climbed(spending, model, 0.0)
-        if spending.pays(first):
-            swarm = _highest(spending, model)
-            return _bought(spending, swarm)
+    sizes = by_size(models)
+    is_larger = True
+    for model in reversed(sizes):
+        if model.name == name:
+            is_larger = False
+        # of a larger one the whole ladder has to be paid
+        height = TOP if is_larger else 0.0
+        swarm = climbed(spending, model, height)
+        if spending.pays(swarm):
+            highest = _highest(spending, model)
+            return _bought(spending, highest)
     least = climbed(spending, sizes[0], 0.0)
     raise MixwrightError(_refusal(spending, least))
+
+
+def by_size(models: Iterable[Model]) -> list[Model]:
+    """Returns the models, the smallest first."""
+    return sorted(models, key=lambda model: model.parameters)
 
 
 def climbed(spending: Spending, model: Model, height: float) -> Swarm:
@@ -197,29 +208,44 @@ def climbed(spending: Spending, model: Model, height: float) -> Swarm:
 
     Between two rungs runs and tokens grow by equal factors.
     """
-    before = min(int(height), len(RUNGS) - 1)
-    after = min(before + 1, len(RUNGS) - 1)
+    swarms = []
+    for rung in RUNGS:
+        swarm = _swarm_at(spending, model, rung)
+        swarms.append(swarm)
+    before = min(int(height), len(RUNGS) - 2)
     share = height - before
-    first = _swarm_at(spending, model, RUNGS[before])
-    second = _swarm_at(spending, model, RUNGS[after])
-    runs = _between(first.runs, second.runs, share)
-    tokens = _between(first.tokens, second.tokens, share)
-    return Swarm(math.floor(runs), rounded(tokens), model)
+    first = swarms[before]
+    second = swarms[before + 1]
+    runs = _between(
+        first.runs,
+        second.runs,
+        share,
+    )
+    tokens = _between(
+        first.tokens,
+        second.tokens,
+        share,
+    )
+    whole = math.floor(runs)
+    return Swarm(whole, rounded(tokens), model)
 
 
 def _between(first: float, second: float, share: float) -> float:
+    """A share of the way, in logarithms; exact at both ends."""
+    if share == 1.0:
+        return second
     factor = second / first
     return float(first * factor**share)
 
 
 def rounded(tokens: float) -> int:
     """Returns tokens cut to three digits."""
-    least = max(tokens, 1.0)
-    digits = math.floor(math.log10(least)) + 1
-    unit = 10 ** max(0, digits - DIGITS)
-    # what is whole but for the last bits stays what it is
-    units = math.floor(tokens / unit + 1e-9)
-    return max(1, units) * unit
+    whole = max(1, int(tokens))
+    digits = len(str(whole))
+    surplus = max(0, digits - DIGITS)
+    unit = 10**surplus
+    units = whole // unit
+    return units * unit
 
 
 def as_model(study: Study, name: str, shape: Mapping[str, Any]) -> Model:

@@ -37,24 +37,27 @@ def scoring_flops(shape: Mapping[str, Any], vocabulary: int) -> float:
 
     A masked model reads the text seven times.
     """
-    passes = MASKED_EVERY if _is_masked(shape) else 1
-    return passes * SCORING * _products(shape, vocabulary)
+    flops = SCORING * _products(shape, vocabulary)
+    if _is_masked(shape):
+        flops *= MASKED_EVERY
+    return flops
 
 
 def _products(shape: Mapping[str, Any], vocabulary: int) -> float:
     """Multiplications for each token of the forward pass."""
     width = shape["width"]
-    hidden = shape["hidden"]
-    architecture = shape.get("architecture", "llama")
-    matrices = 3 if architecture == "llama" else 2
-    layer = 4 * width**2 + matrices * width * hidden
     attention = shape["context"] * width
     head = float(width * vocabulary)
     if _is_masked(shape):
         attention = 2 * attention
         # a dense layer stands before the head
         head = (width**2 + head) / MASKED_EVERY
-    return float(shape["layers"] * (layer + attention) + head)
+    matrices = 2
+    if shape.get("architecture", "llama") == "llama":
+        matrices = 3
+    mlp = matrices * width * shape["hidden"]
+    layer = 4 * width**2 + mlp + attention
+    return float(shape["layers"] * layer + head)
 
 
 def _is_masked(shape: Mapping[str, Any]) -> bool:

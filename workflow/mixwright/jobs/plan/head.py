@@ -41,6 +41,9 @@ DRY = ("-n", "--dry-run", "--dryrun")
 CORES = ("-c", "--cores", "-j", "--jobs")
 
 
+SILENT = {"progress", "all"}
+
+
 def is_run(words: Sequence[str], quiet: Iterable[str] = ()) -> bool:
     """Returns whether a call of Snakemake with these words is a run or a dry run that may speak.
 
@@ -48,9 +51,13 @@ def is_run(words: Sequence[str], quiet: Iterable[str] = ()) -> bool:
         words: of the command line.
         quiet: what Snakemake is told to keep to itself, such as `rules`, `progress` and `all`.
     """
-    if not {"progress", "all"}.isdisjoint(quiet):
+    if SILENT.intersection(quiet):
         return False
-    return not any(word.partition("=")[0] in (*OTHER_MODES, *SHORT_MODES) for word in words)
+    for word in words:
+        option = word.partition("=")[0]
+        if option in OTHER_MODES or option in SHORT_MODES:
+            return False
+    return True
 
 
 def names_cores(words: Sequence[str]) -> bool:
@@ -58,7 +65,12 @@ def names_cores(words: Sequence[str]) -> bool:
 
     A dry run that does not is one of a single core for Snakemake, and of this machine's here.
     """
+    dry = False
     for word in words:
-        if word.partition("=")[0] in CORES or word[:2] in ("-c", "-j"):
+        option = word.partition("=")[0]
+        # -c4 and -j4
+        if option in CORES or option[:2] in CORES:
             return True
-    return not any(word in DRY for word in words)
+        if option in DRY:
+            dry = True
+    return not dry

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 
 from mixwright.jobs.resources import looked_at, taken
-from mixwright.sources.base import Source
 from mixwright.study.study import Study
 
 # Core-seconds of a job that has little to do. Training jobs import torch, finals transformers too.
@@ -39,31 +38,35 @@ USUAL_FIGURES = 10
 
 def job_seconds(jobs: Mapping[str, int]) -> float:
     """Returns the core-seconds that starting the jobs takes; `jobs` is rule -> how many."""
-    return sum(number * STARTS.get(rule, START) for rule, number in jobs.items())
+    seconds = 0.0
+    for rule, number in jobs.items():
+        seconds += number * STARTS.get(rule, START)
+    return seconds
 
 
 def corpus_jobs(study: Study) -> tuple[Counter[str], float]:
     """Returns the jobs of the corpus by rule, and the core-seconds of their text."""
-    jobs: Counter[str] = Counter()
-    names = study.domains + study.targets
+    jobs = Counter(count_domains=1, list_texts=1)
     if study.learner.rules != "corpus":
         jobs["make_datasets"] = 1
-        jobs["list_texts"] = 1
-        jobs["count_domains"] = 1
         return jobs, 0.0
+    jobs["train_tokenizer"] = 1
+    jobs["calibrate"] = 1
+    jobs["join_parts"] = len(study.domains)
+    jobs["read_target"] = len(study.targets)
+    jobs["tokenize_target"] = len(study.targets)
+    for name in study.domains + study.targets:
+        # the embedded corpus is made ready for all that read it
+        if study.source(name).prepared():
+            jobs["harvest_installed"] = 1
     seconds = 0.0
     for name in study.domains:
         parts = study.parts(name)
         jobs["clean_part"] += parts
         jobs["tokenize_part"] += parts
-        seconds += parts * looked_at(study, name) / CLEANING
-        seconds += parts * taken(study, name) / TOKENIZING
-    if any(_is_installed(study.source(name)) for name in names):
-        jobs["harvest_installed"] = 1
-    jobs["join_parts"] = len(study.domains)
-    jobs["read_target"] = jobs["tokenize_target"] = len(study.targets)
-    for rule in ("train_tokenizer", "count_domains", "list_texts", "calibrate"):
-        jobs[rule] = 1
+        cleaning = looked_at(study, name) / CLEANING
+        tokenizing = taken(study, name) / TOKENIZING
+        seconds += parts * (cleaning + tokenizing)
     return jobs, seconds
 
 
@@ -74,24 +77,25 @@ def fit_jobs(study: Study, figures: int = USUAL_FIGURES) -> tuple[Counter[str], 
         study: the study.
         figures: how many it draws.
     """
-    jobs: Counter[str] = Counter()
-    roles = len(study.runs)
-    jobs["collect_losses"] = jobs["resolve_design"] = 0 if study.measured else roles
+    jobs = Counter(draw_figure=figures)
+    jobs["propose_mixture"] = len(study.arms)
+    if not study.measured:
+        jobs["resolve_design"] = len(study.runs)
+        jobs["collect_losses"] = len(study.runs)
+    if "vertex" in study.runs:
+        jobs["collect_loglikelihoods"] = 1
+    if "transfer" in study.runs:
+        jobs["transfer"] = 1
+    if study.backtested:
+        jobs["backtest"] = 1
     seconds = 0.0
     for mixer in study.mixers:
         method = study.method(mixer)
-        jobs["fit_mixer"] += bool(method.reads)
-        jobs["validate_mixer"] += bool(method.predicts and "swarm" in study.runs)
+        if method.reads:
+            jobs["fit_mixer"] += 1
+        if method.predicts and "swarm" in study.runs:
+            jobs["validate_mixer"] += 1
         seconds += FITS.get(study.method_name(mixer), 0.0)
-    jobs["propose_mixture"] = len(study.arms)
-    jobs["collect_loglikelihoods"] = int("vertex" in study.runs)
-    jobs["backtest"] = int(study.backtested)
-    jobs["transfer"] = int("transfer" in study.runs)
-    jobs["draw_figure"] = figures
-    jobs["summarise_proposals" if study.ends_at_proposals else "summarise"] = 1
-    return +jobs, seconds
-
-
-def _is_installed(source: Source) -> bool:
-    """Whether a rule makes the source's text ready first."""
-    return bool(source.prepared())
+    page = "summarise_proposals" if study.ends_at_proposals else "summarise"
+    jobs[page] = 1
+    return jobs, seconds

@@ -13,6 +13,8 @@ from mixwright.jobs.status_lines import duration
 HEADINGS = ("", "runs", "tokens", "scored", "FLOP", "of one device", "speed")
 SHOWN = 4  # names in a line
 DONE = "nothing is left to do"
+# what the time of a stage without models is made of
+BESIDE = {CORPUS: ", and its text by bytes", FITS: "; fits take seconds to minutes"}
 
 
 def plan_lines(plan: Plan, prices: Prices | None = None, sources: bool = False) -> Iterator[str]:
@@ -59,7 +61,7 @@ def _sentence(plan: Plan) -> str:
     if study.measured:
         return "runs that others measured; nothing is trained"
     if not plan.to_go.parts:
-        return DONE
+        return f"{DONE}; in all: {_whole(plan.in_all, plan.devices)}"
     runs = sum(len(members) for members in study.packs.values())
     trained = counted(runs, "small model")
     if study.ends_at_proposals:
@@ -85,7 +87,7 @@ def _row(part: Part) -> tuple[str, ...]:
     work = part.work
     if part.stage in (CORPUS, FITS):
         jobs = counted(sum(work.jobs.values()), "job")
-        return (part.stage, "", "", "", "", short_time(part.hours), f"{jobs} of the demo's length")
+        return (part.stage, "", "", "", "", short_time(part.hours), f"{jobs}{BESIDE[part.stage]}")
     return (
         part.stage,
         f"{work.runs:,}",

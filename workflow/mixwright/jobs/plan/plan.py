@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mixwright.jobs.plan.estimate import Estimate, estimate, hardware_of
-from mixwright.jobs.plan.here import cores, finished, usual_devices, with_measurements
+from mixwright.jobs.plan.here import core, cores, finished, gpus
 from mixwright.jobs.plan.jobs import USUAL_FIGURES
 from mixwright.jobs.plan.space import Space, space_of
+from mixwright.jobs.plan.speeds import with_measurements
 from mixwright.study.study import Study
 
 
@@ -57,8 +58,11 @@ def plan_of(
     Raises:
         MixwrightError: there is no such device.
     """
-    usual, gpus = usual_devices()
-    hardware = hardware_of(study, device, number, cores(), max(gpus, 1), usual)
+    usual = {"cpu": core()}
+    cards = gpus()
+    if cards:
+        usual["cuda"] = cards[0]
+    hardware = hardware_of(study, device, number, cores(), max(len(cards), 1), usual)
     if number is None:
         hardware = hardware.with_numbers(jobs_at_once or {})
     hardware = with_measurements(hardware, study, root)

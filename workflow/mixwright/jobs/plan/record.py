@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mixwright.jobs.plan.estimate import Estimate
+from mixwright.jobs.plan.estimate import Estimate, Part
 from mixwright.jobs.plan.plan import Plan
 from mixwright.jobs.plan.prices import Prices
 
@@ -14,17 +14,21 @@ def record(plan: Plan, prices: Prices | None = None) -> dict[str, Any]:
     there are prices.
     """
     hardware = plan.in_all.hardware
-    facts: dict[str, Any] = {
+    names = {}
+    sources = {}
+    for section, device in hardware.devices.items():
+        names[section] = device.name
+        sources[device.name] = device.source
+    return {
         "study": plan.study.name,
-        "devices": {section: device.name for section, device in hardware.devices.items()},
+        "devices": names,
         "numbers": dict(hardware.numbers),
+        "sources": sources,
         "in_all": _estimate(plan.in_all, prices),
         "to_go": _estimate(plan.to_go, prices),
         "disk_mb": plan.space.disk_mb,
         "job_mb": plan.space.job_mb,
     }
-    facts["sources"] = {device.name: device.source for device in hardware.devices.values()}
-    return facts
 
 
 def _estimate(estimate: Estimate, prices: Prices | None) -> dict[str, Any]:
@@ -35,24 +39,24 @@ def _estimate(estimate: Estimate, prices: Prices | None) -> dict[str, Any]:
         "device_hours": estimate.device_hours,
         "wall_hours": estimate.wall_hours,
         "factor": estimate.factor,
-        "parts": [],
+        "parts": [_part(part) for part in estimate.parts],
     }
-    for part in estimate.parts:
-        work = part.work
-        facts["parts"].append(
-            {
-                "stage": part.stage,
-                "runs": work.runs,
-                "tokens": work.tokens,
-                "scored_tokens": work.scored,
-                "flops": work.flops,
-                "jobs": dict(work.jobs),
-                "device": part.device,
-                "device_hours": part.hours,
-                "speed": part.source,
-            }
-        )
     if prices:
         facts["cost"] = prices.cost(estimate.device_hours)
         facts["currency"] = prices.currency
     return facts
+
+
+def _part(part: Part) -> dict[str, Any]:
+    work = part.work
+    return {
+        "stage": part.stage,
+        "runs": work.runs,
+        "tokens": work.tokens,
+        "scored_tokens": work.scored,
+        "flops": work.flops,
+        "jobs": dict(work.jobs),
+        "device": part.device,
+        "device_hours": part.hours,
+        "speed": part.source,
+    }

@@ -44,28 +44,57 @@ def space_of(study: Study) -> Space:
     Of trees and of measured losses the files are small, and are not counted.
     """
     fits_mb = len(study.mixers) * FIT_BYTES / MEGABYTE
-    if study.measured or not study.learner.sized:
-        job_mb = 0.0 if study.measured else memory_mb(study, "proxy")
-        return Space(0.0, 0.0, fits_mb, job_mb)
-    text = sum(study.parts(name) * taken(study, name) for name in study.domains)
-    id_bytes = 2 if vocabulary_of(study, "proxy") <= SHORT_IDS else 4
-    corpus = text * (DOCUMENT_SHARE + id_bytes / TOKEN_BYTES)
-    runs = sum(len(members) for members in study.packs.values())
-    finals = sum(len(members) for members in study.final_packs.values())
-    job_mb = max(memory_mb(study, "proxy"), *(cleaning_mb(study, name) for name in study.domains))
-    models = 0.0
-    if finals:
-        job_mb = max(job_mb, memory_mb(study, "final", study.final["processes"]))
-        weights = parameters(study.final["shape"], vocabulary_of(study, "final"))
-        models = finals * FLOAT_BYTES * weights
+    if study.measured:
+        return Space(0.0, 0.0, fits_mb, 0.0)
+    if not study.learner.sized:
+        return Space(0.0, 0.0, fits_mb, memory_mb(study, "proxy"))
+    runs = 0
+    for members in study.packs.values():
+        runs += len(members)
+    runs_mb = runs * RUN_BYTES / MEGABYTE
+    unsized = []
+    for name in study.domains:
+        if study.sizes[name] is None and study.texts[name].sample is None:
+            unsized.append(name)
     return Space(
-        corpus / MEGABYTE,
-        models / MEGABYTE,
-        fits_mb + runs * RUN_BYTES / MEGABYTE,
-        job_mb,
-        tuple(name for name in study.domains if _is_unsized(study, name)),
+        _corpus_mb(study),
+        _models_mb(study),
+        fits_mb + runs_mb,
+        _job_mb(study),
+        tuple(unsized),
     )
 
 
-def _is_unsized(study: Study, name: str) -> bool:
-    return study.sizes[name] is None and study.texts[name].sample is None
+def _corpus_mb(study: Study) -> float:
+    """Documents, and their tokens."""
+    text = 0.0
+    for name in study.domains:
+        text += study.parts(name) * taken(study, name)
+    rows = vocabulary_of(study, "proxy")
+    id_bytes = 2 if rows <= SHORT_IDS else 4
+    documents = DOCUMENT_SHARE * text
+    tokens = text / TOKEN_BYTES
+    return (documents + id_bytes * tokens) / MEGABYTE
+
+
+def _models_mb(study: Study) -> float:
+    """The weights of the finals, which the store keeps."""
+    finals = 0
+    for members in study.final_packs.values():
+        finals += len(members)
+    if not finals:
+        return 0.0
+    rows = vocabulary_of(study, "final")
+    weights = parameters(study.final["shape"], rows)
+    return finals * FLOAT_BYTES * weights / MEGABYTE
+
+
+def _job_mb(study: Study) -> float:
+    """The memory of the largest job."""
+    sizes = [memory_mb(study, "proxy")]
+    for name in study.domains:
+        sizes.append(cleaning_mb(study, name))
+    if not study.ends_at_proposals:
+        processes = study.final["processes"]
+        sizes.append(memory_mb(study, "final", processes))
+    return max(sizes)

@@ -96,30 +96,30 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
     for pack, members in study.packs.items():
         if members[0].role == role and pack not in finished:
             packs.append(members)
-    runs = [run for members in packs for run in members]
+    runs = sum(map(len, packs))
     jobs = {"train_proxies": len(packs)}
-    seconds = job_seconds(jobs)
     if not study.learner.sized:
-        seconds += TREES_SECONDS * len(runs)
-        return Work(role, "proxy", runs=len(runs), jobs=jobs, seconds=seconds)
+        return _trees(role, "proxy", runs, jobs)
     of_role = study.of_role(role)
     shape = of_role.proxy["shape"]
     rows = vocabulary_of(of_role, "proxy")
-    scored = _scored_tokens(study, role)
-    tokens = [sum(run.tokens for run in members) for members in packs]
+    scored = runs * _scored_tokens(study, role)
+    tokens = []
+    for members in packs:
+        tokens.append(sum(run.tokens for run in members))
     return Work(
         role,
         "proxy",
         shape,
         of_role.proxy["precision"],
-        len(runs),
+        runs,
         jobs,
         sum(tokens),
-        scored * len(runs),
+        scored,
         training_flops(shape, rows) * sum(tokens),
-        scoring_flops(shape, rows) * scored * len(runs),
+        scoring_flops(shape, rows) * scored,
         _share_of_longest(tokens),
-        seconds=seconds,
+        seconds=job_seconds(jobs),
     )
 
 
@@ -129,64 +129,74 @@ def _scored_tokens(study: Study, role: str) -> int:
     scored = evaluation["steps"] * evaluation["tokens"] * scored_texts(study)
     if role == "vertex":
         example = evaluation["example_tokens"] or EXAMPLE_TOKENS
-        scored += evaluation["examples"] * example * len(study.config["targets"])
+        examples = evaluation["examples"] * len(study.config["targets"])
+        scored += example * examples
     return int(scored)
 
 
 def _finals(study: Study, finished: Set[str]) -> Work:
     packs = []
-    for pack, arms in study.final_packs.items():
+    for pack, members in study.final_packs.items():
         if pack not in finished:
-            packs.append(len(arms))
+            packs.append(len(members))
     finals = sum(packs)
     jobs = {"train_finals": len(packs), "evaluate_finals": len(packs)}
-    seconds = job_seconds(jobs)
-    final = study.final
     if not study.learner.sized:
-        seconds += TREES_SECONDS * finals
-        return Work(FINALS, "final", runs=finals, jobs=jobs, seconds=seconds)
+        return _trees(FINALS, "final", finals, jobs)
+    final = study.final
+    shape = final["shape"]
     rows = vocabulary_of(study, "final")
-    scored = study.evaluation["final_tokens"] * scored_texts(study)
     tokens = finals * study.final_tokens
+    scored = finals * study.evaluation["final_tokens"] * scored_texts(study)
     return Work(
         FINALS,
         "final",
-        final["shape"],
+        shape,
         final["precision"],
         finals,
         jobs,
         tokens,
-        finals * scored,
-        training_flops(final["shape"], rows) * tokens,
-        scoring_flops(final["shape"], rows) * scored * finals,
+        scored,
+        training_flops(shape, rows) * tokens,
+        scoring_flops(shape, rows) * scored,
         _share_of_longest(packs),
         final["nodes"] * final["processes"],
-        seconds,
+        job_seconds(jobs),
     )
+
+
+def _trees(stage: str, section: str, runs: int, jobs: Mapping[str, int]) -> Work:
+    """Trees read all rows, whatever the mixture: a run is a run."""
+    seconds = job_seconds(jobs) + TREES_SECONDS * runs
+    return Work(stage, section, runs=runs, jobs=jobs, seconds=seconds)
 
 
 def one_run(study: Study, section: str) -> Work:
     """Returns the work of one usual run of a section: of the swarm, or a final."""
-    shape = study.config[section]["shape"]
+    settings = study.config[section]
+    shape = settings["shape"]
     rows = vocabulary_of(study, section)
     if section == "final":
         tokens = study.final_tokens
         # its job trains alone, another one scores
         scored = 0
+        each = settings["nodes"] * settings["processes"]
     else:
-        tokens = steps(study.config, study.proxy["tokens"], "proxy")
-        tokens *= step_tokens(study.config, "proxy")
+        run_steps = steps(study.config, settings["tokens"], "proxy")
+        tokens = run_steps * step_tokens(study.config, "proxy")
         scored = _scored_tokens(study, "swarm")
+        each = 1
     return Work(
         section,
         section,
         shape,
-        study.config[section]["precision"],
-        1,
+        settings["precision"],
+        runs=1,
         tokens=tokens,
         scored=scored,
         training=training_flops(shape, rows) * tokens,
         scoring=scoring_flops(shape, rows) * scored,
+        each=each,
     )
 
 
