@@ -1,6 +1,8 @@
 """What a budget buys: a swarm that it pays, that grows with it, and what else is as dear."""
 
 import itertools
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -204,3 +206,12 @@ def test_the_ladder_never_falls():
 
 def test_tokens_are_cut_to_three_digits():
     assert [rounded(x) for x in (1, 99.9, 1234, 999_999)] == [1, 99, 1230, 999_000]
+
+
+def test_a_budget_is_spent_without_heavy_imports():
+    program = (
+        "import sys, mixwright.jobs.plan.purchase, mixwright.jobs.plan.alternatives;"
+        "heavy = {'scipy', 'pandas', 'pyarrow', 'torch', 'rich', 'lightgbm'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
