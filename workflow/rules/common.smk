@@ -10,6 +10,9 @@ from mixwright.errors import MixwrightError
 from mixwright.files import newest, stamp
 from mixwright.jobs.launch import launch, placement
 from mixwright.jobs.lease import can_reach_gpu
+from mixwright.jobs.plan import head
+from mixwright.jobs.plan.lines import plan_lines
+from mixwright.jobs.plan.plan import plan_of
 from mixwright.mixture import digest
 from mixwright.jobs.resources import (
     cleaning_mb,
@@ -23,6 +26,7 @@ from mixwright.jobs.resources import (
     tokenizing_threads,
 )
 from mixwright.report.layout import (
+    drawn,
     figure_files,
     figure_paths,
     fit_paths,
@@ -263,3 +267,27 @@ SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.doma
 TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
 LOST = lost_tokens() if STUDY.learner.rules == "corpus" and not STUDY.measured else []
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
+
+
+def jobs_at_once():
+    """How many devices of each kind work at once, as far as the call of Snakemake says."""
+    settings = workflow.resource_settings
+    most = max(len(PACKS), len(STUDY.final_packs), 1)
+    if settings.nodes:
+        return dict.fromkeys(("cpu", "cuda"), min(settings.nodes, most))
+    numbers = {}
+    if settings.cores and head.names_cores(sys.argv[1:]):
+        numbers["cpu"] = settings.cores
+    if "gpu" in settings.resources:
+        numbers["cuda"] = settings.resources["gpu"]
+    return numbers
+
+
+# What the study takes, before it is paid. Jobs parse the workflow again, and say nothing.
+QUIET = [str(kind) for kind in workflow.output_settings.quiet or ()]
+if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET):
+    # `snakemake proposals` trains no finals
+    aside = STUDY.final_packs if "proposals" in sys.argv else ()
+    plan = plan_of(STUDY, jobs_at_once=jobs_at_once(), figures=len(drawn(STUDY)), aside=aside)
+    for line in plan_lines(plan):
+        print(line, file=sys.stderr)

@@ -64,7 +64,7 @@ def _proxy_mb(study: Study) -> float:
     spec = study.proxy
     shape = spec["shape"]
     device = spec["device"]
-    vocabulary = _vocabulary(study, "proxy")
+    vocabulary = vocabulary_of(study, "proxy")
     members = spec["wave"]
     if device == "cuda":
         if members == "auto":
@@ -83,7 +83,7 @@ def _final_mb(study: Study, processes: int) -> float:
     """
     spec = study.final
     shape = spec["shape"]
-    vocabulary = _vocabulary(study, "final")
+    vocabulary = vocabulary_of(study, "final")
     weights = parameters(shape, vocabulary)
     if spec["device"] == "cuda":
         return CUDA_MB + MARGIN * 4 * 4 * weights / 2**20
@@ -134,17 +134,17 @@ def scoring_minutes(study: Study, finals: int) -> int:
 
 def cleaning_mb(study: Study, domain: str) -> int:
     """Returns megabytes of memory to clean a part of a domain."""
-    return int(CLEANING_MB + CLEANING_GROWTH * _looked_at(study, domain) / 2**20)
+    return int(CLEANING_MB + CLEANING_GROWTH * looked_at(study, domain) / 2**20)
 
 
 def cleaning_minutes(study: Study, domain: str) -> int:
     """Returns minutes to clean a part of a domain on one core."""
-    return int(START_MINUTES + _looked_at(study, domain) / CLEANING_RATE)
+    return int(START_MINUTES + looked_at(study, domain) / CLEANING_RATE)
 
 
 def tokenizing_threads(study: Study, domain: str) -> int:
     """Returns cores to tokenize a part of a domain; Snakemake takes no more than there are."""
-    return TOKENIZING_THREADS if _taken(study, domain) > THREADS_FROM else 1
+    return TOKENIZING_THREADS if taken(study, domain) > THREADS_FROM else 1
 
 
 def tokenizing_mb(study: Study, domain: str) -> int:
@@ -154,16 +154,16 @@ def tokenizing_mb(study: Study, domain: str) -> int:
 
 def tokenizing_minutes(study: Study, domain: str) -> int:
     """Returns minutes to tokenize a part of a domain, also where it gets one core."""
-    return int(START_MINUTES + _taken(study, domain) / TOKENIZING_RATE)
+    return int(START_MINUTES + taken(study, domain) / TOKENIZING_RATE)
 
 
-def _looked_at(study: Study, domain: str) -> float:
-    """UTF-8 bytes of text that the job of one part reads."""
+def looked_at(study: Study, domain: str) -> float:
+    """Returns UTF-8 bytes of text that the job of one part of a domain reads."""
     return _share(study, domain, study.texts[domain].looked_at)
 
 
-def _taken(study: Study, domain: str) -> float:
-    """UTF-8 bytes of text that one part brings into the sample."""
+def taken(study: Study, domain: str) -> float:
+    """Returns UTF-8 bytes of text that one part of a domain brings into the sample."""
     return _share(study, domain, study.texts[domain].sample)
 
 
@@ -184,7 +184,7 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
         texts *= MASKED_PASSES
     spec = study.config[part]
     # 6 operations a weight and token for training, 2 for scoring
-    vocabulary = _vocabulary(study, part)
+    vocabulary = vocabulary_of(study, part)
     size = parameters(spec["shape"], vocabulary)
     token_passes = 6 * trained + 2 * texts * scored
     operations = size * token_passes
@@ -192,8 +192,13 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
     return int(START_MINUTES + minutes)
 
 
-def _vocabulary(study: Study, part: str) -> int:
-    """Rows of the model's embedding, as far as they are known at parse time."""
+def vocabulary_of(study: Study, part: str) -> int:
+    """Returns the rows of the model's embedding, as far as they are known at parse time.
+
+    Args:
+        study: the study.
+        part: `proxy` or `final`.
+    """
     tokenizer = study.config["tokenizer"]
     tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
     return int(study.config[part]["shape"].get("vocabulary", tokens))

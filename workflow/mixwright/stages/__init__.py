@@ -49,6 +49,7 @@ COMMANDS = {
         TABLES, "trust:learning_curve", "Say whether more runs are worth training"
     ),
     "transfer": Command(TABLES, "trust:transfer", "Say whether a ranking holds at another size"),
+    "plan": Command(MANAGE, "plan:plan", "Say what a study takes: tokens, hours, disk, money"),
     "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
     "show": Command(MANAGE, "report:show", "Print the summary of a finished study"),
     "draw": Command(MANAGE, "report:draw", "Draw one figure of a finished study"),

@@ -1,0 +1,313 @@
+"""Which swarm a budget pays: how many proxies, how long each, and of which size.
+
+The rest of the study comes first: corpus, other runs, finals and fits as the study has them. What
+is left goes into the swarm by a ladder of RUNGS. The first is the least useful swarm. A budget
+that pays more climbs: runs a domain and tokens a parameter grow together, then runs to 128, then
+tokens. A larger model is taken where the whole ladder is paid of it, a smaller one where the
+first rung is not.
+
+Why these rungs. Runs a domain: what `accuracy` records. 128 runs rank RegMix's published tables as
+512 do, to .001. A quarter of a token a parameter: the shortest proxies that ranked well here, the
+demo's (.27, rank correlation .96) and minipile-2cores' (.24, .94), see benchmarks/RESULTS.md. 20
+tokens a parameter: where a model is trained compute-optimally (arXiv 2203.15556); RegMix's own
+proxies have 39 (arXiv 2407.01492). Nobody recorded how ranks depend on the tokens of a proxy.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixwright.errors import MixwrightError
+from mixwright.jobs.plan.estimate import Estimate, Hardware, estimate
+from mixwright.jobs.plan.jobs import USUAL_FIGURES
+from mixwright.jobs.plan.money import Budget
+from mixwright.jobs.resources import vocabulary_of
+from mixwright.proxies.footprint import parameters
+from mixwright.study.study import Study
+
+# Halvings of the ladder: enough for whole runs and three digits of tokens.
+HALVINGS = 24
+# A study's schema takes no smaller swarm.
+LEAST_RUNS = 10
+# Tokens are told to three digits.
+DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A swarm, relative to the domains and the model."""
+
+    runs_per_domain: float
+    # at least, whatever the domains are
+    least_runs: int
+    tokens_per_parameter: float
+
+
+RUNGS = (
+    Rung(3, LEAST_RUNS, 0.25),
+    Rung(4, 24, 1.0),
+    Rung(8, 24, 10.0),
+    Rung(8, 128, 10.0),
+    Rung(8, 128, 20.0),
+)
+
+
+# The height of the last rung.
+TOP = len(RUNGS) - 1.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A shape that proxies can have."""
+
+    name: str
+    shape: Mapping[str, Any]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Swarm:
+    """So many proxies, of so many tokens, of one model."""
+
+    runs: int
+    tokens: int
+    model: Model
+
+    @property
+    def tokens_per_parameter(self) -> float:
+        """Training tokens of a proxy for each of its parameters."""
+        return self.tokens / self.model.parameters
+
+    def of(self, study: Study) -> Study:
+        """Returns the study with this swarm."""
+        designs = study.config["designs"]
+        proxy = study.config["proxy"]
+        candidates = designs["swarm"]["candidates"]
+        swarm = {
+            **designs["swarm"],
+            "runs": self.runs,
+            "candidates": max(candidates, self.runs),
+        }
+        proxy = {
+            **proxy,
+            "tokens": self.tokens,
+            "model": self.model.name,
+            "shape": self.model.shape,
+        }
+        config = {
+            **study.config,
+            "designs": {**designs, "swarm": swarm},
+            "proxy": proxy,
+        }
+        return Study(config)
+
+    def keys(self, study: Study) -> list[str]:
+        """Returns the lines of YAML that give the study this swarm."""
+        swarm = f"runs: {self.runs}"
+        written = study.config["designs"]["swarm"]
+        if written["method"] == "informative" and self.runs > written["candidates"]:
+            swarm += f", candidates: {self.runs}"
+        return [
+            f"designs: {{swarm: {{{swarm}}}}}",
+            f"proxy: {{model: {self.model.name}, tokens: {self.tokens}}}",
+        ]
+
+
+@dataclass(frozen=True)
+class Spending:
+    """A study whose swarm is bought, and what it is bought with."""
+
+    # its other runs, finals and mixers stay as they are
+    study: Study
+    hardware: Hardware
+    budget: Budget
+    # that it draws
+    figures: int = USUAL_FIGURES
+
+    @property
+    def domains(self) -> int:
+        """How many domains the study mixes."""
+        return len(self.study.config["domains"])
+
+    def estimate(self, swarm: Swarm) -> Estimate:
+        """Returns what the study takes with a swarm."""
+        changed = swarm.of(self.study)
+        return estimate(changed, self.hardware, figures=self.figures)
+
+    def cost(self, swarm: Swarm) -> float:
+        """Returns what the study costs with a swarm."""
+        known = self.estimate(swarm)
+        return self.budget.cost(known)
+
+    def pays(self, swarm: Swarm) -> bool:
+        """Whether the budget pays the study with a swarm."""
+        return self.cost(swarm) <= self.budget.amount
+
+    def reserved(self, swarm: Swarm) -> float:
+        """Returns what all but the swarm costs; other runs are as long as the swarm's."""
+        known = self.estimate(swarm)
+        others = []
+        for part in known.parts:
+            if part.stage != "swarm":
+                others.append(part)
+        without = Estimate(tuple(others), self.hardware)
+        return self.budget.cost(without)
+
+
+@dataclass(frozen=True)
+class Bought:
+    """A swarm that a budget pays, and what it costs."""
+
+    swarm: Swarm
+    # of the whole study with it
+    estimate: Estimate
+    cost: float
+    # of all but the swarm, as the study has it
+    reserved: float
+    # whether the budget would pay more than the ladder's end
+    to_spare: bool
+
+
+def buy(spending: Spending, models: Sequence[Model]) -> Bought:
+    """Returns the swarm of the ladder that a budget pays.
+
+    Args:
+        spending: the study and the budget.
+        models: those that proxies could have, the study's own among them.
+
+    Raises:
+        MixwrightError: the study trains no swarm, or the budget pays no useful one.
+    """
+    study = spending.study
+    _check(study)
+    spending.budget.check(spending.hardware)
+    name = study.config["proxy"]["model"]
+    sizes = by_size(models)
+    is_larger = True
+    for model in reversed(sizes):
+        if model.name == name:
+            is_larger = False
+        # of a larger one the whole ladder has to be paid
+        height = TOP if is_larger else 0.0
+        swarm = climbed(spending, model, height)
+        if spending.pays(swarm):
+            highest = _highest(spending, model)
+            return _bought(spending, highest)
+    least = climbed(spending, sizes[0], 0.0)
+    raise MixwrightError(_refusal(spending, least))
+
+
+def by_size(models: Iterable[Model]) -> list[Model]:
+    """Returns the models, the smallest first."""
+    return sorted(models, key=lambda model: model.parameters)
+
+
+def climbed(spending: Spending, model: Model, height: float) -> Swarm:
+    """Returns the swarm at a height of the ladder, from 0 to TOP.
+
+    Between two rungs runs and tokens grow by equal factors.
+    """
+    swarms = []
+    for rung in RUNGS:
+        swarm = _swarm_at(spending, model, rung)
+        swarms.append(swarm)
+    before = min(int(height), len(RUNGS) - 2)
+    share = height - before
+    first = swarms[before]
+    second = swarms[before + 1]
+    runs = _between(
+        first.runs,
+        second.runs,
+        share,
+    )
+    tokens = _between(
+        first.tokens,
+        second.tokens,
+        share,
+    )
+    whole = math.floor(runs)
+    return Swarm(whole, rounded(tokens), model)
+
+
+def _between(first: float, second: float, share: float) -> float:
+    """A share of the way, in logarithms; exact at both ends."""
+    if share == 1.0:
+        return second
+    factor = second / first
+    return float(first * factor**share)
+
+
+def rounded(tokens: float) -> int:
+    """Returns tokens cut to three digits."""
+    whole = max(1, int(tokens))
+    digits = len(str(whole))
+    surplus = max(0, digits - DIGITS)
+    unit = 10**surplus
+    units = whole // unit
+    return units * unit
+
+
+def as_model(study: Study, name: str, shape: Mapping[str, Any]) -> Model:
+    """Returns a model of a shape, its parameters counted with the study's vocabulary."""
+    rows = vocabulary_of(study, "proxy")
+    return Model(name, shape, int(parameters(shape, rows)))
+
+
+def _check(study: Study) -> None:
+    if study.measured or not study.learner.sized or "swarm" not in study.runs:
+        raise MixwrightError(
+            "--budget: this study trains no swarm of language models; leave --budget out"
+        )
+
+
+def _swarm_at(spending: Spending, model: Model, rung: Rung) -> Swarm:
+    by_domains = math.ceil(rung.runs_per_domain * spending.domains)
+    runs = max(rung.least_runs, by_domains)
+    tokens = rung.tokens_per_parameter * model.parameters
+    return Swarm(runs, rounded(tokens), model)
+
+
+def _highest(spending: Spending, model: Model) -> Swarm:
+    """The highest swarm of a model that the budget pays; the first rung is paid."""
+    low = 0.0
+    high = TOP
+    last = climbed(spending, model, high)
+    if spending.pays(last):
+        return last
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        swarm = climbed(spending, model, middle)
+        if spending.pays(swarm):
+            low = middle
+        else:
+            high = middle
+    return climbed(spending, model, low)
+
+
+def _bought(spending: Spending, swarm: Swarm) -> Bought:
+    last = climbed(spending, swarm.model, TOP)
+    return Bought(
+        swarm=swarm,
+        estimate=spending.estimate(swarm),
+        cost=spending.cost(swarm),
+        reserved=spending.reserved(swarm),
+        to_spare=swarm == last,
+    )
+
+
+def _refusal(spending: Spending, least: Swarm) -> str:
+    """Why a budget buys nothing, in one line."""
+    budget = spending.budget
+    needed = spending.cost(least)
+    rest = spending.reserved(least)
+    remedy = f"give {budget.in_words(needed)} or more"
+    if not spending.study.ends_at_proposals:
+        remedy += ", take fewer or shorter finals (final.seeds, goal.tokens), or finals: none"
+    proxies = f"{least.runs} proxies of {least.tokens:,} tokens ({least.model.name})"
+    return (
+        f"--budget: {budget.in_words(budget.amount)} pay no useful swarm:"
+        f" {proxies} take {budget.in_words(needed - rest)},"
+        f" and the rest of the study {budget.in_words(rest)};"
+        f" {remedy}"
+    )

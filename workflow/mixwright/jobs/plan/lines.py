@@ -1,0 +1,188 @@
+"""A plan at the terminal: plain lines of columns, for nothing heavy may be imported."""
+
+from collections.abc import Iterator
+
+from mixwright.errors import counted, shortened
+from mixwright.jobs.plan.devices import NARROW, ON_CPU, ON_GPU, Device
+from mixwright.jobs.plan.estimate import MEASURED, Estimate, Part
+from mixwright.jobs.plan.plan import Plan
+from mixwright.jobs.plan.prices import Prices
+from mixwright.jobs.plan.work import CORPUS, FITS
+from mixwright.jobs.status_lines import duration
+
+HEADINGS = ("", "runs", "tokens", "scored", "FLOP", "of one device", "speed")
+SHOWN = 4  # names in a line
+DONE = "nothing is left to do"
+# what the time of a stage without models is made of
+BESIDE = {CORPUS: ", and its text by bytes", FITS: "; fits take seconds to minutes"}
+
+
+def plan_lines(plan: Plan, prices: Prices | None = None, sources: bool = False) -> Iterator[str]:
+    """Yields the lines of a plan.
+
+    Args:
+        plan: the plan.
+        prices: what hours of devices cost; None: nothing is said of money.
+        sources: whether each line of the table of devices is quoted.
+    """
+    yield f"plan of {plan.study.name}: {_sentence(plan)}"
+    if not plan.to_go.parts:
+        return
+    yield from _table(plan)
+    yield f"  in all: {_whole(plan.in_all, plan.devices)}"
+    if plan.in_all.parts != plan.to_go.parts:
+        yield f"  to go: {_whole(plan.to_go, plan.devices)}"
+    if prices:
+        yield from _money(plan, prices)
+    yield from _notes(plan)
+    yield from _origins(plan, sources)
+    if _is_narrow(plan):
+        yield (
+            f"  models under {NARROW} wide were never timed on a GPU, and keep it waiting: expect"
+            " many times as much"
+        )
+
+
+def _is_narrow(plan: Plan) -> bool:
+    """Whether a tabulated speed is of a model narrower than all of which a time was published."""
+    devices = plan.in_all.hardware.devices
+    for part in plan.in_all.parts:
+        work = part.work
+        if part.measured or not work.flops:
+            continue
+        if devices[work.section].kind == "cuda" and work.shape["width"] < NARROW:
+            return True
+    return False
+
+
+def _sentence(plan: Plan) -> str:
+    """What is trained, and what is not."""
+    study = plan.study
+    if study.measured:
+        return "runs that others measured; nothing is trained"
+    if not plan.to_go.parts:
+        return f"{DONE}; in all: {_whole(plan.in_all, plan.devices)}"
+    runs = sum(len(members) for members in study.packs.values())
+    trained = counted(runs, "small model")
+    if study.ends_at_proposals:
+        return f"{trained}, no final models"
+    finals = sum(len(members) for members in study.final_packs.values())
+    return f"{trained}, {counted(finals, 'final model')}"
+
+
+def _table(plan: Plan) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = [HEADINGS]
+    for part in plan.in_all.parts:
+        rows.append(_row(part))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        for cell, width in zip(row[1:-1], widths[1:-1], strict=True):
+            cells.append(cell.rjust(width))
+        cells.append(row[-1])
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _row(part: Part) -> tuple[str, ...]:
+    work = part.work
+    if part.stage in (CORPUS, FITS):
+        jobs = counted(sum(work.jobs.values()), "job")
+        return (part.stage, "", "", "", "", short_time(part.hours), f"{jobs}{BESIDE[part.stage]}")
+    return (
+        part.stage,
+        f"{work.runs:,}",
+        amount(work.tokens),
+        amount(work.scored),
+        amount(work.flops),
+        short_time(part.hours),
+        part.source,
+    )
+
+
+def _whole(estimate: Estimate, devices: str) -> str:
+    """A sentence on all parts of an estimate."""
+    hours = []
+    for device, number in estimate.device_hours.items():
+        noun = "core" if device.startswith("cpu") else device
+        hours.append(f"{short_time(number)} of one {noun}")
+    wall = estimate.wall_hours * 3600
+    low = duration(wall / estimate.factor)
+    high = duration(wall * estimate.factor)
+    words = f"about {duration(wall)} on {devices} ({low} to {high}); {', '.join(hours)}"
+    if estimate.flops:
+        words += f"; {amount(estimate.flops)}FLOP"
+    return words
+
+
+def _money(plan: Plan, prices: Prices) -> Iterator[str]:
+    total = prices.cost(plan.in_all.device_hours)
+    left = prices.cost(plan.to_go.device_hours)
+    line = f"  costs about {prices.words(total)}"
+    if left < total:
+        line += f", of which {prices.words(left)} are to go"
+    unpriced = prices.unpriced(plan.in_all.device_hours)
+    if unpriced:
+        line += f"; without a price: {', '.join(unpriced)}"
+    yield line
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    study = plan.study
+    jobs = sum(sum(part.work.jobs.values()) for part in plan.to_go.parts)
+    hardware = plan.in_all.hardware
+    kind = hardware.devices["proxy"].kind
+    words = f"  {counted(jobs, 'job')} to go, {hardware.numbers[kind]} at once"
+    if plan.space.job_mb:
+        words += f"; up to {size_text(plan.space.job_mb)} of memory each"
+    yield f"{words}; about {size_text(plan.space.disk_mb)} on disk"
+    if plan.space.unsized:
+        names = shortened(plan.space.unsized, SHOWN)
+        yield f"  a gigabyte of text is counted of {names}, whose size nobody knows yet"
+    if study.ends_at_proposals and not study.measured:
+        yield "  the final model is trained elsewhere: goal.tokens cost nothing here"
+
+
+def _origins(plan: Plan, sources: bool) -> Iterator[str]:
+    """Where speeds are from; the table's lines where they are asked for."""
+    tabulated: dict[str, Device] = {}
+    for part in plan.in_all.parts:
+        if part.work.flops and (sources or not part.measured):
+            device = plan.in_all.hardware.devices[part.work.section]
+            tabulated[device.name] = device
+    if not tabulated:
+        return
+    if not sources:
+        factor = f"{plan.in_all.factor:.0f}"
+        if plan.in_all.factor != MEASURED:
+            yield (
+                f"  speeds are from a table, right to a factor of {factor};"
+                " `mixwright plan --sources` quotes it"
+            )
+        return
+    for device in tabulated.values():
+        yield f"  {device.title}: {device.source}"
+        yield f"    {ON_CPU if device.kind == 'cpu' else ON_GPU}"
+
+
+def short_time(hours: float) -> str:
+    """Returns hours of a device in few letters, such as `40 s`, `12 min` or `171 h`."""
+    if hours >= 100:
+        return f"{hours:,.0f} h"
+    return duration(hours * 3600)
+
+
+def amount(number: float) -> str:
+    """Returns a number in few letters, such as `3.2 M` or `9.6e+16`; an empty one for none."""
+    if not number:
+        return ""
+    for size, letter in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {letter}"
+    return f"{number:.0f}"
+
+
+def size_text(megabytes: float) -> str:
+    """Returns `120 MB` or `3.4 GB`."""
+    if megabytes < 1_000:
+        return f"{megabytes:.0f} MB"
+    return f"{megabytes / 1024:.1f} GB"
