@@ -25,7 +25,7 @@ ON_CPU = (
     " entry); scoring reaches twice that, transformers' Trainer (finals) .8 of it"
 )
 ON_GPU = (
-    "share of that by width w: .049 w^.28, at most .6, the line through 14 published training times"
+    "share of that by width w: .049 w^.28, at most .6, the line through 17 published training times"
     " on A100s (RegMix, Pythia, nanoGPT, llm.c, TinyLlama, MosaicML; they differ from it by a"
     " factor of 1.4); our own trainers were not measured on a GPU"
 )

@@ -161,7 +161,20 @@ def _origins(plan: Plan, sources: bool) -> Iterator[str]:
         return
     for device in tabulated.values():
         yield f"  {device.title}: {device.source}"
-        yield f"    {ON_CPU if device.kind == 'cpu' else ON_GPU}"
+        if device.kind == "cpu":
+            yield f"    {ON_CPU}"
+        else:
+            yield f"    {ON_GPU}:"
+            yield from _facts()
+
+
+def _facts() -> Iterator[str]:
+    """The published times behind the share of a GPU's peak."""
+    # here, for the head of a run quotes none
+    from mixwright.jobs.plan.facts import FACTS
+
+    for fact in FACTS:
+        yield f"      {fact.name}: {fact.tokens_per_second:,.0f} tokens/s ({fact.source})"
 
 
 def short_time(hours: float) -> str:

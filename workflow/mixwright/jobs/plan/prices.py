@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
 
 import yaml
@@ -48,14 +49,20 @@ def read_prices(written: str) -> Prices:
     currency = pairs.pop(CURRENCY, "")
     hourly = {}
     for name, price in pairs.items():
-        try:
-            money = float(price)
-        except ValueError:
-            raise MixwrightError(f"--prices {name}: {price} is no number") from None
-        if money < 0:
-            raise MixwrightError(f"--prices {name}: {price} is below 0")
-        hourly[device_of(name, "--prices").name] = money
+        hourly[device_of(name, "--prices").name] = _money(name, price)
     return Prices(hourly, currency)
+
+
+def _money(name: str, price: str) -> float:
+    try:
+        money = float(price)
+    except ValueError:
+        money = nan
+    if not isfinite(money):
+        raise MixwrightError(f"--prices {name}: {price} is no number; write {name}=1.8")
+    if money < 0:
+        raise MixwrightError(f"--prices {name}: {price} is below 0; write 0 where it is free")
+    return money
 
 
 def _of_words(written: str) -> dict[str, str]:
