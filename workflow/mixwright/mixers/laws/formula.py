@@ -92,22 +92,21 @@ def formula_from(form: str, records: Sequence[Mapping[str, Any]]) -> Formula:
     return Law(*columns)
 
 
-def mixer_in_weights(
-    formula: Formula, domains: tuple[str, ...], targets: tuple[str, ...]
-) -> LawMixer:
+def mixer_in_weights(formula: Formula, domains: tuple[str, ...], targets: tuple[str, ...]) -> Mixer:
     """Returns a fitted mixer that has the law, in weights."""
+    unfitted: Any = EffectiveData()
     if isinstance(formula, Exponentials):
-        unfitted: LawMixer = LogLinear()
+        unfitted = LogLinear()
         parameters = formula.parameters
     else:
-        unfitted = EffectiveData()
         parameters = columns_of(formula)
-    return replace(
+    fitted: Mixer = replace(
         unfitted,
         domains=domains,
         targets=targets,
         parameters=parameters,
     )
+    return fitted
 
 
 def mixer_in_amounts(

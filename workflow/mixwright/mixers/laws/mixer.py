@@ -125,6 +125,8 @@ class LawMixer(Fitted):
 
     def note(self, importance: Array, weights: Array) -> str:
         """Returns a sentence on the law: which domains hold most effective data for the goal."""
+        if not self.law.transfer.any():
+            return "the law is linear: without caps it proposes corners"
         share = self.law.transfer / self.law.transfer.sum(axis=1, keepdims=True)
         order = np.argsort(-(importance @ share))[:NAMED]
         names = [self.domains[i] for i in order]
