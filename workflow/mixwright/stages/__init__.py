@@ -39,9 +39,7 @@ COMMANDS = {
     "fit": Command(TABLES, "mixers:fit_mixer", "Fit a mixer to measured losses"),
     "predict": Command(TABLES, "mixers:predict", "Predict the losses of new mixtures"),
     "propose": Command(TABLES, "proposals:propose", "Propose the best mixture inside your bounds"),
-    "surface": Command(
-        TABLES, "mixers:surface", "Write a fitted law as one file, to hand to another team"
-    ),
+    "surface": Command(TABLES, "mixers:surface", "Write a fitted law as one file to hand on"),
     "pareto": Command(TABLES, "proposals:pareto", "List the best mixtures between two objectives"),
     "design": Command(TABLES, "designs:design", "Choose which mixtures to train first"),
     "learning-curve": Command(

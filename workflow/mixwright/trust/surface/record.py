@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mixwright import __version__
 from mixwright.errors import MixwrightError
 from mixwright.files import plain, written
 from mixwright.learners import Metric
@@ -118,7 +117,6 @@ def record_of(surface: Surface) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "written_by": f"mixwright {__version__}",
         "mixer": source.mixer,
         "law": surface.law,
         "form": form_of(surface.formula),
