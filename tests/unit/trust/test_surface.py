@@ -332,6 +332,40 @@ def test_runs_too_few_to_hold_any_out_leave_no_interval(tmp_path):
         assert answers[0]["targets"][0]["low"] is None
 
 
+@pytest.mark.parametrize("mixer", ["effective-data", "log-linear", "regmix-linear", "joint"])
+@pytest.mark.parametrize("case", ["a flat target", "one mixture", "no twice trained mixture"])
+def test_runs_that_say_little_make_a_surface_all_the_same(case, mixer, tmp_path):
+    poor = runs()
+    if case == "a flat target":
+        losses = poor.losses.copy()
+        losses[:, 1] = 2.0
+        poor = replace(poor, losses=losses)
+    elif case == "one mixture":
+        poor = replace(poor, amounts=np.tile(poor.amounts[:1], (len(poor.runs), 1)))
+    else:
+        # the two runs that lie far off are of one mixture
+        poor = poor.of_role("swarm").only(np.delete(np.arange(40), 4))
+    record.write(surface_of(Fit.of(poor, mixer)), tmp_path / "surface.json")
+    text = (tmp_path / "surface.json").read_text()
+    content = strict(text)
+    answers = in_python(text, "runs")
+    value, low, high = reading.read(tmp_path / "surface.json").intervals(mixtures())
+    assert (low <= value).all() and (value <= high).all()
+    same(np.array([[one["value"] for one in each["targets"]] for each in answers]), value)
+    if case == "one mixture":
+        assert all("one mixture" in each["outside"][0] for each in answers)
+    if case == "no twice trained mixture":
+        assert not any(target["noise"] for target in content["targets"])
+
+
+def test_a_number_that_json_does_not_know_is_never_written(tmp_path):
+    broken = made("effective-data")
+    law = replace(broken.formula, scale=np.array([1.0, np.nan, 1.0]))
+    with pytest.raises(MixwrightError, match="NaN or infinite"):
+        record.write(replace(broken, formula=law), tmp_path / "surface.json")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_mixer_that_learned_from_no_swarm_is_refused():
     without = Fit.of(runs(), "effective-data")
     other = replace(without, source=replace(without.source, mixer="autoscale"))

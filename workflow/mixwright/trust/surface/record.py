@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.files import plain, written
+from mixwright.files import written
 from mixwright.learners import Metric
 from mixwright.mixers.laws.formula import (
     LOG_LINEAR,
@@ -23,6 +23,7 @@ from mixwright.simplex.bounds import Bounds
 from mixwright.trust import reach as limits
 from mixwright.trust.evidence import Foreseen
 from mixwright.trust.intervals import LEVEL
+from mixwright.trust.leverage import TINY
 from mixwright.trust.surface.surface import RUNS, Surface, TargetTrust, Wish
 
 FORMAT, VERSION = "mixwright-surface", 1
@@ -188,7 +189,7 @@ def _targets(surface: Surface) -> list[dict[str, Any]]:
                 "best_run": trust.best,
                 "noise": None if trust.noise is None else vars(trust.noise),
                 "held_out": _held_out(trust),
-                "likeness": None if trust.likeness is None else plain(vars(trust.likeness)),
+                "likeness": None if trust.likeness is None else vars(trust.likeness),
                 "second": seconds[k],
                 "refits": [refit[k] for refit in refits],
             }
@@ -259,7 +260,7 @@ def _region(surface: Surface) -> dict[str, Any]:
         "odd_runs_beyond": [list(names) for names in reach.odd],
         "roots_centre": reach.cover.centre.tolist(),
         "precision": reach.cover.precision.tolist(),
-        "outermost": float(reach.cover.of_runs.max()),
+        "outermost": max(float(reach.cover.of_runs.max()), TINY),
     }
 
 
