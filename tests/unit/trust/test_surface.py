@@ -42,14 +42,14 @@ def runs(repeats: int = 4) -> Observations:
     planted = plant(0, runs=40, repeats=repeats)
     weights = planted.seen.weights.copy()
     weights[:, 1] *= 0.1
+    weights[:, 3] *= 0.15
     weights[1:, 0] = 0
     weights[:30, 5] = np.minimum(weights[:30, 5], 0.05)
     weights /= weights.sum(axis=1, keepdims=True)
     losses = planted.losses(weights)
     losses += planted.noise * np.random.default_rng(1).standard_normal(losses.shape)
     for row in (3, 4):
-        weights[row] = 0.1
-        weights[row, :2] = 0, 0.6
+        weights[row] = 0, 0.6, 0.1, 0.01, 0.1, 0.19
         losses[row] += 40 * losses.std(axis=0)
     return replace(planted.seen, domains=NAMES, amounts=weights * 1e6, losses=losses)
 
@@ -79,9 +79,13 @@ def mixtures() -> np.ndarray:
     random = rng.dirichlet(np.full(6, 0.5), 12)
     random[:4, 2] = 0
     near = runs().weights[:6]
-    middle = np.tile(runs().weights.mean(axis=0), (2, 1))
-    # as much of a domain as odd runs alone took, and not far more than the others
-    middle[1, 1] = 1.9 * np.sort(np.delete(runs().weights[:, 1], (3, 4)))[-2]
+    middle = np.tile(runs().weights.mean(axis=0), (4, 1))
+    second = np.sort(np.delete(runs().weights, (3, 4), axis=0), axis=0)[-2]
+    # as much of a domain as odd runs alone took; less and more of another than runs tell of
+    for row, domain, times in ((1, 1, 1.9), (2, 3, 1.9), (3, 3, 2.1)):
+        more = times * second[domain] - middle[row, domain]
+        middle[row, domain] += more
+        middle[row, [2, 4]] -= more / 2
     every = np.concatenate([np.eye(6), random, near, middle])
     return every / every.sum(axis=1, keepdims=True)
 
@@ -161,10 +165,9 @@ def test_a_mixer_without_a_formula_is_represented_and_it_is_said(mixer, tmp_path
 
 @pytest.mark.parametrize("evaluate", [in_python, in_javascript])
 @pytest.mark.parametrize("mixer", MIXERS)
-def test_programs_without_the_library_agree_with_it(mixer, evaluate, tmp_path):
-    surface = reread(mixer, tmp_path)
-    text = (tmp_path / "surface.json").read_text()
-    answers = evaluate(text, "runs")
+def test_programs_without_the_library_agree_with_it(mixer, evaluate):
+    surface = made(mixer)
+    answers = evaluate(text_of(mixer), "runs")
     for key, values in zip(("value", "low", "high"), surface.intervals(mixtures()), strict=True):
         theirs = np.array([[target[key] for target in one["targets"]] for one in answers])
         same(theirs, values)
@@ -305,6 +308,10 @@ def test_python_takes_a_surface_in_place_of_a_fit(tmp_path):
     expected = mixwright.propose(fitted("additive"), caps={"c d": 0.3}, draws=0)
     assert proposal.weights == pytest.approx(expected.weights, abs=1e-9)
     assert proposal.mixer == "additive"
+    record.write(made("regmix"), tmp_path / "regmix.json")
+    proposal = mixwright.propose(mixwright.load(tmp_path / "regmix.json"))
+    assert proposal.mixer == "effective-data"
+    assert any("stands for regmix" in note for note in proposal.notes)
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
