@@ -33,6 +33,8 @@
 #            results/{study}/validation/{mixer}.parquet  predictions of held-out runs
 #            results/{study}/mixtures/{arm}.json      proposals; an arm is a mixer, or mixer@goal
 #                                                     in a study with several goals
+#            results/{study}/surfaces/{mixer}.json    fitted laws, each a file to hand on:
+#                                                     docs/surface.md
 #            results/{study}/finals/{pack}.parquet    final models, trained
 #            results/{study}/scores/{pack}.parquet    and scored
 #            results/{study}/report/                  figures, tables, summary
@@ -102,6 +104,7 @@ rule all:
     default_target: True
     input:
         f"results/{NAME}/report/summary.html",
+        SURFACES,
         LOST,
     localrule: True
 
@@ -110,6 +113,7 @@ rule all:
 rule proposals:
     input:
         f"{proposals_page(STUDY, RESULTS_FOLDER)}.html",
+        SURFACES,
         LOST,
     localrule: True
 

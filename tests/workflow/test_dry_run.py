@@ -218,6 +218,7 @@ def test_another_weight_of_a_target_runs_nothing_of_the_corpus(workshop, smoke):
     assert jobs["train_finals"] == 2 * jobs["propose_mixture"]
     assert jobs.keys() <= {
         "propose_mixture",
+        "surface",
         "train_finals",
         "evaluate_finals",
         "draw_figure",

@@ -69,6 +69,14 @@ def test_a_tiny_swarm_of_others_end_to_end(workshop):
         (workshop.folder / "results" / "tiny" / "mixtures" / "effective-data.json").read_text()
     )
     assert not {"tokens", "epochs"} & set(proposal)  # shares alone are known
+    surfaces = workshop.folder / "results" / "tiny" / "surfaces"
+    assert {path.stem for path in surfaces.iterdir()} == {"effective-data", "regmix-linear"}
+    surface = json.loads((surfaces / "effective-data.json").read_text())
+    goal = surface["goal"]
+    assert goal["weights"] == {"programs": 1 / 3, "prose": 2 / 3} and goal["tokens"] is None
+    assert goal["bounds"]["most"] == [1, 1, 0.5] and surface["domains"] == ["books", "code", "web"]
+    best = dict(zip(surface["domains"], goal["best"]["weights"], strict=True))
+    assert best == pytest.approx(proposal["weights"], abs=1e-9)
     again = workshop.snakemake(study, "--dry-run", **environment)
     assert "Nothing to be done" in again.stdout + again.stderr
     study["measured"]["targets"] = {"prose": 1}

@@ -143,6 +143,7 @@ def test_another_mixer_of_the_same_runs_trains_its_final_alone_and_is_reported(f
             "fit_mixer",
             "validate_mixer",
             "propose_mixture",
+            "surface",
             "train_finals",
             "evaluate_finals",
             "summarise",

@@ -24,6 +24,9 @@ from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import make_options
 from mixwright.trust.bootstrap import DRAWS
 from mixwright.trust.proposal import propose_within
+from mixwright.trust.surface.proposing import propose_from
+from mixwright.trust.surface.reading import open_fit
+from mixwright.trust.surface.surface import Surface
 from mixwright.trust.tournament import standings, tournament
 
 # A table: a CSV or parquet file, or a DataFrame; the workflow's own tables may come in parts.
@@ -112,10 +115,13 @@ def fit(runs: Observations, mixer: str = "effective-data", **settings: Any) -> F
 
 
 @one_thread
-def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One]) -> pd.DataFrame:
+def predict(
+    fit: Fit | Surface, mixtures: pd.DataFrame | str | Path | One | Sequence[One]
+) -> pd.DataFrame:
     """Predicts what the targets measure of mixtures.
 
     Args:
+        fit: a fit, or a surface that was handed over.
         mixtures: a DataFrame or file with a row a mixture and a column a domain, the file that
             `propose` wrote, one mixture as a dict or `Mixture`, or a list of these. Weights are
             shares of 1 of all domains of the fit.
@@ -135,7 +141,7 @@ def predict(fit: Fit, mixtures: pd.DataFrame | str | Path | One | Sequence[One])
 
 @one_thread
 def propose(
-    fit: Fit,
+    fit: Fit | Surface,
     *,
     targets: Mapping[str, float] | Iterable[str] | str | None = None,
     caps: Mapping[str, float] | None = None,
@@ -152,6 +158,7 @@ def propose(
     """Chooses the best mixture inside the bounds, and says how far to trust it.
 
     Args:
+        fit: a fit, or a surface that was handed over: it has no gain over natural.
         targets: target -> weight in the objective, or targets of equal weight; None: the goal of
             the runs' study, or all of them. Targets of different units need weights.
         caps: domain -> largest weight.
@@ -189,6 +196,8 @@ def propose(
         never_worse=never_worse,
         seed=seed,
     )
+    if isinstance(fit, Surface):
+        return propose_from(fit, options)
     return propose_within(fit, options, draws)
 
 
@@ -223,13 +232,16 @@ def compare(
     return standings(tournament(runs, list(mixers or ()), settings, folds, seed))
 
 
-def load(folder: str | Path) -> Fit:
-    """Reads a fit that `fit.save(folder)` or `mixwright fit --to folder` wrote.
+def load(folder: str | Path) -> Fit | Surface:
+    """Reads a fit that `fit.save(folder)` or `mixwright fit --to folder` wrote, or a surface.
+
+    Args:
+        folder: of the fit, or the file that `mixwright surface` wrote.
 
     Raises:
-        MixwrightError: no fit is there.
+        MixwrightError: neither is there, or the file is damaged.
     """
-    return Fit.load(folder)
+    return open_fit(folder)
 
 
 def _words(value: Mapping[str, str] | Iterable[str] | str | None) -> list[str]:
@@ -272,7 +284,7 @@ def _check_runs(function: str, runs: object) -> None:
 
 
 def _check_fit(function: str, fit: object) -> None:
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Fit | Surface):
         kind = type(fit).__name__
         raise MixwrightError(
             f"{function}: fit is a {kind};"

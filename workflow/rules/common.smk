@@ -33,6 +33,7 @@ from mixwright.report.layout import (
     proposal_paths,
     proposals_page,
     result_paths,
+    surface_paths,
     table_paths,
     validated,
 )
@@ -265,6 +266,7 @@ else:
     BEFORE_FINALS = f"results/{NAME}/texts.json"
 SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.domains]
 TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
+SURFACES = surface_paths(STUDY, RESULTS_FOLDER)
 LOST = lost_tokens() if STUDY.learner.rules == "corpus" and not STUDY.measured else []
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
 

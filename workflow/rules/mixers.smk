@@ -1,7 +1,7 @@
 # REQUIRES  results/{study}/design/{role}.parquet, losses/, realised/, loglikelihoods/,
 #           domains.parquet
 # PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{arm}.json,
-#           backtest.json, transfer.json
+#           surfaces/{mixer}.json, backtest.json, transfer.json
 
 
 rule fit_mixer:
@@ -80,6 +80,31 @@ rule propose_mixture:
     shell:
         "python -m mixwright propose-mixture --study results/{wildcards.study}/study.json"
         " --mixer {params.arm[0]} --goal {params.arm[1]:q} --settings {params.settings:q}"
+        " --fit {input.fit:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+rule surface:
+    input:
+        domains="results/{study}/domains.parquet",
+        fit="results/{study}/fits/{mixer}",
+    output:
+        "results/{study}/surfaces/{mixer}.json",
+    log:
+        "logs/{study}/surface/{mixer}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        spec=digest(
+            [
+                STUDY.target_weights,
+                STUDY.final_tokens,
+                CONFIG["goal"],
+                CONFIG["seed"],
+            ]
+        ),
+        version=VERSIONS["surface"],
+    shell:
+        "python -m mixwright surface --study results/{wildcards.study}/study.json"
         " --fit {input.fit:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
 
 

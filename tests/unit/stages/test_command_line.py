@@ -34,12 +34,12 @@ def rule_commands() -> list[tuple[str, str, set[str]]]:
 
 def test_a_rule_is_a_command_is_a_function():
     rules = rule_commands()
-    assert len(rules) == 35
+    assert len(rules) == 36
     for rule, command, _ in rules:
         assert command == rule.replace("_", "-")
         assert COMMANDS[command].load().__name__ == rule
     stages = {name for name, command in COMMANDS.items() if command.group == STAGES}
-    assert {command for _, command, _ in rules} == stages | {"transfer"}
+    assert {command for _, command, _ in rules} == stages | {"transfer", "surface"}
 
 
 def test_every_rule_calls_its_command_with_its_options():

@@ -136,48 +136,11 @@ class FittedRuns:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Fit:
-    """A fitted mixer, and the runs that it was fitted to."""
+class Predicting:
+    """What predicts mixtures: a fit, or a surface that somebody handed over."""
 
     source: FittedRuns
     mixer: Mixer
-    # as they were given; a fit that was loaded has no log-likelihoods
-    runs: Observations
-
-    @classmethod
-    def of(cls, runs: Observations, mixer: str, settings: Mapping[str, Any] | None = None) -> "Fit":
-        """Fits the mixer of this name to runs.
-
-        Raises:
-            MixwrightError: the mixer or a setting is unknown, or the runs are not those it needs.
-        """
-        unfitted = mixers.create(mixer, settings)
-        missing = mixers.missing_runs(mixer, runs.roles)
-        if missing:
-            raise MixwrightError(
-                f"{mixer}: {missing}; train them in a study,"
-                " or fit a mixer that reads a swarm, such as effective-data"
-            )
-        fitted = unfitted.fit(runs)
-        targets = getattr(fitted, "targets", ())
-        return cls(FittedRuns.of(mixer, runs, targets), fitted, runs)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "Fit":
-        """Reads the fit that `save` wrote."""
-        folder = Path(folder)
-        source, mixer = read(folder)
-        return cls(source, mixer, read_runs(folder))
-
-    def save(self, folder: str | Path) -> None:
-        """Writes the fit to a folder, in place of an earlier fit.
-
-        Raises:
-            MixwrightError: the folder holds something that is no fit.
-        """
-        check_place(Path(folder))
-        with written(folder) as partial:
-            save(partial, self.name, self.mixer, self.runs)
 
     @property
     def name(self) -> str:
@@ -216,6 +179,54 @@ class Fit:
         """Refuses a mixer that predicts no losses."""
         if not mixers.entry(self.name).predicts:
             raise MixwrightError(f"{self.name} predicts no losses; fit a mixer that does")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Fit(Predicting):
+    """A fitted mixer, and the runs that it was fitted to."""
+
+    # as they were given; a fit that was loaded has no log-likelihoods
+    runs: Observations
+
+    @classmethod
+    def of(cls, runs: Observations, mixer: str, settings: Mapping[str, Any] | None = None) -> "Fit":
+        """Fits the mixer of this name to runs.
+
+        Raises:
+            MixwrightError: the mixer or a setting is unknown, or the runs are not those it needs.
+        """
+        unfitted = mixers.create(mixer, settings)
+        missing = mixers.missing_runs(mixer, runs.roles)
+        if missing:
+            raise MixwrightError(
+                f"{mixer}: {missing}; train them in a study,"
+                " or fit a mixer that reads a swarm, such as effective-data"
+            )
+        fitted = unfitted.fit(runs)
+        targets = getattr(fitted, "targets", ())
+        return cls(FittedRuns.of(mixer, runs, targets), fitted, runs)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Fit":
+        """Reads the fit that `save` wrote."""
+        folder = Path(folder)
+        if folder.is_file():
+            raise MixwrightError(
+                f"{folder}: a fit is a folder and this is a file; give the folder that"
+                " mixwright fit wrote (predict and propose read surfaces too)"
+            )
+        source, mixer = read(folder)
+        return cls(source, mixer, read_runs(folder))
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the fit to a folder, in place of an earlier fit.
+
+        Raises:
+            MixwrightError: the folder holds something that is no fit.
+        """
+        check_place(Path(folder))
+        with written(folder) as partial:
+            save(partial, self.name, self.mixer, self.runs)
 
     def __repr__(self) -> str:
         runs = counted(self.source.runs, "run")

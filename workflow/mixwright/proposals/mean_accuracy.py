@@ -4,12 +4,13 @@ A gain of 1 % of an accuracy p is p points. So a target counts by its weight tim
 it can have, for which its best run stands: what a fit predicts beyond its runs is too uncertain.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from mixwright.goal import Goal, Readout
-from mixwright.learners import POINTS
+from mixwright.learners import POINTS, Metric
 from mixwright.observations import Observations
 
 
@@ -21,14 +22,26 @@ def for_mean_accuracy(runs: Observations | None, goal: Goal) -> Goal:
     Args:
         runs: those that the mixer was fitted to; None: it reads none.
     """
-    targets = tuple(goal.targets)
-    if runs is None or len(targets) < 2 or not set(targets) <= set(runs.targets):
+    if runs is None:
         return goal
-    readout = Readout.of(goal.targets, targets, runs.metrics)
+    least = dict(zip(runs.targets, runs.losses.min(axis=0).tolist(), strict=True))
+    return for_mean_of(least, runs.metrics, goal)
+
+
+def for_mean_of(best: Mapping[str, float], metrics: Mapping[str, Metric], goal: Goal) -> Goal:
+    """Returns the same by the best of the runs alone.
+
+    Args:
+        best: target -> the least that a run reached of what mixers minimise.
+        metrics: target -> what its numbers are.
+    """
+    targets = tuple(goal.targets)
+    if len(targets) < 2 or not set(targets) <= set(best):
+        return goal
+    readout = Readout.of(goal.targets, targets, metrics)
     if readout.metric is not POINTS:
         return goal
-    columns = [runs.targets.index(target) for target in targets]
-    least = runs.losses[:, columns].min(axis=0)
+    least = np.array([best[target] for target in targets])
     # what is minimised for an accuracy is -log of its share
     points = readout.weights * np.exp(-least)
     shares = points / points.sum()

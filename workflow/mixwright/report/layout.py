@@ -35,6 +35,12 @@ def validated(study: Study) -> list[str]:
     return [mixer for mixer in study.mixers if study.method(mixer).predicts]
 
 
+def surface_paths(study: Study, folder: Folder) -> list[str]:
+    """Returns the response surfaces: of every mixer that predicts losses from the swarm."""
+    mixers = [mixer for mixer in validated(study) if study.method(mixer).can_refit]
+    return _files(folder, "surfaces", mixers, "json")
+
+
 def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
     """Returns name -> files of every result that figures and the report read; none: an empty list.
 

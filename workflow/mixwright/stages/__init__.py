@@ -43,6 +43,7 @@ COMMANDS = {
     "check-mixture": Command(
         TABLES, "export:check_mixture", "Say what a trainer will read by its mixture file"
     ),
+    "surface": Command(TABLES, "mixers:surface", "Write a fitted law as one file to hand on"),
     "pareto": Command(TABLES, "proposals:pareto", "List the best mixtures between two objectives"),
     "design": Command(TABLES, "designs:design", "Choose which mixtures to train first"),
     "learning-curve": Command(

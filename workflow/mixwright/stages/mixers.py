@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mixwright import mixers
+from mixwright.corpus.counts import train_domains
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LOSS
 from mixwright.measured.decisions import NOTHING, ColumnOptions, Decision, Known
@@ -21,11 +22,16 @@ from mixwright.measured.loss_tables import (
     read_observations,
 )
 from mixwright.measured.wide import write_wide
+from mixwright.mixture import Array
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
 from mixwright.study.study import Study
 from mixwright.trust.anchors import AnchorMap, check_units, fit_anchors
 from mixwright.trust.doubts import doubts
+from mixwright.trust.surface.building import DRAWS, surface_of
+from mixwright.trust.surface.reading import open_fit
+from mixwright.trust.surface.record import write as write_surface
+from mixwright.trust.surface.surface import Surface
 
 # Columns of a line where no terminal says how many there are.
 WIDE = 200
@@ -112,19 +118,18 @@ def predict(
 ) -> None:
     """Predict the losses of new mixtures, as CSV: one line a mixture, one column a target.
 
-    A few anchor runs at a larger scale move the predictions to that scale.
+    The fit may be a surface that another team wrote. A few anchor runs at a larger scale move the
+    predictions to that scale.
 
     Example:
         mixwright predict --fit fit --mixtures new.csv --to predicted.csv
     """
-    fitted = Fit.load(fit)
+    fitted = open_fit(fit)
     requested = read_mixtures(mixtures, domains=fitted.domains)
     predicted = fitted.predict_minimised(requested)
-    runs = replace(fitted.runs, metrics=fitted.source.metrics)
-    each = {target: (target,) for target in fitted.mixer.targets}
     amounts = fitted.source.amounts(requested)
     weights = amounts / amounts.sum(axis=1, keepdims=True)
-    for doubt in doubts(fitted.mixer, runs, weights, each):
+    for doubt in _doubts(fitted, weights):
         log.info("%s: %s", fitted.name, doubt)
     if anchor_mixtures or anchor_losses:
         anchors = _anchor_map(fitted, anchor_mixtures, anchor_losses)
@@ -134,7 +139,48 @@ def predict(
     write_wide(to, requested.key, requested.ids, fitted.mixer.targets, in_units)
 
 
-def _anchor_map(fitted: Fit, mixtures: Paths, losses: Paths) -> AnchorMap:
+def surface(
+    fit: Path,
+    to: Path,
+    study: Path | None = None,
+    domains: Path | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> None:
+    """Write the response surface of a fit, one JSON file to hand to another team.
+
+    It holds the law, its refits, what the runs cover, and the goal. docs/surface.md explains it,
+    with programs that evaluate it without mixwright.
+
+    Example:
+        mixwright surface --fit fit --to surface.json
+    """
+    goal = None
+    plan = None
+    if (study is None) != (domains is None):
+        raise MixwrightError("--study and --domains go together; give both or neither")
+    if study is not None and domains is not None:
+        plan = Study.read(study)
+        goal = plan.goal(train_domains(domains))
+    fitted = Fit.load(fit)
+    made = surface_of(fitted, goal, draws, seed)
+    if plan is not None and (plan.measured or not plan.learner.sized):
+        made = made.without_tokens()
+    write_surface(made, to)
+    if made.stands_for:
+        log.info("%s has no formula: the surface is the %s law's", made.name, made.law)
+
+
+def _doubts(fitted: Fit | Surface, weights: Array) -> tuple[str, ...]:
+    """Reasons to doubt what is predicted of weights (mixtures, domains), a sentence each."""
+    if isinstance(fitted, Surface):
+        return fitted.doubts(weights)
+    runs = replace(fitted.runs, metrics=fitted.source.metrics)
+    each = {target: (target,) for target in fitted.mixer.targets}
+    return doubts(fitted.mixer, runs, weights, each)
+
+
+def _anchor_map(fitted: Fit | Surface, mixtures: Paths, losses: Paths) -> AnchorMap:
     """Compares the mixer's predictions of the anchor runs with their losses, target by target."""
     if not (mixtures and losses):
         raise MixwrightError(

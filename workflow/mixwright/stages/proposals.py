@@ -23,6 +23,9 @@ from mixwright.study.study import Study
 from mixwright.trust import bootstrap
 from mixwright.trust.doubts import doubts
 from mixwright.trust.proposal import propose_in_units, propose_within
+from mixwright.trust.surface.proposing import propose_from
+from mixwright.trust.surface.reading import open_fit
+from mixwright.trust.surface.surface import Surface
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +50,15 @@ def propose(
     Example:
         mixwright propose --fit fit --target prose=2 questions --cap web=0.5 --to mixture.json
     """
-    fitted = Fit.load(fit)
+    fitted = open_fit(fit)
     source = fitted.source
     options = read_options(
         source, target, cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
     )
-    proposal = propose_within(fitted, options, draws)
+    if isinstance(fitted, Surface):
+        proposal = propose_from(fitted, options)
+    else:
+        proposal = propose_within(fitted, options, draws)
     _write(options.record(source, proposal), to)
     Console(highlight=False).print(weights_table(proposal))
 

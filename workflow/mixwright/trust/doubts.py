@@ -12,10 +12,11 @@ from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.trust.cost import Cost
-from mixwright.trust.evidence import CANNOT, HeldOut, weigh
+from mixwright.trust.evidence import CANNOT, Foreseen, HeldOut
 from mixwright.trust.folds import held_out_residuals
 from mixwright.trust.leverage import Cover
 from mixwright.trust.odd_runs import OddRuns
+from mixwright.trust.reach import Reach
 from mixwright.trust.refits import rows_read
 
 # sentences at most before the objectives that remain are only listed
@@ -56,8 +57,19 @@ def doubts(
             predicted=cost(swarm.losses - residuals),
             odd=odd.odd,
         )
-        for sentence in _doubtful(held_out, runs.domains, mixtures):
+        foreseen = Foreseen.of(*held_out.by_mixture())
+        reach = Reach.of(swarm.runs, swarm.weights, odd.odd, runs.domains)
+        for sentence in doubtful(reach, foreseen, mixtures):
             names_of.setdefault(sentence, []).append(name)
+    return listed(names_of)
+
+
+def listed(names_of: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Returns doubts with whom they are about: some in full, of many the names.
+
+    Args:
+        names_of: sentence -> names of objectives.
+    """
     sentences: list[str] = []
     others: list[str] = []
     for sentence, names in names_of.items():
@@ -70,13 +82,19 @@ def doubts(
     return tuple(sentences)
 
 
-def _doubtful(held_out: HeldOut, domains: Sequence[str], mixtures: Array) -> list[str]:
-    """Of how many mixtures the runs cannot tell, and why of the first; empty: of none."""
-    centre = held_out.weights.mean(axis=0)
+def doubtful(reach: Reach, foreseen: Foreseen, mixtures: Array) -> list[str]:
+    """Returns of how many mixtures the runs cannot tell, and why of the first; empty: of none.
+
+    Args:
+        reach: of the runs.
+        foreseen: how well these are predicted where they are held out.
+        mixtures: (mixtures, domains).
+    """
     reasons: list[str] = []
     for mixture in mixtures:
-        evidence = weigh(held_out, domains, mixture, centre, np.nan, "")
-        reasons.extend(evidence.reasons[:1])
+        reached = reach.of_mixture(mixture, reach.centre)
+        every = [*reached.reasons, *foreseen.reasons]
+        reasons.extend(every[:1])
     if not reasons:
         return []
     count = f"{len(reasons)} of {len(mixtures)} mixtures"

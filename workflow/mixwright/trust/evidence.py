@@ -15,24 +15,11 @@ from mixwright.mixture import Array
 from mixwright.numerics.spread import robust_deviation
 from mixwright.simplex.alike import same_mixture
 from mixwright.trust.intervals import Interval, rank_interval
-from mixwright.trust.leverage import Cover
+from mixwright.trust.reach import FAR, REMEDY, Reach
 
-# a run with less than this share of a domain does not tell what the domain is worth
-TRACE = 1e-3
-# a gain rests on a domain where proposal and natural differ by more in it
-RESTS = 5e-3
-# so many times as far out as the outermost run, nothing is known
-FAR = 3.0
-# what a share of a domain is worth that is so many times what runs took, and so much over it, is
-# a guess
-BEYOND = 2.0
-MORE = 0.02
 # so many spreads of the runs below the best of them, nothing was ever measured
 BELOW = 3.0
 CANNOT = "these runs cannot tell"
-REMEDY = "train 2 or more runs near it"
-# odd runs that a reason names
-NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -81,6 +68,37 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Foreseen:
+    """How well held-out runs were predicted."""
+
+    # share of the variance of their objectives that the predictions explain
+    explained: float
+    # rank correlation of the two
+    rank: Interval
+
+    @classmethod
+    def of(cls, actual: Array, predicted: Array) -> "Foreseen":
+        """Compares (mixtures,) measured objectives with what was predicted of them."""
+        return cls(_explained(actual, predicted), rank_interval(predicted, actual))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the predictions say nothing; none where they are better than chance."""
+        rank = self.rank
+        if rank.low > 0 and self.explained > 0:
+            return ()
+        ranks = f"{rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}]"
+        yardstick = "by chance"
+        if rank.low > 0:
+            yardstick = "by their mean"
+        return (
+            f"held-out runs are predicted no better than {yardstick}"
+            f" (rank correlation {ranks}, {max(0.0, self.explained):.0%} explained);"
+            " train more runs or longer ones, and check which loss is which run's",
+        )
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """What runs measured of the objective, and what was predicted of them without them.
 
@@ -123,163 +141,35 @@ def weigh(
             predicted for another length than the runs', which no run measured.
         unit: of the objective.
     """
-    mixtures = int(same_mixture(held_out.weights).max()) + 1
     actual, guess = held_out.by_mixture()
-    rank = rank_interval(guess, actual)
-    explained = _explained(actual, guess)
-    cover = Cover.of(held_out.weights)
-    both = np.stack([proposal, natural])
-    distance, natural_distance = cover.distance(both).tolist()
+    foreseen = Foreseen.of(actual, guess)
     gained = float(actual.min()) - predicted
     spread = float(robust_deviation(actual) or actual.std())
     below = None
     if np.isfinite(gained):
         below = gained / max(spread, 1e-12)
-    untried, reasons = _untried(held_out.weights, domains, both)
-    reasons.extend(_beyond(held_out, domains, both, untried))
-    if mixtures == 1:
-        reasons.clear()
-        reasons.append(
-            f"the {len(held_out.runs)} runs are of one mixture; train runs that differ by 5 to 20 %"
-            " in each domain"
-        )
-    elif distance > FAR:
-        reasons.append(f"this mixture lies {_times(distance)} the outermost run; {REMEDY}")
-    if mixtures > 1 and natural_distance > FAR:
-        reasons.append(
-            f"natural lies {_times(natural_distance)} the outermost run; train 2 or more runs of it"
-        )
-    if not (rank.low > 0 and explained > 0):
-        ranks = f"{rank.value:.2f} [{rank.low:.2f}, {rank.high:.2f}]"
-        yardstick = "by chance"
-        if rank.low > 0:
-            yardstick = "by their mean"
-        reasons.append(
-            f"held-out runs are predicted no better than {yardstick}"
-            f" (rank correlation {ranks}, {max(0.0, explained):.0%} explained);"
-            " train more runs or longer ones, and check which loss is which run's"
-        )
+    reach = Reach.of(held_out.runs, held_out.weights, held_out.odd, domains)
+    reached = reach.of_mixture(proposal, natural)
+    reasons = [*reached.reasons, *foreseen.reasons]
     if below is not None and below > BELOW:
         size = f"{gained:.3g} {unit}".rstrip()
         spreads = f"{below:.0f} times the spread of the runs"
         reason = f"it is predicted {size} better than the best run, {spreads}"
-        if distance <= FAR:
+        if reached.distance <= FAR:
             reason = f"{reason}; {REMEDY}"
         reasons.append(reason)
     return Evidence(
         runs=len(held_out.runs),
-        mixtures=mixtures,
-        explained=explained,
-        rank=rank,
-        distance=distance,
-        natural_distance=natural_distance,
+        mixtures=reach.mixtures,
+        explained=foreseen.explained,
+        rank=foreseen.rank,
+        distance=reached.distance,
+        natural_distance=reached.natural_distance,
         below=below,
-        untried=untried,
+        untried=reached.untried,
         odd=tuple(np.array(held_out.runs)[held_out.odd].tolist()),
         reasons=tuple(reasons),
     )
-
-
-def _untried(
-    weights: Array,
-    domains: Sequence[str],
-    both: Array,
-) -> tuple[tuple[str, ...], list[str]]:
-    """The domains that the gain rests on and at most one mixture took, and the reasons in words.
-
-    Args:
-        both: (2, domains) proposal and natural.
-    """
-    never = []
-    once = []
-    shares = dict(zip(domains, both.T.tolist(), strict=True))
-    for name, column in zip(domains, weights.T, strict=True):
-        proposed, natural = shares[name]
-        if abs(proposed - natural) <= RESTS:
-            continue
-        took = weights[column > TRACE]
-        if len(took) == 0:
-            never.append(name)
-        elif same_mixture(took).max() == 0:
-            once.append(name)
-    reasons = []
-    for names, took_them in ((never, "no run took"), (once, "only one mixture took")):
-        if names:
-            capped = all(shares[name][0] <= TRACE for name in names)
-            reasons.append(f"{took_them} {_listed(names, capped, len(domains))}")
-    return (*never, *once), reasons
-
-
-def _beyond(
-    held_out: HeldOut,
-    domains: Sequence[str],
-    both: Array,
-    untried: Sequence[str],
-) -> list[str]:
-    """Reasons where proposal or natural hold far more of a domain than runs took.
-
-    Odd runs are no witnesses. Where they alone took as much, they may be right, and the others
-    say nothing of it.
-
-    Args:
-        both: (2, domains) proposal and natural.
-        untried: domains that have a reason already.
-    """
-    odd = held_out.odd
-    sound = held_out.weights[~odd]
-    if len(sound) < 2:
-        return []
-    second = np.sort(sound, axis=0)[-2]
-    most = sound.max(axis=0)
-    reasons = []
-    for k in np.flatnonzero(np.abs(both[0] - both[1]) > RESTS).tolist():
-        name = domains[k]
-        if name in untried:
-            continue
-        proposed, natural = both[:, k].tolist()
-        share = max(proposed, natural)
-        whose = "this mixture"
-        if natural > proposed:
-            whose = "natural"
-        holds = f"{whose} holds {share:.0%} {name}"
-        if share > BEYOND * second[k] and share - second[k] > MORE:
-            reasons.append(
-                f"{holds}, and at most one run took over {second[k]:.1%};"
-                " train 2 or more runs in between"
-            )
-            continue
-        farther = odd & (held_out.weights[:, k] > most[k])
-        alike = int(farther.sum())
-        # one odd run may be out there by chance
-        near = alike > 1 and BEYOND * share > most[k]
-        if near or (alike and share - most[k] > MORE):
-            names = np.array(held_out.runs)[farther].tolist()
-            reasons.append(
-                f"{holds}, and the runs that took over {most[k]:.1%} lie far off what the others"
-                f" say ({', '.join(names[:NAMED])}); check them, or train more such runs"
-            )
-    return reasons
-
-
-def _listed(names: Sequence[str], capped: bool, domains: int) -> str:
-    """Names of domains, and what would tell of them.
-
-    Args:
-        capped: whether the proposal holds none of them.
-        domains: how many there are in all.
-    """
-    remedy = "train 2 or more runs with 5 to 20 % of it"
-    cap = ", or cap it at 0"
-    if len(names) > 1:
-        remedy = "train 2 or more runs with 5 to 20 % of each"
-        cap = ", or cap them at 0"
-    if capped or 2 * len(names) > domains:
-        cap = ""
-    return f"{', '.join(names)}; {remedy}{cap}"
-
-
-def _times(distance: float) -> str:
-    return f"{distance:,.0f} times as far out as"
 
 
 def _explained(actual: Array, predicted: Array) -> float:

@@ -112,7 +112,7 @@ class Refits:
             odd=odd,
             leverage=cover.leverage(mixtures),
             same_length=bool(np.allclose(amounts.sum(axis=1), total, rtol=SAME_LENGTH)),
-            second=_second_opinion(opponent, sound, points[:2]),
+            second=_second_opinion(second_form(opponent, sound), points[:2]),
             opponent=opponent,
         )
 
@@ -331,13 +331,17 @@ class _Groups:
         return self.order[self.first[mixture] + within]
 
 
-def _second_opinion(mixer: str, observations: Observations, points: Array) -> Array | None:
-    """(points, targets) losses by another form, fitted to the same runs.
-
-    It is None where it cannot be fitted: runs differ in length.
-    """
+def second_form(mixer: str, observations: Observations) -> Mixer | None:
+    """Returns another form fitted to the same runs; None where their lengths forbid it."""
     quiet = replace(observations, derived=True)
     try:
-        return mixers.create(mixer).fit(quiet).predict(points)
+        return mixers.create(mixer).fit(quiet)
     except MixwrightError:
         return None
+
+
+def _second_opinion(second: Mixer | None, points: Array) -> Array | None:
+    """(points, targets) losses by another form; None where there is none."""
+    if second is None:
+        return None
+    return second.predict(points)

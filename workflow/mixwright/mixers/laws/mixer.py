@@ -58,9 +58,7 @@ class LawMixer(Fitted):
 
     def _with_law(self, runs: Observations, law: Law) -> Self:
         """Returns a fitted copy that holds the law."""
-        # A part of (targets,) becomes a column; one of (targets, domains) stays as it is.
-        columns = [np.atleast_2d(part.T).T for part in vars(law).values()]
-        return self.learned(runs, parameters=np.column_stack(columns))
+        return self.learned(runs, parameters=columns_of(law))
 
     @property
     def law(self) -> Law:
@@ -127,6 +125,8 @@ class LawMixer(Fitted):
 
     def note(self, importance: Array, weights: Array) -> str:
         """Returns a sentence on the law: which domains hold most effective data for the goal."""
+        if not self.law.transfer.any():
+            return "the law is linear: without caps it proposes corners"
         share = self.law.transfer / self.law.transfer.sum(axis=1, keepdims=True)
         order = np.argsort(-(importance @ share))[:NAMED]
         names = [self.domains[i] for i in order]
@@ -139,3 +139,10 @@ class LawMixer(Fitted):
                 f"{self.name}: the swarm mixes runs of different length;"
                 " fit one proxy.tokens at a time"
             )
+
+
+def columns_of(law: Law) -> Array:
+    """Returns (targets, 4 + 3 domains): the fields of a law, side by side."""
+    # A part of (targets,) becomes a column; one of (targets, domains) stays as it is.
+    columns = [np.atleast_2d(part.T).T for part in vars(law).values()]
+    return np.column_stack(columns)
