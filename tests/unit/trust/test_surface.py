@@ -298,6 +298,11 @@ def test_commands_take_a_surface_in_place_of_a_fit(tmp_path, caplog):
         pareto(tmp_path / "surface.json", ["north", "west"], tmp_path / "front.csv")
 
 
+def test_domains_without_their_study_are_refused(tmp_path):
+    with pytest.raises(MixwrightError, match="give --study too"):
+        surface(tmp_path / "fit", tmp_path / "to.json", domains=tmp_path / "domains.parquet")
+
+
 def test_python_takes_a_surface_in_place_of_a_fit(tmp_path):
     record.write(made("additive"), tmp_path / "surface.json")
     surface = mixwright.load(str(tmp_path / "surface.json"))

@@ -157,11 +157,11 @@ def surface(
     """
     goal = None
     plan = None
-    if (study is None) != (domains is None):
-        raise MixwrightError("--study and --domains go together; give both or neither")
-    if study is not None and domains is not None:
+    if study is None and domains is not None:
+        raise MixwrightError("--domains belong to a study; give --study too, or neither")
+    if study is not None:
         plan = Study.read(study)
-        goal = plan.goal(train_domains(domains))
+        goal = plan.goal(train_domains(domains or study.parent / "domains.parquet"))
     fitted = Fit.load(fit)
     made = surface_of(fitted, goal, draws, seed)
     if plan is not None and (plan.measured or not plan.learner.sized):
