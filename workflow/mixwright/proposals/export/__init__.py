@@ -37,6 +37,9 @@ class FormatKind:
 FORMATS: dict[str, FormatKind] = {
     "megatron": FormatKind("megatron:Megatron", ".txt", "Megatron-LM: arguments, or a file"),
     "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
+    "torchtitan": FormatKind(
+        "torchtitan:Torchtitan", ".py", "torchtitan: the config of a data loader"
+    ),
     "grain": FormatKind("grain:Grain", ".py", "Grain: MapDataset.mix"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
