@@ -41,6 +41,7 @@ FORMATS: dict[str, FormatKind] = {
         "torchtitan:Torchtitan", ".py", "torchtitan: the config of a data loader"
     ),
     "grain": FormatKind("grain:Grain", ".py", "Grain: MapDataset.mix"),
+    "litgpt": FormatKind("litgpt:LitGpt", ".py", "litgpt: a data module of litdata streams"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),
