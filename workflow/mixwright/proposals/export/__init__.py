@@ -41,6 +41,7 @@ FORMATS: dict[str, FormatKind] = {
         "torchtitan:Torchtitan", ".py", "torchtitan: the config of a data loader"
     ),
     "grain": FormatKind("grain:Grain", ".py", "Grain: MapDataset.mix"),
+    "maxtext": FormatKind("maxtext:MaxText", ".json", "MaxText: a mixture of ArrayRecord files"),
     "litgpt": FormatKind("litgpt:LitGpt", ".py", "litgpt: a data module of litdata streams"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
