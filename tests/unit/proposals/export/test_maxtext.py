@@ -109,6 +109,7 @@ def test_sources_are_read_num_epoch_times():
     budget = Budget(1e9, 1_000, True, {"/d/a": Size(tokens=2e8), "/d/b": Size(tokens=1e9)})
     (ends,) = faults(checked(text, budget), ENDS)
     assert "40.0%" in ends and "/d/a" in ends
+    assert "let sources repeat: num_epoch=3 in MaxText" in ends
     assert not faults(checked(text, budget, num_epoch=3), ENDS)
     listed = "grain_train_files: /d/a,1;/d/b,1\nnum_epoch: 3\n"
     assert not faults(checked(listed, budget), ENDS)

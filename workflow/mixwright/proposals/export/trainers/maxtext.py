@@ -17,6 +17,7 @@ input_pipeline/grain_tokenizer.py (TokenizeAndTrim), configs/base.yml; grain 0.2
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -49,7 +50,7 @@ from mixwright.proposals.export.grain_rule import (
 )
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
-from mixwright.proposals.export.units import sizes_of, tokens_a_unit
+from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
 
 JSON, LIST = "json", "list"
 FILES = "grain_train_files"
@@ -172,7 +173,10 @@ class MaxText(Format):
         if blend.settings["form"] == LIST:
             faults += _rounded(blend, rounded)
         epochs = float(blend.settings["num_epoch"])
-        faults += first_exhausted(self.unit, units / epochs, blend, budget)
+        for fault in first_exhausted(self.unit, units / epochs, blend, budget):
+            needed = _epochs(units, blend, budget)
+            message = f"{fault.message}: num_epoch={needed} in MaxText, or more"
+            faults.append(Fault(fault.kind, message))
         if blend.settings["use_truncation"]:
             faults += _cut(blend, budget)
         return Drawn(units, tuple(faults))
@@ -190,12 +194,7 @@ class MaxText(Format):
         entries = tuple(blend.entries[place] for place in places)
         in_turn = replace(blend, entries=entries)
         units = np.zeros(len(places))
-        units[places] = interleaved(
-            self.unit,
-            in_turn,
-            budget,
-            ranks,
-        )
+        units[places] = interleaved(self.unit, in_turn, budget, ranks)
         return units
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
@@ -315,6 +314,17 @@ def _rounded(blend: Blend, rounded: Blend) -> list[Fault]:
             )
             faults.append(Fault(CHANGED, message))
     return faults
+
+
+def _epochs(units: Array, blend: Blend, budget: Budget) -> int:
+    """Returns how often the source that is read most often must be read."""
+    most = 1.0
+    sizes = sizes_of(blend, budget)
+    for count, size in zip(units.tolist(), sizes, strict=True):
+        records = units_of(ROWS, size, budget.sequence, budget.packed)
+        if records:
+            most = max(most, count / records)
+    return math.ceil(most)
 
 
 def _cut(blend: Blend, budget: Budget) -> list[Fault]:
