@@ -37,6 +37,13 @@ class FormatKind:
 FORMATS: dict[str, FormatKind] = {
     "megatron": FormatKind("megatron:Megatron", ".txt", "Megatron-LM: arguments, or a file"),
     "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
+    "torchtitan": FormatKind(
+        "torchtitan:Torchtitan", ".py", "torchtitan: the config of a data loader"
+    ),
+    "grain": FormatKind("grain:Grain", ".py", "Grain: MapDataset.mix"),
+    "maxtext": FormatKind("maxtext:MaxText", ".json", "MaxText: a mixture of ArrayRecord files"),
+    "litgpt": FormatKind("litgpt:LitGpt", ".py", "litgpt: a data module of litdata streams"),
+    "fairseq2": FormatKind("fairseq2:Fairseq2", ".yaml", "fairseq2: sources of a recipe"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),

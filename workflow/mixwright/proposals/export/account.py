@@ -63,8 +63,9 @@ def account(
         requested: (entries,) shares of tokens that were asked; None where nobody asked.
         most_passes: over a source, above which it is a fault.
     """
+    unit = trainer.unit_of(blend.settings)
     drawn = trainer.draw(blend, budget)
-    shares = token_shares(trainer.unit, drawn.units, blend, budget)
+    shares = token_shares(unit, drawn.units, blend, budget)
     lines = []
     faults = [*blend.faults, *drawn.faults]
     listed = {fault.message.split(" (")[0] for fault in faults if fault.kind == LOST}
@@ -75,7 +76,7 @@ def account(
     known = _counted(drawn.units)
     for place, entry in enumerate(blend.entries):
         passes = None
-        units = units_of(trainer.unit, sizes[place], budget.sequence, budget.packed)
+        units = units_of(unit, sizes[place], budget.sequence, budget.packed)
         if known and units:
             passes = float(drawn.units[place]) / units
         if passes is not None and passes > most_passes:

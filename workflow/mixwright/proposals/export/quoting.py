@@ -59,6 +59,9 @@ def python_text(value: str) -> str:
 def yaml_text(value: Any) -> str:
     """Returns a block of YAML; keys keep their order, numbers every digit, text its characters."""
     text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1_000_000)
+    # PyYAML writes this line end as it stands, and reads a space
+    if "\x85" in text:
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False, width=1_000_000)
     return text
 
 

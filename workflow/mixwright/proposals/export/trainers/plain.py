@@ -1,22 +1,29 @@
 """Plain tables of a mixture: domain and share of the tokens, as CSV, JSON or YAML.
 
+    number  a share of the tokens; shares are read as numbers over their sum, which is told
+    zero    allowed, and nothing is read of it
+    names   any text: quoted as the format quotes it, line ends included
+
 No trainer reads them by itself: they are for scripts. What is drawn is what is written.
 """
 
 import csv
 import io
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import expected, never_drawn
+from mixwright.proposals.export.arithmetic import expected, is_sum_one, never_drawn, numbers_of
 from mixwright.proposals.export.base import Document, Format
-from mixwright.proposals.export.blend import TOKENS, Blend, Budget, Drawn, Entry
+from mixwright.proposals.export.blend import REMARK, TOKENS, Blend, Budget, Drawn, Entry, Fault
 from mixwright.proposals.export.quoting import commented, yaml_text
+
+HEADING = ("source", "share")
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,12 @@ class Plain(Format):
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
         units = expected(self.unit, blend, budget)
-        return Drawn(units, never_drawn(blend, units))
+        faults = list(never_drawn(blend, units))
+        if not is_sum_one(blend):
+            total = numbers_of(blend).sum()
+            message = f"the shares sum to {total:.9g}; they are read as parts of it"
+            faults.append(Fault(REMARK, message))
+        return Drawn(units, tuple(faults))
 
 
 @dataclass(frozen=True)
@@ -43,20 +55,38 @@ class PlainCsv(Plain):
     def write(self, document: Document) -> str:
         (blend,) = document.blends
         file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["source", "share"])
+        # Python 3.11 leaves a lone carriage return without quotes
+        returns = any("\r" in entry.path for entry in blend.entries)
+        writer = csv.writer(
+            file,
+            lineterminator="\n",
+            quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,
+        )
+        writer.writerow(HEADING)
         for entry in blend.entries:
             writer.writerow([entry.path, repr(entry.number)])
         return file.getvalue()
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        rows = list(csv.reader(io.StringIO(text)))
-        shares: dict[str, Any] = {}
-        for row in rows[1:]:
+        # without newline="" a name that holds a line end of Windows would lose half of it
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        try:
+            rows = [row for row in reader if row]
+        except csv.Error as error:
+            raise MixwrightError(f"{where}: no CSV: {error}; correct the quotes") from None
+        shares = []
+        for row in rows:
             if len(row) != 2:
-                raise MixwrightError(f"{where}: a line has {len(row)} cells; give source and share")
-            shares[row[0]] = row[1]
-        return (_blend(shares, where),)
+                raise MixwrightError(
+                    f"{where}: a line has {len(row)} cells; give source and share",
+                )
+            name, share = row
+            shares.append((name, share))
+        if shares and _is_number(shares[0][1]):
+            raise MixwrightError(
+                f"{where}: the first line has a number; begin with the heading {','.join(HEADING)}"
+            )
+        return (_blend(shares[1:], where),)
 
 
 @dataclass(frozen=True)
@@ -72,10 +102,10 @@ class PlainJson(Plain):
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
         try:
-            content = json.loads(text)
+            content = json.loads(text, object_pairs_hook=_Pairs)
         except json.JSONDecodeError as error:
             raise MixwrightError(f"{where}: no JSON: {error}; correct the file") from None
-        return (_blend(content, where),)
+        return (_blend(_of_proposal(content, where), where),)
 
 
 @dataclass(frozen=True)
@@ -89,11 +119,31 @@ class PlainYaml(Plain):
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
         try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            content = yaml.load(text, Loader=_Loader)
+        except (yaml.YAMLError, RecursionError) as error:
             line = " ".join(str(error).split())
             raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
-        return (_blend(content, where),)
+        return (_blend(_of_proposal(content, where), where),)
+
+
+class _Pairs(list[tuple[Any, Any]]):
+    """A mapping whose keys may stand twice: two lines of one source are told, and not joined."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the mappings of YAML as pairs."""
+
+
+def _pairs(loader: yaml.SafeLoader, node: Any) -> _Pairs:
+    loader.flatten_mapping(node)
+    pairs = _Pairs()
+    for key, value in node.value:
+        name = loader.construct_object(key, deep=True)
+        pairs.append((name, loader.construct_object(value, deep=True)))
+    return pairs
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _pairs)
 
 
 def _shares(document: Document) -> dict[str, float]:
@@ -101,16 +151,58 @@ def _shares(document: Document) -> dict[str, float]:
     return {entry.path: entry.number for entry in blend.entries}
 
 
-def _blend(content: Any, where: str) -> Blend:
-    """Returns the blend of source -> share, or of what `mixwright propose` wrote."""
-    if isinstance(content, Mapping) and isinstance(content.get("weights"), Mapping):
-        content = content["weights"]
-    if not isinstance(content, Mapping) or not content:
-        raise MixwrightError(f"{where}: no source stands there; give source: share")
+def _of_proposal(content: Any, where: str) -> Iterable[tuple[Any, Any]]:
+    """Returns the pairs of source and share; of what `mixwright propose` wrote, its weights."""
+    if not isinstance(content, _Pairs):
+        raise MixwrightError(
+            f"{where}: no source stands there; give source: share",
+        )
+    for name, value in content:
+        if name == "weights" and isinstance(value, _Pairs):
+            return value
+    return content
+
+
+def _blend(pairs: Iterable[tuple[Any, Any]], where: str) -> Blend:
+    shares: dict[str, float] = {}
+    for name, written in pairs:
+        if not isinstance(name, str):
+            raise MixwrightError(
+                f"{where}: {name!r} is no text; write the source in quotes",
+            )
+        shown = json.dumps(name, ensure_ascii=False)
+        if name in shares:
+            raise MixwrightError(
+                f"{where}: {shown} stands twice; give every source one share",
+            )
+        shares[name] = _number(written, shown, where)
+    if not shares:
+        raise MixwrightError(
+            f"{where}: no source stands there; give source and share",
+        )
     entries = []
-    for path, number in content.items():
-        try:
-            entries.append(Entry(str(path), float(number)))
-        except (TypeError, ValueError):
-            raise MixwrightError(f"{where}: {path} has {number!r}; give it a number") from None
+    for name, share in shares.items():
+        entries.append(Entry(name, share))
     return Blend(tuple(entries))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(written: Any, shown: str, where: str) -> float:
+    """Returns a share from 0 on."""
+    try:
+        number = float(written)
+    except (TypeError, ValueError):
+        raise MixwrightError(f"{where}: {shown} has {written!r}; give it a number") from None
+    is_share = math.isfinite(number) and number >= 0
+    if isinstance(written, bool) or not is_share:
+        raise MixwrightError(
+            f"{where}: {shown} has {written!r}; give it a number from 0 on",
+        )
+    return number
