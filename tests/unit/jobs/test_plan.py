@@ -131,6 +131,28 @@ def test_a_study_without_finals_pays_nothing_for_the_goal():
     assert "trained elsewhere: goal.tokens cost nothing here" in said
 
 
+def test_runs_of_another_size_are_counted_by_their_own_shape():
+    planned = study(
+        transfer={"model": "pythia-160m", "mixtures": 6}, tokenizer={"vocabulary": 50_304}
+    )
+    by_stage = {part.stage: part.work for part in estimate(planned, hardware_of(planned)).parts}
+    swarm, transfer = by_stage["swarm"], by_stage["transfer"]
+    assert transfer.runs == 6 and transfer.shape["width"] == 768
+    assert transfer.flops / transfer.runs > 25 * swarm.flops / swarm.runs
+
+
+def test_a_gpu_that_nobody_names_is_said_to_be_a_guess(monkeypatch):
+    planned = study(proxy={"device": "cuda"})
+    monkeypatch.setattr("mixwright.jobs.plan.plan.gpus", list)
+    assert "not known here" in "\n".join(plan_lines(plan_of(planned, Path("/none"))))
+    named = plan_of(planned, Path("/none"), "h100")
+    assert "not known here" not in "\n".join(plan_lines(named))
+    monkeypatch.setattr("mixwright.jobs.plan.plan.gpus", lambda: [DEVICES["h100"]] * 4)
+    here_too = plan_of(planned, Path("/none"))
+    assert "4 H100 SXMs" in here_too.devices
+    assert "not known here" not in "\n".join(plan_lines(here_too))
+
+
 def test_measured_runs_are_not_trained(capsys):
     plan(configfile=[CONFIG / "studies" / "regmix_pile.yaml"])
     said = capsys.readouterr().out

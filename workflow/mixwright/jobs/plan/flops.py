@@ -14,12 +14,11 @@ its context on average; a masked model sees all of it, which doubles the term.
 from collections.abc import Mapping
 from typing import Any
 
+from mixwright.jobs.resources import MASKED_PASSES
 from mixwright.learners import MASKED
 
 TRAINING = 6  # operations for each weight and token
 SCORING = 2  # the forward pass alone
-# A masked model predicts every seventh token at a time: see proxies/models/masking.py.
-MASKED_EVERY = 7
 
 
 def training_flops(shape: Mapping[str, Any], vocabulary: int) -> float:
@@ -39,7 +38,7 @@ def scoring_flops(shape: Mapping[str, Any], vocabulary: int) -> float:
     """
     flops = SCORING * _products(shape, vocabulary)
     if _is_masked(shape):
-        flops *= MASKED_EVERY
+        flops *= MASKED_PASSES
     return flops
 
 
@@ -51,7 +50,7 @@ def _products(shape: Mapping[str, Any], vocabulary: int) -> float:
     if _is_masked(shape):
         attention = 2 * attention
         # a dense layer stands before the head
-        head = (width**2 + head) / MASKED_EVERY
+        head = (width**2 + head) / MASKED_PASSES
     matrices = 2
     if shape.get("architecture", "llama") == "llama":
         matrices = 3

@@ -36,23 +36,29 @@ def plan_lines(plan: Plan, prices: Prices | None = None, sources: bool = False) 
         yield from _money(plan, prices)
     yield from _notes(plan)
     yield from _origins(plan, sources)
-    if _is_narrow(plan):
+    widths = _tabulated_on_gpu(plan)
+    if not widths:
+        return
+    if plan.guessed:
+        yield "  which GPU trains is not known here: name it with `mixwright plan --device`"
+    if min(widths) < NARROW:
         yield (
             f"  models under {NARROW} wide were never timed on a GPU, and keep it waiting: expect"
             " many times as much"
         )
 
 
-def _is_narrow(plan: Plan) -> bool:
-    """Whether a tabulated speed is of a model narrower than all of which a time was published."""
+def _tabulated_on_gpu(plan: Plan) -> list[int]:
+    """Widths of the models whose speed on a GPU is from the table."""
     devices = plan.in_all.hardware.devices
+    widths = []
     for part in plan.in_all.parts:
         work = part.work
         if part.measured or not work.flops:
             continue
-        if devices[work.section].kind == "cuda" and work.shape["width"] < NARROW:
-            return True
-    return False
+        if devices[work.section].kind == "cuda":
+            widths.append(work.shape["width"])
+    return widths
 
 
 def _sentence(plan: Plan) -> str:

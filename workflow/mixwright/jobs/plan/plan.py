@@ -21,6 +21,8 @@ class Plan:
     # without what is done
     to_go: Estimate
     space: Space
+    # whether which GPU trains is a guess
+    guessed: bool = False
 
     @property
     def devices(self) -> str:
@@ -72,4 +74,5 @@ def plan_of(
         estimate(study, hardware, figures=figures),
         estimate(study, hardware, done, figures),
         space_of(study),
+        guessed=device is None and not cards,
     )
