@@ -37,6 +37,9 @@ class FormatKind:
 FORMATS: dict[str, FormatKind] = {
     "megatron": FormatKind("megatron:Megatron", ".txt", "Megatron-LM: arguments, or a file"),
     "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
+    "olmo-core": FormatKind(
+        "olmo_core:OlmoCore", ".yaml", "OLMo-core: source mixture, or composable sources"
+    ),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),
@@ -51,6 +54,7 @@ ELSEWHERE = {
     "pai-megatron-patch": "it takes Megatron's arguments; use megatron",
     "litdata": "use litgpt, whose module holds a CombinedStreamingDataset of litdata",
     "datasets": "use hf",
+    "olmo": 'use olmo-core, or olmo-core with --settings \'{"form": "composable"}\'',
 }
 
 
