@@ -40,6 +40,7 @@ FORMATS: dict[str, FormatKind] = {
     "olmo-core": FormatKind(
         "olmo_core:OlmoCore", ".yaml", "OLMo-core: source mixture, or composable sources"
     ),
+    "levanter": FormatKind("levanter:Levanter", ".yaml", "Levanter: the data section, with stages"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),

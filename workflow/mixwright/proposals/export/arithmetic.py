@@ -138,6 +138,38 @@ def first_exhausted(unit: str, units: Array, blend: Blend, budget: Budget) -> tu
     return (Fault(ENDS, f"{message}; lower its weight, or let sources repeat"),)
 
 
+def last_exhausted(
+    unit: str,
+    units: Array,
+    blend: Blend,
+    budget: Budget,
+) -> tuple[Fault, ...]:
+    """Returns the fault of a trainer that stops when every source was used up once.
+
+    There is none where a size is unknown.
+
+    Args:
+        unit: that is drawn.
+        units: (entries,) of the whole stage.
+        blend: the entries.
+        budget: what there is of each source.
+    """
+    last = 0.0
+    sizes = sizes_of(blend, budget)
+    for count, size in zip(units.tolist(), sizes, strict=True):
+        most = units_of(unit, size, budget.sequence, budget.packed)
+        if most is None or count == 0:
+            return ()
+        last = max(last, most / count)
+    if last >= 1:
+        return ()
+    message = (
+        f"the training ends at {last:.1%} of its tokens, when every source was used up once;"
+        " let sources repeat, or find more of them"
+    )
+    return (Fault(ENDS, message),)
+
+
 def never_drawn(blend: Blend, units: Array) -> tuple[Fault, ...]:
     """Returns a fault for each entry with a number above 0 of which nothing is read."""
     faults = []
