@@ -41,6 +41,9 @@ FORMATS: dict[str, FormatKind] = {
         "olmo_core:OlmoCore", ".yaml", "OLMo-core: source mixture, or composable sources"
     ),
     "levanter": FormatKind("levanter:Levanter", ".yaml", "Levanter: the data section, with stages"),
+    "streaming": FormatKind(
+        "streaming:Streaming", ".yaml", "MosaicML Streaming: streams with proportions"
+    ),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),
