@@ -127,6 +127,13 @@ def test_the_largest_part_cut_off_gets_what_is_missing():
     assert units.tolist() == [5, 5]
 
 
+def test_of_equal_parts_the_last_gets_what_is_missing():
+    sources = [source("web", 0.5), source("laws", 0.5)]
+    text = yaml_of(sources, requested_tokens=3_000, global_batch_size=1_000)
+    _, units = checked(text, Budget(None, 1_000))
+    assert units.tolist() == [1, 2]
+
+
 def test_files_shorter_than_a_sequence_give_nothing():
     sources = [source("web", 0.5), source("laws", 0.5, max_repetition_ratio=9)]
     text = yaml_of(sources, requested_tokens=4_000, global_batch_size=1_000)
