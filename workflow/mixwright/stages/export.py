@@ -17,7 +17,7 @@ from mixwright.goal import Readout
 from mixwright.measured.loss_tables import as_mixtures
 from mixwright.mixture import Mixture
 from mixwright.proposals.export import create
-from mixwright.proposals.export.account import Account, account
+from mixwright.proposals.export.account import Account, account, tokens_of_stages
 from mixwright.proposals.export.blend import Budget, Size
 from mixwright.proposals.export.exporting import Cost
 from mixwright.proposals.export.exporting import export as exported
@@ -97,8 +97,8 @@ def check_mixture(
     of_path: Mapping[str, Size] = {} if sizes is None else read_sizes(sizes)
     blends = trainer.read(file.read_text(encoding="utf-8-sig"), str(file))
     accounts = []
-    for blend in blends:
-        budget = Budget(tokens, sequence, packed, of_path)
+    for blend, of_stage in zip(blends, tokens_of_stages(blends, tokens), strict=True):
+        budget = Budget(of_stage, sequence, packed, of_path)
         accounts.append(account(trainer, blend, budget))
     if table is not None:
         _write_table(table, accounts)

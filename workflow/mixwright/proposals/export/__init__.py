@@ -44,6 +44,13 @@ FORMATS: dict[str, FormatKind] = {
     "maxtext": FormatKind("maxtext:MaxText", ".json", "MaxText: a mixture of ArrayRecord files"),
     "litgpt": FormatKind("litgpt:LitGpt", ".py", "litgpt: a data module of litdata streams"),
     "fairseq2": FormatKind("fairseq2:Fairseq2", ".yaml", "fairseq2: sources of a recipe"),
+    "olmo-core": FormatKind(
+        "olmo_core:OlmoCore", ".yaml", "OLMo-core: source mixture, or composable sources"
+    ),
+    "levanter": FormatKind("levanter:Levanter", ".yaml", "Levanter: the data section, with stages"),
+    "streaming": FormatKind(
+        "streaming:Streaming", ".yaml", "MosaicML Streaming: streams with proportions"
+    ),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),
@@ -58,6 +65,7 @@ ELSEWHERE = {
     "pai-megatron-patch": "it takes Megatron's arguments; use megatron",
     "litdata": "use litgpt, whose module holds a CombinedStreamingDataset of litdata",
     "datasets": "use hf",
+    "olmo": 'use olmo-core, or olmo-core with --settings \'{"form": "composable"}\'',
 }
 
 

@@ -88,6 +88,26 @@ def account(
     return Account(blend.name, tuple(lines), tuple(faults), drawn.random)
 
 
+def tokens_of_stages(
+    blends: Sequence[Blend],
+    tokens: float | None,
+) -> list[float | None]:
+    """Returns the tokens of each stage of a training of `tokens`, by where the stages begin.
+
+    All are given to each stage where the file does not tell where they begin.
+    """
+    begins = [blend.begins for blend in blends]
+    if tokens is None or not any(begins):
+        return [tokens] * len(blends)
+    ends = [*begins[1:], tokens]
+    result: list[float | None] = []
+    for begin, end in zip(begins, ends, strict=True):
+        length = end - begin
+        # A stage that the training does not reach has none.
+        result.append(length if length > 0 else None)
+    return result
+
+
 def token_shares(unit: str, units: Array, blend: Blend, budget: Budget) -> Array | None:
     """Returns (entries,) shares of the tokens that units hold; None where it cannot be known."""
     tokens = np.zeros(len(units))

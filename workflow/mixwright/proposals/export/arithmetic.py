@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from mixwright.corpus.turns import allocate_next
 from mixwright.mixture import Array
 from mixwright.proposals.export.blend import (
+    CHANGED,
     ENDS,
     LOST,
     REFUSED,
@@ -20,6 +21,8 @@ from mixwright.proposals.export.units import all_units, sizes_of, units_of
 WALKED = 300_000
 # numpy's Generator.choice and datasets refuse probabilities whose sum is off by more.
 SUM_OF_CHOICE = float(np.sqrt(np.finfo(np.float64).eps))
+# A share that is off by more, and by more than one unit, is not what the file seems to say.
+FAR = 0.1
 
 
 def numbers_of(blend: Blend) -> Array:
@@ -90,10 +93,11 @@ def deterministic(unit: str, blend: Blend, budget: Budget) -> Array:
 def blocks(shares: Array, block: int) -> Array:
     """Returns (entries,) units of a block: each share floored, the rest to the largest share.
 
-    It is Levanter's rule (levanter/data/mixture.py, 0.2.20.dev).
+    It is Levanter's rule (levanter/data/mixture.py, 0.2.20.dev): the largest is the first of the
+    largest counts.
     """
     counts = np.floor(shares * block)
-    counts[int(shares.argmax())] += block - counts.sum()
+    counts[int(counts.argmax())] += block - counts.sum()
     return counts
 
 
@@ -134,12 +138,69 @@ def first_exhausted(unit: str, units: Array, blend: Blend, budget: Budget) -> tu
     return (Fault(ENDS, f"{message}; lower its weight, or let sources repeat"),)
 
 
+def last_exhausted(
+    unit: str,
+    units: Array,
+    blend: Blend,
+    budget: Budget,
+) -> tuple[Fault, ...]:
+    """Returns the fault of a trainer that stops when every source was used up once.
+
+    There is none where a size is unknown.
+
+    Args:
+        unit: that is drawn.
+        units: (entries,) of the whole stage.
+        blend: the entries.
+        budget: what there is of each source.
+    """
+    last = 0.0
+    sizes = sizes_of(blend, budget)
+    for count, size in zip(units.tolist(), sizes, strict=True):
+        most = units_of(unit, size, budget.sequence, budget.packed)
+        if most is None or count == 0:
+            return ()
+        last = max(last, most / count)
+    if last >= 1:
+        return ()
+    message = (
+        f"the training ends at {last:.1%} of its tokens, when every source was used up once;"
+        " let sources repeat, or find more of them"
+    )
+    return (Fault(ENDS, message),)
+
+
 def never_drawn(blend: Blend, units: Array) -> tuple[Fault, ...]:
     """Returns a fault for each entry with a number above 0 of which nothing is read."""
     faults = []
     for entry, count in zip(blend.entries, units.tolist(), strict=True):
         if entry.number > 0 and count == 0:
             faults.append(Fault(LOST, f"{entry.path} ({entry.number:g}) is never read"))
+    return tuple(faults)
+
+
+def changed(blend: Blend, units: Array, why: str) -> tuple[Fault, ...]:
+    """Returns a fault for each entry whose share of the units is far from its number's.
+
+    Args:
+        blend: the entries.
+        units: (entries,) that are read, or shares of them.
+        why: the reason and the remedy.
+    """
+    total = float(units.sum())
+    if total == 0:
+        return ()
+    # Shares alone have no unit to be rounded to.
+    rounding = 1 / total if total > 1 + 1e-6 else 0.0
+    faults = []
+    shares = units / total
+    for entry, wanted, share in zip(
+        blend.entries, normalised(blend).tolist(), shares.tolist(), strict=True
+    ):
+        off = abs(share - wanted)
+        if share > 0 and off > FAR * wanted and off > rounding * (1 + 1e-9):
+            message = f"{entry.path}: the numbers say {wanted:.3g}, and {share:.3g} is read"
+            faults.append(Fault(CHANGED, f"{message}: {why}"))
     return tuple(faults)
 
 

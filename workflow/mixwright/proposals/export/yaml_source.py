@@ -1,0 +1,88 @@
+"""YAML files of trainers, read as they stand."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from mixwright.errors import MixwrightError
+
+
+def documents(text: str, where: str) -> list[Any]:
+    """Returns the documents of a YAML file; empty ones are left out.
+
+    Args:
+        text: of the file.
+        where: what messages call it.
+
+    Raises:
+        MixwrightError: it is no YAML.
+    """
+    loaded = []
+    try:
+        for document in yaml.safe_load_all(text):
+            if document is not None:
+                loaded.append(document)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        words = str(error).split()
+        line = " ".join(words)
+        raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+    return loaded
+
+
+def mapping(value: Any, where: str, wanted: str) -> Mapping[Any, Any]:
+    """Returns a value that must be a mapping with something in it.
+
+    Args:
+        value: of the file.
+        where: what messages call the place.
+        wanted: what should stand there.
+
+    Raises:
+        MixwrightError: it is no such mapping.
+    """
+    if not isinstance(value, Mapping) or not value:
+        raise MixwrightError(f"{where}: {wanted} is missing; write it into the file")
+    return value
+
+
+def number(value: Any, where: str, of_text: bool = True) -> float:
+    """Returns a number; as YAML 1.1 knows 1.0e-5 and takes 1e-5 for text, text may be one too.
+
+    Args:
+        value: of the file.
+        where: what messages call the place.
+        of_text: whether the trainer takes numbers that are written as text.
+
+    Raises:
+        MixwrightError: it is no number.
+    """
+    kinds = (int, float, str) if of_text else (int, float)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise _no_number(value, where)
+    try:
+        result = float(value)
+    except ValueError:
+        raise _no_number(value, where) from None
+    if not math.isfinite(result):
+        raise _no_number(value, where)
+    return result
+
+
+def _no_number(
+    value: Any,
+    where: str,
+) -> MixwrightError:
+    return MixwrightError(f"{where} is {value!r}; give a number")
+
+
+def whole_number(value: Any, where: str) -> int | None:
+    """Returns a whole number; None where nothing is written.
+
+    Raises:
+        MixwrightError: it is no number.
+    """
+    if value is None:
+        return None
+    return int(number(value, where))
