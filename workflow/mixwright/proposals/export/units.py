@@ -69,4 +69,5 @@ def all_units(unit: str, shares: Array, blend: Blend, budget: Budget) -> float |
         if tokens is None:
             return None
         mean += share * tokens
-    return budget.tokens / mean
+    # zeros, of weights that no trainer takes
+    return budget.tokens / mean if mean > 0 else None
