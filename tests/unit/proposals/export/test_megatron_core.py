@@ -95,7 +95,7 @@ def test_the_blend_of_the_split_train_is_read():
     [
         ("GPTDatasetConfig(1, 8, (['a', 'b'], [1.0, 2.0]))", REFUSED, "no split"),
         ("GPTDatasetConfig(1, 8, (['a', 'b'], [1.0, 0.0]), split='1')", REFUSED, "b has 0"),
-        ("GPTDatasetConfig(1, 8, (['a', 'b'], [1, 2.0]), split='1')", REMARK, "one type"),
+        ("BlendedDataset(d, [3, 1.0], 10, c)", REFUSED, "several types"),
         ("GPTDatasetConfig(1, 8, (['a', 'b'], None), split='1')", REMARK, "no weights"),
         (
             "c = GPTDatasetConfig(1, 8, (['a', 'b'], [1.0, 2.0]), split='1')\n"

@@ -37,6 +37,12 @@ class FormatKind:
 FORMATS: dict[str, FormatKind] = {
     "megatron": FormatKind("megatron:Megatron", ".txt", "Megatron-LM: arguments, or a file"),
     "megatron-core": FormatKind("megatron_core:MegatronCore", ".py", "Megatron-Core: a config"),
+    "megatron-bridge": FormatKind(
+        "megatron_bridge:MegatronBridge", ".py", "Megatron-Bridge, and NeMo: pretraining"
+    ),
+    "megatron-bridge-sft": FormatKind(
+        "megatron_bridge:MegatronBridgeSft", ".py", "Megatron-Bridge: fine-tuning on rows"
+    ),
     "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),

@@ -50,6 +50,14 @@ def blend_of_words(
     return Blend(tuple(entries), settings, faults=tuple(faults))
 
 
+def zipped(weights: Sequence[Any], paths: Sequence[str]) -> list[Any]:
+    """Returns weights and prefixes in turn."""
+    words: list[Any] = []
+    for weight, path in zip(weights, paths, strict=True):
+        words += [weight, path]
+    return words
+
+
 def _check_no_weights(words: Sequence[str], where: str) -> None:
     numbers = [word for word in words if _is_number(word)]
     if numbers:
