@@ -43,6 +43,7 @@ FORMATS: dict[str, FormatKind] = {
     "megatron-bridge-sft": FormatKind(
         "megatron_bridge:MegatronBridgeSft", ".py", "Megatron-Bridge: fine-tuning on rows"
     ),
+    "nanotron": FormatKind("nanotron:Nanotron", ".yaml", "nanotron: folders, also by stage"),
     "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
