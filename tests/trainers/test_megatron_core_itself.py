@@ -17,6 +17,7 @@ from mixwright.proposals.export.trainers.megatron_index import needed_surplus
 from orders import WEIGHTS, order
 from trainer_envs import answer, environment
 
+# Of Megatron-Core, with the Python that each wheel is for.
 VERSIONS = {"0.16.1": "3.11", "0.19.2": "3.12"}
 DRAWS = 1_000_000
 
@@ -80,10 +81,15 @@ for name, words in VALUES["words"].items():
     ANSWER[name] = dict(zip(paths, counts.tolist()))
 """
 
-# The compiled index alone.
+# The compiled index alone, of a wheel without anything that it depends on.
 INDEX = """
+import importlib.util, pathlib, sysconfig
 import numpy
-from megatron.core.datasets import helpers
+folder = pathlib.Path(sysconfig.get_paths()["purelib"]) / "megatron/core/datasets"
+(path,) = folder.glob("helpers_cpp*.so")
+spec = importlib.util.spec_from_file_location("helpers_cpp", path)
+helpers = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(helpers)
 ANSWER = []
 for weights in VALUES["weights"]:
     index = numpy.zeros(VALUES["draws"], dtype=numpy.int16)
@@ -121,11 +127,18 @@ for surplus in VALUES["surpluses"]:
 """
 
 
+@pytest.fixture(scope="module")
+def core():
+    """The interpreter of an environment with Megatron-Core and a torch without CUDA."""
+    return environment("megatron-core", "torch==2.13.0", "megatron-core==0.16.1")
+
+
 @pytest.fixture(scope="module", params=VERSIONS)
-def core(request):
-    """The interpreter of an environment with Megatron-Core."""
-    package = f"megatron-core=={request.param}"
-    return environment("megatron-core", "torch==2.13.0", package, version=VERSIONS[request.param])
+def helper(request):
+    """The interpreter of an environment with Megatron-Core's compiled helper alone."""
+    packages = ["numpy==2.3.5", f"megatron-core=={request.param}"]
+    version = VERSIONS[request.param]
+    return environment("megatron-helper", *packages, version=version, alone=True)
 
 
 def check_shares(drawn, result):
@@ -161,22 +174,22 @@ def test_arguments_and_files_are_parsed_and_drawn(core):
         check_shares(drawn[form], result)
 
 
-def test_the_rule_is_the_compiled_index_sample_by_sample(core):
+def test_the_rule_is_the_compiled_index_sample_by_sample(helper):
     """Every length of index has the same counts, so every sample is the same."""
     chance = np.random.default_rng(0)
     weights = [list(WEIGHTS.values()), [0.25, 0.25, 0.5], [0.0, 1.0], [1 / 3] * 3]
     weights += [chance.dirichlet(np.ones(size)).tolist() for size in (2, 5, 13, 40)]
-    indices = answer(core, INDEX, weights=weights, draws=300)
+    indices = answer(helper, INDEX, weights=weights, draws=300)
     for numbers, index in zip(weights, indices, strict=True):
         for length in range(len(index) + 1):
             counts = np.bincount(index[:length], minlength=len(numbers))
             assert greedy(np.array(numbers), length).tolist() == counts.tolist(), (numbers, length)
 
 
-def test_long_indices_are_within_two_samples(core):
+def test_long_indices_are_within_two_samples(helper):
     chance = np.random.default_rng(1)
     weights = [chance.dirichlet(np.full(size, 0.3)).tolist() for size in (3, 20)]
-    indices = answer(core, INDEX, weights=weights, draws=DRAWS)
+    indices = answer(helper, INDEX, weights=weights, draws=DRAWS)
     for numbers, index in zip(weights, indices, strict=True):
         counts = np.bincount(index, minlength=len(numbers))
         assert np.abs(greedy(np.array(numbers), DRAWS) - counts).max() <= 2

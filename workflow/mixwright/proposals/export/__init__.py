@@ -44,6 +44,7 @@ FORMATS: dict[str, FormatKind] = {
         "megatron_bridge:MegatronBridgeSft", ".py", "Megatron-Bridge: fine-tuning on rows"
     ),
     "nanotron": FormatKind("nanotron:Nanotron", ".yaml", "nanotron: folders, also by stage"),
+    "energon": FormatKind("energon:Energon", ".yaml", "Megatron-Energon: a metadataset"),
     "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
@@ -57,6 +58,9 @@ ELSEWHERE = {
     "nemo-automodel": "it reads Megatron's JSON file; use megatron with --settings"
     ' \'{"form": "json"}\'',
     "pai-megatron-patch": "it takes Megatron's arguments; use megatron",
+    "megatron-energon": "use energon",
+    "megatron-lm": "use megatron",
+    "mcore": "use megatron-core",
     "litdata": "use litgpt, whose module holds a CombinedStreamingDataset of litdata",
     "datasets": "use hf",
 }
