@@ -76,6 +76,13 @@ def test_small_chances_are_steps_of_torch_rand():
     assert [fault.kind for fault in draw.faults] == [LOST]
 
 
+def test_chances_come_of_32_bit_sums():
+    """A millionth is 16.8 steps of torch.rand; after .9 and .1 its sum leaves 15 of them."""
+    blend = Blend((Entry("a", 0.9), Entry("b", 0.1), Entry("c", 1e-6)))
+    draw = create("energon").draw(blend, Budget())
+    assert draw.units[2] * 2**24 == pytest.approx(15, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("repetitions", "rows", "drawn"),
     [(1, 10, 10), (2.5, 10, 25), (0.59, 10, 5), (0.09, 10, 0), (2.3, 10, 22), (0, 10, 0)],

@@ -262,7 +262,9 @@ def test_one_source_without_weights_repeats():
 def test_the_surplus_of_few_samples_and_many_sources():
     weights = np.append(np.full(99, 0.4 / 99), 0.6)
     # the bound of the docstring
-    assert 0.005 < needed_surplus(weights, 2_000) <= 99 / 2_000
+    assert needed_surplus(weights, 2_000) <= 99 / 2_000
+    # as the builder itself finds: tests/trainers
+    assert needed_surplus(weights, 2_000) == 0.045
     assert needed_surplus(weights, 200 * 99) == 0.005
     assert needed_surplus(SHARES, 10_000) == 0.005
 
