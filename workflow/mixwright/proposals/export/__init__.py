@@ -36,6 +36,15 @@ class FormatKind:
 
 FORMATS: dict[str, FormatKind] = {
     "megatron": FormatKind("megatron:Megatron", ".txt", "Megatron-LM: arguments, or a file"),
+    "megatron-core": FormatKind("megatron_core:MegatronCore", ".py", "Megatron-Core: a config"),
+    "megatron-bridge": FormatKind(
+        "megatron_bridge:MegatronBridge", ".py", "Megatron-Bridge, and NeMo: pretraining"
+    ),
+    "megatron-bridge-sft": FormatKind(
+        "megatron_bridge:MegatronBridgeSft", ".py", "Megatron-Bridge: fine-tuning on rows"
+    ),
+    "nanotron": FormatKind("nanotron:Nanotron", ".yaml", "nanotron: folders, also by stage"),
+    "energon": FormatKind("energon:Energon", ".yaml", "Megatron-Energon: a metadataset"),
     "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
     "torchtitan": FormatKind(
         "torchtitan:Torchtitan", ".py", "torchtitan: the config of a data loader"
@@ -63,6 +72,9 @@ ELSEWHERE = {
     "nemo-automodel": "it reads Megatron's JSON file; use megatron with --settings"
     ' \'{"form": "json"}\'',
     "pai-megatron-patch": "it takes Megatron's arguments; use megatron",
+    "megatron-energon": "use energon",
+    "megatron-lm": "use megatron",
+    "mcore": "use megatron-core",
     "litdata": "use litgpt, whose module holds a CombinedStreamingDataset of litdata",
     "datasets": "use hf",
     "olmo": 'use olmo-core, or olmo-core with --settings \'{"form": "composable"}\'',

@@ -1,9 +1,9 @@
 """The rules by which trainers turn numbers of a file into what they read."""
 
-import numpy as np
-from numpy.typing import NDArray
+from functools import lru_cache
 
-from mixwright.corpus.turns import allocate_next
+import numpy as np
+
 from mixwright.mixture import Array
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -19,6 +19,8 @@ from mixwright.proposals.export.units import all_units, sizes_of, units_of
 
 # Samples of an index that is walked through; it takes a second.
 WALKED = 300_000
+# Of so many entries, lists are as fast as arrays.
+FEW = 12
 # numpy's Generator.choice and datasets refuse probabilities whose sum is off by more.
 SUM_OF_CHOICE = float(np.sqrt(np.finfo(np.float64).eps))
 # A share that is off by more, and by more than one unit, is not what the file seems to say.
@@ -52,21 +54,45 @@ def not_above_zero(blend: Blend, trainer: str) -> tuple[Fault, ...]:
 def greedy(shares: Array, samples: int) -> Array:
     """Returns (entries,) samples of Megatron's deterministic index.
 
-    Sample k goes to the entry with the greatest share * max(k, 1) - taken
+    Sample k goes to the first entry with the greatest share * max(k, 1) - taken
     (megatron/core/datasets/helpers.cpp, build_blending_indices). mixwright's own rule has k + 1 in
-    that place. So Megatron turns to a tiny share sooner: every entry is read early, at least once.
-    Of long indices it returns shares rounded to whole samples, which are within one of the index.
+    that place, so Megatron turns to a tiny share sooner.
+
+    An index of up to WALKED samples is exact, sample by sample. A longer one is walked so far; past
+    that it is each share rounded to whole samples, which is within about one of the index. A share
+    of under half a sample then counts as none, though the index may read it once.
     """
-    if samples > WALKED:
-        rounded = largest_remainder(shares, samples)
-        return np.where(shares > 0, np.maximum(rounded, 1), rounded)
-    weights = shares[None]
-    counts: NDArray[np.int64] = np.zeros((1, len(shares)), np.int64)
-    if samples > 0:
-        counts[0, int(shares.argmax())] = 1
-        (chosen,) = allocate_next(weights, counts, 0, samples - 1)
-        counts[0] += np.bincount(chosen, minlength=len(shares))
-    return counts[0].astype(np.float64)
+    counts = _walked(tuple(shares.tolist()), min(samples, WALKED))
+    walked = np.array(counts, dtype=np.float64)
+    if samples <= WALKED:
+        return walked
+    rounded = largest_remainder(shares, samples)
+    return np.maximum(walked, rounded)
+
+
+# An export asks several times for the same index.
+@lru_cache(maxsize=16)
+def _walked(shares: tuple[float, ...], samples: int) -> tuple[int, ...]:
+    """Returns what each entry has after so many samples of the index."""
+    if len(shares) > FEW:
+        return _walked_by_arrays(np.array(shares), samples)
+    taken = [0] * len(shares)
+    for sample in range(samples):
+        position = float(max(sample, 1))
+        errors = [share * position - count for share, count in zip(shares, taken, strict=True)]
+        lagging = errors.index(max(errors))
+        taken[lagging] += 1
+    return tuple(taken)
+
+
+def _walked_by_arrays(shares: Array, samples: int) -> tuple[int, ...]:
+    taken = np.zeros(len(shares))
+    errors = np.empty(len(shares))
+    for sample in range(samples):
+        np.multiply(shares, float(max(sample, 1)), out=errors)
+        np.subtract(errors, taken, out=errors)
+        taken[errors.argmax()] += 1
+    return tuple(taken.astype(int).tolist())
 
 
 def largest_remainder(shares: Array, total: int) -> Array:
@@ -87,7 +113,8 @@ def deterministic(unit: str, blend: Blend, budget: Budget) -> Array:
     count = all_units(unit, shares, blend, budget)
     if count is None:
         return shares
-    return greedy(shares, int(count))
+    # the sum of shares may be a hair under 1
+    return greedy(shares, int(count + 1e-6))
 
 
 def blocks(shares: Array, block: int) -> Array:

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -66,11 +67,10 @@ def yaml_text(value: Any) -> str:
 
 
 def number_text(number: float) -> str:
-    """Returns a number with all its digits, without an exponent where it is short."""
+    """Returns a number with all its digits, without an exponent."""
     plain = f"{number:.17g}"
     if float(f"{number:.12g}") == number:
         plain = f"{number:.12g}"
     if "e" not in plain:
         return plain
-    fixed = f"{number:.25f}".rstrip("0")
-    return fixed if float(fixed) == number else repr(number)
+    return format(Decimal(repr(number)), "f")

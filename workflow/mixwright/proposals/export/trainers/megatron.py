@@ -1,144 +1,159 @@
 """Megatron-LM: weights and prefixes of paths, as arguments or in a file.
 
     number  weight of a prefix; weights are divided by their sum and count sequences
-    index   deterministic: every source is within one sequence of its share
+    index   deterministic (megatron_index.py): every source is within one sequence of its share
+    zero    stops with an assertion
     end     a source repeats, without a word, as often as its share asks
+    split   without --split, --data-path leaves 3.1 % of every source to validation and test;
+            --data-args-path then stops, and beside --train-data-path --split stops
+    splits  the JSON must name train, valid and test; null is a split without data, and an empty
+            list stops. NeMo Automodel takes a list alone, leaves splits out, calls valid also
+            validation, val and dev, and refuses null
 
-Read in Megatron-LM of August 2026: megatron/training/arguments.py (--data-path, --data-args-path,
---per-split-data-args-path) and megatron/core/datasets/utils.py (get_blend_from_list).
+Read in Megatron-LM of August 2026: megatron/training/arguments.py, megatron/training/utils/
+common_utils.py (get_blend_and_blend_per_split), megatron/core/datasets/utils.py. NeMo Automodel
+0.7.0: components/datasets/llm/megatron_dataset.py. Pai-Megatron-Patch passes the same arguments.
 """
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import deterministic, normalised, not_above_zero
+from mixwright.proposals.export.arithmetic import normalised
 from mixwright.proposals.export.base import Document, Format
-from mixwright.proposals.export.blend import REFUSED, Blend, Budget, Drawn, Entry, Fault
+from mixwright.proposals.export.blend import Blend, Budget, Drawn
+from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, shell_word
+from mixwright.proposals.export.trainers.megatron_index import (
+    SURPLUS,
+    indexed,
+    needed_surplus,
+    sequences_that_keep,
+)
+from mixwright.proposals.export.trainers.megatron_reading import blend_of_arguments, blend_of_json
+from mixwright.proposals.export.trainers.megatron_words import check_prefix
 
-ARGUMENTS, FILE, JSON = "arguments", "file", "json"
-# Sources that the index can tell apart (megatron/core/datasets/blended_dataset.py).
-MOST_SOURCES = 32_767
+ARGUMENTS, FILE, JSON, AUTOMODEL = "arguments", "file", "json", "automodel"
+FORMS = (ARGUMENTS, FILE, JSON, AUTOMODEL)
+OTHER_SPLITS = ("valid", "test")
+OPTION = "--mid-level-dataset-surplus"
 
 
 @dataclass(frozen=True)
 class Megatron(Format):
-    """Writes `--data-path` arguments, a file of them, or the JSON of splits."""
+    """Writes arguments for a shell, a file of them, or the JSON of splits."""
 
     name = "megatron"
     trainer = "Megatron-LM (read August 2026)"
     meaning = "Each number is a weight of sequences; Megatron divides them by their sum."
     suffix = ".txt"
-    # form: arguments for a shell, file for --data-args-path, json for --per-split-data-args-path.
-    # valid, test: prefixes of the other splits in the JSON, which must name them.
-    defaults: ClassVar[Mapping[str, Any]] = {"form": ARGUMENTS, "valid": [], "test": []}
+    # form: arguments for a shell, file for --data-args-path, json for --per-split-data-args-path,
+    # automodel for the JSON of NeMo Automodel.
+    # valid, test: weights and prefixes of the other splits, in turn; empty: no such split.
+    # split: of --data-path, where the other splits are empty.
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "form": ARGUMENTS,
+        "valid": [],
+        "test": [],
+        "split": "1,0,0",
+    }
+
+    def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
+        return surplus_of(order, numbers)
 
     def write(self, document: Document) -> str:
         (blend,) = document.blends
         form = self.settings["form"]
-        if form == JSON:
-            return self._json(blend)
+        if form not in FORMS:
+            raise MixwrightError(
+                f"--settings: megatron has no form {form}; use arguments, file, json or automodel"
+            )
         words = []
         for entry in blend.entries:
-            words.append((number_text(entry.number), entry.path))
+            check_prefix(entry.path, self.name)
+            words += [number_text(entry.number), entry.path]
         if form == ARGUMENTS:
-            lines = [f"    {number} {shell_word(path)}" for number, path in words]
-            joined = " \\\n".join(["--data-path", *lines])
-            return f"{commented(document.header, '# ')}{joined}\n"
-        if form != FILE:
-            raise MixwrightError(
-                f"--settings: megatron has no form {form}; use arguments, file or json"
-            )
-        for _, path in words:
-            refuse(path, " \t", self.name, "--data-args-path splits its file at white space")
-        return "".join(f"{number} {path}\n" for number, path in words)
+            return self._arguments(document, blend, words)
+        if form == FILE:
+            return self._file(words)
+        return self._json(words)
 
-    def _json(self, blend: Blend) -> str:
-        train = []
-        for entry in blend.entries:
-            train += [number_text(entry.number), entry.path]
-        splits = {"train": train, "valid": self.settings["valid"], "test": self.settings["test"]}
-        return json.dumps(splits, indent=1, ensure_ascii=False) + "\n"
+    def _arguments(self, document: Document, blend: Blend, words: Sequence[str]) -> str:
+        lines = []
+        for number, path in _pairs(words):
+            _check_argument(path)
+            lines.append(f"    {number} {shell_word(path)}")
+        others = []
+        for split in OTHER_SPLITS:
+            if self.settings[split]:
+                written = shlex.join(map(str, self.settings[split]))
+                others.append(f"--{split}-data-path {written}")
+        if others:
+            lines = ["--train-data-path", *lines, *others]
+        else:
+            split = shell_word(str(self.settings["split"]))
+            lines = ["--data-path", *lines, f"--split {split}"]
+        surplus = blend.settings.get("surplus", SURPLUS)
+        if surplus > SURPLUS:
+            lines.append(f"{OPTION} {surplus:g}")
+        comments = commented(document.header, self.comment)
+        joined = " \\\n".join(lines)
+        return f"{comments}{joined}\n"
+
+    def _file(self, words: Sequence[str]) -> str:
+        lines = []
+        for number, path in _pairs(words):
+            refuse(path, " ", self.name, "--data-args-path splits its file at white space")
+            lines.append(f"{number} {path}\n")
+        return "".join(lines)
+
+    def _json(self, words: Sequence[str]) -> str:
+        splits: dict[str, Any] = {"train": list(words)}
+        for split in OTHER_SPLITS:
+            written = list(map(str, self.settings[split]))
+            if written:
+                splits[split] = written
+            elif self.settings["form"] == JSON:
+                # Megatron wants every key, and takes null for none; Automodel refuses null.
+                splits[split] = None
+        text = json.dumps(splits, indent=1, ensure_ascii=False)
+        return f"{text}\n"
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        faults: tuple[Fault, ...] = ()
         if text.lstrip().startswith(("{", "[")):
-            words, faults = _words_of_json(text, where)
-        else:
-            lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-            try:
-                words = shlex.split("\n".join(lines).replace("\\\n", " "))
-            except ValueError as error:
-                raise MixwrightError(f"{where}: {error}; close the quote") from None
-        if "--data-path" in words:
-            words = words[words.index("--data-path") + 1 :]
-        return (Blend(_entries(words, where), faults=faults),)
+            automodel = self.settings["form"] == AUTOMODEL
+            return (blend_of_json(text, where, automodel),)
+        return (blend_of_arguments(text, where),)
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
-        faults = list(not_above_zero(blend, "Megatron"))
-        if len(blend.entries) > MOST_SOURCES:
-            count = len(blend.entries)
-            message = f"{count} sources: Megatron tells {MOST_SOURCES} apart; join some"
-            faults.append(Fault(REFUSED, message))
-        return Drawn(deterministic(self.unit, blend, budget), tuple(faults))
+        return indexed(blend, budget, OPTION)
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
         return sequences_that_keep(normalised(blend), blend, lost)
 
 
-def sequences_that_keep(shares: Array, blend: Blend, lost: Sequence[str]) -> str:
-    """Returns the sequences from which a deterministic index reads every lost source."""
-    of_lost = []
-    for entry, share in zip(blend.entries, shares.tolist(), strict=True):
-        if entry.path in lost and share > 0:
-            of_lost.append(share)
-    if not of_lost:
-        return ""
-    count = int(np.ceil(1 / min(of_lost)))
-    return f"a training of {count:,} sequences or more reads all of them"
+def surplus_of(order: Order, numbers: Array) -> Mapping[str, Any]:
+    """Returns the setting `surplus` of a blend; Megatron's own where the tokens are unknown."""
+    if order.tokens is None or order.sequence is None:
+        return {"surplus": SURPLUS}
+    samples = int(order.tokens / order.sequence)
+    positive = numbers[numbers > 0]
+    shares = positive / positive.sum()
+    return {"surplus": needed_surplus(shares, samples)}
 
 
-def _words_of_json(text: str, where: str) -> tuple[list[str], tuple[Fault, ...]]:
-    """Returns the words of the split train, and what is wrong with the other splits."""
-    try:
-        content: Any = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MixwrightError(f"{where}: no JSON: {error}; correct the file") from None
-    faults = []
-    if isinstance(content, dict):
-        for split in ("train", "valid", "test"):
-            if split not in content:
-                message = f"the key {split} is missing; Megatron wants train, valid and test"
-                faults.append(Fault(REFUSED, message))
-        content = content.get("train", [])
-    if isinstance(content, str):
-        content = content.split()
-    return [str(word) for word in content], tuple(faults)
+def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields each weight with its prefix."""
+    yield from zip(words[::2], words[1::2], strict=True)
 
 
-def _entries(words: Sequence[str], where: str) -> tuple[Entry, ...]:
-    """Returns weight and path in turn; an odd number of words is paths without weights."""
-    if not words:
-        raise MixwrightError(f"{where}: no source stands there; give weights and paths in turn")
-    if len(words) % 2 == 1:
+def _check_argument(path: str) -> None:
+    if path.startswith("-"):
         raise MixwrightError(
-            f"{where}: {len(words)} words: Megatron takes an odd number for paths without weights;"
-            " give a weight before every path"
+            f"megatron: {path} begins with -, which Megatron takes for an option;"
+            " give the source another path in --sources"
         )
-    entries = []
-    for place in range(0, len(words), 2):
-        number, path = words[place], words[place + 1]
-        try:
-            entries.append(Entry(path, float(number)))
-        except ValueError:
-            raise MixwrightError(
-                f"{where}: {number} is no weight; give a weight before every path"
-            ) from None
-    return tuple(entries)
