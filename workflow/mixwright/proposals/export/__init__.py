@@ -54,6 +54,17 @@ ELSEWHERE = {
 }
 
 
+def is_known(name: str) -> bool:
+    """Whether a format, or a trainer that is written under another name, is called so."""
+    return name in FORMATS or name in ELSEWHERE
+
+
+def listed() -> list[str]:
+    """Returns a line a format: its name, and what it is for."""
+    width = max(map(len, FORMATS)) + 2
+    return [f"  {name:<{width}}{kind.purpose}" for name, kind in FORMATS.items()]
+
+
 def entry(name: str) -> FormatKind:
     """Returns the registry's entry of a format.
 
@@ -62,6 +73,8 @@ def entry(name: str) -> FormatKind:
     """
     if name in ELSEWHERE:
         raise MixwrightError(f"--format {name}: {ELSEWHERE[name]}")
+    if not name:
+        raise MixwrightError(f"--format is missing; name one of {', '.join(FORMATS)}")
     if name not in FORMATS:
         raise MixwrightError(f"--format {name} is unknown; {nearest(name, FORMATS)}")
     return FORMATS[name]

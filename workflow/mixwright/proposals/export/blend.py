@@ -75,6 +75,8 @@ class Drawn:
     faults: tuple[Fault, ...] = ()
     # whether the trainer draws at random: shares then scatter about these
     random: bool = False
+    # units within which a trainer that does not keeps to the shares, whenever it is stopped
+    resolution: float = 1.0
 
 
 @dataclass(frozen=True)

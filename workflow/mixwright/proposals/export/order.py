@@ -43,6 +43,12 @@ class Stage:
     # training tokens of the stage; None where nobody said
     tokens: float | None = None
 
+    def titled(self, sentence: str) -> str:
+        """Returns a sentence with the name of the stage before it, where it has one."""
+        if not self.name:
+            return sentence
+        return f"{self.name}: {sentence}"
+
 
 @dataclass(frozen=True)
 class Order:
