@@ -33,6 +33,8 @@
 #            results/{study}/validation/{mixer}.parquet  predictions of held-out runs
 #            results/{study}/mixtures/{arm}.json      proposals; an arm is a mixer, or mixer@goal
 #                                                     in a study with several goals
+#            results/{study}/export/{arm}/{blend}     a proposal as a trainer's mixture file, with
+#                                                     .account.csv and .notes.txt beside it
 #            results/{study}/finals/{pack}.parquet    final models, trained
 #            results/{study}/scores/{pack}.parquet    and scored
 #            results/{study}/report/                  figures, tables, summary
@@ -74,6 +76,7 @@ wildcard_constraints:
     part=r"\d+",
     file=r"[^/]+",
     pack=r"[0-9a-f]{16}",
+    blend=r"[a-z0-9-]+\.[a-z]+",
     mixer=r"[a-z0-9-]+",
     arm=r"[a-z0-9-]+(?:@[A-Za-z0-9][\w.-]*)?",
 

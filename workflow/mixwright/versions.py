@@ -23,6 +23,7 @@ VERSIONS = {
     "validate": 6,
     "backtest": 4,
     "propose": 7,
+    "export": 1,
     "final": 1,
     "evaluate": 1,
     "report": 5,

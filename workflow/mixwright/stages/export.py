@@ -23,8 +23,10 @@ from mixwright.proposals.export.counts import read_counts
 from mixwright.proposals.export.drawings import drawings_of
 from mixwright.proposals.export.exporting import Export
 from mixwright.proposals.export.exporting import export as exported
+from mixwright.proposals.export.notes import Cost
 from mixwright.proposals.export.observed import Comparison, compare
 from mixwright.proposals.export.order import Order, Source, Stage
+from mixwright.proposals.export.planned import export_settings
 from mixwright.proposals.export.reading import Wanted, read_wanted
 from mixwright.proposals.export.source_map import read_sizes, read_sources
 from mixwright.proposals.export.terminal import (
@@ -34,6 +36,7 @@ from mixwright.proposals.export.terminal import (
     observed_table,
 )
 from mixwright.proposals.fits import Fit
+from mixwright.study.study import Study
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +76,50 @@ def export(
         packed=packed,
         seed=seed,
     )
-    cost = None
-    if fit is not None:
-        cost = FitCost.of(Fit.load(fit), wanted.objective)
-    result = exported(trainer, order, cost)
+    result = exported(trainer, order, _cost(fit, wanted))
     with written(to) as partial:
         partial.write_text(result.text, encoding="utf-8")
     if table is not None:
         _write_table(table, account_rows(result.accounts, result.dropped))
+    _show_export(result)
+
+
+def export_mixture(
+    study: Path,
+    arm: str,
+    format: str,
+    mixture: Path,
+    domains: Path,
+    to: Path,
+    table: Path,
+    notes: Path,
+    sources: Path | None = None,
+    fit: Path | None = None,
+) -> None:
+    """Write a proposal of a study as the file of a trainer, as the study's section export says.
+
+    Example:
+        mixwright export-mixture --study results/demo/study.json --arm regmix --format megatron
+            --mixture results/demo/mixtures/regmix.json --domains results/demo/domains.parquet
+            --to megatron.txt --table account.csv --notes notes.txt
+    """
+    plan = export_settings(Study.read(study), format)
+    wanted = read_wanted(mixture, plan["tokens"])
+    order = Order(
+        stages=wanted.stages,
+        sources=_sources(wanted, sources, domains),
+        sequence=plan["sequence"],
+        packed=plan["packed"],
+        seed=plan["seed"],
+    )
+    result = exported(create(format, plan["settings"]), order, _cost(fit, wanted))
+    with written(to) as partial:
+        partial.write_text(result.text, encoding="utf-8")
+    _write_table(table, account_rows(result.accounts, result.dropped))
+    with written(notes) as partial:
+        lines = [f"{line}\n" for line in result.sentences]
+        partial.write_text("".join(lines), encoding="utf-8")
+    log.info("%s", arm)
     _show_export(result)
 
 
@@ -160,6 +199,13 @@ def _sources(wanted: Wanted, path: Path | None, domains: Path | None) -> tuple[S
     return tuple(read_sources(path, wanted.domains, sizes))
 
 
+def _cost(fit: Path | None, wanted: Wanted) -> Cost | None:
+    """Returns what predicts the cost of what is dropped; None where no fit is given."""
+    if fit is None:
+        return None
+    return FitCost.of(Fit.load(fit), wanted.objective)
+
+
 def _write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
     with written(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
@@ -190,4 +236,4 @@ def _show_account(stage: Account) -> None:
 
 def _show_faults(faults: Sequence[Fault]) -> None:
     for fault in faults:
-        print(f"{fault.kind}: {fault.message}")
+        print(fault.sentence)

@@ -65,18 +65,22 @@ def listed() -> list[str]:
     return [f"  {name:<{width}}{kind.purpose}" for name, kind in FORMATS.items()]
 
 
-def entry(name: str) -> FormatKind:
+def entry(name: str, where: str = "--format") -> FormatKind:
     """Returns the registry's entry of a format.
+
+    Args:
+        name: of the format.
+        where: what messages begin with.
 
     Raises:
         MixwrightError: the name is unknown; the message says which is meant.
     """
     if name in ELSEWHERE:
-        raise MixwrightError(f"--format {name}: {ELSEWHERE[name]}")
+        raise MixwrightError(f"{where} {name}: {ELSEWHERE[name]}")
     if not name:
-        raise MixwrightError(f"--format is missing; name one of {', '.join(FORMATS)}")
+        raise MixwrightError(f"{where} is missing; name one of {', '.join(FORMATS)}")
     if name not in FORMATS:
-        raise MixwrightError(f"--format {name} is unknown; {nearest(name, FORMATS)}")
+        raise MixwrightError(f"{where} {name} is unknown; {nearest(name, FORMATS)}")
     return FORMATS[name]
 
 

@@ -28,6 +28,11 @@ class Fault:
     # one sentence that names the source and the remedy
     message: str
 
+    @property
+    def sentence(self) -> str:
+        """The kind and the message."""
+        return f"{self.kind}: {self.message}"
+
 
 @dataclass(frozen=True)
 class Entry:

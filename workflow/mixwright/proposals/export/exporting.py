@@ -23,6 +23,14 @@ class Export:
     # plain sentences: what was dropped, at which cost, and what would keep it
     notes: tuple[str, ...]
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The notes, and what goes wrong in each stage."""
+        lines = list(self.notes)
+        for stage in self.accounts:
+            lines += [fault.sentence for fault in stage.faults]
+        return tuple(lines)
+
 
 def export(trainer: Format, order: Order, cost: Cost | None = None) -> Export:
     """Writes the file of an order, reads it back, and says what the trainer will read.
