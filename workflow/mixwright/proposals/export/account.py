@@ -86,9 +86,10 @@ def account(
         requested: (entries,) shares of tokens that were asked; None where nobody asked.
         most_passes: over a source, above which it is a fault.
     """
+    unit = trainer.unit_of(blend.settings)
     drawn = trainer.draw(blend, budget)
-    shares = token_shares(trainer.unit, drawn.units, blend, budget)
-    passes = passes_of(trainer.unit, drawn.units, blend, budget)
+    shares = token_shares(unit, drawn.units, blend, budget)
+    passes = passes_of(unit, drawn.units, blend, budget)
     lines = []
     for place, entry in enumerate(blend.entries):
         line = Line(
@@ -102,7 +103,7 @@ def account(
     faults = [*blend.faults, *drawn.faults]
     faults += _not_named(never_drawn(blend, drawn.units), faults)
     faults += often_read(lines, most_passes)
-    faults += _unknown_passes(trainer, lines, blend, budget)
+    faults += _unknown_passes(unit, lines, blend, budget)
     return Account(blend.name, tuple(lines), tuple(faults), drawn)
 
 
@@ -140,9 +141,7 @@ def often_read(lines: Sequence[Line], most_passes: float) -> list[Fault]:
     return faults
 
 
-def _unknown_passes(
-    trainer: Format, lines: Sequence[Line], blend: Blend, budget: Budget
-) -> list[Fault]:
+def _unknown_passes(unit: str, lines: Sequence[Line], blend: Blend, budget: Budget) -> list[Fault]:
     """A remark where passes are unknown: of which sources, and what to give."""
     unknown = [line.path for line in lines if line.passes is None]
     if not unknown:
@@ -152,7 +151,7 @@ def _unknown_passes(
         lacking.append("--tokens of the training")
     unsized = []
     for entry, size in zip(blend.entries, sizes_of(blend, budget), strict=True):
-        if _is_unsized(trainer.unit, size, budget):
+        if _is_unsized(unit, size, budget):
             unsized.append(entry.path)
     if unsized:
         lacking.append(f"the sizes of {shortened(unsized, LISTED)}")

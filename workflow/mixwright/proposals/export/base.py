@@ -96,6 +96,14 @@ class Format:
         units = shares / held
         return units / units.sum()
 
+    def unit_of(self, settings: Mapping[str, Any]) -> str:
+        """Returns what is drawn: `unit`, unless a form of the file draws something else.
+
+        Args:
+            settings: of a blend, or of the format where a file is to be written.
+        """
+        return self.unit
+
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         """Returns the keys of the file that the arithmetic reads, such as the size of a block."""
         return {}
@@ -142,14 +150,15 @@ class Format:
         Raises:
             MixwrightError: nobody knows them.
         """
+        unit = self.unit_of(self.settings)
         values = np.ones(len(order.sources))
         for place, source in enumerate(order.sources):
             size = Size(source.tokens, source.documents, source.rows)
-            tokens = tokens_a_unit(self.unit, size, order.sequence, order.packed)
+            tokens = tokens_a_unit(unit, size, order.sequence, order.packed)
             if tokens is None:
                 raise MixwrightError(
-                    f"{self.name}: it draws {self.unit}, and nobody said how many tokens one of"
-                    f" {source.path} holds; add `tokens:` and `{self.unit}:` of every source to"
+                    f"{self.name}: it draws {unit}, and nobody said how many tokens one of"
+                    f" {source.path} holds; add `tokens:` and `{unit}:` of every source to"
                     " --sources, or say --packed where rows are packed to one length"
                 )
             values[place] = tokens

@@ -100,11 +100,12 @@ def drawings_of(trainer: Format, checked: Check, plan: Plan) -> Drawings:
     """
     sums = _Sums()
     total = 0.0
+    unit = trainer.unit_of(checked.blends[0].settings)
     for stage, budget in zip(checked.accounts, checked.budgets, strict=True):
         counted = budget.tokens is not None and are_counted(stage.drawn.units)
         if len(checked.accounts) > 1 and not counted:
             raise MixwrightError(
-                f"--observed: how many {trainer.unit} stage {stage.stage} has is unknown;"
+                f"--observed: how many {unit} stage {stage.stage} has is unknown;"
                 " give --tokens, --sequence and sizes"
             )
         total += budget.tokens or 1.0
@@ -115,7 +116,7 @@ def drawings_of(trainer: Format, checked: Check, plan: Plan) -> Drawings:
         tokens = [sums.requested.get(path, 0.0) for path in sums.entries]
         requested = np.array(tokens) / total
     return Drawings(
-        unit=trainer.unit,
+        unit=unit,
         entries=tuple(sums.entries.values()),
         units=np.array(list(sums.units.values())),
         sizes=tuple(sums.sizes.values()),

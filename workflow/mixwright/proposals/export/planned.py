@@ -37,7 +37,7 @@ def check_exports(study: Study, sources: Sequence[Path] = ()) -> None:
         format_class = entry(name, f"{SECTION}.formats:").load_class()
         _check_settings(format_class, settings)
         if study.measured:
-            _check_measured(format_class, study, known)
+            _check_measured(format_class.of(settings), study, known)
 
 
 def export_settings(study: Study, name: str) -> Mapping[str, Any]:
@@ -72,12 +72,12 @@ def _check_settings(format_class: type[Format], settings: Mapping[str, Any]) -> 
             raise MixwrightError(f"{where} is unknown; {hint}")
 
 
-def _check_measured(format_class: type[Format], study: Study, known: Sequence[Source]) -> None:
+def _check_measured(trainer: Format, study: Study, known: Sequence[Source]) -> None:
     """Runs that others measured have no counts: what needs them is said by the map of sources."""
-    unit = format_class.unit
-    if format_class.counts_rows:
+    unit = trainer.unit_of(trainer.settings)
+    if trainer.counts_rows:
         raise MixwrightError(
-            f"{SECTION}.formats.{format_class.name}: it needs the tokens of the training, which a"
+            f"{SECTION}.formats.{trainer.name}: it needs the tokens of the training, which a"
             " study of measured runs does not know; use mixwright export --tokens"
         )
     by_rows = unit == ROWS and not study.config["export"]["packed"]
@@ -90,6 +90,6 @@ def _check_measured(format_class: type[Format], study: Study, known: Sequence[So
             break
     if not known:
         raise MixwrightError(
-            f"{SECTION}.formats.{format_class.name}: it draws {unit}, and measured runs have no"
+            f"{SECTION}.formats.{trainer.name}: it draws {unit}, and measured runs have no"
             f" counts; give `tokens:` and `{unit}:` of every source in export.sources"
         )
