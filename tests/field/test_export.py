@@ -11,6 +11,7 @@ import own_tables
 from mixwright.__main__ import main
 from mixwright.proposals.export import FORMATS
 
+HOUSE = Path(__file__).parents[2]
 SHARES = {"web": 0.6, "code": 0.3, "wiki": 0.1}
 # A published recipe: a hundredth of 50 T tokens is asked of a source of 130 M.
 PUBLISHED = "--data-path \\\n  0.59 /d/web \\\n  0.4 /d/code \\\n  0.01 /d/tiny\n"
@@ -407,3 +408,9 @@ def test_faulty_counts_are_one_line(name, desk, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_the_table_of_the_page_has_a_row_for_every_format():
+    page = (HOUSE / "docs" / "export.md").read_text().split("## Formats")[1]
+    for name in FORMATS:
+        assert f"`{name}`" in page, name
