@@ -293,6 +293,13 @@ def test_a_file_beside_the_mixture_that_was_wanted(desk, capsys):
     assert "changed: /d/code was not asked" in out
 
 
+def test_a_file_of_domains_takes_the_sizes_of_their_sources(desk):
+    write("sizes.yaml", "web: {path: /d/web, tokens: 6e8}\ncode: {path: /d/code, tokens: 1e9}\n")
+    words = ["mixture.json", "--format", "json", "--sizes", "sizes.yaml", "--tokens", "1e9"]
+    assert check(*words, "--table", "t.csv") == 0
+    assert [row["passes"] for row in rows("t.csv")] == ["1.0", "0.3", ""]
+
+
 def test_a_mixture_of_other_stages_is_refused(desk, capsys):
     words = published()
     stages = [{"tokens": 1, "mixture": {"web": 1}}] * 2

@@ -121,12 +121,17 @@ def test_wanted_stages_are_compared_one_by_one():
 
 
 def test_counts_of_all_stages_are_compared_with_all_stages():
-    plan = Plan(1e9, 1_000)
+    stages = (
+        Stage(Mixture.of({"a": 1.0}), "stable", 9e8),
+        Stage(Mixture.of({"a": 0.5, "b": 0.5}), "anneal", 1e8),
+    )
+    plan = Plan(1e9, 1_000, stages=stages)
     checked = check(DRAWER, staged_blends(), plan)
     drawings = drawings_of(DRAWER, checked, plan)
     right = compare(drawings, Counts("t", SEQUENCES, {"a": 950_000, "b": 50_000}))
     assert not right.is_faulty
     assert [line.expected for line in right.lines] == pytest.approx([0.95, 0.05])
+    assert [line.requested for line in right.lines] == pytest.approx([0.95, 0.05])
     wrong = compare(drawings, Counts("t", SEQUENCES, {"a": 949_900, "b": 50_100}))
     assert wrong.is_faulty
 
