@@ -359,7 +359,8 @@ def test_sources_that_are_missing_or_not_expected_are_named(desk, capsys):
 
 RANDOM = (
     "from datasets import interleave_datasets\n"
-    "interleave_datasets(['web', 'code'], probabilities=[0.6, 0.4], seed=0,"
+    "PROBABILITIES = {'web': 0.6, 'code': 0.4}\n"
+    "interleave_datasets(SOURCES, probabilities=list(PROBABILITIES.values()), seed=0,"
     " stopping_strategy='all_exhausted')\n"
 )
 

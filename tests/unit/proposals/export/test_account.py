@@ -7,7 +7,7 @@ import pytest
 
 from mixwright.mixture import Mixture
 from mixwright.proposals.export import create
-from mixwright.proposals.export.account import account, token_shares
+from mixwright.proposals.export.account import account, token_shares, with_remarks
 from mixwright.proposals.export.arithmetic import expected
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import (
@@ -70,6 +70,7 @@ def test_passes_are_units_of_units_or_tokens_of_tokens():
 def test_more_than_four_passes_are_remarked_and_more_than_twenty_a_fault(tokens, kind):
     budget = Budget(tokens, 1_000, False, {"a": Size(tokens=1e6), "b": Size(tokens=1e9)})
     stage = account(DRAWER, blend({"a": 1, "b": 1}), budget)
+    stage = with_remarks(stage, SEQUENCES, budget)
     assert kinds(stage.faults) == ([kind] if kind else [])
     assert stage.is_faulty == (kind == PASSES)
 

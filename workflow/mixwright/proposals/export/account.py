@@ -1,7 +1,7 @@
 """What a trainer will read, beside what was asked of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -103,7 +103,6 @@ def account(
     faults = [*blend.faults, *drawn.faults]
     faults += _not_named(never_drawn(blend, drawn.units), faults)
     faults += often_read(lines, most_passes)
-    faults += _unknown_passes(unit, lines, blend, budget)
     return Account(blend.name, tuple(lines), tuple(faults), drawn)
 
 
@@ -127,21 +126,39 @@ def _without_number(fault: Fault) -> str:
 
 
 def often_read(lines: Sequence[Line], most_passes: float) -> list[Fault]:
-    """Returns a fault for each source with too many passes, and a remark where there are many."""
+    """Returns a fault for each source with more passes than are likely to be meant."""
     faults = []
     for line in lines:
-        if line.passes is None:
-            continue
-        if line.passes > most_passes:
+        if line.passes is not None and line.passes > most_passes:
             message = f"{line.path} is read {line.passes:,.0f} times over"
             faults.append(Fault(PASSES, f"{message}; lower its weight, or find more of it"))
-        elif line.passes > MANY_PASSES:
-            message = f"{line.path} is read {line.passes:,.1f} times over"
-            faults.append(Fault(REMARK, f"{message}; up to four passes cost little"))
     return faults
 
 
-def _unknown_passes(unit: str, lines: Sequence[Line], blend: Blend, budget: Budget) -> list[Fault]:
+def with_remarks(
+    account: Account,
+    unit: str,
+    budget: Budget,
+    most_passes: float = MOST_PASSES,
+) -> Account:
+    """Returns the account with remarks: sources of many passes, and passes that are unknown.
+
+    Args:
+        account: of a stage.
+        unit: that the trainer draws.
+        budget: of the stage.
+        most_passes: over a source, above which it is a fault and no remark.
+    """
+    remarks = []
+    for line in account.lines:
+        if line.passes is not None and MANY_PASSES < line.passes <= most_passes:
+            message = f"{line.path} is read {line.passes:,.1f} times over"
+            remarks.append(Fault(REMARK, f"{message}; up to four passes cost little"))
+    remarks += _unknown_passes(account.lines, unit, budget)
+    return replace(account, faults=(*account.faults, *remarks))
+
+
+def _unknown_passes(lines: Sequence[Line], unit: str, budget: Budget) -> list[Fault]:
     """A remark where passes are unknown: of which sources, and what to give."""
     unknown = [line.path for line in lines if line.passes is None]
     if not unknown:
@@ -150,9 +167,10 @@ def _unknown_passes(unit: str, lines: Sequence[Line], blend: Blend, budget: Budg
     if budget.tokens is None:
         lacking.append("--tokens of the training")
     unsized = []
-    for entry, size in zip(blend.entries, sizes_of(blend, budget), strict=True):
+    for line in lines:
+        size = budget.sizes.get(line.path, Size())
         if _is_unsized(unit, size, budget):
-            unsized.append(entry.path)
+            unsized.append(line.path)
     if unsized:
         lacking.append(f"the sizes of {shortened(unsized, LISTED)}")
     if not lacking:

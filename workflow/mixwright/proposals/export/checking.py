@@ -11,6 +11,7 @@ from mixwright.proposals.export.account import (
     account,
     any_faulty,
     often_read,
+    with_remarks,
 )
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import ENDS, PASSES, Blend, Budget, Fault
@@ -69,15 +70,9 @@ def check(trainer: Format, blends: Sequence[Blend], plan: Plan) -> Check:
         sizes = sizes_of_entries(blend, plan.sources)
         budget = Budget(tokens, plan.sequence, plan.packed, sizes)
         blend = replace(blend, faults=(*blend.faults, *faults))
-        accounts.append(
-            _account(
-                trainer,
-                blend,
-                budget,
-                plan,
-                place,
-            )
-        )
+        unit = trainer.unit_of(blend.settings)
+        of_stage = _account(trainer, blend, budget, plan, place)
+        accounts.append(with_remarks(of_stage, unit, budget, plan.most_passes))
         budgets.append(budget)
     overall = often_read(_summed(accounts), plan.most_passes)
     return Check(

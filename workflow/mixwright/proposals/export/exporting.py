@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.account import Account, account
+from mixwright.proposals.export.account import Account, account, with_remarks
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import Blend, Budget, Size
 from mixwright.proposals.export.notes import Cost, Dropped, notes_of_dropped
@@ -78,7 +78,9 @@ def _accounts(trainer: Format, order: Order, text: str) -> tuple[Account, ...]:
         requested = requested_by_path(order, stage)
         of_entries = [requested[entry.path] for entry in blend.entries]
         budget = budget_of(order, stage)
-        accounts.append(account(trainer, blend, budget, of_entries))
+        of_stage = account(trainer, blend, budget, of_entries)
+        unit = trainer.unit_of(blend.settings)
+        accounts.append(with_remarks(of_stage, unit, budget))
     return tuple(accounts)
 
 
