@@ -35,6 +35,8 @@
 #                                                     in a study with several goals
 #            results/{study}/surfaces/{mixer}.json    fitted laws, each a file to hand on:
 #                                                     docs/surface.md
+#            results/{study}/export/{arm}/{blend}     a proposal as a trainer's mixture file, with
+#                                                     .account.csv and .notes.txt beside it
 #            results/{study}/finals/{pack}.parquet    final models, trained
 #            results/{study}/scores/{pack}.parquet    and scored
 #            results/{study}/report/                  figures, tables, summary
@@ -76,6 +78,7 @@ wildcard_constraints:
     part=r"\d+",
     file=r"[^/]+",
     pack=r"[0-9a-f]{16}",
+    blend=r"[a-z0-9-]+\.[a-z]+",
     mixer=r"[a-z0-9-]+",
     arm=r"[a-z0-9-]+(?:@[A-Za-z0-9][\w.-]*)?",
 

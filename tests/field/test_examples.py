@@ -40,6 +40,8 @@ ASIDE = {
 }
 # Pages that change the library step by step: their blocks are parts of its files, and tests of it.
 CHANGING = "docs/how-to/"
+# A block that begins so is a file of this name.
+FILE = re.compile(r"# ([\w-]+\.\w+)\n")
 # Commands without an output that ran on another page.
 DONE: set[str] = set()
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
@@ -119,7 +121,10 @@ def run(command: list[str], folder: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith(CHANGING)])
 def test_what_a_page_shows_to_type_runs(page, reader):
     for language, block in blocks(page):
-        if language == "yaml":
+        named = FILE.match(block)
+        if named:
+            (reader / named[1]).write_text(block[named.end() :])
+        elif language == "yaml":
             study = re.search(r"^study: (\w+)", block, re.MULTILINE)[1]
             (reader / f"{study}.yaml").write_text(block)
             run(["snakemake", "-n", "--quiet", "--configfile", f"{study}.yaml"], reader)

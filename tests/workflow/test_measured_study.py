@@ -52,7 +52,7 @@ def figures_of(report: Path) -> set[str]:
 def test_a_tiny_swarm_of_others_end_to_end(workshop):
     mirror = workshop.folder / "mirror"
     mirror.mkdir()
-    study = write(mirror)
+    study = write(mirror) | {"export": ["megatron"]}
     environment = {"MIXWRIGHT_MIRROR": str(mirror)}
     done = workshop.snakemake(study, **environment)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
@@ -77,6 +77,9 @@ def test_a_tiny_swarm_of_others_end_to_end(workshop):
     assert goal["bounds"]["most"] == [1, 1, 0.5] and surface["domains"] == ["books", "code", "web"]
     best = dict(zip(surface["domains"], goal["best"]["weights"], strict=True))
     assert best == pytest.approx(proposal["weights"], abs=1e-9)
+    exported = (report.parent / "export" / "effective-data" / "megatron.txt").read_text()
+    assert all(name in exported for name in proposal["weights"])
+    assert any("export/effective-data/megatron.txt" in note for note in summary["notes"])
     again = workshop.snakemake(study, "--dry-run", **environment)
     assert "Nothing to be done" in again.stdout + again.stderr
     study["measured"]["targets"] = {"prose": 1}

@@ -22,6 +22,7 @@ from mixwright.files import check_place, reason
 from mixwright.mixers import MIXERS
 from mixwright.numerics.threads import bound_threads
 from mixwright.progress import say
+from mixwright.proposals.export import FORMATS
 from mixwright.report.figures import FIGURES, MEASURED
 from mixwright.stages import COMMANDS, GROUPS, current
 from mixwright.stages.options import OPTIONS, OUTPUTS, POSITIONAL, Option, arguments_of, options_of
@@ -268,7 +269,7 @@ def _add_options(command: Parser, name: str, function: Callable[..., Any]) -> No
 
 
 def _explanation(command: str, known: Option) -> str:
-    """What an option means; a mixer and a figure are listed from their registries."""
+    """What an option means; mixers, figures and formats are listed from their registries."""
     option = known.name
     if known.group:
         return OPTIONS[f"{known.group}.{option}"]
@@ -278,6 +279,8 @@ def _explanation(command: str, known: Option) -> str:
         if command in PREDICTING:
             names = [name for name in names if MIXERS[name].predicts]
         return f"{text}: {', '.join(names)}"
+    if option == "format":
+        return f"{text}: {', '.join(FORMATS)}"
     if option == "figure":
         by_command = {"draw-figure": FIGURES, "draw-measured": MEASURED}
         return f"{text}: {', '.join(by_command.get(command, FIGURES | MEASURED))}"

@@ -249,6 +249,7 @@ class Proposal:
             "mixer": self.mixer,
             "seed": goal.seed,
             "weights": weights,
+            "objective": dict(goal.targets),
             "tokens": {name: weight * goal.tokens for name, weight in weights.items()},
             "epochs": epochs,
             "predicted": dict(self.predicted),

@@ -24,6 +24,7 @@ VERSIONS = {
     "backtest": 4,
     "propose": 7,
     "surface": 1,
+    "export": 1,
     "final": 1,
     "evaluate": 1,
     "report": 5,

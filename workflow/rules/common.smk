@@ -25,8 +25,10 @@ from mixwright.jobs.resources import (
     tokenizing_minutes,
     tokenizing_threads,
 )
+from mixwright.proposals.export.planned import check_exports, export_settings
 from mixwright.report.layout import (
     drawn,
+    export_files,
     figure_files,
     figure_paths,
     fit_paths,
@@ -80,6 +82,7 @@ TABLES = [
     for name, file in STUDY.table_files.items()
     for path in listed(STUDY.places.inputs, f"tables.{name}", file)
 ]
+EXPORT_SOURCES = listed(STUDY.export_inputs)
 TOKENIZER_FILES = listed(STUDY.tokenizer_files)
 if STUDY.measured:
     for key, file in measured_files(STUDY.measured).items():
@@ -88,6 +91,7 @@ try:
     for name, source in SOURCES.items():
         section = "domains" if name in STUDY.domains else "targets"
         source.check_inputs(f"config: {section}.{name}", FILES[name])
+    check_exports(STUDY, EXPORT_SOURCES)
 except MixwrightError as error:
     sys.exit(f"mixwright: {error}")
 if LACKING:
@@ -250,6 +254,11 @@ def fit_of(mixer):
     return []
 
 
+def predicting_fit_of(mixer):
+    """The fit of a mixer that predicts losses; others have nothing to say of a cost."""
+    return fit_of(mixer) if STUDY.method(mixer).predicts else []
+
+
 def mixtures_of(finals):
     """The mixtures that a pack of finals, (arm, seed) pairs, is trained on."""
     arms = sorted({arm for arm, _ in finals})
@@ -268,6 +277,7 @@ SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.doma
 TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
 SURFACES = surface_paths(STUDY, RESULTS_FOLDER)
 LOST = lost_tokens() if STUDY.learner.rules == "corpus" and not STUDY.measured else []
+EXPORTS = export_files(STUDY, RESULTS_FOLDER)
 TARGETS = [f"results/{NAME}/targets/{name}.npz" for name in STUDY.targets]
 
 

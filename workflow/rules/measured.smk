@@ -206,6 +206,7 @@ rule summarise_measured:
     input:
         **result_paths(STUDY, RESULTS_FOLDER),
         figures=figure_files(STUDY, RESULTS_FOLDER),
+        exports=EXPORTS,
     output:
         html=report(
             "results/{study}/report/summary.html",

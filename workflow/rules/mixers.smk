@@ -1,7 +1,8 @@
 # REQUIRES  results/{study}/design/{role}.parquet, losses/, realised/, loglikelihoods/,
 #           domains.parquet
 # PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{arm}.json,
-#           surfaces/{mixer}.json, backtest.json, transfer.json
+#           surfaces/{mixer}.json, backtest.json, transfer.json,
+#           export/{arm}/{blend} with .account.csv and .notes.txt
 
 
 rule fit_mixer:
@@ -106,6 +107,36 @@ rule surface:
     shell:
         "python -m mixwright surface --study results/{wildcards.study}/study.json"
         " --fit {input.fit:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+# A blend is a trainer's file: the name of its format, and a suffix.
+rule export_mixture:
+    input:
+        mixture="results/{study}/mixtures/{arm}.json",
+        domains="results/{study}/domains.parquet",
+        fit=lambda wc: predicting_fit_of(STUDY.arms[wc.arm][0]),
+        sources=seen_by_snakemake(EXPORT_SOURCES),
+    output:
+        blend="results/{study}/export/{arm}/{blend}",
+        table="results/{study}/export/{arm}/{blend}.account.csv",
+        notes="results/{study}/export/{arm}/{blend}.notes.txt",
+    log:
+        "logs/{study}/export_mixture/{arm}.{blend}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        format=lambda wc: wc.blend.partition(".")[0],
+        sources=EXPORT_SOURCES,
+        spec=lambda wc: digest(export_settings(STUDY, wc.blend.partition(".")[0])),
+        files=stamps(EXPORT_SOURCES),
+        version=VERSIONS["export"],
+    shell:
+        "python -m mixwright export-mixture --study results/{wildcards.study}/study.json"
+        " --arm {wildcards.arm:q} --format {params.format} --mixture {input.mixture:q}"
+        " --domains {input.domains:q} --fit {input.fit:q} --sources {params.sources:q}"
+        " --to {output.blend:q} --table {output.table:q} --notes {output.notes:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule backtest:

@@ -33,6 +33,7 @@ rule summarise:
         shards=SHARDS,
         targets=TARGETS,
         figures=figure_files(STUDY, RESULTS_FOLDER),
+        exports=EXPORTS,
     output:
         html=report(
             "results/{study}/report/summary.html",
@@ -66,6 +67,7 @@ rule summarise_proposals:
         shards=SHARDS,
         targets=TARGETS,
         figures=figure_files(STUDY, RESULTS_FOLDER, finals=False),
+        exports=EXPORTS,
     output:
         html=report(
             f"{proposals_page(STUDY, 'results/{study}')}.html",

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
+from mixwright.proposals.export import FORMATS
 from mixwright.report.figures import FIGURES, MEASURED, entry
 from mixwright.study.study import PROXIES, Study
 
@@ -70,6 +71,15 @@ def proposal_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
     """Returns name -> files of what is known of the proposals before any final model is trained."""
     paths = result_paths(study, folder)
     return {name: files for name, files in paths.items() if name not in OF_FINALS}
+
+
+def export_files(study: Study, folder: Folder) -> list[str]:
+    """Returns the trainers' files of a study, one an arm and a format."""
+    files = []
+    for arm in study.arms:
+        for name in study.exports:
+            files.append(f"{folder}/export/{arm}/{name}{FORMATS[name].suffix}")
+    return files
 
 
 def proposals_page(study: Study, folder: Folder) -> str:

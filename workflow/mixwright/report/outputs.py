@@ -118,6 +118,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "backtest": dict(summary.backtest) or None,
         "transfer": dict(summary.transfer) or None,
         "data": [asdict(row) for row in summary.data],
+        "exports": list(summary.exports),
         "caveats": [asdict(caveat) for caveat in summary.caveats],
         "signals": summary.signals.to_dict("records"),
         "provenance": dict(summary.provenance),

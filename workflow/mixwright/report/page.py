@@ -9,6 +9,7 @@ import numpy as np
 from mixwright.report.bars import mixture_bars
 from mixwright.report.by_target import Cell
 from mixwright.report.caveats import Caveat
+from mixwright.report.exported import exports_section
 from mixwright.report.figures.style import AXIS, VERDICTS
 from mixwright.report.frame import (
     bullets,
@@ -52,6 +53,7 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
         transfer_section(summary.transfer),
         _targets(summary),
         section("Mixer by mixer", bullets(sentences)),
+        exports_section(summary.exports),
         data_section(summary.data, summary.chosen),
         drawn(figures),
         other_caveats(summary.caveats),

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from mixwright.files import written
+from mixwright.report.exported import exports_section
 from mixwright.report.figures import FIGURES
 from mixwright.report.frame import (
     bullets,
@@ -49,6 +50,7 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
         backtest_section(summary.backtest),
         transfer_section(summary.transfer),
         section("What next", bullets(map(text, summary.next))),
+        exports_section(summary.exports),
         data_section(summary.data, summary.chosen),
         drawn(embedded(figures, titles)),
         other_caveats(summary.caveats),

@@ -50,6 +50,7 @@ class Proposals:
     backtest: Mapping[str, Any] = field(default_factory=dict)
     transfer: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[DataRow, ...] = ()  # a row a domain, where text was read
+    exports: tuple[str, ...] = ()  # a sentence a trainer's file
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of the JSON beside the page; what is unknown is null."""
@@ -70,6 +71,7 @@ class Proposals:
             "backtest": dict(self.backtest) or None,
             "transfer": dict(self.transfer) or None,
             "data": [asdict(row) for row in self.data],
+            "exports": list(self.exports),
             "caveats": [asdict(caveat) for caveat in self.caveats],
             "provenance": dict(self.provenance),
         }

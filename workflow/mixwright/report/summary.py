@@ -80,6 +80,7 @@ class Summary:
     transfer: Mapping[str, Any] = field(default_factory=dict)
     # a row a domain, where text was read
     data: tuple[DataRow, ...] = ()
+    exports: tuple[str, ...] = ()  # a sentence a trainer's file
 
     def arm(self, mixer: str) -> ArmSummary:
         """Returns the summary of one mixer's mixture."""

@@ -95,6 +95,9 @@ COMMANDS = {
     "propose-mixture": Command(
         STAGES, "proposals:propose_mixture", "Propose a mixture for the goal of a study"
     ),
+    "export-mixture": Command(
+        STAGES, "export:export_mixture", "Write a proposal of a study as a trainer's file"
+    ),
     "backtest": Command(
         STAGES, "trust:backtest", "Predict the largest scale from the smaller ones"
     ),

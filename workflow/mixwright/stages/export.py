@@ -3,36 +3,51 @@
 import csv
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from mixwright.corpus.counts import documents_of_sources
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, written
-from mixwright.goal import Readout
-from mixwright.measured.loss_tables import as_mixtures
-from mixwright.mixture import Mixture
-from mixwright.proposals.export import create
-from mixwright.proposals.export.account import Account, account, tokens_of_stages
-from mixwright.proposals.export.blend import Budget, Size
-from mixwright.proposals.export.exporting import Cost
+from mixwright.files import written
+from mixwright.proposals.export import create, is_known, listed
+from mixwright.proposals.export.account import MOST_PASSES, Account
+from mixwright.proposals.export.base import Format
+from mixwright.proposals.export.blend import Fault, Size
+from mixwright.proposals.export.checking import Check, Plan, check
+from mixwright.proposals.export.content import text_of
+from mixwright.proposals.export.costs import FitCost
+from mixwright.proposals.export.counts import read_counts
+from mixwright.proposals.export.drawings import drawings_of
+from mixwright.proposals.export.exporting import Export
 from mixwright.proposals.export.exporting import export as exported
-from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.reading import read_sizes, read_sources, read_stages
-from mixwright.proposals.export.terminal import account_rows, account_table
+from mixwright.proposals.export.notes import Cost
+from mixwright.proposals.export.observed import Comparison, compare
+from mixwright.proposals.export.order import Order, Source, Stage
+from mixwright.proposals.export.planned import export_settings
+from mixwright.proposals.export.reading import Wanted, read_wanted
+from mixwright.proposals.export.source_map import read_sizes, read_sources
+from mixwright.proposals.export.terminal import (
+    account_rows,
+    account_table,
+    observed_rows,
+    observed_table,
+)
 from mixwright.proposals.fits import Fit
+from mixwright.study.study import Study
 
 log = logging.getLogger(__name__)
+
+RANDOM = "the trainer draws at random: what is read scatters about these shares"
+RIGHT = "nothing goes wrong"
 
 
 def export(
     mixture: Path,
-    format: str,
     to: Path,
+    format: str = "",
     sources: Path | None = None,
     domains: Path | None = None,
     tokens: float | None = None,
@@ -52,38 +67,72 @@ def export(
         mixwright export --mixture mixture.json --format megatron --tokens 2e10 --sequence 4096
             --sources map.yaml --to blend.txt
     """
-    stages, sizes = read_stages(mixture, tokens)
-    names = list(dict.fromkeys(name for stage in stages for name in stage.mixture.names))
-    if domains is not None:
-        for name, (count, documents) in documents_of_sources(domains).items():
-            sizes[name] = Size(count, documents, documents)
+    trainer = _trainer(format, settings)
+    wanted = read_wanted(mixture, tokens)
     order = Order(
-        stages=stages,
-        sources=tuple(read_sources(sources, names, sizes)),
+        stages=wanted.stages,
+        sources=_sources(wanted, sources, domains),
         sequence=sequence,
         packed=packed,
         seed=seed,
     )
-    trainer = create(format, _settings(settings))
-    cost = None if fit is None else _cost(fit, mixture)
-    result = exported(trainer, order, cost)
+    result = exported(trainer, order, _cost(fit, wanted))
     with written(to) as partial:
         partial.write_text(result.text, encoding="utf-8")
     if table is not None:
-        _write_table(table, result.accounts)
-    for note in result.notes:
-        log.info("%s", note)
-    _show(result.accounts)
+        _write_table(table, account_rows(result.accounts, result.dropped))
+    _show_export(result)
+
+
+def export_mixture(
+    study: Path,
+    arm: str,
+    format: str,
+    mixture: Path,
+    domains: Path,
+    to: Path,
+    table: Path,
+    notes: Path,
+    sources: Path | None = None,
+    fit: Path | None = None,
+) -> None:
+    """Write a proposal of a study as the file of a trainer, as the study's section export says.
+
+    Example:
+        mixwright export-mixture --study results/demo/study.json --arm regmix --format megatron
+            --mixture results/demo/mixtures/regmix.json --domains results/demo/domains.parquet
+            --to megatron.txt --table account.csv --notes notes.txt
+    """
+    plan = export_settings(Study.read(study), format)
+    wanted = read_wanted(mixture, plan["tokens"])
+    order = Order(
+        stages=wanted.stages,
+        sources=_sources(wanted, sources, domains),
+        sequence=plan["sequence"],
+        packed=plan["packed"],
+        seed=plan["seed"],
+    )
+    result = exported(create(format, plan["settings"]), order, _cost(fit, wanted))
+    with written(to) as partial:
+        partial.write_text(result.text, encoding="utf-8")
+    _write_table(table, account_rows(result.accounts, result.dropped))
+    with written(notes) as partial:
+        lines = [f"{line}\n" for line in result.sentences]
+        partial.write_text("".join(lines), encoding="utf-8")
+    log.info("%s", arm)
+    _show_export(result)
 
 
 def check_mixture(
     file: Path,
-    format: str,
+    format: str = "",
     sizes: Path | None = None,
     tokens: float | None = None,
     sequence: int | None = None,
     packed: bool = False,
     mixture: Path | None = None,
+    observed: Path | None = None,
+    most_passes: float = MOST_PASSES,
     table: Path | None = None,
     settings: str = "{}",
 ) -> None:
@@ -93,19 +142,42 @@ def check_mixture(
         mixwright check-mixture blend.txt --format megatron --sizes sizes.yaml --tokens 2e10
             --sequence 4096
     """
-    trainer = create(format, _settings(settings))
-    of_path: Mapping[str, Size] = {} if sizes is None else read_sizes(sizes)
-    blends = trainer.read(file.read_text(encoding="utf-8-sig"), str(file))
-    accounts = []
-    for blend, of_stage in zip(blends, tokens_of_stages(blends, tokens), strict=True):
-        budget = Budget(of_stage, sequence, packed, of_path)
-        accounts.append(account(trainer, blend, budget))
+    trainer = _trainer(format, settings)
+    known: tuple[Source, ...] = ()
+    if sizes is not None:
+        known = tuple(read_sizes(sizes))
+    stages: tuple[Stage, ...] = ()
+    if mixture is not None:
+        stages = read_wanted(mixture, None).stages
+    plan = Plan(
+        tokens,
+        sequence,
+        packed,
+        known,
+        stages,
+        most_passes,
+    )
+    checked = check(trainer, trainer.read(text_of(file), str(file)), plan)
+    rows = account_rows(checked.accounts)
+    comparison = None
+    if observed is not None:
+        drawings = drawings_of(trainer, checked, plan)
+        comparison = compare(drawings, read_counts(observed))
+        rows = observed_rows(comparison)
     if table is not None:
-        _write_table(table, accounts)
-    _show(accounts)
-    faulty = [stage for stage in accounts if stage.is_faulty]
-    if faulty:
-        raise MixwrightError(f"{file}: something would go wrong; correct what is listed above")
+        _write_table(table, rows)
+    _show_check(checked, comparison)
+    if checked.is_faulty or (comparison is not None and comparison.is_faulty):
+        raise MixwrightError(f"{file}: something goes wrong; correct what is listed above")
+    print(RIGHT)
+
+
+def _trainer(name: str, settings: str) -> Format:
+    """Returns a format; the formats are listed where none of them is named."""
+    if not is_known(name):
+        for line in listed():
+            log.info("%s", line)
+    return create(name, _settings(settings))
 
 
 def _settings(text: str) -> dict[str, Any]:
@@ -118,34 +190,50 @@ def _settings(text: str) -> dict[str, Any]:
     return values
 
 
-def _cost(folder: Path, mixture: Path) -> Cost:
-    """Returns what says the predicted change of the objective between two mixtures."""
-    fit = Fit.load(folder)
-    fit.check_predicts()
-    content = read_json(mixture)
-    weights = content.get("objective", {}) if isinstance(content, dict) else {}
-    weights = weights or fit.source.goal or dict.fromkeys(fit.targets, 1.0)
-    readout = Readout.of(weights, fit.targets, fit.source.metrics)
-
-    def cost(before: Mixture, after: Mixture) -> str:
-        both = [before.over(fit.domains).as_dict(), after.over(fit.domains).as_dict()]
-        predicted = fit.predict_minimised(as_mixtures(both, fit.domains))
-        values = np.asarray(readout.objective(predicted))
-        return f"{values[1] - values[0]:+.2g} {readout.metric.unit} by {fit.name}"
-
-    return cost
+def _sources(wanted: Wanted, path: Path | None, domains: Path | None) -> tuple[Source, ...]:
+    """Returns the prepared sources; sizes that their map does not state are those of the study."""
+    sizes = dict(wanted.sizes)
+    if domains is not None:
+        for name, (tokens, documents) in documents_of_sources(domains).items():
+            sizes[name] = Size(tokens, documents, documents)
+    return tuple(read_sources(path, wanted.domains, sizes))
 
 
-def _write_table(path: Path, accounts: Sequence[Account]) -> None:
+def _cost(fit: Path | None, wanted: Wanted) -> Cost | None:
+    """Returns what predicts the cost of what is dropped; None where no fit is given."""
+    if fit is None:
+        return None
+    return FitCost.of(Fit.load(fit), wanted.objective)
+
+
+def _write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
     with written(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(account_rows(accounts))
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _show(accounts: Sequence[Account]) -> None:
-    console = Console(highlight=False)
-    for stage in accounts:
-        console.print(account_table(stage))
-        for fault in stage.faults:
-            log.info("%s: %s", fault.kind, fault.message)
-        if stage.random:
-            log.info("the trainer draws at random: shares scatter about these")
+def _show_export(result: Export) -> None:
+    for note in result.notes:
+        log.info("%s", note)
+    for stage in result.accounts:
+        _show_account(stage)
+
+
+def _show_check(checked: Check, comparison: Comparison | None) -> None:
+    for stage in checked.accounts:
+        _show_account(stage)
+    _show_faults(checked.faults)
+    if comparison is not None:
+        Console(highlight=False).print(observed_table(comparison))
+        _show_faults(comparison.faults)
+
+
+def _show_account(stage: Account) -> None:
+    Console(highlight=False).print(account_table(stage))
+    _show_faults(stage.faults)
+    if stage.random:
+        print(RANDOM)
+
+
+def _show_faults(faults: Sequence[Fault]) -> None:
+    for fault in faults:
+        print(fault.sentence)

@@ -1,10 +1,12 @@
 """Stages of workflow/rules/measured.smk that show results: figures with tables, and a page."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mixwright.files import write_json
 from mixwright.report import layout, measured_page, measured_summary, perturbed_summary
+from mixwright.report.exported import read_exports
 from mixwright.report.figures import draw_figure
 from mixwright.report.measured_summary import Measured
 from mixwright.report.outputs import provenance
@@ -34,6 +36,9 @@ def summarise_measured(study: Path, html: Path, json: Path) -> None:
     plan = Study.read(study)
     results = load(layout.result_paths(plan, study.parent))
     summary = _summary(plan, results)
+    exports = read_exports(layout.export_files(plan, study.parent))
+    notes = [*exports.lines, *(caveat.text for caveat in exports.caveats)]
+    summary = replace(summary, notes=(*summary.notes, *notes))
     write_json(json, summary.as_json())
     facts = provenance(plan) | measured_page.public_files(plan)
     figures = [Path(path) for path in layout.figure_files(plan, study.parent)]

@@ -1,5 +1,6 @@
 """Stages of workflow/rules/report.smk: figures and the summary, and the same for people."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.report import figures, layout, proposals_summary
+from mixwright.report.caveats import serious_first
+from mixwright.report.exported import read_exports
 from mixwright.report.outputs import provenance, write_report
 from mixwright.report.proposals_page import write_page
 from mixwright.report.results import load
@@ -54,6 +57,9 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
         reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
         **_of_text(plan, folder),
     )
+    written = read_exports(layout.export_files(plan, folder))
+    caveats = serious_first([*summary.caveats, *written.caveats])
+    summary = replace(summary, exports=written.lines, caveats=caveats)
     drawn = layout.figure_files(plan, folder)
     write_report(summary, html, json=json, table=table, figures=drawn)
 
@@ -74,6 +80,9 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
         fits=[Path(path) for path in layout.fit_paths(plan, folder)],
         **_of_text(plan, folder),
     )
+    written = read_exports(layout.export_files(plan, folder))
+    caveats = serious_first([*summary.caveats, *written.caveats])
+    summary = replace(summary, exports=written.lines, caveats=caveats)
     write_json(json, summary.as_json())
     write_page(summary, html, layout.figure_files(plan, folder, finals=False))
 

@@ -16,6 +16,7 @@ from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
 from mixwright.study.shorthand import (
     add_addresses,
+    add_formats,
     add_labels,
     add_several,
     check_tables,
@@ -51,6 +52,7 @@ def resolve(
     add_labels(study)
     add_several(study)
     add_addresses(study)
+    add_formats(study)
     checks.check_useless(study)
     check_renamed(study)
     study = with_defaults(study, schema, schema)

@@ -1,6 +1,6 @@
 """What a user may write shorter than the schema says it.
 
-Variants of a mixer, labels of a table, several sources, addresses of files.
+Variants of a mixer, labels of a table, several sources, addresses of files, formats of trainers.
 """
 
 import re
@@ -93,6 +93,24 @@ def add_several(study: Mapping[str, Any]) -> None:
             raise MixwrightError(
                 f"config: {where} has both source and sources; give one of the two"
             )
+
+
+def add_formats(study: dict[str, Any]) -> None:
+    """Writes the section `export` out where it is a list, or lists its formats.
+
+    Values of a wrong type are left for the schema to refuse.
+    """
+    section = study.get("export")
+    if isinstance(section, list):
+        section = study["export"] = {"formats": section}
+    if not isinstance(section, dict):
+        return
+    formats = section.get("formats")
+    if isinstance(formats, list) and all(isinstance(name, str) for name in formats):
+        section["formats"] = {name: {} for name in formats}
+    elif isinstance(formats, dict):
+        # A format that is named and left empty has no settings.
+        section["formats"] = {name: settings or {} for name, settings in formats.items()}
 
 
 def add_addresses(study: dict[str, Any]) -> None:

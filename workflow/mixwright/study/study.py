@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
@@ -190,6 +191,25 @@ class Study(Material):
         mixers = [name for name, method in MIXERS.items() if method.scales]
         settings = {name: self.config["mixers"][name] for name in mixers if name in self.mixers}
         return json.dumps(settings, sort_keys=True)
+
+    # Trainers' files
+
+    @property
+    def exports(self) -> dict[str, dict[str, Any]]:
+        """Format of a trainer -> its settings; every proposal is written in each."""
+        section = self.config.get("export") or {}
+        return dict(section.get("formats", {}))
+
+    def export_inputs(self) -> list[Path]:
+        """Returns the map of prepared sources that trainers' files are made with, if there is one.
+
+        Raises:
+            MixwrightError: it is not there.
+        """
+        file = (self.config.get("export") or {}).get("sources")
+        if not file:
+            return []
+        return self.places.inputs("config: export.sources", file)
 
     # Goals, arms and finals
 

@@ -8,8 +8,9 @@ import yaml
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export import create
-from mixwright.proposals.export.account import account, tokens_of_stages
+from mixwright.proposals.export.account import account
 from mixwright.proposals.export.blend import Blend, Budget, Size
+from mixwright.proposals.export.checking import Plan, check
 from mixwright.proposals.export.exporting import export
 from mixwright.proposals.export.order import Order, Stage
 from mixwright.proposals.export.trainers.levanter_block import (
@@ -208,8 +209,11 @@ def test_steps_are_counted_in_sequences_of_the_schedule():
     trainer = create("levanter")
     blends = trainer.read(text, "FILE")
     assert [blend.begins for blend in blends] == [0, 200_000]
-    assert tokens_of_stages(blends, 5e5) == [2e5, 3e5]
-    assert tokens_of_stages(blends, 1e5) == [2e5, None]
+    whole = check(trainer, blends, Plan(tokens=5e5))
+    assert [budget.tokens for budget in whole.budgets] == [2e5, 3e5]
+    short = check(trainer, blends, Plan(tokens=1e5))
+    assert [budget.tokens for budget in short.budgets] == [1e5, None]
+    assert "never reached" in short.accounts[1].faults[0].message
     assert not [fault for blend in blends for fault in blend.faults]
     assert [blend.name for blend in blends] == ["from step 0", "from step 15"]
 

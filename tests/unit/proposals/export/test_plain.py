@@ -81,7 +81,7 @@ def test_shares_keep_every_digit(name):
     (blend,) = trainer.read(result.text, "FILE")
     wanted = order(weights)
     expected = wanted.shares(wanted.stages[0])
-    assert [entry.number for entry in blend.entries] == list(expected / expected.sum())
+    assert [entry.number for entry in blend.entries] == expected.tolist()
 
 
 def test_other_readers_read_the_files():

@@ -70,27 +70,48 @@ ELSEWHERE = {
     "nemo": "NeMo 3 has no part for language models; use megatron-bridge, where it went",
     "nemo2": "NeMo 3 has no part for language models; use megatron-bridge, where it went",
     "nemo-automodel": "it reads Megatron's JSON file; use megatron with --settings"
-    ' \'{"form": "json"}\'',
+    ' \'{"form": "automodel"}\'',
     "pai-megatron-patch": "it takes Megatron's arguments; use megatron",
     "megatron-energon": "use energon",
     "megatron-lm": "use megatron",
     "mcore": "use megatron-core",
     "litdata": "use litgpt, whose module holds a CombinedStreamingDataset of litdata",
     "datasets": "use hf",
-    "olmo": 'use olmo-core, or olmo-core with --settings \'{"form": "composable"}\'',
+    "olmo": "use olmo-core",
+    "marin": "use levanter",
+    "mosaicml": "use streaming",
+    "mosaicml-streaming": "use streaming",
+    "llm-foundry": "use streaming",
 }
 
 
-def entry(name: str) -> FormatKind:
+def is_known(name: str) -> bool:
+    """Whether a format, or a trainer that is written under another name, is called so."""
+    return name in FORMATS or name in ELSEWHERE
+
+
+def listed() -> list[str]:
+    """Returns a line a format: its name, and what it is for."""
+    width = max(map(len, FORMATS)) + 2
+    return [f"  {name:<{width}}{kind.purpose}" for name, kind in FORMATS.items()]
+
+
+def entry(name: str, where: str = "--format") -> FormatKind:
     """Returns the registry's entry of a format.
+
+    Args:
+        name: of the format.
+        where: what messages begin with.
 
     Raises:
         MixwrightError: the name is unknown; the message says which is meant.
     """
     if name in ELSEWHERE:
-        raise MixwrightError(f"--format {name}: {ELSEWHERE[name]}")
+        raise MixwrightError(f"{where} {name}: {ELSEWHERE[name]}")
+    if not name:
+        raise MixwrightError(f"{where} is missing; name one of {', '.join(FORMATS)}")
     if name not in FORMATS:
-        raise MixwrightError(f"--format {name} is unknown; {nearest(name, FORMATS)}")
+        raise MixwrightError(f"{where} {name} is unknown; {nearest(name, FORMATS)}")
     return FORMATS[name]
 
 

@@ -1,19 +1,32 @@
 """What a trainer will read, beside what was asked of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mixwright.errors import shortened
 from mixwright.mixture import Array
 from mixwright.proposals.export.arithmetic import never_drawn
 from mixwright.proposals.export.base import Format
-from mixwright.proposals.export.blend import FAULTS, LOST, PASSES, Blend, Budget, Fault
+from mixwright.proposals.export.blend import (
+    FAULTS,
+    LOST,
+    PASSES,
+    REMARK,
+    Blend,
+    Budget,
+    Drawn,
+    Fault,
+    Size,
+)
 from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
 
 # Passes over a source that are likely to be meant. Four cost little (arXiv 2305.16264); of scarce
 # text inside a mixture 15 to 20 were fine.
-MOST_PASSES = 20.0
+MANY_PASSES, MOST_PASSES = 4.0, 20.0
+# Sources that a message lists.
+LISTED = 4
 
 
 @dataclass(frozen=True)
@@ -38,13 +51,23 @@ class Account:
     stage: str
     lines: tuple[Line, ...]
     faults: tuple[Fault, ...]
-    # whether the trainer draws at random, about these shares
-    random: bool
+    # by the trainer's rule
+    drawn: Drawn = field(repr=False, compare=False)
+
+    @property
+    def random(self) -> bool:
+        """Whether the trainer draws at random, about these shares."""
+        return self.drawn.random
 
     @property
     def is_faulty(self) -> bool:
         """Whether something goes wrong that is more than a remark."""
-        return any(fault.kind in FAULTS for fault in self.faults)
+        return any_faulty(self.faults)
+
+
+def any_faulty(faults: Iterable[Fault]) -> bool:
+    """Whether one of these is more than a remark."""
+    return any(fault.kind in FAULTS for fault in faults)
 
 
 def account(
@@ -66,46 +89,101 @@ def account(
     unit = trainer.unit_of(blend.settings)
     drawn = trainer.draw(blend, budget)
     shares = token_shares(unit, drawn.units, blend, budget)
+    passes = passes_of(unit, drawn.units, blend, budget)
     lines = []
-    faults = [*blend.faults, *drawn.faults]
-    listed = {fault.message.split(" (")[0] for fault in faults if fault.kind == LOST}
-    for fault in never_drawn(blend, drawn.units):
-        if fault.message.split(" (")[0] not in listed:
-            faults.append(fault)
-    sizes = sizes_of(blend, budget)
-    known = _counted(drawn.units)
     for place, entry in enumerate(blend.entries):
-        passes = None
-        units = units_of(unit, sizes[place], budget.sequence, budget.packed)
-        if known and units:
-            passes = float(drawn.units[place]) / units
-        if passes is not None and passes > most_passes:
-            message = f"{entry.path} is read {passes:,.0f} times over"
+        line = Line(
+            path=entry.path,
+            requested=_at(requested, place),
+            number=entry.number,
+            share=_at(shares, place),
+            passes=passes[place],
+        )
+        lines.append(line)
+    faults = [*blend.faults, *drawn.faults]
+    faults += _not_named(never_drawn(blend, drawn.units), faults)
+    faults += often_read(lines, most_passes)
+    return Account(blend.name, tuple(lines), tuple(faults), drawn)
+
+
+def _at(values: Sequence[float] | Array | None, place: int) -> float | None:
+    if values is None:
+        return None
+    return float(values[place])
+
+
+def _not_named(lost: Sequence[Fault], faults: Sequence[Fault]) -> list[Fault]:
+    """The faults of lost sources that the format did not name itself."""
+    named = set()
+    for fault in faults:
+        if fault.kind == LOST:
+            named.add(_without_number(fault))
+    return [fault for fault in lost if _without_number(fault) not in named]
+
+
+def _without_number(fault: Fault) -> str:
+    return fault.message.partition(" (")[0]
+
+
+def often_read(lines: Sequence[Line], most_passes: float) -> list[Fault]:
+    """Returns a fault for each source with more passes than are likely to be meant."""
+    faults = []
+    for line in lines:
+        if line.passes is not None and line.passes > most_passes:
+            message = f"{line.path} is read {line.passes:,.0f} times over"
             faults.append(Fault(PASSES, f"{message}; lower its weight, or find more of it"))
-        asked_for = None if requested is None else float(requested[place])
-        share = None if shares is None else float(shares[place])
-        lines.append(Line(entry.path, asked_for, entry.number, share, passes))
-    return Account(blend.name, tuple(lines), tuple(faults), drawn.random)
+    return faults
 
 
-def tokens_of_stages(
-    blends: Sequence[Blend],
-    tokens: float | None,
-) -> list[float | None]:
-    """Returns the tokens of each stage of a training of `tokens`, by where the stages begin.
+def with_remarks(
+    account: Account,
+    unit: str,
+    budget: Budget,
+    most_passes: float = MOST_PASSES,
+) -> Account:
+    """Returns the account with remarks: sources of many passes, and passes that are unknown.
 
-    All are given to each stage where the file does not tell where they begin.
+    Args:
+        account: of a stage.
+        unit: that the trainer draws.
+        budget: of the stage.
+        most_passes: over a source, above which it is a fault and no remark.
     """
-    begins = [blend.begins for blend in blends]
-    if tokens is None or not any(begins):
-        return [tokens] * len(blends)
-    ends = [*begins[1:], tokens]
-    result: list[float | None] = []
-    for begin, end in zip(begins, ends, strict=True):
-        length = end - begin
-        # A stage that the training does not reach has none.
-        result.append(length if length > 0 else None)
-    return result
+    remarks = []
+    for line in account.lines:
+        if line.passes is not None and MANY_PASSES < line.passes <= most_passes:
+            message = f"{line.path} is read {line.passes:,.1f} times over"
+            remarks.append(Fault(REMARK, f"{message}; up to four passes cost little"))
+    remarks += _unknown_passes(account.lines, unit, budget)
+    return replace(account, faults=(*account.faults, *remarks))
+
+
+def _unknown_passes(lines: Sequence[Line], unit: str, budget: Budget) -> list[Fault]:
+    """A remark where passes are unknown: of which sources, and what to give."""
+    unknown = [line.path for line in lines if line.passes is None]
+    if not unknown:
+        return []
+    lacking = []
+    if budget.tokens is None:
+        lacking.append("--tokens of the training")
+    unsized = []
+    for line in lines:
+        size = budget.sizes.get(line.path, Size())
+        if _is_unsized(unit, size, budget):
+            unsized.append(line.path)
+    if unsized:
+        lacking.append(f"the sizes of {shortened(unsized, LISTED)}")
+    if not lacking:
+        lacking.append("--sequence")
+    of_which = shortened(unknown, LISTED)
+    message = f"passes over {of_which} are unknown; give {' and '.join(lacking)}"
+    return [Fault(REMARK, message)]
+
+
+def _is_unsized(unit: str, size: Size, budget: Budget) -> bool:
+    """Whether nobody knows how much there is of a source."""
+    in_units = units_of(unit, size, budget.sequence, budget.packed)
+    return in_units is None and size.tokens is None
 
 
 def token_shares(unit: str, units: Array, blend: Blend, budget: Budget) -> Array | None:
@@ -120,6 +198,25 @@ def token_shares(unit: str, units: Array, blend: Blend, budget: Budget) -> Array
     return tokens / total if total > 0 else None
 
 
-def _counted(units: Array) -> bool:
+def passes_of(unit: str, units: Array, blend: Blend, budget: Budget) -> list[float | None]:
+    """Returns (entries,) passes over each source; None where they are unknown.
+
+    Units are compared with the units of the source, or else tokens with its tokens.
+    """
+    shares = token_shares(unit, units, blend, budget)
+    passes: list[float | None] = []
+    for place, size in enumerate(sizes_of(blend, budget)):
+        most = units_of(unit, size, budget.sequence, budget.packed)
+        if most and are_counted(units):
+            passes.append(float(units[place]) / most)
+        elif size.tokens and budget.tokens and shares is not None:
+            tokens = float(shares[place]) * budget.tokens
+            passes.append(tokens / size.tokens)
+        else:
+            passes.append(None)
+    return passes
+
+
+def are_counted(units: Array) -> bool:
     """Whether units are numbers of units, and not shares of an unknown number."""
     return bool(units.sum() > 1 + 1e-6)

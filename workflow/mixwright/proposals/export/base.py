@@ -16,6 +16,9 @@ from mixwright.proposals.export.blend import SEQUENCES, Blend, Budget, Drawn, En
 from mixwright.proposals.export.order import Order, Source
 from mixwright.proposals.export.units import tokens_a_unit
 
+# Sums of shares that are off by less are 1 but for rounding.
+SUM_TO_ONE = 1e-12
+
 
 @dataclass(frozen=True)
 class Document:
@@ -86,7 +89,11 @@ class Format:
         Raises:
             MixwrightError: a size that the conversion needs is unknown.
         """
-        units = shares / self.tokens_a_unit(order)
+        held = self.tokens_a_unit(order)
+        if (held == held[0]).all() and abs(shares.sum() - 1) < SUM_TO_ONE:
+            # the digits that were asked
+            return shares
+        units = shares / held
         return units / units.sum()
 
     def unit_of(self, settings: Mapping[str, Any]) -> str:

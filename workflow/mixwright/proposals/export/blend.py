@@ -28,6 +28,11 @@ class Fault:
     # one sentence that names the source and the remedy
     message: str
 
+    @property
+    def sentence(self) -> str:
+        """The kind and the message."""
+        return f"{self.kind}: {self.message}"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -75,6 +80,8 @@ class Drawn:
     faults: tuple[Fault, ...] = ()
     # whether the trainer draws at random: shares then scatter about these
     random: bool = False
+    # units within which a trainer that does not keeps to the shares, whenever it is stopped
+    resolution: float = 1.0
 
 
 @dataclass(frozen=True)

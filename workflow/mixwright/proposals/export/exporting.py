@@ -1,29 +1,15 @@
 """From an order to a trainer's file: what it cannot read is dropped by name, and all is said."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from mixwright.errors import MixwrightError
-from mixwright.mixture import Array, Mixture
-from mixwright.proposals.export.account import Account, account
+from mixwright.mixture import Array
+from mixwright.proposals.export.account import Account, account, with_remarks
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import Blend, Budget, Size
-from mixwright.proposals.export.order import Order, Source, Stage
-
-# What a mixture without some domains costs by a fit, in words; empty where no fit says it.
-Cost = Callable[[Mixture, Mixture], str]
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """A source that a stage does without: a zero, or a share that the trainer would not read."""
-
-    stage: str
-    source: Source
-    # of the stage's tokens
-    share: float
+from mixwright.proposals.export.notes import Cost, Dropped, notes_of_dropped
+from mixwright.proposals.export.order import Order, Stage
 
 
 @dataclass(frozen=True)
@@ -36,6 +22,14 @@ class Export:
     dropped: tuple[Dropped, ...]
     # plain sentences: what was dropped, at which cost, and what would keep it
     notes: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The notes, and what goes wrong in each stage."""
+        lines = list(self.notes)
+        for stage in self.accounts:
+            lines += [fault.sentence for fault in stage.faults]
+        return tuple(lines)
 
 
 def export(trainer: Format, order: Order, cost: Cost | None = None) -> Export:
@@ -57,24 +51,44 @@ def export(trainer: Format, order: Order, cost: Cost | None = None) -> Export:
     blends = []
     dropped: list[Dropped] = []
     notes: list[str] = []
-    requested = []
     for stage in order.stages:
-        budget = budget_of(order, stage)
-        shares, without = _readable(trainer, order, stage, budget)
-        dropped += without
+        shares, without = _readable(trainer, order, stage)
         blends.append(_blend(trainer, order, stage, shares))
-        requested.append(order.shares(stage))
-        notes += _notes(trainer, order, stage, shares, without, cost)
+        dropped += without
+        notes += notes_of_dropped(
+            order,
+            stage,
+            without,
+            trainer.name,
+            cost,
+        )
+        notes += _remedy(trainer, order, stage, without)
     header = _header(trainer, order, notes)
-    text = trainer.write(Document(_begun(order, blends), order, header))
+    document = Document(_begun(order, blends), order, header)
+    text = trainer.write(document)
+    accounts = _accounts(trainer, order, text)
+    return Export(text, accounts, tuple(dropped), tuple(notes))
+
+
+def _accounts(trainer: Format, order: Order, text: str) -> tuple[Account, ...]:
+    """Reads a file back by the trainer's rule, an account a stage."""
     accounts = []
-    for stage, blend, asked_for in zip(
-        order.stages, trainer.read(text, trainer.name), requested, strict=True
-    ):
-        by_path = dict(zip([source.path for source in order.sources], asked_for, strict=True))
-        of_entries = [by_path[entry.path] for entry in blend.entries]
-        accounts.append(account(trainer, blend, budget_of(order, stage), of_entries))
-    return Export(text, tuple(accounts), tuple(dropped), tuple(notes))
+    blends = trainer.read(text, trainer.name)
+    for stage, blend in zip(order.stages, blends, strict=True):
+        requested = requested_by_path(order, stage)
+        of_entries = [requested[entry.path] for entry in blend.entries]
+        budget = budget_of(order, stage)
+        of_stage = account(trainer, blend, budget, of_entries)
+        unit = trainer.unit_of(blend.settings)
+        accounts.append(with_remarks(of_stage, unit, budget))
+    return tuple(accounts)
+
+
+def requested_by_path(order: Order, stage: Stage) -> Mapping[str, float]:
+    """Returns path -> share of a stage's tokens that is asked."""
+    paths = [source.path for source in order.sources]
+    shares = order.shares(stage).tolist()
+    return dict(zip(paths, shares, strict=True))
 
 
 def budget_of(order: Order, stage: Stage) -> Budget:
@@ -85,39 +99,72 @@ def budget_of(order: Order, stage: Stage) -> Budget:
     return Budget(stage.tokens, order.sequence, order.packed, sizes)
 
 
-def _readable(
-    trainer: Format, order: Order, stage: Stage, budget: Budget
-) -> tuple[Array, list[Dropped]]:
+def _readable(trainer: Format, order: Order, stage: Stage) -> tuple[Array, list[Dropped]]:
     """Returns (sources,) shares that the trainer reads, and the sources that it does without.
 
     Without one source the others' shares grow, so that it asks again until nothing is lost.
     """
+    budget = budget_of(order, stage)
     wanted = order.shares(stage)
     shares = wanted.copy()
-    while True:
-        blend = _blend(trainer, order, stage, shares)
-        drawn = trainer.draw(blend, budget)
-        lost = set()
-        for entry, units in zip(blend.entries, drawn.units.tolist(), strict=True):
-            if units == 0:
-                lost.add(entry.path)
-        if not lost or len(lost) == len(blend.entries):
-            break
+    lost = _lost(
+        trainer,
+        order,
+        stage,
+        shares,
+        budget,
+    )
+    while lost:
         for place, source in enumerate(order.sources):
             if source.path in lost:
                 shares[place] = 0.0
         shares = shares / shares.sum()
+        lost = _lost(
+            trainer,
+            order,
+            stage,
+            shares,
+            budget,
+        )
     dropped = []
     for place, source in enumerate(order.sources):
         if shares[place] == 0:
-            dropped.append(Dropped(stage.name, source, float(wanted[place])))
+            share = float(wanted[place])
+            dropped.append(Dropped(stage.name, source, share))
     return shares, dropped
+
+
+def _lost(
+    trainer: Format,
+    order: Order,
+    stage: Stage,
+    shares: Array,
+    budget: Budget,
+) -> set[str]:
+    """Returns the paths of which the trainer reads nothing; none where it would read none at all.
+
+    Shares of zero are not among them. A number that comes out as 0 has no entry.
+    """
+    blend = _blend(trainer, order, stage, shares)
+    drawn = trainer.draw(blend, budget)
+    read = set()
+    for entry, units in zip(blend.entries, drawn.units.tolist(), strict=True):
+        if units > 0:
+            read.add(entry.path)
+    if not read:
+        return set()
+    wanted = set()
+    for source, share in zip(order.sources, shares.tolist(), strict=True):
+        if share > 0:
+            wanted.add(source.path)
+    return wanted - read
 
 
 def _blend(trainer: Format, order: Order, stage: Stage, shares: Array) -> Blend:
     numbers = trainer.numbers(order, shares, stage.tokens)
     settings = trainer.blend_settings(order, numbers)
-    return Blend(trainer.entries(order, numbers), settings, stage.name)
+    entries = trainer.entries(order, numbers)
+    return Blend(entries, settings, stage.name)
 
 
 def _begun(order: Order, blends: Sequence[Blend]) -> tuple[Blend, ...]:
@@ -125,53 +172,21 @@ def _begun(order: Order, blends: Sequence[Blend]) -> tuple[Blend, ...]:
     begins = 0.0
     result = []
     for stage, blend in zip(order.stages, blends, strict=True):
-        result.append(Blend(blend.entries, blend.settings, blend.name, begins))
+        result.append(replace(blend, begins=begins))
         begins += stage.tokens or 0.0
     return tuple(result)
 
 
-def _notes(
-    trainer: Format,
-    order: Order,
-    stage: Stage,
-    shares: Array,
-    dropped: Sequence[Dropped],
-    cost: Cost | None,
-) -> list[str]:
-    """What is dropped of a stage, what that costs by the fit, and what would keep it."""
-    notes = []
-    where = f"{stage.name}: " if stage.name else ""
-    zeros = [drop.source.path for drop in dropped if drop.share == 0]
-    if zeros:
-        notes.append(f"{where}left out, for the weight is 0: {', '.join(zeros)}")
-    lost = [drop for drop in dropped if drop.share > 0]
-    if not lost:
-        return notes
-    for drop in lost:
-        notes.append(
-            f"{where}dropped: {drop.source.path} ({drop.share:.3g} of the tokens) is under what"
-            f" {trainer.name} can read; the others grow in proportion"
-        )
-    if cost is not None:
-        words = cost(stage.mixture, _mixture(order, shares))
-        if words:
-            notes.append(f"{where}predicted cost of what is dropped: {words}")
+def _remedy(trainer: Format, order: Order, stage: Stage, dropped: Sequence[Dropped]) -> list[str]:
+    """What would keep the sources with weight that are dropped."""
+    paths = [drop.source.path for drop in dropped if drop.share > 0]
+    if not paths:
+        return []
     whole = _blend(trainer, order, stage, order.shares(stage))
-    paths = [drop.source.path for drop in lost]
     remedy = trainer.remedy(whole, paths, budget_of(order, stage))
-    if remedy:
-        notes.append(f"{where}{remedy}")
-    return notes
-
-
-def _mixture(order: Order, shares: Array) -> Mixture:
-    """Returns the mixture of domains that shares of sources make."""
-    weights: dict[str, float] = {}
-    for source, share in zip(order.sources, shares.tolist(), strict=True):
-        weights[source.domain] = weights.get(source.domain, 0.0) + share
-    names = list(weights)
-    values = np.array([weights[name] for name in names])
-    return Mixture(tuple(names), values / values.sum())
+    if not remedy:
+        return []
+    return [stage.titled(remedy)]
 
 
 def _header(trainer: Format, order: Order, notes: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What is asked of a trainer: mixtures by stage, and the prepared sources that they are made of."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,6 +43,12 @@ class Stage:
     # training tokens of the stage; None where nobody said
     tokens: float | None = None
 
+    def titled(self, sentence: str) -> str:
+        """Returns a sentence with the name of the stage before it, where it has one."""
+        if not self.name:
+            return sentence
+        return f"{self.name}: {sentence}"
+
 
 @dataclass(frozen=True)
 class Order:
@@ -83,18 +89,6 @@ class Order:
             shares[places] = weight * self._parts(domain, places)
         return shares
 
-    def only(self, sources: Sequence[Source]) -> "Order":
-        """Returns the order of these sources; the weights of the domains left are scaled to 1."""
-        names = {source.domain for source in sources}
-        stages = []
-        for stage in self.stages:
-            weights: dict[str, float] = {}
-            for domain, weight in stage.mixture.as_dict().items():
-                if domain in names:
-                    weights[domain] = weight
-            stages.append(replace(stage, mixture=_scaled(weights)))
-        return replace(self, stages=tuple(stages), sources=tuple(sources))
-
     def _places(self, domain: str) -> list[int]:
         places = []
         for place, source in enumerate(self.sources):
@@ -116,14 +110,3 @@ class Order:
                 )
             sizes.append(tokens)
         return np.array(sizes) / sum(sizes)
-
-
-def _scaled(weights: Mapping[str, float]) -> Mixture:
-    """Returns the mixture of these weights divided by their sum."""
-    total = sum(weights.values())
-    if not total > 0:
-        raise MixwrightError(
-            "export: no domain with weight is left that this trainer can read; raise --tokens,"
-            " or choose a format with a finer resolution"
-        )
-    return Mixture.of({name: weight / total for name, weight in weights.items()})

@@ -195,7 +195,7 @@ class Levanter(Format):
             faults += _by_chance(blend, units)
             faults += self._ends(blend, units, budget)
         faults += _remarks(blend)
-        return Drawn(units, tuple(faults))
+        return Drawn(units, tuple(faults), resolution=float(block))
 
     def _ends(
         self,
