@@ -37,6 +37,12 @@ class FormatKind:
 FORMATS: dict[str, FormatKind] = {
     "megatron": FormatKind("megatron:Megatron", ".txt", "Megatron-LM: arguments, or a file"),
     "hf": FormatKind("hf:Interleaved", ".py", "Hugging Face datasets: interleave_datasets"),
+    "llamafactory": FormatKind(
+        "llamafactory:LlamaFactory", ".yaml", "LLaMA-Factory: interleave_probs of a training"
+    ),
+    "llamafactory-v1": FormatKind(
+        "llamafactory_one:LlamaFactoryOne", ".yaml", "LLaMA-Factory v1: factors on rows of sources"
+    ),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),
@@ -51,6 +57,8 @@ ELSEWHERE = {
     "pai-megatron-patch": "it takes Megatron's arguments; use megatron",
     "litdata": "use litgpt, whose module holds a CombinedStreamingDataset of litdata",
     "datasets": "use hf",
+    "huggingface": "use hf",
+    "llama-factory": "use llamafactory, or llamafactory-v1 for its version 1",
 }
 
 
