@@ -43,6 +43,7 @@ FORMATS: dict[str, FormatKind] = {
     "llamafactory-v1": FormatKind(
         "llamafactory_one:LlamaFactoryOne", ".yaml", "LLaMA-Factory v1: factors on rows of sources"
     ),
+    "trl": FormatKind("trl:Trl", ".yaml", "TRL: fractions, of the first rows of sources"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),
