@@ -43,6 +43,9 @@ FORMATS: dict[str, FormatKind] = {
     "llamafactory-v1": FormatKind(
         "llamafactory_one:LlamaFactoryOne", ".yaml", "LLaMA-Factory v1: factors on rows of sources"
     ),
+    "ms-swift": FormatKind(
+        "ms_swift:MsSwift", ".yaml", "ms-swift: rows of sources, or probabilities"
+    ),
     "trl": FormatKind("trl:Trl", ".yaml", "TRL: fractions, of the first rows of sources"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
@@ -60,6 +63,7 @@ ELSEWHERE = {
     "datasets": "use hf",
     "huggingface": "use hf",
     "llama-factory": "use llamafactory, or llamafactory-v1 for its version 1",
+    "swift": "use ms-swift",
 }
 
 
