@@ -43,6 +43,7 @@ FORMATS: dict[str, FormatKind] = {
     "llamafactory-v1": FormatKind(
         "llamafactory_one:LlamaFactoryOne", ".yaml", "LLaMA-Factory v1: factors on rows of sources"
     ),
+    "axolotl": FormatKind("axolotl:Axolotl", ".yaml", "axolotl: share of each source's rows"),
     "ms-swift": FormatKind(
         "ms_swift:MsSwift", ".yaml", "ms-swift: rows of sources, or probabilities"
     ),
