@@ -1,11 +1,13 @@
 """The rule of interleave_datasets, and modules that others wrote."""
 
+from dataclasses import replace
+
 import pytest
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export import create
 from mixwright.proposals.export.blend import Budget, Size
-from mixwright.proposals.export.exporting import export
+from mixwright.proposals.export.exporting import budget_of, export
 from orders import WEIGHTS, order
 
 NUMBERS = list(WEIGHTS.values())
@@ -100,11 +102,15 @@ def test_sources_that_end_start_again_and_the_file_tells_why():
     fed = export(create("hf"), order(tokens=1e9)).text
     assert "stopping_strategy='first_exhausted'" in fed
     assert "# first_exhausted: no source ends" in fed
-    short = export(create("hf"), order({"web": 0.6, "code": 0.4}, tokens=1e10)).text
+    wanted = order({"web": 0.6, "code": 0.4}, tokens=1e10)
+    short = export(create("hf"), wanted).text
     assert "stopping_strategy='all_exhausted'" in short
     assert "# all_exhausted: sources that end start again" in short
     # code, which lasts longest, was read once at 5e9 tokens
     assert "mixture.repeat(2)" in short
+    assert "ends" not in faults_of(blend_of(short), budget_of(wanted, wanted.stages[0]))
+    once = short.replace(".repeat(2)", "")
+    assert "50.0%" in faults_of(blend_of(once), budget_of(wanted, wanted.stages[0]))["ends"]
 
 
 def test_an_index_of_gigabytes_is_streamed():
@@ -112,6 +118,19 @@ def test_an_index_of_gigabytes_is_streamed():
     assert "streaming=True" in huge.text
     forced = export(create("hf", {"streaming": False}), order(tokens=1e10))
     assert any("GB of memory" in fault.message for fault in forced.accounts[0].faults)
+
+
+def test_a_file_is_loaded_by_its_builder():
+    wanted = order({"web": 0.5, "code": 0.5})
+    web, code = wanted.sources
+    wanted = replace(wanted, sources=(replace(web, path="/d/w.jsonl"), code))
+    text = export(create("hf"), wanted).text
+    calls = []
+    scope = {"load_dataset": lambda name, **rest: calls.append((name, rest.get("data_files")))}
+    exec(text.replace("from datasets import", "# "), scope)
+    scope["load"]("/d/w.jsonl")
+    scope["load"]("/data/code")
+    assert calls == [("json", "/d/w.jsonl"), ("/data/code", None)]
 
 
 def test_a_strategy_of_the_user_wins():
@@ -140,6 +159,7 @@ def test_the_module_is_python_that_calls_what_it_should():
         ("w = load_dataset('org/w', split='train')", "[w, c]", ["org/w", "c"]),
         ("", "[load_dataset('org/w'), load_dataset(name)]", ["org/w", "source 2"]),
         ("all = [load_dataset('org/w'), load_dataset('org/c')]", "all", ["org/w", "org/c"]),
+        ("", "[load_dataset('json', data_files='w.jsonl'), c]", ["w.jsonl", "c"]),
         ("", "make()", ["source 1", "source 2"]),
         ("", "[load_dataset('w'), load_dataset('w')]", ["w", "w (2)"]),
     ],

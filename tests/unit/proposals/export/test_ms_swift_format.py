@@ -57,7 +57,7 @@ def test_probabilities_are_those_of_interleave_datasets():
     "text",
     [
         "dataset: [a#300, b]\ninterleave_prob: [0.6, 0.4]",
-        "swift sft --model x --dataset a#300 \\\n  b --interleave_prob 0.6 0.4 # end",
+        "swift sft --model x --dataset a#300 \\\n  b --interleave_prob 0.6 0.4 # it's all",
         "swift sft --dataset 'a#300' b --interleave_prob 0.6 0.4 --lora_rank 8",
     ],
 )

@@ -96,6 +96,16 @@ def test_subsets_of_one_path_are_two_sources():
     assert [entry.path for entry in blend.entries] == ["a", 'a {"name": "y"}']
 
 
+def test_a_file_is_loaded_by_its_builder():
+    wanted = order({"web": 1.0})
+    wanted = replace(wanted, sources=(replace(wanted.sources[0], path="/d/w.jsonl"),))
+    text = export(create("trl"), wanted).text
+    (keys,) = yaml.safe_load(text)["datasets"]
+    assert keys["path"] == "json" and keys["data_files"] == "/d/w.jsonl"
+    (blend,) = create("trl").read(text, "FILE")
+    assert blend.entries[0].path == "/d/w.jsonl"
+
+
 def test_unknown_rows_leave_the_shares_unknown():
     units, _ = drawn_of("datasets: [{path: a, fraction: 1}, {path: b, fraction: 1}]", a=10)
     assert str(units) == "[nan, nan]"

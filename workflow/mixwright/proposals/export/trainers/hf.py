@@ -31,6 +31,7 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
+from mixwright.proposals.export.data_files import BUILDERS
 from mixwright.proposals.export.interleaving import (
     AUTO,
     FIRST,
@@ -49,10 +50,15 @@ MODULE = '''{header}from datasets import interleave_datasets, load_dataset
 # source -> probability of a row
 PROBABILITIES = {{
 {lines}}}
+# ending of a file -> how it is loaded
+BUILDERS = {builders}
 
 
 def load(name):
     """Returns a source; change this where yours need more than a name."""
+    builder = BUILDERS.get(name.rsplit(".", 1)[-1])
+    if builder:
+        return load_dataset(builder, data_files=name, split={split!r}, streaming={streaming})
     return load_dataset(name, split={split!r}, streaming={streaming})
 
 
@@ -120,6 +126,7 @@ class Interleaved(Format):
         return MODULE.format(
             header=commented(header, "# "),
             lines="".join(lines),
+            builders=BUILDERS,
             split=str(self.settings["split"]),
             streaming=blend.settings["streaming"],
             seed=document.order.seed,
@@ -216,6 +223,10 @@ def _name(node: ast.expr, tree: ast.Module, values: Mapping[str, Any]) -> str:
     for call in ast.walk(made):
         if isinstance(call, ast.Call) and _called(call) == "load_dataset" and call.args:
             loaded = value_of(call.args[0], values)
+            for keyword in call.keywords:
+                # a file is loaded by the name of its builder
+                if keyword.arg == "data_files" and loaded in BUILDERS.values():
+                    loaded = value_of(keyword.value, values)
             if isinstance(loaded, str):
                 return loaded
     return node.id if isinstance(node, ast.Name) else ""

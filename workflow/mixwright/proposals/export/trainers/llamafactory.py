@@ -30,6 +30,7 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
+from mixwright.proposals.export.data_files import is_local
 from mixwright.proposals.export.interleaving import (
     ALL,
     AUTO,
@@ -51,8 +52,6 @@ UNDER, OVER, ONLY_ONCE = "interleave_under", "interleave_over", "interleave_once
 CONCAT = "concat"
 # strategy of the trainer -> strategy of datasets
 STRATEGIES = {UNDER: FIRST, OVER: ALL, ONLY_ONCE: ONCE}
-# endings of files that the trainer reads
-ENDINGS = (".json", ".jsonl", ".parquet", ".csv", ".txt", ".arrow")
 
 
 @dataclass(frozen=True)
@@ -206,13 +205,6 @@ def _listed(value: Any) -> list[str]:
     if not isinstance(value, list):
         words = str(value).split(",")
     return [str(word).strip() for word in words]
-
-
-def is_local(path: str) -> bool:
-    """Whether a path is one of this machine, and no name at a hub."""
-    if path.startswith(("/", "./", "../", "~")):
-        return True
-    return path.endswith(ENDINGS)
 
 
 def _refuse_edges(path: str, name: str) -> None:

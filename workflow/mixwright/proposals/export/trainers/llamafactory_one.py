@@ -33,6 +33,7 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
+from mixwright.proposals.export.data_files import is_local
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, yaml_text
 from mixwright.proposals.export.row_counts import (
@@ -45,7 +46,7 @@ from mixwright.proposals.export.row_counts import (
     sizes_in_words,
     tokens_that_keep,
 )
-from mixwright.proposals.export.trainers.llamafactory import is_local, refuse_interpolation
+from mixwright.proposals.export.trainers.llamafactory import refuse_interpolation
 from mixwright.proposals.export.yaml_source import mapping_of, number_of
 
 ONE_EPOCH = (

@@ -35,6 +35,7 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
+from mixwright.proposals.export.data_files import BUILDERS, builder_of
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, yaml_text
 from mixwright.proposals.export.row_counts import (
@@ -112,11 +113,12 @@ class Trl(Format):
         listed = []
         for entry in blend.entries:
             for fraction in entry.settings["parts"]:
-                keys = {
-                    "path": entry.path,
-                    "split": str(self.settings["split"]),
-                    "fraction": fraction,
-                }
+                keys: dict[str, Any] = {"path": entry.path}
+                builder = builder_of(entry.path)
+                if builder:
+                    keys = {"path": builder, "data_files": entry.path}
+                keys["split"] = str(self.settings["split"])
+                keys["fraction"] = fraction
                 listed.append(keys)
         notes = list(document.header)
         notes += sizes_in_words(blend, document.order)
@@ -183,12 +185,16 @@ def _part(keys: Mapping[str, Any], default: float, where: str) -> Part:
     fraction = keys.get("fraction")
     if fraction is None:
         fraction = default
+    path = str(keys.get("path"))
     others = {}
     for key in OTHERS:
         if keys.get(key) is not None:
             others[key] = keys[key]
+    # a file is loaded by the name of its builder
+    file = others.get("data_files")
+    if isinstance(file, str) and path in BUILDERS.values():
+        path = file
     number = number_of(fraction, f"{where}: fraction")
-    path = str(keys.get("path"))
     return Part(path, number, others)
 
 
