@@ -41,7 +41,13 @@ def _runs(python: str, version: str) -> bool:
     return done.returncode == 0 and f" {version}." in done.stdout
 
 
-def environment(name: str, *packages: str, version: str = "3.11", alone: bool = False) -> Path:
+def environment(
+    name: str,
+    *packages: str,
+    version: str = "3.11",
+    alone: bool = False,
+    bare: tuple[str, ...] = (),
+) -> Path:
     """Returns the interpreter of an environment that holds these packages.
 
     Args:
@@ -49,8 +55,9 @@ def environment(name: str, *packages: str, version: str = "3.11", alone: bool = 
         packages: as pip takes them, pinned.
         version: of Python.
         alone: whether to install them without what they depend on.
+        bare: more packages, without what they depend on, of which a test loads a part.
     """
-    wanted = [*packages, version, str(alone)]
+    wanted = [*packages, *bare, version, str(alone)]
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
     folder = PLACE / f"{name}-{digest}"
     python = folder / "bin" / "python"
@@ -61,19 +68,27 @@ def environment(name: str, *packages: str, version: str = "3.11", alone: bool = 
         pytest.skip(f"{name} needs Python {version}, and this machine has none")
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([interpreter, "-m", "venv", str(folder)], check=True)
+    _install(name, python, packages, alone)
+    if bare:
+        _install(name, python, bare, alone=True)
+    (folder / "installed").write_text("\n".join([*packages, *bare]))
+    return python
+
+
+def _install(name: str, python: Path, packages: tuple[str, ...], alone: bool) -> None:
+    """Installs packages; skips the test where the registry does not give them."""
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if alone:
         command.append("--no-deps")
     done = subprocess.run(
         [*command, *packages], capture_output=True, text=True, timeout=60 * MINUTES
     )
-    if done.returncode != 0:
-        if any(words in done.stderr for words in OUT_OF_REACH):
-            line = done.stderr.strip().splitlines()[-1]
-            pytest.skip(f"{name}: the registry does not give its packages: {line}")
-        raise AssertionError(done.stderr[-2000:])
-    (folder / "installed").write_text("\n".join(packages))
-    return python
+    if done.returncode == 0:
+        return
+    if any(words in done.stderr for words in OUT_OF_REACH):
+        line = done.stderr.strip().splitlines()[-1]
+        pytest.skip(f"{name}: the registry does not give its packages: {line}")
+    raise AssertionError(done.stderr[-2000:])
 
 
 def answer(python: Path, program: str, **values: Any) -> Any:
@@ -87,6 +102,7 @@ def answer(python: Path, program: str, **values: Any) -> Any:
         f"{program}\n"
         "open(sys.argv[1], 'w').write(json.dumps(ANSWER))\n"
     )
+    PLACE.mkdir(exist_ok=True)
     place = PLACE / f"answer-{os.getpid()}.json"
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

@@ -60,6 +60,17 @@ FORMATS: dict[str, FormatKind] = {
     "streaming": FormatKind(
         "streaming:Streaming", ".yaml", "MosaicML Streaming: streams with proportions"
     ),
+    "llamafactory": FormatKind(
+        "llamafactory:LlamaFactory", ".yaml", "LLaMA-Factory: interleave_probs of a training"
+    ),
+    "llamafactory-v1": FormatKind(
+        "llamafactory_one:LlamaFactoryOne", ".yaml", "LLaMA-Factory v1: factors on rows of sources"
+    ),
+    "axolotl": FormatKind("axolotl:Axolotl", ".yaml", "axolotl: share of each source's rows"),
+    "ms-swift": FormatKind(
+        "ms_swift:MsSwift", ".yaml", "ms-swift: rows of sources, or probabilities"
+    ),
+    "trl": FormatKind("trl:Trl", ".yaml", "TRL: fractions, of the first rows of sources"),
     "csv": FormatKind("plain:PlainCsv", ".csv", "a table of domains and shares of tokens"),
     "json": FormatKind("plain:PlainJson", ".json", "domains and shares of tokens"),
     "yaml": FormatKind("plain:PlainYaml", ".yaml", "domains and shares of tokens"),
@@ -82,6 +93,9 @@ ELSEWHERE = {
     "mosaicml": "use streaming",
     "mosaicml-streaming": "use streaming",
     "llm-foundry": "use streaming",
+    "huggingface": "use hf",
+    "llama-factory": "use llamafactory, or llamafactory-v1 for its version 1",
+    "swift": "use ms-swift",
 }
 
 

@@ -47,7 +47,34 @@ def mapping(value: Any, where: str, wanted: str) -> Mapping[Any, Any]:
     return value
 
 
-def number(value: Any, where: str, of_text: bool = True) -> float:
+def mapping_of(text: str, where: str) -> dict[str, Any]:
+    """Returns the mapping that a file of one document holds.
+
+    Raises:
+        MixwrightError: the text is no YAML, no mapping, or several documents.
+    """
+    loaded = documents(text, where)
+    if len(loaded) != 1 or not isinstance(loaded[0], Mapping):
+        raise MixwrightError(f"{where}: no mapping stands there; write KEY: VALUE")
+    return {str(key): value for key, value in loaded[0].items()}
+
+
+def mappings_under(content: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
+    """Returns the list of mappings under a key.
+
+    Raises:
+        MixwrightError: there is none, or an element is no mapping.
+    """
+    listed = content.get(key)
+    if not isinstance(listed, list) or not listed:
+        raise MixwrightError(f"{where}: no {key} stands there; give a list of sources")
+    for place, entry in enumerate(listed, start=1):
+        if not isinstance(entry, Mapping):
+            raise MixwrightError(f"{where}: {key} {place} is no mapping; give path: and the rest")
+    return listed
+
+
+def number_of(value: Any, where: str, of_text: bool = True) -> float:
     """Returns a number; as YAML 1.1 knows 1.0e-5 and takes 1e-5 for text, text may be one too.
 
     Args:
@@ -85,4 +112,4 @@ def whole_number(value: Any, where: str) -> int | None:
     """
     if value is None:
         return None
-    return int(number(value, where))
+    return int(number_of(value, where))

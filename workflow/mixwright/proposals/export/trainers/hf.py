@@ -1,29 +1,28 @@
 """Hugging Face datasets: `interleave_datasets` with probabilities.
 
-    number  probability of a source at each draw; they must sum to 1 (numpy's Generator.choice)
+    number  probability of a source at each draw; they must sum to 1 to within 1.49e-8 (numpy's
+            Generator.choice)
     draws   at random
     unit    rows
-    end     first_exhausted (default): the data set ends with the first source that ends;
-            all_exhausted: sources start again until each has ended once
+    zero    never drawn. With all_exhausted datasets 5.2.0 refuses it; streamed, or in older
+            versions, or without replacement, the data set never ends
+    end     first_exhausted (default of datasets): the data set ends with the first source that
+            ends; all_exhausted: sources start again until each has ended once;
+            all_exhausted_without_replacement: every row is read once, so that the shares change
 
-Read in datasets 5.2.0: src/datasets/combine.py, arrow_dataset.py (_interleave_map_style_datasets).
+Read in datasets 5.2.0: src/datasets/combine.py, arrow_dataset.py (_interleave_map_style_datasets),
+iterable_dataset.py.
 """
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import (
-    expected,
-    first_exhausted,
-    is_sum_one,
-    never_drawn,
-    numbers_of,
-)
+from mixwright.mixture import Array
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
-    ENDS,
     REFUSED,
     ROWS,
     Blend,
@@ -32,12 +31,47 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.python_source import arguments, calls, constants, parsed
+from mixwright.proposals.export.data_files import BUILDERS
+from mixwright.proposals.export.interleaving import (
+    AUTO,
+    FIRST,
+    Rule,
+    interleaved,
+    rule_that_feeds,
+)
+from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.python_source import arguments, calls, constants, parsed, value_of
 from mixwright.proposals.export.quoting import commented, python_text
+from mixwright.proposals.export.row_counts import sizes_in_words
 
-FIRST, ALL = "first_exhausted", "all_exhausted"
-STRATEGIES = (FIRST, ALL, "all_exhausted_without_replacement")
 PARAMETERS = ("datasets", "probabilities", "seed", "info", "split", "stopping_strategy")
+MODULE = '''{header}from datasets import interleave_datasets, load_dataset
+
+# source -> probability of a row
+PROBABILITIES = {{
+{lines}}}
+# ending of a file -> how it is loaded
+BUILDERS = {builders}
+
+
+def load(name):
+    """Returns a source; change this where yours need more than a name."""
+    builder = BUILDERS.get(name.rsplit(".", 1)[-1])
+    if builder:
+        return load_dataset(builder, data_files=name, split={split!r}, streaming={streaming})
+    return load_dataset(name, split={split!r}, streaming={streaming})
+
+
+def mixed():
+    """Returns the mixture."""
+    mixture = interleave_datasets(
+        [load(name) for name in PROBABILITIES],
+        probabilities=list(PROBABILITIES.values()),
+        seed={seed},
+        stopping_strategy={strategy!r},
+    )
+    return {returned}
+'''
 
 
 @dataclass(frozen=True)
@@ -49,31 +83,55 @@ class Interleaved(Format):
     unit = ROWS
     meaning = "Each number is the probability with which a row is drawn; they must sum to 1."
     suffix = ".py"
-    defaults: ClassVar[Mapping[str, Any]] = {"stopping_strategy": FIRST, "split": "train"}
+    # stopping_strategy: auto takes first_exhausted where no source ends before the training, and
+    # else all_exhausted, whose result is repeated if the training is longer.
+    # streaming: auto streams where the index of all_exhausted would take gigabytes.
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "stopping_strategy": AUTO,
+        "split": "train",
+        "streaming": AUTO,
+    }
 
-    def blend_settings(self, order: Any, numbers: Any) -> Mapping[str, Any]:
-        return {"stopping_strategy": self.settings["stopping_strategy"]}
+    def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
+        rule = rule_that_feeds(order, self.entries(order, numbers))
+        strategy = self.settings["stopping_strategy"]
+        streaming = self.settings["streaming"]
+        if strategy == AUTO:
+            strategy = rule.strategy
+        if streaming == AUTO:
+            streaming = rule.streaming
+        repeats = 1
+        if strategy == rule.strategy:
+            repeats = rule.repeats
+        return {
+            "stopping_strategy": strategy,
+            "streaming": bool(streaming),
+            "repeats": repeats,
+        }
 
     def write(self, document: Document) -> str:
         (blend,) = document.blends
         lines = []
         for entry in blend.entries:
             lines.append(f"    {python_text(entry.path)}: {entry.number!r},\n")
-        return (
-            f"{commented(document.header, '# ')}"
-            "from datasets import interleave_datasets, load_dataset\n\n"
-            "# source -> probability of a row\n"
-            f"PROBABILITIES = {{\n{''.join(lines)}}}\n\n\n"
-            "def mixed():\n"
-            '    """Returns the mixture; give load_dataset what your sources need."""\n'
-            f"    split = {self.settings['split']!r}\n"
-            "    sources = [load_dataset(name, split=split) for name in PROBABILITIES]\n"
-            "    return interleave_datasets(\n"
-            "        sources,\n"
-            "        probabilities=list(PROBABILITIES.values()),\n"
-            f"        seed={document.order.seed},\n"
-            f"        stopping_strategy={blend.settings['stopping_strategy']!r},\n"
-            "    )\n"
+        strategy = blend.settings["stopping_strategy"]
+        repeats = blend.settings["repeats"]
+        sizes = sizes_in_words(blend, document.order)
+        header = [*document.header, *sizes]
+        if self.settings["stopping_strategy"] == AUTO:
+            header.append(_reason(strategy, repeats))
+        returned = "mixture"
+        if repeats > 1:
+            returned = f"mixture.repeat({repeats})"
+        return MODULE.format(
+            header=commented(header, "# "),
+            lines="".join(lines),
+            builders=BUILDERS,
+            split=str(self.settings["split"]),
+            streaming=blend.settings["streaming"],
+            seed=document.order.seed,
+            strategy=strategy,
+            returned=returned,
         )
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
@@ -82,41 +140,140 @@ class Interleaved(Format):
         for call in calls(tree, "interleave_datasets"):
             written = arguments(call, PARAMETERS, values)
             probabilities = written.get("probabilities")
-            if not isinstance(probabilities, list):
+            if not isinstance(probabilities, list | tuple) or not probabilities:
                 continue
-            names = _names(values, written.get("datasets"), probabilities)
-            entries = []
-            for name, number in zip(names, probabilities, strict=True):
-                entries.append(Entry(name, float(number)))
-            strategy = written.get("stopping_strategy") or FIRST
-            return (Blend(tuple(entries), {"stopping_strategy": strategy}),)
+            names = _names(tree, call, values, probabilities)
+            settings = {
+                "stopping_strategy": written.get("stopping_strategy") or FIRST,
+                "repeats": _repeats(tree),
+                "streaming": _is_streaming(tree, values),
+            }
+            faults = _faults_of_lengths(names, probabilities)
+            return (Blend(_entries(names, probabilities, where), settings, faults=faults),)
         raise MixwrightError(
             f"{where}: no interleave_datasets with a list of probabilities stands there;"
             " write the numbers into the file"
         )
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
-        units = expected(self.unit, blend, budget)
-        faults = list(never_drawn(blend, units))
-        total = numbers_of(blend).sum()
-        if not is_sum_one(blend):
-            message = f"the probabilities sum to {total:.9g}: datasets wants 1; divide them by it"
-            faults.append(Fault(REFUSED, message))
-        strategy = blend.settings.get("stopping_strategy", FIRST)
-        zeros = [entry.path for entry in blend.entries if entry.number == 0]
-        if strategy != FIRST and zeros:
-            message = f"{', '.join(zeros)}: a source of probability 0 never ends, nor does the data"
-            faults.append(Fault(ENDS, f"{message} set with {strategy}; leave it out"))
-        if strategy == FIRST:
-            faults += first_exhausted(self.unit, units, blend, budget)
-        return Drawn(units, tuple(faults), random=True)
+        rule = Rule(
+            strategy=blend.settings.get("stopping_strategy", FIRST),
+            streaming=blend.settings.get("streaming", False),
+            repeats=blend.settings.get("repeats", 1),
+            refuses_zero=True,
+        )
+        return interleaved(blend, budget, rule)
 
 
-def _names(values: Mapping[str, Any], datasets: Any, probabilities: list[Any]) -> list[str]:
-    """Returns what the sources are called: keys of the mapping of probabilities, or numbers."""
+def _reason(strategy: str, repeats: int) -> str:
+    """Says why a strategy was taken."""
+    if strategy == FIRST:
+        return "first_exhausted: no source ends before the training does."
+    reason = "all_exhausted: sources that end start again, so that the whole training is fed."
+    if repeats > 1:
+        reason = f"{reason} The training reads the result {repeats} times."
+    return reason
+
+
+def _entries(names: Sequence[str], probabilities: Sequence[Any], where: str) -> tuple[Entry, ...]:
+    entries = []
+    for name, number in zip(names, probabilities, strict=False):
+        try:
+            entries.append(Entry(name, float(number)))
+        except (TypeError, ValueError):
+            raise MixwrightError(
+                f"{where}: {name} has the probability {number!r}; give it a number"
+            ) from None
+    return tuple(entries)
+
+
+def _faults_of_lengths(names: Sequence[str], probabilities: Sequence[Any]) -> tuple[Fault, ...]:
+    if len(names) == len(probabilities):
+        return ()
+    message = f"{len(names)} sources and {len(probabilities)} probabilities: datasets refuses them"
+    return (Fault(REFUSED, f"{message}; give each source one"),)
+
+
+def _names(
+    tree: ast.Module, call: ast.Call, values: Mapping[str, Any], probabilities: Sequence[Any]
+) -> list[str]:
+    """Returns what the sources are called: what is loaded, names of variables, or numbers."""
     for value in values.values():
-        if isinstance(value, Mapping) and list(value.values()) == probabilities:
+        if isinstance(value, Mapping) and list(value.values()) == list(probabilities):
             return [str(name) for name in value]
-    if isinstance(datasets, list):
-        return [str(name) for name in datasets]
-    return [f"source {number}" for number in range(1, len(probabilities) + 1)]
+    listed = _argument(call, "datasets")
+    if isinstance(listed, ast.Name):
+        listed = _assigned(tree).get(listed.id)
+    if not isinstance(listed, ast.List | ast.Tuple):
+        return [f"source {number}" for number in range(1, len(probabilities) + 1)]
+    names: list[str] = []
+    for number, node in enumerate(listed.elts, start=1):
+        name = _name(node, tree, values) or f"source {number}"
+        if name in names:
+            name = f"{name} ({number})"
+        names.append(name)
+    return names
+
+
+def _name(node: ast.expr, tree: ast.Module, values: Mapping[str, Any]) -> str:
+    """Returns what a data set is called: the first argument of its load_dataset, or a variable."""
+    made = node
+    if isinstance(node, ast.Name):
+        made = _assigned(tree).get(node.id, node)
+    for call in ast.walk(made):
+        if isinstance(call, ast.Call) and _called(call) == "load_dataset" and call.args:
+            loaded = value_of(call.args[0], values)
+            for keyword in call.keywords:
+                # a file is loaded by the name of its builder
+                if keyword.arg == "data_files" and loaded in BUILDERS.values():
+                    loaded = value_of(keyword.value, values)
+            if isinstance(loaded, str):
+                return loaded
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
+    """Returns name -> expression of the assignments, inside functions too."""
+    assigned = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            assigned[node.targets[0].id] = node.value
+    return assigned
+
+
+def _argument(call: ast.Call, name: str) -> ast.expr | None:
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    place = PARAMETERS.index(name)
+    return call.args[place] if place < len(call.args) else None
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return str(getattr(function, "id", getattr(function, "attr", "")))
+
+
+def _is_streaming(tree: ast.Module, values: Mapping[str, Any]) -> bool:
+    """Whether a source is streamed, or made an iterable data set."""
+    for call in calls(tree, "load_dataset"):
+        for keyword in call.keywords:
+            if keyword.arg == "streaming" and value_of(keyword.value, values):
+                return True
+    return any(True for _ in calls(tree, "to_iterable_dataset"))
+
+
+def _repeats(tree: ast.Module) -> int:
+    """Returns how often the interleaved data set is read, by a call of its `repeat`."""
+    assigned = _assigned(tree)
+    for call in calls(tree, "repeat"):
+        if not isinstance(call.func, ast.Attribute) or len(call.args) != 1:
+            continue
+        made: ast.expr | None = call.func.value
+        if isinstance(made, ast.Name):
+            made = assigned.get(made.id)
+        times = value_of(call.args[0], {})
+        is_mixture = isinstance(made, ast.Call) and _called(made) == "interleave_datasets"
+        if is_mixture and isinstance(times, int) and times > 0:
+            return times
+    return 1

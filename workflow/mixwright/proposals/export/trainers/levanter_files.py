@@ -11,7 +11,7 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, REMARK, Blend, Entry, Fault
 from mixwright.proposals.export.trainers.levanter_block import DEFAULT
-from mixwright.proposals.export.yaml_source import documents, mapping, number, whole_number
+from mixwright.proposals.export.yaml_source import documents, mapping, number_of, whole_number
 
 # Sequences of a step where the file names none (TrainerConfig.train_batch_size).
 BATCH = 512
@@ -52,7 +52,7 @@ class _Section:
         numbers: dict[str, float] = {}
         for name, value in weights.items():
             spot = f"{where}: {WEIGHTS}: {name}"
-            numbers[str(name)] = number(value, spot)
+            numbers[str(name)] = number_of(value, spot)
         entries = []
         for name in self.components:
             if name in numbers:

@@ -50,7 +50,7 @@ from mixwright.proposals.export.trainers.olmo_rule import (
     sequences_taken,
     times_read,
 )
-from mixwright.proposals.export.yaml_source import documents, mapping, number, whole_number
+from mixwright.proposals.export.yaml_source import documents, mapping, number_of, whole_number
 
 DATASET, SOURCES, COMPOSABLE = "dataset", "sources", "composable"
 FORMS = (DATASET, SOURCES, COMPOSABLE)
@@ -278,11 +278,11 @@ def _entry(source: Mapping[Any, Any], where: str) -> Entry:
         raise MixwrightError(f"{where}: paths is no list; give the files of the source")
     if "source_name" not in source:
         raise MixwrightError(f"{where}: source_name is missing; name the source")
-    ratio = number(source.get("target_ratio"), f"{where}: target_ratio")
+    ratio = number_of(source.get("target_ratio"), f"{where}: target_ratio")
     settings = {}
     for key in ("max_repetition_ratio", "max_source_fraction"):
         value = source.get(key, 1.0)
-        settings[key] = number(value, f"{where}: {key}")
+        settings[key] = number_of(value, f"{where}: {key}")
     name = str(source["source_name"])
     files = [str(path) for path in paths]
     return Entry(name, ratio, tuple(files), settings)

@@ -10,7 +10,7 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, Blend, Entry, Fault
 from mixwright.proposals.export.python_source import arguments, calls, constants, parsed
-from mixwright.proposals.export.yaml_source import documents, mapping, number, whole_number
+from mixwright.proposals.export.yaml_source import documents, mapping, number_of, whole_number
 
 KINDS = ("proportion", "repeat", "choose")
 PROPORTION, REPEAT, CHOOSE = KINDS
@@ -114,7 +114,7 @@ def _entry(
     for kind in KINDS:
         value = stream.get(kind)
         if value is not None:
-            amount = number(value, f"{where}: {kind}")
+            amount = number_of(value, f"{where}: {kind}")
             return Entry(name, amount, settings={"kind": kind})
     return Entry(name, 1.0, settings={"kind": WHOLE})
 
