@@ -96,6 +96,12 @@ def test_what_a_dropped_domain_costs_is_predicted_by_the_fit(desk, caplog):
     assert "a training of 10 sequences or more reads all of them" in caplog.messages
     dropped = rows("account.csv")[-1]
     assert (dropped["source"], dropped["in_file"], dropped["read"]) == ("wiki", "", "0.0")
+    # another team has the surface alone
+    surface = ["surface", "--fit", "fit", "--to", "surface.json", "--draws", "0"]
+    assert main(surface) == 0
+    caplog.clear()
+    assert export(*words, "--fit", "surface.json") == 0
+    assert note in caplog.messages
 
 
 def predicted_losses(mixtures) -> np.ndarray:

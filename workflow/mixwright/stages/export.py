@@ -35,8 +35,8 @@ from mixwright.proposals.export.terminal import (
     observed_rows,
     observed_table,
 )
-from mixwright.proposals.fits import Fit
 from mixwright.study.study import Study
+from mixwright.trust.surface.reading import open_fit
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +203,7 @@ def _cost(fit: Path | None, wanted: Wanted) -> Cost | None:
     """Returns what predicts the cost of what is dropped; None where no fit is given."""
     if fit is None:
         return None
-    return FitCost.of(Fit.load(fit), wanted.objective)
+    return FitCost.of(open_fit(fit), wanted.objective)
 
 
 def _write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:

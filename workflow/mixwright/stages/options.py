@@ -85,7 +85,7 @@ OPTIONS = {
     "check-mixture.tokens": "training tokens of the run",
     "check-mixture.table": "table to write: what was asked and what will be read (.csv)",
     "export.domains": "domains.parquet of the study: tokens and documents of every source",
-    "export.fit": "folder of a fit, which predicts what dropped domains cost",
+    "export.fit": "a fit or a surface, which predicts what dropped domains cost",
     "mixture": "what propose wrote, or DOMAIN: SHARE, or stages (JSON, YAML or CSV)",
     "export.sources": "map of prepared sources, DOMAIN: PATH, or path, files and sizes",
     "export.tokens": "training tokens of the run",

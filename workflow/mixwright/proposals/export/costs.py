@@ -9,21 +9,21 @@ from mixwright.goal import Readout
 from mixwright.learners import LOSS, Metric
 from mixwright.measured.loss_tables import as_mixtures
 from mixwright.mixture import Array, Mixture
-from mixwright.proposals.fits import Fit
+from mixwright.proposals.fits import Predicting
 
 
 @dataclass(frozen=True)
 class FitCost:
     """Predicts by a fit what a change of the mixture costs in the objective of a goal."""
 
-    fit: Fit
+    fit: Predicting
     readout: Readout
     # target -> weight in the objective
     objective: Mapping[str, float]
 
     @classmethod
-    def of(cls, fit: Fit, objective: Mapping[str, float]) -> "FitCost":
-        """Returns the cost by a fit.
+    def of(cls, fit: Predicting, objective: Mapping[str, float]) -> "FitCost":
+        """Returns the cost by a fit or a surface.
 
         Args:
             fit: of a mixer that predicts losses.
