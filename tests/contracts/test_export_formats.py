@@ -12,7 +12,8 @@ from mixwright.errors import MixwrightError
 from mixwright.proposals.export import ELSEWHERE, FORMATS, create, entry
 from mixwright.proposals.export.account import account
 from mixwright.proposals.export.blend import DOCUMENTS, REMARK, ROWS, SEQUENCES, TOKENS
-from mixwright.proposals.export.exporting import Export, budget_of, export
+from mixwright.proposals.export.exporting import Export, export
+from mixwright.proposals.export.order import budget_of
 from orders import LENGTHS, WEIGHTS, order, sources, staged
 
 NAMES = sorted(FORMATS)

@@ -12,7 +12,6 @@ from mixwright.proposals.export.blend import (
     REFUSED,
     Blend,
     Budget,
-    Drawn,
     Fault,
 )
 from mixwright.proposals.export.units import all_units, sizes_of, units_of
@@ -231,17 +230,6 @@ def changed(blend: Blend, units: Array, why: str) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def whole(count: float | None) -> int | None:
-    """Returns a whole number of units."""
-    return None if count is None else int(count)
-
-
 def is_sum_one(blend: Blend) -> bool:
     """Whether the numbers sum to 1 as closely as numpy's Generator.choice asks."""
     return bool(abs(numbers_of(blend).sum() - 1) <= SUM_OF_CHOICE)
-
-
-def drawn_at_random(unit: str, blend: Blend, budget: Budget) -> Drawn:
-    """Returns what a trainer draws at random by normalised numbers, without an end of sources."""
-    units = expected(unit, blend, budget)
-    return Drawn(units, never_drawn(blend, units), random=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.mixture import Array
-from mixwright.proposals.export.blend import SEQUENCES, Blend, Budget, Drawn, Entry, Size
+from mixwright.proposals.export.blend import SEQUENCES, Blend, Budget, Drawn, Entry
 from mixwright.proposals.export.order import Order, Source
 from mixwright.proposals.export.units import tokens_a_unit
 
@@ -56,8 +56,6 @@ class Format:
     defaults: ClassVar[Mapping[str, Any]] = {}
     # whether the trainer knows mixtures by stage
     staged: ClassVar[bool] = False
-    # whether an entry may list several files
-    lists_files: ClassVar[bool] = False
     # whether the format needs the rows of every source and the tokens of the run
     counts_rows: ClassVar[bool] = False
 
@@ -153,8 +151,7 @@ class Format:
         unit = self.unit_of(self.settings)
         values = np.ones(len(order.sources))
         for place, source in enumerate(order.sources):
-            size = Size(source.tokens, source.documents, source.rows)
-            tokens = tokens_a_unit(unit, size, order.sequence, order.packed)
+            tokens = tokens_a_unit(unit, source.size, order.sequence, order.packed)
             if tokens is None:
                 raise MixwrightError(
                     f"{self.name}: it draws {unit}, and nobody said how many tokens one of"

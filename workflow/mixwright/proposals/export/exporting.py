@@ -7,9 +7,9 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.account import Account, account, with_remarks
 from mixwright.proposals.export.base import Document, Format
-from mixwright.proposals.export.blend import Blend, Budget, Size
+from mixwright.proposals.export.blend import Blend, Budget
 from mixwright.proposals.export.notes import Cost, Dropped, notes_of_dropped
-from mixwright.proposals.export.order import Order, Stage
+from mixwright.proposals.export.order import Order, Stage, budget_of
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,6 @@ def requested_by_path(order: Order, stage: Stage) -> Mapping[str, float]:
     paths = [source.path for source in order.sources]
     shares = order.shares(stage).tolist()
     return dict(zip(paths, shares, strict=True))
-
-
-def budget_of(order: Order, stage: Stage) -> Budget:
-    """Returns the budget of a stage: its tokens, and what there is of each source."""
-    sizes = {}
-    for source in order.sources:
-        sizes[source.path] = Size(source.tokens, source.documents, source.rows)
-    return Budget(stage.tokens, order.sequence, order.packed, sizes)
 
 
 def _readable(trainer: Format, order: Order, stage: Stage) -> tuple[Array, list[Dropped]]:

@@ -31,8 +31,7 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.exporting import budget_of
-from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.order import Order, budget_of
 from mixwright.proposals.export.row_counts import rows_of
 from mixwright.proposals.export.units import all_units
 

@@ -57,7 +57,7 @@ def sizes_of_entries(blend: Blend, sources: Sequence[Source]) -> dict[str, Size]
     for entry in blend.entries:
         source = source_of(entry, sources)
         if source is not None:
-            sizes[entry.path] = Size(source.tokens, source.documents, source.rows)
+            sizes[entry.path] = source.size
     return sizes
 
 

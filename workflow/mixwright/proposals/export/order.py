@@ -7,6 +7,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array, Mixture
+from mixwright.proposals.export.blend import Budget, Size
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Source:
     def listed(self) -> tuple[str, ...]:
         """The files, or the path where none are listed."""
         return self.files or (self.path,)
+
+    @property
+    def size(self) -> Size:
+        """How much there is of it."""
+        return Size(self.tokens, self.documents, self.rows)
 
 
 @dataclass(frozen=True)
@@ -110,3 +116,9 @@ class Order:
                 )
             sizes.append(tokens)
         return np.array(sizes) / sum(sizes)
+
+
+def budget_of(order: Order, stage: Stage) -> Budget:
+    """Returns the budget of a stage: its tokens, and what there is of each source."""
+    sizes = {source.path: source.size for source in order.sources}
+    return Budget(stage.tokens, order.sequence, order.packed, sizes)

@@ -13,9 +13,8 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.blend import ENDS, REMARK, ROWS, Blend, Budget, Entry, Fault, Size
-from mixwright.proposals.export.exporting import budget_of
-from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.blend import ENDS, REMARK, ROWS, Blend, Budget, Entry, Fault
+from mixwright.proposals.export.order import Order, budget_of
 from mixwright.proposals.export.units import all_units, sizes_of, tokens_a_unit, units_of
 
 # How often an entry may stand in a file, for trainers that repeat a source by naming it again.
@@ -58,8 +57,7 @@ def rows_there(name: str, order: Order) -> Array:
     """
     rows = np.zeros(len(order.sources))
     for place, source in enumerate(order.sources):
-        size = Size(source.tokens, source.documents, source.rows)
-        count = units_of(ROWS, size, order.sequence, order.packed)
+        count = units_of(ROWS, source.size, order.sequence, order.packed)
         if not count or count < 1:
             raise MixwrightError(
                 f"{name}: it takes a part of the rows of a source, and nobody said how many"

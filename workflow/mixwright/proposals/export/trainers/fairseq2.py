@@ -34,7 +34,6 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Entry,
     Fault,
-    Size,
 )
 from mixwright.proposals.export.forms import one_of
 from mixwright.proposals.export.noise import scatter
@@ -129,8 +128,7 @@ class Fairseq2(Format):
 def _length(document: Document, entry: Entry) -> str:
     """Returns the comment on how long the documents of a source are."""
     source = document.sources[entry.path]
-    size = Size(source.tokens, source.documents)
-    tokens = tokens_a_unit(DOCUMENTS, size, None, False)
+    tokens = tokens_a_unit(DOCUMENTS, source.size, None, False)
     return f"{entry.path}: {tokens:,.6g} tokens a document."
 
 

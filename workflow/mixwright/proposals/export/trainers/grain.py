@@ -37,7 +37,6 @@ class Grain(Format):
     unit = ROWS
     meaning = "Each number is a weight of elements; the least is 100, as Grain scales it."
     suffix = ".py"
-    lists_files = True
     # repeat: whether a source starts again when it ends. ranks: processes that mix for themselves.
     defaults: ClassVar[Mapping[str, Any]] = {"repeat": True, "ranks": 1}
 

@@ -69,7 +69,6 @@ class Levanter(Format):
     trainer = "Levanter (read marin-levanter 0.2.20.dev202606180959)"
     meaning = "Each number is a weight of sequences; Levanter divides them by their sum."
     staged = True
-    lists_files = True
     # mixture_block_size: the smallest that serves where it is None.
     # train_batch_size: sequences of a step, which stages are counted in.
     defaults: ClassVar[Mapping[str, Any]] = {

@@ -85,7 +85,6 @@ class OlmoCore(Format):
     trainer = "OLMo-core (read 3.0.0)"
     meaning = "Each ratio is a share of the training tokens; they sum to 1."
     staged = True
-    lists_files = True
     # form: dataset for SourceMixtureDatasetConfig.from_yaml; sources for
     # SourceMixtureList.from_yaml, as in OLMo-core's own files; composable for Python.
     # global_batch_size: tokens of a step; of one sequence where it is None.
