@@ -71,7 +71,7 @@ def export(
     wanted = read_wanted(mixture, tokens)
     order = Order(
         stages=wanted.stages,
-        sources=_sources(wanted, sources, domains),
+        sources=_sources(wanted, sources, domains, packed),
         sequence=sequence,
         packed=packed,
         seed=seed,
@@ -107,7 +107,7 @@ def export_mixture(
     wanted = read_wanted(mixture, plan["tokens"])
     order = Order(
         stages=wanted.stages,
-        sources=_sources(wanted, sources, domains),
+        sources=_sources(wanted, sources, domains, plan["packed"]),
         sequence=plan["sequence"],
         packed=plan["packed"],
         seed=plan["seed"],
@@ -190,12 +190,18 @@ def _settings(text: str) -> dict[str, Any]:
     return values
 
 
-def _sources(wanted: Wanted, path: Path | None, domains: Path | None) -> tuple[Source, ...]:
-    """Returns the prepared sources; sizes that their map does not state are those of the study."""
+def _sources(
+    wanted: Wanted, path: Path | None, domains: Path | None, packed: bool
+) -> tuple[Source, ...]:
+    """Returns the prepared sources; sizes that their map does not state are those of the study.
+
+    Where rows are packed, the study's documents are no rows.
+    """
     sizes = dict(wanted.sizes)
     if domains is not None:
         for name, (tokens, documents) in documents_of_sources(domains).items():
-            sizes[name] = Size(tokens, documents, documents)
+            rows = None if packed else documents
+            sizes[name] = Size(tokens, documents, rows)
     return tuple(read_sources(path, wanted.domains, sizes))
 
 

@@ -20,7 +20,7 @@ from mixwright.proposals.export.blend import (
     Fault,
     Size,
 )
-from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
+from mixwright.proposals.export.units import are_counted, sizes_of, tokens_a_unit, units_of
 
 # Passes over a source that are likely to be meant. Four cost little (arXiv 2305.16264); of scarce
 # text inside a mixture 15 to 20 were fine.
@@ -126,13 +126,25 @@ def _without_number(fault: Fault) -> str:
 
 
 def often_read(lines: Sequence[Line], most_passes: float) -> list[Fault]:
-    """Returns a fault for each source with more passes than are likely to be meant."""
+    """Returns a fault for each source with more passes than are likely to be meant.
+
+    A source that stands in several lines is read in each.
+    """
     faults = []
-    for line in lines:
-        if line.passes is not None and line.passes > most_passes:
-            message = f"{line.path} is read {line.passes:,.0f} times over"
+    for path, passes in _passes_by_path(lines).items():
+        if passes > most_passes:
+            message = f"{path} is read {passes:,.0f} times over"
             faults.append(Fault(PASSES, f"{message}; lower its weight, or find more of it"))
     return faults
+
+
+def _passes_by_path(lines: Sequence[Line]) -> dict[str, float]:
+    """Returns path -> passes over a source, of all its lines; without those that are unknown."""
+    passes: dict[str, float] = {}
+    for line in lines:
+        if line.passes is not None:
+            passes[line.path] = passes.get(line.path, 0.0) + line.passes
+    return passes
 
 
 def with_remarks(
@@ -150,9 +162,9 @@ def with_remarks(
         most_passes: over a source, above which it is a fault and no remark.
     """
     remarks = []
-    for line in account.lines:
-        if line.passes is not None and MANY_PASSES < line.passes <= most_passes:
-            message = f"{line.path} is read {line.passes:,.1f} times over"
+    for path, passes in _passes_by_path(account.lines).items():
+        if MANY_PASSES < passes <= most_passes:
+            message = f"{path} is read {passes:,.1f} times over"
             remarks.append(Fault(REMARK, f"{message}; up to four passes cost little"))
     remarks += _unknown_passes(account.lines, unit, budget)
     return replace(account, faults=(*account.faults, *remarks))
@@ -160,22 +172,21 @@ def with_remarks(
 
 def _unknown_passes(lines: Sequence[Line], unit: str, budget: Budget) -> list[Fault]:
     """A remark where passes are unknown: of which sources, and what to give."""
-    unknown = [line.path for line in lines if line.passes is None]
-    if not unknown:
+    sizes = {}
+    for line in lines:
+        if line.passes is None:
+            sizes[line.path] = budget.sizes.get(line.path, Size())
+    if not sizes:
         return []
     lacking = []
     if budget.tokens is None:
         lacking.append("--tokens of the training")
-    unsized = []
-    for line in lines:
-        size = budget.sizes.get(line.path, Size())
-        if _is_unsized(unit, size, budget):
-            unsized.append(line.path)
+    unsized = [path for path, size in sizes.items() if _is_unsized(unit, size, budget)]
     if unsized:
         lacking.append(f"the sizes of {shortened(unsized, LISTED)}")
     if not lacking:
         lacking.append("--sequence")
-    of_which = shortened(unknown, LISTED)
+    of_which = shortened(list(sizes), LISTED)
     message = f"passes over {of_which} are unknown; give {' and '.join(lacking)}"
     return [Fault(REMARK, message)]
 
@@ -215,8 +226,3 @@ def passes_of(unit: str, units: Array, blend: Blend, budget: Budget) -> list[flo
         else:
             passes.append(None)
     return passes
-
-
-def are_counted(units: Array) -> bool:
-    """Whether units are numbers of units, and not shares of an unknown number."""
-    return bool(units.sum() > 1 + 1e-6)

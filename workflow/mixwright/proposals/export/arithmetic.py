@@ -14,7 +14,7 @@ from mixwright.proposals.export.blend import (
     Budget,
     Fault,
 )
-from mixwright.proposals.export.units import all_units, sizes_of, units_of
+from mixwright.proposals.export.units import all_units, are_counted, sizes_of, units_of
 
 # Samples of an index that is walked through; it takes a second.
 WALKED = 300_000
@@ -217,7 +217,7 @@ def changed(blend: Blend, units: Array, why: str) -> tuple[Fault, ...]:
     if total == 0:
         return ()
     # Shares alone have no unit to be rounded to.
-    rounding = 1 / total if total > 1 + 1e-6 else 0.0
+    rounding = 1 / total if are_counted(units) else 0.0
     faults = []
     shares = units / total
     for entry, wanted, share in zip(

@@ -16,7 +16,7 @@ from mixwright.proposals.export.account import (
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import ENDS, PASSES, Blend, Budget, Fault
 from mixwright.proposals.export.matching import requested_of, sizes_of_entries, with_differences
-from mixwright.proposals.export.order import Source, Stage
+from mixwright.proposals.export.order import Source, Stage, check_training
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Plan:
     # the mixtures that were wanted, one a stage; empty: nobody said
     stages: tuple[Stage, ...] = ()
     most_passes: float = MOST_PASSES
+
+    def __post_init__(self) -> None:
+        check_training(self.tokens, self.sequence)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def check(trainer: Format, blends: Sequence[Blend], plan: Plan) -> Check:
         of_stage = _account(trainer, blend, budget, plan, place)
         accounts.append(with_remarks(of_stage, unit, budget, plan.most_passes))
         budgets.append(budget)
-    overall = often_read(_summed(accounts), plan.most_passes)
+    overall = _over_stages(accounts, plan.most_passes)
     return Check(
         blends=tuple(blends),
         budgets=tuple(budgets),
@@ -133,25 +136,14 @@ def _stage_tokens(
     return ends - begins, []
 
 
-def _summed(accounts: Sequence[Account]) -> list[Line]:
-    """Returns a line a source with its passes over all stages; none where there is one stage."""
+def _over_stages(accounts: Sequence[Account], most_passes: float) -> list[Fault]:
+    """Faults of passes over all stages; none where there is one stage."""
     if len(accounts) < 2:
         return []
-    passes: dict[str, float] = {}
+    lines: list[Line] = []
     for stage in accounts:
-        for line in stage.lines:
-            if line.passes is not None:
-                passes[line.path] = passes.get(line.path, 0.0) + line.passes
-    return [
-        Line(
-            path,
-            None,
-            0.0,
-            None,
-            count,
-        )
-        for path, count in passes.items()
-    ]
+        lines += stage.lines
+    return often_read(lines, most_passes)
 
 
 def _new(overall: Sequence[Fault], accounts: Sequence[Account]) -> list[Fault]:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.account import Account, account, with_remarks
 from mixwright.proposals.export.base import Document, Format
-from mixwright.proposals.export.blend import Blend, Budget
+from mixwright.proposals.export.blend import Blend
 from mixwright.proposals.export.notes import Cost, Dropped, notes_of_dropped
 from mixwright.proposals.export.order import Order, Stage, budget_of
 
@@ -55,13 +57,7 @@ def export(trainer: Format, order: Order, cost: Cost | None = None) -> Export:
         shares, without = _readable(trainer, order, stage)
         blends.append(_blend(trainer, order, stage, shares))
         dropped += without
-        notes += notes_of_dropped(
-            order,
-            stage,
-            without,
-            trainer.name,
-            cost,
-        )
+        notes += notes_of_dropped(order, stage, without, trainer.name, cost)
         notes += _remedy(trainer, order, stage, without)
     header = _header(trainer, order, notes)
     document = Document(_begun(order, blends), order, header)
@@ -96,28 +92,12 @@ def _readable(trainer: Format, order: Order, stage: Stage) -> tuple[Array, list[
 
     Without one source the others' shares grow, so that it asks again until nothing is lost.
     """
-    budget = budget_of(order, stage)
     wanted = order.shares(stage)
-    shares = wanted.copy()
-    lost = _lost(
-        trainer,
-        order,
-        stage,
-        shares,
-        budget,
-    )
-    while lost:
-        for place, source in enumerate(order.sources):
-            if source.path in lost:
-                shares[place] = 0.0
+    shares = wanted
+    while lost := _lost(trainer, order, stage, shares):
+        is_read = [source.path not in lost for source in order.sources]
+        shares = np.where(is_read, shares, 0.0)
         shares = shares / shares.sum()
-        lost = _lost(
-            trainer,
-            order,
-            stage,
-            shares,
-            budget,
-        )
     dropped = []
     for place, source in enumerate(order.sources):
         if shares[place] == 0:
@@ -126,19 +106,13 @@ def _readable(trainer: Format, order: Order, stage: Stage) -> tuple[Array, list[
     return shares, dropped
 
 
-def _lost(
-    trainer: Format,
-    order: Order,
-    stage: Stage,
-    shares: Array,
-    budget: Budget,
-) -> set[str]:
+def _lost(trainer: Format, order: Order, stage: Stage, shares: Array) -> set[str]:
     """Returns the paths of which the trainer reads nothing; none where it would read none at all.
 
     Shares of zero are not among them. A number that comes out as 0 has no entry.
     """
     blend = _blend(trainer, order, stage, shares)
-    drawn = trainer.draw(blend, budget)
+    drawn = trainer.draw(blend, budget_of(order, stage))
     read = set()
     for entry, units in zip(blend.entries, drawn.units.tolist(), strict=True):
         if units > 0:
