@@ -1,5 +1,7 @@
 """The rules by which trainers turn numbers of a file into what they read."""
 
+import math
+from collections.abc import Collection
 from functools import lru_cache
 
 import numpy as np
@@ -169,6 +171,7 @@ def last_exhausted(
     units: Array,
     blend: Blend,
     budget: Budget,
+    remedy: str = "let sources repeat, or find more of them",
 ) -> tuple[Fault, ...]:
     """Returns the fault of a trainer that stops when every source was used up once.
 
@@ -179,6 +182,7 @@ def last_exhausted(
         units: (entries,) of the whole stage.
         blend: the entries.
         budget: what there is of each source.
+        remedy: what a user can do.
     """
     last = 0.0
     sizes = sizes_of(blend, budget)
@@ -189,11 +193,8 @@ def last_exhausted(
         last = max(last, most / count)
     if last >= 1:
         return ()
-    message = (
-        f"the training ends at {last:.1%} of its tokens, when every source was used up once;"
-        " let sources repeat, or find more of them"
-    )
-    return (Fault(ENDS, message),)
+    message = f"the training ends at {last:.1%} of its tokens, when every source was used up once"
+    return (Fault(ENDS, f"{message}; {remedy}"),)
 
 
 def never_drawn(blend: Blend, units: Array) -> tuple[Fault, ...]:
@@ -203,6 +204,30 @@ def never_drawn(blend: Blend, units: Array) -> tuple[Fault, ...]:
         if entry.number > 0 and count == 0:
             faults.append(Fault(LOST, f"{entry.path} ({entry.number:g}) is never read"))
     return tuple(faults)
+
+
+def units_that_keep(blend: Blend, lost: Collection[str]) -> int | None:
+    """Returns the units of which each lost source has one by its share; None where it has none.
+
+    Args:
+        blend: the entries.
+        lost: their paths.
+    """
+    of_lost = []
+    for entry, share in zip(blend.entries, normalised(blend).tolist(), strict=True):
+        if entry.path in lost and share > 0:
+            of_lost.append(share)
+    if not of_lost:
+        return None
+    return math.ceil(1 / min(of_lost))
+
+
+def longer_training(unit: str, blend: Blend, lost: Collection[str]) -> str:
+    """Returns the sentence on the units from which a training reads every lost source."""
+    count = units_that_keep(blend, lost)
+    if count is None:
+        return ""
+    return f"a training of {count:,} {unit} or more reads all of them"
 
 
 def changed(blend: Blend, units: Array, why: str) -> tuple[Fault, ...]:

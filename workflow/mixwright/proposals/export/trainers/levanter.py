@@ -30,6 +30,7 @@ from mixwright.proposals.export.arithmetic import (
     last_exhausted,
     normalised,
     numbers_of,
+    units_that_keep,
 )
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
@@ -210,14 +211,9 @@ class Levanter(Format):
         return ()
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        shares = normalised(blend)
-        of_lost = []
-        for entry, share in zip(blend.entries, shares.tolist(), strict=True):
-            if entry.path in lost and share > 0:
-                of_lost.append(share)
-        if not of_lost:
+        block = units_that_keep(blend, lost)
+        if block is None:
             return ""
-        block = math.ceil(1 / min(of_lost))
         if block <= LARGEST:
             return f"a mixture_block_size of {block:,} or more reads all of them"
         return f"no block reads them: Levanter's hold {LARGEST:,} sequences at most"

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import normalised
+from mixwright.proposals.export.arithmetic import longer_training
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import Blend, Budget, Drawn
 from mixwright.proposals.export.order import Order
@@ -32,7 +32,6 @@ from mixwright.proposals.export.trainers.megatron_index import (
     SURPLUS,
     indexed,
     needed_surplus,
-    sequences_that_keep,
 )
 from mixwright.proposals.export.trainers.megatron_reading import blend_of_arguments, blend_of_json
 from mixwright.proposals.export.trainers.megatron_words import check_prefix
@@ -133,7 +132,7 @@ class Megatron(Format):
         return indexed(blend, budget, OPTION)
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 def surplus_of(order: Order, numbers: Array) -> Mapping[str, Any]:

@@ -28,7 +28,11 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import normalised, not_above_zero, numbers_of
+from mixwright.proposals.export.arithmetic import (
+    longer_training,
+    not_above_zero,
+    numbers_of,
+)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -49,7 +53,6 @@ from mixwright.proposals.export.trainers.megatron_core import OPTION
 from mixwright.proposals.export.trainers.megatron_index import (
     SURPLUS,
     indexed,
-    sequences_that_keep,
 )
 from mixwright.proposals.export.trainers.megatron_words import check_prefix
 from mixwright.proposals.export.units import all_units, sizes_of
@@ -123,7 +126,7 @@ class MegatronBridge(Format):
         return indexed(blend, budget, OPTION)
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,11 @@ from typing import Any, ClassVar
 import yaml
 
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import deterministic, normalised, numbers_of
+from mixwright.proposals.export.arithmetic import (
+    deterministic,
+    longer_training,
+    numbers_of,
+)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -36,7 +40,7 @@ from mixwright.proposals.export.blend import (
     Fault,
 )
 from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.trainers.megatron_index import sequences_that_keep, too_many
+from mixwright.proposals.export.trainers.megatron_index import too_many
 from mixwright.proposals.export.trainers.nanotron_stages import (
     Stage,
     faults_of_stages,
@@ -135,7 +139,7 @@ class Nanotron(Format):
         return Drawn(units, tuple(faults))
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 def _check_steps(stages: Sequence[Mapping[str, Any]]) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import changed, normalised
+from mixwright.proposals.export.arithmetic import changed, longer_training, normalised
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     REFUSED,
@@ -37,7 +37,6 @@ from mixwright.proposals.export.blend import (
 from mixwright.proposals.export.order import Stage
 from mixwright.proposals.export.quoting import commented, yaml_text
 from mixwright.proposals.export.trainers import olmo_composable, olmo_module
-from mixwright.proposals.export.trainers.megatron import sequences_that_keep
 from mixwright.proposals.export.trainers.olmo_faults import (
     faults_of_ratios,
     last_of_a_name,
@@ -177,7 +176,7 @@ class OlmoCore(Format):
         return Drawn(units * again, tuple(faults))
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 def _requested(

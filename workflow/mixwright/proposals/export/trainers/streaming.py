@@ -24,7 +24,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import changed, normalised, numbers_of
+from mixwright.proposals.export.arithmetic import changed, normalised, numbers_of, units_that_keep
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -134,14 +134,9 @@ class Streaming(Format):
         return Drawn(units, tuple(faults))
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        shares = normalised(blend)
-        of_lost = []
-        for entry, share in zip(blend.entries, shares.tolist(), strict=True):
-            if entry.path in lost and share > 0:
-                of_lost.append(share)
-        if not of_lost:
+        rows = units_that_keep(blend, lost)
+        if rows is None:
             return ""
-        rows = math.ceil(1 / min(of_lost))
         return f"an epoch_size of {rows:,} rows or more reads all of them"
 
 

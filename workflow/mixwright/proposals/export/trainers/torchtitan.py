@@ -22,12 +22,12 @@ from mixwright.mixture import Array
 from mixwright.proposals.export.arithmetic import (
     expected,
     first_exhausted,
+    last_exhausted,
     normalised,
 )
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     DOCUMENTS,
-    ENDS,
     REFUSED,
     REMARK,
     SEQUENCES,
@@ -48,7 +48,6 @@ from mixwright.proposals.export.trainers.torchtitan_source import (
     read_mix,
     read_sources,
 )
-from mixwright.proposals.export.units import sizes_of, units_of
 
 FIRST, ALL = "on_first_exhausted", "all_exhausted"
 BEFORE, AFTER = "before", "after"
@@ -258,19 +257,4 @@ def _ends(unit: str, units: Array, blend: Blend, budget: Budget) -> Sequence[Fau
     if any(entry.number == 0 for entry in blend.entries):
         message = "a source of weight 0 never ends, nor do data of all_exhausted; leave it out"
         return [Fault(REMARK, message)]
-    sizes = sizes_of(blend, budget)
-    parts = []
-    for size, count in zip(sizes, units.tolist(), strict=True):
-        most = units_of(unit, size, budget.sequence, budget.packed)
-        if most is None:
-            return []
-        parts.append(most / count)
-    last = max(parts)
-    # shares of an unknown number, or enough of a source
-    if units.sum() <= 1 + 1e-6 or last >= 1:
-        return []
-    message = (
-        f"the training ends at {last:.1%} of its tokens, when every source has ended once;"
-        " set infinite=True in each"
-    )
-    return [Fault(ENDS, message)]
+    return last_exhausted(unit, units, blend, budget, "set infinite=True in each")
