@@ -58,13 +58,13 @@ def numbers_by_name(values: Any, where: str) -> dict[str, float]:
     if not isinstance(values, Mapping):
         return numbers
     for name, value in values.items():
-        number = number_of(value, f"{where}: {name}")
+        number = amount_of(value, f"{where}: {name}")
         if number is not None:
             numbers[str(name)] = number
     return numbers
 
 
-def number_of(value: Any, where: str) -> float | None:
+def amount_of(value: Any, where: str) -> float | None:
     """Returns a number from 0 on; None where nothing is written."""
     if value is None:
         return None
@@ -78,7 +78,7 @@ def number_of(value: Any, where: str) -> float | None:
     return number
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     """Returns the values of a list, or the one value."""
     if isinstance(value, list):
         return value

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import DOCUMENTS, ROWS, SEQUENCES, TOKENS
-from mixwright.proposals.export.content import number_of, text_of
+from mixwright.proposals.export.content import amount_of, text_of
 
 # Headings of the counts -> what is counted.
 UNITS = {
@@ -61,7 +61,7 @@ def _count(row: list[str], where: str) -> tuple[str, float]:
     if len(row) != 2:
         raise MixwrightError(f"{where} has {len(row)} cells; give source and count")
     name, cell = row
-    count = number_of(cell, f"{where}: {name}")
+    count = amount_of(cell, f"{where}: {name}")
     return name, count or 0.0
 
 

@@ -12,8 +12,8 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import Mixture
 from mixwright.proposals.export.blend import Size
 from mixwright.proposals.export.content import (
+    amount_of,
     check_keys,
-    number_of,
     numbers_by_name,
     read_content,
     text_of,
@@ -99,7 +99,7 @@ def _stage(path: Path, number: int, entry: Any) -> Stage:
         mixture = _of_file(path.parent / written)
     else:
         mixture = _mixture(written, where)
-    tokens = number_of(entry.get("tokens"), f"{where}: tokens")
+    tokens = amount_of(entry.get("tokens"), f"{where}: tokens")
     if not tokens:
         raise MixwrightError(f"{where}: tokens is missing; a stage ends after so many")
     name = entry.get("name") or f"stage {number}"

@@ -9,7 +9,7 @@ import yaml
 from mixwright.errors import MixwrightError
 
 
-def documents(text: str, where: str) -> list[Any]:
+def yaml_documents(text: str, where: str) -> list[Any]:
     """Returns the documents of a YAML file; empty ones are left out.
 
     Args:
@@ -53,7 +53,7 @@ def mapping_of(text: str, where: str) -> dict[str, Any]:
     Raises:
         MixwrightError: the text is no YAML, no mapping, or several documents.
     """
-    loaded = documents(text, where)
+    loaded = yaml_documents(text, where)
     if len(loaded) != 1 or not isinstance(loaded[0], Mapping):
         raise MixwrightError(f"{where}: no mapping stands there; write KEY: VALUE")
     return {str(key): value for key, value in loaded[0].items()}

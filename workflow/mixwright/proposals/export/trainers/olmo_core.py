@@ -49,7 +49,7 @@ from mixwright.proposals.export.trainers.olmo_rule import (
     sequences_taken,
     times_read,
 )
-from mixwright.proposals.export.yaml_source import documents, mapping, number_of, whole_number
+from mixwright.proposals.export.yaml_source import mapping, number_of, whole_number, yaml_documents
 
 DATASET, SOURCES, COMPOSABLE = "dataset", "sources", "composable"
 FORMS = (DATASET, SOURCES, COMPOSABLE)
@@ -139,7 +139,7 @@ class OlmoCore(Format):
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
         if olmo_composable.is_such(text):
             return olmo_composable.read(text, where)
-        loaded = documents(text, where)
+        loaded = yaml_documents(text, where)
         if not loaded:
             raise MixwrightError(f"{where}: no sources stand there; give `sources:`")
         blends = [_blend(document, where) for document in loaded]
