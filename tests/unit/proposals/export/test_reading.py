@@ -107,3 +107,33 @@ def test_binary_and_deep_files_are_one_line(tmp_path):
     with pytest.raises(MixwrightError, match="neither JSON nor YAML") as error:
         read_wanted(tmp_path / "b.json", None)
     assert "\n" not in str(error.value)
+
+
+def test_json_may_be_indented_with_tabs(tmp_path):
+    text = json.dumps({"weights": {"web": 1.0}}, indent="\t")
+    (stage,) = read_wanted(write(tmp_path, "m.json", text), None).stages
+    assert stage.mixture.as_dict() == {"web": 1.0}
+
+
+WRONG = {
+    "no heading": ("m.csv", "web,0.5\ncode,0.5\n", "begin with the heading domain,share"),
+    "a cell more": ("m.csv", "domain,share\nweb,1,x\n", "line 2 has 3 cells"),
+    "an open quote": ("m.csv", 'domain,share\n"web,1\n', "no CSV"),
+    "an empty table": ("m.csv", "\n", "it is empty; give two columns, domain and share"),
+    "a domain twice": ("m.csv", "domain,share\nweb,.5\nweb,.5\n", "web stands twice"),
+    "a key of JSON twice": ("m.json", '{"web": 0.5, "web": 0.5}', "the key web stands twice"),
+    "the code of Norwegian": ("m.yaml", "no: 0.5\nsv: 0.5\n", "the key no is a switch"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mixture_that_would_lose_a_domain_is_refused(name, tmp_path):
+    file, text, message = WRONG[name]
+    with pytest.raises(MixwrightError, match=message):
+        read_wanted(write(tmp_path, file, text), None)
+
+
+def test_empty_lines_of_a_table_are_left_out(tmp_path):
+    text = "domain,share\n\nweb,0.75\ncode,0.25\n\n"
+    (stage,) = read_wanted(write(tmp_path, "m.csv", text), None).stages
+    assert stage.mixture.as_dict() == {"web": 0.75, "code": 0.25}

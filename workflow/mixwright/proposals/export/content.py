@@ -1,7 +1,11 @@
-"""What the files of an order are written in: JSON or YAML, with names, numbers and lists."""
+"""What the files of an order are written in: JSON, YAML or CSV, with names, numbers and lists."""
 
+import csv
+import io
+import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,13 @@ def read_content(path: Path) -> Any:
     """Returns the content of a JSON or YAML file.
 
     Raises:
-        MixwrightError: it is neither, or a key stands twice.
+        MixwrightError: it is neither, or a key stands twice, or is a switch such as `no`.
     """
     text = text_of(path)
     try:
+        # JSON may be indented with tabs, which YAML refuses
+        with suppress(json.JSONDecodeError):
+            return json.loads(text, object_pairs_hook=_once)
         return yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         line = " ".join(str(error).split())
@@ -38,18 +45,79 @@ def text_of(path: Path) -> str:
         raise MixwrightError(f"{path}: {error.strerror}; correct the path") from None
 
 
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns the mapping of JSON's pairs; a key that stands twice is refused."""
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise ValueError(f"the key {key} stands twice")
+        content[key] = value
+    return content
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads YAML, and refuses a key that stands twice: one of the two would be lost."""
+    """Reads YAML, and refuses a key that stands twice: one of the two would be lost.
+
+    It refuses `no`, the code of a language, and `yes` too, which YAML takes for switches.
+    """
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = []
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            problem = ""
             if key in keys:
                 problem = f"the key {key} stands twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+            if isinstance(key, bool):
+                problem = f"the key {key_node.value} is a switch; write it in quotes"
+            if problem:
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             keys.append(key)
         return super().construct_mapping(node, deep)
+
+
+def two_columns(text: str, where: str, columns: tuple[str, str]) -> list[tuple[str, str]]:
+    """Returns the lines of a CSV of two columns, its heading first; empty lines are left out.
+
+    Args:
+        text: of the file.
+        where: what messages call it.
+        columns: what messages call the columns.
+
+    Raises:
+        MixwrightError: it is no CSV, or a line has another number of cells.
+    """
+    # without newline="" a name that holds a line end of Windows would lose half of it
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    wanted = " and ".join(columns)
+    lines = []
+    try:
+        for row in reader:
+            if row:
+                first, *others = row
+                if len(others) != 1:
+                    place = f"{where}: line {reader.line_num} has {len(row)} cells"
+                    raise MixwrightError(f"{place}; give two columns, {wanted}")
+                lines.append((first, others[0]))
+    except csv.Error as error:
+        raise MixwrightError(f"{where}: no CSV: {error}; correct the quotes") from None
+    if not lines:
+        raise MixwrightError(f"{where}: it is empty; give two columns, {wanted}")
+    return lines
+
+
+def shares_of(text: str, where: str, columns: tuple[str, str]) -> list[tuple[str, str]]:
+    """Returns the lines of a CSV of names and shares, below its heading.
+
+    Raises:
+        MixwrightError: it is no such CSV, or has no heading: its first line would be lost.
+    """
+    heading, *lines = two_columns(text, where, columns)
+    if is_number(heading[1]):
+        names = ",".join(columns)
+        message = f"{where}: the first line has a number"
+        raise MixwrightError(f"{message}; begin with the heading {names}")
+    return lines
 
 
 def numbers_by_name(values: Any, where: str) -> dict[str, float]:
@@ -62,6 +130,15 @@ def numbers_by_name(values: Any, where: str) -> dict[str, float]:
         if number is not None:
             numbers[str(name)] = number
     return numbers
+
+
+def is_number(value: Any) -> bool:
+    """Returns whether a value is a number, also as text: YAML reads 2e10 as text."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def amount_of(value: Any, where: str) -> float | None:

@@ -1,7 +1,5 @@
 """The mixtures of an order, from files: one mixture, or one a stage."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from mixwright.proposals.export.content import (
     check_keys,
     numbers_by_name,
     read_content,
+    shares_of,
     text_of,
 )
 from mixwright.proposals.export.order import Stage
@@ -131,12 +130,10 @@ def _mixture(weights: Any, where: str) -> Mixture:
 
 def _of_csv(path: Path) -> Mixture:
     """Reads two columns with a heading: domain and share."""
-    rows = list(csv.reader(io.StringIO(text_of(path))))
     weights: dict[str, str] = {}
-    for row in rows[1:]:
-        if len(row) != 2 or row[0] in weights:
-            raise MixwrightError(f"{path}: give two columns, domain and share, a domain once")
-        domain, share = row
+    for domain, share in shares_of(text_of(path), str(path), ("domain", "share")):
+        if domain in weights:
+            raise MixwrightError(f"{path}: {domain} stands twice; give every domain one share")
         weights[domain] = share
     return _mixture(weights, str(path))
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.proposals.export.blend import Size
-from mixwright.proposals.export.content import amount_of, as_list, check_keys, name_of, read_content
+from mixwright.proposals.export.content import (
+    amount_of,
+    as_list,
+    check_keys,
+    is_number,
+    name_of,
+    read_content,
+)
 from mixwright.proposals.export.order import Source
 
 SIZE_KEYS = ("tokens", "documents", "rows")
@@ -91,20 +98,11 @@ def read_sizes(path: Path) -> list[Source]:
     for name, written in content.items():
         where = f"{path}: {name}"
         for entry in as_list(written):
-            if _is_number(entry):
+            if is_number(entry):
                 entry = {"tokens": entry}
             sources.append(_source(str(name), entry, Size(), where))
     _check_once(sources, str(path))
     return sources
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is a number, also as text: YAML reads 2e10 as text."""
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _check_once(sources: Sequence[Source], where: str) -> None:
