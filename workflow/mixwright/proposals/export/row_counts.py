@@ -5,7 +5,7 @@ Trainers that read one list of rows an epoch take a count, a factor or a share o
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +136,32 @@ def copies(name: str, path: str, wanted: float, rows: float) -> list[float]:
     if rest > 0:
         counts.append(rest)
     return counts
+
+
+def repeated(
+    name: str,
+    order: Order,
+    wanted: Array,
+    number_of_rows: Callable[[float, float], float],
+) -> tuple[Entry, ...]:
+    """Returns an entry a source, each named once for each of its passes, the last one in part.
+
+    Args:
+        name: of the format.
+        order: the sources.
+        wanted: (sources,) rows that the training reads.
+        number_of_rows: from the rows of a place, and those of the source, to the number there.
+
+    Raises:
+        MixwrightError: a source would stand in too many places, or nobody knows its rows.
+    """
+    parts = []
+    rows = rows_there(name, order).tolist()
+    for source, count, there in zip(order.sources, wanted.tolist(), rows, strict=True):
+        for of_place in copies(name, source.path, count, there):
+            number = number_of_rows(of_place, there)
+            parts.append(Part(source.path, number, {}))
+    return joined(parts)
 
 
 def joined(parts: Sequence[Part]) -> tuple[Entry, ...]:
