@@ -7,7 +7,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array, Mixture
-from mixwright.proposals.export.account import Account
+from mixwright.proposals.export.account import Account, are_counted
 from mixwright.proposals.export.blend import CHANGED, LOST, Blend, Entry, Fault, Size
 from mixwright.proposals.export.order import Source
 
@@ -109,11 +109,17 @@ def _parts(domain: str, sizes: Sequence[Size]) -> Array:
 def with_differences(account: Account) -> Account:
     """Returns the account with a fault for each source that is read otherwise than asked.
 
-    Rounding to a unit, or by a hundredth of the share, is no fault.
+    Rounding to a unit, or by a hundredth of the share, is no fault. Where shares of tokens are
+    unknown that is a fault: nobody can tell.
     """
     faults = list(account.faults)
-    units = account.drawn.units.sum()
-    unit = 1 / units if units > 1 else 0.0
+    if all(line.share is None for line in account.lines):
+        message = "whether --mixture is read is unknown, as shares of tokens are; give the sizes"
+        return replace(account, faults=(*faults, Fault(CHANGED, message)))
+    # shares alone have no unit to be rounded to
+    unit = 0.0
+    if are_counted(account.drawn.units):
+        unit = 1 / float(account.drawn.units.sum())
     for line in account.lines:
         if line.requested is None or not line.share:
             continue
