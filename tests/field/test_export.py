@@ -293,6 +293,26 @@ def test_a_file_beside_the_mixture_that_was_wanted(desk, capsys):
     assert "changed: /d/code was not asked" in out
 
 
+def test_a_file_without_a_number_of_tokens_is_compared_too(desk, capsys):
+    """Shares alone are not whole units, whatever their sum is rounded to."""
+    write("blend.txt", "0.6 /d/web 0.3 /d/code 0.1 /d/wiki")
+    write("wanted.yaml", "/d/web: .5\n/d/code: .4\n/d/wiki: .1\n")
+    assert check("blend.txt", "--format", "megatron", "--mixture", "wanted.yaml") == 1
+    assert "changed: /d/web: 50.0000% of the tokens was asked" in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared_is_told(desk, capsys):
+    """Rows of unknown lengths are no shares of tokens."""
+    write("mixed.py", RANDOM)
+    write("wanted.yaml", "web: .5\ncode: .5\n")
+    words = ["mixed.py", "--format", "hf", "--mixture", "wanted.yaml"]
+    assert check(*words[:3]) == 0
+    message = "remark: shares of tokens are unknown: rows are drawn, and nobody said how many"
+    assert message in capsys.readouterr().out
+    assert check(*words) == 1
+    assert "whether --mixture is read is unknown" in capsys.readouterr().out
+
+
 def test_a_file_of_domains_takes_the_sizes_of_their_sources(desk):
     write("sizes.yaml", "web: {path: /d/web, tokens: 6e8}\ncode: {path: /d/code, tokens: 1e9}\n")
     words = ["mixture.json", "--format", "json", "--sizes", "sizes.yaml", "--tokens", "1e9"]

@@ -132,7 +132,7 @@ def test_repetitions_ask_for_tokens_and_rows():
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(MixwrightError, match="use blend or blend_epochized"):
+    with pytest.raises(MixwrightError, match="use one of blend, blend_epochized"):
         export(create("energon", {"form": "mix"}), order())
 
 

@@ -129,7 +129,7 @@ def test_every_form_is_read_back(form):
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(MixwrightError, match="no form yaml; use arguments, file, json or autom"):
+    with pytest.raises(MixwrightError, match="no form yaml; use one of arguments, file, json"):
         export(create("megatron", {"form": "yaml"}), order())
 
 

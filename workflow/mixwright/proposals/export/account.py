@@ -14,6 +14,7 @@ from mixwright.proposals.export.blend import (
     LOST,
     PASSES,
     REMARK,
+    ROWS,
     Blend,
     Budget,
     Drawn,
@@ -166,8 +167,29 @@ def with_remarks(
         if MANY_PASSES < passes <= most_passes:
             message = f"{path} is read {passes:,.1f} times over"
             remarks.append(Fault(REMARK, f"{message}; up to four passes cost little"))
+    remarks += _unknown_shares(account, unit, budget)
     remarks += _unknown_passes(account.lines, unit, budget)
     return replace(account, faults=(*account.faults, *remarks))
+
+
+def _unknown_shares(account: Account, unit: str, budget: Budget) -> list[Fault]:
+    """A remark where nobody knows the tokens that are read: of which sources sizes lack."""
+    if not account.drawn.units.sum() > 0:
+        # the trainer stops
+        return []
+    unsized = []
+    for line in account.lines:
+        size = budget.sizes.get(line.path, Size())
+        if tokens_a_unit(unit, size, budget.sequence, budget.packed) is None:
+            unsized.append(line.path)
+    if not unsized:
+        return []
+    of_which = shortened(unsized, LISTED)
+    message = f"shares of tokens are unknown: {unit} are drawn, and nobody said how many tokens"
+    message = f"{message} one of {of_which} holds; give `tokens:` and `{unit}:` of each"
+    if unit == ROWS:
+        message = f"{message}, or say --packed where rows are packed to one length"
+    return [Fault(REMARK, message)]
 
 
 def _unknown_passes(lines: Sequence[Line], unit: str, budget: Budget) -> list[Fault]:

@@ -9,7 +9,7 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array, Mixture
 from mixwright.proposals.export.account import Account, Line
-from mixwright.proposals.export.blend import CHANGED, LOST, REMARK, Blend, Entry, Fault, Size
+from mixwright.proposals.export.blend import CHANGED, LOST, Blend, Entry, Fault, Size
 from mixwright.proposals.export.order import Source
 from mixwright.proposals.export.units import are_counted
 
@@ -133,12 +133,12 @@ def with_differences(account: Account) -> Account:
     """Returns the account with a fault for each source that is read otherwise than asked.
 
     Rounding to a unit, or by a hundredth of the share, is no fault. Where shares of tokens are
-    unknown, a remark says that nothing was compared.
+    unknown that is a fault: nobody can tell.
     """
     faults = list(account.faults)
     if all(line.share is None for line in account.lines):
-        message = "what is read was not compared with --mixture, for its shares are unknown"
-        return replace(account, faults=(*faults, Fault(REMARK, message)))
+        message = "whether --mixture is read is unknown, as shares of tokens are; give the sizes"
+        return replace(account, faults=(*faults, Fault(CHANGED, message)))
     # shares alone have no unit to be rounded to
     unit = 0.0
     if are_counted(account.drawn.units):

@@ -42,6 +42,7 @@ from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import ROWS, Blend, Budget, Drawn
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.energon_reading import EPOCHIZED, train_of
 from mixwright.proposals.export.units import all_units, sizes_of
 
@@ -62,6 +63,7 @@ class Energon(Format):
     meaning = "Numbers are weights of samples, divided by their sum; or repetitions of a source."
     # form: blend, of weights; blend_epochized, of repetitions
     defaults: ClassVar[Mapping[str, Any]] = {"form": WEIGHTS}
+    words: ClassVar[Words] = {"form": (WEIGHTS, EPOCHIZED)}
 
     def numbers(self, order: Order, shares: Array, tokens: float | None) -> Array:
         if self._form() == WEIGHTS:
@@ -108,10 +110,6 @@ class Energon(Format):
 
     def _form(self) -> str:
         form: str = self.settings["form"]
-        if form not in (WEIGHTS, EPOCHIZED):
-            raise MixwrightError(
-                f"--settings: energon has no form {form}; use blend or blend_epochized"
-            )
         return form
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:

@@ -35,10 +35,10 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.forms import one_of
 from mixwright.proposals.export.noise import scatter
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import all_units, tokens_a_unit
 
 TRAIN, SFT = "lm_train", "lm_sft"
@@ -60,9 +60,10 @@ class Fairseq2(Format):
     meaning = "Each number is a weight of documents, which are drawn at random and packed later."
     # form: the family of the data set. split: of lm_sft. ranks: of data parallelism.
     defaults: ClassVar[Mapping[str, Any]] = {"form": TRAIN, "split": "train", "ranks": 1}
+    words: ClassVar[Words] = {"form": (TRAIN, SFT)}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
-        return {"form": one_of(self.name, self.settings, "form", (TRAIN, SFT))}
+        return {"form": self.settings["form"]}
 
     def write(self, document: Document) -> str:
         (blend,) = document.blends
@@ -120,7 +121,7 @@ class Fairseq2(Format):
         faults += never_drawn(blend, units)
         ranks = 1
         if blend.settings["form"] == TRAIN:
-            ranks = int(self.settings["ranks"])
+            ranks = self.settings["ranks"]
         faults += scatter(blend, units, self.unit, ranks)
         return Drawn(units, tuple(faults), random=True)
 

@@ -45,6 +45,7 @@ from mixwright.proposals.export.blend import (
 )
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.levanter_block import (
     CLOSE,
     DEFAULT,
@@ -77,6 +78,7 @@ class Levanter(Format):
         "stop_strategy": RESTART,
         "train_batch_size": BATCH,
     }
+    words: ClassVar[Words] = {"stop_strategy": STRATEGIES}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         return {
@@ -86,9 +88,9 @@ class Levanter(Format):
 
     def _block(self, order: Order) -> int:
         """Returns the block that the user names, or the one that keeps all stages."""
-        block = self.settings["mixture_block_size"]
+        block: int | None = self.settings["mixture_block_size"]
         if block is not None:
-            return int(block)
+            return block
         schedule = self._schedule(order)
         return block_that_keeps(self._shares(order), schedule)
 
@@ -119,7 +121,7 @@ class Levanter(Format):
             begins += stage.tokens or 0.0
             starts.append(begins / order.sequence)
         length = order.tokens / order.sequence
-        return Schedule(tuple(starts), length, int(self.settings["train_batch_size"]))
+        return Schedule(tuple(starts), length, self.settings["train_batch_size"])
 
     def write(self, document: Document) -> str:
         order = document.order

@@ -40,7 +40,6 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.forms import one_of
 from mixwright.proposals.export.grain_rule import (
     interleaved,
     proportions,
@@ -50,6 +49,7 @@ from mixwright.proposals.export.grain_rule import (
 )
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
 
 JSON, LIST = "json", "list"
@@ -80,10 +80,11 @@ class MaxText(Format):
         "use_truncation": True,
         "ranks": 1,
     }
+    words: ClassVar[Words] = {"form": (JSON, LIST)}
 
     def numbers(self, order: Order, shares: Array, tokens: float | None) -> Array:
         of_unit = super().numbers(order, shares, tokens)
-        if one_of(self.name, self.settings, "form", (JSON, LIST)) == LIST:
+        if self.settings["form"] == LIST:
             return of_unit
         return _that_stay(whole_numbers(of_unit))
 
@@ -166,7 +167,7 @@ class MaxText(Format):
         return _blend(entries, settings, where)
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
-        ranks = int(self.settings["ranks"])
+        ranks = self.settings["ranks"]
         rounded = _as_mixed(blend)
         units = self._units(rounded, budget, ranks)
         faults = refused(blend, "MaxText")
@@ -202,7 +203,7 @@ class MaxText(Format):
         numbers = [entry.number for entry in rounded.entries]
         if min(numbers) <= 0:
             return 'the form json does not round: --settings \'{"form": "json"}\' keeps them'
-        ranks = int(self.settings["ranks"])
+        ranks = self.settings["ranks"]
         return remedy("records", rounded, lost, ranks)
 
 

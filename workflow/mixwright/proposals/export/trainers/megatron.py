@@ -28,6 +28,7 @@ from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import Blend, Budget, Drawn
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, shell_word
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.megatron_index import (
     SURPLUS,
     indexed,
@@ -60,6 +61,7 @@ class Megatron(Format):
         "test": [],
         "split": "1,0,0",
     }
+    words: ClassVar[Words] = {"form": FORMS}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         return surplus_of(order, numbers)
@@ -67,10 +69,6 @@ class Megatron(Format):
     def write(self, document: Document) -> str:
         (blend,) = document.blends
         form = self.settings["form"]
-        if form not in FORMS:
-            raise MixwrightError(
-                f"--settings: megatron has no form {form}; use arguments, file, json or automodel"
-            )
         words = []
         for entry in blend.entries:
             check_prefix(entry.path, self.name)

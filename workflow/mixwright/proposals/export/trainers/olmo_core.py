@@ -36,6 +36,7 @@ from mixwright.proposals.export.blend import (
 )
 from mixwright.proposals.export.order import Stage
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers import olmo_composable, olmo_module
 from mixwright.proposals.export.trainers.olmo_faults import (
     faults_of_ratios,
@@ -88,6 +89,7 @@ class OlmoCore(Format):
     # SourceMixtureList.from_yaml, as in OLMo-core's own files; composable for Python.
     # global_batch_size: tokens of a step; of one sequence where it is None.
     defaults: ClassVar[Mapping[str, Any]] = {"form": DATASET, "global_batch_size": None}
+    words: ClassVar[Words] = {"form": FORMS}
 
     def blend_settings(self, order: Any, numbers: Any) -> Mapping[str, Any]:
         return {"form": self.settings["form"]}
@@ -95,9 +97,6 @@ class OlmoCore(Format):
     def write(self, document: Document) -> str:
         form = self.settings["form"]
         several = len(document.blends) > 1
-        if form not in FORMS:
-            names = ", ".join(FORMS)
-            raise MixwrightError(f"--settings: olmo-core has no form {form}; use one of {names}")
         if form == COMPOSABLE:
             return olmo_module.write(document)
         if form == SOURCES and several:
@@ -123,7 +122,7 @@ class OlmoCore(Format):
         blend: Blend,
         stage: Stage,
     ) -> str:
-        batch = whole_number(self.settings["global_batch_size"], "--settings: global_batch_size")
+        batch = self.settings["global_batch_size"]
         if batch is None:
             batch = document.order.sequence
         requested = _requested(stage.tokens, batch)

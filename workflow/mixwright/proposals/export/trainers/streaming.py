@@ -22,7 +22,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.arithmetic import changed, normalised, numbers_of, units_that_keep
 from mixwright.proposals.export.base import Document, Format
@@ -38,6 +37,7 @@ from mixwright.proposals.export.blend import (
 )
 from mixwright.proposals.export.order import Order, Source
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.streaming_files import (
     CHOOSE,
     PROPORTION,
@@ -64,6 +64,7 @@ class Streaming(Format):
     # form: arguments for Stream(...) and StreamingDataset(...); llm-foundry for its train_loader.
     # epoch_size: rows of an epoch; those of the whole training where it is None.
     defaults: ClassVar[Mapping[str, Any]] = {"form": ARGUMENTS, "epoch_size": None}
+    words: ClassVar[Words] = {"form": FORMS}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         settings = {"shuffle": True, "shuffle_seed": order.seed}
@@ -85,9 +86,6 @@ class Streaming(Format):
     def write(self, document: Document) -> str:
         (blend,) = document.blends
         form = self.settings["form"]
-        if form not in FORMS:
-            names = ", ".join(FORMS)
-            raise MixwrightError(f"--settings: streaming has no form {form}; use one of {names}")
         streams = {}
         for entry in blend.entries:
             streams[entry.path] = {

@@ -36,12 +36,12 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Fault,
 )
-from mixwright.proposals.export.forms import one_of
 from mixwright.proposals.export.grain_rule import interleaved, refused, remedy, whole_numbers
 from mixwright.proposals.export.noise import scatter
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.python_source import parsed
 from mixwright.proposals.export.quoting import commented, python_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.torchtitan_source import (
     MAIN,
     RANDOM,
@@ -132,6 +132,11 @@ class Torchtitan(Format):
         "stopping_strategy": FIRST,
         "ranks": 1,
     }
+    words: ClassVar[Words] = {
+        "form": (RANDOM, MAIN),
+        "pack": (BEFORE, AFTER),
+        "stopping_strategy": (FIRST, ALL),
+    }
 
     def unit_of(self, settings: Mapping[str, Any]) -> str:
         if settings["form"] == MAIN and settings["pack"] == AFTER:
@@ -140,13 +145,11 @@ class Torchtitan(Format):
 
     def numbers(self, order: Order, shares: Array, tokens: float | None) -> Array:
         of_unit = super().numbers(order, shares, tokens)
-        if one_of(self.name, self.settings, "form", (RANDOM, MAIN)) == MAIN:
+        if self.settings["form"] == MAIN:
             return whole_numbers(of_unit)
         return of_unit
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
-        one_of(self.name, self.settings, "pack", (BEFORE, AFTER))
-        one_of(self.name, self.settings, "stopping_strategy", (FIRST, ALL))
         return self.settings
 
     def write(self, document: Document) -> str:
@@ -182,7 +185,7 @@ class Torchtitan(Format):
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
         unit = self.unit_of(blend.settings)
-        ranks = int(self.settings["ranks"])
+        ranks = self.settings["ranks"]
         if blend.settings["form"] == MAIN:
             units = interleaved(unit, blend, budget, ranks)
             faults = refused(blend, "torchtitan")
@@ -201,7 +204,7 @@ class Torchtitan(Format):
         if blend.settings["form"] != MAIN:
             return ""
         unit = self.unit_of(blend.settings)
-        return remedy(unit, blend, lost, int(self.settings["ranks"]))
+        return remedy(unit, blend, lost, self.settings["ranks"])
 
 
 def _main(blend: Blend, seed: int) -> str:
