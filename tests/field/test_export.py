@@ -148,7 +148,7 @@ def test_several_sources_of_a_domain_share_its_weight_by_tokens(desk):
 
 
 HOSTILE_MAPS = {
-    "no YAML": ("web: [", "neither JSON nor YAML"),
+    "no YAML": ("web: [", "no JSON or YAML"),
     "a list": ("- web", "no map of sources; give DOMAIN: PATH"),
     "a key twice": ("web: /a\nweb: /b\n", "the key web stands twice"),
     "an unknown domain": ("wbe: /a\n", "wbe is no domain of the mixture; did you mean web?"),

@@ -104,7 +104,7 @@ def test_binary_and_deep_files_are_one_line(tmp_path):
     with pytest.raises(MixwrightError, match="not readable as text"):
         read_wanted(tmp_path / "a.json", None)
     write(tmp_path, "b.json", "[" * 5_000)
-    with pytest.raises(MixwrightError, match="neither JSON nor YAML") as error:
+    with pytest.raises(MixwrightError, match="no JSON or YAML") as error:
         read_wanted(tmp_path / "b.json", None)
     assert "\n" not in str(error.value)
 

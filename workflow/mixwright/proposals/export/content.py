@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.proposals.export.yaml_source import refused
 
 
 def read_content(path: Path) -> Any:
@@ -21,14 +22,11 @@ def read_content(path: Path) -> Any:
         MixwrightError: it is neither, or a key stands twice, or is a switch such as `no`.
     """
     text = text_of(path)
-    try:
+    with refused("JSON or YAML", str(path)):
         # JSON may be indented with tabs, which YAML refuses
         with suppress(json.JSONDecodeError):
             return json.loads(text, object_pairs_hook=_once)
         return yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        line = " ".join(str(error).split())
-        raise MixwrightError(f"{path}: neither JSON nor YAML: {line}; correct the file") from None
 
 
 def text_of(path: Path) -> str:

@@ -1,34 +1,69 @@
-"""YAML files of trainers, read as they stand."""
+"""YAML and JSON files of trainers, read as they stand."""
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
 
 from mixwright.errors import MixwrightError
 
+# Makes a mapping of the pairs of JSON.
+Pairs = Callable[[list[tuple[Any, Any]]], Any]
 
-def yaml_documents(text: str, where: str) -> list[Any]:
-    """Returns the documents of a YAML file; empty ones are left out.
+
+@contextmanager
+def refused(kind: str, where: str) -> Iterator[None]:
+    """Turns what PyYAML and json raise into a line that names the file.
+
+    Beside errors of their own they raise ValueError, for a date with a month 13, and
+    RecursionError.
 
     Args:
-        text: of the file.
+        kind: of the file.
         where: what messages call it.
+
+    Raises:
+        MixwrightError: the file is of another kind.
+    """
+    try:
+        yield
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line = " ".join(str(error).split())
+        raise MixwrightError(f"{where}: no {kind}: {line}; correct the file") from None
+
+
+def yaml_content(text: str, where: str) -> Any:
+    """Returns the one document of a YAML file; None where it is empty.
 
     Raises:
         MixwrightError: it is no YAML.
     """
-    loaded = []
-    try:
-        for document in yaml.safe_load_all(text):
-            if document is not None:
-                loaded.append(document)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        words = str(error).split()
-        line = " ".join(words)
-        raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
-    return loaded
+    with refused("YAML", where):
+        return yaml.safe_load(text)
+
+
+def json_content(text: str, where: str, pairs: Pairs | None = None) -> Any:
+    """Returns the content of a JSON file.
+
+    Raises:
+        MixwrightError: it is no JSON.
+    """
+    with refused("JSON", where):
+        return json.loads(text, object_pairs_hook=pairs)
+
+
+def yaml_documents(text: str, where: str) -> list[Any]:
+    """Returns the documents of a YAML file; empty ones are left out.
+
+    Raises:
+        MixwrightError: it is no YAML.
+    """
+    with refused("YAML", where):
+        loaded = list(yaml.safe_load_all(text))
+    return [document for document in loaded if document is not None]
 
 
 def mapping(value: Any, where: str, wanted: str) -> Mapping[Any, Any]:

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import yaml
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
@@ -45,6 +44,7 @@ from mixwright.proposals.export.quoting import commented, number_text, refuse
 from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.energon_reading import EPOCHIZED, train_of
 from mixwright.proposals.export.units import all_units, sizes_of
+from mixwright.proposals.export.yaml_source import yaml_content
 
 WEIGHTS = "blend"
 # Steps of torch.rand: it has 24 bits.
@@ -113,11 +113,7 @@ class Energon(Format):
         return form
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+        content = yaml_content(text, where)
         return (train_of(content, where),)
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:

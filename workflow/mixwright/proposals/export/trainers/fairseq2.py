@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
@@ -40,6 +39,7 @@ from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, yaml_text
 from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import all_units, tokens_a_unit
+from mixwright.proposals.export.yaml_source import yaml_content
 
 TRAIN, SFT = "lm_train", "lm_sft"
 # Values of the random number (ATen's uniform_real of float32).
@@ -92,11 +92,7 @@ class Fairseq2(Format):
         return comments + yaml_text(content)
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+        content = yaml_content(text, where)
         for key in ("dataset", "config_overrides", "sources"):
             if isinstance(content, Mapping) and key in content:
                 content = content[key]

@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import yaml
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
@@ -51,6 +50,7 @@ from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
 from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
+from mixwright.proposals.export.yaml_source import json_content, yaml_content
 
 JSON, LIST = "json", "list"
 FILES = "grain_train_files"
@@ -129,10 +129,7 @@ class MaxText(Format):
         return (self._read_list(text, where),)
 
     def _read_json(self, text: str, where: str) -> Blend:
-        try:
-            content = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, where))
-        except json.JSONDecodeError as error:
-            raise MixwrightError(f"{where}: no JSON: {error}; correct the file") from None
+        content = json_content(text, where, lambda pairs: _once(pairs, where))
         entries = []
         for name, written in content.items():
             is_whole = isinstance(written, Mapping) and {"path", "weight"} <= set(written)
@@ -259,11 +256,7 @@ def _once(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
 
 def _keys(text: str, where: str) -> Mapping[str, Any]:
     """Returns the keys of a config; a bare list of files counts as one of its keys."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+    content = yaml_content(text, where)
     if isinstance(content, str):
         content = {FILES: content}
     if not isinstance(content, Mapping):

@@ -4,7 +4,6 @@ The grammar is in megatron.py. Nothing is run: of a script, the words after the 
 plain variables.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import CHANGED, REFUSED, REMARK, Blend, Fault
 from mixwright.proposals.export.trainers.megatron_words import blend_of_words
+from mixwright.proposals.export.yaml_source import json_content
 
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)(\[@\])?\}?")
@@ -129,10 +129,7 @@ def blend_of_json(text: str, where: str, automodel: bool) -> Blend:
     Raises:
         MixwrightError: it is no JSON, or train names no source.
     """
-    try:
-        content: Any = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MixwrightError(f"{where}: no JSON: {error}; correct the file") from None
+    content = json_content(text, where)
     faults: list[Fault] = []
     train = content
     if isinstance(content, Mapping):

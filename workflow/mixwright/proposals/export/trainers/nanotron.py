@@ -21,8 +21,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import yaml
-
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.arithmetic import (
     deterministic,
@@ -47,6 +45,7 @@ from mixwright.proposals.export.trainers.nanotron_stages import (
     stages_of,
     tokens_a_step,
 )
+from mixwright.proposals.export.yaml_source import yaml_content
 
 # Keys of the config whose product is the sequences of a step.
 SEQUENCES_A_STEP = "micro_batch_size * batch_accumulation_per_replica * dp"
@@ -113,11 +112,7 @@ class Nanotron(Format):
         return 1 + round(begins / (self._batch() * sequence))
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+        content = yaml_content(text, where)
         stages = stages_of(content, where)
         step = tokens_a_step(content)
         blends = []

@@ -23,6 +23,7 @@ from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import REMARK, TOKENS, Blend, Budget, Drawn, Entry, Fault
 from mixwright.proposals.export.content import shares_of
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.yaml_source import json_content, refused
 
 HEADING = ("source", "share")
 
@@ -84,10 +85,7 @@ class PlainJson(Plain):
         return json.dumps(_shares(document), indent=1, ensure_ascii=False) + "\n"
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
-            content = json.loads(text, object_pairs_hook=_Pairs)
-        except json.JSONDecodeError as error:
-            raise MixwrightError(f"{where}: no JSON: {error}; correct the file") from None
+        content = json_content(text, where, _Pairs)
         return (_blend(_of_proposal(content, where), where),)
 
 
@@ -101,11 +99,8 @@ class PlainYaml(Plain):
         return commented(document.header, self.comment) + yaml_text(_shares(document))
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
+        with refused("YAML", where):
             content = yaml.load(text, Loader=_Loader)
-        except (yaml.YAMLError, RecursionError) as error:
-            line = " ".join(str(error).split())
-            raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
         return (_blend(_of_proposal(content, where), where),)
 
 
