@@ -33,10 +33,9 @@ def kinds_of(numbers):
     return {fault.kind for fault in account(trainer, blend, Budget()).faults}
 
 
-
 def test_packed_rows_are_no_remedy_for_documents():
     bare = tuple(replace(source, documents=None) for source in order().sources)
-    with pytest.raises(MixwrightError, match="--sources$"):
+    with pytest.raises(MixwrightError, match=r"--sources$"):
         export(create("fairseq2"), replace(order(), sources=bare))
 
 

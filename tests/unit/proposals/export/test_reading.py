@@ -38,6 +38,7 @@ def test_what_propose_wrote_gives_weights_tokens_sizes_and_objective(tmp_path):
         ("m.json", '{"web": 0.75, "code": 0.25}'),
         ("m.csv", "domain,share\nweb,0.75\ncode,0.25\n"),
         ("m.csv", '\ufeffdomain,share\r\n"web",0.75\r\ncode,0.25\r\n'),
+        ("M.CSV", "domain,share\n\nweb,0.75\ncode,0.25\n\n"),
     ],
 )
 def test_a_mixture_is_read_in_every_form(name, text, tmp_path):

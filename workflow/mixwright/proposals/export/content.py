@@ -1,5 +1,7 @@
 """What the files of an order are written in: JSON or YAML, with names, numbers and lists."""
 
+import csv
+import io
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,6 +10,12 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError, nearest
+
+# Tags of YAML: that of text, and those of words that a name may look like.
+TEXT = "tag:yaml.org,2002:str"
+OTHER_THAN_TEXT = [
+    f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "timestamp")
+]
 
 
 def read_content(path: Path) -> Any:
@@ -31,19 +39,44 @@ def text_of(path: Path) -> str:
         MixwrightError: it is not there, or is no UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        # a name in a CSV may hold \r\n, which a translation would make another name
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return file.read()
     except UnicodeDecodeError:
         raise MixwrightError(f"{path}: not readable as text; write it as UTF-8") from None
     except OSError as error:
         raise MixwrightError(f"{path}: {error.strerror}; correct the path") from None
 
 
+def rows_of_csv(path: Path) -> list[tuple[str, list[str]]]:
+    """Returns the rows of a CSV, each with its place for messages; empty lines are none.
+
+    Raises:
+        MixwrightError: it is not there, or is no CSV.
+    """
+    reader = csv.reader(io.StringIO(text_of(path), newline=""))
+    rows = []
+    try:
+        for row in reader:
+            if row:
+                rows.append((f"{path}: line {reader.line_num}", row))
+    except csv.Error as error:
+        raise MixwrightError(f"{path}: no CSV: {error}; correct the quotes") from None
+    return rows
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads YAML, and refuses a key that stands twice: one of the two would be lost."""
+    """Reads YAML whose keys are names: each is text, as it is written.
+
+    YAML reads `no` as false and 007 as 7, which would be other names. A key that stands twice is
+    refused: one of the two would be lost.
+    """
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = []
         for key_node, _ in node.value:
+            if key_node.tag in OTHER_THAN_TEXT:
+                key_node.tag = TEXT
             key = self.construct_object(key_node, deep=True)
             if key in keys:
                 problem = f"the key {key} stands twice"

@@ -1,14 +1,12 @@
 """A table of what a trainer really consumed of each source."""
 
-import csv
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import DOCUMENTS, ROWS, SEQUENCES, TOKENS
-from mixwright.proposals.export.content import number_of, text_of
+from mixwright.proposals.export.content import number_of, rows_of_csv
 
 # Headings of the counts -> what is counted.
 UNITS = {
@@ -40,16 +38,14 @@ def read_counts(path: Path) -> Counts:
     Raises:
         MixwrightError: the table is faulty.
     """
-    rows = list(csv.reader(io.StringIO(text_of(path))))
+    rows = rows_of_csv(path)
     unit = _unit(path, rows)
     counts: dict[str, float] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        where = f"{path}: line {number}"
-        if row:
-            name, count = _count(row, where)
-            if name in counts:
-                raise MixwrightError(f"{where}: {name} stands twice; add its counts up")
-            counts[name] = count
+    for where, row in rows[1:]:
+        name, count = _count(row, where)
+        if name in counts:
+            raise MixwrightError(f"{where}: {name} stands twice; add its counts up")
+        counts[name] = count
     total = sum(counts.values())
     if not total > 0:
         raise MixwrightError(f"{path}: nothing was consumed; give counts above 0")
@@ -65,11 +61,14 @@ def _count(row: list[str], where: str) -> tuple[str, float]:
     return name, count or 0.0
 
 
-def _unit(path: Path, rows: list[list[str]]) -> str:
+def _unit(path: Path, rows: Sequence[tuple[str, list[str]]]) -> str:
     """Returns what is counted, by the heading of the second column."""
-    if not rows or len(rows[0]) != 2:
+    cells: list[str] = []
+    if rows:
+        _, cells = rows[0]
+    if len(cells) != 2:
         raise MixwrightError(f"{path}: give two columns, source and count")
-    heading = rows[0][1].strip().lower()
+    heading = cells[1].strip().lower()
     if heading not in UNITS:
         known = ", ".join(UNITS)
         raise MixwrightError(f"{path}: the second heading is {heading!r}; write one of {known}")

@@ -1,7 +1,5 @@
 """The mixtures of an order, from files: one mixture, or one a stage."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ from mixwright.proposals.export.content import (
     number_of,
     numbers_by_name,
     read_content,
-    text_of,
+    rows_of_csv,
 )
 from mixwright.proposals.export.order import Stage
 
@@ -56,7 +54,7 @@ def read_wanted(path: Path, tokens: float | None) -> Wanted:
     Raises:
         MixwrightError: the file holds no mixture, or stages have no tokens.
     """
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return Wanted((Stage(_of_csv(path), "", tokens),))
     content = read_content(path)
     if not isinstance(content, Mapping):
@@ -108,7 +106,7 @@ def _stage(path: Path, number: int, entry: Any) -> Stage:
 
 def _of_file(path: Path) -> Mixture:
     """Returns the mixture of a file that a stage names."""
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return _of_csv(path)
     content = read_content(path)
     if not isinstance(content, Mapping) or "stages" in content:
@@ -130,15 +128,28 @@ def _mixture(weights: Any, where: str) -> Mixture:
 
 
 def _of_csv(path: Path) -> Mixture:
-    """Reads two columns with a heading: domain and share."""
-    rows = list(csv.reader(io.StringIO(text_of(path))))
+    """Reads two columns with a heading: domain and share. Empty lines are none."""
     weights: dict[str, str] = {}
-    for row in rows[1:]:
-        if len(row) != 2 or row[0] in weights:
-            raise MixwrightError(f"{path}: give two columns, domain and share, a domain once")
+    for place, (where, row) in enumerate(rows_of_csv(path)):
+        if len(row) != 2:
+            raise MixwrightError(f"{where} has {len(row)} cells; give two, domain and share")
         domain, share = row
-        weights[domain] = share
+        if place == 0:
+            _check_heading(share, where)
+        elif domain in weights:
+            raise MixwrightError(f"{where}: {domain} stands twice; add its shares up")
+        else:
+            weights[domain] = share
     return _mixture(weights, str(path))
+
+
+def _check_heading(cell: str, where: str) -> None:
+    """Refuses a first line of data: nobody would miss its domain where it is small."""
+    try:
+        float(cell)
+    except ValueError:
+        return
+    raise MixwrightError(f"{where} is no heading; write domain,share above it")
 
 
 def _sizes_of_proposal(counts: Mapping[str, float], epochs: Mapping[str, float]) -> dict[str, Size]:
