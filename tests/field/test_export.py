@@ -68,11 +68,79 @@ def test_without_sizes_one_line_says_what_passes_need(desk, capsys):
 def test_many_passes_are_remarked_and_very_many_are_a_fault(desk, capsys):
     write("map.yaml", "web: {tokens: 1e8}\ncode: {tokens: 1e9}\nwiki: {tokens: 4e6}\n")
     words = ["--sources", "map.yaml", "--tokens", "1e9", "--sequence", "1000"]
-    assert export("--format", "megatron", *words) == 0
-    out = capsys.readouterr().out
+    assert export("--format", "megatron", *words, "--most-passes", "30") == 0
+    assert "remark: wiki is read 25.0 times over" in capsys.readouterr().out
+    (desk / "out").unlink()
+    assert export("--format", "megatron", *words) == 1
+    out, error = capsys.readouterr()
     assert "remark: web is read 6.0 times over" in out
     assert "passes: wiki is read 25 times over" in out
     assert "code is read" not in out
+    # a script stops, and a reader has the file
+    assert error.splitlines()[-1].startswith("mixwright: out: written, but something goes wrong")
+    assert "0.1 wiki" in (desk / "out").read_text()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--tokens", "0"),
+        ("--tokens", "-1"),
+        ("--tokens", "nan"),
+        ("--tokens", "inf"),
+        ("--sequence", "0"),
+        ("--sequence", "-4096"),
+        ("--most-passes", "-1"),
+    ],
+)
+def test_numbers_that_no_training_has_are_one_line(option, value, desk, capsys):
+    assert export("--format", "megatron", "--tokens", "1e9", "--sequence", "8", option, value) == 1
+    message = f"mixwright: {option} {value}: give a number above 0\n"
+    assert capsys.readouterr().err.endswith(message)
+    assert not (desk / "out").exists()
+    write("blend.txt", "0.6 /d/web 0.4 /d/code")
+    assert check("blend.txt", "--format", "megatron", option, value) == 1
+    assert capsys.readouterr().err == message
+
+
+def test_a_seed_that_no_trainer_takes_is_one_line(desk, capsys):
+    assert export("--format", "megatron", "--seed", "-1") == 1
+    assert "--seed -1: give a whole number from 0 to" in capsys.readouterr().err
+
+
+def test_names_are_read_as_they_are_written(desk):
+    """YAML takes `no` for false and 007 for 7; a CSV may hold a line end of Windows."""
+    write("mixture.json", "no: .5\n007: .25\n1.10: .25\n")
+    write("map.yaml", "no: /d/norwegian\n007: /d/bond\n1.10: /d/old\n")
+    assert export("--format", "json", "--sources", "map.yaml") == 0
+    assert json.loads((desk / "out").read_text()) == {
+        "/d/norwegian": 0.5,
+        "/d/bond": 0.25,
+        "/d/old": 0.25,
+    }
+    (desk / "wanted.csv").write_bytes(b'domain,share\r\n"a\r\nb",.5\r\nc,.5\r\n')
+    assert main(["export", "--mixture", "wanted.csv", "--to", "out.csv", "--format", "csv"]) == 0
+    assert b'"a\r\nb"' in (desk / "out.csv").read_bytes()
+    assert check("out.csv", "--format", "csv", "--mixture", "wanted.csv") == 0
+
+
+HOSTILE_TABLES = {
+    "data in the first line": ("web,.6\ncode,.4\n", "line 1 is no heading"),
+    "three columns": ("domain,share,note\nweb,1,x\n", "line 1 has 3 cells"),
+    "semicolons": ("domain;share\nweb;1\n", "line 1 has 1 cells"),
+    "a domain twice": ("domain,share\nweb,.5\n\nweb,.5\n", "line 4: web stands twice"),
+    "nothing": ("\n", "no mixture stands there"),
+    "a field of megabytes": (f'domain,share\n"{"a" * 200_000}",1\n', "no CSV: field larger"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_TABLES)
+def test_a_faulty_table_of_shares_is_one_line(name, desk, capsys):
+    text, message = HOSTILE_TABLES[name]
+    write("m.csv", text)
+    assert main(["export", "--mixture", "m.csv", "--to", "out", "--format", "json"]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
 
 
 def test_what_a_dropped_domain_costs_is_predicted_by_the_fit(desk, caplog):
@@ -418,9 +486,9 @@ HOSTILE_COUNTS = {
     "empty": ("", "give two columns, source and count"),
     "three columns": ("source,count,more\n", "give two columns, source and count"),
     "an unknown unit": ("source,bytes\na,1\n", "the second heading is 'bytes'"),
-    "a word": ("source,count\n/d/web,much\n", "/d/web is 'much'; give a number"),
+    "a word": ("source,count\n/d/web,much\n", "line 2: /d/web is 'much'; give a number"),
     "not finite": ("source,count\n/d/web,nan\n", "give a number from 0 on"),
-    "twice": ("source,count\n/d/web,1\n/d/web,2\n", "/d/web stands twice"),
+    "twice": ("source,count\n/d/web,1\n/d/web,2\n", "line 3: /d/web stands twice"),
     "nothing": ("source,count\n/d/web,0\n", "nothing was consumed"),
     "other names": ("source,count\na,1\n", "it names no source of the file"),
     "a cell more": ("source,count\n/d/web,1,2\n", "line 2 has 3 cells"),

@@ -24,7 +24,7 @@ from mixwright.proposals.export.checking import Check, Plan, check
 from mixwright.proposals.export.counts import Counts
 from mixwright.proposals.export.drawings import drawings_of
 from mixwright.proposals.export.observed import compare
-from mixwright.proposals.export.order import Order, Source, Stage
+from mixwright.proposals.export.order import Source, Stage
 
 
 @dataclass(frozen=True)
@@ -137,15 +137,6 @@ def test_counts_beside_a_file_that_draws_nothing_are_refused():
     result = checked([("a", 0.0), ("b", 0.0)], plan)
     with pytest.raises(MixwrightError, match="by the file nothing is read"):
         drawings_of(SAMPLER, result, plan)
-
-
-@pytest.mark.parametrize("number", [0, -5, float("nan"), float("inf")])
-def test_a_training_without_tokens_is_refused(number):
-    for make in (Plan, lambda tokens: Order((Stage(Mixture.of({"a": 1.0}), "", tokens),), ())):
-        with pytest.raises(MixwrightError, match="--tokens is"):
-            make(number)
-    with pytest.raises(MixwrightError, match="--sequence is"):
-        Plan(1e9, number)
 
 
 def test_packed_rows_say_nothing_of_documents():

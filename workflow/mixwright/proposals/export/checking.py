@@ -16,7 +16,7 @@ from mixwright.proposals.export.account import (
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import ENDS, PASSES, Blend, Budget, Fault
 from mixwright.proposals.export.matching import requested_of, sizes_of_entries, with_differences
-from mixwright.proposals.export.order import Source, Stage, check_training
+from mixwright.proposals.export.order import Source, Stage
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,6 @@ class Plan:
     # the mixtures that were wanted, one a stage; empty: nobody said
     stages: tuple[Stage, ...] = ()
     most_passes: float = MOST_PASSES
-
-    def __post_init__(self) -> None:
-        check_training(self.tokens, self.sequence)
 
 
 @dataclass(frozen=True)

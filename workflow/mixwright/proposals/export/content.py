@@ -14,12 +14,18 @@ import yaml
 from mixwright.errors import MixwrightError, nearest
 from mixwright.proposals.export.yaml_source import refused
 
+# Tags of YAML: that of text, and those of words that a name may look like.
+TEXT = "tag:yaml.org,2002:str"
+OTHER_THAN_TEXT = [
+    f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "timestamp")
+]
+
 
 def read_content(path: Path) -> Any:
     """Returns the content of a JSON or YAML file.
 
     Raises:
-        MixwrightError: it is neither, or a key stands twice, or is a switch such as `no`.
+        MixwrightError: it is neither, or a key stands twice.
     """
     text = text_of(path)
     with refused("JSON or YAML", str(path)):
@@ -36,7 +42,9 @@ def text_of(path: Path) -> str:
         MixwrightError: it is not there, or is no UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        # a name in a CSV may hold \r\n, which a translation would make another name
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return file.read()
     except UnicodeDecodeError:
         raise MixwrightError(f"{path}: not readable as text; write it as UTF-8") from None
     except OSError as error:
@@ -54,68 +62,72 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML, and refuses a key that stands twice: one of the two would be lost.
+    """Reads YAML whose keys are names: each is text, as it is written.
 
-    It refuses `no`, the code of a language, and `yes` too, which YAML takes for switches.
+    YAML reads `no` as false and 007 as 7, which would be other names. A key that stands twice is
+    refused: one of the two would be lost.
     """
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = []
         for key_node, _ in node.value:
+            if key_node.tag in OTHER_THAN_TEXT:
+                key_node.tag = TEXT
             key = self.construct_object(key_node, deep=True)
-            problem = ""
             if key in keys:
                 problem = f"the key {key} stands twice"
-            if isinstance(key, bool):
-                problem = f"the key {key_node.value} is a switch; write it in quotes"
-            if problem:
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
             keys.append(key)
         return super().construct_mapping(node, deep)
 
 
-def two_columns(text: str, where: str, columns: tuple[str, str]) -> list[tuple[str, str]]:
-    """Returns the lines of a CSV of two columns, its heading first; empty lines are left out.
+def two_columns(text: str, where: str, columns: tuple[str, str]) -> list[tuple[str, str, str]]:
+    """Returns the lines of a CSV of two columns, the heading first: the place, and both cells.
+
+    Empty lines are none.
 
     Args:
         text: of the file.
         where: what messages call it.
-        columns: what messages call the columns.
+        columns: what they call its columns.
 
     Raises:
         MixwrightError: it is no CSV, or a line has another number of cells.
     """
     # without newline="" a name that holds a line end of Windows would lose half of it
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    wanted = " and ".join(columns)
     lines = []
     try:
         for row in reader:
-            if row:
-                first, *others = row
-                if len(others) != 1:
-                    place = f"{where}: line {reader.line_num} has {len(row)} cells"
-                    raise MixwrightError(f"{place}; give two columns, {wanted}")
-                lines.append((first, others[0]))
+            place = f"{where}: line {reader.line_num}"
+            if len(row) == 2:
+                lines.append((place, row[0], row[1]))
+            elif row:
+                wanted = " and ".join(columns)
+                raise MixwrightError(f"{place} has {len(row)} cells; give two columns, {wanted}")
     except csv.Error as error:
         raise MixwrightError(f"{where}: no CSV: {error}; correct the quotes") from None
-    if not lines:
-        raise MixwrightError(f"{where}: it is empty; give two columns, {wanted}")
     return lines
 
 
-def shares_of(text: str, where: str, columns: tuple[str, str]) -> list[tuple[str, str]]:
-    """Returns the lines of a CSV of names and shares, below its heading.
+def shares_of(text: str, where: str, columns: tuple[str, str]) -> dict[str, str]:
+    """Returns name -> share of a CSV with a heading; nothing of one without lines.
 
     Raises:
-        MixwrightError: it is no such CSV, or has no heading: its first line would be lost.
+        MixwrightError: it is no such CSV, a name stands twice, or the first line is no heading:
+            nobody would miss its name where its share is small.
     """
-    heading, *lines = two_columns(text, where, columns)
-    if is_number(heading[1]):
-        names = ",".join(columns)
-        message = f"{where}: the first line has a number"
-        raise MixwrightError(f"{message}; begin with the heading {names}")
-    return lines
+    shares: dict[str, str] = {}
+    for number, (place, name, share) in enumerate(two_columns(text, where, columns)):
+        if number == 0:
+            if is_number(share):
+                heading = ",".join(columns)
+                raise MixwrightError(f"{place} is no heading; write {heading} above it")
+        elif name in shares:
+            raise MixwrightError(f"{place}: {name} stands twice; add its shares up")
+        else:
+            shares[name] = share
+    return shares
 
 
 def numbers_by_name(values: Any, where: str) -> dict[str, float]:

@@ -38,13 +38,16 @@ def read_counts(path: Path) -> Counts:
     Raises:
         MixwrightError: the table is faulty.
     """
-    heading, *lines = two_columns(text_of(path), str(path), ("source", "count"))
-    unit = _unit(path, heading[1])
+    lines = two_columns(text_of(path), str(path), ("source", "count"))
+    if not lines:
+        raise MixwrightError(f"{path}: it is empty; give two columns, source and count")
+    _, _, heading = lines[0]
+    unit = _unit(path, heading)
     counts: dict[str, float] = {}
-    for name, cell in lines:
+    for place, name, cell in lines[1:]:
         if name in counts:
-            raise MixwrightError(f"{path}: {name} stands twice; add its counts up")
-        counts[name] = amount_of(cell, f"{path}: {name}") or 0.0
+            raise MixwrightError(f"{place}: {name} stands twice; add its counts up")
+        counts[name] = amount_of(cell, f"{place}: {name}") or 0.0
     total = sum(counts.values())
     if not total > 0:
         raise MixwrightError(f"{path}: nothing was consumed; give counts above 0")

@@ -7,7 +7,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.account import Account, account, with_remarks
+from mixwright.proposals.export.account import MOST_PASSES, Account, account, with_remarks
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import Blend
 from mixwright.proposals.export.notes import Cost, Dropped, notes_of_dropped
@@ -26,6 +26,11 @@ class Export:
     notes: tuple[str, ...]
 
     @property
+    def is_faulty(self) -> bool:
+        """Whether something goes wrong by the file that is more than a remark."""
+        return any(stage.is_faulty for stage in self.accounts)
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """The notes, and what goes wrong in each stage."""
         lines = list(self.notes)
@@ -34,13 +39,19 @@ class Export:
         return tuple(lines)
 
 
-def export(trainer: Format, order: Order, cost: Cost | None = None) -> Export:
+def export(
+    trainer: Format,
+    order: Order,
+    cost: Cost | None = None,
+    most_passes: float = MOST_PASSES,
+) -> Export:
     """Writes the file of an order, reads it back, and says what the trainer will read.
 
     Args:
         trainer: the format.
         order: what is asked.
         cost: says what dropping domains costs; None where no fit is at hand.
+        most_passes: over a source, above which it is a fault.
 
     Raises:
         MixwrightError: a size is unknown that the conversion needs, a name cannot be written, or
@@ -62,11 +73,16 @@ def export(trainer: Format, order: Order, cost: Cost | None = None) -> Export:
     header = _header(trainer, order, notes)
     document = Document(_begun(order, blends), order, header)
     text = trainer.write(document)
-    accounts = _accounts(trainer, order, text)
+    accounts = _accounts(trainer, order, text, most_passes)
     return Export(text, accounts, tuple(dropped), tuple(notes))
 
 
-def _accounts(trainer: Format, order: Order, text: str) -> tuple[Account, ...]:
+def _accounts(
+    trainer: Format,
+    order: Order,
+    text: str,
+    most_passes: float,
+) -> tuple[Account, ...]:
     """Reads a file back by the trainer's rule, an account a stage."""
     accounts = []
     blends = trainer.read(text, trainer.name)
@@ -74,9 +90,9 @@ def _accounts(trainer: Format, order: Order, text: str) -> tuple[Account, ...]:
         requested = requested_by_path(order, stage)
         of_entries = [requested[entry.path] for entry in blend.entries]
         budget = budget_of(order, stage)
-        of_stage = account(trainer, blend, budget, of_entries)
+        of_stage = account(trainer, blend, budget, of_entries, most_passes)
         unit = trainer.unit_of(blend.settings)
-        accounts.append(with_remarks(of_stage, unit, budget))
+        accounts.append(with_remarks(of_stage, unit, budget, most_passes))
     return tuple(accounts)
 
 

@@ -1,6 +1,5 @@
 """What is asked of a trainer: mixtures by stage, and the prepared sources that they are made of."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,21 +56,6 @@ class Stage:
         return f"{self.name}: {sentence}"
 
 
-def check_training(tokens: float | None, sequence: int | None) -> None:
-    """Refuses tokens of a training, or of a sequence, that are not above 0.
-
-    Args:
-        tokens: of the training, or of a stage; None where nobody said.
-        sequence: tokens of a sequence; None where nobody said.
-
-    Raises:
-        MixwrightError: one is 0 or less, or no finite number.
-    """
-    for option, number in (("--tokens", tokens), ("--sequence", sequence)):
-        if number is not None and not 0 < number < math.inf:
-            raise MixwrightError(f"{option} is {number:g}; give a number above 0")
-
-
 @dataclass(frozen=True)
 class Order:
     """What one training is asked to read."""
@@ -84,10 +68,6 @@ class Order:
     # whether rows are packed: each holds one sequence's tokens
     packed: bool = False
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        for stage in self.stages:
-            check_training(stage.tokens, self.sequence)
 
     @property
     def tokens(self) -> float | None:

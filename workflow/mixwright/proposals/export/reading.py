@@ -55,7 +55,7 @@ def read_wanted(path: Path, tokens: float | None) -> Wanted:
     Raises:
         MixwrightError: the file holds no mixture, or stages have no tokens.
     """
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return Wanted((Stage(_of_csv(path), "", tokens),))
     content = read_content(path)
     if not isinstance(content, Mapping):
@@ -107,7 +107,7 @@ def _stage(path: Path, number: int, entry: Any) -> Stage:
 
 def _of_file(path: Path) -> Mixture:
     """Returns the mixture of a file that a stage names."""
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return _of_csv(path)
     content = read_content(path)
     if not isinstance(content, Mapping) or "stages" in content:
@@ -130,11 +130,7 @@ def _mixture(weights: Any, where: str) -> Mixture:
 
 def _of_csv(path: Path) -> Mixture:
     """Reads two columns with a heading: domain and share."""
-    weights: dict[str, str] = {}
-    for domain, share in shares_of(text_of(path), str(path), ("domain", "share")):
-        if domain in weights:
-            raise MixwrightError(f"{path}: {domain} stands twice; give every domain one share")
-        weights[domain] = share
+    weights = shares_of(text_of(path), str(path), ("domain", "share"))
     return _mixture(weights, str(path))
 
 

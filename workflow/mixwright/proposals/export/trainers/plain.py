@@ -70,7 +70,7 @@ class PlainCsv(Plain):
         return file.getvalue()
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        return (_blend(shares_of(text, where, HEADING), where),)
+        return (_blend(shares_of(text, where, HEADING).items(), where),)
 
 
 @dataclass(frozen=True)
