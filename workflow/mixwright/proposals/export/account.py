@@ -206,8 +206,11 @@ def _unknown_passes(lines: Sequence[Line], unit: str, budget: Budget) -> list[Fa
     unsized = [path for path, size in sizes.items() if _is_unsized(unit, size, budget)]
     if unsized:
         lacking.append(f"the sizes of {shortened(unsized, LISTED)}")
-    if not lacking:
+    if not lacking and budget.sequence is None:
         lacking.append("--sequence")
+    if not lacking:
+        # nothing is read of anything
+        return []
     of_which = shortened(list(sizes), LISTED)
     message = f"passes over {of_which} are unknown; give {' and '.join(lacking)}"
     return [Fault(REMARK, message)]

@@ -61,11 +61,15 @@ def export(
         raise MixwrightError(
             f"{trainer.name}: {trainer.trainer} knows no stages; export each stage by itself"
         )
+    asked = order
+    order = asked.with_weight()
+    weightless = [source for source in asked.sources if source not in order.sources]
     blends = []
     dropped: list[Dropped] = []
     notes: list[str] = []
     for stage in order.stages:
         shares, without = _readable(trainer, order, stage)
+        without += [Dropped(stage.name, source, 0.0) for source in weightless]
         blends.append(_blend(trainer, order, stage, shares))
         dropped += without
         notes += notes_of_dropped(order, stage, without, trainer.name, cost)

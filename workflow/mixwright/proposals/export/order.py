@@ -1,7 +1,7 @@
 """What is asked of a trainer: mixtures by stage, and the prepared sources that they are made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,6 +79,17 @@ class Order:
             total += stage.tokens
         return total
 
+    def with_weight(self) -> "Order":
+        """Returns the order of the sources whose domain has weight in a stage.
+
+        Of the others nothing is read, and nothing needs to be known.
+        """
+        sources = []
+        for source in self.sources:
+            if any(stage.mixture.as_dict().get(source.domain) for stage in self.stages):
+                sources.append(source)
+        return replace(self, sources=tuple(sources))
+
     def shares(self, stage: Stage) -> Array:
         """Returns (sources,) shares of a stage's tokens; several sources of a domain share its.
 
@@ -87,6 +98,8 @@ class Order:
         """
         shares = np.zeros(len(self.sources))
         for domain, weight in stage.mixture.as_dict().items():
+            if weight == 0:
+                continue
             places = self._places(domain)
             if not places:
                 raise MixwrightError(
