@@ -51,6 +51,7 @@ from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
 from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
+from mixwright.proposals.export.yaml_source import typed_value
 
 JSON, LIST = "json", "list"
 FILES = "grain_train_files"
@@ -265,7 +266,7 @@ def _keys(text: str, where: str) -> Mapping[str, Any]:
         line = " ".join(str(error).split())
         raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
     if isinstance(content, str):
-        content = {FILES: content}
+        content = {FILES: typed_value(content, FILES)}
     if not isinstance(content, Mapping):
         raise MixwrightError(f"{where}: no mixture stands there; write {FILES}, or JSON")
     return content
