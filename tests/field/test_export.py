@@ -103,6 +103,22 @@ def test_numbers_that_no_training_has_are_one_line(option, value, desk, capsys):
     assert capsys.readouterr().err == message
 
 
+def test_rows_that_are_not_packed_are_told(desk, capsys):
+    """The map says 500 tokens a row of web, --packed 1,000 a row of all."""
+    write(
+        "map.yaml",
+        "web: {path: /d/web, tokens: 4e9, rows: 8.2e6}\n"
+        "code: {path: /d/code, tokens: 4e9, rows: 4.4e6}\n"
+        "wiki: {path: /d/wiki, tokens: 4e9}\n",
+    )
+    words = ["--sources", "map.yaml", "--tokens", "1e9", "--sequence", "1000", "--packed"]
+    assert export("--format", "hf", *words) == 0
+    out = capsys.readouterr().out
+    assert "a row of /d/web holds others (the first 488); correct the sizes" in out
+    assert export("--format", "megatron", *words) == 0
+    assert "--packed says" not in capsys.readouterr().out
+
+
 def test_a_seed_that_no_trainer_takes_is_one_line(desk, capsys):
     assert export("--format", "megatron", "--seed", "-1") == 1
     assert "--seed -1: give a whole number from 0 to" in capsys.readouterr().err

@@ -26,6 +26,8 @@ from mixwright.proposals.export.units import are_counted, sizes_of, tokens_a_uni
 # Passes over a source that are likely to be meant. Four cost little (arXiv 2305.16264); of scarce
 # text inside a mixture 15 to 20 were fine.
 MANY_PASSES, MOST_PASSES = 4.0, 20.0
+# Parts of a sequence that packed rows hold on average: some end in padding.
+LEAST_FILLED, MOST_FILLED = 0.5, 1.01
 # Sources that a message lists.
 LISTED = 4
 
@@ -167,9 +169,31 @@ def with_remarks(
         if MANY_PASSES < passes <= most_passes:
             message = f"{path} is read {passes:,.1f} times over"
             remarks.append(Fault(REMARK, f"{message}; up to four passes cost little"))
+    remarks += _unlike_packed(account.lines, unit, budget)
     remarks += _unknown_shares(account, unit, budget)
     remarks += _unknown_passes(account.lines, unit, budget)
     return replace(account, faults=(*account.faults, *remarks))
+
+
+def _unlike_packed(lines: Sequence[Line], unit: str, budget: Budget) -> list[Fault]:
+    """A remark where the sizes of a source tell that its rows hold no sequence each."""
+    if unit != ROWS or not budget.packed or budget.sequence is None:
+        return []
+    unlike = []
+    held = 0.0
+    for line in lines:
+        size = budget.sizes.get(line.path, Size())
+        if not size.rows or not size.tokens:
+            continue
+        part = size.tokens / size.rows / budget.sequence
+        if not LEAST_FILLED <= part <= MOST_FILLED:
+            held = held or size.tokens / size.rows
+            unlike.append(line.path)
+    if not unlike:
+        return []
+    message = f"--packed says {budget.sequence:,} tokens a row, and by its `tokens:` and `rows:`"
+    message = f"{message} a row of {shortened(unlike, LISTED)} holds others (the first {held:,.0f})"
+    return [Fault(REMARK, f"{message}; correct the sizes, or leave --packed out")]
 
 
 def _unknown_shares(account: Account, unit: str, budget: Budget) -> list[Fault]:

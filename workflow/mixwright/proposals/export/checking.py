@@ -65,6 +65,7 @@ def check(trainer: Format, blends: Sequence[Blend], plan: Plan) -> Check:
         )
     budgets = []
     accounts = []
+    blends = _begun(blends, plan.sequence)
     for place, blend in enumerate(blends):
         tokens, faults = _stage_tokens(blends, place, plan.tokens)
         sizes = sizes_of_entries(blend, plan.sources)
@@ -105,6 +106,17 @@ def _account(
             plan.most_passes,
         )
     )
+
+
+def _begun(blends: Sequence[Blend], sequence: int | None) -> list[Blend]:
+    """Returns the blends with the tokens before each; --sequence says what the file does not."""
+    if sequence is None or any(blend.begins for blend in blends):
+        return list(blends)
+    begun = []
+    for blend in blends:
+        begins = float(blend.sequences_before * sequence)
+        begun.append(replace(blend, begins=begins))
+    return begun
 
 
 def _stage_tokens(

@@ -8,10 +8,14 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.account import MOST_PASSES, Account, account, with_remarks
+from mixwright.proposals.export.arithmetic import FAR
 from mixwright.proposals.export.base import Document, Format
-from mixwright.proposals.export.blend import Blend
+from mixwright.proposals.export.blend import CHANGED, REMARK, Blend, Fault
 from mixwright.proposals.export.notes import Cost, Dropped, notes_of_dropped
 from mixwright.proposals.export.order import Order, Stage, budget_of
+
+# A stage that begins this part of it, or of the stage before, from where it should is remarked.
+MOVED = 0.001
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,35 @@ def _accounts(
     """Reads a file back by the trainer's rule, an account a stage."""
     accounts = []
     blends = trainer.read(text, trainer.name)
-    for stage, blend in zip(order.stages, blends, strict=True):
+    pairs = zip(order.stages, blends, strict=True)
+    for place, (stage, blend) in enumerate(pairs):
         requested = requested_by_path(order, stage)
         of_entries = [requested[entry.path] for entry in blend.entries]
         budget = budget_of(order, stage)
         of_stage = account(trainer, blend, budget, of_entries, most_passes)
         unit = trainer.unit_of(blend.settings)
-        accounts.append(with_remarks(of_stage, unit, budget, most_passes))
+        of_stage = with_remarks(of_stage, unit, budget, most_passes)
+        faults = (*of_stage.faults, *_moved(order, place, blend))
+        accounts.append(replace(of_stage, faults=faults))
     return tuple(accounts)
+
+
+def _moved(order: Order, place: int, blend: Blend) -> list[Fault]:
+    """A fault, or a remark, of a stage that begins where a step or block does, and not as asked."""
+    if not blend.begins:
+        return []
+    stage = order.stages[place]
+    lengths = [near.tokens or 0.0 for near in order.stages[: place + 1]]
+    planned = sum(lengths[:-1])
+    off = abs(blend.begins - planned)
+    # of the stage and the one before it
+    shortest = min(lengths[-2:])
+    if off <= MOVED * shortest:
+        return []
+    kind = CHANGED if off > FAR * shortest else REMARK
+    message = f"{stage.name} begins after {blend.begins:.6g} tokens, and {planned:.6g} was asked"
+    message = f"{message}: stages begin at whole steps and blocks; smaller ones come nearer"
+    return [Fault(kind, message)]
 
 
 def requested_by_path(order: Order, stage: Stage) -> Mapping[str, float]:

@@ -109,6 +109,22 @@ def mappings_under(content: Mapping[str, Any], key: str, where: str) -> list[Map
     return listed
 
 
+def typed_value(text: str, key: str) -> str:
+    """Returns the value of a word KEY=VALUE of a command line; the whole text where there is none.
+
+    Args:
+        text: of the file.
+        key: of the trainer's config.
+    """
+    _, word, rest = text.partition(f"{key}=")
+    if not word:
+        return text
+    quote = rest[:1]
+    if quote in ("'", '"'):
+        return rest[1:].partition(quote)[0]
+    return rest.split()[0] if rest.split() else ""
+
+
 def number_of(value: Any, where: str, of_text: bool = True) -> float:
     """Returns a number; as YAML 1.1 knows 1.0e-5 and takes 1e-5 for text, text may be one too.
 

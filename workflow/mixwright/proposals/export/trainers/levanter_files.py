@@ -114,6 +114,7 @@ def _stages(
                 blend,
                 name=f"from step {step}",
                 begins=float(start * length),
+                sequences_before=start,
                 faults=(*blend.faults, *wrong),
             )
         )

@@ -50,7 +50,7 @@ from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
 from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
-from mixwright.proposals.export.yaml_source import json_content, yaml_content
+from mixwright.proposals.export.yaml_source import json_content, typed_value, yaml_content
 
 JSON, LIST = "json", "list"
 FILES = "grain_train_files"
@@ -258,7 +258,7 @@ def _keys(text: str, where: str) -> Mapping[str, Any]:
     """Returns the keys of a config; a bare list of files counts as one of its keys."""
     content = yaml_content(text, where)
     if isinstance(content, str):
-        content = {FILES: content}
+        content = {FILES: typed_value(content, FILES)}
     if not isinstance(content, Mapping):
         raise MixwrightError(f"{where}: no mixture stands there; write {FILES}, or JSON")
     return content

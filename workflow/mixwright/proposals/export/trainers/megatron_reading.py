@@ -11,6 +11,7 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import CHANGED, REFUSED, REMARK, Blend, Fault
+from mixwright.proposals.export.trainers.megatron_index import BY_LENGTH
 from mixwright.proposals.export.trainers.megatron_words import blend_of_words
 from mixwright.proposals.export.yaml_source import json_content
 
@@ -18,6 +19,8 @@ ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)(\[@\])?\}?")
 OPTIONS = ("--data-path", "--train-data-path")
 SPLITS = ("train", "valid", "test")
+# Words of Python that no list of paths has.
+NO_PATHS = ("=", "import", "def")
 # Other names of the split valid, which NeMo Automodel takes.
 ALIASES = ("validation", "valid", "val", "dev")
 
@@ -38,7 +41,24 @@ def blend_of_arguments(text: str, where: str) -> Blend:
     for value in variables.values():
         if len(value) > 1:
             return blend_of_words(value, where)
-    return blend_of_words(text.split(), where, faults=_faults_of_file(text))
+    blend = blend_of_words(text.split(), where, faults=_faults_of_file(text))
+    if BY_LENGTH in blend.settings:
+        _refuse_other_files([entry.path for entry in blend.entries], where)
+    return blend
+
+
+def _refuse_other_files(words: Sequence[str], where: str) -> None:
+    """Refuses YAML and Python: every word of them would be a path without a weight.
+
+    Raises:
+        MixwrightError: a word is none of a list of paths.
+    """
+    for word in words:
+        if word in NO_PATHS or word.endswith(":") or word.startswith(("[", "{", "(")):
+            raise MixwrightError(
+                f"{where}: {word!r} is no path: the file is no list of weights and paths;"
+                " name its own --format, or write them in turn"
+            )
 
 
 def _words_of_shell(text: str, where: str) -> list[str]:
