@@ -6,6 +6,7 @@ import pytest
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Mixture
+from mixwright.proposals.export import create
 from mixwright.proposals.export.arithmetic import expected
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import (
@@ -23,8 +24,9 @@ from mixwright.proposals.export.blend import (
 from mixwright.proposals.export.checking import Check, Plan, check
 from mixwright.proposals.export.counts import Counts
 from mixwright.proposals.export.drawings import drawings_of
+from mixwright.proposals.export.exporting import export
 from mixwright.proposals.export.observed import compare
-from mixwright.proposals.export.order import Source, Stage
+from mixwright.proposals.export.order import Order, Source, Stage
 
 
 @dataclass(frozen=True)
@@ -145,3 +147,17 @@ def test_packed_rows_say_nothing_of_documents():
     trainer = type("DocumentSampler", (Sampler,), {"unit": DOCUMENTS})({})
     result = checked([("a", 0.5), ("b", 0.5)], Plan(1e6, None, True, sources), trainer)
     assert result.accounts[0].drawn.units.tolist() == [500, 500]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("megatron-bridge-sft", {}), ("energon", {"form": "blend_epochized"}), ("axolotl", {})],
+)
+def test_packed_rows_follow_from_the_tokens(name, settings):
+    """1e6 and 4e6 tokens in rows of 1,000 are 1,000 and 4,000 rows: half and an eighth are read."""
+    sources = (Source("a", "a", tokens=1e6), Source("b", "b", tokens=4e6))
+    stage = Stage(Mixture.of({"a": 0.5, "b": 0.5}), "", 1e6)
+    result = export(create(name, settings), Order((stage,), sources, 1_000, packed=True))
+    lines = result.accounts[0].lines
+    assert [line.share for line in lines] == pytest.approx([0.5, 0.5])
+    assert [line.passes for line in lines] == pytest.approx([0.5, 0.125])

@@ -87,6 +87,59 @@ def rows_wanted(name: str, order: Order, shares: Array, tokens: float, a_row: Ar
     return whole_rows(shares * tokens / a_row)
 
 
+def passes_wanted(
+    name: str,
+    order: Order,
+    wanted: Array,
+    passes_of_rows: Callable[[float, float], float],
+) -> Array:
+    """Returns (sources,) passes over the rows of each source.
+
+    Args:
+        name: of the format.
+        order: the sources.
+        wanted: (sources,) rows that the training reads.
+        passes_of_rows: from the rows that are wanted, and those of a source, to its passes.
+
+    Raises:
+        MixwrightError: nobody knows the rows of a source.
+    """
+    passes = []
+    rows = rows_there(name, order).tolist()
+    for count, there in zip(wanted.tolist(), rows, strict=True):
+        passes.append(passes_of_rows(count, there))
+    return np.array(passes)
+
+
+def rows_of_passes(
+    blend: Blend,
+    budget: Budget,
+    rows_taken: Callable[[float, float], float],
+) -> Array:
+    """Returns (entries,) rows of as many epochs as the training holds; of one where nobody knows.
+
+    An epoch takes so many passes over each source as its number says. Where the rows of a source
+    are unknown, those of all are NaN.
+
+    Args:
+        blend: the entries; a number is passes.
+        budget: tokens of the stage, and what there is of each source.
+        rows_taken: from passes, and the rows of a source, to the rows that an epoch takes.
+    """
+    units = np.full(len(blend.entries), np.nan)
+    rows = np.floor(rows_of(blend, budget)).tolist()
+    for place, entry in enumerate(blend.entries):
+        if rows[place] > 0 and math.isfinite(entry.number):
+            units[place] = rows_taken(entry.number, rows[place])
+    total = units.sum()
+    if not total > 0:
+        return units
+    count = all_units(ROWS, units / total, blend, budget)
+    if count is None:
+        return units
+    return units / total * count
+
+
 def whole_rows(wanted: Array) -> Array:
     """Returns rounded numbers of rows, and those under a half as they are.
 
@@ -104,7 +157,7 @@ def needs_tokens(name: str, tokens: float | None) -> float:
     """
     if tokens is None:
         raise MixwrightError(
-            f"{name}: it takes numbers of rows, and nobody said how many tokens the training"
+            f"{name}: it counts rows, and nobody said how many tokens the training"
             " reads; add --tokens"
         )
     return tokens
