@@ -121,6 +121,7 @@ def _consumed(drawings: Drawings, counts: Counts) -> tuple[Array, list[Fault]]:
             message = f"{entry.path} does not stand in {counts.where}: it counts as 0"
             faults.append(Fault(REMARK, message))
     for name, count in left.items():
+        _refuse_domain(name, drawings, counts.where)
         message = f"{name} does not stand in the file, and {count:,.0f} {counts.unit} of it"
         message = f"{message} were consumed; correct its name, or look for another file"
         faults.append(Fault(CHANGED, message))
@@ -130,6 +131,19 @@ def _consumed(drawings: Drawings, counts: Counts) -> tuple[Array, list[Fault]]:
             f"{counts.where}: it names no source of the file; call them as the file does: {known}"
         )
     return consumed, faults
+
+
+def _refuse_domain(name: str, drawings: Drawings, where: str) -> None:
+    """Refuses counts of a domain of several sources, of which nobody knows the parts.
+
+    Raises:
+        MixwrightError: the name is one.
+    """
+    paths = [source.path for source in drawings.plan.sources if source.domain == name]
+    if len(paths) > 1:
+        raise MixwrightError(
+            f"{where}: {name} has several sources; count each by itself: {', '.join(paths)}"
+        )
 
 
 def _name_in(left: dict[str, float], entry: Entry, drawings: Drawings) -> str:
