@@ -461,6 +461,15 @@ def test_sources_that_are_missing_or_not_expected_are_named(desk, capsys):
     assert "changed: /d/laws does not stand in the file, and 100 sequences of it" in out
 
 
+def test_a_domain_of_several_sources_is_counted_by_source(desk, capsys):
+    words = published()
+    write("sizes.yaml", "web: [{path: /d/web, tokens: 4e13}, {path: /d/tiny, tokens: 1e13}]\n")
+    counted({"web": 6_000, "/d/code": 4_000})
+    assert check(*words, "--tokens", "1e9", "--observed", "counts.csv") == 1
+    message = "counts.csv: web has several sources; count each by itself: /d/web, /d/tiny"
+    assert message in capsys.readouterr().err
+
+
 RANDOM = (
     "from datasets import interleave_datasets\n"
     "PROBABILITIES = {'web': 0.6, 'code': 0.4}\n"
@@ -520,6 +529,18 @@ def test_faulty_counts_are_one_line(name, desk, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_page_lists_every_setting_and_the_words_that_it_takes(name):
+    page = (HOUSE / "docs" / "export.md").read_text().split("### Settings")[1]
+    rows = [line for line in page.splitlines() if line.startswith("| `") and f"`{name}`" in line]
+    (row,) = [line for line in rows if f"`{name}`" in line.split("|")[1]]
+    trainer = FORMATS[name].load_class()
+    for key in trainer.defaults:
+        assert f"`{key}`" in row, key
+    for word in trainer.words.get("form", ()):
+        assert f"`{word}`" in row, word
 
 
 def test_the_table_of_the_page_has_a_row_for_every_format():

@@ -65,9 +65,9 @@ def export(
         raise MixwrightError(
             f"{trainer.name}: {trainer.trainer} knows no stages; export each stage by itself"
         )
-    asked = order
-    order = asked.with_weight()
-    weightless = [source for source in asked.sources if source not in order.sources]
+    sources = order.sources
+    order = order.with_weight()
+    weightless = [source for source in sources if source not in order.sources]
     blends = []
     dropped: list[Dropped] = []
     notes: list[str] = []

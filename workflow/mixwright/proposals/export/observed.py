@@ -123,6 +123,7 @@ def _consumed(drawings: Drawings, counts: Counts) -> tuple[Array, list[Fault]]:
             message = f"{entry.path} does not stand in {counts.where}: it counts as 0"
             faults.append(Fault(REMARK, message))
     for name, count in left.items():
+        _refuse_domain(name, drawings, counts.where)
         message = f"{name} does not stand in the file, and {count:,.0f} {counts.unit} of it"
         message = f"{message} were consumed; correct its name, or look for another file"
         faults.append(Fault(CHANGED, message))
@@ -150,6 +151,19 @@ def _named(drawings: Drawings, counts: Mapping[str, float]) -> list[list[str]]:
         paths.update(names)
         named.append(names)
     return named
+
+
+def _refuse_domain(name: str, drawings: Drawings, where: str) -> None:
+    """Refuses counts of a domain of several sources, of which nobody knows the parts.
+
+    Raises:
+        MixwrightError: the name is one.
+    """
+    paths = [source.path for source in drawings.plan.sources if source.domain == name]
+    if len(paths) > 1:
+        raise MixwrightError(
+            f"{where}: {name} has several sources; count each by itself: {', '.join(paths)}"
+        )
 
 
 def _step(drawings: Drawings, expected: Array) -> Array:

@@ -38,6 +38,7 @@ from mixwright.proposals.export.trainers.megatron_reading import blend_of_argume
 from mixwright.proposals.export.trainers.megatron_words import check_prefix
 
 ARGUMENTS, FILE, JSON, AUTOMODEL = "arguments", "file", "json", "automodel"
+PASTE = "Paste the lines below, without these comments, at the end of the call of pretrain_gpt.py."
 FORMS = (ARGUMENTS, FILE, JSON, AUTOMODEL)
 OTHER_SPLITS = ("valid", "test")
 OPTION = "--mid-level-dataset-surplus"
@@ -97,7 +98,7 @@ class Megatron(Format):
         surplus = blend.settings.get("surplus", SURPLUS)
         if surplus > SURPLUS:
             lines.append(f"{OPTION} {surplus:g}")
-        comments = commented(document.header, self.comment)
+        comments = commented([*document.header, PASTE], self.comment)
         joined = " \\\n".join(lines)
         return f"{comments}{joined}\n"
 
