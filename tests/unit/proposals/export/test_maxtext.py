@@ -139,6 +139,13 @@ def test_the_word_of_a_command_line_is_read(value):
     assert blend.entries == create("maxtext").read(LISTED, "FILE")[0].entries
 
 
+@pytest.mark.parametrize("epochs", ["0", "-1", "1(", "[2]", ".nan"])
+def test_passes_that_are_no_number_above_zero_are_one_line(epochs):
+    text = f"grain_train_files: {LISTED}\nnum_epoch: {epochs}\n"
+    with pytest.raises(MixwrightError, match=r"FILE: num_epoch is .*; give a number"):
+        create("maxtext").read(text, "FILE")
+
+
 def test_the_bare_value_of_the_key_is_read():
     assert [line.path for line in checked(LISTED).lines] == [
         f"/d/{name}" for name in ("web", "code", "wiki", "books", "laws")

@@ -148,6 +148,18 @@ def number_of(value: Any, where: str, of_text: bool = True) -> float:
     return result
 
 
+def above_zero(value: Any, where: str) -> float:
+    """Returns a number above 0.
+
+    Raises:
+        MixwrightError: it is none.
+    """
+    number = number_of(value, where)
+    if not number > 0:
+        raise MixwrightError(f"{where} is {value!r}; give a number above 0")
+    return number
+
+
 def _no_number(
     value: Any,
     where: str,

@@ -50,7 +50,12 @@ from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
 from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
-from mixwright.proposals.export.yaml_source import json_content, typed_value, yaml_content
+from mixwright.proposals.export.yaml_source import (
+    above_zero,
+    json_content,
+    typed_value,
+    yaml_content,
+)
 
 JSON, LIST = "json", "list"
 FILES = "grain_train_files"
@@ -147,9 +152,9 @@ class MaxText(Format):
     def _read_list(self, text: str, where: str) -> Blend:
         content = _keys(text, where)
         settings = {**self.settings, "form": LIST}
-        for key in ("num_epoch", "use_truncation"):
-            if key in content:
-                settings[key] = content[key]
+        settings["use_truncation"] = content.get("use_truncation", settings["use_truncation"])
+        if "num_epoch" in content:
+            settings["num_epoch"] = above_zero(content["num_epoch"], f"{where}: num_epoch")
         listed = str(content.get(FILES) or "")
         entries = []
         for part in listed.split(";"):
@@ -170,7 +175,7 @@ class MaxText(Format):
         faults = refused(blend, "MaxText")
         if blend.settings["form"] == LIST:
             faults += _rounded(blend, rounded)
-        epochs = float(blend.settings["num_epoch"])
+        epochs = blend.settings["num_epoch"]
         for fault in first_exhausted(self.unit, units / epochs, blend, budget):
             needed = _epochs(units, blend, budget)
             message = f"{fault.message}: num_epoch={needed} in MaxText, or more"
