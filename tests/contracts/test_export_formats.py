@@ -12,7 +12,8 @@ from mixwright.errors import MixwrightError
 from mixwright.proposals.export import ELSEWHERE, FORMATS, create, entry
 from mixwright.proposals.export.account import account
 from mixwright.proposals.export.blend import DOCUMENTS, REMARK, ROWS, SEQUENCES, TOKENS
-from mixwright.proposals.export.exporting import Export, budget_of, export
+from mixwright.proposals.export.exporting import Export, export
+from mixwright.proposals.export.order import budget_of
 from orders import LENGTHS, WEIGHTS, order, sources, staged
 
 NAMES = sorted(FORMATS)
@@ -211,6 +212,28 @@ def test_stages_are_written_or_refused(name):
 def test_unknown_settings_are_refused(name):
     with pytest.raises(MixwrightError, match="knows no flavour"):
         create(name, {"flavour": 1})
+
+
+# No setting takes any of these, whatever its kind.
+NO_VALUES = ({}, [{}], [None], -1, 0, 1.5, 1e30, float("nan"), float("inf"), "", "a\nb")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_setting_takes_values_of_its_kind_alone(name):
+    """A wrong value is one line that names its key, and no traceback of the arithmetic."""
+    for key in FORMATS[name].load_class().defaults:
+        for value in NO_VALUES:
+            with pytest.raises(MixwrightError, match=f"--settings: {name}.* {key} ") as raised:
+                create(name, {key: value})
+            assert "; give " in str(raised.value) or "; use one of " in str(raised.value)
+
+
+def test_a_setting_may_be_typed_as_json_and_yaml_have_it():
+    assert create("torchtitan", {"form": 0.3}).settings["form"] == "0.3"
+    assert create("levanter", {"mixture_block_size": 2e4}).settings["mixture_block_size"] == 20_000
+    assert create("hf", {"streaming": True}).settings["streaming"] is True
+    with pytest.raises(MixwrightError, match="use one of auto, true, false"):
+        create("hf", {"streaming": 1})
 
 
 @pytest.mark.parametrize("name", sorted(ELSEWHERE))

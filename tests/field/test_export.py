@@ -68,11 +68,95 @@ def test_without_sizes_one_line_says_what_passes_need(desk, capsys):
 def test_many_passes_are_remarked_and_very_many_are_a_fault(desk, capsys):
     write("map.yaml", "web: {tokens: 1e8}\ncode: {tokens: 1e9}\nwiki: {tokens: 4e6}\n")
     words = ["--sources", "map.yaml", "--tokens", "1e9", "--sequence", "1000"]
-    assert export("--format", "megatron", *words) == 0
-    out = capsys.readouterr().out
+    assert export("--format", "megatron", *words, "--most-passes", "30") == 0
+    assert "remark: wiki is read 25.0 times over" in capsys.readouterr().out
+    (desk / "out").unlink()
+    assert export("--format", "megatron", *words) == 1
+    out, error = capsys.readouterr()
     assert "remark: web is read 6.0 times over" in out
     assert "passes: wiki is read 25 times over" in out
     assert "code is read" not in out
+    # a script stops, and a reader has the file
+    assert error.splitlines()[-1].startswith("mixwright: out: written, but something goes wrong")
+    assert "0.1 wiki" in (desk / "out").read_text()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--tokens", "0"),
+        ("--tokens", "-1"),
+        ("--tokens", "nan"),
+        ("--tokens", "inf"),
+        ("--sequence", "0"),
+        ("--sequence", "-4096"),
+        ("--most-passes", "-1"),
+    ],
+)
+def test_numbers_that_no_training_has_are_one_line(option, value, desk, capsys):
+    assert export("--format", "megatron", "--tokens", "1e9", "--sequence", "8", option, value) == 1
+    message = f"mixwright: {option} {value}: give a number above 0\n"
+    assert capsys.readouterr().err.endswith(message)
+    assert not (desk / "out").exists()
+    write("blend.txt", "0.6 /d/web 0.4 /d/code")
+    assert check("blend.txt", "--format", "megatron", option, value) == 1
+    assert capsys.readouterr().err == message
+
+
+def test_rows_that_are_not_packed_are_told(desk, capsys):
+    """The map says 500 tokens a row of web, --packed 1,000 a row of all."""
+    write(
+        "map.yaml",
+        "web: {path: /d/web, tokens: 4e9, rows: 8.2e6}\n"
+        "code: {path: /d/code, tokens: 4e9, rows: 4.4e6}\n"
+        "wiki: {path: /d/wiki, tokens: 4e9}\n",
+    )
+    words = ["--sources", "map.yaml", "--tokens", "1e9", "--sequence", "1000", "--packed"]
+    assert export("--format", "hf", *words) == 0
+    out = capsys.readouterr().out
+    assert "a row of /d/web holds others (the first 488); correct the sizes" in out
+    assert export("--format", "megatron", *words) == 0
+    assert "--packed says" not in capsys.readouterr().out
+
+
+def test_a_seed_that_no_trainer_takes_is_one_line(desk, capsys):
+    assert export("--format", "megatron", "--seed", "-1") == 1
+    assert "--seed -1: give a whole number from 0 to" in capsys.readouterr().err
+
+
+def test_names_are_read_as_they_are_written(desk):
+    """YAML takes `no` for false and 007 for 7; a CSV may hold a line end of Windows."""
+    write("mixture.json", "no: .5\n007: .25\n1.10: .25\n")
+    write("map.yaml", "no: /d/norwegian\n007: /d/bond\n1.10: /d/old\n")
+    assert export("--format", "json", "--sources", "map.yaml") == 0
+    assert json.loads((desk / "out").read_text()) == {
+        "/d/norwegian": 0.5,
+        "/d/bond": 0.25,
+        "/d/old": 0.25,
+    }
+    (desk / "wanted.csv").write_bytes(b'domain,share\r\n"a\r\nb",.5\r\nc,.5\r\n')
+    assert main(["export", "--mixture", "wanted.csv", "--to", "out.csv", "--format", "csv"]) == 0
+    assert b'"a\r\nb"' in (desk / "out.csv").read_bytes()
+    assert check("out.csv", "--format", "csv", "--mixture", "wanted.csv") == 0
+
+
+HOSTILE_TABLES = {
+    "data in the first line": ("web,.6\ncode,.4\n", "line 1 is no heading"),
+    "three columns": ("domain,share,note\nweb,1,x\n", "line 1 has 3 cells"),
+    "semicolons": ("domain;share\nweb;1\n", "line 1 has 1 cells"),
+    "a domain twice": ("domain,share\nweb,.5\n\nweb,.5\n", "line 4: web stands twice"),
+    "nothing": ("\n", "no mixture stands there"),
+    "a field of megabytes": (f'domain,share\n"{"a" * 200_000}",1\n', "no CSV: field larger"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_TABLES)
+def test_a_faulty_table_of_shares_is_one_line(name, desk, capsys):
+    text, message = HOSTILE_TABLES[name]
+    write("m.csv", text)
+    assert main(["export", "--mixture", "m.csv", "--to", "out", "--format", "json"]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
 
 
 def test_what_a_dropped_domain_costs_is_predicted_by_the_fit(desk, caplog):
@@ -154,7 +238,7 @@ def test_several_sources_of_a_domain_share_its_weight_by_tokens(desk):
 
 
 HOSTILE_MAPS = {
-    "no YAML": ("web: [", "neither JSON nor YAML"),
+    "no YAML": ("web: [", "no JSON or YAML"),
     "a list": ("- web", "no map of sources; give DOMAIN: PATH"),
     "a key twice": ("web: /a\nweb: /b\n", "the key web stands twice"),
     "an unknown domain": ("wbe: /a\n", "wbe is no domain of the mixture; did you mean web?"),
@@ -299,6 +383,26 @@ def test_a_file_beside_the_mixture_that_was_wanted(desk, capsys):
     assert "changed: /d/code was not asked" in out
 
 
+def test_a_file_without_a_number_of_tokens_is_compared_too(desk, capsys):
+    """Shares alone are not whole units, whatever their sum is rounded to."""
+    write("blend.txt", "0.6 /d/web 0.3 /d/code 0.1 /d/wiki")
+    write("wanted.yaml", "/d/web: .5\n/d/code: .4\n/d/wiki: .1\n")
+    assert check("blend.txt", "--format", "megatron", "--mixture", "wanted.yaml") == 1
+    assert "changed: /d/web: 50.0000% of the tokens was asked" in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared_is_told(desk, capsys):
+    """Rows of unknown lengths are no shares of tokens."""
+    write("mixed.py", RANDOM)
+    write("wanted.yaml", "web: .5\ncode: .5\n")
+    words = ["mixed.py", "--format", "hf", "--mixture", "wanted.yaml"]
+    assert check(*words[:3]) == 0
+    message = "remark: shares of tokens are unknown: rows are drawn, and nobody said how many"
+    assert message in capsys.readouterr().out
+    assert check(*words) == 1
+    assert "whether --mixture is read is unknown" in capsys.readouterr().out
+
+
 def test_a_file_of_domains_takes_the_sizes_of_their_sources(desk):
     write("sizes.yaml", "web: {path: /d/web, tokens: 6e8}\ncode: {path: /d/code, tokens: 1e9}\n")
     words = ["mixture.json", "--format", "json", "--sizes", "sizes.yaml", "--tokens", "1e9"]
@@ -363,6 +467,15 @@ def test_sources_that_are_missing_or_not_expected_are_named(desk, capsys):
     assert "changed: /d/laws does not stand in the file, and 100 sequences of it" in out
 
 
+def test_a_domain_of_several_sources_is_counted_by_source(desk, capsys):
+    words = published()
+    write("sizes.yaml", "web: [{path: /d/web, tokens: 4e13}, {path: /d/tiny, tokens: 1e13}]\n")
+    counted({"web": 6_000, "/d/code": 4_000})
+    assert check(*words, "--tokens", "1e9", "--observed", "counts.csv") == 1
+    message = "counts.csv: web has several sources; count each by itself: /d/web, /d/tiny"
+    assert message in capsys.readouterr().err
+
+
 RANDOM = (
     "from datasets import interleave_datasets\n"
     "PROBABILITIES = {'web': 0.6, 'code': 0.4}\n"
@@ -422,6 +535,18 @@ def test_faulty_counts_are_one_line(name, desk, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_page_lists_every_setting_and_the_words_that_it_takes(name):
+    page = (HOUSE / "docs" / "export.md").read_text().split("### Settings")[1]
+    rows = [line for line in page.splitlines() if line.startswith("| `") and f"`{name}`" in line]
+    (row,) = [line for line in rows if f"`{name}`" in line.split("|")[1]]
+    trainer = FORMATS[name].load_class()
+    for key in trainer.defaults:
+        assert f"`{key}`" in row, key
+    for word in trainer.words.get("form", ()):
+        assert f"`{word}`" in row, word
 
 
 def test_the_table_of_the_page_has_a_row_for_every_format():

@@ -7,7 +7,8 @@ import pytest
 
 from mixwright.proposals.export import create
 from mixwright.proposals.export.blend import Budget, Size
-from mixwright.proposals.export.exporting import budget_of, export
+from mixwright.proposals.export.exporting import export
+from mixwright.proposals.export.order import budget_of
 from orders import WEIGHTS, order
 from trainer_envs import answer, environment
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mixwright.proposals.export import create
-from mixwright.proposals.export.exporting import budget_of, export
-from mixwright.proposals.export.order import Order, Source
+from mixwright.proposals.export.exporting import export
+from mixwright.proposals.export.order import Order, Source, budget_of
 from orders import WEIGHTS, order, staged
 from trainer_envs import answer, environment
 

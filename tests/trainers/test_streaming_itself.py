@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mixwright.proposals.export import create
-from mixwright.proposals.export.exporting import budget_of, export
+from mixwright.proposals.export.exporting import export
+from mixwright.proposals.export.order import budget_of
 from orders import WEIGHTS, order
 from trainer_envs import answer, environment
 

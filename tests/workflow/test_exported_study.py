@@ -110,7 +110,10 @@ def test_a_list_is_short_for_formats(finished):
 
 WRONG = {
     "an unknown format": ({"megatorn": {}}, "export.formats: megatorn is unknown; did you mean"),
-    "an unknown setting": ({"megatron": {"fom": 1}}, "export.formats.megatron.fom is unknown"),
+    "an unknown setting": (
+        {"megatron": {"fom": 1}},
+        "export.formats: megatron knows no fom; did you mean form?",
+    ),
     "another name": ({"nemo": {}}, "export.formats: nemo: NeMo 3 has no part"),
 }
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,9 @@ log = logging.getLogger(__name__)
 
 RANDOM = "the trainer draws at random: what is read scatters about these shares"
 RIGHT = "nothing goes wrong"
+WRONG = "something goes wrong; correct what is listed above"
+# numpy's seeds
+MOST_SEED = 2**32 - 1
 
 
 def export(
@@ -57,31 +61,36 @@ def export(
     table: Path | None = None,
     settings: str = "{}",
     seed: int = 0,
+    most_passes: float = MOST_PASSES,
 ) -> None:
     """Write a mixture as the file of a trainer, and say what the trainer will read by it.
 
     Shares of tokens become what the trainer counts. Sources that it would not read are dropped by
-    name. The file is read back by the trainer's own rule.
+    name. The file is read back by the trainer's own rule: exit with 1 where something goes wrong
+    by it. The file is written all the same.
 
     Example:
         mixwright export --mixture mixture.json --format megatron --tokens 2e10 --sequence 4096
             --sources map.yaml --to blend.txt
     """
     trainer = _trainer(format, settings)
+    _check_numbers(tokens, sequence, most_passes, seed)
     wanted = read_wanted(mixture, tokens)
     order = Order(
         stages=wanted.stages,
-        sources=_sources(wanted, sources, domains),
+        sources=_sources(wanted, sources, domains, packed),
         sequence=sequence,
         packed=packed,
         seed=seed,
     )
-    result = exported(trainer, order, _cost(fit, wanted))
+    result = exported(trainer, order, _cost(fit, wanted), most_passes)
     with written(to) as partial:
         partial.write_text(result.text, encoding="utf-8")
     if table is not None:
         _write_table(table, account_rows(result.accounts, result.dropped))
     _show_export(result)
+    if result.is_faulty:
+        raise MixwrightError(f"{to}: written, but {WRONG}")
 
 
 def export_mixture(
@@ -107,7 +116,7 @@ def export_mixture(
     wanted = read_wanted(mixture, plan["tokens"])
     order = Order(
         stages=wanted.stages,
-        sources=_sources(wanted, sources, domains),
+        sources=_sources(wanted, sources, domains, plan["packed"]),
         sequence=plan["sequence"],
         packed=plan["packed"],
         seed=plan["seed"],
@@ -143,6 +152,7 @@ def check_mixture(
             --sequence 4096
     """
     trainer = _trainer(format, settings)
+    _check_numbers(tokens, sequence, most_passes)
     known: tuple[Source, ...] = ()
     if sizes is not None:
         known = tuple(read_sizes(sizes))
@@ -168,8 +178,27 @@ def check_mixture(
         _write_table(table, rows)
     _show_check(checked, comparison)
     if checked.is_faulty or (comparison is not None and comparison.is_faulty):
-        raise MixwrightError(f"{file}: something goes wrong; correct what is listed above")
+        raise MixwrightError(f"{file}: {WRONG}")
     print(RIGHT)
+
+
+def _check_numbers(
+    tokens: float | None,
+    sequence: int | None,
+    most_passes: float,
+    seed: int = 0,
+) -> None:
+    """Refuses numbers that no training has.
+
+    Raises:
+        MixwrightError: one is not finite, or not above 0.
+    """
+    numbers = {"tokens": tokens, "sequence": sequence, "most-passes": most_passes}
+    for option, value in numbers.items():
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise MixwrightError(f"--{option} {value:g}: give a number above 0")
+    if not 0 <= seed <= MOST_SEED:
+        raise MixwrightError(f"--seed {seed}: give a whole number from 0 to {MOST_SEED}")
 
 
 def _trainer(name: str, settings: str) -> Format:
@@ -190,12 +219,18 @@ def _settings(text: str) -> dict[str, Any]:
     return values
 
 
-def _sources(wanted: Wanted, path: Path | None, domains: Path | None) -> tuple[Source, ...]:
-    """Returns the prepared sources; sizes that their map does not state are those of the study."""
+def _sources(
+    wanted: Wanted, path: Path | None, domains: Path | None, packed: bool
+) -> tuple[Source, ...]:
+    """Returns the prepared sources; sizes that their map does not state are those of the study.
+
+    Where rows are packed, the study's documents are no rows.
+    """
     sizes = dict(wanted.sizes)
     if domains is not None:
         for name, (tokens, documents) in documents_of_sources(domains).items():
-            sizes[name] = Size(tokens, documents, documents)
+            rows = None if packed else documents
+            sizes[name] = Size(tokens, documents, rows)
     return tuple(read_sources(path, wanted.domains, sizes))
 
 

@@ -13,6 +13,7 @@ from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import (
     CHANGED,
     ENDS,
+    LOST,
     PASSES,
     REMARK,
     ROWS,
@@ -182,3 +183,22 @@ def test_what_a_drop_costs_is_asked_of_each_and_of_all():
     assert [call["laws"] == 0 for call in calls] == [False, True, True]
     assert calls[0]["web"] == pytest.approx(0.6 / 0.995)
     assert "dropped in all: 2 sources; predicted cost: much" in result.notes
+
+
+def test_of_a_source_without_weight_nothing_needs_to_be_known():
+    """Numbers of rows are made of sizes; a domain of weight 0 may have none, nor a source."""
+    wanted = order({"web": 0.6, "code": 0.4, "wiki": 0.0, "laws": 0.0})
+    sources = [source for source in wanted.sources if source.domain != "laws"]
+    sources[2] = Source("wiki", "/data/wiki")
+    for name in ("hf", "trl", "fairseq2", "streaming"):
+        result = export(create(name), replace(wanted, sources=tuple(sources)))
+        assert [line.path for line in result.accounts[0].lines] == ["/data/web", "/data/code"]
+        assert result.notes[0] == "left out, for the weight is 0: /data/wiki"
+
+
+def test_a_training_of_less_than_a_unit_is_told_once():
+    sizes = {"a": Size(tokens=1e6), "b": Size(tokens=1e6)}
+    budget = Budget(500, 1_000, False, sizes)
+    trainer = create("megatron")
+    stage = with_remarks(account(trainer, blend({"a": 1, "b": 1}), budget), SEQUENCES, budget)
+    assert kinds(stage.faults) == [LOST, LOST]

@@ -20,7 +20,7 @@ from mixwright.proposals.export.blend import (
     Size,
 )
 from mixwright.proposals.export.exporting import export
-from mixwright.proposals.export.trainers.energon import repetitions_of, rows_of
+from mixwright.proposals.export.trainers.energon import repetitions_of, rows_taken
 from orders import WEIGHTS, order
 
 HEAD = "__module__: megatron.energon\n__class__: MetadatasetV2\n"
@@ -89,12 +89,12 @@ def test_chances_come_of_32_bit_sums():
 )
 def test_repetitions_are_rounded_down_to_rows(repetitions, rows, drawn):
     # 10 * (2.3 - 2) is a hair under 3
-    assert rows_of(repetitions, rows) == drawn
+    assert rows_taken(repetitions, rows) == drawn
 
 
 def test_repetitions_are_written_so_that_floats_do_not_lose_a_row():
     for wanted in range(1, 400):
-        assert rows_of(repetitions_of(wanted, 137), 137) == wanted
+        assert rows_taken(repetitions_of(wanted, 137), 137) == wanted
 
 
 def test_the_repetitions_read_what_was_asked():
@@ -123,16 +123,16 @@ def test_less_than_half_a_row_is_dropped_with_a_remedy():
 
 def test_repetitions_ask_for_tokens_and_rows():
     trainer = create("energon", {"form": "blend_epochized"})
-    with pytest.raises(MixwrightError, match="give --tokens"):
+    with pytest.raises(MixwrightError, match="add --tokens"):
         export(trainer, order(tokens=None))
     wanted = order(packed=True)
-    bare = tuple(replace(source, rows=None) for source in wanted.sources)
+    bare = tuple(replace(source, rows=None, tokens=None) for source in wanted.sources)
     with pytest.raises(MixwrightError, match="add `rows:`"):
         export(trainer, replace(wanted, sources=bare))
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(MixwrightError, match="use blend or blend_epochized"):
+    with pytest.raises(MixwrightError, match="use one of blend, blend_epochized"):
         export(create("energon", {"form": "mix"}), order())
 
 

@@ -33,6 +33,12 @@ def kinds_of(numbers):
     return {fault.kind for fault in account(trainer, blend, Budget()).faults}
 
 
+def test_packed_rows_are_no_remedy_for_documents():
+    bare = tuple(replace(source, documents=None) for source in order().sources)
+    with pytest.raises(MixwrightError, match=r"--sources$"):
+        export(create("fairseq2"), replace(order(), sources=bare))
+
+
 def test_the_file_is_the_dataset_section_of_a_recipe():
     text = export(create("fairseq2"), order()).text
     section = yaml.safe_load(text)["dataset"]

@@ -58,7 +58,7 @@ def test_an_export_is_exact_to_a_hundredth_of_the_least():
     assert [line.number for line in stage.lines] == [3_000_000, 1_500_000, 499_500, 400, 100]
     # a million rows, of which the whole cycle is five
     assert [line.share for line in stage.lines] == list(WEIGHTS.values())
-    assert not stage.random and not stage.faults
+    assert not stage.random and not stage.is_faulty
 
 
 def test_a_short_training_drops_by_name_and_says_what_keeps():

@@ -167,6 +167,33 @@ def test_stages_begin_at_a_step_and_at_a_block():
     assert not result.dropped or all(drop.share == 0 for drop in result.dropped)
 
 
+def test_a_stage_that_begins_elsewhere_is_told():
+    """Of steps of 512 and blocks, the nearest start is 3.2 M tokens off: 3 % of the anneal."""
+    _, last = export(create("levanter"), staged()).accounts
+    (remark,) = [fault for fault in last.faults if "begins after" in fault.message]
+    assert remark.kind == "remark"
+    assert remark.message.startswith("anneal begins after 9.03168e+08 tokens, and 9e+08 was asked")
+    settings = {"mixture_block_size": 40_000, "train_batch_size": 3_000}
+    _, last = export(create("levanter", settings), staged()).accounts
+    (fault,) = [fault for fault in last.faults if "begins after" in fault.message]
+    assert fault.kind == "changed"
+    assert "begins after 9.6e+08 tokens, and 9e+08 was asked" in fault.message
+
+
+def test_a_stage_after_the_end_is_told_where_the_command_says_the_sequence():
+    """The file counts steps, and need not say how long a sequence is."""
+    stages = [[0, {"a": 0.9, "b": 0.1}], [2_048, {"a": 0.5, "b": 0.5}]]
+    data = {"components": {"a": {}, "b": {}}, "train_weights": stages}
+    trainer = create("levanter")
+    blends = trainer.read(yaml.safe_dump({"data": data}), "FILE")
+    step = 512 * 1_000
+    late = check(trainer, blends, Plan(tokens=2_000.0 * step, sequence=1_000))
+    assert "it is never reached" in messages(late.accounts[1])
+    whole = check(trainer, blends, Plan(tokens=3_000.0 * step, sequence=1_000))
+    assert not whole.is_faulty
+    assert [budget.tokens for budget in whole.budgets] == [2_048.0 * step, 952.0 * step]
+
+
 def test_stages_too_short_for_a_block_are_refused():
     trainer = create("levanter", {"mixture_block_size": 60_000})
     half = Stage(order({"web": 1.0}).stages[0].mixture, "b", 1e6)

@@ -132,6 +132,20 @@ def test_zeros_are_refused_and_weights_may_be_text():
     assert faults(stage, REFUSED)
 
 
+@pytest.mark.parametrize("value", [LISTED, f"'{LISTED}'", f'"{LISTED}" num_epoch=1'])
+def test_the_word_of_a_command_line_is_read(value):
+    text = f"python3 -m maxtext.trainers.pre_train.train base.yml grain_train_files={value}"
+    (blend,) = create("maxtext").read(text, "FILE")
+    assert blend.entries == create("maxtext").read(LISTED, "FILE")[0].entries
+
+
+@pytest.mark.parametrize("epochs", ["0", "-1", "1(", "[2]", ".nan"])
+def test_passes_that_are_no_number_above_zero_are_one_line(epochs):
+    text = f"grain_train_files: {LISTED}\nnum_epoch: {epochs}\n"
+    with pytest.raises(MixwrightError, match=r"FILE: num_epoch is .*; give a number"):
+        create("maxtext").read(text, "FILE")
+
+
 def test_the_bare_value_of_the_key_is_read():
     assert [line.path for line in checked(LISTED).lines] == [
         f"/d/{name}" for name in ("web", "code", "wiki", "books", "laws")

@@ -128,8 +128,21 @@ def test_every_form_is_read_back(form):
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model:\n  data:\n    data_prefix: [0.5, /d/a, 0.5, /d/b]\n",
+        "from datasets import load_dataset\nmixed = interleave_datasets(['a', 'b'])\n",
+        "- path: a\n",
+    ],
+)
+def test_another_trainers_file_is_no_list_of_paths(text):
+    with pytest.raises(MixwrightError, match=r"FILE: .* is no path: .* name its own --format"):
+        create("megatron").read(text, "FILE")
+
+
 def test_an_unknown_form_is_refused():
-    with pytest.raises(MixwrightError, match="no form yaml; use arguments, file, json or autom"):
+    with pytest.raises(MixwrightError, match="no form yaml; use one of arguments, file, json"):
         export(create("megatron", {"form": "yaml"}), order())
 
 

@@ -10,7 +10,7 @@ from mixwright.proposals.export import create
 from mixwright.proposals.export.account import account
 from mixwright.proposals.export.blend import CHANGED, PASSES, REFUSED, REMARK, Budget, Size
 from mixwright.proposals.export.exporting import export
-from mixwright.proposals.export.trainers.megatron_bridge import passes_of, rows_of
+from mixwright.proposals.export.trainers.megatron_bridge import passes_of, rows_taken
 from orders import LENGTHS, TOKENS, WEIGHTS, order
 
 
@@ -70,15 +70,15 @@ def test_data_path_without_weights_is_remarked():
     [(1.0, 10, 10), (2.5, 10, 25), (0.5, 10, 5), (0.51, 10, 6), (1e-9, 10, 1), (0.0, 10, 0)],
 )
 def test_passes_are_rounded_up_to_rows(passes, rows, drawn):
-    assert rows_of(passes, rows) == drawn
+    assert rows_taken(passes, rows) == drawn
 
 
 def test_floats_round_up_too():
     """As Python computes 10 * (1.1 - 1): a hair above 1."""
-    assert rows_of(1.1, 10) == 12
-    assert rows_of(passes_of(11, 10), 10) == 11
+    assert rows_taken(1.1, 10) == 12
+    assert rows_taken(passes_of(11, 10), 10) == 11
     for wanted in range(1, 400):
-        assert rows_of(passes_of(wanted, 137), 137) == wanted
+        assert rows_taken(passes_of(wanted, 137), 137) == wanted
 
 
 def test_the_passes_read_the_rows_that_were_asked():
@@ -87,7 +87,7 @@ def test_the_passes_read_the_rows_that_were_asked():
     passes = constant(result.text, "PASSES")
     total = 0
     for name, weight in WEIGHTS.items():
-        rows = rows_of(passes[f"/data/{name}"], 2 * TOKENS / LENGTHS[name])
+        rows = rows_taken(passes[f"/data/{name}"], 2 * TOKENS / LENGTHS[name])
         total += rows * LENGTHS[name]
         # half a row is as near as rows come
         assert abs(rows - weight * TOKENS / LENGTHS[name]) <= 0.51
@@ -182,7 +182,7 @@ def test_passes_ask_for_rows(missing):
 
 
 def test_passes_ask_for_the_length_of_the_training():
-    with pytest.raises(MixwrightError, match="give --tokens"):
+    with pytest.raises(MixwrightError, match="add --tokens"):
         export(create("megatron-bridge-sft"), order(tokens=None))
 
 

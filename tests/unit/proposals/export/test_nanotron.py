@@ -74,7 +74,7 @@ def test_stages_ask_for_the_length_of_a_sequence():
 
 @pytest.mark.parametrize("batch", [0, 1.5, "many", True])
 def test_a_batch_that_is_no_number_is_refused(batch):
-    with pytest.raises(MixwrightError, match="give the sequences a step"):
+    with pytest.raises(MixwrightError, match="give a whole number from 1 to"):
         export(create("nanotron", {"batch": batch}), order())
 
 

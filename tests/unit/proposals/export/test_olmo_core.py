@@ -280,6 +280,15 @@ def test_composable_stages_are_mixtures_in_turn():
     assert "ShuffleStrategy.intra_source" in result.text
 
 
+def test_a_ratio_that_is_not_finite_is_no_traceback():
+    trainer = create("olmo-core", {"form": "composable"})
+    text = export(trainer, order({"web": 0.6, "code": 0.4})).text
+    (blend,) = trainer.read(text.replace("ratio=0.4", "ratio=1e400"), "FILE")
+    sizes = {"/data/web": Size(1e9), "/data/code": Size(1e9)}
+    stage = account(trainer, blend, Budget(1e9, 1_000, sizes=sizes))
+    assert stage.is_faulty
+
+
 def test_composable_without_a_target_shrinks_to_what_the_ratios_allow():
     text = NESTED.replace("num_tokens=30_000_000_000,", "").replace("math", "sums")
     sizes = {"fim": Size(1e6), "edu": Size(1e6), "sums": Size(1e6)}

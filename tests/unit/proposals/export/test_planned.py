@@ -62,6 +62,13 @@ def test_measured_runs_have_shares_but_no_counts(tmp_path):
     check_exports(measured(tmp_path, export=packed))
 
 
+def test_a_wrong_value_is_told_when_the_study_is_parsed():
+    wrong = study(export={"formats": {"levanter": {"mixture_block_size": "abc"}}})
+    message = r"export.formats: levanter: mixture_block_size is 'abc'; give a whole number"
+    with pytest.raises(MixwrightError, match=message):
+        check_exports(wrong)
+
+
 def test_trees_have_no_text():
     domain = {"source": "table", "table": "t", "label": "a"}
     tables = {"t": {"file": "t.csv", "labels": ["a", "b"], "features": ["f"]}}

@@ -38,6 +38,7 @@ def test_what_propose_wrote_gives_weights_tokens_sizes_and_objective(tmp_path):
         ("m.json", '{"web": 0.75, "code": 0.25}'),
         ("m.csv", "domain,share\nweb,0.75\ncode,0.25\n"),
         ("m.csv", '\ufeffdomain,share\r\n"web",0.75\r\ncode,0.25\r\n'),
+        ("M.CSV", "domain,share\n\nweb,0.75\ncode,0.25\n\n"),
     ],
 )
 def test_a_mixture_is_read_in_every_form(name, text, tmp_path):
@@ -104,6 +105,28 @@ def test_binary_and_deep_files_are_one_line(tmp_path):
     with pytest.raises(MixwrightError, match="not readable as text"):
         read_wanted(tmp_path / "a.json", None)
     write(tmp_path, "b.json", "[" * 5_000)
-    with pytest.raises(MixwrightError, match="neither JSON nor YAML") as error:
+    with pytest.raises(MixwrightError, match="no JSON or YAML") as error:
         read_wanted(tmp_path / "b.json", None)
     assert "\n" not in str(error.value)
+
+
+def test_json_may_be_indented_with_tabs(tmp_path):
+    text = json.dumps({"weights": {"web": 1.0}}, indent="\t")
+    (stage,) = read_wanted(write(tmp_path, "m.json", text), None).stages
+    assert stage.mixture.as_dict() == {"web": 1.0}
+
+
+WRONG = {
+    "no heading": ("m.csv", "web,0.5\ncode,0.5\n", "line 1 is no heading"),
+    "a cell more": ("m.csv", "domain,share\nweb,1,x\n", "line 2 has 3 cells"),
+    "an open quote": ("m.csv", 'domain,share\n"web,1\n', "no CSV"),
+    "a domain twice": ("m.csv", "domain,share\nweb,.5\nweb,.5\n", "web stands twice"),
+    "a key of JSON twice": ("m.json", '{"web": 0.5, "web": 0.5}', "the key web stands twice"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mixture_that_would_lose_a_domain_is_refused(name, tmp_path):
+    file, text, message = WRONG[name]
+    with pytest.raises(MixwrightError, match=message):
+        read_wanted(write(tmp_path, file, text), None)

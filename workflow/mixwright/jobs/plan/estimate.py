@@ -42,11 +42,6 @@ class Hardware:
     # section of the config -> what was measured there
     measured: Mapping[str, Measurement] = field(default_factory=dict)
 
-    @property
-    def cores(self) -> int:
-        """Cores of the machine that runs what trains no model."""
-        return self.numbers["cpu"]
-
     def with_numbers(self, numbers: Mapping[str, int]) -> "Hardware":
         """Returns the hardware with other numbers of some kinds of devices."""
         return replace(self, numbers={**self.numbers, **numbers})

@@ -14,17 +14,20 @@ from mixwright.proposals.export.blend import (
     LOST,
     PASSES,
     REMARK,
+    ROWS,
     Blend,
     Budget,
     Drawn,
     Fault,
     Size,
 )
-from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
+from mixwright.proposals.export.units import are_counted, sizes_of, tokens_a_unit, units_of
 
 # Passes over a source that are likely to be meant. Four cost little (arXiv 2305.16264); of scarce
 # text inside a mixture 15 to 20 were fine.
 MANY_PASSES, MOST_PASSES = 4.0, 20.0
+# Parts of a sequence that packed rows hold on average: some end in padding.
+LEAST_FILLED, MOST_FILLED = 0.5, 1.01
 # Sources that a message lists.
 LISTED = 4
 
@@ -126,13 +129,25 @@ def _without_number(fault: Fault) -> str:
 
 
 def often_read(lines: Sequence[Line], most_passes: float) -> list[Fault]:
-    """Returns a fault for each source with more passes than are likely to be meant."""
+    """Returns a fault for each source with more passes than are likely to be meant.
+
+    A source that stands in several lines is read in each.
+    """
     faults = []
-    for line in lines:
-        if line.passes is not None and line.passes > most_passes:
-            message = f"{line.path} is read {line.passes:,.0f} times over"
+    for path, passes in _passes_by_path(lines).items():
+        if passes > most_passes:
+            message = f"{path} is read {passes:,.0f} times over"
             faults.append(Fault(PASSES, f"{message}; lower its weight, or find more of it"))
     return faults
+
+
+def _passes_by_path(lines: Sequence[Line]) -> dict[str, float]:
+    """Returns path -> passes over a source, of all its lines; without those that are unknown."""
+    passes: dict[str, float] = {}
+    for line in lines:
+        if line.passes is not None:
+            passes[line.path] = passes.get(line.path, 0.0) + line.passes
+    return passes
 
 
 def with_remarks(
@@ -150,32 +165,77 @@ def with_remarks(
         most_passes: over a source, above which it is a fault and no remark.
     """
     remarks = []
-    for line in account.lines:
-        if line.passes is not None and MANY_PASSES < line.passes <= most_passes:
-            message = f"{line.path} is read {line.passes:,.1f} times over"
+    for path, passes in _passes_by_path(account.lines).items():
+        if MANY_PASSES < passes <= most_passes:
+            message = f"{path} is read {passes:,.1f} times over"
             remarks.append(Fault(REMARK, f"{message}; up to four passes cost little"))
+    remarks += _unlike_packed(account.lines, unit, budget)
+    remarks += _unknown_shares(account, unit, budget)
     remarks += _unknown_passes(account.lines, unit, budget)
     return replace(account, faults=(*account.faults, *remarks))
 
 
+def _unlike_packed(lines: Sequence[Line], unit: str, budget: Budget) -> list[Fault]:
+    """A remark where the sizes of a source tell that its rows hold no sequence each."""
+    if unit != ROWS or not budget.packed or budget.sequence is None:
+        return []
+    unlike = []
+    held = 0.0
+    for line in lines:
+        size = budget.sizes.get(line.path, Size())
+        if not size.rows or not size.tokens:
+            continue
+        part = size.tokens / size.rows / budget.sequence
+        if not LEAST_FILLED <= part <= MOST_FILLED:
+            held = held or size.tokens / size.rows
+            unlike.append(line.path)
+    if not unlike:
+        return []
+    message = f"--packed says {budget.sequence:,} tokens a row, and by its `tokens:` and `rows:`"
+    message = f"{message} a row of {shortened(unlike, LISTED)} holds others (the first {held:,.0f})"
+    return [Fault(REMARK, f"{message}; correct the sizes, or leave --packed out")]
+
+
+def _unknown_shares(account: Account, unit: str, budget: Budget) -> list[Fault]:
+    """A remark where nobody knows the tokens that are read: of which sources sizes lack."""
+    if not account.drawn.units.sum() > 0:
+        # the trainer stops
+        return []
+    unsized = []
+    for line in account.lines:
+        size = budget.sizes.get(line.path, Size())
+        if tokens_a_unit(unit, size, budget.sequence, budget.packed) is None:
+            unsized.append(line.path)
+    if not unsized:
+        return []
+    of_which = shortened(unsized, LISTED)
+    message = f"shares of tokens are unknown: {unit} are drawn, and nobody said how many tokens"
+    message = f"{message} one of {of_which} holds; give `tokens:` and `{unit}:` of each"
+    if unit == ROWS:
+        message = f"{message}, or say --packed where rows are packed to one length"
+    return [Fault(REMARK, message)]
+
+
 def _unknown_passes(lines: Sequence[Line], unit: str, budget: Budget) -> list[Fault]:
     """A remark where passes are unknown: of which sources, and what to give."""
-    unknown = [line.path for line in lines if line.passes is None]
-    if not unknown:
+    sizes = {}
+    for line in lines:
+        if line.passes is None:
+            sizes[line.path] = budget.sizes.get(line.path, Size())
+    if not sizes:
         return []
     lacking = []
     if budget.tokens is None:
         lacking.append("--tokens of the training")
-    unsized = []
-    for line in lines:
-        size = budget.sizes.get(line.path, Size())
-        if _is_unsized(unit, size, budget):
-            unsized.append(line.path)
+    unsized = [path for path, size in sizes.items() if _is_unsized(unit, size, budget)]
     if unsized:
         lacking.append(f"the sizes of {shortened(unsized, LISTED)}")
-    if not lacking:
+    if not lacking and budget.sequence is None:
         lacking.append("--sequence")
-    of_which = shortened(unknown, LISTED)
+    if not lacking:
+        # nothing is read of anything
+        return []
+    of_which = shortened(list(sizes), LISTED)
     message = f"passes over {of_which} are unknown; give {' and '.join(lacking)}"
     return [Fault(REMARK, message)]
 
@@ -215,8 +275,3 @@ def passes_of(unit: str, units: Array, blend: Blend, budget: Budget) -> list[flo
         else:
             passes.append(None)
     return passes
-
-
-def are_counted(units: Array) -> bool:
-    """Whether units are numbers of units, and not shares of an unknown number."""
-    return bool(units.sum() > 1 + 1e-6)

@@ -1,5 +1,7 @@
 """The rules by which trainers turn numbers of a file into what they read."""
 
+import math
+from collections.abc import Collection
 from functools import lru_cache
 
 import numpy as np
@@ -12,10 +14,9 @@ from mixwright.proposals.export.blend import (
     REFUSED,
     Blend,
     Budget,
-    Drawn,
     Fault,
 )
-from mixwright.proposals.export.units import all_units, sizes_of, units_of
+from mixwright.proposals.export.units import all_units, are_counted, sizes_of, units_of
 
 # Samples of an index that is walked through; it takes a second.
 WALKED = 300_000
@@ -170,6 +171,7 @@ def last_exhausted(
     units: Array,
     blend: Blend,
     budget: Budget,
+    remedy: str = "let sources repeat, or find more of them",
 ) -> tuple[Fault, ...]:
     """Returns the fault of a trainer that stops when every source was used up once.
 
@@ -180,6 +182,7 @@ def last_exhausted(
         units: (entries,) of the whole stage.
         blend: the entries.
         budget: what there is of each source.
+        remedy: what a user can do.
     """
     last = 0.0
     sizes = sizes_of(blend, budget)
@@ -190,11 +193,8 @@ def last_exhausted(
         last = max(last, most / count)
     if last >= 1:
         return ()
-    message = (
-        f"the training ends at {last:.1%} of its tokens, when every source was used up once;"
-        " let sources repeat, or find more of them"
-    )
-    return (Fault(ENDS, message),)
+    message = f"the training ends at {last:.1%} of its tokens, when every source was used up once"
+    return (Fault(ENDS, f"{message}; {remedy}"),)
 
 
 def never_drawn(blend: Blend, units: Array) -> tuple[Fault, ...]:
@@ -204,6 +204,30 @@ def never_drawn(blend: Blend, units: Array) -> tuple[Fault, ...]:
         if entry.number > 0 and count == 0:
             faults.append(Fault(LOST, f"{entry.path} ({entry.number:g}) is never read"))
     return tuple(faults)
+
+
+def units_that_keep(blend: Blend, lost: Collection[str]) -> int | None:
+    """Returns the units of which each lost source has one by its share; None where it has none.
+
+    Args:
+        blend: the entries.
+        lost: their paths.
+    """
+    of_lost = []
+    for entry, share in zip(blend.entries, normalised(blend).tolist(), strict=True):
+        if entry.path in lost and share > 0:
+            of_lost.append(share)
+    if not of_lost:
+        return None
+    return math.ceil(1 / min(of_lost))
+
+
+def longer_training(unit: str, blend: Blend, lost: Collection[str]) -> str:
+    """Returns the sentence on the units from which a training reads every lost source."""
+    count = units_that_keep(blend, lost)
+    if count is None:
+        return ""
+    return f"a training of {count:,} {unit} or more reads all of them"
 
 
 def changed(blend: Blend, units: Array, why: str) -> tuple[Fault, ...]:
@@ -218,7 +242,7 @@ def changed(blend: Blend, units: Array, why: str) -> tuple[Fault, ...]:
     if total == 0:
         return ()
     # Shares alone have no unit to be rounded to.
-    rounding = 1 / total if total > 1 + 1e-6 else 0.0
+    rounding = 1 / total if are_counted(units) else 0.0
     faults = []
     shares = units / total
     for entry, wanted, share in zip(
@@ -231,17 +255,6 @@ def changed(blend: Blend, units: Array, why: str) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def whole(count: float | None) -> int | None:
-    """Returns a whole number of units."""
-    return None if count is None else int(count)
-
-
 def is_sum_one(blend: Blend) -> bool:
     """Whether the numbers sum to 1 as closely as numpy's Generator.choice asks."""
     return bool(abs(numbers_of(blend).sum() - 1) <= SUM_OF_CHOICE)
-
-
-def drawn_at_random(unit: str, blend: Blend, budget: Budget) -> Drawn:
-    """Returns what a trainer draws at random by normalised numbers, without an end of sources."""
-    units = expected(unit, blend, budget)
-    return Drawn(units, never_drawn(blend, units), random=True)

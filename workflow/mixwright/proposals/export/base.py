@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.blend import SEQUENCES, Blend, Budget, Drawn, Entry, Size
+from mixwright.proposals.export.blend import ROWS, SEQUENCES, Blend, Budget, Drawn, Entry
 from mixwright.proposals.export.order import Order, Source
+from mixwright.proposals.export.settings import Words, with_defaults
 from mixwright.proposals.export.units import tokens_a_unit
 
 # Sums of shares that are off by less are 1 but for rounding.
@@ -54,10 +55,10 @@ class Format:
     suffix: ClassVar[str] = ".yaml"
     # setting -> its value where the user names none: forms of the file, keys of the trainer
     defaults: ClassVar[Mapping[str, Any]] = {}
+    # setting -> the values that it takes, where they are few
+    words: ClassVar[Words] = {}
     # whether the trainer knows mixtures by stage
     staged: ClassVar[bool] = False
-    # whether an entry may list several files
-    lists_files: ClassVar[bool] = False
     # whether the format needs the rows of every source and the tokens of the run
     counts_rows: ClassVar[bool] = False
 
@@ -65,18 +66,17 @@ class Format:
     settings: Mapping[str, Any]
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> "Format":
+    def of(cls, settings: Mapping[str, Any], where: str = "--settings") -> "Format":
         """Returns the format with the user's settings over the defaults.
 
+        Args:
+            settings: of the user.
+            where: what messages begin with.
+
         Raises:
-            MixwrightError: a setting is unknown.
+            MixwrightError: a setting is unknown, or its value is none that it takes.
         """
-        for key in settings:
-            if key not in cls.defaults:
-                raise MixwrightError(
-                    f"--settings: {cls.name} knows no {key}; {nearest(key, cls.defaults)}"
-                )
-        return cls({**cls.defaults, **settings})
+        return cls(with_defaults(cls.name, cls.defaults, cls.words, settings, where))
 
     def numbers(self, order: Order, shares: Array, tokens: float | None) -> Array:
         """Returns (sources,) numbers for the file: shares of the unit, unless the trainer's differ.
@@ -153,14 +153,16 @@ class Format:
         unit = self.unit_of(self.settings)
         values = np.ones(len(order.sources))
         for place, source in enumerate(order.sources):
-            size = Size(source.tokens, source.documents, source.rows)
-            tokens = tokens_a_unit(unit, size, order.sequence, order.packed)
+            tokens = tokens_a_unit(unit, source.size, order.sequence, order.packed)
             if tokens is None:
-                raise MixwrightError(
+                message = (
                     f"{self.name}: it draws {unit}, and nobody said how many tokens one of"
                     f" {source.path} holds; add `tokens:` and `{unit}:` of every source to"
-                    " --sources, or say --packed where rows are packed to one length"
+                    " --sources"
                 )
+                if unit == ROWS:
+                    message = f"{message}, or say --packed where rows are packed to one length"
+                raise MixwrightError(message)
             values[place] = tokens
         return values
 

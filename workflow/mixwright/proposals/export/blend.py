@@ -56,10 +56,12 @@ class Blend:
     settings: Mapping[str, Any] = field(default_factory=dict)
     # of the stage; empty where there is one
     name: str = ""
-    # tokens of the run before the stage
+    # tokens of the run before the stage; 0 where the file does not say how long a sequence is
     begins: float = 0.0
     # what is wrong with the file itself, whatever is drawn by it
     faults: tuple[Fault, ...] = ()
+    # sequences of the run before the stage, of trainers that count them
+    sequences_before: int = 0
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ def check(trainer: Format, blends: Sequence[Blend], plan: Plan) -> Check:
         )
     budgets = []
     accounts = []
+    blends = _begun(blends, plan.sequence)
     for place, blend in enumerate(blends):
         tokens, faults = _stage_tokens(blends, place, plan.tokens)
         sizes = sizes_of_entries(blend, plan.sources)
@@ -74,7 +75,7 @@ def check(trainer: Format, blends: Sequence[Blend], plan: Plan) -> Check:
         of_stage = _account(trainer, blend, budget, plan, place)
         accounts.append(with_remarks(of_stage, unit, budget, plan.most_passes))
         budgets.append(budget)
-    overall = often_read(_summed(accounts), plan.most_passes)
+    overall = _over_stages(accounts, plan.most_passes)
     return Check(
         blends=tuple(blends),
         budgets=tuple(budgets),
@@ -107,6 +108,17 @@ def _account(
     )
 
 
+def _begun(blends: Sequence[Blend], sequence: int | None) -> list[Blend]:
+    """Returns the blends with the tokens before each; --sequence says what the file does not."""
+    if sequence is None or any(blend.begins for blend in blends):
+        return list(blends)
+    begun = []
+    for blend in blends:
+        begins = float(blend.sequences_before * sequence)
+        begun.append(replace(blend, begins=begins))
+    return begun
+
+
 def _stage_tokens(
     blends: Sequence[Blend], place: int, total: float | None
 ) -> tuple[float | None, list[Fault]]:
@@ -133,25 +145,14 @@ def _stage_tokens(
     return ends - begins, []
 
 
-def _summed(accounts: Sequence[Account]) -> list[Line]:
-    """Returns a line a source with its passes over all stages; none where there is one stage."""
+def _over_stages(accounts: Sequence[Account], most_passes: float) -> list[Fault]:
+    """Faults of passes over all stages; none where there is one stage."""
     if len(accounts) < 2:
         return []
-    passes: dict[str, float] = {}
+    lines: list[Line] = []
     for stage in accounts:
-        for line in stage.lines:
-            if line.passes is not None:
-                passes[line.path] = passes.get(line.path, 0.0) + line.passes
-    return [
-        Line(
-            path,
-            None,
-            0.0,
-            None,
-            count,
-        )
-        for path, count in passes.items()
-    ]
+        lines += stage.lines
+    return often_read(lines, most_passes)
 
 
 def _new(overall: Sequence[Fault], accounts: Sequence[Account]) -> list[Fault]:

@@ -6,11 +6,10 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.account import are_counted
 from mixwright.proposals.export.base import Format
-from mixwright.proposals.export.blend import ROWS, SEQUENCES, TOKENS, Entry, Size
+from mixwright.proposals.export.blend import TOKENS, Entry, Size
 from mixwright.proposals.export.checking import Check, Plan
-from mixwright.proposals.export.units import tokens_a_unit
+from mixwright.proposals.export.units import are_counted, holds_sequence, tokens_a_unit
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,10 @@ class Drawings:
             return True
         if self.plan.sequence is not None:
             return True
-        return not any(self._holds_a_sequence(name) for name in (unit, self.unit))
-
-    def _holds_a_sequence(self, unit: str) -> bool:
-        """Whether units hold a sequence each; tokens come in sequences too."""
-        if unit == ROWS:
-            return self.plan.packed
-        return unit == SEQUENCES or (unit == TOKENS and self.unit == TOKENS)
+        # a trainer of tokens takes them in sequences
+        if unit == TOKENS and self.unit == TOKENS:
+            return False
+        return not any(holds_sequence(name, self.plan.packed) for name in (unit, self.unit))
 
 
 @dataclass
@@ -96,7 +92,8 @@ def drawings_of(trainer: Format, checked: Check, plan: Plan) -> Drawings:
     """Adds up what the stages of a file draw.
 
     Raises:
-        MixwrightError: there are several stages, and what one draws is unknown.
+        MixwrightError: nothing is drawn, or there are several stages, and what one draws is
+            unknown.
     """
     sums = _Sums()
     total = 0.0
@@ -111,6 +108,11 @@ def drawings_of(trainer: Format, checked: Check, plan: Plan) -> Drawings:
         total += budget.tokens or 1.0
     for place in range(len(checked.accounts)):
         _add(sums, checked, place)
+    if not any(sums.units.values()):
+        raise MixwrightError(
+            "--observed: by the file nothing is read, so that counts cannot be compared with it;"
+            " check it without --observed"
+        )
     requested = None
     if sums.requested:
         tokens = [sums.requested.get(path, 0.0) for path in sums.entries]

@@ -3,13 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.account import Account, account, with_remarks
+from mixwright.proposals.export.account import MOST_PASSES, Account, account, with_remarks
+from mixwright.proposals.export.arithmetic import FAR
 from mixwright.proposals.export.base import Document, Format
-from mixwright.proposals.export.blend import Blend, Budget, Size
+from mixwright.proposals.export.blend import CHANGED, REMARK, Blend, Fault
 from mixwright.proposals.export.notes import Cost, Dropped, notes_of_dropped
-from mixwright.proposals.export.order import Order, Stage
+from mixwright.proposals.export.order import Order, Stage, budget_of
+
+# A stage that begins this part of it, or of the stage before, from where it should is remarked.
+MOVED = 0.001
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,11 @@ class Export:
     notes: tuple[str, ...]
 
     @property
+    def is_faulty(self) -> bool:
+        """Whether something goes wrong by the file that is more than a remark."""
+        return any(stage.is_faulty for stage in self.accounts)
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """The notes, and what goes wrong in each stage."""
         lines = list(self.notes)
@@ -32,13 +43,19 @@ class Export:
         return tuple(lines)
 
 
-def export(trainer: Format, order: Order, cost: Cost | None = None) -> Export:
+def export(
+    trainer: Format,
+    order: Order,
+    cost: Cost | None = None,
+    most_passes: float = MOST_PASSES,
+) -> Export:
     """Writes the file of an order, reads it back, and says what the trainer will read.
 
     Args:
         trainer: the format.
         order: what is asked.
         cost: says what dropping domains costs; None where no fit is at hand.
+        most_passes: over a source, above which it is a fault.
 
     Raises:
         MixwrightError: a size is unknown that the conversion needs, a name cannot be written, or
@@ -48,40 +65,64 @@ def export(trainer: Format, order: Order, cost: Cost | None = None) -> Export:
         raise MixwrightError(
             f"{trainer.name}: {trainer.trainer} knows no stages; export each stage by itself"
         )
+    sources = order.sources
+    order = order.with_weight()
+    weightless = [source for source in sources if source not in order.sources]
     blends = []
     dropped: list[Dropped] = []
     notes: list[str] = []
     for stage in order.stages:
         shares, without = _readable(trainer, order, stage)
+        without += [Dropped(stage.name, source, 0.0) for source in weightless]
         blends.append(_blend(trainer, order, stage, shares))
         dropped += without
-        notes += notes_of_dropped(
-            order,
-            stage,
-            without,
-            trainer.name,
-            cost,
-        )
+        notes += notes_of_dropped(order, stage, without, trainer.name, cost)
         notes += _remedy(trainer, order, stage, without)
     header = _header(trainer, order, notes)
     document = Document(_begun(order, blends), order, header)
     text = trainer.write(document)
-    accounts = _accounts(trainer, order, text)
+    accounts = _accounts(trainer, order, text, most_passes)
     return Export(text, accounts, tuple(dropped), tuple(notes))
 
 
-def _accounts(trainer: Format, order: Order, text: str) -> tuple[Account, ...]:
+def _accounts(
+    trainer: Format,
+    order: Order,
+    text: str,
+    most_passes: float,
+) -> tuple[Account, ...]:
     """Reads a file back by the trainer's rule, an account a stage."""
     accounts = []
     blends = trainer.read(text, trainer.name)
-    for stage, blend in zip(order.stages, blends, strict=True):
+    pairs = zip(order.stages, blends, strict=True)
+    for place, (stage, blend) in enumerate(pairs):
         requested = requested_by_path(order, stage)
         of_entries = [requested[entry.path] for entry in blend.entries]
         budget = budget_of(order, stage)
-        of_stage = account(trainer, blend, budget, of_entries)
+        of_stage = account(trainer, blend, budget, of_entries, most_passes)
         unit = trainer.unit_of(blend.settings)
-        accounts.append(with_remarks(of_stage, unit, budget))
+        of_stage = with_remarks(of_stage, unit, budget, most_passes)
+        faults = (*of_stage.faults, *_moved(order, place, blend))
+        accounts.append(replace(of_stage, faults=faults))
     return tuple(accounts)
+
+
+def _moved(order: Order, place: int, blend: Blend) -> list[Fault]:
+    """A fault, or a remark, of a stage that begins where a step or block does, and not as asked."""
+    if not blend.begins:
+        return []
+    stage = order.stages[place]
+    lengths = [near.tokens or 0.0 for near in order.stages[: place + 1]]
+    planned = sum(lengths[:-1])
+    off = abs(blend.begins - planned)
+    # of the stage and the one before it
+    shortest = min(lengths[-2:])
+    if off <= MOVED * shortest:
+        return []
+    kind = CHANGED if off > FAR * shortest else REMARK
+    message = f"{stage.name} begins after {blend.begins:.6g} tokens, and {planned:.6g} was asked"
+    message = f"{message}: stages begin at whole steps and blocks; smaller ones come nearer"
+    return [Fault(kind, message)]
 
 
 def requested_by_path(order: Order, stage: Stage) -> Mapping[str, float]:
@@ -91,41 +132,17 @@ def requested_by_path(order: Order, stage: Stage) -> Mapping[str, float]:
     return dict(zip(paths, shares, strict=True))
 
 
-def budget_of(order: Order, stage: Stage) -> Budget:
-    """Returns the budget of a stage: its tokens, and what there is of each source."""
-    sizes = {}
-    for source in order.sources:
-        sizes[source.path] = Size(source.tokens, source.documents, source.rows)
-    return Budget(stage.tokens, order.sequence, order.packed, sizes)
-
-
 def _readable(trainer: Format, order: Order, stage: Stage) -> tuple[Array, list[Dropped]]:
     """Returns (sources,) shares that the trainer reads, and the sources that it does without.
 
     Without one source the others' shares grow, so that it asks again until nothing is lost.
     """
-    budget = budget_of(order, stage)
     wanted = order.shares(stage)
-    shares = wanted.copy()
-    lost = _lost(
-        trainer,
-        order,
-        stage,
-        shares,
-        budget,
-    )
-    while lost:
-        for place, source in enumerate(order.sources):
-            if source.path in lost:
-                shares[place] = 0.0
+    shares = wanted
+    while lost := _lost(trainer, order, stage, shares):
+        is_read = [source.path not in lost for source in order.sources]
+        shares = np.where(is_read, shares, 0.0)
         shares = shares / shares.sum()
-        lost = _lost(
-            trainer,
-            order,
-            stage,
-            shares,
-            budget,
-        )
     dropped = []
     for place, source in enumerate(order.sources):
         if shares[place] == 0:
@@ -134,19 +151,13 @@ def _readable(trainer: Format, order: Order, stage: Stage) -> tuple[Array, list[
     return shares, dropped
 
 
-def _lost(
-    trainer: Format,
-    order: Order,
-    stage: Stage,
-    shares: Array,
-    budget: Budget,
-) -> set[str]:
+def _lost(trainer: Format, order: Order, stage: Stage, shares: Array) -> set[str]:
     """Returns the paths of which the trainer reads nothing; none where it would read none at all.
 
     Shares of zero are not among them. A number that comes out as 0 has no entry.
     """
     blend = _blend(trainer, order, stage, shares)
-    drawn = trainer.draw(blend, budget)
+    drawn = trainer.draw(blend, budget_of(order, stage))
     read = set()
     for entry, units in zip(blend.entries, drawn.units.tolist(), strict=True):
         if units > 0:

@@ -31,10 +31,9 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.exporting import budget_of
-from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.order import Order, budget_of
 from mixwright.proposals.export.row_counts import rows_of
-from mixwright.proposals.export.units import all_units
+from mixwright.proposals.export.units import all_units, are_counted
 
 FIRST, ALL, ONCE = "first_exhausted", "all_exhausted", "all_exhausted_without_replacement"
 STRATEGIES = (FIRST, ALL, ONCE)
@@ -257,7 +256,7 @@ def _cascade(shares: Array, rows: Array, wanted: float) -> tuple[Array, int]:
 def _seldom(blend: Blend, units: Array) -> list[Fault]:
     """Remarks on sources of which less than a row is expected."""
     faults: list[Fault] = []
-    if not units.sum() > 1 / ALMOST:
+    if not are_counted(units):
         # shares, of an unknown number of rows
         return faults
     for entry, count in zip(blend.entries, units.tolist(), strict=True):

@@ -1,15 +1,17 @@
 """Which source an entry of a trainer's file is, and what was asked of it."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array, Mixture
-from mixwright.proposals.export.account import Account
+from mixwright.proposals.export.account import Account, Line
 from mixwright.proposals.export.blend import CHANGED, LOST, Blend, Entry, Fault, Size
 from mixwright.proposals.export.order import Source
+from mixwright.proposals.export.units import are_counted
 
 # A share that is read may differ from the one that was asked by this part of it.
 ROUNDING = 0.01
@@ -48,7 +50,7 @@ def names_of(entry: Entry, sources: Sequence[Source]) -> list[str]:
         domains = [other.domain for other in sources]
         if domains.count(source.domain) == 1:
             names.append(source.domain)
-    return names
+    return list(dict.fromkeys(names))
 
 
 def sizes_of_entries(blend: Blend, sources: Sequence[Source]) -> dict[str, Size]:
@@ -57,7 +59,7 @@ def sizes_of_entries(blend: Blend, sources: Sequence[Source]) -> dict[str, Size]
     for entry in blend.entries:
         source = source_of(entry, sources)
         if source is not None:
-            sizes[entry.path] = Size(source.tokens, source.documents, source.rows)
+            sizes[entry.path] = source.size
     return sizes
 
 
@@ -87,42 +89,78 @@ def requested_of(blend: Blend, mixture: Mixture, sources: Sequence[Source]) -> R
             message = f"{domain} ({weight:.4g} of the tokens was asked) is not in the file"
             remedy = "add it, or say its path in --sizes (DOMAIN: PATH)"
             faults.append(Fault(LOST, f"{message}; {remedy}"))
-        paths = [blend.entries[place].path for place in places]
-        shares[places] = weight * _parts(domain, [sizes.get(path, Size()) for path in paths])
+        entries = [blend.entries[place] for place in places]
+        shares[places] = weight * _parts(domain, entries, sizes)
     return Requested(shares, tuple(faults))
 
 
-def _parts(domain: str, sizes: Sequence[Size]) -> Array:
-    """Returns the shares of a domain's sources in its tokens."""
-    if len(sizes) < 2:
-        return np.ones(len(sizes))
-    tokens = []
-    for size in sizes:
-        if not size.tokens:
+def _parts(domain: str, entries: Sequence[Entry], sizes: Mapping[str, Size]) -> Array:
+    """Returns (entries,) shares in the tokens of a domain; entries of one path share by number."""
+    numbers: dict[str, list[float]] = {}
+    for entry in entries:
+        numbers.setdefault(entry.path, []).append(entry.number)
+    of_paths = _parts_of_paths(domain, list(numbers), sizes)
+    parts = []
+    for entry in entries:
+        same = numbers[entry.path]
+        total = sum(same)
+        part = 1 / len(same)
+        if 0 < total < math.inf:
+            part = entry.number / total
+        parts.append(of_paths[entry.path] * part)
+    return np.array(parts)
+
+
+def _parts_of_paths(
+    domain: str, paths: Sequence[str], sizes: Mapping[str, Size]
+) -> dict[str, float]:
+    """Returns path -> share in the tokens of a domain."""
+    if len(paths) == 1:
+        return {paths[0]: 1.0}
+    tokens = {}
+    for path in paths:
+        count = sizes.get(path, Size()).tokens
+        if not count:
             raise MixwrightError(
-                f"--sizes: {domain} has {len(sizes)} sources in the file; add `tokens:` to each"
+                f"--sizes: {domain} has {len(paths)} sources in the file; add `tokens:` to each"
             )
-        tokens.append(size.tokens)
-    return np.array(tokens) / sum(tokens)
+        tokens[path] = count
+    total = sum(tokens.values())
+    return {path: count / total for path, count in tokens.items()}
 
 
 def with_differences(account: Account) -> Account:
     """Returns the account with a fault for each source that is read otherwise than asked.
 
-    Rounding to a unit, or by a hundredth of the share, is no fault.
+    Rounding to a unit, or by a hundredth of the share, is no fault. Where shares of tokens are
+    unknown that is a fault: nobody can tell.
     """
     faults = list(account.faults)
-    units = account.drawn.units.sum()
-    unit = 1 / units if units > 1 else 0.0
+    if all(line.share is None for line in account.lines):
+        message = "whether --mixture is read is unknown, as shares of tokens are; give the sizes"
+        return replace(account, faults=(*faults, Fault(CHANGED, message)))
+    # shares alone have no unit to be rounded to
+    unit = 0.0
+    if are_counted(account.drawn.units):
+        unit = 1 / float(account.drawn.units.sum())
     for line in account.lines:
-        if line.requested is None or not line.share:
-            continue
-        difference = abs(line.share - line.requested)
-        if difference <= max(unit, ROUNDING * line.requested):
-            continue
-        message = f"{line.path}: {line.requested:.4%} of the tokens was asked"
-        if not line.requested:
-            message = f"{line.path} was not asked"
-        message = f"{message}, and {line.share:.4%} of the tokens is read of it"
-        faults.append(Fault(CHANGED, f"{message}; correct its number {line.number:.6g}"))
+        if line.requested is not None and line.share is not None:
+            faults += _difference(line, line.requested, line.share, unit)
     return replace(account, faults=tuple(faults))
+
+
+def _difference(line: Line, requested: float, share: float, unit: float) -> list[Fault]:
+    """Returns the fault of a source that is read otherwise than asked."""
+    message = f"{line.path}: {requested:.4%} of the tokens was asked"
+    if not share:
+        # of a number above 0 it is told whether or not it was asked
+        if not requested or line.number > 0:
+            return []
+        message = f"{message}, and its number is {line.number:g}; give it one above 0"
+        return [Fault(LOST, message)]
+    if abs(share - requested) <= max(unit, ROUNDING * requested):
+        return []
+    if not requested:
+        message = f"{line.path} was not asked"
+    message = f"{message}, and {share:.4%} of the tokens is read of it"
+    return [Fault(CHANGED, f"{message}; correct its number {line.number:.6g}")]

@@ -4,6 +4,7 @@ import math
 
 from mixwright.mixture import Array
 from mixwright.proposals.export.blend import REMARK, Blend, Fault
+from mixwright.proposals.export.units import are_counted
 
 # A standard error that is larger, as a part of what is expected, is worth a sentence.
 SCATTER = 0.05
@@ -31,8 +32,7 @@ def scatter(blend: Blend, units: Array, unit: str, streams: int = 1) -> tuple[Fa
         streams: ranks or workers that repeat one sequence of sources.
     """
     draws = float(units.sum())
-    # shares of an unknown number
-    if draws <= 1 + 1e-6:
+    if not are_counted(units):
         return ()
     faults = []
     for entry, expected in zip(blend.entries, units.tolist(), strict=True):

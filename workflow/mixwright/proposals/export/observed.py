@@ -1,16 +1,18 @@
 """What a trainer really consumed, beside what its file says is drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.account import any_faulty, are_counted
-from mixwright.proposals.export.blend import CHANGED, LOST, REMARK, SEQUENCES, TOKENS, Entry, Fault
+from mixwright.proposals.export.account import any_faulty
+from mixwright.proposals.export.blend import CHANGED, LOST, REMARK, SEQUENCES, TOKENS, Fault
 from mixwright.proposals.export.counts import Counts
 from mixwright.proposals.export.drawings import Drawings
 from mixwright.proposals.export.matching import names_of
+from mixwright.proposals.export.units import are_counted
 
 # A source drawn at random may be off by so many standard errors of a binomial. Where hardly a draw
 # is expected the binomial is lopsided: one draw more is allowed.
@@ -113,14 +115,15 @@ def _consumed(drawings: Drawings, counts: Counts) -> tuple[Array, list[Fault]]:
     consumed = np.zeros(len(drawings.entries))
     faults = []
     left = dict(counts.of_source)
+    named = _named(drawings, left)
     for place, entry in enumerate(drawings.entries):
-        name = _name_in(left, entry, drawings)
-        if name:
-            consumed[place] = left.pop(name)
-        elif drawings.units[place] > 0:
+        for name in named[place]:
+            consumed[place] += left.pop(name)
+        if not named[place] and drawings.units[place] > 0:
             message = f"{entry.path} does not stand in {counts.where}: it counts as 0"
             faults.append(Fault(REMARK, message))
     for name, count in left.items():
+        _refuse_domain(name, drawings, counts.where)
         message = f"{name} does not stand in the file, and {count:,.0f} {counts.unit} of it"
         message = f"{message} were consumed; correct its name, or look for another file"
         faults.append(Fault(CHANGED, message))
@@ -132,12 +135,35 @@ def _consumed(drawings: Drawings, counts: Counts) -> tuple[Array, list[Fault]]:
     return consumed, faults
 
 
-def _name_in(left: dict[str, float], entry: Entry, drawings: Drawings) -> str:
-    """What a table calls an entry; empty where it does not name it."""
-    for name in names_of(entry, drawings.plan.sources):
-        if name in left:
-            return name
-    return ""
+def _named(drawings: Drawings, counts: Mapping[str, float]) -> list[list[str]]:
+    """Returns a list an entry: what a table calls it, by its path, or the rest of its names.
+
+    A table may count the files of an entry one by one.
+    """
+    paths = {entry.path for entry in drawings.entries}
+    named = []
+    for entry in drawings.entries:
+        names = []
+        for name in names_of(entry, drawings.plan.sources):
+            # the path of an entry is no name of another one
+            if name in counts and (name == entry.path or name not in paths):
+                names.append(name)
+        paths.update(names)
+        named.append(names)
+    return named
+
+
+def _refuse_domain(name: str, drawings: Drawings, where: str) -> None:
+    """Refuses counts of a domain of several sources, of which nobody knows the parts.
+
+    Raises:
+        MixwrightError: the name is one.
+    """
+    paths = [source.path for source in drawings.plan.sources if source.domain == name]
+    if len(paths) > 1:
+        raise MixwrightError(
+            f"{where}: {name} has several sources; count each by itself: {', '.join(paths)}"
+        )
 
 
 def _step(drawings: Drawings, expected: Array) -> Array:

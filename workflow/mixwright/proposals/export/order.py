@@ -1,12 +1,13 @@
 """What is asked of a trainer: mixtures by stage, and the prepared sources that they are made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array, Mixture
+from mixwright.proposals.export.blend import Budget, Size
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Source:
     def listed(self) -> tuple[str, ...]:
         """The files, or the path where none are listed."""
         return self.files or (self.path,)
+
+    @property
+    def size(self) -> Size:
+        """How much there is of it."""
+        return Size(self.tokens, self.documents, self.rows)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,17 @@ class Order:
             total += stage.tokens
         return total
 
+    def with_weight(self) -> "Order":
+        """Returns the order of the sources whose domain has weight in a stage.
+
+        Of the others nothing is read, and nothing needs to be known.
+        """
+        sources = []
+        for source in self.sources:
+            if any(stage.mixture.as_dict().get(source.domain) for stage in self.stages):
+                sources.append(source)
+        return replace(self, sources=tuple(sources))
+
     def shares(self, stage: Stage) -> Array:
         """Returns (sources,) shares of a stage's tokens; several sources of a domain share its.
 
@@ -81,6 +98,8 @@ class Order:
         """
         shares = np.zeros(len(self.sources))
         for domain, weight in stage.mixture.as_dict().items():
+            if weight == 0:
+                continue
             places = self._places(domain)
             if not places:
                 raise MixwrightError(
@@ -110,3 +129,9 @@ class Order:
                 )
             sizes.append(tokens)
         return np.array(sizes) / sum(sizes)
+
+
+def budget_of(order: Order, stage: Stage) -> Budget:
+    """Returns the budget of a stage: its tokens, and what there is of each source."""
+    sizes = {source.path: source.size for source in order.sources}
+    return Budget(stage.tokens, order.sequence, order.packed, sizes)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError
 from mixwright.proposals.export import entry
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import DOCUMENTS, ROWS
@@ -35,9 +35,9 @@ def check_exports(study: Study, sources: Sequence[Path] = ()) -> None:
     known = _known_sources(study, sources)
     for name, settings in study.exports.items():
         format_class = entry(name, f"{SECTION}.formats:").load_class()
-        _check_settings(format_class, settings)
+        trainer = format_class.of(settings, f"{SECTION}.formats")
         if study.measured:
-            _check_measured(format_class.of(settings), study, known)
+            _check_measured(trainer, study, known)
 
 
 def export_settings(study: Study, name: str) -> Mapping[str, Any]:
@@ -62,14 +62,6 @@ def _known_sources(study: Study, sources: Sequence[Path]) -> list[Source]:
     if study.measured:
         return read_sizes(sources[0])
     return read_sources(sources[0], study.domains, {})
-
-
-def _check_settings(format_class: type[Format], settings: Mapping[str, Any]) -> None:
-    for key in settings:
-        if key not in format_class.defaults:
-            where = f"{SECTION}.formats.{format_class.name}.{key}"
-            hint = nearest(key, format_class.defaults) or "it has no settings; leave it out"
-            raise MixwrightError(f"{where} is unknown; {hint}")
 
 
 def _check_measured(trainer: Format, study: Study, known: Sequence[Source]) -> None:

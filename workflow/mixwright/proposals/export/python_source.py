@@ -20,6 +20,10 @@ def parsed(text: str, where: str) -> ast.Module:
         return ast.parse(text)
     except (SyntaxError, ValueError) as error:
         raise MixwrightError(f"{where}: no Python: {error}; correct the file") from None
+    except (MemoryError, RecursionError):
+        raise MixwrightError(
+            f"{where}: no Python: it is nested too deep; correct the file"
+        ) from None
 
 
 def constants(tree: ast.Module) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The mixtures of an order, from files: one mixture, or one a stage."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +10,11 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import Mixture
 from mixwright.proposals.export.blend import Size
 from mixwright.proposals.export.content import (
+    amount_of,
     check_keys,
-    number_of,
     numbers_by_name,
     read_content,
+    shares_of,
     text_of,
 )
 from mixwright.proposals.export.order import Stage
@@ -56,7 +55,7 @@ def read_wanted(path: Path, tokens: float | None) -> Wanted:
     Raises:
         MixwrightError: the file holds no mixture, or stages have no tokens.
     """
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return Wanted((Stage(_of_csv(path), "", tokens),))
     content = read_content(path)
     if not isinstance(content, Mapping):
@@ -99,7 +98,7 @@ def _stage(path: Path, number: int, entry: Any) -> Stage:
         mixture = _of_file(path.parent / written)
     else:
         mixture = _mixture(written, where)
-    tokens = number_of(entry.get("tokens"), f"{where}: tokens")
+    tokens = amount_of(entry.get("tokens"), f"{where}: tokens")
     if not tokens:
         raise MixwrightError(f"{where}: tokens is missing; a stage ends after so many")
     name = entry.get("name") or f"stage {number}"
@@ -108,7 +107,7 @@ def _stage(path: Path, number: int, entry: Any) -> Stage:
 
 def _of_file(path: Path) -> Mixture:
     """Returns the mixture of a file that a stage names."""
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return _of_csv(path)
     content = read_content(path)
     if not isinstance(content, Mapping) or "stages" in content:
@@ -131,13 +130,7 @@ def _mixture(weights: Any, where: str) -> Mixture:
 
 def _of_csv(path: Path) -> Mixture:
     """Reads two columns with a heading: domain and share."""
-    rows = list(csv.reader(io.StringIO(text_of(path))))
-    weights: dict[str, str] = {}
-    for row in rows[1:]:
-        if len(row) != 2 or row[0] in weights:
-            raise MixwrightError(f"{path}: give two columns, domain and share, a domain once")
-        domain, share = row
-        weights[domain] = share
+    weights = shares_of(text_of(path), str(path), ("domain", "share"))
     return _mixture(weights, str(path))
 
 

@@ -5,7 +5,7 @@ Trainers that read one list of rows an epoch take a count, a factor or a share o
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,8 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.blend import ENDS, REMARK, ROWS, Blend, Budget, Entry, Fault, Size
-from mixwright.proposals.export.exporting import budget_of
-from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.blend import ENDS, REMARK, ROWS, Blend, Budget, Entry, Fault
+from mixwright.proposals.export.order import Order, budget_of
 from mixwright.proposals.export.units import all_units, sizes_of, tokens_a_unit, units_of
 
 # How often an entry may stand in a file, for trainers that repeat a source by naming it again.
@@ -58,8 +57,7 @@ def rows_there(name: str, order: Order) -> Array:
     """
     rows = np.zeros(len(order.sources))
     for place, source in enumerate(order.sources):
-        size = Size(source.tokens, source.documents, source.rows)
-        count = units_of(ROWS, size, order.sequence, order.packed)
+        count = units_of(ROWS, source.size, order.sequence, order.packed)
         if not count or count < 1:
             raise MixwrightError(
                 f"{name}: it takes a part of the rows of a source, and nobody said how many"
@@ -89,6 +87,59 @@ def rows_wanted(name: str, order: Order, shares: Array, tokens: float, a_row: Ar
     return whole_rows(shares * tokens / a_row)
 
 
+def passes_wanted(
+    name: str,
+    order: Order,
+    wanted: Array,
+    passes_of_rows: Callable[[float, float], float],
+) -> Array:
+    """Returns (sources,) passes over the rows of each source.
+
+    Args:
+        name: of the format.
+        order: the sources.
+        wanted: (sources,) rows that the training reads.
+        passes_of_rows: from the rows that are wanted, and those of a source, to its passes.
+
+    Raises:
+        MixwrightError: nobody knows the rows of a source.
+    """
+    passes = []
+    rows = rows_there(name, order).tolist()
+    for count, there in zip(wanted.tolist(), rows, strict=True):
+        passes.append(passes_of_rows(count, there))
+    return np.array(passes)
+
+
+def rows_of_passes(
+    blend: Blend,
+    budget: Budget,
+    rows_taken: Callable[[float, float], float],
+) -> Array:
+    """Returns (entries,) rows of as many epochs as the training holds; of one where nobody knows.
+
+    An epoch takes so many passes over each source as its number says. Where the rows of a source
+    are unknown, those of all are NaN.
+
+    Args:
+        blend: the entries; a number is passes.
+        budget: tokens of the stage, and what there is of each source.
+        rows_taken: from passes, and the rows of a source, to the rows that an epoch takes.
+    """
+    units = np.full(len(blend.entries), np.nan)
+    rows = np.floor(rows_of(blend, budget)).tolist()
+    for place, entry in enumerate(blend.entries):
+        if rows[place] > 0 and math.isfinite(entry.number):
+            units[place] = rows_taken(entry.number, rows[place])
+    total = units.sum()
+    if not total > 0:
+        return units
+    count = all_units(ROWS, units / total, blend, budget)
+    if count is None:
+        return units
+    return units / total * count
+
+
 def whole_rows(wanted: Array) -> Array:
     """Returns rounded numbers of rows, and those under a half as they are.
 
@@ -106,7 +157,7 @@ def needs_tokens(name: str, tokens: float | None) -> float:
     """
     if tokens is None:
         raise MixwrightError(
-            f"{name}: it takes numbers of rows, and nobody said how many tokens the training"
+            f"{name}: it counts rows, and nobody said how many tokens the training"
             " reads; add --tokens"
         )
     return tokens
@@ -138,6 +189,32 @@ def copies(name: str, path: str, wanted: float, rows: float) -> list[float]:
     if rest > 0:
         counts.append(rest)
     return counts
+
+
+def repeated(
+    name: str,
+    order: Order,
+    wanted: Array,
+    number_of_rows: Callable[[float, float], float],
+) -> tuple[Entry, ...]:
+    """Returns an entry a source, each named once for each of its passes, the last one in part.
+
+    Args:
+        name: of the format.
+        order: the sources.
+        wanted: (sources,) rows that the training reads.
+        number_of_rows: from the rows of a place, and those of the source, to the number there.
+
+    Raises:
+        MixwrightError: a source would stand in too many places, or nobody knows its rows.
+    """
+    parts = []
+    rows = rows_there(name, order).tolist()
+    for source, count, there in zip(order.sources, wanted.tolist(), rows, strict=True):
+        for of_place in copies(name, source.path, count, there):
+            number = number_of_rows(of_place, there)
+            parts.append(Part(source.path, number, {}))
+    return joined(parts)
 
 
 def joined(parts: Sequence[Part]) -> tuple[Entry, ...]:

@@ -6,7 +6,14 @@ from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.proposals.export.blend import Size
-from mixwright.proposals.export.content import check_keys, listed, name_of, number_of, read_content
+from mixwright.proposals.export.content import (
+    amount_of,
+    as_list,
+    check_keys,
+    is_number,
+    name_of,
+    read_content,
+)
 from mixwright.proposals.export.order import Source
 
 SIZE_KEYS = ("tokens", "documents", "rows")
@@ -44,7 +51,7 @@ def read_sources(
         written = by_domain.get(domain)
         if written is None or written == []:
             raise MixwrightError(f"{path}: nothing is said of {domain}; give its path")
-        entries = listed(written)
+        entries = as_list(written)
         whole = Size()
         if len(entries) == 1:
             whole = sizes.get(domain, whole)
@@ -62,7 +69,7 @@ def _source(domain: str, entry: Any, size: Size, where: str) -> Source:
         raise MixwrightError(f"{where}: give a path, or path, files, tokens, documents and rows")
     check_keys(entry, SOURCE_KEYS, where)
     files = []
-    for file in listed(entry.get("files") or []):
+    for file in as_list(entry.get("files") or []):
         files.append(name_of(file, f"{where}: files"))
     path = domain
     if len(files) == 1:
@@ -71,7 +78,7 @@ def _source(domain: str, entry: Any, size: Size, where: str) -> Source:
         path = name_of(entry["path"], f"{where}: path")
     numbers = {}
     for key in SIZE_KEYS:
-        stated = number_of(entry.get(key), f"{where}: {key}")
+        stated = amount_of(entry.get(key), f"{where}: {key}")
         numbers[key] = getattr(size, key) if stated is None else stated
     return Source(domain, path, tuple(files), **numbers)
 
@@ -90,21 +97,12 @@ def read_sizes(path: Path) -> list[Source]:
     sources: list[Source] = []
     for name, written in content.items():
         where = f"{path}: {name}"
-        for entry in listed(written):
-            if _is_number(entry):
+        for entry in as_list(written):
+            if is_number(entry):
                 entry = {"tokens": entry}
             sources.append(_source(str(name), entry, Size(), where))
     _check_once(sources, str(path))
     return sources
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is a number, also as text: YAML reads 2e10 as text."""
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _check_once(sources: Sequence[Source], where: str) -> None:

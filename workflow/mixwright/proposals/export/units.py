@@ -8,6 +8,11 @@ from mixwright.mixture import Array
 from mixwright.proposals.export.blend import DOCUMENTS, ROWS, SEQUENCES, TOKENS, Blend, Budget, Size
 
 
+def holds_sequence(unit: str, packed: bool) -> bool:
+    """Whether a unit holds the tokens of one sequence: it is one, or a row of a packed data set."""
+    return unit == SEQUENCES or (unit == ROWS and packed)
+
+
 def tokens_a_unit(unit: str, size: Size, sequence: int | None, packed: bool) -> float | None:
     """Returns the tokens that a unit of a source holds; None where nobody knows.
 
@@ -22,7 +27,7 @@ def tokens_a_unit(unit: str, size: Size, sequence: int | None, packed: bool) -> 
     """
     if unit == TOKENS:
         return 1.0
-    if unit == SEQUENCES or (unit == ROWS and packed):
+    if holds_sequence(unit, packed):
         return float(sequence or 1)
     count = size.documents if unit == DOCUMENTS else size.rows
     if not count or not size.tokens:
@@ -40,9 +45,14 @@ def units_of(unit: str, size: Size, sequence: int | None, packed: bool) -> float
         return None
     if unit == TOKENS:
         return size.tokens
-    if sequence is None or (unit == ROWS and not packed):
+    if sequence is None or not holds_sequence(unit, packed):
         return None
     return size.tokens / sequence
+
+
+def are_counted(units: Array) -> bool:
+    """Whether units are numbers of units, and not shares of an unknown number."""
+    return bool(units.sum() > 1 + 1e-6)
 
 
 def sizes_of(blend: Blend, budget: Budget) -> list[Size]:
@@ -61,7 +71,7 @@ def all_units(unit: str, shares: Array, blend: Blend, budget: Budget) -> float |
     """
     if budget.tokens is None:
         return None
-    if unit != TOKENS and budget.sequence is None and (unit == SEQUENCES or budget.packed):
+    if budget.sequence is None and holds_sequence(unit, budget.packed):
         return None
     mean = 0.0
     for share, size in zip(shares.tolist(), sizes_of(blend, budget), strict=True):

@@ -25,7 +25,6 @@ from mixwright.trust.reach import Reach
 
 # At which length of a training a law in amounts is asked.
 RUNS, GOAL = "runs", "goal"
-SCALES = (RUNS, GOAL)
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,10 @@ from mixwright.proposals.export.quoting import commented, yaml_text
 from mixwright.proposals.export.row_counts import (
     LEAST,
     Part,
-    copies,
     factor_of,
     joined,
     of_epochs,
+    repeated,
     rows_of,
     rows_there,
     rows_wanted,
@@ -102,18 +102,7 @@ class Axolotl(Format):
         """Lists a source once for each of its passes, the last one in part."""
         rows = rows_there(self.name, order)
         wanted = whole_rows(numbers * rows)
-        parts = []
-        for source, count, there in zip(order.sources, wanted, rows, strict=True):
-            rows_of_parts = copies(
-                self.name,
-                source.path,
-                float(count),
-                float(there),
-            )
-            for part in rows_of_parts:
-                weight = factor_of(part, float(there))
-                parts.append(Part(source.path, weight, {}))
-        return joined(parts)
+        return repeated(self.name, order, wanted, factor_of)
 
     def write(self, document: Document) -> str:
         (blend,) = document.blends

@@ -28,9 +28,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import yaml
 
-from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.arithmetic import (
     expected,
@@ -42,8 +40,15 @@ from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import ROWS, Blend, Budget, Drawn
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse
+from mixwright.proposals.export.row_counts import (
+    needs_tokens,
+    passes_wanted,
+    rows_of,
+    rows_of_passes,
+)
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.energon_reading import EPOCHIZED, train_of
-from mixwright.proposals.export.units import all_units, sizes_of
+from mixwright.proposals.export.yaml_source import yaml_content
 
 WEIGHTS = "blend"
 # Steps of torch.rand: it has 24 bits.
@@ -62,25 +67,14 @@ class Energon(Format):
     meaning = "Numbers are weights of samples, divided by their sum; or repetitions of a source."
     # form: blend, of weights; blend_epochized, of repetitions
     defaults: ClassVar[Mapping[str, Any]] = {"form": WEIGHTS}
+    words: ClassVar[Words] = {"form": (WEIGHTS, EPOCHIZED)}
 
     def numbers(self, order: Order, shares: Array, tokens: float | None) -> Array:
         if self._form() == WEIGHTS:
             return super().numbers(order, shares, tokens)
-        if tokens is None:
-            raise MixwrightError(
-                "energon: blend_epochized counts repetitions, and nobody said how long the training"
-                " is; give --tokens"
-            )
-        units = shares * tokens / self.tokens_a_unit(order)
-        repetitions = np.zeros(len(units))
-        for place, source in enumerate(order.sources):
-            if not source.rows:
-                raise MixwrightError(
-                    "energon: blend_epochized counts repetitions of rows, and nobody said how many"
-                    f" {source.path} has; add `rows:` of every source to --sources"
-                )
-            repetitions[place] = repetitions_of(float(units[place]), source.rows)
-        return repetitions
+        length = needs_tokens(self.name, tokens)
+        wanted = shares * length / self.tokens_a_unit(order)
+        return passes_wanted(self.name, order, wanted, repetitions_of)
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         return {EPOCHIZED: self._form() == EPOCHIZED}
@@ -108,24 +102,16 @@ class Energon(Format):
 
     def _form(self) -> str:
         form: str = self.settings["form"]
-        if form not in (WEIGHTS, EPOCHIZED):
-            raise MixwrightError(
-                f"--settings: energon has no form {form}; use blend or blend_epochized"
-            )
         return form
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+        content = yaml_content(text, where)
         return (train_of(content, where),)
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
         faults = list(not_above_zero(blend, "Energon"))
         if blend.settings.get(EPOCHIZED):
-            units = _of_epochs(blend, budget)
+            units = rows_of_passes(blend, budget, rows_taken)
         else:
             units = _of_weights(blend, budget)
         faults += never_drawn(blend, units)
@@ -135,14 +121,14 @@ class Energon(Format):
         if not blend.settings.get(EPOCHIZED) or budget.tokens is None:
             return ""
         least = 1.0
-        for entry, size in zip(blend.entries, sizes_of(blend, budget), strict=True):
-            rows = entry.number * (size.rows or 0)
-            if entry.path in lost and rows > 0:
-                least = min(least, rows)
+        rows = rows_of(blend, budget) * numbers_of(blend)
+        for entry, count in zip(blend.entries, rows.tolist(), strict=True):
+            if entry.path in lost and count > 0:
+                least = min(least, count)
         return f"a training of {budget.tokens / least:.3g} tokens reads a row of each"
 
 
-def rows_of(repetitions: float, rows: float) -> float:
+def rows_taken(repetitions: float, rows: float) -> float:
     """Returns the rows that an epoch takes of a source, by one worker.
 
     It is the trainer's arithmetic, that of floats included (wrappers/repeat_dataset.py).
@@ -160,7 +146,7 @@ def repetitions_of(wanted: float, rows: float) -> float:
     if not nearest:
         return wanted / rows
     repetitions = nearest / rows
-    if rows_of(repetitions, rows) == nearest:
+    if rows_taken(repetitions, rows) == nearest:
         return repetitions
     # floats have rounded down a whole number of rows to the one before
     return (nearest + HAIR) / rows
@@ -182,19 +168,3 @@ def _of_weights(blend: Blend, budget: Budget) -> Array:
     shares = np.diff(edges, prepend=0.0) / STEPS
     units = expected(ROWS, blend, budget)
     return units.sum() * shares
-
-
-def _of_epochs(blend: Blend, budget: Budget) -> Array:
-    """Returns (entries,) samples of whole epochs, as many as the training holds."""
-    units = np.full(len(blend.entries), np.nan)
-    for place, size in enumerate(sizes_of(blend, budget)):
-        number = blend.entries[place].number
-        if size.rows and math.isfinite(number):
-            units[place] = rows_of(number, size.rows)
-    total = units.sum()
-    if not total > 0:
-        return units
-    count = all_units(ROWS, units / total, blend, budget)
-    if count is None:
-        return units
-    return units / total * count

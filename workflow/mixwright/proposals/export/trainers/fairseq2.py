@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
@@ -34,13 +33,13 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Entry,
     Fault,
-    Size,
 )
-from mixwright.proposals.export.forms import one_of
 from mixwright.proposals.export.noise import scatter
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import all_units, tokens_a_unit
+from mixwright.proposals.export.yaml_source import yaml_content
 
 TRAIN, SFT = "lm_train", "lm_sft"
 # Values of the random number (ATen's uniform_real of float32).
@@ -61,9 +60,10 @@ class Fairseq2(Format):
     meaning = "Each number is a weight of documents, which are drawn at random and packed later."
     # form: the family of the data set. split: of lm_sft. ranks: of data parallelism.
     defaults: ClassVar[Mapping[str, Any]] = {"form": TRAIN, "split": "train", "ranks": 1}
+    words: ClassVar[Words] = {"form": (TRAIN, SFT)}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
-        return {"form": one_of(self.name, self.settings, "form", (TRAIN, SFT))}
+        return {"form": self.settings["form"]}
 
     def write(self, document: Document) -> str:
         (blend,) = document.blends
@@ -92,11 +92,7 @@ class Fairseq2(Format):
         return comments + yaml_text(content)
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+        content = yaml_content(text, where)
         for key in ("dataset", "config_overrides", "sources"):
             if isinstance(content, Mapping) and key in content:
                 content = content[key]
@@ -121,7 +117,7 @@ class Fairseq2(Format):
         faults += never_drawn(blend, units)
         ranks = 1
         if blend.settings["form"] == TRAIN:
-            ranks = int(self.settings["ranks"])
+            ranks = self.settings["ranks"]
         faults += scatter(blend, units, self.unit, ranks)
         return Drawn(units, tuple(faults), random=True)
 
@@ -129,8 +125,7 @@ class Fairseq2(Format):
 def _length(document: Document, entry: Entry) -> str:
     """Returns the comment on how long the documents of a source are."""
     source = document.sources[entry.path]
-    size = Size(source.tokens, source.documents)
-    tokens = tokens_a_unit(DOCUMENTS, size, None, False)
+    tokens = tokens_a_unit(DOCUMENTS, source.size, None, False)
     return f"{entry.path}: {tokens:,.6g} tokens a document."
 
 

@@ -37,7 +37,6 @@ class Grain(Format):
     unit = ROWS
     meaning = "Each number is a weight of elements; the least is 100, as Grain scales it."
     suffix = ".py"
-    lists_files = True
     # repeat: whether a source starts again when it ends. ranks: processes that mix for themselves.
     defaults: ClassVar[Mapping[str, Any]] = {"repeat": True, "ranks": 1}
 
@@ -45,7 +44,7 @@ class Grain(Format):
         return whole_numbers(super().numbers(order, shares, tokens))
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
-        return {"repeat": bool(self.settings["repeat"])}
+        return {"repeat": self.settings["repeat"]}
 
     def write(self, document: Document) -> str:
         (blend,) = document.blends
@@ -96,14 +95,14 @@ class Grain(Format):
         )
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
-        units = interleaved(self.unit, blend, budget, int(self.settings["ranks"]))
+        units = interleaved(self.unit, blend, budget, self.settings["ranks"])
         faults = refused(blend, "Grain")
         if not blend.settings["repeat"]:
             faults += first_exhausted(self.unit, units, blend, budget)
         return Drawn(units, tuple(faults))
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return remedy(self.unit, blend, lost, int(self.settings["ranks"]))
+        return remedy(self.unit, blend, lost, self.settings["ranks"])
 
 
 def _names(call: ast.Call, values: Mapping[str, Any], weights: Any) -> list[str]:

@@ -35,6 +35,7 @@ from mixwright.proposals.export.data_files import BUILDERS
 from mixwright.proposals.export.interleaving import (
     AUTO,
     FIRST,
+    STRATEGIES,
     Rule,
     interleaved,
     rule_that_feeds,
@@ -43,6 +44,7 @@ from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.python_source import arguments, calls, constants, parsed, value_of
 from mixwright.proposals.export.quoting import commented, python_text
 from mixwright.proposals.export.row_counts import sizes_in_words
+from mixwright.proposals.export.settings import Words
 
 PARAMETERS = ("datasets", "probabilities", "seed", "info", "split", "stopping_strategy")
 MODULE = '''{header}from datasets import interleave_datasets, load_dataset
@@ -90,6 +92,10 @@ class Interleaved(Format):
         "stopping_strategy": AUTO,
         "split": "train",
         "streaming": AUTO,
+    }
+    words: ClassVar[Words] = {
+        "stopping_strategy": (AUTO, *STRATEGIES),
+        "streaming": (AUTO, True, False),
     }
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:

@@ -30,6 +30,7 @@ from mixwright.proposals.export.arithmetic import (
     last_exhausted,
     normalised,
     numbers_of,
+    units_that_keep,
 )
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
@@ -44,6 +45,7 @@ from mixwright.proposals.export.blend import (
 )
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.levanter_block import (
     CLOSE,
     DEFAULT,
@@ -69,7 +71,6 @@ class Levanter(Format):
     trainer = "Levanter (read marin-levanter 0.2.20.dev202606180959)"
     meaning = "Each number is a weight of sequences; Levanter divides them by their sum."
     staged = True
-    lists_files = True
     # mixture_block_size: the smallest that serves where it is None.
     # train_batch_size: sequences of a step, which stages are counted in.
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -77,6 +78,7 @@ class Levanter(Format):
         "stop_strategy": RESTART,
         "train_batch_size": BATCH,
     }
+    words: ClassVar[Words] = {"stop_strategy": STRATEGIES}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         return {
@@ -86,9 +88,9 @@ class Levanter(Format):
 
     def _block(self, order: Order) -> int:
         """Returns the block that the user names, or the one that keeps all stages."""
-        block = self.settings["mixture_block_size"]
+        block: int | None = self.settings["mixture_block_size"]
         if block is not None:
-            return int(block)
+            return block
         schedule = self._schedule(order)
         return block_that_keeps(self._shares(order), schedule)
 
@@ -119,7 +121,7 @@ class Levanter(Format):
             begins += stage.tokens or 0.0
             starts.append(begins / order.sequence)
         length = order.tokens / order.sequence
-        return Schedule(tuple(starts), length, int(self.settings["train_batch_size"]))
+        return Schedule(tuple(starts), length, self.settings["train_batch_size"])
 
     def write(self, document: Document) -> str:
         order = document.order
@@ -211,14 +213,9 @@ class Levanter(Format):
         return ()
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        shares = normalised(blend)
-        of_lost = []
-        for entry, share in zip(blend.entries, shares.tolist(), strict=True):
-            if entry.path in lost and share > 0:
-                of_lost.append(share)
-        if not of_lost:
+        block = units_that_keep(blend, lost)
+        if block is None:
             return ""
-        block = math.ceil(1 / min(of_lost))
         if block <= LARGEST:
             return f"a mixture_block_size of {block:,} or more reads all of them"
         return f"no block reads them: Levanter's hold {LARGEST:,} sequences at most"

@@ -11,7 +11,7 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, REMARK, Blend, Entry, Fault
 from mixwright.proposals.export.trainers.levanter_block import DEFAULT
-from mixwright.proposals.export.yaml_source import documents, mapping, number_of, whole_number
+from mixwright.proposals.export.yaml_source import mapping, number_of, whole_number, yaml_documents
 
 # Sequences of a step where the file names none (TrainerConfig.train_batch_size).
 BATCH = 512
@@ -76,7 +76,7 @@ def read_data(text: str, where: str) -> tuple[Blend, ...]:
     Raises:
         MixwrightError: it is no such file.
     """
-    loaded = documents(text, where)
+    loaded = yaml_documents(text, where)
     if len(loaded) != 1:
         raise MixwrightError(f"{where}: {len(loaded)} documents of YAML; give one")
     content = mapping(loaded[0], where, "a mapping with `data:`")
@@ -114,6 +114,7 @@ def _stages(
                 blend,
                 name=f"from step {step}",
                 begins=float(start * length),
+                sequences_before=start,
                 faults=(*blend.faults, *wrong),
             )
         )

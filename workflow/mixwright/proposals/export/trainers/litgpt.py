@@ -130,7 +130,7 @@ class LitGpt(Format):
             lines.append(f"    {python_text(entry.path)}: {entry.number!r},{comment}\n")
         module = MODULE.format(
             seed=document.order.seed,
-            workers=int(self.settings["num_workers"]),
+            workers=self.settings["num_workers"],
         )
         return (
             f"{commented(document.header, '# ')}"
@@ -159,7 +159,8 @@ class LitGpt(Format):
         return f"  # {mean:,.6g} blocks expected, standard error {error:,.2g}"
 
     def _streams(self) -> int:
-        return max(1, int(self.settings["num_workers"])) * int(self.settings["devices"])
+        streams: int = self.settings["num_workers"] * self.settings["devices"]
+        return streams
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
         tree = parsed(text, where)

@@ -46,6 +46,7 @@ from mixwright.proposals.export.row_counts import (
     rows_of,
     sizes_in_words,
 )
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.yaml_source import mapping_of, number_of
 
 UNDER, OVER, ONLY_ONCE = "interleave_under", "interleave_over", "interleave_once"
@@ -69,6 +70,7 @@ class LlamaFactory(Format):
         "streaming": True,
         "dataset_dir": "data",
     }
+    words: ClassVar[Words] = {"mix_strategy": (AUTO, CONCAT, *STRATEGIES)}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         strategy = self.settings["mix_strategy"]

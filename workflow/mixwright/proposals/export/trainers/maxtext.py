@@ -23,7 +23,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-import yaml
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
@@ -40,7 +39,6 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.forms import one_of
 from mixwright.proposals.export.grain_rule import (
     interleaved,
     proportions,
@@ -50,7 +48,14 @@ from mixwright.proposals.export.grain_rule import (
 )
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
+from mixwright.proposals.export.yaml_source import (
+    above_zero,
+    json_content,
+    typed_value,
+    yaml_content,
+)
 
 JSON, LIST = "json", "list"
 FILES = "grain_train_files"
@@ -80,10 +85,11 @@ class MaxText(Format):
         "use_truncation": True,
         "ranks": 1,
     }
+    words: ClassVar[Words] = {"form": (JSON, LIST)}
 
     def numbers(self, order: Order, shares: Array, tokens: float | None) -> Array:
         of_unit = super().numbers(order, shares, tokens)
-        if one_of(self.name, self.settings, "form", (JSON, LIST)) == LIST:
+        if self.settings["form"] == LIST:
             return of_unit
         return _that_stay(whole_numbers(of_unit))
 
@@ -128,10 +134,7 @@ class MaxText(Format):
         return (self._read_list(text, where),)
 
     def _read_json(self, text: str, where: str) -> Blend:
-        try:
-            content = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, where))
-        except json.JSONDecodeError as error:
-            raise MixwrightError(f"{where}: no JSON: {error}; correct the file") from None
+        content = json_content(text, where, lambda pairs: _once(pairs, where))
         entries = []
         for name, written in content.items():
             is_whole = isinstance(written, Mapping) and {"path", "weight"} <= set(written)
@@ -149,9 +152,9 @@ class MaxText(Format):
     def _read_list(self, text: str, where: str) -> Blend:
         content = _keys(text, where)
         settings = {**self.settings, "form": LIST}
-        for key in ("num_epoch", "use_truncation"):
-            if key in content:
-                settings[key] = content[key]
+        settings["use_truncation"] = content.get("use_truncation", settings["use_truncation"])
+        if "num_epoch" in content:
+            settings["num_epoch"] = above_zero(content["num_epoch"], f"{where}: num_epoch")
         listed = str(content.get(FILES) or "")
         entries = []
         for part in listed.split(";"):
@@ -166,13 +169,13 @@ class MaxText(Format):
         return _blend(entries, settings, where)
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
-        ranks = int(self.settings["ranks"])
+        ranks = self.settings["ranks"]
         rounded = _as_mixed(blend)
         units = self._units(rounded, budget, ranks)
         faults = refused(blend, "MaxText")
         if blend.settings["form"] == LIST:
             faults += _rounded(blend, rounded)
-        epochs = float(blend.settings["num_epoch"])
+        epochs = blend.settings["num_epoch"]
         for fault in first_exhausted(self.unit, units / epochs, blend, budget):
             needed = _epochs(units, blend, budget)
             message = f"{fault.message}: num_epoch={needed} in MaxText, or more"
@@ -202,7 +205,7 @@ class MaxText(Format):
         numbers = [entry.number for entry in rounded.entries]
         if min(numbers) <= 0:
             return 'the form json does not round: --settings \'{"form": "json"}\' keeps them'
-        ranks = int(self.settings["ranks"])
+        ranks = self.settings["ranks"]
         return remedy("records", rounded, lost, ranks)
 
 
@@ -258,13 +261,9 @@ def _once(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
 
 def _keys(text: str, where: str) -> Mapping[str, Any]:
     """Returns the keys of a config; a bare list of files counts as one of its keys."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+    content = yaml_content(text, where)
     if isinstance(content, str):
-        content = {FILES: content}
+        content = {FILES: typed_value(content, FILES)}
     if not isinstance(content, Mapping):
         raise MixwrightError(f"{where}: no mixture stands there; write {FILES}, or JSON")
     return content

@@ -23,21 +23,22 @@ from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import normalised
+from mixwright.proposals.export.arithmetic import longer_training
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import Blend, Budget, Drawn
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, number_text, refuse, shell_word
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.megatron_index import (
     SURPLUS,
     indexed,
     needed_surplus,
-    sequences_that_keep,
 )
 from mixwright.proposals.export.trainers.megatron_reading import blend_of_arguments, blend_of_json
 from mixwright.proposals.export.trainers.megatron_words import check_prefix
 
 ARGUMENTS, FILE, JSON, AUTOMODEL = "arguments", "file", "json", "automodel"
+PASTE = "Paste the lines below, without these comments, at the end of the call of pretrain_gpt.py."
 FORMS = (ARGUMENTS, FILE, JSON, AUTOMODEL)
 OTHER_SPLITS = ("valid", "test")
 OPTION = "--mid-level-dataset-surplus"
@@ -61,6 +62,7 @@ class Megatron(Format):
         "test": [],
         "split": "1,0,0",
     }
+    words: ClassVar[Words] = {"form": FORMS}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         return surplus_of(order, numbers)
@@ -68,10 +70,6 @@ class Megatron(Format):
     def write(self, document: Document) -> str:
         (blend,) = document.blends
         form = self.settings["form"]
-        if form not in FORMS:
-            raise MixwrightError(
-                f"--settings: megatron has no form {form}; use arguments, file, json or automodel"
-            )
         words = []
         for entry in blend.entries:
             check_prefix(entry.path, self.name)
@@ -100,7 +98,7 @@ class Megatron(Format):
         surplus = blend.settings.get("surplus", SURPLUS)
         if surplus > SURPLUS:
             lines.append(f"{OPTION} {surplus:g}")
-        comments = commented(document.header, self.comment)
+        comments = commented([*document.header, PASTE], self.comment)
         joined = " \\\n".join(lines)
         return f"{comments}{joined}\n"
 
@@ -133,7 +131,7 @@ class Megatron(Format):
         return indexed(blend, budget, OPTION)
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 def surplus_of(order: Order, numbers: Array) -> Mapping[str, Any]:

@@ -24,11 +24,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import normalised, not_above_zero, numbers_of
+from mixwright.proposals.export.arithmetic import (
+    longer_training,
+    not_above_zero,
+)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -40,19 +41,23 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.order import Order, budget_of
 from mixwright.proposals.export.python_source import arguments, calls, constants, parsed
 from mixwright.proposals.export.quoting import commented, number_text, python_text
+from mixwright.proposals.export.row_counts import (
+    needs_tokens,
+    passes_wanted,
+    rows_of,
+    rows_of_passes,
+)
 from mixwright.proposals.export.trainers.megatron import surplus_of
 from mixwright.proposals.export.trainers.megatron_config import blend_of_config
 from mixwright.proposals.export.trainers.megatron_core import OPTION
 from mixwright.proposals.export.trainers.megatron_index import (
     SURPLUS,
     indexed,
-    sequences_that_keep,
 )
 from mixwright.proposals.export.trainers.megatron_words import check_prefix
-from mixwright.proposals.export.units import all_units, sizes_of
 
 PARAMETERS = (
     "seq_length",
@@ -123,7 +128,7 @@ class MegatronBridge(Format):
         return indexed(blend, budget, OPTION)
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 @dataclass(frozen=True)
@@ -139,29 +144,17 @@ class MegatronBridgeSft(Format):
     counts_rows = True
 
     def numbers(self, order: Order, shares: Array, tokens: float | None) -> Array:
-        if tokens is None:
-            raise MixwrightError(
-                f"{self.name}: it counts passes, and nobody said how long the training is;"
-                " give --tokens"
-            )
-        units = shares * tokens / self.tokens_a_unit(order)
-        passes = np.zeros(len(units))
-        for place, source in enumerate(order.sources):
-            if not source.rows:
-                raise MixwrightError(
-                    f"{self.name}: it counts passes over rows, and nobody said how many"
-                    f" {source.path} has; add `rows:` of every source to --sources"
-                )
-            passes[place] = passes_of(float(units[place]), source.rows)
-        return passes
+        length = needs_tokens(self.name, tokens)
+        wanted = shares * length / self.tokens_a_unit(order)
+        return passes_wanted(self.name, order, wanted, passes_of)
 
     def write(self, document: Document) -> str:
         (blend,) = document.blends
         order = document.order
         lines = []
-        for entry in blend.entries:
-            rows = document.sources[entry.path].rows
-            lines.append(f"    # of {rows:,.0f} rows\n")
+        rows = rows_of(blend, budget_of(order, order.stages[0]))
+        for entry, there in zip(blend.entries, rows.tolist(), strict=True):
+            lines.append(f"    # of {there:,.0f} rows\n")
             lines.append(f"    {python_text(entry.path)}: {entry.number!r},\n")
         parameters, length = _length(order)
         split = python_text(str(self.settings["split"]))
@@ -210,25 +203,14 @@ class MegatronBridgeSft(Format):
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
         faults = list(not_above_zero(blend, "Megatron-Bridge"))
-        numbers = numbers_of(blend)
-        units = np.zeros(len(numbers))
-        for place, size in enumerate(sizes_of(blend, budget)):
-            number = float(numbers[place])
-            units[place] = np.nan
-            if size.rows and math.isfinite(number):
-                units[place] = rows_of(number, size.rows)
-                faults += _rounded_up(blend.entries[place], number * size.rows)
-        total = units.sum()
-        if not total > 0:
-            return Drawn(units, tuple(faults), random=True)
+        for entry, there in zip(blend.entries, rows_of(blend, budget).tolist(), strict=True):
+            faults += _rounded_up(entry, entry.number * there)
         # the list of all rows is read round and round
-        count = all_units(ROWS, units / total, blend, budget)
-        if count is not None:
-            units = units / total * count
+        units = rows_of_passes(blend, budget, rows_taken)
         return Drawn(units, tuple(faults), random=True)
 
 
-def rows_of(passes: float, rows: float) -> float:
+def rows_taken(passes: float, rows: float) -> float:
     """Returns the rows that so many passes take of a source.
 
     It is the trainer's arithmetic, that of floats included (data/sources/hf.py, blend_sft_rows).
@@ -246,7 +228,7 @@ def passes_of(wanted: float, rows: float) -> float:
         return wanted / rows
     nearest = round(wanted)
     passes = nearest / rows
-    if rows_of(passes, rows) == nearest:
+    if rows_taken(passes, rows) == nearest:
         return passes
     # floats have rounded up a whole number of rows to the next one
     return (nearest - HAIR) / rows

@@ -18,7 +18,11 @@ from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import normalised, not_above_zero, numbers_of
+from mixwright.proposals.export.arithmetic import (
+    longer_training,
+    not_above_zero,
+    numbers_of,
+)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import Blend, Budget, Drawn
 from mixwright.proposals.export.order import Order
@@ -33,7 +37,6 @@ from mixwright.proposals.export.trainers.megatron_config import (
 from mixwright.proposals.export.trainers.megatron_index import (
     SURPLUS,
     indexed,
-    sequences_that_keep,
     too_many,
 )
 from mixwright.proposals.export.trainers.megatron_words import check_prefix
@@ -106,7 +109,7 @@ class MegatronCore(Format):
         return indexed(blend, budget, OPTION)
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 def _sizes(order: Order) -> str:

@@ -195,15 +195,3 @@ def length_of_passes(tokens: float, sequence: int, samples: float) -> float:
     passes = math.ceil(wanted / tokens)
     prepared = max(passes, 1) * tokens
     return (prepared - 1) // sequence
-
-
-def sequences_that_keep(shares: Array, blend: Blend, lost: Sequence[str]) -> str:
-    """Returns the sequences from which the index reads every lost source."""
-    least = 0.0
-    for entry, share in zip(blend.entries, shares.tolist(), strict=True):
-        if entry.path in lost and share > 0:
-            least = min(least or share, share)
-    if not least:
-        return ""
-    count = math.ceil(1 / least)
-    return f"a training of {count:,} sequences or more reads all of them"

@@ -4,7 +4,6 @@ The grammar is in megatron.py. Nothing is run: of a script, the words after the 
 plain variables.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,12 +11,16 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import CHANGED, REFUSED, REMARK, Blend, Fault
+from mixwright.proposals.export.trainers.megatron_index import BY_LENGTH
 from mixwright.proposals.export.trainers.megatron_words import blend_of_words
+from mixwright.proposals.export.yaml_source import json_content
 
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)(\[@\])?\}?")
 OPTIONS = ("--data-path", "--train-data-path")
 SPLITS = ("train", "valid", "test")
+# Words of Python that no list of paths has.
+NO_PATHS = ("=", "import", "def")
 # Other names of the split valid, which NeMo Automodel takes.
 ALIASES = ("validation", "valid", "val", "dev")
 
@@ -38,7 +41,24 @@ def blend_of_arguments(text: str, where: str) -> Blend:
     for value in variables.values():
         if len(value) > 1:
             return blend_of_words(value, where)
-    return blend_of_words(text.split(), where, faults=_faults_of_file(text))
+    blend = blend_of_words(text.split(), where, faults=_faults_of_file(text))
+    if BY_LENGTH in blend.settings:
+        _refuse_other_files([entry.path for entry in blend.entries], where)
+    return blend
+
+
+def _refuse_other_files(words: Sequence[str], where: str) -> None:
+    """Refuses YAML and Python: every word of them would be a path without a weight.
+
+    Raises:
+        MixwrightError: a word is none of a list of paths.
+    """
+    for word in words:
+        if word in NO_PATHS or word.endswith(":") or word.startswith(("[", "{", "(")):
+            raise MixwrightError(
+                f"{where}: {word!r} is no path: the file is no list of weights and paths;"
+                " name its own --format, or write them in turn"
+            )
 
 
 def _words_of_shell(text: str, where: str) -> list[str]:
@@ -129,10 +149,7 @@ def blend_of_json(text: str, where: str, automodel: bool) -> Blend:
     Raises:
         MixwrightError: it is no JSON, or train names no source.
     """
-    try:
-        content: Any = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MixwrightError(f"{where}: no JSON: {error}; correct the file") from None
+    content = json_content(text, where)
     faults: list[Fault] = []
     train = content
     if isinstance(content, Mapping):

@@ -13,6 +13,7 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import Blend, Entry, Fault
+from mixwright.proposals.export.content import is_number
 from mixwright.proposals.export.quoting import refuse
 from mixwright.proposals.export.trainers.megatron_index import BY_LENGTH
 
@@ -38,13 +39,13 @@ def blend_of_words(
     if not texts:
         raise MixwrightError(f"{where}: no source stands there; give weights and paths in turn")
     settings = dict(settings or {})
-    if len(texts) % 2 == 1 or not any(map(_is_number, texts[::2])):
+    if len(texts) % 2 == 1 or not any(map(is_number, texts[::2])):
         _check_no_weights(texts, where)
         entries = [Entry(text.strip(), 1.0) for text in texts]
         return Blend(tuple(entries), {**settings, BY_LENGTH: True}, faults=tuple(faults))
     entries = []
     for number, path in zip(texts[::2], texts[1::2], strict=True):
-        if not _is_number(number):
+        if not is_number(number):
             raise MixwrightError(f"{where}: {number} is no weight; give a weight before every path")
         entries.append(Entry(path.strip(), float(number)))
     return Blend(tuple(entries), settings, faults=tuple(faults))
@@ -59,20 +60,12 @@ def zipped(weights: Sequence[Any], paths: Sequence[str]) -> list[Any]:
 
 
 def _check_no_weights(words: Sequence[str], where: str) -> None:
-    numbers = [word for word in words if _is_number(word)]
+    numbers = [word for word in words if is_number(word)]
     if numbers:
         raise MixwrightError(
             f"{where}: {len(words)} words: Megatron takes an odd number for paths without weights,"
             f" {numbers[0]} too; give a weight before every path"
         )
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def check_prefix(path: str, name: str) -> None:

@@ -45,6 +45,7 @@ from mixwright.proposals.export.blend import (
 from mixwright.proposals.export.interleaving import (
     AUTO,
     FIRST,
+    STRATEGIES,
     Rule,
     interleaved,
     rule_that_feeds,
@@ -59,6 +60,7 @@ from mixwright.proposals.export.row_counts import (
     sizes_in_words,
     tokens_that_keep,
 )
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.yaml_source import mapping_of, number_of
 
 ARGUMENT = re.compile(r"(^|\s)--dataset[\s=]")
@@ -82,6 +84,10 @@ class MsSwift(Format):
         "form": COUNTS,
         "stopping_strategy": AUTO,
         "streaming": False,
+    }
+    words: ClassVar[Words] = {
+        "form": (COUNTS, PROBABILITIES),
+        "stopping_strategy": (AUTO, *STRATEGIES),
     }
 
     def numbers(
@@ -202,11 +208,7 @@ class MsSwift(Format):
         return tokens_that_keep(blend, lost, budget, numbers_of(blend))
 
     def _form(self) -> str:
-        form = str(self.settings["form"])
-        if form not in (COUNTS, PROBABILITIES):
-            raise MixwrightError(
-                f"--settings: ms-swift has no form {form}; use counts or probabilities"
-            )
+        form: str = self.settings["form"]
         return form
 
     def _check(self, path: str) -> None:

@@ -21,10 +21,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import yaml
-
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import deterministic, normalised, numbers_of
+from mixwright.proposals.export.arithmetic import (
+    deterministic,
+    longer_training,
+    numbers_of,
+)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -36,13 +38,14 @@ from mixwright.proposals.export.blend import (
     Fault,
 )
 from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.trainers.megatron_index import sequences_that_keep, too_many
+from mixwright.proposals.export.trainers.megatron_index import too_many
 from mixwright.proposals.export.trainers.nanotron_stages import (
     Stage,
     faults_of_stages,
     stages_of,
     tokens_a_step,
 )
+from mixwright.proposals.export.yaml_source import yaml_content
 
 # Keys of the config whose product is the sequences of a step.
 SEQUENCES_A_STEP = "micro_batch_size * batch_accumulation_per_replica * dp"
@@ -94,9 +97,7 @@ class Nanotron(Format):
         return commented(header, self.comment) + yaml_text(content)
 
     def _batch(self) -> int:
-        batch = self.settings["batch"]
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise MixwrightError(f"--settings: batch is {batch!r}; give the sequences a step")
+        batch: int = self.settings["batch"]
         return batch
 
     def _step(self, begins: float, sequence: int | None) -> int:
@@ -111,11 +112,7 @@ class Nanotron(Format):
         return 1 + round(begins / (self._batch() * sequence))
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
+        content = yaml_content(text, where)
         stages = stages_of(content, where)
         step = tokens_a_step(content)
         blends = []
@@ -135,7 +132,7 @@ class Nanotron(Format):
         return Drawn(units, tuple(faults))
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 def _check_steps(stages: Sequence[Mapping[str, Any]]) -> None:

@@ -243,7 +243,9 @@ def _part_that_fits(
     for entry, wanted in zip(blend.entries, ideal.tolist(), strict=True):
         factor = entry.settings.get("max_repetition_factor", 1.0)
         most = tokens_of_sequences(entry, budget) * factor
-        part = min(part, most / wanted)
+        # a ratio that is no finite number leaves nothing to the others
+        if wanted > 0:
+            part = min(part, most / wanted)
     return part
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import changed, normalised
+from mixwright.proposals.export.arithmetic import changed, longer_training, normalised
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     REFUSED,
@@ -36,8 +36,8 @@ from mixwright.proposals.export.blend import (
 )
 from mixwright.proposals.export.order import Stage
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers import olmo_composable, olmo_module
-from mixwright.proposals.export.trainers.megatron import sequences_that_keep
 from mixwright.proposals.export.trainers.olmo_faults import (
     faults_of_ratios,
     last_of_a_name,
@@ -50,7 +50,7 @@ from mixwright.proposals.export.trainers.olmo_rule import (
     sequences_taken,
     times_read,
 )
-from mixwright.proposals.export.yaml_source import documents, mapping, number_of, whole_number
+from mixwright.proposals.export.yaml_source import mapping, number_of, whole_number, yaml_documents
 
 DATASET, SOURCES, COMPOSABLE = "dataset", "sources", "composable"
 FORMS = (DATASET, SOURCES, COMPOSABLE)
@@ -85,11 +85,11 @@ class OlmoCore(Format):
     trainer = "OLMo-core (read 3.0.0)"
     meaning = "Each ratio is a share of the training tokens; they sum to 1."
     staged = True
-    lists_files = True
     # form: dataset for SourceMixtureDatasetConfig.from_yaml; sources for
     # SourceMixtureList.from_yaml, as in OLMo-core's own files; composable for Python.
     # global_batch_size: tokens of a step; of one sequence where it is None.
     defaults: ClassVar[Mapping[str, Any]] = {"form": DATASET, "global_batch_size": None}
+    words: ClassVar[Words] = {"form": FORMS}
 
     def blend_settings(self, order: Any, numbers: Any) -> Mapping[str, Any]:
         return {"form": self.settings["form"]}
@@ -97,9 +97,6 @@ class OlmoCore(Format):
     def write(self, document: Document) -> str:
         form = self.settings["form"]
         several = len(document.blends) > 1
-        if form not in FORMS:
-            names = ", ".join(FORMS)
-            raise MixwrightError(f"--settings: olmo-core has no form {form}; use one of {names}")
         if form == COMPOSABLE:
             return olmo_module.write(document)
         if form == SOURCES and several:
@@ -125,7 +122,7 @@ class OlmoCore(Format):
         blend: Blend,
         stage: Stage,
     ) -> str:
-        batch = whole_number(self.settings["global_batch_size"], "--settings: global_batch_size")
+        batch = self.settings["global_batch_size"]
         if batch is None:
             batch = document.order.sequence
         requested = _requested(stage.tokens, batch)
@@ -141,7 +138,7 @@ class OlmoCore(Format):
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
         if olmo_composable.is_such(text):
             return olmo_composable.read(text, where)
-        loaded = documents(text, where)
+        loaded = yaml_documents(text, where)
         if not loaded:
             raise MixwrightError(f"{where}: no sources stand there; give `sources:`")
         blends = [_blend(document, where) for document in loaded]
@@ -178,7 +175,7 @@ class OlmoCore(Format):
         return Drawn(units * again, tuple(faults))
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        return sequences_that_keep(normalised(blend), blend, lost)
+        return longer_training(self.unit, blend, lost)
 
 
 def _requested(

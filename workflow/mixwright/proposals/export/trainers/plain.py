@@ -21,7 +21,9 @@ from mixwright.errors import MixwrightError
 from mixwright.proposals.export.arithmetic import expected, is_sum_one, never_drawn, numbers_of
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import REMARK, TOKENS, Blend, Budget, Drawn, Entry, Fault
+from mixwright.proposals.export.content import shares_of
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.yaml_source import json_content, refused
 
 HEADING = ("source", "share")
 
@@ -68,25 +70,7 @@ class PlainCsv(Plain):
         return file.getvalue()
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        # without newline="" a name that holds a line end of Windows would lose half of it
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        try:
-            rows = [row for row in reader if row]
-        except csv.Error as error:
-            raise MixwrightError(f"{where}: no CSV: {error}; correct the quotes") from None
-        shares = []
-        for row in rows:
-            if len(row) != 2:
-                raise MixwrightError(
-                    f"{where}: a line has {len(row)} cells; give source and share",
-                )
-            name, share = row
-            shares.append((name, share))
-        if shares and _is_number(shares[0][1]):
-            raise MixwrightError(
-                f"{where}: the first line has a number; begin with the heading {','.join(HEADING)}"
-            )
-        return (_blend(shares[1:], where),)
+        return (_blend(shares_of(text, where, HEADING).items(), where),)
 
 
 @dataclass(frozen=True)
@@ -101,10 +85,7 @@ class PlainJson(Plain):
         return json.dumps(_shares(document), indent=1, ensure_ascii=False) + "\n"
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
-            content = json.loads(text, object_pairs_hook=_Pairs)
-        except json.JSONDecodeError as error:
-            raise MixwrightError(f"{where}: no JSON: {error}; correct the file") from None
+        content = json_content(text, where, _Pairs)
         return (_blend(_of_proposal(content, where), where),)
 
 
@@ -118,11 +99,8 @@ class PlainYaml(Plain):
         return commented(document.header, self.comment) + yaml_text(_shares(document))
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
-        try:
+        with refused("YAML", where):
             content = yaml.load(text, Loader=_Loader)
-        except (yaml.YAMLError, RecursionError) as error:
-            line = " ".join(str(error).split())
-            raise MixwrightError(f"{where}: no YAML: {line}; correct the file") from None
         return (_blend(_of_proposal(content, where), where),)
 
 
@@ -184,14 +162,6 @@ def _blend(pairs: Iterable[tuple[Any, Any]], where: str) -> Blend:
     for name, share in shares.items():
         entries.append(Entry(name, share))
     return Blend(tuple(entries))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _number(written: Any, shown: str, where: str) -> float:

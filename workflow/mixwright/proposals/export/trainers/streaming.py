@@ -22,9 +22,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import changed, normalised, numbers_of
+from mixwright.proposals.export.arithmetic import changed, normalised, numbers_of, units_that_keep
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -38,6 +37,7 @@ from mixwright.proposals.export.blend import (
 )
 from mixwright.proposals.export.order import Order, Source
 from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.streaming_files import (
     CHOOSE,
     PROPORTION,
@@ -64,6 +64,7 @@ class Streaming(Format):
     # form: arguments for Stream(...) and StreamingDataset(...); llm-foundry for its train_loader.
     # epoch_size: rows of an epoch; those of the whole training where it is None.
     defaults: ClassVar[Mapping[str, Any]] = {"form": ARGUMENTS, "epoch_size": None}
+    words: ClassVar[Words] = {"form": FORMS}
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
         settings = {"shuffle": True, "shuffle_seed": order.seed}
@@ -85,9 +86,6 @@ class Streaming(Format):
     def write(self, document: Document) -> str:
         (blend,) = document.blends
         form = self.settings["form"]
-        if form not in FORMS:
-            names = ", ".join(FORMS)
-            raise MixwrightError(f"--settings: streaming has no form {form}; use one of {names}")
         streams = {}
         for entry in blend.entries:
             streams[entry.path] = {
@@ -134,14 +132,9 @@ class Streaming(Format):
         return Drawn(units, tuple(faults))
 
     def remedy(self, blend: Blend, lost: Sequence[str], budget: Budget) -> str:
-        shares = normalised(blend)
-        of_lost = []
-        for entry, share in zip(blend.entries, shares.tolist(), strict=True):
-            if entry.path in lost and share > 0:
-                of_lost.append(share)
-        if not of_lost:
+        rows = units_that_keep(blend, lost)
+        if rows is None:
             return ""
-        rows = math.ceil(1 / min(of_lost))
         return f"an epoch_size of {rows:,} rows or more reads all of them"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, Blend, Entry, Fault
 from mixwright.proposals.export.python_source import arguments, calls, constants, parsed
-from mixwright.proposals.export.yaml_source import documents, mapping, number_of, whole_number
+from mixwright.proposals.export.yaml_source import mapping, number_of, whole_number, yaml_documents
 
 KINDS = ("proportion", "repeat", "choose")
 PROPORTION, REPEAT, CHOOSE = KINDS
@@ -24,7 +24,7 @@ THOUSANDS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 
 def read_yaml(text: str, where: str) -> Blend:
     """Returns the blend of YAML: streams, wherever they stand, beside keys of the data set."""
-    loaded = documents(text, where)
+    loaded = yaml_documents(text, where)
     if len(loaded) != 1:
         raise MixwrightError(f"{where}: {len(loaded)} documents of YAML; give one")
     data = _holder(loaded[0])

@@ -22,12 +22,12 @@ from mixwright.mixture import Array
 from mixwright.proposals.export.arithmetic import (
     expected,
     first_exhausted,
+    last_exhausted,
     normalised,
 )
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     DOCUMENTS,
-    ENDS,
     REFUSED,
     REMARK,
     SEQUENCES,
@@ -36,19 +36,18 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Fault,
 )
-from mixwright.proposals.export.forms import one_of
 from mixwright.proposals.export.grain_rule import interleaved, refused, remedy, whole_numbers
 from mixwright.proposals.export.noise import scatter
 from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.python_source import parsed
 from mixwright.proposals.export.quoting import commented, python_text
+from mixwright.proposals.export.settings import Words
 from mixwright.proposals.export.trainers.torchtitan_source import (
     MAIN,
     RANDOM,
     read_mix,
     read_sources,
 )
-from mixwright.proposals.export.units import sizes_of, units_of
 
 FIRST, ALL = "on_first_exhausted", "all_exhausted"
 BEFORE, AFTER = "before", "after"
@@ -133,6 +132,11 @@ class Torchtitan(Format):
         "stopping_strategy": FIRST,
         "ranks": 1,
     }
+    words: ClassVar[Words] = {
+        "form": (RANDOM, MAIN),
+        "pack": (BEFORE, AFTER),
+        "stopping_strategy": (FIRST, ALL),
+    }
 
     def unit_of(self, settings: Mapping[str, Any]) -> str:
         if settings["form"] == MAIN and settings["pack"] == AFTER:
@@ -141,13 +145,11 @@ class Torchtitan(Format):
 
     def numbers(self, order: Order, shares: Array, tokens: float | None) -> Array:
         of_unit = super().numbers(order, shares, tokens)
-        if one_of(self.name, self.settings, "form", (RANDOM, MAIN)) == MAIN:
+        if self.settings["form"] == MAIN:
             return whole_numbers(of_unit)
         return of_unit
 
     def blend_settings(self, order: Order, numbers: Array) -> Mapping[str, Any]:
-        one_of(self.name, self.settings, "pack", (BEFORE, AFTER))
-        one_of(self.name, self.settings, "stopping_strategy", (FIRST, ALL))
         return self.settings
 
     def write(self, document: Document) -> str:
@@ -183,7 +185,7 @@ class Torchtitan(Format):
 
     def draw(self, blend: Blend, budget: Budget) -> Drawn:
         unit = self.unit_of(blend.settings)
-        ranks = int(self.settings["ranks"])
+        ranks = self.settings["ranks"]
         if blend.settings["form"] == MAIN:
             units = interleaved(unit, blend, budget, ranks)
             faults = refused(blend, "torchtitan")
@@ -202,7 +204,7 @@ class Torchtitan(Format):
         if blend.settings["form"] != MAIN:
             return ""
         unit = self.unit_of(blend.settings)
-        return remedy(unit, blend, lost, int(self.settings["ranks"]))
+        return remedy(unit, blend, lost, self.settings["ranks"])
 
 
 def _main(blend: Blend, seed: int) -> str:
@@ -258,19 +260,4 @@ def _ends(unit: str, units: Array, blend: Blend, budget: Budget) -> Sequence[Fau
     if any(entry.number == 0 for entry in blend.entries):
         message = "a source of weight 0 never ends, nor do data of all_exhausted; leave it out"
         return [Fault(REMARK, message)]
-    sizes = sizes_of(blend, budget)
-    parts = []
-    for size, count in zip(sizes, units.tolist(), strict=True):
-        most = units_of(unit, size, budget.sequence, budget.packed)
-        if most is None:
-            return []
-        parts.append(most / count)
-    last = max(parts)
-    # shares of an unknown number, or enough of a source
-    if units.sum() <= 1 + 1e-6 or last >= 1:
-        return []
-    message = (
-        f"the training ends at {last:.1%} of its tokens, when every source has ended once;"
-        " set infinite=True in each"
-    )
-    return [Fault(ENDS, message)]
+    return last_exhausted(unit, units, blend, budget, "set infinite=True in each")

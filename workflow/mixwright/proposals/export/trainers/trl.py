@@ -40,9 +40,9 @@ from mixwright.proposals.export.order import Order
 from mixwright.proposals.export.quoting import commented, yaml_text
 from mixwright.proposals.export.row_counts import (
     Part,
-    copies,
     joined,
     of_epochs,
+    repeated,
     rows_of,
     rows_there,
     sizes_in_words,
@@ -70,20 +70,8 @@ class Trl(Format):
     def entries(self, order: Order, numbers: Array) -> tuple[Entry, ...]:
         """Lists a source once for each of its passes, the last one in part."""
         wanted = self._rows(order, numbers)
-        rows = rows_there(self.name, order)
-        total = wanted.sum()
-        parts = []
-        for source, count, there in zip(order.sources, wanted, rows, strict=True):
-            rows_of_parts = copies(
-                self.name,
-                source.path,
-                float(count),
-                float(there),
-            )
-            for part in rows_of_parts:
-                fraction = float(part / total)
-                parts.append(Part(source.path, fraction, {}))
-        return joined(parts)
+        total = float(wanted.sum())
+        return repeated(self.name, order, wanted, lambda rows, there: rows / total)
 
     def _rows(self, order: Order, numbers: Array) -> Array:
         """Returns (sources,) rows that a training reads; at most all, where nobody said its length.
