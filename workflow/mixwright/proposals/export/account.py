@@ -28,6 +28,8 @@ from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
 MANY_PASSES, MOST_PASSES = 4.0, 20.0
 # Parts of a sequence that packed rows hold on average: some end in padding.
 LEAST_FILLED, MOST_FILLED = 0.5, 1.01
+# Passes from which on no digit is of interest but the first.
+COUNTLESS = 1e9
 # Sources that a message lists.
 LISTED = 4
 
@@ -133,9 +135,16 @@ def often_read(lines: Sequence[Line], most_passes: float) -> list[Fault]:
     faults = []
     for line in lines:
         if line.passes is not None and line.passes > most_passes:
-            message = f"{line.path} is read {line.passes:,.0f} times over"
+            message = f"{line.path} is read {in_words(line.passes)} times over"
             faults.append(Fault(PASSES, f"{message}; lower its weight, or find more of it"))
     return faults
+
+
+def in_words(passes: float) -> str:
+    """Returns passes as text: whole ones, but three digits of few and of countless ones."""
+    if MANY_PASSES < passes < COUNTLESS:
+        return f"{passes:,.0f}"
+    return f"{passes:.3g}"
 
 
 def with_remarks(
