@@ -355,6 +355,13 @@ def test_a_published_file_that_means_thousands_of_passes_is_told(desk, capsys):
     assert "blend.txt: something goes wrong" in error
 
 
+def test_numbers_beyond_reason_stay_short(desk, capsys):
+    assert check(*published(), "--tokens", "1e300") == 1
+    out = capsys.readouterr().out
+    assert "/d/tiny is read 7.69e+289 times over" in out
+    assert max(map(len, out.splitlines())) < 200
+
+
 def test_passes_that_are_meant_are_allowed(desk, capsys):
     assert check(*published(), "--tokens", "50e12", "--most-passes", "5000") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "nothing goes wrong"
