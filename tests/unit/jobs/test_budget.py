@@ -69,6 +69,16 @@ def test_what_is_left_over_buys_a_larger_model_and_is_said_at_the_end_of_the_lad
     assert "seeds of the finals (final.seeds): " in sentences(spending, result)[-1]
 
 
+def test_a_study_without_finals_is_told_of_no_seeds_of_finals():
+    study = least_study.study(finals="none")
+    spending, _, result = bought(100, study)
+    lines = sentences(spending, result)
+    assert result.to_spare and "keep what is left for the final model" in lines[-1]
+    assert not any("final.seeds" in line for line in lines)
+    written = estimate(study, spending.hardware)
+    assert f"takes {spending.budget.in_words(spending.budget.cost(written))}" in lines[1]
+
+
 def test_the_finals_come_first():
     few = bought(1)[2].swarm
     many = least_study.study(final={"seeds": [1, 2, 3, 4, 5, 6]})
@@ -122,6 +132,10 @@ def test_money_counts_every_device_at_its_price():
         ("$500", 500, "money"),
         ("500 EUR", 500, "money"),
         ("1e3 USD", 1000, "money"),
+        ("40 GPUh", 40, "GPU-hours"),
+        ("40 cpu hrs", 40, "CPU-hours"),
+        ("500€", 500, "money"),
+        ("1,234.5 EUR", 1234.5, "money"),
     ],
 )
 def test_budgets_are_read_as_people_write_them(text, amount, unit):
@@ -131,7 +145,11 @@ def test_budgets_are_read_as_people_write_them(text, amount, unit):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "40", "GPU-hours", "-3 GPU-hours", "0 CPU-hours", "4 TPU-hours", "$5 EUR", "1.2.3 $"],
+    [
+        *("", "40", "GPU-hours", "-3 GPU-hours", "0 CPU-hours", "4 TPU-hours", "$5 EUR", "1.2.3 $"),
+        # a decimal comma is no thousands, and another unit is no currency
+        *("40,5 GPU-hours", "1.000,5 EUR", "2 days", "40h", "40 GPU-minutes", "3 FLOP", "5 euros"),
+    ],
 )
 def test_other_words_are_no_budget(text):
     with pytest.raises(MixwrightError, match="write a number above 0 of GPU-hours"):
@@ -144,6 +162,7 @@ def test_money_needs_prices_in_its_own_currency():
     with pytest.raises(MixwrightError, match="the prices are in EUR"):
         read_budget("$500", {"a100": 2.0}, "EUR")
     assert read_budget("500 EUR", {"a100": 2.0}, "EUR").in_words(3) == "3.00 EUR"
+    assert read_budget("500 credits", {"a100": 2.0}, "credits").in_words(3) == "3.00 credits"
 
 
 def test_what_is_as_dear_costs_as_much_and_is_useful():

@@ -140,6 +140,12 @@ class Spending:
         known = self.estimate(swarm)
         return self.budget.cost(known)
 
+    @property
+    def as_written(self) -> float:
+        """What the study costs with the swarm that it has."""
+        known = estimate(self.study, self.hardware, figures=self.figures)
+        return self.budget.cost(known)
+
     def pays(self, swarm: Swarm) -> bool:
         """Whether the budget pays the study with a swarm."""
         return self.cost(swarm) <= self.budget.amount
