@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mixwright.jobs.plan.devices import DEVICES, device_of, known_as
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.head import is_run, names_cores
-from mixwright.jobs.plan.lines import plan_lines
+from mixwright.jobs.plan.lines import plan_lines, short_time
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import read_prices
 from mixwright.stages.plan import plan
@@ -256,6 +257,28 @@ def test_an_unknown_device_is_one_line_with_the_nearest():
     with pytest.raises(MixwrightError, match=r"--device a1000 is unknown; did you mean a100\?"):
         device_of("a1000")
     assert all(device.source for device in DEVICES.values())
+    # the maker's name of a GPU is one; a word for all GPUs is none
+    assert device_of("NVIDIA A100-SXM4-80GB") == DEVICES["a100"]
+    with pytest.raises(MixwrightError, match="--device cuda is unknown; name the GPU; known: cpu"):
+        device_of("cuda")
+    with pytest.raises(MixwrightError) as refused:
+        device_of("zzz")
+    assert str(refused.value).count("known: cpu") == 1
+
+
+def test_a_number_of_devices_counts_those_that_train():
+    proxies_on_gpus = study(proxy={"device": "cuda", "tokens": 10**8})
+    assert hardware_of(proxies_on_gpus, number=3, cores=2).numbers == {"cpu": 2, "cuda": 3}
+    assert hardware_of(study(), number=3, cores=2).numbers["cpu"] == 3
+    no_finals = study(proxy={"device": "cuda"}, finals="none")
+    devices = plan_of(no_finals, Path("/none"), number=3).devices
+    assert devices == "3 A100s"
+
+
+def test_days_are_told_without_false_digits():
+    assert short_time(808.6) == "809 h" and short_time(3.26) == "3.3 h"
+    told = "\n".join(plan_lines(plan_of(study(proxy={"tokens": 10**11}), Path("/none"), "cpu", 1)))
+    assert not re.search(r"[0-9]{3}[.][0-9] h", told)
 
 
 def test_prices_make_money_of_hours(tmp_path):
@@ -265,6 +288,8 @@ def test_prices_make_money_of_hours(tmp_path):
     file = tmp_path / "prices.yaml"
     file.write_text("a100: 1.5\nh100: 3\ncurrency: EUR\n")
     assert read_prices(str(file)) == prices
+    # a core is a core
+    assert not read_prices("cpu=1").unpriced({"cpu-bf16": 4})
 
 
 @pytest.mark.parametrize(
@@ -275,6 +300,8 @@ def test_prices_make_money_of_hours(tmp_path):
         ("a100=nan", "--prices a100: nan is no number"),
         ("a1000=2", "--prices a1000 is unknown; did you mean a100"),
         ("none.yaml", "--prices none.yaml: no YAML file of prices"),
+        ("a100=1,8", "--prices a100=1,8: '8' is no NAME=PRICE"),
+        ("a100=1,a100=2", "--prices a100=1,a100=2: a100 stands there twice"),
     ],
 )
 def test_prices_that_are_none_are_one_line(written, answer):

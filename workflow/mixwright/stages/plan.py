@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -86,7 +87,7 @@ def _say_accuracy(study: Study, curve: "LearningCurve | None", sources: bool) ->
     if sources:
         lines += other_sentences(domains, runs)
     for line in lines:
-        print(f"  {line}")
+        print(fill(line, WIDE - 1, initial_indent="  ", subsequent_indent="    "))
 
 
 def _say_budget(spending: Spending, curve: "LearningCurve | None") -> None:

@@ -146,7 +146,7 @@ def hardware_of(
     Args:
         study: the study.
         device: name of the device that trains; None: what the study's sections say.
-        number: how many of it; None: all that this machine has.
+        number: how many of it; of GPUs where some train there. None: all that this machine has.
         cores: cores of this machine.
         gpus: its GPUs, or those that a scheduler gives.
         usual: kind -> the device that cpu and cuda stand for here.
@@ -159,10 +159,15 @@ def hardware_of(
     for section in ("proxy", "final"):
         kind = study.config.get(section, {}).get("device", "cpu")
         devices[section] = device_of(device) if device else known[kind]
+    if study.ends_at_proposals:
+        # no final is trained, whatever its section says
+        devices["final"] = devices["proxy"]
     numbers = {"cpu": cores, "cuda": gpus}
     if number is not None:
-        numbers[devices["proxy"].kind] = number
-        numbers[devices["final"].kind] = number
+        kinds = {trained_on.kind for trained_on in devices.values()}
+        # of both kinds it counts GPUs: the cores are this machine's
+        counts = "cuda" if "cuda" in kinds else "cpu"
+        numbers[counts] = number
     return Hardware(devices, numbers)
 
 

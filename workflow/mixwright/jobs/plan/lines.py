@@ -111,10 +111,10 @@ def _whole(estimate: Estimate, devices: str) -> str:
     for device, number in estimate.device_hours.items():
         noun = "core" if device.startswith("cpu") else device
         hours.append(f"{short_time(number)} of one {noun}")
-    wall = estimate.wall_hours * 3600
-    low = duration(wall / estimate.factor)
-    high = duration(wall * estimate.factor)
-    words = f"about {duration(wall)} on {devices} ({low} to {high}); {', '.join(hours)}"
+    wall = estimate.wall_hours
+    low = short_time(wall / estimate.factor)
+    high = short_time(wall * estimate.factor)
+    words = f"about {short_time(wall)} on {devices} ({low} to {high}); {', '.join(hours)}"
     if estimate.flops:
         words += f"; {amount(estimate.flops)}FLOP"
     return words
