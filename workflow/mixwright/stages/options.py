@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from mixwright.files import FILE, FOLDER, INTO
+from mixwright.files import CSV, FILE, FOLDER, INTO
 
 Paths = list[Path]
 NONE: Paths = []
@@ -21,6 +21,9 @@ OUTPUTS = {
     "table": FILE,
     "notes": FILE,
     "store": INTO,
+    "design.to": CSV,
+    "pareto.to": CSV,
+    "predict.to": CSV,
     "fit.to": FOLDER,
     "fit-mixer.to": FOLDER,
     "harvest-installed.to": FOLDER,
