@@ -364,10 +364,42 @@ def test_runs_that_say_little_make_a_surface_all_the_same(case, mixer, tmp_path)
     value, low, high = reading.read(tmp_path / "surface.json").intervals(mixtures())
     assert (low <= value).all() and (value <= high).all()
     same(np.array([[one["value"] for one in each["targets"]] for each in answers]), value)
+    by_chance = []
+    for target in content["targets"]:
+        held_out = target["held_out"]
+        by_chance.append(held_out is not None and not held_out["better_than_chance"])
+    for each in (*answers, *in_javascript(text, "runs")):
+        assert [one["by_chance"] for one in each["targets"]] == by_chance
+    if case == "a flat target":
+        assert by_chance[1]
     if case == "one mixture":
         assert all("one mixture" in each["outside"][0] for each in answers)
     if case == "no twice trained mixture":
         assert not any(target["noise"] for target in content["targets"])
+
+
+@pytest.mark.parametrize("evaluate", [in_python, in_javascript])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"c d": 1.1, "e\\f": -0.1},
+        {"c d": 0.9},
+        {"c d": 60, "e\\f": 40},
+        {"c d": 1.0, "web": 0.0},
+        {"c d": "1"},
+        {"c d": "0.5", "e\\f": "0.5"},
+        {"c d": None},
+    ],
+)
+def test_programs_refuse_what_is_no_mixture(wrong, evaluate, monkeypatch):
+    """Each would be answered with numbers that mean nothing."""
+    text = text_of("additive")
+    monkeypatch.setitem(globals(), "shares", lambda: [wrong])
+    with pytest.raises((ValueError, TypeError, AssertionError)) as refused:
+        evaluate(text, "runs")
+    if evaluate is in_javascript:
+        assert "give shares of 0 or more" in str(refused.value)
 
 
 def test_a_number_that_json_does_not_know_is_never_written(tmp_path):
