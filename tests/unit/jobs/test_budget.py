@@ -23,6 +23,7 @@ from mixwright.jobs.plan.budget import (
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.money import Budget, read_budget
 from mixwright.jobs.plan.purchase import as_table, sentences
+from mixwright.stages.plan import plan
 from mixwright.study.config import resolve
 from mixwright.study.schema import read_yaml
 from mixwright.study.study import Study
@@ -76,7 +77,8 @@ def test_a_study_without_finals_is_told_of_no_seeds_of_finals():
     assert result.to_spare and "keep what is left for the final model" in lines[-1]
     assert not any("final.seeds" in line for line in lines)
     written = estimate(study, spending.hardware)
-    assert f"takes {spending.budget.in_words(spending.budget.cost(written))}" in lines[1]
+    cost = spending.budget.in_words(spending.budget.cost(written))
+    assert f"as it is written it takes {cost}" in lines[1]
 
 
 def test_the_finals_come_first():
@@ -101,11 +103,25 @@ def test_a_budget_that_pays_no_useful_swarm_is_refused_with_what_would_do():
     assert swarm.runs == first.runs == 10
 
 
+@pytest.mark.parametrize("amount", [102.4, 0.18861, 1234.5, 0.0712, 12.0, 7.001])
+def test_what_is_told_to_be_enough_is(amount):
+    for unit in ("GPU-hours", "money"):
+        told = Budget(amount, unit, {"a100": 1.0}).enough(amount)
+        again = read_budget(told, {"a100": 1.0})
+        assert amount <= again.amount <= max(1.011 * amount, amount + 0.01)
+
+
 def test_a_study_without_a_swarm_has_nothing_to_buy():
     study = least_study.study(mixers={"uniform": {}})
     config = {**study.config, "mixers": {"natural": {}, "uniform": {}}}
     with pytest.raises(MixwrightError, match="trains no swarm"):
         bought(10, Study(config))
+
+
+def test_trees_have_no_swarm_to_buy_and_nothing_is_printed_before_that(capsys):
+    with pytest.raises(MixwrightError, match="trains no swarm of language models"):
+        plan(configfile=[CONFIG / "studies" / "chemistry.yaml"], budget="2 CPU-hours")
+    assert not capsys.readouterr().out
 
 
 def test_hours_of_the_wrong_device_are_refused():

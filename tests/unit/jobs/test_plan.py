@@ -154,6 +154,18 @@ def test_a_gpu_that_nobody_names_is_said_to_be_a_guess(monkeypatch):
     assert "not known here" not in "\n".join(plan_lines(here_too))
 
 
+def test_what_a_setting_makes_slow_or_impossible_is_said():
+    slow = study(final={"device": "cuda", "processes": 4, "nodes": 2})
+    told = "\n".join(plan_lines(plan_of(slow, Path("/none"), "a100", 3)))
+    assert "one final takes 8 devices at once" in told and "3 are counted here" in told
+    assert "final.precision is float32, whose peak on A100 is 16 times lower" in told
+    fast = study(final={"device": "cuda", "precision": "bfloat16"})
+    told = "\n".join(plan_lines(plan_of(fast, Path("/none"), "a100", 3)))
+    assert "float32" not in told and "at once (" not in told
+    # of cores nothing is said
+    assert "float32" not in "\n".join(plan_lines(plan_of(study(), Path("/none"), "cpu", 2)))
+
+
 def test_measured_runs_are_not_trained(capsys):
     plan(configfile=[CONFIG / "studies" / "regmix_pile.yaml"])
     said = capsys.readouterr().out

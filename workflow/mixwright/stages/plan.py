@@ -12,7 +12,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.jobs.plan.accuracy import other_sentences
 from mixwright.jobs.plan.alternatives import alternatives, models_of
-from mixwright.jobs.plan.budget import Spending, buy
+from mixwright.jobs.plan.budget import Spending, buy, check_swarm
 from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.money import read_budget
 from mixwright.jobs.plan.plan import plan_of
@@ -65,6 +65,7 @@ def plan(
     costs = read_prices(prices) if prices else None
     spent = None
     if budget is not None:
+        check_swarm(wanted)
         known = costs or Prices({})
         spent = read_budget(budget, known.hourly, known.currency)
     answer = plan_of(wanted, root, device, devices, figures=len(drawn(wanted)))

@@ -144,8 +144,29 @@ def _notes(plan: Plan) -> Iterator[str]:
     if plan.space.unsized:
         names = shortened(plan.space.unsized, SHOWN)
         yield f"  a gigabyte of text is counted of {names}, whose size nobody knows yet"
+    yield from _of_sections(plan.in_all)
     if study.ends_at_proposals and not study.measured:
         yield "  the final model is trained elsewhere: goal.tokens cost nothing here"
+
+
+def _of_sections(estimate: Estimate) -> Iterator[str]:
+    """What is slow, or cannot run, by a setting of the study's sections `proxy` and `final`."""
+    hardware = estimate.hardware
+    parts = {part.work.section: part for part in estimate.parts if part.work.flops}
+    for section, part in parts.items():
+        device = hardware.devices[section]
+        number = hardware.numbers[device.kind]
+        if part.work.each > number:
+            yield (
+                f"  one {section} takes {part.work.each} devices at once ({section}.nodes times"
+                f" {section}.processes), and {number} are counted here: say how many with --devices"
+            )
+        if device.kind == "cuda" and part.work.precision == "float32" and device.float32:
+            times = device.peak / device.float32
+            yield (
+                f"  {section}.precision is float32, whose peak on {device.title} is"
+                f" {times:.0f} times lower: {section}: {{precision: bfloat16}} is faster"
+            )
 
 
 def _origins(plan: Plan, sources: bool) -> Iterator[str]:

@@ -21,6 +21,8 @@ NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:[.][0-9]*)?(?:e[+]?[0-9]+)?"
 AMOUNT = rf"([{SIGNS}]?)\s*({NUMBER})\s*([A-Za-z{SIGNS} -]*)"
 # EUR, USD: a code of ISO 4217
 CODE = r"[A-Z]{3}"
+DIGITS = 3
+CENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,14 @@ class Budget:
         if self.currency == "$":
             return f"${amount:,.2f}"
         return f"{amount:,.2f} {self.currency}".rstrip()
+
+    def enough(self, amount: float) -> str:
+        """Returns an amount in words that pays so much: no digit that is told rounds it down."""
+        first_digit = math.floor(math.log10(amount))
+        unit = 10.0 ** (first_digit - DIGITS + 1)
+        if self.unit == MONEY:
+            unit = max(unit, CENT)
+        return self.in_words(math.ceil(amount / unit) * unit)
 
     def _counts(self, device: str) -> bool:
         """Whether hours of a device are hours of this budget."""

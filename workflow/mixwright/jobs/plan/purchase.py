@@ -36,9 +36,9 @@ def sentences(
     swarm = bought.swarm
     lines = [
         f"a budget of {budget.in_words(budget.amount)} buys {_in_words(swarm)}",
-        f"the study as it is written takes {budget.in_words(spending.as_written)}",
         f"the whole study then takes {budget.in_words(bought.cost)}, of which all but the swarm is"
-        f" {budget.in_words(bought.reserved)}",
+        f" {budget.in_words(bought.reserved)}; as it is written it takes"
+        f" {budget.in_words(spending.as_written)}",
         *promises(domains, swarm.runs, curve),
     ]
     if swarm.tokens_per_parameter < SHORT:
