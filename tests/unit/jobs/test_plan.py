@@ -102,6 +102,24 @@ def test_regmix_takes_its_published_a100_hours_within_30_percent():
     assert on_eight.factor == 2
 
 
+def test_the_times_of_others_alone_foretell_regmix_within_30_percent():
+    """The line through sixteen times without RegMix's own, at its width and operations."""
+    others = [fact for fact in facts.FACTS if "RegMix" not in fact.source]
+    assert len(others) == len(facts.FACTS) - 1
+    widths, shares = [], []
+    for fact in others:
+        reached = fact.tokens_per_second * training_flops(fact.shape, fact.vocabulary)
+        widths.append(fact.shape["width"])
+        shares.append(reached / facts.PEAK)
+    power, scale = np.polyfit(np.log(widths), np.log(shares), 1)
+    shape = shape_of("proxy-1m")
+    share = math.exp(scale) * shape["width"] ** power
+    operations = 512 * 1_048_576_000 * training_flops(shape, 50_432)
+    foretold = operations / (facts.PEAK * share) / 3600
+    published = 512 * 20 / 60
+    assert published / 1.3 < foretold < published * 1.3
+
+
 def test_a_larger_study_takes_more_and_a_faster_device_less():
     small = study(proxy={"tokens": 10**8})
     more = study(proxy={"tokens": 10**8}, designs={"swarm": {"runs": 100}})
@@ -152,6 +170,25 @@ def test_a_gpu_that_nobody_names_is_said_to_be_a_guess(monkeypatch):
     here_too = plan_of(planned, Path("/none"))
     assert "4 H100 SXMs" in here_too.devices
     assert "not known here" not in "\n".join(plan_lines(here_too))
+
+
+def test_measured_tables_take_what_regmixs_were_recorded_to_take(capsys):
+    """regmix_pile.yaml: 5.8 CPU-minutes; a plan that trains nothing is no surer than a table."""
+    path = CONFIG / "studies" / "regmix_pile.yaml"
+    planned = Study(resolve(yaml.safe_load(path.read_text()), CONFIG))
+    told = estimate(planned, hardware_of(planned, "cpu", 2), figures=5)
+    assert 5.8 / 1.5 < told.device_hours["cpu"] * 60 < 5.8 * 1.5
+    assert told.factor == 2
+    plan(configfile=[path])
+    assert "512 runs and 13 losses: smaller ones take less" in capsys.readouterr().out
+
+
+def test_trees_read_tables_and_no_text():
+    path = CONFIG / "studies" / "chemistry.yaml"
+    answer = plan_of(Study(resolve(yaml.safe_load(path.read_text()), CONFIG)), Path("/none"))
+    assert answer.in_all.factor == 2
+    told = "\n".join(plan_lines(answer))
+    assert "text by bytes" not in told and "tabulated: 2 s a model" in told
 
 
 def test_what_a_setting_makes_slow_or_impossible_is_said():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from mixwright.errors import counted
 from mixwright.jobs.plan.devices import SCORING, USUAL, Device, device_of
 from mixwright.jobs.plan.jobs import USUAL_FIGURES
-from mixwright.jobs.plan.work import CORPUS, FINALS, FITS, Work, works
+from mixwright.jobs.plan.work import CORPUS, FINALS, FITS, TREES_SECONDS, Work, works
 from mixwright.study.study import Study
 
 HOUR = 3600.0
@@ -119,7 +119,7 @@ class Estimate:
     def factor(self) -> float:
         """The truth may be so many times as much, or as little."""
         trained = [part for part in self.parts if part.work.flops]
-        if not trained or max(trained, key=lambda part: part.hours).measured:
+        if trained and max(trained, key=lambda part: part.hours).measured:
             return MEASURED
         return TABULATED
 
@@ -214,7 +214,8 @@ def _part(work: Work, hardware: Hardware) -> Part:
         return Part(work, name, besides, 0.0, "", True)
     device = hardware.devices[work.section]
     if not work.flops:
-        return Part(work, device.name, besides, 0.0, "", True)
+        source = f"tabulated: {TREES_SECONDS:g} s a model"
+        return Part(work, device.name, besides, 0.0, source, False)
     measurement = hardware.measured.get(work.section)
     times = 1.0 if measurement is None else measurement.times
     trained = training_hours(work, device, times)

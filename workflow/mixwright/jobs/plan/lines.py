@@ -9,9 +9,11 @@ from mixwright.jobs.plan.plan import Plan
 from mixwright.jobs.plan.prices import Prices
 from mixwright.jobs.plan.work import CORPUS, FITS
 from mixwright.jobs.status_lines import duration
+from mixwright.study.study import Study
 
 HEADINGS = ("", "runs", "tokens", "scored", "FLOP", "of one device", "speed")
 SHOWN = 4  # names in a line
+LARGE = "512 runs and 13 losses"
 DONE = "nothing is left to do"
 # what the time of a stage without models is made of
 BESIDE = {CORPUS: ", and its text by bytes", FITS: "; fits take seconds to minutes"}
@@ -92,8 +94,11 @@ def _table(plan: Plan) -> Iterator[str]:
 def _row(part: Part) -> tuple[str, ...]:
     work = part.work
     if part.stage in (CORPUS, FITS):
-        jobs = counted(sum(work.jobs.values()), "job")
-        return (part.stage, "", "", "", "", short_time(part.hours), f"{jobs}{BESIDE[part.stage]}")
+        words = counted(sum(work.jobs.values()), "job")
+        if "make_datasets" not in work.jobs:
+            # tables with labels have no text
+            words += BESIDE[part.stage]
+        return (part.stage, "", "", "", "", short_time(part.hours), words)
     return (
         part.stage,
         f"{work.runs:,}",
@@ -176,6 +181,8 @@ def _origins(plan: Plan, sources: bool) -> Iterator[str]:
         if part.work.flops and (sources or not part.measured):
             device = plan.in_all.hardware.devices[part.work.section]
             tabulated[device.name] = device
+    if not plan.in_all.flops:
+        yield _of_tables(plan.study)
     if not tabulated:
         return
     if not sources:
@@ -193,6 +200,13 @@ def _origins(plan: Plan, sources: bool) -> Iterator[str]:
         else:
             yield f"    {ON_GPU}:"
             yield from _facts()
+
+
+def _of_tables(study: Study) -> str:
+    """Where times are from in a study that trains no language model."""
+    if study.measured and "swarm" in study.runs:
+        return f"  times are those of RegMix's tables, {LARGE}: smaller ones take less"
+    return "  times are those of our own studies of tables, right to a factor of 2"
 
 
 def _facts() -> Iterator[str]:
