@@ -183,6 +183,17 @@ def test_measured_tables_take_what_regmixs_were_recorded_to_take(capsys):
     assert "512 runs and 13 losses: smaller ones take less" in capsys.readouterr().out
 
 
+def test_a_finished_study_of_measured_runs_has_nothing_to_do(tmp_path):
+    path = CONFIG / "studies" / "regmix_pile.yaml"
+    planned = Study(resolve(yaml.safe_load(path.read_text()), CONFIG))
+    assert plan_of(planned, tmp_path).to_go.parts
+    page = tmp_path / "regmix_pile" / "report" / "summary.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    lines = list(plan_lines(plan_of(planned, tmp_path)))
+    assert len(lines) == 1 and lines[0].startswith("plan of regmix_pile: nothing is left to do")
+
+
 def test_trees_read_tables_and_no_text():
     path = CONFIG / "studies" / "chemistry.yaml"
     answer = plan_of(Study(resolve(yaml.safe_load(path.read_text()), CONFIG)), Path("/none"))

@@ -66,7 +66,7 @@ def _tabulated_on_gpu(plan: Plan) -> list[int]:
 def _sentence(plan: Plan) -> str:
     """What is trained, and what is not."""
     study = plan.study
-    if study.measured:
+    if study.measured and plan.to_go.parts:
         return "runs that others measured; nothing is trained"
     if not plan.to_go.parts:
         return f"{DONE}; in all: {_whole(plan.in_all, plan.devices)}"
