@@ -187,6 +187,19 @@ def agreed(surface, answers: list) -> list[str]:
     return reasons
 
 
+def test_a_proposal_is_doubted_for_the_targets_that_it_is_made_for():
+    surface = made("effective-data")
+    wanted = TARGETS[0]
+    corner = np.eye(6)[:1]
+    every = " ".join(surface.doubts(corner))
+    of_one = surface.doubts(corner, {wanted: 2.0})
+    assert all(target in every for target in TARGETS) and len(of_one) == 1
+    # of one mixture there is no count
+    assert of_one[0].startswith(f"{wanted}: these runs cannot tell: only one mixture took ")
+    assert not any(target in of_one[0] for target in TARGETS if target != wanted)
+    assert not surface.doubts(corner, ())
+
+
 @pytest.mark.parametrize("evaluate", [in_python, in_javascript])
 @pytest.mark.parametrize(
     ("key", "value", "words"), [("outermost", 0.3, "far out"), ("mixtures", 1, "one mixture")]
@@ -285,7 +298,7 @@ def test_commands_take_a_surface_in_place_of_a_fit(tmp_path, caplog):
         said[name] = caplog.text
         propose(tmp_path / name, tmp_path / f"{name}.proposal", cap=["c d=0.3"], draws=0)
     assert (tmp_path / "fit.csv").read_text() == (tmp_path / "surface.json.csv").read_text()
-    assert "these runs cannot tell about 1 of 1 mixtures" in said["fit"]
+    assert "these runs cannot tell: " in said["fit"]
     assert said["surface.json"] == said["fit"]
     one, other = (
         json.loads((tmp_path / f"{name}.proposal").read_text()) for name in ("fit", "surface.json")
