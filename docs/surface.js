@@ -51,15 +51,18 @@ function outside(region, names, w) {
 // Each target's number with its interval, and why the mixture lies outside; none: inside.
 function evaluate(surface, mixture, at = "runs") {
   const names = surface.domains, { form, interval } = surface;
-  const total = sum(Object.values(mixture));
-  if (Object.keys(mixture).some((name) => !names.includes(name)) || Math.abs(total - 1) > 0.01)
-    throw new Error(`give shares that sum to 1 of the domains ${names}`);
+  const shares = Object.values(mixture), total = sum(shares);
+  const unknown = Object.keys(mixture).some((name) => !names.includes(name));
+  const numbers = shares.every((share) => typeof share === "number" && share >= 0);
+  if (unknown || !numbers || !(Math.abs(total - 1) <= 0.01))
+    throw new Error(`give shares of 0 or more that sum to 1 of the domains ${names}`);
   const w = names.map((name) => (Object.hasOwn(mixture, name) ? mixture[name] : 0) / total);
   const x = inputs(surface.amounts, w, at), all = sum(x);
   const [why, h] = outside(surface.region, names, w);
   const targets = surface.targets.map((target) => {
-    const y = law(form, target.parameters, x), value = own(target.number, y);
-    if (interval.refits === 0) return { name: target.name, value, low: null, high: null };
+    const y = law(form, target.parameters, x), value = own(target.number, y), held = target.held_out;
+    const by_chance = held !== null && !held.better_than_chance, name = target.name;
+    if (interval.refits === 0) return { name, value, low: null, high: null, by_chance };
     const drawn = target.refits.map((refit) => law(form, refit, x));
     const mean = sum(drawn) / drawn.length;
     let variance = sum(drawn.map((d) => (d - mean) ** 2)) / (drawn.length - 1) + (mean - y) ** 2;
@@ -70,7 +73,7 @@ function evaluate(surface, mixture, at = "runs") {
     }
     const half = interval.quantile * Math.sqrt(variance);
     const ends = [y - half, y + half].map((end) => own(target.number, end));
-    return { name: target.name, value, low: Math.min(...ends), high: Math.max(...ends) };
+    return { name, value, low: Math.min(...ends), high: Math.max(...ends), by_chance };
   });
   return { targets, outside: why };
 }

@@ -64,9 +64,11 @@ def outside(region, names, w):
 def evaluate(surface, mixture, at="runs"):
     """Each target's number with its interval, and why the mixture lies outside; none: inside."""
     names, interval, form = surface["domains"], surface["interval"], surface["form"]
-    if set(mixture) - set(names) or abs(sum(mixture.values()) - 1) > 0.01:
-        raise ValueError(f"give shares that sum to 1 of the domains {names}")
-    w = [mixture.get(name, 0.0) / sum(mixture.values()) for name in names]
+    total = sum(mixture.values())
+    unknown, sums_to_one = set(mixture) - set(names), abs(total - 1) <= 0.01
+    if unknown or not sums_to_one or min(mixture.values()) < 0:
+        raise ValueError(f"give shares of 0 or more that sum to 1 of the domains {names}")
+    w = [mixture.get(name, 0.0) / total for name in names]
     x = inputs(surface["amounts"], w, at)
     why, h = outside(surface["region"], names, w)
     targets = []
@@ -82,8 +84,10 @@ def evaluate(surface, mixture, at="runs"):
                 variance += (interval["second"]["share"] * (second - y)) ** 2
             half = interval["quantile"] * math.sqrt(variance)
             low, high = sorted(own(target["number"], end) for end in (y - half, y + half))
-        value = own(target["number"], y)
-        targets.append({"name": target["name"], "value": value, "low": low, "high": high})
+        value, held_out = own(target["number"], y), target["held_out"]
+        by_chance = held_out is not None and not held_out["better_than_chance"]
+        numbers = {"value": value, "low": low, "high": high}
+        targets.append({"name": target["name"], **numbers, "by_chance": by_chance})
     return {"targets": targets, "outside": why}
 
 

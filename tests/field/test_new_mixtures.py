@@ -103,11 +103,46 @@ def test_what_is_assumed_is_said_and_so_is_what_comes_next(tmp_path, caplog):
     caplog.set_level("INFO")
     _, _, weights = design(tmp_path, "--domains", "a", "b", "--cap", "a=.4", runs=8)
     np.testing.assert_allclose(weights[0], [0.4, 0.6], atol=ROUNDING)
-    assert "natural is unknown without --available, moved to the nearest" in caplog.text
+    moved = "m001 is the uniform mixture, moved to the nearest one inside the bounds"
+    assert f"{moved}; natural is unknown without --available" in caplog.text
     promise, last = caplog.messages[-2:]
     assert "8 runs of 2 domains: expect rank correlation about 0.97" in promise
     assert last.startswith("design: next: train a proxy on each line, write losses.csv")
     assert f"mixwright fit --mixtures {tmp_path / 'mixtures.csv'} --losses losses.csv" in last
+
+
+def test_one_run_is_of_as_many_domains_as_were_named(tmp_path, caplog):
+    caplog.set_level("INFO")
+    design(tmp_path, "--domains", "a", "b", "c", runs=1)
+    assert "1 run of 3 domains: what rank correlation to expect is not known" in caplog.text
+
+
+def test_mixtures_that_hardly_differ_promise_nothing(tmp_path, caplog):
+    """A domain of 20 M tokens beside one of 1 T: four passes are a quarter of a percent."""
+    caplog.set_level("INFO")
+    sizes = ["--available", "web=1e12", "code=20e6", "wiki=5e6"]
+    epochs = ["--tokens", "30e9", "--max-epochs", "4"]
+    _, _, weights = design(tmp_path, *sizes, *epochs, runs=12)
+    widest = np.ptp(weights, axis=0).max()
+    assert f"no domain's weight varies by more than {widest:.1%}" in caplog.text
+    assert "12 runs of 3 domains: what rank correlation to expect is not known" in caplog.text
+
+
+def test_mixtures_that_stand_there_again_are_no_promise_and_are_not_denied(tmp_path, caplog):
+    caplog.set_level("INFO")
+    sizes = ["--available", "web=60e12", "code=20e6", "wiki=5"]
+    design(tmp_path, *sizes, runs=12)
+    assert "mixtures stood there before; train these with other seeds" in caplog.text
+    assert "no mixture stands there twice" not in caplog.text
+    assert "12 runs of" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["mixtures.xlsx", "mixtures.parquet"])
+def test_a_table_is_not_called_what_it_is_not(tmp_path, capsys, name):
+    words = ["design", "--domains", "a", "b", "--runs", "4", "--to", str(tmp_path / name)]
+    assert main(words) == 1
+    assert "written as CSV; let its name end in .csv" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
 
 
 def test_a_domain_without_tokens_gets_no_weight(tmp_path, caplog):
@@ -164,6 +199,7 @@ def test_the_table_is_fitted_once_losses_exist(tmp_path):
     [
         ("", "--domains: name two domains or more"),
         ("--domains a", "--domains: name two domains or more"),
+        ("--domains a,b,c", "--domains a,b,c: put spaces between the names"),
         ("--available a=1e9", "--available: name two domains or more"),
         ("--domains a a", "--domains: a is named twice; give it once"),
         ("--domains a ' b'", "--domains ' b': this cannot head a column"),

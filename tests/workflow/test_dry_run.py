@@ -4,11 +4,17 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from hashlib import sha256
 
 import pytest
 import yaml
 from conftest import HOUSE, changed, merged, read_study, without
+
+from mixwright.jobs.plan.work import works
+from mixwright.report.layout import drawn
+from mixwright.study.config import resolve
+from mixwright.study.study import Study
 
 
 def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):
@@ -17,6 +23,28 @@ def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):
     assert jobs["fit_mixer"] == 6 and jobs["propose_mixture"] == 9 and jobs["validate_mixer"] == 5
     assert jobs["clean_part"] == 7 and jobs["read_target"] == 3
     assert not [path for path in workshop.folder.iterdir() if path.name not in (".snakemake",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("smoke", {}),
+        ("smoke", {"finals": "none"}),
+        ("autoscale_minipile", {}),
+        ("chemistry", {}),
+        ("regmix_pile", {}),
+        ("autoscale_published", {}),
+    ],
+)
+def test_the_plan_counts_the_jobs_that_snakemake_lists(workshop, name, changes):
+    written = read_study(name) | changes
+    listed = workshop.jobs(written)
+    del listed["all"]
+    study = Study(resolve(written, HOUSE / "config"))
+    planned = Counter()
+    for work in works(study, figures=len(drawn(study))):
+        planned.update(work.jobs)
+    assert +planned == listed
 
 
 def test_one_proxy_a_job_is_literally_one_job_per_mixture(workshop, smoke):

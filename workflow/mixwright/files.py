@@ -20,7 +20,9 @@ from mixwright.errors import MixwrightError
 from mixwright.progress import say
 
 # What is written to a place: a file, a folder in place of what is there, or more into a folder.
-FILE, FOLDER, INTO = "file", "folder", "into"
+FILE, FOLDER, INTO, CSV = "file", "folder", "into", "csv"
+# Endings by which other programs would take a CSV file for another form.
+OTHER_TABLES = (".parquet", ".xlsx", ".xls", ".ods", ".json", ".tsv")
 # What the operating system refuses, and what helps. Other errors keep its own words.
 REMEDIES = {
     errno.ENOENT: "no such file or folder; correct the path",
@@ -97,13 +99,16 @@ def check_place(path: Path, kind: str = FILE) -> None:
 
     Args:
         path: the place.
-        kind: `FILE`, `FOLDER` for one that takes the place of what is there, or `INTO` for one
-            that is added to.
+        kind: `FILE`, `CSV` for a table, `FOLDER` for one that takes the place of what is there, or
+            `INTO` for one that is added to.
 
     Raises:
-        MixwrightError: another kind of thing stands there, or nothing can be written there.
+        MixwrightError: another kind of thing stands there, nothing can be written there, or the
+            name promises another form.
     """
-    if kind == FILE:
+    if kind == CSV and path.suffix.lower() in OTHER_TABLES:
+        raise MixwrightError(f"{path}: this table is written as CSV; let its name end in .csv")
+    if kind in (FILE, CSV):
         _check_file(path)
     elif path.exists() and not path.is_dir():
         raise MixwrightError(f"{path}: this is a file; give a new folder")

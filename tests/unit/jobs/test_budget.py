@@ -23,6 +23,7 @@ from mixwright.jobs.plan.budget import (
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.money import Budget, read_budget
 from mixwright.jobs.plan.purchase import as_table, sentences
+from mixwright.stages.plan import plan
 from mixwright.study.config import resolve
 from mixwright.study.schema import read_yaml
 from mixwright.study.study import Study
@@ -69,6 +70,17 @@ def test_what_is_left_over_buys_a_larger_model_and_is_said_at_the_end_of_the_lad
     assert "seeds of the finals (final.seeds): " in sentences(spending, result)[-1]
 
 
+def test_a_study_without_finals_is_told_of_no_seeds_of_finals():
+    study = least_study.study(finals="none")
+    spending, _, result = bought(100, study)
+    lines = sentences(spending, result)
+    assert result.to_spare and "keep what is left for the final model" in lines[-1]
+    assert not any("final.seeds" in line for line in lines)
+    written = estimate(study, spending.hardware)
+    cost = spending.budget.in_words(spending.budget.cost(written))
+    assert f"as it is written it takes {cost}" in lines[1]
+
+
 def test_the_finals_come_first():
     few = bought(1)[2].swarm
     many = least_study.study(final={"seeds": [1, 2, 3, 4, 5, 6]})
@@ -91,11 +103,25 @@ def test_a_budget_that_pays_no_useful_swarm_is_refused_with_what_would_do():
     assert swarm.runs == first.runs == 10
 
 
+@pytest.mark.parametrize("amount", [102.4, 0.18861, 1234.5, 0.0712, 12.0, 7.001])
+def test_what_is_told_to_be_enough_is(amount):
+    for unit in ("GPU-hours", "money"):
+        told = Budget(amount, unit, {"a100": 1.0}).enough(amount)
+        again = read_budget(told, {"a100": 1.0})
+        assert amount <= again.amount <= max(1.011 * amount, amount + 0.01)
+
+
 def test_a_study_without_a_swarm_has_nothing_to_buy():
     study = least_study.study(mixers={"uniform": {}})
     config = {**study.config, "mixers": {"natural": {}, "uniform": {}}}
     with pytest.raises(MixwrightError, match="trains no swarm"):
         bought(10, Study(config))
+
+
+def test_trees_have_no_swarm_to_buy_and_nothing_is_printed_before_that(capsys):
+    with pytest.raises(MixwrightError, match="trains no swarm of language models"):
+        plan(configfile=[CONFIG / "studies" / "chemistry.yaml"], budget="2 CPU-hours")
+    assert not capsys.readouterr().out
 
 
 def test_hours_of_the_wrong_device_are_refused():
@@ -122,6 +148,10 @@ def test_money_counts_every_device_at_its_price():
         ("$500", 500, "money"),
         ("500 EUR", 500, "money"),
         ("1e3 USD", 1000, "money"),
+        ("40 GPUh", 40, "GPU-hours"),
+        ("40 cpu hrs", 40, "CPU-hours"),
+        ("500€", 500, "money"),
+        ("1,234.5 EUR", 1234.5, "money"),
     ],
 )
 def test_budgets_are_read_as_people_write_them(text, amount, unit):
@@ -131,7 +161,11 @@ def test_budgets_are_read_as_people_write_them(text, amount, unit):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "40", "GPU-hours", "-3 GPU-hours", "0 CPU-hours", "4 TPU-hours", "$5 EUR", "1.2.3 $"],
+    [
+        *("", "40", "GPU-hours", "-3 GPU-hours", "0 CPU-hours", "4 TPU-hours", "$5 EUR", "1.2.3 $"),
+        # a decimal comma is no thousands, and another unit is no currency
+        *("40,5 GPU-hours", "1.000,5 EUR", "2 days", "40h", "40 GPU-minutes", "3 FLOP", "5 euros"),
+    ],
 )
 def test_other_words_are_no_budget(text):
     with pytest.raises(MixwrightError, match="write a number above 0 of GPU-hours"):
@@ -144,6 +178,7 @@ def test_money_needs_prices_in_its_own_currency():
     with pytest.raises(MixwrightError, match="the prices are in EUR"):
         read_budget("$500", {"a100": 2.0}, "EUR")
     assert read_budget("500 EUR", {"a100": 2.0}, "EUR").in_words(3) == "3.00 EUR"
+    assert read_budget("500 credits", {"a100": 2.0}, "credits").in_words(3) == "3.00 credits"
 
 
 def test_what_is_as_dear_costs_as_much_and_is_useful():

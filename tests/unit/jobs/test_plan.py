@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mixwright.jobs.plan.devices import DEVICES, device_of, known_as
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.head import is_run, names_cores
-from mixwright.jobs.plan.lines import plan_lines
+from mixwright.jobs.plan.lines import plan_lines, short_time
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import read_prices
 from mixwright.stages.plan import plan
@@ -101,6 +102,24 @@ def test_regmix_takes_its_published_a100_hours_within_30_percent():
     assert on_eight.factor == 2
 
 
+def test_the_times_of_others_alone_foretell_regmix_within_30_percent():
+    """The line through sixteen times without RegMix's own, at its width and operations."""
+    others = [fact for fact in facts.FACTS if "RegMix" not in fact.source]
+    assert len(others) == len(facts.FACTS) - 1
+    widths, shares = [], []
+    for fact in others:
+        reached = fact.tokens_per_second * training_flops(fact.shape, fact.vocabulary)
+        widths.append(fact.shape["width"])
+        shares.append(reached / facts.PEAK)
+    power, scale = np.polyfit(np.log(widths), np.log(shares), 1)
+    shape = shape_of("proxy-1m")
+    share = math.exp(scale) * shape["width"] ** power
+    operations = 512 * 1_048_576_000 * training_flops(shape, 50_432)
+    foretold = operations / (facts.PEAK * share) / 3600
+    published = 512 * 20 / 60
+    assert published / 1.3 < foretold < published * 1.3
+
+
 def test_a_larger_study_takes_more_and_a_faster_device_less():
     small = study(proxy={"tokens": 10**8})
     more = study(proxy={"tokens": 10**8}, designs={"swarm": {"runs": 100}})
@@ -151,6 +170,48 @@ def test_a_gpu_that_nobody_names_is_said_to_be_a_guess(monkeypatch):
     here_too = plan_of(planned, Path("/none"))
     assert "4 H100 SXMs" in here_too.devices
     assert "not known here" not in "\n".join(plan_lines(here_too))
+
+
+def test_measured_tables_take_what_regmixs_were_recorded_to_take(capsys):
+    """regmix_pile.yaml: 5.8 CPU-minutes; a plan that trains nothing is no surer than a table."""
+    path = CONFIG / "studies" / "regmix_pile.yaml"
+    planned = Study(resolve(yaml.safe_load(path.read_text()), CONFIG))
+    told = estimate(planned, hardware_of(planned, "cpu", 2), figures=5)
+    assert 5.8 / 1.5 < told.device_hours["cpu"] * 60 < 5.8 * 1.5
+    assert told.factor == 2
+    plan(configfile=[path])
+    assert "512 runs and 13 losses: smaller ones take less" in capsys.readouterr().out
+
+
+def test_a_finished_study_of_measured_runs_has_nothing_to_do(tmp_path):
+    path = CONFIG / "studies" / "regmix_pile.yaml"
+    planned = Study(resolve(yaml.safe_load(path.read_text()), CONFIG))
+    assert plan_of(planned, tmp_path).to_go.parts
+    page = tmp_path / "regmix_pile" / "report" / "summary.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    lines = list(plan_lines(plan_of(planned, tmp_path)))
+    assert len(lines) == 1 and lines[0].startswith("plan of regmix_pile: nothing is left to do")
+
+
+def test_trees_read_tables_and_no_text():
+    path = CONFIG / "studies" / "chemistry.yaml"
+    answer = plan_of(Study(resolve(yaml.safe_load(path.read_text()), CONFIG)), Path("/none"))
+    assert answer.in_all.factor == 2
+    told = "\n".join(plan_lines(answer))
+    assert "text by bytes" not in told and "tabulated: 2 s a model" in told
+
+
+def test_what_a_setting_makes_slow_or_impossible_is_said():
+    slow = study(final={"device": "cuda", "processes": 4, "nodes": 2})
+    told = "\n".join(plan_lines(plan_of(slow, Path("/none"), "a100", 3)))
+    assert "one final takes 8 devices at once" in told and "3 are counted here" in told
+    assert "final.precision is float32, whose peak on A100 is 16 times lower" in told
+    fast = study(final={"device": "cuda", "precision": "bfloat16"})
+    told = "\n".join(plan_lines(plan_of(fast, Path("/none"), "a100", 3)))
+    assert "float32" not in told and "at once (" not in told
+    # of cores nothing is said
+    assert "float32" not in "\n".join(plan_lines(plan_of(study(), Path("/none"), "cpu", 2)))
 
 
 def test_measured_runs_are_not_trained(capsys):
@@ -256,6 +317,28 @@ def test_an_unknown_device_is_one_line_with_the_nearest():
     with pytest.raises(MixwrightError, match=r"--device a1000 is unknown; did you mean a100\?"):
         device_of("a1000")
     assert all(device.source for device in DEVICES.values())
+    # the maker's name of a GPU is one; a word for all GPUs is none
+    assert device_of("NVIDIA A100-SXM4-80GB") == DEVICES["a100"]
+    with pytest.raises(MixwrightError, match="--device cuda is unknown; name the GPU; known: cpu"):
+        device_of("cuda")
+    with pytest.raises(MixwrightError) as refused:
+        device_of("zzz")
+    assert str(refused.value).count("known: cpu") == 1
+
+
+def test_a_number_of_devices_counts_those_that_train():
+    proxies_on_gpus = study(proxy={"device": "cuda", "tokens": 10**8})
+    assert hardware_of(proxies_on_gpus, number=3, cores=2).numbers == {"cpu": 2, "cuda": 3}
+    assert hardware_of(study(), number=3, cores=2).numbers["cpu"] == 3
+    no_finals = study(proxy={"device": "cuda"}, finals="none")
+    devices = plan_of(no_finals, Path("/none"), number=3).devices
+    assert devices == "3 A100s"
+
+
+def test_days_are_told_without_false_digits():
+    assert short_time(808.6) == "809 h" and short_time(3.26) == "3.3 h"
+    told = "\n".join(plan_lines(plan_of(study(proxy={"tokens": 10**11}), Path("/none"), "cpu", 1)))
+    assert not re.search(r"[0-9]{3}[.][0-9] h", told)
 
 
 def test_prices_make_money_of_hours(tmp_path):
@@ -265,6 +348,8 @@ def test_prices_make_money_of_hours(tmp_path):
     file = tmp_path / "prices.yaml"
     file.write_text("a100: 1.5\nh100: 3\ncurrency: EUR\n")
     assert read_prices(str(file)) == prices
+    # a core is a core
+    assert not read_prices("cpu=1").unpriced({"cpu-bf16": 4})
 
 
 @pytest.mark.parametrize(
@@ -275,6 +360,8 @@ def test_prices_make_money_of_hours(tmp_path):
         ("a100=nan", "--prices a100: nan is no number"),
         ("a1000=2", "--prices a1000 is unknown; did you mean a100"),
         ("none.yaml", "--prices none.yaml: no YAML file of prices"),
+        ("a100=1,8", "--prices a100=1,8: '8' is no NAME=PRICE"),
+        ("a100=1,a100=2", "--prices a100=1,a100=2: a100 stands there twice"),
     ],
 )
 def test_prices_that_are_none_are_one_line(written, answer):

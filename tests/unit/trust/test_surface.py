@@ -187,6 +187,19 @@ def agreed(surface, answers: list) -> list[str]:
     return reasons
 
 
+def test_a_proposal_is_doubted_for_the_targets_that_it_is_made_for():
+    surface = made("effective-data")
+    wanted = TARGETS[0]
+    corner = np.eye(6)[:1]
+    every = " ".join(surface.doubts(corner))
+    of_one = surface.doubts(corner, {wanted: 2.0})
+    assert all(target in every for target in TARGETS) and len(of_one) == 1
+    # of one mixture there is no count
+    assert of_one[0].startswith(f"{wanted}: these runs cannot tell: only one mixture took ")
+    assert not any(target in of_one[0] for target in TARGETS if target != wanted)
+    assert not surface.doubts(corner, ())
+
+
 @pytest.mark.parametrize("evaluate", [in_python, in_javascript])
 @pytest.mark.parametrize(
     ("key", "value", "words"), [("outermost", 0.3, "far out"), ("mixtures", 1, "one mixture")]
@@ -285,7 +298,7 @@ def test_commands_take_a_surface_in_place_of_a_fit(tmp_path, caplog):
         said[name] = caplog.text
         propose(tmp_path / name, tmp_path / f"{name}.proposal", cap=["c d=0.3"], draws=0)
     assert (tmp_path / "fit.csv").read_text() == (tmp_path / "surface.json.csv").read_text()
-    assert "these runs cannot tell about 1 of 1 mixtures" in said["fit"]
+    assert "these runs cannot tell: " in said["fit"]
     assert said["surface.json"] == said["fit"]
     one, other = (
         json.loads((tmp_path / f"{name}.proposal").read_text()) for name in ("fit", "surface.json")
@@ -364,10 +377,42 @@ def test_runs_that_say_little_make_a_surface_all_the_same(case, mixer, tmp_path)
     value, low, high = reading.read(tmp_path / "surface.json").intervals(mixtures())
     assert (low <= value).all() and (value <= high).all()
     same(np.array([[one["value"] for one in each["targets"]] for each in answers]), value)
+    by_chance = []
+    for target in content["targets"]:
+        held_out = target["held_out"]
+        by_chance.append(held_out is not None and not held_out["better_than_chance"])
+    for each in (*answers, *in_javascript(text, "runs")):
+        assert [one["by_chance"] for one in each["targets"]] == by_chance
+    if case == "a flat target":
+        assert by_chance[1]
     if case == "one mixture":
         assert all("one mixture" in each["outside"][0] for each in answers)
     if case == "no twice trained mixture":
         assert not any(target["noise"] for target in content["targets"])
+
+
+@pytest.mark.parametrize("evaluate", [in_python, in_javascript])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"c d": 1.1, "e\\f": -0.1},
+        {"c d": 0.9},
+        {"c d": 60, "e\\f": 40},
+        {"c d": 1.0, "web": 0.0},
+        {"c d": "1"},
+        {"c d": "0.5", "e\\f": "0.5"},
+        {"c d": None},
+    ],
+)
+def test_programs_refuse_what_is_no_mixture(wrong, evaluate, monkeypatch):
+    """Each would be answered with numbers that mean nothing."""
+    text = text_of("additive")
+    monkeypatch.setitem(globals(), "shares", lambda: [wrong])
+    with pytest.raises((ValueError, TypeError, AssertionError)) as refused:
+        evaluate(text, "runs")
+    if evaluate is in_javascript:
+        assert "give shares of 0 or more" in str(refused.value)
 
 
 def test_a_number_that_json_does_not_know_is_never_written(tmp_path):
@@ -416,6 +461,10 @@ def spoiled(path: list, value) -> str:
         ((["targets", 1, "parameters", "K"], [1.0]), "targets[1].parameters.K has 1 entries"),
         ((["targets", 1, "parameters", "A"], "1"), "targets[1].parameters.A is no number"),
         ((["targets", 0, "parameters", "A"], float("nan")), "it holds NaN"),
+        ((["targets", 0, "parameters", "eps"], -1.0), "targets[0].parameters.eps is below 0"),
+        ((["targets", 1, "parameters", "K"], [1, 1, -1, 1, 1, 1]), "parameters.K is below 0"),
+        ((["targets", 2, "form_variance"], -1e-6), "targets[2].form_variance is below 0"),
+        ((["targets", 2, "form_variance"], None), "targets[2].form_variance is missing"),
         ((["targets", 0, "refits"], []), "targets[0].refits has 0 entries, not 40"),
         ((["region", "precision", 2], [1.0]), "region.precision has 1 entries"),
         ((["runs"], None), "runs is no object"),

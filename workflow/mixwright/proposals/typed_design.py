@@ -38,6 +38,9 @@ def read_domains(words: Sequence[str], available: Sequence[str]) -> tuple[str, .
         if names.count(name) > 1:
             raise MixwrightError(f"{option}: {name} is named twice; give it once")
     if len(names) < LEAST_DOMAINS:
+        joined = "".join(names)
+        if "," in joined:
+            raise MixwrightError(f"{option} {joined}: put spaces between the names, no commas")
         raise MixwrightError(
             f"{option}: name two domains or more, whose shares are to be chosen,"
             " or choose from a table with --candidates"

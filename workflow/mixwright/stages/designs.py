@@ -26,6 +26,9 @@ from mixwright.study.study import Study
 
 log = logging.getLogger(__name__)
 
+# Runs whose weights differ by less hardly differ: trust/reach.py asks for 5 to 20 %.
+LEAST_RANGE = 0.05
+
 
 def design(
     runs: int,
@@ -110,13 +113,15 @@ def _notes(wanted: Wanted, chosen: Designed) -> list[str]:
     """Returns what was done, and what the options left open."""
     first = chosen.ids[0]
     middle = "the natural mixture"
+    unknown = ""
     if any(domain.tokens is None for domain in wanted.domains):
-        middle = "the uniform mixture: natural is unknown without --available"
+        middle = "the uniform mixture"
+        unknown = "; natural is unknown without --available"
     if chosen.moved:
         middle += ", moved to the nearest one inside the bounds"
     notes = [
         f"{counted(wanted.runs, 'mixture')} of {counted(len(chosen.names), 'domain')},"
-        f" {wanted.method}, seed {wanted.seed}; {first} is {middle}"
+        f" {wanted.method}, seed {wanted.seed}; {first} is {middle}{unknown}"
     ]
     for domain in wanted.domains:
         if domain.tokens == 0:
@@ -124,13 +129,18 @@ def _notes(wanted: Wanted, chosen: Designed) -> list[str]:
     if chosen.equal:
         mixtures = counted(chosen.equal, "mixture")
         notes.append(
-            f"the bounds leave few mixtures: the last {mixtures} stood there before;"
-            " train these with other seeds"
+            f"the bounds, or natural weights of next to nothing, leave few mixtures: the last"
+            f" {mixtures} stood there before; train these with other seeds"
+        )
+    if wanted.runs > 1 and _widest(chosen) < LEAST_RANGE:
+        notes.append(
+            f"no domain's weight varies by more than {_widest(chosen):.1%}, and the noise of a run"
+            " may hide what that changes: widen caps, floors or max_epochs"
         )
     if chosen.repeats:
         names = ", ".join(chosen.ids[-chosen.repeats :])
         notes.append(f"{names}: {first} again; train it with other seeds, for the noise of a run")
-    else:
+    elif not chosen.equal:
         notes.append(
             f"no mixture stands there twice: --repeats 2 adds runs of {first}, for the noise of a"
             " run"
@@ -139,10 +149,20 @@ def _notes(wanted: Wanted, chosen: Designed) -> list[str]:
 
 
 def _promise(wanted: Wanted, chosen: Designed) -> str:
-    """Returns what to expect of so many runs; a domain of one weight alone teaches nothing."""
+    """Returns what to expect of so many mixtures; a domain of one weight alone teaches nothing."""
+    runs = wanted.runs - chosen.equal
     varied = np.ptp(chosen.weights, axis=0) > 0
-    domains = int(varied.sum())
-    return sentence(domains, wanted.runs, expected(domains, wanted.runs))
+    domains = int(varied.sum()) or len(chosen.names)
+    known = expected(domains, runs)
+    if _widest(chosen) < LEAST_RANGE:
+        # the tables are of mixtures over all of the simplex
+        known = None
+    return sentence(domains, runs, known)
+
+
+def _widest(chosen: Designed) -> float:
+    """The largest difference of a domain's weight between two mixtures."""
+    return float(np.ptp(chosen.weights, axis=0).max())
 
 
 def _next_step(to: Path, words: str) -> str:

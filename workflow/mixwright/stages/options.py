@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from mixwright.files import FILE, FOLDER, INTO
+from mixwright.files import CSV, FILE, FOLDER, INTO
 
 Paths = list[Path]
 NONE: Paths = []
@@ -21,6 +21,9 @@ OUTPUTS = {
     "table": FILE,
     "notes": FILE,
     "store": INTO,
+    "design.to": CSV,
+    "pareto.to": CSV,
+    "predict.to": CSV,
     "fit.to": FOLDER,
     "fit-mixer.to": FOLDER,
     "harvest-installed.to": FOLDER,
@@ -55,7 +58,7 @@ OPTIONS = {
     "design": "design tables (.parquet)",
     "import-runs.design": "table of mixtures to write (.parquet)",
     "device": "device that trains, such as cpu, a100 or h100; none: what the study says",
-    "devices": "how many of them; none: those of this machine",
+    "devices": "how many of them, GPUs where some train there; none: those of this machine",
     "diverged": "what to do with runs whose loss is empty, NaN or infinite: refuse or drop",
     "columns.domains": "columns of the mixtures that are domains; none: those that sum to 1",
     "columns.targets": "columns of the losses that are targets; none: by headings and values",

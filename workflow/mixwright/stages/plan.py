@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -11,7 +12,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.jobs.plan.accuracy import other_sentences
 from mixwright.jobs.plan.alternatives import alternatives, models_of
-from mixwright.jobs.plan.budget import Spending, buy
+from mixwright.jobs.plan.budget import Spending, buy, check_swarm
 from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.money import read_budget
 from mixwright.jobs.plan.plan import plan_of
@@ -64,6 +65,7 @@ def plan(
     costs = read_prices(prices) if prices else None
     spent = None
     if budget is not None:
+        check_swarm(wanted)
         known = costs or Prices({})
         spent = read_budget(budget, known.hourly, known.currency)
     answer = plan_of(wanted, root, device, devices, figures=len(drawn(wanted)))
@@ -86,7 +88,7 @@ def _say_accuracy(study: Study, curve: "LearningCurve | None", sources: bool) ->
     if sources:
         lines += other_sentences(domains, runs)
     for line in lines:
-        print(f"  {line}")
+        print(fill(line, WIDE - 1, initial_indent="  ", subsequent_indent="    "))
 
 
 def _say_budget(spending: Spending, curve: "LearningCurve | None") -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from mixwright import mixers
-from mixwright.errors import TooFewRunsError
+from mixwright.errors import TooFewRunsError, shortened
 from mixwright.goal import Readout
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
@@ -21,6 +21,8 @@ from mixwright.trust.refits import rows_read
 
 # sentences at most before the objectives that remain are only listed
 NAMED = 3
+# names at most before a sentence
+NAMES = 4
 
 
 def doubts(
@@ -74,7 +76,7 @@ def listed(names_of: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     others: list[str] = []
     for sentence, names in names_of.items():
         if len(sentences) < NAMED:
-            sentences.append(f"{', '.join(names)}: {sentence}")
+            sentences.append(f"{shortened(names, NAMES)}: {sentence}")
         else:
             others.extend(names)
     if others:
@@ -97,5 +99,7 @@ def doubtful(reach: Reach, foreseen: Foreseen, mixtures: Array) -> list[str]:
         reasons.extend(every[:1])
     if not reasons:
         return []
+    if len(mixtures) == 1:
+        return [f"{CANNOT}: {reasons[0]}"]
     count = f"{len(reasons)} of {len(mixtures)} mixtures"
     return [f"{CANNOT} about {count}; the first: {reasons[0]}"]

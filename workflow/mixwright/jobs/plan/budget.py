@@ -140,6 +140,12 @@ class Spending:
         known = self.estimate(swarm)
         return self.budget.cost(known)
 
+    @property
+    def as_written(self) -> float:
+        """What the study costs with the swarm that it has."""
+        known = estimate(self.study, self.hardware, figures=self.figures)
+        return self.budget.cost(known)
+
     def pays(self, swarm: Swarm) -> bool:
         """Whether the budget pays the study with a swarm."""
         return self.cost(swarm) <= self.budget.amount
@@ -180,7 +186,7 @@ def buy(spending: Spending, models: Sequence[Model]) -> Bought:
         MixwrightError: the study trains no swarm, or the budget pays no useful one.
     """
     study = spending.study
-    _check(study)
+    check_swarm(study)
     spending.budget.check(spending.hardware)
     name = study.config["proxy"]["model"]
     sizes = by_size(models)
@@ -254,7 +260,12 @@ def as_model(study: Study, name: str, shape: Mapping[str, Any]) -> Model:
     return Model(name, shape, int(parameters(shape, rows)))
 
 
-def _check(study: Study) -> None:
+def check_swarm(study: Study) -> None:
+    """Refuses a study without a swarm to buy.
+
+    Raises:
+        MixwrightError: it trains no language models, or no swarm of them.
+    """
     if study.measured or not study.learner.sized or "swarm" not in study.runs:
         raise MixwrightError(
             "--budget: this study trains no swarm of language models; leave --budget out"
@@ -301,7 +312,7 @@ def _refusal(spending: Spending, least: Swarm) -> str:
     budget = spending.budget
     needed = spending.cost(least)
     rest = spending.reserved(least)
-    remedy = f"give {budget.in_words(needed)} or more"
+    remedy = f"give {budget.enough(needed)} or more"
     if not spending.study.ends_at_proposals:
         remedy += ", take fewer or shorter finals (final.seeds, goal.tokens), or finals: none"
     proxies = f"{least.runs} proxies of {least.tokens:,} tokens ({least.model.name})"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, closest
 
 TERA = 1e12
 GIGA = 1e9
@@ -160,8 +160,11 @@ DEVICES = {
         _data_sheet("t4", 8.1, "8.1 TFLOP/s, float32: it has no bfloat16"),
     )
 }
+CPUS = tuple(name for name, device in DEVICES.items() if device.kind == "cpu")
 # What is planned for where a study says cuda, and nobody says which.
 USUAL = {"cpu": "cpu", "cuda": "a100"}
+# They say no more than that it is a GPU.
+ANY_GPU = ("cuda", "gpu", "nvidia")
 
 
 def device_of(name: str, option: str = "--device") -> Device:
@@ -170,11 +173,19 @@ def device_of(name: str, option: str = "--device") -> Device:
     Raises:
         MixwrightError: there is none of this name.
     """
-    device = DEVICES.get(name.lower())
+    device = DEVICES.get(name.lower()) or known_as(name)
     if device is None:
-        hint = nearest(name.lower(), DEVICES)
-        raise MixwrightError(f"{option} {name} is unknown; {hint} all: {', '.join(DEVICES)}")
+        raise MixwrightError(f"{option} {name} is unknown; {_hint(name.lower())}")
     return device
+
+
+def _hint(name: str) -> str:
+    """What to write in place of an unknown name."""
+    names = f"known: {', '.join(DEVICES)}"
+    if name in ANY_GPU:
+        return f"name the GPU; {names}"
+    close = closest(name, list(DEVICES))
+    return f"did you mean {close}? {names}" if close else names
 
 
 def known_as(maker_name: str) -> Device | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from mixwright.errors import counted
 from mixwright.jobs.plan.devices import SCORING, USUAL, Device, device_of
 from mixwright.jobs.plan.jobs import USUAL_FIGURES
-from mixwright.jobs.plan.work import CORPUS, FINALS, FITS, Work, works
+from mixwright.jobs.plan.work import CORPUS, FINALS, FITS, TREES_SECONDS, Work, works
 from mixwright.study.study import Study
 
 HOUR = 3600.0
@@ -114,7 +114,7 @@ class Estimate:
     def factor(self) -> float:
         """The truth may be so many times as much, or as little."""
         trained = [part for part in self.parts if part.work.flops]
-        if not trained or max(trained, key=lambda part: part.hours).measured:
+        if trained and max(trained, key=lambda part: part.hours).measured:
             return MEASURED
         return TABULATED
 
@@ -141,7 +141,7 @@ def hardware_of(
     Args:
         study: the study.
         device: name of the device that trains; None: what the study's sections say.
-        number: how many of it; None: all that this machine has.
+        number: how many of it; of GPUs where some train there. None: all that this machine has.
         cores: cores of this machine.
         gpus: its GPUs, or those that a scheduler gives.
         usual: kind -> the device that cpu and cuda stand for here.
@@ -154,10 +154,15 @@ def hardware_of(
     for section in ("proxy", "final"):
         kind = study.config.get(section, {}).get("device", "cpu")
         devices[section] = device_of(device) if device else known[kind]
+    if study.ends_at_proposals:
+        # no final is trained, whatever its section says
+        devices["final"] = devices["proxy"]
     numbers = {"cpu": cores, "cuda": gpus}
     if number is not None:
-        numbers[devices["proxy"].kind] = number
-        numbers[devices["final"].kind] = number
+        kinds = {trained_on.kind for trained_on in devices.values()}
+        # of both kinds it counts GPUs: the cores are this machine's
+        counts = "cuda" if "cuda" in kinds else "cpu"
+        numbers[counts] = number
     return Hardware(devices, numbers)
 
 
@@ -204,7 +209,8 @@ def _part(work: Work, hardware: Hardware) -> Part:
         return Part(work, name, besides, 0.0, "", True)
     device = hardware.devices[work.section]
     if not work.flops:
-        return Part(work, device.name, besides, 0.0, "", True)
+        source = f"tabulated: {TREES_SECONDS:g} s a model"
+        return Part(work, device.name, besides, 0.0, source, False)
     measurement = hardware.measured.get(work.section)
     times = 1.0 if measurement is None else measurement.times
     trained = training_hours(work, device, times)

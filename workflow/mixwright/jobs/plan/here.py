@@ -52,7 +52,8 @@ def finished(study: Study, results: Path) -> frozenset[str]:
         names.update(path.stem for path in (results / folder).glob("*.parquet"))
     if _has_texts(study, results):
         names.add(CORPUS)
-    trained = names.issuperset([*study.packs, *study.final_packs])
+    # of runs that others measured nothing is trained, whatever the study would call its finals
+    trained = study.measured or names.issuperset([*study.packs, *study.final_packs])
     if trained and (results / "report" / "summary.html").exists():
         names.add(FITS)
     return frozenset(names)

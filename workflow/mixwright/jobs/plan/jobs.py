@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from mixwright.jobs.resources import looked_at, taken
+from mixwright.sources.public import basename
 from mixwright.study.study import Study
 
 # Core-seconds of a job that has little to do. Training jobs import torch, finals transformers too.
@@ -21,6 +22,7 @@ STARTS = {
     "train_finals": 6.0,
     "evaluate_finals": 5.0,
     "draw_figure": 1.3,
+    "draw_measured": 1.3,
     "summarise": 3.0,
     "summarise_proposals": 3.0,
     "summarise_measured": 3.0,
@@ -30,8 +32,22 @@ STARTS = {
 CLEANING = 33e6
 TOKENIZING = 2.5e6
 # Core-seconds of fits, proposals with their intervals, and validation, over what a job's start
-# takes: the demo's. Trees take minutes with hundreds of runs, as benchmarks/mixers.py shows.
-FITS = {"regmix": 15.0, "ensemble": 15.0, "mixmin": 3.0, "effective-data": 3.0}
+# takes: the demo's, of 3 targets. They grow with the targets.
+FITS = {"regmix": 15.0, "ensemble": 30.0, "mixmin": 3.0, "effective-data": 3.0}
+DEMO_TARGETS = 3
+# Nobody knows at parse time how long the tables of others are. These times are of RegMix's, of 512
+# runs and 13 losses: regmix_pile.yaml, 6 minutes with --cores 1 on an AMD EPYC on 2026-11-29.
+MEASURED_FITS = {
+    "additive": 20.0,
+    "effective-data": 10.0,
+    "ensemble": 140.0,
+    "log-linear": 7.0,
+    "regmix": 65.0,
+    "regmix-linear": 8.0,
+}
+SUBSETS = {"effective-data": 4.0, "regmix": 24.0}
+REGIONS = {"effective-data": 10.0, "regmix": 18.0}
+SURFACE = 3.0
 # figures of a study that trains finals, where nobody counts them
 USUAL_FIGURES = 10
 
@@ -46,7 +62,7 @@ def job_seconds(jobs: Mapping[str, int]) -> float:
 
 def corpus_jobs(study: Study) -> tuple[Counter[str], float]:
     """Returns the jobs of the corpus by rule, and the core-seconds of their text."""
-    jobs = Counter(count_domains=1, list_texts=1)
+    jobs = Counter(count_domains=1, list_texts=1, fetch_public=_fetched(study))
     if study.learner.rules != "corpus":
         jobs["make_datasets"] = 1
         return jobs, 0.0
@@ -70,6 +86,12 @@ def corpus_jobs(study: Study) -> tuple[Counter[str], float]:
     return jobs, seconds
 
 
+def _fetched(study: Study) -> int:
+    """How many public files the study lists; two names may be of one file."""
+    entries = study.config.get("public", {})
+    return len({basename(entry) for entry in entries.values()})
+
+
 def fit_jobs(study: Study, figures: int = USUAL_FIGURES) -> tuple[Counter[str], float]:
     """Returns the jobs from losses to the report by rule, and the core-seconds of fits.
 
@@ -77,17 +99,12 @@ def fit_jobs(study: Study, figures: int = USUAL_FIGURES) -> tuple[Counter[str], 
         study: the study.
         figures: how many it draws.
     """
-    jobs = Counter(draw_figure=figures)
-    jobs["propose_mixture"] = len(study.arms)
-    if not study.measured:
-        jobs["resolve_design"] = len(study.runs)
-        jobs["collect_losses"] = len(study.runs)
-    if "vertex" in study.runs:
-        jobs["collect_loglikelihoods"] = 1
-    if "transfer" in study.runs:
-        jobs["transfer"] = 1
-    if study.backtested:
-        jobs["backtest"] = 1
+    jobs = Counter(propose_mixture=len(study.arms))
+    usual = FITS
+    times = max(1.0, len(study.target_weights) / DEMO_TARGETS)
+    if study.measured:
+        usual = MEASURED_FITS
+        times = 1.0
     seconds = 0.0
     for mixer in study.mixers:
         method = study.method(mixer)
@@ -95,7 +112,47 @@ def fit_jobs(study: Study, figures: int = USUAL_FIGURES) -> tuple[Counter[str], 
             jobs["fit_mixer"] += 1
         if method.predicts and "swarm" in study.runs:
             jobs["validate_mixer"] += 1
-        seconds += FITS.get(study.method_name(mixer), 0.0)
+            if method.can_refit:
+                jobs["surface"] += 1
+        seconds += times * usual.get(study.method_name(mixer), 0.0)
+    seconds += times * SURFACE * jobs["surface"]
+    if study.measured:
+        others, more = _of_measured(study, figures, jobs["validate_mixer"])
+        return jobs + others, seconds + more
+    return jobs + _of_trained(study, figures), seconds
+
+
+def _of_trained(study: Study, figures: int) -> Counter[str]:
+    """The jobs that only a study has that trains its runs."""
+    jobs = Counter(draw_figure=figures)
+    jobs["resolve_design"] = len(study.runs)
+    jobs["collect_losses"] = len(study.runs)
+    if "vertex" in study.runs:
+        jobs["collect_loglikelihoods"] = 1
+    if "transfer" in study.runs:
+        jobs["transfer"] = 1
+    if study.backtested:
+        jobs["backtest"] = 1
     page = "summarise_proposals" if study.ends_at_proposals else "summarise"
     jobs[page] = 1
+    return jobs
+
+
+def _of_measured(study: Study, figures: int, validated: int) -> tuple[Counter[str], float]:
+    """The jobs of runs that others measured, and the core-seconds of those that fit often."""
+    jobs = Counter(draw_measured=figures, weigh_domains=1, summarise_measured=1)
+    jobs["import_runs"] = len(study.runs)
+    jobs["fetch_public"] = _fetched(study)
+    if study.tests:
+        jobs["predict_tests"] = validated
+    if "swarm" in study.runs:
+        jobs["predict_mixtures"] = 1
+    if "optima" in study.measured:
+        jobs["climb_ladder"] = 1
+    seconds = 0.0
+    often = (("score_subsets", "subsets", SUBSETS), ("find_region", "regions", REGIONS))
+    for rule, key, usual in often:
+        for mixer in study.measured[key]:
+            jobs[rule] += 1
+            seconds += usual.get(study.method_name(mixer), 0.0)
     return jobs, seconds

@@ -9,9 +9,11 @@ from mixwright.jobs.plan.plan import Plan
 from mixwright.jobs.plan.prices import Prices
 from mixwright.jobs.plan.work import CORPUS, FITS
 from mixwright.jobs.status_lines import duration
+from mixwright.study.study import Study
 
 HEADINGS = ("", "runs", "tokens", "scored", "FLOP", "of one device", "speed")
 SHOWN = 4  # names in a line
+LARGE = "512 runs and 13 losses"
 DONE = "nothing is left to do"
 # what the time of a stage without models is made of
 BESIDE = {CORPUS: ", and its text by bytes", FITS: "; fits take seconds to minutes"}
@@ -64,7 +66,7 @@ def _tabulated_on_gpu(plan: Plan) -> list[int]:
 def _sentence(plan: Plan) -> str:
     """What is trained, and what is not."""
     study = plan.study
-    if study.measured:
+    if study.measured and plan.to_go.parts:
         return "runs that others measured; nothing is trained"
     if not plan.to_go.parts:
         return f"{DONE}; in all: {_whole(plan.in_all, plan.devices)}"
@@ -92,8 +94,11 @@ def _table(plan: Plan) -> Iterator[str]:
 def _row(part: Part) -> tuple[str, ...]:
     work = part.work
     if part.stage in (CORPUS, FITS):
-        jobs = counted(sum(work.jobs.values()), "job")
-        return (part.stage, "", "", "", "", short_time(part.hours), f"{jobs}{BESIDE[part.stage]}")
+        words = counted(sum(work.jobs.values()), "job")
+        if "make_datasets" not in work.jobs:
+            # tables with labels have no text
+            words += BESIDE[part.stage]
+        return (part.stage, "", "", "", "", short_time(part.hours), words)
     return (
         part.stage,
         f"{work.runs:,}",
@@ -111,10 +116,10 @@ def _whole(estimate: Estimate, devices: str) -> str:
     for device, number in estimate.device_hours.items():
         noun = "core" if device.startswith("cpu") else device
         hours.append(f"{short_time(number)} of one {noun}")
-    wall = estimate.wall_hours * 3600
-    low = duration(wall / estimate.factor)
-    high = duration(wall * estimate.factor)
-    words = f"about {duration(wall)} on {devices} ({low} to {high}); {', '.join(hours)}"
+    wall = estimate.wall_hours
+    low = short_time(wall / estimate.factor)
+    high = short_time(wall * estimate.factor)
+    words = f"about {short_time(wall)} on {devices} ({low} to {high}); {', '.join(hours)}"
     if estimate.flops:
         words += f"; {amount(estimate.flops)}FLOP"
     return words
@@ -144,8 +149,29 @@ def _notes(plan: Plan) -> Iterator[str]:
     if plan.space.unsized:
         names = shortened(plan.space.unsized, SHOWN)
         yield f"  a gigabyte of text is counted of {names}, whose size nobody knows yet"
+    yield from _of_sections(plan.in_all)
     if study.ends_at_proposals and not study.measured:
         yield "  the final model is trained elsewhere: goal.tokens cost nothing here"
+
+
+def _of_sections(estimate: Estimate) -> Iterator[str]:
+    """What is slow, or cannot run, by a setting of the study's sections `proxy` and `final`."""
+    hardware = estimate.hardware
+    parts = {part.work.section: part for part in estimate.parts if part.work.flops}
+    for section, part in parts.items():
+        device = hardware.devices[section]
+        number = hardware.numbers[device.kind]
+        if part.work.each > number:
+            yield (
+                f"  one {section} takes {part.work.each} devices at once ({section}.nodes times"
+                f" {section}.processes), and {number} are counted here: say how many with --devices"
+            )
+        if device.kind == "cuda" and part.work.precision == "float32" and device.float32:
+            times = device.peak / device.float32
+            yield (
+                f"  {section}.precision is float32, whose peak on {device.title} is"
+                f" {times:.0f} times lower: {section}: {{precision: bfloat16}} is faster"
+            )
 
 
 def _origins(plan: Plan, sources: bool) -> Iterator[str]:
@@ -155,6 +181,8 @@ def _origins(plan: Plan, sources: bool) -> Iterator[str]:
         if part.work.flops and (sources or not part.measured):
             device = plan.in_all.hardware.devices[part.work.section]
             tabulated[device.name] = device
+    if not plan.in_all.flops:
+        yield _of_tables(plan.study)
     if not tabulated:
         return
     if not sources:
@@ -172,6 +200,13 @@ def _origins(plan: Plan, sources: bool) -> Iterator[str]:
         else:
             yield f"    {ON_GPU}:"
             yield from _facts()
+
+
+def _of_tables(study: Study) -> str:
+    """Where times are from in a study that trains no language model."""
+    if study.measured and "swarm" in study.runs:
+        return f"  times are those of RegMix's tables, {LARGE}: smaller ones take less"
+    return "  times are those of our own studies of tables, right to a factor of 2"
 
 
 def _facts() -> Iterator[str]:

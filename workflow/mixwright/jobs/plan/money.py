@@ -6,22 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mixwright.errors import MixwrightError
+from mixwright.jobs.plan.devices import CPUS
 from mixwright.jobs.plan.estimate import Estimate, Hardware
 
 GPU_HOURS = "GPU-hours"
 CPU_HOURS = "CPU-hours"
 MONEY = "money"
-UNITS = {
-    "gpu-hours": GPU_HOURS,
-    "gpu-hour": GPU_HOURS,
-    "cpu-hours": CPU_HOURS,
-    "cpu-hour": CPU_HOURS,
-    "core-hours": CPU_HOURS,
-    "core-hour": CPU_HOURS,
-}
-# `40 GPU-hours`, `$500`
-AMOUNT = r"([$€£]?)\s*([0-9.]+(?:e[+]?[0-9]+)?)\s*([A-Za-z -]*)"
-CPUS = ("cpu", "cpu-bf16")
+# Without spaces, dashes and the letters behind an h: `GPU-hours` and `gpu h` are `gpuh`.
+UNITS = {"gpuh": GPU_HOURS, "cpuh": CPU_HOURS, "coreh": CPU_HOURS}
+HOUR_WORD = r"h((ou)?rs?)?$"
+SIGNS = "$€£"
+# `40 GPU-hours`, `$500`, `1,000.5 EUR`: a comma parts thousands, and nothing else.
+NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:[.][0-9]*)?(?:e[+]?[0-9]+)?"
+AMOUNT = rf"([{SIGNS}]?)\s*({NUMBER})\s*([A-Za-z{SIGNS} -]*)"
+# EUR, USD: a code of ISO 4217
+CODE = r"[A-Z]{3}"
+DIGITS = 3
+CENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ class Budget:
             return f"${amount:,.2f}"
         return f"{amount:,.2f} {self.currency}".rstrip()
 
+    def enough(self, amount: float) -> str:
+        """Returns an amount in words that pays so much: no digit that is told rounds it down."""
+        first_digit = math.floor(math.log10(amount))
+        unit = 10.0 ** (first_digit - DIGITS + 1)
+        if self.unit == MONEY:
+            unit = max(unit, CENT)
+        return self.in_words(math.ceil(amount / unit) * unit)
+
     def _counts(self, device: str) -> bool:
         """Whether hours of a device are hours of this budget."""
         is_cpu = device in CPUS
@@ -106,15 +115,13 @@ def read_budget(text: str, prices: Mapping[str, float], currency: str = "") -> B
         MixwrightError: the words are another thing, nothing would be spent, or money has no prices.
     """
     amount, name = _amount_and_name(text)
-    unit = UNITS.get(name.lower().replace(" ", "-"), MONEY)
-    is_money = unit == MONEY
-    is_other = is_money and "hour" in name.lower()
-    if not name or is_other or not 0 < amount < math.inf:
+    unit = _unit(name, currency)
+    if not unit or not 0 < amount < math.inf:
         raise MixwrightError(
             f"--budget {text}: write a number above 0 of GPU-hours or CPU-hours, such as"
-            " '40 GPU-hours', or of money, '$500'"
+            " '40.5 GPU-hours', or of money, '$500' or '500 EUR'"
         )
-    if not is_money:
+    if unit != MONEY:
         return Budget(amount, unit)
     if not prices:
         raise MixwrightError(f"--budget {text}: money needs the price of an hour; give --prices")
@@ -125,10 +132,21 @@ def read_budget(text: str, prices: Mapping[str, float], currency: str = "") -> B
     return Budget(amount, MONEY, prices, name)
 
 
+def _unit(name: str, currency: str) -> str:
+    """What a name counts; empty: nothing that is spent here."""
+    joined = name.lower().replace(" ", "").replace("-", "")
+    short = re.sub(HOUR_WORD, "h", joined)
+    if short in UNITS:
+        return UNITS[short]
+    is_code = re.fullmatch(CODE, name) is not None
+    if is_code or (name and name in (*SIGNS, currency)):
+        return MONEY
+    return ""
+
+
 def _amount_and_name(text: str) -> tuple[float, str]:
     """A number and what it counts, before or behind it; an empty name: it is no such text."""
-    words = text.strip().replace(",", "")
-    parts = re.fullmatch(AMOUNT, words)
+    parts = re.fullmatch(AMOUNT, text.strip())
     if parts is None:
         return 0.0, ""
     before, number, behind = parts.groups()
@@ -140,6 +158,6 @@ def _amount_and_name(text: str) -> tuple[float, str]:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return float(text.replace(",", ""))
     except ValueError:
         return 0.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from mixwright.errors import MixwrightError
-from mixwright.jobs.plan.devices import device_of
+from mixwright.jobs.plan.devices import CPUS, device_of
 
 CURRENCY = "currency"
 
@@ -50,6 +50,11 @@ def read_prices(written: str) -> Prices:
     hourly = {}
     for name, price in pairs.items():
         hourly[device_of(name, "--prices").name] = _money(name, price)
+    # whoever pays for a core pays for any
+    priced = [name for name in CPUS if name in hourly]
+    for name in CPUS:
+        if priced:
+            hourly.setdefault(name, hourly[priced[0]])
     return Prices(hourly, currency)
 
 
@@ -68,8 +73,16 @@ def _money(name: str, price: str) -> float:
 def _of_words(written: str) -> dict[str, str]:
     pairs = {}
     for word in written.split(","):
-        name, _, price = word.partition("=")
-        pairs[name.strip()] = price.strip()
+        name, is_price, price = word.partition("=")
+        name = name.strip()
+        if not is_price:
+            raise MixwrightError(
+                f"--prices {written}: {word!r} is no NAME=PRICE; write a100=1.8,h100=2.5, with"
+                " points in numbers"
+            )
+        if name in pairs:
+            raise MixwrightError(f"--prices {written}: {name} stands there twice; give it once")
+        pairs[name] = price.strip()
     return pairs
 
 

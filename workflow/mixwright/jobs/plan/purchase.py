@@ -37,7 +37,8 @@ def sentences(
     lines = [
         f"a budget of {budget.in_words(budget.amount)} buys {_in_words(swarm)}",
         f"the whole study then takes {budget.in_words(bought.cost)}, of which all but the swarm is"
-        f" {budget.in_words(bought.reserved)}",
+        f" {budget.in_words(bought.reserved)}; as it is written it takes"
+        f" {budget.in_words(spending.as_written)}",
         *promises(domains, swarm.runs, curve),
     ]
     if swarm.tokens_per_parameter < SHORT:
@@ -47,10 +48,10 @@ def sentences(
         )
     if bought.to_spare:
         left = budget.in_words(budget.amount - bought.cost)
-        lines.append(
-            "more proxies, or longer ones, are in no table: spend what is left on more seeds of the"
-            f" finals (final.seeds): {left}"
-        )
+        use = "spend what is left on more seeds of the finals (final.seeds)"
+        if spending.study.ends_at_proposals:
+            use = "keep what is left for the final model"
+        lines.append(f"more proxies, or longer ones, are in no table: {use}: {left}")
     return lines
 
 
@@ -59,7 +60,7 @@ def as_table(spending: Spending, bought: Bought, others: Sequence[Alternative]) 
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("the same money", overflow="fold")
+    table.add_column("for the same", overflow="fold")
     for heading in ("proxies", "tokens each", "a parameter", "cost", "rank"):
         table.add_column(heading, justify="right")
     table.add_column("not known", overflow="fold")

@@ -83,6 +83,17 @@ class Part:
         """A finite number, or nothing."""
         return None if self.any(key) is None else self.number(key)
 
+    def amount(self, key: str) -> float:
+        """A finite number from 0 on."""
+        number = self.number(key)
+        if number < 0:
+            raise DamageError(f"{self.where(key)} is below 0")
+        return number
+
+    def amount_or_none(self, key: str) -> float | None:
+        """A finite number from 0 on, or nothing."""
+        return None if self.any(key) is None else self.amount(key)
+
     def count(self, key: str) -> int:
         """A whole number from 0 on."""
         number = self.number(key)

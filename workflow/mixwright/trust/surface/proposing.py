@@ -50,7 +50,7 @@ def _intervals(surface: Surface, proposal: Proposal) -> dict[str, object]:
 
 def _notes(surface: Surface, proposal: Proposal) -> tuple[str, ...]:
     """What a proposal from a surface cannot say, and where it is in doubt."""
-    notes = [*surface.doubts(proposal.weights[None])]
+    notes = [*surface.doubts(proposal.weights[None], proposal.predicted)]
     if surface.stands_for:
         notes.append(
             f"the {surface.law} law stands for {surface.source.mixer}, which has no formula"

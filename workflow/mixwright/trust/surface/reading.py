@@ -31,6 +31,9 @@ from mixwright.trust.surface.checked import DamageError, Part
 from mixwright.trust.surface.record import FORMAT, VERSION
 from mixwright.trust.surface.surface import Likeness, SecondForm, Surface, TargetTrust, Wish
 
+# Parameters below which a law gives no numbers.
+FROM_ZERO = ("eps", "K", "g")
+
 
 def open_fit(path: str | Path) -> Fit | Surface:
     """Reads what predicts: the folder of a fit, or the file of a surface."""
@@ -147,15 +150,23 @@ def _parameters(part: Part, form: str, domains: int) -> Mapping[str, Any]:
     record: dict[str, Any] = {}
     for symbol in SYMBOLS[form]:
         if symbol in OF_DOMAINS:
-            record[symbol] = part.numbers(symbol, domains)
+            values = part.numbers(symbol, domains)
+            record[symbol] = values
+            least = values.min()
         else:
-            record[symbol] = part.number(symbol)
+            least = part.number(symbol)
+            record[symbol] = least
+        if symbol in FROM_ZERO and least < 0:
+            raise DamageError(f"{part.where(symbol)} is below 0")
     return record
 
 
 def _refits(file: Part, targets: Sequence[Part], form: str, domains: int) -> tuple[Formula, ...]:
     count = file.part("interval").count("refits")
     by_target = [target.parts("refits", count) for target in targets]
+    for target in targets:
+        if count and target.any("form_variance") is None:
+            raise DamageError(f"{target.where('form_variance')} is missing, and there are refits")
     refits = []
     for draw in range(count):
         records = [_parameters(parts[draw], form, domains) for parts in by_target]
@@ -206,7 +217,7 @@ def _trust(target: Part) -> TargetTrust:
         near = Likeness(likeness.number("rank"), likeness.number("rmse"))
     return TargetTrust(
         best=target.number("best_run"),
-        form_variance=target.number_or_none("form_variance"),
+        form_variance=target.amount_or_none("form_variance"),
         noise=floor,
         foreseen=foreseen,
         rmse=rmse,

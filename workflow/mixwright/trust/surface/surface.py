@@ -3,7 +3,7 @@
 It predicts every target of a mixture with its interval, and says whether the runs cover it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -186,11 +186,16 @@ class Surface(Predicting):
             variance = variance + apart**2
         return np.asarray(variance)
 
-    def doubts(self, weights: Array) -> tuple[str, ...]:
-        """Returns a sentence for each reason to doubt predictions of (mixtures, domains)."""
+    def doubts(self, weights: Array, targets: Collection[str] | None = None) -> tuple[str, ...]:
+        """Returns a sentence for each reason to doubt predictions of (mixtures, domains).
+
+        Args:
+            targets: those that matter; None: all.
+        """
         names_of: dict[str, list[str]] = {}
         for target, trust in zip(self.targets, self.trust, strict=True):
-            if trust.foreseen is None:
+            matters = targets is None or target in targets
+            if trust.foreseen is None or not matters:
                 continue
             for sentence in doubtful(self.reach, trust.foreseen, weights):
                 names_of.setdefault(sentence, []).append(target)
