@@ -411,6 +411,17 @@ def test_a_file_of_domains_takes_the_sizes_of_their_sources(desk):
     assert [row["passes"] for row in rows("t.csv")] == ["1.0", "0.3", ""]
 
 
+def test_sizes_of_other_names_are_told(desk, capsys):
+    words = published()
+    write("sizes.yaml", "/d/web: 4e13\n/d/cod: 2e13\n")
+    assert check(*words, "--tokens", "1e9") == 0
+    message = "remark: /d/cod of --sizes is nowhere in the file, which has /d/code, /d/tiny without"
+    assert message in capsys.readouterr().out
+    write("sizes.yaml", f"{PUBLISHED_SIZES}/d/more: 1e9\n")
+    assert check(*words, "--tokens", "1e9") == 0
+    assert "nowhere in the file" not in capsys.readouterr().out
+
+
 def test_a_mixture_of_other_stages_is_refused(desk, capsys):
     words = published()
     stages = [{"tokens": 1, "mixture": {"web": 1}}] * 2
