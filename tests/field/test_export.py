@@ -349,6 +349,13 @@ def test_a_published_file_that_means_thousands_of_passes_is_told(desk, capsys):
     assert "blend.txt: something goes wrong" in error
 
 
+def test_numbers_beyond_reason_stay_short(desk, capsys):
+    assert check(*published(), "--tokens", "1e300") == 1
+    out = capsys.readouterr().out
+    assert "/d/tiny is read 7.69e+289 times over" in out
+    assert max(map(len, out.splitlines())) < 200
+
+
 def test_passes_that_are_meant_are_allowed(desk, capsys):
     assert check(*published(), "--tokens", "50e12", "--most-passes", "5000") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "nothing goes wrong"
@@ -402,6 +409,17 @@ def test_a_file_of_domains_takes_the_sizes_of_their_sources(desk):
     words = ["mixture.json", "--format", "json", "--sizes", "sizes.yaml", "--tokens", "1e9"]
     assert check(*words, "--table", "t.csv") == 0
     assert [row["passes"] for row in rows("t.csv")] == ["1.0", "0.3", ""]
+
+
+def test_sizes_of_other_names_are_told(desk, capsys):
+    words = published()
+    write("sizes.yaml", "/d/web: 4e13\n/d/cod: 2e13\n")
+    assert check(*words, "--tokens", "1e9") == 0
+    message = "remark: /d/cod of --sizes is nowhere in the file, which has /d/code, /d/tiny without"
+    assert message in capsys.readouterr().out
+    write("sizes.yaml", f"{PUBLISHED_SIZES}/d/more: 1e9\n")
+    assert check(*words, "--tokens", "1e9") == 0
+    assert "nowhere in the file" not in capsys.readouterr().out
 
 
 def test_a_mixture_of_other_stages_is_refused(desk, capsys):

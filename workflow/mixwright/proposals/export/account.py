@@ -28,6 +28,8 @@ from mixwright.proposals.export.units import are_counted, sizes_of, tokens_a_uni
 MANY_PASSES, MOST_PASSES = 4.0, 20.0
 # Parts of a sequence that packed rows hold on average: some end in padding.
 LEAST_FILLED, MOST_FILLED = 0.5, 1.01
+# Passes from which on no digit is of interest but the first.
+COUNTLESS = 1e9
 # Sources that a message lists.
 LISTED = 4
 
@@ -136,7 +138,7 @@ def often_read(lines: Sequence[Line], most_passes: float) -> list[Fault]:
     faults = []
     for path, passes in _passes_by_path(lines).items():
         if passes > most_passes:
-            message = f"{path} is read {passes:,.0f} times over"
+            message = f"{path} is read {in_words(passes)} times over"
             faults.append(Fault(PASSES, f"{message}; lower its weight, or find more of it"))
     return faults
 
@@ -148,6 +150,13 @@ def _passes_by_path(lines: Sequence[Line]) -> dict[str, float]:
         if line.passes is not None:
             passes[line.path] = passes.get(line.path, 0.0) + line.passes
     return passes
+
+
+def in_words(passes: float) -> str:
+    """Returns passes as text: whole ones, but three digits of few and of countless ones."""
+    if MANY_PASSES < passes < COUNTLESS:
+        return f"{passes:,.0f}"
+    return f"{passes:.3g}"
 
 
 def with_remarks(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mixwright.proposals.export.account import Account, Line
+from mixwright.proposals.export.account import Account, Line, in_words
 from mixwright.proposals.export.notes import Dropped
 from mixwright.proposals.export.observed import Comparison
 
@@ -63,7 +63,7 @@ def _cells(line: Line) -> list[str]:
     if line.passes is not None:
         passes = f"{line.passes:,.3g}"
         if line.passes >= 1000:
-            passes = f"{line.passes:,.0f}"
+            passes = in_words(line.passes)
     requested = ""
     if line.requested is not None:
         requested = _share(line.requested)
