@@ -192,7 +192,7 @@ def predicted_losses(mixtures) -> np.ndarray:
     return np.array([[float(row[name]) for name in own_tables.TARGETS] for row in rows("p.csv")])
 
 
-def test_the_file_of_a_proposal_knows_its_goal(desk):
+def test_the_file_of_a_proposal_knows_its_goal(desk, capsys):
     """What a dropped domain costs is counted in the goal of the proposal."""
     mixtures, losses = own_tables.write(desk)
     tables = ["--mixtures", str(mixtures), "--losses", str(losses)]
@@ -202,6 +202,9 @@ def test_the_file_of_a_proposal_knows_its_goal(desk):
     content = json.loads((desk / "mixture.json").read_text())
     assert content["objective"] == {"prose": 0.75, "questions": 0.25}
     assert export("--format", "json", "--fit", "fit") == 0
+    write("mixture.json", json.dumps(content | {"objective": {"prose": 0.5, "poems": 0.5}}))
+    assert export("--format", "json", "--fit", "fit") == 1
+    assert "predicts no poems, which the mixture's goal weighs" in capsys.readouterr().err
 
 
 def test_without_a_fit_the_cost_is_said_to_be_unknown(desk, caplog):
