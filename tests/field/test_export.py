@@ -126,7 +126,7 @@ def test_a_seed_that_no_trainer_takes_is_one_line(desk, capsys):
 
 def test_names_are_read_as_they_are_written(desk):
     """YAML takes `no` for false and 007 for 7; a CSV may hold a line end of Windows."""
-    write("mixture.json", "no: .5\n007: .25\n1.10: .25\n")
+    write("mixture.json", '{"no": 0.5, "007": 0.25, "1.10": 0.25}')
     write("map.yaml", "no: /d/norwegian\n007: /d/bond\n1.10: /d/old\n")
     assert export("--format", "json", "--sources", "map.yaml") == 0
     assert json.loads((desk / "out").read_text()) == {
