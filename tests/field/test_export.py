@@ -126,7 +126,7 @@ def test_a_seed_that_no_trainer_takes_is_one_line(desk, capsys):
 
 def test_names_are_read_as_they_are_written(desk):
     """YAML takes `no` for false and 007 for 7; a CSV may hold a line end of Windows."""
-    write("mixture.json", "no: .5\n007: .25\n1.10: .25\n")
+    write("mixture.json", '{"no": 0.5, "007": 0.25, "1.10": 0.25}')
     write("map.yaml", "no: /d/norwegian\n007: /d/bond\n1.10: /d/old\n")
     assert export("--format", "json", "--sources", "map.yaml") == 0
     assert json.loads((desk / "out").read_text()) == {
@@ -198,7 +198,7 @@ def predicted_losses(mixtures) -> np.ndarray:
     return np.array([[float(row[name]) for name in own_tables.TARGETS] for row in rows("p.csv")])
 
 
-def test_the_file_of_a_proposal_knows_its_goal(desk):
+def test_the_file_of_a_proposal_knows_its_goal(desk, capsys):
     """What a dropped domain costs is counted in the goal of the proposal."""
     mixtures, losses = own_tables.write(desk)
     tables = ["--mixtures", str(mixtures), "--losses", str(losses)]
@@ -208,6 +208,9 @@ def test_the_file_of_a_proposal_knows_its_goal(desk):
     content = json.loads((desk / "mixture.json").read_text())
     assert content["objective"] == {"prose": 0.75, "questions": 0.25}
     assert export("--format", "json", "--fit", "fit") == 0
+    write("mixture.json", json.dumps(content | {"objective": {"prose": 0.5, "poems": 0.5}}))
+    assert export("--format", "json", "--fit", "fit") == 1
+    assert "predicts no poems, which the mixture's goal weighs" in capsys.readouterr().err
 
 
 def test_without_a_fit_the_cost_is_said_to_be_unknown(desk, caplog):
@@ -415,6 +418,17 @@ def test_a_file_of_domains_takes_the_sizes_of_their_sources(desk):
     words = ["mixture.json", "--format", "json", "--sizes", "sizes.yaml", "--tokens", "1e9"]
     assert check(*words, "--table", "t.csv") == 0
     assert [row["passes"] for row in rows("t.csv")] == ["1.0", "0.3", ""]
+
+
+def test_sizes_of_other_names_are_told(desk, capsys):
+    words = published()
+    write("sizes.yaml", "/d/web: 4e13\n/d/cod: 2e13\n")
+    assert check(*words, "--tokens", "1e9") == 0
+    message = "remark: /d/cod of --sizes is nowhere in the file, which has /d/code, /d/tiny without"
+    assert message in capsys.readouterr().out
+    write("sizes.yaml", f"{PUBLISHED_SIZES}/d/more: 1e9\n")
+    assert check(*words, "--tokens", "1e9") == 0
+    assert "nowhere in the file" not in capsys.readouterr().out
 
 
 def test_a_mixture_of_other_stages_is_refused(desk, capsys):

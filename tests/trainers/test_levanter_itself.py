@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from mixwright.proposals.export import create
-from mixwright.proposals.export.account import tokens_of_stages
 from mixwright.proposals.export.blend import Blend, Budget
+from mixwright.proposals.export.checking import Plan, check
 from mixwright.proposals.export.exporting import export
 from orders import SEQUENCE, TOKENS, WEIGHTS, order, staged
 from trainer_envs import answer, environment
@@ -111,7 +111,9 @@ def test_stages_change_at_their_step(python, tmp_path):
     first, last = create("levanter").read(file.read_text(), "FILE")
     block = first.settings["mixture_block_size"]
     start = int(last.begins / SEQUENCE)
-    assert tokens_of_stages((first, last), TOKENS) == [last.begins, TOKENS - last.begins]
+    checked = check(create("levanter"), (first, last), Plan(TOKENS, SEQUENCE))
+    tokens = [budget.tokens for budget in checked.budgets]
+    assert tokens == [last.begins, TOKENS - last.begins]
     parts = [(0, start), (start, start + block)]
     drawn = answer(python, DRAW, file=str(file), parts=parts)
     assert drawn == [predicted(first, start), predicted(last, block)]

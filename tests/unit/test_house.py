@@ -1,6 +1,8 @@
 """The laws of the house that a machine can check."""
 
 import ast
+import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -186,6 +188,20 @@ def test_make_without_a_target_lists_every_target():
 def module_of(path: Path) -> str:
     parts = path.relative_to(HOUSE / "workflow" / "mixwright").with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
+
+
+@pytest.mark.parametrize("folder", ["trainers", "cluster"])
+def test_what_seldom_run_tests_import_is_there(folder):
+    """`make test` does not run these tests: a function that moved would be missed late."""
+    for path in sorted((HOUSE / "tests" / folder).glob("test_*.py")):
+        for name in imported_names(path):
+            module, _, attribute = name.rpartition(".")
+            if module.startswith("mixwright"):
+                owner = importlib.import_module(module)
+                known = hasattr(owner, attribute)
+                if hasattr(owner, "__path__"):
+                    known = known or importlib.util.find_spec(name) is not None
+                assert known, f"{path.name} imports {name}"
 
 
 def imports(path: Path, modules: dict[str, Path]) -> set[str]:

@@ -15,7 +15,12 @@ from mixwright.proposals.export.account import (
 )
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import ENDS, PASSES, Blend, Budget, Fault
-from mixwright.proposals.export.matching import requested_of, sizes_of_entries, with_differences
+from mixwright.proposals.export.matching import (
+    requested_of,
+    sizes_of_entries,
+    unused_sizes,
+    with_differences,
+)
 from mixwright.proposals.export.order import Source, Stage
 
 
@@ -80,7 +85,7 @@ def check(trainer: Format, blends: Sequence[Blend], plan: Plan) -> Check:
         blends=tuple(blends),
         budgets=tuple(budgets),
         accounts=tuple(accounts),
-        faults=tuple(_new(overall, accounts)),
+        faults=(*unused_sizes(blends, plan.sources), *_new(overall, accounts)),
     )
 
 

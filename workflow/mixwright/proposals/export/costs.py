@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixwright.errors import MixwrightError
 from mixwright.goal import Readout
 from mixwright.learners import LOSS, Metric
 from mixwright.measured.loss_tables import as_mixtures
@@ -30,13 +31,19 @@ class FitCost:
             objective: target -> weight; empty: that of the fit's study, or the mean of all targets.
 
         Raises:
-            MixwrightError: the mixer predicts no losses.
+            MixwrightError: the mixer predicts no losses, or not those of the objective.
         """
         fit.check_predicts()
         weights: dict[str, float] = {}
         for name, weight in objective.items():
-            if name in fit.targets:
-                weights[name] = weight
+            if weight == 0:
+                continue
+            if name not in fit.targets:
+                raise MixwrightError(
+                    f"--fit: {fit.name} predicts no {name}, which the mixture's goal weighs;"
+                    " give the fit that proposed the mixture, or leave --fit out"
+                )
+            weights[name] = weight
         if not weights:
             weights = dict(fit.source.goal)
         if not weights:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, shortened
 from mixwright.mixture import Array, Mixture
-from mixwright.proposals.export.account import Account, Line
-from mixwright.proposals.export.blend import CHANGED, LOST, Blend, Entry, Fault, Size
+from mixwright.proposals.export.account import LISTED, Account, Line
+from mixwright.proposals.export.blend import CHANGED, LOST, REMARK, Blend, Entry, Fault, Size
 from mixwright.proposals.export.order import Source
 from mixwright.proposals.export.units import are_counted
 
@@ -51,6 +51,25 @@ def names_of(entry: Entry, sources: Sequence[Source]) -> list[str]:
         if domains.count(source.domain) == 1:
             names.append(source.domain)
     return list(dict.fromkeys(names))
+
+
+def unused_sizes(blends: Sequence[Blend], sources: Sequence[Source]) -> list[Fault]:
+    """Returns a remark on sizes of no entry, where there are entries without sizes."""
+    used = []
+    unsized = []
+    for blend in blends:
+        for entry in blend.entries:
+            source = source_of(entry, sources)
+            if source is None:
+                unsized.append(entry.path)
+            else:
+                used.append(source.path)
+    unused = [source.path for source in sources if source.path not in used]
+    if not unused or not unsized:
+        return []
+    message = f"{shortened(unused, LISTED)} of --sizes is nowhere in the file"
+    message = f"{message}, which has {shortened(unsized, LISTED)} without sizes"
+    return [Fault(REMARK, f"{message}; call them as the file does")]
 
 
 def sizes_of_entries(blend: Blend, sources: Sequence[Source]) -> dict[str, Size]:
