@@ -282,6 +282,9 @@ def test_a_speed_of_this_machine_wins_over_the_table_also_for_another_study(tmp_
     assert seconds == pytest.approx(swarm.work.tokens / 1_000)
     other = study(study="other", proxy={"tokens": 10**6})
     assert plan_of(other, tmp_path).in_all.parts[1].source == "measured in least"
+    # not of another shape: small models may be trained at a fraction of a larger one's speed
+    wider = study(proxy={"model": "small"})
+    assert "tabulated" in plan_of(wider, tmp_path).in_all.parts[1].source
     # not of another device
     assert "tabulated" in plan_of(other, tmp_path, "a100").in_all.parts[1].source
 

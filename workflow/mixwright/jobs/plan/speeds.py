@@ -28,7 +28,8 @@ MOST_JOBS = 12  # of each
 def with_measurements(hardware: Hardware, study: Study, root: Path) -> Hardware:
     """Returns the hardware with the speeds that jobs on it have told.
 
-    The study's own results come first, then those of other studies, the newest first.
+    The study's own results come first, then those of other studies, the newest first; of models of
+    the same shape alone.
 
     Args:
         hardware: what the study is computed on.
@@ -41,7 +42,7 @@ def with_measurements(hardware: Hardware, study: Study, root: Path) -> Hardware:
     measured = {}
     for section, device in hardware.devices.items():
         for folder in folders:
-            measurement = _measurement(folder, section, device)
+            measurement = _measurement(folder, section, device, study.config[section]["shape"])
             if measurement is not None:
                 measured[section] = measurement
                 break
@@ -59,12 +60,20 @@ def _studies(root: Path, first: str) -> list[Path]:
     return sorted(folders, key=order)[:MOST_STUDIES]
 
 
-def _measurement(folder: Path, section: str, device: Device) -> Measurement | None:
-    """How fast the finished jobs of a study trained; None where that says nothing of a device."""
+def _measurement(
+    folder: Path, section: str, device: Device, shape: Mapping[str, Any]
+) -> Measurement | None:
+    """How fast the finished jobs of a study trained; None where that says nothing of a device.
+
+    Nor does it of models of another shape: jobs of four seconds on the tests' models reached a
+    small part of the table's speed, since other work than products takes most of so short a time.
+    """
     # results of another version may lack a key
     with suppress(KeyError, TypeError):
         study = Study(_json(folder / "study.json"))
-        if study.learner.sized and _ran_on(folder, study, section, device):
+        if not study.learner.sized or study.config[section]["shape"] != shape:
+            return None
+        if _ran_on(folder, study, section, device):
             usual = one_run(study, section)
             speeds = list(_speeds(folder, usual, device))
             if speeds:
