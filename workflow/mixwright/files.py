@@ -19,7 +19,7 @@ from uuid import uuid4
 from mixwright.errors import MixwrightError
 from mixwright.progress import say
 
-# What is written to a place: a file, a folder in place of what is there, or more into a folder.
+# What is written to a place: a file, a folder for what is there, more into a folder, a CSV table.
 FILE, FOLDER, INTO, CSV = "file", "folder", "into", "csv"
 # Endings by which other programs would take a CSV file for another form.
 OTHER_TABLES = (".parquet", ".xlsx", ".xls", ".ods", ".json", ".tsv")
@@ -42,8 +42,7 @@ REMEDIES = {
     errno.EIO: "the disk does not answer; look at it, or name another place",
     errno.ESTALE: "the network file system lost this file; run it again",
 }
-# What it says where another writer put something into a place that was just made free; and how
-# often a place is made free.
+# What it says where another writer took a place just made free; how often a place is made free.
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 ATTEMPTS = 100
 # Where /proc says when a process began, from behind its name; seconds by which clocks may disagree.
@@ -99,12 +98,10 @@ def check_place(path: Path, kind: str = FILE) -> None:
 
     Args:
         path: the place.
-        kind: `FILE`, `CSV` for a table, `FOLDER` for one that takes the place of what is there, or
-            `INTO` for one that is added to.
+        kind: `FILE`, `CSV`, `FOLDER` for one that replaces what is there, or `INTO`, added to.
 
     Raises:
-        MixwrightError: another kind of thing stands there, nothing can be written there, or the
-            name promises another form.
+        MixwrightError: nothing can be written there, or something of another kind is meant.
     """
     if kind == CSV and path.suffix.lower() in OTHER_TABLES:
         raise MixwrightError(f"{path}: this table is written as CSV; let its name end in .csv")
