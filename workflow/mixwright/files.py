@@ -19,9 +19,8 @@ from uuid import uuid4
 from mixwright.errors import MixwrightError
 from mixwright.progress import say
 
-# What is written to a place: a file, a folder in place of what is there, or more into a folder.
+# What is written to a place: a file, a folder, more into a folder, a table with no other ending.
 FILE, FOLDER, INTO, CSV = "file", "folder", "into", "csv"
-# Endings by which other programs would take a CSV file for another form.
 OTHER_TABLES = (".parquet", ".xlsx", ".xls", ".ods", ".json", ".tsv")
 # What the operating system refuses, and what helps. Other errors keep its own words.
 REMEDIES = {
@@ -99,12 +98,10 @@ def check_place(path: Path, kind: str = FILE) -> None:
 
     Args:
         path: the place.
-        kind: `FILE`, `CSV` for a table, `FOLDER` for one that takes the place of what is there, or
-            `INTO` for one that is added to.
+        kind: `FILE`, `CSV`, `FOLDER` in the place of what is there, or `INTO` that is added to.
 
     Raises:
-        MixwrightError: another kind of thing stands there, nothing can be written there, or the
-            name promises another form.
+        MixwrightError: nothing can be written there, or not what the name promises.
     """
     if kind == CSV and path.suffix.lower() in OTHER_TABLES:
         raise MixwrightError(f"{path}: this table is written as CSV; let its name end in .csv")
