@@ -19,9 +19,8 @@ from uuid import uuid4
 from mixwright.errors import MixwrightError
 from mixwright.progress import say
 
-# What is written to a place: a file, a folder for what is there, more into a folder, a CSV table.
+# What is written to a place: a file, a folder, more into a folder, a table with no other ending.
 FILE, FOLDER, INTO, CSV = "file", "folder", "into", "csv"
-# Endings by which other programs would take a CSV file for another form.
 OTHER_TABLES = (".parquet", ".xlsx", ".xls", ".ods", ".json", ".tsv")
 # What the operating system refuses, and what helps. Other errors keep its own words.
 REMEDIES = {
@@ -42,7 +41,8 @@ REMEDIES = {
     errno.EIO: "the disk does not answer; look at it, or name another place",
     errno.ESTALE: "the network file system lost this file; run it again",
 }
-# What it says where another writer took a place just made free; how often a place is made free.
+# What it says where another writer put something into a place that was just made free; and how
+# often a place is made free.
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 ATTEMPTS = 100
 # Where /proc says when a process began, from behind its name; seconds by which clocks may disagree.
@@ -98,10 +98,10 @@ def check_place(path: Path, kind: str = FILE) -> None:
 
     Args:
         path: the place.
-        kind: `FILE`, `CSV`, `FOLDER` for one that replaces what is there, or `INTO`, added to.
+        kind: `FILE`, `CSV`, `FOLDER` in the place of what is there, or `INTO` that is added to.
 
     Raises:
-        MixwrightError: nothing can be written there, or something of another kind is meant.
+        MixwrightError: nothing can be written there, or not what the name promises.
     """
     if kind == CSV and path.suffix.lower() in OTHER_TABLES:
         raise MixwrightError(f"{path}: this table is written as CSV; let its name end in .csv")
