@@ -7,7 +7,7 @@ import yaml
 
 from mixwright.proposals.export import create
 from mixwright.proposals.export.blend import Blend, Budget
-from mixwright.proposals.export.checking import Plan, check
+from mixwright.proposals.export.checks.checking import Plan, check
 from mixwright.proposals.export.exporting import export
 from orders import SEQUENCE, TOKENS, WEIGHTS, order, staged
 from trainer_envs import answer, environment

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from mixwright.proposals.export import create
-from mixwright.proposals.export.arithmetic import greedy
 from mixwright.proposals.export.blend import Budget
 from mixwright.proposals.export.exporting import export
+from mixwright.proposals.export.rules.arithmetic import greedy
 from mixwright.proposals.export.trainers.megatron_index import needed_surplus
 from orders import WEIGHTS, order
 from trainer_envs import answer, environment

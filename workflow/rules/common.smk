@@ -25,7 +25,7 @@ from mixwright.jobs.resources import (
     tokenizing_minutes,
     tokenizing_threads,
 )
-from mixwright.proposals.export.planned import check_exports, export_settings
+from mixwright.proposals.export.inputs.planned import check_exports, export_settings
 from mixwright.report.layout import (
     drawn,
     export_files,

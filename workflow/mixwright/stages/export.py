@@ -17,25 +17,25 @@ from mixwright.proposals.export import create, is_known, listed
 from mixwright.proposals.export.account import MOST_PASSES, Account
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import Fault, Size
-from mixwright.proposals.export.checking import Check, Plan, check
-from mixwright.proposals.export.content import text_of
+from mixwright.proposals.export.checks.checking import Check, Plan, check
+from mixwright.proposals.export.checks.drawings import drawings_of
+from mixwright.proposals.export.checks.observed import Comparison, compare
 from mixwright.proposals.export.costs import FitCost
-from mixwright.proposals.export.counts import read_counts
-from mixwright.proposals.export.drawings import drawings_of
 from mixwright.proposals.export.exporting import Export
 from mixwright.proposals.export.exporting import export as exported
+from mixwright.proposals.export.inputs.counts import read_counts
+from mixwright.proposals.export.inputs.mixtures import Wanted, read_wanted
+from mixwright.proposals.export.inputs.planned import export_settings
+from mixwright.proposals.export.inputs.source_map import read_sizes, read_sources
 from mixwright.proposals.export.notes import Cost
-from mixwright.proposals.export.observed import Comparison, compare
 from mixwright.proposals.export.order import Order, Source, Stage
-from mixwright.proposals.export.planned import export_settings
-from mixwright.proposals.export.reading import Wanted, read_wanted
-from mixwright.proposals.export.source_map import read_sizes, read_sources
 from mixwright.proposals.export.terminal import (
     account_rows,
     account_table,
     observed_rows,
     observed_table,
 )
+from mixwright.proposals.export.text.content import text_of
 from mixwright.study.study import Study
 from mixwright.trust.surface.reading import open_fit
 

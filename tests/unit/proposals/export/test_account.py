@@ -8,7 +8,6 @@ import pytest
 from mixwright.mixture import Mixture
 from mixwright.proposals.export import create
 from mixwright.proposals.export.account import account, token_shares, with_remarks
-from mixwright.proposals.export.arithmetic import expected
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -24,12 +23,13 @@ from mixwright.proposals.export.blend import (
     Entry,
     Size,
 )
-from mixwright.proposals.export.checking import Plan, check
-from mixwright.proposals.export.counts import Counts
-from mixwright.proposals.export.drawings import drawings_of
+from mixwright.proposals.export.checks.checking import Plan, check
+from mixwright.proposals.export.checks.drawings import drawings_of
+from mixwright.proposals.export.checks.observed import compare
 from mixwright.proposals.export.exporting import export
-from mixwright.proposals.export.observed import compare
+from mixwright.proposals.export.inputs.counts import Counts
 from mixwright.proposals.export.order import Source, Stage
+from mixwright.proposals.export.rules.arithmetic import expected
 from orders import order
 
 

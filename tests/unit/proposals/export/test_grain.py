@@ -7,7 +7,7 @@ from mixwright.proposals.export import create
 from mixwright.proposals.export.account import account
 from mixwright.proposals.export.blend import ENDS, REFUSED, Budget, Size
 from mixwright.proposals.export.exporting import export
-from mixwright.proposals.export.grain_rule import first_elements, proportions
+from mixwright.proposals.export.rules.grain_mix import first_elements, proportions
 from orders import WEIGHTS, order
 
 FOREIGN = """

@@ -10,7 +10,7 @@ from mixwright.errors import MixwrightError
 from mixwright.proposals.export import create
 from mixwright.proposals.export.account import account
 from mixwright.proposals.export.blend import Blend, Budget, Size
-from mixwright.proposals.export.checking import Plan, check
+from mixwright.proposals.export.checks.checking import Plan, check
 from mixwright.proposals.export.exporting import export
 from mixwright.proposals.export.order import Order, Stage
 from mixwright.proposals.export.trainers.levanter_block import (

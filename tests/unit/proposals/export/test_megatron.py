@@ -9,7 +9,6 @@ import pytest
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export import create
 from mixwright.proposals.export.account import account
-from mixwright.proposals.export.arithmetic import WALKED, greedy
 from mixwright.proposals.export.blend import (
     CHANGED,
     ENDS,
@@ -21,6 +20,7 @@ from mixwright.proposals.export.blend import (
     Size,
 )
 from mixwright.proposals.export.exporting import export
+from mixwright.proposals.export.rules.arithmetic import WALKED, greedy
 from mixwright.proposals.export.trainers.megatron_index import (
     MOST_SOURCES,
     length_of_passes,

@@ -9,7 +9,7 @@ import published_runs
 from least_study import CONFIG, HOUSE, study
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export import FORMATS
-from mixwright.proposals.export.planned import check_exports, export_settings
+from mixwright.proposals.export.inputs.planned import check_exports, export_settings
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 
@@ -86,7 +86,7 @@ import sys
 from pathlib import Path
 from mixwright.study.config import read_yaml, resolve
 from mixwright.study.study import Study
-from mixwright.proposals.export.planned import check_exports
+from mixwright.proposals.export.inputs.planned import check_exports
 content = read_yaml(Path("config/config.yaml")) | {{"export": {names!r}}}
 check_exports(Study(resolve(content, Path("config"))))
 slow_to_import = {{

@@ -7,7 +7,6 @@ import pytest
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Mixture
 from mixwright.proposals.export import create
-from mixwright.proposals.export.arithmetic import expected
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -21,12 +20,13 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Entry,
 )
-from mixwright.proposals.export.checking import Check, Plan, check
-from mixwright.proposals.export.counts import Counts
-from mixwright.proposals.export.drawings import drawings_of
+from mixwright.proposals.export.checks.checking import Check, Plan, check
+from mixwright.proposals.export.checks.drawings import drawings_of
+from mixwright.proposals.export.checks.observed import compare
 from mixwright.proposals.export.exporting import export
-from mixwright.proposals.export.observed import compare
+from mixwright.proposals.export.inputs.counts import Counts
 from mixwright.proposals.export.order import Order, Source, Stage
+from mixwright.proposals.export.rules.arithmetic import expected
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import numpy as np
 
 from mixwright.errors import shortened
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import never_drawn
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import (
     FAULTS,
@@ -21,6 +20,7 @@ from mixwright.proposals.export.blend import (
     Fault,
     Size,
 )
+from mixwright.proposals.export.rules.arithmetic import never_drawn
 from mixwright.proposals.export.units import are_counted, sizes_of, tokens_a_unit, units_of
 
 # Passes over a source that are likely to be meant. Four cost little (arXiv 2305.16264); of scarce

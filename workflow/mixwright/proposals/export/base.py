@@ -13,8 +13,8 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.blend import ROWS, SEQUENCES, Blend, Budget, Drawn, Entry
+from mixwright.proposals.export.inputs.settings import Words, with_defaults
 from mixwright.proposals.export.order import Order, Source
-from mixwright.proposals.export.settings import Words, with_defaults
 from mixwright.proposals.export.units import tokens_a_unit
 
 # Sums of shares that are off by less are 1 but for rounding.

@@ -8,11 +8,11 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.account import MOST_PASSES, Account, account, with_remarks
-from mixwright.proposals.export.arithmetic import FAR
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import CHANGED, REMARK, Blend, Fault
 from mixwright.proposals.export.notes import Cost, Dropped, notes_of_dropped
 from mixwright.proposals.export.order import Order, Stage, budget_of
+from mixwright.proposals.export.rules.arithmetic import FAR
 
 # A stage that begins this part of it, or of the stage before, from where it should is remarked.
 MOVED = 0.001

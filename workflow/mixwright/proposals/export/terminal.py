@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mixwright.proposals.export.account import Account, Line, in_words
+from mixwright.proposals.export.checks.observed import Comparison
 from mixwright.proposals.export.notes import Dropped
-from mixwright.proposals.export.observed import Comparison
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -36,8 +36,7 @@ from mixwright.proposals.export.blend import (
     Fault,
 )
 from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.row_counts import (
+from mixwright.proposals.export.rules.row_counts import (
     LEAST,
     Part,
     factor_of,
@@ -50,7 +49,8 @@ from mixwright.proposals.export.row_counts import (
     sizes_in_words,
     whole_rows,
 )
-from mixwright.proposals.export.yaml_source import mapping_of, mappings_under, number_of
+from mixwright.proposals.export.text.quoting import commented, yaml_text
+from mixwright.proposals.export.text.yaml_source import mapping_of, mappings_under, number_of
 
 LISTED, PRETRAINING = "datasets", "pretraining_dataset"
 # keys of an entry that make another source of the same path

@@ -30,25 +30,25 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import (
+from mixwright.proposals.export.base import Document, Format
+from mixwright.proposals.export.blend import ROWS, Blend, Budget, Drawn
+from mixwright.proposals.export.inputs.settings import Words
+from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.rules.arithmetic import (
     expected,
     never_drawn,
     not_above_zero,
     numbers_of,
 )
-from mixwright.proposals.export.base import Document, Format
-from mixwright.proposals.export.blend import ROWS, Blend, Budget, Drawn
-from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, number_text, refuse
-from mixwright.proposals.export.row_counts import (
+from mixwright.proposals.export.rules.row_counts import (
     needs_tokens,
     passes_wanted,
     rows_of,
     rows_of_passes,
 )
-from mixwright.proposals.export.settings import Words
+from mixwright.proposals.export.text.quoting import commented, number_text, refuse
+from mixwright.proposals.export.text.yaml_source import yaml_content
 from mixwright.proposals.export.trainers.energon_reading import EPOCHIZED, train_of
-from mixwright.proposals.export.yaml_source import yaml_content
 
 WEIGHTS = "blend"
 # Steps of torch.rand: it has 24 bits.

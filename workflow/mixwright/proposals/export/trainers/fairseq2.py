@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import never_drawn, normalised
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -34,12 +33,13 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.noise import scatter
+from mixwright.proposals.export.inputs.settings import Words
 from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.settings import Words
+from mixwright.proposals.export.rules.arithmetic import never_drawn, normalised
+from mixwright.proposals.export.rules.noise import scatter
+from mixwright.proposals.export.text.quoting import commented, yaml_text
+from mixwright.proposals.export.text.yaml_source import yaml_content
 from mixwright.proposals.export.units import all_units, tokens_a_unit
-from mixwright.proposals.export.yaml_source import yaml_content
 
 TRAIN, SFT = "lm_train", "lm_sft"
 # Values of the random number (ATen's uniform_real of float32).

@@ -17,13 +17,13 @@ from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import first_exhausted
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import ROWS, Blend, Budget, Drawn, Entry
-from mixwright.proposals.export.grain_rule import interleaved, refused, remedy, whole_numbers
 from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.python_source import arguments, calls, constants, parsed
-from mixwright.proposals.export.quoting import commented, python_text
+from mixwright.proposals.export.rules.arithmetic import first_exhausted
+from mixwright.proposals.export.rules.grain_mix import interleaved, refused, remedy, whole_numbers
+from mixwright.proposals.export.text.python_source import arguments, calls, constants, parsed
+from mixwright.proposals.export.text.quoting import commented, python_text
 
 PARAMETERS = ("datasets", "weights")
 

@@ -31,8 +31,9 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.data_files import BUILDERS
-from mixwright.proposals.export.interleaving import (
+from mixwright.proposals.export.inputs.settings import Words
+from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.rules.interleaving import (
     AUTO,
     FIRST,
     STRATEGIES,
@@ -40,11 +41,16 @@ from mixwright.proposals.export.interleaving import (
     interleaved,
     rule_that_feeds,
 )
-from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.python_source import arguments, calls, constants, parsed, value_of
-from mixwright.proposals.export.quoting import commented, python_text
-from mixwright.proposals.export.row_counts import sizes_in_words
-from mixwright.proposals.export.settings import Words
+from mixwright.proposals.export.rules.row_counts import sizes_in_words
+from mixwright.proposals.export.text.data_files import BUILDERS
+from mixwright.proposals.export.text.python_source import (
+    arguments,
+    calls,
+    constants,
+    parsed,
+    value_of,
+)
+from mixwright.proposals.export.text.quoting import commented, python_text
 
 PARAMETERS = ("datasets", "probabilities", "seed", "info", "split", "stopping_strategy")
 MODULE = '''{header}from datasets import interleave_datasets, load_dataset

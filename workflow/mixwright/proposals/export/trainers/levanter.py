@@ -23,15 +23,6 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import (
-    blocks,
-    changed,
-    first_exhausted,
-    last_exhausted,
-    normalised,
-    numbers_of,
-    units_that_keep,
-)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -43,9 +34,18 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Fault,
 )
+from mixwright.proposals.export.inputs.settings import Words
 from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.settings import Words
+from mixwright.proposals.export.rules.arithmetic import (
+    blocks,
+    changed,
+    first_exhausted,
+    last_exhausted,
+    normalised,
+    numbers_of,
+    units_that_keep,
+)
+from mixwright.proposals.export.text.quoting import commented, yaml_text
 from mixwright.proposals.export.trainers.levanter_block import (
     CLOSE,
     DEFAULT,

@@ -10,8 +10,13 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, REMARK, Blend, Entry, Fault
+from mixwright.proposals.export.text.yaml_source import (
+    mapping,
+    number_of,
+    whole_number,
+    yaml_documents,
+)
 from mixwright.proposals.export.trainers.levanter_block import DEFAULT
-from mixwright.proposals.export.yaml_source import mapping, number_of, whole_number, yaml_documents
 
 # Sequences of a step where the file names none (TrainerConfig.train_batch_size).
 BATCH = 512

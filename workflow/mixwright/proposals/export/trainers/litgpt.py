@@ -24,13 +24,6 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import (
-    expected,
-    first_exhausted,
-    never_drawn,
-    normalised,
-    numbers_of,
-)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -44,9 +37,16 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.noise import scatter, standard_error
-from mixwright.proposals.export.python_source import arguments, calls, constants, parsed
-from mixwright.proposals.export.quoting import commented, python_text
+from mixwright.proposals.export.rules.arithmetic import (
+    expected,
+    first_exhausted,
+    never_drawn,
+    normalised,
+    numbers_of,
+)
+from mixwright.proposals.export.rules.noise import scatter, standard_error
+from mixwright.proposals.export.text.python_source import arguments, calls, constants, parsed
+from mixwright.proposals.export.text.quoting import commented, python_text
 
 PER_STREAM = "per_stream"
 PARAMETERS = (

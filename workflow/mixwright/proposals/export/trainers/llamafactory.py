@@ -30,8 +30,9 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.data_files import is_local
-from mixwright.proposals.export.interleaving import (
+from mixwright.proposals.export.inputs.settings import Words
+from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.rules.interleaving import (
     ALL,
     AUTO,
     FIRST,
@@ -40,14 +41,13 @@ from mixwright.proposals.export.interleaving import (
     interleaved,
     rule_that_feeds,
 )
-from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
-from mixwright.proposals.export.row_counts import (
+from mixwright.proposals.export.rules.row_counts import (
     rows_of,
     sizes_in_words,
 )
-from mixwright.proposals.export.settings import Words
-from mixwright.proposals.export.yaml_source import mapping_of, number_of
+from mixwright.proposals.export.text.data_files import is_local
+from mixwright.proposals.export.text.quoting import commented, number_text, refuse, yaml_text
+from mixwright.proposals.export.text.yaml_source import mapping_of, number_of
 
 UNDER, OVER, ONLY_ONCE = "interleave_under", "interleave_over", "interleave_once"
 CONCAT = "concat"

@@ -21,7 +21,6 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import never_drawn, numbers_of
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -33,10 +32,9 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.data_files import is_local
 from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.row_counts import (
+from mixwright.proposals.export.rules.arithmetic import never_drawn, numbers_of
+from mixwright.proposals.export.rules.row_counts import (
     factor_of,
     needs_tokens,
     of_epochs,
@@ -46,8 +44,10 @@ from mixwright.proposals.export.row_counts import (
     sizes_in_words,
     tokens_that_keep,
 )
+from mixwright.proposals.export.text.data_files import is_local
+from mixwright.proposals.export.text.quoting import commented, yaml_text
+from mixwright.proposals.export.text.yaml_source import mapping_of, number_of
 from mixwright.proposals.export.trainers.llamafactory import refuse_interpolation
-from mixwright.proposals.export.yaml_source import mapping_of, number_of
 
 ONE_EPOCH = (
     "One epoch is the planned training. Where rows hold no messages, give each a converter.",

@@ -26,7 +26,6 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import first_exhausted, normalised
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -39,23 +38,24 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.grain_rule import (
+from mixwright.proposals.export.inputs.settings import Words
+from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.rules.arithmetic import first_exhausted, normalised
+from mixwright.proposals.export.rules.grain_mix import (
     interleaved,
     proportions,
     refused,
     remedy,
     whole_numbers,
 )
-from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, number_text, refuse, yaml_text
-from mixwright.proposals.export.settings import Words
-from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
-from mixwright.proposals.export.yaml_source import (
+from mixwright.proposals.export.text.quoting import commented, number_text, refuse, yaml_text
+from mixwright.proposals.export.text.yaml_source import (
     above_zero,
     json_content,
     typed_value,
     yaml_content,
 )
+from mixwright.proposals.export.units import sizes_of, tokens_a_unit, units_of
 
 JSON, LIST = "json", "list"
 FILES = "grain_train_files"

@@ -23,12 +23,12 @@ from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import longer_training
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import Blend, Budget, Drawn
+from mixwright.proposals.export.inputs.settings import Words
 from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, number_text, refuse, shell_word
-from mixwright.proposals.export.settings import Words
+from mixwright.proposals.export.rules.arithmetic import longer_training
+from mixwright.proposals.export.text.quoting import commented, number_text, refuse, shell_word
 from mixwright.proposals.export.trainers.megatron_index import (
     SURPLUS,
     indexed,

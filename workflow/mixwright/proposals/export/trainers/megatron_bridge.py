@@ -26,10 +26,6 @@ from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import (
-    longer_training,
-    not_above_zero,
-)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -42,14 +38,18 @@ from mixwright.proposals.export.blend import (
     Fault,
 )
 from mixwright.proposals.export.order import Order, budget_of
-from mixwright.proposals.export.python_source import arguments, calls, constants, parsed
-from mixwright.proposals.export.quoting import commented, number_text, python_text
-from mixwright.proposals.export.row_counts import (
+from mixwright.proposals.export.rules.arithmetic import (
+    longer_training,
+    not_above_zero,
+)
+from mixwright.proposals.export.rules.row_counts import (
     needs_tokens,
     passes_wanted,
     rows_of,
     rows_of_passes,
 )
+from mixwright.proposals.export.text.python_source import arguments, calls, constants, parsed
+from mixwright.proposals.export.text.quoting import commented, number_text, python_text
 from mixwright.proposals.export.trainers.megatron import surplus_of
 from mixwright.proposals.export.trainers.megatron_config import blend_of_config
 from mixwright.proposals.export.trainers.megatron_core import OPTION

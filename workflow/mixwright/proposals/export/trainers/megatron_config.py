@@ -9,7 +9,7 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, Blend, Entry, Fault
-from mixwright.proposals.export.python_source import arguments, calls, constants
+from mixwright.proposals.export.text.python_source import arguments, calls, constants
 from mixwright.proposals.export.trainers.megatron_index import BY_LENGTH
 from mixwright.proposals.export.trainers.megatron_words import blend_of_words, zipped
 

@@ -18,16 +18,16 @@ from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import (
+from mixwright.proposals.export.base import Document, Format
+from mixwright.proposals.export.blend import Blend, Budget, Drawn
+from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.rules.arithmetic import (
     longer_training,
     not_above_zero,
     numbers_of,
 )
-from mixwright.proposals.export.base import Document, Format
-from mixwright.proposals.export.blend import Blend, Budget, Drawn
-from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.python_source import parsed
-from mixwright.proposals.export.quoting import commented, python_text
+from mixwright.proposals.export.text.python_source import parsed
+from mixwright.proposals.export.text.quoting import commented, python_text
 from mixwright.proposals.export.trainers.megatron import surplus_of
 from mixwright.proposals.export.trainers.megatron_config import (
     SAMPLES,

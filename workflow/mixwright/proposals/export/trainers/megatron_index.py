@@ -20,13 +20,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import (
-    WALKED,
-    deterministic,
-    greedy,
-    normalised,
-    not_above_zero,
-)
 from mixwright.proposals.export.blend import (
     ENDS,
     REFUSED,
@@ -36,6 +29,13 @@ from mixwright.proposals.export.blend import (
     Budget,
     Drawn,
     Fault,
+)
+from mixwright.proposals.export.rules.arithmetic import (
+    WALKED,
+    deterministic,
+    greedy,
+    normalised,
+    not_above_zero,
 )
 from mixwright.proposals.export.units import all_units, sizes_of, units_of
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import CHANGED, REFUSED, REMARK, Blend, Fault
+from mixwright.proposals.export.text.yaml_source import json_content
 from mixwright.proposals.export.trainers.megatron_index import BY_LENGTH
 from mixwright.proposals.export.trainers.megatron_words import blend_of_words
-from mixwright.proposals.export.yaml_source import json_content
 
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)(\[@\])?\}?")

@@ -13,8 +13,8 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import Blend, Entry, Fault
-from mixwright.proposals.export.content import is_number
-from mixwright.proposals.export.quoting import refuse
+from mixwright.proposals.export.text.content import is_number
+from mixwright.proposals.export.text.quoting import refuse
 from mixwright.proposals.export.trainers.megatron_index import BY_LENGTH
 
 

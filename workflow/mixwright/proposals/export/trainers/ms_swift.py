@@ -28,7 +28,6 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import never_drawn, numbers_of
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     ENDS,
@@ -42,7 +41,10 @@ from mixwright.proposals.export.blend import (
     Fault,
     Size,
 )
-from mixwright.proposals.export.interleaving import (
+from mixwright.proposals.export.inputs.settings import Words
+from mixwright.proposals.export.order import Order
+from mixwright.proposals.export.rules.arithmetic import never_drawn, numbers_of
+from mixwright.proposals.export.rules.interleaving import (
     AUTO,
     FIRST,
     STRATEGIES,
@@ -50,9 +52,7 @@ from mixwright.proposals.export.interleaving import (
     interleaved,
     rule_that_feeds,
 )
-from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, refuse, yaml_text
-from mixwright.proposals.export.row_counts import (
+from mixwright.proposals.export.rules.row_counts import (
     needs_tokens,
     of_epochs,
     rows_of,
@@ -60,8 +60,8 @@ from mixwright.proposals.export.row_counts import (
     sizes_in_words,
     tokens_that_keep,
 )
-from mixwright.proposals.export.settings import Words
-from mixwright.proposals.export.yaml_source import mapping_of, number_of
+from mixwright.proposals.export.text.quoting import commented, refuse, yaml_text
+from mixwright.proposals.export.text.yaml_source import mapping_of, number_of
 
 ARGUMENT = re.compile(r"(^|\s)--dataset[\s=]")
 COMMENT = re.compile(r"(?m)(?<!\S)#.*$")

@@ -22,11 +22,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import (
-    deterministic,
-    longer_training,
-    numbers_of,
-)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -37,7 +32,13 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Fault,
 )
-from mixwright.proposals.export.quoting import commented, yaml_text
+from mixwright.proposals.export.rules.arithmetic import (
+    deterministic,
+    longer_training,
+    numbers_of,
+)
+from mixwright.proposals.export.text.quoting import commented, yaml_text
+from mixwright.proposals.export.text.yaml_source import yaml_content
 from mixwright.proposals.export.trainers.megatron_index import too_many
 from mixwright.proposals.export.trainers.nanotron_stages import (
     Stage,
@@ -45,7 +46,6 @@ from mixwright.proposals.export.trainers.nanotron_stages import (
     stages_of,
     tokens_a_step,
 )
-from mixwright.proposals.export.yaml_source import yaml_content
 
 # Keys of the config whose product is the sequences of a step.
 SEQUENCES_A_STEP = "micro_batch_size * batch_accumulation_per_replica * dp"

@@ -13,7 +13,6 @@ import numpy as np
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import normalised, not_above_zero
 from mixwright.proposals.export.blend import (
     REFUSED,
     REMARK,
@@ -23,7 +22,8 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.python_source import arguments, constants, parsed
+from mixwright.proposals.export.rules.arithmetic import normalised, not_above_zero
+from mixwright.proposals.export.text.python_source import arguments, constants, parsed
 from mixwright.proposals.export.trainers.olmo_rule import (
     PLENTY,
     in_turn,

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import changed, longer_training, normalised
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     REFUSED,
@@ -34,9 +33,16 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
+from mixwright.proposals.export.inputs.settings import Words
 from mixwright.proposals.export.order import Stage
-from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.settings import Words
+from mixwright.proposals.export.rules.arithmetic import changed, longer_training, normalised
+from mixwright.proposals.export.text.quoting import commented, yaml_text
+from mixwright.proposals.export.text.yaml_source import (
+    mapping,
+    number_of,
+    whole_number,
+    yaml_documents,
+)
 from mixwright.proposals.export.trainers import olmo_composable, olmo_module
 from mixwright.proposals.export.trainers.olmo_faults import (
     faults_of_ratios,
@@ -50,7 +56,6 @@ from mixwright.proposals.export.trainers.olmo_rule import (
     sequences_taken,
     times_read,
 )
-from mixwright.proposals.export.yaml_source import mapping, number_of, whole_number, yaml_documents
 
 DATASET, SOURCES, COMPOSABLE = "dataset", "sources", "composable"
 FORMS = (DATASET, SOURCES, COMPOSABLE)

@@ -6,8 +6,8 @@ Read in ai2-olmo-core 3.0.0: olmo_core/data/source_mixture.py.
 import numpy as np
 
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import numbers_of
 from mixwright.proposals.export.blend import CHANGED, LOST, REFUSED, Blend, Budget, Fault
+from mixwright.proposals.export.rules.arithmetic import numbers_of
 from mixwright.proposals.export.trainers.olmo_rule import tokens_of_files
 
 

@@ -8,7 +8,7 @@ import math
 from mixwright.proposals.export.base import Document
 from mixwright.proposals.export.blend import Blend, Budget, Entry, Size
 from mixwright.proposals.export.order import Stage
-from mixwright.proposals.export.quoting import commented, python_text
+from mixwright.proposals.export.text.quoting import commented, python_text
 from mixwright.proposals.export.trainers.olmo_rule import (
     repetition_that_covers,
     tokens_of_sequences,

@@ -18,12 +18,17 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError
-from mixwright.proposals.export.arithmetic import expected, is_sum_one, never_drawn, numbers_of
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import REMARK, TOKENS, Blend, Budget, Drawn, Entry, Fault
-from mixwright.proposals.export.content import shares_of
-from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.yaml_source import json_content, refused
+from mixwright.proposals.export.rules.arithmetic import (
+    expected,
+    is_sum_one,
+    never_drawn,
+    numbers_of,
+)
+from mixwright.proposals.export.text.content import shares_of
+from mixwright.proposals.export.text.quoting import commented, yaml_text
+from mixwright.proposals.export.text.yaml_source import json_content, refused
 
 HEADING = ("source", "share")
 

@@ -23,7 +23,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import changed, normalised, numbers_of, units_that_keep
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -35,9 +34,15 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Fault,
 )
+from mixwright.proposals.export.inputs.settings import Words
 from mixwright.proposals.export.order import Order, Source
-from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.settings import Words
+from mixwright.proposals.export.rules.arithmetic import (
+    changed,
+    normalised,
+    numbers_of,
+    units_that_keep,
+)
+from mixwright.proposals.export.text.quoting import commented, yaml_text
 from mixwright.proposals.export.trainers.streaming_files import (
     CHOOSE,
     PROPORTION,

@@ -9,8 +9,13 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, Blend, Entry, Fault
-from mixwright.proposals.export.python_source import arguments, calls, constants, parsed
-from mixwright.proposals.export.yaml_source import mapping, number_of, whole_number, yaml_documents
+from mixwright.proposals.export.text.python_source import arguments, calls, constants, parsed
+from mixwright.proposals.export.text.yaml_source import (
+    mapping,
+    number_of,
+    whole_number,
+    yaml_documents,
+)
 
 KINDS = ("proportion", "repeat", "choose")
 PROPORTION, REPEAT, CHOOSE = KINDS

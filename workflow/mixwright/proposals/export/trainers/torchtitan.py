@@ -19,12 +19,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import (
-    expected,
-    first_exhausted,
-    last_exhausted,
-    normalised,
-)
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     DOCUMENTS,
@@ -36,12 +30,18 @@ from mixwright.proposals.export.blend import (
     Drawn,
     Fault,
 )
-from mixwright.proposals.export.grain_rule import interleaved, refused, remedy, whole_numbers
-from mixwright.proposals.export.noise import scatter
+from mixwright.proposals.export.inputs.settings import Words
 from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.python_source import parsed
-from mixwright.proposals.export.quoting import commented, python_text
-from mixwright.proposals.export.settings import Words
+from mixwright.proposals.export.rules.arithmetic import (
+    expected,
+    first_exhausted,
+    last_exhausted,
+    normalised,
+)
+from mixwright.proposals.export.rules.grain_mix import interleaved, refused, remedy, whole_numbers
+from mixwright.proposals.export.rules.noise import scatter
+from mixwright.proposals.export.text.python_source import parsed
+from mixwright.proposals.export.text.quoting import commented, python_text
 from mixwright.proposals.export.trainers.torchtitan_source import (
     MAIN,
     RANDOM,

@@ -6,7 +6,7 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, REMARK, Blend, Entry, Fault
-from mixwright.proposals.export.python_source import arguments, calls, constants, value_of
+from mixwright.proposals.export.text.python_source import arguments, calls, constants, value_of
 
 # Forms of the file, by the version that reads them.
 RANDOM, MAIN = "0.3", "main"

@@ -22,7 +22,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import never_drawn, numbers_of
 from mixwright.proposals.export.base import Document, Format
 from mixwright.proposals.export.blend import (
     CHANGED,
@@ -35,10 +34,9 @@ from mixwright.proposals.export.blend import (
     Entry,
     Fault,
 )
-from mixwright.proposals.export.data_files import BUILDERS, builder_of
 from mixwright.proposals.export.order import Order
-from mixwright.proposals.export.quoting import commented, yaml_text
-from mixwright.proposals.export.row_counts import (
+from mixwright.proposals.export.rules.arithmetic import never_drawn, numbers_of
+from mixwright.proposals.export.rules.row_counts import (
     Part,
     joined,
     of_epochs,
@@ -48,7 +46,9 @@ from mixwright.proposals.export.row_counts import (
     sizes_in_words,
     tokens_that_keep,
 )
-from mixwright.proposals.export.yaml_source import mapping_of, mappings_under, number_of
+from mixwright.proposals.export.text.data_files import BUILDERS, builder_of
+from mixwright.proposals.export.text.quoting import commented, yaml_text
+from mixwright.proposals.export.text.yaml_source import mapping_of, mappings_under, number_of
 
 # keys of an entry that make another source of the same path
 OTHERS = ("name", "data_dir", "data_files", "split")

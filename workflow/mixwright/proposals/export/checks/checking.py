@@ -15,7 +15,7 @@ from mixwright.proposals.export.account import (
 )
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import ENDS, PASSES, Blend, Budget, Fault
-from mixwright.proposals.export.matching import (
+from mixwright.proposals.export.checks.matching import (
     requested_of,
     sizes_of_entries,
     unused_sizes,

@@ -9,9 +9,9 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.account import any_faulty
 from mixwright.proposals.export.blend import CHANGED, LOST, REMARK, SEQUENCES, TOKENS, Fault
-from mixwright.proposals.export.counts import Counts
-from mixwright.proposals.export.drawings import Drawings
-from mixwright.proposals.export.matching import names_of
+from mixwright.proposals.export.checks.drawings import Drawings
+from mixwright.proposals.export.checks.matching import names_of
+from mixwright.proposals.export.inputs.counts import Counts
 from mixwright.proposals.export.units import are_counted
 
 # A source drawn at random may be off by so many standard errors of a binomial. Where hardly a draw

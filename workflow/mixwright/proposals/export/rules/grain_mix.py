@@ -14,8 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import not_above_zero
 from mixwright.proposals.export.blend import REFUSED, Blend, Budget, Fault
+from mixwright.proposals.export.rules.arithmetic import not_above_zero
 from mixwright.proposals.export.units import all_units
 
 # What the least number is scaled to.

@@ -8,7 +8,7 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import TOKENS, Entry, Size
-from mixwright.proposals.export.checking import Check, Plan
+from mixwright.proposals.export.checks.checking import Check, Plan
 from mixwright.proposals.export.units import are_counted, holds_sequence, tokens_a_unit
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.proposals.export.yaml_source import refused
+from mixwright.proposals.export.text.yaml_source import refused
 
 # Tags of YAML: that of text, and those of words that a name may look like.
 TEXT = "tag:yaml.org,2002:str"

@@ -9,7 +9,8 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Mixture
 from mixwright.proposals.export.blend import Size
-from mixwright.proposals.export.content import (
+from mixwright.proposals.export.order import Stage
+from mixwright.proposals.export.text.content import (
     amount_of,
     check_keys,
     numbers_by_name,
@@ -17,7 +18,6 @@ from mixwright.proposals.export.content import (
     shares_of,
     text_of,
 )
-from mixwright.proposals.export.order import Stage
 
 STAGE_KEYS = ("name", "tokens", "mixture")
 NO_MIXTURE = "no mixture stands there; give DOMAIN: SHARE"

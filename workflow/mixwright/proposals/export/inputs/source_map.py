@@ -6,7 +6,8 @@ from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.proposals.export.blend import Size
-from mixwright.proposals.export.content import (
+from mixwright.proposals.export.order import Source
+from mixwright.proposals.export.text.content import (
     amount_of,
     as_list,
     check_keys,
@@ -14,7 +15,6 @@ from mixwright.proposals.export.content import (
     name_of,
     read_content,
 )
-from mixwright.proposals.export.order import Source
 
 SIZE_KEYS = ("tokens", "documents", "rows")
 SOURCE_KEYS = ("path", "files", *SIZE_KEYS)

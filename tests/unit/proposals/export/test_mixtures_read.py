@@ -6,8 +6,8 @@ import pytest
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import Size
-from mixwright.proposals.export.reading import read_wanted
-from mixwright.proposals.export.source_map import read_sizes, read_sources
+from mixwright.proposals.export.inputs.mixtures import read_wanted
+from mixwright.proposals.export.inputs.source_map import read_sizes, read_sources
 
 
 def write(folder, name: str, text: str):

@@ -11,14 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixwright.mixture import Array
-from mixwright.proposals.export.arithmetic import (
-    expected,
-    first_exhausted,
-    is_sum_one,
-    never_drawn,
-    normalised,
-    numbers_of,
-)
 from mixwright.proposals.export.blend import (
     CHANGED,
     ENDS,
@@ -32,7 +24,15 @@ from mixwright.proposals.export.blend import (
     Fault,
 )
 from mixwright.proposals.export.order import Order, budget_of
-from mixwright.proposals.export.row_counts import rows_of
+from mixwright.proposals.export.rules.arithmetic import (
+    expected,
+    first_exhausted,
+    is_sum_one,
+    never_drawn,
+    normalised,
+    numbers_of,
+)
+from mixwright.proposals.export.rules.row_counts import rows_of
 from mixwright.proposals.export.units import all_units, are_counted
 
 FIRST, ALL, ONCE = "first_exhausted", "all_exhausted", "all_exhausted_without_replacement"

@@ -8,8 +8,8 @@ from mixwright.errors import MixwrightError
 from mixwright.proposals.export import entry
 from mixwright.proposals.export.base import Format
 from mixwright.proposals.export.blend import DOCUMENTS, ROWS
+from mixwright.proposals.export.inputs.source_map import read_sizes, read_sources
 from mixwright.proposals.export.order import Source
-from mixwright.proposals.export.source_map import read_sizes, read_sources
 from mixwright.study.study import Study
 
 SECTION = "config: export"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import DOCUMENTS, ROWS, SEQUENCES, TOKENS
-from mixwright.proposals.export.content import amount_of, text_of, two_columns
+from mixwright.proposals.export.text.content import amount_of, text_of, two_columns
 
 # Headings of the counts -> what is counted.
 UNITS = {
