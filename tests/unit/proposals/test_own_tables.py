@@ -468,7 +468,7 @@ def test_the_commands_of_the_page_on_own_tables_work(tables_to_type_on, capsys):
     page = (HOUSE / "docs" / "own-tables.md").read_text()
     commands = commands_of(page)
     names = ["read-runs", "compare", "fit", "predict", *["propose"] * 3, "predict", "pareto"]
-    names.append("learning-curve")
+    names += ["learning-curve", *["design"] * 3]
     assert [shlex.split(line)[1] for line in commands] == names
     for line in commands:
         assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
