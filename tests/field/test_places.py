@@ -166,8 +166,8 @@ def test_a_disk_that_refuses_at_once_is_one_line(
         raise OSError(number, os.strerror(number), str(path))
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
-    line = refusal(commands(home, tmp_path / "x.json")[name], capsys)
-    assert line.startswith(f"mixwright: --to {tmp_path}/x.json: {words}")
+    line = refusal(commands(home, tmp_path / "x")[name], capsys)
+    assert line.startswith(f"mixwright: --to {tmp_path}/x: {words}")
     assert list(tmp_path.iterdir()) == []
 
 

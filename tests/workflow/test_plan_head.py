@@ -35,7 +35,7 @@ def test_a_dry_run_shows_the_plan_once_on_stderr(workshop, smoke):
 
 @pytest.mark.parametrize("ends", ["trained", "none"])
 def test_the_plan_counts_the_jobs_that_snakemake_lists(workshop, smoke, ends):
-    study = smoke | {"finals": ends}
+    study = smoke | {"finals": ends, "export": ["megatron", "csv"]}
     listed = workshop.jobs(study)
     del listed["all"]
     assert planned_jobs(study) == listed

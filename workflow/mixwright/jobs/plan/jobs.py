@@ -65,7 +65,7 @@ def corpus_jobs(study: Study) -> tuple[Counter[str], float]:
     jobs = Counter(count_domains=1, list_texts=1, fetch_public=_fetched(study))
     if study.learner.rules != "corpus":
         jobs["make_datasets"] = 1
-        return jobs, 0.0
+        return +jobs, 0.0
     jobs["train_tokenizer"] = 1
     jobs["calibrate"] = 1
     jobs["join_parts"] = len(study.domains)
@@ -83,7 +83,8 @@ def corpus_jobs(study: Study) -> tuple[Counter[str], float]:
         cleaning = looked_at(study, name) / CLEANING
         tokenizing = taken(study, name) / TOKENIZING
         seconds += parts * (cleaning + tokenizing)
-    return jobs, seconds
+    # without the rules that have no job
+    return +jobs, seconds
 
 
 def _fetched(study: Study) -> int:
@@ -99,7 +100,8 @@ def fit_jobs(study: Study, figures: int = USUAL_FIGURES) -> tuple[Counter[str], 
         study: the study.
         figures: how many it draws.
     """
-    jobs = Counter(propose_mixture=len(study.arms))
+    arms = len(study.arms)
+    jobs = Counter(propose_mixture=arms, export_mixture=arms * len(study.exports))
     usual = FITS
     times = max(1.0, len(study.target_weights) / DEMO_TARGETS)
     if study.measured:
