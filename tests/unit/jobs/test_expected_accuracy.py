@@ -75,6 +75,11 @@ def test_more_runs_than_a_table_has_are_told_as_the_most():
     most = expected(4, 1_000)
     assert most.beyond and most.rank == PLANTED[0.1][-1].rank
     assert not expected(4, 64).beyond
+    text = sentence(4, 1_000, most)
+    assert "the table ends there, at 16 runs a domain" in text
+    others = accuracy.other_sentences(4, 1_000)
+    assert others[0].startswith("the table ends at 30 runs a domain, with 0.99")
+    assert accuracy.other_sentences(4, 64)[0].startswith("16.0 runs a domain reached")
 
 
 def test_a_sentence_has_the_numbers_and_their_source():
@@ -91,6 +96,8 @@ def test_finished_runs_count_for_more_than_tables():
     assert known.measured and known.beyond and known.rank == 0.9
     assert known.low == pytest.approx(0.80375) and known.high == pytest.approx(0.94625)
     assert "learning curve of 32 finished runs" in sentence(7, 64, known)
+    assert "drawn on beyond its runs" in sentence(7, 64, known)
+    assert "beyond" not in sentence(7, 32, of_curve(curve, 32))
 
 
 def test_the_tables_are_read_without_heavy_imports():

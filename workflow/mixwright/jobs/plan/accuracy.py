@@ -125,8 +125,8 @@ class Expected:
     source: str
     # whether it is from runs of this very study
     measured: bool = False
-    # whether the runs are more than any table has: the numbers are those of the most
-    beyond: bool = False
+    # where the runs are more than the source knows: what the numbers are then, in words
+    beyond: str = ""
 
     @property
     def words(self) -> str:
@@ -138,6 +138,8 @@ class Expected:
             text += f", over {self.low:.2f} in nine cases of ten"
         if self.regret is not None:
             text += f", and {self.regret:.0%} of uniform's regret left"
+        if self.beyond:
+            text += f"; {self.beyond}"
         return f"{text} ({self.source})"
 
 
@@ -189,13 +191,16 @@ def expected(domains: int, runs: int, noise: float = USUAL_NOISE) -> Expected | 
     place = _Place.of(per_domain, places)
     first = rows[place.before]
     second = rows[place.after]
+    beyond = ""
+    if per_domain > places[-1]:
+        beyond = f"the table ends there, at {places[-1]} runs a domain"
     return Expected(
         rank=place.between(first.rank, second.rank),
         low=place.between(first.least_rank, second.least_rank),
         high=1.0,
         regret=place.between(first.regret, second.regret),
         source=PLANTED_SOURCE.format(noise=known),
-        beyond=per_domain > places[-1],
+        beyond=beyond,
     )
 
 
@@ -212,13 +217,16 @@ def published(domains: int, runs: int) -> Expected | None:
     first = REGMIX[sizes[place.before]]
     second = REGMIX[sizes[place.after]]
     rank = place.between(first, second)
+    beyond = ""
+    if as_many > sizes[-1]:
+        beyond = f"the table ends at {sizes[-1] / REGMIX_DOMAINS:.0f} runs a domain"
     return Expected(
         rank=rank,
         low=rank,
         high=rank,
         regret=None,
         source=REGMIX_SOURCE,
-        beyond=as_many > sizes[-1],
+        beyond=beyond,
     )
 
 
@@ -234,6 +242,9 @@ def of_curve(curve: "LearningCurve", runs: int) -> Expected:
     low = drawn[first_end]
     high = drawn[last - first_end]
     finished = counted(curve.runs, "finished run")
+    beyond = ""
+    if runs > curve.runs:
+        beyond = "the curve is drawn on beyond its runs"
     return Expected(
         rank=rank,
         low=min(low, rank),
@@ -241,7 +252,7 @@ def of_curve(curve: "LearningCurve", runs: int) -> Expected:
         regret=None,
         source=f"learning curve of {finished}, by {curve.mixer}",
         measured=True,
-        beyond=runs > curve.runs,
+        beyond=beyond,
     )
 
 
@@ -262,6 +273,8 @@ def other_sentences(domains: int, runs: int) -> list[str]:
     if long_trained is not None:
         per_domain = runs / domains
         text = f"{per_domain:.1f} runs a domain reached {long_trained.rank:.2f}"
+        if long_trained.beyond:
+            text = f"{long_trained.beyond}, with {long_trained.rank:.2f}"
         text += f" ({long_trained.source})"
         texts.append(text)
     for trained in TRAINED:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from mixwright.errors import counted
-from mixwright.jobs.plan.devices import SCORING, USUAL, Device, device_of
+from mixwright.jobs.plan.devices import NARROW, SCORING, USUAL, Device, device_of
 from mixwright.jobs.plan.jobs import USUAL_FIGURES
 from mixwright.jobs.plan.work import CORPUS, FINALS, FITS, TREES_SECONDS, Work, works
 from mixwright.study.study import Study
@@ -111,8 +111,26 @@ class Estimate:
         return others + self._wall(proxies)
 
     @property
-    def factor(self) -> float:
-        """The truth may be so many times as much, or as little."""
+    def widths_from_table(self) -> tuple[int, ...]:
+        """Widths of the models whose speed on a GPU is from the table."""
+        widths = []
+        for part in self.parts:
+            work = part.work
+            if part.measured or not work.flops:
+                continue
+            if self.hardware.devices[work.section].kind == "cuda":
+                widths.append(int(work.shape["width"]))
+        return tuple(widths)
+
+    @property
+    def factor(self) -> float | None:
+        """The truth may be so many times as much, or as little.
+
+        It is None where models are narrower than any that the table knows on a GPU: they keep it
+        waiting, and nobody has told how long.
+        """
+        if min(self.widths_from_table, default=NARROW) < NARROW:
+            return None
         trained = [part for part in self.parts if part.work.flops]
         if trained and max(trained, key=lambda part: part.hours).measured:
             return MEASURED

@@ -38,29 +38,13 @@ def plan_lines(plan: Plan, prices: Prices | None = None, sources: bool = False) 
         yield from _money(plan, prices)
     yield from _notes(plan)
     yield from _origins(plan, sources)
-    widths = _tabulated_on_gpu(plan)
-    if not widths:
-        return
-    if plan.guessed:
+    if plan.guessed and plan.in_all.widths_from_table:
         yield "  which GPU trains is not known here: name it with `mixwright plan --device`"
-    if min(widths) < NARROW:
+    if plan.in_all.factor is None:
         yield (
             f"  models under {NARROW} wide were never timed on a GPU, and keep it waiting: expect"
             " many times as much"
         )
-
-
-def _tabulated_on_gpu(plan: Plan) -> list[int]:
-    """Widths of the models whose speed on a GPU is from the table."""
-    devices = plan.in_all.hardware.devices
-    widths = []
-    for part in plan.in_all.parts:
-        work = part.work
-        if part.measured or not work.flops:
-            continue
-        if devices[work.section].kind == "cuda":
-            widths.append(work.shape["width"])
-    return widths
 
 
 def _sentence(plan: Plan) -> str:
@@ -117,9 +101,14 @@ def _whole(estimate: Estimate, devices: str) -> str:
         noun = "core" if device.startswith("cpu") else device
         hours.append(f"{short_time(number)} of one {noun}")
     wall = estimate.wall_hours
-    low = short_time(wall / estimate.factor)
-    high = short_time(wall * estimate.factor)
-    words = f"about {short_time(wall)} on {devices} ({low} to {high}); {', '.join(hours)}"
+    words = f"about {short_time(wall)} on {devices}"
+    if estimate.factor is None:
+        words = f"{short_time(wall)} or far more on {devices}"
+    else:
+        low = short_time(wall / estimate.factor)
+        high = short_time(wall * estimate.factor)
+        words += f" ({low} to {high})"
+    words += f"; {', '.join(hours)}"
     if estimate.flops:
         words += f"; {amount(estimate.flops)}FLOP"
     return words
@@ -129,6 +118,8 @@ def _money(plan: Plan, prices: Prices) -> Iterator[str]:
     total = prices.cost(plan.in_all.device_hours)
     left = prices.cost(plan.to_go.device_hours)
     line = f"  costs about {prices.words(total)}"
+    if plan.in_all.factor is None:
+        line = f"  costs {prices.words(total)} or far more"
     if left < total:
         line += f", of which {prices.words(left)} are to go"
     unpriced = prices.unpriced(plan.in_all.device_hours)
@@ -186,10 +177,12 @@ def _origins(plan: Plan, sources: bool) -> Iterator[str]:
     if not tabulated:
         return
     if not sources:
-        factor = f"{plan.in_all.factor:.0f}"
-        if plan.in_all.factor != MEASURED:
+        factor = plan.in_all.factor
+        if factor is None:
+            yield "  speeds are from a table: `mixwright plan --sources` quotes it"
+        elif factor != MEASURED:
             yield (
-                f"  speeds are from a table, right to a factor of {factor};"
+                f"  speeds are from a table, right to a factor of {factor:.0f};"
                 " `mixwright plan --sources` quotes it"
             )
         return
