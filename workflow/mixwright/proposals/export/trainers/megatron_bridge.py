@@ -51,10 +51,12 @@ from mixwright.proposals.export.rules.row_counts import (
 from mixwright.proposals.export.text.python_source import arguments, calls, constants, parsed
 from mixwright.proposals.export.text.quoting import commented, number_text, python_text
 from mixwright.proposals.export.trainers.megatron import surplus_of
-from mixwright.proposals.export.trainers.megatron_config import blend_of_config
-from mixwright.proposals.export.trainers.megatron_core import OPTION
+from mixwright.proposals.export.trainers.megatron_config import (
+    OPTION,
+    blend_of_config,
+    last_arguments,
+)
 from mixwright.proposals.export.trainers.megatron_index import (
-    SURPLUS,
     indexed,
 )
 from mixwright.proposals.export.trainers.megatron_words import check_prefix
@@ -105,14 +107,7 @@ class MegatronBridge(Format):
             f"        seq_length={length},\n"
             "        data_path=DATA_PATH,\n"
             f"        random_seed={order.seed},\n"
-            f"        split={python_text(str(self.settings['split']))},\n"
-            "        # above this, no index asks for more of a source than Megatron prepares\n"
-            f"        {OPTION}={blend.settings.get('surplus', SURPLUS):g},\n"
-            "        reset_position_ids=False,\n"
-            "        reset_attention_mask=False,\n"
-            "        eod_mask_loss=False,\n"
-            "        **others,\n"
-            "    )\n"
+            f"{last_arguments(blend, self.settings['split'])}"
         )
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:

@@ -10,14 +10,36 @@ from typing import Any
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export.blend import REFUSED, Blend, Entry, Fault
 from mixwright.proposals.export.text.python_source import arguments, calls, constants
-from mixwright.proposals.export.trainers.megatron_index import BY_LENGTH
+from mixwright.proposals.export.text.quoting import python_text
+from mixwright.proposals.export.trainers.megatron_index import BY_LENGTH, SURPLUS
 from mixwright.proposals.export.trainers.megatron_words import blend_of_words, zipped
 
 CONFIGS = ("GPTDatasetConfig", "BlendedMegatronDatasetConfig")
 BUILDER_PARAMETERS = ("cls", "sizes", "is_built_on_rank", "config")
 BLENDED_PARAMETERS = ("datasets", "weights", "size", "config")
+# What the configs call the surplus.
+OPTION = "mid_level_dataset_surplus"
 # The setting of a blend whose numbers are samples to draw.
 SAMPLES = "samples"
+
+
+def last_arguments(blend: Blend, split: object) -> str:
+    """Returns the arguments of a GPTDatasetConfig that both trainers take, and the end of its call.
+
+    Args:
+        blend: with the surplus that its sources need.
+        split: shares of every source for training, validation and test.
+    """
+    return (
+        f"        split={python_text(str(split))},\n"
+        "        # above this, no index asks for more of a source than Megatron prepares\n"
+        f"        {OPTION}={blend.settings.get('surplus', SURPLUS):g},\n"
+        "        reset_position_ids=False,\n"
+        "        reset_attention_mask=False,\n"
+        "        eod_mask_loss=False,\n"
+        "        **others,\n"
+        "    )\n"
+    )
 
 
 def blend_of_config(tree: ast.Module, where: str, parameters: tuple[str, ...]) -> Blend | None:
@@ -45,7 +67,7 @@ def _of_config(
     written: Mapping[str, Any], values: Mapping[str, Any], tree: ast.Module, where: str
 ) -> Blend | None:
     """Returns the blend of a config; None where it has none, or none that can be read."""
-    surplus = written.get("mid_level_dataset_surplus")
+    surplus = written.get(OPTION)
     settings = {}
     if isinstance(surplus, int | float):
         settings = {"surplus": float(surplus)}

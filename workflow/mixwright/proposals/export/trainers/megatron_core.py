@@ -30,20 +30,19 @@ from mixwright.proposals.export.text.python_source import parsed
 from mixwright.proposals.export.text.quoting import commented, python_text
 from mixwright.proposals.export.trainers.megatron import surplus_of
 from mixwright.proposals.export.trainers.megatron_config import (
+    OPTION,
     SAMPLES,
     blend_of_blended,
     blend_of_config,
+    last_arguments,
 )
 from mixwright.proposals.export.trainers.megatron_index import (
-    SURPLUS,
     indexed,
     too_many,
 )
 from mixwright.proposals.export.trainers.megatron_words import check_prefix
 
 PARAMETERS = ("random_seed", "sequence_length", "blend", "blend_per_split")
-# What Megatron's configs call the surplus.
-OPTION = "mid_level_dataset_surplus"
 
 
 @dataclass(frozen=True)
@@ -82,15 +81,8 @@ class MegatronCore(Format):
             f"        random_seed={order.seed},\n"
             f"        sequence_length={length},\n"
             "        blend=BLEND,\n"
-            f"        split={python_text(str(self.settings['split']))},\n"
-            "        # above this, no index asks for more of a source than Megatron prepares\n"
-            f"        mid_level_dataset_surplus={blend.settings.get('surplus', SURPLUS):g},\n"
             "        tokenizer=tokenizer,\n"
-            "        reset_position_ids=False,\n"
-            "        reset_attention_mask=False,\n"
-            "        eod_mask_loss=False,\n"
-            "        **others,\n"
-            "    )\n"
+            f"{last_arguments(blend, self.settings['split'])}"
         )
 
     def read(self, text: str, where: str) -> tuple[Blend, ...]:
