@@ -370,6 +370,14 @@ def test_passes_that_are_meant_are_allowed(desk, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "nothing goes wrong"
 
 
+def test_where_passes_are_unknown_nothing_is_promised_of_them(desk, capsys):
+    """A source may be read thousands of times: without sizes nobody can tell."""
+    write("blend.txt", "0.6 /d/web 0.4 /d/code")
+    assert check("blend.txt", "--format", "megatron", "--tokens", "1e12") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "nothing goes wrong, as far as is known: passes over some sources are not"
+
+
 def test_a_zero_that_the_trainer_refuses_is_told(desk, capsys):
     write("blend.txt", "1 /d/web 0 /d/code")
     assert check("blend.txt", "--format", "megatron") == 1

@@ -56,6 +56,15 @@ class Check:
         """Whether something goes wrong that is more than a remark."""
         return any_faulty(self.faults) or any(stage.is_faulty for stage in self.accounts)
 
+    @property
+    def has_passes(self) -> bool:
+        """Whether it is known how often every source is read."""
+        for stage in self.accounts:
+            for line in stage.lines:
+                if line.passes is None:
+                    return False
+        return True
+
 
 def check(trainer: Format, blends: Sequence[Blend], plan: Plan) -> Check:
     """Returns what a trainer reads by the blends of a file, and what goes wrong.
