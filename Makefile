@@ -76,6 +76,7 @@ bench: install ## run the benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scales.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/accuracies.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/evidence.py --seeds 2
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/expected.py --planted
 	$(BIN)/python benchmarks/fuzz_tables.py
 	$(BIN)/python benchmarks/fuzz_studies.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py

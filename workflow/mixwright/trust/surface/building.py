@@ -25,6 +25,7 @@ from mixwright.mixers.laws.joint import Joint
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 from mixwright.observations import Observations
+from mixwright.progress import Pace, say
 from mixwright.proposals.fits import Fit, FittedRuns
 from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.proposals.options import make_options
@@ -48,6 +49,8 @@ from mixwright.trust.surface.surface import Likeness, SecondForm, Surface, Targe
 
 # refits of a surface: a file stays small, and an interval grows by 2 % over that of many
 DRAWS = 40
+# seconds between two lines of progress
+EVERY = 5.0
 # digits of their parameters: an interval needs no more, and they are most of the file
 DIGITS = 10
 
@@ -134,6 +137,7 @@ class _Tested:
         refits = []
         drawn = []
         points = full.amounts_of(runs)[rows]
+        pace = Pace(say, 1, EVERY, "refits")
         for refit in refitted(
             full,
             runs,
@@ -145,6 +149,8 @@ class _Tested:
         ):
             refits.append(_rounded(_formula(refit)))
             drawn.append(refit.predict(points))
+            done = len(refits)
+            pace.tell(f"surface: refit {done}/{draws}", done, draws - done)
         sound = np.delete(np.arange(len(runs.runs)), rows[odd.odd])
         return cls(
             full=full,
