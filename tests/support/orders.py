@@ -1,6 +1,7 @@
 """Orders of a training that tests of trainers' files share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mixwright.mixture import Mixture
 from mixwright.proposals.export.order import Order, Source, Stage
@@ -37,3 +38,13 @@ def staged(tokens: float = TOKENS) -> Order:
     second = {"web": 0.2, "code": 0.7, "wiki": 0.1, "books": 0.0, "laws": 0.0}
     last = Stage(Mixture.of(second), "anneal", 0.1 * tokens)
     return Order((first, last), sources(WEIGHTS), SEQUENCE)
+
+
+def order_of_rows(rows: Mapping[str, int]) -> Order:
+    """An order of 1,000,000 packed rows, of sources of so many rows by domain."""
+    wanted = order(tokens=1e9, packed=True)
+    result = []
+    for source in wanted.sources:
+        count = rows[source.domain]
+        result.append(replace(source, rows=count, tokens=1e3 * count))
+    return replace(wanted, sources=tuple(result))

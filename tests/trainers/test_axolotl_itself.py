@@ -4,16 +4,14 @@ Its packages need a GPU stack that mixing does not; what its module of sources i
 axolotl asks for Python 3.12, for which the registry has torch with CUDA alone. Mixing runs on 3.11.
 """
 
-from dataclasses import replace
-
 import pytest
 import yaml
 
+from foreign_rows import ROWS, agree
 from mixwright.proposals.export import create
-from mixwright.proposals.export.blend import Budget, Size
 from mixwright.proposals.export.exporting import export
 from mixwright.proposals.export.order import budget_of
-from orders import WEIGHTS, order
+from orders import WEIGHTS, order_of_rows
 from trainer_envs import answer, environment
 
 DRAWS = 1_000_000
@@ -78,12 +76,7 @@ def read_by_trainer(text, rows):
     ],
 )
 def test_a_million_rows_are_those_that_the_export_says(rows):
-    wanted = order(tokens=1e9, packed=True)
-    sources = []
-    for source in wanted.sources:
-        count = rows[source.domain]
-        sources.append(replace(source, rows=count, tokens=1e3 * count))
-    wanted = replace(wanted, sources=tuple(sources))
+    wanted = order_of_rows(rows)
     trainer = create("axolotl")
     result = export(trainer, wanted)
     counts = read_by_trainer(result.text, {f"/data/{name}": rows[name] for name in rows})
@@ -105,20 +98,8 @@ FOREIGN = [
 
 @pytest.mark.parametrize("text", FOREIGN)
 def test_foreign_files_are_read_as_the_check_says(text):
-    rows = {"a": 3_000, "b": 1_000, "c": 500}
     content = yaml.safe_load(text)
     for keys in content["datasets"]:
         keys["type"] = "completion"
-    counts = read_by_trainer(yaml.safe_dump(content), rows)
-    trainer = create("axolotl")
-    (blend,) = trainer.read(text, "FILE")
-    sizes = {name: Size(rows=count) for name, count in rows.items()}
-    drawn = trainer.draw(blend, Budget(None, 1, True, sizes))
-    refused = [fault for fault in (*blend.faults, *drawn.faults) if fault.kind == "refused"]
-    if isinstance(counts, str):
-        assert refused, counts
-        return
-    assert not refused
-    predicted = dict(zip([entry.path for entry in blend.entries], drawn.units, strict=True))
-    for name, count in counts.items():
-        assert predicted.get(name, 0) == count
+    counts = read_by_trainer(yaml.safe_dump(content), ROWS)
+    agree("axolotl", text, counts)

@@ -12,7 +12,7 @@ import pytest
 from mixwright.proposals.export import create
 from mixwright.proposals.export.exporting import export
 from mixwright.proposals.export.order import budget_of
-from orders import WEIGHTS, order
+from orders import WEIGHTS, order, order_of_rows
 from trainer_envs import answer, environment
 
 DRAWS = 1_000_000
@@ -126,13 +126,8 @@ def test_interleave_once_is_refused_by_its_version_of_datasets():
 
 
 def test_version_1_reads_the_rows_that_the_export_says():
-    wanted = order(tokens=1e9, packed=True)
     rows = {"web": 300_000, "code": 700_000, "wiki": 333_333, "books": 1_001, "laws": 7}
-    sources = []
-    for source in wanted.sources:
-        count = rows[source.domain]
-        sources.append(replace(source, rows=count, tokens=1e3 * count))
-    wanted = replace(wanted, sources=tuple(sources))
+    wanted = order_of_rows(rows)
     trainer = create("llamafactory-v1")
     result = export(trainer, wanted)
     paths = {f"/data/{name}": count for name, count in rows.items()}

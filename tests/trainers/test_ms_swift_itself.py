@@ -1,7 +1,5 @@
 """The exported file, read by ms-swift 4.6.0 itself: its YAML, its syntax of paths, its loader."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ from mixwright.proposals.export import create
 from mixwright.proposals.export.blend import Budget, Size
 from mixwright.proposals.export.exporting import export
 from mixwright.proposals.export.order import budget_of
-from orders import WEIGHTS, order
+from orders import WEIGHTS, order_of_rows
 from trainer_envs import answer, environment
 
 DRAWS = 1_000_000
@@ -67,20 +65,11 @@ def read_by_trainer(text, rows, draws=DRAWS):
     return answer(python, LOADED, text=text, rows=rows, draws=draws)
 
 
-def sized(rows):
-    wanted = order(tokens=1e9, packed=True)
-    sources = []
-    for source in wanted.sources:
-        count = rows[source.domain]
-        sources.append(replace(source, rows=count, tokens=1e3 * count))
-    return replace(wanted, sources=tuple(sources))
-
-
 def test_a_million_rows_are_those_that_the_export_says():
     """Some sources repeat."""
     rows = dict(zip(WEIGHTS, (450_001, 777_777, 40_000, 33, 7), strict=True))
     trainer = create("ms-swift")
-    wanted = sized(rows)
+    wanted = order_of_rows(rows)
     result = export(trainer, wanted)
     counts = read_by_trainer(result.text, named(rows))
     (blend,) = trainer.read(result.text, "FILE")
@@ -94,7 +83,7 @@ def named(rows):
 
 def test_a_million_rows_have_the_probabilities():
     rows = dict.fromkeys(WEIGHTS, 1_500_000)
-    result = export(create("ms-swift", {"form": "probabilities"}), sized(rows))
+    result = export(create("ms-swift", {"form": "probabilities"}), order_of_rows(rows))
     counts = read_by_trainer(result.text, named(rows))
     assert sum(counts.values()) == DRAWS
     for count, weight in zip(counts.values(), WEIGHTS.values(), strict=True):

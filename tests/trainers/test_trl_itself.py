@@ -1,14 +1,12 @@
 """The exported file, read by TRL 1.16.0 itself: its parser, its configuration, its get_dataset."""
 
-from dataclasses import replace
-
 import pytest
 
+from foreign_rows import ROWS, agree
 from mixwright.proposals.export import create
-from mixwright.proposals.export.blend import Budget, Size
 from mixwright.proposals.export.exporting import export
 from mixwright.proposals.export.order import budget_of
-from orders import WEIGHTS, order
+from orders import WEIGHTS, order_of_rows
 from trainer_envs import answer, environment
 
 DRAWS = 1_000_000
@@ -41,16 +39,6 @@ def read_by_trainer(text, rows):
     return answer(python, MIXED, text=text, rows=rows)
 
 
-def sized(rows):
-    """An order of 1,000,000 packed rows, of sources of so many rows."""
-    wanted = order(tokens=1e9, packed=True)
-    sources = []
-    for source in wanted.sources:
-        count = rows[source.domain]
-        sources.append(replace(source, rows=count, tokens=1e3 * count))
-    return replace(wanted, sources=tuple(sources))
-
-
 @pytest.mark.parametrize(
     "rows",
     [
@@ -60,7 +48,7 @@ def sized(rows):
     ],
 )
 def test_a_million_rows_are_those_that_the_export_says(rows):
-    wanted = sized(rows)
+    wanted = order_of_rows(rows)
     trainer = create("trl")
     result = export(trainer, wanted)
     counts = read_by_trainer(result.text, {f"/data/{name}": rows[name] for name in rows})
@@ -87,17 +75,5 @@ FOREIGN = [
 
 @pytest.mark.parametrize("text", FOREIGN)
 def test_foreign_files_are_read_as_the_check_says(text):
-    rows = {"a": 3_000, "b": 1_000, "c": 500}
-    counts = read_by_trainer(text.replace("path: ", "split: train, path: "), rows)
-    trainer = create("trl")
-    (blend,) = trainer.read(text, "FILE")
-    sizes = {name: Size(rows=count) for name, count in rows.items()}
-    drawn = trainer.draw(blend, Budget(None, 1, True, sizes))
-    refused = [fault for fault in (*blend.faults, *drawn.faults) if fault.kind == "refused"]
-    if isinstance(counts, str):
-        assert refused, counts
-        return
-    assert not refused
-    predicted = dict(zip([entry.path for entry in blend.entries], drawn.units, strict=True))
-    for name, count in counts.items():
-        assert predicted.get(name, 0) == count
+    counts = read_by_trainer(text.replace("path: ", "split: train, path: "), ROWS)
+    agree("trl", text, counts)
