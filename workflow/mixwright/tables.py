@@ -69,13 +69,16 @@ DESIGN = _table(
 )
 # loss in nats/token. unigram_loss: the same tokens under the unigram model of the run's mixture.
 # Runs measured by others have neither scored tokens nor a unigram loss; their loss is what mixers
-# minimise for the target's metric (mixwright.learners.Metric).
+# minimise for the target's metric (mixwright.learners.Metric). Of a target with choices: the shares
+# of right answers, plain and a byte, the mean probability of the right one, and the questions.
 LOSSES = _table(
     "losses",
     key="run target step",
     columns="run:str target:str step:int tokens:int loss:float bits_per_byte:float"
-    " scored_tokens:int unigram_loss:float status:str",
+    " scored_tokens:int unigram_loss:float status:str accuracy:float accuracy_norm:float"
+    " probability:float questions:int",
     nullable="loss bits_per_byte",
+    optional="accuracy accuracy_norm probability questions",
     together="scored_tokens unigram_loss",
 )
 # loglikelihood in nats. Of a classifier: the log probability of the true label, as one scored

@@ -162,7 +162,7 @@ def target_spec(name):
 def written_of(section, name):
     """What the study says of where a text is read; not how much of it, or what it counts."""
     entry = STUDY.part(f"{section}.{name}")
-    others = ("clean", "sample", "tokens", "weight")
+    others = ("clean", "metric", "sample", "tokens", "weight")
     return {key: value for key, value in entry.items() if key not in others}
 
 

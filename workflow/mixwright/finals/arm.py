@@ -7,6 +7,7 @@ from pathlib import Path
 from mixwright.corpus.shards import Shard
 from mixwright.corpus.tokenizer_files import fingerprint
 from mixwright.mixture import Mixture, digest
+from mixwright.study.recipes import keyed
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
 
@@ -58,7 +59,7 @@ def content_key(
         "weights": weights,
         "seed": arm.seed,
         "steps": study.final_steps,
-        "recipe": {name: final[name] for name in RECIPE},
+        "recipe": keyed({name: final[name] for name in RECIPE}),
         "shards": prints,
         "tokenizer": fingerprint(tokenizer, whole),
         "version": VERSIONS["final"],

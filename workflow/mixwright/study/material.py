@@ -154,8 +154,9 @@ class Material:
         """Returns where the text of a domain or of a held-out target comes from."""
         settings = self.config["domains"].get(name)
         if settings is None:
-            # How much a target counts changes none of its text.
+            # How much a target counts, and by what, changes none of its text.
             settings = {**self.config["targets"][name], "weight": None}
+            settings.pop("metric", None)
         return sources.create(name, settings, self.places)
 
     def text(self, name: str) -> TextSettings:

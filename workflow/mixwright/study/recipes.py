@@ -1,6 +1,6 @@
 """From rows of a design to runs: what the recipe of a run holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mixwright.designs import KINDS, kind_of
@@ -10,6 +10,36 @@ from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.material import Material
 
 Part = TypeVar("Part")
+
+# Settings of `final` and of an optimizer that came later, each with the value that stands for what
+# was done before. At that value they are in no key: what was computed before is still served.
+LATER: Mapping[str, Any] = {
+    "from": None,
+    "init": None,
+    "context": None,
+    "micro_batch": "auto",
+    "attention": "auto",
+    "cross_entropy": "auto",
+    "compile": False,
+    "activation_checkpointing": False,
+    "schedule": "linear",
+    "minimum": 0.0,
+    "decay": 0.2,
+}
+
+
+def keyed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings that a key is made of: without those of LATER that change nothing.
+
+    Sections inside, such as `optimizer`, are treated alike.
+    """
+    content: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            content[name] = keyed(value)
+        elif name not in LATER or value != LATER[name]:
+            content[name] = value
+    return content
 
 
 def rows_of(study: Material, role: str) -> list[Row]:

@@ -18,7 +18,7 @@ from mixwright.mixture import Domain, Run, digest
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.lengths import final_tokens, steps
 from mixwright.study.material import Material
-from mixwright.study.recipes import cut, rows_of, run_of
+from mixwright.study.recipes import cut, keyed, rows_of, run_of
 from mixwright.study.sample import trained_roles
 from mixwright.versions import VERSIONS
 
@@ -37,7 +37,19 @@ PROXY_SETTINGS = (
     "micro_batch",
 )
 # Settings of a final that change none of its numbers.
-FINAL_ASIDE = ("seeds", "per_job", "nodes", "processes", "parallel")
+FINAL_ASIDE = (
+    "seeds",
+    "per_job",
+    "nodes",
+    "processes",
+    "parallel",
+    "batch_tokens",
+    "workers",
+    "track",
+    "max_minutes",
+    "checkpoint_tokens",
+    "checkpoint_minutes",
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,7 @@ class Study(Material):
         """What a proxy's losses depend on, beside its mixture, its tokens and its seed."""
         if not self.learner.sized:
             return self._trees | {"version": VERSIONS["proxy"]}
-        spec: dict[str, Any] = {key: self.proxy[key] for key in PROXY_SETTINGS}
+        spec = keyed({key: self.proxy[key] for key in PROXY_SETTINGS})
         evaluation = self.evaluation
         spec["evaluation"] = {key: evaluation[key] for key in ("tokens", "steps")}
         spec["version"] = VERSIONS["proxy"]
@@ -248,7 +260,7 @@ class Study(Material):
         for key, value in final.items():
             if key not in FINAL_ASIDE:
                 settings[key] = value
-        spec = digest(settings | self.final_processes | self._trees)
+        spec = digest(keyed(settings) | self.final_processes | self._trees)
         finals = []
         for seed in final["seeds"]:
             for arm in self.arms:
