@@ -127,7 +127,7 @@ def test_the_first_documents_come_from_all_parts_and_each_part_keeps_its_order()
                 sizes = generator.integers(0, 9, len(context) + len(text))
                 rows.append(([part, *context], text, [0, *sizes]))
             parts.append(Examples.of(rows, 99))
-        result = joined(parts)
+        result = joined(parts, 99)
         of_parts = [texts_of(part) for part in parts]
         taken = [0] * len(parts)
         for place, row in enumerate(texts_of(result), 1):

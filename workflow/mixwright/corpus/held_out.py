@@ -1,38 +1,32 @@
 """The validation examples of a domain: the whole documents of all its parts, in one order."""
 
 from collections.abc import Sequence
-
-import numpy as np
+from typing import Any
 
 from mixwright.corpus.shards import Examples
 
 
-def joined(parts: Sequence[Examples]) -> Examples:
+def joined(parts: Sequence[Examples], end_token: int) -> Examples:
     """Returns the examples of several parts, so that any first few come from all of them.
 
     Each part keeps its order, and its examples are spread evenly over the whole.
 
     Args:
-        parts: the examples of each, one part at least.
+        parts: the examples of each.
+        end_token: id of the token that opens each example.
     """
     if len(parts) == 1:
         return parts[0]
-    places = []
-    for examples in parts:
-        count = len(examples)
-        places.append((np.arange(count) + 0.5) / max(count, 1))
-    order = np.argsort(np.concatenate(places), kind="stable")
-    lengths = np.concatenate([np.diff(examples.starts) for examples in parts])
-    starts = np.cumsum(lengths) - lengths
-    tokens = np.concatenate([examples.tokens for examples in parts])
-    token_bytes = np.concatenate([examples.token_bytes for examples in parts])
-    scored_from = np.concatenate([examples.scored_from for examples in parts])
-    # The place of every token of the result among those of all parts, end to end.
-    shifts = starts[order] - (np.cumsum(lengths[order]) - lengths[order])
-    at = np.arange(len(tokens)) + np.repeat(shifts, lengths[order])
-    return Examples(
-        tokens=tokens[at],
-        starts=np.concatenate([[0], np.cumsum(lengths[order])]),
-        scored_from=scored_from[order],
-        token_bytes=token_bytes[at],
-    )
+    # Place from 0 to 1, part, row: of two at one place the earlier part's comes first.
+    listed: list[tuple[float, int, Any]] = []
+    for part, examples in enumerate(parts):
+        for number, row in enumerate(examples.rows()):
+            place = (number + 0.5) / len(examples)
+            listed.append((place, part, row))
+    listed.sort(key=_place)
+    return Examples.of((row for _, _, row in listed), end_token)
+
+
+def _place(entry: tuple[float, int, Any]) -> tuple[float, int]:
+    place, part, _ = entry
+    return place, part

@@ -49,7 +49,7 @@ def join_parts(
     manifests = [_manifest_of(Path(part)) for part in parts]
     _check_alike(domain, manifests)
     of_parts = [Examples.load(Path(part) / "validation.npz") for part in parts]
-    validation = joined(of_parts)
+    validation = joined(of_parts, manifests[0]["end_token"])
     cleaning = summed(part["cleaning"] for part in manifests)
     _check_documents(domain, cleaning, len(parts))
     _check_size(domain, manifests, len(validation), cleaning, context)

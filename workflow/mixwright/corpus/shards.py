@@ -160,6 +160,10 @@ class Examples:
             last = at + after
             yield self.tokens[first:at], self.tokens[at:last], self.token_bytes[first:last]
 
+    def rows(self) -> Iterable[tuple[Ints, Ints, Ints]]:
+        """Yields each example as `of` takes it: its context, what is scored, and the bytes."""
+        return self._cut(self.scored_from - 1, self.scored_tokens)
+
     def whole(self) -> "Examples":
         """Returns the same examples with their context scored too."""
         everywhere = np.ones_like(self.scored_from)

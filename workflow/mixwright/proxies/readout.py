@@ -42,20 +42,10 @@ class Readout:
             masked: whether it is a masked model.
         """
         options = {} if masked else {"use_cache": False}
-        probe = tokens[:1, :PROBED]
         readout = cls(model, options, is_plain=True)
-        states = readout._states(probe)
-        head = readout._head
-        if states is None or head is None:
-            return cls(model, options, is_plain=False)
-        matrix, bias = head
-        logits = states @ matrix
-        if bias is not None:
-            logits += bias
-        whole = model(input_ids=probe, **options).logits
-        same_size = logits.shape == whole.shape
-        is_plain = same_size and torch.allclose(logits, whole, rtol=TOLERANCE, atol=TOLERANCE)
-        return cls(model, options, is_plain)
+        if readout._is_right(tokens[:1, :PROBED]):
+            return readout
+        return cls(model, options, is_plain=False)
 
     def loglikelihoods(self, tokens: Tensor, places: Tensor, labels: Tensor) -> Tensor:
         """Returns the natural log-likelihoods (scored,) of tokens, float32.
@@ -68,38 +58,42 @@ class Readout:
         if not self.is_plain:
             return self._by_the_model(tokens, places, labels)
         states = self._states(tokens, places)
-        assert states is not None and self._head is not None
-        matrix, bias = self._head
-        if bias is not None:
+        head: Any = self.model.get_output_embeddings()
+        matrix = head.weight.mT
+        if head.bias is not None:
             # The bias is a row of the matrix.
-            states = torch.cat([states, torch.ones_like(states[:, :1])], dim=1)
-            matrix = torch.cat([matrix, bias.unsqueeze(0)])
-        rows = loglikelihoods(states.unsqueeze(0), matrix.unsqueeze(0), labels, matrix.dtype)
-        return rows[0]
+            ones = torch.ones_like(states[:, :1])
+            states = torch.cat([states, ones], dim=1)
+            matrix = torch.cat([matrix, head.bias.unsqueeze(0)])
+        # The packed models' own function, for one member.
+        return loglikelihoods(states[None], matrix[None], labels, matrix.dtype)[0]
 
-    def _states(self, tokens: Tensor, places: Tensor | None = None) -> Tensor | None:
-        """The inputs of the head (N, W), of all places or of some; None where it shows none."""
-        body = self.model.base_model
-        if body is self.model:
-            return None
-        states = getattr(body(input_ids=tokens, **self.options), "last_hidden_state", None)
+    def _is_right(self, tokens: Tensor) -> bool:
+        """Whether states and head give the logits that the model itself computes."""
+        states = self._states(tokens)
+        head = self.model.get_output_embeddings()
+        if states is None or not isinstance(head, nn.Linear):
+            return False
+        logits = head(states)
+        expected = self.model(input_ids=tokens, **self.options).logits
+        if logits.shape != expected.shape:
+            return False
+        return torch.allclose(logits, expected, rtol=TOLERANCE, atol=TOLERANCE)
+
+    def _states(self, tokens: Tensor, places: Tensor | None = None) -> Any:
+        """The inputs of the head, (B, T, W) or of some places (scored, W); None if not shown."""
+        output = self.model.base_model(input_ids=tokens, **self.options)
+        states: Any = getattr(output, "last_hidden_state", None)
         if states is None:
             return None
         if places is not None:
             states = states.flatten(0, 1)[places]
-        # BERT's, which has a layer before its last product.
-        head: Any = getattr(self.model, "cls", None)
-        if head is not None:
-            states = head.predictions.transform(states)
-        return states
-
-    @property
-    def _head(self) -> tuple[Tensor, Tensor | None] | None:
-        """The matrix (W, V) and the bias (V,) of the last product; None where it has another."""
-        head = self.model.get_output_embeddings()
-        if not isinstance(head, nn.Linear):
-            return None
-        return head.weight.mT, head.bias
+        # BERT has a layer before its last product.
+        predictions = getattr(getattr(self.model, "cls", None), "predictions", None)
+        transform = getattr(predictions, "transform", None)
+        if transform is None:
+            return states
+        return transform(states)
 
     def _by_the_model(self, tokens: Tensor, places: Tensor, labels: Tensor) -> Tensor:
         """The same from the model's own logits, a few windows at a time."""
@@ -109,7 +103,9 @@ class Readout:
         for first in range(0, windows, size):
             part = tokens[first : first + size]
             logits = self.model(input_ids=part, **self.options).logits.flatten(0, 1)
-            here = (places >= first * length) & (places < (first + size) * length)
-            logs = logits[places[here] - first * length].float().log_softmax(-1)
-            result[here] = logs.gather(1, labels[here].unsqueeze(1)).squeeze(1)
+            rows = places - first * length
+            here = (rows >= 0) & (rows < len(logits))
+            logs = logits[rows[here]].float().log_softmax(-1)
+            chosen = labels[here].unsqueeze(1)
+            result[here] = logs.gather(1, chosen).squeeze(1)
         return result
