@@ -11,6 +11,7 @@ from least_config import CONFIG, LEAST
 from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS, create, is_setting
 from mixwright.study.config import read_yaml, resolve
+from mixwright.study.lengths import document_tokens
 from mixwright.study.reference import reference
 
 
@@ -202,3 +203,25 @@ def test_a_model_fits_its_learner(change, message):
     with pytest.raises(MixwrightError) as error:
         resolve(LEAST | change, CONFIG)
     assert str(error.value) == message
+
+
+def test_a_document_counts_with_the_longest_context_of_the_models_that_are_trained():
+    def limit(**changes):
+        return resolve(LEAST | changes, CONFIG)["evaluation"]["document_tokens"]
+
+    long = {"model": "proxy-1m-8k"}
+    roomy = {"vocabulary": 8192}
+    assert limit() == 512
+    assert limit(proxy=long, tokenizer=roomy) == limit(final=long, tokenizer=roomy) == 2048
+    assert limit(transfer=long, tokenizer=roomy) == 2048
+    # A final that is not trained has no say.
+    assert limit(final=long, tokenizer=roomy, finals="none") == 512
+    assert limit(evaluation={"document_tokens": 100}) == 100
+    assert limit(evaluation={"document_tokens": None}) is None
+
+
+def test_a_stated_context_of_finals_counts_in_place_of_their_shapes():
+    config = {"evaluation": {"document_tokens": "auto"}, "proxy": {"shape": {"context": 128}}}
+    config["final"] = {"shape": {"context": 8192}, "context": 1024}
+    assert document_tokens(config, ["proxy", "final"]) == 1024
+    assert document_tokens(config, ["proxy"]) == 512
