@@ -12,6 +12,7 @@ from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.loss_rows import LossRows
 from mixwright.proxies.measurements import Floats, Texts
 from mixwright.proxies.models.masking import mask_token
+from mixwright.proxies.scored import held_out_texts, scored_texts
 from mixwright.proxies.store import key_of, mixture_of
 from mixwright.proxies.tuning import KEYS
 from mixwright.study.study import Study
@@ -68,18 +69,17 @@ class Work:
             before = trainings.get(key)
             recorded = run.role == "vertex" or (before is not None and before.recorded)
             trainings[key] = Training(key, run, mixture, recorded)
-        all_texts = dict(sorted(targets.items()))
-        for shard in shards:
-            all_texts[shard.domain] = shard.validation
+        scored = scored_texts(targets, shards, study, study.evaluation["tokens"])
+        whole = held_out_texts(targets, shards, study)
         # A target that this job does not know yet is scored by the next one.
-        asked = [name for name in study.recorded["targets"] if name in all_texts]
+        asked = [name for name in study.recorded["targets"] if name in whole]
         return cls(
             study,
             shards,
             keys,
             trainings,
-            Texts(_limited(all_texts, study), alone=False if study.learner.masked else None),
-            LikelihoodTexts.of(study.evaluation, {name: all_texts[name] for name in asked}),
+            Texts(scored, alone=False if study.learner.masked else None),
+            LikelihoodTexts.of(study.evaluation, {name: whole[name] for name in asked}),
         )
 
     @cached_property
@@ -132,16 +132,6 @@ class Training:
     mixture: Mixture
     # whether single examples are recorded of it
     recorded: bool
-
-
-def _limited(texts: Mapping[str, Examples], study: Study) -> dict[str, Examples]:
-    """Returns what is scored of each text."""
-    # A causal model's last token is predicted and not read.
-    longest = study.proxy["shape"]["context"] + (0 if study.learner.masked else 1)
-    limited = {}
-    for name, examples in texts.items():
-        limited[name] = examples.first(study.evaluation["tokens"], None, longest)
-    return limited
 
 
 def _sources(shards: Sequence[Shard], study: Study) -> dict[str, Any]:
