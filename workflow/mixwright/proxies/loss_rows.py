@@ -51,6 +51,8 @@ class LossRows:
             scored: Target -> (examples,) in nats. A target that is missing, or whose loss is not
                 finite, has diverged.
         """
+        if not self.targets:
+            return []
         references = self._references_of(mixture)
         rows = []
         for target, examples in self.targets.items():
