@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, Trainer
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints
 from mixwright.files import read_json, write_json
+from mixwright.finals.muon import Muon
 from mixwright.finals.muon_adamw import MuonAdamW
 from mixwright.progress import say
 from mixwright.proxies.models.masking import Masking
@@ -192,7 +193,8 @@ class FinalTrainer(Trainer):
         if self.optimizer is None:
             if model is None:
                 model = self.model
-            self.optimizer = MuonAdamW.of(model, self.recipe, _muon(bool(self.args.fsdp)))
+            dtype = torch.bfloat16 if self.args.bf16 else torch.float32
+            self.optimizer = MuonAdamW.of(model, self.recipe, _muon(bool(self.args.fsdp)), dtype)
         return self.optimizer
 
     def create_scheduler(
@@ -223,10 +225,10 @@ class FinalTrainer(Trainer):
         return loss
 
 
-def _muon(sliced: bool) -> type[torch.optim.Muon]:
+def _muon(sliced: bool) -> type[Muon]:
     """The class of Muon; the one for slices takes a second to import."""
     if not sliced:
-        return torch.optim.Muon
+        return Muon
     from mixwright.finals.fsdp import GatheredMuon
 
     return GatheredMuon
