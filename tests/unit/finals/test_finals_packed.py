@@ -247,9 +247,9 @@ def test_equal_arms_train_once_and_refresh_trains_them_once_again(
 
     monkeypatch.setattr(packed, "train", counted)
     nearly = Mixture(("a", "b", "c"), (0.5 + 1e-15, 0.2, 0.3))
-    arms = [ARM, replace(ARM, mixer="uniform", mixture=nearly), OTHERS[0]]
+    arms = [ARM, OTHERS[0], replace(ARM, mixer="uniform", mixture=nearly)]
     finals = train(arms, shards, tokenizer, tmp_path, study(trainer="packed"))
-    assert finals.folder[0] == finals.folder[1] != finals.folder[2]
+    assert finals.folder[0] == finals.folder[2] != finals.folder[1]
     train(arms, shards, tokenizer, tmp_path, study(trainer="packed"))
     assert trained == [2]
     before = weights(finals)

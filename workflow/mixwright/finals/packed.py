@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers.utils import logging
 
 from mixwright.files import alone
 from mixwright.finals.arm import Arm
@@ -22,6 +23,10 @@ from mixwright.proxies.models.transformer import from_state_dict, hf_state_dict,
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import machine, rule_of_thumb
 from mixwright.proxies.wave import Member, Settings, Start
+
+# a line for each final is enough
+logging.disable_progress_bar()
+logging.set_verbosity_error()
 
 # takes the folder of a final that is in the store now
 Stored = Callable[[Path], None]
