@@ -17,7 +17,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import alone
 from mixwright.finals import packed
 from mixwright.finals.arm import Arm, content_key
-from mixwright.finals.stored import lock_of
+from mixwright.finals.job import lock_of
 from mixwright.finals.train import train_finals
 from mixwright.mixture import Mixture
 from mixwright.proxies.wave import Wave

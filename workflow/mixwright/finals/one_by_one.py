@@ -11,7 +11,7 @@ from mixwright.corpus.shards import Shard
 from mixwright.files import alone
 from mixwright.finals.arm import Arm
 from mixwright.finals.processes import Processes
-from mixwright.finals.stored import Job, diverged, lock_of, trained
+from mixwright.finals.job import Job, diverged, lock_of, trained
 from mixwright.progress import News
 
 if TYPE_CHECKING:

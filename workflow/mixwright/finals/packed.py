@@ -16,7 +16,7 @@ from transformers.utils import logging
 from mixwright.files import alone
 from mixwright.finals.arm import Arm
 from mixwright.finals.models import build
-from mixwright.finals.stored import Job, diverged, lock_of, trained
+from mixwright.finals.job import Job, diverged, lock_of, trained
 from mixwright.proxies.device import prepare
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import from_state_dict, hf_state_dict, stack

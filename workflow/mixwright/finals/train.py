@@ -14,7 +14,7 @@ from mixwright.corpus.shards import Shard
 from mixwright.finals.arm import Arm
 from mixwright.finals.one_by_one import train_one_by_one
 from mixwright.finals.processes import joined
-from mixwright.finals.stored import Job, news, row
+from mixwright.finals.job import Job, news, row
 from mixwright.progress import Log, say
 from mixwright.proxies.refresh import Refresh
 from mixwright.study.final_trainer import PACKED_TRAINER
