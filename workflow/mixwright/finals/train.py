@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,10 @@ from mixwright.corpus.shards import Shard
 from mixwright.corpus.tokenizer_files import fingerprint
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, read_json, write_json, written
+from mixwright.finals import card, curve, tracking
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.processes import Processes, joined
+from mixwright.finals.snapshots import SNAPSHOTS, taken_over
 from mixwright.progress import Done, Log, News, say
 from mixwright.proxies.refresh import Refresh
 from mixwright.study.study import Study
@@ -28,7 +31,7 @@ from mixwright.study.study import Study
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from mixwright.finals.trainer import Sequences
+    from mixwright.finals.sequences import Sequences
 
 # of a final whose loss was not finite
 DIVERGED = "diverged"
@@ -43,6 +46,7 @@ class _Shared:
     study: Study
     processes: Processes
     log: Log
+    tracking: Path  # folder of what trackers write
     order: Refresh | None = None  # to train again what the store has; the leader's
 
 
@@ -74,11 +78,14 @@ def train_finals(
         SystemExit: with 143, after SIGTERM; a checkpoint is saved then.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
+    tracking.check(study.final.get("track", "none"))
     order = None
     with joined(study.final) as processes:
         if processes.leads and study.config["store"] == "refresh":
             order = Refresh.of(Path(to))
-        shared = _Shared(shards, Path(tokenizer), study, processes, log, order)
+        # beside the folder of the table: the study's
+        tracking_folder = Path(to).parent.parent / "tracking"
+        shared = _Shared(shards, Path(tokenizer), study, processes, log, tracking_folder, order)
         rows = _train_missing(arms, Path(store), shared)
     if processes.leads:
         tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
@@ -178,7 +185,7 @@ def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared
     """
     # torch takes seconds to import: only who trains pays for it
     from mixwright.finals.callbacks import Progress
-    from mixwright.finals.loop import DivergedError, finish
+    from mixwright.finals.loop import DivergedError, Extras, finish
     from mixwright.finals.models import build
     from mixwright.proxies.device import prepare
 
@@ -194,20 +201,27 @@ def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
     sequences = _sequences(schedule, shards[0], arm.seed, masked=study.learner.masked)
     log = shared.log if processes.leads else _silent
-    progress = Progress(log, f"final {arm.label}", final["batch"] * context, left)
+    step_tokens = final["batch"] * context
+    progress = Progress(log, f"final {arm.label}", step_tokens, left)
+    trackers: Any = ()
+    if processes.leads:
+        name = f"{arm.label.replace(' ', '-').replace(',', '')}-{folder.name[:8]}"
+        trackers = tracking.trackers(final.get("track", "none"), shared.tracking, name)
+    extras = Extras(partial(_save_copy, shared=shared), trackers)
 
     began = time.monotonic()
     result: dict[str, Any]
     try:
-        loss = finish(model, sequences, final, arm.seed, checkpoints, progress, processes)
+        losses = finish(model, sequences, final, arm.seed, checkpoints, progress, processes, extras)
         result = {
             "tokens": len(schedule) * context,
-            "train_loss": loss,
+            "train_loss": curve.last_loss(losses),
             "realised": _realised(schedule),
         }
     except DivergedError as error:
+        losses = error.losses
         result = {
-            "tokens": error.step * final["batch"] * context,
+            "tokens": error.step * step_tokens,
             "train_loss": None,
             "realised": [],
             "status": DIVERGED,
@@ -215,34 +229,83 @@ def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared
         }
     # of this attempt: what came before a checkpoint is not in it
     result["seconds"] = time.monotonic() - began
-    _store(folder, result, model, shared)
+    rows = curve.rows(losses, final["optimizer"], step_tokens, study.final_steps)
+    snapshots = checkpoints / SNAPSHOTS
+    _store(folder, arm, _Trained(result, model, rows, snapshots), shared)
 
 
-def _store(folder: Path, result: dict[str, Any], model: "PreTrainedModel", shared: _Shared) -> None:
+@dataclass(frozen=True)
+class _Trained:
+    """What the training of one final left."""
+
+    result: dict[str, Any]
+    model: "PreTrainedModel"
+    curve: pd.DataFrame
+    snapshots: Path  # folder of the copies made on the way, which may not be there
+
+
+def _store(folder: Path, arm: Arm, trained: _Trained, shared: _Shared) -> None:
     """Puts a final into the store, and removes its checkpoints; every process has to call it."""
-    diverged = "status" in result
+    diverged = "status" in trained.result
     weights = None
-    sliced = shared.study.final_processes.get("parallel") == "fsdp"
-    if sliced and not diverged:
-        from mixwright.finals.fsdp import gathered_weights
-
-        weights = gathered_weights(model)
+    if not diverged:
+        weights = _gathered(trained.model, shared)
     if not shared.processes.leads:
         return
     with written(folder) as beside:
         beside.mkdir()
         if not diverged:
-            _save(beside / "model", model, weights, shared.tokenizer)
-        write_json(beside / "result.json", result)
+            _save(beside / "model", trained.model, weights, shared.tokenizer)
+            card.write(beside / "model", _facts(arm, folder.name, trained.result, shared))
+            taken_over(trained.snapshots, beside / SNAPSHOTS)
+        curve.save(beside, trained.curve)
+        write_json(beside / "result.json", trained.result)
     # also those of a refresh that nobody ended
     pattern = f"{folder.name}*.checkpoint"
     for old in folder.parent.glob(pattern):
         shutil.rmtree(old, ignore_errors=True)
 
 
+def _gathered(model: "PreTrainedModel", shared: _Shared) -> dict[str, Any] | None:
+    """The weights of a model of which each process has a slice; None where they are whole."""
+    if shared.study.final_processes.get("parallel") != "fsdp":
+        return None
+    from mixwright.finals.fsdp import gathered_weights
+
+    return gathered_weights(model)
+
+
+def _save_copy(folder: Path, model: "PreTrainedModel", shared: _Shared) -> None:
+    """Saves a copy of a model in training; every process has to call it."""
+    weights = _gathered(model, shared)
+    if shared.processes.leads:
+        with written(folder) as beside:
+            _save(beside, model, weights, shared.tokenizer)
+
+
+def _facts(arm: Arm, key: str, result: Mapping[str, Any], shared: _Shared) -> card.Facts:
+    """What the card of a final says."""
+    weights = arm.mixture.rounded()
+    prints = {shard.domain: shard.fingerprint for shard in shared.shards if shard.domain in weights}
+    study = shared.study
+    return card.Facts(
+        study=str(study.config.get("study", "")),
+        key=key,
+        weights=weights,
+        realised=result["realised"],
+        fingerprints=prints,
+        tokens=result["tokens"],
+        loss=result["train_loss"],
+        seed=arm.seed,
+        final=study.final,
+        masked=study.learner.masked,
+        versions=card.versions(),
+    )
+
+
 def _sequences(schedule: Schedule, shard: Shard, seed: int, masked: bool) -> "Sequences":
     """The sequences to train on, for a causal or a masked model; `shard` is any of the study's."""
-    from mixwright.finals.trainer import MaskedSequences, Sequences
+    from mixwright.finals.sequences import MaskedSequences, Sequences
     from mixwright.proxies.models.masking import Masking
 
     if masked:
