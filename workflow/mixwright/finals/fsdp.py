@@ -5,10 +5,12 @@ Only what accelerate and torch do not do by themselves.
 
 from typing import Any
 
+import torch
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
 from transformers import Trainer
 
@@ -40,6 +42,16 @@ def slice_on_cpu(trainer: Trainer) -> None:
     plugin = FullyShardedDataParallelPlugin(**trainer.args.fsdp_plugin_args)
     AcceleratorState._shared_state["fsdp_plugin"] = plugin
     trainer.is_fsdp_enabled = True
+
+
+def reduced_in_float32(precision: str) -> MixedPrecisionPolicy | None:
+    """Returns how slices are gathered and gradients summed; None: as they are, in float32.
+
+    accelerate would sum gradients in bfloat16 too, and round a loss to it.
+    """
+    if precision != "bfloat16":
+        return None
+    return MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
 
 
 def gathered_weights(model: nn.Module) -> dict[str, Any]:

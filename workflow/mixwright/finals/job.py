@@ -1,11 +1,10 @@
-"""Finals in the store: which of them it lacks, and what is written of one that is trained.
+"""What the finals of one job share: which of them the store lacks, and what is to be said of each.
 
 A final stands in `<store>/finals/<key>/`: `result.json`, and `model/` for from_pretrained. One that
 diverged has no model.
 """
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any
 from mixwright.corpus.shards import Shard
 from mixwright.corpus.tokenizer_files import fingerprint
 from mixwright.errors import MixwrightError
-from mixwright.files import read_json, write_json, written
+from mixwright.files import read_json
 from mixwright.finals.arm import Arm, content_key
+from mixwright.finals.curve import Losses, last_loss
 from mixwright.finals.processes import Processes
 from mixwright.progress import Done, Log
 from mixwright.proxies.refresh import Refresh
@@ -23,9 +23,6 @@ from mixwright.study.study import Study
 
 # of a final whose loss was not finite
 DIVERGED = "diverged"
-
-# writes the model of a final into a folder
-SaveModel = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class Job:
     tokenizer: Path
     study: Study
     store: Path
+    to: Path  # the table that is to be written
     processes: Processes
     log: Log
     order: Refresh | None = None  # to train again what the store has; the leader's
@@ -60,6 +58,17 @@ class Job:
         key = content_key(arm, self.shards, self.tokenizer, self.study, whole)
         return self.store / "finals" / key
 
+    @property
+    def step_tokens(self) -> int:
+        """Training tokens of a step."""
+        final = self.study.final
+        return int(final["batch"] * final["shape"]["context"])
+
+    @property
+    def tracking(self) -> Path:
+        """The folder of what trackers write: the study's, two above the table."""
+        return self.to.parent.parent / "tracking"
+
     def lacks(self, folder: Path) -> bool:
         """Returns whether a final is to be trained. With an order to train again, once under it."""
         if self.order is None:
@@ -73,51 +82,26 @@ class Job:
             name = f"{name}.{self.order.name}"
         return folder.with_name(f"{name}.checkpoint")
 
-    def keep(self, folder: Path, result: Mapping[str, Any], save_model: SaveModel) -> None:
-        """Puts a final into the store, and removes its checkpoints.
 
-        What stood in the folder stays there until the new final is whole.
-
-        Args:
-            folder: of the final.
-            result: what is to be known of it; with a status there is no model.
-            save_model: writes the model, without its tokenizer.
-        """
-        with written(folder) as beside:
-            beside.mkdir()
-            if "status" not in result:
-                model = beside / "model"
-                save_model(model)
-                without_model = shutil.ignore_patterns("config.json")
-                shutil.copytree(self.tokenizer, model, dirs_exist_ok=True, ignore=without_model)
-            write_json(beside / "result.json", result)
-        # also those of a refresh that nobody ended
-        for old in folder.parent.glob(f"{folder.name}*.checkpoint"):
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def trained(
-    tokens: int,
-    loss: float,
-    realised: Mapping[str, tuple[int, float]],
-) -> dict[str, Any]:
+def trained(losses: Losses, realised: Mapping[str, tuple[int, float]], job: Job) -> dict[str, Any]:
     """Returns the result of a final.
 
     Args:
-        tokens: that it was trained on.
-        loss: mean of the last tenth of the steps, in nats/token.
+        losses: (steps,) of its training, in nats/token.
         realised: domain -> training tokens and passes, as taken.
+        job: of the final.
     """
     rows = []
     for domain, (taken, epochs) in realised.items():
         rows.append({"domain": domain, "tokens": taken, "epochs": epochs})
-    return {"tokens": tokens, "train_loss": loss, "realised": rows}
+    tokens = job.study.final_steps * job.step_tokens
+    return {"tokens": tokens, "train_loss": last_loss(losses), "realised": rows}
 
 
-def diverged(step: int, step_tokens: int) -> dict[str, Any]:
+def diverged(step: int, job: Job) -> dict[str, Any]:
     """Returns the result of a final whose loss was not finite at a step, counted from 1."""
     return {
-        "tokens": step * step_tokens,
+        "tokens": step * job.step_tokens,
         "train_loss": None,
         "realised": [],
         "status": DIVERGED,

@@ -3,21 +3,26 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
-from mixwright.files import alone
+from mixwright.files import alone, written
+from mixwright.finals import card, curve, tracking
 from mixwright.finals.arm import Arm
-from mixwright.finals.processes import Processes
 from mixwright.finals.job import Job, diverged, lock_of, trained
+from mixwright.finals.processes import Processes
+from mixwright.finals.snapshots import SNAPSHOTS
+from mixwright.finals.stored import Trained, put, save
 from mixwright.progress import News
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, TrainerCallback
 
-    from mixwright.finals.trainer import Sequences
+    from mixwright.finals.sequences import Sequences
 
 
 def train_one_by_one(arms: Sequence[Arm], job: Job) -> Iterator[tuple[Arm, Path]]:
@@ -46,31 +51,33 @@ def _train(arm: Arm, folder: Path, left: int, job: Job) -> None:
     """Trains one final and puts it into the store; `left` others follow it."""
     # torch takes seconds to import: only who trains pays for it
     from mixwright.finals.callbacks import Progress
-    from mixwright.finals.loop import DivergedError, finish
+    from mixwright.finals.loop import DivergedError, Extras, finish
     from mixwright.finals.models import build
     from mixwright.proxies.device import prepare
 
     study, processes, shards = job.study, job.processes, job.shards
     final = study.final
-    step_tokens = final["batch"] * final["shape"]["context"]
     prepare(final["device"])
 
     schedule = schedule_of(arm, job)
     model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
     sequences = _sequences(schedule, shards[0], arm.seed, masked=study.learner.masked)
     log = job.log if processes.leads else _silent
-    progress = Progress(log, f"final {arm.label}", step_tokens, left)
+    progress = Progress(log, f"final {arm.label}", job.step_tokens, left)
     checkpoints = processes.from_leader(job.checkpoints(folder))
+    extras = Extras(partial(_save_copy, job=job), _trackers(arm, folder, job))
 
     began = time.monotonic()
     try:
-        loss = finish(model, sequences, final, arm.seed, checkpoints, progress, processes)
-        result = trained(study.final_steps * step_tokens, loss, schedule.realised)
+        losses = finish(model, sequences, final, arm.seed, checkpoints, progress, processes, extras)
+        result = trained(losses, schedule.realised, job)
     except DivergedError as error:
-        result = diverged(error.step, step_tokens)
+        losses = error.losses
+        result = diverged(error.step, job)
     # of this attempt: what came before a checkpoint is not in it
     result["seconds"] = time.monotonic() - began
-    _keep(folder, result, model, job)
+    rows = curve.rows(losses, final["optimizer"], job.step_tokens, study.final_steps)
+    _keep(arm, folder, Trained(result, rows, model, snapshots=checkpoints / SNAPSHOTS), job)
 
 
 def schedule_of(arm: Arm, job: Job) -> Schedule:
@@ -83,28 +90,45 @@ def schedule_of(arm: Arm, job: Job) -> Schedule:
     return Schedule.of(weights, job.shards, context, sequences, arm.seed)
 
 
-def _keep(folder: Path, result: dict[str, Any], model: "PreTrainedModel", job: Job) -> None:
+def _keep(arm: Arm, folder: Path, of_model: Trained, job: Job) -> None:
     """Puts a final into the store; every process has to call it."""
-    weights = None
-    sliced = job.study.final_processes.get("parallel") == "fsdp"
-    if sliced and "status" not in result:
-        from mixwright.finals.fsdp import gathered_weights
-
-        weights = gathered_weights(model)
-
-    def save_model(to: Path) -> None:
-        # Trainer switches the cache off; who generates text needs it
-        model.config.use_cache = True
-        # the gathered weights stand in for the model's own, of which each process has a slice
-        model.save_pretrained(to, state_dict=weights)
-
+    if "status" not in of_model.result:
+        facts = card.facts_of(arm, folder.name, of_model.result, job.shards, job.study)
+        weights = _gathered(of_model.model, job)
+        of_model = replace(of_model, facts=facts, weights=weights)
     if job.processes.leads:
-        job.keep(folder, result, save_model)
+        put(folder, of_model, job.tokenizer)
+
+
+def _trackers(arm: Arm, folder: Path, job: Job) -> "tuple[TrainerCallback, ...]":
+    """Where the leader also sends the losses of a final."""
+    if not job.processes.leads:
+        return ()
+    words = arm.label.replace(",", "").split()
+    name = "-".join([*words, folder.name[:8]])
+    return tracking.trackers(job.study.final.get("track", "none"), job.tracking, name)
+
+
+def _gathered(model: "PreTrainedModel", job: Job) -> dict[str, Any] | None:
+    """The weights of a model of which each process has a slice; None where they are whole."""
+    if job.study.final_processes.get("parallel") != "fsdp":
+        return None
+    from mixwright.finals.fsdp import gathered_weights
+
+    return gathered_weights(model)
+
+
+def _save_copy(folder: Path, model: "PreTrainedModel", job: Job) -> None:
+    """Saves a copy of a model in training; every process has to call it."""
+    weights = _gathered(model, job)
+    if job.processes.leads:
+        with written(folder) as beside:
+            save(beside, model, weights, job.tokenizer)
 
 
 def _sequences(schedule: Schedule, shard: Shard, seed: int, masked: bool) -> "Sequences":
     """The sequences to train on, for a causal or a masked model; `shard` is any of the study's."""
-    from mixwright.finals.trainer import MaskedSequences, Sequences
+    from mixwright.finals.sequences import MaskedSequences, Sequences
     from mixwright.proxies.models.masking import Masking
 
     if masked:

@@ -8,15 +8,15 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from transformers.utils import logging
 
 from mixwright.files import alone
+from mixwright.finals import card, curve
 from mixwright.finals.arm import Arm
-from mixwright.finals.models import build
 from mixwright.finals.job import Job, diverged, lock_of, trained
+from mixwright.finals.models import build
+from mixwright.finals.stored import Trained, put
 from mixwright.proxies.device import prepare
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import from_state_dict, hf_state_dict, stack
@@ -67,13 +67,15 @@ def _train(arms: Mapping[Path, Arm], missing: set[Path], job: Job, stored: Store
     prepare(final["device"])
     attention, settings = _how(job)
     shape = Shape.of(final["shape"], job.shards[0].vocabulary, attention)
-    members = {}
+    folders = {}
+    members = []
     for folder, arm in arms.items():
-        members[folder] = _member(arm, folder.name, job)
+        folders[folder.name] = folder
+        members.append(_member(arm, folder.name, job))
 
     def finish(member: Member, result: Result) -> None:
-        folder = job.store / "finals" / member.key
-        _keep(folder, member, result, shape, job)
+        folder = folders[member.key]
+        _keep(arms[folder], folder, result, shape, job)
         stored(folder)
 
     checkpoints = job.store / "checkpoints"
@@ -81,7 +83,7 @@ def _train(arms: Mapping[Path, Arm], missing: set[Path], job: Job, stored: Store
         checkpoints = checkpoints / job.order.name
     # of all finals of the job, for waves are cut from the full list
     train(
-        list(members.values()),
+        members,
         shape,
         job.shards,
         settings=settings,
@@ -131,8 +133,7 @@ def _checkpoint_steps(job: Job) -> int:
     tokens = final.get("checkpoint_tokens")
     if tokens is None:
         return int(final["checkpoint_steps"])
-    step_tokens = final["batch"] * final["shape"]["context"]
-    return max(1, round(tokens / step_tokens))
+    return max(1, round(tokens / job.step_tokens))
 
 
 def _member(arm: Arm, key: str, job: Job) -> Member:
@@ -155,39 +156,28 @@ def _first_weights(shape: Shape, job: Job) -> Start:
     return first
 
 
-def _keep(folder: Path, member: Member, result: Result, shape: Shape, job: Job) -> None:
+def _keep(arm: Arm, folder: Path, result: Result, shape: Shape, job: Job) -> None:
     """Puts a final into the store."""
-    final = job.study.final
+    study = job.study
     shard = job.shards[0]
-    step_tokens = final["batch"] * shape.context
     weights = hf_state_dict(result.weights, 0, shape)
-    spoilt = _first_spoilt(result, weights)
-
-    def save_model(to: Path) -> None:
-        model = build(final["shape"], shard.vocabulary, shard.end_token, member.seed)
-        model.load_state_dict(weights)
-        model.save_pretrained(to)
-
-    facts: dict[str, Any]
-    if spoilt:
-        facts = diverged(spoilt, step_tokens)
-    else:
-        last = max(1, member.steps // 10)
-        loss = float(np.mean(result.training_losses[-last:], dtype=np.float64))
-        facts = trained(member.steps * step_tokens, loss, result.realised)
-    facts["seconds"] = result.seconds
-    job.keep(folder, facts, save_model)
-
-
-def _first_spoilt(result: Result, weights: Parameters) -> int:
-    """The number, from 1, of the first step with a loss that is not finite; 0: there is none.
-
-    The last update may spoil weights whose loss nobody computes any more.
-    """
     losses = result.training_losses
-    spoilt = np.flatnonzero(~np.isfinite(losses))
-    if len(spoilt):
-        return int(spoilt[0]) + 1
-    if all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-        return 0
-    return len(losses)
+    spoilt = curve.first_spoilt(losses)
+    if spoilt is None and not _finite(weights):
+        # by the last update: no loss tells of it
+        spoilt = len(losses)
+    if spoilt is None:
+        facts = trained(losses, result.realised, job)
+        on_card = card.facts_of(arm, folder.name, facts, job.shards, study)
+    else:
+        facts = diverged(spoilt, job)
+        on_card = None
+    facts["seconds"] = result.seconds
+    rows = curve.rows(losses, study.final["optimizer"], job.step_tokens, study.final_steps)
+    model = build(study.final["shape"], shard.vocabulary, shard.end_token, arm.seed)
+    model.load_state_dict(weights)
+    put(folder, Trained(facts, rows, model, on_card), job.tokenizer)
+
+
+def _finite(weights: Parameters) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in weights.values())

@@ -11,10 +11,11 @@ import pandas as pd
 
 from mixwright import tables
 from mixwright.corpus.shards import Shard
+from mixwright.finals import tracking
 from mixwright.finals.arm import Arm
+from mixwright.finals.job import Job, news, row
 from mixwright.finals.one_by_one import train_one_by_one
 from mixwright.finals.processes import joined
-from mixwright.finals.job import Job, news, row
 from mixwright.progress import Log, say
 from mixwright.proxies.refresh import Refresh
 from mixwright.study.final_trainer import PACKED_TRAINER
@@ -49,11 +50,12 @@ def train_finals(
         SystemExit: with 143, after SIGTERM; a checkpoint is saved then.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
+    tracking.check(study.final.get("track", "none"))
     order = None
     with joined(study.final) as processes:
         if processes.leads and study.config["store"] == "refresh":
             order = Refresh.of(Path(to))
-        job = Job(shards, Path(tokenizer), study, Path(store), processes, log, order)
+        job = Job(shards, Path(tokenizer), study, Path(store), Path(to), processes, log, order)
         if study.final_trainer == PACKED_TRAINER:
             rows = _side_by_side(arms, job)
         else:
