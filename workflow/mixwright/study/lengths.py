@@ -10,6 +10,9 @@ from mixwright.learners import LEARNERS
 DOCUMENT_TOKENS = 512
 
 
+UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
+
+
 def step_tokens(config: Mapping[str, Any], part: str) -> int:
     """Returns the training tokens of one step of `part`, proxy or final.
 
@@ -54,6 +57,16 @@ def document_tokens(config: Mapping[str, Any], parts: Iterable[str]) -> int | No
         context = settings.get("context") or settings["shape"]["context"]
         longest = max(longest, int(context))
     return longest
+
+
+def vocabulary_rows(config: Mapping[str, Any], part: str) -> int:
+    """Returns the rows of a model's embedding, as far as they are known at parse time.
+
+    `part` is proxy or final.
+    """
+    tokenizer = config["tokenizer"]
+    tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
+    return int(config[part]["shape"].get("vocabulary", tokens))
 
 
 def _is_sized(config: Mapping[str, Any]) -> bool:
