@@ -16,9 +16,14 @@ from transformers import (
 )
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import HEAD_MULTIPLE, MASKED, table_rows
+from mixwright.learners import HEAD_MULTIPLE, MASKED, NORM_EPSILON, THETA, table_rows
 
 Shape = Mapping[str, Any]
+
+
+def _epsilon(shape: Shape) -> float:
+    """What the model's norms add to a variance."""
+    return float(shape.get("epsilon") or NORM_EPSILON[shape["architecture"]])
 
 
 def _llama(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
@@ -30,8 +35,9 @@ def _llama(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         num_attention_heads=shape["heads"],
         num_key_value_heads=shape.get("key_value_heads", shape["heads"]),
         max_position_embeddings=shape["context"],
-        rms_norm_eps=1e-5,
-        tie_word_embeddings=False,
+        rms_norm_eps=_epsilon(shape),
+        rope_parameters={"rope_type": "default", "rope_theta": shape.get("theta", THETA)},
+        tie_word_embeddings=shape.get("tied", False),
         bos_token_id=end_token,
         eos_token_id=end_token,
         # the embedding of padding is never trained, and here it would be the end token's
@@ -47,6 +53,7 @@ def _gpt2(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         n_inner=shape["hidden"],
         n_layer=shape["layers"],
         n_head=shape["heads"],
+        layer_norm_epsilon=_epsilon(shape),
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,
@@ -66,9 +73,10 @@ def _neox(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         max_position_embeddings=shape["context"],
         rope_parameters={
             "rope_type": "default",
-            "rope_theta": 10_000.0,
+            "rope_theta": shape.get("theta", THETA),
             "partial_rotary_factor": 0.25,
         },
+        layer_norm_eps=_epsilon(shape),
         tie_word_embeddings=False,
         bos_token_id=end_token,
         eos_token_id=end_token,
@@ -85,6 +93,7 @@ def _bert(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         num_attention_heads=shape["heads"],
         max_position_embeddings=shape["context"],
         type_vocab_size=1,
+        layer_norm_eps=_epsilon(shape),
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
         eos_token_id=end_token,

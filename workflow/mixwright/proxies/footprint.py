@@ -44,8 +44,9 @@ def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
         vectors = 9 * width + hidden
     layer = 4 * width**2 + matrices * width * hidden + vectors
     # Outside the layers: embeddings, head and the last norm.
+    tables = 1 if shape.get("tied") else 2
     outside = {
-        "llama": 2 * table + width,
+        "llama": tables * table + width,
         "neox": 2 * table + 2 * width,
         "gpt2": table + positions + 2 * width,
         "bert": table + positions + width**2 + vocabulary + 5 * width,

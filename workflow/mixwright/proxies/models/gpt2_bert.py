@@ -37,7 +37,6 @@ from mixwright.proxies.models.parts import (
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 from mixwright.proxies.models.states import State, module, scale_and_shift
 
-EPSILON = {"gpt2": 1e-5, "bert": 1e-12}
 GELU = {"gpt2": "tanh", "bert": "none"}
 
 
@@ -73,7 +72,7 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     GPT-2's are normed. BERT's are those before its head.
     """
     norms = parameters["norms"].unbind(1)
-    epsilon = EPSILON[shape.architecture]
+    epsilon = shape.norm_epsilon
     x = _with_positions(parameters, tokens)
     if shape.masked:
         x = LayerNorm.apply(x, norms[0], epsilon)
@@ -101,7 +100,7 @@ def _gpt2_layer(
     x: Tensor, layer: Layer, norms: tuple[Tensor, Tensor], length: int, shape: Shape
 ) -> Tensor:
     """Returns the stream (K, B T, W) after one layer that norms before each part."""
-    epsilon, approximate = EPSILON[shape.architecture], GELU[shape.architecture]
+    epsilon, approximate = shape.norm_epsilon, GELU[shape.architecture]
     normed = LayerNorm.apply(x, norms[0], epsilon)
     x = x + biased_attention(normed, layer, length, shape, turned=0, causal=True)
     normed = LayerNorm.apply(x, norms[1], epsilon)
@@ -112,7 +111,7 @@ def _bert_layer(
     x: Tensor, layer: Layer, norms: tuple[Tensor, Tensor], length: int, shape: Shape
 ) -> Tensor:
     """Returns the stream (K, B T, W) after one layer that norms after each part."""
-    epsilon, approximate = EPSILON[shape.architecture], GELU[shape.architecture]
+    epsilon, approximate = shape.norm_epsilon, GELU[shape.architecture]
     x = x + biased_attention(x, layer, length, shape, turned=0, causal=False)
     x = LayerNorm.apply(x, norms[0], epsilon)
     x = x + biased_mlp(x, layer, approximate)
@@ -135,7 +134,7 @@ def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, 
     product = torch.bmm(states, parameters["transform"].squeeze(1).mT)
     x = shifted(product, parameters["transform_bias"])
     x = gelu(x, approximate=GELU[shape.architecture])
-    x = LayerNorm.apply(x, parameters["norms"][:, -1], EPSILON[shape.architecture])
+    x = LayerNorm.apply(x, parameters["norms"][:, -1], shape.norm_epsilon)
     inputs = torch.cat([x, torch.ones_like(x[..., :1])], -1)
     bias = parameters["head_bias"].unsqueeze(1)
     return inputs, torch.cat([matrix, bias], 1)
