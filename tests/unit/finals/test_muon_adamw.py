@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from mixwright.finals.muon_adamw import MuonAdamW
-from mixwright.proxies.optimizer import linear_decay
 
 RECIPE = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.1, "betas": [0.9, 0.95]}
 
@@ -66,12 +65,6 @@ def test_a_schedule_moves_both_learning_rates():
     pull(trained, 0)
     optimizer.step()
     assert all(torch.equal(parameter, old) for parameter, old in zip(trained, before, strict=True))
-
-
-def test_the_rate_rises_and_falls_to_zero():
-    assert [linear_decay(step, 4) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]
-    assert [linear_decay(step, 10, 0.2) for step in range(3)] == pytest.approx([1 / 3, 2 / 3, 1.0])
-    assert linear_decay(10, 10, 0.2) == 0.0
 
 
 def test_the_recipe_may_have_no_muon():

@@ -22,7 +22,7 @@ from mixwright.files import read_json, write_json
 from mixwright.finals.muon_adamw import MuonAdamW
 from mixwright.progress import say
 from mixwright.proxies.models.masking import Masking
-from mixwright.proxies.optimizer import linear_decay
+from mixwright.proxies.optimizer import rate_factor
 
 UNSCORED = -100  # a label that cross_entropy leaves out
 
@@ -200,7 +200,7 @@ class FinalTrainer(Trainer):
     ) -> LambdaLR:
         """Returns the schedule of learning rates; creates it on the first call."""
         if self.lr_scheduler is None:
-            factor = partial(linear_decay, steps=num_training_steps, warmup=self.recipe["warmup"])
+            factor = partial(rate_factor, steps=num_training_steps, recipe=self.recipe)
             self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), factor)
         return self.lr_scheduler
 
