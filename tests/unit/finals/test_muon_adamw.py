@@ -1,6 +1,5 @@
 import copy
 
-import pytest
 import torch
 
 from mixwright.finals.muon_adamw import MuonAdamW

@@ -179,7 +179,7 @@ def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared
     # torch takes seconds to import: only who trains pays for it
     from mixwright.finals.callbacks import Progress
     from mixwright.finals.loop import DivergedError, finish
-    from mixwright.finals.models import build
+    from mixwright.finals.models import build_final
     from mixwright.proxies.device import prepare
 
     study, processes, shards = shared.study, shared.processes, shared.shards
@@ -191,7 +191,7 @@ def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared
     weights = arm.mixture.over(names).weights
     count = study.final_steps * final["batch"]
     schedule = Schedule.of(weights, shards, context, count, arm.seed)
-    model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
+    model = build_final(final, shards[0].vocabulary, shards[0].end_token, arm.seed)
     sequences = _sequences(schedule, shards[0], arm.seed, masked=study.learner.masked)
     log = shared.log if processes.leads else _silent
     progress = Progress(log, f"final {arm.label}", final["batch"] * context, left)

@@ -15,10 +15,12 @@ from mixwright.corpus.shards import Examples, Shard
 from mixwright.files import written
 from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
+from mixwright.proxies.init import init_of
 from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.refresh import Refresh
+from mixwright.proxies.start import start_of
 from mixwright.proxies.store import Store, done, key_of, mixture_of, renamed, row
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import KEYS, machine, rule_of_thumb
@@ -72,7 +74,7 @@ class Work:
         if shape.masked:
             spec["mask_token"] = mask_token(shards[0])
             longest = shape.context
-        spec |= _sources(shards, study)
+        spec |= _sources(shards, study) | init_of(study)
         fingerprints = _fingerprints(shards, targets)
         domains = [shard.domain for shard in shards]
         keys: dict[str, str] = {}
@@ -162,6 +164,7 @@ def train_pack(
             finished=store,
             checkpoints=checkpoints,
             log=log,
+            first=start_of(study, work.shape),
         )
     rows = []
     for run in runs:

@@ -35,6 +35,7 @@ PROXY_SETTINGS = (
     "attention",
     "compile",
     "micro_batch",
+    "init",
 )
 # Settings of a final that change none of its numbers.
 FINAL_ASIDE = (

@@ -44,7 +44,7 @@ def initial(shape: Shape, seed: int) -> Parameters:
     """Returns one member's first weights, a function of (shape, seed) alone.
 
     Returns:
-        embedding (1, V, W); positions (1, T, W);
+        embedding (1, V, W); positions (1, T or more, W);
         the weights of `parts.initial_layers`, with 2 L + 1 norms for gpt2 and 2 L + 2 for bert:
             after the embedding, two a layer, and in the head;
         only for bert, its head: transform (1, 1, W, W), transform_bias (1, W), head_bias (1, V).
@@ -56,7 +56,7 @@ def initial(shape: Shape, seed: int) -> Parameters:
     layers = initial_layers(shape, first_weights, norms)
     parameters = {
         "embedding": first_weights.normal(shape.vocabulary, shape.width),
-        "positions": first_weights.normal(shape.context, shape.width),
+        "positions": first_weights.normal(shape.places, shape.width),
         **layers,
     }
     if shape.masked:
@@ -209,7 +209,7 @@ def _bert_names(weights: Parameters) -> dict[str, Tensor]:
 def from_state_dict(state: State, shape: Shape) -> Parameters:
     """Returns one member's weights, each with a leading 1, of GPT2LMHeadModel or BertForMaskedLM.
 
-    Places after the shape's context are left out.
+    Places that the shape does not have are left out.
     """
     if shape.masked:
         return _from_bert(state, shape)
@@ -233,7 +233,7 @@ def _from_gpt2(state: State, shape: Shape) -> Parameters:
         norms.append(scale_and_shift(state, f"{prefix}ln_1"))
         norms.append(scale_and_shift(state, f"{prefix}ln_2"))
     norms.append(scale_and_shift(state, "transformer.ln_f"))
-    positions = state["transformer.wpe.weight"][: shape.context]
+    positions = state["transformer.wpe.weight"][: shape.places]
     return {
         "embedding": state["transformer.wte.weight"].unsqueeze(0),
         "positions": positions.unsqueeze(0),
@@ -266,7 +266,7 @@ def _from_bert(state: State, shape: Shape) -> Parameters:
     norms.append(scale_and_shift(state, "cls.predictions.transform.LayerNorm"))
     transform, transform_bias = module(state, "cls.predictions.transform.dense")
     kind = state[f"{embeddings}token_type_embeddings.weight"][0]
-    positions = state[f"{embeddings}position_embeddings.weight"][: shape.context] + kind
+    positions = state[f"{embeddings}position_embeddings.weight"][: shape.places] + kind
     return {
         "embedding": state[f"{embeddings}word_embeddings.weight"].unsqueeze(0),
         "positions": positions.unsqueeze(0),

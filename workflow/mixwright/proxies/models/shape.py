@@ -44,6 +44,8 @@ class Shape:
     theta: float = THETA
     # Whether the head of a llama is its embedding.
     tied: bool = False
+    # Rows of the table of learned positions; None is one a token of the context.
+    positions: int | None = None
 
     @classmethod
     def of(cls, shape: Mapping[str, Any], tokens: int, attention: str = "auto") -> "Shape":
@@ -87,7 +89,13 @@ class Shape:
             epsilon=shape.get("epsilon"),
             theta=shape.get("theta", THETA),
             tied=shape.get("tied", False),
+            positions=shape.get("positions"),
         )
+
+    @property
+    def places(self) -> int:
+        """Rows of the table of learned positions."""
+        return self.positions or self.context
 
     @property
     def norm_epsilon(self) -> float:
