@@ -185,6 +185,12 @@ def stamps(files):
     return digest([stamp(path) for path in own])
 
 
+# What the study says of how many tokens there are, and how many a checkpoint has read.
+STATED_TOKENS = STUDY.source_tokens
+if STUDY.read_before:
+    STATED_TOKENS = [STUDY.source_tokens, STUDY.read_before]
+
+
 def version_of(stage, part):
     """The version of a stage, with the stamps of what its models start from.
 

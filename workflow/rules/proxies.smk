@@ -15,7 +15,7 @@ rule count_domains:
     conda:
         "../../envs/analysis.yaml"
     params:
-        stated=digest(STUDY.source_tokens),
+        stated=digest(STATED_TOKENS),
         version=VERSIONS["tokenize"],
     shell:
         "python -m mixwright count-domains --study results/{wildcards.study}/study.json"

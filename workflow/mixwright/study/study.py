@@ -35,7 +35,6 @@ PROXY_SETTINGS = (
     "attention",
     "compile",
     "micro_batch",
-    "init",
 )
 # Settings of a final that change none of its numbers.
 FINAL_ASIDE = (
@@ -101,6 +100,9 @@ class Study(Material):
         evaluation = self.evaluation
         spec["evaluation"] = {key: evaluation[key] for key in ("tokens", "steps")}
         spec["version"] = VERSIONS["proxy"]
+        if self.proxy.get("init"):
+            # in the store's key its fingerprint takes its place
+            spec["init"] = self.proxy["init"]
         if self.epochs_of:
             spec["epochs_of"] = self.epochs_of
         return spec

@@ -55,7 +55,7 @@ def models_of(study: Study, folder: Path) -> list[Model]:
     """
     proxy = study.config["proxy"]
     present = as_model(study, proxy["model"], proxy["shape"])
-    if proxy["init"]:
+    if proxy.get("init"):
         # a checkpoint has one size
         return [present]
     limit = present.parameters
