@@ -61,8 +61,9 @@ def member_of(folder: Path, sizes: Mapping[str, Any], shape: Shape) -> Parameter
     check_packed(configuration, where)
     of_model = shape_of(configuration, where)
     check_agrees({**_usual(of_model, sizes), **sizes}, of_model, where)
+    model = loaded_model(folder, where, shape.masked)
     try:
-        return from_state_dict(loaded_model(folder, where, shape.masked).state_dict(), shape)
+        return from_state_dict(model.state_dict(), shape)
     except MixwrightError as error:
         raise MixwrightError(f"{where}: {error}") from None
 

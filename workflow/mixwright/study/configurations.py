@@ -1,6 +1,5 @@
 """Model shapes from transformers' config.json. Read at parse time; nothing heavy is imported."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,12 +96,7 @@ def read_configuration(folder: Path, where: str) -> dict[str, Any]:
         raise MixwrightError(
             f"{where}: {folder} holds no {CONFIG}; name a folder that save_pretrained wrote"
         )
-    try:
-        configuration = read_json(path)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise MixwrightError(
-            f"{where}: {path} is no JSON ({error}); name a {CONFIG} of transformers"
-        ) from None
+    configuration = read_json(path)
     if not isinstance(configuration, dict) or "model_type" not in configuration:
         raise MixwrightError(
             f"{where}: {path} names no model_type; name a {CONFIG} of transformers"
