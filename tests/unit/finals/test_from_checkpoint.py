@@ -112,9 +112,12 @@ def test_proxies_go_on_at_the_loss_of_transformers(checkpoint, shards):
     assert not torch.equal(wave.parameters["attention"][0], wave.parameters["attention"][1])
 
 
-def test_a_final_goes_on_at_the_loss_of_transformers(checkpoint, shards, tokenizer, tmp_path):
+@pytest.mark.parametrize("trainer", ["packed", "transformers"])
+def test_a_final_goes_on_at_the_loss_of_transformers(
+    trainer, checkpoint, shards, tokenizer, tmp_path
+):
     shape = shape_of(read_configuration(checkpoint, "test"), "test")
-    asked = study(steps=1, init=str(checkpoint), shape=shape)
+    asked = study(steps=1, init=str(checkpoint), shape=shape, trainer=trainer)
     train_finals(
         [ARM],
         shards,
