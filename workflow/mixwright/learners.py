@@ -35,6 +35,12 @@ MASKED = ("bert",)
 HEAD_MULTIPLE = {"neox": 8}
 
 
+# Of rotary embedding, where a shape names no other.
+THETA = 10_000.0
+# What norms add to a variance, where a shape names nothing else: of each architecture.
+NORM_EPSILON = {"llama": 1e-5, "gpt2": 1e-5, "neox": 1e-5, "bert": 1e-12}
+
+
 def table_rows(part: str, shape: Mapping[str, Any], tokens: int) -> int:
     """Returns the rows of a model's embedding: what its shape says, or one a token.
 

@@ -58,8 +58,8 @@ DOMAINS = _table(
     "domains",
     key="domain split",
     columns="domain:str split:str tokens:int bytes:int documents:int sha256:str share:float"
-    " source_tokens:int source_bytes:int counted:str",
-    optional="share source_tokens source_bytes counted",
+    " source_tokens:int source_bytes:int counted:str read_before:int",
+    optional="share source_tokens source_bytes counted read_before",
     together="tokens bytes documents sha256",
 )
 DESIGN = _table(

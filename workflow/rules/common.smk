@@ -41,6 +41,7 @@ from mixwright.report.layout import (
     table_paths,
     validated,
 )
+from mixwright.study.checkpoints import inputs as start_files
 from mixwright.study.checks import measured_files
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
@@ -86,6 +87,8 @@ TABLES = [
 ]
 EXPORT_SOURCES = listed(STUDY.export_inputs)
 TOKENIZER_FILES = listed(STUDY.tokenizer_files)
+# What models start from: files of checkpoints, and configurations of transformers.
+START_FILES = {part: listed(start_files, CONFIG, part) for part in ("proxy", "final")}
 if STUDY.measured:
     for key, file in measured_files(STUDY.measured).items():
         listed(STUDY.places.inputs, f"measured.{key}", file)
@@ -182,6 +185,21 @@ def stamps(files):
     """
     own = [path for path in files if not str(path).startswith(f"{RESULTS_FOLDER}/")]
     return digest([stamp(path) for path in own])
+
+
+# What the study says of how many tokens there are, and how many a checkpoint has read.
+STATED_TOKENS = STUDY.source_tokens
+if STUDY.read_before:
+    STATED_TOKENS = [STUDY.source_tokens, STUDY.read_before]
+
+
+def version_of(stage, part):
+    """The version of a stage, with the stamps of what its models start from.
+
+    A job is told of a checkpoint that changed by this: it does not list the files.
+    """
+    files = START_FILES[part]
+    return f"{VERSIONS[stage]} {stamps(files)}" if files else VERSIONS[stage]
 
 
 def questions_of(names):

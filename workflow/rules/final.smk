@@ -8,6 +8,7 @@ rule train_finals:
         mixtures=lambda wc: mixtures_of(STUDY.final_packs[wc.pack]),
         shards=SHARDS,
         tokenizer=TOKENIZER,
+        start=seen_by_snakemake(START_FILES["final"]),
         after=BEFORE_FINALS,
     output:
         "results/{study}/finals/{pack}.parquet",
@@ -22,7 +23,7 @@ rule train_finals:
         runtime=lambda wc, attempt: attempt
         * final_minutes(STUDY, STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
     params:
-        version=VERSIONS["final"],
+        version=version_of("final", "final"),
     shell:
         launch(CONFIG["final"])
         + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack}"

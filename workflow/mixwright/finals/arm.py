@@ -7,6 +7,7 @@ from pathlib import Path
 from mixwright.corpus.shards import Shard
 from mixwright.corpus.tokenizer_files import fingerprint
 from mixwright.mixture import Mixture, digest
+from mixwright.proxies.init import checkpoint_print
 from mixwright.study.recipes import keyed
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
@@ -74,4 +75,14 @@ def content_key(
         "tokenizer": fingerprint(tokenizer, whole),
         "version": VERSIONS["final"],
     }
-    return digest(content | study.final_computed | study.final_processes, 32)
+    return digest(content | study.final_computed | study.final_processes | _start(study), 32)
+
+
+def _start(study: Study) -> dict[str, str]:
+    """The fingerprint of the checkpoint or configuration that finals start from; empty without."""
+    prints = {}
+    for key in ("init", "from"):
+        name = study.final.get(key)
+        if name:
+            prints[key] = checkpoint_print(name, f"final.{key}", weights=key == "init")
+    return prints

@@ -52,7 +52,7 @@ def _train(arm: Arm, folder: Path, left: int, job: Job) -> None:
     # torch takes seconds to import: only who trains pays for it
     from mixwright.finals.callbacks import Progress
     from mixwright.finals.loop import DivergedError, Extras, finish
-    from mixwright.finals.models import build
+    from mixwright.finals.models import build_final
     from mixwright.proxies.device import prepare
 
     study, processes, shards = job.study, job.processes, job.shards
@@ -60,7 +60,7 @@ def _train(arm: Arm, folder: Path, left: int, job: Job) -> None:
     prepare(final["device"])
 
     schedule = schedule_of(arm, job)
-    model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
+    model = build_final(final, shards[0].vocabulary, shards[0].end_token, arm.seed)
     sequences = _sequences(schedule, shards[0], arm.seed, masked=study.learner.masked)
     log = job.log if processes.leads else _silent
     progress = Progress(log, f"final {arm.label}", job.step_tokens, left)

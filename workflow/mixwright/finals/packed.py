@@ -15,7 +15,7 @@ from mixwright.files import alone
 from mixwright.finals import card, curve
 from mixwright.finals.arm import Arm
 from mixwright.finals.job import Job, diverged, lock_of, trained
-from mixwright.finals.models import build
+from mixwright.finals.models import build_final
 from mixwright.finals.stored import Trained, put
 from mixwright.proxies.device import prepare
 from mixwright.proxies.models.shape import Parameters, Shape
@@ -149,7 +149,7 @@ def _first_weights(shape: Shape, job: Job) -> Start:
     def first(members: Sequence[Member]) -> Parameters:
         starts = []
         for member in members:
-            model = build(final["shape"], shard.vocabulary, shard.end_token, member.seed)
+            model = build_final(final, shard.vocabulary, shard.end_token, member.seed)
             starts.append(from_state_dict(model.state_dict(), shape))
         return {name: tensor.to(final["device"]) for name, tensor in stack(starts).items()}
 
@@ -174,7 +174,7 @@ def _keep(arm: Arm, folder: Path, result: Result, shape: Shape, job: Job) -> Non
         on_card = None
     facts["seconds"] = result.seconds
     rows = curve.rows(losses, study.final["optimizer"], job.step_tokens, study.final_steps)
-    model = build(study.final["shape"], shard.vocabulary, shard.end_token, arm.seed)
+    model = build_final(study.final, shard.vocabulary, shard.end_token, arm.seed)
     model.load_state_dict(weights)
     put(folder, Trained(facts, rows, model, on_card), job.tokenizer)
 

@@ -16,6 +16,7 @@ from mixwright.progress import Log, say
 from mixwright.proxies.measurements import Measurements
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.refresh import Refresh
+from mixwright.proxies.start import start_of
 from mixwright.proxies.store import Store, done, has_diverged, renamed, row
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import KEYS, machine, rule_of_thumb
@@ -173,6 +174,7 @@ def _train(
             finished=results,
             checkpoints=checkpoints,
             log=log,
+            first=start_of(work.study, results.shape),
         )
 
 

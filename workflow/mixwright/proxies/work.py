@@ -8,6 +8,7 @@ from typing import Any
 
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.mixture import Mixture, Run
+from mixwright.proxies.init import init_of
 from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.loss_rows import LossRows
 from mixwright.proxies.measurements import Floats, Texts
@@ -57,6 +58,7 @@ class Work:
         spec = study.proxy_spec | {"vocabulary": shards[0].vocabulary}
         if study.learner.masked:
             spec["mask_token"] = mask_token(shards[0])
+        spec |= init_of(study)
         domains = [shard.domain for shard in shards]
         keys: dict[str, str] = {}
         trainings: dict[str, Training] = {}

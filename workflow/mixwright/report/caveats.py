@@ -10,6 +10,7 @@ import pandas as pd
 from mixwright.errors import MixwrightError
 from mixwright.learners import Learner
 from mixwright.report.comparison import Comparison
+from mixwright.report.start_caveats import of_checkpoints
 from mixwright.sources import SOURCES
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE
@@ -86,6 +87,7 @@ def _of_proxies(study: Study, signals: pd.DataFrame, losses: pd.DataFrame) -> li
     caveats += _trivial_targets(study)
     caveats += _diverged(losses)
     caveats += _of_sources(study)
+    caveats += [Caveat(words) for words in of_checkpoints(study)]
     return caveats
 
 

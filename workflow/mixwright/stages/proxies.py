@@ -32,7 +32,7 @@ def count_domains(study: Path, shards: list[Path], to: Path) -> None:
             --to results/demo/domains.parquet
     """
     plan = Study.read(study)
-    table = counts.count_domains(shards, plan.source_tokens, plan.held_out)
+    table = counts.count_domains(shards, plan.source_tokens, plan.held_out, plan.read_before)
     tables.write(table, to, tables.DOMAINS)
     for extent in counts.extents(table).values():
         say(

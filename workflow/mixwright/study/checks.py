@@ -32,7 +32,7 @@ TRAINING = (
     "store",
 )
 # Keys of the goal that mean nothing for runs that others measured.
-TRAINING_GOAL = ("tokens", "max_epochs", "leave_target_out")
+TRAINING_GOAL = ("tokens", "max_epochs", "leave_target_out", "seen")
 # Keys of `measured` that need a swarm.
 SWARM_KEYS = ("tests", "published", "subsets", "regions")
 # Where a mixture may be written out in a design: (design, key).

@@ -10,7 +10,7 @@ from mixwright.learners import LEARNERS, MASKED
 from mixwright.mixers import MIXERS
 from mixwright.sources import public
 from mixwright.sources.places import expanded
-from mixwright.study import checks
+from mixwright.study import checkpoints, checks
 from mixwright.study.final_trainer import check_trainer
 from mixwright.study.lengths import document_tokens
 from mixwright.study.messages import check_against
@@ -50,6 +50,7 @@ def resolve(
     methods = schema["properties"]["mixers"]["properties"]
     study = copy.deepcopy(dict(config))
     like = variants(study.get("mixers"), methods)
+    named = _named_models(study)
     study = as_wanted(study, schema, schema)
     add_labels(study)
     add_several(study)
@@ -69,6 +70,7 @@ def resolve(
     _check_objectives(study)
     if study["tokenizer"]["folder"]:
         study["tokenizer"]["folder"] = expanded(study["tokenizer"]["folder"])
+    checkpoints.check_started(study)
     public.check(study["public"])
     if "measured" in study:
         study |= {"domains": {}, "targets": {}}
@@ -78,7 +80,7 @@ def resolve(
         check_token_domains(study)
         check_keys(study)
     if LEARNERS[study["learner"]].sized:
-        _write_out_shapes(study, folder / "models")
+        _write_out_shapes(study, folder / "models", named)
         study["evaluation"]["document_tokens"] = document_tokens(study, _trained(study))
         if "measured" not in study:
             check_samples(study)
@@ -89,6 +91,16 @@ def resolve(
     if LEARNERS[study["learner"]].sized and study["finals"] == "trained":
         check_trainer(study)
     return study
+
+
+def _named_models(study: Mapping[str, Any]) -> set[str]:
+    """The sections in which the user names a model."""
+    named = set()
+    for part in MODELS:
+        section = study.get(part)
+        if isinstance(section, Mapping) and "model" in section:
+            named.add(part)
+    return named
 
 
 def shape(model: str, folder: Path, part: str) -> dict[str, Any]:
@@ -142,15 +154,27 @@ def _check_objectives(study: Mapping[str, Any]) -> None:
             )
 
 
-def _write_out_shapes(study: dict[str, Any], folder: Path) -> None:
+def _write_out_shapes(study: dict[str, Any], folder: Path, named: set[str]) -> None:
     if "transfer" in study:
         study["transfer"]["tokens"] = study["transfer"]["tokens"] or study["proxy"]["tokens"]
     for part in MODELS:
         if part in study:
-            study[part]["shape"] = shape(study[part]["model"], folder, part)
+            _write_out_shape(study[part], part, folder, part in named)
     for part in _trained(study):
         _check_learner(study, part, folder)
     _check_vocabulary(study)
+
+
+def _write_out_shape(section: dict[str, Any], part: str, folder: Path, named: bool) -> None:
+    """Writes a section's shape: of config/models, or of the checkpoint that it starts from."""
+    start = checkpoints.started(section)
+    if start is None:
+        section["shape"] = shape(section["model"], folder, part)
+        return
+    written = shape(section["model"], folder, part) if named else None
+    section["shape"] = checkpoints.shape_from(section, part, written)
+    if not named:
+        section["model"] = Path(start).name
 
 
 def _trained(study: Mapping[str, Any]) -> list[str]:

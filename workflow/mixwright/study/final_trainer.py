@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import HEAD_MULTIPLE, LEARNERS, PACKED
+from mixwright.learners import HEAD_MULTIPLE, LEARNERS, MASKED, PACKED
 from mixwright.study.lengths import vocabulary_rows
 from mixwright.study.recipes import keyed
 
@@ -16,8 +16,6 @@ SMALL = 100e6
 TOGETHER = 16
 # Settings of a final that transformers' Trainer alone has, each with its value where it is unused.
 ITS_OWN: Mapping[str, Any] = {
-    "from": None,
-    "init": None,
     "compile": False,
     "activation_checkpointing": False,
     "attention": "auto",
@@ -130,6 +128,8 @@ def _obstacle(config: Mapping[str, Any]) -> str:
         return f"its architecture is {architecture}"
     if shape.get("key_value_heads", heads) != heads:
         return "its keys are grouped"
+    if final.get("init") and architecture in MASKED:
+        return "a masked checkpoint has kinds of sentences"
     if shape["width"] % (HEAD_MULTIPLE.get(architecture, 2) * heads):
         return f"its width {shape['width']} does not fit {heads} heads"
     return ""

@@ -228,6 +228,11 @@ class Material:
         return tokens
 
     @property
+    def read_before(self) -> dict[str, int]:
+        """Domain -> tokens of text like it that the models' checkpoint has read, as stated."""
+        return dict(self.config["goal"].get("seen", {}))
+
+    @property
     def held_out(self) -> tuple[float, int]:
         """Share of a domain's sample that is held out, and UTF-8 bytes of it at most."""
         corpus = self.config["corpus"]

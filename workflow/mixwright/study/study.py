@@ -94,6 +94,9 @@ class Study(Material):
             return self._trees | {"version": VERSIONS["proxy"]}
         spec = keyed({key: self.proxy[key] for key in PROXY_SETTINGS})
         spec["version"] = VERSIONS["proxy"]
+        if self.proxy.get("init"):
+            # in the store's key its fingerprint takes its place
+            spec["init"] = self.proxy["init"]
         if self.epochs_of:
             spec["epochs_of"] = self.epochs_of
         return spec
