@@ -104,9 +104,9 @@ rule train_proxies:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY.of_pack(wc.pack), "proxy"),
-        runtime=lambda wc, attempt: attempt
-        * proxy_minutes(STUDY.of_pack(wc.pack), STUDY.packs[wc.pack]),
+        mem_mb=lambda wc, attempt: request_of(wc.pack).mem_mb(attempt),
+        runtime=lambda wc, attempt: request_of(wc.pack).runtime(attempt),
+        slurm_extra=lambda wc: warning(request_of(wc.pack).warned),
     params:
         version=VERSIONS["proxy"],
     shell:

@@ -14,7 +14,7 @@ import yaml
 from mixwright.jobs.doctor import examine, machine, profiles, software
 from mixwright.jobs.doctor.finding import Finding, output_of
 from mixwright.jobs.doctor.gpus import gpus
-from mixwright.jobs.doctor.slurm import partitions, slurm
+from mixwright.jobs.doctor.slurm import minutes_of, partitions, slurm
 from mixwright.jobs.doctor.software import needed, packages
 
 HOUSE = Path(__file__).parents[3]
@@ -97,6 +97,16 @@ def test_without_accounting_squeue_is_asked_and_a_short_memory_told(answer, tmp_
         "forgotten 30 s after its end" in findings["Slurm accounting"].says
         and "--profile slurm-nodb finds none" in findings["profile"].says
     )
+
+
+def test_the_longest_job_of_the_partition_that_trains_is_told_with_the_key(tmp_path):
+    limits = ("30:00", "2:00:00", "1-00:00:00", "7-12:30:00", "infinite", "UNLIMITED")
+    assert [minutes_of(limit) for limit in limits] == [30, 120, 1440, 10_830, None, None]
+    findings = by_name(slurm(answering(CLUSTER), tmp_path))
+    assert "proxy and final: {max_minutes: 2880}" in findings["Slurm partitions"].says
+    endless = {("sinfo", "--noheader"): "all*|up|infinite|3|8|16000|gpu:2\n"}
+    findings = by_name(slurm(answering(CLUSTER | endless), tmp_path))
+    assert "max_minutes" not in findings["Slurm partitions"].says
 
 
 def test_a_cluster_without_gpus_trains_on_the_cpu_partition(tmp_path):
