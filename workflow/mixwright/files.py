@@ -50,6 +50,8 @@ BEGAN, CLOCK = 19, 2.0
 PROBE_BYTES = 4096  # a page: a full disk has none
 # Errors that are of the place that is written to, also where the system names no file.
 OF_PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
+# what this process has said of folders without locks
+_warnings: set[str] = set()
 
 
 @contextmanager
@@ -168,7 +170,7 @@ def locked(file: IO[str] | int, path: Path, risk: str, wait: bool = True) -> boo
     """Locks an open file for this process; returns whether it may go on.
 
     It may not while another process holds the lock, where it does not `wait`. Where the file system
-    has no locks, a warning names `path` and the `risk`, and the process goes on.
+    has no locks, a warning names the folder and the `risk`, once, and the process goes on.
     """
     operation = fcntl.LOCK_EX
     if not wait:
@@ -178,7 +180,10 @@ def locked(file: IO[str] | int, path: Path, risk: str, wait: bool = True) -> boo
     except BlockingIOError:
         return False
     except OSError as error:
-        say(f"{path}: cannot be locked ({error.strerror}); {risk}")
+        warning = f"{path.parent}: files there cannot be locked ({error.strerror}); {risk}"
+        if warning not in _warnings:
+            _warnings.add(warning)
+            say(warning)
     return True
 
 

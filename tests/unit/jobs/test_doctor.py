@@ -3,6 +3,7 @@
 Programs are functions, files are the test's own.
 """
 
+import errno
 import subprocess
 import sys
 from importlib.metadata import version
@@ -189,10 +190,16 @@ def test_memory_is_the_container_s(tmp_path):
     assert machine.memory(tmp_path / "meminfo", (tmp_path / "max",)).state == "ok"
 
 
-def test_locks_that_keep_nobody_out_fail(tmp_path, monkeypatch):
+def refuses(*_):
+    raise OSError(errno.ENOLCK, "no locks available")
+
+
+@pytest.mark.parametrize("flock", [lambda *_: None, refuses])
+def test_locks_that_keep_nobody_out_cost_double_work_and_no_study(flock, tmp_path, monkeypatch):
     assert machine.locks(tmp_path / "results").state == "ok"
-    monkeypatch.setattr(machine.fcntl, "flock", lambda *_: None)
-    assert machine.locks(tmp_path / "results").state == "fails"
+    monkeypatch.setattr(machine.fcntl, "flock", flock)
+    finding = machine.locks(tmp_path / "results")
+    assert finding.state == "note" and "same work twice" in finding.says
     assert not list(tmp_path.iterdir())
 
 

@@ -1,6 +1,5 @@
 """Trains one final model to its last step, from its last checkpoint if there is one."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from transformers.utils import logging
 
 from mixwright.errors import MixwrightError
 from mixwright.finals.callbacks import Divergence, Interruption, Progress
+from mixwright.finals.checkpoints import is_whole
 from mixwright.finals.processes import ALONE, Processes
 from mixwright.finals.trainer import FinalTrainer, Sequences
 from mixwright.proxies.checkpoint import TERMINATED, terminable
@@ -89,16 +89,13 @@ def finish(
 def latest(checkpoints: Path) -> str | None:
     """Returns the last whole checkpoint of a folder; None where there is none.
 
-    A checkpoint that a kill left half-written is removed.
+    A checkpoint that a kill left half-written is removed, and so is one that two jobs wrote at once
+    where the file system has no locks.
     """
     for folder in sorted(checkpoints.glob("checkpoint-*"), key=_step_of, reverse=True):
-        try:
-            # the file that Trainer writes last
-            json.loads((folder / "trainer_state.json").read_text())
-        except (OSError, ValueError):
-            rmtree(folder)
-        else:
+        if is_whole(folder):
             return str(folder)
+        rmtree(folder, ignore_errors=True)
     return None
 
 

@@ -229,11 +229,15 @@ def _store(folder: Path, result: dict[str, Any], model: "PreTrainedModel", share
         weights = gathered_weights(model)
     if not shared.processes.leads:
         return
-    with written(folder) as beside:
-        beside.mkdir()
-        if not diverged:
-            _save(beside / "model", model, weights, shared.tokenizer)
-        write_json(beside / "result.json", result)
+    # Where the file system has no locks another job may have been quicker. Its final is the same,
+    # and may be read already.
+    taken = shared.order is None and (folder / "result.json").exists()
+    if not taken:
+        with written(folder) as beside:
+            beside.mkdir()
+            if not diverged:
+                _save(beside / "model", model, weights, shared.tokenizer)
+            write_json(beside / "result.json", result)
     # also those of a refresh that nobody ended
     pattern = f"{folder.name}*.checkpoint"
     for old in folder.parent.glob(pattern):
