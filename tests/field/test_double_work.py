@@ -1,4 +1,4 @@
-"""File systems without locks: work is done twice, nothing breaks, and what comes out is the same."""
+"""File systems without locks: work is done twice, nothing breaks, and the numbers are the same."""
 
 import errno
 import os

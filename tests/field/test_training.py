@@ -117,7 +117,9 @@ def test_one_arm_of_three_diverges_two_are_scored_and_one_is_told_on_the_page(
     spoilt[2] = 7
     rows = finals(THREE)
     scores = evaluate_finals(rows, {}, shards, study(STEPS), log=str).scores
-    config = study_tables.study() | {"targets": {name: {"weight": 1.0} for name in "abc"}}
+    config = study_tables.study() | {
+        "targets": {name: {"source": "files", "weight": 1.0} for name in "abc"}
+    }
     design, losses = study_tables.proxies()
     names = dict(zip(study_tables.TARGETS, "abc", strict=True))
     losses = losses.assign(target=losses.target.map(names))
@@ -244,7 +246,8 @@ def test_a_refresh_of_equal_arms_that_is_killed_twice_trains_them_once(
     new = work()
     # SIGTERM keeps every step; the second mixer's final is the first one's
     assert taken == [1] * (STEPS - 33) + [2] * STEPS
-    assert new.folder[0] == new.folder[1] != new.folder[2]
+    folders = new.set_index("mixer").folder
+    assert folders["natural"] == folders["uniform"] != folders["regmix"]
     assert new.train_loss.tolist() == old.train_loss.tolist()
     names = {path.name for path in (tmp_path / "store/finals").iterdir()}
     assert names == {Path(folder).parent.name for folder in new.folder}

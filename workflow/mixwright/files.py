@@ -17,7 +17,7 @@ from typing import IO, Any
 from uuid import uuid4
 
 from mixwright.errors import MixwrightError
-from mixwright.progress import say
+from mixwright.progress import say_once
 
 # What is written to a place: a file, a folder, more into a folder, a table with no other ending.
 FILE, FOLDER, INTO, CSV = "file", "folder", "into", "csv"
@@ -50,8 +50,6 @@ BEGAN, CLOCK = 19, 2.0
 PROBE_BYTES = 4096  # a page: a full disk has none
 # Errors that are of the place that is written to, also where the system names no file.
 OF_PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
-# what this process has said of folders without locks
-_warnings: set[str] = set()
 
 
 @contextmanager
@@ -180,10 +178,7 @@ def locked(file: IO[str] | int, path: Path, risk: str, wait: bool = True) -> boo
     except BlockingIOError:
         return False
     except OSError as error:
-        warning = f"{path.parent}: files there cannot be locked ({error.strerror}); {risk}"
-        if warning not in _warnings:
-            _warnings.add(warning)
-            say(warning)
+        say_once(f"{path.parent}: files there cannot be locked ({error.strerror}); {risk}")
     return True
 
 

@@ -317,7 +317,7 @@ def jobs_at_once():
 
 # What the study takes, before it is paid. Jobs parse the workflow again, and say nothing.
 QUIET = [str(kind) for kind in workflow.output_settings.quiet or ()]
-if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET):
+if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET) and "prune" not in sys.argv:
     # `snakemake proposals` trains no finals
     aside = STUDY.final_packs if "proposals" in sys.argv else ()
     plan = plan_of(STUDY, jobs_at_once=jobs_at_once(), figures=len(drawn(STUDY)), aside=aside)
