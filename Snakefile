@@ -11,6 +11,8 @@
 #                up to the proposals and a page of them; no final model is trained
 #            snakemake --cores 2 --configfile config/studies/regmix_pile.yaml
 #                runs that others measured; nothing is trained
+#            snakemake --cores 1 prune
+#                remove models from results/store that no study refers to any more
 # Look       snakemake -n
 #                every job, before a token is read
 # Report     snakemake --report results/demo/report.html
@@ -121,6 +123,17 @@ rule proposals:
         SURFACES,
         LOST,
     localrule: True
+
+
+# Removes from the store what no study refers to; `mixwright prune` shows it first.
+rule prune:
+    log:
+        "logs/prune.log",
+    localrule: True
+    conda:
+        "envs/analysis.yaml"
+    shell:
+        "python -m mixwright prune --store results/store --yes 2>&1 | tee {log:q}"
 
 
 # Jobs read their settings from this file. It is no input of a rule: each rule's params say which

@@ -8,20 +8,24 @@ from snakemake.io import contains_wildcard
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
 from mixwright.files import newest, stamp
-from mixwright.jobs.launch import launch, placement
-from mixwright.jobs.lease import can_reach_gpu
+from mixwright.jobs.launch import launch, placement, warning
+from mixwright.jobs.lease import can_reach_gpu, can_send_jobs
 from mixwright.jobs.plan import head
 from mixwright.jobs.plan.here import has_other_targets
 from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.mixture import digest
+from mixwright.jobs.requests import (
+    final_request,
+    proxy_request,
+    request_lines,
+    warning_seconds,
+)
 from mixwright.jobs.resources import (
     batch_minutes,
     cleaning_mb,
     cleaning_minutes,
-    final_minutes,
     memory_mb,
-    proxy_minutes,
     scoring_minutes,
     tokenizing_mb,
     tokenizing_minutes,
@@ -259,6 +263,22 @@ def unless_retold(path):
     return ancient(path) if RETOLD else path
 
 
+# Seconds before its end at which a job that trains finals is warned.
+WARNED = warning_seconds(STUDY, "final") if PACKS else 0
+
+
+@cache
+def request_of(pack):
+    """What the job of a pack of proxies asks of the scheduler."""
+    return proxy_request(STUDY.of_pack(pack), STUDY.packs[pack])
+
+
+@cache
+def request_of_finals(pack):
+    """What the job of a pack of finals asks of the scheduler."""
+    return final_request(STUDY, len(STUDY.final_packs[pack]))
+
+
 def tables_of(table, roles):
     """The gathered table of each of these roles that the study has."""
     return table_paths(STUDY, RESULTS_FOLDER, table, roles)
@@ -344,9 +364,12 @@ def jobs_at_once():
 
 # What the study takes, before it is paid. Jobs parse the workflow again, and say nothing.
 QUIET = [str(kind) for kind in workflow.output_settings.quiet or ()]
-if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET):
+if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET) and "prune" not in sys.argv:
     # `snakemake proposals` trains no finals
     aside = STUDY.final_packs if "proposals" in sys.argv else ()
     plan = plan_of(STUDY, jobs_at_once=jobs_at_once(), figures=len(drawn(STUDY)), aside=aside)
     for line in plan_lines(plan):
         print(line, file=sys.stderr)
+    if can_send_jobs():
+        for line in request_lines(STUDY):
+            print(line, file=sys.stderr)

@@ -18,14 +18,13 @@ rule train_finals:
         f"../../envs/{STUDY.learner.environment}.yaml"
     threads: CONFIG["final"]["processes"]
     resources:
-        **placement(CONFIG["final"]),
-        mem_mb=lambda _, attempt: attempt * memory_mb(STUDY, "final", CONFIG["final"]["processes"]),
-        runtime=lambda wc, attempt: attempt
-        * final_minutes(STUDY, STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
+        **placement(CONFIG["final"], WARNED),
+        mem_mb=lambda wc, attempt: request_of_finals(wc.pack).mem_mb(attempt),
+        runtime=lambda wc, attempt: request_of_finals(wc.pack).runtime(attempt),
     params:
         version=version_of("final", "final"),
     shell:
-        launch(CONFIG["final"])
+        launch(CONFIG["final"], WARNED)
         + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack}"
         " --mixtures {input.mixtures:q} --shards {input.shards:q} --tokenizer {input.tokenizer:q}"
         " --store results/store --to {output:q} 2>&1 | tee {log:q}"

@@ -114,8 +114,8 @@ rule calibrate:
 # weights are not kept, what is scored is another: runs are trained again for it.
 rule train_proxies:
     input:
-        texts=unless_retold(TEXTS),
         **SCORED_IN_TRAINING,
+        texts=unless_retold(TEXTS),
     output:
         "results/{study}/packs/{pack}.parquet",
     log:
@@ -125,9 +125,9 @@ rule train_proxies:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY.of_pack(wc.pack), "proxy"),
-        runtime=lambda wc, attempt: attempt
-        * proxy_minutes(STUDY.of_pack(wc.pack), STUDY.packs[wc.pack]),
+        mem_mb=lambda wc, attempt: request_of(wc.pack).mem_mb(attempt),
+        runtime=lambda wc, attempt: request_of(wc.pack).runtime(attempt),
+        slurm_extra=lambda wc: warning(request_of(wc.pack).warned),
     params:
         version=version_of("proxy", "proxy"),
     shell:

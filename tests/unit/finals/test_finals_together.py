@@ -258,9 +258,11 @@ def test_alone_the_key_is_what_it_was_and_together_it_is_another(shards, tokeniz
 
 def test_alone_the_command_is_python_and_asks_for_nothing_more():
     assert launch(FINAL) == "python -m mixwright"
-    assert placement(FINAL) == {"gpu": 0} and placement(FINAL | {"device": "cuda"}) == {"gpu": 1}
+    warned = {"slurm_extra": "--signal=TERM@120"}
+    assert placement(FINAL) == {"gpu": 0} | warned
+    assert placement(FINAL | {"device": "cuda"}) == {"gpu": 1} | warned
     several = FINAL | {"device": "cuda", "processes": 4}
-    assert placement(several) == {"gpu": 4, "nodes": 1}
+    assert placement(several) == {"gpu": 4, "nodes": 1} | warned
     assert launch(several).startswith(
         "python -m mixwright.jobs.lease 4 torchrun --nproc-per-node=4 "
     )

@@ -1,6 +1,5 @@
 """Trains one final model to its last step, from its last checkpoint if there is one."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from transformers.utils import logging
 from mixwright.errors import MixwrightError
 from mixwright.finals import curve
 from mixwright.finals.callbacks import Progress, Save, Snapshots, Watch, finite
+from mixwright.finals.checkpoints import is_whole
 from mixwright.finals.fused_loss import Head
 from mixwright.finals.kernels import attention, compile_blocks, set_attention
 from mixwright.finals.memory import micro_batch
@@ -122,16 +122,13 @@ def _check(trainer: FinalTrainer, watch: Watch, losses: curve.Losses, processes:
 def latest(checkpoints: Path) -> str | None:
     """Returns the last whole checkpoint of a folder; None where there is none.
 
-    A checkpoint that a kill left half-written is removed.
+    A checkpoint that a kill left half-written is removed, and so is one that two jobs wrote at once
+    where the file system has no locks.
     """
     for folder in sorted(checkpoints.glob("checkpoint-*"), key=_step_of, reverse=True):
-        try:
-            # the file that Trainer writes last
-            json.loads((folder / "trainer_state.json").read_text())
-        except (OSError, ValueError):
-            rmtree(folder)
-        else:
+        if is_whole(folder):
             return str(folder)
+        rmtree(folder, ignore_errors=True)
     return None
 
 

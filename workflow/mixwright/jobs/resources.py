@@ -1,13 +1,15 @@
 """What a job asks of the scheduler: memory, time and cores.
 
 Of a training job they follow from the model's shape, the tokens and the members in one process, of
-a job of the corpus from the text that it reads. The rules multiply memory and time by the attempt.
-A training job at its time limit gets SIGTERM, keeps a checkpoint and fails; its next
-try goes on from there.
+a job of the corpus from the text that it reads. How they grow from try to try, and where time ends,
+stands in `requests`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
+from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
 from mixwright.study.final_trainer import PACKED_TRAINER
@@ -20,10 +22,16 @@ BASE_MB = {"proxy": 900, "final": 1_200}
 CUDA_MB = 4_000  # megabytes in the machine's memory of a process that has a GPU
 MARGIN = 1.25
 TRAINER_LOGITS = 3  # copies of a whole batch's logits in a final; measured 2
-# cautious: half of what small shapes reached
-FLOPS_PER_MINUTE = {"cpu": 60 * 5e9, "cuda": 60 * 2e13}
+FLOAT_BYTES = 4
+# Copies of the weights that the machine's memory holds of members that a GPU trains: the first
+# weights, and weights and two moments of a checkpoint.
+ON_HOST = 4
+# Copies in the process that leads while a checkpoint is written or read: weights and two moments.
+OF_CHECKPOINT = 3
 START_MINUTES = 10
-CAUTION = 2
+# By kind of device: times the minutes by the table of devices, which is right to a factor of 2.
+# Cores are of more kinds than the table has, and shared.
+CAUTION = {"cpu": 4, "cuda": 2}
 MASKED_PASSES = 7  # a masked model predicts every seventh token at a time
 EXAMPLE_TOKENS = 512  # of an example that is not cut
 # of trees: the rows of all domains, and one model
@@ -44,63 +52,109 @@ TOKENIZING_RATE = 20_000_000
 UNSIZED_TEXT = 1_000_000_000  # bytes of a source of which nobody knows the size
 
 
-def memory_mb(study: Study, part: str, processes: int = 1) -> int:
+def memory_mb(study: Study, part: str, processes: int = 1, runs: int | None = None) -> int:
     """Returns megabytes of a machine's memory, not of a GPU's, that a job needs on one node.
 
-    Lengths of runs and sizes of packs do not matter: waves of members pass one after another.
+    Lengths of runs do not matter: waves of members pass one after another.
 
     Args:
         study: the study.
         part: `proxy` or `final`.
         processes: how many processes run on the node.
+        runs: how many members the job has; None: those of a full pack.
     """
     if "shape" not in study.config[part]:
         return UNSIZED_MB
     if part == "proxy" or study.final_trainer == PACKED_TRAINER:
-        model_mb = _packed_mb(study, part)
+        model_mb = _packed_mb(study, part, runs)
     else:
         model_mb = _final_mb(study, processes)
-    return int(processes * (BASE_MB[part] + model_mb))
+    return int(processes * BASE_MB[part] + model_mb)
 
 
-def _packed_mb(study: Study, part: str) -> float:
+def _packed_mb(study: Study, part: str, runs: int | None) -> float:
     """On a CPU, all that a wave holds; with a GPU, first weights and a checkpoint to be written."""
     spec = study.config[part]
     shape = spec["shape"]
-    device = spec["device"]
     vocabulary = vocabulary_of(study, part)
-    members = spec.get("wave", "auto")
-    if device == "cuda":
-        if members == "auto":
-            members = MOST[device]
-        return CUDA_MB + members * 4 * 4 * parameters(shape, vocabulary) / 2**20
+    members = members_of(study, runs, part)
+    if spec["device"] == "cuda":
+        return CUDA_MB + ON_HOST * members * _weights_mb(shape, vocabulary)
     # a calibration chooses no kernel that takes more than this
     kernel = spec.get("attention", "auto")
-    sequences, members = packed(spec, vocabulary, CPU_MB, kernel)
+    sequences, _ = packed(spec, vocabulary, CPU_MB, kernel)
     return members * member_mb(shape, vocabulary, sequences, kernel)
 
 
-def _final_mb(study: Study, processes: int) -> float:
-    """On a CPU: weights, gradients, two moments, and a process's part of a batch.
+def members_of(study: Study, runs: int | None = None, part: str = "proxy") -> int:
+    """Returns the members that train side by side at most.
 
-    A batch is its activations and logits.
+    Args:
+        study: the study.
+        runs: how many the job has; None: those of a full pack.
+        part: `proxy`, or `final` where the packed trainer trains finals.
+    """
+    spec = study.config[part]
+    wave = spec.get("wave", "auto")
+    if spec["device"] == "cuda":
+        members = MOST["cuda"] if wave == "auto" else wave
+    else:
+        kernel = spec.get("attention", "auto")
+        _, members = packed(spec, vocabulary_of(study, part), CPU_MB, kernel)
+    if runs is None:
+        runs = spec["per_job"]
+    if runs == "auto":
+        runs = max(map(len, study.final_packs.values()), default=1)
+    return int(min(members, runs))
+
+
+def _weights_mb(shape: Mapping[str, Any], vocabulary: int) -> float:
+    """Megabytes of a model's weights in float32."""
+    return FLOAT_BYTES * parameters(shape, vocabulary) / 2**20
+
+
+def _final_mb(study: Study, processes: int) -> float:
+    """What the processes of one node hold of a final beside themselves.
+
+    Each makes the whole model before a GPU takes it, or slices of it. One of them, which leads, has
+    all weights and moments while it writes a checkpoint.
     """
     spec = study.final
-    shape = spec["shape"]
-    vocabulary = vocabulary_of(study, "final")
-    weights = parameters(shape, vocabulary)
+    weights_mb = _weights_mb(spec["shape"], vocabulary_of(study, "final"))
+    in_all = spec["nodes"] * processes
+    leader_mb = OF_CHECKPOINT * weights_mb
     if spec["device"] == "cuda":
-        return CUDA_MB + MARGIN * 4 * 4 * weights / 2**20
+        models_mb = processes * weights_mb + leader_mb
+        return processes * CUDA_MB + MARGIN * models_mb
+    # weights, gradients, two moments, and a spare
+    states_mb = 5 * weights_mb
+    if in_all == 1:
+        return MARGIN * (states_mb + _batch_mb(study, 1))
+    if spec["parallel"] == "fsdp":
+        # the whole weights, until they are sliced
+        states_mb = weights_mb + states_mb / in_all
+    else:
+        # gradients are gathered in buckets
+        states_mb += weights_mb
+    models_mb = processes * (states_mb + _batch_mb(study, in_all))
+    return MARGIN * (models_mb + leader_mb)
+
+
+def _batch_mb(study: Study, in_all: int) -> float:
+    """A process's part of a batch on a CPU: its activations and logits."""
+    spec = study.final
+    shape = spec["shape"]
     # of one token
     layer = 16 * shape["width"] + 4 * shape["hidden"]
     floats = shape["layers"] * layer
-    floats += TRAINER_LOGITS * vocabulary
+    floats += TRAINER_LOGITS * vocabulary_of(study, "final")
     if spec["precision"] == "bfloat16":
         # attention that is not fused keeps its scores
         floats += 3 * shape["layers"] * shape["heads"] * shape["context"]
-    tokens = spec["batch"] / processes * shape["context"]
-    batch = tokens * floats
-    return MARGIN * 4 * (5 * weights + batch) / 2**20
+    sequences = spec["batch"] / in_all
+    if spec["micro_batch"] != "auto":
+        sequences = min(sequences, spec["micro_batch"])
+    return FLOAT_BYTES * sequences * shape["context"] * floats / 2**20
 
 
 def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
@@ -207,8 +261,24 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
     size = parameters(spec["shape"], vocabulary)
     token_passes = 6 * trained + 2 * texts * scored
     operations = size * token_passes
-    minutes = CAUTION * operations / FLOPS_PER_MINUTE[spec["device"]] / processes
+    device = device_of_requests(spec["device"])
+    speed = device.flops_per_second(spec["shape"], spec["precision"], part)
+    width = spec["shape"]["width"]
+    if device.kind == "cuda" and width < NARROW:
+        # so narrow models keep a GPU waiting, and the table does not say for how long
+        speed *= (width / NARROW) ** 2
+    minutes = CAUTION[device.kind] * operations / speed / 60 / processes
     return int(START_MINUTES + minutes)
+
+
+@cache
+def device_of_requests(kind: str) -> Device:
+    """Returns the device by whose speed time is asked for: a GPU of this machine, or the usual one.
+
+    Of cores it is always the usual one, for jobs may run on another machine.
+    """
+    known = gpus() if kind == "cuda" else []
+    return known[0] if known else DEVICES[USUAL[kind]]
 
 
 def vocabulary_of(study: Study, part: str) -> int:

@@ -54,7 +54,7 @@ def find_caveats(
     caveats = _of_proxies(study, signals, losses)
     caveats += _finals_below_reference(scores, study.target_weights, study.learner)
     caveats += _intervals(comparison, scores)
-    caveats += _diverged_finals(finals)
+    caveats += _diverged_finals(finals, study.diverged)
     caveats += _same_mixtures(mixtures, "so they share one final model")
     caveats += _without_evidence(mixtures)
     return serious_first(caveats)
@@ -283,8 +283,11 @@ def _diverged(losses: pd.DataFrame) -> list[Caveat]:
     return [Caveat(text)]
 
 
-def _diverged_finals(finals: pd.DataFrame | None) -> list[Caveat]:
-    """Final models without a score, because their losses were not finite."""
+def _diverged_finals(finals: pd.DataFrame | None, diverged: str) -> list[Caveat]:
+    """Final models without a score, because their losses were not finite.
+
+    Who says `diverged: drop` has decided that the others are enough.
+    """
     names = []
     for row in _without_score(finals).itertuples():
         name = f"{row.mixer} with seed {row.seed} (step {row.step:.0f})"
@@ -295,7 +298,7 @@ def _diverged_finals(finals: pd.DataFrame | None) -> list[Caveat]:
         f"These final models diverged and have no score: {', '.join(names)}."
         f" Mixtures are compared over the seeds that all have. {LOWER}"
     )
-    return [Caveat(text, serious=True)]
+    return [Caveat(text, serious=diverged == "refuse")]
 
 
 def check_reference(finals: pd.DataFrame | None) -> None:

@@ -6,7 +6,9 @@ benchmarks for CPU cores. It is right to a factor of about 2, and no closer.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError, closest
@@ -163,6 +165,9 @@ DEVICES = {
 CPUS = tuple(name for name, device in DEVICES.items() if device.kind == "cpu")
 # What is planned for where a study says cuda, and nobody says which.
 USUAL = {"cpu": "cpu", "cuda": "a100"}
+# where NVIDIA's driver tells the GPUs of a machine
+DRIVER = Path("/proc/driver/nvidia/gpus")
+MODEL = "Model:"
 # They say no more than that it is a GPU.
 ANY_GPU = ("cuda", "gpu", "nvidia")
 
@@ -195,3 +200,14 @@ def known_as(maker_name: str) -> Device | None:
         if device.sign and device.sign in words:
             return device
     return None
+
+
+def gpus(driver: Path = DRIVER) -> list[Device]:
+    """Returns the GPUs of this machine that the table knows."""
+    known = []
+    for information in driver.glob("*/information"):
+        with suppress(OSError):
+            for line in information.read_text().splitlines():
+                if line.startswith(MODEL):
+                    known.append(known_as(line.removeprefix(MODEL)))
+    return [device for device in known if device is not None]
