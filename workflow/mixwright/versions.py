@@ -27,5 +27,6 @@ VERSIONS = {
     "export": 1,
     "final": 1,
     "evaluate": 1,
+    "tasks": 1,
     "report": 5,
 }
