@@ -143,8 +143,9 @@ def _row(task: str, metric: Metric, answers: pd.DataFrame) -> TaskRow:
     of_finals = sums.groupby(["mixer", "seed"])[["total", "weight"]].sum()
     values = (of_finals.total / of_finals.weight).unstack("seed")
     # as documents have losses over tokens, questions have values over weights
-    documents = sums.rename(columns={"total": "loglikelihood", "weight": "scored_tokens"})
-    documents = documents.drop(columns=["value", "metric"])
+    documents = sums[["mixer", "seed", "task", "example"]].assign(
+        loglikelihood=sums.total, scored_tokens=sums.weight
+    )
     comparison = Comparison(values, {task: 1.0}, documents, metric)
     means = comparison.means
     cells = {}

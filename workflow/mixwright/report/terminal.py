@@ -187,7 +187,7 @@ def _tasks(rows: Sequence[Record]) -> "Table":
         for arm in arms:
             cell = row["arms"][arm]
             mark = MARKS.get(cell["natural"]["verdict"], " ")
-            values.append(f"{cell['value']:.3f}±{cell['stderr']:.3f}{mark}")
+            values.append(f"{cell['value']:.3f}{mark}")
         table.add_row(row["task"], row["metric"]["title"], *values)
     return table
 

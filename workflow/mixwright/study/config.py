@@ -22,6 +22,7 @@ from mixwright.study.shorthand import (
     check_tables,
     variants,
 )
+from mixwright.study.task_files import check_tasks
 from mixwright.study.token_domains import check_token_domains
 from mixwright.study.values import as_wanted
 from mixwright.study.written import check_files
@@ -83,6 +84,7 @@ def resolve(
         # A run of trees reads all rows there are, whatever its weights.
         study["goal"] |= {"tokens": 1, "max_epochs": None}
     checks.check_processes(study)
+    check_tasks(study)
     return study
 
 

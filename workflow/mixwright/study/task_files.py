@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from mixwright.errors import MixwrightError
+from mixwright.learners import LEARNERS
 from mixwright.sources.places import expanded
 
 KEY = "config: evaluation.tasks.folders"
@@ -26,6 +27,33 @@ class _Tolerant(yaml.SafeLoader):
 
 
 _Tolerant.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def check_tasks(study: Mapping[str, Any]) -> None:
+    """Checks that the final models of a study can be asked the questions of tasks.
+
+    Raises:
+        MixwrightError: they cannot, or folders of tasks stand there without a task's name.
+    """
+    tasks = study["evaluation"]["tasks"]
+    if not tasks["names"]:
+        if tasks["folders"]:
+            raise MixwrightError(
+                f"{KEY}: no task is named, so nothing is asked; list names of tasks in"
+                " evaluation.tasks.names"
+            )
+        return
+    learner = LEARNERS[study["learner"]]
+    if learner.masked or not learner.sized:
+        raise MixwrightError(
+            f"config: evaluation.tasks: learner {study['learner']} continues no text, and tasks"
+            " ask for continuations; leave evaluation.tasks out"
+        )
+    if study["goal"]["leave_target_out"]:
+        raise MixwrightError(
+            "config: evaluation.tasks: with goal.leave_target_out a mixer has a final a target, and"
+            " tasks compare one a mixer; leave one of the two out"
+        )
 
 
 def task_folders(folders: Iterable[str]) -> list[Path]:
