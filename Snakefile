@@ -42,6 +42,7 @@
 #                                                     .account.csv and .notes.txt beside it
 #            results/{study}/finals/{pack}.parquet    final models, trained
 #            results/{study}/scores/{pack}.parquet    and scored
+#            results/{study}/task_scores/{pack}.parquet  on tasks too, where the study names some
 #            results/{study}/report/                  figures, tables, summary
 #            results/{study}/progress/{pack}.json     progress of a running training job, which
 #                                                     `mixwright status` reads

@@ -132,11 +132,16 @@ TOURNAMENT = _table(
     columns="mixer:str target:str runs:int spearman:float kendall:float regret:float"
     " pairwise:float rmse:float unit:str",
 )
-# value in nats/token or bits/byte; stderr over documents.
+# value in nats/token or bits/byte; stderr over documents. Scores of lm-evaluation-harness have no
+# unigram model, and higher says whether more of the metric is better (1) or less (0). A metric
+# whose error nobody knows has none.
 SCORES = _table(
     "scores",
     key="mixer seed task metric",
-    columns="mixer:str seed:int task:str metric:str value:float stderr:float n:int unigram:float",
+    columns="mixer:str seed:int task:str metric:str value:float stderr:float n:int unigram:float"
+    " higher:int",
+    nullable="stderr",
+    optional="unigram higher",
 )
 # Companion of SCORES: one row a scored document, so that the losses of two finals can be paired.
 # label: 0 or 1, where the example has one.
@@ -146,6 +151,17 @@ DOCUMENTS = _table(
     columns="mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int"
     " label:float",
     optional="label",
+)
+
+# Companion of SCORES of lm-evaluation-harness: one row a question, of the metric that its task is
+# judged by. The task's score is the sum of value * weight over the sum of weights. loglikelihood:
+# of the right answer, in nats, where there is one.
+ANSWERS = _table(
+    "answers",
+    key="mixer seed task example",
+    columns="mixer:str seed:int task:str example:int metric:str value:float weight:float"
+    " loglikelihood:float",
+    optional="loglikelihood",
 )
 
 _RUN = [pa.field("run", pa.string(), False), pa.field("store_key", pa.string(), False)]

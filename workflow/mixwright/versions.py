@@ -28,5 +28,6 @@ VERSIONS = {
     "export": 1,
     "final": 1,
     "evaluate": 2,
+    "tasks": 1,
     "report": 5,
 }

@@ -2,6 +2,7 @@
 # There are no rules here.
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 
 from snakemake.io import contains_wildcard
 
@@ -27,6 +28,7 @@ from mixwright.jobs.resources import (
     cleaning_minutes,
     memory_mb,
     scoring_minutes,
+    task_minutes,
     tokenizing_mb,
     tokenizing_minutes,
     tokenizing_threads,
@@ -93,6 +95,7 @@ EXPORT_SOURCES = listed(STUDY.export_inputs)
 TOKENIZER_FILES = listed(STUDY.tokenizer_files)
 # What models start from: files of checkpoints, and configurations of transformers.
 START_FILES = {part: listed(start_files, CONFIG, part) for part in ("proxy", "final")}
+TASK_FILES = listed(STUDY.task_files)
 if STUDY.measured:
     for key, file in measured_files(STUDY.measured).items():
         listed(STUDY.places.inputs, f"measured.{key}", file)
@@ -118,6 +121,14 @@ if "cuda" in DEVICES and not STUDY.measured and not can_reach_gpu():
         file=sys.stderr,
     )
 
+if STUDY.tasks and not find_spec("lm_eval"):
+    print(
+        "mixwright: the study names tasks, and lm-evaluation-harness is not installed here;"
+        " evaluate_tasks will fail unless it runs elsewhere: pip install 'mixwright[tasks]', or"
+        " run with --use-conda",
+        file=sys.stderr,
+    )
+
 
 def spec(*keys):
     """Hashes the parts of the study that a rule's numbers depend on. A key may be dotted."""
@@ -135,7 +146,12 @@ def inputs_of(name):
     Of many it is the newest: one is newer than the output where the newest is. Which files there
     are, and their sizes and times, are a parameter then (`stamps_of`).
     """
-    files = seen_by_snakemake(FILES[name])
+    return as_inputs(FILES[name])
+
+
+def as_inputs(files):
+    """A user's files as inputs of a rule: all of them, or the newest of many."""
+    files = seen_by_snakemake(files)
     if len(files) <= MANY_FILES:
         return files
     return [newest(files)]

@@ -1,6 +1,7 @@
 # REQUIRES  results/{study}/mixtures/{arm}.json, shards/{name}/, tokenizer/, targets/{name}.npz
 # PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals),
-#           scores/{pack}.parquet, final_documents/{pack}.parquet
+#           scores/{pack}.parquet, final_documents/{pack}.parquet,
+#           task_scores/{pack}.parquet, task_answers/{pack}.parquet where the study names tasks
 
 
 rule train_finals:
@@ -58,3 +59,29 @@ rule evaluate_finals:
         "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json"
         " --finals {input.finals:q} --shards {input.shards:q} --targets {input.targets:q}"
         " --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"
+
+
+rule evaluate_tasks:
+    input:
+        finals="results/{study}/finals/{pack}.parquet",
+        tasks=as_inputs(TASK_FILES),
+    output:
+        scores="results/{study}/task_scores/{pack}.parquet",
+        answers="results/{study}/task_answers/{pack}.parquet",
+    log:
+        "logs/{study}/evaluate_tasks/{pack}.log",
+    conda:
+        "../../envs/tasks.yaml"
+    threads: CONFIG["final"]["processes"]
+    resources:
+        **placement(CONFIG["final"]),
+        mem_mb=lambda _, attempt: attempt * memory_mb(STUDY, "final", CONFIG["final"]["processes"]),
+        runtime=lambda wc, attempt: attempt * task_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
+    params:
+        spec=digest(STUDY.task_spec),
+        files=stamps(TASK_FILES),
+        version=VERSIONS["tasks"],
+    shell:
+        launch(CONFIG["final"]) + " evaluate-tasks --study results/{wildcards.study}/study.json"
+        " --finals {input.finals:q} --scores {output.scores:q} --answers {output.answers:q}"
+        " 2>&1 | tee {log:q}"

@@ -33,6 +33,8 @@ START_MINUTES = 10
 # Cores are of more kinds than the table has, and shared.
 CAUTION = {"cpu": 4, "cuda": 2}
 MASKED_PASSES = 7  # a masked model predicts every seventh token at a time
+USUAL_QUESTIONS = 10_000  # of a task, at most: HellaSwag's
+USUAL_CHOICES = 4
 EXAMPLE_TOKENS = 512  # of an example that is not cut
 # of trees: the rows of all domains, and one model
 UNSIZED_MB = 2_000
@@ -205,6 +207,20 @@ def scoring_minutes(study: Study, finals: int) -> int:
     return _minutes(study, "final", 0, finals * study.evaluation["final_tokens"])
 
 
+def task_minutes(study: Study, finals: int) -> int:
+    """Returns minutes to ask so many finals the questions of the study's tasks.
+
+    How many questions a task of a hub has is not known at parse time: this is a guess.
+    """
+    tasks = study.tasks
+    if not tasks:
+        return START_MINUTES
+    questions = len(tasks["names"]) * min(tasks["limit"] or USUAL_QUESTIONS, USUAL_QUESTIONS)
+    tokens = questions * USUAL_CHOICES * study.final["shape"]["context"]
+    processes = study.final["nodes"] * study.final["processes"]
+    return _passes_minutes(study, "final", 2 * finals * tokens, processes)
+
+
 def cleaning_mb(study: Study, domain: str) -> int:
     """Returns megabytes of memory to clean a part of a domain."""
     return int(CLEANING_MB + CLEANING_GROWTH * looked_at(study, domain) / 2**20)
@@ -255,11 +271,14 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
     texts = len({*study.config["domains"], *study.config["targets"]})
     if study.learner.masked:
         texts *= MASKED_PASSES
-    spec = study.config[part]
     # 6 operations a weight and token for training, 2 for scoring
-    vocabulary = vocabulary_of(study, part)
-    size = parameters(spec["shape"], vocabulary)
-    token_passes = 6 * trained + 2 * texts * scored
+    return _passes_minutes(study, part, 6 * trained + 2 * texts * scored, processes)
+
+
+def _passes_minutes(study: Study, part: str, token_passes: float, processes: int) -> int:
+    """Minutes for so many operations on each weight of a model."""
+    spec = study.config[part]
+    size = parameters(spec["shape"], vocabulary_of(study, part))
     operations = size * token_passes
     device = device_of_requests(spec["device"])
     speed = device.flops_per_second(spec["shape"], spec["precision"], part)

@@ -8,6 +8,7 @@ import numpy as np
 
 from mixwright.report.bars import mixture_bars
 from mixwright.report.by_target import Cell
+from mixwright.report.by_task import tasks_section
 from mixwright.report.caveats import Caveat
 from mixwright.report.exported import exports_section
 from mixwright.report.figures.style import AXIS, VERDICTS
@@ -52,6 +53,7 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
         backtest_section(summary.backtest),
         transfer_section(summary.transfer),
         _targets(summary),
+        tasks_section(summary.tasks, [arm.mixer for arm in summary.arms]),
         section("Mixer by mixer", bullets(sentences)),
         exports_section(summary.exports),
         data_section(summary.data, summary.chosen),

@@ -14,6 +14,7 @@ from mixwright.corpus.counts import extents
 from mixwright.errors import counted
 from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
+from mixwright.report.by_task import TaskRow
 from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
@@ -81,6 +82,7 @@ class Summary:
     # a row a domain, where text was read
     data: tuple[DataRow, ...] = ()
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
+    tasks: tuple[TaskRow, ...] = ()  # of lm-evaluation-harness
 
     def arm(self, mixer: str) -> ArmSummary:
         """Returns the summary of one mixer's mixture."""

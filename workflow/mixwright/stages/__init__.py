@@ -108,6 +108,9 @@ COMMANDS = {
     ),
     "train-finals": Command(STAGES, "final:train_finals", "Train a pack of final models"),
     "evaluate-finals": Command(STAGES, "final:evaluate_finals", "Score a pack of final models"),
+    "evaluate-tasks": Command(
+        STAGES, "final:evaluate_tasks", "Score a pack of final models on tasks of lm-eval"
+    ),
     "import-runs": Command(STAGES, "measured:import_runs", "Import tables of runs of others"),
     "weigh-domains": Command(
         STAGES, "measured:weigh_domains", "Write the natural mixture of measured runs"

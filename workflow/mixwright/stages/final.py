@@ -10,6 +10,8 @@ from mixwright.corpus.counts import count_domains, extents
 from mixwright.corpus.shards import Examples
 from mixwright.files import read_json
 from mixwright.finals.arm import Arm
+from mixwright.finals.processes import joined
+from mixwright.finals.tasks.evaluate import evaluate_tasks as answer_tasks
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
 from mixwright.mixture import Mixture
@@ -75,6 +77,24 @@ def evaluate_finals(
     result = evaluate(models, examples, domains, plan)
     tables.write(result.documents, documents, tables.DOCUMENTS)
     tables.write(result.scores, scores, tables.SCORES)
+
+
+def evaluate_tasks(study: Path, finals: Path, scores: Path, answers: Path) -> None:
+    """Ask every final model the questions of the study's tasks, by lm-evaluation-harness.
+
+    Example:
+        mixwright evaluate-tasks --study results/demo/study.json
+            --finals results/demo/finals/0123456789abcdef.parquet
+            --scores task_scores.parquet --answers answers.parquet
+    """
+    plan = Study.read(study)
+    hold_gpu(plan.final)
+    models = tables.read(finals, tables.FINALS)
+    with joined(plan.final) as processes:
+        result = answer_tasks(models, plan, processes)
+    if processes.leads:
+        tables.write(result.answers, answers, tables.ANSWERS)
+        tables.write(result.scores, scores, tables.SCORES)
 
 
 def _arms(plan: Study, pack: str, mixtures: Sequence[Path]) -> list[Arm]:

@@ -36,6 +36,8 @@ OUTPUTS = {
     "collect-losses.realised": FILE,
     "evaluate-finals.documents": FILE,
     "evaluate-finals.scores": FILE,
+    "evaluate-tasks.answers": FILE,
+    "evaluate-tasks.scores": FILE,
     "import-runs.design": FILE,
 }
 
@@ -46,6 +48,7 @@ POSITIONAL = ("init.sources", "check-mixture.file")
 OPTIONS = {
     "anchor_losses": "losses of the anchor runs; predictions are shifted to their level",
     "anchor_mixtures": "mixtures of a few runs at a larger scale, in the same form as --mixtures",
+    "answers": "table to write: a row a question of a task (.parquet)",
     "arm": "name of the proposal: a mixer, or MIXER@GOAL",
     "available": "DOMAIN=TOKENS for every domain: the tokens that exist to train on",
     "budget": "what may be spent: '40 GPU-hours', '200 CPU-hours', or with --prices '$500'",

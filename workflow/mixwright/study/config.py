@@ -24,6 +24,7 @@ from mixwright.study.shorthand import (
     check_tables,
     variants,
 )
+from mixwright.study.task_files import check_tasks
 from mixwright.study.token_domains import check_token_domains
 from mixwright.study.values import as_wanted
 from mixwright.study.written import check_files
@@ -90,6 +91,7 @@ def resolve(
     checks.check_processes(study)
     if LEARNERS[study["learner"]].sized and study["finals"] == "trained":
         check_trainer(study)
+    check_tasks(study)
     return study
 
 

@@ -15,7 +15,7 @@ HISTORY = ("sacct", "--noheader", "--allocations", "--format=JobID", "--parsable
 ACCOUNTS = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", "format=account,user")
 POLL_SECONDS = 20  # between two questions after a job, as the profiles have it
 DISABLED = "accounting storage is disabled"
-OF_FINALS = ("train_finals", "evaluate_finals")
+OF_FINALS = ("train_finals", "evaluate_finals", "evaluate_tasks")
 TRAINING = ("calibrate", "train_proxies", *OF_FINALS)  # rules that may use a GPU
 
 

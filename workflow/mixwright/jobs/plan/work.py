@@ -155,6 +155,8 @@ def _finals(study: Study, finished: Set[str]) -> Work:
             packs.append(len(members))
     finals = sum(packs)
     jobs = {"train_finals": len(packs), "evaluate_finals": len(packs)}
+    if study.tasks:
+        jobs["evaluate_tasks"] = len(packs)
     if not study.learner.sized:
         return _trees(FINALS, "final", finals, jobs)
     final = study.final
