@@ -13,6 +13,7 @@ VERSIONS = {
     "clean": 3,
     "tokenizer": 1,
     "tokenize": 3,
+    "questions": 4,
     "datasets": 2,
     "design": 1,
     "calibrate": 1,
