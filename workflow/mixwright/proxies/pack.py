@@ -19,6 +19,7 @@ from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.refresh import Refresh
+from mixwright.proxies.scored import held_out_texts, scored_texts
 from mixwright.proxies.store import Store, done, key_of, mixture_of, renamed, row
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import KEYS, machine, rule_of_thumb
@@ -67,11 +68,8 @@ class Work:
         evaluation = study.evaluation
         shape = Shape.of(proxy["shape"], vocabulary, proxy["attention"])
         spec = study.proxy_spec | {"vocabulary": vocabulary}
-        # A causal model's last token is predicted and not read.
-        longest = shape.context + 1
         if shape.masked:
             spec["mask_token"] = mask_token(shards[0])
-            longest = shape.context
         spec |= _sources(shards, study)
         fingerprints = _fingerprints(shards, targets)
         domains = [shard.domain for shard in shards]
@@ -82,12 +80,7 @@ class Work:
             key = key_of(run, mixture, fingerprints, spec, study.recorded)
             keys[run.name] = key
             members[key] = _member(run, mixture, key)
-        texts = dict(targets)
-        for shard in shards:
-            texts[shard.domain] = shard.validation
-        measured = {}
-        for name, examples in texts.items():
-            measured[name] = examples.first(evaluation["tokens"], None, longest)
+        texts = held_out_texts(targets, shards, study)
         recorded = {name: texts[name] for name in study.recorded["targets"]}
         return cls(
             shape,
@@ -95,7 +88,7 @@ class Work:
             computed=json.dumps(_how(proxy)),
             keys=keys,
             members=members,
-            measured=measured,
+            measured=scored_texts(targets, shards, study, evaluation["tokens"]),
             recording=LikelihoodTexts.of(evaluation, recorded),
         )
 

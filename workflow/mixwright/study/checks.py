@@ -14,8 +14,8 @@ from mixwright.simplex.bounds import groups_of
 from mixwright.sources import LABELS, create, entry, public
 from mixwright.sources.places import Places
 from mixwright.study.limits import check_bounds, check_given, check_own_data, check_shares
-from mixwright.study.questions import check_chosen
 from mixwright.study.measured_targets import measured_metrics, spelled_out
+from mixwright.study.questions import check_chosen
 from mixwright.study.schema import did_you_mean
 
 # Sections of a study that trains runs of its own.

@@ -11,6 +11,7 @@ from mixwright.mixers import MIXERS
 from mixwright.sources import public
 from mixwright.sources.places import expanded
 from mixwright.study import checks
+from mixwright.study.lengths import document_tokens
 from mixwright.study.messages import check_against
 from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
@@ -77,6 +78,7 @@ def resolve(
         check_keys(study)
     if LEARNERS[study["learner"]].sized:
         _write_out_shapes(study, folder / "models")
+        study["evaluation"]["document_tokens"] = document_tokens(study, _trained(study))
         if "measured" not in study:
             check_samples(study)
     else:

@@ -1,9 +1,13 @@
 """How many training tokens a step has, and how many steps and tokens a run takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mixwright.learners import LEARNERS
+
+# Tokens scored of a document, however short the models' contexts: a few hundred tokens tell a
+# domain, and a few thousand scored tokens then come from many of its documents.
+DOCUMENT_TOKENS = 512
 
 
 def step_tokens(config: Mapping[str, Any], part: str) -> int:
@@ -28,6 +32,28 @@ def final_tokens(config: Mapping[str, Any]) -> int:
     """Returns the training tokens of a final: the goal's, rounded to whole steps."""
     count = steps(config, config["goal"]["tokens"], "final")
     return count * step_tokens(config, "final")
+
+
+def document_tokens(config: Mapping[str, Any], parts: Iterable[str]) -> int | None:
+    """Returns the tokens that are scored of a held-out document at most; None for all.
+
+    `auto` is DOCUMENT_TOKENS, or the longest context of the study's models where that is more.
+
+    Args:
+        config: the config, with the shapes of its models written out.
+        parts: the sections whose models the study trains.
+    """
+    limit = config["evaluation"]["document_tokens"]
+    if limit is None:
+        return None
+    if limit != "auto":
+        return int(limit)
+    longest = DOCUMENT_TOKENS
+    for part in parts:
+        settings = config[part]
+        context = settings.get("context") or settings["shape"]["context"]
+        longest = max(longest, int(context))
+    return longest
 
 
 def _is_sized(config: Mapping[str, Any]) -> bool:

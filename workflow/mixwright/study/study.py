@@ -36,6 +36,8 @@ PROXY_SETTINGS = (
     "compile",
     "micro_batch",
 )
+# Settings of the evaluation that say what is scored, and when.
+EVALUATION_SETTINGS = ("tokens", "steps", "example_tokens", "document_tokens")
 # Settings of a final that change none of its numbers.
 FINAL_ASIDE = (
     "seeds",
@@ -98,7 +100,7 @@ class Study(Material):
             return self._trees | {"version": VERSIONS["proxy"]}
         spec = keyed({key: self.proxy[key] for key in PROXY_SETTINGS})
         evaluation = self.evaluation
-        spec["evaluation"] = {key: evaluation[key] for key in ("tokens", "steps")}
+        spec["evaluation"] = {key: evaluation.get(key) for key in EVALUATION_SETTINGS}
         spec["version"] = VERSIONS["proxy"]
         if self.epochs_of:
             spec["epochs_of"] = self.epochs_of
