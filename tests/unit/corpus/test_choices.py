@@ -1,4 +1,4 @@
-"""Accuracies by hand-made log-likelihoods, and all answers of a target from its rows to its file."""
+"""Accuracies by hand-made log-likelihoods, and the answers of a target, from rows to file."""
 
 import hashlib
 import json

@@ -13,7 +13,7 @@ space before it; its acc_bytes divides by UTF-8 bytes. Of equal numbers the firs
 2504.11393), by which small models rank data where their accuracy is still that of a guess.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
@@ -175,6 +175,16 @@ class Choices:
                 f"{path}: not a file of examples ({error.__class__.__name__});"
                 " tokenize the corpus again"
             ) from None
+
+
+def load_choices(paths: Iterable[str | Path]) -> dict[str, Choices]:
+    """Returns target -> its choices, of those of the targets' files that hold questions."""
+    loaded = {}
+    for path in paths:
+        choices = Choices.load(path)
+        if choices is not None:
+            loaded[Path(path).stem] = choices
+    return loaded
 
 
 def means(scores: Mapping[str, Array]) -> dict[str, tuple[float, float]]:

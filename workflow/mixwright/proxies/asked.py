@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from mixwright.corpus.shards import Examples
 from mixwright.mixture import Array
 
 Row = dict[str, Any]
+# Of targets that are no questions.
+NO_CHOICES: Mapping[str, Choices] = MappingProxyType({})
 
 # Before the name of a target: its answers among the texts to score. No target has such a name.
 ANSWERS = "answers/"
