@@ -14,7 +14,7 @@ they fall as mixtures get better, and what mixers say is taken back:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from math import isfinite
 from typing import Any
@@ -267,6 +267,25 @@ class Learner:
     reads: str = "text"
     sized: bool = True  # its runs have a number of tokens, repeat their data, depend on a seed
     masked: bool = False  # it predicts masked tokens from both sides
+    # Target of questions -> what chooses by it and judges it, a name of CHOSEN; see `choosing_by`.
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def choosing_by(self, chosen: Mapping[str, str], shown: Metric) -> "Learner":
+        """Returns the learner of a study in which targets of questions choose by their answers.
+
+        What finals were compared by stands beside that, and judges the other targets.
+
+        Args:
+            chosen: target -> a name of CHOSEN.
+            shown: what a goal over the study's targets is shown as.
+        """
+        return replace(self, judged=shown, loss=shown, second=self.judged, chosen=chosen)
+
+    def judges(self, target: str) -> Metric:
+        """Returns what finals are compared by on one target."""
+        if target in self.chosen:
+            return CHOSEN[self.chosen[target]]
+        return self.second if self.chosen else self.judged
 
     def function(self, name: str) -> Callable[..., Any]:
         """Returns one of the four functions above, by the name of its field."""

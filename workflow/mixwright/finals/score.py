@@ -21,7 +21,7 @@ from mixwright.corpus.unigram import Unigrams, scored_counts
 from mixwright.errors import MixwrightError
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
-from mixwright.proxies.asked import NO_CHOICES, Asked
+from mixwright.proxies.questions import NO_CHOICES, Questions
 from mixwright.proxies.scored import scored_texts
 from mixwright.study.study import Study
 
@@ -50,7 +50,7 @@ def evaluate_finals(
     """Scores each model of a FINALS table once.
 
     A final that diverged has no score. Of the others `evaluation.final_tokens` of every text are
-    scored, and their questions are asked. An arm with a goal of its own is scored on that target
+    scored, and their questions asked. An arm with a goal of its own is scored on that target
     alone. The column `unigram` is the loss of the unigram model of the arm's own mixture on the
     same tokens, in the same unit; of questions it is a guess.
 
@@ -59,7 +59,7 @@ def evaluate_finals(
     """
     evaluation = study.evaluation
     tasks = scored_texts(targets, shards, study, evaluation["final_tokens"])
-    asked = Asked.of_texts(choices, tasks, evaluation.get("example_tokens"))
+    questions = Questions.of_texts(choices, tasks, evaluation.get("example_tokens"))
     shards = sorted(shards, key=lambda shard: shard.domain)
     device = study.final["device"]
     mask = shards[0].mask_token if study.learner.masked else None
@@ -68,8 +68,8 @@ def evaluate_finals(
     pairs = 0
     # no folder is a final that diverged
     for folder, arms in finals.groupby("folder", sort=False, dropna=True):
-        losses = _model_losses(str(folder), tasks | asked.texts, device, mask)
-        answered = asked.scores({name: -nats for name, nats in losses.items()})
+        losses = _model_losses(str(folder), tasks | questions.texts, device, mask)
+        answered = questions.scores({name: -nats for name, nats in losses.items()})
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
             names = {"mixer": arm.mixer, "seed": arm.seed}
@@ -80,8 +80,8 @@ def evaluate_finals(
                 rows = score(task, losses[task], examples, unigram[task])
                 of_task = _documents(names, task, losses[task], examples)
                 if task in answered:
-                    rows += asked.score_rows(task, answered[task])
-                    columns = asked.by_example(task, answered[task], len(examples))
+                    rows += questions.score_rows(task, answered[task])
+                    columns = questions.by_example(task, answered[task], len(examples))
                     of_task = of_task.assign(**columns)
                 scores += [names | row for row in rows]
                 documents.append(of_task)

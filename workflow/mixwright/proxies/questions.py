@@ -22,7 +22,7 @@ COLUMNS = ("accuracy", "accuracy_norm", "probability", "questions", "chance")
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class Questions:
     """The questions of each target that has some."""
 
     choices: Mapping[str, Choices]
@@ -30,7 +30,7 @@ class Asked:
     @classmethod
     def first(
         cls, choices: Mapping[str, Choices], questions: int, example_tokens: int | None = None
-    ) -> "Asked":
+    ) -> "Questions":
         """Returns the first questions of each target.
 
         Args:
@@ -40,10 +40,10 @@ class Asked:
         """
         if not questions:
             return cls({})
-        asked = {}
+        chosen = {}
         for target, of_target in choices.items():
-            asked[target] = _shortened(of_target.first(questions), example_tokens)
-        return cls(asked)
+            chosen[target] = _shortened(of_target.first(questions), example_tokens)
+        return cls(chosen)
 
     @classmethod
     def of_texts(
@@ -51,7 +51,7 @@ class Asked:
         choices: Mapping[str, Choices],
         texts: Mapping[str, Examples],
         example_tokens: int | None = None,
-    ) -> "Asked":
+    ) -> "Questions":
         """Returns the questions that are among the texts that are scored.
 
         Args:
@@ -59,12 +59,12 @@ class Asked:
             texts: target -> the first examples of it.
             example_tokens: as above.
         """
-        asked = {}
+        chosen = {}
         for target, of_target in choices.items():
             part = of_target.of_examples(len(texts[target]))
             if len(part):
-                asked[target] = _shortened(part, example_tokens)
-        return cls(asked)
+                chosen[target] = _shortened(part, example_tokens)
+        return cls(chosen)
 
     @property
     def texts(self) -> dict[str, Examples]:
