@@ -256,6 +256,7 @@ class Learner:
     folder: str  # results/{study}/<folder>/{domain} is what it reads of a domain
     open_domain: str
     train_pack: str
+    evaluate_batch: str
     train_finals: str
     evaluate_finals: str
     judged: Metric  # what finals are compared by
@@ -288,7 +289,7 @@ class Learner:
         return self.second if self.chosen else self.judged
 
     def function(self, name: str) -> Callable[..., Any]:
-        """Returns one of the four functions above, by the name of its field."""
+        """Returns one of the five functions above, by the name of its field."""
         module, _, function_name = getattr(self, name).partition(":")
         function: Callable[..., Any] = getattr(import_module(f"mixwright.{module}"), function_name)
         return function
@@ -300,6 +301,7 @@ TEXT = Learner(
     folder="shards",
     open_domain="corpus.shards:open_shard",
     train_pack="proxies.pack:train_pack",
+    evaluate_batch="proxies.evaluate:evaluate_batch",
     train_finals="finals.train:train_finals",
     evaluate_finals="finals.score:evaluate_finals",
     judged=LOSS,
@@ -318,6 +320,7 @@ LEARNERS = {
         folder="datasets",
         open_domain="tabular.dataset:open_dataset",
         train_pack="tabular.pack:train_pack",
+        evaluate_batch="tabular.pack:evaluate_batch",
         train_finals="tabular.train:train_finals",
         evaluate_finals="tabular.score:evaluate_finals",
         judged=AVERAGE_PRECISION,
