@@ -138,6 +138,10 @@ class Questions:
         return columns
 
 
+# Of studies without such targets.
+NO_QUESTIONS = Questions({})
+
+
 def _shortened(choices: Choices, example_tokens: int | None) -> Choices:
     """The same with answers and their questions cut as `Examples.first` cuts them."""
     if example_tokens is None:

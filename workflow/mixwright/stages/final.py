@@ -73,10 +73,8 @@ def evaluate_finals(
     examples = {path.stem: Examples.load(path) for path in targets}
     domains = list(map(plan.learner.function("open_domain"), shards))
     evaluate = plan.learner.function("evaluate_finals")
-    questions = {}
     choices = load_choices(targets)
-    if choices:
-        questions["choices"] = choices
+    questions = {"choices": choices} if choices else {}
     result = evaluate(models, examples, domains, plan, **questions)
     tables.write(result.documents, documents, tables.DOCUMENTS)
     tables.write(result.scores, scores, tables.SCORES)

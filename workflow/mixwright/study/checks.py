@@ -15,7 +15,6 @@ from mixwright.sources import LABELS, create, entry, public
 from mixwright.sources.places import Places
 from mixwright.study.limits import check_bounds, check_given, check_own_data, check_shares
 from mixwright.study.measured_targets import measured_metrics, spelled_out
-from mixwright.study.questions import check_chosen
 from mixwright.study.schema import did_you_mean
 
 # Sections of a study that trains runs of its own.
@@ -89,7 +88,6 @@ def check_names(study: Mapping[str, Any]) -> None:
     _check_target_names(study, domains)
     _check_learner(study)
     check_own_data(study, domains)
-    check_chosen(study)
     _check_sources(study)
     _check_target_weights(target["weight"] for target in study["targets"].values())
     _check_left_out_targets(study, domains)
