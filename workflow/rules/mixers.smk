@@ -45,9 +45,7 @@ rule validate_mixer:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=digest(
-            [CONFIG["validation"]["folds"], CONFIG["seed"], CONFIG["diverged"], *CHOSEN]
-        ),
+        spec=digest([CONFIG["validation"]["folds"], CONFIG["seed"], CONFIG["diverged"], *CHOSEN]),
         version=VERSIONS["validate"],
     shell:
         "python -m mixwright validate-mixer --study results/{wildcards.study}/study.json"
