@@ -54,6 +54,8 @@ class LossRows:
             scored: Target -> (examples,) in nats, and answers of questions. A target that is
                 missing, or whose loss is not finite, has diverged.
         """
+        if not self.targets:
+            return []
         references = self._references_of(mixture)
         answered = self.questions.columns(scored)
         rows = []

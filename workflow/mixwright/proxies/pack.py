@@ -60,7 +60,7 @@ class Results:
     def put(self, member: Member, result: Result) -> None:
         """Stores what training left of a member; the row of the store comes last."""
         key = member.key
-        if result.weights is not None:
+        if not result.diverged:
             if self.keeps_weights:
                 self.weights.put(key, result.weights, 0, self.shape)
             self.measurements.put(key, self._measured(result), anew=True)
@@ -68,7 +68,7 @@ class Results:
         for domain, (tokens, epochs) in result.realised.items():
             realised.append({"domain": domain, "tokens": tokens, "epochs": epochs})
         before_last = [fact for fact in result.losses if fact["step"] < member.steps]
-        self.store.put(key, row(key, before_last, realised, result.weights is None))
+        self.store.put(key, row(key, before_last, realised, result.diverged))
 
     def _measured(self, result: Result) -> dict[str, Any]:
         """Digest -> log-likelihoods."""

@@ -25,16 +25,19 @@ from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.resident import Resident, resident
 from mixwright.proxies.scoring import Exam
-from mixwright.proxies.wave import Member, Settings, Wave
+from mixwright.proxies.wave import Member, Settings, Start, Wave
 from mixwright.proxies.weights import finite, rounded
+
+# how often in a training it is looked who diverged, where that ends a member
+LOOKS = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """What training left of one member.
 
-    Along the run it is measured on the weights as they are, at its end on the weights as they are
-    stored, in bfloat16: so a text that is scored later is comparable.
+    Along the run it is measured on the weights as they are, at its end on the weights as the store
+    keeps them, rounded to bfloat16: so a text that is scored later is comparable.
     """
 
     # rows of tables.LOSSES without the run; losses are null once the member has diverged
@@ -45,8 +48,14 @@ class Result:
     scored: Mapping[str, NDArray[np.float64]]
     # target -> (examples,) or (scored tokens,) in nats; empty unless the member wants them
     loglikelihoods: Mapping[str, NDArray[np.float64]]
-    # each (1, ...), rounded to bfloat16; None of a member that has diverged
-    weights: Parameters | None
+    # after the last step, each (1, ...), in float32
+    weights: Parameters
+    # whether a loss or a weight was not finite: there is nothing to keep of it
+    diverged: bool
+    # (steps,) nats/token of every step that was taken; empty unless they are kept
+    training_losses: NDArray[np.float32]
+    # of this attempt: the wave's seconds, shared among its members
+    seconds: float
 
 
 NOTHING: Mapping[str, Examples] = MappingProxyType({})
@@ -71,6 +80,8 @@ class Pack:
     on_finished: Finished
     pace: PackPace
     log: Log
+    # first weights other than those that follow from the seed
+    first: Start | None = None
     # keys of the members whose results have been handed over
     handed_over: set[str] = field(default_factory=set)
 
@@ -81,7 +92,21 @@ class Pack:
 
     def wave(self, members: Sequence[Member]) -> Wave:
         """Returns a wave of these members, at its first step."""
-        return Wave(members, self.shape, self.shards, self.settings, self.resident)
+        return Wave(members, self.shape, self.shards, self.settings, self.resident, self.first)
+
+    def ended(self, wave: Wave) -> list[int]:
+        """Returns the indices of the members that take no further step."""
+        looks_at = max(1, wave.longest // LOOKS)
+        if self.settings.stops_diverged and wave.step % looks_at == 0:
+            return sorted({*wave.ended, *wave.diverged})
+        return wave.ended
+
+    def saves(self, wave: Wave, checkpoint: Checkpoint) -> bool:
+        """Returns whether a checkpoint is due."""
+        every = self.settings.checkpoint_steps
+        if every is not None:
+            return wave.step % every == 0 and not wave.ended
+        return checkpoint.due(soon=bool(wave.ended))
 
     def measure(self, wave: Wave) -> None:
         """Adds a row a target to each member that is to be scored at this step, but its last."""
@@ -90,7 +115,8 @@ class Pack:
             steps = _evenly(member.steps, self.settings.evaluations)
             if wave.step in steps and wave.step < member.steps:
                 due.append(k)
-        lively = [k for k in due if bool(wave.alive[k])]
+        alive = wave.alive.tolist() if due else []
+        lively = [k for k in due if alive[k]]
         scored = self._scored(self.exam, wave.weights(lively)) if lively else {}
         for k in due:
             self._add_rows(wave, k, _row_of(scored, lively, k))
@@ -111,8 +137,9 @@ class Pack:
         stored = rounded(wave.weights(ended))
         lively = []
         wanting = []
+        alive = wave.alive[list(ended)].tolist()
         for row, k in enumerate(ended):
-            if bool(wave.alive[k]) and finite(stored, row):
+            if alive[row] and finite(stored, row):
                 lively.append(row)
                 if wave.members[k].wants_loglikelihoods:
                     wanting.append(row)
@@ -124,17 +151,17 @@ class Pack:
         for row, k in enumerate(ended):
             of_member = _row_of(scored, lively, row)
             self._add_rows(wave, k, of_member)
-            last = _chosen(stored, [row]) if row in lively else None
-            yield (
-                wave.members[k],
-                Result(
-                    wave.rows[k],
-                    wave.schedules[k].realised,
-                    of_member,
-                    _row_of(recorded, wanting, row),
-                    last,
-                ),
+            result = Result(
+                wave.rows[k],
+                wave.schedules[k].realised,
+                of_member,
+                _row_of(recorded, wanting, row),
+                weights=wave.weights([k]),
+                diverged=row not in lively,
+                training_losses=wave.losses[k, : wave.step].cpu().numpy(),
+                seconds=wave.seconds,
             )
+            yield wave.members[k], result
 
     def _scored(self, exam: Exam, weights: Parameters) -> dict[str, NDArray[np.float64]]:
         """Returns target -> (members, ...) log-likelihoods of an exam's texts."""
@@ -169,6 +196,7 @@ def train(
     finished: Container[str] = (),
     checkpoints: Path | None = None,
     log: Log = lambda line: None,
+    first: Start | None = None,
 ) -> None:
     """Trains members, and hands over the result of each as it ends.
 
@@ -190,6 +218,7 @@ def train(
         finished: Keys of members that are not to be trained.
         checkpoints: Folder of the waves' checkpoints; None saves none.
         log: Takes progress.
+        first: Makes the first weights of members; None: they follow from the seeds.
 
     Raises:
         MixwrightError: The device is missing, or its memory does not hold one member.
@@ -210,6 +239,7 @@ def train(
         on_finished=on_finished,
         pace=PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context),
         log=log,
+        first=first,
     )
     clock = Clock(settings.checkpoint_seconds)
     longest_first = sorted(members, key=lambda member: -member.steps)
@@ -236,9 +266,10 @@ def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint
             raise
         remaining = [member for member in members if member.key not in pack.handed_over]
         if len(remaining) < 2:
+            section = pack.settings.section
             raise MixwrightError(
-                "proxy: memory does not hold one run; set proxy.micro_batch to fewer sequences,"
-                " or ask for more memory"
+                f"{section}: memory does not hold one run; set {section}.micro_batch to fewer"
+                " sequences, or ask for more memory"
             ) from None
     # Outside the handler, for the error holds on to what filled the memory.
     half = len(remaining) // 2
@@ -253,7 +284,7 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
     pack.pace.resumed(len(wave.members), wave.step)
     with terminable() as stop:
         while wave.members:
-            ended = wave.ended
+            ended = pack.ended(wave)
             if ended:
                 pack.hand_over(wave, ended)
                 wave.leave(ended)
@@ -262,7 +293,7 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
                 wave.advance()
                 pack.measure(wave)
                 pack.pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
-                if checkpoint.due(soon=bool(wave.ended)) and not stop.is_set():
+                if pack.saves(wave, checkpoint) and not stop.is_set():
                     checkpoint.save(wave.state())
             # also after results were handed over: the others may have come far since the last save
             if stop.is_set() and wave.members:

@@ -85,6 +85,16 @@ def finished(study: Study, results: Path) -> frozenset[str]:
     return frozenset(names)
 
 
+def holds_earlier_results(store: Path) -> bool:
+    """Returns whether a store has results of runs, and nothing of this version's.
+
+    Versions before kept no weights. Their results lie under other keys, which nothing asks for.
+    """
+    if (store / "measured").exists():
+        return False
+    return any(store.glob("[0-9a-f][0-9a-f]/*.parquet"))
+
+
 def _outdated(study: Study, results: Path) -> set[str]:
     """Batches that are to be scored on something else, and packs whose weights are not kept."""
     listed = _listed(results)
