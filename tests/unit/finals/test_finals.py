@@ -21,7 +21,7 @@ from mixwright.finals import train as final
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.loop import latest
 from mixwright.finals.models import build
-from mixwright.finals.score import example_losses
+from mixwright.finals.score import model_losses
 from mixwright.finals.train import train_finals
 from mixwright.finals.trainer import Sequences
 from mixwright.mixture import Mixture
@@ -60,7 +60,8 @@ def test_a_final_beats_the_unigram_model_and_loads_like_any_model(shards, tokeni
     counts = np.stack([shard.unigram for shard in shards])
     for shard in shards:
         examples = shard.validation.first(example_tokens=16)
-        loss = example_losses(model, examples).sum() / examples.scored_tokens.sum()
+        losses = model_losses(model, {"t": examples}, SHAPE["context"])["t"]
+        loss = losses.sum() / examples.scored_tokens.sum()
         assert loss < unigram_losses(ARM.mixture.weights, counts, examples) - 0.3
     assert model.config.use_cache
     assert finals.train_loss[0] < 3.5 and finals.tokens[0] == 150 * 64

@@ -146,7 +146,7 @@ def _ahead(items: Iterator[Any]) -> Iterator[Any]:
 
 def _encodings(encoder: "Tokenizer", batch: Sequence[Document]) -> "list[Encoding]":
     """Encodings of the short texts of a batch; `_ids` puts the others between them."""
-    return _encode(encoder, [document.text for document in batch if _is_short(document)])
+    return encode(encoder, [document.text for document in batch if _is_short(document)])
 
 
 def _ids(
@@ -175,7 +175,7 @@ def _ids_of_long(encoder: "Tokenizer", text: str) -> Ids:
     """Ids of a text that is longer than a stretch, of 16 bits where they fit: they may be many."""
     ids = array("H")
     for stretch in stretches(text):
-        for encoding in _encode(encoder, [stretch]):
+        for encoding in encode(encoder, [stretch]):
             try:
                 ids.fromlist(encoding.ids)
             except OverflowError:
@@ -184,9 +184,17 @@ def _ids_of_long(encoder: "Tokenizer", text: str) -> Ids:
     return np.frombuffer(ids, ids.typecode)
 
 
-def _encode(encoder: "Tokenizer", texts: list[str]) -> "list[Encoding]":
+def encode(encoder: "Tokenizer", texts: list[str], with_offsets: bool = False) -> "list[Encoding]":
+    """Returns the encodings of some texts, nothing put around them.
+
+    Where in its text a token stands is known only `with_offsets`, which takes longer.
+
+    Raises:
+        MixwrightError: the tokenizer cannot encode a text.
+    """
+    method = encoder.encode_batch if with_offsets else encoder.encode_batch_fast
     try:
-        encodings: list[Encoding] = encoder.encode_batch_fast(texts, add_special_tokens=False)
+        encodings: list[Encoding] = method(texts, add_special_tokens=False)
     except Exception as error:
         # The Rust library raises nothing narrower.
         raise MixwrightError(

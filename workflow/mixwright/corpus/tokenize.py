@@ -16,9 +16,9 @@ from mixwright.corpus.cleaning import Document
 from mixwright.corpus.copies import WithoutCopies
 from mixwright.corpus.documents import read_counts, read_texts
 from mixwright.corpus.encoding import Ids, Unknown, encoded, ids_of
-from mixwright.corpus.pieces import pieces_of
 from mixwright.corpus.questions import Answers
-from mixwright.corpus.shards import Examples
+from mixwright.corpus.shards import Examples, Ints
+from mixwright.corpus.token_bytes import sized
 from mixwright.corpus.tokenizer import mask_id
 from mixwright.errors import MixwrightError
 from mixwright.files import sha256, write_json, written
@@ -72,9 +72,10 @@ def tokenize_part(
         with (temporary / "train.bin").open("wb") as file:
             for batch, ids in encoded(encoder, distinct):
                 part.add(batch, ids, file)
+                part.hold_out(sized(encoder, _of_split("validation", batch)))
                 for document in batch:
                     pace.add(len(document.text.encode()))
-        validation, layers = pieces_of(part.validation, end)
+        validation = Examples.of(part.validation, end)
         validation.save(temporary / "validation.npz")
         np.save(temporary / "unigram.npy", part.unigram)
         train = part.counts("train") | {"sha256": part.train_hash.hexdigest()}
@@ -90,7 +91,6 @@ def tokenize_part(
             "source_fingerprint": part.fingerprint.hexdigest(),
             "unknown": {"count": part.unknown.count, "total": part.unknown.total},
             "cleaning": distinct.counts,
-            "validation_layers": layers,
             "splits": {"train": train, "validation": held_out},
         }
         write_json(temporary / "manifest.json", manifest)
@@ -152,8 +152,9 @@ class _Part:
     end: int
     vocabulary: int
     unknown: Unknown
-    # ids and UTF-8 bytes of the documents that are held out: few, whatever the domain's size
-    validation: list[tuple[Ids, int]] = field(default_factory=list)
+    # No context, ids, and the bytes of each token, of the documents that are held out: few,
+    # whatever the domain's size.
+    validation: list[tuple[Ids, Ids, Ints]] = field(default_factory=list)
     # of the training split
     tokens: int = 0
     text_bytes: int = 0
@@ -183,18 +184,21 @@ class _Part:
                 _append(stream, of_document)
                 stream.append(self.end)
                 texts.append(document.text)
-            elif document.split == "validation":
-                self.validation.append((of_document, len(document.text.encode())))
         self._hash(batch)
         self._write(stream, texts, file)
+
+    def hold_out(self, documents: Iterable[tuple[Ids, Ints]]) -> None:
+        """Adds documents to the validation split: the ids of each, and their bytes."""
+        for ids, sizes in documents:
+            self.validation.append(([], np.asarray(ids, self.dtype), sizes))
 
     def counts(self, split: str) -> dict[str, int]:
         """Returns the tokens, UTF-8 bytes and documents of a split."""
         if split == "train":
             return {"tokens": self.tokens, "bytes": self.text_bytes, "documents": self.documents}
         return {
-            "tokens": sum(len(ids) for ids, _ in self.validation),
-            "bytes": sum(size for _, size in self.validation),
+            "tokens": sum(len(ids) for _, ids, _ in self.validation),
+            "bytes": sum(int(sizes.sum()) for _, _, sizes in self.validation),
             "documents": len(self.validation),
         }
 
@@ -268,10 +272,15 @@ def _append(stream: "array[int]", ids: Ids) -> None:
 
 def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examples:
     """Context and text are encoded apart, so that the scored tokens are the scored bytes."""
-    contexts = ids_of(encoder, _contexts(rows))
-    texts = ids_of(encoder, rows)
-    sizes = (len(row.text.encode()) for row in rows)
-    return Examples.of(zip(contexts, texts, sizes, strict=True), end)
+    contexts = sized(encoder, _contexts(rows))
+    pairs = zip(contexts, sized(encoder, rows), strict=True)
+    return Examples.of(map(_example, pairs), end)
+
+
+def _example(pair: tuple[tuple[Ids, Ints], tuple[Ids, Ints]]) -> tuple[Ids, Ids, Ints]:
+    """A row of Examples: a context and a text, each with the bytes of its tokens."""
+    (context, context_bytes), (text, text_bytes) = pair
+    return context, text, np.concatenate([context_bytes, text_bytes])
 
 
 def choices_of(
@@ -321,3 +330,7 @@ def _contexts(rows: Iterable[Document]) -> Iterator[Document]:
     """The contexts of documents, as documents."""
     for row in rows:
         yield Document(row.split, row.context)
+
+
+def _of_split(split: str, documents: Iterable[Document]) -> list[Document]:
+    return [document for document in documents if document.split == split]
