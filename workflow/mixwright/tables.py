@@ -69,16 +69,17 @@ DESIGN = _table(
 )
 # loss in nats/token. unigram_loss: the same tokens under the unigram model of the run's mixture.
 # Runs measured by others have neither scored tokens nor a unigram loss; their loss is what mixers
-# minimise for the target's metric (mixwright.learners.Metric). Of a target with choices: the shares
-# of right answers, plain and a byte, the mean probability of the right one, and the questions.
+# minimise for the target's metric (mixwright.learners.Metric). At the last step, of a target with
+# choices: the shares of right answers, plain and by the character, the mean probability of the
+# right one (mixwright.corpus.choices), over how many questions, and the share that a guess has.
 LOSSES = _table(
     "losses",
     key="run target step",
     columns="run:str target:str step:int tokens:int loss:float bits_per_byte:float"
     " scored_tokens:int unigram_loss:float status:str accuracy:float accuracy_norm:float"
-    " probability:float questions:int",
+    " probability:float questions:int chance:float",
     nullable="loss bits_per_byte",
-    optional="accuracy accuracy_norm probability questions",
+    optional="accuracy accuracy_norm probability questions chance",
     together="scored_tokens unigram_loss",
 )
 # loglikelihood in nats. Of a classifier: the log probability of the true label, as one scored
@@ -132,9 +133,10 @@ TOURNAMENT = _table(
     columns="mixer:str target:str runs:int spearman:float kendall:float regret:float"
     " pairwise:float rmse:float unit:str",
 )
-# value in nats/token or bits/byte; stderr over documents. Scores of lm-evaluation-harness have no
-# unigram model, and higher says whether more of the metric is better (1) or less (0). A metric
-# whose error nobody knows has none.
+# value in nats/token or bits/byte; stderr over documents. Of a target with choices also accuracy,
+# accuracy_norm and probability, with stderr over questions and a guess as `unigram`. Scores of
+# lm-evaluation-harness have no unigram model, and higher says whether more of the metric is better
+# (1) or less (0). A metric whose error nobody knows has none.
 SCORES = _table(
     "scores",
     key="mixer seed task metric",
@@ -144,13 +146,14 @@ SCORES = _table(
     optional="unigram higher",
 )
 # Companion of SCORES: one row a scored document, so that the losses of two finals can be paired.
-# label: 0 or 1, where the example has one.
+# label: 0 or 1, where the example has one. accuracy, accuracy_norm: 0 or 1, and probability of the
+# right answer, where the example is a question with several (mixwright.corpus.choices).
 DOCUMENTS = _table(
     "documents",
     key="mixer seed task example",
     columns="mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int"
-    " label:float",
-    optional="label",
+    " label:float accuracy:float accuracy_norm:float probability:float",
+    optional="label accuracy accuracy_norm probability",
 )
 
 # Companion of SCORES of lm-evaluation-harness: one row a question, of the metric that its task is

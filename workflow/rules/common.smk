@@ -64,6 +64,8 @@ NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
 # Target -> what its numbers are.
 METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
+# What targets of questions choose by, where that is no loss. Studies without it hash nothing of it.
+CHOSEN = [STUDY.chosen] if STUDY.chosen else []
 
 # Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
 for part in ("proxy", "final"):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from mixwright.jobs.answers import by_text, final_answers, proxy_answers
 from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
@@ -173,6 +174,7 @@ def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
     scored = len(runs) * evaluation["steps"] * evaluation["tokens"]
     examples = vertices * evaluation["examples"]
     scored += examples * example_tokens
+    scored += len(runs) * by_text(study, proxy_answers(study))
     return _minutes(study, "proxy", trained, scored)
 
 
@@ -188,6 +190,7 @@ def batch_minutes(study: Study, batch: str) -> int:
     if runs[0].role == "vertex":
         example_tokens = evaluation["example_tokens"] or EXAMPLE_TOKENS
         scored += len(runs) * evaluation["examples"] * example_tokens
+    scored += len(runs) * by_text(study, proxy_answers(study))
     return _minutes(of_role, "proxy", 0, scored)
 
 
@@ -204,7 +207,8 @@ def scoring_minutes(study: Study, finals: int) -> int:
     """Returns minutes to score so many finals on every text, in one process."""
     if "shape" not in study.final:
         return START_MINUTES + UNSIZED_MINUTES * finals
-    return _minutes(study, "final", 0, finals * study.evaluation["final_tokens"])
+    scored = study.evaluation["final_tokens"] + by_text(study, final_answers(study))
+    return _minutes(study, "final", 0, finals * scored)
 
 
 def task_minutes(study: Study, finals: int) -> int:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from mixwright import __version__, tables
 from mixwright.files import plain, write_json, written
 from mixwright.mixture import digest
+from mixwright.report.answered import as_json as answers_json
 from mixwright.report.by_target import Cell
 from mixwright.report.by_task import TaskRow
 from mixwright.report.figures import FIGURES
@@ -121,6 +122,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "transfer": dict(summary.transfer) or None,
         "data": [asdict(row) for row in summary.data],
         "exports": list(summary.exports),
+        "answers": answers_json(summary.answers, summary.proxies_answers),
         "caveats": [asdict(caveat) for caveat in summary.caveats],
         "signals": summary.signals.to_dict("records"),
         "provenance": dict(summary.provenance),

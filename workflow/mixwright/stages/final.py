@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from mixwright import tables
+from mixwright.corpus.choices import load_choices
 from mixwright.corpus.counts import count_domains, extents
 from mixwright.corpus.shards import Examples
 from mixwright.files import read_json
@@ -74,7 +75,9 @@ def evaluate_finals(
     examples = {path.stem: Examples.load(path) for path in targets}
     domains = list(map(plan.learner.function("open_domain"), shards))
     evaluate = plan.learner.function("evaluate_finals")
-    result = evaluate(models, examples, domains, plan)
+    choices = load_choices(targets)
+    questions = {"choices": choices} if choices else {}
+    result = evaluate(models, examples, domains, plan, **questions)
     tables.write(result.documents, documents, tables.DOCUMENTS)
     tables.write(result.scores, scores, tables.SCORES)
 

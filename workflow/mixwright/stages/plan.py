@@ -123,7 +123,7 @@ def _curve(study: Study, root: Path) -> "LearningCurve | None":
     if not (losses.is_file() and design.is_file()):
         return None
     try:
-        runs = read_observations([design], [losses], diverged="drop")
+        runs = read_observations([design], [losses], diverged="drop", chosen=study.chosen)
         return learning_curve("effective-data", {}, runs, study.target_weights)
     except MixwrightError:
         # too few of them, or another version's

@@ -14,6 +14,7 @@ from mixwright.study import checkpoints, checks
 from mixwright.study.final_trainer import check_trainer
 from mixwright.study.lengths import document_tokens
 from mixwright.study.messages import check_against
+from mixwright.study.questions import check_chosen
 from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
 from mixwright.study.shorthand import (
@@ -78,6 +79,7 @@ def resolve(
         checks.check_measured(study)
     else:
         checks.check_names(study)
+        check_chosen(study)
         check_token_domains(study)
         check_keys(study)
     if LEARNERS[study["learner"]].sized:

@@ -17,8 +17,8 @@ from transformers.utils import logging
 
 from mixwright.errors import MixwrightError
 from mixwright.finals.processes import Processes
-from mixwright.finals.score import LOGITS
 from mixwright.proxies.device import prepare
+from mixwright.proxies.readout import LOGITS
 from mixwright.sources.tokens.tokenizer_folder import open_tokenizer, vocabulary_size
 
 # Sequences that a search for the largest batch on a GPU starts with; it halves them.

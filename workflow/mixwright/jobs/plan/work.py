@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from mixwright.jobs.answers import final_answers, proxy_answers
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
@@ -137,10 +138,14 @@ def _trained_before(study: Study, batches: Sequence[str], finished: Set[str]) ->
 
 
 def _scored_tokens(study: Study, role: str, evaluations: int | None = None) -> int:
-    """Tokens that one run of a role is scored on: a vertex run scores examples besides."""
+    """Tokens that one run of a role is scored on: a vertex run scores examples besides.
+
+    Answers of questions are scored at the last step alone.
+    """
     evaluation = study.evaluation
     times = evaluation["steps"] if evaluations is None else evaluations
     scored = times * evaluation["tokens"] * scored_texts(study)
+    scored += proxy_answers(study)
     if role == "vertex":
         example = evaluation["example_tokens"] or EXAMPLE_TOKENS
         examples = evaluation["examples"] * len(study.config["targets"])
@@ -163,7 +168,8 @@ def _finals(study: Study, finished: Set[str]) -> Work:
     shape = final["shape"]
     rows = vocabulary_of(study, "final")
     tokens = finals * study.final_tokens
-    scored = finals * study.evaluation["final_tokens"] * scored_texts(study)
+    of_texts = study.evaluation["final_tokens"] * scored_texts(study)
+    scored = finals * (of_texts + final_answers(study))
     return Work(
         FINALS,
         "final",
