@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import HOUSE, Workshop, merged, read_study
+
 from paper_stand_ins import write_stand_ins
 
 PAPERS = ("regmix_pile_full", "mixmin_slimpajama", "autoscale_redpajama", "autoscale_bert")
