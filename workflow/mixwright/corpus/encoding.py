@@ -29,7 +29,7 @@ STRETCH = 1 << 18
 
 
 def encoded(
-    encoder: "Tokenizer", documents: Iterable[Document]
+    encoder: "Tokenizer", documents: Iterable[Document], without: str = ""
 ) -> Iterator[tuple[list[Document], Iterator[Ids]]]:
     """Yields batches of documents with the ids of their texts, nothing put around them.
 
@@ -38,13 +38,14 @@ def encoded(
     Args:
         encoder: the tokenizer.
         documents: in the order in which they come out.
+        without: a split whose documents come out without ids, for `token_bytes.sized` to encode.
 
     Raises:
         MixwrightError: the tokenizer cannot encode a text.
     """
-    encodings = ((batch, _encodings(encoder, batch)) for batch in batches(documents))
+    encodings = ((batch, _encodings(encoder, batch, without)) for batch in batches(documents))
     for batch, of_batch in _ahead(encodings):
-        yield batch, _ids(encoder, batch, of_batch)
+        yield batch, _ids(encoder, batch, of_batch, without)
 
 
 def ids_of(encoder: "Tokenizer", documents: Iterable[Document]) -> Iterator[Ids]:
@@ -144,13 +145,20 @@ def _ahead(items: Iterator[Any]) -> Iterator[Any]:
             yield item
 
 
-def _encodings(encoder: "Tokenizer", batch: Sequence[Document]) -> "list[Encoding]":
+def _encodings(encoder: "Tokenizer", batch: Sequence[Document], without: str) -> "list[Encoding]":
     """Encodings of the short texts of a batch; `_ids` puts the others between them."""
-    return encode(encoder, [document.text for document in batch if _is_short(document)])
+    texts = []
+    for document in batch:
+        if document.split != without and _is_short(document):
+            texts.append(document.text)
+    return encode(encoder, texts)
 
 
 def _ids(
-    encoder: "Tokenizer", batch: Sequence[Document], encodings: "Sequence[Encoding]"
+    encoder: "Tokenizer",
+    batch: Sequence[Document],
+    encodings: "Sequence[Encoding]",
+    without: str,
 ) -> Iterator[Ids]:
     """Ids of every document of a batch."""
     if len(encodings) == len(batch):
@@ -159,9 +167,11 @@ def _ids(
         return
     short = iter(encodings)
     for document in batch:
-        if document.tokens is not None:
+        if document.split == without:
+            yield ()
+        elif document.tokens is not None:
             yield np.asarray(document.tokens)
-        elif len(document.text) <= STRETCH:
+        elif _is_short(document):
             yield next(short).ids
         else:
             yield _ids_of_long(encoder, document.text)

@@ -70,7 +70,7 @@ def tokenize_part(
         temporary.mkdir()
         pace = TextPace(say, f"{domain}: tokenized", distinct.counts.get("bytes"))
         with (temporary / "train.bin").open("wb") as file:
-            for batch, ids in encoded(encoder, distinct):
+            for batch, ids in encoded(encoder, distinct, without="validation"):
                 part.add(batch, ids, file)
                 part.hold_out(sized(encoder, _of_split("validation", batch)))
                 for document in batch:
