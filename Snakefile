@@ -27,7 +27,8 @@
 #            results/{study}/datasets/{domain}/       rows of a table with labels, for trees
 #            results/{study}/domains.parquet          tokens of every domain
 #            results/{study}/design/{role}.parquet    the weights of every run
-#            results/{study}/packs/{pack}.parquet     what one training job measured on its runs
+#            results/{study}/packs/{pack}.parquet     what one training job left of its runs
+#            results/{study}/measured/{batch}.parquet all that was measured of some packs' runs
 #            results/{study}/losses/{role}.parquet    the same, one long table a role
 #            results/{study}/fits/{mixer}/            fitted mixers
 #            results/{study}/validation/{mixer}.parquet  predictions of held-out runs
@@ -43,7 +44,7 @@
 #            results/{study}/progress/{pack}.json     progress of a running training job, which
 #                                                     `mixwright status` reads
 #            results/store/                           computed runs by the hash of their content,
-#                                                     shared by studies
+#                                                     with their weights, shared by studies
 import gc
 import os
 import sys
@@ -78,6 +79,7 @@ wildcard_constraints:
     part=r"\d+",
     file=r"[^/]+",
     pack=r"[0-9a-f]{16}",
+    batch=r"[0-9a-f]{16}",
     blend=r"[a-z0-9-]+\.[a-z]+",
     mixer=r"[a-z0-9-]+",
     arm=r"[a-z0-9-]+(?:@[A-Za-z0-9][\w.-]*)?",

@@ -248,6 +248,7 @@ class Learner:
     folder: str  # results/{study}/<folder>/{domain} is what it reads of a domain
     open_domain: str
     train_pack: str
+    evaluate_batch: str
     train_finals: str
     evaluate_finals: str
     judged: Metric  # what finals are compared by
@@ -261,7 +262,7 @@ class Learner:
     masked: bool = False  # it predicts masked tokens from both sides
 
     def function(self, name: str) -> Callable[..., Any]:
-        """Returns one of the four functions above, by the name of its field."""
+        """Returns one of the five functions above, by the name of its field."""
         module, _, function_name = getattr(self, name).partition(":")
         function: Callable[..., Any] = getattr(import_module(f"mixwright.{module}"), function_name)
         return function
@@ -273,6 +274,7 @@ TEXT = Learner(
     folder="shards",
     open_domain="corpus.shards:open_shard",
     train_pack="proxies.pack:train_pack",
+    evaluate_batch="proxies.evaluate:evaluate_batch",
     train_finals="finals.train:train_finals",
     evaluate_finals="finals.score:evaluate_finals",
     judged=LOSS,
@@ -291,6 +293,7 @@ LEARNERS = {
         folder="datasets",
         open_domain="tabular.dataset:open_dataset",
         train_pack="tabular.pack:train_pack",
+        evaluate_batch="tabular.pack:evaluate_batch",
         train_finals="tabular.train:train_finals",
         evaluate_finals="tabular.score:evaluate_finals",
         judged=AVERAGE_PRECISION,

@@ -148,19 +148,21 @@ DOCUMENTS = _table(
     optional="label",
 )
 
-# What one trained run left, nested: one row a run. The store holds files of one row, and a pack is
-# their concatenation.
+_RUN = [pa.field("run", pa.string(), False), pa.field("store_key", pa.string(), False)]
+_ALONG = [
+    pa.field("losses", _nested(LOSSES), False),
+    pa.field("realised", _nested(REALISED), False),
+]
+# What training left of one run, nested: one row a run. The store holds files of one row, and a pack
+# is their concatenation. losses: along the run, before its last step. status: ok or diverged.
 RESULTS = Table(
-    "results",
-    pa.schema(
-        [
-            pa.field("run", pa.string(), False),
-            pa.field("store_key", pa.string(), False),
-            pa.field("losses", _nested(LOSSES), False),
-            pa.field("realised", _nested(REALISED), False),
-            pa.field("loglikelihoods", _nested(LOGLIKELIHOODS), False),
-        ]
-    ),
+    "results", pa.schema([*_RUN, pa.field("status", pa.string(), False), *_ALONG]), ("run",)
+)
+# All that was measured of one run, nested: its losses along the run and at its end, and the
+# log-likelihoods of examples.
+MEASURED = Table(
+    "measured",
+    pa.schema([*_RUN, *_ALONG, pa.field("loglikelihoods", _nested(LOGLIKELIHOODS), False)]),
     ("run",),
 )
 

@@ -11,10 +11,12 @@ from mixwright.files import newest, stamp
 from mixwright.jobs.launch import launch, placement
 from mixwright.jobs.lease import can_reach_gpu
 from mixwright.jobs.plan import head
+from mixwright.jobs.plan.here import has_other_targets
 from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.mixture import digest
 from mixwright.jobs.resources import (
+    batch_minutes,
     cleaning_mb,
     cleaning_minutes,
     final_minutes,
@@ -239,8 +241,22 @@ def lost_tokens():
     return lost
 
 
-def packs_of(*roles):
-    return [f"results/{NAME}/packs/{pack}.parquet" for pack in STUDY.packs_of(roles)]
+def packs_of_batch(batch):
+    return [f"results/{NAME}/packs/{pack}.parquet" for pack in STUDY.batches[batch]]
+
+
+def batches_of(*roles):
+    return [f"results/{NAME}/measured/{batch}.parquet" for batch in STUDY.batches_of(roles)]
+
+
+def unless_retold(path):
+    """An input that reruns nothing in the run in which targets come or go.
+
+    The text of every domain is then read again, for what stands in a target is counted there, and
+    dropped where the study says so. It mostly comes out the same. Where it does not, the job that
+    scores the proxies says so and stops, and the next run trains.
+    """
+    return ancient(path) if RETOLD else path
 
 
 def tables_of(table, roles):
@@ -283,14 +299,27 @@ def mixtures_of(finals):
     return [f"results/{NAME}/mixtures/{arm}.json" for arm in arms]
 
 
+# What training jobs read: the list of texts, with the choices of the calibration.
+TEXTS = "results/{study}/calibration.json" if STUDY.learner.sized else "results/{study}/texts.json"
+# Whether all that this run changes of the texts are the targets: nothing is to be trained.
+RETOLD = has_other_targets(STUDY, Path(RESULTS_FOLDER))
+SCORED_IN_TRAINING = {}
+if not all(STUDY.keeps_weights(role) for role in STUDY.runs) and STUDY.learner.sized:
+    SCORED_IN_TRAINING["scored"] = lambda wc: scored_of(wc.pack)
+
+
+def scored_of(pack):
+    """What is scored, where the weights of a pack's runs are not kept."""
+    role = STUDY.packs[pack][0].role
+    return [] if STUDY.keeps_weights(role) else f"results/{NAME}/scored.json"
+
+
 # A final takes a core for long. It waits for what the first proxies wait for, and the rules that
 # lead to proposals have a higher priority: so proxies go first.
 if not PACKS:
     BEFORE_FINALS = []
-elif STUDY.learner.sized:
-    BEFORE_FINALS = f"results/{NAME}/calibration.json"
 else:
-    BEFORE_FINALS = f"results/{NAME}/texts.json"
+    BEFORE_FINALS = TEXTS.format(study=NAME)
 SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.domains]
 TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
 SURFACES = surface_paths(STUDY, RESULTS_FOLDER)

@@ -49,7 +49,11 @@ rule evaluate_finals:
         runtime=lambda wc, attempt: attempt
         * scoring_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
     params:
-        spec=spec("evaluation.final_tokens"),
+        spec=spec(
+            "evaluation.final_tokens",
+            "evaluation.document_tokens",
+            "evaluation.example_tokens",
+        ),
         version=VERSIONS["evaluate"],
     shell:
         "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json"

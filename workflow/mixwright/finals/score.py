@@ -19,6 +19,7 @@ from mixwright.corpus.unigram import Unigrams, scored_counts
 from mixwright.errors import MixwrightError
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
+from mixwright.proxies.scored import scored_texts
 from mixwright.study.study import Study
 
 if TYPE_CHECKING:
@@ -44,15 +45,14 @@ def evaluate_finals(
 ) -> Scored:
     """Scores each model of a FINALS table once.
 
-    A final that diverged has no score. Of the others whole examples, cut to the model's context,
-    are read until `evaluation.final_tokens` are reached. An arm with a goal of its own is scored
-    on that target alone. The column `unigram` is the loss of the unigram model of the arm's own
-    mixture on the same tokens, in the same unit.
+    A final that diverged has no score. Of the others `evaluation.final_tokens` of every text are
+    scored. An arm with a goal of its own is scored on that target alone. The column `unigram` is
+    the loss of the unigram model of the arm's own mixture on the same tokens, in the same unit.
 
     Raises:
         MixwrightError: a task has no example, or a final model is gone.
     """
-    tasks = held_out(targets, shards, study)
+    tasks = scored_texts(targets, shards, study, study.evaluation["final_tokens"])
     shards = sorted(shards, key=lambda shard: shard.domain)
     device = study.final["device"]
     mask = shards[0].mask_token if study.learner.masked else None
@@ -76,29 +76,6 @@ def evaluate_finals(
     if not scores:
         return Scored(_empty(tables.SCORES), _empty(tables.DOCUMENTS))
     return Scored(pd.DataFrame(scores), pd.concat(documents, ignore_index=True))
-
-
-def held_out(
-    targets: Mapping[str, Examples], shards: Sequence[Shard], study: Study
-) -> dict[str, Examples]:
-    """Returns what a final is scored on, sorted by name, as the final's context cuts it.
-
-    Raises:
-        MixwrightError: a task has no example.
-    """
-    texts = {shard.domain: shard.validation for shard in shards}
-    texts |= targets
-    tokens = study.evaluation["final_tokens"]
-    context = study.final["shape"]["context"]
-    tasks: dict[str, Examples] = {}
-    for name in sorted(texts):
-        tasks[name] = texts[name].first(tokens=tokens, example_tokens=context)
-        if not len(tasks[name]):
-            raise MixwrightError(
-                f"{name}: no held-out example to score; "
-                "give it more text or raise corpus.validation_share"
-            )
-    return tasks
 
 
 def score(

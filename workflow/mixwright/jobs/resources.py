@@ -120,6 +120,21 @@ def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
     return _minutes(study, "proxy", trained, scored)
 
 
+def batch_minutes(study: Study, batch: str) -> int:
+    """Returns minutes to score the runs of a batch of packs once on every text."""
+    packs = study.batches[batch]
+    runs = [run for pack in packs for run in study.packs[pack]]
+    of_role = study.of_pack(packs[0])
+    if "shape" not in of_role.proxy:
+        return START_MINUTES
+    evaluation = of_role.evaluation
+    scored = len(runs) * evaluation["tokens"]
+    if runs[0].role == "vertex":
+        example_tokens = evaluation["example_tokens"] or EXAMPLE_TOKENS
+        scored += len(runs) * evaluation["examples"] * example_tokens
+    return _minutes(of_role, "proxy", 0, scored)
+
+
 def final_minutes(study: Study, tokens: int) -> int:
     """Returns minutes to train finals on `tokens` in all, by all processes that share a final."""
     final = study.final

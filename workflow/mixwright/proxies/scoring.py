@@ -163,21 +163,6 @@ def products_in(precision: torch.dtype, device: str) -> AbstractContextManager[N
     return torch.autocast(device, torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
-def losses(
-    loglikelihoods: NDArray[np.float64], examples: Examples
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Returns (K,) nats/token and (K,) bits/byte over all scored tokens of the examples.
-
-    Args:
-        loglikelihoods: (K, examples), in nats.
-        examples: The texts that were scored.
-    """
-    nats = -loglikelihoods.sum(axis=1)
-    scored_bytes = max(int(examples.scored_bytes.sum()), 1)
-    per_token = nats / examples.scored_tokens.sum()
-    return per_token, nats / (np.log(2) * scored_bytes)
-
-
 @dataclass(frozen=True, eq=False)
 class _Text:
     """One example among the tokens of its target."""

@@ -74,6 +74,7 @@ COMMANDS = {
         STAGES, "tabular:make_datasets", "Turn tables into one data set a domain"
     ),
     "count-domains": Command(STAGES, "proxies:count_domains", "Count the tokens of every domain"),
+    "list-scored": Command(STAGES, "proxies:list_scored", "List what proxies are scored on"),
     "list-texts": Command(STAGES, "proxies:list_texts", "List what training jobs read"),
     "resolve-design": Command(
         STAGES, "designs:resolve_design", "Compute the weights of every run of a role"
@@ -82,6 +83,9 @@ COMMANDS = {
         STAGES, "proxies:calibrate", "Choose the fastest way to train proxies here"
     ),
     "train-proxies": Command(STAGES, "proxies:train_proxies", "Train and measure a pack of runs"),
+    "evaluate-proxies": Command(
+        STAGES, "proxies:evaluate_proxies", "Score proxies on what was not scored yet"
+    ),
     "collect-losses": Command(
         STAGES, "proxies:collect_losses", "Gather the losses of a role's runs"
     ),

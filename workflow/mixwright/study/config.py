@@ -12,6 +12,7 @@ from mixwright.sources import public
 from mixwright.sources.places import expanded
 from mixwright.study import checkpoints, checks
 from mixwright.study.final_trainer import check_trainer
+from mixwright.study.lengths import document_tokens
 from mixwright.study.messages import check_against
 from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
@@ -80,6 +81,7 @@ def resolve(
         check_keys(study)
     if LEARNERS[study["learner"]].sized:
         _write_out_shapes(study, folder / "models", named)
+        study["evaluation"]["document_tokens"] = document_tokens(study, _trained(study))
         if "measured" not in study:
             check_samples(study)
     else:

@@ -1,11 +1,14 @@
 """How many training tokens a step has, and how many steps and tokens a run takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mixwright.learners import LEARNERS
 
 UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
+# Tokens scored of a document, however short the models' contexts: a few hundred tokens tell a
+# domain, and a few thousand scored tokens then come from many of its documents.
+DOCUMENT_TOKENS = 512
 
 
 def step_tokens(config: Mapping[str, Any], part: str) -> int:
@@ -40,6 +43,28 @@ def vocabulary_rows(config: Mapping[str, Any], part: str) -> int:
     tokenizer = config["tokenizer"]
     tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
     return int(config[part]["shape"].get("vocabulary", tokens))
+
+
+def document_tokens(config: Mapping[str, Any], parts: Iterable[str]) -> int | None:
+    """Returns the tokens that are scored of a held-out document at most; None for all.
+
+    `auto` is DOCUMENT_TOKENS, or the longest context of the study's models where that is more.
+
+    Args:
+        config: the config, with the shapes of its models written out.
+        parts: the sections whose models the study trains.
+    """
+    limit = config["evaluation"]["document_tokens"]
+    if limit is None:
+        return None
+    if limit != "auto":
+        return int(limit)
+    longest = DOCUMENT_TOKENS
+    for part in parts:
+        settings = config[part]
+        context = settings.get("context") or settings["shape"]["context"]
+        longest = max(longest, int(context))
+    return longest
 
 
 def _is_sized(config: Mapping[str, Any]) -> bool:

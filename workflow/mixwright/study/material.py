@@ -260,34 +260,34 @@ class Material:
 
     @property
     def corpus(self) -> dict[str, Any]:
-        """What the tokens on disk, or the rows of tables, depend on."""
+        """What the training tokens on disk, or the rows of tables, depend on.
+
+        A target is no part of it, though a step of cleaning may drop what stands in it: the tokens
+        themselves tell that.
+        """
         if not self.learner.sized:
             facts = {key: self.config[key] for key in ("seed", "tables", "domains")}
             return facts | {"public": self.places.pinned(self.table_files.values())}
         facts = {"tokenizer": self.config["tokenizer"]}
-        facts["target_bytes"] = self.config["corpus"]["target_bytes"]
+        facts["domains"] = {}
         pinned: dict[str, str] = {}
-        for section, names in (("domains", self.domains), ("targets", self.targets)):
-            facts[section] = {}
-            for name in names:
-                source = self.source(name)
-                written = {key: fact for key, fact in source.facts().items() if key not in RESOLVED}
-                facts[section][name] = written | self._read(section, name)
-                pinned |= source.pinned()
+        for name in self.domains:
+            source = self.source(name)
+            written = {key: fact for key, fact in source.facts().items() if key not in RESOLVED}
+            facts["domains"][name] = written | self._read(name)
+            pinned |= source.pinned()
         if pinned:
             facts["public"] = pinned
         if self.learner.masked:
             facts["mask_token"] = True
         return facts
 
-    def _read(self, section: str, name: str) -> dict[str, Any]:
-        """How the text of a domain or target is read, as far as its documents depend on it.
+    def _read(self, name: str) -> dict[str, Any]:
+        """How the text of a domain is read, as far as its documents depend on it.
 
         It is what the settings come to: a sample counts by its bytes, however it is written.
         """
         settings = asdict(self.text(name))
-        if section == "targets":
-            return {"max_document_bytes": settings["max_document_bytes"]}
         # a job that stops leaves no documents; in how many parts they are read follows from sizes
         # of files, and stands in what runs read
         del settings["on_error"], settings["part_bytes"]

@@ -42,6 +42,10 @@ PROXY_SETTINGS = (
     "compile",
     "micro_batch",
 )
+# Settings of `evaluation` that concern finals alone.
+FINAL_SCORING = ("final_tokens", "tasks")
+# Packs that are scored by one job: together so many runs at most.
+BATCH_RUNS = 64
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,10 @@ class Study(Material):
 
     @cached_property
     def proxy_spec(self) -> dict[str, Any]:
-        """What a proxy's losses depend on, beside its mixture, its tokens and its seed."""
+        """What a proxy's weights depend on, beside its mixture, its tokens and its seed."""
         if not self.learner.sized:
             return self._trees | {"version": VERSIONS["proxy"]}
         spec = keyed({key: self.proxy[key] for key in PROXY_SETTINGS})
-        evaluation = self.evaluation
-        spec["evaluation"] = {key: evaluation[key] for key in ("tokens", "steps")}
         spec["version"] = VERSIONS["proxy"]
         if self.proxy.get("init"):
             # in the store's key its fingerprint takes its place
@@ -112,6 +114,26 @@ class Study(Material):
         if self.proxy.get("simulated_epochs"):
             return self.final_tokens
         return None
+
+    @property
+    def scoring(self) -> str:
+        """The hash of what proxies are scored on, and how."""
+        evaluation = {}
+        for key, value in self.evaluation.items():
+            if key not in FINAL_SCORING:
+                evaluation[key] = value
+        targets = sorted(self.config["targets"])
+        return digest({"evaluation": evaluation, "targets": targets})
+
+    def keeps_weights(self, role: str) -> bool:
+        """Returns whether the weights of a role's runs stay in the store.
+
+        Trees have none: all that is asked of them is measured when they grow.
+        """
+        keep = self.proxy.get("keep", "all")
+        return bool(self.learner.sized) and (
+            keep == "all" or (keep, role) == ("vertices", "vertex")
+        )
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -158,6 +180,32 @@ class Study(Material):
         for role in roles:
             names.update(run.name for run in self.runs.get(role, ()))
         return [pack for pack, runs in self.packs.items() if runs[0].name in names]
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[str, ...]]:
+        """Batch name -> its packs: consecutive ones of a role, together BATCH_RUNS at most.
+
+        One job scores a batch. A swarm that grows leaves its full batches as they are.
+        """
+        batches: dict[str, tuple[str, ...]] = {}
+        for role in self.runs:
+            batch: list[str] = []
+            size = 0
+            for pack in self.packs_of([role]):
+                runs = len(self.packs[pack])
+                if batch and size + runs > BATCH_RUNS:
+                    batches[digest(batch)] = tuple(batch)
+                    batch, size = [], 0
+                batch.append(pack)
+                size += runs
+            if batch:
+                batches[digest(batch)] = tuple(batch)
+        return batches
+
+    def batches_of(self, roles: Iterable[str]) -> list[str]:
+        """Returns the names of the batches that hold packs of these roles."""
+        packs = set(self.packs_of(roles))
+        return [batch for batch, members in self.batches.items() if members[0] in packs]
 
     def of_role(self, role: str) -> "Study":
         """Returns the study as the runs of a role see it.
@@ -339,7 +387,11 @@ class Study(Material):
 
     @cached_property
     def _context(self) -> str:
-        return digest({"corpus": self.corpus, "proxy": self.proxy_spec, "recorded": self.recorded})
+        """The hash of what all runs share. Targets and evaluation are no part of it."""
+        if not self.learner.sized:
+            shared = {"corpus": self.corpus, "recorded": self.recorded}
+            return digest(shared | {"proxy": self.proxy_spec})
+        return digest({"corpus": self.corpus, "proxy": self.proxy_spec})
 
     @property
     def _trees(self) -> dict[str, Any]:

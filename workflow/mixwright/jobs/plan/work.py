@@ -58,8 +58,8 @@ def works(
 
     Args:
         study: the study. Of measured losses nothing is trained.
-        finished: what is done and costs nothing: names of packs, of proxies and of finals, and
-            CORPUS and FITS.
+        finished: what is done and costs nothing: names of packs, of proxies and of finals, of
+            batches, and CORPUS and FITS.
         figures: how many the study draws.
     """
     stages: list[Work] = []
@@ -97,13 +97,16 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
         if members[0].role == role and pack not in finished:
             packs.append(members)
     runs = sum(map(len, packs))
-    jobs = {"train_proxies": len(packs)}
+    batches = [batch for batch in study.batches_of([role]) if batch not in finished]
+    jobs = {"train_proxies": len(packs), "evaluate_proxies": len(batches)}
     if not study.learner.sized:
         return _trees(role, "proxy", runs, jobs)
     of_role = study.of_role(role)
     shape = of_role.proxy["shape"]
     rows = vocabulary_of(of_role, "proxy")
     scored = runs * _scored_tokens(study, role)
+    # of those that are trained: of all that is asked, at the most, nothing was scored before
+    scored += _trained_before(study, batches, finished) * _scored_tokens(study, role, evaluations=1)
     tokens = []
     for members in packs:
         tokens.append(sum(run.tokens for run in members))
@@ -123,10 +126,21 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
     )
 
 
-def _scored_tokens(study: Study, role: str) -> int:
+def _trained_before(study: Study, batches: Sequence[str], finished: Set[str]) -> int:
+    """How many runs of these batches are trained and only to be scored."""
+    runs = 0
+    for batch in batches:
+        for pack in study.batches[batch]:
+            if pack in finished:
+                runs += len(study.packs[pack])
+    return runs
+
+
+def _scored_tokens(study: Study, role: str, evaluations: int | None = None) -> int:
     """Tokens that one run of a role is scored on: a vertex run scores examples besides."""
     evaluation = study.evaluation
-    scored = evaluation["steps"] * evaluation["tokens"] * scored_texts(study)
+    times = evaluation["steps"] if evaluations is None else evaluations
+    scored = times * evaluation["tokens"] * scored_texts(study)
     if role == "vertex":
         example = evaluation["example_tokens"] or EXAMPLE_TOKENS
         examples = evaluation["examples"] * len(study.config["targets"])
