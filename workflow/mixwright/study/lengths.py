@@ -5,12 +5,10 @@ from typing import Any
 
 from mixwright.learners import LEARNERS
 
+UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 # Tokens scored of a document, however short the models' contexts: a few hundred tokens tell a
 # domain, and a few thousand scored tokens then come from many of its documents.
 DOCUMENT_TOKENS = 512
-
-
-UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 
 
 def step_tokens(config: Mapping[str, Any], part: str) -> int:
@@ -37,6 +35,16 @@ def final_tokens(config: Mapping[str, Any]) -> int:
     return count * step_tokens(config, "final")
 
 
+def vocabulary_rows(config: Mapping[str, Any], part: str) -> int:
+    """Returns the rows of a model's embedding, as far as they are known at parse time.
+
+    `part` is proxy or final.
+    """
+    tokenizer = config["tokenizer"]
+    tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
+    return int(config[part]["shape"].get("vocabulary", tokens))
+
+
 def document_tokens(config: Mapping[str, Any], parts: Iterable[str]) -> int | None:
     """Returns the tokens that are scored of a held-out document at most; None for all.
 
@@ -57,16 +65,6 @@ def document_tokens(config: Mapping[str, Any], parts: Iterable[str]) -> int | No
         context = settings.get("context") or settings["shape"]["context"]
         longest = max(longest, int(context))
     return longest
-
-
-def vocabulary_rows(config: Mapping[str, Any], part: str) -> int:
-    """Returns the rows of a model's embedding, as far as they are known at parse time.
-
-    `part` is proxy or final.
-    """
-    tokenizer = config["tokenizer"]
-    tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
-    return int(config[part]["shape"].get("vocabulary", tokens))
 
 
 def _is_sized(config: Mapping[str, Any]) -> bool:
