@@ -9,7 +9,10 @@ from typing import Any
 import yaml
 
 from mixwright import __version__
+from mixwright.corpus.shards import Shard
 from mixwright.files import written
+from mixwright.finals.arm import Arm
+from mixwright.study.study import Study
 
 FILE = "README.md"
 PACKAGES = ("torch", "transformers")
@@ -61,6 +64,35 @@ def write(folder: Path, facts: Facts) -> None:
     """Writes the card into a model's folder."""
     with written(folder / FILE) as partial:
         partial.write_text(card(facts), encoding="utf-8")
+
+
+def facts_of(
+    arm: Arm, key: str, result: Mapping[str, Any], shards: Sequence[Shard], study: Study
+) -> Facts:
+    """Returns what the card of a final says.
+
+    Args:
+        arm: what it was trained on.
+        key: of the final in the store.
+        result: as result.json holds it.
+        shards: the tokens of every domain.
+        study: the study that asked for it.
+    """
+    weights = arm.mixture.rounded()
+    prints = {shard.domain: shard.fingerprint for shard in shards if shard.domain in weights}
+    return Facts(
+        study=str(study.config.get("study", "")),
+        key=key,
+        weights=weights,
+        realised=result["realised"],
+        fingerprints=prints,
+        tokens=result["tokens"],
+        loss=result["train_loss"],
+        seed=arm.seed,
+        final=study.final,
+        masked=study.learner.masked,
+        versions=versions(),
+    )
 
 
 def versions() -> dict[str, str]:

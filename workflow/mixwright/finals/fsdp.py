@@ -3,7 +3,6 @@
 Only what accelerate and torch do not do by themselves.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,8 +14,10 @@ from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
 from transformers import Trainer
 
+from mixwright.finals.muon_adamw import ExactMuon, Muon
 
-class GatheredMuon(torch.optim.Muon):
+
+class GatheredMuon(Muon):
     """Muon on sliced matrices, with the numbers that it has on whole ones.
 
     A slice's own orthogonal factor would be another update. So every process gathers the whole
@@ -24,35 +25,15 @@ class GatheredMuon(torch.optim.Muon):
     The momentum stays in slices.
     """
 
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        """Updates every parameter that has a gradient."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._step(parameter, parameter.grad, self.state[parameter], group)
-        return None
-
-    @staticmethod
-    def _step(
-        parameter: DTensor, gradient: DTensor, state: dict[str, Any], group: Mapping[str, Any]
-    ) -> None:
-        decay = group["momentum"]
-        momentum = state.setdefault("momentum_buffer", torch.zeros_like(gradient))
-        momentum.lerp_(gradient, 1 - decay)
-        direction = gradient.lerp(momentum, decay)
-        assert isinstance(direction, DTensor)
-
-        # torch's own step on zeros, without momentum, turns the direction into the update
-        update = torch.zeros(parameter.shape, device=gradient.device)
-        update.grad = direction.full_tensor()
-        torch.optim.Muon(
-            [update], lr=group["lr"], weight_decay=0.0, momentum=0.0, nesterov=False
-        ).step()
-
+    def _updated(self, parameter: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+        assert isinstance(direction, DTensor) and isinstance(parameter, DTensor)
+        update = super()._updated(parameter, direction.full_tensor())
         whole = DTensor.from_local(update, parameter.device_mesh)
-        parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.add_(whole.redistribute(placements=parameter.placements))
+        return whole.redistribute(placements=parameter.placements)
+
+
+class GatheredExactMuon(GatheredMuon, ExactMuon):
+    """The same, orthogonalised in float32."""
 
 
 def slice_on_cpu(trainer: Trainer) -> None:

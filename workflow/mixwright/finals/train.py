@@ -3,11 +3,10 @@
 An arm is a mixer's mixture and a seed. Equal mixtures with equal seeds share one final.
 """
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,17 +18,18 @@ from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
 from mixwright.corpus.tokenizer_files import fingerprint
 from mixwright.errors import MixwrightError
-from mixwright.files import alone, read_json, write_json, written
+from mixwright.files import alone, read_json, written
 from mixwright.finals import card, curve, tracking
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.processes import Processes, joined
-from mixwright.finals.snapshots import SNAPSHOTS, taken_over
+from mixwright.finals.snapshots import SNAPSHOTS
+from mixwright.finals.stored import Trained, put, save
 from mixwright.progress import Done, Log, News, say
 from mixwright.proxies.refresh import Refresh
 from mixwright.study.study import Study
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, TrainerCallback
 
     from mixwright.finals.sequences import Sequences
 
@@ -203,11 +203,7 @@ def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared
     log = shared.log if processes.leads else _silent
     step_tokens = final["batch"] * context
     progress = Progress(log, f"final {arm.label}", step_tokens, left)
-    trackers: Any = ()
-    if processes.leads:
-        name = f"{arm.label.replace(' ', '-').replace(',', '')}-{folder.name[:8]}"
-        trackers = tracking.trackers(final.get("track", "none"), shared.tracking, name)
-    extras = Extras(partial(_save_copy, shared=shared), trackers)
+    extras = Extras(partial(_save_copy, shared=shared), _trackers(arm, folder, shared))
 
     began = time.monotonic()
     result: dict[str, Any]
@@ -230,40 +226,30 @@ def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared
     # of this attempt: what came before a checkpoint is not in it
     result["seconds"] = time.monotonic() - began
     rows = curve.rows(losses, final["optimizer"], step_tokens, study.final_steps)
-    snapshots = checkpoints / SNAPSHOTS
-    _store(folder, arm, _Trained(result, model, rows, snapshots), shared)
+    _store(arm, folder, checkpoints, Trained(result, rows, model), shared)
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """What the training of one final left."""
+def _store(arm: Arm, folder: Path, checkpoints: Path, trained: Trained, shared: _Shared) -> None:
+    """Puts a final into the store; every process has to call it."""
+    result = trained.result
+    if "status" not in result:
+        trained = replace(
+            trained,
+            facts=card.facts_of(arm, folder.name, result, shared.shards, shared.study),
+            weights=_gathered(trained.model, shared),
+            snapshots=checkpoints / SNAPSHOTS,
+        )
+    if shared.processes.leads:
+        put(folder, trained, shared.tokenizer)
 
-    result: dict[str, Any]
-    model: "PreTrainedModel"
-    curve: pd.DataFrame
-    snapshots: Path  # folder of the copies made on the way, which may not be there
 
-
-def _store(folder: Path, arm: Arm, trained: _Trained, shared: _Shared) -> None:
-    """Puts a final into the store, and removes its checkpoints; every process has to call it."""
-    diverged = "status" in trained.result
-    weights = None
-    if not diverged:
-        weights = _gathered(trained.model, shared)
+def _trackers(arm: Arm, folder: Path, shared: _Shared) -> "tuple[TrainerCallback, ...]":
+    """Where the leader also sends the losses of a final."""
     if not shared.processes.leads:
-        return
-    with written(folder) as beside:
-        beside.mkdir()
-        if not diverged:
-            _save(beside / "model", trained.model, weights, shared.tokenizer)
-            card.write(beside / "model", _facts(arm, folder.name, trained.result, shared))
-            taken_over(trained.snapshots, beside / SNAPSHOTS)
-        curve.save(beside, trained.curve)
-        write_json(beside / "result.json", trained.result)
-    # also those of a refresh that nobody ended
-    pattern = f"{folder.name}*.checkpoint"
-    for old in folder.parent.glob(pattern):
-        shutil.rmtree(old, ignore_errors=True)
+        return ()
+    words = arm.label.replace(",", "").split()
+    name = "-".join([*words, folder.name[:8]])
+    return tracking.trackers(shared.study.final.get("track", "none"), shared.tracking, name)
 
 
 def _gathered(model: "PreTrainedModel", shared: _Shared) -> dict[str, Any] | None:
@@ -280,27 +266,7 @@ def _save_copy(folder: Path, model: "PreTrainedModel", shared: _Shared) -> None:
     weights = _gathered(model, shared)
     if shared.processes.leads:
         with written(folder) as beside:
-            _save(beside, model, weights, shared.tokenizer)
-
-
-def _facts(arm: Arm, key: str, result: Mapping[str, Any], shared: _Shared) -> card.Facts:
-    """What the card of a final says."""
-    weights = arm.mixture.rounded()
-    prints = {shard.domain: shard.fingerprint for shard in shared.shards if shard.domain in weights}
-    study = shared.study
-    return card.Facts(
-        study=str(study.config.get("study", "")),
-        key=key,
-        weights=weights,
-        realised=result["realised"],
-        fingerprints=prints,
-        tokens=result["tokens"],
-        loss=result["train_loss"],
-        seed=arm.seed,
-        final=study.final,
-        masked=study.learner.masked,
-        versions=card.versions(),
-    )
+            save(beside, model, weights, shared.tokenizer)
 
 
 def _sequences(schedule: Schedule, shard: Shard, seed: int, masked: bool) -> "Sequences":
@@ -323,20 +289,6 @@ def _realised(schedule: Schedule) -> list[dict[str, Any]]:
         {"domain": domain, "tokens": tokens, "epochs": epochs}
         for domain, (tokens, epochs) in schedule.realised.items()
     ]
-
-
-def _save(
-    folder: Path, model: "PreTrainedModel", weights: dict[str, Any] | None, tokenizer: Path
-) -> None:
-    """Writes model and tokenizer for from_pretrained.
-
-    `weights` stands in for the model's own, of which each process may have a slice.
-    """
-    # Trainer switches the cache off; who generates text needs it
-    model.config.use_cache = True
-    model.save_pretrained(folder, state_dict=weights)
-    without_model = shutil.ignore_patterns("config.json")
-    shutil.copytree(tokenizer, folder, dirs_exist_ok=True, ignore=without_model)
 
 
 def _row(arm: Arm, folder: Path) -> dict[str, Any]:
