@@ -85,11 +85,11 @@ def test_each_process_takes_the_gpu_of_its_number_before_they_meet(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "3")
     monkeypatch.setenv("WORLD_SIZE", "8")
     met = []
-    monkeypatch.setattr(
-        torch.distributed,
-        "init_process_group",
-        lambda *args, **rest: met.append((args, rest, taken[:])),
-    )
+
+    def meet(backend, **rest):
+        met.append((backend, rest, taken[:]))
+
+    monkeypatch.setattr(torch.distributed, "init_process_group", meet)
     monkeypatch.setattr(torch.distributed, "new_group", lambda **rest: None)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 7)
     monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
