@@ -16,8 +16,8 @@ from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
 from mixwright.files import alone
+from mixwright.finals import job
 from mixwright.finals import loop as finishing
-from mixwright.finals import train as final
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.loop import latest
 from mixwright.finals.models import build
@@ -244,10 +244,10 @@ def test_bfloat16_trains_master_weights_in_float32(shards, tokenizer, tmp_path):
 def test_a_waiting_job_finds_what_the_other_trained(tmp_path):
     """The lock is held while a key is trained, by one process at a time."""
     folder = tmp_path / "finals" / "key"
-    with alone(final.lock_of(folder)):
+    with alone(job.lock_of(folder)):
         child = os.fork()
         if child == 0:
-            with alone(final.lock_of(folder)):
+            with alone(job.lock_of(folder)):
                 os._exit(0 if folder.exists() else 3)
         assert os.waitpid(child, os.WNOHANG) == (0, 0)
         folder.mkdir()

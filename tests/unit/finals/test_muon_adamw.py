@@ -21,7 +21,8 @@ def pull(trained, step: int) -> None:
 
 def test_a_step_is_muon_on_the_hidden_and_adamw_on_the_rest():
     ours, theirs = parameters(), parameters()
-    both = MuonAdamW([ours[0]], [ours[1]], [ours[2]], RECIPE)
+    # torch multiplies in bfloat16
+    both = MuonAdamW([ours[0]], [ours[1]], [ours[2]], RECIPE, dtype=torch.bfloat16)
     apart = [
         torch.optim.Muon([theirs[0]], lr=0.04, weight_decay=0.1),
         torch.optim.AdamW([theirs[1]], lr=0.02, betas=(0.9, 0.95), weight_decay=0.1),

@@ -74,4 +74,4 @@ def content_key(
         "tokenizer": fingerprint(tokenizer, whole),
         "version": VERSIONS["final"],
     }
-    return digest(content | study.final_processes, 32)
+    return digest(content | study.final_computed | study.final_processes, 32)

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.distributed.tensor import DTensor
 from transformers import Trainer
 
-from mixwright.finals.muon_adamw import ExactMuon, Muon
+from mixwright.finals.muon import Layout, Muon, update_of
 
 
 class GatheredMuon(Muon):
@@ -25,15 +25,11 @@ class GatheredMuon(Muon):
     The momentum stays in slices.
     """
 
-    def _updated(self, parameter: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-        assert isinstance(direction, DTensor) and isinstance(parameter, DTensor)
-        update = super()._updated(parameter, direction.full_tensor())
-        whole = DTensor.from_local(update, parameter.device_mesh)
-        return whole.redistribute(placements=parameter.placements)
-
-
-class GatheredExactMuon(GatheredMuon, ExactMuon):
-    """The same, orthogonalised in float32."""
+    def _update(self, direction: Tensor, layout: Layout) -> Tensor:
+        assert isinstance(direction, DTensor)
+        update = update_of(direction.full_tensor(), layout, self._dtype)
+        whole = DTensor.from_local(update.contiguous(), direction.device_mesh)
+        return whole.redistribute(placements=direction.placements)
 
 
 def slice_on_cpu(trainer: Trainer) -> None:

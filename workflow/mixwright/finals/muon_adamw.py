@@ -3,7 +3,6 @@
 A Trainer steps, schedules and saves it like any other.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,58 +10,12 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from mixwright.proxies.optimizer import orthogonalised, with_muon
-
-
-class Muon(torch.optim.Muon):
-    """torch's Muon, of which a subclass may compute the update of a matrix in its own way."""
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        """Updates every parameter that has a gradient."""
-        for group in self.param_groups:
-            decay = group["momentum"]
-            for parameter in group["params"]:
-                gradient = parameter.grad
-                if gradient is None:
-                    continue
-                state = self.state[parameter]
-                momentum = state.setdefault("momentum_buffer", torch.zeros_like(gradient))
-                momentum.lerp_(gradient, 1 - decay)
-                update = self._updated(parameter, gradient.lerp(momentum, decay))
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update * -group["lr"])
-        return None
-
-    def _updated(self, parameter: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-        """The update of a matrix at a learning rate of 1, from a whole direction.
-
-        torch's own step on zeros, without momentum, makes it, in bfloat16.
-        """
-        update = torch.zeros_like(direction)
-        update.grad = direction
-        torch.optim.Muon([update], lr=1.0, weight_decay=0.0, momentum=0.0, nesterov=False).step()
-        return -update
-
-
-class ExactMuon(Muon):
-    """Muon whose updates are made in float32 by the proxies' own function.
-
-    torch's are rounded to bfloat16: two orders of the same sum then end 1e-3 nats apart after 50
-    steps, and not 1e-6.
-    """
-
-    def _updated(self, parameter: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-        rows, columns = direction.shape
-        wide = direction if rows <= columns else direction.mT
-        update = orthogonalised(wide.unsqueeze(0))[0]
-        if rows > columns:
-            update = update.mT
-        return update * math.sqrt(max(1.0, rows / columns))
+from mixwright.finals.muon import PLAIN, Muon, layouts
+from mixwright.proxies.optimizer import with_muon
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """`torch.optim.Muon` on some matrices, `torch.optim.AdamW` on the rest.
+    """Muon on some matrices, `torch.optim.AdamW` on the rest.
 
     Args:
         hidden: matrices (2-D) for Muon; may be empty.
@@ -70,6 +23,7 @@ class MuonAdamW(torch.optim.Optimizer):
         vectors: what AdamW trains without weight decay.
         recipe: the section `optimizer` of a study: muon_lr, adam_lr, betas, weight_decay.
         muon: the class of Muon.
+        settings: its layouts of the hidden matrices, and the type of its products.
     """
 
     def __init__(
@@ -78,7 +32,8 @@ class MuonAdamW(torch.optim.Optimizer):
         matrices: list[nn.Parameter],
         vectors: list[nn.Parameter],
         recipe: Mapping[str, Any],
-        muon: type[torch.optim.Muon] = torch.optim.Muon,
+        muon: type[Muon] = Muon,
+        **settings: Any,
     ) -> None:
         decay = recipe["weight_decay"]
         self._adamw = torch.optim.AdamW(
@@ -90,7 +45,7 @@ class MuonAdamW(torch.optim.Optimizer):
         self._muon = None
         groups = self._adamw.param_groups
         if hidden:
-            self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay)
+            self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay, **settings)
             # Muon's come first: checkpoints number the parameters in this order
             groups = self._muon.param_groups + groups
         super().__init__(groups, {})
@@ -100,11 +55,18 @@ class MuonAdamW(torch.optim.Optimizer):
         cls,
         model: PreTrainedModel,
         recipe: Mapping[str, Any],
-        muon: type[torch.optim.Muon] = torch.optim.Muon,
+        muon: type[Muon] = Muon,
+        dtype: torch.dtype = torch.float32,
     ) -> "MuonAdamW":
         """Returns the optimizer of a model of transformers.
 
         Embeddings, head and norms go to AdamW, every other matrix to Muon if the recipe has it.
+
+        Args:
+            model: the model.
+            recipe: the section `optimizer` of a study.
+            muon: the class of Muon.
+            dtype: of Muon's products.
         """
         tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
         tables.append(model.get_output_embeddings().weight)
@@ -123,7 +85,9 @@ class MuonAdamW(torch.optim.Optimizer):
                 hidden.append(parameter)
             else:
                 matrices.append(parameter)
-        return cls(hidden, matrices, vectors, recipe, muon)
+        by_id = layouts(model)
+        in_order = [by_id.get(id(matrix), PLAIN) for matrix in hidden]
+        return cls(hidden, matrices, vectors, recipe, muon, layouts=in_order, dtype=dtype)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

@@ -19,7 +19,8 @@ from transformers import PreTrainedModel, Trainer
 from mixwright.files import read_json, write_json
 from mixwright.finals.curve import Losses
 from mixwright.finals.fused_loss import UNSCORED, Head
-from mixwright.finals.muon_adamw import ExactMuon, MuonAdamW
+from mixwright.finals.muon import Muon
+from mixwright.finals.muon_adamw import MuonAdamW
 from mixwright.finals.processes import Processes
 from mixwright.finals.sequences import Sequences, Shares
 from mixwright.progress import say
@@ -152,8 +153,9 @@ class FinalTrainer(Trainer):
         if self.optimizer is None:
             if model is None:
                 model = self.model
-            muon = _muon(bool(self.args.fsdp), exact=not self.args.bf16)
-            self.optimizer = MuonAdamW.of(model, self.recipe.optimizer, muon)
+            muon = _muon(bool(self.args.fsdp))
+            dtype = torch.bfloat16 if self.args.bf16 else torch.float32
+            self.optimizer = MuonAdamW.of(model, self.recipe.optimizer, muon, dtype)
         return self.optimizer
 
     def create_scheduler(
@@ -262,10 +264,10 @@ class FinalTrainer(Trainer):
         return loss * (self._processes.size / num_items_in_batch)
 
 
-def _muon(sliced: bool, exact: bool) -> type[torch.optim.Muon]:
-    """The class of Muon; those for slices take a second to import."""
+def _muon(sliced: bool) -> type[Muon]:
+    """The class of Muon; the one for slices takes a second to import."""
     if not sliced:
-        return ExactMuon if exact else torch.optim.Muon
-    from mixwright.finals.fsdp import GatheredExactMuon, GatheredMuon
+        return Muon
+    from mixwright.finals.fsdp import GatheredMuon
 
-    return GatheredExactMuon if exact else GatheredMuon
+    return GatheredMuon

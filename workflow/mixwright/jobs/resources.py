@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
+from mixwright.study.final_trainer import PACKED_TRAINER
+from mixwright.study.lengths import vocabulary_rows
 from mixwright.study.study import Study
 
 # Megabytes of a process without a model: measured 250 and 470. They hold also the 300 of the two
@@ -40,7 +42,6 @@ THREADS_FROM = 50_000_000  # bytes of text of a part that is worth more cores th
 CLEANING_RATE = 60_000_000
 TOKENIZING_RATE = 20_000_000
 UNSIZED_TEXT = 1_000_000_000  # bytes of a source of which nobody knows the size
-UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 
 
 def memory_mb(study: Study, part: str, processes: int = 1) -> int:
@@ -55,23 +56,26 @@ def memory_mb(study: Study, part: str, processes: int = 1) -> int:
     """
     if "shape" not in study.config[part]:
         return UNSIZED_MB
-    model_mb = _proxy_mb(study) if part == "proxy" else _final_mb(study, processes)
+    if part == "proxy" or study.final_trainer == PACKED_TRAINER:
+        model_mb = _packed_mb(study, part)
+    else:
+        model_mb = _final_mb(study, processes)
     return int(processes * (BASE_MB[part] + model_mb))
 
 
-def _proxy_mb(study: Study) -> float:
+def _packed_mb(study: Study, part: str) -> float:
     """On a CPU, all that a wave holds; with a GPU, first weights and a checkpoint to be written."""
-    spec = study.proxy
+    spec = study.config[part]
     shape = spec["shape"]
     device = spec["device"]
-    vocabulary = vocabulary_of(study, "proxy")
-    members = spec["wave"]
+    vocabulary = vocabulary_of(study, part)
+    members = spec.get("wave", "auto")
     if device == "cuda":
         if members == "auto":
             members = MOST[device]
         return CUDA_MB + members * 4 * 4 * parameters(shape, vocabulary) / 2**20
     # a calibration chooses no kernel that takes more than this
-    kernel = spec["attention"]
+    kernel = spec.get("attention", "auto")
     sequences, members = packed(spec, vocabulary, CPU_MB, kernel)
     return members * member_mb(shape, vocabulary, sequences, kernel)
 
@@ -199,6 +203,4 @@ def vocabulary_of(study: Study, part: str) -> int:
         study: the study.
         part: `proxy` or `final`.
     """
-    tokenizer = study.config["tokenizer"]
-    tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
-    return int(study.config[part]["shape"].get("vocabulary", tokens))
+    return vocabulary_rows(study.config, part)

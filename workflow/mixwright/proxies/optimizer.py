@@ -86,10 +86,12 @@ def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
     sizes = [(width, width)] * slots
     if name == "mlp":
         sizes = [(hidden, width)] * (slots - 1) + [(width, hidden)]
-    scales = []
-    for outputs, inputs in sizes:
-        scales.append(math.sqrt(max(1.0, outputs / inputs)))
-    return scales
+    return [slot_scale(outputs, inputs) for outputs, inputs in sizes]
+
+
+def slot_scale(outputs: int, inputs: int) -> float:
+    """Returns sqrt(max(1, outputs / inputs)), by which Muon's update of a matrix is scaled."""
+    return math.sqrt(max(1.0, outputs / inputs))
 
 
 def with_muon(recipe: Mapping[str, Any]) -> bool:
