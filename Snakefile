@@ -41,6 +41,7 @@
 #            results/{study}/export/{arm}/{blend}     a proposal as a trainer's mixture file, with
 #                                                     .account.csv and .notes.txt beside it
 #            results/{study}/finals/{pack}.parquet    final models, trained
+#            results/{study}/curves/{pack}.parquet    their losses along the training
 #            results/{study}/scores/{pack}.parquet    and scored
 #            results/{study}/task_scores/{pack}.parquet  on tasks too, where the study names some
 #            results/{study}/report/                  figures, tables, summary

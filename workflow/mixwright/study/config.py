@@ -25,6 +25,7 @@ from mixwright.study.shorthand import (
     check_tables,
     variants,
 )
+from mixwright.study.steps import check_final_steps, check_processes, set_batch
 from mixwright.study.task_files import check_tasks
 from mixwright.study.token_domains import check_token_domains
 from mixwright.study.values import as_wanted
@@ -84,13 +85,16 @@ def resolve(
         check_keys(study)
     if LEARNERS[study["learner"]].sized:
         _write_out_shapes(study, folder / "models", named)
+        set_batch(study)
         study["evaluation"]["document_tokens"] = document_tokens(study, _trained(study))
         if "measured" not in study:
             check_samples(study)
     else:
         # A run of trees reads all rows there are, whatever its weights.
         study["goal"] |= {"tokens": 1, "max_epochs": None}
-    checks.check_processes(study)
+    check_processes(study)
+    if "measured" not in study and study["finals"] == "trained":
+        check_final_steps(study)
     if LEARNERS[study["learner"]].sized and study["finals"] == "trained":
         check_trainer(study)
     check_tasks(study)
