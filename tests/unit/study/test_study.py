@@ -7,7 +7,8 @@ import pytest
 from least_study import CONFIG, LEAST, domains_of, names, study
 from mixwright.errors import MixwrightError
 from mixwright.study.config import resolve
-from mixwright.study.study import BATCH_RUNS, Study
+from mixwright.study.scoring import BATCH_RUNS
+from mixwright.study.study import Study
 
 
 def test_only_the_roles_that_a_mixer_reads_are_trained_and_the_repeats():

@@ -46,8 +46,8 @@ def evaluate_finals(
     """Scores each model of a FINALS table once.
 
     A final that diverged has no score. Of the others `evaluation.final_tokens` of every text are
-    scored. An arm with a goal of its own is scored on that target alone. The column `unigram` is the loss of the unigram model of the arm's own
-    mixture on the same tokens, in the same unit.
+    scored. An arm with a goal of its own is scored on that target alone. The column `unigram` is
+    the loss of the unigram model of the arm's own mixture on the same tokens, in the same unit.
 
     Raises:
         MixwrightError: a task has no example, or a final model is gone.

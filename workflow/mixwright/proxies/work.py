@@ -72,14 +72,14 @@ class Work:
         scored = scored_texts(targets, shards, study, study.evaluation["tokens"])
         whole = held_out_texts(targets, shards, study)
         # A target that this job does not know yet is scored by the next one.
-        asked = [name for name in study.recorded["targets"] if name in whole]
+        known = [name for name in study.recorded["targets"] if name in whole]
         return cls(
             study,
             shards,
             keys,
             trainings,
             Texts(scored, alone=False if study.learner.masked else None),
-            LikelihoodTexts.of(study.evaluation, {name: whole[name] for name in asked}),
+            LikelihoodTexts.of(study.evaluation, {name: whole[name] for name in known}),
         )
 
     @cached_property
