@@ -287,7 +287,7 @@ def test_a_refresh_of_another_version_starts_anew(tmp_path):
 
 def test_a_killed_refresh_of_proxies_keeps_what_it_trained(shards, tmp_path, monkeypatch):
     trained = []
-    plain = packs._stored
+    plain = packs.Results.put
 
     def go(store: str) -> Path:
         to = tmp_path / "pack"
@@ -296,18 +296,20 @@ def test_a_killed_refresh_of_proxies_keeps_what_it_trained(shards, tmp_path, mon
         packs.train_pack(RUNS, mixtures(), shards, texts, config, tmp_path / "store", to)
         return to
 
-    def dies_after_two(key, result, recording):
+    def dies_after_two(self, member, result):
         if len(trained) == 2:
             raise KeyboardInterrupt
-        trained.append(key)
-        return plain(key, result, recording)
+        trained.append(member.key)
+        plain(self, member, result)
 
     before = pq.read_table(go("use"))
-    monkeypatch.setattr(packs, "_stored", dies_after_two)
+    monkeypatch.setattr(packs.Results, "put", dies_after_two)
     with pytest.raises(KeyboardInterrupt):
         go("refresh")
     monkeypatch.setattr(
-        packs, "_stored", lambda key, *rest: trained.append(key) or plain(key, *rest)
+        packs.Results,
+        "put",
+        lambda self, member, result: trained.append(member.key) or plain(self, member, result),
     )
     assert pq.read_table(go("refresh")).equals(before)
     assert len(trained) == len(set(trained)) == 3
@@ -466,7 +468,7 @@ def test_jobs_on_cuda_without_a_gpu_end_in_one_line(command, shards, tmp_path, m
     line = [command, "--study", str(tmp_path / "study.json"), "--store", str(tmp_path / "store")]
     line += ["--texts", str(tmp_path / "texts.json"), "--to", str(tmp_path / "to")]
     if command == "train-proxies":
-        line += ["--pack", next(iter(config.packs))]
+        line += ["--pack", next(iter(config.packs)), "--scored", str(tmp_path / "texts.json")]
     assert main(line) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "device: cuda is asked for, and torch finds none" in error
@@ -574,9 +576,10 @@ def test_a_full_disk_ends_no_final_and_a_kill_after_it_goes_on_from_the_one_befo
 def test_packs_of_two_precisions_are_told(tmp_path, capsys):
     from mixwright.proxies.collect import collect
 
-    table = tables.RESULTS.schema.empty_table()
-    for number, precision in enumerate(("float32", "bfloat16", "bfloat16")):
-        computed = {"computed": json.dumps({"precision": precision})}
+    table = tables.MEASURED.schema.empty_table()
+    for number, packs_of in enumerate(({"float32": 1, "bfloat16": 1}, {"bfloat16": 1})):
+        counts = {json.dumps({"precision": how}): count for how, count in packs_of.items()}
+        computed = {"computed": json.dumps(counts)}
         pq.write_table(table.replace_schema_metadata(computed), tmp_path / f"{number}.parquet")
     packs_of_two = sorted(tmp_path.iterdir())
     assert isinstance(collect(packs_of_two, "losses"), pd.DataFrame)

@@ -18,7 +18,7 @@ from mixwright import tables
 from mixwright.corpus.shards import Examples
 from mixwright.errors import MixwrightError
 from mixwright.finals.processes import ALONE
-from mixwright.finals.score import example_losses
+from mixwright.finals.score import model_losses
 from mixwright.finals.tasks import catalogue, evaluate
 from mixwright.finals.tasks.evaluate import evaluate_tasks
 from mixwright.sources.tokens.tokenizer_folder import open_tokenizer

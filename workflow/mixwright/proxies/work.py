@@ -83,7 +83,7 @@ class Work:
         questions = Questions.first(choices, number, cap)
         whole = held_out_texts(targets, shards, study)
         # A target that this job does not know yet is scored by the next one.
-        recorded_targets = [name for name in study.recorded["targets"] if name in whole]
+        known = [name for name in study.recorded["targets"] if name in whole]
         return cls(
             study,
             shards,
@@ -91,7 +91,7 @@ class Work:
             trainings,
             Texts(scored | questions.texts, alone=False if study.learner.masked else None),
             questions,
-            LikelihoodTexts.of(evaluation, {name: whole[name] for name in recorded_targets}),
+            LikelihoodTexts.of(evaluation, {name: whole[name] for name in known}),
         )
 
     @cached_property

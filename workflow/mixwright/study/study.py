@@ -23,9 +23,9 @@ from mixwright.study.final_trainer import (
 )
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.lengths import final_tokens, steps
-from mixwright.study.material import Material
 from mixwright.study.recipes import cut, keyed, rows_of, run_of
 from mixwright.study.sample import trained_roles
+from mixwright.study.scoring import Scoring, batched
 from mixwright.versions import VERSIONS
 
 ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer")
@@ -42,14 +42,10 @@ PROXY_SETTINGS = (
     "compile",
     "micro_batch",
 )
-# Settings of `evaluation` that concern finals alone.
-FINAL_SCORING = ("final_tokens", "tasks")
-# Packs that are scored by one job: together so many runs at most.
-BATCH_RUNS = 64
 
 
 @dataclass(frozen=True)
-class Study(Material):
+class Study(Scoring):
     """A resolved config and what follows from it: runs, packs, arms."""
 
     @property
@@ -115,37 +111,6 @@ class Study(Material):
             return self.final_tokens
         return None
 
-    @property
-    def scoring(self) -> str:
-        """The hash of what proxies are scored on, and how."""
-        evaluation = {}
-        for key, value in self.evaluation.items():
-            if key not in FINAL_SCORING:
-                evaluation[key] = value
-        targets = sorted(self.config["targets"])
-        return digest({"evaluation": evaluation, "targets": targets})
-
-    def keeps_weights(self, role: str) -> bool:
-        """Returns whether the weights of a role's runs stay in the store.
-
-        Trees have none: all that is asked of them is measured when they grow.
-        """
-        keep = self.proxy.get("keep", "all")
-        return bool(self.learner.sized) and (
-            keep == "all" or (keep, role) == ("vertices", "vertex")
-        )
-
-    @property
-    def recorded(self) -> dict[str, Any]:
-        """What a vertex run records beside its losses: whose examples, how many, how long."""
-        keys: list[str] = []
-        if self.learner.sized:
-            keys += ["examples", "example_tokens", "likelihood"]
-        if self.learner.masked:
-            keys.append("masked")
-        limits = {key: self.evaluation[key] for key in keys}
-        return limits | {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
-
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Role -> its runs in row order.
@@ -183,24 +148,8 @@ class Study(Material):
 
     @cached_property
     def batches(self) -> dict[str, tuple[str, ...]]:
-        """Batch name -> its packs: consecutive ones of a role, together BATCH_RUNS at most.
-
-        One job scores a batch. A swarm that grows leaves its full batches as they are.
-        """
-        batches: dict[str, tuple[str, ...]] = {}
-        for role in self.runs:
-            batch: list[str] = []
-            size = 0
-            for pack in self.packs_of([role]):
-                runs = len(self.packs[pack])
-                if batch and size + runs > BATCH_RUNS:
-                    batches[digest(batch)] = tuple(batch)
-                    batch, size = [], 0
-                batch.append(pack)
-                size += runs
-            if batch:
-                batches[digest(batch)] = tuple(batch)
-        return batches
+        """Batch name -> its packs, which one job scores."""
+        return batched(self.packs)
 
     def batches_of(self, roles: Iterable[str]) -> list[str]:
         """Returns the names of the batches that hold packs of these roles."""
