@@ -281,3 +281,43 @@ def test_the_hub_cache_is_looked_into(checkpoint, tmp_path, monkeypatch):
     )
     final = FINAL | {"shape": shape_of(read_configuration(checkpoint, ""), ""), "init": "org/tiny"}
     assert build_final(final, VOCABULARY, 0, 0).num_parameters() > 0
+
+
+def test_a_name_that_nobody_has_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+
+    def refuse(name: str, **_) -> str:
+        raise OSError(f"no such model: {name}\nmore")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    for weights in (True, False):
+        checkpoint_print.cache_clear()
+        with pytest.raises(MixwrightError, match=r"org/none is no folder, and the hub .*fetch the"):
+            checkpoint_print("org/none", "final.init", weights)
+
+
+def test_what_the_hub_gives_is_fetched(checkpoint, tmp_path, monkeypatch):
+    """The hub's library is stood in for: it puts the files where the cache has them."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    fetched = []
+
+    def give(name: str, allow_patterns: list[str]) -> str:
+        fetched.append(allow_patterns)
+        snapshot = tmp_path / "models--org--tiny/snapshots/abc"
+        references = tmp_path / "models--org--tiny/refs"
+        for pattern in allow_patterns:
+            for path in checkpoint.glob(pattern):
+                snapshot.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, snapshot)
+        references.mkdir(exist_ok=True)
+        (references / "main").write_text("abc")
+        return str(snapshot)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", give)
+    checkpoint_print.cache_clear()
+    expected = checkpoint_print(str(checkpoint), "final.from", weights=False)
+    assert checkpoint_print("org/tiny", "final.from", weights=False) == expected
+    # the configuration is there now, the weights are not
+    expected = checkpoint_print(str(checkpoint), "proxy.init")
+    assert checkpoint_print("org/tiny", "proxy.init") == expected
+    assert fetched == [["*.json"], ["*.json", "*.safetensors"]]

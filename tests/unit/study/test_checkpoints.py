@@ -190,6 +190,8 @@ def test_learned_positions_stay_where_the_context_is_shorter(tmp_path):
     assert asked.final["shape"]["context"] == 32
     assert asked.final["shape"]["positions"] == 128
     assert asked.final_tokens % 32 == 0
+    with pytest.raises(MixwrightError, match=r"final.context: a context of 129 tokens is more"):
+        study(final=final | {"context": 129}, tokenizer={"vocabulary": 300})
 
 
 def test_a_final_of_any_architecture_is_planned(tmp_path):

@@ -1,6 +1,7 @@
 """Builds a final model by transformers: its shape and its first weights."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +21,6 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import HEAD_MULTIPLE, MASKED, NORM_EPSILON, THETA, table_rows
 from mixwright.proxies.init import checkpoint_folder
 from mixwright.proxies.start import loaded_model, without_dropout
-from mixwright.study.checkpoints import folder_of
 
 Shape = Mapping[str, Any]
 
@@ -177,14 +177,15 @@ def build_final(
     if final.get("init"):
         folder = checkpoint_folder(start, "final.init")
         return loaded_model(folder, f"final.init: {folder}", masked)
-    model = _of_configuration(str(folder_of(start)), masked, seed)
+    path = checkpoint_folder(start, "final.from", weights=False)
+    model = _of_configuration(path, masked, seed)
     without_dropout(model, f"final.from: {start}")
     if shape["architecture"] in CONFIGS:
         _initialise(model, torch.Generator().manual_seed(seed))
     return model
 
 
-def _of_configuration(path: str, masked: bool, seed: int) -> PreTrainedModel:
+def _of_configuration(path: Path, masked: bool, seed: int) -> PreTrainedModel:
     """A model of a configuration of transformers, with the weights that transformers draws."""
     kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM
     # transformers draws by torch's global generator, which is put back

@@ -119,6 +119,8 @@ def shape_from(
                 f" {hub_cache.cache_folder()}; correct it, fetch the model with hf download,"
                 f" or name a shape of its sizes in {part}.model"
             )
+        if section.get("context"):
+            return with_context(shape, section["context"], f"{part}.context")
         return dict(shape)
     configuration = read_configuration(folder, where)
     of_model = shape_of(configuration, where)
@@ -129,7 +131,7 @@ def shape_from(
         of_model["parameters"] = counted
     if shape is not None:
         check_agrees(shape, of_model, where)
-        return with_context(of_model, shape["context"], f"{part}.model")
+        of_model = with_context(of_model, shape["context"], f"{part}.model")
     if section.get("context"):
         return with_context(of_model, section["context"], f"{part}.context")
     return of_model
@@ -176,7 +178,7 @@ def with_context(shape: Mapping[str, Any], context: int, where: str) -> dict[str
         )
     result = {**shape, "context": context}
     if context < most and shape["architecture"] in ("gpt2", "bert"):
-        result["positions"] = most
+        result.setdefault("positions", most)
     return result
 
 
