@@ -4,7 +4,11 @@ Each trainer trains the same finals in a process of its own, in turn, at one thr
 more steps cost; whole counts the start of the process and the writing of models too. Figures are
 CPU-seconds. Then the curves of both are compared.
 
-OMP_NUM_THREADS=1 python benchmarks/finals.py [--finals 18] [--rounds 1]
+The rival "stock" is transformers' Trainer with torch's own Muon, which multiplies in bfloat16. With
+--avx2 torch's kernels are held to AVX2, and bfloat16 products have no help of oneDNN, as on a CPU
+without hardware for them.
+
+OMP_NUM_THREADS=1 python benchmarks/finals.py [--finals 18] [--rounds 1] [--avx2]
 """
 
 import argparse
@@ -20,11 +24,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from mixwright import tables
 from mixwright.corpus.shards import open_shard
+from mixwright.finals import muon
 from mixwright.finals.arm import Arm
 from mixwright.finals.train import train_finals
 from mixwright.mixture import Mixture
@@ -35,6 +41,12 @@ from mixwright.study.study import Study
 HOUSE = Path(__file__).parents[1]
 sys.path.insert(0, str(HOUSE / "tests" / "support"))
 TRAINERS = ("packed", "transformers")
+STOCK = "stock"
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
 SHORT = 20  # steps of the finals that tell what a start costs
 SEEDS = 2
 WANTED = 2.5  # times transformers' Trainer
@@ -94,6 +106,11 @@ def write_corpus(folder: Path) -> None:
 
 def train(folder: Path, trainer: str, count: int, steps: int | None, name: str) -> None:
     """Trains finals in this process."""
+    if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2":
+        torch.backends.mkldnn.enabled = False
+    if trainer == STOCK:
+        _take_stock_muon()
+        trainer = "transformers"
     shards = [open_shard(path) for path in sorted((folder / "shards").iterdir())]
     place = folder / name
     train_finals(
@@ -105,6 +122,15 @@ def train(folder: Path, trainer: str, count: int, steps: int | None, name: str) 
         place / "finals.parquet",
         log=lambda news: None,
     )
+
+
+def _take_stock_muon() -> None:
+    ours = muon.update_of
+
+    def update_of(direction: torch.Tensor, layout: muon.Layout, _: torch.dtype) -> torch.Tensor:
+        return ours(direction, layout, torch.bfloat16)
+
+    muon.update_of = update_of
 
 
 def cost(folder: Path, trainer: str, count: int, steps: int | None, name: str) -> float:
@@ -124,9 +150,9 @@ def one_round(folder: Path, count: int, number: int) -> Costs:
     """Trains all finals by both trainers, to their end and for a few steps."""
     whole = {}
     short = {}
-    for trainer in TRAINERS:
+    for trainer in (*TRAINERS, STOCK):
         whole[trainer] = cost(folder, trainer, count, None, f"{trainer}{number}")
-    for trainer in TRAINERS:
+    for trainer in (*TRAINERS, STOCK):
         short[trainer] = cost(folder, trainer, count, SHORT, f"{trainer}{number}-short")
     return Costs(whole, short)
 
@@ -135,22 +161,25 @@ def speeds(rounds: Sequence[Costs], count: int) -> Table:
     """Returns the table of costs: medians over the rounds."""
     study = demo("packed")
     more_tokens = count * study.final_tokens * (1 - SHORT / study.final_steps)
-    table = Table("case", "packed", "transformers", "ratio", "wanted")
-    whole = [[costs.whole[trainer] for costs in rounds] for trainer in TRAINERS]
-    table.add_row(f"{count} finals, whole, CPU-s", *_row(*whole, scale=1.0))
-    steady = []
-    for trainer in TRAINERS:
-        steady.append([costs.whole[trainer] - costs.short[trainer] for costs in rounds])
-    table.add_row("steady, CPU-s a million tokens", *_row(*steady, scale=1e6 / more_tokens))
+    table = Table("CPU-seconds", "packed", "against", "its", "ratio", "wanted")
+    for rival in (TRAINERS[1], STOCK):
+        whole = []
+        steady = []
+        for trainer in (TRAINERS[0], rival):
+            whole.append([costs.whole[trainer] for costs in rounds])
+            steady.append([costs.whole[trainer] - costs.short[trainer] for costs in rounds])
+        table.add_row(f"{count} finals, whole", *_row(rival, *whole, scale=1.0))
+        per_million = 1e6 / more_tokens
+        table.add_row("steady, a million tokens", *_row(rival, *steady, scale=per_million))
     return table
 
 
-def _row(ours: Sequence[float], theirs: Sequence[float], scale: float) -> list[str]:
+def _row(rival: str, ours: Sequence[float], theirs: Sequence[float], scale: float) -> list[str]:
     ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
     ratio = statistics.median(ratios)
     verdict = "met" if ratio >= WANTED else "MISSED"
-    sides = [scale * statistics.median(side) for side in (ours, theirs)]
-    return [*(f"{side:.1f}" for side in sides), f"{ratio:.2f}", f"{WANTED} {verdict}"]
+    our, their = (f"{scale * statistics.median(side):.1f}" for side in (ours, theirs))
+    return [our, rival, their, f"{ratio:.2f}", f"{WANTED} {verdict}"]
 
 
 def agreement(folder: Path) -> Table:
@@ -185,6 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--finals", type=int, default=18)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--avx2", action="store_true")
     for name in ("--in", "--trainer", "--name"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     parser.add_argument("--steps", type=int, help=argparse.SUPPRESS)
@@ -194,6 +224,8 @@ def main() -> None:
         count, steps = options["finals"], options["steps"]
         train(folder, options["trainer"], count, steps, options["name"])
         return
+    if options["avx2"]:
+        os.environ |= AVX2
     console = Console()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
