@@ -8,6 +8,7 @@ from mixwright.jobs.answers import final_answers, proxy_answers
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
+from mixwright.study.final_trainer import TRANSFORMERS
 from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.study import ROLES, Study
 
@@ -45,6 +46,8 @@ class Work:
     each: int = 1
     # core-seconds beside the operations: starts of jobs, reading of text, fits
     seconds: float = 0.0
+    # whether transformers trains it, and not the packed trainer
+    by_transformers: bool = False
 
     @property
     def flops(self) -> float:
@@ -184,6 +187,7 @@ def _finals(study: Study, finished: Set[str]) -> Work:
         _share_of_longest(packs),
         final["nodes"] * final["processes"],
         job_seconds(jobs),
+        study.final_trainer == TRANSFORMERS,
     )
 
 
@@ -219,6 +223,7 @@ def one_run(study: Study, section: str) -> Work:
         training=training_flops(shape, rows) * tokens,
         scoring=scoring_flops(shape, rows) * scored,
         each=each,
+        by_transformers=section == "final" and study.final_trainer == TRANSFORMERS,
     )
 
 
