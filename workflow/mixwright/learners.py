@@ -26,6 +26,8 @@ from mixwright.mixture import Array
 # Under this context, plain products on a CPU are faster than torch's fused attention: 3 to 9 times
 # in bfloat16.
 EXPLICIT_BELOW = 512
+# Architectures that the packed trainer has.
+PACKED = ("llama", "gpt2", "neox", "bert")
 # Architectures that predict a token from both sides.
 MASKED = ("bert",)
 # What the width of a head is a multiple of; 2 where nothing stands here. Rotary embedding turns

@@ -181,6 +181,15 @@ FINALS = Table(
     _FINAL.optional,
 )
 
+# The loss of a final along its training, nats/token: the mean over the steps since the last row.
+# learning_rate: AdamW's, of the row's step. tokens: those trained on so far.
+CURVES = _table(
+    "curves",
+    key="mixer goal seed step",
+    columns="mixer:str goal:str seed:int step:int tokens:int loss:float learning_rate:float",
+    optional="goal",
+)
+
 
 def read(paths: str | Path | Sequence[str | Path], table: Table) -> pd.DataFrame:
     """Reads parquet files of one table, one below the other, and checks them as `check` does."""

@@ -23,8 +23,9 @@ from mixwright.files import write_json
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.callbacks import Progress
 from mixwright.finals.loop import latest
+from mixwright.finals.sequences import Sequences
 from mixwright.finals.train import train_finals
-from mixwright.finals.trainer import FinalTrainer, Sequences
+from mixwright.finals.trainer import FinalTrainer
 from mixwright.jobs.launch import launch, placement
 from mixwright.mixture import Mixture
 from mixwright.study.config import resolve

@@ -12,7 +12,17 @@ from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
 
 # the settings of a study's section `final` that change the trained weights
-RECIPE = ("shape", "batch", "optimizer", "device", "precision")
+RECIPE = (
+    "shape",
+    "batch",
+    "optimizer",
+    "device",
+    "precision",
+    "micro_batch",
+    "attention",
+    "cross_entropy",
+    "compile",
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +69,9 @@ def content_key(
         "weights": weights,
         "seed": arm.seed,
         "steps": study.final_steps,
-        "recipe": keyed({name: final[name] for name in RECIPE}),
+        "recipe": keyed({name: final[name] for name in RECIPE if name in final}),
         "shards": prints,
         "tokenizer": fingerprint(tokenizer, whole),
         "version": VERSIONS["final"],
     }
-    return digest(content | study.final_processes, 32)
+    return digest(content | study.final_computed | study.final_processes, 32)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from mixwright.errors import MixwrightError
 from mixwright.files import locked, read_json
-from mixwright.finals.train import lock_of
+from mixwright.finals.job import lock_of
 from mixwright.jobs.plan.here import finished
 from mixwright.study.study import Study
 

@@ -19,6 +19,7 @@ from mixwright.jobs.resources import (
 )
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import parameters
+from mixwright.study.final_trainer import PACKED_TRAINER
 from mixwright.study.study import Study
 
 # Most schedulers grant no job more.
@@ -90,7 +91,7 @@ def final_request(study: Study, finals: int) -> Request:
     final = study.final
     tokens = study.final_tokens * finals
     minutes = final_minutes(study, tokens)
-    mb = memory_mb(study, "final", final["processes"])
+    mb = memory_mb(study, "final", final["processes"], finals)
     return Request(minutes, mb, final.get("max_minutes"), warning_seconds(study, "final"))
 
 
@@ -104,7 +105,8 @@ def warning_seconds(study: Study, part: str) -> int:
     spec = study.config[part]
     if "shape" not in spec:
         return GRACE
-    members = members_of(study) if part == "proxy" else 1
+    side_by_side = part == "proxy" or study.final_trainer == PACKED_TRAINER
+    members = members_of(study, part) if side_by_side else 1
     weights = members * parameters(spec["shape"], vocabulary_of(study, part))
     return GRACE + int(CHECKPOINT_BYTES * weights / DISK_RATE)
 

@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from mixwright.finals.memory import logits_mb, micro_batch, sequence_mb
 from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
+from mixwright.study.final_trainer import PACKED_TRAINER, TRANSFORMERS
+from mixwright.study.lengths import vocabulary_rows
 from mixwright.study.study import Study
 
 # Megabytes of a process without a model: measured 250 and 470. They hold also the 300 of the two
@@ -19,7 +22,6 @@ from mixwright.study.study import Study
 BASE_MB = {"proxy": 900, "final": 1_200}
 CUDA_MB = 4_000  # megabytes in the machine's memory of a process that has a GPU
 MARGIN = 1.25
-TRAINER_LOGITS = 3  # copies of a whole batch's logits in a final; measured 2
 FLOAT_BYTES = 4
 # Copies of the weights that the machine's memory holds of members that a GPU trains: the first
 # weights, and weights and two moments of a checkpoint.
@@ -48,7 +50,6 @@ THREADS_FROM = 50_000_000  # bytes of text of a part that is worth more cores th
 CLEANING_RATE = 60_000_000
 TOKENIZING_RATE = 20_000_000
 UNSIZED_TEXT = 1_000_000_000  # bytes of a source of which nobody knows the size
-UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 
 
 def memory_mb(study: Study, part: str, processes: int = 1, runs: int | None = None) -> int:
@@ -64,41 +65,45 @@ def memory_mb(study: Study, part: str, processes: int = 1, runs: int | None = No
     """
     if "shape" not in study.config[part]:
         return UNSIZED_MB
-    if part == "proxy":
-        model_mb = _proxy_mb(study, runs)
+    if part == "proxy" or study.final_trainer == PACKED_TRAINER:
+        model_mb = _packed_mb(study, part, runs)
     else:
         model_mb = _final_mb(study, processes)
     return int(processes * BASE_MB[part] + model_mb)
 
 
-def _proxy_mb(study: Study, runs: int | None) -> float:
+def _packed_mb(study: Study, part: str, runs: int | None) -> float:
     """On a CPU, all that a wave holds; with a GPU, first weights and a checkpoint to be written."""
-    spec = study.proxy
+    spec = study.config[part]
     shape = spec["shape"]
-    vocabulary = vocabulary_of(study, "proxy")
-    members = members_of(study, runs)
+    vocabulary = vocabulary_of(study, part)
+    members = members_of(study, part, runs)
     if spec["device"] == "cuda":
         return CUDA_MB + ON_HOST * members * _weights_mb(shape, vocabulary)
     # a calibration chooses no kernel that takes more than this
-    kernel = spec["attention"]
+    kernel = spec.get("attention", "auto")
     sequences, _ = packed(spec, vocabulary, CPU_MB, kernel)
     return members * member_mb(shape, vocabulary, sequences, kernel)
 
 
-def members_of(study: Study, runs: int | None = None) -> int:
-    """Returns the members that train side by side at most.
+def members_of(study: Study, part: str, runs: int | None = None) -> int:
+    """Returns the members that the packed trainer trains side by side at most.
 
     Args:
         study: the study.
+        part: `proxy` or `final`.
         runs: how many the job has; None: those of a full pack.
     """
-    spec = study.proxy
+    spec = study.config[part]
     if spec["device"] == "cuda":
-        members = MOST["cuda"] if spec["wave"] == "auto" else spec["wave"]
+        wave = spec.get("wave", "auto")
+        members = MOST["cuda"] if wave == "auto" else wave
     else:
-        _, members = packed(spec, vocabulary_of(study, "proxy"), CPU_MB, spec["attention"])
+        kernel = spec.get("attention", "auto")
+        _, members = packed(spec, vocabulary_of(study, part), CPU_MB, kernel)
     if runs is None:
-        runs = spec["per_job"]
+        packs = study.final_packs.values() if part == "final" else [range(spec["per_job"])]
+        runs = max(map(len, packs), default=1)
     return int(min(members, runs))
 
 
@@ -135,20 +140,11 @@ def _final_mb(study: Study, processes: int) -> float:
 
 
 def _batch_mb(study: Study, in_all: int) -> float:
-    """A process's part of a batch on a CPU: its activations and logits."""
+    """What a process computes of a batch at a time on a CPU: its activations and logits."""
     spec = study.final
-    shape = spec["shape"]
-    # of one token
-    layer = 16 * shape["width"] + 4 * shape["hidden"]
-    floats = shape["layers"] * layer
-    floats += TRAINER_LOGITS * vocabulary_of(study, "final")
-    if spec["precision"] == "bfloat16":
-        # attention that is not fused keeps its scores
-        floats += 3 * shape["layers"] * shape["heads"] * shape["context"]
-    sequences = spec["batch"] / in_all
-    if spec["micro_batch"] != "auto":
-        sequences = min(sequences, spec["micro_batch"])
-    return FLOAT_BYTES * sequences * shape["context"] * floats / 2**20
+    vocabulary = vocabulary_of(study, "final")
+    sequences = micro_batch(spec, vocabulary, in_all)
+    return sequences * sequence_mb(spec) + logits_mb(vocabulary)
 
 
 def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
@@ -241,7 +237,10 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
     token_passes = 6 * trained + 2 * texts * scored
     operations = size * token_passes
     device = device_of_requests(spec["device"])
-    speed = device.flops_per_second(spec["shape"], spec["precision"], part)
+    # scores are computed by no trainer
+    by_transformers = part == "final" and trained and study.final_trainer == TRANSFORMERS
+    trainer = "final" if by_transformers else "proxy"
+    speed = device.flops_per_second(spec["shape"], spec["precision"], trainer)
     width = spec["shape"]["width"]
     if device.kind == "cuda" and width < NARROW:
         # so narrow models keep a GPU waiting, and the table does not say for how long
@@ -267,6 +266,4 @@ def vocabulary_of(study: Study, part: str) -> int:
         study: the study.
         part: `proxy` or `final`.
     """
-    tokenizer = study.config["tokenizer"]
-    tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
-    return int(study.config[part]["shape"].get("vocabulary", tokens))
+    return vocabulary_rows(study.config, part)

@@ -21,10 +21,13 @@ from mixwright.progress import Log, PackPace
 from mixwright.proxies.checkpoint import TERMINATED, Checkpoint, Clock, terminable
 from mixwright.proxies.device import out_of_memory, prepare
 from mixwright.proxies.models.masking import mask_token
-from mixwright.proxies.models.shape import Shape
+from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.resident import Resident, resident
 from mixwright.proxies.scoring import Exam, losses
-from mixwright.proxies.wave import Member, Settings, Wave
+from mixwright.proxies.wave import Member, Settings, Start, Wave
+
+# how often in a training it is looked who diverged, where that ends a member
+LOOKS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,12 @@ class Result:
     realised: Mapping[str, tuple[int, float]]
     # target -> (examples,) or (scored tokens,) in nats; empty unless the member wants them
     loglikelihoods: Mapping[str, NDArray[np.float64]]
+    # (steps,) nats/token of every step that was taken; empty unless they are kept
+    training_losses: NDArray[np.float32]
+    # after the last step, each (1, ...)
+    weights: Parameters
+    # of this attempt: the wave's seconds, shared among its members
+    seconds: float
 
 
 Finished = Callable[[Member, Result], None]
@@ -58,6 +67,8 @@ class Pack:
     on_finished: Finished
     pace: PackPace
     log: Log
+    # first weights other than those that follow from the seed
+    first: Start | None = None
     # keys of the members whose results have been handed over
     handed_over: set[str] = field(default_factory=set)
     # key of a member -> target -> nats/token
@@ -79,7 +90,21 @@ class Pack:
 
     def wave(self, members: Sequence[Member]) -> Wave:
         """Returns a wave of these members, at its first step."""
-        return Wave(members, self.shape, self.shards, self.settings, self.resident)
+        return Wave(members, self.shape, self.shards, self.settings, self.resident, self.first)
+
+    def ended(self, wave: Wave) -> list[int]:
+        """Returns the indices of the members that take no further step."""
+        looks_at = max(1, wave.longest // LOOKS)
+        if self.settings.stops_diverged and wave.step % looks_at == 0:
+            return sorted({*wave.ended, *wave.diverged})
+        return wave.ended
+
+    def saves(self, wave: Wave, checkpoint: Checkpoint) -> bool:
+        """Returns whether a checkpoint is due."""
+        every = self.settings.checkpoint_steps
+        if every is not None:
+            return wave.step % every == 0 and not wave.ended
+        return checkpoint.due(soon=bool(wave.ended))
 
     def measure(self, wave: Wave) -> None:
         """Adds a row a target to each member that is to be scored at this step."""
@@ -135,8 +160,15 @@ class Pack:
             if k in wanting:
                 row = wanting.index(k)
                 loglikelihoods = {target: values[row] for target, values in scored.items()}
-            realised = wave.schedules[k].realised
-            yield wave.members[k], Result(wave.rows[k], realised, loglikelihoods)
+            result = Result(
+                wave.rows[k],
+                wave.schedules[k].realised,
+                loglikelihoods,
+                training_losses=wave.losses[k, : wave.step].cpu().numpy(),
+                weights=wave.weights([k]),
+                seconds=wave.seconds,
+            )
+            yield wave.members[k], result
 
     def _scored(
         self, exam: Exam, wave: Wave, members: Sequence[int]
@@ -159,6 +191,7 @@ def train(
     finished: Container[str] = (),
     checkpoints: Path | None = None,
     log: Log = lambda line: None,
+    first: Start | None = None,
 ) -> None:
     """Trains members, and hands over the result of each as it ends.
 
@@ -179,6 +212,7 @@ def train(
         finished: Keys of members that are not to be trained.
         checkpoints: Folder of the waves' checkpoints; None saves none.
         log: Takes progress.
+        first: Makes the first weights of members; None: they follow from the seeds.
 
     Raises:
         MixwrightError: The device is missing, or its memory does not hold one member.
@@ -198,6 +232,7 @@ def train(
         on_finished=on_finished,
         pace=PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context),
         log=log,
+        first=first,
     )
     clock = Clock(settings.checkpoint_seconds)
     longest_first = sorted(members, key=lambda member: -member.steps)
@@ -224,9 +259,10 @@ def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint
             raise
         remaining = [member for member in members if member.key not in pack.handed_over]
         if len(remaining) < 2:
+            section = pack.settings.section
             raise MixwrightError(
-                "proxy: memory does not hold one run; set proxy.micro_batch to fewer sequences,"
-                " or ask for more memory"
+                f"{section}: memory does not hold one run; set {section}.micro_batch to fewer"
+                " sequences, or ask for more memory"
             ) from None
     # Outside the handler, for the error holds on to what filled the memory.
     half = len(remaining) // 2
@@ -241,7 +277,7 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
     pack.pace.resumed(len(wave.members), wave.step)
     with terminable() as stop:
         while wave.members:
-            ended = wave.ended
+            ended = pack.ended(wave)
             if ended:
                 pack.hand_over(wave, ended)
                 wave.leave(ended)
@@ -250,7 +286,7 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
                 wave.advance()
                 pack.measure(wave)
                 pack.pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
-                if checkpoint.due(soon=bool(wave.ended)) and not stop.is_set():
+                if pack.saves(wave, checkpoint) and not stop.is_set():
                     checkpoint.save(wave.state())
             # also after results were handed over: the others may have come far since the last save
             if stop.is_set() and wave.members:

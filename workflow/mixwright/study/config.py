@@ -11,6 +11,7 @@ from mixwright.mixers import MIXERS
 from mixwright.sources import public
 from mixwright.sources.places import expanded
 from mixwright.study import checks
+from mixwright.study.final_trainer import check_trainer
 from mixwright.study.messages import check_against
 from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
@@ -83,6 +84,8 @@ def resolve(
         # A run of trees reads all rows there are, whatever its weights.
         study["goal"] |= {"tokens": 1, "max_epochs": None}
     checks.check_processes(study)
+    if LEARNERS[study["learner"]].sized and study["finals"] == "trained":
+        check_trainer(study)
     return study
 
 

@@ -216,3 +216,15 @@ def apart(rows: Tensor, heads: int, turned: int | None = None) -> Tensor:
     pairs, rest = by_head.tensor_split([size], 1)
     halves = pairs.unflatten(1, (-1, 2)).transpose(1, 2).flatten(1, 2)
     return torch.cat([halves, rest], 1).flatten(0, 1)
+
+
+def together(rows: Tensor, heads: int, turned: int | None = None) -> Tensor:
+    """Returns rows (W, ...) of queries or keys in the order of this trainer, from transformers'.
+
+    It is the inverse of `apart`, with the same arguments.
+    """
+    by_head = rows.unflatten(0, (heads, -1))
+    size = turned or by_head.shape[1]
+    halves, rest = by_head.tensor_split([size], 1)
+    pairs = halves.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)
+    return torch.cat([pairs, rest], 1).flatten(0, 1)

@@ -11,10 +11,11 @@ and the logits are rmsnorm(x) times a head of its own. There are no biases and n
 import torch
 from torch import Tensor
 
-from mixwright.proxies.models.attention import apart
+from mixwright.proxies.models.attention import apart, together
 from mixwright.proxies.models.kernels import Gated, NormedProducts, RMSNorm
 from mixwright.proxies.models.parts import attention_of, embedded
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
+from mixwright.proxies.models.states import State
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
@@ -100,3 +101,31 @@ def hf_state_dict(weights: Parameters, shape: Shape) -> dict[str, Tensor]:
         for name, matrix in matrices.items():
             renamed[f"model.layers.{layer}.{name}.weight"] = matrix
     return renamed
+
+
+def from_state_dict(state: State, shape: Shape) -> Parameters:
+    """Returns one member's weights, each with a leading 1, from those of LlamaForCausalLM."""
+    attention = []
+    mlp = []
+    norms = []
+    for layer in range(shape.layers):
+        prefix = f"model.layers.{layer}."
+        q = together(state[f"{prefix}self_attn.q_proj.weight"], shape.heads)
+        k = together(state[f"{prefix}self_attn.k_proj.weight"], shape.heads)
+        v = state[f"{prefix}self_attn.v_proj.weight"]
+        o = state[f"{prefix}self_attn.o_proj.weight"]
+        attention.append(torch.stack([q, k, v, o]))
+        gate = state[f"{prefix}mlp.gate_proj.weight"].T
+        up = state[f"{prefix}mlp.up_proj.weight"].T
+        down = state[f"{prefix}mlp.down_proj.weight"]
+        mlp.append(torch.stack([gate, up, down]))
+        norms.append(state[f"{prefix}input_layernorm.weight"])
+        norms.append(state[f"{prefix}post_attention_layernorm.weight"])
+    norms.append(state["model.norm.weight"])
+    return {
+        "embedding": state["model.embed_tokens.weight"].unsqueeze(0),
+        "head": state["lm_head.weight"].T.unsqueeze(0),
+        "attention": torch.stack(attention).unsqueeze(0),
+        "mlp": torch.stack(mlp).unsqueeze(0),
+        "norms": torch.stack(norms).unsqueeze(0),
+    }

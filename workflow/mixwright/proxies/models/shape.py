@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import HEAD_MULTIPLE, MASKED, table_rows
+from mixwright.learners import HEAD_MULTIPLE, MASKED, PACKED, table_rows
 
 # Tensors by name, each with the members as its first dimension, or of one member without it.
 Parameters = dict[str, Tensor]
-PACKED = ("llama", "gpt2", "neox", "bert")
 DEVIATION = 0.02  # of first weights
 
 
