@@ -40,6 +40,7 @@
 #            results/{study}/export/{arm}/{blend}     a proposal as a trainer's mixture file, with
 #                                                     .account.csv and .notes.txt beside it
 #            results/{study}/finals/{pack}.parquet    final models, trained
+#            results/{study}/curves/{pack}.parquet    their losses along the training
 #            results/{study}/scores/{pack}.parquet    and scored
 #            results/{study}/report/                  figures, tables, summary
 #            results/{study}/progress/{pack}.json     progress of a running training job, which

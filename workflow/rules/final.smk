@@ -1,6 +1,6 @@
 # REQUIRES  results/{study}/mixtures/{arm}.json, shards/{name}/, tokenizer/, targets/{name}.npz
 # PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals),
-#           scores/{pack}.parquet, final_documents/{pack}.parquet
+#           curves/{pack}.parquet, scores/{pack}.parquet, final_documents/{pack}.parquet
 
 
 rule train_finals:
@@ -10,7 +10,8 @@ rule train_finals:
         tokenizer=TOKENIZER,
         after=BEFORE_FINALS,
     output:
-        "results/{study}/finals/{pack}.parquet",
+        finals="results/{study}/finals/{pack}.parquet",
+        curves="results/{study}/curves/{pack}.parquet",
     log:
         "logs/{study}/train_finals/{pack}.log",
     conda:
@@ -26,7 +27,7 @@ rule train_finals:
         launch(CONFIG["final"], WARNED)
         + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack}"
         " --mixtures {input.mixtures:q} --shards {input.shards:q} --tokenizer {input.tokenizer:q}"
-        " --store results/store --to {output:q} 2>&1 | tee {log:q}"
+        " --store results/store --to {output.finals:q} --curves {output.curves:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_finals:

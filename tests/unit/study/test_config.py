@@ -118,8 +118,8 @@ def test_defaults_and_shapes_are_filled_in():
             "config: mixers.a_b: a variant's name has small letters, digits and dashes",
         ),
         (
-            {"final": {"batch": 10, "nodes": 2, "processes": 4}},
-            "config: final.batch 10 cannot be shared equally by 2 nodes x 4 processes",
+            {"final": {"batch": 7, "nodes": 2, "processes": 4}},
+            "config: final.batch: 7 sequences are fewer than the 2 nodes x 4 processes that share",
         ),
         (
             {"final": {"parallel": "fsdp"}},

@@ -14,7 +14,7 @@ from mixwright.study.study import PROXIES, Study
 
 Folder = Path | str
 # Results that final models make.
-OF_FINALS = ("finals", "scores", "documents")
+OF_FINALS = ("finals", "curves", "scores", "documents")
 
 
 def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) -> list[str]:
@@ -62,6 +62,8 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
         "backtest": _file(folder, "backtest.json", study.backtested),
         "transfer": _file(folder, "transfer.json", "transfer" in study.runs),
         "finals": _files(folder, "finals", study.final_packs),
+        # trees have no steps
+        "curves": _files(folder, "curves", study.final_packs if study.learner.sized else ()),
         "scores": _files(folder, "scores", study.final_packs),
         "documents": _files(folder, "final_documents", study.final_packs),
     }

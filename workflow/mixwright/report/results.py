@@ -28,6 +28,7 @@ TABLES = {
         tables.LOSSES,
         tables.VALIDATION,
         tables.FINALS,
+        tables.CURVES,
         tables.SCORES,
         tables.DOCUMENTS,
         tables.TESTED,

@@ -10,6 +10,7 @@ from mixwright.corpus.counts import count_domains, extents
 from mixwright.corpus.shards import Examples
 from mixwright.files import read_json
 from mixwright.finals.arm import Arm
+from mixwright.finals.curve import of_finals
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
 from mixwright.mixture import Mixture
@@ -26,6 +27,7 @@ def train_finals(
     store: Path,
     to: Path,
     tokenizer: Path | None = None,
+    curves: Path | None = None,
 ) -> None:
     """Train the final model of every arm of a pack.
 
@@ -48,6 +50,9 @@ def train_finals(
     progress = beating(path_of(study.parent, pack), len(arms)) if leads else nullcontext(say)
     with progress as log:
         train(arms, domains, tokenizer, plan, store, to, log)
+    if leads and curves:
+        trained = tables.read(to, tables.FINALS)
+        tables.write(of_finals(trained, store / "finals"), curves, tables.CURVES)
 
 
 def evaluate_finals(

@@ -23,6 +23,7 @@ from mixwright.study.shorthand import (
     check_tables,
     variants,
 )
+from mixwright.study.steps import check_final_steps, check_processes, set_batch
 from mixwright.study.token_domains import check_token_domains
 from mixwright.study.values import as_wanted
 from mixwright.study.written import check_files
@@ -78,12 +79,15 @@ def resolve(
         check_keys(study)
     if LEARNERS[study["learner"]].sized:
         _write_out_shapes(study, folder / "models")
+        set_batch(study)
         if "measured" not in study:
             check_samples(study)
     else:
         # A run of trees reads all rows there are, whatever its weights.
         study["goal"] |= {"tokens": 1, "max_epochs": None}
-    checks.check_processes(study)
+    check_processes(study)
+    if "measured" not in study and study["finals"] == "trained":
+        check_final_steps(study)
     if LEARNERS[study["learner"]].sized and study["finals"] == "trained":
         check_trainer(study)
     return study

@@ -77,6 +77,9 @@ FIGURES = {
         "Final models against natural",
         optional=("documents",),
     ),
+    "loss_curves": FigureEntry(
+        "loss_curves", ("curves", "study"), "Losses of the final models in training"
+    ),
     "predicted": FigureEntry(
         "predicted", ("validation", "study"), "Predicted against measured loss"
     ),
