@@ -13,6 +13,7 @@ from final_study import study, write_tokenizer
 from killed_finals import same, weights
 from mixwright import files, tables
 from mixwright.files import alone, written
+from mixwright.finals import one_by_one
 from mixwright.finals.arm import Arm
 from mixwright.finals.checkpoints import is_whole
 from mixwright.finals.loop import latest
@@ -64,19 +65,22 @@ def at_once(jobs: Sequence[Callable[[], object]]) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
-def final(shards, tokenizer, folder: Path, name: str = "finals") -> pd.DataFrame:
+def final(
+    shards, tokenizer, folder: Path, name: str = "finals", trainer: str = "transformers"
+) -> pd.DataFrame:
     to = folder / f"{name}.parquet"
-    settings = study(10, checkpoint_steps=1)
+    settings = study(10, checkpoint_steps=1, trainer=trainer)
     train_finals([ARM], shards, tokenizer, settings, folder / "store", to, log=str)
     return tables.read(to, tables.FINALS)
 
 
-def test_two_jobs_train_one_final_at_the_same_time(no_locks, shards, tokenizer, tmp_path):
+@pytest.mark.parametrize("trainer", ["transformers", "packed"])
+def test_two_jobs_train_one_final_at_the_same_time(trainer, no_locks, shards, tokenizer, tmp_path):
     """Each saves a checkpoint after every step, under the same names."""
-    whole = final(shards, tokenizer, tmp_path / "alone")
+    whole = final(shards, tokenizer, tmp_path / "alone", trainer=trainer)
     both = tmp_path / "both"
     names = ("first", "second")
-    jobs = [lambda name=name: final(shards, tokenizer, both, name) for name in names]
+    jobs = [lambda name=name: final(shards, tokenizer, both, name, trainer) for name in names]
     assert at_once(jobs) == [0, 0]
     for name in names:
         assert same(weights(tables.read(both / f"{name}.parquet", tables.FINALS)), weights(whole))
@@ -145,9 +149,7 @@ def test_writers_of_one_folder_leave_a_whole_one(no_locks, tmp_path):
 def test_a_checkpoint_that_another_job_cut_off_is_not_gone_on_from(
     file, shards, tokenizer, tmp_path, monkeypatch
 ):
-    from mixwright.finals import train
-
-    monkeypatch.setattr(train, "_store", lambda *_: None)
+    monkeypatch.setattr(one_by_one, "_keep", lambda *_: None)
     with pytest.raises(Exception, match="result"):
         final(shards, tokenizer, tmp_path)
     (folder,) = (tmp_path / "store/finals").glob("*.checkpoint")

@@ -67,21 +67,18 @@ def finals(shards, tokenizer, tmp_path):
 @pytest.fixture
 def steps_taken(monkeypatch):
     """Seeds of the steps that finals take, and at which step the loss of a seed is NaN."""
-    plain = FinalTrainer.compute_loss
+    plain = FinalTrainer._step
     taken: list[int] = []
     spoilt: dict[int, int] = {}
 
-    def loss(self, *args, **rest):
+    def step(self, *args, **rest):
         taken.append(self.args.seed)
-        value = plain(self, *args, **rest)
-        if spoilt.get(self.args.seed) != self.state.global_step + 1:
-            return value
-        self.losses[-1] = value.detach() * math.nan
-        self._finite &= False
-        self._finite_steps -= 1
-        return value * math.nan
+        loss = plain(self, *args, **rest)
+        if spoilt.get(self.args.seed) == self.state.global_step + 1:
+            return loss * math.nan
+        return loss
 
-    monkeypatch.setattr(FinalTrainer, "compute_loss", loss)
+    monkeypatch.setattr(FinalTrainer, "_step", step)
     return taken, spoilt
 
 

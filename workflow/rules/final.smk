@@ -46,7 +46,7 @@ rule evaluate_finals:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["final"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final", runs=1),
         runtime=lambda wc, attempt: attempt
         * scoring_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
     params:

@@ -12,7 +12,7 @@ from mixwright import tables
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
 from mixwright.files import alone, write_json
-from mixwright.finals.train import lock_of
+from mixwright.finals.job import lock_of
 from mixwright.jobs.pruning import CHECKPOINT, FINAL, WEIGHTS, leftovers, remove
 
 DAY = 24 * 60 * 60

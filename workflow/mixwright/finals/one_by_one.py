@@ -97,7 +97,7 @@ def _keep(arm: Arm, folder: Path, of_model: Trained, job: Job) -> None:
         weights = _gathered(of_model.model, job)
         of_model = replace(of_model, facts=facts, weights=weights)
     if job.processes.leads:
-        put(folder, of_model, job.tokenizer, anew=job.order is not None)
+        put(folder, of_model, job.tokenizer, again=job.order is not None)
 
 
 def _trackers(arm: Arm, folder: Path, job: Job) -> "tuple[TrainerCallback, ...]":

@@ -176,7 +176,8 @@ def _keep(arm: Arm, folder: Path, result: Result, shape: Shape, job: Job) -> Non
     rows = curve.rows(losses, study.final["optimizer"], job.step_tokens, study.final_steps)
     model = build_final(study.final, shard.vocabulary, shard.end_token, arm.seed)
     model.load_state_dict(weights)
-    put(folder, Trained(facts, rows, model, on_card), job.tokenizer, anew=job.order is not None)
+    of_member = Trained(facts, rows, model, on_card)
+    put(folder, of_member, job.tokenizer, again=job.order is not None)
 
 
 def _finite(weights: Parameters) -> bool:

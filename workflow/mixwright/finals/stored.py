@@ -27,21 +27,20 @@ class Trained:
     snapshots: Path | None = None  # folder of the copies made on the way, which may not be there
 
 
-def put(folder: Path, trained: Trained, tokenizer: Path, anew: bool) -> None:
-    """Writes a final's folder of the store, whole or not at all, and removes its checkpoints.
+def put(folder: Path, trained: Trained, tokenizer: Path, again: bool = False) -> None:
+    """Puts a final into the store, whole or not at all, and removes its checkpoints.
 
     Where the file system has no locks another job may have been quicker. Its final is the same, and
-    may be read already: it stays.
+    may be read already.
 
     Args:
         folder: `<store>/finals/<key>`.
         trained: what to keep.
         tokenizer: the folder of the tokenizer.
-        anew: whether it takes the place of one that is stored.
+        again: whether it takes the place of one that is there.
     """
-    if anew or not (folder / "result.json").exists():
-        with written(folder) as beside:
-            _write(beside, trained, tokenizer)
+    if again or not (folder / "result.json").exists():
+        _write(folder, trained, tokenizer)
     # also those of a refresh that nobody ended
     pattern = f"{folder.name}*.checkpoint"
     for old in folder.parent.glob(pattern):
@@ -49,14 +48,15 @@ def put(folder: Path, trained: Trained, tokenizer: Path, anew: bool) -> None:
 
 
 def _write(folder: Path, trained: Trained, tokenizer: Path) -> None:
-    folder.mkdir()
-    if trained.facts:
-        save(folder / "model", trained.model, trained.weights, tokenizer)
-        card.write(folder / "model", trained.facts)
-        if trained.snapshots:
-            taken_over(trained.snapshots, folder / SNAPSHOTS)
-    curve.save(folder, trained.curve)
-    write_json(folder / "result.json", trained.result)
+    with written(folder) as beside:
+        beside.mkdir()
+        if trained.facts:
+            save(beside / "model", trained.model, trained.weights, tokenizer)
+            card.write(beside / "model", trained.facts)
+            if trained.snapshots:
+                taken_over(trained.snapshots, beside / SNAPSHOTS)
+        curve.save(beside, trained.curve)
+        write_json(beside / "result.json", trained.result)
 
 
 def save(

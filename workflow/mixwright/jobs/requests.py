@@ -105,9 +105,8 @@ def warning_seconds(study: Study, part: str) -> int:
     spec = study.config[part]
     if "shape" not in spec:
         return GRACE
-    members = 1
-    if part == "proxy" or study.final_trainer == PACKED_TRAINER:
-        members = members_of(study, part=part)
+    side_by_side = part == "proxy" or study.final_trainer == PACKED_TRAINER
+    members = members_of(study, part) if side_by_side else 1
     weights = members * parameters(spec["shape"], vocabulary_of(study, part))
     return GRACE + int(CHECKPOINT_BYTES * weights / DISK_RATE)
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from mixwright.finals.memory import logits_mb, micro_batch, sequence_mb
 from mixwright.jobs.answers import by_text, final_answers, proxy_answers
 from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
-from mixwright.study.final_trainer import PACKED_TRAINER
+from mixwright.study.final_trainer import PACKED_TRAINER, TRANSFORMERS
 from mixwright.study.lengths import vocabulary_rows
 from mixwright.study.study import Study
 
@@ -22,7 +23,6 @@ from mixwright.study.study import Study
 BASE_MB = {"proxy": 900, "final": 1_200}
 CUDA_MB = 4_000  # megabytes in the machine's memory of a process that has a GPU
 MARGIN = 1.25
-TRAINER_LOGITS = 3  # copies of a whole batch's logits in a final; measured 2
 FLOAT_BYTES = 4
 # Copies of the weights that the machine's memory holds of members that a GPU trains: the first
 # weights, and weights and two moments of a checkpoint.
@@ -80,7 +80,7 @@ def _packed_mb(study: Study, part: str, runs: int | None) -> float:
     spec = study.config[part]
     shape = spec["shape"]
     vocabulary = vocabulary_of(study, part)
-    members = members_of(study, runs, part)
+    members = members_of(study, part, runs)
     if spec["device"] == "cuda":
         return CUDA_MB + ON_HOST * members * _weights_mb(shape, vocabulary)
     # a calibration chooses no kernel that takes more than this
@@ -89,25 +89,24 @@ def _packed_mb(study: Study, part: str, runs: int | None) -> float:
     return members * member_mb(shape, vocabulary, sequences, kernel)
 
 
-def members_of(study: Study, runs: int | None = None, part: str = "proxy") -> int:
-    """Returns the members that train side by side at most.
+def members_of(study: Study, part: str, runs: int | None = None) -> int:
+    """Returns the members that the packed trainer trains side by side at most.
 
     Args:
         study: the study.
+        part: `proxy` or `final`.
         runs: how many the job has; None: those of a full pack.
-        part: `proxy`, or `final` where the packed trainer trains finals.
     """
     spec = study.config[part]
-    wave = spec.get("wave", "auto")
     if spec["device"] == "cuda":
+        wave = spec.get("wave", "auto")
         members = MOST["cuda"] if wave == "auto" else wave
     else:
         kernel = spec.get("attention", "auto")
         _, members = packed(spec, vocabulary_of(study, part), CPU_MB, kernel)
     if runs is None:
-        runs = spec["per_job"]
-    if runs == "auto":
-        runs = max(map(len, study.final_packs.values()), default=1)
+        packs = study.final_packs.values() if part == "final" else [range(spec["per_job"])]
+        runs = max(map(len, packs), default=1)
     return int(min(members, runs))
 
 
@@ -144,20 +143,11 @@ def _final_mb(study: Study, processes: int) -> float:
 
 
 def _batch_mb(study: Study, in_all: int) -> float:
-    """A process's part of a batch on a CPU: its activations and logits."""
+    """What a process computes of a batch at a time on a CPU: its activations and logits."""
     spec = study.final
-    shape = spec["shape"]
-    # of one token
-    layer = 16 * shape["width"] + 4 * shape["hidden"]
-    floats = shape["layers"] * layer
-    floats += TRAINER_LOGITS * vocabulary_of(study, "final")
-    if spec["precision"] == "bfloat16":
-        # attention that is not fused keeps its scores
-        floats += 3 * shape["layers"] * shape["heads"] * shape["context"]
-    sequences = spec["batch"] / in_all
-    if spec["micro_batch"] != "auto":
-        sequences = min(sequences, spec["micro_batch"])
-    return FLOAT_BYTES * sequences * shape["context"] * floats / 2**20
+    vocabulary = vocabulary_of(study, "final")
+    sequences = micro_batch(spec, vocabulary, in_all)
+    return sequences * sequence_mb(spec) + logits_mb(vocabulary)
 
 
 def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
@@ -276,16 +266,21 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
     if study.learner.masked:
         texts *= MASKED_PASSES
     # 6 operations a weight and token for training, 2 for scoring
-    return _passes_minutes(study, part, 6 * trained + 2 * texts * scored, processes)
+    passes = 6 * trained + 2 * texts * scored
+    # scores are computed by no trainer
+    by_transformers = part == "final" and trained > 0 and study.final_trainer == TRANSFORMERS
+    return _passes_minutes(study, part, passes, processes, by_transformers)
 
 
-def _passes_minutes(study: Study, part: str, token_passes: float, processes: int) -> int:
+def _passes_minutes(
+    study: Study, part: str, token_passes: float, processes: int, by_transformers: bool = False
+) -> int:
     """Minutes for so many operations on each weight of a model."""
     spec = study.config[part]
     size = parameters(spec["shape"], vocabulary_of(study, part))
     operations = size * token_passes
     device = device_of_requests(spec["device"])
-    speed = device.flops_per_second(spec["shape"], spec["precision"], part)
+    speed = device.flops_per_second(spec["shape"], spec["precision"], by_transformers)
     width = spec["shape"]["width"]
     if device.kind == "cuda" and width < NARROW:
         # so narrow models keep a GPU waiting, and the table does not say for how long
