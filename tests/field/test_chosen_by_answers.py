@@ -96,6 +96,18 @@ def test_finals_are_judged_by_their_answers(shop: Shop) -> None:
     assert "normalised accuracy" in page
 
 
+def test_proposals_are_shown_in_the_units_of_answers(shop: Shop) -> None:
+    proposals = record(shop, "report/proposals.json")
+    assert proposals["unit"] == "points of accuracy"
+    judged = proposals["judgement"]
+    assert judged["losses"]["effective-data"]["boxes"] > judged["losses"]["natural"]["boxes"]
+    assert 0 < judged["means"]["natural"] < 100
+    assert proposals["answers"]["proxies"][0]["questions"] == 48
+    page = shop.at("report/proposals.html").read_text()
+    assert "runs above a guess" in page
+    assert "In points of accuracy, at the proxies" in page
+
+
 def plain_loglikelihoods(folder: str, choices: Choices) -> np.ndarray:
     """Each answer by itself, token by token, under a model of transformers."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()

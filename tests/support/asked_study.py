@@ -176,6 +176,8 @@ class Shop:
         for figure in ("finals", "predicted", "domains", "noise"):
             report.draw_figure(figure, self.file, self.at(f"report/{figure}.svg"))
         report.draw_figure("mixtures", self.file, self.at("report/mixtures.svg"))
+        proposed = self.at("report/proposals.html")
+        report.summarise_proposals(self.file, proposed, proposed.with_suffix(".json"))
         report.summarise(
             self.file, page, page.with_suffix(".json"), self.at("report/finals.parquet")
         )

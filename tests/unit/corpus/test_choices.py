@@ -13,11 +13,12 @@ import pytest
 from mixwright.corpus.choices import Choices, means
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import read_texts, write_documents, write_target
-from mixwright.corpus.questions import QUESTION_COUNTS, answers_of
+from mixwright.corpus.questions import QUESTION_COUNTS, answers_of, left_out
 from mixwright.corpus.shards import Examples, read_counts
 from mixwright.corpus.text_settings import TextSettings
 from mixwright.corpus.tokenize import tokenize_target
 from mixwright.corpus.tokenizer import train_tokenizer
+from mixwright.report.answered import question_caveats
 from mixwright.sources import create
 
 MIRROR = os.environ.get("MIXWRIGHT_MIRROR")
@@ -199,6 +200,9 @@ def test_a_file_of_a_target_holds_every_answer(tmp_path: Path) -> None:
     assert sorted(choices.characters.tolist()) == [3, 3, 3, 4, 4, 4, 5]
     counts = read_counts(path)["cleaning"]
     assert (counts["asked"], counts["questions"], counts["equal_answers"]) == (4, 3, 1)
+    assert left_out(counts) == 1
+    (caveat,) = question_caveats({"t": read_counts(path)})
+    assert "t (1 of 4)" in caveat.text
 
 
 def test_equal_rows_make_equal_files(tmp_path: Path) -> None:

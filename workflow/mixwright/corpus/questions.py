@@ -12,9 +12,21 @@ EQUAL_ANSWERS = "equal_answers"
 UNLIKE_TEXT = "answer_not_in_text"
 CUT = "answer_cut"
 REASONS = (FEW_ANSWERS, EQUAL_ANSWERS, UNLIKE_TEXT, CUT)
+# The tokenizer knows nothing of an answer.
+WITHOUT_TOKEN = "answers_without_token"
 # What is counted of the rows with choices, beside the reasons.
 ASKED, EMPTY_ANSWERS = "asked", "empty_answers"
 QUESTION_COUNTS = (ASKED, EMPTY_ANSWERS, *REASONS)
+
+
+def left_out(counts: Mapping[str, int]) -> int:
+    """Returns how many rows with choices are no questions, by the counts of a target's file.
+
+    Where no row is one, the target has no questions, and nothing is left out.
+    """
+    if not counts.get("questions"):
+        return 0
+    return sum(counts.get(reason, 0) for reason in (*REASONS, WITHOUT_TOKEN))
 
 
 @dataclass(frozen=True)

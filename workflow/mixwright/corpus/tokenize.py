@@ -16,7 +16,7 @@ from mixwright.corpus.cleaning import Document
 from mixwright.corpus.copies import WithoutCopies
 from mixwright.corpus.documents import read_counts, read_texts
 from mixwright.corpus.encoding import Ids, Unknown, encoded, ids_of
-from mixwright.corpus.questions import Answers
+from mixwright.corpus.questions import WITHOUT_TOKEN, Answers
 from mixwright.corpus.shards import Examples, Ints
 from mixwright.corpus.token_bytes import sized
 from mixwright.corpus.tokenizer import mask_id
@@ -123,7 +123,7 @@ def tokenize_target(
     unknown.add(examples.tokens, texts, len(examples))
     check_unknown(name, unknown.share, tokenizer)
     choices, unscored = choices_of(encoder, rows, end)
-    counts = read_counts(documents) | {"answers_without_token": unscored}
+    counts = read_counts(documents) | {WITHOUT_TOKEN: unscored}
     counts["questions"] = len(choices) if choices else 0
     with written(to) as temporary:
         examples.save(temporary, {"unknown": unknown.share, "cleaning": counts})

@@ -85,11 +85,9 @@ def read_observations(
         if not part:
             raise MixwrightError(f"{name}: no file; give --{name} a table of {name}")
     if not _is_wide(mixtures[0]):
-        measured, metrics = by_chosen(_read_table(losses, tables.LOSSES), chosen)
         observations = _read_long(
-            mixtures, losses, measured, realised, loglikelihoods, least, diverged
+            mixtures, losses, realised, loglikelihoods, least, diverged, chosen
         )
-        observations = replace(observations, metrics=metrics)
         return _with_metrics(observations, options, str(losses[0]))
     others = [*mixtures[1:], *losses, *realised, *loglikelihoods]
     for table in others:
@@ -222,16 +220,17 @@ def _are_shares(shares: Any) -> bool:
 def _read_long(
     mixtures: Sequence[Table],
     losses: Sequence[Table],
-    measured: pd.DataFrame,
     realised: Sequence[Table],
     loglikelihoods: Sequence[Table],
     least: int,
     diverged: str,
+    chosen: Mapping[str, str],
 ) -> Observations:
-    """Reads runs from the workflow's own tables; `measured` is what `losses` hold."""
+    """Reads runs from the workflow's own tables."""
     for table in (*mixtures, *losses, *realised, *loglikelihoods):
         _check_form(table, mixtures[0])
     design = _read_table(mixtures, tables.DESIGN)
+    measured, metrics = by_chosen(_read_table(losses, tables.LOSSES), chosen)
     counts = None
     if realised:
         counts = _read_table(realised, tables.REALISED)
@@ -248,7 +247,7 @@ def _read_long(
         raise MixwrightError(
             f"{where}: run {swarm[-1]} is the last of {len(swarm)} swarm runs; give {least} or more"
         )
-    return observations
+    return replace(observations, metrics=metrics)
 
 
 def _read_table(parts: Sequence[Table], table: tables.Table) -> pd.DataFrame:

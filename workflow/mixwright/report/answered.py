@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mixwright.corpus.questions import ASKED, left_out
 from mixwright.learners import CHOSEN, Learner
 from mixwright.report.by_target import Cell, by_target
+from mixwright.report.caveats import Caveat
 from mixwright.report.cells import cell_of
 from mixwright.report.frame import note, section, table_of, table_row
 from mixwright.trust.noise import losses_of_role
@@ -115,6 +117,27 @@ def of_finals(
                 )
             )
     return tuple(sorted(rows, key=lambda row: row.target))
+
+
+def question_caveats(texts: Mapping[str, Mapping[str, Any]]) -> list[Caveat]:
+    """Returns what is to be said of rows with choices that are not asked.
+
+    Args:
+        texts: target -> the counts that stand in its file.
+    """
+    shares = {}
+    for target, counts in texts.items():
+        cleaning = counts.get("cleaning", {})
+        lost = left_out(cleaning)
+        if lost:
+            shares[target] = f"{target} ({lost:,} of {cleaning[ASKED]:,})"
+    if not shares:
+        return []
+    text = (
+        f"Questions are not asked whose right answer stands alone, stands there twice, or is not"
+        f" the end of the text: {', '.join(shares.values())}. Their losses count."
+    )
+    return [Caveat(text)]
 
 
 def answers_section(

@@ -12,7 +12,7 @@ from mixwright import mixers
 from mixwright.corpus.counts import extents
 from mixwright.files import plain
 from mixwright.learners import Learner
-from mixwright.report.answered import ProxyAnswers, of_proxies
+from mixwright.report.answered import ProxyAnswers, of_proxies, question_caveats
 from mixwright.report.answered import as_json as answers_json
 from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
@@ -127,6 +127,7 @@ def summarise(
         *proposal_caveats(study, signals, losses, mixtures),
         *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
         *split_caveats(study, manifests),
+        *question_caveats(texts or {}),
     ]
     return Proposals(
         study=study.name,

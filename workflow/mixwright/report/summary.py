@@ -13,7 +13,13 @@ import pandas as pd
 from mixwright.corpus.counts import extents
 from mixwright.errors import counted
 from mixwright.learners import TEXT, Learner
-from mixwright.report.answered import FinalAnswers, ProxyAnswers, of_finals, of_proxies
+from mixwright.report.answered import (
+    FinalAnswers,
+    ProxyAnswers,
+    of_finals,
+    of_proxies,
+    question_caveats,
+)
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.by_task import TaskRow
 from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
@@ -145,6 +151,7 @@ def summarise(
         *find_caveats(study, learner, comparison, scores, signals, losses, mixtures, finals),
         *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
         *split_caveats(study, manifests),
+        *question_caveats(texts or {}),
     ]
     facts = dict(provenance or {}) | totals(study, design, scores, comparison)
     return Summary(
