@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 import yaml
+from transformers import PreTrainedModel
 
+from mixwright.corpus.shards import Examples
 from mixwright.corpus.tokenizer import train_bpe
 from mixwright.files import write_json
 from mixwright.finals.models import build
+from mixwright.finals.score import example_losses
 from mixwright.sources.tokens.tokenizer_folder import open_tokenizer
 from mixwright.study.study import Study
 
@@ -109,6 +113,14 @@ def write_final(folder: Path, texts: Sequence[str], seed: int, **shape: Any) -> 
                 parameter.normal_(0.0, 0.2, generator=generator)
     model.save_pretrained(folder)
     return folder
+
+
+def own_losses(
+    model: PreTrainedModel, rows: Sequence[tuple[Sequence[int], Sequence[int]]], end: int
+) -> np.ndarray:
+    """Nats of continuations after contexts and the end token, by the scorer of targets."""
+    sized = [(context, continuation, 1) for context, continuation in rows]
+    return example_losses(model, Examples.of(sized, end))
 
 
 def finals(folders: Mapping[str, Path | None]) -> pd.DataFrame:

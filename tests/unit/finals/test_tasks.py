@@ -15,10 +15,8 @@ from transformers import AutoModelForCausalLM
 
 import local_tasks
 from mixwright import tables
-from mixwright.corpus.shards import Examples
 from mixwright.errors import MixwrightError
 from mixwright.finals.processes import ALONE
-from mixwright.finals.score import example_losses
 from mixwright.finals.tasks import catalogue, evaluate
 from mixwright.finals.tasks.evaluate import evaluate_tasks
 from mixwright.sources.tokens.tokenizer_folder import open_tokenizer
@@ -60,9 +58,9 @@ def own_losses(model_folder: Path, pairs: list[tuple[str, str]]) -> np.ndarray:
     for context, continuation in pairs:
         before = encoder.encode(context, add_special_tokens=False).ids
         whole = encoder.encode(context + continuation, add_special_tokens=False).ids
-        rows.append((before, whole[len(before) :], len(continuation.encode())))
+        rows.append((before, whole[len(before) :]))
     model = AutoModelForCausalLM.from_pretrained(model_folder).eval()
-    return example_losses(model, Examples.of(rows, end))
+    return local_tasks.own_losses(model, rows, end)
 
 
 def own_answers(model_folder: Path, rows: list[dict]) -> pd.DataFrame:
@@ -198,13 +196,9 @@ def test_an_answer_longer_than_the_context_is_read_in_windows(tmp_path, models):
     for start in range(0, len(answer), 8):
         at = len(context) + start
         stop = min(at + 8, len(tokens))
-        (loss,) = example_losses(
-            model.model,
-            Examples.of(
-                [(tokens[max(0, stop - 17) + 1 : at], tokens[at:stop], 1)],
-                tokens[max(0, stop - 17)],
-            ),
-        )
+        first = max(0, stop - 17)  # sixteen are read, and one more is predicted
+        window = (tokens[first + 1 : at], tokens[at:stop])
+        (loss,) = local_tasks.own_losses(model.model, [window], tokens[first])
         expected -= loss
     assert total == pytest.approx(expected, abs=1e-3)
     assert model.cut == 1
