@@ -21,6 +21,7 @@ from mixwright.proxies.device import prepare
 from mixwright.proxies.readout import LOGITS
 from mixwright.sources.tokens.tokenizer_folder import open_tokenizer, vocabulary_size
 
+LOGITS = 2**24  # most logits held at a time on a CPU: 64 MiB in float32
 # Sequences that a search for the largest batch on a GPU starts with; it halves them.
 MOST_SEQUENCES = 256
 
@@ -75,7 +76,7 @@ class FinalModel(HFLM):  # type: ignore[misc]
         self.batch_size_per_gpu = self._sequences(batch)
 
     def _sequences(self, batch: int | str) -> int | str:
-        """Sequences at a time. On a CPU as many as finals are scored with."""
+        """Sequences at a time. On a CPU as many as LOGITS allows."""
         if batch != "auto":
             return int(batch)
         if self.device.type != "cpu":
