@@ -17,12 +17,9 @@ from mixwright.sources.base import Source
 from mixwright.sources.places import Places
 from mixwright.study import sample
 from mixwright.study.measured_targets import measured_metrics, spelled_out, stated
-from mixwright.study.task_files import files_of_tasks
 
 # Keys of a domain that its settings of text resolve, or that change none of its text.
 RESOLVED = ("sample", "clean", "tokens")
-# Settings of tasks that change no answer.
-TASKS_ASIDE = ("batch",)
 # More bytes than any corpus has.
 ALL_BYTES = 2**62
 
@@ -68,27 +65,6 @@ class Material:
     def evaluation(self) -> Mapping[str, Any]:
         """The section `evaluation`."""
         return self.config["evaluation"]
-
-    @property
-    def tasks(self) -> Mapping[str, Any]:
-        """The section `evaluation.tasks`; empty where it names no task."""
-        section = self.config.get("evaluation", {}).get("tasks", {})
-        if not section.get("names"):
-            return {}
-        return dict(section)
-
-    @property
-    def task_spec(self) -> dict[str, Any]:
-        """What answers to tasks depend on, beside the files of tasks; empty without tasks."""
-        return {key: value for key, value in self.tasks.items() if key not in TASKS_ASIDE}
-
-    def task_files(self) -> list[Path]:
-        """Returns the files that the tasks of the study's own folders are read from.
-
-        Raises:
-            MixwrightError: a folder, or a file that a task names, is not there.
-        """
-        return files_of_tasks(self.tasks.get("folders", ()))
 
     @property
     def designs(self) -> Mapping[str, Any]:

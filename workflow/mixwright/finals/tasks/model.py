@@ -21,7 +21,6 @@ from mixwright.proxies.device import prepare
 from mixwright.proxies.readout import LOGITS
 from mixwright.sources.tokens.tokenizer_folder import open_tokenizer, vocabulary_size
 
-LOGITS = 2**24  # most logits held at a time on a CPU: 64 MiB in float32
 # Sequences that a search for the largest batch on a GPU starts with; it halves them.
 MOST_SEQUENCES = 256
 
