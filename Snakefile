@@ -11,6 +11,8 @@
 #                up to the proposals and a page of them; no final model is trained
 #            snakemake --cores 2 --configfile config/studies/regmix_pile.yaml
 #                runs that others measured; nothing is trained
+#            snakemake --cores 1 prune
+#                remove models from results/store that no study refers to any more
 # Look       snakemake -n
 #                every job, before a token is read
 # Report     snakemake --report results/demo/report.html
@@ -27,7 +29,8 @@
 #            results/{study}/datasets/{domain}/       rows of a table with labels, for trees
 #            results/{study}/domains.parquet          tokens of every domain
 #            results/{study}/design/{role}.parquet    the weights of every run
-#            results/{study}/packs/{pack}.parquet     what one training job measured on its runs
+#            results/{study}/packs/{pack}.parquet     what one training job left of its runs
+#            results/{study}/measured/{batch}.parquet all that was measured of some packs' runs
 #            results/{study}/losses/{role}.parquet    the same, one long table a role
 #            results/{study}/fits/{mixer}/            fitted mixers
 #            results/{study}/validation/{mixer}.parquet  predictions of held-out runs
@@ -38,12 +41,14 @@
 #            results/{study}/export/{arm}/{blend}     a proposal as a trainer's mixture file, with
 #                                                     .account.csv and .notes.txt beside it
 #            results/{study}/finals/{pack}.parquet    final models, trained
+#            results/{study}/curves/{pack}.parquet    their losses along the training
 #            results/{study}/scores/{pack}.parquet    and scored
+#            results/{study}/task_scores/{pack}.parquet  on tasks too, where the study names some
 #            results/{study}/report/                  figures, tables, summary
 #            results/{study}/progress/{pack}.json     progress of a running training job, which
 #                                                     `mixwright status` reads
 #            results/store/                           computed runs by the hash of their content,
-#                                                     shared by studies
+#                                                     with their weights, shared by studies
 import gc
 import os
 import sys
@@ -78,6 +83,7 @@ wildcard_constraints:
     part=r"\d+",
     file=r"[^/]+",
     pack=r"[0-9a-f]{16}",
+    batch=r"[0-9a-f]{16}",
     blend=r"[a-z0-9-]+\.[a-z]+",
     mixer=r"[a-z0-9-]+",
     arm=r"[a-z0-9-]+(?:@[A-Za-z0-9][\w.-]*)?",
@@ -119,6 +125,17 @@ rule proposals:
         SURFACES,
         LOST,
     localrule: True
+
+
+# Removes from the store what no study refers to; `mixwright prune` shows it first.
+rule prune:
+    log:
+        "logs/prune.log",
+    localrule: True
+    conda:
+        "envs/analysis.yaml"
+    shell:
+        "python -m mixwright prune --store results/store --yes 2>&1 | tee {log:q}"
 
 
 # Jobs read their settings from this file. It is no input of a rule: each rule's params say which

@@ -38,6 +38,7 @@ CORPUS = (
     "shards",
     "targets",
     "domains.parquet",
+    "scored.json",
     "texts.json",
 )
 QUICK = [

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -21,7 +23,7 @@ from mixwright.files import stamp, write_json
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.train import train_finals
 from mixwright.mixture import Mixture
-from mixwright.stages.proxies import list_texts
+from mixwright.stages.proxies import list_scored, list_texts
 from mixwright.study.study import Study
 from shard_files import make_shards
 
@@ -87,7 +89,7 @@ def pending(folder: Path) -> set[str]:
 
 
 TOKENIZED = {"train_tokenizer", "tokenize_part", "tokenize_target"}
-TOKENIZED |= {"join_parts", "count_domains", "list_texts"}
+TOKENIZED |= {"join_parts", "count_domains", "list_scored", "list_texts"}
 
 
 @pytest.fixture(scope="module")
@@ -153,28 +155,60 @@ def test_a_folder_without_a_tokenizer_is_told_before_anything_is_cleaned(finishe
     assert "can be looked at, not run: tok: no tokenizer.json" in said
 
 
-def test_the_list_of_texts_is_another_file_where_a_text_is_another(tmp_path):
-    """A small file with the same content reruns nothing, also after a driver was killed."""
+def test_the_lists_of_texts_are_other_files_where_a_text_is_another(tmp_path):
+    """A small file with the same content reruns nothing, also after a driver was killed.
+
+    What is only scored is no reason to train.
+    """
     shards = make_shards(tmp_path)
     targets = [tmp_path / "held.npz"]
     shards[0].validation.save(targets[0])
     folders = [tmp_path / shard.domain for shard in shards]
-    (tmp_path / "domains").write_text("counts")
+    config = own()
+    config.write(tmp_path / "study.json")
 
-    def listed() -> str:
-        list_texts(folders, targets, tmp_path / "domains", tmp_path / "texts.json")
-        return (tmp_path / "texts.json").read_text()
+    def write_counts(validation: int, train: int = 7) -> None:
+        counts = [
+            {"split": "train", "tokens": train},
+            {"split": "validation", "tokens": validation},
+        ]
+        pq.write_table(pa.Table.from_pylist(counts), tmp_path / "domains")
 
-    contents = [listed()]
-    assert listed() == contents[0]
+    def listed() -> tuple[str, str]:
+        list_texts(folders, tmp_path / "domains", tmp_path / "texts.json")
+        to = tmp_path / "scored.json"
+        list_scored(tmp_path / "study.json", folders, targets, tmp_path / "domains", to)
+        return (tmp_path / "texts.json").read_text(), to.read_text()
+
+    write_counts(3)
+    trained, scored = listed()
+    assert listed() == (trained, scored)
+
+    def changes() -> tuple[bool, bool]:
+        nonlocal trained, scored
+        before = trained, scored
+        trained, scored = listed()
+        return trained != before[0], scored != before[1]
+
     shards[1].validation.save(targets[0])
-    contents.append(listed())
+    assert changes() == (False, True)
+    write_counts(4)
+    assert changes() == (False, True)
+    Study({**config.config, "evaluation": config.config["evaluation"] | {"tokens": 99}}).write(
+        tmp_path / "study.json"
+    )
+    assert changes() == (False, True)
     manifest = folders[2] / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"uint16"', '"uint32"'))
-    contents.append(listed())
-    (tmp_path / "domains").write_text("other counts")
-    contents.append(listed())
-    assert len(set(contents)) == 4
+    content = json.loads(manifest.read_text())
+    write_json(manifest, content | {"cleaning": {"contaminated": 3}})
+    assert changes() == (False, True)
+    write_json(manifest, content | {"dtype": "uint32"})
+    assert changes() == (True, True)
+    content["splits"]["train"]["sha256"] = "another"
+    write_json(manifest, content)
+    assert changes() == (True, True)
+    write_counts(4, train=8)
+    assert changes() == (True, True)
 
 
 def test_a_stamp_tells_an_older_file_and_one_of_another_size(tmp_path):

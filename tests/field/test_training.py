@@ -67,21 +67,18 @@ def finals(shards, tokenizer, tmp_path):
 @pytest.fixture
 def steps_taken(monkeypatch):
     """Seeds of the steps that finals take, and at which step the loss of a seed is NaN."""
-    plain = FinalTrainer.compute_loss
+    plain = FinalTrainer._step
     taken: list[int] = []
     spoilt: dict[int, int] = {}
 
-    def loss(self, *args, **rest):
+    def step(self, *args, **rest):
         taken.append(self.args.seed)
-        value = plain(self, *args, **rest)
-        if spoilt.get(self.args.seed) != self.state.global_step + 1:
-            return value
-        self.losses[-1] = value.detach() * math.nan
-        self._finite &= False
-        self._finite_steps -= 1
-        return value * math.nan
+        loss = plain(self, *args, **rest)
+        if spoilt.get(self.args.seed) == self.state.global_step + 1:
+            return loss * math.nan
+        return loss
 
-    monkeypatch.setattr(FinalTrainer, "compute_loss", loss)
+    monkeypatch.setattr(FinalTrainer, "_step", step)
     return taken, spoilt
 
 
@@ -103,6 +100,40 @@ def test_a_diverged_final_stops_early_and_the_others_of_its_pack_are_trained_and
     assert len(taken) == before, "no retry: that it diverged is its result"
     scored = evaluate_finals(rows.reset_index(), {}, shards, study(STEPS), log=str)
     assert set(scored.scores.mixer) == {"regmix", "uniform"} == set(scored.documents.mixer)
+
+
+def test_one_arm_of_three_diverges_two_are_scored_and_one_is_told_on_the_page(
+    finals, steps_taken, shards
+):
+    """From the training to the page, by the functions of the workflow."""
+    import study_tables
+    from mixwright.report.page import summary_page
+    from mixwright.report.summary import summarise
+
+    _, spoilt = steps_taken
+    spoilt[2] = 7
+    rows = finals(THREE)
+    scores = evaluate_finals(rows, {}, shards, study(STEPS), log=str).scores
+    config = study_tables.study() | {
+        "targets": {name: {"source": "files", "weight": 1.0} for name in "abc"}
+    }
+    design, losses = study_tables.proxies()
+    names = dict(zip(study_tables.TARGETS, "abc", strict=True))
+    losses = losses.assign(target=losses.target.map(names))
+    proposals = []
+    for mixture in study_tables.mixtures():
+        if mixture["mixer"] in {arm.mixer for arm in THREE}:
+            predicted = dict.fromkeys("abc", 5.0) if mixture["predicted"] else {}
+            proposals.append(mixture | {"predicted": predicted, "intervals": {}})
+    reads = {"regmix": ["swarm"]}
+    # no seed is shared here: each arm of the test has one of its own
+    rows, scores = rows.assign(seed=1), scores.assign(seed=1)
+    mixers = {"mixers": {arm.mixer: {} for arm in THREE}}
+    settings = Study(config | mixers)
+    summary = summarise(settings, scores, design, losses, proposals, finals=rows, reads=reads)
+    assert {arm.mixer for arm in summary.arms} == {"natural", "uniform"}
+    page = summary_page(summary, {})
+    assert "These final models diverged and have no score: regmix with seed 1 (step 7)." in page
 
 
 @pytest.mark.parametrize(
@@ -199,6 +230,26 @@ def test_a_killed_refresh_goes_on_from_its_last_checkpoint(finals, steps_taken, 
     assert len(taken) == STEPS, "that refresh has ended, and this is another"
 
 
+def test_a_refresh_of_equal_arms_that_is_killed_twice_trains_them_once(
+    finals, steps_taken, monkeypatch, tmp_path
+):
+    taken, _ = steps_taken
+    arms = [ARM, replace(ARM, mixer="uniform"), replace(ARM, mixer="regmix", seed=2)]
+    old = finals(arms)
+    work = lambda: finals(arms, "refresh")  # noqa: E731
+    for at in (13, 33):
+        in_a_process_that_dies(monkeypatch, at, signal.SIGTERM, work)
+    taken.clear()
+    new = work()
+    # SIGTERM keeps every step; the second mixer's final is the first one's
+    assert taken == [1] * (STEPS - 33) + [2] * STEPS
+    folders = new.set_index("mixer").folder
+    assert folders["natural"] == folders["uniform"] != folders["regmix"]
+    assert new.train_loss.tolist() == old.train_loss.tolist()
+    names = {path.name for path in (tmp_path / "store/finals").iterdir()}
+    assert names == {Path(folder).parent.name for folder in new.folder}
+
+
 def test_a_killed_refresh_trains_no_final_a_third_time(finals, steps_taken, monkeypatch, tmp_path):
     taken, _ = steps_taken
     finals(THREE)
@@ -233,7 +284,7 @@ def test_a_refresh_of_another_version_starts_anew(tmp_path):
 
 def test_a_killed_refresh_of_proxies_keeps_what_it_trained(shards, tmp_path, monkeypatch):
     trained = []
-    plain = packs._stored
+    plain = packs.Results.put
 
     def go(store: str) -> Path:
         to = tmp_path / "pack"
@@ -242,18 +293,20 @@ def test_a_killed_refresh_of_proxies_keeps_what_it_trained(shards, tmp_path, mon
         packs.train_pack(RUNS, mixtures(), shards, texts, config, tmp_path / "store", to)
         return to
 
-    def dies_after_two(key, result, recording):
+    def dies_after_two(self, member, result):
         if len(trained) == 2:
             raise KeyboardInterrupt
-        trained.append(key)
-        return plain(key, result, recording)
+        trained.append(member.key)
+        plain(self, member, result)
 
     before = pq.read_table(go("use"))
-    monkeypatch.setattr(packs, "_stored", dies_after_two)
+    monkeypatch.setattr(packs.Results, "put", dies_after_two)
     with pytest.raises(KeyboardInterrupt):
         go("refresh")
     monkeypatch.setattr(
-        packs, "_stored", lambda key, *rest: trained.append(key) or plain(key, *rest)
+        packs.Results,
+        "put",
+        lambda self, member, result: trained.append(member.key) or plain(self, member, result),
     )
     assert pq.read_table(go("refresh")).equals(before)
     assert len(trained) == len(set(trained)) == 3
@@ -412,7 +465,7 @@ def test_jobs_on_cuda_without_a_gpu_end_in_one_line(command, shards, tmp_path, m
     line = [command, "--study", str(tmp_path / "study.json"), "--store", str(tmp_path / "store")]
     line += ["--texts", str(tmp_path / "texts.json"), "--to", str(tmp_path / "to")]
     if command == "train-proxies":
-        line += ["--pack", next(iter(config.packs))]
+        line += ["--pack", next(iter(config.packs)), "--scored", str(tmp_path / "texts.json")]
     assert main(line) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "device: cuda is asked for, and torch finds none" in error
@@ -520,9 +573,10 @@ def test_a_full_disk_ends_no_final_and_a_kill_after_it_goes_on_from_the_one_befo
 def test_packs_of_two_precisions_are_told(tmp_path, capsys):
     from mixwright.proxies.collect import collect
 
-    table = tables.RESULTS.schema.empty_table()
-    for number, precision in enumerate(("float32", "bfloat16", "bfloat16")):
-        computed = {"computed": json.dumps({"precision": precision})}
+    table = tables.MEASURED.schema.empty_table()
+    for number, packs_of in enumerate(({"float32": 1, "bfloat16": 1}, {"bfloat16": 1})):
+        counts = {json.dumps({"precision": how}): count for how, count in packs_of.items()}
+        computed = {"computed": json.dumps(counts)}
         pq.write_table(table.replace_schema_metadata(computed), tmp_path / f"{number}.parquet")
     packs_of_two = sorted(tmp_path.iterdir())
     assert isinstance(collect(packs_of_two, "losses"), pd.DataFrame)

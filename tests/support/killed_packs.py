@@ -24,8 +24,8 @@ from mixwright import files
 from mixwright.corpus.shards import open_shard
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.mixture import Mixture
+from mixwright.proxies import measurements, store, wave, weights
 from mixwright.proxies import pack as stage
-from mixwright.proxies import store, wave
 from mixwright.proxies import train as packed
 from mixwright.proxies.checkpoint import Checkpoint
 from mixwright.study.study import Study
@@ -92,7 +92,13 @@ class Killer:
                 inner.block.__exit__(*error)
                 self._writing -= 1
 
-        for module in (store, stage, sys.modules["mixwright.proxies.checkpoint"]):
+        for module in (
+            store,
+            stage,
+            measurements,
+            weights,
+            sys.modules["mixwright.proxies.checkpoint"],
+        ):
             module.written = Written
         sys.setprofile(self._count)
 

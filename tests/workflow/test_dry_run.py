@@ -117,8 +117,13 @@ def test_three_scales_of_the_mini_pile_are_planned_whole_with_the_quick_overlay_
     assert jobs["train_proxies"] == packs and jobs["train_finals"] == 1
 
 
-def test_changed_texts_retrain_every_pack_though_packs_read_one_file(workshop, smoke):
-    """A study all of whose files are there; then a domain, then a target is new."""
+@pytest.mark.parametrize("keep", ["all", "none"])
+def test_changed_texts_reach_every_pack_though_packs_read_one_file(workshop, smoke, keep):
+    """A study all of whose files are there; then a domain, then a target is another.
+
+    A target is scored on kept weights; of others every run is trained again.
+    """
+    smoke = changed(smoke, "proxy.keep", keep)
     workshop.pretend(smoke)
     packs = workshop.folder / "results" / "smoke" / "packs"
 
@@ -134,8 +139,12 @@ def test_changed_texts_retrain_every_pack_though_packs_read_one_file(workshop, s
         changed_by("shards/prose/.snakemake_timestamp"),
         changed_by("targets/cython.npz"),
     )
-    assert by_domain["count_domains"] == by_target["list_texts"] == by_domain["list_texts"] == 1
-    assert by_domain["train_proxies"] == by_target["train_proxies"] == len([*packs.iterdir()])
+    assert by_domain["count_domains"] == by_domain["list_texts"] == 1
+    assert by_domain["list_scored"] == by_target["list_scored"] == 1
+    assert by_domain["train_proxies"] == len([*packs.iterdir()])
+    assert by_target.get("train_proxies", 0) == (len([*packs.iterdir()]) if keep == "none" else 0)
+    assert by_target["evaluate_proxies"] == by_domain["evaluate_proxies"] == 4
+    assert "calibrate" not in by_target
     corpus = {
         "clean_part",
         "read_target",

@@ -185,11 +185,12 @@ def test_another_final_seed_redoes_finals_only(finished, smoke):
 
 
 def stored(workshop: Workshop) -> dict[str, int]:
-    """Every proxy in the store and when it was written."""
-    return {
-        path.name: path.stat().st_mtime_ns
-        for path in (workshop.folder / "results" / "store").rglob("*.parquet")
-    }
+    """Every file of proxies in the store and when it was written."""
+    store = workshop.folder / "results" / "store"
+    files = [*store.glob("[0-9a-f][0-9a-f]/*.parquet")]
+    for folder in ("weights", "measured"):
+        files += (store / folder).glob("*/*")
+    return {str(path.relative_to(store)): path.stat().st_mtime_ns for path in files}
 
 
 def tables(results: Path) -> dict[str, pd.DataFrame]:

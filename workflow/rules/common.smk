@@ -2,25 +2,33 @@
 # There are no rules here.
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 
 from snakemake.io import contains_wildcard
 
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
 from mixwright.files import newest, stamp
-from mixwright.jobs.launch import launch, placement
-from mixwright.jobs.lease import can_reach_gpu
+from mixwright.jobs.launch import launch, placement, warning
+from mixwright.jobs.lease import can_reach_gpu, can_send_jobs
 from mixwright.jobs.plan import head
+from mixwright.jobs.plan.here import has_other_targets
 from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.mixture import digest
+from mixwright.jobs.requests import (
+    final_request,
+    proxy_request,
+    request_lines,
+    warning_seconds,
+)
 from mixwright.jobs.resources import (
+    batch_minutes,
     cleaning_mb,
     cleaning_minutes,
-    final_minutes,
     memory_mb,
-    proxy_minutes,
     scoring_minutes,
+    task_minutes,
     tokenizing_mb,
     tokenizing_minutes,
     tokenizing_threads,
@@ -39,6 +47,7 @@ from mixwright.report.layout import (
     table_paths,
     validated,
 )
+from mixwright.study.checkpoints import inputs as start_files
 from mixwright.study.checks import measured_files
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
@@ -55,6 +64,8 @@ NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
 # Target -> what its numbers are.
 METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
+# What targets of questions choose by, where that is no loss. Studies without it hash nothing of it.
+CHOSEN = [STUDY.chosen] if STUDY.chosen else []
 
 # Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
 for part in ("proxy", "final"):
@@ -84,6 +95,9 @@ TABLES = [
 ]
 EXPORT_SOURCES = listed(STUDY.export_inputs)
 TOKENIZER_FILES = listed(STUDY.tokenizer_files)
+# What models start from: files of checkpoints, and configurations of transformers.
+START_FILES = {part: listed(start_files, CONFIG, part) for part in ("proxy", "final")}
+TASK_FILES = listed(STUDY.task_files)
 if STUDY.measured:
     for key, file in measured_files(STUDY.measured).items():
         listed(STUDY.places.inputs, f"measured.{key}", file)
@@ -109,6 +123,14 @@ if "cuda" in DEVICES and not STUDY.measured and not can_reach_gpu():
         file=sys.stderr,
     )
 
+if STUDY.tasks and not find_spec("lm_eval"):
+    print(
+        "mixwright: the study names tasks, and lm-evaluation-harness is not installed here;"
+        " evaluate_tasks will fail unless it runs elsewhere: pip install 'mixwright[tasks]', or"
+        " run with --use-conda",
+        file=sys.stderr,
+    )
+
 
 def spec(*keys):
     """Hashes the parts of the study that a rule's numbers depend on. A key may be dotted."""
@@ -126,7 +148,12 @@ def inputs_of(name):
     Of many it is the newest: one is newer than the output where the newest is. Which files there
     are, and their sizes and times, are a parameter then (`stamps_of`).
     """
-    files = seen_by_snakemake(FILES[name])
+    return as_inputs(FILES[name])
+
+
+def as_inputs(files):
+    """A user's files as inputs of a rule: all of them, or the newest of many."""
+    files = seen_by_snakemake(files)
     if len(files) <= MANY_FILES:
         return files
     return [newest(files)]
@@ -182,6 +209,21 @@ def stamps(files):
     return digest([stamp(path) for path in own])
 
 
+# What the study says of how many tokens there are, and how many a checkpoint has read.
+STATED_TOKENS = STUDY.source_tokens
+if STUDY.read_before:
+    STATED_TOKENS = [STUDY.source_tokens, STUDY.read_before]
+
+
+def version_of(stage, part):
+    """The version of a stage, with the stamps of what its models start from.
+
+    A job is told of a checkpoint that changed by this: it does not list the files.
+    """
+    files = START_FILES[part]
+    return f"{VERSIONS[stage]} {stamps(files)}" if files else VERSIONS[stage]
+
+
 def questions_of(names):
     return [f"{RESULTS_FOLDER}/questions/{name}.parquet" for name in names]
 
@@ -221,8 +263,38 @@ def lost_tokens():
     return lost
 
 
-def packs_of(*roles):
-    return [f"results/{NAME}/packs/{pack}.parquet" for pack in STUDY.packs_of(roles)]
+def packs_of_batch(batch):
+    return [f"results/{NAME}/packs/{pack}.parquet" for pack in STUDY.batches[batch]]
+
+
+def batches_of(*roles):
+    return [f"results/{NAME}/measured/{batch}.parquet" for batch in STUDY.batches_of(roles)]
+
+
+def unless_retold(path):
+    """An input that reruns nothing in the run in which targets come or go.
+
+    The text of every domain is then read again, for what stands in a target is counted there, and
+    dropped where the study says so. It mostly comes out the same. Where it does not, the job that
+    scores the proxies says so and stops, and the next run trains.
+    """
+    return ancient(path) if RETOLD else path
+
+
+# Seconds before its end at which a job that trains finals is warned.
+WARNED = warning_seconds(STUDY, "final") if PACKS else 0
+
+
+@cache
+def request_of(pack):
+    """What the job of a pack of proxies asks of the scheduler."""
+    return proxy_request(STUDY.of_pack(pack), STUDY.packs[pack])
+
+
+@cache
+def request_of_finals(pack):
+    """What the job of a pack of finals asks of the scheduler."""
+    return final_request(STUDY, len(STUDY.final_packs[pack]))
 
 
 def tables_of(table, roles):
@@ -265,14 +337,27 @@ def mixtures_of(finals):
     return [f"results/{NAME}/mixtures/{arm}.json" for arm in arms]
 
 
+# What training jobs read: the list of texts, with the choices of the calibration.
+TEXTS = "results/{study}/calibration.json" if STUDY.learner.sized else "results/{study}/texts.json"
+# Whether all that this run changes of the texts are the targets: nothing is to be trained.
+RETOLD = has_other_targets(STUDY, Path(RESULTS_FOLDER))
+SCORED_IN_TRAINING = {}
+if not all(STUDY.keeps_weights(role) for role in STUDY.runs) and STUDY.learner.sized:
+    SCORED_IN_TRAINING["scored"] = lambda wc: scored_of(wc.pack)
+
+
+def scored_of(pack):
+    """What is scored, where the weights of a pack's runs are not kept."""
+    role = STUDY.packs[pack][0].role
+    return [] if STUDY.keeps_weights(role) else f"results/{NAME}/scored.json"
+
+
 # A final takes a core for long. It waits for what the first proxies wait for, and the rules that
 # lead to proposals have a higher priority: so proxies go first.
 if not PACKS:
     BEFORE_FINALS = []
-elif STUDY.learner.sized:
-    BEFORE_FINALS = f"results/{NAME}/calibration.json"
 else:
-    BEFORE_FINALS = f"results/{NAME}/texts.json"
+    BEFORE_FINALS = TEXTS.format(study=NAME)
 SHARDS = [f"results/{NAME}/{STUDY.learner.folder}/{name}" for name in STUDY.domains]
 TOKENIZER = f"results/{NAME}/tokenizer" if STUDY.learner.rules == "corpus" else []
 SURFACES = surface_paths(STUDY, RESULTS_FOLDER)
@@ -297,9 +382,12 @@ def jobs_at_once():
 
 # What the study takes, before it is paid. Jobs parse the workflow again, and say nothing.
 QUIET = [str(kind) for kind in workflow.output_settings.quiet or ()]
-if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET):
+if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET) and "prune" not in sys.argv:
     # `snakemake proposals` trains no finals
     aside = STUDY.final_packs if "proposals" in sys.argv else ()
     plan = plan_of(STUDY, jobs_at_once=jobs_at_once(), figures=len(drawn(STUDY)), aside=aside)
     for line in plan_lines(plan):
         print(line, file=sys.stderr)
+    if can_send_jobs():
+        for line in request_lines(STUDY):
+            print(line, file=sys.stderr)

@@ -1,7 +1,7 @@
 # REQUIRES  results/{study}/shards/{name}/ (of trees: datasets/{name}/), targets/{name}.npz
-# PRODUCES  results/{study}/domains.parquet, texts.json, calibration.json, design/{role}.parquet,
-#           packs/{pack}.parquet, losses/{role}.parquet, realised/{role}.parquet,
-#           loglikelihoods/{role}.parquet
+# PRODUCES  results/{study}/domains.parquet, scored.json, texts.json, calibration.json,
+#           design/{role}.parquet, packs/{pack}.parquet, measured/{batch}.parquet,
+#           losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
 
 
 rule count_domains:
@@ -15,20 +15,42 @@ rule count_domains:
     conda:
         "../../envs/analysis.yaml"
     params:
-        stated=digest(STUDY.source_tokens),
+        stated=digest(STATED_TOKENS),
         version=VERSIONS["tokenize"],
     shell:
         "python -m mixwright count-domains --study results/{wildcards.study}/study.json"
         " --shards {input.shards:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
-# Training jobs read this one file in place of a list of texts each. With ten thousand jobs the
-# lists were half the cost of a dry run.
-rule list_texts:
+# Jobs read these two files in place of a list of texts each. With ten thousand jobs the lists were
+# half the cost of a dry run. They are two, for another target is no reason to train.
+rule list_scored:
     input:
         shards=SHARDS,
         targets=TARGETS,
         domains="results/{study}/domains.parquet",
+    output:
+        "results/{study}/scored.json",
+    log:
+        "logs/{study}/list_scored.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        scoring=STUDY.scoring,
+        version=VERSIONS["measure"],
+    shell:
+        "python -m mixwright list-scored --study results/{wildcards.study}/study.json"
+        " --shards {input.shards:q} --targets {input.targets:q}"
+        " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+# What is scored is there before anything is trained. A change of it trains nothing.
+rule list_texts:
+    input:
+        shards=SHARDS,
+        domains="results/{study}/domains.parquet",
+        scored=ancient("results/{study}/scored.json"),
     output:
         "results/{study}/texts.json",
     log:
@@ -39,7 +61,7 @@ rule list_texts:
     params:
         version=VERSIONS["collect"],
     shell:
-        "python -m mixwright list-texts --shards {input.shards:q} --targets {input.targets:q}"
+        "python -m mixwright list-texts --shards {input.shards:q}"
         " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -67,7 +89,8 @@ rule resolve_design:
 # noise of a timing changes no number.
 rule calibrate:
     input:
-        texts="results/{study}/texts.json",
+        texts=unless_retold("results/{study}/texts.json"),
+        start=seen_by_snakemake(START_FILES["proxy"]),
     output:
         "results/{study}/calibration.json",
     log:
@@ -80,21 +103,19 @@ rule calibrate:
         mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "proxy"),
     params:
         asked=digest([STUDY.proxy_spec, CONFIG["proxy"]["wave"]]),
-        version=VERSIONS["calibrate"],
+        version=version_of("calibrate", "proxy"),
     shell:
         "python -m mixwright calibrate --study results/{wildcards.study}/study.json"
         " --texts {input.texts:q} --store results/store"
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
-# One input, whatever the learner. Each more adds a tenth to the dry run of ten thousand jobs.
+# One input, whatever the learner. Each more adds a tenth to the dry run of ten thousand jobs. Where
+# weights are not kept, what is scored is another: runs are trained again for it.
 rule train_proxies:
     input:
-        texts=(
-            "results/{study}/calibration.json"
-            if STUDY.learner.sized
-            else "results/{study}/texts.json"
-        ),
+        **SCORED_IN_TRAINING,
+        texts=unless_retold(TEXTS),
     output:
         "results/{study}/packs/{pack}.parquet",
     log:
@@ -104,20 +125,47 @@ rule train_proxies:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY.of_pack(wc.pack), "proxy"),
-        runtime=lambda wc, attempt: attempt
-        * proxy_minutes(STUDY.of_pack(wc.pack), STUDY.packs[wc.pack]),
+        mem_mb=lambda wc, attempt: request_of(wc.pack).mem_mb(attempt),
+        runtime=lambda wc, attempt: request_of(wc.pack).runtime(attempt),
+        slurm_extra=lambda wc: warning(request_of(wc.pack).warned),
     params:
-        version=VERSIONS["proxy"],
+        version=version_of("proxy", "proxy"),
     shell:
         "python -m mixwright train-proxies --study results/{wildcards.study}/study.json"
         " --pack {wildcards.pack} --texts {input.texts:q}"
+        " --scored results/{wildcards.study}/scored.json"
         " --store results/store --to {output:q} 2>&1 | tee {log:q}"
+
+
+# Scores what was not scored while it was trained, and gathers all of it. A batch is some packs, so
+# that thousands of packs are not as many jobs once more.
+rule evaluate_proxies:
+    input:
+        packs=lambda wc: packs_of_batch(wc.batch),
+        scored="results/{study}/scored.json",
+    output:
+        "results/{study}/measured/{batch}.parquet",
+    log:
+        "logs/{study}/evaluate_proxies/{batch}.log",
+    priority: 2
+    conda:
+        f"../../envs/{STUDY.learner.environment}.yaml"
+    resources:
+        gpu=int(CONFIG["proxy"]["device"] == "cuda"),
+        mem_mb=lambda wc, attempt: attempt
+        * memory_mb(STUDY.of_pack(STUDY.batches[wc.batch][0]), "proxy"),
+        runtime=lambda wc, attempt: attempt * batch_minutes(STUDY, wc.batch),
+    params:
+        version=VERSIONS["measure"],
+    shell:
+        "python -m mixwright evaluate-proxies --study results/{wildcards.study}/study.json"
+        " --batch {wildcards.batch} --packs results/{wildcards.study}/packs"
+        " --scored {input.scored:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule collect_losses:
     input:
-        packs=lambda wc: packs_of(wc.role),
+        measured=lambda wc: batches_of(wc.role),
     output:
         losses="results/{study}/losses/{role}.parquet",
         realised="results/{study}/realised/{role}.parquet",
@@ -131,13 +179,13 @@ rule collect_losses:
         version=VERSIONS["collect"],
     shell:
         "python -m mixwright collect-losses --study results/{wildcards.study}/study.json"
-        " --role {wildcards.role} --packs results/{wildcards.study}/packs"
+        " --role {wildcards.role} --measured results/{wildcards.study}/measured"
         " --losses {output.losses:q} --realised {output.realised:q} 2>&1 | tee {log:q}"
 
 
 rule collect_loglikelihoods:
     input:
-        packs=lambda wc: packs_of(wc.role),
+        measured=lambda wc: batches_of(wc.role),
     output:
         "results/{study}/loglikelihoods/{role}.parquet",
     log:
@@ -151,4 +199,4 @@ rule collect_loglikelihoods:
     shell:
         "python -m mixwright collect-loglikelihoods --study results/{wildcards.study}/study.json"
         " --role {wildcards.role}"
-        " --packs results/{wildcards.study}/packs --to {output:q} 2>&1 | tee {log:q}"
+        " --measured results/{wildcards.study}/measured --to {output:q} 2>&1 | tee {log:q}"

@@ -15,11 +15,12 @@ from mixwright.finals import score as scoring
 from mixwright.finals.models import build
 from mixwright.finals.score import evaluate_finals, model_losses
 from mixwright.proxies import readout
+from mixwright.proxies.loss_rows import losses
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import hf_state_dict, initial, stack
 from mixwright.proxies.pack import Work
 from mixwright.proxies.scored import scored_texts
-from mixwright.proxies.scoring import Exam, losses
+from mixwright.proxies.scoring import Exam
 from mixwright.study.study import Study
 from shard_files import END, VOCABULARY, make_shards
 from study_runs import STUDY

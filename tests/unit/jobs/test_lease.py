@@ -172,6 +172,7 @@ def test_every_stage_on_a_gpu_leases_before_it_reads_anything(tmp_path, monkeypa
             tmp_path / "study.json",
             next(iter(planned.packs)),
             tmp_path / "texts.json",
+            none,
             tmp_path,
             none,
         ),

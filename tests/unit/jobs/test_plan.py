@@ -13,14 +13,17 @@ from least_study import CONFIG, HOUSE, LEAST, study
 from mixwright.errors import MixwrightError
 from mixwright.files import machine_name
 from mixwright.jobs.heartbeat import path_of
-from mixwright.jobs.plan import devices, facts, here
-from mixwright.jobs.plan.devices import DEVICES, device_of, known_as
+from mixwright.jobs.plan import devices, facts
+from mixwright.jobs.plan.devices import DEVICES, device_of, gpus, known_as
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.head import is_run, names_cores
 from mixwright.jobs.plan.lines import plan_lines, short_time
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import read_prices
+from mixwright.jobs.plan.space import space_of
+from mixwright.jobs.resources import vocabulary_of
+from mixwright.proxies.footprint import parameters
 from mixwright.stages.plan import plan
 from mixwright.study.config import resolve
 from mixwright.study.schema import read_yaml
@@ -254,9 +257,93 @@ def finish(planned: Study, root: Path, speed: float, host: str = "") -> None:
         path.write_text(json.dumps(pulse))
 
 
+def scored(planned: Study, root: Path) -> None:
+    """Pretends that a study's proxies are scored."""
+    results = root / planned.name
+    (results / "measured").mkdir()
+    for batch in planned.batches:
+        (results / "measured" / f"{batch}.parquet").touch()
+    targets = [f"targets/{name}.npz" for name in planned.targets]
+    listed = {"targets": targets, "scoring": planned.scoring}
+    (results / "scored.json").write_text(json.dumps(listed))
+
+
+def test_what_is_trained_is_only_to_be_scored(tmp_path):
+    planned = study()
+    finish(planned, tmp_path, 1e4)
+    to_go = plan_of(planned, tmp_path).to_go
+    stages = [part.stage for part in to_go.parts]
+    assert stages == ["corpus", "swarm", "vertex", "perturb", "repeat", "finals", "fits and report"]
+    for part in to_go.parts[1:5]:
+        assert part.work.jobs == {"train_proxies": 0, "evaluate_proxies": 1}
+        assert part.work.runs == part.work.tokens == 0 and part.work.scored > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"targets": {"cython": {"source": "installed"}}}, {"evaluation": {"tokens": 4096}}],
+    ids=["target", "tokens"],
+)
+@pytest.mark.parametrize(
+    ("keep", "again"), [("all", 0), ("vertices", 3), ("none", 4)], ids=["all", "vertices", "none"]
+)
+def test_what_is_scored_anew_is_trained_again_where_weights_are_not_kept(
+    tmp_path, change, keep, again
+):
+    planned = study(proxy={"keep": keep})
+    finish(planned, tmp_path, 1e4)
+    scored(planned, tmp_path)
+    assert all(not part.work.tokens for part in plan_of(planned, tmp_path).to_go.parts[1:-2])
+    to_go = plan_of(study(proxy={"keep": keep}, **change), tmp_path).to_go
+    training = [
+        part.stage for part in to_go.parts if part.work.section == "proxy" and part.work.tokens
+    ]
+    assert len(training) == again and ("vertex" in training) == (keep == "none")
+    assert sum(part.work.jobs.get("evaluate_proxies", 0) for part in to_go.parts) == 4
+
+
+def test_the_weights_of_proxies_are_counted_and_told(capsys):
+    sizes = {keep: space_of(study(proxy={"keep": keep})) for keep in ("all", "vertices", "none")}
+    planned = study()
+    one = 2 * parameters(planned.proxy["shape"], vocabulary_of(planned, "proxy")) / 2**20
+    runs = sum(map(len, planned.runs.values()))
+    assert sizes["all"].proxies_mb == pytest.approx(runs * one)
+    assert sizes["vertices"].proxies_mb == pytest.approx(3 * one)
+    assert sizes["none"].proxies_mb == 0
+    saved = sizes["all"].disk_mb - sizes["none"].disk_mb
+    assert saved == pytest.approx(sizes["all"].proxies_mb)
+    said = "\n".join(plan_lines(plan_of(planned, Path("nowhere"))))
+    assert "of it weights of proxies (proxy.keep)" in said
+    none = plan_of(study(proxy={"keep": "none"}), Path("nowhere"))
+    assert "weights of proxies" not in "\n".join(plan_lines(none))
+
+
+def test_runs_of_an_earlier_version_are_told_once_with_what_training_again_costs(tmp_path):
+    planned = study()
+
+    def told() -> list[str]:
+        lines = plan_lines(plan_of(planned, tmp_path))
+        return [line for line in lines if "of an earlier version" in line]
+
+    assert told() == []
+    old = tmp_path / "store" / "ab" / f"ab{30 * '0'}.parquet"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    (line,) = told()
+    runs = sum(map(len, planned.runs.values()))
+    assert f"{runs} runs to train again (" in line and "mixwright fit" in line
+    finish(planned, tmp_path, 1e4)
+    assert told() == [], "nothing is to be trained"
+    for path in (tmp_path / planned.name / "packs").iterdir():
+        path.unlink()
+    (tmp_path / "store" / "measured").mkdir()
+    assert told() == [], "this version's results are there"
+
+
 def test_what_is_done_is_not_paid_again(tmp_path):
     planned = study()
     finish(planned, tmp_path, 1e4)
+    scored(planned, tmp_path)
     told = plan_of(planned, tmp_path)
     assert [part.stage for part in told.to_go.parts] == ["corpus", "finals", "fits and report"]
     assert len(told.in_all.parts) == 7
@@ -313,7 +400,7 @@ def test_gpus_are_known_by_their_makers_names(tmp_path):
         folder = tmp_path / f"0000:0{number}:00.0"
         folder.mkdir()
         (folder / "information").write_text("Model: \t\t NVIDIA H100 80GB HBM3\nIRQ: 3\n")
-    assert here.gpus(tmp_path) == [DEVICES["h100"]] * 2
+    assert gpus(tmp_path) == [DEVICES["h100"]] * 2
 
 
 def test_an_unknown_device_is_one_line_with_the_nearest():

@@ -11,6 +11,7 @@ from mixwright.errors import MixwrightError
 from mixwright.progress import Done, say
 from mixwright.proxies import pack as stage
 from mixwright.proxies.collect import collect
+from mixwright.proxies.evaluate import evaluate_batch
 from mixwright.proxies.pack import train_pack
 from mixwright.study.study import Study
 from pack_runs import RUNS, mixtures
@@ -20,7 +21,10 @@ from study_runs import RUN, STUDY
 
 @pytest.fixture
 def pack(tmp_path):
-    """Trains runs into a pack under tmp_path, and counts the members that were really trained."""
+    """Trains runs into a pack under tmp_path, and counts the members that were really trained.
+
+    `go.measured` gathers what was measured of them.
+    """
     shards = make_shards(tmp_path)
     trained: list[int] = []
 
@@ -53,12 +57,25 @@ def pack(tmp_path):
 
         return keep
 
-    go.trained, go.shards = trained, shards
+    def measured(path, runs=RUNS, shards=shards, texts=None, **changes) -> Path:
+        evaluate_batch(
+            [path],
+            [runs],
+            mixtures(),
+            shards,
+            texts or {"held": examples(2, seed=9)},
+            Study(STUDY | changes),
+            tmp_path / "store",
+            tmp_path / f"measured {path.name}",
+        )
+        return tmp_path / f"measured {path.name}"
+
+    go.trained, go.shards, go.measured = trained, shards, measured
     return go
 
 
-def test_a_pack_older_than_a_column_is_read_with_nulls(pack, monkeypatch, tmp_path):
-    table = pq.read_table(pack(monkeypatch=monkeypatch))
+def test_a_batch_older_than_a_column_is_read_with_nulls(pack, monkeypatch, tmp_path):
+    table = pq.read_table(pack.measured(pack(monkeypatch=monkeypatch)))
     old = pa.list_(
         pa.struct(
             [
@@ -85,6 +102,10 @@ def test_a_pack_becomes_long_tables_that_keep_their_contracts(pack, monkeypatch)
     path = pack(monkeypatch=monkeypatch)
     assert pq.read_schema(path).names == tables.RESULTS.schema.names
     assert pq.read_table(path)["run"].to_pylist() == [run.name for run in RUNS]
+    along = pq.read_table(path)["losses"].to_pylist()
+    assert {fact["step"] for facts in along for fact in facts} == {4}
+    path = pack.measured(path)
+    assert pq.read_schema(path).names == tables.MEASURED.schema.names
     losses = tables.check(collect([path], "losses"), tables.LOSSES, "losses")
     assert (
         len(losses) == 4 * 4 * 2
@@ -109,27 +130,21 @@ def test_equal_mixtures_train_once_and_the_store_serves_the_rest(pack, monkeypat
     assert pq.read_table(again).equals(pq.read_table(first).slice(1, 2))
 
 
-def test_the_store_does_not_serve_what_it_does_not_hold(pack, monkeypatch):
-    """Another target to record, or a head of another width."""
+def test_another_target_trains_nothing_and_another_vocabulary_does(pack, monkeypatch):
+    three = {"targets": STUDY["targets"] | {"c": {"weight": 1.0}}}
     pack(monkeypatch=monkeypatch)
     more = collect(
-        [
-            pack(
-                name="more",
-                monkeypatch=monkeypatch,
-                targets=STUDY["targets"] | {"c": {"weight": 1.0}},
-            )
-        ],
+        [pack.measured(pack(name="more", monkeypatch=monkeypatch, **three), **three)],
         "loglikelihoods",
     )
     assert set(more.target) == {"b", "c", "held"}
-    assert len(pack.trained) == 4  # the vertex run alone
+    assert len(pack.trained) == 3
     wider = [
         replace(shard, vocabulary=80, unigram=np.pad(shard.unigram, (0, 16)))
         for shard in pack.shards
     ]
     pack(name="wider", monkeypatch=monkeypatch, shards=wider)
-    assert len(pack.trained) == 7
+    assert len(pack.trained) == 6
 
 
 def test_the_size_of_a_source_counts_where_a_sample_simulates_its_epochs(pack, monkeypatch):
@@ -155,26 +170,17 @@ def test_the_size_of_a_source_counts_where_a_sample_simulates_its_epochs(pack, m
     ):
         pack(name=name, monkeypatch=monkeypatch, shards=shards, **changes)
         trained.append(len(pack.trained))
-    assert trained == [3, 3, 6, 9, 12, 12]
+    assert trained == [3, 3, 5, 7, 10, 10], "the vertex reads nothing of that source"
 
 
 def test_a_diverged_run_is_named_in_one_line_when_it_is_trained_and_when_it_is_found(
-    pack, monkeypatch
+    pack, monkeypatch, tmp_path
 ):
     plain = stage.train
 
     def diverging(members, *args, on_finished, **rest):
         def spoilt(member, result):
-            lost = [
-                fact | {"loss": None, "bits_per_byte": None, "status": "diverged"}
-                for fact in result.losses
-                if fact["step"] == 8
-            ]
-            late = replace(
-                result,
-                losses=[fact for fact in result.losses if fact["step"] < 8] + lost,
-                loglikelihoods={},
-            )
+            late = replace(result, scored={}, loglikelihoods={}, diverged=True)
             on_finished(member, late if member.seed == 0 and member.mixture["b"] == 0.8 else result)
 
         plain(members, *args, on_finished=spoilt, **rest)
@@ -186,9 +192,13 @@ def test_a_diverged_run_is_named_in_one_line_when_it_is_trained_and_when_it_is_f
         done = {news.run: news for news in heard if isinstance(news, Done)}
         assert set(done) == {run.name for run in RUNS}
         assert [str(news) for news in done.values() if str(news)] == [
-            f"run {RUNS[1].name} diverged: no finite loss at step 8; the others go on"
+            f"run {RUNS[1].name} diverged: no finite loss at its last step; the others go on"
         ]
     assert len(pack.trained) == 3
+    losses = collect([pack.measured(tmp_path / "again")], "losses")
+    lost = losses[(losses.run == RUNS[1].name) & (losses.step == 8)]
+    assert set(lost.status) == {"diverged"} and lost.loss.isna().all()
+    assert (losses.status == "diverged").sum() == len(lost) == 4
 
 
 def test_refresh_trains_again_what_is_stored(pack, monkeypatch):
@@ -205,5 +215,5 @@ def test_a_run_that_the_design_lacks_is_named(pack, monkeypatch):
 
 def test_collecting_nothing_readable_names_the_pack(tmp_path):
     (tmp_path / "pack").write_text("no parquet")
-    with pytest.raises(MixwrightError, match="train it again"):
+    with pytest.raises(MixwrightError, match="score it again"):
         collect([tmp_path / "pack"], "losses")

@@ -3,9 +3,10 @@ import pytest
 import torch
 
 from mixwright.corpus.shards import Examples
+from mixwright.proxies.loss_rows import losses
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.models.transformer import hidden_states, initial, stack
-from mixwright.proxies.scoring import Exam, losses
+from mixwright.proxies.scoring import Exam
 
 SHAPE = Shape(layers=1, width=16, heads=2, hidden=24, context=8, vocabulary=40)
 RNG = np.random.default_rng(0)

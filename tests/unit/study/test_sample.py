@@ -91,10 +91,9 @@ def test_what_leaves_the_text_as_it_is_changes_no_name_of_a_run(change):
         {"corpus": {"sample": "all"}},
         {"cpp": {"clean": ["exact-duplicates"]}},
         {"corpus": {"max_document_bytes": 10_000}},
-        {"corpus": {"target_bytes": 10_000}},
         {"goal": {"tokens": 10**9, "max_epochs": None}},
     ],
-    ids=["sample", "all", "a step", "cut", "targets", "a longer final"],
+    ids=["sample", "all", "a step", "cut", "a longer final"],
 )
 def test_what_changes_the_text_changes_the_names_of_runs(change):
     assert not set(names(on_files(), "vertex")) & set(names(on_files(**change), "vertex"))

@@ -7,6 +7,7 @@ import pytest
 from least_study import CONFIG, LEAST, domains_of, names, study
 from mixwright.errors import MixwrightError
 from mixwright.study.config import resolve
+from mixwright.study.scoring import BATCH_RUNS
 from mixwright.study.study import Study
 
 
@@ -100,15 +101,13 @@ def test_packs_are_cut_in_row_order_of_a_role_whatever_the_lengths_and_hold_ever
         {"proxy": {"optimizer": {"muon_lr": 0.03}}},
         {"seed": 1},
         {"corpus": {"sample": 99_999}},
-        {"evaluation": {"tokens": 4096}},
         {"goal": {"max_epochs": 2}},
         {"tokenizer": {"vocabulary": 1024}},
         {"proxy": {"simulated_epochs": True}},
         {"learner": "masked-lm", "proxy": {"model": "tiny-bert"}, "final": {"model": "small-bert"}},
-        {"targets": {"prose": {}}},  # its examples' log-likelihoods are recorded too
     ],
 )
-def test_what_changes_the_numbers_changes_the_names(change):
+def test_what_changes_the_weights_changes_the_names(change):
     assert not set(names(study(), "swarm")) & set(names(study(**change), "swarm"))
 
 
@@ -118,11 +117,38 @@ def test_what_changes_the_numbers_changes_the_names(change):
         {"study": "other"},
         {"final": {"seeds": [5]}},
         {"targets": {"pytests": {"source": "installed", "weight": 3}}},
-        {"evaluation": {"final_tokens": 4096}},
+        {"targets": {"prose": {}, "cython": {"source": "installed"}}},
+        {"corpus": {"target_bytes": 10_000}},
+        {"evaluation": {"tokens": 4096, "steps": 3, "examples": 5, "final_tokens": 4096}},
+        {"evaluation": {"likelihood": "token"}},
+        {"proxy": {"keep": "none"}},
     ],
 )
-def test_what_changes_no_number_changes_no_name(change):
+def test_what_changes_no_weight_changes_no_name(change):
     assert names(study(), "swarm") == names(study(**change), "swarm")
+    assert study().packs.keys() == study(**change).packs.keys()
+    assert study().batches == study(**change).batches
+
+
+def test_a_batch_is_consecutive_packs_of_one_role():
+    asked = study(designs={"swarm": {"runs": 150}}, proxy={"per_job": 5})
+    assert [pack for batch in asked.batches.values() for pack in batch] == list(asked.packs)
+    sizes = []
+    for packs in asked.batches.values():
+        runs = [run for pack in packs for run in asked.packs[pack]]
+        assert len({run.role for run in runs}) == 1
+        sizes.append(len(runs))
+    assert sizes[:3] == [60, 60, 30] and max(sizes) <= BATCH_RUNS
+    assert asked.batches_of(["swarm"]) == list(asked.batches)[:3]
+    large = study(proxy={"per_job": 100}, designs={"swarm": {"runs": 100}})
+    assert len(large.batches_of(["swarm"])) == 1, "a pack is not cut"
+
+
+def test_growing_the_swarm_keeps_its_full_batches():
+    small = study(designs={"swarm": {"runs": 128}})
+    large = study(designs={"swarm": {"runs": 144}})
+    unchanged = set(small.batches_of(["swarm"])) & set(large.batches_of(["swarm"]))
+    assert len(unchanged) == 2 and len(large.batches_of(["swarm"])) == 3
 
 
 def test_simulated_epochs_are_those_of_the_goal_s_tokens():
@@ -141,7 +167,7 @@ def test_simulated_epochs_are_those_of_the_goal_s_tokens():
 SIMULATED = [(True, 204_800), (True, 409_600), (False, 204_800), (False, 409_600)]
 
 
-def test_how_masked_examples_are_scored_counts_for_masked_models_alone():
+def test_how_masked_examples_are_scored_is_no_part_of_a_run():
     masked = {
         "learner": "masked-lm",
         "proxy": {"model": "tiny-bert"},
@@ -149,7 +175,8 @@ def test_how_masked_examples_are_scored_counts_for_masked_models_alone():
     }
     alone = {"evaluation": {"masked": "alone"}}
     assert names(study(**alone), "vertex") == names(study(), "vertex")
-    assert names(study(**masked, **alone), "vertex") != names(study(**masked), "vertex")
+    assert names(study(**masked, **alone), "vertex") == names(study(**masked), "vertex")
+    assert study(**masked, **alone).scoring != study(**masked).scoring
 
 
 def test_perturbed_runs_have_their_own_tokens():

@@ -33,7 +33,7 @@ from mixwright.tabular.metrics import (
     positive_probability,
     score_draws,
 )
-from mixwright.tabular.pack import train_pack
+from mixwright.tabular.pack import evaluate_batch, train_pack
 from mixwright.tabular.pool import Pool
 from mixwright.tabular.score import evaluate_finals
 from mixwright.tabular.train import train_finals
@@ -99,16 +99,23 @@ def packed(study, datasets, folder, role="vertex"):
         folder / "store",
         folder / f"{role}.parquet",
     )
-    return {
-        name: collect([folder / f"{role}.parquet"], name) for name in ("losses", "loglikelihoods")
-    }
+    measured = folder / f"measured-{role}.parquet"
+    pack = folder / f"{role}.parquet"
+    evaluate_batch([pack], [runs], {}, datasets, {}, study, folder / "store", measured)
+    return {name: collect([measured], name) for name in ("losses", "loglikelihoods")}
 
 
 def test_every_learner_names_functions_that_exist():
     for learner in LEARNERS.values():
         assert all(
             callable(learner.function(name))
-            for name in ("open_domain", "train_pack", "train_finals", "evaluate_finals")
+            for name in (
+                "open_domain",
+                "train_pack",
+                "evaluate_batch",
+                "train_finals",
+                "evaluate_finals",
+            )
         )
 
 

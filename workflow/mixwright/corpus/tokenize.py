@@ -11,10 +11,12 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mixwright.corpus.choices import Choices
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.copies import WithoutCopies
 from mixwright.corpus.documents import read_counts, read_texts
-from mixwright.corpus.encoding import Ids, Unknown, encoded
+from mixwright.corpus.encoding import Ids, Unknown, encoded, ids_of
+from mixwright.corpus.questions import WITHOUT_TOKEN, Answers
 from mixwright.corpus.shards import Examples, Ints
 from mixwright.corpus.token_bytes import sized
 from mixwright.corpus.tokenizer import mask_id
@@ -100,6 +102,8 @@ def tokenize_target(
 ) -> None:
     """Writes `targets/<target>.npz`: every document an example, its context before what is scored.
 
+    Of questions all answers are written too (`corpus.choices.Choices`).
+
     Args:
         name: the target, for messages.
         documents: its file of documents.
@@ -118,7 +122,13 @@ def tokenize_target(
     texts = (row.context + row.text for row in rows)
     unknown.add(examples.tokens, texts, len(examples))
     check_unknown(name, unknown.share, tokenizer)
-    examples.save(to, {"unknown": unknown.share, "cleaning": read_counts(documents)})
+    choices, unscored = choices_of(encoder, rows, end)
+    counts = read_counts(documents) | {WITHOUT_TOKEN: unscored}
+    counts["questions"] = len(choices) if choices else 0
+    with written(to) as temporary:
+        examples.save(temporary, {"unknown": unknown.share, "cleaning": counts})
+        if choices:
+            choices.add_to(temporary)
 
 
 def check_unknown(name: str, share: float, tokenizer: str | Path) -> None:
@@ -271,6 +281,49 @@ def _example(pair: tuple[tuple[Ids, Ints], tuple[Ids, Ints]]) -> tuple[Ids, Ids,
     """A row of Examples: a context and a text, each with the bytes of its tokens."""
     (context, context_bytes), (text, text_bytes) = pair
     return context, text, np.concatenate([context_bytes, text_bytes])
+
+
+def choices_of(
+    encoder: "Tokenizer", rows: Sequence[Document], end: int
+) -> tuple[Choices | None, int]:
+    """Returns the answers of the documents that are questions, and how many questions are lost.
+
+    A question is lost where the tokenizer has no token for one of its answers. Without questions
+    there are no choices.
+    """
+    examples = _numbers(encoder, rows)
+    questions: list[tuple[Answers, int]] = []
+    documents: list[Document] = []
+    lost = 0
+    for row, example in zip(rows, examples, strict=True):
+        if row.answers is None:
+            continue
+        context = row.context + row.answers.lead
+        of_question = [Document("target", text, context) for text in row.answers.texts]
+        if example is None or None in _numbers(encoder, of_question):
+            lost += 1
+            continue
+        questions.append((row.answers, example))
+        documents += of_question
+    if not questions:
+        return None, lost
+    choices = Choices.of(
+        _examples(encoder, documents, end),
+        [answers.characters for answers, _ in questions],
+        [answers.right for answers, _ in questions],
+        [example for _, example in questions],
+    )
+    return choices, lost
+
+
+def _numbers(encoder: "Tokenizer", rows: Sequence[Document]) -> list[int | None]:
+    """The number of each row among the examples; None where it has no token to score."""
+    numbers: list[int | None] = []
+    count = 0
+    for ids in ids_of(encoder, rows):
+        numbers.append(count if len(ids) else None)
+        count += len(ids) > 0
+    return numbers
 
 
 def _contexts(rows: Iterable[Document]) -> Iterator[Document]:

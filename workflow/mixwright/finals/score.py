@@ -1,6 +1,7 @@
 """Scores the final models on held-out text: nats/token and bits/byte.
 
-The texts are every target, and every domain's validation split.
+The texts are every target, and every domain's validation split. Questions with several answers are
+asked too.
 """
 
 import math
@@ -14,11 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixwright import tables
+from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import Unigrams, scored_counts
 from mixwright.errors import MixwrightError
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
+from mixwright.proxies.questions import NO_CHOICES, Questions
 from mixwright.proxies.scored import scored_texts
 from mixwright.study.study import Study
 
@@ -39,18 +42,22 @@ def evaluate_finals(
     targets: Mapping[str, Examples],
     shards: Sequence[Shard],
     study: Study,
+    choices: Mapping[str, Choices] = NO_CHOICES,
     log: Log = say,
 ) -> Scored:
     """Scores each model of a FINALS table once.
 
     A final that diverged has no score. Of the others `evaluation.final_tokens` of every text are
-    scored. An arm with a goal of its own is scored on that target alone. The column `unigram` is
-    the loss of the unigram model of the arm's own mixture on the same tokens, in the same unit.
+    scored, and their questions asked. An arm with a goal of its own is scored on that target
+    alone. The column `unigram` is the loss of the unigram model of the arm's own mixture on the
+    same tokens, in the same unit; of questions it is a guess.
 
     Raises:
         MixwrightError: a task has no example, or a final model is gone.
     """
-    tasks = scored_texts(targets, shards, study, study.evaluation["final_tokens"])
+    evaluation = study.evaluation
+    tasks = scored_texts(targets, shards, study, evaluation["final_tokens"])
+    questions = Questions.of_texts(choices, tasks, evaluation.get("example_tokens"))
     shards = sorted(shards, key=lambda shard: shard.domain)
     mask = shards[0].mask_token if study.learner.masked else None
     scores: list[dict[str, Any]] = []
@@ -58,7 +65,8 @@ def evaluate_finals(
     pairs = 0
     # no folder is a final that diverged
     for folder, arms in finals.groupby("folder", sort=False, dropna=True):
-        losses = _folder_losses(str(folder), tasks, study, mask)
+        losses = _folder_losses(str(folder), tasks | questions.texts, study, mask)
+        answered = questions.scores({name: -nats for name, nats in losses.items()})
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
             names = {"mixer": arm.mixer, "seed": arm.seed}
@@ -66,9 +74,14 @@ def evaluate_finals(
                 if not pd.isna(arm.goal) and arm.goal != task:
                     continue
                 pairs += 1
-                for row in score(task, losses[task], examples, unigram[task]):
-                    scores.append(names | row)
-                documents.append(_documents(names, task, losses[task], examples))
+                rows = score(task, losses[task], examples, unigram[task])
+                of_task = _documents(names, task, losses[task], examples)
+                if task in answered:
+                    rows += questions.score_rows(task, answered[task])
+                    columns = questions.by_example(task, answered[task], len(examples))
+                    of_task = of_task.assign(**columns)
+                scores += [names | row for row in rows]
+                documents.append(of_task)
         log(f"scored {pairs:,} pairs of a final and a task")
     if not scores:
         return Scored(_empty(tables.SCORES), _empty(tables.DOCUMENTS))

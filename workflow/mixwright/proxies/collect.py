@@ -1,4 +1,4 @@
-"""Turns packs, which hold one nested row a run, into long tables with one fact a row."""
+"""Turns batches, which hold one nested row a run, into long tables with one fact a row."""
 
 import json
 from collections import Counter
@@ -12,52 +12,53 @@ import pyarrow.parquet as pq
 
 from mixwright.errors import MixwrightError
 from mixwright.progress import say
-from mixwright.tables import RESULTS
+from mixwright.tables import MEASURED
 
 
-def collect(packs: Sequence[str | Path], table: str) -> pd.DataFrame:
-    """Returns the rows of one table of every run of the packs, as one frame.
+def collect(batches: Sequence[str | Path], table: str) -> pd.DataFrame:
+    """Returns the rows of one table of every run of the batches, as one frame.
 
     Args:
-        packs: Parquet files of tables.RESULTS.
+        batches: Parquet files of tables.MEASURED.
         table: losses, realised or loglikelihoods.
 
     Raises:
-        MixwrightError: A pack cannot be read.
+        MixwrightError: A batch cannot be read.
     """
     frames = []
-    for pack in packs:
-        results = _read(pack, table)
+    for batch in batches:
+        results = _read(batch, table)
         frames.append(_unnested(results, table))
     if table == "losses":
-        _warn_of_precisions(packs)
+        _warn_of_precisions(batches)
     return pd.concat(frames, ignore_index=True)
 
 
-def _read(pack: str | Path, table: str) -> pa.Table:
+def _read(batch: str | Path, table: str) -> pa.Table:
     try:
-        # With the schema, a column that an older pack lacks is read as null.
-        return pq.read_table(pack, columns=["run", table], schema=RESULTS.schema)
+        # With the schema, a column that an older batch lacks is read as null.
+        return pq.read_table(batch, columns=["run", table], schema=MEASURED.schema)
     except (OSError, pa.ArrowInvalid) as error:
         reason = error.__class__.__name__
-        message = f"{pack}: not a readable pack; remove it and train it again ({reason})"
+        message = f"{batch}: not a readable batch; remove it and score it again ({reason})"
         raise MixwrightError(message) from None
 
 
-def _warn_of_precisions(packs: Sequence[str | Path]) -> None:
+def _warn_of_precisions(batches: Sequence[str | Path]) -> None:
     """Says where packs were computed in more than one precision."""
     counts: Counter[str] = Counter()
-    for pack in packs:
-        written = pq.read_metadata(pack).metadata or {}
-        computed = json.loads(written.get(b"computed", b"{}"))
-        if "precision" in computed:
-            counts[computed["precision"]] += 1
+    for batch in batches:
+        written = pq.read_metadata(batch).metadata or {}
+        for computed, packs in json.loads(written.get(b"computed", b"{}")).items():
+            how = json.loads(computed)
+            if "precision" in how:
+                counts[how["precision"]] += packs
     if len(counts) > 1:
         few, count = counts.most_common()[-1]
         others = ", ".join(sorted({*counts} - {few}))
         say(
-            f"{count} of {len(packs)} packs were computed in {few}, the others in {others}: their"
-            " losses cannot be compared; set proxy.precision, and train them again"
+            f"{count} of {counts.total()} packs were computed in {few}, the others in {others}:"
+            " their losses cannot be compared; set proxy.precision, and train them again"
         )
 
 
@@ -68,7 +69,7 @@ def _unnested(results: pa.Table, table: str) -> pd.DataFrame:
     owners = pc.list_parent_indices(nested)
     runs = results["run"].combine_chunks()
     columns = {"run": runs.take(owners)}
-    fields = RESULTS.schema.field(table).type.value_type
+    fields = MEASURED.schema.field(table).type.value_type
     for field in fields:
         columns[field.name] = pc.struct_field(facts, field.name)
     return pa.table(columns).to_pandas()

@@ -1,96 +1,84 @@
 """Trains a pack of runs and writes one parquet file, by way of the store."""
 
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.files import written
 from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
-from mixwright.proxies.loglikelihoods import LikelihoodTexts
-from mixwright.proxies.models.masking import mask_token
+from mixwright.proxies.measurements import Measurements
 from mixwright.proxies.models.shape import Shape
+from mixwright.proxies.questions import NO_CHOICES
 from mixwright.proxies.refresh import Refresh
-from mixwright.proxies.scored import held_out_texts, scored_texts
-from mixwright.proxies.store import Store, done, key_of, mixture_of, renamed, row
+from mixwright.proxies.start import start_of
+from mixwright.proxies.store import Store, done, has_diverged, renamed, row
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import KEYS, machine, rule_of_thumb
 from mixwright.proxies.wave import Member, Settings
+from mixwright.proxies.weights import Weights
+from mixwright.proxies.work import Training, Work
 from mixwright.study.study import Study
 
 
-@dataclass(frozen=True, eq=False)
-class Work:
-    """A pack as the trainer takes it: all that is resolved before anything is trained."""
+@dataclass(eq=False)
+class Results:
+    """What the store has of a pack's trainings; says which of them are done."""
 
+    work: Work
     shape: Shape
-    settings: Settings
-    # how it is computed, as JSON; goes into the file's metadata
-    computed: str
-    # run -> the key of its result in the store
-    keys: Mapping[str, str]
-    # by key, for runs of equal mixture and seed are trained once
-    members: Mapping[str, Member]
-    # name -> texts whose losses are measured several times
-    measured: Mapping[str, Examples]
-    # the examples whose log-likelihoods are recorded
-    recording: LikelihoodTexts
+    store: Store
+    weights: Weights
+    measurements: Measurements
+    # whether the weights of this role's runs are stored
+    keeps_weights: bool
+    _settled: set[str] = field(default_factory=set)
 
-    @classmethod
-    def of(
-        cls,
-        runs: Sequence[Run],
-        mixtures: Mapping[str, Mixture],
-        shards: Sequence[Shard],
-        targets: Mapping[str, Examples],
-        study: Study,
-    ) -> "Work":
-        """Resolves a pack.
+    def __contains__(self, key: object) -> bool:
+        """Whether a training is done: what the study asks of it is measured, or can be."""
+        name = str(key)
+        if name not in self.store:
+            return False
+        if name not in self._settled and self._is_settled(name):
+            self._settled.add(name)
+        return name in self._settled
 
-        Args:
-            runs: The runs of the pack.
-            mixtures: Run name -> mixture.
-            shards: Sorted by domain.
-            targets: Target -> texts, sorted by name.
-            study: The resolved study.
-        """
-        vocabulary = shards[0].vocabulary
-        study = study.calibrated(_chosen(study.proxy, vocabulary))
-        proxy = study.proxy
-        evaluation = study.evaluation
-        shape = Shape.of(proxy["shape"], vocabulary, proxy["attention"])
-        spec = study.proxy_spec | {"vocabulary": vocabulary}
-        if shape.masked:
-            spec["mask_token"] = mask_token(shards[0])
-        spec |= _sources(shards, study)
-        fingerprints = _fingerprints(shards, targets)
-        domains = [shard.domain for shard in shards]
-        keys: dict[str, str] = {}
-        members: dict[str, Member] = {}
-        for run in runs:
-            mixture = mixture_of(run, mixtures).over(domains)
-            key = key_of(run, mixture, fingerprints, spec, study.recorded)
-            keys[run.name] = key
-            members[key] = _member(run, mixture, key)
-        texts = held_out_texts(targets, shards, study)
-        recorded = {name: texts[name] for name in study.recorded["targets"]}
-        return cls(
-            shape,
-            _settings(study),
-            computed=json.dumps(_how(proxy)),
-            keys=keys,
-            members=members,
-            measured=scored_texts(targets, shards, study, evaluation["tokens"]),
-            recording=LikelihoodTexts.of(evaluation, recorded),
-        )
+    def _is_settled(self, key: str) -> bool:
+        table = self.store.get(key)
+        if table is None:
+            return False
+        if has_diverged(table) or key in self.weights:
+            return True
+        return self.work.is_measured(key, self.measurements.get(key))
+
+    def put(self, member: Member, result: Result) -> None:
+        """Stores what training left of a member; the row of the store comes last."""
+        key = member.key
+        if not result.diverged:
+            if self.keeps_weights:
+                self.weights.put(key, result.weights, 0, self.shape)
+            self.measurements.put(key, self._measured(result), anew=True)
+        realised = []
+        for domain, (tokens, epochs) in result.realised.items():
+            realised.append({"domain": domain, "tokens": tokens, "epochs": epochs})
+        before_last = [fact for fact in result.losses if fact["step"] < member.steps]
+        self.store.put(key, row(key, before_last, realised, result.diverged))
+
+    def _measured(self, result: Result) -> dict[str, Any]:
+        """Digest -> log-likelihoods."""
+        measured = {}
+        pairs = ((self.work.texts, result.scored), (self.work.recorded, result.loglikelihoods))
+        for texts, scored in pairs:
+            for target, values in scored.items():
+                measured[texts.digests[target]] = values
+        return measured
 
 
 def train_pack(
@@ -102,8 +90,12 @@ def train_pack(
     store_folder: Path,
     to: Path,
     log: Log = say,
+    choices: Mapping[str, Choices] = NO_CHOICES,
 ) -> None:
-    """Trains the runs that the store lacks, and writes the results of all in the runs' order.
+    """Trains the runs that the store lacks, and writes what training left of all.
+
+    While the weights are in memory, all that the study asks of them is measured. A run whose
+    weights are gone is trained again where something is still to be measured.
 
     Args:
         runs: The runs of the pack.
@@ -112,53 +104,33 @@ def train_pack(
         targets: Target -> texts to score.
         study: The resolved study.
         store_folder: Where results are stored by key.
-        to: The file to write, of tables.RESULTS.
+        to: The file to write, of tables.RESULTS, in the runs' order.
         log: Takes progress.
+        choices: Target of questions -> all their answers.
 
     Raises:
         MixwrightError: A run has no mixture, or memory does not hold one run.
     """
-    shards = sorted(shards, key=lambda shard: shard.domain)
-    work = Work.of(runs, mixtures, shards, dict(sorted(targets.items())), study)
+    vocabulary = shards[0].vocabulary
+    study = study.calibrated(_choice(study.proxy, vocabulary))
+    work = Work.of(runs, mixtures, shards, targets, study, choices)
     order = None
     if study.config["store"] == "refresh":
         order = Refresh.of(Path(to))
-    store = _store(Path(store_folder), order)
-    checkpoints = _checkpoints(store, order)
-
-    def report(key: str) -> None:
-        table = store.get(key)
-        if table is None:
-            return
-        for run in runs:
-            if work.keys[run.name] == key:
-                log(done(table, run.name))
-
-    def finish(member: Member, result: Result) -> None:
-        store.put(member.key, _stored(member.key, result, work.recording))
-        if order:
-            order.add(member.key)
-        report(member.key)
-
-    for key in work.members:
-        report(key)
-    if any(key not in store for key in work.members):
-        train(
-            list(work.members.values()),
-            work.shape,
-            shards,
-            settings=work.settings,
-            targets=work.measured,
-            likelihoods=work.recording.examples,
-            by_token=work.recording.by_token,
-            on_finished=finish,
-            finished=store,
-            checkpoints=checkpoints,
-            log=log,
-        )
+    folder = Path(store_folder)
+    results = Results(
+        work,
+        Shape.of(study.proxy["shape"], vocabulary, study.proxy["attention"]),
+        _store(folder, order),
+        Weights(folder),
+        Measurements(folder),
+        study.keeps_weights(runs[0].role),
+    )
+    checkpoints = _checkpoints(folder, order)
+    _train(work, results, order, checkpoints, log)
     rows = []
     for run in runs:
-        stored = store.taken(work.keys[run.name])
+        stored = results.store.taken(work.keys[run.name])
         rows.append(renamed(stored, run.name))
     table = pa.concat_tables(rows).replace_schema_metadata({"computed": work.computed})
     with written(to) as partial:
@@ -168,6 +140,49 @@ def train_pack(
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
+def _train(
+    work: Work, results: Results, order: Refresh | None, checkpoints: Path, log: Log
+) -> None:
+    """Trains what the store lacks, and tells of each run that is done."""
+
+    def report(key: str) -> None:
+        table = results.store.get(key)
+        if table is None:
+            return
+        for run, key_of_run in work.keys.items():
+            if key_of_run == key:
+                log(done(table, run))
+
+    def finish(member: Member, result: Result) -> None:
+        results.put(member, result)
+        if order:
+            order.add(member.key)
+        report(member.key)
+
+    lacking = []
+    for key in work.trainings:
+        if key in results:
+            report(key)
+        else:
+            lacking.append(key)
+    if lacking:
+        train(
+            [_member(training) for training in work.trainings.values()],
+            results.shape,
+            work.shards,
+            settings=_settings(work.study),
+            targets=work.targets,
+            answers=work.questions.texts,
+            likelihoods=work.recording.examples,
+            by_token=work.recording.by_token,
+            on_finished=finish,
+            finished=results,
+            checkpoints=checkpoints,
+            log=log,
+            first=start_of(work.study, results.shape),
+        )
+
+
 def _store(folder: Path, order: Refresh | None) -> Store:
     """The store, which an order to train again keeps from serving older results."""
     if order is None:
@@ -175,43 +190,32 @@ def _store(folder: Path, order: Refresh | None) -> Store:
     return Store(folder, refresh=True, put=order.done)
 
 
-def _checkpoints(store: Store, order: Refresh | None) -> Path:
+def _checkpoints(store: Path, order: Refresh | None) -> Path:
     """The folder of the waves' checkpoints; an order to train again has one of its own."""
-    folder = store.folder / "checkpoints"
+    folder = store / "checkpoints"
     if order is None:
         return folder
     return folder / order.name
 
 
-def _member(run: Run, mixture: Mixture, key: str) -> Member:
+def _member(training: Training) -> Member:
+    run = training.run
     return Member(
-        key,
-        mixture,
+        training.key,
+        training.mixture,
         run.steps,
         run.seed,
-        wants_loglikelihoods=run.role == "vertex",
+        wants_loglikelihoods=training.recorded,
     )
 
 
-def _stored(key: str, result: Result, recording: LikelihoodTexts) -> pa.Table:
-    """Returns a member's row for the store, which names no run."""
-    realised = []
-    for domain, (tokens, epochs) in result.realised.items():
-        realised.append({"domain": domain, "tokens": tokens, "epochs": epochs})
-    return row("", key, result.losses, realised, recording.rows(result.loglikelihoods))
-
-
-def _chosen(proxy: Mapping[str, Any], vocabulary: int) -> dict[str, Any]:
+def _choice(proxy: Mapping[str, Any], vocabulary: int) -> dict[str, Any]:
     """Returns how to compute what is still "auto", for no calibration has settled it."""
-    if "auto" not in _how(proxy).values():
+    if "auto" not in [proxy[key] for key in KEYS]:
         return {}
     choice, _ = rule_of_thumb(proxy, vocabulary, machine(proxy["device"]))
-    return _how(asdict(choice))
-
-
-def _how(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the settings of how to compute, in the order of tuning.KEYS."""
-    return {key: settings[key] for key in KEYS}
+    chosen = asdict(choice)
+    return {key: chosen[key] for key in KEYS}
 
 
 def _settings(study: Study) -> Settings:
@@ -230,35 +234,3 @@ def _settings(study: Study) -> Settings:
         alone=evaluation.get("masked") == "alone",
         epochs_of=study.epochs_of,
     )
-
-
-def _sources(shards: Sequence[Shard], study: Study) -> dict[str, Any]:
-    """Returns the sizes of sources where they decide what a run may show of their samples."""
-    sizes = {}
-    for shard in shards:
-        if shard.times_sampled > 1:
-            sizes[shard.domain] = shard.source_tokens
-    if study.epochs_of is None or not sizes:
-        return {}
-    return {"source_tokens": sizes}
-
-
-def _fingerprints(shards: Sequence[Shard], targets: Mapping[str, Examples]) -> dict[str, str]:
-    """Returns hashes of the texts that are read and of those that are scored."""
-    fingerprints = {}
-    for shard in shards:
-        fingerprints[f"train/{shard.domain}"] = shard.fingerprint
-        fingerprints[f"scored/{shard.domain}"] = _digest(shard.validation)
-    for name, examples in targets.items():
-        fingerprints[f"scored/{name}"] = _digest(examples)
-    return fingerprints
-
-
-def _digest(examples: Examples) -> str:
-    """Returns the SHA-256 of the examples' arrays."""
-    content = hashlib.sha256()
-    content.update(examples.tokens.tobytes())
-    content.update(examples.starts.tobytes())
-    content.update(examples.scored_from.tobytes())
-    content.update(examples.scored_bytes.tobytes())
-    return content.hexdigest()

@@ -181,21 +181,6 @@ def products_in(precision: torch.dtype, device: str) -> AbstractContextManager[N
     return torch.autocast(device, torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
-def losses(
-    loglikelihoods: NDArray[np.float64], examples: Examples
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Returns (K,) nats/token and (K,) bits/byte over all scored tokens of the examples.
-
-    Args:
-        loglikelihoods: (K, examples), in nats.
-        examples: The texts that were scored.
-    """
-    nats = -loglikelihoods.sum(axis=1)
-    scored_bytes = max(int(examples.scored_bytes.sum()), 1)
-    per_token = nats / examples.scored_tokens.sum()
-    return per_token, nats / (np.log(2) * scored_bytes)
-
-
 def _chunks(windows: list[Window], size: int, equal: bool) -> Iterator[list[Window]]:
     """Cuts windows, sorted by length, into batches.
 

@@ -1,4 +1,4 @@
-"""Stores the results of runs, each under the hash of all that its numbers depend on.
+"""Stores what training left, each under the hash of all that its weights depend on.
 
 A retry, another pack or another study finds them there.
 """
@@ -23,35 +23,22 @@ KEY_DIGITS = 32
 
 
 def key_of(
-    run: Run,
-    mixture: Mixture,
-    fingerprints: Mapping[str, str],
-    spec: Mapping[str, Any],
-    recorded: Mapping[str, Any],
+    run: Run, mixture: Mixture, fingerprints: Mapping[str, str], spec: Mapping[str, Any]
 ) -> str:
-    """Returns the store key of a run: the hash of all that its numbers depend on.
+    """Returns the key of a run's training: the hash of all that its weights depend on.
 
-    A run's name is not part of it. Its role counts only for a vertex run, which records more.
+    Neither the run's name and role, nor what is measured of it, is part of that. Domains without
+    weight have no part either: nothing is read of them.
 
     Args:
         run: Gives steps, tokens and seed.
         mixture: Its resolved weights, which count to 1e-12.
-        fingerprints: Hashes of the texts that are read and scored.
+        fingerprints: Hashes of the training text of each domain with weight.
         spec: What all proxies of the study share.
-        recorded: What a vertex run records beside its losses.
     """
-    recipe = {
-        "steps": run.steps,
-        "tokens": run.tokens,
-        "seed": run.seed,
-        "recorded": recorded if run.role == "vertex" else None,
-    }
-    weights = {}
-    for name, weight in sorted(mixture.as_dict().items()):
-        weights[name] = round(weight, 12)
     content = {
-        "run": recipe,
-        "weights": weights,
+        "run": {"steps": run.steps, "tokens": run.tokens, "seed": run.seed},
+        "weights": mixture.rounded(),
         "fingerprints": dict(fingerprints),
         "spec": dict(spec),
     }
@@ -130,18 +117,21 @@ class Store:
         return self.folder / key[:2] / f"{key}.parquet"
 
 
-def row(
-    run: str, key: str, losses: list[Row], realised: list[Row], loglikelihoods: list[Row]
-) -> pa.Table:
-    """Returns one run's row of tables.RESULTS."""
+def row(key: str, losses: list[Row], realised: list[Row], diverged: bool) -> pa.Table:
+    """Returns one training's row of tables.RESULTS, which names no run."""
     values = {
-        "run": run,
+        "run": "",
         "store_key": key,
+        "status": "diverged" if diverged else "ok",
         "losses": losses,
         "realised": realised,
-        "loglikelihoods": loglikelihoods,
     }
     return pa.Table.from_pylist([values], RESULTS.schema)
+
+
+def has_diverged(table: pa.Table) -> bool:
+    """Returns whether the run of a row of tables.RESULTS has diverged: it has no weights."""
+    return table["status"][0].as_py() == "diverged"
 
 
 def done(table: pa.Table, run: str) -> Done:
@@ -149,17 +139,17 @@ def done(table: pa.Table, run: str) -> Done:
 
     The news names a run that has diverged, and says nothing of any other.
     """
-    diverged = []
+    if not has_diverged(table):
+        return Done(run)
+    steps = []
     for fact in table["losses"][0].as_py():
         if fact["status"] == "diverged":
-            diverged.append(int(fact["step"]))
-    if not diverged:
-        return Done(run)
-    step = min(diverged)
-    message = f"run {run} diverged: no finite loss at step {step}; the others go on"
+            steps.append(int(fact["step"]))
+    where = f"step {min(steps)}" if steps else "its last step"
+    message = f"run {run} diverged: no finite loss at {where}; the others go on"
     return Done(run, message, diverged=True)
 
 
 def renamed(table: pa.Table, run: str) -> pa.Table:
-    """Returns a stored row under the name of another run with the same key."""
+    """Returns a stored row under the name of a run with its key."""
     return table.set_column(0, RESULTS.schema.field("run"), pa.array([run], pa.string()))

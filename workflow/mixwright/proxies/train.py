@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,31 +15,50 @@ import torch
 from numpy.typing import NDArray
 
 from mixwright.corpus.shards import Examples, Shard
-from mixwright.corpus.unigram import Unigrams, scored_counts
 from mixwright.errors import MixwrightError
 from mixwright.mixture import digest
 from mixwright.progress import Log, PackPace
 from mixwright.proxies.checkpoint import TERMINATED, Checkpoint, Clock, terminable
 from mixwright.proxies.device import out_of_memory, prepare
+from mixwright.proxies.loss_rows import LossRows
 from mixwright.proxies.models.masking import mask_token
-from mixwright.proxies.models.shape import Shape
+from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.resident import Resident, resident
-from mixwright.proxies.scoring import Exam, losses
-from mixwright.proxies.wave import Member, Settings, Wave
+from mixwright.proxies.scoring import Exam
+from mixwright.proxies.wave import Member, Settings, Start, Wave
+from mixwright.proxies.weights import finite, rounded
+
+# how often in a training it is looked who diverged, where that ends a member
+LOOKS = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What was measured of one member."""
+    """What training left of one member.
+
+    Along the run it is measured on the weights as they are, at its end on the weights as the store
+    keeps them, rounded to bfloat16: so a text that is scored later is comparable.
+    """
 
     # rows of tables.LOSSES without the run; losses are null once the member has diverged
     losses: list[dict[str, Any]]
     # domain -> training tokens, epochs
     realised: Mapping[str, tuple[int, float]]
+    # target, or answers of one -> (examples,) in nats at the end; empty of one that has diverged
+    scored: Mapping[str, NDArray[np.float64]]
     # target -> (examples,) or (scored tokens,) in nats; empty unless the member wants them
     loglikelihoods: Mapping[str, NDArray[np.float64]]
+    # after the last step, each (1, ...), in float32
+    weights: Parameters
+    # whether a loss or a weight was not finite: there is nothing to keep of it
+    diverged: bool
+    # (steps,) nats/token of every step that was taken; empty unless they are kept
+    training_losses: NDArray[np.float32]
+    # of this attempt: the wave's seconds, shared among its members
+    seconds: float
 
 
+NOTHING: Mapping[str, Examples] = MappingProxyType({})
 Finished = Callable[[Member, Result], None]
 
 
@@ -53,68 +73,59 @@ class Pack:
     exam: Exam
     # targets whose examples are scored one by one at the end
     likelihoods: Exam
+    # answers of questions, scored at the end
+    answers: Exam
     # the shards on the device, where they fit
     resident: Resident | None
     on_finished: Finished
     pace: PackPace
     log: Log
+    # first weights other than those that follow from the seed
+    first: Start | None = None
     # keys of the members whose results have been handed over
     handed_over: set[str] = field(default_factory=set)
-    # key of a member -> target -> nats/token
-    unigram_losses: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @cached_property
-    def unigrams(self) -> Unigrams:
-        """The shards' unigram models."""
-        return Unigrams.of(np.stack([shard.unigram for shard in self.shards]))
-
-    @cached_property
-    def scored(self) -> dict[str, NDArray[np.float64]]:
-        """Target -> (vocabulary,) how often each token is scored."""
-        vocabulary = self.shards[0].vocabulary
-        counts = {}
-        for target, examples in self.exam.targets.items():
-            counts[target] = scored_counts(examples, vocabulary).astype(np.float64)
-        return counts
+    def loss_rows(self) -> LossRows:
+        """Makes rows of losses."""
+        return LossRows(self.exam.targets, self.shards)
 
     def wave(self, members: Sequence[Member]) -> Wave:
         """Returns a wave of these members, at its first step."""
-        return Wave(members, self.shape, self.shards, self.settings, self.resident)
+        return Wave(members, self.shape, self.shards, self.settings, self.resident, self.first)
+
+    def ended(self, wave: Wave) -> list[int]:
+        """Returns the indices of the members that take no further step."""
+        looks_at = max(1, wave.longest // LOOKS)
+        if self.settings.stops_diverged and wave.step % looks_at == 0:
+            return sorted({*wave.ended, *wave.diverged})
+        return wave.ended
+
+    def saves(self, wave: Wave, checkpoint: Checkpoint) -> bool:
+        """Returns whether a checkpoint is due."""
+        every = self.settings.checkpoint_steps
+        if every is not None:
+            return wave.step % every == 0 and not wave.ended
+        return checkpoint.due(soon=bool(wave.ended))
 
     def measure(self, wave: Wave) -> None:
-        """Adds a row a target to each member that is to be scored at this step."""
+        """Adds a row a target to each member that is to be scored at this step, but its last."""
         due = []
         for k, member in enumerate(wave.members):
-            if wave.step in _evenly(member.steps, self.settings.evaluations):
+            steps = _evenly(member.steps, self.settings.evaluations)
+            if wave.step in steps and wave.step < member.steps:
                 due.append(k)
-        if not due:
-            return
-        scored = self._scored(self.exam, wave, due)
-        alive = wave.alive[due].tolist()
-        for target, examples in self.exam.targets.items():
-            nats, bits = losses(scored[target], examples)
-            for i, k in enumerate(due):
-                row = {
-                    "target": target,
-                    "step": wave.step,
-                    "tokens": wave.step * self.settings.batch * self.shape.context,
-                    "loss": float(nats[i]),
-                    "bits_per_byte": float(bits[i]),
-                    "scored_tokens": int(examples.scored_tokens.sum()),
-                    "unigram_loss": self._unigram_losses(wave.members[k])[target],
-                    "status": "ok",
-                }
-                if not alive[i] or not np.isfinite(nats[i]):
-                    row |= {"loss": None, "bits_per_byte": None, "status": "diverged"}
-                wave.rows[k].append(row)
+        alive = wave.alive.tolist() if due else []
+        lively = [k for k in due if alive[k]]
+        scored = self._scored(self.exam, wave.weights(lively)) if lively else {}
+        for k in due:
+            self._add_rows(wave, k, _row_of(scored, lively, k))
 
-    def _unigram_losses(self, member: Member) -> dict[str, float]:
-        """Target -> what word frequencies alone reach; computed at a member's first evaluation."""
-        if member.key not in self.unigram_losses:
-            # One mixture at a time: of several at once, rounding depends on their number.
-            losses = self.unigrams.losses(member.mixture.weights, self.scored)
-            self.unigram_losses[member.key] = losses
-        return self.unigram_losses[member.key]
+    def _add_rows(self, wave: Wave, k: int, scored: Mapping[str, NDArray[np.float64]]) -> None:
+        """Adds a row a target to a member; without log-likelihoods it has diverged."""
+        tokens = wave.step * self.settings.batch * self.shape.context
+        mixture = wave.members[k].mixture
+        wave.rows[k] += self.loss_rows.of(mixture, wave.step, tokens, scored)
 
     def hand_over(self, wave: Wave, ended: Sequence[int]) -> None:
         """Hands over the results of members that have taken their last step."""
@@ -123,27 +134,52 @@ class Pack:
             self.handed_over.add(member.key)
 
     def _results(self, wave: Wave, ended: Sequence[int]) -> Iterator[tuple[Member, Result]]:
+        stored = rounded(wave.weights(ended))
+        lively = []
         wanting = []
-        for k in ended:
-            if wave.members[k].wants_loglikelihoods and bool(wave.alive[k]):
-                wanting.append(k)
-        scored: dict[str, NDArray[np.float64]] = {}
-        if wanting:
-            scored = self._scored(self.likelihoods, wave, wanting)
-        for k in ended:
-            loglikelihoods = {}
-            if k in wanting:
-                row = wanting.index(k)
-                loglikelihoods = {target: values[row] for target, values in scored.items()}
-            realised = wave.schedules[k].realised
-            yield wave.members[k], Result(wave.rows[k], realised, loglikelihoods)
+        alive = wave.alive[list(ended)].tolist()
+        for row, k in enumerate(ended):
+            if alive[row] and finite(stored, row):
+                lively.append(row)
+                if wave.members[k].wants_loglikelihoods:
+                    wanting.append(row)
+        scored = {}
+        if lively:
+            weights = _chosen(stored, lively)
+            scored = self._scored(self.exam, weights) | self._scored(self.answers, weights)
+        recorded = self._scored(self.likelihoods, _chosen(stored, wanting)) if wanting else {}
+        for row, k in enumerate(ended):
+            of_member = _row_of(scored, lively, row)
+            self._add_rows(wave, k, of_member)
+            result = Result(
+                wave.rows[k],
+                wave.schedules[k].realised,
+                of_member,
+                _row_of(recorded, wanting, row),
+                weights=wave.weights([k]),
+                diverged=row not in lively,
+                training_losses=wave.losses[k, : wave.step].cpu().numpy(),
+                seconds=wave.seconds,
+            )
+            yield wave.members[k], result
 
-    def _scored(
-        self, exam: Exam, wave: Wave, members: Sequence[int]
-    ) -> dict[str, NDArray[np.float64]]:
+    def _scored(self, exam: Exam, weights: Parameters) -> dict[str, NDArray[np.float64]]:
         """Returns target -> (members, ...) log-likelihoods of an exam's texts."""
-        weights = wave.weights(members)
         return exam.loglikelihoods(weights, self.shape, self.settings.dtype)
+
+
+def _chosen(parameters: Parameters, members: Sequence[int]) -> Parameters:
+    return {name: tensor[members] for name, tensor in parameters.items()}
+
+
+def _row_of(
+    scored: Mapping[str, NDArray[np.float64]], members: Sequence[int], member: int
+) -> dict[str, NDArray[np.float64]]:
+    """Target -> the log-likelihoods of one of the members; nothing where it is none of them."""
+    if member not in members:
+        return {}
+    row = members.index(member)
+    return {target: values[row] for target, values in scored.items()}
 
 
 def train(
@@ -156,9 +192,11 @@ def train(
     likelihoods: Mapping[str, Examples],
     on_finished: Finished,
     by_token: bool = False,
+    answers: Mapping[str, Examples] = NOTHING,
     finished: Container[str] = (),
     checkpoints: Path | None = None,
     log: Log = lambda line: None,
+    first: Start | None = None,
 ) -> None:
     """Trains members, and hands over the result of each as it ends.
 
@@ -176,9 +214,11 @@ def train(
         likelihoods: Target -> texts whose examples are scored one by one at the end.
         on_finished: Takes each member and its result.
         by_token: Whether tokens are scored one by one, not examples.
+        answers: Name -> answers of a target's questions, which are scored at the end.
         finished: Keys of members that are not to be trained.
         checkpoints: Folder of the waves' checkpoints; None saves none.
         log: Takes progress.
+        first: Makes the first weights of members; None: they follow from the seeds.
 
     Raises:
         MixwrightError: The device is missing, or its memory does not hold one member.
@@ -193,11 +233,13 @@ def train(
         settings,
         exam=Exam.of(targets, shape.context, device, mask=mask),
         likelihoods=Exam.of(likelihoods, shape.context, device, by_token, mask, settings.alone),
+        answers=Exam.of(answers, shape.context, device, mask=mask),
         # A masked model's sequences are made on the host.
         resident=None if shape.masked else resident(shards, shape.context, device),
         on_finished=on_finished,
         pace=PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context),
         log=log,
+        first=first,
     )
     clock = Clock(settings.checkpoint_seconds)
     longest_first = sorted(members, key=lambda member: -member.steps)
@@ -224,9 +266,10 @@ def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint
             raise
         remaining = [member for member in members if member.key not in pack.handed_over]
         if len(remaining) < 2:
+            section = pack.settings.section
             raise MixwrightError(
-                "proxy: memory does not hold one run; set proxy.micro_batch to fewer sequences,"
-                " or ask for more memory"
+                f"{section}: memory does not hold one run; set {section}.micro_batch to fewer"
+                " sequences, or ask for more memory"
             ) from None
     # Outside the handler, for the error holds on to what filled the memory.
     half = len(remaining) // 2
@@ -241,7 +284,7 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
     pack.pace.resumed(len(wave.members), wave.step)
     with terminable() as stop:
         while wave.members:
-            ended = wave.ended
+            ended = pack.ended(wave)
             if ended:
                 pack.hand_over(wave, ended)
                 wave.leave(ended)
@@ -250,7 +293,7 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
                 wave.advance()
                 pack.measure(wave)
                 pack.pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
-                if checkpoint.due(soon=bool(wave.ended)) and not stop.is_set():
+                if pack.saves(wave, checkpoint) and not stop.is_set():
                     checkpoint.save(wave.state())
             # also after results were handed over: the others may have come far since the last save
             if stop.is_set() and wave.members:

@@ -1,6 +1,7 @@
 """Trains a few members side by side: stacked weights, what each reads, and one step of all."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -60,8 +61,16 @@ class Settings:
     micro_batch: int | None = None
     compiled: bool = False
     checkpoint_seconds: float = 60.0
+    # steps between checkpoints, in place of seconds
+    checkpoint_steps: int | None = None
+    # of the config, for what an error names
+    section: str = "proxy"
     # whether a masked model's examples are scored with every token masked on its own
     alone: bool = False
+    # whether the loss of every training step is kept
+    keeps_losses: bool = False
+    # whether a member that diverged ends at once, and is not measured to its last step
+    stops_diverged: bool = False
     # Simulated epochs: each domain is cut so that it repeats as often as in a run of so many
     # tokens. None: it is not cut.
     epochs_of: int | None = None
@@ -77,6 +86,10 @@ class Settings:
         return Execution(self.device, self.dtype, self.micro_batch, self.compiled)
 
 
+# the first weights of members, each (K, ...)
+Start = Callable[[Sequence[Member]], Parameters]
+
+
 class Wave:
     """Members that train in step, until each has taken its own number of steps.
 
@@ -86,6 +99,7 @@ class Wave:
         step: Steps taken.
         parameters: Stacked weights, each (K, ...).
         alive: (K,) whether the loss was finite at every step so far.
+        losses: (K, steps) of training, in nats/token; (K, 0) where they are not kept.
     """
 
     def __init__(
@@ -95,16 +109,18 @@ class Wave:
         shards: Sequence[Shard],
         settings: Settings,
         resident: Resident | None = None,
+        first: Start | None = None,
     ) -> None:
         self.members = list(members)
         self.shape = shape
         self.settings = settings
         self.resident = resident
         self.step = 0
+        self._size = len(members)
+        self._began = time.monotonic()
         self.rows: list[list[dict[str, Any]]] = []
         self.schedules: list[Schedule] = []
         self.maskings: list[Masking] = []
-        seeds = []
         steps = []
         rates = []
         for member in members:
@@ -112,12 +128,17 @@ class Wave:
             self.schedules.append(self._schedule(member, shards))
             if shape.masked:
                 self.maskings.append(Masking.of(shards[0], member.seed))
-            seeds.append(member.seed)
             steps.append(member.steps)
             rates.append(member.rate)
-        self.parameters = first_weights(shape, seeds, settings.device)
+        if first is None:
+            seeds = [member.seed for member in members]
+            self.parameters = first_weights(shape, seeds, settings.device)
+        else:
+            self.parameters = first(members)
         self.optimizer = Optimizer(self.parameters, settings.optimizer, steps, rates)
         self.alive = torch.ones(len(members), dtype=torch.bool, device=settings.device)
+        length = max(steps) if settings.keeps_losses else 0
+        self.losses = torch.zeros(len(members), length, device=settings.device)
         self._graph: StepGraph | None = None
         self._can_record = True
 
@@ -137,6 +158,21 @@ class Wave:
         """Indices of the members that have taken their last step."""
         return [k for k, member in enumerate(self.members) if self.step >= member.steps]
 
+    @property
+    def longest(self) -> int:
+        """Steps of the member that takes the most."""
+        return max(member.steps for member in self.members)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the wave began, shared among the members that began it."""
+        return (time.monotonic() - self._began) / self._size
+
+    @property
+    def diverged(self) -> list[int]:
+        """Indices of the members that have diverged; asking waits for the device."""
+        return [k for k, alive in enumerate(self.alive.tolist()) if not alive]
+
     def weights(self, members: Sequence[int]) -> Parameters:
         """Returns the parameters of some members, to score them."""
         if len(members) == len(self.members):
@@ -152,6 +188,7 @@ class Wave:
         if self.maskings:
             self.maskings = _chosen(self.maskings, remaining)
         self.alive = self.alive[remaining]
+        self.losses = self.losses[remaining]
         self.parameters = _of_members(self.parameters, remaining)
         self.optimizer.keep(self.parameters, remaining)
         self._graph = None
@@ -167,6 +204,8 @@ class Wave:
         on_cpu = self.settings.device == "cpu"
         losses = self._step(*inputs) if on_cpu else self._play(inputs)
         self.alive &= losses.isfinite()
+        if self.settings.keeps_losses:
+            self.losses[:, self.step] = losses
         self.step += 1
 
     def _step(self, *inputs: Tensor) -> Tensor:
@@ -241,6 +280,7 @@ class Wave:
             "keys": self._keys(),
             "step": self.step,
             "alive": self.alive,
+            "losses": self.losses,
             "rows": self.rows,
             "parameters": self.parameters,
             "optimizer": self.optimizer.state,
@@ -263,6 +303,8 @@ class Wave:
             for schedule, counts in zip(self.schedules, saved, strict=True):
                 schedule.resume(counts)
         self.alive.copy_(state["alive"][chosen])
+        if self.settings.keeps_losses:
+            self.losses.copy_(state["losses"][chosen])
         _copy(state["parameters"], chosen, self.parameters)
         _copy(state["optimizer"], chosen, self.optimizer.state)
 

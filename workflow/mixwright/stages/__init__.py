@@ -54,6 +54,7 @@ COMMANDS = {
     "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
     "show": Command(MANAGE, "report:show", "Print the summary of a finished study"),
     "draw": Command(MANAGE, "report:draw", "Draw one figure of a finished study"),
+    "prune": Command(MANAGE, "prune:prune", "Remove models that no study refers to any more"),
     "doctor": Command(MANAGE, "machine:doctor", "Check what works on this machine and cluster"),
     "link-profiles": Command(
         MANAGE, "machine:link_profiles", "Link the profiles to where Snakemake looks for them"
@@ -74,6 +75,7 @@ COMMANDS = {
         STAGES, "tabular:make_datasets", "Turn tables into one data set a domain"
     ),
     "count-domains": Command(STAGES, "proxies:count_domains", "Count the tokens of every domain"),
+    "list-scored": Command(STAGES, "proxies:list_scored", "List what proxies are scored on"),
     "list-texts": Command(STAGES, "proxies:list_texts", "List what training jobs read"),
     "resolve-design": Command(
         STAGES, "designs:resolve_design", "Compute the weights of every run of a role"
@@ -82,6 +84,9 @@ COMMANDS = {
         STAGES, "proxies:calibrate", "Choose the fastest way to train proxies here"
     ),
     "train-proxies": Command(STAGES, "proxies:train_proxies", "Train and measure a pack of runs"),
+    "evaluate-proxies": Command(
+        STAGES, "proxies:evaluate_proxies", "Score proxies on what was not scored yet"
+    ),
     "collect-losses": Command(
         STAGES, "proxies:collect_losses", "Gather the losses of a role's runs"
     ),
@@ -103,6 +108,9 @@ COMMANDS = {
     ),
     "train-finals": Command(STAGES, "final:train_finals", "Train a pack of final models"),
     "evaluate-finals": Command(STAGES, "final:evaluate_finals", "Score a pack of final models"),
+    "evaluate-tasks": Command(
+        STAGES, "final:evaluate_tasks", "Score a pack of final models on tasks of lm-eval"
+    ),
     "import-runs": Command(STAGES, "measured:import_runs", "Import tables of runs of others"),
     "weigh-domains": Command(
         STAGES, "measured:weigh_domains", "Write the natural mixture of measured runs"

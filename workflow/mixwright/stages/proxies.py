@@ -7,15 +7,17 @@ from typing import Any
 
 from mixwright import tables
 from mixwright.corpus import counts
+from mixwright.corpus.choices import load_choices
 from mixwright.corpus.counts import train_domains
 from mixwright.corpus.shards import Examples
 from mixwright.designs.resolve import resolve_mixtures
 from mixwright.errors import MixwrightError
-from mixwright.files import alone, read_json, sha256, write_json
+from mixwright.files import alone, read_json, write_json
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
+from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
-from mixwright.proxies import tuning
+from mixwright.proxies import listing, tuning
 from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.collect import collect
 from mixwright.proxies.timing import seconds_of
@@ -31,7 +33,7 @@ def count_domains(study: Path, shards: list[Path], to: Path) -> None:
             --to results/demo/domains.parquet
     """
     plan = Study.read(study)
-    table = counts.count_domains(shards, plan.source_tokens, plan.held_out)
+    table = counts.count_domains(shards, plan.source_tokens, plan.held_out, plan.read_before)
     tables.write(table, to, tables.DOMAINS)
     for extent in counts.extents(table).values():
         say(
@@ -40,31 +42,31 @@ def count_domains(study: Path, shards: list[Path], to: Path) -> None:
         )
 
 
-def list_texts(shards: list[Path], targets: list[Path], domains: Path, to: Path) -> None:
-    """List what proxies learn from and are scored on, in one file for all training jobs.
+def list_scored(
+    study: Path, shards: list[Path], targets: list[Path], domains: Path, to: Path
+) -> None:
+    """List what proxies are scored on, with hashes, in one file for all jobs.
 
-    Its hashes make it another file where one of the texts has changed: a small file with the same
+    Example:
+        mixwright list-scored --study results/demo/study.json --shards results/demo/shards/*
+            --targets results/demo/targets/*.npz --domains results/demo/domains.parquet
+            --to results/demo/scored.json
+    """
+    scoring = Study.read(study).scoring
+    write_json(to, listing.scored_texts(shards, targets, domains, scoring))
+
+
+def list_texts(shards: list[Path], domains: Path, to: Path) -> None:
+    """List what proxies learn from, with hashes, in one file for all training jobs.
+
+    Its hashes make it another file where a training text has changed: a small file with the same
     content reruns nothing.
 
     Example:
-        mixwright list-texts --shards results/demo/shards/* --targets results/demo/targets/*.npz
+        mixwright list-texts --shards results/demo/shards/*
             --domains results/demo/domains.parquet --to results/demo/texts.json
     """
-    hashes = {}
-    for path in (*_manifests(shards), *targets, domains):
-        hashes[str(path)] = sha256(path)
-    texts = {
-        "shards": list(map(str, shards)),
-        "targets": list(map(str, targets)),
-        "domains": str(domains),
-        "sha256": hashes,
-    }
-    write_json(to, texts)
-
-
-def _manifests(shards: Sequence[Path]) -> list[Path]:
-    """The manifests of shards, which hold the hashes of their tokens."""
-    return [folder / "manifest.json" for folder in shards]
+    write_json(to, listing.training_texts(shards, domains))
 
 
 def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
@@ -105,13 +107,13 @@ def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
             say(reason)
 
 
-def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) -> None:
-    """Train the runs of one pack and write what was measured on them.
+def train_proxies(study: Path, pack: str, texts: Path, scored: Path, store: Path, to: Path) -> None:
+    """Train the runs of one pack; while their weights are in memory, all is measured.
 
     Example:
         mixwright train-proxies --study results/demo/study.json --pack 0123456789abcdef
-            --texts results/demo/calibration.json --store results/store
-            --to results/demo/packs/0123456789abcdef.parquet
+            --texts results/demo/calibration.json --scored results/demo/scored.json
+            --store results/store --to results/demo/packs/0123456789abcdef.parquet
     """
     plan = Study.read(study)
     listed = read_json(texts)
@@ -126,43 +128,82 @@ def train_proxies(study: Path, pack: str, texts: Path, store: Path, to: Path) ->
         hold_gpu(plan.proxy)
         if "choices" in listed:
             plan = _calibrated(plan, listed, log)
-        counted = Path(listed["domains"])
-        goal = plan.goal(train_domains(counted))
-        # The gate of resolve_design, which this job does not wait for.
-        check_samples(plan, goal, counts.extents(counted))
-        resolved = resolve_mixtures(runs, goal.domains)
-        open_domain = plan.learner.function("open_domain")
-        domains = [open_domain(Path(folder)) for folder in listed["shards"]]
-        if plan.epochs_of is not None:
-            domains = counts.with_sources(domains, goal.domains)
-        examples = {Path(path).stem: Examples.load(path) for path in listed["targets"]}
+        targets = read_json(scored)["targets"]
+        read = _read(plan, listed | {"targets": targets}, runs)
         # By role and not by pack: a calibrated study gives its packs other names.
         trained = plan.of_role(runs[0].role)
         train_pack = plan.learner.function("train_pack")
-        train_pack(runs, resolved, domains, examples, trained, store, to, log)
+        train_pack(runs, *read, trained, store, to, log, **_questions(targets))
 
 
-def collect_losses(study: Path, role: str, packs: Path, losses: Path, realised: Path) -> None:
-    """Gather the losses and realised token counts of a role's packs into long tables.
+def evaluate_proxies(
+    study: Path, batch: str, packs: Path, scored: Path, store: Path, to: Path
+) -> None:
+    """Score the runs of a batch of packs on what was not scored yet, and gather all of it.
+
+    Example:
+        mixwright evaluate-proxies --study results/demo/study.json --batch 0123456789abcdef
+            --packs results/demo/packs --scored results/demo/scored.json --store results/store
+            --to results/demo/measured/0123456789abcdef.parquet
+    """
+    plan = Study.read(study)
+    names = plan.batches[batch]
+    runs = [plan.packs[name] for name in names]
+    files = [packs / f"{name}.parquet" for name in names]
+    every_run = [run for runs_of_pack in runs for run in runs_of_pack]
+    listed = read_json(scored)
+    read = _read(plan, listed, every_run)
+    questions = _questions(listed["targets"])
+    of_role = plan.of_role(every_run[0].role)
+    evaluate_batch = plan.learner.function("evaluate_batch")
+    before = partial(hold_gpu, plan.proxy)
+    evaluate_batch(files, runs, *read, of_role, store, to, before=before, **questions)
+
+
+def _questions(targets: Sequence[str]) -> dict[str, Any]:
+    """The argument with all answers of the targets' questions, where some have them."""
+    choices = load_choices(targets)
+    return {"choices": choices} if choices else {}
+
+
+def _read(
+    plan: Study, listed: Mapping[str, Any], runs: Sequence[Run]
+) -> tuple[dict[str, Mixture], list[Any], dict[str, Examples]]:
+    """The mixtures of runs, the opened domains, and the targets' texts."""
+    counted = Path(listed["domains"])
+    goal = plan.goal(train_domains(counted))
+    # The gate of resolve_design, which these jobs do not wait for.
+    check_samples(plan, goal, counts.extents(counted))
+    resolved = resolve_mixtures(runs, goal.domains)
+    open_domain = plan.learner.function("open_domain")
+    domains = [open_domain(Path(folder)) for folder in listed["shards"]]
+    if plan.epochs_of is not None:
+        domains = counts.with_sources(domains, goal.domains)
+    examples = {Path(path).stem: Examples.load(path) for path in listed["targets"]}
+    return resolved, domains, examples
+
+
+def collect_losses(study: Path, role: str, measured: Path, losses: Path, realised: Path) -> None:
+    """Gather the losses and realised token counts of a role's batches into long tables.
 
     Example:
         mixwright collect-losses --study results/demo/study.json --role swarm
-            --packs results/demo/packs --losses results/demo/losses/swarm.parquet
+            --measured results/demo/measured --losses results/demo/losses/swarm.parquet
             --realised results/demo/realised/swarm.parquet
     """
-    files = _packs_of(study, role, packs)
+    files = _batches_of(study, role, measured)
     tables.write(collect(files, "losses"), losses, tables.LOSSES)
     tables.write(collect(files, "realised"), realised, tables.REALISED)
 
 
-def collect_loglikelihoods(study: Path, role: str, packs: Path, to: Path) -> None:
-    """Gather the log-likelihoods of single examples of a role's packs into a long table.
+def collect_loglikelihoods(study: Path, role: str, measured: Path, to: Path) -> None:
+    """Gather the log-likelihoods of single examples of a role's batches into a long table.
 
     Example:
         mixwright collect-loglikelihoods --study results/demo/study.json --role vertex
-            --packs results/demo/packs --to results/demo/loglikelihoods/vertex.parquet
+            --measured results/demo/measured --to results/demo/loglikelihoods/vertex.parquet
     """
-    files = _packs_of(study, role, packs)
+    files = _batches_of(study, role, measured)
     tables.write(collect(files, "loglikelihoods"), to, tables.LOGLIKELIHOODS)
 
 
@@ -175,6 +216,6 @@ def _calibrated(plan: Study, calibration: Mapping[str, Any], log: Log) -> Study:
     return plan.calibrated(choices)
 
 
-def _packs_of(study: Path, role: str, folder: Path) -> list[Path]:
-    """The result files of a role; thousands of them are too long for a command line."""
-    return [folder / f"{pack}.parquet" for pack in Study.read(study).packs_of([role])]
+def _batches_of(study: Path, role: str, folder: Path) -> list[Path]:
+    """What was measured of a role; hundreds of files are too long for a command line."""
+    return [folder / f"{batch}.parquet" for batch in Study.read(study).batches_of([role])]

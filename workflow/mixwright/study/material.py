@@ -12,7 +12,7 @@ from mixwright.corpus.text_settings import TextSettings
 from mixwright.corpus.tokenizer_files import files_of, fingerprint
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
-from mixwright.learners import LEARNERS, Learner, Metric
+from mixwright.learners import CHOSEN, LEARNERS, LOSS, Learner, Metric
 from mixwright.sources.base import Source
 from mixwright.sources.places import Places
 from mixwright.study import sample
@@ -115,11 +115,28 @@ class Material:
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
-        """Target -> what its numbers are: as `measured.targets` says, or the learner's losses."""
+        """Target -> what its numbers are: as `measured.targets` says, or the learner's losses.
+
+        Of a target of questions it may be what chooses by it. How many questions there are, and
+        what a guess has, is known once runs are measured (see `mixwright.measured.chosen`).
+        """
         if self.measured:
             return measured_metrics(self.measured)
         names = [*self.config["domains"], *self.targets]
-        return dict.fromkeys(sorted(names), self.learner.loss)
+        metrics = dict.fromkeys(sorted(names), self.learner.loss)
+        return metrics | {name: CHOSEN[column] for name, column in self.chosen.items()}
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Target of questions -> what chooses by it in place of the loss: a name of CHOSEN."""
+        if self.measured:
+            return {}
+        chosen = {}
+        for name, target in sorted(self.config["targets"].items()):
+            column = target.get("metric", LOSS.name)
+            if column != LOSS.name:
+                chosen[name] = column
+        return chosen
 
     @property
     def stated(self) -> frozenset[str]:
@@ -228,6 +245,11 @@ class Material:
         return tokens
 
     @property
+    def read_before(self) -> dict[str, int]:
+        """Domain -> tokens of text like it that the models' checkpoint has read, as stated."""
+        return dict(self.config["goal"].get("seen", {}))
+
+    @property
     def held_out(self) -> tuple[float, int]:
         """Share of a domain's sample that is held out, and UTF-8 bytes of it at most."""
         corpus = self.config["corpus"]
@@ -255,34 +277,34 @@ class Material:
 
     @property
     def corpus(self) -> dict[str, Any]:
-        """What the tokens on disk, or the rows of tables, depend on."""
+        """What the training tokens on disk, or the rows of tables, depend on.
+
+        A target is no part of it, though a step of cleaning may drop what stands in it: the tokens
+        themselves tell that.
+        """
         if not self.learner.sized:
             facts = {key: self.config[key] for key in ("seed", "tables", "domains")}
             return facts | {"public": self.places.pinned(self.table_files.values())}
         facts = {"tokenizer": self.config["tokenizer"]}
-        facts["target_bytes"] = self.config["corpus"]["target_bytes"]
+        facts["domains"] = {}
         pinned: dict[str, str] = {}
-        for section, names in (("domains", self.domains), ("targets", self.targets)):
-            facts[section] = {}
-            for name in names:
-                source = self.source(name)
-                written = {key: fact for key, fact in source.facts().items() if key not in RESOLVED}
-                facts[section][name] = written | self._read(section, name)
-                pinned |= source.pinned()
+        for name in self.domains:
+            source = self.source(name)
+            written = {key: fact for key, fact in source.facts().items() if key not in RESOLVED}
+            facts["domains"][name] = written | self._read(name)
+            pinned |= source.pinned()
         if pinned:
             facts["public"] = pinned
         if self.learner.masked:
             facts["mask_token"] = True
         return facts
 
-    def _read(self, section: str, name: str) -> dict[str, Any]:
-        """How the text of a domain or target is read, as far as its documents depend on it.
+    def _read(self, name: str) -> dict[str, Any]:
+        """How the text of a domain is read, as far as its documents depend on it.
 
         It is what the settings come to: a sample counts by its bytes, however it is written.
         """
         settings = asdict(self.text(name))
-        if section == "targets":
-            return {"max_document_bytes": settings["max_document_bytes"]}
         # a job that stops leaves no documents; in how many parts they are read follows from sizes
         # of files, and stands in what runs read
         del settings["on_error"], settings["part_bytes"]

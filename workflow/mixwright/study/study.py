@@ -15,11 +15,17 @@ from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers import MIXERS, Method
 from mixwright.mixture import Domain, Run, digest
+from mixwright.study.final_trainer import (
+    computed_by,
+    final_settings,
+    finals_a_job,
+    trainer_of,
+)
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.lengths import final_tokens, steps
-from mixwright.study.material import Material
 from mixwright.study.recipes import cut, keyed, rows_of, run_of
 from mixwright.study.sample import trained_roles
+from mixwright.study.scoring import Scoring, batched
 from mixwright.versions import VERSIONS
 
 ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer")
@@ -36,26 +42,10 @@ PROXY_SETTINGS = (
     "compile",
     "micro_batch",
 )
-# Settings of the evaluation that say what is scored, and when.
-EVALUATION_SETTINGS = ("tokens", "steps", "example_tokens", "document_tokens")
-# Settings of a final that change none of its numbers.
-FINAL_ASIDE = (
-    "seeds",
-    "per_job",
-    "nodes",
-    "processes",
-    "parallel",
-    "batch_tokens",
-    "workers",
-    "track",
-    "max_minutes",
-    "checkpoint_tokens",
-    "checkpoint_minutes",
-)
 
 
 @dataclass(frozen=True)
-class Study(Material):
+class Study(Scoring):
     """A resolved config and what follows from it: runs, packs, arms."""
 
     @property
@@ -95,13 +85,14 @@ class Study(Material):
 
     @cached_property
     def proxy_spec(self) -> dict[str, Any]:
-        """What a proxy's losses depend on, beside its mixture, its tokens and its seed."""
+        """What a proxy's weights depend on, beside its mixture, its tokens and its seed."""
         if not self.learner.sized:
             return self._trees | {"version": VERSIONS["proxy"]}
         spec = keyed({key: self.proxy[key] for key in PROXY_SETTINGS})
-        evaluation = self.evaluation
-        spec["evaluation"] = {key: evaluation.get(key) for key in EVALUATION_SETTINGS}
         spec["version"] = VERSIONS["proxy"]
+        if self.proxy.get("init"):
+            # in the store's key its fingerprint takes its place
+            spec["init"] = self.proxy["init"]
         if self.epochs_of:
             spec["epochs_of"] = self.epochs_of
         return spec
@@ -119,17 +110,6 @@ class Study(Material):
         if self.proxy.get("simulated_epochs"):
             return self.final_tokens
         return None
-
-    @property
-    def recorded(self) -> dict[str, Any]:
-        """What a vertex run records beside its losses: whose examples, how many, how long."""
-        keys: list[str] = []
-        if self.learner.sized:
-            keys += ["examples", "example_tokens", "likelihood"]
-        if self.learner.masked:
-            keys.append("masked")
-        limits = {key: self.evaluation[key] for key in keys}
-        return limits | {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
 
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
@@ -165,6 +145,16 @@ class Study(Material):
         for role in roles:
             names.update(run.name for run in self.runs.get(role, ()))
         return [pack for pack, runs in self.packs.items() if runs[0].name in names]
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[str, ...]]:
+        """Batch name -> its packs, which one job scores."""
+        return batched(self.packs)
+
+    def batches_of(self, roles: Iterable[str]) -> list[str]:
+        """Returns the names of the batches that hold packs of these roles."""
+        packs = set(self.packs_of(roles))
+        return [batch for batch, members in self.batches.items() if members[0] in packs]
 
     def of_role(self, role: str) -> "Study":
         """Returns the study as the runs of a role see it.
@@ -257,17 +247,26 @@ class Study(Material):
         """
         if self.ends_at_proposals:
             return {}
-        final = self.final
-        settings = {}
-        for key, value in final.items():
-            if key not in FINAL_ASIDE:
-                settings[key] = value
-        spec = digest(keyed(settings) | self.final_processes | self._trees)
+        settings = final_settings(self.final)
+        spec = digest(settings | self.final_computed | self.final_processes | self._trees)
         finals = []
-        for seed in final["seeds"]:
+        for seed in self.final["seeds"]:
             for arm in self.arms:
                 finals.append((arm, seed))
-        return cut(finals, final["per_job"], lambda final: [*final, spec, self.final_tokens])
+        size = finals_a_job(self.config, len(self.arms))
+        return cut(finals, size, lambda final: [*final, spec, self.final_tokens])
+
+    @property
+    def final_trainer(self) -> str:
+        """Who trains the finals: packed, or transformers."""
+        return trainer_of(self.config)
+
+    @property
+    def final_computed(self) -> dict[str, Any]:
+        """What the key of a final says of who computes it."""
+        if not self.learner.sized:
+            return {}
+        return computed_by(self.config)
 
     @property
     def final_processes(self) -> dict[str, Any]:
@@ -337,7 +336,11 @@ class Study(Material):
 
     @cached_property
     def _context(self) -> str:
-        return digest({"corpus": self.corpus, "proxy": self.proxy_spec, "recorded": self.recorded})
+        """The hash of what all runs share. Targets and evaluation are no part of it."""
+        if not self.learner.sized:
+            shared = {"corpus": self.corpus, "recorded": self.recorded}
+            return digest(shared | {"proxy": self.proxy_spec})
+        return digest({"corpus": self.corpus, "proxy": self.proxy_spec})
 
     @property
     def _trees(self) -> dict[str, Any]:

@@ -19,8 +19,10 @@ STARTS = {
     "train_tokenizer": 1.2,
     "calibrate": 3.0,
     "train_proxies": 3.0,
+    "evaluate_proxies": 1.5,
     "train_finals": 6.0,
     "evaluate_finals": 5.0,
+    "evaluate_tasks": 10.0,
     "draw_figure": 1.3,
     "draw_measured": 1.3,
     "summarise": 3.0,
@@ -62,7 +64,7 @@ def job_seconds(jobs: Mapping[str, int]) -> float:
 
 def corpus_jobs(study: Study) -> tuple[Counter[str], float]:
     """Returns the jobs of the corpus by rule, and the core-seconds of their text."""
-    jobs = Counter(count_domains=1, list_texts=1, fetch_public=_fetched(study))
+    jobs = Counter(count_domains=1, list_scored=1, list_texts=1, fetch_public=_fetched(study))
     if study.learner.rules != "corpus":
         jobs["make_datasets"] = 1
         return +jobs, 0.0

@@ -136,13 +136,34 @@ def _notes(plan: Plan) -> Iterator[str]:
     words = f"  {counted(jobs, 'job')} to go, {hardware.numbers[kind]} at once"
     if plan.space.job_mb:
         words += f"; up to {size_text(plan.space.job_mb)} of memory each"
-    yield f"{words}; about {size_text(plan.space.disk_mb)} on disk"
+    words += f"; about {size_text(plan.space.disk_mb)} on disk"
+    if plan.space.proxies_mb:
+        words += f", {size_text(plan.space.proxies_mb)} of it weights of proxies (proxy.keep)"
+    yield words
+    if plan.unread:
+        yield from _of_earlier(plan)
     if plan.space.unsized:
         names = shortened(plan.space.unsized, SHOWN)
         yield f"  a gigabyte of text is counted of {names}, whose size nobody knows yet"
     yield from _of_sections(plan.in_all)
+    tokens = study.final.get("batch_tokens")
+    if tokens and study.learner.sized:
+        batch = study.final["batch"]
+        yield f"  final.batch_tokens {tokens:,}: {batch} sequences a step, the nearest whole number"
     if study.ends_at_proposals and not study.measured:
         yield "  the final model is trained elsewhere: goal.tokens cost nothing here"
+
+
+def _of_earlier(plan: Plan) -> Iterator[str]:
+    """What becomes of results that an earlier version left."""
+    runs = sum(part.work.runs for part in plan.to_go.parts if part.work.section == "proxy")
+    hours = sum(part.hours for part in plan.to_go.parts if part.work.section == "proxy")
+    if runs:
+        yield (
+            "  results/store holds runs of an earlier version, without weights:"
+            f" {counted(runs, 'run')} to train again ({short_time(hours)} of one device);"
+            " copies of its losses/ and design/ still serve `mixwright fit`"
+        )
 
 
 def _of_sections(estimate: Estimate) -> Iterator[str]:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mixwright.jobs.plan.devices import gpus
 from mixwright.jobs.plan.estimate import Estimate, estimate, hardware_of
-from mixwright.jobs.plan.here import core, cores, finished, gpus
+from mixwright.jobs.plan.here import core, cores, finished, holds_earlier_results
 from mixwright.jobs.plan.jobs import USUAL_FIGURES
 from mixwright.jobs.plan.space import Space, space_of
 from mixwright.jobs.plan.speeds import with_measurements
@@ -23,6 +24,8 @@ class Plan:
     space: Space
     # whether which GPU trains is a guess
     guessed: bool = False
+    # whether the store has results of an earlier version alone, which nothing finds
+    unread: bool = False
 
     @property
     def devices(self) -> str:
@@ -75,4 +78,5 @@ def plan_of(
         estimate(study, hardware, done, figures),
         space_of(study),
         guessed=device is None and not cards,
+        unread=holds_earlier_results(root / "store"),
     )

@@ -12,6 +12,8 @@ TOKEN_BYTES = 3.5
 # Ids of larger vocabularies take four bytes, see corpus/shards.py.
 SHORT_IDS = 65_536
 FLOAT_BYTES = 4
+# of a weight of a proxy in the store, see proxies/weights.py
+STORED_BYTES = 2
 # bytes of the results of a run, of a fit and its draws, and of the report
 RUN_BYTES = 30_000
 FIT_BYTES = 2_000_000
@@ -31,11 +33,13 @@ class Space:
     job_mb: float
     # domains whose text has no known size: a gigabyte of each is counted
     unsized: tuple[str, ...] = ()
+    # weights of proxies that are kept
+    proxies_mb: float = 0.0
 
     @property
     def disk_mb(self) -> float:
         """Megabytes on disk."""
-        return self.corpus_mb + self.models_mb + self.results_mb
+        return self.corpus_mb + self.models_mb + self.proxies_mb + self.results_mb
 
 
 def space_of(study: Study) -> Space:
@@ -62,6 +66,7 @@ def space_of(study: Study) -> Space:
         fits_mb + runs_mb,
         _job_mb(study),
         tuple(unsized),
+        _proxies_mb(study),
     )
 
 
@@ -75,6 +80,18 @@ def _corpus_mb(study: Study) -> float:
     documents = DOCUMENT_SHARE * text
     tokens = text / TOKEN_BYTES
     return (documents + id_bytes * tokens) / MEGABYTE
+
+
+def _proxies_mb(study: Study) -> float:
+    """The weights of the proxies that the store keeps."""
+    megabytes = 0.0
+    for role, runs in study.runs.items():
+        if study.keeps_weights(role):
+            of_role = study.of_role(role)
+            rows = vocabulary_of(of_role, "proxy")
+            weights = parameters(of_role.proxy["shape"], rows)
+            megabytes += len(runs) * STORED_BYTES * weights / MEGABYTE
+    return megabytes
 
 
 def _models_mb(study: Study) -> float:

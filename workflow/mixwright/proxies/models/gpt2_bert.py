@@ -27,6 +27,7 @@ from mixwright.proxies.models.parts import (
     biased_attention,
     biased_mlp,
     embedded,
+    from_modules,
     initial_layers,
     layer_of,
     layers_of,
@@ -34,8 +35,8 @@ from mixwright.proxies.models.parts import (
     shifted,
 )
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
+from mixwright.proxies.models.states import State, module, scale_and_shift
 
-EPSILON = {"gpt2": 1e-5, "bert": 1e-12}
 GELU = {"gpt2": "tanh", "bert": "none"}
 
 
@@ -43,7 +44,7 @@ def initial(shape: Shape, seed: int) -> Parameters:
     """Returns one member's first weights, a function of (shape, seed) alone.
 
     Returns:
-        embedding (1, V, W); positions (1, T, W);
+        embedding (1, V, W); positions (1, T or more, W);
         the weights of `parts.initial_layers`, with 2 L + 1 norms for gpt2 and 2 L + 2 for bert:
             after the embedding, two a layer, and in the head;
         only for bert, its head: transform (1, 1, W, W), transform_bias (1, W), head_bias (1, V).
@@ -55,7 +56,7 @@ def initial(shape: Shape, seed: int) -> Parameters:
     layers = initial_layers(shape, first_weights, norms)
     parameters = {
         "embedding": first_weights.normal(shape.vocabulary, shape.width),
-        "positions": first_weights.normal(shape.context, shape.width),
+        "positions": first_weights.normal(shape.places, shape.width),
         **layers,
     }
     if shape.masked:
@@ -71,7 +72,7 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     GPT-2's are normed. BERT's are those before its head.
     """
     norms = parameters["norms"].unbind(1)
-    epsilon = EPSILON[shape.architecture]
+    epsilon = shape.norm_epsilon
     x = _with_positions(parameters, tokens)
     if shape.masked:
         x = LayerNorm.apply(x, norms[0], epsilon)
@@ -99,7 +100,7 @@ def _gpt2_layer(
     x: Tensor, layer: Layer, norms: tuple[Tensor, Tensor], length: int, shape: Shape
 ) -> Tensor:
     """Returns the stream (K, B T, W) after one layer that norms before each part."""
-    epsilon, approximate = EPSILON[shape.architecture], GELU[shape.architecture]
+    epsilon, approximate = shape.norm_epsilon, GELU[shape.architecture]
     normed = LayerNorm.apply(x, norms[0], epsilon)
     x = x + biased_attention(normed, layer, length, shape, turned=0, causal=True)
     normed = LayerNorm.apply(x, norms[1], epsilon)
@@ -110,7 +111,7 @@ def _bert_layer(
     x: Tensor, layer: Layer, norms: tuple[Tensor, Tensor], length: int, shape: Shape
 ) -> Tensor:
     """Returns the stream (K, B T, W) after one layer that norms after each part."""
-    epsilon, approximate = EPSILON[shape.architecture], GELU[shape.architecture]
+    epsilon, approximate = shape.norm_epsilon, GELU[shape.architecture]
     x = x + biased_attention(x, layer, length, shape, turned=0, causal=False)
     x = LayerNorm.apply(x, norms[0], epsilon)
     x = x + biased_mlp(x, layer, approximate)
@@ -133,7 +134,7 @@ def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, 
     product = torch.bmm(states, parameters["transform"].squeeze(1).mT)
     x = shifted(product, parameters["transform_bias"])
     x = gelu(x, approximate=GELU[shape.architecture])
-    x = LayerNorm.apply(x, parameters["norms"][:, -1], EPSILON[shape.architecture])
+    x = LayerNorm.apply(x, parameters["norms"][:, -1], shape.norm_epsilon)
     inputs = torch.cat([x, torch.ones_like(x[..., :1])], -1)
     bias = parameters["head_bias"].unsqueeze(1)
     return inputs, torch.cat([matrix, bias], 1)
@@ -203,3 +204,74 @@ def _bert_names(weights: Parameters) -> dict[str, Tensor]:
     renamed |= named("cls.predictions.", head_modules)
     renamed["cls.predictions.bias"] = weights["head_bias"]
     return renamed
+
+
+def from_state_dict(state: State, shape: Shape) -> Parameters:
+    """Returns one member's weights, each with a leading 1, of GPT2LMHeadModel or BertForMaskedLM.
+
+    Places that the shape does not have are left out.
+    """
+    if shape.masked:
+        return _from_bert(state, shape)
+    return _from_gpt2(state, shape)
+
+
+def _from_gpt2(state: State, shape: Shape) -> Parameters:
+    """Returns one member's weights, each with a leading 1, from those of GPT2LMHeadModel."""
+    layers = []
+    norms = []
+    for number in range(shape.layers):
+        prefix = f"transformer.h.{number}."
+        mixed, mixed_bias = module(state, f"{prefix}attn.c_attn")
+        out, out_bias = module(state, f"{prefix}attn.c_proj")
+        up, up_bias = module(state, f"{prefix}mlp.c_fc")
+        down, down_bias = module(state, f"{prefix}mlp.c_proj")
+        attention = torch.stack([*mixed.T.chunk(3), out.T])
+        attention_bias = torch.stack([*mixed_bias.chunk(3), out_bias])
+        mlp = torch.stack([up, down.T])
+        layers.append(Layer(attention, attention_bias, mlp, up_bias, down_bias))
+        norms.append(scale_and_shift(state, f"{prefix}ln_1"))
+        norms.append(scale_and_shift(state, f"{prefix}ln_2"))
+    norms.append(scale_and_shift(state, "transformer.ln_f"))
+    positions = state["transformer.wpe.weight"][: shape.places]
+    return {
+        "embedding": state["transformer.wte.weight"].unsqueeze(0),
+        "positions": positions.unsqueeze(0),
+        **from_modules(layers, norms),
+    }
+
+
+def _from_bert(state: State, shape: Shape) -> Parameters:
+    """Returns one member's weights, each with a leading 1, from those of BertForMaskedLM.
+
+    The embedding of a sentence's first kind, which all text has here, is added to the positions.
+    """
+    embeddings = "bert.embeddings."
+    layers = []
+    norms = [scale_and_shift(state, f"{embeddings}LayerNorm")]
+    for number in range(shape.layers):
+        prefix = f"bert.encoder.layer.{number}."
+        q, q_bias = module(state, f"{prefix}attention.self.query")
+        k, k_bias = module(state, f"{prefix}attention.self.key")
+        v, v_bias = module(state, f"{prefix}attention.self.value")
+        o, o_bias = module(state, f"{prefix}attention.output.dense")
+        up, up_bias = module(state, f"{prefix}intermediate.dense")
+        down, down_bias = module(state, f"{prefix}output.dense")
+        attention = torch.stack([q, k, v, o])
+        attention_bias = torch.stack([q_bias, k_bias, v_bias, o_bias])
+        mlp = torch.stack([up.T, down])
+        layers.append(Layer(attention, attention_bias, mlp, up_bias, down_bias))
+        norms.append(scale_and_shift(state, f"{prefix}attention.output.LayerNorm"))
+        norms.append(scale_and_shift(state, f"{prefix}output.LayerNorm"))
+    norms.append(scale_and_shift(state, "cls.predictions.transform.LayerNorm"))
+    transform, transform_bias = module(state, "cls.predictions.transform.dense")
+    kind = state[f"{embeddings}token_type_embeddings.weight"][0]
+    positions = state[f"{embeddings}position_embeddings.weight"][: shape.places] + kind
+    return {
+        "embedding": state[f"{embeddings}word_embeddings.weight"].unsqueeze(0),
+        "positions": positions.unsqueeze(0),
+        "transform": transform.unsqueeze(0).unsqueeze(0),
+        "transform_bias": transform_bias.unsqueeze(0),
+        "head_bias": state["cls.predictions.bias"].unsqueeze(0),
+        **from_modules(layers, norms),
+    }

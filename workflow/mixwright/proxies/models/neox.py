@@ -12,7 +12,7 @@ head's dimensions. The logits are layernorm(x) times a head of its own. There is
 import torch
 from torch import Tensor
 
-from mixwright.proxies.models.attention import apart
+from mixwright.proxies.models.attention import apart, together
 from mixwright.proxies.models.kernels import LayerNorm
 from mixwright.proxies.models.parts import (
     Layer,
@@ -20,14 +20,15 @@ from mixwright.proxies.models.parts import (
     biased_attention,
     biased_mlp,
     embedded,
+    from_modules,
     initial_layers,
     layer_of,
     layers_of,
     named,
 )
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
+from mixwright.proxies.models.states import State, module, scale_and_shift
 
-EPSILON = 1e-5
 TURNED = 4  # a head's dimensions over those that positions turn
 
 
@@ -55,7 +56,7 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     x = embedded(parameters["embedding"], tokens)
     for number, layer in enumerate(layers_of(parameters)):
         x = _layer(x, layer, norms[2 * number], norms[2 * number + 1], length, shape)
-    states: Tensor = LayerNorm.apply(x, norms[-1], EPSILON)
+    states: Tensor = LayerNorm.apply(x, norms[-1], shape.norm_epsilon)
     return states
 
 
@@ -64,9 +65,9 @@ def _layer(
 ) -> Tensor:
     """Returns the stream (K, B T, W) after one layer."""
     turned = shape.head_width // TURNED
-    normed = LayerNorm.apply(x, norm_1, EPSILON)
+    normed = LayerNorm.apply(x, norm_1, shape.norm_epsilon)
     attended = biased_attention(normed, layer, length, shape, turned, causal=True)
-    normed = LayerNorm.apply(x, norm_2, EPSILON)
+    normed = LayerNorm.apply(x, norm_2, shape.norm_epsilon)
     return x + attended + biased_mlp(normed, layer, approximate="none")
 
 
@@ -104,3 +105,35 @@ def _by_head(slots: Tensor, shape: Shape) -> Tensor:
     k = apart(k, shape.heads, turned)
     rows = torch.stack([q, k, v])
     return rows.unflatten(1, (shape.heads, -1)).transpose(0, 1).flatten(0, 2)
+
+
+def from_state_dict(state: State, shape: Shape) -> Parameters:
+    """Returns one member's weights, each with a leading 1, from those of GPTNeoXForCausalLM."""
+    layers = []
+    norms = []
+    for number in range(shape.layers):
+        prefix = f"gpt_neox.layers.{number}."
+        mixed, mixed_bias = module(state, f"{prefix}attention.query_key_value")
+        out, out_bias = module(state, f"{prefix}attention.dense")
+        up, up_bias = module(state, f"{prefix}mlp.dense_h_to_4h")
+        down, down_bias = module(state, f"{prefix}mlp.dense_4h_to_h")
+        attention = torch.stack([*_by_slot(mixed, shape), out])
+        attention_bias = torch.stack([*_by_slot(mixed_bias, shape), out_bias])
+        mlp = torch.stack([up.T, down])
+        layers.append(Layer(attention, attention_bias, mlp, up_bias, down_bias))
+        norms.append(scale_and_shift(state, f"{prefix}input_layernorm"))
+        norms.append(scale_and_shift(state, f"{prefix}post_attention_layernorm"))
+    norms.append(scale_and_shift(state, "gpt_neox.final_layer_norm"))
+    return {
+        "embedding": state["gpt_neox.embed_in.weight"].unsqueeze(0),
+        "head": state["lm_head.weight"].T.unsqueeze(0),
+        **from_modules(layers, norms),
+    }
+
+
+def _by_slot(rows: Tensor, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns slots q k v, each (W, ...), of rows (3 W, ...): the inverse of `_by_head`."""
+    by_head = rows.unflatten(0, (shape.heads, 3, -1))
+    q, k, v = by_head.transpose(0, 1).flatten(1, 2)
+    turned = shape.head_width // TURNED
+    return together(q, shape.heads, turned), together(k, shape.heads, turned), v

@@ -7,7 +7,7 @@ GPT-2, BERT and GPT-NeoX have the same attention and MLP, with biases:
     mlp(x)       = gelu(x U + b_u) D^T + b_d
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -86,7 +86,7 @@ def attention_of(mixed: Tensor, length: int, shape: Shape, turned: int, causal: 
     """
     members = len(mixed)
     by_head = mixed.view(-1, length, 3, shape.heads, shape.head_width)
-    q, k, v = Heads.apply(by_head, turns(length, turned, mixed.device))
+    q, k, v = Heads.apply(by_head, turns(length, turned, mixed.device, shape.theta))
     attended = attend(q, k, v, causal=causal, kernel=shape.attention)
     return attended.transpose(1, 2).reshape(members, -1, shape.width)
 
@@ -136,3 +136,12 @@ def named(prefix: str, modules: Modules) -> dict[str, Tensor]:
         renamed[f"{prefix}{name}.weight"] = weight
         renamed[f"{prefix}{name}.bias"] = bias
     return renamed
+
+
+def from_modules(layers: Sequence[Layer], norms: Sequence[Tensor]) -> Parameters:
+    """Returns the weights of layers and norms (2, W) of one member, each with a leading 1."""
+    stacked = {}
+    for name in Layer._fields:
+        of_layers = [getattr(layer, name) for layer in layers]
+        stacked[name] = torch.stack(of_layers).unsqueeze(0)
+    return stacked | {"norms": torch.stack(list(norms)).unsqueeze(0)}

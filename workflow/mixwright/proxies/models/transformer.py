@@ -1,6 +1,7 @@
 """First weights, hidden states and logits of every architecture that is packed, by one interface.
 
-Each architecture is a module with `initial`, `hidden_states` and `hf_state_dict`.
+Each architecture is a module with `initial`, `hidden_states`, `hf_state_dict` and
+`from_state_dict`.
 """
 
 from types import ModuleType
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from mixwright.proxies.models import gpt2_bert, llama, neox
 from mixwright.proxies.models.shape import Parameters, Shape
+from mixwright.proxies.models.states import State, checked
 
 _MODULES: dict[str, ModuleType] = {
     "llama": llama,
@@ -70,3 +72,28 @@ def hf_state_dict(parameters: Parameters, member: int, shape: Shape) -> dict[str
         weights[name] = tensor[member].detach().cpu()
     renamed: dict[str, Tensor] = _MODULES[shape.architecture].hf_state_dict(weights, shape)
     return {name: tensor.contiguous() for name, tensor in renamed.items()}
+
+
+def from_state_dict(state: State, shape: Shape) -> Parameters:
+    """Returns one member's weights from those of transformers' model of its architecture.
+
+    It is the inverse of `hf_state_dict`. Weights that transformers ties may be left out.
+
+    Args:
+        state: tensors by transformers' names, as `model.state_dict()` has them, of any precision.
+        shape: the model's sizes; its context may be shorter than the checkpoint's.
+
+    Returns:
+        Tensors of float32 with the names and sizes of `initial`, each with a leading 1.
+
+    Raises:
+        MixwrightError: weights are missing, unexpected or of another size.
+    """
+    architecture = _MODULES[shape.architecture]
+    # Names and sizes alone: tensors of this device hold no numbers.
+    with torch.device("meta"):
+        sizes = {name: tensor[0] for name, tensor in initial(shape, seed=0).items()}
+        expected: State = architecture.hf_state_dict(sizes, shape)
+    weights = checked(state, expected, shape.architecture, tied="head" not in sizes)
+    parameters: Parameters = architecture.from_state_dict(weights, shape)
+    return {name: tensor.contiguous() for name, tensor in parameters.items()}
