@@ -73,11 +73,20 @@ def _packed_mb(study: Study, part: str) -> float:
     if device == "cuda":
         if members == "auto":
             members = MOST[device]
+        if part == "final":
+            members = min(members, _finals_in_a_job(study))
         return CUDA_MB + members * 4 * 4 * parameters(shape, vocabulary) / 2**20
     # a calibration chooses no kernel that takes more than this
     kernel = spec.get("attention", "auto")
     sequences, members = packed(spec, vocabulary, CPU_MB, kernel)
+    if part == "final":
+        members = min(members, _finals_in_a_job(study))
     return members * member_mb(shape, vocabulary, sequences, kernel)
+
+
+def _finals_in_a_job(study: Study) -> int:
+    """The finals of the largest job."""
+    return max(map(len, study.final_packs.values()), default=1)
 
 
 def _final_mb(study: Study, processes: int) -> float:
