@@ -54,7 +54,7 @@ def results(tmp_path):
             tables.RESULTS,
         )
     for number, pack in enumerate(planned.final_packs):
-        finals(folder / f"finals/{pack}.parquet", *[A] if not number else [])
+        finals(folder / f"finals/{pack}.parquet", E if number else A)
     store = tmp_path / "results/store"
     for key in (A, B):
         made(store / "finals" / key / "result.json", days=10)
@@ -151,8 +151,13 @@ def test_a_final_that_a_job_holds_stays(results):
 
 
 def test_without_a_study_or_with_a_broken_table_nothing_goes(results, tmp_path):
-    with pytest.raises(MixwrightError, match="no study that takes from it"):
+    with pytest.raises(MixwrightError, match="no study is there that takes from it"):
         leftovers(results / "store", [tmp_path / "none"], 0)
+    # as a run's first step writes it
+    (tmp_path / "new").mkdir()
+    study().write(tmp_path / "new/study.json")
+    with pytest.raises(MixwrightError, match="no study is there that takes from it"):
+        leftovers(results / "store", [tmp_path / "new"], 0)
     path = next(iter((results / "mine/finals").iterdir()))
     path.write_text("half of it")
     with pytest.raises(MixwrightError, match=r"not readable .*before you prune"):

@@ -56,21 +56,21 @@ def leftovers(
         now: seconds since 1970; None: the clock's.
 
     Raises:
-        MixwrightError: no study is there, or what one of them refers to is not known.
+        MixwrightError: no study refers to anything, or what one of them refers to is not known.
     """
     now = time.time() if now is None else now
     folders = [folder for folder in studies if (folder / "study.json").exists()]
-    if not folders:
-        raise MixwrightError(
-            f"{store}: no study that takes from it is there, so that all would go; name the folders"
-            " of their results with --studies, or remove all with `make clean-store`"
-        )
     keys, orders = set[str](), set[str]()
     before = now - older * DAY
     for folder in folders:
         keys |= keys_of(folder)
         orders |= _orders_of(folder)
         before = min(before, _began(folder))
+    if not keys:
+        raise MixwrightError(
+            f"{store}: no study is there that takes from it, so that all would go; name the folders"
+            " of their results with --studies, or remove all with `make clean-store`"
+        )
     items = []
     for path, kind in _unused(store, keys, orders):
         changed = _changed(path)
