@@ -18,9 +18,9 @@ from mixwright.proxies import readout
 from mixwright.proxies.loss_rows import losses
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import hf_state_dict, initial, stack
-from mixwright.proxies.pack import Work
 from mixwright.proxies.scored import scored_texts
 from mixwright.proxies.scoring import Exam
+from mixwright.proxies.work import Work
 from mixwright.study.study import Study
 from shard_files import END, VOCABULARY, make_shards
 from study_runs import STUDY
@@ -109,9 +109,9 @@ def test_proxies_and_finals_score_the_same_tokens(tmp_path, monkeypatch):
     realised = [{"domain": "a", "tokens": 10, "epochs": 1.0}]
     final = {"mixer": "natural", "goal": None, "seed": 1, "folder": "f", "realised": realised}
     evaluate_finals(pd.DataFrame([final]), held, shards, of_finals, log=lambda line: None)
-    assert list(scored[0]) == list(work.measured) == ["a", "b", "c", "held"]
+    assert list(scored[0]) == list(work.targets) == ["a", "b", "c", "held"]
     for name, texts in scored[0].items():
-        other = work.measured[name]
+        other = work.targets[name]
         for array in ("tokens", "starts", "scored_from", "token_bytes"):
             assert (getattr(texts, array) == getattr(other, array)).all()
     # Documents of 45 tokens until there are 130; "b" is a target too, of 20 tokens at most.
