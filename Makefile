@@ -86,5 +86,5 @@ clean: ## remove results, logs and Snakemake's records; the store of computed ru
 	find results -mindepth 1 -maxdepth 1 ! -name store -exec rm -rf {} + 2>/dev/null || true
 	rm -rf logs .snakemake
 
-clean-store: ## remove the store of computed runs too: proxies and finals are trained again
+clean-store: ## remove the store too, and train all again; mixwright prune removes what none uses
 	rm -rf results/store

@@ -11,6 +11,8 @@
 #                up to the proposals and a page of them; no final model is trained
 #            snakemake --cores 2 --configfile config/studies/regmix_pile.yaml
 #                runs that others measured; nothing is trained
+#            snakemake --cores 1 prune
+#                remove models from results/store that no study refers to any more
 # Look       snakemake -n
 #                every job, before a token is read
 # Report     snakemake --report results/demo/report.html
@@ -39,7 +41,9 @@
 #            results/{study}/export/{arm}/{blend}     a proposal as a trainer's mixture file, with
 #                                                     .account.csv and .notes.txt beside it
 #            results/{study}/finals/{pack}.parquet    final models, trained
+#            results/{study}/curves/{pack}.parquet    their losses along the training
 #            results/{study}/scores/{pack}.parquet    and scored
+#            results/{study}/task_scores/{pack}.parquet  on tasks too, where the study names some
 #            results/{study}/report/                  figures, tables, summary
 #            results/{study}/progress/{pack}.json     progress of a running training job, which
 #                                                     `mixwright status` reads
@@ -121,6 +125,17 @@ rule proposals:
         SURFACES,
         LOST,
     localrule: True
+
+
+# Removes from the store what no study refers to; `mixwright prune` shows it first.
+rule prune:
+    log:
+        "logs/prune.log",
+    localrule: True
+    conda:
+        "envs/analysis.yaml"
+    shell:
+        "python -m mixwright prune --store results/store --yes 2>&1 | tee {log:q}"
 
 
 # Jobs read their settings from this file. It is no input of a rule: each rule's params say which

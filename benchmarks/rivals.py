@@ -60,7 +60,7 @@ def write_shards(
         shard.mkdir(parents=True)
         stream.tofile(shard / "train.bin")
         np.save(shard / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
-        Examples.of([([], stream[:16], 64)], 0).save(shard / "validation.npz")
+        Examples.of([([], stream[:16], 4)], 0).save(shard / "validation.npz")
         train = {
             "tokens": tokens,
             "bytes": 4 * tokens,

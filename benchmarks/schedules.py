@@ -195,7 +195,7 @@ def measure_unigrams(size: Size, side: str) -> dict[str, float]:
     rng = np.random.default_rng(2)
     targets = {}
     for number in range(size.targets):
-        row = ([], rng.integers(0, VOCABULARY, 20_000), 80_000)
+        row = ([], rng.integers(0, VOCABULARY, 20_000), 4)
         targets[str(number)] = Examples.of([row], 0)
     began = time.process_time()
     total = 0.0

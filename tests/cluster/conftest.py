@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from driven import HOUSE, Disturbed, Driven, send
+from driven import HOUSE, Disturbed, Driven, pending, send
 from slurm import GPUS, NODES, Slurm, UninstallableError, install, throw_away, until
 
 SMOKE = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
@@ -106,14 +106,18 @@ def disturbed(
 ) -> Iterator[Disturbed]:
     """Runs the study to its end although it is disturbed.
 
-    One pack is cancelled and one is killed. The controller is restarted. The driver is killed and
-    started again.
+    One pack is cancelled, one is killed, and the time of one is over. The controller is restarted.
+    The driver is killed and started again.
     """
     run = Driven(tmp_path_factory.mktemp("study"), slurm, STUDY)
     run.prepare()
     run.start()
     packs = held(run)
-    cancelled, beaten, *others = packs
+    cancelled, beaten, late, *others = packs
+    # it is warned two minutes before, by what its rule asks for, so at once
+    slurm.ask("scontrol", "update", f"JobId={packs[late]}", "TimeLimit=3")
+    until(lambda: pending(signal.SIGTERM, packs[late]), "a pack is warned of the end of its time")
+    send(signal.SIGCONT, packs[late])
     slurm.ask("scancel", packs[cancelled])
     send(signal.SIGKILL, packs[beaten])
     send(signal.SIGCONT, packs[cancelled])
@@ -132,7 +136,7 @@ def disturbed(
     run.end()
     run.snakemake("--profile", "slurm", "--unlock")
     status = run.start().wait(timeout=1200)
-    yield Disturbed(run, status, cancelled, beaten, orphans, before)
+    yield Disturbed(run, status, cancelled, beaten, late, orphans, before)
     run.end()
 
 

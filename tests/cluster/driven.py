@@ -182,6 +182,7 @@ class Disturbed:
     status: int
     cancelled: str  # wildcards of the pack whose job was cancelled
     beaten: str  # of the pack whose training process was killed
+    late: str  # of the pack whose job came to the end of its time
     orphans: Mapping[
         str, str
     ]  # wildcards -> job of the packs that trained when the first driver was killed
@@ -209,6 +210,16 @@ def send(what: signal.Signals, job: str) -> bool:
     for pid in pids:
         os.kill(pid, what)
     return bool(pids)
+
+
+def pending(what: signal.Signals, job: str) -> bool:
+    """Whether a signal waits for the training process of a pack's job, which is stopped."""
+    for pid in processes(job, "train-proxies"):
+        status = Path(f"/proc/{pid}/status").read_text()
+        for mask in re.findall(r"^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$", status, re.MULTILINE):
+            if int(mask, 16) & 1 << (what - 1):
+                return True
+    return False
 
 
 def intervals(slurm: Slurm) -> list[Interval]:

@@ -42,9 +42,9 @@ def test_its_numbers_are_those_of_an_undisturbed_run(disturbed, undisturbed, nam
         pd.testing.assert_frame_equal(table, theirs[role], check_exact=True)
 
 
-def test_a_cancelled_and_a_killed_pack_go_on_from_their_checkpoints(disturbed):
+def test_packs_that_are_cancelled_killed_or_out_of_time_go_on_from_their_checkpoints(disturbed):
     attempts = disturbed.run.attempts("train_proxies")
-    for pack in (disturbed.cancelled, disturbed.beaten):
+    for pack in (disturbed.cancelled, disturbed.beaten, disturbed.late):
         first, *later = attempts[pack]
         assert trained(first) == 0 and later
         assert any(RESUMED.search(said) for said in later), pack

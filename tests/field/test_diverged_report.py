@@ -33,13 +33,13 @@ def finals(lost: set[tuple[str, int]]) -> pd.DataFrame:
     return tables.check(pd.DataFrame(rows), tables.FINALS, "finals")
 
 
-def summed(lost: set[tuple[str, int]]):
+def summed(lost: set[tuple[str, int]], **config):
     scores = study_tables.scores(noise=0.003, seeds=SEEDS)
     has_score = [pair not in lost for pair in zip(scores.mixer, scores.seed, strict=True)]
     scores = scores[has_score]
     design, losses = study_tables.proxies()
     return summarise(
-        Study(study_tables.study()),
+        Study(study_tables.study() | config),
         scores,
         design,
         losses,
@@ -71,6 +71,12 @@ def test_a_summary_names_what_diverged_and_compares_the_rest(lost):
     assert {arm.mixer for arm in summary.arms} == set(study_tables.ARMS) - gone
     assert "diverged and have no score" in summary_page(summary, {})
     json.dumps(as_json(summary), allow_nan=False)
+
+
+def test_who_drops_what_diverged_is_told_and_not_warned():
+    summary = summed({("regmix", 1)}, diverged="drop")
+    (caveat,) = [caveat for caveat in summary.caveats if "diverged and have no" in caveat.text]
+    assert not caveat.serious
 
 
 def test_nothing_is_named_where_nothing_diverged():

@@ -67,21 +67,18 @@ def finals(shards, tokenizer, tmp_path):
 @pytest.fixture
 def steps_taken(monkeypatch):
     """Seeds of the steps that finals take, and at which step the loss of a seed is NaN."""
-    plain = FinalTrainer.compute_loss
+    plain = FinalTrainer._step
     taken: list[int] = []
     spoilt: dict[int, int] = {}
 
-    def loss(self, *args, **rest):
+    def step(self, *args, **rest):
         taken.append(self.args.seed)
-        value = plain(self, *args, **rest)
-        if spoilt.get(self.args.seed) != self.state.global_step + 1:
-            return value
-        self.losses[-1] = value.detach() * math.nan
-        self._finite &= False
-        self._finite_steps -= 1
-        return value * math.nan
+        loss = plain(self, *args, **rest)
+        if spoilt.get(self.args.seed) == self.state.global_step + 1:
+            return loss * math.nan
+        return loss
 
-    monkeypatch.setattr(FinalTrainer, "compute_loss", loss)
+    monkeypatch.setattr(FinalTrainer, "_step", step)
     return taken, spoilt
 
 
@@ -103,6 +100,40 @@ def test_a_diverged_final_stops_early_and_the_others_of_its_pack_are_trained_and
     assert len(taken) == before, "no retry: that it diverged is its result"
     scored = evaluate_finals(rows.reset_index(), {}, shards, study(STEPS), log=str)
     assert set(scored.scores.mixer) == {"regmix", "uniform"} == set(scored.documents.mixer)
+
+
+def test_one_arm_of_three_diverges_two_are_scored_and_one_is_told_on_the_page(
+    finals, steps_taken, shards
+):
+    """From the training to the page, by the functions of the workflow."""
+    import study_tables
+    from mixwright.report.page import summary_page
+    from mixwright.report.summary import summarise
+
+    _, spoilt = steps_taken
+    spoilt[2] = 7
+    rows = finals(THREE)
+    scores = evaluate_finals(rows, {}, shards, study(STEPS), log=str).scores
+    config = study_tables.study() | {
+        "targets": {name: {"source": "files", "weight": 1.0} for name in "abc"}
+    }
+    design, losses = study_tables.proxies()
+    names = dict(zip(study_tables.TARGETS, "abc", strict=True))
+    losses = losses.assign(target=losses.target.map(names))
+    proposals = []
+    for mixture in study_tables.mixtures():
+        if mixture["mixer"] in {arm.mixer for arm in THREE}:
+            predicted = dict.fromkeys("abc", 5.0) if mixture["predicted"] else {}
+            proposals.append(mixture | {"predicted": predicted, "intervals": {}})
+    reads = {"regmix": ["swarm"]}
+    # no seed is shared here: each arm of the test has one of its own
+    rows, scores = rows.assign(seed=1), scores.assign(seed=1)
+    mixers = {"mixers": {arm.mixer: {} for arm in THREE}}
+    settings = Study(config | mixers)
+    summary = summarise(settings, scores, design, losses, proposals, finals=rows, reads=reads)
+    assert {arm.mixer for arm in summary.arms} == {"natural", "uniform"}
+    page = summary_page(summary, {})
+    assert "These final models diverged and have no score: regmix with seed 1 (step 7)." in page
 
 
 @pytest.mark.parametrize(
@@ -197,6 +228,26 @@ def test_a_killed_refresh_goes_on_from_its_last_checkpoint(finals, steps_taken, 
     taken.clear()
     work()
     assert len(taken) == STEPS, "that refresh has ended, and this is another"
+
+
+def test_a_refresh_of_equal_arms_that_is_killed_twice_trains_them_once(
+    finals, steps_taken, monkeypatch, tmp_path
+):
+    taken, _ = steps_taken
+    arms = [ARM, replace(ARM, mixer="uniform"), replace(ARM, mixer="regmix", seed=2)]
+    old = finals(arms)
+    work = lambda: finals(arms, "refresh")  # noqa: E731
+    for at in (13, 33):
+        in_a_process_that_dies(monkeypatch, at, signal.SIGTERM, work)
+    taken.clear()
+    new = work()
+    # SIGTERM keeps every step; the second mixer's final is the first one's
+    assert taken == [1] * (STEPS - 33) + [2] * STEPS
+    folders = new.set_index("mixer").folder
+    assert folders["natural"] == folders["uniform"] != folders["regmix"]
+    assert new.train_loss.tolist() == old.train_loss.tolist()
+    names = {path.name for path in (tmp_path / "store/finals").iterdir()}
+    assert names == {Path(folder).parent.name for folder in new.folder}
 
 
 def test_a_killed_refresh_trains_no_final_a_third_time(finals, steps_taken, monkeypatch, tmp_path):

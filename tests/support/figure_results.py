@@ -33,6 +33,7 @@ def trained() -> dict[str, Any]:
         "validation": study_tables.validation(),
         "mixtures": study_tables.mixtures(),
         "scores": study_tables.scores(),
+        "curves": study_tables.curves(),
         "documents": study_tables.documents(),
         "transfer": _transfer(),
     }

@@ -26,6 +26,7 @@ FINAL = {
     "device": "cpu",
     "precision": "float32",
     "checkpoint_steps": 5,
+    "trainer": "transformers",
 } | ALONE
 
 

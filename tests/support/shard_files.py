@@ -31,7 +31,7 @@ def examples(domain: int, seed: int = 7, count: int = 6, length: int = 50) -> Ex
         (
             text(rng, int(rng.integers(0, 5)), domain),
             text(rng, length + 3 * i, domain),
-            4 * (length + 3 * i),
+            4,
         )
         for i in range(count)
     ]

@@ -132,6 +132,21 @@ def proxies(seed: int = 0, swarm: int = 32, repeats: int = 4) -> tuple[pd.DataFr
     )
 
 
+def curves(seeds: tuple[int, ...] = (1, 2), rows: int = 30) -> pd.DataFrame:
+    """Finals whose losses fall, each by its own noise."""
+    rng = np.random.default_rng(0)
+    pieces = []
+    for arm in ARMS:
+        for seed in seeds:
+            step = np.arange(1, rows + 1)
+            curve = pd.DataFrame({"step": step, "tokens": 1000 * step})
+            noise = rng.normal(0, 0.02, rows)
+            curve["loss"] = 4.0 + 3.0 / step + noise
+            curve["learning_rate"] = 0.01
+            pieces.append(curve.assign(mixer=arm, goal=None, seed=seed))
+    return pd.concat(pieces, ignore_index=True)
+
+
 def scores(
     seed: int = 0,
     seeds: tuple[int, ...] = (1, 2),

@@ -17,7 +17,7 @@ from typing import IO, Any
 from uuid import uuid4
 
 from mixwright.errors import MixwrightError
-from mixwright.progress import say
+from mixwright.progress import say_once
 
 # What is written to a place: a file, a folder, more into a folder, a table with no other ending.
 FILE, FOLDER, INTO, CSV = "file", "folder", "into", "csv"
@@ -168,7 +168,7 @@ def locked(file: IO[str] | int, path: Path, risk: str, wait: bool = True) -> boo
     """Locks an open file for this process; returns whether it may go on.
 
     It may not while another process holds the lock, where it does not `wait`. Where the file system
-    has no locks, a warning names `path` and the `risk`, and the process goes on.
+    has no locks, a warning names the folder and the `risk`, once, and the process goes on.
     """
     operation = fcntl.LOCK_EX
     if not wait:
@@ -178,7 +178,7 @@ def locked(file: IO[str] | int, path: Path, risk: str, wait: bool = True) -> boo
     except BlockingIOError:
         return False
     except OSError as error:
-        say(f"{path}: cannot be locked ({error.strerror}); {risk}")
+        say_once(f"{path.parent}: files there cannot be locked ({error.strerror}); {risk}")
     return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import LOSS, MIXED, POINTS, Metric
+from mixwright.learners import LOSS, MIXED, POINTS, PROBABILITY_POINTS, SHARE_POINTS, Metric
 from mixwright.mixture import Array, Domain, Mixture, natural_weights
 from mixwright.simplex.bounds import Bounds
 
@@ -52,7 +52,7 @@ class Readout:
     Mixers minimise the weighted mean of what each metric makes of its numbers. It is shown as
     - losses of one unit: their mean in that unit;
     - perplexities: the mean of their logarithms, nats/token;
-    - accuracies: points of mean accuracy, of 100;
+    - accuracies, and probabilities: points of their mean, of 100;
     - scores: the mean score;
     - several units: the weighted mean itself, `in mixed units`.
     """
@@ -88,6 +88,11 @@ class Readout:
             metric=_shown_metric(of_goal),
         )
 
+    @property
+    def in_points(self) -> bool:
+        """Whether it is a mean of shares of 1, shown as points of 100."""
+        return self.metric.name == POINTS.name
+
     def objective(self, minimised: Array) -> Array:
         """Returns the objective as it is shown.
 
@@ -97,7 +102,7 @@ class Readout:
         Returns:
             (...) in the unit of `metric`, which says whether more of it is better.
         """
-        if self.metric is not POINTS:
+        if not self.in_points:
             mean = np.asarray(minimised) @ self.weights
             return self.metric.measured(mean)
         shares = np.zeros(np.shape(minimised))
@@ -108,11 +113,20 @@ class Readout:
         return POINTS.whole * (shares @ self.weights)
 
 
+# names of the metrics of a goal that is shown in points -> as what
+POINTS_OF = {
+    frozenset({"accuracy"}): POINTS,
+    frozenset({"probability"}): PROBABILITY_POINTS,
+    frozenset({"accuracy", "probability"}): SHARE_POINTS,
+}
+
+
 def _shown_metric(metrics: set[Metric]) -> Metric:
     """What the objective over targets of these metrics is shown as."""
     names = {metric.name for metric in metrics}
-    if names == {"accuracy"}:
-        return POINTS
+    points = POINTS_OF.get(frozenset(names))
+    if points is not None:
+        return points
     units = {(metric.higher, metric.minimised_unit) for metric in metrics}
     if len(units) > 1:
         return MIXED

@@ -9,11 +9,12 @@ they fall as mixtures get better, and what mixers say is taken back:
     loss        x            nats/token, bits/byte, or whatever its unit is
     perplexity  log x        nats/token
     accuracy    -log p       nats; p is the share of right answers
+    probability -log p       nats; p is the mean probability of the right answers
     score       -x           a number without a known best value, more of it is better
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from math import isfinite
 from typing import Any
@@ -26,11 +27,19 @@ from mixwright.mixture import Array
 # Under this context, plain products on a CPU are faster than torch's fused attention: 3 to 9 times
 # in bfloat16.
 EXPLICIT_BELOW = 512
+# Architectures that the packed trainer has.
+PACKED = ("llama", "gpt2", "neox", "bert")
 # Architectures that predict a token from both sides.
 MASKED = ("bert",)
 # What the width of a head is a multiple of; 2 where nothing stands here. Rotary embedding turns
 # pairs, and in neox a quarter of a head only.
 HEAD_MULTIPLE = {"neox": 8}
+
+
+# Of rotary embedding, where a shape names no other.
+THETA = 10_000.0
+# What norms add to a variance, where a shape names nothing else: of each architecture.
+NORM_EPSILON = {"llama": 1e-5, "gpt2": 1e-5, "neox": 1e-5, "bert": 1e-12}
 
 
 def table_rows(part: str, shape: Mapping[str, Any], tokens: int) -> int:
@@ -63,7 +72,7 @@ LEAST_SHARE = 1e-3
 class Metric:
     """What a column of numbers is, and how reports name it."""
 
-    # loss, perplexity, accuracy, score, or a column of tables.SCORES
+    # loss, perplexity, accuracy, probability, score, or a column of tables.SCORES
     name: str
     # of a table's column
     title: str
@@ -86,14 +95,12 @@ class Metric:
     @property
     def minimised_unit(self) -> str:
         """The unit of what mixers minimise; empty: it has none."""
-        if self.name in ("perplexity", "accuracy"):
-            return MINIMISED_UNITS[self.name]
-        return self.unit
+        return MINIMISED_UNITS.get(self.name, self.unit)
 
     @property
     def averaged(self) -> str:
         """What a mean over targets averages, in words."""
-        if self.name in ("perplexity", "accuracy"):
+        if self.name in MINIMISED_UNITS:
             sign = "-" if self.higher else ""
             return f"{sign}log {self.name}"
         return self.unit or self.title
@@ -162,19 +169,36 @@ Scale = Callable[[Metric, Array], Array]
 SCALES: Mapping[str, tuple[Scale, Scale]] = {
     "perplexity": (_from_perplexity, _to_perplexity),
     "accuracy": (_from_share, _to_share),
+    "probability": (_from_share, _to_share),
     "score": (_turned, _turned),
 }
 
 # what mixers minimise for a metric, where that has another unit than the metric
-MINIMISED_UNITS: Mapping[str, str] = {"perplexity": "nats/token", "accuracy": "nats"}
+MINIMISED_UNITS: Mapping[str, str] = {
+    "perplexity": "nats/token",
+    "accuracy": "nats",
+    "probability": "nats",
+}
 
 LOSS = Metric("loss", "loss", "nats/token")
 PERPLEXITY = Metric("perplexity", "perplexity", "perplexity")
 ACCURACY = Metric("accuracy", "accuracy", "accuracy", higher=True)
 PERCENT = replace(ACCURACY, whole=100.0, unit="%")
 SCORE = Metric("score", "score", "", higher=True)
-# of a goal over accuracies, and of a goal over numbers of several units
+# What a target of questions may choose a mixture by, beside the loss: a column of LOSSES and of
+# DOCUMENTS, a metric of SCORES. A probability is no share of right answers, and has no binomial
+# error: its questions are not told.
+CHOSEN: Mapping[str, Metric] = {
+    "accuracy": ACCURACY,
+    "accuracy_norm": replace(ACCURACY, title="normalised accuracy"),
+    "probability": Metric(
+        "probability", "probability of the right answer", "probability", higher=True
+    ),
+}
+# of a goal over accuracies, over probabilities, over both, and over numbers of several units
 POINTS = Metric("points", "mean accuracy", "points of accuracy", higher=True, whole=100.0)
+PROBABILITY_POINTS = replace(POINTS, title="mean probability", unit="points of probability")
+SHARE_POINTS = replace(POINTS, title="mean of accuracies and probabilities", unit="points")
 MIXED = Metric("mixed", "weighted mean", "in mixed units")
 # what an accuracy's `questions`, `chance` and `whole` are called
 ACCURACY_SETTINGS = ("questions", "chance", "whole")
@@ -252,6 +276,25 @@ class Learner:
     reads: str = "text"
     sized: bool = True  # its runs have a number of tokens, repeat their data, depend on a seed
     masked: bool = False  # it predicts masked tokens from both sides
+    # Target of questions -> what chooses by it and judges it, a name of CHOSEN; see `choosing_by`.
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def choosing_by(self, chosen: Mapping[str, str], shown: Metric) -> "Learner":
+        """Returns the learner of a study in which targets of questions choose by their answers.
+
+        What finals were compared by stands beside that, and judges the other targets.
+
+        Args:
+            chosen: target -> a name of CHOSEN.
+            shown: what a goal over the study's targets is shown as.
+        """
+        return replace(self, judged=shown, loss=shown, second=self.judged, chosen=chosen)
+
+    def judges(self, target: str) -> Metric:
+        """Returns what finals are compared by on one target."""
+        if target in self.chosen:
+            return CHOSEN[self.chosen[target]]
+        return self.second if self.chosen else self.judged
 
     def function(self, name: str) -> Callable[..., Any]:
         """Returns one of the five functions above, by the name of its field."""

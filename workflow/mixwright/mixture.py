@@ -125,6 +125,8 @@ class Domain:
     share: float | None = None
     # training tokens of the sample; None: the sample is the source
     sample: int | None = None
+    # tokens of text beside the source that the models' checkpoint has read: they count in natural
+    read_before: int = 0
 
     @property
     def available(self) -> float:
@@ -135,10 +137,17 @@ class Domain:
 def natural_weights(domains: Sequence[Domain]) -> Array:
     """Returns (domains,) weights in proportion to tokens, or to shares where none are counted.
 
+    What a checkpoint has read beside a domain's source counts with the source.
+
     Raises:
         MixwrightError: some domains have tokens and others do not, or one has neither.
     """
-    sizes: list[float | None] = [domain.tokens for domain in domains]
+    sizes: list[float | None] = []
+    for domain in domains:
+        if domain.tokens is None:
+            sizes.append(None)
+        else:
+            sizes.append(domain.tokens + domain.read_before)
     if all(size is None for size in sizes):
         sizes = [domain.share for domain in domains]
     for domain, size in zip(domains, sizes, strict=True):

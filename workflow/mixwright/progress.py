@@ -35,6 +35,8 @@ class Done:
 
 News = str | Standing | Done
 Log = Callable[[News], None]
+# lines that this process says no second time
+_once: set[str] = set()
 
 
 def say(news: News) -> None:
@@ -46,6 +48,13 @@ def say(news: News) -> None:
     if words:
         sys.stderr.write(f"{words}\n")
         sys.stderr.flush()
+
+
+def say_once(line: str) -> None:
+    """Prints a line that this process has not said before."""
+    if line not in _once:
+        _once.add(line)
+        say(line)
 
 
 def speed_text(speed: float) -> str:

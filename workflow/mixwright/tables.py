@@ -58,8 +58,8 @@ DOMAINS = _table(
     "domains",
     key="domain split",
     columns="domain:str split:str tokens:int bytes:int documents:int sha256:str share:float"
-    " source_tokens:int source_bytes:int counted:str",
-    optional="share source_tokens source_bytes counted",
+    " source_tokens:int source_bytes:int counted:str read_before:int",
+    optional="share source_tokens source_bytes counted read_before",
     together="tokens bytes documents sha256",
 )
 DESIGN = _table(
@@ -69,16 +69,17 @@ DESIGN = _table(
 )
 # loss in nats/token. unigram_loss: the same tokens under the unigram model of the run's mixture.
 # Runs measured by others have neither scored tokens nor a unigram loss; their loss is what mixers
-# minimise for the target's metric (mixwright.learners.Metric). Of a target with choices: the shares
-# of right answers, plain and a byte, the mean probability of the right one, and the questions.
+# minimise for the target's metric (mixwright.learners.Metric). At the last step, of a target with
+# choices: the shares of right answers, plain and by the character, the mean probability of the
+# right one (mixwright.corpus.choices), over how many questions, and the share that a guess has.
 LOSSES = _table(
     "losses",
     key="run target step",
     columns="run:str target:str step:int tokens:int loss:float bits_per_byte:float"
     " scored_tokens:int unigram_loss:float status:str accuracy:float accuracy_norm:float"
-    " probability:float questions:int",
+    " probability:float questions:int chance:float",
     nullable="loss bits_per_byte",
-    optional="accuracy accuracy_norm probability questions",
+    optional="accuracy accuracy_norm probability questions chance",
     together="scored_tokens unigram_loss",
 )
 # loglikelihood in nats. Of a classifier: the log probability of the true label, as one scored
@@ -132,20 +133,38 @@ TOURNAMENT = _table(
     columns="mixer:str target:str runs:int spearman:float kendall:float regret:float"
     " pairwise:float rmse:float unit:str",
 )
-# value in nats/token or bits/byte; stderr over documents.
+# value in nats/token or bits/byte; stderr over documents. Of a target with choices also accuracy,
+# accuracy_norm and probability, with stderr over questions and a guess as `unigram`. Scores of
+# lm-evaluation-harness have no unigram model, and higher says whether more of the metric is better
+# (1) or less (0). A metric whose error nobody knows has none.
 SCORES = _table(
     "scores",
     key="mixer seed task metric",
-    columns="mixer:str seed:int task:str metric:str value:float stderr:float n:int unigram:float",
+    columns="mixer:str seed:int task:str metric:str value:float stderr:float n:int unigram:float"
+    " higher:int",
+    nullable="stderr",
+    optional="unigram higher",
 )
 # Companion of SCORES: one row a scored document, so that the losses of two finals can be paired.
-# label: 0 or 1, where the example has one.
+# label: 0 or 1, where the example has one. accuracy, accuracy_norm: 0 or 1, and probability of the
+# right answer, where the example is a question with several (mixwright.corpus.choices).
 DOCUMENTS = _table(
     "documents",
     key="mixer seed task example",
     columns="mixer:str seed:int task:str example:int loglikelihood:float scored_tokens:int"
-    " label:float",
-    optional="label",
+    " label:float accuracy:float accuracy_norm:float probability:float",
+    optional="label accuracy accuracy_norm probability",
+)
+
+# Companion of SCORES of lm-evaluation-harness: one row a question, of the metric that its task is
+# judged by. The task's score is the sum of value * weight over the sum of weights. loglikelihood:
+# of the right answer, in nats, where there is one.
+ANSWERS = _table(
+    "answers",
+    key="mixer seed task example",
+    columns="mixer:str seed:int task:str example:int metric:str value:float weight:float"
+    " loglikelihood:float",
+    optional="loglikelihood",
 )
 
 _RUN = [pa.field("run", pa.string(), False), pa.field("store_key", pa.string(), False)]
@@ -181,6 +200,15 @@ FINALS = Table(
     _FINAL.schema.append(pa.field("realised", _nested(REALISED), False)),
     ("mixer", "goal", "seed"),
     _FINAL.optional,
+)
+
+# The loss of a final along its training, nats/token: the mean over the steps since the last row.
+# learning_rate: AdamW's, of the row's step. tokens: those trained on so far.
+CURVES = _table(
+    "curves",
+    key="mixer goal seed step",
+    columns="mixer:str goal:str seed:int step:int tokens:int loss:float learning_rate:float",
+    optional="goal",
 )
 
 

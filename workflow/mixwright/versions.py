@@ -13,6 +13,7 @@ VERSIONS = {
     "clean": 3,
     "tokenizer": 1,
     "tokenize": 4,
+    "questions": 5,
     "datasets": 2,
     "design": 1,
     "calibrate": 1,
@@ -27,6 +28,7 @@ VERSIONS = {
     "surface": 1,
     "export": 1,
     "final": 1,
-    "evaluate": 2,
+    "evaluate": 3,
+    "tasks": 1,
     "report": 5,
 }

@@ -2,27 +2,33 @@
 # There are no rules here.
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 
 from snakemake.io import contains_wildcard
 
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
 from mixwright.files import newest, stamp
-from mixwright.jobs.launch import launch, placement
-from mixwright.jobs.lease import can_reach_gpu
+from mixwright.jobs.launch import launch, placement, warning
+from mixwright.jobs.lease import can_reach_gpu, can_send_jobs
 from mixwright.jobs.plan import head
 from mixwright.jobs.plan.here import has_other_targets
 from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.mixture import digest
+from mixwright.jobs.requests import (
+    final_request,
+    proxy_request,
+    request_lines,
+    warning_seconds,
+)
 from mixwright.jobs.resources import (
     batch_minutes,
     cleaning_mb,
     cleaning_minutes,
-    final_minutes,
     memory_mb,
-    proxy_minutes,
     scoring_minutes,
+    task_minutes,
     tokenizing_mb,
     tokenizing_minutes,
     tokenizing_threads,
@@ -41,6 +47,7 @@ from mixwright.report.layout import (
     table_paths,
     validated,
 )
+from mixwright.study.checkpoints import inputs as start_files
 from mixwright.study.checks import measured_files
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
@@ -57,6 +64,8 @@ NAME = CONFIG["study"]
 RESULTS_FOLDER = f"results/{NAME}"
 # Target -> what its numbers are.
 METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
+# What targets of questions choose by, where that is no loss. Studies without it hash nothing of it.
+CHOSEN = [STUDY.chosen] if STUDY.chosen else []
 
 # Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
 for part in ("proxy", "final"):
@@ -86,6 +95,9 @@ TABLES = [
 ]
 EXPORT_SOURCES = listed(STUDY.export_inputs)
 TOKENIZER_FILES = listed(STUDY.tokenizer_files)
+# What models start from: files of checkpoints, and configurations of transformers.
+START_FILES = {part: listed(start_files, CONFIG, part) for part in ("proxy", "final")}
+TASK_FILES = listed(STUDY.task_files)
 if STUDY.measured:
     for key, file in measured_files(STUDY.measured).items():
         listed(STUDY.places.inputs, f"measured.{key}", file)
@@ -111,6 +123,14 @@ if "cuda" in DEVICES and not STUDY.measured and not can_reach_gpu():
         file=sys.stderr,
     )
 
+if STUDY.tasks and not find_spec("lm_eval"):
+    print(
+        "mixwright: the study names tasks, and lm-evaluation-harness is not installed here;"
+        " evaluate_tasks will fail unless it runs elsewhere: pip install 'mixwright[tasks]', or"
+        " run with --use-conda",
+        file=sys.stderr,
+    )
+
 
 def spec(*keys):
     """Hashes the parts of the study that a rule's numbers depend on. A key may be dotted."""
@@ -128,7 +148,12 @@ def inputs_of(name):
     Of many it is the newest: one is newer than the output where the newest is. Which files there
     are, and their sizes and times, are a parameter then (`stamps_of`).
     """
-    files = seen_by_snakemake(FILES[name])
+    return as_inputs(FILES[name])
+
+
+def as_inputs(files):
+    """A user's files as inputs of a rule: all of them, or the newest of many."""
+    files = seen_by_snakemake(files)
     if len(files) <= MANY_FILES:
         return files
     return [newest(files)]
@@ -182,6 +207,21 @@ def stamps(files):
     """
     own = [path for path in files if not str(path).startswith(f"{RESULTS_FOLDER}/")]
     return digest([stamp(path) for path in own])
+
+
+# What the study says of how many tokens there are, and how many a checkpoint has read.
+STATED_TOKENS = STUDY.source_tokens
+if STUDY.read_before:
+    STATED_TOKENS = [STUDY.source_tokens, STUDY.read_before]
+
+
+def version_of(stage, part):
+    """The version of a stage, with the stamps of what its models start from.
+
+    A job is told of a checkpoint that changed by this: it does not list the files.
+    """
+    files = START_FILES[part]
+    return f"{VERSIONS[stage]} {stamps(files)}" if files else VERSIONS[stage]
 
 
 def questions_of(names):
@@ -239,6 +279,22 @@ def unless_retold(path):
     scores the proxies says so and stops, and the next run trains.
     """
     return ancient(path) if RETOLD else path
+
+
+# Seconds before its end at which a job that trains finals is warned.
+WARNED = warning_seconds(STUDY, "final") if PACKS else 0
+
+
+@cache
+def request_of(pack):
+    """What the job of a pack of proxies asks of the scheduler."""
+    return proxy_request(STUDY.of_pack(pack), STUDY.packs[pack])
+
+
+@cache
+def request_of_finals(pack):
+    """What the job of a pack of finals asks of the scheduler."""
+    return final_request(STUDY, len(STUDY.final_packs[pack]))
 
 
 def tables_of(table, roles):
@@ -326,9 +382,12 @@ def jobs_at_once():
 
 # What the study takes, before it is paid. Jobs parse the workflow again, and say nothing.
 QUIET = [str(kind) for kind in workflow.output_settings.quiet or ()]
-if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET):
+if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET) and "prune" not in sys.argv:
     # `snakemake proposals` trains no finals
     aside = STUDY.final_packs if "proposals" in sys.argv else ()
     plan = plan_of(STUDY, jobs_at_once=jobs_at_once(), figures=len(drawn(STUDY)), aside=aside)
     for line in plan_lines(plan):
         print(line, file=sys.stderr)
+    if can_send_jobs():
+        for line in request_lines(STUDY):
+            print(line, file=sys.stderr)

@@ -33,7 +33,7 @@ rule read_target:
     params:
         spec=lambda wc: target_spec(wc.name),
         files=lambda wc: stamps_of(wc.name),
-        version=VERSIONS["clean"],
+        version=VERSIONS["questions"],
     shell:
         "python -m mixwright read-target --study results/{wildcards.study}/study.json"
         " --target {wildcards.name:q} --harvest {input.harvest:q}"
@@ -140,7 +140,7 @@ rule tokenize_target:
     conda:
         "../../envs/corpus.yaml"
     params:
-        version=VERSIONS["tokenize"],
+        version=VERSIONS["questions"],
     shell:
         "python -m mixwright tokenize-target"
         " --target {wildcards.name:q} --documents {input.documents:q}"

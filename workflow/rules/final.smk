@@ -1,6 +1,7 @@
 # REQUIRES  results/{study}/mixtures/{arm}.json, shards/{name}/, tokenizer/, targets/{name}.npz
 # PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals),
-#           scores/{pack}.parquet, final_documents/{pack}.parquet
+#           curves/{pack}.parquet, scores/{pack}.parquet, final_documents/{pack}.parquet,
+#           task_scores/{pack}.parquet, task_answers/{pack}.parquet where the study names tasks
 
 
 rule train_finals:
@@ -8,26 +9,27 @@ rule train_finals:
         mixtures=lambda wc: mixtures_of(STUDY.final_packs[wc.pack]),
         shards=SHARDS,
         tokenizer=TOKENIZER,
+        start=seen_by_snakemake(START_FILES["final"]),
         after=BEFORE_FINALS,
     output:
-        "results/{study}/finals/{pack}.parquet",
+        finals="results/{study}/finals/{pack}.parquet",
+        curves="results/{study}/curves/{pack}.parquet",
     log:
         "logs/{study}/train_finals/{pack}.log",
     conda:
         f"../../envs/{STUDY.learner.environment}.yaml"
     threads: CONFIG["final"]["processes"]
     resources:
-        **placement(CONFIG["final"]),
-        mem_mb=lambda _, attempt: attempt * memory_mb(STUDY, "final", CONFIG["final"]["processes"]),
-        runtime=lambda wc, attempt: attempt
-        * final_minutes(STUDY, STUDY.final_tokens * len(STUDY.final_packs[wc.pack])),
+        **placement(CONFIG["final"], WARNED),
+        mem_mb=lambda wc, attempt: request_of_finals(wc.pack).mem_mb(attempt),
+        runtime=lambda wc, attempt: request_of_finals(wc.pack).runtime(attempt),
     params:
-        version=VERSIONS["final"],
+        version=version_of("final", "final"),
     shell:
-        launch(CONFIG["final"])
+        launch(CONFIG["final"], WARNED)
         + " train-finals --study results/{wildcards.study}/study.json --pack {wildcards.pack}"
         " --mixtures {input.mixtures:q} --shards {input.shards:q} --tokenizer {input.tokenizer:q}"
-        " --store results/store --to {output:q} 2>&1 | tee {log:q}"
+        " --store results/store --to {output.finals:q} --curves {output.curves:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_finals:
@@ -44,7 +46,7 @@ rule evaluate_finals:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["final"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final", runs=1),
         runtime=lambda wc, attempt: attempt
         * scoring_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
     params:
@@ -58,3 +60,29 @@ rule evaluate_finals:
         "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json"
         " --finals {input.finals:q} --shards {input.shards:q} --targets {input.targets:q}"
         " --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"
+
+
+rule evaluate_tasks:
+    input:
+        finals="results/{study}/finals/{pack}.parquet",
+        tasks=as_inputs(TASK_FILES),
+    output:
+        scores="results/{study}/task_scores/{pack}.parquet",
+        answers="results/{study}/task_answers/{pack}.parquet",
+    log:
+        "logs/{study}/evaluate_tasks/{pack}.log",
+    conda:
+        "../../envs/tasks.yaml"
+    threads: CONFIG["final"]["processes"]
+    resources:
+        **placement(CONFIG["final"]),
+        mem_mb=lambda _, attempt: attempt * memory_mb(STUDY, "final", CONFIG["final"]["processes"]),
+        runtime=lambda wc, attempt: attempt * task_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
+    params:
+        spec=digest(STUDY.task_spec),
+        files=stamps(TASK_FILES),
+        version=VERSIONS["tasks"],
+    shell:
+        launch(CONFIG["final"]) + " evaluate-tasks --study results/{wildcards.study}/study.json"
+        " --finals {input.finals:q} --scores {output.scores:q} --answers {output.answers:q}"
+        " 2>&1 | tee {log:q}"

@@ -45,7 +45,7 @@ rule validate_mixer:
         "../../envs/analysis.yaml"
     params:
         settings=lambda wc: STUDY.settings(wc.mixer),
-        spec=spec("validation.folds", "seed", "diverged"),
+        spec=digest([CONFIG["validation"]["folds"], CONFIG["seed"], CONFIG["diverged"], *CHOSEN]),
         version=VERSIONS["validate"],
     shell:
         "python -m mixwright validate-mixer --study results/{wildcards.study}/study.json"
@@ -160,6 +160,7 @@ rule backtest:
                 CONFIG["goal"],
                 CONFIG["seed"],
                 STUDY.diverged,
+                *CHOSEN,
             ]
         ),
         version=VERSIONS["backtest"],
@@ -182,7 +183,7 @@ rule transfer:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=digest([STUDY.target_weights, STUDY.diverged]),
+        spec=digest([STUDY.target_weights, STUDY.diverged, *CHOSEN]),
         version=VERSIONS["backtest"],
     shell:
         "python -m mixwright transfer --study results/{wildcards.study}/study.json"

@@ -15,7 +15,7 @@ rule count_domains:
     conda:
         "../../envs/analysis.yaml"
     params:
-        stated=digest(STUDY.source_tokens),
+        stated=digest(STATED_TOKENS),
         version=VERSIONS["tokenize"],
     shell:
         "python -m mixwright count-domains --study results/{wildcards.study}/study.json"
@@ -90,6 +90,7 @@ rule resolve_design:
 rule calibrate:
     input:
         texts=unless_retold("results/{study}/texts.json"),
+        start=seen_by_snakemake(START_FILES["proxy"]),
     output:
         "results/{study}/calibration.json",
     log:
@@ -102,7 +103,7 @@ rule calibrate:
         mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "proxy"),
     params:
         asked=digest([STUDY.proxy_spec, CONFIG["proxy"]["wave"]]),
-        version=VERSIONS["calibrate"],
+        version=version_of("calibrate", "proxy"),
     shell:
         "python -m mixwright calibrate --study results/{wildcards.study}/study.json"
         " --texts {input.texts:q} --store results/store"
@@ -113,8 +114,8 @@ rule calibrate:
 # weights are not kept, what is scored is another: runs are trained again for it.
 rule train_proxies:
     input:
-        texts=unless_retold(TEXTS),
         **SCORED_IN_TRAINING,
+        texts=unless_retold(TEXTS),
     output:
         "results/{study}/packs/{pack}.parquet",
     log:
@@ -124,11 +125,11 @@ rule train_proxies:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY.of_pack(wc.pack), "proxy"),
-        runtime=lambda wc, attempt: attempt
-        * proxy_minutes(STUDY.of_pack(wc.pack), STUDY.packs[wc.pack]),
+        mem_mb=lambda wc, attempt: request_of(wc.pack).mem_mb(attempt),
+        runtime=lambda wc, attempt: request_of(wc.pack).runtime(attempt),
+        slurm_extra=lambda wc: warning(request_of(wc.pack).warned),
     params:
-        version=VERSIONS["proxy"],
+        version=version_of("proxy", "proxy"),
     shell:
         "python -m mixwright train-proxies --study results/{wildcards.study}/study.json"
         " --pack {wildcards.pack} --texts {input.texts:q}"

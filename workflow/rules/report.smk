@@ -20,7 +20,7 @@ rule draw_figure:
     conda:
         "../../envs/analysis.yaml"
     params:
-        spec=digest(STUDY.target_weights),
+        spec=digest([STUDY.target_weights, *CHOSEN] if CHOSEN else STUDY.target_weights),
         version=VERSIONS["report"],
     shell:
         "python -m mixwright draw-figure --study results/{wildcards.study}/study.json"

@@ -2,6 +2,7 @@
 
 import random
 import resource
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +13,8 @@ from mixwright.corpus import encoding
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.documents import write_documents
 from mixwright.corpus.encoding import batches, stretches
+from mixwright.corpus.held_out import joined
 from mixwright.corpus.join import join_parts, summed
-from mixwright.corpus.pieces import joined, pieces_of
 from mixwright.corpus.shards import Examples, open_shard
 from mixwright.corpus.tokenize import tokenize_part
 from mixwright.corpus.tokenizer import balanced, open_tokenizer, train_tokenizer
@@ -96,29 +97,47 @@ def test_of_one_part_the_shard_has_the_hashes_and_files_of_that_part(folder):
     assert ours["source_fingerprint"] == theirs["source_fingerprint"]
 
 
-def test_validation_of_several_parts_opens_with_the_first_piece_of_every_text(folder):
-    """The order is that of one part, and the parts' texts follow each other in it."""
+def texts_of(examples: Examples) -> list[tuple[list[int], list[int], int]]:
+    """Each example: its tokens, their bytes, and where it is scored from."""
+    texts = []
+    pairs = zip(pairwise(examples.starts), examples.scored_from, strict=True)
+    for (first, last), scored in pairs:
+        tokens, sizes = examples.tokens[first:last], examples.token_bytes[first:last]
+        texts.append((tokens.tolist(), sizes.tolist(), int(scored)))
+    return texts
+
+
+def test_validation_of_several_parts_has_the_documents_of_one(folder):
     whole, three = (
         Examples.load(folder / "shards" / name / "validation.npz") for name in ("whole", "three")
     )
-    assert len(whole) > 8
-    for name in ("tokens", "starts", "scored_from", "scored_bytes"):
-        assert np.array_equal(getattr(whole, name), getattr(three, name))
+    assert len(whole) == 6
+    assert sorted(texts_of(whole)) == sorted(texts_of(three))
 
 
-def test_pieces_that_are_joined_in_random_cuts_are_those_of_the_whole():
+def test_the_first_documents_come_from_all_parts_and_each_part_keeps_its_order():
     generator = np.random.default_rng(0)
     for _ in range(50):
-        texts = []
-        for length in generator.integers(0, 2_100, generator.integers(1, 9)):
-            texts.append((generator.integers(1, 99, length).tolist(), int(length) * 3))
-        cuts = sorted(generator.integers(0, len(texts) + 1, 2))
-        whole, _ = pieces_of(texts, 0)
-        parts = [texts[: cuts[0]], texts[cuts[0] : cuts[1]], texts[cuts[1] :]]
-        result = joined([pieces_of(part, 0) for part in parts])
-        for name in ("tokens", "starts", "scored_from", "scored_bytes"):
-            assert np.array_equal(getattr(whole, name), getattr(result, name))
-            assert getattr(whole, name).dtype == getattr(result, name).dtype
+        parts = []
+        for part, count in enumerate(generator.integers(0, 30, generator.integers(1, 5))):
+            rows = []
+            for number in range(count):
+                context = [part] * int(generator.integers(0, 3))
+                text = [number] * int(generator.integers(1, 9))
+                sizes = generator.integers(0, 9, len(context) + len(text))
+                rows.append(([part, *context], text, [0, *sizes]))
+            parts.append(Examples.of(rows, 99))
+        result = joined(parts, 99)
+        of_parts = [texts_of(part) for part in parts]
+        taken = [0] * len(parts)
+        for place, row in enumerate(texts_of(result), 1):
+            part = row[0][1]
+            assert row == of_parts[part][taken[part]]
+            taken[part] += 1
+            share = place / len(result)
+            for other, count in zip(of_parts, taken, strict=True):
+                assert abs(count - share * len(other)) <= len(parts) / 2
+        assert taken == list(map(len, of_parts))
 
 
 def test_a_part_without_documents_is_a_part_and_stands_in_no_shard(folder, tmp_path):

@@ -15,10 +15,10 @@ END = 0
 def examples() -> Examples:
     return Examples.of(
         [
-            ([], [1, 2, 3, 4], 8),
-            ([5, 6, 7, 8], [9, 10], 4),
+            ([], [1, 2, 3, 4], [3, 0, 4, 1]),
+            ([5, 6, 7, 8], [9, 10], 2),
             ([], [], 0),
-            ([11], [12, 13, 14, 15, 16], 10),
+            ([11], [12, 13, 14, 15, 16], [9, 1, 2, 3, 4, 5]),
         ],
         END,
     )
@@ -41,20 +41,44 @@ def test_examples_open_with_the_end_token_and_the_empty_one_is_left_out(examples
     assert examples.scored_tokens.tolist() == [4, 2, 5]
 
 
-def test_first_takes_whole_examples_until_the_tokens_are_reached(examples):
-    assert len(examples.first(tokens=1)) == 1
-    assert len(examples.first(tokens=4)) == 1
-    assert len(examples.first(tokens=5)) == 2
-    assert len(examples.first(tokens=10**9)) == 3
+@pytest.mark.parametrize(
+    ("tokens", "scored"),
+    [(1, [1]), (3, [3]), (4, [4]), (5, [4, 2]), (6, [4, 2]), (7, [4, 2, 5]), (10**9, [4, 2, 5])],
+)
+def test_a_text_is_cut_where_the_tokens_are_reached_and_an_answer_stays_whole(
+    examples, tokens, scored
+):
+    first = examples.first(tokens=tokens)
+    assert first.scored_tokens.tolist() == scored
+    assert rows(first)[0] == rows(examples)[0][: 1 + scored[0]]
+    assert rows(first)[1:] == rows(examples)[1 : len(scored)]
+    assert first.scored_bytes[0] == sum([3, 0, 4, 1][: scored[0]])
+
+
+def test_texts_without_context_are_scored_to_the_very_token():
+    documents = Examples.of([([], list(range(1, n)), 1) for n in (5, 3, 9, 2, 7)], END)
+    total = int(documents.scored_tokens.sum())
+    for tokens in range(1, total + 3):
+        first = documents.first(tokens=tokens)
+        assert first.scored_tokens.sum() == first.scored_bytes.sum() == min(tokens, total)
+        both = documents.first(tokens=tokens, example_tokens=4)
+        assert both.scored_tokens.sum() == min(tokens, 3 + 2 + 3 + 1 + 3)
+        assert both.scored_tokens.max() <= 3
+
+
+def test_as_many_examples_as_are_wanted(examples):
     assert len(examples.first(examples=2)) == 2
+    assert len(examples.first(tokens=1, examples=2)) == 1
     assert rows(examples.first()) == rows(examples)
+    assert not len(Examples.of([], END).first(tokens=3, examples=2, example_tokens=2))
 
 
 def test_a_cut_example_keeps_the_end_of_its_context_and_the_start_of_its_text(examples):
     cut = examples.first(example_tokens=4)
     assert rows(cut) == [[END, 1, 2, 3], [END, 8, 9, 10], [END, 11, 12, 13]]
     assert cut.scored_from.tolist() == [1, 2, 2]
-    assert cut.scored_bytes.tolist() == [6, 4, 4]
+    assert cut.scored_bytes.tolist() == [3 + 0 + 4, 2 + 2, 1 + 2]
+    assert cut.whole().scored_bytes.tolist() == [3 + 0 + 4, 2 + 2 + 2, 9 + 1 + 2]
 
 
 @pytest.mark.parametrize("part", [0, 10, 200])
@@ -69,9 +93,18 @@ def test_examples_survive_a_round_trip_byte_for_byte(examples, tmp_path):
     examples.save(tmp_path / "a.npz")
     examples.save(tmp_path / "b.npz")
     loaded = Examples.load(tmp_path / "a.npz")
-    for name in ("tokens", "starts", "scored_from", "scored_bytes"):
+    for name in ("tokens", "starts", "scored_from", "token_bytes", "scored_bytes"):
         assert np.array_equal(getattr(loaded, name), getattr(examples, name))
+        assert getattr(loaded, name).dtype == np.int64
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_file_without_the_bytes_of_each_token_is_refused(examples, tmp_path):
+    older = {"tokens": examples.tokens, "starts": examples.starts}
+    older |= {"scored_from": examples.scored_from, "scored_bytes": examples.scored_bytes}
+    np.savez(tmp_path / "older.npz", **older)
+    with pytest.raises(MixwrightError, match=r"older\.npz: .*; tokenize the corpus again"):
+        Examples.load(tmp_path / "older.npz")
 
 
 def blocks(shard: Shard, context: int) -> list[list[int]]:

@@ -2,6 +2,7 @@ import json
 import random
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -133,28 +134,24 @@ def test_validation_counts_every_token_and_byte(folder):
     assert rows.domain.tolist() == ["a", "a", "b", "b"]
     counts = rows[(rows.domain == "b") & (rows.split == "validation")].iloc[0]
     assert validation.scored_tokens.sum() == counts.tokens
-    assert abs(int(validation.scored_bytes.sum()) - counts.bytes) <= len(validation)
+    assert validation.scored_bytes.sum() == counts.bytes
     assert counts.documents == 20
 
 
-def test_a_long_validation_document_gives_pieces_first_pieces_first(folder, tmp_path):
-    documents = [
-        Document("train", text(1)),
-        Document("validation", text(2, 3000)),
-        Document("validation", text(3, 1500)),
-    ]
+def test_the_validation_split_keeps_whole_documents_and_the_bytes_of_each_token(folder, tmp_path):
+    texts = [text(2, 3000), "北京, é and \U0001f600\U0001f600.\n", text(3, 1500)]
+    documents = [Document("train", text(1)), *(Document("validation", one) for one in texts)]
     write_documents(documents, tmp_path / "d.parquet")
     tokenize_domain("d", tmp_path / "d.parquet", folder / "tokenizer", tmp_path / "d")
     validation = open_shard(tmp_path / "d").validation
-    encoder, _ = open_tokenizer(folder / "tokenizer")
-    openings = [
-        encoder.decode(validation.tokens[a + 1 : b].tolist())
-        for a, b in zip(validation.starts, validation.starts[1:], strict=False)
-    ]
-    assert text(2, 3000).startswith(openings[0])
-    assert text(3, 1500).startswith(openings[1])
-    assert openings[2] in text(2, 3000)
-    assert validation.scored_tokens.max() == 512
+    encoder, end = open_tokenizer(folder / "tokenizer")
+    decoded = []
+    for first, last in pairwise(validation.starts):
+        assert validation.tokens[first] == end and validation.token_bytes[first] == 0
+        decoded.append(encoder.decode(validation.tokens[first + 1 : last].tolist()))
+    assert decoded == texts
+    assert validation.scored_tokens.max() > 1000
+    assert validation.scored_bytes.tolist() == [len(one.encode()) for one in texts]
 
 
 def test_a_target_scores_its_text_after_its_context(folder):

@@ -5,7 +5,7 @@ import plain_schedule
 from mixwright.corpus.shards import Examples
 from mixwright.corpus.unigram import Unigrams, scored_counts, scored_mask, unigram_losses
 
-EXAMPLES = Examples.of([([1], [2, 2], 4), ([], [3], 2)], end_token=0)
+EXAMPLES = Examples.of([([1], [2, 2], 2), ([], [3], 2)], end_token=0)
 
 
 def test_only_scored_tokens_count():
@@ -38,7 +38,7 @@ def test_losses_of_all_targets_at_once_are_those_of_each_to_the_last_bit(domains
     targets = {}
     scored = {}
     for name, length in (("long", 3000), ("short", 5), ("none", 0)):
-        row = (rng.integers(0, vocabulary, 4), rng.integers(0, vocabulary, length), 4 * length)
+        row = (rng.integers(0, vocabulary, 4), rng.integers(0, vocabulary, length), 4)
         targets[name] = Examples.of([row], end_token=0)
         scored[name] = scored_counts(targets[name], vocabulary).astype(np.float64)
     unigrams = Unigrams.of(counts)

@@ -16,14 +16,14 @@ from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
 from mixwright.files import alone
+from mixwright.finals import job
 from mixwright.finals import loop as finishing
-from mixwright.finals import train as final
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.loop import latest
 from mixwright.finals.models import build
-from mixwright.finals.score import example_losses
+from mixwright.finals.score import model_losses
+from mixwright.finals.sequences import Sequences
 from mixwright.finals.train import train_finals
-from mixwright.finals.trainer import Sequences
 from mixwright.mixture import Mixture
 from shard_files import END, VOCABULARY, make_shards
 
@@ -60,7 +60,8 @@ def test_a_final_beats_the_unigram_model_and_loads_like_any_model(shards, tokeni
     counts = np.stack([shard.unigram for shard in shards])
     for shard in shards:
         examples = shard.validation.first(example_tokens=16)
-        loss = example_losses(model, examples).sum() / examples.scored_tokens.sum()
+        losses = model_losses(model, {"t": examples}, SHAPE["context"])["t"]
+        loss = losses.sum() / examples.scored_tokens.sum()
         assert loss < unigram_losses(ARM.mixture.weights, counts, examples) - 0.3
     assert model.config.use_cache
     assert finals.train_loss[0] < 3.5 and finals.tokens[0] == 150 * 64
@@ -116,7 +117,7 @@ def test_equal_arms_train_once_and_refresh_trains_them_once_again(
     shards, tokenizer, tmp_path, monkeypatch
 ):
     trained = []
-    monkeypatch.setattr(finishing, "finish", lambda *_: trained.append(1) or 1.5)
+    monkeypatch.setattr(finishing, "finish", lambda *_: trained.append(1) or np.full(20, 1.5))
     arms = [
         ARM,
         replace(ARM, mixer="uniform", mixture=Mixture(tuple("abc"), (0.5 + 1e-15, 0.2, 0.3))),
@@ -137,7 +138,9 @@ def test_refresh_leaves_the_old_model_to_its_readers_until_the_new_one_is_whole(
     folder = Path(train([ARM], shards, tokenizer, tmp_path).folder[0])
     there = []
     monkeypatch.setattr(
-        finishing, "finish", lambda *_: there.append((folder / "config.json").exists()) or 1.5
+        finishing,
+        "finish",
+        lambda *_: there.append((folder / "config.json").exists()) or np.full(20, 1.5),
     )
     train([ARM], shards, tokenizer, tmp_path, study(store="refresh"))
     assert there == [True]
@@ -184,7 +187,7 @@ def test_a_diverged_final_is_recorded_and_leaves_no_model(shards, tokenizer, tmp
     finals = train([ARM], shards, tokenizer, tmp_path, config)
     assert finals.status[0] == "diverged" and finals.folder.isna()[0]
     (folder,) = (tmp_path / "store/finals").iterdir()
-    assert [path.name for path in folder.iterdir()] == ["result.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["curve.parquet", "result.json"]
 
 
 def test_batches_follow_the_schedule_and_labels_are_the_next_tokens(shards):
@@ -242,10 +245,10 @@ def test_bfloat16_trains_master_weights_in_float32(shards, tokenizer, tmp_path):
 def test_a_waiting_job_finds_what_the_other_trained(tmp_path):
     """The lock is held while a key is trained, by one process at a time."""
     folder = tmp_path / "finals" / "key"
-    with alone(final.lock_of(folder)):
+    with alone(job.lock_of(folder)):
         child = os.fork()
         if child == 0:
-            with alone(final.lock_of(folder)):
+            with alone(job.lock_of(folder)):
                 os._exit(0 if folder.exists() else 3)
         assert os.waitpid(child, os.WNOHANG) == (0, 0)
         folder.mkdir()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from final_study import FINAL, SHAPE, write_tokenizer
@@ -15,18 +14,15 @@ from mixwright import tables
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.unigram import unigram_losses
 from mixwright.finals.arm import Arm
-from mixwright.finals.models import build
-from mixwright.finals.score import evaluate_finals, masked_losses
+from mixwright.finals.score import evaluate_finals, model_losses
 from mixwright.finals.train import train_finals
 from mixwright.mixture import Mixture
 from mixwright.proxies.models.masking import Masking
 from mixwright.proxies.models.shape import Shape
-from mixwright.proxies.models.transformer import hf_state_dict, initial, stack
-from mixwright.proxies.scoring import Exam
 from mixwright.proxies.train import train as train_packed
 from mixwright.proxies.wave import Member, Settings
 from mixwright.study.study import Study
-from shard_files import END, VOCABULARY, examples, make_shards
+from shard_files import VOCABULARY, make_shards
 
 BERT = SHAPE | {"architecture": "bert", "context": 32}
 ARM = Arm("regmix", 1, Mixture(("a", "b", "c"), (0.2, 0.2, 0.6)))
@@ -81,7 +77,8 @@ def test_a_masked_final_learns_and_loads_like_any_model(shards, trained):
     )
     assert not model.bert.embeddings.token_type_embeddings.weight.any()
     texts = shards[2].validation.first(example_tokens=32)
-    loss = masked_losses(model, texts, VOCABULARY).sum() / texts.scored_tokens.sum()
+    losses = model_losses(model, {"c": texts}, BERT["context"], mask=VOCABULARY)["c"]
+    loss = losses.sum() / texts.scored_tokens.sum()
     counts = np.stack([shard.unigram for shard in shards])
     assert loss < unigram_losses(ARM.mixture.weights, counts, texts) - 0.2
 
@@ -111,22 +108,6 @@ def test_a_proxy_of_the_same_shape_and_recipe_ends_at_a_comparable_loss(shards, 
     ).scores
     final = scores[(scores.task == "c") & (scores.metric == "loss")].value.item()
     assert results["m"].losses[-1]["loss"] == pytest.approx(final, abs=0.3)
-
-
-def test_losses_of_a_final_are_the_proxies_own_for_equal_weights():
-    torch.manual_seed(0)
-    shape = Shape.of(BERT, VOCABULARY + 1)
-    parameters = {
-        name: tensor + 0.3 * torch.randn_like(tensor)
-        for name, tensor in stack([initial(shape, 1)]).items()
-    }
-    model = build(BERT, shape.vocabulary, END, seed=0).eval()
-    model.load_state_dict(hf_state_dict(parameters, 0, shape))
-    texts = examples(1)
-    ours = Exam.of({"b": texts}, shape.context, mask=VOCABULARY).loglikelihoods(
-        parameters, shape, torch.float32
-    )["b"][0]
-    np.testing.assert_allclose(masked_losses(model, texts, VOCABULARY), -ours, rtol=1e-5)
 
 
 def test_a_killed_masked_final_goes_on_to_the_same_weights(

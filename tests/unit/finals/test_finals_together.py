@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -23,13 +22,15 @@ from mixwright.files import write_json
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.callbacks import Progress
 from mixwright.finals.loop import latest
+from mixwright.finals.sequences import Sequences
 from mixwright.finals.train import train_finals
-from mixwright.finals.trainer import FinalTrainer, Sequences
+from mixwright.finals.trainer import FinalTrainer
 from mixwright.jobs.launch import launch, placement
 from mixwright.mixture import Mixture
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 from shard_files import make_shards
+from torchrun_forks import together
 
 ARM = Arm("regmix", 1, Mixture(("a", "b", "c"), (0.5, 0.2, 0.3)))
 HOUSE = Path(__file__).parents[3]
@@ -51,40 +52,6 @@ def shards(folder):
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
     return write_tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def together(work, size: int = 2) -> list[int]:
-    """Runs `work(rank)` in `size` forks as torchrun would start them.
-
-    Returns their exit codes, negative for a signal.
-    """
-    port, children = str(free_port()), []
-    for rank in range(size):
-        child = os.fork()
-        if child == 0:
-            os.environ |= {
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": str(size),
-                "LOCAL_WORLD_SIZE": str(size),
-            }
-            os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-            code = 1
-            try:
-                work(rank)
-                code = 0
-            except SystemExit as error:
-                code = error.code
-            finally:
-                os._exit(code)
-        children.append(child)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
 def train(arms, shards, tokenizer, folder: Path, **final):
@@ -257,9 +224,11 @@ def test_alone_the_key_is_what_it_was_and_together_it_is_another(shards, tokeniz
 
 def test_alone_the_command_is_python_and_asks_for_nothing_more():
     assert launch(FINAL) == "python -m mixwright"
-    assert placement(FINAL) == {"gpu": 0} and placement(FINAL | {"device": "cuda"}) == {"gpu": 1}
+    warned = {"slurm_extra": "--signal=TERM@120"}
+    assert placement(FINAL) == {"gpu": 0} | warned
+    assert placement(FINAL | {"device": "cuda"}) == {"gpu": 1} | warned
     several = FINAL | {"device": "cuda", "processes": 4}
-    assert placement(several) == {"gpu": 4, "nodes": 1}
+    assert placement(several) == {"gpu": 4, "nodes": 1} | warned
     assert launch(several).startswith(
         "python -m mixwright.jobs.lease 4 torchrun --nproc-per-node=4 "
     )

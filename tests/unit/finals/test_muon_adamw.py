@@ -1,10 +1,8 @@
 import copy
 
-import pytest
 import torch
 
 from mixwright.finals.muon_adamw import MuonAdamW
-from mixwright.proxies.optimizer import linear_decay
 
 RECIPE = {"muon_lr": 0.04, "adam_lr": 0.02, "weight_decay": 0.1, "betas": [0.9, 0.95]}
 
@@ -23,7 +21,8 @@ def pull(trained, step: int) -> None:
 
 def test_a_step_is_muon_on_the_hidden_and_adamw_on_the_rest():
     ours, theirs = parameters(), parameters()
-    both = MuonAdamW([ours[0]], [ours[1]], [ours[2]], RECIPE)
+    # torch multiplies in bfloat16
+    both = MuonAdamW([ours[0]], [ours[1]], [ours[2]], RECIPE, dtype=torch.bfloat16)
     apart = [
         torch.optim.Muon([theirs[0]], lr=0.04, weight_decay=0.1),
         torch.optim.AdamW([theirs[1]], lr=0.02, betas=(0.9, 0.95), weight_decay=0.1),
@@ -66,12 +65,6 @@ def test_a_schedule_moves_both_learning_rates():
     pull(trained, 0)
     optimizer.step()
     assert all(torch.equal(parameter, old) for parameter, old in zip(trained, before, strict=True))
-
-
-def test_the_rate_rises_and_falls_to_zero():
-    assert [linear_decay(step, 4) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]
-    assert [linear_decay(step, 10, 0.2) for step in range(3)] == pytest.approx([1 / 3, 2 / 3, 1.0])
-    assert linear_decay(10, 10, 0.2) == 0.0
 
 
 def test_the_recipe_may_have_no_muon():

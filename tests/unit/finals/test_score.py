@@ -12,7 +12,7 @@ from mixwright.corpus.unigram import unigram_losses
 from mixwright.errors import MixwrightError
 from mixwright.finals import score as evaluation
 from mixwright.finals.models import build
-from mixwright.finals.score import evaluate_finals, example_losses, score
+from mixwright.finals.score import evaluate_finals, model_losses, score
 from shard_files import END, VOCABULARY, examples, make_shards
 
 
@@ -57,21 +57,22 @@ def alone(model, examples: Examples) -> list[float]:
     return losses
 
 
-@pytest.mark.parametrize("logits", [1, 2 * 16 * VOCABULARY, 2**24])
-def test_losses_do_not_depend_on_batches_and_count_only_what_is_scored(model, monkeypatch, logits):
-    monkeypatch.setattr(evaluation, "LOGITS", logits)
+@pytest.mark.parametrize("size", [1, 24, 10_000])
+def test_losses_do_not_depend_on_batches_and_count_only_what_is_scored(model, monkeypatch, size):
+    monkeypatch.setattr("mixwright.proxies.scoring.BATCH_TOKENS", size)
     rows = [
-        ([], [1, 2, 3], 3),
+        ([], [1, 2, 3], 1),
         ([9, 8, 7, 6], [5], 1),
-        ([4], list(range(1, 12)), 11),
+        ([4], list(range(1, 12)), 1),
         ([], [60], 1),
     ]
     texts = Examples.of(rows, END)
-    np.testing.assert_allclose(example_losses(model, texts), alone(model, texts), rtol=1e-5)
+    losses = model_losses(model, {"t": texts}, SHAPE["context"])["t"]
+    np.testing.assert_allclose(losses, alone(model, texts), rtol=1e-5)
 
 
 def test_both_metrics_tell_the_same_losses_in_their_units():
-    texts = Examples.of([([], [1, 2], 4), ([], [3, 4], 4)], END)
+    texts = Examples.of([([], [1, 2], 2), ([], [3, 4], 2)], END)
     loss, bits = score("t", np.array([2.0, 4.0]), texts, unigram=3.0)
     assert loss == {
         "task": "t",
@@ -90,9 +91,9 @@ def test_scores_are_a_table_of_every_task_and_equal_finals_are_scored_once(
     finals, tmp_path, monkeypatch
 ):
     calls = []
-    losses = evaluation._model_losses
+    losses = evaluation._folder_losses
     monkeypatch.setattr(
-        evaluation, "_model_losses", lambda *arguments: calls.append(1) or losses(*arguments)
+        evaluation, "_folder_losses", lambda *arguments: calls.append(1) or losses(*arguments)
     )
     shards = make_shards(tmp_path / "shards")
     scored = evaluate_finals(

@@ -3,6 +3,7 @@
 Programs are functions, files are the test's own.
 """
 
+import errno
 import subprocess
 import sys
 from importlib.metadata import version
@@ -14,7 +15,7 @@ import yaml
 from mixwright.jobs.doctor import examine, machine, profiles, software
 from mixwright.jobs.doctor.finding import Finding, output_of
 from mixwright.jobs.doctor.gpus import gpus
-from mixwright.jobs.doctor.slurm import partitions, slurm
+from mixwright.jobs.doctor.slurm import minutes_of, partitions, slurm
 from mixwright.jobs.doctor.software import needed, packages
 
 HOUSE = Path(__file__).parents[3]
@@ -99,6 +100,16 @@ def test_without_accounting_squeue_is_asked_and_a_short_memory_told(answer, tmp_
     )
 
 
+def test_the_longest_job_of_the_partition_that_trains_is_told_with_the_key(tmp_path):
+    limits = ("30:00", "2:00:00", "1-00:00:00", "7-12:30:00", "infinite", "UNLIMITED")
+    assert [minutes_of(limit) for limit in limits] == [30, 120, 1440, 10_830, None, None]
+    findings = by_name(slurm(answering(CLUSTER), tmp_path))
+    assert "proxy and final: {max_minutes: 2880}" in findings["Slurm partitions"].says
+    endless = {("sinfo", "--noheader"): "all*|up|infinite|3|8|16000|gpu:2\n"}
+    findings = by_name(slurm(answering(CLUSTER | endless), tmp_path))
+    assert "max_minutes" not in findings["Slurm partitions"].says
+
+
 def test_a_cluster_without_gpus_trains_on_the_cpu_partition(tmp_path):
     findings = by_name(
         slurm(
@@ -179,10 +190,16 @@ def test_memory_is_the_container_s(tmp_path):
     assert machine.memory(tmp_path / "meminfo", (tmp_path / "max",)).state == "ok"
 
 
-def test_locks_that_keep_nobody_out_fail(tmp_path, monkeypatch):
+def refuses(*_):
+    raise OSError(errno.ENOLCK, "no locks available")
+
+
+@pytest.mark.parametrize("flock", [lambda *_: None, refuses])
+def test_locks_that_keep_nobody_out_cost_double_work_and_no_study(flock, tmp_path, monkeypatch):
     assert machine.locks(tmp_path / "results").state == "ok"
-    monkeypatch.setattr(machine.fcntl, "flock", lambda *_: None)
-    assert machine.locks(tmp_path / "results").state == "fails"
+    monkeypatch.setattr(machine.fcntl, "flock", flock)
+    finding = machine.locks(tmp_path / "results")
+    assert finding.state == "note" and "same work twice" in finding.says
     assert not list(tmp_path.iterdir())
 
 

@@ -13,8 +13,8 @@ from least_study import CONFIG, HOUSE, LEAST, study
 from mixwright.errors import MixwrightError
 from mixwright.files import machine_name
 from mixwright.jobs.heartbeat import path_of
-from mixwright.jobs.plan import devices, facts, here
-from mixwright.jobs.plan.devices import DEVICES, device_of, known_as
+from mixwright.jobs.plan import devices, facts
+from mixwright.jobs.plan.devices import DEVICES, device_of, gpus, known_as
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.head import is_run, names_cores
@@ -400,7 +400,7 @@ def test_gpus_are_known_by_their_makers_names(tmp_path):
         folder = tmp_path / f"0000:0{number}:00.0"
         folder.mkdir()
         (folder / "information").write_text("Model: \t\t NVIDIA H100 80GB HBM3\nIRQ: 3\n")
-    assert here.gpus(tmp_path) == [DEVICES["h100"]] * 2
+    assert gpus(tmp_path) == [DEVICES["h100"]] * 2
 
 
 def test_an_unknown_device_is_one_line_with_the_nearest():

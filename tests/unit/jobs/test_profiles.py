@@ -62,7 +62,10 @@ def test_jobs_go_to_the_gpus_where_the_study_trains_there(name, device, part, mo
     other = {"cpu": "cuda", "cuda": "cpu"}[device]
     for key in ("PROXY", "FINAL"):
         monkeypatch.setenv(f"MIXWRIGHT_{key}_DEVICE", device if key == part else other)
-    rules = {"PROXY": ("calibrate", "train_proxies"), "FINAL": ("train_finals", "evaluate_finals")}
+    rules = {
+        "PROXY": ("calibrate", "train_proxies"),
+        "FINAL": ("train_finals", "evaluate_finals", "evaluate_tasks"),
+    }
     for rule in rules[part]:
         words = PROFILES[name]["set-resources"][rule]["slurm_partition"]
         assert eval(os.path.expandvars(words)) == {"cpu": "cpu", "cuda": "gpu"}[device]

@@ -241,12 +241,12 @@ def test_a_study_of_another_version_is_one_line(results, study):
         study.config
         | {
             "final": {
-                name: value for name, value in study.config["final"].items() if name != "per_job"
+                name: value for name, value in study.config["final"].items() if name != "seeds"
             }
         }
     )
     with pytest.raises(
-        MixwrightError, match=r"study.json: another version's, without 'per_job'; start snakemake"
+        MixwrightError, match=r"study.json: another version's, without 'seeds'; start snakemake"
     ):
         swarms(older, results)
 

@@ -21,7 +21,7 @@ def long_tables(folder, runs=4):
     ]
     design = pd.DataFrame(rows, columns=tables.DESIGN.schema.names)
     rows = [(f"r{i}", "prose", 9, 1000, 3.0 + i, 1.0, 50, 7.0, "ok") for i in range(runs)]
-    losses = pd.DataFrame(rows, columns=tables.LOSSES.schema.names)
+    losses = pd.DataFrame(rows, columns=tables.LOSSES.schema.names[: len(rows[0])])
     tables.write(design, folder / "design.parquet", tables.DESIGN)
     tables.write(losses, folder / "losses.parquet", tables.LOSSES)
     return folder / "design.parquet", folder / "losses.parquet"

@@ -19,6 +19,10 @@ from mixwright.proxies.models.transformer import (
 SHAPE = Shape(layers=2, width=24, heads=3, hidden=40, context=19, vocabulary=53)
 
 
+# Of logits up to 8 in float32: transformers' own are as far from those in float64.
+ROUNDING = 5e-5
+
+
 @pytest.fixture(params=PACKED)
 def shape(request) -> Shape:
     return replace(SHAPE, architecture=request.param)
@@ -41,6 +45,11 @@ def checkpoint(shape: Shape) -> torch.nn.Module:
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
     return model
+
+
+def read(shape: Shape) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(shape.vocabulary, (1, 4, shape.context), generator=generator)
 
 
 def test_a_member_comes_back_as_it_was(shape):
@@ -67,11 +76,11 @@ def test_a_checkpoint_comes_back_as_it_was(shape):
 def test_a_checkpoint_computes_what_it_did(shape):
     model = checkpoint(shape)
     parameters = from_state_dict(model.state_dict(), shape)
-    tokens = torch.randint(shape.vocabulary, (1, 4, shape.context))
+    tokens = read(shape)
     states = hidden_states(parameters, tokens, shape)
     ours = torch.bmm(*head(parameters, states, shape)).view(4, shape.context, -1)
     theirs = model(input_ids=tokens[0]).logits
-    assert (ours - theirs).abs().max() <= 1e-5
+    assert (ours - theirs).abs().max() <= ROUNDING
     assert theirs.std() > 0.1
 
 
@@ -143,3 +152,32 @@ def test_a_weight_of_another_size_is_refused(shape):
     state = hf_state_dict(member(shape), 0, replace(shape, vocabulary=53))
     with pytest.raises(MixwrightError, match=r"has the size \[53, 24\], the shape asks for \[60"):
         from_state_dict(state, replace(shape, vocabulary=60))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes"),
+    [
+        ("llama", {"epsilon": 1e-2, "theta": 300.0, "tied": True}),
+        ("neox", {"epsilon": 1e-2, "theta": 300.0}),
+        ("gpt2", {"epsilon": 1e-2}),
+        ("bert", {"epsilon": 1e-2}),
+    ],
+)
+def test_what_a_checkpoint_sets_of_its_norms_and_positions_is_computed(architecture, changes):
+    """Each change alone moves the logits, so none is passed over."""
+    plain = replace(SHAPE, architecture=architecture, width=48, hidden=64)
+    shape = replace(plain, **changes)
+    model = checkpoint(shape)
+    parameters = from_state_dict(model.state_dict(), shape)
+    tokens = read(shape)
+
+    def logits(of: Shape) -> torch.Tensor:
+        states = hidden_states(parameters, tokens, of)
+        return torch.bmm(*head(parameters, states, of)).view(4, of.context, -1)
+
+    theirs = model(input_ids=tokens[0]).logits
+    assert (logits(shape) - theirs).abs().max() <= ROUNDING
+    for name in changes.keys() - {"tied"}:
+        other = replace(shape, **{name: getattr(plain, name)})
+        assert (logits(other) - theirs).abs().max() > 1e-3
+    assert ("head" in parameters) == (architecture in ("llama", "neox") and not shape.tied)

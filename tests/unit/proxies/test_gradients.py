@@ -16,7 +16,7 @@ from mixwright.proxies import gradients as steps_in_parts
 from mixwright.proxies import resident, wave
 from mixwright.proxies import train as packed
 from mixwright.proxies.models.transformer import hf_state_dict
-from mixwright.proxies.optimizer import linear_decay
+from mixwright.proxies.optimizer import rate_factor
 from mixwright.proxies.resident import Resident
 from shard_files import VOCABULARY, split
 from small_bert import BERT
@@ -200,7 +200,7 @@ def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architect
     plain.load_state_dict(hf_state_dict(pack_of_three.parameters, 2, shape))
     optimizer = torch.optim.AdamW(plain.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: linear_decay(step, steps, recipe["warmup"])
+        optimizer, lambda step: rate_factor(step, steps, recipe)
     )
     for step in range(steps):
         at = np.arange(step * 4, step * 4 + 4)

@@ -12,7 +12,7 @@ RNG = np.random.default_rng(0)
 
 def texts(count, longest=60):
     rows = [
-        (RNG.integers(1, 40, 5), RNG.integers(1, 40, int(RNG.integers(3, longest))), 30)
+        (RNG.integers(1, 40, 5), RNG.integers(1, 40, int(RNG.integers(3, longest))), 6)
         for _ in range(count)
     ]
     return Examples.of(rows, 0)

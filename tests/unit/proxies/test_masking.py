@@ -7,7 +7,7 @@ import pytest
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.errors import MixwrightError
-from mixwright.finals.trainer import MaskedSequences
+from mixwright.finals.sequences import MaskedSequences
 from mixwright.proxies.models.masking import Masking, mask_token, masked_sets
 from shard_files import END, VOCABULARY, make_shards
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mixwright.proxies.optimizer import Optimizer, excess, linear_decay, orthogonalised
+from mixwright.proxies.optimizer import Optimizer, excess, orthogonalised
 
 RECIPE = {
     "muon_lr": 0.04,
@@ -113,12 +113,6 @@ def test_each_member_is_clipped_to_the_joint_norm_of_its_own_gradients():
             torch.allclose(part[k] / over[k], p.grad, rtol=1e-5)
             for part, p in zip(gradients, plain[k], strict=True)
         )
-
-
-def test_the_rate_rises_over_the_warmup_and_falls_to_zero():
-    assert [linear_decay(step, 4) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
-    factors = [linear_decay(step, 10, 0.2) for step in range(10)]
-    assert factors[:3] == pytest.approx([1 / 3, 2 / 3, 1.0]) and factors[9] == pytest.approx(1 / 8)
 
 
 def test_adamw_alone_moves_hidden_matrices_too():

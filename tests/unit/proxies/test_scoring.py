@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 
 def drawn(*lengths: tuple[int, int]) -> Examples:
     rows = [
-        (RNG.integers(1, 40, context), RNG.integers(1, 40, scored), 3 * scored)
+        (RNG.integers(1, 40, context), RNG.integers(1, 40, scored), 3)
         for context, scored in lengths
     ]
     return Examples.of(rows, 0)
@@ -30,13 +30,27 @@ def parameters() -> dict[str, torch.Tensor]:
     return {name: tensor + 0.3 * torch.randn_like(tensor) for name, tensor in stacked.items()}
 
 
+def window_start(at: int, scored: int, length: int) -> int:
+    """The first token of the window that predicts the token `at`, worked out from the rule.
+
+    The first window predicts what fits, and half a context of what is scored at least; each later
+    one half a context more.
+    """
+    half = SHAPE.context // 2
+    first_end = max(SHAPE.context + 1, scored + half)
+    if at < first_end:
+        return max(0, min(first_end, length) - 1 - SHAPE.context)
+    steps = (at - first_end) // half + 1
+    return first_end + steps * half - 1 - SHAPE.context
+
+
 def one_by_one(parameters: dict[str, torch.Tensor], examples: Examples) -> np.ndarray:
     """Every token on its own, with the text that its window holds before it."""
     scores = np.zeros((3, len(examples)))
     for j in range(len(examples)):
         text = examples.tokens[examples.starts[j] : examples.starts[j + 1]]
         for at in range(examples.scored_from[j], len(text)):
-            start = (at - 1) // SHAPE.context * SHAPE.context
+            start = window_start(at, examples.scored_from[j], len(text))
             states = hidden_states(
                 parameters, torch.from_numpy(text[start:at]).view(1, 1, -1), SHAPE
             )[:, -1:]

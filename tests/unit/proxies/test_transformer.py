@@ -190,4 +190,5 @@ def test_a_shape_with_a_vocabulary_of_its_own_has_rows_to_spare():
 def test_every_shape_of_the_house_can_be_packed(path):
     shape = read_yaml(path)
     packed = Shape.of(shape, 100)
-    assert vars(packed) == {"vocabulary": 100, "attention": "auto"} | shape
+    others = {"epsilon": None, "theta": 10_000.0, "tied": False, "positions": None}
+    assert vars(packed) == {"vocabulary": 100, "attention": "auto"} | others | shape

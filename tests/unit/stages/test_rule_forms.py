@@ -47,7 +47,9 @@ def results(tmp_path):
         ("domains", tables.DOMAINS, counts),
     ):
         tables.write(
-            pd.DataFrame(content, columns=table.schema.names), tmp_path / f"{name}.parquet", table
+            pd.DataFrame(content, columns=table.schema.names[: len(content[0])]),
+            tmp_path / f"{name}.parquet",
+            table,
         )
     return tmp_path
 

@@ -11,6 +11,7 @@ from least_config import CONFIG, LEAST
 from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS, create, is_setting
 from mixwright.study.config import read_yaml, resolve
+from mixwright.study.lengths import document_tokens
 from mixwright.study.reference import reference
 
 
@@ -118,8 +119,8 @@ def test_defaults_and_shapes_are_filled_in():
             "config: mixers.a_b: a variant's name has small letters, digits and dashes",
         ),
         (
-            {"final": {"batch": 10, "nodes": 2, "processes": 4}},
-            "config: final.batch 10 cannot be shared equally by 2 nodes x 4 processes",
+            {"final": {"batch": 7, "nodes": 2, "processes": 4}},
+            "config: final.batch: 7 sequences are fewer than the 2 nodes x 4 processes that share",
         ),
         (
             {"final": {"parallel": "fsdp"}},
@@ -143,6 +144,14 @@ def test_a_study_needs_a_name_domains_and_targets():
         resolve({"study": "a", "domains": LEAST["domains"]}, CONFIG)
 
 
+def over(study, overlay):
+    """A study with an overlay's values, section by section."""
+    inner = {}
+    for key, value in overlay.items():
+        inner[key] = over(study.get(key, {}), value) if isinstance(value, dict) else value
+    return study | inner
+
+
 @pytest.mark.parametrize(
     "path",
     sorted(CONFIG.glob("studies/*.yaml")) + [CONFIG / "config.yaml"],
@@ -150,9 +159,8 @@ def test_a_study_needs_a_name_domains_and_targets():
 )
 def test_every_study_in_the_house_resolves(path):
     study = read_yaml(path)
-    if "study" not in study:  # an overlay
-        base = read_yaml(path.with_name(path.stem.split("-")[0] + ".yaml"))
-        study = base | {key: base.get(key, {}) | value for key, value in study.items()}
+    if ("-" in path.stem and "domains" not in study) or path.stem.endswith("-tiny"):  # an overlay
+        study = over(read_yaml(path.with_name(path.stem.split("-")[0] + ".yaml")), study)
     assert resolve(study, CONFIG)["study"]
 
 
@@ -194,7 +202,8 @@ def test_schema_and_mixer_agree_on_settings_and_defaults(mixer):
             {"final": {"model": "bert-base"}},
             "config: final.model bert-base is no model for learner causal-lm; "
             "take gpt2-large, micro, micro-gpt2, micro-neox, proxy-1m, "
-            "proxy-1m-8k, proxy-60m, pythia-160m, small, tiny",
+            "proxy-1m-8k, proxy-60m, pythia-160m, pythia-160m-1k, pythia-410m-1k, small, tiny, "
+            "tinyllama-1b",
         ),
     ],
 )
@@ -202,3 +211,25 @@ def test_a_model_fits_its_learner(change, message):
     with pytest.raises(MixwrightError) as error:
         resolve(LEAST | change, CONFIG)
     assert str(error.value) == message
+
+
+def test_a_document_counts_with_the_longest_context_of_the_models_that_are_trained():
+    def limit(**changes):
+        return resolve(LEAST | changes, CONFIG)["evaluation"]["document_tokens"]
+
+    long = {"model": "proxy-1m-8k"}
+    roomy = {"vocabulary": 8192}
+    assert limit() == 512
+    assert limit(proxy=long, tokenizer=roomy) == limit(final=long, tokenizer=roomy) == 2048
+    assert limit(transfer=long, tokenizer=roomy) == 2048
+    # A final that is not trained has no say.
+    assert limit(final=long, tokenizer=roomy, finals="none") == 512
+    assert limit(evaluation={"document_tokens": 100}) == 100
+    assert limit(evaluation={"document_tokens": None}) is None
+
+
+def test_a_stated_context_of_finals_counts_in_place_of_their_shapes():
+    config = {"evaluation": {"document_tokens": "auto"}, "proxy": {"shape": {"context": 128}}}
+    config["final"] = {"shape": {"context": 8192}, "context": 1024}
+    assert document_tokens(config, ["proxy", "final"]) == 1024
+    assert document_tokens(config, ["proxy"]) == 512

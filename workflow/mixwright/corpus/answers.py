@@ -55,7 +55,8 @@ def with_answers(
     """Yields the rows of a target of questions with their right `answer`.
 
     Rows without an answer (null, or empty) get the answer "". So do rows whose text holds the
-    query and what follows. All rows are read before the first comes out.
+    query and what follows. Rows with choices get all `answers` too, and the place of the `right`
+    one. All rows are read before the first comes out.
 
     Args:
         rows: what a source yields.
@@ -74,7 +75,7 @@ def with_answers(
     for number, row in enumerate(listed):
         row["answer"] = ""
         if number in questions:
-            row["answer"] = next(answers)
+            row |= next(answers)
         elif bare:
             row["answer"] = row.get("text") or ""
         yield row
@@ -144,13 +145,15 @@ def place_of(row: Mapping[str, Any], number: int) -> str:
     return getattr(row, "place", "") or f"row {number}"
 
 
-def _answers(questions: Sequence[Question], name: str, gold_is: str | None) -> Iterator[str]:
-    """The right answer of each question, in their order."""
+def _answers(
+    questions: Sequence[Question], name: str, gold_is: str | None
+) -> Iterator[dict[str, Any]]:
+    """What each question adds to its row, in their order."""
     if not questions:
         return iter(())
     with_choices = [question for question in questions if question.texts]
     if not with_choices:
-        return iter(_bare_answers(questions, name, gold_is))
+        return ({"answer": text} for text in _bare_answers(questions, name, gold_is))
     if len(with_choices) < len(questions):
         lacking = next(question for question in questions if not question.texts)
         raise MixwrightError(
@@ -161,7 +164,8 @@ def _answers(questions: Sequence[Question], name: str, gold_is: str | None) -> I
     log.info("%s: the answers are read as %s", name, WORDS[reading])
     answers = []
     for question, place in zip(questions, places, strict=True):
-        answers.append(question.texts[place] or "")
+        texts = question.texts
+        answers.append({"answer": texts[place] or "", "answers": texts, "right": place})
     return iter(answers)
 
 

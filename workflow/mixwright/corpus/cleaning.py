@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.corpus.answers import scored_after, with_answers
+from mixwright.corpus.questions import CUT, QUESTION_COUNTS, Answers, answers_of
 from mixwright.corpus.steps import Report
 from mixwright.corpus.text_settings import TextSettings
 from mixwright.corpus.texts import content_hash, is_altered, plain
@@ -31,6 +32,8 @@ class Document:
     context: str = ""
     # (tokens,) ids where the source has tokens, without an end token
     tokens: NDArray[np.uint32] | None = field(default=None, compare=False)
+    # of a question whose right answer is chosen among several
+    answers: Answers | None = field(default=None, compare=False)
 
 
 def clean_target(
@@ -56,7 +59,7 @@ def clean_target(
         MixwrightError: no row has text.
     """
     documents: dict[bytes, Document] = {}
-    report = dict.fromkeys(TARGET_COUNTS, 0)
+    report = dict.fromkeys((*TARGET_COUNTS, *QUESTION_COUNTS), 0)
     for row in _with_answers(rows, name, gold_is):
         report["read"] += 1
         context, whole = split_query(row)
@@ -71,10 +74,14 @@ def clean_target(
         if not text.strip():
             report["empty"] += 1
             continue
+        answers = answers_of(row, whole, report)
+        if answers and text != whole:
+            report[CUT] += 1
+            answers = None
         key = content_hash(context + text)
         if key in documents:
             report["duplicates"] += 1
-        documents.setdefault(key, Document("target", text, context))
+        documents.setdefault(key, Document("target", text, context, answers=answers))
     if not documents:
         raise MixwrightError(
             f"{name}: no text in its {report['read']} rows; give the target a source with text,"
@@ -83,6 +90,7 @@ def clean_target(
     ordered = [documents[key] for key in sorted(documents)]
     first, size = _up_to(target_bytes, ordered)
     report["over_cap"] = len(ordered) - len(first)
+    report["questions"] = sum(document.answers is not None for document in first)
     return first, report | {"documents": len(first), "bytes": size}
 
 

@@ -40,6 +40,8 @@ class Extent:
     tokens: int
     # UTF-8 bytes of the sample, with what is held out of it
     bytes: int
+    # tokens of text beside the source that the models' checkpoint has read
+    read_before: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -60,6 +62,7 @@ def count_domains(
     shards: Sequence[str | Path],
     stated: Mapping[str, int] | None = None,
     held_out: tuple[float, int] = HELD_OUT,
+    read_before: Mapping[str, int] | None = None,
 ) -> "pd.DataFrame":
     """Returns the DOMAINS table of shards, from their manifests.
 
@@ -67,6 +70,7 @@ def count_domains(
         shards: folders of token shards, or of data sets of labelled rows.
         stated: domain -> training tokens of its source, where the study says so.
         held_out: share of a sample that is held out, and UTF-8 bytes of it at most.
+        read_before: domain -> tokens beside its source that the models' checkpoint has read.
 
     Raises:
         MixwrightError: a domain is said to hold fewer tokens than were read of it, or nobody knows
@@ -84,6 +88,8 @@ def count_domains(
                 row[key] = counts[key]
             if split == "train":
                 row |= _of_source(name, manifest, (stated or {}).get(name), held_out)
+                if read_before:
+                    row["read_before"] = read_before.get(name, 0)
             rows.append(row)
     return pd.DataFrame(rows).sort_values(["domain", "split"], ignore_index=True)
 
@@ -98,7 +104,7 @@ def train_domains(path: Path) -> tuple[Domain, ...]:
             domain = Domain(str(row.domain), sample, _share(row.share))
         else:
             domain = Domain(str(row.domain), source, _share(row.share), sample)
-        domains.append(domain)
+        domains.append(replace(domain, read_before=_read_before(row)))
     return tuple(domains)
 
 
@@ -119,7 +125,9 @@ def extents(domains: "Path | pd.DataFrame | None") -> dict[str, Extent]:
         if source is not None:
             name = str(row.domain)
             counted = str(row.counted)
-            of_domain[name] = Extent(name, source, counted, int(row.tokens), sizes[name])
+            of_domain[name] = Extent(
+                name, source, counted, int(row.tokens), sizes[name], _read_before(row)
+            )
     return of_domain
 
 
@@ -242,6 +250,11 @@ def _number(value: Any) -> int | None:
     if value is None or math.isnan(value):
         return None
     return int(value)
+
+
+def _read_before(row: Any) -> int:
+    """Tokens of a row that a checkpoint has read; none where the table does not count them."""
+    return _number(getattr(row, "read_before", None)) or 0
 
 
 def _share(value: Any) -> float | None:

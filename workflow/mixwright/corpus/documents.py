@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mixwright.corpus.cleaning import Document, clean_target
 from mixwright.corpus.ngrams import Hashes, Known, ngram_set
 from mixwright.corpus.parts import Part, clean
+from mixwright.corpus.questions import Answers
 from mixwright.corpus.spool import TOKENS, Draws, draws_in, read_spool, train_characters
 from mixwright.corpus.steps import Report
 from mixwright.corpus.text_settings import TextSettings
@@ -32,7 +33,7 @@ BATCH_ROWS = 512
 # The same of a single column of numbers.
 PIECE_ROWS = 100_000
 # The columns that a document is read from, in the order of its fields.
-READ = ("split", "text", "context", "tokens")
+READ = ("split", "text", "context", "tokens", "answers")
 # Those that files of all versions have.
 ALWAYS = READ[:3]
 SCHEMA = pa.schema(
@@ -45,6 +46,16 @@ SCHEMA = pa.schema(
         ("tokens", TOKENS),
     ]
 )
+# Of a target: the answers of a question; null where the document is none.
+ANSWERS = pa.struct(
+    [
+        ("lead", pa.string()),
+        ("texts", pa.list_(pa.string())),
+        ("characters", pa.list_(pa.int64())),
+        ("right", pa.int64()),
+    ]
+)
+TARGET_SCHEMA = pa.schema([*SCHEMA, ("answers", ANSWERS)])
 # Of a domain's part: the first bytes of the content hash, by which its documents are ordered, and
 # whether they share an n-gram with a target.
 PART_SCHEMA = pa.schema([*SCHEMA, ("hash", pa.uint64()), ("shared", pa.bool_())])
@@ -192,16 +203,17 @@ def write_documents(
     documents: Sequence[Document], to: str | Path, report: Mapping[str, int] | None = None
 ) -> None:
     """Writes documents in their order, atomically, and the counts of what was left out."""
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+    columns: dict[str, list[Any]] = {name: [] for name in TARGET_SCHEMA.names}
     for number, document in enumerate(documents):
         columns["document"].append(number)
         columns["split"].append(document.split)
         columns["text"].append(document.text)
         columns["context"].append(document.context)
         columns["tokens"].append(document.tokens)
+        columns["answers"].append(document.answers and document.answers.as_record())
     with written(to) as temporary:
         counts = {COUNTS: json.dumps(report or {})}
-        table = pa.table(columns, schema=SCHEMA.with_metadata(counts))
+        table = pa.table(columns, schema=TARGET_SCHEMA.with_metadata(counts))
         pq.write_table(table, temporary, compression="zstd")
 
 
@@ -294,8 +306,18 @@ def _documents(batch: Any, split: str | None) -> Iterator[Document]:
     # Files of older versions have no tokens.
     if "tokens" in batch.schema.names and batch.column("tokens").null_count < len(texts):
         listed = [_ids(tokens) for tokens in batch.column("tokens")]
-    for row in zip(splits, texts, contexts, listed, strict=True):
+    answers: list[Any] = [None] * len(texts)
+    # Domains have none.
+    if "answers" in batch.schema.names:
+        answers = [record and Answers.of_record(record) for record in _records(batch)]
+    for row in zip(splits, texts, contexts, listed, answers, strict=True):
         yield Document(*row)
+
+
+def _records(batch: Any) -> list[Any]:
+    """The answers of each document of a batch, as they were written."""
+    records: list[Any] = batch.column("answers").to_pylist()
+    return records
 
 
 def _ids(tokens: Any) -> NDArray[np.uint32] | None:

@@ -29,7 +29,7 @@ STRETCH = 1 << 18
 
 
 def encoded(
-    encoder: "Tokenizer", documents: Iterable[Document]
+    encoder: "Tokenizer", documents: Iterable[Document], without: str = ""
 ) -> Iterator[tuple[list[Document], Iterator[Ids]]]:
     """Yields batches of documents with the ids of their texts, nothing put around them.
 
@@ -38,13 +38,14 @@ def encoded(
     Args:
         encoder: the tokenizer.
         documents: in the order in which they come out.
+        without: a split whose documents come out without ids, for `token_bytes.sized` to encode.
 
     Raises:
         MixwrightError: the tokenizer cannot encode a text.
     """
-    encodings = ((batch, _encodings(encoder, batch)) for batch in batches(documents))
+    encodings = ((batch, _encodings(encoder, batch, without)) for batch in batches(documents))
     for batch, of_batch in _ahead(encodings):
-        yield batch, _ids(encoder, batch, of_batch)
+        yield batch, _ids(encoder, batch, of_batch, without)
 
 
 def ids_of(encoder: "Tokenizer", documents: Iterable[Document]) -> Iterator[Ids]:
@@ -144,13 +145,20 @@ def _ahead(items: Iterator[Any]) -> Iterator[Any]:
             yield item
 
 
-def _encodings(encoder: "Tokenizer", batch: Sequence[Document]) -> "list[Encoding]":
+def _encodings(encoder: "Tokenizer", batch: Sequence[Document], without: str) -> "list[Encoding]":
     """Encodings of the short texts of a batch; `_ids` puts the others between them."""
-    return _encode(encoder, [document.text for document in batch if _is_short(document)])
+    texts = []
+    for document in batch:
+        if document.split != without and _is_short(document):
+            texts.append(document.text)
+    return encode(encoder, texts)
 
 
 def _ids(
-    encoder: "Tokenizer", batch: Sequence[Document], encodings: "Sequence[Encoding]"
+    encoder: "Tokenizer",
+    batch: Sequence[Document],
+    encodings: "Sequence[Encoding]",
+    without: str,
 ) -> Iterator[Ids]:
     """Ids of every document of a batch."""
     if len(encodings) == len(batch):
@@ -159,9 +167,11 @@ def _ids(
         return
     short = iter(encodings)
     for document in batch:
-        if document.tokens is not None:
+        if document.split == without:
+            yield ()
+        elif document.tokens is not None:
             yield np.asarray(document.tokens)
-        elif len(document.text) <= STRETCH:
+        elif _is_short(document):
             yield next(short).ids
         else:
             yield _ids_of_long(encoder, document.text)
@@ -175,7 +185,7 @@ def _ids_of_long(encoder: "Tokenizer", text: str) -> Ids:
     """Ids of a text that is longer than a stretch, of 16 bits where they fit: they may be many."""
     ids = array("H")
     for stretch in stretches(text):
-        for encoding in _encode(encoder, [stretch]):
+        for encoding in encode(encoder, [stretch]):
             try:
                 ids.fromlist(encoding.ids)
             except OverflowError:
@@ -184,9 +194,17 @@ def _ids_of_long(encoder: "Tokenizer", text: str) -> Ids:
     return np.frombuffer(ids, ids.typecode)
 
 
-def _encode(encoder: "Tokenizer", texts: list[str]) -> "list[Encoding]":
+def encode(encoder: "Tokenizer", texts: list[str], with_offsets: bool = False) -> "list[Encoding]":
+    """Returns the encodings of some texts, nothing put around them.
+
+    Where in its text a token stands is known only `with_offsets`, which takes longer.
+
+    Raises:
+        MixwrightError: the tokenizer cannot encode a text.
+    """
+    method = encoder.encode_batch if with_offsets else encoder.encode_batch_fast
     try:
-        encodings: list[Encoding] = encoder.encode_batch_fast(texts, add_special_tokens=False)
+        encodings: list[Encoding] = method(texts, add_special_tokens=False)
     except Exception as error:
         # The Rust library raises nothing narrower.
         raise MixwrightError(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.corpus.documents import too_few
-from mixwright.corpus.pieces import joined
+from mixwright.corpus.held_out import joined
 from mixwright.corpus.shards import Examples
 from mixwright.corpus.tokenize import check_unknown
 from mixwright.errors import MixwrightError
@@ -19,7 +19,7 @@ from mixwright.files import read_json, reason, sha256, write_json, written
 # What all parts have alike.
 ALIKE = ("domain", "dtype", "vocabulary", "end_token", "mask_token", "tokenizer_sha256")
 # What else is read of them.
-NEEDED = {*ALIKE, "source_fingerprint", "unknown", "cleaning", "validation_layers", "splits"}
+NEEDED = {*ALIKE, "source_fingerprint", "unknown", "cleaning", "splits"}
 AGAIN = "tokenize this domain again"
 
 
@@ -48,7 +48,8 @@ def join_parts(
     """
     manifests = [_manifest_of(Path(part)) for part in parts]
     _check_alike(domain, manifests)
-    validation = _validation(parts, manifests)
+    of_parts = [Examples.load(Path(part) / "validation.npz") for part in parts]
+    validation = joined(of_parts, manifests[0]["end_token"])
     cleaning = summed(part["cleaning"] for part in manifests)
     _check_documents(domain, cleaning, len(parts))
     _check_size(domain, manifests, len(validation), cleaning, context)
@@ -175,15 +176,6 @@ def _check_size(
             f"{domain}: not one validation token; {_more(cleaning)}"
             " or raise corpus.validation_share"
         )
-
-
-def _validation(parts: Sequence[str | Path], manifests: Sequence[Mapping[str, Any]]) -> Examples:
-    """The validation examples of all parts, first pieces first."""
-    examples = []
-    for part, manifest in zip(parts, manifests, strict=True):
-        of_part = Examples.load(Path(part) / "validation.npz")
-        examples.append((of_part, manifest["validation_layers"]))
-    return joined(examples)
 
 
 def _unknown_share(manifests: Sequence[Mapping[str, Any]]) -> float:

@@ -18,6 +18,8 @@ from mixwright.errors import MixwrightError
 from mixwright.files import read_json, written
 
 Ints = NDArray[np.int64]
+# Of Examples, in their file.
+ARRAYS = ("tokens", "starts", "scored_from", "token_bytes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,34 +36,37 @@ class Examples:
     starts: Ints
     # (examples,) each >= 1
     scored_from: Ints
-    # (examples,) UTF-8 bytes of the scored text
-    scored_bytes: Ints
+    # (tokens,) UTF-8 bytes of each token's text, 0 for the end token
+    token_bytes: Ints
 
     @classmethod
-    def of(cls, rows: Iterable[tuple[Any, Any, int]], end_token: int) -> "Examples":
+    def of(cls, rows: Iterable[tuple[Any, Any, Any]], end_token: int) -> "Examples":
         """Returns the examples of rows; those without a scored token are left out.
 
         Args:
-            rows: (context tokens, scored tokens, bytes of the scored text).
+            rows: (context tokens, scored tokens, UTF-8 bytes of each of these tokens, the
+                context's first; one number where all have as many).
             end_token: id of the token that opens each example.
         """
-        pieces = [np.zeros(0, np.int64)]
+        tokens = [np.zeros(0, np.int64)]
+        token_bytes = [np.zeros(0, np.int64)]
         lengths = [0]
         scored_from = []
-        scored_bytes = []
-        for context, scored, size in rows:
+        for context, scored, sizes in rows:
             if len(scored) == 0:
                 continue
             for part in ([end_token], context, scored):
-                pieces.append(np.asarray(part, np.int64))
-            lengths.append(1 + len(context) + len(scored))
+                tokens.append(np.asarray(part, np.int64))
+            length = len(context) + len(scored)
+            of_each = np.asarray(sizes, np.int64)
+            token_bytes += (np.zeros(1, np.int64), np.broadcast_to(of_each, length))
+            lengths.append(1 + length)
             scored_from.append(1 + len(context))
-            scored_bytes.append(size)
         return cls(
-            tokens=np.concatenate(pieces),
+            tokens=np.concatenate(tokens),
             starts=np.cumsum(lengths, dtype=np.int64),
             scored_from=np.array(scored_from, np.int64),
-            scored_bytes=np.array(scored_bytes, np.int64),
+            token_bytes=np.concatenate(token_bytes),
         )
 
     def __len__(self) -> int:
@@ -72,6 +77,13 @@ class Examples:
         """Returns (examples,): tokens whose loss counts."""
         return np.diff(self.starts) - self.scored_from
 
+    @cached_property
+    def scored_bytes(self) -> Ints:
+        """Returns (examples,): UTF-8 bytes of the scored tokens."""
+        before = np.concatenate([[0], np.cumsum(self.token_bytes)])
+        opens = self.starts[:-1] + self.scored_from
+        return np.asarray(before[self.starts[1:]] - before[opens], np.int64)
+
     def save(self, path: str | Path, counts: Mapping[str, Any] | None = None) -> None:
         """Writes a compressed .npz, atomically and byte for byte reproducible.
 
@@ -80,27 +92,21 @@ class Examples:
             counts: of what was left out of the texts, for `read_counts`.
         """
         words = json.dumps(counts or {}).encode()
+        arrays: dict[str, Any] = {name: _narrow(getattr(self, name)) for name in ARRAYS}
         with written(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(
-                file,
-                tokens=self.tokens,
-                starts=self.starts,
-                scored_from=self.scored_from,
-                scored_bytes=self.scored_bytes,
-                counts=np.frombuffer(words, np.uint8),
-            )
+            np.savez_compressed(file, counts=np.frombuffer(words, np.uint8), **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "Examples":
-        """Reads what `save` wrote; a missing or broken file is a MixwrightError."""
+        """Reads what `save` wrote.
+
+        Raises:
+            MixwrightError: the file is missing or broken, or of a version that did not write the
+                bytes of each token.
+        """
         try:
             with np.load(path) as arrays:
-                return cls(
-                    arrays["tokens"],
-                    arrays["starts"],
-                    arrays["scored_from"],
-                    arrays["scored_bytes"],
-                )
+                return cls(*(arrays[name].astype(np.int64) for name in ARRAYS))
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise MixwrightError(
                 f"{path}: not a file of examples ({error.__class__.__name__});"
@@ -113,14 +119,16 @@ class Examples:
         examples: int | None = None,
         example_tokens: int | None = None,
     ) -> "Examples":
-        """Returns the first whole examples, each cut to a length.
+        """Returns the first examples, each cut to a length, and the last to a number of tokens.
 
         An example that is too long keeps the end token, the last tokens of its context (at least
         half the room, if it has them) and the start of its scored text, so that short answers
-        after long contexts stay scored. Bytes shrink in proportion, rounded.
+        after long contexts stay scored.
 
         Args:
-            tokens: scored tokens to reach, by one example at least; None for all.
+            tokens: scored tokens to reach; None for all. The example that reaches them is cut
+                there, so that exactly so many are scored. If it has a context it stays whole: a
+                cut answer would be another answer.
             examples: examples at most; None for all.
             example_tokens: tokens of an example at most; None for its length.
         """
@@ -134,33 +142,37 @@ class Examples:
         if examples is not None:
             count = min(examples, count)
         if tokens is not None:
-            count = min(count, int(np.searchsorted(np.cumsum(scored), tokens)) + 1)
+            total = np.cumsum(scored)
+            last = int(np.searchsorted(total, tokens))
+            count = min(count, last + 1)
+            if last < len(self) and self.scored_from[last] == 1:
+                scored[last] -= total[last] - tokens
         end_token = int(self.tokens[0]) if len(self) else 0
         return Examples.of(self._cut(context[:count], scored[:count]), end_token)
 
-    def _cut(self, context: Ints, scored: Ints) -> Iterable[tuple[Ints, Ints, int]]:
+    def _cut(self, context: Ints, scored: Ints) -> Iterable[tuple[Ints, Ints, Ints]]:
         """Rows of the first examples with so many tokens before and after scoring starts."""
         # Places where scoring starts.
         count = len(context)
         opens = self.starts[:count] + self.scored_from[:count]
-        whole = np.maximum(self.scored_tokens[:count], 1)
-        share = scored / whole
-        sizes = np.rint(self.scored_bytes[:count] * share).astype(np.int64)
-        for at, before, after, size in zip(opens, context, scored, sizes.tolist(), strict=True):
-            yield self.tokens[at - before : at], self.tokens[at : at + after], size
+        for at, before, after in zip(opens, context, scored, strict=True):
+            first = at - before
+            last = at + after
+            yield self.tokens[first:at], self.tokens[at:last], self.token_bytes[first:last]
+
+    def rows(self) -> Iterable[tuple[Ints, Ints, Ints]]:
+        """Yields each example as `of` takes it: its context, what is scored, and the bytes."""
+        return self._cut(self.scored_from - 1, self.scored_tokens)
 
     def whole(self) -> "Examples":
-        """Returns the same examples with their context scored too.
+        """Returns the same examples with their context scored too."""
+        everywhere = np.ones_like(self.scored_from)
+        return Examples(self.tokens, self.starts, everywhere, self.token_bytes)
 
-        Bytes grow in proportion, rounded.
-        """
-        growth = (np.diff(self.starts) - 1) / np.maximum(self.scored_tokens, 1)
-        return Examples(
-            self.tokens,
-            self.starts,
-            np.ones_like(self.scored_from),
-            np.rint(self.scored_bytes * growth).astype(np.int64),
-        )
+
+def _narrow(array: Ints) -> NDArray[Any]:
+    """Numbers from 0 on in the smallest type that holds them."""
+    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
 
 
 def read_counts(path: str | Path) -> dict[str, Any]:

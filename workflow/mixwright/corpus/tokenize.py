@@ -11,12 +11,14 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mixwright.corpus.choices import Choices
 from mixwright.corpus.cleaning import Document
 from mixwright.corpus.copies import WithoutCopies
 from mixwright.corpus.documents import read_counts, read_texts
 from mixwright.corpus.encoding import Ids, Unknown, encoded, ids_of
-from mixwright.corpus.pieces import pieces_of
-from mixwright.corpus.shards import Examples
+from mixwright.corpus.questions import WITHOUT_TOKEN, Answers
+from mixwright.corpus.shards import Examples, Ints
+from mixwright.corpus.token_bytes import sized
 from mixwright.corpus.tokenizer import mask_id
 from mixwright.errors import MixwrightError
 from mixwright.files import sha256, write_json, written
@@ -68,11 +70,12 @@ def tokenize_part(
         temporary.mkdir()
         pace = TextPace(say, f"{domain}: tokenized", distinct.counts.get("bytes"))
         with (temporary / "train.bin").open("wb") as file:
-            for batch, ids in encoded(encoder, distinct):
+            for batch, ids in encoded(encoder, distinct, without="validation"):
                 part.add(batch, ids, file)
+                part.hold_out(sized(encoder, _of_split("validation", batch)))
                 for document in batch:
                     pace.add(len(document.text.encode()))
-        validation, layers = pieces_of(part.validation, end)
+        validation = Examples.of(part.validation, end)
         validation.save(temporary / "validation.npz")
         np.save(temporary / "unigram.npy", part.unigram)
         train = part.counts("train") | {"sha256": part.train_hash.hexdigest()}
@@ -88,7 +91,6 @@ def tokenize_part(
             "source_fingerprint": part.fingerprint.hexdigest(),
             "unknown": {"count": part.unknown.count, "total": part.unknown.total},
             "cleaning": distinct.counts,
-            "validation_layers": layers,
             "splits": {"train": train, "validation": held_out},
         }
         write_json(temporary / "manifest.json", manifest)
@@ -99,6 +101,8 @@ def tokenize_target(
     name: str, documents: str | Path, tokenizer: str | Path, to: str | Path
 ) -> None:
     """Writes `targets/<target>.npz`: every document an example, its context before what is scored.
+
+    Of questions all answers are written too (`corpus.choices.Choices`).
 
     Args:
         name: the target, for messages.
@@ -118,7 +122,13 @@ def tokenize_target(
     texts = (row.context + row.text for row in rows)
     unknown.add(examples.tokens, texts, len(examples))
     check_unknown(name, unknown.share, tokenizer)
-    examples.save(to, {"unknown": unknown.share, "cleaning": read_counts(documents)})
+    choices, unscored = choices_of(encoder, rows, end)
+    counts = read_counts(documents) | {WITHOUT_TOKEN: unscored}
+    counts["questions"] = len(choices) if choices else 0
+    with written(to) as temporary:
+        examples.save(temporary, {"unknown": unknown.share, "cleaning": counts})
+        if choices:
+            choices.add_to(temporary)
 
 
 def check_unknown(name: str, share: float, tokenizer: str | Path) -> None:
@@ -142,8 +152,9 @@ class _Part:
     end: int
     vocabulary: int
     unknown: Unknown
-    # ids and UTF-8 bytes of the documents that are held out: few, whatever the domain's size
-    validation: list[tuple[Ids, int]] = field(default_factory=list)
+    # No context, ids, and the bytes of each token, of the documents that are held out: few,
+    # whatever the domain's size.
+    validation: list[tuple[Ids, Ids, Ints]] = field(default_factory=list)
     # of the training split
     tokens: int = 0
     text_bytes: int = 0
@@ -173,18 +184,21 @@ class _Part:
                 _append(stream, of_document)
                 stream.append(self.end)
                 texts.append(document.text)
-            elif document.split == "validation":
-                self.validation.append((of_document, len(document.text.encode())))
         self._hash(batch)
         self._write(stream, texts, file)
+
+    def hold_out(self, documents: Iterable[tuple[Ids, Ints]]) -> None:
+        """Adds documents to the validation split: the ids of each, and their bytes."""
+        for ids, sizes in documents:
+            self.validation.append(([], np.asarray(ids, self.dtype), sizes))
 
     def counts(self, split: str) -> dict[str, int]:
         """Returns the tokens, UTF-8 bytes and documents of a split."""
         if split == "train":
             return {"tokens": self.tokens, "bytes": self.text_bytes, "documents": self.documents}
         return {
-            "tokens": sum(len(ids) for ids, _ in self.validation),
-            "bytes": sum(size for _, size in self.validation),
+            "tokens": sum(len(ids) for _, ids, _ in self.validation),
+            "bytes": sum(int(sizes.sum()) for _, _, sizes in self.validation),
             "documents": len(self.validation),
         }
 
@@ -258,13 +272,65 @@ def _append(stream: "array[int]", ids: Ids) -> None:
 
 def _examples(encoder: "Tokenizer", rows: Sequence[Document], end: int) -> Examples:
     """Context and text are encoded apart, so that the scored tokens are the scored bytes."""
-    contexts = ids_of(encoder, _contexts(rows))
-    texts = ids_of(encoder, rows)
-    sizes = (len(row.text.encode()) for row in rows)
-    return Examples.of(zip(contexts, texts, sizes, strict=True), end)
+    contexts = sized(encoder, _contexts(rows))
+    pairs = zip(contexts, sized(encoder, rows), strict=True)
+    return Examples.of(map(_example, pairs), end)
+
+
+def _example(pair: tuple[tuple[Ids, Ints], tuple[Ids, Ints]]) -> tuple[Ids, Ids, Ints]:
+    """A row of Examples: a context and a text, each with the bytes of its tokens."""
+    (context, context_bytes), (text, text_bytes) = pair
+    return context, text, np.concatenate([context_bytes, text_bytes])
+
+
+def choices_of(
+    encoder: "Tokenizer", rows: Sequence[Document], end: int
+) -> tuple[Choices | None, int]:
+    """Returns the answers of the documents that are questions, and how many questions are lost.
+
+    A question is lost where the tokenizer has no token for one of its answers. Without questions
+    there are no choices.
+    """
+    examples = _numbers(encoder, rows)
+    questions: list[tuple[Answers, int]] = []
+    documents: list[Document] = []
+    lost = 0
+    for row, example in zip(rows, examples, strict=True):
+        if row.answers is None:
+            continue
+        context = row.context + row.answers.lead
+        of_question = [Document("target", text, context) for text in row.answers.texts]
+        if example is None or None in _numbers(encoder, of_question):
+            lost += 1
+            continue
+        questions.append((row.answers, example))
+        documents += of_question
+    if not questions:
+        return None, lost
+    choices = Choices.of(
+        _examples(encoder, documents, end),
+        [answers.characters for answers, _ in questions],
+        [answers.right for answers, _ in questions],
+        [example for _, example in questions],
+    )
+    return choices, lost
+
+
+def _numbers(encoder: "Tokenizer", rows: Sequence[Document]) -> list[int | None]:
+    """The number of each row among the examples; None where it has no token to score."""
+    numbers: list[int | None] = []
+    count = 0
+    for ids in ids_of(encoder, rows):
+        numbers.append(count if len(ids) else None)
+        count += len(ids) > 0
+    return numbers
 
 
 def _contexts(rows: Iterable[Document]) -> Iterator[Document]:
     """The contexts of documents, as documents."""
     for row in rows:
         yield Document(row.split, row.context)
+
+
+def _of_split(split: str, documents: Iterable[Document]) -> list[Document]:
+    return [document for document in documents if document.split == split]

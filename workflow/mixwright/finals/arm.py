@@ -7,12 +7,23 @@ from pathlib import Path
 from mixwright.corpus.shards import Shard
 from mixwright.corpus.tokenizer_files import fingerprint
 from mixwright.mixture import Mixture, digest
+from mixwright.proxies.init import checkpoint_print
 from mixwright.study.recipes import keyed
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
 
 # the settings of a study's section `final` that change the trained weights
-RECIPE = ("shape", "batch", "optimizer", "device", "precision")
+RECIPE = (
+    "shape",
+    "batch",
+    "optimizer",
+    "device",
+    "precision",
+    "micro_batch",
+    "attention",
+    "cross_entropy",
+    "compile",
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +70,19 @@ def content_key(
         "weights": weights,
         "seed": arm.seed,
         "steps": study.final_steps,
-        "recipe": keyed({name: final[name] for name in RECIPE}),
+        "recipe": keyed({name: final[name] for name in RECIPE if name in final}),
         "shards": prints,
         "tokenizer": fingerprint(tokenizer, whole),
         "version": VERSIONS["final"],
     }
-    return digest(content | study.final_processes, 32)
+    return digest(content | study.final_computed | study.final_processes | _start(study), 32)
+
+
+def _start(study: Study) -> dict[str, str]:
+    """The fingerprint of the checkpoint or configuration that finals start from; empty without."""
+    prints = {}
+    for key in ("init", "from"):
+        name = study.final.get(key)
+        if name:
+            prints[key] = checkpoint_print(name, f"final.{key}", weights=key == "init")
+    return prints

@@ -1,17 +1,33 @@
-"""Callbacks of a Trainer: progress lines, a checkpoint before SIGTERM, an end where it diverged.
+"""Callbacks of a Trainer: progress lines, checkpoints, copies, an end where it diverged.
 
 transformers calls them after every step of a final model.
 """
 
-from collections.abc import Callable
-from typing import Any
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+import torch
+from torch import nn
+from torch.distributed.tensor import DTensor
+from transformers import (
+    PreTrainedModel,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
+from mixwright.finals.processes import Processes
 from mixwright.progress import Log, Pace
 
-# how often in a training its loss is looked at
-LOOKS = 100
+if TYPE_CHECKING:
+    from mixwright.finals.trainer import FinalTrainer
+
+# writes a model into a folder that is not there yet
+Save = Callable[[Path, PreTrainedModel], None]
 
 
 class Progress(TrainerCallback):
@@ -53,51 +69,107 @@ class Progress(TrainerCallback):
         self._pace.tell(where, done, left)
 
 
-class Interruption(TrainerCallback):
-    """Saves a checkpoint and stops the training once `requested` says so.
+class Watch(TrainerCallback):
+    """Decides after every step whether to save a checkpoint, and whether to stop.
 
-    There is no checkpoint after the last step: the model itself is saved then.
+    Told to end, a training saves a checkpoint and stops. Where a loss is not finite any more it
+    stops and saves nothing; before every checkpoint the weights are looked at too, so that none
+    holds spoilt ones. After the last step there is no checkpoint: the model itself is saved then.
+
+    Args:
+        trained: what is watched.
+        processes: those that train together; they stop and save after the same step.
+        terminated: whether this process is told to end.
+        minutes: between checkpoints; None: Trainer counts steps.
     """
 
-    def __init__(self, requested: Callable[[], bool]) -> None:
-        self._requested = requested
+    def __init__(
+        self,
+        trained: "FinalTrainer",
+        processes: Processes,
+        terminated: Callable[[], bool],
+        minutes: float | None = None,
+    ) -> None:
+        self._trained = trained
+        self._processes = processes
+        self._terminated = terminated
+        self._seconds = math.inf if minutes is None else 60 * minutes
+        self._saved = time.monotonic()
+        self.diverged = False
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Tells the Trainer whether to save, and whether to stop."""
-        # Asked after the last step too: of several processes all have to take part.
-        stop = self._requested()
-        if state.global_step >= state.max_steps:
+        last = state.global_step >= state.max_steps
+        now = last or control.should_save
+        spoilt = not self._trained.finite(now)
+        # the clock of one process counts
+        due = self._processes.leads and time.monotonic() - self._saved >= self._seconds
+        # asked after the last step too: of several processes all have to take part
+        flags = (self._terminated(), due, spoilt)
+        stops, due, self.diverged = self._processes.each(flags)
+        control.should_save = (control.should_save or due or stops) and not last
+        if control.should_save and not self.diverged:
+            self.diverged = self._spoilt()
+        if self.diverged:
             control.should_save = False
-            control.should_training_stop = True
-            return
-        control.should_save = control.should_save or stop
-        control.should_training_stop = stop
+        if control.should_save:
+            self._saved = time.monotonic()
+        control.should_training_stop = last or stops or self.diverged
+
+    def _spoilt(self) -> bool:
+        """Whether a loss or a weight of any process is not finite."""
+        sound = self._trained.finite(now=True) and finite(self._trained.model)
+        return self._processes.any(not sound)
 
 
-class Divergence(TrainerCallback):
-    """Stops a training whose loss is not finite any more, and saves nothing of it.
-
-    It looks at the loss about a hundred times, for each look waits for the device; and before
-    every checkpoint, so that none holds spoilt weights. It comes after `Interruption`.
+class Snapshots(TrainerCallback):
+    """Keeps copies of the model as it was after some steps; none of spoilt weights.
 
     Args:
-        diverged: whether a loss was not finite; all processes that train together agree.
+        trained: whose model it is.
+        steps: step -> the name of its copy.
+        processes: those that train together.
+        folder: of the copies. One that is there already, of before a kill, stays.
+        save: writes a model into a folder; every process calls it, the leader writes.
     """
 
-    def __init__(self, diverged: Callable[[], bool]) -> None:
-        self._diverged = diverged
-        self.stopped = False
+    def __init__(
+        self,
+        trained: "FinalTrainer",
+        steps: Mapping[int, str],
+        processes: Processes,
+        folder: Path,
+        save: Save,
+    ) -> None:
+        self._trained = trained
+        self._steps = steps
+        self._processes = processes
+        self._folder = folder
+        self._save = save
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Tells the Trainer to stop, and not to save."""
-        last = state.global_step >= state.max_steps
-        regular = state.global_step % max(1, state.max_steps // LOOKS) == 0
-        look = regular or last or control.should_save
-        if look and self._diverged():
-            self.stopped = True
-            control.should_save = False
-            control.should_training_stop = True
+        """Saves a copy, if it is time."""
+        name = self._steps.get(state.global_step)
+        if name is None:
+            return
+        target = self._folder / name
+        sound = self._trained.finite(now=True) and finite(self._trained.model)
+        if self._processes.any(not sound) or self._processes.any(target.exists()):
+            return
+        self._save(target, self._trained.model)
+
+
+@torch.no_grad()
+def finite(model: nn.Module) -> bool:
+    """Returns whether all weights of a model are finite, or this process's slices of them."""
+    for parameter in model.parameters():
+        weights: torch.Tensor = parameter
+        if isinstance(parameter, DTensor):
+            weights = parameter.to_local()
+        if not bool(weights.isfinite().all()):
+            return False
+    return True

@@ -1,10 +1,12 @@
 """Builds a final model by transformers: its shape and its first weights."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     BertConfig,
@@ -16,9 +18,16 @@ from transformers import (
 )
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import HEAD_MULTIPLE, MASKED, table_rows
+from mixwright.learners import HEAD_MULTIPLE, MASKED, NORM_EPSILON, THETA, table_rows
+from mixwright.proxies.init import checkpoint_folder
+from mixwright.proxies.start import loaded_model, without_dropout
 
 Shape = Mapping[str, Any]
+
+
+def _epsilon(shape: Shape) -> float:
+    """What the model's norms add to a variance."""
+    return float(shape.get("epsilon") or NORM_EPSILON[shape["architecture"]])
 
 
 def _llama(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
@@ -30,8 +39,9 @@ def _llama(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         num_attention_heads=shape["heads"],
         num_key_value_heads=shape.get("key_value_heads", shape["heads"]),
         max_position_embeddings=shape["context"],
-        rms_norm_eps=1e-5,
-        tie_word_embeddings=False,
+        rms_norm_eps=_epsilon(shape),
+        rope_parameters={"rope_type": "default", "rope_theta": shape.get("theta", THETA)},
+        tie_word_embeddings=shape.get("tied", False),
         bos_token_id=end_token,
         eos_token_id=end_token,
         # the embedding of padding is never trained, and here it would be the end token's
@@ -42,11 +52,12 @@ def _llama(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
 def _gpt2(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
     return GPT2Config(
         vocab_size=vocabulary,
-        n_positions=shape["context"],
+        n_positions=shape.get("positions") or shape["context"],
         n_embd=shape["width"],
         n_inner=shape["hidden"],
         n_layer=shape["layers"],
         n_head=shape["heads"],
+        layer_norm_epsilon=_epsilon(shape),
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,
@@ -66,9 +77,10 @@ def _neox(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         max_position_embeddings=shape["context"],
         rope_parameters={
             "rope_type": "default",
-            "rope_theta": 10_000.0,
+            "rope_theta": shape.get("theta", THETA),
             "partial_rotary_factor": 0.25,
         },
+        layer_norm_eps=_epsilon(shape),
         tie_word_embeddings=False,
         bos_token_id=end_token,
         eos_token_id=end_token,
@@ -83,8 +95,9 @@ def _bert(shape: Shape, vocabulary: int, end_token: int) -> PreTrainedConfig:
         intermediate_size=shape["hidden"],
         num_hidden_layers=shape["layers"],
         num_attention_heads=shape["heads"],
-        max_position_embeddings=shape["context"],
+        max_position_embeddings=shape.get("positions") or shape["context"],
         type_vocab_size=1,
+        layer_norm_eps=_epsilon(shape),
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
         eos_token_id=end_token,
@@ -134,6 +147,59 @@ def build(shape: Shape, tokens: int, end_token: int, seed: int) -> PreTrainedMod
         kind = AutoModelForMaskedLM
     model = kind.from_config(config, dtype=torch.float32)
     _initialise(model, torch.Generator().manual_seed(seed))
+    return model
+
+
+def build_final(
+    final: Mapping[str, Any], tokens: int, end_token: int, seed: int
+) -> PreTrainedModel:
+    """Builds the model of a study's section `final`, in float32.
+
+    With `init` its weights are the checkpoint's, whatever the seed. With `from` they are first
+    weights: as proxies have them where the packed trainer has such a model, else those that
+    transformers draws, by the seed. No model has dropout.
+
+    Args:
+        final: the resolved section.
+        tokens: tokens that the tokenizer knows.
+        end_token: the number of the token that ends a document; of a shape of config/models.
+        seed: of the first weights.
+
+    Raises:
+        MixwrightError: the model cannot be built or loaded, or knows fewer tokens.
+    """
+    shape = final["shape"]
+    start = final.get("init") or final.get("from")
+    if not start:
+        return build(shape, tokens, end_token, seed)
+    table_rows("final", shape, tokens)
+    masked = shape["architecture"] in MASKED
+    if final.get("init"):
+        folder = checkpoint_folder(start, "final.init")
+        return loaded_model(folder, f"final.init: {folder}", masked)
+    path = checkpoint_folder(start, "final.from", weights=False)
+    model = _of_configuration(path, masked, seed)
+    without_dropout(model, f"final.from: {start}")
+    if shape["architecture"] in CONFIGS:
+        _initialise(model, torch.Generator().manual_seed(seed))
+    return model
+
+
+def _of_configuration(path: Path, masked: bool, seed: int) -> PreTrainedModel:
+    """A model of a configuration of transformers, with the weights that transformers draws."""
+    kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM
+    # transformers draws by torch's global generator, which is put back
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            config = AutoConfig.from_pretrained(path, local_files_only=True)
+            model: PreTrainedModel = kind.from_config(config, dtype=torch.float32)
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise MixwrightError(
+                f"final.from: transformers builds no model of {path} ({reason});"
+                " name a configuration that it knows"
+            ) from None
     return model
 
 

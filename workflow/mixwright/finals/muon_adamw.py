@@ -10,11 +10,12 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from mixwright.finals.muon import PLAIN, Muon, layouts
 from mixwright.proxies.optimizer import with_muon
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """`torch.optim.Muon` on some matrices, `torch.optim.AdamW` on the rest.
+    """Muon on some matrices, `torch.optim.AdamW` on the rest.
 
     Args:
         hidden: matrices (2-D) for Muon; may be empty.
@@ -22,6 +23,7 @@ class MuonAdamW(torch.optim.Optimizer):
         vectors: what AdamW trains without weight decay.
         recipe: the section `optimizer` of a study: muon_lr, adam_lr, betas, weight_decay.
         muon: the class of Muon.
+        settings: its layouts of the hidden matrices, and the type of its products.
     """
 
     def __init__(
@@ -30,7 +32,8 @@ class MuonAdamW(torch.optim.Optimizer):
         matrices: list[nn.Parameter],
         vectors: list[nn.Parameter],
         recipe: Mapping[str, Any],
-        muon: type[torch.optim.Muon] = torch.optim.Muon,
+        muon: type[Muon] = Muon,
+        **settings: Any,
     ) -> None:
         decay = recipe["weight_decay"]
         self._adamw = torch.optim.AdamW(
@@ -42,7 +45,7 @@ class MuonAdamW(torch.optim.Optimizer):
         self._muon = None
         groups = self._adamw.param_groups
         if hidden:
-            self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay)
+            self._muon = muon(hidden, lr=recipe["muon_lr"], weight_decay=decay, **settings)
             # Muon's come first: checkpoints number the parameters in this order
             groups = self._muon.param_groups + groups
         super().__init__(groups, {})
@@ -52,11 +55,18 @@ class MuonAdamW(torch.optim.Optimizer):
         cls,
         model: PreTrainedModel,
         recipe: Mapping[str, Any],
-        muon: type[torch.optim.Muon] = torch.optim.Muon,
+        muon: type[Muon] = Muon,
+        dtype: torch.dtype = torch.float32,
     ) -> "MuonAdamW":
         """Returns the optimizer of a model of transformers.
 
         Embeddings, head and norms go to AdamW, every other matrix to Muon if the recipe has it.
+
+        Args:
+            model: the model.
+            recipe: the section `optimizer` of a study.
+            muon: the class of Muon.
+            dtype: of Muon's products.
         """
         tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
         tables.append(model.get_output_embeddings().weight)
@@ -75,7 +85,9 @@ class MuonAdamW(torch.optim.Optimizer):
                 hidden.append(parameter)
             else:
                 matrices.append(parameter)
-        return cls(hidden, matrices, vectors, recipe, muon)
+        by_id = layouts(model)
+        in_order = [by_id.get(id(matrix), PLAIN) for matrix in hidden]
+        return cls(hidden, matrices, vectors, recipe, muon, layouts=in_order, dtype=dtype)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

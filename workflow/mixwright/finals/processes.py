@@ -1,7 +1,7 @@
 """The processes that train one final at the same time: which of them leads, and how they agree."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mixwright.errors import MixwrightError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device
 
 # the others wait while the leader waits for a final that another job trains
 PATIENCE = timedelta(days=7)
@@ -20,7 +20,7 @@ PATIENCE = timedelta(days=7)
 class Processes:
     """This process among those that train a final; only the leader writes files.
 
-    Every process has to call `from_leader`, `any` and `mean`: each waits for all the others.
+    Every process has to call `from_leader`, `any`, `each` and `mean`: they wait for all others.
     """
 
     rank: int = 0  # the number of this process, from 0
@@ -44,14 +44,20 @@ class Processes:
 
     def any(self, flag: bool) -> bool:
         """Returns whether the flag is set in one of the processes."""
+        return self.each([flag])[0]
+
+    def each(self, flags: Sequence[bool]) -> list[bool]:
+        """Returns of each flag whether it is set in one of the processes."""
         if self.size == 1:
-            return flag
+            return list(flags)
         from torch import tensor
 
-        return bool(self._sum(tensor(float(flag))))
+        numbers = [float(flag) for flag in flags]
+        counts = self._sum(tensor(numbers))
+        return [bool(count) for count in counts]
 
     def mean(self, value: "Tensor") -> "Tensor":
-        """Returns the mean of a number over the processes."""
+        """Returns the mean of numbers over the processes."""
         if self.size == 1:
             return value
         return self._sum(value) / self.size
@@ -95,8 +101,32 @@ def joined(final: Mapping[str, Any]) -> Iterator[Processes]:
 
     # unset, accelerate takes all cores for every process
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    backend = "gloo" if final["device"] == "cpu" else "cuda:nccl,cpu:gloo"
-    distributed.init_process_group(backend)
+    if final["device"] == "cpu":
+        distributed.init_process_group("gloo")
+    else:
+        # nccl would guess its GPU by the rank, which is wrong on a second node
+        distributed.init_process_group("cuda:nccl,cpu:gloo", device_id=_gpu())
     group = distributed.new_group(backend="gloo", timeout=PATIENCE)
     yield Processes(distributed.get_rank(), requested, group)
     distributed.destroy_process_group()
+
+
+def _gpu() -> "device":
+    """This process's GPU among those in sight, taken before anything else touches one.
+
+    torchrun numbers the processes of a node.
+
+    Raises:
+        MixwrightError: fewer GPUs are in sight than processes run on this machine.
+    """
+    from torch import cuda, device
+
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    count = cuda.device_count()
+    if number >= count:
+        raise MixwrightError(
+            f"final.processes: process {number + 1} of this machine finds {count} GPUs in sight;"
+            " ask for a GPU for each, or lower final.processes"
+        )
+    cuda.set_device(number)
+    return device("cuda", number)

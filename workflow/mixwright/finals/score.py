@@ -1,10 +1,11 @@
 """Scores the final models on held-out text: nats/token and bits/byte.
 
-The texts are every target, and every domain's validation split.
+The texts are every target, and every domain's validation split. Questions with several answers are
+asked too.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +15,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixwright import tables
+from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import Unigrams, scored_counts
 from mixwright.errors import MixwrightError
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
+from mixwright.proxies.questions import NO_CHOICES, Questions
 from mixwright.proxies.scored import scored_texts
 from mixwright.study.study import Study
 
 if TYPE_CHECKING:
-    from transformers import BertForMaskedLM, PreTrainedModel
-
-LOGITS = 2**24  # most logits held at a time: 64 MiB in float32
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,31 @@ def evaluate_finals(
     targets: Mapping[str, Examples],
     shards: Sequence[Shard],
     study: Study,
+    choices: Mapping[str, Choices] = NO_CHOICES,
     log: Log = say,
 ) -> Scored:
     """Scores each model of a FINALS table once.
 
     A final that diverged has no score. Of the others `evaluation.final_tokens` of every text are
-    scored. An arm with a goal of its own is scored on that target alone. The column `unigram` is
-    the loss of the unigram model of the arm's own mixture on the same tokens, in the same unit.
+    scored, and their questions asked. An arm with a goal of its own is scored on that target
+    alone. The column `unigram` is the loss of the unigram model of the arm's own mixture on the
+    same tokens, in the same unit; of questions it is a guess.
 
     Raises:
         MixwrightError: a task has no example, or a final model is gone.
     """
-    tasks = scored_texts(targets, shards, study, study.evaluation["final_tokens"])
+    evaluation = study.evaluation
+    tasks = scored_texts(targets, shards, study, evaluation["final_tokens"])
+    questions = Questions.of_texts(choices, tasks, evaluation.get("example_tokens"))
     shards = sorted(shards, key=lambda shard: shard.domain)
-    device = study.final["device"]
     mask = shards[0].mask_token if study.learner.masked else None
     scores: list[dict[str, Any]] = []
     documents: list[pd.DataFrame] = []
     pairs = 0
     # no folder is a final that diverged
     for folder, arms in finals.groupby("folder", sort=False, dropna=True):
-        losses = _model_losses(str(folder), tasks, device, mask)
+        losses = _folder_losses(str(folder), tasks | questions.texts, study, mask)
+        answered = questions.scores({name: -nats for name, nats in losses.items()})
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
             names = {"mixer": arm.mixer, "seed": arm.seed}
@@ -69,9 +74,14 @@ def evaluate_finals(
                 if not pd.isna(arm.goal) and arm.goal != task:
                     continue
                 pairs += 1
-                for row in score(task, losses[task], examples, unigram[task]):
-                    scores.append(names | row)
-                documents.append(_documents(names, task, losses[task], examples))
+                rows = score(task, losses[task], examples, unigram[task])
+                of_task = _documents(names, task, losses[task], examples)
+                if task in answered:
+                    rows += questions.score_rows(task, answered[task])
+                    columns = questions.by_example(task, answered[task], len(examples))
+                    of_task = of_task.assign(**columns)
+                scores += [names | row for row in rows]
+                documents.append(of_task)
         log(f"scored {pairs:,} pairs of a final and a task")
     if not scores:
         return Scored(_empty(tables.SCORES), _empty(tables.DOCUMENTS))
@@ -109,93 +119,55 @@ def score(
     ]
 
 
-def example_losses(
-    model: "PreTrainedModel", examples: Examples, device: str = "cpu"
-) -> NDArray[np.float64]:
-    """Scores examples under a causal language model of transformers.
-
-    Returns:
-        (examples,) nats, summed over each example's scored tokens.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    sums = np.empty(len(examples), np.float64)
-    with torch.inference_mode():
-        for chosen, tokens, scored in _batches(examples, model.config.vocab_size):
-            batch = torch.from_numpy(tokens).to(device)
-            logits = model(input_ids=batch[:, :-1], use_cache=False).logits.float()
-            labels = batch[:, 1:].flatten()
-            losses = cross_entropy(logits.flatten(0, 1), labels, reduction="none")
-            losses = losses.view(len(chosen), -1)
-            sums[chosen] = (losses.double().cpu().numpy() * scored).sum(axis=1)
-    return sums
-
-
-def _batches(
-    examples: Examples, vocabulary: int
-) -> Iterator[tuple[NDArray[Any], NDArray[np.int64], NDArray[np.bool_]]]:
-    """Batches of examples of similar length.
-
-    Yields:
-        (B,) the numbers of the examples.
-        (B, T) their tokens, padded at the end, which no causal model sees.
-        (B, T - 1) which tokens after the first are scored.
-    """
-    lengths = np.diff(examples.starts)
-    order = np.argsort(lengths, kind="stable")
-    while len(order):
-        # the longest of a batch decides its width, so cut from the long end
-        width = int(lengths[order[-1]])
-        size = max(1, LOGITS // (vocabulary * width))
-        chosen = order[-size:]
-        order = order[:-size]
-        # past the end of an example its last token is repeated
-        offsets = np.minimum(np.arange(width), lengths[chosen, None] - 1)
-        tokens = examples.tokens[examples.starts[chosen, None] + offsets]
-        position = np.arange(1, width)
-        begins = examples.scored_from[chosen, None]
-        scored = (position >= begins) & (position < lengths[chosen, None])
-        yield chosen, tokens, scored
-
-
-def masked_losses(
-    model: "BertForMaskedLM", examples: Examples, mask: int, device: str = "cpu"
-) -> NDArray[np.float64]:
-    """Scores examples under a BertForMaskedLM, in the windows and with the masks of proxies.
-
-    Returns:
-        (examples,) nats, summed over each example's scored tokens.
-    """
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    from mixwright.proxies.scoring import Exam
-
-    sums = torch.zeros(len(examples), dtype=torch.float64)
-    exam = Exam.of({"": examples}, model.config.max_position_embeddings, device, mask=mask)
-    with torch.inference_mode():
-        for batch in exam.batches:
-            states = model.bert(input_ids=batch.tokens).last_hidden_state
-            logits = model.cls(states.flatten(0, 1)[batch.places])
-            losses = cross_entropy(logits.float(), batch.labels, reduction="none")
-            sums.index_add_(0, batch.columns.cpu(), losses.double().cpu())
-    return sums.numpy()
-
-
-def _model_losses(
-    folder: str, tasks: Mapping[str, Examples], device: str, mask: int | None
+def model_losses(
+    model: "PreTrainedModel",
+    texts: Mapping[str, Examples],
+    context: int,
+    device: str = "cpu",
+    mask: int | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Scores all tasks under the model of a folder: task -> (examples,) nats.
+    """Scores texts under a model of transformers, in the windows and with the masks of proxies.
 
-    `mask` is the token that masks, None for a causal model.
+    Batches are made smaller until the device's memory holds one.
+
+    Args:
+        model: on the device, and ready to evaluate.
+        texts: name -> its examples.
+        context: tokens that the model reads at most.
+        device: cpu or cuda.
+        mask: the token that masks; None for a causal model.
+
+    Returns:
+        name -> (examples,) nats, summed over each example's scored tokens.
     """
+    from mixwright.proxies.device import out_of_memory
+    from mixwright.proxies.scoring import BATCH_TOKENS, BATCH_TOKENS_ON_DEVICE, Exam
+
+    size = BATCH_TOKENS if device == "cpu" else BATCH_TOKENS_ON_DEVICE
+    loglikelihoods = None
+    while loglikelihoods is None:
+        exam = Exam.of(texts, context, device, mask=mask, batch_tokens=size)
+        try:
+            loglikelihoods = exam.loglikelihoods_of(model)
+        except Exception as error:
+            # One window is the smallest batch.
+            if size <= context or not out_of_memory(error):
+                raise
+            size //= 2
+    return {name: -values[0] for name, values in loglikelihoods.items()}
+
+
+def _folder_losses(
+    folder: str, texts: Mapping[str, Examples], study: Study, mask: int | None
+) -> dict[str, NDArray[np.float64]]:
+    """Scores texts under the model of a folder; else as `model_losses`."""
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
     from transformers.utils import logging
 
     from mixwright.proxies.device import prepare
 
+    device = study.final["device"]
     logging.disable_progress_bar()
     prepare(device)
     if not (Path(folder) / "config.json").exists():
@@ -204,13 +176,13 @@ def _model_losses(
         )
     kind = AutoModelForCausalLM if mask is None else AutoModelForMaskedLM
     model = kind.from_pretrained(folder, dtype=torch.float32).to(device).eval()
-    losses: dict[str, NDArray[np.float64]] = {}
-    for task, examples in tasks.items():
-        if mask is None:
-            losses[task] = example_losses(model, examples, device)
-        else:
-            losses[task] = masked_losses(model, examples, mask, device)
-    return losses
+    return model_losses(model, texts, _context(model.config, study), device, mask)
+
+
+def _context(config: "PreTrainedConfig", study: Study) -> int:
+    """Tokens that a final reads at most: as the study says, or else as its configuration does."""
+    stated = study.final.get("context") or getattr(config, "max_position_embeddings", None)
+    return int(stated or study.final["shape"]["context"])
 
 
 def _unigram(

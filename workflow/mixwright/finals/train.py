@@ -3,47 +3,23 @@
 An arm is a mixer's mixture and a seed. Equal mixtures with equal seeds share one final.
 """
 
-import shutil
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from mixwright import tables
-from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Shard
-from mixwright.corpus.tokenizer_files import fingerprint
-from mixwright.errors import MixwrightError
-from mixwright.files import alone, read_json, write_json, written
-from mixwright.finals.arm import Arm, content_key
-from mixwright.finals.processes import Processes, joined
-from mixwright.progress import Done, Log, News, say
+from mixwright.finals import tracking
+from mixwright.finals.arm import Arm
+from mixwright.finals.job import Job, news, row
+from mixwright.finals.one_by_one import train_one_by_one
+from mixwright.finals.processes import joined
+from mixwright.progress import Log, say
 from mixwright.proxies.refresh import Refresh
+from mixwright.study.final_trainer import PACKED_TRAINER
 from mixwright.study.study import Study
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-    from mixwright.finals.trainer import Sequences
-
-# of a final whose loss was not finite
-DIVERGED = "diverged"
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What all finals of one call share."""
-
-    shards: Sequence[Shard]  # sorted by domain
-    tokenizer: Path
-    study: Study
-    processes: Processes
-    log: Log
-    order: Refresh | None = None  # to train again what the store has; the leader's
 
 
 def train_finals(
@@ -55,10 +31,10 @@ def train_finals(
     to: str | Path,
     log: Log = say,
 ) -> None:
-    """Trains the finals that the store lacks, one after the other, and writes the table FINALS.
+    """Trains the finals that the store lacks, and writes the table FINALS.
 
-    A final stands in `<store>/finals/<key>/`: `result.json`, and `model/` for from_pretrained. One
-    that diverged has no model. It is named, and the others go on.
+    The packed trainer trains several side by side, transformers one after the other. One that
+    diverges is named, and the others go on.
 
     Args:
         arms: what to train.
@@ -74,224 +50,57 @@ def train_finals(
         SystemExit: with 143, after SIGTERM; a checkpoint is saved then.
     """
     shards = sorted(shards, key=lambda shard: shard.domain)
+    tracking.check(study.final.get("track", "none"))
     order = None
     with joined(study.final) as processes:
         if processes.leads and study.config["store"] == "refresh":
             order = Refresh.of(Path(to))
-        shared = _Shared(shards, Path(tokenizer), study, processes, log, order)
-        rows = _train_missing(arms, Path(store), shared)
+        job = Job(shards, Path(tokenizer), study, Path(store), Path(to), processes, log, order)
+        if study.final_trainer == PACKED_TRAINER:
+            rows = _side_by_side(arms, job)
+        else:
+            rows = _one_by_one(arms, job)
     if processes.leads:
         tables.write(pd.DataFrame(rows, columns=tables.FINALS.schema.names), to, tables.FINALS)
     if order:
         order.end()
 
 
-def _train_missing(arms: Sequence[Arm], store: Path, shared: _Shared) -> list[dict[str, Any]]:
-    """The rows of tables.FINALS; only the process that leads has them.
-
-    It alone looks into the store and tells the others whether to train.
-    """
-    processes = shared.processes
-    folders = [_folder(arm, store, shared) for arm in arms]
-    rows: list[dict[str, Any]] = []
-    for number, (arm, folder) in enumerate(zip(arms, folders, strict=True)):
-        with _turn(folder, processes):
-            checkpoints = processes.from_leader(_checkpoints_to_train(folder, shared.order))
-            if checkpoints:
-                left = len(set(folders[number:]) - {folder})
-                _train(arm, folder, checkpoints, left, shared)
-            if processes.leads:
-                row = _row(arm, folder)
-                rows.append(row)
-                shared.log(_done(arm, row, f"final {number + 1}/{len(arms)}"))
-            if shared.order:
-                shared.order.add(folder.name)
+def _one_by_one(arms: Sequence[Arm], job: Job) -> list[dict[str, Any]]:
+    """The rows of tables.FINALS; only the process that leads has them."""
+    rows = []
+    for number, (arm, folder) in enumerate(train_one_by_one(arms, job), start=1):
+        if job.processes.leads:
+            facts = row(arm, folder)
+            rows.append(facts)
+            job.log(news(arm, facts, f"final {number}/{len(arms)}"))
+        if job.order:
+            job.order.add(folder.name)
     return rows
 
 
-def _folder(arm: Arm, store: Path, shared: _Shared) -> Path:
-    """The folder of a final in the store.
+def _side_by_side(arms: Sequence[Arm], job: Job) -> list[dict[str, Any]]:
+    """The rows of tables.FINALS, in the arms' order."""
+    folders = [job.folder(arm) for arm in arms]
 
-    Once only tokenizer.json was in the key of every final. One that was stored then is still served
-    where it lies, if the other files of the tokenizer are the same.
-    """
-    study = shared.study
-    tokenizer = shared.tokenizer
-    finals = store / "finals"
-    folder = finals / content_key(arm, shared.shards, tokenizer, study)
-    if not study.own_tokenizer:
-        return folder
-    older = finals / content_key(
-        arm,
-        shared.shards,
-        tokenizer,
-        study,
-        whole=False,
-    )
-    with suppress(MixwrightError):
-        before = fingerprint(older / "model", whole=True)
-        if before == fingerprint(tokenizer, whole=True):
-            return older
-    return folder
+    def tell(stored: Path) -> None:
+        for number, (arm, folder) in enumerate(zip(arms, folders, strict=True), start=1):
+            if folder == stored:
+                job.log(news(arm, row(arm, folder), f"final {number}/{len(arms)}"))
 
+    def finish(stored: Path) -> None:
+        if job.order:
+            job.order.add(stored.name)
+        tell(stored)
 
-def _checkpoints_to_train(folder: Path, order: Refresh | None) -> Path | None:
-    """Where a final's checkpoints lie; None where it is trained already.
+    distinct = dict(zip(folders, arms, strict=True))
+    missing = {folder for folder in distinct if job.lacks(folder)}
+    for folder in distinct:
+        if folder not in missing:
+            tell(folder)
+    if missing:
+        # torch and transformers take seconds to import: only who trains pays for them
+        from mixwright.finals.packed import train_side_by_side
 
-    With an order to train again these are the order's own. Equal arms are trained once, also then.
-    """
-    if order is None:
-        if (folder / "result.json").exists():
-            return None
-        return folder.with_name(f"{folder.name}.checkpoint")
-    if folder.name in order.done:
-        return None
-    return folder.with_name(f"{folder.name}.{order.name}.checkpoint")
-
-
-def _done(arm: Arm, row: Mapping[str, Any], place: str) -> Done:
-    """The news that a final is trained, or that it diverged."""
-    diverged = row.get("status") == DIVERGED
-    if diverged:
-        words = (
-            f"{place}: {arm.label} diverged: no finite loss at step {row['step']};"
-            " the others go on;"
-            " lower final.optimizer.muon_lr and adam_lr to train it"
-        )
-    else:
-        loss = row["train_loss"]
-        words = f"{place}: {arm.label}: loss {loss:.3f}"
-    return Done(arm.label, words, diverged)
-
-
-def _turn(folder: Path, processes: Processes) -> AbstractContextManager[None]:
-    """Waits until no other job trains the final of `folder`; the leader waits for all processes."""
-    if processes.leads:
-        return alone(lock_of(folder))
-    return nullcontext()
-
-
-def _train(arm: Arm, folder: Path, checkpoints: Path, left: int, shared: _Shared) -> None:
-    """Trains one final and puts it into the store; `left` others follow it.
-
-    What stands in the folder stays there until the new final is whole.
-    """
-    # torch takes seconds to import: only who trains pays for it
-    from mixwright.finals.callbacks import Progress
-    from mixwright.finals.loop import DivergedError, finish
-    from mixwright.finals.models import build
-    from mixwright.proxies.device import prepare
-
-    study, processes, shards = shared.study, shared.processes, shared.shards
-    final = study.final
-    context = final["shape"]["context"]
-    prepare(final["device"])
-
-    names = [shard.domain for shard in shards]
-    weights = arm.mixture.over(names).weights
-    count = study.final_steps * final["batch"]
-    schedule = Schedule.of(weights, shards, context, count, arm.seed)
-    model = build(final["shape"], shards[0].vocabulary, shards[0].end_token, arm.seed)
-    sequences = _sequences(schedule, shards[0], arm.seed, masked=study.learner.masked)
-    log = shared.log if processes.leads else _silent
-    progress = Progress(log, f"final {arm.label}", final["batch"] * context, left)
-
-    began = time.monotonic()
-    result: dict[str, Any]
-    try:
-        loss = finish(model, sequences, final, arm.seed, checkpoints, progress, processes)
-        result = {
-            "tokens": len(schedule) * context,
-            "train_loss": loss,
-            "realised": _realised(schedule),
-        }
-    except DivergedError as error:
-        result = {
-            "tokens": error.step * final["batch"] * context,
-            "train_loss": None,
-            "realised": [],
-            "status": DIVERGED,
-            "step": error.step,
-        }
-    # of this attempt: what came before a checkpoint is not in it
-    result["seconds"] = time.monotonic() - began
-    _store(folder, result, model, shared)
-
-
-def _store(folder: Path, result: dict[str, Any], model: "PreTrainedModel", shared: _Shared) -> None:
-    """Puts a final into the store, and removes its checkpoints; every process has to call it."""
-    diverged = "status" in result
-    weights = None
-    sliced = shared.study.final_processes.get("parallel") == "fsdp"
-    if sliced and not diverged:
-        from mixwright.finals.fsdp import gathered_weights
-
-        weights = gathered_weights(model)
-    if not shared.processes.leads:
-        return
-    with written(folder) as beside:
-        beside.mkdir()
-        if not diverged:
-            _save(beside / "model", model, weights, shared.tokenizer)
-        write_json(beside / "result.json", result)
-    # also those of a refresh that nobody ended
-    pattern = f"{folder.name}*.checkpoint"
-    for old in folder.parent.glob(pattern):
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _sequences(schedule: Schedule, shard: Shard, seed: int, masked: bool) -> "Sequences":
-    """The sequences to train on, for a causal or a masked model; `shard` is any of the study's."""
-    from mixwright.finals.trainer import MaskedSequences, Sequences
-    from mixwright.proxies.models.masking import Masking
-
-    if masked:
-        return MaskedSequences(schedule, Masking.of(shard, seed))
-    return Sequences(schedule)
-
-
-def _silent(news: News) -> None:
-    """Logs nothing: of several processes the one that leads speaks."""
-
-
-def _realised(schedule: Schedule) -> list[dict[str, Any]]:
-    """Training tokens and passes of each domain, as taken."""
-    return [
-        {"domain": domain, "tokens": tokens, "epochs": epochs}
-        for domain, (tokens, epochs) in schedule.realised.items()
-    ]
-
-
-def _save(
-    folder: Path, model: "PreTrainedModel", weights: dict[str, Any] | None, tokenizer: Path
-) -> None:
-    """Writes model and tokenizer for from_pretrained.
-
-    `weights` stands in for the model's own, of which each process may have a slice.
-    """
-    # Trainer switches the cache off; who generates text needs it
-    model.config.use_cache = True
-    model.save_pretrained(folder, state_dict=weights)
-    without_model = shutil.ignore_patterns("config.json")
-    shutil.copytree(tokenizer, folder, dirs_exist_ok=True, ignore=without_model)
-
-
-def _row(arm: Arm, folder: Path) -> dict[str, Any]:
-    """The arm's row of tables.FINALS; the folder's name is the key."""
-    result: dict[str, Any] = read_json(folder / "result.json")
-    model = None
-    if result.get("status") != DIVERGED:
-        model = str(folder / "model")
-    row = {
-        "mixer": arm.mixer,
-        "goal": arm.goal,
-        "seed": arm.seed,
-        "store_key": folder.name,
-        "folder": model,
-    }
-    return row | result
-
-
-def lock_of(folder: Path) -> Path:
-    """Returns the lock of the final of `folder`: who trains it holds the lock, the others wait."""
-    return folder.with_name(f".{folder.name}.lock")
+        train_side_by_side(distinct, job, finish)
+    return [row(arm, folder) for arm, folder in zip(arms, folders, strict=True)]

@@ -1,8 +1,9 @@
 """The Trainer of a final model: it reads what proxies read, and predicts what they predict."""
 
 import shutil
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,149 +11,109 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from torch import nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer
 
-from mixwright.corpus.allocation import Schedule
-from mixwright.corpus.shards import Ints
 from mixwright.files import read_json, write_json
+from mixwright.finals.curve import Losses
+from mixwright.finals.fused_loss import UNSCORED, Head
+from mixwright.finals.muon import Muon
 from mixwright.finals.muon_adamw import MuonAdamW
+from mixwright.finals.processes import Processes
+from mixwright.finals.sequences import Sequences, Shares
 from mixwright.progress import say
-from mixwright.proxies.models.masking import Masking
-from mixwright.proxies.optimizer import linear_decay
-
-UNSCORED = -100  # a label that cross_entropy leaves out
+from mixwright.proxies.device import out_of_memory
+from mixwright.proxies.optimizer import rate_factor
 
 
-class Sequences(Dataset):
-    """The sequences of a run in the order of its schedule.
+@dataclass
+class Recipe:
+    """How the steps of a final are taken."""
 
-    Item t is the t-th sequence: (context + 1,) int64.
-    """
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-
-    def state(self, position: int) -> dict[str, Any]:
-        """Returns what `resume` needs to go on at a position at once."""
-        return self._schedule.state(position)
-
-    def resume(self, state: Mapping[str, Any]) -> None:
-        """Takes over what `state` returned of the same run."""
-        self._schedule.resume(state)
-
-    def __len__(self) -> int:
-        return len(self._schedule)
-
-    def __getitem__(self, position: int) -> Ints:
-        return self.__getitems__([position])[0]
-
-    def __getitems__(self, positions: Sequence[int]) -> Ints:
-        """Reads a batch at once, as torch's loader asks where it can.
-
-        Returns:
-            (positions, context + 1) tokens.
-        """
-        return self._schedule.read(np.asarray(positions))
-
-    @staticmethod
-    def batched(items: Ints) -> dict[str, torch.Tensor]:
-        """Splits sequences into inputs (all but the last token) and labels (all but the first)."""
-        tokens = torch.from_numpy(items)
-        return {"input_ids": tokens[:, :-1], "labels": tokens[:, 1:]}
-
-
-class MaskedSequences(Sequences):
-    """The sequences of a run as a masked model reads them.
-
-    Item t is (2, context): the tokens with masks, and the labels, -100 where nothing is predicted.
-    """
-
-    def __init__(self, schedule: Schedule, masking: Masking) -> None:
-        super().__init__(schedule)
-        self._masking = masking
-
-    def __getitems__(self, positions: Sequence[int]) -> Ints:
-        """Reads a batch at once: (positions, 2, context)."""
-        inputs, places, tokens = self._masking.read(self._schedule, np.asarray(positions))
-        labels = np.full_like(inputs, UNSCORED)
-        np.put_along_axis(labels, places, tokens, axis=1)
-        return np.stack([inputs, labels], axis=1)
-
-    @staticmethod
-    def batched(items: Ints) -> dict[str, torch.Tensor]:
-        """Splits items into inputs and labels."""
-        inputs, labels = torch.from_numpy(items).unbind(1)
-        return {"input_ids": inputs, "labels": labels}
+    optimizer: Mapping[str, Any]  # a study's section
+    batch: int  # sequences of a step, of all processes
+    micro_batch: int  # sequences that a process computes at a time
+    may_shrink: bool  # whether fewer are tried where memory is full
 
 
 class FinalTrainer(Trainer):
-    """A Trainer with the proxies' recipe: Muon and AdamW, linear decay, labels already shifted.
+    """A Trainer with the proxies' recipe: Muon and AdamW, their schedule, labels already shifted.
+
+    A process computes its share of a batch piece by piece, and sums the gradients. Each piece
+    counts by its labels, so that no number depends on how many pieces or processes there are, but
+    for rounding.
 
     Args:
-        recipe: the section `optimizer` of a study.
-
-    Attributes:
-        losses: the loss of each step of the last tenth, in nats/token. A checkpoint keeps them.
+        recipe: how steps are taken.
+        head: computes the losses.
+        processes: those that train the model together.
     """
 
-    loss_is_scaled_for_ga = False
     train_dataset: Sequences
     optimizer: torch.optim.Optimizer | None
     lr_scheduler: LambdaLR | None
 
-    def __init__(self, *args: Any, recipe: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, recipe: Recipe, head: Head, processes: Processes, **kwargs: Any
+    ) -> None:
         super().__init__(*args, data_collator=kwargs["train_dataset"].batched, **kwargs)
         self.recipe = recipe
-        last = max(1, self.args.max_steps // 10)
-        self.losses: deque[torch.Tensor] = deque(maxlen=last)
-        # on the device, for looking at a number waits for it
-        device = self.args.device
-        self._finite = torch.tensor(True, device=device)
-        self._finite_steps = torch.tensor(0, device=device)
+        self._head_of_loss = head
+        self._processes = processes
+        # of each step, this process's part in nats/token: their mean over processes is the loss.
+        # On the device, for looking at a number waits for it.
+        self._losses = torch.full((self.args.max_steps,), torch.nan, device=self.args.device)
+        self._looked_at: tuple[Tensor, Any] | None = None
 
-    @property
-    def diverged(self) -> bool:
-        """Whether a loss of this process was not finite."""
-        return not bool(self._finite)
+    def finite(self, now: bool) -> bool:
+        """Returns whether this process's loss of the last step is finite.
 
-    @property
-    def finite_steps(self) -> int:
-        """Steps that this process took until a loss was not finite."""
-        return int(self._finite_steps)
-
-    def resume_from(self, checkpoint: str | None) -> int:
-        """Reads a checkpoint's last losses, and how far the schedule was.
-
-        Returns:
-            The checkpoint's step, 0 without a checkpoint.
+        A GPU works ahead of what its numbers are known of. Unless it has to be known `now`, the
+        answer there is that of the step before, which costs no waiting.
         """
+        loss = self._losses[self.state.global_step - 1]
+        if now or loss.device.type == "cpu":
+            return bool(loss.isfinite())
+        before = self._looked_at
+        copy = loss.to("cpu", non_blocking=True)
+        event = torch.cuda.Event()
+        event.record()
+        self._looked_at = copy, event
+        if before is None:
+            return True
+        value, copied = before
+        copied.synchronize()
+        return bool(value.isfinite())
+
+    def losses(self) -> Losses:
+        """Returns (taken,) the loss of each step in nats/token; every process has to call it."""
+        taken = self._losses[: self.state.global_step]
+        return np.asarray(self._processes.mean(taken).cpu().numpy())
+
+    def resume_from(self, checkpoint: str | None) -> None:
+        """Reads a checkpoint's losses, and how far the schedule was."""
         if checkpoint is None:
-            return 0
+            return
         path = self._losses_in(checkpoint)
-        # checkpoints of older versions have none
         if path.exists():
+            _, _, step = checkpoint.rpartition("-")
             losses = torch.load(path, "cpu", weights_only=True)
-            losses = losses.to(self.args.device)
-            self.losses.extend(losses)
+            # checkpoints of older versions have the last ones alone
+            begin = int(step) - len(losses)
+            self._losses[begin : int(step)] = losses.to(self.args.device)
         path = self._schedule_in(checkpoint)
         if path.exists():
             self.train_dataset.resume(read_json(path))
-        _, _, step = checkpoint.rpartition("-")
-        return int(step)
 
     def _save_rng_state(self, output_dir: str) -> None:
-        """Saves what a process of its own resumes with, the last losses among it."""
+        """Saves what a process of its own resumes with, the losses among it."""
         super()._save_rng_state(output_dir)
-        losses = torch.stack(tuple(self.losses))
-        path = self._losses_in(output_dir)
-        torch.save(losses.cpu(), path)
-        batch = self.args.train_batch_size * self.args.world_size
-        position = self.state.global_step * batch
-        write_json(self._schedule_in(output_dir), self.train_dataset.state(position))
+        step = self.state.global_step
+        torch.save(self._losses[:step].cpu(), self._losses_in(output_dir))
+        state = self.train_dataset.state(step * self.recipe.batch)
+        write_json(self._schedule_in(output_dir), state)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Saves a checkpoint; a full disk costs this one, and not the training.
@@ -192,7 +153,9 @@ class FinalTrainer(Trainer):
         if self.optimizer is None:
             if model is None:
                 model = self.model
-            self.optimizer = MuonAdamW.of(model, self.recipe, _muon(bool(self.args.fsdp)))
+            muon = _muon(bool(self.args.fsdp))
+            dtype = torch.bfloat16 if self.args.bf16 else torch.float32
+            self.optimizer = MuonAdamW.of(model, self.recipe.optimizer, muon, dtype)
         return self.optimizer
 
     def create_scheduler(
@@ -200,33 +163,111 @@ class FinalTrainer(Trainer):
     ) -> LambdaLR:
         """Returns the schedule of learning rates; creates it on the first call."""
         if self.lr_scheduler is None:
-            factor = partial(linear_decay, steps=num_training_steps, warmup=self.recipe["warmup"])
+            factor = partial(rate_factor, steps=num_training_steps, recipe=self.recipe.optimizer)
             self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), factor)
         return self.lr_scheduler
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Returns what this process reads: its share of every batch, in the schedule's order."""
+        processes = self._processes
+        shares = Shares(self.args.max_steps, self.recipe.batch, processes.rank, processes.size)
+        return DataLoader(
+            self.train_dataset,
+            batch_sampler=shares,
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> Tensor:
+        """Computes the gradients of one step, piece by piece, and records its loss."""
+        model.train()
+        loss = self._step(model, inputs)
+        self._losses[self.state.global_step] = loss
+        return loss
+
+    def _step(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        """The step; with smaller pieces where memory is full, if that may be."""
+        while True:
+            try:
+                return self._accumulate(model, inputs)
+            except (RuntimeError, MemoryError) as error:
+                recipe = self.recipe
+                # several processes would have to agree
+                may_shrink = recipe.may_shrink and self._processes.size == 1
+                if not (may_shrink and recipe.micro_batch > 1 and out_of_memory(error)):
+                    raise
+            # outside the handler, for the error holds on to what filled the memory
+            model.zero_grad()
+            recipe.micro_batch = recipe.micro_batch // 2
+            say(f"final: memory is full; {recipe.micro_batch} sequences at a time from now on")
+
+    def _accumulate(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        """Sums the gradients of all pieces; processes exchange them with the last one."""
+        labels = inputs["labels"]
+        rows = len(labels)
+        # every sequence of a run has as many labels; those that other processes read too
+        counted = (labels != UNSCORED).sum().item() * self.recipe.batch / rows
+        pieces = self._pieces(self._prepare_inputs(inputs))
+        total = torch.zeros((), device=self.args.device)
+        for number, (piece, weight) in enumerate(pieces):
+            last = number == len(pieces) - 1
+            exchange = nullcontext() if last else self.accelerator.no_sync(model)
+            with exchange:
+                with self.compute_loss_context_manager():
+                    loss = self.compute_loss(model, piece, num_items_in_batch=counted)
+                loss = loss * weight
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def _pieces(self, inputs: dict[str, Any]) -> list[tuple[dict[str, Tensor], float]]:
+        """A process's share of a batch in pieces, as many in every process, each with its weight.
+
+        Where one has a sequence less than another it may be short of one for its last piece. Then
+        it computes its first sequence again there, with weight 0.
+        """
+        most = -(-self.recipe.batch // self._processes.size)
+        count = -(-most // self.recipe.micro_batch)
+        tokens = inputs["input_ids"].tensor_split(count)
+        labels = inputs["labels"].tensor_split(count)
+        pieces = []
+        for some_tokens, some_labels in zip(tokens, labels, strict=True):
+            piece = {"input_ids": some_tokens, "labels": some_labels}
+            weight = 1.0
+            if len(some_tokens) == 0:
+                piece = {"input_ids": tokens[0][:1], "labels": labels[0][:1]}
+                weight = 0.0
+            pieces.append((piece, weight))
+        return pieces
 
     def compute_loss(
         self,
         model: nn.Module,
-        inputs: Mapping[str, torch.Tensor],
+        inputs: Mapping[str, Tensor],
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Returns the mean loss of the batch in nats/token, with the model's outputs if asked."""
-        outputs = model(input_ids=inputs["input_ids"], use_cache=False)
-        loss = cross_entropy(outputs.logits.flatten(0, 1).float(), inputs["labels"].flatten())
-        detached = loss.detach()
-        self.losses.append(detached)
-        self._finite &= detached.isfinite()
-        self._finite_steps += self._finite
-        if return_outputs:
-            return loss, outputs
-        return loss
+        """Returns a piece's part of the mean loss of a step, in nats/token.
+
+        The mean over processes of the sums of their parts is the loss of the step.
+
+        Args:
+            model: wrapped, or not.
+            inputs: `input_ids` and `labels`, each (sequences, T).
+            return_outputs: without a meaning here.
+            num_items_in_batch: labels of the step, of all processes.
+        """
+        loss = self._head_of_loss.loss(model, inputs["input_ids"], inputs["labels"])
+        return loss * (self._processes.size / num_items_in_batch)
 
 
-def _muon(sliced: bool) -> type[torch.optim.Muon]:
+def _muon(sliced: bool) -> type[Muon]:
     """The class of Muon; the one for slices takes a second to import."""
     if not sliced:
-        return torch.optim.Muon
+        return Muon
     from mixwright.finals.fsdp import GatheredMuon
 
     return GatheredMuon

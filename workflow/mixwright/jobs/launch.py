@@ -6,7 +6,8 @@ One process: python. Several on one node: torchrun. Several nodes: srun, and tor
 from collections.abc import Mapping
 from typing import Any
 
-GRACE = 120  # seconds that a checkpoint may take between the warning and the end
+# seconds between the warning and the end of a job: until a step ends, and for its checkpoint
+GRACE = 120
 
 # Where the nodes meet is known inside srun only: Snakemake drops what Slurm says of the job.
 # The address is that of the job's first node.
@@ -16,11 +17,12 @@ MEETING = (
 )
 
 
-def launch(final: Mapping[str, Any]) -> str:
+def launch(final: Mapping[str, Any], warned: int = GRACE) -> str:
     """Returns the words before `train-finals` in the rule's shell command.
 
     Args:
         final: the study's section `final`.
+        warned: seconds between the warning and the end.
 
     Returns:
         A text in which Snakemake fills in {threads} and {resources.mpi}.
@@ -29,7 +31,7 @@ def launch(final: Mapping[str, Any]) -> str:
     if nodes * processes == 1:
         return "python -m mixwright"
     with_gpus = final["device"] == "cuda"
-    torchrun = f"torchrun --nproc-per-node={processes} --shutdown-timeout={GRACE}"
+    torchrun = f"torchrun --nproc-per-node={processes} --shutdown-timeout={warned}"
     if nodes == 1:
         command = f"{torchrun} --standalone -m mixwright"
         if with_gpus:
@@ -42,20 +44,30 @@ def launch(final: Mapping[str, Any]) -> str:
     return f"{{resources.mpi}} {step} --kill-on-bad-exit=1 bash -c '{command}' mixwright"
 
 
-def placement(final: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what the scheduler is asked for: GPUs, and how the processes lie on nodes.
+def warning(seconds: int = GRACE) -> str:
+    """Returns the words with which Slurm is asked for SIGTERM so long before a job's end."""
+    return f"--signal=TERM@{seconds}"
+
+
+def placement(final: Mapping[str, Any], warned: int = GRACE) -> dict[str, Any]:
+    """Returns what the scheduler is asked for: GPUs, a warning, how processes lie on nodes.
 
     Memory and cores are asked for elsewhere, for one node.
+
+    Args:
+        final: the study's section `final`.
+        warned: seconds between the warning and the end.
     """
     nodes, processes = final["nodes"], final["processes"]
     with_gpus = final["device"] == "cuda"
     if nodes == 1:
-        resources = {"gpu": processes if with_gpus else 0}
+        gpus = processes if with_gpus else 0
+        resources: dict[str, Any] = {"gpu": gpus, "slurm_extra": warning(warned)}
         if processes > 1:
             resources["nodes"] = 1
         return resources
     extra = "--ntasks-per-node=1"
     if with_gpus:
         extra += f" --gpus-per-node={processes}"
-    extra += f" --signal=TERM@{GRACE}"
+    extra += f" {warning(warned)}"
     return {"mpi": "srun", "nodes": nodes, "tasks": nodes, "slurm_extra": extra}

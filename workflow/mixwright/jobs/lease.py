@@ -23,8 +23,9 @@ from mixwright.progress import say
 FOLDER = Path(os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus"))
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID", "FLUX_JOB_ID")
-# where there is one of them there may be a GPU: here, or on a machine that gets jobs from here
-PROGRAMS = ("nvidia-smi", "sbatch", "qsub", "bsub", "flux", "kubectl")
+# Where there is one of them there may be a GPU: here, or on a machine that gets jobs from here.
+SENDERS = ("sbatch", "qsub", "bsub", "flux", "kubectl")
+PROGRAMS = ("nvidia-smi", *SENDERS)
 GPU_FILES = ("nvidia*", "kfd")
 PAUSE = 1.0  # seconds between two tries
 
@@ -41,6 +42,11 @@ def hold_gpu(part: Mapping[str, Any]) -> None:
     under_torchrun = "LOCAL_RANK" in os.environ
     if part["device"] == "cuda" and not under_torchrun:
         take(1)
+
+
+def can_send_jobs() -> bool:
+    """Returns whether a scheduler's program is on this machine."""
+    return any(map(shutil.which, SENDERS))
 
 
 def can_reach_gpu(devices: Path = Path("/dev")) -> bool:

@@ -1,15 +1,21 @@
 """What a job asks of the scheduler: memory, time and cores.
 
 Of a training job they follow from the model's shape, the tokens and the members in one process, of
-a job of the corpus from the text that it reads. The rules multiply memory and time by the attempt.
-A training job at its time limit gets SIGTERM, keeps a checkpoint and fails; its next
-try goes on from there.
+a job of the corpus from the text that it reads. How they grow from try to try, and where time ends,
+stands in `requests`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
+from mixwright.finals.memory import logits_mb, micro_batch, sequence_mb
+from mixwright.jobs.answers import by_text, final_answers, proxy_answers
+from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
+from mixwright.study.final_trainer import PACKED_TRAINER, TRANSFORMERS
+from mixwright.study.lengths import vocabulary_rows
 from mixwright.study.study import Study
 
 # Megabytes of a process without a model: measured 250 and 470. They hold also the 300 of the two
@@ -17,12 +23,19 @@ from mixwright.study.study import Study
 BASE_MB = {"proxy": 900, "final": 1_200}
 CUDA_MB = 4_000  # megabytes in the machine's memory of a process that has a GPU
 MARGIN = 1.25
-TRAINER_LOGITS = 3  # copies of a whole batch's logits in a final; measured 2
-# cautious: half of what small shapes reached
-FLOPS_PER_MINUTE = {"cpu": 60 * 5e9, "cuda": 60 * 2e13}
+FLOAT_BYTES = 4
+# Copies of the weights that the machine's memory holds of members that a GPU trains: the first
+# weights, and weights and two moments of a checkpoint.
+ON_HOST = 4
+# Copies in the process that leads while a checkpoint is written or read: weights and two moments.
+OF_CHECKPOINT = 3
 START_MINUTES = 10
-CAUTION = 2
+# By kind of device: times the minutes by the table of devices, which is right to a factor of 2.
+# Cores are of more kinds than the table has, and shared.
+CAUTION = {"cpu": 4, "cuda": 2}
 MASKED_PASSES = 7  # a masked model predicts every seventh token at a time
+USUAL_QUESTIONS = 10_000  # of a task, at most: HellaSwag's
+USUAL_CHOICES = 4
 EXAMPLE_TOKENS = 512  # of an example that is not cut
 # of trees: the rows of all domains, and one model
 UNSIZED_MB = 2_000
@@ -40,63 +53,101 @@ THREADS_FROM = 50_000_000  # bytes of text of a part that is worth more cores th
 CLEANING_RATE = 60_000_000
 TOKENIZING_RATE = 20_000_000
 UNSIZED_TEXT = 1_000_000_000  # bytes of a source of which nobody knows the size
-UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 
 
-def memory_mb(study: Study, part: str, processes: int = 1) -> int:
+def memory_mb(study: Study, part: str, processes: int = 1, runs: int | None = None) -> int:
     """Returns megabytes of a machine's memory, not of a GPU's, that a job needs on one node.
 
-    Lengths of runs and sizes of packs do not matter: waves of members pass one after another.
+    Lengths of runs do not matter: waves of members pass one after another.
 
     Args:
         study: the study.
         part: `proxy` or `final`.
         processes: how many processes run on the node.
+        runs: how many members the job has; None: those of a full pack.
     """
     if "shape" not in study.config[part]:
         return UNSIZED_MB
-    model_mb = _proxy_mb(study) if part == "proxy" else _final_mb(study, processes)
-    return int(processes * (BASE_MB[part] + model_mb))
+    if part == "proxy" or study.final_trainer == PACKED_TRAINER:
+        model_mb = _packed_mb(study, part, runs)
+    else:
+        model_mb = _final_mb(study, processes)
+    return int(processes * BASE_MB[part] + model_mb)
 
 
-def _proxy_mb(study: Study) -> float:
+def _packed_mb(study: Study, part: str, runs: int | None) -> float:
     """On a CPU, all that a wave holds; with a GPU, first weights and a checkpoint to be written."""
-    spec = study.proxy
+    spec = study.config[part]
     shape = spec["shape"]
-    device = spec["device"]
-    vocabulary = vocabulary_of(study, "proxy")
-    members = spec["wave"]
-    if device == "cuda":
-        if members == "auto":
-            members = MOST[device]
-        return CUDA_MB + members * 4 * 4 * parameters(shape, vocabulary) / 2**20
+    vocabulary = vocabulary_of(study, part)
+    members = members_of(study, part, runs)
+    if spec["device"] == "cuda":
+        return CUDA_MB + ON_HOST * members * _weights_mb(shape, vocabulary)
     # a calibration chooses no kernel that takes more than this
-    kernel = spec["attention"]
-    sequences, members = packed(spec, vocabulary, CPU_MB, kernel)
+    kernel = spec.get("attention", "auto")
+    sequences, _ = packed(spec, vocabulary, CPU_MB, kernel)
     return members * member_mb(shape, vocabulary, sequences, kernel)
 
 
-def _final_mb(study: Study, processes: int) -> float:
-    """On a CPU: weights, gradients, two moments, and a process's part of a batch.
+def members_of(study: Study, part: str, runs: int | None = None) -> int:
+    """Returns the members that the packed trainer trains side by side at most.
 
-    A batch is its activations and logits.
+    Args:
+        study: the study.
+        part: `proxy` or `final`.
+        runs: how many the job has; None: those of a full pack.
+    """
+    spec = study.config[part]
+    if spec["device"] == "cuda":
+        wave = spec.get("wave", "auto")
+        members = MOST["cuda"] if wave == "auto" else wave
+    else:
+        kernel = spec.get("attention", "auto")
+        _, members = packed(spec, vocabulary_of(study, part), CPU_MB, kernel)
+    if runs is None:
+        packs = study.final_packs.values() if part == "final" else [range(spec["per_job"])]
+        runs = max(map(len, packs), default=1)
+    return int(min(members, runs))
+
+
+def _weights_mb(shape: Mapping[str, Any], vocabulary: int) -> float:
+    """Megabytes of a model's weights in float32."""
+    return FLOAT_BYTES * parameters(shape, vocabulary) / 2**20
+
+
+def _final_mb(study: Study, processes: int) -> float:
+    """What the processes of one node hold of a final beside themselves.
+
+    Each makes the whole model before a GPU takes it, or slices of it. One of them, which leads, has
+    all weights and moments while it writes a checkpoint.
     """
     spec = study.final
-    shape = spec["shape"]
-    vocabulary = vocabulary_of(study, "final")
-    weights = parameters(shape, vocabulary)
+    weights_mb = _weights_mb(spec["shape"], vocabulary_of(study, "final"))
+    in_all = spec["nodes"] * processes
+    leader_mb = OF_CHECKPOINT * weights_mb
     if spec["device"] == "cuda":
-        return CUDA_MB + MARGIN * 4 * 4 * weights / 2**20
-    # of one token
-    layer = 16 * shape["width"] + 4 * shape["hidden"]
-    floats = shape["layers"] * layer
-    floats += TRAINER_LOGITS * vocabulary
-    if spec["precision"] == "bfloat16":
-        # attention that is not fused keeps its scores
-        floats += 3 * shape["layers"] * shape["heads"] * shape["context"]
-    tokens = spec["batch"] / processes * shape["context"]
-    batch = tokens * floats
-    return MARGIN * 4 * (5 * weights + batch) / 2**20
+        models_mb = processes * weights_mb + leader_mb
+        return processes * CUDA_MB + MARGIN * models_mb
+    # weights, gradients, two moments, and a spare
+    states_mb = 5 * weights_mb
+    if in_all == 1:
+        return MARGIN * (states_mb + _batch_mb(study, 1))
+    if spec["parallel"] == "fsdp":
+        # the whole weights, until they are sliced
+        states_mb = weights_mb + states_mb / in_all
+    else:
+        # gradients are gathered in buckets
+        states_mb += weights_mb
+    models_mb = processes * (states_mb + _batch_mb(study, in_all))
+    return MARGIN * (models_mb + leader_mb)
+
+
+def _batch_mb(study: Study, in_all: int) -> float:
+    """What a process computes of a batch at a time on a CPU: its activations and logits."""
+    spec = study.final
+    vocabulary = vocabulary_of(study, "final")
+    sequences = micro_batch(spec, vocabulary, in_all)
+    return sequences * sequence_mb(spec) + logits_mb(vocabulary)
 
 
 def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
@@ -113,6 +164,7 @@ def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
     scored = len(runs) * evaluation["steps"] * evaluation["tokens"]
     examples = vertices * evaluation["examples"]
     scored += examples * example_tokens
+    scored += len(runs) * by_text(study, proxy_answers(study))
     return _minutes(study, "proxy", trained, scored)
 
 
@@ -128,6 +180,7 @@ def batch_minutes(study: Study, batch: str) -> int:
     if runs[0].role == "vertex":
         example_tokens = evaluation["example_tokens"] or EXAMPLE_TOKENS
         scored += len(runs) * evaluation["examples"] * example_tokens
+    scored += len(runs) * by_text(study, proxy_answers(study))
     return _minutes(of_role, "proxy", 0, scored)
 
 
@@ -144,7 +197,22 @@ def scoring_minutes(study: Study, finals: int) -> int:
     """Returns minutes to score so many finals on every text, in one process."""
     if "shape" not in study.final:
         return START_MINUTES + UNSIZED_MINUTES * finals
-    return _minutes(study, "final", 0, finals * study.evaluation["final_tokens"])
+    scored = study.evaluation["final_tokens"] + by_text(study, final_answers(study))
+    return _minutes(study, "final", 0, finals * scored)
+
+
+def task_minutes(study: Study, finals: int) -> int:
+    """Returns minutes to ask so many finals the questions of the study's tasks.
+
+    How many questions a task of a hub has is not known at parse time: this is a guess.
+    """
+    tasks = study.tasks
+    if not tasks:
+        return START_MINUTES
+    questions = len(tasks["names"]) * min(tasks["limit"] or USUAL_QUESTIONS, USUAL_QUESTIONS)
+    tokens = questions * USUAL_CHOICES * study.final["shape"]["context"]
+    processes = study.final["nodes"] * study.final["processes"]
+    return _passes_minutes(study, "final", 2 * finals * tokens, processes)
 
 
 def cleaning_mb(study: Study, domain: str) -> int:
@@ -197,14 +265,38 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
     texts = len({*study.config["domains"], *study.config["targets"]})
     if study.learner.masked:
         texts *= MASKED_PASSES
-    spec = study.config[part]
     # 6 operations a weight and token for training, 2 for scoring
-    vocabulary = vocabulary_of(study, part)
-    size = parameters(spec["shape"], vocabulary)
-    token_passes = 6 * trained + 2 * texts * scored
+    passes = 6 * trained + 2 * texts * scored
+    # scores are computed by no trainer
+    by_transformers = part == "final" and trained > 0 and study.final_trainer == TRANSFORMERS
+    return _passes_minutes(study, part, passes, processes, by_transformers)
+
+
+def _passes_minutes(
+    study: Study, part: str, token_passes: float, processes: int, by_transformers: bool = False
+) -> int:
+    """Minutes for so many operations on each weight of a model."""
+    spec = study.config[part]
+    size = parameters(spec["shape"], vocabulary_of(study, part))
     operations = size * token_passes
-    minutes = CAUTION * operations / FLOPS_PER_MINUTE[spec["device"]] / processes
+    device = device_of_requests(spec["device"])
+    speed = device.flops_per_second(spec["shape"], spec["precision"], by_transformers)
+    width = spec["shape"]["width"]
+    if device.kind == "cuda" and width < NARROW:
+        # so narrow models keep a GPU waiting, and the table does not say for how long
+        speed *= (width / NARROW) ** 2
+    minutes = CAUTION[device.kind] * operations / speed / 60 / processes
     return int(START_MINUTES + minutes)
+
+
+@cache
+def device_of_requests(kind: str) -> Device:
+    """Returns the device by whose speed time is asked for: a GPU of this machine, or the usual one.
+
+    Of cores it is always the usual one, for jobs may run on another machine.
+    """
+    known = gpus() if kind == "cuda" else []
+    return known[0] if known else DEVICES[USUAL[kind]]
 
 
 def vocabulary_of(study: Study, part: str) -> int:
@@ -214,6 +306,4 @@ def vocabulary_of(study: Study, part: str) -> int:
         study: the study.
         part: `proxy` or `final`.
     """
-    tokenizer = study.config["tokenizer"]
-    tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
-    return int(study.config[part]["shape"].get("vocabulary", tokens))
+    return vocabulary_rows(study.config, part)

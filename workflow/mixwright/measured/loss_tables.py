@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.measured.cells import Cells, read_cells
+from mixwright.measured.chosen import by_chosen
 from mixwright.measured.decisions import NOTHING, ColumnOptions, Known
 from mixwright.measured.frames import Frame
 from mixwright.measured.join import join
@@ -23,6 +25,8 @@ from mixwright.mixture import Array, Mixture
 from mixwright.observations import Observations, observe
 
 LEAST_RUNS = 3
+# Of tables whose targets are all known by their losses.
+NOTHING_CHOSEN: Mapping[str, str] = MappingProxyType({})
 # How one mixture is written.
 IN_FILE = '{"weights": {DOMAIN: SHARE, ...}}'
 IN_PYTHON = "{DOMAIN: SHARE, ...}"
@@ -55,6 +59,7 @@ def read_observations(
     diverged: str = "refuse",
     options: ColumnOptions = NOTHING,
     known: Known = NOTHING_KNOWN,
+    chosen: Mapping[str, str] = NOTHING_CHOSEN,
 ) -> Observations:
     """Reads runs: either all tables are wide (CSV), or all are long (the workflow's own parquet).
 
@@ -70,6 +75,7 @@ def read_observations(
         diverged: `refuse` names the runs without a finite loss in an error, `drop` leaves them out.
         options: what a person says of the columns of wide tables.
         known: what is known of these from elsewhere.
+        chosen: target of questions -> what chooses by it, a column of long tables.
 
     Raises:
         MixwrightError: a table cannot be read, the tables do not fit together, or it is open what
@@ -79,7 +85,9 @@ def read_observations(
         if not part:
             raise MixwrightError(f"{name}: no file; give --{name} a table of {name}")
     if not _is_wide(mixtures[0]):
-        observations = _read_long(mixtures, losses, realised, loglikelihoods, least, diverged)
+        observations = _read_long(
+            mixtures, losses, realised, loglikelihoods, least, diverged, chosen
+        )
         return _with_metrics(observations, options, str(losses[0]))
     others = [*mixtures[1:], *losses, *realised, *loglikelihoods]
     for table in others:
@@ -216,12 +224,13 @@ def _read_long(
     loglikelihoods: Sequence[Table],
     least: int,
     diverged: str,
+    chosen: Mapping[str, str],
 ) -> Observations:
     """Reads runs from the workflow's own tables."""
     for table in (*mixtures, *losses, *realised, *loglikelihoods):
         _check_form(table, mixtures[0])
     design = _read_table(mixtures, tables.DESIGN)
-    measured = _read_table(losses, tables.LOSSES)
+    measured, metrics = by_chosen(_read_table(losses, tables.LOSSES), chosen)
     counts = None
     if realised:
         counts = _read_table(realised, tables.REALISED)
@@ -238,7 +247,7 @@ def _read_long(
         raise MixwrightError(
             f"{where}: run {swarm[-1]} is the last of {len(swarm)} swarm runs; give {least} or more"
         )
-    return observations
+    return replace(observations, metrics=metrics)
 
 
 def _read_table(parts: Sequence[Table], table: tables.Table) -> pd.DataFrame:
@@ -276,6 +285,7 @@ def _with_metrics(observations: Observations, options: ColumnOptions, where: str
     columns = []
     for name, column in values.items():
         columns.append(metrics[name].minimised(column) if name in metrics else column)
+    metrics = {**observations.metrics, **metrics}
     return replace(observations, losses=np.column_stack(columns), metrics=metrics)
 
 

@@ -1,5 +1,7 @@
 """A goal over accuracies is their mean, and mixers minimise weighted means of -log accuracy.
 
+So it is with probabilities of right answers.
+
 A gain of 1 % of an accuracy p is p points. So a target counts by its weight times the accuracy that
 it can have, for which its best run stands: what a fit predicts beyond its runs is too uncertain.
 """
@@ -10,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from mixwright.goal import Goal, Readout
-from mixwright.learners import POINTS, Metric
+from mixwright.learners import Metric
 from mixwright.observations import Observations
 
 
@@ -39,7 +41,7 @@ def for_mean_of(best: Mapping[str, float], metrics: Mapping[str, Metric], goal: 
     if len(targets) < 2 or not set(targets) <= set(best):
         return goal
     readout = Readout.of(goal.targets, targets, metrics)
-    if readout.metric is not POINTS:
+    if not readout.in_points:
         return goal
     least = np.array([best[target] for target in targets])
     # what is minimised for an accuracy is -log of its share

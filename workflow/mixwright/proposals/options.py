@@ -7,7 +7,7 @@ from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal, Proposal, Readout, check_one_unit
-from mixwright.learners import MIXED, POINTS
+from mixwright.learners import MIXED
 from mixwright.measured.headings import match_name
 from mixwright.mixture import Domain
 from mixwright.proposals import typed
@@ -159,10 +159,10 @@ def _averaged(weights: Mapping[str, float], source: FittedRuns) -> list[str]:
     """What the objective is the mean of, where its targets are no losses of one unit."""
     readout = Readout.of(weights, tuple(weights), source.metrics)
     names = {metric.name for metric in readout.metrics}
-    if readout.metric is POINTS:
+    if readout.in_points:
         if len(weights) == 1:
             return []
-        return ["gains are in points of mean accuracy, of 100"]
+        return [f"gains are in points of {readout.metric.title}, of 100"]
     if readout.metric is MIXED:
         parts = []
         for name, metric in zip(weights, readout.metrics, strict=True):

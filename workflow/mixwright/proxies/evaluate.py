@@ -13,12 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
 from mixwright.proxies.measurements import Floats, Measurements
+from mixwright.proxies.questions import NO_CHOICES
 from mixwright.proxies.work import Work
 from mixwright.study.study import Study
 from mixwright.tables import MEASURED, RESULTS
@@ -87,6 +89,7 @@ def evaluate_batch(
     to: Path,
     before: Callable[[], None] = lambda: None,
     log: Log = say,
+    choices: Mapping[str, Choices] = NO_CHOICES,
 ) -> None:
     """Scores the runs of some packs of one role on what the store lacks, and writes all of it.
 
@@ -101,6 +104,7 @@ def evaluate_batch(
         to: The file to write, of tables.MEASURED.
         before: Called before anything is computed on the study's device.
         log: Takes progress.
+        choices: Target of questions -> all their answers.
 
     Raises:
         MixwrightError: A pack is of other text than the shards', or weights are gone.
@@ -109,7 +113,7 @@ def evaluate_batch(
     rows: list[Row] = []
     for computed, alike in trained.alike.items():
         calibrated = study.calibrated(json.loads(computed))
-        work = Work.of(alike, mixtures, shards, targets, calibrated)
+        work = Work.of(alike, mixtures, shards, targets, calibrated, choices)
         _check_keys(work, trained.rows, store)
         _score(work, trained.rows, store, before, log)
         rows += _gathered(work, alike, trained.rows, Measurements(store))

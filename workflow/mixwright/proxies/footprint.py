@@ -17,6 +17,8 @@ CPU_MB = 6_000
 # by device: members of a wave at most; more do not fit in the caches of a CPU
 MOST = {"cpu": 4, "cuda": 64}
 
+# Matrices of an MLP, by architecture.
+MATRICES = {"llama": 3, "gpt2": 2, "neox": 2, "bert": 2}
 FLOAT_BYTES = 4
 # copies of the parameters: weights, gradients, two moments of the optimizer, and a spare
 COPIES = 5
@@ -27,25 +29,29 @@ LOGIT_COPIES = 3
 def parameters(shape: Mapping[str, Any], vocabulary: int) -> int:
     """Returns the number of parameters of a model of `shape`, as transformers counts them.
 
-    Keys are not grouped. `shape` is a resolved study's model shape.
+    Keys are not grouped. `shape` is a resolved study's model shape. Of an architecture that is
+    not packed the weights' files say the number; without them it is counted as a llama's.
     """
+    if "parameters" in shape:
+        return int(shape["parameters"])
     width = shape["width"]
     hidden = shape["hidden"]
     context = shape["context"]
     table = vocabulary * width
-    positions = context * width
+    positions = shape.get("positions", context) * width
     architecture = shape.get("architecture", "llama")
+    if architecture not in MATRICES:
+        architecture = "llama"
     # Of one layer: matrices of (width, hidden), and numbers in norms and biases.
+    matrices = MATRICES[architecture]
+    vectors = 9 * width + hidden
     if architecture == "llama":
-        matrices = 3
         vectors = 2 * width
-    else:
-        matrices = 2
-        vectors = 9 * width + hidden
     layer = 4 * width**2 + matrices * width * hidden + vectors
     # Outside the layers: embeddings, head and the last norm.
+    tables = 1 if shape.get("tied") else 2
     outside = {
-        "llama": 2 * table + width,
+        "llama": tables * table + width,
         "neox": 2 * table + 2 * width,
         "gpt2": table + positions + 2 * width,
         "bert": table + positions + width**2 + vocabulary + 5 * width,

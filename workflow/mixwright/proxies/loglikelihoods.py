@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright.corpus.shards import Examples
+from mixwright.corpus.unigram import scored_mask
 from mixwright.observations import split_of
 
 # Recorded tokens for each example where tokens are recorded one by one, evenly spread over all
@@ -82,10 +83,10 @@ class LikelihoodTexts:
             }
 
     def _token_rows(self, target: str, values: NDArray[np.float64]) -> Iterator[Row]:
-        """Yields a sample of the scored tokens; each is an example, of its text's mean bytes."""
+        """Yields a sample of the scored tokens; each is an example."""
         examples = self.examples[target]
         tokens = examples.scored_tokens
-        sizes = np.rint(examples.scored_bytes / np.maximum(tokens, 1)).astype(np.int64)
+        sizes = examples.token_bytes[scored_mask(examples)]
         count = min(len(values), TOKENS_AN_EXAMPLE * len(examples))
         spread = np.linspace(0, len(values) - 1, count)
         sample = np.unique(spread.astype(np.int64))
@@ -97,7 +98,7 @@ class LikelihoodTexts:
                 "example": number,
                 "loglikelihood": float(values[number]),
                 "scored_tokens": 1,
-                "bytes": int(sizes[example]),
+                "bytes": int(sizes[number]),
                 "split": self.splits[target][example],
             }
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import Unigrams, scored_counts
 from mixwright.mixture import Mixture
+from mixwright.proxies.questions import NO_QUESTIONS, Questions
 
 Row = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -36,6 +37,8 @@ class LossRows:
     targets: Mapping[str, Examples]
     # sorted by domain, as the mixtures' weights
     shards: Sequence[Shard]
+    # whose answers tell accuracies, where they were scored
+    questions: Questions = NO_QUESTIONS
     # mixture's weights as bytes -> target -> nats/token
     _references: dict[bytes, dict[str, float]] = field(default_factory=dict, repr=False)
 
@@ -48,12 +51,13 @@ class LossRows:
             mixture: What the member learns from.
             step: Steps that it has taken.
             tokens: Tokens that it has read.
-            scored: Target -> (examples,) in nats. A target that is missing, or whose loss is not
-                finite, has diverged.
+            scored: Target -> (examples,) in nats, and answers of questions. A target that is
+                missing, or whose loss is not finite, has diverged.
         """
         if not self.targets:
             return []
         references = self._references_of(mixture)
+        answered = self.questions.columns(scored)
         rows = []
         for target, examples in self.targets.items():
             row: Row = {
@@ -71,6 +75,7 @@ class LossRows:
                 if np.isfinite(nats[0]):
                     row |= {"loss": float(nats[0]), "bits_per_byte": float(bits[0])}
                     row["status"] = "ok"
+                    row |= answered.get(target, {})
             rows.append(row)
         return rows
 

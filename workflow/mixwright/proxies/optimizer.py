@@ -86,10 +86,12 @@ def slot_scales(name: str, slots: int, width: int, hidden: int) -> list[float]:
     sizes = [(width, width)] * slots
     if name == "mlp":
         sizes = [(hidden, width)] * (slots - 1) + [(width, hidden)]
-    scales = []
-    for outputs, inputs in sizes:
-        scales.append(math.sqrt(max(1.0, outputs / inputs)))
-    return scales
+    return [slot_scale(outputs, inputs) for outputs, inputs in sizes]
+
+
+def slot_scale(outputs: int, inputs: int) -> float:
+    """Returns sqrt(max(1, outputs / inputs)), by which Muon's update of a matrix is scaled."""
+    return math.sqrt(max(1.0, outputs / inputs))
 
 
 def with_muon(recipe: Mapping[str, Any]) -> bool:
@@ -163,7 +165,7 @@ class Optimizer:
         muon_rate = self.recipe["muon_lr"]
         adam_rate = self.recipe["adam_lr"]
         for steps, rate in self.courses:
-            factor = rate * linear_decay(step, steps, self.recipe["warmup"])
+            factor = rate * rate_factor(step, steps, self.recipe)
             muon_rates.append(factor * muon_rate)
             adam_rates.append(factor * adam_rate)
         rates = torch.tensor([muon_rates, adam_rates])
@@ -289,13 +291,34 @@ def _wide(matrices: Tensor) -> Tensor:
     return matrices.mT
 
 
-def linear_decay(step: int, steps: int, warmup: float = 0.0) -> float:
-    """Returns the factor of the learning rate at `step` (from 0) of `steps`.
+def rate_factor(step: int, steps: int, recipe: Mapping[str, Any]) -> float:
+    """Returns what the peak learning rates are multiplied by at one step.
 
-    It rises over the first `warmup` share of the steps, then falls linearly to zero.
+    It rises over the warm-up. Then it falls to `minimum`, which it reaches where the step after the
+    last one would be: in a line (linear), by half a cosine (cosine), or in a line over the last
+    `decay` of the steps (wsd). Or it stays at 1 (constant).
+
+    Args:
+        step: from 0.
+        steps: of the run.
+        recipe: the section `optimizer` of a study.
     """
-    rising = round(warmup * steps)
+    rising = warmup_steps(recipe["warmup"], steps)
     if step < rising:
         return (step + 1) / (rising + 1)
+    shape = recipe.get("schedule", "linear")
+    if shape == "constant":
+        return 1.0
     falling = max(1, steps - rising)
-    return (steps - step) / falling
+    if shape == "wsd":
+        falling = min(falling, max(1, round(recipe["decay"] * steps)))
+    left = min(1.0, (steps - step) / falling)
+    if shape == "cosine":
+        left = (1 - math.cos(math.pi * left)) / 2
+    least = recipe.get("minimum", 0.0)
+    return float(least + (1 - least) * left)
+
+
+def warmup_steps(warmup: float, steps: int) -> int:
+    """Returns the steps of a warm-up: under 1 it is a share of all steps, from 1 on a number."""
+    return round(warmup if warmup >= 1 else warmup * steps)

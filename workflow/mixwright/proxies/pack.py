@@ -9,13 +9,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.files import written
 from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
 from mixwright.proxies.measurements import Measurements
 from mixwright.proxies.models.shape import Shape
+from mixwright.proxies.questions import NO_CHOICES
 from mixwright.proxies.refresh import Refresh
+from mixwright.proxies.start import start_of
 from mixwright.proxies.store import Store, done, has_diverged, renamed, row
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import KEYS, machine, rule_of_thumb
@@ -87,6 +90,7 @@ def train_pack(
     store_folder: Path,
     to: Path,
     log: Log = say,
+    choices: Mapping[str, Choices] = NO_CHOICES,
 ) -> None:
     """Trains the runs that the store lacks, and writes what training left of all.
 
@@ -102,13 +106,14 @@ def train_pack(
         store_folder: Where results are stored by key.
         to: The file to write, of tables.RESULTS, in the runs' order.
         log: Takes progress.
+        choices: Target of questions -> all their answers.
 
     Raises:
         MixwrightError: A run has no mixture, or memory does not hold one run.
     """
     vocabulary = shards[0].vocabulary
     study = study.calibrated(_choice(study.proxy, vocabulary))
-    work = Work.of(runs, mixtures, shards, targets, study)
+    work = Work.of(runs, mixtures, shards, targets, study, choices)
     order = None
     if study.config["store"] == "refresh":
         order = Refresh.of(Path(to))
@@ -166,13 +171,15 @@ def _train(
             results.shape,
             work.shards,
             settings=_settings(work.study),
-            targets=work.texts.examples,
+            targets=work.targets,
+            answers=work.questions.texts,
             likelihoods=work.recording.examples,
             by_token=work.recording.by_token,
             on_finished=finish,
             finished=results,
             checkpoints=checkpoints,
             log=log,
+            first=start_of(work.study, results.shape),
         )
 
 

@@ -1,15 +1,14 @@
-"""Scores texts under stacked models.
+"""Scores texts under stacked models, and under a model of transformers in the same windows.
 
-Texts are read in windows of the context's length, windows of about one length together, and the
-output head is computed only where a token counts.
+Windows of about one length are read together, and the output head is computed only where a token
+counts.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,27 +17,17 @@ from torch import Tensor
 
 from mixwright.corpus.shards import Examples, Ints
 from mixwright.proxies.models.fused_head import loglikelihoods
-from mixwright.proxies.models.masking import masked_sets
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import head, hidden_states
+from mixwright.proxies.readout import Readout
+from mixwright.proxies.windows import Window, causal_windows, masked_windows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # tokens of a batch that one member reads; more leave the cache of a CPU
 BATCH_TOKENS = 1024
 BATCH_TOKENS_ON_DEVICE = 65_536
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """A piece of text that a model reads once: what it predicts, where, and for which example."""
-
-    # (T,) what the model sees
-    tokens: Ints
-    # (scored,) positions that predict
-    places: Ints
-    # (scored,) the tokens to predict
-    labels: Ints
-    # (scored,) column of the result that each log-likelihood is added to
-    columns: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +68,14 @@ class Exam:
         by_token: bool = False,
         mask: int | None = None,
         alone: bool = False,
+        batch_tokens: int | None = None,
     ) -> "Exam":
-        """Cuts texts into windows and batches.
+        """Cuts texts into windows (see `proxies.windows`) and batches.
 
-        Windows do not overlap. One in which no token counts is left out. With `mask` a window is
-        read once for every set of tokens that are masked together: every seventh token, so that
-        each token is masked once, or one token at a time if `alone` (pseudo-log-likelihood,
-        arXiv 1910.14659). Windows of one document are then about equally long, and those of one
-        batch exactly, for a masked model would see the padding.
+        With `mask` a window is read once for every set of tokens that are masked together: every
+        seventh token, so that each token is masked once, or one token at a time if `alone`
+        (pseudo-log-likelihood, arXiv 1910.14659). Windows of one batch are then exactly equally
+        long, for a masked model would see the padding.
 
         Args:
             targets: Target -> texts.
@@ -95,13 +84,17 @@ class Exam:
             by_token: Whether every scored token counts as an example.
             mask: The mask token of a masked model.
             alone: Whether every token is masked on its own.
+            batch_tokens: Tokens of a batch at most, if it has several windows; None for what fits
+                packed models.
         """
-        windows = _causal_windows(targets, context, by_token)
-        if mask is not None:
-            windows = _masked_windows(targets, context, by_token, alone)
+        if mask is None:
+            windows = causal_windows(targets, context, by_token)
+        else:
+            windows = masked_windows(targets, context, by_token, alone)
         by_length = sorted(windows, key=lambda window: len(window.tokens))
-        size = BATCH_TOKENS if device == "cpu" else BATCH_TOKENS_ON_DEVICE
-        chunks = tuple(_chunks(by_length, size, equal=mask is not None))
+        if batch_tokens is None:
+            batch_tokens = BATCH_TOKENS if device == "cpu" else BATCH_TOKENS_ON_DEVICE
+        chunks = tuple(_chunks(by_length, batch_tokens, equal=mask is not None))
         return cls(targets, chunks, device, by_token, mask, alone)
 
     @property
@@ -127,23 +120,48 @@ class Exam:
         With `by_token` it is (K, scored tokens). A token's term is float32; terms are summed in
         float64. `precision` is that of products.
         """
+        device = parameters["embedding"].device.type
+
+        def terms(batch: ExamBatch) -> Tensor:
+            with products_in(precision, device):
+                states = hidden_states(parameters, batch.tokens.unsqueeze(0), shape)
+                # The same name: the states of all tokens are freed before the head is computed.
+                states, matrix = head(parameters, states[:, batch.places], shape)
+            return loglikelihoods(states, matrix, batch.labels, precision)
+
+        return self._summed(terms, len(parameters["embedding"]))
+
+    def loglikelihoods_of(self, model: "PreTrainedModel") -> dict[str, NDArray[np.float64]]:
+        """Returns the same of one model of transformers, so that K is 1.
+
+        It reads the very windows that packed models read, in the precision of its weights.
+
+        Args:
+            model: For causal or, with `mask`, masked language modeling; on the exam's device, and
+                ready to evaluate.
+        """
+        readout: list[Readout] = []
+
+        def terms(batch: ExamBatch) -> Tensor:
+            if not readout:
+                readout.append(Readout.of(model, batch.tokens, masked=self.mask is not None))
+            rows = readout[0].loglikelihoods(batch.tokens, batch.places, batch.labels)
+            return rows.unsqueeze(0)
+
+        return self._summed(terms, 1)
+
+    def _summed(
+        self, terms: Callable[[ExamBatch], Tensor], members: int
+    ) -> dict[str, NDArray[np.float64]]:
+        """Sums the log-likelihoods (K, scored) of each batch by example, or by token."""
         results: dict[str, NDArray[np.float64]] = {}
         if not self.targets:
             return results
         sizes = [self._columns_of(examples) for examples in self.targets.values()]
-        table = parameters["embedding"]
-        device = table.device
-        members = len(table)
-        sums = torch.zeros(members, sum(sizes), dtype=torch.float64, device=device)
+        sums = torch.zeros(members, sum(sizes), dtype=torch.float64, device=self.device)
         with torch.no_grad():
             for batch in self.batches:
-                tokens = batch.tokens.unsqueeze(0)
-                with products_in(precision, device.type):
-                    states = hidden_states(parameters, tokens, shape)
-                    # The same name: the states of all tokens are freed before the head is computed.
-                    states, matrix = head(parameters, states[:, batch.places], shape)
-                terms = loglikelihoods(states, matrix, batch.labels, precision)
-                sums.index_add_(1, batch.columns, terms.double())
+                sums.index_add_(1, batch.columns, terms(batch).double())
         by_target = sums.cpu().split(sizes, dim=1)
         for target, part in zip(self.targets, by_target, strict=True):
             results[target] = part.numpy()
@@ -161,73 +179,6 @@ def products_in(precision: torch.dtype, device: str) -> AbstractContextManager[N
     Weights, and what stands between products, stay float32.
     """
     return torch.autocast(device, torch.bfloat16, enabled=precision == torch.bfloat16)
-
-
-@dataclass(frozen=True, eq=False)
-class _Text:
-    """One example among the tokens of its target."""
-
-    # all tokens of the target
-    tokens: Ints
-    # of the example: its first token, the end of its last, and its first scored token
-    start: int
-    end: int
-    scored: int
-    # the example's column, or that of its first scored token
-    column: int
-    by_token: bool
-
-    def columns(self, positions: Ints) -> Ints:
-        """Returns the column of each scored token, by its position among the target's tokens."""
-        if self.by_token:
-            return self.column + (positions - self.scored)
-        return np.full(len(positions), self.column, np.int64)
-
-
-def _texts(targets: Mapping[str, Examples], by_token: bool) -> Iterator[_Text]:
-    """Yields the examples of all targets, in the order of their columns."""
-    column = 0
-    for examples in targets.values():
-        edges = pairwise(examples.starts.tolist())
-        for (start, end), scored_from in zip(edges, examples.scored_from.tolist(), strict=False):
-            scored = start + scored_from
-            yield _Text(examples.tokens, start, end, scored, column, by_token)
-            if by_token:
-                column += end - scored
-            else:
-                column += 1
-
-
-def _causal_windows(
-    targets: Mapping[str, Examples], context: int, by_token: bool
-) -> Iterator[Window]:
-    """Yields windows in which every token is predicted from those before it."""
-    for text in _texts(targets, by_token):
-        for start in range(text.start, text.end - 1, context):
-            # One more than the context: the last token is predicted and not read.
-            tokens = text.tokens[start : min(text.end, start + context + 1)]
-            first = max(0, text.scored - 1 - start)
-            places = np.arange(first, len(tokens) - 1)
-            if len(places):
-                columns = text.columns(start + 1 + places)
-                yield Window(tokens[:-1], places, tokens[places + 1], columns)
-
-
-def _masked_windows(
-    targets: Mapping[str, Examples], context: int, by_token: bool, alone: bool
-) -> Iterator[Window]:
-    """Yields each window once for every set of its tokens that are masked together."""
-    for text in _texts(targets, by_token):
-        count = math.ceil((text.end - text.start) / context)
-        spread = np.linspace(text.start, text.end, count + 1)
-        edges = spread.round().astype(np.int64)
-        for start, end in pairwise(edges.tolist()):
-            tokens = text.tokens[start:end]
-            first = max(0, text.scored - start)
-            scored = np.arange(first, len(tokens))
-            for places in masked_sets(scored, alone):
-                columns = text.columns(start + places)
-                yield Window(tokens, places, tokens[places], columns)
 
 
 def _chunks(windows: list[Window], size: int, equal: bool) -> Iterator[list[Window]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class Result:
     losses: list[dict[str, Any]]
     # domain -> training tokens, epochs
     realised: Mapping[str, tuple[int, float]]
-    # target -> (examples,) in nats at the end; empty of a member that has diverged
+    # target, or answers of one -> (examples,) in nats at the end; empty of one that has diverged
     scored: Mapping[str, NDArray[np.float64]]
     # target -> (examples,) or (scored tokens,) in nats; empty unless the member wants them
     loglikelihoods: Mapping[str, NDArray[np.float64]]
@@ -57,6 +58,7 @@ class Result:
     seconds: float
 
 
+NOTHING: Mapping[str, Examples] = MappingProxyType({})
 Finished = Callable[[Member, Result], None]
 
 
@@ -71,6 +73,8 @@ class Pack:
     exam: Exam
     # targets whose examples are scored one by one at the end
     likelihoods: Exam
+    # answers of questions, scored at the end
+    answers: Exam
     # the shards on the device, where they fit
     resident: Resident | None
     on_finished: Finished
@@ -139,7 +143,10 @@ class Pack:
                 lively.append(row)
                 if wave.members[k].wants_loglikelihoods:
                     wanting.append(row)
-        scored = self._scored(self.exam, _chosen(stored, lively)) if lively else {}
+        scored = {}
+        if lively:
+            weights = _chosen(stored, lively)
+            scored = self._scored(self.exam, weights) | self._scored(self.answers, weights)
         recorded = self._scored(self.likelihoods, _chosen(stored, wanting)) if wanting else {}
         for row, k in enumerate(ended):
             of_member = _row_of(scored, lively, row)
@@ -185,6 +192,7 @@ def train(
     likelihoods: Mapping[str, Examples],
     on_finished: Finished,
     by_token: bool = False,
+    answers: Mapping[str, Examples] = NOTHING,
     finished: Container[str] = (),
     checkpoints: Path | None = None,
     log: Log = lambda line: None,
@@ -206,6 +214,7 @@ def train(
         likelihoods: Target -> texts whose examples are scored one by one at the end.
         on_finished: Takes each member and its result.
         by_token: Whether tokens are scored one by one, not examples.
+        answers: Name -> answers of a target's questions, which are scored at the end.
         finished: Keys of members that are not to be trained.
         checkpoints: Folder of the waves' checkpoints; None saves none.
         log: Takes progress.
@@ -224,6 +233,7 @@ def train(
         settings,
         exam=Exam.of(targets, shape.context, device, mask=mask),
         likelihoods=Exam.of(likelihoods, shape.context, device, by_token, mask, settings.alone),
+        answers=Exam.of(answers, shape.context, device, mask=mask),
         # A masked model's sequences are made on the host.
         resident=None if shape.masked else resident(shards, shape.context, device),
         on_finished=on_finished,

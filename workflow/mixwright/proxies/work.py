@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.mixture import Mixture, Run
+from mixwright.proxies.init import init_of
 from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.loss_rows import LossRows
 from mixwright.proxies.measurements import Floats, Texts
 from mixwright.proxies.models.masking import mask_token
+from mixwright.proxies.questions import NO_CHOICES, Questions
 from mixwright.proxies.scored import held_out_texts, scored_texts
 from mixwright.proxies.store import key_of, mixture_of
 from mixwright.proxies.tuning import KEYS
@@ -30,8 +33,10 @@ class Work:
     keys: Mapping[str, str]
     # key -> its training, for runs of equal mixture and seed are trained once
     trainings: Mapping[str, "Training"]
-    # what every run is scored on, at each evaluation
+    # what every run is scored on at its end: texts, and answers of questions
     texts: Texts
+    # whose answers are among them
+    questions: Questions
     # the examples of single-domain runs, at the end
     recording: LikelihoodTexts
 
@@ -43,6 +48,7 @@ class Work:
         shards: Sequence[Shard],
         targets: Mapping[str, Examples],
         study: Study,
+        choices: Mapping[str, Choices] = NO_CHOICES,
     ) -> "Work":
         """Resolves runs.
 
@@ -52,11 +58,13 @@ class Work:
             shards: Training text and held-out text of each domain.
             targets: Target -> its text.
             study: The resolved study, with every choice of how to compute.
+            choices: Target of questions -> all their answers.
         """
         shards = sorted(shards, key=lambda shard: shard.domain)
         spec = study.proxy_spec | {"vocabulary": shards[0].vocabulary}
         if study.learner.masked:
             spec["mask_token"] = mask_token(shards[0])
+        spec |= init_of(study)
         domains = [shard.domain for shard in shards]
         keys: dict[str, str] = {}
         trainings: dict[str, Training] = {}
@@ -69,7 +77,10 @@ class Work:
             before = trainings.get(key)
             recorded = run.role == "vertex" or (before is not None and before.recorded)
             trainings[key] = Training(key, run, mixture, recorded)
-        scored = scored_texts(targets, shards, study, study.evaluation["tokens"])
+        evaluation = study.evaluation
+        scored = scored_texts(targets, shards, study, evaluation["tokens"])
+        number, cap = evaluation.get("questions", 0), evaluation.get("example_tokens")
+        questions = Questions.first(choices, number, cap)
         whole = held_out_texts(targets, shards, study)
         # A target that this job does not know yet is scored by the next one.
         known = [name for name in study.recorded["targets"] if name in whole]
@@ -78,8 +89,9 @@ class Work:
             shards,
             keys,
             trainings,
-            Texts(scored, alone=False if study.learner.masked else None),
-            LikelihoodTexts.of(study.evaluation, {name: whole[name] for name in known}),
+            Texts(scored | questions.texts, alone=False if study.learner.masked else None),
+            questions,
+            LikelihoodTexts.of(evaluation, {name: whole[name] for name in known}),
         )
 
     @cached_property
@@ -93,7 +105,13 @@ class Work:
     @cached_property
     def loss_rows(self) -> LossRows:
         """Makes rows of losses of log-likelihoods."""
-        return LossRows(self.texts.examples, self.shards)
+        return LossRows(self.targets, self.shards, self.questions)
+
+    @property
+    def targets(self) -> dict[str, Examples]:
+        """Target -> its text, of those whose losses are measured at each evaluation."""
+        answers = self.questions.texts
+        return {name: text for name, text in self.texts.examples.items() if name not in answers}
 
     @property
     def computed(self) -> str:

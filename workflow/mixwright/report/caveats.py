@@ -10,6 +10,7 @@ import pandas as pd
 from mixwright.errors import MixwrightError
 from mixwright.learners import Learner
 from mixwright.report.comparison import Comparison
+from mixwright.report.start_caveats import of_checkpoints
 from mixwright.sources import SOURCES
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE
@@ -32,6 +33,7 @@ class Caveat:
 
 def find_caveats(
     study: Study,
+    learner: Learner,
     comparison: Comparison,
     scores: pd.DataFrame,
     signals: pd.DataFrame,
@@ -43,6 +45,7 @@ def find_caveats(
 
     Args:
         study: the study.
+        learner: what `mixwright.report.judging.learner_of` returns of it.
         comparison: its final models, compared.
         scores: the SCORES table of its finals.
         signals: what `mixwright.trust.noise.target_signals` returns.
@@ -51,9 +54,9 @@ def find_caveats(
         finals: the FINALS table, where it is known.
     """
     caveats = _of_proxies(study, signals, losses)
-    caveats += _finals_below_reference(scores, study.target_weights, study.learner)
+    caveats += _finals_below_reference(scores, study.target_weights, learner)
     caveats += _intervals(comparison, scores)
-    caveats += _diverged_finals(finals)
+    caveats += _diverged_finals(finals, study.diverged)
     caveats += _same_mixtures(mixtures, "so they share one final model")
     caveats += _without_evidence(mixtures)
     return serious_first(caveats)
@@ -82,10 +85,14 @@ def _of_proxies(study: Study, signals: pd.DataFrame, losses: pd.DataFrame) -> li
     caveats = []
     if study.learner.sized:
         caveats += _noisy(signals)
-    caveats += _proxies_below_reference(signals, study.learner)
+    by_answers = signals.target.isin(list(study.chosen))
+    end = f"do no better than {study.learner.reference} of their own mixture."
+    caveats += _proxies_below_reference(signals[~by_answers], end)
+    caveats += _proxies_below_reference(signals[by_answers], "answer no better than a guess.")
     caveats += _trivial_targets(study)
     caveats += _diverged(losses)
     caveats += _of_sources(study)
+    caveats += [Caveat(words) for words in of_checkpoints(study)]
     return caveats
 
 
@@ -116,12 +123,11 @@ def _noisy(signals: pd.DataFrame) -> list[Caveat]:
     return caveats
 
 
-def _proxies_below_reference(signals: pd.DataFrame, learner: Learner) -> list[Caveat]:
-    """Swarm proxies that lose to what knows their mixture and nothing else."""
+def _proxies_below_reference(signals: pd.DataFrame, end: str) -> list[Caveat]:
+    """Swarm proxies that lose to what knows nothing but their mixture, or to a guess: `end`."""
     losing = signals[signals.losing > 0]
     # On these, most proxies lose.
     most = 2 * losing.losing > losing.runs
-    end = f"do no better than {learner.reference} of their own mixture."
     caveats = []
     for row, serious in zip(losing.itertuples(), most, strict=True):
         text = f"On {row.target}, {row.losing} of {row.runs} swarm proxies {end}"
@@ -141,17 +147,20 @@ def _finals_below_reference(
     scores: pd.DataFrame, targets: Mapping[str, float], learner: Learner
 ) -> list[Caveat]:
     """Finals that lose to what knows their mixture and nothing else."""
-    of_metric = scores.metric == learner.judged.name
-    of_target = scores.task.isin(list(targets))
-    rows = scores[of_metric & of_target]
-    losing = rows.value >= rows.unigram
-    if learner.judged.higher:
-        losing = rows.value <= rows.unigram
     caveats = []
-    for task, part in rows[losing].groupby("task"):
-        names = ", ".join(sorted(set(part.mixer)))
+    for task in sorted(targets):
+        metric = learner.judges(task)
+        name = learner.chosen.get(task, metric.name)
+        rows = scores[(scores.metric == name) & (scores.task == task)]
+        losing = rows.value >= rows.unigram
+        if metric.higher:
+            losing = rows.value <= rows.unigram
+        if not losing.any():
+            continue
+        names = ", ".join(sorted(set(rows.mixer[losing])))
+        reference = "a guess" if task in learner.chosen else learner.reference
         text = (
-            f"On {task}, {learner.reference} is no worse than the finals of {names}."
+            f"On {task}, {reference} is no worse than the finals of {names}."
             " Differences there mean nothing."
         )
         caveats.append(Caveat(text, serious=True))
@@ -281,8 +290,11 @@ def _diverged(losses: pd.DataFrame) -> list[Caveat]:
     return [Caveat(text)]
 
 
-def _diverged_finals(finals: pd.DataFrame | None) -> list[Caveat]:
-    """Final models without a score, because their losses were not finite."""
+def _diverged_finals(finals: pd.DataFrame | None, diverged: str) -> list[Caveat]:
+    """Final models without a score, because their losses were not finite.
+
+    Who says `diverged: drop` has decided that the others are enough.
+    """
     names = []
     for row in _without_score(finals).itertuples():
         name = f"{row.mixer} with seed {row.seed} (step {row.step:.0f})"
@@ -293,7 +305,7 @@ def _diverged_finals(finals: pd.DataFrame | None) -> list[Caveat]:
         f"These final models diverged and have no score: {', '.join(names)}."
         f" Mixtures are compared over the seeds that all have. {LOWER}"
     )
-    return [Caveat(text, serious=True)]
+    return [Caveat(text, serious=diverged == "refuse")]
 
 
 def check_reference(finals: pd.DataFrame | None) -> None:

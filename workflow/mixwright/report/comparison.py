@@ -4,15 +4,16 @@ The differences are over seeds, and over documents or rows where their losses ar
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from math import nan
+from dataclasses import dataclass, field, replace
+from math import inf, nan
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import LOSS, TEXT, Learner, Metric
+from mixwright.goal import Readout
+from mixwright.learners import LEAST_SHARE, LOSS, TEXT, Learner, Metric
 from mixwright.numerics.ratio import ratio
 from mixwright.trust.intervals import REFERENCE, Difference
 
@@ -59,20 +60,66 @@ def compare(
 ) -> "Comparison":
     """Compares the mixers by the metric that the learner's finals are judged by.
 
+    Where targets of questions choose by their answers, they judge by them too: accuracies are
+    shown as points of 100, and targets of several units by the mean of what mixers minimise.
+
     Args:
         scores: a SCORES table.
         targets: target -> weight.
         learner: says the metric, and whether its models depend on a seed.
         documents: a DOCUMENTS table, for the error over documents or rows.
     """
-    values = objective(scores, targets, learner.judged.name)
+    if any(target in learner.chosen for target in targets):
+        return _by_chosen(scores, targets, learner, documents)
+    # Where other targets choose by their answers, that of these ones.
+    judged = learner.judges(next(iter(targets)))
+    values = objective(scores, targets, judged.name)
     if learner.sized or documents is None:
-        return Comparison(values, targets, documents, learner.judged, seeded=learner.sized)
+        return Comparison(values, targets, documents, judged, seeded=learner.sized)
     # Only trees need it.
     from mixwright.tabular.metrics import score_draws
 
     draws = score_draws(documents, targets)
-    return Comparison(values, targets, None, learner.judged, draws, seeded=False)
+    return Comparison(values, targets, None, judged, draws, seeded=False)
+
+
+def _by_chosen(
+    scores: pd.DataFrame,
+    targets: Mapping[str, float],
+    learner: Learner,
+    documents: pd.DataFrame | None,
+) -> "Comparison":
+    """The comparison where some of the targets are judged by how their questions are answered."""
+    metrics = {target: learner.judges(target) for target in targets}
+    readout = Readout.of(targets, tuple(targets), metrics)
+    columns = {}
+    slopes = {}
+    for target, metric in metrics.items():
+        name = learner.chosen.get(target, metric.name)
+        value = objective(scores, {target: 1.0}, name).stack()
+        columns[target] = pd.Series(metric.minimised(value.to_numpy()), value.index)
+        slopes[target] = _slope(metric, readout, float(value.mean()))
+    minimised = pd.DataFrame(columns)
+    shown = pd.Series(readout.objective(minimised.to_numpy()), minimised.index)
+    return Comparison(
+        shown.unstack("seed"),
+        targets,
+        documents,
+        readout.metric,
+        columns={target: learner.chosen[target] for target in targets if target in learner.chosen},
+        slopes=slopes,
+        marks=objective(scores, targets, learner.second.name),
+    )
+
+
+def _slope(metric: Metric, readout: Readout, value: float) -> float:
+    """By how much the objective as it is shown moves with a target's number, near a value."""
+    if readout.in_points:
+        return readout.metric.whole / metric.whole
+    if metric.as_measured:
+        return 1.0
+    # In mixed units what is minimised counts, -log of a share.
+    return 1 / max(value, LEAST_SHARE)
 
 
 @dataclass(frozen=True)
@@ -89,6 +136,13 @@ class Comparison:
     # (task and mixer, draws) of the metric on rows drawn with replacement, in place of documents.
     draws: pd.DataFrame | None = None
     seeded: bool = True  # whether a model depends on its seed
+    # Target of questions -> the column of documents that holds its numbers.
+    columns: Mapping[str, str] = field(default_factory=dict)
+    # Target -> by how much the metric moves with the target's number; 1 where nothing stands.
+    slopes: Mapping[str, float] = field(default_factory=dict)
+    # As values, numbers that only equal models share: as many right answers are no sign of one
+    # model. None: the values are such numbers.
+    marks: pd.DataFrame | None = None
 
     @property
     def means(self) -> pd.Series:
@@ -108,7 +162,11 @@ class Comparison:
 
         Equal mixtures are trained once, and then have equal numbers.
         """
-        return self.values.dropna(axis=1).drop_duplicates()
+        values = self.values.dropna(axis=1)
+        if self.marks is None:
+            return values.drop_duplicates()
+        marks = self.marks.reindex_like(values)
+        return values[~marks.duplicated()]
 
     def scatter(self) -> tuple[float, int]:
         """Returns the variance left after the effects of mixer and seed, and its freedom.
@@ -152,7 +210,7 @@ class Comparison:
                 " train both with the study's final.seeds"
             )
         seeds = len(paired)
-        if arm == reference or (paired == 0).all():
+        if arm == reference or self._alike(arm, reference, paired):
             return Difference(
                 arm, reference, 0.0, 0.0, 0.0, seeds, 0.0, 0.0, identical=True, metric=self.metric
             )
@@ -178,6 +236,13 @@ class Comparison:
         """Returns the comparison without some mixers."""
         return replace(self, values=self.values.drop(index=list(arms)))
 
+    def _alike(self, arm: str, reference: str, paired: pd.Series) -> bool:
+        """Whether the models of two mixers are equal, by their paired differences or marks."""
+        gaps = paired
+        if self.marks is not None:
+            gaps = self.marks.loc[arm, paired.index] - self.marks.loc[reference, paired.index]
+        return bool((gaps == 0).all())
+
     def _of(self, arm: str) -> pd.Series:
         """A mixer's values by seed."""
         if arm not in self.values.index:
@@ -199,19 +264,16 @@ class Comparison:
         rows = self.documents[
             self.documents.seed.isin(seeds) & self.documents.task.isin(list(self.targets))
         ]
-        nats = -rows.pivot_table(
-            index=["task", "example"], columns="mixer", values="loglikelihood", aggfunc="mean"
-        )
-        tokens = rows.groupby(["task", "example"]).scored_tokens.first().reindex(nats.index)
-        if not {arm, reference} <= set(nats.columns):
+        if not {arm, reference} <= set(rows.mixer):
             return nan, 0
         total = sum(self.targets.values())
         variance = 0.0
         freedom = 0
-        for task, gap in (nats[arm] - nats[reference]).groupby("task"):
-            _, error = ratio(gap.to_numpy(), tokens[gap.index].to_numpy())
-            variance += (self.targets[str(task)] / total * error) ** 2
-            freedom += len(gap) - 1
+        for task, of_task in rows.groupby("task"):
+            name = str(task)
+            error, count = _paired_error(of_task, arm, reference, self.columns.get(name))
+            variance += (self.targets[name] / total * self.slopes.get(name, 1.0) * error) ** 2
+            freedom += count - 1
         return float(np.sqrt(variance)), freedom
 
     def _drawn_error(self, arm: str, reference: str) -> tuple[float, float]:
@@ -228,6 +290,32 @@ class Comparison:
             gap = draws - reference_draws
             gaps = gaps + weight / total * gap
         return float(np.std(gaps, ddof=1)), len(self.draws.columns)
+
+
+def _paired_error(
+    documents: pd.DataFrame, arm: str, reference: str, column: str | None
+) -> tuple[float, int]:
+    """Standard error of the paired difference of two mixers on one target, and its documents.
+
+    Args:
+        documents: the target's rows of a DOCUMENTS table.
+        arm: the one mixer.
+        reference: the other.
+        column: of the numbers of questions; None: the loss of documents, nats/token.
+    """
+    values = documents.pivot_table(
+        index="example", columns="mixer", values=column or "loglikelihood", aggfunc="mean"
+    )
+    gap = values[arm] - values[reference]
+    if column is None:
+        tokens = documents.groupby("example").scored_tokens.first().reindex(gap.index)
+        _, error = ratio(gap.to_numpy(), tokens.to_numpy())
+        return error, len(gap)
+    # Documents that are no questions have none.
+    paired = gap.dropna().to_numpy()
+    if len(paired) < 2:
+        return inf, len(paired)
+    return float(np.std(paired, ddof=1) / np.sqrt(len(paired))), len(paired)
 
 
 def _half_width(errors: list[tuple[float, float]], level: float) -> float:

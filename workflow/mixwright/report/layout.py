@@ -14,7 +14,7 @@ from mixwright.study.study import PROXIES, Study
 
 Folder = Path | str
 # Results that final models make.
-OF_FINALS = ("finals", "scores", "documents")
+OF_FINALS = ("finals", "curves", "scores", "documents", "task_scores", "answers")
 
 
 def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) -> list[str]:
@@ -55,6 +55,8 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
     }
     if study.measured:
         return paths | _measured_paths(study, folder)
+    # packs of finals that are asked the questions of tasks
+    asked_packs = study.final_packs if study.tasks else ()
     return paths | {
         "domains": _file(folder, "domains.parquet", exists=True),
         "design": table_paths(study, folder, "design", PROXIES),
@@ -62,8 +64,12 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
         "backtest": _file(folder, "backtest.json", study.backtested),
         "transfer": _file(folder, "transfer.json", "transfer" in study.runs),
         "finals": _files(folder, "finals", study.final_packs),
+        # trees have no steps
+        "curves": _files(folder, "curves", study.final_packs if study.learner.sized else ()),
         "scores": _files(folder, "scores", study.final_packs),
         "documents": _files(folder, "final_documents", study.final_packs),
+        "task_scores": _files(folder, "task_scores", asked_packs),
+        "answers": _files(folder, "task_answers", asked_packs),
     }
 
 

@@ -14,7 +14,9 @@ import pyarrow as pa
 from mixwright import __version__, tables
 from mixwright.files import plain, write_json, written
 from mixwright.mixture import digest
+from mixwright.report.answered import as_json as answers_json
 from mixwright.report.by_target import Cell
+from mixwright.report.by_task import TaskRow
 from mixwright.report.figures import FIGURES
 from mixwright.report.frame import embedded
 from mixwright.report.page import summary_page
@@ -113,12 +115,14 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "targets": dict(summary.targets),
         "metrics": [asdict(learner.judged), asdict(learner.second)],
         "by_target": cells,
+        "tasks": [_task_json(row) for row in summary.tasks],
         "method": summary.method,
         "arms": [_arm_json(arm) for arm in summary.arms],
         "backtest": dict(summary.backtest) or None,
         "transfer": dict(summary.transfer) or None,
         "data": [asdict(row) for row in summary.data],
         "exports": list(summary.exports),
+        "answers": answers_json(summary.answers, summary.proxies_answers),
         "caveats": [asdict(caveat) for caveat in summary.caveats],
         "signals": summary.signals.to_dict("records"),
         "provenance": dict(summary.provenance),
@@ -182,6 +186,19 @@ def _arm_json(arm: ArmSummary) -> dict[str, Any]:
     if arm.uniform is not None:
         content["uniform"] = _difference_json(arm.uniform)
     return content | {"sentence": arm.sentence, "notes": list(arm.notes)}
+
+
+def _task_json(row: TaskRow) -> dict[str, Any]:
+    cells = {}
+    for mixer, cell in row.cells.items():
+        gap = _difference_json(cell.against)
+        cells[mixer] = {"value": cell.value, "stderr": cell.error, "natural": gap}
+    return {
+        "task": row.task,
+        "metric": asdict(row.metric),
+        "questions": row.questions,
+        "arms": cells,
+    }
 
 
 def _cell_json(cell: Cell) -> dict[str, Any]:

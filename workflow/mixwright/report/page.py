@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from mixwright.learners import Learner
+from mixwright.report.answered import answers_section
 from mixwright.report.bars import mixture_bars
-from mixwright.report.by_target import Cell
+from mixwright.report.by_task import tasks_section
 from mixwright.report.caveats import Caveat
+from mixwright.report.cells import cell_of, interval_of
 from mixwright.report.exported import exports_section
 from mixwright.report.figures.style import AXIS, VERDICTS
 from mixwright.report.frame import (
@@ -52,6 +55,8 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
         backtest_section(summary.backtest),
         transfer_section(summary.transfer),
         _targets(summary),
+        tasks_section(summary.tasks, [arm.mixer for arm in summary.arms]),
+        answers_section(summary.answers, summary.proxies_answers, _mixers(summary)),
         section("Mixer by mixer", bullets(sentences)),
         exports_section(summary.exports),
         data_section(summary.data, summary.chosen),
@@ -108,7 +113,7 @@ def _reading(summary: Summary) -> str:
         "Held-out ρ is the rank correlation of predicted and measured loss"
         " on proxies that the mixer was not fitted to."
     )
-    if summary.learner.sized:
+    if summary.learner.sized and not judged.higher:
         values = (
             f"Losses are in {judged.unit}, means over the targets ({targets}) and seeds;"
             " lower is better."
@@ -120,7 +125,14 @@ def _reading(summary: Summary) -> str:
         f"Values are means over the targets ({targets})."
         f" {direction} {judged.title} is better; lower {second.title} ({second.unit}) is better."
     )
-    return f"{values} {summary.method} {rank}"
+    cost = ""
+    if summary.learner.sized:
+        cost = " Proxy tokens are the training tokens of the runs that the mixer was fitted to."
+    return f"{values} {summary.method} {rank}{cost}"
+
+
+def _mixers(summary: Summary) -> list[str]:
+    return [arm.mixer for arm in summary.arms]
 
 
 def _final(arm: ArmSummary, metrics: tuple[str, str], reach: tuple[float, float]) -> list[str]:
@@ -146,7 +158,7 @@ def _final(arm: ArmSummary, metrics: tuple[str, str], reach: tuple[float, float]
         f"{arm.scores[second]:.3f}",
         difference,
         drawing,
-        _interval(gap) or "–",
+        interval_of(gap) or "–",
         f'<span style="color:{colour}">{verdict}</span>',
         rank,
         cost,
@@ -163,9 +175,12 @@ def _predicted(summary: Summary) -> str:
             value = row[mixer].predicted
             if value is not None:
                 losses.setdefault(mixer, {})[target] = value
-    unit = summary.learner.loss.unit
-    content = predicted_gains(intervals, summary.learner.loss, measured)
-    content += predicted_losses(losses, intervals, unit)
+    learner = summary.learner
+    units: str | dict[str, str] = learner.loss.unit
+    if learner.chosen:
+        units = {target: learner.judges(target).unit for target in summary.by_target}
+    content = predicted_gains(intervals, learner.loss, measured)
+    content += predicted_losses(losses, intervals, units)
     if not content:
         return ""
     return section("What the proxies predicted", content)
@@ -224,9 +239,9 @@ def _targets(summary: Summary) -> str:
     heads = ["target", *(escape(arm.mixer) for arm in summary.arms)]
     lines = [table_row("th", heads)]
     for target, row in summary.by_target.items():
-        line = f"<td>{escape(target)}</td>"
+        line = f"<td>{escape(_with_number(target, summary.learner))}</td>"
         for arm in summary.arms:
-            line += _cell(row[arm.mixer])
+            line += cell_of(row[arm.mixer])
         lines.append(f"<tr>{line}</tr>")
     means, verdicts, same = ["mean"], ["better / level / worse"], ["proposed natural"]
     for arm in summary.arms:
@@ -250,14 +265,11 @@ def _targets(summary: Summary) -> str:
     return section("Target by target", table_of(lines) + note(reading))
 
 
-def _cell(cell: Cell) -> str:
-    """One mixer on one target, as a coloured cell."""
-    verdict = cell.against.verdict
-    colour = "inherit"
-    if verdict in ("better", "worse"):
-        colour = VERDICTS[verdict]
-    interval = _interval(cell.against) or "&nbsp;"
-    return f'<td style="color:{colour}">{cell.value:.3f}<br><small>{interval}</small></td>'
+def _with_number(target: str, learner: Learner) -> str:
+    """A target, with what it is judged by where targets are judged by several numbers."""
+    if not learner.chosen:
+        return target
+    return f"{target}, {learner.judges(target).title}"
 
 
 def _arm(arm: ArmSummary) -> str:
@@ -299,10 +311,3 @@ def _drawing(gap: Difference, colour: str, reach: tuple[float, float]) -> str:
         ' stroke-linecap="round"/>'
         f'<circle cx="{x(gap.value)}" cy="9" r="4" fill="{colour}"/></svg>'
     )
-
-
-def _interval(gap: Difference) -> str:
-    """`[−0.031, +0.012]`, or nothing where there is no interval."""
-    if gap.identical or not np.isfinite(gap.low):
-        return ""
-    return f"[{signed(gap.low)}, {signed(gap.high)}]"

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from mixwright.files import written
+from mixwright.report.answered import answers_section
 from mixwright.report.exported import exports_section
 from mixwright.report.figures import FIGURES
 from mixwright.report.frame import (
@@ -47,6 +48,7 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
         section("The proposals", _proposals(summary)),
         _predicted(summary),
         section("Which mixer ranks held-out proxies best", _ranks(summary)),
+        answers_section((), summary.answers, ()),
         backtest_section(summary.backtest),
         transfer_section(summary.transfer),
         section("What next", bullets(map(text, summary.next))),
@@ -73,7 +75,9 @@ def _proposals(summary: Proposals) -> str:
 def _predicted(summary: Proposals) -> str:
     """Each mixer's prediction of its own proposal, and one mixer's of all proposals."""
     loss = summary.learner.loss
-    content = predicted_by_each(summary.proposals, loss, loss.unit)
+    # Where targets have several units, the proposals know them.
+    unit = "" if summary.learner.chosen else loss.unit
+    content = predicted_by_each(summary.proposals, loss, unit)
     if not content:
         return ""
     content = section("What the proxies predict", content)
@@ -88,8 +92,7 @@ def _judged(summary: Proposals) -> str:
     targets = list(summary.targets)
     rows = []
     for name, losses in judgement.losses.items():
-        mean = sum(losses[target] * summary.targets[target] for target in targets)
-        cells = [escape(name), f"{mean:.3f}"]
+        cells = [escape(name), f"{judgement.means[name]:.3f}"]
         for target in targets:
             cells.append(f"{losses[target]:.3f}")
         rows.append(cells)

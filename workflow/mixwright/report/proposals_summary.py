@@ -12,8 +12,11 @@ from mixwright import mixers
 from mixwright.corpus.counts import extents
 from mixwright.files import plain
 from mixwright.learners import Learner
+from mixwright.report.answered import ProxyAnswers, of_proxies, question_caveats
+from mixwright.report.answered import as_json as answers_json
 from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
 from mixwright.report.split_caveats import split_caveats
@@ -21,6 +24,7 @@ from mixwright.report.your_data import DataRow, data_rows
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
 from mixwright.trust.noise import target_signals
+from mixwright.trust.shown import readout_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,9 @@ class Judgement:
     """What one fit predicts of every proposal, also of natural."""
 
     mixer: str  # whose fit it is
-    losses: Mapping[str, Mapping[str, float]]  # proposal -> target -> loss
+    # proposal -> target -> loss, or what the target chooses by, points of 100
+    losses: Mapping[str, Mapping[str, float]]
+    means: Mapping[str, float]  # proposal -> the goal, as it is shown
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Proposals:
     transfer: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[DataRow, ...] = ()  # a row a domain, where text was read
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
+    answers: tuple[ProxyAnswers, ...] = ()  # of the swarm, a row a target of questions
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of the JSON beside the page; what is unknown is null."""
@@ -72,6 +79,7 @@ class Proposals:
             "transfer": dict(self.transfer) or None,
             "data": [asdict(row) for row in self.data],
             "exports": list(self.exports),
+            "answers": answers_json((), self.answers),
             "caveats": [asdict(caveat) for caveat in self.caveats],
             "provenance": dict(self.provenance),
         }
@@ -114,10 +122,12 @@ def summarise(
     proposals = in_order(mixtures, list(ranked))
     headline, detail, chosen = conclude(proposals, ranked)
     sizes = extents(domains)
+    signals = target_signals(design, minimised_losses(losses, study.chosen))
     caveats = [
-        *proposal_caveats(study, target_signals(design, losses), losses, mixtures),
+        *proposal_caveats(study, signals, losses, mixtures),
         *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
         *split_caveats(study, manifests),
+        *question_caveats(texts or {}),
     ]
     return Proposals(
         study=study.name,
@@ -130,11 +140,12 @@ def summarise(
         next=_next(study, proposals, chosen),
         caveats=serious_first(caveats),
         provenance=dict(provenance or {}) | {"proxy runs": int(design.run.nunique())},
-        learner=study.learner,
+        learner=learner_of(study),
         judgement=judge(study, proposals, ranked, fits),
         backtest=backtest or {},
         transfer=transfer or {},
         data=data_rows(domains, mixtures, chosen),
+        answers=of_proxies(design, losses),
     )
 
 
@@ -185,12 +196,20 @@ def judge(
     rows = []
     for proposal in proposals:
         rows.append([proposal.weights.get(domain, 0.0) for domain in fitted.domains])
-    predicted = fitted.predict(np.array(rows))
+    predicted = pd.DataFrame(fitted.predict(np.array(rows)), columns=list(fitted.targets))
+    targets = study.target_weights
+    columns = {}
+    for target in targets:
+        alone = readout_of({target: 1.0}, study.metrics)
+        columns[target] = alone.objective(predicted[[target]].to_numpy())
+    shown = pd.DataFrame(columns).to_dict("records")
+    goal = readout_of(targets, study.metrics).objective(predicted[list(targets)].to_numpy())
     losses = {}
-    for proposal, values in zip(proposals, predicted.tolist(), strict=True):
-        row = dict(zip(fitted.targets, values, strict=True))
-        losses[proposal.name] = {target: row[target] for target in study.target_weights}
-    return Judgement(name, losses)
+    means = {}
+    for number, proposal in enumerate(proposals):
+        losses[proposal.name] = {str(target): value for target, value in shown[number].items()}
+        means[proposal.name] = float(goal[number])
+    return Judgement(name, losses, means)
 
 
 def _rank(ranked: Mapping[str, Interval]) -> str:

@@ -19,7 +19,7 @@ NO_TABLE = pd.DataFrame()
 # Read as JSON: one file, or a list of files.
 ONE_FILE = ("study", "backtest", "transfer")
 SEVERAL_FILES = ("mixtures", "regions", "manifests")
-# Read as one table, whatever the number of files. The last four are of runs measured by others.
+# Read as one table, whatever the number of files.
 TABLES = {
     table.name: table
     for table in (
@@ -28,14 +28,17 @@ TABLES = {
         tables.LOSSES,
         tables.VALIDATION,
         tables.FINALS,
+        tables.CURVES,
         tables.SCORES,
         tables.DOCUMENTS,
         tables.TESTED,
         tables.SUBSETS,
         tables.PREDICTIONS,
         tables.LADDER,
+        tables.ANSWERS,
     )
 }
+TABLES["task_scores"] = tables.SCORES
 
 
 def load(

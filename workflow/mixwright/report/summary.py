@@ -13,12 +13,22 @@ import pandas as pd
 from mixwright.corpus.counts import extents
 from mixwright.errors import counted
 from mixwright.learners import TEXT, Learner
+from mixwright.report.answered import (
+    FinalAnswers,
+    ProxyAnswers,
+    of_finals,
+    of_proxies,
+    question_caveats,
+)
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
+from mixwright.report.by_task import TaskRow
 from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.results import Records
 from mixwright.report.split_caveats import split_caveats
+from mixwright.report.totals import totals
 from mixwright.report.your_data import DataRow, data_rows
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
@@ -81,6 +91,9 @@ class Summary:
     # a row a domain, where text was read
     data: tuple[DataRow, ...] = ()
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
+    tasks: tuple[TaskRow, ...] = ()  # of lm-evaluation-harness
+    answers: tuple[FinalAnswers, ...] = ()  # a row a target of questions and a number
+    proxies_answers: tuple[ProxyAnswers, ...] = ()
 
     def arm(self, mixer: str) -> ArmSummary:
         """Returns the summary of one mixer's mixture."""
@@ -128,18 +141,19 @@ def summarise(
         MixwrightError: every final of natural diverged, and all are compared with it.
     """
     check_reference(finals)
-    targets, learner = study.target_weights, study.learner
+    targets, learner = study.target_weights, learner_of(study)
     comparison = compare(scores, targets, learner, documents)
     cells = by_target(scores, targets, learner, documents, mixtures)
     headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
-    signals = target_signals(design, losses)
+    signals = target_signals(design, minimised_losses(losses, study.chosen))
     sizes = extents(domains)
     caveats = [
-        *find_caveats(study, comparison, scores, signals, losses, mixtures, finals),
+        *find_caveats(study, learner, comparison, scores, signals, losses, mixtures, finals),
         *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
         *split_caveats(study, manifests),
+        *question_caveats(texts or {}),
     ]
-    facts = dict(provenance or {}) | _totals(study, design, scores, comparison)
+    facts = dict(provenance or {}) | totals(study, design, scores, comparison)
     return Summary(
         study=str(study.config["study"]),
         headline=headline,
@@ -164,6 +178,8 @@ def summarise(
         backtest=backtest or {},
         transfer=transfer or {},
         data=data_rows(domains, mixtures, chosen),
+        answers=of_finals(scores, study.learner, documents),
+        proxies_answers=of_proxies(design, losses),
     )
 
 
@@ -326,21 +342,3 @@ def _ranks(validation: pd.DataFrame | None, targets: Mapping[str, float]) -> dic
         if not np.isnan(rank):
             known[str(mixer)] = float(rank)
     return known
-
-
-def _totals(
-    study: Study, design: pd.DataFrame, scores: pd.DataFrame, comparison: Comparison
-) -> dict[str, Any]:
-    """How much was trained, for the page's list of sources."""
-    runs = int(design.run.nunique())
-    if not comparison.seeded:
-        judged = scores[scores.metric == comparison.metric.name]
-        models = len(judged.drop_duplicates(["task", "seed", "value"]))
-        return {"proxy runs": runs, "final models": models}
-    finals = int(comparison.values.drop_duplicates().notna().sum().sum())
-    return {
-        "proxy runs": runs,
-        "proxy tokens": int(design.drop_duplicates("run").tokens.sum()),
-        "final models": finals,
-        "final tokens": int(finals * study.config["goal"]["tokens"]),
-    }

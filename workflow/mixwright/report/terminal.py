@@ -59,6 +59,8 @@ def _print_finals(summary: Record, console: "Console") -> None:
     console.print(_finals(summary["arms"], summary["metrics"]))
     if summary["by_target"]:
         console.print(_targets(summary["by_target"]))
+    if summary.get("tasks"):
+        console.print(_tasks(summary["tasks"]))
     for arm in summary["arms"]:
         style = STYLES.get(arm["natural"]["verdict"], "")
         console.print(Text(f"  {arm['sentence']}", style=style))
@@ -166,6 +168,27 @@ def _targets(rows: Mapping[str, Record]) -> "Table":
             mark = MARKS.get(cells[arm]["verdict"], " ")
             values.append(f"{cells[arm]['value']:.3f}{mark}")
         table.add_row(target, *values)
+    return table
+
+
+def _tasks(rows: Sequence[Record]) -> "Table":
+    """The table of tasks of lm-evaluation-harness, for the terminal."""
+    from rich.table import Table
+
+    title = "\nTasks, by which nothing was chosen (+ is better than natural, - is worse)"
+    table = Table(title=title, title_justify="left", box=None, min_width=WIDTH)
+    table.add_column("task")
+    table.add_column("metric")
+    arms = list(rows[0]["arms"])
+    for arm in arms:
+        table.add_column(arm, justify="right")
+    for row in rows:
+        values = []
+        for arm in arms:
+            cell = row["arms"][arm]
+            mark = MARKS.get(cell["natural"]["verdict"], " ")
+            values.append(f"{cell['value']:.3f}{mark}")
+        table.add_row(row["task"], row["metric"]["title"], *values)
     return table
 
 

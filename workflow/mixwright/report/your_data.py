@@ -40,7 +40,10 @@ def data_rows(domains: pd.DataFrame | None, mixtures: Records, chosen: str) -> t
     if domains is None:
         return ()
     of_domain = extents(domains)
-    total = sum(extent.source_tokens for extent in of_domain.values())
+    sizes = {}
+    for name, extent in of_domain.items():
+        sizes[name] = extent.source_tokens + extent.read_before
+    total = sum(sizes.values())
     passes: Mapping[str, float | None] = {}
     for mixture in mixtures:
         if mixture["mixer"] == chosen and "goal" not in mixture:
@@ -52,7 +55,7 @@ def data_rows(domains: pd.DataFrame | None, mixtures: Records, chosen: str) -> t
             extent.source_tokens,
             extent.counted,
             extent.tokens,
-            natural=extent.source_tokens / total,
+            natural=sizes[name] / total,
             passes=passes.get(name),
         )
         rows.append(row)

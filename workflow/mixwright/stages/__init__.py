@@ -54,6 +54,7 @@ COMMANDS = {
     "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
     "show": Command(MANAGE, "report:show", "Print the summary of a finished study"),
     "draw": Command(MANAGE, "report:draw", "Draw one figure of a finished study"),
+    "prune": Command(MANAGE, "prune:prune", "Remove models that no study refers to any more"),
     "doctor": Command(MANAGE, "machine:doctor", "Check what works on this machine and cluster"),
     "link-profiles": Command(
         MANAGE, "machine:link_profiles", "Link the profiles to where Snakemake looks for them"
@@ -107,6 +108,9 @@ COMMANDS = {
     ),
     "train-finals": Command(STAGES, "final:train_finals", "Train a pack of final models"),
     "evaluate-finals": Command(STAGES, "final:evaluate_finals", "Score a pack of final models"),
+    "evaluate-tasks": Command(
+        STAGES, "final:evaluate_tasks", "Score a pack of final models on tasks of lm-eval"
+    ),
     "import-runs": Command(STAGES, "measured:import_runs", "Import tables of runs of others"),
     "weigh-domains": Command(
         STAGES, "measured:weigh_domains", "Write the natural mixture of measured runs"

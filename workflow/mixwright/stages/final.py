@@ -6,10 +6,14 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from mixwright import tables
+from mixwright.corpus.choices import load_choices
 from mixwright.corpus.counts import count_domains, extents
 from mixwright.corpus.shards import Examples
 from mixwright.files import read_json
 from mixwright.finals.arm import Arm
+from mixwright.finals.curve import of_finals
+from mixwright.finals.processes import joined
+from mixwright.finals.tasks.evaluate import evaluate_tasks as answer_tasks
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
 from mixwright.mixture import Mixture
@@ -26,6 +30,7 @@ def train_finals(
     store: Path,
     to: Path,
     tokenizer: Path | None = None,
+    curves: Path | None = None,
 ) -> None:
     """Train the final model of every arm of a pack.
 
@@ -48,6 +53,9 @@ def train_finals(
     progress = beating(path_of(study.parent, pack), len(arms)) if leads else nullcontext(say)
     with progress as log:
         train(arms, domains, tokenizer, plan, store, to, log)
+    if leads and curves:
+        trained = tables.read(to, tables.FINALS)
+        tables.write(of_finals(trained, store / "finals"), curves, tables.CURVES)
 
 
 def evaluate_finals(
@@ -72,9 +80,29 @@ def evaluate_finals(
     examples = {path.stem: Examples.load(path) for path in targets}
     domains = list(map(plan.learner.function("open_domain"), shards))
     evaluate = plan.learner.function("evaluate_finals")
-    result = evaluate(models, examples, domains, plan)
+    choices = load_choices(targets)
+    questions = {"choices": choices} if choices else {}
+    result = evaluate(models, examples, domains, plan, **questions)
     tables.write(result.documents, documents, tables.DOCUMENTS)
     tables.write(result.scores, scores, tables.SCORES)
+
+
+def evaluate_tasks(study: Path, finals: Path, scores: Path, answers: Path) -> None:
+    """Ask every final model the questions of the study's tasks, by lm-evaluation-harness.
+
+    Example:
+        mixwright evaluate-tasks --study results/demo/study.json
+            --finals results/demo/finals/0123456789abcdef.parquet
+            --scores task_scores.parquet --answers answers.parquet
+    """
+    plan = Study.read(study)
+    hold_gpu(plan.final)
+    models = tables.read(finals, tables.FINALS)
+    with joined(plan.final) as processes:
+        result = answer_tasks(models, plan, processes)
+    if processes.leads:
+        tables.write(result.answers, answers, tables.ANSWERS)
+        tables.write(result.scores, scores, tables.SCORES)
 
 
 def _arms(plan: Study, pack: str, mixtures: Sequence[Path]) -> list[Arm]:

@@ -100,6 +100,7 @@ def fit_mixer(
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit
     """
     check_place(to)
+    plan = None if study is None else Study.read(study)
     observations = read_observations(
         mixtures,
         losses,
@@ -107,9 +108,10 @@ def fit_mixer(
         loglikelihoods,
         diverged=diverged,
         options=columns,
+        chosen=plan.chosen if plan else {},
     )
-    if study is not None:
-        observations = replace(observations, metrics=Study.read(study).metrics)
+    if plan is not None:
+        observations = replace(observations, metrics=plan.metrics | dict(observations.metrics))
     Fit.of(observations, mixer, mixers.read_settings(settings)).save(to)
 
 

@@ -34,8 +34,11 @@ OUTPUTS = {
     "train-tokenizer.to": FOLDER,
     "collect-losses.losses": FILE,
     "collect-losses.realised": FILE,
+    "train-finals.curves": FILE,
     "evaluate-finals.documents": FILE,
     "evaluate-finals.scores": FILE,
+    "evaluate-tasks.answers": FILE,
+    "evaluate-tasks.scores": FILE,
     "import-runs.design": FILE,
 }
 
@@ -46,6 +49,7 @@ POSITIONAL = ("init.sources", "check-mixture.file")
 OPTIONS = {
     "anchor_losses": "losses of the anchor runs; predictions are shifted to their level",
     "anchor_mixtures": "mixtures of a few runs at a larger scale, in the same form as --mixtures",
+    "answers": "table to write: a row a question of a task (.parquet)",
     "arm": "name of the proposal: a mixer, or MIXER@GOAL",
     "available": "DOMAIN=TOKENS for every domain: the tokens that exist to train on",
     "budget": "what may be spent: '40 GPU-hours', '200 CPU-hours', or with --prices '$500'",
@@ -56,6 +60,7 @@ OPTIONS = {
     "config": "KEY=VALUE over the config files, as in snakemake; a section is {key: value}",
     "configfile": "the study's YAML files, the later over the earlier; none: the demo",
     "cap": "DOMAIN=MAX, any number: the largest weight of a domain",
+    "curves": "table of losses along the training to write (.parquet)",
     "design": "design tables (.parquet)",
     "import-runs.design": "table of mixtures to write (.parquet)",
     "device": "device that trains, such as cpu, a100 or h100; none: what the study says",
@@ -157,6 +162,9 @@ OPTIONS = {
     "sources": "folders, files, or names of data sets of Hugging Face (OWNER/NAME)",
     "store": "folder of computed runs, found again by their content",
     "plan.sources": "quote the table's lines of the devices, each with its source",
+    "studies": "folders of results of studies elsewhere that take from the same store",
+    "older": "days for which something must not have changed to be removed (default 7)",
+    "yes": "remove what is listed",
     "study": "study.json in the results folder of the study, such as results/demo/study.json",
     "fit.study": "study.json: the fit then knows the goal and what the targets measure",
     "plan.json": "file to write the plan to, for machines (.json)",

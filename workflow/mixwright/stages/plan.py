@@ -19,6 +19,7 @@ from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import Prices, read_prices
 from mixwright.jobs.plan.purchase import as_table, promises, sentences
 from mixwright.jobs.plan.record import record
+from mixwright.jobs.requests import request_lines
 from mixwright.report.layout import drawn
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.config import resolve
@@ -69,7 +70,7 @@ def plan(
         known = costs or Prices({})
         spent = read_budget(budget, known.hourly, known.currency)
     answer = plan_of(wanted, root, device, devices, figures=len(drawn(wanted)))
-    for line in plan_lines(answer, costs, sources):
+    for line in (*plan_lines(answer, costs, sources), *request_lines(wanted)):
         print(line)
     curve = _curve(wanted, root)
     if wanted.runs.get("swarm") and wanted.learner.sized:
@@ -122,7 +123,7 @@ def _curve(study: Study, root: Path) -> "LearningCurve | None":
     if not (losses.is_file() and design.is_file()):
         return None
     try:
-        runs = read_observations([design], [losses], diverged="drop")
+        runs = read_observations([design], [losses], diverged="drop", chosen=study.chosen)
         return learning_curve("effective-data", {}, runs, study.target_weights)
     except MixwrightError:
         # too few of them, or another version's

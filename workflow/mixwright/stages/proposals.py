@@ -82,18 +82,21 @@ def propose_mixture(
     plan = Study.read(study)
     study_goal = plan.goal(train_domains(domains), goal or "")
     method = plan.method_name(mixer)
+    metrics = dict(plan.metrics)
     if fit is None:
         fitted = mixers.create(method, json.loads(settings))
         runs = None
     else:
         fitted = mixers.load(method, fit)
         runs = read_runs(fit)
+        # The fit knows how many questions there were.
+        metrics |= runs.metrics
     draws = plan.config["validation"]["draws"]
     proposal = propose_in_units(
         fitted,
         runs,
         study_goal,
-        plan.metrics,
+        metrics,
         draws,
     )
     record = proposal.as_json(study_goal)

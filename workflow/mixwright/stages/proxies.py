@@ -7,6 +7,7 @@ from typing import Any
 
 from mixwright import tables
 from mixwright.corpus import counts
+from mixwright.corpus.choices import load_choices
 from mixwright.corpus.counts import train_domains
 from mixwright.corpus.shards import Examples
 from mixwright.designs.resolve import resolve_mixtures
@@ -32,7 +33,7 @@ def count_domains(study: Path, shards: list[Path], to: Path) -> None:
             --to results/demo/domains.parquet
     """
     plan = Study.read(study)
-    table = counts.count_domains(shards, plan.source_tokens, plan.held_out)
+    table = counts.count_domains(shards, plan.source_tokens, plan.held_out, plan.read_before)
     tables.write(table, to, tables.DOMAINS)
     for extent in counts.extents(table).values():
         say(
@@ -127,11 +128,12 @@ def train_proxies(study: Path, pack: str, texts: Path, scored: Path, store: Path
         hold_gpu(plan.proxy)
         if "choices" in listed:
             plan = _calibrated(plan, listed, log)
-        read = _read(plan, listed | {"targets": read_json(scored)["targets"]}, runs)
+        targets = read_json(scored)["targets"]
+        read = _read(plan, listed | {"targets": targets}, runs)
         # By role and not by pack: a calibrated study gives its packs other names.
         trained = plan.of_role(runs[0].role)
         train_pack = plan.learner.function("train_pack")
-        train_pack(runs, *read, trained, store, to, log)
+        train_pack(runs, *read, trained, store, to, log, **_questions(targets))
 
 
 def evaluate_proxies(
@@ -149,10 +151,19 @@ def evaluate_proxies(
     runs = [plan.packs[name] for name in names]
     files = [packs / f"{name}.parquet" for name in names]
     every_run = [run for runs_of_pack in runs for run in runs_of_pack]
-    read = _read(plan, read_json(scored), every_run)
+    listed = read_json(scored)
+    read = _read(plan, listed, every_run)
+    questions = _questions(listed["targets"])
     of_role = plan.of_role(every_run[0].role)
     evaluate_batch = plan.learner.function("evaluate_batch")
-    evaluate_batch(files, runs, *read, of_role, store, to, before=partial(hold_gpu, plan.proxy))
+    before = partial(hold_gpu, plan.proxy)
+    evaluate_batch(files, runs, *read, of_role, store, to, before=before, **questions)
+
+
+def _questions(targets: Sequence[str]) -> dict[str, Any]:
+    """The argument with all answers of the targets' questions, where some have them."""
+    choices = load_choices(targets)
+    return {"choices": choices} if choices else {}
 
 
 def _read(

@@ -1,5 +1,6 @@
 """Stages of workflow/rules/report.smk: figures and the summary, and the same for people."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,17 @@ from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.report import figures, layout, proposals_summary
+from mixwright.report.by_task import TaskRow, by_task, sentences_of
 from mixwright.report.caveats import serious_first
 from mixwright.report.exported import read_exports
 from mixwright.report.outputs import provenance, write_report
 from mixwright.report.proposals_page import write_page
-from mixwright.report.results import load
+from mixwright.report.results import NO_TABLE, load
+from mixwright.report.summary import Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
 from mixwright.study.study import Study
+from mixwright.trust.intervals import REFERENCE
 
 # What `show` prints of a summary; one of the last two.
 SHOWN = ("headline", "detail")
@@ -51,6 +55,8 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     plan = Study.read(study)
     folder = study.parent
     results = load(layout.result_paths(plan, folder))
+    task_scores = results.pop("task_scores", NO_TABLE)
+    answers = results.pop("answers", NO_TABLE)
     summary = compare_finals(
         plan,
         **results,
@@ -60,6 +66,8 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     written = read_exports(layout.export_files(plan, folder))
     caveats = serious_first([*summary.caveats, *written.caveats])
     summary = replace(summary, exports=written.lines, caveats=caveats)
+    if not answers.empty:
+        summary = _with_tasks(summary, by_task(task_scores, answers))
     drawn = layout.figure_files(plan, folder)
     write_report(summary, html, json=json, table=table, figures=drawn)
 
@@ -85,6 +93,15 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
     summary = replace(summary, exports=written.lines, caveats=caveats)
     write_json(json, summary.as_json())
     write_page(summary, html, layout.figure_files(plan, folder, finals=False))
+
+
+def _with_tasks(summary: Summary, tasks: Sequence[TaskRow]) -> Summary:
+    """The summary with what tasks say of the chosen mixture, or of the best where none is."""
+    named = summary.chosen
+    if named == REFERENCE:
+        named = summary.arms[0].mixer
+    detail = (*summary.detail, *sentences_of(tasks, named))
+    return replace(summary, tasks=tuple(tasks), detail=detail)
 
 
 def _of_text(plan: Study, folder: Path) -> dict[str, Any]:

@@ -78,7 +78,9 @@ def backtest(
             --losses results/demo/losses/perturb.parquet --to backtest.json
     """
     plan = Study.read(study)
-    observations = read_observations(mixtures, losses, realised, diverged=plan.diverged)
+    observations = read_observations(
+        mixtures, losses, realised, diverged=plan.diverged, chosen=plan.chosen
+    )
     goal = plan.goal(train_domains(domains))
     result = scales.backtest(observations, goal, mixers.read_settings(settings))
     log.info("%s", result.verdict)
@@ -132,7 +134,7 @@ def validate_mixer(
     """
     plan = Study.read(study)
     observations = read_observations(
-        mixtures, losses, realised, loglikelihoods, diverged=plan.diverged
+        mixtures, losses, realised, loglikelihoods, diverged=plan.diverged, chosen=plan.chosen
     )
     folds = plan.config["validation"]["folds"]
     seed = plan.seed
@@ -193,6 +195,9 @@ def _transfer(
     if study is None:
         return read_transfer(mixtures[0], losses[0], losses[1], columns)
     plan = Study.read(study)
-    small = read_observations([mixtures[0]], [losses[0]], diverged=plan.diverged)
-    large = read_observations([mixtures[1]], [losses[1]], diverged=plan.diverged)
+    sizes = []
+    for design, measured in zip(mixtures, losses, strict=True):
+        runs = read_observations([design], [measured], diverged=plan.diverged, chosen=plan.chosen)
+        sizes.append(runs)
+    small, large = sizes
     return transfer_of_runs(small, large, plan.target_weights)

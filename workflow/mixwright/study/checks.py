@@ -32,7 +32,7 @@ TRAINING = (
     "store",
 )
 # Keys of the goal that mean nothing for runs that others measured.
-TRAINING_GOAL = ("tokens", "max_epochs", "leave_target_out")
+TRAINING_GOAL = ("tokens", "max_epochs", "leave_target_out", "seen")
 # Keys of `measured` that need a swarm.
 SWARM_KEYS = ("tests", "published", "subsets", "regions")
 # Where a mixture may be written out in a design: (design, key).
@@ -91,27 +91,6 @@ def check_names(study: Mapping[str, Any]) -> None:
     _check_sources(study)
     _check_target_weights(target["weight"] for target in study["targets"].values())
     _check_left_out_targets(study, domains)
-
-
-def check_processes(study: Mapping[str, Any]) -> None:
-    """Checks that processes that train a final together take equal parts of every batch."""
-    final = study["final"]
-    processes = final["nodes"] * final["processes"]
-    if processes > 1 and not LEARNERS[study["learner"]].sized:
-        raise MixwrightError(
-            "config: final.processes: trees are trained in one process;"
-            " leave nodes and processes out"
-        )
-    if final["batch"] % processes:
-        raise MixwrightError(
-            f"config: final.batch {final['batch']} cannot be shared equally by {final['nodes']}"
-            f" nodes x {final['processes']} processes; make it a multiple of {processes}"
-        )
-    if final["parallel"] == "fsdp" and processes == 1:
-        raise MixwrightError(
-            "config: final.parallel: fsdp slices a model among several processes;"
-            " raise final.processes, or leave it ddp"
-        )
 
 
 def check_measured(study: Mapping[str, Any]) -> None:

@@ -10,9 +10,11 @@ from mixwright.learners import LEARNERS, MASKED
 from mixwright.mixers import MIXERS
 from mixwright.sources import public
 from mixwright.sources.places import expanded
-from mixwright.study import checks
+from mixwright.study import checkpoints, checks
+from mixwright.study.final_trainer import check_trainer
 from mixwright.study.lengths import document_tokens
 from mixwright.study.messages import check_against
+from mixwright.study.questions import check_chosen
 from mixwright.study.sample import check_keys, check_renamed, check_samples
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
 from mixwright.study.shorthand import (
@@ -23,6 +25,8 @@ from mixwright.study.shorthand import (
     check_tables,
     variants,
 )
+from mixwright.study.steps import check_final_steps, check_processes, set_batch
+from mixwright.study.task_files import check_tasks
 from mixwright.study.token_domains import check_token_domains
 from mixwright.study.values import as_wanted
 from mixwright.study.written import check_files
@@ -49,6 +53,7 @@ def resolve(
     methods = schema["properties"]["mixers"]["properties"]
     study = copy.deepcopy(dict(config))
     like = variants(study.get("mixers"), methods)
+    named = _named_models(study)
     study = as_wanted(study, schema, schema)
     add_labels(study)
     add_several(study)
@@ -68,24 +73,42 @@ def resolve(
     _check_objectives(study)
     if study["tokenizer"]["folder"]:
         study["tokenizer"]["folder"] = expanded(study["tokenizer"]["folder"])
+    checkpoints.check_started(study)
     public.check(study["public"])
     if "measured" in study:
         study |= {"domains": {}, "targets": {}}
         checks.check_measured(study)
     else:
         checks.check_names(study)
+        check_chosen(study)
         check_token_domains(study)
         check_keys(study)
     if LEARNERS[study["learner"]].sized:
-        _write_out_shapes(study, folder / "models")
+        _write_out_shapes(study, folder / "models", named)
+        set_batch(study)
         study["evaluation"]["document_tokens"] = document_tokens(study, _trained(study))
         if "measured" not in study:
             check_samples(study)
     else:
         # A run of trees reads all rows there are, whatever its weights.
         study["goal"] |= {"tokens": 1, "max_epochs": None}
-    checks.check_processes(study)
+    check_processes(study)
+    if "measured" not in study and study["finals"] == "trained":
+        check_final_steps(study)
+    if LEARNERS[study["learner"]].sized and study["finals"] == "trained":
+        check_trainer(study)
+    check_tasks(study)
     return study
+
+
+def _named_models(study: Mapping[str, Any]) -> set[str]:
+    """The sections in which the user names a model."""
+    named = set()
+    for part in MODELS:
+        section = study.get(part)
+        if isinstance(section, Mapping) and "model" in section:
+            named.add(part)
+    return named
 
 
 def shape(model: str, folder: Path, part: str) -> dict[str, Any]:
@@ -139,15 +162,27 @@ def _check_objectives(study: Mapping[str, Any]) -> None:
             )
 
 
-def _write_out_shapes(study: dict[str, Any], folder: Path) -> None:
+def _write_out_shapes(study: dict[str, Any], folder: Path, named: set[str]) -> None:
     if "transfer" in study:
         study["transfer"]["tokens"] = study["transfer"]["tokens"] or study["proxy"]["tokens"]
     for part in MODELS:
         if part in study:
-            study[part]["shape"] = shape(study[part]["model"], folder, part)
+            _write_out_shape(study[part], part, folder, part in named)
     for part in _trained(study):
         _check_learner(study, part, folder)
     _check_vocabulary(study)
+
+
+def _write_out_shape(section: dict[str, Any], part: str, folder: Path, named: bool) -> None:
+    """Writes a section's shape: of config/models, or of the checkpoint that it starts from."""
+    start = checkpoints.started(section)
+    if start is None:
+        section["shape"] = shape(section["model"], folder, part)
+        return
+    written = shape(section["model"], folder, part) if named else None
+    section["shape"] = checkpoints.shape_from(section, part, written)
+    if not named:
+        section["model"] = Path(start).name
 
 
 def _trained(study: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from mixwright.learners import LEARNERS
 
+UNREAD_VOCABULARY = 131_072  # of a tokenizer folder, which nothing opens at parse time
 # Tokens scored of a document, however short the models' contexts: a few hundred tokens tell a
 # domain, and a few thousand scored tokens then come from many of its documents.
 DOCUMENT_TOKENS = 512
@@ -32,6 +33,16 @@ def final_tokens(config: Mapping[str, Any]) -> int:
     """Returns the training tokens of a final: the goal's, rounded to whole steps."""
     count = steps(config, config["goal"]["tokens"], "final")
     return count * step_tokens(config, "final")
+
+
+def vocabulary_rows(config: Mapping[str, Any], part: str) -> int:
+    """Returns the rows of a model's embedding, as far as they are known at parse time.
+
+    `part` is proxy or final.
+    """
+    tokenizer = config["tokenizer"]
+    tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
+    return int(config[part]["shape"].get("vocabulary", tokens))
 
 
 def document_tokens(config: Mapping[str, Any], parts: Iterable[str]) -> int | None:

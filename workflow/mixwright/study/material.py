@@ -12,7 +12,7 @@ from mixwright.corpus.text_settings import TextSettings
 from mixwright.corpus.tokenizer_files import files_of, fingerprint
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
-from mixwright.learners import LEARNERS, Learner, Metric
+from mixwright.learners import CHOSEN, LEARNERS, LOSS, Learner, Metric
 from mixwright.sources.base import Source
 from mixwright.sources.places import Places
 from mixwright.study import sample
@@ -115,11 +115,28 @@ class Material:
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
-        """Target -> what its numbers are: as `measured.targets` says, or the learner's losses."""
+        """Target -> what its numbers are: as `measured.targets` says, or the learner's losses.
+
+        Of a target of questions it may be what chooses by it. How many questions there are, and
+        what a guess has, is known once runs are measured (see `mixwright.measured.chosen`).
+        """
         if self.measured:
             return measured_metrics(self.measured)
         names = [*self.config["domains"], *self.targets]
-        return dict.fromkeys(sorted(names), self.learner.loss)
+        metrics = dict.fromkeys(sorted(names), self.learner.loss)
+        return metrics | {name: CHOSEN[column] for name, column in self.chosen.items()}
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Target of questions -> what chooses by it in place of the loss: a name of CHOSEN."""
+        if self.measured:
+            return {}
+        chosen = {}
+        for name, target in sorted(self.config["targets"].items()):
+            column = target.get("metric", LOSS.name)
+            if column != LOSS.name:
+                chosen[name] = column
+        return chosen
 
     @property
     def stated(self) -> frozenset[str]:
@@ -226,6 +243,11 @@ class Material:
             if "tokens" in entry:
                 tokens[name] = int(entry["tokens"])
         return tokens
+
+    @property
+    def read_before(self) -> dict[str, int]:
+        """Domain -> tokens of text like it that the models' checkpoint has read, as stated."""
+        return dict(self.config["goal"].get("seen", {}))
 
     @property
     def held_out(self) -> tuple[float, int]:

@@ -8,6 +8,7 @@ from mixwright.designs.row import Row
 from mixwright.mixture import Run, digest
 from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.material import Material
+from mixwright.study.steps import check_warmup
 
 Part = TypeVar("Part")
 
@@ -25,6 +26,7 @@ LATER: Mapping[str, Any] = {
     "schedule": "linear",
     "minimum": 0.0,
     "decay": 0.2,
+    "snapshots": [],
 }
 
 
@@ -59,6 +61,7 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
     else:
         model = study.config["trees"]["library"]
     run_steps = steps(study.config, row.tokens, "proxy")
+    check_warmup(study.config, "proxy", run_steps)
     return Run(
         role=role,
         model=model,

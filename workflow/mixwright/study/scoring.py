@@ -1,15 +1,19 @@
-"""What a study asks of trained proxies, whose weights it keeps, and which job scores them."""
+"""What a study asks of trained models, whose weights it keeps, and which job scores proxies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mixwright.mixture import Run, digest
 from mixwright.study.material import Material
+from mixwright.study.task_files import files_of_tasks
 from mixwright.versions import VERSIONS
 
 # Settings of `evaluation` that concern finals alone.
 FINAL_SCORING = ("final_tokens", "tasks")
+# Settings of tasks that change no answer.
+TASKS_ASIDE = ("batch",)
 # Packs that are scored by one job: together so many runs at most.
 BATCH_RUNS = 64
 
@@ -48,6 +52,27 @@ class Scoring(Material):
             return False
         keep = self.proxy.get("keep", "all")
         return keep == "all" or (keep == "vertices" and role == "vertex")
+
+    @property
+    def tasks(self) -> Mapping[str, Any]:
+        """The section `evaluation.tasks`; empty where it names no task."""
+        section = self.config.get("evaluation", {}).get("tasks", {})
+        if not section.get("names"):
+            return {}
+        return dict(section)
+
+    @property
+    def task_spec(self) -> dict[str, Any]:
+        """What answers to tasks depend on, beside the files of tasks; empty without tasks."""
+        return {key: value for key, value in self.tasks.items() if key not in TASKS_ASIDE}
+
+    def task_files(self) -> list[Path]:
+        """Returns the files that the tasks of the study's own folders are read from.
+
+        Raises:
+            MixwrightError: a folder, or a file that a task names, is not there.
+        """
+        return files_of_tasks(self.tasks.get("folders", ()))
 
 
 def batched(packs: Mapping[str, Sequence[Run]]) -> dict[str, tuple[str, ...]]:

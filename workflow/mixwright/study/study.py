@@ -15,6 +15,12 @@ from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers import MIXERS, Method
 from mixwright.mixture import Domain, Run, digest
+from mixwright.study.final_trainer import (
+    computed_by,
+    final_settings,
+    finals_a_job,
+    trainer_of,
+)
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.lengths import final_tokens, steps
 from mixwright.study.recipes import cut, keyed, rows_of, run_of
@@ -35,20 +41,6 @@ PROXY_SETTINGS = (
     "attention",
     "compile",
     "micro_batch",
-)
-# Settings of a final that change none of its numbers.
-FINAL_ASIDE = (
-    "seeds",
-    "per_job",
-    "nodes",
-    "processes",
-    "parallel",
-    "batch_tokens",
-    "workers",
-    "track",
-    "max_minutes",
-    "checkpoint_tokens",
-    "checkpoint_minutes",
 )
 
 
@@ -98,6 +90,9 @@ class Study(Scoring):
             return self._trees | {"version": VERSIONS["proxy"]}
         spec = keyed({key: self.proxy[key] for key in PROXY_SETTINGS})
         spec["version"] = VERSIONS["proxy"]
+        if self.proxy.get("init"):
+            # in the store's key its fingerprint takes its place
+            spec["init"] = self.proxy["init"]
         if self.epochs_of:
             spec["epochs_of"] = self.epochs_of
         return spec
@@ -252,17 +247,26 @@ class Study(Scoring):
         """
         if self.ends_at_proposals:
             return {}
-        final = self.final
-        settings = {}
-        for key, value in final.items():
-            if key not in FINAL_ASIDE:
-                settings[key] = value
-        spec = digest(keyed(settings) | self.final_processes | self._trees)
+        settings = final_settings(self.final)
+        spec = digest(settings | self.final_computed | self.final_processes | self._trees)
         finals = []
-        for seed in final["seeds"]:
+        for seed in self.final["seeds"]:
             for arm in self.arms:
                 finals.append((arm, seed))
-        return cut(finals, final["per_job"], lambda final: [*final, spec, self.final_tokens])
+        size = finals_a_job(self.config, len(self.arms))
+        return cut(finals, size, lambda final: [*final, spec, self.final_tokens])
+
+    @property
+    def final_trainer(self) -> str:
+        """Who trains the finals: packed, or transformers."""
+        return trainer_of(self.config)
+
+    @property
+    def final_computed(self) -> dict[str, Any]:
+        """What the key of a final says of who computes it."""
+        if not self.learner.sized:
+            return {}
+        return computed_by(self.config)
 
     @property
     def final_processes(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pandas as pd
 from mixwright import tables
 from mixwright.files import alone, read_json, write_json, written
 from mixwright.finals.arm import Arm
-from mixwright.finals.train import lock_of
+from mixwright.finals.job import lock_of
 from mixwright.mixture import Array, digest
 from mixwright.progress import Done, Log, say
 from mixwright.study.study import Study

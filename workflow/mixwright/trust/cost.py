@@ -40,9 +40,9 @@ def question_error(readout: Readout, observations: Observations) -> float | None
     """Returns the standard error of one run's objective by the number of its questions alone.
 
     It is in the objective's unit, the median over the runs. None: the objective is no share of
-    right answers, or nobody told how many questions a target has.
+    right answers, or nobody told how many questions a target has. Of probabilities it is unknown.
     """
-    if readout.metric is not POINTS:
+    if not readout.in_points:
         return None
     variance = np.zeros(len(observations.runs))
     for column, weight in enumerate(readout.weights.tolist()):

@@ -54,13 +54,14 @@ def mean_of_targets(
         frame: columns `target` and the keys, and columns of what is minimised.
         targets: target -> weight.
     """
-    metric = readout_of(targets, metrics).metric
+    readout = readout_of(targets, metrics)
+    metric = readout.metric
     weights = pd.Series(targets)
     share = weights / weights.sum()
     rows = frame[frame.target.isin(share.index)].copy()
     shares = rows.target.map(share)
     scale = 1.0
-    if metric is POINTS:
+    if readout.in_points:
         rows = in_units(rows, columns, metrics)
         wholes = rows.target.map(lambda target: metrics[target].whole)
         scale = POINTS.whole / wholes
@@ -68,7 +69,7 @@ def mean_of_targets(
         rows[column] = rows[column] * scale * shares
     by_keys = rows.groupby(list(keys), sort=False)
     means = by_keys[list(columns)].sum().reset_index()
-    if metric is not POINTS:
+    if not readout.in_points:
         for column in columns:
             means[column] = metric.measured(means[column])
     return means

@@ -77,10 +77,10 @@ def locks(results: Path) -> Finding:
         return Finding("file locks", "fails", message, needed=True)
     if not works:
         message = (
-            f"{folder}: they keep nobody out; "
-            "mount it with flock, or write results to another file system"
+            f"{folder}: they keep nobody out, so two jobs may do the same work twice;"
+            " mount it with flock, or write results to another file system"
         )
-        return Finding("file locks", "fails", message, needed=True)
+        return Finding("file locks", "note", message)
     message = f"work at {folder} on this machine; between nodes the file system must share them"
     return Finding("file locks", "ok", message)
 
@@ -95,13 +95,15 @@ def compiler(ask: Ask) -> Finding:
 
 
 def _excludes(path: Path) -> bool:
-    """Whether a lock on a file keeps out who opens it a second time."""
+    """Whether a lock on a file keeps out who opens it a second time; not where there are none."""
     with path.open("w") as first, path.open("w") as second:
-        fcntl.flock(first, fcntl.LOCK_EX)
         try:
+            fcntl.flock(first, fcntl.LOCK_EX)
             fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError:
+            return False
     return False
 
 

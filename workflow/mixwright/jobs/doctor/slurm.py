@@ -15,7 +15,7 @@ HISTORY = ("sacct", "--noheader", "--allocations", "--format=JobID", "--parsable
 ACCOUNTS = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", "format=account,user")
 POLL_SECONDS = 20  # between two questions after a job, as the profiles have it
 DISABLED = "accounting storage is disabled"
-OF_FINALS = ("train_finals", "evaluate_finals")
+OF_FINALS = ("train_finals", "evaluate_finals", "evaluate_tasks")
 TRAINING = ("calibrate", "train_proxies", *OF_FINALS)  # rules that may use a GPU
 
 
@@ -87,6 +87,15 @@ def partitions(output: str) -> list[Partition]:
     return sorted(merged.values(), key=lambda partition: not partition.default)
 
 
+def minutes_of(limit: str) -> int | None:
+    """Returns the minutes of a time as Slurm writes it, such as `1-00:00:00`; None: no end."""
+    match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+    if match is None:
+        return None
+    days, hours, minutes = (int(number or 0) for number in match.groups()[:3])
+    return (24 * days + hours) * 60 + minutes
+
+
 def _gpus(resources: str) -> int:
     """GPUs of a node, from words such as `gpu:h100:8(S:0-1),shard:64`."""
     numbers = re.findall(r"gpu(?::[^:,()]+)??:(\d+)(?=[(,]|$)", resources)
@@ -112,6 +121,9 @@ def _partitions(listed: Sequence[Partition], profile: str) -> Finding:
         state = "ok"
     else:
         message += "; none has GPUs that Slurm knows of: keep device: cpu"
+    longest = minutes_of(next(part.limit for part in listed if part.name == for_training))
+    if longest is not None:
+        message += f"; longer trainings: proxy and final: {{max_minutes: {longest}}}"
     wanted = {}
     for rule in TRAINING:
         wanted[rule] = {"slurm_partition": _of_device(rule, for_training, for_cpu)}

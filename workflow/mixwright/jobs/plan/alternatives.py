@@ -55,6 +55,9 @@ def models_of(study: Study, folder: Path) -> list[Model]:
     """
     proxy = study.config["proxy"]
     present = as_model(study, proxy["model"], proxy["shape"])
+    if proxy.get("init"):
+        # a checkpoint has one size
+        return [present]
     limit = present.parameters
     if not study.ends_at_proposals:
         final = study.config["final"]

@@ -16,6 +16,7 @@ from typing import Any
 
 from mixwright.jobs.resources import MASKED_PASSES
 from mixwright.learners import MASKED
+from mixwright.proxies.footprint import MATRICES
 
 TRAINING = 6  # operations for each weight and token
 SCORING = 2  # the forward pass alone
@@ -51,9 +52,9 @@ def _products(shape: Mapping[str, Any], vocabulary: int) -> float:
         attention = 2 * attention
         # a dense layer stands before the head
         head = (width**2 + head) / MASKED_PASSES
-    matrices = 2
-    if shape.get("architecture", "llama") == "llama":
-        matrices = 3
+    architecture = shape.get("architecture", "llama")
+    # others are counted as a llama
+    matrices = MATRICES.get(architecture, MATRICES["llama"])
     mlp = matrices * width * shape["hidden"]
     layer = 4 * width**2 + mlp + attention
     return float(shape["layers"] * layer + head)

@@ -7,14 +7,10 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json
-from mixwright.jobs.plan.devices import DEVICES, Device, known_as
+from mixwright.jobs.plan.devices import DEVICES, Device
 from mixwright.jobs.plan.work import CORPUS, FITS
 from mixwright.proxies.tuning import machine
 from mixwright.study.study import Study
-
-# where NVIDIA's driver tells its GPUs
-DRIVER = Path("/proc/driver/nvidia/gpus")
-MODEL = "Model:"
 
 
 def cores() -> int:
@@ -29,17 +25,6 @@ def core() -> Device:
     if machine("cpu").bfloat16:
         return DEVICES["cpu-bf16"]
     return DEVICES["cpu"]
-
-
-def gpus(driver: Path = DRIVER) -> list[Device]:
-    """Returns the GPUs of this machine that the table knows."""
-    known = []
-    for information in driver.glob("*/information"):
-        with suppress(OSError):
-            for line in information.read_text().splitlines():
-                if line.startswith(MODEL):
-                    known.append(known_as(line.removeprefix(MODEL)))
-    return [device for device in known if device is not None]
 
 
 def has_other_targets(study: Study, results: Path) -> bool:

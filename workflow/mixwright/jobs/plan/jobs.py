@@ -22,6 +22,7 @@ STARTS = {
     "evaluate_proxies": 1.5,
     "train_finals": 6.0,
     "evaluate_finals": 5.0,
+    "evaluate_tasks": 10.0,
     "draw_figure": 1.3,
     "draw_measured": 1.3,
     "summarise": 3.0,

@@ -146,6 +146,10 @@ def _notes(plan: Plan) -> Iterator[str]:
         names = shortened(plan.space.unsized, SHOWN)
         yield f"  a gigabyte of text is counted of {names}, whose size nobody knows yet"
     yield from _of_sections(plan.in_all)
+    tokens = study.final.get("batch_tokens")
+    if tokens and study.learner.sized:
+        batch = study.final["batch"]
+        yield f"  final.batch_tokens {tokens:,}: {batch} sequences a step, the nearest whole number"
     if study.ends_at_proposals and not study.measured:
         yield "  the final model is trained elsewhere: goal.tokens cost nothing here"
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mixwright.jobs.plan.devices import gpus
 from mixwright.jobs.plan.estimate import Estimate, estimate, hardware_of
-from mixwright.jobs.plan.here import core, cores, finished, gpus, holds_earlier_results
+from mixwright.jobs.plan.here import core, cores, finished, holds_earlier_results
 from mixwright.jobs.plan.jobs import USUAL_FIGURES
 from mixwright.jobs.plan.space import Space, space_of
 from mixwright.jobs.plan.speeds import with_measurements

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from mixwright.jobs.answers import final_answers, proxy_answers
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
+from mixwright.study.final_trainer import TRANSFORMERS
 from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.study import ROLES, Study
 
@@ -44,6 +46,8 @@ class Work:
     each: int = 1
     # core-seconds beside the operations: starts of jobs, reading of text, fits
     seconds: float = 0.0
+    # whether transformers trains it, and not the packed trainer
+    by_transformers: bool = False
 
     @property
     def flops(self) -> float:
@@ -137,10 +141,14 @@ def _trained_before(study: Study, batches: Sequence[str], finished: Set[str]) ->
 
 
 def _scored_tokens(study: Study, role: str, evaluations: int | None = None) -> int:
-    """Tokens that one run of a role is scored on: a vertex run scores examples besides."""
+    """Tokens that one run of a role is scored on: a vertex run scores examples besides.
+
+    Answers of questions are scored at the last step alone.
+    """
     evaluation = study.evaluation
     times = evaluation["steps"] if evaluations is None else evaluations
     scored = times * evaluation["tokens"] * scored_texts(study)
+    scored += proxy_answers(study)
     if role == "vertex":
         example = evaluation["example_tokens"] or EXAMPLE_TOKENS
         examples = evaluation["examples"] * len(study.config["targets"])
@@ -155,13 +163,16 @@ def _finals(study: Study, finished: Set[str]) -> Work:
             packs.append(len(members))
     finals = sum(packs)
     jobs = {"train_finals": len(packs), "evaluate_finals": len(packs)}
+    if study.tasks:
+        jobs["evaluate_tasks"] = len(packs)
     if not study.learner.sized:
         return _trees(FINALS, "final", finals, jobs)
     final = study.final
     shape = final["shape"]
     rows = vocabulary_of(study, "final")
     tokens = finals * study.final_tokens
-    scored = finals * study.evaluation["final_tokens"] * scored_texts(study)
+    of_texts = study.evaluation["final_tokens"] * scored_texts(study)
+    scored = finals * (of_texts + final_answers(study))
     return Work(
         FINALS,
         "final",
@@ -176,6 +187,7 @@ def _finals(study: Study, finished: Set[str]) -> Work:
         _share_of_longest(packs),
         final["nodes"] * final["processes"],
         job_seconds(jobs),
+        study.final_trainer == TRANSFORMERS,
     )
 
 
@@ -211,6 +223,7 @@ def one_run(study: Study, section: str) -> Work:
         training=training_flops(shape, rows) * tokens,
         scoring=scoring_flops(shape, rows) * scored,
         each=each,
+        by_transformers=section == "final" and study.final_trainer == TRANSFORMERS,
     )
 
 

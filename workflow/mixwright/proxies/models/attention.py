@@ -11,9 +11,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import scaled_dot_product_attention
 
-from mixwright.learners import EXPLICIT_BELOW
+from mixwright.learners import EXPLICIT_BELOW, THETA
 
-THETA = 10_000.0
 # Queries at a time of explicit causal attention: keys after the last of them are left out.
 ROWS = 64
 
@@ -127,7 +126,7 @@ class Heads(Function):
     adjacent dimensions, read as a complex number z = a + i b, by an angle that grows with the
     place t:
 
-        forward   z' = z exp(i t theta_j),  theta_j = 10000 ** (-2 j / r)
+        forward   z' = z exp(i t theta_j),  theta_j = theta ** (-2 j / r)
         backward  dz = dz' exp(-i t theta_j)
 
     `rotation` (T, r / 2, 2) holds cosines and sines for the first r dimensions of a head. The
@@ -193,9 +192,9 @@ def _pairs(x: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def turns(length: int, size: int, device: torch.device) -> Tensor:
+def turns(length: int, size: int, device: torch.device, theta: float = THETA) -> Tensor:
     """Returns cosines and sines (T, size / 2, 2) by which places turn a head's first dimensions."""
-    frequencies = THETA ** -(torch.arange(0, size, 2, device=device).float() / size)
+    frequencies = theta ** -(torch.arange(0, size, 2, device=device).float() / size)
     angles = torch.outer(torch.arange(length, device=device).float(), frequencies)
     return torch.stack([angles.cos(), angles.sin()], -1)
 

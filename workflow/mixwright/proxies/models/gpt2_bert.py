@@ -37,7 +37,6 @@ from mixwright.proxies.models.parts import (
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 from mixwright.proxies.models.states import State, module, scale_and_shift
 
-EPSILON = {"gpt2": 1e-5, "bert": 1e-12}
 GELU = {"gpt2": "tanh", "bert": "none"}
 
 
@@ -45,7 +44,7 @@ def initial(shape: Shape, seed: int) -> Parameters:
     """Returns one member's first weights, a function of (shape, seed) alone.
 
     Returns:
-        embedding (1, V, W); positions (1, T, W);
+        embedding (1, V, W); positions (1, T or more, W);
         the weights of `parts.initial_layers`, with 2 L + 1 norms for gpt2 and 2 L + 2 for bert:
             after the embedding, two a layer, and in the head;
         only for bert, its head: transform (1, 1, W, W), transform_bias (1, W), head_bias (1, V).
@@ -57,7 +56,7 @@ def initial(shape: Shape, seed: int) -> Parameters:
     layers = initial_layers(shape, first_weights, norms)
     parameters = {
         "embedding": first_weights.normal(shape.vocabulary, shape.width),
-        "positions": first_weights.normal(shape.context, shape.width),
+        "positions": first_weights.normal(shape.places, shape.width),
         **layers,
     }
     if shape.masked:
@@ -73,7 +72,7 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     GPT-2's are normed. BERT's are those before its head.
     """
     norms = parameters["norms"].unbind(1)
-    epsilon = EPSILON[shape.architecture]
+    epsilon = shape.norm_epsilon
     x = _with_positions(parameters, tokens)
     if shape.masked:
         x = LayerNorm.apply(x, norms[0], epsilon)
@@ -101,7 +100,7 @@ def _gpt2_layer(
     x: Tensor, layer: Layer, norms: tuple[Tensor, Tensor], length: int, shape: Shape
 ) -> Tensor:
     """Returns the stream (K, B T, W) after one layer that norms before each part."""
-    epsilon, approximate = EPSILON[shape.architecture], GELU[shape.architecture]
+    epsilon, approximate = shape.norm_epsilon, GELU[shape.architecture]
     normed = LayerNorm.apply(x, norms[0], epsilon)
     x = x + biased_attention(normed, layer, length, shape, turned=0, causal=True)
     normed = LayerNorm.apply(x, norms[1], epsilon)
@@ -112,7 +111,7 @@ def _bert_layer(
     x: Tensor, layer: Layer, norms: tuple[Tensor, Tensor], length: int, shape: Shape
 ) -> Tensor:
     """Returns the stream (K, B T, W) after one layer that norms after each part."""
-    epsilon, approximate = EPSILON[shape.architecture], GELU[shape.architecture]
+    epsilon, approximate = shape.norm_epsilon, GELU[shape.architecture]
     x = x + biased_attention(x, layer, length, shape, turned=0, causal=False)
     x = LayerNorm.apply(x, norms[0], epsilon)
     x = x + biased_mlp(x, layer, approximate)
@@ -135,7 +134,7 @@ def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, 
     product = torch.bmm(states, parameters["transform"].squeeze(1).mT)
     x = shifted(product, parameters["transform_bias"])
     x = gelu(x, approximate=GELU[shape.architecture])
-    x = LayerNorm.apply(x, parameters["norms"][:, -1], EPSILON[shape.architecture])
+    x = LayerNorm.apply(x, parameters["norms"][:, -1], shape.norm_epsilon)
     inputs = torch.cat([x, torch.ones_like(x[..., :1])], -1)
     bias = parameters["head_bias"].unsqueeze(1)
     return inputs, torch.cat([matrix, bias], 1)
@@ -210,7 +209,7 @@ def _bert_names(weights: Parameters) -> dict[str, Tensor]:
 def from_state_dict(state: State, shape: Shape) -> Parameters:
     """Returns one member's weights, each with a leading 1, of GPT2LMHeadModel or BertForMaskedLM.
 
-    Places after the shape's context are left out.
+    Places that the shape does not have are left out.
     """
     if shape.masked:
         return _from_bert(state, shape)
@@ -234,7 +233,7 @@ def _from_gpt2(state: State, shape: Shape) -> Parameters:
         norms.append(scale_and_shift(state, f"{prefix}ln_1"))
         norms.append(scale_and_shift(state, f"{prefix}ln_2"))
     norms.append(scale_and_shift(state, "transformer.ln_f"))
-    positions = state["transformer.wpe.weight"][: shape.context]
+    positions = state["transformer.wpe.weight"][: shape.places]
     return {
         "embedding": state["transformer.wte.weight"].unsqueeze(0),
         "positions": positions.unsqueeze(0),
@@ -267,7 +266,7 @@ def _from_bert(state: State, shape: Shape) -> Parameters:
     norms.append(scale_and_shift(state, "cls.predictions.transform.LayerNorm"))
     transform, transform_bias = module(state, "cls.predictions.transform.dense")
     kind = state[f"{embeddings}token_type_embeddings.weight"][0]
-    positions = state[f"{embeddings}position_embeddings.weight"][: shape.context] + kind
+    positions = state[f"{embeddings}position_embeddings.weight"][: shape.places] + kind
     return {
         "embedding": state[f"{embeddings}word_embeddings.weight"].unsqueeze(0),
         "positions": positions.unsqueeze(0),

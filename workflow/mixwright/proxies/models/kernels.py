@@ -12,8 +12,6 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-EPSILON = 1e-5
-
 
 class RMSNorm(Function):
     """x / rms(x) * weight for x (K, N, W) and weight (K, W), in float32 (arXiv 1910.07467).
@@ -23,18 +21,18 @@ class RMSNorm(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        scale = _inverse_rms(x)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        scale = _inverse_rms(x, epsilon)
         unit = x * scale
         ctx.save_for_backward(unit, scale, weight)
         return unit * weight.unsqueeze(1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         unit, scale, weight = ctx.saved_tensors
         grad_weight = _row_sums(grad * unit)
-        return _before_rms(grad * weight.unsqueeze(1), unit, scale), grad_weight
+        return _before_rms(grad * weight.unsqueeze(1), unit, scale), grad_weight, None
 
 
 class NormedProducts(Function):
@@ -51,9 +49,11 @@ class NormedProducts(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, *matrices: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, epsilon: float, *matrices: Tensor
+    ) -> tuple[Tensor, ...]:
         dtype = product_dtype(x)
-        scale = _inverse_rms(x)
+        scale = _inverse_rms(x, epsilon)
         unit = x * scale
         factor = unit.to(dtype)
         folded = [(matrix * weight.unsqueeze(2)).to(dtype) for matrix in matrices]
@@ -62,7 +62,7 @@ class NormedProducts(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         unit, factor, scale, weight, *saved = ctx.saved_tensors
         matrices = saved[: len(grads)]
         folded = saved[len(grads) :]
@@ -78,13 +78,13 @@ class NormedProducts(Function):
         grad_x = _before_rms(grad_unit.float(), unit, scale)
         grad_weight = torch.stack(grad_weights).sum(0)
         grad_matrices = [product.mul_(weight.unsqueeze(2)) for product in grad_folded]
-        return grad_x, grad_weight, *grad_matrices
+        return grad_x, grad_weight, None, *grad_matrices
 
 
-def _inverse_rms(x: Tensor) -> Tensor:
+def _inverse_rms(x: Tensor, epsilon: float) -> Tensor:
     """Returns 1 / rms(x), (K, N, 1)."""
     norms = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return norms.square_().div_(x.shape[-1]).add_(EPSILON).rsqrt_()
+    return norms.square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
 
 
 def _before_rms(grad: Tensor, unit: Tensor, scale: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ One batched product does the work of K models. A layer is
     x <- x + attention(rmsnorm(x)),  q and k turned by rotary embedding (arXiv 2104.09864)
     x <- x + (silu(y G) * (y U)) D^T,  y = rmsnorm(x)  (SwiGLU, arXiv 2002.05202)
 
-and the logits are rmsnorm(x) times a head of its own. There are no biases and no dropout.
+and the logits are rmsnorm(x) times a head of its own, or times the embedding where that is tied.
+There are no biases and no dropout.
 """
 
 import torch
@@ -25,7 +26,7 @@ def initial(shape: Shape, seed: int) -> Parameters:
     rest normal(0, 0.02).
 
     Returns:
-        embedding (1, V, W); head (1, W, V);
+        embedding (1, V, W); head (1, W, V), unless it is tied to the embedding;
         attention (1, L, 4, W, W), slots q k v o, rows are outputs; in q and k the two dimensions
             that positions turn as a pair stand side by side;
         mlp (1, L, 3, W, H), slots gate and up (inputs x outputs) and down (outputs x inputs), so
@@ -38,9 +39,10 @@ def initial(shape: Shape, seed: int) -> Parameters:
     mlp = first_weights.normal(layers, 3, width, shape.hidden)
     attention[:, :, 3] = 0
     mlp[:, :, 2] = 0
-    return {
-        "embedding": first_weights.normal(shape.vocabulary, width),
-        "head": torch.zeros(1, width, shape.vocabulary),
+    parameters = {"embedding": first_weights.normal(shape.vocabulary, width)}
+    if not shape.tied:
+        parameters["head"] = torch.zeros(1, width, shape.vocabulary)
+    return parameters | {
         "attention": attention,
         "mlp": mlp,
         "norms": torch.ones(1, 2 * layers + 1, width),
@@ -55,32 +57,34 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     layers = zip(parameters["attention"].unbind(1), parameters["mlp"].unbind(1), strict=True)
     for layer, (attention, mlp) in enumerate(layers):
         x = x + _attention(x, norms[2 * layer], attention, length, shape)
-        x = x + _mlp(x, norms[2 * layer + 1], mlp)
-    states: Tensor = RMSNorm.apply(x, norms[-1])
+        x = x + _mlp(x, norms[2 * layer + 1], mlp, shape)
+    states: Tensor = RMSNorm.apply(x, norms[-1], shape.norm_epsilon)
     return states
 
 
 def _attention(x: Tensor, norm: Tensor, weights: Tensor, length: int, shape: Shape) -> Tensor:
     """Returns attention (K, B T, W) of the normed x (K, B T, W)."""
     project, out = weights.split((3, 1), dim=1)
-    (mixed,) = NormedProducts.apply(x, norm, project.flatten(1, 2).mT)
+    (mixed,) = NormedProducts.apply(x, norm, shape.norm_epsilon, project.flatten(1, 2).mT)
     attended = attention_of(mixed, length, shape, turned=shape.head_width, causal=True)
     return torch.bmm(attended, out.squeeze(1).mT)
 
 
-def _mlp(x: Tensor, norm: Tensor, weights: Tensor) -> Tensor:
+def _mlp(x: Tensor, norm: Tensor, weights: Tensor, shape: Shape) -> Tensor:
     """Returns the gated MLP (K, N, W) of the normed x (K, N, W)."""
     gate, up, down = weights.unbind(1)
-    inner = Gated.apply(*NormedProducts.apply(x, norm, gate, up))
+    products = NormedProducts.apply(x, norm, shape.norm_epsilon, gate, up)
+    inner = Gated.apply(*products)
     return torch.bmm(inner, down.mT)
 
 
 def hf_state_dict(weights: Parameters, shape: Shape) -> dict[str, Tensor]:
     """Returns one member's weights under the names of LlamaForCausalLM."""
     norms = weights["norms"]
+    head = weights["embedding"] if shape.tied else weights["head"].T
     renamed = {
         "model.embed_tokens.weight": weights["embedding"],
-        "lm_head.weight": weights["head"].T,
+        "lm_head.weight": head,
         "model.norm.weight": norms[-1],
     }
     layers = zip(weights["attention"], weights["mlp"], strict=True)
@@ -122,9 +126,10 @@ def from_state_dict(state: State, shape: Shape) -> Parameters:
         norms.append(state[f"{prefix}input_layernorm.weight"])
         norms.append(state[f"{prefix}post_attention_layernorm.weight"])
     norms.append(state["model.norm.weight"])
-    return {
-        "embedding": state["model.embed_tokens.weight"].unsqueeze(0),
-        "head": state["lm_head.weight"].T.unsqueeze(0),
+    parameters = {"embedding": state["model.embed_tokens.weight"].unsqueeze(0)}
+    if not shape.tied:
+        parameters["head"] = state["lm_head.weight"].T.unsqueeze(0)
+    return parameters | {
         "attention": torch.stack(attention).unsqueeze(0),
         "mlp": torch.stack(mlp).unsqueeze(0),
         "norms": torch.stack(norms).unsqueeze(0),

@@ -29,7 +29,6 @@ from mixwright.proxies.models.parts import (
 from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 from mixwright.proxies.models.states import State, module, scale_and_shift
 
-EPSILON = 1e-5
 TURNED = 4  # a head's dimensions over those that positions turn
 
 
@@ -57,7 +56,7 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
     x = embedded(parameters["embedding"], tokens)
     for number, layer in enumerate(layers_of(parameters)):
         x = _layer(x, layer, norms[2 * number], norms[2 * number + 1], length, shape)
-    states: Tensor = LayerNorm.apply(x, norms[-1], EPSILON)
+    states: Tensor = LayerNorm.apply(x, norms[-1], shape.norm_epsilon)
     return states
 
 
@@ -66,9 +65,9 @@ def _layer(
 ) -> Tensor:
     """Returns the stream (K, B T, W) after one layer."""
     turned = shape.head_width // TURNED
-    normed = LayerNorm.apply(x, norm_1, EPSILON)
+    normed = LayerNorm.apply(x, norm_1, shape.norm_epsilon)
     attended = biased_attention(normed, layer, length, shape, turned, causal=True)
-    normed = LayerNorm.apply(x, norm_2, EPSILON)
+    normed = LayerNorm.apply(x, norm_2, shape.norm_epsilon)
     return x + attended + biased_mlp(normed, layer, approximate="none")
 
 

@@ -86,7 +86,7 @@ def attention_of(mixed: Tensor, length: int, shape: Shape, turned: int, causal: 
     """
     members = len(mixed)
     by_head = mixed.view(-1, length, 3, shape.heads, shape.head_width)
-    q, k, v = Heads.apply(by_head, turns(length, turned, mixed.device))
+    q, k, v = Heads.apply(by_head, turns(length, turned, mixed.device, shape.theta))
     attended = attend(q, k, v, causal=causal, kernel=shape.attention)
     return attended.transpose(1, 2).reshape(members, -1, shape.width)
 

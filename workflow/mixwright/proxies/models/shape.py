@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from mixwright.errors import MixwrightError
-from mixwright.learners import HEAD_MULTIPLE, MASKED, table_rows
+from mixwright.learners import HEAD_MULTIPLE, MASKED, NORM_EPSILON, PACKED, THETA, table_rows
 
 # Tensors by name, each with the members as its first dimension, or of one member without it.
 Parameters = dict[str, Tensor]
-PACKED = ("llama", "gpt2", "neox", "bert")
 DEVIATION = 0.02  # of first weights
 
 
@@ -25,8 +24,8 @@ DEVIATION = 0.02  # of first weights
 class Shape:
     """Sizes of a model without dropout.
 
-    llama and neox have a head of their own, and as many keys as queries. gpt2 and bert have
-    learned positions, and a head tied to the embedding.
+    llama and neox have a head of their own, and as many keys as queries; a llama's head may be
+    tied to the embedding. gpt2 and bert have learned positions, and a tied head.
     """
 
     layers: int
@@ -38,6 +37,14 @@ class Shape:
     architecture: str = "llama"
     # Which kernel computes attention: explicit, fused, or auto for the one known to be faster.
     attention: str = "auto"
+    # What norms add to a variance; None is what the architecture has by default.
+    epsilon: float | None = None
+    # Of rotary embedding.
+    theta: float = THETA
+    # Whether the head of a llama is its embedding.
+    tied: bool = False
+    # Rows of the table of learned positions; None is one a token of the context.
+    positions: int | None = None
 
     @classmethod
     def of(cls, shape: Mapping[str, Any], tokens: int, attention: str = "auto") -> "Shape":
@@ -78,7 +85,23 @@ class Shape:
             vocabulary=table_rows("proxy", shape, tokens),
             architecture=architecture,
             attention=attention,
+            epsilon=shape.get("epsilon"),
+            theta=shape.get("theta", THETA),
+            tied=shape.get("tied", False),
+            positions=shape.get("positions"),
         )
+
+    @property
+    def places(self) -> int:
+        """Rows of the table of learned positions."""
+        return self.positions or self.context
+
+    @property
+    def norm_epsilon(self) -> float:
+        """What norms add to a variance."""
+        if self.epsilon is None:
+            return NORM_EPSILON[self.architecture]
+        return self.epsilon
 
     @property
     def masked(self) -> bool:

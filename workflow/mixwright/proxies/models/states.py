@@ -11,6 +11,7 @@ from mixwright.errors import MixwrightError
 State = Mapping[str, Tensor]
 # Names of weights that are others, by architecture.
 TIED = {
+    "llama": {"lm_head.weight": "model.embed_tokens.weight"},
     "gpt2": {"lm_head.weight": "transformer.wte.weight"},
     "bert": {
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
@@ -25,7 +26,7 @@ LONGER = (
 )
 
 
-def checked(state: State, expected: State, architecture: str) -> State:
+def checked(state: State, expected: State, architecture: str, tied: bool) -> State:
     """Returns the weights in float32, once each that is expected is there and no other.
 
     Weights that are tied to others may be left out.
@@ -34,18 +35,19 @@ def checked(state: State, expected: State, architecture: str) -> State:
         state: a checkpoint's weights.
         expected: tensors of the names and sizes that the model's shape asks for.
         architecture: the model's.
+        tied: whether its head is its embedding.
 
     Raises:
         MixwrightError: weights are missing, unexpected, of another size, or tied ones differ.
     """
-    tied = TIED.get(architecture, {})
-    missing = expected.keys() - state.keys() - tied.keys()
+    others = TIED[architecture] if tied else {}
+    missing = expected.keys() - state.keys() - others.keys()
     unexpected = state.keys() - expected.keys()
     _refuse(architecture, "it lacks", missing)
     _refuse(architecture, "no such model has", unexpected)
     for name, tensor in state.items():
         _check_size(name, tensor, expected[name])
-    for name, other in tied.items():
+    for name, other in others.items():
         if name in state and not torch.equal(state[name], state[other]):
             raise MixwrightError(
                 f"checkpoint: its {name} is not its {other}; a {architecture} model here has one"

@@ -94,6 +94,6 @@ def from_state_dict(state: State, shape: Shape) -> Parameters:
     with torch.device("meta"):
         sizes = {name: tensor[0] for name, tensor in initial(shape, seed=0).items()}
         expected: State = architecture.hf_state_dict(sizes, shape)
-    weights = checked(state, expected, shape.architecture)
+    weights = checked(state, expected, shape.architecture, tied="head" not in sizes)
     parameters: Parameters = architecture.from_state_dict(weights, shape)
     return {name: tensor.contiguous() for name, tensor in parameters.items()}

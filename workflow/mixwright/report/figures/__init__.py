@@ -77,6 +77,9 @@ FIGURES = {
         "Final models against natural",
         optional=("documents",),
     ),
+    "loss_curves": FigureEntry(
+        "loss_curves", ("curves", "study"), "Losses of the final models in training"
+    ),
     "predicted": FigureEntry(
         "predicted", ("validation", "study"), "Predicted against measured loss"
     ),
@@ -149,12 +152,13 @@ def draw(name: str, **inputs: Any) -> "Figure":
     from matplotlib import rc_context
 
     from mixwright.report.figures.style import STYLE
+    from mixwright.report.judging import learner_of
 
     figure = _function(name, "figure")
     study = inputs.pop("study", None)
     if study is not None:
         inputs["targets"] = study.target_weights
-        inputs["learner"] = study.learner
+        inputs["learner"] = learner_of(study)
     with rc_context(STYLE):
         drawing: Figure = figure(**inputs)
     return drawing

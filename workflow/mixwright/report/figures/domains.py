@@ -14,6 +14,7 @@ from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 from mixwright.report.figures.style import BLUE, INK, SOFT, panel_title, panels, titled
+from mixwright.report.judging import minimised_losses
 from mixwright.tables import design_matrix
 from mixwright.trust.noise import losses_of_role, objectives
 
@@ -34,6 +35,7 @@ def figure(
 
     Each domain has a panel, the strongest rank correlation first. The best runs are blue.
     """
+    losses = minimised_losses(losses, learner.chosen)
     loss = objectives(losses_of_role(design, losses, "swarm"), targets, "loss", "run")
     if loss.empty:
         raise MixwrightError("losses: no run of the swarm has all targets; train the swarm first")
@@ -49,7 +51,10 @@ def figure(
         column = weights[domain].to_numpy()
         _panel(panel, column, loss.to_numpy(), best.to_numpy(), ranks[domain])
     drawing.supxlabel("weight of the domain", color=SOFT, fontsize=9.5)
-    drawing.supylabel(f"loss, {learner.loss.unit}", color=SOFT, fontsize=9.5)
+    label = f"loss, {learner.loss.unit}"
+    if learner.chosen:
+        label = f"minimised for {learner.loss.title}"
+    drawing.supylabel(label, color=SOFT, fontsize=9.5)
     reading = (
         f"A dot is a swarm proxy; blue: the best {best.sum()} of {len(loss)}."
         " Line: local mean. ρ: Spearman, weight to loss."

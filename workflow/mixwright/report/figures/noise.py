@@ -12,6 +12,7 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
 from mixwright.report.figures.style import BLUE, INK, SOFT, VERMILION, bare, row_lines, titled
+from mixwright.report.judging import minimised_losses
 from mixwright.trust.noise import THRESHOLD, losses_of_role, target_signals
 
 TICKS = (0.1, 0.3, 1, 3, 10, 30, 100, 300)
@@ -30,6 +31,7 @@ def figure(
     Left: the signal-to-noise ratio, with the line at 3. Right: how far each swarm proxy gets below
     a unigram model. Targets of the study come first, in bold; the training domains follow.
     """
+    losses = minimised_losses(losses, learner.chosen)
     signals = target_signals(design, losses)
     if signals.empty:
         raise MixwrightError("losses: the swarm has no runs; train the swarm first")
@@ -41,7 +43,10 @@ def figure(
     right = drawing.add_axes((0.58, 0, 0.36, 1))
     _ratios(left, signals)
     _gains(right, signals, swarm)
-    right.set_xlabel(f"{learner.loss.unit} below {learner.reference}")
+    below = f"{learner.loss.unit} below {learner.reference}"
+    if learner.chosen:
+        below = f"nats below {learner.reference}, or below a guess"
+    right.set_xlabel(below)
     for axes in (left, right):
         axes.set_ylim(len(signals) - 0.4, -0.6)
         bare(axes, ticks="x")

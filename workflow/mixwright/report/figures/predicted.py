@@ -11,7 +11,9 @@ from matplotlib.ticker import MaxNLocator
 from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.report.figures.style import BLUE, SOFT, panel_title, panels, titled
+from mixwright.report.judging import metrics_of
 from mixwright.trust.noise import held_out, rank_correlations
+from mixwright.trust.shown import mean_of_targets
 
 
 def figure(
@@ -21,7 +23,11 @@ def figure(
 
     Each mixer has a panel, the best rank correlation first.
     """
+    columns, keys = ("actual", "predicted"), ("mixer", "run")
     runs = held_out(validation, targets)
+    if learner.chosen and len(runs):
+        metrics = metrics_of(learner)
+        runs = mean_of_targets(validation, columns, keys, targets, metrics)
     if runs.empty:
         raise MixwrightError(
             "validation: no mixer predicted every target on held-out runs;"
@@ -32,8 +38,11 @@ def figure(
     for panel, (mixer, rank) in zip(axes, ranks.items(), strict=True):
         panel_title(panel, str(mixer), pad=8)
         _panel(panel, runs[runs.mixer == mixer], float(rank))
-    drawing.supxlabel(f"measured loss, {learner.loss.unit}", color=SOFT, fontsize=9.5)
-    drawing.supylabel("predicted loss", color=SOFT, fontsize=9.5)
+    title, unit = learner.loss.title, learner.loss.unit
+    if not learner.chosen:
+        title = "loss"
+    drawing.supxlabel(f"measured {title}, {unit}", color=SOFT, fontsize=9.5)
+    drawing.supylabel(f"predicted {title}", color=SOFT, fontsize=9.5)
     reading = "A dot is a held-out proxy, mean of the targets. ρ: Spearman's rank correlation."
     titled(drawing, "Can the mixers predict losses of runs that they have not seen?", reading)
     return drawing

@@ -1,4 +1,4 @@
-"""Data sets of Hugging Face that were fetched to this machine before; nothing is fetched here."""
+"""Data sets and models of Hugging Face that were fetched before; nothing is fetched here."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from mixwright.sources.places import expanded
 
 MAIN = "main"
+MODELS = "models"
 
 
 def cache_folder() -> Path:
@@ -24,18 +25,19 @@ def snapshots_of(dataset: str) -> Path:
     return _folder(dataset) / "snapshots"
 
 
-def snapshot_of(dataset: str, revision: str = MAIN) -> Path | None:
-    """Returns the folder of one state of a data set; None where the cache lacks it.
+def snapshot_of(name: str, revision: str = MAIN, kind: str = "datasets") -> Path | None:
+    """Returns the folder of one state of a data set or model; None where the cache lacks it.
 
     Args:
-        dataset: its name, org/name.
+        name: org/name.
         revision: a commit, tag or branch.
+        kind: datasets or models.
     """
     commit = revision
-    reference = _folder(dataset) / "refs" / revision
+    reference = _folder(name, kind) / "refs" / revision
     if reference.is_file():
         commit = reference.read_text().strip()
-    folder = snapshots_of(dataset) / commit
+    folder = _folder(name, kind) / "snapshots" / commit
     return folder.absolute() if folder.is_dir() else None
 
 
@@ -49,5 +51,5 @@ def newest_of(dataset: str) -> Path | None:
     return snapshot
 
 
-def _folder(dataset: str) -> Path:
-    return cache_folder() / f"datasets--{dataset.replace('/', '--')}"
+def _folder(name: str, kind: str = "datasets") -> Path:
+    return cache_folder() / f"{kind}--{name.replace('/', '--')}"

@@ -1,0 +1,60 @@
+"""The papers' experiments: each dry-runs as it stands, and its tiny overlay runs to the end."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import HOUSE, Workshop, merged, read_study
+
+from paper_stand_ins import write_stand_ins
+
+PAPERS = ("regmix_pile_full", "mixmin_slimpajama", "autoscale_redpajama", "autoscale_bert")
+ARMS = {
+    "regmix_pile_full": {"effective-data", "natural", "regmix"},
+    "mixmin_slimpajama": {"best-source", "mixmin", "natural", "uniform"},
+    "autoscale_redpajama": {"autoscale", "autoscale-robust", "natural", "uniform"},
+    "autoscale_bert": {"autoscale", "autoscale-robust", "natural", "uniform"},
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory) -> Workshop:
+    folder: Path = tmp_path_factory.mktemp("papers")
+    write_stand_ins(folder / "stand-ins")
+    return Workshop(folder)
+
+
+def test_every_study_of_a_paper_is_run_here():
+    overlays = {path.stem for path in (HOUSE / "config" / "studies").glob("*-tiny.yaml")}
+    assert overlays == {f"{paper}-tiny" for paper in PAPERS}
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_a_paper_dry_runs_without_its_data(workshop, paper):
+    jobs = workshop.jobs(read_study(paper), HF_HUB_OFFLINE="")
+    assert jobs["train_finals"] > 0
+    assert jobs["train_proxies"] > 0
+
+
+def test_the_published_sizes():
+    regmix = read_study("regmix_pile_full")
+    assert regmix["proxy"]["tokens"] == 1000 * 512 * 2048
+    assert regmix["goal"]["tokens"] == 25_000 * 512 * 1024 * 2
+    assert len(regmix["domains"]) == 17
+    assert len(read_study("mixmin_slimpajama")["domains"]) == 7
+
+
+def test_mixmin_dry_runs_with_the_larger_finals(workshop):
+    study = merged(read_study("mixmin_slimpajama"), read_study("mixmin_slimpajama-410m"))
+    assert workshop.jobs(study, HF_HUB_OFFLINE="")["train_finals"] > 0
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_a_tiny_overlay_runs_to_the_end(house, paper, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    study = merged(read_study(paper), read_study(f"{paper}-tiny"))
+    house.run(study)
+    report = house.folder / "results" / study["study"] / "report"
+    summary = json.loads((report / "summary.json").read_text())
+    assert {"natural"} | {arm["mixer"] for arm in summary["arms"]} == ARMS[paper]
+    assert Path(report / "summary.html").stat().st_size > 10_000

@@ -1,0 +1,42 @@
+"""How many tokens the answers of a study's questions are, as far as that is known at parse time."""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+from mixwright.study.study import Study
+
+# Tokens of a question with its answers, each behind it: ARC-Easy's are 4 x 155 bytes, OpenBookQA's
+# 4 x 83 and PIQA's 2 x 153, at four bytes a token.
+QUESTION_TOKENS = 160
+# Tokens of a right answer alone, by which evaluation.final_tokens count.
+RIGHT_TOKENS = 8
+# Questions that a published set has, about: ARC-Easy 2,376, PIQA 1,838, OpenBookQA 500.
+MOST_QUESTIONS = 2_000
+
+
+def proxy_answers(study: Study) -> int:
+    """Returns the tokens of the answers that one proxy is scored on, of all targets."""
+    questions = study.evaluation.get("questions", 0)
+    return int(questions * QUESTION_TOKENS * _targets(study))
+
+
+def final_answers(study: Study) -> int:
+    """Returns the tokens of the answers that one final is scored on, of all targets."""
+    reached = study.evaluation["final_tokens"] // RIGHT_TOKENS
+    return min(reached, MOST_QUESTIONS) * QUESTION_TOKENS * _targets(study)
+
+
+def by_text(study: Study, tokens: int) -> int:
+    """Returns tokens of all texts together as tokens of each text."""
+    return ceil(tokens / len({*study.config["domains"], *study.config["targets"]}))
+
+
+def _targets(study: Study) -> int:
+    """How many targets name choices."""
+    return sum(map(_has_choices, study.config["targets"].values()))
+
+
+def _has_choices(target: Mapping[str, Any]) -> bool:
+    parts = [target, *(target.get("sources") or ())]
+    return any(part.get("choices") for part in parts)

@@ -1,0 +1,26 @@
+"""How much a study trained."""
+
+from typing import Any
+
+import pandas as pd
+
+from mixwright.report.comparison import Comparison
+from mixwright.study.study import Study
+
+
+def totals(
+    study: Study, design: pd.DataFrame, scores: pd.DataFrame, comparison: Comparison
+) -> dict[str, Any]:
+    """Returns how much was trained, for the page's list of sources."""
+    runs = int(design.run.nunique())
+    if not comparison.seeded:
+        judged = scores[scores.metric == comparison.metric.name]
+        models = len(judged.drop_duplicates(["task", "seed", "value"]))
+        return {"proxy runs": runs, "final models": models}
+    finals = int(comparison.values.drop_duplicates().notna().sum().sum())
+    return {
+        "proxy runs": runs,
+        "proxy tokens": int(design.drop_duplicates("run").tokens.sum()),
+        "final models": finals,
+        "final tokens": int(finals * study.config["goal"]["tokens"]),
+    }
