@@ -144,6 +144,11 @@ def test_a_final_is_the_same_alone_and_beside_others(shards, tokenizer, tmp_path
         assert_same(weights(lone), weights(among, number))
 
 
+def test_a_final_may_end_before_its_first_checkpoint(shards, tokenizer, tmp_path):
+    config = study(trainer="packed", checkpoint_steps=500)
+    assert train([ARM], shards, tokenizer, tmp_path, config).train_loss[0] < 4.2
+
+
 def test_models_load_like_any_model(shards, masked_shards, tokenizer, tmp_path):
     finals = train([ARM], shards, tokenizer, tmp_path, study(trainer="packed"))
     model = AutoModelForCausalLM.from_pretrained(finals.folder[0])

@@ -116,7 +116,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Removes the file and the partial files that killed jobs left of it."""
-        if self._path is not None:
+        # before the first save there is no folder
+        if self._path is not None and self._path.parent.exists():
             _remove(self._path)
 
     def remove_all(self) -> None:

@@ -106,7 +106,7 @@ def computed_by(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def finals_a_job(config: Mapping[str, Any], arms: int) -> int:
     """Returns how many finals a job trains, of a study with so many arms."""
-    per_job = config["final"].get("per_job", "auto")
+    per_job = config["final"]["per_job"]
     if per_job != "auto":
         return int(per_job)
     if LEARNERS[config["learner"]].sized and trainer_of(config) == PACKED_TRAINER:

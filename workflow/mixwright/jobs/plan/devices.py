@@ -24,7 +24,7 @@ NARROW = 256  # the narrowest model of the facts
 ON_CPU = (
     "share of that by width w: w / (w + half), half 110 with AVX2 and 40 with avx512_bf16, from our"
     " steps of 64 to 256 wide (benchmarks/RESULTS.md, proxies.py of 2026-11-26, and the plan's"
-    " entry); scoring reaches twice that, transformers' Trainer (finals) .8 of it"
+    " entry); scoring reaches twice that, transformers' Trainer (large finals) .8 of it"
 )
 ON_GPU = (
     "share of that by width w: .049 w^.28, at most .6, the line through 17 published training times"
@@ -59,18 +59,20 @@ class Device:
     # a word by which its maker's name of it can be told
     sign: str = ""
 
-    def flops_per_second(self, shape: Mapping[str, Any], precision: str, section: str) -> float:
+    def flops_per_second(
+        self, shape: Mapping[str, Any], precision: str, by_transformers: bool
+    ) -> float:
         """Returns the operations a second that training a model of a shape reaches.
 
         Args:
             shape: a resolved study's model shape.
             precision: as in the config; auto is the fastest that the device has.
-            section: `proxy`, trained by the packed trainer, or `final`, by transformers.
+            by_transformers: whether its Trainer trains it, and not the packed trainer.
         """
         peak = self.peak
         if precision == "float32" and self.float32 is not None:
             peak = self.float32
-        trainer = TRAINER[self.kind] if section == "final" else 1.0
+        trainer = TRAINER[self.kind] if by_transformers else 1.0
         return peak * self.share(shape["width"]) * trainer
 
     def share(self, width: int) -> float:

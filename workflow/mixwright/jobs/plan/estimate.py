@@ -211,7 +211,7 @@ def training_hours(work: Work, device: Device, times: float = 1.0) -> float:
         times: how many times the table's speed was measured. A final is scored by another job, of
             which no speed is told.
     """
-    speed = device.flops_per_second(work.shape, work.precision, work.section)
+    speed = device.flops_per_second(work.shape, work.precision, work.by_transformers)
     scored = speed * SCORING[device.kind]
     if work.section == "proxy":
         scored *= times

@@ -7,6 +7,7 @@ from typing import Any
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
+from mixwright.study.final_trainer import TRANSFORMERS
 from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.study import ROLES, Study
 
@@ -44,6 +45,8 @@ class Work:
     each: int = 1
     # core-seconds beside the operations: starts of jobs, reading of text, fits
     seconds: float = 0.0
+    # whether transformers trains it, and not the packed trainer
+    by_transformers: bool = False
 
     @property
     def flops(self) -> float:
@@ -162,6 +165,7 @@ def _finals(study: Study, finished: Set[str]) -> Work:
         _share_of_longest(packs),
         final["nodes"] * final["processes"],
         job_seconds(jobs),
+        study.final_trainer == TRANSFORMERS,
     )
 
 
@@ -197,6 +201,7 @@ def one_run(study: Study, section: str) -> Work:
         training=training_flops(shape, rows) * tokens,
         scoring=scoring_flops(shape, rows) * scored,
         each=each,
+        by_transformers=section == "final" and study.final_trainer == TRANSFORMERS,
     )
 
 
