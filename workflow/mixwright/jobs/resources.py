@@ -238,9 +238,9 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
     operations = size * token_passes
     device = device_of_requests(spec["device"])
     # scores are computed by no trainer
-    by_transformers = part == "final" and trained and study.final_trainer == TRANSFORMERS
-    trainer = "final" if by_transformers else "proxy"
-    speed = device.flops_per_second(spec["shape"], spec["precision"], trainer)
+    of_finals = part == "final" and trained > 0
+    by_transformers = of_finals and study.final_trainer == TRANSFORMERS
+    speed = device.flops_per_second(spec["shape"], spec["precision"], by_transformers)
     width = spec["shape"]["width"]
     if device.kind == "cuda" and width < NARROW:
         # so narrow models keep a GPU waiting, and the table does not say for how long
