@@ -103,7 +103,8 @@ def test_masked_models_and_vertices_ask_for_the_time_of_their_scoring():
     (vertex,) = [runs for runs in scored.packs.values() if runs[0].role == "vertex"]
     assert proxy_minutes(scored, vertex) > proxy_minutes(study(), vertex)
     masked = Study({**scored.config, "learner": "masked-lm"})
-    assert proxy_minutes(masked, vertex) > 5 * proxy_minutes(scored, vertex)
+    # seven passes; a causal model reads long texts up to twice
+    assert proxy_minutes(masked, vertex) > 3 * proxy_minutes(scored, vertex)
 
 
 def test_a_tokenizer_of_ones_own_is_taken_for_a_large_one():

@@ -15,7 +15,7 @@ from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
 from mixwright.study.final_trainer import PACKED_TRAINER, TRANSFORMERS
-from mixwright.study.lengths import vocabulary_rows
+from mixwright.study.lengths import read_a_scored, vocabulary_rows
 from mixwright.study.study import Study
 
 # Megabytes of a process without a model: measured 250 and 470. They hold also the 300 of the two
@@ -266,7 +266,8 @@ def _minutes(study: Study, part: str, trained: int, scored: int, processes: int 
     if study.learner.masked:
         texts *= MASKED_PASSES
     # 6 operations a weight and token for training, 2 for scoring
-    passes = 6 * trained + 2 * texts * scored
+    read = scored * read_a_scored(study.config, part)
+    passes = 6 * trained + 2 * texts * read
     # scores are computed by no trainer
     by_transformers = part == "final" and trained > 0 and study.final_trainer == TRANSFORMERS
     return _passes_minutes(study, part, passes, processes, by_transformers)

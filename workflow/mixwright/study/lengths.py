@@ -1,6 +1,7 @@
 """How many training tokens a step has, and how many steps and tokens a run takes."""
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import Any
 
 from mixwright.learners import LEARNERS
@@ -43,6 +44,26 @@ def vocabulary_rows(config: Mapping[str, Any], part: str) -> int:
     tokenizer = config["tokenizer"]
     tokens = UNREAD_VOCABULARY if tokenizer["folder"] else tokenizer["vocabulary"]
     return int(config[part]["shape"].get("vocabulary", tokens))
+
+
+def read_a_scored(config: Mapping[str, Any], part: str) -> float:
+    """Returns the tokens that a causal model reads for each that is scored, at the most.
+
+    A document that is longer than the context is read in windows that go on by half a context.
+
+    Args:
+        config: a resolved study.
+        part: the section of the model.
+    """
+    if LEARNERS[config["learner"]].masked:
+        return 1.0
+    context = config[part]["shape"]["context"]
+    longest = config["evaluation"]["document_tokens"]
+    if longest is None:
+        return 2.0
+    more = max(0, longest - context)
+    windows = 1 + ceil(2 * more / context)
+    return max(1.0, windows * context / max(longest, context))
 
 
 def document_tokens(config: Mapping[str, Any], parts: Iterable[str]) -> int | None:

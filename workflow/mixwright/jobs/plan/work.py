@@ -9,7 +9,7 @@ from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
 from mixwright.study.final_trainer import TRANSFORMERS
-from mixwright.study.lengths import step_tokens, steps
+from mixwright.study.lengths import read_a_scored, step_tokens, steps
 from mixwright.study.study import ROLES, Study
 
 CORPUS = "corpus"
@@ -124,7 +124,7 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
         sum(tokens),
         scored,
         training_flops(shape, rows) * sum(tokens),
-        scoring_flops(shape, rows) * scored,
+        scoring_flops(shape, rows) * scored * read_a_scored(of_role.config, "proxy"),
         _share_of_longest(tokens),
         seconds=job_seconds(jobs),
     )
@@ -183,7 +183,7 @@ def _finals(study: Study, finished: Set[str]) -> Work:
         tokens,
         scored,
         training_flops(shape, rows) * tokens,
-        scoring_flops(shape, rows) * scored,
+        scoring_flops(shape, rows) * scored * read_a_scored(study.config, "final"),
         _share_of_longest(packs),
         final["nodes"] * final["processes"],
         job_seconds(jobs),
@@ -221,7 +221,7 @@ def one_run(study: Study, section: str) -> Work:
         tokens=tokens,
         scored=scored,
         training=training_flops(shape, rows) * tokens,
-        scoring=scoring_flops(shape, rows) * scored,
+        scoring=scoring_flops(shape, rows) * scored * read_a_scored(study.config, section),
         each=each,
         by_transformers=section == "final" and study.final_trainer == TRANSFORMERS,
     )
