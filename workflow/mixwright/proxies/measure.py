@@ -70,14 +70,17 @@ class Scorer:
         alike: dict[str, list[str]] = {}
         texts: dict[str, tuple[Texts, Texts]] = {}
         for key in keys:
-            lacking = self.work.lacking(key, self.measurements.get(key))
-            name = str([sorted(part.examples) for part in lacking])
+            measured = self.measurements.get(key)
+            losses, recorded = self.work.lacking(key, measured)
+            names = [sorted(losses.examples), sorted(recorded.examples)]
+            name = str(names)
             alike.setdefault(name, []).append(key)
-            texts[name] = lacking
+            texts[name] = (losses, recorded)
         width = self.work.study.proxy["wave"]
         for name, members in alike.items():
             for start in range(0, len(members), width):
-                yield members[start : start + width], texts[name]
+                wave = members[start : start + width]
+                yield wave, texts[name]
 
     def _score_fitting(self, keys: Sequence[str], losses: Texts, recorded: Texts) -> None:
         """Scores a wave, or half of it at a time where memory does not hold it."""
@@ -99,9 +102,11 @@ class Scorer:
         parameters = self._read(keys)
         values: list[dict[str, Floats]] = [{} for _ in keys]
         for texts in (losses, recorded):
-            for target, table in self._loglikelihoods(parameters, texts).items():
+            scored = self._loglikelihoods(parameters, texts)
+            for target, table in scored.items():
+                name = texts.digests[target]
                 for of_member, numbers in zip(values, table, strict=True):
-                    of_member[texts.digests[target]] = numbers
+                    of_member[name] = numbers
         for key, of_member in zip(keys, values, strict=True):
             self.measurements.put(key, of_member)
 
@@ -110,7 +115,10 @@ class Scorer:
         if not texts.examples:
             return {}
         proxy = self.work.study.proxy
-        mask = mask_token(self.work.shards[0]) if self.shape.masked else None
+        precision = PRECISIONS[proxy["precision"]]
+        mask = None
+        if self.shape.masked:
+            mask = mask_token(self.work.shards[0])
         exam = Exam.of(
             texts.examples,
             self.shape.context,
@@ -119,13 +127,14 @@ class Scorer:
             mask,
             bool(texts.alone),
         )
-        return exam.loglikelihoods(parameters, self.shape, PRECISIONS[proxy["precision"]])
+        return exam.loglikelihoods(parameters, self.shape, precision)
 
     def _read(self, keys: Sequence[str]) -> Parameters:
         """The weights of trainings, side by side."""
+        device = self.work.study.proxy["device"]
         members = []
         for key in keys:
-            weights = self.weights.get(key, self.shape, self.work.study.proxy["device"])
+            weights = self.weights.get(key, self.shape, device)
             if weights is None:
                 raise self._gone([key])
             members.append(weights)
@@ -137,7 +146,10 @@ class Scorer:
             raise self._gone(gone)
 
     def _gone(self, keys: Sequence[str]) -> MixwrightError:
-        runs = [run for run, key in self.work.keys.items() if key in keys]
+        runs = []
+        for run, key in self.work.keys.items():
+            if key in keys:
+                runs.append(run)
         names = shortened(runs, SHOWN)
         return MixwrightError(
             f"{self.weights.folder}: no weights of {len(runs)} runs that are to be scored"

@@ -47,8 +47,13 @@ class Texts:
         """Target -> the name under which its log-likelihoods are stored."""
         digests = {}
         for target, examples in self.examples.items():
-            way = [self.by_token, self.alone, VERSIONS["measure"]]
-            digests[target] = digest([_text_digest(examples), *way], 32)
+            facts = {
+                "text": _text_digest(examples),
+                "by_token": self.by_token,
+                "alone": self.alone,
+                "version": VERSIONS["measure"],
+            }
+            digests[target] = digest(facts, 32)
         return digests
 
     def of(self, values: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -65,7 +70,10 @@ class Texts:
 
     def only(self, targets: set[str]) -> "Texts":
         """Returns some of the texts."""
-        chosen = {name: text for name, text in self.examples.items() if name in targets}
+        chosen = {}
+        for target, examples in self.examples.items():
+            if target in targets:
+                chosen[target] = examples
         return Texts(chosen, self.by_token, self.alone)
 
 
@@ -103,7 +111,10 @@ class Measurements:
             values: Digest -> (examples,) or (scored tokens,) in nats.
             anew: Whether what was measured before is dropped: the member was trained again.
         """
-        merged = dict(values) if anew else self.get(key) | dict(values)
+        merged = {}
+        if not anew:
+            merged = self.get(key)
+        merged |= values
         columns = {
             "digest": list(merged),
             "loglikelihoods": [numbers.tolist() for numbers in merged.values()],

@@ -23,7 +23,8 @@ def rounded(parameters: Parameters) -> Parameters:
 
 def finite(parameters: Parameters, member: int) -> bool:
     """Returns whether all weights of one of the stacked members are finite."""
-    return all(bool(tensor[member].isfinite().all()) for tensor in parameters.values())
+    weights = [tensor[member] for tensor in parameters.values()]
+    return all(bool(tensor.isfinite().all()) for tensor in weights)
 
 
 class Weights:
@@ -50,7 +51,8 @@ class Weights:
         """
         tensors = {}
         for name, tensor in parameters.items():
-            tensors[name] = tensor[member].detach().to(STORED).cpu().contiguous()
+            of_member = tensor[member].detach().to(STORED)
+            tensors[name] = of_member.cpu().contiguous()
         metadata = {"format": "pt", "key": key, "shape": _sizes(shape)}
         with written(self.path(key)) as partial:
             save_file(tensors, partial, metadata)
@@ -65,9 +67,12 @@ class Weights:
             return None
         try:
             with safe_open(path, framework="pt", device=device) as file:
-                if file.metadata().get("shape") == _sizes(shape):
-                    names = list(file.keys())
-                    return {name: file.get_tensor(name).float()[None] for name in names}
+                metadata = file.metadata()
+                if metadata.get("shape") == _sizes(shape):
+                    weights = {}
+                    for name in list(file.keys()):
+                        weights[name] = file.get_tensor(name).float()[None]
+                    return weights
             fault = "another model"
         except (OSError, SafetensorError) as error:
             fault = error.__class__.__name__

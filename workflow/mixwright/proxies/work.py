@@ -127,7 +127,10 @@ class Work:
         """
         lacking = []
         for texts in (self.texts, self.recorded):
-            names = {name for name, text in texts.digests.items() if text not in measured}
+            names = set()
+            for target, digest in texts.digests.items():
+                if digest not in measured:
+                    names.add(target)
             lacking.append(texts.only(names))
         losses, recorded = lacking
         if not self.trainings[key].recorded:
@@ -136,7 +139,8 @@ class Work:
 
     def is_measured(self, key: str, measured: Mapping[str, Floats]) -> bool:
         """Returns whether nothing is still to be measured of a training."""
-        return not any(texts.examples for texts in self.lacking(key, measured))
+        losses, recorded = self.lacking(key, measured)
+        return not losses.examples and not recorded.examples
 
 
 @dataclass(frozen=True)
