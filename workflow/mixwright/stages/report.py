@@ -55,13 +55,10 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     plan = Study.read(study)
     folder = study.parent
     results = load(layout.result_paths(plan, folder))
-<<<<<<< HEAD
     task_scores = results.pop("task_scores", NO_TABLE)
     answers = results.pop("answers", NO_TABLE)
-=======
     # drawn, and no part of the comparison
     results.pop("curves", None)
->>>>>>> trainer
     summary = compare_finals(
         plan,
         **results,
