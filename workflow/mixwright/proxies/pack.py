@@ -74,7 +74,9 @@ class Results:
     def _measured(self, result: Result) -> dict[str, Any]:
         """Digest -> log-likelihoods."""
         measured = {}
-        pairs = ((self.work.texts, result.scored), (self.work.recorded, result.loglikelihoods))
+        # A text of both is taken as every run is scored on it: one that is recorded reads windows
+        # in other company, which moves its last digits.
+        pairs = ((self.work.recorded, result.loglikelihoods), (self.work.texts, result.scored))
         for texts, scored in pairs:
             for target, values in scored.items():
                 measured[texts.digests[target]] = values
