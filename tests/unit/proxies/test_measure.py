@@ -131,28 +131,25 @@ def test_what_was_measured_in_memory_is_what_stored_weights_give(work):
     assert len(work.trained) == 3
 
 
-def test_a_text_that_is_recorded_too_has_one_number_whoever_trained_it(work, monkeypatch):
-    """Trained as a swarm's run or as a single-domain run: its losses have the same digits."""
-    whole = STUDY["evaluation"] | {"likelihood": "sequence", "examples": 99, "tokens": 10**6}
+def test_a_text_that_is_recorded_too_has_the_loss_of_any_run(work, tmp_path, monkeypatch):
+    """What is recorded is scored in other company, which moves the last digits."""
+    whole = STUDY["evaluation"] | {"likelihood": "answer", "examples": 99, "tokens": 10**6}
     whole |= {"example_tokens": None}
-    recorded_alone = {}
+    work.train(evaluation=whole)
+    before = work.measure(evaluation=whole)
     plain = stage.Results._measured
 
-    def shifted(self, result):
-        likelihoods = {name: value + 1e-6 for name, value in result.loglikelihoods.items()}
-        recorded_alone.update(likelihoods)
+    def moved(self, result):
+        likelihoods = {name: value + 1.0 for name, value in result.loglikelihoods.items()}
         return plain(self, replace(result, loglikelihoods=likelihoods))
 
-    monkeypatch.setattr(stage.Results, "_measured", shifted)
-    work.train(evaluation=whole)
-    tables = work.measure(evaluation=whole)
-    losses, recorded = tables["losses"], tables["loglikelihoods"]
-    assert recorded_alone and len(recorded)
-    vertex = losses[(losses.run == RUNS[2].name) & (losses.step == 8)].set_index("target")
-    for target, rows in recorded.groupby("target"):
-        mean = -rows.loglikelihood.sum() / rows.scored_tokens.sum()
-        known = np.isclose(mean, vertex.loss[target], rtol=1e-12)
-        assert known == (rows.scored_tokens.sum() == vertex.scored_tokens[target])
+    monkeypatch.setattr(stage.Results, "_measured", moved)
+    other = Workplace(tmp_path / "other", work.shards, monkeypatch)
+    other.train(evaluation=whole)
+    after = other.measure(evaluation=whole)
+    assert len(other.trained) == 3
+    for name, table in before.items():
+        pd.testing.assert_frame_equal(after[name], table)
 
 
 def test_weights_are_bfloat16_under_the_trainer_s_names(work):
