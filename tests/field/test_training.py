@@ -76,9 +76,6 @@ def steps_taken(monkeypatch):
         value = plain(self, *args, **rest)
         if spoilt.get(self.args.seed) != self.state.global_step + 1:
             return value
-        self.losses[-1] = value.detach() * math.nan
-        self._finite &= False
-        self._finite_steps -= 1
         return value * math.nan
 
     monkeypatch.setattr(FinalTrainer, "compute_loss", loss)
