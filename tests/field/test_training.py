@@ -73,10 +73,10 @@ def steps_taken(monkeypatch):
 
     def step(self, *args, **rest):
         taken.append(self.args.seed)
-        loss = plain(self, *args, **rest)
-        if spoilt.get(self.args.seed) == self.state.global_step + 1:
-            return loss * math.nan
-        return loss
+        value = plain(self, *args, **rest)
+        if spoilt.get(self.args.seed) != self.state.global_step + 1:
+            return value
+        return value * math.nan
 
     monkeypatch.setattr(FinalTrainer, "_step", step)
     return taken, spoilt

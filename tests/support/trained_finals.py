@@ -14,7 +14,14 @@ from torchrun_forks import together
 ARM = Arm("regmix", 1, Mixture(("a", "b", "c"), (0.5, 0.2, 0.3)))
 
 
-def train(shards, tokenizer, folder: Path, config: Study | None = None, arms=(ARM,)) -> None:
+def train(
+    shards,
+    tokenizer,
+    folder: Path,
+    config: Study | None = None,
+    arms=(ARM,),
+    log=lambda news: None,
+) -> None:
     train_finals(
         list(arms),
         shards,
@@ -22,7 +29,7 @@ def train(shards, tokenizer, folder: Path, config: Study | None = None, arms=(AR
         config or study(),
         folder / "store",
         folder / "results/finals/pack.parquet",
-        log=lambda line: None,
+        log=log,
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from final_study import SHAPE, study, write_tokenizer
+from final_study import OPTIMIZER, SHAPE, study, write_tokenizer
 from mixwright.finals.memory import micro_batch, sequence_mb
 from mixwright.finals.sequences import Shares
 from shard_files import make_shards
@@ -60,6 +60,16 @@ def test_pieces_and_processes_change_nothing_but_rounding(
     """4 and 8 pieces; uneven ones; 8 sequences among three processes, of which one has two."""
     train_together(shards, tokenizer, tmp_path, sized(8, **how))
     assert np.abs(curve(tmp_path).loss.to_numpy() - at_once).max() < CLOSE
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_in_bfloat16_processes_agree_to_its_rounding(parallel, shards, tokenizer, tmp_path):
+    final = {"precision": "bfloat16", "optimizer": OPTIMIZER | {"name": "adamw"}}
+    train(shards, tokenizer, tmp_path / "one", sized(8, **final))
+    two = sized(8, **final, processes=2, parallel=parallel, micro_batch=1)
+    train_together(shards, tokenizer, tmp_path / "two", two)
+    one, other = (curve(tmp_path / name).loss.to_numpy() for name in ("one", "two"))
+    assert one[-1] < one[0] - 1 and np.abs(one - other).max() < 0.05
 
 
 def test_processes_share_a_batch_in_the_order_of_the_schedule():

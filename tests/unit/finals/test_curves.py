@@ -110,6 +110,30 @@ def test_copies_are_models_of_the_steps_nearest_to_their_tokens(whole):
     assert snapshot_steps(spec, 20) == {1: "64", 2: "128", 10: "640"}
 
 
+def test_a_stored_final_that_lacks_a_copy_is_told(shards, tokenizer, tmp_path):
+    lines = []
+    train(shards, tokenizer, tmp_path)
+    train(
+        shards,
+        tokenizer,
+        tmp_path,
+        study(snapshots=[640]),
+        log=lambda news: lines.append(str(news)),
+    )
+    assert lines[0].startswith("regmix, seed 1: trained before without a copy at 640 tokens; store")
+    train(shards, tokenizer, tmp_path, study(snapshots=[640], store="refresh"))
+    assert (folder_of(tmp_path) / "snapshots/640/config.json").exists()
+    lines.clear()
+    train(
+        shards,
+        tokenizer,
+        tmp_path,
+        study(snapshots=[640]),
+        log=lambda news: lines.append(str(news)),
+    )
+    assert not [line for line in lines if "copy" in line]
+
+
 def test_checkpoints_by_tokens_and_by_minutes(shards, tokenizer, tmp_path, monkeypatch):
     spec = {"batch": 4, "shape": {"context": 16}, "checkpoint_steps": 5}
     assert checkpoint_steps(spec) == 5

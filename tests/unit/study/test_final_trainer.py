@@ -73,6 +73,8 @@ def test_a_key_says_what_changed_numbers_and_nothing_else(final, computed):
 def test_memory_and_time_follow_who_trains():
     packed, alone = study(), study(final={"trainer": "transformers"})
     assert memory_mb(packed, "final") != memory_mb(alone, "final")
+    one = study(final={"per_job": 1})
+    assert memory_mb(one, "final") < memory_mb(packed, "final")
     assert not one_run(packed, "final").by_transformers
     assert one_run(alone, "final").by_transformers
     assert not one_run(alone, "proxy").by_transformers

@@ -3,7 +3,7 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mixwright.errors import MixwrightError
 
@@ -27,7 +27,7 @@ def check(track: str) -> None:
     if packages and not installed:
         raise MixwrightError(
             f"final.track: {track}: the package {packages[0]} is not installed;"
-            f" install it beside mixwright, or set final.track to none"
+            " install it beside mixwright, or set final.track to none"
         )
 
 
@@ -58,10 +58,18 @@ def _tensorboard(folder: Path) -> tuple["TrainerCallback", ...]:
 
 
 def _wandb(folder: Path, name: str) -> tuple["TrainerCallback", ...]:
+    import wandb
+    from transformers import TrainerCallback
     from transformers.integrations import WandbCallback
+
+    class End(TrainerCallback):
+        """Ends a final's run, or the next final of the job would go on with it."""
+
+        def on_train_end(self, *args: Any, **kwargs: Any) -> None:
+            wandb.finish()
 
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("WANDB_PROJECT", PROJECT)
     os.environ["WANDB_DIR"] = str(folder)
     os.environ["WANDB_NAME"] = name
-    return (WandbCallback(),)
+    return WandbCallback(), End()

@@ -51,6 +51,8 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     plan = Study.read(study)
     folder = study.parent
     results = load(layout.result_paths(plan, folder))
+    # drawn, and no part of the comparison
+    results.pop("curves", None)
     summary = compare_finals(
         plan,
         **results,
