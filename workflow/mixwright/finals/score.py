@@ -7,7 +7,6 @@ asked too.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from mixwright import tables
 from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import Unigrams, scored_counts
-from mixwright.errors import MixwrightError
+from mixwright.finals.stored import check_there
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
 from mixwright.proxies.questions import NO_CHOICES, Questions
@@ -170,10 +169,7 @@ def _folder_losses(
     device = study.final["device"]
     logging.disable_progress_bar()
     prepare(device)
-    if not (Path(folder) / "config.json").exists():
-        raise MixwrightError(
-            f"{folder}: the final model is gone; train it again (snakemake --forcerun train_finals)"
-        )
+    check_there(folder)
     kind = AutoModelForCausalLM if mask is None else AutoModelForMaskedLM
     model = kind.from_pretrained(folder, dtype=torch.float32).to(device).eval()
     return model_losses(model, texts, _context(model.config, study), device, mask)
