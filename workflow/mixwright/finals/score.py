@@ -25,7 +25,7 @@ from mixwright.proxies.scored import scored_texts
 from mixwright.study.study import Study
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,9 @@ def _folder_losses(
     check_there(folder)
     kind = AutoModelForCausalLM if mask is None else AutoModelForMaskedLM
     model = kind.from_pretrained(folder, dtype=torch.float32).to(device).eval()
-    return model_losses(model, texts, _context(model.config, study), device, mask)
-
-
-def _context(config: "PreTrainedConfig", study: Study) -> int:
-    """Tokens that a final reads at most: as the study says, or else as its configuration does."""
-    stated = study.final.get("context") or getattr(config, "max_position_embeddings", None)
-    return int(stated or study.final["shape"]["context"])
+    # as it was trained; what it starts from may be able to read more
+    context = study.final["shape"]["context"]
+    return model_losses(model, texts, context, device, mask)
 
 
 def _unigram(
