@@ -35,7 +35,7 @@ def answers(task: str = "arc", questions: int = 400, seed: int = 0) -> pd.DataFr
             frame |= {"example": np.arange(questions), "value": right, "weight": 1.0}
             frame |= {"loglikelihood": -3.0 + right + 0.1 * rng.standard_normal(questions)}
             frames.append(pd.DataFrame(frame))
-    return tables.check(pd.concat(frames), tables.ANSWERS, "answers")
+    return tables.check(pd.concat(frames), tables.TASK_ANSWERS, "answers")
 
 
 def scores(*tasks: str, metric: str = "accuracy", higher: int = 1) -> pd.DataFrame:

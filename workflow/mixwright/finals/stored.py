@@ -1,4 +1,4 @@
-"""Puts a trained final into the store: model, card, curve, copies, and what there is to say."""
+"""Finals in the store: model, card, curve, copies, and what there is to say."""
 
 import shutil
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 from mixwright.finals import card, curve
 from mixwright.finals.snapshots import SNAPSHOTS, taken_over
@@ -25,6 +26,18 @@ class Trained:
     facts: card.Facts | None = None  # of its card; None where it diverged: no model is stored
     weights: dict[str, Any] | None = None  # in place of the model's own
     snapshots: Path | None = None  # folder of the copies made on the way, which may not be there
+
+
+def check_there(folder: str | Path) -> None:
+    """Checks that the model of a final is still in the store.
+
+    Raises:
+        MixwrightError: it is gone.
+    """
+    if not (Path(folder) / "config.json").exists():
+        raise MixwrightError(
+            f"{folder}: the final model is gone; train it again (snakemake --forcerun train_finals)"
+        )
 
 
 def put(folder: Path, trained: Trained, tokenizer: Path, again: bool = False) -> None:

@@ -53,7 +53,7 @@ def list_scored(
             --to results/demo/scored.json
     """
     scoring = Study.read(study).scoring
-    write_json(to, listing.scored_texts(shards, targets, domains, scoring))
+    write_json(to, listing.scored_list(shards, targets, domains, scoring))
 
 
 def list_texts(shards: list[Path], domains: Path, to: Path) -> None:
@@ -66,7 +66,7 @@ def list_texts(shards: list[Path], domains: Path, to: Path) -> None:
         mixwright list-texts --shards results/demo/shards/*
             --domains results/demo/domains.parquet --to results/demo/texts.json
     """
-    write_json(to, listing.training_texts(shards, domains))
+    write_json(to, listing.training_list(shards, domains))
 
 
 def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mixwright.jobs.resources import cleaning_mb, memory_mb, taken, vocabulary_of
-from mixwright.proxies.footprint import parameters
+from mixwright.proxies.footprint import FLOAT_BYTES, parameters
 from mixwright.study.study import Study
 
 # Of the demo: bytes of documents on disk for each byte of text, and of text for each token.
@@ -11,7 +11,6 @@ DOCUMENT_SHARE = 0.5
 TOKEN_BYTES = 3.5
 # Ids of larger vocabularies take four bytes, see corpus/shards.py.
 SHORT_IDS = 65_536
-FLOAT_BYTES = 4
 # of a weight of a proxy in the store, see proxies/weights.py
 STORED_BYTES = 2
 # bytes of the results of a run, of a fit and its draws, and of the report
