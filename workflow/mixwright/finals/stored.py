@@ -52,24 +52,26 @@ def put(folder: Path, trained: Trained, tokenizer: Path, again: bool = False) ->
         tokenizer: the folder of the tokenizer.
         again: whether it takes the place of one that is there.
     """
-    if again or not (folder / "result.json").exists():
-        _write(folder, trained, tokenizer)
+    # one whose result somebody has removed is none
+    is_broken = folder.exists() and not (folder / "result.json").exists()
+    with written(folder, keep=not again and not is_broken) as beside:
+        _write(beside, trained, tokenizer)
     # also those of a refresh that nobody ended
     pattern = f"{folder.name}*.checkpoint"
     for old in folder.parent.glob(pattern):
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(folder: Path, trained: Trained, tokenizer: Path) -> None:
-    with written(folder) as beside:
-        beside.mkdir()
-        if trained.facts:
-            save(beside / "model", trained.model, trained.weights, tokenizer)
-            card.write(beside / "model", trained.facts)
-            if trained.snapshots:
-                taken_over(trained.snapshots, beside / SNAPSHOTS)
-        curve.save(beside, trained.curve)
-        write_json(beside / "result.json", trained.result)
+def _write(beside: Path, trained: Trained, tokenizer: Path) -> None:
+    """Fills the folder of a final."""
+    beside.mkdir()
+    if trained.facts:
+        save(beside / "model", trained.model, trained.weights, tokenizer)
+        card.write(beside / "model", trained.facts)
+        if trained.snapshots:
+            taken_over(trained.snapshots, beside / SNAPSHOTS)
+    curve.save(beside, trained.curve)
+    write_json(beside / "result.json", trained.result)
 
 
 def save(
