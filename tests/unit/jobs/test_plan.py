@@ -320,6 +320,12 @@ def test_the_weights_of_proxies_are_counted_and_told(capsys):
     assert "weights of proxies" not in "\n".join(plan_lines(none))
 
 
+def test_copies_of_finals_are_counted():
+    plain = space_of(study()).models_mb
+    copied = space_of(study(final={"trainer": "transformers", "snapshots": [1000, 2000]})).models_mb
+    assert plain > 0 and copied == pytest.approx(3 * plain)
+
+
 def test_runs_of_an_earlier_version_are_told_once_with_what_training_again_costs(tmp_path):
     planned = study()
 

@@ -98,6 +98,10 @@ def test_as_many_right_answers_by_others_are_not_the_same_model():
     rows = pd.concat([rows[rows.mixer != "uniform"], nearly], ignore_index=True)
     accuracy, _ = by_task(scores("arc"), rows)
     assert accuracy.cells["uniform"].against.verdict == "not distinguishable"
+    # it counts beside the other three in the scatter over seeds
+    three, _ = by_task(scores("arc"), rows[rows.mixer != "uniform"])
+    gaps = [table.cells["regmix"].against.seed_error for table in (accuracy, three)]
+    assert gaps[0] != pytest.approx(gaps[1])
     rows = pd.concat([rows[rows.mixer != "uniform"], same], ignore_index=True)
     accuracy, _ = by_task(scores("arc"), rows)
     assert accuracy.cells["uniform"].against.verdict == "identical"

@@ -143,7 +143,7 @@ def _row(task: str, metric: Metric, answers: pd.DataFrame) -> TaskRow:
     documents = sums[["mixer", "seed", "task", "example"]].assign(
         loglikelihood=sums.total, scored_tokens=sums.weight
     )
-    comparison = Comparison(values, {task: 1.0}, documents, metric)
+    comparison = Comparison(values, {task: 1.0}, documents, metric, marks=_marks(answers))
     means = comparison.means
     cells = {}
     for name in sorted(map(str, means.index)):
@@ -153,6 +153,16 @@ def _row(task: str, metric: Metric, answers: pd.DataFrame) -> TaskRow:
             gap = replace(gap, identical=False)
         cells[name] = TaskCell(float(means[name]), _error(sums, name), gap)
     return TaskRow(task, metric, int(answers.example.nunique()), cells)
+
+
+def _marks(answers: pd.DataFrame) -> pd.DataFrame | None:
+    """Mixer by seed, numbers that only equal models share; None where no answer has a likelihood.
+
+    Models of which as many questions are right are not one model.
+    """
+    if answers.loglikelihood.isna().any():
+        return None
+    return answers.groupby(["mixer", "seed"]).loglikelihood.sum().unstack("seed")
 
 
 def _same(answers: pd.DataFrame, mixer: str) -> bool:

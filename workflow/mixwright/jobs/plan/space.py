@@ -25,7 +25,7 @@ class Space:
 
     # documents, tokens and shards
     corpus_mb: float
-    # final models that are kept
+    # final models that are kept, and their snapshots
     models_mb: float
     results_mb: float
     # memory of the largest job
@@ -94,7 +94,7 @@ def _proxies_mb(study: Study) -> float:
 
 
 def _models_mb(study: Study) -> float:
-    """The weights of the finals, which the store keeps."""
+    """The weights of the finals, which the store keeps, and of their copies on the way."""
     finals = 0
     for members in study.final_packs.values():
         finals += len(members)
@@ -102,7 +102,8 @@ def _models_mb(study: Study) -> float:
         return 0.0
     rows = vocabulary_of(study, "final")
     weights = parameters(study.final["shape"], rows)
-    return finals * FLOAT_BYTES * weights / MEGABYTE
+    copies = 1 + len(study.final.get("snapshots", ()))
+    return finals * copies * FLOAT_BYTES * weights / MEGABYTE
 
 
 def _job_mb(study: Study) -> float:
