@@ -172,6 +172,11 @@ def _gathered(
         row = rows[run.name]
         diverged = row["status"] == "diverged"
         measured = {} if diverged else scored[key]
+        if not diverged and not work.is_measured(key, measured):
+            raise MixwrightError(
+                f"run {run.name} was trained again by another job while it was scored;"
+                " run the job again"
+            )
         mixture = work.trainings[key].mixture
         last = work.loss_rows.of(mixture, run.steps, run.tokens, work.texts.of(measured))
         likelihoods: list[Row] = []
