@@ -2,14 +2,14 @@
 
 import pytest
 
+from least_study import study
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.stages import proxies
-from study_runs import STUDY
 
 
 def test_a_role_without_runs_is_refused_by_name(tmp_path):
-    study, to = tmp_path / "study.json", tmp_path / "losses.parquet"
-    write_json(study, STUDY)
+    path, to = tmp_path / "study.json", tmp_path / "losses.parquet"
+    write_json(path, study().config)
     with pytest.raises(MixwrightError, match="no run has the role transfer; no mixer of the study"):
-        proxies.collect_losses(study, "transfer", tmp_path, to, to)
+        proxies.collect_losses(path, "transfer", tmp_path, to, to)
