@@ -18,10 +18,12 @@ from mixwright.jobs.plan.devices import DEVICES, device_of, gpus, known_as
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.head import is_run, names_cores
+from mixwright.jobs.plan.here import finished
 from mixwright.jobs.plan.lines import plan_lines, short_time
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import read_prices
 from mixwright.jobs.plan.space import space_of
+from mixwright.jobs.plan.work import FITS
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.proxies.footprint import parameters
 from mixwright.stages.plan import plan
@@ -195,6 +197,22 @@ def test_a_finished_study_of_measured_runs_has_nothing_to_do(tmp_path):
     page.touch()
     lines = list(plan_lines(plan_of(planned, tmp_path)))
     assert len(lines) == 1 and lines[0].startswith("plan of regmix_pile: nothing is left to do")
+
+
+def test_questions_that_no_final_has_answered_are_still_to_do(tmp_path):
+    written = yaml.safe_load((CONFIG / "studies" / "regmix_pile.yaml").read_text())
+    planned = Study(resolve(written, CONFIG))
+    asked = Study(planned.config | {"evaluation": {"tasks": {"names": ["piqa"]}}})
+    page = tmp_path / "report" / "summary.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    assert FITS in finished(planned, tmp_path)
+    assert FITS not in finished(asked, tmp_path)
+    answers = tmp_path / "task_scores"
+    answers.mkdir()
+    for pack in asked.final_packs:
+        (answers / f"{pack}.parquet").touch()
+    assert FITS in finished(asked, tmp_path)
 
 
 def test_trees_read_tables_and_no_text():

@@ -218,4 +218,7 @@ def _calibrated(plan: Study, calibration: Mapping[str, Any], log: Log) -> Study:
 
 def _batches_of(study: Path, role: str, folder: Path) -> list[Path]:
     """What was measured of a role; hundreds of files are too long for a command line."""
-    return [folder / f"{batch}.parquet" for batch in Study.read(study).batches_of([role])]
+    batches = Study.read(study).batches_of([role])
+    if not batches:
+        raise MixwrightError(f"{study}: no run has the role {role}; no mixer of the study needs it")
+    return [folder / f"{batch}.parquet" for batch in batches]
