@@ -28,6 +28,8 @@
 #            results/{study}/targets/{name}.npz       tokens of a target
 #            results/{study}/datasets/{domain}/       rows of a table with labels, for trees
 #            results/{study}/domains.parquet          tokens of every domain
+#            results/{study}/texts.json               what proxies learn from, by hash
+#            results/{study}/scored.json              what they are scored on, by hash
 #            results/{study}/design/{role}.parquet    the weights of every run
 #            results/{study}/packs/{pack}.parquet     what one training job left of its runs
 #            results/{study}/measured/{batch}.parquet all that was measured of some packs' runs
@@ -43,7 +45,8 @@
 #            results/{study}/finals/{pack}.parquet    final models, trained
 #            results/{study}/curves/{pack}.parquet    their losses along the training
 #            results/{study}/scores/{pack}.parquet    and scored
-#            results/{study}/task_scores/{pack}.parquet  on tasks too, where the study names some
+#            results/{study}/task_scores/{pack}.parquet  on tasks too, where the study names some;
+#                                                     task_answers/ question by question
 #            results/{study}/report/                  figures, tables, summary
 #            results/{study}/progress/{pack}.json     progress of a running training job, which
 #                                                     `mixwright status` reads

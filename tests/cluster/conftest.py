@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from driven import HOUSE, Disturbed, Driven, pending, send
+from driven import HOUSE, Disturbed, Driven, pending, processes, send
 from slurm import GPUS, NODES, Slurm, UninstallableError, install, throw_away, until
 
 SMOKE = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
@@ -114,9 +114,8 @@ def disturbed(
     run.start()
     packs = held(run)
     cancelled, beaten, late, *others = packs
-    # it is warned two minutes before, by what its rule asks for, so at once
     slurm.ask("scontrol", "update", f"JobId={packs[late]}", "TimeLimit=3")
-    until(lambda: pending(signal.SIGTERM, packs[late]), "a pack is warned of the end of its time")
+    until(lambda: warned(packs[late]), "a pack is warned of the end of its time")
     send(signal.SIGCONT, packs[late])
     slurm.ask("scancel", packs[cancelled])
     send(signal.SIGKILL, packs[beaten])
@@ -136,8 +135,13 @@ def disturbed(
     run.end()
     run.snakemake("--profile", "slurm", "--unlock")
     status = run.start().wait(timeout=1200)
-    yield Disturbed(run, status, cancelled, beaten, late, orphans, before)
+    yield Disturbed(run, status, cancelled, beaten, late, packs[late], orphans, before)
     run.end()
+
+
+def warned(job: str) -> bool:
+    """Whether a pack that is stopped has got SIGTERM, or has ended by it: Slurm wakes it up."""
+    return pending(signal.SIGTERM, job) or not any(processes(job, "train-proxies"))
 
 
 def held(run: Driven) -> dict[str, str]:

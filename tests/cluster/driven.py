@@ -183,6 +183,7 @@ class Disturbed:
     cancelled: str  # wildcards of the pack whose job was cancelled
     beaten: str  # of the pack whose training process was killed
     late: str  # of the pack whose job came to the end of its time
+    late_job: str  # that job
     orphans: Mapping[
         str, str
     ]  # wildcards -> job of the packs that trained when the first driver was killed

@@ -50,6 +50,12 @@ def test_packs_that_are_cancelled_killed_or_out_of_time_go_on_from_their_checkpo
         assert any(RESUMED.search(said) for said in later), pack
 
 
+def test_a_job_ends_by_its_warning_and_not_by_its_time(disturbed):
+    """Two minutes before, as its rule asks for: it has saved by then."""
+    history = ("sacct", "--noheader", "--allocations", "--parsable2", "--format=State")
+    assert disturbed.run.slurm.ask(*history, "--jobs", disturbed.late_job).strip() == "FAILED"
+
+
 def test_nothing_is_trained_twice(disturbed):
     """The stored members are not trained again, nor those that orphaned jobs trained."""
     stored = disturbed.run.stored()

@@ -200,6 +200,10 @@ def test_figures_name_what_chooses(shop: Shop, figure: str, tmp_path: Path) -> N
     assert "accuracy" in words or "guess" in words
 
 
+def test_losses_in_training_are_in_nats_whatever_chooses(shop: Shop) -> None:
+    assert "loss, nats/token" in shop.at("report/loss_curves.svg").read_text()
+
+
 def test_the_plan_counts_the_answers(shop: Shop) -> None:
     root = shop.folder.parents[1]
     evaluation = {**STUDY["evaluation"], "questions": 480}

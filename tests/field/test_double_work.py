@@ -130,6 +130,20 @@ def test_two_jobs_train_one_pack_at_the_same_time(no_locks, shards, tmp_path, mo
         assert pq.read_table(both / name).equals(wanted)
 
 
+def test_a_final_that_another_job_stores_first_is_never_missed_by_its_readers(tmp_path):
+    """The rename of a folder onto another one fails, and nothing was moved aside for it."""
+    place = tmp_path / "final"
+    with written(place, keep=True) as late:
+        late.mkdir()
+        (late / "by").write_text("late")
+        with written(place, keep=True) as early:
+            early.mkdir()
+            (early / "by").write_text("early")
+        before = place.stat().st_ino
+    assert place.stat().st_ino == before and (place / "by").read_text() == "early"
+    assert [path.name for path in tmp_path.iterdir()] == ["final"]
+
+
 def test_writers_of_one_folder_leave_a_whole_one(no_locks, tmp_path):
     place = tmp_path / "final"
 

@@ -70,7 +70,7 @@ def reader(tmp_path):
     """The folder of a reader: the repository by links, tables, texts, and a home."""
     folder = tmp_path / "mixwright"
     folder.mkdir()
-    for name in ("Snakefile", "config", "workflow", "profiles", "envs", "docs"):
+    for name in ("Snakefile", "config", "workflow", "profiles", "envs", "docs", "tests"):
         (folder / name).symlink_to(HOUSE / name)
     own_tables.write(folder)
     own_tables.write(folder / "large", runs=12, seed=1)

@@ -276,7 +276,7 @@ def test_a_final_of_an_older_key_is_served_while_its_tokenizer_is_the_same(
     from mixwright.finals import loop
 
     trained = []
-    monkeypatch.setattr(loop, "finish", lambda *_: trained.append(1) or np.full(3, 1.5))
+    monkeypatch.setattr(loop, "finish", lambda *_: trained.append(1) or np.full(20, 1.5))
 
     def train(config: Study) -> None:
         store, to = tmp_path / "store", tmp_path / "finals.parquet"

@@ -167,13 +167,14 @@ class Shop:
         for pack, members in self.plan.final_packs.items():
             mixtures = sorted({self.at(f"mixtures/{arm}.json") for arm, _ in members})
             models, scores = self.at(f"finals/{pack}.parquet"), self.at(f"scores/{pack}.parquet")
+            tokenizer, curves = self.at("tokenizer"), self.at(f"curves/{pack}.parquet")
             final.train_finals(
-                self.file, pack, mixtures, self.shards, self.store, models, self.at("tokenizer")
+                self.file, pack, mixtures, self.shards, self.store, models, tokenizer, curves
             )
             documents = self.at(f"final_documents/{pack}.parquet")
             final.evaluate_finals(self.file, models, self.shards, self.targets, scores, documents)
         page = self.at("report/summary.html")
-        for figure in ("finals", "predicted", "domains", "noise"):
+        for figure in ("finals", "predicted", "domains", "noise", "loss_curves"):
             report.draw_figure(figure, self.file, self.at(f"report/{figure}.svg"))
         report.draw_figure("mixtures", self.file, self.at("report/mixtures.svg"))
         proposed = self.at("report/proposals.html")

@@ -53,10 +53,11 @@ OF_PLACES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
 @contextmanager
-def written(path: str | Path) -> Iterator[Path]:
-    """Yields a path beside `path`, of a file or folder to write.
+def written(path: str | Path, keep: bool = False) -> Iterator[Path]:
+    """Yields a path beside `path`, of a file or folder to write; no other writer has it.
 
-    It takes the place of `path` if the block ends without an error. No other writer has it.
+    It takes the place of `path` if the block ends without an error. With `keep`, a folder that
+    another writer has put there first stays, and its readers never miss it.
     What writers killed on this machine left of the same path is removed.
     """
     path = Path(path)
@@ -67,7 +68,7 @@ def written(path: str | Path) -> Iterator[Path]:
     partial = path.with_name(f"{_prefix(path)}{unique}.partial")
     try:
         yield partial
-        _take_place(partial, path)
+        _take_place(partial, path, keep)
     except OSError as error:
         unnamed = error.filename is None and error.errno in OF_PLACES
         if unnamed or error.filename == str(partial):
@@ -118,13 +119,17 @@ def check_place(path: Path, kind: str = FILE) -> None:
         folder = folder.parent
     if not folder.is_dir():
         raise MixwrightError(f"{path}: {folder} is no folder; correct the path")
+    probe = folder / f"{_prefix(path)}{os.getpid()}.{uuid4().hex}.partial"
     try:
-        _try_to_write(folder / f"{_prefix(path)}{os.getpid()}.{uuid4().hex}.partial")
+        probe.write_bytes(bytes(PROBE_BYTES))
     except OSError as error:
         words = "nothing can be made there; name another place"
         if error.errno != errno.ENOENT:
             words = REMEDIES.get(error.errno or 0, words)
         raise MixwrightError(f"{path}: {words}") from None
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
 
 
 def _check_file(path: Path) -> None:
@@ -135,15 +140,6 @@ def _check_file(path: Path) -> None:
         raise MixwrightError(f"{path}: this is no ordinary file; name another file")
     if path.is_file() and not os.access(path, os.W_OK):
         raise MixwrightError(f"{path}: this file is write-protected; name another file")
-
-
-def _try_to_write(probe: Path) -> None:
-    """Writes a small file and removes it."""
-    try:
-        probe.write_bytes(bytes(PROBE_BYTES))
-    finally:
-        with suppress(OSError):
-            probe.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -170,11 +166,9 @@ def locked(file: IO[str] | int, path: Path, risk: str, wait: bool = True) -> boo
     It may not while another process holds the lock, where it does not `wait`. Where the file system
     has no locks, a warning names the folder and the `risk`, once, and the process goes on.
     """
-    operation = fcntl.LOCK_EX
-    if not wait:
-        operation |= fcntl.LOCK_NB
+    waiting = 0 if wait else fcntl.LOCK_NB
     try:
-        fcntl.flock(file, operation)
+        fcntl.flock(file, fcntl.LOCK_EX | waiting)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -321,26 +315,29 @@ def _is_file_of(path: Path, file: IO[str]) -> bool:
         return False
 
 
-def _take_place(partial: Path, path: Path) -> None:
+def _take_place(partial: Path, path: Path, keep: bool) -> None:
     """Moves what was written to its place; other writers of the same may do so too.
 
-    A folder that is there goes as a whole, so that nobody meets a half of it.
+    A folder that is there stays, or goes as a whole, so that nobody meets a half of it.
     """
     if not partial.is_dir():
         partial.replace(path)
         return
     old = partial.with_name(partial.name.replace(".partial", ".old.partial"))
     for attempt in range(ATTEMPTS):
-        with suppress(FileNotFoundError):
-            path.replace(old)
-            _remove(old)
+        if not keep:
+            with suppress(FileNotFoundError):
+                path.replace(old)
+                _remove(old)
         try:
             partial.replace(path)
             return
         except OSError as error:
-            # Another writer was quicker.
             if error.errno not in TAKEN or attempt + 1 == ATTEMPTS:
                 raise
+            # Another writer was quicker.
+            if keep:
+                return
 
 
 def _remove(path: Path) -> None:

@@ -159,8 +159,8 @@ DOCUMENTS = _table(
 # Companion of SCORES of lm-evaluation-harness: one row a question, of the metric that its task is
 # judged by. The task's score is the sum of value * weight over the sum of weights. loglikelihood:
 # of the right answer, in nats, where there is one.
-ANSWERS = _table(
-    "answers",
+TASK_ANSWERS = _table(
+    "task_answers",
     key="mixer seed task example",
     columns="mixer:str seed:int task:str example:int metric:str value:float weight:float"
     " loglikelihood:float",

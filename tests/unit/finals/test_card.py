@@ -11,6 +11,7 @@ from mixwright import __version__
 from mixwright.errors import MixwrightError
 from mixwright.finals import tracking
 from mixwright.finals.card import Facts, card
+from mixwright.study.study import Study
 from shard_files import make_shards
 from trained_finals import folder_of, train
 
@@ -73,9 +74,11 @@ def test_its_first_lines_are_read_by_the_hub(masked):
 def test_a_stored_model_has_its_card(tmp_path):
     shards = make_shards(tmp_path / "shards")
     tokenizer = write_tokenizer(tmp_path / "tokenizer")
-    train(shards, tokenizer, tmp_path / "run")
+    left_open = study(trainer="auto").config | {"tokenizer": {"folder": None, "vocabulary": 64}}
+    train(shards, tokenizer, tmp_path / "run", Study(left_open))
     text = (folder_of(tmp_path / "run") / "model/README.md").read_text()
     assert f"- mixwright: {__version__}" in text
+    assert "- trainer: packed" in text
     assert f"- transformers: {version('transformers')}" in text
     assert all(f"`{shard.fingerprint}`" in text for shard in shards)
 

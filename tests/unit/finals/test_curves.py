@@ -17,7 +17,8 @@ from killed_finals import in_a_process_that_dies, same
 from mixwright import tables
 from mixwright.finals import curve as curves
 from mixwright.finals.callbacks import Watch
-from mixwright.finals.loop import checkpoint_steps, latest
+from mixwright.finals.checkpoints import checkpoint_steps
+from mixwright.finals.loop import latest
 from mixwright.finals.muon_adamw import MuonAdamW
 from mixwright.finals.snapshots import snapshot_steps
 from mixwright.finals.trainer import FinalTrainer

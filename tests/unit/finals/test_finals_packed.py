@@ -212,7 +212,7 @@ def test_one_that_diverges_leaves_the_others_alone(shards, tokenizer, tmp_path, 
     arms = [ARM, *OTHERS]
     config = study(trainer="packed")
     whole = train(arms, shards, tokenizer, tmp_path / "whole", config)
-    first = packed.build
+    first = packed.build_final
 
     def spoilt(shape, vocabulary, end_token, seed):
         model = first(shape, vocabulary, end_token, seed)
@@ -221,7 +221,7 @@ def test_one_that_diverges_leaves_the_others_alone(shards, tokenizer, tmp_path, 
                 model.model.norm.weight[0] = torch.nan
         return model
 
-    monkeypatch.setattr(packed, "build", spoilt)
+    monkeypatch.setattr(packed, "build_final", spoilt)
     lines: list[str] = []
     steps = []
     advance = Wave.advance

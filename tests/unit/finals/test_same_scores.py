@@ -206,7 +206,7 @@ def test_batches_shrink_until_they_fit_the_memory(monkeypatch):
         np.testing.assert_allclose(result[name], values, rtol=1e-5)
 
 
-def test_a_final_is_read_to_the_context_that_its_study_states(tmp_path, monkeypatch):
+def test_a_final_reads_as_many_tokens_as_it_was_trained_on(tmp_path, monkeypatch):
     _, _, model = both("llama", 64)
     model.save_pretrained(tmp_path / "model")
     contexts = []
@@ -216,7 +216,7 @@ def test_a_final_is_read_to_the_context_that_its_study_states(tmp_path, monkeypa
         return {}
 
     monkeypatch.setattr(scoring, "model_losses", seen_context)
-    for stated in ({}, {"context": 32}):
-        study = Study({"final": FINAL | stated})
+    for context in (64, 32):
+        study = Study({"final": FINAL | {"shape": SHAPE | {"context": context}}})
         scoring._folder_losses(str(Path(tmp_path / "model")), {}, study, None)
     assert contexts == [64, 32]

@@ -142,7 +142,7 @@ def test_made_up_questions_are_answered_as_our_own_scorer_answers_them(folder, m
     study = local_tasks.study(folder, "all")
     result = evaluate_tasks(local_tasks.finals(arms), study, log=lambda line: lines.append(line))
     tables.check(result.scores, tables.SCORES, "scores")
-    tables.check(result.answers, tables.ANSWERS, "answers")
+    tables.check(result.answers, tables.TASK_ANSWERS, "answers")
     # a final that diverged has no score, and equal finals are asked once
     assert set(result.scores.mixer) == {*MIXERS, "regmix"} and len(lines) == 2
     for mixer, model in (*models.items(), ("regmix", models["uniform"])):
@@ -299,4 +299,4 @@ def test_no_final_is_no_row(folder):
     )
     assert result.scores.empty and result.answers.empty
     tables.check(result.scores, tables.SCORES, "scores")
-    tables.check(result.answers, tables.ANSWERS, "answers")
+    tables.check(result.answers, tables.TASK_ANSWERS, "answers")

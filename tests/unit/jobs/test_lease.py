@@ -68,6 +68,21 @@ def test_devices_are_those_that_cuda_would_see(variable, listing, devices):
     assert list(visible(variable, listing).values()) == devices
 
 
+def test_a_process_that_asks_twice_keeps_its_device(tmp_path, monkeypatch):
+    """A batch of packs that were computed in two ways asks once for each."""
+    asked = []
+
+    def take_one(count):
+        asked.append(count)
+        return taken(tmp_path, count)
+
+    monkeypatch.setattr(lease, "take", take_one)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    for _ in range(2):
+        lease.hold_gpu({"device": "cuda"})
+    assert asked == [1] and len(lease._held) == 1
+
+
 def test_many_jobs_on_four_devices_never_share_one(tmp_path):
     """Every job writes when it has a device and when it lets go.
 

@@ -18,10 +18,12 @@ from mixwright.jobs.plan.devices import DEVICES, device_of, gpus, known_as
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.head import is_run, names_cores
+from mixwright.jobs.plan.here import finished
 from mixwright.jobs.plan.lines import plan_lines, short_time
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import read_prices
 from mixwright.jobs.plan.space import space_of
+from mixwright.jobs.plan.work import FITS
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.proxies.footprint import parameters
 from mixwright.stages.plan import plan
@@ -197,6 +199,22 @@ def test_a_finished_study_of_measured_runs_has_nothing_to_do(tmp_path):
     assert len(lines) == 1 and lines[0].startswith("plan of regmix_pile: nothing is left to do")
 
 
+def test_questions_that_no_final_has_answered_are_still_to_do(tmp_path):
+    written = yaml.safe_load((CONFIG / "studies" / "regmix_pile.yaml").read_text())
+    planned = Study(resolve(written, CONFIG))
+    asked = Study(planned.config | {"evaluation": {"tasks": {"names": ["piqa"]}}})
+    page = tmp_path / "report" / "summary.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    assert FITS in finished(planned, tmp_path)
+    assert FITS not in finished(asked, tmp_path)
+    answers = tmp_path / "task_scores"
+    answers.mkdir()
+    for pack in asked.final_packs:
+        (answers / f"{pack}.parquet").touch()
+    assert FITS in finished(asked, tmp_path)
+
+
 def test_trees_read_tables_and_no_text():
     path = CONFIG / "studies" / "chemistry.yaml"
     answer = plan_of(Study(resolve(yaml.safe_load(path.read_text()), CONFIG)), Path("/none"))
@@ -318,6 +336,12 @@ def test_the_weights_of_proxies_are_counted_and_told(capsys):
     assert "of it weights of proxies (proxy.keep)" in said
     none = plan_of(study(proxy={"keep": "none"}), Path("nowhere"))
     assert "weights of proxies" not in "\n".join(plan_lines(none))
+
+
+def test_copies_of_finals_are_counted():
+    plain = space_of(study()).models_mb
+    copied = space_of(study(final={"trainer": "transformers", "snapshots": [1000, 2000]})).models_mb
+    assert plain > 0 and copied == pytest.approx(3 * plain)
 
 
 def test_runs_of_an_earlier_version_are_told_once_with_what_training_again_costs(tmp_path):

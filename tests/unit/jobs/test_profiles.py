@@ -1,11 +1,13 @@
 """What stands in a profile is obeyed, and what breaks on clusters stands in none."""
 
 import os
+import re
 
 import pytest
 import yaml
 
 from least_study import HOUSE
+from mixwright.jobs.doctor.slurm import OF_FINALS, OF_PROXIES, ON_DEVICES
 
 PROFILES = {
     path.parent.name: yaml.safe_load(path.read_text())
@@ -62,10 +64,19 @@ def test_jobs_go_to_the_gpus_where_the_study_trains_there(name, device, part, mo
     other = {"cpu": "cuda", "cuda": "cpu"}[device]
     for key in ("PROXY", "FINAL"):
         monkeypatch.setenv(f"MIXWRIGHT_{key}_DEVICE", device if key == part else other)
-    rules = {
-        "PROXY": ("calibrate", "train_proxies"),
-        "FINAL": ("train_finals", "evaluate_finals", "evaluate_tasks"),
-    }
+    rules = {"PROXY": OF_PROXIES, "FINAL": OF_FINALS}
     for rule in rules[part]:
         words = PROFILES[name]["set-resources"][rule]["slurm_partition"]
         assert eval(os.path.expandvars(words)) == {"cpu": "cpu", "cuda": "gpu"}[device]
+
+
+def test_every_rule_that_asks_for_a_gpu_has_a_partition_of_its_own():
+    """A rule that no profile names would wait for a GPU where there is none."""
+    on_devices = set()
+    for path in HOUSE.glob("workflow/rules/*.smk"):
+        for part in re.split(r"^rule ", path.read_text(), flags=re.M)[1:]:
+            if re.search(r"^        (gpu=|\*\*placement\()", part, re.M):
+                on_devices.add(part.partition(":")[0])
+    assert on_devices == set(ON_DEVICES)
+    for name in ("slurm", "slurm-nodb"):
+        assert set(PROFILES[name]["set-resources"]) == on_devices

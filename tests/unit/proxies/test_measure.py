@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from mixwright.errors import MixwrightError
+from mixwright.files import locked
 from mixwright.proxies import measure as scoring
 from mixwright.proxies import pack as stage
 from mixwright.proxies.collect import collect
@@ -251,6 +252,35 @@ def test_a_killed_scoring_goes_on_and_loses_nothing_that_was_stored(work, monkey
     assert left.value.code == 143 and len(put) == 2
     work.measure(BOTH, **NEW, **alone)
     assert len(put) == len(set(put)) == 3
+
+
+def test_who_adds_to_a_file_holds_its_lock_so_that_two_studies_lose_nothing(tmp_path, monkeypatch):
+    plain = Measurements.get
+    free = []
+
+    def looked_at(self, key):
+        lock = tmp_path / f"measured/ab/.{key}.lock"
+        with lock.open() as file:
+            free.append(locked(file, lock, "nothing", wait=False))
+        return plain(self, key)
+
+    monkeypatch.setattr(Measurements, "get", looked_at)
+    Measurements(tmp_path).put("abcd", {"one": np.zeros(2)})
+    assert free == [False]
+    assert [path.name for path in (tmp_path / "measured/ab").iterdir()] == ["abcd.parquet"]
+
+
+def test_measurements_that_another_job_replaced_meanwhile_are_not_left_out(work, monkeypatch):
+    work.train()
+    plain = scoring.Scorer.score
+
+    def replaced(self, keys, log):
+        plain(self, keys, log)
+        self.measurements.put(keys[0], {}, anew=True)
+
+    monkeypatch.setattr(scoring.Scorer, "score", replaced)
+    with pytest.raises(MixwrightError, match="by another job while it was scored; run the job"):
+        work.measure(BOTH, **NEW)
 
 
 def test_memory_that_holds_half_a_wave_scores_it_in_halves(work, monkeypatch):

@@ -9,9 +9,11 @@ import pytest
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.progress import Done, say
+from mixwright.proxies import evaluate
 from mixwright.proxies import pack as stage
 from mixwright.proxies.collect import collect
 from mixwright.proxies.evaluate import evaluate_batch
+from mixwright.proxies.measurements import Measurements
 from mixwright.proxies.pack import train_pack
 from mixwright.study.study import Study
 from pack_runs import RUNS, mixtures
@@ -120,6 +122,17 @@ def test_a_pack_becomes_long_tables_that_keep_their_contracts(pack, monkeypatch)
     assert set(likelihoods.run) == {RUNS[2].name}
     assert likelihoods.groupby("target").size().to_dict() == {"b": 3, "held": 3}
     assert likelihoods.loglikelihood.max() < 0 and likelihoods.scored_tokens.max() <= 19
+
+
+def test_what_another_job_overwrote_does_not_pass_for_a_run_that_diverged(pack, monkeypatch):
+    path = pack(monkeypatch=monkeypatch)
+
+    def overwritten(work, rows, store, before, log):
+        Measurements(store).put(work.keys[RUNS[0].name], {}, anew=True)
+
+    monkeypatch.setattr(evaluate, "_score", overwritten)
+    with pytest.raises(MixwrightError, match=f"run {RUNS[0].name}: .*run this job again"):
+        pack.measured(path)
 
 
 def test_equal_mixtures_train_once_and_the_store_serves_the_rest(pack, monkeypatch):

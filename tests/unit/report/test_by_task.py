@@ -35,7 +35,7 @@ def answers(task: str = "arc", questions: int = 400, seed: int = 0) -> pd.DataFr
             frame |= {"example": np.arange(questions), "value": right, "weight": 1.0}
             frame |= {"loglikelihood": -3.0 + right + 0.1 * rng.standard_normal(questions)}
             frames.append(pd.DataFrame(frame))
-    return tables.check(pd.concat(frames), tables.ANSWERS, "answers")
+    return tables.check(pd.concat(frames), tables.TASK_ANSWERS, "answers")
 
 
 def scores(*tasks: str, metric: str = "accuracy", higher: int = 1) -> pd.DataFrame:
@@ -98,6 +98,10 @@ def test_as_many_right_answers_by_others_are_not_the_same_model():
     rows = pd.concat([rows[rows.mixer != "uniform"], nearly], ignore_index=True)
     accuracy, _ = by_task(scores("arc"), rows)
     assert accuracy.cells["uniform"].against.verdict == "not distinguishable"
+    # it counts beside the other three in the scatter over seeds
+    three, _ = by_task(scores("arc"), rows[rows.mixer != "uniform"])
+    gaps = [table.cells["regmix"].against.seed_error for table in (accuracy, three)]
+    assert gaps[0] != pytest.approx(gaps[1])
     rows = pd.concat([rows[rows.mixer != "uniform"], same], ignore_index=True)
     accuracy, _ = by_task(scores("arc"), rows)
     assert accuracy.cells["uniform"].against.verdict == "identical"

@@ -9,6 +9,8 @@ from mixwright.learners import CHOSEN, LOSS, MIXED, POINTS, PROBABILITY_POINTS, 
 from mixwright.measured.chosen import by_chosen
 from mixwright.report.by_target import by_target
 from mixwright.report.comparison import compare
+from mixwright.report.totals import totals
+from mixwright.study.study import Study
 
 SEEDS = (1, 2)
 QUESTIONS = 200
@@ -74,6 +76,9 @@ def test_as_many_right_answers_are_no_sign_of_one_model() -> None:
     comparison = compare(scores, {"asked": 1.0}, learner, documents)
     assert comparison.difference("third").verdict == "not distinguishable"
     assert len(comparison.distinct) == 3
+    design = pd.DataFrame({"run": ["a", "b"], "tokens": [10, 20]})
+    trained = totals(Study({"goal": {"tokens": 100}}), design, scores, comparison)
+    assert trained["final models"] == 6 and trained["final tokens"] == 600
     copies = scores.assign(mixer=scores.mixer.replace({"third": "natural"}))
     copies = copies.drop_duplicates(["mixer", "seed", "task", "metric"])
     natural = copies[copies.mixer == "natural"].assign(mixer="copy")

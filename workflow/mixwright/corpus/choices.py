@@ -26,8 +26,6 @@ from mixwright.corpus.shards import Examples, Ints
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array
 
-# What choosing gives, of every question.
-METRICS = ("accuracy", "accuracy_norm", "probability")
 # Before the names of the arrays in a target's file.
 OF_ANSWERS, OF_QUESTIONS = "answers.", "questions."
 

@@ -89,7 +89,8 @@ def facts_of(
         tokens=result["tokens"],
         loss=result["train_loss"],
         seed=arm.seed,
-        final=study.final,
+        # who trained it, where the study leaves that open
+        final={**study.final, "trainer": study.final_trainer},
         masked=study.learner.masked,
         versions=versions(),
     )
@@ -139,6 +140,8 @@ def _training(facts: Facts) -> str:
     settings["optimizer"] = _flat(final["optimizer"])
     if final.get("init"):
         settings["started from"] = final["init"]
+    if final.get("from"):
+        settings["configuration"] = final["from"]
     settings["loss"] = f"{facts.loss:.4f} nats/token"
     settings["key"] = facts.key
     return _list(settings)

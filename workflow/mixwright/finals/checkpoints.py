@@ -1,7 +1,9 @@
-"""Whether a checkpoint of transformers' Trainer is whole, without reading all of it."""
+"""Checkpoints of finals: how far apart they are, and whether one of Trainer's is whole."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from zipfile import is_zipfile
 
 # the file that Trainer writes last
@@ -9,6 +11,19 @@ LAST = "trainer_state.json"
 # files that torch.save writes: zip archives, whose table stands at their end
 ARCHIVES = (".pt", ".pth", ".bin")
 SAFETENSORS = ".safetensors"
+
+
+def checkpoint_steps(spec: Mapping[str, Any]) -> int:
+    """Returns the steps between checkpoints, also where the study gives them in tokens.
+
+    Args:
+        spec: the study's section `final`.
+    """
+    tokens = spec.get("checkpoint_tokens")
+    if tokens is None:
+        return int(spec["checkpoint_steps"])
+    step_tokens = spec["batch"] * spec["shape"]["context"]
+    return max(1, round(tokens / step_tokens))
 
 
 def is_whole(checkpoint: Path) -> bool:

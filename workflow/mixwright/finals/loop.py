@@ -14,7 +14,7 @@ from transformers.utils import logging
 from mixwright.errors import MixwrightError
 from mixwright.finals import curve
 from mixwright.finals.callbacks import Progress, Save, Snapshots, Watch, finite
-from mixwright.finals.checkpoints import is_whole
+from mixwright.finals.checkpoints import checkpoint_steps, is_whole
 from mixwright.finals.fused_loss import Head
 from mixwright.finals.kernels import attention, compile_blocks, set_attention
 from mixwright.finals.memory import micro_batch
@@ -211,15 +211,6 @@ def _arguments(
     # Trainer would feed a whole batch to each of the GPUs in sight
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
-
-
-def checkpoint_steps(spec: Mapping[str, Any]) -> int:
-    """Returns the steps between checkpoints, also where the study gives them in tokens."""
-    tokens = spec.get("checkpoint_tokens")
-    if tokens is None:
-        return int(spec["checkpoint_steps"])
-    step_tokens = spec["batch"] * spec["shape"]["context"]
-    return max(1, round(tokens / step_tokens))
 
 
 def _log_steps(steps: int, tracked: bool) -> int:

@@ -14,6 +14,7 @@ from transformers.utils import logging
 from mixwright.files import alone
 from mixwright.finals import card, curve
 from mixwright.finals.arm import Arm
+from mixwright.finals.checkpoints import checkpoint_steps
 from mixwright.finals.job import Job, diverged, lock_of, trained
 from mixwright.finals.models import build_final
 from mixwright.finals.stored import Trained, put
@@ -23,6 +24,7 @@ from mixwright.proxies.models.transformer import from_state_dict, hf_state_dict,
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import machine, rule_of_thumb
 from mixwright.proxies.wave import Member, Settings, Start
+from mixwright.proxies.weights import finite
 
 # a line for each final is enough
 logging.disable_progress_bar()
@@ -120,20 +122,12 @@ def _how(job: Job) -> tuple[str, Settings]:
         precision=final["precision"],
         micro_batch=choice.micro_batch,
         checkpoint_seconds=60.0 * minutes if minutes else 60.0,
-        checkpoint_steps=None if minutes else _checkpoint_steps(job),
+        checkpoint_steps=None if minutes else checkpoint_steps(final),
         section="final",
         keeps_losses=True,
         stops_diverged=True,
     )
     return choice.attention, settings
-
-
-def _checkpoint_steps(job: Job) -> int:
-    final = job.study.final
-    tokens = final.get("checkpoint_tokens")
-    if tokens is None:
-        return int(final["checkpoint_steps"])
-    return max(1, round(tokens / job.step_tokens))
 
 
 def _member(arm: Arm, key: str, job: Job) -> Member:
@@ -163,7 +157,7 @@ def _keep(arm: Arm, folder: Path, result: Result, shape: Shape, job: Job) -> Non
     weights = hf_state_dict(result.weights, 0, shape)
     losses = result.training_losses
     spoilt = curve.first_spoilt(losses)
-    if spoilt is None and not _finite(weights):
+    if spoilt is None and not finite(result.weights, 0):
         # by the last update: no loss tells of it
         spoilt = len(losses)
     if spoilt is None:
@@ -178,7 +172,3 @@ def _keep(arm: Arm, folder: Path, result: Result, shape: Shape, job: Job) -> Non
     model.load_state_dict(weights)
     of_member = Trained(facts, rows, model, on_card)
     put(folder, of_member, job.tokenizer, again=job.order is not None)
-
-
-def _finite(weights: Parameters) -> bool:
-    return all(bool(tensor.isfinite().all()) for tensor in weights.values())

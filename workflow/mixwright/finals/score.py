@@ -7,7 +7,6 @@ asked too.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from mixwright import tables
 from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import Unigrams, scored_counts
-from mixwright.errors import MixwrightError
+from mixwright.finals.stored import check_there
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
 from mixwright.proxies.questions import NO_CHOICES, Questions
@@ -26,7 +25,7 @@ from mixwright.proxies.scored import scored_texts
 from mixwright.study.study import Study
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -170,19 +169,12 @@ def _folder_losses(
     device = study.final["device"]
     logging.disable_progress_bar()
     prepare(device)
-    if not (Path(folder) / "config.json").exists():
-        raise MixwrightError(
-            f"{folder}: the final model is gone; train it again (snakemake --forcerun train_finals)"
-        )
+    check_there(folder)
     kind = AutoModelForCausalLM if mask is None else AutoModelForMaskedLM
     model = kind.from_pretrained(folder, dtype=torch.float32).to(device).eval()
-    return model_losses(model, texts, _context(model.config, study), device, mask)
-
-
-def _context(config: "PreTrainedConfig", study: Study) -> int:
-    """Tokens that a final reads at most: as the study says, or else as its configuration does."""
-    stated = study.final.get("context") or getattr(config, "max_position_embeddings", None)
-    return int(stated or study.final["shape"]["context"])
+    # as it was trained; what it starts from may be able to read more
+    context = study.final["shape"]["context"]
+    return model_losses(model, texts, context, device, mask)
 
 
 def _unigram(

@@ -1,4 +1,4 @@
-"""Puts a trained final into the store: model, card, curve, copies, and what there is to say."""
+"""Finals in the store: model, card, curve, copies, and what there is to say."""
 
 import shutil
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 from mixwright.finals import card, curve
 from mixwright.finals.snapshots import SNAPSHOTS, taken_over
@@ -27,6 +28,18 @@ class Trained:
     snapshots: Path | None = None  # folder of the copies made on the way, which may not be there
 
 
+def check_there(folder: str | Path) -> None:
+    """Checks that the model of a final is still in the store.
+
+    Raises:
+        MixwrightError: it is gone.
+    """
+    if not (Path(folder) / "config.json").exists():
+        raise MixwrightError(
+            f"{folder}: the final model is gone; train it again (snakemake --forcerun train_finals)"
+        )
+
+
 def put(folder: Path, trained: Trained, tokenizer: Path, again: bool = False) -> None:
     """Puts a final into the store, whole or not at all, and removes its checkpoints.
 
@@ -39,24 +52,26 @@ def put(folder: Path, trained: Trained, tokenizer: Path, again: bool = False) ->
         tokenizer: the folder of the tokenizer.
         again: whether it takes the place of one that is there.
     """
-    if again or not (folder / "result.json").exists():
-        _write(folder, trained, tokenizer)
+    # one whose result somebody has removed is none
+    is_broken = folder.exists() and not (folder / "result.json").exists()
+    with written(folder, keep=not again and not is_broken) as beside:
+        _write(beside, trained, tokenizer)
     # also those of a refresh that nobody ended
     pattern = f"{folder.name}*.checkpoint"
     for old in folder.parent.glob(pattern):
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write(folder: Path, trained: Trained, tokenizer: Path) -> None:
-    with written(folder) as beside:
-        beside.mkdir()
-        if trained.facts:
-            save(beside / "model", trained.model, trained.weights, tokenizer)
-            card.write(beside / "model", trained.facts)
-            if trained.snapshots:
-                taken_over(trained.snapshots, beside / SNAPSHOTS)
-        curve.save(beside, trained.curve)
-        write_json(beside / "result.json", trained.result)
+def _write(beside: Path, trained: Trained, tokenizer: Path) -> None:
+    """Fills the folder of a final."""
+    beside.mkdir()
+    if trained.facts:
+        save(beside / "model", trained.model, trained.weights, tokenizer)
+        card.write(beside / "model", trained.facts)
+        if trained.snapshots:
+            taken_over(trained.snapshots, beside / SNAPSHOTS)
+    curve.save(beside, trained.curve)
+    write_json(beside / "result.json", trained.result)
 
 
 def save(

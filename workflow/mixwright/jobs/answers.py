@@ -1,4 +1,4 @@
-"""How many tokens the answers of a study's questions are, as far as that is known at parse time."""
+"""How much a study scores of a model: its texts, and the answers of its questions, about."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -29,7 +29,12 @@ def final_answers(study: Study) -> int:
 
 def by_text(study: Study, tokens: int) -> int:
     """Returns tokens of all texts together as tokens of each text."""
-    return ceil(tokens / len({*study.config["domains"], *study.config["targets"]}))
+    return ceil(tokens / text_count(study))
+
+
+def text_count(study: Study) -> int:
+    """Returns on how many texts a model is scored: each domain's held-out part, each target."""
+    return len({*study.config["domains"], *study.config["targets"]})
 
 
 def _targets(study: Study) -> int:

@@ -34,13 +34,14 @@ _held: list[int] = []
 
 
 def hold_gpu(part: Mapping[str, Any]) -> None:
-    """Leases a GPU for a stage whose settings `part` ask for one.
+    """Leases a GPU for a stage whose settings `part` ask for one; once a process.
 
     Call it before torch is imported, which looks for devices once.
     """
     # torchrun's processes share what was leased before it
     under_torchrun = "LOCAL_RANK" in os.environ
-    if part["device"] == "cuda" and not under_torchrun:
+    # a second lease would wait for the first one, which ends with this process
+    if part["device"] == "cuda" and not under_torchrun and not _held:
         take(1)
 
 

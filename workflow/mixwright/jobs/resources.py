@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from mixwright.finals.memory import logits_mb, micro_batch, sequence_mb
-from mixwright.jobs.answers import by_text, final_answers, proxy_answers
+from mixwright.jobs.answers import by_text, final_answers, proxy_answers, text_count
 from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
-from mixwright.proxies.footprint import CPU_MB, MOST, member_mb, packed, parameters
+from mixwright.proxies.footprint import CPU_MB, FLOAT_BYTES, MOST, member_mb, packed, parameters
 from mixwright.study.final_trainer import PACKED_TRAINER, TRANSFORMERS
 from mixwright.study.lengths import read_a_scored, vocabulary_rows
 from mixwright.study.study import Study
@@ -23,7 +23,6 @@ from mixwright.study.study import Study
 BASE_MB = {"proxy": 900, "final": 1_200}
 CUDA_MB = 4_000  # megabytes in the machine's memory of a process that has a GPU
 MARGIN = 1.25
-FLOAT_BYTES = 4
 # Copies of the weights that the machine's memory holds of members that a GPU trains: the first
 # weights, and weights and two moments of a checkpoint.
 ON_HOST = 4
@@ -262,7 +261,7 @@ def _share(study: Study, domain: str, most: int | None) -> float:
 
 def _minutes(study: Study, part: str, trained: int, scored: int, processes: int = 1) -> int:
     """Minutes for tokens trained on, and for tokens scored of each text."""
-    texts = len({*study.config["domains"], *study.config["targets"]})
+    texts = text_count(study)
     if study.learner.masked:
         texts *= MASKED_PASSES
     # 6 operations a weight and token for training, 2 for scoring

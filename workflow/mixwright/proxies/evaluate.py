@@ -164,14 +164,13 @@ def _gathered(
 ) -> Iterator[Row]:
     """Yields rows of tables.MEASURED."""
     domains = [shard.domain for shard in work.shards]
-    scored: dict[str, dict[str, Floats]] = {}
     for run in runs:
         key = work.keys[run.name]
-        if key not in scored:
-            scored[key] = measurements.get(key)
         row = rows[run.name]
-        diverged = row["status"] == "diverged"
-        measured = {} if diverged else scored[key]
+        measured: dict[str, Floats] = {}
+        if row["status"] != "diverged":
+            measured = measurements.get(key)
+            _check_measured(work, key, measured, run)
         mixture = work.trainings[key].mixture
         last = work.loss_rows.of(mixture, run.steps, run.tokens, work.texts.of(measured))
         likelihoods: list[Row] = []
@@ -186,6 +185,19 @@ def _gathered(
             "realised": _over(domains, row["realised"]),
             "loglikelihoods": likelihoods,
         }
+
+
+def _check_measured(work: Work, key: str, measured: Mapping[str, Floats], run: Run) -> None:
+    """Refuses a run of which something is not measured: it would pass for one that diverged.
+
+    A job of another study that trained or scored the same run at this moment may have written its
+    file over this job's.
+    """
+    if not work.is_measured(key, measured):
+        raise MixwrightError(
+            f"run {run.name}: what was measured of it was overwritten by another job; run this"
+            " job again, and it measures that alone"
+        )
 
 
 def _over(domains: Sequence[str], realised: Sequence[Row]) -> list[Row]:

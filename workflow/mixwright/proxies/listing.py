@@ -17,7 +17,7 @@ from mixwright.mixture import digest
 TRAINING = ("dtype", "vocabulary", "end_token", "mask_token", "parts")
 
 
-def training_texts(shards: Sequence[Path], domains: Path) -> dict[str, Any]:
+def training_list(shards: Sequence[Path], domains: Path) -> dict[str, Any]:
     """Returns what training reads: folders, and hashes of the training text alone.
 
     Args:
@@ -35,7 +35,7 @@ def training_texts(shards: Sequence[Path], domains: Path) -> dict[str, Any]:
     }
 
 
-def scored_texts(
+def scored_list(
     shards: Sequence[Path], targets: Sequence[Path], domains: Path, scoring: str
 ) -> dict[str, Any]:
     """Returns what scoring reads: all texts, with hashes of the whole of them.

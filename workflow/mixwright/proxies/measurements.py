@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mixwright.corpus.shards import Examples
-from mixwright.files import written
+from mixwright.files import alone, written
 from mixwright.mixture import digest
 from mixwright.progress import say
 from mixwright.versions import VERSIONS
@@ -80,7 +80,7 @@ class Texts:
 class Measurements:
     """A folder of parquet files, one a trained member, under the key of its training.
 
-    Two jobs that add to one file at the same time may lose a row. It is then measured again.
+    Studies that share runs may add to one file at the same time: each keeps what the other added.
     """
 
     def __init__(self, store: Path) -> None:
@@ -111,19 +111,26 @@ class Measurements:
             values: Digest -> (examples,) or (scored tokens,) in nats.
             anew: Whether what was measured before is dropped: the member was trained again.
         """
-        merged = {}
-        if not anew:
-            merged = self.get(key)
-        merged |= values
-        columns = {
-            "digest": list(merged),
-            "loglikelihoods": [numbers.tolist() for numbers in merged.values()],
-        }
-        with written(self._path(key)) as partial:
-            pq.write_table(pa.table(columns, SCHEMA), partial, compression="zstd")
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with alone(path.with_name(f".{key}.lock")):
+            merged = {}
+            if not anew:
+                merged = self.get(key)
+            merged |= values
+            _write(merged, path)
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.parquet"
+
+
+def _write(values: Mapping[str, Floats], path: Path) -> None:
+    columns = {
+        "digest": list(values),
+        "loglikelihoods": [numbers.tolist() for numbers in values.values()],
+    }
+    with written(path) as partial:
+        pq.write_table(pa.table(columns, SCHEMA), partial, compression="zstd")
 
 
 def _text_digest(examples: Examples) -> str:

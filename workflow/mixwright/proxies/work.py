@@ -83,7 +83,7 @@ class Work:
         questions = Questions.first(choices, number, cap)
         whole = held_out_texts(targets, shards, study)
         # A target that this job does not know yet is scored by the next one.
-        known = [name for name in study.recorded["targets"] if name in whole]
+        known = [name for name in sorted(study.config["targets"]) if name in whole]
         return cls(
             study,
             shards,

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-import numpy as np
 import pandas as pd
 
 from mixwright.learners import Metric
 from mixwright.numerics.ratio import ratio
+from mixwright.report.cells import interval_of
 from mixwright.report.comparison import Comparison
 from mixwright.report.figures.style import VERDICTS
 from mixwright.report.frame import note, section, table_of, table_row, text
-from mixwright.report.predictions import signed
 from mixwright.trust.intervals import REFERENCE, Difference
 
 LOGLIKELIHOOD = Metric("loglikelihood", "log-likelihood", "nats", higher=True)
@@ -48,7 +47,7 @@ def by_task(scores: pd.DataFrame, answers: pd.DataFrame) -> tuple[TaskRow, ...]:
 
     Args:
         scores: a SCORES table of tasks.
-        answers: an ANSWERS table.
+        answers: a TASK_ANSWERS table.
     """
     rows = []
     for name, part in answers.groupby("task"):
@@ -122,9 +121,7 @@ def _html(cell: TaskCell | None) -> str:
     colour = "inherit"
     if gap.verdict in ("better", "worse"):
         colour = VERDICTS[gap.verdict]
-    interval = "&nbsp;"
-    if np.isfinite(gap.low) and not gap.identical:
-        interval = f"[{signed(gap.low)}, {signed(gap.high)}]"
+    interval = interval_of(gap) or "&nbsp;"
     value = f"{cell.value:.3f} ± {cell.error:.3f}".replace("-", "−")
     return f'<td style="color:{colour}">{value}<br><small>{interval}</small></td>'
 
@@ -146,7 +143,7 @@ def _row(task: str, metric: Metric, answers: pd.DataFrame) -> TaskRow:
     documents = sums[["mixer", "seed", "task", "example"]].assign(
         loglikelihood=sums.total, scored_tokens=sums.weight
     )
-    comparison = Comparison(values, {task: 1.0}, documents, metric)
+    comparison = Comparison(values, {task: 1.0}, documents, metric, marks=_marks(answers))
     means = comparison.means
     cells = {}
     for name in sorted(map(str, means.index)):
@@ -156,6 +153,16 @@ def _row(task: str, metric: Metric, answers: pd.DataFrame) -> TaskRow:
             gap = replace(gap, identical=False)
         cells[name] = TaskCell(float(means[name]), _error(sums, name), gap)
     return TaskRow(task, metric, int(answers.example.nunique()), cells)
+
+
+def _marks(answers: pd.DataFrame) -> pd.DataFrame | None:
+    """Mixer by seed, numbers that only equal models share; None where no answer has a likelihood.
+
+    Models of which as many questions are right are not one model.
+    """
+    if answers.loglikelihood.isna().any():
+        return None
+    return answers.groupby(["mixer", "seed"]).loglikelihood.sum().unstack("seed")
 
 
 def _same(answers: pd.DataFrame, mixer: str) -> bool:

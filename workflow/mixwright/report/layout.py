@@ -14,7 +14,7 @@ from mixwright.study.study import PROXIES, Study
 
 Folder = Path | str
 # Results that final models make.
-OF_FINALS = ("finals", "curves", "scores", "documents", "task_scores", "answers")
+OF_FINALS = ("finals", "curves", "scores", "documents", "task_scores", "task_answers")
 
 
 def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) -> list[str]:
@@ -69,7 +69,7 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
         "scores": _files(folder, "scores", study.final_packs),
         "documents": _files(folder, "final_documents", study.final_packs),
         "task_scores": _files(folder, "task_scores", asked_packs),
-        "answers": _files(folder, "task_answers", asked_packs),
+        "task_answers": _files(folder, "task_answers", asked_packs),
     }
 
 

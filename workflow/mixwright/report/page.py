@@ -55,7 +55,7 @@ def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> s
         backtest_section(summary.backtest),
         transfer_section(summary.transfer),
         _targets(summary),
-        tasks_section(summary.tasks, [arm.mixer for arm in summary.arms]),
+        tasks_section(summary.tasks, _mixers(summary)),
         answers_section(summary.answers, summary.proxies_answers, _mixers(summary)),
         section("Mixer by mixer", bullets(sentences)),
         exports_section(summary.exports),

@@ -35,7 +35,7 @@ TABLES = {
         tables.SUBSETS,
         tables.PREDICTIONS,
         tables.LADDER,
-        tables.ANSWERS,
+        tables.TASK_ANSWERS,
     )
 }
 TABLES["task_scores"] = tables.SCORES

@@ -17,7 +17,9 @@ def totals(
         judged = scores[scores.metric == comparison.metric.name]
         models = len(judged.drop_duplicates(["task", "seed", "value"]))
         return {"proxy runs": runs, "final models": models}
-    finals = int(comparison.values.drop_duplicates().notna().sum().sum())
+    # as many right answers are no sign of one model
+    numbers = comparison.values if comparison.marks is None else comparison.marks
+    finals = int(numbers.drop_duplicates().notna().sum().sum())
     return {
         "proxy runs": runs,
         "proxy tokens": int(design.drop_duplicates("run").tokens.sum()),

@@ -101,7 +101,7 @@ def evaluate_tasks(study: Path, finals: Path, scores: Path, answers: Path) -> No
     with joined(plan.final) as processes:
         result = answer_tasks(models, plan, processes)
     if processes.leads:
-        tables.write(result.answers, answers, tables.ANSWERS)
+        tables.write(result.answers, answers, tables.TASK_ANSWERS)
         tables.write(result.scores, scores, tables.SCORES)
 
 

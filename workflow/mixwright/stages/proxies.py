@@ -53,7 +53,7 @@ def list_scored(
             --to results/demo/scored.json
     """
     scoring = Study.read(study).scoring
-    write_json(to, listing.scored_texts(shards, targets, domains, scoring))
+    write_json(to, listing.scored_list(shards, targets, domains, scoring))
 
 
 def list_texts(shards: list[Path], domains: Path, to: Path) -> None:
@@ -66,7 +66,7 @@ def list_texts(shards: list[Path], domains: Path, to: Path) -> None:
         mixwright list-texts --shards results/demo/shards/*
             --domains results/demo/domains.parquet --to results/demo/texts.json
     """
-    write_json(to, listing.training_texts(shards, domains))
+    write_json(to, listing.training_list(shards, domains))
 
 
 def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
@@ -218,4 +218,7 @@ def _calibrated(plan: Study, calibration: Mapping[str, Any], log: Log) -> Study:
 
 def _batches_of(study: Path, role: str, folder: Path) -> list[Path]:
     """What was measured of a role; hundreds of files are too long for a command line."""
-    return [folder / f"{batch}.parquet" for batch in Study.read(study).batches_of([role])]
+    batches = Study.read(study).batches_of([role])
+    if not batches:
+        raise MixwrightError(f"{study}: no run has the role {role}; no mixer of the study needs it")
+    return [folder / f"{batch}.parquet" for batch in batches]

@@ -56,7 +56,7 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     folder = study.parent
     results = load(layout.result_paths(plan, folder))
     task_scores = results.pop("task_scores", NO_TABLE)
-    answers = results.pop("answers", NO_TABLE)
+    answers = results.pop("task_answers", NO_TABLE)
     # drawn, and no part of the comparison
     results.pop("curves", None)
     summary = compare_finals(

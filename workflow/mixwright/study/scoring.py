@@ -34,14 +34,8 @@ class Scoring(Material):
 
     @property
     def recorded(self) -> dict[str, Any]:
-        """What a vertex run records beside its losses: whose examples, how many, how long."""
-        keys: list[str] = []
-        if self.learner.sized:
-            keys += ["examples", "example_tokens", "likelihood"]
-        if self.learner.masked:
-            keys.append("masked")
-        limits = {key: self.evaluation[key] for key in keys}
-        return limits | {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
+        """What is measured of a run of trees while it grows; its key holds that."""
+        return {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
 
     def keeps_weights(self, role: str) -> bool:
         """Returns whether the weights of a role's runs stay in the store.

@@ -33,7 +33,7 @@ class Result:
 
     # without mixer, seed and task: rows of tables.SCORES
     scores: tuple[Record, ...]
-    # likewise of tables.ANSWERS; empty where no metric of the task is a mean over questions
+    # likewise of tables.TASK_ANSWERS; empty where no metric of the task is a mean over questions
     answers: pd.DataFrame
 
     @property

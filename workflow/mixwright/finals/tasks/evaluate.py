@@ -30,7 +30,7 @@ class Answered:
     """What finals reached on the tasks."""
 
     scores: pd.DataFrame  # rows of tables.SCORES
-    answers: pd.DataFrame  # rows of tables.ANSWERS
+    answers: pd.DataFrame  # rows of tables.TASK_ANSWERS
 
 
 def evaluate_tasks(
@@ -140,7 +140,7 @@ def _cut(model: "FinalModel") -> str:
 
 def _joined(answers: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if not answers:
-        return tables.ANSWERS.schema.empty_table().to_pandas()
+        return tables.TASK_ANSWERS.schema.empty_table().to_pandas()
     return pd.concat(answers, ignore_index=True)
 
 

@@ -15,8 +15,8 @@ from torch import distributed
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from mixwright.errors import MixwrightError
 from mixwright.finals.processes import Processes
+from mixwright.finals.stored import check_there
 from mixwright.proxies.device import prepare
 from mixwright.proxies.readout import LOGITS
 from mixwright.sources.tokens.tokenizer_folder import open_tokenizer, vocabulary_size
@@ -50,11 +50,7 @@ class FinalModel(HFLM):  # type: ignore[misc]
         Raises:
             MixwrightError: the folder is gone.
         """
-        if not (Path(folder) / "config.json").exists():
-            raise MixwrightError(
-                f"{folder}: the final model is gone; train it again"
-                " (snakemake --forcerun train_finals)"
-            )
+        check_there(folder)
         logging.disable_progress_bar()
         logging.set_verbosity_error()
         prepare(device)

@@ -16,7 +16,8 @@ ACCOUNTS = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", "fo
 POLL_SECONDS = 20  # between two questions after a job, as the profiles have it
 DISABLED = "accounting storage is disabled"
 OF_FINALS = ("train_finals", "evaluate_finals", "evaluate_tasks")
-TRAINING = ("calibrate", "train_proxies", *OF_FINALS)  # rules that may use a GPU
+OF_PROXIES = ("calibrate", "train_proxies", "evaluate_proxies")
+ON_DEVICES = (*OF_PROXIES, *OF_FINALS)  # rules that may use a GPU
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _partitions(listed: Sequence[Partition], profile: str) -> Finding:
     if longest is not None:
         message += f"; longer trainings: proxy and final: {{max_minutes: {longest}}}"
     wanted = {}
-    for rule in TRAINING:
+    for rule in ON_DEVICES:
         wanted[rule] = {"slurm_partition": _of_device(rule, for_training, for_cpu)}
     settings = {
         "default-resources": {"slurm_partition": for_cpu},

@@ -65,7 +65,8 @@ def finished(study: Study, results: Path) -> frozenset[str]:
     # of runs that others measured nothing is trained, whatever the study would call its finals
     everything = [*study.packs, *study.batches, *study.final_packs]
     trained = study.measured or names.issuperset(everything)
-    if trained and (results / "report" / "summary.html").exists():
+    reported = (results / "report" / "summary.html").exists()
+    if trained and reported and _has_answers(study, results):
         names.add(FITS)
     return frozenset(names)
 
@@ -99,6 +100,14 @@ def _listed(results: Path) -> dict[str, Any] | None:
     except (OSError, MixwrightError):
         return None
     return listed if isinstance(listed, dict) else None
+
+
+def _has_answers(study: Study, results: Path) -> bool:
+    """Whether the finals have answered tasks, where the study names some."""
+    if not study.tasks:
+        return True
+    answered = {path.stem for path in (results / "task_scores").glob("*.parquet")}
+    return answered.issuperset(study.final_packs)
 
 
 def _has_texts(study: Study, results: Path) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mixwright.jobs.resources import cleaning_mb, memory_mb, taken, vocabulary_of
-from mixwright.proxies.footprint import parameters
+from mixwright.proxies.footprint import FLOAT_BYTES, parameters
 from mixwright.study.study import Study
 
 # Of the demo: bytes of documents on disk for each byte of text, and of text for each token.
@@ -11,7 +11,6 @@ DOCUMENT_SHARE = 0.5
 TOKEN_BYTES = 3.5
 # Ids of larger vocabularies take four bytes, see corpus/shards.py.
 SHORT_IDS = 65_536
-FLOAT_BYTES = 4
 # of a weight of a proxy in the store, see proxies/weights.py
 STORED_BYTES = 2
 # bytes of the results of a run, of a fit and its draws, and of the report
@@ -26,7 +25,7 @@ class Space:
 
     # documents, tokens and shards
     corpus_mb: float
-    # final models that are kept
+    # final models that are kept, and their snapshots
     models_mb: float
     results_mb: float
     # memory of the largest job
@@ -95,7 +94,7 @@ def _proxies_mb(study: Study) -> float:
 
 
 def _models_mb(study: Study) -> float:
-    """The weights of the finals, which the store keeps."""
+    """The weights of the finals, which the store keeps, and of their copies on the way."""
     finals = 0
     for members in study.final_packs.values():
         finals += len(members)
@@ -103,7 +102,8 @@ def _models_mb(study: Study) -> float:
         return 0.0
     rows = vocabulary_of(study, "final")
     weights = parameters(study.final["shape"], rows)
-    return finals * FLOAT_BYTES * weights / MEGABYTE
+    copies = 1 + len(study.final.get("snapshots", ()))
+    return finals * copies * FLOAT_BYTES * weights / MEGABYTE
 
 
 def _job_mb(study: Study) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from mixwright.jobs.answers import final_answers, proxy_answers
+from mixwright.jobs.answers import final_answers, proxy_answers, text_count
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
@@ -80,11 +80,6 @@ def works(
     return tuple(stage for stage in stages if any(stage.jobs.values()))
 
 
-def scored_texts(study: Study) -> int:
-    """Returns on how many texts a model is scored: each domain's held-out part, each target."""
-    return len({*study.config["domains"], *study.config["targets"]})
-
-
 def _corpus(study: Study) -> Work:
     jobs, seconds = corpus_jobs(study)
     return Work(CORPUS, "", jobs=jobs, seconds=job_seconds(jobs) + seconds)
@@ -147,7 +142,7 @@ def _scored_tokens(study: Study, role: str, evaluations: int | None = None) -> i
     """
     evaluation = study.evaluation
     times = evaluation["steps"] if evaluations is None else evaluations
-    scored = times * evaluation["tokens"] * scored_texts(study)
+    scored = times * evaluation["tokens"] * text_count(study)
     scored += proxy_answers(study)
     if role == "vertex":
         example = evaluation["example_tokens"] or EXAMPLE_TOKENS
@@ -171,7 +166,7 @@ def _finals(study: Study, finished: Set[str]) -> Work:
     shape = final["shape"]
     rows = vocabulary_of(study, "final")
     tokens = finals * study.final_tokens
-    of_texts = study.evaluation["final_tokens"] * scored_texts(study)
+    of_texts = study.evaluation["final_tokens"] * text_count(study)
     scored = finals * (of_texts + final_answers(study))
     return Work(
         FINALS,

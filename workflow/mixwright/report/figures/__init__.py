@@ -78,7 +78,7 @@ FIGURES = {
         optional=("documents",),
     ),
     "loss_curves": FigureEntry(
-        "loss_curves", ("curves", "study"), "Losses of the final models in training"
+        "loss_curves", ("curves",), "Losses of the final models in training"
     ),
     "predicted": FigureEntry(
         "predicted", ("validation", "study"), "Predicted against measured loss"

@@ -1,13 +1,13 @@
 """How the finals learned: the loss in training of every mixture and seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.learners import TEXT, Learner
+from mixwright.learners import LOSS
 from mixwright.report.figures.style import INK, SERIES, SOFT, bare, titled
 from mixwright.trust.intervals import REFERENCE
 
@@ -17,12 +17,7 @@ POINTS = 100
 ABOVE = 0.05
 
 
-def figure(
-    curves: pd.DataFrame,
-    targets: Mapping[str, float],
-    learner: Learner = TEXT,
-    reference: str = REFERENCE,
-) -> Figure:
+def figure(curves: pd.DataFrame, reference: str = REFERENCE) -> Figure:
     """Draws the loss against the tokens trained on: a colour a mixture, a thin line a seed."""
     drawing = Figure(figsize=(8.2, 3.6))
     axes = drawing.add_axes((0.1, 0, 0.62, 1))
@@ -45,7 +40,7 @@ def figure(
                 alpha=0.8,
                 label=label,
             )
-    _frame(axes, lines, learner)
+    _frame(axes, lines)
     reading = "Mean loss of the batches that each read. A colour is a mixture, a line a seed."
     titled(drawing, "Had the final models learned out when they stopped?", reading)
     return drawing
@@ -70,7 +65,7 @@ def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(stretch).agg({"tokens": "last", "loss": "mean"})
 
 
-def _frame(axes: Axes, lines: Sequence[pd.DataFrame], learner: Learner) -> None:
+def _frame(axes: Axes, lines: Sequence[pd.DataFrame]) -> None:
     if not lines:
         words = "no curve was kept of these models: an older version trained them"
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=SOFT)
@@ -82,6 +77,6 @@ def _frame(axes: Axes, lines: Sequence[pd.DataFrame], learner: Learner) -> None:
     high = float(np.quantile(losses, 1 - ABOVE))
     room = 0.05 * (high - low) or 0.01
     axes.set(ylim=(low - room, high + room))
-    axes.set(xlabel="training tokens", ylabel=f"loss, {learner.loss.unit}")
+    axes.set(xlabel="training tokens", ylabel=f"loss, {LOSS.unit}")
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
     bare(axes, ticks="x")
