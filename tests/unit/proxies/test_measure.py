@@ -279,7 +279,7 @@ def test_measurements_that_another_job_replaced_meanwhile_are_not_left_out(work,
         self.measurements.put(keys[0], {}, anew=True)
 
     monkeypatch.setattr(scoring.Scorer, "score", replaced)
-    with pytest.raises(MixwrightError, match="by another job while it was scored; run the job"):
+    with pytest.raises(MixwrightError, match="by another job; run this job again"):
         work.measure(BOTH, **NEW)
 
 
