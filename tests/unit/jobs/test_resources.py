@@ -99,12 +99,12 @@ def test_on_a_gpu_the_machine_s_memory_holds_weights_and_no_batch():
 
 
 def test_masked_models_and_vertices_ask_for_the_time_of_their_scoring():
-    scored = study(evaluation={"examples": 10**6})
+    # no document is longer than the context: a causal model reads each scored token once
+    scored = study(evaluation={"examples": 10**6, "document_tokens": 64})
     (vertex,) = [runs for runs in scored.packs.values() if runs[0].role == "vertex"]
     assert proxy_minutes(scored, vertex) > proxy_minutes(study(), vertex)
     masked = Study({**scored.config, "learner": "masked-lm"})
-    # seven passes; a causal model reads long texts up to twice
-    assert proxy_minutes(masked, vertex) > 3 * proxy_minutes(scored, vertex)
+    assert proxy_minutes(masked, vertex) > 5 * proxy_minutes(scored, vertex)
 
 
 def test_a_tokenizer_of_ones_own_is_taken_for_a_large_one():
