@@ -241,6 +241,25 @@ def test_measured_runs_are_not_trained(capsys):
     assert "nothing is trained" in said and "FLOP" not in said.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("final", "reason"),
+    [
+        ({}, None),
+        ({"trainer": "transformers"}, None),
+        ({"compile": True}, "final.compile is a setting of transformers alone"),
+        ({"processes": 2}, "several processes train it together"),
+    ],
+)
+def test_a_plan_says_why_finals_are_not_packed(final, reason, tmp_path, capsys):
+    config = yaml.safe_load((CONFIG / "studies" / "smoke.yaml").read_text())
+    config["final"] |= final
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(config))
+    plan(configfile=[tmp_path / "s.yaml"])
+    told = [line for line in capsys.readouterr().out.splitlines() if "transformers trains" in line]
+    expected = [f"  transformers trains the finals, one after the other: {reason}"]
+    assert told == (expected if reason else [])
+
+
 STUDIES = sorted(CONFIG.glob("studies/*.yaml"))
 
 

@@ -9,6 +9,7 @@ from mixwright.jobs.plan.plan import Plan
 from mixwright.jobs.plan.prices import Prices
 from mixwright.jobs.plan.work import CORPUS, FITS
 from mixwright.jobs.status_lines import duration
+from mixwright.study.final_trainer import why_transformers
 from mixwright.study.study import Study
 
 HEADINGS = ("", "runs", "tokens", "scored", "FLOP", "of one device", "speed")
@@ -150,8 +151,20 @@ def _notes(plan: Plan) -> Iterator[str]:
     if tokens and study.learner.sized:
         batch = study.final["batch"]
         yield f"  final.batch_tokens {tokens:,}: {batch} sequences a step, the nearest whole number"
-    if study.ends_at_proposals and not study.measured:
+    if not study.measured:
+        yield from _of_trainer(study)
+
+
+def _of_trainer(study: Study) -> Iterator[str]:
+    """Who trains the finals, where that is not the packed trainer."""
+    if study.ends_at_proposals:
         yield "  the final model is trained elsewhere: goal.tokens cost nothing here"
+        return
+    if not study.learner.sized or study.final["trainer"] != "auto":
+        return
+    reason = why_transformers(study.config)
+    if reason:
+        yield f"  transformers trains the finals, one after the other: {reason}"
 
 
 def _of_earlier(plan: Plan) -> Iterator[str]:
