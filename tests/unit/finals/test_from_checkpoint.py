@@ -234,6 +234,30 @@ def test_a_final_of_any_configuration_is_trained(shards, tokenizer, tmp_path):
     assert final.train_loss[0] < np.log(VOCABULARY) - 0.2
 
 
+ENCODER = {
+    "model_type": "roberta",
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "intermediate_size": 64,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 66,
+    "vocab_size": VOCABULARY,
+}
+
+
+def test_a_model_that_sees_later_tokens_is_refused(tmp_path):
+    """transformers gives RoBERTa a head for the next token, and it would copy the answer."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(ENCODER))
+    shape = shape_of(read_configuration(config, "test"), "test")
+    assert shape["architecture"] == "transformers"
+    final = study(shape=shape, **{"from": str(config)}).final
+    with pytest.raises(MixwrightError, match="sees the tokens that it is to predict"):
+        build_final(final, VOCABULARY, 0, 1)
+    config.write_text(json.dumps(ENCODER | {"is_decoder": True}))
+    build_final(final, VOCABULARY, 0, 1)
+
+
 def test_a_packed_configuration_starts_as_proxies_do(checkpoint):
     shape = shape_of(read_configuration(checkpoint, "test"), "test")
     final = FINAL | {"shape": shape, "from": str(checkpoint)}

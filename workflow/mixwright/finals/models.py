@@ -166,7 +166,8 @@ def build_final(
         seed: of the first weights.
 
     Raises:
-        MixwrightError: the model cannot be built or loaded, or knows fewer tokens.
+        MixwrightError: the model cannot be built or loaded, knows fewer tokens, or sees the tokens
+            that it is to predict.
     """
     shape = final["shape"]
     start = final.get("init") or final.get("from")
@@ -176,13 +177,39 @@ def build_final(
     masked = shape["architecture"] in MASKED
     if final.get("init"):
         folder = checkpoint_folder(start, "final.init")
-        return loaded_model(folder, f"final.init: {folder}", masked)
+        model = loaded_model(folder, f"final.init: {folder}", masked)
+        if shape["architecture"] not in CONFIGS:
+            _check_causal(model, f"final.init: {folder}")
+        return model
     path = checkpoint_folder(start, "final.from", weights=False)
     model = _of_configuration(path, masked, seed)
     without_dropout(model, f"final.from: {start}")
     if shape["architecture"] in CONFIGS:
         _initialise(model, torch.Generator().manual_seed(seed))
+    else:
+        _check_causal(model, f"final.from: {start}")
     return model
+
+
+@torch.no_grad()
+def _check_causal(model: PreTrainedModel, where: str) -> None:
+    """Refuses a model in which a place sees the tokens after it.
+
+    transformers gives encoders such as RoBERTa a head for the next token too. Such a model copies
+    the answer, and its loss says nothing.
+    """
+    tokens = torch.arange(1, 9).unsqueeze(0)
+    others = tokens.clone()
+    others[0, -1] = 0
+    training = model.training
+    model.eval()
+    first, second = (model(input_ids=read).logits[0, :-1] for read in (tokens, others))
+    model.train(training)
+    if not torch.allclose(first, second, rtol=0.0, atol=1e-4 * float(first.abs().max())):
+        raise MixwrightError(
+            f"{where}: a {type(model).__name__} of this configuration sees the tokens that it is to"
+            " predict; name a causal model, or set is_decoder in its config.json"
+        )
 
 
 def _of_configuration(path: Path, masked: bool, seed: int) -> PreTrainedModel:
