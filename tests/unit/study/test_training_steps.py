@@ -56,6 +56,27 @@ def test_steps_that_a_final_does_not_have_are_refused(change, message):
         of(**change, finals="none")
 
 
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            {"final": {"batch_tokens": 10**9}, "goal": {"tokens": 16384}},
+            "config: final.batch: one step of 7,812,500 sequences takes 1,000,000,000 tokens, and a"
+            " run is to have 16,384; lower the batch, or give more tokens",
+        ),
+        (
+            {"proxy": {"batch": 100, "tokens": 6000}},
+            "config: proxy.batch: one step of 100 sequences takes 12,800 tokens, and a run is to"
+            " have 6,000; lower the batch, or give more tokens",
+        ),
+    ],
+)
+def test_a_step_that_is_longer_than_the_run_is_refused(change, message):
+    with pytest.raises(MixwrightError) as caught:
+        of(**change)
+    assert str(caught.value) == message
+
+
 def test_a_warmup_longer_than_the_shortest_proxy_is_refused_when_runs_are_listed():
     config = {"proxy": {"tokens": 128 * 16 * 10, "batch": 16, "optimizer": {"warmup": 9}}}
     study = Study(of(**config))

@@ -15,7 +15,7 @@ from mixwright.study.final_trainer import check_trainer
 from mixwright.study.lengths import document_tokens
 from mixwright.study.messages import check_against
 from mixwright.study.questions import check_chosen
-from mixwright.study.sample import check_keys, check_renamed, check_samples
+from mixwright.study.sample import check_keys, check_renamed, check_samples, trained_roles
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
 from mixwright.study.shorthand import (
     add_addresses,
@@ -25,7 +25,7 @@ from mixwright.study.shorthand import (
     check_tables,
     variants,
 )
-from mixwright.study.steps import check_final_steps, check_processes, set_batch
+from mixwright.study.steps import check_batch, check_final_steps, check_processes, set_batch
 from mixwright.study.task_files import check_tasks
 from mixwright.study.token_domains import check_token_domains
 from mixwright.study.values import as_wanted
@@ -88,6 +88,9 @@ def resolve(
         set_batch(study)
         study["evaluation"]["document_tokens"] = document_tokens(study, _trained(study))
         if "measured" not in study:
+            # runs of other roles have tokens of their own
+            if trained_roles(study) & {"swarm", "vertex"}:
+                check_batch(study, "proxy", study["proxy"]["tokens"])
             check_samples(study)
     else:
         # A run of trees reads all rows there are, whatever its weights.

@@ -7,6 +7,9 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import LEARNERS
 from mixwright.study.lengths import final_tokens, step_tokens
 
+# A run has one step at least. How many times its tokens that step may take.
+MOST = 2
+
 
 def set_batch(study: dict[str, Any]) -> None:
     """Sets a final's batch where the study gives it in tokens, to the nearest whole sequences.
@@ -41,7 +44,8 @@ def check_processes(study: Mapping[str, Any]) -> None:
 
 
 def check_final_steps(study: Mapping[str, Any]) -> None:
-    """Checks that a final is longer than its warm-up and longer than its copies' tokens."""
+    """Checks a final's steps against its goal, its warm-up and its copies."""
+    check_batch(study, "final", study["goal"]["tokens"])
     steps = final_tokens(study) // step_tokens(study, "final")
     check_warmup(study, "final", steps)
     for tokens in study["final"]["snapshots"]:
@@ -50,6 +54,25 @@ def check_final_steps(study: Mapping[str, Any]) -> None:
                 f"config: final.snapshots: {tokens} tokens are not fewer than the"
                 f" {final_tokens(study)} of a final, whose model is kept anyway; leave it out"
             )
+
+
+def check_batch(study: Mapping[str, Any], part: str, tokens: float) -> None:
+    """Checks that one step does not take far more tokens than a whole run is to have.
+
+    Args:
+        study: the resolved study.
+        part: `proxy` or `final`.
+        tokens: of the run, as the study asks for them.
+
+    Raises:
+        MixwrightError: it does.
+    """
+    step = step_tokens(study, part)
+    if LEARNERS[study.get("learner", "causal-lm")].sized and step > MOST * tokens:
+        raise MixwrightError(
+            f"config: {part}.batch: one step of {study[part]['batch']:,} sequences takes {step:,}"
+            f" tokens, and a run is to have {tokens:,.0f}; lower the batch, or give more tokens"
+        )
 
 
 def check_warmup(study: Mapping[str, Any], part: str, steps: int) -> None:
