@@ -27,7 +27,9 @@ from mixwright.trust.surface import reading, record
 from mixwright.trust.surface.building import surface_of
 from planted_swarm import TARGETS, plant
 
-DOCS = Path(__file__).parents[3] / "docs"
+HOUSE = Path(__file__).parents[3]
+DOCS = HOUSE / "docs"
+PROGRAM = HOUSE / "workflow/mixwright/report/explorer/surface.js"
 MIXERS = [name for name, method in mixers.MIXERS.items() if method.can_refit]
 WITH_LAWS = [name for name in MIXERS if name not in ("regmix", "ensemble")]
 NAMES = ("__proto__", 'a "b"\n', "c d", "e\\f", "ünï", "百科")
@@ -118,7 +120,7 @@ console.log(JSON.stringify(mixtures.map((mixture) => evaluate(surface, mixture, 
 """
     content = f"[{text}, {json.dumps(shares())}, {json.dumps(at)}]"
     done = subprocess.run(
-        ["node", "-e", program, str(DOCS / "surface.js")],
+        ["node", "-e", program, str(PROGRAM)],
         input=content,
         capture_output=True,
         text=True,

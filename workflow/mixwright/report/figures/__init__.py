@@ -54,6 +54,8 @@ class FigureEntry:
     optional: tuple[str, ...] = ()
     # Whether its table shows losses, and so needs to know what the targets' numbers are.
     in_units: bool = False
+    # The section of the page that shows it, a key of mixwright.report.sections.SECTIONS.
+    section: str = "evidence"
     # Whether a study that makes the inputs shows the figure.
     shown: Callable[["Study"], bool] = _always
 

@@ -1,0 +1,48 @@
+"""The order of a page: every kind of result says the same thing at the same place.
+
+A page leads with its answer. The sections follow in the order of SECTIONS; those that a result
+has nothing to say in are left out.
+"""
+
+from collections.abc import Mapping
+from html import escape
+
+# key of a section -> its heading
+SECTIONS = {
+    "explore": "Try a mixture yourself",
+    "data": "Your data",
+    "targets": "Target by target",
+    "next": "What next",
+    "limits": "What limits the mixture, and what would change it",
+    "export": "Hand it to a trainer",
+    "trade-offs": "What one target costs another",
+    "evidence": "How far to trust the predictions",
+    "mechanism": "Which domain feeds which target",
+    "finals": "The final models",
+    "tasks": "Tasks",
+    "cost": "What it took",
+    "caveats": "What to keep in mind",
+    "provenance": "Where this comes from",
+}
+
+
+def in_order(contents: Mapping[str, str]) -> str:
+    """Returns a list of links to the sections, and the sections, as HTML.
+
+    Args:
+        contents: key of a section -> the HTML that stands in it; empty: it is left out.
+
+    Raises:
+        KeyError: no section has this key.
+    """
+    unknown = [key for key in contents if key not in SECTIONS]
+    if unknown:
+        raise KeyError(unknown[0])
+    links = ""
+    sections = ""
+    for key, title in SECTIONS.items():
+        content = contents.get(key, "")
+        if content:
+            links += f'<a href="#{key}">{escape(title)}</a>'
+            sections += f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>'
+    return f'<nav aria-label="Sections">{links}</nav>{sections}'
