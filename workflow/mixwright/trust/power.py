@@ -87,7 +87,7 @@ def _power(gap: Difference, seeds: int, arms: int, comparisons: int) -> float:
         return 0.0
     if error == 0:
         return 1.0
-    freedom = (arms - 1) * (seeds - 1)
+    freedom = float((arms - 1) * (seeds - 1))
     if over_documents:
         # that over documents is known from many of them
         freedom = freedom * (error / max(over_seeds, 1e-12 * error)) ** 4
