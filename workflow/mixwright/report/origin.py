@@ -13,8 +13,6 @@ from mixwright.study.study import Study
 
 # Of a checkout; a package that is installed alone has none.
 CONFIG = Path(__file__).parents[3] / "config"
-# What a study works out from other keys.
-DERIVED = ("shape", "like", "tables")
 
 
 def configuration(study: Study) -> str:
@@ -91,14 +89,16 @@ def _differing(value: Mapping[str, Any], node: Any, schema: Mapping[str, Any]) -
         child = properties.get(key)
         if child is None and isinstance(extra, Mapping):
             child = extra
-        if key in DERIVED or child is None:
+        if child is None:
+            # worked out from other keys, such as a model's shape
             continue
         child = follow(child, schema)
         if key in properties and "default" in child and content == child["default"]:
             continue
         if isinstance(content, Mapping):
             inner = _differing(content, child, schema)
-            if inner or key not in properties:
+            # a section that has no default is there because the study names it
+            if inner or key not in properties or "default" not in child:
                 settings[key] = inner
             continue
         settings[key] = content
