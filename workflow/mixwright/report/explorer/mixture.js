@@ -177,6 +177,44 @@ function conflict(limits, weights = limits.names.map(() => 0), locks = []) {
   return `limits of groups and domains${counted} leave no mixture together: loosen some`;
 }
 
+// The options of `mixwright propose` that set these limits, locks and targets, quoted for a shell;
+// null: a name that the command line cannot take. Tokens of all sources go along where known.
+function propose_options(
+  limits, weights, locks, target_weights, never_worse = [], { tokens, source_tokens } = {},
+) {
+  const { names, least, most, groups } = limits, options = [];
+  const every = names.map((_, i) => i), locked = every.filter((i) => locks && locks[i]);
+  const free = every.filter((i) => !locked.includes(i));
+  const add = (option, words) => {
+    if (words.length > 0) options.push(option, ...words.map(quoted));
+  };
+  const sums = groups.flatMap((group) => {
+    const inner = group.members.map((i) => names[i]).join("+");
+    const low = group.least > 0 ? [`${inner}>=${group.least}`] : [];
+    return group.most < 1 ? [...low, `${inner}<=${group.most}`] : low;
+  });
+  const members = sums.length > 0 ? groups.flatMap((group) => group.members) : [];
+  if (members.some((i) => /[+<>=]/.test(names[i]))) return null;
+  const targets = Object.entries(target_weights ?? {}).filter(([, weight]) => weight > 0);
+  if ([...names, ...never_worse, ...targets.map(([name]) => name)].some((name) => /^-/.test(name)))
+    return null;
+  add("--target", targets.map(([name, weight]) => `${name}=${weight}`));
+  add("--cap", free.filter((i) => most[i] < 1).map((i) => `${names[i]}=${most[i]}`));
+  add("--floor", free.filter((i) => least[i] > 0).map((i) => `${names[i]}=${least[i]}`));
+  add("--fix", locked.map((i) => `${names[i]}=${weights[i]}`));
+  add("--group", sums);
+  add("--never-worse", never_worse);
+  const available = as_list(source_tokens ?? {}, names);
+  if (!available.includes(null)) add("--available", available.map((n, i) => `${names[i]}=${n}`));
+  if (tokens > 0) options.push("--tokens", String(tokens));
+  return options.map((option) => ` ${option}`).join("");
+}
+
+// A word as a shell takes it.
+function quoted(word) {
+  return /^[\w@%+:,./=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
 // {name: share}, safe for every name: `__proto__` is a name like any other.
 function as_mixture(weights, names) {
   return Object.fromEntries(names.map((name, i) => [name, weights[i]]));
