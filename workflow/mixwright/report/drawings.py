@@ -100,8 +100,9 @@ def inline(svg: str, name: str) -> str:
 
 def _hoisted(match: re.Match[str]) -> str:
     """Marks of one style, with the style said once."""
-    style = match[2]
-    return f'<g style="{style}">{match[0].replace(f' style="{style}"', "")}</g>'
+    style = f' style="{match[2]}"'
+    marks = match[0].replace(style, "")
+    return f"<g{style}>{marks}</g>"
 
 
 def _box(figure: Drawn) -> str:
