@@ -131,7 +131,7 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         for name, value in attributes:
-            if name in ("src", "href") and not value.startswith("data:"):
+            if name in ("src", "href") and not value.startswith(("data:", "#")):
                 self.links.append(value)
         if tag not in ("meta", "img", "br"):
             self.open.append(tag)

@@ -7,7 +7,7 @@ from pathlib import Path
 from mixwright.proposals.export import FORMATS
 from mixwright.proposals.export.blend import FAULTS
 from mixwright.report.caveats import Caveat
-from mixwright.report.frame import bullets, section, text
+from mixwright.report.frame import bullets, text
 
 # How notes begin that a reader of the report should know.
 SERIOUS = ("dropped", *FAULTS)
@@ -46,7 +46,5 @@ def read_exports(files: Sequence[str]) -> Exported:
 
 
 def exports_section(lines: Sequence[str]) -> str:
-    """Returns the section of the files; empty where there are none."""
-    if not lines:
-        return ""
-    return section("Files for trainers", bullets(map(text, lines)))
+    """Returns the list of the files as HTML; empty where there are none."""
+    return bullets(map(text, lines)) if lines else ""

@@ -17,8 +17,7 @@ from mixwright.mixture import digest
 from mixwright.report.answered import as_json as answers_json
 from mixwright.report.by_target import Cell
 from mixwright.report.by_task import TaskRow
-from mixwright.report.figures import FIGURES
-from mixwright.report.frame import embedded
+from mixwright.report.drawings import embedded
 from mixwright.report.page import summary_page
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.study.study import Study
@@ -69,8 +68,7 @@ def write_report(
         table: parquet file of the table of finals, if it is wanted.
         figures: SVG files for the page, named as in FIGURES.
     """
-    titles = {name: entry.title for name, entry in FIGURES.items()}
-    page = summary_page(summary, embedded(figures, titles))
+    page = summary_page(summary, embedded(figures))
     with written(html) as partial:
         partial.write_text(page, encoding="utf-8")
     if json is not None:

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from mixwright.learners import Learner
+from mixwright.report.answer import caveat_box
 from mixwright.report.answered import answers_section
-from mixwright.report.bars import mixture_bars
 from mixwright.report.by_task import tasks_section
 from mixwright.report.caveats import Caveat
 from mixwright.report.cells import cell_of, interval_of
+from mixwright.report.drawings import Drawn, figure_boxes
 from mixwright.report.exported import exports_section
 from mixwright.report.figures.style import AXIS, VERDICTS
 from mixwright.report.frame import (
     bullets,
     document,
-    drawn,
     heading,
     in_percent,
     note,
@@ -25,11 +25,10 @@ from mixwright.report.frame import (
     section,
     sources,
     table,
-    table_of,
-    table_row,
     text,
 )
 from mixwright.report.predictions import predicted_gains, predicted_losses, ranged, signed
+from mixwright.report.sections import SECTIONS
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.report.your_data import data_section
 from mixwright.trust.intervals import Difference
@@ -38,42 +37,36 @@ from mixwright.trust.intervals import Difference
 WIDTH, HEIGHT = 130, 18
 
 
-def summary_page(summary: Summary, figures: Sequence[tuple[str, str]] = ()) -> str:
+def summary_page(summary: Summary, figures: Sequence[Drawn] = ()) -> str:
     """Returns the whole page.
 
     Args:
         summary: what it says.
-        figures: a title and the base64 of an SVG for each.
+        figures: what `mixwright.report.drawings.embedded` returns.
     """
     sentences = [_arm(arm) for arm in summary.arms]
     parts = [
         heading(summary.study, summary.headline, summary.detail),
         caveat_box(summary.caveats),
-        mixture_bars(summary),
         section("The final models", _finals(summary)),
         _predicted(summary),
         backtest_section(summary.backtest),
         transfer_section(summary.transfer),
         _targets(summary),
-        tasks_section(summary.tasks, _mixers(summary)),
+        section("Tasks", tasks_section(summary.tasks, _mixers(summary))),
         answers_section(summary.answers, summary.proxies_answers, _mixers(summary)),
         section("Mixer by mixer", bullets(sentences)),
-        exports_section(summary.exports),
+        section("Files for trainers", exports_section(summary.exports)),
         data_section(summary.data, summary.chosen),
-        drawn(figures),
+        section("The evidence", _boxes(figures)),
         other_caveats(summary.caveats),
         sources(summary.provenance),
     ]
     return document(summary.study, "".join(parts))
 
 
-def caveat_box(caveats: Sequence[Caveat]) -> str:
-    """Returns the caveats that can turn the headline over."""
-    lines = [f"<p>{text(caveat.text)}</p>" for caveat in caveats if caveat.serious]
-    if not lines:
-        return ""
-    title = "<p><strong>Before you trust this</strong></p>"
-    return f'<div class="serious">{title}{"".join(lines)}</div>'
+def _boxes(figures: Sequence[Drawn]) -> str:
+    return "".join(figure_boxes(figures, key) for key in SECTIONS)
 
 
 def other_caveats(caveats: Sequence[Caveat]) -> str:
@@ -102,7 +95,7 @@ def _finals(summary: Summary) -> str:
     rows = []
     for arm in summary.arms:
         rows.append(_final(arm, (judged.name, second.name), reach))
-    return table(heads, rows) + note(text(_reading(summary)))
+    return table(heads, rows, "The final models") + note(text(_reading(summary)))
 
 
 def _reading(summary: Summary) -> str:
@@ -216,7 +209,7 @@ def backtest_section(result: Mapping[str, Any]) -> str:
     ]
     for sentence in result["notes"]:
         reading.append(f"{sentence[:1].upper()}{sentence[1:]}.")
-    content = table(heads, rows) + note(text(" ".join(reading)))
+    content = table(heads, rows, "The largest scale, left out") + note(text(" ".join(reading)))
     return section("The largest scale, left out", content, result["verdict"])
 
 
@@ -227,7 +220,7 @@ def transfer_section(result: Mapping[str, Any]) -> str:
     rows = []
     for target, rank in result["ranks"].items():
         rows.append([escape(target), ranged(rank, 2)])
-    content = table(["target", "rank correlation"], rows)
+    content = table(["target", "rank correlation"], rows, "Another model size")
     return section("Another model size", content, result["verdict"])
 
 
@@ -237,12 +230,12 @@ def _targets(summary: Summary) -> str:
         return ""
     judged = summary.learner.judged
     heads = ["target", *(escape(arm.mixer) for arm in summary.arms)]
-    lines = [table_row("th", heads)]
+    lines = []
     for target, row in summary.by_target.items():
-        line = f"<td>{escape(_with_number(target, summary.learner))}</td>"
+        cells = [escape(_with_number(target, summary.learner))]
         for arm in summary.arms:
-            line += cell_of(row[arm.mixer])
-        lines.append(f"<tr>{line}</tr>")
+            cells.append(cell_of(row[arm.mixer]))
+        lines.append(cells)
     means, verdicts, same = ["mean"], ["better / level / worse"], ["proposed natural"]
     for arm in summary.arms:
         means.append(f"{arm.scores[judged.name]:.3f}")
@@ -256,13 +249,12 @@ def _targets(summary: Summary) -> str:
     rows = [means, verdicts]
     if any(arm.tally and arm.tally.same for arm in summary.arms):
         rows.append(same)
-    for cells in rows:
-        lines.append(table_row("td", cells))
+    lines += rows
     reading = (
         f"{judged.title.capitalize()}, and below it the 95% interval of the difference from"
-        " natural. Each interval is for one comparison alone. Blue is better, orange is worse."
+        " natural. Each interval is for one comparison alone."
     )
-    return section("Target by target", table_of(lines) + note(reading))
+    return section("Target by target", table(heads, lines, "Target by target") + note(reading))
 
 
 def _with_number(target: str, learner: Learner) -> str:

@@ -5,14 +5,13 @@ from html import escape
 from pathlib import Path
 
 from mixwright.files import written
+from mixwright.report.answer import caveat_box
 from mixwright.report.answered import answers_section
+from mixwright.report.drawings import embedded, figure_boxes
 from mixwright.report.exported import exports_section
-from mixwright.report.figures import FIGURES
 from mixwright.report.frame import (
     bullets,
     document,
-    drawn,
-    embedded,
     heading,
     in_percent,
     note,
@@ -21,7 +20,7 @@ from mixwright.report.frame import (
     table,
     text,
 )
-from mixwright.report.page import backtest_section, caveat_box, other_caveats, transfer_section
+from mixwright.report.page import backtest_section, other_caveats, transfer_section
 from mixwright.report.predictions import predicted_by_each, ranged, weights_table
 from mixwright.report.proposals_summary import Proposals
 from mixwright.report.your_data import data_section
@@ -41,7 +40,6 @@ def write_page(summary: Proposals, html: Path, figures: Sequence[str] = ()) -> N
 
 def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
     """Returns the page; arguments as of `write_page`."""
-    titles = {name: entry.title for name, entry in FIGURES.items()}
     parts = [
         heading(summary.study, summary.headline, summary.detail),
         caveat_box(summary.caveats),
@@ -52,9 +50,9 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
         backtest_section(summary.backtest),
         transfer_section(summary.transfer),
         section("What next", bullets(map(text, summary.next))),
-        exports_section(summary.exports),
+        section("Files for trainers", exports_section(summary.exports)),
         data_section(summary.data, summary.chosen),
-        drawn(embedded(figures, titles)),
+        section("The evidence", figure_boxes(embedded(figures), "evidence")),
         other_caveats(summary.caveats),
         sources(summary.provenance),
     ]
@@ -103,7 +101,7 @@ def _judged(summary: Proposals) -> str:
         " A fit thinks best of its own proposal."
     )
     title = "All proposals by one fit, target by target"
-    return section(title, table(heads, rows) + note(text(reading)))
+    return section(title, table(heads, rows, title) + note(text(reading)))
 
 
 def _ranks(summary: Proposals) -> str:
@@ -116,4 +114,5 @@ def _ranks(summary: Proposals) -> str:
         "Rank correlation of predicted and measured loss on proxies that the mixer was not"
         " fitted to, with its 95% interval. Mixers whose intervals overlap rank alike."
     )
-    return table(["mixer", "held-out rank correlation"], rows) + note(reading)
+    caption = "How well each mixer ranks held-out proxies"
+    return table(["mixer", "held-out rank correlation"], rows, caption) + note(reading)

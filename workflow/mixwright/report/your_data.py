@@ -78,7 +78,7 @@ def data_section(rows: Sequence[DataRow], chosen: str) -> str:
         )
         lines.append(cells)
     heads = ("domain", "source tokens", "known", "sample tokens", "natural", "passes")
-    content = table(heads, lines) + note(text(_reading(rows, chosen)))
+    content = table(heads, lines, TITLE) + note(text(_reading(rows, chosen)))
     return section(TITLE, content)
 
 

@@ -18,6 +18,21 @@ INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 # Of lines and dots that stand beside each other.
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
+# Colour of a figure -> the page's variable for it, and its value on dark paper. What stands in none
+# of these colours keeps its own.
+THEMED = {
+    INK: ("ink", "#e7e9ec"),
+    SOFT: ("soft", "#a9b1bb"),
+    FAINT: ("line", "#353b42"),
+    "#9aa1ab": ("axis", "#737c87"),
+    "#ffffff": ("card", "#1c2024"),
+    BLUE: ("blue", "#62b5ec"),
+    ORANGE: ("amber", "#f3b737"),
+    GREEN: ("green", "#3cc79b"),
+    VERMILION: ("orange", "#ff9a4d"),
+    "#cc79a7": ("pink", "#e3a3c6"),
+    "#56b4e9": ("sky", "#a9dcf8"),
+}
 # Less than the reference, the same, more.
 DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE)
 # Of the lines of axes.
