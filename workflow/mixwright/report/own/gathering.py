@@ -67,6 +67,8 @@ class OwnResult:
     record: Mapping[str, Any]
     # what predicts every target of a mixture, with intervals; None: the mixer has none
     surface: Surface | None
+    # fitted: what proposes, and predicts where it can
+    mixer: Any
     # of the mixer that was fitted; None: only a surface was handed over
     runs: Observations | None = None
     best: BestRun | None = None
@@ -107,11 +109,17 @@ def gather(fitted: Fit | Surface, options: Options, draws: int = DRAWS) -> OwnRe
     proposal = steps.take(f"the proposal, {draws} refits", propose_within, fitted, options, draws)
     runs = replace(fitted.runs, metrics=fitted.source.metrics)
     goal = for_mean_accuracy(runs, options.goal(fitted.source))
-    result = _start(fitted.source, options, goal, proposal)
+    result = _start(fitted, options, goal, proposal)
     result = replace(result, runs=runs, draws=draws, best=_best_run(result, runs))
     lacking: dict[str, str] = {}
     surface = None
     count = _surface_draws(fitted.source, draws)
+    if not mixers.entry(fitted.name).can_refit:
+        lacking["surface"] = (
+            f"{fitted.name} has no law of every mixture, so there is nothing to try out here:"
+            " fit effective-data to a swarm to see it"
+        )
+        return _tested(_weighed(replace(result, lacking=lacking), fitted.mixer, steps), fitted, steps)
     try:
         surface = steps.take(
             f"the surface, {count} refits", surface_of, fitted, goal, count, options.seed
@@ -130,15 +138,18 @@ def _of_surface(surface: Surface, options: Options) -> OwnResult:
     for target, trust in zip(surface.targets, surface.trust, strict=True):
         best[target] = trust.best
     goal = for_mean_of(best, surface.source.metrics, options.goal(surface.source))
-    result = _start(surface.source, options, goal, proposal)
+    result = _start(surface, options, goal, proposal)
     reason = "A surface holds no runs; make the page from the fit to see this."
     lacking = dict.fromkeys(("runs", "validation", "curve"), reason)
     result = replace(result, surface=_with_wish(surface, result), lacking=lacking, draws=0)
     return _weighed(result, surface.mixer, Steps(surface.name))
 
 
-def _start(source: FittedRuns, options: Options, goal: Goal, proposal: Proposal) -> OwnResult:
+def _start(
+    fitted: Fit | Surface, options: Options, goal: Goal, proposal: Proposal
+) -> OwnResult:
     targets = tuple(goal.targets)
+    source = fitted.source
     return OwnResult(
         source=source,
         options=options,
@@ -147,6 +158,7 @@ def _start(source: FittedRuns, options: Options, goal: Goal, proposal: Proposal)
         proposal=proposal,
         record=options.record(source, proposal),
         surface=None,
+        mixer=fitted.mixer,
     )
 
 
