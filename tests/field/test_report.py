@@ -360,7 +360,7 @@ def test_a_measured_study_without_test_sets_has_figures_of_its_held_out_runs(tmp
     for name in ("ranks", "tested"):
         table = tabulate(name, validation=frame, study=plan)
         assert set(table.test) == {"held out"}
-        assert draw(name, table=table).axes
+        assert draw(name, table).axes
 
 
 def proposed(name, verdict):

@@ -18,6 +18,7 @@ from mixwright.report.results import NO_TABLE, load
 from mixwright.report.summary import Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
+from mixwright.stages.options import Paths
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE
 
@@ -26,23 +27,17 @@ SHOWN = ("headline", "detail")
 ANSWERS = ("arms", "proposals")
 
 
-def draw_figure(figure: str, study: Path, to: Path) -> None:
-    """Draw a figure from the results of a study.
+def draw_figure(figure: str, study: Path, to: Paths) -> None:
+    """Draw one figure of a finished study, and write the numbers behind it.
+
+    `mixwright draw` is short for `mixwright draw-figure`. The suffix of each file of --to says what
+    it holds: a drawing (.svg, .pdf or .png), or the table that was drawn (.csv).
 
     Example:
-        mixwright draw-figure --figure finals --study results/demo/study.json --to finals.svg
-    """
-    draw(figure, study, to)
-
-
-def draw(figure: str, study: Path, to: Path, table: Path | None = None) -> None:
-    """Draw one figure of a finished study; the suffix of --to says how: .svg, .png or .pdf.
-
-    Example:
-        mixwright draw --figure finals --study results/demo/study.json --to finals.png
+        mixwright draw --figure finals --study results/demo/study.json --to finals.pdf finals.csv
     """
     paths = layout.figure_paths(Study.read(study), study.parent, figure)
-    figures.draw_figure(figure, {**paths, "study": study}, to, table)
+    figures.draw_figure(figure, {**paths, "study": study}, to)
 
 
 def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
