@@ -116,12 +116,12 @@ def caveats_of(result: OwnResult) -> tuple[Caveat, ...]:
             caveats.append(Caveat(_sentence(result.lacking[part])))
     if result.source.dropped:
         names = ", ".join(result.source.dropped)
-        caveats.append(
-            Caveat(f"These runs diverged, and nothing was learned from them: {names}.")
-        )
+        caveats.append(Caveat(f"These runs diverged, and nothing was learned from them: {names}."))
     size = "their size and length"
     caveats.append(
-        Caveat(f"Everything here is predicted from your runs, at {size}. Nothing was trained on it.")
+        Caveat(
+            f"Everything here is predicted from your runs, at {size}. Nothing was trained on it."
+        )
     )
     return tuple(sorted(caveats, key=lambda caveat: not caveat.serious))
 

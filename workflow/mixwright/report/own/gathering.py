@@ -119,7 +119,9 @@ def gather(fitted: Fit | Surface, options: Options, draws: int = DRAWS) -> OwnRe
             f"{fitted.name} has no law of every mixture, so there is nothing to try out here:"
             " fit effective-data to a swarm to see it"
         )
-        return _tested(_weighed(replace(result, lacking=lacking), fitted.mixer, steps), fitted, steps)
+        return _tested(
+            _weighed(replace(result, lacking=lacking), fitted.mixer, steps), fitted, steps
+        )
     try:
         surface = steps.take(
             f"the surface, {count} refits", surface_of, fitted, goal, count, options.seed
@@ -145,9 +147,7 @@ def _of_surface(surface: Surface, options: Options) -> OwnResult:
     return _weighed(result, surface.mixer, Steps(surface.name))
 
 
-def _start(
-    fitted: Fit | Surface, options: Options, goal: Goal, proposal: Proposal
-) -> OwnResult:
+def _start(fitted: Fit | Surface, options: Options, goal: Goal, proposal: Proposal) -> OwnResult:
     targets = tuple(goal.targets)
     source = fitted.source
     return OwnResult(
