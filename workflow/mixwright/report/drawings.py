@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 
 from mixwright.report.figures import FIGURES, MEASURED, entry
-from mixwright.report.figures.style import THEMED
 from mixwright.report.frame import note, table
 
 # So many rows of numbers stand on the page; the file that can be downloaded has all.
@@ -16,12 +15,13 @@ ROWS = 40
 # Significant digits of the file that can be downloaded; the one beside the page has all.
 DIGITS = 6
 
-COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 # Numbers that place something, with more digits than are drawn.
 PLACES = re.compile(r' (?:d|x|y|points)="[^"]*"')
 LONG = re.compile(r"(\d\.\d\d)\d+")
 IDS = re.compile(r' id="([^"]*)"')
 REFERENCES = re.compile(r'(href="#|url\(#)([^")]*)')
+# Marks that follow each other and have one style, as a cloud of dots has.
+SAME_STYLE = re.compile(r'(<use [^>]*?) style="([^"]*)"/>(?:\s*<use [^>]*? style="\2"/>){2,}')
 NUMBER = re.compile(r"-?\d+\.\d{6,}(?:e[-+]\d+)?")
 
 
@@ -85,31 +85,40 @@ def inline(svg: str, name: str) -> str:
     for tag in ("metadata", "style"):
         svg = re.sub(rf"\s*<{tag}\b.*?</{tag}>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
-    references = {target for _, target in REFERENCES.findall(svg)}
+    targets = dict.fromkeys(target for _, target in REFERENCES.findall(svg))
+    numbers = {target: f"{name}-{number}" for number, target in enumerate(targets)}
 
     def named(match: re.Match[str]) -> str:
-        return f' id="{name}-{match[1]}"' if match[1] in references else ""
+        return f' id="{numbers[match[1]]}"' if match[1] in numbers else ""
 
     svg = IDS.sub(named, svg)
-    svg = REFERENCES.sub(rf"\1{name}-\2", svg)
+    svg = REFERENCES.sub(lambda match: match[1] + numbers[match[2]], svg)
     svg = PLACES.sub(lambda match: LONG.sub(r"\1", match[0]), svg)
+    svg = SAME_STYLE.sub(_hoisted, svg)
     return re.sub(r"\n\s*", "\n", svg).strip()
+
+
+def _hoisted(match: re.Match[str]) -> str:
+    """Marks of one style, with the style said once."""
+    style = f' style="{match[2]}"'
+    marks = match[0].replace(style, "")
+    return f"<g{style}>{marks}</g>"
 
 
 def _box(figure: Drawn) -> str:
     """One figure, with its numbers and the buttons that hand out both."""
     label = escape(figure.title, quote=True)
     svg = figure.svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    # a wide drawing scrolls on a narrow page: its words would be too small to read
+    drawing = f'<div class="drawing" role="group" tabindex="0" aria-label="{label}">{svg}</div>'
     words = escape(figure.title)
     if figure.caption:
         words += f"<small>{escape(figure.caption)}</small>"
-    # Words on a map of colours are drawn for light paper.
-    light = "" if set(COLOUR.findall(svg)) <= set(THEMED) else ' class="light"'
     buttons = '<button data-download="svg" hidden>Drawing (SVG)</button>'
     if figure.csv:
         buttons += '<button data-download="csv" hidden>Numbers (CSV)</button>'
     return (
-        f'<figure id="figure-{figure.name}"{light}><figcaption>{words}</figcaption>{svg}'
+        f'<figure id="figure-{figure.name}"><figcaption>{words}</figcaption>{drawing}'
         f'{_numbers(figure)}<div class="downloads">{buttons}</div></figure>'
     )
 

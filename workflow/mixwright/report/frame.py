@@ -36,7 +36,7 @@ def style() -> str:
         dark.append(f"--{name}: {on_dark};")
         for part in ("fill", "stroke"):
             # matplotlib writes each colour as it is; the page's rule is stronger
-            place = f'figure:not(.light) svg [style*="{part}: {colour}"]'
+            place = f'figure svg [style*="{part}: {colour}"]'
             drawn.append(f"{place} {{ {part}: var(--{name}) !important; }}")
     for name, (on_light, on_dark) in PAPERS.items():
         light.append(f"--{name}: {on_light};")

@@ -1,19 +1,11 @@
-// Mixtures as points: limits, sliders that keep them, pasted mixtures, and links that keep a state.
-// It stands after surface.js, in one scope with it. Weights are lists in the order of the domains,
-// locks a list of truths. Nothing here changes its arguments.
+// Mixtures in the hand: limits, sliders that keep them, and what is said of them.
+// It stands after surface.js and nearest.js, in one scope with them. Weights are lists in the order
+// of the domains, locks a list of truths. Nothing here changes its arguments.
 
-// A weight this small is 0: it moves only where nothing else can.
-const NOTHING = 1e-12;
-// Weights below this move as if they were as large: ratios of scales stay within a float's digits.
-const LEAST_SCALE = 1e-8;
 // By how much limits may be missed before it is said: a slider's step and more than rounding.
 const SLACK = 1e-9;
 // How far from the end of its reach a slider may stand so that the others fit for certain.
 const ROOM = 1e-12;
-// How far a point is sent in a direction to find the farthest mixture.
-const FAR = 1e3;
-
-// ---------------------------------------------------------------- limits
 
 // What a surface's goal allows: {names, least, most, groups}. Passes over a source are a cap too.
 function limits_of(surface, { tokens = null, source_tokens = {}, max_epochs = null } = {}) {
@@ -40,172 +32,6 @@ function held(weights, locks, limits, k = -1) {
   const most = limits.most.map((high, i) => (fixed[i] ? weights[i] : high));
   return { ...limits, least, most };
 }
-
-// Every limit as sign * (sum of the members) >= sign * edge. Members of a bound are one domain.
-function constraints_of(limits) {
-  const every = limits.least.map((_, i) => i), list = [];
-  const add = (members, least, most, bound) => {
-    list.push({ members, sign: 1, edge: least, bound });
-    list.push({ members, sign: -1, edge: most, bound });
-  };
-  every.forEach((i) => add([i], limits.least[i], limits.most[i], true));
-  limits.groups.forEach((group) => add(group.members, group.least, group.most, false));
-  add(every, 1, 1, false);
-  return list;
-}
-
-const sum_over = (members, w) => members.reduce((total, i) => total + w[i], 0);
-
-// ---------------------------------------------------------------- the nearest mixture
-
-// The mixture inside the limits with the least sum of (w - target)^2 / scale; null: there is none.
-// The dual method of Goldfarb and Idnani: it starts at the target, and meets the limit that is
-// missed most, step by step, while the limits that it has met stay met or lose their price.
-function nearest(target, scale, limits) {
-  const w = [...target], met = [], constraints = constraints_of(limits);
-  const rounding = 1e-15 * Math.max(1, ...target.map(Math.abs));
-  const worst = () => {
-    let most = null, missed = 0;
-    for (const constraint of constraints) {
-      const lack = lack_of(constraint, w) - rounding * (constraint.bound ? 1 : 16);
-      if (lack > missed) [most, missed] = [constraint, lack];
-    }
-    return most;
-  };
-  for (let round = 0; round < 40 * constraints.length; round++) {
-    let constraint = worst();
-    // rounding of many steps is taken off at the end, and where it alone is left to meet
-    if (constraint === null || !meet(constraint, w, scale, met)) {
-      tidy(w, scale, met);
-      const before = constraint;
-      constraint = worst();
-      if (constraint !== null && constraint === before) return null;
-    }
-    if (constraint === null) return w.map((wi, i) => between(wi, limits.least[i], limits.most[i]));
-  }
-  return null;
-}
-
-// By how much a mixture misses a limit; below 0: it has room.
-function lack_of({ members, sign, edge }, w) {
-  return sign * (edge - sum_over(members, w));
-}
-
-// Moves w, and the prices of the limits that are met, until one more is met; false: it cannot be.
-function meet(constraint, w, scale, met) {
-  const { members, sign, edge, bound } = constraint;
-  let price = 0;
-  for (;;) {
-    const [step, falls] = direction(constraint, scale, met);
-    const gain = sign * sum_over(members, step);
-    const possible = gain > 1e-13 * sum_over(members, scale);
-    const whole = possible ? lack_of(constraint, w) / gain : Infinity;
-    let length = whole, leaves = -1;
-    met.forEach((one, j) => {
-      if (falls[j] > 1e-14 && one.price / falls[j] < length) {
-        length = one.price / falls[j];
-        leaves = j;
-      }
-    });
-    if (length === Infinity) return false;
-    if (possible) step.forEach((part, i) => (w[i] += length * part));
-    met.forEach((one, j) => (one.price -= length * falls[j]));
-    price += length;
-    if (leaves < 0) {
-      if (bound) w[members[0]] = edge;
-      met.push({ ...constraint, price });
-      return true;
-    }
-    met.splice(leaves, 1);
-  }
-}
-
-// Where w goes to meet a limit while those that are met stay so, and how fast their prices fall.
-function direction(constraint, scale, met) {
-  const free = free_of(scale, met), rows = rows_of(scale, met);
-  const rest = row_of(constraint, scale);
-  const along = (row) => weighed(row, rest, scale, free);
-  const prices = solve_positive(system_of(rows, scale, free), rows.map(along));
-  rows.forEach((row, j) => row.forEach((value, i) => (rest[i] -= prices[j] * value)));
-  let place = 0;
-  const falls = met.map((one) => (one.bound ? one.sign * rest[one.members[0]] : prices[place++]));
-  return [rest.map((value, i) => (free[i] ? scale[i] * value : 0)), falls];
-}
-
-// Brings w back to the sums that are met, with rounding taken off.
-function tidy(w, scale, met) {
-  const free = free_of(scale, met), rows = rows_of(scale, met);
-  const lacks = met.filter((one) => !one.bound).map((one) => lack_of(one, w));
-  const prices = solve_positive(system_of(rows, scale, free), lacks);
-  rows.forEach((row, j) => row.forEach((value, i) => {
-    if (free[i]) w[i] += scale[i] * value * prices[j];
-  }));
-}
-
-// Which domains are not at a bound.
-function free_of(scale, met) {
-  const free = scale.map(() => true);
-  met.forEach((one) => { if (one.bound) free[one.members[0]] = false; });
-  return free;
-}
-
-// A limit as a row: its sign at its members, 0 elsewhere.
-function row_of(constraint, scale) {
-  const row = scale.map(() => 0);
-  constraint.members.forEach((i) => (row[i] = constraint.sign));
-  return row;
-}
-
-const rows_of = (scale, met) => met.filter((one) => !one.bound).map((one) => row_of(one, scale));
-
-const weighed = (row, other, scale, free) =>
-  row.reduce((total, value, i) => total + (free[i] ? scale[i] * value * other[i] : 0), 0);
-
-const system_of = (rows, scale, free) =>
-  rows.map((row) => rows.map((other) => weighed(row, other, scale, free)));
-
-// The x of a symmetric positive system; its argument's rows are few: sums that are met.
-function solve_positive(system, side) {
-  const a = system.map((row, i) => [...row, side[i]]), count = a.length;
-  for (let k = 0; k < count; k++)
-    for (let i = k + 1; i < count; i++) {
-      const factor = a[k][k] > 0 ? a[i][k] / a[k][k] : 0;
-      for (let j = k; j <= count; j++) a[i][j] -= factor * a[k][j];
-    }
-  const x = side.map(() => 0);
-  for (let i = count - 1; i >= 0; i--) {
-    const rest = x.reduce((total, value, j) => (j > i ? total - a[i][j] * value : total), a[i][count]);
-    x[i] = a[i][i] > 0 ? rest / a[i][i] : 0;
-  }
-  return x;
-}
-
-const between = (value, least, most) => Math.max(least, Math.min(most, value));
-
-// The mixture inside that keeps the ratios of weights as far as limits let it; null: there is none.
-// Weights of 0 stay 0 where the others can do without them; else they share alike.
-function in_proportion(weights, limits) {
-  const scale = weights.map((wi) => Math.max(wi, LEAST_SCALE));
-  const most = limits.most.map((cap, i) =>
-    weights[i] <= NOTHING ? Math.min(cap, Math.max(limits.least[i], weights[i])) : cap);
-  return nearest(weights, scale, { ...limits, most }) ?? nearest(weights, scale, limits);
-}
-
-// A mixture inside the limits that lies farthest in a direction (one number a domain).
-function farthest(way, inside, limits) {
-  const scale = way.map(() => 1);
-  let w = inside;
-  for (let round = 0; round < 20; round++) {
-    const target = w.map((wi, i) => wi + FAR * way[i]);
-    const next = nearest(nearest(target, scale, limits) ?? w, scale, limits) ?? w;
-    const change = Math.max(...next.map((wi, i) => Math.abs(wi - w[i])));
-    w = next;
-    if (change < 1e-11) break;
-  }
-  return w;
-}
-
-// ---------------------------------------------------------------- sliders
 
 // The limits with locks held, or as much of them as leaves a mixture: groups give way first.
 function workable(weights, locks, limits, k = -1) {
@@ -235,9 +61,29 @@ function moved(weights, k, value, locks, limits) {
 
 // Least and most that domain k can have inside limits that leave a mixture.
 function reach(k, weights, limits) {
+  const members = limits.groups.flatMap((group) => group.members);
+  if (new Set(members).size === members.length) return reach_of_parts(k, limits);
   const start = in_proportion(weights, limits), way = weights.map((_, i) => Number(i === k));
   const most = farthest(way, start, limits)[k];
   return [farthest(way.map((part) => -part), start, limits)[k], most];
+}
+
+// The same where no domain is in two groups: what all other groups and domains can leave to it.
+function reach_of_parts(k, { least, most, groups }) {
+  const lonely = { members: [k], least: 0, most: 1 };
+  const home = groups.find((group) => group.members.includes(k)) ?? lonely;
+  const grouped = new Set([...groups.flatMap((group) => group.members), k]);
+  const mates = home.members.filter((i) => i !== k);
+  const alone = least.map((_, i) => i).filter((i) => !grouped.has(i));
+  let low = sum_over(alone, least), high = sum_over(alone, most);
+  for (const group of groups) {
+    if (group === home) continue;
+    low += Math.max(group.least, sum_over(group.members, least));
+    high += Math.min(group.most, sum_over(group.members, most));
+  }
+  const from = Math.max(home.least, 1 - high), to = Math.min(home.most, 1 - low);
+  const ends = [from - sum_over(mates, most), to - sum_over(mates, least)];
+  return ends.map((end) => between(end, least[k], most[k]));
 }
 
 // Least and most that the slider of domain k can reach: drawn on its track.
@@ -265,8 +111,6 @@ function uniform_of(limits) {
   return inside(limits.names.map((_, __, names) => 1 / names.length), limits);
 }
 
-// ---------------------------------------------------------------- what is said of limits
-
 const number_words = (value) => String(Number(value.toPrecision(4)));
 
 // Every domain and group with its sum and limits.
@@ -284,10 +128,9 @@ function parts_of(weights, limits) {
 function feasible(weights, limits) {
   const broken = [];
   for (const { name, value, least, most } of parts_of(weights, limits)) {
-    const words = (edge) => `${number_words(value)} is ${edge}`;
-    if (value > most + SLACK) broken.push(`${name} ${words(`above its cap ${number_words(most)}`)}`);
-    if (value < least - SLACK)
-      broken.push(`${name} ${words(`below its floor ${number_words(least)}`)}`);
+    const here = `${name} ${number_words(value)} is`;
+    if (value > most + SLACK) broken.push(`${here} above its cap ${number_words(most)}`);
+    if (value < least - SLACK) broken.push(`${here} below its floor ${number_words(least)}`);
   }
   const total = sum(weights);
   if (Math.abs(total - 1) > SLACK) broken.push(`the weights sum to ${number_words(total)}, not 1`);
@@ -334,7 +177,43 @@ function conflict(limits, weights = limits.names.map(() => 0), locks = []) {
   return `limits of groups and domains${counted} leave no mixture together: loosen some`;
 }
 
-// ---------------------------------------------------------------- mixtures in the hand
+// The options of `mixwright propose` that set these limits, locks and targets, quoted for a shell;
+// null: a name that the command line cannot take. Tokens of all sources go along where known.
+function propose_options(
+  limits, weights, locks, target_weights, never_worse = [], { tokens, source_tokens } = {},
+) {
+  const { names, least, most, groups } = limits, options = [];
+  const every = names.map((_, i) => i), locked = every.filter((i) => locks && locks[i]);
+  const free = every.filter((i) => !locked.includes(i));
+  const add = (option, words) => {
+    if (words.length > 0) options.push(option, ...words.map(quoted));
+  };
+  const sums = groups.flatMap((group) => {
+    const inner = group.members.map((i) => names[i]).join("+");
+    const low = group.least > 0 ? [`${inner}>=${group.least}`] : [];
+    return group.most < 1 ? [...low, `${inner}<=${group.most}`] : low;
+  });
+  const members = sums.length > 0 ? groups.flatMap((group) => group.members) : [];
+  if (members.some((i) => /[+<>=]/.test(names[i]))) return null;
+  const targets = Object.entries(target_weights ?? {}).filter(([, weight]) => weight > 0);
+  if ([...names, ...never_worse, ...targets.map(([name]) => name)].some((name) => /^-/.test(name)))
+    return null;
+  add("--target", targets.map(([name, weight]) => `${name}=${weight}`));
+  add("--cap", free.filter((i) => most[i] < 1).map((i) => `${names[i]}=${most[i]}`));
+  add("--floor", free.filter((i) => least[i] > 0).map((i) => `${names[i]}=${least[i]}`));
+  add("--fix", locked.map((i) => `${names[i]}=${weights[i]}`));
+  add("--group", sums);
+  add("--never-worse", never_worse);
+  const available = as_list(source_tokens ?? {}, names);
+  if (!available.includes(null)) add("--available", available.map((n, i) => `${names[i]}=${n}`));
+  if (tokens > 0) options.push("--tokens", String(tokens));
+  return options.map((option) => ` ${option}`).join("");
+}
+
+// A word as a shell takes it.
+function quoted(word) {
+  return /^[\w@%+:,./=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
 
 // {name: share}, safe for every name: `__proto__` is a name like any other.
 function as_mixture(weights, names) {
@@ -359,5 +238,4 @@ function distance(w, v) {
   return sum(w.map((wi, i) => Math.abs(wi - v[i]))) / 2;
 }
 
-if (typeof module !== "undefined")
-  module.exports = { limits_of, moved, range_of, feasible, passes, distance };
+if (typeof module !== "undefined") module.exports = { limits_of, moved, ranges_of, conflict };

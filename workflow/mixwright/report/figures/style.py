@@ -18,6 +18,9 @@ INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 # Of lines and dots that stand beside each other.
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
+# Styles of lines, and marks of dots, that stand beside each other: 7 x 5 and 7 x 6 ways.
+DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2.5)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
 # Colour of a figure -> the page's variable for it, and its value on dark paper. What stands in none
 # of these colours keeps its own.
 THEMED = {
@@ -33,9 +36,6 @@ THEMED = {
     "#cc79a7": ("pink", "#e3a3c6"),
     "#56b4e9": ("sky", "#a9dcf8"),
 }
-# Styles of lines, and marks of dots, that stand beside each other: 7 x 5 and 7 x 6 ways.
-DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2.5)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
 # Less than the reference, the same, more.
 DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE)
 # Of the lines of axes.
