@@ -131,7 +131,7 @@ def _presets(
     for proposal in proposals:
         if not isinstance(proposal, Proposed):
             proposal = Proposed.of(proposal)
-        if proposal.name != NATURAL and set(proposal.weights) <= set(domains):
+        if proposal.name not in (NATURAL, UNIFORM) and set(proposal.weights) <= set(domains):
             presets.append(Preset(_title(proposal.name), proposal.weights))
     return tuple(presets)
 

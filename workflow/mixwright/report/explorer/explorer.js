@@ -33,9 +33,15 @@ function settle(app) {
   const sources = as_list(data.source_tokens, names);
   Object.assign(app, {
     view, surface, at, limits, weights_of_goal, shares, readout, natural, best, natural_at, best_at,
-    natural_goal: goal(natural), best_goal: best === null ? null : goal(best), sources,
+    goal_words: goal_words(surface, shares), natural_goal: goal(natural), best_goal: best === null ? null : goal(best), sources,
     ranges: ranges_of(state.weights, state.locks, limits), axes: axes_in(app, surface, at, natural_at, best_at),
   });
+}
+
+// What the goal is over: ` of web`, ` of 3 targets`.
+function goal_words(surface, shares) {
+  const counted = surface.targets.filter((_, t) => shares !== null && shares[t] > 0);
+  return counted.length === 1 ? ` of ${counted[0].name}` : ` of ${counted.length} targets`;
 }
 
 // The best mixture of the law inside the limits, locks aside: the surface's own where nothing was
@@ -82,7 +88,7 @@ function reading_of(app) {
     natural_title: data.presets[0].title, natural_at: app.natural_at, best_at: app.best_at, axes: app.axes,
     natural: against(app.natural_goal), best: against(app.best_goal),
     from_natural: distance(weights, natural), from_best: best === null ? null : distance(weights, best),
-    broken: feasible(weights, limits),
+    broken: feasible(weights, limits), goal_words: app.goal_words,
   };
   return { ...reading, notes: notes_of(reading) };
 }
@@ -139,10 +145,14 @@ function paint_words(app, state) {
 }
 
 // The line of `mixwright propose` that solves what Re-optimise solves.
-function propose_words(app, state) {
-  const { data, surface, limits } = app, never_worse = surface.goal.never_worse;
-  const options = propose_options(limits, state.weights, state.locks, state.importance, never_worse);
-  return `${data.propose.replaceAll("MIXER", state.mixer)}${options} --to mixture.json`;
+function propose_words(app, { weights, locks, importance, mixer }) {
+  const { data, surface, limits } = app, { never_worse, available, tokens } = surface.goal;
+  // how much there is, where the law or a limit against natural asks for it
+  const asks = available !== null && (surface.amounts !== null || never_worse.length > 0);
+  const sizes = asks ? { tokens, source_tokens: as_mixture(available, surface.domains) } : {};
+  const options = propose_options(limits, weights, locks, importance, never_worse, sizes);
+  if (options === null) return "A name here holds +, =, < or >, or begins with -: the command line cannot take it.";
+  return `${data.propose.replaceAll("MIXER", mixer)}${options} --to mixture.json`;
 }
 
 // Numbers of fields that only a step changes.
@@ -275,7 +285,7 @@ function unit_of_gap({ surface, shares }) {
 function limit(app, row, side, percent) {
   const { limits } = app, domains = limits.least.length, state = state_of(app);
   const share = percent / 100;
-  if (!(share >= 0 && share <= 1)) return refuse(app, "give a limit from 0 to 100 percent");
+  if (!(share >= 0 && share <= 1)) return turn_down(app, "give a limit from 0 to 100 percent");
   let change;
   if (row < domains) change = { [side]: limits[side].map((each, k) => (k === row ? share : each)) };
   else
@@ -288,13 +298,13 @@ function limit(app, row, side, percent) {
     };
   const next = limits_in(app.data, app.surface, { ...state, ...change });
   const fault = conflict(next, state.weights, state.locks);
-  if (fault !== "") return refuse(app, fault);
+  if (fault !== "") return turn_down(app, fault);
   tell(app, "");
   step(app, { ...change, weights: inside(state.weights, next, state.locks) });
 }
 
 // Says why a field was not taken, and puts back what it was.
-function refuse(app, words) {
+function turn_down(app, words) {
   tell(app, `Not taken: ${words}.`, true);
   for (const field of app.root.querySelectorAll("input")) field.shown = undefined;
   paint_all(app);
@@ -303,14 +313,14 @@ function refuse(app, words) {
 // Takes the weight of a target in the goal.
 function weigh(app, t, weight) {
   const { surface, weights_of_goal } = app;
-  if (!(weight >= 0 && Number.isFinite(weight))) return refuse(app, "give a weight of 0 or more");
+  if (!(weight >= 0 && Number.isFinite(weight))) return turn_down(app, "give a weight of 0 or more");
   const weights = {};
   surface.targets.forEach(({ name }, i) => {
     const before = Object.hasOwn(weights_of_goal, name) ? weights_of_goal[name] : 0;
     weights[name] = i === t ? weight : before;
   });
   const none = Object.values(weights).every((each) => each === 0);
-  if (none && surface.goal.weights.length > 0) return refuse(app, "one target at least must count");
+  if (none && surface.goal.weights.length > 0) return turn_down(app, "one target at least must count");
   tell(app, "");
   step(app, { importance: weights });
 }
@@ -325,7 +335,7 @@ function paste(app) {
 
 function budget(app, text) {
   const tokens = tokens_typed(text);
-  if (Number.isNaN(tokens)) return refuse(app, "write tokens such as 1.5B or 300M");
+  if (Number.isNaN(tokens)) return turn_down(app, "write tokens such as 1.5B or 300M");
   tell(app, "");
   step(app, { tokens });
 }
@@ -409,7 +419,7 @@ function on_change(app, { target }) {
   if (Object.hasOwn(CHANGES, target.id)) return CHANGES[target.id](app, target);
   if (target.type === "range" && app.live !== null) step(app, { weights: app.live });
   else if (k !== undefined && target.type === "number") {
-    if (target.value === "" || !target.validity.valid) return refuse(app, "give a share from 0 to 100 percent");
+    if (target.value === "" || !target.validity.valid) return turn_down(app, "give a share from 0 to 100 percent");
     move(app, Number(k), Number(target.value) / 100);
     step(app, { weights: app.live });
   } else if (row !== undefined) limit(app, Number(row), side, target.value === "" ? NaN : Number(target.value));
@@ -448,7 +458,7 @@ function build(app) {
   by_id("domains").append(...app.domain_rows.map(({ row }) => row));
   by_id("groups").append(...app.group_rows.map(({ row }) => row));
   const title = data.presets[0].title;
-  by_id("targets").append(target_heads(title), ...app.target_rows.map(({ row }) => row));
+  by_id("targets").append(target_heads(title, shared_unit(surface)), ...app.target_rows.map(({ row }) => row));
   by_id("presets").append(
     ...data.presets.map((preset, k) => element("button", { type: "button", "data-do": "preset", "data-k": k }, preset.title)));
   for (const id of ["legend", "legend-too"]) write(by_id(id), `${title} `);

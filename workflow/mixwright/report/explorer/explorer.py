@@ -14,7 +14,18 @@ from typing import Any
 
 HERE = Path(__file__).parent
 # in the order in which the page runs them: one scope holds them all
-PROGRAMS = ("surface", "mixture", "solve", "readings", "state", "view", "explorer")
+PROGRAMS = (
+    "surface",
+    "nearest",
+    "mixture",
+    "pasted",
+    "link",
+    "solve",
+    "readings",
+    "state",
+    "view",
+    "explorer",
+)
 # of a surface's file, what differs between mixers that one law stands for
 OF_MIXER = ("mixer", "represents")
 # characters that the surfaces of a page may take, so that all of it stays under 2 MB

@@ -41,12 +41,12 @@ function goal_readout(surface, shares) {
 }
 
 // What the law says of every target, on the scale that is minimised.
-function minimised(surface, x) {
+function laws_at(surface, x) {
   return surface.targets.map((target) => law(surface.form, target.parameters, x));
 }
 
 // The same of every refit, of targets that count; a list of lists.
-function minimised_by_refits(surface, shares, x) {
+function laws_by_refits(surface, shares, x) {
   const refits = [];
   for (let b = 0; b < surface.interval.refits; b += 1) {
     const of_refit = (target, t) => (shares[t] > 0 ? law(surface.form, target.refits[b], x) : 0);
@@ -58,8 +58,8 @@ function minimised_by_refits(surface, shares, x) {
 // The goal at weights w: its value, and its value by every refit.
 function goal_at(surface, shares, readout, w, at) {
   const x = inputs(surface.amounts, w, at);
-  const refits = minimised_by_refits(surface, shares, x).map(readout.value);
-  return { value: readout.value(minimised(surface, x)), refits };
+  const refits = laws_by_refits(surface, shares, x).map(readout.value);
+  return { value: readout.value(laws_at(surface, x)), refits };
 }
 
 // How one goal differs from another: the difference, whether it is better, how many refits agree.
@@ -73,7 +73,7 @@ function goal_difference(readout, here, there) {
 
 // What a point more of each domain, at the others' expense, does to the goal; null: no more fits.
 function effects_of(surface, readout, w, at) {
-  const value = (weights) => readout.value(minimised(surface, inputs(surface.amounts, weights, at)));
+  const value = (weights) => readout.value(laws_at(surface, inputs(surface.amounts, weights, at)));
   const here = value(w);
   return w.map((wk, k) => {
     if (wk > 0.99) return null;

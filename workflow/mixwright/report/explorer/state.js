@@ -79,7 +79,7 @@ function orders_of(state) {
   const [domains, targets] = state.sort.split(" ");
   return {
     domains: Object.hasOwn(DOMAIN_ORDERS, domains) ? domains : "name",
-    targets: Object.hasOwn(TARGET_ORDERS, targets ?? "") ? targets : "name",
+    targets: Object.hasOwn(TARGET_ORDERS, targets ?? "") ? targets : "importance",
   };
 }
 

@@ -53,6 +53,11 @@ function fill_select(select, choices) {
   );
 }
 
+// A name that may go on in the next line after each of its parts.
+function breakable(name) {
+  return name.split(/(?<=[_./-])/).flatMap((part, k) => (k === 0 ? [part] : [element("wbr"), part]));
+}
+
 // A row a domain: name, slider over its track, number, lock, and what the tokens say.
 function domain_row(name, k) {
   const track = {};
@@ -72,7 +77,7 @@ function domain_row(name, k) {
   const box = element("span", { class: "track" }, ...Object.values(track), range);
   const number = element("span", { class: "number" }, field, element("span", {}, "%"));
   const words = element("small", {});
-  const title = element("span", { class: "name", title: name }, name);
+  const title = element("span", { class: "name", title: name }, ...breakable(name));
   const row = element("div", { class: "domain", role: "group", "aria-label": name }, title, box, number, lock, words);
   return { row, range, field, lock, words, box, ...track };
 }
@@ -83,13 +88,13 @@ function target_row(name) {
   const bar = {};
   for (const part of ["interval", "natural", "best", "here"])
     bar[part] = element("i", { class: part, "aria-hidden": "true" });
-  const nodes = { value: element("b"), ends: element("small"), share: element("small") };
+  const nodes = { value: element("b"), ends: element("small"), share: element("small"), unit: element("small") };
   for (const side of ["from_natural", "from_best"])
     Object.assign(nodes, { [side]: element("span"), [`${side}_words`]: element("small") });
   const row = element(
     "div", { class: "target", role: "row" },
-    element("span", { class: "name", role: "rowheader", title: name }, name, nodes.share),
-    cell("value", nodes.value, nodes.ends), cell("axis", ...Object.values(bar)),
+    element("span", { class: "name", role: "rowheader", title: name }, ...breakable(name), nodes.share),
+    cell("value", nodes.value, nodes.unit, nodes.ends), cell("axis", ...Object.values(bar)),
     cell("change", nodes.from_natural, nodes.from_natural_words),
     cell("change", nodes.from_best, nodes.from_best_words),
   );
@@ -97,8 +102,8 @@ function target_row(name) {
 }
 
 // The heading of the targets' table.
-function target_heads(natural) {
-  const words = ["target", "predicted", "on its axis", `from ${natural}`, "from optimum"];
+function target_heads(natural, unit) {
+  const words = ["target", unit ?? "predicted", "on its axis", `from ${natural}`, "from optimum"];
   const kinds = ["name", "value", "axis", "change", "change"];
   const heads = words.map((text, c) => element("span", { class: kinds[c], role: "columnheader" }, text));
   return element("div", { class: "target heads", role: "row" }, ...heads);
@@ -194,19 +199,26 @@ function paint_targets(rows, reading) {
   evaluated.targets.forEach((target, t) => {
     const row = rows[t], { number } = surface.targets[t], digits = digits_of(number);
     const natural = natural_at.targets[t], best = best_at === null ? null : best_at.targets[t];
-    write(row.value, `${decimals(target.value, digits)} ${short_unit(number)}`);
+    write(row.value, decimals(target.value, digits));
+    write(row.unit, shared_unit(surface) === null ? short_unit(number) : "");
     const ends = target.low === null ? "no interval" : `${decimals(target.low, digits)} to ${decimals(target.high, digits)}`;
     write(row.ends, ends);
     paint_axis(row.bar, target, natural, best, axes[t]);
     paint_change(row, "from_natural", target, natural, number);
     paint_change(row, "from_best", target, best, number);
-    const share = shares === null || shares[t] === 0 ? "not in the goal" : `${percent_of(shares[t])} of the goal`;
-    write(row.share, target.by_chance ? `${share}; by chance` : share);
+    const share = shares === null || shares[t] === 0 ? "" : `${percent_of(shares[t])} of the goal`;
+    write(row.share, [share, target.by_chance ? "by chance" : ""].filter(Boolean).join("; "));
     mark(row.row, "class", target.by_chance ? "target by-chance" : "target");
   });
 }
 
-const short_unit = (number) => (number.unit === "perplexity" || number.unit === number.title ? "" : number.unit);
+const short_unit = (number) => number.unit || number.title;
+
+// The unit of all targets; null: they have several.
+function shared_unit(surface) {
+  const units = new Set(surface.targets.map(({ number }) => short_unit(number)));
+  return units.size === 1 ? [...units][0] : null;
+}
 
 function paint_axis(bar, target, natural, best, base) {
   const { value, low, high } = target;
@@ -248,23 +260,29 @@ function paint_summary(reading) {
   if (readout === null) {
     write(by_id("goal"), "no goal");
     write(by_id("unit"), "targets have several units: weigh them below");
-    for (const id of ["gain", "natural", "best", "agree", "best-words"]) write(by_id(id), "");
+    for (const id of ["goal-words", "gain", "natural", "best", "agree", "best-words"]) write(by_id(id), "");
     return;
   }
   const { digits, unit } = readout;
   write(by_id("goal"), decimals(goal.value, digits));
-  write(by_id("unit"), `${unit || readout.title}, ${readout.title === unit ? "predicted" : readout.title}`);
+  write(by_id("unit"), unit);
+  write(by_id("goal-words"), `predicted ${readout.title}${reading.goal_words}`);
   const words = ({ difference, better }) => {
     const text = signed(difference, digits);
     if (Number(text.replace("−", "-")) === 0) return "no difference";
     return `${text} ${better ? "better" : "worse"}`;
   };
   write(by_id("natural"), words(natural));
-  write(by_id("gain"), `${words(natural)} than ${title}`.replace("no difference than", "as good as"));
+  write(by_id("gain"), gain_words(natural, digits, title));
   const { agree, refits } = natural;
   write(by_id("agree"), refits === 0 ? "no refits to ask" : `${agree} of ${refits} refits agree on the sign`);
   write(by_id("best"), best === null ? "unknown" : words(best));
   write(by_id("best-words"), best === null ? "re-optimise to see it" : "the best inside the limits");
+}
+
+function gain_words({ difference, better }, digits, title) {
+  const size = decimals(Math.abs(difference), digits);
+  return Number(size) === 0 ? `as good as ${title}` : `${size} ${better ? "better" : "worse"} than ${title}`;
 }
 
 // Says whether the runs cover the mixture, and what breaks the limits.
