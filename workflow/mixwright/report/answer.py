@@ -12,6 +12,7 @@ from mixwright.learners import Metric
 from mixwright.report.bars import weight_bars
 from mixwright.report.caveats import Caveat, serious_first
 from mixwright.report.frame import bullets, note, text
+from mixwright.trust.intervals import REFERENCE
 
 # Domains that the first sentence names; the block below it has all.
 NAMED = 4
@@ -75,7 +76,9 @@ def recipe(weights: Mapping[str, float]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def worth(gain: float, metric: Metric, natural: float | None = None) -> str:
+def worth(
+    gain: float, metric: Metric, natural: float | None = None, reference: str = REFERENCE
+) -> str:
     """Returns what a mixture is worth in words: `0.24 nats/token better than natural, ...`.
 
     Nats/token are told as perplexity, too, bits/byte and other losses as a share of natural's.
@@ -85,11 +88,12 @@ def worth(gain: float, metric: Metric, natural: float | None = None) -> str:
             it is worse.
         metric: what the number is.
         natural: natural's number, where it is known.
+        reference: what it is better than.
     """
     side = "better" if gain >= 0 else "worse"
     size = f"{abs(gain):.3f}".rstrip("0").rstrip(".") if abs(gain) >= 0.0005 else f"{abs(gain):.1g}"
     amount = f"{size} {metric.unit or metric.title}"
-    words = f"{amount} {side} than natural"
+    words = f"{amount} {side} than {reference}"
     if metric.unit == "nats/token" and metric.name != "perplexity":
         change = 1 - math.exp(-gain)
         if abs(change) < 0.0005:

@@ -91,7 +91,7 @@ def provenance(study: Study, manifests: Sequence[Mapping[str, Any]] = ()) -> dic
     facts: dict[str, Any] = {"mixwright": __version__, "study hash": digest(study.config)}
     if manifests:
         facts |= _corpus(manifests)
-    return facts | {"python": platform.python_version()} | _versions()
+    return facts | {"python": platform.python_version()} | software()
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
     return content | {"verdict": difference.verdict}
 
 
-def _versions() -> dict[str, str]:
+def software() -> dict[str, str]:
     """Package -> version, of those that are installed."""
     versions = {}
     for name in VERSIONS:
