@@ -79,7 +79,7 @@ def brief(summary: Record, path: Path, width: int) -> list[tuple[str, str]]:
 
 def _fitted(statements: Sequence[Statement], width: int, left: int) -> list[Shown]:
     """The first statements, each in a few lines; lines that are left go to those that were cut."""
-    shown = []
+    shown: list[Shown] = []
     for statement in statements:
         most = FIRST if len(shown) < 2 else OTHER
         lines = wrapped(statement, width, min(most, left)) if left else []
