@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import made_pages
+import audited_pages
 from browser import Opener, audit, wide
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ def made(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
     def page(kind: str) -> Path:
         if kind not in pages:
-            pages[kind] = made_pages.written(kind, tmp_path_factory.mktemp(kind))
+            pages[kind] = audited_pages.written(kind, tmp_path_factory.mktemp(kind))
         return pages[kind]
 
     return page
 
 
-kinds = pytest.mark.parametrize("kind", made_pages.MAKERS)
+kinds = pytest.mark.parametrize("kind", audited_pages.MAKERS)
 
 
 @kinds

@@ -1,155 +1,190 @@
-"""Whole pages of made-up results, one a kind of result, as the stages write them."""
+"""Pages of made-up studies: with a winner, without one, of one seed, of many domains, and others."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-import pytest
+import numpy as np
+import pandas as pd
 
-import explored_surfaces
-import figure_results
-import own_tables
-import perturbed_runs
-import published_runs
 import study_tables
-from mixwright.__main__ import main
-from mixwright.report import figures
-from mixwright.report.by_task import by_task
-from mixwright.report.caveats import Caveat
-from mixwright.report.cost import Spent
-from mixwright.report.explorer.explorer import Explorer
-from mixwright.report.outputs import provenance, write_report
-from mixwright.report.proposals_page import write_page
-from mixwright.report.proposals_summary import summarise as summarise_proposals
-from mixwright.report.summary import summarise
+from mixwright.report import proposals_page, proposals_summary
+from mixwright.report.drawings import Drawn, embedded
+from mixwright.report.figures import draw, save, tabulate
+from mixwright.report.origin import commands, configuration
+from mixwright.report.page import summary_page
+from mixwright.report.summary import Summary, summarise
 from mixwright.study.study import Study
-from planted_tasks import answers, scores
-from workshop import Workshop
 
-SERIOUS = Caveat("Of a target only a part was scored: raise the limit to score more of it.", True)
-LINES = ("snakemake --cores all --configfile results/demo/study.json",)
+LONG = "a-rather-long-name-of-a-source-of-text-that-nobody-shortened"
 
 
-def written(kind: str, folder: Path) -> Path:
-    """Writes the page of a kind of result into a folder, with its figures, and returns it."""
-    page = folder / f"{kind}.html"
-    MAKERS[kind](page)
-    return page
+def manifests(names=study_tables.DOMAINS) -> list[dict]:
+    """What was counted of each domain; of the first, documents were cut and lines skipped."""
+    content = []
+    for number, name in enumerate(names):
+        counts = {"read": 1000, "documents": 900, "bytes": 10**6, "bytes_read": 10**6}
+        if number == 0:
+            counts |= {"bytes_cut": 300_000, "broken": 3, "duplicates": 20}
+        train = {"tokens": 10**6, "documents": 900, "bytes": 10**6, "sha256": name}
+        manifest = {"domain": name, "tokenizer_sha256": "ab", "source_fingerprint": "cd"}
+        content.append(manifest | {"cleaning": counts, "splits": {"train": train}, "unknown": 0.0})
+    return content
 
 
-@cache
-def explorer() -> Explorer:
-    """An explorer over planted surfaces, whose domains have names that are hard to write."""
-    return explored_surfaces.explorer()
+def counted(names=study_tables.DOMAINS) -> pd.DataFrame:
+    """A DOMAINS table of these domains."""
+    rows = []
+    for number, name in enumerate(names):
+        size = 10**6 * (number + 1)
+        row = {"domain": name, "split": "train", "tokens": 10**6, "documents": 900, "bytes": 10**6}
+        rows.append(row | {"source_tokens": size, "counted": "estimated"})
+        rows.append(row | {"split": "validation", "tokens": 10**5, "source_tokens": None})
+    return pd.DataFrame(rows)
 
 
-def drawn(results: dict[str, Any], folder: Path) -> list[Path]:
-    """Draws the figures that these results suffice for, each with its numbers."""
-    folder.mkdir(parents=True)
-    places = folder / "results"
-    places.mkdir()
-    paths = figure_results.write(results, places)
-    made = []
-    registry = figures.MEASURED if results["study"].measured else figures.FIGURES
-    for name, registered in registry.items():
-        if not {*registered.inputs} <= {*paths}:
-            continue
-        wanted = {
-            one: paths[one] for one in (*registered.inputs, *registered.optional) if one in paths
-        }
-        files = [folder / f"{name}.svg", folder / f"{name}.csv"]
-        figures.draw_figure(name, wanted, files)
-        made.append(files[0])
-    return made
-
-
-def _summary(page: Path) -> None:
-    results = figure_results.trained()
-    study = results["study"]
-    summary = summarise(
-        study,
-        study_tables.scores(noise=0.003),
-        results["design"],
-        results["losses"],
-        results["mixtures"],
-        validation=results["validation"],
-        documents=results["documents"],
-        reads=study_tables.READS,
-        provenance=provenance(study),
-        transfer=results["transfer"],
+def summed(config=None, **more) -> Summary:
+    """The summary of the made-up study; arguments as of `summarise`."""
+    design, losses = study_tables.proxies()
+    study = Study(config or study_tables.study())
+    inputs = {
+        "scores": study_tables.scores(noise=0.003),
+        "design": design,
+        "losses": losses,
+        "mixtures": study_tables.mixtures(),
+        "validation": study_tables.validation(),
+        "reads": study_tables.READS,
+        "manifests": manifests(),
+        "domains": counted(),
+    }
+    summary = summarise(study, **(inputs | more))
+    files = {"html": Path("results/demo/report/summary.html")}
+    return replace(
+        summary, settings=configuration(study), commands=commands(study, "summarise", files)
     )
-    rows = by_task(scores("arc"), answers())
-    summary = replace(
-        summary,
-        caveats=(SERIOUS, *summary.caveats),
-        tasks=rows,
-        explorer=explorer(),
-        spent=(Spent("swarm", 32, 3_200_000, 1.5e12, 600.0), Spent("finals", 16, 32, None, None)),
-        commands=LINES,
-        settings="study: demo\n",
+
+
+def figures(folder: Path) -> tuple[Drawn, ...]:
+    """Two drawn figures of the made-up study, with their tables."""
+    study = Study(study_tables.study())
+    inputs = {
+        "mixtures": {"mixtures": study_tables.mixtures()},
+        "finals": {"scores": study_tables.scores(noise=0.003), "study": study},
+    }
+    paths = []
+    for name, results in inputs.items():
+        table = tabulate(name, **results)
+        paths.append(folder / f"{name}.svg")
+        save(draw(name, table), paths[-1])
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return embedded(paths)
+
+
+def of_domains(names: list[str]) -> Summary:
+    """A study of these domains, one mixer beside natural, and two seeds of finals."""
+    rng = np.random.default_rng(0)
+    config = study_tables.study() | {
+        "domains": {name: {"source": "files", "files": f"{name}/*.jsonl"} for name in names},
+        "mixers": {"natural": {}, "effective-data": {}},
+    }
+    natural = np.arange(1, len(names) + 1) / sum(range(1, len(names) + 1))
+    weights = rng.dirichlet(natural * len(names) + 0.2)
+    mixtures = []
+    for mixer, mixture in {"natural": natural, "effective-data": weights}.items():
+        pairs = dict(zip(names, mixture.tolist(), strict=True))
+        record = {"mixer": mixer, "weights": pairs, "epochs": pairs, "notes": []}
+        mixtures.append(record | {"active_bounds": [f"{names[-1]}<=0.4"]})
+    design, losses = study_tables.proxies()
+    rows = []
+    for run, tokens in design.groupby("run").tokens.first().items():
+        role = design.role[design.run == run].iloc[0]
+        for name, weight in zip(names, rng.dirichlet(np.ones(len(names))), strict=True):
+            rows.append((run, role, "tiny", tokens, 0, name, weight))
+    design = pd.DataFrame(rows, columns=design.columns)
+    arms = {"natural": 0.0, "effective-data": 0.2}
+    return summed(
+        config,
+        scores=study_tables.scores(arms=arms, noise=0.003),
+        design=design,
+        losses=losses,
+        mixtures=mixtures,
+        validation=None,
+        manifests=manifests(names),
+        domains=counted(names),
     )
-    svgs = drawn(results, page.parent / "summary")
-    beside = page.with_suffix(".json"), page.with_suffix(".parquet")
-    write_report(summary, page, json=beside[0], table=beside[1], figures=svgs)
 
 
-def _proposals(page: Path) -> None:
-    results = figure_results.trained()
-    for name in ("scores", "curves", "documents"):
-        del results[name]
-    study = Study(study_tables.study() | {"finals": "none"})
-    summary = summarise_proposals(
-        study,
-        results["design"],
-        results["losses"],
-        results["mixtures"],
-        validation=results["validation"],
-        transfer=results["transfer"],
-        provenance=provenance(study),
-    )
-    summary = replace(summary, explorer=explorer(), commands=LINES, settings="study: demo\n")
-    write_page(summary, page, drawn(results, page.parent / "proposals"))
+def several_goals() -> Summary:
+    """A study whose mixers propose for each target alone."""
+    mixtures = []
+    for mixture in study_tables.mixtures():
+        for target in study_tables.TARGETS:
+            mixtures.append(mixture | {"goal": target})
+    return summed(mixtures=mixtures)
 
 
-def _measured(page: Path) -> None:
-    _of_others(page, published_runs.write)
+def no_winner() -> Summary:
+    arms = {name: 0.002 * number for number, name in enumerate(study_tables.ARMS)}
+    return summed(scores=study_tables.scores(arms=arms, noise=0.02))
 
 
-def _perturbed(page: Path) -> None:
-    _of_others(page, perturbed_runs.write)
+def one_seed() -> Summary:
+    return summed(scores=study_tables.scores(seeds=(1,)))
 
 
-def _of_others(page: Path, write: Callable[[Path], dict[str, Any]]) -> None:
-    """Runs the commands of all jobs of a study of measured runs in this process."""
-    folder = page.parent / page.stem
-    mirror = folder / "mirror"
-    mirror.mkdir(parents=True)
-    written = write(mirror)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MIXWRIGHT_MIRROR", str(mirror))
-        patch.chdir(folder)
-        for words in Workshop(folder).commands(written):
-            assert main(words) == 0, words
-    shutil.copy(folder / "results" / written["study"] / "report" / "summary.html", page)
+def worse_somewhere() -> Summary:
+    """The best mixture is worse than natural on one target."""
+    scores = study_tables.scores(noise=0.003)
+    of_cell = (scores.mixer == "effective-data") & (scores.task == "cython")
+    scores.loc[of_cell & (scores.metric == "loss"), "value"] += 0.1
+    others = (scores.mixer == "effective-data") & scores.task.isin(["comments", "pytests"])
+    scores.loc[others & (scores.metric == "loss"), "value"] -= 0.1
+    return summed(scores=scores)
 
 
-def _own(page: Path) -> None:
-    folder = page.parent / "own"
-    mixtures, losses = own_tables.write(folder)
-    fit = folder / "fit"
-    fitting = ["fit", "--mixtures", mixtures, "--losses", losses, "--mixer", "effective-data"]
-    showing = ["page", "--fit", fit, "--cap", "web=0.5", "--to", page]
-    for words in ([*fitting, "--to", fit], showing):
-        assert main([str(word) for word in words]) == 0
-
-
-MAKERS: dict[str, Callable[[Path], None]] = {
-    "summary": _summary,
-    "proposals": _proposals,
-    "measured": _measured,
-    "perturbed": _perturbed,
-    "own": _own,
+SUMMARIES: dict[str, Callable[[], Summary]] = {
+    "winner": summed,
+    "no winner": no_winner,
+    "one seed": one_seed,
+    "worse somewhere": worse_somewhere,
+    "several goals": several_goals,
+    "one domain": lambda: of_domains(["only"]),
+    "many domains": lambda: of_domains([f"{LONG}-{number}" for number in range(25)]),
+    "without validation": lambda: summed(validation=None, manifests=(), domains=None),
+    "no documents": lambda: summed(documents=study_tables.documents()),
 }
+
+
+def proposals_of(sentence: str = "", **more) -> proposals_summary.Proposals:
+    """The proposals of the made-up study; `sentence` is the verdict on effective-data's."""
+    mixtures = []
+    for mixture in study_tables.mixtures():
+        if sentence and mixture["mixer"] == "effective-data":
+            intervals = mixture["intervals"] | {"verdict": sentence}
+            mixture = mixture | {"intervals": intervals}
+        mixtures.append(mixture)
+    design, losses = study_tables.proxies()
+    inputs = {"validation": study_tables.validation(), "mixtures": mixtures}
+    inputs |= {"manifests": manifests(), "domains": counted()}
+    study = Study(study_tables.study() | {"finals": "none"})
+    return proposals_summary.summarise(study, design, losses, **(inputs | more))
+
+
+PROPOSALS: dict[str, Callable[[], proposals_summary.Proposals]] = {
+    "predicted better": proposals_of,
+    "not distinguishable": lambda: proposals_of(
+        "not distinguishable from natural ([-0.100, +0.200] nats/token)"
+    ),
+    "cannot tell": lambda: proposals_of("these runs cannot tell: all are alike"),
+    "nothing held out": lambda: proposals_of(validation=study_tables.validation().iloc[:0]),
+}
+
+
+def pages() -> dict[str, Callable[[], str]]:
+    """Kind of a study -> a function that makes its page."""
+    made: dict[str, Callable[[], str]] = {}
+    for name, make in SUMMARIES.items():
+        made[f"finals: {name}"] = lambda make=make: summary_page(make())
+    for name, propose in PROPOSALS.items():
+        made[f"proposals: {name}"] = lambda propose=propose: proposals_page.page(propose())
+    return made
