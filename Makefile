@@ -88,6 +88,7 @@ bench: install ## run the benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/expected.py --planted
 	$(BIN)/python benchmarks/fuzz_tables.py
 	$(BIN)/python benchmarks/fuzz_studies.py
+	$(BIN)/python benchmarks/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
 	$(BIN)/python benchmarks/proxies_gpu.py
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from mixwright.learners import Metric
 from mixwright.report.bars import weight_bars
-from mixwright.report.caveats import Caveat
-from mixwright.report.frame import note, text
+from mixwright.report.caveats import Caveat, serious_first
+from mixwright.report.frame import bullets, note, text
 from mixwright.trust.intervals import REFERENCE
 
 # Domains that the first sentence names; the block below it has all.
@@ -51,6 +51,10 @@ class Answer:
         """Returns what `summary.json` holds of it."""
         content = asdict(self)
         return content | {"recipe": recipe(self.weights)}
+
+
+# Of a result that is not laid out.
+NO_ANSWER = Answer("", ())
 
 
 def recipe(weights: Mapping[str, float]) -> str:
@@ -118,6 +122,11 @@ def block(weights: Mapping[str, float]) -> str:
     return "\n".join(lines)
 
 
+def export_line(file: str) -> str:
+    """Returns the line of a shell that writes a mixture as the file of a trainer."""
+    return f"mixwright export --mixture {file} --format FORMAT --to FILE"
+
+
 def answer_section(study: str, answer: Answer, caveats: Sequence[Caveat] = ()) -> str:
     """Returns the first section of a page as HTML.
 
@@ -126,12 +135,14 @@ def answer_section(study: str, answer: Answer, caveats: Sequence[Caveat] = ()) -
         answer: what to say.
         caveats: those that are serious stand right under the answer.
     """
+    # a share and its sign stand in one line
+    headline = text(answer.headline).replace(" %", "\u00a0%")
     sentences = ""
     for sentence in (*answer.sure, *answer.costs):
         sentences += f'<p class="detail">{text(sentence)}</p>'
     return (
         f'<section id="answer"><p class="study">mixwright · {escape(study)}</p>'
-        f"<h1>{text(answer.headline)}</h1>{sentences}{caveat_box(caveats)}{_to_copy(answer)}"
+        f"<h1>{headline}</h1>{sentences}{caveat_box(caveats)}{_to_copy(answer)}"
         f"{_bars(answer)}</section>"
     )
 
@@ -143,6 +154,15 @@ def caveat_box(caveats: Sequence[Caveat]) -> str:
         return ""
     title = "<p><strong>Before you trust this</strong></p>"
     return f'<div class="serious">{title}{"".join(lines)}</div>'
+
+
+def caveat_list(caveats: Sequence[Caveat]) -> str:
+    """Returns all caveats as HTML, those that can turn the answer over first; empty without."""
+    lines = []
+    for caveat in serious_first(caveats):
+        mark = '<strong class="red">Serious:</strong> ' if caveat.serious else ""
+        lines.append(mark + text(caveat.text))
+    return bullets(lines) if lines else ""
 
 
 def command(lines: Sequence[str], name: str) -> str:

@@ -5,7 +5,7 @@ from math import isnan
 
 from mixwright.errors import counted
 from mixwright.learners import Learner
-from mixwright.report.answer import Answer, recipe, worth
+from mixwright.report.answer import Answer, export_line, recipe, worth
 from mixwright.report.by_target import Cell
 from mixwright.report.comparison import Comparison
 from mixwright.report.proposed import listed
@@ -73,11 +73,6 @@ def answer_of_finals(
         use=(export_line(file),) if file else (),
         whole="training tokens" if learner.sized else "weight",
     )
-
-
-def export_line(file: str) -> str:
-    """Returns the line of a shell that writes a mixture as the file of a trainer."""
-    return f"mixwright export --mixture {file} --format FORMAT --to FILE"
 
 
 def _gain(gap: Difference) -> float:

@@ -57,4 +57,4 @@ def _bar(
     bar = f'<i style="width:{100 * weight / full:.2f}%"></i>{line}{tick}'
     percent = f"{100 * weight:.1f} %{words}"
     drawing = f'<div class="bar" aria-hidden="true">{bar}</div>'
-    return f"<span>{escape(name)}</span>{drawing}<span>{percent}</span>"
+    return f'<span>{escape(name)}</span><span class="share">{percent}</span>{drawing}'

@@ -56,17 +56,24 @@ def spent(
         if beat.get("state") == "finished":
             role = runs[0].role
             seconds[role] = seconds.get(role, 0.0) + beat["updated"] - beat["started"]
+    trained = None
     if finals is not None and len(finals):
-        seconds[FINALS] = float(finals.seconds.sum())
+        # equal mixtures are trained once
+        trained = finals.drop_duplicates("store_key")
+        seconds[FINALS] = float(trained.seconds.sum())
     rows = []
     for work in works(study):
         if not work.runs:
             continue
+        models = work.runs
+        if work.stage == FINALS and trained is not None:
+            models = len(trained)
+        share = models / work.runs
         row = Spent(
             stage=work.stage,
-            models=work.runs,
-            tokens=int(work.tokens) if study.learner.sized else 0,
-            flops=work.flops or None,
+            models=models,
+            tokens=round(work.tokens * share) if study.learner.sized else 0,
+            flops=work.flops * share or None,
             seconds=seconds.get(work.stage),
         )
         rows.append(row)

@@ -2,13 +2,14 @@
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from mixwright.report.figures import FIGURES, MEASURED, entry
 from mixwright.report.frame import note, table
+from mixwright.report.sections import SECTIONS
 
 # So many rows of numbers stand on the page; the file that can be downloaded has all.
 ROWS = 40
@@ -70,6 +71,16 @@ def embedded(paths: Iterable[str | Path]) -> tuple[Drawn, ...]:
 def figure_boxes(drawn: Sequence[Drawn], section: str) -> str:
     """Returns the figures of a section of the page as HTML; empty where it has none."""
     return "".join(_box(figure) for figure in drawn if figure.section == section)
+
+
+def with_figures(contents: Mapping[str, str], drawn: Sequence[Drawn]) -> dict[str, str]:
+    """Returns the sections of a page, each with its figures below what it says.
+
+    Args:
+        contents: key of a section -> HTML; see `mixwright.report.sections.in_order`.
+        drawn: the figures of the page.
+    """
+    return {key: contents.get(key, "") + figure_boxes(drawn, key) for key in SECTIONS}
 
 
 def inline(svg: str, name: str) -> str:

@@ -1,5 +1,6 @@
 """Where a result comes from: what the study's file says, and the lines that make it again."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,28 +28,22 @@ def configuration(study: Study) -> str:
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=96)
 
 
-def commands(study: Study, page: str) -> tuple[str, ...]:
+def commands(study: Study, page: str, files: Mapping[str, Path]) -> tuple[str, ...]:
     """Returns the lines of a shell that make the study, and the page alone, again.
 
     Args:
         study: the study.
-        page: the command that writes the page, with the suffixes of what it writes, such as
-            `summarise html json`.
+        page: the command that writes the page.
+        files: option of the command -> what it writes.
     """
-    word, *outputs = page.split()
-    stem = f"results/{study.name}/report/summary"
-    places = []
-    for output in outputs:
-        option, _, file = output.partition("=")
-        place = file or f"{stem}.{option}"
-        places.append(f"--{option} {place}")
+    places = [f"--{option} {shlex.quote(str(path))}" for option, path in files.items()]
     run = "snakemake --cores all"
     file = _file_of(study)
     if file != "config/config.yaml":
         run += f" --configfile {file}"
     return (
         run,
-        f"mixwright {word} --study results/{study.name}/study.json {' '.join(places)}",
+        f"mixwright {page} --study results/{study.name}/study.json {' '.join(places)}",
     )
 
 

@@ -150,7 +150,7 @@ def signed(value: float) -> str:
 def _gain(ends: Intervals, metric: Metric) -> str:
     """The predicted gain with its interval; where the runs cannot tell, their verdict alone."""
     if str(ends.get("verdict", "")).startswith(CANNOT):
-        return escape(ends["verdict"])
+        return f'<span class="words">{escape(ends["verdict"])}</span>'
     gain = ends["gain"]
     # A gain is what a loss falls by, and what an accuracy rises by.
     sign = 1 if metric.higher else -1

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mixwright.corpus.counts import extents
+from mixwright.corpus.counts import Extent, extents
 from mixwright.learners import TEXT, Learner
+from mixwright.report.answer import NO_ANSWER, Answer
+from mixwright.report.answer_of_finals import answer_of_finals
 from mixwright.report.answered import (
     FinalAnswers,
     ProxyAnswers,
@@ -25,13 +27,17 @@ from mixwright.report.caveats import Caveat, check_reference, find_caveats, seri
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.conclusion import conclude, method_of
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.cost import Spent
+from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
+from mixwright.report.limits import limits_of
+from mixwright.report.next_steps import after_finals
 from mixwright.report.results import Records
 from mixwright.report.split_caveats import split_caveats
 from mixwright.report.totals import totals
-from mixwright.report.your_data import DataRow, data_rows
+from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
-from mixwright.trust.intervals import Difference
+from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
 
 
@@ -94,6 +100,15 @@ class Summary:
     tasks: tuple[TaskRow, ...] = ()  # of lm-evaluation-harness
     answers: tuple[FinalAnswers, ...] = ()  # a row a target of questions and a number
     proxies_answers: tuple[ProxyAnswers, ...] = ()
+    # what the page says first, with the mixture to copy
+    answer: Answer = NO_ANSWER
+    next: tuple[str, ...] = ()  # what to do with it, a sentence each
+    limits: tuple[str, ...] = ()  # which bounds hold the mixture back, a sentence each
+    lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
+    spent: tuple[Spent, ...] = ()  # what each stage took
+    settings: str = ""  # the study's keys that are not their defaults, as YAML
+    commands: tuple[str, ...] = ()  # lines of a shell that make the page again
+    explorer: Explorer | None = None
 
     def arm(self, mixer: str) -> ArmSummary:
         """Returns the summary of one mixer's mixture."""
@@ -144,7 +159,8 @@ def summarise(
     targets, learner = study.target_weights, learner_of(study)
     comparison = compare(scores, targets, learner, documents)
     cells = by_target(scores, targets, learner, documents, mixtures)
-    headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
+    candidates = comparison.without(_references(study, comparison))
+    headline, detail, chosen = conclude(candidates)
     signals = target_signals(design, minimised_losses(losses, study.chosen))
     sizes = extents(domains)
     caveats = [
@@ -177,10 +193,34 @@ def summarise(
         by_target=cells,
         backtest=backtest or {},
         transfer=transfer or {},
-        data=data_rows(domains, mixtures, chosen),
+        data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_finals(scores, study.learner, documents),
         proxies_answers=of_proxies(design, losses),
+        answer=answer_of_finals(study, learner, candidates, detail, cells, mixtures, chosen),
+        next=after_finals(study, candidates, chosen),
+        limits=_limits(study, mixtures, candidates, chosen, sizes),
+        lost_targets=target_lines(texts or {}),
     )
+
+
+def _limits(
+    study: Study,
+    mixtures: Records,
+    comparison: Comparison,
+    chosen: str,
+    sizes: Mapping[str, Extent],
+) -> tuple[str, ...]:
+    """What limits the mixture to use; where that is natural, what limits the best of the others."""
+    names = [chosen]
+    if chosen == REFERENCE:
+        names = [str(arm) for arm in comparison.means.index if arm != REFERENCE]
+    for mixture in mixtures:
+        if names and mixture["mixer"] == names[0] and "goal" not in mixture:
+            lines = limits_of(study, mixture, sizes)
+            if chosen == REFERENCE:
+                return (f"Of the mixture of {names[0]}, the best of the others:", *lines)
+            return lines
+    return ()
 
 
 def proxy_tokens(design: pd.DataFrame, roles: Sequence[str]) -> int:

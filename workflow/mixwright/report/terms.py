@@ -94,7 +94,7 @@ def _noted(words: str, waiting: dict[str, str]) -> str:
     text = ""
     end = 0
     for start, (stop, term) in sorted(places.items()):
-        note = f'<span class="gloss"> ({waiting.pop(term)}) </span>'
+        note = f'<span class="gloss"> ({waiting.pop(term)})</span>'
         text += f'{words[end:start]}<dfn tabindex="0">{words[start:stop]}{note}</dfn>'
         end = stop
     return text + words[end:]

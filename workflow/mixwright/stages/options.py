@@ -181,6 +181,7 @@ OPTIONS = {
     "surface.study": "study.json: the surface then has the goal and the bounds of the study",
     "surface.domains": "domains.parquet of the study; none: the one beside study.json",
     "status.study": "study.json of the study; none: the only study under results/",
+    "watch": "go on showing it until the study is done, or Ctrl+C",
     "transfer.study": "study.json; none: two tables of your own are compared",
     "summary": "summary.json of a study",
     "table": "table to write (.parquet)",
