@@ -1,123 +1,183 @@
-"""The pages of studies in a browser: read by everybody, on any screen, and without the network."""
+"""What every page of results keeps to: for eyes, hands, screens and printers of all kinds."""
 
+import csv
+import io
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
 
-import made_pages
+import audited_pages
 from browser import Opener, audit, wide
-from mixwright.proposals.export.inputs.mixtures import read_wanted
-from mixwright.report.page import summary_page
 
-# those with figures are below
-KINDS = ("finals: no winner", "finals: many domains", "proposals: predicted better")
-PAGES = made_pages.pages()
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+MOST_BYTES = 2_000_000
+# What the keyboard must reach. Of a group of radio buttons one is reached, and arrows go on.
+REACHABLE = """
+() => {
+  const places = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
+  const names = [];
+  const groups = new Set();
+  document.querySelectorAll(places).forEach((element, number) => {
+    if (!element.checkVisibility() || element.disabled) return;
+    if (element.type === 'radio') {
+      if (groups.has(element.name)) return;
+      groups.add(element.name);
+    }
+    element.dataset.place = element.type === 'radio' ? `radio ${element.name}` : number;
+    names.push(element.dataset.place);
+  });
+  document.querySelectorAll('input[type=radio]').forEach((element) => {
+    element.dataset.place = `radio ${element.name}`;
+  });
+  return names;
+}
+"""
+PLACE = "() => document.activeElement.dataset.place ?? null"
+LEVELS = "() => [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((h) => +h.tagName[1])"
+# Links to places that are not on the page, and ids that stand twice.
+LOST = """
+() => [...document.querySelectorAll('a[href^="#"]')].map((link) => link.hash.slice(1))
+  .filter((id) => id && !document.getElementById(decodeURIComponent(id)))
+"""
+TWICE = """
+() => {
+  const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
+  return ids.filter((id, place) => ids.indexOf(id) !== place);
+}
+"""
+ELSEWHERE = """
+() => [...document.querySelectorAll('[href], [src]')]
+  .map((element) => element.getAttribute('href') ?? element.getAttribute('src'))
+  .filter((address) => !/^(#|data:|blob:)/.test(address))
+"""
+TITLES = "() => [...document.querySelectorAll('figure')].map((figure) => figure.id)"
+
+Made = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def drawn_page(tmp_path_factory) -> Path:
-    """The page of a study with a winner and figures."""
-    folder = tmp_path_factory.mktemp("page")
-    page = folder / "summary.html"
-    page.write_text(summary_page(made_pages.summed(), made_pages.figures(folder)))
+def made(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The page of each kind of result, made once; without a browser none is made."""
+    pages: dict[str, Path] = {}
+
+    def page(kind: str) -> Path:
+        if kind not in pages:
+            pages[kind] = audited_pages.written(kind, tmp_path_factory.mktemp(kind))
+        return pages[kind]
+
     return page
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_page_has_no_serious_finding_and_does_not_scroll_sideways(open_page: Opener, kind):
-    html = PAGES[kind]()
-    for width, dark in ((1280, False), (400, True)):
-        page = open_page(html, width=width, dark=dark)
-        page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
-        assert audit(page) == []
-        assert not wide(page)
+kinds = pytest.mark.parametrize("kind", audited_pages.MAKERS)
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_a_page_with_figures_has_no_serious_finding(open_page: Opener, drawn_page, dark):
-    for width in (1280, 400):
-        page = open_page(drawn_page, width=width, dark=dark)
-        page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
-        assert audit(page) == []
-        assert not wide(page)
+@kinds
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_nothing_serious_is_found_by_axe(
+    open_page: Opener, made: Made, kind: str, dark: bool, width: int
+) -> None:
+    page = open_page(made(kind), width=width, dark=dark)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert "\n".join(map(str, audit(page))) == ""
 
 
-def test_figures_follow_the_theme_and_are_printed_on_white(open_page: Opener, drawn_page):
-    background = "() => getComputedStyle(document.querySelector('#figure-finals svg path')).fill"
-    light = open_page(drawn_page).evaluate(background)
-    dark_page = open_page(drawn_page, dark=True)
-    dark = dark_page.evaluate(background)
-    assert light == "rgb(255, 255, 255)" and dark == "rgb(28, 32, 36)"
-    dark_page.emulate_media(media="print", color_scheme="dark")
-    assert dark_page.evaluate(background) == light
-    paper = "() => getComputedStyle(document.body).backgroundColor"
-    assert dark_page.evaluate(paper) == "rgb(255, 255, 255)"
-    assert not dark_page.locator("nav").is_visible()
-
-
-def test_a_figure_and_its_numbers_are_handed_out_as_files(open_page: Opener, drawn_page):
-    page = open_page(drawn_page)
-    figure = page.locator("#figure-finals")
-    with page.expect_download() as download:
-        figure.get_by_role("button", name="Drawing").click()
-    drawing = Path(download.value.path()).read_text()
-    assert download.value.suggested_filename == "finals.svg"
-    assert drawing.startswith("<svg") and 'xmlns="http://www.w3.org/2000/svg"' in drawing
-    assert "var(" not in drawing and "stroke-linejoin" in drawing
-    with page.expect_download() as download:
-        figure.get_by_role("button", name="Numbers").click()
-    heads, *rows = Path(download.value.path()).read_text().splitlines()
-    written = (drawn_page.parent / "finals.csv").read_text().splitlines()
-    assert heads == written[0] and len(rows) == len(written) - 1
-
-
-def test_the_mixture_is_copied_as_it_is_read(open_page: Opener, drawn_page, tmp_path):
-    page = open_page(drawn_page)
-    page.evaluate(
-        "() => { navigator.clipboard.writeText = async text => { window.copied = text; }; }"
-    )
-    button = page.locator('button[data-copy="block-mixture"]')
-    button.focus()
-    page.keyboard.press("Enter")
-    expect(button).to_have_text("Copied")
-    file = tmp_path / "mixture.yaml"
-    file.write_text(page.evaluate("() => window.copied"))
-    (stage,) = read_wanted(file, None).stages
-    assert sum(stage.mixture.as_dict().values()) == pytest.approx(1)
-
-
-def test_a_term_is_explained_by_touch_by_keyboard_and_to_screen_readers(
-    open_page: Opener, drawn_page
-):
-    page = open_page(drawn_page, width=400)
-    term = page.locator("dfn", has_text="seeds").first
-    note = term.locator(".gloss")
-    assert "repetitions of a training" in term.inner_text()
-    assert note.bounding_box()["width"] <= 1
-    term.focus()
-    box = note.bounding_box()
-    assert box["width"] > 100 and box["x"] >= 0 and box["x"] + box["width"] <= 400
+@kinds
+@pytest.mark.parametrize("width", [1280, 400, 320])
+def test_no_page_scrolls_sideways(open_page: Opener, made: Made, kind: str, width: int) -> None:
+    page = open_page(made(kind), width=width)
+    assert not wide(page)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert not wide(page)
 
 
-def test_the_verdict_of_every_mixer_is_in_sight_on_a_phone(open_page: Opener, drawn_page):
-    page = open_page(drawn_page, width=400)
-    for cell in page.locator("#finals table tbody tr td:nth-child(2)").all():
-        box = cell.bounding_box()
-        assert box["x"] + box["width"] <= 400
+@kinds
+def test_a_page_is_small(made: Made, kind: str) -> None:
+    assert made(kind).stat().st_size < MOST_BYTES
 
 
-def test_without_javascript_nothing_is_missing_but_buttons(open_page: Opener, drawn_page):
-    page = open_page(drawn_page, javascript=False)
-    assert page.locator("#figure-finals svg").is_visible()
-    assert page.locator("#block-mixture").is_visible()
-    assert page.locator("button:visible").count() == 0
+@kinds
+def test_headings_are_in_order(open_page: Opener, made: Made, kind: str) -> None:
+    levels = open_page(made(kind)).evaluate(LEVELS)
+    assert levels[0] == 1 and levels.count(1) == 1
+    for level, following in zip(levels, levels[1:], strict=False):
+        assert following <= level + 1
 
 
-def test_the_keyboard_reaches_the_answer_and_every_table(open_page: Opener, drawn_page):
-    page = open_page(drawn_page)
-    page.keyboard.press("Tab")
-    assert page.evaluate("() => document.activeElement.getAttribute('href')") == "#answer"
-    for box in page.locator(".scroll").all():
-        assert box.get_attribute("tabindex") == "0" and box.get_attribute("aria-label")
+@kinds
+def test_every_link_leads_to_a_place_on_the_page(open_page: Opener, made: Made, kind: str) -> None:
+    page = open_page(made(kind))
+    assert page.evaluate(LOST) == []
+    assert page.evaluate(TWICE) == []
+    assert page.evaluate(ELSEWHERE) == []
+
+
+@kinds
+def test_every_figure_has_its_numbers_and_hands_out_both(
+    open_page: Opener, made: Made, kind: str
+) -> None:
+    page = open_page(made(kind))
+    names = page.evaluate(TITLES)
+    assert names and all(names)
+    for name in names:
+        figure = page.locator(f"figure[id='{name}']")
+        svg = figure.locator("svg").first
+        assert svg.get_attribute("role") == "img" and svg.get_attribute("aria-label")
+        table = figure.locator("details table")
+        heads = table.locator("thead th").all_text_contents()
+        drawing, numbers = downloads(page, name)
+        assert drawing.tag == "{http://www.w3.org/2000/svg}svg" and len(drawing)
+        assert numbers[0] == heads
+        assert len(numbers) > table.locator("tbody tr").count() > 0 or len(numbers) - 1 == (
+            table.locator("tbody tr").count()
+        )
+
+
+def downloads(page: "Page", name: str) -> tuple[ET.Element, list[list[str]]]:
+    """The drawing and the rows of numbers that the buttons of a figure hand out."""
+    texts = {}
+    for kind in ("svg", "csv"):
+        with page.expect_download() as download:
+            page.locator(f"figure[id='{name}'] button[data-download={kind}]").click()
+        assert download.value.suggested_filename.endswith(f".{kind}")
+        texts[kind] = Path(download.value.path()).read_text(encoding="utf-8")
+    return ET.fromstring(texts["svg"]), list(csv.reader(io.StringIO(texts["csv"])))
+
+
+@kinds
+def test_the_keyboard_reaches_everything(open_page: Opener, made: Made, kind: str) -> None:
+    page = open_page(made(kind))
+    wanted = page.evaluate(REACHABLE)
+    reached = []
+    for _ in range(len(wanted) + 5):
+        page.keyboard.press("Tab")
+        place = page.evaluate(PLACE)
+        if place is None or place in reached:
+            break
+        reached.append(place)
+    assert set(reached) >= set(wanted)
+
+
+@kinds
+def test_paper_shows_no_controls_and_is_light(open_page: Opener, made: Made, kind: str) -> None:
+    page = open_page(made(kind), dark=True)
+    page.emulate_media(media="print", color_scheme="dark")
+    for hidden in ("nav", "button", "input"):
+        assert not any(one.is_visible() for one in page.locator(hidden).all()), hidden
+    body = "getComputedStyle(document.body)"
+    assert page.evaluate(f"{body}.backgroundColor") == "rgb(255, 255, 255)"
+    ink = page.evaluate(f"{body}.color").removeprefix("rgb(").rstrip(")")
+    assert max(map(int, ink.split(","))) < 100
+
+
+@kinds
+def test_a_page_says_its_answer_without_scripts(open_page: Opener, made: Made, kind: str) -> None:
+    page = open_page(made(kind), javascript=False)
+    assert page.locator("h1").is_visible()
+    assert page.locator("nav a").first.is_visible()
+    assert not any(button.is_visible() for button in page.locator("button").all())

@@ -85,6 +85,7 @@ OPTIONS = {
     "domains": "domains.parquet of the study: tokens of every source and its sample",
     "surface.draws": "refits that give predictions their intervals (default 40; 0: none)",
     "draws": "refits that give the proposal its intervals (default 100; 0: no intervals)",
+    "full": "print all of it, in place of ten lines",
     "figure": "name of the figure",
     "format": "name of the trainer's format",
     "sizes": "map of sources, or PATH: TOKENS (YAML or JSON): how much there is of each",

@@ -5,9 +5,15 @@ from pathlib import Path
 
 from mixwright.files import write_json, written
 from mixwright.proposals.options import read_options
-from mixwright.report.own.drawn import NO_MATPLOTLIB, can_draw, draw_all, drawn_of, report_undrawn
+from mixwright.report.own.drawn import (
+    NO_MATPLOTLIB,
+    can_draw,
+    draw_all,
+    illustrated,
+    report_undrawn,
+)
 from mixwright.report.own.gathering import gather
-from mixwright.report.own.page import Place, page_of
+from mixwright.report.own.page import Place
 from mixwright.stages.options import NO_WORDS
 from mixwright.trust import bootstrap
 from mixwright.trust.surface.reading import open_fit
@@ -60,8 +66,11 @@ def page(
     if not can_draw():
         log.info("page: it has no figures; %s", NO_MATPLOTLIB)
     place = Place(str(fit), str(to), "" if mixture is None else str(mixture))
+    html, omitted = illustrated(result, place)
+    for name in omitted:
+        log.info("page: without the figure %s, which is large; mixwright figures draws it", name)
     with written(to) as partial:
-        partial.write_text(page_of(result, place, drawn_of(result)), encoding="utf-8")
+        partial.write_text(html, encoding="utf-8")
     log.info("%s: open it in a browser", to)
 
 

@@ -9,6 +9,7 @@ from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.report import figures, layout, proposals_summary
+from mixwright.report.brief import print_brief
 from mixwright.report.by_task import TaskRow, by_task, sentences_of
 from mixwright.report.caveats import serious_first
 from mixwright.report.cost import FINALS, Spent, recorded, spent
@@ -166,8 +167,10 @@ def _of_text(plan: Study, folder: Path) -> dict[str, Any]:
     }
 
 
-def show(summary: Path) -> None:
-    """Print the summary of a study: the headline, the mixtures, what is known of each, the caveats.
+def show(summary: Path, full: bool = False) -> None:
+    """Print the summary of a study in ten lines: the answer, how sure, its cost, the worst caveats.
+
+    With --full it prints all mixtures, what is known of each target by target, and all caveats.
 
     Example:
         mixwright show --summary results/demo/report/summary.json
@@ -182,6 +185,9 @@ def show(summary: Path) -> None:
             f"{summary}: no summary of a study ({missing[0]} is missing);"
             " give results/NAME/report/summary.json"
         )
+    if not full:
+        print_brief(known, summary)
+        return
     print_summary(known)
     page = summary.with_suffix(".html")
     if page.exists():

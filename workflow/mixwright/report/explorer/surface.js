@@ -25,7 +25,8 @@ function inputs(amounts, w, at) {
 // The target's own number of what is minimised.
 function own(number, y) {
   if (number.kind === "perplexity") return Math.exp(y);
-  if (number.kind === "accuracy") return number.whole * Math.exp(-Math.max(y, 0));
+  if (["accuracy", "probability"].includes(number.kind))
+    return number.whole * Math.exp(-Math.max(y, 0));
   return number.kind === "score" ? -y : y;
 }
 

@@ -1,9 +1,7 @@
 """The answer of a page of own tables, and what to keep in mind of it."""
 
 from collections.abc import Sequence
-
-import numpy as np
-from scipy.stats import norm
+from math import ceil, sqrt
 
 from mixwright import mixers
 from mixwright.report.answer import Answer, recipe, worth
@@ -12,15 +10,16 @@ from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.target_rows import TargetRow, predicted_goal
 from mixwright.report.proposed import VERDICTS
 from mixwright.trust.evidence import CANNOT
-from mixwright.trust.intervals import LEVEL, Interval, rank_interval
+from mixwright.trust.intervals import Interval, rank_interval
 from mixwright.trust.noise import held_out
+from mixwright.trust.power import share_to_tell
 
 NATURAL = "natural"
 MEAN = "the mean of your runs"
 # Targets that a sentence names one by one.
 NAMED = 4
-# Seeds of each mixture above which nobody tests a difference.
-MOST_SEEDS = 40
+# A rank correlation from which two digits say too little.
+NEAR_ONE = 0.95
 
 
 def reference_of(result: OwnResult) -> str:
@@ -38,6 +37,12 @@ def about(sentence: str, result: OwnResult) -> str:
     return words.replace("natural holds", "the mean of your runs holds").replace(
         "natural lies", "the mean of your runs lies"
     )
+
+
+def rank_words(rank: Interval) -> str:
+    """Returns a rank correlation with its interval, in as many digits as tell it from 1."""
+    digits = 3 if rank.value >= NEAR_ONE else 2
+    return f"{rank.value:.{digits}f} [{rank.low:.{digits}f}, {rank.high:.{digits}f}]"
 
 
 def verdict_of(result: OwnResult) -> str:
@@ -129,16 +134,16 @@ def caveats_of(result: OwnResult) -> tuple[Caveat, ...]:
 def seeds_needed(result: OwnResult) -> int | None:
     """Returns how many seeds of each mixture would tell the predicted gain from noise.
 
-    It is the least number whose 95% interval of the difference of two means is shorter than the
-    gain on either side. None where the noise of a run is unknown, or nothing is gained.
+    None where the noise of a run is unknown, or nothing is gained.
     """
     intervals = result.proposal.intervals
     noise = intervals.get("noise")
     if not noise or not intervals["gain"]["value"] > 0:
         return None
-    quantile = float(norm.ppf((1 + LEVEL) / 2))
-    ratio = noise["value"] / intervals["gain"]["value"]
-    return max(2, int(np.ceil(2 * (quantile * ratio) ** 2)))
+    # of the difference of two runs
+    error = sqrt(2) * noise["value"]
+    factor = share_to_tell(intervals["gain"]["value"], error)
+    return None if factor is None else max(2, ceil(factor))
 
 
 def _headline(result: OwnResult) -> str:
@@ -175,10 +180,9 @@ def _sure(result: OwnResult) -> tuple[str, ...]:
     sentences += _best_run(result)
     rank = rank_of(result)
     if rank is not None:
-        ends = f"[{rank.low:.2f}, {rank.high:.2f}]"
         sentences.append(
             f"{result.source.mixer} orders held-out runs with a rank correlation of"
-            f" {rank.value:.2f} {ends}, learned from {result.source.runs} runs."
+            f" {rank_words(rank)}, learned from {result.source.runs} runs."
         )
     if not result.natural_known:
         sentences.append(
@@ -214,7 +218,10 @@ def _costs(result: OwnResult, rows: Sequence[TargetRow]) -> tuple[str, ...]:
     words = ", ".join(parts)
     if len(worse) > NAMED:
         words += f" and {len(worse) - NAMED} more"
-    return (f"Predicted worse than {reference_of(result)}: {words}.",)
+    outside = ""
+    if not any(row.weight for row in worse):
+        outside = " None of them is a target of the goal."
+    return (f"Predicted worse than {reference_of(result)}: {words}.{outside}",)
 
 
 def _reasons(result: OwnResult) -> list[str]:

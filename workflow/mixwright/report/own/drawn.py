@@ -17,7 +17,7 @@ from mixwright.report.drawings import Drawn, embedded
 from mixwright.report.figures import FIGURES, MEASURED, SUFFIXES, TABLE, draw, save, tabulate
 from mixwright.report.figures.entries import FigureEntry
 from mixwright.report.own.gathering import OwnResult, settings_of
-from mixwright.report.own.page import surface_record
+from mixwright.report.own.page import Place, page_of, surface_record
 from mixwright.trust.folds import CHEAP
 from mixwright.trust.region import find_region
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 NO_MATPLOTLIB = "figures need matplotlib: pip install 'mixwright[figures]'"
 # Proposals with other seeds that a region is made of.
 SEEDS = 3
+# Bytes of a page; the largest figures are left out until it has fewer.
+LARGEST = 1_900_000
+ONE_MIXER = "it compares mixers, and a fit is of one: mixwright compare"
+NO_NATURAL = "natural is unknown: give --available"
 # A study trains; tables do not: none of these results is made of a fit.
 OF_STUDIES = "it shows what only a study makes"
 
@@ -41,14 +45,30 @@ def own_entries() -> dict[str, FigureEntry]:
     return {name: entry for name, entry in (FIGURES | MEASURED).items() if entry.own}
 
 
-def drawn_of(result: OwnResult) -> tuple[Drawn, ...]:
-    """Returns the figures for the page; none without matplotlib."""
+def illustrated(result: OwnResult, place: Place) -> tuple[str, tuple[str, ...]]:
+    """Returns the page with its figures, and the names of those that would make it too large.
+
+    There are none without matplotlib.
+    """
+    html = page_of(result, place)
     if not can_draw():
-        return ()
+        return html, ()
+    figures = list(drawn_of(result))
+    room = LARGEST - len(html.encode())
+    omitted = []
+    while figures and sum(map(_size, figures)) > room:
+        largest = max(figures, key=_size)
+        figures.remove(largest)
+        omitted.append(largest.name)
+    return page_of(result, place, figures), tuple(omitted)
+
+
+def drawn_of(result: OwnResult) -> tuple[Drawn, ...]:
+    """Returns the figures of a fit that a page shows."""
     inputs = inputs_of(result)
     with TemporaryDirectory() as folder:
         for name, entry in own_entries().items():
-            if not _missing(entry, inputs):
+            if not _reason(name, entry, inputs, result):
                 _write(name, entry, inputs, result, Path(folder), (".svg", TABLE))
         return embedded(sorted(Path(folder).glob("*.svg")))
 
@@ -67,15 +87,11 @@ def draw_all(result: OwnResult, folder: Path) -> dict[str, str]:
     inputs = inputs_of(result) | region_of(result)
     reasons = {}
     for name, entry in (FIGURES | MEASURED).items():
-        missing = _missing(entry, inputs)
-        if not entry.own:
-            reasons[name] = OF_STUDIES
-        elif missing:
-            reasons[name] = _why(missing, result)
-        else:
+        reason = _reason(name, entry, inputs, result)
+        if not reason:
             reason = _write(name, entry, inputs, result, folder, (*SUFFIXES, TABLE))
-            if reason:
-                reasons[name] = reason
+        if reason:
+            reasons[name] = reason
     return reasons
 
 
@@ -109,6 +125,22 @@ def region_of(result: OwnResult) -> dict[str, Any]:
     except MixwrightError:
         return {}
     return {"regions": [region | {"mixer": name}]}
+
+
+def _reason(name: str, entry: FigureEntry, inputs: Mapping[str, Any], result: OwnResult) -> str:
+    """Why a figure does not apply to the fit; empty where it does."""
+    if not entry.own:
+        return OF_STUDIES
+    if name == "ranks":
+        return ONE_MIXER
+    if name == "mixtures" and not result.natural_known:
+        return NO_NATURAL
+    missing = _missing(entry, inputs)
+    return _why(missing, result) if missing else ""
+
+
+def _size(figure: Drawn) -> int:
+    return len(figure.svg) + len(figure.csv)
 
 
 def _missing(entry: FigureEntry, inputs: Mapping[str, Any]) -> list[str]:

@@ -1,9 +1,13 @@
 """Options as they are typed: the line of a command that asks for the same again."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 
 from mixwright.proposals.options import Options
+
+# Columns of a line that a page shows without scrolling.
+WIDE = 66
 
 
 def option_words(options: Options) -> list[str]:
@@ -64,6 +68,20 @@ def line(command: str, *words: str) -> str:
         words: what follows the command.
     """
     return shlex.join(["mixwright", command, *words])
+
+
+def folded(words: str) -> str:
+    """Returns a long line in several that a shell joins: each but the last ends with a backslash.
+
+    It is cut before options alone, so that no quoted word is.
+    """
+    lines = [""]
+    for piece in re.split(r" (?=--)", words):
+        if lines[-1] and len(lines[-1]) + len(piece) > WIDE:
+            lines.append(f"    {piece}")
+        else:
+            lines[-1] = f"{lines[-1]} {piece}" if lines[-1] else piece
+    return " \\\n".join(lines)
 
 
 def _pairs(values: Mapping[str, float], bare: bool = False) -> Sequence[str]:

@@ -19,7 +19,7 @@ from mixwright.report.outputs import software
 from mixwright.report.own import parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
 from mixwright.report.own.gathering import OwnResult, settings_of
-from mixwright.report.own.option_words import line, option_words
+from mixwright.report.own.option_words import folded, line, option_words
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
 from mixwright.report.sections import SECTIONS, in_order
@@ -51,11 +51,11 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
     """
     rows = target_rows(result)
     propose = line("propose", "--fit", place.fit, *option_words(result.options))
-    use = (line("export", "--mixture", place.mixture or "mixture.json", "--format", "FORMAT"),)
+    use = [line("export", "--mixture", place.mixture or "mixture.json", "--format", "FORMAT")]
     if not place.mixture:
-        use = (f"{propose} --to mixture.json", *use)
+        use.insert(0, f"{propose} --to mixture.json")
     caveats = caveats_of(result)
-    answer = answer_of(result, rows, place.mixture, use)
+    answer = answer_of(result, rows, place.mixture, [folded(words) for words in use])
     contents = {
         "explore": _explore(result, place),
         "data": parts.data(result),

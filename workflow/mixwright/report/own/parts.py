@@ -1,5 +1,6 @@
 """The sections of a page of own tables, each as HTML; empty where there is nothing to say."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -10,20 +11,24 @@ from mixwright.learners import LOSS
 from mixwright.proposals.export import FORMATS
 from mixwright.report.answer import command
 from mixwright.report.frame import bullets, note, part, quantity, table, text
-from mixwright.report.own.answering import NATURAL, about, reference_of
+from mixwright.report.own.answering import NATURAL, about, rank_words, reference_of
 from mixwright.report.own.gathering import OwnResult
-from mixwright.report.own.option_words import line
+from mixwright.report.own.option_words import folded, line
 from mixwright.report.own.target_rows import TargetRow
 from mixwright.report.predictions import ranged
+from mixwright.trust.power import runs_to_tell
 from mixwright.trust.reach import TRACE
 
 # Points of a front and weights of a mixture that a cell names.
 NAMED = 4
 # Share of the largest effect in a row under which an effect has no colour.
 FAINT = 0.1
+# The least weight that words name.
+SHOWN = 0.005
 # How much more of a domain an effect is of.
 STEP = 0.01
 UNKNOWN = "–"
+OPTION = re.compile(r"(--[a-z-]+)")
 
 
 def data(result: OwnResult) -> str:
@@ -57,7 +62,7 @@ def data(result: OwnResult) -> str:
         )
     elif not epochs:
         words += " With --tokens the page shows passes over each domain."
-    return table(heads, rows, caption) + note(text(words))
+    return table(heads, rows, caption) + note(_worded(words))
 
 
 def targets(result: OwnResult, rows: Sequence[TargetRow]) -> str:
@@ -73,7 +78,7 @@ def targets(result: OwnResult, rows: Sequence[TargetRow]) -> str:
         cells += [_predicted(row), _number(row.natural), _difference(row)]
         if result.best is not None:
             cells.append(_number(row.best))
-        cells.append(UNKNOWN if row.rank is None else ranged(vars(row.rank), 2))
+        cells.append(UNKNOWN if row.rank is None else text(rank_words(row.rank)))
         lines.append(cells)
     caption = "What is predicted of the proposal, target by target"
     words = [
@@ -84,7 +89,7 @@ def targets(result: OwnResult, rows: Sequence[TargetRow]) -> str:
     ]
     if result.best is not None:
         words.append(f"The best run is {result.best.run}: what it measured, its luck included.")
-    return table(heads, lines, caption) + note(text(" ".join(words)))
+    return table(heads, lines, caption) + note(_worded(" ".join(words)))
 
 
 def limits(result: OwnResult) -> str:
@@ -113,7 +118,7 @@ def limits(result: OwnResult) -> str:
         "What would change it: other bounds (--cap, --floor, --fix, --group), other targets"
         " (--target), limits on single targets (--never-worse), or runs where these have none."
     )
-    return bullets(items) + note(text(words))
+    return bullets(items) + note(_worded(words))
 
 
 def export(result: OwnResult, file: str, propose: str) -> str:
@@ -127,7 +132,7 @@ def export(result: OwnResult, file: str, propose: str) -> str:
         f"--format takes {formats}. With --sources (a map of where each domain's prepared text"
         " lies) the file is ready to train with; mixwright check-mixture reads it back."
     )
-    return command(lines, "export") + note(text(words))
+    return command([folded(words_of) for words_of in lines], "export") + note(_worded(words))
 
 
 def trade_offs(result: OwnResult) -> str:
@@ -150,7 +155,7 @@ def trade_offs(result: OwnResult) -> str:
         " another, in that target's unit; in brackets the part of that target's range that is lost"
         " (0 % is its own best mixture, 100 % the worst of these)."
     )
-    content = table(heads, lines, caption) + note(text(words + _stand_in(result)))
+    content = table(heads, lines, caption) + note(_worded(words + _stand_in(result)))
     for (first, second), front in costs.fronts.items():
         content += part(f"Between {escape(first)} and {escape(second)}", _front(front))
     return content
@@ -182,7 +187,7 @@ def mechanism(result: OwnResult) -> str:
         "The domain gets 1 % of the training more, all others less in proportion. In thousandths"
         " of the target's unit: + is better, − is worse."
     )
-    return table(heads, lines, caption) + note(text(words + _stand_in(result)))
+    return table(heads, lines, caption) + note(_worded(words + _stand_in(result)))
 
 
 def evidence(result: OwnResult) -> str:
@@ -221,7 +226,7 @@ def _curve(result: OwnResult) -> str:
         f"{record['answer']}. Regret is how much worse the run is that the fit picks among the"
         " held-out runs than their best; the mean over the goal's targets."
     )
-    return part("What more runs would add", table(heads, lines, caption) + note(text(words)))
+    return part("What more runs would add", table(heads, lines, caption) + note(_worded(words)))
 
 
 def _noise(result: OwnResult) -> str:
@@ -294,12 +299,17 @@ def _front(front: pd.DataFrame) -> str:
     return table([*heads, "mixture"], lines, caption)
 
 
+def _worded(sentences: str) -> str:
+    """Sentences as HTML, with options in the letters of a terminal, and in one piece."""
+    return OPTION.sub(r'<code style="white-space:nowrap">\1</code>', text(sentences))
+
+
 def _largest(weights: Mapping[str, float]) -> str:
     """The largest weights in words: `web 62 %, code 21 %`."""
     order = sorted(weights, key=lambda name: (-weights[name], name))
     parts = []
     for name in order[:NAMED]:
-        if weights[name] > TRACE:
+        if weights[name] >= SHOWN:
             parts.append(f"{name} {100 * weights[name]:.0f} %")
     return ", ".join(parts)
 
@@ -360,6 +370,9 @@ def next_steps(result: OwnResult, seeds: int | None) -> str:
     for reason in evidence_of.get("reasons", ()):
         words = about(reason, result)
         items.append(text(f"{words[:1].upper()}{words[1:]}."))
+    needed = _runs_to_tell(result)
+    if needed:
+        items.append(text(needed))
     if result.curve is not None:
         items.append(text(f"More runs? {result.curve.answer()}."))
     if "noise" in result.proposal.intervals and not result.proposal.intervals["noise"]:
@@ -369,6 +382,24 @@ def next_steps(result: OwnResult, seeds: int | None) -> str:
         )
     items.append(text(_test(result, seeds)))
     return bullets(items)
+
+
+def _runs_to_tell(result: OwnResult) -> str:
+    """How many runs would tell the gain from zero; empty where it is told, or there is none."""
+    gain = result.proposal.intervals.get("gain")
+    enough = (result.proposal.intervals.get("evidence") or {}).get("reasons") == []
+    if not gain or not enough or gain["low"] > 0 or gain["value"] <= 0:
+        return ""
+    runs = result.source.runs
+    needed = runs_to_tell(gain["value"], gain["low"], gain["high"], runs)
+    if needed is None:
+        return ""
+    unit = f" {result.readout.metric.unit}".rstrip()
+    return (
+        f"If the gain is what is predicted, {gain['value']:.3f}{unit}, about {needed:,} runs would"
+        f" tell it from zero ({runs:,} are there). This takes the interval to narrow with the root"
+        " of the number of runs."
+    )
 
 
 def _test(result: OwnResult, seeds: int | None) -> str:
