@@ -12,7 +12,15 @@ import pytest
 EXPLORER = Path(__file__).parents[2] / "workflow/mixwright/report/explorer"
 # in the order of a page; each may use what stands before it
 FILES = ("surface.js", "nearest.js", "mixture.js", "pasted.js", "link.js", "solve.js")
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 # The program arrives on standard input: command lines have a longest length.
 NODE = """
 const { program, data } = JSON.parse(require("fs").readFileSync(0, "utf8"));
