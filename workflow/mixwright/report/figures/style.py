@@ -36,8 +36,8 @@ THEMED = {
     "#cc79a7": ("pink", "#e3a3c6"),
     "#56b4e9": ("sky", "#a9dcf8"),
 }
-# Less than the reference, the same, more.
-DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE)
+# Less than the reference, the same, more. None is of THEMED: cells keep their colour on dark paper.
+DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", "#0072b3")
 # Of the lines of axes.
 AXIS = "#9aa1ab"
 # Of a comparison's verdicts.
