@@ -9,6 +9,8 @@ from typing import Any
 from mixwright.report.figures.style import THEMED
 from mixwright.report.terms import explained
 
+# Before a number in an interval; an option such as --cap is none.
+MINUS = re.compile(r"(\[|, )-(?=[\d.])")
 TAGS = re.compile(r"<[^>]*>")
 # Letters from which the head of a row is long.
 LONG = 32
@@ -140,7 +142,7 @@ def bullets(items: Iterable[str]) -> str:
 
 def text(sentence: str) -> str:
     """Escapes a sentence, and writes true minus signs in its intervals."""
-    return escape(sentence).replace("[-", "[−").replace(", -", ", −")
+    return MINUS.sub(r"\1−", escape(sentence))
 
 
 def sources(provenance: Mapping[str, Any]) -> str:
