@@ -14,9 +14,9 @@ const state_of = (app) => app.history.present;
 
 // ---------------------------------------------------------------- what is worked out
 
-// Length of the run at which a law is asked: that of the goal where it is known.
-function length_of({ amounts }) {
-  return amounts !== null && amounts.goal.total !== null ? "goal" : "runs";
+// Length of the run at which a law in amounts is asked: that of a study's goal where it is known.
+function length_of({ amounts, goal }) {
+  return amounts !== null && goal.of === "study" && goal.tokens !== null ? "goal" : "runs";
 }
 
 // What follows from the state but not from the weights: worked out when anything else changed.
@@ -122,7 +122,7 @@ function paint_words(app, state) {
   const { surface, view, data, readout } = app;
   const words = [stands_for(view, surface)];
   if (app.at === "goal") words.push(`Predicted at ${tokens_words(surface.amounts.goal.total)} tokens, the final run of the goal.`);
-  else if (surface.amounts !== null) words.push("Predicted at the length of the longest run; the goal's tokens are unknown.");
+  else if (surface.amounts !== null) words.push("Predicted at the length of the longest run, none repeated.");
   write(by_id("law"), words.filter(Boolean).join(" "));
   write(by_id("level"), `${Math.round(100 * surface.interval.level)} %`);
   show(by_id("chance"), app.reading.evaluated.targets.some((target) => target.by_chance));

@@ -1,6 +1,8 @@
 // What a page says of a mixture, as numbers and words: the goal, its refits, passes, the file to
 // download. Nothing here touches the page.
 
+// what passes may exceed a limit by, in shares: rounding
+const ROUGHLY = 1 + 1e-9;
 // passes over a source from which on a further one teaches much less (arXiv 2305.16264)
 const MANY_PASSES = 4;
 // a Readout's own units (goal.py)
@@ -130,12 +132,13 @@ function passes_words(weight, passes_made, budget, max_epochs) {
   if (budget === null) return { words: "", warn: false };
   const tokens = `${tokens_words(weight * budget)} tokens`;
   if (passes_made === null) return { words: tokens, warn: false };
-  const words = `${tokens}, ${Number(passes_made.toPrecision(passes_made < 10 ? 2 : 3))} passes`;
-  if (max_epochs !== null && passes_made > max_epochs * (1 + 1e-9))
+  const count = Number(passes_made.toPrecision(passes_made < 10 ? 2 : 3));
+  const words = `${tokens}, ${count} ${count === 1 ? "pass" : "passes"}`;
+  if (max_epochs !== null && passes_made > max_epochs * ROUGHLY)
     return { words: `${words}: over the study's limit of ${max_epochs}`, warn: true };
-  if (passes_made > MANY_PASSES)
+  if (passes_made > MANY_PASSES * ROUGHLY)
     return { words: `${words}: over ${MANY_PASSES}, more passes teach little`, warn: true };
-  if (passes_made > 1)
+  if (passes_made > ROUGHLY)
     return { words: `${words}: more than there is, so it repeats`, warn: false };
   return { words, warn: false };
 }
@@ -182,7 +185,7 @@ function proposal_of(reading) {
     const { level, refits: draws } = surface.interval;
     content.intervals = { level, draws, predicted: pairs(({ low, high }) => [low, high]) };
   }
-  content.active_bounds = touched(reading.limits, weights);
+  content.active_bounds = touched(weights, reading.limits);
   content.notes = reading.notes;
   content.provenance = {
     made: "in the explorer of a page of mixwright", page: data.name, mixer: view.mixer, law: surface.law,
