@@ -196,6 +196,15 @@ def test_a_small_step_of_a_slider_moves_no_weight_far(kind):
         assert change.max() < 8 * 0.005 + 1e-9
 
 
+def test_a_mixture_outside_the_limits_comes_inside_with_the_first_move():
+    capped = written([0, 0.1, 0, 0], [0.3, 1, 0.5, 1], [Group("g", (2, 3), 0.0, 0.4)])
+    moves = [[[0.8, 0, 0.1, 0.1], k, value, [], capped] for k in range(4) for value in (0, 0.2, 1)]
+    for moved in run(MOVES, moves):
+        assert moved["broken"] == [] and sum(moved["w"]) == pytest.approx(1, abs=1e-12)
+    [nothing] = run(MOVES.replace("moved(weights, k, value", "moved(weights, k, NaN"), moves[:1])
+    assert nothing["w"] == moves[0][0]
+
+
 def test_zeros_are_used_where_nothing_else_has_room_and_share_alike():
     free = written([0] * 4, [1] * 4)
     capped = written([0] * 4, [1, 0.35, 1, 1])
