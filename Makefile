@@ -78,6 +78,7 @@ docs: install ## write the tables of config keys and of mixers from their regist
 
 bench: install ## run the benchmarks
 	$(BIN)/python benchmarks/parse.py
+	$(BIN)/python benchmarks/explorer.py
 	$(BIN)/python benchmarks/mixers.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/designs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/schedules.py
@@ -88,6 +89,7 @@ bench: install ## run the benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/expected.py --planted
 	$(BIN)/python benchmarks/fuzz_tables.py
 	$(BIN)/python benchmarks/fuzz_studies.py
+	$(BIN)/python benchmarks/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
 	$(BIN)/python benchmarks/proxies_gpu.py
 

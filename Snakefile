@@ -9,6 +9,8 @@
 #                another study
 #            snakemake --cores 2 proposals
 #                up to the proposals and a page of them; no final model is trained
+#            snakemake --cores 2 figures
+#                its figures and the numbers behind them, with what they need
 #            snakemake --cores 2 --configfile config/studies/regmix_pile.yaml
 #                runs that others measured; nothing is trained
 #            snakemake --cores 1 prune
@@ -47,7 +49,8 @@
 #            results/{study}/scores/{pack}.parquet    and scored
 #            results/{study}/task_scores/{pack}.parquet  on tasks too, where the study names some;
 #                                                     task_answers/ question by question
-#            results/{study}/report/                  figures, tables, summary
+#            results/{study}/report/{figure}.svg      figures, with .csv, .pdf and .png beside each
+#            results/{study}/report/                  summary, proposals: pages and their numbers
 #            results/{study}/progress/{pack}.json     progress of a running training job, which
 #                                                     `mixwright status` reads
 #            results/store/                           computed runs by the hash of their content,
@@ -95,6 +98,7 @@ wildcard_constraints:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/public.smk"
 include: "workflow/rules/mixers.smk"
+include: "workflow/rules/figures.smk"
 
 
 if STUDY.measured:
@@ -127,6 +131,13 @@ rule proposals:
         f"{proposals_page(STUDY, RESULTS_FOLDER)}.html",
         SURFACES,
         LOST,
+    localrule: True
+
+
+# All figures of the study: `snakemake figures`. One that is deleted is drawn again, alone.
+rule figures:
+    input:
+        figure_files(STUDY, RESULTS_FOLDER, suffixes=DRAWN),
     localrule: True
 
 

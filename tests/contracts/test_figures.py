@@ -14,30 +14,43 @@ from matplotlib.figure import Figure
 
 import figure_results
 from mixwright.report import figures
-from mixwright.report.figures import FIGURES, MEASURED, FigureEntry, draw, draw_figure, tabulate
+from mixwright.report.figures import (
+    FIGURES,
+    MEASURED,
+    SUFFIXES,
+    TABLE,
+    FigureEntry,
+    draw,
+    draw_figure,
+    tabulate,
+)
+from mixwright.report.sections import SECTIONS
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-figure.md"
 trained = cache(figure_results.trained)
 measured = cache(figure_results.measured)
 
 
-def inputs_of(name, optional=True):
+def made_up(name):
+    """Results of a kind of study that shows the figure."""
+    return trained() if name in FIGURES else measured()
+
+
+def inputs_of(name, optional=True, results=None):
     """The made-up results that a figure asks for."""
     entry = figures.entry(name)
     names = [*entry.inputs, *(entry.optional if optional else ())]
-    results = trained() if name in FIGURES else measured()
+    results = results or made_up(name)
     for result in names:
         assert result in results, f"tests/support/figure_results.py has no {result}: add one"
     return {result: results[result] for result in names}
 
 
 def drawn(name, inputs):
-    """The figure, and its table where it has one."""
-    if name in FIGURES:
-        return draw(name, **inputs)
+    """The figure, of its table."""
     table = tabulate(name, **inputs)
     assert len(table)
-    return draw(name, table=table)
+    return draw(name, table)
 
 
 def svg(name, inputs, path):
@@ -67,35 +80,39 @@ def check_figure(name, folder):
     other = {key: shuffled(value) for key, value in inputs.items()}
     assert svg(name, other, folder / "shuffled.svg") == once, "sort what the figure goes through"
     paths = figure_results.write(inputs, folder)
-    draw_figure(name, paths, folder / "read.svg")
+    files = [folder / f"read{suffix}" for suffix in (*SUFFIXES, TABLE)]
+    draw_figure(name, paths, files)
     assert (folder / "read.svg").read_bytes() == once
+    assert (folder / "read.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "read.pdf").read_bytes().startswith(b"%PDF")
+    written = pd.read_csv(folder / "read.csv")
+    figures.save(draw(name, written), folder / "table.svg")
+    assert (folder / "table.svg").read_bytes() == once, "draw the table alone"
 
 
-@pytest.mark.parametrize("name", [*FIGURES, *MEASURED])
+@pytest.mark.parametrize("name", FIGURES | MEASURED)
 def test_every_figure_draws_the_same_from_tables_in_any_order_and_from_files(name, tmp_path):
     check_figure(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", MEASURED)
-def test_the_table_behind_a_figure_is_written(name, tmp_path):
-    paths = figure_results.write(inputs_of(name), tmp_path)
-    draw_figure(name, paths, tmp_path / "figure.png", tmp_path / "table.csv")
-    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    table = tabulate(name, **inputs_of(name))
-    written = pd.read_csv(tmp_path / "table.csv")
-    assert list(written.columns) == list(table.columns) and len(written) == len(table)
-
-
-def test_names_and_headings_are_used_once():
-    assert not FIGURES.keys() & MEASURED.keys()
+def test_a_name_has_one_figure_and_a_heading_is_used_once():
+    for name in FIGURES.keys() & MEASURED.keys():
+        assert FIGURES[name] is MEASURED[name]
     for registry in (FIGURES, MEASURED):
         titles = [entry.title for entry in registry.values()]
         assert len(set(titles)) == len(titles)
 
 
+def test_every_figure_stands_in_a_section_and_says_what_it_shows():
+    for entry in (*FIGURES.values(), *MEASURED.values()):
+        assert entry.section in SECTIONS
+        assert entry.caption[0].isupper() and entry.caption.endswith(".")
+        assert entry.caption.count(". ") == 0, "one sentence"
+
+
 def test_every_file_of_a_figure_is_listed():
     folder = Path(figures.__file__).parent
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "style"}
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "entries", "style"}
     registry = {**FIGURES, **MEASURED}
     assert files == {entry.module.partition(":")[0] for entry in registry.values()}
 

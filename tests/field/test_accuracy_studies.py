@@ -234,7 +234,7 @@ def test_pages_and_figures_show_the_unit(made, tmp_path):
     measured = 100 * made.planted.shares[:, :2].mean(axis=1)
     assert sorted(of_goal.actual) == pytest.approx(sorted(measured))
     for name, rows in (("published", published), ("tested", tested_rows)):
-        drawn = draw(name, table=rows)
+        drawn = draw(name, rows)
         text = [drawn.get_supxlabel(), *(axes.get_xlabel() for axes in drawn.axes)]
         assert "points of accuracy" in " ".join(text)
     ranks = tabulate(

@@ -11,7 +11,7 @@ from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.report.by_target import by_target
 from mixwright.report.comparison import compare
-from mixwright.report.figures import draw, entry
+from mixwright.report.figures import draw, entry, tabulate
 from mixwright.report.outputs import as_json
 from mixwright.report.page import summary_page
 from mixwright.report.summary import summarise
@@ -111,4 +111,5 @@ def test_figures_are_drawn_of_what_has_a_score(figure, lost):
         results[name] = frame[~gone]
     registered = entry(figure)
     names = [*registered.inputs, *registered.optional]
-    assert draw(figure, **{name: results[name] for name in names if name in results})
+    table = tabulate(figure, **{name: results[name] for name in names if name in results})
+    assert draw(figure, table).axes

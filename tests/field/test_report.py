@@ -131,7 +131,7 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         for name, value in attributes:
-            if name in ("src", "href") and not value.startswith("data:"):
+            if name in ("src", "href") and not value.startswith(("data:", "#")):
                 self.links.append(value)
         if tag not in ("meta", "img", "br"):
             self.open.append(tag)
@@ -360,7 +360,7 @@ def test_a_measured_study_without_test_sets_has_figures_of_its_held_out_runs(tmp
     for name in ("ranks", "tested"):
         table = tabulate(name, validation=frame, study=plan)
         assert set(table.test) == {"held out"}
-        assert draw(name, table=table).axes
+        assert draw(name, table).axes
 
 
 def proposed(name, verdict):

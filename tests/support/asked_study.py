@@ -174,9 +174,9 @@ class Shop:
             documents = self.at(f"final_documents/{pack}.parquet")
             final.evaluate_finals(self.file, models, self.shards, self.targets, scores, documents)
         page = self.at("report/summary.html")
-        for figure in ("finals", "predicted", "domains", "noise", "loss_curves"):
-            report.draw_figure(figure, self.file, self.at(f"report/{figure}.svg"))
-        report.draw_figure("mixtures", self.file, self.at("report/mixtures.svg"))
+        for figure in ("mixtures", "finals", "predicted", "domains", "noise", "loss_curves"):
+            files = [self.at(f"report/{figure}.{suffix}") for suffix in ("svg", "csv")]
+            report.draw_figure(figure, self.file, files)
         proposed = self.at("report/proposals.html")
         report.summarise_proposals(self.file, proposed, proposed.with_suffix(".json"))
         report.summarise(

@@ -98,12 +98,13 @@ def check_outputs(command: str, options: Mapping[str, Any]) -> None:
     Raises:
         MixwrightError: nothing can be written there, or it is also what the command reads.
     """
-    outputs = {}
+    outputs = []
     for option, value in options.items():
         kind = OUTPUTS.get(f"{command}.{option}", OUTPUTS.get(option))
         if kind and value is not None:
-            outputs[option] = (value, kind)
-    for option, (path, kind) in outputs.items():
+            places = value if isinstance(value, list) else [value]
+            outputs += [(option, path, kind) for path in places]
+    for option, path, kind in outputs:
         words = f"--{option.replace('_', '-')}"
         try:
             check_place(path, kind)
@@ -282,8 +283,7 @@ def _explanation(command: str, known: Option) -> str:
     if option == "format":
         return f"{text}: {', '.join(FORMATS)}"
     if option == "figure":
-        by_command = {"draw-figure": FIGURES, "draw-measured": MEASURED}
-        return f"{text}: {', '.join(by_command.get(command, FIGURES | MEASURED))}"
+        return f"{text}: {', '.join(FIGURES | MEASURED)}"
     return text
 
 

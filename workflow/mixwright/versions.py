@@ -30,5 +30,5 @@ VERSIONS = {
     "final": 1,
     "evaluate": 3,
     "tasks": 1,
-    "report": 5,
+    "report": 6,
 }

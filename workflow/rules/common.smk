@@ -35,6 +35,8 @@ from mixwright.jobs.resources import (
 )
 from mixwright.proposals.export.inputs.planned import check_exports, export_settings
 from mixwright.report.layout import (
+    DRAWN,
+    ON_PAGE,
     drawn,
     export_files,
     figure_files,

@@ -4,7 +4,7 @@
 #           of a swarm: tests/{mixer}.parquet, subsets/{mixer}.parquet, regions/{mixer}.json,
 #           predictions.parquet
 #           of published optima: ladder.parquet
-#           report/{figure}.svg with .csv, summary.html, summary.json
+#           report/summary.html, summary.json
 
 
 rule import_runs:
@@ -172,40 +172,10 @@ rule predict_mixtures:
         " --to {output:q} 2>&1 | tee {log:q}"
 
 
-rule draw_measured:
-    input:
-        unpack(lambda wc: figure_paths(STUDY, RESULTS_FOLDER, wc.figure)),
-    output:
-        figure=report(
-            "results/{study}/report/{figure}.svg",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
-        ),
-        table=report(
-            "results/{study}/report/{figure}.csv",
-            caption="../report/figure.rst",
-            category="Tables",
-            labels={"table": "{figure}"},
-        ),
-    log:
-        "logs/{study}/draw_measured/{figure}.log",
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        spec=digest(STUDY.target_weights),
-        version=VERSIONS["report"],
-    shell:
-        "python -m mixwright draw-measured --study results/{wildcards.study}/study.json"
-        " --figure {wildcards.figure} --to {output.figure:q} --table {output.table:q}"
-        " 2>&1 | tee {log:q}"
-
-
 rule summarise_measured:
     input:
         **result_paths(STUDY, RESULTS_FOLDER),
-        figures=figure_files(STUDY, RESULTS_FOLDER),
+        figures=figure_files(STUDY, RESULTS_FOLDER, suffixes=ON_PAGE),
         exports=EXPORTS,
     output:
         html=report(

@@ -1,30 +1,7 @@
-# REQUIRES  results/{study}/design/{role}.parquet, losses/, validation/, mixtures/, scores/,
-#           final_documents/, backtest.json, transfer.json
-# PRODUCES  results/{study}/report/{figure}.svg, summary.html, summary.json, finals.parquet
+# REQUIRES  results/{study}/design/{role}.parquet, losses/, validation/, mixtures/, surfaces/,
+#           scores/, final_documents/, backtest.json, transfer.json
+# PRODUCES  results/{study}/report/summary.html, summary.json, finals.parquet
 #           report/proposals.html, proposals.json; with `finals: none` they are the summary
-
-
-rule draw_figure:
-    input:
-        unpack(lambda wc: figure_paths(STUDY, RESULTS_FOLDER, wc.figure)),
-    output:
-        report(
-            "results/{study}/report/{figure}.svg",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
-        ),
-    log:
-        "logs/{study}/draw_figure/{figure}.log",
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        spec=digest([STUDY.target_weights, *CHOSEN] if CHOSEN else STUDY.target_weights),
-        version=VERSIONS["report"],
-    shell:
-        "python -m mixwright draw-figure --study results/{wildcards.study}/study.json"
-        " --figure {wildcards.figure} --to {output:q} 2>&1 | tee {log:q}"
 
 
 rule summarise:
@@ -32,7 +9,8 @@ rule summarise:
         **result_paths(STUDY, RESULTS_FOLDER),
         shards=SHARDS,
         targets=TARGETS,
-        figures=figure_files(STUDY, RESULTS_FOLDER),
+        surfaces=SURFACES,
+        figures=figure_files(STUDY, RESULTS_FOLDER, suffixes=ON_PAGE),
         exports=EXPORTS,
     output:
         html=report(
@@ -66,7 +44,8 @@ rule summarise_proposals:
         fits=fit_paths(STUDY, RESULTS_FOLDER),
         shards=SHARDS,
         targets=TARGETS,
-        figures=figure_files(STUDY, RESULTS_FOLDER, finals=False),
+        surfaces=SURFACES,
+        figures=figure_files(STUDY, RESULTS_FOLDER, finals=False, suffixes=ON_PAGE),
         exports=EXPORTS,
     output:
         html=report(

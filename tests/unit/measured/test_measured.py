@@ -228,7 +228,7 @@ def test_every_figure_has_a_table_and_the_summary_says_who_was_chosen_and_how(
         found = tabulate(
             name, **{what: asked if what == "study" else read[what] for what in entry.inputs}
         )
-        assert len(found) and draw(name, table=found).axes
+        assert len(found) and draw(name, found).axes
     said = summarise(asked, mixtures=proposals, **read)
     assert (
         said.chosen == "effective-data"

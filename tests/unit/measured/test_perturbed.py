@@ -229,7 +229,7 @@ def test_every_figure_has_a_table_and_the_summary_says_how_far_each_mixer_goes(a
         found = tabulate(
             name, **{what: read[what] for what in MEASURED[name].inputs + MEASURED[name].optional}
         )
-        assert len(found) and draw(name, table=found).axes
+        assert len(found) and draw(name, found).axes
     alone = tabulate("optimum", mixtures=read["mixtures"], design=design)
     assert set(alone.origin) == {"proposed"} and set(alone.mixer) == {"autoscale", "published"}
     assert alone.groupby("mixer").amount.sum().to_numpy() == pytest.approx([3, 3])

@@ -15,7 +15,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.learners import LEARNERS
 from mixwright.report.by_target import by_target
-from mixwright.report.figures import FIGURES, draw, draw_figure
+from mixwright.report.figures import FIGURES, draw, draw_figure, tabulate
 from mixwright.report.figures.domains import local_mean
 from mixwright.report.figures.mixtures import in_order, percent
 from mixwright.report.layout import drawn
@@ -28,6 +28,10 @@ def inputs_of(name):
     return {result: results[result] for result in FIGURES[name].inputs}
 
 
+def drawn_of(name):
+    return draw(name, tabulate(name, **inputs_of(name)))
+
+
 def words(figure):
     return " ".join(
         text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))
@@ -35,7 +39,7 @@ def words(figure):
 
 
 def test_finals_show_the_difference_of_every_arm():
-    text = words(draw("finals", **inputs_of("finals")))
+    text = words(drawn_of("finals"))
     assert (
         all(arm in text for arm in study_tables.ARMS) and "Does any mixture beat natural?" in text
     )
@@ -45,7 +49,7 @@ def test_finals_show_the_difference_of_every_arm():
 def test_mixtures_start_with_natural_and_frame_the_caps():
     ordered = [mixture["mixer"] for mixture in in_order(study_tables.mixtures())]
     assert ordered[0] == "natural" and set(ordered) == set(study_tables.ARMS)
-    drawn = draw("mixtures", mixtures=study_tables.mixtures())
+    drawn = drawn_of("mixtures")
     assert sum(not patch.get_fill() for patch in drawn.axes[0].patches) == 1
     text = words(drawn)
     weight = next(
@@ -58,15 +62,14 @@ def test_mixtures_start_with_natural_and_frame_the_caps():
         and "Small: 95% interval of refits" in text
         and f"{percent(0.8 * weight)}–{percent(1.25 * weight)}" in text
     )
-    assert "interval" not in words(
-        draw("mixtures", mixtures=[m | {"intervals": {}} for m in study_tables.mixtures()])
-    )
+    bare = tabulate("mixtures", mixtures=[m | {"intervals": {}} for m in study_tables.mixtures()])
+    assert "interval" not in words(draw("mixtures", bare))
 
 
 def test_targets_show_every_arm_s_value_and_frame_what_lies_beyond_its_interval():
     learner = LEARNERS["causal-lm"]
     cells = by_target(study_tables.scores(), dict.fromkeys(study_tables.TARGETS, 1.0), learner)
-    drawn = draw("targets", **inputs_of("targets"))
+    drawn = drawn_of("targets")
     decided = [
         cell
         for row in cells.values()
@@ -92,7 +95,7 @@ def test_percent_tells_zero_from_little():
 
 def test_mixtures_need_natural():
     with pytest.raises(MixwrightError, match="natural"):
-        draw("mixtures", mixtures=[{"mixer": "regmix", "weights": {"a": 1.0}}])
+        tabulate("mixtures", mixtures=[{"mixer": "regmix", "weights": {"a": 1.0}}])
 
 
 def test_predicted_panels_are_sorted_by_rank_correlation():
@@ -103,13 +106,13 @@ def test_predicted_panels_are_sorted_by_rank_correlation():
         list(ranks.index) == ["effective-data", "regmix", "mixmin", "autoscale"]
         and ranks.is_monotonic_decreasing
     )
-    drawn = draw("predicted", **inputs_of("predicted"))
+    drawn = drawn_of("predicted")
     assert [axes.get_title("left") for axes in drawn.axes] == list(ranks.index)
     assert f"ρ = {ranks['regmix']:.2f}" in words(drawn)
 
 
 def test_domains_have_a_panel_each():
-    drawn = draw("domains", **inputs_of("domains"))
+    drawn = drawn_of("domains")
     assert {axes.get_title("left") for axes in drawn.axes} == set(study_tables.DOMAINS)
 
 
@@ -140,7 +143,8 @@ def test_noise_draws_without_repeats_and_with_a_diverged_run():
         and signals.signal_to_noise.isna().all()
         and (signals.repeats == 0).all()
     )
-    assert draw("noise", design=design, losses=losses, study=Study(study_tables.study()))
+    made = {"design": design, "losses": losses, "study": Study(study_tables.study())}
+    assert draw("noise", tabulate("noise", **made)).axes
 
 
 def test_stage_reads_files_and_names_what_is_missing(tmp_path):
@@ -164,7 +168,9 @@ def test_a_study_with_several_goals_shows_targets_in_place_of_mixtures():
 
 def test_only_models_that_a_unigram_model_can_stand_beside_show_their_noise():
     for learner in LEARNERS:
-        assert FIGURES["noise"].shown(Study({"learner": learner})) == (learner != "trees")
+        assert FIGURES["noise"].shown(Study({"learner": learner, "mixers": {"regmix": {}}})) == (
+            learner != "trees"
+        )
 
 
 def test_the_registry_imports_nothing_heavy():

@@ -13,6 +13,9 @@ from mixwright.report.figures import FIGURES, MEASURED, entry
 from mixwright.study.study import PROXIES, Study
 
 Folder = Path | str
+# Suffixes of the files that a study writes of a figure; a page shows the first two.
+DRAWN = ("svg", "csv", "pdf", "png")
+ON_PAGE = DRAWN[:2]
 # Results that final models make.
 OF_FINALS = ("finals", "curves", "scores", "documents", "task_scores", "task_answers")
 
@@ -111,12 +114,18 @@ def target_paths(study: Study, folder: Folder) -> list[Path]:
     return [Path(folder) / "targets" / f"{target}.npz" for target in study.targets]
 
 
+def drawn_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
+    """Returns name -> files of every result that figures read, of all roles of runs."""
+    return result_paths(study, folder) | {
+        "design": table_paths(study, folder, "design", PROXIES),
+        "losses": table_paths(study, folder, "losses", PROXIES),
+        "surfaces": surface_paths(study, folder),
+    }
+
+
 def drawn(study: Study) -> list[str]:
     """Returns the figures whose results this study makes, in the order of the page."""
-    results = {name for name, files in result_paths(study, "").items() if files}
-    # Figures of losses show the swarm.
-    if "swarm" not in study.runs:
-        results.discard("losses")
+    results = {name for name, files in drawn_paths(study, "").items() if files}
     results.add("study")
     registry = MEASURED if study.measured else FIGURES
     names = []
@@ -126,18 +135,27 @@ def drawn(study: Study) -> list[str]:
     return names
 
 
-def figure_files(study: Study, folder: Folder, finals: bool = True) -> list[str]:
+def figure_files(
+    study: Study,
+    folder: Folder,
+    finals: bool = True,
+    suffixes: Iterable[str] = ("svg",),
+) -> list[str]:
     """Returns the files of the figures that this study draws.
 
     Args:
         study: the study.
         folder: its results folder.
         finals: whether those of final models are among them.
+        suffixes: which files of each figure, of DRAWN.
     """
     names = drawn(study)
     if not finals:
         names = [name for name in names if not {*OF_FINALS} & {*entry(name).inputs}]
-    return _files(folder, "report", names, "svg")
+    files = []
+    for suffix in suffixes:
+        files += _files(folder, "report", names, suffix)
+    return files
 
 
 def figure_paths(study: Study, folder: Folder, figure: str) -> dict[str, list[str]]:
@@ -146,7 +164,7 @@ def figure_paths(study: Study, folder: Folder, figure: str) -> dict[str, list[st
     Raises:
         MixwrightError: the figure is unknown, or needs a result that this study does not make.
     """
-    results = result_paths(study, folder)
+    results = drawn_paths(study, folder)
     registered = entry(figure)
     for name in registered.inputs:
         if name != "study" and not results.get(name):

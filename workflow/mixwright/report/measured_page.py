@@ -8,13 +8,11 @@ from typing import Any
 
 from mixwright.files import written
 from mixwright.learners import Metric
-from mixwright.report.figures import MEASURED
+from mixwright.report.drawings import embedded, figure_boxes
 from mixwright.report.figures.ranks import HELD_OUT
 from mixwright.report.frame import (
     bullets,
     document,
-    drawn,
-    embedded,
     heading,
     note,
     section,
@@ -40,12 +38,11 @@ def write_page(
         figures: SVG files, named as in MEASURED.
         html: file of the page.
     """
-    titles = {name: entry.title for name, entry in MEASURED.items()}
     notes = [text(sentence) for sentence in summary.notes]
     body = [
         heading(summary.study, summary.headline, summary.detail),
         _results(summary),
-        drawn(embedded(figures, titles)),
+        section("The evidence", figure_boxes(embedded(figures), "evidence")),
         section("What to keep in mind", bullets(notes)),
         sources(provenance),
     ]
@@ -99,7 +96,8 @@ def _ranks(summary: Measured) -> str:
         f" mean of all targets / mean of the goal's targets ({', '.join(summary.targets)})."
         f" The set '{HELD_OUT}' is the cross-validation inside the swarm."
     )
-    return section("Which mixer ranks unseen runs best", _table(heads, rows, reading))
+    title = "Which mixer ranks unseen runs best"
+    return section(title, _table(heads, rows, title, reading))
 
 
 def _published(summary: Measured) -> str:
@@ -121,8 +119,8 @@ def _published(summary: Measured) -> str:
         " and in brackets the mixture's place."
         " Nothing was trained on these mixtures."
     )
-    content = _table(["mixture", *mixers], rows, reading)
-    return section("Published mixtures beside the proposals", content)
+    title = "Published mixtures beside the proposals"
+    return section(title, _table(["mixture", *mixers], rows, title, reading))
 
 
 def _optimum(summary: Perturbed) -> str:
@@ -142,7 +140,7 @@ def _optimum(summary: Perturbed) -> str:
         "Amounts are in units of the base run's, at its total of"
         f" {summary.tokens / 1e9:.4g} B tokens; published optima are at their own totals."
     )
-    return section("The best budget", _table(heads, rows, reading))
+    return section("The best budget", _table(heads, rows, "The best budget", reading))
 
 
 def _ladder(summary: Perturbed) -> str:
@@ -161,12 +159,13 @@ def _ladder(summary: Perturbed) -> str:
         "Steps 0 and 1 are published. Every step multiplies the tokens of a domain by"
         " the domain's own factor. Weights are in percent."
     )
-    return section("Other scales", _table(["step", "B tokens", *names], rows, reading))
+    content = _table(["step", "B tokens", *names], rows, "Other scales", reading)
+    return section("Other scales", content)
 
 
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], reading: str) -> str:
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], caption: str, reading: str) -> str:
     """A table of plain text, with a note on how to read it."""
     escaped = []
     for row in rows:
         escaped.append(map(escape, row))
-    return table(map(escape, heads), escaped) + note(text(reading))
+    return table(map(escape, heads), escaped, escape(caption)) + note(text(reading))

@@ -39,6 +39,8 @@ COMMANDS = {
     "fit": Command(TABLES, "mixers:fit_mixer", "Fit a mixer to measured losses"),
     "predict": Command(TABLES, "mixers:predict", "Predict the losses of new mixtures"),
     "propose": Command(TABLES, "proposals:propose", "Propose the best mixture inside your bounds"),
+    "page": Command(TABLES, "own:page", "Write what a fit says as one page to look at"),
+    "figures": Command(TABLES, "own:figures", "Draw the figures of a fit, with their numbers"),
     "export": Command(TABLES, "export:export", "Write a mixture as the file of a trainer"),
     "check-mixture": Command(
         TABLES, "export:check_mixture", "Say what a trainer will read by its mixture file"
@@ -53,7 +55,7 @@ COMMANDS = {
     "plan": Command(MANAGE, "plan:plan", "Say what a study takes: tokens, hours, disk, money"),
     "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
     "show": Command(MANAGE, "report:show", "Print the summary of a finished study"),
-    "draw": Command(MANAGE, "report:draw", "Draw one figure of a finished study"),
+    "draw": Command(MANAGE, "report:draw_figure", "Draw one figure of a finished study"),
     "prune": Command(MANAGE, "prune:prune", "Remove models that no study refers to any more"),
     "doctor": Command(MANAGE, "machine:doctor", "Check what works on this machine and cluster"),
     "link-profiles": Command(
@@ -128,9 +130,8 @@ COMMANDS = {
     "predict-mixtures": Command(
         STAGES, "measured:predict_mixtures", "Predict published and proposed mixtures"
     ),
-    "draw-figure": Command(STAGES, "report:draw_figure", "Draw a figure of a study"),
-    "draw-measured": Command(
-        STAGES, "measured_report:draw_measured", "Draw a figure of measured runs, with its table"
+    "draw-figure": Command(
+        STAGES, "report:draw_figure", "Draw a figure of a study, with its table"
     ),
     "summarise": Command(STAGES, "report:summarise", "Write the summary of a study"),
     "summarise-proposals": Command(
@@ -142,7 +143,7 @@ COMMANDS = {
 }
 
 # Commands for people that run the function of a stage: `fit` is short for `fit-mixer`.
-SHORT = {"fit": "fit-mixer"}
+SHORT = {"fit": "fit-mixer", "draw": "draw-figure"}
 
 # What commands were called before. They run, and say what they are called now.
 OLD = {"climb": "climb-ladder", "fetch": "fetch-public", "validate": "validate-mixer"}

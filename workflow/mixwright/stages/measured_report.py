@@ -1,4 +1,4 @@
-"""Stages of workflow/rules/measured.smk that show results: figures with tables, and a page."""
+"""Stage of workflow/rules/measured.smk that shows results: a page."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,23 +7,11 @@ from typing import Any
 from mixwright.files import write_json
 from mixwright.report import layout, measured_page, measured_summary, perturbed_summary
 from mixwright.report.exported import read_exports
-from mixwright.report.figures import draw_figure
 from mixwright.report.measured_summary import Measured
 from mixwright.report.outputs import provenance
 from mixwright.report.perturbed_summary import Perturbed
 from mixwright.report.results import load
 from mixwright.study.study import Study
-
-
-def draw_measured(figure: str, study: Path, to: Path, table: Path) -> None:
-    """Draw a figure of runs that others measured, and write the numbers behind it as CSV.
-
-    Example:
-        mixwright draw-measured --figure ranks --study results/regmix_pile/study.json
-            --to ranks.svg --table ranks.csv
-    """
-    paths = layout.figure_paths(Study.read(study), study.parent, figure)
-    draw_figure(figure, {**paths, "study": study}, to, table)
 
 
 def summarise_measured(study: Path, html: Path, json: Path) -> None:

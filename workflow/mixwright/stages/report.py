@@ -9,15 +9,26 @@ from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.report import figures, layout, proposals_summary
+from mixwright.report.brief import print_brief
 from mixwright.report.by_task import TaskRow, by_task, sentences_of
 from mixwright.report.caveats import serious_first
+from mixwright.report.cost import FINALS, Spent, recorded, spent
+from mixwright.report.explorer.building import (
+    explorer_of,
+    exports_of,
+    propose_line,
+    read_surfaces,
+)
+from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.exported import read_exports
+from mixwright.report.origin import commands, configuration
 from mixwright.report.outputs import provenance, write_report
 from mixwright.report.proposals_page import write_page
-from mixwright.report.results import NO_TABLE, load
+from mixwright.report.results import NO_TABLE, Records, load
 from mixwright.report.summary import Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
+from mixwright.stages.options import Paths
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE
 
@@ -26,23 +37,17 @@ SHOWN = ("headline", "detail")
 ANSWERS = ("arms", "proposals")
 
 
-def draw_figure(figure: str, study: Path, to: Path) -> None:
-    """Draw a figure from the results of a study.
+def draw_figure(figure: str, study: Path, to: Paths) -> None:
+    """Draw one figure of a finished study, and write the numbers behind it.
+
+    `mixwright draw` is short for `mixwright draw-figure`. The suffix of each file of --to says what
+    it holds: a drawing (.svg, .pdf or .png), or the table that was drawn (.csv).
 
     Example:
-        mixwright draw-figure --figure finals --study results/demo/study.json --to finals.svg
-    """
-    draw(figure, study, to)
-
-
-def draw(figure: str, study: Path, to: Path, table: Path | None = None) -> None:
-    """Draw one figure of a finished study; the suffix of --to says how: .svg, .png or .pdf.
-
-    Example:
-        mixwright draw --figure finals --study results/demo/study.json --to finals.png
+        mixwright draw --figure finals --study results/demo/study.json --to finals.pdf finals.csv
     """
     paths = layout.figure_paths(Study.read(study), study.parent, figure)
-    figures.draw_figure(figure, {**paths, "study": study}, to, table)
+    figures.draw_figure(figure, {**paths, "study": study}, to)
 
 
 def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
@@ -67,7 +72,16 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     )
     written = read_exports(layout.export_files(plan, folder))
     caveats = serious_first([*summary.caveats, *written.caveats])
-    summary = replace(summary, exports=written.lines, caveats=caveats)
+    files = {"html": html, "json": json, "table": table}
+    summary = replace(
+        summary,
+        exports=written.lines,
+        caveats=caveats,
+        spent=spent(plan, recorded(plan, folder), results.get("finals")),
+        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        settings=configuration(plan),
+        commands=commands(plan, "summarise", files),
+    )
     if not answers.empty:
         summary = _with_tasks(summary, by_task(task_scores, answers))
     drawn = layout.figure_files(plan, folder)
@@ -92,7 +106,15 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
     )
     written = read_exports(layout.export_files(plan, folder))
     caveats = serious_first([*summary.caveats, *written.caveats])
-    summary = replace(summary, exports=written.lines, caveats=caveats)
+    summary = replace(
+        summary,
+        exports=written.lines,
+        caveats=caveats,
+        spent=_without_finals(spent(plan, recorded(plan, folder), None)),
+        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        settings=configuration(plan),
+        commands=commands(plan, "summarise-proposals", {"html": html, "json": json}),
+    )
     write_json(json, summary.as_json())
     write_page(summary, html, layout.figure_files(plan, folder, finals=False))
 
@@ -106,6 +128,34 @@ def _with_tasks(summary: Summary, tasks: Sequence[TaskRow]) -> Summary:
     return replace(summary, tasks=tuple(tasks), detail=detail)
 
 
+def _without_finals(rows: Sequence[Spent]) -> tuple[Spent, ...]:
+    """What was spent before any final model was trained."""
+    return tuple(row for row in rows if row.stage != FINALS)
+
+
+def _explorer(plan: Study, folder: Path, chosen: str, mixtures: Records) -> Explorer | None:
+    """The explorer of the page; None where a study has no surface, or a goal for each target."""
+    paths = [path for path in layout.surface_paths(plan, folder) if Path(path).exists()]
+    if not paths or plan.goals != ("",):
+        return None
+    surfaces = read_surfaces(paths)
+    order = sorted(surfaces, key=lambda mixer: mixer != chosen)
+    fit = f"results/{plan.name}/fits/{order[0]}"
+    proposals = {str(mixture["mixer"]): mixture for mixture in mixtures}
+    natural = proposals.get(REFERENCE, {}).get("weights")
+    domains = f"results/{plan.name}/domains.parquet"
+    return explorer_of(
+        plan.name,
+        {mixer: surfaces[mixer] for mixer in order},
+        mixtures,
+        natural=natural,
+        start=chosen,
+        exports=exports_of(f"--domains {domains}"),
+        propose=propose_line(fit),
+        max_epochs=plan.config["goal"].get("max_epochs"),
+    )
+
+
 def _of_text(plan: Study, folder: Path) -> dict[str, Any]:
     """Returns what summaries say of what was learned from: its counts, and where it is from."""
     manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
@@ -117,8 +167,10 @@ def _of_text(plan: Study, folder: Path) -> dict[str, Any]:
     }
 
 
-def show(summary: Path) -> None:
-    """Print the summary of a study: the headline, the mixtures, what is known of each, the caveats.
+def show(summary: Path, full: bool = False) -> None:
+    """Print the summary of a study in ten lines: the answer, how sure, its cost, the worst caveats.
+
+    With --full it prints all mixtures, what is known of each target by target, and all caveats.
 
     Example:
         mixwright show --summary results/demo/report/summary.json
@@ -133,6 +185,9 @@ def show(summary: Path) -> None:
             f"{summary}: no summary of a study ({missing[0]} is missing);"
             " give results/NAME/report/summary.json"
         )
+    if not full:
+        print_brief(known, summary)
+        return
     print_summary(known)
     page = summary.with_suffix(".html")
     if page.exists():

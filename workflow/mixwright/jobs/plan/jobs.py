@@ -23,8 +23,7 @@ STARTS = {
     "train_finals": 6.0,
     "evaluate_finals": 5.0,
     "evaluate_tasks": 10.0,
-    "draw_figure": 1.3,
-    "draw_measured": 1.3,
+    "draw_figure": 2.0,
     "summarise": 3.0,
     "summarise_proposals": 3.0,
     "summarise_measured": 3.0,
@@ -144,7 +143,7 @@ def _of_trained(study: Study, figures: int) -> Counter[str]:
 
 def _of_measured(study: Study, figures: int, validated: int) -> tuple[Counter[str], float]:
     """The jobs of runs that others measured, and the core-seconds of those that fit often."""
-    jobs = Counter(draw_measured=figures, weigh_domains=1, summarise_measured=1)
+    jobs = Counter(draw_figure=figures, weigh_domains=1, summarise_measured=1)
     jobs["import_runs"] = len(study.runs)
     jobs["fetch_public"] = _fetched(study)
     if study.tests:

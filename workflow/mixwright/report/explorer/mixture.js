@@ -6,6 +6,8 @@
 const SLACK = 1e-9;
 // How far from the end of its reach a slider may stand so that the others fit for certain.
 const ROOM = 1e-12;
+// Names that a message lists.
+const LISTED = 6;
 
 // What a surface's goal allows: {names, least, most, groups}. Passes over a source are a cap too.
 function limits_of(surface, { tokens = null, source_tokens = {}, max_epochs = null } = {}) {
@@ -28,9 +30,19 @@ function limits_of(surface, { tokens = null, source_tokens = {}, max_epochs = nu
 // The limits with the locked domains held at their weights; domain `k` is none of them.
 function held(weights, locks, limits, k = -1) {
   const fixed = weights.map((_, i) => Boolean(locks && locks[i]) && i !== k);
-  const least = limits.least.map((low, i) => (fixed[i] ? weights[i] : low));
-  const most = limits.most.map((high, i) => (fixed[i] ? weights[i] : high));
+  // room for rounding: weights that are all locked sum to 1 nearly
+  const least = limits.least.map((low, i) => (fixed[i] ? Math.max(0, weights[i] - ROOM) : low));
+  const most = limits.most.map((high, i) => (fixed[i] ? weights[i] + ROOM : high));
   return { ...limits, least, most };
+}
+
+// The limits where they leave a mixture, or with as much slack as nobody sees; null: they do not.
+function fitting(limits, weights) {
+  const slack = (edge) => edge + SLACK, less = (edge) => Math.max(0, edge - SLACK);
+  const groups = limits.groups.map((group) => (
+    { ...group, least: less(group.least), most: slack(group.most) }));
+  const wider = { ...limits, least: limits.least.map(less), most: limits.most.map(slack), groups };
+  return [limits, wider].find((choice) => in_proportion(weights, choice) !== null) ?? null;
 }
 
 // The limits with locks held, or as much of them as leaves a mixture: groups give way first.
@@ -38,7 +50,11 @@ function workable(weights, locks, limits, k = -1) {
   const full = held(weights, locks, limits, k);
   const open = { ...limits, least: weights.map(() => 0), most: weights.map(() => 1), groups: [] };
   const choices = [full, { ...full, groups: [] }, held(weights, locks, open, k)];
-  return choices.find((choice) => in_proportion(weights, choice) !== null) ?? open;
+  for (const choice of choices) {
+    const fits = fitting(choice, weights);
+    if (fits !== null) return fits;
+  }
+  return open;
 }
 
 // The mixture with domain k at a value, or as near as limits and locks let it. The others keep
@@ -49,6 +65,7 @@ function moved(weights, k, value, locks, limits) {
     in_proportion(weights.with(k, between(value, least, most)), {
       ...inside, least: inside.least.with(k, least), most: inside.most.with(k, most),
     });
+  if (!Number.isFinite(value)) return [...weights];
   const full = held(weights, locks, limits, k), cap = full.most[k];
   const wanted = between(value, full.least[k], cap);
   const direct = full.least[k] <= cap ? set(full, wanted, wanted) : null;
@@ -113,13 +130,19 @@ function uniform_of(limits) {
 
 const number_words = (value) => String(Number(value.toPrecision(4)));
 
+// The first names of a list, and how many more there are.
+function listed(names) {
+  const more = names.length - LISTED;
+  return names.slice(0, LISTED).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
 // Every domain and group with its sum and limits.
 function parts_of(weights, limits) {
   const domains = limits.names.map((name, i) => ({
-    name, value: weights[i], least: limits.least[i], most: limits.most[i],
+    name, label: name, value: weights[i], least: limits.least[i], most: limits.most[i],
   }));
   const groups = limits.groups.map((group) => ({
-    ...group, name: `group ${group.name}`, value: sum_over(group.members, weights),
+    ...group, label: `group ${group.name}`, value: sum_over(group.members, weights),
   }));
   return [...domains, ...groups];
 }
@@ -127,8 +150,8 @@ function parts_of(weights, limits) {
 // The limits that a mixture breaks, in words; none: it lies inside.
 function feasible(weights, limits) {
   const broken = [];
-  for (const { name, value, least, most } of parts_of(weights, limits)) {
-    const here = `${name} ${number_words(value)} is`;
+  for (const { label, value, least, most } of parts_of(weights, limits)) {
+    const here = `${label} ${number_words(value)} is`;
     if (value > most + SLACK) broken.push(`${here} above its cap ${number_words(most)}`);
     if (value < least - SLACK) broken.push(`${here} below its floor ${number_words(least)}`);
   }
@@ -151,7 +174,7 @@ function touched(weights, limits) {
 // Why limits and locks leave no mixture, in one line; empty: they leave one.
 function conflict(limits, weights = limits.names.map(() => 0), locks = []) {
   const full = held(weights, locks, limits), { names, least, most, groups } = full;
-  if (in_proportion(weights, full) !== null) return "";
+  if (fitting(full, weights) !== null) return "";
   const k = names.findIndex((_, i) => least[i] > most[i]);
   if (k >= 0)
     return `${names[k]} has floor ${number_words(least[k])} above its cap ${number_words(most[k])}:`
@@ -171,7 +194,7 @@ function conflict(limits, weights = limits.names.map(() => 0), locks = []) {
         + ` under its least ${number_words(group.least)}: raise or unlock some`;
   }
   const without = (group) => ({ ...full, groups: groups.filter((other) => other !== group) });
-  const guilty = groups.filter((group) => in_proportion(weights, without(group)) !== null);
+  const guilty = groups.filter((group) => fitting(without(group), weights) !== null);
   const which = guilty.map((group) => group.name).join(" or ");
   if (which) return `limits${counted} leave no mixture: loosen group ${which}, or unlock a domain`;
   return `limits of groups and domains${counted} leave no mixture together: loosen some`;

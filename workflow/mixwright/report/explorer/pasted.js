@@ -1,20 +1,24 @@
 // Reads a mixture that somebody pastes: JSON, YAML, a table, or words.
-// It stands after surface.js, in one scope with it.
+// It stands after surface.js and mixture.js, in one scope with them.
 
 const NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
 const LONE = new RegExp(`^(${NUMBER})\\s*(%?)$`);
-const NAME_FIRST = new RegExp(`^(.*?)(?:\\s*[:=\\t;,]\\s*|\\s+)(${NUMBER})\\s*(%?)[;,]?$`, "s");
+const NAME_FIRST = new RegExp(`^(.*?)(?:\\s*[:=\\t;,|→]\\s*|\\s+)(${NUMBER})\\s*(%?)[;,]?$`, "s");
 const NUMBER_FIRST = new RegExp(`^(${NUMBER})\\s*(%?)\\s*(?:of\\s+)?(.+?)[;,]?$`, "s");
+// A line that only says what follows: `weights:`, `domain,weight`, or the rule of a table.
+const HEADING = new RegExp(
+  "^(?:(?:weights|shares|mixture|mix|domains|sources|data)\\s*:|[-|:\\s]+|(?:#|//).*"
+  + "|(?:domain|source|name|dataset)s?\\W+(?:weight|share|percent|percentage|proportion)s?\\W*)$",
+  "i",
+);
 // Headings of a column that numbers or names rows.
 const ROW = /^(?:|index|id|run|mixture|name)$/i;
 // By how much a sum of shares may miss 1 and be scaled to it, as in evaluate.
 const OFF = 0.01;
-// Names that a message lists.
-const LISTED = 6;
 
 // The mixture in a pasted text: {weights, notes}, or {error: what is wrong and what helps}.
 function parsed(text, names) {
-  const body = text.replace(/^\uFEFF/, "").replace(/^```.*$/gm, "").trim();
+  const body = String(text).replace(/^\uFEFF/, "").replace(/^```.*$/gm, "").trim();
   if (body === "")
     return { error: "nothing is pasted: give shares such as “36 % code, 64 % prose”" };
   try {
@@ -49,7 +53,7 @@ function json_items(body, names) {
   if (Array.isArray(content)) refuse("a list says no names: give {name: share}");
   const inner = Object.hasOwn(content, "weights") ? content.weights : null;
   const nested = inner !== null && typeof inner === "object" && !Array.isArray(inner);
-  const twice = repeated_key(body, nested ? 2 : 1, nested ? "weights" : null);
+  const twice = repeated_key(body, 1, null) ?? (nested ? repeated_key(body, 2, "weights") : null);
   if (twice !== null) refuse(`${twice} stands there twice: keep one of the two`);
   return Object.entries(nested ? inner : content).map(([name, value]) => {
     const i = place_of(name, names);
@@ -92,7 +96,7 @@ function table_items(body, names) {
     const known = places.filter((i) => i >= 0).length;
     const numbers = values.length > 0 && values[0].some((cell) => LONE.test(cell.trim()));
     const named = heading.some((cell) => LONE.test(cell.trim()));
-    if (!numbers || named || (known < 2 && known < heading.length)) continue;
+    if (!numbers || named || known === 0) continue;
     if (values.length > 1)
       refuse(`${values.length} rows of shares: paste the heading and one of them`);
     if (values[0].length !== heading.length)
@@ -130,29 +134,24 @@ function cells_of(line, separator) {
 // Of lines, or of parts between commas: a name and a share, or a share and a name.
 function listed_items(body, names) {
   const items = [];
-  const lines = body.split(/\r?\n/).map((line) => line.trim());
-  lines.filter((line) => line !== "" && line !== "---").forEach((line, place) => {
-    const item = item_of(line, names);
+  for (const whole of body.split(/\r?\n/)) {
+    const line = whole.trim().replace(/^\|\s*|\s*\|$/g, "").replace(/^train on\s+/i, "");
+    const item = item_of(line, names) ?? item_of(line.replace(/\s+#.*$/, ""), names);
     if (item !== null) items.push(item);
-    else if (!is_heading(line, place, lines)) items.push(...items_of_line(line, names));
-  });
+    else if (line !== "" && !HEADING.test(line)) items.push(...items_of_line(line, names));
+  }
   return items;
 }
 
-// Whether a line is the heading of what follows: `weights:`, `domain,weight`, or a comment.
-function is_heading(line, place, lines) {
-  if (/^(#|\/\/)/.test(line)) return true;
-  return place === 0 && lines.length > 1 && !/\d/.test(line);
-}
-
-// Of the parts of one line. Names may hold commas: parts are joined until they name a domain.
+// Of the parts of one line. Names may hold commas and `and`: parts are joined until they name a
+// domain.
 function items_of_line(line, names) {
   const items = [];
   let waiting = "";
-  const parts = line.split(/([,;])/);
+  const parts = line.split(/([,;]|\s+and\s+)/);
   for (let place = 0; place < parts.length; place += 2) {
     waiting += parts[place];
-    const part = waiting.trim().replace(/^(?:and|&)\s+/, ""), item = item_of(part, names);
+    const part = waiting.trim(), item = item_of(part, names);
     if (item !== null) items.push(item);
     if (item !== null || part === "") waiting = "";
     else waiting += parts[place + 1] ?? "";
@@ -188,11 +187,6 @@ function not_understood(text, names) {
 
 function unknown(name, names) {
   return `${name} is no domain here: choose among ${listed(names)}`;
-}
-
-function listed(names) {
-  const more = names.length - LISTED;
-  return names.slice(0, LISTED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 // A name without its quotes.

@@ -51,7 +51,8 @@ function optimum(surface, {
   limits = limits_of(surface), never_worse = surface.goal.never_worse, at = "runs",
 } = {}) {
   const nothing = { weights: null, objective: null, gap: null, certified: false };
-  const full = held(weights, locks, limits), words = conflict(limits, weights, locks);
+  const full = fitting(held(weights, locks, limits), weights);
+  const words = full === null ? conflict(limits, weights, locks) : "";
   if (words !== "") return { ...nothing, reason: words };
   const targets = surface.targets.map((target) => ({
     ...target,
@@ -191,10 +192,10 @@ const dot = (a, b) => {
 // The best mixture to rounding, and a bound on what it misses.
 function minimised(programme, start) {
   const { space } = programme, { free, equal } = space;
-  let w = inside_limits(programme, start);
+  const w = inside_limits(programme, start);
   if (free.length <= equal.length) return [w, 0];
-  let state = state_at(programme, w), mu = first_mu(state);
-  let prices = state.rooms.map((room) => mu / room), best = [w, bound_of(state, prices)];
+  let state = state_at(programme, w), mu = first_mu(state), best = [w, bound_of(state)];
+  let prices = state.rooms.map((room) => mu / room);
   for (let round = 0; round < 60; round++) {
     for (let steps = 0; steps < 60; steps++) {
       const move = newton(state, prices, mu, equal);
@@ -204,11 +205,8 @@ function minimised(programme, start) {
       state = next.state;
       if (!(move.decrement > 0.1 * mu)) break;
     }
-    const due = state.rooms.map((room) => mu / room);
-    for (const choice of [prices, due]) {
-      const gap = bound_of(state, choice);
-      if (gap < best[1]) best = [state.w, gap];
-    }
+    const gap = bound_of(state);
+    if (gap < best[1]) best = [state.w, gap];
     if (best[1] < ENOUGH || mu < 1e-3 * ENOUGH / state.rooms.length) break;
     mu *= 0.15;
   }
@@ -407,27 +405,30 @@ function prices_after(state, prices, move, mu, length) {
   });
 }
 
-// A bound on f(w) - min f, of any prices of 0 or more: f lies above its Lagrangian's tangent.
-function bound_of(state, prices) {
-  const { rooms, count } = state, pull = pull_of(state, prices);
-  const rest = slope_of(state).map((part, i) => part - pull[i]);
-  const price = price_of_sums(state, rest);
-  const left = rest.map((part, i) => part - price[i]);
-  // what is left of a slope moves a weight to one of its bounds at most
+// A bound on f(w) - min f. For any prices of sums and of limits of targets, those of limits 0 or
+// more, f lies above the tangent of its Lagrangian. What is left of its slope moves a weight to one
+// of its bounds at most. The prices here leave little: least squares, weighed by the rooms.
+function bound_of(state) {
+  const { rooms, count, sides, limited, equal } = state, slope = slope_of(state);
+  const of_weight = slope.map((_, i) => Math.min(rooms[i], rooms[count + i]));
+  const groups = sides.map((_, g) => 2 * count + g), last = 2 * (count + sides.length);
+  const columns = [...equal, ...sides, ...limited.map((part) => part.slope.map((s) => -s))];
+  const lows = [...equal.map(() => 0), ...groups.map((j) => rooms[j]), ...rooms.slice(last)];
+  const highs = [...lows];
+  groups.forEach((j, g) => (highs[equal.length + g] = rooms[j + sides.length]));
+  const along = (a, b) => dot(a.map((value, i) => value * of_weight[i] ** 2), b);
+  const system = columns.map((column) => columns.map((other) => along(column, other)));
+  lows.forEach((low, j) => (system[j][j] += Math.min(low, highs[j]) ** 2));
+  const prices = solve_positive(system, columns.map((column) => along(column, slope)));
+  limited.forEach((_, l) => {
+    const j = equal.length + sides.length + l;
+    prices[j] = Math.max(0, prices[j]);
+  });
+  const left = slope.map((part, i) =>
+    part - sum(columns.map((column, j) => prices[j] * column[i])));
   const missed = left.map((part, i) => (part > 0 ? part * rooms[i] : -part * rooms[count + i]));
-  return sum(missed) + sum(rooms.map((room, j) => room * prices[j]));
-}
-
-// What the fixed sums explain of slopes, weighed by the room that each weight has.
-function price_of_sums(state, rest) {
-  const { rooms, count, equal } = state;
-  const scale = rest.map((_, i) => Math.min(rooms[i], rooms[count + i]) ** 2);
-  const along = (a, b) => a.reduce((total, value, i) => total + scale[i] * value * b[i], 0);
-  const system = equal.map((row) => equal.map((other) => along(row, other)));
-  const prices = solve_positive(system, equal.map((row) => along(row, rest)));
-  const explained = rest.map(() => 0);
-  equal.forEach((row, r) => row.forEach((value, i) => (explained[i] += prices[r] * value)));
-  return explained;
+  const paid = prices.map((price, j) => (price > 0 ? price * lows[j] : -price * highs[j]));
+  return sum(missed) + sum(paid);
 }
 
 // ---------------------------------------------------------------- rounding
@@ -436,12 +437,13 @@ function price_of_sums(state, rest) {
 function settled(programme, limits, w, gap) {
   const { targets, most } = programme;
   const f = (point) => dot(values_at(programme, point), targets.map((target) => target.importance));
-  const near = w.map((wi, i) => {
-    if (wi - limits.least[i] < NEAR_BOUND) return limits.least[i];
-    return limits.most[i] - wi < NEAR_BOUND ? limits.most[i] : wi;
-  });
-  const exact = in_proportion(w, limits) ?? w, before = f(w);
-  for (const point of [in_proportion(near, limits), exact]) {
+  const before = f(w), exact = in_proportion(w, limits) ?? w;
+  // those that are put there stay there while the others make up for it
+  const near = (wi, edge) => Math.abs(wi - edge) < NEAR_BOUND;
+  const least = limits.least.map((low, i) => (near(w[i], limits.most[i]) ? limits.most[i] : low));
+  const cap = limits.most.map((high, i) => (near(w[i], limits.least[i]) ? limits.least[i] : high));
+  const low = least.map((edge, i) => Math.min(edge, cap[i]));
+  for (const point of [in_proportion(w, { ...limits, least: low, most: cap }), exact]) {
     if (point === null) continue;
     const cost = f(point) - before;
     const allowed = values_at(programme, point).every((y, t) => y <= most[t]);

@@ -1,15 +1,16 @@
-"""The figures of a study: one file a figure, a pure function from tables to a matplotlib Figure.
+"""The figures of a study: one file a figure, from results to a table, and from that to a drawing.
 
-The registry is read at parse time; a figure's module is imported when it is drawn.
+`entries` lists them; a figure's module is imported when it is drawn.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixwright.errors import MixwrightError, closest
+from mixwright.errors import MixwrightError
+from mixwright.report.figures.entries import FIGURES, MEASURED, FigureEntry, entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,164 +21,57 @@ if TYPE_CHECKING:
     from mixwright.report.results import Paths
     from mixwright.study.study import Study
 
+__all__ = [
+    "FIGURES",
+    "MEASURED",
+    "FigureEntry",
+    "draw",
+    "draw_figure",
+    "entry",
+    "save",
+    "tabulate",
+]
 
-def _always(study: "Study") -> bool:
-    return True
-
-
-def _one_goal(study: "Study") -> bool:
-    return study.goals == ("",)
-
-
-def _several_goals(study: "Study") -> bool:
-    """Whether mixers propose for several goals, such as each without one target."""
-    return not _one_goal(study)
-
-
-def _trained_by_tokens(study: "Study") -> bool:
-    """Whether what is trained depends on a seed, and a unigram model can stand beside it."""
-    return study.learner.sized
-
-
-@dataclass(frozen=True)
-class FigureEntry:
-    """Where a figure is drawn, which results it reads, and which studies show it."""
-
-    # A module of this folder. "module" holds `figure` and `table`; "module:name" holds
-    # `name_figure` and `name_table`.
-    module: str
-    # Names as in mixwright.report.layout; `study` is its learner and the weights of its targets.
-    inputs: tuple[str, ...]
-    # Heading on the page.
-    title: str
-    # Results that are read where the study makes them.
-    optional: tuple[str, ...] = ()
-    # Whether its table shows losses, and so needs to know what the targets' numbers are.
-    in_units: bool = False
-    # The section of the page that shows it, a key of mixwright.report.sections.SECTIONS.
-    section: str = "evidence"
-    # Whether a study that makes the inputs shows the figure.
-    shown: Callable[["Study"], bool] = _always
-
-
-# Suffixes of the files that a figure can be written to.
+# Suffixes of the files that a figure can be written to, and of the numbers behind it.
 SUFFIXES = (".svg", ".png", ".pdf")
-
-# Of studies that train their proxies; in the order of the page.
-FIGURES = {
-    "targets": FigureEntry(
-        "targets",
-        ("scores", "study"),
-        "Final models target by target",
-        optional=("documents",),
-        shown=_several_goals,
-    ),
-    "mixtures": FigureEntry("mixtures", ("mixtures",), "Chosen mixtures", shown=_one_goal),
-    "finals": FigureEntry(
-        "finals",
-        ("scores", "study"),
-        "Final models against natural",
-        optional=("documents",),
-    ),
-    "loss_curves": FigureEntry(
-        "loss_curves", ("curves",), "Losses of the final models in training"
-    ),
-    "predicted": FigureEntry(
-        "predicted", ("validation", "study"), "Predicted against measured loss"
-    ),
-    "domains": FigureEntry(
-        "domains", ("design", "losses", "study"), "Loss against each domain's weight"
-    ),
-    "noise": FigureEntry(
-        "noise",
-        ("design", "losses", "study"),
-        "Signal, noise and the unigram model",
-        shown=_trained_by_tokens,
-    ),
-}
-
-# Of studies whose runs others measured; in the order of the page. Each has a table as well:
-# module.table(**inputs) makes it, and module.figure(table) draws it alone.
-MEASURED = {
-    "ranks": FigureEntry(
-        "ranks",
-        ("validation", "study"),
-        "Rank correlations",
-        optional=("tests",),
-        in_units=True,
-    ),
-    "tested": FigureEntry(
-        "tested",
-        ("validation", "study"),
-        "Predicted against measured loss",
-        optional=("tests",),
-        in_units=True,
-    ),
-    "subsets": FigureEntry("subsets", ("subsets", "study"), "Runs needed"),
-    "region": FigureEntry("region", ("regions",), "The optimum and its region"),
-    "published": FigureEntry(
-        "published", ("predictions", "study"), "Published mixtures", in_units=True
-    ),
-    "optimum": FigureEntry(
-        "optimum",
-        ("design", "mixtures"),
-        "The optimum by each objective",
-        optional=("ladder",),
-    ),
-    "ladder": FigureEntry("ladder", ("ladder",), "The ladder of totals"),
-    "scales": FigureEntry("ladder:scales", ("ladder",), "Weight against scale"),
-}
-
-
-def entry(name: str) -> FigureEntry:
-    """Returns a figure's entry.
-
-    Raises:
-        MixwrightError: no figure has this name; the message lists those there are.
-    """
-    registry = FIGURES | MEASURED
-    if name not in registry:
-        close = closest(name, registry)
-        hint = f"did you mean {close}? " if close else ""
-        raise MixwrightError(f"figure {name} is unknown; {hint}there are {', '.join(registry)}")
-    return registry[name]
-
-
-def draw(name: str, **inputs: Any) -> "Figure":
-    """Draws a figure in the common style.
-
-    Args:
-        name: a figure of FIGURES or MEASURED.
-        inputs: the results it reads, tables as data frames, `study` as a Study. For a figure of
-            MEASURED: `table`, as `tabulate` returns it.
-    """
-    from matplotlib import rc_context
-
-    from mixwright.report.figures.style import STYLE
-    from mixwright.report.judging import learner_of
-
-    figure = _function(name, "figure")
-    study = inputs.pop("study", None)
-    if study is not None:
-        inputs["targets"] = study.target_weights
-        inputs["learner"] = learner_of(study)
-    with rc_context(STYLE):
-        drawing: Figure = figure(**inputs)
-    return drawing
+TABLE = ".csv"
+# Significant digits of a table's numbers: they are drawn as they are written.
+DIGITS = 8
 
 
 def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
-    """Makes the table that a figure of MEASURED draws; arguments as of `draw`."""
+    """Makes the table that a figure draws: all numbers behind it, and what they are.
+
+    Args:
+        name: a figure of FIGURES or MEASURED.
+        inputs: the results it reads, tables as data frames, others as their JSON. `study`, a Study,
+            stands for three: `targets`, target -> weight in the goal; `metrics`, target -> what its
+            numbers are; `learner`. They can be given without a study, where the figure takes them.
+    """
+    function = _function(name, "table")
     study = inputs.pop("study", None)
     if study is not None:
         for result in ("tests", "subsets"):
             if result in inputs:
                 inputs[result] = as_listed(inputs[result], study)
-        inputs["targets"] = study.target_weights
-        if entry(name).in_units:
-            inputs["metrics"] = study.metrics
-    table: pd.DataFrame = _function(name, "table")(**inputs)
-    return table
+        inputs = _of_study(study) | inputs
+    wanted = inspect.signature(function).parameters
+    for option in ("targets", "metrics", "learner"):
+        if option not in wanted:
+            inputs.pop(option, None)
+    table: pd.DataFrame = function(**inputs)
+    return _rounded(table)
+
+
+def draw(name: str, table: "pd.DataFrame") -> "Figure":
+    """Draws the table that `tabulate` made, in the common style; nothing else is read."""
+    from matplotlib import rc_context
+
+    from mixwright.report.figures.style import STYLE
+
+    with rc_context(STYLE):
+        drawing: Figure = _function(name, "figure")(table)
+    return drawing
 
 
 def as_listed(frame: "pd.DataFrame", study: "Study") -> "pd.DataFrame":
@@ -201,39 +95,64 @@ def save(figure: "Figure", path: str | Path) -> None:
 
 
 def draw_figure(
-    name: str, paths: "Mapping[str, Paths]", to: str | Path, table: str | Path | None = None
+    name: str, paths: "Mapping[str, Paths]", to: str | Path | Iterable[str | Path]
 ) -> None:
     """Reads the results that a figure needs, draws it and writes it.
 
     Args:
         name: a figure of FIGURES or MEASURED.
         paths: name of a result -> its file or files.
-        to: the file to write the figure to.
-        table: the CSV file to write the numbers behind it to; figures of MEASURED only.
+        to: a file or several: drawings, and .csv for the numbers behind them.
 
     Raises:
-        MixwrightError: the file is of no kind that can be drawn, or the figure has no table.
+        MixwrightError: a file is of no kind that can be written.
     """
     from mixwright.files import written
     from mixwright.report.results import load
     from mixwright.study.study import Study
 
+    files = [Path(to)] if isinstance(to, str | Path) else [Path(path) for path in to]
     registered = entry(name)
-    if Path(to).suffix not in SUFFIXES:
-        raise MixwrightError(f"{to}: a figure ends with {', '.join(SUFFIXES)}; rename the file")
-    if table is not None and name in FIGURES:
-        raise MixwrightError(f"{table}: figure {name} has no table; leave --table out")
+    for file in files:
+        if file.suffix not in (*SUFFIXES, TABLE):
+            kinds = ", ".join((*SUFFIXES, TABLE))
+            raise MixwrightError(f"{file}: a figure ends with {kinds}; rename the file")
     results = load(paths, registered.inputs, registered.optional)
     if "study" in results:
         results["study"] = Study(results["study"])
-    if name in FIGURES:
-        save(draw(name, **results), to)
-        return
-    rows = tabulate(name, **results)
-    if table is not None:
-        with written(table) as partial:
-            rows.to_csv(partial, index=False)
-    save(draw(name, table=rows), to)
+    table = tabulate(name, **results)
+    drawing = draw(name, table)
+    for file in files:
+        if file.suffix == TABLE:
+            with written(file) as partial:
+                table.to_csv(partial, index=False)
+        else:
+            save(drawing, file)
+
+
+def _of_study(study: "Study") -> dict[str, Any]:
+    """What figures want to know of a study."""
+    from mixwright.report.judging import learner_of
+
+    return {
+        "targets": study.target_weights,
+        "metrics": study.metrics,
+        "learner": learner_of(study),
+    }
+
+
+def _rounded(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with DIGITS significant digits in its floating-point columns."""
+    import numpy as np
+
+    rounded = table.reset_index(drop=True)
+    for column in rounded.select_dtypes("floating"):
+        values = rounded[column].to_numpy()
+        some = np.isfinite(values) & (values != 0)
+        size = np.ones_like(values)
+        size[some] = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.abs(values[some]))))
+        rounded[column] = np.where(some, np.round(values * size) / size, values)
+    return rounded
 
 
 def _function(name: str, kind: str) -> Callable[..., Any]:

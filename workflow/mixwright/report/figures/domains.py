@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from numpy.typing import NDArray
 
 from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
@@ -25,15 +24,16 @@ BANDWIDTH = 0.15
 GREY = "#b4bac3"
 
 
-def figure(
+def table(
     design: pd.DataFrame,
     losses: pd.DataFrame,
     targets: Mapping[str, float],
     learner: Learner = TEXT,
-) -> Figure:
-    """Draws the swarm's losses, mean of the targets, against the weight of one domain.
+) -> pd.DataFrame:
+    """Returns a row a domain and run of the swarm, the strongest rank correlation first.
 
-    Each domain has a panel, the strongest rank correlation first. The best runs are blue.
+    Columns: `weight` of the domain, a share of 1; `loss`, mean of the targets, of `measure`;
+    `best`, whether the run is one of the best; `rank`, Spearman's correlation of the two.
     """
     losses = minimised_losses(losses, learner.chosen)
     loss = objectives(losses_of_role(design, losses, "swarm"), targets, "loss", "run")
@@ -43,20 +43,33 @@ def figure(
     ranks = {}
     for domain in weights:
         ranks[domain] = spearman(weights[domain].to_numpy(), loss.to_numpy())
-    order = sorted(weights, key=lambda domain: (-abs(ranks[domain]), domain))
     best = loss.rank(method="first") <= max(1, round(BEST * len(loss)))
+    measure = f"loss, {learner.loss.unit}"
+    if learner.chosen:
+        measure = f"minimised for {learner.loss.title}"
+    parts = []
+    for domain in sorted(weights, key=lambda domain: (-abs(ranks[domain]), domain)):
+        columns = {"run": loss.index, "domain": domain, "weight": weights[domain].to_numpy()}
+        rows = pd.DataFrame(columns | {"loss": loss.to_numpy(), "best": best.to_numpy()})
+        parts.append(rows.assign(rank=ranks[domain]))
+    return pd.concat(parts).assign(measure=measure)
+
+
+def figure(table: pd.DataFrame) -> Figure:
+    """Draws the swarm's losses, mean of the targets, against the weight of one domain.
+
+    Each domain has a panel, the strongest rank correlation first. The best runs are blue.
+    """
+    order = list(dict.fromkeys(table.domain))
     drawing, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
     for panel, domain in zip(axes, order, strict=True):
         panel_title(panel, str(domain), pad=5)
-        column = weights[domain].to_numpy()
-        _panel(panel, column, loss.to_numpy(), best.to_numpy(), ranks[domain])
+        _panel(panel, table[table.domain == domain])
     drawing.supxlabel("weight of the domain", color=SOFT, fontsize=9.5)
-    label = f"loss, {learner.loss.unit}"
-    if learner.chosen:
-        label = f"minimised for {learner.loss.title}"
-    drawing.supylabel(label, color=SOFT, fontsize=9.5)
+    drawing.supylabel(table.measure.iloc[0], color=SOFT, fontsize=9.5)
+    first = table[table.domain == order[0]]
     reading = (
-        f"A dot is a swarm proxy; blue: the best {best.sum()} of {len(loss)}."
+        f"A dot is a swarm proxy; blue: the best {first.best.sum()} of {len(first)}."
         " Line: local mean. ρ: Spearman, weight to loss."
     )
     titled(drawing, "Which domains help the targets?", reading)
@@ -71,7 +84,11 @@ def local_mean(x: Array, y: Array, at: Array) -> Array:
     return kernel @ y / kernel.sum(axis=1)
 
 
-def _panel(axes: Axes, weights: Array, loss: Array, best: NDArray[np.bool_], rank: float) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame) -> None:
+    weights = rows.weight.to_numpy()
+    loss = rows.loss.to_numpy()
+    best = rows.best.to_numpy(dtype=bool)
+    rank = float(rows["rank"].iloc[0])
     at = np.linspace(weights.min(), weights.max(), 60)
     axes.scatter(
         weights[~best],

@@ -1,70 +1,109 @@
 """Which final models beat the natural mixture by more than chance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.learners import TEXT, Learner, Metric
+from mixwright.learners import TEXT, Learner
 from mixwright.report.comparison import compare
 from mixwright.report.figures.style import INK, SOFT, VERDICTS, bare, row_lines, titled
-from mixwright.trust.intervals import REFERENCE, Difference
+from mixwright.trust.intervals import REFERENCE
+
+# Of verdicts: they differ without colour too.
+MARKS = {
+    "better": "o",
+    "worse": "s",
+    "not distinguishable": "D",
+    "undecided": "D",
+    "identical": "o",
+}
 
 
-def figure(
+def table(
     scores: pd.DataFrame,
     targets: Mapping[str, float],
     documents: pd.DataFrame | None = None,
-    reference: str = REFERENCE,
     learner: Learner = TEXT,
-) -> Figure:
+) -> pd.DataFrame:
+    """Returns each arm minus natural on the weighted mean of the targets, the best arm first.
+
+    A row is an arm, or one `seed` of it; rows of arms have no seed. Columns: `difference`, of arms
+    with its 95% interval `low` to `high` and the `verdict`; `measure` and `unit` of the difference;
+    `higher`, whether more is better; `over`, what the intervals count.
+    """
+    comparison = compare(scores, targets, learner, documents)
+    arms = [arm for arm in comparison.means.index if arm != REFERENCE]
+    values = comparison.values
+    rows = []
+    for arm in arms:
+        whole = comparison.difference(arm, REFERENCE)
+        row = {"arm": arm, "seed": "", "difference": whole.value, "low": whole.low}
+        rows.append(row | {"high": whole.high, "verdict": whole.verdict})
+        seeds = (values.loc[arm] - values.loc[REFERENCE]).dropna()
+        for seed, difference in seeds.items():
+            rows.append({"arm": arm, "seed": str(seed), "difference": difference})
+    columns = ["arm", "seed", "difference", "low", "high", "verdict"]
+    frame = pd.DataFrame(rows, columns=columns)
+    metric = learner.judged
+    return frame.assign(
+        measure=metric.title,
+        unit=metric.unit,
+        higher=metric.higher,
+        over=_over(learner, by_document=documents is not None),
+    )
+
+
+def figure(table: pd.DataFrame) -> Figure:
     """Draws each arm minus natural on the weighted mean of the targets, the best arm first.
 
     Lines are 95% intervals; each seed has a small dot.
     """
-    comparison = compare(scores, targets, learner, documents)
-    arms = [arm for arm in comparison.means.index if arm != reference]
-    differences = [comparison.difference(arm, reference) for arm in arms]
+    arms = table[table.verdict.notna()]
     drawing = Figure(figsize=(8.2, 0.7 + 0.46 * max(len(arms), 1)))
     axes = drawing.add_axes((0.17, 0, 0.53, 1))
     axes.axvline(0, color=INK, linewidth=1)
     row_lines(axes, len(arms))
-    values = comparison.values
-    for row, difference in enumerate(differences):
-        _arm(axes, row, difference, values.loc[difference.arm] - values.loc[reference])
-    _frame(axes, differences, reference, learner.judged)
-    reading = _reading(learner, by_document=documents is not None)
-    titled(drawing, f"Does any mixture beat {reference}?", reading)
+    for row, arm in enumerate(arms.itertuples()):
+        seeds = table[(table.arm == arm.arm) & table.verdict.isna()]
+        _arm(axes, row, arm, seeds.difference)
+    _frame(axes, arms)
+    reading = "Final models, mean of the targets."
+    if len(arms):
+        reading += f" Lines: 95% intervals over {table.over.iloc[0]}."
+    seeds = table.verdict.isna().groupby(table.arm).sum()
+    if seeds.max() > 1:
+        reading += " Small dots: single seeds."
+    titled(drawing, f"Does any mixture beat {REFERENCE}?", reading)
     return drawing
 
 
-def _reading(learner: Learner, by_document: bool) -> str:
-    """How to read the lines and dots."""
-    lines = "Final models, mean of the targets. Lines: 95% intervals over"
+def _over(learner: Learner, by_document: bool) -> str:
+    """What the intervals count."""
     if not learner.sized:
-        return f"{lines} test rows."
-    scope = "seeds and documents" if by_document else "seeds, on the documents scored"
-    return f"{lines} {scope}. Small dots: single seeds."
+        return "test rows"
+    return "seeds and documents" if by_document else "seeds, on the documents scored"
 
 
-def _arm(axes: Axes, row: int, difference: Difference, seeds: pd.Series) -> None:
+def _arm(axes: Axes, row: int, arm: Any, seeds: pd.Series) -> None:
     """One row; `seeds` are the differences of single seeds."""
-    colour = VERDICTS[difference.verdict]
-    if not difference.identical and np.isfinite(difference.low):
-        ends = [difference.low, difference.high]
+    colour = VERDICTS[arm.verdict]
+    identical = arm.verdict == "identical"
+    if not identical and np.isfinite(arm.low):
         axes.plot(
-            ends,
+            [arm.low, arm.high],
             [row, row],
             color=colour,
             linewidth=2.6,
             solid_capstyle="round",
         )
     if len(seeds) > 1:
-        heights = np.full(seeds.notna().sum(), row + 0.26)
+        heights = np.full(len(seeds), row + 0.26)
         axes.scatter(
-            seeds.dropna(),
+            seeds,
             heights,
             s=9,
             color=colour,
@@ -72,22 +111,22 @@ def _arm(axes: Axes, row: int, difference: Difference, seeds: pd.Series) -> None
             linewidths=0,
         )
     # An empty dot: the arm is natural itself.
-    face, edge = ("white", colour) if difference.identical else (colour, "white")
+    face, edge = ("none", colour) if identical else (colour, colour)
     axes.scatter(
-        difference.value,
+        arm.difference,
         row,
         s=58,
-        color=face,
+        marker=MARKS[arm.verdict],
+        facecolors=face,
         edgecolors=edge,
         zorder=3,
     )
     # x in fractions of the axes, y in rows
     place = axes.get_yaxis_transform()
-    label = _label(difference)
     axes.text(
         1.03,
         row,
-        label,
+        _label(arm),
         transform=place,
         va="center",
         fontsize=9.5,
@@ -95,30 +134,31 @@ def _arm(axes: Axes, row: int, difference: Difference, seeds: pd.Series) -> None
     )
 
 
-def _label(difference: Difference) -> str:
-    if difference.identical:
+def _label(arm: Any) -> str:
+    if arm.verdict == "identical":
         return "same mixture"
-    interval = f"[{difference.low:+.3f}, {difference.high:+.3f}]"
-    if difference.verdict == "undecided":
+    interval = f"[{arm.low:+.3f}, {arm.high:+.3f}]"
+    if arm.verdict == "undecided":
         interval = "one seed"
-    return f"{difference.value:+.3f}  {interval}".replace("-", "−")
+    return f"{arm.difference:+.3f}  {interval}".replace("-", "−")
 
 
-def _frame(axes: Axes, differences: Sequence[Difference], reference: str, metric: Metric) -> None:
+def _frame(axes: Axes, arms: pd.DataFrame) -> None:
     """Axes with room on both sides of zero, and words that say which side is better."""
-    ends: list[float] = []
-    for difference in differences:
-        places = (difference.value, difference.low, difference.high)
-        ends += [place for place in places if np.isfinite(place)]
-    reach = 1.08 * max((abs(end) for end in ends), default=0.01) or 0.01
+    places = arms[["difference", "low", "high"]].to_numpy(dtype=float).ravel()
+    ends = places[np.isfinite(places)]
+    reach = 1.08 * float(np.abs(ends).max(initial=0.0)) or 0.01
     left = min([*ends, -0.25 * reach]) - 0.08 * reach
     right = max([*ends, 0.25 * reach]) + 0.08 * reach
-    axes.set(xlim=(left, right), ylim=(len(differences) - 0.4, -0.75))
-    arms = [difference.arm for difference in differences]
-    axes.set_yticks(range(len(arms)), arms, color=INK, fontsize=10)
-    unit = "" if metric.unit == metric.title else f", {metric.unit}"
-    axes.set_xlabel(f"{metric.title} minus {reference}'s{unit}")
-    below, above = ("worse", "better") if metric.higher else ("better", "worse")
+    axes.set(xlim=(left, right), ylim=(len(arms) - 0.4, -0.75))
+    axes.set_yticks(range(len(arms)), arms.arm, color=INK, fontsize=10)
+    below, above = "better", "worse"
+    if len(arms):
+        first = arms.iloc[0]
+        unit = "" if first.unit in ("", first.measure) else f", {first.unit}"
+        axes.set_xlabel(f"{first.measure} minus {REFERENCE}'s{unit}")
+        if first.higher:
+            below, above = above, below
     axes.text(
         -0.02 * reach,
         -0.62,

@@ -1,14 +1,12 @@
 """How the finals learned: the loss in training of every mixture and seed."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.learners import LOSS
-from mixwright.report.figures.style import INK, SERIES, SOFT, bare, titled
+from mixwright.report.figures.style import INK, SOFT, bare, strokes, titled
 from mixwright.trust.intervals import REFERENCE
 
 # points of a line; noise of single steps hides the rest
@@ -17,30 +15,44 @@ POINTS = 100
 ABOVE = 0.05
 
 
-def figure(curves: pd.DataFrame, reference: str = REFERENCE) -> Figure:
+def table(curves: pd.DataFrame) -> pd.DataFrame:
+    """Returns the curve of each arm and seed in few rows, natural's first.
+
+    Columns: `tokens` trained on so far; `loss`, the mean of the batches since the row before, in
+    `unit`.
+    """
+    names = _names(curves)
+    lines = []
+    for arm in sorted(set(names), key=lambda name: (name != REFERENCE, name)):
+        seeds = curves[names == arm].sort_values(["seed", "step"]).groupby("seed")
+        for seed, rows in seeds:
+            lines.append(_thinned(rows).assign(arm=arm, seed=seed))
+    empty = pd.DataFrame({"tokens": [], "loss": [], "arm": [], "seed": []})
+    frame = pd.concat(lines) if lines else empty
+    return frame[["arm", "seed", "tokens", "loss"]].assign(unit=LOSS.unit)
+
+
+def figure(table: pd.DataFrame) -> Figure:
     """Draws the loss against the tokens trained on: a colour a mixture, a thin line a seed."""
     drawing = Figure(figsize=(8.2, 3.6))
     axes = drawing.add_axes((0.1, 0, 0.62, 1))
-    arms = _arms(curves, reference)
-    colours = {reference: INK}
-    for number, arm in enumerate(arm for arm in arms if arm != reference):
-        colours[arm] = SERIES[number % len(SERIES)]
-    lines: list[pd.DataFrame] = []
+    arms = list(dict.fromkeys(table.arm))
+    ways = strokes([arm for arm in arms if arm != REFERENCE])
+    ways[REFERENCE] = (INK, "-")
     for arm in arms:
-        seeds = curves[_names(curves) == arm].sort_values(["seed", "step"]).groupby("seed")
-        for number, (_, rows) in enumerate(seeds):
-            line = _thinned(rows)
-            lines.append(line)
-            label = arm if number == 0 else None
+        colour, dashes = ways[arm]
+        seeds = table[table.arm == arm].groupby("seed")
+        for number, (_, line) in enumerate(seeds):
             axes.plot(
                 line.tokens,
                 line.loss,
-                color=colours[arm],
+                color=colour,
+                linestyle=dashes,
                 linewidth=0.9,
                 alpha=0.8,
-                label=label,
+                label=arm if number == 0 else None,
             )
-    _frame(axes, lines)
+    _frame(axes, table)
     reading = "Mean loss of the batches that each read. A colour is a mixture, a line a seed."
     titled(drawing, "Had the final models learned out when they stopped?", reading)
     return drawing
@@ -52,12 +64,6 @@ def _names(curves: pd.DataFrame) -> pd.Series:
     return curves.mixer.astype(str) + goals.where(goals != "@", "")
 
 
-def _arms(curves: pd.DataFrame, reference: str) -> Sequence[str]:
-    """The reference first, then the others by name."""
-    names = sorted(set(_names(curves)))
-    return sorted(names, key=lambda name: name != reference)
-
-
 def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
     """A line of few points, each the mean of its stretch of the curve."""
     size = -(-len(rows) // POINTS)
@@ -65,18 +71,18 @@ def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(stretch).agg({"tokens": "last", "loss": "mean"})
 
 
-def _frame(axes: Axes, lines: Sequence[pd.DataFrame]) -> None:
-    if not lines:
+def _frame(axes: Axes, table: pd.DataFrame) -> None:
+    if table.empty:
         words = "no curve was kept of these models: an older version trained them"
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=SOFT)
         bare(axes)
         axes.set(xticks=[], yticks=[])
         return
-    losses = np.concatenate([line.loss.to_numpy() for line in lines])
+    losses = table.loss.to_numpy()
     low = float(losses.min())
     high = float(np.quantile(losses, 1 - ABOVE))
     room = 0.05 * (high - low) or 0.01
     axes.set(ylim=(low - room, high + room))
-    axes.set(xlabel="training tokens", ylabel=f"loss, {LOSS.unit}")
+    axes.set(xlabel="training tokens", ylabel=f"training loss, {table.unit.iloc[0]}")
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
     bare(axes, ticks="x")

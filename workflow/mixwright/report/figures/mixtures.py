@@ -4,12 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mixwright.errors import MixwrightError
-from mixwright.report.figures.style import INK, SOFT, bare, diverging, table_cell, titled
+from mixwright.report.figures.style import (
+    INK,
+    SOFT,
+    bare,
+    diverging,
+    table_cell,
+    titled_above,
+)
+from mixwright.trust.intervals import REFERENCE
 
 # As a mixture's JSON file holds it.
 Record = Mapping[str, Any]
@@ -21,32 +29,53 @@ COLOURS = diverging()
 WIDE = 8
 
 
-def figure(mixtures: Sequence[Record], reference: str = "natural") -> Figure:
+def table(mixtures: Sequence[Record]) -> pd.DataFrame:
+    """Returns a row a mixer and domain, natural first and the domains by natural weight.
+
+    Columns: `weight`, a share of 1, with the interval `low` to `high` of the mixer's refits where
+    it gives one; `natural`, the weight there; `capped`, whether the weight is at its upper bound.
+    """
+    ordered = in_order(mixtures)
+    natural = ordered[0]["weights"]
+    domains = sorted(natural, key=lambda name: (-natural[name], name))
+    rows = []
+    for record in ordered:
+        capped = _capped(record)
+        intervals = _intervals(record)
+        for domain in domains:
+            low, high = intervals.get(domain, (np.nan, np.nan))
+            row = {
+                "mixer": record["mixer"],
+                "domain": domain,
+                "weight": record["weights"].get(domain, 0.0),
+                "low": low,
+                "high": high,
+                "natural": natural[domain],
+                "capped": domain in capped,
+            }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def figure(table: pd.DataFrame) -> Figure:
     """Draws a table of weights in percent, mixers by domains, natural first.
 
     Colour is the ratio to natural and a frame marks a weight at its cap. A second line holds the
     weight's interval where the mixer gives one.
     """
-    ordered = in_order(mixtures, reference)
-    natural = ordered[0]["weights"]
-    domains = sorted(natural, key=lambda name: (-natural[name], name))
+    mixers = list(dict.fromkeys(table.mixer))
+    domains = list(dict.fromkeys(table.domain))
     width = 0.62 if len(domains) > WIDE else 0.95
-    across = 1.9 + width * len(domains)
-    down = 0.5 + 0.42 * len(ordered)
-    drawing = Figure(figsize=(across, down))
+    drawing = Figure(figsize=(width * len(domains), 0.42 * len(mixers)))
     axes = drawing.add_axes((0, 0, 1, 1))
-    for row, record in enumerate(ordered):
-        capped = _capped(record)
-        for column, domain in enumerate(domains):
-            weight = record["weights"].get(domain, 0.0)
-            interval = _intervals(record).get(domain)
-            _cell(axes, row, column, weight, natural[domain], domain in capped, interval)
-    _frame(axes, [record["mixer"] for record in ordered], domains)
-    _title(drawing, axes, _reading(ordered, reference))
+    for cell in table.itertuples():
+        _cell(axes, mixers.index(cell.mixer), domains.index(cell.domain), cell)
+    _frame(axes, mixers, domains)
+    titled_above(drawing, axes, "What does each mixer take more of?", _reading(table))
     return drawing
 
 
-def in_order(mixtures: Sequence[Record], reference: str = "natural") -> list[Record]:
+def in_order(mixtures: Sequence[Record], reference: str = REFERENCE) -> list[Record]:
     """Sorts mixtures so that alike ones stand together: the reference first, then the nearest.
 
     Distance is the total variation from the reference.
@@ -96,25 +125,18 @@ def _intervals(record: Record) -> Mapping[str, Sequence[float]]:
     return intervals
 
 
-def _cell(
-    axes: Axes,
-    row: int,
-    column: int,
-    weight: float,
-    natural: float,
-    capped: bool,
-    interval: Sequence[float] | None,
-) -> None:
-    factor = max(weight, 1e-9) / max(natural, 1e-9)
+def _cell(axes: Axes, row: int, column: int, cell: Any) -> None:
+    """A cell of a row of the table."""
+    factor = max(cell.weight, 1e-9) / max(cell.natural, 1e-9)
     ratio = np.clip(np.log2(factor), -RANGE, RANGE)
-    table_cell(axes, row, column, COLOURS((ratio + RANGE) / (2 * RANGE)), framed=capped)
+    table_cell(axes, row, column, COLOURS((ratio + RANGE) / (2 * RANGE)), framed=cell.capped)
     colour = "white" if abs(ratio) > 1.6 else INK
     middle: dict[str, Any] = {"ha": "center", "va": "center", "color": colour}
-    if not interval:
+    if not np.isfinite(cell.low):
         axes.text(
             column,
             row,
-            percent(weight),
+            percent(cell.weight),
             fontsize=10,
             **middle,
         )
@@ -122,14 +144,14 @@ def _cell(
     axes.text(
         column,
         row - 0.14,
-        percent(weight),
+        percent(cell.weight),
         fontsize=10,
         **middle,
     )
     axes.text(
         column,
         row + 0.24,
-        "–".join(map(percent, interval)),
+        f"{percent(cell.low)}–{percent(cell.high)}",
         fontsize=6.5,
         **middle,
     )
@@ -154,27 +176,14 @@ def _frame(axes: Axes, mixers: Sequence[str], domains: Sequence[str]) -> None:
     bare(axes)
 
 
-def _reading(records: Sequence[Record], reference: str) -> str:
+def _reading(table: pd.DataFrame) -> str:
     """How to read the table; frames and intervals are explained where there are any."""
     reading = (
-        f"Weights in percent. Blue: more than {reference}, orange: less;"
+        f"Weights in percent. Blue: more than {REFERENCE}, orange: less;"
         " full colour at a factor of 4."
     )
-    if any(_capped(record) for record in records):
+    if table.capped.any():
         reading += " Framed: at its cap."
-    if any("weights" in record.get("intervals", {}) for record in records):
+    if table.low.notna().any():
         reading += " Small: 95% interval of refits."
     return reading
-
-
-def _title(drawing: Figure, axes: Axes, reading: str) -> None:
-    """Above the highest column label and flush with the longest row label."""
-    titled(drawing, "What does each mixer take more of?", reading)
-    FigureCanvasAgg(drawing).draw()
-    columns = [label.get_window_extent() for label in axes.get_xticklabels()]
-    rows = [label.get_window_extent() for label in axes.get_yticklabels()]
-    lift = max(extent.y1 for extent in columns) - drawing.bbox.height
-    left = min(extent.x0 for extent in rows)
-    for text in drawing.texts:
-        height = text.get_position()[1]
-        text.set(x=left / drawing.bbox.width, y=height + lift / drawing.bbox.height)

@@ -16,37 +16,57 @@ from mixwright.report.judging import minimised_losses
 from mixwright.trust.noise import THRESHOLD, losses_of_role, target_signals
 
 TICKS = (0.1, 0.3, 1, 3, 10, 30, 100, 300)
+# Kinds of rows.
+RATIO, GAIN = "signal to noise", "gain"
 # Fraction of the golden ratio: multiples of it spread dots evenly, and the same every time.
 GOLDEN = 0.618
 
 
-def figure(
+def table(
     design: pd.DataFrame,
     losses: pd.DataFrame,
     targets: Mapping[str, float],
     learner: Learner = TEXT,
-) -> Figure:
-    """Draws two panels, a row a target.
+) -> pd.DataFrame:
+    """Returns what a target's losses tell: rows of two kinds, named in the column `of`.
 
-    Left: the signal-to-noise ratio, with the line at 3. Right: how far each swarm proxy gets below
-    a unigram model. Targets of the study come first, in bold; the training domains follow.
+    `signal to noise`: `value` with its 95% interval `low` to `high`, a row a target. `gain`: how
+    far a swarm `run` gets below a unigram model, `value` in `unit`. `in_goal`: whether the study
+    weighs the target. Those of the study come first.
     """
     losses = minimised_losses(losses, learner.chosen)
     signals = target_signals(design, losses)
     if signals.empty:
         raise MixwrightError("losses: the swarm has no runs; train the swarm first")
-    signals["weighted"] = signals.target.isin(list(targets))
-    signals = signals.sort_values(["weighted", "signal_to_noise"], ascending=False)
+    signals["in_goal"] = signals.target.isin(list(targets))
+    signals = signals.sort_values(["in_goal", "signal_to_noise"], ascending=False)
+    ratios = signals.rename(columns={"signal_to_noise": "value"}).assign(of=RATIO, unit="")
     swarm = losses_of_role(design, losses, "swarm").dropna(subset=["loss"])
+    unit = f"{learner.loss.unit} below {learner.reference}"
+    if learner.chosen:
+        unit = f"nats below {learner.reference}, or below a guess"
+    gains = swarm.assign(value=swarm.unigram_loss - swarm.loss, of=GAIN, unit=unit)
+    gains["in_goal"] = gains.target.isin(list(targets))
+    places = gains.target.map(list(ratios.target).index)
+    gains = gains.assign(place=places).sort_values(["place", "value", "run"])
+    columns = ["of", "target", "in_goal", "run", "value", "low", "high", "unit"]
+    return pd.concat([ratios, gains])[columns]
+
+
+def figure(table: pd.DataFrame) -> Figure:
+    """Draws two panels, a row a target.
+
+    Left: the signal-to-noise ratio, with the line at 3. Right: how far each swarm proxy gets below
+    a unigram model. Targets of the study come first, in bold; the training domains follow.
+    """
+    signals = table[table.of == RATIO]
+    gains = table[table.of == GAIN]
     drawing = Figure(figsize=(8.2, 0.5 + 0.36 * len(signals)))
     left = drawing.add_axes((0.15, 0, 0.36, 1))
     right = drawing.add_axes((0.58, 0, 0.36, 1))
     _ratios(left, signals)
-    _gains(right, signals, swarm)
-    below = f"{learner.loss.unit} below {learner.reference}"
-    if learner.chosen:
-        below = f"nats below {learner.reference}, or below a guess"
-    right.set_xlabel(below)
+    _gains(right, signals, gains)
+    right.set_xlabel(gains.unit.iloc[0])
     for axes in (left, right):
         axes.set_ylim(len(signals) - 0.4, -0.6)
         bare(axes, ticks="x")
@@ -63,7 +83,7 @@ def figure(
 def _names(axes: Axes, signals: pd.DataFrame) -> None:
     """Names of the targets, bold where they have weight in the study."""
     axes.set_yticks(range(len(signals)), signals.target, fontsize=10)
-    for label, weighted in zip(axes.get_yticklabels(), signals.weighted, strict=True):
+    for label, weighted in zip(axes.get_yticklabels(), signals.in_goal, strict=True):
         if weighted:
             label.set(color=INK, fontweight="bold")
         else:
@@ -73,7 +93,7 @@ def _names(axes: Axes, signals: pd.DataFrame) -> None:
 def _ratios(axes: Axes, signals: pd.DataFrame) -> None:
     axes.axvline(THRESHOLD, color=INK, linewidth=1)
     row_lines(axes, len(signals))
-    intervals = signals[["signal_to_noise", "low", "high"]].to_numpy()
+    intervals = signals[["value", "low", "high"]].to_numpy()
     for row, (value, low, high) in enumerate(intervals):
         # Not known without repeats.
         if np.isfinite(value):
@@ -114,13 +134,12 @@ def _ratio(axes: Axes, row: int, value: float, ends: tuple[float, float]) -> Non
     )
 
 
-def _gains(axes: Axes, signals: pd.DataFrame, swarm: pd.DataFrame) -> None:
-    """One dot a proxy: the loss of a unigram model less its own, nats/token."""
+def _gains(axes: Axes, signals: pd.DataFrame, gains: pd.DataFrame) -> None:
+    """One dot a proxy: the loss of a unigram model less its own."""
     axes.axvline(0, color=INK, linewidth=1)
     row_lines(axes, len(signals))
-    gains = swarm.unigram_loss - swarm.loss
     for row, target in enumerate(signals.target):
-        gain = gains[swarm.target == target].sort_values().to_numpy()
+        gain = gains[gains.target == target].value.to_numpy()
         colours = [VERMILION if value <= 0 else BLUE for value in gain]
         heights = row + _jitter(len(gain))
         axes.scatter(

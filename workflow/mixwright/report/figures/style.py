@@ -18,6 +18,24 @@ INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 # Of lines and dots that stand beside each other.
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
+# Styles of lines, and marks of dots, that stand beside each other: 7 x 5 and 7 x 6 ways.
+DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2.5)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
+# Colour of a figure -> the page's variable for it, and its value on dark paper. What stands in none
+# of these colours keeps its own.
+THEMED = {
+    INK: ("ink", "#e7e9ec"),
+    SOFT: ("soft", "#a9b1bb"),
+    FAINT: ("line", "#353b42"),
+    "#9aa1ab": ("axis", "#737c87"),
+    "#ffffff": ("card", "#1c2024"),
+    BLUE: ("blue", "#62b5ec"),
+    ORANGE: ("amber", "#f3b737"),
+    GREEN: ("green", "#3cc79b"),
+    VERMILION: ("orange", "#ff9a4d"),
+    "#cc79a7": ("pink", "#e3a3c6"),
+    "#56b4e9": ("sky", "#a9dcf8"),
+}
 # Less than the reference, the same, more.
 DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE)
 # Of the lines of axes.
@@ -61,6 +79,26 @@ STYLE: Any = {
 }
 
 
+def strokes(names: Sequence[str]) -> "dict[str, tuple[str, Any]]":
+    """Returns name -> colour and line style, so that no two lines are drawn alike.
+
+    Neighbours differ in both: lines can be told apart without colour.
+    """
+    ways = {}
+    for number, name in enumerate(names):
+        turn = number + number // math.lcm(len(SERIES), len(DASHES))
+        ways[name] = (SERIES[number % len(SERIES)], DASHES[turn % len(DASHES)])
+    return ways
+
+
+def marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Returns name -> colour and marker, so that dots can be told apart without colour."""
+    ways = {}
+    for number, name in enumerate(names):
+        ways[name] = (SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
+    return ways
+
+
 def diverging() -> "Colormap":
     """Returns the colours of DIVERGING as a map of 0 (less) to 1 (more)."""
     from matplotlib.colors import LinearSegmentedColormap
@@ -95,6 +133,21 @@ def titled(figure: "Figure", question: str, reading: str) -> None:
         va="bottom",
         ha="left",
     )
+
+
+def titled_above(figure: "Figure", axes: "Axes", question: str, reading: str) -> None:
+    """As `titled`, above the highest label of the axes' columns and flush with the longest row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    titled(figure, question, reading)
+    FigureCanvasAgg(figure).draw()
+    columns = [label.get_window_extent() for label in axes.get_xticklabels()]
+    rows = [label.get_window_extent() for label in axes.get_yticklabels()]
+    lift = max(extent.y1 for extent in columns) - figure.bbox.height
+    left = min(extent.x0 for extent in rows)
+    for text in figure.texts[-2:]:
+        height = text.get_position()[1]
+        text.set(x=left / figure.bbox.width, y=height + max(lift, 0) / figure.bbox.height)
 
 
 def bare(axes: "Axes", ticks: Literal["x", "y"] | None = None) -> None:

@@ -7,83 +7,102 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.learners import TEXT, Learner
-from mixwright.report.by_target import Cell, by_target
-from mixwright.report.figures.style import INK, SOFT, bare, diverging, table_cell, titled
+from mixwright.report.by_target import by_target
+from mixwright.report.figures.style import (
+    INK,
+    SOFT,
+    bare,
+    diverging,
+    table_cell,
+    titled_above,
+)
 from mixwright.trust.intervals import REFERENCE
-
-Cells = Mapping[str, Mapping[str, Cell]]
 
 COLOURS = diverging()
 # Lies below the cells, rows: the means.
 BELOW = 0.1
 
 
-def figure(
+def table(
     scores: pd.DataFrame,
     targets: Mapping[str, float],
     documents: pd.DataFrame | None = None,
     learner: Learner = TEXT,
-) -> Figure:
+) -> pd.DataFrame:
+    """Returns a row a target and arm: what the arm reached, and its difference from natural.
+
+    Columns: `value`; `difference` with its 95% interval `low` to `high`, and the `verdict` on it;
+    `gain`, the difference counted so that more is better; `measure` and `unit` of the values;
+    `judged`, the measure of the study. Arms stand by their mean, the best first.
+    """
+    cells = by_target(scores, targets, learner, documents)
+    rows = []
+    for target in sorted(cells):
+        for arm, cell in cells[target].items():
+            against = cell.against
+            sign = 1 if against.metric.higher else -1
+            row = {
+                "target": target,
+                "arm": arm,
+                "value": cell.value,
+                "difference": against.value,
+                "low": against.low,
+                "high": against.high,
+                "verdict": against.verdict,
+                "gain": sign * against.value,
+                "measure": against.metric.title,
+                "unit": against.metric.unit,
+                "judged": learner.judged.title,
+            }
+            rows.append(row)
+    frame = pd.DataFrame(rows)
+    means = frame.groupby("arm").value.mean()
+    ordered = means.sort_values(kind="stable", ascending=not learner.judged.higher)
+    places = frame.arm.map({arm: place for place, arm in enumerate(ordered.index)})
+    return frame.assign(place=places).sort_values(["target", "place"]).drop(columns="place")
+
+
+def figure(table: pd.DataFrame) -> Figure:
     """Draws a table of what each arm reached on each target, and its mean in the last row.
 
     Colour is the difference to natural; a frame marks a difference beyond its interval. Arms stand
     by their mean, the best first.
     """
-    cells = by_target(scores, targets, learner, documents)
-    names = sorted(cells)
-    means = _means(cells, best_is_high=learner.judged.higher)
-    arms = list(means)
-    across = 1.9 + 0.95 * len(arms)
-    down = 0.5 + 0.36 * (len(names) + 1)
+    names = sorted(set(table.target))
+    arms = list(dict.fromkeys(table.arm))
+    across = 0.95 * len(arms)
+    down = 0.36 * (len(names) + 1)
     drawing = Figure(figsize=(across, down))
     axes = drawing.add_axes((0, 0, 1, 1))
-    reach = _reach(cells)
-    for row, target in enumerate(names):
-        for column, arm in enumerate(arms):
-            _cell(axes, row, column, cells[target][arm], reach)
-    for column, mean in enumerate(means.values()):
-        _mean(axes, len(names) + BELOW, column, mean)
+    reach = float(table.gain.abs().max()) or 1.0
+    for row in table.itertuples():
+        place = (names.index(row.target), arms.index(row.arm))
+        framed = row.verdict in ("better", "worse")
+        _cell(axes, place, row.value, row.gain / reach, framed)
+    means = table.groupby("arm").value.mean()
+    for column, arm in enumerate(arms):
+        _mean(axes, len(names) + BELOW, column, float(means[arm]))
     _frame(axes, names, arms)
+    units = [unit for unit in dict.fromkeys(table.unit) if unit]
+    judged = table.judged.iloc[0].capitalize()
+    unit = f", {' or '.join(units)}" if units not in ([], [table.judged.iloc[0]]) else ""
     reading = (
-        f"{learner.judged.title.capitalize()}. Blue: better than {REFERENCE}, orange: worse;"
+        f"{judged}{unit}. Blue: better than {REFERENCE}, orange: worse;"
         " framed: beyond the 95% interval."
     )
-    titled(drawing, "On which targets does a mixture help?", reading)
-    _lift_title(drawing, arms)
+    titled_above(drawing, axes, "On which targets does a mixture help?", reading)
     return drawing
 
 
-def _means(cells: Cells, best_is_high: bool) -> dict[str, float]:
-    """Arm -> mean of its cells, the best first."""
-    columns = {}
-    for target, row in cells.items():
-        columns[target] = {arm: cell.value for arm, cell in row.items()}
-    means = pd.DataFrame(columns).mean(axis=1)
-    ordered = means.sort_values(kind="stable", ascending=not best_is_high)
-    return {str(arm): float(mean) for arm, mean in ordered.items()}
-
-
-def _reach(cells: Cells) -> float:
-    """The largest difference to natural, at which colours end; 1 where nothing differs."""
-    reach = 0.0
-    for row in cells.values():
-        for cell in row.values():
-            reach = max(reach, abs(cell.against.value))
-    return reach or 1.0
-
-
-def _cell(axes: Axes, row: int, column: int, reached: Cell, reach: float) -> None:
-    difference = reached.against
-    gain = difference.value / reach
-    if not difference.metric.higher:
-        gain = -gain
-    framed = difference.verdict in ("better", "worse")
+def _cell(axes: Axes, place: tuple[int, int], value: float, gain: float, framed: bool) -> None:
+    """A cell at (row, column); `gain` is -1 to 1."""
+    row, column = place
     table_cell(axes, row, column, COLOURS(0.5 + gain / 2), framed)
     dark = abs(gain) > 0.8
     axes.text(
         column,
         row,
-        f"{reached.value:.3f}",
+        f"{value:.3f}",
         ha="center",
         va="center",
         fontsize=10,
@@ -122,11 +141,3 @@ def _frame(axes: Axes, names: Sequence[str], arms: Sequence[str]) -> None:
     )
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
     bare(axes)
-
-
-def _lift_title(drawing: Figure, arms: Sequence[str]) -> None:
-    """Makes room for the slanted names of the arms."""
-    longest = max(len(arm) for arm in arms)
-    height = drawing.get_size_inches()[1]
-    for text in drawing.texts:
-        text.set_y(text.get_position()[1] + 0.05 * longest / height)

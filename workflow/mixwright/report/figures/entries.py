@@ -1,0 +1,225 @@
+"""Which figures there are: where each is drawn, what it reads, who shows it, and what it shows.
+
+The registry is read at parse time, so nothing heavy is imported here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mixwright.errors import MixwrightError, closest
+
+if TYPE_CHECKING:
+    from mixwright.study.study import Study
+
+
+def _always(study: "Study") -> bool:
+    return True
+
+
+def _one_goal(study: "Study") -> bool:
+    return study.goals == ("",)
+
+
+def _several_goals(study: "Study") -> bool:
+    """Whether mixers propose for several goals, such as each without one target."""
+    return not _one_goal(study)
+
+
+def _swarm(study: "Study") -> bool:
+    """Whether there are runs on mixtures from all over the simplex."""
+    return "swarm" in study.runs
+
+
+def _perturbed(study: "Study") -> bool:
+    """Whether there are runs with more and with less of one domain."""
+    return "perturb" in study.runs
+
+
+def _trained_swarm(study: "Study") -> bool:
+    """Whether a swarm depends on a seed, and a unigram model can stand beside it."""
+    return study.learner.sized and _swarm(study)
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """Where a figure is drawn, which results it reads, and which studies show it."""
+
+    # A module of this folder. "module" holds `table` and `figure`; "module:name" holds
+    # `name_table` and `name_figure`.
+    module: str
+    # Names as in mixwright.report.layout; `study` is what `tabulate` says of it.
+    inputs: tuple[str, ...]
+    # Heading on the page.
+    title: str
+    # What it shows and how to read it, in one sentence; also for those who hear the page.
+    caption: str
+    # The section of the page that shows it, a key of mixwright.report.sections.SECTIONS.
+    section: str
+    # Results that are read where the study makes them.
+    optional: tuple[str, ...] = ()
+    # Whether it can be drawn of runs in tables of one's own, where its inputs are made.
+    own: bool = False
+    # Whether a study that makes the inputs shows the figure.
+    shown: Callable[["Study"], bool] = _always
+
+
+MIXTURES = FigureEntry(
+    "mixtures",
+    ("mixtures",),
+    "Chosen mixtures",
+    "Weights of the domains in percent, a row a mixer: blue is more than natural, orange is less,"
+    " and a frame marks a weight at its cap.",
+    section="data",
+    own=True,
+    shown=_one_goal,
+)
+DOMAINS = FigureEntry(
+    "domains",
+    ("design", "losses", "study"),
+    "Loss against each domain's weight",
+    "Loss of every swarm run against its weight of one domain, a panel a domain, with the best"
+    " runs in blue and the local mean as a line.",
+    section="mechanism",
+    own=True,
+    shown=_swarm,
+)
+
+# Of studies that train their proxies; in the order of the page.
+FIGURES = {
+    "mixtures": MIXTURES,
+    "targets": FigureEntry(
+        "targets",
+        ("scores", "study"),
+        "Final models target by target",
+        "What the final model of each mixture reached on each target, a column a mixture: blue is"
+        " better than natural, orange is worse, and a frame marks what lies beyond its interval.",
+        section="targets",
+        optional=("documents",),
+        shown=_several_goals,
+    ),
+    "predicted": FigureEntry(
+        "predicted",
+        ("validation", "study"),
+        "Predicted against measured loss",
+        "Predicted against measured loss of held-out runs, a panel a mixer: the nearer the dots"
+        " lie to the line, the better the mixer predicts.",
+        section="evidence",
+    ),
+    "noise": FigureEntry(
+        "noise",
+        ("design", "losses", "study"),
+        "Signal, noise and the unigram model",
+        "How much more losses differ over mixtures than over seeds, a row a target, and how far"
+        " each proxy gets below a unigram model; orange is too little.",
+        section="evidence",
+        shown=_trained_swarm,
+    ),
+    "domains": DOMAINS,
+    "finals": FigureEntry(
+        "finals",
+        ("scores", "study"),
+        "Final models against natural",
+        "Each mixture's final models minus natural's on the mean of the targets, a row a mixture"
+        " with its 95% interval: an interval that reaches zero decides nothing.",
+        section="finals",
+        optional=("documents",),
+    ),
+    "loss_curves": FigureEntry(
+        "loss_curves",
+        ("curves",),
+        "Losses of the final models in training",
+        "Training loss of every final model against the tokens that it read, a colour a mixture"
+        " and a line a seed; each mixture's loss is of its own text.",
+        section="finals",
+    ),
+}
+
+# Of studies whose runs others measured; in the order of the page.
+MEASURED = {
+    "ranks": FigureEntry(
+        "ranks",
+        ("validation", "study"),
+        "Rank correlations",
+        "Rank correlation of predicted and measured loss, a row a mixer and a mark a set of runs:"
+        " the farther right, the better the mixer ranks runs that it has not seen.",
+        section="evidence",
+        own=True,
+        optional=("tests",),
+    ),
+    "tested": FigureEntry(
+        "tested",
+        ("validation", "study"),
+        "Predicted against measured loss",
+        "Predicted against measured loss of runs that no mixer was fitted to, a panel a mixer and"
+        " set of runs: the nearer the dots lie to the line, the better.",
+        section="evidence",
+        own=True,
+        optional=("tests",),
+    ),
+    "subsets": FigureEntry(
+        "subsets",
+        ("subsets", "study"),
+        "Runs needed",
+        "Rank correlation on test runs against the number of runs that a mixer was fitted to, a"
+        " line a mixer: where a line is flat, more runs add nothing.",
+        section="evidence",
+    ),
+    "region": FigureEntry(
+        "region",
+        ("regions",),
+        "The optimum and its region",
+        "The best weight of each domain as a dot, and as lines how far it can move before a"
+        " difference in loss can be told.",
+        section="evidence",
+        own=True,
+    ),
+    "published": FigureEntry(
+        "published",
+        ("predictions", "study"),
+        "Published mixtures",
+        "What each mixer predicts for published and proposed mixtures, a row a mixture: how much"
+        " worse than the best that the mixer predicts.",
+        section="trade-offs",
+    ),
+    "optimum": FigureEntry(
+        "optimum",
+        ("design", "mixtures"),
+        "The optimum by each objective",
+        "The best amount of each domain in units of the base run's, a row a domain: dots on the"
+        " line ask for no change.",
+        section="trade-offs",
+        optional=("ladder",),
+        shown=_perturbed,
+    ),
+    "ladder": FigureEntry(
+        "ladder",
+        ("ladder",),
+        "The ladder of totals",
+        "Best tokens of each domain against total tokens, a line a domain: full marks are"
+        " published, empty marks are extrapolated.",
+        section="mechanism",
+    ),
+    "scales": FigureEntry(
+        "ladder:scales",
+        ("ladder",),
+        "Weight against scale",
+        "Best weight of each domain against total tokens, a line a domain: full marks are"
+        " published, empty marks are extrapolated.",
+        section="mechanism",
+    ),
+}
+
+
+def entry(name: str) -> FigureEntry:
+    """Returns a figure's entry.
+
+    Raises:
+        MixwrightError: no figure has this name; the message lists those there are.
+    """
+    registry = FIGURES | MEASURED
+    if name not in registry:
+        close = closest(name, registry)
+        hint = f"did you mean {close}? " if close else ""
+        raise MixwrightError(f"figure {name} is unknown; {hint}there are {', '.join(registry)}")
+    return registry[name]
