@@ -1,4 +1,4 @@
-"""Pages of made-up studies: with a winner, without one, of one seed, of many domains, and others."""
+"""Pages of made-up studies: with a winner, without one, of one seed, of many domains."""
 
 from collections.abc import Callable
 from dataclasses import replace

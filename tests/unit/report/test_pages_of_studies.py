@@ -28,7 +28,7 @@ def test_a_page_is_whole_and_its_sections_stand_in_order(kind):
     assert "default-src 'none'" in page and len(page) < 2_000_000
     # every table has a caption, and every row a head
     assert page.count("<table>") == page.count("<caption>")
-    assert page.count('<th scope="row">') == len(re.findall(r"<tr><th scope=\"row\">", page))
+    assert page.count('<th scope="row"') == page.count('<tr><th scope="row"') > 0
     assert not re.search(r"\bnan\b|\binf\b|None\b|\{[a-z_]+\}", words(page).split("To make it")[0])
 
 
@@ -37,7 +37,9 @@ def test_the_answer_of_finals_is_in_the_json_and_its_mixture_is_read_by_export(k
     summary = SUMMARIES[kind]()
     content = json.loads(json.dumps(as_json(summary), allow_nan=False))
     answer = content["answer"]
-    assert words(summary_page(summary)).count(answer["headline"].replace(" %", " %")) >= 1 or True
+    page = words(summary_page(summary))
+    for sentence in (answer["headline"], *answer["sure"], *answer["costs"]):
+        assert sentence.replace("[-", "[−").replace(", -", ", −") in page
     if kind == "several goals":
         assert answer["weights"] == {} and "one a target" in answer["headline"]
         return

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from mixwright.learners import Metric
-from mixwright.report.answer import Answer, recipe, worth
+from mixwright.report.answer import Answer, export_line, recipe, worth
 from mixwright.report.proposed import Proposed, listed
 from mixwright.trust.intervals import REFERENCE
 
@@ -58,7 +58,7 @@ def answer_of_swarm(
         natural=by_name.get(REFERENCE, {}),
         intervals=first.intervals.get("weights", {}),
         file=file,
-        use=(f"mixwright export --mixture {file} --format FORMAT",),
+        use=(export_line(file),),
     )
 
 
@@ -87,7 +87,7 @@ def answer_of_perturbations(
             weights=by_name[name].weights,
             natural=by_name[REFERENCE].weights if REFERENCE in by_name else {},
             file=file,
-            use=(f"mixwright export --mixture {file} --format FORMAT",),
+            use=(export_line(file),),
         )
     sentences = []
     for name in moved:

@@ -6,17 +6,20 @@ from typing import Any
 
 from mixwright.files import written
 from mixwright.learners import Metric
+from mixwright.progress import say
 from mixwright.report import measured_tables as tables
-from mixwright.report.answer import answer_section, command
-from mixwright.report.drawings import Drawn, embedded, figure_boxes
+from mixwright.report.answer import answer_section, caveat_list
+from mixwright.report.drawings import Drawn, embedded, with_figures
 from mixwright.report.explorer.explorer import explorer_section
+from mixwright.report.exported import exports_section
 from mixwright.report.frame import bullets, document, note, part, text
 from mixwright.report.measured_summary import Measured
 from mixwright.report.origin import origin_section
 from mixwright.report.perturbed_summary import Perturbed
 from mixwright.report.predictions import predicted_by_each, weights_table
 from mixwright.report.proposed import Proposed
-from mixwright.report.sections import SECTIONS, in_order
+from mixwright.report.room import with_room
+from mixwright.report.sections import in_order
 from mixwright.study.study import Study
 
 NO_SURFACE = (
@@ -45,13 +48,23 @@ def write_page(
         commands: what `mixwright.report.origin.commands` returns.
     """
     contents = _of_swarm(summary) if isinstance(summary, Measured) else _perturbed(summary)
-    contents["export"] = _exports(summary)
-    contents["caveats"] = bullets([text(sentence) for sentence in summary.notes])
+    file = (
+        summary.answer.file or f"results/{summary.study}/mixtures/{summary.proposals[0].name}.json"
+    )
+    contents["export"] = exports_section(summary.exports, file)
+    contents["caveats"] = caveat_list(summary.caveats)
     contents["provenance"] = origin_section(provenance, settings, commands)
-    body = answer_section(f"study {summary.study}", summary.answer)
-    body += in_order(_with_figures(contents, embedded(figures)))
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
+
+    def page(drawn: Sequence[Drawn]) -> str:
+        body = answer + in_order(with_figures(contents, drawn))
+        return document(summary.study, body)
+
+    text_of_page, omitted = with_room(page, embedded(figures), "beside this page")
+    for figure in omitted:
+        say(f"{html}: without the figure {figure.name}, which is large; its file stands beside it")
     with written(html) as partial:
-        partial.write_text(document(summary.study, body), encoding="utf-8")
+        partial.write_text(text_of_page, encoding="utf-8")
 
 
 def public_files(study: Study) -> dict[str, str]:
@@ -112,24 +125,3 @@ def _next(summary: Measured) -> list[str]:
         " tokens and seeds, and compare their losses on the targets."
     )
     return steps
-
-
-def _exports(summary: Measured | Perturbed) -> str:
-    """The files that the study wrote for trainers, and the line that writes others."""
-    content = bullets(map(text, summary.exports)) if summary.exports else ""
-    arm = summary.answer.arm or summary.proposals[0].name
-    line = f"mixwright export --mixture results/{summary.study}/mixtures/{arm}.json"
-    words = (
-        "--format takes the name of your trainer; without one the formats are listed. The other"
-        " proposals stand beside this file, each under its mixer's name."
-    )
-    lines = (f"{line} \\", "    --format FORMAT --sources map.yaml --to FILE")
-    return content + command(lines, "export") + note(text(words))
-
-
-def _with_figures(contents: dict[str, str], figures: Sequence[Drawn]) -> dict[str, str]:
-    """The sections, each with its figures behind what it says."""
-    drawn = {}
-    for key in SECTIONS:
-        drawn[key] = contents.get(key, "") + figure_boxes(figures, key)
-    return drawn

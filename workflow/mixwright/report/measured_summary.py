@@ -12,6 +12,7 @@ import pandas as pd
 
 from mixwright.learners import LOSS, Metric
 from mixwright.report.answer import Answer
+from mixwright.report.caveats import Caveat
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.figures import as_listed, published, ranks
 from mixwright.report.figures import subsets as runs_needed
@@ -70,6 +71,11 @@ class Measured:
         least = fisher_interval(float(best.spearman), int(best.runs)).low
         others = [name for name in rows.index[rows.spearman >= least] if name != self.chosen]
         return [self.chosen, *others]
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """The notes, in their order; none of them turns the answer over."""
+        return tuple(Caveat(sentence) for sentence in self.notes)
 
     @property
     def answer(self) -> Answer:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mixwright.learners import Metric
 from mixwright.report.answer import Answer
+from mixwright.report.caveats import Caveat
 from mixwright.report.figures import ladder as scales
 from mixwright.report.figures import optimum
 from mixwright.report.frame import in_percent
@@ -48,6 +49,11 @@ class Perturbed:
         rows = self.optimum[self.optimum.origin == "proposed"]
         shift = (rows.weight - rows.weight / rows.amount).abs() / 2
         return shift.groupby(rows.mixer).sum().sort_values(ascending=False, kind="stable")
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """The notes, in their order; none of them turns the answer over."""
+        return tuple(Caveat(sentence) for sentence in self.notes)
 
     @property
     def answer(self) -> Answer:

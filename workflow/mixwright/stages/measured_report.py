@@ -44,7 +44,7 @@ def summarise_measured(study: Path, html: Path, json: Path) -> None:
         figures,
         html,
         configuration(plan),
-        commands(plan, "summarise-measured html json"),
+        commands(plan, "summarise-measured", {"html": html, "json": json}),
     )
 
 

@@ -1,6 +1,7 @@
 """The figures that can be drawn of own tables: what they read is made from a fit."""
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from mixwright.report.figures import FIGURES, MEASURED, SUFFIXES, TABLE, draw, s
 from mixwright.report.figures.entries import FigureEntry
 from mixwright.report.own.gathering import OwnResult, settings_of
 from mixwright.report.own.page import Place, page_of, surface_record
+from mixwright.report.room import with_room
 from mixwright.trust.folds import CHEAP
 from mixwright.trust.region import find_region
 
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 NO_MATPLOTLIB = "figures need matplotlib: pip install 'mixwright[figures]'"
 # Proposals with other seeds that a region is made of.
 SEEDS = 3
-# Bytes of a page; the largest figures are left out until it has fewer.
-LARGEST = 1_900_000
 ONE_MIXER = "it compares mixers, and a fit is of one: mixwright compare"
 NO_NATURAL = "natural is unknown: give --available"
 # A study trains; tables do not: none of these results is made of a fit.
@@ -50,17 +50,11 @@ def illustrated(result: OwnResult, place: Place) -> tuple[str, tuple[str, ...]]:
 
     There are none without matplotlib.
     """
-    html = page_of(result, place)
     if not can_draw():
-        return html, ()
-    figures = list(drawn_of(result))
-    room = LARGEST - len(html.encode())
-    omitted = []
-    while figures and sum(map(_size, figures)) > room:
-        largest = max(figures, key=_size)
-        figures.remove(largest)
-        omitted.append(largest.name)
-    return page_of(result, place, figures), tuple(omitted)
+        return page_of(result, place), ()
+    page = partial(page_of, result, place)
+    html, omitted = with_room(page, drawn_of(result), "and mixwright figures writes it")
+    return html, tuple(figure.name for figure in omitted)
 
 
 def drawn_of(result: OwnResult) -> tuple[Drawn, ...]:
@@ -139,10 +133,6 @@ def _reason(name: str, entry: FigureEntry, inputs: Mapping[str, Any], result: Ow
     return _why(missing, result) if missing else ""
 
 
-def _size(figure: Drawn) -> int:
-    return len(figure.svg) + len(figure.csv)
-
-
 def _missing(entry: FigureEntry, inputs: Mapping[str, Any]) -> list[str]:
     return [name for name in entry.inputs if name != "study" and name not in inputs]
 
@@ -175,8 +165,8 @@ def _write(
 
 def _save(table: pd.DataFrame, drawing: "Figure", path: Path) -> None:
     if path.suffix == TABLE:
-        with written(path) as partial:
-            table.to_csv(partial, index=False)
+        with written(path) as place:
+            table.to_csv(place, index=False)
     else:
         save(drawing, path)
 

@@ -2,19 +2,19 @@
 
 import hashlib
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mixwright import __version__
 from mixwright.files import plain
 from mixwright.mixture import Array
-from mixwright.report.answer import answer_section
-from mixwright.report.caveats import Caveat
-from mixwright.report.drawings import Drawn, figure_boxes
+from mixwright.report.answer import answer_section, caveat_list, export_line
+from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.building import explorer_of
-from mixwright.report.explorer.explorer import explorer_section
-from mixwright.report.frame import bullets, document, facts, note, text
+from mixwright.report.explorer.explorer import Preset, explorer_section
+from mixwright.report.frame import document, facts, note, text
 from mixwright.report.outputs import software
 from mixwright.report.own import parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
@@ -22,7 +22,7 @@ from mixwright.report.own.gathering import OwnResult, settings_of
 from mixwright.report.own.option_words import folded, line, option_words
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
-from mixwright.report.sections import SECTIONS, in_order
+from mixwright.report.sections import in_order
 from mixwright.trust.surface.record import record_of
 
 # Characters of the fingerprint of the runs.
@@ -51,9 +51,9 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
     """
     rows = target_rows(result)
     propose = line("propose", "--fit", place.fit, *option_words(result.options))
-    use = [line("export", "--mixture", place.mixture or "mixture.json", "--format", "FORMAT")]
+    use = [export_line(shlex.quote(place.mixture or parts.MIXTURE))]
     if not place.mixture:
-        use.insert(0, f"{propose} --to mixture.json")
+        use.insert(0, f"{propose} --to {parts.MIXTURE}")
     caveats = caveats_of(result)
     answer = answer_of(result, rows, place.mixture, [folded(words) for words in use])
     contents = {
@@ -62,19 +62,17 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         "targets": parts.targets(result, rows),
         "next": parts.next_steps(result, seeds_needed(result)),
         "limits": parts.limits(result),
-        "export": parts.export(result, place.mixture, propose),
+        "export": parts.export(place.mixture, propose),
         "trade-offs": parts.trade_offs(result),
         "evidence": parts.evidence(result),
         "mechanism": parts.mechanism(result),
-        "caveats": _caveats(caveats),
+        "caveats": caveat_list(caveats),
         "provenance": facts(_provenance(result, place)),
     }
-    for key in SECTIONS:
-        drawn = figure_boxes(figures, key)
-        if drawn:
-            contents[key] = contents.get(key, "") + drawn
     title = f"{result.source.mixer}, {result.source.runs} runs"
-    body = answer_section(f"your own tables · {title}", answer, caveats) + in_order(contents)
+    body = answer_section(f"your own tables · {title}", answer, caveats) + in_order(
+        with_figures(contents, figures)
+    )
     return document(title, body)
 
 
@@ -97,13 +95,11 @@ def _explore(result: OwnResult, place: Place) -> str:
     natural = None
     if result.natural_known:
         natural = _named(result, result.goal.natural)
-    proposals = [Proposed(result.proposal.mixer, result.proposal.mixture.as_dict())]
-    if result.best is not None:
-        proposals.append(Proposed(f"run {result.best.run}", result.best.weights))
+    proposal = Proposed(result.proposal.mixer, result.proposal.mixture.as_dict())
     explorer = explorer_of(
         f"{result.source.mixer}, {result.source.runs} runs",
         {result.source.mixer: record},
-        proposals,
+        [proposal],
         natural=natural,
         start=result.proposal.mixer,
         tokens=result.options.tokens,
@@ -111,16 +107,14 @@ def _explore(result: OwnResult, place: Place) -> str:
         propose=line("propose", "--fit", place.fit),
         max_epochs=result.options.max_epochs,
     )
+    if result.best is not None:
+        best = Preset(f"best run, {result.best.run}", result.best.weights)
+        explorer = replace(explorer, presets=(*explorer.presets, best))
     return explorer_section(explorer)
 
 
 def _named(result: OwnResult, weights: Array) -> dict[str, float]:
     return dict(zip(result.goal.names, weights.tolist(), strict=True))
-
-
-def _caveats(caveats: Sequence[Caveat]) -> str:
-    """All that does not stand under the answer already."""
-    return bullets(text(caveat.text) for caveat in caveats if not caveat.serious)
 
 
 def _provenance(result: OwnResult, place: Place) -> Mapping[str, Any]:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from mixwright.learners import LOSS
-from mixwright.proposals.export import FORMATS
 from mixwright.report.answer import command
+from mixwright.report.exported import exports_section
 from mixwright.report.frame import bullets, note, part, quantity, table, text
 from mixwright.report.own.answering import NATURAL, about, rank_words, reference_of
 from mixwright.report.own.gathering import OwnResult
-from mixwright.report.own.option_words import folded, line
+from mixwright.report.own.option_words import folded
 from mixwright.report.own.target_rows import TargetRow
 from mixwright.report.predictions import ranged
 from mixwright.trust.power import runs_to_tell
@@ -28,6 +28,8 @@ SHOWN = 0.005
 # How much more of a domain an effect is of.
 STEP = 0.01
 UNKNOWN = "–"
+# Where the lines of a page write the mixture, if nobody said.
+MIXTURE = "mixture.json"
 OPTION = re.compile(r"(--[a-z-]+)")
 
 
@@ -121,18 +123,18 @@ def limits(result: OwnResult) -> str:
     return bullets(items) + note(_worded(words))
 
 
-def export(result: OwnResult, file: str, propose: str) -> str:
-    """The lines that write the mixture for a trainer."""
-    lines = []
+def export(file: str, propose: str) -> str:
+    """The lines that write the mixture for a trainer.
+
+    Args:
+        file: of the mixture; empty: none was written.
+        propose: the line that proposes it again.
+    """
+    content = ""
     if not file:
-        lines.append(f"{propose} --to mixture.json")
-    lines.append(line("export", "--mixture", file or "mixture.json", *_export_words(result)))
-    formats = ", ".join(FORMATS)
-    words = (
-        f"--format takes {formats}. With --sources (a map of where each domain's prepared text"
-        " lies) the file is ready to train with; mixwright check-mixture reads it back."
-    )
-    return command([folded(words_of) for words_of in lines], "export") + note(_worded(words))
+        words = "First write the mixture to a file; --mixture writes it with this page."
+        content = note(_worded(words)) + command([folded(f"{propose} --to {MIXTURE}")], "propose")
+    return content + exports_section((), file or MIXTURE)
 
 
 def trade_offs(result: OwnResult) -> str:
@@ -265,13 +267,6 @@ def _spans(result: OwnResult) -> dict[str, list[str]]:
 
 def _active(result: OwnResult) -> list[str]:
     return list(result.record["active_bounds"])
-
-
-def _export_words(result: OwnResult) -> list[str]:
-    words = ["--format", "megatron"]
-    if result.options.tokens is None:
-        words += ["--tokens", "TOKENS"]
-    return [*words, "--sequence", "4096", "--sources", "map.yaml", "--to", "blend.txt"]
 
 
 def _stand_in(result: OwnResult) -> str:
