@@ -253,8 +253,10 @@ def test_what_next_is_said_and_that_nothing_was_trained():
 )
 def test_mixers_are_ranked_no_finer_than_the_runs_can_tell(correlations, runs, headline):
     summary = measured(correlations, runs)
-    assert summary.headline.startswith(headline)
+    assert summary.ranking.startswith(headline)
+    assert summary.headline.startswith("Train on ") and "better than natural" in summary.headline
     text = printed(summary.as_json())
+    assert summary.ranking in text
     assert ("than these runs can tell" in text) == (len(summary.alike) > 1)
     assert "99.24" not in text
 
