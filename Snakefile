@@ -42,6 +42,7 @@
 #                                                     in a study with several goals
 #            results/{study}/surfaces/{mixer}.json    fitted laws, each a file to hand on:
 #                                                     docs/surface.md
+#            results/{study}/learning_curve.json      how well fits to fewer runs rank the others
 #            results/{study}/export/{arm}/{blend}     a proposal as a trainer's mixture file, with
 #                                                     .account.csv and .notes.txt beside it
 #            results/{study}/finals/{pack}.parquet    final models, trained

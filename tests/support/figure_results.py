@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 import study_tables
+import wide_results
 from mixwright import tables
 from mixwright.files import write_json
 from mixwright.report.results import TABLES
@@ -26,6 +27,13 @@ MIXERS = ("effective-data", "regmix")
 def trained() -> dict[str, Any]:
     """Results of a study that trains its runs."""
     design, losses = study_tables.proxies()
+    surfaces = wide_results.surfaces(design, losses)
+    curve = wide_results.curve(design, losses)
+    # in place of perturbations that make no scale
+    names = (study_tables.DOMAINS, study_tables.TARGETS)
+    perturbed, their_losses = of_role(*wide_results.proxies(*names), "perturb")
+    design = pd.concat([design[design.role != "perturb"], perturbed])
+    losses = pd.concat([losses[losses.run.isin(design.run)], their_losses])
     return {
         "study": Study(study_tables.study()),
         "design": design,
@@ -36,15 +44,21 @@ def trained() -> dict[str, Any]:
         "curves": study_tables.curves(),
         "documents": study_tables.documents(),
         "transfer": _transfer(),
+        "surfaces": surfaces,
+        "learning_curve": curve,
     }
 
 
 def measured() -> dict[str, Any]:
     """Results of a study of runs that others measured: a swarm with tests, and perturbations."""
     rng = np.random.default_rng(0)
+    design, losses = wide_results.proxies(DOMAINS, TARGETS)
     return {
         "study": _measured_study(),
-        "design": _perturbations(),
+        "design": design,
+        "losses": losses,
+        "surfaces": wide_results.surfaces(design, losses),
+        "learning_curve": wide_results.curve(design, losses),
         "validation": _predictions_of_runs(rng).assign(fold=0),
         "tests": pd.concat([_predictions_of_runs(rng).assign(test=test) for test in TESTS]),
         "subsets": _subsets(rng),
@@ -53,6 +67,14 @@ def measured() -> dict[str, Any]:
         "regions": [_region(mixer, rng) for mixer in MIXERS],
         "ladder": _ladder(),
     }
+
+
+def of_role(
+    design: pd.DataFrame, losses: pd.DataFrame, role: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Design and losses of the runs of one role."""
+    runs = design[design.role == role]
+    return runs, losses[losses.run.isin(runs.run)]
 
 
 def write(results: Mapping[str, Any], folder: Path) -> dict[str, Path | list[Path]]:
@@ -87,20 +109,6 @@ def _measured_study() -> Study:
         sets[test] = {"mixtures": f"{test}_mixtures.csv", "losses": f"{test}_losses.csv"}
     targets = {"programs": 1, "prose": 2}
     return Study({"study": "measured", "measured": {"tests": sets, "targets": targets}})
-
-
-def _perturbations() -> pd.DataFrame:
-    """A base run, and each domain's tokens halved and doubled."""
-    amounts = {"base": np.ones(3)}
-    for number, domain in enumerate(DOMAINS):
-        for factor in (0.5, 2.0):
-            amounts[f"{domain}{factor:g}"] = np.where(np.arange(3) == number, factor, 1.0)
-    rows = []
-    for run, amount in amounts.items():
-        tokens = int(1_000_000 * amount.sum())
-        for domain, weight in zip(DOMAINS, amount / amount.sum(), strict=True):
-            rows.append((run, "perturb", "", tokens, 0, domain, weight))
-    return pd.DataFrame(rows, columns=tables.DESIGN.schema.names)
 
 
 def _predictions_of_runs(rng: np.random.Generator) -> pd.DataFrame:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from browser import chromium
+from chromium import NoChromiumError
+
 EXPLORER = Path(__file__).parents[2] / "workflow/mixwright/report/explorer"
 # in the order of a page; each may use what stands before it
 FILES = ("surface.js", "nearest.js", "mixture.js", "pasted.js", "link.js", "solve.js")
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 # The program arrives on standard input: command lines have a longest length.
 NODE = """
 const { program, data } = JSON.parse(require("fs").readFileSync(0, "utf8"));
@@ -45,16 +47,10 @@ def _in_node(program: str, data: Any) -> str:
 
 
 def _in_chromium(program: str, data: Any) -> str:
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    playwright = pytest.importorskip("playwright.sync_api", reason="neither node nor playwright")
-    if browser is None:
-        pytest.skip("neither node nor Chromium is installed: the page's programs cannot be run")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=browser, args=list(ARGUMENTS))
-        try:
-            page = chromium.new_page()
-            call = "({program, data}) => new Function('data', program)(data)"
-            text: str = page.evaluate(call, {"program": program, "data": data})
-            return text
-        finally:
-            chromium.close()
+    call = "({program, data}) => new Function('data', program)(data)"
+    try:
+        with chromium() as browser:
+            text: str = browser.new_page().evaluate(call, {"program": program, "data": data})
+    except NoChromiumError as reason:
+        pytest.skip(f"node is not installed, and {reason}")
+    return text

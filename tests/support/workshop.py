@@ -3,6 +3,7 @@
 import copy
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from mixwright.study.config import resolve
+from mixwright.study.study import Study
 
 HOUSE = Path(__file__).parents[2]
 
@@ -64,6 +68,16 @@ class Workshop:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         table = re.findall(r"^([a-z_]+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)
         return {rule: int(count) for rule, count in table if rule != "total"}
+
+    def commands(self, study: Mapping[str, Any]) -> list[list[str]]:
+        """The words of the mixwright command of every job, in an order in which they can run."""
+        done = self.snakemake(study, "--dry-run", "--printshellcmds")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+        text = done.stdout + done.stderr
+        lines = re.findall(r"^ *(?:Shell command: )?python -m mixwright (.*) 2>&1 ", text, re.M)
+        path = self.folder / "results" / study["study"] / "study.json"
+        Study(resolve(dict(study), HOUSE / "config")).write(path)
+        return [shlex.split(line) for line in lines]
 
     def pretend(self, study: Mapping[str, Any]) -> None:
         """Makes every file of the study, empty; folders are those without a suffix."""

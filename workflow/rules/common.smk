@@ -51,6 +51,7 @@ from mixwright.report.layout import (
 )
 from mixwright.study.checkpoints import inputs as start_files
 from mixwright.study.checks import measured_files
+from mixwright.study.learning import curve_mixer
 from mixwright.study.study import Study
 from mixwright.versions import VERSIONS
 

@@ -1,7 +1,7 @@
 # REQUIRES  results/{study}/design/{role}.parquet, losses/, realised/, loglikelihoods/,
 #           domains.parquet
 # PRODUCES  results/{study}/fits/{mixer}/, validation/{mixer}.parquet, mixtures/{arm}.json,
-#           surfaces/{mixer}.json, backtest.json, transfer.json,
+#           surfaces/{mixer}.json, learning_curve.json, backtest.json, transfer.json,
 #           export/{arm}/{blend} with .account.csv and .notes.txt
 
 
@@ -107,6 +107,32 @@ rule surface:
     shell:
         "python -m mixwright surface --study results/{wildcards.study}/study.json"
         " --fit {input.fit:q} --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+# Of one quick mixer: it says whether more runs would help.
+rule learning_curve:
+    input:
+        design="results/{study}/design/swarm.parquet",
+        losses="results/{study}/losses/swarm.parquet",
+        realised=tables_of("realised", ["swarm"]),
+    output:
+        "results/{study}/learning_curve.json",
+    log:
+        "logs/{study}/learning_curve.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        mixer=curve_mixer(STUDY),
+        settings=STUDY.settings(curve_mixer(STUDY)) if curve_mixer(STUDY) else "{}",
+        seed=CONFIG["seed"],
+        diverged=STUDY.diverged,
+        spec=digest([STUDY.target_weights, *CHOSEN]),
+        version=digest([VERSIONS["fit"], VERSIONS["validate"]]),
+    shell:
+        "python -m mixwright learning-curve --study results/{wildcards.study}/study.json"
+        " --mixer {params.mixer} --settings {params.settings:q} --seed {params.seed}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q}"
+        " --diverged {params.diverged} --to {output:q} 2>&1 | tee {log:q}"
 
 
 # A blend is a trainer's file: the name of its format, and a suffix.

@@ -152,7 +152,7 @@ def test_the_range_of_a_slider_is_that_of_a_linear_programme(kind):
 
 @pytest.mark.parametrize("kind", ["none", "boxes", "groups"])
 def test_the_others_keep_their_ratios_as_far_as_limits_let_them(kind):
-    """As the library scales a mixture into bounds: with one factor, and one a group at its limit."""
+    """As the library scales a mixture into bounds: one factor, and one of each group at a limit."""
     drawn = [problem for problem in problems(kind, 30, 3) if len(problem[0]) > 1]
     for problem, moved in zip(drawn, run(MOVES, drawn), strict=True):
         weights, k, _, _, _ = problem

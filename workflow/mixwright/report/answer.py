@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
+from mixwright.errors import counted
 from mixwright.learners import Metric
 from mixwright.report.bars import weight_bars
 from mixwright.report.caveats import Caveat, serious_first
 from mixwright.report.frame import bullets, note, text
 from mixwright.trust.intervals import REFERENCE
 
-# Domains that the first sentence names; the block below it has all.
-NAMED = 4
+# Domains that the first sentence names, and their letters, at most; the block below it has all.
+NAMED, LETTERS = 4, 64
 # Decimals of the shares of the block.
 DECIMALS = 5
 # Names that YAML takes for nothing but names.
@@ -64,13 +65,14 @@ def recipe(weights: Mapping[str, float]) -> str:
     """
     largest = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))
     largest = [(name, weight) for name, weight in largest if weight > 0]
-    names, others = largest, largest[:0]
-    if len(largest) > NAMED + 1:
-        names, others = largest[:NAMED], largest[NAMED:]
+    count = len(largest) if len(largest) <= NAMED + 1 else NAMED
+    while count > 1 and sum(len(name) for name, _ in largest[:count]) > LETTERS:
+        count -= 1
+    names, others = largest[:count], largest[count:]
     parts = [f"{_percent(weight)} {name}" for name, weight in names]
     if others:
         rest = sum(weight for _, weight in others)
-        parts.append(f"{_percent(rest)} of {len(others)} others")
+        parts.append(f"{_percent(rest)} of {counted(len(others), 'other')}")
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
@@ -180,7 +182,10 @@ def _to_copy(answer: Answer) -> str:
     if not answer.weights:
         return ""
     content = _box(block(answer.weights), "mixture")
-    words = f"The mixture of {answer.arm}, as shares of the {answer.whole}"
+    owner = "The natural mixture"
+    if answer.arm != REFERENCE:
+        owner = f"The mixture of {escape(answer.arm)}"
+    words = f"{owner}, as shares of the {answer.whole}"
     if answer.file:
         words += f"; the same stands in <code>{escape(answer.file)}</code>"
     content += note(f"{words}.")

@@ -12,6 +12,8 @@ from mixwright.report.terms import explained
 # Before a number in an interval; an option such as --cap is none.
 MINUS = re.compile(r"(\[|, )-(?=[\d.])")
 TAGS = re.compile(r"<[^>]*>")
+# Letters from which the head of a row is long.
+LONG = 32
 HERE = Path(__file__).parent
 # What no figure is drawn in, on light and on dark paper: behind the page, behind bars, behind a
 # warning; orange for words, which the one of figures is too pale for.
@@ -116,7 +118,9 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]], caption: str) -> 
     """
     lines = ""
     for head, *cells in rows:
-        lines += f'<tr><th scope="row">{head}</th>{_tagged("td", cells)}</tr>'
+        # a long name takes several lines
+        kind = ' class="long"' if len(TAGS.sub("", head)) > LONG else ""
+        lines += f'<tr><th scope="row"{kind}>{head}</th>{_tagged("td", cells)}</tr>'
     columns = "".join(_head(cell) for cell in heads)
     name = escape(unescape(TAGS.sub("", caption)), quote=True)
     return (

@@ -10,6 +10,7 @@ from pathlib import Path
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export import FORMATS
 from mixwright.report.figures import FIGURES, MEASURED, entry
+from mixwright.study.learning import curve_mixer
 from mixwright.study.study import PROXIES, Study
 
 Folder = Path | str
@@ -120,6 +121,7 @@ def drawn_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
         "design": table_paths(study, folder, "design", PROXIES),
         "losses": table_paths(study, folder, "losses", PROXIES),
         "surfaces": surface_paths(study, folder),
+        "learning_curve": _file(folder, "learning_curve.json", bool(curve_mixer(study))),
     }
 
 

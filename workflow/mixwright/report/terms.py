@@ -31,7 +31,7 @@ TERMS = {
 }
 
 # Tags whose words are explained; in all others a note would be in the way.
-PLACES = {"p", "li", "dd", "figcaption", "h1", "caption"}
+PLACES = {"p", "li", "dd", "figcaption", "h1"}
 # Tags whose content is left alone.
 CLOSED = {"script", "style", "svg", "pre", "button", "nav", "dfn", "textarea", "select", "title"}
 TAG = re.compile(r"(<[^>]*>)")

@@ -13,8 +13,12 @@ def totals(
 ) -> dict[str, Any]:
     """Returns how much was trained, for the page's list of sources."""
     runs = int(design.run.nunique())
-    seeds = ", ".join(str(seed) for seed in study.config["final"]["seeds"])
-    facts = {"seed of the study": str(study.seed), "seeds of the final models": seeds}
+    listed = study.config.get("final", {}).get("seeds", ())
+    seeds = ", ".join(str(seed) for seed in listed)
+    facts = {
+        "seed of the study": str(study.config.get("seed", "")),
+        "seeds of the final models": seeds,
+    }
     if not comparison.seeded:
         judged = scores[scores.metric == comparison.metric.name]
         models = len(judged.drop_duplicates(["task", "seed", "value"]))

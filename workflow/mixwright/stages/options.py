@@ -179,6 +179,7 @@ OPTIONS = {
     "fit.study": "study.json: the fit then knows the goal and what the targets measure",
     "plan.json": "file to write the plan to, for machines (.json)",
     "plan.study": "study.json of a study that has begun, in place of --configfile",
+    "learning-curve.study": "study.json of the study; none: tables of your own",
     "surface.study": "study.json: the surface then has the goal and the bounds of the study",
     "surface.domains": "domains.parquet of the study; none: the one beside study.json",
     "status.study": "study.json of the study; none: the only study under results/",

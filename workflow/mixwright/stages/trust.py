@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -33,9 +34,12 @@ def learning_curve(
     more: int = 0,
     seed: int = 0,
     diverged: str = "refuse",
+    study: Path | None = None,
     columns: ColumnOptions = NOTHING,
 ) -> None:
     """Say whether more runs are worth training: rank correlation and regret by number of runs.
+
+    With --study the tables are those of a study, and its targets count by their weights.
 
     Example:
         mixwright learning-curve --mixtures mixtures.csv --losses losses.csv
@@ -46,16 +50,31 @@ def learning_curve(
             f"--more {more}: a number of runs is not negative; "
             "give 1 or more, or 0 for a quarter of those there are"
         )
+    plan = None if study is None else Study.read(study)
     observations = read_observations(
         mixtures,
         losses,
         realised,
         diverged=diverged,
         options=columns,
+        chosen=plan.chosen if plan else {},
     )
-    curve = curves.learning_curve(mixer, mixers.read_settings(settings), observations, seed=seed)
+    method = mixer
+    targets = None
+    if plan is not None:
+        method = plan.method_name(mixer)
+        targets = plan.target_weights
+        observations = replace(observations, metrics=plan.metrics | dict(observations.metrics))
+        runs = len(observations.of_role("swarm").runs)
+        if runs < curves.LEAST_RUNS:
+            # some of them diverged
+            write_json(to, curves.no_curve(mixer, runs))
+            return
+    curve = curves.learning_curve(
+        method, mixers.read_settings(settings), observations, targets, seed=seed
+    )
     log.info("%s, %d runs: %s", mixer, curve.runs, curve.answer(more or None))
-    write_json(to, curve.as_json(more or None))
+    write_json(to, curve.as_json(more or None) | {"mixer": mixer})
 
 
 def backtest(

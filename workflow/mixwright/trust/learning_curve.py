@@ -20,10 +20,10 @@ from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.observations import Observations
 from mixwright.simplex.alike import mixture_folds
+from mixwright.study.learning import LEAST_RUNS
 from mixwright.trust.intervals import fisher_interval
 from mixwright.trust.noise import target_weights
 
-LEAST_RUNS = 24
 # a quarter more runs that raise the rank correlation by less are not worth training
 WORTH = 0.005
 # resamples of the held-out runs
@@ -174,6 +174,19 @@ class LearningCurve:
             "enough": self.enough(worth),
             "answer": self.answer(more, worth),
         }
+
+
+def no_curve(name: str, runs: int) -> dict[str, Any]:
+    """Returns the record of a mixer whose runs are too few for a curve, as `as_json` has it."""
+    return {
+        "mixer": name,
+        "runs": runs,
+        "points": [],
+        "regret_unit": LOSS.unit,
+        "next": vars(Raise(more=0, value=0.0, low=0.0, high=0.0)),
+        "enough": None,
+        "answer": f"{runs} runs are too few for a curve: it takes {LEAST_RUNS}",
+    }
 
 
 def learning_curve(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from mixwright.jobs.resources import looked_at, taken
 from mixwright.sources.public import basename
+from mixwright.study.learning import curve_mixer
 from mixwright.study.study import Study
 
 # Core-seconds of a job that has little to do. Training jobs import torch, finals transformers too.
@@ -23,6 +24,7 @@ STARTS = {
     "train_finals": 6.0,
     "evaluate_finals": 5.0,
     "evaluate_tasks": 10.0,
+    "learning_curve": 1.5,
     "draw_figure": 2.0,
     "summarise": 3.0,
     "summarise_proposals": 3.0,
@@ -119,6 +121,8 @@ def fit_jobs(study: Study, figures: int = USUAL_FIGURES) -> tuple[Counter[str], 
                 jobs["surface"] += 1
         seconds += times * usual.get(study.method_name(mixer), 0.0)
     seconds += times * SURFACE * jobs["surface"]
+    if curve_mixer(study):
+        jobs["learning_curve"] = 1
     if study.measured:
         others, more = _of_measured(study, figures, jobs["validate_mixer"])
         return jobs + others, seconds + more

@@ -437,12 +437,13 @@ function bound_of(state) {
 function settled(programme, limits, w, gap) {
   const { targets, most } = programme;
   const f = (point) => dot(values_at(programme, point), targets.map((target) => target.importance));
-  const near = w.map((wi, i) => {
-    if (wi - limits.least[i] < NEAR_BOUND) return limits.least[i];
-    return limits.most[i] - wi < NEAR_BOUND ? limits.most[i] : wi;
-  });
-  const exact = in_proportion(w, limits) ?? w, before = f(w);
-  for (const point of [in_proportion(near, limits), exact]) {
+  const before = f(w), exact = in_proportion(w, limits) ?? w;
+  // those that are put there stay there while the others make up for it
+  const near = (wi, edge) => Math.abs(wi - edge) < NEAR_BOUND;
+  const least = limits.least.map((low, i) => (near(w[i], limits.most[i]) ? limits.most[i] : low));
+  const cap = limits.most.map((high, i) => (near(w[i], limits.least[i]) ? limits.least[i] : high));
+  const low = least.map((edge, i) => Math.min(edge, cap[i]));
+  for (const point of [in_proportion(w, { ...limits, least: low, most: cap }), exact]) {
     if (point === null) continue;
     const cost = f(point) - before;
     const allowed = values_at(programme, point).every((y, t) => y <= most[t]);

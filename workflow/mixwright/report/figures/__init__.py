@@ -4,8 +4,11 @@
 """
 
 import inspect
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +40,9 @@ SUFFIXES = (".svg", ".png", ".pdf")
 TABLE = ".csv"
 # Significant digits of a table's numbers: they are drawn as they are written.
 DIGITS = 8
+# A number of 1 or more with over two digits behind its point; pictures in base64 have no points.
+PICTURE = re.compile(r"base64,([A-Za-z0-9+/=\s]+)")
+LONG_NUMBER = re.compile(r"(?<![\d.])([1-9]\d*\.\d\d)\d+")
 
 
 def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
@@ -91,7 +97,36 @@ def save(figure: "Figure", path: str | Path) -> None:
     # Without the date of drawing.
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with rc_context(STYLE), written(path) as partial:
-        figure.savefig(partial, format=kind, metadata=metadata)
+        if kind != "svg":
+            figure.savefig(partial, format=kind, metadata=metadata)
+            return
+        text = StringIO()
+        figure.savefig(text, format=kind, metadata=metadata)
+        partial.write_text(_slim(text.getvalue()), encoding="utf-8")
+
+
+def _slim(svg: str) -> str:
+    """The same drawing in fewer bytes, with fonts that others have.
+
+    Numbers lose digits under a hundredth of a point, and pictures of dots take few colours.
+    """
+    from mixwright.report.figures.style import FAMILIES
+
+    own, *others = FAMILIES
+    with_fonts = svg.replace(f"'{own}'", f"'{own}', {', '.join(others)}")
+    with_pictures = PICTURE.sub(lambda match: f"base64,{_few_colours(match[1])}", with_fonts)
+    return LONG_NUMBER.sub(r"\1", with_pictures)
+
+
+def _few_colours(encoded: str) -> str:
+    """A picture of dots, PNG in base64, in at most 64 colours."""
+    from PIL import Image
+
+    picture = Image.open(BytesIO(b64decode(encoded)))
+    few = picture.quantize(64, method=Image.Quantize.FASTOCTREE)
+    smaller = BytesIO()
+    few.save(smaller, format="PNG", optimize=True)
+    return b64encode(smaller.getvalue()).decode()
 
 
 def draw_figure(

@@ -12,7 +12,7 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
-from mixwright.report.figures.style import BLUE, INK, SOFT, panel_title, panels, titled
+from mixwright.report.figures.style import BLUE, GREY, INK, SOFT, many, panel_title, panels, titled
 from mixwright.report.judging import minimised_losses
 from mixwright.tables import design_matrix
 from mixwright.trust.noise import losses_of_role, objectives
@@ -21,7 +21,6 @@ from mixwright.trust.noise import losses_of_role, objectives
 BEST = 0.125
 # Width of the local mean, as a share of the range of a domain's weights.
 BANDWIDTH = 0.15
-GREY = "#b4bac3"
 
 
 def table(
@@ -63,7 +62,7 @@ def figure(table: pd.DataFrame) -> Figure:
     order = list(dict.fromkeys(table.domain))
     drawing, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
     for panel, domain in zip(axes, order, strict=True):
-        panel_title(panel, str(domain), pad=5)
+        panel_title(panel, str(domain), room=1.9, pad=17)
         _panel(panel, table[table.domain == domain])
     drawing.supxlabel("weight of the domain", color=SOFT, fontsize=9.5)
     drawing.supylabel(table.measure.iloc[0], color=SOFT, fontsize=9.5)
@@ -96,6 +95,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         s=14,
         color=GREY,
         linewidths=0,
+        rasterized=many(len(rows)),
     )
     axes.plot(at, local_mean(weights, loss, at), color=INK, linewidth=1.2)
     axes.scatter(
@@ -104,17 +104,20 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         s=22,
         color=BLUE,
         linewidths=0,
+        rasterized=many(len(rows)),
         zorder=3,
     )
     if np.ptp(weights) > 0:
         # + 0.0: no minus before a zero
         correlation = f"ρ {round(rank, 2) + 0.0:+.2f}".replace("-", "−")
-        axes.set_title(
+        axes.annotate(
             correlation,
-            loc="right",
+            (0, 1),
+            (0, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
             fontsize=9,
             color=SOFT,
-            pad=5,
         )
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.xaxis.set_major_locator(MaxNLocator(3))

@@ -18,12 +18,8 @@ def _always(study: "Study") -> bool:
 
 
 def _one_goal(study: "Study") -> bool:
+    """Whether mixers propose for one goal, not for several, such as each without one target."""
     return study.goals == ("",)
-
-
-def _several_goals(study: "Study") -> bool:
-    """Whether mixers propose for several goals, such as each without one target."""
-    return not _one_goal(study)
 
 
 def _swarm(study: "Study") -> bool:
@@ -84,6 +80,54 @@ DOMAINS = FigureEntry(
     own=True,
     shown=_swarm,
 )
+FRONT = FigureEntry(
+    "front",
+    ("surfaces", "mixtures", "study"),
+    "The front between targets",
+    "What the law predicts of two targets, or groups of them, for the best mixtures between the"
+    " two: along the line one gets better only as the other gets worse.",
+    section="trade-offs",
+    own=True,
+    shown=_one_goal,
+)
+EFFECTS = FigureEntry(
+    "effects",
+    ("surfaces", "study"),
+    "Effect of each domain on each target",
+    "By the fitted law, the change of each target when a domain gets one percentage point more and"
+    " the others shrink in proportion, from natural on: blue helps, orange harms, and brackets"
+    " mark a sign that the refits do not agree on.",
+    section="mechanism",
+    own=True,
+)
+CORRELATIONS = FigureEntry(
+    "effects:correlations",
+    ("design", "losses", "study"),
+    "Correlation of each weight with each target",
+    "Rank correlation over the swarm's runs of each domain's weight with each target: blue goes"
+    " with a better target, orange with a worse one, and brackets mark an interval that holds 0.",
+    section="mechanism",
+    own=True,
+    shown=_swarm,
+)
+LEARNING_CURVE = FigureEntry(
+    "learning_curve",
+    ("learning_curve",),
+    "Runs needed",
+    "Rank correlation of held-out runs, and regret of the pick among them, against the number of"
+    " runs that a mixer was fitted to: where both are flat, more runs add nothing.",
+    section="evidence",
+    own=True,
+)
+AMOUNTS = FigureEntry(
+    "amounts",
+    ("design", "losses", "study"),
+    "Loss against the amount of each domain",
+    "Loss of runs with more and with less of one domain, a panel a domain, with the power law that"
+    " fits them and the band of all laws within the noise.",
+    section="mechanism",
+    shown=_perturbed,
+)
 
 # Of studies that train their proxies; in the order of the page.
 FIGURES = {
@@ -96,7 +140,6 @@ FIGURES = {
         " better than natural, orange is worse, and a frame marks what lies beyond its interval.",
         section="targets",
         optional=("documents",),
-        shown=_several_goals,
     ),
     "predicted": FigureEntry(
         "predicted",
@@ -104,6 +147,15 @@ FIGURES = {
         "Predicted against measured loss",
         "Predicted against measured loss of held-out runs, a panel a mixer: the nearer the dots"
         " lie to the line, the better the mixer predicts.",
+        section="evidence",
+    ),
+    "learning_curve": LEARNING_CURVE,
+    "sizes": FigureEntry(
+        "sizes",
+        ("transfer",),
+        "Order at a second model size",
+        "Rank correlation of the losses of the same mixtures at two model sizes, a row a target"
+        " with its 95% interval: the farther right, the more the small models tell.",
         section="evidence",
     ),
     "noise": FigureEntry(
@@ -115,7 +167,11 @@ FIGURES = {
         section="evidence",
         shown=_trained_swarm,
     ),
+    "front": FRONT,
+    "effects": EFFECTS,
+    "correlations": CORRELATIONS,
     "domains": DOMAINS,
+    "amounts": AMOUNTS,
     "finals": FigureEntry(
         "finals",
         ("scores", "study"),
@@ -137,6 +193,7 @@ FIGURES = {
 
 # Of studies whose runs others measured; in the order of the page.
 MEASURED = {
+    "mixtures": MIXTURES,
     "ranks": FigureEntry(
         "ranks",
         ("validation", "study"),
@@ -182,6 +239,11 @@ MEASURED = {
         " worse than the best that the mixer predicts.",
         section="trade-offs",
     ),
+    "front": FRONT,
+    "effects": EFFECTS,
+    "correlations": CORRELATIONS,
+    "domains": DOMAINS,
+    "amounts": AMOUNTS,
     "optimum": FigureEntry(
         "optimum",
         ("design", "mixtures"),

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import FAINT, INK, SERIES, titled
+from mixwright.report.figures.style import FAINT, INK, strokes, titled
 
 # Steps before it are published: 0 and 1.
 NEXT = 2
@@ -62,13 +62,13 @@ def _lines(table: pd.DataFrame, value: str, question: str) -> tuple[Figure, Axes
     axes = drawing.add_axes((0.1, 0, 0.72, 1))
     last = table[table.step == table.step.max()]
     ordered = last.sort_values([value, "domain"], ascending=[False, True])
-    for number, domain in enumerate(ordered.domain):
+    for domain, (colour, dashes) in strokes(list(ordered.domain)).items():
         rows = table[table.domain == domain].sort_values("step")
-        colour = SERIES[number % len(SERIES)]
         axes.plot(
             rows.total,
             rows[value],
             color=colour,
+            linestyle=dashes,
             linewidth=1.7,
             label=domain,
         )

@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 from mixwright.errors import MixwrightError
 from mixwright.report.figures.style import (
     INK,
+    ON_CELL,
+    ON_DARK_CELL,
     SOFT,
     bare,
     diverging,
+    slanted,
     table_cell,
     titled_above,
 )
@@ -130,7 +133,7 @@ def _cell(axes: Axes, row: int, column: int, cell: Any) -> None:
     factor = max(cell.weight, 1e-9) / max(cell.natural, 1e-9)
     ratio = np.clip(np.log2(factor), -RANGE, RANGE)
     table_cell(axes, row, column, COLOURS((ratio + RANGE) / (2 * RANGE)), framed=cell.capped)
-    colour = "white" if abs(ratio) > 1.6 else INK
+    colour = ON_DARK_CELL if abs(ratio) > 1.6 else ON_CELL
     middle: dict[str, Any] = {"ha": "center", "va": "center", "color": colour}
     if not np.isfinite(cell.low):
         axes.text(
@@ -162,16 +165,7 @@ def _frame(axes: Axes, mixers: Sequence[str], domains: Sequence[str]) -> None:
     axes.set_xlim(-0.5, len(domains) - 0.5)
     axes.set_ylim(len(mixers) - 0.5, -0.5)
     axes.set_yticks(range(len(mixers)), mixers, color=INK, fontsize=10)
-    wide = len(domains) > WIDE
-    axes.set_xticks(
-        range(len(domains)),
-        domains,
-        color=INK,
-        fontsize=9.5,
-        rotation=40 if wide else 0,
-        ha="left" if wide else "center",
-    )
-    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+    slanted(axes, domains, wide=WIDE)
     axes.axhline(0.5, color=SOFT, linewidth=0.8)
     bare(axes)
 

@@ -11,7 +11,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
-from mixwright.report.figures.style import BLUE, INK, SOFT, VERMILION, bare, row_lines, titled
+from mixwright.report.figures.style import (
+    BLUE,
+    INK,
+    SOFT,
+    VERMILION,
+    bare,
+    many,
+    row_lines,
+    titled,
+)
 from mixwright.report.judging import minimised_losses
 from mixwright.trust.noise import THRESHOLD, losses_of_role, target_signals
 
@@ -149,6 +158,7 @@ def _gains(axes: Axes, signals: pd.DataFrame, gains: pd.DataFrame) -> None:
             c=colours,
             alpha=0.55,
             linewidths=0,
+            rasterized=many(len(gain)),
         )
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.measured.runs import base_mixture
-from mixwright.report.figures.style import INK, SERIES, SOFT, bare, row_lines, titled
+from mixwright.report.figures.style import INK, SOFT, bare, marks, row_lines, titled
 from mixwright.trust.intervals import REFERENCE
 
 PUBLISHED = "published"
@@ -29,7 +29,7 @@ def table(
         mixtures: the proposals, as their JSON files hold them.
         ladder: its steps 0 and 1 are published optima.
     """
-    base = base_mixture(design)
+    base = base_mixture(design[design.role == "perturb"])
     proposed = {}
     for record in mixtures:
         if record["mixer"] != REFERENCE:
@@ -51,15 +51,16 @@ def figure(table: pd.DataFrame) -> Figure:
     axes = drawing.add_axes((0.16, 0, 0.58, 1))
     row_lines(axes, len(domains))
     axes.axvline(1, color=SOFT, linewidth=1, zorder=0)
+    ways = marks([str(number) for number in range(len(optima))])
     for number, (origin, mixer) in enumerate(optima):
         rows = table[(table.origin == origin) & (table.mixer == mixer)]
         amounts = rows.set_index("domain").reindex(domains).amount
         shift = 0.11 * (number - (len(optima) - 1) / 2)
-        colour = SERIES[number % len(SERIES)]
+        way = ways[str(number)]
         if origin == PUBLISHED:
-            _dots(axes, amounts, shift, colour, "white", f"published, {mixer}")
+            _dots(axes, amounts, shift, way, f"published, {mixer}", filled=False)
         else:
-            _dots(axes, amounts, shift, colour, colour, mixer)
+            _dots(axes, amounts, shift, way, mixer, filled=True)
     axes.set_yticks(range(len(domains)), domains, fontsize=9.5, color=INK)
     axes.set_ylim(len(domains) - 0.5, -0.5)
     axes.set_xlim(0, 1.08 * float(table.amount.max()))
@@ -97,13 +98,17 @@ def _rows(origin: str, mixer: str, weights: pd.Series, base: pd.Series) -> pd.Da
     )
 
 
-def _dots(axes: Axes, amounts: pd.Series, shift: float, colour: str, face: str, label: str) -> None:
-    """Dots of one mixture, `shift` below the middle of their rows."""
+def _dots(
+    axes: Axes, amounts: pd.Series, shift: float, way: tuple[str, str], label: str, filled: bool
+) -> None:
+    """Dots of one mixture, `shift` below the middle of their rows; `way` is colour and mark."""
+    colour, mark = way
     axes.scatter(
         amounts,
         np.arange(len(amounts)) + shift,
         s=34,
-        facecolors=face,
+        marker=mark,
+        facecolors=colour if filled else "none",
         edgecolors=colour,
         linewidths=1.3,
         label=label,

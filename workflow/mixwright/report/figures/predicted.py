@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
-from mixwright.report.figures.style import BLUE, INK, SOFT, panel_title, panels, titled
+from mixwright.report.figures.style import BLUE, INK, SOFT, many, panel_title, panels, titled
 from mixwright.report.judging import metrics_of
 from mixwright.trust.intervals import fisher_interval
 from mixwright.trust.noise import held_out, rank_correlations
@@ -53,7 +53,7 @@ def figure(table: pd.DataFrame) -> Figure:
     mixers = list(dict.fromkeys(table.mixer))
     drawing, axes = panels(len(mixers), 4, 2.5, 2.65)
     for panel, mixer in zip(axes, mixers, strict=True):
-        panel_title(panel, str(mixer), pad=8)
+        panel_title(panel, str(mixer), room=2.1, pad=8)
         _panel(panel, table[table.mixer == mixer])
     measure, unit = table.measure.iloc[0], table.unit.iloc[0]
     drawing.supxlabel(f"measured {measure}, {unit}", color=SOFT, fontsize=9.5)
@@ -82,6 +82,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         color=BLUE,
         alpha=0.65,
         linewidths=0,
+        rasterized=many(len(rows)),
         zorder=2,
     )
     axes.set(xlim=ends, ylim=ends, aspect="equal")

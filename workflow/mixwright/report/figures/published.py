@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.learners import LOSS
-from mixwright.report.figures.style import INK, SERIES, bare, row_lines, titled
+from mixwright.report.figures.style import INK, bare, marks, row_lines, titled
+from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.shown import NO_METRICS, Metrics, mean_of_targets, readout_of
 
 # Distance from the best, up to which the axis is linear.
@@ -84,17 +85,19 @@ def figure(table: pd.DataFrame) -> Figure:
 def _dots(axes: Axes, table: pd.DataFrame, mixtures: Sequence[tuple[str, str]]) -> None:
     """The mixers' dots in a row lie below each other."""
     mixers = sorted(set(table.mixer))
+    ways = marks(mixers)
     for number, mixer in enumerate(mixers):
         rows = table[table.mixer == mixer]
         shift = 0.09 * (number - (len(mixers) - 1) / 2)
         heights = []
         for mixture in zip(rows.origin, rows.mixture, strict=True):
             heights.append(mixtures.index(mixture) + shift)
-        colour = SERIES[number % len(SERIES)]
+        colour, mark = ways[mixer]
         axes.scatter(
             rows.excess,
             heights,
             s=30,
+            marker=mark,
             color=colour,
             linewidths=0,
             label=mixer,
@@ -105,7 +108,8 @@ def _names(axes: Axes, mixtures: Sequence[tuple[str, str]]) -> None:
     """Names of the mixtures, published ones in bold."""
     names = []
     for origin, mixture in mixtures:
-        names.append(mixture if origin == "published" else f"{mixture}'s proposal")
+        of_mixer = origin != "published" and mixture != REFERENCE
+        names.append(f"{mixture}'s proposal" if of_mixer else mixture)
     axes.set_yticks(range(len(names)), names, fontsize=9.5, color=INK)
     for (origin, _), label in zip(mixtures, axes.get_yticklabels(), strict=True):
         label.set_fontweight("bold" if origin == "published" else "normal")

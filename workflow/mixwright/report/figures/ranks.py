@@ -10,14 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mixwright.mixture import Array
+from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.report.figures.style import (
-    BLUE,
-    GREEN,
     INK,
-    ORANGE,
     SOFT,
-    VERMILION,
     bare,
+    labelled,
+    marks,
     panels,
     rank_axis,
     row_lines,
@@ -27,9 +27,14 @@ from mixwright.trust.shown import NO_METRICS, Metrics, in_units, one_unit
 from mixwright.trust.validation import score
 
 HELD_OUT = "held out"
-COLOURS = (SOFT, BLUE, GREEN, ORANGE, VERMILION)
 KEYS = ["mixer", "test"]
-COLUMNS = ["mixer", "test", "runs", "targets", "spearman", "goal", "mse"]
+MEANS = ("spearman", "goal")
+COLUMNS = ["mixer", "test", "runs", "targets", *MEANS, "mse"]
+# Resamples of the runs for the intervals, and their ends.
+DRAWS = 100
+ENDS = {"low": 0.025, "high": 0.975}
+# Rows over which the sets of a mixer are spread.
+SPREAD = 0.5
 
 
 def table(
@@ -41,9 +46,9 @@ def table(
     """Returns a row a mixer and set of runs, the best mixer first.
 
     Columns: `spearman`, the mean rank correlation of all targets; `goal`, that of the goal's
-    targets by weight; `mse`, the mean squared error of all predictions, NaN where targets have
-    several units. The set `held out` is the cross-validation inside the swarm, by which a mixer is
-    chosen; the others only report.
+    targets by weight; both with 95% intervals, `_low` and `_high`, over resampled runs; `mse`, the
+    mean squared error of all predictions, NaN where targets have several units. The set `held out`
+    is the cross-validation inside the swarm, by which a mixer is chosen; the others only report.
 
     Args:
         metrics: target -> what its numbers are.
@@ -63,6 +68,7 @@ def table(
         squares = squares * np.nan
     result["mse"] = squares.groupby([frame.mixer, frame.test]).mean()
     result["runs"] = frame.groupby(KEYS).run.nunique()
+    result = result.join(_intervals(frame, targets, result))
     result = result.reset_index()
     held_out = result[result.test == HELD_OUT]
     best_first = held_out.sort_values(["spearman", "mixer"], ascending=[False, True])
@@ -70,7 +76,8 @@ def table(
     mixer_places = result.mixer.map(mixers.index)
     set_places = result.test.map(sets.index)
     result["place"] = mixer_places * len(sets) + set_places
-    return result.sort_values("place")[COLUMNS].reset_index(drop=True)
+    ends = [f"{mean}_{end}" for mean in MEANS for end in ENDS]
+    return result.sort_values("place")[[*COLUMNS, *ends]].reset_index(drop=True)
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -81,16 +88,12 @@ def figure(table: pd.DataFrame) -> Figure:
     axes[0].set_title("mean of all targets", loc="left", fontsize=10, color=INK)
     _panel(axes[1], table, "goal", mixers)
     axes[1].set_title("the goal's targets", loc="left", fontsize=10, color=INK)
-    drawing.legend(
-        *axes[0].get_legend_handles_labels(),
-        loc="outside right center",
-        fontsize=9,
-        frameon=False,
-        handletextpad=0.2,
-    )
+    labelled(drawing, axes[0])
+    label = "rank correlation x 100"
+    drawing.supxlabel(label, color=SOFT, fontsize=9.5)
     reading = (
-        "Spearman's rank correlation x 100 of predicted and measured loss."
-        " Held out: cross-validation inside the swarm."
+        "Spearman's correlation of predicted and measured, with 95% intervals over runs."
+        " Held out: cross-validation."
     )
     titled(drawing, "Which mixer ranks unseen runs best?", reading)
     return drawing
@@ -105,6 +108,41 @@ def _scores(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _intervals(
+    frame: pd.DataFrame, targets: Mapping[str, float], result: pd.DataFrame
+) -> pd.DataFrame:
+    """Ends of both means' intervals over resampled runs, a row a mixer and set.
+
+    An interval holds its mean: a resample has runs twice, which ranks them a little worse.
+    """
+    rows = []
+    for keys, part in frame.groupby(KEYS):
+        wide = part.pivot(index="run", columns="target", values=["actual", "predicted"]).dropna()
+        names = list(wide["actual"].columns)
+        even = np.full(len(names), 1 / len(names))
+        share = np.array([targets.get(name, 0.0) for name in names])
+        weights = np.stack([even, share / share.sum() if share.any() else even])
+        draws = _resampled(wide["actual"].to_numpy(), wide["predicted"].to_numpy(), weights)
+        row = dict(zip(KEYS, keys, strict=True))
+        for mean, values in zip(MEANS, draws, strict=True):
+            for end, quantile in ENDS.items():
+                pick = min if end == "low" else max
+                row[f"{mean}_{end}"] = pick(np.quantile(values, quantile), result.loc[keys, mean])
+        rows.append(row)
+    return pd.DataFrame(rows).set_index(KEYS)
+
+
+def _resampled(actual: Array, predicted: Array, weights: Array) -> Array:
+    """(means, draws) rank correlations of (runs, targets); `weights` is (means, targets)."""
+    rng = np.random.default_rng(0)
+    count = len(actual)
+    draws = []
+    for chosen in rng.integers(count, size=(DRAWS, count)):
+        ranks = spearman_of_rows(actual[chosen].T, predicted[chosen].T)
+        draws.append(weights @ ranks)
+    return np.stack(draws, axis=1)
+
+
 def _weighted(scores: pd.DataFrame, targets: Mapping[str, float]) -> pd.Series:
     """Mean rank correlation of the goal's targets, by their weights; a row a mixer and set."""
     goal = scores[scores.target.isin(targets)]
@@ -116,18 +154,33 @@ def _weighted(scores: pd.DataFrame, targets: Mapping[str, float]) -> pd.Series:
 def _panel(axes: Axes, table: pd.DataFrame, column: str, mixers: Sequence[str]) -> None:
     row_lines(axes, len(mixers))
     sets = list(dict.fromkeys(table.test))
-    for colour, name in zip(np.resize(COLOURS, len(sets)), sets, strict=True):
+    ways = {HELD_OUT: (SOFT, "o")} | marks([name for name in sets if name != HELD_OUT])
+    for number, name in enumerate(sets):
         rows = table[table.test == name]
+        colour, mark = ways[name]
+        # sets lie below each other in a row
+        shift = SPREAD * ((number + 0.5) / len(sets) - 0.5)
+        heights = rows.mixer.map(mixers.index) + shift
+        axes.hlines(
+            heights,
+            1 - rows[f"{column}_low"],
+            1 - rows[f"{column}_high"],
+            color=colour,
+            alpha=0.5,
+            linewidth=1.6,
+        )
         axes.scatter(
             1 - rows[column],
-            rows.mixer.map(mixers.index),
+            heights,
             s=34,
+            marker=mark,
             color=colour,
-            alpha=0.9,
             linewidths=0,
             label=name,
+            zorder=3,
         )
     axes.set_yticks(range(len(mixers)), mixers, color=INK, fontsize=10)
     axes.set_ylim(len(mixers) - 0.5, -0.5)
-    rank_axis(axes, "x", 1 - table[column])
+    shown = table[[column, f"{column}_low", f"{column}_high"]].to_numpy().ravel()
+    rank_axis(axes, "x", 1 - shown)
     bare(axes)

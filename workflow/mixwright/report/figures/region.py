@@ -14,6 +14,7 @@ from mixwright.report.figures.style import (
     ORANGE,
     SOFT,
     bare,
+    labelled,
     panel_title,
     panels,
     row_lines,
@@ -55,8 +56,8 @@ def figure(table: pd.DataFrame) -> Figure:
     for panel, mixer in zip(axes, mixers, strict=True):
         _panel(panel, table[table.mixer == mixer], domains)
         panel_title(panel, mixer)
-    axes[0].legend(loc="lower right", fontsize=8.5, frameon=False)
-    drawing.supxlabel("weight", color=SOFT, fontsize=9.5)
+    labelled(drawing, axes[0])
+    drawing.supxlabel("weight, a share of 1", color=SOFT, fontsize=9.5)
     reading = (
         "Dot: the proposal. Lines: from the least to the greatest weight in each region,"
         " one weight at a time."

@@ -36,8 +36,12 @@ THEMED = {
     "#cc79a7": ("pink", "#e3a3c6"),
     "#56b4e9": ("sky", "#a9dcf8"),
 }
-# Less than the reference, the same, more.
-DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE)
+# Less than the reference, the same, more. None is of THEMED: cells keep their colour on dark paper.
+DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", "#0072b3")
+# Of words on coloured cells, which stay as they are where a dark page recolours INK and white.
+ON_CELL, ON_DARK_CELL = "#22262c", "#fffffe"
+# Of dots behind others.
+GREY = "#b4bac3"
 # Of the lines of axes.
 AXIS = "#9aa1ab"
 # Of a comparison's verdicts.
@@ -50,6 +54,15 @@ VERDICTS = {
 }
 # Rank correlations x 100 that an axis may be labelled by.
 RANKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8)
+
+# Letters of the longest name that stands flat above a column.
+FLAT = 10
+# Letters of a panel's title that fit in an inch.
+LETTERS = 9.5
+# Dots of a panel from which they are a picture in files that hold lines.
+CROWD = 60
+# Where DejaVu Sans is not installed: Verdana is as wide.
+FAMILIES = ("DejaVu Sans", "Verdana", "Arial", "sans-serif")
 
 STYLE: Any = {
     # Ships with matplotlib, so that every machine draws the same bytes.
@@ -75,8 +88,14 @@ STYLE: Any = {
     "savefig.bbox": "tight",
     "savefig.pad_inches": 0.15,
     "svg.hashsalt": "mixwright",
-    "svg.fonttype": "path",
+    # Words stay words: they can be searched, and a file is half as large.
+    "svg.fonttype": "none",
 }
+
+
+def many(count: int) -> bool:
+    """Whether so many dots of a panel are drawn as a picture, so that a file stays small."""
+    return count > CROWD
 
 
 def strokes(names: Sequence[str]) -> "dict[str, tuple[str, Any]]":
@@ -150,6 +169,32 @@ def titled_above(figure: "Figure", axes: "Axes", question: str, reading: str) ->
         text.set(x=left / figure.bbox.width, y=height + max(lift, 0) / figure.bbox.height)
 
 
+def slanted(axes: "Axes", names: Sequence[str], wide: int = 0) -> None:
+    """Writes the columns' names above a table, slanted unless there are `wide` of them or fewer."""
+    flat = len(names) <= wide and max(map(len, names)) <= FLAT
+    axes.set_xticks(
+        range(len(names)),
+        names,
+        color=INK,
+        fontsize=9.5,
+        rotation=0 if flat else 40,
+        ha="center" if flat else "left",
+        rotation_mode="anchor",
+    )
+    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+
+
+def labelled(figure: "Figure", axes: "Axes") -> None:
+    """Writes one legend for all panels at the right of a figure that `panels` made."""
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside right center",
+        fontsize=9,
+        frameon=False,
+        handletextpad=0.4,
+    )
+
+
 def bare(axes: "Axes", ticks: Literal["x", "y"] | None = None) -> None:
     """Takes away the frame and the tick marks; those of the axis `ticks` (x or y) stay, short."""
     for side in axes.spines.values():
@@ -186,7 +231,7 @@ def table_cell(axes: "Axes", row: int, column: int, colour: Any, framed: bool) -
             0.90,
             0.84,
             fill=False,
-            edgecolor=INK,
+            edgecolor=ON_CELL,
             linewidth=1.1,
         )
         axes.add_patch(frame)
@@ -215,12 +260,19 @@ def panels(
     return figure, grid[:count]
 
 
-def panel_title(axes: "Axes", title: str, **options: Any) -> None:
-    """Writes a panel's title in bold at its top left; options of matplotlib's set_title."""
+def panel_title(axes: "Axes", title: str, room: float = 0.0, **options: Any) -> None:
+    """Writes a panel's title in bold at its top left; options of matplotlib's set_title.
+
+    Args:
+        room: inches there are for it; a longer title is written smaller. 0: as many as it takes.
+    """
+    size = 10.0
+    if room:
+        size = min(size, size * LETTERS * room / max(len(title), 1))
     axes.set_title(
         title,
         loc="left",
-        fontsize=10,
+        fontsize=size,
         fontweight="bold",
         color=INK,
         **options,

@@ -6,10 +6,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import SERIES, SOFT, panel_title, panels, rank_axis, titled
+from mixwright.report.figures.style import (
+    SOFT,
+    labelled,
+    marks,
+    panel_title,
+    panels,
+    rank_axis,
+    titled,
+)
 from mixwright.trust.tests import INFORMATIVE
 
-COLOURS = (*SERIES[:4], SOFT)
 # Rank correlations under it are drawn at it.
 LEAST = 0.3
 KEYS = ["mixer", "way", "runs", "test"]
@@ -49,7 +56,7 @@ def figure(table: pd.DataFrame) -> Figure:
         _panel(panel, table[table.test == test], mixers)
         panel_title(panel, test)
         rank_axis(panel, "y", 1 - table.spearman.clip(lower=LEAST))
-    axes[0].legend(fontsize=8.5, frameon=False)
+    labelled(drawing, axes[0])
     axes[0].set_ylabel("rank correlation x 100")
     drawing.supxlabel("runs fitted", color=SOFT, fontsize=9.5)
     reading = (
@@ -63,14 +70,14 @@ def figure(table: pd.DataFrame) -> Figure:
 def _panel(axes: Axes, rows: pd.DataFrame, mixers: Sequence[str]) -> None:
     all_runs = rows[rows.runs == rows.runs.max()]
     for (mixer, way), line in rows.groupby(["mixer", "way"], sort=False):
-        colour = COLOURS[mixers.index(mixer) % len(COLOURS)]
+        colour, mark = marks(mixers)[str(mixer)]
         if way == INFORMATIVE:
             # All runs are the same runs in any order.
             end = all_runs[(all_runs.mixer == mixer) & (all_runs.way != way)]
             line = pd.concat([line, end]).drop_duplicates("runs")
-            _line(axes, line, "o--", colour, f"{mixer}, informative")
+            _line(axes, line, f"{mark}--", colour, f"{mixer}, informative")
         else:
-            _line(axes, line, "o-", colour, str(mixer))
+            _line(axes, line, f"{mark}-", colour, str(mixer))
     axes.set_xscale("log", base=2)
     sizes = sorted(set(rows.runs))
     powers = [size for size in sizes if size & (size - 1) == 0]

@@ -10,9 +10,12 @@ from mixwright.learners import TEXT, Learner
 from mixwright.report.by_target import by_target
 from mixwright.report.figures.style import (
     INK,
+    ON_CELL,
+    ON_DARK_CELL,
     SOFT,
     bare,
     diverging,
+    slanted,
     table_cell,
     titled_above,
 )
@@ -106,7 +109,7 @@ def _cell(axes: Axes, place: tuple[int, int], value: float, gain: float, framed:
         ha="center",
         va="center",
         fontsize=10,
-        color="white" if dark else INK,
+        color=ON_DARK_CELL if dark else ON_CELL,
     )
 
 
@@ -131,13 +134,5 @@ def _frame(axes: Axes, names: Sequence[str], arms: Sequence[str]) -> None:
     axes.set_ylim(count + 0.5, -0.5)
     rows = [*range(count), count + BELOW]
     axes.set_yticks(rows, [*names, "mean"], color=INK, fontsize=10)
-    axes.set_xticks(
-        range(len(arms)),
-        arms,
-        color=INK,
-        fontsize=9.5,
-        rotation=30,
-        ha="left",
-    )
-    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+    slanted(axes, arms)
     bare(axes)

@@ -10,12 +10,14 @@ from matplotlib.ticker import MaxNLocator
 
 from mixwright.learners import LOSS
 from mixwright.report.figures.ranks import HELD_OUT
-from mixwright.report.figures.style import BLUE, GREEN, SOFT, panel_title, panels, titled
+from mixwright.report.figures.style import BLUE, GREEN, SOFT, many, panel_title, panels, titled
+from mixwright.trust.intervals import rank_interval
 from mixwright.trust.shown import NO_METRICS, Metrics, readout_of
 from mixwright.trust.tests import mean_loss
-from mixwright.trust.validation import score
 
 ALL, GOAL = "all targets", "goal"
+# Colour and mark of each mean.
+WAYS = {ALL: (BLUE, "o"), GOAL: (GREEN, "^")}
 
 
 def table(
@@ -53,29 +55,29 @@ def figure(table: pd.DataFrame) -> Figure:
     """
     mixers = list(dict.fromkeys(table.mixer))
     sets = list(dict.fromkeys(table.test))
-    drawing, axes = panels(len(mixers) * len(sets), len(sets), 2.7, 2.3)
+    drawing, axes = panels(len(mixers) * len(sets), len(sets), 2.8, 2.3)
     for number, panel in enumerate(axes):
         row, column = divmod(number, len(sets))
         mixer, test = mixers[row], sets[column]
         _panel(panel, table[(table.mixer == mixer) & (table.test == test)])
-        panel_title(panel, f"{mixer}, {test}")
+        panel_title(panel, f"{mixer}, {test}", room=2.3)
     units = list(dict.fromkeys(table.unit))
     noun = "loss"
     if units != [LOSS.unit]:
         noun = "value"
     drawing.supxlabel(f"measured {noun}, {' or '.join(units)}", color=SOFT, fontsize=9.5)
-    drawing.supylabel(f"predicted {noun}", color=SOFT, fontsize=9.5)
+    drawing.supylabel(f"predicted {noun}, {' or '.join(units)}", color=SOFT, fontsize=9.5)
     reading = (
-        "A dot is a test run: its mean loss over all targets (blue) or the goal's (green);"
-        " ρ ranks these means. Grey: equality."
+        "A mark is a run: its mean over all targets (blue dots) or the goal's (green triangles)."
+        " ρ: Spearman, 95% interval."
     )
     titled(drawing, "What is predicted for runs of other mixtures and sizes?", reading)
     return drawing
 
 
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
-    _dots(axes, rows[rows.of == ALL], BLUE, 0.97)
-    _dots(axes, rows[rows.of == GOAL], GREEN, 0.86)
+    _dots(axes, rows[rows.of == ALL], ALL, 0.97)
+    _dots(axes, rows[rows.of == GOAL], GOAL, 0.86)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     ends = np.array([min(left, bottom), max(right, top)])
     axes.plot(
@@ -90,22 +92,25 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
-def _dots(axes: Axes, rows: pd.DataFrame, colour: str, height: float) -> None:
+def _dots(axes: Axes, rows: pd.DataFrame, mean: str, height: float) -> None:
     """Dots of one mean, and their rank correlation at a height in fractions of the axes."""
+    colour, mark = WAYS[mean]
     axes.scatter(
         rows.actual,
         rows.predicted,
-        s=9,
+        s=11,
+        marker=mark,
         color=colour,
         alpha=0.6,
         linewidths=0,
+        rasterized=many(len(rows)),
         zorder=2,
     )
-    rank = score(rows.actual.to_numpy(), rows.predicted.to_numpy())["spearman"]
+    rank = rank_interval(rows.actual.to_numpy(), rows.predicted.to_numpy())
     axes.text(
         0.03,
         height,
-        f"ρ = {rank:.3f}",
+        f"ρ {rank.value:.3f} [{rank.low:.3f}, {rank.high:.3f}]",
         transform=axes.transAxes,
         va="top",
         fontsize=9,

@@ -48,7 +48,15 @@ def read(path: str | Path) -> Surface:
     Raises:
         MixwrightError: it is no surface, of another version, or damaged.
     """
-    content = _parsed(Path(path))
+    return of_record(_parsed(Path(path)), str(path))
+
+
+def of_record(content: Any, path: str = "surface") -> Surface:
+    """Returns the surface that a parsed file holds; `path` is what messages call it.
+
+    Raises:
+        MixwrightError: as of `read`.
+    """
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise MixwrightError(f"{path}: no response surface; write one with mixwright surface")
     if content.get("version") != VERSION:

@@ -1,0 +1,161 @@
+"""What more and less of each domain does: perturbed runs, and the laws that fit them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from mixwright.errors import MixwrightError
+from mixwright.learners import TEXT, Learner
+from mixwright.mixers.autoscale.scales import PowerLaws, Scale, find_scales, fit_robust
+from mixwright.mixture import Array
+from mixwright.numerics.spread import varying
+from mixwright.report.figures.style import SOFT, panel_title, panels, strokes, titled
+from mixwright.report.judging import minimised_losses
+from mixwright.tables import design_matrix
+from mixwright.trust.noise import losses_of_role, objectives
+
+# Kinds of rows.
+RUN, CURVE = "run", "curve"
+# Standard deviation of a run's loss, relative to the base run's, as AutoScale takes it.
+NOISE = 0.002
+# Points of a curve, and the ends of its interval.
+POINTS = 25
+ENDS = (0.025, 0.975)
+TICKS = (0.1, 0.2, 1 / 3, 0.5, 1, 2, 3, 5, 10)
+
+
+def table(
+    design: pd.DataFrame,
+    losses: pd.DataFrame,
+    targets: Mapping[str, float],
+    learner: Learner = TEXT,
+) -> pd.DataFrame:
+    """Returns a row a scale, domain and amount: runs, and the curve that fits them.
+
+    Columns: `of`, a run or the curve; `total`, tokens of the scale's base run; `amount` of the
+    domain, in units of the base run's; `loss`, mean of the targets, of `measure`; of the curve with
+    the 95% interval `low` to `high` over all laws within the noise of a run.
+    """
+    losses = minimised_losses(losses, learner.chosen)
+    loss = objectives(losses_of_role(design, losses, "perturb"), targets, "loss", "run")
+    if loss.empty:
+        raise MixwrightError("losses: no perturb run has all targets; train the perturb runs first")
+    runs = design[design.run.isin(loss.index)]
+    weights = design_matrix(runs, runs=loss.index)
+    tokens = runs.drop_duplicates("run").set_index("run").tokens.reindex(loss.index)
+    amounts = weights.to_numpy() * tokens.to_numpy()[:, None]
+    parts = []
+    for scale in find_scales(amounts, loss.to_numpy()[:, None]):
+        parts += _of_scale(scale, [str(name) for name in weights])
+    measure = f"loss, {learner.loss.unit}"
+    if learner.chosen:
+        measure = f"minimised for {learner.loss.title}"
+    return pd.concat(parts).assign(measure=measure)
+
+
+def figure(table: pd.DataFrame) -> Figure:
+    """Draws a panel a domain, the one with the steepest curve first; a colour is a scale."""
+    fall = table.groupby(["domain", "total"]).loss.agg(lambda loss: loss.max() - loss.min())
+    steepest = fall.groupby("domain").max()
+    order = sorted(steepest.index, key=lambda domain: (-steepest[domain], domain))
+    totals = sorted(set(table.total))
+    ways = strokes([str(total) for total in totals])
+    drawing, axes = panels(len(order), 4, 2.35, 2.05, sharey=len(totals) == 1)
+    for panel, domain in zip(axes, order, strict=True):
+        panel_title(panel, domain, room=1.9)
+        for total in totals:
+            rows = table[(table.domain == domain) & (table.total == total)]
+            _curve(panel, rows, ways[str(total)], f"{total / 1e9:.4g} B tokens")
+        _ticks(panel, float(table.amount.min()), float(table.amount.max()))
+    if len(totals) > 1:
+        drawing.legend(
+            *axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False
+        )
+    label = "amount of the domain, in units of the base run's"
+    drawing.supxlabel(label, color=SOFT, fontsize=9.5)
+    drawing.supylabel(table.measure.iloc[0], color=SOFT, fontsize=9.5)
+    reading = (
+        "Dots: runs, mean of the targets. Line: fitted power law; band: all laws within noise."
+    )
+    titled(drawing, "What does more of each domain do?", reading)
+    return drawing
+
+
+def _of_scale(scale: Scale, domains: list[str]) -> list[pd.DataFrame]:
+    """Rows of one scale, domain by domain."""
+    base = float(scale.losses[0, 0])
+    points = scale.points()
+    responses = scale.responses(scale.losses[:, 0])
+    laws = None
+    if varying(scale.losses)[0] and base > 0:
+        laws = fit_robust(points, responses, NOISE)
+    parts = []
+    for i, domain in enumerate(domains):
+        pieces = [pd.DataFrame({"of": RUN, "amount": points[i], "loss": base * responses[i]})]
+        if laws is not None:
+            at = np.geomspace(points[i].min(), points[i].max(), POINTS)
+            curve, low, high = _law(laws, i, points[i], responses[i], at)
+            columns = {"of": CURVE, "amount": at, "loss": base * curve}
+            pieces.append(pd.DataFrame(columns | {"low": base * low, "high": base * high}))
+        rows = pd.concat(pieces).assign(domain=domain, total=float(scale.base.sum()))
+        parts.append(rows)
+    return parts
+
+
+def _law(
+    laws: PowerLaws, domain: int, points: Array, responses: Array, at: Array
+) -> tuple[Array, Array, Array]:
+    """(points,) mean, low and high of a domain's laws, by their likelihood."""
+    offsets = laws.offsets[:, None]
+    exponents = laws.exponents[:, None]
+    curves = (at + offsets) ** -exponents
+    # the constant of each law that fits the three points best
+    constants = (responses - (points + offsets) ** -exponents).mean(axis=1, keepdims=True)
+    curves = curves + constants
+    weights = laws.likelihood[domain]
+    order = np.argsort(curves, axis=0)
+    cumulated = np.cumsum(weights[order], axis=0)
+    ends = []
+    for share in ENDS:
+        place = (cumulated < share * cumulated[-1]).sum(axis=0)
+        rows = order[np.minimum(place, len(weights) - 1), np.arange(len(at))]
+        ends.append(curves[rows, np.arange(len(at))])
+    return weights @ curves, ends[0], ends[1]
+
+
+def _curve(axes: Axes, rows: pd.DataFrame, way: tuple[str, str], label: str) -> None:
+    colour, dashes = way
+    curve = rows[rows.of == CURVE]
+    axes.fill_between(
+        curve.amount,
+        curve.low,
+        curve.high,
+        color=colour,
+        alpha=0.15,
+        linewidth=0,
+    )
+    axes.plot(curve.amount, curve.loss, color=colour, linestyle=dashes, linewidth=1.3)
+    runs = rows[rows.of == RUN]
+    axes.scatter(
+        runs.amount,
+        runs.loss,
+        s=26,
+        color=colour,
+        linewidths=0,
+        label=label,
+        zorder=3,
+    )
+
+
+def _ticks(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic axis of amounts, labelled at those of TICKS that lie within."""
+    axes.set_xscale("log")
+    within = [tick for tick in TICKS if 0.9 * low <= tick <= 1.1 * high]
+    axes.xaxis.set_major_locator(FixedLocator(within))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
