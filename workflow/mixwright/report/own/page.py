@@ -27,6 +27,8 @@ from mixwright.trust.surface.record import record_of
 
 # Characters of the fingerprint of the runs.
 FINGERPRINT = 16
+# The figure that shows what the table of the mechanism says.
+EFFECTS = "effects"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         use.insert(0, f"{propose} --to {parts.MIXTURE}")
     caveats = caveats_of(result)
     answer = answer_of(result, rows, place.mixture, [folded(words) for words in use])
+    names = {figure.name for figure in figures}
     contents = {
         "explore": _explore(result, place),
         "data": parts.data(result),
@@ -65,7 +68,7 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         "export": parts.export(place.mixture, propose),
         "trade-offs": parts.trade_offs(result),
         "evidence": parts.evidence(result),
-        "mechanism": parts.mechanism(result),
+        "mechanism": "" if EFFECTS in names else parts.mechanism(result),
         "caveats": caveat_list(caveats),
         "provenance": facts(_provenance(result, place)),
     }

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
-import pandas as pd
 
 from mixwright.learners import LOSS
 from mixwright.report.answer import command
@@ -19,7 +18,7 @@ from mixwright.report.predictions import ranged
 from mixwright.trust.power import runs_to_tell
 from mixwright.trust.reach import TRACE
 
-# Points of a front and weights of a mixture that a cell names.
+# Weights of a mixture that a cell names.
 NAMED = 4
 # Share of the largest effect in a row under which an effect has no colour.
 FAINT = 0.1
@@ -158,9 +157,8 @@ def trade_offs(result: OwnResult) -> str:
         " (0 % is its own best mixture, 100 % the worst of these)."
     )
     content = table(heads, lines, caption) + note(_worded(words + _stand_in(result)))
-    for (first, second), front in costs.fronts.items():
-        content += part(f"Between {escape(first)} and {escape(second)}", _front(front))
-    return content
+    words = "mixwright pareto lists the mixtures between any two of them."
+    return content + note(words)
 
 
 def mechanism(result: OwnResult) -> str:
@@ -278,20 +276,6 @@ def _stand_in(result: OwnResult) -> str:
         f" {result.source.mixer} has no formula: this is the {surface.law} law, fitted to the same"
         " runs."
     )
-
-
-def _front(front: pd.DataFrame) -> str:
-    """The points of a front: what is predicted of both targets, and the largest weights."""
-    weights = [column for column in front.columns if column.startswith("weight_")]
-    values = list(front.columns[:2])
-    lines = []
-    for row in front.to_dict("records"):
-        mixture = {name.removeprefix("weight_"): float(row[name]) for name in weights}
-        cells = [f"{row[name]:.4f}" for name in values]
-        lines.append([*cells, escape(_largest(mixture))])
-    heads = [escape(name.replace("_", " ", 1)) for name in values]
-    caption = "Mixtures of which none can serve one of the two better without costing the other"
-    return table([*heads, "mixture"], lines, caption)
 
 
 def _worded(sentences: str) -> str:
