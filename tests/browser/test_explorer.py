@@ -86,7 +86,7 @@ def test_sliders_keep_limits_locks_and_ratios(open_page: Opener) -> None:
         hand.move(k, percent)
         after = hand.weights
         assert sum(after) == 1
-        assert after[1] == locked
+        assert after[1] == pytest.approx(locked, abs=1e-15)
         assert min(after) >= 0 and max(after) <= MOST + 1e-9 and after[3] >= LEAST - 1e-9
         assert 0.05 - 1e-9 <= after[2] + after[4] <= 0.45 + 1e-9
         assert after != before or k == 3
@@ -237,6 +237,10 @@ def test_a_link_can_be_copied_or_is_selected(open_page: Opener) -> None:
     assert hand.window.evaluate("String(getSelection())") == hand.words("link")
     assert hand.words("link").startswith("file:///")
     assert "Ctrl+C" in hand.words("message")
+    hand.window.evaluate("() => { navigator.clipboard.writeText = (text) => { window.it = text } }")
+    hand.press("copy-export")
+    assert hand.words("message") == "Copied."
+    assert hand.window.evaluate("it") == hand.words("export")
 
 
 def test_passes_follow_the_budget_and_warn_in_words(open_page: Opener) -> None:

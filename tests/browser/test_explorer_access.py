@@ -108,6 +108,15 @@ def test_without_a_script_the_page_says_what_is_missing(open_page: Opener) -> No
     assert not window.locator("#explorer").is_visible()
 
 
+def test_a_browser_that_is_too_old_is_told_so(open_page: Opener) -> None:
+    html = page(explorer()).replace("<body>", "<body><script>delete DecompressionStream</script>")
+    assert "delete DecompressionStream" in html
+    window = open_page(html)
+    window.locator("#explorer-fault").wait_for(state="visible", timeout=5000)
+    assert "take a newer one" in window.locator("#explorer-fault").inner_text()
+    assert not window.locator("#explorer").is_visible()
+
+
 def test_paper_has_the_mixture_and_no_controls(open_page: Opener) -> None:
     hand = Hand.on(open_page, explorer())
     hand.window.emulate_media(media="print")

@@ -110,7 +110,7 @@ def test_bounds_that_hold_a_mixture_back_are_named_with_what_would_move_them():
 def test_the_proposals_lead_with_what_is_predicted_and_say_that_nothing_was_trained():
     summary = PROPOSALS["predicted better"]()
     assert summary.answer.headline.startswith("Train on ")
-    assert "0.21 nats/token predicted better than natural" in summary.answer.headline
+    assert "predicted 0.21 nats/token better than natural" in summary.answer.headline
     assert "Nothing was trained on it" in summary.answer.sure[0]
 
 

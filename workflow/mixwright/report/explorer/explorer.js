@@ -361,7 +361,7 @@ function build(app) {
   const { title } = data.presets[0], { groups } = limits_of(surface);
   app.domain_rows = names.map(domain_row);
   app.group_rows = groups.map((group) => group_row(group, names));
-  app.target_rows = surface.targets.map(({ name }) => target_row(name));
+  app.target_rows = surface.targets.map(({ name }) => target_row(name, title));
   const nodes = (rows) => rows.map(({ row }) => row);
   by_id("domains").append(...nodes(app.domain_rows));
   by_id("groups").append(...nodes(app.group_rows));
@@ -399,5 +399,10 @@ function start_explorer(root, data) {
 }
 
 if (typeof document !== "undefined")
-  unzipped(document.getElementById("explorer-data").textContent).then((data) =>
-    start_explorer(document.getElementById("explorer"), data));
+  unzipped(by_id("data").textContent)
+    .then((data) => start_explorer(document.getElementById("explorer"), data))
+    .catch((error) => {
+      show(by_id("fault"), true);
+      const why = `The explorer cannot start in this browser (${error})`;
+      write(by_id("fault"), `${why}; take a newer one.`);
+    });

@@ -177,12 +177,16 @@ function gap_unit(surface, shares) {
   return units.length === 1 && units[0] !== "" ? ` ${units[0]}` : "";
 }
 
-// Weights whose sum, taken from the first to the last, is 1 to the last digit.
+// Weights whose sum, taken from the first to the last, is 1 to the last digit. The largest weight
+// takes what is missing; where rounding takes it away again, the next does.
 function exact(weights) {
-  const result = [...weights], largest = result.indexOf(Math.max(...result));
-  for (let round = 0; round < 10 && sum(result) !== 1; round += 1)
-    result[largest] += 1 - sum(result);
-  return result;
+  const by_size = weights.map((_, i) => i).sort((a, b) => weights[b] - weights[a]);
+  for (const i of by_size)
+    for (let result = [...weights], round = 0; round < 4; round += 1) {
+      if (sum(result) === 1) return result;
+      result[i] += 1 - sum(result);
+    }
+  return weights;
 }
 
 // The content of mixture.json: the keys of a proposal, as far as the page knows them.

@@ -88,8 +88,10 @@ function domain_row(name, k) {
 }
 
 // A row a target: name, number with interval, both on the target's axis, and differences.
-function target_row(name) {
+function target_row(name, natural) {
   const cell = (kind, ...children) => element("span", { class: kind, role: "cell" }, ...children);
+  const change = (head, ...children) =>
+    element("span", { class: "change", role: "cell", "data-head": `from ${head}` }, ...children);
   const bar = {};
   for (const part of ["interval", "natural", "best", "here"])
     bar[part] = element("i", { class: part, "aria-hidden": "true" });
@@ -101,8 +103,8 @@ function target_row(name) {
     "div", { class: "target", role: "row" },
     element("span", named, ...breakable(name), nodes.share),
     cell("value", nodes.value, nodes.unit, nodes.ends), cell("axis", ...Object.values(bar)),
-    cell("change", nodes.from_natural, nodes.from_natural_words),
-    cell("change", nodes.from_best, nodes.from_best_words),
+    change(natural, nodes.from_natural, nodes.from_natural_words),
+    change("optimum", nodes.from_best, nodes.from_best_words),
   );
   return { row, bar, ...nodes };
 }
