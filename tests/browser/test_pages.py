@@ -4,6 +4,7 @@ import csv
 import io
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,13 +75,13 @@ def made(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 kinds = pytest.mark.parametrize("kind", audited_pages.MAKERS)
+drawn = pytest.mark.parametrize("kind", [one for one in audited_pages.MAKERS if one != "many"])
 
 
 @kinds
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (400, True)], ids=["wide", "dark"])
 def test_nothing_serious_is_found_by_axe(
-    open_page: Opener, made: Made, kind: str, dark: bool, width: int
+    open_page: Opener, made: Made, kind: str, width: int, dark: bool
 ) -> None:
     page = open_page(made(kind), width=width, dark=dark)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
@@ -105,7 +106,7 @@ def test_a_page_is_small(made: Made, kind: str) -> None:
 def test_headings_are_in_order(open_page: Opener, made: Made, kind: str) -> None:
     levels = open_page(made(kind)).evaluate(LEVELS)
     assert levels[0] == 1 and levels.count(1) == 1
-    for level, following in zip(levels, levels[1:], strict=False):
+    for level, following in pairwise(levels):
         assert following <= level + 1
 
 
@@ -117,13 +118,13 @@ def test_every_link_leads_to_a_place_on_the_page(open_page: Opener, made: Made, 
     assert page.evaluate(ELSEWHERE) == []
 
 
-@kinds
+@drawn
 def test_every_figure_has_its_numbers_and_hands_out_both(
     open_page: Opener, made: Made, kind: str
 ) -> None:
     page = open_page(made(kind))
     names = page.evaluate(TITLES)
-    assert names and all(names)
+    assert names
     for name in names:
         figure = page.locator(f"figure[id='{name}']")
         svg = figure.locator("svg").first
@@ -133,9 +134,8 @@ def test_every_figure_has_its_numbers_and_hands_out_both(
         drawing, numbers = downloads(page, name)
         assert drawing.tag == "{http://www.w3.org/2000/svg}svg" and len(drawing)
         assert numbers[0] == heads
-        assert len(numbers) > table.locator("tbody tr").count() > 0 or len(numbers) - 1 == (
-            table.locator("tbody tr").count()
-        )
+        # the page shows the first rows, the file has all
+        assert len(numbers) > table.locator("tbody tr").count() > 0
 
 
 def downloads(page: "Page", name: str) -> tuple[ET.Element, list[list[str]]]:

@@ -144,6 +144,10 @@ def test_every_list_of_weights_at_the_terminal_has_its_owner(kind):
     lines = [line for line in text.splitlines() if len(re.findall(r"\d %", line)) > 2]
     assert lines
     for line in lines:
+        if line.startswith("Train on "):
+            # the answer: the next sentence says whose it is
+            assert re.search(r"mixture of [a-z-]+", text.partition(line)[2]), line
+            continue
         assert re.search(r"weights of [a-z-]+: |[a-z-]+ proposes ", line), line
 
 
@@ -231,8 +235,10 @@ def test_what_next_is_said_and_that_nothing_was_trained():
 )
 def test_mixers_are_ranked_no_finer_than_the_runs_can_tell(correlations, runs, headline):
     summary = measured(correlations, runs)
-    assert summary.headline.startswith(headline)
+    assert summary.ranking.startswith(headline)
+    assert summary.headline.startswith("Train on ") and "better than natural" in summary.headline
     text = printed(summary.as_json())
+    assert summary.ranking in text
     assert ("than these runs can tell" in text) == (len(summary.alike) > 1)
     assert "99.24" not in text
 

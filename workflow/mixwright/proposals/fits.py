@@ -49,7 +49,7 @@ class FittedRuns:
     # target -> weight in the goal of the study whose results hold the fit, as the study is now;
     # empty: of no study
     goal: Mapping[str, float] = field(default_factory=dict)
-    # runs that diverged and were left out
+    # runs that lack a loss, or diverged, and were left out
     dropped: tuple[str, ...] = ()
 
     @classmethod

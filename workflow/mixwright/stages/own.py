@@ -3,13 +3,10 @@
 import logging
 from pathlib import Path
 
-from mixwright.files import write_json, written
+from mixwright.files import write_json
 from mixwright.proposals.options import read_options
 from mixwright.report.own.drawn import (
-    NO_MATPLOTLIB,
-    can_draw,
     draw_all,
-    illustrated,
     report_undrawn,
 )
 from mixwright.report.own.gathering import gather
@@ -63,14 +60,8 @@ def page(
     result = gather(fitted, options, draws)
     if mixture is not None:
         write_json(mixture, dict(result.record))
-    if not can_draw():
-        log.info("page: it has no figures; %s", NO_MATPLOTLIB)
     place = Place(str(fit), str(to), "" if mixture is None else str(mixture))
-    html, omitted = illustrated(result, place)
-    for name in omitted:
-        log.info("page: without the figure %s, which is large; mixwright figures draws it", name)
-    with written(to) as partial:
-        partial.write_text(html, encoding="utf-8")
+    write_page(result, place)
     log.info("%s: open it in a browser", to)
 
 

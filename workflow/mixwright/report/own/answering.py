@@ -121,7 +121,7 @@ def caveats_of(result: OwnResult) -> tuple[Caveat, ...]:
             caveats.append(Caveat(_sentence(result.lacking[part])))
     if result.source.dropped:
         names = ", ".join(result.source.dropped)
-        caveats.append(Caveat(f"These runs diverged, and nothing was learned from them: {names}."))
+        caveats.append(Caveat(f"These runs lack a loss or diverged, and taught nothing: {names}."))
     size = "their size and length"
     caveats.append(
         Caveat(

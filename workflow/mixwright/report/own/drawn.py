@@ -30,6 +30,7 @@ NO_MATPLOTLIB = "figures need matplotlib: pip install 'mixwright[figures]'"
 # Proposals with other seeds that a region is made of.
 SEEDS = 3
 ONE_MIXER = "it compares mixers, and a fit is of one: mixwright compare"
+ONE_TARGET = "it is between two targets, and there is one"
 NO_NATURAL = "natural is unknown: give --available"
 # A study trains; tables do not: none of these results is made of a fit.
 OF_STUDIES = "it shows what only a study makes"
@@ -43,6 +44,17 @@ def can_draw() -> bool:
 def own_entries() -> dict[str, FigureEntry]:
     """Returns the figures of own tables by name, in the order of the page."""
     return {name: entry for name, entry in (FIGURES | MEASURED).items() if entry.own}
+
+
+def write_page(result: OwnResult, place: Place) -> None:
+    """Writes the page of a fit to its place, and says which figures it is without."""
+    if not can_draw():
+        say(f"page: it has no figures; {NO_MATPLOTLIB}")
+    html, omitted = illustrated(result, place)
+    for name in omitted:
+        say(f"page: without the figure {name}, which is large; mixwright figures draws it")
+    with written(place.page) as unfinished:
+        unfinished.write_text(html, encoding="utf-8")
 
 
 def illustrated(result: OwnResult, place: Place) -> tuple[str, tuple[str, ...]]:
@@ -129,6 +141,8 @@ def _reason(name: str, entry: FigureEntry, inputs: Mapping[str, Any], result: Ow
         return ONE_MIXER
     if name == "mixtures" and not result.natural_known:
         return NO_NATURAL
+    if name == "front" and len(result.source.targets) < 2:
+        return ONE_TARGET
     missing = _missing(entry, inputs)
     return _why(missing, result) if missing else ""
 
@@ -165,8 +179,8 @@ def _write(
 
 def _save(table: pd.DataFrame, drawing: "Figure", path: Path) -> None:
     if path.suffix == TABLE:
-        with written(path) as place:
-            table.to_csv(place, index=False)
+        with written(path) as unfinished:
+            table.to_csv(unfinished, index=False)
     else:
         save(drawing, path)
 

@@ -16,7 +16,7 @@ from mixwright.report.explorer.building import explorer_of
 from mixwright.report.explorer.explorer import Preset, explorer_section
 from mixwright.report.frame import document, facts, note, text
 from mixwright.report.outputs import software
-from mixwright.report.own import parts
+from mixwright.report.own import grounds, parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
 from mixwright.report.own.gathering import OwnResult, settings_of
 from mixwright.report.own.option_words import folded, line, option_words
@@ -27,6 +27,8 @@ from mixwright.trust.surface.record import record_of
 
 # Characters of the fingerprint of the runs.
 FINGERPRINT = 16
+# The figure that shows what the table of the mechanism says.
+EFFECTS = "effects"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         use.insert(0, f"{propose} --to {parts.MIXTURE}")
     caveats = caveats_of(result)
     answer = answer_of(result, rows, place.mixture, [folded(words) for words in use])
+    names = {figure.name for figure in figures}
     contents = {
         "explore": _explore(result, place),
         "data": parts.data(result),
@@ -63,9 +66,9 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         "next": parts.next_steps(result, seeds_needed(result)),
         "limits": parts.limits(result),
         "export": parts.export(place.mixture, propose),
-        "trade-offs": parts.trade_offs(result),
-        "evidence": parts.evidence(result),
-        "mechanism": parts.mechanism(result),
+        "trade-offs": grounds.trade_offs(result),
+        "evidence": grounds.evidence(result),
+        "mechanism": "" if EFFECTS in names else grounds.mechanism(result),
         "caveats": caveat_list(caveats),
         "provenance": facts(_provenance(result, place)),
     }
