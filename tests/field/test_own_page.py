@@ -259,11 +259,9 @@ def test_without_matplotlib_the_page_has_no_figures_and_figures_names_the_extra(
     tmp_path, swarm, monkeypatch, capsys
 ):
     from mixwright.report.own import drawn
-    from mixwright.stages import own
 
     place = fit(tmp_path, *swarm)
     monkeypatch.setattr(drawn, "can_draw", lambda: False)
-    monkeypatch.setattr(own, "can_draw", lambda: False)
     shown = page(place)
     assert "figure" not in shown.tags
     # the table says what the figure would

@@ -5,13 +5,7 @@ from pathlib import Path
 
 from mixwright.files import write_json
 from mixwright.proposals.options import read_options
-from mixwright.report.own.drawn import (
-    NO_MATPLOTLIB,
-    can_draw,
-    draw_all,
-    illustrated,
-    report_undrawn,
-)
+from mixwright.report.own.drawn import draw_all, report_undrawn, write_page
 from mixwright.report.own.gathering import gather
 from mixwright.report.own.page import Place
 from mixwright.stages.options import NO_WORDS
