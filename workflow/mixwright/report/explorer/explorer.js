@@ -341,6 +341,13 @@ function on_key(app, event) {
   ACTIONS[back ? "undo" : "redo"](app);
 }
 
+// The headline stays under the page's own list of sections, however high that is.
+function stay_below(root, list) {
+  if (list === null) return;
+  const set = () => root.style.setProperty("--nav", `${Math.floor(list.offsetHeight)}px`);
+  new ResizeObserver(set).observe(list);
+}
+
 function listen(app) {
   const { root } = app;
   root.addEventListener("input", (event) => on_input(app, event));
@@ -394,6 +401,7 @@ function start_explorer(root, data) {
   paint_all(app);
   read_address(app);
   listen(app);
+  stay_below(root, document.querySelector("nav"));
   root.hidden = false;
   root.dataset.ready = "yes";
 }

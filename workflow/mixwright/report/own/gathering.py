@@ -170,7 +170,7 @@ class Steps:
 
     def take(self, what: str, work: Callable[..., Any], *arguments: Any) -> Any:
         """Says what comes, does it, and returns its result."""
-        say(f"page: {what} ({self.name})")
+        say(f"{self.name}: {what}")
         return work(*arguments)
 
 
