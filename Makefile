@@ -78,6 +78,7 @@ docs: install ## write the tables of config keys and of mixers from their regist
 
 bench: install ## run the benchmarks
 	$(BIN)/python benchmarks/parse.py
+	$(BIN)/python benchmarks/explorer.py
 	$(BIN)/python benchmarks/mixers.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/designs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/schedules.py

@@ -8,7 +8,6 @@ python benchmarks/explorer.py [--to page.html]
 """
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -134,9 +133,7 @@ def main() -> None:
     high = float(np.quantile(times, 0.95))
     numbers = (median, high, optimise, size / 1e3)
     table.add_row(str(len(times)), *(f"{number:.1f}" for number in numbers))
-    console = Console()
-    console.print(table)
-    console.print(json.dumps({"moves": len(times), "median": median, "p95": high, "bytes": size}))
+    Console().print(table)
     if len(times) < DOMAINS * STEPS or median >= FRAME:
         sys.exit(f"{len(times)} moves, and the median is {median:.1f} ms: over a frame, or too few")
 

@@ -11,6 +11,7 @@ import pytest
 
 import explored_surfaces
 import figure_results
+import made_pages
 import own_tables
 import perturbed_runs
 import published_runs
@@ -22,6 +23,7 @@ from mixwright.report.caveats import Caveat
 from mixwright.report.cost import Spent
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.outputs import provenance, write_report
+from mixwright.report.page import summary_page
 from mixwright.report.proposals_page import write_page
 from mixwright.report.proposals_summary import summarise as summarise_proposals
 from mixwright.report.summary import summarise
@@ -136,6 +138,11 @@ def _of_others(page: Path, write: Callable[[Path], dict[str, Any]]) -> None:
     shutil.copy(folder / "results" / written["study"] / "report" / "summary.html", page)
 
 
+def _many(page: Path) -> None:
+    """Twenty-five domains with long names, and no figures."""
+    page.write_text(summary_page(made_pages.SUMMARIES["many domains"]()), encoding="utf-8")
+
+
 def _own(page: Path) -> None:
     folder = page.parent / "own"
     mixtures, losses = own_tables.write(folder)
@@ -149,6 +156,7 @@ def _own(page: Path) -> None:
 MAKERS: dict[str, Callable[[Path], None]] = {
     "summary": _summary,
     "proposals": _proposals,
+    "many": _many,
     "measured": _measured,
     "perturbed": _perturbed,
     "own": _own,

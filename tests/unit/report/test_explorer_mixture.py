@@ -196,6 +196,30 @@ def test_a_small_step_of_a_slider_moves_no_weight_far(kind):
         assert change.max() < 8 * 0.005 + 1e-9
 
 
+@pytest.mark.parametrize("kind", ["none", "boxes"])
+def test_what_a_slider_takes_no_other_gets(kind):
+    steps = np.linspace(0, 1, 41).tolist()
+    drawn = problems(kind, 20, 1)
+    paths = run(
+        """data[0].map(([weights, k, _, locks, limits]) =>
+             data[1].map((value) => moved(weights, k, value, locks, limits)))""",
+        [drawn, steps],
+    )
+    for (_, k, *_), path in zip(drawn, paths, strict=True):
+        change = np.diff(np.array(path), axis=0)
+        assert (change[:, k] >= -1e-9).all()
+        assert (np.delete(change, k, axis=1) <= 1e-9).all()
+
+
+def test_a_mixture_outside_the_limits_comes_inside_with_the_first_move():
+    capped = written([0, 0.1, 0, 0], [0.3, 1, 0.5, 1], [Group("g", (2, 3), 0.0, 0.4)])
+    moves = [[[0.8, 0, 0.1, 0.1], k, value, [], capped] for k in range(4) for value in (0, 0.2, 1)]
+    for moved in run(MOVES, moves):
+        assert moved["broken"] == [] and sum(moved["w"]) == pytest.approx(1, abs=1e-12)
+    [nothing] = run(MOVES.replace("moved(weights, k, value", "moved(weights, k, NaN"), moves[:1])
+    assert nothing["w"] == moves[0][0]
+
+
 def test_zeros_are_used_where_nothing_else_has_room_and_share_alike():
     free = written([0] * 4, [1] * 4)
     capped = written([0] * 4, [1, 0.35, 1, 1])

@@ -364,6 +364,14 @@ def test_one_domain_and_locks_on_all_leave_one_mixture():
     assert all(best["certified"] and best["gap"] < 1e-9 for best in (first, second, third))
 
 
+def test_a_target_may_have_any_name():
+    surface = made_up(np.random.default_rng(0), 4, 2, "effective-data")
+    expected, _ = solved([surface, {"importance": {"t0": 1.0}}], [surface, {}])
+    surface["targets"][0]["name"] = "__proto__"
+    [best] = solved([surface, {"importance": {"__proto__": 1.0}, "never_worse": ["__proto__"]}])
+    assert best["weights"] == pytest.approx(expected["weights"], abs=1e-6)
+
+
 def test_limits_that_leave_nothing_are_told():
     three = made_up(np.random.default_rng(0), 3, 2, "log-linear")
     tight = {"names": three["domains"], "least": [0] * 3, "most": [0.2, 0.3, 0.1], "groups": []}

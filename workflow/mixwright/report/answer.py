@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from mixwright.errors import counted
-from mixwright.learners import Metric
+from mixwright.learners import PERCENT, Metric
 from mixwright.report.bars import weight_bars
 from mixwright.report.caveats import Caveat, serious_first
 from mixwright.report.frame import bullets, note, text
@@ -93,9 +93,7 @@ def worth(
         reference: what it is better than.
     """
     side = "better" if gain >= 0 else "worse"
-    size = f"{abs(gain):.3f}".rstrip("0").rstrip(".") if abs(gain) >= 0.0005 else f"{abs(gain):.1g}"
-    amount = f"{size} {metric.unit or metric.title}"
-    words = f"{amount} {side} than {reference}"
+    words = f"{amount(gain, metric)} {metric.unit or metric.title} {side} than {reference}"
     if metric.unit == "nats/token" and metric.name != "perplexity":
         change = 1 - math.exp(-gain)
         if abs(change) < 0.0005:
@@ -108,6 +106,15 @@ def worth(
     if gain < 0:
         of = of.replace("fewer", "more").replace("less", "more")
     return f"{words}, about {_share(abs(gain) / natural)} {of}"
+
+
+def amount(value: float, metric: Metric) -> str:
+    """Returns the size of a difference without its sign: `0.24`, or `25.6` of points of 100."""
+    size = abs(value)
+    decimals = 1 if metric.whole == PERCENT.whole else 3
+    if size < 0.5 * 10**-decimals:
+        return f"{size:.1g}"
+    return f"{size:.{decimals}f}".rstrip("0").rstrip(".")
 
 
 def block(weights: Mapping[str, float]) -> str:
@@ -223,6 +230,8 @@ def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
 def _percent(weight: float) -> str:
     """A weight in percent, whole where it is more than one: `36 %`, `0.4 %`."""
     percent = 100 * weight
+    if 99.5 <= percent < 99.95:
+        return f"{percent:.1f} %"
     if percent >= 0.95:
         return f"{percent:.0f} %"
     return f"{percent:.1f} %" if percent >= 0.05 else "under 0.1 %"

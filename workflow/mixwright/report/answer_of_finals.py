@@ -5,7 +5,7 @@ from math import isnan
 
 from mixwright.errors import counted
 from mixwright.learners import Learner
-from mixwright.report.answer import Answer, export_line, recipe, worth
+from mixwright.report.answer import Answer, amount, export_line, recipe, worth
 from mixwright.report.by_target import Cell
 from mixwright.report.comparison import Comparison
 from mixwright.report.proposed import listed
@@ -85,8 +85,8 @@ def _sure(gap: Difference, rivals: int, seeded: bool) -> str:
     near, far = sorted((abs(gap.low), abs(gap.high)))
     basis = f"over {counted(gap.seeds, 'seed')} of final models" if seeded else "over test rows"
     sentence = (
-        f"This is the mixture of {gap.arm}. Its gain lies between {near:.3f} and {far:.3f}"
-        f" {gap.metric.unit or gap.metric.title}, {basis} (95% interval"
+        f"This is the mixture of {gap.arm}. Its gain lies between {amount(near, gap.metric)} and"
+        f" {amount(far, gap.metric)} {gap.metric.unit or gap.metric.title}, {basis} (95% interval"
     )
     if rivals > 1:
         sentence += f", widened for the choice among {rivals} mixtures"
@@ -104,9 +104,10 @@ def _given_up(
         unknown = unknown or isnan(gap.low)
         if gap.verdict == "worse":
             near, far = sorted((abs(gap.low), abs(gap.high)))
-            unit = learner.judges(target).unit
-            size = f"{abs(gap.value):.3f} {unit}".rstrip()
-            worse.append(f"{target} by {size} [{near:.3f}, {far:.3f}]")
+            metric = learner.judges(target)
+            size = f"{amount(gap.value, metric)} {metric.unit}".rstrip()
+            ends = f"[{amount(near, metric)}, {amount(far, metric)}]"
+            worse.append(f"{target} by {size} {ends}")
     if worse:
         return f"What it costs: worse than natural on {listed(worse)}."
     if unknown:

@@ -43,8 +43,8 @@ def answer_of_proposals(
         arm = chosen
         first = by_name[chosen]
         gain = float(first.intervals["gain"]["value"])
-        words = worth(gain, learner.loss).replace("better", "predicted better", 1)
-        headline = f"Train on {recipe(first.weights)}: {words}."
+        words = worth(gain, learner.loss)
+        headline = f"Train on {recipe(first.weights)}: predicted {words}."
         sure = (f"This is the mixture of {chosen}. {UNTESTED}", *detail)
         costs = _given_up(study, chosen, losses)
     elif REFERENCE in by_name and headline.startswith(KEPT):

@@ -125,7 +125,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]], caption: str) -> 
     name = escape(unescape(TAGS.sub("", caption)), quote=True)
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">'
-        f"<table><caption>{caption}</caption><thead><tr>{columns}</tr></thead>"
+        f"<table><caption><span>{caption}</span></caption><thead><tr>{columns}</tr></thead>"
         f"<tbody>{lines}</tbody></table></div>"
     )
 

@@ -140,7 +140,8 @@ def _explorer(plan: Study, folder: Path, chosen: str, mixtures: Records) -> Expl
         return None
     surfaces = read_surfaces(paths)
     order = sorted(surfaces, key=lambda mixer: mixer != chosen)
-    fit = f"results/{plan.name}/fits/{order[0]}"
+    # the file of the law that is shown: the page puts its name for MIXER
+    surface = f"results/{plan.name}/surfaces/MIXER.json"
     proposals = {str(mixture["mixer"]): mixture for mixture in mixtures}
     natural = proposals.get(REFERENCE, {}).get("weights")
     domains = f"results/{plan.name}/domains.parquet"
@@ -151,7 +152,7 @@ def _explorer(plan: Study, folder: Path, chosen: str, mixtures: Records) -> Expl
         natural=natural,
         start=chosen,
         exports=exports_of(f"--domains {domains}"),
-        propose=propose_line(fit),
+        propose=propose_line(surface),
         max_epochs=plan.config["goal"].get("max_epochs"),
     )
 

@@ -10,89 +10,6 @@ async function unzipped(text) {
   return JSON.parse(await new Response(stream).text());
 }
 
-const state_of = (app) => app.history.present;
-
-// ---------------------------------------------------------------- what is worked out
-
-// Length of the run at which a law is asked: that of the goal where it is known.
-function length_of({ amounts }) {
-  return amounts !== null && amounts.goal.total !== null ? "goal" : "runs";
-}
-
-// What follows from the state but not from the weights: worked out when anything else changed.
-function settle(app) {
-  const { data } = app, state = state_of(app), { view, surface } = shown_view(data, state);
-  const at = length_of(surface), limits = limits_in(data, surface, state);
-  const weights_of_goal = weights_in(surface, state), shares = target_shares(surface, weights_of_goal);
-  const readout = shares === null ? null : goal_readout(surface, shares);
-  const natural = in_names(data.presets[0].weights, surface.domains);
-  const best = best_in(app, surface, limits, weights_of_goal, shares, at);
-  const names = surface.domains, predicted = (w) => evaluate(surface, as_mixture(w, names), at);
-  const goal = (w) => (readout === null ? null : goal_at(surface, shares, readout, w, at));
-  const natural_at = predicted(natural), best_at = best === null ? null : predicted(best);
-  const sources = as_list(data.source_tokens, names);
-  Object.assign(app, {
-    view, surface, at, limits, weights_of_goal, shares, readout, natural, best, natural_at, best_at,
-    goal_words: goal_words(surface, shares), natural_goal: goal(natural), best_goal: best === null ? null : goal(best), sources,
-    ranges: ranges_of(state.weights, state.locks, limits), axes: axes_in(app, surface, at, natural_at, best_at),
-  });
-}
-
-// What the goal is over: ` of web`, ` of 3 targets`.
-function goal_words(surface, shares) {
-  const counted = surface.targets.filter((_, t) => shares !== null && shares[t] > 0);
-  return counted.length === 1 ? ` of ${counted[0].name}` : ` of ${counted.length} targets`;
-}
-
-// The best mixture of the law inside the limits, locks aside: the surface's own where nothing was
-// changed, else solved for once; null: there is none.
-function best_in(app, surface, limits, weights_of_goal, shares, at) {
-  if (shares === null) return null;
-  const { goal } = surface, { least, most, groups } = limits;
-  const key = JSON.stringify([app.data.surfaces.indexOf(surface), least, most, groups, weights_of_goal]);
-  if (!app.solved_for.has(key)) {
-    const own_goal = weights_of_goal === goal.weights && feasible(goal.best?.weights ?? [], limits).length === 0;
-    const importance = importance_of(surface, weights_of_goal);
-    const best = own_goal && goal.best !== null && JSON.stringify(limits) === JSON.stringify(limits_of(surface))
-      ? goal.best.weights : optimum(surface, { importance, limits, at }).weights;
-    app.solved_for.set(key, best);
-  }
-  return app.solved_for.get(key);
-}
-
-// A target's axis shows natural, the optimum and every preset with their intervals.
-function axes_in(app, surface, at, natural_at, best_at) {
-  const shown = app.data.presets.map(({ weights }) => {
-    const w = in_names(weights, surface.domains);
-    return evaluate(surface, as_mixture(w, surface.domains), at);
-  });
-  if (best_at !== null) shown.push(best_at);
-  return natural_at.targets.map((target, t) => {
-    const marks = [target.value, target.low, target.high];
-    for (const { targets } of shown) marks.push(targets[t].value, targets[t].low, targets[t].high);
-    return axis_of(marks);
-  });
-}
-
-// All that is said of the mixture as it is.
-function reading_of(app) {
-  const state = state_of(app), weights = app.live ?? state.weights;
-  const { surface, view, data, at, limits, shares, readout, natural, best } = app;
-  const evaluated = evaluate(surface, as_mixture(weights, surface.domains), at);
-  const budget = state.tokens, passes_made = passes(weights, budget, app.sources);
-  const spoken = weights.map((weight, k) => passes_words(weight, passes_made[k], budget, data.max_epochs));
-  const goal = readout === null ? null : goal_at(surface, shares, readout, weights, at);
-  const against = (other) => (goal === null || other === null ? null : goal_difference(readout, goal, other));
-  const reading = {
-    weights, surface, view, data, at, limits, shares, readout, evaluated, budget, passes_made, spoken, goal,
-    natural_title: data.presets[0].title, natural_at: app.natural_at, best_at: app.best_at, axes: app.axes,
-    natural: against(app.natural_goal), best: against(app.best_goal),
-    from_natural: distance(weights, natural), from_best: best === null ? null : distance(weights, best),
-    broken: feasible(weights, limits), goal_words: app.goal_words,
-  };
-  return { ...reading, notes: notes_of(reading) };
-}
-
 // ---------------------------------------------------------------- painting
 
 // Draws what a moving slider changes.
@@ -111,7 +28,7 @@ function paint_all(app) {
   settle(app);
   paint(app);
   const state = state_of(app);
-  paint_tracks(app.domain_rows, { ...app, locks: state.locks });
+  paint_tracks(app.domain_rows, app, state.locks);
   paint_words(app, state);
   paint_fields(app, state);
   order_rows(app);
@@ -119,29 +36,41 @@ function paint_all(app) {
 
 // Words that only a step changes.
 function paint_words(app, state) {
-  const { surface, view, data, readout } = app;
-  const words = [stands_for(view, surface)];
-  if (app.at === "goal") words.push(`Predicted at ${tokens_words(surface.amounts.goal.total)} tokens, the final run of the goal.`);
-  else if (surface.amounts !== null) words.push("Predicted at the length of the longest run; the goal's tokens are unknown.");
-  write(by_id("law"), words.filter(Boolean).join(" "));
+  const { surface, data, readout, reading } = app;
+  write(by_id("law"), law_words(app));
   write(by_id("level"), `${Math.round(100 * surface.interval.level)} %`);
-  show(by_id("chance"), app.reading.evaluated.targets.some((target) => target.by_chance));
-  const known = app.sources.filter((tokens) => tokens !== null).length;
-  const budget = known === 0 ? "How large the sources are is unknown here, so passes over them are too." : "";
-  write(by_id("budget"), budget);
-  const averaged = readout !== null && readout.unit.startsWith("points");
-  let hint = "How much each target counts; they are scaled to sum to 1. 0 leaves a target out of the goal.";
-  if (averaged) hint += " The goal is a mean of shares of right answers: a point of each counts alike.";
-  if (readout === null || readout.unit === "in mixed units") hint += " These targets have several units: weights also say how much a unit of each is worth.";
-  write(by_id("weights-hint"), hint);
-  for (const name of ["undo", "redo"]) {
-    const list = name === "undo" ? app.history.past : app.history.future;
-    app.root.querySelector(`[data-do=${name}]`).disabled = list.length === 0;
-  }
+  show(by_id("chance"), reading.evaluated.targets.some((target) => target.by_chance));
+  const unknown = "How large the sources are is unknown here, so passes over them are too.";
+  write(by_id("budget"), app.sources.every((tokens) => tokens === null) ? unknown : "");
+  write(by_id("weights-hint"), weights_words(readout));
+  const { past, future } = app.history;
+  app.root.querySelector("[data-do=undo]").disabled = past.length === 0;
+  app.root.querySelector("[data-do=redo]").disabled = future.length === 0;
   app.root.querySelector("[data-do=optimise]").disabled = readout === null;
   write(by_id("propose"), propose_words(app, state));
   show(by_id("propose-line"), data.propose !== "");
-  write(by_id("export"), (data.exports[by_id("format").value] ?? "").replaceAll("MIXTURE", "mixture.json"));
+  const line = data.exports[by_id("format").value] ?? "";
+  write(by_id("export"), line.replaceAll("MIXTURE", "mixture.json"));
+}
+
+// Whose law is shown, and at which length of a run.
+function law_words({ view, surface, at }) {
+  const words = [stands_for(view, surface)];
+  const tokens = tokens_words(surface.goal.tokens ?? 0);
+  if (at === "goal") words.push(`Predicted at ${tokens} tokens, the final run of the goal.`);
+  else if (surface.amounts !== null)
+    words.push("Predicted at the length of the longest run, none repeated.");
+  return words.filter(Boolean).join(" ");
+}
+
+// What the weights of targets mean.
+function weights_words(readout) {
+  const words = ["How much each target counts; they are scaled to sum to 1, and 0 leaves one out."];
+  if (readout !== null && readout.unit.startsWith("points"))
+    words.push("The goal is a mean of shares of right answers: a point of each counts alike.");
+  if (readout === null || readout.unit === MIXED_UNIT)
+    words.push("These targets have several units: a weight also says what a unit is worth.");
+  return words.join(" ");
 }
 
 // The line of `mixwright propose` that solves what Re-optimise solves.
@@ -151,43 +80,33 @@ function propose_words(app, { weights, locks, importance, mixer }) {
   const asks = available !== null && (surface.amounts !== null || never_worse.length > 0);
   const sizes = asks ? { tokens, source_tokens: as_mixture(available, surface.domains) } : {};
   const options = propose_options(limits, weights, locks, importance, never_worse, sizes);
-  if (options === null) return "A name here holds +, =, < or >, or begins with -: the command line cannot take it.";
+  if (options === null)
+    return "A name holds +, =, < or >, or begins with -: the command line cannot take it.";
   return `${data.propose.replaceAll("MIXER", mixer)}${options} --to mixture.json`;
 }
 
 // Numbers of fields that only a step changes.
 function paint_fields(app, state) {
+  const { limits, surface, weights_of_goal } = app;
   by_id("mixer").value = state.mixer;
-  write_field(by_id("tokens"), state.tokens === null ? "" : tokens_words(state.tokens).replace(" ", ""));
+  const tokens = state.tokens === null ? "" : tokens_words(state.tokens).replace(" ", "");
+  write_field(by_id("tokens"), tokens);
   const percent = (share) => String(Number((100 * share).toFixed(4)));
-  const pairs = [...app.limits.least.map((least, k) => [least, app.limits.most[k]]), ...app.limits.groups.map(({ least, most }) => [least, most])];
+  const of_domains = limits.least.map((least, k) => [least, limits.most[k]]);
+  const ends = [...of_domains, ...limits.groups.map(({ least, most }) => [least, most])];
   app.limit_fields.forEach(([floor, cap], row) => {
-    write_field(floor, percent(pairs[row][0]));
-    write_field(cap, percent(pairs[row][1]));
+    write_field(floor, percent(ends[row][0]));
+    write_field(cap, percent(ends[row][1]));
   });
-  app.weight_fields.forEach((field, t) => {
-    const { name } = app.surface.targets[t];
-    write_field(field, String(Object.hasOwn(app.weights_of_goal, name) ? app.weights_of_goal[name] : 0));
-  });
+  app.weight_fields.forEach((field, t) =>
+    write_field(field, String(weight_in(weights_of_goal, surface.targets[t].name))));
 }
 
 // Puts rows into the orders that somebody chose; a moving slider never moves its own row.
 function order_rows(app) {
-  const { domains, targets } = orders_of(state_of(app)), { weights, evaluated } = app.reading;
-  const named = (list) => list.map((_, k) => -k);
-  const effects = () => effects_of(app.surface, app.readout, weights, app.at).map((effect) => effect === null ? null : Math.abs(effect));
-  const domain_keys = {
-    name: () => named(weights), weight: () => weights, natural: () => app.natural,
-    effect: () => (app.readout === null ? named(weights) : effects()),
-  };
-  const relative = (value, t) => value / (Math.abs(app.natural_at.targets[t].value) || 1);
-  const target_keys = {
-    name: () => named(evaluated.targets), importance: () => app.shares ?? named(evaluated.targets),
-    difference: () => evaluated.targets.map(({ value }, t) => Math.abs(relative(value - app.natural_at.targets[t].value, t))),
-    uncertainty: () => evaluated.targets.map(({ low, high }, t) => (low === null ? null : relative(high - low, t))),
-  };
-  arrange(by_id("domains"), app.domain_rows, by_falling(domain_keys[domains]()), 0);
-  arrange(by_id("targets"), app.target_rows, by_falling(target_keys[targets]()), 1);
+  const { domains, targets } = orders_of(state_of(app)), { reading } = app;
+  arrange(by_id("domains"), app.domain_rows, by_falling(domain_keys(reading)[domains]()), 0);
+  arrange(by_id("targets"), app.target_rows, by_falling(target_keys(reading)[targets]()), 1);
   by_id("domain-order").value = domains;
   by_id("target-order").value = targets;
 }
@@ -204,8 +123,6 @@ function arrange(box, rows, order, heads) {
 
 // Makes a step of the history, keeps it in the address, and draws it.
 function step(app, change) {
-  app.live = null;
-  app.base = null;
   go(app, stepped(app.history, { ...state_of(app), ...change }));
 }
 
@@ -213,6 +130,7 @@ function go(app, history) {
   app.live = null;
   app.base = null;
   app.history = history;
+  tell(app, "");
   paint_all(app);
   keep_in_address(app);
 }
@@ -229,7 +147,6 @@ function keep_in_address(app) {
 
 function tell(app, words, warn = false) {
   const box = by_id("message");
-  show(box, words !== "");
   write(box, words);
   mark(box, "class", warn ? "notice warn" : "notice");
 }
@@ -237,10 +154,20 @@ function tell(app, words, warn = false) {
 // Moves a domain while a slider moves; the step is made when it rests.
 function move(app, k, weight) {
   const before = performance.now();
-  if (app.base === null || app.base.k !== k) app.base = { k, weights: app.live ?? state_of(app).weights };
+  if (app.base === null || app.base.k !== k) {
+    app.base = { k, weights: app.live ?? state_of(app).weights };
+    tell(app, "");
+  }
   app.live = moved(app.base.weights, k, weight, state_of(app).locks, app.limits);
   paint(app);
   window.mixwrightTimes.push(performance.now() - before);
+}
+
+// Takes the weight of a domain that somebody typed.
+function weight_typed(app, k, weight) {
+  if (!(weight >= 0 && weight <= 1)) return turn_down(app, "give a share from 0 to 100 percent");
+  move(app, k, weight);
+  step(app, { weights: app.live });
 }
 
 // Takes a mixture; locked domains keep their weights.
@@ -255,51 +182,30 @@ function take(app, weights, words) {
   tell(app, words + more);
 }
 
+// Takes the best mixture by the law, with locked domains where they are.
 function optimise(app) {
-  const { weights, locks } = state_of(app), { surface, limits, at } = app;
+  const { weights, locks } = state_of(app), { surface, limits, at, shares } = app;
   const importance = importance_of(surface, app.weights_of_goal);
-  const { never_worse } = surface.goal;
-  const answer = optimum(surface, { importance, locks, weights, limits, never_worse, at });
+  const answer = optimum(surface, { importance, locks, weights, limits, at });
   if (answer.weights === null) {
     tell(app, `No mixture was chosen: ${answer.reason}.`, true);
     return;
   }
-  app.gap = { weights: answer.weights, value: answer.gap };
   step(app, { weights: answer.weights });
   const where = locks.some(Boolean) ? "your locks and limits" : "the limits";
-  const unit = unit_of_gap(app);
-  const bound = answer.gap < 1e-6 ? "less than a millionth" : `at most ${answer.gap.toPrecision(1)}`;
-  let words = `This is the best mixture inside ${where} by the law: no other is better by more than ${answer.gap.toPrecision(2)}${unit}.`;
-  if (answer.gap < 1e-6) words = `This is the best mixture inside ${where} by the law: any other is better by ${bound}${unit}.`;
-  if (!answer.certified) words = `This is the best mixture that was reached inside ${where}, but it is not certified: ${answer.reason}.`;
-  tell(app, words, !answer.certified);
-}
-
-function unit_of_gap({ surface, shares }) {
-  const units = new Set(surface.targets.filter((_, t) => shares[t] > 0).map(({ number }) => number.unit_of_y));
-  const [unit] = units;
-  return units.size === 1 && unit !== "" ? ` ${unit}` : "";
+  tell(app, optimum_words(answer, where, gap_unit(surface, shares)), !answer.certified);
 }
 
 // Takes a floor or a cap of a domain or a group; what would leave no mixture is refused in words.
-function limit(app, row, side, percent) {
-  const { limits } = app, domains = limits.least.length, state = state_of(app);
-  const share = percent / 100;
+function limit(app, row, side, share) {
   if (!(share >= 0 && share <= 1)) return turn_down(app, "give a limit from 0 to 100 percent");
-  let change;
-  if (row < domains) change = { [side]: limits[side].map((each, k) => (k === row ? share : each)) };
-  else
-    change = {
-      groups: limits.groups.map((group, g) => {
-        const ends = [group.least, group.most];
-        if (g === row - domains) ends[side === "least" ? 0 : 1] = share;
-        return ends;
-      }),
-    };
+  const { limits } = app, domains = limits.least.length, state = state_of(app);
+  const change = row < domains
+    ? { [side]: limits[side].with(row, share) }
+    : { groups: group_ends(limits.groups, row - domains, side, share) };
   const next = limits_in(app.data, app.surface, { ...state, ...change });
   const fault = conflict(next, state.weights, state.locks);
   if (fault !== "") return turn_down(app, fault);
-  tell(app, "");
   step(app, { ...change, weights: inside(state.weights, next, state.locks) });
 }
 
@@ -313,15 +219,13 @@ function turn_down(app, words) {
 // Takes the weight of a target in the goal.
 function weigh(app, t, weight) {
   const { surface, weights_of_goal } = app;
-  if (!(weight >= 0 && Number.isFinite(weight))) return turn_down(app, "give a weight of 0 or more");
+  if (!(weight >= 0 && weight < Infinity)) return turn_down(app, "give a weight of 0 or more");
   const weights = {};
   surface.targets.forEach(({ name }, i) => {
-    const before = Object.hasOwn(weights_of_goal, name) ? weights_of_goal[name] : 0;
-    weights[name] = i === t ? weight : before;
+    weights[name] = i === t ? weight : weight_in(weights_of_goal, name);
   });
   const none = Object.values(weights).every((each) => each === 0);
-  if (none && surface.goal.weights.length > 0) return turn_down(app, "one target at least must count");
-  tell(app, "");
+  if (none) return turn_down(app, "one target at least must count");
   step(app, { importance: weights });
 }
 
@@ -336,7 +240,6 @@ function paste(app) {
 function budget(app, text) {
   const tokens = tokens_typed(text);
   if (Number.isNaN(tokens)) return turn_down(app, "write tokens such as 1.5B or 300M");
-  tell(app, "");
   step(app, { tokens });
 }
 
@@ -377,7 +280,7 @@ function read_address(app) {
 const ACTIONS = {
   undo: (app) => go(app, undone(app.history)),
   redo: (app) => go(app, redone(app.history)),
-  reset: (app) => { tell(app, ""); step(app, first_state(app.data)); },
+  reset: (app) => step(app, first_state(app.data)),
   link: (app) => {
     const address = location.href.split("#")[0] + `#${encoded(state_of(app), app.surface.domains)}`;
     return copy(app, address, by_id("link"));
@@ -386,11 +289,14 @@ const ACTIONS = {
     const { title, weights } = app.data.presets[k];
     take(app, in_names(weights, app.surface.domains), `Taken: ${title}.`);
   },
-  lock: (app, { k }) => step(app, with_entry(state_of(app), "locks", state_of(app).locks, Number(k), !state_of(app).locks[k])),
+  lock: (app, { k }) => {
+    const { locks } = state_of(app);
+    step(app, { locks: locks.with(k, !locks[k]) });
+  },
   unlock: (app) => step(app, { locks: state_of(app).locks.map(() => false) }),
   optimise,
-  limits: (app) => { tell(app, ""); step(app, { least: null, most: null, groups: null }); },
-  weights: (app) => { tell(app, ""); step(app, { importance: null }); },
+  limits: (app) => step(app, { least: null, most: null, groups: null }),
+  weights: (app) => step(app, { importance: null }),
   paste,
   download,
   "copy-export": (app) => copy(app, by_id("export").textContent, by_id("export")),
@@ -399,8 +305,10 @@ const ACTIONS = {
 
 const CHANGES = {
   "explorer-mixer": (app, { value }) => step(app, { mixer: value }),
-  "explorer-domain-order": (app, { value }) => step(app, { sort: `${value} ${orders_of(state_of(app)).targets}` }),
-  "explorer-target-order": (app, { value }) => step(app, { sort: `${orders_of(state_of(app)).domains} ${value}` }),
+  "explorer-domain-order": (app, { value }) =>
+    step(app, { sort: `${value} ${orders_of(state_of(app)).targets}` }),
+  "explorer-target-order": (app, { value }) =>
+    step(app, { sort: `${orders_of(state_of(app)).domains} ${value}` }),
   "explorer-tokens": (app, { value }) => budget(app, value),
   "explorer-format": (app) => paint_words(app, state_of(app)),
 };
@@ -416,14 +324,12 @@ function on_change(app, { target }) {
   target.typing = false;
   target.shown = undefined;
   const { k, row, side, t } = target.dataset;
-  if (Object.hasOwn(CHANGES, target.id)) return CHANGES[target.id](app, target);
-  if (target.type === "range" && app.live !== null) step(app, { weights: app.live });
-  else if (k !== undefined && target.type === "number") {
-    if (target.value === "" || !target.validity.valid) return turn_down(app, "give a share from 0 to 100 percent");
-    move(app, Number(k), Number(target.value) / 100);
-    step(app, { weights: app.live });
-  } else if (row !== undefined) limit(app, Number(row), side, target.value === "" ? NaN : Number(target.value));
-  else if (t !== undefined) weigh(app, Number(t), target.value === "" ? NaN : Number(target.value));
+  const number = target.value === "" ? NaN : Number(target.value);
+  if (Object.hasOwn(CHANGES, target.id)) CHANGES[target.id](app, target);
+  else if (target.type === "range") step(app, { weights: app.live ?? state_of(app).weights });
+  else if (k !== undefined) weight_typed(app, Number(k), number / 100);
+  else if (row !== undefined) limit(app, Number(row), side, number / 100);
+  else if (t !== undefined) weigh(app, Number(t), number);
 }
 
 function on_key(app, event) {
@@ -452,50 +358,38 @@ function listen(app) {
 // Makes the rows, choices and fields of a page.
 function build(app) {
   const { data } = app, surface = data.surfaces[0], names = surface.domains;
+  const { title } = data.presets[0], { groups } = limits_of(surface);
   app.domain_rows = names.map(domain_row);
-  app.group_rows = limits_of(surface).groups.map((group) => group_row(group, names));
-  app.target_rows = surface.targets.map(({ name }) => target_row(name));
-  by_id("domains").append(...app.domain_rows.map(({ row }) => row));
-  by_id("groups").append(...app.group_rows.map(({ row }) => row));
-  const title = data.presets[0].title;
-  by_id("targets").append(target_heads(title, shared_unit(surface)), ...app.target_rows.map(({ row }) => row));
-  by_id("presets").append(
-    ...data.presets.map((preset, k) => element("button", { type: "button", "data-do": "preset", "data-k": k }, preset.title)));
+  app.group_rows = groups.map((group) => group_row(group, names));
+  app.target_rows = surface.targets.map(({ name }) => target_row(name, title));
+  const nodes = (rows) => rows.map(({ row }) => row);
+  by_id("domains").append(...nodes(app.domain_rows));
+  by_id("groups").append(...nodes(app.group_rows));
+  by_id("targets").append(target_heads(title, shared_unit(surface)), ...nodes(app.target_rows));
+  by_id("presets").append(...data.presets.map(preset_button));
   for (const id of ["legend", "legend-too"]) write(by_id(id), `${title} `);
-  fill_select(by_id("mixer"), Object.fromEntries(data.views.map(({ mixer }) => [mixer, mixer])));
+  write(by_id("natural-word"), title);
+  write(by_id("natural-meaning"), surface.goal.natural_is);
+  app.limit_fields = limit_fields(by_id("limits"), names, groups);
+  app.weight_fields = weight_fields(by_id("weights"), surface);
+  build_choices(data);
+}
+
+function build_choices(data) {
+  const themselves = (names) => Object.fromEntries(names.map((name) => [name, name]));
+  const formats = Object.keys(data.exports);
+  fill_select(by_id("mixer"), themselves(data.views.map(({ mixer }) => mixer)));
   show(by_id("mixers"), data.views.length > 1);
   fill_select(by_id("domain-order"), DOMAIN_ORDERS);
   fill_select(by_id("target-order"), TARGET_ORDERS);
-  fill_select(by_id("format"), Object.fromEntries(Object.keys(data.exports).map((name) => [name, name])));
-  for (const id of ["formats", "export-line"]) show(by_id(id), Object.keys(data.exports).length > 0);
-  build_limits(app, names, limits_of(surface).groups);
-  build_weights(app, surface);
-}
-
-function build_limits(app, names, groups) {
-  const titles = [...names, ...groups.map(({ members }) => members.map((member) => names[member]).join(" + "))];
-  app.limit_fields = titles.map((name, row) => {
-    const ends = [["least", `least of ${name}`], ["most", `most of ${name}`]];
-    const fields = ends.map(([side, words]) => number_field(side, { max: 100, "data-row": row, "data-side": side, "aria-label": `${words}, percent` }, "%"));
-    by_id("limits").append(element("div", { role: "group", "aria-label": name }, element("span", { class: "name" }, name), ...fields.map(({ label }) => label)));
-    return fields.map(({ field }) => field);
-  });
-}
-
-function build_weights(app, surface) {
-  app.weight_fields = surface.targets.map(({ name }, t) => {
-    const { label, field } = number_field(name, { "data-t": t }, "");
-    by_id("weights").append(label);
-    return field;
-  });
+  fill_select(by_id("format"), themselves(formats));
+  for (const id of ["formats", "export-line"]) show(by_id(id), formats.length > 0);
 }
 
 function start_explorer(root, data) {
   window.mixwrightTimes = [];
-  const app = {
-    root, data, history: new_history(first_state(data)), live: null, base: null, solved_for: new Map(),
-    hash: null,
-  };
+  const history = new_history(first_state(data));
+  const app = { root, data, history, live: null, base: null, solved_for: new Map(), hash: null };
   build(app);
   paint_all(app);
   read_address(app);
@@ -505,5 +399,10 @@ function start_explorer(root, data) {
 }
 
 if (typeof document !== "undefined")
-  unzipped(document.getElementById("explorer-data").textContent).then((data) =>
-    start_explorer(document.getElementById("explorer"), data));
+  unzipped(by_id("data").textContent)
+    .then((data) => start_explorer(document.getElementById("explorer"), data))
+    .catch((error) => {
+      show(by_id("fault"), true);
+      const why = `The explorer cannot start in this browser (${error})`;
+      write(by_id("fault"), `${why}; take a newer one.`);
+    });

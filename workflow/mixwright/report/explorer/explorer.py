@@ -23,6 +23,7 @@ PROGRAMS = (
     "solve",
     "readings",
     "state",
+    "worked",
     "view",
     "explorer",
 )

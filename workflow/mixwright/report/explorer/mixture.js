@@ -6,6 +6,8 @@
 const SLACK = 1e-9;
 // How far from the end of its reach a slider may stand so that the others fit for certain.
 const ROOM = 1e-12;
+// Names that a message lists.
+const LISTED = 6;
 
 // What a surface's goal allows: {names, least, most, groups}. Passes over a source are a cap too.
 function limits_of(surface, { tokens = null, source_tokens = {}, max_epochs = null } = {}) {
@@ -127,6 +129,12 @@ function uniform_of(limits) {
 }
 
 const number_words = (value) => String(Number(value.toPrecision(4)));
+
+// The first names of a list, and how many more there are.
+function listed(names) {
+  const more = names.length - LISTED;
+  return names.slice(0, LISTED).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
 
 // Every domain and group with its sum and limits.
 function parts_of(weights, limits) {

@@ -1,5 +1,5 @@
 // Reads a mixture that somebody pastes: JSON, YAML, a table, or words.
-// It stands after surface.js, in one scope with it.
+// It stands after surface.js and mixture.js, in one scope with them.
 
 const NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
 const LONE = new RegExp(`^(${NUMBER})\\s*(%?)$`);
@@ -15,8 +15,6 @@ const HEADING = new RegExp(
 const ROW = /^(?:|index|id|run|mixture|name)$/i;
 // By how much a sum of shares may miss 1 and be scaled to it, as in evaluate.
 const OFF = 0.01;
-// Names that a message lists.
-const LISTED = 6;
 
 // The mixture in a pasted text: {weights, notes}, or {error: what is wrong and what helps}.
 function parsed(text, names) {
@@ -189,11 +187,6 @@ function not_understood(text, names) {
 
 function unknown(name, names) {
   return `${name} is no domain here: choose among ${listed(names)}`;
-}
-
-function listed(names) {
-  const more = names.length - LISTED;
-  return names.slice(0, LISTED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 // A name without its quotes.

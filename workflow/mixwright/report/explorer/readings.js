@@ -1,10 +1,13 @@
 // What a page says of a mixture, as numbers and words: the goal, its refits, passes, the file to
 // download. Nothing here touches the page.
 
+// what passes may exceed a limit by, in shares: rounding
+const ROUGHLY = 1 + 1e-9;
 // passes over a source from which on a further one teaches much less (arXiv 2305.16264)
 const MANY_PASSES = 4;
 // a Readout's own units (goal.py)
 const LOSS_UNIT = "nats/token";
+const MIXED_UNIT = "in mixed units";
 const POINTS_UNITS = {
   accuracy: ["mean accuracy", "points of accuracy"],
   probability: ["mean probability", "points of probability"],
@@ -13,7 +16,7 @@ const POINTS_UNITS = {
 
 // Weights of targets as shares, in the order of the surface's targets; null: they have no goal.
 function target_shares(surface, weights) {
-  const shares = surface.targets.map(({ name }) => (Object.hasOwn(weights, name) ? weights[name] : 0));
+  const shares = surface.targets.map(({ name }) => weight_in(weights, name));
   const total = sum(shares);
   return total > 0 ? shares.map((share) => share / total) : null;
 }
@@ -31,7 +34,7 @@ function goal_readout(surface, shares) {
   const mean = (ys) => sum(ys.map((y, t) => (shares[t] > 0 ? shares[t] * y : 0)));
   const scales = new Set(numbers.map((number) => `${number.higher_is_better} ${number.unit_of_y}`));
   if (scales.size > 1)
-    return { title: "weighted mean", unit: "in mixed units", higher: false, digits: 3, value: mean };
+    return { title: "weighted mean", unit: MIXED_UNIT, higher: false, digits: 3, value: mean };
   const first = [...numbers].sort((a, b) => (a.kind < b.kind ? -1 : 1))[0];
   if (first.kind === "perplexity")
     return { title: "mean loss", unit: LOSS_UNIT, higher: false, digits: 3, value: mean };
@@ -111,7 +114,7 @@ function percent_of(weight) {
 function tokens_words(count) {
   for (const [size, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]])
     if (count >= size) return `${Number((count / size).toPrecision(3))} ${letter}`;
-  return `${Number(count.toPrecision(3))}`;
+  return String(Number(count < 1 ? count.toFixed(0) : count.toPrecision(3)));
 }
 
 // The number of `1.5B`, `300M`, `2e10`; null of nothing, NaN of what is no count.
@@ -130,12 +133,14 @@ function passes_words(weight, passes_made, budget, max_epochs) {
   if (budget === null) return { words: "", warn: false };
   const tokens = `${tokens_words(weight * budget)} tokens`;
   if (passes_made === null) return { words: tokens, warn: false };
-  const words = `${tokens}, ${Number(passes_made.toPrecision(passes_made < 10 ? 2 : 3))} passes`;
-  if (max_epochs !== null && passes_made > max_epochs * (1 + 1e-9))
+  const digits = passes_made < 10 ? 2 : 3;
+  const count = Number(passes_made < 1e-6 ? 0 : passes_made.toPrecision(digits));
+  const words = `${tokens}, ${count} ${count === 1 ? "pass" : "passes"}`;
+  if (max_epochs !== null && passes_made > max_epochs * ROUGHLY)
     return { words: `${words}: over the study's limit of ${max_epochs}`, warn: true };
-  if (passes_made > MANY_PASSES)
+  if (passes_made > MANY_PASSES * ROUGHLY)
     return { words: `${words}: over ${MANY_PASSES}, more passes teach little`, warn: true };
-  if (passes_made > 1)
+  if (passes_made > ROUGHLY)
     return { words: `${words}: more than there is, so it repeats`, warn: false };
   return { words, warn: false };
 }
@@ -143,7 +148,8 @@ function passes_words(weight, passes_made, budget, max_epochs) {
 // How the shown law and the mixer that it stands for compare; empty where the law is its own.
 function stands_for(view, surface) {
   if (view.represents === null) return "";
-  const words = `${view.mixer} has no formula: the ${surface.law} law of the same runs stands for it`;
+  const stands = `the ${surface.law} law of the same runs stands for it`;
+  const words = `${view.mixer} has no formula: ${stands}`;
   const near = view.likeness.filter((each) => each !== null);
   if (near.length === 0) return `${words}.`;
   const rank = Math.min(...near.map((each) => each.rank));
@@ -154,11 +160,33 @@ function stands_for(view, surface) {
   return `${words}. Of every target ${alike} or more, and differ by ${apart}${unit} or less.`;
 }
 
-// Weights whose sum, taken from the first to the last, is 1 to the last digit.
+// What the solver answers, and how far it is certified.
+function optimum_words({ gap, certified, reason }, where, unit) {
+  if (!certified)
+    return `This is the best mixture that was reached inside ${where}, but it is not certified:`
+      + ` ${reason}.`;
+  const most = gap < 1e-6 ? "a millionth" : gap.toPrecision(2);
+  return `This is the best mixture inside ${where} by the law: no other is better by more than`
+    + ` ${most}${unit}.`;
+}
+
+// The unit of what is minimised, where all targets that count share one.
+function gap_unit(surface, shares) {
+  const counted = surface.targets.filter((_, t) => shares[t] > 0);
+  const units = [...new Set(counted.map(({ number }) => number.unit_of_y))];
+  return units.length === 1 && units[0] !== "" ? ` ${units[0]}` : "";
+}
+
+// Weights whose sum, taken from the first to the last, is 1 to the last digit. The largest weight
+// takes what is missing; where rounding takes it away again, the next does.
 function exact(weights) {
-  const result = [...weights], largest = result.indexOf(Math.max(...result));
-  for (let round = 0; round < 10 && sum(result) !== 1; round += 1) result[largest] += 1 - sum(result);
-  return result;
+  const by_size = weights.map((_, i) => i).sort((a, b) => weights[b] - weights[a]);
+  for (const i of by_size)
+    for (let result = [...weights], round = 0; round < 4; round += 1) {
+      if (sum(result) === 1) return result;
+      result[i] += 1 - sum(result);
+    }
+  return weights;
 }
 
 // The content of mixture.json: the keys of a proposal, as far as the page knows them.
@@ -166,7 +194,8 @@ function proposal_of(reading) {
   const { surface, view, data, evaluated, shares, budget, passes_made } = reading;
   const names = surface.domains, weights = exact(reading.weights);
   const by_domain = (values) => as_mixture(values, names);
-  const pairs = (value) => Object.fromEntries(evaluated.targets.map((target, t) => [target.name, value(target, t)]));
+  const pairs = (value) =>
+    Object.fromEntries(evaluated.targets.map((target, t) => [target.name, value(target, t)]));
   const content = { mixer: "explorer", weights: by_domain(weights) };
   if (shares !== null)
     content.objective = Object.fromEntries(
@@ -182,11 +211,11 @@ function proposal_of(reading) {
     const { level, refits: draws } = surface.interval;
     content.intervals = { level, draws, predicted: pairs(({ low, high }) => [low, high]) };
   }
-  content.active_bounds = touched(reading.limits, weights);
+  content.active_bounds = touched(weights, reading.limits);
   content.notes = reading.notes;
   content.provenance = {
-    made: "in the explorer of a page of mixwright", page: data.name, mixer: view.mixer, law: surface.law,
-    represents: view.represents, at: reading.at,
+    made: "in the explorer of a page of mixwright", page: data.name, mixer: view.mixer,
+    law: surface.law, represents: view.represents, at: reading.at,
   };
   return content;
 }

@@ -5,9 +5,14 @@
 const MOST_UNDONE = 200;
 
 // How rows can be sorted: value -> what the choice says.
-const DOMAIN_ORDERS = { name: "name", weight: "weight", natural: "natural share", effect: "effect" };
+const DOMAIN_ORDERS = {
+  name: "name", weight: "weight", natural: "natural share", effect: "effect",
+};
 const TARGET_ORDERS = {
-  name: "name", importance: "weight in the goal", difference: "difference", uncertainty: "uncertainty",
+  name: "name",
+  importance: "weight in the goal",
+  difference: "difference",
+  uncertainty: "uncertainty",
 };
 
 // The state that a page starts with.
@@ -15,8 +20,9 @@ function first_state(data) {
   const names = data.surfaces[0].domains;
   const start = data.presets.find(({ title }) => title === data.start) ?? data.presets[0];
   return {
-    weights: in_names(start.weights, names), locks: names.map(() => false), mixer: data.views[0].mixer,
-    sort: "", tokens: data.tokens, least: null, most: null, groups: null, importance: null,
+    weights: in_names(start.weights, names), locks: names.map(() => false),
+    mixer: data.views[0].mixer, sort: "", tokens: data.tokens,
+    least: null, most: null, groups: null, importance: null,
   };
 }
 
@@ -48,9 +54,17 @@ function weights_in(surface, state) {
   return state.importance ?? surface.goal.weights;
 }
 
-// A state whose k-th entry of `key` is `value`; `present` is the list where the state has none.
-function with_entry(state, key, present, k, value) {
-  return { ...state, [key]: present.map((each, i) => (i === k ? value : each)) };
+// Least and most of every group, with one of them changed.
+function group_ends(groups, changed, side, share) {
+  return groups.map((group, g) => {
+    const { least, most } = g === changed ? { ...group, [side]: share } : group;
+    return [least, most];
+  });
+}
+
+// The weight of a target; one that nobody weighed has none.
+function weight_in(weights, name) {
+  return Object.hasOwn(weights, name) ? weights[name] : 0;
 }
 
 function new_history(state) {
@@ -86,11 +100,36 @@ function orders_of(state) {
 // Positions in the order of falling keys; null comes last, equal keys stay as they are.
 function by_falling(keys) {
   const known = (k) => keys[k] ?? -Infinity;
-  return keys.map((_, k) => k).sort((a, b) => (known(b) > known(a)) - (known(b) < known(a)) || a - b);
+  const falls = (a, b) => (known(b) > known(a)) - (known(b) < known(a));
+  return keys.map((_, k) => k).sort((a, b) => falls(a, b) || a - b);
+}
+
+// What domains can be sorted by: order -> numbers, the largest first.
+function domain_keys({ weights, natural, surface, readout, at }) {
+  const size = (effect) => (effect === null ? null : Math.abs(effect));
+  const named = () => weights.map((_, k) => -k);
+  return {
+    name: named, weight: () => weights, natural: () => natural.weights,
+    effect: () =>
+      readout === null ? named() : effects_of(surface, readout, weights, at).map(size),
+  };
+}
+
+// The same of targets; what is compared between targets is relative to the number at natural.
+function target_keys({ evaluated, natural, shares }) {
+  const { targets } = evaluated, before = natural.evaluated.targets;
+  const relative = (value, t) => Math.abs(value / (before[t].value || 1));
+  const named = () => targets.map((_, t) => -t);
+  return {
+    name: named, importance: () => shares ?? named(),
+    difference: () => targets.map(({ value }, t) => relative(value - before[t].value, t)),
+    uncertainty: () =>
+      targets.map(({ low, high }, t) => (low === null ? null : relative(high - low, t))),
+  };
 }
 
 if (typeof module !== "undefined")
   module.exports = {
-    first_state, in_names, shown_view, with_entry, new_history, stepped, undone, redone, orders_of,
-    by_falling,
+    first_state, in_names, shown_view, group_ends, weight_in, new_history, stepped, undone, redone,
+    orders_of, by_falling,
   };

@@ -1,9 +1,9 @@
 // What the explorer draws. Rows are made once; after that only text and styles that changed are
 // written, and nothing asks the page for its layout.
 
-const LOCK =
-  '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><rect x="3" y="7" width="10"' +
-  ' height="7" rx="1.5"/><path class="shackle" d="M5.2 7V5a2.8 2.8 0 0 1 5.6 0v2"/></svg>';
+const LOCK = `<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+  <rect x="3" y="7" width="10" height="7" rx="1.5"/>
+  <path class="shackle" d="M5.2 7V5a2.8 2.8 0 0 1 5.6 0v2"/></svg>`;
 
 const by_id = (id) => document.getElementById(`explorer-${id}`);
 
@@ -40,6 +40,9 @@ function show(node, shown) {
   if (node.hidden === shown) node.hidden = !shown;
 }
 
+// Whether a number in words is 0.
+const is_zero = (text) => Number(text.replace("−", "-")) === 0;
+
 const across = (share) => `${(100 * Math.min(1, Math.max(0, share))).toFixed(2)}%`;
 
 // A select's choices: value -> words.
@@ -55,7 +58,8 @@ function fill_select(select, choices) {
 
 // A name that may go on in the next line after each of its parts.
 function breakable(name) {
-  return name.split(/(?<=[_./-])/).flatMap((part, k) => (k === 0 ? [part] : [element("wbr"), part]));
+  const parts = name.split(/(?<=[_./-])/);
+  return parts.flatMap((part, k) => (k === 0 ? [part] : [element("wbr"), part]));
 }
 
 // A row a domain: name, slider over its track, number, lock, and what the tokens say.
@@ -78,25 +82,29 @@ function domain_row(name, k) {
   const number = element("span", { class: "number" }, field, element("span", {}, "%"));
   const words = element("small", {});
   const title = element("span", { class: "name", title: name }, ...breakable(name));
-  const row = element("div", { class: "domain", role: "group", "aria-label": name }, title, box, number, lock, words);
+  const named = { class: "domain", role: "group", "aria-label": name };
+  const row = element("div", named, title, box, number, lock, words);
   return { row, range, field, lock, words, box, ...track };
 }
 
 // A row a target: name, number with interval, both on the target's axis, and differences.
-function target_row(name) {
+function target_row(name, natural) {
   const cell = (kind, ...children) => element("span", { class: kind, role: "cell" }, ...children);
+  const change = (head, ...children) =>
+    element("span", { class: "change", role: "cell", "data-head": `from ${head}` }, ...children);
   const bar = {};
   for (const part of ["interval", "natural", "best", "here"])
     bar[part] = element("i", { class: part, "aria-hidden": "true" });
-  const nodes = { value: element("b"), ends: element("small"), share: element("small"), unit: element("small") };
-  for (const side of ["from_natural", "from_best"])
-    Object.assign(nodes, { [side]: element("span"), [`${side}_words`]: element("small") });
+  const nodes = { value: element("b"), from_natural: element("span"), from_best: element("span") };
+  for (const small of ["ends", "share", "unit", "from_natural_words", "from_best_words"])
+    nodes[small] = element("small");
+  const named = { class: "name", role: "rowheader", title: name };
   const row = element(
     "div", { class: "target", role: "row" },
-    element("span", { class: "name", role: "rowheader", title: name }, ...breakable(name), nodes.share),
+    element("span", named, ...breakable(name), nodes.share),
     cell("value", nodes.value, nodes.unit, nodes.ends), cell("axis", ...Object.values(bar)),
-    cell("change", nodes.from_natural, nodes.from_natural_words),
-    cell("change", nodes.from_best, nodes.from_best_words),
+    change(natural, nodes.from_natural, nodes.from_natural_words),
+    change("optimum", nodes.from_best, nodes.from_best_words),
   );
   return { row, bar, ...nodes };
 }
@@ -105,7 +113,8 @@ function target_row(name) {
 function target_heads(natural, unit) {
   const words = ["target", unit ?? "predicted", "on its axis", `from ${natural}`, "from optimum"];
   const kinds = ["name", "value", "axis", "change", "change"];
-  const heads = words.map((text, c) => element("span", { class: kinds[c], role: "columnheader" }, text));
+  const heads = words.map((text, c) =>
+    element("span", { class: kinds[c], role: "columnheader" }, text));
   return element("div", { class: "target heads", role: "row" }, ...heads);
 }
 
@@ -120,6 +129,35 @@ function write_field(field, value) {
   if (field.shown === value || (field === document.activeElement && field.typing)) return;
   field.shown = value;
   field.value = value;
+}
+
+function preset_button({ title }, k) {
+  return element("button", { type: "button", "data-do": "preset", "data-k": k }, title);
+}
+
+// The fields of every domain's and group's least and most, in percent; returns pairs of them.
+function limit_fields(box, names, groups) {
+  const of_groups = groups.map(({ members }) => members.map((member) => names[member]).join(" + "));
+  return [...names, ...of_groups].map((name, row) => {
+    const fields = ["least", "most"].map((side) => {
+      const words = `${side} of ${name}, percent`;
+      const attributes = { max: 100, "data-row": row, "data-side": side, "aria-label": words };
+      return number_field(side, attributes, "%");
+    });
+    const title = element("span", { class: "name" }, ...breakable(name));
+    const labels = fields.map(({ label }) => label);
+    box.append(element("div", { role: "group", "aria-label": name }, title, ...labels));
+    return fields.map(({ field }) => field);
+  });
+}
+
+// The fields of the targets' weights.
+function weight_fields(box, surface) {
+  return surface.targets.map(({ name }, t) => {
+    const { label, field } = number_field(name, { "data-t": t }, "");
+    box.append(label);
+    return field;
+  });
 }
 
 // Draws the weights of the domains.
@@ -141,16 +179,18 @@ function paint_domains(rows, reading) {
 }
 
 // Draws what moves only with limits, locks and the surface: marks and what is out of reach.
-function paint_tracks(rows, { locks, ranges, natural, best }) {
+function paint_tracks(rows, { ranges, natural, best }, locks) {
   rows.forEach((row, k) => {
     const [least, most] = ranges[k];
     style(row.low, "width", across(least));
     style(row.high, "left", across(most));
-    style(row.natural, "left", across(natural[k]));
+    style(row.natural, "left", across(natural.weights[k]));
     show(row.best, best !== null);
-    if (best !== null) style(row.best, "left", across(best[k]));
-    const words = `natural ${percent_of(natural[k])}, optimum ${best === null ? "unknown" : percent_of(best[k])}`;
-    mark(row.box, "title", `${words}; between ${percent_of(least)} and ${percent_of(most)}`);
+    if (best !== null) style(row.best, "left", across(best.weights[k]));
+    const words = [`natural ${percent_of(natural.weights[k])}`];
+    if (best !== null) words.push(`optimum ${percent_of(best.weights[k])}`);
+    words.push(`can be ${percent_of(least)} to ${percent_of(most)}`);
+    mark(row.box, "title", words.join(", "));
     mark(row.lock, "aria-pressed", String(locks[k]));
     mark(row.row, "class", locks[k] ? "domain locked" : "domain");
     if (row.range.disabled !== locks[k]) row.range.disabled = row.field.disabled = locks[k];
@@ -182,7 +222,8 @@ function group_row(group, names) {
   const members = group.members.map((member) => names[member]).join(" + ");
   const words = element("small");
   const named = element("span", { class: "name", title: members }, members);
-  return { row: element("div", { class: "group" }, named, track, words), words, fill: parts[0], low: parts[1], high: parts[2] };
+  const [fill, low, high] = parts;
+  return { row: element("div", { class: "group" }, named, track, words), words, fill, low, high };
 }
 
 // The ends of a target's axis: all that it marks, and a margin.
@@ -195,14 +236,16 @@ function axis_of(marks) {
 
 // Draws the predictions of all targets.
 function paint_targets(rows, reading) {
-  const { surface, evaluated, natural_at, best_at, shares, axes } = reading;
+  const { surface, evaluated, shares, axes } = reading, shared = shared_unit(surface);
+  const before = reading.natural.evaluated.targets, optimal = reading.best?.evaluated.targets;
   evaluated.targets.forEach((target, t) => {
     const row = rows[t], { number } = surface.targets[t], digits = digits_of(number);
-    const natural = natural_at.targets[t], best = best_at === null ? null : best_at.targets[t];
+    const natural = before[t], best = optimal?.[t] ?? null;
     write(row.value, decimals(target.value, digits));
-    write(row.unit, shared_unit(surface) === null ? short_unit(number) : "");
-    const ends = target.low === null ? "no interval" : `${decimals(target.low, digits)} to ${decimals(target.high, digits)}`;
-    write(row.ends, ends);
+    write(row.unit, shared === null ? short_unit(number) : "");
+    const [low, high] = [target.low, target.high].map((end) => end ?? NaN);
+    const ends = `${decimals(low, digits)} to ${decimals(high, digits)}`;
+    write(row.ends, target.low === null ? "no interval" : ends);
     paint_axis(row.bar, target, natural, best, axes[t]);
     paint_change(row, "from_natural", target, natural, number);
     paint_change(row, "from_best", target, best, number);
@@ -222,8 +265,9 @@ function shared_unit(surface) {
 
 function paint_axis(bar, target, natural, best, base) {
   const { value, low, high } = target;
-  const inside = [value, low ?? value, high ?? value].every((each) => each >= base[0] && each <= base[1]);
-  const [from, to] = inside ? base : axis_of([...base, value, low, high]);
+  const fits = [value, low ?? value, high ?? value].every(
+    (each) => each >= base[0] && each <= base[1]);
+  const [from, to] = fits ? base : axis_of([...base, value, low, high]);
   const at = (number) => across((number - from) / (to - from));
   style(bar.here, "left", at(value));
   style(bar.natural, "left", at(natural.value));
@@ -242,7 +286,7 @@ function paint_change(row, side, target, other, number) {
     return;
   }
   const difference = target.value - other.value, text = signed(difference, digits_of(number));
-  const same = Number(text.replace("−", "-")) === 0;
+  const same = is_zero(text);
   const better = number.higher_is_better ? difference > 0 : difference < 0;
   write(row[side], text);
   write(row[`${side}_words`], same ? "same" : better ? "better" : "worse");
@@ -251,45 +295,47 @@ function paint_change(row, side, target, other, number) {
 
 // Draws the goal, and how far the mixture lies from natural and from the optimum.
 function paint_summary(reading) {
-  const { readout, goal, natural, best, natural_title: title } = reading;
+  const { readout, natural_title: title } = reading;
   write(by_id("natural-term"), `against ${title}`);
-  const apart = [`${percent_of(reading.from_natural)} from ${title}`];
-  if (reading.from_best !== null) apart.push(`${percent_of(reading.from_best)} from the optimum`);
-  write(by_id("moved"), apart[0]);
-  write(by_id("moved-words"), apart[1] ?? "");
+  write(by_id("moved"), `${percent_of(reading.from_natural)} from ${title}`);
+  const moved_on = `${percent_of(reading.from_best ?? 0)} from the optimum`;
+  write(by_id("moved-words"), reading.from_best === null ? "" : moved_on);
   if (readout === null) {
     write(by_id("goal"), "no goal");
     write(by_id("unit"), "targets have several units: weigh them below");
-    for (const id of ["goal-words", "gain", "natural", "best", "agree", "best-words"]) write(by_id(id), "");
+    const others = ["goal-words", "gain", "natural", "best", "agree", "best-words"];
+    for (const id of others) write(by_id(id), "");
     return;
   }
-  const { digits, unit } = readout;
-  write(by_id("goal"), decimals(goal.value, digits));
-  write(by_id("unit"), unit);
+  write(by_id("goal"), decimals(reading.goal.value, readout.digits));
+  write(by_id("unit"), readout.unit);
   write(by_id("goal-words"), `predicted ${readout.title}${reading.goal_words}`);
-  const words = ({ difference, better }) => {
-    const text = signed(difference, digits);
-    if (Number(text.replace("−", "-")) === 0) return "no difference";
-    return `${text} ${better ? "better" : "worse"}`;
-  };
-  write(by_id("natural"), words(natural));
-  write(by_id("gain"), gain_words(natural, digits, title));
-  const { agree, refits } = natural;
-  write(by_id("agree"), refits === 0 ? "no refits to ask" : `${agree} of ${refits} refits agree on the sign`);
-  write(by_id("best"), best === null ? "unknown" : words(best));
-  write(by_id("best-words"), best === null ? "re-optimise to see it" : "the best inside the limits");
+  paint_gains(reading);
 }
 
-function gain_words({ difference, better }, digits, title) {
-  const size = decimals(Math.abs(difference), digits);
-  return Number(size) === 0 ? `as good as ${title}` : `${size} ${better ? "better" : "worse"} than ${title}`;
+function paint_gains({ readout, natural_title, goal_from_natural: natural, goal_from_best: best }) {
+  const { digits } = readout;
+  const words = ({ difference, better }) => {
+    const text = signed(difference, digits);
+    return is_zero(text) ? "no difference" : `${text} ${better ? "better" : "worse"}`;
+  };
+  write(by_id("natural"), words(natural));
+  const size = decimals(Math.abs(natural.difference), digits);
+  const gain = is_zero(size) ? "as good as" : `${size} ${natural.better ? "better" : "worse"} than`;
+  write(by_id("gain"), `${gain} ${natural_title}`);
+  const agreed = `${natural.agree} of ${natural.refits} refits agree on the sign`;
+  write(by_id("agree"), natural.refits === 0 ? "no refits to ask" : agreed);
+  write(by_id("best"), best === null ? "unknown" : words(best));
+  const where = best === null ? "no mixture fits the limits" : "the best inside the limits";
+  write(by_id("best-words"), where);
 }
 
 // Says whether the runs cover the mixture, and what breaks the limits.
 function paint_cover({ evaluated, broken }) {
   const box = by_id("cover"), out = evaluated.outside;
   let words = "The runs cover this mixture.";
-  if (out.length > 0) words = `The runs do not cover this mixture: ${out.join("; ")}. What is predicted here is a guess.`;
+  if (out.length > 0)
+    words = `The runs do not cover this mixture: ${out.join("; ")}. What is predicted is a guess.`;
   if (broken.length > 0) words += ` Outside the limits: ${broken.join("; ")}.`;
   write(box, words);
   mark(box, "class", out.length + broken.length > 0 ? "notice warn" : "notice");

@@ -13,7 +13,15 @@ from mixwright.learners import TEXT, Learner
 from mixwright.mixers.autoscale.scales import PowerLaws, Scale, find_scales, fit_robust
 from mixwright.mixture import Array
 from mixwright.numerics.spread import varying
-from mixwright.report.figures.style import SOFT, panel_title, panels, strokes, titled
+from mixwright.report.figures.style import (
+    SOFT,
+    counted,
+    labelled,
+    panel_title,
+    panels,
+    strokes,
+    titled,
+)
 from mixwright.report.judging import minimised_losses
 from mixwright.tables import design_matrix
 from mixwright.trust.noise import losses_of_role, objectives
@@ -23,9 +31,8 @@ RUN, CURVE = "run", "curve"
 # Standard deviation of a run's loss, relative to the base run's, as AutoScale takes it.
 NOISE = 0.002
 # Points of a curve, and the ends of its interval.
-POINTS = 25
+POINTS = 13
 ENDS = (0.025, 0.975)
-TICKS = (0.1, 0.2, 1 / 3, 0.5, 1, 2, 3, 5, 10)
 
 
 def table(
@@ -36,9 +43,9 @@ def table(
 ) -> pd.DataFrame:
     """Returns a row a scale, domain and amount: runs, and the curve that fits them.
 
-    Columns: `of`, a run or the curve; `total`, tokens of the scale's base run; `amount` of the
-    domain, in units of the base run's; `loss`, mean of the targets, of `measure`; of the curve with
-    the 95% interval `low` to `high` over all laws within the noise of a run.
+    Columns: `of`, a run or the curve; `total` and `base`, tokens and loss of the scale's base run;
+    `amount` of the domain, in units of the base run's; `loss`, mean of the targets, of `measure`;
+    of the curve with the 95% interval `low` to `high` over all laws within the noise of a run.
     """
     losses = minimised_losses(losses, learner.chosen)
     loss = objectives(losses_of_role(design, losses, "perturb"), targets, "loss", "run")
@@ -64,20 +71,21 @@ def figure(table: pd.DataFrame) -> Figure:
     order = sorted(steepest.index, key=lambda domain: (-steepest[domain], domain))
     totals = sorted(set(table.total))
     ways = strokes([str(total) for total in totals])
-    drawing, axes = panels(len(order), 4, 2.35, 2.05, sharey=len(totals) == 1)
+    drawing, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
+    for column in ("loss", "low", "high"):
+        table = table.assign(**{column: table[column] - table.base})
     for panel, domain in zip(axes, order, strict=True):
         panel_title(panel, domain, room=1.9)
         for total in totals:
             rows = table[(table.domain == domain) & (table.total == total)]
-            _curve(panel, rows, ways[str(total)], f"{total / 1e9:.4g} B tokens")
-        _ticks(panel, float(table.amount.min()), float(table.amount.max()))
+            _curve(panel, rows, ways[str(total)], f"{counted(total)} tokens")
+        runs = table[(table.domain == domain) & (table.of == RUN)]
+        _ticks(panel, runs[runs.total == totals[0]].amount)
     if len(totals) > 1:
-        drawing.legend(
-            *axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False
-        )
+        labelled(drawing, axes[0])
     label = "amount of the domain, in units of the base run's"
     drawing.supxlabel(label, color=SOFT, fontsize=9.5)
-    drawing.supylabel(table.measure.iloc[0], color=SOFT, fontsize=9.5)
+    drawing.supylabel(f"{table.measure.iloc[0]}, minus the base run's", color=SOFT, fontsize=9.5)
     reading = (
         "Dots: runs, mean of the targets. Line: fitted power law; band: all laws within noise."
     )
@@ -101,7 +109,7 @@ def _of_scale(scale: Scale, domains: list[str]) -> list[pd.DataFrame]:
             curve, low, high = _law(laws, i, points[i], responses[i], at)
             columns = {"of": CURVE, "amount": at, "loss": base * curve}
             pieces.append(pd.DataFrame(columns | {"low": base * low, "high": base * high}))
-        rows = pd.concat(pieces).assign(domain=domain, total=float(scale.base.sum()))
+        rows = pd.concat(pieces).assign(domain=domain, total=float(scale.base.sum()), base=base)
         parts.append(rows)
     return parts
 
@@ -151,11 +159,10 @@ def _curve(axes: Axes, rows: pd.DataFrame, way: tuple[str, str], label: str) -> 
     )
 
 
-def _ticks(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic axis of amounts, labelled at those of TICKS that lie within."""
+def _ticks(axes: Axes, amounts: pd.Series) -> None:
+    """A logarithmic axis, labelled at the amounts of the runs."""
     axes.set_xscale("log")
-    within = [tick for tick in TICKS if 0.9 * low <= tick <= 1.1 * high]
-    axes.xaxis.set_major_locator(FixedLocator(within))
+    axes.xaxis.set_major_locator(FixedLocator(sorted(amounts)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
     axes.yaxis.set_major_locator(MaxNLocator(4))

@@ -61,9 +61,10 @@ def figure(table: pd.DataFrame) -> Figure:
     """
     order = list(dict.fromkeys(table.domain))
     drawing, axes = panels(len(order), 4, 2.35, 2.05, sharey=True)
+    picture = many(len(table))
     for panel, domain in zip(axes, order, strict=True):
         panel_title(panel, str(domain), room=1.9, pad=17)
-        _panel(panel, table[table.domain == domain])
+        _panel(panel, table[table.domain == domain], picture)
     drawing.supxlabel("weight of the domain", color=SOFT, fontsize=9.5)
     drawing.supylabel(table.measure.iloc[0], color=SOFT, fontsize=9.5)
     first = table[table.domain == order[0]]
@@ -83,7 +84,7 @@ def local_mean(x: Array, y: Array, at: Array) -> Array:
     return kernel @ y / kernel.sum(axis=1)
 
 
-def _panel(axes: Axes, rows: pd.DataFrame) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, picture: bool) -> None:
     weights = rows.weight.to_numpy()
     loss = rows.loss.to_numpy()
     best = rows.best.to_numpy(dtype=bool)
@@ -95,7 +96,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         s=14,
         color=GREY,
         linewidths=0,
-        rasterized=many(len(rows)),
+        rasterized=picture,
     )
     axes.plot(at, local_mean(weights, loss, at), color=INK, linewidth=1.2)
     axes.scatter(
@@ -104,7 +105,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         s=22,
         color=BLUE,
         linewidths=0,
-        rasterized=many(len(rows)),
+        rasterized=picture,
         zorder=3,
     )
     if np.ptp(weights) > 0:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mixwright.learners import TEXT, Learner
 from mixwright.report.comparison import compare
-from mixwright.report.figures.style import INK, SOFT, VERDICTS, bare, row_lines, titled
+from mixwright.report.figures.style import INK, SOFT, VERDICTS, bare, row_lines, titled_above
 from mixwright.trust.intervals import REFERENCE
 
 # Of verdicts: they differ without colour too.
@@ -77,7 +77,7 @@ def figure(table: pd.DataFrame) -> Figure:
     seeds = table.verdict.isna().groupby(table.arm).sum()
     if seeds.max() > 1:
         reading += " Small dots: single seeds."
-    titled(drawing, f"Does any mixture beat {REFERENCE}?", reading)
+    titled_above(drawing, axes, f"Does any mixture beat {REFERENCE}?", reading)
     return drawing
 
 

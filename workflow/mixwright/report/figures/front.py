@@ -18,6 +18,7 @@ from mixwright.proposals.pareto import TargetMean, pareto
 from mixwright.report.best_surface import best_surface, goal_of
 from mixwright.report.figures.style import (
     INK,
+    LETTERS,
     SOFT,
     bare,
     labelled,
@@ -35,6 +36,8 @@ UNIFORM = "uniform"
 # Mixtures that the runs themselves are, and those on the way between two objectives.
 FRONT, MIXTURE = "front", "mixture"
 ENDS = ("", "_low", "_high")
+# Inches that an axis has for the name of its objective.
+WIDTH = 2.6
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def _group_name(members: Sequence[str]) -> str:
         return members[0]
     if len(members) == 2:
         return " and ".join(members)
-    return f"{members[0]} and {len(members) - 1} others"
+    return f"{members[0]} and {len(members) - 1} more"
 
 
 def _alone(target: str) -> TargetMean:
@@ -261,6 +264,9 @@ def _panel(axes: Axes, rows: pd.DataFrame, ways: Mapping[str, tuple[str, str]]) 
             zorder=4,
         )
     first = rows.iloc[0]
+    for axis, name in ((axes.xaxis, first.x_of), (axes.yaxis, first.y_of)):
+        size = min(9.5, 9.5 * LETTERS * WIDTH / len(name))
+        axis.label.set_fontsize(size)
     axes.set_xlabel(_side(first.x_of, first.x_unit, first.x_higher))
     axes.set_ylabel(_side(first.y_of, first.y_unit, first.y_higher))
     axes.xaxis.set_major_locator(MaxNLocator(4))

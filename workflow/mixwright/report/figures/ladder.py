@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import FAINT, INK, strokes, titled
+from mixwright.report.figures.style import FAINT, INK, LEGEND_LINE, strokes, titled
 
 # Steps before it are published: 0 and 1.
 NEXT = 2
@@ -58,10 +58,11 @@ def _lines(table: pd.DataFrame, value: str, question: str) -> tuple[Figure, Axes
 
     Domains stand in the legend as their lines end.
     """
-    drawing = Figure(figsize=(7.4, 4.2))
-    axes = drawing.add_axes((0.1, 0, 0.72, 1))
     last = table[table.step == table.step.max()]
     ordered = last.sort_values([value, "domain"], ascending=[False, True])
+    height = max(4.2, LEGEND_LINE * (len(ordered) + 1))
+    drawing = Figure(figsize=(7.4, height))
+    axes = drawing.add_axes((0.1, 0, 0.72, 1))
     for domain, (colour, dashes) in strokes(list(ordered.domain)).items():
         rows = table[table.domain == domain].sort_values("step")
         axes.plot(

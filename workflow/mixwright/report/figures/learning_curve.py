@@ -34,7 +34,10 @@ def table(learning_curve: Mapping[str, Any]) -> pd.DataFrame:
     """
     rows = []
     for point in learning_curve["points"]:
-        rows.append(point | {"of": MEASURED})
+        value = point["spearman"]
+        # a resample has runs twice, which ranks them a little worse
+        ends = {"low": min(point["low"], value), "high": max(point["high"], value)}
+        rows.append(point | ends | {"of": MEASURED})
     more = learning_curve["next"]
     if rows:
         last = rows[-1]["spearman"]
@@ -121,5 +124,6 @@ def _ranks(axes: Axes, table: pd.DataFrame) -> None:
 
 def _regrets(axes: Axes, table: pd.DataFrame) -> None:
     axes.plot(table.runs, table.regret, "s-", color=VERMILION, markersize=4)
-    axes.set_ylim(bottom=0)
+    most = float(table.regret.max()) or 0.01
+    axes.set_ylim(-0.05 * most, 1.1 * most)
     axes.set_ylabel(f"regret, {table.unit.iloc[0]}")

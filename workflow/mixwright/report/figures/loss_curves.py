@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from mixwright.learners import LOSS
-from mixwright.report.figures.style import INK, SOFT, bare, strokes, titled
+from mixwright.report.figures.style import INK, LEGEND_LINE, SOFT, bare, counted, strokes, titled
 from mixwright.trust.intervals import REFERENCE
 
 # points of a line; noise of single steps hides the rest
@@ -34,9 +35,9 @@ def table(curves: pd.DataFrame) -> pd.DataFrame:
 
 def figure(table: pd.DataFrame) -> Figure:
     """Draws the loss against the tokens trained on: a colour a mixture, a thin line a seed."""
-    drawing = Figure(figsize=(8.2, 3.6))
-    axes = drawing.add_axes((0.1, 0, 0.62, 1))
     arms = list(dict.fromkeys(table.arm))
+    drawing = Figure(figsize=(8.2, max(3.6, 1.1 * LEGEND_LINE * len(arms))))
+    axes = drawing.add_axes((0.1, 0, 0.62, 1))
     ways = strokes([arm for arm in arms if arm != REFERENCE])
     ways[REFERENCE] = (INK, "-")
     for arm in arms:
@@ -53,7 +54,7 @@ def figure(table: pd.DataFrame) -> Figure:
                 label=arm if number == 0 else None,
             )
     _frame(axes, table)
-    reading = "Mean loss of the batches that each read. A colour is a mixture, a line a seed."
+    reading = "Mean loss of the batches that each read, of its own text. A line is a seed."
     titled(drawing, "Had the final models learned out when they stopped?", reading)
     return drawing
 
@@ -83,6 +84,7 @@ def _frame(axes: Axes, table: pd.DataFrame) -> None:
     high = float(np.quantile(losses, 1 - ABOVE))
     room = 0.05 * (high - low) or 0.01
     axes.set(ylim=(low - room, high + room))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: counted(value)))
     axes.set(xlabel="training tokens", ylabel=f"training loss, {table.unit.iloc[0]}")
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
     bare(axes, ticks="x")

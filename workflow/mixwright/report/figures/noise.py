@@ -19,7 +19,7 @@ from mixwright.report.figures.style import (
     bare,
     many,
     row_lines,
-    titled,
+    titled_above,
 )
 from mixwright.report.judging import minimised_losses
 from mixwright.trust.noise import THRESHOLD, losses_of_role, target_signals
@@ -85,7 +85,7 @@ def figure(table: pd.DataFrame) -> Figure:
         "Bold: the targets of the study."
         " Orange: a signal under 3, or a proxy that a unigram model beats."
     )
-    titled(drawing, "Can these proxies tell mixtures apart?", reading)
+    titled_above(drawing, left, "Can these proxies tell mixtures apart?", reading)
     return drawing
 
 
@@ -158,7 +158,7 @@ def _gains(axes: Axes, signals: pd.DataFrame, gains: pd.DataFrame) -> None:
             c=colours,
             alpha=0.55,
             linewidths=0,
-            rasterized=many(len(gain)),
+            rasterized=many(len(gains)),
         )
 
 

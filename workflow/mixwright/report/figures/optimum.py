@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.measured.runs import base_mixture
-from mixwright.report.figures.style import INK, SOFT, bare, marks, row_lines, titled
+from mixwright.report.figures.style import INK, SOFT, bare, marks, row_lines, titled_above
 from mixwright.trust.intervals import REFERENCE
 
 PUBLISHED = "published"
@@ -55,7 +55,8 @@ def figure(table: pd.DataFrame) -> Figure:
     for number, (origin, mixer) in enumerate(optima):
         rows = table[(table.origin == origin) & (table.mixer == mixer)]
         amounts = rows.set_index("domain").reindex(domains).amount
-        shift = 0.11 * (number - (len(optima) - 1) / 2)
+        step = min(0.11, 0.7 / len(optima))
+        shift = step * (number - (len(optima) - 1) / 2)
         way = ways[str(number)]
         if origin == PUBLISHED:
             _dots(axes, amounts, shift, way, f"published, {mixer}", filled=False)
@@ -63,7 +64,8 @@ def figure(table: pd.DataFrame) -> Figure:
             _dots(axes, amounts, shift, way, mixer, filled=True)
     axes.set_yticks(range(len(domains)), domains, fontsize=9.5, color=INK)
     axes.set_ylim(len(domains) - 0.5, -0.5)
-    axes.set_xlim(0, 1.08 * float(table.amount.max()))
+    most = float(table.amount.max())
+    axes.set_xlim(-0.03 * most, 1.08 * most)
     axes.set_xlabel("amount in units of the base run's")
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=9, frameon=False)
     bare(axes, ticks="x")
@@ -71,7 +73,7 @@ def figure(table: pd.DataFrame) -> Figure:
         "The best amounts at the base run's total. Line: the base run."
         " The optimum depends on the objective."
     )
-    titled(drawing, "How much of each domain?", reading)
+    titled_above(drawing, axes, "How much of each domain?", reading)
     return drawing
 
 

@@ -54,7 +54,7 @@ def figure(table: pd.DataFrame) -> Figure:
     drawing, axes = panels(len(mixers), 4, 2.5, 2.65)
     for panel, mixer in zip(axes, mixers, strict=True):
         panel_title(panel, str(mixer), room=2.1, pad=8)
-        _panel(panel, table[table.mixer == mixer])
+        _panel(panel, table[table.mixer == mixer], picture=many(len(table)))
     measure, unit = table.measure.iloc[0], table.unit.iloc[0]
     drawing.supxlabel(f"measured {measure}, {unit}", color=SOFT, fontsize=9.5)
     drawing.supylabel(f"predicted {measure}, {unit}", color=SOFT, fontsize=9.5)
@@ -63,7 +63,7 @@ def figure(table: pd.DataFrame) -> Figure:
     return drawing
 
 
-def _panel(axes: Axes, rows: pd.DataFrame) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, picture: bool) -> None:
     low = min(rows.actual.min(), rows.predicted.min())
     high = max(rows.actual.max(), rows.predicted.max())
     margin = 0.08 * (high - low) or 0.01
@@ -82,7 +82,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         color=BLUE,
         alpha=0.65,
         linewidths=0,
-        rasterized=many(len(rows)),
+        rasterized=picture,
         zorder=2,
     )
     axes.set(xlim=ends, ylim=ends, aspect="equal")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.learners import LOSS
-from mixwright.report.figures.style import INK, bare, marks, row_lines, titled
+from mixwright.report.figures.style import INK, bare, marks, row_lines, titled_above
 from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.shown import NO_METRICS, Metrics, mean_of_targets, readout_of
 
@@ -78,7 +78,7 @@ def figure(table: pd.DataFrame) -> Figure:
         "Bold: published. A dot is one mixer's prediction, above its lowest prediction."
         " Nothing was trained."
     )
-    titled(drawing, "What do the mixers predict for published mixtures?", reading)
+    titled_above(drawing, axes, "What do the mixers predict for published mixtures?", reading)
     return drawing
 
 

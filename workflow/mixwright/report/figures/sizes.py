@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import BLUE, INK, VERMILION, bare, row_lines, titled
+from mixwright.report.figures.style import BLUE, INK, VERMILION, bare, row_lines, titled_above
 from mixwright.trust.transfer import MEAN
 
 
@@ -50,7 +50,7 @@ def figure(table: pd.DataFrame) -> Figure:
         f"{first.mixtures} mixtures, 95% intervals; orange squares: may be 0."
         f" The small size's pick costs {first.regret:.3f}{unit}."
     )
-    titled(drawing, "Do mixtures keep their order at another size?", reading)
+    titled_above(drawing, axes, "Do mixtures keep their order at another size?", reading)
     return drawing
 
 

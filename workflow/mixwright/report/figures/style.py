@@ -59,8 +59,12 @@ RANKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8)
 FLAT = 10
 # Letters of a panel's title that fit in an inch.
 LETTERS = 9.5
-# Dots of a panel from which they are a picture in files that hold lines.
-CROWD = 60
+# Points under which a title is broken in two lines.
+SMALL = 7.5
+# Dots of a figure from which they are a picture in files that hold lines.
+CROWD = 300
+# Inches that a line of a legend takes.
+LEGEND_LINE = 0.2
 # Where DejaVu Sans is not installed: Verdana is as wide.
 FAMILIES = ("DejaVu Sans", "Verdana", "Arial", "sans-serif")
 
@@ -94,7 +98,7 @@ STYLE: Any = {
 
 
 def many(count: int) -> bool:
-    """Whether so many dots of a panel are drawn as a picture, so that a file stays small."""
+    """Whether so many dots of a figure are drawn as a picture, so that a file stays small."""
     return count > CROWD
 
 
@@ -155,7 +159,7 @@ def titled(figure: "Figure", question: str, reading: str) -> None:
 
 
 def titled_above(figure: "Figure", axes: "Axes", question: str, reading: str) -> None:
-    """As `titled`, above the highest label of the axes' columns and flush with the longest row."""
+    """As `titled`, above labels on top of the axes, and flush with the longest label of a row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     titled(figure, question, reading)
@@ -186,9 +190,13 @@ def slanted(axes: "Axes", names: Sequence[str], wide: int = 0) -> None:
 
 def labelled(figure: "Figure", axes: "Axes") -> None:
     """Writes one legend for all panels at the right of a figure that `panels` made."""
+    handles, labels = axes.get_legend_handles_labels()
+    lines = max(1, int(figure.get_size_inches()[1] / LEGEND_LINE))
     figure.legend(
-        *axes.get_legend_handles_labels(),
+        handles,
+        labels,
         loc="outside right center",
+        ncols=math.ceil(len(labels) / lines),
         fontsize=9,
         frameon=False,
         handletextpad=0.4,
@@ -264,11 +272,15 @@ def panel_title(axes: "Axes", title: str, room: float = 0.0, **options: Any) -> 
     """Writes a panel's title in bold at its top left; options of matplotlib's set_title.
 
     Args:
-        room: inches there are for it; a longer title is written smaller. 0: as many as it takes.
+        room: inches there are for it; a longer title is smaller, or broken. 0: as many as it takes.
     """
     size = 10.0
     if room:
-        size = min(size, size * LETTERS * room / max(len(title), 1))
+        fitting = size * LETTERS * room
+        if len(title) * SMALL > fitting:
+            title = broken(title)
+        longest = max(len(line) for line in title.splitlines())
+        size = min(size, fitting / longest)
     axes.set_title(
         title,
         loc="left",
@@ -277,6 +289,22 @@ def panel_title(axes: "Axes", title: str, room: float = 0.0, **options: Any) -> 
         color=INK,
         **options,
     )
+
+
+def broken(name: str) -> str:
+    """Returns a name in two lines, cut behind the separator that is nearest to its middle."""
+    middle = len(name) // 2
+    cuts = [k + 1 for k, letter in enumerate(name[:-1]) if letter in "_-/. ,"]
+    cut = min(cuts, key=lambda k: abs(k - middle), default=middle)
+    return f"{name[:cut].rstrip()}\n{name[cut:]}"
+
+
+def counted(number: float) -> str:
+    """Returns a number of tokens in few digits: `1.2 B`, `150 k`."""
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:g}"
 
 
 def rank_axis(axes: "Axes", name: str, deficits: Iterable[float]) -> None:

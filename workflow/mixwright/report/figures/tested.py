@@ -16,8 +16,8 @@ from mixwright.trust.shown import NO_METRICS, Metrics, readout_of
 from mixwright.trust.tests import mean_loss
 
 ALL, GOAL = "all targets", "goal"
-# Colour and mark of each mean.
-WAYS = {ALL: (BLUE, "o"), GOAL: (GREEN, "^")}
+# Colour and mark of each mean, and the height of its rank correlation in fractions of the axes.
+WAYS = {ALL: (BLUE, "o", 0.97), GOAL: (GREEN, "^", 0.86)}
 
 
 def table(
@@ -59,7 +59,8 @@ def figure(table: pd.DataFrame) -> Figure:
     for number, panel in enumerate(axes):
         row, column = divmod(number, len(sets))
         mixer, test = mixers[row], sets[column]
-        _panel(panel, table[(table.mixer == mixer) & (table.test == test)])
+        rows = table[(table.mixer == mixer) & (table.test == test)]
+        _panel(panel, rows, picture=many(len(table)))
         panel_title(panel, f"{mixer}, {test}", room=2.3)
     units = list(dict.fromkeys(table.unit))
     noun = "loss"
@@ -75,9 +76,9 @@ def figure(table: pd.DataFrame) -> Figure:
     return drawing
 
 
-def _panel(axes: Axes, rows: pd.DataFrame) -> None:
-    _dots(axes, rows[rows.of == ALL], ALL, 0.97)
-    _dots(axes, rows[rows.of == GOAL], GOAL, 0.86)
+def _panel(axes: Axes, rows: pd.DataFrame, picture: bool) -> None:
+    _dots(axes, rows[rows.of == ALL], ALL, picture)
+    _dots(axes, rows[rows.of == GOAL], GOAL, picture)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     ends = np.array([min(left, bottom), max(right, top)])
     axes.plot(
@@ -92,9 +93,9 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
-def _dots(axes: Axes, rows: pd.DataFrame, mean: str, height: float) -> None:
-    """Dots of one mean, and their rank correlation at a height in fractions of the axes."""
-    colour, mark = WAYS[mean]
+def _dots(axes: Axes, rows: pd.DataFrame, mean: str, picture: bool) -> None:
+    """Dots of one mean, and their rank correlation."""
+    colour, mark, height = WAYS[mean]
     axes.scatter(
         rows.actual,
         rows.predicted,
@@ -103,7 +104,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, mean: str, height: float) -> None:
         color=colour,
         alpha=0.6,
         linewidths=0,
-        rasterized=many(len(rows)),
+        rasterized=picture,
         zorder=2,
     )
     rank = rank_interval(rows.actual.to_numpy(), rows.predicted.to_numpy())
