@@ -10,7 +10,7 @@ from rich.console import Console
 
 import study_tables
 from mixwright import tables
-from mixwright.report.figures import draw, save
+from mixwright.report.figures import draw, save, tabulate
 from mixwright.report.frame import quantity
 from mixwright.report.outputs import (
     as_json,
@@ -209,7 +209,8 @@ def test_page_is_whole_and_self_contained(tmp_path):
         validation=study_tables.validation(),
         provenance=provenance(Study(study_tables.study()), manifests),
     )
-    save(draw("mixtures", mixtures=study_tables.mixtures()), tmp_path / "mixtures.svg")
+    drawn = draw("mixtures", tabulate("mixtures", mixtures=study_tables.mixtures()))
+    save(drawn, tmp_path / "mixtures.svg")
     where = {
         "json": tmp_path / "summary.json",
         "table": tmp_path / "comparison.parquet",

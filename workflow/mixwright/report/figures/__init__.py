@@ -148,6 +148,8 @@ def draw_figure(
 
     files = [Path(to)] if isinstance(to, str | Path) else [Path(path) for path in to]
     registered = entry(name)
+    if not files:
+        raise MixwrightError(f"figure {name}: no file to write; give --to {name}.svg")
     for file in files:
         if file.suffix not in (*SUFFIXES, TABLE):
             kinds = ", ".join((*SUFFIXES, TABLE))
