@@ -16,7 +16,7 @@ from mixwright.learners import LOSS
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 from mixwright.observations import last_losses
-from mixwright.report.best_surface import best_surface
+from mixwright.report.best_surface import best_surface, natural_name
 from mixwright.report.figures.style import (
     INK,
     ON_CELL,
@@ -52,7 +52,8 @@ def table(
 
     The others shrink in proportion, from the natural mixture on. Columns: `effect` on the target in
     `unit`, with its 95% interval `low` to `high` over the law's refits; `gain`, the effect counted
-    so that more is better; `sure`, whether the refits agree on its sign; `in_goal`; `law`.
+    so that more is better; `sure`, whether the refits agree on its sign; `in_goal`; `law`; `at`,
+    what the natural mixture is called.
     """
     surface = best_surface(surfaces, targets)
     natural = np.asarray(surface.wish.natural)
@@ -80,7 +81,7 @@ def table(
             }
             rows.append(row)
     frame = _few_targets(pd.DataFrame(rows))
-    return _ordered(frame.assign(law=surface.law))
+    return _ordered(frame.assign(law=surface.law, at=natural_name(surface)))
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -90,7 +91,7 @@ def figure(table: pd.DataFrame) -> Figure:
         factors[unit] = _factor(float(rows.effect.abs().max()))
     shown = table.assign(shown=table.effect * table.unit.map(factors))
     words = [f"{1 / factor:g} {unit}" for unit, factor in factors.items()]
-    reading = f"In {' or '.join(words)}, at natural. Blue helps, orange harms."
+    reading = f"In {' or '.join(words)}, at {table['at'].iloc[0]}. Blue helps, orange harms."
     if not table.sure.all():
         reading += " Brackets: refits disagree."
     return _matrix(shown, "Which domain feeds which target?", reading)
