@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo autoscale chemistry toxcast test test-cluster test-trainers lint docs bench clean clean-store
+.PHONY: help install demo autoscale chemistry toxcast browser test test-cluster test-trainers lint docs bench clean clean-store
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,16 @@ toxcast: install ## mix assays of ToxCast, three splits: 7 CPU-minutes each
 	done
 	$(BIN)/python benchmarks/chemistry.py results/toxcast-0 results/toxcast-1 results/toxcast-2
 
-test: install lint ## lint, then all tests but those of the cluster
+# Tests of pages open them in Chromium. Neither `make install` nor `make demo` needs it.
+# Where it cannot be installed, here one line says so, and these tests skip.
+browser: .venv/browser ## what tests of pages need: playwright and, as root, Debian's chromium
+	@$(BIN)/python tests/support/chromium.py
+.venv/browser: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		-c constraints.txt --editable ".[browser]" && touch $@ \
+		|| echo "tests of pages will skip: pip could not install playwright"
+
+test: install browser lint ## lint, then all tests but those of the cluster
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) \
 		--dist loadscope --no-loadscope-reorder
 
@@ -69,6 +78,7 @@ docs: install ## write the tables of config keys and of mixers from their regist
 
 bench: install ## run the benchmarks
 	$(BIN)/python benchmarks/parse.py
+	$(BIN)/python benchmarks/explorer.py
 	$(BIN)/python benchmarks/mixers.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/designs.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/schedules.py
@@ -79,6 +89,7 @@ bench: install ## run the benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/expected.py --planted
 	$(BIN)/python benchmarks/fuzz_tables.py
 	$(BIN)/python benchmarks/fuzz_studies.py
+	$(BIN)/python benchmarks/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
 	$(BIN)/python benchmarks/proxies_gpu.py
 

@@ -40,6 +40,7 @@ def own(number, y):
     """The target's own number of what is minimised."""
     ways = {"perplexity": lambda: math.exp(y), "score": lambda: -y}
     ways["accuracy"] = lambda: number["whole"] * math.exp(-max(y, 0.0))
+    ways["probability"] = ways["accuracy"]
     return ways.get(number["kind"], lambda: y)()
 
 

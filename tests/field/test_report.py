@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-from html.parser import HTMLParser
 from io import StringIO
 
 import numpy as np
@@ -28,6 +27,7 @@ from mixwright.report.terminal import print_summary
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
+from page_words import outline, words
 
 DOMAINS = ("arxiv", "books", "code", "forums", "news", "web")
 CANNOT_TELL = "these runs cannot tell: no mixture was tried twice and all are alike"
@@ -122,32 +122,10 @@ def measured(correlations: dict[str, float], runs: int = 512) -> Measured:
     )
 
 
-class Outline(HTMLParser):
-    """Fails on tags that are closed out of order; collects links."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.links = [], []
-
-    def handle_starttag(self, tag, attributes):
-        for name, value in attributes:
-            if name in ("src", "href") and not value.startswith("data:"):
-                self.links.append(value)
-        if tag not in ("meta", "img", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attributes):
-        """A shape that closes itself."""
-
-
 def whole(page: str) -> str:
-    outline = Outline()
-    outline.feed(page)
-    assert outline.open == [] and outline.links == []
-    return page
+    """The words of a page that is whole."""
+    outline(page)
+    return words(page)
 
 
 SUMMARIES = {
@@ -166,6 +144,10 @@ def test_every_list_of_weights_at_the_terminal_has_its_owner(kind):
     lines = [line for line in text.splitlines() if len(re.findall(r"\d %", line)) > 2]
     assert lines
     for line in lines:
+        if line.startswith("Train on "):
+            # the answer: the next sentence says whose it is
+            assert re.search(r"mixture of [a-z-]+", text.partition(line)[2]), line
+            continue
         assert re.search(r"weights of [a-z-]+: |[a-z-]+ proposes ", line), line
 
 
@@ -195,9 +177,9 @@ def test_a_verdict_reads_well_everywhere(sentence, verdict):
     summary = proposals(with_verdict(sentence))
     assert summary.proposals[0].verdict == verdict
     text, page = printed(summary.as_json()), whole(proposals_page.page(summary))
-    words = sentence.replace("[-", "[−")
+    sentence_words = sentence.replace("[-", "[−")
     assert f"effective-data: {'' if verdict == 'cannot tell' else 'predicted '}{sentence}" in text
-    assert words in page and "predicted these runs" not in page + text
+    assert sentence_words in page and "predicted these runs" not in page + text
     assert (summary.chosen == "effective-data") == (verdict == "better")
     assert ("cannot tell which mixture is best" in summary.headline) == (verdict == "cannot tell")
 
@@ -238,8 +220,8 @@ def test_a_proposal_without_interval_or_prediction_says_so():
 def test_what_next_is_said_and_that_nothing_was_trained():
     summary = proposals()
     page, text = whole(proposals_page.page(summary)), printed(summary.as_json())
-    for words in ("results/demo/mixtures/", "finals: trained", "No final model was trained"):
-        assert words in page and words in text
+    for part in ("results/demo/mixtures/", "finals: trained", "No final model was trained"):
+        assert part in page and part in text
 
 
 @pytest.mark.parametrize(
@@ -253,8 +235,10 @@ def test_what_next_is_said_and_that_nothing_was_trained():
 )
 def test_mixers_are_ranked_no_finer_than_the_runs_can_tell(correlations, runs, headline):
     summary = measured(correlations, runs)
-    assert summary.headline.startswith(headline)
+    assert summary.ranking.startswith(headline)
+    assert summary.headline.startswith("Train on ") and "better than natural" in summary.headline
     text = printed(summary.as_json())
+    assert summary.ranking in text
     assert ("than these runs can tell" in text) == (len(summary.alike) > 1)
     assert "99.24" not in text
 
@@ -311,7 +295,7 @@ def test_the_best_is_always_among_those_that_rank_alike(seed):
 
 
 def test_predictions_are_in_the_unit_of_the_proxies():
-    assert f"in {TEXT.loss.unit}" in proposals_page.page(proposals())
+    assert f"in {TEXT.loss.unit}" in words(proposals_page.page(proposals()))
 
 
 def test_a_study_that_ends_at_its_proposals_keeps_every_run():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from least_config import CONFIG
+from mixwright.report import layout
 from mixwright.stages import corpus, designs, final, mixers, proposals, proxies, report, trust
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
@@ -157,6 +158,10 @@ class Shop:
         trust.validate_mixer(
             self.file, "effective-data", "{}", [design], [losses], [realised], [], to
         )
+        to = self.at("surfaces/effective-data.json")
+        mixers.surface(fit, to, self.file, domains, draws=10)
+        to = self.at("learning_curve.json")
+        trust.learning_curve("effective-data", [design], [losses], to, [realised], study=self.file)
         for mixer in self.plan.mixers:
             of_mixer = fit if mixer == "effective-data" else None
             to = self.at(f"mixtures/{mixer}.json")
@@ -174,7 +179,7 @@ class Shop:
             documents = self.at(f"final_documents/{pack}.parquet")
             final.evaluate_finals(self.file, models, self.shards, self.targets, scores, documents)
         page = self.at("report/summary.html")
-        for figure in ("mixtures", "finals", "predicted", "domains", "noise", "loss_curves"):
+        for figure in layout.drawn(self.plan):
             files = [self.at(f"report/{figure}.{suffix}") for suffix in ("svg", "csv")]
             report.draw_figure(figure, self.file, files)
         proposed = self.at("report/proposals.html")

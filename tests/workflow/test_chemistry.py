@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Workshop, changed, merged, read_study, without
 
 from mixwright.tabular.source import prepare, read_table
+from workshop import Workshop, changed, merged, read_study, without
 
 GOALS = ("NR-AhR", "SR-MMP")
 # to the finished study, in dry runs; the last by name, so that no pack is cut anew

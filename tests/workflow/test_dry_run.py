@@ -9,12 +9,12 @@ from hashlib import sha256
 
 import pytest
 import yaml
-from conftest import HOUSE, changed, merged, read_study, without
 
 from mixwright.jobs.plan.work import works
 from mixwright.report.layout import drawn
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
+from workshop import HOUSE, changed, merged, read_study, without
 
 
 def test_the_default_study_lists_every_job_on_an_empty_checkout(workshop):

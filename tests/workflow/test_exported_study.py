@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Workshop, changed
+
+from workshop import Workshop, changed
 
 STUDY: dict[str, Any] = {
     "study": "sent",

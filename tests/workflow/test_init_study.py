@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import HOUSE, Workshop, merged
 
 from text_folders import LAYOUTS
+from workshop import HOUSE, Workshop, merged
 
 # The study's own settings, so small that a run takes half a minute.
 SMALL = {

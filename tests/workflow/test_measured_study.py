@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import HOUSE, read_study
+
+from workshop import HOUSE, read_study
 
 sys.path.insert(0, str(HOUSE / "tests" / "unit"))
 import perturbed_runs

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from conftest import Workshop
 
 from text_folders import text, write_lines
+from workshop import Workshop
 
 NAMES = (
     "a b",

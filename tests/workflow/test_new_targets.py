@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Workshop, changed
+
+from workshop import Workshop, changed
 
 WORDS = 90
 

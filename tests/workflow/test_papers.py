@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import HOUSE, Workshop, merged, read_study
 
 from paper_stand_ins import write_stand_ins
+from workshop import HOUSE, Workshop, merged, read_study
 
 PAPERS = ("regmix_pile_full", "mixmin_slimpajama", "autoscale_redpajama", "autoscale_bert")
 ARMS = {

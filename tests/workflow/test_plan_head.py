@@ -5,12 +5,12 @@ import subprocess
 import sys
 
 import pytest
-from conftest import HOUSE, changed, without
 
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.report.layout import drawn
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
+from workshop import HOUSE, changed, without
 
 HEAD = "plan of smoke: "
 

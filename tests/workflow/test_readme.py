@@ -5,7 +5,7 @@ import subprocess
 import sys
 from itertools import pairwise
 
-from conftest import HOUSE
+from workshop import HOUSE
 
 ARCHITECTURE = (HOUSE / "docs" / "architecture.md").read_text()
 UNDRAWN = {

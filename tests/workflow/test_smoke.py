@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import HOUSE, Workshop, changed, read_study, without
 
 from mixwright.mixers import MIXERS
+from workshop import HOUSE, Workshop, changed, read_study, without
 
 ROLES = ("swarm", "vertex", "perturb", "repeat")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Workshop, changed, read_study
+
+from workshop import Workshop, changed, read_study
 
 
 @pytest.fixture(scope="module")

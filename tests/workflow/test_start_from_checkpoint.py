@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import Workshop
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from workshop import Workshop
 
 VOCABULARY = 300
 STUDY: dict[str, Any] = {

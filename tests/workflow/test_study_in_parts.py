@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import HOUSE, Workshop, changed
+
+from workshop import HOUSE, Workshop, changed
 
 STUDY: dict[str, Any] = {
     "study": "parts",

@@ -4,12 +4,12 @@ import os
 from collections import Counter
 
 import pytest
-from conftest import HOUSE, changed, without
 
 import local_tasks
 from mixwright.jobs.plan.work import works
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
+from workshop import HOUSE, changed, without
 
 ASKING = {"evaluate_tasks", "summarise", "all"}
 

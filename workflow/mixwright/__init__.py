@@ -1,15 +1,15 @@
 """mixwright: in what proportions should I mix my data sources?
 
-From Python: `read_runs`, `fit`, `predict`, `propose`, `compare`, `load` (see mixwright.face).
+From Python: `read_runs`, `fit`, `predict`, `propose`, `compare`, `load`, `page` (see mixwright.face).
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mixwright.face import compare, fit, load, predict, propose, read_runs
+    from mixwright.face import compare, fit, load, page, predict, propose, read_runs
 
 __version__ = "0.2.0"
-__all__ = ["__version__", "compare", "fit", "load", "predict", "propose", "read_runs"]
+__all__ = ["__version__", "compare", "fit", "load", "page", "predict", "propose", "read_runs"]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,6 +22,9 @@ from mixwright.numerics.threads import one_thread
 from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import make_options
+from mixwright.report.own.drawn import write_page
+from mixwright.report.own.gathering import gather
+from mixwright.report.own.page import Place
 from mixwright.trust.bootstrap import DRAWS
 from mixwright.trust.proposal import propose_within
 from mixwright.trust.surface.proposing import propose_from
@@ -199,6 +202,31 @@ def propose(
     if isinstance(fit, Surface):
         return propose_from(fit, options)
     return propose_within(fit, options, draws)
+
+
+@one_thread
+def page(fit: Fit | Surface, to: str | Path, *, draws: int = DRAWS, **options: Any) -> Proposal:
+    """Writes what a fit says as one page: the answer, how sure it is, a place to try mixtures.
+
+    The page needs no other file and no network.
+
+    Args:
+        fit: a fit, or a surface that was handed over: its page has fewer sections.
+        to: file of the page, replaced where it is there.
+        draws: refits of the mixer that give the intervals; 0: no intervals.
+        options: goal and bounds, as `propose` takes them.
+
+    Returns:
+        The proposal that the page shows.
+
+    Raises:
+        MixwrightError: as `propose` does.
+    """
+    _check_fit("page", fit)
+    wanted = make_options(fit.source, **options)
+    result = gather(fit, wanted, draws)
+    write_page(result, Place("fit", str(to)))
+    return result.proposal
 
 
 @one_thread

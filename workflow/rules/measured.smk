@@ -175,6 +175,8 @@ rule predict_mixtures:
 rule summarise_measured:
     input:
         **result_paths(STUDY, RESULTS_FOLDER),
+        surfaces=SURFACES,
+        published=list(STUDY.published.values()),
         figures=figure_files(STUDY, RESULTS_FOLDER, suffixes=ON_PAGE),
         exports=EXPORTS,
     output:

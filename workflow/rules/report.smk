@@ -1,5 +1,5 @@
-# REQUIRES  results/{study}/design/{role}.parquet, losses/, validation/, mixtures/, scores/,
-#           final_documents/, backtest.json, transfer.json
+# REQUIRES  results/{study}/design/{role}.parquet, losses/, validation/, mixtures/, surfaces/,
+#           scores/, final_documents/, backtest.json, transfer.json
 # PRODUCES  results/{study}/report/summary.html, summary.json, finals.parquet
 #           report/proposals.html, proposals.json; with `finals: none` they are the summary
 
@@ -9,6 +9,7 @@ rule summarise:
         **result_paths(STUDY, RESULTS_FOLDER),
         shards=SHARDS,
         targets=TARGETS,
+        surfaces=SURFACES,
         figures=figure_files(STUDY, RESULTS_FOLDER, suffixes=ON_PAGE),
         exports=EXPORTS,
     output:
@@ -43,6 +44,7 @@ rule summarise_proposals:
         fits=fit_paths(STUDY, RESULTS_FOLDER),
         shards=SHARDS,
         targets=TARGETS,
+        surfaces=SURFACES,
         figures=figure_files(STUDY, RESULTS_FOLDER, finals=False, suffixes=ON_PAGE),
         exports=EXPORTS,
     output:

@@ -232,8 +232,12 @@ def test_every_figure_has_a_table_and_the_summary_says_who_was_chosen_and_how(
     said = summarise(asked, mixtures=proposals, **read)
     assert (
         said.chosen == "effective-data"
-        and said.headline == "effective-data ranks held-out runs best."
+        and said.ranking == "effective-data ranks held-out runs best."
     )
+    # it names the mixture, and that no interval says how sure its gain is
+    assert said.headline.startswith("Train on ") and said.headline.endswith("is unknown.")
+    assert said.answer.weights == pytest.approx(said.proposal.weights)
+    assert said.ranking in said.detail
     assert list(said.ranks.test.unique()) == ["held out", "large"]
     published = said.published[said.published.mixer == "effective-data"].set_index("mixture").goal
     for name, weights in {"by_hand": (0.2, 0.2, 0.6), "one_only": (0.0, 0.0, 1.0)}.items():

@@ -8,42 +8,13 @@ import pandas as pd
 import pytest
 
 import study_tables
-from mixwright import tables
 from mixwright.report.by_task import LOGLIKELIHOOD, by_task, sentences_of
 from mixwright.report.outputs import as_json
 from mixwright.report.page import summary_page
 from mixwright.report.summary import summarise
 from mixwright.report.terminal import print_summary
 from mixwright.study.study import Study
-
-SEEDS = (1, 2, 3)
-# Mixer -> share of right answers.
-SHARES = {"natural": 0.5, "regmix": 0.8, "mixmin": 0.2, "uniform": 0.5}
-
-
-def answers(task: str = "arc", questions: int = 400, seed: int = 0) -> pd.DataFrame:
-    """Answers of all mixers, with a difficulty that a question has for all of them."""
-    rng = np.random.default_rng(seed)
-    hardness = rng.random(questions)
-    frames = []
-    for mixer, share in SHARES.items():
-        for final_seed in SEEDS:
-            luck = 0.02 * rng.standard_normal()
-            noise = 0.05 * rng.standard_normal(questions)
-            right = (hardness + noise < share + luck).astype(float)
-            frame = {"mixer": mixer, "seed": final_seed, "task": task, "metric": "accuracy"}
-            frame |= {"example": np.arange(questions), "value": right, "weight": 1.0}
-            frame |= {"loglikelihood": -3.0 + right + 0.1 * rng.standard_normal(questions)}
-            frames.append(pd.DataFrame(frame))
-    return tables.check(pd.concat(frames), tables.TASK_ANSWERS, "answers")
-
-
-def scores(*tasks: str, metric: str = "accuracy", higher: int = 1) -> pd.DataFrame:
-    rows = []
-    for task in tasks:
-        row = {"mixer": "natural", "seed": 1, "task": task, "metric": metric, "value": 0.5}
-        rows.append(row | {"stderr": 0.1, "n": 400, "higher": higher})
-    return tables.check(pd.DataFrame(rows), tables.SCORES, "scores")
+from planted_tasks import SEEDS, answers, scores
 
 
 def test_the_verdicts_are_those_that_were_planted():

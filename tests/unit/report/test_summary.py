@@ -1,7 +1,6 @@
 """The summary says what the tables say, warns of what it should, and is written whole."""
 
 import json
-from html.parser import HTMLParser
 from io import StringIO
 
 import numpy as np
@@ -22,6 +21,7 @@ from mixwright.report.page import summary_page
 from mixwright.report.summary import summarise
 from mixwright.report.terminal import print_summary
 from mixwright.study.study import Study
+from page_words import outline, words
 
 
 def summed(config=None, scores=None, proxies=None, mixtures=None, **more):
@@ -167,34 +167,6 @@ def test_equal_mixtures_diverged_runs_and_missing_documents_are_told():
     assert "over documents (paired" in summed(documents=study_tables.documents()).method
 
 
-class Outline(HTMLParser):
-    """Collects headings and table rows; fails on tags that are closed out of order."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.rows, self.headings, self.links = [], 0, [], []
-
-    def handle_starttag(self, tag, attributes):
-        self.rows += tag == "tr"
-        self.links += [
-            value
-            for name, value in attributes
-            if name in ("src", "href") and not value.startswith("data:")
-        ]
-        if tag not in ("meta", "img", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attributes):
-        """An SVG shape that closes itself."""
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("h1", "h2"):
-            self.headings.append(data)
-
-
 def test_page_is_whole_and_self_contained(tmp_path):
     manifests = [
         {
@@ -209,8 +181,9 @@ def test_page_is_whole_and_self_contained(tmp_path):
         validation=study_tables.validation(),
         provenance=provenance(Study(study_tables.study()), manifests),
     )
-    drawn = draw("mixtures", tabulate("mixtures", mixtures=study_tables.mixtures()))
-    save(drawn, tmp_path / "mixtures.svg")
+    table = tabulate("mixtures", mixtures=study_tables.mixtures())
+    save(draw("mixtures", table), tmp_path / "mixtures.svg")
+    table.to_csv(tmp_path / "mixtures.csv", index=False)
     where = {
         "json": tmp_path / "summary.json",
         "table": tmp_path / "comparison.parquet",
@@ -218,19 +191,17 @@ def test_page_is_whole_and_self_contained(tmp_path):
     }
     write_report(summary, tmp_path / "summary.html", **where)
     text = (tmp_path / "summary.html").read_text()
-    outline = Outline()
-    outline.feed(text)
-    assert (
-        outline.open == []
-        and outline.links == []
-        and outline.rows == 1 + len(study_tables.ARMS) + 2 + 5 + 6
-    )  # what one mixer promised; what four predict by target; three targets, means, verdicts
-    assert outline.headings[0] == summary.headline and "The evidence" in outline.headings
-    assert (
-        all(arm.mixer in text for arm in summary.arms)
-        and "min_child_samples is 3" in text
-        and "corpus fingerprint" in text
-    )
+    page = outline(text)
+    titles = page.headings
+    assert titles[0].replace("\xa0", " ") == summary.answer.headline
+    for title in ("The final models", "Target by target", "How far to trust the predictions"):
+        assert title in titles
+    # one that has nothing to say is left out
+    assert "Tasks" not in titles
+    assert 'id="figure-mixtures"' in text and "Numbers" in text
+    for arm in summary.arms:
+        assert arm.mixer in text
+    assert "min_child_samples is 3" in text and "corpus fingerprint" in text
     frame = tables.read(
         tmp_path / "comparison.parquet", comparison_table("loss", "bits_per_byte")
     ).set_index("mixer")
@@ -240,8 +211,8 @@ def test_page_is_whole_and_self_contained(tmp_path):
 
 
 def test_page_escapes_names():
-    text = summed(study_tables.study() | {"study": "<script>"})
-    assert "<script>" not in summary_page(text)
+    page = summary_page(summed(study_tables.study() | {"study": "<script>x"}))
+    assert "<script>x" not in page and "&lt;script&gt;x" in page
 
 
 def test_terminal_says_the_same_from_the_json():
@@ -266,14 +237,15 @@ def test_quantities_are_read_by_people():
 
 def test_the_page_sets_what_was_promised_beside_what_came():
     summary = summed(scores=study_tables.scores(noise=0.003))
-    text = summary_page(summary)
+    page = summary_page(summary)
+    text = words(page)
     assert (
         "What the proxies predicted" in text
         and "predicted, minus natural" in text
         and "5.000 [4.950, 5.050]" in text
         and "−0.210 [−0.300, −0.120]" in text
     )
-    assert "<u style=" in text and "in 95 % of refits" in text  # effective-data is chosen
+    assert "<u style=" in page and "in 95 % of refits" in text  # effective-data is chosen
     assert as_json(summary)["arms"][0]["intervals"]["gain"]["value"] == 0.21
     bare = summary_page(
         summed(mixtures=[mixture | {"intervals": {}} for mixture in study_tables.mixtures()])

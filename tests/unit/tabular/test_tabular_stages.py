@@ -6,6 +6,7 @@ Proxies, finals, scores and the report.
 import json
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ from mixwright.finals.arm import Arm
 from mixwright.learners import LEARNERS
 from mixwright.mixture import Mixture
 from mixwright.proxies.collect import collect
+from mixwright.report.cost import spent
+from mixwright.report.origin import configuration
+from mixwright.report.page import summary_page
 from mixwright.report.summary import summarise
 from mixwright.stages.tabular import make_datasets
 from mixwright.study.config import read_yaml, resolve
@@ -37,6 +41,7 @@ from mixwright.tabular.pack import evaluate_batch, train_pack
 from mixwright.tabular.pool import Pool
 from mixwright.tabular.score import evaluate_finals
 from mixwright.tabular.train import train_finals
+from page_words import words
 
 CONFIG = Path(__file__).parents[3] / "config"
 LABELS = ["one", "three", "two"]
@@ -274,6 +279,10 @@ def test_the_report_answers_by_average_precision_and_never_with_a_reference(
     losses = packed(study, datasets, tmp_path)["losses"]
     summary = summarise(study, scored.scores, design, losses, mixtures, documents=scored.documents)
     assert summary.arms[0].mixer == "own-data" and summary.chosen != "own-data"
+    summary = replace(summary, spent=spent(study, {}, None), settings=configuration(study))
+    page = words(summary_page(summary))
+    assert "over test rows" in page or "Keep the natural mixture" in page
+    assert "final models" in page and "training tokens of" not in page
     assert (
         summary.arm("own-data").natural.verdict == "better"
         and "average precision" in summary.arm("own-data").sentence

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mixwright.errors import MixwrightError
-from mixwright.report.page import backtest_section
+from mixwright.report.evidence import backtest_part
 from mixwright.trust.backtest import (
     AUTOSCALE,
     JOINT,
@@ -111,8 +111,8 @@ def test_trust_is_earned(ahead, scatter, second, trusted):
 
 
 def test_the_report_shows_it(found):
-    page = backtest_section(json.loads(json.dumps(found.as_json())))
+    page = backtest_part(json.loads(json.dumps(found.as_json())))
     assert "The largest scale, left out" in page and all(
-        f"<td>{choice.choice}</td>" in page for choice in found.choices
+        f'<th scope="row">{choice.choice}</th>' in page for choice in found.choices
     )
-    assert backtest_section({}) == ""
+    assert backtest_part({}) == ""

@@ -15,7 +15,7 @@ import pytest
 import mixwright
 from mixwright import mixers
 from mixwright.errors import MixwrightError
-from mixwright.learners import ACCURACY, PERPLEXITY, SCORE
+from mixwright.learners import ACCURACY, CHOSEN, PERPLEXITY, SCORE
 from mixwright.measured.loss_tables import Mixtures
 from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit
@@ -216,15 +216,19 @@ def test_programs_know_what_lies_far_out(key, value, words, evaluate, tmp_path):
     assert any(words in why for one in answers for why in one["outside"])
 
 
+PERCENT = replace(ACCURACY, whole=100.0, unit="%", questions=500, chance=0.25)
+
+
 @pytest.mark.parametrize("evaluate", [in_python, in_javascript])
-def test_numbers_are_in_the_targets_own_units(evaluate, tmp_path):
+@pytest.mark.parametrize("share", [PERCENT, CHOSEN["probability"]])
+def test_numbers_are_in_the_targets_own_units(share, evaluate, tmp_path):
     """A perplexity, a score, and an accuracy in percent whose interval ends turn round."""
     plain = runs()
     losses = plain.losses - plain.losses.min(axis=0) + 0.1
     metrics = {
         TARGETS[0]: PERPLEXITY,
         TARGETS[1]: SCORE,
-        TARGETS[2]: replace(ACCURACY, whole=100.0, unit="%", questions=500, chance=0.25),
+        TARGETS[2]: share,
     }
     fit = Fit.of(replace(plain, losses=losses, metrics=metrics), "log-linear")
     record.write(surface_of(fit), tmp_path / "surface.json")

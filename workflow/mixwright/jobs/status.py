@@ -6,7 +6,7 @@ It is read from the files that the jobs write, and from the packs that are done.
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,12 +83,13 @@ class Swarm:
         return max(slowest, left / self.speed)
 
 
-def swarms(study: Study, results: Path) -> list[Swarm]:
+def swarms(study: Study, results: Path, pending: Collection[str] = ()) -> list[Swarm]:
     """Returns the proxies and the finals of a study; no finals where it ends at its proposals.
 
     Args:
         study: the study.
         results: the folder of its results.
+        pending: files there that are about to be made again, relative to `results`.
 
     Raises:
         MixwrightError: the study trains nothing, or another version of mixwright wrote it.
@@ -105,9 +106,9 @@ def swarms(study: Study, results: Path) -> list[Swarm]:
             f"{results}/study.json: another version's, without {error}; "
             "start snakemake, which writes it anew"
         ) from None
-    swarms = [Swarm("proxies", _progress(proxies, results, "packs"))]
+    swarms = [Swarm("proxies", _progress(proxies, results, "packs", pending))]
     if not study.ends_at_proposals:
-        swarms.append(Swarm("finals", _progress(finals, results, "finals")))
+        swarms.append(Swarm("finals", _progress(finals, results, "finals", pending)))
     return swarms
 
 
@@ -129,10 +130,13 @@ def _finals(study: Study) -> list[Job]:
     return jobs
 
 
-def _progress(waiting: Sequence[Job], results: Path, folder: str) -> tuple[Job, ...]:
+def _progress(
+    waiting: Sequence[Job], results: Path, folder: str, pending: Collection[str]
+) -> tuple[Job, ...]:
     """The jobs as they stand; `folder` has a table for each that is finished."""
     # two folders are listed, in place of looking for every pack: there may be thousands
     finished = {path.stem for path in (results / folder).glob("*.parquet")}
+    finished -= {Path(path).stem for path in pending if path.startswith(f"{folder}/")}
     with_pulse = {path.stem for path in path_of(results, "any").parent.glob("*.json")}
     now = time.time()
     host = machine_name()

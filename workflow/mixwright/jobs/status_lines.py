@@ -68,11 +68,11 @@ def by_role(swarms: Sequence[Swarm]) -> dict[str, list[Job]]:
     return jobs
 
 
-def jobs(swarms: Sequence[Swarm], unit: str = "tokens") -> Iterator[str]:
-    """Yields a line for each running job, those that take longest first."""
+def jobs(swarms: Sequence[Swarm], unit: str = "tokens", most: int = SHOWN) -> Iterator[str]:
+    """Yields a line for each running job, those that take longest first; of many the first."""
     running = _having(swarms, "running")
     running.sort(key=lambda job: -(job.seconds_left or 0.0))
-    for job in running[:SHOWN]:
+    for job in running[:most]:
         line = f"{_name_of(job)}: {job.done} of {job.runs} done, "
         if job.speed is None:
             line += "not measured yet"
@@ -81,19 +81,19 @@ def jobs(swarms: Sequence[Swarm], unit: str = "tokens") -> Iterator[str]:
         if job.seconds_left is not None:
             line += f", {duration(job.seconds_left)} to go"
         yield line
-    yield from _rest(len(running), "running job")
+    yield from _rest(len(running), "running job", most)
 
 
-def troubles(swarms: Sequence[Swarm]) -> Iterator[str]:
+def troubles(swarms: Sequence[Swarm], most: int = SHOWN) -> Iterator[str]:
     """Yields a line for each job that ended with runs undone, and one of runs that diverged."""
     ended = _having(swarms, *ENDS)
-    for job in ended[:SHOWN]:
+    for job in ended[:most]:
         reason = f" ({job.error})" if job.error else ""
         yield (
             f"{_name_of(job)} {ENDS[job.state]}{reason}: {job.done} of {job.runs} done; "
             "start snakemake again, it goes on from there"
         )
-    yield from _rest(len(ended), "stopped job")
+    yield from _rest(len(ended), "stopped job", most)
     diverged: list[str] = []
     for swarm in swarms:
         for job in swarm.jobs:
@@ -123,7 +123,7 @@ def _name_of(job: Job) -> str:
     return name
 
 
-def _rest(number: int, noun: str) -> Iterator[str]:
+def _rest(number: int, noun: str, most: int) -> Iterator[str]:
     """A line for those that have none."""
-    if number > SHOWN:
-        yield f"and {counted(number - SHOWN, f'more {noun}')}"
+    if number > most:
+        yield f"and {counted(number - most, f'more {noun}')}"

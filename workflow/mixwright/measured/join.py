@@ -49,6 +49,7 @@ def join(reading: Reading, least: int, diverged: str) -> Observations:
         roles=("swarm",) * len(mixtures.ids),
         amounts=mixtures.values,
         losses=reading.minimised(losses),
+        dropped=tuple(("swarm", run) for run in sorted(lost)),
         metrics=reading.unusual,
         texts=reading.texts,
     )

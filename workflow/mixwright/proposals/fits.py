@@ -49,6 +49,8 @@ class FittedRuns:
     # target -> weight in the goal of the study whose results hold the fit, as the study is now;
     # empty: of no study
     goal: Mapping[str, float] = field(default_factory=dict)
+    # runs that lack a loss, or diverged, and were left out
+    dropped: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -71,6 +73,7 @@ class FittedRuns:
             most_tokens=float(runs.tokens.max()),
             metrics=observations.metrics,
             texts=observations.texts,
+            dropped=tuple(run for _, run in observations.dropped),
         )
 
     @property

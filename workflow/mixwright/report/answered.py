@@ -13,7 +13,7 @@ from mixwright.learners import CHOSEN, Learner
 from mixwright.report.by_target import Cell, by_target
 from mixwright.report.caveats import Caveat
 from mixwright.report.cells import cell_of
-from mixwright.report.frame import note, section, table_of, table_row
+from mixwright.report.frame import note, part, table
 from mixwright.trust.noise import losses_of_role
 
 # Standard errors above the share of a guess, from which answers are more than a guess.
@@ -143,7 +143,7 @@ def question_caveats(texts: Mapping[str, Mapping[str, Any]]) -> list[Caveat]:
 def answers_section(
     finals: Sequence[FinalAnswers], proxies: Sequence[ProxyAnswers], arms: Sequence[str]
 ) -> str:
-    """Returns the section of the page; nothing where no target has questions.
+    """Returns a part of a section; nothing where no target has questions.
 
     Args:
         finals: what `of_finals` returns.
@@ -151,29 +151,29 @@ def answers_section(
         arms: the mixers, in the order of the page.
     """
     content = _of_finals(finals, arms) + _of_proxies(proxies)
-    return section("How questions are answered", content) if content else ""
+    return part("How questions are answered", content)
 
 
 def _of_finals(finals: Sequence[FinalAnswers], arms: Sequence[str]) -> str:
     """A row a target and number, a column a mixer."""
     if not finals:
         return ""
-    lines = [table_row("th", ["target", "number", "guess", "± of one final", *map(escape, arms)])]
+    heads = ["target", "number", "guess", "± of one final", *map(escape, arms)]
+    lines = []
     for row in finals:
         title = CHOSEN[row.metric].title
-        heads = [escape(row.target), title, f"{row.chance:.1f}", f"{row.error:.1f}"]
-        line = "".join(f"<td>{head}</td>" for head in heads)
-        line += "".join(cell_of(row.cells[arm], 2) for arm in arms)
-        lines.append(f"<tr>{line}</tr>")
+        cells = [escape(row.target), title, f"{row.chance:.1f}", f"{row.error:.1f}"]
+        cells += [cell_of(row.cells[arm], 2) for arm in arms]
+        lines.append(cells)
     reading = (
         "Final models, in points of 100: of accuracies, questions whose right answer is the"
         " likeliest, normalised by the characters of the answer or not; of probabilities, that of"
         " the right answer among the answers. Below it the 95% interval of the difference from"
-        " natural, over seeds and the same questions; each is for one comparison alone. Blue is"
-        f" better, orange is worse. Questions: {_counts(finals)}. A guess has what its column says;"
+        " natural, over seeds and the same questions; each is for one comparison alone."
+        f" Questions: {_counts(finals)}. A guess has what its column says;"
         " ± is the standard error over the questions."
     )
-    return table_of(lines) + note(reading)
+    return table(heads, lines, "How final models answer the questions of targets") + note(reading)
 
 
 def _of_proxies(proxies: Sequence[ProxyAnswers]) -> str:
@@ -181,18 +181,19 @@ def _of_proxies(proxies: Sequence[ProxyAnswers]) -> str:
     if not proxies:
         return ""
     heads = ["target", "questions", "guess", *(metric.title for metric in CHOSEN.values())]
-    lines = [table_row("th", [*heads, "runs above a guess"])]
+    lines = []
     for row in proxies:
         values = [row.chance, row.accuracy, row.accuracy_norm, row.probability]
         cells = [escape(row.target), str(row.questions)]
         cells += [f"{100 * value:.1f}" for value in values]
-        lines.append(table_row("td", [*cells, f"{row.above} of {row.runs}"]))
+        lines.append([*cells, f"{row.above} of {row.runs}"])
     reading = (
         "Proxies of the swarm at their last step, medians, in points of 100. A run is above a guess"
         f" where an accuracy exceeds it by {ERRORS:g} standard errors or more. Proxies that guess"
         " tell no mixtures apart by accuracy; their probabilities, and losses, may."
     )
-    return table_of(lines) + note(reading)
+    caption = "How proxies answer the questions of targets"
+    return table([*heads, "runs above a guess"], lines, caption) + note(reading)
 
 
 def _counts(finals: Sequence[FinalAnswers]) -> str:

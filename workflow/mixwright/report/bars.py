@@ -1,33 +1,39 @@
-"""Draws the mixture that the headline names as bars, for the page."""
+"""Draws a mixture as bars, with the natural mixture and what refits say of it."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
 from mixwright.report.frame import note
-from mixwright.report.summary import Summary
+
+Ends = Mapping[str, Sequence[float]]
 
 
-def mixture_bars(summary: Summary) -> str:
-    """Returns bars of the chosen weights, with a tick at each natural weight, as HTML."""
-    arms = {arm.mixer: arm for arm in summary.arms}
-    if summary.chosen not in arms or not arms[summary.chosen].weights:
-        return ""
-    weights = arms[summary.chosen].weights
-    intervals = arms[summary.chosen].intervals.get("weights", {})
-    natural: Mapping[str, float] = {}
-    if "natural" in arms:
-        natural = arms["natural"].weights
+def weight_bars(
+    weights: Mapping[str, float], natural: Mapping[str, float], intervals: Ends, whole: str
+) -> str:
+    """Returns bars of weights, the largest first, as HTML; the numbers stand beside the bars.
+
+    Args:
+        weights: domain -> weight.
+        natural: domain -> weight in the natural mixture, a tick on each bar; empty: no ticks.
+        intervals: domain -> the two ends of its weight in refits.
+        whole: what the weights are shares of.
+    """
     ends = [*weights.values(), *natural.values()]
     for _, high in intervals.values():
         ends.append(high)
-    ticks = {} if summary.chosen == "natural" else natural
     bars = []
     for name, weight in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])):
-        interval = intervals.get(name)
-        tick = ticks.get(name)
-        bars.append(_bar(name, weight, interval, tick, max(ends)))
-    legend = note(escape(_legend(summary, bool(intervals))))
-    return f'<div class="mixture">{"".join(bars)}</div>{legend}'
+        bars.append(_bar(name, weight, intervals.get(name), natural.get(name), max(ends)))
+    legend = f"In percent of the {whole}."
+    if natural:
+        legend += (
+            " The dark tick, and the number after the word natural, show the natural mixture: each"
+            " domain by its size."
+        )
+    if intervals:
+        legend += " The thin line and the brackets show where the weight lies in 95 % of refits."
+    return f'<div class="mixture">{"".join(bars)}</div>{note(escape(legend))}'
 
 
 def _bar(
@@ -47,21 +53,8 @@ def _bar(
         words = f" [{100 * low:.1f}, {100 * high:.1f}]"
     if natural is not None:
         tick = f'<b style="left:{100 * natural / full:.2f}%"></b>'
+        words += f", natural {100 * natural:.1f}"
     bar = f'<i style="width:{100 * weight / full:.2f}%"></i>{line}{tick}'
     percent = f"{100 * weight:.1f} %{words}"
-    return f'<span>{escape(name)}</span><div class="bar">{bar}</div><span>{percent}</span>'
-
-
-def _legend(summary: Summary, intervals: bool) -> str:
-    """What the bars of the mixture show."""
-    whole = "training tokens" if summary.learner.sized else "weight"
-    if summary.chosen == "natural":
-        legend = f"The natural mixture, each domain by its size, in percent of the {whole}."
-    else:
-        legend = (
-            f"The mixture of {summary.chosen}, in percent of the {whole}."
-            " The dark tick shows the natural mixture, each domain by its size."
-        )
-    if intervals:
-        legend += " The thin line and the brackets show where the weight lies in 95 % of refits."
-    return legend
+    drawing = f'<div class="bar" aria-hidden="true">{bar}</div>'
+    return f'<span>{escape(name)}</span><span class="share">{percent}</span>{drawing}'

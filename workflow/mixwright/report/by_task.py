@@ -8,10 +8,9 @@ import pandas as pd
 
 from mixwright.learners import Metric
 from mixwright.numerics.ratio import ratio
-from mixwright.report.cells import interval_of
+from mixwright.report.cells import compared
 from mixwright.report.comparison import Comparison
-from mixwright.report.figures.style import VERDICTS
-from mixwright.report.frame import note, section, table_of, table_row, text
+from mixwright.report.frame import note, table, text
 from mixwright.trust.intervals import REFERENCE, Difference
 
 LOGLIKELIHOOD = Metric("loglikelihood", "log-likelihood", "nats", higher=True)
@@ -86,20 +85,20 @@ def tasks_section(rows: Sequence[TaskRow], mixers: Sequence[str]) -> str:
     if not rows:
         return ""
     heads = ["task", "metric", "questions", *map(escape, mixers)]
-    lines = [table_row("th", heads)]
+    lines = []
     for row in rows:
         cells = [escape(row.task), escape(row.metric.title), f"{row.questions:,}"]
-        line = "".join(f"<td>{cell}</td>" for cell in cells)
         for mixer in mixers:
-            line += _html(row.cells.get(mixer))
-        lines.append(f"<tr>{line}</tr>")
+            cells.append(_html(row.cells.get(mixer)))
+        lines.append(cells)
     reading = (
         "Means over the seeds with their standard error over the questions, and below them the"
-        " 95% interval of the difference from natural, paired over seeds and questions. Blue is"
-        " better, orange is worse; each interval is for one comparison alone. Log-likelihoods are"
+        " 95% interval of the difference from natural, paired over seeds and questions; each"
+        " interval is for one comparison alone. Log-likelihoods are"
         " those of right answers, in nats a question. No mixture was chosen by a task."
     )
-    return section("Tasks", table_of(lines) + note(text(reading)))
+    caption = "Tasks that no mixture was chosen by, and how each mixer's final models do"
+    return table(heads, lines, caption) + note(text(reading))
 
 
 def _relation(verdict: str) -> str:
@@ -114,16 +113,11 @@ def _relation(verdict: str) -> str:
 
 
 def _html(cell: TaskCell | None) -> str:
-    """A coloured cell; empty where the mixer has no final."""
+    """What stands in a cell; a dash where the mixer has no final."""
     if cell is None:
-        return "<td>–</td>"
-    gap = cell.against
-    colour = "inherit"
-    if gap.verdict in ("better", "worse"):
-        colour = VERDICTS[gap.verdict]
-    interval = interval_of(gap) or "&nbsp;"
+        return "–"
     value = f"{cell.value:.3f} ± {cell.error:.3f}".replace("-", "−")
-    return f'<td style="color:{colour}">{value}<br><small>{interval}</small></td>'
+    return compared(value, cell.against)
 
 
 def _metric(task: str, answers: pd.DataFrame, scores: pd.DataFrame) -> Metric:

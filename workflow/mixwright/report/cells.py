@@ -3,20 +3,26 @@
 import numpy as np
 
 from mixwright.report.by_target import Cell
-from mixwright.report.figures.style import VERDICTS
 from mixwright.report.predictions import signed
 from mixwright.trust.intervals import Difference
 
 
 def cell_of(cell: Cell, digits: int = 3) -> str:
-    """Returns a coloured cell: the value, and below it its interval against natural."""
-    verdict = cell.against.verdict
-    colour = "inherit"
-    if verdict in ("better", "worse"):
-        colour = VERDICTS[verdict]
-    interval = interval_of(cell.against) or "&nbsp;"
-    value = f"{cell.value:.{digits}f}"
-    return f'<td style="color:{colour}">{value}<br><small>{interval}</small></td>'
+    """Returns what stands in a cell: the value, and below it how it differs from natural."""
+    return compared(f"{cell.value:.{digits}f}", cell.against)
+
+
+def compared(value: str, gap: Difference) -> str:
+    """Returns a value (HTML), and below it the verdict in a word and the interval against natural.
+
+    The verdicts better and worse have a colour, too.
+    """
+    interval = interval_of(gap) or "&nbsp;"
+    if gap.verdict in ("better", "worse"):
+        return (
+            f'<span class="{gap.verdict}">{value}<br><small>{gap.verdict} {interval}</small></span>'
+        )
+    return f"{value}<br><small>{interval}</small>"
 
 
 def interval_of(gap: Difference) -> str:

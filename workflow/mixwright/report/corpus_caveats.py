@@ -4,8 +4,6 @@ The counts stand in the manifests of domains and in the files of targets.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 import pandas as pd
@@ -13,14 +11,11 @@ import pandas as pd
 from mixwright.corpus.counts import Extent
 from mixwright.corpus.tokenize import UNKNOWN
 from mixwright.report.caveats import Caveat
+from mixwright.report.left_out import LOSSES, Loss, counted_text, in_words, share_of
 
 # Domain or target -> what was counted of it: `cleaning`, `unknown`, `splits`.
 Counts = Mapping[str, Mapping[str, Any]]
 
-# Left out of a domain or target: what is more is a serious caveat.
-MUCH = 0.2
-# Documents that hold a passage of a target and are trained on: more are a serious caveat.
-LEAKING = 0.001
 # Training documents under which a domain is a few texts more than a kind of text.
 FEW = 30
 # Passes over a domain after which more of them teach little (Muennighoff et al., 2023).
@@ -29,95 +24,6 @@ MANY_PASSES = 4.0
 MORE = 1.05
 # Names that a caveat lists.
 LISTED = 8
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A reason for which text is left out, and the two counts whose ratio says how much."""
-
-    count: str
-    of: str
-    words: str  # with {names} for the domains and their shares
-    # the share over which it is serious; whatever share there is, is told
-    serious: float = MUCH
-
-
-LOSSES = (
-    Loss(
-        "bytes_cut",
-        "bytes_read",
-        "Documents were cut to corpus.max_document_bytes, and that part of the text is gone:"
-        " {names}. Raise the limit, or leave it out and nothing is cut.",
-    ),
-    Loss(
-        "over_cap",
-        "read",
-        "Of a target only corpus.target_bytes are scored; left out of its documents: {names}."
-        " Raise the limit to score more of it.",
-        serious=0.0,
-    ),
-    Loss(
-        "broken",
-        "read",
-        "Lines or rows that could not be read were skipped (corpus.on_error): {names} of the"
-        " rows read. The log of the domain names them.",
-        serious=0.0,
-    ),
-    Loss(
-        "leaking",
-        "documents",
-        "Documents that share a passage with a target are trained on: {names}. Losses there may"
-        " show text learnt by heart; add clean: [decontaminate] to leave them out.",
-        serious=LEAKING,
-    ),
-    Loss(
-        "bytes_contaminated",
-        "bytes_cleaned",
-        "Text that shares a passage with a target was left out: {names}.",
-    ),
-    Loss(
-        "empty",
-        "read",
-        "Rows without text, or questions without an answer, were left out: {names}.",
-    ),
-    Loss(
-        "altered",
-        "read",
-        "Rows with characters that are no text (null bytes, broken pairs) had them replaced:"
-        " {names}.",
-        serious=0.01,
-    ),
-    Loss(
-        "bytes_duplicates",
-        "bytes_cleaned",
-        "Text that stands there before was left out (exact-duplicates): {names}.",
-        serious=inf,
-    ),
-    Loss(
-        "bytes_repeated_lines",
-        "bytes_cleaned",
-        "Long lines that stand there before were left out (repeated-lines): {names}.",
-        serious=inf,
-    ),
-    Loss(
-        "repeats",
-        "documents",
-        "Documents that stand there before were left in: {names}. Add clean: [exact-duplicates] to"
-        " take each once.",
-        serious=MUCH,
-    ),
-    Loss(
-        "unreadable",
-        "read",
-        "Rows whose molecule cannot be read were left out: {names}.",
-    ),
-    Loss(
-        "contradicting",
-        "ids",
-        "Rows of one id disagree on the label; their majority decided, or nothing did: {names}.",
-        serious=0.05,
-    ),
-)
 
 
 def corpus_caveats(
@@ -160,33 +66,12 @@ def _lost(counts: Counts, loss: Loss) -> list[Caveat]:
     """The domains and targets that lost something for one reason."""
     shares = {}
     for name, entry in counts.items():
-        cleaning = _left_in(entry.get("cleaning", {}))
-        whole = cleaning.get(loss.of, 0)
-        if whole:
-            shares[name] = cleaning.get(loss.count, 0) / whole
+        shares[name] = share_of(counted_text(entry.get("cleaning", {})), loss)
     names = _largest(shares, 0.0)
     if not names:
         return []
     serious = max(shares.values()) > loss.serious
     return [Caveat(loss.words.format(names=names), serious)]
-
-
-def _left_in(cleaning: Mapping[str, Any]) -> dict[str, Any]:
-    """The counts, with what was left in, and with the text that the steps of cleaning met.
-
-    Where it is not said how many documents that share a passage went, all did. The steps meet the
-    documents up to the last one of the sample: fewer than were read.
-    """
-    contaminated = cleaning.get("contaminated", 0)
-    dropped = cleaning.get("dropped_contaminated", contaminated)
-    counts = {**cleaning, "leaking": contaminated - dropped}
-    if not dropped:
-        counts["bytes_contaminated"] = 0
-    if not cleaning.get("bytes_duplicates", 0):
-        counts["repeats"] = cleaning.get("duplicates", 0)
-    met = [cleaning.get("bytes", 0), counts.get("bytes_contaminated", 0)]
-    met += [cleaning.get(key, 0) for key in ("bytes_duplicates", "bytes_repeated_lines")]
-    return counts | {"bytes_cleaned": sum(met)}
 
 
 def _broken_files(counts: Counts) -> list[Caveat]:
@@ -317,10 +202,7 @@ def _largest(shares: Mapping[str, float], least: float) -> str:
     over = [(share, name) for name, share in shares.items() if share > least]
     names = []
     for share, name in sorted(over, reverse=True):
-        percent = f"{share:.0%}"
-        if share < 0.01:
-            percent = f"{max(100 * share, 1e-4):.1g}%"
-        names.append(f"{name} ({percent})")
+        names.append(f"{name} ({in_words(share)})")
     return _listed(names)
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from mixwright.proposals.export import FORMATS
 from mixwright.proposals.export.blend import FAULTS
+from mixwright.report.answer import command, export_line
 from mixwright.report.caveats import Caveat
-from mixwright.report.frame import bullets, section, text
+from mixwright.report.frame import bullets, note, part, table, text
 
 # How notes begin that a reader of the report should know.
 SERIOUS = ("dropped", *FAULTS)
@@ -45,8 +47,25 @@ def read_exports(files: Sequence[str]) -> Exported:
     return Exported(tuple(lines), tuple(caveats))
 
 
-def exports_section(lines: Sequence[str]) -> str:
-    """Returns the section of the files; empty where there are none."""
-    if not lines:
-        return ""
-    return section("Files for trainers", bullets(map(text, lines)))
+def exports_section(lines: Sequence[str], file: str) -> str:
+    """Returns what hands a mixture to a trainer, as HTML.
+
+    Args:
+        lines: of files that the study wrote, a sentence each.
+        file: of the mixture, for the line that writes others; empty: there is none.
+    """
+    content = part("Files that this study wrote", bullets(map(text, lines)) if lines else "")
+    if not file:
+        return content
+    rows = []
+    for name, kind in FORMATS.items():
+        rows.append([escape(name), escape(kind.purpose), f"<code>{escape(kind.suffix)}</code>"])
+    formats = table(["format", "trainer", "suffix"], rows, "Formats of mixwright export")
+    reading = note(
+        "FORMAT is one of those below. What a trainer reads of it is printed, with what it would"
+        " leave out; --sources maps domains to prepared data, where the trainer names files."
+    )
+    return (
+        f"{content}{command([export_line(file)], 'export')}{reading}"
+        f"<details><summary>All {len(rows)} formats</summary>{formats}</details>"
+    )

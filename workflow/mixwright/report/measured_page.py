@@ -1,56 +1,70 @@
 """Lays out what measured runs teach as one HTML page, in the look of the report."""
 
-from collections.abc import Iterable, Sequence
-from html import escape
-from math import isnan
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mixwright.files import written
 from mixwright.learners import Metric
-from mixwright.report.figures import MEASURED
-from mixwright.report.figures.ranks import HELD_OUT
-from mixwright.report.frame import (
-    bullets,
-    document,
-    drawn,
-    embedded,
-    heading,
-    note,
-    section,
-    sources,
-    table,
-    text,
-)
+from mixwright.progress import say
+from mixwright.report import measured_tables as tables
+from mixwright.report.answer import answer_section, caveat_list
+from mixwright.report.drawings import Drawn, embedded, with_figures
+from mixwright.report.explorer.explorer import explorer_section
+from mixwright.report.exported import exports_section
+from mixwright.report.frame import bullets, document, note, part, text
 from mixwright.report.measured_summary import Measured
+from mixwright.report.origin import origin_section
 from mixwright.report.perturbed_summary import Perturbed
 from mixwright.report.predictions import predicted_by_each, weights_table
 from mixwright.report.proposed import Proposed
+from mixwright.report.room import with_room
+from mixwright.report.sections import in_order
 from mixwright.study.study import Study
+
+NO_SURFACE = (
+    "There is nothing to try out here: runs around one mixture, with more and with less of one"
+    " domain each, give laws of single amounts there, and say nothing of mixtures far from it."
+)
+NO_MIXER = "There is nothing to try out here: no mixer of this study predicts mixtures by a law."
 
 
 def write_page(
-    summary: Measured | Perturbed, provenance: dict[str, Any], figures: Sequence[Path], html: Path
+    summary: Measured | Perturbed,
+    provenance: dict[str, Any],
+    figures: Sequence[Path],
+    html: Path,
+    settings: str = "",
+    commands: tuple[str, ...] = (),
 ) -> None:
     """Writes the page.
 
     Args:
         summary: what it says.
         provenance: study, data and software behind it.
-        figures: SVG files, named as in MEASURED.
+        figures: SVG files, named as in MEASURED, with their numbers beside them.
         html: file of the page.
+        settings: what `mixwright.report.origin.configuration` returns.
+        commands: what `mixwright.report.origin.commands` returns.
     """
-    titles = {name: entry.title for name, entry in MEASURED.items()}
-    notes = [text(sentence) for sentence in summary.notes]
-    body = [
-        heading(summary.study, summary.headline, summary.detail),
-        _results(summary),
-        drawn(embedded(figures, titles)),
-        section("What to keep in mind", bullets(notes)),
-        sources(provenance),
-    ]
+    contents = _of_swarm(summary) if isinstance(summary, Measured) else _perturbed(summary)
+    file = (
+        summary.answer.file or f"results/{summary.study}/mixtures/{summary.proposals[0].name}.json"
+    )
+    contents["export"] = exports_section(summary.exports, file)
+    contents["caveats"] = caveat_list(summary.caveats)
+    contents["provenance"] = origin_section(provenance, settings, commands)
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
+
+    def page(drawn: Sequence[Drawn]) -> str:
+        body = answer + in_order(with_figures(contents, drawn))
+        return document(summary.study, body)
+
+    text_of_page, omitted = with_room(page, embedded(figures), "beside this page")
+    for figure in omitted:
+        say(f"{html}: without the figure {figure.name}, which is large; its file stands beside it")
     with written(html) as partial:
-        partial.write_text(document(summary.study, "".join(body)), encoding="utf-8")
+        partial.write_text(text_of_page, encoding="utf-8")
 
 
 def public_files(study: Study) -> dict[str, str]:
@@ -62,11 +76,33 @@ def public_files(study: Study) -> dict[str, str]:
     return files
 
 
-def _results(summary: Measured | Perturbed) -> str:
-    proposals = _proposals(summary.proposals, summary.metric)
-    if isinstance(summary, Measured):
-        return proposals + _ranks(summary) + _published(summary)
-    return proposals + _optimum(summary) + _ladder(summary)
+def _of_swarm(summary: Measured) -> dict[str, str]:
+    """The sections of a swarm, by their keys."""
+    explore = note(text(NO_MIXER))
+    if summary.explorer is not None:
+        explore = explorer_section(summary.explorer)
+    limits = [*summary.limits, tables.region_sentence(summary)]
+    return {
+        "explore": explore,
+        "data": tables.data(summary),
+        "targets": tables.targets(summary) + _proposals(summary.proposals, summary.metric),
+        "next": bullets(map(text, _next(summary))),
+        "limits": bullets(map(text, filter(None, limits))),
+        "trade-offs": tables.published(summary),
+        "evidence": tables.ranks(summary),
+    }
+
+
+def _perturbed(summary: Perturbed) -> dict[str, str]:
+    """The sections of perturbation runs, by their keys."""
+    sentences = bullets(map(text, summary.detail))
+    return {
+        "explore": note(text(NO_SURFACE)),
+        "targets": _proposals(summary.proposals, summary.metric),
+        "trade-offs": part("The best budget", tables.optimum(summary), summary.movement)
+        + sentences,
+        "mechanism": tables.ladder(summary),
+    }
 
 
 def _proposals(proposals: Sequence[Proposed], metric: Metric) -> str:
@@ -76,97 +112,16 @@ def _proposals(proposals: Sequence[Proposed], metric: Metric) -> str:
     sentences = [text(proposal.sentence) for proposal in proposals]
     content = weights_table(proposals) + bullets(sentences)
     content += predicted_by_each(proposals, metric)
-    return section("The proposals", content)
+    return part("The proposals", content)
 
 
-def _ranks(summary: Measured) -> str:
-    """A row a mixer: its rank correlations on every set of runs, and squared errors on two."""
-    sets = list(dict.fromkeys(summary.ranks.test))
-    rows = []
-    for mixer, part in summary.ranks.groupby("mixer", sort=False):
-        results = {str(row.test): row for row in part.itertuples()}
-        cells = [str(mixer)]
-        for name in sets:
-            result = results[name]
-            cells.append(f"{100 * result.spearman:.1f} / {100 * result.goal:.1f}")
-        for name in sets[:2]:
-            error = results[name].mse
-            cells.append("" if isnan(error) else f"{error:.4f}")
-        rows.append(cells)
-    heads = ["mixer", *sets, *(f"squared error, {name}" for name in sets[:2])]
-    reading = (
-        "Each cell shows Spearman x 100 of predicted and measured values:"
-        f" mean of all targets / mean of the goal's targets ({', '.join(summary.targets)})."
-        f" The set '{HELD_OUT}' is the cross-validation inside the swarm."
+def _next(summary: Measured) -> list[str]:
+    """What to do with the answer."""
+    steps = []
+    if summary.runs_needed:
+        steps.append(summary.runs_needed)
+    steps.append(
+        "To test a proposal, train the same model on it and on natural's mixture, with the same"
+        " tokens and seeds, and compare their losses on the targets."
     )
-    return section("Which mixer ranks unseen runs best", _table(heads, rows, reading))
-
-
-def _published(summary: Measured) -> str:
-    """A row a mixture, published or proposed; a column a mixer's prediction."""
-    if summary.published.empty:
-        return ""
-    mixers = sorted(set(summary.published.mixer))
-    rows = []
-    for (origin, mixture), part in summary.published.groupby(["origin", "mixture"], sort=False):
-        results = {str(row.mixer): row for row in part.itertuples()}
-        name = f"{mixture}, published" if origin == "published" else f"{mixture}'s proposal"
-        cells = [name]
-        for mixer in mixers:
-            cells.append(f"{results[mixer].goal:.3f} ({results[mixer].goal_rank})")
-        rows.append(cells)
-    unit = summary.metric.unit
-    reading = (
-        f"Each cell shows what a mixer (column) predicts on the goal's targets, {unit},"
-        " and in brackets the mixture's place."
-        " Nothing was trained on these mixtures."
-    )
-    content = _table(["mixture", *mixers], rows, reading)
-    return section("Published mixtures beside the proposals", content)
-
-
-def _optimum(summary: Perturbed) -> str:
-    """A row a domain: its amount in every proposal and published optimum."""
-    origins = list(dict.fromkeys(zip(summary.optimum.origin, summary.optimum.mixer, strict=True)))
-    amounts = summary.optimum.set_index(["origin", "mixer", "domain"]).amount
-    heads = ["domain"]
-    for origin, mixer in origins:
-        heads.append(mixer if origin == "proposed" else f"published, {mixer}")
-    rows = []
-    for domain in dict.fromkeys(summary.optimum.domain):
-        cells = [domain]
-        for origin, mixer in origins:
-            cells.append(f"{amounts[origin, mixer, domain]:.4f}")
-        rows.append(cells)
-    reading = (
-        "Amounts are in units of the base run's, at its total of"
-        f" {summary.tokens / 1e9:.4g} B tokens; published optima are at their own totals."
-    )
-    return section("The best budget", _table(heads, rows, reading))
-
-
-def _ladder(summary: Perturbed) -> str:
-    """A row a scale: its total and every domain's weight."""
-    if summary.ladder.empty:
-        return ""
-    names = list(dict.fromkeys(summary.ladder.domain))
-    rows = []
-    for (step, total), part in summary.ladder.groupby(["step", "total"]):
-        weights = part.set_index("domain").weight
-        cells = [f"{step:g}", f"{total / 1e9:.5g}"]
-        for name in names:
-            cells.append(f"{100 * weights[name]:.1f}")
-        rows.append(cells)
-    reading = (
-        "Steps 0 and 1 are published. Every step multiplies the tokens of a domain by"
-        " the domain's own factor. Weights are in percent."
-    )
-    return section("Other scales", _table(["step", "B tokens", *names], rows, reading))
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], reading: str) -> str:
-    """A table of plain text, with a note on how to read it."""
-    escaped = []
-    for row in rows:
-        escaped.append(map(escape, row))
-    return table(map(escape, heads), escaped) + note(text(reading))
+    return steps

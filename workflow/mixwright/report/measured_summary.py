@@ -4,22 +4,29 @@ The summary is plain sentences and three tables: rank correlations, runs needed,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from mixwright.learners import Metric
+from mixwright.learners import LOSS, Metric
+from mixwright.report.answer import Answer
+from mixwright.report.caveats import Caveat
+from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.figures import as_listed, published, ranks
 from mixwright.report.figures import subsets as runs_needed
 from mixwright.report.frame import in_percent
+from mixwright.report.limits import limits_of
+from mixwright.report.measured_answer import answer_of_swarm, given_up
 from mixwright.report.proposed import Proposed, in_order, listed
 from mixwright.report.results import NO_TABLE, Records
 from mixwright.study.study import Study
-from mixwright.trust.intervals import fisher_interval
-from mixwright.trust.shown import readout_of
+from mixwright.trust.intervals import REFERENCE, fisher_interval
+from mixwright.trust.shown import in_units, readout_of
 from mixwright.trust.tests import INFORMATIVE
 
+NO_SURFACES: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 NOTES = (
     "Nothing was trained. The losses are those that others measured,"
     " and mixtures are compared by predictions at the swarm's scale.",
@@ -42,6 +49,14 @@ class Measured:
     proposals: tuple[Proposed, ...]  # the chosen mixer's first
     regions: Records  # what mixwright.trust.region.find_region returns, by mixer
     notes: tuple[str, ...]
+    # target -> mixture that was proposed -> what the chosen mixer predicts of it, in its own unit
+    predicted: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)  # target -> what its numbers are
+    limits: tuple[str, ...] = ()  # a sentence a bound that the chosen mixture touches
+    exports: tuple[str, ...] = ()  # a sentence a trainer's file
+    explorer: Explorer | None = None
+    # what the file of the chosen mixer's surface holds; empty: there is none
+    surface: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def proposal(self) -> Proposed:
@@ -58,7 +73,34 @@ class Measured:
         return [self.chosen, *others]
 
     @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """The notes, in their order; none of them turns the answer over."""
+        return tuple(Caveat(sentence) for sentence in self.notes)
+
+    @property
+    def answer(self) -> Answer:
+        """What the page says first: the chosen mixer's mixture, and how sure it is."""
+        natural = None
+        if not self.published.empty:
+            rows = self.published[self.published.mixer == self.chosen]
+            of_natural = rows.goal[rows.mixture == REFERENCE]
+            natural = float(of_natural.iloc[0]) if len(of_natural) else None
+        return answer_of_swarm(
+            self.study,
+            self.metric,
+            self.proposals,
+            (self.ranking, self._ranks()),
+            given_up(self.predicted, self.chosen, self.metrics, self.targets),
+            natural,
+        )
+
+    @property
     def headline(self) -> str:
+        """The answer in a sentence."""
+        return self.answer.headline
+
+    @property
+    def ranking(self) -> str:
         """Which mixer was chosen, and which others rank as well as far as these runs can tell."""
         if len(self.alike) == 1:
             return f"{self.chosen} ranks held-out runs best."
@@ -67,7 +109,9 @@ class Measured:
     @property
     def detail(self) -> tuple[str, ...]:
         """The sentences under the headline."""
-        sentences = [self._ranks(), self._runs_needed(), self._optimum(), self._published()]
+        answer = self.answer
+        sentences = [*answer.sure, *answer.costs, self.runs_needed, self.optimum]
+        sentences.append(self._published())
         return tuple(filter(None, sentences))
 
     def as_json(self) -> dict[str, Any]:
@@ -87,7 +131,10 @@ class Measured:
             "proposal": self.proposal.as_json(),
             "proposals": [proposal.as_json() for proposal in self.proposals],
             "unit": self.metric.unit,
-            "notes": list(self.notes),
+            "answer": self.answer.as_json(),
+            "limits": list(self.limits),
+            "exports": list(self.exports),
+            "notes": [*self.exports, *self.notes],
             "ranks": self.ranks.to_dict("records"),
             "subsets": subsets,
             "published": self.published.to_dict("records"),
@@ -114,7 +161,8 @@ class Measured:
             return sentence
         return f"{sentence} On the test runs it is {', '.join(values)}."
 
-    def _runs_needed(self) -> str:
+    @property
+    def runs_needed(self) -> str:
         """The fewest runs from which a mixer ranks as well as the worst one does from all runs.
 
         It must do so on every test set; random and informative subsets count apart.
@@ -142,7 +190,8 @@ class Measured:
             f" {', '.join(needed)}."
         )
 
-    def _optimum(self) -> str:
+    @property
+    def optimum(self) -> str:
         """What the chosen mixer proposes, and how far optima can move at no loss one could tell."""
         weights = sorted(self.proposal.weights.items(), key=lambda pair: -pair[1])
         shares = in_percent(dict(weights), 1)
@@ -173,12 +222,14 @@ class Measured:
         theirs = rows[rows.origin == "published"].sort_values("goal")
         if theirs.empty:
             return ""
+        best = rows.goal[rows.goal_rank == 1].iloc[0]
         predictions = []
         for row in theirs.itertuples():
-            predictions.append(f"{row.mixture} {row.goal:.3f} (place {row.goal_rank})")
+            predictions.append(f"{row.mixture} {row.goal:.3f} ({abs(row.goal - best):.3f} worse)")
         return (
-            f"Its predictions for published mixtures, with their places among {len(rows)}"
-            f" mixtures: {', '.join(predictions)}. Nothing was trained on any of them."
+            f"Its predictions for published mixtures, with how much worse than the best of"
+            f" {len(rows)} mixtures they are: {', '.join(predictions)}. Nothing was trained on any"
+            " of them."
         )
 
 
@@ -190,6 +241,9 @@ def summarise(
     subsets: pd.DataFrame = NO_TABLE,
     regions: Records = (),
     predictions: pd.DataFrame = NO_TABLE,
+    explorer: Explorer | None = None,
+    surfaces: Mapping[str, Mapping[str, Any]] = NO_SURFACES,
+    exports: tuple[str, ...] = (),
 ) -> Measured:
     """Chooses a mixer by cross-validation, and says what the other results say of the choice.
 
@@ -201,6 +255,9 @@ def summarise(
         subsets: the SUBSETS table: rank correlations of fits to fewer runs.
         regions: regions of optima, one a mixer.
         predictions: the PREDICTIONS table: losses of published and proposed mixtures.
+        explorer: of the study's surfaces; None: there are none.
+        surfaces: mixer -> what the file of its surface holds.
+        exports: a sentence a trainer's file.
     """
     targets = study.target_weights
     scored = None
@@ -208,10 +265,12 @@ def summarise(
         scored = as_listed(tests, study)
     if len(subsets):
         subsets = runs_needed.table(as_listed(subsets, study), targets)
+    by_mixture = predictions
     if len(predictions):
         predictions = published.table(predictions, targets, study.metrics)
     correlations = ranks.table(validation, targets, scored, study.metrics)
     chosen = str(correlations.mixer.iloc[0])
+    chosen_record = _record_of(chosen, mixtures)
     return Measured(
         study=str(study.config["study"]),
         chosen=chosen,
@@ -223,7 +282,39 @@ def summarise(
         proposals=in_order(mixtures, list(dict.fromkeys(correlations.mixer))),
         regions=sorted(regions, key=lambda region: region["mixer"]),
         notes=_notes([*regions, *mixtures]),
+        predicted=_predicted(by_mixture, chosen, study.metrics),
+        metrics={target: study.metrics.get(target, LOSS) for target in _measured(by_mixture)},
+        limits=limits_of(study, chosen_record) if chosen_record else (),
+        exports=exports,
+        explorer=explorer,
+        surface=surfaces.get(chosen, {}),
     )
+
+
+def _record_of(mixer: str, mixtures: Records) -> Mapping[str, Any]:
+    """The file of a mixer's proposal; empty where it proposes for several goals."""
+    for record in mixtures:
+        if record["mixer"] == mixer and "goal" not in record:
+            return record
+    return {}
+
+
+def _measured(predictions: pd.DataFrame) -> list[str]:
+    """The targets of a PREDICTIONS table."""
+    return [] if predictions.empty else sorted(predictions.target.unique())
+
+
+def _predicted(
+    predictions: pd.DataFrame, mixer: str, metrics: Mapping[str, Metric]
+) -> dict[str, dict[str, float]]:
+    """Target -> proposed mixture -> what the mixer predicts of it, in the target's unit."""
+    by_target: dict[str, dict[str, float]] = {}
+    if predictions.empty:
+        return by_target
+    rows = predictions[(predictions.mixer == mixer) & (predictions.origin == "proposed")]
+    for row in in_units(rows, ["loss"], metrics).itertuples():
+        by_target.setdefault(str(row.target), {})[str(row.mixture)] = float(row.loss)
+    return by_target
 
 
 def _fewest(rows: pd.DataFrame, bar: pd.Series) -> int | None:

@@ -17,8 +17,7 @@ from mixwright.mixture import digest
 from mixwright.report.answered import as_json as answers_json
 from mixwright.report.by_target import Cell
 from mixwright.report.by_task import TaskRow
-from mixwright.report.figures import FIGURES
-from mixwright.report.frame import embedded
+from mixwright.report.drawings import embedded
 from mixwright.report.page import summary_page
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.study.study import Study
@@ -69,8 +68,7 @@ def write_report(
         table: parquet file of the table of finals, if it is wanted.
         figures: SVG files for the page, named as in FIGURES.
     """
-    titles = {name: entry.title for name, entry in FIGURES.items()}
-    page = summary_page(summary, embedded(figures, titles))
+    page = summary_page(summary, embedded(figures))
     with written(html) as partial:
         partial.write_text(page, encoding="utf-8")
     if json is not None:
@@ -93,7 +91,7 @@ def provenance(study: Study, manifests: Sequence[Mapping[str, Any]] = ()) -> dic
     facts: dict[str, Any] = {"mixwright": __version__, "study hash": digest(study.config)}
     if manifests:
         facts |= _corpus(manifests)
-    return facts | {"python": platform.python_version()} | _versions()
+    return facts | {"python": platform.python_version()} | software()
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -123,6 +121,12 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "data": [asdict(row) for row in summary.data],
         "exports": list(summary.exports),
         "answers": answers_json(summary.answers, summary.proxies_answers),
+        "answer": summary.answer.as_json(),
+        "next": list(summary.next),
+        "limits": list(summary.limits),
+        "cost": [asdict(row) for row in summary.spent],
+        "settings": summary.settings,
+        "commands": list(summary.commands),
         "caveats": [asdict(caveat) for caveat in summary.caveats],
         "signals": summary.signals.to_dict("records"),
         "provenance": dict(summary.provenance),
@@ -219,7 +223,7 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
     return content | {"verdict": difference.verdict}
 
 
-def _versions() -> dict[str, str]:
+def software() -> dict[str, str]:
     """Package -> version, of those that are installed."""
     versions = {}
     for name in VERSIONS:

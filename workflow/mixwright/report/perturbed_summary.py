@@ -11,9 +11,12 @@ from typing import Any
 import pandas as pd
 
 from mixwright.learners import Metric
+from mixwright.report.answer import Answer
+from mixwright.report.caveats import Caveat
 from mixwright.report.figures import ladder as scales
 from mixwright.report.figures import optimum
 from mixwright.report.frame import in_percent
+from mixwright.report.measured_answer import answer_of_perturbations
 from mixwright.report.proposed import Proposed, in_order
 from mixwright.report.results import NO_TABLE, Records
 from mixwright.study.study import Study
@@ -38,6 +41,7 @@ class Perturbed:
     ladder: pd.DataFrame  # what figures.ladder.table returns; empty without published optima
     notes: tuple[str, ...]
     proposals: tuple[Proposed, ...] = ()
+    exports: tuple[str, ...] = ()  # a sentence a trainer's file
 
     @property
     def moved(self) -> pd.Series:
@@ -47,7 +51,24 @@ class Perturbed:
         return shift.groupby(rows.mixer).sum().sort_values(ascending=False, kind="stable")
 
     @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """The notes, in their order; none of them turns the answer over."""
+        return tuple(Caveat(sentence) for sentence in self.notes)
+
+    @property
+    def answer(self) -> Answer:
+        """What the page says first: the mixture of the one mixer, or how much several differ."""
+        return answer_of_perturbations(
+            self.study, self.tokens, self.proposals, self.moved.to_dict()
+        )
+
+    @property
     def headline(self) -> str:
+        """The answer in a sentence."""
+        return self.answer.headline
+
+    @property
+    def movement(self) -> str:
         """How far the first mixer moves from the base mixture, and how far the last."""
         moved = self.moved
         most, least = moved.index[0], moved.index[-1]
@@ -59,7 +80,7 @@ class Perturbed:
     @property
     def detail(self) -> tuple[str, ...]:
         """The sentences under the headline."""
-        return tuple(filter(None, [self._shares(), self._disagreement(), self._ladder()]))
+        return tuple(filter(None, [self._shares(), self._disagreement(), self.ladder_sentence]))
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of `summary.json`."""
@@ -67,7 +88,9 @@ class Perturbed:
             "study": self.study,
             "headline": self.headline,
             "detail": list(self.detail),
-            "notes": list(self.notes),
+            "answer": self.answer.as_json(),
+            "exports": list(self.exports),
+            "notes": [*self.exports, *self.notes],
             "targets": dict(self.targets),
             "tokens": self.tokens,
             "proposals": [proposal.as_json() for proposal in self.proposals],
@@ -97,7 +120,8 @@ class Perturbed:
             f" to {row.max():.2f} ({row.idxmax()}) times the base run's amount."
         )
 
-    def _ladder(self) -> str:
+    @property
+    def ladder_sentence(self) -> str:
         """Where the ladder leads, and the two domains whose weights it changes most."""
         if self.ladder.empty:
             return ""
@@ -124,6 +148,7 @@ def summarise(
     mixtures: Records,
     design: pd.DataFrame,
     ladder: pd.DataFrame = NO_TABLE,
+    exports: tuple[str, ...] = (),
 ) -> Perturbed:
     """Sets the proposals beside each other and beside published optima; nothing is chosen.
 
@@ -132,6 +157,7 @@ def summarise(
         mixtures: its proposals.
         design: the DESIGN table of the runs.
         ladder: the LADDER table of published optima and their extrapolation, if there are any.
+        exports: a sentence a trainer's file.
     """
     doubtful: tuple[str, ...] = ()
     published = None
@@ -150,4 +176,5 @@ def summarise(
         ladder=table,
         notes=(NOTHING_TRAINED, *doubtful, *dict.fromkeys(notes)),
         proposals=in_order(mixtures, ()),
+        exports=exports,
     )

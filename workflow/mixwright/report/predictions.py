@@ -60,7 +60,7 @@ def predicted_gains(
         " runs and the error on held-out runs, but not what larger models do differently."
         " No final model was used."
     )
-    return table(heads, rows) + note(reading)
+    return table(heads, rows, "What each mixer predicts of its own proposal") + note(reading)
 
 
 def predicted_losses(
@@ -97,7 +97,8 @@ def predicted_losses(
         f"Predicted of each mixer's proposal, {where}, for the proxies' size and length;"
         " in brackets 95% of the refits, where there are any."
     )
-    return table(["mixer", *map(escape, heads)], rows) + note(escape(reading))
+    caption = "What each mixer predicts of its own proposal, target by target"
+    return table(["mixer", *map(escape, heads)], rows, caption) + note(escape(reading))
 
 
 def weights_table(proposals: Sequence[Proposed]) -> str:
@@ -117,7 +118,7 @@ def weights_table(proposals: Sequence[Proposed]) -> str:
     reading = (
         "Weights in percent; in brackets the weights of 95% of the refits, where there are any."
     )
-    return table(heads, rows) + note(reading)
+    return table(heads, rows, "Weights of the proposals, percent") + note(reading)
 
 
 def _in_unit(unit: str) -> str:
@@ -149,7 +150,7 @@ def signed(value: float) -> str:
 def _gain(ends: Intervals, metric: Metric) -> str:
     """The predicted gain with its interval; where the runs cannot tell, their verdict alone."""
     if str(ends.get("verdict", "")).startswith(CANNOT):
-        return escape(ends["verdict"])
+        return f'<span class="words">{escape(ends["verdict"])}</span>'
     gain = ends["gain"]
     # A gain is what a loss falls by, and what an accuracy rises by.
     sign = 1 if metric.higher else -1

@@ -5,25 +5,18 @@ from html import escape
 from pathlib import Path
 
 from mixwright.files import written
+from mixwright.report.answer import answer_section, caveat_list
 from mixwright.report.answered import answers_section
+from mixwright.report.cost import cost_section
+from mixwright.report.drawings import embedded, with_figures
+from mixwright.report.evidence import backtest_part, noise_part, ranks_part, transfer_part
+from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
-from mixwright.report.figures import FIGURES
-from mixwright.report.frame import (
-    bullets,
-    document,
-    drawn,
-    embedded,
-    heading,
-    in_percent,
-    note,
-    section,
-    sources,
-    table,
-    text,
-)
-from mixwright.report.page import backtest_section, caveat_box, other_caveats, transfer_section
-from mixwright.report.predictions import predicted_by_each, ranged, weights_table
+from mixwright.report.frame import bullets, document, in_percent, note, part, table, text
+from mixwright.report.origin import origin_section
+from mixwright.report.predictions import predicted_by_each, weights_table
 from mixwright.report.proposals_summary import Proposals
+from mixwright.report.sections import in_order
 from mixwright.report.your_data import data_section
 
 
@@ -33,7 +26,7 @@ def write_page(summary: Proposals, html: Path, figures: Sequence[str] = ()) -> N
     Args:
         summary: what it says.
         html: file of the page; it needs no other file.
-        figures: SVG files, named as in FIGURES.
+        figures: SVG files, named as in FIGURES, with their tables beside them.
     """
     with written(html) as partial:
         partial.write_text(page(summary, figures), encoding="utf-8")
@@ -41,24 +34,29 @@ def write_page(summary: Proposals, html: Path, figures: Sequence[str] = ()) -> N
 
 def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
     """Returns the page; arguments as of `write_page`."""
-    titles = {name: entry.title for name, entry in FIGURES.items()}
-    parts = [
-        heading(summary.study, summary.headline, summary.detail),
-        caveat_box(summary.caveats),
-        section("The proposals", _proposals(summary)),
-        _predicted(summary),
-        section("Which mixer ranks held-out proxies best", _ranks(summary)),
-        answers_section((), summary.answers, ()),
-        backtest_section(summary.backtest),
-        transfer_section(summary.transfer),
-        section("What next", bullets(map(text, summary.next))),
-        exports_section(summary.exports),
-        data_section(summary.data, summary.chosen),
-        drawn(embedded(figures, titles)),
-        other_caveats(summary.caveats),
-        sources(summary.provenance),
-    ]
-    return document(summary.study, "".join(parts))
+    unit = "tokens" if summary.learner.sized else "rows"
+    contents = {
+        "explore": explorer_section(summary.explorer) if summary.explorer else "",
+        "data": data_section(summary.data, summary.chosen, summary.lost_targets, unit),
+        "targets": _proposals(summary) + _judged(summary),
+        "next": bullets(map(text, summary.next)),
+        "limits": bullets(map(text, summary.limits)) if summary.limits else "",
+        "export": exports_section(summary.exports, summary.answer.file),
+        "evidence": (
+            ranks_part(summary.ranks)
+            + _predicted(summary)
+            + backtest_part(summary.backtest)
+            + transfer_part(summary.transfer)
+            + noise_part(summary.signals)
+        ),
+        "tasks": answers_section((), summary.answers, ()),
+        "cost": cost_section(0, summary.spent),
+        "caveats": caveat_list(summary.caveats),
+        "provenance": origin_section(summary.provenance, summary.settings, summary.commands),
+    }
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
+    body = answer + in_order(with_figures(contents, embedded(figures)))
+    return document(summary.study, body)
 
 
 def _proposals(summary: Proposals) -> str:
@@ -69,19 +67,16 @@ def _proposals(summary: Proposals) -> str:
         for line in proposal.notes:
             notes += f"<small>{text(line)}</small>"
         sentences.append(f"{text(proposal.sentence)}.{notes}")
-    return weights_table(summary.proposals) + bullets(sentences)
+    return part("The proposals", weights_table(summary.proposals) + bullets(sentences))
 
 
 def _predicted(summary: Proposals) -> str:
-    """Each mixer's prediction of its own proposal, and one mixer's of all proposals."""
+    """Each mixer's prediction of its own proposal."""
     loss = summary.learner.loss
     # Where targets have several units, the proposals know them.
     unit = "" if summary.learner.chosen else loss.unit
     content = predicted_by_each(summary.proposals, loss, unit)
-    if not content:
-        return ""
-    content = section("What the proxies predict", content)
-    return content + _judged(summary)
+    return part("What the proxies predict", content)
 
 
 def _judged(summary: Proposals) -> str:
@@ -103,17 +98,4 @@ def _judged(summary: Proposals) -> str:
         " A fit thinks best of its own proposal."
     )
     title = "All proposals by one fit, target by target"
-    return section(title, table(heads, rows) + note(text(reading)))
-
-
-def _ranks(summary: Proposals) -> str:
-    """A row a mixer: its rank correlation on held-out proxies, with its interval."""
-    rows = []
-    for mixer, rank in summary.ranks.items():
-        interval = ranged({"value": rank.value, "low": rank.low, "high": rank.high}, 2)
-        rows.append([escape(mixer), interval])
-    reading = (
-        "Rank correlation of predicted and measured loss on proxies that the mixer was not"
-        " fitted to, with its 95% interval. Mixers whose intervals overlap rank alike."
-    )
-    return table(["mixer", "held-out rank correlation"], rows) + note(reading)
+    return part(title, table(heads, rows, title) + note(text(reading)))

@@ -9,18 +9,24 @@ import numpy as np
 import pandas as pd
 
 from mixwright import mixers
-from mixwright.corpus.counts import extents
+from mixwright.corpus.counts import Extent, extents
 from mixwright.files import plain
 from mixwright.learners import Learner
+from mixwright.report.answer import NO_ANSWER, Answer
+from mixwright.report.answer_of_proposals import answer_of_proposals
 from mixwright.report.answered import ProxyAnswers, of_proxies, question_caveats
 from mixwright.report.answered import as_json as answers_json
 from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.cost import Spent
+from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
+from mixwright.report.limits import limits_of
+from mixwright.report.next_steps import after_proposals
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
 from mixwright.report.split_caveats import split_caveats
-from mixwright.report.your_data import DataRow, data_rows
+from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
 from mixwright.trust.noise import target_signals
@@ -58,6 +64,15 @@ class Proposals:
     data: tuple[DataRow, ...] = ()  # a row a domain, where text was read
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
     answers: tuple[ProxyAnswers, ...] = ()  # of the swarm, a row a target of questions
+    # what the page says first, with the mixture to copy
+    answer: Answer = NO_ANSWER
+    limits: tuple[str, ...] = ()  # which bounds hold the proposal back, a sentence each
+    lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
+    signals: pd.DataFrame | None = None  # what mixwright.trust.noise.target_signals returns
+    spent: tuple[Spent, ...] = ()  # what each stage took
+    settings: str = ""  # the study's keys that are not their defaults, as YAML
+    commands: tuple[str, ...] = ()  # lines of a shell that make the page again
+    explorer: Explorer | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of the JSON beside the page; what is unknown is null."""
@@ -80,6 +95,11 @@ class Proposals:
             "data": [asdict(row) for row in self.data],
             "exports": list(self.exports),
             "answers": answers_json((), self.answers),
+            "answer": self.answer.as_json(),
+            "limits": list(self.limits),
+            "cost": [asdict(row) for row in self.spent],
+            "settings": self.settings,
+            "commands": list(self.commands),
             "caveats": [asdict(caveat) for caveat in self.caveats],
             "provenance": dict(self.provenance),
         }
@@ -120,7 +140,11 @@ def summarise(
     targets = study.target_weights
     ranked = ranks(validation, targets)
     proposals = in_order(mixtures, list(ranked))
-    headline, detail, chosen = conclude(proposals, ranked)
+    conclusion = conclude(proposals, ranked)
+    headline, detail, chosen = conclusion
+    learner = learner_of(study)
+    judgement = judge(study, proposals, ranked, fits)
+    runs = design.run[design.role == "swarm"].nunique()
     sizes = extents(domains)
     signals = target_signals(design, minimised_losses(losses, study.chosen))
     caveats = [
@@ -137,15 +161,24 @@ def summarise(
         proposals=proposals,
         ranks=ranked,
         targets=targets,
-        next=_next(study, proposals, chosen),
+        next=(
+            *after_proposals(study, proposals, chosen, int(runs)),
+            *_next(study, proposals, chosen),
+        ),
         caveats=serious_first(caveats),
         provenance=dict(provenance or {}) | {"proxy runs": int(design.run.nunique())},
-        learner=learner_of(study),
-        judgement=judge(study, proposals, ranked, fits),
+        learner=learner,
+        judgement=judgement,
         backtest=backtest or {},
         transfer=transfer or {},
-        data=data_rows(domains, mixtures, chosen),
+        data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_proxies(design, losses),
+        answer=answer_of_proposals(
+            study, learner, proposals, conclusion, judgement.losses if judgement else {}
+        ),
+        limits=_limits(study, mixtures, proposals, chosen, sizes),
+        lost_targets=target_lines(texts or {}),
+        signals=signals,
     )
 
 
@@ -210,6 +243,22 @@ def judge(
         losses[proposal.name] = {str(target): value for target, value in shown[number].items()}
         means[proposal.name] = float(goal[number])
     return Judgement(name, losses, means)
+
+
+def _limits(
+    study: Study,
+    mixtures: Records,
+    proposals: Sequence[Proposed],
+    chosen: str,
+    sizes: Mapping[str, Extent],
+) -> tuple[str, ...]:
+    """What limits the proposal that is named; where none is, what limits the first."""
+    name = proposals[0].name if chosen == "natural" else chosen
+    for record in mixtures:
+        if Proposed.of(record).name == name:
+            lines = limits_of(study, record, sizes)
+            return (f"Of the mixture of {name}:", *lines) if chosen == "natural" else lines
+    return ()
 
 
 def _rank(ranked: Mapping[str, Interval]) -> str:

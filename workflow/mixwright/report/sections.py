@@ -24,6 +24,19 @@ SECTIONS = {
     "caveats": "What to keep in mind",
     "provenance": "Where this comes from",
 }
+# what the list of links calls it, where its heading is long
+LINKS = {
+    "explore": "Try a mixture",
+    "limits": "Limits",
+    "export": "Hand over",
+    "trade-offs": "Trade-offs",
+    "evidence": "Evidence",
+    "mechanism": "Mechanism",
+    "finals": "Final models",
+    "cost": "Cost",
+    "caveats": "Caveats",
+    "provenance": "Provenance",
+}
 
 
 def in_order(contents: Mapping[str, str]) -> str:
@@ -43,6 +56,6 @@ def in_order(contents: Mapping[str, str]) -> str:
     for key, title in SECTIONS.items():
         content = contents.get(key, "")
         if content:
-            links += f'<a href="#{key}">{escape(title)}</a>'
+            links += f'<a href="#{key}">{escape(LINKS.get(key, title))}</a>'
             sections += f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>'
     return f'<nav aria-label="Sections">{links}</nav>{sections}'

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mixwright.corpus.counts import extents
-from mixwright.errors import counted
+from mixwright.corpus.counts import Extent, extents
 from mixwright.learners import TEXT, Learner
+from mixwright.report.answer import NO_ANSWER, Answer
+from mixwright.report.answer_of_finals import answer_of_finals
 from mixwright.report.answered import (
     FinalAnswers,
     ProxyAnswers,
@@ -24,12 +25,17 @@ from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.by_task import TaskRow
 from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
 from mixwright.report.comparison import Comparison, compare, objective
+from mixwright.report.conclusion import conclude, method_of
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.cost import Spent
+from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
+from mixwright.report.limits import limits_of
+from mixwright.report.next_steps import after_finals
 from mixwright.report.results import Records
 from mixwright.report.split_caveats import split_caveats
 from mixwright.report.totals import totals
-from mixwright.report.your_data import DataRow, data_rows
+from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
@@ -94,6 +100,15 @@ class Summary:
     tasks: tuple[TaskRow, ...] = ()  # of lm-evaluation-harness
     answers: tuple[FinalAnswers, ...] = ()  # a row a target of questions and a number
     proxies_answers: tuple[ProxyAnswers, ...] = ()
+    # what the page says first, with the mixture to copy
+    answer: Answer = NO_ANSWER
+    next: tuple[str, ...] = ()  # what to do with it, a sentence each
+    limits: tuple[str, ...] = ()  # which bounds hold the mixture back, a sentence each
+    lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
+    spent: tuple[Spent, ...] = ()  # what each stage took
+    settings: str = ""  # the study's keys that are not their defaults, as YAML
+    commands: tuple[str, ...] = ()  # lines of a shell that make the page again
+    explorer: Explorer | None = None
 
     def arm(self, mixer: str) -> ArmSummary:
         """Returns the summary of one mixer's mixture."""
@@ -144,7 +159,8 @@ def summarise(
     targets, learner = study.target_weights, learner_of(study)
     comparison = compare(scores, targets, learner, documents)
     cells = by_target(scores, targets, learner, documents, mixtures)
-    headline, detail, chosen = conclude(comparison.without(_references(study, comparison)))
+    candidates = comparison.without(_references(study, comparison))
+    headline, detail, chosen = conclude(candidates)
     signals = target_signals(design, minimised_losses(losses, study.chosen))
     sizes = extents(domains)
     caveats = [
@@ -177,100 +193,39 @@ def summarise(
         by_target=cells,
         backtest=backtest or {},
         transfer=transfer or {},
-        data=data_rows(domains, mixtures, chosen),
+        data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_finals(scores, study.learner, documents),
         proxies_answers=of_proxies(design, losses),
+        answer=answer_of_finals(study, learner, candidates, detail, cells, mixtures, chosen),
+        next=after_finals(study, candidates, chosen),
+        limits=_limits(study, mixtures, candidates, chosen, sizes),
+        lost_targets=target_lines(texts or {}),
     )
 
 
-def conclude(comparison: Comparison) -> tuple[str, tuple[str, ...], str]:
-    """Returns the headline, the sentences under it, and the mixer to use.
-
-    The best of several mixers must win by an interval that is widened for the choice among them
-    (Bonferroni).
-    """
-    best = str(comparison.means.index[0])
-    rivals = len(comparison.distinct) - 1
-    gap = comparison.difference(best, REFERENCE, comparisons=max(rivals, 1))
-    if gap.verdict == "better":
-        return f"Use the mixture of {best}.", _of_winner(comparison, gap, rivals), best
-    headline, sentence = _of_no_winner(gap, rivals)
-    return headline, (sentence,), REFERENCE
-
-
-def _of_winner(comparison: Comparison, gap: Difference, rivals: int) -> tuple[str, ...]:
-    """The sentences under the headline that names the best mixer."""
-    best = gap.arm
-    sentences = [f"Its final models are {gap.sentence}{_widened(rivals)}."]
-    if "uniform" in comparison.values.index and best != "uniform":
-        against = comparison.difference(best, "uniform")
-        sentences.append(f"The mixture is {against.sentence}; uniform needs no proxies.")
-    level = []
-    for arm in comparison.means.index[1:]:
-        verdict = comparison.difference(str(arm), best).verdict
-        if verdict in ("not distinguishable", "identical"):
-            level.append(str(arm))
-    if level:
-        sentences.append(f"It is not distinguishable from: {', '.join(level)}.")
-    return tuple(sentences)
-
-
-def _of_no_winner(gap: Difference, rivals: int) -> tuple[str, str]:
-    """The headline and the sentence under it, where natural is kept."""
-    title = gap.metric.title
-    higher = gap.metric.higher
-    if gap.verdict == "identical":
-        direction = "higher" if higher else "lower"
-        sentence = f"No other mixture reached a {direction} {title} on the targets."
-        return "Keep the natural mixture.", sentence
-    extreme = "highest" if higher else "lowest"
-    start = f"The {extreme} {title} is {gap.arm}'s"
-    if gap.verdict == "undecided":
-        return "Too few seeds to choose a mixture.", f"{start}: {gap.sentence}."
-    side = "above" if higher else "below"
-    difference = f"{abs(gap.value):.3f} {gap.metric.unit} {side} natural"
-    interval = f"[{gap.low:+.3f}, {gap.high:+.3f}]{_widened(rivals)}"
-    sentence = (
-        f"{start}, {difference}, {interval}. The interval contains zero, so this may be luck."
-    )
-    return "No mixture is clearly better than natural.", sentence
-
-
-def _widened(comparisons: int) -> str:
-    if comparisons < 2:
-        return ""
-    return f" (interval widened for {comparisons} comparisons)"
+def _limits(
+    study: Study,
+    mixtures: Records,
+    comparison: Comparison,
+    chosen: str,
+    sizes: Mapping[str, Extent],
+) -> tuple[str, ...]:
+    """What limits the mixture to use; where that is natural, what limits the best of the others."""
+    names = [chosen]
+    if chosen == REFERENCE:
+        names = [str(arm) for arm in comparison.means.index if arm != REFERENCE]
+    for mixture in mixtures:
+        if names and mixture["mixer"] == names[0] and "goal" not in mixture:
+            lines = limits_of(study, mixture, sizes)
+            if chosen == REFERENCE:
+                return (f"Of the mixture of {names[0]}, the best of the others:", *lines)
+            return lines
+    return ()
 
 
 def proxy_tokens(design: pd.DataFrame, roles: Sequence[str]) -> int:
     """Returns the training tokens of all runs of these roles."""
     return int(design[design.role.isin(list(roles))].drop_duplicates("run").tokens.sum())
-
-
-def method_of(comparison: Comparison) -> str:
-    """Says what the intervals are."""
-    scope = (
-        "Each interval is for one comparison alone."
-        " Only the headline's is widened for the choice among mixtures."
-    )
-    if not comparison.seeded:
-        return (
-            "The 95% intervals are for paired differences over test rows, drawn with"
-            f" replacement, the same rows for all mixtures and targets. {scope}"
-        )
-    _, freedom = comparison.scatter()
-    seeds = comparison.values.dropna(axis=1).shape[1]
-    if not freedom:
-        shared = counted(seeds, "seed")
-        return f"The mixtures share {shared}, so differences have no interval over seeds."
-    student = f"Student's t, {freedom} degrees of freedom, scatter pooled over the mixtures"
-    basis = f"The 95% intervals are for paired differences over {seeds} seeds ({student})"
-    if comparison.documents is not None:
-        return f"{basis} and over documents (paired, errors added in quadrature). {scope}"
-    return (
-        f"{basis}. They hold for the documents scored;"
-        f" the choice of documents is not in them. {scope}"
-    )
 
 
 def _arms(

@@ -3,14 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import pandas as pd
 
 from mixwright.corpus.counts import ESTIMATED, extents
-from mixwright.report.frame import note, quantity, section, table, text
+from mixwright.report.frame import bullets, note, part, quantity, table, text
+from mixwright.report.left_out import left_out
 from mixwright.report.results import Records
 
 TITLE = "Your data"
+# Keys of a source that say where it is, in the order in which one is taken.
+PLACES = ("files", "path", "dataset", "table", "assay", "column")
+# Fewer passes than these are not told in numbers.
+LEAST = 0.001
+# Files that are named.
+NAMED = 2
 
 
 @dataclass(frozen=True)
@@ -27,15 +35,29 @@ class DataRow:
     natural: float
     # over the source, of a final on the recommended mixture; None where it is not known
     passes: float | None
+    # share of the recommended mixture; None where it is not one mixture
+    weight: float | None = None
+    # where the text is from
+    source: str = ""
+    # what was cut, skipped or left out of it, in words
+    lost: tuple[str, ...] = ()
 
 
-def data_rows(domains: pd.DataFrame | None, mixtures: Records, chosen: str) -> tuple[DataRow, ...]:
+def data_rows(
+    domains: pd.DataFrame | None,
+    mixtures: Records,
+    chosen: str,
+    manifests: Records = (),
+    sources: Mapping[str, Mapping[str, Any]] | None = None,
+) -> tuple[DataRow, ...]:
     """Returns a row a domain, the largest source first; none where no text was read.
 
     Args:
         domains: the DOMAINS table.
         mixtures: the proposals.
         chosen: the mixer, or arm, whose mixture is recommended.
+        manifests: the manifest of each domain, with what was counted when it was read.
+        sources: domain -> its section of the study.
     """
     if domains is None:
         return ()
@@ -44,26 +66,69 @@ def data_rows(domains: pd.DataFrame | None, mixtures: Records, chosen: str) -> t
     for name, extent in of_domain.items():
         sizes[name] = extent.source_tokens + extent.read_before
     total = sum(sizes.values())
-    passes: Mapping[str, float | None] = {}
+    recommended: Mapping[str, Any] = {}
     for mixture in mixtures:
         if mixture["mixer"] == chosen and "goal" not in mixture:
-            passes = mixture.get("epochs", {})
+            recommended = mixture
+    counts = {str(manifest["domain"]): manifest for manifest in manifests}
     rows = []
     for name, extent in of_domain.items():
+        cleaning = counts.get(name, {}).get("cleaning", {})
         row = DataRow(
             name,
             extent.source_tokens,
             extent.counted,
             extent.tokens,
             natural=sizes[name] / total,
-            passes=passes.get(name),
+            passes=recommended.get("epochs", {}).get(name),
+            weight=recommended.get("weights", {}).get(name),
+            source=source_words((sources or {}).get(name, {})),
+            lost=tuple(left_out(cleaning)),
         )
         rows.append(row)
     return tuple(sorted(rows, key=lambda row: (-row.source_tokens, row.domain)))
 
 
-def data_section(rows: Sequence[DataRow], chosen: str) -> str:
-    """Returns the table as HTML; nothing where it has no rows."""
+def target_lines(texts: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Returns what was cut, skipped or left out of the targets, a line each.
+
+    Args:
+        texts: target -> what was counted when its text was read.
+    """
+    lines = []
+    for name, counts in texts.items():
+        lost = left_out(counts.get("cleaning", {}))
+        if lost:
+            lines.append(f"target {name}: {'; '.join(lost)}")
+    return tuple(lines)
+
+
+def source_words(settings: Mapping[str, Any]) -> str:
+    """Returns where a domain's text is from, such as `files: web/*.jsonl`."""
+    kind = str(settings.get("source", ""))
+    for key in PLACES:
+        place = settings.get(key)
+        if not place:
+            continue
+        names = [place] if isinstance(place, str) else [str(entry) for entry in place]
+        words = ", ".join(names[:NAMED])
+        if len(names) > NAMED:
+            words += f" and {len(names) - NAMED} more"
+        return f"{kind}: {words}"
+    return kind
+
+
+def data_section(
+    rows: Sequence[DataRow], chosen: str, targets: Sequence[str] = (), unit: str = "tokens"
+) -> str:
+    """Returns the section as HTML; nothing where it has no rows.
+
+    Args:
+        rows: what `data_rows` returns.
+        chosen: the mixer whose mixture is recommended.
+        targets: what `target_lines` returns.
+        unit: what is counted: tokens, or rows of tables.
+    """
     if not rows:
         return ""
     lines = []
@@ -74,12 +139,37 @@ def data_section(rows: Sequence[DataRow], chosen: str) -> str:
             row.counted,
             quantity(row.sample_tokens),
             f"{row.natural:.1%}",
-            "–" if row.passes is None else f"{row.passes:.3g}",
+            "–" if row.weight is None else f"{row.weight:.1%}",
+            _passes(row.passes),
+            escape(row.source),
         )
         lines.append(cells)
-    heads = ("domain", "source tokens", "known", "sample tokens", "natural", "passes")
-    content = table(heads, lines) + note(text(_reading(rows, chosen)))
-    return section(TITLE, content)
+    heads = (
+        "domain",
+        f"source {unit}",
+        "known",
+        f"sample {unit}",
+        "natural",
+        "recommended",
+        "passes",
+        "source",
+    )
+    content = table(heads, lines, "What each source holds, and what was read of it")
+    return content + _lost(rows, targets) + note(text(_reading(rows, chosen)))
+
+
+def _passes(passes: float | None) -> str:
+    if passes is None:
+        return "–"
+    return f"{passes:.3g}" if passes == 0 or passes >= LEAST else f"under {LEAST:g}"
+
+
+def _lost(rows: Sequence[DataRow], targets: Sequence[str]) -> str:
+    """A red line a domain or target of which something was cut, skipped or left out."""
+    lines = [f"{row.domain}: {'; '.join(row.lost)}" for row in rows if row.lost]
+    lines += targets
+    marked = [f'<span class="red">{text(line)}</span>' for line in lines]
+    return part("Not all of it was used", bullets(marked)) if marked else ""
 
 
 def _reading(rows: Sequence[DataRow], chosen: str) -> str:

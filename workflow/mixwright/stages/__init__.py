@@ -39,6 +39,8 @@ COMMANDS = {
     "fit": Command(TABLES, "mixers:fit_mixer", "Fit a mixer to measured losses"),
     "predict": Command(TABLES, "mixers:predict", "Predict the losses of new mixtures"),
     "propose": Command(TABLES, "proposals:propose", "Propose the best mixture inside your bounds"),
+    "page": Command(TABLES, "own:page", "Write what a fit says as one page to look at"),
+    "figures": Command(TABLES, "own:figures", "Draw the figures of a fit, with their numbers"),
     "export": Command(TABLES, "export:export", "Write a mixture as the file of a trainer"),
     "check-mixture": Command(
         TABLES, "export:check_mixture", "Say what a trainer will read by its mixture file"

@@ -9,12 +9,22 @@ from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
 from mixwright.report import figures, layout, proposals_summary
+from mixwright.report.brief import print_brief
 from mixwright.report.by_task import TaskRow, by_task, sentences_of
 from mixwright.report.caveats import serious_first
+from mixwright.report.cost import FINALS, Spent, recorded, spent
+from mixwright.report.explorer.building import (
+    explorer_of,
+    exports_of,
+    propose_line,
+    read_surfaces,
+)
+from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.exported import read_exports
+from mixwright.report.origin import commands, configuration
 from mixwright.report.outputs import provenance, write_report
 from mixwright.report.proposals_page import write_page
-from mixwright.report.results import NO_TABLE, load
+from mixwright.report.results import NO_TABLE, Records, load
 from mixwright.report.summary import Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
@@ -62,7 +72,16 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     )
     written = read_exports(layout.export_files(plan, folder))
     caveats = serious_first([*summary.caveats, *written.caveats])
-    summary = replace(summary, exports=written.lines, caveats=caveats)
+    files = {"html": html, "json": json, "table": table}
+    summary = replace(
+        summary,
+        exports=written.lines,
+        caveats=caveats,
+        spent=spent(plan, recorded(plan, folder), results.get("finals")),
+        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        settings=configuration(plan),
+        commands=commands(plan, "summarise", files),
+    )
     if not answers.empty:
         summary = _with_tasks(summary, by_task(task_scores, answers))
     drawn = layout.figure_files(plan, folder)
@@ -87,7 +106,15 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
     )
     written = read_exports(layout.export_files(plan, folder))
     caveats = serious_first([*summary.caveats, *written.caveats])
-    summary = replace(summary, exports=written.lines, caveats=caveats)
+    summary = replace(
+        summary,
+        exports=written.lines,
+        caveats=caveats,
+        spent=_without_finals(spent(plan, recorded(plan, folder), None)),
+        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        settings=configuration(plan),
+        commands=commands(plan, "summarise-proposals", {"html": html, "json": json}),
+    )
     write_json(json, summary.as_json())
     write_page(summary, html, layout.figure_files(plan, folder, finals=False))
 
@@ -101,6 +128,35 @@ def _with_tasks(summary: Summary, tasks: Sequence[TaskRow]) -> Summary:
     return replace(summary, tasks=tuple(tasks), detail=detail)
 
 
+def _without_finals(rows: Sequence[Spent]) -> tuple[Spent, ...]:
+    """What was spent before any final model was trained."""
+    return tuple(row for row in rows if row.stage != FINALS)
+
+
+def _explorer(plan: Study, folder: Path, chosen: str, mixtures: Records) -> Explorer | None:
+    """The explorer of the page; None where a study has no surface, or a goal for each target."""
+    paths = [path for path in layout.surface_paths(plan, folder) if Path(path).exists()]
+    if not paths or plan.goals != ("",):
+        return None
+    surfaces = read_surfaces(paths)
+    order = sorted(surfaces, key=lambda mixer: mixer != chosen)
+    # the file of the law that is shown: the page puts its name for MIXER
+    surface = f"results/{plan.name}/surfaces/MIXER.json"
+    proposals = {str(mixture["mixer"]): mixture for mixture in mixtures}
+    natural = proposals.get(REFERENCE, {}).get("weights")
+    domains = f"results/{plan.name}/domains.parquet"
+    return explorer_of(
+        plan.name,
+        {mixer: surfaces[mixer] for mixer in order},
+        mixtures,
+        natural=natural,
+        start=chosen,
+        exports=exports_of(f"--domains {domains}"),
+        propose=propose_line(surface),
+        max_epochs=plan.config["goal"].get("max_epochs"),
+    )
+
+
 def _of_text(plan: Study, folder: Path) -> dict[str, Any]:
     """Returns what summaries say of what was learned from: its counts, and where it is from."""
     manifests = load({"manifests": layout.manifest_paths(plan, folder)})["manifests"]
@@ -112,8 +168,10 @@ def _of_text(plan: Study, folder: Path) -> dict[str, Any]:
     }
 
 
-def show(summary: Path) -> None:
-    """Print the summary of a study: the headline, the mixtures, what is known of each, the caveats.
+def show(summary: Path, full: bool = False) -> None:
+    """Print the summary of a study in ten lines: the answer, how sure, its cost, the worst caveats.
+
+    With --full it prints all mixtures, what is known of each target by target, and all caveats.
 
     Example:
         mixwright show --summary results/demo/report/summary.json
@@ -128,6 +186,9 @@ def show(summary: Path) -> None:
             f"{summary}: no summary of a study ({missing[0]} is missing);"
             " give results/NAME/report/summary.json"
         )
+    if not full:
+        print_brief(known, summary)
+        return
     print_summary(known)
     page = summary.with_suffix(".html")
     if page.exists():

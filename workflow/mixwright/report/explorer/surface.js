@@ -25,7 +25,8 @@ function inputs(amounts, w, at) {
 // The target's own number of what is minimised.
 function own(number, y) {
   if (number.kind === "perplexity") return Math.exp(y);
-  if (number.kind === "accuracy") return number.whole * Math.exp(-Math.max(y, 0));
+  if (["accuracy", "probability"].includes(number.kind))
+    return number.whole * Math.exp(-Math.max(y, 0));
   return number.kind === "score" ? -y : y;
 }
 
@@ -60,8 +61,9 @@ function evaluate(surface, mixture, at = "runs") {
   const x = inputs(surface.amounts, w, at), all = sum(x);
   const [why, h] = outside(surface.region, names, w);
   const targets = surface.targets.map((target) => {
-    const y = law(form, target.parameters, x), value = own(target.number, y), held = target.held_out;
-    const by_chance = held !== null && !held.better_than_chance, name = target.name;
+    const { name, held_out } = target, y = law(form, target.parameters, x);
+    const value = own(target.number, y);
+    const by_chance = held_out !== null && !held_out.better_than_chance;
     if (interval.refits === 0) return { name, value, low: null, high: null, by_chance };
     const drawn = target.refits.map((refit) => law(form, refit, x));
     const mean = sum(drawn) / drawn.length;

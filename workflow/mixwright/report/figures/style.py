@@ -21,13 +21,26 @@ SERIES = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
 # Styles of lines, and marks of dots, that stand beside each other: 7 x 5 and 7 x 6 ways.
 DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2.5)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
-# Less than the reference, the same, more.
-DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", BLUE)
+# Colour of a figure -> the page's variable for it, and its value on dark paper. What stands in none
+# of these colours keeps its own.
+THEMED = {
+    INK: ("ink", "#e7e9ec"),
+    SOFT: ("soft", "#a9b1bb"),
+    FAINT: ("line", "#353b42"),
+    "#9aa1ab": ("axis", "#737c87"),
+    "#ffffff": ("card", "#1c2024"),
+    BLUE: ("blue", "#62b5ec"),
+    ORANGE: ("amber", "#f3b737"),
+    GREEN: ("green", "#3cc79b"),
+    VERMILION: ("orange", "#ff9a4d"),
+    "#cc79a7": ("pink", "#e3a3c6"),
+    "#56b4e9": ("sky", "#a9dcf8"),
+}
+# Less than the reference, the same, more. None is of THEMED: cells keep their colour on dark paper.
+DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", "#0072b3")
 # Of words on coloured cells, which stay as they are where a dark page recolours INK and white.
 ON_CELL, ON_DARK_CELL = "#22262c", "#fffffe"
-# Of dots behind others.
-GREY = "#b4bac3"
-# Of the lines of axes.
+# Of the lines of axes, and of dots behind others.
 AXIS = "#9aa1ab"
 # Of a comparison's verdicts.
 VERDICTS = {

@@ -31,6 +31,7 @@ FORMAT, VERSION = "mixwright-surface", 1
 OWN_NUMBERS = {
     "perplexity": "exp(y)",
     "accuracy": "whole * exp(-max(y, 0))",
+    "probability": "whole * exp(-max(y, 0))",
     "score": "-y",
 }
 FORMULAS = {

@@ -1,0 +1,89 @@
+"""The answer of a study whose proposals no final model has tested."""
+
+from collections.abc import Mapping, Sequence
+
+from mixwright.learners import Learner
+from mixwright.report.answer import Answer, export_line, recipe, worth
+from mixwright.report.proposed import Proposed, listed
+from mixwright.study.study import Study
+from mixwright.trust.intervals import REFERENCE
+from mixwright.trust.shown import readout_of
+
+UNTESTED = (
+    "Nothing was trained on it: this is predicted from the proxies, at their size and length."
+)
+# How headlines begin that advise natural: the runs leave no reason for another mixture.
+KEPT = ("No mixture is predicted", "These runs cannot tell")
+# Differences that round to nothing are none.
+LEAST = 0.0005
+
+
+def answer_of_proposals(
+    study: Study,
+    learner: Learner,
+    proposals: Sequence[Proposed],
+    conclusion: tuple[str, Sequence[str], str],
+    losses: Mapping[str, Mapping[str, float]],
+) -> Answer:
+    """Returns the answer, with the mixture to copy where one is advised.
+
+    Args:
+        study: the study.
+        learner: what `mixwright.report.judging.learner_of` returns of it.
+        proposals: in the order of the page.
+        conclusion: what `mixwright.report.proposals_summary.conclude` returns.
+        losses: proposal -> target -> what one fit predicts; empty where no fit can.
+    """
+    headline, detail, chosen = conclusion
+    by_name = {proposal.name: proposal for proposal in proposals}
+    sure = tuple(detail)
+    costs: tuple[str, ...] = ()
+    arm = ""
+    if chosen != REFERENCE:
+        arm = chosen
+        first = by_name[chosen]
+        gain = float(first.intervals["gain"]["value"])
+        words = worth(gain, learner.loss)
+        headline = f"Train on {recipe(first.weights)}: predicted {words}."
+        sure = (f"This is the mixture of {chosen}. {UNTESTED}", *detail)
+        costs = _given_up(study, chosen, losses)
+    elif REFERENCE in by_name and headline.startswith(KEPT):
+        arm = REFERENCE
+        start = headline[:1].lower() + headline[1:]
+        headline = f"Keep the natural mixture: {start}"
+    if not arm:
+        return Answer(headline, sure)
+    advised = by_name[arm]
+    natural = by_name[REFERENCE].weights if REFERENCE in by_name and arm != REFERENCE else {}
+    file = f"results/{study.name}/mixtures/{arm}.json"
+    return Answer(
+        headline=headline,
+        sure=sure,
+        costs=costs,
+        arm=arm,
+        weights=advised.weights,
+        natural=natural,
+        intervals=advised.intervals.get("weights", {}),
+        file=file,
+        use=(export_line(file),),
+        whole="training tokens" if learner.sized else "weight",
+    )
+
+
+def _given_up(
+    study: Study, chosen: str, losses: Mapping[str, Mapping[str, float]]
+) -> tuple[str, ...]:
+    """Which targets are predicted to get worse, and by how much; nothing where no fit can say."""
+    if not {chosen, REFERENCE} <= set(losses):
+        return ()
+    worse = []
+    for target, value in losses[chosen].items():
+        metric = readout_of({target: 1.0}, study.metrics).metric
+        change = value - losses[REFERENCE][target]
+        if metric.higher:
+            change = -change
+        if change > LEAST:
+            worse.append(f"{target} by {change:.3f} {metric.unit}".rstrip())
+    if worse:
+        return (f"What it costs: predicted worse than natural on {listed(worse)}.",)
+    return ("No target is predicted to get worse.",)

@@ -1,0 +1,88 @@
+// What is worked out from the state: once a step, and at every move of a slider.
+
+const state_of = (app) => app.history.present;
+
+// What follows from the state but not from the weights: worked out at every step.
+function settle(app) {
+  const { data } = app, state = state_of(app), { view, surface } = shown_view(data, state);
+  const at = length_of(surface), limits = limits_in(data, surface, state), names = surface.domains;
+  const weights_of_goal = weights_in(surface, state);
+  const shares = target_shares(surface, weights_of_goal);
+  const readout = shares === null ? null : goal_readout(surface, shares);
+  Object.assign(app, { view, surface, at, limits, weights_of_goal, shares, readout });
+  app.goal_words = goal_words(surface, shares);
+  app.sources = as_list(data.source_tokens, names);
+  app.ranges = ranges_of(state.weights, state.locks, limits);
+  app.natural = point_at(app, in_names(data.presets[0].weights, names));
+  const best = shares === null ? null : best_in(app);
+  app.best = best === null ? null : point_at(app, best);
+  app.axes = axes_in(app);
+}
+
+// A mixture with what is predicted of it: targets, and the goal where there is one.
+function point_at({ surface, shares, readout, at }, weights) {
+  const evaluated = evaluate(surface, as_mixture(weights, surface.domains), at);
+  const goal = readout === null ? null : goal_at(surface, shares, readout, weights, at);
+  return { weights, evaluated, goal };
+}
+
+// Length of the run at which a law in amounts is asked: that of a study's goal where it is known.
+function length_of({ amounts, goal }) {
+  return amounts !== null && goal.of === "study" && goal.tokens !== null ? "goal" : "runs";
+}
+
+// What the goal is over: ` of web`, ` of 3 targets`.
+function goal_words(surface, shares) {
+  const counted = surface.targets.filter((_, t) => shares !== null && shares[t] > 0);
+  return counted.length === 1 ? ` of ${counted[0].name}` : ` of ${counted.length} targets`;
+}
+
+// The best weights by the law inside the limits, locks aside: the surface's own where nothing was
+// changed, else solved for once; null: there are none.
+function best_in({ data, surface, limits, weights_of_goal, at, solved_for }) {
+  const { goal } = surface;
+  const key = JSON.stringify([data.surfaces.indexOf(surface), limits, weights_of_goal]);
+  if (!solved_for.has(key)) {
+    const same_limits = JSON.stringify(limits) === JSON.stringify(limits_of(surface));
+    const known = goal.best !== null && same_limits && weights_of_goal === goal.weights;
+    const importance = importance_of(surface, weights_of_goal);
+    const best = known ? goal.best : optimum(surface, { importance, limits, at });
+    solved_for.set(key, best.weights);
+  }
+  return solved_for.get(key);
+}
+
+// A target's axis shows natural, the optimum and every preset with their intervals.
+function axes_in(app) {
+  const { surface, data, natural, best, at } = app, names = surface.domains;
+  const points = [natural.evaluated];
+  if (best !== null) points.push(best.evaluated);
+  for (const { weights } of data.presets)
+    points.push(evaluate(surface, as_mixture(in_names(weights, names), names), at));
+  return surface.targets.map((_, t) => {
+    const of_target = points.map(({ targets }) => targets[t]);
+    return axis_of(of_target.flatMap(({ value, low, high }) => [value, low, high]));
+  });
+}
+
+// All that is said of the mixture as it is.
+function reading_of(app) {
+  const state = state_of(app), { natural, best, readout, data } = app, budget = state.tokens;
+  const here = point_at(app, app.live ?? state.weights), { weights } = here;
+  const passes_made = passes(weights, budget, app.sources);
+  const spoken = weights.map((weight, k) =>
+    passes_words(weight, passes_made[k], budget, data.max_epochs));
+  const against = (other) =>
+    readout === null || other === null ? null : goal_difference(readout, here.goal, other.goal);
+  const apart = (other) => (other === null ? null : distance(weights, other.weights));
+  const reading = {
+    ...app, ...here, budget, passes_made, spoken,
+    natural_title: data.presets[0].title,
+    goal_from_natural: against(natural), goal_from_best: against(best),
+    from_natural: apart(natural), from_best: apart(best),
+    broken: feasible(weights, app.limits),
+  };
+  return { ...reading, notes: notes_of(reading) };
+}
+
+if (typeof module !== "undefined") module.exports = { length_of, goal_words };

@@ -1,0 +1,238 @@
+"""The answer of a page of own tables, and what to keep in mind of it."""
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+
+from mixwright import mixers
+from mixwright.report.answer import Answer, recipe, worth
+from mixwright.report.caveats import Caveat
+from mixwright.report.own.gathering import OwnResult
+from mixwright.report.own.target_rows import TargetRow, predicted_goal
+from mixwright.report.proposed import VERDICTS
+from mixwright.trust.evidence import CANNOT
+from mixwright.trust.intervals import Interval, rank_interval
+from mixwright.trust.noise import held_out
+from mixwright.trust.power import share_to_tell
+
+NATURAL = "natural"
+MEAN = "the mean of your runs"
+# Targets that a sentence names one by one.
+NAMED = 4
+# A rank correlation from which two digits say too little.
+NEAR_ONE = 0.95
+
+
+def reference_of(result: OwnResult) -> str:
+    """Returns what the proposal is compared with, in words."""
+    return NATURAL if result.natural_known else MEAN
+
+
+def about(sentence: str, result: OwnResult) -> str:
+    """Returns a sentence of the library in which `natural` has its right name."""
+    if result.natural_known:
+        return sentence
+    words = sentence
+    for place in ("than", "from", "against", "as"):
+        words = words.replace(f"{place} natural", f"{place} {MEAN}")
+    return words.replace("natural holds", "the mean of your runs holds").replace(
+        "natural lies", "the mean of your runs lies"
+    )
+
+
+def rank_words(rank: Interval) -> str:
+    """Returns a rank correlation with its interval, in as many digits as tell it from 1."""
+    digits = 3 if rank.value >= NEAR_ONE else 2
+    return f"{rank.value:.{digits}f} [{rank.low:.{digits}f}, {rank.high:.{digits}f}]"
+
+
+def verdict_of(result: OwnResult) -> str:
+    """Returns what the intervals say of the gain, in a word or two; empty: there are none."""
+    for beginning, verdict in VERDICTS.items():
+        if result.proposal.verdict.startswith(beginning):
+            return verdict
+    return ""
+
+
+def answer_of(
+    result: OwnResult, rows: Sequence[TargetRow], file: str = "", use: Sequence[str] = ()
+) -> Answer:
+    """Returns the answer.
+
+    Args:
+        rows: of `target_rows`.
+        file: of the mixture; empty: none was written.
+        use: lines of a shell that use it.
+    """
+    weights = result.proposal.mixture.as_dict()
+    natural: dict[str, float] = {}
+    if result.natural_known:
+        natural = dict(zip(result.goal.names, result.goal.natural.tolist(), strict=True))
+    arm = result.proposal.mixer
+    if verdict_of(result) == "cannot tell":
+        arm = f"{arm}, which these runs do not support"
+    return Answer(
+        headline=_headline(result),
+        sure=_sure(result),
+        costs=_costs(result, rows),
+        arm=arm,
+        weights=weights,
+        natural=natural,
+        intervals=result.proposal.intervals.get("weights", {}),
+        file=file,
+        use=tuple(use),
+    )
+
+
+def rank_of(result: OwnResult) -> Interval | None:
+    """Returns the rank correlation of the goal on held-out runs; None: none was held out."""
+    evidence = result.proposal.intervals.get("evidence")
+    if evidence:
+        return Interval(**evidence["rank"])
+    if result.validation.empty:
+        return None
+    targets = result.goal.importance or result.goal.targets
+    runs = held_out(result.validation, targets)
+    return rank_interval(runs.predicted.to_numpy(), runs.actual.to_numpy())
+
+
+def predicted_gain(result: OwnResult) -> float | None:
+    """Returns by how much the goal is predicted better than natural's; None: it is unknown."""
+    gain = result.proposal.intervals.get("gain")
+    if gain:
+        return float(gain["value"])
+    proposed = predicted_goal(result, result.weights)
+    natural = predicted_goal(result, result.goal.natural)
+    if proposed is None or natural is None:
+        return None
+    difference = proposed - natural
+    return difference if result.readout.metric.higher else -difference
+
+
+def caveats_of(result: OwnResult) -> tuple[Caveat, ...]:
+    """Returns what to keep in mind, the serious points first."""
+    caveats = [Caveat(_sentence(reason), serious=True) for reason in _reasons(result)]
+    verdict = result.proposal.verdict
+    for note in result.proposal.notes:
+        if note in (verdict, f"predicted {verdict}") or note.startswith(f"predicted {CANNOT}"):
+            continue
+        caveats.append(Caveat(_sentence(about(note, result))))
+    for part in ("validation", "surface"):
+        if part in result.lacking:
+            caveats.append(Caveat(_sentence(result.lacking[part])))
+    if result.source.dropped:
+        names = ", ".join(result.source.dropped)
+        caveats.append(Caveat(f"These runs lack a loss or diverged, and taught nothing: {names}."))
+    size = "their size and length"
+    caveats.append(
+        Caveat(
+            f"Everything here is predicted from your runs, at {size}. Nothing was trained on it."
+        )
+    )
+    return tuple(sorted(caveats, key=lambda caveat: not caveat.serious))
+
+
+def seeds_needed(result: OwnResult) -> int | None:
+    """Returns how many seeds of each mixture would tell the predicted gain from noise.
+
+    None where the noise of a run is unknown, or nothing is gained.
+    """
+    intervals = result.proposal.intervals
+    noise = intervals.get("noise")
+    if not noise or not intervals["gain"]["value"] > 0:
+        return None
+    # of the difference of two runs
+    error = sqrt(2) * noise["value"]
+    factor = share_to_tell(intervals["gain"]["value"], error)
+    return None if factor is None else max(2, ceil(factor))
+
+
+def _headline(result: OwnResult) -> str:
+    """Names the mixture and what it is worth, or says why none is named."""
+    reference = reference_of(result)
+    verdict = verdict_of(result)
+    mixture = recipe(result.proposal.mixture.as_dict())
+    if verdict == "cannot tell":
+        return "These runs cannot tell which mixture is best."
+    if verdict == "identical":
+        return f"No mixture is predicted better than {reference}."
+    if verdict in ("not distinguishable", "worse"):
+        return f"No mixture is predicted to be clearly better than {reference}."
+    gain = predicted_gain(result)
+    if gain is None:
+        return f"Train on {mixture}: {result.source.mixer} proposes it, and predicts no losses."
+    natural = predicted_goal(result, result.goal.natural)
+    words = worth(gain, result.readout.metric, natural, reference)
+    return f"Train on {mixture}: predicted {words}."
+
+
+def _sure(result: OwnResult) -> tuple[str, ...]:
+    """How sure that is."""
+    sentences = []
+    verdict = verdict_of(result)
+    words = about(result.proposal.verdict, result)
+    if verdict == "not distinguishable" or verdict == "worse":
+        mixture = recipe(result.proposal.mixture.as_dict())
+        sentences.append(f"The best guess is {mixture}: predicted {words}.")
+    elif verdict == "better":
+        sentences.append(f"95% interval: {words}. Nothing was trained on this mixture yet.")
+    elif verdict == "" and mixers.entry(result.source.mixer).predicts:
+        sentences.append("The gain has no interval, so nothing says how sure it is.")
+    sentences += _best_run(result)
+    rank = rank_of(result)
+    if rank is not None:
+        sentences.append(
+            f"{result.source.mixer} orders held-out runs with a rank correlation of"
+            f" {rank_words(rank)}, learned from {result.source.runs} runs."
+        )
+    if not result.natural_known:
+        sentences.append(
+            f"The natural mixture is unknown, so {MEAN} stands for it: give the tokens of each"
+            " domain (--available) to compare with natural."
+        )
+    return tuple(sentences)
+
+
+def _best_run(result: OwnResult) -> list[str]:
+    """What the best run reached, beside what is predicted of the proposal."""
+    predicted = predicted_goal(result, result.weights)
+    if result.best is None or predicted is None or verdict_of(result) == "cannot tell":
+        return []
+    metric = result.readout.metric
+    return [
+        f"Your best run, {result.best.run}, measured {metric.words(result.best.objective)}, its"
+        f" luck included; {metric.words(predicted)} is predicted of this mixture."
+    ]
+
+
+def _costs(result: OwnResult, rows: Sequence[TargetRow]) -> tuple[str, ...]:
+    """Targets that are predicted to get worse than at natural."""
+    if verdict_of(result) == "cannot tell":
+        return ()
+    worse = [row for row in rows if row.gain is not None and row.gain < 0]
+    if not worse:
+        return ()
+    worse.sort(key=lambda row: row.gain or 0.0)
+    parts = []
+    for row in worse[:NAMED]:
+        parts.append(f"{row.name} by {row.metric.words(abs(row.gain or 0.0))}")
+    words = ", ".join(parts)
+    if len(worse) > NAMED:
+        words += f" and {len(worse) - NAMED} more"
+    outside = ""
+    if not any(row.weight for row in worse):
+        outside = " None of them is a target of the goal."
+    return (f"Predicted worse than {reference_of(result)}: {words}.{outside}",)
+
+
+def _reasons(result: OwnResult) -> list[str]:
+    """Why the runs cannot tell; empty where they can."""
+    if verdict_of(result) != "cannot tell":
+        return []
+    evidence = result.proposal.intervals["evidence"]
+    return [about(reason, result) for reason in evidence["reasons"]]
+
+
+def _sentence(words: str) -> str:
+    """The words as a sentence."""
+    sentence = words[:1].upper() + words[1:]
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

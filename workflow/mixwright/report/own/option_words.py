@@ -1,0 +1,91 @@
+"""Options as they are typed: the line of a command that asks for the same again."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+from mixwright.proposals.options import Options
+
+# Columns of a line that a page shows without scrolling.
+WIDE = 66
+
+
+def option_words(options: Options) -> list[str]:
+    """Returns the words of goal and bounds behind `mixwright propose --fit FIT`."""
+    words: list[str] = []
+    if options.targets:
+        words += ["--target", *_pairs(options.targets, bare=not options.weighted)]
+    for name, values in (
+        ("--cap", options.caps),
+        ("--floor", options.floors),
+        ("--fix", options.fixed),
+    ):
+        if values:
+            words += [name, *_pairs(values)]
+    groups = group_words(options)
+    if groups:
+        words += ["--group", *groups]
+    if options.never_worse:
+        words += ["--never-worse", *options.never_worse]
+    if options.available:
+        words += ["--available", *_pairs(options.available)]
+    if options.tokens is not None:
+        words += ["--tokens", f"{options.tokens:g}"]
+    if options.max_epochs is not None:
+        words += ["--max-epochs", f"{options.max_epochs:g}"]
+    if options.seed:
+        words += ["--seed", str(options.seed)]
+    return words
+
+
+def group_words(options: Options, only: str = "") -> list[str]:
+    """Returns the limits of sums, such as `code+web<=0.7`.
+
+    Args:
+        only: the group that is wanted; empty: all.
+    """
+    words = []
+    for name, group in options.groups.items():
+        if only and name != only:
+            continue
+        members = "+".join(group["domains"])
+        least = float(group.get("least", 0.0))
+        most = float(group.get("most", 1.0))
+        if least == most:
+            words.append(f"{members}={least:g}")
+            continue
+        if least > 0:
+            words.append(f"{members}>={least:g}")
+        if most < 1:
+            words.append(f"{members}<={most:g}")
+    return words
+
+
+def line(command: str, *words: str) -> str:
+    """Returns a line for a shell: `mixwright COMMAND`, and words that are quoted where they must.
+
+    Args:
+        words: what follows the command.
+    """
+    return shlex.join(["mixwright", command, *words])
+
+
+def folded(words: str) -> str:
+    """Returns a long line in several that a shell joins: each but the last ends with a backslash.
+
+    It is cut before options alone, so that no quoted word is.
+    """
+    lines = [""]
+    for piece in re.split(r" (?=--)", words):
+        if lines[-1] and len(lines[-1]) + len(piece) > WIDE:
+            lines.append(f"    {piece}")
+        else:
+            lines[-1] = f"{lines[-1]} {piece}" if lines[-1] else piece
+    return " \\\n".join(lines)
+
+
+def _pairs(values: Mapping[str, float], bare: bool = False) -> Sequence[str]:
+    """`NAME=NUMBER` words; names alone where all count alike."""
+    if bare and set(values.values()) == {1.0}:
+        return list(values)
+    return [f"{name}={value:.12g}" for name, value in values.items()]
