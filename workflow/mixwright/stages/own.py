@@ -8,6 +8,7 @@ from mixwright.proposals.options import read_options
 from mixwright.report.own.drawn import (
     draw_all,
     report_undrawn,
+    write_page,
 )
 from mixwright.report.own.gathering import gather
 from mixwright.report.own.page import Place
