@@ -29,6 +29,8 @@ from mixwright.trust.surface.record import record_of
 FINGERPRINT = 16
 # The figure that shows what the table of the mechanism says.
 EFFECTS = "effects"
+# The figure that shows what the table of the learning curve says.
+CURVE = "learning_curve"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         "limits": parts.limits(result),
         "export": parts.export(place.mixture, propose),
         "trade-offs": grounds.trade_offs(result),
-        "evidence": grounds.evidence(result),
+        "evidence": grounds.evidence(result, CURVE not in names),
         "mechanism": "" if EFFECTS in names else grounds.mechanism(result),
         "caveats": caveat_list(caveats),
         "provenance": facts(_provenance(result, place)),
@@ -86,6 +88,8 @@ def surface_record(result: OwnResult) -> dict[str, Any] | None:
     record = record_of(result.surface)
     if result.natural_known:
         record["goal"]["natural_is"] = "by the tokens of the domains"
+    if result.options.targets:
+        record["goal"]["of"] = "options"
     content: dict[str, Any] = plain(record)
     return content
 
