@@ -117,6 +117,18 @@ def test_a_browser_that_is_too_old_is_told_so(open_page: Opener) -> None:
     assert not window.locator("#explorer").is_visible()
 
 
+@pytest.mark.parametrize("height", [0, 40, 90])
+def test_the_headline_stays_below_the_list_of_sections(open_page: Opener, height: int) -> None:
+    style = f"position: sticky; top: 0; height: {height}px; padding: 0; border: 0; margin: 0"
+    html = page(explorer()).replace("<h1>", f'<nav style="{style}"></nav><h1>')
+    hand = Hand.on(open_page, html)
+    hand.window.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
+    hand.window.evaluate("document.querySelector('.columns').scrollIntoView()")
+    hand.window.wait_for_timeout(100)
+    headline = hand.window.locator("#explorer .headline").bounding_box()
+    assert headline["y"] == pytest.approx(height, abs=1)
+
+
 def test_paper_has_the_mixture_and_no_controls(open_page: Opener) -> None:
     hand = Hand.on(open_page, explorer())
     hand.window.emulate_media(media="print")

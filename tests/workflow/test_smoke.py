@@ -255,7 +255,7 @@ def test_a_study_can_end_at_its_proposals(finished, smoke, tmp_path):
     page = (report / "summary.html").read_text()
     assert "What next" in page and "results/smoke/mixtures/" in page
     environment = os.environ | {"PYTHONPATH": str(HOUSE / "workflow")}
-    for words in (["show", "--summary", str(report / "summary.json")], ["status"]):
+    for words in (["show", "--full", "--summary", str(report / "summary.json")], ["status"]):
         command = [sys.executable, "-m", "mixwright", *words]
         done = subprocess.run(
             command, cwd=copy.folder, env=environment, capture_output=True, text=True, check=True

@@ -106,7 +106,10 @@ def test_the_file_of_the_mixture_is_found_beside_the_report(tmp_path: Path) -> N
     assert f"mixture: {file}" in lines(summary(), path)
 
 
-def test_whole_sentences_are_left_out_before_words() -> None:
+def test_remarks_are_left_out_first_then_sentences_then_words() -> None:
+    remark = Statement("One two (or three) four [4, 5].", 0)
+    assert wrapped(remark, 40, 1) == ["One two (or three) four [4, 5]."]
+    assert wrapped(remark, 24, 1) == ["One two four [4, 5]."]
     first, second = "One two three four.", "Five six seven."
     assert wrapped(Statement(f"{first} {second}", 0), 40, 1) == [f"{first} {second}"]
     assert wrapped(Statement(f"{first} {second}", 0), 24, 1) == ["One two three four ..."]

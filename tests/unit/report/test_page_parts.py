@@ -23,6 +23,7 @@ from mixwright.report.left_out import left_out
 from mixwright.report.limits import limits_of
 from mixwright.report.next_steps import after_finals
 from mixwright.report.origin import commands, configuration
+from mixwright.report.room import write_with_room
 from mixwright.report.sections import in_order
 from mixwright.report.terms import TERMS, explained
 from mixwright.report.your_data import source_words
@@ -247,3 +248,15 @@ def test_a_source_says_where_its_text_is():
     files = {"source": "files", "files": ["a.jsonl", "b.jsonl", "c.jsonl"]}
     assert source_words(files) == "files: a.jsonl, b.jsonl and 1 more"
     assert words(f"<p>{source_words({'source': 'files', 'files': 'a'})}</p>") == "files: a"
+
+
+def test_a_page_leaves_out_what_makes_it_too_large_and_says_so(tmp_path, capsys):
+    paths = []
+    for name, size in (("mixtures", 1_000), ("finals", 3_000_000)):
+        paths.append(tmp_path / f"{name}.svg")
+        paths[-1].write_text(f'<svg viewBox="0 0 9 9"><path d="{"M 1 1 " * (size // 6)}"/></svg>')
+        (tmp_path / f"{name}.csv").write_text("a\n1\n")
+    page = tmp_path / "page.html"
+    write_with_room(lambda drawn: " ".join(figure.svg for figure in drawn), paths, page)
+    assert page.stat().st_size < 2_000
+    assert "without the figure finals" in capsys.readouterr().err

@@ -97,7 +97,8 @@ def test_passes_and_shares_of_the_recommendation_stand_beside_the_data():
     summary = SUMMARIES["winner"]()
     for row in summary.data:
         assert row.weight == summary.answer.weights[row.domain]
-        assert f"{row.domain} {row.source_tokens // 10**6} M estimated 1 M" in page
+        assert f"{row.domain} {row.natural:.1%} {row.weight:.1%} " in page
+        assert f" {row.source_tokens // 10**6} M estimated 1 M installed" in page
 
 
 def test_bounds_that_hold_a_mixture_back_are_named_with_what_would_move_them():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mixwright.errors import MixwrightError
 from mixwright.sources.public import basename
+from mixwright.study.learning import curve_mixer
 from mixwright.study.study import Study
 
 
@@ -153,6 +154,8 @@ def _validation(study: Study, results: Path) -> Iterator[Product]:
         for mixer in study.mixers:
             if study.method(mixer).predicts:
                 yield Product(f"validation/{mixer}.parquet", "validate_mixer", mixer)
+    if curve_mixer(study):
+        yield Product("learning_curve.json", "learning_curve")
     if study.backtested:
         yield Product("backtest.json", "backtest")
     if "transfer" in study.runs:
@@ -205,9 +208,8 @@ def _of_finals(study: Study) -> list[Stage]:
 
 
 def _report(study: Study, reported: Reported) -> Iterator[Product]:
-    draws = "draw_measured" if study.measured else "draw_figure"
     for path in reported.figures:
-        yield Product(path, draws, Path(path).stem)
+        yield Product(path, "draw_figure", Path(path).stem)
     page = "summarise"
     if study.measured:
         page = "summarise_measured"

@@ -58,6 +58,9 @@ def answer_of_finals(
         if not weights:
             headline = f"Use the mixtures of {chosen}, one a target: {words}."
         sure = (_sure(gap, rivals, comparison.seeded), *detail[1:])
+        if not weights:
+            place = f"results/{study.name}/mixtures/{chosen}@TARGET.json"
+            sure = (*sure, f"Their weights stand in {place}, a file a target.")
         costs = (_given_up(chosen, learner, cells, gap.seeds),)
     file = f"results/{study.name}/mixtures/{chosen}.json" if weights else ""
     natural = {} if chosen == REFERENCE else proposals.get(REFERENCE, {}).get("weights", {})

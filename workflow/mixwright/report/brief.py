@@ -16,9 +16,10 @@ Record = Mapping[str, Any]
 LINES = 10
 # Columns of a line: a wide terminal is no reason for long lines.
 COLUMNS = 100
-# The most lines of the headline and of the worst caveat, and of anything else.
-FIRST, OTHER = 3, 2
+# The most lines of the headline, and of anything else.
+HEADLINE, OTHER = 3, 2
 SENTENCE = re.compile(r"(?<=[.!?]) ")
+REMARK = re.compile(r" \([^()]*\)")
 CUT = " ..."
 
 
@@ -81,7 +82,7 @@ def _fitted(statements: Sequence[Statement], width: int, left: int) -> list[Show
     """The first statements, each in a few lines; lines that are left go to those that were cut."""
     shown: list[Shown] = []
     for statement in statements:
-        most = FIRST if len(shown) < 2 else OTHER
+        most = OTHER if shown else HEADLINE
         lines = wrapped(statement, width, min(most, left)) if left else []
         if lines:
             shown.append((statement, lines))
@@ -151,7 +152,9 @@ def _serious_in(shown: Sequence[Shown]) -> int:
 
 
 def wrapped(statement: Statement, width: int, most: int) -> list[str]:
-    """Returns a statement in so many lines at most; whole sentences are left out before words.
+    """Returns a statement in so many lines at most.
+
+    Of what is too long, remarks in parentheses are left out first, then sentences, then words.
 
     Args:
         statement: what to say.
@@ -164,7 +167,11 @@ def wrapped(statement: Statement, width: int, most: int) -> list[str]:
         subsequent_indent=" " * len(statement.mark),
         break_on_hyphens=False,
     )
-    sentences = SENTENCE.split(statement.text)
+    lines = wrapper.wrap(statement.text)
+    if len(lines) <= most:
+        return lines
+    short = REMARK.sub("", statement.text)
+    sentences = SENTENCE.split(short)
     for number in range(len(sentences), 0, -1):
         text = " ".join(sentences[:number])
         if number < len(sentences):
@@ -173,4 +180,4 @@ def wrapped(statement: Statement, width: int, most: int) -> list[str]:
         if len(lines) <= most:
             return lines
     wrapper.max_lines, wrapper.placeholder = most, CUT
-    return wrapper.wrap(statement.text)
+    return wrapper.wrap(short)

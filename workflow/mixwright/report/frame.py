@@ -1,7 +1,7 @@
 """Frames every page alike: its style, heading, tables, figures and sources, as HTML text."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -80,22 +80,6 @@ def document(study: str, body: str) -> str:
     )
 
 
-def heading(study: str, headline: str, detail: Sequence[str]) -> str:
-    """Returns the study's name, the answer and the sentences under it."""
-    name = f'<p class="study">mixwright · study {escape(study)}</p>'
-    sentences = "".join(_sentence(sentence) for sentence in detail)
-    return f"{name}<h1>{escape(headline)}</h1>{sentences}"
-
-
-def section(title: str, content: str, sentence: str = "") -> str:
-    """Returns a heading, a sentence of weight where there is one, and what follows (HTML)."""
-    if not content:
-        return ""
-    if sentence:
-        content = _sentence(sentence) + content
-    return f"<h2>{title}</h2>{content}"
-
-
 def part(title: str, content: str, sentence: str = "") -> str:
     """Returns a part of a section: its heading, a sentence of weight, what follows; all HTML.
 
@@ -143,11 +127,6 @@ def bullets(items: Iterable[str]) -> str:
 def text(sentence: str) -> str:
     """Escapes a sentence, and writes true minus signs in its intervals."""
     return MINUS.sub(r"\1−", escape(sentence))
-
-
-def sources(provenance: Mapping[str, Any]) -> str:
-    """Returns the section that lists study, data and software behind a result."""
-    return section("Where this comes from", facts(provenance))
 
 
 def facts(pairs: Mapping[str, Any]) -> str:

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mixwright.files import written
 from mixwright.learners import Metric
-from mixwright.progress import say
 from mixwright.report import measured_tables as tables
 from mixwright.report.answer import answer_section, caveat_list
-from mixwright.report.drawings import Drawn, embedded, with_figures
+from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
 from mixwright.report.frame import bullets, document, note, part, text
@@ -18,7 +16,7 @@ from mixwright.report.origin import origin_section
 from mixwright.report.perturbed_summary import Perturbed
 from mixwright.report.predictions import predicted_by_each, weights_table
 from mixwright.report.proposed import Proposed
-from mixwright.report.room import with_room
+from mixwright.report.room import write_with_room
 from mixwright.report.sections import in_order
 from mixwright.study.study import Study
 
@@ -60,11 +58,7 @@ def write_page(
         body = answer + in_order(with_figures(contents, drawn))
         return document(summary.study, body)
 
-    text_of_page, omitted = with_room(page, embedded(figures), "beside this page")
-    for figure in omitted:
-        say(f"{html}: without the figure {figure.name}, which is large; its file stands beside it")
-    with written(html) as partial:
-        partial.write_text(text_of_page, encoding="utf-8")
+    write_with_room(page, figures, html)
 
 
 def public_files(study: Study) -> dict[str, str]:

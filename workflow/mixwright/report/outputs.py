@@ -4,6 +4,7 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ import pandas as pd
 import pyarrow as pa
 
 from mixwright import __version__, tables
-from mixwright.files import plain, write_json, written
+from mixwright.files import plain, write_json
 from mixwright.mixture import digest
 from mixwright.report.answered import as_json as answers_json
 from mixwright.report.by_target import Cell
 from mixwright.report.by_task import TaskRow
-from mixwright.report.drawings import embedded
 from mixwright.report.page import summary_page
+from mixwright.report.room import write_with_room
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Difference
@@ -68,9 +69,7 @@ def write_report(
         table: parquet file of the table of finals, if it is wanted.
         figures: SVG files for the page, named as in FIGURES.
     """
-    page = summary_page(summary, embedded(figures))
-    with written(html) as partial:
-        partial.write_text(page, encoding="utf-8")
+    write_with_room(partial(summary_page, summary), figures, html)
     if json is not None:
         write_json(json, as_json(summary))
     if table is not None:

@@ -1,14 +1,14 @@
 """Lays out what a study proposes, before any final model tested it, as one HTML page."""
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 
-from mixwright.files import written
 from mixwright.report.answer import answer_section, caveat_list
 from mixwright.report.answered import answers_section
 from mixwright.report.cost import cost_section
-from mixwright.report.drawings import embedded, with_figures
+from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.evidence import backtest_part, noise_part, ranks_part, transfer_part
 from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
@@ -16,6 +16,7 @@ from mixwright.report.frame import bullets, document, in_percent, note, part, ta
 from mixwright.report.origin import origin_section
 from mixwright.report.predictions import predicted_by_each, weights_table
 from mixwright.report.proposals_summary import Proposals
+from mixwright.report.room import write_with_room
 from mixwright.report.sections import in_order
 from mixwright.report.your_data import data_section
 
@@ -28,12 +29,16 @@ def write_page(summary: Proposals, html: Path, figures: Sequence[str] = ()) -> N
         html: file of the page; it needs no other file.
         figures: SVG files, named as in FIGURES, with their tables beside them.
     """
-    with written(html) as partial:
-        partial.write_text(page(summary, figures), encoding="utf-8")
+    write_with_room(partial(page, summary), figures, html)
 
 
-def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
-    """Returns the page; arguments as of `write_page`."""
+def page(summary: Proposals, figures: Sequence[Drawn] = ()) -> str:
+    """Returns the page.
+
+    Args:
+        summary: what it says.
+        figures: what `mixwright.report.drawings.embedded` returns.
+    """
     unit = "tokens" if summary.learner.sized else "rows"
     contents = {
         "explore": explorer_section(summary.explorer) if summary.explorer else "",
@@ -55,7 +60,7 @@ def page(summary: Proposals, figures: Sequence[str] = ()) -> str:
         "provenance": origin_section(summary.provenance, summary.settings, summary.commands),
     }
     answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
-    body = answer + in_order(with_figures(contents, embedded(figures)))
+    body = answer + in_order(with_figures(contents, figures))
     return document(summary.study, body)
 
 

@@ -1,9 +1,12 @@
 """Keeps a page light: where figures make it too large, numbers go before drawings do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from mixwright.report.drawings import Drawn
+from mixwright.files import written
+from mixwright.progress import say
+from mixwright.report.drawings import Drawn, embedded
 
 # Bytes of a page with its figures.
 LARGEST = 1_900_000
@@ -32,6 +35,23 @@ def with_room(
         words = f"{figure.caption} Its numbers are many: {figure.name}.csv holds them, {where}."
         remaining[place] = replace(figure, csv="", caption=words.strip())
     return page(remaining), tuple(omitted)
+
+
+def write_with_room(
+    page: Callable[[Sequence[Drawn]], str], figures: Iterable[str | Path], html: str | Path
+) -> None:
+    """Writes a page with as many of its figures as it has room for, and says which it leaves out.
+
+    Args:
+        page: makes the page of figures.
+        figures: SVG files, each with its table beside it, in the folder of the page.
+        html: file of the page; it needs no other file.
+    """
+    content, omitted = with_room(page, embedded(figures), "beside this page")
+    for figure in omitted:
+        say(f"{html}: without the figure {figure.name}, which is large; its file stands beside it")
+    with written(html) as partial:
+        partial.write_text(content, encoding="utf-8")
 
 
 def _drawing(figure: Drawn) -> int:

@@ -135,23 +135,23 @@ def data_section(
     for row in rows:
         cells = (
             escape(row.domain),
-            quantity(row.source_tokens),
-            row.counted,
-            quantity(row.sample_tokens),
             f"{row.natural:.1%}",
             "–" if row.weight is None else f"{row.weight:.1%}",
             _passes(row.passes),
+            quantity(row.source_tokens),
+            row.counted,
+            quantity(row.sample_tokens),
             escape(row.source),
         )
         lines.append(cells)
     heads = (
         "domain",
-        f"source {unit}",
-        "known",
-        f"sample {unit}",
         "natural",
         "recommended",
         "passes",
+        f"source {unit}",
+        "known",
+        f"sample {unit}",
         "source",
     )
     content = table(heads, lines, "What each source holds, and what was read of it")

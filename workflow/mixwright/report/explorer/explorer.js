@@ -160,7 +160,10 @@ function move(app, k, weight) {
     app.base = { k, weights: app.live ?? state_of(app).weights };
     tell(app, "");
   }
-  app.live = moved(app.base.weights, k, weight, state_of(app).locks, app.limits);
+  const { locks } = state_of(app), start = app.base.weights;
+  const live = moved(start, k, weight, locks, app.limits);
+  // rounding may take a last digit of a locked weight: it would add up over many moves
+  app.live = live.map((one, i) => (locks[i] ? start[i] : one));
   paint(app);
   window.mixwrightTimes.push(performance.now() - before);
 }
@@ -343,6 +346,13 @@ function on_key(app, event) {
   ACTIONS[back ? "undo" : "redo"](app);
 }
 
+// The headline stays under the page's own list of sections, however high that is.
+function stay_below(root, list) {
+  if (list === null) return;
+  const set = () => root.style.setProperty("--nav", `${Math.floor(list.offsetHeight)}px`);
+  new ResizeObserver(set).observe(list);
+}
+
 function listen(app) {
   const { root } = app;
   root.addEventListener("input", (event) => on_input(app, event));
@@ -396,6 +406,7 @@ function start_explorer(root, data) {
   paint_all(app);
   read_address(app);
   listen(app);
+  stay_below(root, document.querySelector("nav"));
   root.hidden = false;
   root.dataset.ready = "yes";
 }
