@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from mixwright import tables
+from mixwright import __version__, tables
 from mixwright.files import plain, write_json
 from mixwright.mixture import digest
 from mixwright.report.answered import as_json as answers_json
@@ -19,7 +19,7 @@ from mixwright.report.by_target import Cell
 from mixwright.report.by_task import TaskRow
 from mixwright.report.page import summary_page
 from mixwright.report.room import write_with_room
-from mixwright.report.software import release, software
+from mixwright.report.software import software
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Difference
@@ -73,7 +73,7 @@ def provenance(study: Study, manifests: Sequence[Mapping[str, Any]] = ()) -> dic
         study: the study.
         manifests: the manifest of each domain that was learned from.
     """
-    facts: dict[str, Any] = {"mixwright": release(), "study hash": digest(study.config)}
+    facts: dict[str, Any] = {"mixwright": __version__, "study hash": digest(study.config)}
     if manifests:
         facts |= _corpus(manifests)
     return facts | {"python": platform.python_version()} | software()

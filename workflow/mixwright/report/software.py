@@ -1,6 +1,5 @@
-"""The packages behind a result, with their versions."""
+"""The versions of the software behind a result, from the metadata of what is installed."""
 
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 # Packages whose versions are written down with a result.
@@ -27,9 +26,3 @@ def software() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
-
-
-def release() -> str:
-    """Returns the version of mixwright."""
-    # by its name: pages are reached from the package itself, which would be a circle
-    return str(import_module("mixwright").__version__)

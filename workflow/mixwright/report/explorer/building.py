@@ -124,7 +124,7 @@ def _presets(
     title = NATURAL
     if natural is None:
         natural = dict(zip(domains, goal["natural"], strict=True))
-        if not goal["natural_is"].startswith("that of the study"):
+        if goal["natural_is"].startswith("the mean of the runs"):
             title = MEAN_OF_RUNS
     uniform = dict.fromkeys(domains, 1 / len(domains))
     presets = [Preset(title, natural), Preset(UNIFORM, uniform)]

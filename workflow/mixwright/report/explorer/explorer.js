@@ -79,7 +79,9 @@ function propose_words(app, { weights, locks, importance, mixer }) {
   // how much there is, where the law or a limit against natural asks for it
   const asks = available !== null && (surface.amounts !== null || never_worse.length > 0);
   const sizes = asks ? { tokens, source_tokens: as_mixture(available, surface.domains) } : {};
-  const options = propose_options(limits, weights, locks, importance, never_worse, sizes);
+  // a goal that was typed must be typed again
+  const goal = importance ?? (surface.goal.of === "options" ? surface.goal.weights : null);
+  const options = propose_options(limits, weights, locks, goal, never_worse, sizes);
   if (options === null)
     return "A name holds +, =, < or >, or begins with -: the command line cannot take it.";
   return `${data.propose.replaceAll("MIXER", mixer)}${options} --to mixture.json`;

@@ -21,13 +21,15 @@ from mixwright.report.own.option_words import folded, line, option_words
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
 from mixwright.report.sections import in_order
-from mixwright.report.software import release, software
+from mixwright.report.software import software
 from mixwright.trust.surface.record import record_of
 
 # Characters of the fingerprint of the runs.
 FINGERPRINT = 16
 # The figure that shows what the table of the mechanism says.
 EFFECTS = "effects"
+# The figure that shows what the table of the learning curve says.
+CURVE = "learning_curve"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Place:
     page: str
     # of the mixture; empty: none was written
     mixture: str = ""
+    # of mixwright; empty: nobody said
+    version: str = ""
 
 
 def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> str:
@@ -66,7 +70,7 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         "limits": parts.limits(result),
         "export": parts.export(place.mixture, propose),
         "trade-offs": grounds.trade_offs(result),
-        "evidence": grounds.evidence(result),
+        "evidence": grounds.evidence(result, CURVE not in names),
         "mechanism": "" if EFFECTS in names else grounds.mechanism(result),
         "caveats": caveat_list(caveats),
         "provenance": facts(_provenance(result, place)),
@@ -85,6 +89,8 @@ def surface_record(result: OwnResult) -> dict[str, Any] | None:
     record = record_of(result.surface)
     if result.natural_known:
         record["goal"]["natural_is"] = "by the tokens of the domains"
+    if result.options.targets:
+        record["goal"]["of"] = "options"
     content: dict[str, Any] = plain(record)
     return content
 
@@ -139,7 +145,9 @@ def _provenance(result: OwnResult, place: Place) -> Mapping[str, Any]:
     known["seed"] = result.options.seed
     words = ["--fit", place.fit, *option_words(result.options), "--to", place.page]
     known["to make it again"] = line("page", *words)
-    return known | {"mixwright": release(), "python": platform.python_version()} | software()
+    if place.version:
+        known["mixwright"] = place.version
+    return known | {"python": platform.python_version()} | software()
 
 
 def _settings(result: OwnResult) -> str:
