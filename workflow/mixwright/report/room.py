@@ -37,7 +37,6 @@ def with_room(
     return page(remaining), tuple(omitted)
 
 
-<<<<<<< HEAD
 def write_with_room(
     page: Callable[[Sequence[Drawn]], str], figures: Iterable[str | Path], html: str | Path
 ) -> None:
@@ -55,14 +54,9 @@ def write_with_room(
         partial.write_text(content, encoding="utf-8")
 
 
-def _bytes(figures: Sequence[Drawn]) -> int:
-    sizes = [len(figure.svg.encode()) + len(figure.csv.encode()) for figure in figures]
-    return sum(sizes)
-=======
 def _drawing(figure: Drawn) -> int:
     return len(figure.svg.encode())
 
 
 def _numbers(figure: Drawn) -> int:
     return len(figure.csv.encode())
->>>>>>> tables

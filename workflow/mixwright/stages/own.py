@@ -5,14 +5,7 @@ from pathlib import Path
 
 from mixwright.files import write_json
 from mixwright.proposals.options import read_options
-<<<<<<< HEAD
-from mixwright.report.own.drawn import (
-    draw_all,
-    report_undrawn,
-)
-=======
 from mixwright.report.own.drawn import draw_all, report_undrawn, write_page
->>>>>>> tables
 from mixwright.report.own.gathering import gather
 from mixwright.report.own.page import Place
 from mixwright.stages.options import NO_WORDS
