@@ -63,6 +63,7 @@ def embedded(paths: Iterable[str | Path]) -> tuple[Drawn, ...]:
             svg=inline(files[name].read_text(encoding="utf-8"), name),
             csv=_short(numbers.read_text(encoding="utf-8")) if numbers.exists() else "",
             section=registered.section,
+            caption=registered.caption,
         )
         figures.append(figure)
     return tuple(figures)

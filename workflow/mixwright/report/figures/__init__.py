@@ -112,8 +112,8 @@ def _slim(svg: str) -> str:
     """
     from mixwright.report.figures.style import FAMILIES
 
-    own, *others = FAMILIES
-    with_fonts = svg.replace(f"'{own}'", f"'{own}', {', '.join(others)}")
+    first, *others = FAMILIES
+    with_fonts = svg.replace(f"'{first}'", f"'{first}', {', '.join(others)}")
     with_pictures = PICTURE.sub(lambda match: f"base64,{_few_colours(match[1])}", with_fonts)
     return LONG_NUMBER.sub(r"\1", with_pictures)
 
@@ -148,6 +148,8 @@ def draw_figure(
 
     files = [Path(to)] if isinstance(to, str | Path) else [Path(path) for path in to]
     registered = entry(name)
+    if not files:
+        raise MixwrightError(f"figure {name}: no file to write; give --to {name}.svg")
     for file in files:
         if file.suffix not in (*SUFFIXES, TABLE):
             kinds = ", ".join((*SUFFIXES, TABLE))

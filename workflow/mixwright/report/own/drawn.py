@@ -43,7 +43,7 @@ def can_draw() -> bool:
 
 def own_entries() -> dict[str, FigureEntry]:
     """Returns the figures of own tables by name, in the order of the page."""
-    return {name: entry for name, entry in (FIGURES | MEASURED).items() if entry.own}
+    return {name: entry for name, entry in (FIGURES | MEASURED).items() if entry.without_study}
 
 
 def write_page(result: OwnResult, place: Place) -> None:
@@ -141,7 +141,7 @@ def region_of(result: OwnResult) -> dict[str, Any]:
 
 def _reason(name: str, entry: FigureEntry, inputs: Mapping[str, Any], result: OwnResult) -> str:
     """Why a figure does not apply to the fit; empty where it does."""
-    if not entry.own:
+    if not entry.without_study:
         return OF_STUDIES
     if name == "ranks":
         return ONE_MIXER
