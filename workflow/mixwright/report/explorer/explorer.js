@@ -158,7 +158,10 @@ function move(app, k, weight) {
     app.base = { k, weights: app.live ?? state_of(app).weights };
     tell(app, "");
   }
-  app.live = moved(app.base.weights, k, weight, state_of(app).locks, app.limits);
+  const { locks } = state_of(app), start = app.base.weights;
+  const live = moved(start, k, weight, locks, app.limits);
+  // rounding may take a last digit of a locked weight: it would add up over many moves
+  app.live = live.map((one, i) => (locks[i] ? start[i] : one));
   paint(app);
   window.mixwrightTimes.push(performance.now() - before);
 }

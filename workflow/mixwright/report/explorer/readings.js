@@ -178,15 +178,12 @@ function gap_unit(surface, shares) {
 }
 
 // Weights whose sum, taken from the first to the last, is 1 to the last digit. The largest weight
-// takes what is missing; where rounding takes it away again, the next does.
+// takes what is missing; a last digit that rounding takes away again goes to the next.
 function exact(weights) {
-  const by_size = weights.map((_, i) => i).sort((a, b) => weights[b] - weights[a]);
-  for (const i of by_size)
-    for (let result = [...weights], round = 0; round < 4; round += 1) {
-      if (sum(result) === 1) return result;
-      result[i] += 1 - sum(result);
-    }
-  return weights;
+  const result = [...weights];
+  for (const i of weights.map((_, k) => k).sort((a, b) => weights[b] - weights[a]))
+    for (let round = 0; round < 3 && sum(result) !== 1; round += 1) result[i] += 1 - sum(result);
+  return result;
 }
 
 // The content of mixture.json: the keys of a proposal, as far as the page knows them.
