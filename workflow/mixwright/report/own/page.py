@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mixwright import __version__
 from mixwright.files import plain
 from mixwright.mixture import Array
 from mixwright.report.answer import answer_section, caveat_list, export_line
@@ -15,7 +14,6 @@ from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.building import explorer_of
 from mixwright.report.explorer.explorer import Preset, explorer_section
 from mixwright.report.frame import document, facts, note, text
-from mixwright.report.outputs import software
 from mixwright.report.own import grounds, parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
 from mixwright.report.own.gathering import OwnResult, settings_of
@@ -23,6 +21,7 @@ from mixwright.report.own.option_words import folded, line, option_words
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
 from mixwright.report.sections import in_order
+from mixwright.report.software import release, software
 from mixwright.trust.surface.record import record_of
 
 # Characters of the fingerprint of the runs.
@@ -140,7 +139,7 @@ def _provenance(result: OwnResult, place: Place) -> Mapping[str, Any]:
     known["seed"] = result.options.seed
     words = ["--fit", place.fit, *option_words(result.options), "--to", place.page]
     known["to make it again"] = line("page", *words)
-    return known | {"mixwright": __version__, "python": platform.python_version()} | software()
+    return known | {"mixwright": release(), "python": platform.python_version()} | software()
 
 
 def _settings(result: OwnResult) -> str:
