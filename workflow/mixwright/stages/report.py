@@ -25,7 +25,7 @@ from mixwright.report.origin import commands, configuration
 from mixwright.report.outputs import provenance, write_report
 from mixwright.report.proposals_page import write_page
 from mixwright.report.results import NO_TABLE, Records, load
-from mixwright.report.summary import Summary
+from mixwright.report.summary import ArmSummary, Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
 from mixwright.stages.options import Paths
@@ -78,7 +78,7 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
         exports=written.lines,
         caveats=caveats,
         spent=spent(plan, recorded(plan, folder), results.get("finals")),
-        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"], summary.arms),
         settings=configuration(plan),
         commands=commands(plan, "summarise", files),
     )
@@ -133,7 +133,13 @@ def _without_finals(rows: Sequence[Spent]) -> tuple[Spent, ...]:
     return tuple(row for row in rows if row.stage != FINALS)
 
 
-def _explorer(plan: Study, folder: Path, chosen: str, mixtures: Records) -> Explorer | None:
+def _explorer(
+    plan: Study,
+    folder: Path,
+    chosen: str,
+    mixtures: Records,
+    arms: Sequence[ArmSummary] = (),
+) -> Explorer | None:
     """The explorer of the page; None where a study has no surface, or a goal for each target."""
     paths = [path for path in layout.surface_paths(plan, folder) if Path(path).exists()]
     if not paths or plan.goals != ("",):
@@ -154,6 +160,8 @@ def _explorer(plan: Study, folder: Path, chosen: str, mixtures: Records) -> Expl
         exports=exports_of(f"--domains {domains}"),
         propose=propose_line(surface),
         max_epochs=plan.config["goal"].get("max_epochs"),
+        runs="the proxies",
+        measured={arm.mixer: arm.measured for arm in arms},
     )
 
 

@@ -1,5 +1,6 @@
 // The state of the explorer, and its history. A state is a plain object that nothing changes:
-// { weights, locks, mixer, sort, tokens, least, most, groups, importance }, as a link keeps it.
+// { weights, locks, mixer, sort, tokens, least, most, groups, importance }, as a link keeps it, and
+// by_hand: the domains whose shares somebody set since a mixture was taken.
 // null: as the page has it. `importance` maps targets to the weights that somebody typed.
 
 const MOST_UNDONE = 200;
@@ -22,7 +23,7 @@ function first_state(data) {
   return {
     weights: in_names(start.weights, names), locks: names.map(() => false),
     mixer: data.views[0].mixer, sort: "", tokens: data.tokens,
-    least: null, most: null, groups: null, importance: null,
+    least: null, most: null, groups: null, importance: null, by_hand: [],
   };
 }
 
@@ -31,6 +32,21 @@ function in_names(weights, names) {
   const shares = names.map((name) => (Object.hasOwn(weights, name) ? weights[name] : 0));
   const total = sum(shares);
   return shares.map((share) => share / total);
+}
+
+// What the page offers to predict by: each law once, with all mixers that it is shown for.
+function laws_offered(data) {
+  return data.surfaces.map((surface, s) => {
+    const views = data.views.filter((view) => view.surface === s);
+    const of = views.filter(({ represents }) => represents === null).map(({ mixer }) => mixer);
+    const stood_for = views.filter(({ represents }) => represents !== null);
+    const others = listed(stood_for.map(({ mixer }) => mixer));
+    let words = of.join(", ");
+    if (of.length === 0) words = `${others} (by the law of ${surface.law})`;
+    else if (stood_for.length > 0) words += ` (stands for ${others} too)`;
+    const [first] = views;
+    return { surface: s, mixer: first.mixer, words, place: data.views.indexOf(first) };
+  }).sort((a, b) => a.place - b.place);
 }
 
 // The view of the state's mixer, and its surface.
