@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from math import ceil, sqrt
 
 from mixwright import mixers
-from mixwright.report.answer import Answer, recipe, worth
+from mixwright.report.answer import Answer
 from mixwright.report.caveats import Caveat
+from mixwright.report.mixture_words import recipe, worth
 from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.target_rows import TargetRow, predicted_goal
 from mixwright.report.proposed import VERDICTS
