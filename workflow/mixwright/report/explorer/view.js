@@ -360,14 +360,16 @@ function trained_words({ evaluated, preset, presets }) {
   return evaluated.outside.length > 0 ? itself.trim() : `Runs like this were trained.${itself}`;
 }
 
-function paint_gains({ readout, natural_title, goal_from_natural: natural, goal_from_best: best }) {
+function paint_gains(reading) {
+  const { readout, natural_title, limited, goal_from_best: best } = reading;
   const words = ({ difference, better }, other) => {
     const size = decimals(Math.abs(difference), readout.digits);
     if (is_zero(size)) return `as good as ${other}`;
     return `${size} ${better ? "better" : "worse"} than ${other}`;
   };
-  write(by_id("natural"), words(natural, natural_title));
-  write(by_id("best"), best === null ? "" : words(best, "the optimum"));
+  write(by_id("natural"), words(reading.goal_from_natural, natural_title));
+  const optimum_title = limited === "" ? "the optimum" : `the optimum inside your ${limited}`;
+  write(by_id("best"), best === null ? "" : words(best, optimum_title));
 }
 
 // Says where the runs do not cover the mixture, and what breaks the limits.
