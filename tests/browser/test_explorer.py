@@ -426,3 +426,41 @@ def test_more_is_better_where_it_is(open_page: Opener) -> None:
         row = hand.window.locator("#explorer-targets .target", has_text=name)
         verdict = "better" if mine > theirs else "worse"
         assert row.locator(".change").first.inner_text().split()[-1] == verdict
+
+
+def test_presets_say_which_were_trained_and_what_that_measured(open_page: Opener) -> None:
+    words = "5.070 nats/token, better than natural by 0.176 nats/token [0.160, 0.192]"
+    hand = Hand.on(open_page, explorer(measured={"effective-data": words}, runs="the proxies"))
+    assert hand.choice("natural") == "natural, not trained"
+    assert hand.choice("effective-data's proposal") == "effective-data's proposal"
+    hand.start("effective-data's proposal")
+    sentence = f"Final models of this mixture were trained, and measured {words}."
+    assert hand.words("trained") == sentence
+    assert hand.words("goal-words").endswith("predicted for models like the proxies")
+    hand.move(0, 35)
+    assert hand.at("start").input_value() == ""
+    assert "No final model of this mixture was" in hand.words("trained")
+
+
+def test_targets_outside_the_goal_stand_apart(open_page: Opener) -> None:
+    hand = Hand.on(open_page, explorer())
+    apart = hand.window.locator("#explorer-targets .apart")
+    assert not apart.is_visible()
+    hand.weigh(TARGETS[0], 0)
+    rows = hand.window.locator("#explorer-targets .target:not(.heads)").all_inner_texts()
+    assert rows[2] == "Not in the goal: watched only"
+    assert rows[3].startswith(TARGETS[0])
+    hand.at("target-order").select_option("name")
+    assert hand.window.locator("#explorer-targets .target").last.inner_text().startswith(TARGETS[0])
+
+
+def test_reset_says_what_it_resets(open_page: Opener) -> None:
+    hand = Hand.on(open_page, explorer())
+    hand.limit(NAMES[0], "most", 20)
+    hand.move(1, 30)
+    changed = hand.weights
+    hand.press("reset")
+    assert "locks, limits, weights of targets and budget are as when" in hand.words("message")
+    assert hand.edge(NAMES[0], "most").input_value() == "60"
+    hand.offer("Undo")
+    assert hand.weights == changed

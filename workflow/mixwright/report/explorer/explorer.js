@@ -32,16 +32,16 @@ function paint_all(app) {
   paint(app);
   const state = state_of(app);
   paint_tracks(app.domain_rows, app, state.locks);
-  paint_choices(app, state);
+  paint_choices(app);
   paint_words(app, state);
   paint_fields(app, state);
   order_rows(app);
 }
 
 // The mixtures to start from: the one that is shown, and which of them the limits forbid.
-function paint_choices({ presets, limits, view, reading, laws }, state) {
-  const choices = { "": "your own mixture" };
-  presets.forEach((preset, k) => (choices[k] = preset_words(preset, presets, limits)));
+function paint_choices({ presets, limits, view, reading, laws, none_fits }) {
+  const choices = { "": "your own mixture" }, at_all = none_fits === "" ? limits : null;
+  presets.forEach((preset, k) => (choices[k] = preset_words(preset, presets, at_all)));
   const select = by_id("start"), chosen = reading.preset;
   if (select.words !== JSON.stringify(choices)) fill_select(select, choices);
   select.words = JSON.stringify(choices);

@@ -81,7 +81,7 @@ function domain_row(name, k) {
   const words = element("small", {});
   const title = element("span", { class: "name", title: name }, ...breakable(name));
   const named = { class: "domain", role: "group", "aria-label": name };
-  const row = element("div", named, title, box, number, ...edges.labels, lock, words);
+  const row = element("div", named, title, box, number, ...edges.cells, lock, words);
   return { row, range, field, lock, words, box, edges: edges.fields, ...track };
 }
 
@@ -92,9 +92,9 @@ function edge_fields(name, row) {
       type: "number", min: 0, max: 100, step: "any", "data-row": row, "data-side": side,
       placeholder: none, "aria-label": `${title} of ${name}, percent`,
     });
-    return [element("label", { class: "edge" }, element("span", {}, title), field), field];
+    return field;
   });
-  return { labels: made.map(([label]) => label), fields: made.map(([, field]) => field) };
+  return { cells: made.map((field) => element("span", { class: "edge" }, field)), fields: made };
 }
 
 // Writes a row's least and most; no limit leaves the field empty.
@@ -154,12 +154,12 @@ function apart_row() {
   return element("div", { class: "target apart", role: "row" }, words);
 }
 
-// What the choice of a mixture to start from says of each.
+// What the choice of a mixture to start from says of each; limits are null where nothing fits them.
 function preset_words(preset, presets, limits) {
   const words = [preset.title];
   const some = presets.some(({ measured }) => measured !== "");
   if (some && preset.measured === "") words.push("not trained");
-  if (feasible(preset.weights, limits).length > 0) words.push("breaks the limits");
+  if (limits !== null && feasible(preset.weights, limits).length > 0) words.push("breaks the limits");
   return words.join(", ");
 }
 
@@ -235,7 +235,7 @@ function group_row(group, g, names) {
   const title = element("span", { class: "name", title: members }, members);
   const [fill, low, high] = parts;
   const named = { class: "domain group", role: "group", "aria-label": members };
-  const row = element("div", named, title, track, total, ...edges.labels, words);
+  const row = element("div", named, title, track, total, ...edges.cells, words);
   return { row, words, total, fill, low, high, edges: edges.fields };
 }
 
