@@ -124,8 +124,9 @@ function paint_fields(app, state) {
   const { surface, weights_of_goal } = app;
   const tokens = state.tokens === null ? "" : tokens_words(state.tokens).replace(" ", "");
   write_field(by_id("tokens"), tokens);
+  const short = (weight) => String(Number(weight.toPrecision(4)));
   app.weight_fields.forEach((field, t) =>
-    write_field(field, String(weight_in(weights_of_goal, surface.targets[t].name))));
+    write_field(field, short(weight_in(weights_of_goal, surface.targets[t].name))));
 }
 
 // Puts rows into the orders that somebody chose; a moving slider never moves its own row.

@@ -99,7 +99,8 @@ function edge_fields(name, row) {
 
 // Writes a row's least and most; no limit leaves the field empty.
 function write_edges([least, most], { least: floor, most: cap }) {
-  const percent = (share) => String(Number((100 * share).toFixed(4)));
+  // as many digits as the field has room for
+  const percent = (share) => String(Number((100 * share).toPrecision(share < 0.01 ? 3 : 4)));
   write_field(least, floor > 0 ? percent(floor) : "");
   write_field(most, cap < 1 ? percent(cap) : "");
 }
