@@ -53,6 +53,13 @@ ELSEWHERE = """
   .filter((address) => !/^(#|data:|blob:)/.test(address))
 """
 OPEN = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+# Numbers of figures look alike, and axe takes seconds for the colours of a thousand cells.
+OPEN_ONE = """
+() => document.querySelectorAll('details').forEach((one) => {
+  const first = document.querySelector('figure details');
+  one.open = one === first || !one.closest('figure');
+})
+"""
 # Chromium drops what a page hands out in too quick a succession. The files are looked at before.
 COLLECT = """
 () => {
@@ -91,7 +98,7 @@ drawn = pytest.mark.parametrize("kind", [one for one in audited_pages.MAKERS if 
 @kinds
 def test_nothing_serious_is_found_by_axe(open_page: Opener, made: Made, kind: str) -> None:
     page = open_page(made(kind))
-    page.evaluate(OPEN)
+    page.evaluate(OPEN_ONE)
     assert "\n".join(map(str, audit(page))) == ""
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 400, "height": HEIGHT})
@@ -178,7 +185,8 @@ def test_the_keyboard_reaches_everything(open_page: Opener, made: Made, kind: st
 def test_paper_shows_no_controls_and_is_light(open_page: Opener, made: Made, kind: str) -> None:
     page = open_page(made(kind), dark=True)
     page.emulate_media(media="print", color_scheme="dark")
-    for hidden in ("nav", "button", "input"):
+    # a share that stands in a field is printed as a number
+    for hidden in ("nav", "button", "select", "input[type=range]"):
         assert not any(one.is_visible() for one in page.locator(hidden).all()), hidden
     body = "getComputedStyle(document.body)"
     assert page.evaluate(f"{body}.backgroundColor") == "rgb(255, 255, 255)"

@@ -345,9 +345,8 @@ def test_a_figure_is_offered_by_name_and_by_suffix(tmp_path, capsys):
     line = refusal([*words, "finals"], capsys)
     assert "no such file; a study that is not finished lacks some: go on with snakemake" in line
     words[4] = tmp_path / "x.gif"
-    assert "x.gif: a figure ends with .svg, .png, .pdf; rename the file" in refusal(
+    assert "x.gif: a figure ends with .svg, .png, .pdf, .csv; rename the file" in refusal(
         [*words, "finals"], capsys
     )
-    words[4] = tmp_path / "x.svg"
-    line = refusal([*words, "finals", "--table", tmp_path / "x.csv"], capsys)
-    assert "figure finals has no table; leave --table out" in line
+    nowhere = [*words[:3], "--figure", "finals", "--to"]
+    assert "figure finals: no file to write; give --to finals.svg" in refusal(nowhere, capsys)

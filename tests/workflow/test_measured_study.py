@@ -16,13 +16,13 @@ from workshop import HOUSE, read_study
 
 sys.path.insert(0, str(HOUSE / "tests" / "unit"))
 import perturbed_runs
-from mixwright.report.layout import drawn
+from mixwright.report.layout import DRAWN, drawn
 from mixwright.study.study import Study
 from published_runs import write
 
 # Figures of a swarm, and of perturbations: a study shows all of the one kind and none of the other.
-SWARM_FIGURES = {"ranks", "tested", "subsets", "region", "published"}
-PERTURB_FIGURES = {"optimum", "ladder", "scales"}
+SWARM_FIGURES = {"ranks", "tested", "subsets", "region", "published", "front", "effects"}
+PERTURB_FIGURES = {"optimum", "ladder", "scales", "amounts"}
 REGMIX, AUTOSCALE = read_study("regmix_pile"), read_study("autoscale_published")
 
 
@@ -46,8 +46,28 @@ def figures_of(report: Path) -> set[str]:
     """The figures that were drawn: all that the study should show, and no other, with tables."""
     figures = {path.stem for path in report.glob("*.svg")}
     assert figures == set(drawn(Study.read(report.parent / "study.json")))
-    assert figures == {path.stem for path in report.glob("*.csv")}
+    for suffix in DRAWN:
+        assert figures <= {path.stem for path in report.glob(f"*.{suffix}")}
     return figures
+
+
+def check_redrawing(workshop, study, report: Path, mirror: str) -> str:
+    """One figure whose files, or one of them, are deleted is drawn again, alone."""
+    name = "amounts"
+    before = {path: path.stat().st_mtime_ns for path in report.iterdir()}
+    files = [report / f"{name}.{suffix}" for suffix in DRAWN]
+    bytes_before = [file.read_bytes() for file in files]
+    for lost in (files, files[2:3]):
+        for file in lost:
+            file.unlink()
+        jobs = workshop.jobs(study, "figures")
+        assert jobs == {"draw_figure": 1, "figures": 1}
+        done = workshop.snakemake(study, "figures", MIXWRIGHT_MIRROR=mirror)
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert [file.read_bytes() for file in files] == bytes_before
+    for path, time in before.items():
+        assert (path.stat().st_mtime_ns == time) == (path not in files), path
+    return name
 
 
 def test_a_tiny_swarm_of_others_end_to_end(workshop):
@@ -111,6 +131,8 @@ def test_tiny_perturbations_of_others_end_to_end(workshop):
     assert "Other scales" in (report / "summary.html").read_text()
     again = workshop.snakemake(study, "--dry-run", MIXWRIGHT_MIRROR=str(mirror))
     assert "Nothing to be done" in again.stdout + again.stderr
+    redrawn = check_redrawing(workshop, study, report, str(mirror))
+    assert redrawn == "amounts"
     del study["measured"]["optima"]
     alone = workshop.snakemake(study, MIXWRIGHT_MIRROR=str(mirror))
     assert alone.returncode == 0, alone.stdout[-3000:] + alone.stderr[-6000:]

@@ -1,6 +1,7 @@
 """mixwright: in what proportions should I mix my data sources?
 
-From Python: `read_runs`, `fit`, `predict`, `propose`, `compare`, `load`, `page` (see mixwright.face).
+From Python: `read_runs`, `fit`, `predict`, `propose`, `page`, `compare`, `load`; see
+mixwright.face.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -24,7 +24,7 @@ VERSIONS = {
     "fit": 8,
     "validate": 6,
     "backtest": 4,
-    "propose": 7,
+    "propose": 8,
     "surface": 1,
     "export": 1,
     "final": 1,

@@ -3,23 +3,28 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import figure_results
 import study_tables
+import wide_results
 from least_study import study
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.learners import LEARNERS
+from mixwright.report.best_surface import best_surface
 from mixwright.report.by_target import by_target
-from mixwright.report.figures import FIGURES, draw, draw_figure, tabulate
+from mixwright.report.figures import FIGURES, draw, draw_figure, save, tabulate
 from mixwright.report.figures.domains import local_mean
 from mixwright.report.figures.mixtures import in_order, percent
 from mixwright.report.layout import drawn
+from mixwright.study.learning import curve_mixer
 from mixwright.study.study import Study
+from mixwright.trust.learning_curve import no_curve
 from mixwright.trust.noise import held_out, rank_correlations, target_signals
 
 
@@ -167,10 +172,11 @@ def test_a_study_with_several_goals_shows_no_table_of_mixtures():
 
 
 def test_only_models_that_a_unigram_model_can_stand_beside_show_their_noise():
-    for learner in LEARNERS:
-        assert FIGURES["noise"].shown(Study({"learner": learner, "mixers": {"regmix": {}}})) == (
-            learner != "trees"
-        )
+    for name, learner in LEARNERS.items():
+        trained = SimpleNamespace(learner=learner, runs={"swarm": ()})
+        assert FIGURES["noise"].shown(trained) == (name != "trees")
+    without_swarm = SimpleNamespace(learner=LEARNERS["causal-lm"], runs={"repeat": ()})
+    assert not FIGURES["noise"].shown(without_swarm)
 
 
 def test_the_registry_imports_nothing_heavy():
@@ -185,3 +191,90 @@ def test_the_registry_imports_nothing_heavy():
         ).stdout.strip()
         == "[]"
     )
+
+
+def test_the_front_runs_between_the_targets_that_cost_each_other_most():
+    results = wide_results.trained()
+    table = tabulate("front", **{name: results[name] for name in FIGURES["front"].inputs})
+    surface = best_surface(results["surfaces"], Study(results["study"].config).target_weights)
+    assert set(table.law) == {surface.law}
+    weights = table[[f"weight_{domain}" for domain in surface.domains]].to_numpy()
+    assert weights.sum(axis=1) == pytest.approx(np.ones(len(table)))
+    for number, rows in table.groupby("pair"):
+        front = rows[rows.kind == "front"].sort_values("x")
+        assert front.x.is_monotonic_increasing and front.y.is_monotonic_decreasing
+        others = rows[rows.kind == "mixture"]
+        assert {"natural", "uniform"} <= set(others.name)
+        # no mixture inside the bounds is better on both than a point of the front
+        for point in front.itertuples():
+            better = (others.x < point.x - 1e-6) & (others.y < point.y - 1e-6)
+            assert not better.any(), number
+    first = table[table.pair == 0].iloc[0]
+    assert first.why == "conflict most" and {first.x_of, first.y_of} <= set(wide_results.TARGETS)
+
+
+def test_effects_are_the_law_s_and_their_intervals_hold_them():
+    results = wide_results.trained()
+    table = tabulate("effects", surfaces=results["surfaces"], study=results["study"])
+    surface = best_surface(results["surfaces"], results["study"].target_weights)
+    cell = table[(table.domain == "code") & (table.target == "math")].iloc[0]
+    natural = np.asarray(surface.wish.natural)
+    code = surface.domains.index("code")
+    moved = natural * (0.99 - natural[code]) / (1 - natural[code])
+    moved[code] = natural[code] + 0.01
+    assert moved.sum() == pytest.approx(1)
+    predicted = surface.formula.predict(surface.inputs(np.stack([natural, moved])))
+    math = surface.targets.index("math")
+    assert cell.effect == pytest.approx(predicted[1, math] - predicted[0, math], rel=1e-6)
+    assert ((table.low <= table.effect) & (table.effect <= table.high)).all()
+    doubted = table[~table.sure]
+    assert len(doubted) and (doubted.low < 0).all() and (doubted.high > 0).all()
+
+
+def test_amounts_are_fitted_at_each_scale_and_runs_keep_their_losses():
+    results = wide_results.trained()
+    table = tabulate("amounts", **{name: results[name] for name in FIGURES["amounts"].inputs})
+    assert sorted(set(table.total)) == pytest.approx([1e6, 4e6], rel=1e-3)
+    runs = table[table.of == "run"]
+    assert runs.groupby(["domain", "total"]).size().eq(3).all()
+    middle = runs[np.isclose(runs.amount, 1)]
+    assert middle.loss.to_numpy() == pytest.approx(middle.base.to_numpy())
+    curve = table[table.of == "curve"]
+    assert ((curve.low <= curve.loss) & (curve.loss <= curve.high)).all()
+
+
+def test_the_surface_of_the_best_ranks_is_shown_and_a_law_of_its_own_before_a_stand_in():
+    record = wide_results.trained()["surfaces"][0]
+    targets = [
+        target | {"held_out": target["held_out"] | {"rank_correlation": 0.1}}
+        for target in record["targets"]
+    ]
+    worse = record | {"targets": targets, "mixer": "additive"}
+    stand_in = record | {"mixer": "additive", "represents": "additive has no formula"}
+    assert best_surface([worse, stand_in, record]).source.mixer == record["mixer"]
+    assert best_surface([worse, stand_in]).source.mixer == "additive"
+    with pytest.raises(MixwrightError, match="surfaces: there is none"):
+        best_surface([])
+
+
+def test_a_curve_of_too_few_runs_is_told_in_words():
+    table = tabulate("learning_curve", learning_curve=no_curve("effective-data", 20))
+    drawn = draw("learning_curve", table)
+    assert "20 runs are too few for a curve: it takes 24." in words(drawn)
+
+
+def test_the_curve_is_of_a_quick_mixer_where_the_swarm_is_large_enough():
+    asked = {"mixers": {"effective-data": {}, "regmix-linear": {}}}
+    assert curve_mixer(study(**asked, designs={"swarm": {"runs": 24}})) == "effective-data"
+    assert curve_mixer(study(**asked, designs={"swarm": {"runs": 23}})) == ""
+    assert curve_mixer(study(designs={"swarm": {"runs": 64}})) == ""
+
+
+def test_numbers_that_are_written_in_a_drawing_keep_their_digits(tmp_path):
+    """Places lose digits that nobody sees; 4.427 that became 4.42 would be another number."""
+    drawing = drawn_of("targets")
+    save(drawing, tmp_path / "targets.svg")
+    svg = (tmp_path / "targets.svg").read_text()
+    written = [word for word in words(drawing).split() if word.replace(".", "").isdigit()]
+    assert any(len(word) == 5 for word in written)
+    assert [word for word in written if f">{word}<" not in svg] == []

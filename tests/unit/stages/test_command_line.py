@@ -39,7 +39,11 @@ def test_a_rule_is_a_command_is_a_function():
         assert command == rule.replace("_", "-")
         assert COMMANDS[command].load().__name__ == rule
     stages = {name for name, command in COMMANDS.items() if command.group == STAGES}
-    assert {command for _, command, _ in rules} == stages | {"transfer", "surface"}
+    assert {command for _, command, _ in rules} == stages | {
+        "transfer",
+        "surface",
+        "learning-curve",
+    }
 
 
 def test_every_rule_calls_its_command_with_its_options():

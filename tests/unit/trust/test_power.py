@@ -10,7 +10,7 @@ from mixwright.report.comparison import Comparison
 from mixwright.trust.intervals import Difference
 from mixwright.trust.power import POWER, runs_to_tell, seeds_to_tell, share_to_tell
 
-STUDIES = 1500
+STUDIES = 700
 
 
 def studies(seeds: int, arms: int, value: float, scatter: float):

@@ -7,9 +7,12 @@ from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixture import Domain
 from mixwright.simplex.bounds import Bounds
+from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.surface.reading import of_record
 from mixwright.trust.surface.surface import Surface
 
+# What stands for natural where the tokens of the domains are unknown.
+RUNS_MEAN = "mean of the runs"
 # As the file of a surface holds it.
 Record = Mapping[str, Any]
 
@@ -52,6 +55,11 @@ def goal_of(surface: Surface) -> Goal:
         bounds=wish.bounds or Bounds.of(domains, total),
         never_worse=wish.never_worse,
     )
+
+
+def natural_name(surface: Surface) -> str:
+    """Returns what the natural weights of a surface are called."""
+    return REFERENCE if surface.wish.natural_known else RUNS_MEAN
 
 
 def _rank(record: Record, weights: Mapping[str, float]) -> float:

@@ -5,7 +5,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,10 @@ from mixwright.report.by_target import Cell
 from mixwright.report.by_task import TaskRow
 from mixwright.report.page import summary_page
 from mixwright.report.room import write_with_room
+from mixwright.report.software import software
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Difference
-
-# Packages whose versions are written down with a result.
-VERSIONS = (
-    "torch",
-    "transformers",
-    "numpy",
-    "scipy",
-    "lightgbm",
-    "pyarrow",
-    "tokenizers",
-    "snakemake",
-    "xgboost-cpu",
-    "rdkit",
-)
 
 
 def comparison_table(*metrics: str) -> tables.Table:
@@ -220,14 +206,3 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
     content = asdict(difference)
     del content["metric"]
     return content | {"verdict": difference.verdict}
-
-
-def software() -> dict[str, str]:
-    """Package -> version, of those that are installed."""
-    versions = {}
-    for name in VERSIONS:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions

@@ -1,4 +1,4 @@
-"""Keeps a page light: where all figures make it too large, numbers go first, then drawings."""
+"""Keeps a page light: where figures make it too large, numbers go before drawings do."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -24,16 +24,16 @@ def with_room(
     """
     room = LARGEST - len(page(()).encode())
     remaining = list(figures)
-    while _bytes(remaining) > room and any(figure.csv for figure in remaining):
-        place = max(range(len(remaining)), key=lambda place: len(remaining[place].csv))
+    omitted = []
+    while remaining and sum(map(_drawing, remaining)) > room:
+        largest = max(remaining, key=_drawing)
+        remaining.remove(largest)
+        omitted.append(largest)
+    while sum(map(_drawing, remaining)) + sum(map(_numbers, remaining)) > room:
+        place = max(range(len(remaining)), key=lambda place: _numbers(remaining[place]))
         figure = remaining[place]
         words = f"{figure.caption} Its numbers are many: {figure.name}.csv holds them, {where}."
         remaining[place] = replace(figure, csv="", caption=words.strip())
-    omitted = []
-    while remaining and _bytes(remaining) > room:
-        largest = max(remaining, key=lambda figure: len(figure.svg))
-        remaining.remove(largest)
-        omitted.append(largest)
     return page(remaining), tuple(omitted)
 
 
@@ -54,6 +54,9 @@ def write_with_room(
         partial.write_text(content, encoding="utf-8")
 
 
-def _bytes(figures: Sequence[Drawn]) -> int:
-    sizes = [len(figure.svg.encode()) + len(figure.csv.encode()) for figure in figures]
-    return sum(sizes)
+def _drawing(figure: Drawn) -> int:
+    return len(figure.svg.encode())
+
+
+def _numbers(figure: Drawn) -> int:
+    return len(figure.csv.encode())

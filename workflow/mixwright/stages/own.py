@@ -3,12 +3,10 @@
 import logging
 from pathlib import Path
 
+from mixwright import __version__
 from mixwright.files import write_json
 from mixwright.proposals.options import read_options
-from mixwright.report.own.drawn import (
-    draw_all,
-    report_undrawn,
-)
+from mixwright.report.own.drawn import draw_all, report_undrawn, write_page
 from mixwright.report.own.gathering import gather
 from mixwright.report.own.page import Place
 from mixwright.stages.options import NO_WORDS
@@ -60,7 +58,8 @@ def page(
     result = gather(fitted, options, draws)
     if mixture is not None:
         write_json(mixture, dict(result.record))
-    place = Place(str(fit), str(to), "" if mixture is None else str(mixture))
+    beside = "" if mixture is None else str(mixture)
+    place = Place(str(fit), str(to), beside, __version__)
     write_page(result, place)
     log.info("%s: open it in a browser", to)
 

@@ -108,12 +108,8 @@ class LearningCurve:
         gains = after - before
         value = float(gains[0])
         low, high = np.quantile(gains[1:], ENDS)
-        return Raise(
-            more=more,
-            value=value,
-            low=float(min(low, value)),
-            high=float(max(high, value)),
-        )
+        ends = (float(min(low, value)), float(max(high, value)))
+        return Raise(more, value, *ends)
 
     def enough(self, worth: float = WORTH, most: int = 64) -> int | None:
         """Returns the number of runs at which to stop.

@@ -238,9 +238,11 @@ def _interval(values: Array, times: NDArray[np.int64]) -> dict[str, float]:
 
 
 def _ends(values: Array, times: NDArray[np.int64]) -> list[float]:
+    """The ends of the sum's interval over (draws, examples) draws; it holds the sum itself."""
     sums = times @ values
-    ends: list[float] = np.quantile(sums, _tails()).tolist()
-    return ends
+    value = float(values.sum())
+    low, high = np.quantile(sums, _tails()).tolist()
+    return [min(low, value), max(high, value)]
 
 
 def _tails() -> list[float]:

@@ -145,10 +145,11 @@ class MixMin(Fitted):
             where = "held-out folds of the examples"
             if self.tau == "auto":
                 where += " (they chose the pull too: somewhat too high)"
+        reports = judging is reporting
         trust = {}
         if self.worst:
             gained = worst_note(judging, gains, self.targets, tau, where)
-            notes = [gained, *self._worst_notes(goal, solution.weights, tau)]
+            notes = [gained, *self._worst_notes(goal, solution.weights, tau, reports)]
         else:
             notes = [gain_note(gains, tau, where)]
         if self.draws and not self.worst:
@@ -162,7 +163,7 @@ class MixMin(Fitted):
                 self.targets,
                 self.draws,
             )
-        predicted = self.predict(solution.weights[None])[0]
+        predicted = self._losses(solution.weights, reports)
         return Proposal(
             mixer="mixmin",
             mixture=goal.mixture(solution.weights),
@@ -172,6 +173,24 @@ class MixMin(Fitted):
             intervals=trust,
         )
 
+    def _losses(self, weights: Array, reports: bool) -> Array:
+        """(targets,) losses of the mixed proxies at a mixture, nats/token.
+
+        Examples that chose the mixture think too well of it: where others report, they are read.
+
+        Args:
+            weights: (domains,) the mixture.
+            reports: whether to read the examples that report; targets without any keep the others.
+        """
+        losses = self.predict(weights[None])[0]
+        if not reports:
+            return losses
+        for k, alone in enumerate(np.eye(len(self.targets))):
+            examples = GoalExamples.of(self.reported, self.reported_scored, alone)
+            if len(examples.target):
+                losses[k] = examples.losses(weights[None])[0]
+        return losses
+
     def _importance(self, goal: Goal) -> Array:
         """(targets,) weights in the objective; the worst is looked for among those with any."""
         weights = self.target_weights(goal)
@@ -179,8 +198,11 @@ class MixMin(Fitted):
             return np.where(weights > 0, 1.0, 0.0)
         return weights
 
-    def _worst_notes(self, goal: Goal, weights: Array, tau: float) -> list[str]:
-        """What the worst target costs the others, and what was not done for it."""
+    def _worst_notes(self, goal: Goal, weights: Array, tau: float, reports: bool) -> list[str]:
+        """What the worst target costs the others, and what was not done for it.
+
+        `reports` says whether losses are read from the examples that report.
+        """
         notes = []
         importance = self.target_weights(goal)
         chosen = np.flatnonzero(importance)
@@ -188,8 +210,8 @@ class MixMin(Fitted):
         if len(names) > 1:
             of_mean = replace(self, objective="mean")
             best = of_mean._solve(self._choosing(importance), goal, tau)
-            ours, means = self.predict(np.stack([weights, best.weights]))
-            notes.append(cost_note(names, (ours - means)[chosen]))
+            changes = self._losses(weights, reports) - self._losses(best.weights, reports)
+            notes.append(cost_note(names, changes[chosen]))
         shares = [goal.targets[name] for name in names]
         if max(shares) > min(shares):
             notes.append(

@@ -40,8 +40,9 @@ SUFFIXES = (".svg", ".png", ".pdf")
 TABLE = ".csv"
 # Significant digits of a table's numbers: they are drawn as they are written.
 DIGITS = 8
-# A number of 1 or more with over two digits behind its point; pictures in base64 have no points.
 PICTURE = re.compile(r"base64,([A-Za-z0-9+/=\s]+)")
+TAG = re.compile(r"<[^>]*>")
+# A number of 1 or more with over two digits behind its point; pictures in base64 have no points.
 LONG_NUMBER = re.compile(r"(?<![\d.])([1-9]\d*\.\d\d)\d+")
 
 
@@ -112,10 +113,11 @@ def _slim(svg: str) -> str:
     """
     from mixwright.report.figures.style import FAMILIES
 
-    own, *others = FAMILIES
-    with_fonts = svg.replace(f"'{own}'", f"'{own}', {', '.join(others)}")
+    first, *others = FAMILIES
+    with_fonts = svg.replace(f"'{first}'", f"'{first}', {', '.join(others)}")
     with_pictures = PICTURE.sub(lambda match: f"base64,{_few_colours(match[1])}", with_fonts)
-    return LONG_NUMBER.sub(r"\1", with_pictures)
+    # what is written in the drawing keeps its digits
+    return TAG.sub(lambda match: LONG_NUMBER.sub(r"\1", match[0]), with_pictures)
 
 
 def _few_colours(encoded: str) -> str:
@@ -148,6 +150,8 @@ def draw_figure(
 
     files = [Path(to)] if isinstance(to, str | Path) else [Path(path) for path in to]
     registered = entry(name)
+    if not files:
+        raise MixwrightError(f"figure {name}: no file to write; give --to {name}.svg")
     for file in files:
         if file.suffix not in (*SUFFIXES, TABLE):
             kinds = ", ".join((*SUFFIXES, TABLE))

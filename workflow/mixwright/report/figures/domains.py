@@ -12,7 +12,7 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import TEXT, Learner
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
-from mixwright.report.figures.style import BLUE, GREY, INK, SOFT, many, panel_title, panels, titled
+from mixwright.report.figures.style import AXIS, BLUE, INK, SOFT, many, panel_title, panels, titled
 from mixwright.report.judging import minimised_losses
 from mixwright.tables import design_matrix
 from mixwright.trust.noise import losses_of_role, objectives
@@ -94,7 +94,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, picture: bool) -> None:
         weights[~best],
         loss[~best],
         s=14,
-        color=GREY,
+        color=AXIS,
         linewidths=0,
         rasterized=picture,
     )

@@ -16,7 +16,7 @@ from mixwright.learners import LOSS
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman
 from mixwright.observations import last_losses
-from mixwright.report.best_surface import best_surface
+from mixwright.report.best_surface import best_surface, natural_name
 from mixwright.report.figures.style import (
     INK,
     ON_CELL,
@@ -52,7 +52,8 @@ def table(
 
     The others shrink in proportion, from the natural mixture on. Columns: `effect` on the target in
     `unit`, with its 95% interval `low` to `high` over the law's refits; `gain`, the effect counted
-    so that more is better; `sure`, whether the refits agree on its sign; `in_goal`; `law`.
+    so that more is better; `sure`, whether the refits agree on its sign; `in_goal`; `law`; `at`,
+    what the natural mixture is called.
     """
     surface = best_surface(surfaces, targets)
     natural = np.asarray(surface.wish.natural)
@@ -80,7 +81,7 @@ def table(
             }
             rows.append(row)
     frame = _few_targets(pd.DataFrame(rows))
-    return _ordered(frame.assign(law=surface.law))
+    return _ordered(frame.assign(law=surface.law, at=natural_name(surface)))
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -90,9 +91,9 @@ def figure(table: pd.DataFrame) -> Figure:
         factors[unit] = _factor(float(rows.effect.abs().max()))
     shown = table.assign(shown=table.effect * table.unit.map(factors))
     words = [f"{1 / factor:g} {unit}" for unit, factor in factors.items()]
-    reading = f"In {' or '.join(words)}, at natural. Blue helps, orange harms."
+    reading = f"In {' or '.join(words)}, at {table['at'].iloc[0]}. Blue helps, orange harms."
     if not table.sure.all():
-        reading += " In brackets: refits disagree on the sign."
+        reading += " Brackets: refits disagree."
     return _matrix(shown, "Which domain feeds which target?", reading)
 
 
@@ -142,12 +143,9 @@ def correlations_table(
 
 def correlations_figure(table: pd.DataFrame) -> Figure:
     """Draws a table of domains by targets, the domain that helps the goal most first."""
-    reading = (
-        f"Spearman's correlation x 100 of a domain's weight and the target, {table.runs.max()}"
-        " runs. Blue helps, orange harms."
-    )
+    reading = f"Spearman's correlation x 100, {table.runs.max()} runs. Blue helps, orange harms."
     if not table.sure.all():
-        reading += " In brackets: the 95% interval holds 0."
+        reading += " Brackets: interval holds 0."
     shown = table.assign(shown=100 * table.effect)
     return _matrix(shown, "Which weights go with which target?", reading)
 
@@ -194,8 +192,8 @@ def _matrix(table: pd.DataFrame, question: str, reading: str) -> Figure:
     """A table of the column `shown`, coloured by `gain`; what is not sure has no colour."""
     domains = list(dict.fromkeys(table.domain))
     targets = list(dict.fromkeys(table.target))
-    wide = max(0.5, 5.6 / len(targets)) if len(targets) < 8 else 0.56
-    drawing = Figure(figsize=(min(wide, 0.95) * len(targets), 0.3 * len(domains)))
+    wide = float(np.clip(6.6 / len(targets), 0.56, 0.95))
+    drawing = Figure(figsize=(wide * len(targets), 0.3 * len(domains)))
     axes = drawing.add_axes((0, 0, 1, 1))
     reach = table.groupby("unit").gain.transform(lambda column: column.abs().max() or 1.0)
     strengths = np.sign(table.gain) * np.sqrt((table.gain / reach).abs())

@@ -55,7 +55,7 @@ class FigureEntry:
     # Results that are read where the study makes them.
     optional: tuple[str, ...] = ()
     # Whether it can be drawn of runs in tables of one's own, where its inputs are made.
-    own: bool = False
+    without_study: bool = False
     # Whether a study that makes the inputs shows the figure.
     shown: Callable[["Study"], bool] = _always
 
@@ -67,7 +67,7 @@ MIXTURES = FigureEntry(
     "Weights of the domains in percent, a row a mixer: blue is more than natural, orange is less,"
     " and a frame marks a weight at its cap.",
     section="data",
-    own=True,
+    without_study=True,
     shown=_one_goal,
 )
 DOMAINS = FigureEntry(
@@ -77,7 +77,7 @@ DOMAINS = FigureEntry(
     "Loss of every swarm run against its weight of one domain, a panel a domain, with the best"
     " runs in blue and the local mean as a line.",
     section="mechanism",
-    own=True,
+    without_study=True,
     shown=_swarm,
 )
 FRONT = FigureEntry(
@@ -87,7 +87,7 @@ FRONT = FigureEntry(
     "What the law predicts of two targets, or groups of them, for the best mixtures between the"
     " two: along the line one gets better only as the other gets worse.",
     section="trade-offs",
-    own=True,
+    without_study=True,
     shown=_one_goal,
 )
 EFFECTS = FigureEntry(
@@ -98,7 +98,7 @@ EFFECTS = FigureEntry(
     " the others shrink in proportion, from natural on: blue helps, orange harms, and brackets"
     " mark a sign that the refits do not agree on.",
     section="mechanism",
-    own=True,
+    without_study=True,
 )
 CORRELATIONS = FigureEntry(
     "effects:correlations",
@@ -107,7 +107,7 @@ CORRELATIONS = FigureEntry(
     "Rank correlation over the swarm's runs of each domain's weight with each target: blue goes"
     " with a better target, orange with a worse one, and brackets mark an interval that holds 0.",
     section="mechanism",
-    own=True,
+    without_study=True,
     shown=_swarm,
 )
 LEARNING_CURVE = FigureEntry(
@@ -117,7 +117,7 @@ LEARNING_CURVE = FigureEntry(
     "Rank correlation of held-out runs, and regret of the pick among them, against the number of"
     " runs that a mixer was fitted to: where both are flat, more runs add nothing.",
     section="evidence",
-    own=True,
+    without_study=True,
 )
 AMOUNTS = FigureEntry(
     "amounts",
@@ -201,7 +201,7 @@ MEASURED = {
         "Rank correlation of predicted and measured loss, a row a mixer and a mark a set of runs:"
         " the farther right, the better the mixer ranks runs that it has not seen.",
         section="evidence",
-        own=True,
+        without_study=True,
         optional=("tests",),
     ),
     "tested": FigureEntry(
@@ -211,7 +211,7 @@ MEASURED = {
         "Predicted against measured loss of runs that no mixer was fitted to, a panel a mixer and"
         " set of runs: the nearer the dots lie to the line, the better.",
         section="evidence",
-        own=True,
+        without_study=True,
         optional=("tests",),
     ),
     "subsets": FigureEntry(
@@ -229,7 +229,7 @@ MEASURED = {
         "The best weight of each domain as a dot, and as lines how far it can move before a"
         " difference in loss can be told.",
         section="evidence",
-        own=True,
+        without_study=True,
     ),
     "published": FigureEntry(
         "published",

@@ -115,7 +115,7 @@ def _arm(axes: Axes, row: int, arm: Any, seeds: pd.Series) -> None:
     axes.scatter(
         arm.difference,
         row,
-        s=58,
+        s=44,
         marker=MARKS[arm.verdict],
         facecolors=face,
         edgecolors=edge,

@@ -15,7 +15,7 @@ from mixwright.goal import Goal
 from mixwright.learners import MIXED, Metric
 from mixwright.mixture import Array
 from mixwright.proposals.pareto import TargetMean, pareto
-from mixwright.report.best_surface import best_surface, goal_of
+from mixwright.report.best_surface import RUNS_MEAN, best_surface, goal_of, natural_name
 from mixwright.report.figures.style import (
     INK,
     LETTERS,
@@ -185,9 +185,10 @@ def _costs(surface: Surface, goal: Goal, names: Sequence[str]) -> Array:
 def _mixtures(surface: Surface, records: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
     """Name -> (domains,) weights: natural, uniform, then the proposals for the one goal."""
     count = len(surface.domains)
-    known = {REFERENCE: np.asarray(surface.wish.natural), UNIFORM: np.full(count, 1 / count)}
+    start = natural_name(surface)
+    known = {start: np.asarray(surface.wish.natural), UNIFORM: np.full(count, 1 / count)}
     for record in sorted(records, key=lambda record: record["mixer"]):
-        if record["mixer"] in known or record.get("goal"):
+        if record["mixer"] in (*known, REFERENCE) or record.get("goal"):
             continue
         weights = [record["weights"].get(domain, 0.0) for domain in surface.domains]
         known[record["mixer"]] = np.array(weights)
@@ -234,7 +235,7 @@ def _unit(metric: Metric) -> str:
 
 def _ways(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Name -> colour and mark; natural and uniform are no mixer's."""
-    ways = {REFERENCE: (INK, "*"), UNIFORM: (SOFT, "X")}
+    ways = {REFERENCE: (INK, "*"), RUNS_MEAN: (INK, "*"), UNIFORM: (SOFT, "X")}
     return ways | marks([name for name in names if name not in ways])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mixwright.report.figures.style import (
     BLUE,
@@ -69,6 +70,7 @@ def figure(table: pd.DataFrame) -> Figure:
         _regrets(axes[1], measured)
     for panel, title in zip(axes, ("order of held-out runs", "cost of the pick"), strict=True):
         panel_title(panel, title)
+        panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if not len(measured):
             panel.set(xticks=[], yticks=[])
     drawing.supxlabel(f"runs that {first.mixer} was fitted to", color=SOFT, fontsize=9.5)

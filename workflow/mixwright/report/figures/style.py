@@ -40,9 +40,7 @@ THEMED = {
 DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", "#0072b3")
 # Of words on coloured cells, which stay as they are where a dark page recolours INK and white.
 ON_CELL, ON_DARK_CELL = "#22262c", "#fffffe"
-# Of dots behind others.
-GREY = "#b4bac3"
-# Of the lines of axes.
+# Of the lines of axes, and of dots behind others.
 AXIS = "#9aa1ab"
 # Of a comparison's verdicts.
 VERDICTS = {

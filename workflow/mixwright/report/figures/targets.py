@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -81,7 +82,9 @@ def figure(table: pd.DataFrame) -> Figure:
     for row in table.itertuples():
         place = (names.index(row.target), arms.index(row.arm))
         framed = row.verdict in ("better", "worse")
-        _cell(axes, place, row.value, row.gain / reach, framed)
+        # by its root: one large difference hides no small ones
+        strength = float(np.sign(row.gain) * np.sqrt(abs(row.gain) / reach))
+        _cell(axes, place, row.value, strength, framed)
     means = table.groupby("arm").value.mean()
     for column, arm in enumerate(arms):
         _mean(axes, len(names) + BELOW, column, float(means[arm]))
@@ -97,11 +100,11 @@ def figure(table: pd.DataFrame) -> Figure:
     return drawing
 
 
-def _cell(axes: Axes, place: tuple[int, int], value: float, gain: float, framed: bool) -> None:
-    """A cell at (row, column); `gain` is -1 to 1."""
+def _cell(axes: Axes, place: tuple[int, int], value: float, strength: float, framed: bool) -> None:
+    """A cell at (row, column); `strength` is -1 (worse) to 1 (better)."""
     row, column = place
-    table_cell(axes, row, column, COLOURS(0.5 + gain / 2), framed)
-    dark = abs(gain) > 0.8
+    table_cell(axes, row, column, COLOURS(0.5 + strength / 2), framed)
+    dark = abs(strength) > 0.8
     axes.text(
         column,
         row,

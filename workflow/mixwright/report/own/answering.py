@@ -195,13 +195,14 @@ def _sure(result: OwnResult) -> tuple[str, ...]:
 def _best_run(result: OwnResult) -> list[str]:
     """What the best run reached, beside what is predicted of the proposal."""
     predicted = predicted_goal(result, result.weights)
-    if result.best is None or predicted is None or verdict_of(result) == "cannot tell":
+    if result.best is None or verdict_of(result) == "cannot tell":
         return []
     metric = result.readout.metric
-    return [
-        f"Your best run, {result.best.run}, measured {metric.words(result.best.objective)}, its"
-        f" luck included; {metric.words(predicted)} is predicted of this mixture."
-    ]
+    measured = metric.words(result.best.objective)
+    words = f"Your best run, {result.best.run}, measured {measured}, its luck included"
+    if predicted is not None:
+        words += f"; {metric.words(predicted)} is predicted of this mixture"
+    return [f"{words}."]
 
 
 def _costs(result: OwnResult, rows: Sequence[TargetRow]) -> tuple[str, ...]:

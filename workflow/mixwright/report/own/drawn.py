@@ -13,7 +13,7 @@ from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.learners import TEXT
-from mixwright.progress import say
+from mixwright.progress import News, say
 from mixwright.report.drawings import Drawn, embedded
 from mixwright.report.figures import FIGURES, MEASURED, SUFFIXES, TABLE, draw, save, tabulate
 from mixwright.report.figures.entries import FigureEntry
@@ -33,7 +33,7 @@ ONE_MIXER = "it compares mixers, and a fit is of one: mixwright compare"
 ONE_TARGET = "it is between two targets, and there is one"
 NO_NATURAL = "natural is unknown: give --available"
 # A study trains; tables do not: none of these results is made of a fit.
-OF_STUDIES = "it shows what only a study makes"
+OF_STUDIES = "only a study makes what they show"
 
 
 def can_draw() -> bool:
@@ -43,7 +43,7 @@ def can_draw() -> bool:
 
 def own_entries() -> dict[str, FigureEntry]:
     """Returns the figures of own tables by name, in the order of the page."""
-    return {name: entry for name, entry in (FIGURES | MEASURED).items() if entry.own}
+    return {name: entry for name, entry in (FIGURES | MEASURED).items() if entry.without_study}
 
 
 def write_page(result: OwnResult, place: Place) -> None:
@@ -126,7 +126,13 @@ def region_of(result: OwnResult) -> dict[str, Any]:
         return {}
     try:
         region = find_region(
-            name, settings_of(result.mixer), runs, result.goal, result.draws, SEEDS
+            name,
+            settings_of(result.mixer),
+            runs,
+            result.goal,
+            result.draws,
+            SEEDS,
+            log=_silent,
         )
     except MixwrightError:
         return {}
@@ -135,7 +141,7 @@ def region_of(result: OwnResult) -> dict[str, Any]:
 
 def _reason(name: str, entry: FigureEntry, inputs: Mapping[str, Any], result: OwnResult) -> str:
     """Why a figure does not apply to the fit; empty where it does."""
-    if not entry.own:
+    if not entry.without_study:
         return OF_STUDIES
     if name == "ranks":
         return ONE_MIXER
@@ -145,6 +151,10 @@ def _reason(name: str, entry: FigureEntry, inputs: Mapping[str, Any], result: Ow
         return ONE_TARGET
     missing = _missing(entry, inputs)
     return _why(missing, result) if missing else ""
+
+
+def _silent(news: News) -> None:
+    """Takes news that nobody waits for."""
 
 
 def _missing(entry: FigureEntry, inputs: Mapping[str, Any]) -> list[str]:
@@ -230,6 +240,9 @@ def _losses(result: OwnResult) -> pd.DataFrame:
 
 
 def report_undrawn(reasons: Mapping[str, str]) -> None:
-    """Says which figures were not drawn, and why, a line each."""
+    """Says which figures were not drawn, and why, a line each reason."""
+    names_of: dict[str, list[str]] = {}
     for name, reason in reasons.items():
-        say(f"figures: {name} is not drawn: {reason}")
+        names_of.setdefault(reason, []).append(name)
+    for reason, names in names_of.items():
+        say(f"figures: not drawn: {', '.join(names)}: {reason}")

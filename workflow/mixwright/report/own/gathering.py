@@ -170,7 +170,7 @@ class Steps:
 
     def take(self, what: str, work: Callable[..., Any], *arguments: Any) -> Any:
         """Says what comes, does it, and returns its result."""
-        say(f"page: {what} ({self.name})")
+        say(f"{self.name}: {what}")
         return work(*arguments)
 
 
@@ -269,6 +269,9 @@ def _with_wish(surface: Surface, result: OwnResult) -> Surface:
     except MixwrightError:
         # the law has no mixture inside limits that another mixer does not keep
         pass
+    available = surface.wish.available
+    if result.options.available:
+        available = np.array([result.options.available[name] for name in goal.names])
     wish = Wish(
         weights=goal.targets,
         importance=goal.importance or goal.targets,
@@ -276,8 +279,8 @@ def _with_wish(surface: Surface, result: OwnResult) -> Surface:
         natural_known=result.natural_known,
         bounds=goal.bounds,
         never_worse=goal.never_worse,
-        tokens=surface.wish.tokens,
-        available=surface.wish.available,
+        tokens=result.options.tokens or surface.wish.tokens,
+        available=available,
         best=best,
         gap=gap,
     )

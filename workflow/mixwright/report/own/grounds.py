@@ -71,8 +71,12 @@ def mechanism(result: OwnResult) -> str:
     return table(heads, lines, caption) + note(worded(words + _stand_in(result)))
 
 
-def evidence(result: OwnResult) -> str:
-    """How well held-out runs are predicted, the noise of a run, and what more runs would add."""
+def evidence(result: OwnResult, curve: bool = True) -> str:
+    """How well held-out runs are predicted, the noise of a run, and what more runs would add.
+
+    Args:
+        curve: whether the learning curve is shown as a table; a figure may show it.
+    """
     items = []
     facts = result.proposal.intervals.get("evidence")
     if facts:
@@ -88,7 +92,7 @@ def evidence(result: OwnResult) -> str:
         items.append(_noise(result))
     items += [text(words) for key, words in result.lacking.items() if key != "surface"]
     content = bullets(dict.fromkeys(items)) if items else ""
-    return content + _curve(result)
+    return content + _curve(result) if curve else content
 
 
 def _curve(result: OwnResult) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mixwright import __version__
 from mixwright.files import plain
 from mixwright.mixture import Array
 from mixwright.report.answer import answer_section, caveat_list, export_line
@@ -15,7 +14,6 @@ from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.building import explorer_of
 from mixwright.report.explorer.explorer import Preset, explorer_section
 from mixwright.report.frame import document, facts, note, text
-from mixwright.report.outputs import software
 from mixwright.report.own import grounds, parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
 from mixwright.report.own.gathering import OwnResult, settings_of
@@ -23,12 +21,15 @@ from mixwright.report.own.option_words import folded, line, option_words
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
 from mixwright.report.sections import in_order
+from mixwright.report.software import software
 from mixwright.trust.surface.record import record_of
 
 # Characters of the fingerprint of the runs.
 FINGERPRINT = 16
 # The figure that shows what the table of the mechanism says.
 EFFECTS = "effects"
+# The figure that shows what the table of the learning curve says.
+CURVE = "learning_curve"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Place:
     page: str
     # of the mixture; empty: none was written
     mixture: str = ""
+    # of mixwright; empty: nobody said
+    version: str = ""
 
 
 def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> str:
@@ -67,7 +70,7 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         "limits": parts.limits(result),
         "export": parts.export(place.mixture, propose),
         "trade-offs": grounds.trade_offs(result),
-        "evidence": grounds.evidence(result),
+        "evidence": grounds.evidence(result, CURVE not in names),
         "mechanism": "" if EFFECTS in names else grounds.mechanism(result),
         "caveats": caveat_list(caveats),
         "provenance": facts(_provenance(result, place)),
@@ -86,6 +89,8 @@ def surface_record(result: OwnResult) -> dict[str, Any] | None:
     record = record_of(result.surface)
     if result.natural_known:
         record["goal"]["natural_is"] = "by the tokens of the domains"
+    if result.options.targets:
+        record["goal"]["of"] = "options"
     content: dict[str, Any] = plain(record)
     return content
 
@@ -140,7 +145,9 @@ def _provenance(result: OwnResult, place: Place) -> Mapping[str, Any]:
     known["seed"] = result.options.seed
     words = ["--fit", place.fit, *option_words(result.options), "--to", place.page]
     known["to make it again"] = line("page", *words)
-    return known | {"mixwright": __version__, "python": platform.python_version()} | software()
+    if place.version:
+        known["mixwright"] = place.version
+    return known | {"python": platform.python_version()} | software()
 
 
 def _settings(result: OwnResult) -> str:
