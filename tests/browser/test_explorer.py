@@ -437,6 +437,7 @@ def test_presets_say_which_were_trained_and_what_that_measured(open_page: Opener
     sentence = f"Final models of this mixture were trained, and measured {words}."
     assert hand.words("trained") == sentence
     assert hand.words("goal-words").endswith("predicted for models like the proxies")
+    assert hand.file()["notes"][0].endswith("effective-data's proposal")
     hand.move(0, 35)
     assert hand.at("start").input_value() == ""
     assert "No final model of this mixture was" in hand.words("trained")

@@ -59,7 +59,7 @@ def test_everything_is_done_by_keyboard_alone(open_page: Opener) -> None:
 
 
 @pytest.mark.parametrize("units", ["losses", "units"])
-@pytest.mark.parametrize("width", [400, 700, 1280])
+@pytest.mark.parametrize("width", [320, 400, 700, 1280])
 def test_no_width_scrolls_sideways(open_page: Opener, width: int, units: str) -> None:
     content = explorer(("effective-data",), units, tokens=5e9)
     long = replace(content.presets[-1], title=f"{'a-long-name, ' * 6}and its proposal")

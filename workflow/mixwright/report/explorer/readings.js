@@ -295,8 +295,9 @@ function proposal_of(reading) {
 
 // What a file of this mixture should say beside its numbers.
 function notes_of(reading) {
-  const { surface, view, evaluated } = reading;
-  const notes = ["chosen by hand in the explorer of a page; no mixer proposed it"];
+  const { surface, view, evaluated, preset } = reading;
+  const by_hand = "chosen by hand in the explorer of a page; no mixer proposed it";
+  const notes = [preset === null ? by_hand : `taken in the explorer of a page: ${preset.title}`];
   if (evaluated.outside.length > 0)
     notes.push(`the runs do not cover this mixture: ${evaluated.outside.join("; ")}`);
   const chance = evaluated.targets.filter((target) => target.by_chance).map(({ name }) => name);
