@@ -155,12 +155,13 @@ function apart_row() {
   return element("div", { class: "target apart", role: "row" }, words);
 }
 
-// What the choice of a mixture to start from says of each; limits are null where nothing fits them.
+// What the choice of a mixture to start from says of each; limits are null where nothing fits.
 function preset_words(preset, presets, limits) {
   const words = [preset.title];
   const some = presets.some(({ measured }) => measured !== "");
   if (some && preset.measured === "") words.push("not trained");
-  if (limits !== null && feasible(preset.weights, limits).length > 0) words.push("breaks the limits");
+  const breaks = limits !== null && feasible(preset.weights, limits).length > 0;
+  if (breaks) words.push("breaks the limits");
   return words.join(", ");
 }
 
