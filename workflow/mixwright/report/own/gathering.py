@@ -185,7 +185,14 @@ def _weighed(result: OwnResult, mixer: Any, steps: Steps) -> OwnResult:
         law = result.surface.mixer
     elif not mixers.entry(result.source.mixer).predicts:
         return replace(result, prices=cost)
-    costs = steps.take("what targets cost each other", trade_offs, law, result.goal, result.source)
+    costs = steps.take(
+        "what targets cost each other",
+        trade_offs,
+        law,
+        result.goal,
+        result.source,
+        result.weights,
+    )
     return replace(result, prices=cost, trade_offs=costs)
 
 

@@ -2,14 +2,13 @@
 
 import hashlib
 import platform
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mixwright.files import plain
 from mixwright.mixture import Array
-from mixwright.report.answer import answer_section, caveat_list, export_line
+from mixwright.report.answer import answer_section, caveat_list
 from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.building import explorer_of
 from mixwright.report.explorer.explorer import Preset, explorer_section
@@ -17,7 +16,7 @@ from mixwright.report.frame import document, facts, note, text
 from mixwright.report.own import grounds, parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
 from mixwright.report.own.gathering import OwnResult, settings_of
-from mixwright.report.own.option_words import folded, line, option_words
+from mixwright.report.own.option_words import line, option_words
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
 from mixwright.report.sections import in_order
@@ -56,11 +55,8 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
     """
     rows = target_rows(result)
     propose = line("propose", "--fit", place.fit, *option_words(result.options))
-    use = [export_line(shlex.quote(place.mixture or parts.MIXTURE))]
-    if not place.mixture:
-        use.insert(0, f"{propose} --to {parts.MIXTURE}")
     caveats = caveats_of(result)
-    answer = answer_of(result, rows, place.mixture, [folded(words) for words in use])
+    answer = answer_of(result, rows, place.mixture)
     names = {figure.name for figure in figures}
     contents = {
         "explore": _explore(result, place),
@@ -71,7 +67,7 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         "export": parts.export(place.mixture, propose),
         "trade-offs": grounds.trade_offs(result),
         "evidence": grounds.evidence(result, CURVE not in names),
-        "mechanism": "" if EFFECTS in names else grounds.mechanism(result),
+        "mechanism": grounds.mechanism(result, EFFECTS not in names),
         "caveats": caveat_list(caveats),
         "provenance": facts(_provenance(result, place)),
     }
