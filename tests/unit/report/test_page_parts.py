@@ -12,7 +12,7 @@ import least_study
 import study_tables
 from mixwright.corpus.counts import Extent
 from mixwright.learners import LOSS, Metric
-from mixwright.report.answer import NAMED, block, recipe, worth
+from mixwright.report.mixture_words import NAMED, block, recipe, worth
 from mixwright.report.comparison import Comparison
 from mixwright.report.conclusion import conclude
 from mixwright.report.cost import FINALS, duration, more, recorded, spent

@@ -25,6 +25,14 @@ class Loss:
     serious: float = MUCH
 
 
+OVER_CAP = Loss(
+    "over_cap",
+    "read",
+    "{share} of its documents not scored: over corpus.target_bytes",
+    "Of each target only {size} are scored, whole documents in the order of their hashes"
+    " (key corpus.target_bytes); left out of its documents: {names}.",
+    serious=0.0,
+)
 LOSSES = (
     Loss(
         "bytes_cut",
@@ -32,14 +40,6 @@ LOSSES = (
         "{share} cut: documents longer than corpus.max_document_bytes",
         "Documents were cut to corpus.max_document_bytes, and that part of the text is gone:"
         " {names}. Raise the limit, or leave it out and nothing is cut.",
-    ),
-    Loss(
-        "over_cap",
-        "read",
-        "{share} not scored: over corpus.target_bytes",
-        "Of a target only corpus.target_bytes are scored; left out of its documents: {names}."
-        " Raise the limit to score more of it.",
-        serious=0.0,
     ),
     Loss(
         "broken",
@@ -81,22 +81,22 @@ LOSSES = (
         "bytes_duplicates",
         "bytes_cleaned",
         "{share} left out: duplicates",
-        "Text that stands there before was left out (exact-duplicates): {names}.",
+        "Text that repeats an earlier one was left out (exact-duplicates): {names}.",
         serious=inf,
     ),
     Loss(
         "bytes_repeated_lines",
         "bytes_cleaned",
         "{share} left out: repeated lines",
-        "Long lines that stand there before were left out (repeated-lines): {names}.",
+        "Long lines that repeat an earlier one were left out (repeated-lines): {names}.",
         serious=inf,
     ),
     Loss(
         "repeats",
         "documents",
         "{share} are duplicates, and were left in",
-        "Documents that stand there before were left in: {names}. Add clean: [exact-duplicates] to"
-        " take each once.",
+        "Documents that repeat an earlier one were left in: {names}. Add clean: [exact-duplicates]"
+        " to take each once.",
         serious=MUCH,
     ),
     Loss(
@@ -112,6 +112,7 @@ LOSSES = (
         "Rows of one id disagree on the label; their majority decided, or nothing did: {names}.",
         serious=0.05,
     ),
+    OVER_CAP,
 )
 
 

@@ -47,5 +47,5 @@ def summary_page(summary: Summary, figures: Sequence[Drawn] = ()) -> str:
         "caveats": caveat_list(summary.caveats),
         "provenance": origin_section(summary.provenance, summary.settings, summary.commands),
     }
-    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats, summary.next)
     return document(summary.study, answer + in_order(with_figures(contents, figures)))

@@ -59,7 +59,7 @@ def page(summary: Proposals, figures: Sequence[Drawn] = ()) -> str:
         "caveats": caveat_list(summary.caveats),
         "provenance": origin_section(summary.provenance, summary.settings, summary.commands),
     }
-    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats, summary.next)
     body = answer + in_order(with_figures(contents, figures))
     return document(summary.study, body)
 

@@ -16,13 +16,19 @@ from mixwright.report.answer import NO_ANSWER, Answer
 from mixwright.report.answer_of_proposals import answer_of_proposals
 from mixwright.report.answered import ProxyAnswers, of_proxies, question_caveats
 from mixwright.report.answered import as_json as answers_json
-from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
+from mixwright.report.caveats import (
+    Caveat,
+    demonstration_caveats,
+    proposal_caveats,
+    serious_first,
+)
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
 from mixwright.report.cost import Spent
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
 from mixwright.report.next_steps import after_proposals
+from mixwright.report.outside import predicted_outside
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
 from mixwright.report.split_caveats import split_caveats
@@ -120,6 +126,7 @@ def summarise(
     manifests: Records = (),
     texts: Counts | None = None,
     domains: pd.DataFrame | None = None,
+    surfaces: Records = (),
 ) -> Proposals:
     """Sets the proposals beside each other; the mixer that ranks held-out runs best comes first.
 
@@ -136,6 +143,7 @@ def summarise(
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
         domains: a DOMAINS table.
+        surfaces: fitted laws, which say what becomes of texts outside the goal.
     """
     targets = study.target_weights
     ranked = ranks(validation, targets)
@@ -147,11 +155,22 @@ def summarise(
     runs = design.run[design.role == "swarm"].nunique()
     sizes = extents(domains)
     signals = target_signals(design, minimised_losses(losses, study.chosen))
+    weights = {proposal.name: proposal.weights for proposal in proposals}
+    outside = predicted_outside(surfaces, targets, weights)
     caveats = [
+        *demonstration_caveats(study),
         *proposal_caveats(study, signals, losses, mixtures),
-        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
         *split_caveats(study, manifests),
         *question_caveats(texts or {}),
+        *corpus_caveats(
+            manifests,
+            texts or {},
+            design,
+            mixtures,
+            sizes,
+            study.epochs_of,
+            study.config.get("corpus", {}).get("target_bytes"),
+        ),
     ]
     return Proposals(
         study=study.name,
@@ -174,7 +193,7 @@ def summarise(
         data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_proxies(design, losses),
         answer=answer_of_proposals(
-            study, learner, proposals, conclusion, judgement.losses if judgement else {}
+            study, learner, proposals, conclusion, judgement.losses if judgement else {}, outside
         ),
         limits=_limits(study, mixtures, proposals, chosen, sizes),
         lost_targets=target_lines(texts or {}),

@@ -13,15 +13,18 @@ TERMS = {
     " is better",
     "bits/byte": "how many bits the model needs for a byte of text, on average; lower is better",
     "held-out": "left out when the mixer was fitted, so that it could not learn from them",
-    "natural mixture": "each domain by its size: what drawing from all text at random gives",
+    "natural": "your data as it is: each domain by its size, as drawing from all text at random"
+    " gives",
     "proxies": "small models, trained on sampled mixtures, from which the mixers learn",
     "final models": "the larger models that are trained on the proposed mixtures, to test them",
     "seeds": "repetitions of a training with other random starts and orders of the data",
     "95% interval": "a range that holds the true value in 95 of 100 repetitions of the study",
+    "refits": "the method fitted again and again to resampled losses, to see how far its answer"
+    " moves",
     "mixer": "a method that learns from the proxies how the loss depends on the mixture, and"
     " proposes one",
     "swarm": "the proxies whose mixtures are sampled at random",
-    "uniform mixture": "the same weight for every domain",
+    "uniform": "the same share for every domain",
     "passes": "how often a model reads the whole source of a domain",
     "domain": "one source of training data, whose share is to be chosen",
     "regret": "how much worse a mixture is than the best one",

@@ -1,6 +1,6 @@
 """Stages of workflow/rules/report.smk: figures and the summary, and the same for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,12 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     answers = results.pop("task_answers", NO_TABLE)
     # drawn, and no part of the comparison
     results.pop("curves", None)
+    surfaces = _surfaces(plan, folder)
     summary = compare_finals(
         plan,
         **results,
         reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
+        surfaces=list(surfaces.values()),
         **_of_text(plan, folder),
     )
     written = read_exports(layout.export_files(plan, folder))
@@ -78,7 +80,7 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
         exports=written.lines,
         caveats=caveats,
         spent=spent(plan, recorded(plan, folder), results.get("finals")),
-        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"]),
         settings=configuration(plan),
         commands=commands(plan, "summarise", files),
     )
@@ -98,10 +100,12 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
     plan = Study.read(study)
     folder = study.parent
     results = load(layout.proposal_paths(plan, folder))
+    surfaces = _surfaces(plan, folder)
     summary = proposals_summary.summarise(
         plan,
         **results,
         fits=[Path(path) for path in layout.fit_paths(plan, folder)],
+        surfaces=list(surfaces.values()),
         **_of_text(plan, folder),
     )
     written = read_exports(layout.export_files(plan, folder))
@@ -111,7 +115,7 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
         exports=written.lines,
         caveats=caveats,
         spent=_without_finals(spent(plan, recorded(plan, folder), None)),
-        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"]),
         settings=configuration(plan),
         commands=commands(plan, "summarise-proposals", {"html": html, "json": json}),
     )
@@ -133,12 +137,18 @@ def _without_finals(rows: Sequence[Spent]) -> tuple[Spent, ...]:
     return tuple(row for row in rows if row.stage != FINALS)
 
 
-def _explorer(plan: Study, folder: Path, chosen: str, mixtures: Records) -> Explorer | None:
-    """The explorer of the page; None where a study has no surface, or a goal for each target."""
+def _surfaces(plan: Study, folder: Path) -> dict[str, dict[str, Any]]:
+    """Mixer -> what the file of its response surface holds."""
     paths = [path for path in layout.surface_paths(plan, folder) if Path(path).exists()]
-    if not paths or plan.goals != ("",):
+    return read_surfaces(paths)
+
+
+def _explorer(
+    plan: Study, surfaces: Mapping[str, Mapping[str, Any]], chosen: str, mixtures: Records
+) -> Explorer | None:
+    """The explorer of the page; None where a study has no surface, or a goal for each target."""
+    if not surfaces or plan.goals != ("",):
         return None
-    surfaces = read_surfaces(paths)
     order = sorted(surfaces, key=lambda mixer: mixer != chosen)
     # the file of the law that is shown: the page puts its name for MIXER
     surface = f"results/{plan.name}/surfaces/MIXER.json"

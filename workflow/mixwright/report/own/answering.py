@@ -5,8 +5,9 @@ from math import ceil, sqrt
 
 from mixwright import mixers
 from mixwright.errors import counted
-from mixwright.report.answer import Answer, recipe, worth
+from mixwright.report.answer import Answer
 from mixwright.report.caveats import Caveat
+from mixwright.report.mixture_words import recipe, worth
 from mixwright.report.own.cells import SAME, level, side, size
 from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.target_rows import TargetRow, predicted_goal
@@ -73,6 +74,7 @@ def answer_of(result: OwnResult, rows: Sequence[TargetRow], file: str = "") -> A
         headline=_headline(result),
         sure=_sure(result),
         costs=_costs(result, rows),
+        level=_as_good(result),
         arm=arm,
         weights=weights,
         natural=natural,
@@ -206,24 +208,32 @@ def _sure(result: OwnResult) -> tuple[str, ...]:
 
 def _best_run(result: OwnResult) -> list[str]:
     """What the best run reached, beside what is predicted of the proposal."""
-    predicted = predicted_goal(result, result.weights)
     if result.best is None or verdict_of(result) == "cannot tell":
         return []
     metric = result.readout.metric
-    measured = result.best.objective
-    words = f"Your best run, {result.best.run}, measured {level(measured, metric)}"
+    words = f"Your best run, {result.best.run}, measured {level(result.best.objective, metric)}"
+    predicted = predicted_goal(result, result.weights)
     if predicted is None:
         return [f"{words}, with whatever luck it had."]
-    gain = measured - predicted if metric.higher else predicted - measured
-    words += f"; {level(predicted, metric)} is predicted of this mixture"
-    if gain <= 0 or level(predicted, metric) == level(measured, metric):
-        return [f"{words}."]
-    mixture = recipe(result.best.weights)
-    return [
-        f"{words}, which is {size(gain, metric)} worse. The best of"
-        f" {counted(result.source.runs, 'run')} had luck, too; its mixture is worth a second"
-        f" training beside this one: {mixture}."
-    ]
+    return [f"{words}; {level(predicted, metric)} is predicted of this mixture."]
+
+
+def _as_good(result: OwnResult) -> str:
+    """That the best run measured more than is predicted, where it did; else empty."""
+    predicted = predicted_goal(result, result.weights)
+    if result.best is None or predicted is None or verdict_of(result) == "cannot tell":
+        return ""
+    metric = result.readout.metric
+    ahead = predicted - result.best.objective
+    if metric.higher:
+        ahead = -ahead
+    if ahead <= 0 or side(ahead, metric) == SAME:
+        return ""
+    return (
+        f"Your best run measured {size(ahead, metric)} better than is predicted here. The best of"
+        f" {counted(result.source.runs, 'run')} had luck, too; train its mixture beside this one:"
+        f" {recipe(result.best.weights)}."
+    )
 
 
 def _costs(result: OwnResult, rows: Sequence[TargetRow]) -> tuple[str, ...]:

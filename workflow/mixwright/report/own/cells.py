@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 from mixwright.learners import PERCENT, Metric
-from mixwright.report.answer import amount
 from mixwright.report.frame import text
+from mixwright.report.mixture_words import amount
 
 # Weights of a mixture that a cell names, and the least that it names.
 NAMED = 4

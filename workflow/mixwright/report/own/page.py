@@ -12,11 +12,12 @@ from mixwright.report.answer import answer_section, caveat_list
 from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.building import explorer_of
 from mixwright.report.explorer.explorer import Preset, explorer_section
-from mixwright.report.frame import document, facts, note, text
+from mixwright.report.frame import bullets, document, facts, note, text
 from mixwright.report.own import grounds, parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
 from mixwright.report.own.gathering import OwnResult, settings_of
 from mixwright.report.own.option_words import line, option_words
+from mixwright.report.own.steps import next_steps
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
 from mixwright.report.sections import in_order
@@ -57,12 +58,13 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
     propose = line("propose", "--fit", place.fit, *option_words(result.options))
     caveats = caveats_of(result)
     answer = answer_of(result, rows, place.mixture)
+    steps = next_steps(result, seeds_needed(result))
     names = {figure.name for figure in figures}
     contents = {
         "explore": _explore(result, place),
         "data": parts.data(result),
         "targets": parts.targets(result, rows),
-        "next": parts.next_steps(result, seeds_needed(result)),
+        "next": bullets(map(text, steps)),
         "limits": parts.limits(result),
         "export": parts.export(place.mixture, propose),
         "trade-offs": grounds.trade_offs(result),
@@ -72,9 +74,8 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
         "provenance": facts(_provenance(result, place)),
     }
     title = f"{result.source.mixer}, {result.source.runs} runs"
-    body = answer_section(f"your own tables · {title}", answer, caveats) + in_order(
-        with_figures(contents, figures)
-    )
+    answered = answer_section(f"your own tables · {title}", answer, caveats, steps)
+    body = answered + in_order(with_figures(contents, figures))
     return document(title, body)
 
 
