@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from math import ceil, sqrt
 
+import numpy as np
+
 from mixwright import mixers
 from mixwright.errors import counted
+from mixwright.mixers.laws.mixer import TEACHES
 from mixwright.report.answer import Answer
 from mixwright.report.caveats import Caveat
 from mixwright.report.mixture_words import recipe, worth
@@ -21,6 +24,10 @@ NATURAL = "natural"
 MEAN = "the mean of your runs"
 # Targets that a sentence names one by one.
 NAMED = 4
+# Weights that differ by less are those of one mixture.
+ALIKE = 1e-4
+# How notes begin that stand elsewhere on the page: in the answer, and with the mechanism.
+ELSEWHERE = ("natural stands for the mean of", TEACHES)
 # A rank correlation from which two digits say too little.
 NEAR_ONE = 0.95
 
@@ -45,14 +52,16 @@ def about(sentence: str, result: OwnResult) -> str:
 def rank_words(rank: Interval) -> str:
     """Returns a rank correlation with its interval, in as many digits as tell it from 1."""
     digits = 3 if rank.value >= NEAR_ONE else 2
-    return f"{rank.value:.{digits}f} [{rank.low:.{digits}f}, {rank.high:.{digits}f}]"
+    value = f"{rank.value:.{digits}f}".replace("-", "−")
+    return f"{value} [{rank.low:.{digits}f}, {rank.high:.{digits}f}]"
 
 
 def verdict_of(result: OwnResult) -> str:
     """Returns what the intervals say of the gain, in a word or two; empty: there are none."""
     for beginning, verdict in VERDICTS.items():
         if result.proposal.verdict.startswith(beginning):
-            return verdict
+            alike = np.abs(result.weights - result.goal.natural).max() < ALIKE
+            return "identical" if alike and verdict != "cannot tell" else verdict
     return ""
 
 
@@ -67,15 +76,16 @@ def answer_of(result: OwnResult, rows: Sequence[TargetRow], file: str = "") -> A
     natural: dict[str, float] = {}
     if result.natural_known:
         natural = dict(zip(result.goal.names, result.goal.natural.tolist(), strict=True))
-    arm = result.proposal.mixer
+    headline, sure = _headline(result), _sure(result)
     if verdict_of(result) == "cannot tell":
-        arm = f"{arm}, a guess that these runs do not support"
+        # a mixture that nothing supports is not offered to be copied
+        return Answer(headline, sure)
     return Answer(
-        headline=_headline(result),
-        sure=_sure(result),
+        headline=headline,
+        sure=sure,
         costs=_costs(result, rows),
         level=_as_good(result),
-        arm=arm,
+        arm=result.proposal.mixer,
         weights=weights,
         natural=natural,
         intervals=result.proposal.intervals.get("weights", {}),
@@ -115,6 +125,8 @@ def caveats_of(result: OwnResult) -> tuple[Caveat, ...]:
     for note in result.proposal.notes:
         if note in (verdict, f"predicted {verdict}") or note.startswith(f"predicted {CANNOT}"):
             continue
+        if note.startswith(ELSEWHERE):
+            continue
         caveats.append(Caveat(_sentence(about(note, result))))
     for part in ("validation", "surface"):
         if part in result.lacking:
@@ -150,16 +162,17 @@ def _headline(result: OwnResult) -> str:
     """Names the mixture and what it is worth, or says why none is named."""
     reference = reference_of(result)
     verdict = verdict_of(result)
+    inside = " inside your bounds" if result.record["active_bounds"] else ""
     if verdict == "cannot tell":
         return "These runs cannot tell which mixture is best."
     if verdict == "identical" and result.natural_known:
-        return "Keep your data as it is: no mixture is predicted better than natural."
+        return f"Keep your data as it is: no mixture{inside} is predicted better than natural."
     if verdict == "identical":
-        return f"No mixture is predicted better than {reference}."
+        return f"No mixture{inside} is predicted better than {reference}."
     if verdict == "worse":
         return f"Inside your bounds every mixture is predicted worse than {reference}."
     if verdict == "not distinguishable":
-        return f"No mixture is predicted to be clearly better than {reference}."
+        return f"No mixture{inside} is predicted to be clearly better than {reference}."
     mixture = recipe(result.proposal.mixture.as_dict())
     gain = predicted_gain(result)
     if gain is None:
@@ -175,7 +188,11 @@ def _sure(result: OwnResult) -> tuple[str, ...]:
     verdict = verdict_of(result)
     words = about(result.proposal.verdict, result)
     mixture = recipe(result.proposal.mixture.as_dict())
-    if verdict == "not distinguishable":
+    if verdict == "cannot tell":
+        sentences.append(
+            f"The mixer's guess stands in the table of your data: {mixture}. Nothing supports it."
+        )
+    elif verdict == "not distinguishable":
         sentences.append(
             f"The best guess is {mixture}. Its predicted difference is {words}: to change the"
             " mixture for it is a bet."
@@ -229,11 +246,14 @@ def _as_good(result: OwnResult) -> str:
         ahead = -ahead
     if ahead <= 0 or side(ahead, metric) == SAME:
         return ""
-    return (
-        f"Your best run measured {size(ahead, metric)} better than is predicted here. The best of"
-        f" {counted(result.source.runs, 'run')} had luck, too; train its mixture beside this one:"
-        f" {recipe(result.best.weights)}."
+    words = (
+        f"Your best run measured {size(ahead, metric)} better than is predicted here; the best of"
+        f" {counted(result.source.runs, 'run')} had luck, too."
     )
+    weights = np.array([result.best.weights[name] for name in result.goal.names])
+    if not result.goal.bounds.contain(weights[None])[0]:
+        return f"{words} Its mixture lies outside your bounds."
+    return f"{words} Train its mixture beside this one: {recipe(result.best.weights)}."
 
 
 def _costs(result: OwnResult, rows: Sequence[TargetRow]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from mixwright.errors import counted
 from mixwright.learners import LOSS
+from mixwright.mixers.laws.mixer import TEACHES
 from mixwright.mixture import Array
 from mixwright.report.frame import bullets, note, part, table, text
 from mixwright.report.own.answering import rank_of, rank_words, reference_of
@@ -13,6 +14,7 @@ from mixwright.report.own.cells import largest, number, side, signed, size, word
 from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.trade_offs import TradeOffs
 from mixwright.report.predictions import ranged
+from mixwright.report.proposed import listed
 from mixwright.trust.intervals import Interval
 from mixwright.trust.surface.surface import Surface
 
@@ -75,7 +77,7 @@ def mechanism(result: OwnResult, as_table: bool = True) -> str:
     if surface is None:
         return ""
     minimised = _one_more(result, surface)
-    content = _helps(result, surface, minimised)
+    content = _teaches(result) + _helps(result, surface, minimised)
     if not as_table:
         return content
     values = result.source.measured(minimised)
@@ -105,6 +107,20 @@ def _one_more(result: OwnResult, surface: Surface) -> Array:
     mixtures = np.vstack([natural, (1 - STEP) * natural + STEP * corners])
     amounts = surface.mixer.amounts_at(result.goal, mixtures, result.source.most_tokens)
     return np.asarray(surface.mixer.predict(amounts))
+
+
+def _teaches(result: OwnResult) -> str:
+    """Which domains teach the goal most, as the law says; empty where it does not."""
+    for words in result.proposal.notes:
+        beginning, _, names = words.partition(": ")
+        if beginning == TEACHES:
+            return note(
+                text(
+                    "By the law, a share of the training teaches the goal most if it goes to"
+                    f" {listed(names.split(', '))}, in this order."
+                )
+            )
+    return ""
 
 
 def _helps(result: OwnResult, surface: Surface, minimised: Array) -> str:
@@ -139,7 +155,7 @@ def evidence(result: OwnResult, curve: bool = True) -> str:
     items = []
     rank = rank_of(result)
     if rank is not None:
-        items.append(_orders(rank))
+        items.append(text(_orders(rank)))
     facts = result.proposal.intervals.get("evidence")
     if facts:
         share = max(0.0, facts["explained"])

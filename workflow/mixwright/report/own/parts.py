@@ -1,5 +1,6 @@
 """The sections of a page of own tables, each as HTML; empty where there is nothing to say."""
 
+import re
 from collections.abc import Collection, Sequence
 from html import escape
 
@@ -18,6 +19,8 @@ from mixwright.trust.reach import TRACE
 
 # Where the lines of a page write the mixture, if nobody said.
 MIXTURE = "mixture.json"
+# A bound of a mixture's file.
+BOUND = re.compile(r"(.+?)(<=|>=)([0-9.e-]+)")
 # Differences under this are none that anybody could measure; certificates say no less.
 SMALL = 1e-4
 
@@ -111,7 +114,7 @@ def limits(result: OwnResult) -> str:
             change = f"costs {gain}; without it the best mixture is {largest(price.weights)}"
         items.append(f"{text(price.words)} <small>{text(price.option)}</small>: {text(change)}.")
     if _active(result):
-        words = f"The proposal touches {listed(_active(result))}."
+        words = f"The proposal touches {listed([_bound(words) for words in _active(result)])}."
         items.insert(0, text(words))
     elif result.prices:
         items.append("The proposal touches none of the bounds.")
@@ -164,6 +167,15 @@ def _spans(result: OwnResult) -> dict[str, list[str]]:
 
 def _active(result: OwnResult) -> list[str]:
     return list(result.record["active_bounds"])
+
+
+def _bound(words: str) -> str:
+    """A bound such as `web<=0.3` in words; a group's stands as it is."""
+    match = BOUND.fullmatch(words)
+    if match is None:
+        return words
+    side_of = {"<=": "at most", ">=": "at least"}[match[2]]
+    return f"{match[1]} {side_of} {100 * float(match[3]):.3g} %"
 
 
 def _unit(row: TargetRow) -> str:

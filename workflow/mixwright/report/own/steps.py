@@ -18,7 +18,8 @@ def next_steps(result: OwnResult, seeds: int | None) -> tuple[str, ...]:
     items = []
     evidence_of = result.proposal.intervals.get("evidence") or {}
     for reason in evidence_of.get("reasons", ()):
-        words = about(reason, result)
+        # what is wrong stands with the answer; here is what would mend it
+        words = about(reason, result).rpartition("; ")[2]
         items.append(f"{words[:1].upper()}{words[1:]}.")
     if verdict_of(result) not in ("cannot tell", "identical"):
         items.append(_test(result, seeds))
@@ -59,12 +60,12 @@ def _more_runs(curve: LearningCurve) -> str:
     step = record["next"]
     now = float(curve.at(curve.runs)[0])
     then = f"{now + step['value']:.3f}"
+    if fisher_interval(float(curve.spearman[-1]), curve.runs).low <= 0:
+        return (
+            "More runs like these may not help: the order that they teach is no better than chance"
+            f" (rank correlation {now:.2f}). Longer runs have less noise."
+        )
     if step["value"] < WORTH:
-        if fisher_interval(float(curve.spearman[-1]), curve.runs).low <= 0:
-            return (
-                "More runs like these are not worth training: the order that they teach is no"
-                " better than chance. Train longer runs."
-            )
         return (
             f"More runs are not worth training for this: with {step['more']:,} more, held-out runs"
             f" would hardly be ordered better (rank correlation {now:.3f} with all"
