@@ -1,10 +1,13 @@
 """What was left out of the text of a domain or target when it was read, and for which reason."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+# How a line of what was left out begins.
+PERCENT = re.compile(r"([\d.e-]+)%")
 # Left out of a domain or target: what is more is a serious caveat.
 MUCH = 0.2
 # Documents that hold a passage of a target and are trained on: more are a serious caveat.
@@ -114,6 +117,21 @@ LOSSES = (
     ),
     OVER_CAP,
 )
+
+
+def is_routine(words: str) -> bool:
+    """Whether what was left out, as `left_out` says it, is what cleaning does to any text.
+
+    It is up to the share from which its caveat is serious, or MUCH of the text.
+    """
+    match = PERCENT.match(words)
+    if match is None:
+        return False
+    share = float(match[1]) / 100
+    for loss in LOSSES:
+        if words == loss.short.format(share=match[0]):
+            return share <= min(loss.serious, MUCH)
+    return False
 
 
 def left_out(counts: Mapping[str, Any]) -> dict[str, float]:

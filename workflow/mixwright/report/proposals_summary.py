@@ -1,7 +1,7 @@
 """Says what a study proposes, and how sure that is, where no final model has tested it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from mixwright.report.caveats import (
     serious_first,
 )
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
-from mixwright.report.cost import Spent
+from mixwright.report.cost import Spent, took_json
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
@@ -31,6 +31,7 @@ from mixwright.report.next_steps import after_proposals
 from mixwright.report.outside import predicted_outside
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
+from mixwright.report.run_names import with_mixtures
 from mixwright.report.split_caveats import split_caveats
 from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
@@ -76,6 +77,7 @@ class Proposals:
     lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
     signals: pd.DataFrame | None = None  # what mixwright.trust.noise.target_signals returns
     spent: tuple[Spent, ...] = ()  # what each stage took
+    machines: Mapping[str, str] = field(default_factory=dict)  # where and when it was trained
     settings: str = ""  # the study's keys that are not their defaults, as YAML
     commands: tuple[str, ...] = ()  # lines of a shell that make the page again
     explorer: Explorer | None = None
@@ -103,7 +105,8 @@ class Proposals:
             "answers": answers_json((), self.answers),
             "answer": self.answer.as_json(),
             "limits": list(self.limits),
-            "cost": [asdict(row) for row in self.spent],
+            "cost": [row.as_json() for row in self.spent],
+            "took": took_json(self.spent),
             "settings": self.settings,
             "commands": list(self.commands),
             "caveats": [asdict(caveat) for caveat in self.caveats],
@@ -147,7 +150,9 @@ def summarise(
     """
     targets = study.target_weights
     ranked = ranks(validation, targets)
-    proposals = in_order(mixtures, list(ranked))
+    proposals = []
+    for proposal in in_order(mixtures, list(ranked)):
+        proposals.append(replace(proposal, notes=with_mixtures(proposal.notes, design)))
     conclusion = conclude(proposals, ranked)
     headline, detail, chosen = conclusion
     learner = learner_of(study)
@@ -177,7 +182,7 @@ def summarise(
         headline=headline,
         detail=detail,
         chosen=chosen,
-        proposals=proposals,
+        proposals=tuple(proposals),
         ranks=ranked,
         targets=targets,
         next=(

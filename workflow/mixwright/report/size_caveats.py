@@ -1,11 +1,10 @@
 """What a reader should distrust because final models are small beside the training they are for."""
 
 from mixwright.errors import counted
-from mixwright.jobs.resources import vocabulary_of
-from mixwright.proxies.footprint import parameters
 from mixwright.report.caveats import Caveat
 from mixwright.report.comparison import Comparison
 from mixwright.report.frame import quantity
+from mixwright.report.model_sizes import parameters_of
 from mixwright.study.study import Study
 
 # Final models of fewer parameters or training tokens say little of those that people use.
@@ -21,7 +20,7 @@ def size_caveats(study: Study, comparison: Comparison) -> list[Caveat]:
     """
     if not study.learner.sized:
         return []
-    size = _parameters(study)
+    size = parameters_of(study, "final")
     tokens = int(study.config["goal"]["tokens"])
     seeds = comparison.values.dropna(axis=1).shape[1]
     small = tokens < SMALL_TOKENS
@@ -32,11 +31,3 @@ def size_caveats(study: Study, comparison: Comparison) -> list[Caveat]:
     start = "The final models are small" if small else "The final models have their own size"
     sentence = f"{start}: {', '.join(facts)}. Whether this holds at your size is not shown."
     return [Caveat(sentence, serious=small)]
-
-
-def _parameters(study: Study) -> int | None:
-    """Parameters of a final model; None where its shape is not known."""
-    shape = study.config.get("final", {}).get("shape")
-    if not shape:
-        return None
-    return parameters(shape, vocabulary_of(study, "final"))

@@ -40,6 +40,7 @@ from mixwright.report.limits import limits_of
 from mixwright.report.next_steps import after_finals
 from mixwright.report.outside import measured_outside, predicted_outside
 from mixwright.report.results import Records
+from mixwright.report.run_names import with_mixtures
 from mixwright.report.size_caveats import size_caveats
 from mixwright.report.split_caveats import split_caveats
 from mixwright.report.totals import totals
@@ -114,6 +115,7 @@ class Summary:
     limits: tuple[str, ...] = ()  # which bounds hold the mixture back, a sentence each
     lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
     spent: tuple[Spent, ...] = ()  # what each stage took
+    machines: Mapping[str, str] = field(default_factory=dict)  # where and when it was trained
     settings: str = ""  # the study's keys that are not their defaults, as YAML
     commands: tuple[str, ...] = ()  # lines of a shell that make the page again
     explorer: Explorer | None = None
@@ -205,6 +207,7 @@ def summarise(
             learner,
             mixtures,
             second=objective(scores, targets, learner.second.name).mean(axis=1),
+            design=design,
             cost=cost,
             ranks=_ranks(validation, targets),
             counts=tallies(cells, mixtures),
@@ -268,11 +271,12 @@ def _arms(
     mixtures: Records,
     *,
     second: pd.Series,
+    design: pd.DataFrame,
     cost: Mapping[str, int],
     ranks: Mapping[str, float],
     counts: Mapping[str, Tally],
 ) -> tuple[ArmSummary, ...]:
-    """The mixers' summaries, the best first; the other arguments have a value a mixer."""
+    """The mixers' summaries, the best first; arguments that are no tables have a value a mixer."""
     proposals = {mixture["mixer"]: mixture for mixture in mixtures if "goal" not in mixture}
     arms = []
     for name, value in comparison.means.items():
@@ -290,7 +294,7 @@ def _arms(
             rank_correlation=ranks.get(mixer),
             weights=proposal.get("weights", {}),
             epochs=proposal.get("epochs", {}),
-            notes=_shared_notes(mixer, mixtures),
+            notes=with_mixtures(_shared_notes(mixer, mixtures), design),
             intervals=proposal.get("intervals", {}),
             tally=counts.get(mixer),
         )

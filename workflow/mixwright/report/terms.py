@@ -29,6 +29,7 @@ TERMS = {
     "domain": "one source of training data, whose share is to be chosen",
     "regret": "how much worse a mixture is than the best one",
     "Pareto front": "mixtures of which none can serve one target better without costing another",
+    "unigram model": "knows nothing but how common each token is",
     "signal-to-noise": "how far losses differ between mixtures, over how far they differ between"
     " equal runs",
 }
@@ -97,7 +98,8 @@ def _noted(words: str, waiting: dict[str, str]) -> str:
     text = ""
     end = 0
     for start, (stop, term) in sorted(places.items()):
-        note = f'<span class="gloss"> ({waiting.pop(term)})</span>'
+        meaning = waiting.pop(term)
+        note = f'<span class="gloss"><i> (</i>{meaning}<i>)</i></span>'
         text += f'{words[end:start]}<dfn tabindex="0">{words[start:stop]}{note}</dfn>'
         end = stop
     return text + words[end:]

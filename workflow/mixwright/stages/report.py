@@ -12,7 +12,7 @@ from mixwright.report import figures, layout, proposals_summary
 from mixwright.report.brief import print_brief
 from mixwright.report.by_task import TaskRow, by_task, sentences_of
 from mixwright.report.caveats import serious_first
-from mixwright.report.cost import FINALS, Spent, recorded, spent
+from mixwright.report.cost import FINALS, Spent, recorded, spent, trained_on
 from mixwright.report.explorer.building import (
     explorer_of,
     exports_of,
@@ -73,13 +73,15 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
         **_of_text(plan, folder),
     )
     written = read_exports(layout.export_files(plan, folder))
+    beats = recorded(plan, folder)
     caveats = serious_first([*summary.caveats, *written.caveats])
     files = {"html": html, "json": json, "table": table}
     summary = replace(
         summary,
         exports=written.lines,
         caveats=caveats,
-        spent=spent(plan, recorded(plan, folder), results.get("finals")),
+        spent=spent(plan, beats, results.get("finals")),
+        machines=trained_on(plan, beats),
         explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"]),
         settings=configuration(plan),
         commands=commands(plan, "summarise", files),
@@ -109,12 +111,14 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
         **_of_text(plan, folder),
     )
     written = read_exports(layout.export_files(plan, folder))
+    beats = recorded(plan, folder)
     caveats = serious_first([*summary.caveats, *written.caveats])
     summary = replace(
         summary,
         exports=written.lines,
         caveats=caveats,
-        spent=_without_finals(spent(plan, recorded(plan, folder), None)),
+        spent=_without_finals(spent(plan, beats, None)),
+        machines=trained_on(plan, beats),
         explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"]),
         settings=configuration(plan),
         commands=commands(plan, "summarise-proposals", {"html": html, "json": json}),

@@ -15,7 +15,6 @@ from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.trade_offs import TradeOffs
 from mixwright.report.predictions import ranged
 from mixwright.report.proposed import listed
-from mixwright.trust.intervals import Interval
 from mixwright.trust.surface.surface import Surface
 
 # Share of the largest effect in a row under which an effect has no colour.
@@ -67,6 +66,29 @@ def _each_on_each(costs: TradeOffs) -> str:
     return f"<details><summary>{title}</summary>{table(heads, lines, caption)}</details>"
 
 
+def mechanism_lead(result: OwnResult) -> str:
+    """Which domains help and harm the goal the most, in a sentence; empty: none, or unknown."""
+    surface = result.surface
+    if surface is None:
+        return ""
+    minimised = _one_more(result, surface)
+    columns = [surface.targets.index(target) for target in result.goal.targets]
+    objective = result.readout.objective(minimised[:, columns])
+    metric = result.readout.metric
+    gains = objective[1:] - objective[0]
+    if not metric.higher:
+        gains = -gains
+    best, worst = int(gains.argmax()), int(gains.argmin())
+    names = result.source.domains
+    if not gains[worst] < 0 < gains[best]:
+        return ""
+    return (
+        f"From {reference_of(result)}, 1 % more {names[best]} helps the goal most"
+        f" ({size(float(gains[best]), metric)} better), and 1 % more {names[worst]} harms it"
+        f" most ({size(float(gains[worst]), metric)} worse); all others give way in proportion."
+    )
+
+
 def mechanism(result: OwnResult, as_table: bool = True) -> str:
     """What one percent more of a domain does to the goal, and to each target.
 
@@ -77,7 +99,7 @@ def mechanism(result: OwnResult, as_table: bool = True) -> str:
     if surface is None:
         return ""
     minimised = _one_more(result, surface)
-    content = _teaches(result) + _helps(result, surface, minimised)
+    content = _teaches(result)
     if not as_table:
         return content
     values = result.source.measured(minimised)
@@ -123,27 +145,19 @@ def _teaches(result: OwnResult) -> str:
     return ""
 
 
-def _helps(result: OwnResult, surface: Surface, minimised: Array) -> str:
-    """Which domains help and harm the goal the most, in a sentence."""
-    columns = [surface.targets.index(target) for target in result.goal.targets]
-    objective = result.readout.objective(minimised[:, columns])
-    metric = result.readout.metric
-    gains = objective[1:] - objective[0]
-    if not metric.higher:
-        gains = -gains
-    if len(gains) < 2:
+def evidence_lead(result: OwnResult) -> str:
+    """What the rank correlation on held-out runs means for the choice; empty: it is unknown."""
+    rank = rank_of(result)
+    if rank is None:
         return ""
-    best, worst = int(gains.argmax()), int(gains.argmin())
-    names = result.source.domains
-    if not gains[worst] < 0 < gains[best]:
-        return ""
-    return note(
-        text(
-            f"From {reference_of(result)}, 1 % more {names[best]} helps the goal most"
-            f" ({size(float(gains[best]), metric)} better), and 1 % more {names[worst]} harms it"
-            f" most ({size(float(gains[worst]), metric)} worse); all others give way in proportion."
-        )
-    )
+    words = "better than chance, and no more: take the mixture as a hint"
+    if rank.low <= 0:
+        words = "not clearly better than chance: do not choose by it"
+    elif rank.low >= CLOSELY:
+        words = "nearly as they were measured: it can be trusted to choose between mixtures"
+    elif rank.low >= MOSTLY:
+        words = "mostly as they were measured: large differences can be trusted, small ones not"
+    return f"The fit orders held-out runs {words} (rank correlation {rank_words(rank)})."
 
 
 def evidence(result: OwnResult, curve: bool = True) -> str:
@@ -153,9 +167,6 @@ def evidence(result: OwnResult, curve: bool = True) -> str:
         curve: whether the learning curve is shown as a table; a figure may show it.
     """
     items = []
-    rank = rank_of(result)
-    if rank is not None:
-        items.append(text(_orders(rank)))
     facts = result.proposal.intervals.get("evidence")
     if facts:
         share = max(0.0, facts["explained"])
@@ -169,18 +180,6 @@ def evidence(result: OwnResult, curve: bool = True) -> str:
     items += [text(words) for key, words in result.lacking.items() if key != "surface"]
     content = bullets(dict.fromkeys(items)) if items else ""
     return content + _curve(result) if curve else content
-
-
-def _orders(rank: Interval) -> str:
-    """What the rank correlation on held-out runs means for the choice."""
-    words = "better than chance, and no more: take it as a hint"
-    if rank.low <= 0:
-        words = "not clearly better than chance: do not choose by it"
-    elif rank.low >= CLOSELY:
-        words = "nearly as they were measured: it can be trusted to choose between mixtures"
-    elif rank.low >= MOSTLY:
-        words = "mostly as they were measured: large differences can be trusted, small ones not"
-    return f"The fit orders runs that were held out of it {words} ({rank_words(rank)})."
 
 
 def _distance(distance: float) -> str:

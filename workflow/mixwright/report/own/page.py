@@ -21,11 +21,13 @@ from mixwright.report.own.steps import next_steps
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
 from mixwright.report.sections import in_order
-from mixwright.report.software import software
+from mixwright.report.software import release, software
 from mixwright.trust.surface.record import record_of
 
 # Characters of the fingerprint of the runs.
 FINGERPRINT = 16
+# What the numbers of a fit may rest on.
+PACKAGES = ("numpy", "scipy", "lightgbm", "pyarrow")
 # The figure that shows what the table of the mechanism says.
 EFFECTS = "effects"
 # The figure that shows what the table of the learning curve says.
@@ -42,8 +44,6 @@ class Place:
     page: str
     # of the mixture; empty: none was written
     mixture: str = ""
-    # of mixwright; empty: nobody said
-    version: str = ""
 
 
 def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> str:
@@ -75,7 +75,11 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
     }
     title = f"{result.source.mixer}, {result.source.runs} runs"
     answered = answer_section(f"your own tables · {title}", answer, caveats, steps)
-    body = answered + in_order(with_figures(contents, figures))
+    leads = {
+        "evidence": grounds.evidence_lead(result),
+        "mechanism": grounds.mechanism_lead(result),
+    }
+    body = answered + in_order(with_figures(contents, figures), leads)
     return document(title, body)
 
 
@@ -142,9 +146,8 @@ def _provenance(result: OwnResult, place: Place) -> Mapping[str, Any]:
     known["seed"] = result.options.seed
     words = ["--fit", place.fit, *option_words(result.options), "--to", place.page]
     known["to make it again"] = line("page", *words)
-    if place.version:
-        known["mixwright"] = place.version
-    return known | {"python": platform.python_version()} | software()
+    known["mixwright"] = release()
+    return known | {"python": platform.python_version()} | software(PACKAGES)
 
 
 def _settings(result: OwnResult) -> str:
