@@ -52,13 +52,22 @@ def write_page(
     contents["export"] = exports_section(summary.exports, file)
     contents["caveats"] = caveat_list(summary.caveats)
     contents["provenance"] = origin_section(provenance, settings, commands)
-    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
+    steps = _next(summary) if isinstance(summary, Measured) else []
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats, steps)
+    leads = _leads(summary)
 
     def page(drawn: Sequence[Drawn]) -> str:
-        body = answer + in_order(with_figures(contents, drawn))
+        body = answer + in_order(with_figures(contents, drawn), leads)
         return document(summary.study, body)
 
     write_with_room(page, figures, html)
+
+
+def _leads(summary: Measured | Perturbed) -> dict[str, str]:
+    """What the sections of evidence mean for the decision, a sentence each."""
+    if isinstance(summary, Perturbed):
+        return {"mechanism": summary.ladder_sentence}
+    return {"evidence": f"{summary.ranking} {summary.told_apart}"}
 
 
 def public_files(study: Study) -> dict[str, str]:
@@ -111,11 +120,10 @@ def _proposals(proposals: Sequence[Proposed], metric: Metric) -> str:
 
 def _next(summary: Measured) -> list[str]:
     """What to do with the answer."""
-    steps = []
+    steps = [
+        "To test the proposal, train the same model on it and on the natural mixture, with the same"
+        " tokens and seeds, and compare their losses on the targets."
+    ]
     if summary.runs_needed:
         steps.append(summary.runs_needed)
-    steps.append(
-        "To test a proposal, train the same model on it and on natural's mixture, with the same"
-        " tokens and seeds, and compare their losses on the targets."
-    )
     return steps

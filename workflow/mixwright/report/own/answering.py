@@ -127,7 +127,7 @@ def caveats_of(result: OwnResult) -> tuple[Caveat, ...]:
             continue
         if note.startswith(ELSEWHERE):
             continue
-        caveats.append(Caveat(_sentence(about(note, result))))
+        caveats.append(Caveat(_sentence(about(_of_run(note, result), result))))
     for part in ("validation", "surface"):
         if part in result.lacking:
             caveats.append(Caveat(_sentence(result.lacking[part])))
@@ -225,7 +225,7 @@ def _sure(result: OwnResult) -> tuple[str, ...]:
 
 def _best_run(result: OwnResult) -> list[str]:
     """What the best run reached, beside what is predicted of the proposal."""
-    if result.best is None or verdict_of(result) == "cannot tell":
+    if result.best is None or verdict_of(result) == "cannot tell" or _as_good(result):
         return []
     metric = result.readout.metric
     words = f"Your best run, {result.best.run}, measured {level(result.best.objective, metric)}"
@@ -247,8 +247,9 @@ def _as_good(result: OwnResult) -> str:
     if ahead <= 0 or side(ahead, metric) == SAME:
         return ""
     words = (
-        f"Your best run measured {size(ahead, metric)} better than is predicted here; the best of"
-        f" {counted(result.source.runs, 'run')} had luck, too."
+        f"Your best run, {result.best.run}, measured {level(result.best.objective, metric)}, which"
+        f" is {size(ahead, metric)} better than the {level(predicted, metric)} predicted here; the"
+        f" best of {counted(result.source.runs, 'run')} had luck, too."
     )
     weights = np.array([result.best.weights[name] for name in result.goal.names])
     if not result.goal.bounds.contain(weights[None])[0]:
@@ -291,6 +292,13 @@ def _worse(rows: Sequence[TargetRow]) -> str:
     if len(losers) > NAMED:
         parts.append(f"{len(losers) - NAMED} more")
     return listed(parts)
+
+
+def _of_run(note: str, result: OwnResult) -> str:
+    """A note that begins with the name of a run says that it is one."""
+    if result.runs is not None and note.partition(" lies ")[0] in result.runs.runs:
+        return f"run {note}"
+    return note
 
 
 def _reasons(result: OwnResult) -> list[str]:

@@ -54,6 +54,8 @@ def number(value: float | None) -> str:
 def percent(share: float) -> str:
     """Returns a share in percent: `87.8`, `0.02`, and `<0.01` for what is nearly none."""
     value = 100 * share
+    if value >= 99.95:
+        return "100"
     if value >= 0.095:
         return f"{value:.1f}"
     if value >= 0.005:
@@ -61,11 +63,11 @@ def percent(share: float) -> str:
     return "0" if value < 1e-7 else "&lt;0.01"
 
 
-def largest(weights: Mapping[str, float]) -> str:
+def largest(weights: Mapping[str, float], most: int = NAMED) -> str:
     """The largest weights in words: `web 62 %, code 21 %`."""
     order = sorted(weights, key=lambda name: (-weights[name], name))
     parts = []
-    for name in order[:NAMED]:
+    for name in order[:most]:
         if weights[name] >= SHOWN:
             parts.append(f"{name} {100 * weights[name]:.0f} %")
     return ", ".join(parts)

@@ -21,6 +21,8 @@ from mixwright.trust.surface.surface import Surface
 FAINT = 0.1
 # Rank correlations from which held-out runs are ordered closely, and mostly.
 CLOSELY, MOSTLY = 0.9, 0.6
+# Shares of a mixture that a line of a table names.
+SHARES = 2
 # How much more of a domain an effect is of.
 STEP = 0.01
 
@@ -37,10 +39,11 @@ def trade_offs(result: OwnResult) -> str:
         gain = costs.proposed[row] - costs.measured[row, row]
         if of_target.higher:
             gain = -gain
-        cells = [escape(name), escape(largest(costs.mixtures[name]))]
-        cells += [side(float(gain), of_target), side(-float(costs.goal_cost[row]), metric)]
+        cells = [escape(name), side(float(gain), of_target)]
+        cells += [side(-float(costs.goal_cost[row]), metric)]
+        cells.append(escape(largest(costs.mixtures[name], SHARES)))
         lines.append(cells)
-    heads = ["best mixture for", "what it is", "that target", "the goal"]
+    heads = ["best mixture for", "that target", "the goal", "its largest shares"]
     caption = "The best mixture for each target alone, against the proposal"
     words = (
         "Predicted, inside the bounds: how much better each target would be than at the proposal"
