@@ -10,7 +10,7 @@ from mixwright.report.answer import answer_section, caveat_list
 from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
-from mixwright.report.frame import bullets, document, note, part, text
+from mixwright.report.frame import bullets, document, folded, note, part, text
 from mixwright.report.measured_summary import Measured
 from mixwright.report.origin import origin_section
 from mixwright.report.perturbed_summary import Perturbed
@@ -50,7 +50,7 @@ def write_page(
         summary.answer.file or f"results/{summary.study}/mixtures/{summary.proposals[0].name}.json"
     )
     contents["export"] = exports_section(summary.exports, file)
-    contents["caveats"] = caveat_list(summary.caveats)
+    contents["caveats"] = _caveats(summary)
     contents["provenance"] = origin_section(provenance, settings, commands)
     steps = _next(summary) if isinstance(summary, Measured) else []
     answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats, steps)
@@ -68,6 +68,22 @@ def _leads(summary: Measured | Perturbed) -> dict[str, str]:
     if isinstance(summary, Perturbed):
         return {"mechanism": summary.ladder_sentence}
     return {"evidence": f"{summary.ranking} {summary.told_apart}"}
+
+
+def _caveats(summary: Measured | Perturbed) -> str:
+    """What to keep in mind; notes of mixers that were not chosen are folded below it."""
+    chosen = summary.chosen if isinstance(summary, Measured) else ""
+    others = tuple(f"{proposal.name}: " for proposal in summary.proposals)
+    shown = []
+    notes = []
+    for caveat in summary.caveats:
+        of_other = caveat.text.startswith(others) and not caveat.text.startswith(f"{chosen}: ")
+        if of_other and not caveat.serious:
+            notes.append(text(caveat.text))
+        else:
+            shown.append(caveat)
+    title = "Notes of the other methods" if chosen else "Notes of the methods"
+    return caveat_list(shown) + folded(title, bullets(notes) if notes else "")
 
 
 def public_files(study: Study) -> dict[str, str]:
