@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from mixwright import __version__, tables
+from mixwright import tables
 from mixwright.files import plain, write_json
 from mixwright.mixture import digest
 from mixwright.report.answered import as_json as answers_json

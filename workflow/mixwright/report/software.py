@@ -1,4 +1,4 @@
-"""The versions of the software behind a result, from the metadata of what is installed."""
+"""The packages behind a result, with their versions."""
 
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
@@ -49,3 +49,9 @@ def software(packages: Iterable[str] = VERSIONS) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+def release() -> str:
+    """Returns the version of mixwright."""
+    # by its name: pages are reached from the package itself, which would be a circle
+    return str(import_module("mixwright").__version__)
