@@ -21,7 +21,7 @@ from mixwright.report.cost import took_json
 from mixwright.report.model_sizes import model_sizes
 from mixwright.report.page import summary_page
 from mixwright.report.room import write_with_room
-from mixwright.report.software import software, used_by
+from mixwright.report.software import release, software, used_by
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Difference
@@ -75,7 +75,7 @@ def provenance(study: Study, manifests: Sequence[Mapping[str, Any]] = ()) -> dic
         study: the study.
         manifests: the manifest of each domain that was learned from.
     """
-    facts: dict[str, Any] = {"mixwright": __version__, "study hash": digest(study.config)}
+    facts: dict[str, Any] = {"mixwright": release(), "study hash": digest(study.config)}
     facts |= model_sizes(study)
     if manifests:
         facts |= _corpus(manifests)

@@ -1,6 +1,7 @@
 """The packages behind a result, with their versions."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
