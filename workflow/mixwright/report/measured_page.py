@@ -52,7 +52,8 @@ def write_page(
     contents["export"] = exports_section(summary.exports, file)
     contents["caveats"] = caveat_list(summary.caveats)
     contents["provenance"] = origin_section(provenance, settings, commands)
-    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
+    steps = _next(summary) if isinstance(summary, Measured) else ()
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats, steps)
 
     def page(drawn: Sequence[Drawn]) -> str:
         body = answer + in_order(with_figures(contents, drawn))
