@@ -27,6 +27,7 @@ from mixwright.report.cost import Spent, took_json
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
+from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_proposals
 from mixwright.report.outside import predicted_outside
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
@@ -271,7 +272,7 @@ def _limits(
     for record in mixtures:
         if Proposed.of(record).name == name:
             lines = limits_of(study, record, sizes)
-            return (f"Of the mixture of {name}:", *lines) if chosen == "natural" else lines
+            return (f"Of {mixture_of(name)}:", *lines) if chosen == "natural" else lines
     return ()
 
 

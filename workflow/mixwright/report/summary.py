@@ -36,6 +36,7 @@ from mixwright.report.cost import Spent
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
+from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_finals
 from mixwright.report.outside import measured_outside, predicted_outside
 from mixwright.report.results import Records
@@ -258,7 +259,7 @@ def _limits(
         if names and mixture["mixer"] == names[0] and "goal" not in mixture:
             lines = limits_of(study, mixture, sizes)
             if chosen == REFERENCE:
-                return (f"Of the mixture of {names[0]}, the best of the others:", *lines)
+                return (f"Of {mixture_of(names[0])}, the best of the others:", *lines)
             return lines
     return ()
 
