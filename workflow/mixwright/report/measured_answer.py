@@ -126,7 +126,7 @@ def given_up(
     if not predicted:
         return ()
     if not worse:
-        return ("No target is predicted to get worse.",)
+        return ("Not one of the targets is predicted to get worse.",)
     parts = []
     for target in sorted(worse, key=lambda target: -worse[target])[:NAMED]:
         parts.append(f"{target} by {worse[target]:.3f} {metrics[target].unit}".rstrip())
@@ -135,4 +135,4 @@ def given_up(
     outside = ""
     if not set(worse) & set(goal):
         outside = " None of them is a target of the goal."
-    return (f"Predicted worse than with natural: {listed(parts)}.{outside}",)
+    return (f"Predicted worse than natural: {listed(parts)}.{outside}",)

@@ -84,6 +84,13 @@ def amount(value: float, metric: Metric) -> str:
     return f"{size:.{decimals}f}".rstrip("0").rstrip(".")
 
 
+def mixture_of(name: str) -> str:
+    """Returns what a mixture is called: a method's name alone reads like its content."""
+    if name == REFERENCE:
+        return "the natural mixture"
+    return f"the mixture of the method {name}"
+
+
 def block(weights: Mapping[str, float]) -> str:
     """Returns a mixture as `name: share` lines, the largest first; the shares sum to 1.
 
@@ -112,12 +119,12 @@ def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def _percents(shares: Sequence[float]) -> list[str]:
-    """Shares in percent that sum to 100: whole from one on, `0.4 %` below it.
+    """Shares in percent that sum to 100: whole where they round to one or more, else `0.4 %`.
 
     Each is rounded as usual; what is missing to 100 falls to the last one.
     """
     percents = [100 * share for share in shares]
-    whole = [place for place, percent in enumerate(percents) if 0.95 <= percent < 99.5]
+    whole = [place for place, percent in enumerate(percents) if 0.55 <= percent < 99.5]
     rounded = {place: round(percents[place]) for place in whole}
     if whole:
         # the last one is the rest
