@@ -18,7 +18,7 @@ from mixwright.files import write_json
 from mixwright.learners import LEARNERS
 from mixwright.report.best_surface import best_surface
 from mixwright.report.by_target import by_target
-from mixwright.report.figures import FIGURES, draw, draw_figure, tabulate
+from mixwright.report.figures import FIGURES, draw, draw_figure, save, tabulate
 from mixwright.report.figures.domains import local_mean
 from mixwright.report.figures.mixtures import in_order, percent
 from mixwright.report.layout import drawn
@@ -268,3 +268,13 @@ def test_the_curve_is_of_a_quick_mixer_where_the_swarm_is_large_enough():
     assert curve_mixer(study(**asked, designs={"swarm": {"runs": 24}})) == "effective-data"
     assert curve_mixer(study(**asked, designs={"swarm": {"runs": 23}})) == ""
     assert curve_mixer(study(designs={"swarm": {"runs": 64}})) == ""
+
+
+def test_numbers_that_are_written_in_a_drawing_keep_their_digits(tmp_path):
+    """Places lose digits that nobody sees; 4.427 that became 4.42 would be another number."""
+    drawing = drawn_of("targets")
+    save(drawing, tmp_path / "targets.svg")
+    svg = (tmp_path / "targets.svg").read_text()
+    written = [word for word in words(drawing).split() if word.replace(".", "").isdigit()]
+    assert any(len(word) == 5 for word in written)
+    assert [word for word in written if f">{word}<" not in svg] == []

@@ -135,6 +135,8 @@ def test_the_surface_of_the_page_has_the_bounds_and_the_goal_of_the_options(resu
     assert record["goal"]["bounds"]["most"][web] == 0.3
     assert record["goal"]["weights"] == {"prose": 1.0}
     assert record["goal"]["natural_is"].startswith("the mean of the runs")
+    # so that the line of the explorer names the targets
+    assert record["goal"]["of"] == "options"
     np.testing.assert_allclose(
         record["goal"]["best"]["weights"], result.proposal.weights, atol=1e-6
     )

@@ -148,10 +148,10 @@ def _numbers(figure: Drawn) -> str:
     content = table(map(escape, heads), shown, caption)
     if len(rows) > ROWS:
         content += note(f"The first {ROWS} of {len(rows):,} rows; the CSV file has all.")
-    data = figure.csv.replace("</", "<\\/")
+    # not in a script: a name such as <!-- there hides the script's end from a browser
     return (
         f"<details><summary>Numbers</summary>{content}</details>"
-        f'<script type="text/csv">\n{data}</script>'
+        f'<pre class="numbers" hidden>\n{escape(figure.csv, quote=False)}</pre>'
     )
 
 

@@ -47,7 +47,7 @@
     if (button.dataset.download === "svg") {
       handOut(`${name}.svg`, "image/svg+xml", drawing(figure.querySelector("svg")));
     } else {
-      const numbers = figure.querySelector('script[type="text/csv"]').textContent;
+      const numbers = figure.querySelector("pre.numbers").textContent;
       handOut(`${name}.csv`, "text/csv", numbers.trim() + "\n");
     }
   }

@@ -57,7 +57,8 @@ def page(
     result = gather(fitted, options, draws)
     if mixture is not None:
         write_json(mixture, dict(result.record))
-    place = Place(str(fit), str(to), "" if mixture is None else str(mixture))
+    beside = "" if mixture is None else str(mixture)
+    place = Place(str(fit), str(to), beside)
     write_page(result, place)
     log.info("%s: open it in a browser", to)
 

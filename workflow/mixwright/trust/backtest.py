@@ -16,10 +16,10 @@ from mixwright.mixture import Array
 from mixwright.numerics.spread import robust_deviation
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into
+from mixwright.trust.folds import Rows
 from mixwright.trust.intervals import Interval, rank_interval
 from mixwright.trust.judges import AUTOSCALE, JOINT, KEEP, JudgedMixture, Settings, create, judge
 from mixwright.trust.noise import target_weights
-from mixwright.trust.refits import Rows
 
 # totals within such a factor of a neighbour's are one scale, where no perturb runs say what one is
 SCALE = 1.3

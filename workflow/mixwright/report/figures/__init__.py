@@ -40,8 +40,9 @@ SUFFIXES = (".svg", ".png", ".pdf")
 TABLE = ".csv"
 # Significant digits of a table's numbers: they are drawn as they are written.
 DIGITS = 8
-# A number of 1 or more with over two digits behind its point; pictures in base64 have no points.
 PICTURE = re.compile(r"base64,([A-Za-z0-9+/=\s]+)")
+TAG = re.compile(r"<[^>]*>")
+# A number of 1 or more with over two digits behind its point; pictures in base64 have no points.
 LONG_NUMBER = re.compile(r"(?<![\d.])([1-9]\d*\.\d\d)\d+")
 
 
@@ -115,7 +116,8 @@ def _slim(svg: str) -> str:
     first, *others = FAMILIES
     with_fonts = svg.replace(f"'{first}'", f"'{first}', {', '.join(others)}")
     with_pictures = PICTURE.sub(lambda match: f"base64,{_few_colours(match[1])}", with_fonts)
-    return LONG_NUMBER.sub(r"\1", with_pictures)
+    # what is written in the drawing keeps its digits
+    return TAG.sub(lambda match: LONG_NUMBER.sub(r"\1", match[0]), with_pictures)
 
 
 def _few_colours(encoded: str) -> str:

@@ -285,7 +285,7 @@ def _wish(goal: Part, domains: tuple[str, ...], targets: tuple[str, ...]) -> Wis
         weights=goal.shares("weights", targets),
         importance=goal.shares("importance", targets),
         natural=goal.numbers("natural", count),
-        natural_known=goal.text("natural_is").startswith("that of the study"),
+        natural_known=not goal.text("natural_is").startswith("the mean of the runs"),
         tokens=goal.number_or_none("tokens"),
         available=goal.numbers_or_none("available", count),
         bounds=None if bounds is None else _bounds(bounds, domains),
