@@ -174,6 +174,8 @@ def _headline(result: OwnResult) -> str:
     inside = " inside your bounds" if result.record["active_bounds"] else ""
     if verdict == "cannot tell":
         return "These runs cannot tell which mixture is best."
+    if verdict == "identical" and not mixers.entry(result.source.mixer).predicts:
+        return f"This is {reference}: {result.source.mixer} says nothing of other mixtures."
     if verdict == "identical" and result.natural_known:
         return f"Keep your data as it is: no mixture{inside} is predicted better than natural."
     if verdict == "identical":
