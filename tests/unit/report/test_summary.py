@@ -56,7 +56,7 @@ def test_unlike_shares_that_are_held_out_are_told():
 def test_headline_names_a_clear_winner():
     summary = summed(scores=study_tables.scores(noise=0.003))
     assert (
-        summary.headline == "Use the mixture of effective-data."
+        summary.headline == "Use the mixture of the method effective-data."
         and summary.chosen == "effective-data"
     )
     assert (

@@ -83,24 +83,22 @@ def answer_section(
     """
     # a share and its sign stand in one line
     headline = text(answer.headline).replace(" %", "\u00a0%")
-    told = {
-        "How sure": answer.sure,
-        "As good": (answer.level,),
-        "What is lost": answer.costs,
-        "What next": steps[:1],
-    }
-    rows = ""
-    for label, sentences in told.items():
-        paragraphs = [f"<p>{text(sentence)}</p>" for sentence in sentences if sentence]
-        if paragraphs:
-            rows += f"<dt>{label}</dt><dd>{''.join(paragraphs)}</dd>"
-    # the words are in the answer as they are in the JSON
-    table_of_choices = choices_table(answer.choices, answer.among)
+    told = {"How sure": answer.sure, "As good": (answer.level,), "What is lost": answer.costs}
     return (
         f'<section id="answer"><p class="study">mixwright · {escape(study)}</p>'
-        f'<h1>{headline}</h1><dl class="told">{rows}</dl>{caveat_box(caveats)}'
-        f"{_mixture(answer)}{table_of_choices}</section>"
+        f"<h1>{headline}</h1>{_told(told)}{caveat_box(caveats)}{_told({'What next': steps[:1]})}"
+        f"{_mixture(answer)}{choices_table(answer.choices, answer.among)}</section>"
     )
+
+
+def _told(rows: Mapping[str, Sequence[str]]) -> str:
+    """Labels, each with its sentences; those without are left out."""
+    lines = ""
+    for label, sentences in rows.items():
+        paragraphs = [f"<p>{text(sentence)}</p>" for sentence in sentences if sentence]
+        if paragraphs:
+            lines += f"<dt>{label}</dt><dd>{''.join(paragraphs)}</dd>"
+    return f'<dl class="told">{lines}</dl>' if lines else ""
 
 
 def caveat_box(caveats: Sequence[Caveat]) -> str:

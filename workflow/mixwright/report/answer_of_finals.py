@@ -164,4 +164,4 @@ def _given_up(
     if unknown:
         return "Whether a single target gets worse is not known: one seed has no interval."
     basis = f"{counted(seeds, 'seed')} can tell" if learner.sized else "the test rows can tell"
-    return f"{none_worse(len(cells), 'gets worse')}, as far as {basis}."
+    return f"{none_worse(len(cells), True)}, as far as {basis}."

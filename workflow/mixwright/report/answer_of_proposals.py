@@ -94,4 +94,4 @@ def _given_up(
             worse.append(f"{target} by {change:.3f} {metric.unit}".rstrip())
     if worse:
         return (f"In the goal, and predicted worse than with natural: {listed(worse)}.",)
-    return (f"{none_worse(len(losses[chosen]), 'is predicted to get worse')}.",)
+    return (f"{none_worse(len(losses[chosen]), False)}.",)

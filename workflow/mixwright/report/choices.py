@@ -121,23 +121,23 @@ def choices_table(choices: Sequence[Choice], among: Sequence[str]) -> str:
         return ""
     best = choices[0].mixer
     metric = choices[0].natural.metric
-    heads = ["method", "", f"against natural, {escape(metric.unit or metric.title)}"]
-    heads += [f"against {escape(best)}"]
+    heads = ["method", f"against natural, {escape(metric.unit or metric.title)}"]
+    heads.append(f"against {escape(best)}")
     known = any(choice.outside for choice in choices)
     if known:
         heads.append("worst outside the goal")
-    heads.append("proxy tokens")
+    heads += ["proxy tokens", "its mixture"]
     rows = []
     for choice in choices:
         row = [
             escape(choice.mixer),
-            f'<span class="words">{text(recipe(choice.weights))}</span>',
             _gain(choice.natural),
             "–" if choice.best is None else _behind(choice.best),
         ]
         if known:
             row.append(_worst(choice.outside))
         row.append(quantity(choice.cost) if choice.cost else "none")
+        row.append(f'<span class="words">{text(recipe(choice.weights))}</span>')
         rows.append(row)
     words = (
         "The final models of these mixtures cannot be told apart. In brackets 95% intervals:"

@@ -126,7 +126,7 @@ def given_up(
     if not predicted:
         return ()
     if not worse:
-        return ("No target is predicted to get worse.",)
+        return ("Not one of the targets is predicted to get worse.",)
     parts = []
     for target in sorted(worse, key=lambda target: -worse[target])[:NAMED]:
         parts.append(f"{target} by {worse[target]:.3f} {metrics[target].unit}".rstrip())

@@ -112,12 +112,12 @@ def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def _percents(shares: Sequence[float]) -> list[str]:
-    """Shares in percent that sum to 100: whole from one on, `0.4 %` below it.
+    """Shares in percent that sum to 100: whole where they round to one or more, else `0.4 %`.
 
     Each is rounded as usual; what is missing to 100 falls to the last one.
     """
     percents = [100 * share for share in shares]
-    whole = [place for place, percent in enumerate(percents) if 0.95 <= percent < 99.5]
+    whole = [place for place, percent in enumerate(percents) if 0.55 <= percent < 99.5]
     rounded = {place: round(percents[place]) for place in whole}
     if whole:
         # the last one is the rest

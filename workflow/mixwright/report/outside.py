@@ -145,11 +145,18 @@ def outside_words(rows: Sequence[Outside], measured: bool) -> str:
     return f"Not in the goal, and {verb} than with natural: {listed(words)}."
 
 
-def none_worse(targets: int, verb: str) -> str:
-    """Returns `None of the 3 targets of the goal gets worse`, without a full stop."""
+def none_worse(targets: int, measured: bool) -> str:
+    """Returns that no target of the goal gets worse, without a full stop.
+
+    Args:
+        targets: of the goal.
+        measured: whether finals measured them.
+    """
     if targets == 1:
-        return f"The target of the goal is not one that {verb}"
-    return f"None of the {targets} targets of the goal {verb}"
+        verb = "does not get worse" if measured else "is not predicted to get worse"
+        return f"The target of the goal {verb}"
+    verb = "gets worse" if measured else "is predicted to get worse"
+    return f"Not one of the {targets} targets of the goal {verb}"
 
 
 def _row(weights: Weights, domains: Sequence[str]) -> Array:

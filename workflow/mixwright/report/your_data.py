@@ -213,7 +213,7 @@ def _reading(rows: Sequence[DataRow], chosen: str, unit: str) -> str:
         sentences.append(f"All sizes are {rows[0].counted}.")
     places = {row.source for row in rows}
     if len(places) == 1 and rows[0].source:
-        sentences.append(f"The text of all domains is from {rows[0].source}.")
+        sentences.append(f"The source of all domains is {rows[0].source}.")
     if ESTIMATED in kinds:
         sentences.append(
             "Estimated tokens come from the sizes of the files and the sample's tokens a byte;"

@@ -127,7 +127,7 @@ class Backtest:
         sentences = [
             f"For more tokens than were trained, {ADVICE[self.trusted]}.",
             f"The test: the runs of {_count(self.scales[-1])} tokens were left out, and mixtures"
-            f" for them chosen from the smaller scales. {'; '.join(rivals)}.",
+            f" for them chosen from the smaller scales. {'. '.join(rivals)}.",
             f"The losses of these runs were missed by {' and '.join(errors)}, in nats/token, once"
             " the mean error is taken off.",
         ]
